@@ -1,1 +1,14 @@
-//! The engine.
+//! The engine of presence: who is here, active, idle or gone, and where.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod liveness;
+pub mod model;
+pub mod random;
+pub mod roster;
+pub mod store;
+pub mod time;
+
+pub use liveness::{InvalidPolicy, Liveness, Policy};
+pub use model::*;
+pub use store::PresenceStore;
+pub use time::{Clock, ManualClock, SystemClock, Timestamp};

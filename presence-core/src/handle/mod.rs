@@ -1,0 +1,17 @@
+//! `Presence`: what a host holds. The only async logic of the crate.
+
+mod builder;
+mod error;
+mod hold;
+mod place;
+mod presence;
+mod report;
+mod subscription;
+
+pub use builder::Builder;
+pub use error::Error;
+pub use hold::Hold;
+pub use place::{Page, Place, Listing, Sorted};
+pub use presence::{Beaten, Presence};
+pub use report::{Explanation, Health, SessionReport, StoreHealth};
+pub use subscription::{CountsWatch, Subscription, Update};

@@ -1,0 +1,10 @@
+//! What the facts mean: active, idle, gone. Pure functions of facts, policy and proven time.
+
+mod classify;
+mod policy;
+
+pub use classify::{Liveness, Vitals, classify, next_change};
+pub use policy::{InvalidPolicy, Policy};
+
+#[cfg(test)]
+mod tests;

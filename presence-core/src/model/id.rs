@@ -1,0 +1,158 @@
+//! Names of users, sessions and nodes: validated once, at the edge, and trusted from there on.
+
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Why a value was refused before it reached anything.
+///
+/// Nothing has been touched when this is returned; the caller's input must change.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Invalid {
+    /// The value is empty.
+    #[error("{what} is empty")]
+    Empty {
+        /// Which value, in the words of the glossary.
+        what: &'static str,
+    },
+    /// The value is longer than its bound.
+    #[error("{what} is longer than {max} {unit}")]
+    TooLong {
+        /// Which value.
+        what: &'static str,
+        /// The bound.
+        max: usize,
+        /// What the bound counts: bytes, characters or entries.
+        unit: &'static str,
+    },
+    /// The value holds a control character.
+    #[error("{what} holds a control character")]
+    Control {
+        /// Which value.
+        what: &'static str,
+    },
+    /// The value has another shape than it should have.
+    #[error("{what} is not {expected}")]
+    Shape {
+        /// Which value.
+        what: &'static str,
+        /// The shape it should have.
+        expected: &'static str,
+    },
+}
+
+/// Checks a name: 1 to `max` bytes, no control characters.
+pub(super) fn check(what: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
+    if text.is_empty() {
+        return Err(Invalid::Empty { what });
+    }
+    if text.len() > max {
+        return Err(Invalid::TooLong { what, max, unit: "bytes" });
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Invalid::Control { what });
+    }
+    Ok(())
+}
+
+/// Defines a name that is valid from the moment it exists.
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $what:literal, $max:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "CompactString", into = "CompactString")]
+        pub struct $type(CompactString);
+
+        impl $type {
+            #[doc = concat!("The longest ", $what, ", in bytes.")]
+            pub const MAX_BYTES: usize = $max;
+
+            #[doc = concat!("Makes a ", $what, " of any text that keeps the bounds.")]
+            ///
+            /// # Errors
+            /// [`Invalid`] when the text is empty, too long, or holds a control character.
+            pub fn new(text: impl AsRef<str>) -> Result<Self, Invalid> {
+                let text = text.as_ref();
+                super::id::check($what, text, Self::MAX_BYTES)?;
+                Ok(Self(CompactString::new(text)))
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<CompactString> for $type {
+            type Error = Invalid;
+            fn try_from(text: CompactString) -> Result<Self, Invalid> {
+                super::id::check($what, &text, Self::MAX_BYTES)?;
+                Ok(Self(text))
+            }
+        }
+
+        impl From<$type> for CompactString {
+            fn from(name: $type) -> Self {
+                name.0
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = Invalid;
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                Self::new(text)
+            }
+        }
+
+        impl AsRef<str> for $type {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $type {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(self.0.as_str(), f)
+            }
+        }
+    };
+}
+pub(super) use name;
+
+name! {
+    /// Who: a user of the host's, by whatever name the host knows them (1 to 256 bytes, no control characters).
+    UserId, "user id", 256
+}
+name! {
+    /// One tab, device or connection of a user (1 to 256 bytes, no control characters).
+    ///
+    /// It needs to be unique within its user only.
+    SessionId, "session id", 256
+}
+name! {
+    /// A process: a host's label and a random incarnation, drawn at start and never used twice.
+    NodeId, "node id", 256
+}
+
+impl NodeId {
+    /// Draws the name of a process that starts now: `label` and 64 random bits.
+    ///
+    /// # Errors
+    /// [`Invalid`] when the label is empty, holds a control character, or leaves no room for the incarnation.
+    pub fn draw(label: &str) -> Result<Self, Invalid> {
+        Self::new(format!("{label}~{:016x}", crate::random::u64()))
+    }
+}

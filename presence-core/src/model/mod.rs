@@ -1,0 +1,20 @@
+//! What is stored and sent: users, sessions, topics, statuses, nodes, and the bounds that every one of them keeps.
+//!
+//! Everything here is plain data. What it *means* (active, idle, gone) is decided in [`liveness`](crate::liveness).
+
+mod beat;
+mod id;
+mod node;
+mod session;
+mod status;
+mod topic;
+
+pub use beat::{Activity, Beat, Leave};
+pub use id::{Invalid, NodeId, SessionId, UserId};
+pub use node::Node;
+pub use session::{Departure, MAX_SESSIONS_PER_USER, Meta, Placement, Session, SessionKey};
+pub use status::{Declared, Message, Status};
+pub use topic::{MAX_TOPICS, MAX_TOPICS_BYTES, Stay, Topic, Topics};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,27 @@
+//! Processes.
+
+use super::NodeId;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What is known of a process: its last beat and, when it drains, how long its sessions live on.
+///
+/// A register: the greater `(seen_at, drain_for)` wins.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Node {
+    /// Which process.
+    pub id: NodeId,
+    /// Its last beat.
+    pub seen_at: Timestamp,
+    /// Set by the last beat of a process that shuts down: how long its clients have to reconnect elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::time::option_millis")]
+    pub drain_for: Option<Duration>,
+}
+
+impl Node {
+    /// What of the register counts against another state of the same node.
+    pub fn rank(&self) -> (Timestamp, Option<Duration>) {
+        (self.seen_at, self.drain_for)
+    }
+}

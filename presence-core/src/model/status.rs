@@ -1,0 +1,123 @@
+//! What a user says of themselves.
+
+use super::Invalid;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A declared, or an effective, status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Here and available.
+    Online,
+    /// Here, but not at the keyboard.
+    Away,
+    /// Here, and not to be disturbed.
+    Busy,
+    /// Shown as gone, whatever the sessions do.
+    Offline,
+}
+
+impl Status {
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Away => "away",
+            Self::Busy => "busy",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+impl std::str::FromStr for Status {
+    type Err = Invalid;
+    fn from_str(word: &str) -> Result<Self, Invalid> {
+        match word {
+            "online" => Ok(Self::Online),
+            "away" => Ok(Self::Away),
+            "busy" => Ok(Self::Busy),
+            "offline" => Ok(Self::Offline),
+            _ => Err(Invalid::Shape { what: "status", expected: "online, away, busy or offline" }),
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The words beside a status: up to 256 characters, no control characters but tab and line break.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Message(Box<str>);
+
+impl Message {
+    /// The longest message, in characters.
+    pub const MAX_CHARS: usize = 256;
+
+    /// Makes a message.
+    ///
+    /// # Errors
+    /// [`Invalid`] when the text is too long or holds a control character.
+    pub fn new(text: impl Into<String>) -> Result<Self, Invalid> {
+        let text = text.into();
+        // A byte count first: nobody makes us count the characters of a megabyte.
+        if text.len() > Self::MAX_CHARS * 4 || text.chars().count() > Self::MAX_CHARS {
+            return Err(Invalid::TooLong { what: "message", max: Self::MAX_CHARS, unit: "characters" });
+        }
+        if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+            return Err(Invalid::Control { what: "message" });
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl TryFrom<String> for Message {
+    type Error = Invalid;
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        Self::new(text)
+    }
+}
+
+impl From<Message> for String {
+    fn from(message: Message) -> Self {
+        message.0.into()
+    }
+}
+
+/// What a session declared last: a register of its own, in which the newest declaration wins.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Declared {
+    /// When it was declared.
+    pub at: Timestamp,
+    /// The status.
+    pub status: Status,
+    /// The words beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Message>,
+    /// When it stops counting; `None` for as long as the session lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+impl Declared {
+    /// Whether it still counts at `now`.
+    pub fn counts_at(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}

@@ -1,0 +1,69 @@
+//! Errors of stores, by what the caller should do.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What the caller should do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The store cannot be reached or does not serve: retry later.
+    Unavailable,
+    /// No answer in time: the outcome is unknown, and repeating is safe.
+    Timeout,
+    /// The store refuses, and will refuse again: do not retry. Never depends on one session of a batch.
+    Rejected,
+    /// The store holds something that is not ours or cannot be read: tell an operator.
+    Corrupt,
+}
+
+impl Kind {
+    /// The word for logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unavailable => "unavailable",
+            Self::Timeout => "timeout",
+            Self::Rejected => "rejected",
+            Self::Corrupt => "corrupt",
+        }
+    }
+}
+
+/// An error of a store.
+///
+/// Its text names no address and no secret: it may be shown. The [`source`](StdError::source) is for logs.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    message: Box<str>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of this kind, in words fit to be shown.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into().into(), source: None }
+    }
+
+    /// The same, with what caused it.
+    pub fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { source: Some(source.into()), ..self }
+    }
+
+    /// What the caller should do.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.as_str(), self.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,89 @@
+//! What goes into a store and what comes out of it.
+
+use crate::model::{Node, NodeId, Session, SessionId, SessionKey, UserId};
+use crate::time::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A renewal: times that move forward, and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Touch {
+    /// A session was seen.
+    Session {
+        /// Whose.
+        user: UserId,
+        /// Which.
+        id: SessionId,
+        /// Its last beat.
+        seen_at: Timestamp,
+        /// Its user's last activity.
+        active_at: Timestamp,
+    },
+    /// A process beat, for all the sessions that it holds.
+    Node {
+        /// Which process.
+        node: NodeId,
+        /// Its last beat.
+        seen_at: Timestamp,
+        /// Set by the last beat of a process that shuts down; see [`Node::drain_for`].
+        drain_for: Option<Duration>,
+    },
+}
+
+/// The sessions of a batch of touches that the store lacks or has departed.
+pub type Misses = Vec<SessionKey>;
+
+/// What the caller knows of something that it wants forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// A session, as last seen: it is dropped unless it was seen or placed later than this.
+    Session {
+        /// Which.
+        key: SessionKey,
+        /// Its last beat; for a held session, the later of its own and its node's.
+        seen_at: Timestamp,
+        /// Its placement.
+        placed_at: Timestamp,
+    },
+    /// A node, as last seen: it is dropped unless it beat later than this.
+    Node {
+        /// Which.
+        node: NodeId,
+        /// Its last beat.
+        seen_at: Timestamp,
+    },
+}
+
+/// Sessions, and the nodes that hold them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The sessions.
+    pub sessions: Vec<Session>,
+    /// At least the nodes of those sessions that are held, where the store knows them.
+    pub nodes: Vec<Node>,
+}
+
+/// What a watch tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Feed {
+    /// Sessions and nodes as they are now, or as they were put.
+    Facts(Arc<Facts>),
+    /// Times moved forward.
+    Touched(Arc<[Touch]>),
+    /// Sessions and nodes were dropped, unless they were seen later than this.
+    Forgotten(Arc<[Seen]>),
+    /// Everything that a shard holds has been told; from here on come changes.
+    Synced {
+        /// Which shard.
+        shard: u16,
+        /// Which life of it: another value than last time means that it lost data.
+        epoch: Arc<str>,
+    },
+    /// It was `at` in the shard, and everything up to then has been told.
+    Alive {
+        /// Which shard.
+        shard: u16,
+        /// Its own time.
+        at: Timestamp,
+    },
+}

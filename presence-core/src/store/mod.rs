@@ -1,0 +1,122 @@
+//! Where facts are kept: the trait that every backend implements, and its contract.
+
+mod error;
+mod facts;
+
+pub use error::{Error, Kind};
+pub use facts::{Facts, Feed, Misses, Seen, Touch};
+
+use crate::model::{Session, UserId};
+use crate::time::Timestamp;
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use std::sync::Arc;
+
+/// The result of a store's method.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// How many entries the core puts into one batch at most.
+pub const BATCH_ENTRIES: usize = 512;
+/// How many bytes the core puts into one batch at most, by its own estimate.
+pub const BATCH_BYTES: usize = 256 * 1024;
+
+/// Keeps sessions and tells what changed; decides nothing.
+///
+/// A store holds, for each `(user, session)`, three registers that merge by themselves (see [`Session::merge`]), and,
+/// for each node, its last beat. All methods are batch-shaped, all are safe to repeat, and none reads a clock but the
+/// store's own: every other time is an argument.
+///
+/// # Contract
+/// Each clause has a test of its name in [`conformance`](crate::conformance).
+///
+/// | clause | what holds |
+/// |---|---|
+/// | P1 | `put` merges each part by the rule of [`Session::merge`] |
+/// | P2 | `put` is idempotent, order-free, and commutes with `touch` |
+/// | P3 | a batch may repeat a session; an empty batch does no I/O |
+/// | P4 | `shard_of` is a pure function of the user, below `shards()` |
+/// | N1 | the first touch of a node creates it; a later one moves its register forward only |
+/// | N2 | facts carry the nodes of their held sessions |
+/// | T1 | `touch` moves times forward only |
+/// | T2 | `touch` answers which sessions the store lacks or has departed, and creates none |
+/// | F1 | `forget` removes only what has not been seen since; for a held session, *seen* includes its node |
+/// | L1 | `load` answers in request order, sessions of one user sorted by id; unknown users with nothing |
+/// | W1 | `watch` starts with everything, then `Synced` for each shard |
+/// | W2 | every later put, touch and forget of any handle arrives at least once, or the feed ends |
+/// | W3 | each second the watch reads (epoch, sequence, time) of each shard from where the state lives, and yields `Alive` once everything up to that sequence has been delivered; silence longer than 3 s, another epoch, or any sequence but last + 1 is a gap, which ends the feed |
+/// | W4 | a store that lost data shows a new epoch |
+/// | I1 | namespaces and ids never leak into each other, for any bytes the ids allow |
+/// | S1 | no clock is read but the store's own |
+/// | S2 | clones share state |
+/// | E1 | errors are classified by what the caller should do ([`Kind`]) |
+/// | R1 | after a timeout the write may have landed, and repeating it is safe |
+///
+/// # Errors
+/// An `Err` speaks for the whole batch: any part of it may have landed, and repeating all of it is safe.
+/// [`Kind::Rejected`] never depends on one session.
+///
+/// # Cancellation
+/// Dropping a future may or may not have had its effect, like a timeout (R1).
+#[async_trait]
+pub trait PresenceStore: Send + Sync + 'static {
+    /// How many shards the store has, at least one. Each proves its time by itself.
+    fn shards(&self) -> u16;
+
+    /// Which shard holds a user; all that belongs to one user is in one.
+    fn shard_of(&self, user: &UserId) -> u16;
+
+    /// Stores sessions: P1–P3.
+    async fn put(&self, sessions: &[Session]) -> Result<()>;
+
+    /// Moves times forward, and answers with the sessions that it could not: T1, T2, N1.
+    async fn touch(&self, touches: &[Touch]) -> Result<Misses>;
+
+    /// Drops what has not been seen since: F1.
+    async fn forget(&self, seen: &[Seen]) -> Result<()>;
+
+    /// Reads the sessions of users and the nodes that hold them: L1, N2.
+    async fn load(&self, users: &[UserId]) -> Result<Facts>;
+
+    /// Tells everything, and from then on what changes: W1–W4.
+    ///
+    /// A feed that cannot go on ends; the core then calls `watch` again, with backoff. Dropping it unsubscribes.
+    fn watch(&self) -> BoxStream<'static, Feed>;
+
+    /// The store's own time.
+    async fn now(&self) -> Result<Timestamp>;
+}
+
+#[async_trait]
+impl<S: PresenceStore + ?Sized> PresenceStore for Arc<S> {
+    fn shards(&self) -> u16 {
+        (**self).shards()
+    }
+
+    fn shard_of(&self, user: &UserId) -> u16 {
+        (**self).shard_of(user)
+    }
+
+    async fn put(&self, sessions: &[Session]) -> Result<()> {
+        (**self).put(sessions).await
+    }
+
+    async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
+        (**self).touch(touches).await
+    }
+
+    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+        (**self).forget(seen).await
+    }
+
+    async fn load(&self, users: &[UserId]) -> Result<Facts> {
+        (**self).load(users).await
+    }
+
+    fn watch(&self) -> BoxStream<'static, Feed> {
+        (**self).watch()
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        (**self).now().await
+    }
+}

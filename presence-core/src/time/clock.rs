@@ -1,0 +1,50 @@
+//! The only place that reads the operating system's clock.
+
+use super::Timestamp;
+use async_trait::async_trait;
+use std::fmt;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The clock of a process: what verdicts wait on.
+///
+/// What guards I/O (timeouts, backoff) waits on the runtime's own time instead, so that a test may turn this clock
+/// by hand while real sockets keep theirs.
+#[async_trait]
+pub trait Clock: fmt::Debug + Send + Sync + 'static {
+    /// The time now. It never goes back.
+    fn now(&self) -> Timestamp;
+
+    /// Returns once [`now`](Self::now) has reached `at`. Dropping the future cancels the wait.
+    async fn sleep_until(&self, at: Timestamp);
+}
+
+/// The time of the operating system, read once at start and monotonic from there on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+/// One anchor for the whole process: two `SystemClock`s never disagree.
+static ANCHOR: LazyLock<(Instant, Timestamp)> = LazyLock::new(|| {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    let (instant, system) = (Instant::now(), SystemTime::now());
+    let since_epoch = system.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    (instant, Timestamp::ZERO + since_epoch)
+});
+
+#[async_trait]
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let (instant, started_at) = *ANCHOR;
+        started_at + instant.elapsed()
+    }
+
+    async fn sleep_until(&self, at: Timestamp) {
+        loop {
+            let left = at.since(self.now());
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left).await;
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Time: instants, clocks, and what a store's clock has proven.
+
+mod clock;
+mod manual;
+mod timestamp;
+mod view;
+
+pub use clock::{Clock, SystemClock};
+pub use manual::ManualClock;
+pub use timestamp::Timestamp;
+pub use view::{SILENCE, View, ViewClock};
+
+pub(crate) use timestamp::{millis, option_millis};
