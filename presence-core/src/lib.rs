@@ -1,6 +1,7 @@
 //! The engine of presence: who is here, active, idle or gone, and where.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod handle;
 pub mod liveness;
 pub mod model;
 pub mod random;
@@ -8,6 +9,7 @@ pub mod roster;
 pub mod store;
 pub mod time;
 
+pub use handle::{Beaten, Presence};
 pub use liveness::{InvalidPolicy, Liveness, Policy};
 pub use model::*;
 pub use store::PresenceStore;

@@ -11,7 +11,7 @@ mod subscription;
 pub use builder::Builder;
 pub use error::Error;
 pub use hold::Hold;
-pub use place::{Page, Place, Listing, Sorted};
+pub use place::{Listing, Page, Place, Sorted};
 pub use presence::{Beaten, Presence};
 pub use report::{Explanation, Health, SessionReport, StoreHealth};
 pub use subscription::{CountsWatch, Subscription, Update};
