@@ -1,6 +1,8 @@
 //! The engine of presence: who is here, active, idle or gone, and where.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod handle;
 pub mod liveness;
 pub mod model;

@@ -1,0 +1,132 @@
+//! What facts become as puts, touches and forgets arrive: the contract's meaning, in its plainest form.
+
+use crate::model::{Node, NodeId, Session, SessionKey, UserId};
+use crate::store::{Facts, Feed, Seen, Touch};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+/// Sessions and nodes, and what every verb of the contract does to them.
+///
+/// The state of a [`ReferenceStore`](super::ReferenceStore), what a reader knows who follows a watch, and the model
+/// that the suite compares stores with: the same rules hold for all three.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reference {
+    /// The sessions.
+    pub sessions: BTreeMap<SessionKey, Session>,
+    /// The nodes.
+    pub nodes: BTreeMap<NodeId, Node>,
+}
+
+impl Reference {
+    /// P1–P3: merges a session into what is known of it.
+    pub fn put(&mut self, session: &Session) {
+        match self.sessions.entry(session.key()) {
+            Entry::Vacant(entry) => {
+                entry.insert(session.clone());
+            }
+            Entry::Occupied(mut entry) => {
+                entry.get_mut().merge(session);
+            }
+        }
+    }
+
+    /// T1, T2, N1: moves times forward; answers with the session if it is lacking or has departed.
+    ///
+    /// The times of a departed session move as well: otherwise touch and put would not commute.
+    pub fn touch(&mut self, touch: &Touch) -> Option<SessionKey> {
+        match touch {
+            Touch::Node { node, seen_at, drain_for } => {
+                self.put_node(&Node { id: node.clone(), seen_at: *seen_at, drain_for: *drain_for });
+                None
+            }
+            Touch::Session { user, id, seen_at, active_at } => {
+                let key = SessionKey { user: user.clone(), id: id.clone() };
+                let Some(session) = self.sessions.get_mut(&key) else { return Some(key) };
+                session.touch(*seen_at, *active_at);
+                session.placement.left.map(|_| key)
+            }
+        }
+    }
+
+    /// N1: the greater rank stays.
+    pub fn put_node(&mut self, node: &Node) {
+        let known = self.nodes.entry(node.id.clone()).or_insert_with(|| node.clone());
+        if node.rank() > known.rank() {
+            *known = node.clone();
+        }
+    }
+
+    /// F1: drops what has not been seen since; answers whether it did.
+    pub fn forget(&mut self, seen: &Seen) -> bool {
+        match seen {
+            Seen::Node { node, seen_at } => {
+                let forgets = self.nodes.get(node).is_some_and(|known| known.seen_at <= *seen_at);
+                forgets && self.nodes.remove(node).is_some()
+            }
+            Seen::Session { key, seen_at, placed_at } => {
+                let forgets = self.sessions.get(key).is_some_and(|known| {
+                    let node = self.node_of(known).map(|node| node.seen_at).unwrap_or_default();
+                    known.seen_at.max(node) <= *seen_at && known.placement.placed_at <= *placed_at
+                });
+                forgets && self.sessions.remove(key).is_some()
+            }
+        }
+    }
+
+    /// L1, N2: the sessions of users in request order, and the nodes that hold them.
+    pub fn load(&self, users: &[UserId]) -> Facts {
+        let sessions =
+            users.iter().flat_map(|user| self.sessions.values().filter(|known| known.user == *user));
+        self.facts(sessions.cloned().collect())
+    }
+
+    /// Everything.
+    pub fn all(&self) -> Facts {
+        Facts {
+            sessions: self.sessions.values().cloned().collect(),
+            nodes: self.nodes.values().cloned().collect(),
+        }
+    }
+
+    /// W1, W2: takes over what a watch tells.
+    pub fn apply(&mut self, feed: &Feed) {
+        match feed {
+            Feed::Facts(facts) => {
+                for node in &facts.nodes {
+                    self.put_node(node);
+                }
+                for session in &facts.sessions {
+                    self.put(session);
+                }
+            }
+            Feed::Touched(touches) => {
+                for touch in touches.iter() {
+                    self.touch(touch);
+                }
+            }
+            Feed::Forgotten(seen) => {
+                for seen in seen.iter() {
+                    self.forget(seen);
+                }
+            }
+            Feed::Synced { .. } | Feed::Alive { .. } => {}
+        }
+    }
+
+    /// The node that holds a session, if one does and is known.
+    fn node_of(&self, session: &Session) -> Option<&Node> {
+        let placement = &session.placement;
+        self.nodes.get(&placement.node).filter(|_| placement.held)
+    }
+
+    /// These sessions and the nodes that hold them, each once.
+    pub(super) fn facts(&self, sessions: Vec<Session>) -> Facts {
+        let nodes: BTreeMap<_, _> = sessions
+            .iter()
+            .filter_map(|session| self.node_of(session))
+            .map(|node| (&node.id, node))
+            .collect();
+        let nodes = nodes.into_values().cloned().collect();
+        Facts { sessions, nodes }
+    }
+}
