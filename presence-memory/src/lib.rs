@@ -1,1 +1,19 @@
-//! Memory.
+//! The in-memory store of presence: the default, with nothing to install.
+//!
+//! ```
+//! use presence_core::Presence;
+//! use presence_memory::MemoryStore;
+//!
+//! let builder = Presence::builder(MemoryStore::new());
+//! # let _ = builder;
+//! ```
+//!
+//! Any number of handles in one process share one store: give each its own clone. See [`MemoryStore`].
+
+mod feed;
+mod queue;
+mod shard;
+mod store;
+
+pub use queue::QUEUE_ENTRIES;
+pub use store::MemoryStore;

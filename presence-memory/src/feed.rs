@@ -1,0 +1,144 @@
+//! The watch: everything in slices, then what changes, and the time again and again.
+
+use crate::queue::{Overflown, Queue};
+use crate::shard::Cursor;
+use crate::store::{SHARDS, Shared};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use presence_core::Timestamp;
+use presence_core::store::{BATCH_ENTRIES, Facts, Feed};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often the store proves its time.
+const ALIVE_EVERY: Duration = Duration::from_millis(250);
+
+/// A reader, and how far it is.
+struct Watch {
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+    stage: Stage,
+    /// How many entries were taken from the queue.
+    taken: u64,
+    /// A proof of time waits until this many entries were taken: all that came before that time.
+    due: Option<(Timestamp, u64)>,
+    alarm: Pin<Box<dyn Future<Output = ()> + Send>>,
+    alarm_rang: bool,
+}
+
+/// What is told next.
+#[derive(Clone, Copy)]
+enum Stage {
+    Nodes,
+    /// Slices of the snapshot, in turn with what the queue holds.
+    Sessions {
+        shard: usize,
+        cursor: Option<Cursor>,
+        queue_first: bool,
+    },
+    Synced,
+    Following,
+}
+
+pub(crate) fn of(shared: Arc<Shared>, handle: u64) -> BoxStream<'static, Feed> {
+    let watch = Watch {
+        shared,
+        queue: Arc::new(Queue::new(handle)),
+        stage: Stage::Nodes,
+        taken: 0,
+        due: None,
+        alarm: Box::pin(std::future::ready(())),
+        alarm_rang: true,
+    };
+    stream::unfold(watch, |mut watch| async move { watch.next().await.map(|feed| (feed, watch)) }).boxed()
+}
+
+impl Watch {
+    async fn next(&mut self) -> Option<Feed> {
+        loop {
+            match self.stage {
+                Stage::Nodes => {
+                    self.stage = Stage::Sessions { shard: 0, cursor: None, queue_first: false };
+                    let nodes = self.shared.listen_to_nodes(&self.queue);
+                    if !nodes.is_empty() {
+                        return Some(Feed::Facts(Arc::new(Facts { sessions: Vec::new(), nodes })));
+                    }
+                }
+                Stage::Sessions { shard, cursor, queue_first } => {
+                    self.stage = Stage::Sessions { shard, cursor, queue_first: !queue_first };
+                    let told = if queue_first { self.take().ok()? } else { self.slice(shard, cursor) };
+                    if told.is_some() {
+                        return told;
+                    }
+                }
+                Stage::Synced => {
+                    self.stage = Stage::Following;
+                    return Some(Feed::Synced { shard: 0, epoch: Arc::clone(&self.shared.epoch) });
+                }
+                Stage::Following => {
+                    if let Some(told) = self.follow().ok()? {
+                        return Some(told);
+                    }
+                    tokio::select! {
+                        () = self.queue.news() => {}
+                        () = &mut self.alarm => self.alarm_rang = true,
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next slice of the snapshot; from its first on, the queue hears what happens in a shard.
+    fn slice(&mut self, mut shard: usize, mut cursor: Option<Cursor>) -> Option<Feed> {
+        let mut sessions = Vec::new();
+        while shard < SHARDS && sessions.len() < BATCH_ENTRIES {
+            let mut locked = self.shared.shards[shard].lock();
+            let from = cursor.get_or_insert_with(|| {
+                locked.listeners.push(Arc::clone(&self.queue));
+                Cursor::default()
+            });
+            if locked.scan(from, &mut sessions, BATCH_ENTRIES) {
+                (shard, cursor) = (shard + 1, None);
+            }
+        }
+        self.stage =
+            if shard < SHARDS { Stage::Sessions { shard, cursor, queue_first: true } } else { Stage::Synced };
+        (!sessions.is_empty()).then(|| Feed::Facts(Arc::new(Facts { sessions, nodes: Vec::new() })))
+    }
+
+    fn take(&mut self) -> Result<Option<Feed>, Overflown> {
+        let taken = self.queue.take()?;
+        Ok(taken.map(|(feed, entries)| {
+            self.taken += entries;
+            feed
+        }))
+    }
+
+    /// What came, and, once all that came before the alarm was told, that it was so late then.
+    fn follow(&mut self) -> Result<Option<Feed>, Overflown> {
+        if self.alarm_rang {
+            let at = self.shared.clock.now();
+            let clock = Arc::clone(&self.shared.clock);
+            self.alarm = Box::pin(async move { clock.sleep_until(at + ALIVE_EVERY).await });
+            self.alarm_rang = false;
+            // The time was read before the count: whatever was written before that time is counted. A proof that still
+            // waits is not replaced, or a busy reader would never get to one.
+            let count = self.queue.came();
+            self.due.get_or_insert((at, count));
+        }
+        if let Some((at, count)) = self.due
+            && self.taken >= count
+        {
+            self.due = None;
+            return Ok(Some(Feed::Alive { shard: 0, at }));
+        }
+        self.take()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.shared.stop_listening(&self.queue);
+    }
+}

@@ -1,0 +1,188 @@
+//! One part of the map: sessions in numbered slots, and an index that finds them by user.
+
+use crate::queue::Queue;
+use hashbrown::HashTable;
+use presence_core::{Session, SessionId, UserId};
+use std::sync::Arc;
+
+/// Slots are made in chunks of this many: growing copies no session, and wastes less than a chunk.
+const CHUNK: usize = 256;
+/// A shard of fewer slots is not worth compacting.
+const WORTH_COMPACTING: usize = 4 * CHUNK;
+
+/// The hash of a user, as far as a shard needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hash(pub(crate) u32);
+
+impl Hash {
+    /// For `HashTable`, which looks at both ends of 64 bits.
+    fn spread(self) -> u64 {
+        u64::from(self.0) << 32 | u64::from(self.0)
+    }
+}
+
+/// Where a session is, and the hash of its user: growing the index reads no session.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    hash: Hash,
+    slot: u32,
+}
+
+/// One part of the map, and who is told what happens in it.
+///
+/// The index hashes the user only: all sessions of one (256 at most, by the core's bound) are found with one lookup.
+#[derive(Debug, Default)]
+pub(crate) struct Shard {
+    index: HashTable<Entry>,
+    chunks: Vec<Vec<Option<Session>>>,
+    /// Vacant slots.
+    free: Vec<u32>,
+    /// Changes whenever sessions move to other slots.
+    layout: u64,
+    /// Whoever is in this list is told under the shard's lock: in the order in which things happen.
+    pub(crate) listeners: Vec<Arc<Queue>>,
+}
+
+/// How far a scan is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cursor {
+    slot: usize,
+    layout: u64,
+}
+
+impl Shard {
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    fn slots(&self) -> usize {
+        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
+    }
+
+    fn at(&self, slot: u32) -> Option<&Session> {
+        let slot = slot as usize;
+        self.chunks.get(slot / CHUNK)?.get(slot % CHUNK)?.as_ref()
+    }
+
+    fn at_mut(&mut self, slot: u32) -> Option<&mut Option<Session>> {
+        let slot = slot as usize;
+        self.chunks.get_mut(slot / CHUNK)?.get_mut(slot % CHUNK)
+    }
+
+    fn find(&self, hash: Hash, user: &UserId, id: &SessionId) -> Option<u32> {
+        let is_it = |entry: &Entry| {
+            entry.hash == hash
+                && self.at(entry.slot).is_some_and(|known| known.id == *id && known.user == *user)
+        };
+        self.index.find(hash.spread(), is_it).map(|entry| entry.slot)
+    }
+
+    pub(crate) fn get(&self, hash: Hash, user: &UserId, id: &SessionId) -> Option<&Session> {
+        self.at(self.find(hash, user, id)?)
+    }
+
+    pub(crate) fn get_mut(&mut self, hash: Hash, user: &UserId, id: &SessionId) -> Option<&mut Session> {
+        let slot = self.find(hash, user, id)?;
+        self.at_mut(slot)?.as_mut()
+    }
+
+    /// The sessions of a user, in no order.
+    pub(crate) fn of<'a>(&'a self, hash: Hash, user: &'a UserId) -> impl Iterator<Item = &'a Session> {
+        let same_hash = self.index.iter_hash(hash.spread()).filter(move |entry| entry.hash == hash);
+        same_hash.filter_map(|entry| self.at(entry.slot)).filter(move |known| known.user == *user)
+    }
+
+    /// Adds a session that is not there yet.
+    pub(crate) fn insert(&mut self, hash: Hash, session: Session) {
+        let slot = self.free.pop().unwrap_or_else(|| self.grow());
+        if let Some(vacant) = self.at_mut(slot) {
+            *vacant = Some(session);
+            self.index.insert_unique(hash.spread(), Entry { hash, slot }, |entry| entry.hash.spread());
+        }
+    }
+
+    /// Makes another slot at the end.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "memory ends long before four billion sessions per shard"
+    )]
+    fn grow(&mut self) -> u32 {
+        let slot = self.slots();
+        match self.chunks.last_mut() {
+            Some(last) if last.len() < CHUNK => last.push(None),
+            Some(_) => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push(None);
+                self.chunks.push(chunk);
+            }
+            // A store of a few users is a few kilobytes: the first chunk of a shard grows by doubling.
+            None => self.chunks.push(vec![None]),
+        }
+        slot as u32
+    }
+
+    pub(crate) fn remove(&mut self, hash: Hash, user: &UserId, id: &SessionId) {
+        let Some(slot) = self.find(hash, user, id) else { return };
+        if let Ok(entry) = self.index.find_entry(hash.spread(), |entry| entry.slot == slot) {
+            entry.remove();
+        }
+        if let Some(occupied) = self.at_mut(slot) {
+            *occupied = None;
+            self.free.push(slot);
+        }
+        if self.slots() >= WORTH_COMPACTING && self.len() < self.slots() / 4 {
+            self.compact();
+        }
+    }
+
+    /// Gives back what the sessions that went had taken.
+    fn compact(&mut self) {
+        let old = std::mem::take(&mut self.chunks);
+        let hashes: Vec<Hash> = {
+            let mut by_slot: Vec<Entry> = self.index.drain().collect();
+            by_slot.sort_unstable_by_key(|entry| entry.slot);
+            by_slot.into_iter().map(|entry| entry.hash).collect()
+        };
+        self.index = HashTable::with_capacity(hashes.len());
+        self.free = Vec::new();
+        self.layout += 1;
+        for (session, hash) in old.into_iter().flatten().flatten().zip(hashes) {
+            self.insert(hash, session);
+        }
+    }
+
+    /// Copies sessions from where the scan is until `into` is full; answers whether the shard is through.
+    ///
+    /// What comes or goes meanwhile is told by the queue. When sessions have moved, the scan begins anew: telling one
+    /// twice is harmless.
+    pub(crate) fn scan(&self, cursor: &mut Cursor, into: &mut Vec<Session>, full: usize) -> bool {
+        if cursor.layout != self.layout {
+            *cursor = Cursor { slot: 0, layout: self.layout };
+        }
+        let slots = self.slots();
+        while cursor.slot < slots && into.len() < full {
+            into.extend(self.chunks[cursor.slot / CHUNK][cursor.slot % CHUNK].clone());
+            cursor.slot += 1;
+        }
+        cursor.slot >= slots
+    }
+
+    /// Tells all but the one who says it, if that one has a single ear.
+    pub(crate) fn tell(&self, handle: u64, say: impl Fn(&Queue)) {
+        tell(&self.listeners, handle, say);
+    }
+}
+
+/// Tells all listeners; the only watch of the handle that writes need not be told.
+pub(crate) fn tell(listeners: &[Arc<Queue>], handle: u64, say: impl Fn(&Queue)) {
+    match listeners {
+        [] => {}
+        [only] if only.handle == handle => {}
+        all => {
+            let own = all.iter().filter(|listener| listener.handle == handle).count();
+            for listener in all.iter().filter(|listener| own != 1 || listener.handle != handle) {
+                say(listener);
+            }
+        }
+    }
+}

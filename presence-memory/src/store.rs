@@ -1,0 +1,266 @@
+//! The store: what is kept, and the trait's methods.
+
+use crate::feed;
+use crate::queue::Queue;
+use crate::shard::{Hash, Shard, tell};
+use async_trait::async_trait;
+use foldhash::fast::RandomState;
+use futures_util::stream::BoxStream;
+use parking_lot::{Mutex, RwLock};
+use presence_core::store::{Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
+use presence_core::{Clock, Node, NodeId, Session, SessionKey, SystemClock, Timestamp, UserId};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Into how many parts the map is split, each with a lock of its own. A power of two.
+pub(crate) const SHARDS: usize = 64;
+
+/// Presence in the memory of this process.
+///
+/// Clones share the state, and each is a handle of its own, as another process would be: the watch of one hears what
+/// is written through the others. **A handle does not hear itself**: what is written through it is not told to its own
+/// watch, as long as it has only one. That makes the common case, one `Presence` on one store, cost no message at all.
+///
+/// A watch whose reader falls [`QUEUE_ENTRIES`](crate::QUEUE_ENTRIES) behind ends. Nothing else grows but what is put;
+/// what is forgotten is freed.
+///
+/// ```
+/// use presence_core::{NodeId, PresenceStore, Timestamp, store::Touch};
+/// use presence_memory::MemoryStore;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = MemoryStore::new();
+/// let other = store.clone();
+/// let beat = Touch::Node { node: NodeId::new("n")?, seen_at: store.now().await?, drain_for: None };
+/// assert!(other.touch(&[beat]).await?.is_empty());
+/// # Ok(()) }
+/// ```
+pub struct MemoryStore {
+    shared: Arc<Shared>,
+    /// Tells this handle from others on the same state.
+    handle: u64,
+}
+
+/// What the handles share.
+pub(crate) struct Shared {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) epoch: Arc<str>,
+    pub(crate) shards: Box<[Mutex<Shard>]>,
+    /// Locked before a shard, never after.
+    nodes: RwLock<Nodes>,
+    hasher: RandomState,
+    handles: AtomicU64,
+}
+
+#[derive(Default)]
+struct Nodes {
+    known: HashMap<NodeId, Node, RandomState>,
+    listeners: Vec<Arc<Queue>>,
+}
+
+impl Shared {
+    fn locate(&self, user: &UserId) -> (&Mutex<Shard>, Hash) {
+        let hash = self.hasher.hash_one(user.as_str());
+        #[expect(clippy::cast_possible_truncation, reason = "the two halves are used for themselves")]
+        let (low, high) = (hash as usize, (hash >> 32) as u32);
+        (&self.shards[low % SHARDS], Hash(high))
+    }
+
+    /// All nodes; from now on, `queue` hears of them.
+    pub(crate) fn listen_to_nodes(&self, queue: &Arc<Queue>) -> Vec<Node> {
+        let mut nodes = self.nodes.write();
+        nodes.listeners.push(Arc::clone(queue));
+        nodes.known.values().cloned().collect()
+    }
+
+    pub(crate) fn stop_listening(&self, queue: &Arc<Queue>) {
+        let is_other = |listener: &Arc<Queue>| !Arc::ptr_eq(listener, queue);
+        self.nodes.write().listeners.retain(is_other);
+        for shard in &self.shards {
+            shard.lock().listeners.retain(is_other);
+        }
+    }
+}
+
+impl Nodes {
+    fn touch(&mut self, node: Node) {
+        match self.known.get_mut(&node.id) {
+            Some(known) if known.rank() >= node.rank() => {}
+            Some(known) => *known = node,
+            None => {
+                self.known.insert(node.id.clone(), node);
+            }
+        }
+    }
+
+    /// The last beat of the node that holds a session; zero for a session that is not held.
+    fn seen_at(&self, session: &Session) -> Timestamp {
+        let node = session.placement.held.then(|| self.known.get(&session.placement.node)).flatten();
+        node.map_or(Timestamp::ZERO, |node| node.seen_at)
+    }
+}
+
+impl MemoryStore {
+    /// An empty store, on the system's clock.
+    pub fn new() -> Self {
+        Self::with_clock(SystemClock)
+    }
+
+    /// An empty store whose own time is that of `clock`.
+    pub fn with_clock(clock: impl Clock) -> Self {
+        let shared = Shared {
+            clock: Arc::new(clock),
+            epoch: format!("{:016x}", presence_core::random::u64()).into(),
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            nodes: RwLock::default(),
+            hasher: RandomState::default(),
+            handles: AtomicU64::new(1),
+        };
+        Self { shared: Arc::new(shared), handle: 0 }
+    }
+
+    fn put_one(&self, session: &Session) {
+        let (shard, hash) = self.shared.locate(&session.user);
+        let mut shard = shard.lock();
+        match shard.get_mut(hash, &session.user, &session.id) {
+            Some(known) => {
+                known.merge(session);
+            }
+            None => shard.insert(hash, session.clone()),
+        }
+        shard.tell(self.handle, |queue| queue.session(session));
+    }
+
+    /// Moves the times of a session forward; answers whether it is there and has not left.
+    fn touch_one(
+        &self,
+        user: &UserId,
+        touch: &Touch,
+        seen: (&presence_core::SessionId, Timestamp, Timestamp),
+    ) -> bool {
+        let (id, seen_at, active_at) = seen;
+        let (shard, hash) = self.shared.locate(user);
+        let mut shard = shard.lock();
+        let Some(known) = shard.get_mut(hash, user, id) else { return false };
+        known.touch(seen_at, active_at);
+        let stays = known.placement.left.is_none();
+        shard.tell(self.handle, |queue| queue.touch(touch));
+        stays
+    }
+
+    fn forget_one(&self, seen: &Seen) {
+        match seen {
+            Seen::Node { node, seen_at } => {
+                let mut nodes = self.shared.nodes.write();
+                if nodes.known.get(node).is_some_and(|known| known.seen_at <= *seen_at) {
+                    nodes.known.remove(node);
+                    tell(&nodes.listeners, self.handle, |queue| queue.forgotten(seen));
+                }
+            }
+            Seen::Session { key, seen_at, placed_at } => {
+                let nodes = self.shared.nodes.read();
+                let (shard, hash) = self.shared.locate(&key.user);
+                let mut shard = shard.lock();
+                let forgets = shard.get(hash, &key.user, &key.id).is_some_and(|known| {
+                    known.seen_at.max(nodes.seen_at(known)) <= *seen_at
+                        && known.placement.placed_at <= *placed_at
+                });
+                if forgets {
+                    shard.remove(hash, &key.user, &key.id);
+                    shard.tell(self.handle, |queue| queue.forgotten(seen));
+                }
+            }
+        }
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clone for MemoryStore {
+    /// Another handle on the same state.
+    fn clone(&self) -> Self {
+        let handle = self.shared.handles.fetch_add(1, Ordering::Relaxed);
+        Self { shared: Arc::clone(&self.shared), handle }
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("handle", &self.handle).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl PresenceStore for MemoryStore {
+    /// One: this process's own time is all the proof there is.
+    fn shards(&self) -> u16 {
+        1
+    }
+
+    fn shard_of(&self, _user: &UserId) -> u16 {
+        0
+    }
+
+    async fn put(&self, sessions: &[Session]) -> Result<()> {
+        for session in sessions {
+            self.put_one(session);
+        }
+        Ok(())
+    }
+
+    async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
+        let mut misses = Misses::new();
+        for touch in touches {
+            match touch {
+                Touch::Session { user, id, seen_at, active_at } => {
+                    if !self.touch_one(user, touch, (id, *seen_at, *active_at)) {
+                        misses.push(SessionKey { user: user.clone(), id: id.clone() });
+                    }
+                }
+                Touch::Node { node, seen_at, drain_for } => {
+                    let mut nodes = self.shared.nodes.write();
+                    nodes.touch(Node { id: node.clone(), seen_at: *seen_at, drain_for: *drain_for });
+                    tell(&nodes.listeners, self.handle, |queue| queue.touch(touch));
+                }
+            }
+        }
+        Ok(misses)
+    }
+
+    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+        for seen in seen {
+            self.forget_one(seen);
+        }
+        Ok(())
+    }
+
+    async fn load(&self, users: &[UserId]) -> Result<Facts> {
+        let mut facts = Facts::default();
+        for user in users {
+            let (shard, hash) = self.shared.locate(user);
+            let from = facts.sessions.len();
+            facts.sessions.extend(shard.lock().of(hash, user).cloned());
+            facts.sessions[from..].sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        }
+        let nodes = self.shared.nodes.read();
+        let held = facts.sessions.iter().filter(|session| session.placement.held);
+        let holding: BTreeMap<_, _> =
+            held.filter_map(|session| nodes.known.get_key_value(&session.placement.node)).collect();
+        facts.nodes = holding.into_values().cloned().collect();
+        Ok(facts)
+    }
+
+    fn watch(&self) -> BoxStream<'static, Feed> {
+        feed::of(Arc::clone(&self.shared), self.handle)
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        Ok(self.shared.clock.now())
+    }
+}

@@ -1,0 +1,1 @@
+//! The in-memory store keeps the contract.
