@@ -1,7 +1,7 @@
 //! One part of the map: sessions in numbered slots, and an index that finds them by user.
 
+use crate::index::Index;
 use crate::queue::Queue;
-use hashbrown::HashTable;
 use presence_core::{Session, SessionId, UserId};
 use std::sync::Arc;
 
@@ -10,30 +10,12 @@ const CHUNK: usize = 256;
 /// A shard of fewer slots is not worth compacting.
 const WORTH_COMPACTING: usize = 4 * CHUNK;
 
-/// The hash of a user, as far as a shard needs it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Hash(pub(crate) u32);
-
-impl Hash {
-    /// For `HashTable`, which looks at both ends of 64 bits.
-    fn spread(self) -> u64 {
-        u64::from(self.0) << 32 | u64::from(self.0)
-    }
-}
-
-/// Where a session is, and the hash of its user: growing the index reads no session.
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    hash: Hash,
-    slot: u32,
-}
-
 /// One part of the map, and who is told what happens in it.
 ///
 /// The index hashes the user only: all sessions of one (256 at most, by the core's bound) are found with one lookup.
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
-    index: HashTable<Entry>,
+    index: Index,
     chunks: Vec<Vec<Option<Session>>>,
     /// Vacant slots.
     free: Vec<u32>,
@@ -69,35 +51,31 @@ impl Shard {
         self.chunks.get_mut(slot / CHUNK)?.get_mut(slot % CHUNK)
     }
 
-    fn find(&self, hash: Hash, user: &UserId, id: &SessionId) -> Option<u32> {
-        let is_it = |entry: &Entry| {
-            entry.hash == hash
-                && self.at(entry.slot).is_some_and(|known| known.id == *id && known.user == *user)
-        };
-        self.index.find(hash.spread(), is_it).map(|entry| entry.slot)
+    fn find(&self, hash: u32, user: &UserId, id: &SessionId) -> Option<u32> {
+        let is_it = |slot: &u32| self.at(*slot).is_some_and(|known| known.id == *id && known.user == *user);
+        self.index.slots(hash).find(is_it)
     }
 
-    pub(crate) fn get(&self, hash: Hash, user: &UserId, id: &SessionId) -> Option<&Session> {
+    pub(crate) fn get(&self, hash: u32, user: &UserId, id: &SessionId) -> Option<&Session> {
         self.at(self.find(hash, user, id)?)
     }
 
-    pub(crate) fn get_mut(&mut self, hash: Hash, user: &UserId, id: &SessionId) -> Option<&mut Session> {
+    pub(crate) fn get_mut(&mut self, hash: u32, user: &UserId, id: &SessionId) -> Option<&mut Session> {
         let slot = self.find(hash, user, id)?;
         self.at_mut(slot)?.as_mut()
     }
 
     /// The sessions of a user, in no order.
-    pub(crate) fn of<'a>(&'a self, hash: Hash, user: &'a UserId) -> impl Iterator<Item = &'a Session> {
-        let same_hash = self.index.iter_hash(hash.spread()).filter(move |entry| entry.hash == hash);
-        same_hash.filter_map(|entry| self.at(entry.slot)).filter(move |known| known.user == *user)
+    pub(crate) fn of<'a>(&'a self, hash: u32, user: &'a UserId) -> impl Iterator<Item = &'a Session> {
+        self.index.slots(hash).filter_map(|slot| self.at(slot)).filter(move |known| known.user == *user)
     }
 
     /// Adds a session that is not there yet.
-    pub(crate) fn insert(&mut self, hash: Hash, session: Session) {
+    pub(crate) fn insert(&mut self, hash: u32, session: Session) {
         let slot = self.free.pop().unwrap_or_else(|| self.grow());
         if let Some(vacant) = self.at_mut(slot) {
             *vacant = Some(session);
-            self.index.insert_unique(hash.spread(), Entry { hash, slot }, |entry| entry.hash.spread());
+            self.index.insert(hash, slot);
         }
     }
 
@@ -121,11 +99,9 @@ impl Shard {
         slot as u32
     }
 
-    pub(crate) fn remove(&mut self, hash: Hash, user: &UserId, id: &SessionId) {
+    pub(crate) fn remove(&mut self, hash: u32, user: &UserId, id: &SessionId) {
         let Some(slot) = self.find(hash, user, id) else { return };
-        if let Ok(entry) = self.index.find_entry(hash.spread(), |entry| entry.slot == slot) {
-            entry.remove();
-        }
+        self.index.remove(hash, slot);
         if let Some(occupied) = self.at_mut(slot) {
             *occupied = None;
             self.free.push(slot);
@@ -137,17 +113,15 @@ impl Shard {
 
     /// Gives back what the sessions that went had taken.
     fn compact(&mut self) {
-        let old = std::mem::take(&mut self.chunks);
-        let hashes: Vec<Hash> = {
-            let mut by_slot: Vec<Entry> = self.index.drain().collect();
-            by_slot.sort_unstable_by_key(|entry| entry.slot);
-            by_slot.into_iter().map(|entry| entry.hash).collect()
-        };
-        self.index = HashTable::with_capacity(hashes.len());
+        let empty = Index::with_capacity(self.len());
+        let index = std::mem::replace(&mut self.index, empty);
+        let mut old = std::mem::take(&mut self.chunks);
         self.free = Vec::new();
         self.layout += 1;
-        for (session, hash) in old.into_iter().flatten().flatten().zip(hashes) {
-            self.insert(hash, session);
+        for (hash, slot) in index.pairs() {
+            if let Some(session) = old[slot as usize / CHUNK][slot as usize % CHUNK].take() {
+                self.insert(hash, session);
+            }
         }
     }
 

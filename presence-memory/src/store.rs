@@ -2,7 +2,7 @@
 
 use crate::feed;
 use crate::queue::Queue;
-use crate::shard::{Hash, Shard, tell};
+use crate::shard::{Shard, tell};
 use async_trait::async_trait;
 use foldhash::fast::RandomState;
 use futures_util::stream::BoxStream;
@@ -61,11 +61,11 @@ struct Nodes {
 }
 
 impl Shared {
-    fn locate(&self, user: &UserId) -> (&Mutex<Shard>, Hash) {
+    fn locate(&self, user: &UserId) -> (&Mutex<Shard>, u32) {
         let hash = self.hasher.hash_one(user.as_str());
         #[expect(clippy::cast_possible_truncation, reason = "the two halves are used for themselves")]
         let (low, high) = (hash as usize, (hash >> 32) as u32);
-        (&self.shards[low % SHARDS], Hash(high))
+        (&self.shards[low % SHARDS], high)
     }
 
     /// All nodes; from now on, `queue` hears of them.
