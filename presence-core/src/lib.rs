@@ -11,8 +11,9 @@ pub mod roster;
 pub mod store;
 pub mod time;
 
-pub use handle::{Beaten, Presence};
+pub use handle::{Beaten, Hold, Presence};
 pub use liveness::{InvalidPolicy, Liveness, Policy};
 pub use model::*;
+pub use roster::{Counts, Member, Scope, Update, Version};
 pub use store::PresenceStore;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

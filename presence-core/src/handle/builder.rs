@@ -1,41 +1,80 @@
 //! How a `Presence` comes to be.
+
 use super::Presence;
+use super::inner::Inner;
 use crate::liveness::{InvalidPolicy, Policy};
+use crate::model::NodeId;
+use crate::roster::{Roster, Settings};
 use crate::store::PresenceStore;
-use crate::time::Clock;
+use crate::time::{Clock, SystemClock};
 use std::sync::Arc;
 
 /// Settings of a [`Presence`], each with a default that suits most hosts.
+#[derive(Clone)]
+#[must_use = "a builder does nothing until it is started"]
 pub struct Builder {
-    pub(super) store: Arc<dyn PresenceStore>,
+    store: Arc<dyn PresenceStore>,
+    policy: Policy,
+    clock: Arc<dyn Clock>,
+    label: String,
+    max_sessions: usize,
 }
 
 impl Builder {
-    /// The windows. Default [`Policy::default`].
+    pub(super) fn new(store: Arc<dyn PresenceStore>) -> Self {
+        Self {
+            store,
+            policy: Policy::default(),
+            clock: Arc::new(SystemClock),
+            label: "node".to_owned(),
+            max_sessions: 4_000_000,
+        }
+    }
+
+    /// The windows. Default: [`Policy::default`]. The same in every process on one store.
     pub fn policy(self, policy: Policy) -> Self {
-        let _ = policy;
-        todo!()
+        Self { policy, ..self }
     }
-    /// The process's clock. Default [`SystemClock`](crate::SystemClock).
+
+    /// The process's clock. Default: [`SystemClock`].
+    ///
+    /// Tests give a [`ManualClock`](crate::ManualClock), the same one to the store.
     pub fn clock(self, clock: impl Clock) -> Self {
-        let _ = clock;
-        todo!()
+        Self { clock: Arc::new(clock), ..self }
     }
-    /// The label of this process in node names. Default `node`.
+
+    /// What names of this process begin with, for the eyes of operators. Default: `node`. At most 200 bytes, without
+    /// control characters; what does not fit is left out.
     pub fn label(self, label: impl Into<String>) -> Self {
-        let _ = label.into();
-        todo!()
+        Self { label: label.into(), ..self }
     }
-    /// How many sessions this process's roster may hold before new ones are refused. Default 4,000,000.
-    pub fn max_sessions(self, max: usize) -> Self {
-        let _ = max;
-        todo!()
+
+    /// How many sessions the roster of this process may hold before a *new* one is refused with
+    /// [`Error::Full`](super::Error::Full). Default: 4,000,000, about 1 GB.
+    ///
+    /// Counts the sessions of the whole cluster, gone ones included until they are forgotten. What other processes
+    /// have already taken is never refused.
+    pub fn max_sessions(self, max_sessions: usize) -> Self {
+        Self { max_sessions, ..self }
     }
-    /// Starts. Needs a tokio runtime.
+
+    /// Starts, with the store up or down. The roster fills in the background: see [`Presence::ready`].
     ///
     /// # Errors
-    /// [`InvalidPolicy`].
+    /// [`InvalidPolicy`] when the windows do not fit together.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub fn start(self) -> Result<Presence, InvalidPolicy> {
-        todo!()
+        self.policy.validate()?;
+        let label: String = self.label.chars().filter(|c| !c.is_control()).take(50).collect();
+        let label = if label.is_empty() { "node" } else { &label };
+        let Ok(node) = NodeId::draw(label) else {
+            unreachable!("50 characters and 17 bytes are a valid name")
+        };
+        let shards = self.store.shards();
+        let settings = Settings { policy: self.policy, node, shards, max_sessions: self.max_sessions };
+        let roster = Roster::new(settings, self.clock.now());
+        Ok(Presence::start(Arc::new(Inner::new(self.store, roster, self.clock))))
     }
 }

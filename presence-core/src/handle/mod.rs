@@ -3,15 +3,21 @@
 mod builder;
 mod error;
 mod hold;
+mod inner;
+mod outbox;
 mod place;
 mod presence;
 mod report;
 mod subscription;
+mod tasks;
 
 pub use builder::Builder;
 pub use error::Error;
 pub use hold::Hold;
-pub use place::{Listing, Page, Place, Sorted};
+pub use place::{Listing, Page, Place};
 pub use presence::{Beaten, Presence};
 pub use report::{Explanation, Health, SessionReport, StoreHealth};
-pub use subscription::{CountsWatch, Subscription, Update};
+pub use subscription::{CountsWatch, Subscription};
+
+#[cfg(test)]
+mod tests;

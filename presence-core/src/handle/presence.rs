@@ -1,70 +1,135 @@
 //! The handle.
-use super::{Builder, CountsWatch, Error, Explanation, Health, Hold, Place, Subscription};
+
+use super::inner::Inner;
+use super::place::Place;
+use super::report::{Explanation, Health};
+use super::subscription::{CountsWatch, Subscription};
+use super::{Builder, Error, Hold, tasks};
 use crate::model::{Beat, Leave, Message, Node, SessionKey, Status, Topic, UserId};
-use crate::roster::{Counts, Person, Scope, Version};
+use crate::roster::{By, Counts, Detail, Full, Person, Scope, Version};
 use crate::store::PresenceStore;
 use crate::time::{Clock, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
-/// Who is here, active, idle or gone, and where. Cheap to clone; the last clone's drop ends its tasks.
+/// Who is here, active, idle or gone, and where.
+///
+/// Cheap to clone. All questions are answered from this process's own replica, without touching the network. The last
+/// clone's drop ends its tasks; [`shutdown`](Self::shutdown) does so in good order.
 #[derive(Clone)]
 pub struct Presence {
-    pub(super) _inner: Arc<()>,
+    inner: Arc<Inner>,
+    tasks: Arc<Tasks>,
+}
+
+/// The background tasks; they end with the last handle.
+struct Tasks(Vec<JoinHandle<()>>);
+
+impl Tasks {
+    fn abort(&self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.abort();
+    }
 }
 
 /// What became of a beat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Beaten {
-    /// The store has it. `placed_at` names the session's placement, for a later leave.
+    /// The store has it.
     Stored {
-        /// The placement that the session has now.
+        /// The placement that the session has now: a later [`Leave`] may name it.
         placed_at: Timestamp,
     },
-    /// It renews what was renewed a moment ago: this process counts it, the store is told within a quarter of the window.
+    /// It renews what was renewed a moment ago: it counts here at once, and the store is told within a quarter of the
+    /// window, together with all that follow until then.
     Postponed {
         /// The placement that the session has now.
         placed_at: Timestamp,
     },
-    /// It came within the grace of the session's leave and was dropped.
+    /// It came within the grace of the session's leave, and was dropped.
     Late,
 }
+
+/// How long clients have to reconnect if a host shuts down without having said it.
+const RECONNECT_IN: Duration = Duration::from_secs(10);
 
 impl Presence {
     /// Settings of a new one, on this store.
     pub fn builder(store: impl PresenceStore) -> Builder {
-        Builder { store: Arc::new(store) }
+        Builder::new(Arc::new(store))
     }
-    /// Returns once the roster holds what the store holds.
+
+    pub(super) fn start(inner: Arc<Inner>) -> Self {
+        let tasks = Arc::new(Tasks(tasks::start(&inner)));
+        Self { inner, tasks }
+    }
+
+    /// Returns once the roster holds what the store holds. Cancel-safe; waits as long as the store is down.
     pub async fn ready(&self) {
-        todo!()
+        // The sender lives in `inner`, which we hold.
+        let _ = self.inner.is_ready.subscribe().wait_for(|ready| *ready).await;
     }
-    /// The time that new stamps are made with: the store's, as far as it is known.
+
+    /// The time that stamps are made with: the store's, as far as it is known.
     pub fn now(&self) -> Timestamp {
-        todo!()
+        self.inner.roster.stamp(self.inner.now())
     }
-    /// The process's clock, for whatever must go with presence in tests.
+
+    /// The process's clock, for whatever must go in step with presence.
     pub fn clock(&self) -> &Arc<dyn Clock> {
-        todo!()
+        &self.inner.clock
     }
-    /// Takes a beat.
+
+    /// Takes a beat: shows it here at once, and tells the store.
+    ///
     /// # Errors
-    /// [`Error`].
+    /// [`Error::Degraded`] after at most 2 s if the store does not answer: the beat counts here and is told later.
+    /// [`Error::Rejected`], [`Error::Full`], [`Error::ShuttingDown`]: it does not count.
+    ///
+    /// # Cancellation
+    /// Dropping the future undoes nothing: the store is then told in the background.
     pub async fn beat(&self, beat: Beat) -> Result<Beaten, Error> {
-        let _ = beat;
-        todo!()
+        let told = {
+            let inner = &self.inner;
+            if inner.is_closed() {
+                return Err(Error::ShuttingDown);
+            }
+            let shard = inner.store.shard_of(&beat.user);
+            inner.roster.beat(&beat, By::Beat, shard, inner.now()).map_err(|Full| Error::Full)?
+        };
+        self.inner.tell(told).await
     }
-    /// Takes a leave.
+
+    /// Takes a leave: the others see it after the policy's grace, unless it says *now*. Leaving twice, or a session that
+    /// is not known, is no error.
+    ///
     /// # Errors
-    /// [`Error`].
+    /// Those of [`beat`](Self::beat), but for `Full`.
+    ///
+    /// # Cancellation
+    /// As for [`beat`](Self::beat).
     pub async fn leave(&self, leave: Leave) -> Result<(), Error> {
-        let _ = leave;
-        todo!()
+        let told = self.inner.roster.leave(&leave, self.inner.now());
+        self.inner.tell(told).await.map(drop)
     }
-    /// Declares a status.
+
+    /// Declares a status for a session, for as long as that lives, or until `until`.
+    ///
+    /// A session that is not known comes to be by it without a beat: whether it then counts as alive is the policy's
+    /// `declared_counts`.
+    ///
     /// # Errors
-    /// [`Error`].
+    /// Those of [`beat`](Self::beat).
+    ///
+    /// # Cancellation
+    /// As for [`beat`](Self::beat).
     pub async fn declare(
         &self,
         key: SessionKey,
@@ -72,79 +137,142 @@ impl Presence {
         message: Option<Message>,
         until: Option<Timestamp>,
     ) -> Result<(), Error> {
-        let _ = (key, status, message, until);
-        todo!()
+        if self.inner.is_closed() {
+            return Err(Error::ShuttingDown);
+        }
+        let shard = self.inner.store.shard_of(&key.user);
+        let declares = (status, message, until);
+        let told =
+            self.inner.roster.declare(&key, declares, shard, self.inner.now()).map_err(|Full| Error::Full)?;
+        self.inner.tell(told).await.map(drop)
     }
-    /// Binds a session to a connection.
+
+    /// Binds a session to a connection of this process, as `beat` describes it; returns at once.
+    ///
     /// # Errors
-    /// [`Error::Full`], [`Error::ShuttingDown`].
+    /// [`Error::Full`] and [`Error::ShuttingDown`]: nothing has been touched.
     pub fn hold(&self, beat: Beat) -> Result<Hold, Error> {
-        let _ = beat;
-        todo!()
+        if self.inner.draining.borrow().is_some() {
+            return Err(Error::ShuttingDown);
+        }
+        let beat = Beat { enters: true, ..beat };
+        Hold::new(Arc::clone(&self.inner), &beat).map_err(|Full| Error::Full)
     }
-    /// One user, with sessions; `None` if nothing at all is known of them.
+
+    /// One user with their sessions, gone or not; `None` if nothing at all is known of them.
     pub fn user(&self, user: &UserId) -> Option<Person> {
-        let _ = user;
-        todo!()
+        self.inner.roster.person(user)
     }
+
     /// Several users, in this order.
     pub fn users(&self, users: &[UserId]) -> Vec<Option<Person>> {
-        users.iter().map(|u| self.user(u)).collect()
+        users.iter().map(|user| self.user(user)).collect()
     }
+
     /// One topic.
     pub fn topic(&self, topic: &Topic) -> Place {
-        let _ = topic;
-        todo!()
+        Place::new(Arc::clone(&self.inner), Some(topic))
     }
+
     /// Everybody.
     pub fn everyone(&self) -> Place {
-        todo!()
+        Place::new(Arc::clone(&self.inner), None)
     }
-    /// The topics with most users, by their number and then by name.
+
+    /// The topics with most users online, the ties by name.
     pub fn topics(&self, limit: usize) -> Vec<(Topic, Counts)> {
-        let _ = limit;
-        todo!()
+        self.inner.roster.top_topics(limit)
     }
-    /// A snapshot, then diffs.
-    pub fn subscribe(&self, scope: Scope) -> Subscription {
-        let _ = scope;
-        todo!()
+
+    /// A scope's snapshot, then its diffs.
+    ///
+    /// The first reader of a scope pays for looking at everybody in it; all readers share what is made.
+    pub fn subscribe(&self, scope: &Scope) -> Subscription {
+        Subscription::new(&self.inner, scope, Detail::Members, None)
     }
-    /// The same, starting with the diff since `version` where it is still known.
-    pub fn subscribe_from(&self, scope: Scope, version: Version) -> Subscription {
-        let _ = (scope, version);
-        todo!()
+
+    /// The same, starting with the diff since `version` where that is still known, else with a snapshot.
+    pub fn subscribe_from(&self, scope: &Scope, version: Version) -> Subscription {
+        Subscription::new(&self.inner, scope, Detail::Members, Some(version))
     }
-    /// The same with sessions in members and diffs.
-    pub fn subscribe_sessions(&self, scope: Scope) -> Subscription {
-        let _ = scope;
-        todo!()
+
+    /// The same, with sessions in members and diffs.
+    pub fn subscribe_sessions(&self, scope: &Scope) -> Subscription {
+        Subscription::new(&self.inner, scope, Detail::Sessions, None)
     }
-    /// Counts whenever they change, the newest only.
-    pub fn watch_counts(&self, scope: Scope) -> CountsWatch {
-        let _ = scope;
-        todo!()
+
+    /// A scope's counts whenever they change, the newest only.
+    pub fn watch_counts(&self, scope: &Scope) -> CountsWatch {
+        CountsWatch::new(&self.inner, scope)
     }
+
     /// How this process stands with its store.
     pub fn health(&self) -> Health {
-        todo!()
+        Health::of(&self.inner)
     }
+
     /// Why a user is what they are.
     pub fn explain(&self, user: &UserId) -> Explanation {
-        let _ = user;
-        todo!()
+        Explanation::of(&self.inner, user)
     }
-    /// This process as a node.
+
+    /// This process as the others see it.
     pub fn node(&self) -> Node {
-        todo!()
+        self.inner.roster.own_node()
     }
-    /// Takes no new sessions; the held ones live this long for their clients to reconnect elsewhere.
+
+    /// Takes no new connections, and says for how long the sessions of the present ones live on, so that nobody sees
+    /// anyone leave while their clients reconnect elsewhere. What is dropped from now on leaves nothing.
+    ///
+    /// Connections learn of it by [`draining`](Self::draining). Returns once the store knows, or has not answered 3 times.
     pub async fn drain(&self, reconnect_in: Duration) {
-        let _ = reconnect_in;
-        todo!()
+        let node = self.inner.roster.drain(reconnect_in, self.inner.now());
+        self.inner.draining.send_replace(Some(reconnect_in));
+        for _ in 0..3 {
+            if tasks::beat::tell(&self.inner, node.clone()).await.is_ok() {
+                return;
+            }
+        }
+        tracing::warn!("the store could not be told that this process drains");
     }
-    /// Ends: tells the store what it does not have yet, then stops all tasks.
+
+    /// Returns once this process drains, with the time in which clients should reconnect: each at a random moment of
+    /// it. Cancel-safe.
+    pub async fn draining(&self) -> Duration {
+        let mut draining = self.inner.draining.subscribe();
+        let said = draining.wait_for(Option::is_some).await.map(|said| *said);
+        match said {
+            Ok(Some(reconnect_in)) => reconnect_in,
+            // The sender lives in `inner`, which we hold.
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Ends in good order: drains if that has not been done, tells the store what it does not have yet (for at most
+    /// 2 s), ends all subscriptions and stops. Beats are refused from now on.
     pub async fn shutdown(&self) {
-        todo!()
+        let drains = self.inner.draining.borrow().is_some();
+        if !drains {
+            self.drain(RECONNECT_IN).await;
+        }
+        self.inner.close();
+        while self.inner.outbox.len() > 0 {
+            if tasks::tell::drain(&self.inner).await.is_err() {
+                tracing::warn!(
+                    sessions = self.inner.outbox.len(),
+                    "ending before the store was told everything"
+                );
+                break;
+            }
+        }
+        self.inner.roster.publish();
+        self.inner.roster.end();
+        self.tasks.abort();
+    }
+}
+
+impl std::fmt::Debug for Presence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Presence").field("node", self.inner.roster.node()).finish_non_exhaustive()
     }
 }

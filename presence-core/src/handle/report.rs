@@ -1,6 +1,9 @@
 //! How things stand.
-use crate::liveness::Liveness;
+
+use super::inner::Inner;
+use crate::liveness::{Liveness, Policy};
 use crate::model::{SessionId, Status, UserId};
+use crate::roster::Examined;
 use crate::time::{Timestamp, View};
 
 /// How a process stands with its store.
@@ -66,4 +69,76 @@ pub struct SessionReport {
     pub rule: String,
     /// When the verdict may change.
     pub next_change: Option<Timestamp>,
+}
+
+impl Health {
+    pub(super) fn of(inner: &Inner) -> Self {
+        Self {
+            store: inner.health(),
+            view: inner.roster.view(inner.now()),
+            sessions: inner.roster.len(),
+            users: inner.roster.counts().online as usize,
+            topics: inner.roster.topic_count(),
+            owed: inner.outbox.len(),
+        }
+    }
+}
+
+impl Explanation {
+    pub(super) fn of(inner: &Inner, user: &UserId) -> Self {
+        let now = inner.now();
+        let examined = inner.roster.examine(user, now);
+        let person = inner.roster.person(user);
+        Self {
+            user: user.clone(),
+            liveness: person.as_ref().map_or(Liveness::Gone, |person| person.member.liveness),
+            status: person.map_or(Status::Offline, |person| person.member.status),
+            now: examined.iter().map(|one| one.now).max().unwrap_or_else(|| inner.roster.stamp(now)),
+            view: inner.roster.view(now),
+            sessions: examined.into_iter().map(|one| SessionReport::of(one, inner.roster.policy())).collect(),
+        }
+    }
+}
+
+impl SessionReport {
+    fn of(one: Examined, policy: &Policy) -> Self {
+        Self {
+            rule: rule(&one, policy),
+            id: one.session.id,
+            liveness: one.liveness,
+            seen_at: one.session.seen_at,
+            active_at: one.session.active_at,
+            next_change: one.next_change,
+        }
+    }
+}
+
+/// The rule that decides about a session, in words.
+fn rule(one: &Examined, policy: &Policy) -> String {
+    let secs = |then: Timestamp| one.now.since(then).as_secs_f64();
+    let placement = &one.session.placement;
+    let lease = placement.lease.as_secs_f64();
+    let mut said = match (placement.left, one.liveness) {
+        (Some(left), Liveness::Gone) => format!("left {:.1} s ago", secs(left.at)),
+        (Some(left), _) => format!("left {:.1} s ago, its grace still runs", secs(left.at)),
+        (None, _) if one.session.seen_at == Timestamp::ZERO => {
+            let counts = if policy.declared_counts { "counts" } else { "does not count" };
+            format!("only declared a status, which {counts} as alive by the policy")
+        }
+        (None, _) => match one.node_seen_at {
+            Some(at) => format!("held: its process beat {:.1} s ago, of {lease} s", secs(at)),
+            None => format!("last beat {:.1} s ago, of {lease} s", secs(one.session.seen_at)),
+        },
+    };
+    if one.liveness.is_live() {
+        let (active, window) = (secs(one.session.active_at), policy.active_for.as_secs_f64());
+        said += &format!("; last activity {active:.1} s ago, of {window} s");
+    }
+    if one.unconfirmed {
+        said += "; the store's last snapshot lacks it, so it goes unless it is confirmed";
+    }
+    if one.own {
+        said += "; this process answers for it";
+    }
+    said
 }

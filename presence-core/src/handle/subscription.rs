@@ -1,40 +1,93 @@
 //! Streams of what changes.
-use crate::roster::{Counts, Diff, Snapshot};
-use std::sync::Arc;
 
-/// What a subscription yields.
-#[derive(Debug, Clone)]
-pub enum Update {
-    /// The whole state: first, and again when the reader was too slow for diffs.
-    Snapshot(Arc<Snapshot>),
-    /// What changed since the update before.
-    Diff(Arc<Diff>),
+use super::inner::Inner;
+use crate::roster::{Counts, Detail, Scope, Update, Version, Watch};
+use futures_util::Stream;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+/// One reader of a watch: its number there, and nothing else.
+struct Reader {
+    watch: Arc<Watch>,
+    id: u64,
 }
 
-/// A snapshot, then diffs.
+impl Reader {
+    fn new(inner: &Inner, scope: &Scope, detail: Detail) -> Self {
+        let id = inner.drawn.fetch_add(1, Ordering::Relaxed);
+        Self { watch: inner.roster.watch(scope, detail), id }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.watch.leave(self.id);
+    }
+}
+
+/// A snapshot, then diffs, without a gap.
+///
+/// Nothing is queued for a reader: whoever is slow gets several diffs in one, and whoever is too slow for those a fresh
+/// snapshot. Also a [`Stream`].
 pub struct Subscription {
-    pub(super) _inner: (),
+    reader: Reader,
+    at: Option<Version>,
 }
 
 impl Subscription {
+    pub(super) fn new(inner: &Inner, scope: &Scope, detail: Detail, at: Option<Version>) -> Self {
+        Self { reader: Reader::new(inner, scope, detail), at }
+    }
+
     /// The next update; `None` once the `Presence` has shut down. Cancel-safe.
     pub async fn next(&mut self) -> Option<Update> {
-        todo!()
+        poll_fn(|context| self.poll_update(context)).await
+    }
+
+    fn poll_update(&mut self, context: &Context<'_>) -> Poll<Option<Update>> {
+        self.reader.watch.poll(self.reader.id, self.at, context).map(|told| {
+            let (update, version) = told?;
+            self.at = Some(version);
+            Some(update)
+        })
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Update;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Update>> {
+        self.poll_update(context)
     }
 }
 
 /// The counts of a scope, the newest only.
 pub struct CountsWatch {
-    pub(super) _inner: (),
+    reader: Reader,
+    last: Option<Counts>,
 }
 
 impl CountsWatch {
+    pub(super) fn new(inner: &Inner, scope: &Scope) -> Self {
+        // Of single users nobody keeps a count, so that their watch keeps them.
+        let detail = if matches!(scope, Scope::Users(_)) { Detail::Members } else { Detail::Counts };
+        Self { reader: Reader::new(inner, scope, detail), last: None }
+    }
+
     /// The counts now, without waiting.
     pub fn get(&self) -> Counts {
-        todo!()
+        self.reader.watch.counts()
     }
-    /// The next counts that differ from the last ones yielded; the first at once. Cancel-safe.
+
+    /// The next counts that differ from the last ones yielded; the first at once. `None` once the `Presence` has shut
+    /// down. Cancel-safe.
     pub async fn next(&mut self) -> Option<Counts> {
-        todo!()
+        let counts =
+            poll_fn(|context| self.reader.watch.poll_counts(self.reader.id, self.last, context)).await?;
+        self.last = Some(counts);
+        Some(counts)
     }
 }

@@ -92,7 +92,7 @@ impl Vitals {
 
 /// What a session is, by the proven time of its shard.
 pub fn classify(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Liveness {
-    if vitals.left.is_some_and(|left| left.ends_at <= view.now()) {
+    if vitals.left.is_some_and(|left| left.in_effect(view.now())) {
         return Liveness::Gone;
     }
     if vitals.seen_at == Timestamp::ZERO {
@@ -122,4 +122,18 @@ pub fn next_change(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Option
     let idles_at =
         (liveness == Liveness::Active).then(|| view.when_aged(vitals.last_active(), policy.active_for));
     [leaves_at, lapses_at, idles_at].into_iter().flatten().min()
+}
+
+/// Since when a gone session has been gone, by the same view; for one that is not gone, when it will be.
+pub fn gone_at(vitals: &Vitals, view: &ViewClock) -> Timestamp {
+    let lapses_at = if vitals.seen_at == Timestamp::ZERO {
+        vitals.declared_until()
+    } else {
+        vitals.beats().map(|(at, limit)| view.when_aged(at, limit)).max()
+    };
+    [vitals.left.map(|left| left.ends_at.max(left.at)), lapses_at]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 mod classify;
 mod policy;
 
-pub use classify::{Liveness, Vitals, classify, next_change};
+pub use classify::{Liveness, Vitals, classify, gone_at, next_change};
 pub use policy::{InvalidPolicy, Policy};
 
 #[cfg(test)]

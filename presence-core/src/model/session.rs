@@ -77,6 +77,13 @@ pub struct Departure {
     pub ends_at: Timestamp,
 }
 
+impl Departure {
+    /// Whether the others see it at `now`. One without grace is seen at once, by whatever clock.
+    pub fn in_effect(&self, now: Timestamp) -> bool {
+        self.ends_at <= now.max(self.at)
+    }
+}
+
 /// How and where a session is: the register that entering, moving and leaving write.
 ///
 /// The greater `(placed_at, left, node)` wins; a full tie is decided by the encoded bytes.

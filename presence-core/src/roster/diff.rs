@@ -111,8 +111,53 @@ pub enum SessionEvent {
 }
 
 impl Diff {
+    /// A diff without any change yet.
+    pub(super) fn between(from: Version, to: Version) -> Self {
+        Self { from, to, joined: Vec::new(), changed: Vec::new(), left: Vec::new(), sessions: Vec::new() }
+    }
+
     /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
-        self.joined.is_empty() && self.changed.is_empty() && self.left.is_empty() && self.sessions.is_empty()
+        self.entries() == 0
+    }
+
+    /// How many changes it holds.
+    pub fn entries(&self) -> usize {
+        self.joined.len() + self.changed.len() + self.left.len() + self.sessions.len()
+    }
+
+    /// What several diffs, each starting where the one before led to, amount to.
+    ///
+    /// Session events are told one by one; users who came and went again are not told at all.
+    pub(super) fn joined<'a>(diffs: impl Iterator<Item = &'a Self>) -> Self {
+        /// Whether the user was here before the first diff, and what they are after the last.
+        type Step = (bool, Result<Arc<Member>, LeftReason>);
+        let mut versions: Option<(Version, Version)> = None;
+        let mut steps: BTreeMap<UserId, Step> = BTreeMap::new();
+        let mut sessions = Vec::new();
+        for diff in diffs {
+            versions = Some((versions.map_or(diff.from, |(from, _)| from), diff.to));
+            let come = diff.joined.iter().map(|member| (false, member));
+            for (was_here, member) in come.chain(diff.changed.iter().map(|member| (true, member))) {
+                steps.entry(member.user.clone()).or_insert((was_here, Err(LeftReason::Left))).1 =
+                    Ok(Arc::clone(member));
+            }
+            for (user, reason) in &diff.left {
+                steps.entry(user.clone()).or_insert((true, Err(*reason))).1 = Err(*reason);
+            }
+            sessions.extend(diff.sessions.iter().cloned());
+        }
+        let (from, to) =
+            versions.unwrap_or((Version { incarnation: 0, n: 0 }, Version { incarnation: 0, n: 0 }));
+        let mut all = Self { sessions, ..Self::between(from, to) };
+        for (user, (was_here, now)) in steps {
+            match (was_here, now) {
+                (false, Ok(member)) => all.joined.push(member),
+                (true, Ok(member)) => all.changed.push(member),
+                (true, Err(reason)) => all.left.push((user, reason)),
+                (false, Err(_)) => {}
+            }
+        }
+        all
     }
 }

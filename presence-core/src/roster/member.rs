@@ -60,4 +60,13 @@ impl Counts {
     pub const fn idle(self) -> u32 {
         self.online - self.active
     }
+
+    /// The counts after one user's step; `None` is absent.
+    pub(super) fn step(self, from: Option<Liveness>, to: Option<Liveness>) -> Self {
+        let weight = |liveness: Option<Liveness>| {
+            (u32::from(liveness.is_some()), u32::from(liveness == Some(Liveness::Active)))
+        };
+        let (from, to) = (weight(from), weight(to));
+        Self { online: self.online + to.0 - from.0, active: self.active + to.1 - from.1 }
+    }
 }

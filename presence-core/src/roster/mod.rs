@@ -1,10 +1,251 @@
 //! The local replica of all sessions, indexed by user and topic: pure, sharded, without a runtime.
+//!
+//! Every method takes `now`, the process's own time; nothing here reads a clock, waits, or calls out while it holds a
+//! lock. Locks are taken in this order: one shard, then leaves (the clocks, a scope's pending list, a watch's pending list,
+//! the nodes). Reading lists and flushing watches take their own lock first and then, one at a time, shards.
 
+mod beat;
 mod diff;
+mod duty;
+mod feed;
 mod member;
 mod merge;
+mod nodes;
+mod query;
 mod scope;
+mod scope_state;
+mod settle;
+mod shard;
+mod slab;
+mod slot;
+mod sweep;
+mod times;
+mod topics;
+mod watch;
+mod watches;
+mod wheel;
 
+pub use beat::{By, Told, Undo};
 pub use diff::{Diff, LeftReason, NotAVersion, SessionEvent, Snapshot, Version};
 pub use member::{Counts, Member, MemberSession, Person};
+pub use query::Examined;
 pub use scope::Scope;
+pub use scope_state::Sorted;
+pub use sweep::Swept;
+pub use watch::{Detail, Update};
+
+pub(crate) use scope_state::ScopeState;
+pub(crate) use watch::Watch;
+
+use crate::liveness::Policy;
+use crate::model::{Node, NodeId, UserId};
+use crate::time::{Timestamp, View};
+use nodes::{NodeState, Nodes};
+use parking_lot::{Mutex, RwLock};
+use settle::Settling;
+use shard::Shard;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+use times::Clocks;
+use topics::Topics;
+use watch::Dirty;
+
+/// Locks: enough that a beat rarely meets another, and that no table's growth is a long wait. A power of two.
+const SHARDS: usize = 128;
+/// How many sessions are worked on at most before a shard's lock is let go.
+const HOLD: u32 = 256;
+
+/// What a roster is made with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The windows.
+    pub policy: Policy,
+    /// Which process this is.
+    pub node: NodeId,
+    /// How many shards the store has.
+    pub shards: u16,
+    /// How many sessions it holds before [`Roster::beat`] refuses new ones. What the store tells is always taken.
+    pub max_sessions: usize,
+}
+
+/// There is room for no other session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no room for another session")]
+pub struct Full;
+
+/// The local replica: what is known of all sessions, and what this means.
+pub struct Roster {
+    settings: Settings,
+    incarnation: u64,
+    hasher: foldhash::fast::RandomState,
+    shards: Box<[Mutex<Shard>]>,
+    clocks: RwLock<Arc<Clocks>>,
+    /// How far the store's time is ahead of the process's, in milliseconds, wrapping: what beats need of `clocks`.
+    ahead: AtomicU64,
+    nodes: Nodes,
+    me: Arc<NodeState>,
+    draining: AtomicBool,
+    everyone: Arc<ScopeState>,
+    /// Held while the lists of everyone are made.
+    listing: Mutex<()>,
+    topics: Topics,
+    sessions: AtomicUsize,
+    /// Which watch of the store this is; only its low bits are kept with each session.
+    generation: AtomicU8,
+    versions: AtomicU64,
+    dirty: Arc<Dirty>,
+    watches: Mutex<watches::Watches>,
+}
+
+impl Roster {
+    /// An empty roster that starts at `now`.
+    pub fn new(settings: Settings, now: Timestamp) -> Self {
+        let nodes = Nodes::default();
+        Self {
+            incarnation: crate::random::u64(),
+            hasher: foldhash::fast::RandomState::default(),
+            shards: (0..SHARDS).map(|_| Mutex::new(Shard::new(now))).collect(),
+            ahead: AtomicU64::new(0),
+            clocks: RwLock::new(Arc::new(Clocks::new(settings.shards, settings.policy.held_for))),
+            me: nodes.of(&settings.node),
+            nodes,
+            draining: AtomicBool::new(false),
+            everyone: Arc::new(ScopeState::new(None)),
+            listing: Mutex::new(()),
+            topics: Topics::default(),
+            sessions: AtomicUsize::new(0),
+            generation: AtomicU8::new(0),
+            versions: AtomicU64::new(0),
+            dirty: Arc::default(),
+            watches: Mutex::default(),
+            settings,
+        }
+    }
+
+    /// Which process this is.
+    pub fn node(&self) -> &NodeId {
+        &self.settings.node
+    }
+
+    /// The windows.
+    pub fn policy(&self) -> &Policy {
+        &self.settings.policy
+    }
+
+    /// How many sessions it holds, gone ones included until they are forgotten.
+    pub fn len(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Whether it holds no session at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What stamps are made with: the newest proven time of the store, and the process's own time since.
+    pub fn stamp(&self, now: Timestamp) -> Timestamp {
+        Timestamp::from_millis(now.as_millis().wrapping_add(self.ahead.load(Ordering::Relaxed)))
+    }
+
+    /// Whether what it shows is worth believing.
+    pub fn view(&self, now: Timestamp) -> View {
+        self.clocks().view(now)
+    }
+
+    /// Beats for this process; answers what the store is to be told.
+    pub fn beat_node(&self, now: Timestamp) -> Node {
+        let stamp = self.stamp(now);
+        self.nodes.touch(&self.settings.node, stamp, self.me.drain_for()).0.fact()
+    }
+
+    /// This process as the others see it.
+    pub fn own_node(&self) -> Node {
+        self.me.fact()
+    }
+
+    /// Makes this process one that drains: its held sessions live on for `reconnect_in`, and it ranks nowhere.
+    pub fn drain(&self, reconnect_in: Duration, now: Timestamp) -> Node {
+        self.draining.store(true, Ordering::Release);
+        let stamp = self.stamp(now).max(self.me.seen_at() + Duration::from_millis(1));
+        self.nodes.touch(&self.settings.node, stamp, Some(reconnect_in)).0.fact()
+    }
+
+    /// The shard of a user, and the part of the hash that its index keeps.
+    fn shard_of(&self, user: &UserId) -> (&Mutex<Shard>, u32) {
+        let hash = self.hasher.hash_one(user.as_str());
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the lower half is for the index, the upper for the shard"
+        )]
+        (&self.shards[(hash >> 57) as usize % SHARDS], hash as u32)
+    }
+
+    /// Works on one user under the lock of their shard, and tidies up behind it.
+    fn under_lock<T>(
+        &self,
+        user: &UserId,
+        now: Timestamp,
+        work: impl FnOnce(&mut Shard, u32, &Settling<'_>) -> T,
+    ) -> T {
+        let (shard, hash) = self.shard_of(user);
+        let mut shard = shard.lock();
+        let clocks = self.clocks();
+        let done = work(&mut shard, hash, &self.settling(&clocks.at(now)));
+        let overdue = std::mem::take(&mut shard.overdue);
+        drop(shard);
+        overdue.iter().for_each(|scope| scope.sort());
+        done
+    }
+
+    /// The proven clocks. To be taken *under* a shard's lock by whoever settles: then no session is ever judged by
+    /// older clocks than it was judged by before.
+    fn clocks(&self) -> Arc<Clocks> {
+        Arc::clone(&self.clocks.read())
+    }
+
+    fn settling<'a>(&'a self, times: &'a times::Times<'a>) -> Settling<'a> {
+        Settling { policy: &self.settings.policy, times, all: &self.everyone }
+    }
+
+    fn next_version(&self) -> u64 {
+        self.versions.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Visits every session, a part of a shard at a time; `visit` may remove the session that it is given.
+    fn walk(&self, now: Timestamp, mut visit: impl FnMut(&mut Shard, u32, &Settling<'_>)) {
+        for lock in &self.shards {
+            let mut at = 0;
+            loop {
+                let mut locked = lock.lock();
+                let clocks = self.clocks();
+                let times = clocks.at(now);
+                let end = locked.slots.end();
+                let until = end.min(at + HOLD);
+                for at in at..until {
+                    if locked.slots.get(at).is_some() {
+                        visit(&mut locked, at, &self.settling(&times));
+                    }
+                }
+                let overdue = std::mem::take(&mut locked.overdue);
+                drop(locked);
+                overdue.iter().for_each(|scope| scope.sort());
+                at = until;
+                if at >= end {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Takes a session out of its shard, and out of the count.
+    fn drop_session(&self, shard: &mut Shard, hash: u32, at: u32) {
+        if shard.remove(hash, at).is_some() {
+            self.sessions.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

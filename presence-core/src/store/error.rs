@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 /// What the caller should do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,7 +37,7 @@ impl Kind {
 pub struct Error {
     kind: Kind,
     message: Box<str>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -47,7 +48,12 @@ impl Error {
 
     /// The same, with what caused it.
     pub fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { source: Some(source.into()), ..self }
+        Self { source: Some(Arc::from(source.into())), ..self }
+    }
+
+    /// The same error once more, for another caller who waited for the same answer.
+    pub fn again(&self) -> Self {
+        Self { kind: self.kind, message: self.message.clone(), source: self.source.clone() }
     }
 
     /// What the caller should do.

@@ -53,6 +53,11 @@ impl ViewClock {
         Self { now: Timestamp::ZERO, proven_on: None, blind: Vec::new(), recovers_for }
     }
 
+    /// A clock that has always run and stands at `now`: the view of a process that trusts its own time.
+    pub fn running(now: Timestamp) -> Self {
+        Self { now, proven_on: Some(now), blind: Vec::new(), recovers_for: Duration::ZERO }
+    }
+
     /// Takes a proof: it was `at` in the shard, and everything up to then has been delivered.
     ///
     /// `on` is the process's own time of its arrival.

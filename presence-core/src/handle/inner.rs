@@ -1,0 +1,199 @@
+//! What the handle and its tasks share, and how the store is told.
+
+use super::outbox::{Outbox, Owes};
+use super::report::StoreHealth;
+use super::{Beaten, Error};
+use crate::model::{Session, SessionKey};
+use crate::roster::{Roster, Told, Undo};
+use crate::store::{self, Kind, PresenceStore, Touch};
+use crate::time::{Clock, Timestamp};
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+
+/// How long a call to the store may take before its caller is told "degraded".
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub(super) struct Inner {
+    pub store: Arc<dyn PresenceStore>,
+    pub roster: Roster,
+    pub clock: Arc<dyn Clock>,
+    pub outbox: Outbox,
+    /// Wakes the sweep before its time: the view has moved.
+    pub moved: Notify,
+    /// Wakes the publisher: watches have something to tell.
+    pub changed: Notify,
+    pub is_ready: watch::Sender<bool>,
+    /// How long clients have to reconnect, once this process drains.
+    pub draining: watch::Sender<Option<Duration>>,
+    /// Which of this process's connections holds a session: the latest one.
+    pub connections: Mutex<HashMap<SessionKey, u64, foldhash::fast::RandomState>>,
+    pub drawn: AtomicU64,
+    /// Whether the last call failed: says without the lock that `health` need not be touched.
+    is_down: AtomicBool,
+    closed: AtomicBool,
+    health: Mutex<StoreHealth>,
+}
+
+impl Inner {
+    pub fn new(store: Arc<dyn PresenceStore>, roster: Roster, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            store,
+            roster,
+            clock,
+            outbox: Outbox::default(),
+            moved: Notify::new(),
+            changed: Notify::new(),
+            is_ready: watch::Sender::new(false),
+            draining: watch::Sender::new(None),
+            connections: Mutex::default(),
+            drawn: AtomicU64::new(0),
+            is_down: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            health: Mutex::new(StoreHealth::Up),
+        }
+    }
+
+    /// Takes no more beats.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub fn health(&self) -> StoreHealth {
+        self.health.lock().clone()
+    }
+
+    /// Makes a call, with its bound in time, and notes how the store is.
+    pub async fn call<T>(&self, mut call: BoxFuture<'_, store::Result<T>>) -> store::Result<T> {
+        // A store in memory answers at the first poll; it needs no timer.
+        let answered = match poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
+            Poll::Ready(answered) => answered,
+            Poll::Pending => match tokio::time::timeout(PATIENCE, call).await {
+                Ok(answered) => answered,
+                Err(_) => Err(store::Error::new(Kind::Timeout, "no answer within 2 s")),
+            },
+        };
+        match &answered {
+            Ok(_) if self.is_down.load(Ordering::Relaxed) => {
+                self.is_down.store(false, Ordering::Relaxed);
+                *self.health.lock() = StoreHealth::Up;
+                tracing::info!("the store answers again");
+            }
+            Ok(_) => {}
+            Err(error) => self.failed(error),
+        }
+        answered
+    }
+
+    fn failed(&self, error: &store::Error) {
+        metrics::counter!("presence_store_errors_total", "kind" => error.kind().as_str()).increment(1);
+        if !self.is_down.swap(true, Ordering::Relaxed) {
+            tracing::warn!(error = error as &dyn std::error::Error, "the store does not answer");
+            *self.health.lock() = StoreHealth::Down { since: self.now(), error: error.to_string() };
+        }
+    }
+
+    /// Tells the store what has just been entered here.
+    pub async fn tell(&self, told: Told) -> Result<Beaten, Error> {
+        match told {
+            Told::Nothing => Ok(Beaten::Late),
+            Told::Postponed { placed_at } => Ok(Beaten::Postponed { placed_at }),
+            Told::Touch { touch, placed_at } => {
+                self.touch(touch).await?;
+                Ok(Beaten::Stored { placed_at })
+            }
+            Told::Put { sessions, undo } => {
+                let placed_at =
+                    sessions.first().map(|session| session.placement.placed_at).unwrap_or_default();
+                self.put(sessions, Some(undo)).await?;
+                Ok(Beaten::Stored { placed_at })
+            }
+        }
+    }
+
+    async fn touch(&self, touch: Touch) -> Result<(), Error> {
+        let touches = [touch];
+        let unfinished = Unfinished { inner: self, keys: || keys_of(&touches), owes: Owes::Touch };
+        let answered = self.call(self.store.touch(&touches)).await;
+        unfinished.finish();
+        match answered {
+            Ok(missed) if missed.is_empty() => Ok(()),
+            Ok(missed) => {
+                let sessions: Vec<_> = missed.iter().filter_map(|key| self.roster.session(key)).collect();
+                self.put(sessions, None).await
+            }
+            Err(error) => Err(self.owe(keys_of(&touches), Owes::Touch, error)),
+        }
+    }
+
+    async fn put(&self, sessions: Vec<Session>, undo: Option<Undo>) -> Result<(), Error> {
+        let keys = || sessions.iter().map(Session::key).collect::<Vec<_>>();
+        let unfinished = Unfinished { inner: self, keys, owes: Owes::Put };
+        let answered = self.call(self.store.put(&sessions)).await;
+        unfinished.finish();
+        match answered {
+            Ok(()) => {
+                self.roster.confirm(&sessions, self.now());
+                Ok(())
+            }
+            Err(error) => {
+                if error.kind() == Kind::Rejected
+                    && let Some(undo) = &undo
+                {
+                    self.roster.undo(undo, self.now());
+                }
+                Err(self.owe(keys(), Owes::Put, error))
+            }
+        }
+    }
+
+    /// Notes what could not be told, unless telling it again is pointless.
+    fn owe(&self, keys: Vec<SessionKey>, owes: Owes, error: store::Error) -> Error {
+        if error.kind() == Kind::Rejected {
+            return Error::Rejected(error);
+        }
+        self.outbox.mark(keys, owes);
+        Error::Degraded(error)
+    }
+}
+
+fn keys_of(touches: &[Touch]) -> Vec<SessionKey> {
+    let key = |touch: &Touch| match touch {
+        Touch::Session { user, id, .. } => Some(SessionKey { user: user.clone(), id: id.clone() }),
+        Touch::Node { .. } => None,
+    };
+    touches.iter().filter_map(key).collect()
+}
+
+/// A call in flight: if its caller goes away before the answer, the store is told again later.
+struct Unfinished<'a, K: Fn() -> Vec<SessionKey>> {
+    inner: &'a Inner,
+    keys: K,
+    owes: Owes,
+}
+
+impl<K: Fn() -> Vec<SessionKey>> Unfinished<'_, K> {
+    fn finish(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl<K: Fn() -> Vec<SessionKey>> Drop for Unfinished<'_, K> {
+    fn drop(&mut self) {
+        self.inner.outbox.mark((self.keys)(), self.owes);
+    }
+}

@@ -1,0 +1,66 @@
+//! Takes what the store tells, and watches anew whenever it stops telling.
+
+use super::super::inner::Inner;
+use super::super::outbox::Owes;
+use super::Backoff;
+use crate::store::Feed;
+use futures_util::StreamExt;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+pub async fn run(inner: Arc<Inner>) {
+    let mut backoff = Backoff::default();
+    // Which life of each shard was told last.
+    let mut epochs: HashMap<u16, Arc<str>> = HashMap::new();
+    let (mut synced, mut proven) = (HashSet::new(), HashSet::new());
+    loop {
+        inner.roster.begin();
+        let mut feed = inner.store.watch();
+        while let Some(told) = feed.next().await {
+            take(&inner, &told, &mut epochs);
+            match told {
+                Feed::Synced { shard, .. } => drop(synced.insert(shard)),
+                Feed::Alive { shard, .. } => {
+                    proven.insert(shard);
+                    backoff.reset();
+                }
+                _ => {}
+            }
+            let shards = usize::from(inner.store.shards());
+            if synced.len() >= shards && proven.len() >= shards && !*inner.is_ready.borrow() {
+                inner.is_ready.send_replace(true);
+            }
+        }
+        metrics::counter!("presence_feed_ends_total").increment(1);
+        tracing::debug!("the store's feed ended; watching anew");
+        backoff.wait().await;
+    }
+}
+
+fn take(inner: &Inner, told: &Feed, epochs: &mut HashMap<u16, Arc<str>>) {
+    let now = inner.now();
+    let owed = match told {
+        Feed::Facts(facts) => inner.roster.merge(facts, |session| inner.store.shard_of(&session.user), now),
+        Feed::Touched(touches) => {
+            inner.roster.touched(touches, now);
+            return;
+        }
+        Feed::Forgotten(seen) => inner.roster.forgotten(seen, now),
+        Feed::Synced { shard, epoch } => {
+            let before = epochs.insert(*shard, Arc::clone(epoch));
+            if before.is_some_and(|before| before != *epoch) {
+                tracing::warn!(shard, "the store came back with another epoch: telling it what it lost");
+            }
+            inner.roster.synced(*shard, now)
+        }
+        Feed::Alive { shard, at } => {
+            inner.roster.prove(*shard, *at, now);
+            inner.moved.notify_one();
+            return;
+        }
+    };
+    if !owed.is_empty() {
+        metrics::counter!("presence_told_again_total").increment(owed.len() as u64);
+        inner.outbox.mark(owed, Owes::Put);
+    }
+}

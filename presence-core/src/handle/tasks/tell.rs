@@ -1,0 +1,133 @@
+//! Drains the outbox: tells the store the truth of what it must still be told.
+
+use super::super::inner::Inner;
+use super::super::outbox::{Owed, Owes};
+use super::Backoff;
+use crate::model::{Session, SessionKey};
+use crate::store::{self, BATCH_BYTES, BATCH_ENTRIES, Kind, Touch};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// From how many owed sessions on it counts as a mass event, which every process of the cluster has at the same time.
+const MASS: usize = 64;
+/// Over how long processes spread what they tell after a mass event.
+const SPREAD: Duration = Duration::from_secs(1);
+
+pub async fn run(inner: Arc<Inner>) {
+    let mut backoff = Backoff::default();
+    loop {
+        inner.outbox.marked.notified().await;
+        let owed = inner.outbox.len();
+        if owed >= MASS {
+            tokio::time::sleep(SPREAD.mul_f64(crate::random::fraction() / 2.0)).await;
+        }
+        while inner.outbox.len() > 0 {
+            match drain(&inner).await {
+                Ok(()) => backoff.reset(),
+                Err(_) => backoff.wait().await,
+            }
+            if inner.outbox.len() >= MASS {
+                // The rest of the spread, a batch at a time.
+                let share = BATCH_ENTRIES.min(owed.max(1));
+                let pause = SPREAD.mul_f64(share as f64 / (2.0 * owed.max(share) as f64));
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+}
+
+/// Tells one batch; what fails goes back.
+pub async fn drain(inner: &Inner) -> store::Result<()> {
+    let batch = inner.outbox.take(BATCH_ENTRIES);
+    let (mut puts, mut touches) = (Vec::new(), Vec::new());
+    for (key, owed) in &batch {
+        let Some(session) = inner.roster.session(key) else { continue };
+        match owed.owes {
+            Owes::Put => puts.push(session),
+            Owes::Touch => touches.push(touch_of(&session)),
+        }
+    }
+    match tell(inner, puts, touches).await {
+        Ok(()) => {
+            answer(batch, &Ok(()));
+            Ok(())
+        }
+        Err(error) if error.kind() == Kind::Rejected => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                sessions = batch.len(),
+                "the store refuses"
+            );
+            answer(batch, &Err(Arc::new(error)));
+            Ok(())
+        }
+        Err(error) => {
+            inner.outbox.put_back(batch);
+            Err(error)
+        }
+    }
+}
+
+async fn tell(inner: &Inner, mut puts: Vec<Session>, touches: Vec<Touch>) -> store::Result<()> {
+    if !touches.is_empty() {
+        let missed = inner.call(inner.store.touch(&touches)).await?;
+        puts.extend(missed.iter().filter_map(|key| inner.roster.session(key)));
+    }
+    for batch in batches(&puts) {
+        inner.call(inner.store.put(batch)).await?;
+        inner.roster.confirm(batch, inner.now());
+    }
+    Ok(())
+}
+
+/// Cuts sessions into batches that keep both bounds.
+fn batches(sessions: &[Session]) -> impl Iterator<Item = &[Session]> {
+    let mut rest = sessions;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |session: &Session| {
+            bytes += estimate(session);
+            bytes <= BATCH_BYTES
+        };
+        let count = rest
+            .iter()
+            .take(BATCH_ENTRIES)
+            .take_while({
+                let mut fits = fits;
+                move |s| fits(s)
+            })
+            .count();
+        let (batch, later) = rest.split_at_checked(count.max(1))?;
+        rest = later;
+        Some(batch)
+    })
+}
+
+/// About how many bytes a session takes on the way to a store.
+fn estimate(session: &Session) -> usize {
+    let topics: usize = session.placement.topics.names().map(|topic| topic.as_str().len() + 16).sum();
+    let meta = session.placement.meta.as_ref().map_or(0, |meta| meta.value().to_string().len());
+    let message = session.declared.as_ref().and_then(|declared| declared.message.as_ref());
+    session.user.as_str().len()
+        + session.id.as_str().len()
+        + topics
+        + meta
+        + message.map_or(0, |message| message.as_str().len())
+        + 200
+}
+
+fn touch_of(session: &Session) -> Touch {
+    Touch::Session {
+        user: session.user.clone(),
+        id: session.id.clone(),
+        seen_at: session.seen_at,
+        active_at: session.active_at,
+    }
+}
+
+fn answer(batch: Vec<(SessionKey, Owed)>, told: &Result<(), Arc<store::Error>>) {
+    for waiter in batch.into_iter().flat_map(|(_, owed)| owed.waiters) {
+        // Whoever stopped waiting has no use for the answer.
+        let _ = waiter.send(told.clone());
+    }
+}

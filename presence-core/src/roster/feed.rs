@@ -1,0 +1,280 @@
+//! What the store tells, and what this process must tell again because the store shows less.
+
+use super::Roster;
+use super::settle::Settling;
+use super::shard::Shard;
+use super::slot::{Slot, flag};
+use crate::model::{Departure, Node, Session, SessionKey};
+use crate::store::{Facts, Seen, Touch};
+use crate::time::{Timestamp, ViewClock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Sessions of which the store must be told the truth again.
+pub type Owed = Vec<SessionKey>;
+
+impl Roster {
+    /// A watch of the store begins: until `synced`, what it tells confirms what is known.
+    pub fn begin(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Takes facts; `shard_of` answers the store's shard of a session's user.
+    pub fn merge(&self, facts: &Facts, shard_of: impl Fn(&Session) -> u16, now: Timestamp) -> Owed {
+        let mut owed = Owed::new();
+        // Nodes first: a held session is judged by its node.
+        for Node { id, seen_at, drain_for } in &facts.nodes {
+            self.touch_node(id, *seen_at, *drain_for, now);
+        }
+        for session in &facts.sessions {
+            self.under_lock(&session.user, now, |locked, hash, settling| {
+                self.merge_one(locked, hash, session, shard_of(session), settling, &mut owed);
+            });
+        }
+        owed
+    }
+
+    fn merge_one(
+        &self,
+        locked: &mut Shard,
+        hash: u32,
+        told: &Session,
+        shard: u16,
+        settling: &Settling<'_>,
+        owed: &mut Owed,
+    ) {
+        let head = locked.head(hash, &told.user);
+        let before = locked.standing(head);
+        let found = locked.find(hash, &told.user, &told.id);
+        let at = found.unwrap_or_else(|| {
+            self.sessions.fetch_add(1, Ordering::Relaxed);
+            let mut slot = Slot::new(told.key(), shard, self.placed_as(told));
+            slot.declared = told.declared.clone().map(Box::new);
+            locked.insert(hash, slot)
+        });
+        let placed = locked.slots[at].yields_to(&told.placement).then(|| self.placed_as(told));
+        let slot = &mut locked.slots[at];
+        let moved = placed.is_some();
+        if let Some(placed) = placed {
+            slot.place(placed);
+            // Whoever took it over speaks for it now. The connection here, if any, ends without a word.
+            slot.set(flag::OWN, slot.has(flag::OWN) && slot.node.id == *self.node());
+            slot.set(flag::HERE, slot.has(flag::HERE) && slot.node.id == *self.node());
+        } else if slot.has(flag::OWN) && slot.placement() != told.placement {
+            owed.push(slot.key());
+        }
+        let declared = told
+            .declared
+            .as_ref()
+            .filter(|declared| slot.declared.as_deref().is_none_or(|known| declared.beats(known)));
+        let declares = declared.is_some();
+        if let Some(declared) = declared {
+            slot.declared = Some(Box::new(declared.clone()));
+        }
+        let times = (slot.seen_at, slot.active_at);
+        slot.seen_at = times.0.max(told.seen_at);
+        slot.active_at = times.1.max(told.active_at);
+        slot.generation = self.generation.load(Ordering::Acquire);
+        let was_unconfirmed = slot.has(flag::UNCONFIRMED) || !slot.has(flag::CONFIRMED);
+        slot.set(flag::CONFIRMED, true);
+        slot.set(flag::UNCONFIRMED, false);
+        let corrected = self.correct(slot, settling, owed);
+        if was_unconfirmed {
+            locked.unconfirmed.remove(&at);
+        }
+        let head = locked.head(hash, &told.user).unwrap_or(at);
+        let moved_on = times != (locked.slots[at].seen_at, locked.slots[at].active_at);
+        if found.is_none() || moved || declares || was_unconfirmed || corrected {
+            locked.settle(head, &before, settling);
+        } else if moved_on && !locked.is_settled(head, at, settling) {
+            locked.settle(head, &before, settling);
+        }
+    }
+
+    /// Sets right what the store holds of this process's own connections; answers whether anything was.
+    fn correct(&self, slot: &mut Slot, settling: &Settling<'_>, owed: &mut Owed) -> bool {
+        let stamp = settling.times.stamp;
+        let mine = slot.has(flag::HELD) && slot.node.id == *self.node();
+        match slot.left.as_deref() {
+            // Somebody ended it although its client has been heard here since: it is still connected.
+            Some(left) if slot.has(flag::HERE) && slot.seen_at > left.at => {
+                slot.placed_at = stamp.max(slot.placed_at + Duration::from_millis(1));
+                slot.left = None;
+                slot.node = Arc::clone(&self.me);
+                slot.set(flag::HELD, true);
+            }
+            // A connection that is long gone: its leave got lost.
+            None if mine && !slot.has(flag::HERE) && !self.draining.load(Ordering::Acquire) => {
+                slot.left = Some(Box::new(Departure { at: stamp, ends_at: stamp }));
+            }
+            _ => return false,
+        }
+        owed.push(slot.key());
+        true
+    }
+
+    /// Takes renewals.
+    pub fn touched(&self, touches: &[Touch], now: Timestamp) {
+        for touch in touches {
+            match touch {
+                Touch::Session { user, id, seen_at, active_at } => {
+                    self.under_lock(user, now, |locked, hash, settling| {
+                        let Some(at) = locked.find(hash, user, id) else { return };
+                        let head = locked.head(hash, user).unwrap_or(at);
+                        let before = locked.standing(Some(head));
+                        let slot = &mut locked.slots[at];
+                        slot.seen_at = slot.seen_at.max(*seen_at);
+                        slot.active_at = slot.active_at.max(*active_at);
+                        let confirmed = slot.has(flag::UNCONFIRMED);
+                        slot.set(flag::UNCONFIRMED, false);
+                        if confirmed {
+                            locked.unconfirmed.remove(&at);
+                        }
+                        if confirmed || !locked.is_settled(head, at, settling) {
+                            locked.settle(head, &before, settling);
+                        }
+                    });
+                }
+                Touch::Node { node, seen_at, drain_for } => self.touch_node(node, *seen_at, *drain_for, now),
+            }
+        }
+    }
+
+    fn touch_node(
+        &self,
+        id: &crate::NodeId,
+        seen_at: Timestamp,
+        drain_for: Option<Duration>,
+        now: Timestamp,
+    ) {
+        if *id == self.settings.node {
+            // Nobody knows better than this process how it is.
+            return;
+        }
+        let (node, before) = self.nodes.touch(id, seen_at, drain_for);
+        let pause = seen_at.since(before);
+        // One that comes back after a pause brings back the sessions that lapsed with it; so does one that facts
+        // tell of after its sessions.
+        if pause >= self.settings.policy.held_for {
+            self.resettle(now, |slot| {
+                slot.has(flag::HELD) && Arc::ptr_eq(&slot.node, &node) && !slot.state.is_live()
+            });
+        }
+    }
+
+    /// Settles all the users one of whose sessions is chosen.
+    fn resettle(&self, now: Timestamp, mut choose: impl FnMut(&mut Slot) -> bool) {
+        self.walk(now, |locked, at, settling| {
+            if choose(&mut locked.slots[at]) {
+                self.settle_at(locked, at, settling);
+            }
+        });
+    }
+
+    /// Settles the user of one session.
+    pub(super) fn settle_at(&self, locked: &mut Shard, at: u32, settling: &Settling<'_>) {
+        let hash = self.shard_of(&locked.slots[at].user).1;
+        let Some(head) = locked.head(hash, &locked.slots[at].user) else { return };
+        let before = locked.standing(Some(head));
+        locked.settle(head, &before, settling);
+    }
+
+    /// Drops what was forgotten, unless it has been seen later here; what is own and lives is told again.
+    pub fn forgotten(&self, seen: &[Seen], now: Timestamp) -> Owed {
+        let mut owed = Owed::new();
+        for seen in seen {
+            match seen {
+                Seen::Session { key, seen_at, placed_at } => {
+                    self.under_lock(&key.user, now, |locked, hash, settling| {
+                        let Some(at) = locked.find(hash, &key.user, &key.id) else { return };
+                        let slot = &locked.slots[at];
+                        let lives = slot.state.is_live();
+                        if slot.has(flag::OWN) && lives {
+                            owed.push(key.clone());
+                        } else if slot.last_seen() <= *seen_at && slot.placed_at <= *placed_at {
+                            let before = locked.standing(locked.head(hash, &key.user));
+                            self.settle_out(locked, hash, at, &before, settling);
+                        }
+                    });
+                }
+                Seen::Node { node, seen_at } => self.nodes.forget(node, *seen_at),
+            }
+        }
+        owed
+    }
+
+    /// A shard of the store has told everything: what it lacked is unconfirmed, and what of that is own is owed.
+    pub fn synced(&self, shard: u16, now: Timestamp) -> Owed {
+        let mut owed = Owed::new();
+        let generation = self.generation.load(Ordering::Acquire);
+        self.walk(now, |locked, at, settling| {
+            let slot = &mut locked.slots[at];
+            if slot.shard != shard || slot.generation == generation {
+                return;
+            }
+            if slot.has(flag::OWN) && slot.state.is_live() {
+                owed.push(slot.key());
+            }
+            if !slot.has(flag::CONFIRMED) || slot.has(flag::UNCONFIRMED) {
+                return;
+            }
+            if slot.state.is_live() {
+                let since = settling.times.of(slot).map_or(settling.times.stamp, ViewClock::now);
+                slot.set(flag::UNCONFIRMED, true);
+                locked.unconfirmed.insert(at, since);
+                self.settle_at(locked, at, settling);
+            } else {
+                let hash = self.shard_of(&slot.user).1;
+                self.drop_session(locked, hash, at);
+            }
+        });
+        owed
+    }
+
+    /// The store has these sessions: it answered so.
+    pub fn confirm(&self, sessions: &[Session], now: Timestamp) {
+        for session in sessions {
+            self.under_lock(&session.user, now, |locked, hash, settling| {
+                let Some(at) = locked.find(hash, &session.user, &session.id) else { return };
+                let slot = &mut locked.slots[at];
+                slot.generation = self.generation.load(Ordering::Acquire);
+                if slot.has(flag::CONFIRMED) && !slot.has(flag::UNCONFIRMED) {
+                    return;
+                }
+                slot.set(flag::CONFIRMED, true);
+                slot.set(flag::UNCONFIRMED, false);
+                locked.unconfirmed.remove(&at);
+                self.settle_at(locked, at, settling);
+            });
+        }
+    }
+
+    /// Takes a proof: it was `at` in a shard of the store, and everything up to then has been told.
+    pub fn prove(&self, shard: u16, at: Timestamp, now: Timestamp) {
+        let (is_first, shift) = {
+            let mut shared = self.clocks.write();
+            let before = shared.stamp(now);
+            let clocks = Arc::make_mut(&mut shared);
+            let is_first = clocks.prove(shard, at, now);
+            let after = clocks.stamp(now);
+            self.ahead.store(after.as_millis().wrapping_sub(now.as_millis()), Ordering::Relaxed);
+            (is_first, after.as_millis().wrapping_sub(before.as_millis()))
+        };
+        if is_first {
+            // What was stamped by the process's own clock becomes the store's time, and what the store told can be
+            // judged at last.
+            self.resettle(now, |slot| {
+                let shifts = slot.has(flag::OWN_TIME) && !slot.has(flag::CONFIRMED);
+                slot.set(flag::OWN_TIME, false);
+                if shifts {
+                    let shifted = |at: Timestamp| Timestamp::from_millis(at.as_millis().wrapping_add(shift));
+                    slot.seen_at = shifted(slot.seen_at);
+                    slot.active_at = shifted(slot.active_at);
+                    slot.placed_at = shifted(slot.placed_at);
+                }
+                slot.shard == shard
+            });
+        }
+    }
+}

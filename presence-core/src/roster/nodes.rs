@@ -1,0 +1,98 @@
+//! What the roster knows of processes.
+
+use crate::model::{Node, NodeId};
+use crate::time::Timestamp;
+use parking_lot::RwLock;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// One process. Sessions point to the process that placed them, so that a beat for thousands of held sessions is one
+/// store to one number.
+pub(super) struct NodeState {
+    pub id: NodeId,
+    /// Its last beat in milliseconds; zero while nothing is known.
+    seen_at: AtomicU64,
+    /// How long its sessions live on while it drains, in milliseconds; zero while it does not.
+    drain_for: AtomicU64,
+}
+
+impl NodeState {
+    pub fn seen_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.seen_at.load(Ordering::Acquire))
+    }
+
+    pub fn drain_for(&self) -> Option<Duration> {
+        match self.drain_for.load(Ordering::Acquire) {
+            0 => None,
+            millis => Some(Duration::from_millis(millis)),
+        }
+    }
+
+    /// What counts for the sessions that it holds, if anything is known.
+    pub fn vitals(&self) -> Option<(Timestamp, Option<Duration>)> {
+        let seen_at = self.seen_at();
+        (seen_at != Timestamp::ZERO).then(|| (seen_at, self.drain_for()))
+    }
+
+    pub fn fact(&self) -> Node {
+        Node { id: self.id.clone(), seen_at: self.seen_at(), drain_for: self.drain_for() }
+    }
+}
+
+/// All processes that sessions point to or that have beaten. Bounded by the sessions and, for nodes without any, by
+/// their being forgotten.
+#[derive(Default)]
+pub(super) struct Nodes(RwLock<HashMap<NodeId, Arc<NodeState>, foldhash::fast::RandomState>>);
+
+impl Nodes {
+    /// The state of a node, made if need be.
+    pub fn of(&self, id: &NodeId) -> Arc<NodeState> {
+        if let Some(node) = self.0.read().get(id) {
+            return Arc::clone(node);
+        }
+        let new = || {
+            let (seen_at, drain_for) = (AtomicU64::new(0), AtomicU64::new(0));
+            Arc::new(NodeState { id: id.clone(), seen_at, drain_for })
+        };
+        Arc::clone(self.0.write().entry(id.clone()).or_insert_with(new))
+    }
+
+    /// Moves a node's register forward; answers its last beat before that.
+    pub fn touch(
+        &self,
+        id: &NodeId,
+        seen_at: Timestamp,
+        drain_for: Option<Duration>,
+    ) -> (Arc<NodeState>, Timestamp) {
+        let node = self.of(id);
+        // Writers of one node are few and far between; the map's lock keeps the two numbers together.
+        let _one_writer = self.0.write();
+        let before = node.seen_at();
+        if (seen_at, drain_for) > (before, node.drain_for()) {
+            let millis = drain_for.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX).max(1));
+            node.drain_for.store(millis, Ordering::Release);
+            node.seen_at.store(seen_at.as_millis(), Ordering::Release);
+        }
+        (node, before)
+    }
+
+    /// Every node of which something is known.
+    pub fn known(&self) -> Vec<Arc<NodeState>> {
+        self.0.read().values().filter(|node| node.vitals().is_some()).map(Arc::clone).collect()
+    }
+
+    /// Drops a node that nobody points to, unless it has been seen later than `seen_at`.
+    pub fn forget(&self, id: &NodeId, seen_at: Timestamp) {
+        let mut nodes = self.0.write();
+        if nodes.get(id).is_some_and(|node| Arc::strong_count(node) == 1 && node.seen_at() <= seen_at) {
+            nodes.remove(id);
+        }
+    }
+
+    /// Drops nodes that are not known and that nobody points to.
+    pub fn tidy(&self) {
+        self.0.write().retain(|_, node| Arc::strong_count(node) > 1 || node.vitals().is_some());
+    }
+}

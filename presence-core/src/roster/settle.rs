@@ -1,0 +1,201 @@
+//! From facts to what shows: one place derives every transition, from what was shown before and what is true now.
+//!
+//! `Standing` is a pure function of the states that sessions were *settled* with, never of the clock. So whatever
+//! changes a session takes the standing first, changes facts, settles, and the difference of the two standings is what
+//! happened: exactly once, whoever asks when.
+
+use super::diff::LeftReason;
+use super::scope_state::ScopeState;
+use super::shard::Shard;
+use super::slot::{Stays, flag};
+use super::times::Times;
+use crate::liveness::{self, Liveness, Policy};
+use crate::model::{Declared, Message, Status};
+use crate::time::{Timestamp, ViewClock};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a user is in each scope.
+pub(super) struct Standing {
+    pub best: Liveness,
+    /// Each topic once, with the best of the user's sessions in it.
+    places: Vec<(Arc<ScopeState>, Liveness)>,
+}
+
+impl Standing {
+    pub const NOWHERE: Self = Self { best: Liveness::Gone, places: Vec::new() };
+
+    fn in_place(&self, scope: &Arc<ScopeState>) -> Liveness {
+        let found = self.places.iter().find(|(place, _)| Arc::ptr_eq(place, scope));
+        found.map_or(Liveness::Gone, |(_, liveness)| *liveness)
+    }
+}
+
+/// How a settling is carried out.
+pub(super) struct Settling<'a> {
+    pub policy: &'a Policy,
+    pub times: &'a Times<'a>,
+    pub all: &'a Arc<ScopeState>,
+}
+
+impl Shard {
+    /// What the user whose sessions start at `head` shows.
+    pub fn standing(&self, head: Option<u32>) -> Standing {
+        let mut standing = Standing::NOWHERE;
+        let Some(head) = head.filter(|&head| !self.slots[head].has(flag::HIDDEN)) else { return standing };
+        for at in self.chain(head) {
+            let slot = &self.slots[at];
+            standing.best = standing.best.max(slot.state);
+            for scope in slot.places() {
+                match standing.places.iter_mut().find(|(place, _)| Arc::ptr_eq(place, scope)) {
+                    Some((_, liveness)) => *liveness = (*liveness).max(slot.state),
+                    None => standing.places.push((Arc::clone(scope), slot.state)),
+                }
+            }
+        }
+        standing
+    }
+
+    /// The declaration that counts for a user: the newest one of a live session. Expired ones have been dropped.
+    fn declared(&self, head: u32) -> Option<&Declared> {
+        let live = self.chain(head).filter(|&at| self.slots[at].state.is_live());
+        live.filter_map(|at| self.slots[at].declared.as_deref()).max_by_key(|declared| declared.at)
+    }
+
+    /// The effective status of a user, and the words beside it.
+    pub fn status(&self, head: u32) -> (Status, Option<Message>) {
+        let best = self.chain(head).map(|at| self.slots[at].state).max();
+        match (best, self.declared(head)) {
+            (None | Some(Liveness::Gone), _) => (Status::Offline, None),
+            (_, Some(declared)) => (declared.status, declared.message.clone()),
+            (Some(Liveness::Active), None) => (Status::Online, None),
+            (Some(Liveness::Idle), None) => (Status::Away, None),
+        }
+    }
+
+    /// Brings all that is shown of a user in line with the facts, and tells the scopes what differs from `before`.
+    pub fn settle(&mut self, head: u32, before: &Standing, settling: &Settling<'_>) {
+        let mut reason = LeftReason::Left;
+        let sessions: Vec<u32> = self.chain(head).collect();
+        for &at in &sessions {
+            let was = self.slots[at].state;
+            self.judge(at, settling);
+            let slot = &self.slots[at];
+            let left = slot.left.as_ref().is_some_and(|left| left.in_effect(settling.times.stamp));
+            if was.is_live() && !slot.state.is_live() && !left {
+                reason = LeftReason::Lapsed;
+            }
+        }
+        let hidden = self.hides(head);
+        for &at in &sessions {
+            self.slots[at].set(flag::HIDDEN, hidden);
+            self.queue_look(at, settling);
+        }
+        let after = self.standing(Some(head));
+        self.tell(head, before, &after, reason, settling.all);
+    }
+
+    fn hides(&self, head: u32) -> bool {
+        self.declared(head).is_some_and(|declared| declared.status == Status::Offline)
+    }
+
+    /// Decides what one session is, and which of its stays are in effect.
+    fn judge(&mut self, at: u32, settling: &Settling<'_>) {
+        let (state, now) = self.verdict(at, settling);
+        let slot = &mut self.slots[at];
+        slot.state = state;
+        // What has expired is no more. A session that only ever declared something lapses with it, and keeps it as
+        // the proof of when.
+        if slot.seen_at != Timestamp::ZERO && slot.declared.as_ref().is_some_and(|d| !d.counts_at(now)) {
+            slot.declared = None;
+        }
+        if let Stays::Many(stays) = &mut slot.stays {
+            for stay in stays.iter_mut() {
+                stay.in_effect = stay.until.is_none_or(|until| now < until);
+            }
+        }
+    }
+
+    /// What a session is by the facts, and the proven time that this is said of.
+    pub fn verdict(&self, at: u32, settling: &Settling<'_>) -> (Liveness, Timestamp) {
+        let slot = &self.slots[at];
+        let Some(view) = settling.times.of(slot) else { return (Liveness::Gone, Timestamp::ZERO) };
+        let vitals = slot.vitals(self.unconfirmed.get(&at).copied());
+        (liveness::classify(&vitals, settling.policy, view), view.now())
+    }
+
+    /// Whether settling a session's user would change nothing.
+    pub fn is_settled(&self, head: u32, at: u32, settling: &Settling<'_>) -> bool {
+        let (state, now) = self.verdict(at, settling);
+        let slot = &self.slots[at];
+        let stays = match &slot.stays {
+            Stays::Many(stays) => stays.as_slice(),
+            _ => &[],
+        };
+        state == slot.state
+            && stays.iter().all(|stay| stay.in_effect == stay.until.is_none_or(|until| now < until))
+            && slot.declared.as_ref().is_none_or(|declared| declared.counts_at(now))
+            && self.hides(head) == slot.has(flag::HIDDEN)
+    }
+
+    /// Has a session looked at when its verdict may change.
+    pub fn queue_look(&mut self, at: u32, settling: &Settling<'_>) {
+        let after = match settling.times.of(&self.slots[at]) {
+            Some(view) => self.next_look_after(at, view, settling.policy),
+            None => Duration::from_secs(1),
+        };
+        self.look_in(at, settling.times.now, after);
+    }
+
+    fn next_look_after(&self, at: u32, view: &ViewClock, policy: &Policy) -> Duration {
+        let slot = &self.slots[at];
+        let vitals = slot.vitals(self.unconfirmed.get(&at).copied());
+        if !slot.state.is_live() {
+            // Once it is old enough to be forgotten, `sweep` sets the next look itself.
+            let forget_at = liveness::gone_at(&vitals, view) + Policy::memory(slot.lease());
+            return forget_at.since(view.now());
+        }
+        let stays_end = match &slot.stays {
+            Stays::Many(stays) => {
+                stays.iter().filter(|stay| stay.in_effect).filter_map(|stay| stay.until).min()
+            }
+            _ => None,
+        };
+        let declared_ends =
+            slot.declared.as_ref().and_then(|declared| declared.until).filter(|&at| at > view.now());
+        let next = [liveness::next_change(&vitals, policy, view), stays_end, declared_ends];
+        next.into_iter().flatten().min().map_or(Duration::from_mins(1), |next| next.since(view.now()))
+    }
+
+    /// Tells every scope in which a user stands otherwise than before, and those who watch the user.
+    fn tell(
+        &mut self,
+        head: u32,
+        before: &Standing,
+        after: &Standing,
+        reason: LeftReason,
+        all: &Arc<ScopeState>,
+    ) {
+        let user = self.slots[head].user.clone();
+        let mut step = |scope: &Arc<ScopeState>, from, to| {
+            scope.step(&user, from, to, reason);
+            if scope.is_overdue() {
+                self.overdue.push(Arc::clone(scope));
+            }
+        };
+        step(all, before.best, after.best);
+        for (scope, to) in &after.places {
+            step(scope, before.in_place(scope), *to);
+        }
+        for (scope, from) in &before.places {
+            if !after.in_place(scope).is_live() {
+                step(scope, *from, Liveness::Gone);
+            }
+        }
+        if !self.watchers.is_empty() {
+            for watch in self.watchers.get(&user).into_iter().flatten() {
+                watch.mark(&user, reason);
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! One lock's worth of sessions: all those of the users whose hash falls here.
+//!
+//! All sessions of a user are under one lock, so that whether the user joins or leaves is decided exactly once.
+
+use super::scope_state::ScopeState;
+use super::slab::{NONE, Slab};
+use super::slot::{Slot, flag};
+use super::watch::Watch;
+use super::wheel::{NOT_QUEUED, Wheel};
+use crate::model::{SessionId, UserId};
+use crate::time::Timestamp;
+use hashbrown::HashTable;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where a user's sessions start, beside the part of the hash that the index needs: it grows without looking at them.
+struct Head {
+    hash: u32,
+    slot: u32,
+}
+
+pub(super) struct Shard {
+    index: HashTable<Head>,
+    pub slots: Slab,
+    pub wheel: Wheel,
+    /// Since when a session waits to be confirmed; only for those that have the flag.
+    pub unconfirmed: HashMap<u32, Timestamp, foldhash::fast::RandomState>,
+    /// Who watches single users.
+    pub watchers: HashMap<UserId, Vec<Arc<Watch>>, foldhash::fast::RandomState>,
+    /// Scopes with more pending steps than they should have; whoever lets go of the lock sorts them in.
+    pub overdue: Vec<Arc<ScopeState>>,
+}
+
+/// Spreads the stored 32 bits over the 64 that the index wants.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+impl Shard {
+    pub fn new(started_at: Timestamp) -> Self {
+        Self {
+            index: HashTable::new(),
+            slots: Slab::default(),
+            wheel: Wheel::new(started_at),
+            unconfirmed: HashMap::default(),
+            watchers: HashMap::default(),
+            overdue: Vec::new(),
+        }
+    }
+
+    /// A user's first session.
+    pub fn head(&self, hash: u32, user: &UserId) -> Option<u32> {
+        let same = |head: &Head| head.hash == hash && self.slots[head.slot].user == *user;
+        self.index.find(spread(hash), same).map(|head| head.slot)
+    }
+
+    /// A user's sessions, from the first on.
+    pub fn chain(&self, head: u32) -> impl Iterator<Item = u32> {
+        std::iter::successors(Some(head), |&at| Some(self.slots[at].next).filter(|&next| next != NONE))
+    }
+
+    pub fn find(&self, hash: u32, user: &UserId, id: &SessionId) -> Option<u32> {
+        let head = self.head(hash, user)?;
+        self.chain(head).find(|&at| self.slots[at].id == *id)
+    }
+
+    /// Enters a session that is not here yet; answers its number.
+    pub fn insert(&mut self, hash: u32, mut slot: Slot) -> u32 {
+        match self.head(hash, &slot.user) {
+            Some(head) => {
+                // Behind the first, so that the index stays as it is.
+                slot.next = self.slots[head].next;
+                slot.flags |= self.slots[head].flags & flag::HIDDEN;
+                let at = self.slots.insert(slot);
+                self.slots[head].next = at;
+                at
+            }
+            None => {
+                let slot = self.slots.insert(slot);
+                self.index.insert_unique(spread(hash), Head { hash, slot }, |head| spread(head.hash));
+                slot
+            }
+        }
+    }
+
+    /// Takes a session out. It must have been settled as gone.
+    pub fn remove(&mut self, hash: u32, at: u32) -> Option<Slot> {
+        let slot = self.slots.remove(at)?;
+        self.unconfirmed.remove(&at);
+        if let Ok(mut entry) = self.index.find_entry(spread(hash), |head| head.slot == at) {
+            if slot.next == NONE {
+                entry.remove();
+                // A table that has become far too large is worth a move.
+                if self.index.capacity() > 1_024 && self.index.len() < self.index.capacity() / 8 {
+                    self.index.shrink_to(self.index.len() * 2, |head| spread(head.hash));
+                }
+            } else {
+                entry.get_mut().slot = slot.next;
+            }
+        } else if let Some(head) = self.head(hash, &slot.user) {
+            let before = self.chain(head).find(|&other| self.slots[other].next == at);
+            if let Some(before) = before {
+                self.slots[before].next = slot.next;
+            }
+        }
+        Some(slot)
+    }
+
+    /// Has a session looked at in `after`, or earlier.
+    pub fn look_in(&mut self, at: u32, now: Timestamp, after: Duration) {
+        let queued = self.slots[at].queued;
+        self.slots[at].queued = self.wheel.queue(at, queued, now, after);
+    }
+
+    /// The next session to look at.
+    pub fn next_look(&mut self) -> Option<u32> {
+        while let Some((tick, at)) = self.wheel.next_due() {
+            // Otherwise the item was overtaken by an earlier one, or the session is no more.
+            if let Some(slot) = self.slots.get_mut(at)
+                && slot.queued == tick
+            {
+                slot.queued = NOT_QUEUED;
+                return Some(at);
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,221 @@
+//! One session as the roster holds it: everything in one place, what a beat needs first.
+
+use super::nodes::NodeState;
+use super::scope_state::ScopeState;
+use super::slab;
+use super::wheel::{self, Tick};
+use crate::liveness::{Liveness, Vitals};
+use crate::model::{
+    Declared, Departure, Meta, Placement, Session, SessionId, SessionKey, Stay, Topic, Topics, UserId,
+};
+use crate::time::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where a session is, each topic with its counts at hand. Most sessions are in one topic or in none.
+pub(super) enum Stays {
+    Nowhere,
+    One(Arc<ScopeState>),
+    Many(Box<Vec<SlotStay>>),
+}
+
+pub(super) struct SlotStay {
+    pub scope: Arc<ScopeState>,
+    pub until: Option<Timestamp>,
+    /// Whether the stay was in effect when the session was last settled.
+    pub in_effect: bool,
+}
+
+/// Things that are true or not of a session, one bit each.
+pub(super) mod flag {
+    /// The store has it, or had it.
+    pub const CONFIRMED: u8 = 1;
+    /// This process beat or held it, and tells the store again when the store knows less.
+    pub const OWN: u8 = 1 << 1;
+    /// A connection holds it; it lives with its node.
+    pub const HELD: u8 = 1 << 2;
+    /// A connection of this very process holds it.
+    pub const HERE: u8 = 1 << 3;
+    /// A beat was counted that the store has not been told of.
+    pub const OWED: u8 = 1 << 4;
+    /// A newer snapshot of the store lacked it, and nobody has confirmed it since.
+    pub const UNCONFIRMED: u8 = 1 << 5;
+    /// Its times are by this process's own clock: nothing had been heard of the store when they were stamped.
+    pub const OWN_TIME: u8 = 1 << 6;
+    /// Its user has declared to be offline: whatever it is, it is not shown. The same for all sessions of a user.
+    pub const HIDDEN: u8 = 1 << 7;
+}
+
+pub(super) struct Slot {
+    // What a beat reads and writes: the first cache line.
+    pub user: UserId,
+    pub id: SessionId,
+    pub seen_at: Timestamp,
+    pub active_at: Timestamp,
+
+    pub placed_at: Timestamp,
+    pub lease_millis: u32,
+    /// The next session of the same user, or `slab::NONE`.
+    pub next: u32,
+    pub queued: Tick,
+    /// Which shard of the store holds the user.
+    pub shard: u16,
+    /// What it was when it was last settled: what counts, lists and events are made of.
+    pub state: Liveness,
+    pub flags: u8,
+    /// The watch in which it was last told; compared with the roster's at `Synced`.
+    pub generation: u8,
+    pub stays: Stays,
+    pub node: Arc<NodeState>,
+    pub left: Option<Box<Departure>>,
+    pub meta: Option<Meta>,
+    pub declared: Option<Box<Declared>>,
+}
+
+impl Slot {
+    /// A session that has just come to be known, not yet settled.
+    pub fn new(key: SessionKey, shard: u16, placed: Placed) -> Self {
+        let mut slot = Self {
+            user: key.user,
+            id: key.id,
+            seen_at: Timestamp::ZERO,
+            active_at: Timestamp::ZERO,
+            placed_at: Timestamp::ZERO,
+            lease_millis: 0,
+            next: slab::NONE,
+            queued: wheel::NOT_QUEUED,
+            shard,
+            state: Liveness::Gone,
+            flags: 0,
+            generation: 0,
+            stays: Stays::Nowhere,
+            node: Arc::clone(&placed.node),
+            left: None,
+            meta: None,
+            declared: None,
+        };
+        slot.place(placed);
+        slot
+    }
+
+    pub fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    pub fn set(&mut self, flag: u8, on: bool) {
+        if on {
+            self.flags |= flag;
+        } else {
+            self.flags &= !flag;
+        }
+    }
+
+    pub fn lease(&self) -> Duration {
+        Duration::from_millis(u64::from(self.lease_millis))
+    }
+
+    /// Replaces the placement.
+    pub fn place(&mut self, placed: Placed) {
+        self.placed_at = placed.placed_at;
+        self.left = placed.left.map(Box::new);
+        self.node = placed.node;
+        self.set(flag::HELD, placed.held);
+        self.lease_millis = u32::try_from(placed.lease.as_millis()).unwrap_or(u32::MAX);
+        self.stays = placed.stays;
+        self.meta = placed.meta;
+    }
+
+    /// The stays, whether or not they are in effect.
+    pub fn topics(&self) -> impl Iterator<Item = (&Topic, Option<Timestamp>)> {
+        let (one, many) = match &self.stays {
+            Stays::Nowhere => (None, [].as_slice()),
+            Stays::One(scope) => (Some((scope, None)), [].as_slice()),
+            Stays::Many(stays) => (None, stays.as_slice()),
+        };
+        one.into_iter()
+            .chain(many.iter().map(|stay| (&stay.scope, stay.until)))
+            .filter_map(|(scope, until)| Some((scope.topic()?, until)))
+    }
+
+    /// The topics it was in when it was last settled, if it was live.
+    pub fn places(&self) -> impl Iterator<Item = &Arc<ScopeState>> {
+        let (one, many) = match &self.stays {
+            _ if !self.state.is_live() => (None, [].as_slice()),
+            Stays::Nowhere => (None, [].as_slice()),
+            Stays::One(scope) => (Some(scope), [].as_slice()),
+            Stays::Many(stays) => (None, stays.as_slice()),
+        };
+        one.into_iter().chain(many.iter().filter(|stay| stay.in_effect).map(|stay| &stay.scope))
+    }
+
+    /// The list that says the same as the stays.
+    pub fn topic_list(&self) -> Topics {
+        let stays = self.topics().map(|(topic, until)| Stay { topic: topic.clone(), until });
+        // They came out of a valid list.
+        Topics::of(stays.collect()).unwrap_or_default()
+    }
+
+    pub fn placement(&self) -> Placement {
+        Placement {
+            placed_at: self.placed_at,
+            left: self.left.as_deref().copied(),
+            node: self.node.id.clone(),
+            held: self.has(flag::HELD),
+            lease: self.lease(),
+            topics: self.topic_list(),
+            meta: self.meta.clone(),
+        }
+    }
+
+    pub fn key(&self) -> SessionKey {
+        SessionKey { user: self.user.clone(), id: self.id.clone() }
+    }
+
+    pub fn session(&self) -> Session {
+        Session {
+            user: self.user.clone(),
+            id: self.id.clone(),
+            placement: self.placement(),
+            declared: self.declared.as_deref().cloned(),
+            seen_at: self.seen_at,
+            active_at: self.active_at,
+        }
+    }
+
+    /// Whether `other` is the placement that stays when it meets this one.
+    pub fn yields_to(&self, other: &Placement) -> bool {
+        // The first two decide nearly always, and cost no copy.
+        match (other.placed_at, other.left).cmp(&(self.placed_at, self.left.as_deref().copied())) {
+            std::cmp::Ordering::Equal => other.beats(&self.placement()),
+            order => order.is_gt(),
+        }
+    }
+
+    pub fn vitals(&self, unconfirmed_since: Option<Timestamp>) -> Vitals {
+        Vitals {
+            seen_at: self.seen_at,
+            active_at: self.active_at,
+            lease: self.lease(),
+            node: if self.has(flag::HELD) { self.node.vitals() } else { None },
+            left: self.left.as_deref().copied(),
+            declared: self.declared.as_deref().map(|declared| (declared.at, declared.until)),
+            unconfirmed_since,
+        }
+    }
+
+    /// Its last beat; for a held session, the later of its own and its node's.
+    pub fn last_seen(&self) -> Timestamp {
+        if self.has(flag::HELD) { self.seen_at.max(self.node.seen_at()) } else { self.seen_at }
+    }
+}
+
+/// A placement whose names have been looked up.
+pub(super) struct Placed {
+    pub placed_at: Timestamp,
+    pub left: Option<Departure>,
+    pub node: Arc<NodeState>,
+    pub held: bool,
+    pub lease: Duration,
+    pub stays: Stays,
+    pub meta: Option<Meta>,
+}

@@ -1,0 +1,132 @@
+//! What time alone brings about: lapses, idleness, the end of graces, postponed renewals, and forgetting.
+
+use super::duty::Duty;
+use super::settle::Settling;
+use super::shard::Shard;
+use super::slot::flag;
+use super::{HOLD, Roster};
+use crate::liveness::{self, Policy};
+use crate::model::SessionKey;
+use crate::store::Seen;
+use crate::time::{Timestamp, ViewClock};
+use std::time::Duration;
+
+/// What a sweep leaves to be told to the store.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Swept {
+    /// Sessions whose postponed renewal is due.
+    pub touch: Vec<SessionKey>,
+    /// What is to be forgotten, and is this process's duty.
+    pub forget: Vec<Seen>,
+    /// Whether there is more to do at this very moment.
+    pub more: bool,
+}
+
+impl Roster {
+    /// Looks at sessions whose time has come, at most 256 per hold of a lock and about `budget` in all.
+    ///
+    /// Call it again while it answers `more`.
+    pub fn sweep(&self, now: Timestamp, budget: u32) -> Swept {
+        let mut swept = Swept::default();
+        let view = ViewClock::running(self.stamp(now));
+        let draining = self.draining.load(std::sync::atomic::Ordering::Acquire);
+        let duty = Duty::now(&self.settings.node, draining, &self.nodes, &self.settings.policy, &view);
+        let mut looked = 0;
+        for lock in &self.shards {
+            loop {
+                let mut locked = lock.lock();
+                let clocks = self.clocks();
+                let times = clocks.at(now);
+                let settling = self.settling(&times);
+                locked.wheel.turn(now);
+                let mut held = 0;
+                while held < HOLD
+                    && let Some(at) = locked.next_look()
+                {
+                    held += 1;
+                    self.look(&mut locked, at, &settling, &duty, &mut swept);
+                }
+                let overdue = std::mem::take(&mut locked.overdue);
+                drop(locked);
+                overdue.iter().for_each(|scope| scope.sort());
+                looked += held;
+                if held < HOLD {
+                    break;
+                }
+                if looked >= budget {
+                    swept.more = true;
+                    return swept;
+                }
+            }
+        }
+        swept
+    }
+
+    fn look(&self, locked: &mut Shard, at: u32, settling: &Settling<'_>, duty: &Duty, swept: &mut Swept) {
+        let hash = self.shard_of(&locked.slots[at].user).1;
+        let Some(head) = locked.head(hash, &locked.slots[at].user) else { return };
+        if locked.slots[at].has(flag::OWED) {
+            locked.slots[at].set(flag::OWED, false);
+            swept.touch.push(locked.slots[at].key());
+        }
+        if !locked.is_settled(head, at, settling) {
+            let before = locked.standing(Some(head));
+            locked.settle(head, &before, settling);
+        }
+        let slot = &locked.slots[at];
+        if slot.state.is_live() {
+            return locked.queue_look(at, settling);
+        }
+        let Some(view) = settling.times.of(slot) else { return locked.queue_look(at, settling) };
+        let gone_for =
+            view.now().since(liveness::gone_at(&slot.vitals(locked.unconfirmed.get(&at).copied()), view));
+        let memory = Policy::memory(slot.lease());
+        if gone_for < memory {
+            return locked.queue_look(at, settling);
+        }
+        // First the process whose duty it is; the next one if that one did not; then everybody lets go.
+        let turn = if gone_for < memory * 2 { 0 } else { 1 };
+        if duty.rank(&slot.user).is_some_and(|rank| rank <= turn) {
+            let (seen_at, placed_at) = (slot.last_seen(), slot.placed_at);
+            swept.forget.push(Seen::Session { key: slot.key(), seen_at, placed_at });
+        }
+        if turn == 1 {
+            self.drop_session(locked, hash, at);
+        } else {
+            locked.look_in(at, settling.times.now, memory * 2 - gone_for);
+        }
+    }
+
+    /// What happens now and then rather than at an instant: nodes that are long gone are forgotten, topics and watches
+    /// that nobody needs are dropped, pending lists are sorted in.
+    pub fn tidy(&self, now: Timestamp) -> Vec<Seen> {
+        self.topics.tidy();
+        if self.everyone.is_listed() {
+            self.everyone.sort();
+        }
+        self.tidy_watches(now);
+        self.nodes.tidy();
+        let stamp = self.stamp(now);
+        let memory = Policy::memory(self.settings.policy.held_for);
+        let mut long_gone = Vec::new();
+        for node in self.nodes.known() {
+            let limit = node.drain_for().unwrap_or_default().max(self.settings.policy.held_for) + memory;
+            let gone_for = stamp.since(node.seen_at());
+            if node.id == self.settings.node || gone_for < limit {
+                continue;
+            }
+            long_gone.push(Seen::Node { node: node.id.clone(), seen_at: node.seen_at() });
+            if gone_for >= limit + memory {
+                let (id, seen_at) = (node.id.clone(), node.seen_at());
+                drop(node);
+                self.nodes.forget(&id, seen_at);
+            }
+        }
+        long_gone
+    }
+
+    /// How often `sweep` should be called: what shows is at most this much late.
+    pub const SWEEP_EVERY: Duration = Duration::from_millis(250);
+    /// How often `tidy` should be called.
+    pub const TIDY_EVERY: Duration = Duration::from_secs(10);
+}

@@ -1,0 +1,78 @@
+//! By which clock each session is judged.
+
+use super::slot::{Slot, flag};
+use crate::time::{Timestamp, View, ViewClock};
+use std::time::Duration;
+
+/// What time it is: by the process, by its reckoning of the store, and by the proofs of each shard.
+#[derive(Clone)]
+pub(super) struct Clocks {
+    /// One per shard of the store.
+    proven: Vec<ViewClock>,
+    /// The newest proof of any shard, and the process's time when it arrived.
+    newest: Option<(Timestamp, Timestamp)>,
+}
+
+/// The clocks at one moment of the process.
+pub(super) struct Times<'a> {
+    /// The process's own time.
+    pub now: Timestamp,
+    /// What stamps are made with.
+    pub stamp: Timestamp,
+    /// The stamp as a view: judges what the store never confirmed.
+    reckoned: ViewClock,
+    /// Whether stamps are by the store's time.
+    pub is_proven: bool,
+    proven: &'a [ViewClock],
+}
+
+impl Clocks {
+    pub fn new(shards: u16, recovers_for: Duration) -> Self {
+        let proven = (0..shards.max(1)).map(|_| ViewClock::new(recovers_for)).collect();
+        Self { proven, newest: None }
+    }
+
+    /// Takes a proof; answers whether it is the first of its shard.
+    pub fn prove(&mut self, shard: u16, at: Timestamp, on: Timestamp) -> bool {
+        let Some(clock) = self.proven.get_mut(usize::from(shard)) else { return false };
+        let first = !clock.has_proof();
+        clock.prove(at, on);
+        if self.newest.is_none_or(|(newest, _)| newest < at) {
+            self.newest = Some((at, on));
+        }
+        first
+    }
+
+    /// The newest proof and the process's time since; before the first proof, the process's time.
+    pub fn stamp(&self, now: Timestamp) -> Timestamp {
+        self.newest.map_or(now, |(at, on)| at + now.since(on))
+    }
+
+    pub fn at(&self, now: Timestamp) -> Times<'_> {
+        let stamp = self.stamp(now);
+        let reckoned = ViewClock::running(stamp);
+        Times { now, stamp, reckoned, is_proven: self.newest.is_some(), proven: &self.proven }
+    }
+
+    /// Whether what is shown is worth believing: as stale as the stalest shard.
+    pub fn view(&self, now: Timestamp) -> View {
+        let stale = |clock: &ViewClock| match clock.view(now) {
+            View::Fresh => None,
+            View::Stale { since } => Some(since),
+        };
+        self.proven.iter().filter_map(stale).min().map_or(View::Fresh, |since| View::Stale { since })
+    }
+}
+
+impl Times<'_> {
+    /// The view that judges a session; `None` as long as nothing can be said of it.
+    pub fn of(&self, slot: &Slot) -> Option<&ViewClock> {
+        let proven = self.proven.get(usize::from(slot.shard)).filter(|clock| clock.has_proof());
+        match proven {
+            Some(proven) if slot.has(flag::CONFIRMED) => Some(proven),
+            // Its own beats a process can judge by its own clock; what others said, only by the store's.
+            _ if slot.has(flag::OWN) || !slot.has(flag::CONFIRMED) => Some(&self.reckoned),
+            _ => None,
+        }
+    }
+}

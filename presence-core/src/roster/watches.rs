@@ -1,0 +1,182 @@
+//! Who watches what.
+
+use super::Roster;
+use super::diff::{LeftReason, Snapshot, Version};
+use super::member::Counts;
+use super::scope::Scope;
+use super::scope_state::ScopeState;
+use super::watch::{Detail, Watch};
+use crate::model::UserId;
+use crate::time::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How long a watch without readers goes on, for readers who come back.
+const LINGER: Duration = Duration::from_mins(1);
+
+/// From how many watches on those without readers do not go on.
+const UNREAD: usize = 4_096;
+
+/// All watches, one for each scope and detail.
+#[derive(Default)]
+pub(super) struct Watches {
+    ended: bool,
+    by_scope: HashMap<(Scope, Detail), Watched, foldhash::fast::RandomState>,
+}
+
+struct Watched {
+    watch: Arc<Watch>,
+    /// The scope's state, kept alive while it is watched; none for users.
+    state: Option<Arc<ScopeState>>,
+    /// Since when nobody has read it.
+    unread_since: Option<Timestamp>,
+}
+
+impl Roster {
+    /// Calls `signal` whenever watches have something to tell: [`Roster::publish`] is then to be called.
+    pub fn on_change(&self, signal: impl Fn() + Send + Sync + 'static) {
+        self.dirty.on_first(signal);
+    }
+
+    /// Tells all readers what has changed.
+    pub fn publish(&self) {
+        for watch in self.dirty.take() {
+            self.flush(&watch);
+        }
+    }
+
+    fn flush(&self, watch: &Watch) {
+        let with_sessions = watch.detail == Detail::Sessions;
+        watch.flush(
+            |user| self.member(user, &watch.scope, with_sessions),
+            || self.count(&watch.scope),
+            || self.next_version(),
+        );
+    }
+
+    fn count(&self, scope: &Scope) -> Counts {
+        self.scope(scope).map(|state| state.counts()).unwrap_or_default()
+    }
+
+    /// The version of a state that is made now.
+    fn version(&self) -> Version {
+        Version { incarnation: self.incarnation, n: self.versions.load(Ordering::Relaxed) }
+    }
+
+    /// Joins the readers of a scope. The first reader pays for looking at everybody in it.
+    pub(crate) fn watch(&self, scope: &Scope, detail: Detail) -> Arc<Watch> {
+        let mut watches = self.watches.lock();
+        let ended = watches.ended;
+        if watches.by_scope.len() >= UNREAD {
+            // Who opens and closes watches of ever other scopes does not make them pile up.
+            watches.by_scope.retain(|_, watched| {
+                let keep = watched.watch.readers.load(Ordering::Acquire) > 0;
+                if !keep {
+                    self.detach(watched);
+                }
+                keep
+            });
+        }
+        let watched = watches.by_scope.entry((scope.clone(), detail)).or_insert_with(|| {
+            let dirty = Arc::clone(&self.dirty);
+            let watch = Arc::new(Watch::new(scope.clone(), detail, dirty, self.version()));
+            let state = self.attach(&watch);
+            self.fill(&watch);
+            if ended {
+                watch.end();
+            }
+            Watched { watch, state, unread_since: None }
+        });
+        watched.watch.readers.fetch_add(1, Ordering::AcqRel);
+        watched.unread_since = None;
+        Arc::clone(&watched.watch)
+    }
+
+    /// A scope's state as it is now. The scope is then watched for a while.
+    pub(crate) fn snapshot(&self, scope: &Scope, detail: Detail) -> Arc<Snapshot> {
+        let watch = self.watch(scope, detail);
+        self.flush(&watch);
+        let snapshot = watch.snapshot();
+        watch.readers.fetch_sub(1, Ordering::AcqRel);
+        snapshot
+    }
+
+    fn attach(&self, watch: &Arc<Watch>) -> Option<Arc<ScopeState>> {
+        let state = match &watch.scope {
+            Scope::All => Arc::clone(&self.everyone),
+            Scope::Topic(topic) => self.topics.of(topic),
+            Scope::Users(users) => {
+                for user in users.iter() {
+                    let mut locked = self.shard_of(user).0.lock();
+                    locked.watchers.entry(user.clone()).or_default().push(Arc::clone(watch));
+                }
+                return None;
+            }
+        };
+        state.attach(Arc::clone(watch));
+        Some(state)
+    }
+
+    fn detach(&self, watched: &Watched) {
+        let watch = &watched.watch;
+        if let Some(state) = &watched.state {
+            state.detach(watch);
+        }
+        if let Scope::Users(users) = &watch.scope {
+            for user in users.iter() {
+                let mut locked = self.shard_of(user).0.lock();
+                if let Some(watchers) = locked.watchers.get_mut(user) {
+                    watchers.retain(|other| !Arc::ptr_eq(other, watch));
+                    if watchers.is_empty() {
+                        locked.watchers.remove(user);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks at everybody in a scope that has just come to be watched. Whoever changes meanwhile is looked at again.
+    fn fill(&self, watch: &Arc<Watch>) {
+        let users: Vec<UserId> = match (&watch.scope, watch.detail) {
+            (_, Detail::Counts) => Vec::new(),
+            (Scope::Users(users), _) => users.iter().cloned().collect(),
+            (scope, _) => {
+                let all = |state: Arc<ScopeState>| {
+                    self.read(&state, |sorted| sorted.active.iter().chain(&sorted.idle).cloned().collect())
+                };
+                self.scope(scope).map(all).unwrap_or_default()
+            }
+        };
+        for user in &users {
+            watch.mark(user, LeftReason::Left);
+        }
+        self.flush(watch);
+        watch.start_log();
+    }
+
+    /// Drops watches that nobody has read for a minute.
+    pub(super) fn tidy_watches(&self, now: Timestamp) {
+        let mut watches = self.watches.lock();
+        watches.by_scope.retain(|_, watched| {
+            if watched.watch.readers.load(Ordering::Acquire) > 0 {
+                watched.unread_since = None;
+                return true;
+            }
+            let since = *watched.unread_since.get_or_insert(now);
+            let keep = now.since(since) < LINGER;
+            if !keep {
+                self.detach(watched);
+            }
+            keep
+        });
+    }
+
+    /// Tells every reader that nothing more will come, now and from now on.
+    pub fn end(&self) {
+        let mut watches = self.watches.lock();
+        watches.ended = true;
+        watches.by_scope.values().for_each(|watched| watched.watch.end());
+    }
+}
