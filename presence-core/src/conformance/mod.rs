@@ -3,4 +3,7 @@
 mod model;
 mod rng;
 
+#[cfg(test)]
+pub(crate) use rng::Rng;
+
 pub use model::{Call, Calls, Fault, Faults, Reference, ReferenceStore};

@@ -17,8 +17,10 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
-/// How long a call to the store may take before its caller is told "degraded".
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a call to the store may take. Its caller is told "degraded" within 2 s, all in all.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+/// How long a beat waits, when a process has just started, for the store's time.
+const PATIENCE_AT_START: Duration = Duration::from_millis(400);
 
 pub(super) struct Inner {
     pub store: Arc<dyn PresenceStore>,
@@ -29,6 +31,8 @@ pub(super) struct Inner {
     pub moved: Notify,
     /// Wakes the publisher: watches have something to tell.
     pub changed: Notify,
+    /// Whether the store's time is known, by which stamps are made; `None` until it has answered or failed once.
+    pub is_calibrated: watch::Sender<Option<bool>>,
     pub is_ready: watch::Sender<bool>,
     /// How long clients have to reconnect, once this process drains.
     pub draining: watch::Sender<Option<Duration>>,
@@ -50,6 +54,7 @@ impl Inner {
             outbox: Outbox::default(),
             moved: Notify::new(),
             changed: Notify::new(),
+            is_calibrated: watch::Sender::new(None),
             is_ready: watch::Sender::new(false),
             draining: watch::Sender::new(None),
             connections: Mutex::default(),
@@ -73,6 +78,21 @@ impl Inner {
         self.clock.now()
     }
 
+    /// Waits until the store's time is known, or has not been to be had in time: then stamps are made by the process's
+    /// own clock, and are moved to the store's once that is known.
+    pub async fn calibrated(&self) {
+        if self.is_calibrated.borrow().is_none() {
+            let mut known = self.is_calibrated.subscribe();
+            let _ = tokio::time::timeout(PATIENCE_AT_START, known.wait_for(Option::is_some)).await;
+        }
+    }
+
+    /// Waits until the store's time is known, however long that takes: for what has no use without the store.
+    pub async fn knows_time(&self) {
+        // The sender lives in `self`.
+        let _ = self.is_calibrated.subscribe().wait_for(|known| *known == Some(true)).await;
+    }
+
     pub fn health(&self) -> StoreHealth {
         self.health.lock().clone()
     }
@@ -84,7 +104,7 @@ impl Inner {
             Poll::Ready(answered) => answered,
             Poll::Pending => match tokio::time::timeout(PATIENCE, call).await {
                 Ok(answered) => answered,
-                Err(_) => Err(store::Error::new(Kind::Timeout, "no answer within 2 s")),
+                Err(_) => Err(store::Error::new(Kind::Timeout, "no answer in time")),
             },
         };
         match &answered {

@@ -11,6 +11,7 @@ mod report;
 mod subscription;
 mod tasks;
 
+pub use crate::roster::Update;
 pub use builder::Builder;
 pub use error::Error;
 pub use hold::Hold;

@@ -96,15 +96,14 @@ impl Presence {
     /// # Cancellation
     /// Dropping the future undoes nothing: the store is then told in the background.
     pub async fn beat(&self, beat: Beat) -> Result<Beaten, Error> {
-        let told = {
-            let inner = &self.inner;
-            if inner.is_closed() {
-                return Err(Error::ShuttingDown);
-            }
-            let shard = inner.store.shard_of(&beat.user);
-            inner.roster.beat(&beat, By::Beat, shard, inner.now()).map_err(|Full| Error::Full)?
-        };
-        self.inner.tell(told).await
+        let inner = &self.inner;
+        if inner.is_closed() {
+            return Err(Error::ShuttingDown);
+        }
+        inner.calibrated().await;
+        let shard = inner.store.shard_of(&beat.user);
+        let told = inner.roster.beat(&beat, By::Beat, shard, inner.now()).map_err(|Full| Error::Full)?;
+        inner.tell(told).await
     }
 
     /// Takes a leave: the others see it after the policy's grace, unless it says *now*. Leaving twice, or a session that
@@ -140,6 +139,7 @@ impl Presence {
         if self.inner.is_closed() {
             return Err(Error::ShuttingDown);
         }
+        self.inner.calibrated().await;
         let shard = self.inner.store.shard_of(&key.user);
         let declares = (status, message, until);
         let told =

@@ -4,6 +4,7 @@ use super::Roster;
 use super::settle::Settling;
 use super::shard::Shard;
 use super::slot::{Slot, flag};
+use super::times::Clocks;
 use crate::model::{Departure, Node, Session, SessionKey};
 use crate::store::{Facts, Seen, Touch};
 use crate::time::{Timestamp, ViewClock};
@@ -250,31 +251,42 @@ impl Roster {
         }
     }
 
-    /// Takes a proof: it was `at` in a shard of the store, and everything up to then has been told.
-    pub fn prove(&self, shard: u16, at: Timestamp, now: Timestamp) {
-        let (is_first, shift) = {
-            let mut shared = self.clocks.write();
-            let before = shared.stamp(now);
-            let clocks = Arc::make_mut(&mut shared);
-            let is_first = clocks.prove(shard, at, now);
-            let after = clocks.stamp(now);
-            self.ahead.store(after.as_millis().wrapping_sub(now.as_millis()), Ordering::Relaxed);
-            (is_first, after.as_millis().wrapping_sub(before.as_millis()))
-        };
+    /// Learns the store's time, so that stamps are made by it; answers nothing about what it holds.
+    ///
+    /// The first time, what has been stamped by the process's own clock is moved to the store's, as long as the store
+    /// has not been told of it.
+    pub fn calibrate(&self, at: Timestamp, now: Timestamp) {
+        let (is_first, ahead) = self.change_clocks(now, |clocks| clocks.calibrate(at, now));
         if is_first {
-            // What was stamped by the process's own clock becomes the store's time, and what the store told can be
-            // judged at last.
+            let shifted = |at: Timestamp| Timestamp::from_millis(at.as_millis().wrapping_add(ahead));
             self.resettle(now, |slot| {
                 let shifts = slot.has(flag::OWN_TIME) && !slot.has(flag::CONFIRMED);
                 slot.set(flag::OWN_TIME, false);
                 if shifts {
-                    let shifted = |at: Timestamp| Timestamp::from_millis(at.as_millis().wrapping_add(shift));
                     slot.seen_at = shifted(slot.seen_at);
                     slot.active_at = shifted(slot.active_at);
                     slot.placed_at = shifted(slot.placed_at);
                 }
-                slot.shard == shard
+                shifts
             });
         }
+    }
+
+    /// Takes a proof: it was `at` in a shard of the store, and everything up to then has been told.
+    pub fn prove(&self, shard: u16, at: Timestamp, now: Timestamp) {
+        self.calibrate(at, now);
+        if self.change_clocks(now, |clocks| clocks.prove(shard, at, now)).0 {
+            // What the store told of this shard can be judged at last.
+            self.resettle(now, |slot| slot.shard == shard);
+        }
+    }
+
+    /// Changes the clocks, and answers how far they are ahead of the process's own after that.
+    fn change_clocks<T>(&self, now: Timestamp, change: impl FnOnce(&mut Clocks) -> T) -> (T, u64) {
+        let mut clocks = self.clocks.write();
+        let done = change(Arc::make_mut(&mut clocks));
+        let ahead = clocks.stamp(now).as_millis().wrapping_sub(now.as_millis());
+        self.ahead.store(ahead, Ordering::Relaxed);
+        (done, ahead)
     }
 }

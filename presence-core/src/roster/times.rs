@@ -32,14 +32,20 @@ impl Clocks {
         Self { proven, newest: None }
     }
 
+    /// Takes what the store said its time was, for stamps; answers whether nothing was known of it before.
+    pub fn calibrate(&mut self, at: Timestamp, on: Timestamp) -> bool {
+        let first = self.newest.is_none();
+        if self.newest.is_none_or(|(newest, _)| newest < at) {
+            self.newest = Some((at, on));
+        }
+        first
+    }
+
     /// Takes a proof; answers whether it is the first of its shard.
     pub fn prove(&mut self, shard: u16, at: Timestamp, on: Timestamp) -> bool {
         let Some(clock) = self.proven.get_mut(usize::from(shard)) else { return false };
         let first = !clock.has_proof();
         clock.prove(at, on);
-        if self.newest.is_none_or(|(newest, _)| newest < at) {
-            self.newest = Some((at, on));
-        }
         first
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_secs(2);
 
 pub async fn run(inner: Arc<Inner>) {
+    inner.knows_time().await;
     loop {
         if inner.draining.borrow().is_some() {
             // The last beat said how long its sessions live on.

@@ -15,6 +15,7 @@ const SPREAD: Duration = Duration::from_secs(1);
 
 pub async fn run(inner: Arc<Inner>) {
     let mut backoff = Backoff::default();
+    inner.knows_time().await;
     loop {
         inner.outbox.marked.notified().await;
         let owed = inner.outbox.len();

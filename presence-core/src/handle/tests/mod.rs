@@ -1,0 +1,94 @@
+//! The handle on the reference store, in virtual time: the process's clock is turned by hand, and the runtime's own
+//! time is paused, so that patience and backoff pass at once when everybody rests.
+
+mod blindness;
+mod holds;
+mod life;
+mod model;
+mod outages;
+mod subscriptions;
+
+use crate::conformance::ReferenceStore;
+use crate::{
+    Beat, Leave, Liveness, ManualClock, Policy, Presence, SessionId, Timestamp, Topic, Topics, UserId,
+};
+use std::time::Duration;
+
+/// Some instant to start at, far from zero.
+const START: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn user(name: &str) -> UserId {
+    UserId::new(name).unwrap()
+}
+
+fn session(name: &str) -> SessionId {
+    SessionId::new(name).unwrap()
+}
+
+fn topic(name: &str) -> Topic {
+    Topic::new(name).unwrap()
+}
+
+fn topics(names: &[&str]) -> Topics {
+    Topics::new(names.iter().map(|name| topic(name))).unwrap()
+}
+
+fn enter(name: &str, tab: &str) -> Beat {
+    Beat::enter(user(name), session(tab))
+}
+
+fn renew(name: &str, tab: &str) -> Beat {
+    Beat::renew(user(name), session(tab))
+}
+
+fn leave(name: &str, tab: &str) -> Leave {
+    Leave::new(user(name), session(tab))
+}
+
+/// A store, its clock, and processes on it.
+struct World {
+    clock: ManualClock,
+    store: ReferenceStore,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with_shards(1)
+    }
+
+    fn with_shards(shards: u16) -> Self {
+        let clock = ManualClock::at(START);
+        let store = ReferenceStore::with_shards(clock.clone(), shards);
+        Self { clock, store }
+    }
+
+    /// Another process, which knows all that the store holds.
+    async fn process(&self) -> Presence {
+        let presence = self.start(self.clock.clone());
+        self.pass(secs(1)).await;
+        presence.ready().await;
+        presence
+    }
+
+    fn start(&self, clock: ManualClock) -> Presence {
+        Presence::builder(self.store.clone()).policy(Policy::default()).clock(clock).start().unwrap()
+    }
+
+    async fn pass(&self, duration: Duration) {
+        self.clock.advance(duration).await;
+    }
+
+    /// Lets what waits on the runtime's time (patience, backoff, the spread of a mass event) pass, and what follows.
+    async fn rest(&self) {
+        tokio::time::sleep(secs(10)).await;
+        self.pass(Duration::from_millis(500)).await;
+    }
+}
+
+fn liveness(presence: &Presence, name: &str) -> Liveness {
+    presence.user(&user(name)).map_or(Liveness::Gone, |person| person.member.liveness)
+}

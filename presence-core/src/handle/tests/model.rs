@@ -1,0 +1,213 @@
+//! Several processes on one store with everything that can go wrong, in random histories.
+//!
+//! Whoever keeps beating never leaves, for anybody, at any moment; and once everything is delivered, all views agree
+//! with each other and with the store. A failure names its seed; `PRESENCE_SEED=n` runs that one alone.
+
+use super::*;
+use crate::conformance::Rng;
+use crate::handle::{Hold, Subscription, Update};
+use crate::store::Seen;
+use crate::{PresenceStore, Scope};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+
+const SEEDS: u64 = 1_000;
+const STEPS: usize = 24;
+
+#[test]
+fn whoever_keeps_beating_never_leaves_and_all_views_agree_in_the_end() {
+    let one = std::env::var("PRESENCE_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seeds = one.map_or(0..SEEDS, |seed| seed..seed + 1);
+    std::thread::scope(|scope| {
+        for part in 0..2 {
+            let seeds = seeds.clone().filter(move |seed| seed % 2 == part);
+            scope.spawn(move || seeds.for_each(run));
+        }
+    });
+}
+
+fn run(seed: u64) {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let history = AssertUnwindSafe(History::play(seed)).catch_unwind();
+    if let Err(panic) = runtime.block_on(history) {
+        eprintln!("PRESENCE_SEED={seed} shows it again");
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// A process, what it holds, and what it has been told of who left.
+struct Process {
+    presence: Presence,
+    changes: Subscription,
+    holds: Vec<Hold>,
+}
+
+struct History {
+    world: World,
+    rng: Rng,
+    processes: Vec<Process>,
+    /// What has been done, for whoever reads a failure.
+    log: Vec<String>,
+}
+
+const STEADY: [&str; 3] = ["steady-0", "steady-1", "steady-2"];
+
+impl History {
+    async fn play(seed: u64) {
+        let mut rng = Rng::seeded(seed);
+        let world = World::with_shards(1 + u16::try_from(rng.below(3)).unwrap());
+        let mut history = Self { world, rng, processes: Vec::new(), log: Vec::new() };
+        for _ in 0..2 + history.rng.below(2) {
+            history.start().await;
+        }
+        // One connection per process that stays for good, so that the process must not be seen to die.
+        for n in 0..history.processes.len() {
+            let held = history.processes[n].presence.hold(enter(&format!("steady-held-{n}"), "s")).unwrap();
+            history.processes[n].holds.insert(0, held);
+        }
+        for step in 0..STEPS {
+            history.step(step).await;
+            history.nobody_steady_left();
+        }
+        history.settle().await;
+        history.all_views_agree();
+        history.end().await;
+    }
+
+    async fn start(&mut self) {
+        let presence = self.world.process().await;
+        let mut changes = presence.subscribe(&Scope::All);
+        changes.next().await;
+        self.processes.push(Process { presence, changes, holds: Vec::new() });
+    }
+
+    async fn step(&mut self, step: usize) {
+        let faults = self.world.store.faults();
+        let seed = self.rng.next();
+        let at = self.rng.index(self.processes.len());
+        let shard = u16::try_from(self.rng.below(3)).unwrap() % self.world.store.shards();
+        let passing = format!("user-{}", self.rng.below(4));
+        let what = self.rng.below(20);
+        self.log.push(format!("{step}: {what} at {at}, {passing}, shard {shard}"));
+        let process = &mut self.processes[at];
+        match what {
+            0 => faults.silence(shard),
+            1 | 2 => faults.speak(),
+            3 => faults.end_feeds(),
+            4 => faults.disorder(seed),
+            5 => faults.order(),
+            6 => faults.go_down(),
+            7 | 8 => faults.come_back(),
+            9 => faults.come_back_empty(),
+            10 => faults.jump_clock(i64::try_from(seed % 20_000).unwrap() - 10_000),
+            11 => faults.stop_replication(),
+            12 => faults.fail_over_unnoticed(),
+            13 => self.forget(&passing).await,
+            14 => drop(process.presence.beat(enter(&passing, "tab").topics(topics(&["/a"]))).await),
+            15 => drop(process.presence.leave(leave(&passing, "tab")).await),
+            16 => drop(process.presence.leave(leave(&passing, "tab").now()).await),
+            17 => process.holds.extend(process.presence.hold(enter(&passing, "socket"))),
+            18 if process.holds.len() > 1 => drop(process.holds.pop()),
+            _ => drop(process.presence.beat(renew(&passing, "other").topics(topics(&["/b"]))).await),
+        }
+        let seconds = 1 + self.rng.below(9);
+        self.world.pass(secs(seconds)).await;
+        for name in STEADY {
+            let at = self.rng.index(self.processes.len());
+            let presence = self.processes[at].presence.clone();
+            // Told now or owed: it counts.
+            let _ = presence.beat(renew(name, "tab")).await;
+        }
+    }
+
+    /// Somebody forgets a session with what it had seen of it some time ago, which may have been a moment ago.
+    async fn forget(&mut self, name: &str) {
+        let known: Vec<_> = self.world.store.contents().sessions.into_values().collect();
+        for session in known {
+            let of_passing = session.user.as_str() == name && session.placement.left.is_some();
+            // Of who keeps beating, nobody has ever seen the last beat and then no other.
+            let seen_at =
+                if of_passing { session.seen_at } else { session.seen_at - Duration::from_millis(1) };
+            let (key, placed_at) = (session.key(), session.placement.placed_at);
+            let _ = self.world.store.forget(&[Seen::Session { key, seen_at, placed_at }]).await;
+        }
+    }
+
+    fn nobody_steady_left(&mut self) {
+        for (at, process) in self.processes.iter_mut().enumerate() {
+            while let Some(Some(update)) = process.changes.next().now_or_never() {
+                let left = match &update {
+                    Update::Diff(diff) => {
+                        diff.left.iter().map(|(user, _)| user.as_str().to_owned()).collect()
+                    }
+                    Update::Snapshot(_) => Vec::new(),
+                };
+                let steady = left.iter().find(|user| user.starts_with("steady"));
+                assert!(steady.is_none(), "{steady:?} left at {at}; {:#?}", self.log);
+            }
+        }
+    }
+
+    /// Everything works again, and everything gets delivered, while those who beat go on.
+    async fn settle(&mut self) {
+        let faults = self.world.store.faults();
+        faults.come_back();
+        faults.speak();
+        faults.order();
+        self.log.push("settle".to_owned());
+        for _ in 0..6 {
+            self.world.rest().await;
+            for name in STEADY {
+                let _ = self.processes[0].presence.beat(renew(name, "tab")).await;
+            }
+            self.nobody_steady_left();
+        }
+        // Longer than a lease, a blind stretch and the wait of a session that nobody confirms.
+        for _ in 0..16 {
+            self.world.pass(secs(10)).await;
+            for name in STEADY {
+                let beaten = self.processes[0].presence.beat(renew(name, "tab")).await;
+                assert!(beaten.is_ok(), "{beaten:?}");
+            }
+            self.nobody_steady_left();
+        }
+    }
+
+    fn all_views_agree(&self) {
+        let held: usize = self.processes.len();
+        let views: Vec<_> =
+            self.processes.iter().map(|process| process.presence.everyone().snapshot()).collect();
+        for view in &views {
+            assert_eq!(view.members, views[0].members, "{:#?}", self.log);
+            let steady = view.members.keys().filter(|user| user.as_str().starts_with("steady")).count();
+            assert_eq!(steady, STEADY.len() + held, "{:#?}", self.log);
+        }
+        for process in &self.processes {
+            assert_eq!(process.presence.everyone().counts(), views[0].counts(), "{:#?}", self.log);
+            assert_eq!(process.presence.health().owed, 0, "{:#?}", self.log);
+        }
+        // And with the store: a process that starts now sees the same.
+        let stored = self.world.store.contents();
+        for user in views[0].members.keys() {
+            assert!(
+                stored.sessions.keys().any(|key| key.user == *user),
+                "{user} is not stored; {:#?}",
+                self.log
+            );
+        }
+    }
+
+    /// Everybody stops: nothing remains.
+    async fn end(mut self) {
+        for process in &mut self.processes {
+            process.holds.clear();
+        }
+        self.world.pass(secs(200)).await;
+        for process in &self.processes {
+            let health = process.presence.health();
+            assert_eq!((health.users, health.sessions, health.topics), (0, 0, 0), "{:#?}", self.log);
+        }
+        assert_eq!(self.world.store.contents().sessions.len(), 0, "{:#?}", self.log);
+    }
+}
