@@ -132,8 +132,8 @@ impl Inner {
         match told {
             Told::Nothing => Ok(Beaten::Late),
             Told::Postponed { placed_at } => Ok(Beaten::Postponed { placed_at }),
-            Told::Touch { touch, placed_at } => {
-                self.touch(touch).await?;
+            Told::Touch { touch, placed_at, confirms } => {
+                self.touch(touch, confirms).await?;
                 Ok(Beaten::Stored { placed_at })
             }
             Told::Put { sessions, undo } => {
@@ -145,13 +145,18 @@ impl Inner {
         }
     }
 
-    async fn touch(&self, touch: Touch) -> Result<(), Error> {
+    async fn touch(&self, touch: Touch, confirms: bool) -> Result<(), Error> {
         let touches = [touch];
         let unfinished = Unfinished { inner: self, keys: || keys_of(&touches), owes: Owes::Touch };
         let answered = self.call(self.store.touch(&touches)).await;
         unfinished.finish();
         match answered {
-            Ok(missed) if missed.is_empty() => Ok(()),
+            Ok(missed) if missed.is_empty() => {
+                if confirms {
+                    self.confirm_touched(&touches);
+                }
+                Ok(())
+            }
             Ok(missed) => {
                 let sessions: Vec<_> = missed.iter().filter_map(|key| self.roster.session(key)).collect();
                 self.put(sessions, None).await
@@ -167,7 +172,7 @@ impl Inner {
         unfinished.finish();
         match answered {
             Ok(()) => {
-                self.roster.confirm(&sessions, self.now());
+                self.confirm_put(&sessions);
                 Ok(())
             }
             Err(error) => {
@@ -179,6 +184,18 @@ impl Inner {
                 Err(self.owe(keys(), Owes::Put, error))
             }
         }
+    }
+
+    pub fn confirm_put(&self, sessions: &[Session]) {
+        self.roster.confirm(sessions.iter().map(|session| (&session.user, &session.id)), self.now());
+    }
+
+    pub fn confirm_touched(&self, touches: &[Touch]) {
+        let key = |touch| match touch {
+            &Touch::Session { ref user, ref id, .. } => Some((user, id)),
+            Touch::Node { .. } => None,
+        };
+        self.roster.confirm(touches.iter().filter_map(key), self.now());
     }
 
     /// Notes what could not be told, unless telling it again is pointless.

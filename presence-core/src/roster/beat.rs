@@ -24,6 +24,8 @@ pub enum Told {
         touch: Touch,
         /// The placement that the session has.
         placed_at: Timestamp,
+        /// Whether the store's answer would be the first sign that it has the session: see [`Roster::confirm`].
+        confirms: bool,
     },
     /// A change, and what must be restored if the store refuses it.
     Put {
@@ -185,7 +187,8 @@ impl Roster {
         if moves || declares {
             Ok(Told::Put { sessions: vec![slot.session()], undo })
         } else {
-            Ok(Told::Touch { touch, placed_at: slot.placed_at })
+            let confirms = slot.flags & (flag::CONFIRMED | flag::UNCONFIRMED) != flag::CONFIRMED;
+            Ok(Told::Touch { touch, placed_at: slot.placed_at, confirms })
         }
     }
 
@@ -446,7 +449,11 @@ impl Shard {
         let placed_at = slot.placed_at;
         if !fresh {
             slot.set(flag::OWED, false);
-            return Some(Told::Touch { touch: slot.touch(), placed_at });
+            return Some(Told::Touch {
+                touch: slot.touch(),
+                placed_at,
+                confirms: !slot.has(flag::CONFIRMED),
+            });
         }
         if !slot.has(flag::OWED) {
             slot.set(flag::OWED, true);

@@ -5,7 +5,7 @@ use super::settle::Settling;
 use super::shard::Shard;
 use super::slot::{Slot, flag};
 use super::times::Clocks;
-use crate::model::{Departure, Node, Session, SessionKey};
+use crate::model::{Departure, Node, Session, SessionId, SessionKey, UserId};
 use crate::store::{Facts, Seen, Touch};
 use crate::time::{Timestamp, ViewClock};
 use std::sync::Arc;
@@ -164,13 +164,21 @@ impl Roster {
         }
     }
 
-    /// Settles all the users one of whose sessions is chosen.
+    /// Looks at the chosen sessions out of turn.
     fn resettle(&self, now: Timestamp, mut choose: impl FnMut(&mut Slot) -> bool) {
         self.walk(now, |locked, at, settling| {
             if choose(&mut locked.slots[at]) {
-                self.settle_at(locked, at, settling);
+                self.relook(locked, at, settling);
             }
         });
+    }
+
+    fn relook(&self, locked: &mut Shard, at: u32, settling: &Settling<'_>) {
+        let hash = self.shard_of(&locked.slots[at].user).1;
+        match locked.head(hash, &locked.slots[at].user) {
+            Some(head) if locked.is_settled(head, at, settling) => locked.queue_look(at, settling),
+            _ => self.settle_at(locked, at, settling),
+        }
     }
 
     /// Settles the user of one session.
@@ -233,11 +241,11 @@ impl Roster {
         owed
     }
 
-    /// The store has these sessions: it answered so.
-    pub fn confirm(&self, sessions: &[Session], now: Timestamp) {
-        for session in sessions {
-            self.under_lock(&session.user, now, |locked, hash, settling| {
-                let Some(at) = locked.find(hash, &session.user, &session.id) else { return };
+    /// The store has these sessions: it answered a put or a touch of them.
+    pub fn confirm<'a>(&self, keys: impl IntoIterator<Item = (&'a UserId, &'a SessionId)>, now: Timestamp) {
+        for (user, id) in keys {
+            self.under_lock(user, now, |locked, hash, settling| {
+                let Some(at) = locked.find(hash, user, id) else { return };
                 let slot = &mut locked.slots[at];
                 slot.generation = self.generation.load(Ordering::Acquire);
                 if slot.has(flag::CONFIRMED) && !slot.has(flag::UNCONFIRMED) {
@@ -276,7 +284,8 @@ impl Roster {
     pub fn prove(&self, shard: u16, at: Timestamp, now: Timestamp) {
         self.calibrate(at, now);
         if self.change_clocks(now, |clocks| clocks.prove(shard, at, now)).0 {
-            // What the store told of this shard can be judged at last.
+            // What the store told of this shard can be judged at last, or what was to be looked at by a time that stood
+            // still is due sooner than the wheel thinks.
             self.resettle(now, |slot| slot.shard == shard);
         }
     }

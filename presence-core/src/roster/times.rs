@@ -41,12 +41,10 @@ impl Clocks {
         first
     }
 
-    /// Takes a proof; answers whether it is the first of its shard.
+    /// Takes a proof; answers whether the shard's time came in a leap.
     pub fn prove(&mut self, shard: u16, at: Timestamp, on: Timestamp) -> bool {
         let Some(clock) = self.proven.get_mut(usize::from(shard)) else { return false };
-        let first = !clock.has_proof();
-        clock.prove(at, on);
-        first
+        clock.prove(at, on)
     }
 
     /// The newest proof and the process's time since; before the first proof, the process's time.

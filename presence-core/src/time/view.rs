@@ -60,19 +60,23 @@ impl ViewClock {
 
     /// Takes a proof: it was `at` in the shard, and everything up to then has been delivered.
     ///
-    /// `on` is the process's own time of its arrival.
-    pub fn prove(&mut self, at: Timestamp, on: Timestamp) {
+    /// `on` is the process's own time of its arrival. Answers whether the time came in a leap, being the first proof or
+    /// one after a blind stretch: what was expected of the time until then may come sooner.
+    pub fn prove(&mut self, at: Timestamp, on: Timestamp) -> bool {
+        let mut leaps = true;
         if let Some(proven_on) = self.proven_on {
             if at <= self.now {
-                return;
+                return false;
             }
             let (heard, stepped) = (on.since(proven_on), at.since(self.now));
-            if heard > SILENCE || stepped > heard + LEAP {
+            leaps = heard > SILENCE || stepped > heard + LEAP;
+            if leaps {
                 self.leave_out(Blind { from: self.now, to: at + self.recovers_for });
             }
         }
         self.now = at;
         self.proven_on = Some(on);
+        leaps
     }
 
     fn leave_out(&mut self, stretch: Blind) {

@@ -53,6 +53,7 @@ fn leave(name: &str, tab: &str) -> Leave {
 struct World {
     clock: ManualClock,
     store: ReferenceStore,
+    policy: Policy,
 }
 
 impl World {
@@ -63,7 +64,7 @@ impl World {
     fn with_shards(shards: u16) -> Self {
         let clock = ManualClock::at(START);
         let store = ReferenceStore::with_shards(clock.clone(), shards);
-        Self { clock, store }
+        Self { clock, store, policy: Policy::default() }
     }
 
     /// Another process, which knows all that the store holds.
@@ -75,7 +76,7 @@ impl World {
     }
 
     fn start(&self, clock: ManualClock) -> Presence {
-        Presence::builder(self.store.clone()).policy(Policy::default()).clock(clock).start().unwrap()
+        Presence::builder(self.store.clone()).policy(self.policy.clone()).clock(clock).start().unwrap()
     }
 
     async fn pass(&self, duration: Duration) {
