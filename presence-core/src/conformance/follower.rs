@@ -3,6 +3,7 @@
 use super::{Harness, Reference};
 use crate::store::{Feed, PresenceStore};
 use crate::time::Timestamp;
+use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ pub(super) struct Follower<'h, H> {
     harness: &'h H,
     pub(super) store: Arc<dyn PresenceStore>,
     feed: BoxStream<'static, Feed>,
+    /// Goes on while messages come: a feed that never rests uses up the patience as well.
+    turn: BoxFuture<'h, ()>,
     pub(super) view: Reference,
     /// The epoch of each shard that is synced.
     pub(super) epochs: BTreeMap<u16, Arc<str>>,
@@ -29,6 +32,7 @@ impl<'h, H: Harness> Follower<'h, H> {
             harness,
             store: Arc::clone(store),
             feed: store.watch(),
+            turn: harness.advance(TURN),
             view: Reference::default(),
             epochs: BTreeMap::new(),
             proven: BTreeMap::new(),
@@ -41,11 +45,14 @@ impl<'h, H: Harness> Follower<'h, H> {
         let message = tokio::select! {
             biased;
             message = self.feed.next() => message,
-            () = self.harness.advance(TURN) => return None,
+            () = &mut self.turn => {
+                self.turn = self.harness.advance(TURN);
+                return None;
+            }
         };
         let Some(message) = message else {
-            *self = Self::new(self.harness, &self.store);
             self.harness.advance(TURN).await;
+            *self = Self::new(self.harness, &self.store);
             return None;
         };
         self.view.apply(&message);

@@ -16,6 +16,8 @@ use std::sync::Arc;
 const STEPS: usize = 40;
 /// Histories that are played side by side, each in a namespace of its own.
 const SIDE_BY_SIDE: usize = 8;
+/// How many watch while it goes on, at most.
+const READERS: usize = 3;
 /// How far back in time the stamps of what happens lie, at most, in milliseconds.
 const BACK: u64 = 3_000;
 
@@ -43,30 +45,21 @@ async fn play<H: Harness>(harness: &H, seed: u64) {
     for _ in 0..rng.below(3) {
         stores.push(harness.open(&namespace).await);
     }
+    // Readers have handles of their own: a handle need not hear itself.
     let mut readers: Vec<Follower<'_, H>> = Vec::new();
-    let mut history = History {
-        scene,
-        rng,
-        model: Reference::default(),
-        now: BACK,
-        floor: BTreeMap::new(),
-        told: Vec::new(),
-    };
+    let model = Reference::default();
+    let mut history = History { scene, rng, model, now: BACK, floor: BTreeMap::new(), told: Vec::new() };
     for step in 0..STEPS {
-        // Some watch from the start, some come later; some read on, some only at the end.
-        if let Some(store) = stores.get(readers.len())
-            && (step == 0 || history.rng.one_in(8))
-        {
-            readers.push(Follower::new(harness, store));
+        // One watches from the start, some come later; one reads now and then, the others only at the end.
+        if step == 0 || (readers.len() < READERS && history.rng.one_in(8)) {
+            readers.push(Follower::new(harness, &harness.open(&namespace).await));
         }
-        if let Some(reader) = readers.first_mut()
-            && history.rng.one_in(4)
-        {
-            reader.hear().await;
+        if history.rng.one_in(4) {
+            readers[0].hear().await;
         }
         history.step(&stores).await;
     }
-    readers.extend(stores.iter().map(|store| Follower::new(harness, store)));
+    readers.push(Follower::new(harness, &history.scene.store));
     let model = &history.model;
     for reader in &mut readers {
         reader.caught_up().await;

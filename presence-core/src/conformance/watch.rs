@@ -78,17 +78,15 @@ pub async fn w2_both_sides_hear_each_other<H: Harness>(harness: &H) {
     scene.other.put(slice::from_ref(&yours)).await.expect("put");
     here.until("here sees there", |reader| reader.view.sessions.get(&yours.key()) == Some(&yours)).await;
     there.until("there sees here", |reader| reader.view.sessions.get(&mine.key()) == Some(&mine)).await;
-    let touches = [scene.touch(&mine, 20, 20), scene.touch(&yours, 20, 20)];
-    scene.touched(&touches).await;
-    scene.other.touch(&[scene.touch(&mine, 30, 30)]).await.expect("touch");
-    let (thirty, twenty) = (scene.at(30), scene.at(20));
+    scene.touched(&[scene.touch(&mine, 20, 20)]).await;
+    scene.other.touch(&[scene.touch(&yours, 30, 30)]).await.expect("touch");
     let is_seen = |key, at| {
         move |reader: &Follower<'_, H>| {
             reader.view.sessions.get(&key).is_some_and(|s: &Session| s.seen_at == at)
         }
     };
-    here.until("here sees there touch", is_seen(mine.key(), thirty)).await;
-    there.until("there sees here touch", is_seen(yours.key(), twenty)).await;
+    here.until("here sees there touch", is_seen(yours.key(), scene.at(30))).await;
+    there.until("there sees here touch", is_seen(mine.key(), scene.at(20))).await;
 }
 
 /// W2: what one handle does with one session arrives in that order.
