@@ -24,7 +24,7 @@ struct Watch {
     /// A proof of time waits until this many entries were taken: all that came before that time.
     due: Option<(Timestamp, u64)>,
     alarm: Pin<Box<dyn Future<Output = ()> + Send>>,
-    alarm_rang: bool,
+    alarm_at: Timestamp,
 }
 
 /// What is told next.
@@ -49,7 +49,7 @@ pub(crate) fn of(shared: Arc<Shared>, handle: u64) -> BoxStream<'static, Feed> {
         taken: 0,
         due: None,
         alarm: Box::pin(std::future::ready(())),
-        alarm_rang: true,
+        alarm_at: Timestamp::ZERO,
     };
     stream::unfold(watch, |mut watch| async move { watch.next().await.map(|feed| (feed, watch)) }).boxed()
 }
@@ -82,7 +82,7 @@ impl Watch {
                     }
                     tokio::select! {
                         () = self.queue.news() => {}
-                        () = &mut self.alarm => self.alarm_rang = true,
+                        () = &mut self.alarm => {}
                     }
                 }
             }
@@ -116,12 +116,15 @@ impl Watch {
     }
 
     /// What came, and, once all that came before the alarm was told, that it was so late then.
+    ///
+    /// A busy reader never waits for the alarm, so the time itself is looked at.
     fn follow(&mut self) -> Result<Option<Feed>, Overflown> {
-        if self.alarm_rang {
-            let at = self.shared.clock.now();
+        let at = self.shared.clock.now();
+        if at >= self.alarm_at {
+            let alarm_at = at + ALIVE_EVERY;
             let clock = Arc::clone(&self.shared.clock);
-            self.alarm = Box::pin(async move { clock.sleep_until(at + ALIVE_EVERY).await });
-            self.alarm_rang = false;
+            self.alarm = Box::pin(async move { clock.sleep_until(alarm_at).await });
+            self.alarm_at = alarm_at;
             // The time was read before the count: whatever was written before that time is counted. A proof that still
             // waits is not replaced, or a busy reader would never get to one.
             let count = self.queue.came();

@@ -1,9 +1,68 @@
-//! The suite that a store passes, and the small store that core's own tests run on.
+//! The suite that every store passes, and the small store that core's own tests run on.
+//!
+//! A backend says where its stores come from, and gets one test per clause of the [contract](crate::PresenceStore). The
+//! whole test file:
+//!
+//! ```
+//! use presence_core::conformance::{Cannot, Harness, ReferenceStore};
+//! use presence_core::{ManualClock, PresenceStore, conformance_tests};
+//! use std::{collections::HashMap, sync::Arc, sync::Mutex, time::Duration};
+//!
+//! #[derive(Default)]
+//! struct Mine {
+//!     clock: ManualClock,
+//!     namespaces: Mutex<HashMap<String, ReferenceStore>>,
+//! }
+//!
+//! #[async_trait::async_trait]
+//! impl Harness for Mine {
+//!     async fn fresh() -> Self {
+//!         Self::default()
+//!     }
+//!     async fn open(&self, namespace: &str) -> Arc<dyn PresenceStore> {
+//!         let mut namespaces = self.namespaces.lock().unwrap();
+//!         let new = || ReferenceStore::new(self.clock.clone());
+//!         Arc::new(namespaces.entry(namespace.into()).or_insert_with(new).clone())
+//!     }
+//!     async fn open_broken(&self) -> Result<Arc<dyn PresenceStore>, Cannot> {
+//!         Err(Cannot("there is nothing that could be out of reach"))
+//!     }
+//!     async fn lose_all(&self, _namespace: &str) -> Result<(), Cannot> {
+//!         Err(Cannot("it lives and dies with its process"))
+//!     }
+//!     async fn advance(&self, by: Duration) {
+//!         self.clock.advance(by).await
+//!     }
+//! }
+//!
+//! conformance_tests!(Mine);
+//! # fn main() {}
+//! ```
+//!
+//! Each case is a function of its own, for whoever wants to call one by hand. A case fails by panicking. What a backend
+//! [cannot](Cannot) do it has to say; the case that would have tested it prints the reason.
+#![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "a case is a test: it fails by panicking")]
 
+pub mod errors;
+mod follower;
+pub mod forget;
+mod harness;
+pub mod histories;
+pub mod isolation;
+pub mod load;
+mod macros;
 mod model;
+pub mod put;
 mod rng;
+mod scene;
+pub mod touch;
+pub mod watch;
 
+use follower::Follower;
+pub use harness::{Cannot, Harness};
 #[cfg(test)]
 pub(crate) use rng::Rng;
-
 pub use model::{Call, Calls, Fault, Faults, Reference, ReferenceStore};
+
+#[cfg(test)]
+mod tests;

@@ -59,7 +59,7 @@ pub enum Seen {
 pub struct Facts {
     /// The sessions.
     pub sessions: Vec<Session>,
-    /// At least the nodes of those sessions that are held, where the store knows them.
+    /// At least the nodes of those sessions that are held, where the store knows them and the watch has not told them before.
     pub nodes: Vec<Node>,
 }
 
@@ -70,7 +70,10 @@ pub enum Feed {
     Facts(Arc<Facts>),
     /// Times moved forward.
     Touched(Arc<[Touch]>),
-    /// Sessions and nodes were dropped, unless they were seen later than this.
+    /// The store dropped these sessions and nodes.
+    ///
+    /// A reader who knows a later beat or placement of the session itself keeps it: it has come back. Its node does not
+    /// count here: the store has counted it, and the node's next beat may overtake this news.
     Forgotten(Arc<[Seen]>),
     /// Everything that a shard holds has been told; from here on come changes.
     Synced {

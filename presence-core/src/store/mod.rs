@@ -33,16 +33,16 @@ pub const BATCH_BYTES: usize = 256 * 1024;
 /// |---|---|
 /// | P1 | `put` merges each part by the rule of [`Session::merge`] |
 /// | P2 | `put` is idempotent, order-free, and commutes with `touch` |
-/// | P3 | a batch may repeat a session; an empty batch does no I/O |
+/// | P3 | a batch may repeat a session, and may exceed the core's own bounds; an empty batch does no I/O |
 /// | P4 | `shard_of` is a pure function of the user, below `shards()` |
 /// | N1 | the first touch of a node creates it; a later one moves its register forward only |
-/// | N2 | facts carry the nodes of their held sessions |
+/// | N2 | facts carry the nodes of their held sessions, where they are known and this watch has not told them before |
 /// | T1 | `touch` moves times forward only |
-/// | T2 | `touch` answers which sessions the store lacks or has departed, and creates none |
+/// | T2 | `touch` answers which sessions the store lacks or has departed, and creates none; the times of a departed one move all the same |
 /// | F1 | `forget` removes only what has not been seen since; for a held session, *seen* includes its node |
 /// | L1 | `load` answers in request order, sessions of one user sorted by id; unknown users with nothing |
-/// | W1 | `watch` starts with everything, then `Synced` for each shard |
-/// | W2 | every later put, touch and forget of any handle arrives at least once, or the feed ends |
+/// | W1 | `watch` starts with everything, in slices of at most [`BATCH_ENTRIES`], then `Synced` for each shard |
+/// | W2 | every later put, touch and forget of any *other* handle arrives at least once, puts and forgets of one session in the order in which the store took them, or the feed ends; whether a handle hears itself is up to the store |
 /// | W3 | each second the watch reads (epoch, sequence, time) of each shard from where the state lives, and yields `Alive` once everything up to that sequence has been delivered; silence longer than 3 s, another epoch, or any sequence but last + 1 is a gap, which ends the feed |
 /// | W4 | a store that lost data shows a new epoch |
 /// | I1 | namespaces and ids never leak into each other, for any bytes the ids allow |

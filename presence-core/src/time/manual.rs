@@ -59,8 +59,14 @@ impl ManualClock {
         while self.wake_next(target) {
             settle().await;
         }
-        self.0.lock().now = target;
+        self.reach(target);
         settle().await;
+    }
+
+    /// Time never goes back, even if somebody else has turned the clock further meanwhile.
+    fn reach(&self, target: Timestamp) {
+        let mut state = self.0.lock();
+        state.now = state.now.max(target);
     }
 
     /// Jumps to the earliest sleeper's instant, if that is not after `target`, and wakes all who wait for it.

@@ -1,1 +1,4 @@
-//! The in-memory store keeps the contract.
+//! The in-memory store keeps the contract, and its own promises.
+
+mod conformance;
+mod own;

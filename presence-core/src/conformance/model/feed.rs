@@ -32,9 +32,10 @@ struct Position {
     /// Where its log began for this reader; nothing before is repeated.
     from: u64,
     next: u64,
-    /// Disorder: nothing is told earlier than this.
-    held_until: Timestamp,
+    /// When the next proof of time is taken.
     alive_at: Timestamp,
+    /// A proof that waits until everything before this number has been told.
+    proof: Option<(Timestamp, u64)>,
 }
 
 enum Step {
@@ -101,7 +102,7 @@ impl Reader {
                 .extend(slices.map(|slice| Feed::Facts(Arc::new(shard.facts.facts(slice.to_vec())))));
             self.snapshot.push_back(Feed::Synced { shard: number, epoch: Arc::clone(&shard.epoch) });
             let next = shard.first + shard.log.len() as u64;
-            positions.push(Position { from: next, next, held_until: now, alive_at: now });
+            positions.push(Position { from: next, next, alive_at: now, proof: None });
         }
         self.positions = Some(positions);
     }
@@ -113,34 +114,50 @@ impl Reader {
         for ((shard, number), position) in
             shards.filter(|((_, number), _)| !state.plan.silent.contains(number))
         {
+            if position.alive_at <= now && position.proof.is_none() {
+                position.alive_at = now + ALIVE_EVERY;
+                position.proof = Some((inner.now(state), shard.first + shard.log.len() as u64));
+            }
+            if let Some((at, end)) = position.proof
+                && position.next >= end
+            {
+                position.proof = None;
+                return Step::Tell(Feed::Alive { shard: number, at });
+            }
             let Some(next) = position.next.checked_sub(shard.first) else { return Step::End };
-            if position.held_until > now && state.plan.disorder.is_some() {
-                wait = wait.min(position.held_until);
-            } else if let Some(message) = usize::try_from(next).ok().and_then(|next| shard.log.get(next)) {
+            let message = usize::try_from(next).ok().and_then(|next| shard.log.get(next));
+            if let Some((written, message)) = message {
+                if let Some(seed) = state.plan.disorder {
+                    let due = *written + late_by(seed ^ position.next);
+                    if due > now {
+                        wait = wait.min(due);
+                        continue;
+                    }
+                }
                 position.next += 1;
                 if state.plan.disorder.is_some() {
-                    position.disturb(&mut self.rng, shard.first, now);
+                    position.go_back(&mut self.rng, shard.first);
                 }
                 return Step::Tell(message.clone());
-            } else if position.alive_at <= now {
-                position.alive_at = now + ALIVE_EVERY;
-                return Step::Tell(Feed::Alive { shard: number, at: inner.now(state) });
-            } else {
-                wait = wait.min(position.alive_at);
             }
+            wait = wait.min(position.alive_at);
         }
         Step::Wait(wait)
     }
 }
 
 impl Position {
-    /// Lets the next message come late, or some messages come again. Their order stays.
-    fn disturb(&mut self, rng: &mut Rng, first: u64, now: Timestamp) {
-        if rng.one_in(2) {
-            self.held_until = now + Duration::from_millis(rng.below(LATE_BY));
-        }
+    /// Now and then, lets some messages come again. Their order stays.
+    fn go_back(&mut self, rng: &mut Rng, first: u64) {
         if rng.one_in(4) {
             self.next = self.next.saturating_sub(rng.below(4)).max(self.from).max(first);
         }
     }
+}
+
+/// How late disorder lets a message be.
+fn late_by(seed: u64) -> Duration {
+    let mut rng = Rng::seeded(seed);
+    let millis = if rng.one_in(2) { 0 } else { rng.below(LATE_BY) };
+    Duration::from_millis(millis)
 }

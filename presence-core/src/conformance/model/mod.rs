@@ -136,21 +136,36 @@ impl PresenceStore for ReferenceStore {
     }
 
     async fn put(&self, sessions: &[Session]) -> Result<()> {
+        if sessions.is_empty() {
+            return Ok(());
+        }
         self.count(|calls| tally(&mut calls.puts, &mut calls.put_entries, sessions));
-        self.call(Call::Put, |state| state.put(sessions)).await
+        let now = self.0.clock.now();
+        self.call(Call::Put, |state| state.put(now, sessions)).await
     }
 
     async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
+        if touches.is_empty() {
+            return Ok(Misses::new());
+        }
         self.count(|calls| tally(&mut calls.touches, &mut calls.touch_entries, touches));
-        self.call(Call::Touch, |state| state.touch(touches)).await
+        let now = self.0.clock.now();
+        self.call(Call::Touch, |state| state.touch(now, touches)).await
     }
 
     async fn forget(&self, seen: &[Seen]) -> Result<()> {
+        if seen.is_empty() {
+            return Ok(());
+        }
         self.count(|calls| tally(&mut calls.forgets, &mut calls.forget_entries, seen));
-        self.call(Call::Forget, |state| state.forget(seen)).await
+        let now = self.0.clock.now();
+        self.call(Call::Forget, |state| state.forget(now, seen)).await
     }
 
     async fn load(&self, users: &[UserId]) -> Result<Facts> {
+        if users.is_empty() {
+            return Ok(Facts::default());
+        }
         self.count(|calls| calls.loads += 1);
         self.call(Call::Load, |state| state.load(users)).await
     }

@@ -89,6 +89,9 @@ impl Reference {
     }
 
     /// W1, W2: takes over what a watch tells.
+    ///
+    /// A session that was forgotten goes unless a later beat or placement *of its own* is known. Its node does not count
+    /// here: the store has counted it, and a later beat of the node may well have overtaken the news.
     pub fn apply(&mut self, feed: &Feed) {
         match feed {
             Feed::Facts(facts) => {
@@ -106,10 +109,21 @@ impl Reference {
             }
             Feed::Forgotten(seen) => {
                 for seen in seen.iter() {
-                    self.forget(seen);
+                    self.hear_forgotten(seen);
                 }
             }
             Feed::Synced { .. } | Feed::Alive { .. } => {}
+        }
+    }
+
+    fn hear_forgotten(&mut self, seen: &Seen) {
+        if let Seen::Session { key, seen_at, placed_at } = seen {
+            let goes = |known: &Session| known.seen_at <= *seen_at && known.placement.placed_at <= *placed_at;
+            if self.sessions.get(key).is_some_and(goes) {
+                self.sessions.remove(key);
+            }
+        } else {
+            self.forget(seen);
         }
     }
 

@@ -4,6 +4,7 @@ use super::faults::Plan;
 use super::{Calls, Reference};
 use crate::model::{Session, UserId};
 use crate::store::{Facts, Feed, Misses, Seen, Touch};
+use crate::time::Timestamp;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -24,7 +25,8 @@ pub(super) struct Shard {
     pub(super) epoch: Arc<str>,
     /// The number of the first message in `log`.
     pub(super) first: u64,
-    pub(super) log: VecDeque<Feed>,
+    /// Each with the time of its writing, by the clock that was given.
+    pub(super) log: VecDeque<(Timestamp, Feed)>,
 }
 
 impl Shard {
@@ -44,8 +46,8 @@ impl Shard {
         self.renew_epoch();
     }
 
-    fn tell(&mut self, message: Feed) {
-        self.log.push_back(message);
+    fn tell(&mut self, now: Timestamp, message: Feed) {
+        self.log.push_back((now, message));
         if self.log.len() > LOG {
             self.log.pop_front();
             self.first += 1;
@@ -58,7 +60,7 @@ impl State {
         u16::try_from(self.shards.len()).unwrap_or(u16::MAX)
     }
 
-    pub(super) fn put(&mut self, sessions: &[Session]) {
+    pub(super) fn put(&mut self, now: Timestamp, sessions: &[Session]) {
         for shard in 0..self.shards.len() {
             let part = self.part(sessions, shard, |session| Some(&session.user));
             let shard = &mut self.shards[shard];
@@ -67,12 +69,12 @@ impl State {
             }
             if !part.is_empty() {
                 let facts = shard.facts.facts(part);
-                shard.tell(Feed::Facts(Arc::new(facts)));
+                shard.tell(now, Feed::Facts(Arc::new(facts)));
             }
         }
     }
 
-    pub(super) fn touch(&mut self, touches: &[Touch]) -> Misses {
+    pub(super) fn touch(&mut self, now: Timestamp, touches: &[Touch]) -> Misses {
         let mut misses = Misses::new();
         for shard in 0..self.shards.len() {
             let mut part = self.part(touches, shard, |touch| match touch {
@@ -87,13 +89,13 @@ impl State {
                 told
             });
             if !part.is_empty() {
-                shard.tell(Feed::Touched(part.into()));
+                shard.tell(now, Feed::Touched(part.into()));
             }
         }
         misses
     }
 
-    pub(super) fn forget(&mut self, seen: &[Seen]) {
+    pub(super) fn forget(&mut self, now: Timestamp, seen: &[Seen]) {
         for shard in 0..self.shards.len() {
             let mut part = self.part(seen, shard, |seen| match seen {
                 Seen::Session { key, .. } => Some(&key.user),
@@ -102,7 +104,7 @@ impl State {
             let shard = &mut self.shards[shard];
             part.retain(|seen| shard.facts.forget(seen));
             if !part.is_empty() {
-                shard.tell(Feed::Forgotten(part.into()));
+                shard.tell(now, Feed::Forgotten(part.into()));
             }
         }
     }

@@ -1,0 +1,99 @@
+//! E1, R1, and the half of P3 that a broken store shows: what happens when nothing does.
+
+use super::scene::{Scene, user};
+use super::{Cannot, Harness};
+use crate::store::{Error, Facts, Feed, Kind, Misses, PresenceStore};
+use crate::time::Timestamp;
+use futures_util::FutureExt;
+use futures_util::stream::StreamExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The broken store, or a line in the test's output that says why there is none.
+async fn broken<H: Harness>(harness: &H) -> Option<Arc<dyn PresenceStore>> {
+    match harness.open_broken().await {
+        Ok(store) => Some(store),
+        Err(Cannot(why)) => {
+            eprintln!("E1 is not tested: {why}");
+            None
+        }
+    }
+}
+
+/// E1: a store that cannot be reached says so itself, in time, and as something to retry.
+pub async fn e1_a_store_out_of_reach_says_so<H: Harness>(harness: &H) {
+    let Some(broken) = broken(harness).await else { return };
+    let scene = Scene::of(harness).await;
+    let session = scene.session("u", 10);
+    let touch = [scene.touch(&session, 20, 20)];
+    let seen = [scene.seen(&session, 10, 10)];
+    let sessions = [session];
+    let calls = async {
+        [
+            broken.put(&sessions).await.err(),
+            broken.touch(&touch).await.err(),
+            broken.forget(&seen).await.err(),
+            broken.load(&[user("u")]).await.err(),
+            broken.now().await.err(),
+        ]
+    };
+    let errors = tokio::select! {
+        errors = calls => errors,
+        () = harness.advance(harness.patience()) => panic!("a call waits for ever"),
+    };
+    for error in errors {
+        let kind = error.as_ref().map(Error::kind);
+        assert!(matches!(kind, Some(Kind::Unavailable | Kind::Timeout)), "{error:?}");
+    }
+}
+
+/// E1: the watch of a store that cannot be reached ends or is silent: it never claims to be synced or alive.
+pub async fn e1_a_watch_out_of_reach_claims_nothing<H: Harness>(harness: &H) {
+    let Some(broken) = broken(harness).await else { return };
+    let mut feed = broken.watch();
+    let told = tokio::select! {
+        told = feed.next() => told,
+        () = harness.advance(Duration::from_secs(4)) => None,
+    };
+    assert!(!matches!(told, Some(Feed::Synced { .. } | Feed::Alive { .. })), "{told:?}");
+}
+
+/// P3: an empty batch needs no store at all.
+pub async fn p3_an_empty_batch_does_no_io<H: Harness>(harness: &H) {
+    let store = match harness.open_broken().await {
+        Ok(store) => store,
+        // Then at least it does no harm.
+        Err(Cannot(_)) => harness.open("").await,
+    };
+    assert!(store.put(&[]).await.is_ok());
+    assert_eq!(store.touch(&[]).await.ok(), Some(Misses::new()));
+    assert!(store.forget(&[]).await.is_ok());
+    assert_eq!(store.load(&[]).await.ok(), Some(Facts::default()));
+}
+
+/// R1: a call that was given up may have landed or not; repeating it comes to the same end.
+pub async fn r1_what_was_given_up_may_be_repeated<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let session = scene.session("u", 10);
+    let (sessions, touch) = ([session.clone()], [scene.touch(&session, 20, 15)]);
+    // Polled once and dropped: what has been sent is on its way.
+    let _ = scene.store.put(&sessions).now_or_never();
+    scene.put(&sessions).await;
+    let _ = scene.store.touch(&touch).now_or_never();
+    assert_eq!(scene.touched(&touch).await, Misses::new());
+    let times = |millis: (u64, u64)| (scene.at(millis.0), scene.at(millis.1));
+    let stored = |session: Option<crate::Session>| session.map(|s| (s.seen_at, s.active_at));
+    assert_eq!(stored(scene.load_one("u").await), Some(times((20, 15))));
+    let mut newer = scene.session("u", 30);
+    newer.active_at = Timestamp::ZERO;
+    scene.put(&[newer]).await;
+    // The first ones once more, from a process that never heard an answer.
+    scene.put(&sessions).await;
+    assert_eq!(scene.touched(&touch).await, Misses::new());
+    assert_eq!(stored(scene.load_one("u").await), Some(times((30, 15))));
+    let seen = [scene.seen(&session, 30, 30)];
+    let _ = scene.store.forget(&seen).now_or_never();
+    scene.forget(&seen).await;
+    scene.forget(&seen).await;
+    assert_eq!(scene.load_one("u").await, None);
+}

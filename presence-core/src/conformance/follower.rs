@@ -1,0 +1,110 @@
+//! A reader of a watch: folds what it is told, as a roster would.
+
+use super::{Harness, Reference};
+use crate::store::{Feed, PresenceStore};
+use crate::time::Timestamp;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{BoxStream, StreamExt};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How much time passes before a reader that waits looks at what it has.
+const TURN: Duration = Duration::from_millis(250);
+
+/// What one handle's watch has told so far.
+pub(super) struct Follower<'h, H> {
+    harness: &'h H,
+    pub(super) store: Arc<dyn PresenceStore>,
+    feed: BoxStream<'static, Feed>,
+    /// Goes on while messages come: a feed that never rests uses up the patience as well.
+    turn: BoxFuture<'h, ()>,
+    pub(super) view: Reference,
+    /// The epoch of each shard that is synced.
+    pub(super) epochs: BTreeMap<u16, Arc<str>>,
+    /// The newest proven time of each shard.
+    pub(super) proven: BTreeMap<u16, Timestamp>,
+}
+
+impl<'h, H: Harness> Follower<'h, H> {
+    pub(super) fn new(harness: &'h H, store: &Arc<dyn PresenceStore>) -> Self {
+        Self {
+            harness,
+            store: Arc::clone(store),
+            feed: store.watch(),
+            turn: harness.advance(TURN),
+            view: Reference::default(),
+            epochs: BTreeMap::new(),
+            proven: BTreeMap::new(),
+        }
+    }
+
+    /// The next message, or `None` if a turn passed without one. A feed that ended is replaced by a new one, from which
+    /// everything comes anew.
+    pub(super) async fn hear(&mut self) -> Option<Feed> {
+        let message = tokio::select! {
+            biased;
+            message = self.feed.next() => message,
+            () = &mut self.turn => {
+                self.turn = self.harness.advance(TURN);
+                return None;
+            }
+        };
+        let Some(message) = message else {
+            self.harness.advance(TURN).await;
+            *self = Self::new(self.harness, &self.store);
+            return None;
+        };
+        self.view.apply(&message);
+        match &message {
+            Feed::Synced { shard, epoch } => {
+                self.epochs.insert(*shard, Arc::clone(epoch));
+            }
+            Feed::Alive { shard, at } => {
+                self.proven.insert(*shard, *at);
+            }
+            _ => {}
+        }
+        Some(message)
+    }
+
+    /// Hears until this holds; panics if the harness's patience ends first.
+    pub(super) async fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let mut turns = self.harness.patience().as_millis() / TURN.as_millis();
+        while !holds(self) {
+            assert!(turns > 0, "waited in vain: {what}\n{:#?}", self.view);
+            if self.hear().await.is_none() {
+                turns -= 1;
+            }
+        }
+    }
+
+    /// Panics with what is different, unless the view is exactly this.
+    pub(super) fn expect(&self, what: &str, expected: &Reference) {
+        let (told, kept) = (&self.view, expected);
+        let sessions = told.sessions.keys().chain(kept.sessions.keys());
+        for key in sessions {
+            assert_eq!(told.sessions.get(key), kept.sessions.get(key), "{what}: session {key:?}");
+        }
+        let nodes = told.nodes.keys().chain(kept.nodes.keys());
+        for id in nodes {
+            assert_eq!(told.nodes.get(id), kept.nodes.get(id), "{what}: node {id:?}");
+        }
+    }
+
+    /// Hears until every shard has told all that it holds.
+    pub(super) async fn synced(&mut self) {
+        let shards = usize::from(self.store.shards());
+        self.until("every shard is synced", |reader| reader.epochs.len() == shards).await;
+    }
+
+    /// Hears until everything that was written before this call has been told.
+    pub(super) async fn caught_up(&mut self) {
+        let written = self.store.now().await.expect("a store that works tells its time");
+        let shards = self.store.shards();
+        let proven = |reader: &Self| {
+            (0..shards).all(|shard| reader.proven.get(&shard).is_some_and(|proven| *proven > written))
+        };
+        self.until("every shard proves a later time", proven).await;
+    }
+}

@@ -1,0 +1,106 @@
+//! F1: what `forget` removes, and what it leaves.
+
+use super::Harness;
+use super::scene::{Scene, node};
+use crate::store::{Misses, Seen};
+
+/// F1: what has not been seen since is gone, for every process.
+pub async fn f1_forget_removes_what_was_not_seen_since<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let (gone, departed, stays) =
+        (scene.session("u/gone", 10), scene.session("u/left", 10), scene.session("u/stays", 10));
+    scene.put(&[gone.clone(), scene.departed(&departed, 15), stays.clone()]).await;
+    let mut reader = scene.follower().await;
+    scene.forget(&[scene.seen(&gone, 10, 10), scene.seen(&departed, 20, 20)]).await;
+    assert_eq!(scene.load_one("u").await.as_ref(), Some(&stays));
+    reader.until("only the third is left", |reader| reader.view.sessions.keys().eq([&stays.key()])).await;
+    assert_eq!(scene.follower().await.view.sessions.into_values().collect::<Vec<_>>(), [stays]);
+}
+
+/// F1: what was seen, or placed, after what the caller knows stays.
+pub async fn f1_forget_keeps_what_was_seen_since<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let (seen, placed) = (scene.session("u/seen", 10), scene.session("u/placed", 10));
+    scene.put(&[seen.clone(), placed.clone()]).await;
+    scene.touched(&[scene.touch(&seen, 30, 10)]).await;
+    let mut again = placed.clone();
+    again.placement.placed_at = scene.at(30);
+    scene.put(&[again]).await;
+    let mut reader = scene.follower().await;
+    let before = scene.load(&["u"]).await;
+    scene.forget(&[scene.seen(&seen, 29, 90), scene.seen(&placed, 90, 29)]).await;
+    assert_eq!(scene.load(&["u"]).await, before);
+    reader.caught_up().await;
+    assert_eq!(reader.view.sessions.into_values().collect::<Vec<_>>(), before.sessions);
+}
+
+/// F1: for a held session, *seen* includes its node; for one that is not held, it does not.
+pub async fn f1_a_node_speaks_for_the_sessions_it_holds<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let (held, free) = (scene.held("u/held", 10, "n"), scene.session("u/free", 10));
+    let orphan = scene.held("u/orphan", 10, "never-beat");
+    scene.put(&[held.clone(), free.clone(), orphan.clone()]).await;
+    scene.touched(&[scene.beat("n", 50)]).await;
+    let of = |seen| [&held, &free, &orphan].map(|session| scene.seen(session, seen, 10));
+    scene.forget(&of(49)).await;
+    assert_eq!(scene.load_one("u").await.as_ref(), Some(&held));
+    scene.forget(&of(50)).await;
+    assert_eq!(scene.load_one("u").await, None);
+}
+
+/// F1: a node is forgotten by the same rule, and lives again with its next beat.
+pub async fn f1_a_forgotten_node_comes_back_with_its_next_beat<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    scene.put(&[scene.held("u", 10, "n")]).await;
+    scene.touched(&[scene.beat("n", 20)]).await;
+    let mut reader = scene.follower().await;
+    let of = |millis| [Seen::Node { node: node("n"), seen_at: scene.at(millis) }];
+    scene.forget(&of(19)).await;
+    assert_eq!(scene.load(&["u"]).await.nodes.len(), 1);
+    scene.forget(&of(20)).await;
+    assert_eq!(scene.load(&["u"]).await.nodes, []);
+    reader.until("the node is forgotten", |reader| reader.view.nodes.is_empty()).await;
+    scene.touched(&[scene.beat("n", 30)]).await;
+    assert_eq!(scene.load(&["u"]).await.nodes.first().map(|node| node.seen_at), Some(scene.at(30)));
+    let back = |seen_at| {
+        move |reader: &super::Follower<'_, H>| {
+            reader.view.nodes.get("n").is_some_and(|n| n.seen_at == seen_at)
+        }
+    };
+    reader.until("the node is back", back(scene.at(30))).await;
+}
+
+/// F1: forgetting twice, or what never was, changes nothing.
+pub async fn f1_forgetting_what_is_not_there_is_harmless<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let (gone, stays) = (scene.session("u/gone", 10), scene.session("u/stays", 10));
+    scene.put(&[gone.clone(), stays.clone()]).await;
+    let seen = [
+        scene.seen(&gone, 10, 10),
+        scene.seen(&gone, 10, 10),
+        scene.seen(&scene.session("nobody", 0), 99, 99),
+        Seen::Node { node: node("none"), seen_at: scene.at(99) },
+    ];
+    scene.forget(&seen).await;
+    scene.forget(&seen).await;
+    assert_eq!(scene.load_one("u").await, Some(stays));
+}
+
+/// F1, T2: a session that was forgotten too early misses its next touch, is put, and is visible to the others again.
+pub async fn f1_a_forgotten_session_misses_its_touch_and_comes_back<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let session = scene.session("u", 10);
+    scene.put(&[session.clone()]).await;
+    let mut reader = scene.follower().await;
+    scene.forget(&[scene.seen(&session, 10, 10)]).await;
+    let mut beaten = session.clone();
+    beaten.touch(scene.at(20), scene.at(20));
+    assert_eq!(scene.touched(&[scene.touch(&session, 20, 20)]).await, [session.key()]);
+    assert_eq!(scene.load_one("u").await, None);
+    scene.put(&[beaten.clone()]).await;
+    assert_eq!(scene.touched(&[scene.touch(&session, 20, 20)]).await, Misses::new());
+    let key = session.key();
+    reader.until("it is visible elsewhere", |reader| reader.view.sessions.get(&key) == Some(&beaten)).await;
+    reader.caught_up().await;
+    assert_eq!(reader.view.sessions.get(&key), Some(&beaten));
+}

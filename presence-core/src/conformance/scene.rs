@@ -1,0 +1,143 @@
+//! What the cases are played with: two processes on one namespace, and sessions whose stamps are arguments.
+
+use super::{Follower, Harness};
+use crate::model::{
+    Declared, Departure, Message, NodeId, Placement, Session, SessionId, SessionKey, Status, Topic, Topics,
+    UserId,
+};
+use crate::store::{Facts, PresenceStore, Seen, Touch};
+use crate::time::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Two handles on one namespace, as of two processes, and the instant that stamps count from.
+pub(super) struct Scene<'h, H> {
+    pub(super) harness: &'h H,
+    /// The handle that writes.
+    pub(super) store: Arc<dyn PresenceStore>,
+    /// The handle that reads what the other has written.
+    pub(super) other: Arc<dyn PresenceStore>,
+    start: Timestamp,
+}
+
+pub(super) fn user(name: &str) -> UserId {
+    UserId::new(name).expect("a valid user id")
+}
+
+pub(super) fn id(name: &str) -> SessionId {
+    SessionId::new(name).expect("a valid session id")
+}
+
+pub(super) fn node(name: &str) -> NodeId {
+    NodeId::new(name).expect("a valid node id")
+}
+
+pub(super) fn topics(names: &[&str]) -> Topics {
+    Topics::new(names.iter().map(|name| Topic::new(name).expect("a valid topic"))).expect("few topics")
+}
+
+impl<'h, H: Harness> Scene<'h, H> {
+    pub(super) async fn of(harness: &'h H) -> Self {
+        Self::in_namespace(harness, "").await
+    }
+
+    pub(super) async fn in_namespace(harness: &'h H, namespace: &str) -> Self {
+        let (store, other) = (harness.open(namespace).await, harness.open(namespace).await);
+        let start = store.now().await.expect("a store that works tells its time");
+        Self { harness, store, other, start }
+    }
+
+    /// This many milliseconds after the start.
+    pub(super) fn at(&self, millis: u64) -> Timestamp {
+        self.start + Duration::from_millis(millis)
+    }
+
+    /// A session of user and id `name/id`, all of whose stamps are `millis`.
+    pub(super) fn session(&self, name: &str, millis: u64) -> Session {
+        let (owner, tab) = name.split_once('/').unwrap_or((name, "s"));
+        let at = self.at(millis);
+        let placement = Placement {
+            placed_at: at,
+            left: None,
+            node: node("n"),
+            held: false,
+            lease: Duration::from_secs(60),
+            topics: topics(&["lobby"]),
+            meta: None,
+        };
+        Session { user: user(owner), id: id(tab), placement, declared: None, seen_at: at, active_at: at }
+    }
+
+    /// The same, held by a node.
+    pub(super) fn held(&self, name: &str, millis: u64, by: &str) -> Session {
+        let mut session = self.session(name, millis);
+        session.placement.node = node(by);
+        session.placement.held = true;
+        session
+    }
+
+    /// The same session after it left at `millis`, as one who has seen this placement says it.
+    pub(super) fn departed(&self, session: &Session, millis: u64) -> Session {
+        let mut departed = session.clone();
+        departed.placement.left = Some(Departure { at: self.at(millis), ends_at: self.at(millis + 5_000) });
+        departed
+    }
+
+    pub(super) fn declared(&self, status: Status, words: &str, millis: u64) -> Declared {
+        let message = Some(Message::new(words).expect("a short message"));
+        Declared { at: self.at(millis), status, message, until: None }
+    }
+
+    pub(super) fn touch(&self, session: &Session, seen: u64, active: u64) -> Touch {
+        Touch::Session {
+            user: session.user.clone(),
+            id: session.id.clone(),
+            seen_at: self.at(seen),
+            active_at: self.at(active),
+        }
+    }
+
+    pub(super) fn beat(&self, name: &str, seen: u64) -> Touch {
+        Touch::Node { node: node(name), seen_at: self.at(seen), drain_for: None }
+    }
+
+    pub(super) fn seen(&self, session: &Session, seen: u64, placed: u64) -> Seen {
+        Seen::Session { key: session.key(), seen_at: self.at(seen), placed_at: self.at(placed) }
+    }
+
+    pub(super) async fn put(&self, sessions: &[Session]) {
+        self.store.put(sessions).await.expect("put");
+    }
+
+    /// Touches, and answers with the misses, sorted.
+    pub(super) async fn touched(&self, touches: &[Touch]) -> Vec<SessionKey> {
+        let mut misses = self.store.touch(touches).await.expect("touch");
+        misses.sort_unstable();
+        misses.dedup();
+        misses
+    }
+
+    pub(super) async fn forget(&self, seen: &[Seen]) {
+        self.store.forget(seen).await.expect("forget");
+    }
+
+    /// What the other handle reads of these users.
+    pub(super) async fn load(&self, users: &[&str]) -> Facts {
+        let users: Vec<_> = users.iter().map(|name| user(name)).collect();
+        self.other.load(&users).await.expect("load")
+    }
+
+    /// The one session of a user, as the other handle reads it.
+    pub(super) async fn load_one(&self, name: &str) -> Option<Session> {
+        let mut sessions = self.load(&[name]).await.sessions;
+        assert!(sessions.len() <= 1, "one session was put: {sessions:#?}");
+        sessions.pop()
+    }
+
+    /// A reader of the other handle's watch, to whom everything so far has been told.
+    pub(super) async fn follower(&self) -> Follower<'h, H> {
+        let mut follower = Follower::new(self.harness, &self.other);
+        follower.synced().await;
+        follower
+    }
+}

@@ -1,0 +1,56 @@
+use super::{Cannot, Harness, ReferenceStore};
+use crate::store::PresenceStore;
+use crate::time::ManualClock;
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Reference stores of `SHARDS` shards, whose feeds delay and repeat if `DISORDER` is not zero.
+#[derive(Default)]
+struct Sound<const SHARDS: u16, const DISORDER: u64> {
+    clock: ManualClock,
+    namespaces: Mutex<HashMap<String, ReferenceStore>>,
+}
+
+#[async_trait]
+impl<const SHARDS: u16, const DISORDER: u64> Harness for Sound<SHARDS, DISORDER> {
+    async fn fresh() -> Self {
+        Self::default()
+    }
+
+    async fn open(&self, namespace: &str) -> Arc<dyn PresenceStore> {
+        let new = || {
+            let store = ReferenceStore::with_shards(self.clock.clone(), SHARDS);
+            if DISORDER > 0 {
+                store.faults().disorder(DISORDER);
+            }
+            store
+        };
+        Arc::new(self.namespaces.lock().entry(namespace.to_owned()).or_insert_with(new).clone())
+    }
+
+    async fn open_broken(&self) -> Result<Arc<dyn PresenceStore>, Cannot> {
+        let store = ReferenceStore::new(self.clock.clone());
+        store.faults().go_down();
+        Ok(Arc::new(store))
+    }
+
+    async fn lose_all(&self, namespace: &str) -> Result<(), Cannot> {
+        self.namespaces.lock()[namespace].faults().come_back_empty();
+        Ok(())
+    }
+
+    async fn advance(&self, by: Duration) {
+        self.clock.advance(by).await;
+    }
+}
+
+mod reference {
+    crate::conformance_tests!(super::Sound<1, 0>);
+}
+
+mod reference_of_three_shards_in_disorder {
+    crate::conformance_tests!(super::Sound<3, 42>);
+}

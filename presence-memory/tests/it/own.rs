@@ -1,0 +1,166 @@
+//! What this store promises beyond the contract.
+
+use futures_util::FutureExt;
+use futures_util::stream::{BoxStream, StreamExt};
+use presence_core::store::{BATCH_ENTRIES, Feed, Misses, PresenceStore, Seen, Touch};
+use presence_core::{ManualClock, NodeId, Placement, Session, SessionId, Timestamp, Topics, UserId};
+use presence_memory::{MemoryStore, QUEUE_ENTRIES};
+use std::time::Duration;
+
+fn session(n: usize) -> Session {
+    let at = Timestamp::from_secs(1);
+    Session {
+        user: UserId::new(format!("user-{n}")).unwrap(),
+        id: SessionId::new("tab").unwrap(),
+        placement: Placement {
+            placed_at: at,
+            left: None,
+            node: NodeId::new("n").unwrap(),
+            held: false,
+            lease: Duration::from_secs(60),
+            topics: Topics::NONE,
+            meta: None,
+        },
+        declared: None,
+        seen_at: at,
+        active_at: at,
+    }
+}
+
+fn touch(n: usize, secs: u64) -> Touch {
+    let Session { user, id, .. } = session(n);
+    Touch::Session { user, id, seen_at: Timestamp::from_secs(secs), active_at: Timestamp::from_secs(secs) }
+}
+
+/// What is told without waiting.
+fn told(feed: &mut BoxStream<'static, Feed>) -> Vec<Feed> {
+    let mut told = Vec::new();
+    while let Some(Some(message)) = feed.next().now_or_never() {
+        told.push(message);
+    }
+    told
+}
+
+#[tokio::test]
+async fn a_handle_does_not_hear_itself_and_the_others_do() {
+    let store = MemoryStore::with_clock(ManualClock::default());
+    let other = store.clone();
+    let (mut own, mut others) = (store.watch(), other.watch());
+    (told(&mut own), told(&mut others));
+    store.put(&[session(1)]).await.unwrap();
+    assert_eq!(store.touch(&[touch(1, 2)]).await.unwrap(), Misses::new());
+    assert_eq!(told(&mut own), []);
+    assert!(matches!(&told(&mut others)[..], [Feed::Facts(_), Feed::Touched(_)]));
+    other.touch(&[touch(1, 3)]).await.unwrap();
+    assert!(matches!(&told(&mut own)[..], [Feed::Touched(_)]));
+    assert_eq!(told(&mut others), []);
+}
+
+#[tokio::test]
+async fn two_watches_of_one_handle_both_hear_it() {
+    let store = MemoryStore::with_clock(ManualClock::default());
+    let (mut one, mut two) = (store.watch(), store.watch());
+    (told(&mut one), told(&mut two));
+    store.put(&[session(1)]).await.unwrap();
+    assert!(matches!(&told(&mut one)[..], [Feed::Facts(_)]));
+    assert!(matches!(&told(&mut two)[..], [Feed::Facts(_)]));
+    drop(two);
+    store.put(&[session(2)]).await.unwrap();
+    assert_eq!(told(&mut one), []);
+}
+
+#[tokio::test]
+async fn the_feed_of_a_reader_who_falls_behind_ends_and_a_new_one_tells_everything() {
+    let store = MemoryStore::with_clock(ManualClock::default());
+    let mut feed = store.clone().watch();
+    told(&mut feed);
+    let all: Vec<_> = (0..=QUEUE_ENTRIES).map(session).collect();
+    store.put(&all[..QUEUE_ENTRIES]).await.unwrap();
+    assert_eq!(count(&told(&mut feed)), QUEUE_ENTRIES);
+    store.put(&all).await.unwrap();
+    assert_eq!(feed.next().await, None);
+    assert_eq!(count(&told(&mut store.watch())), all.len());
+}
+
+fn count(messages: &[Feed]) -> usize {
+    let sessions = messages.iter().map(|m| if let Feed::Facts(facts) = m { facts.sessions.len() } else { 0 });
+    sessions.sum()
+}
+
+#[tokio::test]
+async fn a_snapshot_comes_in_slices_and_what_happens_meanwhile_in_between() {
+    let store = MemoryStore::with_clock(ManualClock::default());
+    let all: Vec<_> = (0..3_000).map(session).collect();
+    store.put(&all).await.unwrap();
+    let writer = store.clone();
+    let mut feed = store.watch();
+    let (mut slices, mut touched) = (0, 0);
+    loop {
+        match feed.next().await.unwrap() {
+            Feed::Facts(facts) => {
+                assert!(facts.sessions.len() <= BATCH_ENTRIES);
+                slices += 1;
+                // What has been told hears of it now, what has not is told with it.
+                let touches: Vec<_> = (0..3_000).map(|n| touch(n, 100 + slices)).collect();
+                writer.touch(&touches).await.unwrap();
+            }
+            Feed::Touched(_) => touched += 1,
+            Feed::Synced { .. } => break,
+            message => panic!("{message:?} before the end of the snapshot"),
+        }
+    }
+    assert!(slices >= 6 && touched > 0, "{slices} slices, {touched} touches");
+}
+
+#[tokio::test]
+async fn time_is_proven_at_once_and_then_four_times_a_second() {
+    let clock = ManualClock::at(Timestamp::from_secs(10));
+    let store = MemoryStore::with_clock(clock.clone());
+    let mut feed = store.watch();
+    let alive = |millis| Feed::Alive { shard: 0, at: Timestamp::from_millis(millis) };
+    assert_eq!(told(&mut feed).last(), Some(&alive(10_000)));
+    let mut proofs = Vec::new();
+    for _ in 0..4 {
+        clock.advance(Duration::from_millis(250)).await;
+        proofs.extend(told(&mut feed));
+    }
+    assert_eq!(proofs, [alive(10_250), alive(10_500), alive(10_750), alive(11_000)]);
+}
+
+#[tokio::test]
+async fn a_busy_reader_is_told_the_time_between_the_news() {
+    let clock = ManualClock::default();
+    let store = MemoryStore::with_clock(clock.clone());
+    let mut feed = store.clone().watch();
+    told(&mut feed);
+    let mut proofs = 0;
+    for n in 0..40 {
+        // More comes in than is read.
+        let all: Vec<_> = (0..2 * BATCH_ENTRIES).map(|k| session(n * 1_000 + k)).collect();
+        store.put(&all).await.unwrap();
+        clock.advance(Duration::from_millis(250)).await;
+        for _ in 0..2 {
+            proofs += usize::from(matches!(feed.next().await, Some(Feed::Alive { .. })));
+        }
+    }
+    assert!(proofs > 2, "{proofs} proofs");
+}
+
+#[tokio::test]
+async fn what_is_forgotten_is_freed_while_a_snapshot_is_told() {
+    let store = MemoryStore::with_clock(ManualClock::default());
+    let all: Vec<_> = (0..100_000).map(session).collect();
+    store.put(&all).await.unwrap();
+    let mut feed = store.watch();
+    assert!(matches!(feed.next().await, Some(Feed::Facts(_))));
+    let at = Timestamp::from_secs(1);
+    for session in &all[..99_000] {
+        store.forget(&[Seen::Session { key: session.key(), seen_at: at, placed_at: at }]).await.unwrap();
+    }
+    // The shards have moved what was left while the snapshot was on its way: none of it is missing.
+    let rest = count(&told(&mut feed));
+    assert!((1_000..20_000).contains(&rest), "{rest}");
+    let users: Vec<_> = all.iter().map(|session| session.user.clone()).collect();
+    assert_eq!(store.load(&users).await.unwrap().sessions, all[99_000..]);
+    assert_eq!(count(&told(&mut store.clone().watch())), 1_000);
+}
