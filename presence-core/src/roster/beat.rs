@@ -127,12 +127,13 @@ impl Roster {
         let here = by == By::Connection;
         let head = locked.head(hash, &beat.user);
         let known = head.and_then(|head| locked.chain(head).find(|&at| locked.slots[at].id == beat.session));
-        let before = locked.standing(head);
         let Some(at) = known else {
             if self.len() >= self.settings.max_sessions {
                 return Err(Full);
             }
             let mut sessions = self.make_room(locked, hash, &beat.user, settling);
+            // Only now: making room was a step of its own.
+            let before = locked.standing(locked.head(hash, &beat.user));
             let key = SessionKey { user: beat.user.clone(), id: beat.session.clone() };
             let placed = self.placed(beat, None, stamp, here);
             let undo = Undo { key: key.clone(), placed_at: placed.placed_at, before: None };
@@ -151,6 +152,7 @@ impl Roster {
             sessions.insert(0, locked.slots[at].session());
             return Ok(Told::Put { sessions, undo });
         };
+        let before = locked.standing(head);
         let slot = &mut locked.slots[at];
         if let Some(left) = slot.left.as_deref()
             && !beat.enters
@@ -217,8 +219,11 @@ impl Roster {
         }
     }
 
-    /// Makes room for another session of a user who has as many as one may have: the one seen longest ago goes, gone
-    /// ones first. Answers what the store is to be told of it.
+    /// Makes room for another session of a user: of the live ones, those seen longest ago leave. Answers what the store
+    /// is to be told of them.
+    ///
+    /// Gone ones stay, since the store's echo of their leave would only bring them back; of these, too, there are not
+    /// more than a user may have live ones: what exceeds them is forgotten.
     fn make_room(
         &self,
         locked: &mut Shard,
@@ -227,19 +232,29 @@ impl Roster {
         settling: &Settling<'_>,
     ) -> Vec<Session> {
         let Some(head) = locked.head(hash, user) else { return Vec::new() };
-        let sessions: Vec<u32> = locked.chain(head).collect();
+        let mut sessions: Vec<u32> = locked.chain(head).collect();
         if sessions.len() < MAX_SESSIONS_PER_USER {
             return Vec::new();
         }
-        let order = |&at: &u32| (locked.slots[at].state.is_live(), locked.slots[at].last_seen());
-        let Some(oldest) = sessions.iter().copied().min_by_key(order) else { return Vec::new() };
-        let stamp = settling.times.stamp;
+        sessions.sort_by_key(|&at| (locked.slots[at].last_seen(), locked.slots[at].placed_at));
+        let (live, gone): (Vec<u32>, Vec<u32>) =
+            sessions.into_iter().partition(|&at| locked.slots[at].state.is_live());
+        let leaving = &live[..(live.len() + 1).saturating_sub(MAX_SESSIONS_PER_USER)];
         let before = locked.standing(Some(head));
-        locked.slots[oldest].left = Some(Box::new(Departure { at: stamp, ends_at: stamp }));
-        let gone = locked.slots[oldest].session();
-        locked.settle(head, &before, settling);
-        self.drop_session(locked, hash, oldest);
-        vec![gone]
+        for &at in leaving {
+            let slot = &mut locked.slots[at];
+            slot.left = Some(Box::new(slot.departs(settling.times.stamp, Duration::ZERO)));
+        }
+        if !leaving.is_empty() {
+            locked.settle(head, &before, settling);
+        }
+        let told = leaving.iter().map(|&at| locked.slots[at].session()).collect();
+        for &at in &gone[..(gone.len() + leaving.len()).saturating_sub(MAX_SESSIONS_PER_USER).min(gone.len())]
+        {
+            locked.surplus.push(locked.slots[at].seen());
+            self.drop_session(locked, hash, at);
+        }
+        told
     }
 
     /// Ends a session, or its stay in some topics, and answers what the store is to be told.
@@ -358,18 +373,20 @@ enum Departed {
 }
 
 impl Slot {
+    /// A departure that wins over the one there may be, whatever became of the clock since.
+    fn departs(&self, stamp: Timestamp, grace: Duration) -> Departure {
+        let at = self.left.as_deref().map_or(stamp, |left| stamp.max(left.at + Duration::from_millis(1)));
+        Departure { at, ends_at: at + grace }
+    }
+
     fn departed(&self, topics: Option<&[crate::Topic]>, stamp: Timestamp, grace: Duration) -> Departed {
-        let ends_at = stamp + grace;
+        let departure = self.departs(stamp, grace);
+        let whole = Departed::Wholly(departure);
         if let Some(left) = self.left.as_deref() {
             // A second leave counts only if it ends sooner: one that says *now* after one that waits.
-            let sooner = ends_at < left.ends_at && topics.is_none();
-            return if sooner {
-                Departed::Wholly(Departure { at: stamp, ends_at })
-            } else {
-                Departed::Already
-            };
+            let sooner = departure.ends_at < left.ends_at && topics.is_none();
+            return if sooner { whole } else { Departed::Already };
         }
-        let whole = Departed::Wholly(Departure { at: stamp, ends_at });
         let Some(leaving) = topics else { return whole };
         let stays: Vec<_> = self.topics().filter(|(_, until)| until.is_none()).collect();
         let stays_on = |topic| !leaving.contains(topic);
@@ -379,7 +396,7 @@ impl Slot {
         if !stays.iter().any(|(topic, _)| stays_on(topic)) {
             return whole;
         }
-        Departed::Partly(self.topic_list().leaving(leaving, ends_at))
+        Departed::Partly(self.topic_list().leaving(leaving, departure.ends_at))
     }
 
     /// Takes over what a beat declares; answers whether that is news.

@@ -8,6 +8,7 @@ use crate::liveness::{Liveness, Vitals};
 use crate::model::{
     Declared, Departure, Meta, Placement, Session, SessionId, SessionKey, Stay, Topic, Topics, UserId,
 };
+use crate::store::Seen;
 use crate::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -206,6 +207,11 @@ impl Slot {
     /// Its last beat; for a held session, the later of its own and its node's.
     pub fn last_seen(&self) -> Timestamp {
         if self.has(flag::HELD) { self.seen_at.max(self.node.seen_at()) } else { self.seen_at }
+    }
+
+    /// What this process knows of it, for a store that is to forget it.
+    pub fn seen(&self) -> Seen {
+        Seen::Session { key: self.key(), seen_at: self.last_seen(), placed_at: self.placed_at }
     }
 }
 

@@ -38,6 +38,7 @@ impl Roster {
                 let clocks = self.clocks();
                 let times = clocks.at(now);
                 let settling = self.settling(&times);
+                swept.forget.append(&mut locked.surplus);
                 locked.wheel.turn(now);
                 let mut held = 0;
                 while held < HOLD
@@ -50,12 +51,12 @@ impl Roster {
                 drop(locked);
                 overdue.iter().for_each(|scope| scope.sort());
                 looked += held;
-                if held < HOLD {
-                    break;
-                }
-                if looked >= budget {
+                if looked >= budget.max(1) {
                     swept.more = true;
                     return swept;
+                }
+                if held < HOLD {
+                    break;
                 }
             }
         }
@@ -87,8 +88,7 @@ impl Roster {
         // First the process whose duty it is; the next one if that one did not; then everybody lets go.
         let turn = if gone_for < memory * 2 { 0 } else { 1 };
         if duty.rank(&slot.user).is_some_and(|rank| rank <= turn) {
-            let (seen_at, placed_at) = (slot.last_seen(), slot.placed_at);
-            swept.forget.push(Seen::Session { key: slot.key(), seen_at, placed_at });
+            swept.forget.push(slot.seen());
         }
         if turn == 1 {
             self.drop_session(locked, hash, at);

@@ -1,0 +1,5 @@
+//! What the roster promises, attacked.
+
+mod bounds;
+mod leaves;
+mod stage;
