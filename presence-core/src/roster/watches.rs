@@ -60,9 +60,10 @@ impl Roster {
         self.scope(scope).map(|state| state.counts()).unwrap_or_default()
     }
 
-    /// The version of a state that is made now.
+    /// The version of a state that is made now. No other watch has it, so that whoever comes back with a version of an
+    /// earlier watch of the same scope is not taken for up to date.
     fn version(&self) -> Version {
-        Version { incarnation: self.incarnation, n: self.versions.load(Ordering::Relaxed) }
+        Version { incarnation: self.incarnation, n: self.next_version() }
     }
 
     /// Joins the readers of a scope. The first reader pays for looking at everybody in it.

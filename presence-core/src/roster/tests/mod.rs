@@ -1,5 +1,6 @@
 //! What the roster promises, attacked.
 
 mod bounds;
+mod diffs;
 mod leaves;
 mod stage;
