@@ -153,15 +153,25 @@ impl Roster {
             // Nobody knows better than this process how it is.
             return;
         }
-        let (node, before) = self.nodes.touch(id, seen_at, drain_for);
-        let pause = seen_at.since(before);
-        // One that comes back after a pause brings back the sessions that lapsed with it; so does one that facts
-        // tell of after its sessions.
-        if pause >= self.settings.policy.held_for {
+        self.beat_of(id, seen_at, drain_for, now);
+    }
+
+    /// Enters a node's beat. One that comes back after a pause brings back the sessions that lapsed with it; so does
+    /// one that facts tell of after its sessions.
+    pub(super) fn beat_of(
+        &self,
+        id: &crate::NodeId,
+        seen_at: Timestamp,
+        drain_for: Option<Duration>,
+        now: Timestamp,
+    ) -> Node {
+        let node = self.nodes.touch(id, seen_at, drain_for);
+        if node.was_missed() {
             self.resettle(now, |slot| {
                 slot.has(flag::HELD) && Arc::ptr_eq(&slot.node, &node) && !slot.state.is_live()
             });
         }
+        node.fact()
     }
 
     /// Settles all the users one of whose sessions is chosen.

@@ -104,6 +104,10 @@ impl Shard {
         let (state, now) = self.verdict(at, settling);
         let slot = &mut self.slots[at];
         slot.state = state;
+        let left = slot.left.as_ref().is_some_and(|left| left.in_effect(now));
+        if !state.is_live() && slot.has(flag::HELD) && !slot.has(flag::UNCONFIRMED) && !left {
+            slot.node.miss();
+        }
         // What has expired is no more. A session that only ever declared something lapses with it, and keeps it as
         // the proof of when.
         if slot.seen_at != Timestamp::ZERO && slot.declared.as_ref().is_some_and(|d| !d.counts_at(now)) {

@@ -3,4 +3,5 @@
 mod bounds;
 mod diffs;
 mod leaves;
+mod nodes;
 mod stage;
