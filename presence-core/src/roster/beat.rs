@@ -174,8 +174,10 @@ impl Roster {
             slot.place(placed);
         }
         let declares = slot.declare(beat, stamp);
+        // A session's first beat is activity, unless it says otherwise; also of one that only ever declared.
+        let unsaid = if slot.seen_at == Timestamp::ZERO { stamp } else { Timestamp::ZERO };
         slot.seen_at = slot.seen_at.max(stamp);
-        slot.active_at = slot.active_at.max(activity(beat.activity, stamp).unwrap_or_default());
+        slot.active_at = slot.active_at.max(activity(beat.activity, stamp).unwrap_or(unsaid));
         slot.set(flag::OWED, false);
         slot.set(flag::OWN, true);
         slot.set(flag::HERE, here || slot.has(flag::HERE));
@@ -439,6 +441,8 @@ impl Shard {
         if slot.left.is_some()
             || slot.has(flag::UNCONFIRMED)
             || (by == By::Connection && !slot.has(flag::HERE))
+            // Only ever declared: its first beat changes by what it is judged.
+            || slot.seen_at == Timestamp::ZERO
         {
             return None;
         }
@@ -448,7 +452,8 @@ impl Shard {
         let active_at = activity(beat.activity, stamp).unwrap_or_default().max(slot.active_at);
         match slot.state {
             Liveness::Gone => return None,
-            Liveness::Idle if active_at > slot.active_at => return None,
+            // Activity that was told of before it was seen counts from now on.
+            Liveness::Idle if active_at > slot.active_at.min(slot.seen_at) => return None,
             Liveness::Idle | Liveness::Active => {}
         }
         // The node speaks for the life of a held session; only its activity is its own to tell.

@@ -1,5 +1,6 @@
 //! What the roster promises, attacked.
 
+mod beats;
 mod bounds;
 mod diffs;
 mod leaves;
