@@ -45,10 +45,10 @@ pub enum Told {
 /// What a session was before a change, so that a refused change can be taken back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Undo {
-    key: SessionKey,
-    /// The change that is to be taken back; a later one stays.
-    placed_at: Timestamp,
-    before: Option<Session>,
+    /// `None` if it was not known.
+    before: Option<Box<Session>>,
+    /// What the change made of it: of this is taken back what is still so; what came later stays.
+    after: Box<Session>,
 }
 
 /// What stands behind a beat.
@@ -102,13 +102,13 @@ impl Roster {
                 let head = locked.head(hash, &key.user).unwrap_or(at);
                 let before = locked.standing(Some(head));
                 let (stamp, slot) = (settling.times.stamp, &mut locked.slots[at]);
-                let undo = Undo { key: key.clone(), placed_at: slot.placed_at, before: Some(slot.session()) };
+                let old = slot.session();
                 if !slot.declare(&beat, stamp) {
                     return Ok(Told::Postponed { placed_at: slot.placed_at });
                 }
                 slot.set(flag::OWN, true);
                 locked.settle(head, &before, settling);
-                return Ok(Told::Put { sessions: vec![locked.slots[at].session()], undo });
+                return Ok(locked.slots[at].told(Some(old)));
             }
             self.enter(locked, hash, &beat, By::Declaration, shard, settling)
         })
@@ -136,7 +136,6 @@ impl Roster {
             let before = locked.standing(locked.head(hash, &beat.user));
             let key = SessionKey { user: beat.user.clone(), id: beat.session.clone() };
             let placed = self.placed(beat, None, stamp, here);
-            let undo = Undo { key: key.clone(), placed_at: placed.placed_at, before: None };
             let mut slot = Slot::new(key, shard, placed);
             slot.flags |= flag::OWN | if here { flag::HERE } else { 0 };
             slot.flags |= if settling.times.is_proven { 0 } else { flag::OWN_TIME };
@@ -149,8 +148,9 @@ impl Roster {
             let at = locked.insert(hash, slot);
             let head = locked.head(hash, &beat.user).unwrap_or(at);
             locked.settle(head, &before, settling);
-            sessions.insert(0, locked.slots[at].session());
-            return Ok(Told::Put { sessions, undo });
+            let session = locked.slots[at].session();
+            sessions.insert(0, session.clone());
+            return Ok(Told::Put { sessions, undo: Undo { before: None, after: Box::new(session) } });
         };
         let before = locked.standing(head);
         let slot = &mut locked.slots[at];
@@ -161,7 +161,6 @@ impl Roster {
         {
             return Ok(Told::Nothing);
         }
-        let undo = Undo { key: slot.key(), placed_at: slot.placed_at, before: Some(slot.session()) };
         let moves = beat.enters
             || slot.left.is_some()
             // The connection that was heard last is the one that holds it.
@@ -169,6 +168,7 @@ impl Roster {
             || beat.topics.as_ref().is_some_and(|topics| *topics != slot.topic_list())
             || beat.lease.is_some_and(|lease| lease != slot.lease())
             || beat.meta.is_some() && beat.meta != slot.meta;
+        let old = (moves || beat.declares.is_some()).then(|| slot.session());
         if moves {
             let placed = self.placed(beat, Some(slot), stamp, here);
             slot.place(placed);
@@ -181,13 +181,12 @@ impl Roster {
         slot.set(flag::OWED, false);
         slot.set(flag::OWN, true);
         slot.set(flag::HERE, here || slot.has(flag::HERE));
-        let undo = Undo { placed_at: slot.placed_at, ..undo };
         let touch = slot.touch();
         let head = head.unwrap_or(at);
         locked.settle(head, &before, settling);
         let slot = &locked.slots[at];
         if moves || declares {
-            Ok(Told::Put { sessions: vec![slot.session()], undo })
+            Ok(slot.told(old))
         } else {
             Ok(Told::Touch { touch, placed_at: slot.placed_at })
         }
@@ -302,31 +301,35 @@ impl Roster {
                     slot.stays = self.topics.stays(&topics);
                 }
             }
-            let undo = Undo { key: key.clone(), placed_at: slot.placed_at, before: Some(old) };
             locked.settle(head.unwrap_or(at), &before, settling);
-            Told::Put { sessions: vec![locked.slots[at].session()], undo }
+            locked.slots[at].told(Some(old))
         })
     }
 
-    /// Takes back a change that the store has refused, unless another one has come since.
-    pub fn undo(&self, undo: &Undo, now: Timestamp) {
-        self.under_lock(&undo.key.user, now, |locked, hash, settling| {
-            let Some(at) = locked.find(hash, &undo.key.user, &undo.key.id) else { return };
-            let head = locked.head(hash, &undo.key.user).unwrap_or(at);
-            let before = locked.standing(Some(head));
-            if locked.slots[at].placed_at != undo.placed_at {
-                return;
-            }
-            match &undo.before {
+    /// Takes back a change that the store has refused; what has come since stays.
+    pub fn undo(&self, Undo { before, after }: &Undo, now: Timestamp) {
+        self.under_lock(&after.user, now, |locked, hash, settling| {
+            let Some(at) = locked.find(hash, &after.user, &after.id) else { return };
+            let head = locked.head(hash, &after.user).unwrap_or(at);
+            let standing = locked.standing(Some(head));
+            let is_so = locked.slots[at].placement() == after.placement;
+            match before {
                 Some(old) => {
-                    let placed = self.placed_as(old);
+                    let placed = is_so.then(|| self.placed_as(old));
                     let slot = &mut locked.slots[at];
-                    slot.place(placed);
-                    slot.declared = old.declared.clone().map(Box::new);
-                    (slot.seen_at, slot.active_at) = (old.seen_at, old.active_at);
-                    locked.settle(head, &before, settling);
+                    if let Some(placed) = placed {
+                        slot.place(placed);
+                    }
+                    if slot.declared.as_deref() == after.declared.as_ref() {
+                        slot.declared = old.declared.clone().map(Box::new);
+                    }
+                    if (slot.seen_at, slot.active_at) == (after.seen_at, after.active_at) {
+                        (slot.seen_at, slot.active_at) = (old.seen_at, old.active_at);
+                    }
+                    locked.settle(head, &standing, settling);
                 }
-                None => self.settle_out(locked, hash, at, &before, settling),
+                None if is_so => self.settle_out(locked, hash, at, &standing, settling),
+                None => {}
             }
         });
     }
@@ -414,6 +417,12 @@ impl Slot {
         let (status, message, until) = (*status, message.clone(), *until);
         self.declared = Some(Box::new(Declared { at, status, message, until }));
         true
+    }
+
+    /// What is told of a change, and how it is taken back.
+    fn told(&self, before: Option<Session>) -> Told {
+        let (before, after) = (before.map(Box::new), self.session());
+        Told::Put { sessions: vec![after.clone()], undo: Undo { before, after: Box::new(after) } }
     }
 
     pub(super) fn touch(&self) -> Touch {

@@ -6,3 +6,4 @@ mod diffs;
 mod leaves;
 mod nodes;
 mod stage;
+mod undo;
