@@ -320,8 +320,8 @@ impl Roster {
                     if let Some(placed) = placed {
                         slot.place(placed);
                     }
-                    if slot.declared.as_deref() == after.declared.as_ref() {
-                        slot.declared = old.declared.clone().map(Box::new);
+                    if slot.declared() == after.declared.as_ref() {
+                        slot.say(old.declared.clone());
                     }
                     if (slot.seen_at, slot.active_at) == (after.seen_at, after.active_at) {
                         (slot.seen_at, slot.active_at) = (old.seen_at, old.active_at);
@@ -407,7 +407,7 @@ impl Slot {
     /// Takes over what a beat declares; answers whether that is news.
     fn declare(&mut self, beat: &Beat, stamp: Timestamp) -> bool {
         let Some((status, message, until)) = &beat.declares else { return false };
-        let known = self.declared.as_deref();
+        let known = self.declared();
         if known
             .is_some_and(|known| (known.status, &known.message, known.until) == (*status, message, *until))
         {
@@ -415,7 +415,7 @@ impl Slot {
         }
         let at = known.map_or(stamp, |known| stamp.max(known.at + Duration::from_millis(1)));
         let (status, message, until) = (*status, message.clone(), *until);
-        self.declared = Some(Box::new(Declared { at, status, message, until }));
+        self.say(Some(Declared { at, status, message, until }));
         true
     }
 

@@ -161,7 +161,7 @@ impl Shard {
         let sessions: Vec<u32> = self.chain(head).filter(here).collect();
         let (status, message) = self.status(head);
         let newest = sessions.iter().filter(|&&at| self.slots[at].meta.is_some());
-        let newest = newest.max_by_key(|&&at| self.slots[at].placed_at);
+        let newest = newest.max_by_key(|&&at| (self.slots[at].placed_at, &self.slots[at].id));
         let session = |&at: &u32| {
             let slot = &self.slots[at];
             MemberSession {

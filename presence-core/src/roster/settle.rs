@@ -56,10 +56,12 @@ impl Shard {
         standing
     }
 
-    /// The declaration that counts for a user: the newest one of a live session. Expired ones have been dropped.
+    /// The declaration that counts for a user: the newest one of a live session that has not expired.
     fn declared(&self, head: u32) -> Option<&Declared> {
         let live = self.chain(head).filter(|&at| self.slots[at].state.is_live());
-        live.filter_map(|at| self.slots[at].declared.as_deref()).max_by_key(|declared| declared.at)
+        // Of two of one instant, every process takes the same.
+        let counting = live.filter_map(|at| Some((self.slots[at].counting()?, &self.slots[at].id)));
+        counting.max_by_key(|(declared, id)| (declared.at, *id)).map(|(declared, _)| declared)
     }
 
     /// The effective status of a user, and the words beside it.
@@ -108,16 +110,7 @@ impl Shard {
         if !state.is_live() && slot.has(flag::HELD) && !slot.has(flag::UNCONFIRMED) && !left {
             slot.node.miss();
         }
-        // What has expired is no more. A session that only ever declared something lapses with it, and keeps it as
-        // the proof of when.
-        if slot.seen_at != Timestamp::ZERO && slot.declared.as_ref().is_some_and(|d| !d.counts_at(now)) {
-            slot.declared = None;
-        }
-        if let Stays::Many(stays) = &mut slot.stays {
-            for stay in stays.iter_mut() {
-                stay.in_effect = stay.until.is_none_or(|until| now < until);
-            }
-        }
+        slot.settle_at(now);
     }
 
     /// What a session is by the facts, and the proven time that this is said of.
@@ -132,14 +125,7 @@ impl Shard {
     pub fn is_settled(&self, head: u32, at: u32, settling: &Settling<'_>) -> bool {
         let (state, now) = self.verdict(at, settling);
         let slot = &self.slots[at];
-        let stays = match &slot.stays {
-            Stays::Many(stays) => stays.as_slice(),
-            _ => &[],
-        };
-        state == slot.state
-            && stays.iter().all(|stay| stay.in_effect == stay.until.is_none_or(|until| now < until))
-            && slot.declared.as_ref().is_none_or(|declared| declared.counts_at(now))
-            && self.hides(head) == slot.has(flag::HIDDEN)
+        state == slot.state && slot.is_settled_at(now) && self.hides(head) == slot.has(flag::HIDDEN)
     }
 
     /// Has a session looked at when its verdict may change.
@@ -165,8 +151,7 @@ impl Shard {
             }
             _ => None,
         };
-        let declared_ends =
-            slot.declared.as_ref().and_then(|declared| declared.until).filter(|&at| at > view.now());
+        let declared_ends = slot.declared().and_then(|declared| declared.until).filter(|&at| at > view.now());
         let next = [liveness::next_change(&vitals, policy, view), stays_end, declared_ends];
         next.into_iter().flatten().min().map_or(Duration::from_mins(1), |next| next.since(view.now()))
     }

@@ -2,6 +2,7 @@
 
 mod beats;
 mod bounds;
+mod declared;
 mod diffs;
 mod leaves;
 mod nodes;
