@@ -5,7 +5,7 @@
 //! happened: exactly once, whoever asks when.
 
 use super::diff::LeftReason;
-use super::scope_state::ScopeState;
+use super::scope_state::{ScopeState, left};
 use super::shard::Shard;
 use super::slot::{Stays, flag};
 use super::times::Times;
@@ -77,15 +77,16 @@ impl Shard {
 
     /// Brings all that is shown of a user in line with the facts, and tells the scopes what differs from `before`.
     pub fn settle(&mut self, head: u32, before: &Standing, settling: &Settling<'_>) {
-        let mut reason = LeftReason::Left;
+        let mut reason = None;
         let sessions: Vec<u32> = self.chain(head).collect();
         for &at in &sessions {
             let was = self.slots[at].state;
             self.judge(at, settling);
             let slot = &self.slots[at];
-            let left = slot.left.as_ref().is_some_and(|left| left.in_effect(settling.times.stamp));
-            if was.is_live() && !slot.state.is_live() && !left {
-                reason = LeftReason::Lapsed;
+            if was.is_live() && !slot.state.is_live() {
+                let left = slot.left.as_ref().is_some_and(|left| left.in_effect(settling.times.stamp));
+                let lapsed = !left || reason == Some(LeftReason::Lapsed);
+                reason = Some(if lapsed { LeftReason::Lapsed } else { LeftReason::Left });
             }
         }
         let hidden = self.hides(head);
@@ -162,7 +163,7 @@ impl Shard {
         head: u32,
         before: &Standing,
         after: &Standing,
-        reason: LeftReason,
+        reason: Option<LeftReason>,
         all: &Arc<ScopeState>,
     ) {
         let user = self.slots[head].user.clone();
@@ -182,6 +183,7 @@ impl Shard {
             }
         }
         if !self.watchers.is_empty() {
+            let reason = reason.or_else(|| left(before.best, after.best));
             for watch in self.watchers.get(&user).into_iter().flatten() {
                 watch.mark(&user, reason);
             }

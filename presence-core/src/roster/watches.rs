@@ -1,7 +1,7 @@
 //! Who watches what.
 
 use super::Roster;
-use super::diff::{LeftReason, Snapshot, Version};
+use super::diff::{Snapshot, Version};
 use super::member::Counts;
 use super::scope::Scope;
 use super::scope_state::ScopeState;
@@ -151,7 +151,7 @@ impl Roster {
             }
         };
         for user in &users {
-            watch.mark(user, LeftReason::Left);
+            watch.mark(user, None);
         }
         self.flush(watch);
         watch.start_log();
