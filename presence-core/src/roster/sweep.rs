@@ -9,6 +9,7 @@ use crate::liveness::{self, Policy};
 use crate::model::SessionKey;
 use crate::store::Seen;
 use crate::time::{Timestamp, ViewClock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a sweep leaves to be told to the store.
@@ -112,7 +113,9 @@ impl Roster {
         for node in self.nodes.known() {
             let limit = node.drain_for().unwrap_or_default().max(self.settings.policy.held_for) + memory;
             let gone_for = stamp.since(node.seen_at());
-            if node.id == self.settings.node || gone_for < limit {
+            // Sessions that point to it may live by it for longer than nodes usually do.
+            let is_needed = Arc::strong_count(&node) > 2;
+            if node.id == self.settings.node || gone_for < limit || is_needed {
                 continue;
             }
             long_gone.push(Seen::Node { node: node.id.clone(), seen_at: node.seen_at() });

@@ -42,3 +42,15 @@ fn an_unconfirmed_held_session_survives_a_pause_of_its_own_process() {
     stage.sweep();
     assert!(stage.is_here("ann"));
 }
+
+#[test]
+fn a_node_is_not_forgotten_while_its_sessions_live() {
+    let mut stage = Stage::new();
+    let mut ann = foreign_held("ann", "tab", "other", stage.now);
+    ann.placement.lease = secs(3600);
+    stage.node_beats("other");
+    stage.merge(&[ann]);
+    stage.pass(200);
+    assert!(stage.is_here("ann"));
+    assert_eq!(stage.roster.tidy(stage.now), vec![]);
+}
