@@ -199,9 +199,11 @@ impl Roster {
         let kept = before.filter(|_| !beat.enters);
         let topics = match (&beat.topics, kept) {
             (Some(topics), _) => topics.clone(),
-            (None, Some(slot)) => slot.topic_list(),
+            (None, Some(slot)) => slot.lasting_topics(),
             (None, None) => Topics::NONE,
         };
+        // What a connection of this very process holds it goes on holding, whoever beats beside it.
+        let here = here || before.is_some_and(|slot| slot.has(flag::HERE));
         let held = here || kept.is_some_and(|slot| slot.has(flag::HELD) && slot.left.is_none());
         let lease = beat.lease.unwrap_or(if held { policy.held_for } else { policy.lease_for });
         // The holder of a session that merely moves stays its node.
@@ -401,16 +403,20 @@ impl Slot {
         if !stays.iter().any(|(topic, _)| stays_on(topic)) {
             return whole;
         }
-        Departed::Partly(self.topic_list().leaving(leaving, departure.ends_at))
+        Departed::Partly(self.lasting_topics().leaving(leaving, departure.ends_at))
     }
 
     /// Takes over what a beat declares; answers whether that is news.
     fn declare(&mut self, beat: &Beat, stamp: Timestamp) -> bool {
         let Some((status, message, until)) = &beat.declares else { return false };
         let known = self.declared();
-        if known
-            .is_some_and(|known| (known.status, &known.message, known.until) == (*status, message, *until))
-        {
+        let same =
+            |known: &Declared| (known.status, &known.message, known.until) == (*status, message, *until);
+        // A session that never beats lives by what it declares: saying it again renews it.
+        let renews = |known: &Declared| {
+            self.seen_at == Timestamp::ZERO && until.is_none() && stamp.since(known.at) >= self.lease() / 4
+        };
+        if known.is_some_and(|known| same(known) && !renews(known)) {
             return false;
         }
         let at = known.map_or(stamp, |known| stamp.max(known.at + Duration::from_millis(1)));

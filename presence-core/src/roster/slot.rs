@@ -163,6 +163,16 @@ impl Slot {
         Topics::of(stays.collect()).unwrap_or_default()
     }
 
+    /// The list without the stays that had ended when it was last settled: what a new placement starts from.
+    pub fn lasting_topics(&self) -> Topics {
+        let Stays::Many(stays) = &self.stays else { return self.topic_list() };
+        let lasting = stays.iter().filter(|stay| stay.in_effect);
+        let stays = lasting.filter_map(|SlotStay { scope, until, .. }| {
+            Some(Stay { topic: scope.topic()?.clone(), until: *until })
+        });
+        Topics::of(stays.collect()).unwrap_or_default()
+    }
+
     pub fn placement(&self) -> Placement {
         Placement {
             placed_at: self.placed_at,

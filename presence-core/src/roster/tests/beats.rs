@@ -30,3 +30,23 @@ fn a_declared_only_session_that_beats_is_judged_by_its_beat() {
     stage.pass(1);
     assert_eq!(stage.counts(), (0, 0));
 }
+
+#[test]
+fn a_session_that_a_connection_holds_stays_held_when_a_beat_enters_it() {
+    let mut stage = Stage::new();
+    stage.hold(&enter("ann", "tab"));
+    stage.beat(&enter("ann", "tab"));
+    stage.pass(120);
+    assert!(stage.is_here("ann"));
+}
+
+#[test]
+fn a_topic_that_was_left_vanishes_with_the_next_placement() {
+    let mut stage = Stage::new();
+    stage.beat(&enter("ann", "tab").topics(topics(&["hall", "attic"])));
+    stage.leave(&leave("ann", "tab").topics(vec![topic("attic")]));
+    stage.pass(10);
+    stage.beat(&renew("ann", "tab").lease(secs(100)));
+    stage.roster.tidy(stage.now);
+    assert_eq!(stage.roster.topic_count(), 1);
+}

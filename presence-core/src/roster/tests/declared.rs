@@ -41,3 +41,13 @@ fn an_expired_declaration_does_not_make_way_for_an_older_one() {
     stage.merge(&[old]);
     assert_eq!(stage.shows("ann").unwrap().status, Status::Online);
 }
+
+#[test]
+fn a_user_who_declares_the_same_again_is_renewed() {
+    let mut stage = Stage::with(|s| s.policy.declared_counts = true);
+    for _ in 0..5 {
+        stage.roster.declare(&key("ann", "tab"), (Status::Busy, None, None), 0, stage.now).unwrap();
+        stage.pass(30);
+    }
+    assert!(stage.is_here("ann"));
+}
