@@ -47,10 +47,10 @@ pub enum Told {
 /// What a session was before a change, so that a refused change can be taken back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Undo {
-    key: SessionKey,
-    /// The change that is to be taken back; a later one stays.
-    placed_at: Timestamp,
-    before: Option<Session>,
+    /// `None` if it was not known.
+    before: Option<Box<Session>>,
+    /// What the change made of it: of this is taken back what is still so; what came later stays.
+    after: Box<Session>,
 }
 
 /// What stands behind a beat.
@@ -104,13 +104,13 @@ impl Roster {
                 let head = locked.head(hash, &key.user).unwrap_or(at);
                 let before = locked.standing(Some(head));
                 let (stamp, slot) = (settling.times.stamp, &mut locked.slots[at]);
-                let undo = Undo { key: key.clone(), placed_at: slot.placed_at, before: Some(slot.session()) };
+                let old = slot.session();
                 if !slot.declare(&beat, stamp) {
                     return Ok(Told::Postponed { placed_at: slot.placed_at });
                 }
                 slot.set(flag::OWN, true);
                 locked.settle(head, &before, settling);
-                return Ok(Told::Put { sessions: vec![locked.slots[at].session()], undo });
+                return Ok(locked.slots[at].told(Some(old)));
             }
             self.enter(locked, hash, &beat, By::Declaration, shard, settling)
         })
@@ -129,15 +129,15 @@ impl Roster {
         let here = by == By::Connection;
         let head = locked.head(hash, &beat.user);
         let known = head.and_then(|head| locked.chain(head).find(|&at| locked.slots[at].id == beat.session));
-        let before = locked.standing(head);
         let Some(at) = known else {
             if self.len() >= self.settings.max_sessions {
                 return Err(Full);
             }
             let mut sessions = self.make_room(locked, hash, &beat.user, settling);
+            // Only now: making room was a step of its own.
+            let before = locked.standing(locked.head(hash, &beat.user));
             let key = SessionKey { user: beat.user.clone(), id: beat.session.clone() };
             let placed = self.placed(beat, None, stamp, here);
-            let undo = Undo { key: key.clone(), placed_at: placed.placed_at, before: None };
             let mut slot = Slot::new(key, shard, placed);
             slot.flags |= flag::OWN | if here { flag::HERE } else { 0 };
             slot.flags |= if settling.times.is_proven { 0 } else { flag::OWN_TIME };
@@ -150,9 +150,11 @@ impl Roster {
             let at = locked.insert(hash, slot);
             let head = locked.head(hash, &beat.user).unwrap_or(at);
             locked.settle(head, &before, settling);
-            sessions.insert(0, locked.slots[at].session());
-            return Ok(Told::Put { sessions, undo });
+            let session = locked.slots[at].session();
+            sessions.insert(0, session.clone());
+            return Ok(Told::Put { sessions, undo: Undo { before: None, after: Box::new(session) } });
         };
+        let before = locked.standing(head);
         let slot = &mut locked.slots[at];
         if let Some(left) = slot.left.as_deref()
             && !beat.enters
@@ -161,7 +163,6 @@ impl Roster {
         {
             return Ok(Told::Nothing);
         }
-        let undo = Undo { key: slot.key(), placed_at: slot.placed_at, before: Some(slot.session()) };
         let moves = beat.enters
             || slot.left.is_some()
             // The connection that was heard last is the one that holds it.
@@ -169,23 +170,25 @@ impl Roster {
             || beat.topics.as_ref().is_some_and(|topics| *topics != slot.topic_list())
             || beat.lease.is_some_and(|lease| lease != slot.lease())
             || beat.meta.is_some() && beat.meta != slot.meta;
+        let old = (moves || beat.declares.is_some()).then(|| slot.session());
         if moves {
             let placed = self.placed(beat, Some(slot), stamp, here);
             slot.place(placed);
         }
         let declares = slot.declare(beat, stamp);
+        // A session's first beat is activity, unless it says otherwise; also of one that only ever declared.
+        let unsaid = if slot.seen_at == Timestamp::ZERO { stamp } else { Timestamp::ZERO };
         slot.seen_at = slot.seen_at.max(stamp);
-        slot.active_at = slot.active_at.max(activity(beat.activity, stamp).unwrap_or_default());
+        slot.active_at = slot.active_at.max(activity(beat.activity, stamp).unwrap_or(unsaid));
         slot.set(flag::OWED, false);
         slot.set(flag::OWN, true);
         slot.set(flag::HERE, here || slot.has(flag::HERE));
-        let undo = Undo { placed_at: slot.placed_at, ..undo };
         let touch = slot.touch();
         let head = head.unwrap_or(at);
         locked.settle(head, &before, settling);
         let slot = &locked.slots[at];
         if moves || declares {
-            Ok(Told::Put { sessions: vec![slot.session()], undo })
+            Ok(slot.told(old))
         } else {
             let confirms = slot.flags & (flag::CONFIRMED | flag::UNCONFIRMED) != flag::CONFIRMED;
             Ok(Told::Touch { touch, placed_at: slot.placed_at, confirms })
@@ -199,9 +202,11 @@ impl Roster {
         let kept = before.filter(|_| !beat.enters);
         let topics = match (&beat.topics, kept) {
             (Some(topics), _) => topics.clone(),
-            (None, Some(slot)) => slot.topic_list(),
+            (None, Some(slot)) => slot.lasting_topics(),
             (None, None) => Topics::NONE,
         };
+        // What a connection of this very process holds it goes on holding, whoever beats beside it.
+        let here = here || before.is_some_and(|slot| slot.has(flag::HERE));
         let held = here || kept.is_some_and(|slot| slot.has(flag::HELD) && slot.left.is_none());
         let lease = beat.lease.unwrap_or(if held { policy.held_for } else { policy.lease_for });
         // The holder of a session that merely moves stays its node.
@@ -220,8 +225,11 @@ impl Roster {
         }
     }
 
-    /// Makes room for another session of a user who has as many as one may have: the one seen longest ago goes, gone
-    /// ones first. Answers what the store is to be told of it.
+    /// Makes room for another session of a user: of the live ones, those seen longest ago leave. Answers what the store
+    /// is to be told of them.
+    ///
+    /// Gone ones stay, since the store's echo of their leave would only bring them back; of these, too, there are not
+    /// more than a user may have live ones: what exceeds them is forgotten.
     fn make_room(
         &self,
         locked: &mut Shard,
@@ -230,19 +238,29 @@ impl Roster {
         settling: &Settling<'_>,
     ) -> Vec<Session> {
         let Some(head) = locked.head(hash, user) else { return Vec::new() };
-        let sessions: Vec<u32> = locked.chain(head).collect();
+        let mut sessions: Vec<u32> = locked.chain(head).collect();
         if sessions.len() < MAX_SESSIONS_PER_USER {
             return Vec::new();
         }
-        let order = |&at: &u32| (locked.slots[at].state.is_live(), locked.slots[at].last_seen());
-        let Some(oldest) = sessions.iter().copied().min_by_key(order) else { return Vec::new() };
-        let stamp = settling.times.stamp;
+        sessions.sort_by_key(|&at| (locked.slots[at].last_seen(), locked.slots[at].placed_at));
+        let (live, gone): (Vec<u32>, Vec<u32>) =
+            sessions.into_iter().partition(|&at| locked.slots[at].state.is_live());
+        let leaving = &live[..(live.len() + 1).saturating_sub(MAX_SESSIONS_PER_USER)];
         let before = locked.standing(Some(head));
-        locked.slots[oldest].left = Some(Box::new(Departure { at: stamp, ends_at: stamp }));
-        let gone = locked.slots[oldest].session();
-        locked.settle(head, &before, settling);
-        self.drop_session(locked, hash, oldest);
-        vec![gone]
+        for &at in leaving {
+            let slot = &mut locked.slots[at];
+            slot.left = Some(Box::new(slot.departs(settling.times.stamp, Duration::ZERO)));
+        }
+        if !leaving.is_empty() {
+            locked.settle(head, &before, settling);
+        }
+        let told = leaving.iter().map(|&at| locked.slots[at].session()).collect();
+        for &at in &gone[..(gone.len() + leaving.len()).saturating_sub(MAX_SESSIONS_PER_USER).min(gone.len())]
+        {
+            locked.surplus.push(locked.slots[at].seen());
+            self.drop_session(locked, hash, at);
+        }
+        told
     }
 
     /// Ends a session, or its stay in some topics, and answers what the store is to be told.
@@ -288,31 +306,35 @@ impl Roster {
                     slot.stays = self.topics.stays(&topics);
                 }
             }
-            let undo = Undo { key: key.clone(), placed_at: slot.placed_at, before: Some(old) };
             locked.settle(head.unwrap_or(at), &before, settling);
-            Told::Put { sessions: vec![locked.slots[at].session()], undo }
+            locked.slots[at].told(Some(old))
         })
     }
 
-    /// Takes back a change that the store has refused, unless another one has come since.
-    pub fn undo(&self, undo: &Undo, now: Timestamp) {
-        self.under_lock(&undo.key.user, now, |locked, hash, settling| {
-            let Some(at) = locked.find(hash, &undo.key.user, &undo.key.id) else { return };
-            let head = locked.head(hash, &undo.key.user).unwrap_or(at);
-            let before = locked.standing(Some(head));
-            if locked.slots[at].placed_at != undo.placed_at {
-                return;
-            }
-            match &undo.before {
+    /// Takes back a change that the store has refused; what has come since stays.
+    pub fn undo(&self, Undo { before, after }: &Undo, now: Timestamp) {
+        self.under_lock(&after.user, now, |locked, hash, settling| {
+            let Some(at) = locked.find(hash, &after.user, &after.id) else { return };
+            let head = locked.head(hash, &after.user).unwrap_or(at);
+            let standing = locked.standing(Some(head));
+            let is_so = locked.slots[at].placement() == after.placement;
+            match before {
                 Some(old) => {
-                    let placed = self.placed_as(old);
+                    let placed = is_so.then(|| self.placed_as(old));
                     let slot = &mut locked.slots[at];
-                    slot.place(placed);
-                    slot.declared = old.declared.clone().map(Box::new);
-                    (slot.seen_at, slot.active_at) = (old.seen_at, old.active_at);
-                    locked.settle(head, &before, settling);
+                    if let Some(placed) = placed {
+                        slot.place(placed);
+                    }
+                    if slot.declared() == after.declared.as_ref() {
+                        slot.say(old.declared.clone());
+                    }
+                    if (slot.seen_at, slot.active_at) == (after.seen_at, after.active_at) {
+                        (slot.seen_at, slot.active_at) = (old.seen_at, old.active_at);
+                    }
+                    locked.settle(head, &standing, settling);
                 }
-                None => self.settle_out(locked, hash, at, &before, settling),
+                None if is_so => self.settle_out(locked, hash, at, &standing, settling),
+                None => {}
             }
         });
     }
@@ -361,18 +383,20 @@ enum Departed {
 }
 
 impl Slot {
+    /// A departure that wins over the one there may be, whatever became of the clock since.
+    fn departs(&self, stamp: Timestamp, grace: Duration) -> Departure {
+        let at = self.left.as_deref().map_or(stamp, |left| stamp.max(left.at + Duration::from_millis(1)));
+        Departure { at, ends_at: at + grace }
+    }
+
     fn departed(&self, topics: Option<&[crate::Topic]>, stamp: Timestamp, grace: Duration) -> Departed {
-        let ends_at = stamp + grace;
+        let departure = self.departs(stamp, grace);
+        let whole = Departed::Wholly(departure);
         if let Some(left) = self.left.as_deref() {
             // A second leave counts only if it ends sooner: one that says *now* after one that waits.
-            let sooner = ends_at < left.ends_at && topics.is_none();
-            return if sooner {
-                Departed::Wholly(Departure { at: stamp, ends_at })
-            } else {
-                Departed::Already
-            };
+            let sooner = departure.ends_at < left.ends_at && topics.is_none();
+            return if sooner { whole } else { Departed::Already };
         }
-        let whole = Departed::Wholly(Departure { at: stamp, ends_at });
         let Some(leaving) = topics else { return whole };
         let stays: Vec<_> = self.topics().filter(|(_, until)| until.is_none()).collect();
         let stays_on = |topic| !leaving.contains(topic);
@@ -382,22 +406,32 @@ impl Slot {
         if !stays.iter().any(|(topic, _)| stays_on(topic)) {
             return whole;
         }
-        Departed::Partly(self.topic_list().leaving(leaving, ends_at))
+        Departed::Partly(self.lasting_topics().leaving(leaving, departure.ends_at))
     }
 
     /// Takes over what a beat declares; answers whether that is news.
     fn declare(&mut self, beat: &Beat, stamp: Timestamp) -> bool {
         let Some((status, message, until)) = &beat.declares else { return false };
-        let known = self.declared.as_deref();
-        if known
-            .is_some_and(|known| (known.status, &known.message, known.until) == (*status, message, *until))
-        {
+        let known = self.declared();
+        let same =
+            |known: &Declared| (known.status, &known.message, known.until) == (*status, message, *until);
+        // A session that never beats lives by what it declares: saying it again renews it.
+        let renews = |known: &Declared| {
+            self.seen_at == Timestamp::ZERO && until.is_none() && stamp.since(known.at) >= self.lease() / 4
+        };
+        if known.is_some_and(|known| same(known) && !renews(known)) {
             return false;
         }
         let at = known.map_or(stamp, |known| stamp.max(known.at + Duration::from_millis(1)));
         let (status, message, until) = (*status, message.clone(), *until);
-        self.declared = Some(Box::new(Declared { at, status, message, until }));
+        self.say(Some(Declared { at, status, message, until }));
         true
+    }
+
+    /// What is told of a change, and how it is taken back.
+    fn told(&self, before: Option<Session>) -> Told {
+        let (before, after) = (before.map(Box::new), self.session());
+        Told::Put { sessions: vec![after.clone()], undo: Undo { before, after: Box::new(after) } }
     }
 
     pub(super) fn touch(&self) -> Touch {
@@ -425,6 +459,8 @@ impl Shard {
         if slot.left.is_some()
             || slot.has(flag::UNCONFIRMED)
             || (by == By::Connection && !slot.has(flag::HERE))
+            // Only ever declared: its first beat changes by what it is judged.
+            || slot.seen_at == Timestamp::ZERO
         {
             return None;
         }
@@ -434,7 +470,8 @@ impl Shard {
         let active_at = activity(beat.activity, stamp).unwrap_or_default().max(slot.active_at);
         match slot.state {
             Liveness::Gone => return None,
-            Liveness::Idle if active_at > slot.active_at => return None,
+            // Activity that was told of before it was seen counts from now on.
+            Liveness::Idle if active_at > slot.active_at.min(slot.seen_at) => return None,
             Liveness::Idle | Liveness::Active => {}
         }
         // The node speaks for the life of a held session; only its activity is its own to tell.

@@ -51,27 +51,28 @@ impl Roster {
         let at = found.unwrap_or_else(|| {
             self.sessions.fetch_add(1, Ordering::Relaxed);
             let mut slot = Slot::new(told.key(), shard, self.placed_as(told));
-            slot.declared = told.declared.clone().map(Box::new);
+            slot.say(told.declared.clone());
             locked.insert(hash, slot)
         });
         let placed = locked.slots[at].yields_to(&told.placement).then(|| self.placed_as(told));
         let slot = &mut locked.slots[at];
         let moved = placed.is_some();
+        if slot.has(flag::OWN) && (!moved && slot.placement() != told.placement || slot.declares_over(told)) {
+            owed.push(slot.key());
+        }
         if let Some(placed) = placed {
             slot.place(placed);
             // Whoever took it over speaks for it now. The connection here, if any, ends without a word.
             slot.set(flag::OWN, slot.has(flag::OWN) && slot.node.id == *self.node());
             slot.set(flag::HERE, slot.has(flag::HERE) && slot.node.id == *self.node());
-        } else if slot.has(flag::OWN) && slot.placement() != told.placement {
-            owed.push(slot.key());
         }
         let declared = told
             .declared
             .as_ref()
-            .filter(|declared| slot.declared.as_deref().is_none_or(|known| declared.beats(known)));
+            .filter(|declared| slot.declared().is_none_or(|known| declared.beats(known)));
         let declares = declared.is_some();
         if let Some(declared) = declared {
-            slot.declared = Some(Box::new(declared.clone()));
+            slot.say(Some(declared.clone()));
         }
         let times = (slot.seen_at, slot.active_at);
         slot.seen_at = times.0.max(told.seen_at);
@@ -153,15 +154,25 @@ impl Roster {
             // Nobody knows better than this process how it is.
             return;
         }
-        let (node, before) = self.nodes.touch(id, seen_at, drain_for);
-        let pause = seen_at.since(before);
-        // One that comes back after a pause brings back the sessions that lapsed with it; so does one that facts
-        // tell of after its sessions.
-        if pause >= self.settings.policy.held_for {
+        self.beat_of(id, seen_at, drain_for, now);
+    }
+
+    /// Enters a node's beat. One that comes back after a pause brings back the sessions that lapsed with it; so does
+    /// one that facts tell of after its sessions.
+    pub(super) fn beat_of(
+        &self,
+        id: &crate::NodeId,
+        seen_at: Timestamp,
+        drain_for: Option<Duration>,
+        now: Timestamp,
+    ) -> Node {
+        let node = self.nodes.touch(id, seen_at, drain_for);
+        if node.was_missed() {
             self.resettle(now, |slot| {
                 slot.has(flag::HELD) && Arc::ptr_eq(&slot.node, &node) && !slot.state.is_live()
             });
         }
+        node.fact()
     }
 
     /// Looks at the chosen sessions out of turn.

@@ -157,7 +157,7 @@ impl Roster {
     /// Beats for this process; answers what the store is to be told.
     pub fn beat_node(&self, now: Timestamp) -> Node {
         let stamp = self.stamp(now);
-        self.nodes.touch(&self.settings.node, stamp, self.me.drain_for()).0.fact()
+        self.beat_of(&self.settings.node, stamp, self.me.drain_for(), now)
     }
 
     /// This process as the others see it.
@@ -169,7 +169,7 @@ impl Roster {
     pub fn drain(&self, reconnect_in: Duration, now: Timestamp) -> Node {
         self.draining.store(true, Ordering::Release);
         let stamp = self.stamp(now).max(self.me.seen_at() + Duration::from_millis(1));
-        self.nodes.touch(&self.settings.node, stamp, Some(reconnect_in)).0.fact()
+        self.beat_of(&self.settings.node, stamp, Some(reconnect_in), now)
     }
 
     /// The shard of a user, and the part of the hash that its index keeps.

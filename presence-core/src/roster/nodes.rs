@@ -5,7 +5,7 @@ use crate::time::Timestamp;
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// One process. Sessions point to the process that placed them, so that a beat for thousands of held sessions is one
@@ -16,6 +16,8 @@ pub(super) struct NodeState {
     seen_at: AtomicU64,
     /// How long its sessions live on while it drains, in milliseconds; zero while it does not.
     drain_for: AtomicU64,
+    /// Whether a session that it holds was found gone for want of its beats: they bring it back.
+    missed: AtomicBool,
 }
 
 impl NodeState {
@@ -36,6 +38,15 @@ impl NodeState {
         (seen_at != Timestamp::ZERO).then(|| (seen_at, self.drain_for()))
     }
 
+    pub fn miss(&self) {
+        self.missed.store(true, Ordering::Release);
+    }
+
+    /// Whether it has been missed since this was last asked.
+    pub fn was_missed(&self) -> bool {
+        self.missed.load(Ordering::Acquire) && self.missed.swap(false, Ordering::AcqRel)
+    }
+
     pub fn fact(&self) -> Node {
         Node { id: self.id.clone(), seen_at: self.seen_at(), drain_for: self.drain_for() }
     }
@@ -54,28 +65,22 @@ impl Nodes {
         }
         let new = || {
             let (seen_at, drain_for) = (AtomicU64::new(0), AtomicU64::new(0));
-            Arc::new(NodeState { id: id.clone(), seen_at, drain_for })
+            Arc::new(NodeState { id: id.clone(), seen_at, drain_for, missed: AtomicBool::new(false) })
         };
         Arc::clone(self.0.write().entry(id.clone()).or_insert_with(new))
     }
 
-    /// Moves a node's register forward; answers its last beat before that.
-    pub fn touch(
-        &self,
-        id: &NodeId,
-        seen_at: Timestamp,
-        drain_for: Option<Duration>,
-    ) -> (Arc<NodeState>, Timestamp) {
+    /// Moves a node's register forward.
+    pub fn touch(&self, id: &NodeId, seen_at: Timestamp, drain_for: Option<Duration>) -> Arc<NodeState> {
         let node = self.of(id);
         // Writers of one node are few and far between; the map's lock keeps the two numbers together.
         let _one_writer = self.0.write();
-        let before = node.seen_at();
-        if (seen_at, drain_for) > (before, node.drain_for()) {
+        if (seen_at, drain_for) > (node.seen_at(), node.drain_for()) {
             let millis = drain_for.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX).max(1));
             node.drain_for.store(millis, Ordering::Release);
             node.seen_at.store(seen_at.as_millis(), Ordering::Release);
         }
-        (node, before)
+        node
     }
 
     /// Every node of which something is known.

@@ -139,11 +139,12 @@ impl Roster {
         }
         self.walk(now, |locked, at, _| {
             let user = locked.slots[at].user.clone();
-            // Once per user, at the first of their sessions.
-            if locked.head(self.shard_of(&user).1, &user) == Some(at) {
-                let best = locked.standing(Some(at)).best;
-                if best.is_live() {
-                    self.everyone.enter(&user, best);
+            // At each of their sessions: which one is the first may change while the lock is let go.
+            let best = locked.standing(locked.head(self.shard_of(&user).1, &user)).best;
+            if best.is_live() {
+                self.everyone.enter(&user, best);
+                if self.everyone.is_overdue() && locked.overdue.is_empty() {
+                    locked.overdue.push(Arc::clone(&self.everyone));
                 }
             }
         });
@@ -161,7 +162,7 @@ impl Shard {
         let sessions: Vec<u32> = self.chain(head).filter(here).collect();
         let (status, message) = self.status(head);
         let newest = sessions.iter().filter(|&&at| self.slots[at].meta.is_some());
-        let newest = newest.max_by_key(|&&at| self.slots[at].placed_at);
+        let newest = newest.max_by_key(|&&at| (self.slots[at].placed_at, &self.slots[at].id));
         let session = |&at: &u32| {
             let slot = &self.slots[at];
             MemberSession {

@@ -48,6 +48,11 @@ pub(super) struct Change {
     pub to: Liveness,
 }
 
+/// Why a user is gone whose sessions still live: they have moved on, or are hidden.
+pub(super) fn left(from: Liveness, to: Liveness) -> Option<LeftReason> {
+    (from.is_live() && !to.is_live()).then_some(LeftReason::Left)
+}
+
 /// One scope: everyone, or one topic.
 pub(crate) struct ScopeState {
     /// `None` for everyone.
@@ -93,7 +98,7 @@ impl ScopeState {
     }
 
     /// Takes one user's step. To be called under the lock of the user's shard.
-    pub(super) fn step(&self, user: &UserId, from: Liveness, to: Liveness, reason: LeftReason) {
+    pub(super) fn step(&self, user: &UserId, from: Liveness, to: Liveness, reason: Option<LeftReason>) {
         if from != to {
             let weight = |liveness| match liveness {
                 Liveness::Gone => 0_u64,
@@ -108,6 +113,7 @@ impl ScopeState {
             }
         }
         if self.watched.load(Ordering::Acquire) {
+            let reason = reason.or_else(|| left(from, to));
             for watch in self.watches.read().iter() {
                 watch.mark(user, reason);
             }

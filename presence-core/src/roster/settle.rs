@@ -5,7 +5,7 @@
 //! happened: exactly once, whoever asks when.
 
 use super::diff::LeftReason;
-use super::scope_state::ScopeState;
+use super::scope_state::{ScopeState, left};
 use super::shard::Shard;
 use super::slot::{Stays, flag};
 use super::times::Times;
@@ -56,10 +56,12 @@ impl Shard {
         standing
     }
 
-    /// The declaration that counts for a user: the newest one of a live session. Expired ones have been dropped.
+    /// The declaration that counts for a user: the newest one of a live session that has not expired.
     fn declared(&self, head: u32) -> Option<&Declared> {
         let live = self.chain(head).filter(|&at| self.slots[at].state.is_live());
-        live.filter_map(|at| self.slots[at].declared.as_deref()).max_by_key(|declared| declared.at)
+        // Of two of one instant, every process takes the same.
+        let counting = live.filter_map(|at| Some((self.slots[at].counting()?, &self.slots[at].id)));
+        counting.max_by_key(|(declared, id)| (declared.at, *id)).map(|(declared, _)| declared)
     }
 
     /// The effective status of a user, and the words beside it.
@@ -75,15 +77,16 @@ impl Shard {
 
     /// Brings all that is shown of a user in line with the facts, and tells the scopes what differs from `before`.
     pub fn settle(&mut self, head: u32, before: &Standing, settling: &Settling<'_>) {
-        let mut reason = LeftReason::Left;
+        let mut reason = None;
         let sessions: Vec<u32> = self.chain(head).collect();
         for &at in &sessions {
             let was = self.slots[at].state;
             self.judge(at, settling);
             let slot = &self.slots[at];
-            let left = slot.left.as_ref().is_some_and(|left| left.in_effect(settling.times.stamp));
-            if was.is_live() && !slot.state.is_live() && !left {
-                reason = LeftReason::Lapsed;
+            if was.is_live() && !slot.state.is_live() {
+                let left = slot.left.as_ref().is_some_and(|left| left.in_effect(settling.times.stamp));
+                let lapsed = !left || reason == Some(LeftReason::Lapsed);
+                reason = Some(if lapsed { LeftReason::Lapsed } else { LeftReason::Left });
             }
         }
         let hidden = self.hides(head);
@@ -104,16 +107,11 @@ impl Shard {
         let (state, now) = self.verdict(at, settling);
         let slot = &mut self.slots[at];
         slot.state = state;
-        // What has expired is no more. A session that only ever declared something lapses with it, and keeps it as
-        // the proof of when.
-        if slot.seen_at != Timestamp::ZERO && slot.declared.as_ref().is_some_and(|d| !d.counts_at(now)) {
-            slot.declared = None;
+        let left = slot.left.as_ref().is_some_and(|left| left.in_effect(now));
+        if !state.is_live() && slot.has(flag::HELD) && !slot.has(flag::UNCONFIRMED) && !left {
+            slot.node.miss();
         }
-        if let Stays::Many(stays) = &mut slot.stays {
-            for stay in stays.iter_mut() {
-                stay.in_effect = stay.until.is_none_or(|until| now < until);
-            }
-        }
+        slot.settle_at(now);
     }
 
     /// What a session is by the facts, and the proven time that this is said of.
@@ -128,14 +126,7 @@ impl Shard {
     pub fn is_settled(&self, head: u32, at: u32, settling: &Settling<'_>) -> bool {
         let (state, now) = self.verdict(at, settling);
         let slot = &self.slots[at];
-        let stays = match &slot.stays {
-            Stays::Many(stays) => stays.as_slice(),
-            _ => &[],
-        };
-        state == slot.state
-            && stays.iter().all(|stay| stay.in_effect == stay.until.is_none_or(|until| now < until))
-            && slot.declared.as_ref().is_none_or(|declared| declared.counts_at(now))
-            && self.hides(head) == slot.has(flag::HIDDEN)
+        state == slot.state && slot.is_settled_at(now) && self.hides(head) == slot.has(flag::HIDDEN)
     }
 
     /// Has a session looked at when its verdict may change.
@@ -161,8 +152,7 @@ impl Shard {
             }
             _ => None,
         };
-        let declared_ends =
-            slot.declared.as_ref().and_then(|declared| declared.until).filter(|&at| at > view.now());
+        let declared_ends = slot.declared().and_then(|declared| declared.until).filter(|&at| at > view.now());
         let next = [liveness::next_change(&vitals, policy, view), stays_end, declared_ends];
         next.into_iter().flatten().min().map_or(Duration::from_mins(1), |next| next.since(view.now()))
     }
@@ -173,7 +163,7 @@ impl Shard {
         head: u32,
         before: &Standing,
         after: &Standing,
-        reason: LeftReason,
+        reason: Option<LeftReason>,
         all: &Arc<ScopeState>,
     ) {
         let user = self.slots[head].user.clone();
@@ -193,6 +183,7 @@ impl Shard {
             }
         }
         if !self.watchers.is_empty() {
+            let reason = reason.or_else(|| left(before.best, after.best));
             for watch in self.watchers.get(&user).into_iter().flatten() {
                 watch.mark(&user, reason);
             }

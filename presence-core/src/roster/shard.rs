@@ -8,6 +8,7 @@ use super::slot::{Slot, flag};
 use super::watch::Watch;
 use super::wheel::{NOT_QUEUED, Wheel};
 use crate::model::{SessionId, UserId};
+use crate::store::Seen;
 use crate::time::Timestamp;
 use hashbrown::HashTable;
 use std::collections::HashMap;
@@ -30,6 +31,8 @@ pub(super) struct Shard {
     pub watchers: HashMap<UserId, Vec<Arc<Watch>>, foldhash::fast::RandomState>,
     /// Scopes with more pending steps than they should have; whoever lets go of the lock sorts them in.
     pub overdue: Vec<Arc<ScopeState>>,
+    /// Gone sessions of users who have too many; the next sweep has the store forget them.
+    pub surplus: Vec<Seen>,
 }
 
 /// Spreads the stored 32 bits over the 64 that the index wants.
@@ -46,6 +49,7 @@ impl Shard {
             unconfirmed: HashMap::default(),
             watchers: HashMap::default(),
             overdue: Vec::new(),
+            surplus: Vec::new(),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::liveness::{Liveness, Vitals};
 use crate::model::{
     Declared, Departure, Meta, Placement, Session, SessionId, SessionKey, Stay, Topic, Topics, UserId,
 };
+use crate::store::Seen;
 use crate::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,7 +70,14 @@ pub(super) struct Slot {
     pub node: Arc<NodeState>,
     pub left: Option<Box<Departure>>,
     pub meta: Option<Meta>,
-    pub declared: Option<Box<Declared>>,
+    said: Option<Box<Said>>,
+}
+
+/// What a session declared. It is kept when it no longer counts: an older one must not come back in its place.
+struct Said {
+    declared: Declared,
+    /// Whether it counted when the session was last settled.
+    counts: bool,
 }
 
 impl Slot {
@@ -92,7 +100,7 @@ impl Slot {
             node: Arc::clone(&placed.node),
             left: None,
             meta: None,
-            declared: None,
+            said: None,
         };
         slot.place(placed);
         slot
@@ -155,6 +163,16 @@ impl Slot {
         Topics::of(stays.collect()).unwrap_or_default()
     }
 
+    /// The list without the stays that had ended when it was last settled: what a new placement starts from.
+    pub fn lasting_topics(&self) -> Topics {
+        let Stays::Many(stays) = &self.stays else { return self.topic_list() };
+        let lasting = stays.iter().filter(|stay| stay.in_effect);
+        let stays = lasting.filter_map(|SlotStay { scope, until, .. }| {
+            Some(Stay { topic: scope.topic()?.clone(), until: *until })
+        });
+        Topics::of(stays.collect()).unwrap_or_default()
+    }
+
     pub fn placement(&self) -> Placement {
         Placement {
             placed_at: self.placed_at,
@@ -176,10 +194,52 @@ impl Slot {
             user: self.user.clone(),
             id: self.id.clone(),
             placement: self.placement(),
-            declared: self.declared.as_deref().cloned(),
+            declared: self.declared().cloned(),
             seen_at: self.seen_at,
             active_at: self.active_at,
         }
+    }
+
+    /// What it declared last, whether or not that still counts.
+    pub fn declared(&self) -> Option<&Declared> {
+        self.said.as_deref().map(|said| &said.declared)
+    }
+
+    /// What it declared last, if that counted when it was last settled.
+    pub fn counting(&self) -> Option<&Declared> {
+        self.said.as_deref().filter(|said| said.counts).map(|said| &said.declared)
+    }
+
+    /// Whether it declared something that `told` does not know of.
+    pub fn declares_over(&self, told: &Session) -> bool {
+        self.declared().is_some_and(|known| told.declared.as_ref().is_none_or(|told| known.beats(told)))
+    }
+
+    /// Replaces what it declared; settling says whether that counts.
+    pub fn say(&mut self, declared: Option<Declared>) {
+        self.said = declared.map(|declared| Box::new(Said { declared, counts: false }));
+    }
+
+    /// Settles what of its parts counts at `now`.
+    pub fn settle_at(&mut self, now: Timestamp) {
+        if let Some(said) = &mut self.said {
+            said.counts = said.declared.counts_at(now);
+        }
+        if let Stays::Many(stays) = &mut self.stays {
+            for stay in stays.iter_mut() {
+                stay.in_effect = stay.until.is_none_or(|until| now < until);
+            }
+        }
+    }
+
+    /// Whether settling its parts would change nothing.
+    pub fn is_settled_at(&self, now: Timestamp) -> bool {
+        let stays = match &self.stays {
+            Stays::Many(stays) => stays.as_slice(),
+            _ => &[],
+        };
+        stays.iter().all(|stay| stay.in_effect == stay.until.is_none_or(|until| now < until))
+            && self.said.as_deref().is_none_or(|said| said.counts == said.declared.counts_at(now))
     }
 
     /// Whether `other` is the placement that stays when it meets this one.
@@ -198,7 +258,7 @@ impl Slot {
             lease: self.lease(),
             node: if self.has(flag::HELD) { self.node.vitals() } else { None },
             left: self.left.as_deref().copied(),
-            declared: self.declared.as_deref().map(|declared| (declared.at, declared.until)),
+            declared: self.declared().map(|declared| (declared.at, declared.until)),
             unconfirmed_since,
         }
     }
@@ -206,6 +266,11 @@ impl Slot {
     /// Its last beat; for a held session, the later of its own and its node's.
     pub fn last_seen(&self) -> Timestamp {
         if self.has(flag::HELD) { self.seen_at.max(self.node.seen_at()) } else { self.seen_at }
+    }
+
+    /// What this process knows of it, for a store that is to forget it.
+    pub fn seen(&self) -> Seen {
+        Seen::Session { key: self.key(), seen_at: self.last_seen(), placed_at: self.placed_at }
     }
 }
 

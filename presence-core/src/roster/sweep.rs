@@ -9,6 +9,7 @@ use crate::liveness::{self, Policy};
 use crate::model::SessionKey;
 use crate::store::Seen;
 use crate::time::{Timestamp, ViewClock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a sweep leaves to be told to the store.
@@ -38,6 +39,7 @@ impl Roster {
                 let clocks = self.clocks();
                 let times = clocks.at(now);
                 let settling = self.settling(&times);
+                swept.forget.append(&mut locked.surplus);
                 locked.wheel.turn(now);
                 let mut held = 0;
                 while held < HOLD
@@ -50,12 +52,12 @@ impl Roster {
                 drop(locked);
                 overdue.iter().for_each(|scope| scope.sort());
                 looked += held;
-                if held < HOLD {
-                    break;
-                }
-                if looked >= budget {
+                if looked >= budget.max(1) {
                     swept.more = true;
                     return swept;
+                }
+                if held < HOLD {
+                    break;
                 }
             }
         }
@@ -87,8 +89,7 @@ impl Roster {
         // First the process whose duty it is; the next one if that one did not; then everybody lets go.
         let turn = if gone_for < memory * 2 { 0 } else { 1 };
         if duty.rank(&slot.user).is_some_and(|rank| rank <= turn) {
-            let (seen_at, placed_at) = (slot.last_seen(), slot.placed_at);
-            swept.forget.push(Seen::Session { key: slot.key(), seen_at, placed_at });
+            swept.forget.push(slot.seen());
         }
         if turn == 1 {
             self.drop_session(locked, hash, at);
@@ -112,7 +113,9 @@ impl Roster {
         for node in self.nodes.known() {
             let limit = node.drain_for().unwrap_or_default().max(self.settings.policy.held_for) + memory;
             let gone_for = stamp.since(node.seen_at());
-            if node.id == self.settings.node || gone_for < limit {
+            // Sessions that point to it may live by it for longer than nodes usually do.
+            let is_needed = Arc::strong_count(&node) > 2;
+            if node.id == self.settings.node || gone_for < limit || is_needed {
                 continue;
             }
             long_gone.push(Seen::Node { node: node.id.clone(), seen_at: node.seen_at() });

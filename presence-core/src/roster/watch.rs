@@ -106,10 +106,16 @@ impl Watch {
         }
     }
 
-    /// Notes that a user may show otherwise than before. A leaf among the locks; called under the shard's.
-    pub fn mark(self: &Arc<Self>, user: &UserId, reason: LeftReason) {
+    /// Notes that a user may show otherwise than before, and why, if anything of theirs went. A leaf among the locks;
+    /// called under the shard's.
+    pub fn mark(self: &Arc<Self>, user: &UserId, reason: Option<LeftReason>) {
         if self.detail != Detail::Counts {
-            self.pending.lock().insert(user.clone(), reason);
+            let mut pending = self.pending.lock();
+            match reason {
+                Some(reason) => drop(pending.insert(user.clone(), reason)),
+                // Nothing went this time: what was noted before stands.
+                None => drop(pending.entry(user.clone()).or_insert(LeftReason::Left)),
+            }
         }
         if !self.marked.swap(true, Ordering::AcqRel) {
             let first = {

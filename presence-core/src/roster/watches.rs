@@ -1,7 +1,7 @@
 //! Who watches what.
 
 use super::Roster;
-use super::diff::{LeftReason, Snapshot, Version};
+use super::diff::{Snapshot, Version};
 use super::member::Counts;
 use super::scope::Scope;
 use super::scope_state::ScopeState;
@@ -60,9 +60,10 @@ impl Roster {
         self.scope(scope).map(|state| state.counts()).unwrap_or_default()
     }
 
-    /// The version of a state that is made now.
+    /// The version of a state that is made now. No other watch has it, so that whoever comes back with a version of an
+    /// earlier watch of the same scope is not taken for up to date.
     fn version(&self) -> Version {
-        Version { incarnation: self.incarnation, n: self.versions.load(Ordering::Relaxed) }
+        Version { incarnation: self.incarnation, n: self.next_version() }
     }
 
     /// Joins the readers of a scope. The first reader pays for looking at everybody in it.
@@ -150,7 +151,7 @@ impl Roster {
             }
         };
         for user in &users {
-            watch.mark(user, LeftReason::Left);
+            watch.mark(user, None);
         }
         self.flush(watch);
         watch.start_log();

@@ -1,0 +1,53 @@
+//! What users declare, and what shows of it.
+
+use super::stage::*;
+use crate::model::{Declared, Status};
+use crate::roster::Told;
+
+#[test]
+fn what_the_store_shows_less_of_a_declaration_is_told_again() {
+    let stage = Stage::new();
+    let Told::Put { sessions, .. } = stage.beat(&enter("ann", "tab")) else { panic!() };
+    stage.beat(&renew("ann", "tab").declares(Status::Busy, None));
+    assert_eq!(stage.merge(&sessions), vec![key("ann", "tab")]);
+}
+
+#[test]
+fn two_declarations_of_one_instant_show_alike_in_every_process() {
+    let (one, two) = (Stage::new(), Stage::new());
+    let with = |session: &str, status| {
+        let mut told = foreign("ann", session, "other", START);
+        told.declared = Some(Declared { at: START, status, message: None, until: None });
+        told
+    };
+    let (a, b, c) = (with("a", Status::Busy), with("b", Status::Away), with("c", Status::Online));
+    one.merge(&[a.clone(), b.clone(), c.clone()]);
+    two.merge(&[c, b, a]);
+    assert_eq!(one.shows("ann").unwrap().status, two.shows("ann").unwrap().status);
+}
+
+#[test]
+fn an_expired_declaration_does_not_make_way_for_an_older_one() {
+    let mut stage = Stage::new();
+    let declared = |at, status, until| Some(Declared { at, status, message: None, until });
+    let mut ann = foreign("ann", "tab", "other", stage.now);
+    ann.placement.lease = secs(3600);
+    ann.declared = declared(stage.now, Status::Busy, None);
+    let old = ann.clone();
+    ann.declared = declared(stage.now + secs(1), Status::Away, Some(stage.now + secs(10)));
+    stage.merge(&[ann]);
+    stage.pass(20);
+    assert_eq!(stage.shows("ann").unwrap().status, Status::Online);
+    stage.merge(&[old]);
+    assert_eq!(stage.shows("ann").unwrap().status, Status::Online);
+}
+
+#[test]
+fn a_user_who_declares_the_same_again_is_renewed() {
+    let mut stage = Stage::with(|s| s.policy.declared_counts = true);
+    for _ in 0..5 {
+        stage.roster.declare(&key("ann", "tab"), (Status::Busy, None, None), 0, stage.now).unwrap();
+        stage.pass(30);
+    }
+    assert!(stage.is_here("ann"));
+}

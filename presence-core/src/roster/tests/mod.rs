@@ -1,0 +1,10 @@
+//! What the roster promises, attacked.
+
+mod beats;
+mod bounds;
+mod declared;
+mod diffs;
+mod leaves;
+mod nodes;
+mod stage;
+mod undo;

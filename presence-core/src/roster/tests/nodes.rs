@@ -1,0 +1,56 @@
+//! Processes: their beats, their pauses, and the sessions they hold.
+
+use super::stage::*;
+
+#[test]
+fn a_held_session_with_a_short_lease_comes_back_with_its_node() {
+    let mut stage = Stage::new();
+    let mut ann = foreign_held("ann", "tab", "other", stage.now);
+    ann.placement.lease = secs(3);
+    stage.node_beats("other");
+    stage.merge(&[ann]);
+    stage.pass(4);
+    assert!(!stage.is_here("ann"));
+    stage.node_beats("other");
+    stage.sweep();
+    assert!(stage.is_here("ann"));
+}
+
+#[test]
+fn a_node_whose_backlog_comes_beat_by_beat_brings_its_sessions_back() {
+    let mut stage = Stage::new();
+    let ann = foreign_held("ann", "tab", "other", stage.now);
+    stage.node_beats("other");
+    stage.merge(&[ann]);
+    let from = stage.now;
+    stage.pass(10);
+    assert!(!stage.is_here("ann"));
+    for n in 1..=5 {
+        stage.node_beat("other", from + secs(2 * n), None);
+    }
+    stage.sweep();
+    assert!(stage.is_here("ann"));
+}
+
+#[test]
+fn an_unconfirmed_held_session_survives_a_pause_of_its_own_process() {
+    let mut stage = Stage::cut_off(|_| ());
+    stage.hold(&enter("ann", "tab"));
+    stage.now = stage.now + secs(10);
+    stage.sweep();
+    stage.roster.beat_node(stage.now);
+    stage.sweep();
+    assert!(stage.is_here("ann"));
+}
+
+#[test]
+fn a_node_is_not_forgotten_while_its_sessions_live() {
+    let mut stage = Stage::new();
+    let mut ann = foreign_held("ann", "tab", "other", stage.now);
+    ann.placement.lease = secs(3600);
+    stage.node_beats("other");
+    stage.merge(&[ann]);
+    stage.pass(200);
+    assert!(stage.is_here("ann"));
+    assert_eq!(stage.roster.tidy(stage.now), vec![]);
+}

@@ -1,0 +1,228 @@
+//! A roster on a stage: time by hand, and few words for what happens to it.
+
+use crate::liveness::Policy;
+use crate::model::{
+    Beat, Leave, Node, NodeId, Placement, Session, SessionId, SessionKey, Stay, Topic, Topics, UserId,
+};
+use crate::roster::{By, Counts, Member, Roster, Scope, Settings, Swept, Told};
+use crate::store::{Facts, Seen, Touch};
+use crate::time::Timestamp;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// When every stage begins.
+pub const START: Timestamp = Timestamp::from_secs(1_000_000);
+
+pub fn user(name: &str) -> UserId {
+    UserId::new(name).unwrap()
+}
+
+pub fn sid(name: &str) -> SessionId {
+    SessionId::new(name).unwrap()
+}
+
+pub fn topic(name: &str) -> Topic {
+    Topic::new(name).unwrap()
+}
+
+pub fn node(name: &str) -> NodeId {
+    NodeId::new(name).unwrap()
+}
+
+pub fn key(name: &str, session: &str) -> SessionKey {
+    SessionKey { user: user(name), id: sid(session) }
+}
+
+pub fn topics(names: &[&str]) -> Topics {
+    Topics::new(names.iter().map(|name| topic(name))).unwrap()
+}
+
+pub const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+pub fn enter(name: &str, session: &str) -> Beat {
+    Beat::enter(user(name), sid(session))
+}
+
+pub fn renew(name: &str, session: &str) -> Beat {
+    Beat::renew(user(name), sid(session))
+}
+
+pub fn leave(name: &str, session: &str) -> Leave {
+    Leave::new(user(name), sid(session))
+}
+
+/// A session as another process would put it.
+pub fn foreign(name: &str, session: &str, by: &str, at: Timestamp) -> Session {
+    Session {
+        user: user(name),
+        id: sid(session),
+        placement: Placement {
+            placed_at: at,
+            left: None,
+            node: node(by),
+            held: false,
+            lease: secs(60),
+            topics: Topics::NONE,
+            meta: None,
+        },
+        declared: None,
+        seen_at: at,
+        active_at: at,
+    }
+}
+
+/// The same, held by a connection of that process.
+pub fn foreign_held(name: &str, session: &str, by: &str, at: Timestamp) -> Session {
+    let mut session = foreign(name, session, by, at);
+    session.placement.held = true;
+    session.placement.lease = secs(8);
+    session
+}
+
+pub fn in_topics(session: &Session, names: &[&str]) -> Session {
+    let stays = names.iter().map(|name| Stay { topic: topic(name), until: None }).collect();
+    let mut session = session.clone();
+    session.placement.topics = Topics::of(stays).unwrap();
+    session
+}
+
+/// One roster whose store keeps the process's own time, unless a test says otherwise.
+pub struct Stage {
+    pub roster: Roster,
+    pub now: Timestamp,
+}
+
+impl Stage {
+    /// A roster that has heard from its store, which holds nothing.
+    pub fn new() -> Self {
+        Self::with(|_| ())
+    }
+
+    pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let stage = Self::cut_off(change);
+        stage.roster.begin();
+        stage.roster.synced(0, stage.now);
+        stage.roster.prove(0, stage.now, stage.now);
+        stage
+    }
+
+    /// A roster that has heard nothing yet.
+    pub fn cut_off(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings =
+            Settings { policy: Policy::default(), node: node("me"), shards: 1, max_sessions: 1_000_000 };
+        change(&mut settings);
+        let stage = Self { roster: Roster::new(settings, START), now: START };
+        stage.roster.beat_node(START);
+        stage
+    }
+
+    pub fn beat(&self, beat: &Beat) -> Told {
+        self.roster.beat(beat, By::Beat, 0, self.now).unwrap()
+    }
+
+    pub fn hold(&self, beat: &Beat) -> Told {
+        self.roster.beat(beat, By::Connection, 0, self.now).unwrap()
+    }
+
+    pub fn leave(&self, leave: &Leave) -> Told {
+        self.roster.leave(leave, self.now)
+    }
+
+    /// A whole second at a time: this process beats, the store proves its time, what is due is looked at.
+    pub fn pass(&mut self, seconds: u64) -> Swept {
+        let mut all = Swept::default();
+        for _ in 0..seconds {
+            self.now = self.now + secs(1);
+            self.roster.beat_node(self.now);
+            self.roster.prove(0, self.now, self.now);
+            let swept = self.sweep();
+            all.touch.extend(swept.touch);
+            all.forget.extend(swept.forget);
+        }
+        all
+    }
+
+    /// Time passes without a word from the store.
+    pub fn pass_blind(&mut self, seconds: u64) -> Swept {
+        let mut all = Swept::default();
+        for _ in 0..seconds {
+            self.now = self.now + secs(1);
+            self.roster.beat_node(self.now);
+            let swept = self.sweep();
+            all.touch.extend(swept.touch);
+            all.forget.extend(swept.forget);
+        }
+        all
+    }
+
+    /// Looks at all that is due now.
+    pub fn sweep(&self) -> Swept {
+        let mut all = Swept::default();
+        loop {
+            let swept = self.roster.sweep(self.now, 4_096);
+            all.touch.extend(swept.touch);
+            all.forget.extend(swept.forget);
+            if !swept.more {
+                return all;
+            }
+        }
+    }
+
+    pub fn merge(&self, sessions: &[Session]) -> Vec<SessionKey> {
+        self.merge_with(sessions, &[])
+    }
+
+    pub fn merge_with(&self, sessions: &[Session], nodes: &[Node]) -> Vec<SessionKey> {
+        let facts = Facts { sessions: sessions.to_vec(), nodes: nodes.to_vec() };
+        self.roster.merge(&facts, |_| 0, self.now)
+    }
+
+    pub fn node_beats(&self, id: &str) {
+        self.node_beat(id, self.now, None);
+    }
+
+    pub fn node_beat(&self, id: &str, seen_at: Timestamp, drain_for: Option<Duration>) {
+        self.roster.touched(&[Touch::Node { node: node(id), seen_at, drain_for }], self.now);
+    }
+
+    pub fn touched(&self, name: &str, session: &str, seen_at: Timestamp) {
+        let (user, id) = (user(name), sid(session));
+        self.roster.touched(&[Touch::Session { user, id, seen_at, active_at: seen_at }], self.now);
+    }
+
+    pub fn forgotten(&self, name: &str, session: &str, seen_at: Timestamp) -> Vec<SessionKey> {
+        let seen = Seen::Session { key: key(name, session), seen_at, placed_at: seen_at };
+        self.roster.forgotten(&[seen], self.now)
+    }
+
+    pub fn counts(&self) -> (u32, u32) {
+        both(self.roster.counts())
+    }
+
+    pub fn counts_in(&self, name: &str) -> (u32, u32) {
+        self.roster.scope(&Scope::Topic(topic(name))).map_or((0, 0), |scope| both(scope.counts()))
+    }
+
+    pub fn shows(&self, name: &str) -> Option<Member> {
+        self.roster.member(&user(name), &Scope::All, true)
+    }
+
+    pub fn is_here(&self, name: &str) -> bool {
+        self.shows(name).is_some()
+    }
+
+    pub fn session(&self, name: &str, session: &str) -> Option<Session> {
+        self.roster.session(&key(name, session))
+    }
+
+    pub fn listed(&self, scope: &Scope) -> BTreeSet<UserId> {
+        let Some(state) = self.roster.scope(scope) else { return BTreeSet::new() };
+        self.roster.read(&state, |sorted| sorted.active.union(&sorted.idle).cloned().collect())
+    }
+}
+
+fn both(counts: Counts) -> (u32, u32) {
+    (counts.online, counts.active)
+}
