@@ -27,12 +27,9 @@ impl Key {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    pub fn user(&self) -> &str {
-        self.as_str().split_at(KEY / 2).0
-    }
-
-    pub fn session(&self) -> &str {
-        self.as_str().split_at(KEY / 2).1
+    /// The user's id, and the session's.
+    pub fn ids(&self) -> (&str, &str) {
+        self.as_str().split_at(KEY / 2)
     }
 }
 
@@ -52,8 +49,9 @@ pub fn enters(person: usize, topics: &[Topics]) -> Beat {
 #[expect(clippy::expect_used, reason = "eleven letters and digits are a valid name")]
 pub fn renews(person: usize) -> Beat {
     let key = Key::of(person);
-    let user = UserId::new(key.user()).expect("a valid name");
-    let session = SessionId::new(key.session()).expect("a valid name");
+    let (user, session) = key.ids();
+    let user = UserId::new(user).expect("a valid name");
+    let session = SessionId::new(session).expect("a valid name");
     Beat::renew(user, session)
 }
 
