@@ -160,7 +160,7 @@ impl Inner {
         }
     }
 
-    async fn put(&self, sessions: Vec<Session>, undo: Option<Undo>) -> Result<(), Error> {
+    async fn put(&self, sessions: Vec<Session>, undo: Option<Box<Undo>>) -> Result<(), Error> {
         let keys = || sessions.iter().map(Session::key).collect::<Vec<_>>();
         let unfinished = Unfinished { inner: self, keys, owes: Owes::Put };
         let answered = self.call(self.store.put(&sessions)).await;

@@ -30,7 +30,7 @@ pub enum Told {
         /// The session as it is now, and any that had to make room for it.
         sessions: Vec<Session>,
         /// How to take it back.
-        undo: Undo,
+        undo: Box<Undo>,
     },
     /// Nothing now: it renews what was renewed less than a quarter of its window ago. The next sweep that finds it
     /// due tells the store.
@@ -108,7 +108,7 @@ impl Roster {
                 }
                 slot.set(flag::OWN, true);
                 locked.settle(head, &before, settling);
-                return Ok(Told::Put { sessions: vec![locked.slots[at].session()], undo });
+                return Ok(Told::Put { sessions: vec![locked.slots[at].session()], undo: Box::new(undo) });
             }
             self.enter(locked, hash, &beat, By::Declaration, shard, settling)
         })
@@ -149,7 +149,7 @@ impl Roster {
             let head = locked.head(hash, &beat.user).unwrap_or(at);
             locked.settle(head, &before, settling);
             sessions.insert(0, locked.slots[at].session());
-            return Ok(Told::Put { sessions, undo });
+            return Ok(Told::Put { sessions, undo: Box::new(undo) });
         };
         let slot = &mut locked.slots[at];
         if let Some(left) = slot.left.as_deref()
@@ -183,7 +183,7 @@ impl Roster {
         locked.settle(head, &before, settling);
         let slot = &locked.slots[at];
         if moves || declares {
-            Ok(Told::Put { sessions: vec![slot.session()], undo })
+            Ok(Told::Put { sessions: vec![slot.session()], undo: Box::new(undo) })
         } else {
             Ok(Told::Touch { touch, placed_at: slot.placed_at })
         }
@@ -287,7 +287,7 @@ impl Roster {
             }
             let undo = Undo { key: key.clone(), placed_at: slot.placed_at, before: Some(old) };
             locked.settle(head.unwrap_or(at), &before, settling);
-            Told::Put { sessions: vec![locked.slots[at].session()], undo }
+            Told::Put { sessions: vec![locked.slots[at].session()], undo: Box::new(undo) }
         })
     }
 

@@ -37,13 +37,22 @@ impl Index {
         hash as usize & (self.words.len() - 1)
     }
 
-    /// The slots of this hash.
-    pub(super) fn slots(&self, hash: u32) -> impl Iterator<Item = u32> {
-        let start = if self.words.is_empty() { 0 } else { self.home(hash) };
-        let around = self.words[start..].iter().chain(&self.words[..start]);
-        // There is always a vacant word to stop at.
-        let run = around.copied().take_while(|&word| word != 0);
-        run.filter(move |&word| hash_of(word) == hash).map(slot_of)
+    /// The first slot of this hash that is the right one.
+    #[inline]
+    pub(super) fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        let mask = self.words.len().checked_sub(1)?;
+        let mut at = hash as usize & mask;
+        loop {
+            let word = *self.words.get(at)?;
+            if word == 0 {
+                // There is always a vacant word to stop at.
+                return None;
+            }
+            if hash_of(word) == hash && is_it(slot_of(word)) {
+                return Some(slot_of(word));
+            }
+            at = (at + 1) & mask;
+        }
     }
 
     /// Adds a slot that is not in it.
@@ -129,9 +138,11 @@ mod tests {
                         index.remove(hash, slot);
                     }
                 }
-                prop_assert_eq!(index.len(), set.len());
-                let of_hash: BTreeSet<_> = set.iter().filter(|pair| pair.0 == hash).map(|pair| pair.1).collect();
-                prop_assert_eq!(index.slots(hash).collect::<BTreeSet<_>>(), of_hash);
+                prop_assert_eq!(index.len, set.len());
+                let mut of_hash = BTreeSet::new();
+                prop_assert_eq!(index.find(hash, |slot| !of_hash.insert(slot)), None);
+                let expected: BTreeSet<_> = set.iter().filter(|pair| pair.0 == hash).map(|pair| pair.1).collect();
+                prop_assert_eq!(of_hash, expected);
             }
         }
     }

@@ -41,7 +41,7 @@ impl Shard {
 
     /// A user's first session.
     pub fn head(&self, hash: u32, user: &UserId) -> Option<u32> {
-        self.index.slots(hash).find(|&head| self.slots[head].user == *user)
+        self.index.find(hash, |head| self.slots[head].user == *user)
     }
 
     /// A user's sessions, from the first on.
