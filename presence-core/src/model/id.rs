@@ -50,7 +50,9 @@ pub(super) fn check(what: &'static str, text: &str, max: usize) -> Result<(), In
     if text.len() > max {
         return Err(Invalid::TooLong { what, max, unit: "bytes" });
     }
-    if text.chars().any(char::is_control) {
+    // Nearly every name is plain ASCII, of which a glance at the bytes tells.
+    let is_plain = text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte));
+    if !is_plain && text.chars().any(char::is_control) {
         return Err(Invalid::Control { what });
     }
     Ok(())

@@ -8,6 +8,7 @@ mod beat;
 mod diff;
 mod duty;
 mod feed;
+mod index;
 mod member;
 mod merge;
 mod nodes;

@@ -2,6 +2,7 @@
 //!
 //! All sessions of a user are under one lock, so that whether the user joins or leaves is decided exactly once.
 
+use super::index::Index;
 use super::scope_state::ScopeState;
 use super::slab::{NONE, Slab};
 use super::slot::{Slot, flag};
@@ -10,19 +11,13 @@ use super::wheel::{NOT_QUEUED, Wheel};
 use crate::model::{SessionId, UserId};
 use crate::store::Seen;
 use crate::time::Timestamp;
-use hashbrown::HashTable;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where a user's sessions start, beside the part of the hash that the index needs: it grows without looking at them.
-struct Head {
-    hash: u32,
-    slot: u32,
-}
-
 pub(super) struct Shard {
-    index: HashTable<Head>,
+    /// Where each user's sessions start.
+    index: Index,
     pub slots: Slab,
     pub wheel: Wheel,
     /// Since when a session waits to be confirmed; only for those that have the flag.
@@ -35,15 +30,10 @@ pub(super) struct Shard {
     pub surplus: Vec<Seen>,
 }
 
-/// Spreads the stored 32 bits over the 64 that the index wants.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
-
 impl Shard {
     pub fn new(started_at: Timestamp) -> Self {
         Self {
-            index: HashTable::new(),
+            index: Index::default(),
             slots: Slab::default(),
             wheel: Wheel::new(started_at),
             unconfirmed: HashMap::default(),
@@ -55,8 +45,7 @@ impl Shard {
 
     /// A user's first session.
     pub fn head(&self, hash: u32, user: &UserId) -> Option<u32> {
-        let same = |head: &Head| head.hash == hash && self.slots[head.slot].user == *user;
-        self.index.find(spread(hash), same).map(|head| head.slot)
+        self.index.find(hash, |head| self.slots[head].user == *user)
     }
 
     /// A user's sessions, from the first on.
@@ -82,7 +71,7 @@ impl Shard {
             }
             None => {
                 let slot = self.slots.insert(slot);
-                self.index.insert_unique(spread(hash), Head { hash, slot }, |head| spread(head.hash));
+                self.index.insert(hash, slot);
                 slot
             }
         }
@@ -92,15 +81,9 @@ impl Shard {
     pub fn remove(&mut self, hash: u32, at: u32) -> Option<Slot> {
         let slot = self.slots.remove(at)?;
         self.unconfirmed.remove(&at);
-        if let Ok(mut entry) = self.index.find_entry(spread(hash), |head| head.slot == at) {
-            if slot.next == NONE {
-                entry.remove();
-                // A table that has become far too large is worth a move.
-                if self.index.capacity() > 1_024 && self.index.len() < self.index.capacity() / 8 {
-                    self.index.shrink_to(self.index.len() * 2, |head| spread(head.hash));
-                }
-            } else {
-                entry.get_mut().slot = slot.next;
+        if self.index.remove(hash, at) {
+            if slot.next != NONE {
+                self.index.insert(hash, slot.next);
             }
         } else if let Some(head) = self.head(hash, &slot.user) {
             let before = self.chain(head).find(|&other| self.slots[other].next == at);

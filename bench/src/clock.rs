@@ -1,0 +1,29 @@
+//! A clock that costs what the system's clock costs, and jumps when it is told to.
+
+use async_trait::async_trait;
+use presence_core::{Clock, SystemClock, Timestamp};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The system's clock, moved ahead. Who sleeps by it sleeps for ever, so that what is measured is what is called.
+#[derive(Debug, Clone, Default)]
+pub struct Shifted(Arc<AtomicU64>);
+
+impl Shifted {
+    pub fn jump(&self, by: Duration) {
+        let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        self.0.fetch_add(millis, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl Clock for Shifted {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    async fn sleep_until(&self, _at: Timestamp) {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,114 @@
+//! What time brings about: the steady look at everybody, and half a million who lapse at once.
+
+use crate::people::{self, Order};
+use crate::report::{self, Target};
+use crate::roster::{self, BEAT_EVERY, START};
+use crate::{Outcome, cpu, options::Options};
+use presence_core::roster::{By, Roster};
+use presence_core::Timestamp;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+const STEP: Duration = Roster::SWEEP_EVERY;
+
+pub fn run(options: &Options) -> Outcome {
+    report::section(&format!("time goes by, {} sessions with 30-s beats", options.sessions));
+    let people = options.sessions;
+    let roster = roster::full(people)?;
+    let mut world = World { roster: &roster, now: START, order: Order::Once(0), people, silent: 0 };
+    // A minute and a half, so that everybody has the place in the wheel that beating leads to.
+    (0..360).for_each(|_| drop(world.step()));
+    let steady: Vec<Swept> = (0..120).map(|_| world.step()).collect();
+    let per_second = steady.iter().map(|swept| swept.cpu).sum::<u64>() as f64 / 30.0;
+    let longest = steady.iter().map(|swept| swept.longest).max().unwrap_or(0);
+    report::alone("sweeps of a second, nothing lapses, CPU", per_second / 1e6, "ms", &Target::ValueAtMost(3.0));
+    report::alone("the longest hold of a lock, CPU", longest as f64 / 1e6, "ms", &Target::ValueAtMost(0.5));
+
+    // All of the first half beat in one moment, and never again.
+    world.silent = people / 2;
+    for person in 0..world.silent {
+        let _ = roster.beat(&people::renews(person), By::Beat, 0, world.now);
+    }
+    (0..(60_000 / STEP.as_millis() - 1)).for_each(|_| drop(world.step()));
+    let before = roster.counts().online as usize;
+    let (swept, latencies) = beside_a_beater(&world.roster, people, world.now, || {
+        let mut all = Swept::default();
+        while roster.counts().online as usize + world.silent > before {
+            let swept = world.step();
+            all = Swept { cpu: all.cpu + swept.cpu, longest: all.longest.max(swept.longest) };
+        }
+        all
+    });
+    let lapsed = before - roster.counts().online as usize;
+    let what = format!("{lapsed} lapse at once, CPU for each");
+    report::alone(&what, swept.cpu as f64 / lapsed as f64, "ns", &Target::ValueAtMost(250.0));
+    report::alone("the longest hold of a lock, CPU", swept.longest as f64 / 1e6, "ms", &Target::ValueAtMost(0.5));
+    let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize] as f64 / 1e6;
+    report::alone("beats of another thread meanwhile, wall, 99.9 %", at(0.999), "ms", &Target::None);
+    report::alone("the slowest one of them, wall (descheduling and all)", at(1.0), "ms", &Target::None);
+    Ok(())
+}
+
+#[derive(Default)]
+struct Swept {
+    cpu: u64,
+    longest: u64,
+}
+
+/// A cluster of one process, a quarter of a second at a time.
+struct World<'a> {
+    roster: &'a Roster,
+    now: Timestamp,
+    order: Order,
+    people: usize,
+    /// The first so many do not beat.
+    silent: usize,
+}
+
+impl World<'_> {
+    fn step(&mut self) -> Swept {
+        self.now = self.now + STEP;
+        let beats = self.people as u128 * STEP.as_millis() / BEAT_EVERY.as_millis();
+        for _ in 0..beats {
+            let person = self.order.next(self.people);
+            if person >= self.silent {
+                let _ = self.roster.beat(&people::renews(person), By::Beat, 0, self.now);
+            }
+        }
+        self.roster.prove(0, self.now, self.now);
+        let mut swept = Swept::default();
+        loop {
+            // The least budget: each call goes on until a lock was held for as long as one ever is.
+            let start = cpu::thread();
+            let more = self.roster.sweep(self.now, 1).more;
+            let took = cpu::thread() - start;
+            swept = Swept { cpu: swept.cpu + took, longest: swept.longest.max(took) };
+            if !more {
+                return swept;
+            }
+        }
+    }
+}
+
+/// Does `work` while another thread beats; answers the sorted nanoseconds of those beats.
+fn beside_a_beater<T>(roster: &Roster, people: usize, now: Timestamp, work: impl FnOnce() -> T) -> (T, Vec<u64>) {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let beater = scope.spawn(|| {
+            let (mut order, mut taken) = (Order::Random(99), Vec::new());
+            while !done.load(Ordering::Relaxed) {
+                // Only those who beat anyway.
+                let person = people / 2 + order.next(people - people / 2);
+                let beat = people::renews(person);
+                let start = cpu::wall();
+                let _ = roster.beat(&beat, By::Beat, 0, now);
+                taken.push(cpu::wall() - start);
+            }
+            taken.sort_unstable();
+            taken
+        });
+        let worked = work();
+        done.store(true, Ordering::Relaxed);
+        (worked, beater.join().unwrap_or_else(|_| vec![0]))
+    })
+}

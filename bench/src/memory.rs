@@ -1,0 +1,66 @@
+//! Bytes for each session: what the process grows by, in a process of its own.
+//!
+//! The resident set is what an operator sees, allocator and all; counting allocations would need unsafe code.
+
+use crate::clock::Shifted;
+use crate::limit::Map;
+use crate::report::{self, Target};
+use crate::{Outcome, handle, options::Options, roster};
+use std::process::Command;
+
+pub fn run(options: &Options) -> Outcome {
+    report::section(&format!("memory for each of {} sessions, resident set of a process of its own", options.sessions));
+    let limit = measure("map", options)?;
+    for (case, what, target) in [
+        ("roster", "the roster, one topic each", Target::ValueAtMost(250.0)),
+        ("presence", "roster and memory store", Target::None),
+        ("everyone", "roster and memory store, also everyone listed", Target::None),
+    ] {
+        let bytes = measure(case, options)?;
+        report::beside(what, (bytes, limit), "B", bytes / limit, &target);
+    }
+    Ok(())
+}
+
+fn measure(case: &str, options: &Options) -> Outcome<f64> {
+    let sessions = options.sessions.to_string();
+    let output = Command::new(std::env::current_exe()?).args(["memory", case, "--sessions", &sessions]).output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+}
+
+/// Prints the bytes for each session.
+pub fn child(case: &str, options: &Options) -> Outcome {
+    let people = options.sessions;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let before = resident()?;
+    let after = match case {
+        "map" => {
+            let map = Map::of(people);
+            let after = resident()?;
+            drop(map);
+            after
+        }
+        "roster" => {
+            let roster = roster::full(people)?;
+            let after = resident()?;
+            drop(roster);
+            after
+        }
+        _ => runtime.block_on(async {
+            let presence = handle::full(people, &Shifted::default()).await?;
+            if case == "everyone" {
+                presence.everyone().sorted(|_| ());
+            }
+            resident()
+        })?,
+    };
+    println!("{}", (after - before) as f64 / people as f64);
+    Ok(())
+}
+
+/// The bytes of memory that this process has.
+fn resident() -> Outcome<usize> {
+    let statm = std::fs::read_to_string("/proc/self/statm")?;
+    let pages: usize = statm.split(' ').nth(1).ok_or("no resident set")?.parse()?;
+    Ok(pages * rustix::param::page_size())
+}

@@ -1,0 +1,66 @@
+//! One line for each figure: ours, the limit, the ratio, the target, and whether it is met.
+
+use crate::options::Options;
+
+/// What a figure should be.
+pub enum Target {
+    /// Nothing is asked.
+    None,
+    /// At least this ratio.
+    AtLeast(f64),
+    /// At most this ratio.
+    AtMost(f64),
+    /// At most this value, whatever the limit.
+    ValueAtMost(f64),
+}
+
+pub fn head(options: &Options) {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    println!("{} sessions, median of {}, {cpus} processors", options.sessions, options.rounds);
+    println!(
+        "{:<58} {:>11} {:>11} {:>7}  {:<10} met",
+        "what", "ours", "limit", "ratio", "target"
+    );
+}
+
+pub fn section(title: &str) {
+    println!("-- {title}");
+}
+
+/// A figure beside its limit.
+pub fn beside(what: &str, (ours, limit): (f64, f64), unit: &str, ratio: f64, target: &Target) {
+    print(what, ours, Some((limit, ratio)), unit, target);
+}
+
+/// A figure by itself.
+pub fn alone(what: &str, ours: f64, unit: &str, target: &Target) {
+    print(what, ours, None, unit, target);
+}
+
+fn print(what: &str, ours: f64, limit: Option<(f64, f64)>, unit: &str, target: &Target) {
+    let ratio = limit.map_or(f64::NAN, |(_, ratio)| ratio);
+    let (target, met) = match target {
+        Target::None => (String::new(), None),
+        Target::AtLeast(least) => (format!(">= {least}x"), Some(ratio >= *least)),
+        Target::AtMost(most) => (format!("<= {most}x"), Some(ratio <= *most)),
+        Target::ValueAtMost(most) => (format!("<= {most} {unit}"), Some(ours <= *most)),
+    };
+    let met = match met {
+        None => "",
+        Some(true) => "yes",
+        Some(false) => "NO",
+    };
+    let value = |value: f64| format!("{} {unit}", digits(value));
+    let (limit, ratio) =
+        limit.map_or_else(Default::default, |(limit, ratio)| (value(limit), format!("{ratio:.2}x")));
+    println!("{what:<58} {:>11} {limit:>11} {ratio:>7}  {target:<10} {met}", value(ours));
+}
+
+/// Three digits that mean something.
+fn digits(value: f64) -> String {
+    match value.abs() {
+        v if v >= 100.0 => format!("{value:.0}"),
+        v if v >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
