@@ -77,7 +77,12 @@ fn counts(presence: &Presence) -> Outcome {
     let topic = Topic::new("/page/7")?;
     let kept = presence.topic(&topic);
     let spent = cpu::of(|| (0..reads).for_each(|_| _ = black_box(black_box(&kept).counts())));
-    report::alone("counts of a topic, its place kept", spent as f64 / reads as f64, "ns", &Target::ValueAtMost(10.0));
+    report::alone(
+        "counts of a topic, its place kept",
+        spent as f64 / reads as f64,
+        "ns",
+        &Target::ValueAtMost(10.0),
+    );
     let reads = reads / 10;
     let spent = cpu::of(|| (0..reads).for_each(|_| _ = black_box(presence.topic(&topic).counts())));
     report::alone("counts of a topic, its place looked up", spent as f64 / reads as f64, "ns", &Target::None);

@@ -4,8 +4,8 @@ use crate::people::{self, Order};
 use crate::report::{self, Target};
 use crate::roster::{self, BEAT_EVERY, START};
 use crate::{Outcome, cpu, options::Options};
-use presence_core::roster::{By, Roster};
 use presence_core::Timestamp;
+use presence_core::roster::{By, Roster};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -21,7 +21,12 @@ pub fn run(options: &Options) -> Outcome {
     let steady: Vec<Swept> = (0..120).map(|_| world.step()).collect();
     let per_second = steady.iter().map(|swept| swept.cpu).sum::<u64>() as f64 / 30.0;
     let longest = steady.iter().map(|swept| swept.longest).max().unwrap_or(0);
-    report::alone("sweeps of a second, nothing lapses, CPU", per_second / 1e6, "ms", &Target::ValueAtMost(3.0));
+    report::alone(
+        "sweeps of a second, nothing lapses, CPU",
+        per_second / 1e6,
+        "ms",
+        &Target::ValueAtMost(3.0),
+    );
     report::alone("the longest hold of a lock, CPU", longest as f64 / 1e6, "ms", &Target::ValueAtMost(0.5));
 
     // All of the first half beat in one moment, and never again.
@@ -42,7 +47,12 @@ pub fn run(options: &Options) -> Outcome {
     let lapsed = before - roster.counts().online as usize;
     let what = format!("{lapsed} lapse at once, CPU for each");
     report::alone(&what, swept.cpu as f64 / lapsed as f64, "ns", &Target::ValueAtMost(250.0));
-    report::alone("the longest hold of a lock, CPU", swept.longest as f64 / 1e6, "ms", &Target::ValueAtMost(0.5));
+    report::alone(
+        "the longest hold of a lock, CPU",
+        swept.longest as f64 / 1e6,
+        "ms",
+        &Target::ValueAtMost(0.5),
+    );
     let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize] as f64 / 1e6;
     report::alone("beats of another thread meanwhile, wall, 99.9 %", at(0.999), "ms", &Target::None);
     report::alone("the slowest one of them, wall (descheduling and all)", at(1.0), "ms", &Target::None);
@@ -91,7 +101,12 @@ impl World<'_> {
 }
 
 /// Does `work` while another thread beats; answers the sorted nanoseconds of those beats.
-fn beside_a_beater<T>(roster: &Roster, people: usize, now: Timestamp, work: impl FnOnce() -> T) -> (T, Vec<u64>) {
+fn beside_a_beater<T>(
+    roster: &Roster,
+    people: usize,
+    now: Timestamp,
+    work: impl FnOnce() -> T,
+) -> (T, Vec<u64>) {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let beater = scope.spawn(|| {

@@ -9,7 +9,10 @@ use crate::{Outcome, handle, options::Options, roster};
 use std::process::Command;
 
 pub fn run(options: &Options) -> Outcome {
-    report::section(&format!("memory for each of {} sessions, resident set of a process of its own", options.sessions));
+    report::section(&format!(
+        "memory for each of {} sessions, resident set of a process of its own",
+        options.sessions
+    ));
     let limit = measure("map", options)?;
     for (case, what, target) in [
         ("roster", "the roster, one topic each", Target::ValueAtMost(250.0)),
@@ -24,7 +27,8 @@ pub fn run(options: &Options) -> Outcome {
 
 fn measure(case: &str, options: &Options) -> Outcome<f64> {
     let sessions = options.sessions.to_string();
-    let output = Command::new(std::env::current_exe()?).args(["memory", case, "--sessions", &sessions]).output()?;
+    let output =
+        Command::new(std::env::current_exe()?).args(["memory", case, "--sessions", &sessions]).output()?;
     Ok(String::from_utf8(output.stdout)?.trim().parse()?)
 }
 

@@ -17,10 +17,7 @@ pub enum Target {
 pub fn head(options: &Options) {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{} sessions, median of {}, {cpus} processors", options.sessions, options.rounds);
-    println!(
-        "{:<58} {:>11} {:>11} {:>7}  {:<10} met",
-        "what", "ours", "limit", "ratio", "target"
-    );
+    println!("{:<58} {:>11} {:>11} {:>7}  {:<10} met", "what", "ours", "limit", "ratio", "target");
 }
 
 pub fn section(title: &str) {

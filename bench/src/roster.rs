@@ -15,8 +15,12 @@ pub const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 pub const BEAT_EVERY: Duration = Duration::from_secs(30);
 
 pub fn empty() -> Outcome<Roster> {
-    let settings =
-        Settings { policy: Policy::default(), node: NodeId::draw("bench")?, shards: 1, max_sessions: usize::MAX };
+    let settings = Settings {
+        policy: Policy::default(),
+        node: NodeId::draw("bench")?,
+        shards: 1,
+        max_sessions: usize::MAX,
+    };
     Ok(Roster::new(settings, START))
 }
 
@@ -64,7 +68,9 @@ impl Pace {
 
 pub fn beats(options: &Options) -> Outcome {
     for (people, aim) in [(options.sessions, 1.0), (options.sessions / 10, 1.0)] {
-        report::section(&format!("Roster::beat, {people} sessions, ns of CPU; the limit is an overwrite in a plain map"));
+        report::section(&format!(
+            "Roster::beat, {people} sessions, ns of CPU; the limit is an overwrite in a plain map"
+        ));
         let (roster, mut map) = (full(people)?, Map::of(people));
         let beats = people.max(500_000);
         let (mut now, mut time) = (START + BEAT_EVERY, 0);
@@ -89,7 +95,14 @@ pub fn beats(options: &Options) -> Outcome {
 }
 
 /// Nanoseconds of processor for one beat.
-fn beat(roster: &Roster, order: &mut Order, beats: usize, pace: Pace, now: &mut Timestamp, people: usize) -> f64 {
+fn beat(
+    roster: &Roster,
+    order: &mut Order,
+    beats: usize,
+    pace: Pace,
+    now: &mut Timestamp,
+    people: usize,
+) -> f64 {
     let per_milli = pace.beats_per_milli(people);
     let mut left = per_milli;
     let spent = cpu::of(|| {

@@ -4,6 +4,7 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod handle;
+pub mod index;
 pub mod liveness;
 pub mod model;
 pub mod random;

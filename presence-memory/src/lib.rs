@@ -11,7 +11,6 @@
 //! Any number of handles in one process share one store: give each its own clone. See [`MemoryStore`].
 
 mod feed;
-mod index;
 mod queue;
 mod shard;
 mod store;

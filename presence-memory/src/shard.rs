@@ -1,7 +1,7 @@
 //! One part of the map: sessions in numbered slots, and an index that finds them by user.
 
-use crate::index::Index;
 use crate::queue::Queue;
+use presence_core::index::Index;
 use presence_core::{Session, SessionId, UserId};
 use std::sync::Arc;
 
@@ -52,8 +52,8 @@ impl Shard {
     }
 
     fn find(&self, hash: u32, user: &UserId, id: &SessionId) -> Option<u32> {
-        let is_it = |slot: &u32| self.at(*slot).is_some_and(|known| known.id == *id && known.user == *user);
-        self.index.slots(hash).find(is_it)
+        let is_it = |slot| self.at(slot).is_some_and(|known| known.id == *id && known.user == *user);
+        self.index.find(hash, is_it)
     }
 
     pub(crate) fn get(&self, hash: u32, user: &UserId, id: &SessionId) -> Option<&Session> {

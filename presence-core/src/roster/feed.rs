@@ -187,7 +187,10 @@ impl Roster {
     fn relook(&self, locked: &mut Shard, at: u32, settling: &Settling<'_>) {
         let hash = self.shard_of(&locked.slots[at].user).1;
         match locked.head(hash, &locked.slots[at].user) {
-            Some(head) if locked.is_settled(head, at, settling) => locked.queue_look(at, settling),
+            Some(head) if locked.is_settled(head, at, settling) => {
+                locked.note_missed(at, settling);
+                locked.queue_look(at, settling);
+            }
             _ => self.settle_at(locked, at, settling),
         }
     }

@@ -8,7 +8,6 @@ mod beat;
 mod diff;
 mod duty;
 mod feed;
-mod index;
 mod member;
 mod merge;
 mod nodes;

@@ -2,12 +2,12 @@
 //!
 //! All sessions of a user are under one lock, so that whether the user joins or leaves is decided exactly once.
 
-use super::index::Index;
 use super::scope_state::ScopeState;
 use super::slab::{NONE, Slab};
 use super::slot::{Slot, flag};
 use super::watch::Watch;
 use super::wheel::{NOT_QUEUED, Wheel};
+use crate::index::Index;
 use crate::model::{SessionId, UserId};
 use crate::store::Seen;
 use crate::time::Timestamp;
