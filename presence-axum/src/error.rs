@@ -87,7 +87,7 @@ pub async fn not_found() -> Error {
     Error::new(StatusCode::NOT_FOUND, "not found")
 }
 
-/// A handler for methods that a path does not have: 405, as JSON.
-pub(crate) async fn method_not_allowed() -> Error {
+/// A handler for methods that a path does not have: 405, as JSON. Give it to `Router::method_not_allowed_fallback`.
+pub async fn method_not_allowed() -> Error {
     Error::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
 }

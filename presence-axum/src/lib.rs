@@ -24,7 +24,7 @@ mod query;
 
 pub use cors::{Cors, InvalidCors};
 pub use edge::{Edge, EdgeFuture, EdgeService};
-pub use error::{Error, not_found};
+pub use error::{Error, method_not_allowed, not_found};
 pub use lenient_json::{BadBody, Json, LenientJson, Number};
 pub use limits::Limits;
 pub use mount::Mount;

@@ -1,48 +1,45 @@
-//! What queries say. Everything is read as text and checked by us, so that an error names what is wrong.
+//! What queries say, field by field, so that an error names what is wrong.
 
 use crate::Error;
-use axum::extract::Query;
-use axum::extract::rejection::QueryRejection;
+use percent_encoding::percent_decode_str;
 use presence_core::Topic;
-use serde::Deserialize;
+use std::borrow::Cow;
 
-/// What a query says; or that it says something twice, or in no Unicode.
-pub type Asked<T> = Result<Query<T>, QueryRejection>;
-
-pub(crate) fn asked<T>(query: Asked<T>) -> Result<T, Error> {
-    query.map(|Query(asked)| asked).map_err(|_| Error::bad_request("invalid query"))
-}
-
-/// `?topic=`: where.
-#[derive(Debug, Deserialize)]
-pub struct Where {
-    pub(crate) topic: Option<String>,
-}
-
-impl Where {
-    pub(crate) fn topic(&self) -> Result<Option<Topic>, Error> {
-        self.topic.as_deref().map(Topic::new).transpose().map_err(|_| Error::bad_request("invalid topic"))
+/// The named fields of a query; unknown ones are passed over.
+///
+/// Not axum's `Query`: that makes a replacement character of what is no UTF-8, and so another topic of one.
+///
+/// # Errors
+/// 400 `invalid query` when a field is there twice, or is no UTF-8.
+pub(crate) fn fields<'q, const N: usize>(
+    query: Option<&'q str>,
+    names: [&str; N],
+) -> Result<[Option<Cow<'q, str>>; N], Error> {
+    let invalid = || Error::bad_request("invalid query");
+    let mut found = [const { None }; N];
+    for pair in query.unwrap_or_default().split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let Some(i) = names.iter().position(|known| *known == name) else { continue };
+        let value = decode(value).ok_or_else(invalid)?;
+        if found[i].replace(value).is_some() {
+            return Err(invalid());
+        }
     }
+    Ok(found)
 }
 
-/// `?topic=&limit=&cursor=`: a page of where.
-#[derive(Debug, Deserialize)]
-pub struct Paging {
-    pub(crate) topic: Option<String>,
-    pub(crate) limit: Option<String>,
-    pub(crate) cursor: Option<String>,
+/// A value as forms encode it; `None` if it is no UTF-8.
+pub(crate) fn decode(value: &str) -> Option<Cow<'_, str>> {
+    if value.contains('+') {
+        let spaced = value.replace('+', " ");
+        return percent_decode_str(&spaced).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()));
+    }
+    percent_decode_str(value).decode_utf8().ok()
 }
 
-/// `?limit=`: how many.
-#[derive(Debug, Deserialize)]
-pub struct Most {
-    pub(crate) limit: Option<String>,
-}
-
-/// `?last_event_id=`: where a reader that had the stream before wants to go on.
-#[derive(Debug, Deserialize)]
-pub struct Resume {
-    pub(crate) last_event_id: Option<String>,
+/// The topic in a query, if there is one.
+pub(crate) fn topic_of(text: Option<Cow<'_, str>>) -> Result<Option<Topic>, Error> {
+    text.map(Topic::new).transpose().map_err(|_| Error::bad_request("invalid topic"))
 }
 
 /// A number of rows from 1 to `most`.
@@ -50,4 +47,30 @@ pub(crate) fn limit_of(text: Option<&str>, default: usize, most: usize) -> Resul
     let Some(text) = text else { return Ok(default) };
     let limit = text.parse().ok().filter(|limit| (1..=most).contains(limit));
     limit.ok_or_else(|| Error::bad_request("invalid limit"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic(query: &str) -> Result<Option<String>, Error> {
+        fields(Some(query), ["topic"]).map(|[topic]| topic.map(Cow::into_owned))
+    }
+
+    #[test]
+    fn fields_are_found_and_decoded() {
+        assert_eq!(topic("x=1&topic=%2Fa+b%26c&y").unwrap().as_deref(), Some("/a b&c"));
+        assert_eq!(topic("topic=").unwrap().as_deref(), Some(""));
+        assert_eq!(topic("topic").unwrap().as_deref(), Some(""));
+        assert_eq!(topic("xtopic=1&topics=2&").unwrap(), None);
+        assert_eq!(fields(None, ["topic"]).unwrap(), [None]);
+    }
+
+    #[test]
+    fn what_is_no_text_and_what_is_said_twice_is_refused() {
+        for query in ["topic=%ff", "topic=%C3+", "topic=a&topic=a"] {
+            assert!(topic(query).is_err(), "{query}");
+        }
+        assert_eq!(topic("topic=%zz").unwrap().as_deref(), Some("%zz"));
+    }
 }

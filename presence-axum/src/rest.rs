@@ -1,13 +1,12 @@
 //! Queries: who is here, and how many.
 
-use crate::query::{Asked, Most, Paging, Where, asked, limit_of};
+use crate::query::{decode, fields, limit_of, topic_of};
 use crate::wire::{self, Counted, Listed, People, Person, TopicCounts, Topics};
 use crate::{Error, Mount};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
-use percent_encoding::percent_decode_str;
 use presence_core::handle::{Page, Place};
 use presence_core::{Topic, UserId};
 
@@ -57,9 +56,8 @@ fn ids(query: &str) -> Result<Vec<UserId>, Error> {
         if ids.len() == MAX_IDS {
             return Err(Error::bad_request("too many ids"));
         }
-        let spaced = encoded.replace('+', " ");
-        let decoded = percent_decode_str(&spaced).decode_utf8();
-        ids.push(user_id(&decoded.map_err(|_| Error::bad_request("invalid user"))?)?);
+        let decoded = decode(encoded).ok_or_else(|| Error::bad_request("invalid user"))?;
+        ids.push(user_id(&decoded)?);
     }
     if ids.is_empty() { Err(Error::bad_request("no ids")) } else { Ok(ids) }
 }
@@ -68,8 +66,9 @@ fn ids(query: &str) -> Result<Vec<UserId>, Error> {
 ///
 /// # Errors
 /// 400 `invalid topic`.
-pub async fn counts(State(mount): State<Mount>, query: Asked<Where>) -> Result<Response, Error> {
-    let topic = asked(query)?.topic()?;
+pub async fn counts(State(mount): State<Mount>, RawQuery(query): RawQuery) -> Result<Response, Error> {
+    let [topic] = fields(query.as_deref(), ["topic"])?;
+    let topic = topic_of(topic)?;
     Ok(wire::json(StatusCode::OK, &Counted::from(place(&mount, topic.as_ref()).counts())))
 }
 
@@ -77,9 +76,9 @@ pub async fn counts(State(mount): State<Mount>, query: Asked<Where>) -> Result<R
 ///
 /// # Errors
 /// 400 `invalid topic`, `invalid limit` (1 to 1,000), `invalid cursor`.
-pub async fn list(State(mount): State<Mount>, query: Asked<Paging>) -> Result<Response, Error> {
-    let Paging { topic, limit, cursor } = asked(query)?;
-    let topic = Where { topic }.topic()?;
+pub async fn list(State(mount): State<Mount>, RawQuery(query): RawQuery) -> Result<Response, Error> {
+    let [topic, limit, cursor] = fields(query.as_deref(), ["topic", "limit", "cursor"])?;
+    let topic = topic_of(topic)?;
     let limit = limit_of(limit.as_deref(), 100, Page::MAX)?;
     let after = cursor.map(UserId::new).transpose().map_err(|_| Error::bad_request("invalid cursor"))?;
     let place = place(&mount, topic.as_ref());
@@ -91,8 +90,9 @@ pub async fn list(State(mount): State<Mount>, query: Asked<Paging>) -> Result<Re
 ///
 /// # Errors
 /// 400 `invalid limit` (1 to 1,000).
-pub async fn topics(State(mount): State<Mount>, query: Asked<Most>) -> Result<Response, Error> {
-    let limit = limit_of(asked(query)?.limit.as_deref(), 10, MAX_TOPICS)?;
+pub async fn topics(State(mount): State<Mount>, RawQuery(query): RawQuery) -> Result<Response, Error> {
+    let [limit] = fields(query.as_deref(), ["limit"])?;
+    let limit = limit_of(limit.as_deref(), 10, MAX_TOPICS)?;
     let found = mount.presence().topics(limit);
     let topics =
         found.into_iter().map(|(topic, counts)| TopicCounts { topic, counts: counts.into() }).collect();

@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 use axum::{Router, response::IntoResponse};
 use presence_axum::limits::Gate;
 use presence_axum::sse::Ticker;
-use presence_axum::{Cors, Edge, Limits, health, not_found, page};
+use presence_axum::{Cors, Edge, Limits, health, method_not_allowed, not_found, page};
 use presence_core::{Policy, Presence};
 use std::time::Duration;
 
@@ -68,6 +68,7 @@ pub fn app(presence: Presence, cors: Cors) -> Router {
         .route("/", get(index))
         .route("/presence.js", get(page::presence_js))
         .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(Edge::new().cors(cors))
         .with_state(service)
 }

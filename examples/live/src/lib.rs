@@ -5,7 +5,7 @@
 use axum::Router;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use presence_axum::{Mount, health, not_found, page};
+use presence_axum::{Mount, health, method_not_allowed, not_found, page};
 use presence_core::{Policy, Presence};
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ pub fn app(presence: Presence) -> Router {
         .route("/", get(index))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .method_not_allowed_fallback(method_not_allowed)
         .with_state(presence.clone());
     Mount::new(presence).routes().merge(own).fallback(not_found)
 }

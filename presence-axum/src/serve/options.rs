@@ -13,7 +13,7 @@ pub struct Options {
     ///
     /// Default 30 s: longer than the pause between two hits on one connection should be, if they are to share it.
     pub header_timeout: Duration,
-    /// The largest head of a request, in bytes; a larger one gets 431. At least 8 KiB.
+    /// The largest head of a request that is sure to be taken, in bytes; one of more than twice that gets 431. At least 8 KiB.
     ///
     /// Default 64 KiB: a query may name a thousand ids. It also bounds what is kept for a reader that is slow, beside one
     /// frame.

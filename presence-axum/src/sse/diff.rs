@@ -4,9 +4,9 @@ use super::encoded::Encoder;
 use super::{Key, response};
 use crate::limits::Permit;
 use crate::metrics::STREAMS;
-use crate::query::{Asked, Resume, Where, asked};
+use crate::query::{fields, topic_of};
 use crate::{Error, Mount};
-use axum::extract::{Query, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
@@ -33,23 +33,22 @@ const QUIET: Duration = Duration::from_secs(15);
 /// 400 `invalid topic`; 429 and 503 of the [limits](crate::Limits).
 pub async fn diff(
     State(mount): State<Mount>,
-    place: Asked<Where>,
-    resume: Asked<Resume>,
+    RawQuery(query): RawQuery,
     request: Request,
 ) -> Result<Response, Error> {
-    let topic: Key = asked(place)?.topic()?;
+    let [topic, last_event_id] = fields(query.as_deref(), ["topic", "last_event_id"])?;
+    let topic: Key = topic_of(topic)?;
     let permit = mount.gate().admit_from(request.extensions(), request.headers())?;
     let header = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
-    let query = resume.ok().and_then(|Query(resume)| resume.last_event_id);
     // What is no version of ours gets a state, like a version that is too old.
-    let seen: Option<Version> = header.or(query.as_deref()).and_then(|id| id.parse().ok());
+    let seen: Option<Version> = header.or(last_event_id.as_deref()).and_then(|id| id.parse().ok());
 
     let presence = mount.presence().clone();
     let encoder = mount.streams().diffs.of(&topic);
     let scope = topic.map_or(Scope::All, Scope::Topic);
     let updates = match seen {
-        Some(version) => presence.subscribe_from(scope, version),
-        None => presence.subscribe(scope),
+        Some(version) => presence.subscribe_from(&scope, version),
+        None => presence.subscribe(&scope),
     };
     Ok(response(events(Reader { presence, updates, encoder, _permit: permit })))
 }

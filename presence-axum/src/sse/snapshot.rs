@@ -2,9 +2,9 @@
 
 use super::by_key::ByKey;
 use super::{Key, Ticker, event};
-use crate::query::{Asked, Where, asked};
+use crate::query::{fields, topic_of};
 use crate::{Error, Mount, wire};
-use axum::extract::{Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::response::Response;
 
 /// A ticker for each scope that somebody watches.
@@ -19,10 +19,11 @@ const PER_USER: usize = 16;
 /// 400 `invalid topic`; 429 and 503 of the [limits](crate::Limits).
 pub async fn snapshot(
     State(mount): State<Mount>,
-    query: Asked<Where>,
+    RawQuery(query): RawQuery,
     request: Request,
 ) -> Result<Response, Error> {
-    let topic: Key = asked(query)?.topic()?;
+    let [topic] = fields(query.as_deref(), ["topic"])?;
+    let topic: Key = topic_of(topic)?;
     let permit = mount.gate().admit_from(request.extensions(), request.headers())?;
     let tickers = &mount.streams().snapshots;
     Ok(tickers.get(&topic, || ticker(&mount, &topic), Ticker::rests).response(permit))

@@ -1,7 +1,6 @@
 //! What streams carry.
 
-use presence_core::handle::Sorted;
-use presence_core::roster::{Diff, LeftReason, Member, Snapshot};
+use presence_core::roster::{Diff, LeftReason, Member, Snapshot, Sorted};
 use presence_core::time::View;
 use presence_core::{Liveness, Message, Meta, Status, Timestamp, UserId};
 use serde::{Serialize, Serializer};
