@@ -119,6 +119,31 @@ async fn half_a_head_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_stream_outlives_the_time_that_a_head_may_take() {
+    use futures_util::StreamExt;
+    let go_on = std::sync::Arc::new(Notify::new());
+    let handler = {
+        let go_on = go_on.clone();
+        async move || {
+            let later = stream::once(async move {
+                go_on.notified().await;
+                Bytes::from_static(b"data: 2\n\n")
+            });
+            sse::response(stream::iter([Bytes::from_static(b"data: 1\n\n")]).chain(later))
+        }
+    };
+    let options = Options { header_timeout: Duration::from_millis(20), ..Options::default() };
+    let served = served(Router::new().route("/", get(handler)), options).await;
+    let mut stream = events(served.address, "/", &[]).await;
+    assert_eq!(stream.event().await, "data: 1");
+    // A connection that came later and says nothing has been closed for it when this returns.
+    let mut silent = TcpStream::connect(served.address).await.unwrap();
+    let _ = soon(silent.read_to_end(&mut Vec::new())).await;
+    go_on.notify_one();
+    assert_eq!(stream.event().await, "data: 2");
+}
+
+#[tokio::test]
 async fn a_head_beyond_the_bound_is_told_431() {
     let served = served(app(), Options::default()).await;
     let long = "x".repeat(200_000);
