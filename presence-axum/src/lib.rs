@@ -1,1 +1,30 @@
-//! Axum.
+//! Presence over HTTP: hits, Server-Sent Events and queries, for any axum app.
+//!
+//! [`Mount`] is all of it in one value: mount its routes, or give its handlers paths of your own. A service with a wire
+//! format of its own writes its own short handlers from the pieces: [`LenientJson`] bodies, [`Error`] answers,
+//! [`sse::Ticker`] streams, [`limits::Permit`]s, an [`Edge`] with [`Cors`]. [`serve`](serve::serve) is the server that
+//! our examples run on.
+
+pub mod health;
+pub mod hit;
+pub mod limits;
+pub mod page;
+pub mod rest;
+pub mod serve;
+pub mod sse;
+pub mod wire;
+
+mod cors;
+mod edge;
+mod error;
+mod lenient_json;
+mod metrics;
+mod mount;
+mod query;
+
+pub use cors::{Cors, InvalidCors};
+pub use edge::{Edge, EdgeFuture, EdgeService};
+pub use error::{Error, method_not_allowed, not_found};
+pub use lenient_json::{BadBody, Json, LenientJson, Number};
+pub use limits::Limits;
+pub use mount::Mount;

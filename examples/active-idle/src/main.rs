@@ -1,2 +1,24 @@
-//! Soon.
-fn main() {}
+//! The process: settings, logs, the server.
+
+use active_idle::{Settings, app, policy};
+use clap::Parser;
+use presence_axum::serve::{Options, serve, terminated};
+use presence_core::Presence;
+use presence_memory::MemoryStore;
+use std::error::Error;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let logs = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(logs).init();
+    let Settings { host, port, cors_allow_origin } = Settings::parse();
+
+    let presence = Presence::builder(MemoryStore::new()).policy(policy()).start()?;
+    let listener = TcpListener::bind((host, port)).await?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    serve(listener, app(presence.clone(), cors_allow_origin), Options::default(), terminated()).await;
+    presence.shutdown().await;
+    Ok(())
+}

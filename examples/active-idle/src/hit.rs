@@ -1,0 +1,57 @@
+//! `POST /v1/hit`: the visitor's page is open, and this is when they last did something.
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use presence_axum::{Error, Json, LenientJson, health, hit};
+use presence_core::{Activity, Beat, Presence, SessionId, Timestamp, UserId};
+
+/// Takes a hit.
+pub(crate) async fn hit(
+    State(presence): State<Presence>,
+    body: LenientJson,
+) -> Result<impl IntoResponse, Error> {
+    let (uid, last_activity) = read(&body)?;
+    // All tabs of a visitor are one session, of their own name.
+    let session = SessionId::new(&uid).map_err(|_| Error::bad_request("invalid uid"))?;
+    hit::record(&presence, Beat::renew(uid, session).activity(Activity::At(last_activity))).await?;
+    Ok(health::alive().await)
+}
+
+/// What a hit says; each problem by its name, in the order in which the original looks for them.
+fn read(body: &LenientJson) -> Result<(UserId, Timestamp), Error> {
+    let [uid, last_activity] =
+        body.fields(["uid", "last_activity"]).map_err(|_| Error::bad_request("no uid"))?;
+    let uid = user_id(&uid)?;
+    let last_activity = seconds(&last_activity)?;
+    Ok((uid, last_activity))
+}
+
+fn user_id(uid: &Json<'_>) -> Result<UserId, Error> {
+    let missing = match uid {
+        Json::Null | Json::Bool(false) => true,
+        Json::Text(text) => text.is_empty(),
+        Json::Number(number) => number.is_zero(),
+        _ => false,
+    };
+    if missing {
+        return Err(Error::bad_request("no uid"));
+    }
+    let name = uid.name(UserId::MAX_BYTES).and_then(|name| UserId::try_from(name).ok());
+    name.ok_or_else(|| Error::bad_request("invalid uid"))
+}
+
+/// Unix seconds: a number, or a string that is one; fractions are cut.
+///
+/// What is before 1970 is as long ago as can be, and what is ahead of the clock counts as now.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates, as wanted")]
+fn seconds(last_activity: &Json<'_>) -> Result<Timestamp, Error> {
+    let seconds = match last_activity {
+        Json::Null => return Err(Error::bad_request("no last_activity")),
+        Json::Number(number) => number.finite(),
+        // `parse` also knows infinity and NaN by name.
+        Json::Text(text) => text.trim().parse().ok().filter(|seconds: &f64| seconds.is_finite()),
+        _ => None,
+    };
+    let seconds = seconds.ok_or_else(|| Error::bad_request("invalid last_activity"))?;
+    Ok(Timestamp::from_secs(seconds as u64))
+}

@@ -1,0 +1,78 @@
+//! Active and idle visitors: a heartbeat endpoint and a stream of who is here, without any external store.
+//!
+//! The library is the service without its process: [`app`] is what `main` serves and what tests call.
+
+mod hit;
+mod online;
+mod settings;
+
+pub use settings::Settings;
+
+use axum::extract::FromRef;
+use axum::routing::{get, post};
+use axum::{Router, response::IntoResponse};
+use presence_axum::limits::Gate;
+use presence_axum::sse::Ticker;
+use presence_axum::{Cors, Edge, Limits, health, method_not_allowed, not_found, page};
+use presence_core::{Policy, Presence};
+use std::time::Duration;
+
+/// The windows of this service: online for 60 s after a beat, active for 5 min after the last activity.
+///
+/// Nobody says that they leave here, so a grace has nothing to wait for.
+pub fn policy() -> Policy {
+    Policy {
+        lease_for: Duration::from_secs(60),
+        active_for: Duration::from_mins(5),
+        grace: Duration::ZERO,
+        ..Policy::default()
+    }
+}
+
+/// What the handlers share.
+#[derive(Clone)]
+struct Service {
+    presence: Presence,
+    gate: Gate,
+    online: Ticker,
+}
+
+impl FromRef<Service> for Presence {
+    fn from_ref(service: &Service) -> Self {
+        service.presence.clone()
+    }
+}
+
+impl FromRef<Service> for Gate {
+    fn from_ref(service: &Service) -> Self {
+        service.gate.clone()
+    }
+}
+
+impl FromRef<Service> for Ticker {
+    fn from_ref(service: &Service) -> Self {
+        service.online.clone()
+    }
+}
+
+/// The service: its endpoints, the page, and what lets pages of `cors` call.
+pub fn app(presence: Presence, cors: Cors) -> Router {
+    // On Cloud Run every client comes from the same few addresses; a bound for each would lock visitors out.
+    let limits = Limits { streams_per_client: None, ..Limits::default() };
+    let service = Service { online: online::ticker(&presence), gate: Gate::new(limits), presence };
+    Router::new()
+        .route("/v1/hit", post(hit::hit))
+        .route("/sse/online", get(online::online))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::alive))
+        .route("/", get(index))
+        .route("/presence.js", get(page::presence_js))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(Edge::new().cors(cors))
+        .with_state(service)
+}
+
+async fn index() -> impl IntoResponse {
+    page::html(include_str!("../assets/index.html"))
+}

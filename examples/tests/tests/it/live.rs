@@ -1,0 +1,38 @@
+//! The demo: a smoke test.
+
+use crate::rig::Rig;
+use live::{app, policy};
+use serde_json::json;
+
+#[tokio::test]
+async fn the_demo_shows_a_page_and_who_is_on_it() {
+    let rig = Rig::serving(policy(), app).await;
+    let page = rig.get("/").await;
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert_eq!(page.header("cache-control"), Some("no-cache"));
+    assert!(page.header("content-security-policy").unwrap().contains("script-src 'self' 'unsafe-inline'"));
+    assert!(page.text.contains("<title>"));
+    assert_eq!(rig.get("/presence.js").await.header("content-type"), Some("text/javascript; charset=utf-8"));
+
+    assert_eq!(
+        rig.hit(r#"{"user":"ann","session":"tab-1","kind":"enter","topics":["/"]}"#).await.status,
+        200
+    );
+    assert_eq!(rig.events("/v1/sse/snapshot?topic=/").await.data().await["active_users"], json!(["ann"]));
+    rig.advance(30).await;
+    assert_eq!(rig.hit(r#"{"user":"ann","session":"tab-1"}"#).await.status, 200);
+    rig.advance(30).await;
+    assert_eq!(rig.get("/v1/counts").await.text, r#"{"online":1,"active":0,"idle":1}"#);
+    assert_eq!(rig.hit(r#"{"user":"ann","session":"tab-1","kind":"leave"}"#).await.status, 200);
+    rig.advance(2).await;
+    assert_eq!(rig.get("/v1/counts").await.text, r#"{"online":0,"active":0,"idle":0}"#);
+}
+
+#[tokio::test]
+async fn the_demo_is_alive_and_ready() {
+    let rig = Rig::serving(policy(), app).await;
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(rig.get(path).await.said(), (200, r#"{"ok":true}"#), "{path}");
+    }
+    assert_eq!(rig.get("/nothing").await.said(), (404, r#"{"ok":false,"error":"not found"}"#));
+}

@@ -1,0 +1,10 @@
+//! What the runnable services promise: each line of their contracts, over real sockets on free ports.
+//!
+//! Presence time and ticks go by a `ManualClock`; sockets keep their own time, and no assertion depends on it.
+
+mod active_idle;
+#[expect(dead_code, reason = "shared with the tests of presence-axum, which use all of it")]
+#[path = "../../../../presence-axum/tests/it/client.rs"]
+mod client;
+mod live;
+mod rig;

@@ -1,0 +1,84 @@
+//! One value, by its kind.
+
+use super::Number;
+use compact_str::CompactString;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// A JSON value where it stands: its kind is known, its inside is not read yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Json<'a> {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number, by its digits.
+    Number(Number<'a>),
+    /// A string; copied only if it has escapes.
+    Text(Cow<'a, str>),
+    /// A string that no Unicode text has: half of a surrogate pair.
+    NoText,
+    /// An array, by its text.
+    Array(&'a str),
+    /// An object, by its text.
+    Object(&'a str),
+}
+
+impl Json<'_> {
+    /// The name that a string or a number gives, numbers by their decimal string; `None` for another kind, and for a
+    /// number of more than `max` bytes.
+    pub fn name(&self, max: usize) -> Option<CompactString> {
+        match self {
+            Self::Text(text) => Some(CompactString::new(text)),
+            Self::Number(number) => number.decimal(max),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> From<&'a RawValue> for Json<'a> {
+    fn from(raw: &'a RawValue) -> Self {
+        let text = raw.get();
+        match text.as_bytes().first() {
+            Some(b'"') if !text.contains('\\') => Self::Text(Cow::Borrowed(text.trim_matches('"'))),
+            Some(b'"') => match serde_json::from_str(text) {
+                Ok(unescaped) => Self::Text(Cow::Owned(unescaped)),
+                Err(_) => Self::NoText,
+            },
+            Some(b'[') => Self::Array(text),
+            Some(b'{') => Self::Object(text),
+            Some(b't') => Self::Bool(true),
+            Some(b'f') => Self::Bool(false),
+            Some(b'n') | None => Self::Null,
+            Some(_) => Self::Number(Number::new(text)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str) -> Json<'_> {
+        Json::from(serde_json::from_str::<&RawValue>(text).unwrap())
+    }
+
+    #[test]
+    fn each_kind_is_told_by_its_first_byte() {
+        assert_eq!(json("null"), Json::Null);
+        assert_eq!(json(" true "), Json::Bool(true));
+        assert_eq!(json("false"), Json::Bool(false));
+        assert_eq!(json("-1.5e3"), Json::Number(Number::new("-1.5e3")));
+        assert_eq!(json(r#""""#), Json::Text("".into()));
+        assert_eq!(json(r#""alice""#), Json::Text("alice".into()));
+        assert_eq!(json(r#""a\"\u00e9\ud83d\ude00""#), Json::Text("a\"é😀".into()));
+        assert_eq!(json(r#""\ud83d""#), Json::NoText);
+        assert_eq!(json("[1, 2]"), Json::Array("[1, 2]"));
+        assert_eq!(json("{}"), Json::Object("{}"));
+    }
+
+    #[test]
+    fn text_without_escapes_is_not_copied() {
+        assert!(matches!(json(r#""alice""#), Json::Text(Cow::Borrowed("alice"))));
+    }
+}

@@ -1,0 +1,110 @@
+//! JSON bodies as browsers send them: under any content type, looked at field by field.
+
+mod json;
+mod number;
+mod object;
+mod read;
+
+pub use json::Json;
+pub use number::Number;
+
+use crate::Error;
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::value::RawValue;
+
+/// A body that should be a JSON object, whatever its content type says (a beacon says `text/plain`).
+///
+/// As an extractor it takes up to [`LenientJson::MAX_BYTES`]. Nothing of it is copied: fields are looked at where they
+/// stand, so that each can be refused by its own name and a number keeps its digits.
+///
+/// ```
+/// use presence_axum::{Json, LenientJson};
+/// # fn main() -> Result<(), presence_axum::BadBody> {
+/// let body = LenientJson::from(&br#"{"uid": 12345678901234567890123, "more": []}"#[..]);
+/// let [uid, last_activity] = body.fields(["uid", "last_activity"])?;
+/// assert!(matches!(uid, Json::Number(n) if n.as_str() == "12345678901234567890123"));
+/// assert_eq!(last_activity, Json::Null);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct LenientJson(Bytes);
+
+/// Why a body was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadBody {
+    /// Its text is no JSON, or no UTF-8.
+    #[error("not json")]
+    NotJson,
+    /// It is JSON, but not an object.
+    #[error("not an object")]
+    NotAnObject,
+    /// It has more bytes than are taken.
+    #[error("too large")]
+    TooLarge,
+    /// It did not arrive in time.
+    #[error("timeout")]
+    TooSlow,
+    /// The connection broke while it arrived, or its framing is wrong.
+    #[error("broken body")]
+    Broken,
+}
+
+impl LenientJson {
+    /// The largest body that the extractor takes, in bytes.
+    pub const MAX_BYTES: usize = 16 * 1024;
+
+    /// Reads the body of `request`, up to `limit` bytes.
+    ///
+    /// # Errors
+    /// [`BadBody::TooLarge`], [`BadBody::TooSlow`] after 10 s, [`BadBody::Broken`].
+    pub async fn read(request: Request, limit: usize) -> Result<Self, BadBody> {
+        read::read(request, limit).await.map(Self)
+    }
+
+    /// The fields of these names; an absent one is `null`, and the last of a repeated one counts.
+    ///
+    /// # Errors
+    /// [`BadBody::NotJson`], [`BadBody::NotAnObject`].
+    pub fn fields<const N: usize>(&self, names: [&str; N]) -> Result<[Json<'_>; N], BadBody> {
+        let text = std::str::from_utf8(&self.0).map_err(|_| BadBody::NotJson)?;
+        let found: [Option<&RawValue>; N] = object::fields(text, names)?;
+        Ok(found.map(|raw| raw.map_or(Json::Null, Json::from)))
+    }
+}
+
+impl From<&'static [u8]> for LenientJson {
+    fn from(text: &'static [u8]) -> Self {
+        Self(Bytes::from_static(text))
+    }
+}
+
+impl From<Bytes> for LenientJson {
+    fn from(text: Bytes) -> Self {
+        Self(text)
+    }
+}
+
+impl<S: Sync> FromRequest<S> for LenientJson {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+        Ok(Self::read(request, Self::MAX_BYTES).await?)
+    }
+}
+
+impl From<BadBody> for Error {
+    fn from(bad: BadBody) -> Self {
+        match bad {
+            BadBody::NotJson => Self::bad_request("not json"),
+            BadBody::NotAnObject => Self::bad_request("not an object"),
+            BadBody::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too large"),
+            BadBody::TooSlow => Self::new(StatusCode::REQUEST_TIMEOUT, "timeout"),
+            BadBody::Broken => Self::bad_request("broken body"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

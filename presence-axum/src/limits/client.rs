@@ -1,0 +1,86 @@
+//! Which client a request comes from.
+
+use axum::extract::ConnectInfo;
+use http::{Extensions, HeaderMap};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+/// A client, as far as bounds are concerned: an IPv4 address, or the /64 network of an IPv6 one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Client(IpAddr);
+
+impl Client {
+    /// Whom a request comes from: its peer, or the address that the outermost of `trusted_proxies` saw.
+    ///
+    /// `None` when the server tells nobody's address (without `ConnectInfo`); [`serve`](crate::serve::serve) does.
+    pub fn of(extensions: &Extensions, headers: &HeaderMap, trusted_proxies: usize) -> Option<Self> {
+        let peer = || extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+        forwarded(headers, trusted_proxies).or_else(peer).map(Self::from)
+    }
+}
+
+impl From<IpAddr> for Client {
+    fn from(address: IpAddr) -> Self {
+        // Whoever has one IPv6 address mostly has the 2^64 of its network.
+        Self(match address.to_canonical() {
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
+            v4 @ IpAddr::V4(_) => v4,
+        })
+    }
+}
+
+/// The `proxies`-th address from the right of `X-Forwarded-For`: what lies left of it anyone may have written.
+///
+/// A shorter list did not come through all proxies, and is not believed at all.
+fn forwarded(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
+    let nth = proxies.checked_sub(1)?;
+    let lists = headers.get_all("x-forwarded-for").into_iter().rev();
+    let text = lists.filter_map(|list| list.to_str().ok()).flat_map(|list| list.rsplit(',')).nth(nth)?.trim();
+    text.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|with_port| with_port.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn client(peer: &str, forwarded: &[&'static str], proxies: usize) -> Option<Client> {
+        let mut extensions = Extensions::new();
+        extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
+        let mut headers = HeaderMap::new();
+        for list in forwarded {
+            headers.append("x-forwarded-for", HeaderValue::from_static(list));
+        }
+        Client::of(&extensions, &headers, proxies)
+    }
+
+    fn is(address: &str) -> Client {
+        Client::from(address.parse::<IpAddr>().unwrap())
+    }
+
+    #[test]
+    fn a_forwarded_address_counts_only_behind_trusted_proxies() {
+        assert_eq!(client("10.0.0.1", &["1.1.1.1"], 0), Some(is("10.0.0.1")));
+        assert_eq!(client("10.0.0.1", &["6.6.6.6, 1.1.1.1"], 1), Some(is("1.1.1.1")));
+        assert_eq!(client("10.0.0.1", &["6.6.6.6", "1.1.1.1,10.0.0.9"], 2), Some(is("1.1.1.1")));
+    }
+
+    #[test]
+    fn a_list_that_is_too_short_or_no_address_leaves_the_peer() {
+        assert_eq!(client("10.0.0.1", &["1.1.1.1"], 2), Some(is("10.0.0.1")));
+        assert_eq!(client("10.0.0.1", &[], 1), Some(is("10.0.0.1")));
+        assert_eq!(client("10.0.0.1", &["unknown"], 1), Some(is("10.0.0.1")));
+    }
+
+    #[test]
+    fn ports_are_cut_and_addresses_made_comparable() {
+        assert_eq!(client("10.0.0.1", &["1.1.1.1:4711"], 1), Some(is("1.1.1.1")));
+        assert_eq!(client("::ffff:10.0.0.1", &[], 0), Some(is("10.0.0.1")));
+        assert_eq!(client("2001:db8::1", &[], 0), client("2001:db8::ffff:2", &[], 0));
+        assert_ne!(client("2001:db8::1", &[], 0), client("2001:db8:0:1::1", &[], 0));
+    }
+
+    #[test]
+    fn without_an_address_there_is_no_client() {
+        assert_eq!(Client::of(&Extensions::new(), &HeaderMap::new(), 0), None);
+    }
+}

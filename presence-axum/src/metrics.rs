@@ -1,0 +1,92 @@
+//! Counters and gauges, through the `metrics` facade: the host chooses the exporter, and installs it before it serves.
+//!
+//! | name | kind | what it counts |
+//! |---|---|---|
+//! | `presence_hits_total` | counter, `outcome` | hits: `stored`, `postponed`, `late`, `left`, `degraded`, `invalid` (4xx), `refused` (5xx) |
+//! | `presence_streams_open` | gauge | open streams |
+//! | `presence_streams_refused_total` | counter, `reason` | streams refused: `full`, `client` |
+//! | `presence_sse_events_total` | counter, `stream` | events handed to connections: `snapshot`, `diff` |
+//! | `presence_sse_skipped_total` | counter | snapshots that a slow reader never got, newer ones having come |
+//! | `presence_connections_open` | gauge | connections of [`serve`](crate::serve) |
+//! | `presence_connections_refused_total` | counter | connections beyond the cap |
+
+use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use std::sync::LazyLock;
+
+/// Looked up once, at the first use: a lookup by name and labels costs more than the count.
+pub(crate) static HITS: LazyLock<Hits> = LazyLock::new(|| {
+    describe_counter!("presence_hits_total", "Hits, by what became of them");
+    let of = |outcome: &'static str| counter!("presence_hits_total", "outcome" => outcome);
+    Hits {
+        stored: of("stored"),
+        postponed: of("postponed"),
+        late: of("late"),
+        left: of("left"),
+        degraded: of("degraded"),
+        invalid: of("invalid"),
+        refused: of("refused"),
+    }
+});
+
+pub(crate) static STREAMS: LazyLock<Streams> = LazyLock::new(|| {
+    describe_gauge!("presence_streams_open", "Open streams");
+    describe_counter!("presence_streams_refused_total", "Streams refused, by reason");
+    describe_counter!("presence_sse_events_total", "Events handed to connections, by stream");
+    describe_counter!("presence_sse_skipped_total", "Snapshots that slow readers never got");
+    let refused = |reason: &'static str| counter!("presence_streams_refused_total", "reason" => reason);
+    let events = |stream: &'static str| counter!("presence_sse_events_total", "stream" => stream);
+    Streams {
+        open: gauge!("presence_streams_open"),
+        refused_all: refused("full"),
+        refused_client: refused("client"),
+        snapshots: events("snapshot"),
+        diffs: events("diff"),
+        skipped: counter!("presence_sse_skipped_total"),
+    }
+});
+
+pub(crate) static CONNECTIONS: LazyLock<Connections> = LazyLock::new(|| {
+    describe_gauge!("presence_connections_open", "Open connections");
+    describe_counter!("presence_connections_refused_total", "Connections refused beyond the cap");
+    Connections {
+        open: gauge!("presence_connections_open"),
+        refused: counter!("presence_connections_refused_total"),
+    }
+});
+
+pub(crate) struct Hits {
+    pub stored: Counter,
+    pub postponed: Counter,
+    pub late: Counter,
+    pub left: Counter,
+    pub degraded: Counter,
+    pub invalid: Counter,
+    pub refused: Counter,
+}
+
+impl Hits {
+    /// Counts a hit that was answered with an error.
+    pub(crate) fn failed(&self, error: &crate::Error) {
+        let status = error.status();
+        let counter = match status {
+            http::StatusCode::ACCEPTED => &self.degraded,
+            _ if status.is_client_error() => &self.invalid,
+            _ => &self.refused,
+        };
+        counter.increment(1);
+    }
+}
+
+pub(crate) struct Streams {
+    pub open: Gauge,
+    pub refused_all: Counter,
+    pub refused_client: Counter,
+    pub snapshots: Counter,
+    pub diffs: Counter,
+    pub skipped: Counter,
+}
+
+pub(crate) struct Connections {
+    pub open: Gauge,
+    pub refused: Counter,
+}

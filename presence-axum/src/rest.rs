@@ -1,0 +1,128 @@
+//! Queries: who is here, and how many.
+
+use crate::query::{decode, fields, limit_of, topic_of};
+use crate::wire::{self, Counted, Listed, People, Person, TopicCounts, Topics};
+use crate::{Error, Mount};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use http::StatusCode;
+use presence_core::handle::{Page, Place};
+use presence_core::{Topic, UserId};
+
+/// The most users that one query may name.
+const MAX_IDS: usize = 1_000;
+/// The most topics that one query is told.
+const MAX_TOPICS: usize = 1_000;
+
+fn place(mount: &Mount, topic: Option<&Topic>) -> Place {
+    topic.map_or_else(|| mount.presence().everyone(), |topic| mount.presence().topic(topic))
+}
+
+fn user_id(text: &str) -> Result<UserId, Error> {
+    UserId::new(text).map_err(|_| Error::bad_request("invalid user"))
+}
+
+/// `GET /v1/users/{user}`: one user, with sessions; somebody unknown is gone.
+///
+/// # Errors
+/// 400 `invalid user`.
+pub async fn user(
+    State(mount): State<Mount>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, Error> {
+    let Path(user) = path.map_err(|_| Error::bad_request("invalid user"))?;
+    let user = user_id(&user)?;
+    let person = mount.presence().user(&user);
+    Ok(wire::json(StatusCode::OK, &Person::of(&user, person.as_ref())))
+}
+
+/// `GET /v1/users?ids=a,b`: several users, in this order. A comma within an id is written `%2C`.
+///
+/// # Errors
+/// 400 `no ids`, `invalid user`, `too many ids` (beyond 1,000).
+pub async fn users(State(mount): State<Mount>, RawQuery(query): RawQuery) -> Result<Response, Error> {
+    let ids = ids(query.as_deref().unwrap_or_default())?;
+    let people = mount.presence().users(&ids);
+    let users = ids.iter().zip(&people).map(|(user, person)| Person::of(user, person.as_ref())).collect();
+    Ok(wire::json(StatusCode::OK, &People { users }))
+}
+
+/// The ids in a query, split before they are decoded: an id may hold a comma.
+fn ids(query: &str) -> Result<Vec<UserId>, Error> {
+    let lists = query.split('&').filter_map(|pair| pair.strip_prefix("ids="));
+    let mut ids = Vec::new();
+    for encoded in lists.flat_map(|list| list.split(',')).filter(|encoded| !encoded.is_empty()) {
+        if ids.len() == MAX_IDS {
+            return Err(Error::bad_request("too many ids"));
+        }
+        let decoded = decode(encoded).ok_or_else(|| Error::bad_request("invalid user"))?;
+        ids.push(user_id(&decoded)?);
+    }
+    if ids.is_empty() { Err(Error::bad_request("no ids")) } else { Ok(ids) }
+}
+
+/// `GET /v1/counts`: how many are here, or in `?topic=`.
+///
+/// # Errors
+/// 400 `invalid topic`.
+pub async fn counts(State(mount): State<Mount>, RawQuery(query): RawQuery) -> Result<Response, Error> {
+    let [topic] = fields(query.as_deref(), ["topic"])?;
+    let topic = topic_of(topic)?;
+    Ok(wire::json(StatusCode::OK, &Counted::from(place(&mount, topic.as_ref()).counts())))
+}
+
+/// `GET /v1/list`: who is here, or in `?topic=`, in pages of `?limit=` from `?cursor=` on.
+///
+/// # Errors
+/// 400 `invalid topic`, `invalid limit` (1 to 1,000), `invalid cursor`.
+pub async fn list(State(mount): State<Mount>, RawQuery(query): RawQuery) -> Result<Response, Error> {
+    let [topic, limit, cursor] = fields(query.as_deref(), ["topic", "limit", "cursor"])?;
+    let topic = topic_of(topic)?;
+    let limit = limit_of(limit.as_deref(), 100, Page::MAX)?;
+    let after = cursor.map(UserId::new).transpose().map_err(|_| Error::bad_request("invalid cursor"))?;
+    let place = place(&mount, topic.as_ref());
+    let listing = place.list(&Page { after, limit });
+    Ok(wire::json(StatusCode::OK, &Listed::of(&listing, place.counts())))
+}
+
+/// `GET /v1/topics`: the `?limit=` topics with most users.
+///
+/// # Errors
+/// 400 `invalid limit` (1 to 1,000).
+pub async fn topics(State(mount): State<Mount>, RawQuery(query): RawQuery) -> Result<Response, Error> {
+    let [limit] = fields(query.as_deref(), ["limit"])?;
+    let limit = limit_of(limit.as_deref(), 10, MAX_TOPICS)?;
+    let found = mount.presence().topics(limit);
+    let topics =
+        found.into_iter().map(|(topic, counts)| TopicCounts { topic, counts: counts.into() }).collect();
+    Ok(wire::json(StatusCode::OK, &Topics { topics }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(query: &str) -> Result<Vec<String>, String> {
+        ids(query).map(|ids| ids.iter().map(ToString::to_string).collect()).map_err(|e| e.word().to_owned())
+    }
+
+    #[test]
+    fn ids_are_split_before_they_are_decoded() {
+        assert_eq!(read("ids=a,b").unwrap(), ["a", "b"]);
+        assert_eq!(read("x=1&ids=a%2Cb,c+d,%C3%A9&ids=a").unwrap(), ["a,b", "c d", "é", "a"]);
+    }
+
+    #[test]
+    fn no_ids_bad_ids_and_too_many_are_refused() {
+        for query in ["", "ids=", "ids=,", "other=a", "xids=a"] {
+            assert_eq!(read(query).unwrap_err(), "no ids", "{query}");
+        }
+        for query in ["ids=%FF", "ids=%00", "ids=a,%0A"] {
+            assert_eq!(read(query).unwrap_err(), "invalid user", "{query}");
+        }
+        let many = |n: usize| format!("ids={}", vec!["a"; n].join(","));
+        assert_eq!(read(&many(1_000)).unwrap().len(), 1_000);
+        assert_eq!(read(&many(1_001)).unwrap_err(), "too many ids");
+    }
+}

@@ -1,0 +1,90 @@
+//! One connection.
+
+use super::Options;
+use super::streams::until_drained;
+use crate::metrics::CONNECTIONS;
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tower::Service;
+
+pub(super) struct Connection {
+    pub app: Router,
+    pub peer: SocketAddr,
+    pub drain: CancellationToken,
+}
+
+impl Connection {
+    /// Serves requests until the client or a drain ends it.
+    pub(super) async fn run(self, stream: TcpStream, options: Options) {
+        let _counted = Counted::new();
+        let Self { app, peer, drain } = self;
+        let service = service_fn(|mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            // A router is always ready, and a clone is a pointer.
+            let answer = app.clone().call(request);
+            let drain = &drain;
+            async move { answer.await.map(|answer| until_drained(answer, drain)) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(options.header_timeout)
+            .max_buf_size(options.max_head.max(8 * 1024))
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = drain.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            // Clients go without a word all the time.
+            tracing::trace!(%error, %peer, "connection ended");
+        }
+    }
+}
+
+/// What a client beyond the cap is told.
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 5\r\n\
+    content-length: 27\r\nconnection: close\r\n\r\n{\"ok\":false,\"error\":\"full\"}";
+
+/// Tells a client that there is no room for it.
+///
+/// Its request is read first: closing with something unread resets the connection, and the client would never see why.
+pub(super) async fn refuse(mut stream: TcpStream) {
+    let told = async {
+        let mut unread = [0; 1024];
+        let _ = stream.read(&mut unread).await?;
+        stream.write_all(FULL).await?;
+        stream.shutdown().await
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(1), told).await;
+}
+
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        CONNECTIONS.open.increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        CONNECTIONS.open.decrement(1.0);
+    }
+}

@@ -1,0 +1,130 @@
+//! A server for apps with many open streams.
+
+mod connection;
+mod options;
+mod streams;
+
+pub use options::Options;
+
+use crate::metrics::CONNECTIONS;
+use axum::Router;
+use connection::{Connection, refuse};
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How many connections beyond the cap are told so at a time; more are closed without a word.
+const REFUSED_AT_A_TIME: usize = 64;
+/// How long to wait when the process has no file descriptor left to accept with.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+
+/// Serves `app` on `listener` until `shutdown` is there, then drains.
+///
+/// What plain `axum::serve` does not do: small writes go out at once, the kernel buffers little for a reader that is
+/// slow, half a request head is not waited for, connections have a cap, a dead peer is noticed, and draining has a
+/// deadline and ends event streams (telling their readers to come back within a few seconds, each at another time). No
+/// error of accepting ends it. Handlers find their peer in `ConnectInfo<SocketAddr>`.
+///
+/// Cancelling it closes all connections.
+pub async fn serve(listener: TcpListener, app: Router, options: Options, shutdown: impl Future<Output = ()>) {
+    let drain = CancellationToken::new();
+    let mut connections = accept(listener, &app, &options, &drain, shutdown).await;
+    tracing::info!(connections = connections.len(), "draining");
+    drain.cancel();
+    let all_done = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(options.drain_for, all_done).await.is_err() {
+        tracing::warn!(connections = connections.len(), "closing what the drain did not end");
+        connections.shutdown().await;
+    }
+}
+
+/// Accepts until `shutdown` is there, and answers with the open connections. The listener is closed by then.
+async fn accept(
+    listener: TcpListener,
+    app: &Router,
+    options: &Options,
+    drain: &CancellationToken,
+    shutdown: impl Future<Output = ()>,
+) -> JoinSet<()> {
+    let mut connections = JoinSet::new();
+    let refusals = Arc::new(Semaphore::new(REFUSED_AT_A_TIME));
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut shutdown => return connections,
+            Some(_) = connections.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                pause_after(&error).await;
+                continue;
+            }
+        };
+        if connections.len() >= options.max_connections {
+            CONNECTIONS.refused.increment(1);
+            if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
+                tokio::spawn(async move {
+                    refuse(stream).await;
+                    drop(permit);
+                });
+            }
+            continue;
+        }
+        if let Err(error) = prepare(&stream, options) {
+            tracing::debug!(%error, "a socket could not be set up"); // it was closed meanwhile
+            continue;
+        }
+        let connection = Connection { app: app.clone(), peer, drain: drain.clone() };
+        connections.spawn(connection.run(stream, options.clone()));
+    }
+}
+
+/// An error of one connection is of no concern; one of the process (no file descriptors) would be met at once again.
+async fn pause_after(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        tracing::error!(%error, "cannot accept");
+        tokio::time::sleep(EXHAUSTED).await;
+    }
+}
+
+fn prepare(stream: &TcpStream, options: &Options) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = socket2::SockRef::from(stream);
+    if let Some(bytes) = options.send_buffer {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    socket.set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(options.dead_after))?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_user_timeout(Some(options.dead_after))?;
+    Ok(())
+}
+
+/// Returns when the process is asked to end: by Ctrl-C, or by `SIGTERM` as containers send it.
+///
+/// # Panics
+/// When the operating system refuses to tell of signals.
+#[expect(clippy::expect_used, reason = "a server that cannot be stopped should not start")]
+pub async fn terminated() {
+    #[cfg(unix)]
+    {
+        let mut terminate =
+            signal::unix::signal(signal::unix::SignalKind::terminate()).expect("SIGTERM is told");
+        tokio::select! {
+            _ = terminate.recv() => {}
+            interrupted = signal::ctrl_c() => interrupted.expect("Ctrl-C is told"),
+        }
+    }
+    #[cfg(not(unix))]
+    signal::ctrl_c().await.expect("Ctrl-C is told");
+}

@@ -1,0 +1,48 @@
+//! Settings of the server.
+
+use std::time::Duration;
+
+/// How [`serve`](super::serve) serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// How many connections are open at a time; one more is told 503 and closed.
+    ///
+    /// Default 50,000. Each takes a file descriptor: where `ulimit -n` is lower, it is the bound.
+    pub max_connections: usize,
+    /// How long a client may take to send the head of a request, and how long an unused connection stays open.
+    ///
+    /// Default 30 s: longer than the pause between two hits on one connection should be, if they are to share it.
+    pub header_timeout: Duration,
+    /// The largest head of a request that is sure to be taken, in bytes; one of more than twice that gets 431. At least 8 KiB.
+    ///
+    /// Default 64 KiB: a query may name a thousand ids. It also bounds what is kept for a reader that is slow, beside one
+    /// frame.
+    pub max_head: usize,
+    /// How much the kernel buffers for a reader that is slow, in bytes (it doubles the number); `None` leaves it to the
+    /// kernel.
+    ///
+    /// Default 64 KiB. The kernel alone would take 4 MB for each reader that has stopped, and what a slow one gets would
+    /// be old.
+    pub send_buffer: Option<usize>,
+    /// After how long without a sign of the peer a connection is given up.
+    ///
+    /// Default 60 s. A laptop that sleeps is noticed, on Linux also a reader that reads nothing for that long.
+    pub dead_after: Duration,
+    /// How long a drain may take before what is still open is closed.
+    ///
+    /// Default 8 s, for containers are mostly killed 10 s after they are asked to end.
+    pub drain_for: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            max_connections: 50_000,
+            header_timeout: Duration::from_secs(30),
+            max_head: 64 * 1024,
+            send_buffer: Some(64 * 1024),
+            dead_after: Duration::from_mins(1),
+            drain_for: Duration::from_secs(8),
+        }
+    }
+}

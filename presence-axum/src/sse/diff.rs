@@ -1,0 +1,83 @@
+//! `GET /v1/sse/diff`: a state, then what changes; resumable.
+
+use super::encoded::Encoder;
+use super::{Key, response};
+use crate::limits::Permit;
+use crate::metrics::STREAMS;
+use crate::query::{fields, topic_of};
+use crate::{Error, Mount};
+use axum::extract::{RawQuery, Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use presence_core::Presence;
+use presence_core::handle::Subscription;
+use presence_core::roster::{Scope, Version};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) use super::encoded::Encoders;
+
+/// Told first: after how many milliseconds a browser that lost the stream comes back.
+const RETRY: Bytes = Bytes::from_static(b"retry: 2000\n\n");
+/// Told in silence, so that no proxy takes the stream for dead.
+const PING: Bytes = Bytes::from_static(b": ping\n\n");
+/// How long a silence is.
+const QUIET: Duration = Duration::from_secs(15);
+
+/// Streams a state of everybody, or of `?topic=`, and then what changes.
+///
+/// With the id of an earlier event of this process (`Last-Event-ID`, or `?last_event_id=`) it goes on from there.
+///
+/// # Errors
+/// 400 `invalid topic`; 429 and 503 of the [limits](crate::Limits).
+pub async fn diff(
+    State(mount): State<Mount>,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Result<Response, Error> {
+    let [topic, last_event_id] = fields(query.as_deref(), ["topic", "last_event_id"])?;
+    let topic: Key = topic_of(topic)?;
+    let permit = mount.gate().admit_from(request.extensions(), request.headers())?;
+    let header = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
+    // What is no version of ours gets a state, like a version that is too old.
+    let seen: Option<Version> = header.or(last_event_id.as_deref()).and_then(|id| id.parse().ok());
+
+    let presence = mount.presence().clone();
+    let encoder = mount.streams().diffs.of(&topic);
+    let scope = topic.map_or(Scope::All, Scope::Topic);
+    let updates = match seen {
+        Some(version) => presence.subscribe_from(&scope, version),
+        None => presence.subscribe(&scope),
+    };
+    Ok(response(events(Reader { presence, updates, encoder, _permit: permit })))
+}
+
+struct Reader {
+    presence: Presence,
+    updates: Subscription,
+    encoder: Arc<Encoder>,
+    _permit: Permit,
+}
+
+fn events(reader: Reader) -> impl Stream<Item = Bytes> + Send {
+    let events = stream::unfold(reader, |mut reader| async {
+        let event = reader.next().await?;
+        Some((event, reader))
+    });
+    stream::iter([RETRY]).chain(events)
+}
+
+impl Reader {
+    async fn next(&mut self) -> Option<Bytes> {
+        let clock = self.presence.clock();
+        tokio::select! {
+            biased;
+            update = self.updates.next() => {
+                STREAMS.diffs.increment(1);
+                Some(self.encoder.encode(&update?, || self.presence.health().view))
+            }
+            () = clock.sleep_until(clock.now() + QUIET) => Some(PING),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Updates as events, written once for all who get them.
+
+use super::by_key::ByKey;
+use super::{Key, write};
+use crate::wire;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use presence_core::roster::{Update, Version};
+use presence_core::time::View;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What was written last for one scope.
+///
+/// The readers of a scope get the same updates at about the same time: the first writes the event, the others take it.
+#[derive(Default)]
+pub(super) struct Encoder {
+    /// At most `KEPT`, of which one is a state.
+    recent: Mutex<VecDeque<(Written, Bytes)>>,
+}
+
+/// How many events are kept for readers who come a little later.
+const KEPT: usize = 8;
+/// How many bytes a user takes in an event, mostly.
+const PER_USER: usize = 80;
+
+/// What an event says: two of the same are the same bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    State { version: Version, fresh: bool },
+    Diff { from: Version, to: Version },
+}
+
+impl Encoder {
+    /// The event of this update; `view` is asked only for a state.
+    ///
+    /// The lock is held while an event is written, so that it is written once.
+    pub(super) fn encode(&self, update: &Update, view: impl FnOnce() -> View) -> Bytes {
+        let mut recent = self.recent.lock();
+        match update {
+            Update::Snapshot(snapshot) => {
+                let view = view();
+                let said = Written::State { version: snapshot.version, fresh: view == View::Fresh };
+                find(&recent, said).unwrap_or_else(|| {
+                    let head = format!("event: presence_state\nid: {}\ndata: ", snapshot.version);
+                    let room = 64 + PER_USER * snapshot.members.len();
+                    // Older states are of no use to anybody, and large.
+                    recent.retain(|(said, _)| !matches!(said, Written::State { .. }));
+                    keep(&mut recent, said, write(head.as_bytes(), &wire::state(snapshot, view), room))
+                })
+            }
+            Update::Diff(diff) => {
+                let said = Written::Diff { from: diff.from, to: diff.to };
+                find(&recent, said).unwrap_or_else(|| {
+                    let head = format!("event: presence_diff\nid: {}\ndata: ", diff.to);
+                    let room = 128 + PER_USER * (diff.joined.len() + diff.changed.len() + diff.left.len());
+                    keep(&mut recent, said, write(head.as_bytes(), &wire::diff(diff), room))
+                })
+            }
+        }
+    }
+}
+
+fn find(recent: &VecDeque<(Written, Bytes)>, said: Written) -> Option<Bytes> {
+    recent.iter().rev().find(|(written, _)| *written == said).map(|(_, event)| event.clone())
+}
+
+fn keep(recent: &mut VecDeque<(Written, Bytes)>, said: Written, event: Bytes) -> Bytes {
+    if recent.len() == KEPT {
+        recent.pop_front();
+    }
+    recent.push_back((said, event.clone()));
+    event
+}
+
+/// An encoder for each scope that somebody reads.
+#[derive(Default)]
+pub(super) struct Encoders(ByKey<Arc<Encoder>>);
+
+impl Encoders {
+    pub(super) fn of(&self, key: &Key) -> Arc<Encoder> {
+        self.0.get(key, Arc::default, |encoder| Arc::strong_count(encoder) == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use presence_core::roster::{Diff, Snapshot};
+    use std::collections::BTreeMap;
+
+    fn version(n: u64) -> Version {
+        Version { incarnation: 7, n }
+    }
+
+    fn state(n: u64) -> Update {
+        Update::Snapshot(Arc::new(Snapshot { version: version(n), members: BTreeMap::new() }))
+    }
+
+    fn step(n: u64) -> Update {
+        let empty = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (joined, changed, left, sessions) = empty;
+        Update::Diff(Arc::new(Diff { from: version(n), to: version(n + 1), joined, changed, left, sessions }))
+    }
+
+    #[test]
+    fn readers_of_the_same_update_get_the_same_bytes() {
+        let encoder = Encoder::default();
+        for update in [state(1), step(1)] {
+            let first = encoder.encode(&update, || View::Fresh);
+            let second = encoder.encode(&update, || View::Fresh);
+            assert_eq!(first.as_ptr(), second.as_ptr());
+        }
+    }
+
+    #[test]
+    fn few_events_are_kept_and_one_state() {
+        let encoder = Encoder::default();
+        for n in 0..100 {
+            encoder.encode(&state(n), || View::Fresh);
+            encoder.encode(&step(n), || View::Fresh);
+        }
+        let recent = encoder.recent.lock();
+        assert!(recent.len() <= KEPT);
+        assert_eq!(recent.iter().filter(|(said, _)| matches!(said, Written::State { .. })).count(), 1);
+    }
+
+    #[test]
+    fn events_are_named_and_carry_their_version() {
+        let encoder = Encoder::default();
+        let stale = || View::Stale { since: presence_core::Timestamp::ZERO };
+        let text = |update: &Update| String::from_utf8(encoder.encode(update, stale).to_vec()).unwrap();
+        assert_eq!(
+            text(&state(1)),
+            "event: presence_state\nid: 0000000000000007-1\n\
+             data: {\"version\":\"0000000000000007-1\",\"view\":\"stale\",\"users\":{}}\n\n"
+        );
+        assert_eq!(
+            text(&step(1)),
+            "event: presence_diff\nid: 0000000000000007-2\n\
+             data: {\"from\":\"0000000000000007-1\",\"version\":\"0000000000000007-2\",\
+             \"joined\":{},\"changed\":{},\"left\":{}}\n\n"
+        );
+    }
+}

@@ -1,0 +1,42 @@
+//! `GET /v1/sse/snapshot`: who is here, every two seconds.
+
+use super::by_key::ByKey;
+use super::{Key, Ticker, event};
+use crate::query::{fields, topic_of};
+use crate::{Error, Mount, wire};
+use axum::extract::{RawQuery, Request, State};
+use axum::response::Response;
+
+/// A ticker for each scope that somebody watches.
+pub(super) type Tickers = ByKey<Ticker>;
+
+/// How many bytes an id takes in a frame, mostly.
+const PER_USER: usize = 16;
+
+/// Streams who is here, or in `?topic=`.
+///
+/// # Errors
+/// 400 `invalid topic`; 429 and 503 of the [limits](crate::Limits).
+pub async fn snapshot(
+    State(mount): State<Mount>,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Result<Response, Error> {
+    let [topic] = fields(query.as_deref(), ["topic"])?;
+    let topic: Key = topic_of(topic)?;
+    let permit = mount.gate().admit_from(request.extensions(), request.headers())?;
+    let tickers = &mount.streams().snapshots;
+    Ok(tickers.get(&topic, || ticker(&mount, &topic), Ticker::rests).response(permit))
+}
+
+fn ticker(mount: &Mount, topic: &Key) -> Ticker {
+    let presence = mount.presence();
+    let place = topic.as_ref().map_or_else(|| presence.everyone(), |topic| presence.topic(topic));
+    Ticker::new(presence, mount.every(), move |presence| {
+        let (now, view) = (presence.now(), presence.health().view);
+        place.sorted(|users| {
+            let room = 128 + PER_USER * (users.active.len() + users.idle.len());
+            event(&wire::snapshot(users, now, view), room)
+        })
+    })
+}

@@ -1,0 +1,184 @@
+//! One frame for everybody.
+
+use super::response;
+use crate::limits::Permit;
+use crate::metrics::STREAMS;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::Stream;
+use parking_lot::Mutex;
+use presence_core::{Presence, Timestamp};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_stream::wrappers::WatchStream;
+
+/// Makes a frame at a fixed interval, once, and gives it to all viewers.
+///
+/// It works only while somebody watches. A viewer gets a frame at once, and from then on the newest: one that does not
+/// read skips what it missed, holds one frame of memory, and disturbs nobody. The interval goes by the presence's clock,
+/// so that a test may turn it by hand.
+///
+/// ```
+/// # fn example(presence: &presence_core::Presence, permit: presence_axum::limits::Permit) -> axum::response::Response {
+/// use presence_axum::{sse, wire::Ids};
+/// use std::time::Duration;
+///
+/// let ticker = sse::Ticker::new(presence, Duration::from_secs(2), |presence| {
+///     presence.everyone().sorted(|users| sse::event(&Ids(&users.active), 1024))
+/// });
+/// ticker.response(permit)
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Ticker(Arc<Inner>);
+
+struct Inner {
+    presence: Presence,
+    every: Duration,
+    render: Box<dyn Fn(&Presence) -> Bytes + Send + Sync>,
+    frames: watch::Sender<Frame>,
+    newest: Mutex<Newest>,
+}
+
+/// The newest frame, which need not be one that all got.
+#[derive(Default)]
+struct Newest {
+    /// Whether the task that ticks is there. It sees under this lock that nobody watches, and goes.
+    ticking: bool,
+    made_at: Timestamp,
+    frame: Bytes,
+}
+
+#[derive(Clone, Default)]
+struct Frame {
+    /// Counts the ticks, so that a viewer knows how many it skipped.
+    tick: u64,
+    bytes: Bytes,
+}
+
+/// How many bytes of a frame are made in a millisecond, at the least.
+const MADE_PER_MILLI: usize = 512 * 1024;
+
+/// Whether a frame will do for a newcomer: if it was made less than ten times as long ago as making another takes.
+///
+/// So whoever comes after a hit sees it, and a crowd that reconnects costs a tenth of the time at most.
+fn will_do(frame: &Bytes, age: Duration) -> bool {
+    age.as_millis() < (frame.len() * 10 / MADE_PER_MILLI) as u128
+}
+
+impl Ticker {
+    /// A ticker that makes a frame with `render` each `every` (at least 10 ms).
+    ///
+    /// A frame should be one or more whole events, such as [`event`](super::event) makes.
+    pub fn new(
+        presence: &Presence,
+        every: Duration,
+        render: impl Fn(&Presence) -> Bytes + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            presence: presence.clone(),
+            every: every.max(Duration::from_millis(10)),
+            render: Box::new(render),
+            frames: watch::Sender::default(),
+            newest: Mutex::default(),
+        }))
+    }
+
+    /// The answer for one more viewer.
+    pub fn response(&self, permit: Permit) -> Response {
+        response(self.watch(permit))
+    }
+
+    /// The frames for one more viewer: one at once, then the newest of each tick.
+    pub fn watch(&self, permit: Permit) -> impl Stream<Item = Bytes> + Send + use<> {
+        let inner = &self.0;
+        let mut newest = inner.newest.lock();
+        let now = inner.presence.clock().now();
+        if !newest.ticking || !will_do(&newest.frame, now.since(newest.made_at)) {
+            newest.frame = (inner.render)(&inner.presence);
+            newest.made_at = now;
+        }
+        let frames = inner.frames.subscribe();
+        if !newest.ticking {
+            newest.ticking = true;
+            tokio::spawn(tick(Arc::clone(inner), now + inner.every));
+        }
+        let tick = frames.borrow().tick;
+        Viewer {
+            first: Some(newest.frame.clone()),
+            tick,
+            frames: WatchStream::from_changes(frames),
+            _permit: permit,
+        }
+    }
+
+    /// Whether only this handle is left: nobody watches, and nothing ticks.
+    pub(super) fn rests(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+}
+
+/// Ticks until a tick that nobody waits for.
+async fn tick(inner: Arc<Inner>, first: Timestamp) {
+    let _if_it_panics = Restart(&inner);
+    let clock = inner.presence.clock();
+    let mut next = first;
+    loop {
+        clock.sleep_until(next).await;
+        let mut newest = inner.newest.lock();
+        if inner.frames.receiver_count() == 0 {
+            *newest = Newest::default();
+            inner.frames.send_replace(Frame::default());
+            return;
+        }
+        newest.frame = (inner.render)(&inner.presence);
+        newest.made_at = clock.now();
+        let bytes = newest.frame.clone();
+        inner.frames.send_modify(|frame| *frame = Frame { tick: frame.tick + 1, bytes });
+        // After a stall the ticks that were missed are left out.
+        next = (next + inner.every).max(newest.made_at);
+    }
+}
+
+/// Lets the next viewer start a task anew when a host's `render` panicked in this one.
+struct Restart<'a>(&'a Inner);
+
+impl Drop for Restart<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.newest.lock().ticking = false;
+        }
+    }
+}
+
+/// What one connection sees.
+struct Viewer {
+    first: Option<Bytes>,
+    /// The tick it saw last.
+    tick: u64,
+    frames: WatchStream<Frame>,
+    _permit: Permit,
+}
+
+impl Stream for Viewer {
+    type Item = Bytes;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let bytes = match self.first.take() {
+            Some(first) => first,
+            None => match ready!(Pin::new(&mut self.frames).poll_next(cx)) {
+                Some(frame) => {
+                    STREAMS.skipped.increment(frame.tick.saturating_sub(self.tick + 1));
+                    self.tick = frame.tick;
+                    frame.bytes
+                }
+                None => return Poll::Ready(None),
+            },
+        };
+        STREAMS.snapshots.increment(1);
+        Poll::Ready(Some(bytes))
+    }
+}

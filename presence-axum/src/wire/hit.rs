@@ -1,0 +1,170 @@
+//! What a hit says.
+
+use crate::{Error, Json, LenientJson};
+use axum::response::{IntoResponse, Response};
+use compact_str::CompactString;
+use http::header;
+use presence_core::{
+    Activity, Beat, Leave, Message, Meta, SessionId, Status, Timestamp, Topic, Topics, UserId,
+};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// A hit, read and checked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Hit {
+    /// `"kind":"enter"` or `"beat"`.
+    Beat(Beat),
+    /// `"kind":"leave"`.
+    Leave(Leave),
+}
+
+impl Hit {
+    /// Reads a hit from its body.
+    ///
+    /// # Errors
+    /// 400 names the first field that is wrong: `no user`, `invalid idle_ms`.
+    pub fn read(body: &LenientJson) -> Result<Self, Error> {
+        let [user, session, kind, topics, idle, status, message, now, placed_at, meta] = body.fields([
+            "user",
+            "session",
+            "kind",
+            "topics",
+            "idle_ms",
+            "status",
+            "message",
+            "now",
+            "placed_at",
+            "meta",
+        ])?;
+        let user = user_id(&user)?;
+        let session = session_id(&session, &user)?;
+        let enters = match &kind {
+            Json::Null => false,
+            Json::Text(word) => match word.as_ref() {
+                "enter" => true,
+                "beat" => false,
+                "leave" => return leave(user, session, &topics, &now, &placed_at).map(Self::Leave),
+                _ => return invalid("kind"),
+            },
+            _ => return invalid("kind"),
+        };
+        let beat = if enters { Beat::enter(user, session) } else { Beat::renew(user, session) };
+        let activity = match idle {
+            Json::Null => beat.activity,
+            Json::Number(ms) => {
+                Activity::Ago(Duration::from_millis(ms.whole().ok_or_else(|| wrong("idle_ms"))?))
+            }
+            _ => return invalid("idle_ms"),
+        };
+        let declares = declared(&status, message)?.map(|(status, message)| (status, message, None));
+        let meta = match meta {
+            Json::Null => None,
+            Json::Object(text) => Some(serde_json::from_str::<Meta>(text).map_err(|_| wrong("meta"))?),
+            _ => return invalid("meta"),
+        };
+        Ok(Self::Beat(Beat { activity, topics: topics_of(&topics)?, declares, meta, ..beat }))
+    }
+}
+
+fn wrong(field: &'static str) -> Error {
+    Error::bad_request(format!("invalid {field}"))
+}
+
+fn invalid<T>(field: &'static str) -> Result<T, Error> {
+    Err(wrong(field))
+}
+
+fn user_id(user: &Json<'_>) -> Result<UserId, Error> {
+    if matches!(user, Json::Null) || *user == Json::Text("".into()) {
+        return Err(Error::bad_request("no user"));
+    }
+    user.name(UserId::MAX_BYTES).and_then(|name| name.try_into().ok()).ok_or_else(|| wrong("user"))
+}
+
+/// The session named, or the one that a user without a name for it has: that of the user's own name.
+fn session_id(session: &Json<'_>, user: &UserId) -> Result<SessionId, Error> {
+    let name = match session {
+        Json::Null => Some(CompactString::new(user)),
+        named => named.name(SessionId::MAX_BYTES),
+    };
+    name.and_then(|name| name.try_into().ok()).ok_or_else(|| wrong("session"))
+}
+
+fn topics_of(topics: &Json<'_>) -> Result<Option<Topics>, Error> {
+    let names: Vec<Topic> = match topics {
+        Json::Null => return Ok(None),
+        Json::Array(text) => serde_json::from_str(text).map_err(|_| wrong("topics"))?,
+        _ => return invalid("topics"),
+    };
+    Topics::new(names).map(Some).map_err(|_| wrong("topics"))
+}
+
+fn declared(status: &Json<'_>, message: Json<'_>) -> Result<Option<(Status, Option<Message>)>, Error> {
+    let status: Option<Status> = match status {
+        Json::Null => None,
+        Json::Text(word) => Some(word.parse().map_err(|_| wrong("status"))?),
+        _ => return invalid("status"),
+    };
+    let message = match message {
+        Json::Null => None,
+        Json::Text(text) => Some(Message::new(text).map_err(|_| wrong("message"))?),
+        _ => return invalid("message"),
+    };
+    match (status, message) {
+        (Some(status), message) => Ok(Some((status, message))),
+        (None, None) => Ok(None),
+        // A message stands beside a status; kept silently it would never be seen.
+        (None, Some(_)) => Err(Error::bad_request("no status")),
+    }
+}
+
+fn leave(
+    user: UserId,
+    session: SessionId,
+    topics: &Json<'_>,
+    now: &Json<'_>,
+    placed_at: &Json<'_>,
+) -> Result<Leave, Error> {
+    let mut leave = Leave::new(user, session);
+    if let Some(topics) = topics_of(topics)? {
+        if topics.is_empty() {
+            return Err(Error::bad_request("no topics")); // not taken for "all of them"
+        }
+        leave = leave.topics(topics.names().cloned().collect());
+    }
+    leave.at_once = match now {
+        Json::Null => false,
+        Json::Bool(now) => *now,
+        _ => return invalid("now"),
+    };
+    leave.placed_at = match placed_at {
+        Json::Null => None,
+        Json::Number(ms) => Some(Timestamp::from_millis(ms.whole().ok_or_else(|| wrong("placed_at"))?)),
+        _ => return invalid("placed_at"),
+    };
+    Ok(leave)
+}
+
+/// The answer to a hit that was taken: `{"ok":true,"placed_at":1710000000000}`, or without what it has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// The placement that the session has now, for a later leave.
+    pub placed_at: Option<Timestamp>,
+}
+
+impl IntoResponse for Taken {
+    fn into_response(self) -> Response {
+        let mut text = String::with_capacity(40);
+        text.push_str(r#"{"ok":true"#);
+        if let Some(placed_at) = self.placed_at {
+            // Writing to a string does not fail.
+            let _ = write!(text, r#","placed_at":{}"#, placed_at.as_millis());
+        }
+        text.push('}');
+        ([(header::CONTENT_TYPE, super::JSON)], bytes::Bytes::from(text)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests;

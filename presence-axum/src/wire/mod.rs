@@ -1,0 +1,44 @@
+//! Our own wire format: what hits say, and what is answered.
+//!
+//! A service with another format has its own types, and leaves these alone.
+
+mod hit;
+mod people;
+mod stream;
+
+pub use hit::{Hit, Taken};
+pub use people::{Counted, Listed, People, Person, TopicCounts, Topics};
+pub(crate) use stream::view_word;
+pub use stream::{Ids, diff, snapshot, state};
+
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A JSON answer with this status.
+///
+/// Answers are about this moment, so nobody may keep them.
+pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    match text(value, 128) {
+        Ok(body) => {
+            let headers =
+                [(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+            (status, headers, body).into_response()
+        }
+        // Only a map whose keys are no strings, or a failing `Serialize`, ends up here.
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// The JSON of a value, in a buffer that starts with room for this many bytes.
+pub(crate) fn text(value: &impl Serialize, room: usize) -> serde_json::Result<Bytes> {
+    let mut buffer = Vec::with_capacity(room);
+    serde_json::to_writer(&mut buffer, value)?;
+    Ok(buffer.into())
+}

@@ -1,0 +1,114 @@
+//! What is answered when the store does not take a hit.
+
+use crate::rig::{Rig, START};
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use presence_axum::{Mount, health, not_found};
+use presence_core::store::{self, Error, Facts, Feed, Kind, Misses, Seen, Touch};
+use presence_core::{ManualClock, PresenceStore, Session, Timestamp, UserId};
+use presence_memory::MemoryStore;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// A memory store whose writes fail as told.
+#[derive(Clone)]
+struct Failing {
+    store: MemoryStore,
+    fails: Arc<AtomicU8>,
+}
+
+const NEVER: u8 = 0;
+const UNAVAILABLE: u8 = 1;
+const REJECTED: u8 = 2;
+
+impl Failing {
+    fn check(&self) -> store::Result<()> {
+        match self.fails.load(Ordering::SeqCst) {
+            UNAVAILABLE => Err(Error::new(Kind::Unavailable, "down")),
+            REJECTED => Err(Error::new(Kind::Rejected, "read-only")),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl PresenceStore for Failing {
+    fn shards(&self) -> u16 {
+        self.store.shards()
+    }
+    fn shard_of(&self, user: &UserId) -> u16 {
+        self.store.shard_of(user)
+    }
+    async fn put(&self, sessions: &[Session]) -> store::Result<()> {
+        self.check()?;
+        self.store.put(sessions).await
+    }
+    async fn touch(&self, touches: &[Touch]) -> store::Result<Misses> {
+        self.check()?;
+        self.store.touch(touches).await
+    }
+    async fn forget(&self, seen: &[Seen]) -> store::Result<()> {
+        self.store.forget(seen).await
+    }
+    async fn load(&self, users: &[UserId]) -> store::Result<Facts> {
+        self.store.load(users).await
+    }
+    fn watch(&self) -> BoxStream<'static, Feed> {
+        self.store.watch()
+    }
+    async fn now(&self) -> store::Result<Timestamp> {
+        self.store.now().await
+    }
+}
+
+async fn rig(max_sessions: usize) -> (Rig, Arc<AtomicU8>) {
+    let clock = ManualClock::at(START);
+    let fails = Arc::new(AtomicU8::new(NEVER));
+    let store = Failing { store: MemoryStore::with_clock(clock.clone()), fails: Arc::clone(&fails) };
+    let rig = Rig::on(store, clock, max_sessions, |presence| {
+        let ready = axum::routing::get(health::ready).with_state(presence.clone());
+        Mount::new(presence).routes().route("/readyz", ready).fallback(not_found)
+    });
+    (rig.await, fails)
+}
+
+#[tokio::test]
+async fn a_hit_the_store_does_not_have_yet_is_accepted_and_shown() {
+    let (rig, fails) = rig(100).await;
+    fails.store(UNAVAILABLE, Ordering::SeqCst);
+    let reply = rig.hit(r#"{"user":"a","kind":"enter"}"#).await;
+    assert_eq!(reply.said(), (202, r#"{"ok":false,"degraded":true,"error":"not yet stored"}"#));
+    assert_eq!(rig.get("/v1/counts").await.json()["online"], 1);
+    let health = rig.get("/v1/health").await;
+    assert_eq!((health.status, &health.json()["store"]), (200, &"down".into()));
+    assert_eq!(rig.get("/readyz").await.said(), (503, r#"{"ok":false,"error":"not ready"}"#));
+    fails.store(NEVER, Ordering::SeqCst);
+    rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
+    assert_eq!(rig.get("/readyz").await.said(), (200, r#"{"ok":true}"#));
+}
+
+#[tokio::test]
+async fn a_hit_the_store_refuses_is_refused_and_shown_to_nobody() {
+    let (rig, fails) = rig(100).await;
+    fails.store(REJECTED, Ordering::SeqCst);
+    let reply = rig.hit(r#"{"user":"a","kind":"enter"}"#).await;
+    assert_eq!(reply.said(), (503, r#"{"ok":false,"error":"store"}"#));
+    assert_eq!(rig.get("/v1/counts").await.json()["online"], 0);
+}
+
+#[tokio::test]
+async fn a_session_too_many_is_refused_and_those_that_are_here_beat_on() {
+    let (rig, _) = rig(1).await;
+    rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
+    let reply = rig.hit(r#"{"user":"b","kind":"enter"}"#).await;
+    assert_eq!(reply.said(), (503, r#"{"ok":false,"error":"full"}"#));
+    assert_eq!(reply.header("retry-after"), Some("5"));
+    rig.hits(r#"{"user":"a"}"#).await;
+}
+
+#[tokio::test]
+async fn a_process_that_ends_refuses_hits() {
+    let (rig, _) = rig(100).await;
+    rig.presence.shutdown().await;
+    assert_eq!(rig.hit(r#"{"user":"a"}"#).await.said(), (503, r#"{"ok":false,"error":"shutting down"}"#));
+}

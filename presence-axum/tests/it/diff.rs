@@ -1,0 +1,126 @@
+//! The diff stream.
+
+use crate::client::{Events, events};
+use crate::rig::Rig;
+use serde_json::{Value, json};
+
+/// An event's name, id and data.
+async fn told(stream: &mut Events) -> (String, String, Value) {
+    let event = stream.event().await;
+    let field = |name: &str| {
+        let line = event.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name} in {event}")).to_owned()
+    };
+    (field("event: "), field("id: "), serde_json::from_str(&field("data: ")).unwrap())
+}
+
+/// A stream that has told its state: with its version and users.
+async fn opened(rig: &Rig, path: &str, headers: &[(&str, &str)]) -> (Events, String, Value) {
+    let mut stream = events(rig.address, path, headers).await;
+    assert_eq!(stream.event().await, "retry: 2000");
+    let (name, id, data) = told(&mut stream).await;
+    assert_eq!(
+        (name.as_str(), &data["version"], &data["view"]),
+        ("presence_state", &json!(id), &json!("fresh"))
+    );
+    (stream, id, data["users"].clone())
+}
+
+#[tokio::test]
+async fn a_state_comes_first_and_then_what_changes() {
+    let rig = Rig::new().await;
+    rig.hits(r#"{"user":"a","kind":"enter","meta":{"name":"Ann"}}"#).await;
+    let (mut stream, state, users) = opened(&rig, "/v1/sse/diff", &[]).await;
+    let ann = json!({"liveness": "active", "status": "online", "message": null, "meta": {"name": "Ann"}});
+    assert_eq!(users, json!({"a": ann}));
+
+    rig.hits(r#"{"user":"b","kind":"enter","status":"busy","message":"hi"}"#).await;
+    let (name, joined, data) = told(&mut stream).await;
+    assert_eq!(name, "presence_diff");
+    let bea = json!({"liveness": "active", "status": "busy", "message": "hi", "meta": null});
+    assert_eq!(
+        data,
+        json!({"from": state, "version": joined, "joined": {"b": bea}, "changed": {}, "left": {}})
+    );
+
+    rig.hits(r#"{"user":"a","status":"away"}"#).await;
+    let (_, changed, data) = told(&mut stream).await;
+    assert_eq!((&data["from"], &data["changed"]["a"]["status"]), (&json!(joined), &json!("away")));
+
+    rig.hits(r#"{"user":"b","kind":"leave","now":true}"#).await;
+    let (_, left, data) = told(&mut stream).await;
+    assert_eq!((&data["from"], &data["left"]), (&json!(changed), &json!({"b": {"reason": "left"}})));
+
+    rig.advance(60).await;
+    let data = loop {
+        let event = stream.event().await;
+        if event != ": ping" {
+            break serde_json::from_str::<Value>(event.split_once("data: ").unwrap().1).unwrap();
+        }
+    };
+    assert_eq!((&data["from"], &data["left"]), (&json!(left), &json!({"a": {"reason": "lapsed"}})));
+}
+
+#[tokio::test]
+async fn a_topic_tells_of_those_who_come_to_it_and_go_from_it() {
+    let rig = Rig::new().await;
+    rig.hits(r#"{"user":"a","kind":"enter","topics":["/x"]}"#).await;
+    let (mut stream, _, users) = opened(&rig, "/v1/sse/diff?topic=/y", &[]).await;
+    assert_eq!(users, json!({}));
+    rig.hits(r#"{"user":"a","topics":["/y"]}"#).await;
+    assert_eq!(told(&mut stream).await.2["joined"]["a"]["liveness"], "active");
+    rig.hits(r#"{"user":"a","topics":["/x"]}"#).await;
+    assert_eq!(told(&mut stream).await.2["left"], json!({"a": {"reason": "left"}}));
+}
+
+#[tokio::test]
+async fn a_reader_that_comes_back_gets_what_it_missed() {
+    let rig = Rig::new().await;
+    let (stream, state, _) = opened(&rig, "/v1/sse/diff", &[]).await;
+    drop(stream);
+    rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
+    let by_query = format!("/v1/sse/diff?last_event_id={state}");
+    let header = [("last-event-id", state.as_str())];
+    for (path, headers) in [("/v1/sse/diff", &header[..]), (by_query.as_str(), &[])] {
+        let mut stream = events(rig.address, path, headers).await;
+        assert_eq!(stream.event().await, "retry: 2000");
+        let (name, _, data) = told(&mut stream).await;
+        assert_eq!((name.as_str(), &data["from"]), ("presence_diff", &json!(state)));
+        assert_eq!(data["joined"]["a"]["liveness"], "active");
+    }
+}
+
+#[tokio::test]
+async fn the_id_of_another_process_or_of_nobody_gets_a_state() {
+    let rig = Rig::new().await;
+    for id in ["00000000deadbeef-7", "nonsense", "", "-", "ffffffffffffffff-99999999999999999999"] {
+        opened(&rig, "/v1/sse/diff", &[("last-event-id", id)]).await;
+    }
+}
+
+#[tokio::test]
+async fn readers_of_a_scope_are_told_the_same() {
+    let rig = Rig::new().await;
+    let (mut one, ..) = opened(&rig, "/v1/sse/diff", &[]).await;
+    let (mut other, ..) = opened(&rig, "/v1/sse/diff", &[]).await;
+    rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
+    assert_eq!(one.event().await, other.event().await);
+}
+
+#[tokio::test]
+async fn silence_is_broken_by_pings() {
+    let rig = Rig::new().await;
+    let (mut stream, ..) = opened(&rig, "/v1/sse/diff", &[]).await;
+    for _ in 0..3 {
+        rig.advance(15).await;
+        assert_eq!(stream.event().await, ": ping");
+    }
+}
+
+#[tokio::test]
+async fn the_stream_ends_when_the_presence_does() {
+    let rig = Rig::new().await;
+    let (mut stream, ..) = opened(&rig, "/v1/sse/diff", &[]).await;
+    rig.presence.shutdown().await;
+    assert_eq!(stream.next().await, None);
+}

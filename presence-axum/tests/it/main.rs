@@ -1,0 +1,16 @@
+//! The wire format and the server, over real sockets on free ports.
+//!
+//! Presence time and ticks go by a `ManualClock`; sockets keep their own time, and no assertion depends on it.
+
+mod client;
+mod cors;
+mod degraded;
+mod diff;
+mod hits;
+mod hostile;
+mod limits;
+mod queries;
+mod rig;
+mod serving;
+mod slow;
+mod snapshot;

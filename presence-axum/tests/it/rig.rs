@@ -1,0 +1,80 @@
+//! A mount on a free port, with a clock that is turned by hand.
+
+use crate::client::{Events, Reply, events, send};
+use axum::Router;
+use presence_axum::serve::{Options, serve};
+use presence_axum::{Mount, not_found};
+use presence_core::{ManualClock, Policy, Presence, PresenceStore, Timestamp};
+use presence_memory::MemoryStore;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// When every test begins.
+pub const START: Timestamp = Timestamp::from_secs(1_710_000_000);
+
+pub struct Rig {
+    pub clock: ManualClock,
+    pub presence: Presence,
+    pub address: SocketAddr,
+    _serves: DropGuard,
+}
+
+impl Rig {
+    /// All routes, with the defaults.
+    pub async fn new() -> Self {
+        Self::with(|mount| mount).await
+    }
+
+    /// All routes, set as `set` says.
+    pub async fn with(set: impl FnOnce(Mount) -> Mount) -> Self {
+        Self::serving(|presence| set(Mount::new(presence)).routes().fallback(not_found)).await
+    }
+
+    /// Whatever `app` makes of a presence.
+    pub async fn serving(app: impl FnOnce(Presence) -> Router) -> Self {
+        let clock = ManualClock::at(START);
+        Self::on(MemoryStore::with_clock(clock.clone()), clock, 1_000, app).await
+    }
+
+    /// The same on a store of the test's own, with room for `max_sessions`.
+    pub async fn on(
+        store: impl PresenceStore,
+        clock: ManualClock,
+        max_sessions: usize,
+        app: impl FnOnce(Presence) -> Router,
+    ) -> Self {
+        let builder = Presence::builder(store).clock(clock.clone()).policy(Policy::default());
+        let presence = builder.max_sessions(max_sessions).start().unwrap();
+        presence.ready().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let app = app(presence.clone());
+        tokio::spawn(serve(listener, app, Options::default(), stop.clone().cancelled_owned()));
+        Self { clock, presence, address, _serves: stop.drop_guard() }
+    }
+
+    pub async fn advance(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds)).await;
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        send(self.address, "GET", path, &[], "").await
+    }
+
+    pub async fn hit(&self, body: &str) -> Reply {
+        send(self.address, "POST", "/v1/hit", &[], body.to_owned()).await
+    }
+
+    /// A hit that must be taken.
+    pub async fn hits(&self, body: &str) {
+        let reply = self.hit(body).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+    }
+
+    pub async fn events(&self, path: &str) -> Events {
+        events(self.address, path, &[]).await
+    }
+}

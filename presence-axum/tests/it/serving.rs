@@ -1,0 +1,168 @@
+//! The server.
+
+use crate::client::{events, send, soon};
+use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::routing::get;
+use bytes::Bytes;
+use futures_util::stream;
+use presence_axum::serve::{Options, serve};
+use presence_axum::sse;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+
+struct Served {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<()>,
+}
+
+async fn served(app: Router, options: Options) -> Served {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let shutdown = async {
+        let _ = stopped.await;
+    };
+    Served { address, stop, ended: tokio::spawn(serve(listener, app, options, shutdown)) }
+}
+
+/// An event at once, and then never another.
+async fn silent_stream() -> axum::response::Response {
+    use futures_util::StreamExt;
+    sse::response(stream::iter([Bytes::from_static(b"data: 1\n\n")]).chain(stream::pending()))
+}
+
+fn app() -> Router {
+    Router::new()
+        .route("/", get(async || "hello"))
+        .route("/peer", get(async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.to_string()))
+        .route("/stream", get(silent_stream))
+        .route("/hang", get(async || std::future::pending::<()>().await))
+}
+
+#[tokio::test]
+async fn draining_ends_event_streams_and_says_when_to_come_back() {
+    let served = served(app(), Options::default()).await;
+    let mut stream = events(served.address, "/stream", &[]).await;
+    assert_eq!(stream.event().await, "data: 1");
+    served.stop.send(()).unwrap();
+    let farewell = stream.event().await;
+    let after: u64 = farewell.strip_prefix("retry: ").unwrap().parse().unwrap();
+    assert!((1_000..6_000).contains(&after), "{after}");
+    assert_eq!(stream.next().await, None);
+    soon(served.ended).await.unwrap();
+}
+
+#[tokio::test]
+async fn draining_finishes_what_is_under_way_and_takes_nothing_new() {
+    let (reached, release) = (std::sync::Arc::new(Notify::new()), std::sync::Arc::new(Notify::new()));
+    let handler = {
+        let (reached, release) = (reached.clone(), release.clone());
+        async move || {
+            reached.notify_one();
+            release.notified().await;
+            "done"
+        }
+    };
+    let served = served(Router::new().route("/", get(handler)), Options::default()).await;
+    let under_way = tokio::spawn(async move { send(served.address, "GET", "/", &[], "").await });
+    soon(reached.notified()).await;
+    served.stop.send(()).unwrap();
+    while TcpStream::connect(served.address).await.is_ok() {} // until the listener is closed
+    release.notify_one();
+    assert_eq!(soon(under_way).await.unwrap().said(), (200, "done"));
+    soon(served.ended).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_drain_has_a_deadline() {
+    let served = served(app(), Options { drain_for: Duration::from_millis(10), ..Options::default() }).await;
+    let mut hangs = TcpStream::connect(served.address).await.unwrap();
+    hangs.write_all(b"GET /hang HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    // An answered request shows that the one before it was accepted.
+    assert_eq!(send(served.address, "GET", "/", &[], "").await.text, "hello");
+    served.stop.send(()).unwrap();
+    soon(served.ended).await.unwrap();
+    let mut rest = Vec::new();
+    let _ = soon(hangs.read_to_end(&mut rest)).await;
+    assert!(rest.is_empty());
+}
+
+#[tokio::test]
+async fn a_connection_beyond_the_cap_is_told_so() {
+    let served = served(app(), Options { max_connections: 1, ..Options::default() }).await;
+    let held = events(served.address, "/stream", &[]).await;
+    let refused = send(served.address, "GET", "/", &[], "").await;
+    assert_eq!(refused.said(), (503, r#"{"ok":false,"error":"full"}"#));
+    drop(held);
+    let mut tries = 0;
+    while send(served.address, "GET", "/", &[], "").await.status != 200 {
+        tries += 1; // the server has yet to see the closed connection
+        assert!(tries < 10_000);
+    }
+}
+
+#[tokio::test]
+async fn half_a_head_is_not_waited_for() {
+    let served =
+        served(app(), Options { header_timeout: Duration::from_millis(20), ..Options::default() }).await;
+    let mut half = TcpStream::connect(served.address).await.unwrap();
+    half.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
+    let mut rest = String::new();
+    soon(half.read_to_string(&mut rest)).await.unwrap();
+    assert!(rest.is_empty() || rest.starts_with("HTTP/1.1 408"), "{rest}");
+}
+
+#[tokio::test]
+async fn a_stream_outlives_the_time_that_a_head_may_take() {
+    use futures_util::StreamExt;
+    let go_on = std::sync::Arc::new(Notify::new());
+    let handler = {
+        let go_on = go_on.clone();
+        async move || {
+            let later = stream::once(async move {
+                go_on.notified().await;
+                Bytes::from_static(b"data: 2\n\n")
+            });
+            sse::response(stream::iter([Bytes::from_static(b"data: 1\n\n")]).chain(later))
+        }
+    };
+    let options = Options { header_timeout: Duration::from_millis(20), ..Options::default() };
+    let served = served(Router::new().route("/", get(handler)), options).await;
+    let mut stream = events(served.address, "/", &[]).await;
+    assert_eq!(stream.event().await, "data: 1");
+    // A connection that came later and says nothing has been closed for it when this returns.
+    let mut silent = TcpStream::connect(served.address).await.unwrap();
+    let _ = soon(silent.read_to_end(&mut Vec::new())).await;
+    go_on.notify_one();
+    assert_eq!(stream.event().await, "data: 2");
+}
+
+#[tokio::test]
+async fn a_head_beyond_the_bound_is_told_431() {
+    let served = served(app(), Options::default()).await;
+    let long = "x".repeat(200_000);
+    assert_eq!(send(served.address, "GET", "/", &[("x-long", &long)], "").await.status, 431);
+}
+
+#[tokio::test]
+async fn handlers_find_their_peer() {
+    let served = served(app(), Options::default()).await;
+    assert!(send(served.address, "GET", "/peer", &[], "").await.text.starts_with("127.0.0.1:"));
+}
+
+#[tokio::test]
+async fn a_client_that_goes_without_a_word_is_nobodys_problem() {
+    let served = served(app(), Options::default()).await;
+    for _ in 0..20 {
+        let mut rude = TcpStream::connect(served.address).await.unwrap();
+        rude.write_all(b"GET /hang HTTP/1.1\r\nhost: x\r\n\r\nGARBAGE").await.unwrap();
+        socket2::SockRef::from(&rude).set_linger(Some(Duration::ZERO)).unwrap(); // a reset, not a close
+    }
+    assert_eq!(send(served.address, "GET", "/", &[], "").await.text, "hello");
+}
