@@ -60,9 +60,9 @@ pub mod watch;
 
 use follower::Follower;
 pub use harness::{Cannot, Harness};
+pub use model::{Call, Calls, Fault, Faults, Reference, ReferenceStore};
 #[cfg(test)]
 pub(crate) use rng::Rng;
-pub use model::{Call, Calls, Fault, Faults, Reference, ReferenceStore};
 
 #[cfg(test)]
 mod tests;

@@ -107,9 +107,8 @@ impl Shard {
         let (state, now) = self.verdict(at, settling);
         let slot = &mut self.slots[at];
         slot.state = state;
-        let left = slot.left.as_ref().is_some_and(|left| left.in_effect(now));
-        if !state.is_live() && slot.has(flag::HELD) && !slot.has(flag::UNCONFIRMED) && !left {
-            slot.node.miss();
+        if !state.is_live() {
+            slot.miss_node(settling.times.stamp);
         }
         slot.settle_at(now);
     }
