@@ -2,14 +2,13 @@
 
 use super::Error;
 use super::inner::Inner;
-use super::outbox::Owes;
+use super::outbox::{Answer, Owes};
 use crate::model::{Activity, Beat, Message, Meta, SessionKey, Status, Topics};
 use crate::roster::{By, Full, Told};
-use crate::store;
 use crate::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::Mutex;
 
 /// A session bound to a connection of this process: it lives as long as both do, at no cost to the store.
 ///
@@ -21,7 +20,7 @@ pub struct Hold {
     key: SessionKey,
     /// Which connection this is: a later one of the same session takes its place.
     connection: u64,
-    stored: Mutex<Option<oneshot::Receiver<Result<(), Arc<store::Error>>>>>,
+    stored: Mutex<Option<Answer>>,
     grace: Duration,
 }
 
@@ -30,18 +29,13 @@ impl Hold {
         let key = SessionKey { user: beat.user.clone(), id: beat.session.clone() };
         let connection = inner.drawn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let shard = inner.store.shard_of(&beat.user);
-        // Before the roster is told: a drop of the connection before this one must find itself replaced.
-        let replaced = inner.connections.lock().insert(key.clone(), connection);
-        let told = match inner.roster.beat(beat, By::Connection, shard, inner.now()) {
-            Ok(told) => told,
-            Err(full) => {
-                let mut connections = inner.connections.lock();
-                match replaced {
-                    Some(replaced) => connections.insert(key, replaced),
-                    None => connections.remove(&key),
-                };
-                return Err(full);
-            }
+        let told = {
+            // Held until the roster knows: the drop of the connection before this one comes wholly before, or finds
+            // itself replaced.
+            let mut connections = inner.connections.lock();
+            let told = inner.roster.beat(beat, By::Connection, shard, inner.now())?;
+            connections.insert(key.clone(), connection);
+            told
         };
         if let Told::Put { sessions, .. } = &told {
             // Whoever had to make room is told of with it.
@@ -117,14 +111,12 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        {
-            let mut connections = self.inner.connections.lock();
-            if connections.get(&self.key) != Some(&self.connection) {
-                // A later connection of the same session has taken over.
-                return;
-            }
-            connections.remove(&self.key);
+        let mut connections = self.inner.connections.lock();
+        if connections.get(&self.key) != Some(&self.connection) {
+            // A later connection of the same session has taken over.
+            return;
         }
+        connections.remove(&self.key);
         if let Told::Put { .. } = self.inner.roster.drop_held(&self.key, self.grace, self.inner.now()) {
             self.inner.outbox.mark([self.key.clone()], Owes::Put);
         }

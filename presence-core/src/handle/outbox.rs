@@ -8,6 +8,7 @@ use crate::model::SessionKey;
 use crate::store;
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::sync::Arc;
 use tokio::sync::{Notify, oneshot};
 
 /// How much of a session the store must be told. The greater includes the lesser.
@@ -20,7 +21,9 @@ pub(super) enum Owes {
 }
 
 /// Who wants to know when it has been told.
-pub(super) type Waiter = oneshot::Sender<Result<(), std::sync::Arc<store::Error>>>;
+type Waiter = oneshot::Sender<Result<(), Arc<store::Error>>>;
+/// What they get.
+pub(super) type Answer = oneshot::Receiver<Result<(), Arc<store::Error>>>;
 
 pub(super) struct Owed {
     pub owes: Owes,
@@ -52,10 +55,7 @@ impl Outbox {
     }
 
     /// Marks a session to be put, and answers when that has happened.
-    pub fn mark_and_wait(
-        &self,
-        key: SessionKey,
-    ) -> oneshot::Receiver<Result<(), std::sync::Arc<store::Error>>> {
+    pub fn mark_and_wait(&self, key: SessionKey) -> Answer {
         let (waiter, told) = oneshot::channel();
         let mut owed = self.owed.lock();
         let entry = owed.entry(key).or_insert(Owed { owes: Owes::Put, waiters: Vec::new() });

@@ -188,7 +188,9 @@ impl Roster {
         let hash = self.shard_of(&locked.slots[at].user).1;
         match locked.head(hash, &locked.slots[at].user) {
             Some(head) if locked.is_settled(head, at, settling) => {
-                locked.note_missed(at, settling);
+                if !locked.slots[at].state.is_live() {
+                    locked.slots[at].miss_node(settling.times.stamp);
+                }
                 locked.queue_look(at, settling);
             }
             _ => self.settle_at(locked, at, settling),
@@ -280,14 +282,12 @@ impl Roster {
     pub fn calibrate(&self, at: Timestamp, now: Timestamp) {
         let (is_first, ahead) = self.change_clocks(now, |clocks| clocks.calibrate(at, now));
         if is_first {
-            let shifted = |at: Timestamp| Timestamp::from_millis(at.as_millis().wrapping_add(ahead));
+            self.me.shift(ahead);
             self.resettle(now, |slot| {
                 let shifts = slot.has(flag::OWN_TIME) && !slot.has(flag::CONFIRMED);
                 slot.set(flag::OWN_TIME, false);
                 if shifts {
-                    slot.seen_at = shifted(slot.seen_at);
-                    slot.active_at = shifted(slot.active_at);
-                    slot.placed_at = shifted(slot.placed_at);
+                    slot.shift(ahead);
                 }
                 shifts
             });

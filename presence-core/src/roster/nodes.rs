@@ -38,6 +38,13 @@ impl NodeState {
         (seen_at != Timestamp::ZERO).then(|| (seen_at, self.drain_for()))
     }
 
+    /// Moves its last beat to another clock, which is ahead by this many milliseconds, wrapping.
+    pub fn shift(&self, ahead: u64) {
+        if self.seen_at() != Timestamp::ZERO {
+            self.seen_at.fetch_add(ahead, Ordering::AcqRel);
+        }
+    }
+
     pub fn miss(&self) {
         self.missed.store(true, Ordering::Release);
     }

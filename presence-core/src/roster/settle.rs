@@ -107,17 +107,10 @@ impl Shard {
         let (state, now) = self.verdict(at, settling);
         let slot = &mut self.slots[at];
         slot.state = state;
-        slot.settle_at(now);
-        self.note_missed(at, settling);
-    }
-
-    /// Notes with the node of a session that is gone for want of its beats that they bring the session back.
-    pub fn note_missed(&self, at: u32, settling: &Settling<'_>) {
-        let slot = &self.slots[at];
-        let left = slot.left.as_ref().is_some_and(|left| left.in_effect(settling.times.stamp));
-        if !slot.state.is_live() && slot.has(flag::HELD) && !slot.has(flag::UNCONFIRMED) && !left {
-            slot.node.miss();
+        if !state.is_live() {
+            slot.miss_node(settling.times.stamp);
         }
+        slot.settle_at(now);
     }
 
     /// What a session is by the facts, and the proven time that this is said of.

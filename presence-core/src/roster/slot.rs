@@ -220,6 +220,14 @@ impl Slot {
         self.said = declared.map(|declared| Box::new(Said { declared, counts: false }));
     }
 
+    /// Notes, of a session that is gone, whether the next beat of its node brings it back.
+    pub fn miss_node(&self, now: Timestamp) {
+        let left = self.left.as_ref().is_some_and(|left| left.in_effect(now));
+        if self.has(flag::HELD) && !self.has(flag::UNCONFIRMED) && !left {
+            self.node.miss();
+        }
+    }
+
     /// Settles what of its parts counts at `now`.
     pub fn settle_at(&mut self, now: Timestamp) {
         if let Some(said) = &mut self.said {
@@ -240,6 +248,29 @@ impl Slot {
         };
         stays.iter().all(|stay| stay.in_effect == stay.until.is_none_or(|until| now < until))
             && self.said.as_deref().is_none_or(|said| said.counts == said.declared.counts_at(now))
+    }
+
+    /// Moves what was stamped by this process to another clock, which is ahead by this many milliseconds, wrapping.
+    /// Times that a host named stay.
+    pub fn shift(&mut self, ahead: u64) {
+        let shift = |at: &mut Timestamp| {
+            if *at != Timestamp::ZERO {
+                *at = Timestamp::from_millis(at.as_millis().wrapping_add(ahead));
+            }
+        };
+        shift(&mut self.seen_at);
+        shift(&mut self.active_at);
+        shift(&mut self.placed_at);
+        if let Some(left) = &mut self.left {
+            shift(&mut left.at);
+            shift(&mut left.ends_at);
+        }
+        if let Some(said) = &mut self.said {
+            shift(&mut said.declared.at);
+        }
+        if let Stays::Many(stays) = &mut self.stays {
+            stays.iter_mut().filter_map(|stay| stay.until.as_mut()).for_each(shift);
+        }
     }
 
     /// Whether `other` is the placement that stays when it meets this one.

@@ -2,6 +2,7 @@
 
 mod beats;
 mod bounds;
+mod clocks;
 mod declared;
 mod diffs;
 mod leaves;
