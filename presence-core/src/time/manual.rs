@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 /// How often the other tasks are let run before they are taken to have settled: a wake-up that travels through more
 /// tasks than this in a row would be cut off, and nothing of ours comes near it.
-const TURNS: usize = 24;
+const TURNS: usize = 16;
 
 /// A clock for tests: virtual time, turned by hand.
 ///
