@@ -37,7 +37,7 @@ pub fn full(people: usize) -> Outcome<Roster> {
 
 fn enter(roster: &Roster, person: usize, topics: &[Topics], now: Timestamp) {
     if let Ok(Told::Put { sessions, .. }) = roster.beat(&people::enters(person, topics), By::Beat, 0, now) {
-        roster.confirm(&sessions, now);
+        roster.confirm(sessions.iter().map(|session| (&session.user, &session.id)), now);
     }
 }
 
