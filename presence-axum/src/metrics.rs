@@ -1,14 +1,4 @@
-//! Counters and gauges, through the `metrics` facade: the host chooses the exporter, and installs it before it serves.
-//!
-//! | name | kind | what it counts |
-//! |---|---|---|
-//! | `presence_hits_total` | counter, `outcome` | hits: `stored`, `postponed`, `late`, `left`, `degraded`, `invalid` (4xx), `refused` (5xx) |
-//! | `presence_streams_open` | gauge | open streams |
-//! | `presence_streams_refused_total` | counter, `reason` | streams refused: `full`, `client` |
-//! | `presence_sse_events_total` | counter, `stream` | events handed to connections: `snapshot`, `diff` |
-//! | `presence_sse_skipped_total` | counter | snapshots that a slow reader never got, newer ones having come |
-//! | `presence_connections_open` | gauge | connections of [`serve`](crate::serve) |
-//! | `presence_connections_refused_total` | counter | connections beyond the cap |
+//! Counters and gauges, through the `metrics` facade. The table stands in the docs of the crate.
 
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use std::sync::LazyLock;

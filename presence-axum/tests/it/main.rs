@@ -14,3 +14,4 @@ mod rig;
 mod serving;
 mod slow;
 mod snapshot;
+mod spans;
