@@ -54,19 +54,6 @@ pub(crate) struct Hits {
     pub refused: Counter,
 }
 
-impl Hits {
-    /// Counts a hit that was answered with an error.
-    pub(crate) fn failed(&self, error: &crate::Error) {
-        let status = error.status();
-        let counter = match status {
-            http::StatusCode::ACCEPTED => &self.degraded,
-            _ if status.is_client_error() => &self.invalid,
-            _ => &self.refused,
-        };
-        counter.increment(1);
-    }
-}
-
 pub(crate) struct Streams {
     pub open: Gauge,
     pub refused_all: Counter,
