@@ -119,7 +119,7 @@ async fn last_activity_may_be_a_float_or_a_numeric_string() {
     let just_idle = START - 300;
     for (uid, last_activity) in [
         ("int", format!("{START}")),
-        ("float", format!("{}.999", just_idle)),
+        ("float", format!("{just_idle}.999")),
         ("exponent", "1.71e9".to_owned()),
         ("string", format!(r#""{START}""#)),
         ("float string", format!(r#"" {just_idle}.999\n""#)),
