@@ -5,29 +5,25 @@ use crate::wire::{Hit, Taken};
 use crate::{Error, LenientJson, Mount};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use presence_core::{Beat, Beaten, Presence, Timestamp};
+use http::StatusCode;
+use presence_core::{Beat, Beaten, Leave, Presence, Timestamp};
 
 /// Takes a hit.
 pub async fn post(State(mount): State<Mount>, request: Request) -> Response {
-    match take(&mount, request).await {
-        Ok(taken) => taken.into_response(),
-        Err(error) => {
-            HITS.failed(&error);
-            error.into_response()
-        }
+    let presence = mount.presence();
+    let taken = match read(&mount, request).await.inspect_err(refused) {
+        Ok(Hit::Beat(beat)) => record(presence, beat).await,
+        Ok(Hit::Leave(leave)) => record_leave(presence, leave).await.map(|()| None),
+        Err(error) => Err(error),
+    };
+    match taken {
+        Ok(placed_at) => Taken { placed_at }.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
-async fn take(mount: &Mount, request: Request) -> Result<Taken, Error> {
-    let body = LenientJson::read(request, mount.gate().limits().body).await?;
-    match Hit::read(&body)? {
-        Hit::Beat(beat) => Ok(Taken { placed_at: record(mount.presence(), beat).await? }),
-        Hit::Leave(leave) => {
-            mount.presence().leave(leave).await?;
-            HITS.left.increment(1);
-            Ok(Taken { placed_at: None })
-        }
-    }
+async fn read(mount: &Mount, request: Request) -> Result<Hit, Error> {
+    Hit::read(&LenientJson::read(request, mount.gate().limits().body).await?)
 }
 
 /// Takes a beat and counts what became of it; answers the session's placement, or `None` for a beat that came too late.
@@ -37,7 +33,8 @@ async fn take(mount: &Mount, request: Request) -> Result<Taken, Error> {
 /// # Errors
 /// Those of [`Presence::beat`]: 202 when the store does not have it yet, 503 when there is no room for it.
 pub async fn record(presence: &Presence, beat: Beat) -> Result<Option<Timestamp>, Error> {
-    let (counter, placed_at) = match presence.beat(beat).await? {
+    let beaten = presence.beat(beat).await.map_err(Error::from).inspect_err(refused)?;
+    let (counter, placed_at) = match beaten {
         Beaten::Stored { placed_at } => (&HITS.stored, Some(placed_at)),
         Beaten::Postponed { placed_at } => (&HITS.postponed, Some(placed_at)),
         // It was under way when its session left: all is well, and there is nothing to tell.
@@ -45,4 +42,25 @@ pub async fn record(presence: &Presence, beat: Beat) -> Result<Option<Timestamp>
     };
     counter.increment(1);
     Ok(placed_at)
+}
+
+/// Takes a leave and counts it.
+///
+/// # Errors
+/// Those of [`Presence::leave`].
+pub async fn record_leave(presence: &Presence, leave: Leave) -> Result<(), Error> {
+    presence.leave(leave).await.map_err(Error::from).inspect_err(refused)?;
+    HITS.left.increment(1);
+    Ok(())
+}
+
+/// Counts a hit that was refused before it came to a beat.
+pub fn refused(error: &Error) {
+    let status = error.status();
+    let counter = match status {
+        StatusCode::ACCEPTED => &HITS.degraded,
+        _ if status.is_client_error() => &HITS.invalid,
+        _ => &HITS.refused,
+    };
+    counter.increment(1);
 }

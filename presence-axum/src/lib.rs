@@ -4,6 +4,19 @@
 //! format of its own writes its own short handlers from the pieces: [`LenientJson`] bodies, [`Error`] answers,
 //! [`sse::Ticker`] streams, [`limits::Permit`]s, an [`Edge`] with [`Cors`]. [`serve`](serve::serve) is the server that
 //! our examples run on.
+//!
+//! # Metrics
+//! Through the `metrics` facade: the host chooses the exporter, and installs it before it serves.
+//!
+//! | name | kind | what it counts |
+//! |---|---|---|
+//! | `presence_hits_total` | counter, `outcome` | hits: `stored`, `postponed`, `late`, `left`, `degraded`, `invalid` (4xx), `refused` (5xx) |
+//! | `presence_streams_open` | gauge | open streams |
+//! | `presence_streams_refused_total` | counter, `reason` | streams refused: `full`, `client` |
+//! | `presence_sse_events_total` | counter, `stream` | events handed to connections: `snapshot`, `diff` |
+//! | `presence_sse_skipped_total` | counter | snapshots that a slow reader never got, newer ones having come |
+//! | `presence_connections_open` | gauge | connections of [`serve`](serve::serve) |
+//! | `presence_connections_refused_total` | counter | connections beyond the cap |
 
 pub mod health;
 pub mod hit;

@@ -1,14 +1,4 @@
-//! Counters and gauges, through the `metrics` facade: the host chooses the exporter, and installs it before it serves.
-//!
-//! | name | kind | what it counts |
-//! |---|---|---|
-//! | `presence_hits_total` | counter, `outcome` | hits: `stored`, `postponed`, `late`, `left`, `degraded`, `invalid` (4xx), `refused` (5xx) |
-//! | `presence_streams_open` | gauge | open streams |
-//! | `presence_streams_refused_total` | counter, `reason` | streams refused: `full`, `client` |
-//! | `presence_sse_events_total` | counter, `stream` | events handed to connections: `snapshot`, `diff` |
-//! | `presence_sse_skipped_total` | counter | snapshots that a slow reader never got, newer ones having come |
-//! | `presence_connections_open` | gauge | connections of [`serve`](crate::serve) |
-//! | `presence_connections_refused_total` | counter | connections beyond the cap |
+//! Counters and gauges, through the `metrics` facade. The table stands in the docs of the crate.
 
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use std::sync::LazyLock;
@@ -62,19 +52,6 @@ pub(crate) struct Hits {
     pub degraded: Counter,
     pub invalid: Counter,
     pub refused: Counter,
-}
-
-impl Hits {
-    /// Counts a hit that was answered with an error.
-    pub(crate) fn failed(&self, error: &crate::Error) {
-        let status = error.status();
-        let counter = match status {
-            http::StatusCode::ACCEPTED => &self.degraded,
-            _ if status.is_client_error() => &self.invalid,
-            _ => &self.refused,
-        };
-        counter.increment(1);
-    }
 }
 
 pub(crate) struct Streams {

@@ -8,22 +8,22 @@ use presence_core::{Activity, Beat, Presence, SessionId, Timestamp, UserId};
 /// Takes a hit.
 pub(crate) async fn hit(
     State(presence): State<Presence>,
-    body: LenientJson,
+    body: Result<LenientJson, Error>,
 ) -> Result<impl IntoResponse, Error> {
-    let (uid, last_activity) = read(&body)?;
-    // All tabs of a visitor are one session, of their own name.
-    let session = SessionId::new(&uid).map_err(|_| Error::bad_request("invalid uid"))?;
+    let (uid, session, last_activity) = body.and_then(|body| read(&body)).inspect_err(hit::refused)?;
     hit::record(&presence, Beat::renew(uid, session).activity(Activity::At(last_activity))).await?;
     Ok(health::alive().await)
 }
 
 /// What a hit says; each problem by its name, in the order in which the original looks for them.
-fn read(body: &LenientJson) -> Result<(UserId, Timestamp), Error> {
+fn read(body: &LenientJson) -> Result<(UserId, SessionId, Timestamp), Error> {
     let [uid, last_activity] =
         body.fields(["uid", "last_activity"]).map_err(|_| Error::bad_request("no uid"))?;
     let uid = user_id(&uid)?;
     let last_activity = seconds(&last_activity)?;
-    Ok((uid, last_activity))
+    // All tabs of a visitor are one session, of the visitor's own name.
+    let session = SessionId::new(&uid).map_err(|_| Error::bad_request("invalid uid"))?;
+    Ok((uid, session, last_activity))
 }
 
 fn user_id(uid: &Json<'_>) -> Result<UserId, Error> {

@@ -22,7 +22,7 @@ use std::time::Duration;
 /// Nobody says that they leave here, so a grace has nothing to wait for.
 pub fn policy() -> Policy {
     Policy {
-        lease_for: Duration::from_secs(60),
+        lease_for: Duration::from_mins(1),
         active_for: Duration::from_mins(5),
         grace: Duration::ZERO,
         ..Policy::default()

@@ -16,7 +16,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let Settings { host, port, cors_allow_origin } = Settings::parse();
 
     let presence = Presence::builder(MemoryStore::new()).policy(policy()).start()?;
-    let listener = TcpListener::bind((host, port)).await?;
+    let bound = TcpListener::bind((host, port)).await;
+    let listener = bound.map_err(|error| format!("cannot listen on {host}, port {port}: {error}"))?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     serve(listener, app(presence.clone(), cors_allow_origin), Options::default(), terminated()).await;
     presence.shutdown().await;

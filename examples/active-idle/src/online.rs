@@ -24,15 +24,15 @@ pub(crate) fn ticker(presence: &Presence) -> Ticker {
     Ticker::new(presence, EVERY, move |presence| {
         let now = presence.now();
         everyone.sorted(|users| {
-            let online = Online::of(users, now);
-            event(&online, 128 + 16 * online.online_total)
+            let data = Data::of(users, now);
+            event(&data, 128 + 16 * data.online_total)
         })
     })
 }
 
 /// The event's data, in the order of its keys on the wire.
 #[derive(Serialize)]
-struct Online<'a> {
+struct Data<'a> {
     ts: u64,
     online_total: usize,
     active_total: usize,
@@ -41,7 +41,7 @@ struct Online<'a> {
     idle_uids: Ids<'a>,
 }
 
-impl<'a> Online<'a> {
+impl<'a> Data<'a> {
     fn of(users: &'a Sorted, now: Timestamp) -> Self {
         let (active, idle) = (users.active.len(), users.idle.len());
         Self {

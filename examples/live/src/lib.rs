@@ -11,14 +11,14 @@ use std::time::Duration;
 
 /// Windows short enough to be watched.
 ///
-/// - `active_for` 1 min: hands off the keyboard, and a minute later one sees oneself turn idle.
-/// - `lease_for` 40 s: two and a half times the 15 s between the page's beats, so that a lost one is forgiven, and a tab
-///   that was killed goes while one still looks.
+/// - `active_for` 1 min: hands off the keyboard, and a minute later one sees oneself turn idle. The page counts on it.
+/// - `lease_for` 1 min: twice the longest pause between the page's beats (25 s and a fifth), so that a lost one is
+///   forgiven. Only a tab that was killed waits for it.
 /// - `grace` 2 s: a reload takes less, so it does not flicker; a tab that is closed goes almost at once.
 pub fn policy() -> Policy {
     Policy {
         active_for: Duration::from_mins(1),
-        lease_for: Duration::from_secs(40),
+        lease_for: Duration::from_mins(1),
         grace: Duration::from_secs(2),
         ..Policy::default()
     }

@@ -28,7 +28,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let Settings { host, port } = Settings::parse();
 
     let presence = Presence::builder(MemoryStore::new()).policy(policy()).start()?;
-    let listener = TcpListener::bind((host, port)).await?;
+    let bound = TcpListener::bind((host, port)).await;
+    let listener = bound.map_err(|error| format!("cannot listen on {host}, port {port}: {error}"))?;
     println!("http://{}", listener.local_addr()?);
     serve(listener, app(presence.clone()), Options::default(), terminated()).await;
     presence.shutdown().await;

@@ -1,6 +1,7 @@
 //! Our own wire format: what hits say, and what is answered.
 //!
 //! A service with another format has its own types, and leaves these alone.
+#![doc = include_str!("../../docs/wire.md")]
 
 mod hit;
 mod people;

@@ -92,9 +92,9 @@ impl Events {
     /// The next event or comment, without the empty line after it; `None` at the end of the stream.
     pub async fn next(&mut self) -> Option<String> {
         loop {
-            if let Some((event, rest)) = self.read.split_once("\n\n") {
-                let event = event.to_owned();
-                self.read = rest.to_owned();
+            if let Some(end) = self.read.find("\n\n") {
+                let event = self.read[..end].to_owned();
+                self.read.drain(..end + 2);
                 return Some(event);
             }
             let frame = soon(self.body.frame()).await?.unwrap();

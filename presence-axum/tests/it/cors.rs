@@ -33,6 +33,15 @@ async fn a_page_can_read_every_answer_errors_too() {
 }
 
 #[tokio::test]
+async fn a_page_can_read_when_to_come_back() {
+    let limits = presence_axum::Limits { streams: 0, ..presence_axum::Limits::default() };
+    let rig = Rig::with(|mount| mount.limits(limits).cors(PAGE.parse().unwrap())).await;
+    let reply = send(rig.address, "GET", "/v1/sse/diff", &[("origin", PAGE)], "").await;
+    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("5")));
+    assert_eq!(reply.header("access-control-expose-headers"), Some("retry-after"));
+}
+
+#[tokio::test]
 async fn a_preflight_is_answered_204_with_what_may_be_sent() {
     let rig = rig().await;
     let asks = [

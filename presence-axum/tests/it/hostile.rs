@@ -1,9 +1,11 @@
 //! Input that means no good: 4xx, and never more.
 
-use crate::client::send;
+use crate::client::{send, soon};
 use crate::rig::Rig;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn hostile_bodies_are_refused_and_nothing_else_happens() {
@@ -79,6 +81,38 @@ async fn hostile_paths_and_queries_are_refused() {
         let reply = rig.get(&path).await;
         assert_eq!((reply.status, &reply.json()["ok"]), (400, &false.into()), "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_body_whose_framing_breaks_is_refused() {
+    let rig = Rig::new().await;
+    let mut socket = TcpStream::connect(rig.address).await.unwrap();
+    let request =
+        b"POST /v1/hit HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"use\r\nZZ\r\n";
+    socket.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    soon(socket.read_to_end(&mut answer)).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.ends_with(r#"{"ok":false,"error":"broken body"}"#), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_in_many_pieces_is_taken() {
+    let rig = Rig::new().await;
+    let mut socket = TcpStream::connect(rig.address).await.unwrap();
+    socket
+        .write_all(b"POST /v1/hit HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: 14\r\n\r\n")
+        .await
+        .unwrap();
+    for piece in r#"{"user":"ann"}"#.as_bytes().chunks(3) {
+        socket.write_all(piece).await.unwrap();
+        tokio::task::yield_now().await; // lets the server see each piece alone, now and then
+    }
+    let mut answer = String::new();
+    soon(socket.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(rig.get("/v1/users/ann").await.json()["liveness"], "active");
 }
 
 /// Bodies near the format, and far from it.

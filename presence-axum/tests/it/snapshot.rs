@@ -131,6 +131,28 @@ async fn nothing_is_made_while_nobody_watches_and_the_next_viewer_starts_anew() 
 }
 
 #[tokio::test]
+async fn a_frame_that_cannot_be_made_does_not_end_the_ticker_for_good() {
+    let rig = Rig::serving(|presence| {
+        let bad = presence.now().as_secs() + 2;
+        let ticker = sse::Ticker::new(&presence, Duration::from_secs(2), move |presence| {
+            let now = presence.now().as_secs();
+            assert_ne!(now, bad, "this panic is part of the test");
+            Bytes::from(format!("data: {now}\n\n"))
+        });
+        let handler = move |permit: Permit| async move { ticker.response(permit) };
+        Router::new().route("/fragile", get(handler)).with_state(Gate::new(Limits::default()))
+    })
+    .await;
+    let mut first = rig.events("/fragile").await;
+    assert_eq!(first.event().await, "data: 1710000000");
+    rig.advance(3).await;
+    let mut second = rig.events("/fragile").await;
+    assert_eq!(second.event().await, "data: 1710000003");
+    rig.advance(2).await;
+    assert_eq!([first.event().await, second.event().await], ["data: 1710000005"; 2]);
+}
+
+#[tokio::test]
 async fn a_newcomer_sees_what_came_just_before() {
     let rig = Rig::new().await;
     let mut first = rig.events("/v1/sse/snapshot").await;

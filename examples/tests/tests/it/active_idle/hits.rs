@@ -1,30 +1,11 @@
-//! active-idle: its contract, line by line.
+//! `POST /v1/hit`.
 
-use crate::client::{events, send};
+use super::{hit, online, rig};
+use crate::client::send;
 use crate::rig::{Rig, START};
-use active_idle::{Settings, app, policy};
-use clap::Parser;
-use presence_axum::Cors;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use serde_json::{Value, json};
-
-const ORIGIN: &str = "https://solar-system-82998.bubbleapps.io";
-
-async fn rig() -> Rig {
-    Rig::serving(policy(), |presence| app(presence, ORIGIN.parse().unwrap())).await
-}
-
-/// A hit that must be taken.
-async fn hit(rig: &Rig, uid: &str, last_activity: u64) {
-    let body = json!({"uid": uid, "last_activity": last_activity}).to_string();
-    assert_eq!(rig.hit(body).await.said(), (200, r#"{"ok":true}"#));
-}
-
-/// What a new viewer sees first.
-async fn online(rig: &Rig) -> Value {
-    rig.events("/sse/online").await.data().await
-}
+use serde_json::json;
 
 async fn assert_refused(rig: &Rig, body: &str, error: &str) {
     let said = format!(r#"{{"ok":false,"error":"{error}"}}"#);
@@ -87,7 +68,7 @@ async fn a_uid_that_is_no_name_is_an_invalid_uid() {
         r#""\u001b[2J""#,
         r#""\ud800""#,
         &format!(r#""{long}""#),
-        &format!("{}", "9".repeat(257)),
+        &"9".repeat(257),
         &format!(r#""{}""#, "é".repeat(129)),
     ] {
         // Before anything is said of last_activity.
@@ -138,7 +119,7 @@ async fn last_activity_may_be_a_float_or_a_numeric_string() {
     let just_idle = START - 300;
     for (uid, last_activity) in [
         ("int", format!("{START}")),
-        ("float", format!("{}.999", just_idle)),
+        ("float", format!("{just_idle}.999")),
         ("exponent", "1.71e9".to_owned()),
         ("string", format!(r#""{START}""#)),
         ("float string", format!(r#"" {just_idle}.999\n""#)),
@@ -175,109 +156,6 @@ async fn a_numeric_uid_becomes_its_decimal_string() {
 }
 
 #[tokio::test]
-async fn a_time_in_the_future_counts_as_now() {
-    let rig = rig().await;
-    hit(&rig, "a", START + 1_000_000).await;
-    for _ in 0..9 {
-        rig.advance(30).await;
-        hit(&rig, "a", START).await;
-        assert_eq!(online(&rig).await["active_uids"], json!(["a"]));
-    }
-    rig.advance(30).await;
-    assert_eq!(online(&rig).await["idle_uids"], json!(["a"]));
-}
-
-#[tokio::test]
-async fn an_older_last_activity_never_moves_the_user_back() {
-    let rig = rig().await;
-    hit(&rig, "a", START).await;
-    rig.advance(30).await;
-    hit(&rig, "a", START - 100_000).await;
-    assert_eq!(online(&rig).await["active_uids"], json!(["a"]));
-    hit(&rig, "a", 0).await;
-    assert_eq!(online(&rig).await["active_uids"], json!(["a"]));
-}
-
-#[tokio::test]
-async fn the_stream_tells_who_is_active_and_who_is_idle_in_its_order_of_keys() {
-    let rig = rig().await;
-    for (uid, ago) in [("eve", 400), ("bob", 0), ("alice", 10), ("dave", 300), ("carol", 299)] {
-        hit(&rig, uid, START - ago).await;
-    }
-    let mut stream = rig.events("/sse/online").await;
-    assert_eq!(
-        stream.event().await,
-        r#"data: {"ts":1710000000,"online_total":5,"active_total":3,"idle_total":2,"active_uids":["alice","bob","carol"],"idle_uids":["dave","eve"]}"#
-    );
-    rig.advance(2).await;
-    assert_eq!(
-        stream.event().await,
-        r#"data: {"ts":1710000002,"online_total":5,"active_total":2,"idle_total":3,"active_uids":["alice","bob"],"idle_uids":["carol","dave","eve"]}"#
-    );
-    for name in ["cache-control", "x-accel-buffering", "content-type"] {
-        assert!(stream.headers.contains_key(name), "{name}");
-    }
-    assert_eq!(stream.headers["content-type"], "text/event-stream");
-}
-
-#[tokio::test]
-async fn the_first_event_comes_at_once_also_when_nobody_is_here() {
-    let rig = rig().await;
-    assert_eq!(
-        rig.events("/sse/online").await.event().await,
-        r#"data: {"ts":1710000000,"online_total":0,"active_total":0,"idle_total":0,"active_uids":[],"idle_uids":[]}"#
-    );
-}
-
-#[tokio::test]
-async fn uids_are_sorted_by_code_point_and_written_as_they_are() {
-    let rig = rig().await;
-    for uid in ["b", "é", "Z", "\u{1F600}", "a", "\u{FB01}", "1", "\"quoted\"", "back\\slash"] {
-        hit(&rig, uid, START).await;
-    }
-    assert_eq!(
-        online(&rig).await["active_uids"],
-        json!(["\"quoted\"", "1", "Z", "a", "b", "back\\slash", "é", "\u{FB01}", "\u{1F600}"])
-    );
-}
-
-#[tokio::test]
-async fn every_viewer_gets_the_same_bytes() {
-    let rig = rig().await;
-    let mut viewers = [rig.events("/sse/online").await, rig.events("/sse/online").await];
-    for viewer in &mut viewers {
-        viewer.event().await;
-    }
-    for second in 1..4 {
-        hit(&rig, &format!("user {second}"), START).await;
-        rig.advance(2).await;
-        let [one, other] = &mut viewers;
-        assert_eq!(one.event().await, other.event().await);
-    }
-}
-
-#[tokio::test]
-async fn a_beat_counts_for_sixty_seconds() {
-    let rig = rig().await;
-    hit(&rig, "a", START).await;
-    rig.advance(59).await;
-    assert_eq!(online(&rig).await["online_total"], 1);
-    rig.advance(1).await;
-    assert_eq!(online(&rig).await["online_total"], 0);
-}
-
-#[tokio::test]
-async fn lapsed_users_leave_memory_though_nobody_watches() {
-    let rig = rig().await;
-    for n in 0..500 {
-        hit(&rig, &format!("user {n}"), START).await;
-    }
-    assert_eq!(rig.presence.health().sessions, 500);
-    rig.advance(300).await;
-    assert_eq!(rig.presence.health().sessions, 0);
-}
-
-#[tokio::test]
 async fn a_body_that_is_too_large_is_told_so() {
     let rig = rig().await;
     let padded = |n: usize| format!(r#"{{"uid":"a","last_activity":{START},"x":"{}"}}"#, "x".repeat(n));
@@ -285,53 +163,6 @@ async fn a_body_that_is_too_large_is_told_so() {
     for n in [16_384, 1_000_000] {
         assert_eq!(rig.hit(padded(n)).await.said(), (413, r#"{"ok":false,"error":"too large"}"#));
     }
-}
-
-#[tokio::test]
-async fn it_is_alive_and_ready() {
-    let rig = rig().await;
-    for path in ["/healthz", "/readyz"] {
-        assert_eq!(rig.get(path).await.said(), (200, r#"{"ok":true}"#), "{path}");
-    }
-}
-
-#[tokio::test]
-async fn the_one_configured_origin_may_call_and_read_every_answer() {
-    let rig = rig().await;
-    let from = [("origin", ORIGIN), ("access-control-request-method", "POST")];
-    for (method, path, body, status) in [
-        ("OPTIONS", "/v1/hit", "", 204),
-        ("OPTIONS", "/sse/online", "", 204),
-        ("POST", "/v1/hit", "{}", 400),
-        ("GET", "/v1/hit", "", 405),
-        ("GET", "/healthz", "", 200),
-        ("GET", "/nothing", "", 404),
-    ] {
-        let reply = send(rig.address, method, path, &from, body).await;
-        let allowed = reply.header("access-control-allow-origin");
-        assert_eq!((reply.status, allowed), (status, Some(ORIGIN)), "{method} {path}");
-    }
-    let stream = events(rig.address, "/sse/online", &from).await;
-    assert_eq!(stream.headers["access-control-allow-origin"], ORIGIN);
-    let evil = send(rig.address, "OPTIONS", "/v1/hit", &[("origin", "https://evil.example")], "").await;
-    assert_eq!(evil.header("access-control-allow-origin"), Some(ORIGIN));
-}
-
-#[tokio::test]
-async fn the_page_and_its_script_are_served() {
-    let rig = rig().await;
-    let page = rig.get("/").await;
-    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
-    assert_eq!(page.header("cache-control"), Some("no-cache"));
-    assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
-    assert_eq!(rig.get("/presence.js").await.header("content-type"), Some("text/javascript; charset=utf-8"));
-}
-
-#[test]
-fn settings_have_the_defaults_of_the_contract() {
-    let settings = Settings::parse_from(["active-idle"]);
-    assert_eq!((settings.port, settings.cors_allow_origin), (8080, ORIGIN.parse::<Cors>().unwrap()));
-    assert!(Settings::try_parse_from(["active-idle", "--cors-allow-origin", "no origin"]).is_err());
 }
 
 #[test]
