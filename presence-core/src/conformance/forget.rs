@@ -90,14 +90,14 @@ pub async fn f1_forgetting_what_is_not_there_is_harmless<H: Harness>(harness: &H
 pub async fn f1_a_forgotten_session_misses_its_touch_and_comes_back<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 10);
-    scene.put(&[session.clone()]).await;
+    scene.put_one(&session).await;
     let mut reader = scene.follower().await;
     scene.forget(&[scene.seen(&session, 10, 10)]).await;
     let mut beaten = session.clone();
     beaten.touch(scene.at(20), scene.at(20));
     assert_eq!(scene.touched(&[scene.touch(&session, 20, 20)]).await, [session.key()]);
     assert_eq!(scene.load_one("u").await, None);
-    scene.put(&[beaten.clone()]).await;
+    scene.put_one(&beaten).await;
     assert_eq!(scene.touched(&[scene.touch(&session, 20, 20)]).await, Misses::new());
     let key = session.key();
     reader.until("it is visible elsewhere", |reader| reader.view.sessions.get(&key) == Some(&beaten)).await;

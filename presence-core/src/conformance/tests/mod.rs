@@ -54,3 +54,7 @@ mod reference {
 mod reference_of_three_shards_in_disorder {
     crate::conformance_tests!(super::Sound<3, 42>);
 }
+
+mod broken;
+mod flawed;
+mod list;
