@@ -48,6 +48,16 @@ pub async fn f1_a_node_speaks_for_the_sessions_it_holds<H: Harness>(harness: &H)
     assert_eq!(scene.load_one("u").await, None);
 }
 
+/// F1: a session that has left is forgotten although its node lives on.
+pub async fn f1_a_node_does_not_speak_for_who_has_left<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let here = scene.held("u", 10, "n");
+    scene.put_one(&scene.departed(&here, 20)).await;
+    scene.touched(&[scene.beat("n", 99_000)]).await;
+    scene.forget(&[scene.seen(&here, 20, 20)]).await;
+    assert_eq!(scene.load_one("u").await, None);
+}
+
 /// F1: a node is forgotten by the same rule, and lives again with its next beat.
 pub async fn f1_a_forgotten_node_comes_back_with_its_next_beat<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
