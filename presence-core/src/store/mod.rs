@@ -1,8 +1,10 @@
 //! Where facts are kept: the trait that every backend implements, and its contract.
 
+pub mod coalesce;
 mod error;
 mod facts;
 
+pub use coalesce::Coalesce;
 pub use error::{Error, Kind};
 pub use facts::{Facts, Feed, Misses, Seen, Touch};
 
