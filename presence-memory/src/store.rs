@@ -95,9 +95,11 @@ impl Nodes {
         }
     }
 
-    /// The last beat of the node that holds a session; zero for a session that is not held.
+    /// The last beat of the node that a session lives by; zero if it lives by none.
     fn seen_at(&self, session: &Session) -> Timestamp {
-        let node = session.placement.held.then(|| self.known.get(&session.placement.node)).flatten();
+        let placement = &session.placement;
+        let is_held = placement.held && placement.left.is_none();
+        let node = is_held.then(|| self.known.get(&placement.node)).flatten();
         node.map_or(Timestamp::ZERO, |node| node.seen_at)
     }
 }

@@ -48,6 +48,16 @@ pub async fn f1_a_node_speaks_for_the_sessions_it_holds<H: Harness>(harness: &H)
     assert_eq!(scene.load_one("u").await, None);
 }
 
+/// F1: a session that has left is forgotten although its node lives on.
+pub async fn f1_a_node_does_not_speak_for_who_has_left<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let here = scene.held("u", 10, "n");
+    scene.put_one(&scene.departed(&here, 20)).await;
+    scene.touched(&[scene.beat("n", 99_000)]).await;
+    scene.forget(&[scene.seen(&here, 20, 20)]).await;
+    assert_eq!(scene.load_one("u").await, None);
+}
+
 /// F1: a node is forgotten by the same rule, and lives again with its next beat.
 pub async fn f1_a_forgotten_node_comes_back_with_its_next_beat<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
@@ -90,14 +100,14 @@ pub async fn f1_forgetting_what_is_not_there_is_harmless<H: Harness>(harness: &H
 pub async fn f1_a_forgotten_session_misses_its_touch_and_comes_back<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 10);
-    scene.put(&[session.clone()]).await;
+    scene.put_one(&session).await;
     let mut reader = scene.follower().await;
     scene.forget(&[scene.seen(&session, 10, 10)]).await;
     let mut beaten = session.clone();
     beaten.touch(scene.at(20), scene.at(20));
     assert_eq!(scene.touched(&[scene.touch(&session, 20, 20)]).await, [session.key()]);
     assert_eq!(scene.load_one("u").await, None);
-    scene.put(&[beaten.clone()]).await;
+    scene.put_one(&beaten).await;
     assert_eq!(scene.touched(&[scene.touch(&session, 20, 20)]).await, Misses::new());
     let key = session.key();
     reader.until("it is visible elsewhere", |reader| reader.view.sessions.get(&key) == Some(&beaten)).await;

@@ -127,7 +127,9 @@ impl<H: Harness> History<'_, H> {
             Batch::Put(sessions) => {
                 let sessions: Vec<_> = sessions.iter().map(|(_, session)| session.clone()).collect();
                 author.put(&sessions).await.expect("put");
-                sessions.iter().for_each(|session| self.model.put(session));
+                for session in &sessions {
+                    self.model.put(session);
+                }
             }
             Batch::Touch(touches) => {
                 let touches: Vec<_> = touches.iter().map(|(_, touch)| touch.clone()).collect();
@@ -171,10 +173,16 @@ impl<H: Harness> History<'_, H> {
         .await;
         for batch in batches {
             match &batch {
-                Batch::Put(sessions) => sessions.iter().for_each(|(_, session)| self.model.put(session)),
-                Batch::Touch(touches) => touches.iter().for_each(|(_, touch)| {
-                    self.model.touch(touch);
-                }),
+                Batch::Put(sessions) => {
+                    for (_, session) in sessions {
+                        self.model.put(session);
+                    }
+                }
+                Batch::Touch(touches) => {
+                    for (_, touch) in touches {
+                        self.model.touch(touch);
+                    }
+                }
             }
             self.told.push(batch);
         }

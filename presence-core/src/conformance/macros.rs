@@ -29,6 +29,7 @@ macro_rules! conformance_tests {
             forget::f1_forget_removes_what_was_not_seen_since
             forget::f1_forget_keeps_what_was_seen_since
             forget::f1_a_node_speaks_for_the_sessions_it_holds
+            forget::f1_a_node_does_not_speak_for_who_has_left
             forget::f1_a_forgotten_node_comes_back_with_its_next_beat
             forget::f1_forgetting_what_is_not_there_is_harmless
             forget::f1_a_forgotten_session_misses_its_touch_and_comes_back

@@ -18,7 +18,7 @@ pub async fn p1_put_merges_each_part<H: Harness>(harness: &H) {
     let mut seen = scene.session("u", 15);
     (seen.seen_at, seen.active_at) = (scene.at(50), scene.at(5));
     for state in [&placed, &declared, &seen] {
-        scene.put(std::slice::from_ref(state)).await;
+        scene.put_one(state).await;
     }
     let stored = scene.load_one("u").await;
     let (seen_at, active_at) = (scene.at(50), scene.at(20));
@@ -40,14 +40,14 @@ pub async fn p1_every_field_comes_back<H: Harness>(harness: &H) {
     session.declared = Some(scene.declared(Status::Busy, "two\nlines\tand ☃", 1_001));
     session.declared.iter_mut().for_each(|declared| declared.until = Some(scene.at(77_777)));
     (session.seen_at, session.active_at) = (scene.at(3_003), scene.at(2_002));
-    scene.put(&[session.clone()]).await;
+    scene.put_one(&session).await;
     assert_eq!(scene.load_one("u").await, Some(session));
 
     let mut bare = scene.session("bare", 0);
     bare.placement.topics = Topics::NONE;
     (bare.seen_at, bare.active_at) = (crate::Timestamp::ZERO, crate::Timestamp::ZERO);
     bare.placement.lease = crate::Policy::MAX_LEASE;
-    scene.put(&[bare.clone()]).await;
+    scene.put_one(&bare).await;
     assert_eq!(scene.load_one("bare").await, Some(bare));
 }
 
@@ -55,9 +55,9 @@ pub async fn p1_every_field_comes_back<H: Harness>(harness: &H) {
 pub async fn p1_an_old_put_after_a_newer_touch_keeps_the_touch<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let old = scene.session("u", 10);
-    scene.put(&[old.clone()]).await;
+    scene.put_one(&old).await;
     assert_eq!(scene.touched(&[scene.touch(&old, 500, 400)]).await, Misses::new());
-    scene.put(&[old.clone()]).await;
+    scene.put_one(&old).await;
     let stored = scene.load_one("u").await.map(|session| (session.seen_at, session.active_at));
     assert_eq!(stored, Some((scene.at(500), scene.at(400))));
 }
@@ -105,8 +105,8 @@ pub async fn p1_a_leave_wins_its_tie<H: Harness>(harness: &H) {
         // Not even a greater node makes the placement win.
         departed.placement.node = node("a");
         let [one, two] = if here.user.as_str() == "first" { [&here, &departed] } else { [&departed, &here] };
-        scene.put(std::slice::from_ref(one)).await;
-        scene.put(std::slice::from_ref(two)).await;
+        scene.put_one(one).await;
+        scene.put_one(two).await;
         assert_eq!(scene.load_one(here.user.as_str()).await, Some(departed));
     }
 }
@@ -115,8 +115,8 @@ pub async fn p1_a_leave_wins_its_tie<H: Harness>(harness: &H) {
 pub async fn p1_a_leave_of_an_older_placement_ends_nothing<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let (older, newer) = (scene.session("u", 10), scene.session("u", 11));
-    scene.put(&[older.clone()]).await;
-    scene.put(&[newer.clone()]).await;
+    scene.put_one(&older).await;
+    scene.put_one(&newer).await;
     scene.put(&[scene.departed(&older, 900)]).await;
     assert_eq!(scene.load_one("u").await, Some(newer));
 }
@@ -168,7 +168,7 @@ pub async fn p2_put_and_touch_commute<H: Harness>(harness: &H) {
             let known = scene.session(&name, 10);
             let mut later = if leaves { scene.departed(&known, 20) } else { scene.session(&name, 20) };
             later.active_at = scene.at(25);
-            scene.put(&[known.clone()]).await;
+            scene.put_one(&known).await;
             let touch = scene.touch(&known, 30, 5);
             if touches_first {
                 scene.touched(&[touch]).await;

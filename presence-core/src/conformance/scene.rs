@@ -7,6 +7,7 @@ use crate::model::{
 };
 use crate::store::{Facts, PresenceStore, Seen, Touch};
 use crate::time::Timestamp;
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,7 +62,7 @@ impl<'h, H: Harness> Scene<'h, H> {
             left: None,
             node: node("n"),
             held: false,
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             topics: topics(&["lobby"]),
             meta: None,
         };
@@ -107,6 +108,10 @@ impl<'h, H: Harness> Scene<'h, H> {
 
     pub(super) async fn put(&self, sessions: &[Session]) {
         self.store.put(sessions).await.expect("put");
+    }
+
+    pub(super) async fn put_one(&self, session: &Session) {
+        self.put(slice::from_ref(session)).await;
     }
 
     /// Touches, and answers with the misses, sorted.

@@ -4,6 +4,7 @@ use super::Harness;
 use super::scene::{Scene, node};
 use crate::model::{Node, Session};
 use crate::store::{Misses, Touch};
+use std::slice;
 use std::time::Duration;
 
 /// N1: the first touch of a node creates it, and later ones move it forward only.
@@ -30,7 +31,7 @@ pub async fn n1_a_node_drains_with_its_last_beat<H: Harness>(harness: &H) {
     scene.touched(&[scene.beat("n", 50)]).await;
     scene.touched(&[last]).await;
     scene.touched(&[scene.beat("n", 50), scene.beat("n", 40)]).await;
-    assert_eq!(scene.load(&["u"]).await.nodes, [drained.clone()]);
+    assert_eq!(scene.load(&["u"]).await.nodes, slice::from_ref(&drained));
     reader.until("the drain arrives", |reader| reader.view.nodes.get(&drained.id) == Some(&drained)).await;
     reader.caught_up().await;
     assert_eq!(reader.view.nodes.get(&drained.id), Some(&drained));
@@ -57,7 +58,7 @@ pub async fn n2_facts_carry_the_nodes_of_held_sessions<H: Harness>(harness: &H) 
 pub async fn t1_touch_moves_times_forward_only<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 100);
-    scene.put(&[session.clone()]).await;
+    scene.put_one(&session).await;
     let mut times = Vec::new();
     for (seen, active) in [(200, 50), (150, 170), (50, 50), (300, 300), (299, 301)] {
         assert_eq!(scene.touched(&[scene.touch(&session, seen, active)]).await, Misses::new());
@@ -75,7 +76,7 @@ pub async fn t2_touch_names_what_is_lacking_and_creates_nothing<H: Harness>(harn
     let mut reader = scene.follower().await;
     let (known, lacking) = (scene.session("known", 10), scene.session("lacking", 10));
     let sibling = scene.session("known/sibling", 10);
-    scene.put(&[known.clone()]).await;
+    scene.put_one(&known).await;
     let touches = [&lacking, &known, &sibling].map(|session| scene.touch(session, 20, 20));
     assert_eq!(scene.touched(&touches).await, sorted([&lacking, &sibling]));
     assert_eq!(scene.load(&["lacking"]).await.sessions, []);
@@ -90,7 +91,7 @@ pub async fn t2_touch_names_what_has_departed<H: Harness>(harness: &H) {
     let mut reader = scene.follower().await;
     let here = scene.session("u", 10);
     let departed = scene.departed(&here, 20);
-    scene.put(&[departed.clone()]).await;
+    scene.put_one(&departed).await;
     assert_eq!(scene.touched(&[scene.touch(&here, 30, 25)]).await, [here.key()]);
     let moved = Session { seen_at: scene.at(30), active_at: scene.at(25), ..departed };
     assert_eq!(scene.load_one("u").await.as_ref(), Some(&moved));

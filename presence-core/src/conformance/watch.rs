@@ -22,7 +22,7 @@ pub async fn w1_watch_starts_with_everything<H: Harness>(harness: &H) {
         if let Some(Feed::Facts(facts)) = &message {
             assert!(facts.sessions.len() <= BATCH_ENTRIES, "a slice is a batch at most");
         }
-        let (Some(Feed::Synced { shard, .. } | Feed::Alive { shard, .. })) = message else { continue };
+        let Some(Feed::Synced { shard, .. } | Feed::Alive { shard, .. }) = message else { continue };
         let here = all.iter().filter(|session| scene.other.shard_of(&session.user) == shard);
         let missing =
             here.filter(|session| reader.view.sessions.get(&session.key()) != Some(session)).count();
@@ -50,7 +50,7 @@ pub async fn w2_watch_hears_every_verb_of_another_handle<H: Harness>(harness: &H
     let mut reader = scene.follower().await;
     let mut session = scene.held("u", 10, "n");
     let key = session.key();
-    scene.put(slice::from_ref(&session)).await;
+    scene.put_one(&session).await;
     reader.until("the put arrives", |reader| reader.view.sessions.get(&key) == Some(&session)).await;
     scene.touched(&[scene.touch(&session, 20, 15), scene.beat("n", 25)]).await;
     session.touch(scene.at(20), scene.at(15));
@@ -60,7 +60,7 @@ pub async fn w2_watch_hears_every_verb_of_another_handle<H: Harness>(harness: &H
         .until("the beat arrives", |reader| reader.view.nodes.get("n").is_some_and(|n| n.seen_at == beat))
         .await;
     let left = scene.departed(&session, 30);
-    scene.put(slice::from_ref(&left)).await;
+    scene.put_one(&left).await;
     reader.until("the leave arrives", |reader| reader.view.sessions.get(&key) == Some(&left)).await;
     scene.forget(&[scene.seen(&left, 99, 99), Seen::Node { node: node("n"), seen_at: scene.at(99) }]).await;
     reader.until("it is forgotten", |reader| reader.view == super::Reference::default()).await;
@@ -74,7 +74,7 @@ pub async fn w2_both_sides_hear_each_other<H: Harness>(harness: &H) {
     here.synced().await;
     there.synced().await;
     let (mine, yours) = (scene.session("mine", 10), scene.session("yours", 10));
-    scene.put(slice::from_ref(&mine)).await;
+    scene.put_one(&mine).await;
     scene.other.put(slice::from_ref(&yours)).await.expect("put");
     here.until("here sees there", |reader| reader.view.sessions.get(&yours.key()) == Some(&yours)).await;
     there.until("there sees here", |reader| reader.view.sessions.get(&mine.key()) == Some(&mine)).await;
@@ -96,7 +96,7 @@ pub async fn w2_changes_of_a_session_arrive_in_order<H: Harness>(harness: &H) {
     let mut last = scene.session("u", 0);
     for round in 0..40 {
         last = scene.session("u", round * 10);
-        scene.put(slice::from_ref(&last)).await;
+        scene.put_one(&last).await;
         if round % 2 == 0 {
             scene.forget(&[scene.seen(&last, round * 10, round * 10)]).await;
         }
@@ -114,7 +114,7 @@ pub async fn w2_nothing_is_lost_while_a_watch_begins<H: Harness>(harness: &H) {
     let mut reader = Follower::new(harness, &scene.other);
     let writes = async {
         for (written, old) in meanwhile.iter().zip(before) {
-            scene.put(slice::from_ref(written)).await;
+            scene.put_one(written).await;
             scene.touched(&[scene.touch(old, 20, 20)]).await;
         }
     };
@@ -207,7 +207,7 @@ pub async fn w4_an_epoch_lasts<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let before = scene.follower().await.epochs;
     let session = scene.session("u", 10);
-    scene.put(slice::from_ref(&session)).await;
+    scene.put_one(&session).await;
     assert_eq!(scene.follower().await.epochs, before);
     scene.forget(&[scene.seen(&session, 10, 10)]).await;
     assert_eq!(scene.follower().await.epochs, before);

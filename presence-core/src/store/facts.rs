@@ -40,7 +40,7 @@ pub enum Seen {
     Session {
         /// Which.
         key: SessionKey,
-        /// Its last beat; for a held session, the later of its own and its node's.
+        /// Its last beat; for a held session that has not left, at least that of its node as well.
         seen_at: Timestamp,
         /// Its placement.
         placed_at: Timestamp,

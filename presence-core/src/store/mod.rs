@@ -1,8 +1,10 @@
 //! Where facts are kept: the trait that every backend implements, and its contract.
 
+pub mod coalesce;
 mod error;
 mod facts;
 
+pub use coalesce::Coalesce;
 pub use error::{Error, Kind};
 pub use facts::{Facts, Feed, Misses, Seen, Touch};
 
@@ -39,7 +41,7 @@ pub const BATCH_BYTES: usize = 256 * 1024;
 /// | N2 | facts carry the nodes of their held sessions, where they are known and this watch has not told them before |
 /// | T1 | `touch` moves times forward only |
 /// | T2 | `touch` answers which sessions the store lacks or has departed, and creates none; the times of a departed one move all the same |
-/// | F1 | `forget` removes only what has not been seen since; for a held session, *seen* includes its node |
+/// | F1 | `forget` removes only what has not been seen since; for a held session that has not left, *seen* includes its node |
 /// | L1 | `load` answers in request order, sessions of one user sorted by id; unknown users with nothing |
 /// | W1 | `watch` starts with everything, in slices of at most [`BATCH_ENTRIES`], then `Synced` for each shard |
 /// | W2 | every later put, touch and forget of any *other* handle arrives at least once, puts and forgets of one session in the order in which the store took them, or the feed ends; whether a handle hears itself is up to the store |

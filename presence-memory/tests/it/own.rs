@@ -17,7 +17,7 @@ fn session(n: usize) -> Session {
             left: None,
             node: NodeId::new("n").unwrap(),
             held: false,
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             topics: Topics::NONE,
             meta: None,
         },
@@ -46,7 +46,8 @@ async fn a_handle_does_not_hear_itself_and_the_others_do() {
     let store = MemoryStore::with_clock(ManualClock::default());
     let other = store.clone();
     let (mut own, mut others) = (store.watch(), other.watch());
-    (told(&mut own), told(&mut others));
+    told(&mut own);
+    told(&mut others);
     store.put(&[session(1)]).await.unwrap();
     assert_eq!(store.touch(&[touch(1, 2)]).await.unwrap(), Misses::new());
     assert_eq!(told(&mut own), []);
@@ -60,7 +61,8 @@ async fn a_handle_does_not_hear_itself_and_the_others_do() {
 async fn two_watches_of_one_handle_both_hear_it() {
     let store = MemoryStore::with_clock(ManualClock::default());
     let (mut one, mut two) = (store.watch(), store.watch());
-    (told(&mut one), told(&mut two));
+    told(&mut one);
+    told(&mut two);
     store.put(&[session(1)]).await.unwrap();
     assert!(matches!(&told(&mut one)[..], [Feed::Facts(_)]));
     assert!(matches!(&told(&mut two)[..], [Feed::Facts(_)]));
@@ -94,7 +96,7 @@ async fn a_snapshot_comes_in_slices_and_what_happens_meanwhile_in_between() {
     store.put(&all).await.unwrap();
     let writer = store.clone();
     let mut feed = store.watch();
-    let (mut slices, mut touched) = (0, 0);
+    let (mut slices, mut heard) = (0, 0);
     loop {
         match feed.next().await.unwrap() {
             Feed::Facts(facts) => {
@@ -104,12 +106,12 @@ async fn a_snapshot_comes_in_slices_and_what_happens_meanwhile_in_between() {
                 let touches: Vec<_> = (0..3_000).map(|n| touch(n, 100 + slices)).collect();
                 writer.touch(&touches).await.unwrap();
             }
-            Feed::Touched(_) => touched += 1,
+            Feed::Touched(_) => heard += 1,
             Feed::Synced { .. } => break,
             message => panic!("{message:?} before the end of the snapshot"),
         }
     }
-    assert!(slices >= 6 && touched > 0, "{slices} slices, {touched} touches");
+    assert!(slices >= 6 && heard > 0, "{slices} slices, {heard} touches");
 }
 
 #[tokio::test]

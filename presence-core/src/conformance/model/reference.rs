@@ -65,7 +65,9 @@ impl Reference {
             }
             Seen::Session { key, seen_at, placed_at } => {
                 let forgets = self.sessions.get(key).is_some_and(|known| {
-                    let node = self.node_of(known).map(|node| node.seen_at).unwrap_or_default();
+                    // Whoever has left does not live by a node any more.
+                    let node = self.node_of(known).filter(|_| known.placement.left.is_none());
+                    let node = node.map(|node| node.seen_at).unwrap_or_default();
                     known.seen_at.max(node) <= *seen_at && known.placement.placed_at <= *placed_at
                 });
                 forgets && self.sessions.remove(key).is_some()

@@ -16,7 +16,7 @@ fn session(user: &str, at: u64) -> Session {
             left: None,
             node: NodeId::new("n").unwrap(),
             held: false,
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             topics: Topics::NONE,
             meta: None,
         },

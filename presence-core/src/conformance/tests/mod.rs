@@ -1,5 +1,5 @@
 use super::{Cannot, Harness, ReferenceStore};
-use crate::store::PresenceStore;
+use crate::store::{Coalesce, PresenceStore};
 use crate::time::ManualClock;
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -7,15 +7,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Reference stores of `SHARDS` shards, whose feeds delay and repeat if `DISORDER` is not zero.
+/// Reference stores of `SHARDS` shards, whose feeds delay and repeat if `DISORDER` is not zero, and whose callers share
+/// batches if `SHARED`.
 #[derive(Default)]
-struct Sound<const SHARDS: u16, const DISORDER: u64> {
+struct Sound<const SHARDS: u16, const DISORDER: u64, const SHARED: bool> {
     clock: ManualClock,
     namespaces: Mutex<HashMap<String, ReferenceStore>>,
 }
 
 #[async_trait]
-impl<const SHARDS: u16, const DISORDER: u64> Harness for Sound<SHARDS, DISORDER> {
+impl<const SHARDS: u16, const DISORDER: u64, const SHARED: bool> Harness for Sound<SHARDS, DISORDER, SHARED> {
     async fn fresh() -> Self {
         Self::default()
     }
@@ -28,7 +29,8 @@ impl<const SHARDS: u16, const DISORDER: u64> Harness for Sound<SHARDS, DISORDER>
             }
             store
         };
-        Arc::new(self.namespaces.lock().entry(namespace.to_owned()).or_insert_with(new).clone())
+        let store = self.namespaces.lock().entry(namespace.to_owned()).or_insert_with(new).clone();
+        if SHARED { Arc::new(Coalesce::new(store)) } else { Arc::new(store) }
     }
 
     async fn open_broken(&self) -> Result<Arc<dyn PresenceStore>, Cannot> {
@@ -48,9 +50,17 @@ impl<const SHARDS: u16, const DISORDER: u64> Harness for Sound<SHARDS, DISORDER>
 }
 
 mod reference {
-    crate::conformance_tests!(super::Sound<1, 0>);
+    crate::conformance_tests!(super::Sound<1, 0, false>);
+}
+
+mod reference_with_shared_batches {
+    crate::conformance_tests!(super::Sound<2, 0, true>);
 }
 
 mod reference_of_three_shards_in_disorder {
-    crate::conformance_tests!(super::Sound<3, 42>);
+    crate::conformance_tests!(super::Sound<3, 42, false>);
 }
+
+mod broken;
+mod flawed;
+mod list;

@@ -1,0 +1,54 @@
+//! The suite is worth something: each store that breaks a clause fails the case of that clause.
+
+use super::super::{errors, forget, histories, isolation, load, put, touch, watch};
+use super::flawed::{Flaw, Workshop};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+
+/// Each flaw is found by the case of its clause.
+macro_rules! found {
+    ($($name:ident: $flaw:ident by $($case:path),+;)+) => {$(
+        #[tokio::test]
+        async fn $name() {
+            $({
+                let workshop = Workshop::of(Flaw::$flaw);
+                let passed = AssertUnwindSafe($case(&workshop)).catch_unwind().await.is_ok();
+                assert!(!passed, "{} passes with {:?}", stringify!($case), Flaw::$flaw);
+            })+
+        }
+    )+};
+}
+
+found! {
+    a_put_that_overwrites: PutOverwrites by put::p1_put_merges_each_part,
+        put::p1_an_old_put_after_a_newer_touch_keeps_the_touch, put::p1_a_leave_of_an_older_placement_ends_nothing,
+        put::p2_puts_may_come_in_any_order, histories::random_histories_come_to_one_end;
+    a_tie_decided_by_arrival: LastPutWinsATie by put::p1_two_puts_with_one_stamp_agree_in_any_order,
+        put::p1_a_leave_wins_its_tie;
+    repeats_in_a_batch_that_are_lost: RepeatsInABatchAreLost by put::p3_a_batch_may_repeat_a_session;
+    large_batches_that_are_cut: LargeBatchesAreCut by put::p3_a_batch_may_exceed_a_mebibyte;
+    a_touch_that_goes_backwards: TouchGoesBackwards by touch::t1_touch_moves_times_forward_only;
+    a_touch_that_creates: TouchCreates by touch::t2_touch_names_what_is_lacking_and_creates_nothing,
+        forget::f1_a_forgotten_session_misses_its_touch_and_comes_back;
+    a_touch_that_hides_the_departed: TouchHidesTheDeparted by touch::t2_touch_names_what_has_departed;
+    nodes_that_do_not_drain: NodesDoNotDrain by touch::n1_a_node_drains_with_its_last_beat;
+    facts_without_nodes: FactsLackNodes by touch::n2_facts_carry_the_nodes_of_held_sessions;
+    a_forget_that_ignores_what_was_seen: ForgetIgnoresWhatWasSeen by forget::f1_forget_keeps_what_was_seen_since,
+        histories::random_histories_come_to_one_end;
+    a_forget_that_ignores_nodes: ForgetIgnoresNodes by forget::f1_a_node_speaks_for_the_sessions_it_holds;
+    a_load_without_order: LoadIsUnsorted by load::l1_load_answers_in_request_order;
+    a_watch_that_loses_a_put: WatchLosesAPut by watch::w2_watch_hears_every_verb_of_another_handle, histories::random_histories_come_to_one_end;
+    a_watch_that_loses_touches: WatchLosesTouches by watch::w2_watch_hears_every_verb_of_another_handle;
+    a_watch_that_loses_forgets: WatchLosesForgets by watch::w2_watch_hears_every_verb_of_another_handle,
+        forget::f1_forget_removes_what_was_not_seen_since;
+    a_watch_that_claims_too_early_to_be_synced: SyncedComesTooEarly by watch::w1_watch_starts_with_everything;
+    a_time_that_is_proven_too_early: TimeIsProvenTooEarly by watch::w3_time_is_proven_after_what_was_written;
+    an_epoch_that_survives_a_loss: OneEpochForEver by watch::w4_a_store_that_lost_data_shows_another_epoch;
+    ids_that_run_together: IdsRunTogether by isolation::i1_ids_of_any_bytes_keep_apart;
+    ids_that_lose_their_case: CaseIsLost by isolation::i1_ids_of_any_bytes_keep_apart;
+    namespaces_that_leak: NamespacesLeak by isolation::i1_namespaces_keep_apart;
+    stamps_of_the_stores_own: StampsAreTheStoresOwn by isolation::s1_only_the_stores_own_clock_is_read;
+    a_store_out_of_reach_that_seems_empty: OutOfReachIsEmpty by errors::e1_a_store_out_of_reach_says_so,
+        errors::e1_a_watch_out_of_reach_claims_nothing;
+    empty_batches_that_are_sent: EmptyBatchesAreSent by errors::p3_an_empty_batch_does_no_io;
+}

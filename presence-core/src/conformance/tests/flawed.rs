@@ -1,0 +1,301 @@
+//! Stores each of which breaks one clause.
+
+use super::super::{Cannot, Harness, ReferenceStore};
+use crate::model::{Session, SessionKey, UserId};
+use crate::store::{Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
+use crate::time::{ManualClock, Timestamp};
+use async_trait::async_trait;
+use futures_util::future::ready;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use parking_lot::Mutex;
+use std::collections::{BTreeSet, HashMap};
+use std::slice;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is wrong with a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flaw {
+    PutOverwrites,
+    LastPutWinsATie,
+    RepeatsInABatchAreLost,
+    LargeBatchesAreCut,
+    TouchGoesBackwards,
+    TouchCreates,
+    TouchHidesTheDeparted,
+    NodesDoNotDrain,
+    FactsLackNodes,
+    ForgetIgnoresWhatWasSeen,
+    ForgetIgnoresNodes,
+    LoadIsUnsorted,
+    WatchLosesAPut,
+    WatchLosesTouches,
+    WatchLosesForgets,
+    SyncedComesTooEarly,
+    TimeIsProvenTooEarly,
+    OneEpochForEver,
+    IdsRunTogether,
+    CaseIsLost,
+    NamespacesLeak,
+    StampsAreTheStoresOwn,
+    OutOfReachIsEmpty,
+    EmptyBatchesAreSent,
+}
+
+struct Broken {
+    store: ReferenceStore,
+    flaw: Flaw,
+}
+
+pub(super) struct Workshop {
+    flaw: Flaw,
+    clock: ManualClock,
+    namespaces: Mutex<HashMap<String, ReferenceStore>>,
+}
+
+impl Workshop {
+    pub(super) fn of(flaw: Flaw) -> Self {
+        Self { flaw, clock: ManualClock::default(), namespaces: Mutex::default() }
+    }
+}
+
+#[async_trait]
+impl Harness for Workshop {
+    async fn fresh() -> Self {
+        unreachable!("a broken store is made with its flaw")
+    }
+
+    async fn open(&self, namespace: &str) -> Arc<dyn PresenceStore> {
+        let namespace = if self.flaw == Flaw::NamespacesLeak { "" } else { namespace };
+        let new = || ReferenceStore::new(self.clock.clone());
+        let store = self.namespaces.lock().entry(namespace.to_owned()).or_insert_with(new).clone();
+        Arc::new(Broken { store, flaw: self.flaw })
+    }
+
+    async fn open_broken(&self) -> std::result::Result<Arc<dyn PresenceStore>, Cannot> {
+        let store = ReferenceStore::new(self.clock.clone());
+        if self.flaw != Flaw::OutOfReachIsEmpty {
+            store.faults().go_down();
+        }
+        Ok(Arc::new(Broken { store, flaw: self.flaw }))
+    }
+
+    async fn lose_all(&self, namespace: &str) -> std::result::Result<(), Cannot> {
+        self.namespaces.lock()[namespace].faults().come_back_empty();
+        Ok(())
+    }
+
+    async fn advance(&self, by: Duration) {
+        self.clock.advance(by).await;
+    }
+
+    fn histories(&self) -> u64 {
+        16
+    }
+}
+
+fn everything_about(key: SessionKey) -> Seen {
+    Seen::Session { key, seen_at: Timestamp::MAX, placed_at: Timestamp::MAX }
+}
+
+impl Broken {
+    /// The name under which a broken store files a session.
+    fn filed(&self, mut session: Session) -> Session {
+        if let Some(user) = self.filed_user(&session.user) {
+            session.user = user;
+        }
+        session
+    }
+
+    fn filed_user(&self, user: &UserId) -> Option<UserId> {
+        match self.flaw {
+            Flaw::IdsRunTogether => UserId::new(user.as_str().replace(':', "/")).ok(),
+            Flaw::CaseIsLost => UserId::new(user.as_str().to_lowercase()).ok(),
+            _ => None,
+        }
+    }
+
+    async fn spoil_put(&self, mut session: Session) -> Result<()> {
+        let key = session.key();
+        let known = self
+            .store
+            .load(slice::from_ref(&key.user))
+            .await?
+            .sessions
+            .into_iter()
+            .find(|known| known.key() == key);
+        let overwrites = match self.flaw {
+            Flaw::PutOverwrites => true,
+            Flaw::LastPutWinsATie => {
+                known.is_some_and(|known| known.placement.placed_at == session.placement.placed_at)
+            }
+            _ => false,
+        };
+        if overwrites {
+            self.store.forget(&[everything_about(key)]).await?;
+        }
+        if self.flaw == Flaw::StampsAreTheStoresOwn {
+            session.seen_at = self.store.now().await?;
+        }
+        self.store.put(&[session]).await
+    }
+
+    async fn spoil_touch(&self, touch: &Touch) -> Result<Misses> {
+        let mut touch = touch.clone();
+        match (&mut touch, self.flaw) {
+            (Touch::Node { drain_for, .. }, Flaw::NodesDoNotDrain) => *drain_for = None,
+            (Touch::Session { user, id, seen_at, active_at }, Flaw::TouchGoesBackwards) => {
+                let key = SessionKey { user: user.clone(), id: id.clone() };
+                let mut known = self.store.load(slice::from_ref(&key.user)).await?.sessions;
+                known.retain(|known| known.key() == key);
+                self.store.forget(&[everything_about(key)]).await?;
+                for session in &mut known {
+                    (session.seen_at, session.active_at) = (*seen_at, *active_at);
+                }
+                self.store.put(&known).await?;
+            }
+            _ => {}
+        }
+        let mut misses = self.store.touch(&[touch]).await?;
+        if self.flaw == Flaw::TouchHidesTheDeparted {
+            let users: Vec<_> = misses.iter().map(|key| key.user.clone()).collect();
+            let known = self.store.load(&users).await?.sessions;
+            misses.retain(|key| known.iter().all(|known| known.key() != *key));
+        }
+        if self.flaw == Flaw::TouchCreates {
+            for key in &misses {
+                let mut session: Session = serde_json::from_value(serde_json::json!({
+                    "user": "u", "id": "s", "seen_at": 1, "active_at": 1,
+                    "placement": { "placed_at": 1, "node": "n", "held": false, "lease": 60_000 },
+                }))
+                .unwrap();
+                (session.user, session.id) = (key.user.clone(), key.id.clone());
+                self.store.put(&[session]).await?;
+            }
+        }
+        Ok(misses)
+    }
+}
+
+#[async_trait]
+impl PresenceStore for Broken {
+    fn shards(&self) -> u16 {
+        self.store.shards()
+    }
+
+    fn shard_of(&self, user: &UserId) -> u16 {
+        self.store.shard_of(user)
+    }
+
+    async fn put(&self, sessions: &[Session]) -> Result<()> {
+        if sessions.is_empty() && self.flaw == Flaw::EmptyBatchesAreSent {
+            self.store.now().await?;
+        }
+        let mut known = BTreeSet::new();
+        let mut kept = sessions.to_vec();
+        match self.flaw {
+            Flaw::RepeatsInABatchAreLost => kept.retain(|session| known.insert(session.key())),
+            Flaw::LargeBatchesAreCut => kept.truncate(crate::store::BATCH_ENTRIES),
+            _ => {}
+        }
+        for session in kept {
+            self.spoil_put(self.filed(session)).await?;
+        }
+        Ok(())
+    }
+
+    async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
+        let mut misses = Misses::new();
+        for touch in touches {
+            misses.extend(self.spoil_touch(touch).await?);
+        }
+        Ok(misses)
+    }
+
+    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+        for seen in seen {
+            let mut seen = seen.clone();
+            if let Seen::Session { key, seen_at, .. } = &mut seen {
+                if self.flaw == Flaw::ForgetIgnoresWhatWasSeen {
+                    seen = everything_about(key.clone());
+                } else if self.flaw == Flaw::ForgetIgnoresNodes {
+                    let known = self.store.load(slice::from_ref(&key.user)).await?.sessions;
+                    if known.iter().any(|known| known.key() == *key && known.seen_at <= *seen_at) {
+                        *seen_at = Timestamp::MAX;
+                    }
+                }
+            }
+            self.store.forget(&[seen]).await?;
+        }
+        Ok(())
+    }
+
+    async fn load(&self, users: &[UserId]) -> Result<Facts> {
+        let filed: Vec<_> =
+            users.iter().map(|user| self.filed_user(user).unwrap_or_else(|| user.clone())).collect();
+        let mut facts = self.store.load(&filed).await?;
+        match self.flaw {
+            Flaw::LoadIsUnsorted => facts.sessions.reverse(),
+            Flaw::FactsLackNodes => facts.nodes.clear(),
+            _ => {}
+        }
+        Ok(facts)
+    }
+
+    fn watch(&self) -> BoxStream<'static, Feed> {
+        spoil_feed(self.store.watch(), self.flaw)
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        self.store.now().await
+    }
+}
+
+fn spoil_feed(feed: BoxStream<'static, Feed>, flaw: Flaw) -> BoxStream<'static, Feed> {
+    let mut synced = false;
+    match flaw {
+        Flaw::WatchLosesAPut => feed
+            .filter(move |message| {
+                let loses = synced && matches!(message, Feed::Facts(_));
+                synced |= matches!(message, Feed::Synced { .. });
+                // Only the first one after the snapshot.
+                synced &= !loses;
+                ready(!loses)
+            })
+            .boxed(),
+        Flaw::WatchLosesTouches => feed.filter(|message| ready(!matches!(message, Feed::Touched(_)))).boxed(),
+        Flaw::WatchLosesForgets => {
+            feed.filter(|message| ready(!matches!(message, Feed::Forgotten(_)))).boxed()
+        }
+        Flaw::SyncedComesTooEarly => {
+            let epoch = Arc::from("early");
+            stream::iter([Feed::Synced { shard: 0, epoch }])
+                .chain(feed.filter(|message| ready(!matches!(message, Feed::Synced { .. }))))
+                .boxed()
+        }
+        // Each message is preceded by the proof of a time that has not come.
+        Flaw::TimeIsProvenTooEarly => feed
+            .flat_map(move |message| {
+                synced |= matches!(message, Feed::Synced { .. });
+                let early = synced && matches!(message, Feed::Facts(_));
+                let proof = early.then_some(Feed::Alive { shard: 0, at: Timestamp::MAX });
+                stream::iter(proof.into_iter().chain([message]))
+            })
+            .boxed(),
+        Flaw::OneEpochForEver => feed
+            .map(|message| match message {
+                Feed::Synced { shard, .. } => Feed::Synced { shard, epoch: Arc::from("1") },
+                other => other,
+            })
+            .boxed(),
+        Flaw::FactsLackNodes => feed
+            .map(|message| match message {
+                Feed::Facts(facts) => {
+                    Feed::Facts(Arc::new(Facts { nodes: Vec::new(), ..Facts::clone(&facts) }))
+                }
+                other => other,
+            })
+            .boxed(),
+        _ => feed,
+    }
+}

@@ -1,0 +1,183 @@
+//! A queue of callers, and the tasks that send what waits in it.
+
+use super::entry::{Entry, first_batch};
+use super::{IN_FLIGHT, WAITING_ENTRIES};
+use crate::model::SessionKey;
+use crate::store::{BATCH_BYTES, BATCH_ENTRIES, Error, Kind, Misses, PresenceStore, Result};
+use futures_util::FutureExt;
+use parking_lot::Mutex;
+use std::collections::{BTreeSet, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+/// The callers of one verb.
+#[derive(Debug)]
+pub(super) struct Lane<T> {
+    state: Mutex<State<T>>,
+    /// One permit for each entry that may wait.
+    room: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    waiting: VecDeque<Waiting<T>>,
+    /// Tasks that send; each looks once more at what waits before it ends.
+    senders: usize,
+}
+
+/// A caller's entries, at most a batch of them, and where the answer goes.
+#[derive(Debug)]
+struct Waiting<T> {
+    entries: Vec<T>,
+    bytes: usize,
+    answer: oneshot::Sender<Result<Misses>>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl<T> Default for Lane<T> {
+    fn default() -> Self {
+        let state = State { waiting: VecDeque::new(), senders: 0 };
+        Self { state: Mutex::new(state), room: Arc::new(Semaphore::new(WAITING_ENTRIES)) }
+    }
+}
+
+impl<T: Entry> Lane<T> {
+    /// Tells the store in shared batches; returns once all of it was told, or part of it failed.
+    pub(super) async fn tell<S: PresenceStore>(
+        self: &Arc<Self>,
+        store: &Arc<S>,
+        mut entries: &[T],
+    ) -> Result<Misses> {
+        let mut answers = Vec::new();
+        while !entries.is_empty() {
+            let (count, bytes) = first_batch(entries);
+            let (part, rest) = entries.split_at(count);
+            answers.push(self.queue(store, part, bytes).await?);
+            entries = rest;
+        }
+        let mut misses = Misses::new();
+        for answer in answers {
+            misses.extend(answer.await.unwrap_or_else(|_| Err(cut_off()))?);
+        }
+        Ok(misses)
+    }
+
+    /// Waits for room, and joins the queue.
+    async fn queue<S: PresenceStore>(
+        self: &Arc<Self>,
+        store: &Arc<S>,
+        part: &[T],
+        bytes: usize,
+    ) -> Result<oneshot::Receiver<Result<Misses>>> {
+        // A part is a batch at most, and there is room for many.
+        let permits = u32::try_from(part.len()).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).acquire_many_owned(permits).await.map_err(|_| cut_off())?;
+        let (answer, answered) = oneshot::channel();
+        let mut state = self.state.lock();
+        state.waiting.push_back(Waiting { entries: part.to_vec(), bytes, answer, _room: room });
+        if state.senders < IN_FLIGHT {
+            state.senders += 1;
+            let sender = Sender { lane: Arc::clone(self), store: Arc::clone(store), is_done: false };
+            tokio::spawn(sender.run());
+        }
+        Ok(answered)
+    }
+
+    /// Takes all who wait, as far as one batch goes.
+    fn take(state: &mut State<T>) -> Vec<Waiting<T>> {
+        let (mut batch, mut count, mut total) = (Vec::new(), 0, 0);
+        while let Some(next) = state.waiting.pop_front() {
+            if count > 0 && (count + next.entries.len() > BATCH_ENTRIES || total + next.bytes > BATCH_BYTES) {
+                state.waiting.push_front(next);
+                break;
+            }
+            (count, total) = (count + next.entries.len(), total + next.bytes);
+            batch.push(next);
+        }
+        batch
+    }
+}
+
+/// The batch was given up by whoever sent it; whether it landed is not known.
+fn cut_off() -> Error {
+    Error::new(Kind::Unavailable, "the task that talks to the store was stopped")
+}
+
+/// A task that sends batches while there are any.
+struct Sender<T, S> {
+    lane: Arc<Lane<T>>,
+    store: Arc<S>,
+    /// Whether it has signed off. One that has not was stopped with its runtime.
+    is_done: bool,
+}
+
+impl<T: Entry, S: PresenceStore> Sender<T, S> {
+    async fn run(mut self) {
+        while let Some(batch) = self.next() {
+            self.send(batch).await;
+        }
+    }
+
+    /// The next batch. Under one lock with signing off, so that whoever joins the queue then starts another sender.
+    fn next(&mut self) -> Option<Vec<Waiting<T>>> {
+        let mut state = self.lane.state.lock();
+        let batch = Lane::take(&mut state);
+        if batch.is_empty() {
+            state.senders -= 1;
+            self.is_done = true;
+            return None;
+        }
+        Some(batch)
+    }
+
+    async fn send(&self, batch: Vec<Waiting<T>>) {
+        let (mut entries, mut callers) = (Vec::new(), Vec::new());
+        for waiting in batch {
+            let from = entries.len();
+            entries.extend(waiting.entries);
+            callers.push((from..entries.len(), waiting.answer));
+        }
+        let sent = AssertUnwindSafe(T::send(&entries, &*self.store)).catch_unwind().await;
+        let sent = sent.unwrap_or_else(|_| Err(Error::new(Kind::Unavailable, "the store panicked")));
+        match sent {
+            Err(error) => {
+                for (_, answer) in callers {
+                    // Who no longer waits needs no answer.
+                    let _ = answer.send(Err(error.again()));
+                }
+            }
+            Ok(misses) => {
+                let all: BTreeSet<SessionKey> = misses.into_iter().collect();
+                for (own, answer) in callers {
+                    let _ = answer.send(Ok(own_misses(&entries[own], &all)));
+                }
+            }
+        }
+    }
+}
+
+impl<T, S> Drop for Sender<T, S> {
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        let left = {
+            let mut state = self.lane.state.lock();
+            state.senders -= 1;
+            if state.senders > 0 { VecDeque::new() } else { std::mem::take(&mut state.waiting) }
+        };
+        // Nobody would send them: their callers are told so.
+        drop(left);
+    }
+}
+
+/// What of a batch's misses is among these entries.
+fn own_misses<T: Entry>(entries: &[T], all: &BTreeSet<SessionKey>) -> Misses {
+    if all.is_empty() {
+        return Misses::new();
+    }
+    let keys = entries.iter().filter_map(Entry::may_miss);
+    let keys = keys.map(|(user, id)| SessionKey { user: user.clone(), id: id.clone() });
+    keys.filter(|key| all.contains(key)).collect()
+}
