@@ -191,11 +191,11 @@ impl Inner {
     }
 
     pub fn confirm_touched(&self, touches: &[Touch]) {
-        let key = |touch| match touch {
-            &Touch::Session { ref user, ref id, .. } => Some((user, id)),
+        let keys = touches.iter().filter_map(|touch| match touch {
+            Touch::Session { user, id, .. } => Some((user, id)),
             Touch::Node { .. } => None,
-        };
-        self.roster.confirm(touches.iter().filter_map(key), self.now());
+        });
+        self.roster.confirm(keys, self.now());
     }
 
     /// Notes what could not be told, unless telling it again is pointless.

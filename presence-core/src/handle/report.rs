@@ -5,6 +5,7 @@ use crate::liveness::{Liveness, Policy};
 use crate::model::{SessionId, Status, UserId};
 use crate::roster::Examined;
 use crate::time::{Timestamp, View};
+use std::fmt::Write;
 
 /// How a process stands with its store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +133,8 @@ fn rule(one: &Examined, policy: &Policy) -> String {
     };
     if one.liveness.is_live() {
         let (active, window) = (secs(one.session.active_at), policy.active_for.as_secs_f64());
-        said += &format!("; last activity {active:.1} s ago, of {window} s");
+        // Writing to a string cannot fail.
+        let _ = write!(said, "; last activity {active:.1} s ago, of {window} s");
     }
     if one.unconfirmed {
         said += "; the store's last snapshot lacks it, so it goes unless it is confirmed";

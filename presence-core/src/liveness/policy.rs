@@ -33,7 +33,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            lease_for: Duration::from_secs(60),
+            lease_for: Duration::from_mins(1),
             held_for: Duration::from_secs(8),
             active_for: Duration::from_mins(5),
             grace: Duration::from_secs(5),

@@ -48,7 +48,7 @@ impl Session {
         if let Some(declared) = &other.declared
             && self.declared.as_ref().is_none_or(|own| declared.beats(own))
         {
-            self.declared = other.declared.clone();
+            self.declared.clone_from(&other.declared);
             changed = true;
         }
         changed | self.touch(other.seen_at, other.active_at)

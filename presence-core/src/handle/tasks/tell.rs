@@ -20,18 +20,17 @@ pub async fn run(inner: Arc<Inner>) {
         inner.outbox.marked.notified().await;
         let owed = inner.outbox.len();
         if owed >= MASS {
-            tokio::time::sleep(SPREAD.mul_f64(crate::random::fraction() / 2.0)).await;
+            tokio::time::sleep((SPREAD / 2).mul_f64(crate::random::fraction())).await;
         }
+        // What is owed takes the rest of the spread, a batch at a time.
+        let batches = u32::try_from(owed.div_ceil(BATCH_ENTRIES)).unwrap_or(u32::MAX).max(1);
         while inner.outbox.len() > 0 {
             match drain(&inner).await {
                 Ok(()) => backoff.reset(),
                 Err(_) => backoff.wait().await,
             }
             if inner.outbox.len() >= MASS {
-                // The rest of the spread, a batch at a time.
-                let share = BATCH_ENTRIES.min(owed.max(1));
-                let pause = SPREAD.mul_f64(share as f64 / (2.0 * owed.max(share) as f64));
-                tokio::time::sleep(pause).await;
+                tokio::time::sleep(SPREAD / 2 / batches).await;
             }
         }
     }
