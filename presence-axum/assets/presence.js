@@ -210,6 +210,7 @@
       });
       source.addEventListener('presence_state', (event) => this.#take(event, (data) => this.#replace(data)));
       source.addEventListener('presence_diff', (event) => this.#take(event, (data) => this.#apply(data)));
+      source.addEventListener('presence_view', (event) => this.#take(event, () => ({})));
     }
 
     pause() {

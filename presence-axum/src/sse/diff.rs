@@ -5,14 +5,15 @@ use super::{Key, response};
 use crate::limits::Permit;
 use crate::metrics::STREAMS;
 use crate::query::{fields, topic_of};
-use crate::{Error, Mount};
+use crate::{Error, Mount, wire};
 use axum::extract::{RawQuery, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use presence_core::Presence;
-use presence_core::handle::Subscription;
+use presence_core::handle::{Subscription, ViewWatch};
 use presence_core::roster::{Scope, Version};
+use presence_core::time::View;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,12 +51,21 @@ pub async fn diff(
         Some(version) => presence.subscribe_from(&scope, version),
         None => presence.subscribe(&scope),
     };
-    Ok(response(events(Reader { presence, updates, encoder, _permit: permit })))
+    let views = presence.watch_view();
+    // A state carries the view; who goes on with diffs is told it first.
+    let views = if seen.is_some() { views } else { views.changes() };
+    Ok(response(events(Reader { presence, updates, views, encoder, _permit: permit })))
+}
+
+/// Says that the view has become fresh or stale. It has no id: nobody resumes from it.
+fn view_event(view: View) -> Bytes {
+    super::write(b"event: presence_view\ndata: ", &wire::view(view), 64)
 }
 
 struct Reader {
     presence: Presence,
     updates: Subscription,
+    views: ViewWatch,
     encoder: Arc<Encoder>,
     _permit: Permit,
 }
@@ -77,6 +87,7 @@ impl Reader {
                 STREAMS.diffs.increment(1);
                 Some(self.encoder.encode(&update?, || self.presence.health().view))
             }
+            view = self.views.next() => Some(view_event(view?)),
             () = clock.sleep_until(clock.now() + QUIET) => Some(PING),
         }
     }

@@ -26,6 +26,15 @@ pub(crate) fn view_word(view: View) -> &'static str {
     }
 }
 
+/// The data of a `presence_view` event: `{"view"}`.
+pub fn view(view: View) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Wire {
+        view: &'static str,
+    }
+    Wire { view: view_word(view) }
+}
+
 /// A frame of the snapshot stream: `{"ts","view","online","active","idle","active_users","idle_users"}`.
 pub fn snapshot(users: &Sorted, now: Timestamp, view: View) -> impl Serialize {
     #[derive(Serialize)]

@@ -2,6 +2,7 @@
 
 use crate::rig::{Rig, START};
 use async_trait::async_trait;
+use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use presence_axum::{Mount, health, not_found};
 use presence_core::store::{self, Error, Facts, Feed, Kind, Misses, Seen, Touch};
@@ -20,6 +21,7 @@ struct Failing {
 const NEVER: u8 = 0;
 const UNAVAILABLE: u8 = 1;
 const REJECTED: u8 = 2;
+const SILENT: u8 = 3;
 
 impl Failing {
     fn check(&self) -> store::Result<()> {
@@ -54,7 +56,9 @@ impl PresenceStore for Failing {
         self.store.load(users).await
     }
     fn watch(&self) -> BoxStream<'static, Feed> {
-        self.store.watch()
+        let fails = Arc::clone(&self.fails);
+        let speaks = move |_: &Feed| std::future::ready(fails.load(Ordering::SeqCst) != SILENT);
+        self.store.watch().filter(speaks).boxed()
     }
     async fn now(&self) -> store::Result<Timestamp> {
         self.store.now().await
@@ -94,6 +98,23 @@ async fn a_hit_the_store_refuses_is_refused_and_shown_to_nobody() {
     let reply = rig.hit(r#"{"user":"a","kind":"enter"}"#).await;
     assert_eq!(reply.said(), (503, r#"{"ok":false,"error":"store"}"#));
     assert_eq!(rig.get("/v1/counts").await.json()["online"], 0);
+}
+
+#[tokio::test]
+async fn a_view_that_goes_stale_is_told_on_open_streams() {
+    let (rig, fails) = rig(100).await;
+    let mut stream = rig.events("/v1/sse/diff").await;
+    assert_eq!(stream.event().await, "retry: 2000");
+    assert!(stream.event().await.contains(r#""view":"fresh""#));
+    fails.store(SILENT, Ordering::SeqCst);
+    rig.advance(5).await;
+    assert_eq!(stream.event().await, "event: presence_view\ndata: {\"view\":\"stale\"}");
+    let mut late = rig.events("/v1/sse/diff?last_event_id=0000000000000000-1").await;
+    assert_eq!(late.event().await, "retry: 2000");
+    assert!(late.event().await.contains(r#""view":"stale""#));
+    fails.store(NEVER, Ordering::SeqCst);
+    rig.advance(1).await;
+    assert_eq!(stream.event().await, "event: presence_view\ndata: {\"view\":\"fresh\"}");
 }
 
 #[tokio::test]

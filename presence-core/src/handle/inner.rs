@@ -6,7 +6,7 @@ use super::{Beaten, Error};
 use crate::model::{Session, SessionKey};
 use crate::roster::{Roster, Told, Undo};
 use crate::store::{self, Kind, PresenceStore, Touch};
-use crate::time::{Clock, Timestamp};
+use crate::time::{Clock, Timestamp, View};
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -34,6 +34,8 @@ pub(super) struct Inner {
     /// Whether the store's time is known, by which stamps are made; `None` until it has answered or failed once.
     pub is_calibrated: watch::Sender<Option<bool>>,
     pub is_ready: watch::Sender<bool>,
+    /// Whether what is shown is worth believing, as last noted.
+    view: watch::Sender<View>,
     /// How long clients have to reconnect, once this process drains.
     pub draining: watch::Sender<Option<Duration>>,
     /// Which of this process's connections holds a session: the latest one.
@@ -56,6 +58,7 @@ impl Inner {
             changed: Notify::new(),
             is_calibrated: watch::Sender::new(None),
             is_ready: watch::Sender::new(false),
+            view: watch::Sender::new(View::Stale { since: Timestamp::ZERO }),
             draining: watch::Sender::new(None),
             connections: Mutex::default(),
             drawn: AtomicU64::new(0),
@@ -91,6 +94,16 @@ impl Inner {
     pub async fn knows_time(&self) {
         // The sender lives in `self`.
         let _ = self.is_calibrated.subscribe().wait_for(|known| *known == Some(true)).await;
+    }
+
+    /// Tells those who watch the view if it has become fresh or stale.
+    pub fn note_view(&self) {
+        let now = self.roster.view(self.now());
+        self.view.send_if_modified(|view| std::mem::replace(view, now).is_fresh() != now.is_fresh());
+    }
+
+    pub fn watch_view(&self) -> watch::Receiver<View> {
+        self.view.subscribe()
     }
 
     pub fn health(&self) -> StoreHealth {

@@ -18,7 +18,7 @@ pub use hold::Hold;
 pub use place::{Listing, Page, Place};
 pub use presence::{Beaten, Presence};
 pub use report::{Explanation, Health, SessionReport, StoreHealth};
-pub use subscription::{CountsWatch, Subscription};
+pub use subscription::{CountsWatch, Subscription, ViewWatch};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use super::inner::Inner;
 use super::place::Place;
 use super::report::{Explanation, Health};
-use super::subscription::{CountsWatch, Subscription};
+use super::subscription::{CountsWatch, Subscription, ViewWatch};
 use super::{Builder, Error, Hold, tasks};
 use crate::model::{Beat, Leave, Message, Node, SessionKey, Status, Topic, UserId};
 use crate::roster::{By, Counts, Detail, Full, Person, Scope, Version};
@@ -204,6 +204,11 @@ impl Presence {
     /// A scope's counts whenever they change, the newest only.
     pub fn watch_counts(&self, scope: &Scope) -> CountsWatch {
         CountsWatch::new(&self.inner, scope)
+    }
+
+    /// Whether what is shown is worth believing, whenever that changes.
+    pub fn watch_view(&self) -> ViewWatch {
+        ViewWatch::new(&self.inner)
     }
 
     /// How this process stands with its store.

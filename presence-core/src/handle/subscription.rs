@@ -2,12 +2,14 @@
 
 use super::inner::Inner;
 use crate::roster::{Counts, Detail, Scope, Update, Version, Watch};
+use crate::time::View;
 use futures_util::Stream;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use tokio::sync::watch;
 
 /// One reader of a watch: its number there, and nothing else.
 struct Reader {
@@ -61,6 +63,39 @@ impl Stream for Subscription {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Update>> {
         self.poll_update(context)
+    }
+}
+
+/// Whether what is shown is worth believing, the newest only.
+pub struct ViewWatch {
+    view: watch::Receiver<View>,
+    told: bool,
+}
+
+impl ViewWatch {
+    pub(super) fn new(inner: &Inner) -> Self {
+        Self { view: inner.watch_view(), told: false }
+    }
+
+    /// The view now, without waiting; it does not count as yielded.
+    pub fn get(&self) -> View {
+        *self.view.borrow()
+    }
+
+    /// The view: the first at once, and then whenever it becomes fresh or stale. `None` once the `Presence` is gone.
+    /// Cancel-safe.
+    pub async fn next(&mut self) -> Option<View> {
+        if std::mem::replace(&mut self.told, true) {
+            self.view.changed().await.ok()?;
+        }
+        Some(*self.view.borrow_and_update())
+    }
+
+    /// Yields nothing but changes from here on.
+    pub fn changes(mut self) -> Self {
+        self.told = true;
+        self.view.mark_unchanged();
+        self
     }
 }
 

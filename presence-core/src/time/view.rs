@@ -45,6 +45,13 @@ pub enum View {
     },
 }
 
+impl View {
+    /// Whether what is shown is known to be true now.
+    pub const fn is_fresh(self) -> bool {
+        matches!(self, Self::Fresh)
+    }
+}
+
 impl ViewClock {
     /// A clock that has proven nothing yet.
     ///

@@ -17,6 +17,7 @@ pub async fn run(inner: Arc<Inner>) {
             () = inner.clock.sleep_until(next) => {}
             () = inner.moved.notified() => {}
         }
+        inner.note_view();
         let mut forget = sweep(&inner).await;
         if inner.now() >= tidy_at {
             forget.extend(inner.roster.tidy(inner.now()));
@@ -62,6 +63,6 @@ fn gauges(inner: &Inner) {
     metrics::gauge!("presence_sessions").set(inner.roster.len() as f64);
     metrics::gauge!("presence_users_online").set(f64::from(inner.roster.counts().online));
     metrics::gauge!("presence_outbox").set(inner.outbox.len() as f64);
-    let is_stale = inner.roster.view(inner.now()) != crate::time::View::Fresh;
+    let is_stale = !inner.roster.view(inner.now()).is_fresh();
     metrics::gauge!("presence_view_stale").set(f64::from(u8::from(is_stale)));
 }
