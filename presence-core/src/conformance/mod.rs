@@ -1,18 +1,15 @@
 //! The suite that every store passes, and the small store that core's own tests run on.
 //!
 //! A backend says where its stores come from, and gets one test per clause of the [contract](crate::PresenceStore). The
-//! whole test file:
+//! whole test file of one that keeps everything in its process:
 //!
 //! ```
-//! use presence_core::conformance::{Cannot, Harness, ReferenceStore};
-//! use presence_core::{ManualClock, PresenceStore, conformance_tests};
-//! use std::{collections::HashMap, sync::Arc, sync::Mutex, time::Duration};
+//! use presence_core::conformance::{Cannot, Harness, ReferenceStore as MyStore};
+//! use presence_core::{PresenceStore, SystemClock, conformance_tests};
+//! use std::{collections::HashMap, sync::Arc, sync::Mutex};
 //!
 //! #[derive(Default)]
-//! struct Mine {
-//!     clock: ManualClock,
-//!     namespaces: Mutex<HashMap<String, ReferenceStore>>,
-//! }
+//! struct Mine(Mutex<HashMap<String, MyStore>>);
 //!
 //! #[async_trait::async_trait]
 //! impl Harness for Mine {
@@ -20,9 +17,8 @@
 //!         Self::default()
 //!     }
 //!     async fn open(&self, namespace: &str) -> Arc<dyn PresenceStore> {
-//!         let mut namespaces = self.namespaces.lock().unwrap();
-//!         let new = || ReferenceStore::new(self.clock.clone());
-//!         Arc::new(namespaces.entry(namespace.into()).or_insert_with(new).clone())
+//!         let mut namespaces = self.0.lock().unwrap();
+//!         Arc::new(namespaces.entry(namespace.into()).or_insert_with(|| MyStore::new(SystemClock)).clone())
 //!     }
 //!     async fn open_broken(&self) -> Result<Arc<dyn PresenceStore>, Cannot> {
 //!         Err(Cannot("there is nothing that could be out of reach"))
@@ -30,14 +26,14 @@
 //!     async fn lose_all(&self, _namespace: &str) -> Result<(), Cannot> {
 //!         Err(Cannot("it lives and dies with its process"))
 //!     }
-//!     async fn advance(&self, by: Duration) {
-//!         self.clock.advance(by).await
-//!     }
 //! }
 //!
 //! conformance_tests!(Mine);
 //! # fn main() {}
 //! ```
+//!
+//! A store that takes a [`Clock`](crate::Clock) gets a [`ManualClock`](crate::ManualClock) and turns it in
+//! [`advance`](Harness::advance): its suite then takes no time at all.
 //!
 //! Each case is a function of its own, for whoever wants to call one by hand. A case fails by panicking. What a backend
 //! [cannot](Cannot) do it has to say; the case that would have tested it prints the reason.

@@ -2,6 +2,8 @@
 //!
 //! Everything here is plain data. What it *means* (active, idle, gone) is decided in [`liveness`](crate::liveness).
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 mod beat;
 mod id;
 mod node;

@@ -62,3 +62,6 @@ impl Session {
         before != (self.seen_at, self.active_at)
     }
 }
+
+#[cfg(test)]
+mod tests;

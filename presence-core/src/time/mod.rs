@@ -11,3 +11,6 @@ pub use timestamp::Timestamp;
 pub use view::{SILENCE, View, ViewClock};
 
 pub(crate) use timestamp::{millis, option_millis};
+
+#[cfg(test)]
+mod tests;

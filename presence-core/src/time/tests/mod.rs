@@ -1,0 +1,2 @@
+mod clocks;
+mod view;
