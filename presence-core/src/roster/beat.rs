@@ -170,7 +170,9 @@ impl Roster {
             || beat.topics.as_ref().is_some_and(|topics| *topics != slot.topic_list())
             || beat.lease.is_some_and(|lease| lease != slot.lease())
             || beat.meta.is_some() && beat.meta != slot.meta;
-        let old = (moves || beat.declares.is_some()).then(|| slot.session());
+        // Whoever took a lapsed session for gone for good may have dropped it, and would not know whom a touch renews.
+        let revives = !slot.state.is_live();
+        let old = (moves || revives || beat.declares.is_some()).then(|| slot.session());
         if moves {
             let placed = self.placed(beat, Some(slot), stamp, here);
             slot.place(placed);
@@ -187,7 +189,7 @@ impl Roster {
         let head = head.unwrap_or(at);
         locked.settle(head, &before, settling);
         let slot = &locked.slots[at];
-        if moves || declares {
+        if moves || revives || declares {
             Ok(slot.told(old))
         } else {
             let confirms = slot.flags & (flag::CONFIRMED | flag::UNCONFIRMED) != flag::CONFIRMED;

@@ -102,9 +102,9 @@ impl Outcome {
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let store = ReferenceStore::new(ManualClock::default());
 /// store.faults().go_down();
-/// assert!(store.load(&[]).await.is_err());
+/// assert!(store.now().await.is_err());
 /// store.faults().come_back();
-/// assert!(store.load(&[]).await.is_ok());
+/// assert!(store.now().await.is_ok());
 /// # }
 /// ```
 #[derive(Debug, Clone)]

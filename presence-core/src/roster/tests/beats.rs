@@ -2,6 +2,7 @@
 
 use super::stage::*;
 use crate::model::Status;
+use crate::roster::Told;
 
 #[test]
 fn activity_in_the_future_counts_once_it_is_seen() {
@@ -49,4 +50,17 @@ fn a_topic_that_was_left_vanishes_with_the_next_placement() {
     stage.beat(&renew("ann", "tab").lease(secs(100)));
     stage.roster.tidy(stage.now);
     assert_eq!(stage.roster.topic_count(), 1);
+}
+
+#[test]
+fn a_beat_that_brings_back_a_lapsed_session_is_put() {
+    let mut stage = Stage::new();
+    stage.merge(&[foreign("ann", "tab", "other", stage.now)]);
+    stage.pass(90);
+    assert_eq!(stage.counts(), (0, 0));
+    // Others may have dropped it by now: a touch would tell them nothing.
+    assert!(matches!(stage.beat(&renew("ann", "tab")), Told::Put { .. }));
+    assert_eq!(stage.counts(), (1, 1));
+    stage.pass(40);
+    assert!(matches!(stage.beat(&renew("ann", "tab")), Told::Touch { .. }));
 }
