@@ -44,7 +44,9 @@ pub struct Beat {
     pub declares: Option<(Status, Option<Message>, Option<Timestamp>)>,
     /// What the host says of the session; `None` leaves it as it was.
     pub meta: Option<Meta>,
-    /// How long the session lives without another beat; `None` takes the policy's `lease_for`.
+    /// How long the session lives without another beat; `None` leaves it as it was (the policy's, when it enters).
+    ///
+    /// What a connection holds lives at least the policy's `held_for`.
     pub lease: Option<Duration>,
 }
 

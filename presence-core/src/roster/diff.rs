@@ -161,3 +161,26 @@ impl Diff {
         all
     }
 }
+
+/// What happened to the sessions of one user between two states.
+pub(super) fn session_events(
+    user: &UserId,
+    before: Option<&Member>,
+    now: Option<&Member>,
+    reason: LeftReason,
+    events: &mut Vec<SessionEvent>,
+) {
+    let of = |member: Option<&Member>| -> BTreeMap<_, MemberSession> {
+        let sessions = member.map(|m| m.sessions.as_slice()).unwrap_or_default();
+        sessions.iter().map(|session| (session.id.clone(), session.clone())).collect()
+    };
+    let (mut before, now) = (of(before), of(now));
+    for (id, session) in now {
+        match before.remove(&id) {
+            None => events.push(SessionEvent::Joined(user.clone(), session)),
+            Some(old) if old != session => events.push(SessionEvent::Changed(user.clone(), session)),
+            Some(_) => {}
+        }
+    }
+    events.extend(before.into_keys().map(|id| SessionEvent::Left(user.clone(), id, reason)));
+}

@@ -2,7 +2,7 @@
 
 use super::nodes::Nodes;
 use crate::liveness::Policy;
-use crate::model::{NodeId, UserId};
+use crate::model::NodeId;
 use crate::time::ViewClock;
 
 /// The live processes at one moment, and which of them is this one.
@@ -24,11 +24,12 @@ impl Duty {
         }
     }
 
-    /// How many live processes come before this one for a user; `None` if it is never its turn.
+    /// How many live processes come before this one for a user, or for a process that is no more; `None` if it is never
+    /// its turn.
     ///
     /// Every process finds the same order by itself (rendezvous hashing), and loses few users when one comes or goes.
-    pub fn rank(&self, user: &UserId) -> Option<usize> {
-        let weight = |node: u64| hash(node, user.as_str());
+    pub fn rank(&self, whom: &str) -> Option<usize> {
+        let weight = |node: u64| hash(node, whom);
         let own = weight(self.own?);
         Some(self.others.iter().filter(|&&other| weight(other) > own).count())
     }

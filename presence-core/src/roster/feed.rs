@@ -4,7 +4,6 @@ use super::Roster;
 use super::settle::Settling;
 use super::shard::Shard;
 use super::slot::{Slot, flag};
-use super::times::Clocks;
 use crate::model::{Departure, Node, Session, SessionId, SessionKey, UserId};
 use crate::store::{Facts, Seen, Touch};
 use crate::time::{Timestamp, ViewClock};
@@ -45,9 +44,9 @@ impl Roster {
         settling: &Settling<'_>,
         owed: &mut Owed,
     ) {
-        let head = locked.head(hash, &told.user);
-        let before = locked.standing(head);
         let found = locked.find(hash, &told.user, &told.id);
+        let found = found.inspect(|&at| locked.to_store_time(hash, at, settling));
+        let before = locked.standing(locked.head(hash, &told.user));
         let at = found.unwrap_or_else(|| {
             self.sessions.fetch_add(1, Ordering::Relaxed);
             let mut slot = Slot::new(told.key(), shard, self.placed_as(told));
@@ -175,28 +174,6 @@ impl Roster {
         node.fact()
     }
 
-    /// Looks at the chosen sessions out of turn.
-    fn resettle(&self, now: Timestamp, mut choose: impl FnMut(&mut Slot) -> bool) {
-        self.walk(now, |locked, at, settling| {
-            if choose(&mut locked.slots[at]) {
-                self.relook(locked, at, settling);
-            }
-        });
-    }
-
-    fn relook(&self, locked: &mut Shard, at: u32, settling: &Settling<'_>) {
-        let hash = self.shard_of(&locked.slots[at].user).1;
-        match locked.head(hash, &locked.slots[at].user) {
-            Some(head) if locked.is_settled(head, at, settling) => {
-                if !locked.slots[at].state.is_live() {
-                    locked.slots[at].miss_node(settling.times.stamp);
-                }
-                locked.queue_look(at, settling);
-            }
-            _ => self.settle_at(locked, at, settling),
-        }
-    }
-
     /// Settles the user of one session.
     pub(super) fn settle_at(&self, locked: &mut Shard, at: u32, settling: &Settling<'_>) {
         let hash = self.shard_of(&locked.slots[at].user).1;
@@ -205,28 +182,67 @@ impl Roster {
         locked.settle(head, &before, settling);
     }
 
-    /// Drops what was forgotten, unless it has been seen later here; what is own and lives is told again.
+    /// Drops what was forgotten, unless it has been seen later here. Forgetting is no verdict: what lives here is told
+    /// again if it is own, and else waits for a lease to be confirmed.
     pub fn forgotten(&self, seen: &[Seen], now: Timestamp) -> Owed {
         let mut owed = Owed::new();
         for seen in seen {
             match seen {
                 Seen::Session { key, seen_at, placed_at } => {
-                    self.under_lock(&key.user, now, |locked, hash, settling| {
-                        let Some(at) = locked.find(hash, &key.user, &key.id) else { return };
-                        let slot = &locked.slots[at];
-                        let lives = slot.state.is_live();
-                        if slot.has(flag::OWN) && lives {
-                            owed.push(key.clone());
-                        } else if slot.last_seen() <= *seen_at && slot.placed_at <= *placed_at {
-                            let before = locked.standing(locked.head(hash, &key.user));
-                            self.settle_out(locked, hash, at, &before, settling);
-                        }
+                    let owes = self.under_lock(&key.user, now, |locked, hash, settling| {
+                        let at = locked.find(hash, &key.user, &key.id)?;
+                        self.forget_one(locked, hash, at, (*seen_at, *placed_at), settling)
                     });
+                    owed.extend(owes);
                 }
                 Seen::Node { node, seen_at } => self.nodes.forget(node, *seen_at),
             }
         }
         owed
+    }
+
+    fn forget_one(
+        &self,
+        locked: &mut Shard,
+        hash: u32,
+        at: u32,
+        (seen_at, placed_at): (Timestamp, Timestamp),
+        settling: &Settling<'_>,
+    ) -> Option<SessionKey> {
+        // What time has brought about comes first.
+        if locked
+            .head(hash, &locked.slots[at].user)
+            .is_some_and(|head| !locked.is_settled(head, at, settling))
+        {
+            self.settle_at(locked, at, settling);
+        }
+        let slot = &locked.slots[at];
+        // Of the session itself: the store has counted its node, whose next beat may have overtaken this news.
+        let is_known_later = slot.seen_at > seen_at || slot.placed_at > placed_at;
+        if slot.state.is_live() && slot.has(flag::OWN) {
+            return Some(slot.key());
+        }
+        if is_known_later {
+            return None;
+        }
+        if slot.state.is_live() {
+            self.doubt(locked, at, settling);
+        } else {
+            self.drop_session(locked, hash, at);
+        }
+        None
+    }
+
+    /// Notes that the store lacks a session that lives here: it goes in a lease, unless it is confirmed.
+    fn doubt(&self, locked: &mut Shard, at: u32, settling: &Settling<'_>) {
+        let slot = &mut locked.slots[at];
+        if slot.has(flag::UNCONFIRMED) {
+            return;
+        }
+        let since = settling.times.of(slot).map_or(settling.times.stamp, ViewClock::now);
+        slot.set(flag::UNCONFIRMED, true);
+        locked.unconfirmed.insert(at, since);
+        self.settle_at(locked, at, settling);
     }
 
     /// A shard of the store has told everything: what it lacked is unconfirmed, and what of that is own is owed.
@@ -245,10 +261,7 @@ impl Roster {
                 return;
             }
             if slot.state.is_live() {
-                let since = settling.times.of(slot).map_or(settling.times.stamp, ViewClock::now);
-                slot.set(flag::UNCONFIRMED, true);
-                locked.unconfirmed.insert(at, since);
-                self.settle_at(locked, at, settling);
+                self.doubt(locked, at, settling);
             } else {
                 let hash = self.shard_of(&slot.user).1;
                 self.drop_session(locked, hash, at);
@@ -273,43 +286,5 @@ impl Roster {
                 self.settle_at(locked, at, settling);
             });
         }
-    }
-
-    /// Learns the store's time, so that stamps are made by it; answers nothing about what it holds.
-    ///
-    /// The first time, what has been stamped by the process's own clock is moved to the store's, as long as the store
-    /// has not been told of it.
-    pub fn calibrate(&self, at: Timestamp, now: Timestamp) {
-        let (is_first, ahead) = self.change_clocks(now, |clocks| clocks.calibrate(at, now));
-        if is_first {
-            self.me.shift(ahead);
-            self.resettle(now, |slot| {
-                let shifts = slot.has(flag::OWN_TIME) && !slot.has(flag::CONFIRMED);
-                slot.set(flag::OWN_TIME, false);
-                if shifts {
-                    slot.shift(ahead);
-                }
-                shifts
-            });
-        }
-    }
-
-    /// Takes a proof: it was `at` in a shard of the store, and everything up to then has been told.
-    pub fn prove(&self, shard: u16, at: Timestamp, now: Timestamp) {
-        self.calibrate(at, now);
-        if self.change_clocks(now, |clocks| clocks.prove(shard, at, now)).0 {
-            // What the store told of this shard can be judged at last, or what was to be looked at by a time that stood
-            // still is due sooner than the wheel thinks.
-            self.resettle(now, |slot| slot.shard == shard);
-        }
-    }
-
-    /// Changes the clocks, and answers how far they are ahead of the process's own after that.
-    fn change_clocks<T>(&self, now: Timestamp, change: impl FnOnce(&mut Clocks) -> T) -> (T, u64) {
-        let mut clocks = self.clocks.write();
-        let done = change(Arc::make_mut(&mut clocks));
-        let ahead = clocks.stamp(now).as_millis().wrapping_sub(now.as_millis());
-        self.ahead.store(ahead, Ordering::Relaxed);
-        (done, ahead)
     }
 }

@@ -5,33 +5,43 @@
 //! the nodes). Reading lists and flushing watches take their own lock first and then, one at a time, shards.
 
 mod beat;
+mod declare;
 mod diff;
 mod duty;
 mod feed;
+mod leave;
 mod member;
 mod merge;
 mod nodes;
+mod placed;
+mod proof;
 mod query;
+mod renew;
 mod scope;
 mod scope_state;
 mod settle;
 mod shard;
 mod slab;
 mod slot;
+mod stays;
 mod sweep;
 mod times;
+mod told;
 mod topics;
+mod undo;
 mod watch;
 mod watches;
 mod wheel;
 
-pub use beat::{By, Told, Undo};
+pub use beat::By;
 pub use diff::{Diff, LeftReason, NotAVersion, SessionEvent, Snapshot, Version};
 pub use member::{Counts, Member, MemberSession, Person};
 pub use query::Examined;
 pub use scope::Scope;
 pub use scope_state::Sorted;
 pub use sweep::Swept;
+pub use told::Told;
+pub use undo::Undo;
 pub use watch::{Detail, Update};
 
 pub(crate) use scope_state::ScopeState;

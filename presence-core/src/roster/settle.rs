@@ -7,7 +7,8 @@
 use super::diff::LeftReason;
 use super::scope_state::{ScopeState, left};
 use super::shard::Shard;
-use super::slot::{Stays, flag};
+use super::slot::flag;
+use super::stays::Stays;
 use super::times::Times;
 use crate::liveness::{self, Liveness, Policy};
 use crate::model::{Declared, Message, Status};

@@ -1,31 +1,16 @@
 //! One session as the roster holds it: everything in one place, what a beat needs first.
 
 use super::nodes::NodeState;
-use super::scope_state::ScopeState;
+use super::placed::Placed;
 use super::slab;
+use super::stays::Stays;
 use super::wheel::{self, Tick};
 use crate::liveness::{Liveness, Vitals};
-use crate::model::{
-    Declared, Departure, Meta, Placement, Session, SessionId, SessionKey, Stay, Topic, Topics, UserId,
-};
+use crate::model::{Declared, Departure, Meta, Placement, Session, SessionId, SessionKey, UserId};
 use crate::store::Seen;
 use crate::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Where a session is, each topic with its counts at hand. Most sessions are in one topic or in none.
-pub(super) enum Stays {
-    Nowhere,
-    One(Arc<ScopeState>),
-    Many(Box<Vec<SlotStay>>),
-}
-
-pub(super) struct SlotStay {
-    pub scope: Arc<ScopeState>,
-    pub until: Option<Timestamp>,
-    /// Whether the stay was in effect when the session was last settled.
-    pub in_effect: bool,
-}
 
 /// Things that are true or not of a session, one bit each.
 pub(super) mod flag {
@@ -131,46 +116,6 @@ impl Slot {
         self.lease_millis = u32::try_from(placed.lease.as_millis()).unwrap_or(u32::MAX);
         self.stays = placed.stays;
         self.meta = placed.meta;
-    }
-
-    /// The stays, whether or not they are in effect.
-    pub fn topics(&self) -> impl Iterator<Item = (&Topic, Option<Timestamp>)> {
-        let (one, many) = match &self.stays {
-            Stays::Nowhere => (None, [].as_slice()),
-            Stays::One(scope) => (Some((scope, None)), [].as_slice()),
-            Stays::Many(stays) => (None, stays.as_slice()),
-        };
-        one.into_iter()
-            .chain(many.iter().map(|stay| (&stay.scope, stay.until)))
-            .filter_map(|(scope, until)| Some((scope.topic()?, until)))
-    }
-
-    /// The topics it was in when it was last settled, if it was live.
-    pub fn places(&self) -> impl Iterator<Item = &Arc<ScopeState>> {
-        let (one, many) = match &self.stays {
-            _ if !self.state.is_live() => (None, [].as_slice()),
-            Stays::Nowhere => (None, [].as_slice()),
-            Stays::One(scope) => (Some(scope), [].as_slice()),
-            Stays::Many(stays) => (None, stays.as_slice()),
-        };
-        one.into_iter().chain(many.iter().filter(|stay| stay.in_effect).map(|stay| &stay.scope))
-    }
-
-    /// The list that says the same as the stays.
-    pub fn topic_list(&self) -> Topics {
-        let stays = self.topics().map(|(topic, until)| Stay { topic: topic.clone(), until });
-        // They came out of a valid list.
-        Topics::of(stays.collect()).unwrap_or_default()
-    }
-
-    /// The list without the stays that had ended when it was last settled: what a new placement starts from.
-    pub fn lasting_topics(&self) -> Topics {
-        let Stays::Many(stays) = &self.stays else { return self.topic_list() };
-        let lasting = stays.iter().filter(|stay| stay.in_effect);
-        let stays = lasting.filter_map(|SlotStay { scope, until, .. }| {
-            Some(Stay { topic: scope.topic()?.clone(), until: *until })
-        });
-        Topics::of(stays.collect()).unwrap_or_default()
     }
 
     pub fn placement(&self) -> Placement {
@@ -303,15 +248,4 @@ impl Slot {
     pub fn seen(&self) -> Seen {
         Seen::Session { key: self.key(), seen_at: self.last_seen(), placed_at: self.placed_at }
     }
-}
-
-/// A placement whose names have been looked up.
-pub(super) struct Placed {
-    pub placed_at: Timestamp,
-    pub left: Option<Departure>,
-    pub node: Arc<NodeState>,
-    pub held: bool,
-    pub lease: Duration,
-    pub stays: Stays,
-    pub meta: Option<Meta>,
 }

@@ -10,6 +10,7 @@ use crate::model::SessionKey;
 use crate::store::Seen;
 use crate::time::{Timestamp, ViewClock};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// What a sweep leaves to be told to the store.
@@ -29,9 +30,7 @@ impl Roster {
     /// Call it again while it answers `more`.
     pub fn sweep(&self, now: Timestamp, budget: u32) -> Swept {
         let mut swept = Swept::default();
-        let view = ViewClock::running(self.stamp(now));
-        let draining = self.draining.load(std::sync::atomic::Ordering::Acquire);
-        let duty = Duty::now(&self.settings.node, draining, &self.nodes, &self.settings.policy, &view);
+        let duty = self.duty(now);
         let mut looked = 0;
         for lock in &self.shards {
             loop {
@@ -88,7 +87,7 @@ impl Roster {
         }
         // First the process whose duty it is; the next one if that one did not; then everybody lets go.
         let turn = if gone_for < memory * 2 { 0 } else { 1 };
-        if duty.rank(&slot.user).is_some_and(|rank| rank <= turn) {
+        if duty.rank(slot.user.as_str()).is_some_and(|rank| rank <= turn) {
             swept.forget.push(slot.seen());
         }
         if turn == 1 {
@@ -96,6 +95,12 @@ impl Roster {
         } else {
             locked.look_in(at, settling.times.now, memory * 2 - gone_for);
         }
+    }
+
+    fn duty(&self, now: Timestamp) -> Duty {
+        let view = ViewClock::running(self.stamp(now));
+        let draining = self.draining.load(Ordering::Acquire);
+        Duty::now(&self.settings.node, draining, &self.nodes, &self.settings.policy, &view)
     }
 
     /// What happens now and then rather than at an instant: nodes that are long gone are forgotten, topics and watches
@@ -107,7 +112,7 @@ impl Roster {
         }
         self.tidy_watches(now);
         self.nodes.tidy();
-        let stamp = self.stamp(now);
+        let (stamp, duty) = (self.stamp(now), self.duty(now));
         let memory = Policy::memory(self.settings.policy.held_for);
         let mut long_gone = Vec::new();
         for node in self.nodes.known() {
@@ -118,8 +123,12 @@ impl Roster {
             if node.id == self.settings.node || gone_for < limit || is_needed {
                 continue;
             }
-            long_gone.push(Seen::Node { node: node.id.clone(), seen_at: node.seen_at() });
-            if gone_for >= limit + memory {
+            // As for sessions: first the process whose duty it is, then the next one, then everybody lets go.
+            let turn = if gone_for < limit + memory { 0 } else { 1 };
+            if duty.rank(node.id.as_str()).is_some_and(|rank| rank <= turn) {
+                long_gone.push(Seen::Node { node: node.id.clone(), seen_at: node.seen_at() });
+            }
+            if turn == 1 {
                 let (id, seen_at) = (node.id.clone(), node.seen_at());
                 drop(node);
                 self.nodes.forget(&id, seen_at);

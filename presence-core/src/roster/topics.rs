@@ -2,7 +2,7 @@
 
 use super::member::Counts;
 use super::scope_state::ScopeState;
-use super::slot::{SlotStay, Stays};
+use super::stays::{SlotStay, Stays};
 use crate::model;
 use crate::model::Topic;
 use parking_lot::RwLock;

@@ -1,7 +1,7 @@
 //! A scope that somebody watches: what its readers have been told, and how it changed.
 
-use super::diff::{Diff, LeftReason, SessionEvent, Snapshot, Version};
-use super::member::{Counts, Member, MemberSession};
+use super::diff::{Diff, LeftReason, Snapshot, Version, session_events};
+use super::member::{Counts, Member};
 use super::scope::Scope;
 use crate::model::UserId;
 use parking_lot::Mutex;
@@ -282,27 +282,4 @@ impl Told {
         let make = || Arc::new(Snapshot { version, members: members.clone() });
         Arc::clone(self.snapshot.get_or_insert_with(make))
     }
-}
-
-/// What happened to the sessions of one user between two states.
-fn session_events(
-    user: &UserId,
-    before: Option<&Member>,
-    now: Option<&Member>,
-    reason: LeftReason,
-    events: &mut Vec<SessionEvent>,
-) {
-    let of = |member: Option<&Member>| -> BTreeMap<_, MemberSession> {
-        let sessions = member.map(|m| m.sessions.as_slice()).unwrap_or_default();
-        sessions.iter().map(|session| (session.id.clone(), session.clone())).collect()
-    };
-    let (mut before, now) = (of(before), of(now));
-    for (id, session) in now {
-        match before.remove(&id) {
-            None => events.push(SessionEvent::Joined(user.clone(), session)),
-            Some(old) if old != session => events.push(SessionEvent::Changed(user.clone(), session)),
-            Some(_) => {}
-        }
-    }
-    events.extend(before.into_keys().map(|id| SessionEvent::Left(user.clone(), id, reason)));
 }

@@ -9,8 +9,8 @@ use super::watch::{Detail, Watch};
 use crate::model::UserId;
 use crate::time::Timestamp;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// How long a watch without readers goes on, for readers who come back.
@@ -24,15 +24,28 @@ const UNREAD: usize = 4_096;
 pub(super) struct Watches {
     ended: bool,
     by_scope: HashMap<(Scope, Detail), Watched, foldhash::fast::RandomState>,
+    /// How many had readers when all were last looked at. There are at most twice as many before it is done again, so
+    /// that making a watch looks at two others on average, however many are read.
+    read: usize,
+}
+
+#[cfg(test)]
+impl Watches {
+    pub fn len(&self) -> usize {
+        self.by_scope.len()
+    }
 }
 
 struct Watched {
     watch: Arc<Watch>,
-    /// The scope's state, kept alive while it is watched; none for users.
-    state: Option<Arc<ScopeState>>,
+    /// Set once everybody in the scope has been looked at; whoever joins meanwhile waits for it.
+    filled: Arc<Filled>,
     /// Since when nobody has read it.
     unread_since: Option<Timestamp>,
 }
+
+/// The state of a watched scope, which is kept alive while it is watched; none for users.
+type Filled = OnceLock<Option<Arc<ScopeState>>>;
 
 impl Roster {
     /// Calls `signal` whenever watches have something to tell: [`Roster::publish`] is then to be called.
@@ -68,9 +81,24 @@ impl Roster {
 
     /// Joins the readers of a scope. The first reader pays for looking at everybody in it.
     pub(crate) fn watch(&self, scope: &Scope, detail: Detail) -> Arc<Watch> {
+        let (watch, filled) = self.join(scope, detail);
+        // Outside the lock of all watches: looking at everybody takes a while, and concerns nobody else. The reader that
+        // has been counted keeps the watch from being dropped meanwhile.
+        filled.get_or_init(|| {
+            let state = self.attach(&watch);
+            self.fill(&watch);
+            state
+        });
+        watch
+    }
+
+    /// Counts another reader of a watch, which is made if need be.
+    fn join(&self, scope: &Scope, detail: Detail) -> (Arc<Watch>, Arc<Filled>) {
         let mut watches = self.watches.lock();
         let ended = watches.ended;
-        if watches.by_scope.len() >= UNREAD {
+        let key = (scope.clone(), detail);
+        let is_new = !watches.by_scope.contains_key(&key);
+        if is_new && watches.by_scope.len() >= UNREAD.max(watches.read.saturating_mul(2)) {
             // Who opens and closes watches of ever other scopes does not make them pile up.
             watches.by_scope.retain(|_, watched| {
                 let keep = watched.watch.readers.load(Ordering::Acquire) > 0;
@@ -79,20 +107,19 @@ impl Roster {
                 }
                 keep
             });
+            watches.read = watches.by_scope.len();
         }
-        let watched = watches.by_scope.entry((scope.clone(), detail)).or_insert_with(|| {
+        let watched = watches.by_scope.entry(key).or_insert_with(|| {
             let dirty = Arc::clone(&self.dirty);
             let watch = Arc::new(Watch::new(scope.clone(), detail, dirty, self.version()));
-            let state = self.attach(&watch);
-            self.fill(&watch);
             if ended {
                 watch.end();
             }
-            Watched { watch, state, unread_since: None }
+            Watched { watch, filled: Arc::default(), unread_since: None }
         });
         watched.watch.readers.fetch_add(1, Ordering::AcqRel);
         watched.unread_since = None;
-        Arc::clone(&watched.watch)
+        (Arc::clone(&watched.watch), Arc::clone(&watched.filled))
     }
 
     /// A scope's state as it is now. The scope is then watched for a while.
@@ -122,7 +149,7 @@ impl Roster {
 
     fn detach(&self, watched: &Watched) {
         let watch = &watched.watch;
-        if let Some(state) = &watched.state {
+        if let Some(Some(state)) = watched.filled.get() {
             state.detach(watch);
         }
         if let Scope::Users(users) = &watch.scope {
@@ -160,8 +187,10 @@ impl Roster {
     /// Drops watches that nobody has read for a minute.
     pub(super) fn tidy_watches(&self, now: Timestamp) {
         let mut watches = self.watches.lock();
+        let mut read = 0;
         watches.by_scope.retain(|_, watched| {
             if watched.watch.readers.load(Ordering::Acquire) > 0 {
+                read += 1;
                 watched.unread_since = None;
                 return true;
             }
@@ -172,6 +201,7 @@ impl Roster {
             }
             keep
         });
+        watches.read = read;
     }
 
     /// Tells every reader that nothing more will come, now and from now on.

@@ -11,7 +11,7 @@ pub const SILENCE: Duration = Duration::from_secs(3);
 /// How far the proven time may run ahead of the process's own before the step counts as blind.
 const LEAP: Duration = Duration::from_secs(1);
 /// How many blind stretches are told apart; older ones flow together, which makes nobody older than they are.
-const STRETCHES: usize = 32;
+const STRETCHES: usize = 256;
 
 /// A stretch in which nobody grows older.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

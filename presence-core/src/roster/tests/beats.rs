@@ -1,8 +1,9 @@
 //! Beats: what they renew, and what they move.
 
 use super::stage::*;
-use crate::model::Status;
+use crate::model::{Activity, Status};
 use crate::roster::Told;
+use std::time::Duration;
 
 #[test]
 fn activity_in_the_future_counts_once_it_is_seen() {
@@ -63,4 +64,70 @@ fn a_beat_that_brings_back_a_lapsed_session_is_put() {
     assert_eq!(stage.counts(), (1, 1));
     stage.pass(40);
     assert!(matches!(stage.beat(&renew("ann", "tab")), Told::Touch { .. }));
+}
+
+#[test]
+fn a_held_session_lives_at_least_as_long_as_held_sessions_do() {
+    let mut stage = Stage::new();
+    stage.hold(&enter("ann", "tab").lease(secs(1)));
+    assert_eq!(stage.session("ann", "tab").unwrap().placement.lease, secs(8));
+    stage.hold(&enter("bob", "tab").lease(secs(20)));
+    assert_eq!(stage.session("bob", "tab").unwrap().placement.lease, secs(20));
+    // Saying the same again moves nothing.
+    let Told::Touch { .. } = stage.hold(&renew("ann", "tab").lease(secs(1))) else { panic!() };
+    stage.pass(30);
+    assert_eq!(stage.counts().0, 2);
+}
+
+#[test]
+fn a_renewal_that_moves_keeps_the_lease() {
+    let stage = Stage::new();
+    stage.beat(&enter("ann", "tab").lease(secs(600)));
+    stage.beat(&renew("ann", "tab").topics(topics(&["hall"])));
+    assert_eq!(stage.session("ann", "tab").unwrap().placement.lease, secs(600));
+    stage.beat(&enter("ann", "tab"));
+    assert_eq!(stage.session("ann", "tab").unwrap().placement.lease, secs(60));
+}
+
+#[test]
+fn a_lease_counts_whole_milliseconds() {
+    let stage = Stage::new();
+    let odd = Duration::from_micros(2_000_500);
+    stage.beat(&enter("ann", "tab").lease(odd));
+    assert!(matches!(stage.beat(&renew("ann", "tab").lease(odd)), Told::Touch { .. }));
+}
+
+#[test]
+fn renewing_a_held_session_costs_nothing() {
+    let mut stage = Stage::new();
+    stage.hold(&enter("ann", "tab"));
+    for _ in 0..400 {
+        assert!(matches!(stage.hold(&renew("ann", "tab")), Told::Postponed { .. }));
+        assert_eq!(stage.pass(1).touch, vec![]);
+    }
+    assert_eq!(stage.counts(), (1, 0));
+    // Its activity is its own to tell.
+    assert!(matches!(stage.hold(&renew("ann", "tab").activity(Activity::Now)), Told::Touch { .. }));
+    assert_eq!(stage.counts(), (1, 1));
+}
+
+#[test]
+fn a_beat_speaks_for_a_session_whose_process_has_fallen_silent() {
+    let mut stage = Stage::new();
+    stage.node_beats("other");
+    stage.merge(&[foreign_held("ann", "tab", "other", stage.now)]);
+    let mut told = 0;
+    for _ in 0..20 {
+        stage.pass(2);
+        told += u32::from(matches!(stage.beat(&renew("ann", "tab")), Told::Touch { .. }));
+        assert!(stage.is_here("ann"));
+    }
+    // At least once in a lease, or the others would see it go.
+    assert!(told >= 4, "{told}");
+}
+
+#[test]
+fn a_slot_is_as_small_as_it_was() {
+    // Two and a quarter lines of memory; a million sessions feel every word of it.
+    assert!(size_of::<crate::roster::slot::Slot>() <= 144, "{}", size_of::<crate::roster::slot::Slot>());
 }

@@ -1,6 +1,7 @@
 //! Clocks: of the process, of the store, and what happens when they differ.
 
 use super::stage::*;
+use crate::model::Activity;
 
 #[test]
 fn a_leave_before_the_first_proof_takes_effect_after_its_grace() {
@@ -24,4 +25,62 @@ fn this_process_beats_by_the_stores_time_after_the_first_proof() {
     stage.roster.prove(0, stage.now - secs(600), stage.now);
     let beat = stage.roster.beat_node(stage.now + secs(2));
     assert_eq!(beat.seen_at, stage.now + secs(2) - secs(600));
+}
+
+/// A beat that comes when the store's time is known and before the session has been moved to it.
+fn beat_between(change: impl FnOnce(&Stage)) -> Stage {
+    let mut stage = Stage::cut_off(|_| ());
+    stage.beat(&enter("ann", "tab"));
+    stage.now = stage.now + secs(1);
+    let at = stage.now - secs(600);
+    let is_first = stage.roster.change_clocks(stage.now, |clocks| clocks.calibrate(at, stage.now)).0;
+    assert!(is_first);
+    change(&stage);
+    stage
+}
+
+#[test]
+fn a_beat_that_overtakes_the_move_to_the_stores_time_moves_its_session_itself() {
+    let stage = beat_between(|stage| drop(stage.beat(&renew("ann", "tab").activity(Activity::Now))));
+    let session = stage.session("ann", "tab").unwrap();
+    let at = stage.now - secs(600);
+    assert_eq!((session.seen_at, session.active_at), (at, at));
+    assert_eq!(session.placement.placed_at, at - secs(1));
+}
+
+#[test]
+fn a_leave_that_overtakes_the_move_to_the_stores_time_moves_its_session_itself() {
+    let stage = beat_between(|stage| drop(stage.leave(&leave("ann", "tab"))));
+    let placement = stage.session("ann", "tab").unwrap().placement;
+    let at = stage.now - secs(600);
+    assert_eq!((placement.placed_at, placement.left.unwrap().at), (at - secs(1), at));
+}
+
+#[test]
+fn a_session_is_moved_to_the_stores_time_once() {
+    let mut stage = Stage::cut_off(|_| ());
+    stage.beat(&enter("ann", "tab"));
+    stage.roster.prove(0, stage.now - secs(600), stage.now);
+    stage.beat(&renew("ann", "tab"));
+    stage.now = stage.now + secs(1);
+    stage.roster.prove(0, stage.now - secs(600), stage.now);
+    stage.beat(&enter("ann", "tab"));
+    assert_eq!(stage.session("ann", "tab").unwrap().seen_at, stage.now - secs(600));
+}
+
+#[test]
+fn two_hundred_blind_stretches_make_nobody_live_longer_than_their_lease() {
+    let mut stage = Stage::new();
+    let mut ann = foreign("ann", "tab", "other", stage.now);
+    ann.placement.lease = secs(2_400);
+    stage.merge(&[ann]);
+    // Each makes everybody 12 s older: the recovery of 8 s after a silence of 5 s does not count.
+    for _ in 0..199 {
+        stage.pass_blind(4);
+        stage.pass(21);
+        assert!(stage.is_here("ann"));
+    }
+    stage.pass_blind(4);
+    stage.pass(30);
+    assert!(!stage.is_here("ann"));
 }

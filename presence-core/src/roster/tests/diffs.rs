@@ -38,3 +38,23 @@ fn a_lapse_is_told_as_a_lapse_whatever_comes_before_the_readers_are_told() {
     };
     assert_eq!(diff.left, vec![(user("ann"), LeftReason::Lapsed)]);
 }
+
+#[test]
+fn whoever_watches_another_scope_does_not_wait_for_one_that_is_being_filled() {
+    let stage = Stage::new();
+    stage.beat(&enter("ann", "tab"));
+    let anns = Scope::users([user("ann")]);
+    std::thread::scope(|scope| {
+        let hold_up = stage.roster.shard_of(&user("ann")).0.lock();
+        let slow = scope.spawn(|| stage.roster.watch(&anns, Detail::Members));
+        while stage.roster.watches.lock().len() == 0 {
+            std::thread::yield_now();
+        }
+        stage.roster.watch(&Scope::Topic(topic("hall")), Detail::Counts);
+        let another = scope.spawn(|| stage.roster.watch(&anns, Detail::Members));
+        drop(hold_up);
+        let (one, other) = (slow.join().unwrap(), another.join().unwrap());
+        assert!(std::sync::Arc::ptr_eq(&one, &other));
+        assert_eq!(other.snapshot().members.len(), 1);
+    });
+}

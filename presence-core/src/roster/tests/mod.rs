@@ -5,6 +5,7 @@ mod bounds;
 mod clocks;
 mod declared;
 mod diffs;
+mod forgotten;
 mod leaves;
 mod nodes;
 mod stage;

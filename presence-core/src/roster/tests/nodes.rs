@@ -54,3 +54,35 @@ fn a_node_is_not_forgotten_while_its_sessions_live() {
     assert!(stage.is_here("ann"));
     assert_eq!(stage.roster.tidy(stage.now), vec![]);
 }
+
+/// A process that starts with the others known, and sees one of them go.
+fn witness(me: &str, others: &[&str]) -> Stage {
+    let stage = Stage::with(|settings| settings.node = node(me));
+    stage.node_beats("gone");
+    others.iter().for_each(|other| stage.node_beats(other));
+    stage
+}
+
+#[test]
+fn a_node_is_forgotten_by_the_one_whose_duty_it_is_and_a_turn_later_by_the_next() {
+    let names = ["a", "b", "c", "d"];
+    let mut stages: Vec<Stage> = names.iter().map(|me| witness(me, &names)).collect();
+    let mut forgotten = [0, 0];
+    for second in 0..=(8 + 60 + 60) {
+        for (me, stage) in names.iter().zip(&mut stages) {
+            stage.pass(1);
+            names.iter().filter(|other| *other != me).for_each(|other| stage.node_beats(other));
+            let said = stage.roster.tidy(stage.now).len();
+            let turn = usize::from(second >= 8 + 60 + 60 - 1);
+            if said > 0 && stage.roster.nodes.known().len() == names.len() + 1 {
+                forgotten[turn] |= 1 << names.iter().position(|name| name == me).unwrap();
+            } else if said > 0 {
+                forgotten[1] |= 1 << names.iter().position(|name| name == me).unwrap();
+            }
+        }
+    }
+    assert_eq!(forgotten.map(u32::count_ones), [1, 2]);
+    for stage in &stages {
+        assert_eq!(stage.roster.nodes.known().len(), names.len());
+    }
+}

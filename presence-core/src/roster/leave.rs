@@ -1,0 +1,94 @@
+//! Leaves: of sessions, of topics, of connections.
+
+use super::slot::{Slot, flag};
+use super::{Roster, Told};
+use crate::model::{Departure, Leave, SessionKey, Topics};
+use crate::time::Timestamp;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+impl Roster {
+    /// Ends a session, or its stay in some topics, and answers what the store is to be told.
+    pub fn leave(&self, leave: &Leave, now: Timestamp) -> Told {
+        self.depart(&leave.key, now, |slot, stamp, policy| {
+            if leave.placed_at.is_some_and(|seen| slot.placed_at > seen) {
+                return None;
+            }
+            let grace = if leave.at_once { Duration::ZERO } else { policy.grace };
+            Some(slot.departed(leave.topics.as_deref(), stamp, grace))
+        })
+    }
+
+    /// Ends a session whose connection to this process has dropped, unless it is placed elsewhere by now.
+    pub fn drop_held(&self, key: &SessionKey, grace: Duration, now: Timestamp) -> Told {
+        let draining = self.draining.load(Ordering::Acquire);
+        self.depart(key, now, |slot, stamp, _| {
+            slot.set(flag::HERE, false);
+            let mine = slot.has(flag::HELD) && slot.node.id == *self.node();
+            // Whoever drains has said how long its sessions live on.
+            (mine && !draining).then(|| slot.departed(None, stamp, grace))
+        })
+    }
+
+    /// Applies what `decide` makes of a session that has not left yet.
+    fn depart(
+        &self,
+        key: &SessionKey,
+        now: Timestamp,
+        decide: impl FnOnce(&mut Slot, Timestamp, &crate::Policy) -> Option<Departed>,
+    ) -> Told {
+        self.under_lock(&key.user, now, |locked, hash, settling| {
+            let Some(at) = locked.find(hash, &key.user, &key.id) else { return Told::Nothing };
+            locked.to_store_time(hash, at, settling);
+            let head = locked.head(hash, &key.user);
+            let before = locked.standing(head);
+            let slot = &mut locked.slots[at];
+            let old = slot.session();
+            match decide(slot, settling.times.stamp, settling.policy) {
+                None | Some(Departed::Already) => return Told::Nothing,
+                Some(Departed::Wholly(left)) => slot.left = Some(Box::new(left)),
+                Some(Departed::Partly(topics)) => {
+                    slot.placed_at = settling.times.stamp.max(slot.placed_at + Duration::from_millis(1));
+                    slot.stays = self.topics.stays(&topics);
+                }
+            }
+            locked.settle(head.unwrap_or(at), &before, settling);
+            locked.slots[at].told(Some(old))
+        })
+    }
+}
+
+/// What a leave makes of a session.
+enum Departed {
+    Wholly(Departure),
+    Partly(Topics),
+    Already,
+}
+
+impl Slot {
+    /// A departure that wins over the one there may be, whatever became of the clock since.
+    pub(super) fn departs(&self, stamp: Timestamp, grace: Duration) -> Departure {
+        let at = self.left.as_deref().map_or(stamp, |left| stamp.max(left.at + Duration::from_millis(1)));
+        Departure { at, ends_at: at + grace }
+    }
+
+    fn departed(&self, topics: Option<&[crate::Topic]>, stamp: Timestamp, grace: Duration) -> Departed {
+        let departure = self.departs(stamp, grace);
+        let whole = Departed::Wholly(departure);
+        if let Some(left) = self.left.as_deref() {
+            // A second leave counts only if it ends sooner: one that says *now* after one that waits.
+            let sooner = departure.ends_at < left.ends_at && topics.is_none();
+            return if sooner { whole } else { Departed::Already };
+        }
+        let Some(leaving) = topics else { return whole };
+        let stays: Vec<_> = self.topics().filter(|(_, until)| until.is_none()).collect();
+        let stays_on = |topic| !leaving.contains(topic);
+        if !stays.iter().any(|(topic, _)| leaving.contains(topic)) {
+            return Departed::Already;
+        }
+        if !stays.iter().any(|(topic, _)| stays_on(topic)) {
+            return whole;
+        }
+        Departed::Partly(self.lasting_topics().leaving(leaving, departure.ends_at))
+    }
+}

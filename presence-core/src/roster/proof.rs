@@ -1,0 +1,93 @@
+//! What the store proves of its time, and what must be looked at because of it.
+
+use super::Roster;
+use super::settle::Settling;
+use super::shard::Shard;
+use super::slot::{Slot, flag};
+use super::times::Clocks;
+use crate::time::Timestamp;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+impl Roster {
+    /// Learns the store's time, so that stamps are made by it; answers nothing about what it holds.
+    ///
+    /// The first time, what has been stamped by the process's own clock is moved to the store's, as long as the store
+    /// has not been told of it.
+    pub fn calibrate(&self, at: Timestamp, now: Timestamp) {
+        let (is_first, ahead) = self.change_clocks(now, |clocks| clocks.calibrate(at, now));
+        if is_first {
+            self.me.shift(ahead);
+            self.resettle(now, |slot| slot.has(flag::OWN_TIME) && slot.to_store_time(ahead));
+        }
+    }
+
+    /// Takes a proof: it was `at` in a shard of the store, and everything up to then has been told.
+    pub fn prove(&self, shard: u16, at: Timestamp, now: Timestamp) {
+        self.calibrate(at, now);
+        if self.change_clocks(now, |clocks| clocks.prove(shard, at, now)).0 {
+            // What the store told of this shard can be judged at last, or what was to be looked at by a time that stood
+            // still is due sooner than the wheel thinks.
+            self.resettle(now, |slot| slot.shard == shard);
+        }
+    }
+
+    /// Changes the clocks, and answers how far they are ahead of the process's own after that.
+    pub(super) fn change_clocks<T>(&self, now: Timestamp, change: impl FnOnce(&mut Clocks) -> T) -> (T, u64) {
+        let mut clocks = self.clocks.write();
+        let done = change(Arc::make_mut(&mut clocks));
+        let ahead = clocks.stamp(now).as_millis().wrapping_sub(now.as_millis());
+        self.ahead.store(ahead, Ordering::Relaxed);
+        (done, ahead)
+    }
+
+    /// Looks at the chosen sessions out of turn.
+    pub(super) fn resettle(&self, now: Timestamp, mut choose: impl FnMut(&mut Slot) -> bool) {
+        self.walk(now, |locked, at, settling| {
+            if choose(&mut locked.slots[at]) {
+                self.relook(locked, at, settling);
+            }
+        });
+    }
+
+    fn relook(&self, locked: &mut Shard, at: u32, settling: &Settling<'_>) {
+        let hash = self.shard_of(&locked.slots[at].user).1;
+        match locked.head(hash, &locked.slots[at].user) {
+            Some(head) if locked.is_settled(head, at, settling) => {
+                if !locked.slots[at].state.is_live() {
+                    locked.slots[at].miss_node(settling.times.stamp);
+                }
+                locked.queue_look(at, settling);
+            }
+            _ => self.settle_at(locked, at, settling),
+        }
+    }
+}
+
+impl Shard {
+    /// Moves a session that was stamped by the process's own clock to the store's time, if that has become known and
+    /// [`Roster::calibrate`] has not come to this shard yet.
+    pub(super) fn to_store_time(&mut self, hash: u32, at: u32, settling: &Settling<'_>) {
+        if !self.slots[at].has(flag::OWN_TIME) || !settling.times.is_proven {
+            return;
+        }
+        let ahead = settling.times.stamp.as_millis().wrapping_sub(settling.times.now.as_millis());
+        let head = self.head(hash, &self.slots[at].user).unwrap_or(at);
+        let before = self.standing(Some(head));
+        if self.slots[at].to_store_time(ahead) {
+            self.settle(head, &before, settling);
+        }
+    }
+}
+
+impl Slot {
+    /// Moves what was stamped by the process's own clock, unless the store was told of it so; answers whether it moved.
+    fn to_store_time(&mut self, ahead: u64) -> bool {
+        self.set(flag::OWN_TIME, false);
+        let moves = !self.has(flag::CONFIRMED);
+        if moves {
+            self.shift(ahead);
+        }
+        moves
+    }
+}
