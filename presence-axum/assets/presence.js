@@ -181,13 +181,15 @@
     #counts = { online: 0, active: 0, idle: 0 };
     #serverStale = false;
     #failures = 0;
-    #url; #withCredentials; #callback;
+    #wasOpen = false;
+    #url; #withCredentials; #callback; #back;
 
-    /** @param {string} url @param {boolean} withCredentials @param {(update: Update) => void} callback */
-    constructor(url, withCredentials, callback) {
+    /** @param {string} url @param {boolean} withCredentials @param {(update: Update) => void} callback @param {() => void} back when it is open again */
+    constructor(url, withCredentials, callback, back) {
       this.#url = url;
       this.#withCredentials = withCredentials;
       this.#callback = callback;
+      this.#back = back;
     }
 
     /** Opens, or opens anew: after a change of network the old connection may be dead without the browser knowing. */
@@ -291,7 +293,10 @@
 
     /** @param {Partial<Update>} change @param {Update['connection']} connection */
     #report(change, connection) {
+      const back = connection === 'open' && this.#connection !== 'open' && this.#wasOpen;
       this.#connection = connection;
+      this.#wasOpen ||= connection === 'open';
+      if (back) this.#back();
       this.#callback({
         connection, stale: this.#serverStale || connection !== 'open', users: this.#users, counts: { ...this.#counts },
         joined: [], changed: [], left: [], data: null, ...change,
@@ -410,7 +415,8 @@
      */
     watch({ topic, mode = 'diff', url, whenHidden = 'pause' } = {}, callback) {
       const query = topic === undefined ? '' : `?topic=${encodeURIComponent(topic)}`;
-      const stream = new Stream(url ?? `${this.#options.base}/v1/sse/${mode}${query}`, this.#options.credentials === 'include', callback);
+      const stream = new Stream(url ?? `${this.#options.base}/v1/sse/${mode}${query}`, this.#options.credentials === 'include', callback,
+        () => this.#reachable());
       this.#streams.set(stream, whenHidden === 'stream');
       stream.open();
       this.#pauseOrResume();
@@ -454,10 +460,9 @@
       this.#inFlight = null;
       if (status >= 200 && status < 300) {
         const lost = !places && placedBefore !== undefined && answer.placed_at > placedBefore;
-        [this.#entered, this.#failures, this.#activeTold, this.#topicsTold] = [true, 0, activeAt, topics];
-        this.#placedAt = answer.placed_at;
-        // Placed anew although we did not move: the server had lost us, and with us what we declared. The next beat says it again.
-        this.#declaredTold = lost ? null : declared;
+        // Placed anew although we did not move: the server had lost us, and with us what only an enter says. So we enter again.
+        [this.#entered, this.#again] = [!lost, this.#again || lost];
+        [this.#failures, this.#activeTold, this.#topicsTold, this.#declaredTold, this.#placedAt] = [0, activeAt, topics, declared, answer.placed_at];
         this.#alarm.set(jitter(this.#options.beatEvery));
         this.#say(answer.degraded ? 'degraded' : 'here', answer.error);
       } else {
@@ -520,6 +525,11 @@
       if (document.hidden || Date.now() - this.#sentAt < 1000) return;
       this.#activeAt = Date.now();
       this.#soon();
+    }
+
+    /** A stream came back: what failed may get through now, and a server that was away may not know us any more. */
+    #reachable() {
+      if (this.#failures || Date.now() - this.#sentAt >= 1000) this.#soon();
     }
 
     #pauseOrResume() {
