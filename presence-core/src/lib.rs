@@ -1,4 +1,53 @@
 //! The engine of presence: who is here, active, idle or gone, and where.
+//!
+//! A host starts a [`Presence`] on a store, tells it of beats, and asks it questions. Everything it asks is answered from a
+//! replica in its own process.
+//!
+//! ```
+//! # use presence_core::conformance::ReferenceStore as MemoryStore;
+//! use presence_core::{Beat, Liveness, ManualClock, Presence, SessionId, Timestamp, UserId};
+//! use std::time::Duration;
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!
+//! // Virtual time, so that this example need not wait for a minute. `MemoryStore` is in `presence-memory`.
+//! let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
+//! let presence = Presence::builder(MemoryStore::new(clock.clone())).clock(clock.clone()).start()?;
+//!
+//! let (ada, tab) = (UserId::new("ada")?, SessionId::new("tab-1")?);
+//! presence.beat(Beat::enter(ada.clone(), tab)).await?;
+//! assert_eq!(presence.everyone().counts().active, 1);
+//!
+//! clock.advance(Duration::from_secs(61)).await; // her lease is a minute, and nothing was heard of her
+//! assert_eq!(presence.user(&ada).unwrap().member.liveness, Liveness::Gone);
+//! assert_eq!(presence.everyone().counts().online, 0);
+//! # Ok(()) }
+//! ```
+//!
+//! # The map
+//! | module | what lives there |
+//! |---|---|
+//! | [`model`] | what is stored and sent, and its bounds |
+//! | [`time`] | instants, clocks, and what a store's time has proven |
+//! | [`liveness`] | the policy, and the pure rules of active, idle and gone |
+//! | [`roster`] | the replica and its indexes: pure, sharded, without a runtime |
+//! | [`store`] | what a store has to do: the trait and its contract |
+//! | [`handle`] | [`Presence`] and its background tasks |
+//! | [`conformance`] | the suite that a store passes (feature `conformance`) |
+//! | [`index`] | a flat index of slots by hash |
+//! | [`random`] | random numbers for incarnations and jitter |
+//!
+//! # Metrics
+//! Through the `metrics` facade; the host chooses the exporter.
+//!
+//! | name | kind | what it says |
+//! |---|---|---|
+//! | `presence_sessions` | gauge | sessions in the roster, gone ones included until they are forgotten |
+//! | `presence_users_online` | gauge | users online |
+//! | `presence_outbox` | gauge | own sessions of which the store must still be told |
+//! | `presence_view_stale` | gauge | 1 while what is shown is not known to be true now |
+//! | `presence_store_errors_total` | counter, `kind` | calls of the store that failed |
+//! | `presence_feed_ends_total` | counter | feeds that ended, to be begun anew |
+//! | `presence_told_again_total` | counter | sessions told again because the feed showed less |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(any(test, feature = "conformance"))]
