@@ -1,0 +1,123 @@
+//! A handle on this store: it never hears its own writes, and misses nothing by it.
+
+use presence_core::roster::Counts;
+use presence_core::{
+    Beat, Leave, Liveness, ManualClock, Presence, PresenceStore, SessionId, Timestamp, Topic, Topics, UserId,
+};
+use presence_memory::MemoryStore;
+use std::time::Duration;
+
+struct World {
+    clock: ManualClock,
+    store: MemoryStore,
+}
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn user(name: &str) -> UserId {
+    UserId::new(name).unwrap()
+}
+
+fn tab() -> SessionId {
+    SessionId::new("tab").unwrap()
+}
+
+fn enter(name: &str) -> Beat {
+    let lobby = Topics::new([Topic::new("lobby").unwrap()]).unwrap();
+    Beat::enter(user(name), tab()).topics(lobby)
+}
+
+fn renew(name: &str) -> Beat {
+    Beat::renew(user(name), tab())
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
+        Self { store: MemoryStore::with_clock(clock.clone()), clock }
+    }
+
+    async fn process(&self) -> Presence {
+        let presence = Presence::builder(self.store.clone()).clock(self.clock.clone()).start().unwrap();
+        presence.ready().await;
+        presence
+    }
+
+    async fn pass(&self, seconds: u64) {
+        self.clock.advance(secs(seconds)).await;
+    }
+
+    async fn stored(&self, name: &str) -> usize {
+        self.store.load(&[user(name)]).await.unwrap().sessions.len()
+    }
+}
+
+fn liveness(presence: &Presence, name: &str) -> Liveness {
+    presence.user(&user(name)).map_or(Liveness::Gone, |person| person.member.liveness)
+}
+
+#[tokio::test]
+async fn a_session_lives_lapses_and_is_forgotten_on_one_handle() {
+    let world = World::new();
+    let presence = world.process().await;
+    presence.beat(enter("ann")).await.unwrap();
+    presence.beat(enter("bob")).await.unwrap();
+    for _ in 0..8 {
+        world.pass(50).await;
+        presence.beat(renew("ann")).await.unwrap();
+    }
+    // Both were active for five minutes at most; one of them has been heard ever since.
+    assert_eq!((liveness(&presence, "ann"), liveness(&presence, "bob")), (Liveness::Idle, Liveness::Gone));
+    assert_eq!(presence.everyone().counts(), Counts { online: 1, active: 0 });
+    assert_eq!((world.stored("ann").await, world.stored("bob").await), (1, 0));
+    presence.leave(Leave::new(user("ann"), tab()).now()).await.unwrap();
+    world.pass(1).await;
+    assert_eq!(liveness(&presence, "ann"), Liveness::Gone);
+    world.pass(180).await;
+    assert_eq!(world.stored("ann").await, 0);
+    assert_eq!(presence.health().owed, 0);
+}
+
+#[tokio::test]
+async fn two_handles_of_one_store_see_each_other() {
+    let world = World::new();
+    let (one, two) = (world.process().await, world.process().await);
+    one.beat(enter("ann")).await.unwrap();
+    two.beat(enter("bob")).await.unwrap();
+    let held = one.hold(enter("eve")).unwrap();
+    world.pass(1).await;
+    let lobby = Topic::new("lobby").unwrap();
+    for presence in [&one, &two] {
+        assert_eq!(presence.topic(&lobby).counts(), Counts { online: 3, active: 3 });
+    }
+    for _ in 0..4 {
+        world.pass(50).await;
+        // Each beats the other's session.
+        one.beat(renew("bob")).await.unwrap();
+        two.beat(renew("ann")).await.unwrap();
+    }
+    for presence in [&one, &two] {
+        assert_eq!(presence.topic(&lobby).counts().online, 3);
+    }
+    drop(held);
+    world.pass(6).await;
+    assert_eq!((liveness(&one, "eve"), liveness(&two, "eve")), (Liveness::Gone, Liveness::Gone));
+}
+
+#[tokio::test]
+async fn a_process_that_dies_takes_its_connections_with_it_within_ten_seconds() {
+    let world = World::new();
+    let (one, two) = (world.process().await, world.process().await);
+    let held = one.hold(enter("eve")).unwrap();
+    world.pass(60).await;
+    assert_eq!(liveness(&two, "eve"), Liveness::Active);
+    // Nothing of it runs any more, and it says nothing.
+    std::mem::forget(held);
+    drop(one);
+    world.pass(10).await;
+    assert_eq!(liveness(&two, "eve"), Liveness::Gone);
+    world.pass(200).await;
+    assert_eq!(world.stored("eve").await, 0);
+}
