@@ -66,7 +66,7 @@ impl Roster {
             // Only now: making room was a step of its own.
             let before = locked.standing(locked.head(hash, &beat.user));
             let key = SessionKey { user: beat.user.clone(), id: beat.session.clone() };
-            let placed = self.placed(beat, None, stamp, here);
+            let placed = self.placed(beat, None, here, settling);
             let mut slot = Slot::new(key, shard, placed);
             slot.flags |= flag::OWN | if here { flag::HERE } else { 0 };
             slot.flags |= if settling.times.is_proven { 0 } else { flag::OWN_TIME };
@@ -103,7 +103,7 @@ impl Roster {
         let revives = !slot.state.is_live();
         let old = (moves || revives || beat.declares.is_some()).then(|| slot.session());
         if moves {
-            let placed = self.placed(beat, Some(slot), stamp, here);
+            let placed = self.placed(beat, Some(slot), here, settling);
             slot.place(placed);
         }
         let declares = slot.declare(beat, stamp);

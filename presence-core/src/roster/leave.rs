@@ -1,8 +1,9 @@
 //! Leaves: of sessions, of topics, of connections.
 
+use super::settle::Settling;
 use super::slot::{Slot, flag};
 use super::{Roster, Told};
-use crate::model::{Departure, Leave, SessionKey, Topics};
+use crate::model::{Departure, Leave, SessionKey, Topic, Topics};
 use crate::time::Timestamp;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,23 +11,23 @@ use std::time::Duration;
 impl Roster {
     /// Ends a session, or its stay in some topics, and answers what the store is to be told.
     pub fn leave(&self, leave: &Leave, now: Timestamp) -> Told {
-        self.depart(&leave.key, now, |slot, stamp, policy| {
+        self.depart(&leave.key, now, |slot, settling| {
             if leave.placed_at.is_some_and(|seen| slot.placed_at > seen) {
                 return None;
             }
-            let grace = if leave.at_once { Duration::ZERO } else { policy.grace };
-            Some(slot.departed(leave.topics.as_deref(), stamp, grace))
+            let grace = if leave.at_once { Duration::ZERO } else { settling.policy.grace };
+            Some(slot.departed(leave.topics.as_deref(), settling, grace))
         })
     }
 
     /// Ends a session whose connection to this process has dropped, unless it is placed elsewhere by now.
     pub fn drop_held(&self, key: &SessionKey, grace: Duration, now: Timestamp) -> Told {
         let draining = self.draining.load(Ordering::Acquire);
-        self.depart(key, now, |slot, stamp, _| {
+        self.depart(key, now, |slot, settling| {
             slot.set(flag::HERE, false);
             let mine = slot.has(flag::HELD) && slot.node.id == *self.node();
             // Whoever drains has said how long its sessions live on.
-            (mine && !draining).then(|| slot.departed(None, stamp, grace))
+            (mine && !draining).then(|| slot.departed(None, settling, grace))
         })
     }
 
@@ -35,7 +36,7 @@ impl Roster {
         &self,
         key: &SessionKey,
         now: Timestamp,
-        decide: impl FnOnce(&mut Slot, Timestamp, &crate::Policy) -> Option<Departed>,
+        decide: impl FnOnce(&mut Slot, &Settling<'_>) -> Option<Departed>,
     ) -> Told {
         self.under_lock(&key.user, now, |locked, hash, settling| {
             let Some(at) = locked.find(hash, &key.user, &key.id) else { return Told::Nothing };
@@ -44,7 +45,7 @@ impl Roster {
             let before = locked.standing(head);
             let slot = &mut locked.slots[at];
             let old = slot.session();
-            match decide(slot, settling.times.stamp, settling.policy) {
+            match decide(slot, settling) {
                 None | Some(Departed::Already) => return Told::Nothing,
                 Some(Departed::Wholly(left)) => slot.left = Some(Box::new(left)),
                 Some(Departed::Partly(topics)) => {
@@ -72,8 +73,8 @@ impl Slot {
         Departure { at, ends_at: at + grace }
     }
 
-    fn departed(&self, topics: Option<&[crate::Topic]>, stamp: Timestamp, grace: Duration) -> Departed {
-        let departure = self.departs(stamp, grace);
+    fn departed(&self, topics: Option<&[Topic]>, settling: &Settling<'_>, grace: Duration) -> Departed {
+        let departure = self.departs(settling.times.stamp, grace);
         let whole = Departed::Wholly(departure);
         if let Some(left) = self.left.as_deref() {
             // A second leave counts only if it ends sooner: one that says *now* after one that waits.
@@ -89,6 +90,7 @@ impl Slot {
         if !stays.iter().any(|(topic, _)| stays_on(topic)) {
             return whole;
         }
-        Departed::Partly(self.lasting_topics().leaving(leaving, departure.ends_at))
+        let lasting = self.lasting_topics(settling.times.now_of(self));
+        Departed::Partly(lasting.leaving(leaving, departure.ends_at))
     }
 }

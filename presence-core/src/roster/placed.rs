@@ -2,6 +2,7 @@
 
 use super::Roster;
 use super::nodes::NodeState;
+use super::settle::Settling;
 use super::slot::{Slot, flag};
 use super::stays::Stays;
 use crate::liveness::Policy;
@@ -23,12 +24,19 @@ pub(super) struct Placed {
 
 impl Roster {
     /// The placement that a beat makes, with what it does not say taken from the one before.
-    pub(super) fn placed(&self, beat: &Beat, before: Option<&Slot>, stamp: Timestamp, here: bool) -> Placed {
+    pub(super) fn placed(
+        &self,
+        beat: &Beat,
+        before: Option<&Slot>,
+        here: bool,
+        settling: &Settling<'_>,
+    ) -> Placed {
+        let stamp = settling.times.stamp;
         // Who enters says all anew; who renews goes on as before.
         let kept = before.filter(|_| !beat.enters);
         let topics = match (&beat.topics, kept) {
             (Some(topics), _) => topics.clone(),
-            (None, Some(slot)) => slot.lasting_topics(),
+            (None, Some(slot)) => slot.lasting_topics(settling.times.now_of(slot)),
             (None, None) => Topics::NONE,
         };
         // What a connection of this very process holds it goes on holding, whoever beats beside it.

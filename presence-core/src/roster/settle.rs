@@ -135,6 +135,8 @@ impl Shard {
             Some(view) => self.next_look_after(at, view, settling.policy),
             None => Duration::from_secs(1),
         };
+        // The view is a little behind. When the time comes, the proof that shows it will be there, or soon.
+        let after = after.saturating_sub(settling.times.unproven_for(&self.slots[at]));
         self.look_in(at, settling.times.now, after);
     }
 

@@ -51,10 +51,11 @@ impl Slot {
         Topics::of(stays.collect()).unwrap_or_default()
     }
 
-    /// The list without the stays that had ended when it was last settled: what a new placement starts from.
-    pub fn lasting_topics(&self) -> Topics {
+    /// The list without the stays that have ended: what a new placement starts from.
+    pub fn lasting_topics(&self, now: Timestamp) -> Topics {
         let Stays::Many(stays) = &self.stays else { return self.topic_list() };
-        let lasting = stays.iter().filter(|stay| stay.in_effect);
+        // Not by whether they were in effect when it was last settled: nobody looks at the stays of who is gone.
+        let lasting = stays.iter().filter(|stay| stay.until.is_none_or(|until| now < until));
         let stays = lasting.filter_map(|SlotStay { scope, until, .. }| {
             Some(Stay { topic: scope.topic()?.clone(), until: *until })
         });

@@ -79,4 +79,16 @@ impl Times<'_> {
             _ => None,
         }
     }
+
+    /// For how long its time has not been proven, as far as that is no silence: the next proof will include it.
+    pub fn unproven_for(&self, slot: &Slot) -> Duration {
+        let view = self.of(slot).filter(|view| !std::ptr::eq(*view, &raw const self.reckoned));
+        let fresh = view.filter(|view| view.view(self.now) == View::Fresh);
+        fresh.and_then(|view| Some(view.reckon(self.now)?.since(view.now()))).unwrap_or_default()
+    }
+
+    /// What time it is for a session; zero as long as nothing can be said of it.
+    pub fn now_of(&self, slot: &Slot) -> Timestamp {
+        self.of(slot).map_or(Timestamp::ZERO, ViewClock::now)
+    }
 }

@@ -41,8 +41,11 @@ impl Wheel {
 
     /// Queues an entry to be looked at in `after`, unless its current item comes no later than that; answers the tick
     /// of what is now its current item.
+    ///
+    /// Never in the tick that has been turned to: whatever is looked at too early would be due again at once, and who
+    /// turns until nothing is due would not come to an end.
     pub fn queue(&mut self, entry: u32, queued: Tick, now: Timestamp, after: Duration) -> Tick {
-        let tick = self.tick_of(now + after).clamp(self.current, self.current + (SLOTS - 1));
+        let tick = self.tick_of(now + after).clamp(self.current + 1, self.current + (SLOTS - 1));
         if queued != NOT_QUEUED && queued <= tick {
             return queued;
         }

@@ -2,6 +2,7 @@
 
 use super::stage::*;
 use crate::roster::Told;
+use std::time::Duration;
 
 #[test]
 fn the_257th_session_makes_one_step_in_the_counts() {
@@ -37,6 +38,18 @@ fn a_sweep_keeps_to_its_budget_even_when_every_shard_has_little() {
     let swept = stage.roster.sweep(stage.now, 1_000);
     let looked = before - stage.counts().0;
     assert!(swept.more && looked <= 1_256, "{looked}");
+}
+
+#[test]
+fn a_sweep_comes_to_an_end_when_much_is_due_a_moment_later() {
+    let mut stage = Stage::new();
+    for n in 0..10_000 {
+        stage.beat(&enter(&format!("u{n}"), "tab").lease(Duration::from_millis(10_100)));
+    }
+    stage.now = stage.now + secs(10);
+    stage.roster.prove(0, stage.now, stage.now);
+    stage.sweep();
+    assert_eq!(stage.counts().0, 10_000);
 }
 
 #[test]
