@@ -141,3 +141,19 @@ async fn who_leaves_may_come_back() {
     grace.until(&shows_not("left-list", "Ada")).await;
     assert_content([&ada, &grace]);
 }
+
+#[tokio::test]
+async fn a_page_that_nobody_sees_lets_its_stream_go_and_its_user_stays() {
+    let site = site().await;
+    let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);
+    ada.until(&shows("active-list", "Grace")).await;
+    grace.set_window("minimized").await;
+    grace.until("document.hidden").await;
+    grace.until("the('view-state').dataset.state === 'paused'").await;
+    ada.until(&shows("idle-list", "Grace")).await;
+
+    grace.set_window("normal").await;
+    grace.until("the('view-state').dataset.state === 'fresh'").await;
+    ada.until(&shows("active-list", "Grace")).await;
+    assert_content([&ada, &grace]);
+}

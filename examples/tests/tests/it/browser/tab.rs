@@ -103,6 +103,14 @@ impl Tab {
         }
     }
 
+    /// Its user puts the window out of sight, or back: `minimized`, `normal`.
+    pub async fn set_window(&self, state: &str) {
+        let window =
+            self.chromium.call(None, "Browser.getWindowForTarget", json!({"targetId": self.target})).await;
+        let bounds = json!({"windowId": window["windowId"], "bounds": {"windowState": state}});
+        self.chromium.call(None, "Browser.setWindowBounds", bounds).await;
+    }
+
     /// Its user closes the tab.
     pub async fn close(self) {
         self.chromium.call(None, "Target.closeTarget", json!({"targetId": self.target})).await;
