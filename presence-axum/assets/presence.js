@@ -37,9 +37,10 @@
    * @property {string} [base]             where the routes are mounted; default: '' (the root of this origin)
    * @property {string[]} [topics]         where the tab is
    * @property {object} [meta]             small JSON shown with the user
-   * @property {number} [beatEvery]        ms between beats, ± 20 %; default 25 000; at most half the server's lease
-   * @property {number} [activeFor]        ms, the server's active window; default 300 000. Activity is told at once when the last
-   *                                       one told is a quarter of it old
+   * @property {number} [beatEvery]        ms between beats, ± 20 %; default: two fifths of the server's lease, 25 000 as long as it has not
+   *                                       told that
+   * @property {number} [activeFor]        ms, the server's active window; default: what it tells, 300 000 as long as it has not. Activity is
+   *                                       told at once when the last one told is a quarter of it old
    * @property {boolean} [start]           enter at once; default true
    * @property {(beat: Beat) => object|null} [encode]    another body for the hit; null for a leave sends none
    * @property {() => Record<string, string>|Promise<Record<string, string>>} [headers]    for every hit, such as a token
@@ -184,7 +185,10 @@
     #wasOpen = false;
     #url; #withCredentials; #callback; #back;
 
-    /** @param {string} url @param {boolean} withCredentials @param {(update: Update) => void} callback @param {() => void} back when it is open again */
+    /**
+     * @param {string} url @param {boolean} withCredentials @param {(update: Update) => void} callback
+     * @param {() => void} back called when it is open again
+     */
     constructor(url, withCredentials, callback, back) {
       this.#url = url;
       this.#withCredentials = withCredentials;
@@ -335,11 +339,12 @@
     #sentAt = 0;
     #activeAt = Date.now();
     #activeTold = 0;
+    /** The server's windows in ms, as far as it has told them. */
+    #windows = { active_for: 300_000, lease_for: 62_500 };
 
     /** @param {Options} [options] */
     constructor(options = {}) {
-      const { base = '', beatEvery = 25_000, activeFor = 300_000 } = options;
-      this.#options = { ...options, base, beatEvery, activeFor };
+      this.#options = { ...options, base: options.base ?? '' };
       this.#user = String(options.user ?? anonymousUser());
       this.#session = options.session ?? takeSession();
       this.#topics = [...(options.topics ?? [])];
@@ -453,7 +458,7 @@
         const response = await fetch(this.#url, { ...this.#request(beat), signal: controller.signal });
         status = response.status;
         wait = 1000 * Number(response.headers.get('retry-after')) || 0;
-        answer = await response.json();
+        answer = await response.json() ?? {};
       } catch { /* `status` tells; 0: no answer */ }
       clearTimeout(timeout);
       if (this.#inFlight !== controller) return; // left meanwhile: this answer is about the past
@@ -462,20 +467,24 @@
         const lost = !places && placedBefore !== undefined && answer.placed_at > placedBefore;
         // Placed anew although we did not move: the server had lost us, and with us what only an enter says. So we enter again.
         [this.#entered, this.#again] = [!lost, this.#again || lost];
-        [this.#failures, this.#activeTold, this.#topicsTold, this.#declaredTold, this.#placedAt] = [0, activeAt, topics, declared, answer.placed_at];
-        this.#alarm.set(jitter(this.#options.beatEvery));
+        [this.#failures, this.#activeTold, this.#topicsTold, this.#declaredTold] = [0, activeAt, topics, declared];
+        this.#placedAt = answer.placed_at;
+        for (const name of /** @type {const} */ (['active_for', 'lease_for'])) if (answer[name] > 0) this.#windows[name] = answer[name];
+        this.#alarm.set(jitter(this.#beatEvery));
         this.#say(answer.degraded ? 'degraded' : 'here', answer.error);
       } else {
         const refused = status >= 400 && status < 500 && ![408, 425, 429].includes(status);
         this.#failures += 1;
         // The same again would be refused again: the refused wait longer than a beat. `Retry-After` is kept, within reason.
-        const delay = refused ? backoff(this.#failures, 2 * this.#options.beatEvery, REFUSED_AT_MOST) : backoff(this.#failures);
+        const delay = refused ? backoff(this.#failures, 2 * this.#beatEvery, REFUSED_AT_MOST) : backoff(this.#failures);
         this.#alarm.set(Math.max(delay, Math.min(jitter(wait), REFUSED_AT_MOST)));
         this.#say(refused ? 'refused' : 'retrying', answer?.error ?? (status ? `http ${status}` : 'no answer'));
       }
       if (this.#again) this.#soon();
     }
 
+    get #beatEvery() { return this.#options.beatEvery ?? 0.4 * this.#windows.lease_for; }
+    get #activeFor() { return this.#options.activeFor ?? this.#windows.active_for; }
     get #url() { return `${this.#options.base}/v1/hit`; }
 
     /** text/plain needs no CORS preflight, and is what a beacon sends. @param {Beat} beat @returns {RequestInit & { body: string }} */
@@ -516,7 +525,7 @@
       const since = Date.now() - this.#activeAt;
       if (document.hidden || (since >= 0 && since < 1000)) return;
       this.#activeAt = Date.now();
-      if (this.#failures === 0 && this.#activeAt - this.#activeTold >= this.#options.activeFor / 4) this.#soon();
+      if (this.#failures === 0 && this.#activeAt - this.#activeTold >= this.#activeFor / 4) this.#soon();
     }
 
     #visibility() {

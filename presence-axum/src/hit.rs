@@ -1,7 +1,7 @@
 //! `POST /v1/hit`: a beat, or a leave, over HTTP.
 
 use crate::metrics::HITS;
-use crate::wire::{Hit, Taken};
+use crate::wire::{Hit, Taken, Windows};
 use crate::{Error, LenientJson, Mount};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -12,14 +12,14 @@ use presence_core::{Beat, Beaten, Leave, Presence, Timestamp};
 pub async fn post(State(mount): State<Mount>, request: Request) -> Response {
     let presence = mount.presence();
     let taken = match read(&mount, request).await.inspect_err(refused) {
-        Ok(Hit::Beat(beat)) => record(presence, beat).await,
-        Ok(Hit::Leave(leave)) => record_leave(presence, leave).await.map(|()| None),
+        Ok(Hit::Beat(beat)) => {
+            let windows = beat.enters.then(|| Windows::of(presence.policy()));
+            record(presence, beat).await.map(|placed_at| Taken { placed_at, windows })
+        }
+        Ok(Hit::Leave(leave)) => record_leave(presence, leave).await.map(|()| Taken::default()),
         Err(error) => Err(error),
     };
-    match taken {
-        Ok(placed_at) => Taken { placed_at }.into_response(),
-        Err(error) => error.into_response(),
-    }
+    taken.into_response()
 }
 
 async fn read(mount: &Mount, request: Request) -> Result<Hit, Error> {

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 /// Windows short enough to be watched.
 ///
-/// - `active_for` 1 min: hands off the keyboard, and a minute later one sees oneself turn idle. The page counts on it.
-/// - `lease_for` 1 min: twice the longest pause between the page's beats (25 s and a fifth), so that a lost one is
-///   forgiven. Only a tab that was killed waits for it.
+/// - `active_for` 1 min: hands off the keyboard, and a minute later one sees oneself turn idle.
+/// - `lease_for` 1 min: the page beats every two fifths of it, so that a lost beat is forgiven. Only a tab that was killed
+///   waits for it.
 /// - `grace` 2 s: a reload takes less, so it does not flicker; a tab that is closed goes almost at once.
 pub fn policy() -> Policy {
     Policy {

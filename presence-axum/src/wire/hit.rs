@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use compact_str::CompactString;
 use http::header;
 use presence_core::{
-    Activity, Beat, Leave, Message, Meta, SessionId, Status, Timestamp, Topic, Topics, UserId,
+    Activity, Beat, Leave, Message, Meta, Policy, SessionId, Status, Timestamp, Topic, Topics, UserId,
 };
 use std::fmt::Write;
 use std::time::Duration;
@@ -146,20 +146,44 @@ fn leave(
     Ok(leave)
 }
 
-/// The answer to a hit that was taken: `{"ok":true,"placed_at":1710000000000}`, or without what it has not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The answer to a hit that was taken: `{"ok":true,"placed_at":1710000000000}`, without what it has not.
+///
+/// Who enters is told the windows as well: `"active_for":300000,"lease_for":60000`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Taken {
     /// The placement that the session has now, for a later leave.
     pub placed_at: Option<Timestamp>,
+    /// What a client needs to know of the policy.
+    pub windows: Option<Windows>,
+}
+
+/// The windows of the policy that a client goes by: how often to beat, and when to tell of activity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Windows {
+    /// How long after the last activity a user counts as active.
+    pub active_for: Duration,
+    /// How long a session lives after its last beat.
+    pub lease_for: Duration,
+}
+
+impl Windows {
+    /// Those of this policy.
+    pub fn of(policy: &Policy) -> Self {
+        Self { active_for: policy.active_for, lease_for: policy.lease_for }
+    }
 }
 
 impl IntoResponse for Taken {
     fn into_response(self) -> Response {
-        let mut text = String::with_capacity(40);
+        let mut text = String::with_capacity(88);
         text.push_str(r#"{"ok":true"#);
+        // Writing to a string does not fail.
         if let Some(placed_at) = self.placed_at {
-            // Writing to a string does not fail.
             let _ = write!(text, r#","placed_at":{}"#, placed_at.as_millis());
+        }
+        if let Some(Windows { active_for, lease_for }) = self.windows {
+            let (active_for, lease_for) = (active_for.as_millis(), lease_for.as_millis());
+            let _ = write!(text, r#","active_for":{active_for},"lease_for":{lease_for}"#);
         }
         text.push('}');
         ([(header::CONTENT_TYPE, super::JSON)], bytes::Bytes::from(text)).into_response()

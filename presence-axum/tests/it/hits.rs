@@ -5,10 +5,11 @@ use crate::rig::Rig;
 use serde_json::json;
 
 #[tokio::test]
-async fn a_hit_answers_the_placement_it_made() {
+async fn a_hit_answers_the_placement_it_made_and_who_enters_learns_the_windows() {
     let rig = Rig::new().await;
     let reply = rig.hit(r#"{"user":"alice","kind":"enter"}"#).await;
-    assert_eq!(reply.said(), (200, r#"{"ok":true,"placed_at":1710000000000}"#));
+    let told = r#"{"ok":true,"placed_at":1710000000000,"active_for":300000,"lease_for":60000}"#;
+    assert_eq!(reply.said(), (200, told));
     assert_eq!(reply.header("content-type"), Some("application/json"));
     rig.advance(30).await;
     assert_eq!(

@@ -5,6 +5,7 @@ use super::place::Place;
 use super::report::{Explanation, Health};
 use super::subscription::{CountsWatch, Subscription, ViewWatch};
 use super::{Builder, Error, Hold, tasks};
+use crate::liveness::Policy;
 use crate::model::{Beat, Leave, Message, Node, SessionKey, Status, Topic, UserId};
 use crate::roster::{By, Counts, Detail, Full, Person, Scope, Version};
 use crate::store::PresenceStore;
@@ -85,6 +86,11 @@ impl Presence {
     /// The process's clock, for whatever must go in step with presence.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.inner.clock
+    }
+
+    /// The windows that count here.
+    pub fn policy(&self) -> &Policy {
+        self.inner.roster.policy()
     }
 
     /// Takes a beat: shows it here at once, and tells the store.

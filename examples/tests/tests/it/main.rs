@@ -1,9 +1,11 @@
 //! What the runnable services promise: each line of their contracts, over real sockets on free ports.
 //!
-//! Presence time and ticks go by a `ManualClock`; sockets keep their own time, and no assertion depends on it.
+//! Presence time and ticks go by a `ManualClock`; sockets keep their own time, as does the browser, and no assertion depends
+//! on it.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod active_idle;
+mod browser;
 #[expect(dead_code, reason = "shared with the tests of presence-axum, which use all of it")]
 #[path = "../../../../presence-axum/tests/it/client.rs"]
 mod client;

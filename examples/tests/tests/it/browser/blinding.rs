@@ -1,0 +1,54 @@
+//! A store in memory whose processes can be made blind.
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use presence_core::store::{Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
+use presence_core::{Session, Timestamp, UserId};
+use presence_memory::MemoryStore;
+use std::future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Takes everything; while it blinds, its feed tells nothing.
+#[derive(Clone, Default)]
+pub struct Blinding {
+    store: MemoryStore,
+    is_blind: Arc<AtomicBool>,
+}
+
+impl Blinding {
+    pub fn blind(&self, is_blind: bool) {
+        self.is_blind.store(is_blind, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl PresenceStore for Blinding {
+    fn shards(&self) -> u16 {
+        self.store.shards()
+    }
+    fn shard_of(&self, user: &UserId) -> u16 {
+        self.store.shard_of(user)
+    }
+    async fn put(&self, sessions: &[Session]) -> Result<()> {
+        self.store.put(sessions).await
+    }
+    async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
+        self.store.touch(touches).await
+    }
+    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+        self.store.forget(seen).await
+    }
+    async fn load(&self, users: &[UserId]) -> Result<Facts> {
+        self.store.load(users).await
+    }
+    fn watch(&self) -> BoxStream<'static, Feed> {
+        let is_blind = Arc::clone(&self.is_blind);
+        let speaks = move |_: &Feed| future::ready(!is_blind.load(Ordering::SeqCst));
+        self.store.watch().filter(speaks).boxed()
+    }
+    async fn now(&self) -> Result<Timestamp> {
+        self.store.now().await
+    }
+}

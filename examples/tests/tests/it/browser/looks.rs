@@ -1,0 +1,42 @@
+//! How the pages look, as far as it can be told without eyes.
+
+use super::live::{assert_content, open, site};
+use super::tab::Tab;
+use serde_json::json;
+
+async fn background(tab: &Tab) -> String {
+    tab.eval("getComputedStyle(document.body).backgroundColor").await.as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_narrow_window_does_not_scroll_sideways() {
+    let site = site().await;
+    let ada = open(&site, "Ada").await;
+    let long = open(&site, &"Supercalifragilistic".repeat(6)).await;
+    long.set("message-input", &"expialidocious".repeat(8)).await;
+    ada.until("[...document.querySelectorAll('.note')].some((it) => it.textContent.startsWith('expiali'))")
+        .await;
+    for tab in [&ada, &long] {
+        let narrow = json!({"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": false});
+        tab.call("Emulation.setDeviceMetricsOverride", narrow).await;
+        tab.until("innerWidth === 360").await;
+        let (room, taken) =
+            ("document.scrollingElement.clientWidth", "document.scrollingElement.scrollWidth");
+        assert_eq!(tab.eval(taken).await, tab.eval(room).await);
+    }
+    assert_content([&ada, &long]);
+}
+
+#[tokio::test]
+async fn in_the_dark_the_page_is_dark() {
+    let site = site().await;
+    let ada = open(&site, "Ada").await;
+    let mut seen = Vec::new();
+    for scheme in ["light", "dark"] {
+        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        ada.call("Emulation.setEmulatedMedia", features).await;
+        seen.push(background(&ada).await);
+    }
+    assert_ne!(seen[0], seen[1]);
+    assert_content([&ada]);
+}

@@ -1,0 +1,109 @@
+//! The DevTools protocol over a pipe: JSON messages, each ended by a zero byte.
+
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{ChildStderr, ChildStdin, ChildStdout};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use tokio::sync::oneshot;
+
+/// How much of what Chromium complains of is kept, in bytes.
+const MOST_COMPLAINTS: usize = 16 * 1024;
+
+/// Both ends. Threads of its own read, so that the tests' runtimes can come and go.
+pub struct Pipe {
+    commands: Mutex<Option<ChildStdin>>,
+    last_id: AtomicU64,
+    heard: Arc<Mutex<Heard>>,
+}
+
+#[derive(Default)]
+struct Heard {
+    waiting: HashMap<u64, oneshot::Sender<Value>>,
+    events: HashMap<String, Vec<Value>>,
+    /// What it wrote to its standard error.
+    complaints: String,
+    ended: bool,
+}
+
+impl Pipe {
+    pub fn new(commands: ChildStdin, answers: ChildStdout, complaints: ChildStderr) -> Self {
+        let heard = Arc::<Mutex<Heard>>::default();
+        let (answered, complained) = (Arc::clone(&heard), Arc::clone(&heard));
+        thread::spawn(move || read(answers, &answered));
+        thread::spawn(move || read_complaints(complaints, &complained));
+        Self { commands: Mutex::new(Some(commands)), last_id: AtomicU64::new(0), heard }
+    }
+
+    /// Sends a command and waits for its result.
+    ///
+    /// # Errors
+    /// What the browser says, or that it has ended.
+    pub async fn call(&self, session: Option<&str>, method: &str, params: Value) -> Result<Value, String> {
+        let id = 1 + self.last_id.fetch_add(1, Ordering::Relaxed);
+        let mut command = json!({"id": id, "method": method, "params": params});
+        if let Some(session) = session {
+            command["sessionId"] = session.into();
+        }
+        let (answer, answered) = oneshot::channel();
+        {
+            let mut heard = self.heard.lock();
+            if heard.ended {
+                return Err(heard.end());
+            }
+            heard.waiting.insert(id, answer);
+        }
+        // Where this fails, the browser has ended, and the reader learns of it.
+        let _ = self.commands.lock().as_mut().map(|pipe| pipe.write_all(format!("{command}\0").as_bytes()));
+        let mut answer = answered.await.map_err(|_| self.heard.lock().end())?;
+        match answer.get("error") {
+            Some(error) => Err(error.to_string()),
+            None => Ok(answer["result"].take()),
+        }
+    }
+
+    /// The events of a session since it was last asked.
+    pub fn events(&self, session: &str) -> Vec<Value> {
+        self.heard.lock().events.remove(session).unwrap_or_default()
+    }
+
+    /// Ends the browser.
+    pub fn close(&self) {
+        *self.commands.lock() = None;
+    }
+}
+
+impl Heard {
+    fn end(&self) -> String {
+        format!("Chromium has ended. It said:\n{}", self.complaints)
+    }
+}
+
+fn read(answers: ChildStdout, heard: &Mutex<Heard>) {
+    for message in BufReader::new(answers).split(0).map_while(Result::ok) {
+        let message: Value = serde_json::from_slice(&message).expect("a message is JSON");
+        let mut heard = heard.lock();
+        if let Some(id) = message["id"].as_u64() {
+            // Nobody waits any more where a test was given up.
+            heard.waiting.remove(&id).map(|waiting| waiting.send(message));
+        } else if let Some(session) = message["sessionId"].as_str() {
+            heard.events.entry(session.to_owned()).or_default().push(message);
+        }
+    }
+    let mut heard = heard.lock();
+    heard.ended = true;
+    heard.waiting.clear();
+}
+
+fn read_complaints(mut complaints: ChildStderr, heard: &Mutex<Heard>) {
+    let mut some = [0; 4096];
+    while let Ok(read @ 1..) = complaints.read(&mut some) {
+        let kept = &mut heard.lock().complaints;
+        if kept.len() < MOST_COMPLAINTS {
+            kept.push_str(&String::from_utf8_lossy(&some[..read]));
+        }
+    }
+}

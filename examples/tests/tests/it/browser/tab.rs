@@ -1,0 +1,153 @@
+//! A tab in a window of its own, so that none hides another.
+
+use super::PATIENCE;
+use super::chromium::Chromium;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// What tests say in the page: `the(testid)` is an element, `shows(testid, user)` the row of a list, and hands that
+/// `fidget` keep their user active.
+const WORDS: &str = r#"
+    const the = (testid) => document.querySelector(`[data-testid="${testid}"]`);
+    const row = (list, user) => [...the(list).children].find((li) => li.dataset.user === user);
+    const users = (list) => [...the(list).children].map((li) => li.dataset.user).join();
+    let hands;
+    const rest = () => clearInterval(hands);
+    const fidget = () => { rest(); hands = setInterval(() => dispatchEvent(new Event('pointermove')), 250); };
+"#;
+
+pub struct Tab {
+    chromium: Arc<Chromium>,
+    target: String,
+    session: String,
+}
+
+impl Tab {
+    /// Opens this page.
+    pub async fn open(url: &str) -> Self {
+        let chromium = Chromium::shared();
+        let page = json!({"url": "about:blank", "newWindow": true});
+        let target = text(&chromium.call(None, "Target.createTarget", page).await["targetId"]);
+        let attach = json!({"targetId": target, "flatten": true});
+        let session = text(&chromium.call(None, "Target.attachToTarget", attach).await["sessionId"]);
+        let tab = Self { chromium, target, session };
+        for domain in ["Page.enable", "Runtime.enable", "Log.enable"] {
+            tab.call(domain, json!({})).await;
+        }
+        tab.call("Page.addScriptToEvaluateOnNewDocument", json!({"source": WORDS})).await;
+        tab.call("Page.navigate", json!({"url": url})).await;
+        tab
+    }
+
+    pub async fn call(&self, method: &str, params: Value) -> Value {
+        self.chromium.call(Some(&self.session), method, params).await
+    }
+
+    /// What this expression is in the page.
+    ///
+    /// # Errors
+    /// What it throws.
+    async fn try_eval(&self, expression: &str) -> Result<Value, String> {
+        let params = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
+        let mut answer = self.call("Runtime.evaluate", params).await;
+        match answer.get("exceptionDetails") {
+            Some(thrown) => Err(text(&thrown["exception"]["description"])),
+            None => Ok(answer["result"]["value"].take()),
+        }
+    }
+
+    pub async fn eval(&self, expression: &str) -> Value {
+        self.try_eval(expression).await.unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    /// Waits until this is so in the page.
+    pub async fn until(&self, condition: &str) {
+        let mut last = Ok(Value::Null);
+        let look = async {
+            loop {
+                last = self.try_eval(condition).await;
+                if last == Ok(Value::Bool(true)) {
+                    return;
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, look).await.is_err() {
+            let shown = self.try_eval("`${location}\n${document.body?.innerText}`").await;
+            let shown = shown.map_or_else(|error| error, |shown| text(&shown));
+            let said = self.complaints();
+            panic!("in vain: {condition}\nwhich is {last:?}, in {shown}\n\nand the browser said {said:#?}");
+        }
+    }
+
+    /// Enters a value and is done with it.
+    pub async fn set(&self, testid: &str, value: &str) {
+        let (testid, value) = (json!(testid), json!(value));
+        self.eval(&format!(
+            "the({testid}).value = {value}; the({testid}).dispatchEvent(new Event('change', {{ bubbles: true }}))"
+        ))
+        .await;
+    }
+
+    pub async fn click(&self, testid: &str) {
+        self.eval(&format!("the({}).click()", json!(testid))).await;
+    }
+
+    /// A hand moves the mouse.
+    pub async fn move_mouse(&self) {
+        for x in [100, 140] {
+            self.call("Input.dispatchMouseEvent", json!({"type": "mouseMoved", "x": x, "y": 60})).await;
+        }
+    }
+
+    /// Its user puts the window out of sight, or back: `minimized`, `normal`.
+    pub async fn set_window(&self, state: &str) {
+        let window =
+            self.chromium.call(None, "Browser.getWindowForTarget", json!({"targetId": self.target})).await;
+        let bounds = json!({"windowId": window["windowId"], "bounds": {"windowState": state}});
+        self.chromium.call(None, "Browser.setWindowBounds", bounds).await;
+    }
+
+    /// Its user closes the tab.
+    pub async fn close(self) {
+        self.chromium.call(None, "Target.closeTarget", json!({"targetId": self.target})).await;
+    }
+
+    /// Errors, warnings and violations of the page's policy that the browser logged since it was last asked.
+    pub fn complaints(&self) -> Vec<Complaint> {
+        self.chromium.events(&self.session).iter().filter_map(Complaint::of).collect()
+    }
+}
+
+/// What the browser logged.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Complaint {
+    /// `network`, `security`, `javascript`, `console`…
+    pub source: String,
+    pub text: String,
+}
+
+impl Complaint {
+    fn of(event: &Value) -> Option<Self> {
+        let params = &event["params"];
+        let (source, text) = match event["method"].as_str()? {
+            "Log.entryAdded" => {
+                let entry = &params["entry"];
+                let text = format!("{} {}", text(&entry["text"]), text(&entry["url"]));
+                return (entry["level"] != "verbose")
+                    .then(|| Self { source: self::text(&entry["source"]), text });
+            }
+            "Runtime.exceptionThrown" => ("javascript", params["exceptionDetails"].to_string()),
+            "Runtime.consoleAPICalled" => ("console", params["args"].to_string()),
+            _ => return None,
+        };
+        Some(Self { source: source.to_owned(), text })
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
