@@ -15,15 +15,34 @@ impl Shifted {
         let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         self.0.fetch_add(millis, Ordering::Relaxed);
     }
+
+    fn ahead(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
 }
 
 #[async_trait]
 impl Clock for Shifted {
     fn now(&self) -> Timestamp {
-        SystemClock.now() + Duration::from_millis(self.0.load(Ordering::Relaxed))
+        SystemClock.now() + self.ahead()
     }
 
     async fn sleep_until(&self, _at: Timestamp) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
+    }
+}
+
+/// The same, for a server: who sleeps by it wakes, a jump that comes meanwhile left aside.
+#[derive(Debug, Clone, Default)]
+pub struct Waking(pub Shifted);
+
+#[async_trait]
+impl Clock for Waking {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    async fn sleep_until(&self, at: Timestamp) {
+        tokio::time::sleep(at.since(self.now())).await;
     }
 }

@@ -35,7 +35,7 @@ pub fn run(options: &Options) -> Outcome {
 async fn beats(options: &Options, people: usize) -> Outcome {
     let clock = Shifted::default();
     let presence = full(people, &clock).await?;
-    let beats = people.max(500_000).min(1_000_000);
+    let beats = people.clamp(500_000, 1_000_000);
     let mut taken: [Vec<f64>; 3] = Default::default();
     let topics = people::topics();
     let mut order = Order::Once(7);
@@ -79,12 +79,17 @@ fn counts(presence: &Presence) -> Outcome {
     let spent = cpu::of(|| (0..reads).for_each(|_| _ = black_box(black_box(&kept).counts())));
     report::alone(
         "counts of a topic, its place kept",
-        spent as f64 / reads as f64,
+        spent as f64 / f64::from(reads),
         "ns",
         &Target::ValueAtMost(10.0),
     );
     let reads = reads / 10;
     let spent = cpu::of(|| (0..reads).for_each(|_| _ = black_box(presence.topic(&topic).counts())));
-    report::alone("counts of a topic, its place looked up", spent as f64 / reads as f64, "ns", &Target::None);
+    report::alone(
+        "counts of a topic, its place looked up",
+        spent as f64 / f64::from(reads),
+        "ns",
+        &Target::None,
+    );
     Ok(())
 }

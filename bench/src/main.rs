@@ -1,18 +1,24 @@
 //! The published benchmark: what we do, side by side with the least that any code could do, in one run.
 //!
-//! `cargo run --release -p bench -- roster`; see BENCHMARKS.md.
+//! `cargo run --release -p bench -- all`; see BENCHMARKS.md.
+
+#![expect(clippy::cast_precision_loss, reason = "a figure has three digits that mean something")]
 
 mod clock;
 mod cpu;
 mod handle;
+mod hit;
 mod lapse;
 mod limit;
 mod memory;
 mod options;
 mod people;
+mod process;
 mod report;
 mod roster;
+mod served;
 mod snapshot;
+mod sse;
 
 use options::{Options, What};
 
@@ -23,7 +29,15 @@ fn main() -> Outcome {
     let options = Options::parse(std::env::args().skip(1))?;
     match &options.what {
         What::Roster => roster(&options),
+        What::Hit => hit::run(&options),
+        What::Sse => sse::run(&options),
+        What::All => {
+            roster(&options)?;
+            hit::run(&options)?;
+            sse::run(&options)
+        }
         What::Memory(case) => memory::child(case, &options),
+        What::Served(case, size) => served::run(case, *size),
     }
 }
 
@@ -38,6 +52,6 @@ fn roster(options: &Options) -> Outcome {
         ("lists", snapshot::run),
         ("memory", memory::run),
     ];
-    report::head(options);
+    report::head(&format!("roster, {} sessions", options.sessions), options.rounds);
     parts.iter().filter(|(part, _)| options.wants(part)).try_for_each(|(_, run)| run(options))
 }

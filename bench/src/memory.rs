@@ -5,7 +5,7 @@
 use crate::clock::Shifted;
 use crate::limit::Map;
 use crate::report::{self, Target};
-use crate::{Outcome, handle, options::Options, roster};
+use crate::{Outcome, handle, options::Options, process, roster};
 use std::process::Command;
 
 pub fn run(options: &Options) -> Outcome {
@@ -36,17 +36,17 @@ fn measure(case: &str, options: &Options) -> Outcome<f64> {
 pub fn child(case: &str, options: &Options) -> Outcome {
     let people = options.sessions;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let before = resident()?;
+    let before = process::resident("self")?;
     let after = match case {
         "map" => {
             let map = Map::of(people);
-            let after = resident()?;
+            let after = process::resident("self")?;
             drop(map);
             after
         }
         "roster" => {
             let roster = roster::full(people)?;
-            let after = resident()?;
+            let after = process::resident("self")?;
             drop(roster);
             after
         }
@@ -55,16 +55,9 @@ pub fn child(case: &str, options: &Options) -> Outcome {
             if case == "everyone" {
                 presence.everyone().sorted(|_| ());
             }
-            resident()
+            process::resident("self")
         })?,
     };
     println!("{}", (after - before) as f64 / people as f64);
     Ok(())
-}
-
-/// The bytes of memory that this process has.
-fn resident() -> Outcome<usize> {
-    let statm = std::fs::read_to_string("/proc/self/statm")?;
-    let pages: usize = statm.split(' ').nth(1).ok_or("no resident set")?.parse()?;
-    Ok(pages * rustix::param::page_size())
 }

@@ -4,44 +4,66 @@ use crate::Outcome;
 
 /// The words on the command line.
 pub const USAGE: &str = "\
-usage: bench roster [options]
-  --sessions N   sessions in the roster (1000000)
-  --only PART    of roster: entering, beats, threads, handle, time, lists or memory
+usage: bench roster|hit|sse|all [options]
   --rounds N     how often each measurement is repeated, in turn with its limit (5)
-  --quick        everything a tenth as large, for a look";
+  --quick        everything smaller, for a look
+  --sessions N   of roster: sessions in it (1000000)
+  --clients N    of sse: how many readers (1000)
+  --only PART    of roster: entering, beats, threads, handle, time, lists or memory";
 
 /// Which benchmark.
 pub enum What {
     /// The roster, the handle on the memory store, lists and memory.
     Roster,
+    /// `POST /v1/hit`.
+    Hit,
+    /// Streams.
+    Sse,
+    /// All of these.
+    All,
     /// One case of the memory measurement, in a process of its own.
     Memory(String),
+    /// A server that is measured, in a process of its own: which one, and how large.
+    Served(String, usize),
 }
 
 /// What to run, and how large.
 pub struct Options {
     pub what: What,
     pub sessions: usize,
+    pub clients: usize,
     pub rounds: usize,
+    pub quick: bool,
     only: Option<String>,
 }
 
 impl Options {
     pub fn parse(mut words: impl Iterator<Item = String>) -> Outcome<Self> {
-        let what = match words.next().as_deref() {
-            Some("roster") => What::Roster,
-            Some("memory") => What::Memory(words.next().ok_or(USAGE)?),
+        let mut word = || words.next().ok_or(USAGE);
+        let what = match word()?.as_str() {
+            "roster" => What::Roster,
+            "hit" => What::Hit,
+            "sse" => What::Sse,
+            "all" => What::All,
+            "memory" => What::Memory(word()?),
+            "served" => What::Served(word()?, word()?.parse()?),
             _ => return Err(USAGE.into()),
         };
-        let mut options = Self { what, sessions: 1_000_000, rounds: 5, only: None };
+        let mut options =
+            Self { what, sessions: 1_000_000, clients: 1_000, rounds: 5, quick: false, only: None };
         while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or(USAGE);
             match word.as_str() {
-                "--sessions" => options.sessions = words.next().ok_or(USAGE)?.parse()?,
-                "--rounds" => options.rounds = words.next().ok_or(USAGE)?.parse::<usize>()?.max(1),
-                "--only" => options.only = Some(words.next().ok_or(USAGE)?),
-                "--quick" => options.sessions /= 10,
+                "--sessions" => options.sessions = value()?.parse()?,
+                "--clients" => options.clients = value()?.parse::<usize>()?.max(10),
+                "--rounds" => options.rounds = value()?.parse::<usize>()?.max(1),
+                "--only" => options.only = Some(value()?),
+                "--quick" => options.quick = true,
                 _ => return Err(USAGE.into()),
             }
+        }
+        if options.quick {
+            options.sessions /= 10;
         }
         Ok(options)
     }

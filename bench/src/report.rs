@@ -1,7 +1,5 @@
 //! One line for each figure: ours, the limit, the ratio, the target, and whether it is met.
 
-use crate::options::Options;
-
 /// What a figure should be.
 pub enum Target {
     /// Nothing is asked.
@@ -14,9 +12,9 @@ pub enum Target {
     ValueAtMost(f64),
 }
 
-pub fn head(options: &Options) {
+pub fn head(what: &str, rounds: usize) {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-    println!("{} sessions, median of {}, {cpus} processors", options.sessions, options.rounds);
+    println!("\n== {what}, median of {rounds}, {cpus} processors");
     println!("{:<58} {:>11} {:>11} {:>7}  {:<10} met", "what", "ours", "limit", "ratio", "target");
 }
 

@@ -1,0 +1,55 @@
+//! What the clients say, written beforehand.
+
+use crate::people::{Key, TOPICS};
+use crate::served::ORIGIN;
+
+/// Requests of the same length, one behind the other.
+pub struct Requests {
+    text: Vec<u8>,
+    each: usize,
+}
+
+impl Requests {
+    /// One of each user, with the head that a page's `fetch` has, but for what it says of the browser.
+    pub fn of(users: usize, body: impl Fn(usize) -> String) -> Self {
+        let (mut text, mut each) = (Vec::new(), 0);
+        for user in 0..users {
+            let body = body(user);
+            let before = text.len();
+            text.extend_from_slice(
+                format!(
+                    "POST /v1/hit HTTP/1.1\r\nhost: here.example\r\ncontent-length: {}\r\n\
+                     content-type: application/json\r\norigin: {ORIGIN}\r\n\r\n{body}",
+                    body.len()
+                )
+                .as_bytes(),
+            );
+            each = text.len() - before;
+        }
+        assert_eq!(each * users, text.len(), "all are of one length");
+        Self { text, each }
+    }
+
+    pub fn len(&self) -> usize {
+        self.text.len() / self.each
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.text.chunks_exact(self.each)
+    }
+}
+
+/// What presence.js says to the mount.
+pub fn mount(kind: &str, user: usize) -> String {
+    let key = Key::of(user);
+    let (name, session) = key.ids();
+    format!(
+        r#"{{"kind":"{kind}","user":"{name}","session":"{session}","topics":["/page/{:02}"],"idle_ms":1200}}"#,
+        user % TOPICS
+    )
+}
+
+/// What a page says to active-idle.
+pub fn active_idle(user: usize) -> String {
+    format!(r#"{{"uid":"{}","last_activity":1710000000}}"#, Key::of(user).ids().0)
+}

@@ -1,0 +1,81 @@
+//! A server in a process of its own, so that what it costs is told apart from what its clients cost.
+
+use crate::{Outcome, served};
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+/// Runs until it is dropped, or until we end: it reads from us.
+pub struct Served {
+    process: Child,
+    input: ChildStdin,
+    pub address: SocketAddr,
+}
+
+impl Served {
+    /// Starts a server and waits until it listens.
+    pub fn start(case: &str, size: usize) -> Outcome<Self> {
+        let mut process = Command::new(std::env::current_exe()?)
+            .args(["served", case, &size.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let input = process.stdin.take().ok_or("no pipe to the server")?;
+        let output = process.stdout.take().ok_or("no pipe from the server")?;
+        let mut address = String::new();
+        BufReader::new(output).read_line(&mut address)?;
+        let address = address.trim().parse().map_err(|_| format!("{case} did not start"))?;
+        Ok(Self { process, input, address })
+    }
+
+    /// Nanoseconds for which its main thread, which does all the work, had a processor.
+    pub fn cpu(&self) -> Outcome<u64> {
+        Ok(self.times()?.0)
+    }
+
+    /// The same, and for how long it had work and no processor.
+    pub fn times(&self) -> Outcome<(u64, u64)> {
+        let file = format!("/proc/{}/schedstat", self.process.id());
+        let text = std::fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;
+        let mut times = text.split(' ').map(str::parse);
+        let mut next = || times.next().ok_or("no times in schedstat");
+        Ok((next()??, next()??))
+    }
+
+    /// The bytes of memory that it has.
+    pub fn resident(&self) -> Outcome<usize> {
+        resident(&self.process.id().to_string())
+    }
+
+    /// Lets 30 s pass for it.
+    pub fn jump(&mut self) -> Outcome {
+        self.input.write_all(served::JUMP.as_bytes())?;
+        Ok(self.input.flush()?)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // Both fail only if it has ended.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The bytes of memory that a process has; `self` is this one.
+pub fn resident(process: &str) -> Outcome<usize> {
+    let statm = std::fs::read_to_string(format!("/proc/{process}/statm"))?;
+    let pages: usize = statm.split(' ').nth(1).ok_or("no resident set")?.parse()?;
+    Ok(pages * rustix::param::page_size())
+}
+
+/// Lets this process and those that it starts open as many files as the system permits it to: a socket is one.
+pub fn open_many_files(wanted: usize) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
+    if let Some(most) = getrlimit(Resource::Nofile).current.filter(|most| *most < wanted as u64) {
+        println!("only {most} open files are permitted (`ulimit -Hn`), {wanted} are wanted");
+    }
+}

@@ -1,0 +1,76 @@
+//! The servers that are measured. Each runs on the main thread of its process, and ends when its input does.
+
+mod plain;
+mod taking;
+mod telling;
+
+pub use taking::ORIGIN;
+
+use crate::clock::{Shifted, Waking};
+use crate::roster::BEAT_EVERY;
+use crate::{Outcome, cpu};
+use axum::Router;
+use presence_axum::serve::{Options, serve};
+use presence_core::{Policy, Presence};
+use presence_memory::MemoryStore;
+use std::io::Read;
+use std::net::TcpListener;
+
+/// What lets 30 s pass.
+pub const JUMP: &str = "j";
+
+/// Serves until the input ends.
+pub fn run(case: &str, size: usize) -> Outcome {
+    let clock = Waking::default();
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    // All readers come at once.
+    rustix::net::listen(&listener, 4096)?;
+    obey(clock.0.clone());
+    if case == "plain" {
+        return plain::run(&listener, size);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let app = match case {
+            "mount" => taking::mount(presence(&clock, Policy::default()).await?),
+            "active-idle" => taking::active_idle(presence(&clock, active_idle::policy()).await?),
+            "nothing" => taking::nothing(),
+            "reads" => taking::reads(),
+            "ticker" => telling::ticker(&presence(&clock, telling::policy()).await?, size).await?,
+            _ => return Err(format!("no server is called {case}").into()),
+        };
+        serve_on(listener, app).await
+    })
+}
+
+async fn presence(clock: &Waking, policy: Policy) -> Outcome<Presence> {
+    let store = MemoryStore::with_clock(clock.clone());
+    let presence = Presence::builder(store).clock(clock.clone()).policy(policy).start()?;
+    presence.ready().await;
+    Ok(presence)
+}
+
+async fn serve_on(listener: TcpListener, app: Router) -> Outcome {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    println!("{}", listener.local_addr()?);
+    serve(listener, app, Options::default(), std::future::pending()).await;
+    Ok(())
+}
+
+/// Listens to whoever started this process, and ends it when they end.
+fn obey(clock: Shifted) {
+    std::thread::spawn(move || {
+        for byte in std::io::stdin().lock().bytes() {
+            if byte.is_ok_and(|byte| [byte] == JUMP.as_bytes()) {
+                clock.jump(BEAT_EVERY);
+            }
+        }
+        std::process::exit(0);
+    });
+}
+
+/// The comment in front of a frame that says when it began to be made: what a reader tells the delay by.
+fn stamp() -> String {
+    format!(":{:020}\n", cpu::wall())
+}

@@ -1,0 +1,43 @@
+//! Who takes hits, and who takes them for nothing.
+
+use axum::Router;
+use axum::response::IntoResponse;
+use axum::routing::post;
+use bytes::Bytes;
+use http::StatusCode;
+use presence_axum::{Cors, Limits, Mount};
+use presence_core::Presence;
+
+/// The origin whose pages may call, which the clients name.
+pub const ORIGIN: &str = "https://app.example";
+
+/// Our routes, as a host mounts them for pages of another origin.
+pub fn mount(presence: Presence) -> Router {
+    // All clients have one address here.
+    let limits = Limits { streams_per_client: None, ..Limits::default() };
+    Mount::new(presence).limits(limits).cors(origin()).routes()
+}
+
+/// The example.
+pub fn active_idle(presence: Presence) -> Router {
+    active_idle::app(presence, origin())
+}
+
+#[expect(clippy::expect_used, reason = "the constant is an origin")]
+fn origin() -> Cors {
+    ORIGIN.parse().expect("an origin")
+}
+
+/// A handler that does nothing.
+pub fn nothing() -> Router {
+    Router::new().route("/v1/hit", post(async || StatusCode::NO_CONTENT))
+}
+
+/// A handler that reads the body, passes it by and answers what is always the same: what any host would do at the least.
+pub fn reads() -> Router {
+    async fn read(body: Bytes) -> impl IntoResponse {
+        std::hint::black_box(body);
+        ([(http::header::CONTENT_TYPE, "application/json")], r#"{"ok":true}"#)
+    }
+    Router::new().route("/v1/hit", post(read))
+}

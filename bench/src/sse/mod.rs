@@ -1,0 +1,83 @@
+//! Snapshots through our ticker, beside a loop that writes the same bytes to every socket.
+
+mod readers;
+mod stalled;
+
+use crate::process::Served;
+use crate::report::{self, Target};
+use crate::{Outcome, cpu, options::Options, process};
+use readers::Readers;
+use std::time::Duration;
+
+/// How often the servers tell.
+pub const TICK: Duration = Duration::from_millis(100);
+
+/// How many users are in the lists of a small frame, and of a large one.
+const SMALL: usize = 5;
+const LARGE: usize = 1_420;
+
+/// What some ticks cost.
+struct Told {
+    /// Microseconds of the server's processor for each event that a reader got.
+    each: f64,
+    /// Milliseconds from the tick until the last reader had it, in the middle.
+    last: f64,
+    /// Bytes of memory by which the server grew for each reader that waits.
+    waits: f64,
+}
+
+pub fn run(options: &Options) -> Outcome {
+    process::open_many_files(options.clients + 100);
+    report::head(&format!("Server-Sent Events, {} readers", options.clients), options.rounds);
+    let mut waits = 0.0;
+    for users in [SMALL, LARGE] {
+        waits = frames(options, users)?.max(waits);
+    }
+    report::alone("memory for each reader that waits", waits / 1e3, "kB", &Target::ValueAtMost(20.0));
+    stalled::run(options)
+}
+
+/// Both tell frames of the same size; answers the memory of a reader.
+fn frames(options: &Options, users: usize) -> Outcome<f64> {
+    let (frame, ticks) = (size(users)?, if options.quick { 10 } else { 20 });
+    report::section(&format!("a snapshot of {frame} B each tick; the limit is a loop of write(2)"));
+    let (mut ours, mut limit): (Vec<Told>, Vec<Told>) = Default::default();
+    for _ in 0..options.rounds.min(if options.quick { 2 } else { usize::MAX }) {
+        ours.push(told("ticker", users, options.clients, ticks)?);
+        limit.push(told("plain", frame, options.clients, ticks)?);
+    }
+    let median = |of: fn(&Told) -> f64| {
+        let middle = |told: &[Told]| cpu::median(told.iter().map(of).collect());
+        (middle(&ours), middle(&limit))
+    };
+    let each = median(|told| told.each);
+    report::beside("CPU of the server for each event", each, "us", each.0 / each.1, &Target::AtMost(2.2));
+    let last = median(|told| told.last);
+    report::beside(
+        "from the tick to the last reader, wall",
+        last,
+        "ms",
+        last.0 / last.1,
+        &Target::AtMost(2.5),
+    );
+    Ok(median(|told| told.waits).0)
+}
+
+/// How long our frames of so many users are.
+fn size(users: usize) -> Outcome<usize> {
+    let server = Served::start("ticker", users)?;
+    Ok(Readers::connect(server.address, 1)?.frame)
+}
+
+fn told(case: &str, size: usize, clients: usize, ticks: usize) -> Outcome<Told> {
+    let server = Served::start(case, size)?;
+    let before = server.resident()?;
+    let mut readers = Readers::connect(server.address, clients)?;
+    readers.settle()?;
+    let waits = (server.resident()?.saturating_sub(before)) as f64 / clients as f64;
+    let cpu = server.cpu()?;
+    readers.read(ticks)?;
+    readers.settle()?;
+    let cpu = (server.cpu()? - cpu) as f64;
+    Ok(Told { each: cpu / 1e3 / readers.got() as f64, last: readers.last()?, waits })
+}
