@@ -75,13 +75,13 @@ impl Chromium {
         Self { pipe, child: Mutex::new(child) }
     }
 
-    /// Calls a method of the DevTools protocol: on a tab's session, or on the browser.
+    /// Calls a method of the debugging protocol: on a tab's session, or on the browser.
     pub async fn call(&self, session: Option<&str>, method: &str, params: Value) -> Value {
         let answer = tokio::time::timeout(PATIENCE, self.pipe.call(session, method, params)).await;
         match answer {
             Ok(Ok(result)) => result,
             Ok(Err(error)) => panic!("{method}: {error}"),
-            Err(_) => panic!("{method}: no answer within {PATIENCE:?}"),
+            Err(elapsed) => panic!("{method}: no answer within {PATIENCE:?}: {elapsed}"),
         }
     }
 

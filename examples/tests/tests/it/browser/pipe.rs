@@ -1,4 +1,4 @@
-//! The DevTools protocol over a pipe: JSON messages, each ended by a zero byte.
+//! Chromium's debugging protocol over a pipe: JSON messages, each ended by a zero byte.
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};

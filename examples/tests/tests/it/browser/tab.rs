@@ -8,8 +8,8 @@ use std::time::Duration;
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// What tests say in the page: `the(testid)` is an element, `shows(testid, user)` the row of a list, and hands that
-/// `fidget` keep their user active.
+/// What tests say in the page: `the(testid)` is an element, `row(list, user)` one of a list's, `users(list)` are all of its
+/// users, and hands that `fidget` keep their user active until they `rest`.
 const WORDS: &str = r#"
     const the = (testid) => document.querySelector(`[data-testid="${testid}"]`);
     const row = (list, user) => [...the(list).children].find((li) => li.dataset.user === user);
