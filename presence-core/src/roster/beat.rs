@@ -156,7 +156,7 @@ impl Roster {
         };
         let before = locked.standing(head);
         let slot = &mut locked.slots[at];
-        if let Some(left) = slot.left.as_deref()
+        if let Some(left) = slot.left()
             && !beat.enters
             && !here
             && stamp < left.at + settling.policy.grace
@@ -164,12 +164,12 @@ impl Roster {
             return Ok(Told::Nothing);
         }
         let moves = beat.enters
-            || slot.left.is_some()
+            || slot.has(flag::LEFT)
             // The connection that was heard last is the one that holds it.
             || here && !(slot.has(flag::HELD) && slot.node.id == *self.node())
             || beat.topics.as_ref().is_some_and(|topics| *topics != slot.topic_list())
             || beat.lease.is_some_and(|lease| lease != slot.lease())
-            || beat.meta.is_some() && beat.meta != slot.meta;
+            || beat.meta.is_some() && beat.meta.as_ref() != slot.meta();
         let old = (moves || beat.declares.is_some()).then(|| slot.session());
         if moves {
             let placed = self.placed(beat, Some(slot), stamp, here);
@@ -207,7 +207,7 @@ impl Roster {
         };
         // What a connection of this very process holds it goes on holding, whoever beats beside it.
         let here = here || before.is_some_and(|slot| slot.has(flag::HERE));
-        let held = here || kept.is_some_and(|slot| slot.has(flag::HELD) && slot.left.is_none());
+        let held = here || kept.is_some_and(|slot| slot.has(flag::HELD) && !slot.has(flag::LEFT));
         let lease = beat.lease.unwrap_or(if held { policy.held_for } else { policy.lease_for });
         // The holder of a session that merely moves stays its node.
         let node = match before {
@@ -221,7 +221,7 @@ impl Roster {
             held,
             lease: lease.clamp(Duration::from_millis(1), crate::Policy::MAX_LEASE),
             stays: self.topics.stays(&topics),
-            meta: beat.meta.clone().or_else(|| kept.and_then(|slot| slot.meta.clone())),
+            meta: beat.meta.clone().or_else(|| kept.and_then(|slot| slot.meta().cloned())),
         }
     }
 
@@ -249,7 +249,7 @@ impl Roster {
         let before = locked.standing(Some(head));
         for &at in leaving {
             let slot = &mut locked.slots[at];
-            slot.left = Some(Box::new(slot.departs(settling.times.stamp, Duration::ZERO)));
+            slot.end(Some(slot.departs(settling.times.stamp, Duration::ZERO)));
         }
         if !leaving.is_empty() {
             locked.settle(head, &before, settling);
@@ -258,7 +258,7 @@ impl Roster {
         for &at in &gone[..(gone.len() + leaving.len()).saturating_sub(MAX_SESSIONS_PER_USER).min(gone.len())]
         {
             locked.surplus.push(locked.slots[at].seen());
-            self.drop_session(locked, hash, at);
+            self.drop_session(locked, at);
         }
         told
     }
@@ -300,7 +300,7 @@ impl Roster {
             let old = slot.session();
             match decide(slot, settling.times.stamp, settling.policy) {
                 None | Some(Departed::Already) => return Told::Nothing,
-                Some(Departed::Wholly(left)) => slot.left = Some(Box::new(left)),
+                Some(Departed::Wholly(left)) => slot.end(Some(left)),
                 Some(Departed::Partly(topics)) => {
                     slot.placed_at = settling.times.stamp.max(slot.placed_at + Duration::from_millis(1));
                     slot.stays = self.topics.stays(&topics);
@@ -368,10 +368,10 @@ impl Roster {
     ) {
         let user = locked.slots[at].user.clone();
         // As departed it settles as gone; its place in the chain may be the only one.
-        locked.slots[at].left = Some(Box::new(Departure { at: Timestamp::ZERO, ends_at: Timestamp::ZERO }));
+        locked.slots[at].end(Some(Departure { at: Timestamp::ZERO, ends_at: Timestamp::ZERO }));
         let head = locked.head(hash, &user).unwrap_or(at);
         locked.settle(head, before, settling);
-        self.drop_session(locked, hash, at);
+        self.drop_session(locked, at);
     }
 }
 
@@ -385,14 +385,14 @@ enum Departed {
 impl Slot {
     /// A departure that wins over the one there may be, whatever became of the clock since.
     fn departs(&self, stamp: Timestamp, grace: Duration) -> Departure {
-        let at = self.left.as_deref().map_or(stamp, |left| stamp.max(left.at + Duration::from_millis(1)));
+        let at = self.left().map_or(stamp, |left| stamp.max(left.at + Duration::from_millis(1)));
         Departure { at, ends_at: at + grace }
     }
 
     fn departed(&self, topics: Option<&[crate::Topic]>, stamp: Timestamp, grace: Duration) -> Departed {
         let departure = self.departs(stamp, grace);
         let whole = Departed::Wholly(departure);
-        if let Some(left) = self.left.as_deref() {
+        if let Some(left) = self.left() {
             // A second leave counts only if it ends sooner: one that says *now* after one that waits.
             let sooner = departure.ends_at < left.ends_at && topics.is_none();
             return if sooner { whole } else { Departed::Already };
@@ -456,7 +456,7 @@ impl Shard {
         }
         let at = self.find(hash, &beat.user, &beat.session)?;
         let slot = &mut self.slots[at];
-        if slot.left.is_some()
+        if slot.has(flag::LEFT)
             || slot.has(flag::UNCONFIRMED)
             || (by == By::Connection && !slot.has(flag::HERE))
             // Only ever declared: its first beat changes by what it is judged.
