@@ -9,39 +9,51 @@ const LEAST: usize = 16;
 
 /// Which slots have which hash. Several slots may have the same.
 ///
-/// Open addressing, linear probing, at most three quarters full.
+/// Open addressing, linear probing, at most three quarters full. A word has 32 bits, so that the index of a million
+/// sessions mostly stays in the processor's cache; it does not hold the whole hash, and whoever keeps the slots keeps
+/// their hashes too: `hash_of` gives them back where words must move.
 #[derive(Debug, Default)]
 pub struct Index {
-    /// The hash above, the slot plus one below; zero for a vacant word. None, or a power of two.
-    words: Vec<u64>,
+    /// Above, bits of the hash; below, the slot plus one; zero for a vacant word. None, or a power of two.
+    words: Vec<u32>,
     len: usize,
+    /// Which bits of a word say the slot: the lowest ones, at least as many as a place in `words` takes. So those of
+    /// the hash that stand above them tell apart what has the same place.
+    below: u32,
 }
 
-fn word(hash: u32, slot: u32) -> u64 {
-    u64::from(hash) << 32 | (u64::from(slot) + 1)
-}
-
-fn hash_of(word: u64) -> u32 {
-    (word >> 32) as u32
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the lower half is the slot plus one")]
-fn slot_of(word: u64) -> u32 {
-    (word as u32).wrapping_sub(1)
+/// As many of the lowest bits as `number` takes.
+fn bits_of(number: u32) -> u32 {
+    u32::MAX.checked_shr(number.leading_zeros()).unwrap_or(0)
 }
 
 impl Index {
     /// An index for about `len` slots.
     pub fn with_capacity(len: usize) -> Self {
         let words = if len == 0 { 0 } else { (len * 4 / 3 + 1).next_power_of_two().max(LEAST) };
-        Self { words: vec![0; words], len: 0 }
+        let below = bits_of(u32::try_from(words.saturating_sub(1)).unwrap_or(u32::MAX));
+        Self { words: vec![0; words], len: 0, below }
     }
 
     fn home(&self, hash: u32) -> usize {
         hash as usize & (self.words.len() - 1)
     }
 
-    /// The first slot of this hash that is the right one.
+    fn word(&self, hash: u32, slot: u32) -> u32 {
+        hash & !self.below | (slot + 1)
+    }
+
+    /// The slot of a word that is not vacant.
+    fn slot(&self, word: u32) -> u32 {
+        (word & self.below).wrapping_sub(1)
+    }
+
+    /// Whether a word may be one of this hash.
+    fn is_like(&self, word: u32, hash: u32) -> bool {
+        (word ^ hash) & !self.below == 0
+    }
+
+    /// The first slot that `is_it` says is the right one, of those that may have this hash.
     #[inline]
     pub fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         let mask = self.words.len().checked_sub(1)?;
@@ -52,8 +64,8 @@ impl Index {
                 // There is always a vacant word to stop at.
                 return None;
             }
-            if hash_of(word) == hash && is_it(slot_of(word)) {
-                return Some(slot_of(word));
+            if self.is_like(word, hash) && is_it(self.slot(word)) {
+                return Some(self.slot(word));
             }
             at = (at + 1) & mask;
         }
@@ -69,52 +81,58 @@ impl Index {
         self.len == 0
     }
 
-    /// The slots of this hash, in no order.
+    /// The slots that may have this hash, in no order: all those that have it, and hardly ever another.
     pub fn slots(&self, hash: u32) -> impl Iterator<Item = u32> {
         let start = if self.words.is_empty() { 0 } else { self.home(hash) };
         let around = self.words[start..].iter().chain(&self.words[..start]);
         let run = around.copied().take_while(|&word| word != 0);
-        run.filter(move |&word| hash_of(word) == hash).map(slot_of)
+        run.filter(move |&word| self.is_like(word, hash)).map(|word| self.slot(word))
     }
 
-    /// Everything, in no order.
-    pub fn pairs(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.words.iter().filter(|&&word| word != 0).map(|&word| (hash_of(word), slot_of(word)))
+    /// All slots, in no order.
+    pub fn all(&self) -> impl Iterator<Item = u32> {
+        self.words.iter().filter(|&&word| word != 0).map(|&word| self.slot(word))
     }
 
-    /// Adds a slot that is not in it.
-    pub fn insert(&mut self, hash: u32, slot: u32) {
-        if (self.len + 1) * 4 > self.words.len() * 3 {
-            self.resize((self.len + 1) * 3 / 2);
+    /// Adds a slot that is not in it; `hash_of` answers the hash of any that is.
+    ///
+    /// # Panics
+    /// If the slot is `u32::MAX`.
+    pub fn insert(&mut self, hash: u32, slot: u32, hash_of: impl Fn(u32) -> u32) {
+        assert!(slot != u32::MAX, "the slots are numbered from zero to less than that");
+        let is_full = (self.len + 1) * 4 > self.words.len() * 3;
+        if is_full || slot + 1 > self.below {
+            let len = if is_full { (self.len + 1) * 3 / 2 } else { self.len + 1 };
+            self.rebuild(len, slot + 1, hash_of);
         }
-        self.place(word(hash, slot));
+        self.place(hash, slot);
     }
 
-    fn resize(&mut self, len: usize) {
+    /// Moves to an array for `len` slots, with words in which slots of up to `greatest - 1` have their place.
+    fn rebuild(&mut self, len: usize, greatest: u32, hash_of: impl Fn(u32) -> u32) {
         let mut other = Self::with_capacity(len);
-        for &word in self.words.iter().filter(|&&word| word != 0) {
-            other.place(word);
-        }
+        other.below |= self.below | bits_of(greatest);
+        self.all().for_each(|slot| other.place(hash_of(slot), slot));
         *self = other;
     }
 
-    fn place(&mut self, word: u64) {
-        let mut at = self.home(hash_of(word));
+    fn place(&mut self, hash: u32, slot: u32) {
+        let mut at = self.home(hash);
         while self.words[at] != 0 {
             at = (at + 1) & (self.words.len() - 1);
         }
-        self.words[at] = word;
+        self.words[at] = self.word(hash, slot);
         self.len += 1;
     }
 
-    /// Takes a slot out; answers whether it was there.
-    pub fn remove(&mut self, hash: u32, slot: u32) -> bool {
-        if self.words.is_empty() {
+    /// Takes a slot out; answers whether it was there. `hash_of` answers the hash of any other that is.
+    pub fn remove(&mut self, hash: u32, slot: u32, hash_of: impl Fn(u32) -> u32) -> bool {
+        if self.words.is_empty() || slot >= self.below {
             return false;
         }
         let mask = self.words.len() - 1;
         let mut at = self.home(hash);
-        while self.words[at] != word(hash, slot) {
+        while self.words[at] != self.word(hash, slot) {
             if self.words[at] == 0 {
                 return false;
             }
@@ -129,7 +147,7 @@ impl Index {
             if moved == 0 {
                 break;
             }
-            let from_home = next.wrapping_sub(self.home(hash_of(moved))) & mask;
+            let from_home = next.wrapping_sub(self.home(hash_of(self.slot(moved)))) & mask;
             if from_home >= next.wrapping_sub(at) & mask {
                 self.words[at] = moved;
                 at = next;
@@ -138,7 +156,7 @@ impl Index {
         self.words[at] = 0;
         // An array that has become far too large is worth a move.
         if self.words.len() > 1_024 && self.len < self.words.len() / 8 {
-            self.resize(self.len * 2);
+            self.rebuild(self.len * 2, 0, hash_of);
         }
         true
     }
@@ -148,31 +166,44 @@ impl Index {
 mod tests {
     use super::Index;
     use proptest::prelude::*;
-    use std::collections::BTreeSet;
+    use std::collections::BTreeMap;
 
     proptest! {
         #[test]
-        fn holds_what_a_set_of_pairs_holds(steps in prop::collection::vec((0..12u32, 0..40u32, any::<bool>()), 0..400)) {
-            let (mut index, mut set) = (Index::default(), BTreeSet::new());
-            for (hash, slot, adds) in steps {
+        fn holds_what_a_map_from_slot_to_hash_holds(
+            steps in prop::collection::vec((0..12u32, 0..40u32, any::<bool>(), any::<bool>()), 0..400),
+        ) {
+            let (mut index, mut map) = (Index::default(), BTreeMap::new());
+            for (hash, slot, adds, far) in steps {
                 // Neighbours at the end of the array wrap around to its start.
                 let hash = hash.wrapping_sub(6);
-                match adds {
-                    true if set.insert((hash, slot)) => index.insert(hash, slot),
-                    true => {}
-                    false => {
-                        set.remove(&(hash, slot));
-                        index.remove(hash, slot);
+                // The greatest number of all leaves no bit for the hash.
+                let slot = if far && slot == 7 { u32::MAX - 1 } else if far { slot << 20 } else { slot };
+                let hash_of = |map: &BTreeMap<u32, u32>, slot| map.get(&slot).copied().unwrap();
+                if adds && !map.contains_key(&slot) {
+                    index.insert(hash, slot, |slot| hash_of(&map, slot));
+                    map.insert(slot, hash);
+                } else if !adds {
+                    let known = map.get(&slot).copied();
+                    if let Some(known) = known {
+                        map.remove(&slot);
+                        prop_assert!(index.remove(known, slot, |slot| hash_of(&map, slot)));
+                    } else {
+                        prop_assert!(!index.remove(hash, slot, |slot| hash_of(&map, slot)));
                     }
                 }
-                prop_assert_eq!(index.len(), set.len());
-                let listed: BTreeSet<_> = index.slots(hash).collect();
-                let mut of_hash = BTreeSet::new();
-                prop_assert_eq!(index.find(hash, |slot| !of_hash.insert(slot)), None);
-                let expected: BTreeSet<_> = set.iter().filter(|pair| pair.0 == hash).map(|pair| pair.1).collect();
-                prop_assert_eq!(&of_hash, &expected);
-                prop_assert_eq!(listed, expected);
-                prop_assert_eq!(index.pairs().collect::<BTreeSet<_>>(), set.clone());
+                prop_assert_eq!(index.len(), map.len());
+                let expected: Vec<_> = map.iter().filter(|pair| *pair.1 == hash).map(|pair| *pair.0).collect();
+                let of_hash = |slot: &u32| map.get(slot) == Some(&hash);
+                let mut listed: Vec<_> = index.slots(hash).filter(of_hash).collect();
+                let mut visited = Vec::new();
+                prop_assert_eq!(index.find(hash, |slot| { visited.push(slot); false }), None);
+                visited.retain(of_hash);
+                let mut all: Vec<_> = index.all().collect();
+                [&mut listed, &mut visited, &mut all].into_iter().for_each(|slots| slots.sort_unstable());
+                prop_assert_eq!(&listed, &expected);
+                prop_assert_eq!(&visited, &expected);
+                prop_assert_eq!(all, map.keys().copied().collect::<Vec<_>>());
             }
         }
     }

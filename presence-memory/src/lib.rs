@@ -13,6 +13,7 @@
 mod feed;
 mod queue;
 mod shard;
+mod slot;
 mod store;
 
 pub use queue::QUEUE_ENTRIES;

@@ -1,12 +1,13 @@
 //! One part of the map: sessions in numbered slots, and an index that finds them by user.
 
 use crate::queue::Queue;
+use crate::slot::Slot;
 use presence_core::index::Index;
-use presence_core::{Session, SessionId, UserId};
+use presence_core::{Session, SessionId, Timestamp, UserId};
 use std::sync::Arc;
 
 /// Slots are made in chunks of this many: growing copies no session, and wastes less than a chunk.
-const CHUNK: usize = 256;
+const CHUNK: usize = 64;
 /// A shard of fewer slots is not worth compacting.
 const WORTH_COMPACTING: usize = 4 * CHUNK;
 
@@ -16,7 +17,7 @@ const WORTH_COMPACTING: usize = 4 * CHUNK;
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
     index: Index,
-    chunks: Vec<Vec<Option<Session>>>,
+    chunks: Vec<Vec<Option<Slot>>>,
     /// Vacant slots.
     free: Vec<u32>,
     /// Changes whenever sessions move to other slots.
@@ -41,12 +42,12 @@ impl Shard {
         self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
     }
 
-    fn at(&self, slot: u32) -> Option<&Session> {
+    fn at(&self, slot: u32) -> Option<&Slot> {
         let slot = slot as usize;
         self.chunks.get(slot / CHUNK)?.get(slot % CHUNK)?.as_ref()
     }
 
-    fn at_mut(&mut self, slot: u32) -> Option<&mut Option<Session>> {
+    fn at_mut(&mut self, slot: u32) -> Option<&mut Option<Slot>> {
         let slot = slot as usize;
         self.chunks.get_mut(slot / CHUNK)?.get_mut(slot % CHUNK)
     }
@@ -56,26 +57,53 @@ impl Shard {
         self.index.find(hash, is_it)
     }
 
-    pub(crate) fn get(&self, hash: u32, user: &UserId, id: &SessionId) -> Option<&Session> {
+    pub(crate) fn get(&self, hash: u32, user: &UserId, id: &SessionId) -> Option<&Slot> {
         self.at(self.find(hash, user, id)?)
     }
 
-    pub(crate) fn get_mut(&mut self, hash: u32, user: &UserId, id: &SessionId) -> Option<&mut Session> {
+    /// Merges a session into the one that is there, or adds it.
+    pub(crate) fn put(&mut self, hash: u32, session: &Session) {
+        let found = self.find(hash, &session.user, &session.id);
+        match found.and_then(|slot| self.at_mut(slot)) {
+            Some(occupied) => {
+                *occupied = occupied.take().map(|known| {
+                    let mut known = Session::from(known);
+                    known.merge(session);
+                    Slot::of(hash, known)
+                });
+            }
+            None => self.insert(Slot::of(hash, session.clone())),
+        }
+    }
+
+    /// Moves the times of a session forward; answers whether it has not left, `None` if it is not there.
+    pub(crate) fn touch(
+        &mut self,
+        hash: u32,
+        (user, id): (&UserId, &SessionId),
+        (seen_at, active_at): (Timestamp, Timestamp),
+    ) -> Option<bool> {
         let slot = self.find(hash, user, id)?;
-        self.at_mut(slot)?.as_mut()
+        let known = self.at_mut(slot)?.as_mut()?;
+        known.seen_at = known.seen_at.max(seen_at);
+        known.active_at = known.active_at.max(active_at);
+        Some(!known.has_left)
     }
 
     /// The sessions of a user, in no order.
-    pub(crate) fn of<'a>(&'a self, hash: u32, user: &'a UserId) -> impl Iterator<Item = &'a Session> {
-        self.index.slots(hash).filter_map(|slot| self.at(slot)).filter(move |known| known.user == *user)
+    pub(crate) fn of<'a>(&'a self, hash: u32, user: &'a UserId) -> impl Iterator<Item = Session> {
+        let known = self.index.slots(hash).filter_map(|slot| self.at(slot));
+        known.filter(move |known| known.user == *user).map(Slot::session)
     }
 
     /// Adds a session that is not there yet.
-    pub(crate) fn insert(&mut self, hash: u32, session: Session) {
+    fn insert(&mut self, session: Slot) {
         let slot = self.free.pop().unwrap_or_else(|| self.grow());
+        let hash = session.hash;
         if let Some(vacant) = self.at_mut(slot) {
             *vacant = Some(session);
-            self.index.insert(hash, slot);
+            let chunks = &self.chunks;
+            self.index.insert(hash, slot, |other| hash_at(chunks, other));
         }
     }
 
@@ -101,7 +129,8 @@ impl Shard {
 
     pub(crate) fn remove(&mut self, hash: u32, user: &UserId, id: &SessionId) {
         let Some(slot) = self.find(hash, user, id) else { return };
-        self.index.remove(hash, slot);
+        let chunks = &self.chunks;
+        self.index.remove(hash, slot, |other| hash_at(chunks, other));
         if let Some(occupied) = self.at_mut(slot) {
             *occupied = None;
             self.free.push(slot);
@@ -113,16 +142,11 @@ impl Shard {
 
     /// Gives back what the sessions that went had taken.
     fn compact(&mut self) {
-        let empty = Index::with_capacity(self.len());
-        let index = std::mem::replace(&mut self.index, empty);
-        let mut old = std::mem::take(&mut self.chunks);
+        self.index = Index::with_capacity(self.len());
+        let old = std::mem::take(&mut self.chunks);
         self.free = Vec::new();
         self.layout += 1;
-        for (hash, slot) in index.pairs() {
-            if let Some(session) = old[slot as usize / CHUNK][slot as usize % CHUNK].take() {
-                self.insert(hash, session);
-            }
-        }
+        old.into_iter().flatten().flatten().for_each(|session| self.insert(session));
     }
 
     /// Copies sessions from where the scan is until `into` is full; answers whether the shard is through.
@@ -135,7 +159,7 @@ impl Shard {
         }
         let slots = self.slots();
         while cursor.slot < slots && into.len() < full {
-            into.extend(self.chunks[cursor.slot / CHUNK][cursor.slot % CHUNK].clone());
+            into.extend(self.chunks[cursor.slot / CHUNK][cursor.slot % CHUNK].as_ref().map(Slot::session));
             cursor.slot += 1;
         }
         cursor.slot >= slots
@@ -145,6 +169,12 @@ impl Shard {
     pub(crate) fn tell(&self, handle: u64, say: impl Fn(&Queue)) {
         tell(&self.listeners, handle, say);
     }
+}
+
+/// What the index has of a slot that it names.
+fn hash_at(chunks: &[Vec<Option<Slot>>], slot: u32) -> u32 {
+    let slot = slot as usize;
+    chunks[slot / CHUNK][slot % CHUNK].as_ref().map_or(0, |known| known.hash)
 }
 
 /// Tells all listeners; the only watch of the handle that writes need not be told.

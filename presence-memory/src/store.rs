@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use futures_util::stream::BoxStream;
 use parking_lot::{Mutex, RwLock};
 use presence_core::store::{Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
-use presence_core::{Clock, Node, NodeId, Session, SessionKey, SystemClock, Timestamp, UserId};
+use presence_core::{Clock, Node, NodeId, Placement, Session, SessionKey, SystemClock, Timestamp, UserId};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::BuildHasher;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Into how many parts the map is split, each with a lock of its own. A power of two.
-pub(crate) const SHARDS: usize = 64;
+pub(crate) const SHARDS: usize = 256;
 
 /// Presence in the memory of this process.
 ///
@@ -96,8 +96,7 @@ impl Nodes {
     }
 
     /// The last beat of the node that a session lives by; zero if it lives by none.
-    fn seen_at(&self, session: &Session) -> Timestamp {
-        let placement = &session.placement;
+    fn seen_at(&self, placement: &Placement) -> Timestamp {
         let is_held = placement.held && placement.left.is_none();
         let node = is_held.then(|| self.known.get(&placement.node)).flatten();
         node.map_or(Timestamp::ZERO, |node| node.seen_at)
@@ -126,12 +125,7 @@ impl MemoryStore {
     fn put_one(&self, session: &Session) {
         let (shard, hash) = self.shared.locate(&session.user);
         let mut shard = shard.lock();
-        match shard.get_mut(hash, &session.user, &session.id) {
-            Some(known) => {
-                known.merge(session);
-            }
-            None => shard.insert(hash, session.clone()),
-        }
+        shard.put(hash, session);
         shard.tell(self.handle, |queue| queue.session(session));
     }
 
@@ -145,9 +139,7 @@ impl MemoryStore {
         let (id, seen_at, active_at) = seen;
         let (shard, hash) = self.shared.locate(user);
         let mut shard = shard.lock();
-        let Some(known) = shard.get_mut(hash, user, id) else { return false };
-        known.touch(seen_at, active_at);
-        let stays = known.placement.left.is_none();
+        let Some(stays) = shard.touch(hash, (user, id), (seen_at, active_at)) else { return false };
         shard.tell(self.handle, |queue| queue.touch(touch));
         stays
     }
@@ -166,8 +158,8 @@ impl MemoryStore {
                 let (shard, hash) = self.shared.locate(&key.user);
                 let mut shard = shard.lock();
                 let forgets = shard.get(hash, &key.user, &key.id).is_some_and(|known| {
-                    known.seen_at.max(nodes.seen_at(known)) <= *seen_at
-                        && known.placement.placed_at <= *placed_at
+                    known.seen_at.max(nodes.seen_at(known.placement())) <= *seen_at
+                        && known.placement().placed_at <= *placed_at
                 });
                 if forgets {
                     shard.remove(hash, &key.user, &key.id);
@@ -247,7 +239,7 @@ impl PresenceStore for MemoryStore {
         for user in users {
             let (shard, hash) = self.shared.locate(user);
             let from = facts.sessions.len();
-            facts.sessions.extend(shard.lock().of(hash, user).cloned());
+            facts.sessions.extend(shard.lock().of(hash, user));
             facts.sessions[from..].sort_unstable_by(|one, other| one.id.cmp(&other.id));
         }
         let nodes = self.shared.nodes.read();

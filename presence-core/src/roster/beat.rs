@@ -85,7 +85,7 @@ impl Roster {
         };
         let before = locked.standing(head);
         let slot = &mut locked.slots[at];
-        if let Some(left) = slot.left.as_deref()
+        if let Some(left) = slot.left()
             && !beat.enters
             && !here
             && stamp < left.at + settling.policy.grace
@@ -93,12 +93,12 @@ impl Roster {
             return Ok(Told::Nothing);
         }
         let moves = beat.enters
-            || slot.left.is_some()
+            || slot.has(flag::LEFT)
             // The connection that was heard last is the one that holds it.
             || here && !(slot.has(flag::HELD) && slot.node.id == *self.node())
             || beat.topics.as_ref().is_some_and(|topics| *topics != slot.topic_list())
             || self.changes_lease(beat, slot)
-            || beat.meta.is_some() && beat.meta != slot.meta;
+            || beat.meta.is_some() && beat.meta.as_ref() != slot.meta();
         // Whoever took a lapsed session for gone for good may have dropped it, and would not know whom a touch renews.
         let revives = !slot.state.is_live();
         let old = (moves || revives || beat.declares.is_some()).then(|| slot.session());
@@ -150,7 +150,7 @@ impl Roster {
         let before = locked.standing(Some(head));
         for &at in leaving {
             let slot = &mut locked.slots[at];
-            slot.left = Some(Box::new(slot.departs(settling.times.stamp, Duration::ZERO)));
+            slot.end(Some(slot.departs(settling.times.stamp, Duration::ZERO)));
         }
         if !leaving.is_empty() {
             locked.settle(head, &before, settling);
@@ -159,7 +159,7 @@ impl Roster {
         for &at in &gone[..(gone.len() + leaving.len()).saturating_sub(MAX_SESSIONS_PER_USER).min(gone.len())]
         {
             locked.surplus.push(locked.slots[at].seen());
-            self.drop_session(locked, hash, at);
+            self.drop_session(locked, at);
         }
         told
     }

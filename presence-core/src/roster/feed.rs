@@ -97,17 +97,17 @@ impl Roster {
     fn correct(&self, slot: &mut Slot, settling: &Settling<'_>, owed: &mut Owed) -> bool {
         let stamp = settling.times.stamp;
         let mine = slot.has(flag::HELD) && slot.node.id == *self.node();
-        match slot.left.as_deref() {
+        match slot.left() {
             // Somebody ended it although its client has been heard here since: it is still connected.
             Some(left) if slot.has(flag::HERE) && slot.seen_at > left.at => {
                 slot.placed_at = stamp.max(slot.placed_at + Duration::from_millis(1));
-                slot.left = None;
+                slot.end(None);
                 slot.node = Arc::clone(&self.me);
                 slot.set(flag::HELD, true);
             }
             // A connection that is long gone: its leave got lost.
             None if mine && !slot.has(flag::HERE) && !self.draining.load(Ordering::Acquire) => {
-                slot.left = Some(Box::new(Departure { at: stamp, ends_at: stamp }));
+                slot.end(Some(Departure { at: stamp, ends_at: stamp }));
             }
             _ => return false,
         }
@@ -176,8 +176,7 @@ impl Roster {
 
     /// Settles the user of one session.
     pub(super) fn settle_at(&self, locked: &mut Shard, at: u32, settling: &Settling<'_>) {
-        let hash = self.shard_of(&locked.slots[at].user).1;
-        let Some(head) = locked.head(hash, &locked.slots[at].user) else { return };
+        let head = locked.head_of(at);
         let before = locked.standing(Some(head));
         locked.settle(head, &before, settling);
     }
@@ -228,7 +227,7 @@ impl Roster {
         if slot.state.is_live() {
             self.doubt(locked, at, settling);
         } else {
-            self.drop_session(locked, hash, at);
+            self.drop_session(locked, at);
         }
         None
     }
@@ -263,8 +262,7 @@ impl Roster {
             if slot.state.is_live() {
                 self.doubt(locked, at, settling);
             } else {
-                let hash = self.shard_of(&slot.user).1;
-                self.drop_session(locked, hash, at);
+                self.drop_session(locked, at);
             }
         });
         owed

@@ -47,7 +47,7 @@ impl Roster {
             let old = slot.session();
             match decide(slot, settling) {
                 None | Some(Departed::Already) => return Told::Nothing,
-                Some(Departed::Wholly(left)) => slot.left = Some(Box::new(left)),
+                Some(Departed::Wholly(left)) => slot.end(Some(left)),
                 Some(Departed::Partly(topics)) => {
                     slot.placed_at = settling.times.stamp.max(slot.placed_at + Duration::from_millis(1));
                     slot.stays = self.topics.stays(&topics);
@@ -69,14 +69,14 @@ enum Departed {
 impl Slot {
     /// A departure that wins over the one there may be, whatever became of the clock since.
     pub(super) fn departs(&self, stamp: Timestamp, grace: Duration) -> Departure {
-        let at = self.left.as_deref().map_or(stamp, |left| stamp.max(left.at + Duration::from_millis(1)));
+        let at = self.left().map_or(stamp, |left| stamp.max(left.at + Duration::from_millis(1)));
         Departure { at, ends_at: at + grace }
     }
 
     fn departed(&self, topics: Option<&[Topic]>, settling: &Settling<'_>, grace: Duration) -> Departed {
         let departure = self.departs(settling.times.stamp, grace);
         let whole = Departed::Wholly(departure);
-        if let Some(left) = self.left.as_deref() {
+        if let Some(left) = self.left() {
             // A second leave counts only if it ends sooner: one that says *now* after one that waits.
             let sooner = departure.ends_at < left.ends_at && topics.is_none();
             return if sooner { whole } else { Departed::Already };

@@ -16,6 +16,7 @@ mod nodes;
 mod placed;
 mod proof;
 mod query;
+mod rare;
 mod renew;
 mod scope;
 mod scope_state;
@@ -63,7 +64,7 @@ use topics::Topics;
 use watch::Dirty;
 
 /// Locks: enough that a beat rarely meets another, and that no table's growth is a long wait. A power of two.
-const SHARDS: usize = 128;
+const SHARDS: usize = 256;
 /// How many sessions are worked on at most before a shard's lock is let go.
 const HOLD: u32 = 256;
 
@@ -189,7 +190,7 @@ impl Roster {
             clippy::cast_possible_truncation,
             reason = "the lower half is for the index, the upper for the shard"
         )]
-        (&self.shards[(hash >> 57) as usize % SHARDS], hash as u32)
+        (&self.shards[(hash >> 56) as usize % SHARDS], hash as u32)
     }
 
     /// Works on one user under the lock of their shard, and tidies up behind it.
@@ -250,8 +251,8 @@ impl Roster {
     }
 
     /// Takes a session out of its shard, and out of the count.
-    fn drop_session(&self, shard: &mut Shard, hash: u32, at: u32) {
-        if shard.remove(hash, at).is_some() {
+    fn drop_session(&self, shard: &mut Shard, at: u32) {
+        if shard.remove(at).is_some() {
             self.sessions.fetch_sub(1, Ordering::Relaxed);
         }
     }

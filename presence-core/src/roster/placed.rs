@@ -41,7 +41,7 @@ impl Roster {
         };
         // What a connection of this very process holds it goes on holding, whoever beats beside it.
         let here = here || before.is_some_and(|slot| slot.has(flag::HERE));
-        let held = here || kept.is_some_and(|slot| slot.has(flag::HELD) && slot.left.is_none());
+        let held = here || kept.is_some_and(|slot| slot.has(flag::HELD) && !slot.has(flag::LEFT));
         // The holder of a session that merely moves stays its node.
         let node = match before {
             Some(slot) if held && !here => Arc::clone(&slot.node),
@@ -54,7 +54,7 @@ impl Roster {
             held,
             lease: self.lease(beat, kept, held),
             stays: self.topics.stays(&topics),
-            meta: beat.meta.clone().or_else(|| kept.and_then(|slot| slot.meta.clone())),
+            meta: beat.meta.clone().or_else(|| kept.and_then(|slot| slot.meta().cloned())),
         }
     }
 

@@ -140,7 +140,7 @@ impl Roster {
         self.walk(now, |locked, at, _| {
             let user = locked.slots[at].user.clone();
             // At each of their sessions: which one is the first may change while the lock is let go.
-            let best = locked.standing(locked.head(self.shard_of(&user).1, &user)).best;
+            let best = locked.standing(Some(locked.head_of(at))).best;
             if best.is_live() {
                 self.everyone.enter(&user, best);
                 if self.everyone.is_overdue() && locked.overdue.is_empty() {
@@ -161,7 +161,7 @@ impl Shard {
         };
         let sessions: Vec<u32> = self.chain(head).filter(here).collect();
         let (status, message) = self.status(head);
-        let newest = sessions.iter().filter(|&&at| self.slots[at].meta.is_some());
+        let newest = sessions.iter().filter(|&&at| self.slots[at].meta().is_some());
         let newest = newest.max_by_key(|&&at| (self.slots[at].placed_at, &self.slots[at].id));
         let session = |&at: &u32| {
             let slot = &self.slots[at];
@@ -169,7 +169,7 @@ impl Shard {
                 id: slot.id.clone(),
                 liveness: slot.state,
                 topics: slot.places().filter_map(|scope| scope.topic()).cloned().collect(),
-                meta: slot.meta.clone(),
+                meta: slot.meta().cloned(),
             }
         };
         let mut shown: Vec<_> =
@@ -180,7 +180,7 @@ impl Shard {
             liveness: sessions.iter().map(|&at| self.slots[at].state).max().unwrap_or(Liveness::Gone),
             status,
             message,
-            meta: newest.and_then(|&at| self.slots[at].meta.clone()),
+            meta: newest.and_then(|&at| self.slots[at].meta().cloned()),
             sessions: shown,
         }
     }

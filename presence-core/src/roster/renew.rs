@@ -24,7 +24,7 @@ impl Shard {
         }
         let at = self.find(hash, &beat.user, &beat.session)?;
         let slot = &mut self.slots[at];
-        if slot.left.is_some()
+        if slot.has(flag::LEFT)
             || slot.has(flag::UNCONFIRMED | flag::OWN_TIME)
             || (by == By::Connection && !slot.has(flag::HERE))
             // Only ever declared: its first beat changes by what it is judged.

@@ -85,7 +85,7 @@ impl Shard {
             self.judge(at, settling);
             let slot = &self.slots[at];
             if was.is_live() && !slot.state.is_live() {
-                let left = slot.left.as_ref().is_some_and(|left| left.in_effect(settling.times.stamp));
+                let left = slot.left().is_some_and(|left| left.in_effect(settling.times.stamp));
                 let lapsed = !left || reason == Some(LeftReason::Lapsed);
                 reason = Some(if lapsed { LeftReason::Lapsed } else { LeftReason::Left });
             }

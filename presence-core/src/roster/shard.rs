@@ -58,8 +58,15 @@ impl Shard {
         self.chain(head).find(|&at| self.slots[at].id == *id)
     }
 
+    /// The first session of the user of `at`.
+    pub fn head_of(&self, at: u32) -> u32 {
+        let slot = &self.slots[at];
+        if slot.has(flag::FIRST) { at } else { self.head(slot.hash, &slot.user).unwrap_or(at) }
+    }
+
     /// Enters a session that is not here yet; answers its number.
     pub fn insert(&mut self, hash: u32, mut slot: Slot) -> u32 {
+        slot.hash = hash;
         match self.head(hash, &slot.user) {
             Some(head) => {
                 // Behind the first, so that the index stays as it is.
@@ -70,28 +77,38 @@ impl Shard {
                 at
             }
             None => {
-                let slot = self.slots.insert(slot);
-                self.index.insert(hash, slot);
-                slot
+                let at = self.slots.insert(slot);
+                self.name(at);
+                at
             }
         }
     }
 
+    /// Makes a session the one that the index names for its user.
+    fn name(&mut self, at: u32) {
+        let slot = &mut self.slots[at];
+        slot.set(flag::FIRST, true);
+        let hash = slot.hash;
+        self.index.insert(hash, at, |other| self.slots[other].hash);
+    }
+
     /// Takes a session out. It must have been settled as gone.
-    pub fn remove(&mut self, hash: u32, at: u32) -> Option<Slot> {
-        let slot = self.slots.remove(at)?;
-        self.unconfirmed.remove(&at);
-        if self.index.remove(hash, at) {
-            if slot.next != NONE {
-                self.index.insert(hash, slot.next);
+    pub fn remove(&mut self, at: u32) -> Option<Slot> {
+        let head = self.slots.get(at).map(|_| self.head_of(at))?;
+        if head == at {
+            let (hash, next) = (self.slots[at].hash, self.slots[at].next);
+            self.index.remove(hash, at, |other| self.slots[other].hash);
+            if next != NONE {
+                self.name(next);
             }
-        } else if let Some(head) = self.head(hash, &slot.user) {
+        } else {
             let before = self.chain(head).find(|&other| self.slots[other].next == at);
             if let Some(before) = before {
-                self.slots[before].next = slot.next;
+                self.slots[before].next = self.slots[at].next;
             }
         }
-        Some(slot)
+        self.unconfirmed.remove(&at);
+        self.slots.remove(at)
     }
 
     /// Has a session looked at in `after`, or earlier.

@@ -2,11 +2,12 @@
 
 use super::nodes::NodeState;
 use super::placed::Placed;
+use super::rare::Rare;
 use super::slab;
 use super::stays::Stays;
 use super::wheel::{self, Tick};
 use crate::liveness::{Liveness, Vitals};
-use crate::model::{Declared, Departure, Meta, Placement, Session, SessionId, SessionKey, UserId};
+use crate::model::{Placement, Session, SessionId, SessionKey, UserId};
 use crate::store::Seen;
 use crate::time::Timestamp;
 use std::sync::Arc;
@@ -15,54 +16,53 @@ use std::time::Duration;
 /// Things that are true or not of a session, one bit each.
 pub(super) mod flag {
     /// The store has it, or had it.
-    pub const CONFIRMED: u8 = 1;
+    pub const CONFIRMED: u16 = 1;
     /// This process beat or held it, and tells the store again when the store knows less.
-    pub const OWN: u8 = 1 << 1;
+    pub const OWN: u16 = 1 << 1;
     /// A connection holds it; it lives with its node.
-    pub const HELD: u8 = 1 << 2;
+    pub const HELD: u16 = 1 << 2;
     /// A connection of this very process holds it.
-    pub const HERE: u8 = 1 << 3;
+    pub const HERE: u16 = 1 << 3;
     /// A beat was counted that the store has not been told of.
-    pub const OWED: u8 = 1 << 4;
+    pub const OWED: u16 = 1 << 4;
     /// A newer snapshot of the store lacked it, and nobody has confirmed it since.
-    pub const UNCONFIRMED: u8 = 1 << 5;
+    pub const UNCONFIRMED: u16 = 1 << 5;
     /// Its times are by this process's own clock: nothing had been heard of the store when they were stamped.
-    pub const OWN_TIME: u8 = 1 << 6;
+    pub const OWN_TIME: u16 = 1 << 6;
     /// Its user has declared to be offline: whatever it is, it is not shown. The same for all sessions of a user.
-    pub const HIDDEN: u8 = 1 << 7;
+    pub const HIDDEN: u16 = 1 << 7;
+    /// It has left, now or when its grace is over: says without a look at `rare` that it has not.
+    pub const LEFT: u16 = 1 << 8;
+    /// It is the first session of its user: the one that the index names.
+    pub const FIRST: u16 = 1 << 9;
 }
 
+/// The fields stand in the order in which a beat needs them. With an entry's tag it is two cache lines, a pair that the
+/// processor fetches together.
+#[repr(C)]
 pub(super) struct Slot {
-    // What a beat reads and writes: the first cache line.
     pub user: UserId,
     pub id: SessionId,
     pub seen_at: Timestamp,
     pub active_at: Timestamp,
-
     pub placed_at: Timestamp,
     pub lease_millis: u32,
-    /// The next session of the same user, or `slab::NONE`.
-    pub next: u32,
-    pub queued: Tick,
-    /// Which shard of the store holds the user.
-    pub shard: u16,
+    pub flags: u16,
     /// What it was when it was last settled: what counts, lists and events are made of.
     pub state: Liveness,
-    pub flags: u8,
     /// The watch in which it was last told; compared with the roster's at `Synced`.
     pub generation: u8,
-    pub stays: Stays,
+    pub queued: Tick,
+    /// The next session of the same user, or `slab::NONE`.
+    pub next: u32,
     pub node: Arc<NodeState>,
-    pub left: Option<Box<Departure>>,
-    pub meta: Option<Meta>,
-    said: Option<Box<Said>>,
-}
-
-/// What a session declared. It is kept when it no longer counts: an older one must not come back in its place.
-struct Said {
-    declared: Declared,
-    /// Whether it counted when the session was last settled.
-    counts: bool,
+    pub stays: Stays,
+    /// What most sessions do not have.
+    pub(super) rare: Option<Box<Rare>>,
+    /// What the index has of its user.
+    pub hash: u32,
+    /// Which shard of the store holds the user.
+    pub shard: u16,
 }
 
 impl Slot {
@@ -78,24 +78,23 @@ impl Slot {
             next: slab::NONE,
             queued: wheel::NOT_QUEUED,
             shard,
+            hash: 0,
             state: Liveness::Gone,
             flags: 0,
             generation: 0,
             stays: Stays::Nowhere,
             node: Arc::clone(&placed.node),
-            left: None,
-            meta: None,
-            said: None,
+            rare: None,
         };
         slot.place(placed);
         slot
     }
 
-    pub fn has(&self, flag: u8) -> bool {
+    pub fn has(&self, flag: u16) -> bool {
         self.flags & flag != 0
     }
 
-    pub fn set(&mut self, flag: u8, on: bool) {
+    pub fn set(&mut self, flag: u16, on: bool) {
         if on {
             self.flags |= flag;
         } else {
@@ -110,23 +109,23 @@ impl Slot {
     /// Replaces the placement.
     pub fn place(&mut self, placed: Placed) {
         self.placed_at = placed.placed_at;
-        self.left = placed.left.map(Box::new);
         self.node = placed.node;
         self.set(flag::HELD, placed.held);
         self.lease_millis = u32::try_from(placed.lease.as_millis()).unwrap_or(u32::MAX);
         self.stays = placed.stays;
-        self.meta = placed.meta;
+        self.end(placed.left);
+        self.describe(placed.meta);
     }
 
     pub fn placement(&self) -> Placement {
         Placement {
             placed_at: self.placed_at,
-            left: self.left.as_deref().copied(),
+            left: self.left(),
             node: self.node.id.clone(),
             held: self.has(flag::HELD),
             lease: self.lease(),
             topics: self.topic_list(),
-            meta: self.meta.clone(),
+            meta: self.meta().cloned(),
         }
     }
 
@@ -145,29 +144,9 @@ impl Slot {
         }
     }
 
-    /// What it declared last, whether or not that still counts.
-    pub fn declared(&self) -> Option<&Declared> {
-        self.said.as_deref().map(|said| &said.declared)
-    }
-
-    /// What it declared last, if that counted when it was last settled.
-    pub fn counting(&self) -> Option<&Declared> {
-        self.said.as_deref().filter(|said| said.counts).map(|said| &said.declared)
-    }
-
-    /// Whether it declared something that `told` does not know of.
-    pub fn declares_over(&self, told: &Session) -> bool {
-        self.declared().is_some_and(|known| told.declared.as_ref().is_none_or(|told| known.beats(told)))
-    }
-
-    /// Replaces what it declared; settling says whether that counts.
-    pub fn say(&mut self, declared: Option<Declared>) {
-        self.said = declared.map(|declared| Box::new(Said { declared, counts: false }));
-    }
-
     /// Notes, of a session that is gone, whether the next beat of its node brings it back.
     pub fn miss_node(&self, now: Timestamp) {
-        let left = self.left.as_ref().is_some_and(|left| left.in_effect(now));
+        let left = self.left().is_some_and(|left| left.in_effect(now));
         if self.has(flag::HELD) && !self.has(flag::UNCONFIRMED) && !left {
             self.node.miss();
         }
@@ -175,8 +154,8 @@ impl Slot {
 
     /// Settles what of its parts counts at `now`.
     pub fn settle_at(&mut self, now: Timestamp) {
-        if let Some(said) = &mut self.said {
-            said.counts = said.declared.counts_at(now);
+        if let Some(rare) = &mut self.rare {
+            rare.settle_at(now);
         }
         if let Stays::Many(stays) = &mut self.stays {
             for stay in stays.iter_mut() {
@@ -192,7 +171,7 @@ impl Slot {
             _ => &[],
         };
         stays.iter().all(|stay| stay.in_effect == stay.until.is_none_or(|until| now < until))
-            && self.said.as_deref().is_none_or(|said| said.counts == said.declared.counts_at(now))
+            && self.rare.as_ref().is_none_or(|rare| rare.is_settled_at(now))
     }
 
     /// Moves what was stamped by this process to another clock, which is ahead by this many milliseconds, wrapping.
@@ -206,12 +185,8 @@ impl Slot {
         shift(&mut self.seen_at);
         shift(&mut self.active_at);
         shift(&mut self.placed_at);
-        if let Some(left) = &mut self.left {
-            shift(&mut left.at);
-            shift(&mut left.ends_at);
-        }
-        if let Some(said) = &mut self.said {
-            shift(&mut said.declared.at);
+        if let Some(rare) = &mut self.rare {
+            rare.shift(shift);
         }
         if let Stays::Many(stays) = &mut self.stays {
             stays.iter_mut().filter_map(|stay| stay.until.as_mut()).for_each(shift);
@@ -221,7 +196,7 @@ impl Slot {
     /// Whether `other` is the placement that stays when it meets this one.
     pub fn yields_to(&self, other: &Placement) -> bool {
         // The first two decide nearly always, and cost no copy.
-        match (other.placed_at, other.left).cmp(&(self.placed_at, self.left.as_deref().copied())) {
+        match (other.placed_at, other.left).cmp(&(self.placed_at, self.left())) {
             std::cmp::Ordering::Equal => other.beats(&self.placement()),
             order => order.is_gt(),
         }
@@ -233,7 +208,7 @@ impl Slot {
             active_at: self.active_at,
             lease: self.lease(),
             node: if self.has(flag::HELD) { self.node.vitals() } else { None },
-            left: self.left.as_deref().copied(),
+            left: self.left(),
             declared: self.declared().map(|declared| (declared.at, declared.until)),
             unconfirmed_since,
         }

@@ -64,8 +64,7 @@ impl Roster {
     }
 
     fn look(&self, locked: &mut Shard, at: u32, settling: &Settling<'_>, duty: &Duty, swept: &mut Swept) {
-        let hash = self.shard_of(&locked.slots[at].user).1;
-        let Some(head) = locked.head(hash, &locked.slots[at].user) else { return };
+        let head = locked.head_of(at);
         if locked.slots[at].has(flag::OWED) {
             locked.slots[at].set(flag::OWED, false);
             swept.touch.push(locked.slots[at].key());
@@ -91,7 +90,7 @@ impl Roster {
             swept.forget.push(slot.seen());
         }
         if turn == 1 {
-            self.drop_session(locked, hash, at);
+            self.drop_session(locked, at);
         } else {
             locked.look_in(at, settling.times.now, memory * 2 - gone_for);
         }

@@ -61,9 +61,9 @@ impl Roster {
     ) {
         let user = locked.slots[at].user.clone();
         // As departed it settles as gone; its place in the chain may be the only one.
-        locked.slots[at].left = Some(Box::new(Departure { at: Timestamp::ZERO, ends_at: Timestamp::ZERO }));
+        locked.slots[at].end(Some(Departure { at: Timestamp::ZERO, ends_at: Timestamp::ZERO }));
         let head = locked.head(hash, &user).unwrap_or(at);
         locked.settle(head, before, settling);
-        self.drop_session(locked, hash, at);
+        self.drop_session(locked, at);
     }
 }

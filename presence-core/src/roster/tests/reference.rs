@@ -125,6 +125,7 @@ impl Reference {
                 || beat.meta.is_some() && beat.meta != old.meta
         });
         let is_new = before.is_none();
+        let revives = known.is_some_and(|known| !self.liveness(known).is_live());
         let is_by_own_time = self.newest.is_none();
         let known = self.sessions.entry(key.clone()).or_insert_with(|| Known {
             session: Session {
@@ -155,7 +156,7 @@ impl Reference {
             session.touch(stamp, told_active.or(first.then_some(stamp)).unwrap_or_default());
         }
         let after = session.clone();
-        (is_new || moves || declares).then_some(Step { before, after })
+        (is_new || moves || revives || declares).then_some(Step { before, after })
     }
 
     pub fn declare(
