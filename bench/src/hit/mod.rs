@@ -17,7 +17,6 @@ struct Contender {
     what: &'static str,
     target: Target,
     server: Served,
-    client: Client,
     /// What everybody says first, and from then on.
     first: Requests,
     then: Requests,
@@ -37,19 +36,20 @@ impl Contender {
         body: impl Fn(&str, usize) -> String,
     ) -> Outcome<Self> {
         let server = Served::start(case, 0)?;
-        let client = Client::connect(server.address, CONNECTIONS)?;
         let (first, then) =
             (Requests::of(users, |user| body("enter", user)), Requests::of(users, |user| body("beat", user)));
         let (entering, taken, busy) = Default::default();
-        Ok(Self { what, target, server, client, first, then, entering, taken, busy })
+        Ok(Self { what, target, server, first, then, entering, taken, busy })
     }
 
     /// Everybody hits once; 30 s have passed since they last did.
     fn round(&mut self) -> Outcome {
         let (requests, first) = if self.entering == 0.0 { (&self.first, true) } else { (&self.then, false) };
+        // Anew: the server closes what nobody used for a while.
+        let mut client = Client::connect(self.server.address, CONNECTIONS)?;
         self.server.jump()?;
         let (wall, before) = (cpu::wall(), self.server.times()?);
-        self.client.send(requests)?;
+        client.send(requests)?;
         let (wall, after) = (cpu::wall() - wall, self.server.times()?);
         let (ran, waited) = (after.0 - before.0, after.1 - before.1);
         let each = ran as f64 / requests.len() as f64 / 1e3;

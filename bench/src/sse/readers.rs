@@ -114,6 +114,11 @@ impl Readers {
         self.open.iter().map(|reader| reader.got / self.chunk).sum()
     }
 
+    /// How many frames the quickest of them got.
+    pub fn told(&self) -> usize {
+        self.frames.len()
+    }
+
     /// How many readers there are.
     pub fn len(&self) -> usize {
         self.open.len()

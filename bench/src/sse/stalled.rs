@@ -1,6 +1,6 @@
 //! Some readers stop reading: what the others and the server notice of it.
 
-use super::{LARGE, Readers};
+use super::{LARGE, Readers, TICK};
 use crate::process::Served;
 use crate::report::{self, Target};
 use crate::{Outcome, options::Options};
@@ -21,15 +21,15 @@ pub fn run(options: &Options) -> Outcome {
     let all = told(&server, &mut readers, time)?;
     let (memory, kernel) = (server.resident()?, kernel()?);
     let kept = readers.stall(stalled)?;
-    // Until the kernel takes no more for them: some 20 frames.
-    readers.read_for(Duration::from_secs(3))?;
+    // Until the kernel takes no more for them: some 10 to 20 frames.
+    readers.read_for(TICK * 25)?;
     let rest = told(&server, &mut readers, time)?;
     let target = Target::AtLeast(0.98);
     report::beside(
-        "events that each of the others gets",
-        (rest.rate, all.rate),
-        "/s",
-        rest.rate / all.rate,
+        "of the events told, what each of the others gets",
+        (rest.share, all.share),
+        "%",
+        rest.share / all.share,
         &target,
     );
     let target = Target::AtMost(1.2);
@@ -57,8 +57,8 @@ pub fn run(options: &Options) -> Outcome {
 }
 
 struct Told {
-    /// Events that a reader gets in a second.
-    rate: f64,
+    /// How many percent of the events a reader gets; the quickest reader gets all.
+    share: f64,
     each: f64,
     last: f64,
 }
@@ -69,8 +69,8 @@ fn told(server: &Served, readers: &mut Readers, time: Duration) -> Outcome<Told>
     readers.read_for(time)?;
     let cpu = (server.cpu()? - cpu) as f64;
     let got = readers.got() as f64;
-    let rate = got / readers.len() as f64 / time.as_secs_f64();
-    Ok(Told { rate, each: cpu / 1e3 / got, last: readers.last()? })
+    let share = got / readers.told() as f64 / readers.len() as f64 * 100.0;
+    Ok(Told { share, each: cpu / 1e3 / got, last: readers.last()? })
 }
 
 /// The bytes that all TCP sockets of this machine have in the kernel.

@@ -17,7 +17,8 @@ pub struct Limits {
     pub body: usize,
     /// How many streams are open at a time; one more gets 503.
     ///
-    /// Default 20,000. A waiting stream takes some 12 KiB and one file descriptor: `ulimit -n` must allow them.
+    /// Default 20,000. A waiting stream takes up to 20 KiB, mostly buffers, and one file descriptor: `ulimit -n` must
+    /// allow them.
     pub streams: usize,
     /// How many streams one client has open at a time; one more gets 429. `None` for no such bound.
     ///
