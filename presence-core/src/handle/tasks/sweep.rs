@@ -24,7 +24,7 @@ pub async fn run(inner: Arc<Inner>) {
             tidy_at = inner.now() + Roster::TIDY_EVERY;
             gauges(&inner);
         }
-        forget_all(&inner, &forget).await;
+        forget_all(&inner, &forget);
     }
 }
 
@@ -44,7 +44,7 @@ async fn sweep(inner: &Inner) -> Vec<Seen> {
 }
 
 /// Garbage collection of the store. What fails comes up again a lease later, here or in another process.
-async fn forget_all(inner: &Arc<Inner>, forget: &[Seen]) {
+fn forget_all(inner: &Arc<Inner>, forget: &[Seen]) {
     for batch in forget.chunks(BATCH_ENTRIES) {
         let batch = batch.to_vec();
         let inner = Arc::clone(inner);

@@ -80,7 +80,7 @@ impl History {
         }
         history.settle().await;
         history.all_views_agree();
-        if seed % 8 == 0 {
+        if seed.is_multiple_of(8) {
             history.end().await;
         }
     }
