@@ -96,7 +96,7 @@ impl Roster {
             || slot.has(flag::LEFT)
             // The connection that was heard last is the one that holds it.
             || here && !(slot.has(flag::HELD) && slot.node.id == *self.node())
-            || beat.topics.as_ref().is_some_and(|topics| *topics != slot.topic_list())
+            || beat.topics.as_ref().is_some_and(|topics| !slot.is_in(topics))
             || self.changes_lease(beat, slot)
             || beat.meta.is_some() && beat.meta.as_ref() != slot.meta();
         // Whoever took a lapsed session for gone for good may have dropped it, and would not know whom a touch renews.

@@ -175,7 +175,7 @@ impl Roster {
     }
 
     /// Settles the user of one session.
-    pub(super) fn settle_at(&self, locked: &mut Shard, at: u32, settling: &Settling<'_>) {
+    pub(super) fn settle_at(locked: &mut Shard, at: u32, settling: &Settling<'_>) {
         let head = locked.head_of(at);
         let before = locked.standing(Some(head));
         locked.settle(head, &before, settling);
@@ -190,7 +190,7 @@ impl Roster {
                 Seen::Session { key, seen_at, placed_at } => {
                     let owes = self.under_lock(&key.user, now, |locked, hash, settling| {
                         let at = locked.find(hash, &key.user, &key.id)?;
-                        self.forget_one(locked, hash, at, (*seen_at, *placed_at), settling)
+                        self.forget_one(locked, at, (*seen_at, *placed_at), settling)
                     });
                     owed.extend(owes);
                 }
@@ -203,17 +203,13 @@ impl Roster {
     fn forget_one(
         &self,
         locked: &mut Shard,
-        hash: u32,
         at: u32,
         (seen_at, placed_at): (Timestamp, Timestamp),
         settling: &Settling<'_>,
     ) -> Option<SessionKey> {
         // What time has brought about comes first.
-        if locked
-            .head(hash, &locked.slots[at].user)
-            .is_some_and(|head| !locked.is_settled(head, at, settling))
-        {
-            self.settle_at(locked, at, settling);
+        if !locked.is_settled(locked.head_of(at), at, settling) {
+            Self::settle_at(locked, at, settling);
         }
         let slot = &locked.slots[at];
         // Of the session itself: the store has counted its node, whose next beat may have overtaken this news.
@@ -225,7 +221,7 @@ impl Roster {
             return None;
         }
         if slot.state.is_live() {
-            self.doubt(locked, at, settling);
+            Self::doubt(locked, at, settling);
         } else {
             self.drop_session(locked, at);
         }
@@ -233,7 +229,7 @@ impl Roster {
     }
 
     /// Notes that the store lacks a session that lives here: it goes in a lease, unless it is confirmed.
-    fn doubt(&self, locked: &mut Shard, at: u32, settling: &Settling<'_>) {
+    fn doubt(locked: &mut Shard, at: u32, settling: &Settling<'_>) {
         let slot = &mut locked.slots[at];
         if slot.has(flag::UNCONFIRMED) {
             return;
@@ -241,7 +237,7 @@ impl Roster {
         let since = settling.times.of(slot).map_or(settling.times.stamp, ViewClock::now);
         slot.set(flag::UNCONFIRMED, true);
         locked.unconfirmed.insert(at, since);
-        self.settle_at(locked, at, settling);
+        Self::settle_at(locked, at, settling);
     }
 
     /// A shard of the store has told everything: what it lacked is unconfirmed, and what of that is own is owed.
@@ -260,7 +256,7 @@ impl Roster {
                 return;
             }
             if slot.state.is_live() {
-                self.doubt(locked, at, settling);
+                Self::doubt(locked, at, settling);
             } else {
                 self.drop_session(locked, at);
             }
@@ -281,7 +277,7 @@ impl Roster {
                 slot.set(flag::CONFIRMED, true);
                 slot.set(flag::UNCONFIRMED, false);
                 locked.unconfirmed.remove(&at);
-                self.settle_at(locked, at, settling);
+                Self::settle_at(locked, at, settling);
             });
         }
     }

@@ -45,22 +45,19 @@ impl Roster {
     pub(super) fn resettle(&self, now: Timestamp, mut choose: impl FnMut(&mut Slot) -> bool) {
         self.walk(now, |locked, at, settling| {
             if choose(&mut locked.slots[at]) {
-                self.relook(locked, at, settling);
+                Self::relook(locked, at, settling);
             }
         });
     }
 
-    fn relook(&self, locked: &mut Shard, at: u32, settling: &Settling<'_>) {
-        let hash = self.shard_of(&locked.slots[at].user).1;
-        match locked.head(hash, &locked.slots[at].user) {
-            Some(head) if locked.is_settled(head, at, settling) => {
-                if !locked.slots[at].state.is_live() {
-                    locked.slots[at].miss_node(settling.times.stamp);
-                }
-                locked.queue_look(at, settling);
-            }
-            _ => self.settle_at(locked, at, settling),
+    fn relook(locked: &mut Shard, at: u32, settling: &Settling<'_>) {
+        if !locked.is_settled(locked.head_of(at), at, settling) {
+            return Self::settle_at(locked, at, settling);
         }
+        if !locked.slots[at].state.is_live() {
+            locked.slots[at].miss_node(settling.times.stamp);
+        }
+        locked.queue_look(at, settling);
     }
 }
 

@@ -24,15 +24,14 @@ impl Shard {
         }
         let at = self.find(hash, &beat.user, &beat.session)?;
         let slot = &mut self.slots[at];
-        if slot.has(flag::LEFT)
-            || slot.has(flag::UNCONFIRMED | flag::OWN_TIME)
+        if slot.has(flag::LEFT | flag::UNCONFIRMED | flag::OWN_TIME)
             || (by == By::Connection && !slot.has(flag::HERE))
             // Only ever declared: its first beat changes by what it is judged.
             || slot.seen_at == Timestamp::ZERO
         {
             return None;
         }
-        if beat.topics.as_ref().is_some_and(|topics| *topics != slot.topic_list()) {
+        if beat.topics.as_ref().is_some_and(|topics| !slot.is_in(topics)) {
             return None;
         }
         let active_at = activity(beat.activity, stamp).unwrap_or_default().max(slot.active_at);

@@ -37,8 +37,8 @@ pub(super) mod flag {
     pub const FIRST: u16 = 1 << 9;
 }
 
-/// The fields stand in the order in which a beat needs them. With an entry's tag it is two cache lines, a pair that the
-/// processor fetches together.
+/// The fields stand in the order in which a beat needs them. All of it is two cache lines, a pair that the processor
+/// fetches together.
 #[repr(C)]
 pub(super) struct Slot {
     pub user: UserId,
@@ -58,7 +58,7 @@ pub(super) struct Slot {
     pub node: Arc<NodeState>,
     pub stays: Stays,
     /// What most sessions do not have.
-    pub(super) rare: Option<Box<Rare>>,
+    pub rare: Option<Box<Rare>>,
     /// What the index has of its user.
     pub hash: u32,
     /// Which shard of the store holds the user.
@@ -77,8 +77,8 @@ impl Slot {
             lease_millis: 0,
             next: slab::NONE,
             queued: wheel::NOT_QUEUED,
-            shard,
             hash: 0,
+            shard,
             state: Liveness::Gone,
             flags: 0,
             generation: 0,

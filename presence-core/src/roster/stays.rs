@@ -44,6 +44,12 @@ impl Slot {
         one.into_iter().chain(many.iter().filter(|stay| stay.in_effect).map(|stay| &stay.scope))
     }
 
+    /// Whether a list says the same as the stays.
+    pub fn is_in(&self, topics: &Topics) -> bool {
+        // Both are sorted by topic.
+        topics.stays().iter().map(|stay| (&stay.topic, stay.until)).eq(self.topics())
+    }
+
     /// The list that says the same as the stays.
     pub fn topic_list(&self) -> Topics {
         let stays = self.topics().map(|(topic, until)| Stay { topic: topic.clone(), until });
