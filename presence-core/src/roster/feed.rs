@@ -86,7 +86,9 @@ impl Roster {
         }
         let head = locked.head(hash, &told.user).unwrap_or(at);
         let moved_on = times != (locked.slots[at].seen_at, locked.slots[at].active_at);
-        if found.is_none() || moved || declares || was_unconfirmed || corrected {
+        // Its first beat changes by what it is judged, and may bring its next change nearer.
+        let starts = moved_on && times.0 == Timestamp::ZERO;
+        if starts || found.is_none() || moved || declares || was_unconfirmed || corrected {
             locked.settle(head, &before, settling);
         } else if moved_on && !locked.is_settled(head, at, settling) {
             locked.settle(head, &before, settling);
@@ -125,6 +127,7 @@ impl Roster {
                         let head = locked.head(hash, user).unwrap_or(at);
                         let before = locked.standing(Some(head));
                         let slot = &mut locked.slots[at];
+                        let starts = slot.seen_at == Timestamp::ZERO;
                         slot.seen_at = slot.seen_at.max(*seen_at);
                         slot.active_at = slot.active_at.max(*active_at);
                         let confirmed = slot.has(flag::UNCONFIRMED);
@@ -132,7 +135,7 @@ impl Roster {
                         if confirmed {
                             locked.unconfirmed.remove(&at);
                         }
-                        if confirmed || !locked.is_settled(head, at, settling) {
+                        if starts || confirmed || !locked.is_settled(head, at, settling) {
                             locked.settle(head, &before, settling);
                         }
                     });
@@ -165,10 +168,10 @@ impl Roster {
         drain_for: Option<Duration>,
         now: Timestamp,
     ) -> Node {
-        let node = self.nodes.touch(id, seen_at, drain_for);
-        if node.was_missed() {
+        let (node, sooner) = self.nodes.touch(id, seen_at, drain_for);
+        if node.was_missed() || sooner {
             self.resettle(now, |slot| {
-                slot.has(flag::HELD) && Arc::ptr_eq(&slot.node, &node) && !slot.state.is_live()
+                slot.has(flag::HELD) && Arc::ptr_eq(&slot.node, &node) && (sooner || !slot.state.is_live())
             });
         }
         node.fact()

@@ -28,7 +28,10 @@ impl Roster {
         if self.change_clocks(now, |clocks| clocks.prove(shard, at, now)).0 {
             // What the store told of this shard can be judged at last, or what was to be looked at by a time that stood
             // still is due sooner than the wheel thinks.
-            self.resettle(now, |slot| slot.shard == shard);
+            // So is what is judged by this process's reckoning, which has gone along.
+            self.resettle(now, |slot| {
+                slot.shard == shard || slot.has(flag::OWN) || !slot.has(flag::CONFIRMED)
+            });
         }
     }
 
@@ -55,7 +58,8 @@ impl Roster {
         match locked.head(hash, &locked.slots[at].user) {
             Some(head) if locked.is_settled(head, at, settling) => {
                 if !locked.slots[at].state.is_live() {
-                    locked.slots[at].miss_node(settling.times.stamp);
+                    let now = settling.times.now_of(&locked.slots[at]);
+                    locked.slots[at].miss_node(now);
                 }
                 locked.queue_look(at, settling);
             }

@@ -109,7 +109,7 @@ impl Shard {
         let slot = &mut self.slots[at];
         slot.state = state;
         if !state.is_live() {
-            slot.miss_node(settling.times.stamp);
+            slot.miss_node(now);
         }
         slot.settle_at(now);
     }

@@ -45,6 +45,7 @@ pub struct Reference {
 }
 
 /// What a step did to a session: enough to take it back.
+#[derive(Debug)]
 pub struct Step {
     before: Option<Session>,
     after: Session,
@@ -99,10 +100,14 @@ impl Reference {
         let is_here = here || known.is_some_and(|known| known.is_here);
         let is_held =
             is_here || kept.is_some_and(|k| k.session.placement.held && k.session.placement.left.is_none());
-        let usual = if is_held { self.policy.held_for } else { self.policy.lease_for };
-        let kept_lease = kept.map(|k| &k.session.placement).filter(|p| p.held == is_held).map(|p| p.lease);
-        let lease = beat.lease.or(kept_lease).unwrap_or(usual).clamp(INSTANT, Policy::MAX_LEASE);
-        let lease = if is_held { lease.max(self.policy.held_for) } else { lease };
+        let lease_of = |is_held: bool| {
+            let usual = if is_held { self.policy.held_for } else { self.policy.lease_for };
+            let before =
+                kept.map(|known| &known.session.placement).filter(|p| p.held == is_held).map(|p| p.lease);
+            let lease = beat.lease.or(before).unwrap_or(usual).clamp(INSTANT, Policy::MAX_LEASE);
+            if is_held { lease.max(self.policy.held_for) } else { lease }
+        };
+        let lease = lease_of(is_held);
         let topics = match (&beat.topics, kept) {
             (Some(topics), _) => topics.clone(),
             (None, Some(known)) => self.lasting(known),
@@ -121,7 +126,7 @@ impl Reference {
                 || old.left.is_some()
                 || here && !(old.held && old.node == self.me)
                 || beat.topics.as_ref().is_some_and(|topics| *topics != old.topics)
-                || beat.lease.is_some() && placement.lease != old.lease
+                || beat.lease.is_some() && lease_of(old.held) != old.lease
                 || beat.meta.is_some() && beat.meta != old.meta
         });
         let is_new = before.is_none();
