@@ -616,3 +616,32 @@ fn say(
     session.declared = Some(Declared { at, status, message, until });
     true
 }
+
+// For a reference that is made of what another roster holds.
+impl Reference {
+    pub fn nodes_to_be(&self) -> BTreeSet<NodeId> {
+        self.sessions.values().map(|known| known.session.placement.node.clone()).collect()
+    }
+
+    pub fn know_node(&mut self, id: NodeId, seen_at: Timestamp) {
+        if seen_at != Timestamp::ZERO {
+            self.touch_node(Node { id, seen_at, drain_for: None });
+        }
+    }
+
+    /// Takes a session as it is.
+    pub fn know(&mut self, session: Session, shard: u16) {
+        let (watch, key) = (self.watch, session.key());
+        let known = Known {
+            session,
+            shard,
+            watch,
+            is_own: true,
+            is_here: false,
+            is_confirmed: true,
+            is_by_own_time: false,
+            doubted_at: None,
+        };
+        self.sessions.insert(key, known);
+    }
+}
