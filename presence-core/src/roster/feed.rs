@@ -5,7 +5,7 @@ use super::settle::Settling;
 use super::shard::Shard;
 use super::slot::{Slot, flag};
 use crate::model::{Departure, Node, Session, SessionId, SessionKey, UserId};
-use crate::store::{Facts, Seen, Touch};
+use crate::store::{Facts, Touch};
 use crate::time::{Timestamp, ViewClock};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,7 +17,18 @@ pub type Owed = Vec<SessionKey>;
 impl Roster {
     /// A watch of the store begins: until `synced`, what it tells confirms what is known.
     pub fn begin(&self) {
-        self.generation.fetch_add(1, Ordering::AcqRel);
+        if self.heard.swap(false, Ordering::AcqRel) {
+            let next = |generation: u8| Some(generation.checked_add(1).unwrap_or(1));
+            let _ = self.generation.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        }
+    }
+
+    /// The watch in which something is told now.
+    fn told_in(&self) -> u8 {
+        if !self.heard.load(Ordering::Acquire) {
+            self.heard.store(true, Ordering::Release);
+        }
+        self.generation.load(Ordering::Acquire)
     }
 
     /// Takes facts; `shard_of` answers the store's shard of a session's user.
@@ -76,7 +87,7 @@ impl Roster {
         let times = (slot.seen_at, slot.active_at);
         slot.seen_at = times.0.max(told.seen_at);
         slot.active_at = times.1.max(told.active_at);
-        slot.generation = self.generation.load(Ordering::Acquire);
+        slot.generation = self.told_in();
         let was_unconfirmed = slot.has(flag::UNCONFIRMED) || !slot.has(flag::CONFIRMED);
         slot.set(flag::CONFIRMED, true);
         slot.set(flag::UNCONFIRMED, false);
@@ -184,59 +195,8 @@ impl Roster {
         locked.settle(head, &before, settling);
     }
 
-    /// Drops what was forgotten, unless it has been seen later here. Forgetting is no verdict: what lives here is told
-    /// again if it is own, and else waits for a lease to be confirmed.
-    pub fn forgotten(&self, seen: &[Seen], now: Timestamp) -> Owed {
-        let mut owed = Owed::new();
-        for seen in seen {
-            match seen {
-                Seen::Session { key, seen_at, placed_at } => {
-                    let owes = self.under_lock(&key.user, now, |locked, hash, settling| {
-                        let at = locked.find(hash, &key.user, &key.id)?;
-                        self.forget_one(locked, hash, at, (*seen_at, *placed_at), settling)
-                    });
-                    owed.extend(owes);
-                }
-                Seen::Node { node, seen_at } => self.nodes.forget(node, *seen_at),
-            }
-        }
-        owed
-    }
-
-    fn forget_one(
-        &self,
-        locked: &mut Shard,
-        hash: u32,
-        at: u32,
-        (seen_at, placed_at): (Timestamp, Timestamp),
-        settling: &Settling<'_>,
-    ) -> Option<SessionKey> {
-        // What time has brought about comes first.
-        if locked
-            .head(hash, &locked.slots[at].user)
-            .is_some_and(|head| !locked.is_settled(head, at, settling))
-        {
-            self.settle_at(locked, at, settling);
-        }
-        let slot = &locked.slots[at];
-        // Of the session itself: the store has counted its node, whose next beat may have overtaken this news.
-        let is_known_later = slot.seen_at > seen_at || slot.placed_at > placed_at;
-        if slot.state.is_live() && slot.has(flag::OWN) {
-            return Some(slot.key());
-        }
-        if is_known_later {
-            return None;
-        }
-        if slot.state.is_live() {
-            self.doubt(locked, at, settling);
-        } else {
-            self.drop_session(locked, at);
-        }
-        None
-    }
-
     /// Notes that the store lacks a session that lives here: it goes in a lease, unless it is confirmed.
-    fn doubt(&self, locked: &mut Shard, at: u32, settling: &Settling<'_>) {
+    pub(super) fn doubt(&self, locked: &mut Shard, at: u32, settling: &Settling<'_>) {
         let slot = &mut locked.slots[at];
         if slot.has(flag::UNCONFIRMED) {
             return;
@@ -277,7 +237,7 @@ impl Roster {
             self.under_lock(user, now, |locked, hash, settling| {
                 let Some(at) = locked.find(hash, user, id) else { return };
                 let slot = &mut locked.slots[at];
-                slot.generation = self.generation.load(Ordering::Acquire);
+                slot.generation = self.told_in();
                 if slot.has(flag::CONFIRMED) && !slot.has(flag::UNCONFIRMED) {
                     return;
                 }

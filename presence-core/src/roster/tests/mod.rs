@@ -2,6 +2,7 @@
 
 mod beats;
 mod bounds;
+mod cases;
 mod clocks;
 mod declared;
 mod diffs;
