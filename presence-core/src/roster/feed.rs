@@ -6,7 +6,7 @@ use super::shard::Shard;
 use super::slot::{Slot, flag};
 use crate::model::{Departure, Node, Session, SessionId, SessionKey, UserId};
 use crate::store::{Facts, Touch};
-use crate::time::{Timestamp, ViewClock};
+use crate::time::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -56,7 +56,7 @@ impl Roster {
         owed: &mut Owed,
     ) {
         let found = locked.find(hash, &told.user, &told.id);
-        let found = found.inspect(|&at| locked.to_store_time(hash, at, settling));
+        let found = found.inspect(|&at| locked.move_to_store_time(hash, at, settling));
         let before = locked.standing(locked.head(hash, &told.user));
         let at = found.unwrap_or_else(|| {
             self.sessions.fetch_add(1, Ordering::Relaxed);
@@ -99,9 +99,8 @@ impl Roster {
         let moved_on = times != (locked.slots[at].seen_at, locked.slots[at].active_at);
         // Its first beat changes by what it is judged, and may bring its next change nearer.
         let starts = moved_on && times.0 == Timestamp::ZERO;
-        if starts || found.is_none() || moved || declares || was_unconfirmed || corrected {
-            locked.settle(head, &before, settling);
-        } else if moved_on && !locked.is_settled(head, at, settling) {
+        let changed = starts || found.is_none() || moved || declares || was_unconfirmed || corrected;
+        if changed || moved_on && !locked.is_settled(head, at, settling) {
             locked.settle(head, &before, settling);
         }
     }
@@ -188,25 +187,6 @@ impl Roster {
         node.fact()
     }
 
-    /// Settles the user of one session.
-    pub(super) fn settle_at(&self, locked: &mut Shard, at: u32, settling: &Settling<'_>) {
-        let head = locked.head_of(at);
-        let before = locked.standing(Some(head));
-        locked.settle(head, &before, settling);
-    }
-
-    /// Notes that the store lacks a session that lives here: it goes in a lease, unless it is confirmed.
-    pub(super) fn doubt(&self, locked: &mut Shard, at: u32, settling: &Settling<'_>) {
-        let slot = &mut locked.slots[at];
-        if slot.has(flag::UNCONFIRMED) {
-            return;
-        }
-        let since = settling.times.of(slot).map_or(settling.times.stamp, ViewClock::now);
-        slot.set(flag::UNCONFIRMED, true);
-        locked.unconfirmed.insert(at, since);
-        self.settle_at(locked, at, settling);
-    }
-
     /// A shard of the store has told everything: what it lacked is unconfirmed, and what of that is own is owed.
     pub fn synced(&self, shard: u16, now: Timestamp) -> Owed {
         let mut owed = Owed::new();
@@ -223,7 +203,7 @@ impl Roster {
                 return;
             }
             if slot.state.is_live() {
-                self.doubt(locked, at, settling);
+                locked.doubt(at, settling);
             } else {
                 self.drop_session(locked, at);
             }
@@ -244,7 +224,7 @@ impl Roster {
                 slot.set(flag::CONFIRMED, true);
                 slot.set(flag::UNCONFIRMED, false);
                 locked.unconfirmed.remove(&at);
-                self.settle_at(locked, at, settling);
+                locked.settle_at(at, settling);
             });
         }
     }

@@ -7,7 +7,7 @@ use super::shard::Shard;
 use super::slot::flag;
 use crate::model::SessionKey;
 use crate::store::Seen;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, ViewClock};
 
 impl Roster {
     /// Drops what was forgotten, unless it has been seen later here. Forgetting is no verdict: what lives here is told
@@ -38,7 +38,7 @@ impl Roster {
     ) -> Option<SessionKey> {
         // What time has brought about comes first.
         if !locked.is_settled(locked.head_of(at), at, settling) {
-            self.settle_at(locked, at, settling);
+            locked.settle_at(at, settling);
         }
         let slot = &locked.slots[at];
         // Of the session itself: the store has counted its node, whose next beat may have overtaken this news.
@@ -50,10 +50,24 @@ impl Roster {
             return None;
         }
         if slot.state.is_live() {
-            self.doubt(locked, at, settling);
+            locked.doubt(at, settling);
         } else {
             self.drop_session(locked, at);
         }
         None
+    }
+}
+
+impl Shard {
+    /// Notes that the store lacks a session that lives here: it goes in a lease, unless it is confirmed.
+    pub(super) fn doubt(&mut self, at: u32, settling: &Settling<'_>) {
+        let slot = &mut self.slots[at];
+        if slot.has(flag::UNCONFIRMED) {
+            return;
+        }
+        let since = settling.times.of(slot).map_or(settling.times.stamp, ViewClock::now);
+        slot.set(flag::UNCONFIRMED, true);
+        self.unconfirmed.insert(at, since);
+        self.settle_at(at, settling);
     }
 }

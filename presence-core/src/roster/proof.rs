@@ -18,7 +18,7 @@ impl Roster {
         let (is_first, ahead) = self.change_clocks(now, |clocks| clocks.calibrate(at, now));
         if is_first {
             self.me.shift(ahead);
-            self.resettle(now, |slot| slot.has(flag::OWN_TIME) && slot.to_store_time(ahead));
+            self.resettle(now, |slot| slot.has(flag::OWN_TIME) && slot.move_to_store_time(ahead));
         }
     }
 
@@ -63,7 +63,7 @@ impl Roster {
                 }
                 locked.queue_look(at, settling);
             }
-            _ => self.settle_at(locked, at, settling),
+            _ => locked.settle_at(at, settling),
         }
     }
 }
@@ -71,14 +71,14 @@ impl Roster {
 impl Shard {
     /// Moves a session that was stamped by the process's own clock to the store's time, if that has become known and
     /// [`Roster::calibrate`] has not come to this shard yet.
-    pub(super) fn to_store_time(&mut self, hash: u32, at: u32, settling: &Settling<'_>) {
+    pub(super) fn move_to_store_time(&mut self, hash: u32, at: u32, settling: &Settling<'_>) {
         if !self.slots[at].has(flag::OWN_TIME) || !settling.times.is_proven {
             return;
         }
         let ahead = settling.times.stamp.as_millis().wrapping_sub(settling.times.now.as_millis());
         let head = self.head(hash, &self.slots[at].user).unwrap_or(at);
         let before = self.standing(Some(head));
-        if self.slots[at].to_store_time(ahead) {
+        if self.slots[at].move_to_store_time(ahead) {
             self.settle(head, &before, settling);
         }
     }
@@ -86,7 +86,7 @@ impl Shard {
 
 impl Slot {
     /// Moves what was stamped by the process's own clock, unless the store was told of it so; answers whether it moved.
-    fn to_store_time(&mut self, ahead: u64) -> bool {
+    fn move_to_store_time(&mut self, ahead: u64) -> bool {
         self.set(flag::OWN_TIME, false);
         let moves = !self.has(flag::CONFIRMED);
         if moves {

@@ -17,7 +17,7 @@ fn put(told: Told) -> Session {
 fn an_old_put_after_a_newer_touch_takes_nothing_back() {
     let mut stage = Stage::new();
     let old = foreign("ann", "tab", "other", stage.now);
-    stage.merge(&[old.clone()]);
+    stage.merge(std::slice::from_ref(&old));
     stage.pass(50);
     stage.touched("ann", "tab", stage.now);
     stage.pass(5);
@@ -72,7 +72,7 @@ fn the_late_close_of_a_connection_that_was_replaced_elsewhere_ends_nothing() {
 fn a_session_that_is_forgotten_comes_back_with_its_next_put_and_not_with_a_touch() {
     let mut stage = Stage::new();
     let ann = foreign("ann", "tab", "other", stage.now);
-    stage.merge(&[ann.clone()]);
+    stage.merge(std::slice::from_ref(&ann));
     stage.pass(60);
     stage.forgotten("ann", "tab", ann.seen_at);
     assert_eq!(stage.roster.len(), 0);
@@ -236,7 +236,7 @@ fn a_store_whose_clock_falls_ten_seconds_back_lets_nobody_leave() {
 fn a_failover_that_lost_its_tail_is_told_again_what_is_own() {
     let mut stage = Stage::new();
     let old = put(stage.beat(&enter("ann", "tab")));
-    stage.merge(&[old.clone()]);
+    stage.merge(std::slice::from_ref(&old));
     stage.pass(1);
     stage.beat(&renew("ann", "tab").topics(topics(&["hall"])));
     let lost = put(stage.beat(&enter("bob", "tab")));

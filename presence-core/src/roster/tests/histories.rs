@@ -15,6 +15,7 @@ use crate::store::{Facts, Seen, Touch};
 use crate::time::Timestamp;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ fn run(seed: u64) {
         for _ in 0..STEPS {
             history.step(rng.next());
         }
-        if seed % 4 == 0 {
+        if seed.is_multiple_of(4) {
             history.end();
         }
     }));
@@ -145,18 +146,14 @@ impl History {
         u16::try_from(key.user.as_str().len()).unwrap() % self.shards
     }
 
-    fn key(&self, rng: &mut Rng) -> SessionKey {
-        key(USERS[rng.index(USERS.len())], SESSIONS[rng.index(SESSIONS.len())])
-    }
-
     fn step(&mut self, step: u64) {
         let mut rng = Rng::seeded(step);
-        let key = self.key(&mut rng);
+        let key = key(USERS[rng.index(USERS.len())], SESSIONS[rng.index(SESSIONS.len())]);
         let shard = self.shard_of(&key);
         match rng.below(32) {
             0..=6 => self.beat(&mut rng, key, By::Beat, shard),
             7 | 8 => self.beat(&mut rng, key, By::Connection, shard),
-            9 | 10 => self.leave(&mut rng, key),
+            9 | 10 => self.leave(&mut rng, &key),
             11 => {
                 let grace = secs(rng.below(3));
                 self.log.push(format!("drop {key:?} {grace:?}"));
@@ -165,7 +162,7 @@ impl History {
                 self.said(&mut rng, told, step);
             }
             12 => self.declare(&mut rng, &key, shard),
-            13..=16 => self.foreign(&mut rng, key, shard),
+            13..=16 => self.foreign(&mut rng, &key, shard),
             17 => self.echo(&mut rng),
             18 | 19 => self.touch(&mut rng, key),
             20 => self.node_beat(&mut rng),
@@ -242,7 +239,7 @@ impl History {
         self.said(rng, told, step);
     }
 
-    fn leave(&mut self, rng: &mut Rng, key: SessionKey) {
+    fn leave(&mut self, rng: &mut Rng, key: &SessionKey) {
         let mut leave = crate::model::Leave::new(key.user.clone(), key.id.clone());
         if rng.one_in(3) {
             leave = leave.now();
@@ -250,7 +247,7 @@ impl History {
         if rng.one_in(3) {
             leave = leave.topics(some_topics(rng, None).names().cloned().collect());
         }
-        if let (true, Some(known)) = (rng.one_in(3), self.reference.sessions.get(&key)) {
+        if let (true, Some(known)) = (rng.one_in(3), self.reference.sessions.get(key)) {
             let placed_at = known.session.placement.placed_at;
             leave = leave.placed_at(if rng.one_in(2) { placed_at } else { placed_at - secs(1) });
         }
@@ -298,7 +295,7 @@ impl History {
 
     // ---- what the store says
 
-    fn foreign(&mut self, rng: &mut Rng, key: SessionKey, shard: u16) {
+    fn foreign(&mut self, rng: &mut Rng, key: &SessionKey, shard: u16) {
         let now = self.reference.stamp();
         let about = |rng: &mut Rng| {
             now + Duration::from_millis(rng.below(2_000)) - Duration::from_millis(rng.below(9_000))
@@ -550,7 +547,7 @@ impl History {
             for examined in self.stage.roster.examine(&of, self.stage.now) {
                 let known = self.reference.sessions.get(&examined.session.key());
                 if known.map(|known| self.reference.liveness(known)) != Some(examined.liveness) {
-                    told += &format!("the reference: {known:?}\nthe roster: {examined:?}\n");
+                    let _ = writeln!(told, "the reference: {known:?}\nthe roster: {examined:?}");
                 }
             }
         }

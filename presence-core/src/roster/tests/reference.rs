@@ -18,6 +18,7 @@ const INSTANT: Duration = Duration::from_millis(1);
 
 /// A session, and how this process stands to it.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "plain facts, not packed")]
 pub struct Known {
     pub session: Session,
     shard: u16,
