@@ -57,7 +57,7 @@ impl Roster {
         let here = by == By::Connection;
         let head = locked.head(hash, &beat.user);
         let known = head.and_then(|head| locked.chain(head).find(|&at| locked.slots[at].id == beat.session));
-        let known = known.inspect(|&at| locked.to_store_time(hash, at, settling));
+        let known = known.inspect(|&at| locked.move_to_store_time(hash, at, settling));
         let Some(at) = known else {
             if self.len() >= self.settings.max_sessions {
                 return Err(Full);

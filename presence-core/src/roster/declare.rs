@@ -22,7 +22,7 @@ impl Roster {
         let beat = Beat { declares, ..Beat::renew(key.user.clone(), key.id.clone()) };
         self.under_lock(&key.user, now, |locked, hash, settling| {
             if let Some(at) = locked.find(hash, &key.user, &key.id) {
-                locked.to_store_time(hash, at, settling);
+                locked.move_to_store_time(hash, at, settling);
                 let head = locked.head(hash, &key.user).unwrap_or(at);
                 let before = locked.standing(Some(head));
                 let (stamp, slot) = (settling.times.stamp, &mut locked.slots[at]);

@@ -5,8 +5,8 @@ use super::settle::Settling;
 use super::shard::Shard;
 use super::slot::{Slot, flag};
 use crate::model::{Departure, Node, Session, SessionId, SessionKey, UserId};
-use crate::store::{Facts, Seen, Touch};
-use crate::time::{Timestamp, ViewClock};
+use crate::store::{Facts, Touch};
+use crate::time::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,7 +17,18 @@ pub type Owed = Vec<SessionKey>;
 impl Roster {
     /// A watch of the store begins: until `synced`, what it tells confirms what is known.
     pub fn begin(&self) {
-        self.generation.fetch_add(1, Ordering::AcqRel);
+        if self.heard.swap(false, Ordering::AcqRel) {
+            let next = |generation: u8| Some(generation.checked_add(1).unwrap_or(1));
+            let _ = self.generation.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        }
+    }
+
+    /// The watch in which something is told now.
+    fn told_in(&self) -> u8 {
+        if !self.heard.load(Ordering::Acquire) {
+            self.heard.store(true, Ordering::Release);
+        }
+        self.generation.load(Ordering::Acquire)
     }
 
     /// Takes facts; `shard_of` answers the store's shard of a session's user.
@@ -45,7 +56,7 @@ impl Roster {
         owed: &mut Owed,
     ) {
         let found = locked.find(hash, &told.user, &told.id);
-        let found = found.inspect(|&at| locked.to_store_time(hash, at, settling));
+        let found = found.inspect(|&at| locked.move_to_store_time(hash, at, settling));
         let before = locked.standing(locked.head(hash, &told.user));
         let at = found.unwrap_or_else(|| {
             self.sessions.fetch_add(1, Ordering::Relaxed);
@@ -76,7 +87,7 @@ impl Roster {
         let times = (slot.seen_at, slot.active_at);
         slot.seen_at = times.0.max(told.seen_at);
         slot.active_at = times.1.max(told.active_at);
-        slot.generation = self.generation.load(Ordering::Acquire);
+        slot.generation = self.told_in();
         let was_unconfirmed = slot.has(flag::UNCONFIRMED) || !slot.has(flag::CONFIRMED);
         slot.set(flag::CONFIRMED, true);
         slot.set(flag::UNCONFIRMED, false);
@@ -86,9 +97,10 @@ impl Roster {
         }
         let head = locked.head(hash, &told.user).unwrap_or(at);
         let moved_on = times != (locked.slots[at].seen_at, locked.slots[at].active_at);
-        if found.is_none() || moved || declares || was_unconfirmed || corrected {
-            locked.settle(head, &before, settling);
-        } else if moved_on && !locked.is_settled(head, at, settling) {
+        // Its first beat changes by what it is judged, and may bring its next change nearer.
+        let starts = moved_on && times.0 == Timestamp::ZERO;
+        let changed = starts || found.is_none() || moved || declares || was_unconfirmed || corrected;
+        if changed || moved_on && !locked.is_settled(head, at, settling) {
             locked.settle(head, &before, settling);
         }
     }
@@ -125,6 +137,7 @@ impl Roster {
                         let head = locked.head(hash, user).unwrap_or(at);
                         let before = locked.standing(Some(head));
                         let slot = &mut locked.slots[at];
+                        let starts = slot.seen_at == Timestamp::ZERO;
                         slot.seen_at = slot.seen_at.max(*seen_at);
                         slot.active_at = slot.active_at.max(*active_at);
                         let confirmed = slot.has(flag::UNCONFIRMED);
@@ -132,7 +145,7 @@ impl Roster {
                         if confirmed {
                             locked.unconfirmed.remove(&at);
                         }
-                        if confirmed || !locked.is_settled(head, at, settling) {
+                        if starts || confirmed || !locked.is_settled(head, at, settling) {
                             locked.settle(head, &before, settling);
                         }
                     });
@@ -165,79 +178,13 @@ impl Roster {
         drain_for: Option<Duration>,
         now: Timestamp,
     ) -> Node {
-        let node = self.nodes.touch(id, seen_at, drain_for);
-        if node.was_missed() {
+        let (node, sooner) = self.nodes.touch(id, seen_at, drain_for);
+        if node.was_missed() || sooner {
             self.resettle(now, |slot| {
-                slot.has(flag::HELD) && Arc::ptr_eq(&slot.node, &node) && !slot.state.is_live()
+                slot.has(flag::HELD) && Arc::ptr_eq(&slot.node, &node) && (sooner || !slot.state.is_live())
             });
         }
         node.fact()
-    }
-
-    /// Settles the user of one session.
-    pub(super) fn settle_at(locked: &mut Shard, at: u32, settling: &Settling<'_>) {
-        let head = locked.head_of(at);
-        let before = locked.standing(Some(head));
-        locked.settle(head, &before, settling);
-    }
-
-    /// Drops what was forgotten, unless it has been seen later here. Forgetting is no verdict: what lives here is told
-    /// again if it is own, and else waits for a lease to be confirmed.
-    pub fn forgotten(&self, seen: &[Seen], now: Timestamp) -> Owed {
-        let mut owed = Owed::new();
-        for seen in seen {
-            match seen {
-                Seen::Session { key, seen_at, placed_at } => {
-                    let owes = self.under_lock(&key.user, now, |locked, hash, settling| {
-                        let at = locked.find(hash, &key.user, &key.id)?;
-                        self.forget_one(locked, at, (*seen_at, *placed_at), settling)
-                    });
-                    owed.extend(owes);
-                }
-                Seen::Node { node, seen_at } => self.nodes.forget(node, *seen_at),
-            }
-        }
-        owed
-    }
-
-    fn forget_one(
-        &self,
-        locked: &mut Shard,
-        at: u32,
-        (seen_at, placed_at): (Timestamp, Timestamp),
-        settling: &Settling<'_>,
-    ) -> Option<SessionKey> {
-        // What time has brought about comes first.
-        if !locked.is_settled(locked.head_of(at), at, settling) {
-            Self::settle_at(locked, at, settling);
-        }
-        let slot = &locked.slots[at];
-        // Of the session itself: the store has counted its node, whose next beat may have overtaken this news.
-        let is_known_later = slot.seen_at > seen_at || slot.placed_at > placed_at;
-        if slot.state.is_live() && slot.has(flag::OWN) {
-            return Some(slot.key());
-        }
-        if is_known_later {
-            return None;
-        }
-        if slot.state.is_live() {
-            Self::doubt(locked, at, settling);
-        } else {
-            self.drop_session(locked, at);
-        }
-        None
-    }
-
-    /// Notes that the store lacks a session that lives here: it goes in a lease, unless it is confirmed.
-    fn doubt(locked: &mut Shard, at: u32, settling: &Settling<'_>) {
-        let slot = &mut locked.slots[at];
-        if slot.has(flag::UNCONFIRMED) {
-            return;
-        }
-        let since = settling.times.of(slot).map_or(settling.times.stamp, ViewClock::now);
-        slot.set(flag::UNCONFIRMED, true);
-        locked.unconfirmed.insert(at, since);
-        Self::settle_at(locked, at, settling);
     }
 
     /// A shard of the store has told everything: what it lacked is unconfirmed, and what of that is own is owed.
@@ -256,7 +203,7 @@ impl Roster {
                 return;
             }
             if slot.state.is_live() {
-                Self::doubt(locked, at, settling);
+                locked.doubt(at, settling);
             } else {
                 self.drop_session(locked, at);
             }
@@ -270,14 +217,14 @@ impl Roster {
             self.under_lock(user, now, |locked, hash, settling| {
                 let Some(at) = locked.find(hash, user, id) else { return };
                 let slot = &mut locked.slots[at];
-                slot.generation = self.generation.load(Ordering::Acquire);
+                slot.generation = self.told_in();
                 if slot.has(flag::CONFIRMED) && !slot.has(flag::UNCONFIRMED) {
                     return;
                 }
                 slot.set(flag::CONFIRMED, true);
                 slot.set(flag::UNCONFIRMED, false);
                 locked.unconfirmed.remove(&at);
-                Self::settle_at(locked, at, settling);
+                locked.settle_at(at, settling);
             });
         }
     }

@@ -40,7 +40,7 @@ impl Roster {
     ) -> Told {
         self.under_lock(&key.user, now, |locked, hash, settling| {
             let Some(at) = locked.find(hash, &key.user, &key.id) else { return Told::Nothing };
-            locked.to_store_time(hash, at, settling);
+            locked.move_to_store_time(hash, at, settling);
             let head = locked.head(hash, &key.user);
             let before = locked.standing(head);
             let slot = &mut locked.slots[at];

@@ -9,6 +9,7 @@ mod declare;
 mod diff;
 mod duty;
 mod feed;
+mod forgotten;
 mod leave;
 mod member;
 mod merge;
@@ -103,8 +104,11 @@ pub struct Roster {
     listing: Mutex<()>,
     topics: Topics,
     sessions: AtomicUsize,
-    /// Which watch of the store this is; only its low bits are kept with each session.
+    /// Which watch of the store this is, from 1 to 255 and around: zero is what a session has that was never told.
     generation: AtomicU8,
+    /// Whether anything was told in this watch. One that told nothing needs no other number, so that no outage is so
+    /// long that the numbers come around.
+    heard: AtomicBool,
     versions: AtomicU64,
     dirty: Arc<Dirty>,
     watches: Mutex<watches::Watches>,
@@ -127,7 +131,8 @@ impl Roster {
             listing: Mutex::new(()),
             topics: Topics::default(),
             sessions: AtomicUsize::new(0),
-            generation: AtomicU8::new(0),
+            generation: AtomicU8::new(1),
+            heard: AtomicBool::new(false),
             versions: AtomicU64::new(0),
             dirty: Arc::default(),
             watches: Mutex::default(),

@@ -77,17 +77,25 @@ impl Nodes {
         Arc::clone(self.0.write().entry(id.clone()).or_insert_with(new))
     }
 
-    /// Moves a node's register forward.
-    pub fn touch(&self, id: &NodeId, seen_at: Timestamp, drain_for: Option<Duration>) -> Arc<NodeState> {
+    /// Moves a node's register forward; answers also whether its sessions may go sooner than before, because it drains
+    /// no longer.
+    pub fn touch(
+        &self,
+        id: &NodeId,
+        seen_at: Timestamp,
+        drain_for: Option<Duration>,
+    ) -> (Arc<NodeState>, bool) {
         let node = self.of(id);
         // Writers of one node are few and far between; the map's lock keeps the two numbers together.
         let _one_writer = self.0.write();
+        let mut sooner = false;
         if (seen_at, drain_for) > (node.seen_at(), node.drain_for()) {
+            sooner = drain_for < node.drain_for();
             let millis = drain_for.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX).max(1));
             node.drain_for.store(millis, Ordering::Release);
             node.seen_at.store(seen_at.as_millis(), Ordering::Release);
         }
-        node
+        (node, sooner)
     }
 
     /// Every node of which something is known.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A placement whose names have been looked up.
+#[expect(clippy::struct_field_names, reason = "a placement's fields, by their names")]
 pub(super) struct Placed {
     pub placed_at: Timestamp,
     pub left: Option<Departure>,
@@ -68,7 +69,7 @@ impl Roster {
         let least = if held { policy.held_for } else { Duration::ZERO };
         let lease = lease.max(least);
         // In whole milliseconds, like all that is stored.
-        lease - Duration::from_nanos(u64::from(lease.subsec_nanos() % 1_000_000))
+        (Timestamp::ZERO + lease).since(Timestamp::ZERO)
     }
 
     /// Whether a renewal changes how long a session lives.

@@ -18,7 +18,7 @@ impl Roster {
         let (is_first, ahead) = self.change_clocks(now, |clocks| clocks.calibrate(at, now));
         if is_first {
             self.me.shift(ahead);
-            self.resettle(now, |slot| slot.has(flag::OWN_TIME) && slot.to_store_time(ahead));
+            self.resettle(now, |slot| slot.has(flag::OWN_TIME) && slot.move_to_store_time(ahead));
         }
     }
 
@@ -28,7 +28,10 @@ impl Roster {
         if self.change_clocks(now, |clocks| clocks.prove(shard, at, now)).0 {
             // What the store told of this shard can be judged at last, or what was to be looked at by a time that stood
             // still is due sooner than the wheel thinks.
-            self.resettle(now, |slot| slot.shard == shard);
+            // So is what is judged by this process's reckoning, which has gone along.
+            self.resettle(now, |slot| {
+                slot.shard == shard || slot.has(flag::OWN) || !slot.has(flag::CONFIRMED)
+            });
         }
     }
 
@@ -52,10 +55,11 @@ impl Roster {
 
     fn relook(locked: &mut Shard, at: u32, settling: &Settling<'_>) {
         if !locked.is_settled(locked.head_of(at), at, settling) {
-            return Self::settle_at(locked, at, settling);
+            return locked.settle_at(at, settling);
         }
         if !locked.slots[at].state.is_live() {
-            locked.slots[at].miss_node(settling.times.stamp);
+            let now = settling.times.now_of(&locked.slots[at]);
+            locked.slots[at].miss_node(now);
         }
         locked.queue_look(at, settling);
     }
@@ -64,14 +68,14 @@ impl Roster {
 impl Shard {
     /// Moves a session that was stamped by the process's own clock to the store's time, if that has become known and
     /// [`Roster::calibrate`] has not come to this shard yet.
-    pub(super) fn to_store_time(&mut self, hash: u32, at: u32, settling: &Settling<'_>) {
+    pub(super) fn move_to_store_time(&mut self, hash: u32, at: u32, settling: &Settling<'_>) {
         if !self.slots[at].has(flag::OWN_TIME) || !settling.times.is_proven {
             return;
         }
         let ahead = settling.times.stamp.as_millis().wrapping_sub(settling.times.now.as_millis());
         let head = self.head(hash, &self.slots[at].user).unwrap_or(at);
         let before = self.standing(Some(head));
-        if self.slots[at].to_store_time(ahead) {
+        if self.slots[at].move_to_store_time(ahead) {
             self.settle(head, &before, settling);
         }
     }
@@ -79,7 +83,7 @@ impl Shard {
 
 impl Slot {
     /// Moves what was stamped by the process's own clock, unless the store was told of it so; answers whether it moved.
-    fn to_store_time(&mut self, ahead: u64) -> bool {
+    fn move_to_store_time(&mut self, ahead: u64) -> bool {
         self.set(flag::OWN_TIME, false);
         let moves = !self.has(flag::CONFIRMED);
         if moves {

@@ -25,7 +25,7 @@ impl Shard {
         let at = self.find(hash, &beat.user, &beat.session)?;
         let slot = &mut self.slots[at];
         if slot.has(flag::LEFT | flag::UNCONFIRMED | flag::OWN_TIME)
-            || (by == By::Connection && !slot.has(flag::HERE))
+            || (by == By::Connection && !(slot.has(flag::HERE) && slot.has(flag::HELD)))
             // Only ever declared: its first beat changes by what it is judged.
             || slot.seen_at == Timestamp::ZERO
         {

@@ -125,6 +125,11 @@ impl ScopeState {
         self.waiting.load(Ordering::Relaxed) > PENDING
     }
 
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.pending.lock().len()
+    }
+
     /// Reads the lists as they are now.
     pub fn read<T>(&self, read: impl FnOnce(&Sorted) -> T) -> T {
         let mut sorted = self.sorted.lock();

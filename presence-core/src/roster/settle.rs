@@ -99,6 +99,13 @@ impl Shard {
         self.tell(head, before, &after, reason, settling.all);
     }
 
+    /// Settles the user of one session.
+    pub fn settle_at(&mut self, at: u32, settling: &Settling<'_>) {
+        let head = self.head_of(at);
+        let before = self.standing(Some(head));
+        self.settle(head, &before, settling);
+    }
+
     fn hides(&self, head: u32) -> bool {
         self.declared(head).is_some_and(|declared| declared.status == Status::Offline)
     }
@@ -109,7 +116,7 @@ impl Shard {
         let slot = &mut self.slots[at];
         slot.state = state;
         if !state.is_live() {
-            slot.miss_node(settling.times.stamp);
+            slot.miss_node(now);
         }
         slot.settle_at(now);
     }

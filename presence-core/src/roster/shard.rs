@@ -67,21 +67,17 @@ impl Shard {
     /// Enters a session that is not here yet; answers its number.
     pub fn insert(&mut self, hash: u32, mut slot: Slot) -> u32 {
         slot.hash = hash;
-        match self.head(hash, &slot.user) {
-            Some(head) => {
-                // Behind the first, so that the index stays as it is.
-                slot.next = self.slots[head].next;
-                slot.flags |= self.slots[head].flags & flag::HIDDEN;
-                let at = self.slots.insert(slot);
-                self.slots[head].next = at;
-                at
-            }
-            None => {
-                let at = self.slots.insert(slot);
-                self.name(at);
-                at
-            }
-        }
+        let Some(head) = self.head(hash, &slot.user) else {
+            let at = self.slots.insert(slot);
+            self.name(at);
+            return at;
+        };
+        // Behind the first, so that the index stays as it is.
+        slot.next = self.slots[head].next;
+        slot.flags |= self.slots[head].flags & flag::HIDDEN;
+        let at = self.slots.insert(slot);
+        self.slots[head].next = at;
+        at
     }
 
     /// Makes a session the one that the index names for its user.

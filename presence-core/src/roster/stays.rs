@@ -7,6 +7,7 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 
 /// Where a session is, each topic with its counts at hand. Most sessions are in one topic or in none.
+#[expect(clippy::box_collection, reason = "one word where most sessions have none: every slot pays for it")]
 pub(super) enum Stays {
     Nowhere,
     One(Arc<ScopeState>),

@@ -85,14 +85,14 @@ impl Roster {
             return locked.queue_look(at, settling);
         }
         // First the process whose duty it is; the next one if that one did not; then everybody lets go.
-        let turn = if gone_for < memory * 2 { 0 } else { 1 };
+        let turn = usize::from(gone_for >= memory * 2);
         if duty.rank(slot.user.as_str()).is_some_and(|rank| rank <= turn) {
             swept.forget.push(slot.seen());
         }
         if turn == 1 {
             self.drop_session(locked, at);
         } else {
-            locked.look_in(at, settling.times.now, memory * 2 - gone_for);
+            locked.look_in(at, settling.times.now, (memory * 2).saturating_sub(gone_for));
         }
     }
 
@@ -123,7 +123,7 @@ impl Roster {
                 continue;
             }
             // As for sessions: first the process whose duty it is, then the next one, then everybody lets go.
-            let turn = if gone_for < limit + memory { 0 } else { 1 };
+            let turn = usize::from(gone_for >= limit + memory);
             if duty.rank(node.id.as_str()).is_some_and(|rank| rank <= turn) {
                 long_gone.push(Seen::Node { node: node.id.clone(), seen_at: node.seen_at() });
             }

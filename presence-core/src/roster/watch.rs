@@ -236,16 +236,13 @@ impl Told {
         }
         self.counts = self.counts.step(before.map(|m| m.liveness), now.as_ref().map(|m| m.liveness));
         session_events(user, before.map(AsRef::as_ref), now.as_ref(), reason, &mut diff.sessions);
-        match now.map(Arc::new) {
-            Some(member) => {
-                let list = if before.is_some() { &mut diff.changed } else { &mut diff.joined };
-                list.push(Arc::clone(&member));
-                self.members.insert(user.clone(), member);
-            }
-            None => {
-                diff.left.push((user.clone(), reason));
-                self.members.remove(user);
-            }
+        if let Some(member) = now.map(Arc::new) {
+            let list = if before.is_some() { &mut diff.changed } else { &mut diff.joined };
+            list.push(Arc::clone(&member));
+            self.members.insert(user.clone(), member);
+        } else {
+            diff.left.push((user.clone(), reason));
+            self.members.remove(user);
         }
         self.snapshot = None;
     }

@@ -125,9 +125,3 @@ fn a_beat_speaks_for_a_session_whose_process_has_fallen_silent() {
     // At least once in a lease, or the others would see it go.
     assert!(told >= 4, "{told}");
 }
-
-#[test]
-fn a_slot_is_as_small_as_it_was() {
-    // Two and a quarter lines of memory; a million sessions feel every word of it.
-    assert!(size_of::<crate::roster::slot::Slot>() <= 144, "{}", size_of::<crate::roster::slot::Slot>());
-}

@@ -1,7 +1,8 @@
 //! Nothing grows without bound, and what is too much is said.
 
 use super::stage::*;
-use crate::roster::Told;
+use crate::model::Status;
+use crate::roster::{By, Detail, Full, Scope, Told};
 use std::time::Duration;
 
 #[test]
@@ -62,4 +63,89 @@ fn gone_sessions_of_one_user_do_not_pile_up() {
     assert!(stage.roster.len() <= 512, "{}", stage.roster.len());
     // What went is to be forgotten by the store as well.
     assert_eq!(stage.sweep().forget.len(), 700 - stage.roster.len());
+}
+
+#[test]
+fn a_roster_that_is_full_refuses_new_sessions_and_touches_nothing() {
+    let mut stage = Stage::with(|s| s.max_sessions = 2);
+    stage.beat(&enter("ann", "tab").topics(topics(&["hall"])));
+    stage.beat(&enter("bob", "tab"));
+    let before = (stage.session("ann", "tab"), stage.session("bob", "tab"));
+    let new = enter("ann", "other").topics(topics(&["attic"]));
+    assert_eq!(stage.roster.beat(&new, By::Beat, 0, stage.now), Err(Full));
+    let declares = (Status::Busy, None, None);
+    assert_eq!(stage.roster.declare(&key("cy", "tab"), declares, 0, stage.now), Err(Full));
+    assert_eq!((stage.session("ann", "tab"), stage.session("bob", "tab")), before);
+    assert_eq!((stage.roster.len(), stage.counts(), stage.roster.topic_count()), (2, (2, 2), 1));
+    // Who is known goes on, and what the store tells is always taken.
+    stage.beat(&renew("ann", "tab").topics(topics(&["attic"])));
+    stage.merge(&[foreign("dee", "tab", "other", stage.now)]);
+    assert_eq!(stage.counts().0, 3);
+    stage.pass(200);
+    assert_eq!(stage.roster.len(), 0);
+    stage.beat(&enter("cy", "tab"));
+}
+
+#[test]
+fn scopes_that_nobody_reads_keep_no_more_than_a_handful_of_steps() {
+    let stage = Stage::new();
+    stage.listed(&Scope::All);
+    for n in 0..20_000 {
+        let beat = enter(&format!("u{}", n % 3), "tab").topics(topics(&["hall"]));
+        stage.beat(&beat);
+        stage.leave(&leave(&format!("u{}", n % 3), "tab").now());
+        for scope in [Scope::All, Scope::Topic(topic("hall"))] {
+            let waiting = stage.roster.scope(&scope).unwrap().waiting();
+            assert!(waiting <= 1_025, "{waiting} in {scope:?}");
+        }
+    }
+}
+
+#[test]
+fn watches_of_ever_other_scopes_do_not_pile_up() {
+    let mut stage = Stage::new();
+    let read = stage.roster.watch(&Scope::All, Detail::Members);
+    for n in 0..30_000 {
+        let watch = stage.roster.watch(&Scope::Topic(topic(&format!("t{n}"))), Detail::Members);
+        watch.leave(n);
+        if n % 3_000 == 0 {
+            stage.roster.tidy(stage.now);
+        }
+        assert!(stage.roster.watches.lock().len() <= 4_097);
+    }
+    // The one that is read stays.
+    assert!(std::sync::Arc::ptr_eq(&read, &stage.roster.watch(&Scope::All, Detail::Members)));
+    stage.roster.tidy(stage.now);
+    stage.pass(61);
+    stage.roster.tidy(stage.now);
+    stage.roster.tidy(stage.now);
+    assert_eq!((stage.roster.watches.lock().len(), stage.roster.topic_count()), (1, 0));
+}
+
+#[test]
+fn more_watches_than_that_are_kept_while_they_are_read() {
+    let stage = Stage::new();
+    let watches: Vec<_> = (0..9_000)
+        .map(|n| stage.roster.watch(&Scope::Topic(topic(&format!("t{n}"))), Detail::Members))
+        .collect();
+    assert_eq!(stage.roster.watches.lock().len(), watches.len());
+}
+
+#[test]
+fn after_a_long_silence_nothing_remains() {
+    let mut stage = Stage::new();
+    for n in 0..500 {
+        let name = format!("u{n}");
+        stage.beat(&enter(&name, "tab").topics(topics(&[&format!("t{n}"), "hall"])));
+        stage.node_beats(&format!("n{n}"));
+        stage.merge(&[foreign_held(&name, "socket", &format!("n{n}"), stage.now)]);
+    }
+    stage.pass(61);
+    assert_eq!((stage.counts(), stage.roster.len()), ((0, 0), 1_000));
+    for _ in 0..30 {
+        stage.pass(10);
+        stage.roster.tidy(stage.now);
+    }
+    assert_eq!((stage.roster.len(), stage.roster.topic_count()), (0, 0));
+    assert_eq!(stage.roster.nodes.known().len(), 1);
 }

@@ -3,6 +3,7 @@
 use super::stage::*;
 use crate::model::{Declared, Status};
 use crate::roster::Told;
+use crate::time::Timestamp;
 
 #[test]
 fn what_the_store_shows_less_of_a_declaration_is_told_again() {
@@ -50,4 +51,25 @@ fn a_user_who_declares_the_same_again_is_renewed() {
         stage.pass(30);
     }
     assert!(stage.is_here("ann"));
+}
+
+#[test]
+fn a_declared_only_session_that_others_tell_has_beaten_is_judged_by_that_beat() {
+    let mut stage = Stage::with(|s| s.policy.declared_counts = true);
+    let until = Some(stage.now + secs(40));
+    for name in ["ann", "bob"] {
+        let mut told = foreign(name, "tab", "other", stage.now);
+        told.declared = Some(Declared { at: stage.now, status: Status::Busy, message: None, until });
+        (told.seen_at, told.active_at) = (Timestamp::ZERO, Timestamp::ZERO);
+        told.placement.lease = secs(10);
+        stage.merge(&[told.clone()]);
+        told.seen_at = stage.now;
+        match name {
+            "ann" => stage.touched("ann", "tab", stage.now),
+            _ => drop(stage.merge(&[told])),
+        }
+    }
+    assert_eq!(stage.counts().0, 2);
+    stage.pass(10);
+    assert_eq!(stage.counts().0, 0);
 }

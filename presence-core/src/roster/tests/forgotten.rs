@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 fn what_lives_here_and_is_not_own_waits_a_lease_to_be_confirmed() {
     let mut stage = Stage::new();
     let ann = foreign("ann", "tab", "other", stage.now);
-    stage.merge(&[ann.clone()]);
+    stage.merge(std::slice::from_ref(&ann));
     stage.pass(30);
     assert_eq!(stage.forgotten("ann", "tab", stage.now), vec![]);
     assert!(stage.roster.examine(&user("ann"), stage.now)[0].unconfirmed);

@@ -2,6 +2,7 @@
 
 mod beats;
 mod bounds;
+mod cases;
 mod clocks;
 mod declared;
 mod diffs;
@@ -10,6 +11,9 @@ mod histories;
 mod leaves;
 mod nodes;
 mod reader;
+mod readers;
 mod reference;
 mod stage;
+mod threads;
 mod undo;
+mod wheel;

@@ -18,6 +18,7 @@ const INSTANT: Duration = Duration::from_millis(1);
 
 /// A session, and how this process stands to it.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "plain facts, not packed")]
 pub struct Known {
     pub session: Session,
     shard: u16,
@@ -45,6 +46,7 @@ pub struct Reference {
 }
 
 /// What a step did to a session: enough to take it back.
+#[derive(Debug)]
 pub struct Step {
     before: Option<Session>,
     after: Session,
@@ -99,10 +101,14 @@ impl Reference {
         let is_here = here || known.is_some_and(|known| known.is_here);
         let is_held =
             is_here || kept.is_some_and(|k| k.session.placement.held && k.session.placement.left.is_none());
-        let usual = if is_held { self.policy.held_for } else { self.policy.lease_for };
-        let kept_lease = kept.map(|k| &k.session.placement).filter(|p| p.held == is_held).map(|p| p.lease);
-        let lease = beat.lease.or(kept_lease).unwrap_or(usual).clamp(INSTANT, Policy::MAX_LEASE);
-        let lease = if is_held { lease.max(self.policy.held_for) } else { lease };
+        let lease_of = |is_held: bool| {
+            let usual = if is_held { self.policy.held_for } else { self.policy.lease_for };
+            let before =
+                kept.map(|known| &known.session.placement).filter(|p| p.held == is_held).map(|p| p.lease);
+            let lease = beat.lease.or(before).unwrap_or(usual).clamp(INSTANT, Policy::MAX_LEASE);
+            if is_held { lease.max(self.policy.held_for) } else { lease }
+        };
+        let lease = lease_of(is_held);
         let topics = match (&beat.topics, kept) {
             (Some(topics), _) => topics.clone(),
             (None, Some(known)) => self.lasting(known),
@@ -121,7 +127,7 @@ impl Reference {
                 || old.left.is_some()
                 || here && !(old.held && old.node == self.me)
                 || beat.topics.as_ref().is_some_and(|topics| *topics != old.topics)
-                || beat.lease.is_some() && placement.lease != old.lease
+                || beat.lease.is_some() && lease_of(old.held) != old.lease
                 || beat.meta.is_some() && beat.meta != old.meta
         });
         let is_new = before.is_none();
@@ -610,4 +616,33 @@ fn say(
     let at = old.map_or(stamp, |old| stamp.max(old.at + INSTANT));
     session.declared = Some(Declared { at, status, message, until });
     true
+}
+
+// For a reference that is made of what another roster holds.
+impl Reference {
+    pub fn nodes_to_be(&self) -> BTreeSet<NodeId> {
+        self.sessions.values().map(|known| known.session.placement.node.clone()).collect()
+    }
+
+    pub fn know_node(&mut self, id: NodeId, seen_at: Timestamp) {
+        if seen_at != Timestamp::ZERO {
+            self.touch_node(Node { id, seen_at, drain_for: None });
+        }
+    }
+
+    /// Takes a session as it is.
+    pub fn know(&mut self, session: Session, shard: u16) {
+        let (watch, key) = (self.watch, session.key());
+        let known = Known {
+            session,
+            shard,
+            watch,
+            is_own: true,
+            is_here: false,
+            is_confirmed: true,
+            is_by_own_time: false,
+            doubted_at: None,
+        };
+        self.sessions.insert(key, known);
+    }
 }

@@ -1,0 +1,182 @@
+//! Several readers of one watch who lag differently: all are told one story.
+
+use super::reader::Reader;
+use super::stage::*;
+use crate::conformance::Rng;
+use crate::liveness::Liveness;
+use crate::model::Status;
+use crate::roster::{Detail, Diff, LeftReason, Member, Scope, Snapshot, Update, Version};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+fn poll(watch: &crate::roster::Watch, at: Option<Version>) -> Option<(Update, Version)> {
+    match watch.poll(9, at, &Context::from_waker(Waker::noop())) {
+        Poll::Ready(told) => told,
+        Poll::Pending => None,
+    }
+}
+
+/// Somebody comes, goes, moves or says something, and the readers are told.
+fn something_happens(stage: &mut Stage, rng: &mut Rng) {
+    let (name, session) = (format!("u{}", rng.below(5)), format!("s{}", rng.below(2)));
+    match rng.below(5) {
+        0 => drop(stage.beat(&enter(&name, &session).topics(topics(&["hall"])))),
+        1 => drop(stage.beat(&enter(&name, &session))),
+        2 => drop(stage.leave(&leave(&name, &session).now())),
+        3 => drop(stage.beat(&renew(&name, &session).declares(Status::Offline, None))),
+        _ => drop(stage.beat(&renew(&name, &session).declares(Status::Busy, None))),
+    }
+    if rng.one_in(4) {
+        stage.pass(rng.below(20));
+    }
+    stage.roster.publish();
+}
+
+#[test]
+fn readers_who_lag_differently_end_with_the_same() {
+    for seed in 0..8 {
+        let (mut stage, mut rng) = (Stage::new(), Rng::seeded(seed));
+        for scope in [Scope::All, Scope::Topic(topic("hall")), Scope::users([user("u1"), user("u2")])] {
+            for detail in [Detail::Members, Detail::Sessions] {
+                // At every change, at some, at few, and so rarely that the log does not reach back.
+                let pace = [1, 5, 60, 1_500];
+                let mut readers: Vec<Reader> =
+                    (0..4).map(|id| Reader::new(&stage.roster, &scope, detail, id)).collect();
+                for step in 1..=3_000 {
+                    something_happens(&mut stage, &mut rng);
+                    for (reader, pace) in readers.iter_mut().zip(pace) {
+                        if step % pace == 0 {
+                            reader.read_all();
+                        }
+                    }
+                }
+                readers.iter_mut().for_each(Reader::read_all);
+                assert!(readers.iter().all(|reader| reader.members() == readers[0].members()));
+                assert_eq!((readers[0].snapshots, readers[1].snapshots), (1, 1));
+                assert!(readers[0].diffs > readers[1].diffs && readers[1].diffs > readers[3].diffs);
+                assert!(readers[3].snapshots > 1 || !matches!(scope, Scope::All), "{}", readers[3].snapshots);
+                readers.into_iter().for_each(|reader| _ = reader.leave());
+            }
+        }
+        if seed % 4 != 0 {
+            continue;
+        }
+        stage.pass(61);
+        stage.roster.tidy(stage.now);
+    }
+}
+
+#[test]
+fn whoever_comes_back_resumes_where_they_were() {
+    let mut stage = Stage::new();
+    let mut reader = Reader::new(&stage.roster, &Scope::All, Detail::Members, 1);
+    stage.beat(&enter("ann", "tab"));
+    stage.roster.publish();
+    reader.read_all();
+    let at = reader.leave();
+    stage.beat(&enter("bob", "tab"));
+    stage.leave(&leave("ann", "tab").now());
+    stage.pass(30);
+    stage.roster.tidy(stage.now);
+    stage.roster.publish();
+    let watch = stage.roster.watch(&Scope::All, Detail::Members);
+    let Some((Update::Diff(diff), to)) = poll(&watch, at) else { panic!() };
+    assert_eq!((diff.from, diff.to), (at.unwrap(), to));
+    assert_eq!(diff.joined.iter().map(|member| member.user.clone()).collect::<Vec<_>>(), [user("bob")]);
+    assert_eq!(diff.left, [(user("ann"), LeftReason::Left)]);
+}
+
+#[test]
+fn whoever_comes_with_a_version_of_another_instance_gets_a_snapshot() {
+    let stage = Stage::new();
+    stage.beat(&enter("ann", "tab"));
+    let watch = stage.roster.watch(&Scope::All, Detail::Members);
+    let here = watch.snapshot().version;
+    let incarnation = here.incarnation ^ 1;
+    for n in [0, here.n - 1, here.n, here.n + 1, u64::MAX] {
+        for incarnation in [incarnation, here.incarnation] {
+            let at = Version { incarnation, n };
+            if at != here {
+                let told = poll(&watch, Some(at));
+                assert!(matches!(told, Some((Update::Snapshot(_), to)) if to == here), "{at} {told:?}");
+            }
+        }
+    }
+    assert!(poll(&watch, Some(here)).is_none());
+}
+
+#[test]
+fn a_shutdown_ends_every_reader_now_and_later() {
+    let stage = Stage::new();
+    let mut reader = Reader::new(&stage.roster, &Scope::All, Detail::Members, 1);
+    reader.read_all();
+    stage.roster.end();
+    let late = stage.roster.watch(&Scope::Topic(topic("hall")), Detail::Members);
+    let context = Context::from_waker(Waker::noop());
+    let Poll::Ready(Some((_, at))) = late.poll(2, None, &context) else { panic!() };
+    assert!(matches!(late.poll(2, Some(at), &context), Poll::Ready(None)));
+    let watch = stage.roster.watch(&Scope::All, Detail::Members);
+    assert!(matches!(watch.poll(1, reader.at, &context), Poll::Ready(None)));
+}
+
+/// A state of up to six users, each of which is one of a few things.
+fn state() -> impl Strategy<Value = BTreeMap<u8, u8>> {
+    prop::collection::btree_map(0..6u8, 0..4u8, 0..6)
+}
+
+fn member(who: u8, what: u8) -> Arc<Member> {
+    Arc::new(Member {
+        user: user(&format!("u{who}")),
+        liveness: if what.is_multiple_of(2) { Liveness::Active } else { Liveness::Idle },
+        status: if what < 2 { Status::Online } else { Status::Busy },
+        message: None,
+        meta: None,
+        sessions: Vec::new(),
+    })
+}
+
+fn snapshot(n: u64, state: &BTreeMap<u8, u8>) -> Snapshot {
+    let members = state.iter().map(|(&who, &what)| (user(&format!("u{who}")), member(who, what)));
+    Snapshot { version: Version { incarnation: 7, n }, members: members.collect() }
+}
+
+fn diff(from: &Snapshot, to: &Snapshot) -> Diff {
+    let mut diff = Diff::between(from.version, to.version);
+    for (user, member) in &to.members {
+        match from.members.get(user) {
+            None => diff.joined.push(Arc::clone(member)),
+            Some(before) if before != member => diff.changed.push(Arc::clone(member)),
+            Some(_) => {}
+        }
+    }
+    let left = from.members.keys().filter(|user| !to.members.contains_key(*user));
+    diff.left = left.map(|user| (user.clone(), LeftReason::Left)).collect();
+    diff
+}
+
+proptest! {
+    #[test]
+    fn applying_the_diff_of_two_states_to_the_one_gives_the_other(a in state(), b in state()) {
+        let (mut a, b) = (snapshot(1, &a), snapshot(2, &b));
+        let diff = diff(&a, &b);
+        a.apply(&diff);
+        prop_assert_eq!(a, b);
+    }
+
+    #[test]
+    fn applying_joined_diffs_gives_what_applying_each_gives(states in prop::collection::vec(state(), 2..8)) {
+        let states: Vec<_> = (1..).zip(&states).map(|(n, state)| snapshot(n, state)).collect();
+        let diffs: Vec<_> = states.windows(2).map(|pair| diff(&pair[0], &pair[1])).collect();
+        let joined = Diff::joined(diffs.iter());
+        let (first, last) = (&states[0], &states[states.len() - 1]);
+        // Each user at most once, and those only who are here on one side or the other.
+        prop_assert!(joined.joined.iter().all(|member| !first.members.contains_key(&member.user)));
+        prop_assert!(joined.changed.iter().all(|member| first.members.contains_key(&member.user)));
+        prop_assert!(joined.left.iter().all(|(user, _)| first.members.contains_key(user)));
+        let mut applied = first.clone();
+        applied.apply(&joined);
+        prop_assert_eq!(&applied, last);
+    }
+}

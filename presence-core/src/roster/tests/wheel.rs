@@ -1,0 +1,95 @@
+//! The timer wheel and the slab, each against the simplest thing that does the same.
+
+use super::stage::*;
+use crate::conformance::Rng;
+use crate::model::Topics;
+use crate::roster::placed::Placed;
+use crate::roster::slab::Slab;
+use crate::roster::slot::Slot;
+use crate::roster::stays::Stays;
+use crate::roster::wheel::{NOT_QUEUED, Wheel};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+#[test]
+fn nothing_queued_is_lost_however_time_goes_on() {
+    for seed in 0..300 {
+        let mut rng = Rng::seeded(seed);
+        let (mut wheel, mut now) = (Wheel::new(START), START);
+        // The current item of each entry, and by when it must have been looked at.
+        let mut queued = BTreeMap::new();
+        for _ in 0..400 {
+            match rng.below(6) {
+                0..=3 => {
+                    let entry = u32::try_from(rng.below(40)).unwrap();
+                    let after = Duration::from_millis(rng.below(200_000) >> rng.below(12));
+                    let (before, due) = queued.get(&entry).copied().unwrap_or((NOT_QUEUED, now + after));
+                    let tick = wheel.queue(entry, before, now, after);
+                    assert_ne!(tick, NOT_QUEUED);
+                    queued.insert(entry, (tick, due.min(now + after)));
+                }
+                4 => now = now + Duration::from_millis(rng.below(3_000)),
+                _ if rng.one_in(6) => now = now + secs(rng.below(20_000)),
+                _ => {}
+            }
+            wheel.turn(now);
+            let mut seen = BTreeSet::new();
+            while let Some((tick, entry)) = wheel.next_due() {
+                if queued.get(&entry).is_some_and(|(current, _)| *current == tick) {
+                    assert!(seen.insert(entry), "looked at twice");
+                    queued.remove(&entry);
+                }
+            }
+            let late = queued.iter().find(|(_, (_, due))| *due + Duration::from_millis(250) <= now);
+            assert_eq!(late, None, "seed {seed}, {now:?}");
+        }
+    }
+}
+
+#[test]
+fn who_turns_the_wheel_until_nothing_is_due_comes_to_an_end() {
+    let mut wheel = Wheel::new(START);
+    let now = START + secs(10);
+    wheel.turn(now);
+    wheel.queue(1, NOT_QUEUED, now, Duration::ZERO);
+    wheel.turn(now);
+    assert_eq!(wheel.next_due(), None);
+    wheel.turn(now + Duration::from_millis(250));
+    assert!(wheel.next_due().is_some());
+}
+
+#[test]
+fn a_slab_holds_what_a_map_holds() {
+    let stage = Stage::new();
+    let slot = |n: u64| {
+        let session = foreign("ann", &format!("{n}"), "other", START);
+        let placed = Placed { stays: Stays::Nowhere, ..stage.roster.placed_as(&session) };
+        assert_eq!(session.placement.topics, Topics::NONE);
+        Slot::new(session.key(), 0, placed)
+    };
+    for seed in 0..20 {
+        let (mut rng, mut slab, mut map) = (Rng::seeded(seed), Slab::default(), BTreeMap::new());
+        let mut most = 0;
+        for n in 0..3_000 {
+            // Waves, so that it is empty now and then.
+            let grows = (n / 500) % 2 == 0;
+            if map.is_empty() || rng.below(10) < if grows { 8 } else { 1 } {
+                let at = slab.insert(slot(n));
+                assert!(map.insert(at, n).is_none(), "{at} was taken");
+            } else if let Some(&at) = map.keys().nth(rng.index(map.len())) {
+                let removed = slab.remove(at).map(|slot| slot.id.to_string());
+                assert_eq!(removed, map.remove(&at).map(|n| n.to_string()));
+                assert!(slab.remove(at).is_none());
+            }
+            most = if map.is_empty() { 0 } else { most.max(map.len()) };
+            // Numbers are used again, and an empty slab gives everything back.
+            assert_eq!(slab.end() as usize, most);
+            if n % 100 == 0 {
+                let held: BTreeMap<u32, u64> = (0..slab.end())
+                    .filter_map(|at| Some((at, slab.get(at)?.id.as_str().parse().unwrap())))
+                    .collect();
+                assert_eq!(held, map);
+            }
+        }
+    }
+}
