@@ -273,7 +273,6 @@ fn spoil_feed(feed: BoxStream<'static, Feed>, flaw: Flaw) -> BoxStream<'static, 
                 .chain(feed.filter(|message| ready(!matches!(message, Feed::Synced { .. }))))
                 .boxed()
         }
-        // Each message is preceded by the proof of a time that has not come.
         Flaw::TimeIsProvenTooEarly => feed
             .flat_map(move |message| {
                 synced |= matches!(message, Feed::Synced { .. });
