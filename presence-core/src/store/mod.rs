@@ -1,9 +1,12 @@
 //! Where facts are kept: the trait that every backend implements, and its contract.
 
-pub mod coalesce;
+pub mod batch;
+mod coalesce;
 mod error;
 mod facts;
 
+pub(crate) use batch::batches;
+pub use batch::{BATCH_BYTES, BATCH_ENTRIES};
 pub use coalesce::Coalesce;
 pub use error::{Error, Kind};
 pub use facts::{Facts, Feed, Misses, Seen, Touch};
@@ -16,11 +19,6 @@ use std::sync::Arc;
 
 /// The result of a store's method.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// How many entries the core puts into one batch at most.
-pub const BATCH_ENTRIES: usize = 512;
-/// How many bytes the core puts into one batch at most, by its own estimate.
-pub const BATCH_BYTES: usize = 256 * 1024;
 
 /// Keeps sessions and tells what changed; decides nothing.
 ///

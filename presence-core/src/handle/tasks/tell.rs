@@ -4,7 +4,7 @@ use super::super::inner::Inner;
 use super::super::outbox::{Owed, Owes};
 use super::Backoff;
 use crate::model::{Session, SessionKey};
-use crate::store::{self, BATCH_BYTES, BATCH_ENTRIES, Kind, Touch};
+use crate::store::{self, BATCH_ENTRIES, Kind, Touch, batches};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,42 +81,6 @@ async fn tell(inner: &Inner, mut puts: Vec<Session>, touches: Vec<Touch>) -> sto
         inner.confirm_put(batch);
     }
     Ok(())
-}
-
-/// Cuts sessions into batches that keep both bounds.
-fn batches(sessions: &[Session]) -> impl Iterator<Item = &[Session]> {
-    let mut rest = sessions;
-    std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let fits = |session: &Session| {
-            bytes += estimate(session);
-            bytes <= BATCH_BYTES
-        };
-        let count = rest
-            .iter()
-            .take(BATCH_ENTRIES)
-            .take_while({
-                let mut fits = fits;
-                move |s| fits(s)
-            })
-            .count();
-        let (batch, later) = rest.split_at_checked(count.max(1))?;
-        rest = later;
-        Some(batch)
-    })
-}
-
-/// About how many bytes a session takes on the way to a store.
-fn estimate(session: &Session) -> usize {
-    let topics: usize = session.placement.topics.names().map(|topic| topic.as_str().len() + 16).sum();
-    let meta = session.placement.meta.as_ref().map_or(0, |meta| meta.value().to_string().len());
-    let message = session.declared.as_ref().and_then(|declared| declared.message.as_ref());
-    session.user.as_str().len()
-        + session.id.as_str().len()
-        + topics
-        + meta
-        + message.map_or(0, |message| message.as_str().len())
-        + 200
 }
 
 fn touch_of(session: &Session) -> Touch {

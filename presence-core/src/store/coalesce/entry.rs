@@ -1,6 +1,7 @@
 //! What travels in a lane.
 
-use crate::model::{Meta, Session, SessionId, UserId};
+use crate::model::{Session, SessionId, UserId};
+use crate::store::batch::OVERHEAD;
 use crate::store::{BATCH_BYTES, BATCH_ENTRIES, Misses, PresenceStore, Result, Touch};
 use async_trait::async_trait;
 
@@ -17,19 +18,10 @@ pub(super) trait Entry: Clone + Send + Sync + 'static {
     async fn send<S: PresenceStore>(batch: &[Self], store: &S) -> Result<Misses>;
 }
 
-/// What an entry takes beside its names.
-const OVERHEAD: usize = 200;
-
 #[async_trait]
 impl Entry for Session {
     fn bytes(&self) -> usize {
-        let placement = &self.placement;
-        let topics: usize = placement.topics.names().map(|topic| topic.as_str().len() + 16).sum();
-        let meta = placement.meta.as_ref().map_or(0, |_| Meta::MAX_BYTES);
-        let message = self.declared.as_ref().and_then(|declared| declared.message.as_ref());
-        let message = message.map_or(0, |message| message.as_str().len());
-        let names = self.user.as_str().len() + self.id.as_str().len() + placement.node.as_str().len();
-        names + topics + meta + message + OVERHEAD
+        self.weight()
     }
 
     fn may_miss(&self) -> Option<(&UserId, &SessionId)> {

@@ -1,0 +1,72 @@
+//! How large batches are.
+
+use crate::model::{Meta, Session};
+
+/// How many entries the core puts into one batch at most.
+pub const BATCH_ENTRIES: usize = 512;
+/// How many bytes the core puts into one batch at most, by its own estimate.
+pub const BATCH_BYTES: usize = 256 * 1024;
+/// What an entry takes beside its names.
+pub(crate) const OVERHEAD: usize = 200;
+
+impl Session {
+    /// About how many bytes it takes on the way to a store.
+    pub(crate) fn weight(&self) -> usize {
+        let placement = &self.placement;
+        let topics: usize = placement.topics.names().map(|topic| topic.as_str().len() + 16).sum();
+        let meta = placement.meta.as_ref().map_or(0, |_| Meta::MAX_BYTES);
+        let message = self.declared.as_ref().and_then(|declared| declared.message.as_ref());
+        let message = message.map_or(0, |message| message.as_str().len());
+        let names = self.user.as_str().len() + self.id.as_str().len() + placement.node.as_str().len();
+        names + topics + meta + message + OVERHEAD
+    }
+}
+
+/// Cuts sessions into batches that keep both bounds; a session that is too large by itself goes alone.
+pub(crate) fn batches(sessions: &[Session]) -> impl Iterator<Item = &[Session]> {
+    let mut rest = sessions;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let mut fits = |session: &Session| {
+            bytes += session.weight();
+            bytes <= BATCH_BYTES
+        };
+        let count = rest.iter().take(BATCH_ENTRIES).position(|session| !fits(session));
+        let count = count.unwrap_or(BATCH_ENTRIES).clamp(1, rest.len().max(1));
+        let (batch, later) = rest.split_at_checked(count)?;
+        rest = later;
+        Some(batch)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{NodeId, Placement, SessionId, Timestamp, Topic, Topics, UserId};
+
+    fn session(n: usize, topic_bytes: usize) -> Session {
+        let names = (0..topic_bytes / 1_000).map(|n| Topic::new(format!("{n:01000}")).unwrap());
+        let placement = Placement {
+            placed_at: Timestamp::ZERO,
+            left: None,
+            node: NodeId::new("n").unwrap(),
+            held: false,
+            lease: std::time::Duration::from_mins(1),
+            topics: Topics::new(names).unwrap(),
+            meta: None,
+        };
+        let (user, id) = (UserId::new(format!("user-{n}")).unwrap(), SessionId::new("s").unwrap());
+        Session { user, id, placement, declared: None, seen_at: Timestamp::ZERO, active_at: Timestamp::ZERO }
+    }
+
+    #[test]
+    fn batches_keep_both_bounds_and_lose_nobody() {
+        for (count, topic_bytes) in [(0, 0), (1, 0), (1_300, 0), (100, 16_000), (512, 0), (513, 0)] {
+            let all: Vec<Session> = (0..count).map(|n| session(n, topic_bytes)).collect();
+            let cut: Vec<&[Session]> = batches(&all).collect();
+            assert!(cut.iter().all(|batch| !batch.is_empty() && batch.len() <= BATCH_ENTRIES));
+            assert!(cut.iter().all(|batch| batch.iter().map(Session::weight).sum::<usize>() <= BATCH_BYTES));
+            assert_eq!(cut.concat(), all);
+        }
+    }
+}
