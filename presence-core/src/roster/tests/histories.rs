@@ -19,7 +19,7 @@ use std::fmt::Write;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-const SEEDS: u64 = 1_200;
+const SEEDS: u64 = 1_000;
 const STEPS: usize = 60;
 
 const USERS: [&str; 4] = ["ann", "bob", "cy", "dee"];
@@ -57,7 +57,7 @@ fn run(seed: u64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn counts_lists_and_events_equal_those_of_the_reference_for_any_interleaving(
