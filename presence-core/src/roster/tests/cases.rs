@@ -4,8 +4,7 @@ use super::stage::*;
 use crate::liveness::Liveness;
 use crate::model::{Node, Session};
 use crate::roster::Told;
-use crate::store::{Facts, Touch};
-use crate::time::Timestamp;
+use crate::store::Touch;
 use std::time::Duration;
 
 fn put(told: Told) -> Session {
@@ -107,129 +106,6 @@ fn a_process_that_starts_anew_does_not_speak_for_the_sessions_of_the_one_before(
     assert!(!stage.is_here("ann"));
     stage.merge(&[foreign_held("ann", "tab", "host~2", stage.now)]);
     assert!(stage.is_here("ann"));
-}
-
-#[test]
-fn a_hiccup_of_six_and_a_half_seconds_without_a_disconnect_lets_nobody_leave() {
-    let mut stage = Stage::new();
-    stage.node_beats("other");
-    stage.merge(&[foreign_held("ann", "tab", "other", stage.now)]);
-    let mut bob = foreign("bob", "tab", "other", stage.now);
-    bob.placement.lease = secs(9);
-    stage.merge(&[bob]);
-    stage.pass(3);
-    stage.now = stage.now + Duration::from_millis(6_500);
-    stage.roster.prove(0, stage.now, stage.now);
-    stage.sweep();
-    assert_eq!(stage.counts().0, 2);
-    // They are heard within the time that a live process needs, or they go.
-    stage.pass(7);
-    assert_eq!(stage.counts().0, 2);
-    stage.touched("bob", "tab", stage.now);
-    stage.pass(8);
-    assert_eq!((stage.is_here("ann"), stage.is_here("bob")), (false, true));
-}
-
-#[test]
-fn a_backlog_of_ten_seconds_and_then_a_tick_lets_nobody_leave() {
-    let mut stage = Stage::new();
-    stage.node_beats("other");
-    stage.merge(&[foreign_held("ann", "tab", "other", stage.now)]);
-    let from = stage.now;
-    stage.now = stage.now + secs(10);
-    for n in (2..=10).step_by(2) {
-        stage.node_beat("other", from + secs(n), None);
-        stage.sweep();
-        assert!(stage.is_here("ann"));
-    }
-    stage.roster.prove(0, stage.now, stage.now);
-    stage.sweep();
-    assert!(stage.is_here("ann"));
-}
-
-#[test]
-fn a_shard_that_is_dead_for_an_hour_keeps_its_sessions_and_holds_up_no_other() {
-    let mut stage = Stage::with(|s| s.shards = 2);
-    stage.roster.synced(1, stage.now);
-    stage.roster.prove(1, stage.now, stage.now);
-    let told = |stage: &Stage, name: &str, shard: u16| {
-        let facts = Facts { sessions: vec![foreign(name, "tab", "other", stage.now)], nodes: Vec::new() };
-        stage.roster.merge(&facts, |_| shard, stage.now);
-    };
-    told(&stage, "dead", 1);
-    told(&stage, "mute", 1);
-    told(&stage, "ann", 0);
-    stage.pass(59);
-    told(&stage, "bob", 0);
-    stage.pass(1);
-    assert_eq!((stage.is_here("ann"), stage.is_here("bob")), (false, true));
-    stage.pass(3_540);
-    assert_eq!((stage.counts().0, stage.is_here("dead")), (2, true));
-    // It comes back: who still beats is heard in time, who does not lapses as if the hour had not been.
-    stage.roster.prove(1, stage.now, stage.now);
-    stage.sweep();
-    assert_eq!(stage.counts().0, 2);
-    stage.touched("dead", "tab", stage.now);
-    for _ in 0..8 + 60 {
-        assert!(stage.is_here("dead"));
-        stage.pass(1);
-        stage.roster.prove(1, stage.now, stage.now);
-        stage.sweep();
-    }
-    // Looked at before the proof came, they are looked at again at the next tick.
-    stage.now = stage.now + Duration::from_millis(250);
-    stage.sweep();
-    assert_eq!((stage.is_here("dead"), stage.is_here("mute")), (false, false));
-}
-
-/// The store's clock leaps by so many milliseconds while somebody beats through this process, somebody through another,
-/// and somebody is held by each.
-fn leap(by: i64) {
-    let mut stage = Stage::new();
-    let mut ahead = 0_i64;
-    stage.beat(&enter("ann", "tab").lease(secs(12)));
-    stage.roster.confirm([(&user("ann"), &sid("tab"))], stage.now);
-    stage.hold(&enter("cy", "tab"));
-    stage.roster.confirm([(&user("cy"), &sid("tab"))], stage.now);
-    stage.node_beats("other");
-    let mut bob = foreign("bob", "tab", "other", stage.now);
-    bob.placement.lease = secs(12);
-    stage.merge(&[bob, foreign_held("dee", "tab", "other", stage.now)]);
-    let mut store = stage.now;
-    for second in 0..60 {
-        stage.now = stage.now + secs(1);
-        if second == 20 {
-            ahead += by;
-        }
-        let before = store;
-        store = Timestamp::from_millis(stage.now.as_millis().checked_add_signed(ahead).unwrap());
-        // The others stamp as this process does: never back.
-        let stamp = store.max(before);
-        stage.roster.beat_node(stage.now);
-        stage.node_beat("other", stamp, None);
-        if second % 5 == 0 {
-            stage.touched("bob", "tab", stamp);
-            stage.beat(&renew("ann", "tab"));
-        }
-        stage.roster.prove(0, store, stage.now);
-        stage.sweep();
-        assert_eq!(
-            stage.counts().0,
-            4,
-            "{second} s: {:?}",
-            ["ann", "bob", "cy", "dee"].map(|u| stage.is_here(u))
-        );
-    }
-}
-
-#[test]
-fn a_store_whose_clock_leaps_ten_seconds_ahead_lets_nobody_leave() {
-    leap(10_000);
-}
-
-#[test]
-fn a_store_whose_clock_falls_ten_seconds_back_lets_nobody_leave() {
-    leap(-10_000);
 }
 
 #[test]

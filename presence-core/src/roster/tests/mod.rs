@@ -10,6 +10,7 @@ mod forgotten;
 mod histories;
 mod leaves;
 mod nodes;
+mod outages;
 mod reader;
 mod readers;
 mod reference;

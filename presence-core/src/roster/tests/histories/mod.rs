@@ -1,0 +1,240 @@
+//! Whatever happens, in whatever order: the roster shows what a naive reference makes of the same facts.
+//!
+//! A failure of a seeded history names its seed; `PRESENCE_SEED=n` runs that one alone.
+
+mod asked;
+mod said;
+mod time;
+mod told;
+
+use super::reader::Reader;
+use super::reference::{Reference, Step};
+use super::stage::*;
+use crate::conformance::Rng;
+use crate::liveness::Policy;
+use crate::model::{
+    Activity, Beat, Declared, Departure, Meta, Node, Session, SessionKey, Status, Stay, Topics,
+};
+use crate::roster::{By, Detail, Scope, Settings, Told, Undo};
+use crate::store::{Facts, Seen, Touch};
+use crate::time::Timestamp;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+const SEEDS: u64 = 1_000;
+const STEPS: usize = 60;
+
+const USERS: [&str; 4] = ["ann", "bob", "cy", "dee"];
+const SESSIONS: [&str; 3] = ["s0", "s1", "s2"];
+const TOPICS: [&str; 3] = ["attic", "hall", "yard"];
+const OTHERS: [&str; 2] = ["n0", "n1"];
+
+#[test]
+fn a_roster_shows_what_the_facts_say_whatever_happens() {
+    let one = std::env::var("PRESENCE_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seeds = one.map_or(0..SEEDS, |seed| seed..seed + 1);
+    std::thread::scope(|scope| {
+        for part in 0..2 {
+            let seeds = seeds.clone().filter(move |seed| seed % 2 == part);
+            scope.spawn(move || seeds.for_each(run));
+        }
+    });
+}
+
+fn run(seed: u64) {
+    let mut rng = Rng::seeded(seed);
+    let mut history = History::new(rng.next());
+    let played = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        for _ in 0..STEPS {
+            history.step(rng.next());
+        }
+        if seed.is_multiple_of(4) {
+            history.end();
+        }
+    }));
+    if let Err(panic) = played {
+        eprintln!("{}\n{}PRESENCE_SEED={seed} shows it again", history.log.join("\n"), history.differences());
+        std::panic::resume_unwind(panic);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn counts_lists_and_events_equal_those_of_the_reference_for_any_interleaving(
+        world in any::<u64>(),
+        steps in prop::collection::vec(any::<u64>(), 0..100),
+    ) {
+        let mut history = History::new(world);
+        for step in steps {
+            history.step(step);
+        }
+    }
+}
+
+struct History {
+    stage: Stage,
+    reference: Reference,
+    shards: u16,
+    /// How far the store's time is ahead of this process's, in milliseconds.
+    ahead: i64,
+    /// Shards that say nothing.
+    silent: BTreeSet<u16>,
+    /// Processes that do not beat by themselves.
+    paused: BTreeSet<&'static str>,
+    /// What has ever been told, by whomever.
+    told: Vec<Session>,
+    steps: Vec<(Undo, Step)>,
+    readers: Vec<Reader>,
+    /// Since when sessions could have been let go of.
+    overdue: BTreeMap<SessionKey, Timestamp>,
+    log: Vec<String>,
+}
+
+impl History {
+    /// Every decision comes out of one number: a step does the same whatever has been before it.
+    fn new(seed: u64) -> Self {
+        let mut rng = Rng::seeded(seed);
+        let policy = Policy {
+            lease_for: secs(10),
+            held_for: secs(4),
+            active_for: secs(6),
+            grace: secs(2),
+            declared_counts: rng.one_in(2),
+        };
+        let shards = 1 + u16::try_from(rng.below(2)).unwrap();
+        let settings = Settings { policy, node: node("me"), shards, max_sessions: 1_000 };
+        let stage = Stage::cut_off(|s| s.clone_from(&settings));
+        let mut reference = Reference::new(&settings, stage.now);
+        reference.beat_node();
+        let ahead = i64::try_from(rng.below(200_000)).unwrap() - 100_000;
+        let mut history = Self {
+            stage,
+            reference,
+            shards,
+            ahead,
+            silent: BTreeSet::new(),
+            paused: BTreeSet::new(),
+            told: Vec::new(),
+            steps: Vec::new(),
+            readers: Vec::new(),
+            overdue: BTreeMap::new(),
+            log: vec![format!("{shards} shards, ahead by {ahead}")],
+        };
+        if !rng.one_in(4) {
+            for shard in 0..shards {
+                history.begin_and_sync(shard);
+            }
+            history.prove();
+        }
+        let users = Scope::users([user("ann"), user("bob")]);
+        let watched = [
+            (Scope::All, Detail::Members),
+            (Scope::All, Detail::Sessions),
+            (Scope::All, Detail::Counts),
+            (Scope::Topic(topic("hall")), Detail::Members),
+            (Scope::Topic(topic("hall")), Detail::Sessions),
+            (Scope::Topic(topic("attic")), Detail::Counts),
+            (users, Detail::Sessions),
+        ];
+        for (id, (scope, detail)) in watched.into_iter().enumerate() {
+            history.readers.push(Reader::new(&history.stage.roster, &scope, detail, id as u64));
+        }
+        history
+    }
+
+    fn shard_of(&self, key: &SessionKey) -> u16 {
+        u16::try_from(key.user.as_str().len()).unwrap() % self.shards
+    }
+
+    fn step(&mut self, step: u64) {
+        let mut rng = Rng::seeded(step);
+        let key = key(USERS[rng.index(USERS.len())], SESSIONS[rng.index(SESSIONS.len())]);
+        let shard = self.shard_of(&key);
+        match rng.below(32) {
+            0..=6 => self.beat(&mut rng, key, By::Beat, shard),
+            7 | 8 => self.beat(&mut rng, key, By::Connection, shard),
+            9 | 10 => self.leave(&mut rng, &key),
+            11 => {
+                let grace = secs(rng.below(3));
+                self.log.push(format!("drop {key:?} {grace:?}"));
+                let told = self.stage.roster.drop_held(&key, grace, self.stage.now);
+                let step = self.reference.drop_held(&key, grace);
+                self.said(&mut rng, told, step);
+            }
+            12 => self.declare(&mut rng, &key, shard),
+            13..=16 => self.foreign(&mut rng, &key, shard),
+            17 => self.echo(&mut rng),
+            18 | 19 => self.touch(&mut rng, key),
+            20 => self.node_beat(&mut rng),
+            21 => self.forget(&mut rng, key),
+            22 => self.resync(&mut rng),
+            23 => {
+                let shard = u16::try_from(rng.below(self.shards.into())).unwrap();
+                self.log.push(format!("silence or speech of {shard}"));
+                if !self.silent.remove(&shard) {
+                    self.silent.insert(shard);
+                }
+            }
+            24 => {
+                let other = ["me", "n0", "n1"][rng.index(3)];
+                self.log.push(format!("pause or beat of {other}"));
+                if !self.paused.remove(other) {
+                    self.paused.insert(other);
+                }
+            }
+            25 if rng.one_in(3) => {
+                // Steps of less than a second come to nobody's attention, and are shown that much late. Steps back let
+                // this process's stamps go back, so that what is not confirmed lapses twice: see `clocks`.
+                self.ahead += 3_000 + i64::try_from(rng.below(9_000)).unwrap();
+                self.log.push(format!("the store's clock leaps: ahead by {}", self.ahead));
+            }
+            26 => self.confirm(&key),
+            27 => {
+                let index = rng.index(self.steps.len());
+                if !self.steps.is_empty() {
+                    self.undo(index);
+                }
+            }
+            28 if rng.one_in(12) => {
+                let reconnect_in = secs(1 + rng.below(20));
+                self.log.push(format!("drain {reconnect_in:?}"));
+                self.stage.roster.drain(reconnect_in, self.stage.now);
+                self.reference.drain(reconnect_in);
+            }
+            29 => self.pass(&mut rng, 4 + step % 40),
+            _ => {}
+        }
+        let ticks = rng.below(4);
+        self.pass(&mut rng, ticks);
+        self.check(&mut rng);
+    }
+}
+
+fn set(keys: Vec<SessionKey>) -> BTreeSet<SessionKey> {
+    keys.into_iter().collect()
+}
+
+/// Any number of topics; with a time, some of the stays have their end about then.
+fn some_topics(rng: &mut Rng, ends_about: Option<Timestamp>) -> Topics {
+    let chosen: Vec<&str> = TOPICS.into_iter().filter(|_| rng.one_in(2)).collect();
+    let stays = chosen.into_iter().map(|name| {
+        let until = ends_about.filter(|_| rng.one_in(4)).map(|at| at + secs(rng.below(6)) - secs(2));
+        Stay { topic: topic(name), until }
+    });
+    Topics::of(stays.collect()).unwrap()
+}
+
+fn declaration(rng: &mut Rng, now: Timestamp) -> (Status, Option<crate::model::Message>, Option<Timestamp>) {
+    let status = [Status::Online, Status::Away, Status::Busy, Status::Offline][rng.index(4)];
+    let message = rng.one_in(4).then(|| crate::model::Message::new("back soon").unwrap());
+    (status, message, rng.one_in(2).then(|| now + secs(rng.below(12))))
+}
+
+fn meta(rng: &mut Rng) -> Meta {
+    Meta::new(serde_json::json!({ "n": rng.below(3) })).unwrap()
+}

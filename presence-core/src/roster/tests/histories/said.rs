@@ -1,0 +1,87 @@
+//! What this process itself says.
+
+use super::*;
+
+impl History {
+    pub(super) fn beat(&mut self, rng: &mut Rng, key: SessionKey, by: By, shard: u16) {
+        let stamp = self.reference.stamp();
+        let mut beat =
+            if rng.one_in(3) { Beat::enter(key.user, key.id) } else { Beat::renew(key.user, key.id) };
+        beat.activity = match rng.below(6) {
+            0 => Activity::Now,
+            1 => Activity::Ago(secs(rng.below(12))),
+            2 => Activity::At(stamp + secs(rng.below(10)) - secs(5)),
+            _ => beat.activity,
+        };
+        if rng.one_in(3) {
+            beat.topics = Some(some_topics(rng, None));
+        }
+        if rng.one_in(6) {
+            beat.declares = Some(declaration(rng, stamp));
+        }
+        if rng.one_in(6) {
+            beat.meta = Some(meta(rng));
+        }
+        if rng.one_in(6) {
+            beat.lease = Some(Duration::from_millis(500 + rng.below(20_000)));
+        }
+        self.log.push(format!("{by:?} {beat:?}"));
+        let told = self.stage.roster.beat(&beat, by, shard, self.stage.now).unwrap();
+        let step = self.reference.beat(&beat, by, shard);
+        self.said(rng, told, step);
+    }
+
+    pub(super) fn leave(&mut self, rng: &mut Rng, key: &SessionKey) {
+        let mut leave = crate::model::Leave::new(key.user.clone(), key.id.clone());
+        if rng.one_in(3) {
+            leave = leave.now();
+        }
+        if rng.one_in(3) {
+            leave = leave.topics(some_topics(rng, None).names().cloned().collect());
+        }
+        if let (true, Some(known)) = (rng.one_in(3), self.reference.sessions.get(key)) {
+            let placed_at = known.session.placement.placed_at;
+            leave = leave.placed_at(if rng.one_in(2) { placed_at } else { placed_at - secs(1) });
+        }
+        self.log.push(format!("{leave:?}"));
+        let told = self.stage.leave(&leave);
+        let step = self.reference.leave(&leave);
+        self.said(rng, told, step);
+    }
+
+    pub(super) fn declare(&mut self, rng: &mut Rng, key: &SessionKey, shard: u16) {
+        let declares = declaration(rng, self.reference.stamp());
+        self.log.push(format!("{key:?} declares {declares:?}"));
+        let told = self.stage.roster.declare(key, declares.clone(), shard, self.stage.now).unwrap();
+        let step = self.reference.declare(key, declares, shard);
+        self.said(rng, told, step);
+    }
+
+    /// A change is told as what it is; one in a few is refused at once.
+    pub(super) fn said(&mut self, rng: &mut Rng, told: Told, step: Option<Step>) {
+        match (told, step) {
+            (Told::Put { sessions, undo }, Some(step)) => {
+                assert_eq!(self.reference.sessions[&sessions[0].key()].session, sessions[0]);
+                self.told.extend(sessions);
+                self.steps.push((undo, step));
+                if rng.one_in(8) {
+                    self.undo(self.steps.len() - 1);
+                }
+            }
+            (Told::Put { sessions, .. }, None) => panic!("told what is no change: {sessions:?}"),
+            (told, Some(step)) => panic!("a change is told as {told:?}: {step:?}"),
+            (Told::Touch { touch: Touch::Session { user, id, seen_at, active_at }, .. }, None) => {
+                let session = &self.reference.sessions[&SessionKey { user, id }].session;
+                assert_eq!((seen_at, active_at), (session.seen_at, session.active_at));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn undo(&mut self, index: usize) {
+        let (undo, step) = self.steps.swap_remove(index);
+        self.log.push(format!("undo {undo:?}"));
+        self.stage.roster.undo(&undo, self.stage.now);
+        self.reference.undo(&step);
+    }
+}

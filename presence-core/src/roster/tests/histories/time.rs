@@ -1,0 +1,66 @@
+//! Time, and what it brings about.
+
+use super::*;
+
+impl History {
+    pub(super) fn prove(&mut self) {
+        let at = Timestamp::from_millis(self.stage.now.as_millis().checked_add_signed(self.ahead).unwrap());
+        for shard in 0..self.shards {
+            if !self.silent.contains(&shard) {
+                self.stage.roster.prove(shard, at, self.stage.now);
+                self.reference.prove(shard, at);
+            }
+        }
+        self.sweep();
+    }
+
+    /// So many seconds, in each of which processes beat and the store proves its time.
+    pub(super) fn pass(&mut self, rng: &mut Rng, seconds: u64) {
+        for _ in 0..seconds {
+            // Looks are taken at ticks of a quarter second: in between, what shows is that much late.
+            self.turn(1_000 - rng.below(2) * 250);
+            if !self.paused.contains("me") {
+                self.stage.roster.beat_node(self.stage.now);
+                self.reference.beat_node();
+            }
+            for other in OTHERS {
+                if !self.paused.contains(other) {
+                    let (id, seen_at) = (node(other), self.reference.stamp());
+                    let touch = Touch::Node { node: id, seen_at, drain_for: None };
+                    self.reference.touched(&touch);
+                    self.stage.roster.touched(&[touch], self.stage.now);
+                }
+            }
+            self.prove();
+        }
+        self.turn(rng.below(2) * 250);
+        self.sweep();
+    }
+
+    pub(super) fn turn(&mut self, millis: u64) {
+        self.stage.now = self.stage.now + Duration::from_millis(millis);
+        self.reference.now = self.stage.now;
+        self.log.push(format!("+{millis}"));
+    }
+
+    pub(super) fn sweep(&mut self) {
+        self.stage.sweep();
+        // Only sessions that have been gone for twice their memory may be let go of, and must be.
+        let Self { stage, reference, overdue, .. } = self;
+        let gone: BTreeMap<SessionKey, Option<Duration>> =
+            reference.sessions.iter().map(|(key, known)| (key.clone(), reference.gone_for(known))).collect();
+        reference.sessions.retain(|key, known| {
+            let twice = Policy::memory(known.session.placement.lease) * 2;
+            let is_due = gone[key].is_some_and(|gone_for| gone_for >= twice);
+            let is_gone = stage.roster.session(key).is_none();
+            assert!(is_due || !is_gone, "{key:?} let go of after {:?}", gone[key]);
+            if is_due && !is_gone {
+                let since = *overdue.entry(key.clone()).or_insert(stage.now);
+                assert!(stage.now.since(since) <= secs(1), "{key:?} still here after {:?}", gone[key]);
+            } else {
+                overdue.remove(key);
+            }
+            !is_gone
+        });
+    }
+}

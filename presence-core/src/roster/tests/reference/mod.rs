@@ -1,0 +1,128 @@
+//! A roster without indexes, wheels or caches: plain facts in lists, from which every question is answered anew.
+//!
+//! It shares with the real one the merge, the verdict on one session and the view clock, each of which has tests of its
+//! own, and nothing else.
+
+mod asked;
+mod said;
+mod told;
+
+use crate::liveness::{self, Liveness, Policy, Vitals};
+use crate::model::{
+    Activity, Beat, Declared, Departure, Leave, Message, Node, NodeId, Placement, Session, SessionKey,
+    Status, Stay, Topic, Topics, UserId,
+};
+use crate::roster::{By, Counts, Member, MemberSession, Scope, Settings, Sorted};
+use crate::store::{Seen, Touch};
+use crate::time::{Timestamp, ViewClock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+const INSTANT: Duration = Duration::from_millis(1);
+
+/// A session, and how this process stands to it.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "plain facts, not packed")]
+pub struct Known {
+    pub session: Session,
+    shard: u16,
+    /// In which watch of the store it was last told.
+    watch: u64,
+    is_own: bool,
+    /// Whether a connection of this process holds it.
+    is_here: bool,
+    is_confirmed: bool,
+    is_by_own_time: bool,
+    doubted_at: Option<Timestamp>,
+}
+
+pub struct Reference {
+    policy: Policy,
+    me: NodeId,
+    pub sessions: BTreeMap<SessionKey, Known>,
+    pub nodes: BTreeMap<NodeId, Node>,
+    views: Vec<ViewClock>,
+    /// The newest word of the store's time, and when it came.
+    newest: Option<(Timestamp, Timestamp)>,
+    watch: u64,
+    is_draining: bool,
+    pub now: Timestamp,
+}
+
+/// What a step did to a session: enough to take it back.
+#[derive(Debug)]
+pub struct Step {
+    before: Option<Session>,
+    after: Session,
+}
+
+impl Reference {
+    pub fn new(settings: &Settings, now: Timestamp) -> Self {
+        let view = ViewClock::new(settings.policy.held_for);
+        Self {
+            policy: settings.policy.clone(),
+            me: settings.node.clone(),
+            sessions: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            views: vec![view; usize::from(settings.shards)],
+            newest: None,
+            watch: 0,
+            is_draining: false,
+            now,
+        }
+    }
+
+    pub fn stamp(&self) -> Timestamp {
+        self.newest.map_or(self.now, |(at, on)| at + self.now.since(on))
+    }
+}
+
+/// Declares; answers whether that is news.
+fn say(
+    session: &mut Session,
+    declares: Option<&(Status, Option<Message>, Option<Timestamp>)>,
+    stamp: Timestamp,
+) -> bool {
+    let Some((status, message, until)) = declares.cloned() else { return false };
+    let old = session.declared.as_ref();
+    if let Some(old) = old
+        && (old.status, &old.message, old.until) == (status, &message, until)
+    {
+        let lives_by_it = session.seen_at == Timestamp::ZERO && until.is_none();
+        if !lives_by_it || stamp.since(old.at) < session.placement.lease / 4 {
+            return false;
+        }
+    }
+    let at = old.map_or(stamp, |old| stamp.max(old.at + INSTANT));
+    session.declared = Some(Declared { at, status, message, until });
+    true
+}
+
+// For a reference that is made of what another roster holds.
+impl Reference {
+    pub fn nodes_to_be(&self) -> BTreeSet<NodeId> {
+        self.sessions.values().map(|known| known.session.placement.node.clone()).collect()
+    }
+
+    pub fn know_node(&mut self, id: NodeId, seen_at: Timestamp) {
+        if seen_at != Timestamp::ZERO {
+            self.touch_node(Node { id, seen_at, drain_for: None });
+        }
+    }
+
+    /// Takes a session as it is.
+    pub fn know(&mut self, session: Session, shard: u16) {
+        let (watch, key) = (self.watch, session.key());
+        let known = Known {
+            session,
+            shard,
+            watch,
+            is_own: true,
+            is_here: false,
+            is_confirmed: true,
+            is_by_own_time: false,
+            doubted_at: None,
+        };
+        self.sessions.insert(key, known);
+    }
+}

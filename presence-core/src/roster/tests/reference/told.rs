@@ -1,0 +1,169 @@
+//! What the store tells, and when.
+
+use super::*;
+
+impl Reference {
+    pub fn begin(&mut self) {
+        self.watch += 1;
+    }
+
+    pub fn merge(&mut self, sessions: &[Session], nodes: &[Node], shard: u16) -> Vec<SessionKey> {
+        for node in nodes {
+            if node.id != self.me {
+                self.touch_node(node.clone());
+            }
+        }
+        sessions.iter().filter_map(|told| self.merge_one(told, shard)).collect()
+    }
+
+    /// Answers with its key if the store shows less of it than is known here.
+    pub(super) fn merge_one(&mut self, told: &Session, shard: u16) -> Option<SessionKey> {
+        let stamp = self.stamp();
+        let known = self.sessions.entry(told.key()).or_insert_with(|| Known {
+            session: told.clone(),
+            shard,
+            watch: 0,
+            is_own: false,
+            is_here: false,
+            is_confirmed: true,
+            is_by_own_time: false,
+            doubted_at: None,
+        });
+        let was_own = known.is_own;
+        if told.placement.beats(&known.session.placement) && told.placement.node != self.me {
+            (known.is_own, known.is_here) = (false, false);
+        }
+        known.session.merge(told);
+        (known.watch, known.is_confirmed, known.doubted_at) = (self.watch, true, None);
+        let shows_less = known.session.placement != told.placement || known.session.declared != told.declared;
+        let placement = &mut known.session.placement;
+        let is_mine = placement.held && placement.node == self.me;
+        let corrected = match placement.left {
+            Some(left) if known.is_here && known.session.seen_at > left.at => {
+                placement.placed_at = stamp.max(placement.placed_at + INSTANT);
+                (placement.left, placement.held, placement.node) = (None, true, self.me.clone());
+                true
+            }
+            None if is_mine && !known.is_here && !self.is_draining => {
+                placement.left = Some(Departure { at: stamp, ends_at: stamp });
+                true
+            }
+            _ => false,
+        };
+        (was_own && shows_less || corrected).then(|| told.key())
+    }
+
+    pub fn touched(&mut self, touch: &Touch) {
+        match touch {
+            Touch::Session { user, id, seen_at, active_at } => {
+                let key = SessionKey { user: user.clone(), id: id.clone() };
+                let Some(known) = self.sessions.get_mut(&key) else { return };
+                known.session.touch(*seen_at, *active_at);
+                known.doubted_at = None;
+            }
+            Touch::Node { node, .. } if *node == self.me => {}
+            Touch::Node { node, seen_at, drain_for } => {
+                self.touch_node(Node { id: node.clone(), seen_at: *seen_at, drain_for: *drain_for });
+            }
+        }
+    }
+
+    pub fn forgotten(&mut self, seen: &Seen) -> Option<SessionKey> {
+        match seen {
+            Seen::Session { key, seen_at, placed_at } => {
+                let known = self.sessions.get(key)?;
+                let lives = self.liveness(known).is_live();
+                if lives && known.is_own {
+                    return Some(key.clone());
+                }
+                let session = &known.session;
+                if session.seen_at > *seen_at || session.placement.placed_at > *placed_at {
+                } else if lives {
+                    self.doubt(&key.clone());
+                } else {
+                    self.sessions.remove(key);
+                }
+            }
+            Seen::Node { node, seen_at } => {
+                let is_needed = self.sessions.values().any(|known| known.session.placement.node == *node);
+                if !is_needed && self.nodes.get(node).is_some_and(|node| node.seen_at <= *seen_at) {
+                    self.nodes.remove(node);
+                }
+            }
+        }
+        None
+    }
+
+    pub(super) fn doubt(&mut self, key: &SessionKey) {
+        let since = self.view(&self.sessions[key]).map_or(self.stamp(), |view| view.now());
+        let known = self.sessions.get_mut(key).unwrap();
+        known.doubted_at = known.doubted_at.or(Some(since));
+    }
+
+    pub fn synced(&mut self, shard: u16) -> BTreeSet<SessionKey> {
+        let mut owed = BTreeSet::new();
+        let untold: Vec<SessionKey> = {
+            let untold = self.sessions.iter().filter(|(_, k)| k.shard == shard && k.watch != self.watch);
+            untold.map(|(key, _)| key.clone()).collect()
+        };
+        for key in untold {
+            let known = &self.sessions[&key];
+            let lives = self.liveness(known).is_live();
+            if known.is_own && lives {
+                owed.insert(key.clone());
+            }
+            match (known.is_confirmed, lives) {
+                (false, _) => {}
+                (true, true) => self.doubt(&key),
+                // Doubted ones wait for their memory to end, like all that are gone.
+                (true, false) if known.doubted_at.is_some() => {}
+                (true, false) => drop(self.sessions.remove(&key)),
+            }
+        }
+        owed
+    }
+
+    pub fn confirm(&mut self, key: &SessionKey) {
+        let Some(known) = self.sessions.get_mut(key) else { return };
+        (known.watch, known.is_confirmed, known.doubted_at) = (self.watch, true, None);
+    }
+
+    pub fn prove(&mut self, shard: u16, at: Timestamp) {
+        let first = self.newest.is_none();
+        if self.newest.is_none_or(|(newest, _)| newest < at) {
+            self.newest = Some((at, self.now));
+        }
+        if first {
+            self.move_to_store_time();
+        }
+        self.views[usize::from(shard)].prove(at, self.now);
+    }
+
+    pub(super) fn move_to_store_time(&mut self) {
+        let (now, stamp) = (self.now.as_millis(), self.stamp().as_millis());
+        let shift = |at: &mut Timestamp| {
+            if *at != Timestamp::ZERO {
+                *at = Timestamp::from_millis(at.as_millis() + stamp - now);
+            }
+        };
+        for known in self.sessions.values_mut().filter(|known| known.is_by_own_time && !known.is_confirmed) {
+            let Session { placement, declared, seen_at, active_at, .. } = &mut known.session;
+            shift(seen_at);
+            shift(active_at);
+            shift(&mut placement.placed_at);
+            if let Some(left) = &mut placement.left {
+                shift(&mut left.at);
+                shift(&mut left.ends_at);
+            }
+            if let Some(declared) = declared {
+                shift(&mut declared.at);
+            }
+            let mut stays: Vec<Stay> = placement.topics.stays().to_vec();
+            stays.iter_mut().filter_map(|stay| stay.until.as_mut()).for_each(shift);
+            placement.topics = Topics::of(stays).unwrap();
+        }
+        if let Some(me) = self.nodes.get_mut(&self.me) {
+            shift(&mut me.seen_at);
+        }
+    }
+}
