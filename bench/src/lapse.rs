@@ -44,7 +44,12 @@ pub fn run(options: &Options) -> Outcome {
         let mut all = Swept::default();
         while roster.counts().online as usize + world.silent > before {
             let swept = world.step();
-            all = Swept { cpu: all.cpu + swept.cpu, longest: all.longest.max(swept.longest) };
+            all = Swept {
+                cpu: all.cpu + swept.cpu,
+                longest: all.longest.max(swept.longest),
+                sort: all.sort + swept.sort,
+                slice: all.slice.max(swept.slice),
+            };
         }
         all
     });
@@ -57,6 +62,9 @@ pub fn run(options: &Options) -> Outcome {
         "ms",
         &Target::ValueAtMost(0.5),
     );
+    let sort = swept.sort as f64 / lapsed as f64;
+    report::alone("sorting their topics' lists, CPU for each", sort, "ns", &Target::None);
+    report::alone("the longest slice, CPU", swept.slice as f64 / 1e6, "ms", &Target::ValueAtMost(0.5));
     let at = |per_mille: usize| latencies[(latencies.len() - 1) * per_mille / 1000] as f64 / 1e6;
     report::alone("beats of another thread meanwhile, wall, 99.9 %", at(999), "ms", &Target::None);
     report::alone("the slowest one of them, wall (descheduling and all)", at(1000), "ms", &Target::None);
@@ -67,6 +75,9 @@ pub fn run(options: &Options) -> Outcome {
 struct Swept {
     cpu: u64,
     longest: u64,
+    /// Of sorting the lists, in all and for the longest slice.
+    sort: u64,
+    slice: u64,
 }
 
 /// A cluster of one process, a quarter of a second at a time.
@@ -96,7 +107,17 @@ impl World<'_> {
             let start = cpu::thread();
             let more = self.roster.sweep(self.now, 1).more;
             let took = cpu::thread() - start;
-            swept = Swept { cpu: swept.cpu + took, longest: swept.longest.max(took) };
+            swept = Swept { cpu: swept.cpu + took, longest: swept.longest.max(took), ..swept };
+            if !more {
+                break;
+            }
+        }
+        // What a handle does next: a slice of a list at a time, without any shard's lock.
+        loop {
+            let start = cpu::thread();
+            let more = self.roster.sort(1);
+            let took = cpu::thread() - start;
+            swept = Swept { sort: swept.sort + took, slice: swept.slice.max(took), ..swept };
             if !more {
                 return swept;
             }

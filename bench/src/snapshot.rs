@@ -4,8 +4,8 @@ use crate::clock::Shifted;
 use crate::people;
 use crate::report::{self, Target};
 use crate::{Outcome, cpu, handle, options::Options};
+use presence_core::roster::Users;
 use presence_core::{Beat, Leave, UserId};
-use std::collections::BTreeSet;
 
 pub fn run(options: &Options) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -57,7 +57,7 @@ async fn tick(options: &Options, people: usize) -> Outcome {
 }
 
 /// What a service streams: two sorted lists in an object.
-fn render(active: &BTreeSet<UserId>, idle: &BTreeSet<UserId>) -> serde_json::Result<Vec<u8>> {
+fn render(active: &Users, idle: &Users) -> serde_json::Result<Vec<u8>> {
     let mut frame = Vec::with_capacity(16 * (active.len() + idle.len()) + 64);
     frame.extend_from_slice(b"data: {\"active\":");
     serde_json::to_writer(&mut frame, active)?;

@@ -1,22 +1,16 @@
 //! What streams carry.
 
-use presence_core::roster::{Diff, LeftReason, Member, Snapshot, Sorted};
+use presence_core::roster::{Diff, LeftReason, Member, Snapshot, Sorted, Users};
 use presence_core::time::View;
 use presence_core::{Liveness, Message, Meta, Status, Timestamp, UserId};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// User ids as a JSON array, sorted by code point, not copied.
-#[derive(Debug, Clone, Copy)]
-pub struct Ids<'a>(pub &'a BTreeSet<UserId>);
-
-impl Serialize for Ids<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(self.0.iter().map(UserId::as_str))
-    }
-}
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(transparent)]
+pub struct Ids<'a>(pub &'a Users);
 
 /// The word for a view.
 pub(crate) fn view_word(view: View) -> &'static str {

@@ -3,7 +3,6 @@
 use super::inner::Inner;
 use crate::model::{Topic, UserId};
 use crate::roster::{Counts, Detail, Member, Scope, ScopeState, Snapshot, Sorted};
-use std::ops::Bound;
 use std::sync::Arc;
 
 /// Everyone, or one topic: what can be asked of it, without touching the network.
@@ -99,9 +98,8 @@ impl Place {
 impl Sorted {
     /// The first `limit` users after `after`, active and idle together.
     fn page(&self, after: Option<&UserId>, limit: usize) -> Vec<UserId> {
-        let range = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
-        let mut active = self.active.range::<UserId, _>(range).peekable();
-        let mut idle = self.idle.range::<UserId, _>(range).peekable();
+        let mut active = self.active.after(after).peekable();
+        let mut idle = self.idle.after(after).peekable();
         let mut page = Vec::new();
         while page.len() < limit {
             let next = match (active.peek(), idle.peek()) {

@@ -31,6 +31,7 @@ mod times;
 mod told;
 mod topics;
 mod undo;
+mod users;
 mod watch;
 mod watches;
 mod wheel;
@@ -44,6 +45,7 @@ pub use scope_state::Sorted;
 pub use sweep::Swept;
 pub use told::Told;
 pub use undo::Undo;
+pub use users::Users;
 pub use watch::{Detail, Update};
 
 pub(crate) use scope_state::ScopeState;
@@ -54,6 +56,7 @@ use crate::model::{Node, NodeId, UserId};
 use crate::time::{Timestamp, View};
 use nodes::{NodeState, Nodes};
 use parking_lot::{Mutex, RwLock};
+use scope_state::Overdue;
 use settle::Settling;
 use shard::Shard;
 use std::hash::BuildHasher;
@@ -100,6 +103,7 @@ pub struct Roster {
     me: Arc<NodeState>,
     draining: AtomicBool,
     everyone: Arc<ScopeState>,
+    overdue: Overdue,
     /// Held while the lists of everyone are made.
     listing: Mutex<()>,
     topics: Topics,
@@ -128,6 +132,7 @@ impl Roster {
             nodes,
             draining: AtomicBool::new(false),
             everyone: Arc::new(ScopeState::new(None)),
+            overdue: Overdue::default(),
             listing: Mutex::new(()),
             topics: Topics::default(),
             sessions: AtomicUsize::new(0),
@@ -209,9 +214,8 @@ impl Roster {
         let mut shard = shard.lock();
         let clocks = self.clocks();
         let done = work(&mut shard, hash, &self.settling(&clocks.at(now)));
-        let overdue = std::mem::take(&mut shard.overdue);
         drop(shard);
-        overdue.iter().for_each(|scope| scope.sort());
+        self.relieve();
         done
     }
 
@@ -222,7 +226,7 @@ impl Roster {
     }
 
     fn settling<'a>(&'a self, times: &'a times::Times<'a>) -> Settling<'a> {
-        Settling { policy: &self.settings.policy, times, all: &self.everyone }
+        Settling { policy: &self.settings.policy, times, all: &self.everyone, overdue: &self.overdue }
     }
 
     fn next_version(&self) -> u64 {
@@ -244,9 +248,8 @@ impl Roster {
                         visit(&mut locked, at, &self.settling(&times));
                     }
                 }
-                let overdue = std::mem::take(&mut locked.overdue);
                 drop(locked);
-                overdue.iter().for_each(|scope| scope.sort());
+                self.relieve();
                 at = until;
                 if at >= end {
                     break;

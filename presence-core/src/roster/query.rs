@@ -143,9 +143,7 @@ impl Roster {
             let best = locked.standing(Some(locked.head_of(at))).best;
             if best.is_live() {
                 self.everyone.enter(&user, best);
-                if self.everyone.is_overdue() && locked.overdue.is_empty() {
-                    locked.overdue.push(Arc::clone(&self.everyone));
-                }
+                self.overdue.note(&self.everyone);
             }
         });
     }

@@ -2,42 +2,118 @@
 
 use super::diff::LeftReason;
 use super::member::Counts;
+use super::users::Users;
 use super::watch::Watch;
 use crate::liveness::Liveness;
 use crate::model::{Topic, UserId};
 use parking_lot::{Mutex, RwLock};
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
-/// From how many pending changes on whoever makes the next one sorts them in: this bounds what an unread scope keeps.
-const PENDING: usize = 1_024;
+/// When pending steps are sorted in without a reader: once there are a quarter as many as users, within these bounds.
+const FEW: usize = 64;
+const ENOUGH: usize = 4_096;
+/// From how many pending steps on those who make more must help to sort them in, because nobody else keeps up.
+const TOO_MANY: usize = 65_536;
+/// How many are sorted in before others get their turn: half a millisecond even where every one of them is in a piece of
+/// memory of its own, and a tenth where a few thousand users are listed.
+const SLICE: usize = 1_024;
 
 /// The users of a scope, sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sorted {
     /// The active ones.
-    pub active: BTreeSet<UserId>,
+    pub active: Users,
     /// The idle ones.
-    pub idle: BTreeSet<UserId>,
+    pub idle: Users,
 }
 
 impl Sorted {
-    fn list(&mut self, liveness: Liveness) -> Option<&mut BTreeSet<UserId>> {
-        match liveness {
-            Liveness::Gone => None,
-            Liveness::Idle => Some(&mut self.idle),
-            Liveness::Active => Some(&mut self.active),
+    fn apply(&mut self, mut steps: Vec<Change>) {
+        // Stable: those of one user stay in the order in which they happened.
+        steps.sort_by(|one, other| one.user.cmp(&other.user));
+        // Of each user the last step says where they are now. All of them together say where they may have been: not
+        // only the first, since who was here before the lists were kept is entered beside their steps.
+        let mut net: Vec<(Change, u8)> = Vec::with_capacity(steps.len());
+        for step in steps {
+            let lists = bit(step.from) | bit(step.to);
+            match net.last_mut() {
+                Some((last, all)) if last.user == step.user => {
+                    last.to = step.to;
+                    *all |= lists;
+                }
+                _ => net.push((step, lists)),
+            }
+        }
+        for (list, liveness) in [(&mut self.active, Liveness::Active), (&mut self.idle, Liveness::Idle)] {
+            let touched = net.iter().filter(|(_, lists)| lists & bit(liveness) != 0);
+            list.apply(touched.map(|(step, _)| (&step.user, step.to == liveness)));
+        }
+    }
+}
+
+/// Stands for a list in a set of them.
+fn bit(liveness: Liveness) -> u8 {
+    match liveness {
+        Liveness::Gone => 0,
+        Liveness::Idle => 1,
+        Liveness::Active => 2,
+    }
+}
+
+/// The lists, and what has been taken out of `pending` and not been sorted in yet: it comes before what is pending.
+#[derive(Default)]
+struct Lists {
+    sorted: Sorted,
+    backlog: std::vec::IntoIter<Change>,
+}
+
+/// Scopes with more pending steps than they should have, each once.
+///
+/// Whoever makes a step only notes it. Sorting in is the work of readers and of [`Roster::sort`](super::Roster::sort),
+/// which a `Presence` calls beside each sweep, a slice at a time; beats and sweeps pay only where that does not keep up.
+#[derive(Default)]
+pub(super) struct Overdue {
+    /// Weak: who waits here does not keep a topic alive.
+    scopes: Mutex<VecDeque<Weak<ScopeState>>>,
+    /// Whether one of them has far too many.
+    pressing: AtomicBool,
+}
+
+impl Overdue {
+    /// Notes that a scope may be overdue. A leaf among the locks.
+    pub fn note(&self, scope: &Arc<ScopeState>) {
+        let waiting = scope.waiting.load(Ordering::Relaxed);
+        if waiting < FEW || waiting < (scope.counts().online as usize / 4).min(ENOUGH) {
+            return;
+        }
+        if waiting > TOO_MANY {
+            self.pressing.store(true, Ordering::Relaxed);
+        }
+        if !scope.overdue.swap(true, Ordering::Relaxed) {
+            self.scopes.lock().push_back(Arc::downgrade(scope));
         }
     }
 
-    fn apply(&mut self, change: Change) {
-        if let Some(list) = self.list(change.from) {
-            list.remove(&change.user);
+    /// Whether somebody must help. Says so once.
+    pub fn presses(&self) -> bool {
+        self.pressing.load(Ordering::Relaxed) && self.pressing.swap(false, Ordering::Relaxed)
+    }
+
+    /// Sorts in a slice; answers how many steps that were, `None` if nothing is overdue.
+    pub fn sort(&self) -> Option<usize> {
+        let scope = self.scopes.lock().pop_front()?;
+        let Some(scope) = scope.upgrade() else { return Some(0) };
+        let sorted = scope.sort();
+        if sorted == SLICE {
+            // The rest comes after all the others.
+            self.scopes.lock().push_back(Arc::downgrade(&scope));
+        } else {
+            scope.overdue.store(false, Ordering::Relaxed);
+            self.note(&scope);
         }
-        if let Some(list) = self.list(change.to) {
-            list.insert(change.user);
-        }
+        Some(sorted)
     }
 }
 
@@ -65,7 +141,9 @@ pub(crate) struct ScopeState {
     pending: Mutex<Vec<Change>>,
     /// How many are pending, for whoever asks without the lock.
     waiting: AtomicUsize,
-    sorted: Mutex<Sorted>,
+    lists: Mutex<Lists>,
+    /// Whether it stands in the list of overdue ones.
+    overdue: AtomicBool,
     /// Whether the lists are kept at all. Topics always keep theirs; everyone's start with the first reader.
     listed: AtomicBool,
     /// The watches of this scope; `watched` says without the lock that there are any.
@@ -81,7 +159,8 @@ impl ScopeState {
             counts: AtomicU64::new(0),
             pending: Mutex::default(),
             waiting: AtomicUsize::new(0),
-            sorted: Mutex::default(),
+            lists: Mutex::default(),
+            overdue: AtomicBool::new(false),
             watches: RwLock::default(),
             watched: AtomicBool::new(false),
         }
@@ -120,11 +199,6 @@ impl ScopeState {
         }
     }
 
-    /// Whether somebody should sort in what is pending. To be asked outside the shard's lock.
-    pub(super) fn is_overdue(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > PENDING
-    }
-
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
         self.pending.lock().len()
@@ -132,25 +206,29 @@ impl ScopeState {
 
     /// Reads the lists as they are now.
     pub fn read<T>(&self, read: impl FnOnce(&Sorted) -> T) -> T {
-        let mut sorted = self.sorted.lock();
-        let pending = {
-            let mut pending = self.pending.lock();
-            self.waiting.store(0, Ordering::Relaxed);
-            std::mem::take(&mut *pending)
-        };
-        for change in pending {
-            sorted.apply(change);
+        let mut lists = self.lists.lock();
+        let mut steps: Vec<Change> = std::mem::take(&mut lists.backlog).collect();
+        steps.append(&mut self.take());
+        lists.sorted.apply(steps);
+        read(&lists.sorted)
+    }
+
+    fn take(&self) -> Vec<Change> {
+        let mut pending = self.pending.lock();
+        self.waiting.store(0, Ordering::Relaxed);
+        std::mem::take(&mut *pending)
+    }
+
+    /// Sorts in a slice of what is pending; answers how many steps that were: none if somebody reads, for they sort.
+    fn sort(&self) -> usize {
+        let Some(mut lists) = self.lists.try_lock() else { return 0 };
+        if lists.backlog.len() == 0 {
+            lists.backlog = self.take().into_iter();
         }
-        read(&sorted)
-    }
-
-    /// Sorts in what is pending.
-    pub(super) fn sort(&self) {
-        self.read(|_| ());
-    }
-
-    pub(super) fn is_listed(&self) -> bool {
-        self.listed.load(Ordering::Acquire)
+        let steps: Vec<Change> = lists.backlog.by_ref().take(SLICE).collect();
+        let sorted = steps.len();
+        lists.sorted.apply(steps);
+        sorted
     }
 
     /// Keeps lists from now on; answers whether it did already. What is here already must then be stepped in.

@@ -5,7 +5,7 @@
 //! happened: exactly once, whoever asks when.
 
 use super::diff::LeftReason;
-use super::scope_state::{ScopeState, left};
+use super::scope_state::{Overdue, ScopeState, left};
 use super::shard::Shard;
 use super::slot::flag;
 use super::stays::Stays;
@@ -37,6 +37,7 @@ pub(super) struct Settling<'a> {
     pub policy: &'a Policy,
     pub times: &'a Times<'a>,
     pub all: &'a Arc<ScopeState>,
+    pub overdue: &'a Overdue,
 }
 
 impl Shard {
@@ -96,7 +97,7 @@ impl Shard {
             self.queue_look(at, settling);
         }
         let after = self.standing(Some(head));
-        self.tell(head, before, &after, reason, settling.all);
+        self.tell(head, before, &after, reason, settling);
     }
 
     /// Settles the user of one session.
@@ -173,16 +174,14 @@ impl Shard {
         before: &Standing,
         after: &Standing,
         reason: Option<LeftReason>,
-        all: &Arc<ScopeState>,
+        settling: &Settling<'_>,
     ) {
         let user = self.slots[head].user.clone();
-        let mut step = |scope: &Arc<ScopeState>, from, to| {
+        let step = |scope: &Arc<ScopeState>, from, to| {
             scope.step(&user, from, to, reason);
-            if scope.is_overdue() {
-                self.overdue.push(Arc::clone(scope));
-            }
+            settling.overdue.note(scope);
         };
-        step(all, before.best, after.best);
+        step(settling.all, before.best, after.best);
         for (scope, to) in &after.places {
             step(scope, before.in_place(scope), *to);
         }

@@ -2,7 +2,6 @@
 //!
 //! All sessions of a user are under one lock, so that whether the user joins or leaves is decided exactly once.
 
-use super::scope_state::ScopeState;
 use super::slab::{NONE, Slab};
 use super::slot::{Slot, flag};
 use super::watch::Watch;
@@ -24,8 +23,6 @@ pub(super) struct Shard {
     pub unconfirmed: HashMap<u32, Timestamp, foldhash::fast::RandomState>,
     /// Who watches single users.
     pub watchers: HashMap<UserId, Vec<Arc<Watch>>, foldhash::fast::RandomState>,
-    /// Scopes with more pending steps than they should have; whoever lets go of the lock sorts them in.
-    pub overdue: Vec<Arc<ScopeState>>,
     /// Gone sessions of users who have too many; the next sweep has the store forget them.
     pub surplus: Vec<Seen>,
 }
@@ -38,7 +35,6 @@ impl Shard {
             wheel: Wheel::new(started_at),
             unconfirmed: HashMap::default(),
             watchers: HashMap::default(),
-            overdue: Vec::new(),
             surplus: Vec::new(),
         }
     }

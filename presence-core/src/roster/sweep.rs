@@ -47,9 +47,8 @@ impl Roster {
                     held += 1;
                     self.look(&mut locked, at, &settling, &duty, &mut swept);
                 }
-                let overdue = std::mem::take(&mut locked.overdue);
                 drop(locked);
-                overdue.iter().for_each(|scope| scope.sort());
+                self.relieve();
                 looked += held;
                 if looked >= budget.max(1) {
                     swept.more = true;
@@ -96,6 +95,29 @@ impl Roster {
         }
     }
 
+    /// Sorts pending steps into the lists of scopes that have many of them, about `budget` in all; answers whether there
+    /// are more.
+    ///
+    /// To be called after sweeps, again while it answers so. Readers sort in what they read; this bounds what waits in
+    /// the lists that nobody reads, without a beat or a sweep paying for it.
+    pub fn sort(&self, budget: usize) -> bool {
+        let mut sorted = 0;
+        while let Some(steps) = self.overdue.sort() {
+            sorted += steps.max(1);
+            if sorted >= budget {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Helps to sort where nobody keeps up. To be called without a lock, by whoever has made steps.
+    pub(super) fn relieve(&self) {
+        if self.overdue.presses() {
+            self.sort(1);
+        }
+    }
+
     fn duty(&self, now: Timestamp) -> Duty {
         let view = ViewClock::running(self.stamp(now));
         let draining = self.draining.load(Ordering::Acquire);
@@ -103,12 +125,9 @@ impl Roster {
     }
 
     /// What happens now and then rather than at an instant: nodes that are long gone are forgotten, topics and watches
-    /// that nobody needs are dropped, pending lists are sorted in.
+    /// that nobody needs are dropped.
     pub fn tidy(&self, now: Timestamp) -> Vec<Seen> {
         self.topics.tidy();
-        if self.everyone.is_listed() {
-            self.everyone.sort();
-        }
         self.tidy_watches(now);
         self.nodes.tidy();
         let (stamp, duty) = (self.stamp(now), self.duty(now));

@@ -82,12 +82,10 @@ impl Topics {
         top.into_iter().map(|((_, topic), counts)| (topic, counts)).collect()
     }
 
-    /// Drops topics that no session is in and nobody looks at, and sorts in what is pending in the others.
+    /// Drops topics that no session is in and nobody looks at.
     pub fn tidy(&self) {
         for part in &self.parts {
             part.write().retain(|_, scope| Arc::strong_count(scope) > 1);
-            let scopes: Vec<_> = part.read().values().map(Arc::clone).collect();
-            scopes.iter().filter(|scope| scope.is_overdue()).for_each(|scope| scope.sort());
         }
     }
 }

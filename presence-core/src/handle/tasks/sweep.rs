@@ -37,10 +37,14 @@ async fn sweep(inner: &Inner) -> Vec<Seen> {
         }
         forget.extend(swept.forget);
         if !swept.more {
-            return forget;
+            break;
         }
         tokio::task::yield_now().await;
     }
+    while inner.roster.sort(BUDGET as usize) {
+        tokio::task::yield_now().await;
+    }
+    forget
 }
 
 /// Garbage collection of the store. What fails comes up again a lease later, here or in another process.

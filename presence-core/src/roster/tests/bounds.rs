@@ -87,18 +87,29 @@ fn a_roster_that_is_full_refuses_new_sessions_and_touches_nothing() {
 }
 
 #[test]
-fn scopes_that_nobody_reads_keep_no_more_than_a_handful_of_steps() {
+fn scopes_that_nobody_reads_are_sorted_beside_sweeps_or_by_who_makes_too_many_steps() {
     let stage = Stage::new();
     stage.listed(&Scope::All);
-    for n in 0..20_000 {
+    for n in 0..50_000 {
         let beat = enter(&format!("u{}", n % 3), "tab").topics(topics(&["hall"]));
         stage.beat(&beat);
         stage.leave(&leave(&format!("u{}", n % 3), "tab").now());
         for scope in [Scope::All, Scope::Topic(topic("hall"))] {
             let waiting = stage.roster.scope(&scope).unwrap().waiting();
-            assert!(waiting <= 1_025, "{waiting} in {scope:?}");
+            assert!(waiting <= 65_537, "{waiting} in {scope:?}");
+            if n % 10_000 == 9_999 {
+                while stage.roster.sort(1) {}
+                let waiting = stage.roster.scope(&scope).unwrap().waiting();
+                assert!(waiting <= 64, "{waiting} in {scope:?}");
+            }
         }
     }
+    for n in 0..50_000 {
+        let beat = enter(&format!("u{}", n % 3), "tab").topics(topics(&["hall"]));
+        stage.beat(&beat);
+        stage.leave(&leave(&format!("u{}", n % 3), "tab").now());
+    }
+    assert!(stage.roster.scope(&Scope::All).unwrap().waiting() <= 65_537);
 }
 
 #[test]

@@ -219,7 +219,7 @@ impl Stage {
 
     pub fn listed(&self, scope: &Scope) -> BTreeSet<UserId> {
         let Some(state) = self.roster.scope(scope) else { return BTreeSet::new() };
-        self.roster.read(&state, |sorted| sorted.active.union(&sorted.idle).cloned().collect())
+        self.roster.read(&state, |sorted| sorted.active.iter().chain(&sorted.idle).cloned().collect())
     }
 }
 

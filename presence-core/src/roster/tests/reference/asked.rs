@@ -121,14 +121,14 @@ impl Reference {
     }
 
     pub fn sorted(&self, scope: &Scope) -> Sorted {
-        let mut sorted = Sorted::default();
-        for (user, member) in self.members(scope, false) {
-            match member.liveness {
-                Liveness::Active => sorted.active.insert(user),
-                _ => sorted.idle.insert(user),
-            };
-        }
-        sorted
+        let members = self.members(scope, false);
+        let of = |liveness| {
+            members
+                .iter()
+                .filter(move |(_, member)| member.liveness == liveness)
+                .map(|(user, _)| user.clone())
+        };
+        Sorted { active: of(Liveness::Active).collect(), idle: of(Liveness::Idle).collect() }
     }
 
     pub fn counts(&self, scope: &Scope) -> Counts {
