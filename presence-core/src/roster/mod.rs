@@ -104,6 +104,8 @@ pub struct Roster {
     draining: AtomicBool,
     everyone: Arc<ScopeState>,
     overdue: Overdue,
+    /// The shard at which the last sweep ended.
+    swept_to: AtomicUsize,
     /// Held while the lists of everyone are made.
     listing: Mutex<()>,
     topics: Topics,
@@ -133,6 +135,7 @@ impl Roster {
             draining: AtomicBool::new(false),
             everyone: Arc::new(ScopeState::new(None)),
             overdue: Overdue::default(),
+            swept_to: AtomicUsize::new(0),
             listing: Mutex::new(()),
             topics: Topics::default(),
             sessions: AtomicUsize::new(0),

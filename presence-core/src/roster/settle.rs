@@ -7,11 +7,12 @@
 use super::diff::LeftReason;
 use super::scope_state::{Overdue, ScopeState, left};
 use super::shard::Shard;
+use super::slab::NONE;
 use super::slot::flag;
 use super::stays::Stays;
 use super::times::Times;
 use crate::liveness::{self, Liveness, Policy};
-use crate::model::{Declared, Message, Status};
+use crate::model::{Declared, Message, Status, UserId};
 use crate::time::{Timestamp, ViewClock};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,15 +20,31 @@ use std::time::Duration;
 /// What a user is in each scope.
 pub(super) struct Standing {
     pub best: Liveness,
-    /// Each topic once, with the best of the user's sessions in it.
-    places: Vec<(Arc<ScopeState>, Liveness)>,
+    /// Each topic once, with the best of the user's sessions in it. The first one apart: most users are in no other.
+    place: Option<(Arc<ScopeState>, Liveness)>,
+    more: Vec<(Arc<ScopeState>, Liveness)>,
 }
 
 impl Standing {
-    pub const NOWHERE: Self = Self { best: Liveness::Gone, places: Vec::new() };
+    pub const NOWHERE: Self = Self { best: Liveness::Gone, place: None, more: Vec::new() };
+
+    fn places(&self) -> impl Iterator<Item = &(Arc<ScopeState>, Liveness)> {
+        self.place.iter().chain(&self.more)
+    }
+
+    fn enter(&mut self, scope: &Arc<ScopeState>, state: Liveness) {
+        let mut places = self.place.iter_mut().chain(&mut self.more);
+        if let Some((_, liveness)) = places.find(|(place, _)| Arc::ptr_eq(place, scope)) {
+            *liveness = state.max(*liveness);
+        } else if self.place.is_none() {
+            self.place = Some((Arc::clone(scope), state));
+        } else {
+            self.more.push((Arc::clone(scope), state));
+        }
+    }
 
     fn in_place(&self, scope: &Arc<ScopeState>) -> Liveness {
-        let found = self.places.iter().find(|(place, _)| Arc::ptr_eq(place, scope));
+        let found = self.places().find(|(place, _)| Arc::ptr_eq(place, scope));
         found.map_or(Liveness::Gone, |(_, liveness)| *liveness)
     }
 }
@@ -40,6 +57,20 @@ pub(super) struct Settling<'a> {
     pub overdue: &'a Overdue,
 }
 
+impl Settling<'_> {
+    /// Takes a user's step in a scope.
+    fn step(
+        &self,
+        scope: &Arc<ScopeState>,
+        user: &UserId,
+        (from, to): (Liveness, Liveness),
+        reason: Option<LeftReason>,
+    ) {
+        scope.step(user, from, to, reason);
+        self.overdue.note(scope);
+    }
+}
+
 impl Shard {
     /// What the user whose sessions start at `head` shows.
     pub fn standing(&self, head: Option<u32>) -> Standing {
@@ -49,10 +80,7 @@ impl Shard {
             let slot = &self.slots[at];
             standing.best = standing.best.max(slot.state);
             for scope in slot.places() {
-                match standing.places.iter_mut().find(|(place, _)| Arc::ptr_eq(place, scope)) {
-                    Some((_, liveness)) => *liveness = (*liveness).max(slot.state),
-                    None => standing.places.push((Arc::clone(scope), slot.state)),
-                }
+                standing.enter(scope, slot.state);
             }
         }
         standing
@@ -80,46 +108,70 @@ impl Shard {
     /// Brings all that is shown of a user in line with the facts, and tells the scopes what differs from `before`.
     pub fn settle(&mut self, head: u32, before: &Standing, settling: &Settling<'_>) {
         let mut reason = None;
-        let sessions: Vec<u32> = self.chain(head).collect();
-        for &at in &sessions {
-            let was = self.slots[at].state;
-            self.judge(at, settling);
-            let slot = &self.slots[at];
-            if was.is_live() && !slot.state.is_live() {
-                let left = slot.left().is_some_and(|left| left.in_effect(settling.times.stamp));
-                let lapsed = !left || reason == Some(LeftReason::Lapsed);
-                reason = Some(if lapsed { LeftReason::Lapsed } else { LeftReason::Left });
-            }
+        let mut at = head;
+        while at != NONE {
+            let why = self.judge(at, settling);
+            // Who lapses in one session and leaves in another lapses.
+            reason = if reason == Some(LeftReason::Lapsed) { reason } else { why.or(reason) };
+            at = self.slots[at].next;
         }
         let hidden = self.hides(head);
-        for &at in &sessions {
+        at = head;
+        while at != NONE {
             self.slots[at].set(flag::HIDDEN, hidden);
             self.queue_look(at, settling);
+            at = self.slots[at].next;
         }
         let after = self.standing(Some(head));
         self.tell(head, before, &after, reason, settling);
     }
 
-    /// Settles the user of one session.
+    /// Settles the user of one session, when nothing has changed of where it is.
     pub fn settle_at(&mut self, at: u32, settling: &Settling<'_>) {
+        let slot = &self.slots[at];
+        if slot.is_only() && !matches!(slot.stays, Stays::Many(_)) {
+            return self.settle_only(at, settling);
+        }
         let head = self.head_of(at);
         let before = self.standing(Some(head));
         self.settle(head, &before, settling);
+    }
+
+    /// The same for the only session of a user, in one topic at most: with half a million who lapse at once, it counts
+    /// that nothing is copied.
+    fn settle_only(&mut self, at: u32, settling: &Settling<'_>) {
+        let from = self.slots[at].shown();
+        let reason = self.judge(at, settling);
+        let hidden = self.hides(at);
+        self.slots[at].set(flag::HIDDEN, hidden);
+        self.queue_look(at, settling);
+        let slot = &self.slots[at];
+        let (user, to) = (&slot.user, slot.shown());
+        settling.step(settling.all, user, (from, to), reason);
+        if let Stays::One(scope) = &slot.stays
+            && (from.is_live() || to.is_live())
+        {
+            settling.step(scope, user, (from, to), reason);
+        }
+        self.mark(user, reason.or_else(|| left(from, to)));
     }
 
     fn hides(&self, head: u32) -> bool {
         self.declared(head).is_some_and(|declared| declared.status == Status::Offline)
     }
 
-    /// Decides what one session is, and which of its stays are in effect.
-    fn judge(&mut self, at: u32, settling: &Settling<'_>) {
+    /// Decides what one session is, and which of its stays are in effect; answers why, if it is gone only now.
+    fn judge(&mut self, at: u32, settling: &Settling<'_>) -> Option<LeftReason> {
         let (state, now) = self.verdict(at, settling);
         let slot = &mut self.slots[at];
-        slot.state = state;
-        if !state.is_live() {
-            slot.miss_node(now);
-        }
+        let was = std::mem::replace(&mut slot.state, state);
         slot.settle_at(now);
+        if state.is_live() {
+            return None;
+        }
+        slot.miss_node(now);
+        let left = slot.left().is_some_and(|left| left.in_effect(settling.times.stamp));
+        was.is_live().then_some(if left { LeftReason::Left } else { LeftReason::Lapsed })
     }
 
     /// What a session is by the facts, and the proven time that this is said of.
@@ -169,31 +221,31 @@ impl Shard {
 
     /// Tells every scope in which a user stands otherwise than before, and those who watch the user.
     fn tell(
-        &mut self,
+        &self,
         head: u32,
         before: &Standing,
         after: &Standing,
         reason: Option<LeftReason>,
         settling: &Settling<'_>,
     ) {
-        let user = self.slots[head].user.clone();
-        let step = |scope: &Arc<ScopeState>, from, to| {
-            scope.step(&user, from, to, reason);
-            settling.overdue.note(scope);
-        };
-        step(settling.all, before.best, after.best);
-        for (scope, to) in &after.places {
-            step(scope, before.in_place(scope), *to);
+        let user = &self.slots[head].user;
+        settling.step(settling.all, user, (before.best, after.best), reason);
+        for (scope, to) in after.places() {
+            settling.step(scope, user, (before.in_place(scope), *to), reason);
         }
-        for (scope, from) in &before.places {
+        for (scope, from) in before.places() {
             if !after.in_place(scope).is_live() {
-                step(scope, *from, Liveness::Gone);
+                settling.step(scope, user, (*from, Liveness::Gone), reason);
             }
         }
+        self.mark(user, reason.or_else(|| left(before.best, after.best)));
+    }
+
+    /// Tells those who watch a user.
+    fn mark(&self, user: &UserId, reason: Option<LeftReason>) {
         if !self.watchers.is_empty() {
-            let reason = reason.or_else(|| left(before.best, after.best));
-            for watch in self.watchers.get(&user).into_iter().flatten() {
-                watch.mark(&user, reason);
+            for watch in self.watchers.get(user).into_iter().flatten() {
+                watch.mark(user, reason);
             }
         }
     }

@@ -109,17 +109,20 @@ impl Shard {
         self.slots[at].queued = self.wheel.queue(at, queued, now, after);
     }
 
-    /// The next session to look at.
-    pub fn next_look(&mut self) -> Option<u32> {
-        while let Some((tick, at)) = self.wheel.next_due() {
+    /// The next sessions to look at, at most so many.
+    ///
+    /// All at once, so that the processor fetches them from far away side by side.
+    pub fn next_looks(&mut self, limit: usize, into: &mut Vec<u32>) {
+        while into.len() < limit
+            && let Some((tick, at)) = self.wheel.next_due()
+        {
             // Otherwise the item was overtaken by an earlier one, or the session is no more.
             if let Some(slot) = self.slots.get_mut(at)
                 && slot.queued == tick
             {
                 slot.queued = NOT_QUEUED;
-                return Some(at);
+                into.push(at);
             }
         }
-        None
     }
 }

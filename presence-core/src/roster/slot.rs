@@ -37,30 +37,31 @@ pub(super) mod flag {
     pub const FIRST: u16 = 1 << 9;
 }
 
-/// The fields stand in the order in which a beat needs them. All of it is two cache lines, a pair that the processor
-/// fetches together.
+/// Two cache lines, a pair that the processor fetches together: in the first who it is, in the second what a look at it
+/// needs to know.
 #[repr(C)]
 pub(super) struct Slot {
     pub user: UserId,
     pub id: SessionId,
+    pub node: Arc<NodeState>,
+    /// What the index has of its user.
+    pub hash: u32,
+    /// The next session of the same user, or `slab::NONE`.
+    pub next: u32,
+
     pub seen_at: Timestamp,
     pub active_at: Timestamp,
     pub placed_at: Timestamp,
+    pub stays: Stays,
+    /// What most sessions do not have.
+    pub rare: Option<Box<Rare>>,
     pub lease_millis: u32,
+    pub queued: Tick,
     pub flags: u16,
     /// What it was when it was last settled: what counts, lists and events are made of.
     pub state: Liveness,
     /// The watch in which it was last told; compared with the roster's at `Synced`.
     pub generation: u8,
-    pub queued: Tick,
-    /// The next session of the same user, or `slab::NONE`.
-    pub next: u32,
-    pub node: Arc<NodeState>,
-    pub stays: Stays,
-    /// What most sessions do not have.
-    pub rare: Option<Box<Rare>>,
-    /// What the index has of its user.
-    pub hash: u32,
     /// Which shard of the store holds the user.
     pub shard: u16,
 }
@@ -100,6 +101,16 @@ impl Slot {
         } else {
             self.flags &= !flag;
         }
+    }
+
+    /// What it lets its user show.
+    pub fn shown(&self) -> Liveness {
+        if self.has(flag::HIDDEN) { Liveness::Gone } else { self.state }
+    }
+
+    /// Whether it is the only session of its user.
+    pub fn is_only(&self) -> bool {
+        self.has(flag::FIRST) && self.next == slab::NONE
     }
 
     pub fn lease(&self) -> Duration {

@@ -4,7 +4,7 @@ use super::duty::Duty;
 use super::settle::Settling;
 use super::shard::Shard;
 use super::slot::flag;
-use super::{HOLD, Roster};
+use super::{HOLD, Roster, SHARDS};
 use crate::liveness::{self, Policy};
 use crate::model::SessionKey;
 use crate::store::Seen;
@@ -31,8 +31,12 @@ impl Roster {
     pub fn sweep(&self, now: Timestamp, budget: u32) -> Swept {
         let mut swept = Swept::default();
         let duty = self.duty(now);
-        let mut looked = 0;
-        for lock in &self.shards {
+        let (mut looked, mut looks) = (0, Vec::with_capacity(HOLD as usize));
+        // Where the last sweep ended, so that one in many parts does not turn all wheels for each of them.
+        let start = self.swept_to.load(Ordering::Relaxed);
+        for part in 0..SHARDS {
+            let at = (start + part) % SHARDS;
+            let lock = &self.shards[at];
             loop {
                 let mut locked = lock.lock();
                 let clocks = self.clocks();
@@ -40,21 +44,21 @@ impl Roster {
                 let settling = self.settling(&times);
                 swept.forget.append(&mut locked.surplus);
                 locked.wheel.turn(now);
-                let mut held = 0;
-                while held < HOLD
-                    && let Some(at) = locked.next_look()
-                {
-                    held += 1;
+                locked.next_looks(HOLD as usize, &mut looks);
+                for &at in &looks {
                     self.look(&mut locked, at, &settling, &duty, &mut swept);
                 }
                 drop(locked);
+                let held = looks.len();
+                looks.clear();
                 self.relieve();
                 looked += held;
-                if looked >= budget.max(1) {
+                if looked >= budget.max(1) as usize {
+                    self.swept_to.store(at, Ordering::Relaxed);
                     swept.more = true;
                     return swept;
                 }
-                if held < HOLD {
+                if held < HOLD as usize {
                     break;
                 }
             }
@@ -69,8 +73,8 @@ impl Roster {
             swept.touch.push(locked.slots[at].key());
         }
         if !locked.is_settled(head, at, settling) {
-            let before = locked.standing(Some(head));
-            locked.settle(head, &before, settling);
+            // It is queued by the verdict that it has now.
+            return locked.settle_at(at, settling);
         }
         let slot = &locked.slots[at];
         if slot.state.is_live() {
