@@ -32,7 +32,9 @@ pub(super) struct Inner {
     /// Wakes the publisher: watches have something to tell.
     pub changed: Notify,
     /// Whether the store's time is known, by which stamps are made; `None` until it has answered or failed once.
-    pub is_calibrated: watch::Sender<Option<bool>>,
+    is_calibrated: watch::Sender<Option<bool>>,
+    /// Whether that is no longer `None`.
+    has_asked: AtomicBool,
     pub is_ready: watch::Sender<bool>,
     /// Whether what is shown is worth believing, as last noted.
     view: watch::Sender<View>,
@@ -57,6 +59,7 @@ impl Inner {
             moved: Notify::new(),
             changed: Notify::new(),
             is_calibrated: watch::Sender::new(None),
+            has_asked: AtomicBool::new(false),
             is_ready: watch::Sender::new(false),
             view: watch::Sender::new(View::Stale { since: Timestamp::ZERO }),
             draining: watch::Sender::new(None),
@@ -84,10 +87,24 @@ impl Inner {
     /// Waits until the store's time is known, or has not been to be had in time: then stamps are made by the process's
     /// own clock, and are moved to the store's once that is known.
     pub async fn calibrated(&self) {
-        if self.is_calibrated.borrow().is_none() {
+        // A beat asks this every time; the channel has a lock.
+        if !self.has_asked.load(Ordering::Relaxed) {
             let mut known = self.is_calibrated.subscribe();
             let _ = tokio::time::timeout(PATIENCE_AT_START, known.wait_for(Option::is_some)).await;
         }
+    }
+
+    /// Learns the store's time, if it is not known yet and the store tells it.
+    pub async fn ask_time(&self) {
+        if *self.is_calibrated.borrow() == Some(true) {
+            return;
+        }
+        let now = self.call(self.store.now()).await;
+        if let Ok(at) = &now {
+            self.roster.calibrate(*at, self.now());
+        }
+        self.is_calibrated.send_replace(Some(now.is_ok()));
+        self.has_asked.store(true, Ordering::Relaxed);
     }
 
     /// Waits until the store's time is known, however long that takes: for what has no use without the store.

@@ -14,13 +14,7 @@ pub async fn run(inner: Arc<Inner>) {
     let mut epochs: HashMap<u16, Arc<str>> = HashMap::new();
     let (mut synced, mut proven) = (HashSet::new(), HashSet::new());
     loop {
-        if *inner.is_calibrated.borrow() != Some(true) {
-            let now = inner.call(inner.store.now()).await;
-            if let Ok(at) = &now {
-                inner.roster.calibrate(*at, inner.now());
-            }
-            inner.is_calibrated.send_replace(Some(now.is_ok()));
-        }
+        inner.ask_time().await;
         inner.roster.begin();
         let mut feed = inner.store.watch();
         while let Some(told) = feed.next().await {
