@@ -28,7 +28,7 @@ impl Hold {
     pub(super) fn new(inner: Arc<Inner>, beat: &Beat) -> Result<Self, Full> {
         let key = SessionKey { user: beat.user.clone(), id: beat.session.clone() };
         let connection = inner.drawn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let shard = inner.store.shard_of(&beat.user);
+        let shard = inner.store().shard_of(&beat.user);
         let told = {
             // Held until the roster knows: the drop of the connection before this one comes wholly before, or finds
             // itself replaced.
@@ -71,7 +71,7 @@ impl Hold {
 
     fn beat(&self, change: impl FnOnce(Beat) -> Beat) {
         let beat = change(Beat::renew(self.key.user.clone(), self.key.id.clone()));
-        let shard = self.inner.store.shard_of(&beat.user);
+        let shard = self.inner.store().shard_of(&beat.user);
         // The session is known, so that it needs no room; were it forgotten here, it would be entered again.
         match self.inner.roster.beat(&beat, By::Connection, shard, self.inner.now()) {
             Ok(Told::Put { sessions, .. }) => {

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 const PATIENCE_AT_START: Duration = Duration::from_millis(400);
 
 pub(super) struct Inner {
-    pub store: Arc<dyn PresenceStore>,
+    store: Arc<dyn PresenceStore>,
     pub roster: Roster,
     pub clock: Arc<dyn Clock>,
     pub outbox: Outbox,
@@ -71,6 +71,11 @@ impl Inner {
         }
     }
 
+    /// The store itself: through the pointer to it, every call would make another future around its own.
+    pub fn store(&self) -> &dyn PresenceStore {
+        &*self.store
+    }
+
     /// Takes no more beats.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
@@ -99,7 +104,7 @@ impl Inner {
         if *self.is_calibrated.borrow() == Some(true) {
             return;
         }
-        let now = self.call(self.store.now()).await;
+        let now = self.call(self.store().now()).await;
         if let Ok(at) = &now {
             self.roster.calibrate(*at, self.now());
         }
@@ -178,7 +183,7 @@ impl Inner {
     async fn touch(&self, touch: Touch, confirms: bool) -> Result<(), Error> {
         let touches = [touch];
         let unfinished = Unfinished { inner: self, keys: || keys_of(&touches), owes: Owes::Touch };
-        let answered = self.call(self.store.touch(&touches)).await;
+        let answered = self.call(self.store().touch(&touches)).await;
         unfinished.finish();
         match answered {
             Ok(missed) if missed.is_empty() => {
@@ -198,7 +203,7 @@ impl Inner {
     async fn put(&self, sessions: Vec<Session>, undo: Option<Undo>) -> Result<(), Error> {
         let keys = || sessions.iter().map(Session::key).collect::<Vec<_>>();
         let unfinished = Unfinished { inner: self, keys, owes: Owes::Put };
-        let answered = self.call(self.store.put(&sessions)).await;
+        let answered = self.call(self.store().put(&sessions)).await;
         unfinished.finish();
         match answered {
             Ok(()) => {

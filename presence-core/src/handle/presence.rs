@@ -107,7 +107,7 @@ impl Presence {
             return Err(Error::ShuttingDown);
         }
         inner.calibrated().await;
-        let shard = inner.store.shard_of(&beat.user);
+        let shard = inner.store().shard_of(&beat.user);
         let told = inner.roster.beat(&beat, By::Beat, shard, inner.now()).map_err(|Full| Error::Full)?;
         inner.tell(told).await
     }
@@ -146,7 +146,7 @@ impl Presence {
             return Err(Error::ShuttingDown);
         }
         self.inner.calibrated().await;
-        let shard = self.inner.store.shard_of(&key.user);
+        let shard = self.inner.store().shard_of(&key.user);
         let declares = (status, message, until);
         let told =
             self.inner.roster.declare(&key, declares, shard, self.inner.now()).map_err(|Full| Error::Full)?;

@@ -28,5 +28,5 @@ pub async fn run(inner: Arc<Inner>) {
 pub async fn tell(inner: &Inner, node: Node) -> crate::store::Result<()> {
     let Node { id, seen_at, drain_for } = node;
     let touch = [Touch::Node { node: id, seen_at, drain_for }];
-    inner.call(inner.store.touch(&touch)).await.map(drop)
+    inner.call(inner.store().touch(&touch)).await.map(drop)
 }

@@ -16,7 +16,7 @@ pub async fn run(inner: Arc<Inner>) {
     loop {
         inner.ask_time().await;
         inner.roster.begin();
-        let mut feed = inner.store.watch();
+        let mut feed = inner.store().watch();
         while let Some(told) = feed.next().await {
             take(&inner, &told, &mut epochs);
             match told {
@@ -27,7 +27,7 @@ pub async fn run(inner: Arc<Inner>) {
                 }
                 _ => {}
             }
-            let shards = usize::from(inner.store.shards());
+            let shards = usize::from(inner.store().shards());
             if synced.len() >= shards && proven.len() >= shards && !*inner.is_ready.borrow() {
                 inner.is_ready.send_replace(true);
             }
@@ -41,7 +41,7 @@ pub async fn run(inner: Arc<Inner>) {
 fn take(inner: &Inner, told: &Feed, epochs: &mut HashMap<u16, Arc<str>>) {
     let now = inner.now();
     let owed = match told {
-        Feed::Facts(facts) => inner.roster.merge(facts, |session| inner.store.shard_of(&session.user), now),
+        Feed::Facts(facts) => inner.roster.merge(facts, |session| inner.store().shard_of(&session.user), now),
         Feed::Touched(touches) => {
             inner.roster.touched(touches, now);
             return;

@@ -54,7 +54,7 @@ fn forget_all(inner: &Arc<Inner>, forget: &[Seen]) {
         let inner = Arc::clone(inner);
         // Apart, so that a store that hangs does not hold up verdicts.
         tokio::spawn(async move {
-            if inner.call(inner.store.forget(&batch)).await.is_ok() {
+            if inner.call(inner.store().forget(&batch)).await.is_ok() {
                 let owed = inner.roster.forgotten(&batch, inner.now());
                 inner.outbox.mark(owed, Owes::Put);
             }

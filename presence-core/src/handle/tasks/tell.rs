@@ -70,14 +70,14 @@ pub async fn drain(inner: &Inner) -> store::Result<()> {
 
 async fn tell(inner: &Inner, mut puts: Vec<Session>, touches: Vec<Touch>) -> store::Result<()> {
     if !touches.is_empty() {
-        let missed = inner.call(inner.store.touch(&touches)).await?;
+        let missed = inner.call(inner.store().touch(&touches)).await?;
         if missed.is_empty() {
             inner.confirm_touched(&touches);
         }
         puts.extend(missed.iter().filter_map(|key| inner.roster.session(key)));
     }
     for batch in batches(&puts) {
-        inner.call(inner.store.put(batch)).await?;
+        inner.call(inner.store().put(batch)).await?;
         inner.confirm_put(batch);
     }
     Ok(())
