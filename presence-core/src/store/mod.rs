@@ -1,7 +1,7 @@
 //! Where facts are kept: the trait that every backend implements, and its contract.
 
-pub mod batch;
-mod coalesce;
+mod batch;
+pub mod coalesce;
 mod error;
 mod facts;
 
