@@ -108,17 +108,12 @@ impl World<'_> {
             let more = self.roster.sweep(self.now, 1).more;
             let took = cpu::thread() - start;
             swept = Swept { cpu: swept.cpu + took, longest: swept.longest.max(took), ..swept };
-            if !more {
-                break;
-            }
-        }
-        // What a handle does next: a slice of a list at a time, without any shard's lock.
-        loop {
+            // What a handle does in between: a slice of a list at a time, without any shard's lock.
             let start = cpu::thread();
-            let more = self.roster.sort(1);
+            let sorts = self.roster.sort(1);
             let took = cpu::thread() - start;
             swept = Swept { sort: swept.sort + took, slice: swept.slice.max(took), ..swept };
-            if !more {
+            if !more && !sorts {
                 return swept;
             }
         }

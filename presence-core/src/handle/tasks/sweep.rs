@@ -36,15 +36,12 @@ async fn sweep(inner: &Inner) -> Vec<Seen> {
             inner.outbox.mark(swept.touch, Owes::Touch);
         }
         forget.extend(swept.forget);
-        if !swept.more {
-            break;
+        // In between, so that in a mass event little waits at any time.
+        if !inner.roster.sort(BUDGET as usize) && !swept.more {
+            return forget;
         }
         tokio::task::yield_now().await;
     }
-    while inner.roster.sort(BUDGET as usize) {
-        tokio::task::yield_now().await;
-    }
-    forget
 }
 
 /// Garbage collection of the store. What fails comes up again a lease later, here or in another process.
