@@ -1,0 +1,1 @@
+//! The NATS store keeps the contract, and its own promises.

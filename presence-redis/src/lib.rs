@@ -1,0 +1,1 @@
+//! Presence on Redis and Valkey.

@@ -1,0 +1,1 @@
+//! The Redis store keeps the contract, and its own promises.
