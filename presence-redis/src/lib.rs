@@ -1,1 +1,55 @@
-//! Presence on Redis and Valkey.
+//! Presence on Redis and Valkey: one server, Sentinel, or a cluster.
+//!
+//! [`RedisStore`] keeps what [`presence_core`] tells it in a few hashes per shard, and tells every other process what
+//! changes. One Lua script per verb runs within one shard, so that each verb is atomic there; callers at the same time share
+//! batches.
+//!
+//! # In Redis
+//! Users are spread over shards. The keys of shard 3 of the namespace `chat`:
+//!
+//! | key | what |
+//! |---|---|
+//! | `presence:{chat:3}:sessions` | HASH `user TAB session` → times, placement, status; fields that begin with a TAB are the shard's own |
+//! | `presence:{chat:3}:users` | HASH user → the names of their sessions |
+//! | `presence:{chat:3}:nodes` | HASH process → its last beat |
+//! | `presence:{chat:3}:touched` | STRING, renewals that are stored and will be announced within a quarter of a second |
+//! | `presence:{chat:3}` | the channel of what changes |
+//!
+//! All of them expire together when no process beats any more. `redis-cli hgetall 'presence:{chat:3}:sessions'` shows who is
+//! there.
+//!
+//! # The map
+//! | file | what lives there |
+//! |---|---|
+//! | `store` | how a store is opened, and its verbs |
+//! | `options` | settings |
+//! | `keys` | names of keys and fields, which shard |
+//! | `codec` | how sessions, nodes and touches are written |
+//! | `batch` | from batches to calls |
+//! | `script`, `lua/` | the scripts |
+//! | `connection`, `link` | one connection, and the one that calls share |
+//! | `answer`, `error` | what the server says |
+//! | `feed/` | what a watch does |
+//!
+//! # Metrics
+//! | name | kind | what it says |
+//! |---|---|---|
+//! | `presence_redis_unreadable_total` | counter | entries under our keys that are none of ours |
+
+mod answer;
+mod batch;
+mod codec;
+mod connection;
+mod error;
+mod feed;
+mod keys;
+mod link;
+mod options;
+mod script;
+mod store;
+
+pub use keys::Namespace;
+pub use options::Options;
+/// The client crate, for ready-made clients.
+pub use redis;
+pub use store::{RedisStore, Sentinels};

@@ -1,0 +1,206 @@
+//! From batches to calls: each session once, sorted into shards, cut so that no call holds up the server for long.
+
+use crate::codec;
+use crate::keys::{Keys, shard_of};
+use crate::script::{Header, Script};
+use foldhash::fast::RandomState;
+use presence_core::store::{BATCH_BYTES, BATCH_ENTRIES, Seen, Touch};
+use presence_core::{NodeId, Session, Timestamp, UserId};
+use redis::Cmd;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::time::Duration;
+
+/// Names and what belongs to them, as scripts read them: `n`, the names, the values.
+#[derive(Debug, Default)]
+pub struct Block {
+    names: Vec<String>,
+    values: Vec<String>,
+}
+
+impl Block {
+    fn push(&mut self, (name, value): (String, String)) {
+        self.names.push(name);
+        self.values.push(value);
+    }
+
+    fn write(&self, call: &mut Cmd) {
+        call.arg(self.names.len()).arg(&self.names).arg(&self.values);
+    }
+}
+
+/// What one call tells one shard.
+#[derive(Debug, Default)]
+pub struct Part {
+    /// Goes in front of the blocks.
+    number: Option<u64>,
+    blocks: Vec<Block>,
+    entries: usize,
+    bytes: usize,
+}
+
+impl Part {
+    fn with_blocks(count: usize) -> Self {
+        Self { blocks: (0..count).map(|_| Block::default()).collect(), ..Self::default() }
+    }
+
+    fn push(&mut self, block: usize, entry: (String, String)) {
+        self.entries += 1;
+        self.bytes += entry.0.len() + entry.1.len();
+        self.blocks[block].push(entry);
+    }
+
+    fn is_full(&self) -> bool {
+        self.entries >= BATCH_ENTRIES || self.bytes >= BATCH_BYTES
+    }
+}
+
+/// Parts, each with its shard. A shard whose part is full gets another.
+#[derive(Debug)]
+pub struct Parts {
+    /// How many blocks a part has.
+    blocks: usize,
+    done: Vec<(u16, Part)>,
+    open: Vec<Option<Part>>,
+}
+
+impl Parts {
+    fn new(shards: u16, blocks: usize) -> Self {
+        Self { blocks, done: Vec::new(), open: (0..shards).map(|_| None).collect() }
+    }
+
+    fn shards(&self) -> u16 {
+        u16::try_from(self.open.len()).unwrap_or(u16::MAX)
+    }
+
+    fn part(&mut self, shard: u16) -> &mut Part {
+        let blocks = self.blocks;
+        let open = &mut self.open[usize::from(shard)];
+        if open.as_ref().is_some_and(Part::is_full)
+            && let Some(full) = open.take()
+        {
+            self.done.push((shard, full));
+        }
+        open.get_or_insert_with(|| Part::with_blocks(blocks))
+    }
+
+    fn finish(self) -> Vec<(u16, Part)> {
+        let open = self.open.into_iter().zip(0..).filter_map(|(part, shard)| Some((shard, part?)));
+        self.done.into_iter().chain(open).collect()
+    }
+}
+
+/// The calls that tell these parts: as few as the bounds allow, or one for each part where a script may see one shard only.
+pub fn calls(
+    script: &Script,
+    header: &Header,
+    keys: &[Keys],
+    parts: Vec<(u16, Part)>,
+    one_shard: bool,
+) -> Vec<(Vec<u16>, Cmd)> {
+    let mut calls = Vec::new();
+    let mut parts = parts.into_iter().peekable();
+    while let Some(first) = parts.next() {
+        let (mut entries, mut bytes) = (first.1.entries, first.1.bytes);
+        let mut together = vec![first];
+        while let Some(next) = parts.next_if(|(_, next)| {
+            !one_shard && entries + next.entries <= BATCH_ENTRIES && bytes + next.bytes <= BATCH_BYTES
+        }) {
+            (entries, bytes) = (entries + next.1.entries, bytes + next.1.bytes);
+            together.push(next);
+        }
+        let mut call = script.of(header, together.iter().map(|(shard, _)| &keys[usize::from(*shard)]));
+        for (_, part) in &together {
+            if let Some(number) = part.number {
+                call.arg(number);
+            }
+            part.blocks.iter().for_each(|block| block.write(&mut call));
+        }
+        calls.push((together.into_iter().map(|(shard, _)| shard).collect(), call));
+    }
+    calls
+}
+
+/// Each session once: what is told twice is merged here, since the script reads all before it writes any.
+pub fn puts(sessions: &[Session], shards: u16) -> Vec<(u16, Part)> {
+    let mut at: HashMap<_, usize, RandomState> = HashMap::default();
+    let mut once: Vec<Cow<'_, Session>> = Vec::with_capacity(sessions.len());
+    for session in sessions {
+        match at.entry((session.user.as_str(), session.id.as_str())) {
+            Entry::Vacant(entry) => {
+                entry.insert(once.len());
+                once.push(Cow::Borrowed(session));
+            }
+            Entry::Occupied(entry) => {
+                once[*entry.get()].to_mut().merge(session);
+            }
+        }
+    }
+    let mut parts = Parts::new(shards, 1);
+    for session in once {
+        let part = parts.part(shard_of(&session.user, shards));
+        let lease = u64::try_from(session.placement.lease.as_millis()).unwrap_or(u64::MAX);
+        part.number = part.number.max(Some(lease));
+        part.push(0, (crate::keys::session_field(&session.user, &session.id), codec::record(&session)));
+    }
+    parts.finish()
+}
+
+/// Each session and each node once. Nodes go to every shard: each judges its held sessions by itself.
+pub fn touches(touches: &[Touch], shards: u16) -> Vec<(u16, Part)> {
+    let mut sessions: HashMap<_, (Timestamp, Timestamp), RandomState> = HashMap::default();
+    let mut nodes: HashMap<&NodeId, (Timestamp, Option<Duration>), RandomState> = HashMap::default();
+    sessions.reserve(touches.len());
+    for touch in touches {
+        match touch {
+            Touch::Session { user, id, seen_at, active_at } => {
+                let times = sessions.entry((user, id)).or_default();
+                *times = (times.0.max(*seen_at), times.1.max(*active_at));
+            }
+            Touch::Node { node, seen_at, drain_for } => {
+                let rank = nodes.entry(node).or_default();
+                *rank = (*rank).max((*seen_at, *drain_for));
+            }
+        }
+    }
+    let mut parts = Parts::new(shards, 2);
+    for ((user, id), (seen, active)) in sessions {
+        let entry = (crate::keys::session_field(user, id), codec::times(seen, active));
+        parts.part(shard_of(user, shards)).push(0, entry);
+    }
+    for (node, (seen_at, drain_for)) in nodes {
+        for shard in 0..parts.shards() {
+            let entry = (crate::keys::node_field(node), codec::beat(seen_at, drain_for));
+            parts.part(shard).push(1, entry);
+        }
+    }
+    parts.finish()
+}
+
+/// What is to be forgotten, in its order; nodes by every shard.
+pub fn forgets(seen: &[Seen], shards: u16) -> Vec<(u16, Part)> {
+    let mut parts = Parts::new(shards, 1);
+    for seen in seen {
+        match seen {
+            Seen::Session { key, .. } => parts.part(shard_of(&key.user, shards)).push(0, codec::seen(seen)),
+            Seen::Node { .. } => {
+                (0..parts.shards()).for_each(|shard| parts.part(shard).push(0, codec::seen(seen)));
+            }
+        }
+    }
+    parts.finish()
+}
+
+/// Users to read, without values; few at a time, since each may have many sessions.
+pub fn loads<'u>(users: impl Iterator<Item = &'u UserId>, shards: u16) -> Vec<(u16, Part)> {
+    let mut parts = Parts::new(shards, 1);
+    for user in users {
+        let part = parts.part(shard_of(user, shards));
+        // Each counts as much as the sessions that it may have.
+        part.entries += 3;
+        part.bytes += 1024;
+        part.blocks[0].names.push(user.as_str().to_owned());
+    }
+    parts.finish()
+}

@@ -1,0 +1,178 @@
+//! How facts are written: legible in `redis-cli`, and made so that a script can merge them without understanding them.
+//!
+//! A record is `times placement TAB declared`:
+//!
+//! ```text
+//! 1700000000123 1700000000100 1700000000000 h TAB web-1~9f3c TAB {"held":true,"lease":60000,…} TAB
+//! └ seen_at      └ active_at   └ placed_at   │      └ node          └ the rest of the placement     └ declared, if any
+//!                                            └ h: here; l: left, with two more instants, when and until when
+//! ```
+//!
+//! (without the spaces). Instants are 13 digits, so that the greater string is the later instant. **Each register is a
+//! string whose byte order is the order of the core's merge**: of two placements, and of two declarations, the greater
+//! string wins. An id holds no control character and JSON escapes them, so that TAB and line break separate.
+
+use crate::keys;
+use presence_core::store::{Seen, Touch};
+use presence_core::{
+    Declared, Departure, Meta, Node, NodeId, Placement, Session, SessionKey, Timestamp, Topics,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// The latest instant that is written as such: the year 2286. A later one is written as this.
+const LATEST: u64 = 9_999_999_999_999;
+/// How many digits an instant has.
+const DIGITS: usize = 13;
+
+/// What of a placement no script needs to see, in the order of its own JSON, which decides ties.
+#[derive(Serialize, Deserialize)]
+struct Rest<T> {
+    held: bool,
+    lease: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    topics: Option<T>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    meta: Option<Meta>,
+}
+
+fn push_instant(text: &mut String, at: Timestamp) {
+    // Writing to a string does not fail.
+    let _ = write!(text, "{:013}", at.as_millis().min(LATEST));
+}
+
+/// Reads an instant off the front.
+fn take_instant(text: &mut &str) -> Option<Timestamp> {
+    let (digits, rest) = text.split_at_checked(DIGITS)?;
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    *text = rest;
+    digits.parse().ok().map(Timestamp::from_millis)
+}
+
+/// The two times of a session, as a touch moves them.
+pub fn times(seen_at: Timestamp, active_at: Timestamp) -> String {
+    let mut text = String::with_capacity(2 * DIGITS);
+    push_instant(&mut text, seen_at);
+    push_instant(&mut text, active_at);
+    text
+}
+
+/// A session's record, without whose it is: the field says that.
+pub fn record(session: &Session) -> String {
+    let Session { placement, declared, seen_at, active_at, .. } = session;
+    let mut text = times(*seen_at, *active_at);
+    push_instant(&mut text, placement.placed_at);
+    match placement.left {
+        None => text.push('h'),
+        Some(Departure { at, ends_at }) => {
+            text.push('l');
+            push_instant(&mut text, at);
+            push_instant(&mut text, ends_at);
+        }
+    }
+    text.push('\t');
+    text.push_str(placement.node.as_str());
+    text.push('\t');
+    let rest = Rest {
+        held: placement.held,
+        lease: u64::try_from(placement.lease.as_millis()).unwrap_or(u64::MAX),
+        topics: Some(&placement.topics).filter(|topics| !topics.is_empty()),
+        meta: placement.meta.clone(),
+    };
+    // Maps with string keys, strings and numbers: nothing in here can fail to be written.
+    text.push_str(&serde_json::to_string(&rest).unwrap_or_default());
+    text.push('\t');
+    if let Some(declared) = declared {
+        push_instant(&mut text, declared.at);
+        text.push_str(&serde_json::to_string(declared).unwrap_or_default());
+    }
+    text
+}
+
+/// Reads a session; `None` if this is none of ours.
+pub fn session(field: &str, record: &str) -> Option<Session> {
+    let SessionKey { user, id } = keys::session_of(field)?;
+    let mut rest = record;
+    let (seen_at, active_at) = (take_instant(&mut rest)?, take_instant(&mut rest)?);
+    let placed_at = take_instant(&mut rest)?;
+    let is_here = match rest.as_bytes().first()? {
+        b'h' => true,
+        b'l' => false,
+        _ => return None,
+    };
+    rest = &rest[1..];
+    let left = if is_here {
+        None
+    } else {
+        Some(Departure { at: take_instant(&mut rest)?, ends_at: take_instant(&mut rest)? })
+    };
+    let mut parts = rest.strip_prefix('\t')?.splitn(3, '\t');
+    let node = NodeId::new(parts.next()?).ok()?;
+    let Rest::<Topics> { held, lease, topics, meta } = serde_json::from_str(parts.next()?).ok()?;
+    let declared = match parts.next()? {
+        "" => None,
+        text => Some(serde_json::from_str::<Declared>(text.get(DIGITS..)?).ok()?),
+    };
+    let (lease, topics) = (Duration::from_millis(lease), topics.unwrap_or_default());
+    let placement = Placement { placed_at, left, node, held, lease, topics, meta };
+    Some(Session { user, id, placement, declared, seen_at, active_at })
+}
+
+/// A node's beat: the greater string is the greater rank.
+pub fn beat(seen_at: Timestamp, drain_for: Option<Duration>) -> String {
+    let mut text = String::with_capacity(2 * DIGITS);
+    push_instant(&mut text, seen_at);
+    if let Some(drain_for) = drain_for {
+        push_instant(&mut text, Timestamp::ZERO + drain_for);
+    }
+    text
+}
+
+/// Reads a node's beat; `None` if this is none of ours.
+pub fn node(id: NodeId, beat: &str) -> Option<Node> {
+    let mut rest = beat;
+    let seen_at = take_instant(&mut rest)?;
+    let drain_for = match rest {
+        "" => None,
+        _ => Some(take_instant(&mut rest)?.since(Timestamp::ZERO)),
+    };
+    rest.is_empty().then_some(Node { id, seen_at, drain_for })
+}
+
+/// Reads a touch.
+pub fn touch_of(field: &str, moved: &str) -> Option<Touch> {
+    if let Some(id) = keys::node_of(field) {
+        let Node { id: node, seen_at, drain_for } = node(id, moved)?;
+        return Some(Touch::Node { node, seen_at, drain_for });
+    }
+    let SessionKey { user, id } = keys::session_of(field)?;
+    let mut rest = moved;
+    let (seen_at, active_at) = (take_instant(&mut rest)?, take_instant(&mut rest)?);
+    rest.is_empty().then_some(Touch::Session { user, id, seen_at, active_at })
+}
+
+/// How a wish to forget travels.
+pub fn seen(seen: &Seen) -> (String, String) {
+    match seen {
+        Seen::Session { key, seen_at, placed_at } => {
+            (keys::session_field(&key.user, &key.id), times(*seen_at, *placed_at))
+        }
+        Seen::Node { node, seen_at } => (keys::node_field(node), beat(*seen_at, None)),
+    }
+}
+
+/// Reads what was forgotten.
+pub fn seen_of(field: &str, told: &str) -> Option<Seen> {
+    Some(match touch_of(field, told)? {
+        Touch::Session { user, id, seen_at, active_at: placed_at } => {
+            Seen::Session { key: SessionKey { user, id }, seen_at, placed_at }
+        }
+        Touch::Node { node, seen_at, .. } => Seen::Node { node, seen_at },
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+use super::*;
+use presence_core::{Message, SessionId, Stay, Status, Topic, UserId};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use serde_json::json;
+
+fn instant() -> impl Strategy<Value = Timestamp> {
+    // Few, so that registers meet at the same instant.
+    prop_oneof![0..4u64, Just(1_700_000_000_000), Just(LATEST)].prop_map(Timestamp::from_millis)
+}
+
+fn name() -> impl Strategy<Value = String> {
+    // What sorts differently as JSON, in a locale, or by characters.
+    prop_oneof!["[ab!\" \\\\é日]{1,3}", "\\PC{1,20}"]
+}
+
+fn placement() -> impl Strategy<Value = Placement> {
+    let left = option::of((instant(), instant()).prop_map(|(at, ends_at)| Departure { at, ends_at }));
+    let stays = vec((name(), option::of(instant())), 0..3);
+    let meta = option::of(name().prop_map(|text| Meta::new(json!({ "k": text, "n": 1.5 })).unwrap()));
+    let lease = (0..100_000u64).prop_map(Duration::from_millis);
+    (instant(), left, name(), any::<bool>(), lease, stays, meta).prop_map(
+        |(placed_at, left, node, held, lease, stays, meta)| {
+            let stays = stays.into_iter().map(|(topic, until)| Stay { topic: Topic::new(topic).unwrap(), until });
+            let (node, topics) = (NodeId::new(node).unwrap(), Topics::of(stays.collect()).unwrap());
+            Placement { placed_at, left, node, held, lease, topics, meta }
+        },
+    )
+}
+
+fn declared() -> impl Strategy<Value = Declared> {
+    let status = prop_oneof![Just(Status::Online), Just(Status::Busy), Just(Status::Offline)];
+    let message = option::of(prop_oneof![Just("a\nb\tc".to_owned()), name()].prop_map(|text| Message::new(text).unwrap()));
+    (instant(), status, message, option::of(instant()))
+        .prop_map(|(at, status, message, until)| Declared { at, status, message, until })
+}
+
+prop_compose! {
+    fn sessions()(
+        user in name(),
+        id in name(),
+        placement in placement(),
+        declared in option::of(declared()),
+        seen_at in instant(),
+        active_at in instant(),
+    ) -> Session {
+        let (user, id) = (UserId::new(user).unwrap(), SessionId::new(id).unwrap());
+        Session { user, id, placement, declared, seen_at, active_at }
+    }
+}
+
+/// The parts of a record that scripts compare as strings.
+fn registers(record: &str) -> (&str, &str) {
+    let after_times = &record[2 * DIGITS..];
+    after_times.rsplit_once('\t').unwrap()
+}
+
+proptest! {
+    #[test]
+    fn any_session_comes_back(whole in sessions()) {
+        let field = keys::session_field(&whole.user, &whole.id);
+        prop_assert_eq!(session(&field, &record(&whole)), Some(whole));
+    }
+
+    #[test]
+    fn the_greater_string_is_what_the_core_keeps(one in placement(), other in placement(), whole in sessions()) {
+        let with = |placement: &Placement| record(&Session { placement: placement.clone(), ..whole.clone() });
+        let (a, b) = (with(&one), with(&other));
+        let greater = registers(&a).0.as_bytes() > registers(&b).0.as_bytes();
+        prop_assert_eq!(greater, one.beats(&other));
+    }
+
+    #[test]
+    fn the_greater_declaration_is_what_the_core_keeps(one in declared(), other in declared(), whole in sessions()) {
+        let with = |declared: &Declared| record(&Session { declared: Some(declared.clone()), ..whole.clone() });
+        let (a, b) = (with(&one), with(&other));
+        let greater = registers(&a).1.as_bytes() > registers(&b).1.as_bytes();
+        prop_assert_eq!(greater, one.beats(&other));
+        let none = record(&Session { declared: None, ..whole });
+        prop_assert_eq!(registers(&none).1, "");
+    }
+
+    #[test]
+    fn a_beat_comes_back_and_sorts_by_rank(
+        seen in vec((instant(), option::of((0..9_000u64).prop_map(Duration::from_millis))), 2),
+    ) {
+        let id = NodeId::new("n").unwrap();
+        let nodes: Vec<Node> =
+            seen.iter().map(|(seen_at, drain_for)| Node { id: id.clone(), seen_at: *seen_at, drain_for: *drain_for }).collect();
+        let beats: Vec<String> = seen.iter().map(|(seen_at, drain_for)| beat(*seen_at, *drain_for)).collect();
+        prop_assert_eq!(beats[0] > beats[1], nodes[0].rank() > nodes[1].rank());
+        prop_assert_eq!(node(id, &beats[0]), Some(nodes[0].clone()));
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(field in "[a\t]{0,4}\\PC{0,9}", text in "[0-9hl\t]{0,80}[{}\"\\PC]{0,40}") {
+        let _ = (session(&field, &text), touch_of(&field, &text), seen_of(&field, &text));
+        let _ = node(NodeId::new("n").unwrap(), &text);
+    }
+}
+
+#[test]
+fn a_record_is_legible_and_never_changes() {
+    let placement = Placement {
+        placed_at: Timestamp::from_millis(1_700_000_000_000),
+        left: None,
+        node: NodeId::new("web~1").unwrap(),
+        held: true,
+        lease: Duration::from_mins(1),
+        topics: Topics::new([Topic::new("/").unwrap()]).unwrap(),
+        meta: None,
+    };
+    let (seen_at, active_at) = (Timestamp::from_millis(1_700_000_000_123), Timestamp::from_millis(9));
+    let (user, id) = (UserId::new("ada").unwrap(), SessionId::new("tab").unwrap());
+    let mut whole = Session { user, id, placement, declared: None, seen_at, active_at };
+    assert_eq!(
+        record(&whole),
+        "170000000012300000000000091700000000000h\tweb~1\t{\"held\":true,\"lease\":60000,\"topics\":[{\"topic\":\"/\"}]}\t"
+    );
+    whole.placement.left = Some(Departure { at: Timestamp::from_millis(5), ends_at: Timestamp::from_millis(6) });
+    assert!(record(&whole)[39..].starts_with("l00000000000050000000000006\tweb~1\t"));
+}
+
+#[test]
+fn an_instant_beyond_all_centuries_is_written_as_the_latest() {
+    let mut text = times(Timestamp::MAX, Timestamp::ZERO);
+    assert_eq!(text.len(), 2 * DIGITS);
+    text.truncate(DIGITS);
+    assert_eq!(take_instant(&mut text.as_str()), Some(Timestamp::from_millis(LATEST)));
+}

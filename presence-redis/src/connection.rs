@@ -1,0 +1,117 @@
+//! One connection, whatever is behind it, and where a new one comes from.
+
+use crate::error::{classify, timeout};
+use presence_core::store::Result;
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster::{ClusterClient, ClusterConfig};
+use redis::cluster_async::ClusterConnection;
+use redis::io::tcp::{TcpSettings, socket2};
+use redis::sentinel::SentinelClient;
+use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ProtocolVersion, PushInfo, RedisResult, Value};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Takes what a server sends without being asked; must not wait.
+pub type OnPush = Arc<dyn Fn(PushInfo) + Send + Sync>;
+
+/// A connection: calls of all its clones share it.
+#[derive(Clone)]
+pub enum Connection {
+    /// To one server. Ends for good when the server does.
+    Single(MultiplexedConnection),
+    /// To all masters. Looks by itself for where a shard has gone.
+    Cluster(ClusterConnection),
+}
+
+impl Connection {
+    /// Sends a command; an error of the server is an error here.
+    pub async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
+        let told = match self {
+            Self::Single(connection) => connection.req_packed_command(command).await?,
+            Self::Cluster(connection) => connection.req_packed_command(command).await?,
+        };
+        told.extract_error()
+    }
+
+    /// Hears a channel from now on.
+    pub async fn subscribe(&mut self, channel: &str) -> RedisResult<()> {
+        match self {
+            Self::Single(connection) => connection.subscribe(channel).await,
+            Self::Cluster(connection) => connection.ssubscribe(channel).await,
+        }
+    }
+}
+
+/// Where connections come from.
+pub enum Source {
+    /// A server's address.
+    Single(Client),
+    /// Sentinels, who know the address. They are asked each time: it changes.
+    Sentinel(tokio::sync::Mutex<SentinelClient>),
+    /// Some nodes of a cluster.
+    Cluster(ClusterClient),
+}
+
+impl Source {
+    /// Whether it is a cluster: a script then sees one shard at a time.
+    pub fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
+    /// A new connection within `patience`. What it pushes goes to `on_push`.
+    ///
+    /// # Errors
+    /// Those of [`classify`]; a server that does not answer is a timeout.
+    pub async fn open(&self, patience: Duration, on_push: Option<OnPush>) -> Result<Connection> {
+        let opened = tokio::time::timeout(patience, self.connect(patience, on_push)).await;
+        opened.map_err(|_| timeout())?.map_err(classify)
+    }
+
+    async fn connect(&self, patience: Duration, on_push: Option<OnPush>) -> RedisResult<Connection> {
+        let client = match self {
+            Self::Single(client) => client.clone(),
+            Self::Sentinel(sentinels) => sentinels.lock().await.async_get_client().await?,
+            Self::Cluster(client) => {
+                let mut config =
+                    ClusterConfig::new().set_connection_timeout(patience).set_response_timeout(patience);
+                if let Some(on_push) = on_push {
+                    config = config.set_push_sender(move |push| told(&on_push, push));
+                }
+                return client.get_async_connection_with_config(config).await.map(Connection::Cluster);
+            }
+        };
+        // Our own timeouts are around every call; the crate's would end long before them.
+        let mut config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(patience))
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(512);
+        if let Some(on_push) = on_push {
+            config = config.set_push_sender(move |push| told(&on_push, push));
+        }
+        let client = Client::open(tuned(client.get_connection_info()))?;
+        client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
+    }
+}
+
+fn told(on_push: &OnPush, push: PushInfo) -> std::result::Result<(), ()> {
+    on_push(push);
+    Ok(())
+}
+
+/// The same address with the settings that we rely on.
+fn tuned(info: &ConnectionInfo) -> ConnectionInfo {
+    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    info.clone().set_redis_settings(settings).set_tcp_settings(tcp_settings())
+}
+
+/// Small messages go at once, and a peer that has silently vanished is given up.
+pub fn tcp_settings() -> TcpSettings {
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(Duration::from_secs(5))
+        .with_interval(Duration::from_secs(2))
+        .with_retries(2);
+    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(Duration::from_secs(5));
+    settings
+}

@@ -1,0 +1,162 @@
+//! Where messages wait until their shard's follower takes them.
+
+use crate::keys::Keys;
+use parking_lot::Mutex;
+use redis::{PushInfo, PushKind, Value};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::mpsc;
+
+/// How many messages of one shard may wait.
+const MESSAGES: usize = 8 * 1024;
+/// How many bytes may wait, of all shards together.
+const BYTES: usize = 64 * 1024 * 1024;
+
+/// Takes what the server pushes.
+///
+/// Bounded: where a bound would be passed, every shard's queue is closed instead, and the feed ends once what is in it has
+/// been read. The next one starts with everything.
+pub struct Inbox {
+    /// By channel; none once it is closed.
+    shards: Mutex<HashMap<String, mpsc::Sender<Vec<u8>>>>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// The messages of one shard.
+pub struct Messages {
+    queue: mpsc::Receiver<Vec<u8>>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Inbox {
+    pub fn new(keys: &[Keys]) -> (Self, Vec<Messages>) {
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let mut shards = HashMap::new();
+        let messages = keys.iter().map(|keys| {
+            let (sender, queue) = mpsc::channel(MESSAGES);
+            shards.insert(keys.channel.clone(), sender);
+            Messages { queue, waiting: Arc::clone(&waiting) }
+        });
+        let messages = messages.collect();
+        (Self { shards: Mutex::new(shards), waiting }, messages)
+    }
+
+    /// Takes one push. Does not wait: it is called by whoever reads the connection.
+    pub fn take(&self, push: PushInfo, ends_at_loss: bool) {
+        match push.kind {
+            PushKind::Message | PushKind::SMessage => self.queue(push.data),
+            PushKind::Disconnection if ends_at_loss => self.close(),
+            // A cluster moves a channel with its slot. Whether anything was missed, the numbers tell.
+            _ => {}
+        }
+    }
+
+    fn queue(&self, data: Vec<Value>) {
+        let Ok([Value::BulkString(channel), Value::BulkString(message)]) = <[Value; 2]>::try_from(data) else {
+            return;
+        };
+        let size = message.len();
+        let fits = {
+            let shards = self.shards.lock();
+            let Some(shard) = std::str::from_utf8(&channel).ok().and_then(|channel| shards.get(channel)) else {
+                return;
+            };
+            self.waiting.fetch_add(size, Ordering::Relaxed) + size <= BYTES && shard.try_send(message).is_ok()
+        };
+        if !fits {
+            self.close();
+        }
+    }
+
+    fn close(&self) {
+        self.shards.lock().clear();
+    }
+}
+
+impl Messages {
+    /// The next message; `None` once there will be no more.
+    pub async fn next(&mut self) -> Option<Vec<u8>> {
+        let message = self.queue.recv().await?;
+        self.waiting.fetch_sub(message.len(), Ordering::Relaxed);
+        Some(message)
+    }
+
+    /// Whether there will be no more once those that wait are read.
+    pub fn is_closed(&self) -> bool {
+        self.queue.is_closed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Namespace;
+    use futures_util::FutureExt;
+
+    fn inbox() -> (Inbox, Vec<Messages>) {
+        Inbox::new(&Keys::all(&Namespace::new("n").unwrap(), 2))
+    }
+
+    fn push(kind: PushKind, channel: &str, message: &[u8]) -> PushInfo {
+        let text = |bytes: &[u8]| Value::BulkString(bytes.to_vec());
+        PushInfo { kind, data: vec![text(channel.as_bytes()), text(message)] }
+    }
+
+    fn now(messages: &mut Messages) -> Option<Option<Vec<u8>>> {
+        messages.next().now_or_never()
+    }
+
+    #[test]
+    fn a_message_goes_to_its_shard() {
+        let (inbox, mut messages) = inbox();
+        inbox.take(push(PushKind::Message, "presence:{n:1}", b"a"), true);
+        inbox.take(push(PushKind::SMessage, "presence:{other:1}", b"b"), true);
+        assert_eq!(now(&mut messages[1]), Some(Some(b"a".to_vec())));
+        assert_eq!(now(&mut messages[1]), None);
+        assert_eq!(now(&mut messages[0]), None);
+    }
+
+    #[test]
+    fn a_loss_ends_all_once_what_waits_is_read() {
+        let (inbox, mut messages) = inbox();
+        inbox.take(push(PushKind::Message, "presence:{n:0}", b"a"), true);
+        inbox.take(push(PushKind::Disconnection, "", b""), true);
+        assert_eq!(now(&mut messages[0]), Some(Some(b"a".to_vec())));
+        assert_eq!(now(&mut messages[0]), Some(None));
+        assert_eq!(now(&mut messages[1]), Some(None));
+    }
+
+    #[test]
+    fn a_cluster_outlives_the_loss_of_a_node() {
+        let (inbox, mut messages) = inbox();
+        inbox.take(push(PushKind::Disconnection, "", b""), false);
+        inbox.take(push(PushKind::SMessage, "presence:{n:0}", b"a"), false);
+        assert_eq!(now(&mut messages[0]), Some(Some(b"a".to_vec())));
+    }
+
+    #[test]
+    fn who_falls_behind_is_ended_not_silently_skipped() {
+        let (inbox, mut messages) = inbox();
+        for n in 0..=MESSAGES {
+            inbox.take(push(PushKind::Message, "presence:{n:0}", n.to_string().as_bytes()), true);
+        }
+        for n in 0..MESSAGES {
+            assert_eq!(now(&mut messages[0]), Some(Some(n.to_string().into_bytes())));
+        }
+        assert_eq!(now(&mut messages[0]), Some(None));
+    }
+
+    #[test]
+    fn bytes_are_bounded_as_well() {
+        let (inbox, mut messages) = inbox();
+        let large = vec![b'x'; BYTES / 4];
+        for _ in 0..5 {
+            inbox.take(push(PushKind::Message, "presence:{n:0}", &large), true);
+        }
+        for _ in 0..4 {
+            assert!(now(&mut messages[0]).is_some_and(|message| message.is_some()));
+        }
+        assert_eq!(now(&mut messages[0]), Some(None));
+    }
+}

@@ -1,0 +1,124 @@
+//! What a shard announces: `number kind`, and blocks of names and values, a line each.
+//!
+//! ```text
+//! 42 touch            kinds: put, touch, forget
+//! 2                   how many there are
+//! ada TAB tab-1       their names …
+//! bob TAB tab-7
+//! 17000000001230…     … and what belongs to each
+//! 17000000001230…
+//! ```
+
+use crate::codec;
+use presence_core::store::{Facts, Feed, Seen, Touch};
+use std::sync::Arc;
+
+/// A message, and what of it could not be read.
+#[derive(Debug, PartialEq)]
+pub struct Message {
+    /// One more than that of the message before it.
+    pub number: u64,
+    /// What it tells, as far as it can be read.
+    pub told: Vec<Feed>,
+    /// How many of its entries are none of ours.
+    pub unreadable: usize,
+}
+
+/// The number of a message, read without the rest.
+pub fn number(message: &[u8]) -> Option<u64> {
+    let end = message.iter().position(|byte| *byte == b' ')?;
+    std::str::from_utf8(&message[..end]).ok()?.parse().ok()
+}
+
+/// Reads a message; `None` if it is none of ours.
+pub fn read(message: &[u8]) -> Option<Message> {
+    let (head, mut rest) = std::str::from_utf8(message).ok()?.split_once('\n')?;
+    let (number, kind) = head.split_once(' ')?;
+    let mut read = Message { number: number.parse().ok()?, told: Vec::new(), unreadable: 0 };
+    while !rest.is_empty() {
+        let entries = block(&mut rest)?;
+        let count = entries.len();
+        let (told, readable) = match kind {
+            "put" => {
+                let sessions: Vec<_> = entries.iter().filter_map(|(name, value)| codec::session(name, value)).collect();
+                let readable = sessions.len();
+                (Feed::Facts(Arc::new(Facts { sessions, nodes: Vec::new() })), readable)
+            }
+            "touch" => {
+                let touches: Arc<[Touch]> =
+                    entries.iter().filter_map(|(name, value)| codec::touch_of(name, value)).collect();
+                let readable = touches.len();
+                (Feed::Touched(touches), readable)
+            }
+            "forget" => {
+                let seen: Arc<[Seen]> = entries.iter().filter_map(|(name, value)| codec::seen_of(name, value)).collect();
+                let readable = seen.len();
+                (Feed::Forgotten(seen), readable)
+            }
+            _ => return None,
+        };
+        read.unreadable += count - readable;
+        if readable > 0 {
+            read.told.push(told);
+        }
+    }
+    Some(read)
+}
+
+/// Takes a block off the front.
+fn block<'m>(rest: &mut &'m str) -> Option<Vec<(&'m str, &'m str)>> {
+    let mut line = || {
+        let (line, after) = rest.split_once('\n')?;
+        *rest = after;
+        Some(line)
+    };
+    let count: usize = line()?.parse().ok()?;
+    // A number that somebody else wrote allocates nothing: the lines must be there.
+    let mut names = Vec::new();
+    for _ in 0..count {
+        names.push(line()?);
+    }
+    names.into_iter().map(|name| Some((name, line()?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use presence_core::{Timestamp, UserId};
+    use proptest::prelude::*;
+
+    #[test]
+    fn blocks_follow_each_other() {
+        let times = codec::times(Timestamp::from_millis(7), Timestamp::from_millis(5));
+        let beat = codec::beat(Timestamp::from_millis(9), None);
+        let text = format!("42 touch\n2\nada\ta\nbob\tb\n{times}\n{times}\n1\n\tnode\n{beat}\n");
+        let message = read(text.as_bytes()).unwrap();
+        assert_eq!((message.number, message.unreadable, message.told.len()), (42, 0, 2));
+        assert_eq!(number(text.as_bytes()), Some(42));
+        let Feed::Touched(touches) = &message.told[0] else { panic!("{message:?}") };
+        let Touch::Session { user, seen_at, .. } = &touches[1] else { panic!("{touches:?}") };
+        assert_eq!((user, seen_at.as_millis()), (&UserId::new("bob").unwrap(), 7));
+    }
+
+    #[test]
+    fn one_entry_that_is_none_of_ours_spoils_no_other() {
+        let times = codec::times(Timestamp::ZERO, Timestamp::ZERO);
+        let message = read(format!("1 touch\n2\nada\ta\nbob\tb\n{times}\nnonsense\n").as_bytes()).unwrap();
+        assert_eq!(message.unreadable, 1);
+        assert!(matches!(&message.told[0], Feed::Touched(touches) if touches.len() == 1));
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        for text in ["", "1", "x touch\n", "1 dance\n1\na\nb\n", "1 put\n3\na\n", "1 put\n99999999999999999999\n"] {
+            assert_eq!(read(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = (read(&bytes), number(&bytes));
+        }
+    }
+}

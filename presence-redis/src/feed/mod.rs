@@ -1,0 +1,79 @@
+//! What a watch does: a connection of its own, and one follower for each shard.
+//!
+//! The feed ends where it cannot go on without a gap: the connection broke, a message is missing, the shard lost data,
+//! the reader is too slow. While nothing can be reached a feed that has just begun is silent and tries again, so that it is
+//! there a quarter of a second after its server. A shard that cannot be reached does not stop the others.
+
+mod follow;
+mod inbox;
+mod message;
+mod scan;
+
+use crate::connection::{Connection, OnPush};
+use crate::link::backoff;
+use crate::store::Inner;
+use follow::Follower;
+use futures_util::future::select_all;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use inbox::Inbox;
+use presence_core::store::{Feed, Kind};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// How many items wait for the reader; messages behind them wait in the inbox.
+const WAITING: usize = 64;
+
+/// Why a feed ends, for the log.
+pub type Ended = &'static str;
+
+pub fn watch(inner: Arc<Inner>) -> BoxStream<'static, Feed> {
+    let (out, told) = mpsc::channel(WAITING);
+    let task = Task(tokio::spawn(async move {
+        let ended = run(inner, out).await;
+        tracing::debug!(why = ended, "a watch of Redis ended");
+    }));
+    // The task ends with the stream that reads from it.
+    stream::unfold((told, task), |(mut told, task)| async move { Some((told.recv().await?, (told, task))) }).boxed()
+}
+
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn run(inner: Arc<Inner>, out: mpsc::Sender<Feed>) -> Ended {
+    let (inbox, messages) = Inbox::new(&inner.keys);
+    let connection = {
+        let inbox = Arc::new(inbox);
+        let ends_at_loss = !inner.link.source.is_cluster();
+        connect(&inner, Arc::new(move |push| inbox.take(push, ends_at_loss))).await
+    };
+    let followers = messages.into_iter().zip(0..).map(|(messages, shard)| {
+        let connection = connection.clone();
+        let (inner, out) = (Arc::clone(&inner), out.clone());
+        Box::pin(Follower { inner, shard, connection, messages, out, silent: 0 }.run())
+    });
+    select_all(followers).await.0
+}
+
+/// Tries until it succeeds.
+async fn connect(inner: &Inner, on_push: OnPush) -> Connection {
+    let mut failures = 0;
+    loop {
+        match inner.link.open(Arc::clone(&on_push)).await {
+            Ok(connection) => return connection,
+            Err(error) => {
+                // Whoever calls the store hears of what is only unavailable; what stays wrong an operator must hear of.
+                if failures == 0 && error.kind() == Kind::Rejected {
+                    tracing::error!(error = &error as &dyn std::error::Error, "Redis cannot be watched");
+                }
+                tokio::time::sleep(backoff(failures)).await;
+                failures = failures.saturating_add(1);
+            }
+        }
+    }
+}

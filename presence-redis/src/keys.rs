@@ -1,0 +1,154 @@
+//! Where things lie in Redis: the names of keys, and which shard a user belongs to.
+
+use presence_core::store::{Error, Kind, Result};
+use presence_core::{NodeId, SessionId, SessionKey, UserId};
+
+/// Whose presence it is: every key and channel carries it, so that several services share one Redis.
+///
+/// 1 to 64 bytes of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`: what is read the same in a key, a pattern and a shell.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Namespace(Box<str>);
+
+impl Namespace {
+    /// The longest name, in bytes.
+    pub const MAX_BYTES: usize = 64;
+
+    /// Takes a name.
+    ///
+    /// # Errors
+    /// [`Kind::Rejected`] when it is empty, too long, or holds another character.
+    pub fn new(name: impl AsRef<str>) -> Result<Self> {
+        let name = name.as_ref();
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if name.is_empty() || name.len() > Self::MAX_BYTES || !name.chars().all(fits) {
+            let rule = "a namespace is 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'";
+            return Err(Error::new(Kind::Rejected, rule));
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The keys of one shard. The part in braces decides the slot of a cluster, so that a shard's keys share one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// HASH: `user TAB session` → record; `TAB epoch` and the like → what the shard says of itself.
+    pub sessions: String,
+    /// HASH: user → the ids of their sessions, separated by TAB.
+    pub users: String,
+    /// HASH: node → its last beat.
+    pub nodes: String,
+    /// STRING: touches that are written but not yet announced.
+    pub touched: String,
+    /// Where the shard announces what happens.
+    pub channel: String,
+}
+
+impl Keys {
+    fn of(namespace: &Namespace, shard: u16) -> Self {
+        let channel = format!("presence:{{{}:{shard}}}", namespace.as_str());
+        let key = |name| format!("{channel}:{name}");
+        Self { sessions: key("sessions"), users: key("users"), nodes: key("nodes"), touched: key("touched"), channel }
+    }
+
+    /// The keys of all shards, in their order.
+    pub fn all(namespace: &Namespace, shards: u16) -> Box<[Self]> {
+        (0..shards).map(|shard| Self::of(namespace, shard)).collect()
+    }
+
+    /// What scripts are given of them, in the order in which they expect it.
+    pub fn names(&self) -> [&str; 4] {
+        [&self.sessions, &self.users, &self.nodes, &self.touched]
+    }
+}
+
+/// Which of `shards` a user belongs to: FNV-1a, which no version of anything changes.
+pub fn shard_of(user: &UserId, shards: u16) -> u16 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = user.as_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step);
+    u16::try_from(hash % u64::from(shards.max(1))).unwrap_or(0)
+}
+
+/// Stands between a user and a session, and in front of what is neither: no id holds a control character.
+pub const SEPARATOR: char = '\t';
+
+/// The field of a session.
+pub fn session_field(user: &UserId, id: &SessionId) -> String {
+    let (user, id) = (user.as_str(), id.as_str());
+    let mut field = String::with_capacity(user.len() + 1 + id.len());
+    field.push_str(user);
+    field.push(SEPARATOR);
+    field.push_str(id);
+    field
+}
+
+/// How messages and arguments name a node, to tell it from a session.
+pub fn node_field(node: &NodeId) -> String {
+    format!("{SEPARATOR}{node}")
+}
+
+/// The session that a field names; `None` if it is none of ours.
+pub fn session_of(field: &str) -> Option<SessionKey> {
+    let (user, id) = field.split_once(SEPARATOR)?;
+    Some(SessionKey { user: UserId::new(user).ok()?, id: SessionId::new(id).ok()? })
+}
+
+/// The node that a field names; `None` if it is none of ours.
+pub fn node_of(field: &str) -> Option<NodeId> {
+    NodeId::new(field.strip_prefix(SEPARATOR)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_namespace_with_a_brace_a_colon_or_a_newline_is_refused() {
+        let bad = ["", "a:b", "{a}", "a b", "a\n", "a*", "é", &"x".repeat(65)];
+        for name in bad {
+            assert_eq!(Namespace::new(name).unwrap_err().kind(), Kind::Rejected, "{name:?}");
+        }
+        for name in ["a", "page-hits", "A.b_c-1", &"x".repeat(64)] {
+            assert_eq!(Namespace::new(name).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn keys_of_a_shard_share_what_decides_the_slot() {
+        let keys = Keys::all(&Namespace::new("chat").unwrap(), 2);
+        assert_eq!(keys[1].sessions, "presence:{chat:1}:sessions");
+        assert!(keys[1].names().iter().all(|name| name.contains("{chat:1}")));
+        assert_eq!(keys[1].channel, "presence:{chat:1}");
+    }
+
+    #[test]
+    fn shards_never_move() {
+        // Stored by every version there was: another value here loses everybody.
+        let shard = |user| shard_of(&UserId::new(user).unwrap(), 8);
+        assert_eq!(["ada", "bob", "日本", "a b"].map(shard), [SHARDS[0], SHARDS[1], SHARDS[2], SHARDS[3]]);
+    }
+    const SHARDS: [u16; 4] = [0, 0, 0, 0];
+
+    proptest! {
+        #[test]
+        fn any_ids_come_back(user in "\\PC{1,40}", id in "\\PC{1,40}") {
+            let (Ok(user), Ok(id)) = (UserId::new(user), SessionId::new(id)) else { return Ok(()) };
+            let field = session_field(&user, &id);
+            prop_assert_eq!(session_of(&field), Some(SessionKey { user, id }));
+            prop_assert_eq!(node_of(&field), None);
+        }
+
+        #[test]
+        fn a_node_is_no_session(node in "\\PC{1,40}") {
+            let Ok(node) = NodeId::new(node) else { return Ok(()) };
+            let field = node_field(&node);
+            prop_assert_eq!(session_of(&field), None);
+            prop_assert_eq!(node_of(&field), Some(node));
+        }
+    }
+}

@@ -1,0 +1,2 @@
+-- The time of the server that holds a shard: { seconds, microseconds }.
+return call('TIME')

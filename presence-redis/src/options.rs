@@ -1,0 +1,69 @@
+//! Settings of the store.
+
+use crate::keys::Namespace;
+use presence_core::Policy;
+use std::time::Duration;
+
+/// Settings of a [`RedisStore`](crate::RedisStore).
+///
+/// ```
+/// use presence_redis::{Namespace, Options};
+/// use std::time::Duration;
+/// # fn main() -> Result<(), presence_core::store::Error> {
+/// let mut options = Options::new(Namespace::new("chat")?);
+/// options.call_timeout = Duration::from_millis(500);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// Whose presence it is. Every process of one service names the same one, every other service another.
+    pub namespace: Namespace,
+    /// Into how many parts users are spread. Default `None`: 8, and 16 on a cluster. At least one.
+    ///
+    /// More than a cluster has masters, so that the load spreads; few, because each costs every process a handful of
+    /// calls a second. Every process of a namespace must say the same: another count than the one in use is refused.
+    pub shards: Option<u16>,
+    /// How long a call may take before it is given up as [`Kind::Timeout`](presence_core::store::Kind::Timeout).
+    /// Default 1 s.
+    ///
+    /// The core gives up after 1.5 s, and a hit is answered within 2 s: stay below.
+    pub call_timeout: Duration,
+    /// How long an attempt to connect may take. Default 800 ms.
+    ///
+    /// Less than `call_timeout`, so that who waits for it hears why it failed.
+    pub connect_timeout: Duration,
+    /// How long the keys of a shard stay after the last beat of the last process, beyond the longest lease in it.
+    /// Default 10 min.
+    ///
+    /// Long enough for a restart of everything to find everybody still there; afterwards nothing is left behind.
+    pub keep_for: Duration,
+    /// The policy of this process, to be compared with that of the others. Default `None`: not compared.
+    ///
+    /// Processes with different windows judge the same facts differently. Another policy than the first one of the
+    /// namespace is warned of in the log, not refused: a rollout changes it process by process.
+    pub policy: Option<Policy>,
+}
+
+impl Options {
+    /// The defaults, in this namespace.
+    pub fn new(namespace: Namespace) -> Self {
+        Self {
+            namespace,
+            shards: None,
+            call_timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_millis(800),
+            keep_for: Duration::from_mins(10),
+            policy: None,
+        }
+    }
+
+    /// The policy in a few words, for the others.
+    pub(crate) fn policy_words(&self) -> String {
+        let Some(policy) = &self.policy else { return String::new() };
+        let Policy { lease_for, held_for, active_for, grace, declared_counts, .. } = policy;
+        format!(
+            "lease {lease_for:?} held {held_for:?} active {active_for:?} grace {grace:?} declared {declared_counts}"
+        )
+    }
+}
