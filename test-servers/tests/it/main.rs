@@ -1,0 +1,5 @@
+//! The servers are what they say and end when they should.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot have its server fails")]
+
+mod ending;
+mod redis;
