@@ -1,4 +1,4 @@
-//! Real servers for tests and benchmarks: Redis and Valkey, spawned on free ports of 127.0.0.1.
+//! Real servers for tests and benchmarks: Redis and Valkey, their clusters and sentinels, spawned on free ports of 127.0.0.1.
 //!
 //! Each server has a temporary folder of its own and ends with its handle. It also ends with the process that started it, however
 //! that one ends: a server in a `static`, which is never dropped, or one whose test was killed with -9 does not stay behind.

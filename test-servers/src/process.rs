@@ -93,6 +93,10 @@ impl Process {
         guard.server = None;
     }
 
+    pub(crate) fn is_started(&self) -> bool {
+        self.guard().server.is_some()
+    }
+
     /// # Panics
     /// Where the server was killed.
     pub(crate) fn pid(&self) -> u32 {

@@ -1,6 +1,17 @@
-//! Redis and Valkey.
+//! Redis and Valkey: one server, a cluster, or a master with its sentinels.
 
-use std::{fmt::Write as _, fs, io, path::Path, time::Duration};
+mod cluster;
+mod sentinel;
+
+use std::{
+    fmt::Write as _,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+pub use cluster::Cluster;
+pub use sentinel::Sentinel;
 
 use crate::{
     patience::{PATIENCE, within},
@@ -17,20 +28,12 @@ pub struct Redis {
     password: Option<String>,
 }
 
-/// Whose program a server runs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Maker {
-    Redis,
-    Valkey,
+fn redis_server() -> PathBuf {
+    program::find("redis-server", "redis")
 }
 
-impl Maker {
-    fn program(self) -> std::path::PathBuf {
-        match self {
-            Self::Redis => program::find("redis-server", "redis"),
-            Self::Valkey => program::find("valkey-server", "valkey"),
-        }
-    }
+fn valkey_server() -> PathBuf {
+    program::find("valkey-server", "valkey")
 }
 
 impl Redis {
@@ -47,7 +50,7 @@ impl Redis {
     /// # Panics
     /// As [`Redis::start`].
     pub fn valkey() -> Self {
-        Self::run(Maker::Valkey, &[])
+        Self::run(&valkey_server(), &[])
     }
 
     /// A Redis with lines of its own in its configuration, e.g. `("requirepass", "secret")` or `("appendonly", "yes")`. A value
@@ -56,7 +59,7 @@ impl Redis {
     /// # Panics
     /// As [`Redis::start`].
     pub fn with(settings: &[(&str, &str)]) -> Self {
-        Self::run(Maker::Redis, settings)
+        Self::run(&redis_server(), settings)
     }
 
     /// Where clients find it, with its password if it has one.
@@ -121,11 +124,10 @@ impl Redis {
 }
 
 impl Redis {
-    pub(crate) fn run(maker: Maker, settings: &[(&str, &str)]) -> Self {
-        let program = maker.program();
+    fn run(program: &Path, settings: &[(&str, &str)]) -> Self {
         let mut tries = 0..5;
         loop {
-            let server = Self::spawn(&program, settings);
+            let server = Self::spawn(program, settings);
             match server.ready() {
                 Ok(()) => return server,
                 // Where ports cannot be held, another one was faster.
@@ -167,7 +169,11 @@ impl Redis {
         Err(format!("the server on port {} {why}:\n{}", self.port(), self.process.log_tail()))
     }
 
-    pub(crate) fn ask(&self, patience: Duration, args: &[&str]) -> io::Result<String> {
+    fn is_started(&self) -> bool {
+        self.process.is_started()
+    }
+
+    fn ask(&self, patience: Duration, args: &[&str]) -> io::Result<String> {
         resp::ask(self.port(), self.password.as_deref(), patience, args)
     }
 }

@@ -1,5 +1,7 @@
 //! The servers are what they say and end when they should.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot have its server fails")]
 
+mod cluster;
 mod ending;
 mod redis;
+mod sentinel;
