@@ -20,7 +20,9 @@ mod patience;
 mod port;
 mod process;
 mod program;
+mod proxy;
 pub mod redis;
 mod resp;
 
 pub use patience::within;
+pub use proxy::Proxy;

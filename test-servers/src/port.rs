@@ -1,5 +1,5 @@
 use std::{
-    net::{Ipv4Addr, SocketAddrV4},
+    net::{Ipv4Addr, SocketAddrV4, TcpListener},
     os::fd::{AsFd, OwnedFd},
 };
 
@@ -31,5 +31,9 @@ impl Port {
 
     pub(crate) fn number(&self) -> u16 {
         self.number
+    }
+    /// Listens on it in this process.
+    pub(crate) fn listen(&self) -> TcpListener {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, self.number)).expect("the port is held for this")
     }
 }

@@ -3,5 +3,6 @@
 
 mod cluster;
 mod ending;
+mod proxy;
 mod redis;
 mod sentinel;
