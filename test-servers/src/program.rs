@@ -1,0 +1,19 @@
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+/// The path of a server's program.
+///
+/// # Panics
+/// Where it is missing, with the command that fetches it. `fetch` is its name for `scripts/servers.sh`.
+pub(crate) fn find(name: &str, fetch: &str) -> PathBuf {
+    let folder = env::var_os("PRESENCE_SERVERS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(".servers/bin"),
+        PathBuf::from,
+    );
+    let program = folder.join(name);
+    assert!(program.exists(), "{} is missing; to get it: ./scripts/servers.sh {fetch}", program.display());
+    // The server is started from its own folder. Links stay: one program acts by the name that it is called by.
+    std::path::absolute(program).unwrap()
+}

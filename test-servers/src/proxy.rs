@@ -1,0 +1,173 @@
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, Shutdown, TcpStream},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+
+use crate::port::Port;
+
+/// A network that can fail: forwards TCP connections to a port of 127.0.0.1 until it is told otherwise.
+#[derive(Debug)]
+pub struct Proxy {
+    port: Port,
+    link: Arc<Link>,
+    /// Accepts connections; `None` while they are refused.
+    accepting: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Link {
+    to: u16,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    mode: Mode,
+    /// How often it was cut: what was accepted before the last cut is closed, even if it was not yet forwarded then.
+    cuts: u64,
+    connections: Vec<Weak<Connection>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mode {
+    Passes,
+    Swallows,
+    Cut,
+}
+
+/// The ends of one connection.
+#[derive(Debug)]
+struct Connection {
+    client: TcpStream,
+    server: TcpStream,
+    closed: AtomicBool,
+}
+
+impl Proxy {
+    /// One that forwards to this port. Nothing needs to listen there yet: a connection that cannot be forwarded is closed.
+    pub fn to(port: u16) -> Self {
+        let state = State { mode: Mode::Cut, cuts: 0, connections: Vec::new() };
+        let link = Arc::new(Link { to: port, state: Mutex::new(state), changed: Condvar::new() });
+        let proxy = Self { port: Port::free(), link, accepting: Mutex::new(None) };
+        proxy.pass();
+        proxy
+    }
+
+    /// Where it listens on 127.0.0.1, the same for as long as this lives.
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
+    /// Closes every connection and refuses new ones.
+    pub fn cut(&self) {
+        let mut accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.link.state();
+        state.mode = Mode::Cut;
+        state.cuts += 1;
+        for connection in state.connections.drain(..).filter_map(|connection| connection.upgrade()) {
+            connection.close();
+        }
+        drop(state);
+        self.link.changed.notify_all();
+        if let Some(thread) = accepting.take() {
+            // It sits in `accept`, and looks at the mode when something comes.
+            let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port()));
+            let _ = thread.join();
+        }
+    }
+
+    /// Keeps connections open and forwards nothing, as a network does that loses every packet. New connections are accepted and hear
+    /// nothing either. What is sent meanwhile is held back, not lost: it arrives with [`pass`](Self::pass).
+    pub fn swallow(&self) {
+        self.forward(Mode::Swallows);
+    }
+
+    /// Forwards, as it does from the start.
+    pub fn pass(&self) {
+        self.forward(Mode::Passes);
+    }
+
+    fn forward(&self, mode: Mode) {
+        let mut accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner);
+        self.link.state().mode = mode;
+        self.link.changed.notify_all();
+        accepting.get_or_insert_with(|| {
+            let (listener, link) = (self.port.listen(), Arc::clone(&self.link));
+            thread::spawn(move || {
+                for client in listener.incoming().flatten() {
+                    let State { mode, cuts, .. } = *link.state();
+                    if mode == Mode::Cut {
+                        return;
+                    }
+                    let link = Arc::clone(&link);
+                    thread::spawn(move || link.carry(client, cuts));
+                }
+            })
+        });
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.cut();
+    }
+}
+
+impl Link {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits while nothing is forwarded.
+    fn wait(&self, closed: impl Fn() -> bool) {
+        let state = self.state();
+        let swallows = |state: &mut State| state.mode == Mode::Swallows && !closed();
+        drop(self.changed.wait_while(state, swallows));
+    }
+
+    fn carry(&self, client: TcpStream, cuts: u64) {
+        // While nothing is forwarded the server is not to learn of a new connection either.
+        self.wait(|| false);
+        let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.to)) else { return };
+        let _ = (client.set_nodelay(true), server.set_nodelay(true));
+        let connection = Arc::new(Connection { client, server, closed: AtomicBool::new(false) });
+        {
+            let mut state = self.state();
+            if state.cuts != cuts {
+                return;
+            }
+            state.connections.retain(|connection| connection.strong_count() > 0);
+            state.connections.push(Arc::downgrade(&connection));
+        }
+        thread::scope(|scope| {
+            scope.spawn(|| self.pump(&connection, &connection.client, &connection.server));
+            self.pump(&connection, &connection.server, &connection.client);
+        });
+    }
+
+    fn pump(&self, connection: &Connection, mut from: &TcpStream, mut to: &TcpStream) {
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            let read = from.read(&mut buffer);
+            // An end is not forwarded either while nothing is.
+            self.wait(|| connection.closed.load(Ordering::Acquire));
+            match read {
+                Ok(n) if n > 0 && to.write_all(&buffer[..n]).is_ok() => {}
+                _ => return connection.close(),
+            }
+        }
+    }
+}
+
+impl Connection {
+    fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        let _ = (self.client.shutdown(Shutdown::Both), self.server.shutdown(Shutdown::Both));
+    }
+}

@@ -1,0 +1,179 @@
+//! Redis and Valkey: one server, a cluster, or a master with its sentinels.
+
+mod cluster;
+mod sentinel;
+
+use std::{
+    fmt::Write as _,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+pub use cluster::Cluster;
+pub use sentinel::Sentinel;
+
+use crate::{
+    patience::{PATIENCE, within},
+    port::Port,
+    process::{self, Process},
+    program, resp,
+};
+
+/// One server, Redis or Valkey, without persistence unless asked. Killed when dropped.
+#[derive(Debug)]
+pub struct Redis {
+    process: Process,
+    port: Port,
+    password: Option<String>,
+}
+
+fn redis_server() -> PathBuf {
+    program::find("redis-server", "redis")
+}
+
+fn valkey_server() -> PathBuf {
+    program::find("valkey-server", "valkey")
+}
+
+impl Redis {
+    /// A Redis that is ready.
+    ///
+    /// # Panics
+    /// Where it cannot be had, with the reason; so do the other ways to start one.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// A Valkey that is ready.
+    ///
+    /// # Panics
+    /// As [`Redis::start`].
+    pub fn valkey() -> Self {
+        Self::run(&valkey_server(), &[])
+    }
+
+    /// A Redis with lines of its own in its configuration, e.g. `("requirepass", "secret")` or `("appendonly", "yes")`. A value
+    /// stands there as it is given; the empty one is quoted.
+    ///
+    /// # Panics
+    /// As [`Redis::start`].
+    pub fn with(settings: &[(&str, &str)]) -> Self {
+        Self::run(&redis_server(), settings)
+    }
+
+    /// Where clients find it, with its password if it has one.
+    pub fn url(&self) -> String {
+        let login = self.password.as_ref().map(|password| format!(":{password}@")).unwrap_or_default();
+        format!("redis://{login}127.0.0.1:{}", self.port())
+    }
+
+    /// Its port on 127.0.0.1, the same for as long as this lives.
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
+    /// The id of its process; another one after a restart.
+    ///
+    /// # Panics
+    /// Where it was killed.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Kills it with -9 and returns when it is gone. Its port refuses connections and stays reserved.
+    pub fn kill(&self) {
+        self.process.kill();
+    }
+
+    /// Starts it again, after killing it where that was not done: on the same port, empty unless it is persistent. Returns when it is
+    /// ready.
+    ///
+    /// # Panics
+    /// Where it does not become ready.
+    pub fn restart(&self) {
+        self.process.kill();
+        self.process.start();
+        self.ready().unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// Stops it without ending it: connections stay and nothing is answered, as by a machine that hangs.
+    pub fn pause(&self) {
+        self.process.pause();
+    }
+
+    /// Lets it go on after [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.process.resume();
+    }
+
+    /// The CPU time of its process so far, in steps of 10 ms. Linux only.
+    pub fn cpu(&self) -> Duration {
+        self.process.cpu()
+    }
+
+    /// Sends one command and renders the reply: strings and integers as they are, an error as `-ERR ...`, an array one element per
+    /// line, a nil as `(nil)`.
+    ///
+    /// # Panics
+    /// Where no reply comes within 30 s.
+    pub fn command(&self, args: &[&str]) -> String {
+        self.ask(PATIENCE, args)
+            .unwrap_or_else(|error| panic!("{args:?}: {error}\n{}", self.process.log_tail()))
+    }
+}
+
+impl Redis {
+    fn run(program: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut tries = 0..5;
+        loop {
+            let server = Self::spawn(program, settings);
+            match server.ready() {
+                Ok(()) => return server,
+                // Where ports cannot be held, another one was faster.
+                Err(why) if why.contains("Address already in use") && tries.next().is_some() => {}
+                Err(why) => panic!("{why}"),
+            }
+        }
+    }
+
+    /// Starts it and does not wait until it is ready.
+    fn spawn(program: &Path, settings: &[(&str, &str)]) -> Self {
+        let port = Port::free();
+        let folder = process::folder();
+        let own = [("bind", "127.0.0.1"), ("port", &port.number().to_string()), ("save", "")];
+        let mut config = String::new();
+        for (name, value) in own.iter().chain(settings) {
+            writeln!(config, "{name} {}", if value.is_empty() { "\"\"" } else { value }).unwrap();
+        }
+        fs::write(folder.join("config"), config).unwrap();
+        let process = Process::new(program, &["config".as_ref()], folder);
+        process.start();
+        let password = settings.iter().find(|(name, _)| *name == "requirepass");
+        let password = password.map(|(_, password)| (*password).to_owned());
+        Self { process, port, password }
+    }
+
+    /// Waits until it answers, itself and not another server on its port, and has read what it stored.
+    fn ready(&self) -> Result<(), String> {
+        let ours = format!("process_id:{}\r", self.pid());
+        let ended = within(PATIENCE, || match self.ask(Duration::from_secs(1), &["INFO"]) {
+            Ok(info) if info.contains(&ours) && !info.contains("loading:1\r") => Some(false),
+            _ => self.process.has_ended().then_some(true),
+        });
+        let why = match ended {
+            Some(false) => return Ok(()),
+            Some(true) => "ended",
+            None => "did not become ready",
+        };
+        Err(format!("the server on port {} {why}:\n{}", self.port(), self.process.log_tail()))
+    }
+
+    fn is_started(&self) -> bool {
+        self.process.is_started()
+    }
+
+    fn ask(&self, patience: Duration, args: &[&str]) -> io::Result<String> {
+        resp::ask(self.port(), self.password.as_deref(), patience, args)
+    }
+}

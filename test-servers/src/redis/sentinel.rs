@@ -1,0 +1,104 @@
+use std::time::Duration;
+
+use super::{Redis, redis_server};
+use crate::{
+    patience::{PATIENCE, wait_until, within},
+    program,
+};
+
+const SERVICE: &str = "presence";
+
+/// A master, a replica and three sentinels that watch them. They need a second to find that the master is gone, and some more to
+/// agree on what to do.
+#[derive(Debug)]
+pub struct Sentinel {
+    servers: Vec<Redis>,
+    sentinels: Vec<Redis>,
+}
+
+impl Sentinel {
+    /// All five, with the replica in sync and the sentinels knowing of each other and of it.
+    ///
+    /// # Panics
+    /// Where it cannot be had, with the reason.
+    pub fn start() -> Self {
+        let program = redis_server();
+        let master = Redis::run(&program, &[("repl-diskless-sync-delay", "0")]);
+        let port = master.port().to_string();
+        let replica = Redis::run(
+            &program,
+            &[("repl-diskless-sync-delay", "0"), ("replicaof", &format!("127.0.0.1 {port}"))],
+        );
+        // A sentinel that finds no replica at first looks again only 10 s later.
+        wait_until("the replica is in sync", || {
+            replica.command(&["INFO", "replication"]).contains("master_link_status:up")
+        });
+        let monitor = format!("monitor {SERVICE} 127.0.0.1 {port} 2");
+        let program = program::find("redis-sentinel", "redis");
+        let sentinel = |_| {
+            Redis::run(
+                &program,
+                &[
+                    ("sentinel", &monitor),
+                    ("sentinel", &format!("down-after-milliseconds {SERVICE} 1000")),
+                    ("sentinel", &format!("failover-timeout {SERVICE} 3000")),
+                ],
+            )
+        };
+        let started = Self { servers: vec![master, replica], sentinels: (0..3).map(sentinel).collect() };
+        for sentinel in &started.sentinels {
+            wait_until("the sentinels know of all", || {
+                let known = sentinel.command(&["SENTINEL", "MASTER", SERVICE]);
+                known.contains("\nnum-slaves\n1\n") && known.contains("\nnum-other-sentinels\n2\n")
+            });
+        }
+        started
+    }
+
+    /// Where clients find the sentinels.
+    pub fn urls(&self) -> Vec<String> {
+        self.sentinels.iter().map(Redis::url).collect()
+    }
+
+    /// The name under which the sentinels know the master.
+    pub fn service(&self) -> &'static str {
+        SERVICE
+    }
+
+    /// The master and the replica that it began with.
+    pub fn servers(&self) -> &[Redis] {
+        &self.servers
+    }
+
+    /// The master as a sentinel names it now, be it alive or not.
+    ///
+    /// # Panics
+    /// Where no sentinel answers.
+    pub fn master(&self) -> &Redis {
+        let named = within(PATIENCE, || self.sentinels.iter().find_map(|sentinel| self.named_by(sentinel)));
+        named.expect("no sentinel names a master")
+    }
+
+    /// Kills the master and waits until every sentinel names the other server and that one takes writes. The killed one, once
+    /// restarted, is a master too until the sentinels make it a replica, 10 s later.
+    ///
+    /// # Panics
+    /// Where the sentinels do not agree within 30 s.
+    pub fn fail_over(&self) {
+        let old = self.master();
+        old.kill();
+        wait_until("the sentinels name another master", || {
+            self.sentinels.iter().all(|sentinel| {
+                self.named_by(sentinel).is_some_and(|named| {
+                    named.port() != old.port() && named.command(&["ROLE"]).starts_with("master")
+                })
+            })
+        });
+    }
+
+    fn named_by(&self, sentinel: &Redis) -> Option<&Redis> {
+        let address =
+            sentinel.ask(Duration::from_secs(1), &["SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE]).ok()?;
+        self.servers.iter().find(|server| address == format!("127.0.0.1\n{}", server.port()))
+    }
+}

@@ -1,0 +1,46 @@
+use std::time::Duration;
+
+use test_servers::{
+    redis::{Cluster, Redis},
+    within,
+};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// `a` is in slot 15495, `b` in 3300, `c` in 7365.
+const KEYS: [(&str, u16); 3] = [("a", 15495), ("b", 3300), ("c", 7365)];
+
+#[test]
+fn cluster_serves_every_slot_from_the_master_it_names() {
+    let cluster = Cluster::start(3, 0);
+    assert_eq!((cluster.nodes().len(), cluster.urls().len()), (3, 3));
+    for (key, slot) in KEYS {
+        assert_eq!(cluster.master_of(slot).command(&["SET", key, "1"]), "OK");
+    }
+    assert_eq!(cluster.master_of(0).port(), cluster.nodes()[0].port());
+    assert!(cluster.nodes()[0].command(&["GET", "a"]).starts_with("-MOVED 15495 "));
+}
+
+#[test]
+fn replica_takes_over_from_a_killed_master_which_comes_back_as_its_replica() {
+    let cluster = Cluster::start(3, 1);
+    let (key, slot) = KEYS[1];
+    assert_eq!(cluster.master_of(slot).command(&["SET", key, "1"]), "OK");
+    assert_eq!(cluster.master_of(slot).command(&["WAIT", "1", "0"]), "1");
+    let killed = cluster.kill_master_of(slot);
+    let heir = cluster.master_of(slot);
+    assert_ne!(heir.port(), killed.port());
+    let read = |node: &Redis| (node.command(&["GET", key]) == "1").then_some(());
+    assert!(within(LIMIT, || read(heir)).is_some());
+    killed.restart();
+    let is_replica = || killed.command(&["ROLE"]).starts_with("slave").then_some(());
+    assert!(within(LIMIT, is_replica).is_some());
+    assert_eq!(cluster.master_of(slot).port(), heir.port());
+}
+
+#[test]
+fn valkey_makes_a_cluster_too() {
+    let cluster = Cluster::valkey(2, 1);
+    assert_eq!(cluster.master_of(15495).command(&["SET", "a", "1"]), "OK");
+    assert!(cluster.nodes()[3].command(&["ROLE"]).starts_with("slave"));
+}

@@ -1,0 +1,8 @@
+//! The servers are what they say and end when they should.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot have its server fails")]
+
+mod cluster;
+mod ending;
+mod proxy;
+mod redis;
+mod sentinel;

@@ -1,0 +1,79 @@
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+use test_servers::{Proxy, redis::Redis};
+
+fn client(proxy: &Proxy) -> TcpStream {
+    let client = TcpStream::connect(("127.0.0.1", proxy.port())).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    client
+}
+
+fn answer(client: &mut TcpStream) -> String {
+    let mut answer = [0; 7];
+    client.read_exact(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn proxy_forwards_until_it_is_cut_and_again_after() {
+    let server = Redis::start();
+    let proxy = Proxy::to(server.port());
+    let mut before = client(&proxy);
+    before.write_all(b"PING\r\n").unwrap();
+    assert_eq!(answer(&mut before), "+PONG\r\n");
+
+    proxy.cut();
+    assert!(matches!(before.read(&mut [0]), Ok(0) | Err(_)));
+    let refused = TcpStream::connect(("127.0.0.1", proxy.port()));
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+
+    proxy.pass();
+    let mut after = client(&proxy);
+    after.write_all(b"PING\r\n").unwrap();
+    assert_eq!(answer(&mut after), "+PONG\r\n");
+}
+
+#[test]
+fn what_a_proxy_swallows_arrives_when_it_passes() {
+    let server = Redis::start();
+    let proxy = Proxy::to(server.port());
+    let mut old = client(&proxy);
+    proxy.swallow();
+    let mut new = client(&proxy);
+    for client in [&mut old, &mut new] {
+        client.write_all(b"PING\r\n").unwrap();
+        client.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        assert!(client.read(&mut [0]).is_err());
+        client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    }
+    proxy.pass();
+    assert_eq!(answer(&mut old), "+PONG\r\n");
+    assert_eq!(answer(&mut new), "+PONG\r\n");
+}
+
+#[test]
+fn proxy_is_cut_while_it_swallows() {
+    let server = Redis::start();
+    let proxy = Proxy::to(server.port());
+    let mut client = client(&proxy);
+    proxy.swallow();
+    client.write_all(b"PING\r\n").unwrap();
+    proxy.cut();
+    assert!(matches!(client.read(&mut [0]), Ok(0) | Err(_)));
+}
+
+#[test]
+fn proxy_closes_what_it_cannot_forward() {
+    let server = Redis::start();
+    let proxy = Proxy::to(server.port());
+    server.kill();
+    assert!(matches!(client(&proxy).read(&mut [0]), Ok(0) | Err(_)));
+    server.restart();
+    let mut client = client(&proxy);
+    client.write_all(b"PING\r\n").unwrap();
+    assert_eq!(answer(&mut client), "+PONG\r\n");
+}

@@ -1,0 +1,85 @@
+use test_servers::redis::Redis;
+
+#[test]
+fn redis_starts_and_answers() {
+    let server = Redis::start();
+    assert_eq!(server.command(&["SET", "key", "two words"]), "OK");
+    assert_eq!(server.command(&["GET", "key"]), "two words");
+    assert_eq!(server.command(&["GET", "other"]), "(nil)");
+    assert_eq!(server.command(&["RPUSH", "list", "a", "b"]), "2");
+    assert_eq!(server.command(&["LRANGE", "list", "0", "-1"]), "a\nb");
+    assert!(server.command(&["GET", "list"]).starts_with("-WRONGTYPE "));
+    assert_eq!(server.url(), format!("redis://127.0.0.1:{}", server.port()));
+}
+
+#[test]
+fn valkey_starts_and_answers() {
+    let server = Redis::valkey();
+    assert_eq!(server.command(&["PING"]), "PONG");
+    assert!(server.command(&["INFO", "server"]).contains("server_name:valkey"));
+}
+
+#[test]
+fn killed_redis_restarts_empty_on_the_same_port() {
+    let server = Redis::start();
+    server.command(&["SET", "key", "value"]);
+    let (port, pid) = (server.port(), server.pid());
+    server.kill();
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+    server.restart();
+    assert_eq!(server.port(), port);
+    assert_ne!(server.pid(), pid);
+    assert_eq!(server.command(&["GET", "key"]), "(nil)");
+}
+
+#[test]
+fn persistent_redis_restarts_with_its_data() {
+    let server = Redis::with(&[("appendonly", "yes"), ("appendfsync", "always")]);
+    server.command(&["SET", "key", "value"]);
+    server.restart();
+    assert_eq!(server.command(&["GET", "key"]), "value");
+}
+
+#[test]
+fn redis_with_a_password_asks_for_it() {
+    let server = Redis::with(&[("requirepass", "secret")]);
+    assert_eq!(server.command(&["PING"]), "PONG");
+    assert_eq!(server.url(), format!("redis://:secret@127.0.0.1:{}", server.port()));
+    server.restart();
+    assert_eq!(server.command(&["CONFIG", "GET", "requirepass"]), "requirepass\nsecret");
+}
+
+#[test]
+fn paused_redis_answers_after_it_goes_on() {
+    use std::{
+        io::{Read, Write},
+        net::TcpStream,
+        time::Duration,
+    };
+
+    let server = Redis::start();
+    server.pause();
+    let mut client = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    client.write_all(b"PING\r\n").unwrap();
+    let mut answer = [0; 7];
+    assert!(client.read(&mut answer).is_err());
+    server.resume();
+    client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    client.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"+PONG\r\n");
+}
+
+#[test]
+fn cpu_grows_with_work() {
+    let server = Redis::start();
+    let before = server.cpu();
+    server.command(&["EVAL", "local n = 0 for i = 1, 2e7 do n = n + i end return n", "0"]);
+    assert!(server.cpu() > before);
+}
+
+#[test]
+#[should_panic(expected = "Bad directive")]
+fn setting_that_redis_does_not_know_fails_with_its_own_words() {
+    Redis::with(&[("no-such-setting", "1")]);
+}
