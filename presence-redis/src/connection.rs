@@ -2,17 +2,17 @@
 
 use crate::error::{classify, timeout};
 use presence_core::store::Result;
-use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::aio::{AsyncPushSender, ConnectionLike, MultiplexedConnection};
 use redis::cluster::{ClusterClient, ClusterConfig};
 use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::{TcpSettings, socket2};
 use redis::sentinel::SentinelClient;
-use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ProtocolVersion, PushInfo, RedisResult, Value};
+use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ProtocolVersion, RedisResult, Value};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Takes what a server sends without being asked; must not wait.
-pub type OnPush = Arc<dyn Fn(PushInfo) + Send + Sync>;
+pub type OnPush = Arc<dyn AsyncPushSender>;
 
 /// A connection: calls of all its clones share it.
 #[derive(Clone)]
@@ -75,7 +75,7 @@ impl Source {
                 let mut config =
                     ClusterConfig::new().set_connection_timeout(patience).set_response_timeout(patience);
                 if let Some(on_push) = on_push {
-                    config = config.set_push_sender(move |push| told(&on_push, push));
+                    config = config.set_push_sender(on_push);
                 }
                 return client.get_async_connection_with_config(config).await.map(Connection::Cluster);
             }
@@ -86,16 +86,11 @@ impl Source {
             .set_response_timeout(None)
             .set_pipeline_buffer_size(512);
         if let Some(on_push) = on_push {
-            config = config.set_push_sender(move |push| told(&on_push, push));
+            config = config.set_push_sender(on_push);
         }
         let client = Client::open(tuned(client.get_connection_info()))?;
         client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
     }
-}
-
-fn told(on_push: &OnPush, push: PushInfo) -> std::result::Result<(), ()> {
-    on_push(push);
-    Ok(())
 }
 
 /// The same address with the settings that we rely on.

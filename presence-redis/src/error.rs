@@ -16,7 +16,11 @@ pub fn unexpected(what: &'static str) -> Error {
 /// Whether the connection is worth nothing any more, or leads to the wrong server.
 pub fn ends_connection(error: &RedisError) -> bool {
     let moved = matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly));
-    moved || error.is_io_error() || error.is_connection_dropped() || is_other_shards(error) || says(error, REPLICA)
+    moved
+        || error.is_io_error()
+        || error.is_connection_dropped()
+        || is_other_shards(error)
+        || says(error, REPLICA)
 }
 
 /// Whether the namespace is in use with another number of shards.
@@ -45,18 +49,26 @@ pub fn classify(error: RedisError) -> Error {
         _ if says(&error, "NOAUTH") || says(&error, "WRONGPASS") => REFUSED,
         ErrorKind::AuthenticationFailed => REFUSED,
         ErrorKind::InvalidClientConfig => (Kind::Rejected, "the settings of the connection are invalid"),
-        ErrorKind::RESP3NotSupported => (Kind::Rejected, "the server is too old: Redis 6.2 or later is needed"),
-        ErrorKind::MasterNameNotFoundBySentinel => (Kind::Unavailable, "no sentinel knows a master of that name"),
+        ErrorKind::RESP3NotSupported => {
+            (Kind::Rejected, "the server is too old: Redis 6.2 or later is needed")
+        }
+        ErrorKind::MasterNameNotFoundBySentinel => {
+            (Kind::Unavailable, "no sentinel knows a master of that name")
+        }
         ErrorKind::Parse | ErrorKind::UnexpectedReturnType => {
             (Kind::Unavailable, "what answers does not speak like Redis")
         }
-        ErrorKind::Server(ServerErrorKind::NoPerm) => (Kind::Rejected, "Redis denies a permission that is needed"),
+        ErrorKind::Server(ServerErrorKind::NoPerm) => {
+            (Kind::Rejected, "Redis denies a permission that is needed")
+        }
         ErrorKind::Server(ServerErrorKind::CrossSlot) => {
             (Kind::Rejected, "Redis sees the keys of one shard in several slots")
         }
         ErrorKind::Server(ServerErrorKind::ResponseError) => (Kind::Rejected, "Redis refuses the command"),
         // LOADING, CLUSTERDOWN, READONLY …, and as extensions OOM, MISCONF, BUSY: it would, were it not for its state.
-        ErrorKind::Server(_) | ErrorKind::Extension => (Kind::Unavailable, "Redis does not serve at the moment"),
+        ErrorKind::Server(_) | ErrorKind::Extension => {
+            (Kind::Unavailable, "Redis does not serve at the moment")
+        }
         _ => (Kind::Unavailable, "Redis cannot be reached"),
     };
     Error::new(kind, text).with_source(error)

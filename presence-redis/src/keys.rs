@@ -52,7 +52,13 @@ impl Keys {
     fn of(namespace: &Namespace, shard: u16) -> Self {
         let channel = format!("presence:{{{}:{shard}}}", namespace.as_str());
         let key = |name| format!("{channel}:{name}");
-        Self { sessions: key("sessions"), users: key("users"), nodes: key("nodes"), touched: key("touched"), channel }
+        Self {
+            sessions: key("sessions"),
+            users: key("users"),
+            nodes: key("nodes"),
+            touched: key("touched"),
+            channel,
+        }
     }
 
     /// The keys of all shards, in their order.
@@ -130,9 +136,8 @@ mod tests {
     fn shards_never_move() {
         // Stored by every version there was: another value here loses everybody.
         let shard = |user| shard_of(&UserId::new(user).unwrap(), 8);
-        assert_eq!(["ada", "bob", "日本", "a b"].map(shard), [SHARDS[0], SHARDS[1], SHARDS[2], SHARDS[3]]);
+        assert_eq!(["ada", "bob", "日本", "a b"].map(shard), [3, 4, 1, 2]);
     }
-    const SHARDS: [u16; 4] = [0, 0, 0, 0];
 
     proptest! {
         #[test]

@@ -186,7 +186,12 @@ async fn open(source: &Source, patience: Duration, script: &Script, hello: &Cmd)
 
 /// A namespace in use with another number of shards is refused before anything is written. Nothing else is: what else
 /// may be wrong with the first shard says nothing of the others.
-async fn greet(mut connection: Connection, patience: Duration, script: &Script, hello: &Cmd) -> Result<Connection> {
+async fn greet(
+    mut connection: Connection,
+    patience: Duration,
+    script: &Script,
+    hello: &Cmd,
+) -> Result<Connection> {
     match tokio::time::timeout(patience, script.call(&mut connection, hello)).await {
         Ok(Err(error)) if crate::error::is_other_shards(&error) => Err(classify(error)),
         _ => Ok(connection),

@@ -57,13 +57,4 @@ impl Options {
             policy: None,
         }
     }
-
-    /// The policy in a few words, for the others.
-    pub(crate) fn policy_words(&self) -> String {
-        let Some(policy) = &self.policy else { return String::new() };
-        let Policy { lease_for, held_for, active_for, grace, declared_counts, .. } = policy;
-        format!(
-            "lease {lease_for:?} held {held_for:?} active {active_for:?} grace {grace:?} declared {declared_counts}"
-        )
-    }
 }

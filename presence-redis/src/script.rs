@@ -2,9 +2,10 @@
 
 use crate::connection::Connection;
 use crate::keys::Keys;
-use crate::options::Options;
+use presence_core::Policy;
 use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value, cmd};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 /// A script as the server runs it.
 pub struct Script {
@@ -47,15 +48,28 @@ pub struct Header {
 }
 
 impl Header {
-    pub fn new(options: &Options, shards: u16, publish: &'static str) -> Self {
-        let keep_millis = u64::try_from(options.keep_for.as_millis()).unwrap_or(u64::MAX);
-        Self { publish, shards, keep_millis, policy: options.policy_words() }
+    /// `policy` is that of this process, if it is to be compared with that of the others.
+    pub fn new(publish: &'static str, shards: u16, keep_for: Duration, policy: Option<&Policy>) -> Self {
+        let keep_millis = u64::try_from(keep_for.as_millis()).unwrap_or(u64::MAX);
+        Self { publish, shards, keep_millis, policy: policy.map(in_words).unwrap_or_default() }
     }
 
     /// How many shards the namespace is reckoned to have.
     pub fn shards(&self) -> u16 {
         self.shards
     }
+
+    /// This process's policy in words; empty if it is not compared.
+    pub fn policy(&self) -> &str {
+        &self.policy
+    }
+}
+
+fn in_words(policy: &Policy) -> String {
+    let Policy { lease_for, held_for, active_for, grace, declared_counts } = policy;
+    format!(
+        "lease {lease_for:?}, held {held_for:?}, active {active_for:?}, grace {grace:?}, declared {declared_counts}"
+    )
 }
 
 impl Script {

@@ -39,7 +39,7 @@ const SHARDS_OF_CLUSTER: u16 = 16;
 /// ```no_run
 /// use presence_core::Presence;
 /// use presence_redis::{Namespace, Options, RedisStore};
-/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = RedisStore::connect("redis://127.0.0.1", Options::new(Namespace::new("chat")?))?;
 /// let presence = Presence::builder(store).start()?;
 /// # Ok(()) }
@@ -100,7 +100,8 @@ impl RedisStore {
     /// [`Kind::Rejected`] when a URL cannot be read.
     pub fn sentinel(sentinels: Sentinels, options: Options) -> Result<Self> {
         let Sentinels { urls, service, username, password, database } = sentinels;
-        let mut master = RedisConnectionInfo::default().set_db(database.into()).set_protocol(ProtocolVersion::RESP3);
+        let mut master =
+            RedisConnectionInfo::default().set_db(database.into()).set_protocol(ProtocolVersion::RESP3);
         if let Some(username) = username {
             master = master.set_username(username);
         }
@@ -144,16 +145,19 @@ impl RedisStore {
     }
 
     fn open(source: Source, options: Options) -> Result<Self> {
+        let Options { namespace, shards, call_timeout, connect_timeout, keep_for, policy } = options;
         let is_cluster = source.is_cluster();
-        let shards = options.shards.unwrap_or(if is_cluster { SHARDS_OF_CLUSTER } else { SHARDS });
+        let shards = shards.unwrap_or(if is_cluster { SHARDS_OF_CLUSTER } else { SHARDS });
         if !(1..=1024).contains(&shards) {
             return Err(Error::new(Kind::Rejected, "the number of shards is 1 to 1,024"));
         }
-        let keys = Keys::all(&options.namespace, shards);
-        let header = Header::new(&options, shards, if is_cluster { "SPUBLISH" } else { "PUBLISH" });
+        let keys = Keys::all(&namespace, shards);
+        let publish = if is_cluster { "SPUBLISH" } else { "PUBLISH" };
+        let header = Header::new(publish, shards, keep_for, policy.as_ref());
         let hello = (&*PROVE, PROVE.of(&header, keys[..1].iter()));
-        let link = Link::new(source, (options.connect_timeout, options.call_timeout), hello);
-        let inner = Inner { link, keys, header, policy: options.policy_words(), warned: AtomicBool::new(false), scans: Semaphore::new(1) };
+        let link = Link::new(source, (connect_timeout, call_timeout), hello);
+        let (warned, scans) = (AtomicBool::new(false), Semaphore::new(1));
+        let inner = Inner { link, keys, header, warned, scans };
         Ok(Self(Coalesce::new(Direct(Arc::new(inner)))))
     }
 
@@ -180,8 +184,6 @@ pub struct Inner {
     pub link: Link,
     pub keys: Box<[Keys]>,
     pub header: Header,
-    /// This process's policy in words; empty if it is not compared.
-    pub policy: String,
     /// Whether another policy has been warned of.
     pub warned: AtomicBool,
     /// One permit: a process reads a shard as a whole one at a time.

@@ -1,5 +1,5 @@
 use super::*;
-use presence_core::{Message, SessionId, Stay, Status, Topic, UserId};
+use presence_core::{Message, SessionId, Status, Stay, Topic, UserId};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -22,7 +22,8 @@ fn placement() -> impl Strategy<Value = Placement> {
     let lease = (0..100_000u64).prop_map(Duration::from_millis);
     (instant(), left, name(), any::<bool>(), lease, stays, meta).prop_map(
         |(placed_at, left, node, held, lease, stays, meta)| {
-            let stays = stays.into_iter().map(|(topic, until)| Stay { topic: Topic::new(topic).unwrap(), until });
+            let stays =
+                stays.into_iter().map(|(topic, until)| Stay { topic: Topic::new(topic).unwrap(), until });
             let (node, topics) = (NodeId::new(node).unwrap(), Topics::of(stays.collect()).unwrap());
             Placement { placed_at, left, node, held, lease, topics, meta }
         },
@@ -31,9 +32,15 @@ fn placement() -> impl Strategy<Value = Placement> {
 
 fn declared() -> impl Strategy<Value = Declared> {
     let status = prop_oneof![Just(Status::Online), Just(Status::Busy), Just(Status::Offline)];
-    let message = option::of(prop_oneof![Just("a\nb\tc".to_owned()), name()].prop_map(|text| Message::new(text).unwrap()));
-    (instant(), status, message, option::of(instant()))
-        .prop_map(|(at, status, message, until)| Declared { at, status, message, until })
+    let message = option::of(
+        prop_oneof![Just("a\nb\tc".to_owned()), name()].prop_map(|text| Message::new(text).unwrap()),
+    );
+    (instant(), status, message, option::of(instant())).prop_map(|(at, status, message, until)| Declared {
+        at,
+        status,
+        message,
+        until,
+    })
 }
 
 prop_compose! {
@@ -118,7 +125,8 @@ fn a_record_is_legible_and_never_changes() {
         record(&whole),
         "170000000012300000000000091700000000000h\tweb~1\t{\"held\":true,\"lease\":60000,\"topics\":[{\"topic\":\"/\"}]}\t"
     );
-    whole.placement.left = Some(Departure { at: Timestamp::from_millis(5), ends_at: Timestamp::from_millis(6) });
+    whole.placement.left =
+        Some(Departure { at: Timestamp::from_millis(5), ends_at: Timestamp::from_millis(6) });
     assert!(record(&whole)[39..].starts_with("l00000000000050000000000006\tweb~1\t"));
 }
 

@@ -76,7 +76,8 @@ impl Follower {
     async fn try_sync(&mut self) -> Result<(Arc<str>, u64)> {
         let inner = Arc::clone(&self.inner);
         let channel = &inner.keys[usize::from(self.shard)].channel;
-        let subscribed = tokio::time::timeout(inner.link.call_timeout(), self.connection.subscribe(channel)).await;
+        let subscribed =
+            tokio::time::timeout(inner.link.call_timeout(), self.connection.subscribe(channel)).await;
         self.answered(subscribed.map_err(|_| timeout()).and_then(|told| told.map_err(classify)))?;
         // One shard after the other. The permit is there as long as the store is.
         let _turn = inner.scans.acquire().await;
@@ -158,7 +159,9 @@ impl Follower {
 
     async fn prove(&mut self) -> Result<Proof> {
         let call = self.inner.one(&PROVE, self.shard);
-        let told = tokio::time::timeout(self.inner.link.call_timeout(), PROVE.call(&mut self.connection, &call)).await;
+        let told =
+            tokio::time::timeout(self.inner.link.call_timeout(), PROVE.call(&mut self.connection, &call))
+                .await;
         let told = self.answered(told.map_err(|_| timeout()).and_then(|told| told.map_err(classify)))?;
         let [epoch, replid, number, at, policy] = tuple(told, "what a shard says of itself")?;
         let read = || {
@@ -173,8 +176,9 @@ impl Follower {
 
     /// Warns once of processes that judge the same facts by other windows.
     fn compare(&self, theirs: &str) {
-        let ours = &self.inner.policy;
-        if !ours.is_empty() && !theirs.is_empty() && theirs != ours && !self.inner.warned.swap(true, RELAXED) {
+        let ours = self.inner.header.policy();
+        if !ours.is_empty() && !theirs.is_empty() && theirs != ours && !self.inner.warned.swap(true, RELAXED)
+        {
             tracing::warn!(ours, theirs, "another process of this namespace began it with another policy");
         }
     }

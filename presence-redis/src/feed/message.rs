@@ -40,7 +40,8 @@ pub fn read(message: &[u8]) -> Option<Message> {
         let count = entries.len();
         let (told, readable) = match kind {
             "put" => {
-                let sessions: Vec<_> = entries.iter().filter_map(|(name, value)| codec::session(name, value)).collect();
+                let sessions: Vec<_> =
+                    entries.iter().filter_map(|(name, value)| codec::session(name, value)).collect();
                 let readable = sessions.len();
                 (Feed::Facts(Arc::new(Facts { sessions, nodes: Vec::new() })), readable)
             }
@@ -51,7 +52,8 @@ pub fn read(message: &[u8]) -> Option<Message> {
                 (Feed::Touched(touches), readable)
             }
             "forget" => {
-                let seen: Arc<[Seen]> = entries.iter().filter_map(|(name, value)| codec::seen_of(name, value)).collect();
+                let seen: Arc<[Seen]> =
+                    entries.iter().filter_map(|(name, value)| codec::seen_of(name, value)).collect();
                 let readable = seen.len();
                 (Feed::Forgotten(seen), readable)
             }
@@ -110,7 +112,9 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_refused() {
-        for text in ["", "1", "x touch\n", "1 dance\n1\na\nb\n", "1 put\n3\na\n", "1 put\n99999999999999999999\n"] {
+        for text in
+            ["", "1", "x touch\n", "1 dance\n1\na\nb\n", "1 put\n3\na\n", "1 put\n99999999999999999999\n"]
+        {
             assert_eq!(read(text.as_bytes()), None, "{text:?}");
         }
     }

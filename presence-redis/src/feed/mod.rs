@@ -17,6 +17,7 @@ use futures_util::future::select_all;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use inbox::Inbox;
 use presence_core::store::{Feed, Kind};
+use redis::aio::SendError;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -34,7 +35,8 @@ pub fn watch(inner: Arc<Inner>) -> BoxStream<'static, Feed> {
         tracing::debug!(why = ended, "a watch of Redis ended");
     }));
     // The task ends with the stream that reads from it.
-    stream::unfold((told, task), |(mut told, task)| async move { Some((told.recv().await?, (told, task))) }).boxed()
+    stream::unfold((told, task), |(mut told, task)| async move { Some((told.recv().await?, (told, task))) })
+        .boxed()
 }
 
 struct Task(JoinHandle<()>);
@@ -48,9 +50,12 @@ impl Drop for Task {
 async fn run(inner: Arc<Inner>, out: mpsc::Sender<Feed>) -> Ended {
     let (inbox, messages) = Inbox::new(&inner.keys);
     let connection = {
-        let inbox = Arc::new(inbox);
         let ends_at_loss = !inner.link.source.is_cluster();
-        connect(&inner, Arc::new(move |push| inbox.take(push, ends_at_loss))).await
+        let on_push = move |push| {
+            inbox.take(push, ends_at_loss);
+            Ok::<_, SendError>(())
+        };
+        connect(&inner, Arc::new(on_push)).await
     };
     let followers = messages.into_iter().zip(0..).map(|(messages, shard)| {
         let connection = connection.clone();

@@ -36,7 +36,8 @@ impl Follower {
 
         let mut cursor = "0".to_owned();
         loop {
-            let slice = self.send(cmd("HSCAN").arg(&keys.sessions).arg(&cursor).arg("COUNT").arg(SLICE)).await?;
+            let slice =
+                self.send(cmd("HSCAN").arg(&keys.sessions).arg(&cursor).arg("COUNT").arg(SLICE)).await?;
             let [next, slice] = tuple::<2>(slice, "a slice of a hash")?;
             unreadable += self.tell_slice(&list(slice, "a slice of a hash")?).await;
             text(&next).ok_or_else(|| unexpected("a cursor"))?.clone_into(&mut cursor);

@@ -1,36 +1,55 @@
 //! One test per clause of the contract, on every kind of server.
 
+use crate::rig::{self, CLUSTER, REDIS, SENTINEL, VALKEY};
 use async_trait::async_trait;
+use presence_core::PresenceStore;
 use presence_core::conformance::{Cannot, Harness};
-use presence_core::{PresenceStore, conformance_tests, random};
-use presence_redis::{Namespace, Options, RedisStore};
+use presence_redis::RedisStore;
 use std::sync::Arc;
 
-struct Single(String);
+/// A kind of server; the name is what this test's namespaces begin with.
+macro_rules! harness {
+    ($module:ident, $kind:ident, histories: $histories:literal, open: $open:expr, lose: $lose:expr) => {
+        mod $module {
+            use super::*;
 
-#[async_trait]
-impl Harness for Single {
-    async fn fresh() -> Self {
-        Self(format!("t{:016x}", random::u64()))
-    }
+            struct $kind(String);
 
-    async fn open(&self, namespace: &str) -> Arc<dyn PresenceStore> {
-        let options = Options::new(Namespace::new(format!("{}.{namespace}", self.0)).unwrap());
-        Arc::new(RedisStore::connect("redis://127.0.0.1:7777", options).unwrap())
-    }
+            #[async_trait]
+            impl Harness for $kind {
+                async fn fresh() -> Self {
+                    Self(rig::unique())
+                }
 
-    async fn open_broken(&self) -> Result<Arc<dyn PresenceStore>, Cannot> {
-        let options = Options::new(Namespace::new("broken").unwrap());
-        Ok(Arc::new(RedisStore::connect("redis://127.0.0.1:1", options).unwrap()))
-    }
+                async fn open(&self, namespace: &str) -> Arc<dyn PresenceStore> {
+                    Arc::new(($open)(&format!("{}.{namespace}", self.0)))
+                }
 
-    async fn lose_all(&self, _namespace: &str) -> Result<(), Cannot> {
-        Err(Cannot("later"))
-    }
+                async fn open_broken(&self) -> Result<Arc<dyn PresenceStore>, Cannot> {
+                    // Nobody listens on the first port.
+                    let options = rig::options("broken");
+                    Ok(Arc::new(RedisStore::connect("redis://127.0.0.1:1", options).unwrap()))
+                }
 
-    fn histories(&self) -> u64 {
-        16
-    }
+                async fn lose_all(&self, namespace: &str) -> Result<(), Cannot> {
+                    ($lose)(&format!("{}.{namespace}", self.0))
+                }
+
+                fn histories(&self) -> u64 {
+                    $histories
+                }
+            }
+
+            presence_core::conformance_tests!($kind);
+        }
+    };
 }
 
-conformance_tests!(Single);
+harness!(redis, Redis, histories: 32, open: |name: &str| rig::on(&REDIS, name), lose: |name: &str| rig::lose(&REDIS, name));
+harness!(valkey, Valkey, histories: 32, open: |name: &str| rig::on(&VALKEY, name), lose: |name: &str| rig::lose(&VALKEY, name));
+harness!(cluster, Nodes, histories: 16, open: |name: &str| rig::on_cluster(&CLUSTER, name), lose: |name: &str| {
+    CLUSTER.nodes().iter().try_for_each(|node| rig::lose(node, name))
+});
+harness!(sentinel, Watched, histories: 16, open: |name: &str| rig::through_sentinel(&SENTINEL, name), lose: |name: &str| {
+    rig::lose(SENTINEL.master(), name)
+});
