@@ -35,6 +35,8 @@ scripts! {
     LOAD = "load.lua";
     /// Reads epoch, number and time of a shard.
     PROVE = "prove.lua";
+    /// Reads a slice of a shard.
+    SCAN = "scan.lua";
     /// Reads the time.
     NOW = "now.lua";
 }

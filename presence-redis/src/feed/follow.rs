@@ -6,16 +6,17 @@ use crate::answer::{text, tuple};
 use crate::connection::Connection;
 use crate::error::{classify, timeout, unexpected};
 use crate::link::{STRIKES, backoff};
-use crate::script::PROVE;
+use crate::script::{PROVE, Script};
 use crate::store::Inner;
 use presence_core::Timestamp;
-use presence_core::store::{Error, Feed, Kind, Result};
-use redis::{Cmd, Value};
+use presence_core::store::{self, Error, Feed, Kind};
+use redis::{Cmd, RedisResult, Value};
 use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout as within};
 
 /// How often a shard's time is proven. What is touched is announced at the same pace.
 const EVERY: Duration = Duration::from_millis(250);
@@ -26,11 +27,31 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 pub struct Follower {
     pub inner: Arc<Inner>,
     pub shard: u16,
-    pub connection: Connection,
-    pub messages: Messages,
-    pub out: mpsc::Sender<Feed>,
+    connection: Connection,
+    messages: Messages,
+    out: mpsc::Sender<Feed>,
+    /// The number of the last message that was told, or is included in what was told.
+    number: u64,
+    /// Whether anything was told: from then on there is no going back.
+    has_told: bool,
     /// Calls in a row without an answer.
-    pub silent: u32,
+    silent: u32,
+    /// Whether the last call failed: an outage is one line in the log.
+    has_complained: bool,
+}
+
+/// Why a step could not be done.
+pub enum Stop {
+    /// The server did not do it.
+    Failed(Error),
+    /// The feed cannot go on.
+    Ended(Ended),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
 }
 
 /// What a shard says of itself.
@@ -43,91 +64,78 @@ struct Proof {
 }
 
 impl Follower {
-    pub async fn run(mut self) -> Ended {
-        let (epoch, number) = match self.sync().await {
-            Ok(synced) => synced,
-            Err(ended) => return ended,
-        };
-        self.follow(&epoch, number).await
+    pub fn new(
+        inner: Arc<Inner>,
+        shard: u16,
+        connection: Connection,
+        messages: Messages,
+        out: mpsc::Sender<Feed>,
+    ) -> Self {
+        let (number, silent, has_told, has_complained) = (0, 0, false, false);
+        Self { inner, shard, connection, messages, out, number, has_told, silent, has_complained }
     }
 
-    /// Tells everything, however long it takes until the shard can be read. Answers with its life, and with the number
-    /// after which messages go on.
-    async fn sync(&mut self) -> std::result::Result<(Arc<str>, u64), Ended> {
+    pub async fn run(mut self) -> Ended {
         let mut failures = 0;
-        loop {
-            match self.try_sync().await {
-                Ok(synced) => return Ok(synced),
-                Err(error) => {
-                    if failures == 0 {
-                        self.complain(&error);
-                    }
-                    self.check()?;
-                    if error.kind() == Kind::Rejected {
-                        return Err("Redis refuses");
+        let epoch = loop {
+            match self.sync().await {
+                Ok(epoch) => break epoch,
+                Err(Stop::Ended(why)) => return why,
+                // What was told cannot be taken back by telling all again: a new feed can.
+                Err(Stop::Failed(_)) if self.has_told => return "a shard could not be read to its end",
+                Err(Stop::Failed(error)) => {
+                    if let Err(why) = self.endure(&error) {
+                        return why;
                     }
                     sleep(backoff(failures)).await;
                     failures = failures.saturating_add(1);
                 }
             }
-        }
+        };
+        self.follow(&epoch).await
     }
 
-    async fn try_sync(&mut self) -> Result<(Arc<str>, u64)> {
+    /// Tells everything.
+    async fn sync(&mut self) -> Result<Arc<str>, Stop> {
         let inner = Arc::clone(&self.inner);
         let channel = &inner.keys[usize::from(self.shard)].channel;
-        let subscribed =
-            tokio::time::timeout(inner.link.call_timeout(), self.connection.subscribe(channel)).await;
-        self.answered(subscribed.map_err(|_| timeout()).and_then(|told| told.map_err(classify)))?;
+        let subscribed = within(inner.link.call_timeout(), self.connection.subscribe(channel)).await;
+        self.answered(subscribed)?;
         // One shard after the other. The permit is there as long as the store is.
         let _turn = inner.scans.acquire().await;
         let Proof { epoch, number, at } = self.prove().await?;
+        self.number = number;
         self.scan().await?;
         self.tell(Feed::Synced { shard: self.shard, epoch: Arc::clone(&epoch) }).await;
         // All that was written until the scan began was in it.
         self.tell(Feed::Alive { shard: self.shard, at }).await;
-        Ok((epoch, number))
+        Ok(epoch)
     }
 
-    async fn follow(&mut self, epoch: &Arc<str>, mut number: u64) -> Ended {
+    async fn follow(&mut self, epoch: &Arc<str>) -> Ended {
         let mut ask_at = Instant::now() + EVERY;
         let mut proof: Option<(Proof, Instant)> = None;
-        let mut was_told = true;
         loop {
-            if let Some((Proof { number: until, at, .. }, _)) = &proof
-                && *until <= number
+            if let Some((Proof { number, at, .. }, _)) = &proof
+                && *number <= self.number
             {
-                let at = *at;
+                let alive = Feed::Alive { shard: self.shard, at: *at };
                 proof = None;
-                self.tell(Feed::Alive { shard: self.shard, at }).await;
+                self.tell(alive).await;
             }
             let lost_at = proof.as_ref().map(|(_, lost_at)| *lost_at);
             tokio::select! {
                 biased;
                 message = self.messages.next() => {
-                    let Some(message) = message else { return "the connection broke, or messages came too fast" };
-                    match self.hear(&message, number).await {
-                        Some(heard) => number = heard,
-                        None => return "a message is missing",
-                    }
+                    if let Err(why) = self.hear(message).await { return why }
                 }
                 () = until(lost_at) => return "messages got lost",
                 () = sleep_until(ask_at), if proof.is_none() => {
                     match self.prove().await {
                         Ok(told) if told.epoch != *epoch => return "the shard began another life",
-                        Ok(told) if told.number < number => return "the shard lost its last messages",
-                        Ok(told) => {
-                            was_told = true;
-                            proof = Some((told, Instant::now() + PATIENCE));
-                        }
-                        Err(error) => {
-                            if was_told {
-                                self.complain(&error);
-                                was_told = false;
-                            }
-                            if let Err(ended) = self.check() { return ended }
-                            if error.kind() == Kind::Rejected { return "Redis refuses" }
-                        }
+                        Ok(told) if told.number < self.number => return "the shard lost its last messages",
+                        Ok(told) => proof = Some((told, Instant::now() + PATIENCE)),
+                        Err(error) => if let Err(why) = self.endure(&error) { return why },
                     }
                     ask_at = Instant::now() + EVERY;
                 }
@@ -135,34 +143,38 @@ impl Follower {
         }
     }
 
-    /// Tells a message. Answers with the number of the last one heard; `None` if one is missing in between.
-    async fn hear(&self, message: &[u8], last: u64) -> Option<u64> {
-        let number = message::number(message)?;
-        if number <= last {
-            // It was in what was read as a whole.
-            return Some(last);
+    /// Tells messages up to this number.
+    pub async fn catch_up(&mut self, number: u64) -> Result<(), Stop> {
+        while self.number < number {
+            let message = within(PATIENCE, self.messages.next()).await;
+            let message = message.map_err(|_| Stop::Ended("messages got lost"))?;
+            self.hear(message).await.map_err(Stop::Ended)?;
         }
-        if number != last + 1 {
-            return None;
-        }
-        match message::read(message) {
-            Some(message) => {
-                self.report(message.unreadable);
-                for told in message.told {
-                    self.tell(told).await;
-                }
-            }
-            None => self.report(1),
-        }
-        Some(number)
+        Ok(())
     }
 
-    async fn prove(&mut self) -> Result<Proof> {
+    /// Tells a message, unless what was told includes it.
+    async fn hear(&mut self, message: Option<Vec<u8>>) -> Result<(), Ended> {
+        let Some(message) = message else { return Err("the connection broke, or messages came too fast") };
+        let number = message::number(&message).ok_or("a message is none of ours")?;
+        if number <= self.number {
+            return Ok(());
+        }
+        if number != self.number + 1 {
+            return Err("a message is missing");
+        }
+        self.number = number;
+        let read = message::read(&message).ok_or("a message is none of ours")?;
+        self.report(read.unreadable);
+        for told in read.told {
+            self.tell(told).await;
+        }
+        Ok(())
+    }
+
+    async fn prove(&mut self) -> store::Result<Proof> {
         let call = self.inner.one(&PROVE, self.shard);
-        let told =
-            tokio::time::timeout(self.inner.link.call_timeout(), PROVE.call(&mut self.connection, &call))
-                .await;
-        let told = self.answered(told.map_err(|_| timeout()).and_then(|told| told.map_err(classify)))?;
+        let told = self.call(&PROVE, &call).await?;
         let [epoch, replid, number, at, policy] = tuple(told, "what a shard says of itself")?;
         let read = || {
             let epoch = format!("{}.{}", text(&epoch)?, text(&replid)?);
@@ -177,28 +189,38 @@ impl Follower {
     /// Warns once of processes that judge the same facts by other windows.
     fn compare(&self, theirs: &str) {
         let ours = self.inner.header.policy();
-        if !ours.is_empty() && !theirs.is_empty() && theirs != ours && !self.inner.warned.swap(true, RELAXED)
-        {
+        let differs = !ours.is_empty() && !theirs.is_empty() && theirs != ours;
+        if differs && !self.inner.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(ours, theirs, "another process of this namespace began it with another policy");
         }
     }
 
-    pub async fn send(&mut self, command: &Cmd) -> Result<Value> {
-        let told = tokio::time::timeout(self.inner.link.call_timeout(), self.connection.send(command)).await;
-        self.answered(told.map_err(|_| timeout()).and_then(|told| told.map_err(classify)))
+    /// Calls a script on the watch's own connection.
+    pub async fn call(&mut self, script: &Script, call: &Cmd) -> store::Result<Value> {
+        let told = within(self.inner.link.call_timeout(), script.call(&mut self.connection, call)).await;
+        self.answered(told)
     }
 
     /// Counts the calls that were not answered.
-    fn answered<T>(&mut self, told: Result<T>) -> Result<T> {
+    fn answered<T, E>(&mut self, told: Result<RedisResult<T>, E>) -> store::Result<T> {
+        let told = told.map_err(|_| timeout()).and_then(|told| told.map_err(classify));
         match &told {
             Err(error) if error.kind() == Kind::Timeout => self.silent += 1,
-            _ => self.silent = 0,
+            Err(_) => {}
+            Ok(_) => (self.silent, self.has_complained) = (0, false),
         }
         told
     }
 
-    /// Whether the connection is still worth waiting for.
-    fn check(&self) -> std::result::Result<(), Ended> {
+    /// Whether it is worth trying again here, after this.
+    fn endure(&mut self, error: &Error) -> Result<(), Ended> {
+        if !std::mem::replace(&mut self.has_complained, true) {
+            let (shard, error) = (self.shard, error as &dyn std::error::Error);
+            tracing::warn!(shard, error, "a shard cannot be read; trying again");
+        }
+        if error.kind() == Kind::Rejected {
+            return Err("Redis refuses");
+        }
         if self.messages.is_closed() {
             return Err("the connection broke");
         }
@@ -206,18 +228,12 @@ impl Follower {
         if self.silent >= STRIKES { Err("the server is silent") } else { Ok(()) }
     }
 
-    fn complain(&self, error: &Error) {
-        let (shard, error) = (self.shard, error as &dyn std::error::Error);
-        tracing::warn!(shard, error, "a shard cannot be read; trying again");
-    }
-
     /// Waits while the reader is busy; the inbox bounds what gathers meanwhile. Without a reader the task is ended.
-    pub async fn tell(&self, told: Feed) {
+    pub async fn tell(&mut self, told: Feed) {
+        self.has_told = true;
         let _ = self.out.send(told).await;
     }
 }
-
-const RELAXED: std::sync::atomic::Ordering = std::sync::atomic::Ordering::Relaxed;
 
 async fn until(at: Option<Instant>) {
     match at {

@@ -60,7 +60,7 @@ async fn run(inner: Arc<Inner>, out: mpsc::Sender<Feed>) -> Ended {
     let followers = messages.into_iter().zip(0..).map(|(messages, shard)| {
         let connection = connection.clone();
         let (inner, out) = (Arc::clone(&inner), out.clone());
-        Box::pin(Follower { inner, shard, connection, messages, out, silent: 0 }.run())
+        Box::pin(Follower::new(inner, shard, connection, messages, out).run())
     });
     select_all(followers).await.0
 }

@@ -1,76 +1,58 @@
 //! Reading a shard as a whole, a slice at a time.
 
-use super::follow::Follower;
+use super::follow::{Follower, Stop};
 use crate::answer::{list, pairs, text, tuple};
 use crate::codec;
 use crate::error::unexpected;
 use crate::keys::SEPARATOR;
-use presence_core::NodeId;
-use presence_core::store::{BATCH_ENTRIES, Facts, Feed, Result};
-use redis::{Value, cmd};
+use crate::script::SCAN;
+use presence_core::store::{BATCH_ENTRIES, Facts, Feed};
+use presence_core::{NodeId, Session};
+use redis::Value;
 use std::sync::Arc;
 
-/// How many entries the server is asked for at once: well below a millisecond of its time.
+/// How many entries the server is asked for at once: about a millisecond of its time.
 const SLICE: usize = 500;
 
 impl Follower {
     /// Tells all that the shard holds.
     ///
     /// Slices are read one after the other, each asked for when the one before has arrived: however many processes read at
-    /// once, the server has one short call of each to answer, and everybody's beats come in between. What changes
-    /// meanwhile is announced, and waits in the inbox. A session may come twice; telling is idempotent.
-    pub async fn scan(&mut self) -> Result<()> {
-        let keys = self.inner.keys[usize::from(self.shard)].clone();
-        // Nodes first: held sessions are judged by them. There are as many as processes.
-        let nodes = self.send(cmd("HGETALL").arg(&keys.nodes)).await?;
-        let nodes = list(nodes, "nodes")?;
-        let mut unreadable = 0;
-        let mut facts = Facts::default();
-        for pair in pairs(&nodes) {
-            match pair.and_then(|(id, beat)| codec::node(NodeId::new(id).ok()?, beat)) {
-                Some(node) => facts.nodes.push(node),
-                None => unreadable += 1,
-            }
-        }
-        self.tell(Feed::Facts(Arc::new(facts))).await;
-
+    /// once, the server has one short call of each to answer, and everybody's beats come in between.
+    ///
+    /// A slice says which messages it includes, and is told after them: the reader sees one order of events. Told before
+    /// them, it would be changed back: an old put would bring back what a forget between the two had taken away.
+    pub async fn scan(&mut self) -> Result<(), Stop> {
         let mut cursor = "0".to_owned();
+        let mut unreadable = 0;
         loop {
-            let slice =
-                self.send(cmd("HSCAN").arg(&keys.sessions).arg(&cursor).arg("COUNT").arg(SLICE)).await?;
-            let [next, slice] = tuple::<2>(slice, "a slice of a hash")?;
-            unreadable += self.tell_slice(&list(slice, "a slice of a hash")?).await;
+            let mut call = self.inner.one(&SCAN, self.shard);
+            call.arg(&cursor).arg(SLICE);
+            let slice = self.call(&SCAN, &call).await?;
+            let [includes, next, sessions, nodes] = tuple(slice, "a slice of a shard")?;
+            let includes = text(&includes).and_then(|text| text.parse().ok());
+            self.catch_up(includes.ok_or_else(|| unexpected("the number of a message"))?).await?;
+            let (facts, none_of_ours) = read(&list(sessions, "sessions")?, &list(nodes, "nodes")?);
+            unreadable += none_of_ours;
+            self.tell_all(facts).await;
             text(&next).ok_or_else(|| unexpected("a cursor"))?.clone_into(&mut cursor);
             if cursor == "0" {
-                break;
+                self.report(unreadable);
+                return Ok(());
             }
         }
-        self.report(unreadable);
-        Ok(())
     }
 
-    /// Tells a slice; answers how many of its entries are none of ours.
-    async fn tell_slice(&self, slice: &[Value]) -> usize {
-        let mut unreadable = 0;
-        let mut sessions = Vec::new();
-        for pair in pairs(slice) {
-            match pair {
-                // What the shard says of itself.
-                Some((field, _)) if field.starts_with(SEPARATOR) => {}
-                Some((field, record)) => match codec::session(field, record) {
-                    Some(session) => sessions.push(session),
-                    None => unreadable += 1,
-                },
-                None => unreadable += 1,
-            }
+    /// Nodes first: held sessions are judged by them. A small hash comes whole, whatever was asked for.
+    async fn tell_all(&mut self, Facts { mut sessions, nodes }: Facts) {
+        if !nodes.is_empty() {
+            self.tell(Feed::Facts(Arc::new(Facts { sessions: Vec::new(), nodes }))).await;
         }
-        // A small hash comes whole, whatever was asked for.
         while !sessions.is_empty() {
             let rest = sessions.split_off(sessions.len().min(BATCH_ENTRIES));
             self.tell(Feed::Facts(Arc::new(Facts { sessions, nodes: Vec::new() }))).await;
             sessions = rest;
         }
-        unreadable
     }
 
     /// Tells an operator of what somebody else has written here.
@@ -81,4 +63,22 @@ impl Follower {
             tracing::error!(key, unreadable, "entries under our keys are none of ours; they are passed over");
         }
     }
+}
+
+/// What a slice holds, and how many of its entries are none of ours.
+fn read(sessions: &[Value], nodes: &[Value]) -> (Facts, usize) {
+    // What begins with the separator the shard says of itself.
+    let own = |field: &str| field.starts_with(SEPARATOR);
+    let sessions = pairs(sessions).filter(|pair| !pair.is_some_and(|(field, _)| own(field)));
+    let sessions: Vec<Option<Session>> =
+        sessions.map(|pair| pair.and_then(|(field, record)| codec::session(field, record))).collect();
+    let node = |(id, beat)| codec::node(NodeId::new(id).ok()?, beat);
+    let nodes: Vec<_> = pairs(nodes).map(|pair| pair.and_then(node)).collect();
+    let unreadable = sessions.iter().filter(|entry| entry.is_none()).count()
+        + nodes.iter().filter(|entry| entry.is_none()).count();
+    let facts = Facts {
+        sessions: sessions.into_iter().flatten().collect(),
+        nodes: nodes.into_iter().flatten().collect(),
+    };
+    (facts, unreadable)
 }

@@ -5,14 +5,25 @@
 -- Answers with the fields of the sessions that are lacking or have left.
 local missed = {}
 
--- Appends arguments `from`..`to` as a block of a message that will be announced.
-local function remember(touched, count, from, to)
-  local block = count .. '\n' .. concat(ARGV, '\n', from, to) .. '\n'
+-- Keeps a block of a message until somebody announces it; answers how much waits.
+local function remember(touched, block)
   local length = call('APPEND', touched, block)
   if length == #block then
     call('SET', touched, instant(now()) .. block, 'PX', keep_for)
   end
   return length
+end
+
+-- The names and values of a block without those that are `lacking`: to be announced is what was done. A put that overtook
+-- the news of a touch which found nothing would be moved by it, elsewhere but not here.
+local function without(lacking, n)
+  local names, values = {}, {}
+  for i = 1, n do
+    if not lacking[i] then
+      names[#names + 1], values[#values + 1] = ARGV[last + i], ARGV[last + n + i]
+    end
+  end
+  return #names .. '\n' .. concat(names, '\n') .. '\n' .. concat(values, '\n') .. '\n'
 end
 
 for k = 1, #KEYS, 4 do
@@ -23,11 +34,12 @@ for k = 1, #KEYS, 4 do
   local known = call('HMGET', sessions, '\tshards', unpack(ARGV, last + 1, last + n))
   check(sessions, known[1])
   if n > 0 then
-    local moved, size = {}, 0
+    local moved, size, lacking, lacks = {}, 0, {}, 0
     for i = 1, n do
       local record, times = known[i + 1], ARGV[last + n + i]
       if not is_record(record) then
         missed[#missed + 1] = ARGV[last + i]
+        lacking[i], lacks = true, lacks + 1
       else
         if byte(record, 40) == LEFT then missed[#missed + 1] = ARGV[last + i] end
         local old = sub(record, 1, 26)
@@ -42,7 +54,11 @@ for k = 1, #KEYS, 4 do
       end
     end
     if size > 0 then call('HSET', sessions, unpack(moved, 1, size)) end
-    waits = remember(touched, n, last + 1, last + 2 * n)
+    if lacks == 0 then
+      waits = remember(touched, n .. '\n' .. concat(ARGV, '\n', last + 1, last + 2 * n) .. '\n')
+    elseif lacks < n then
+      waits = remember(touched, without(lacking, n))
+    end
     last = last + 2 * n
   end
 
@@ -53,7 +69,7 @@ for k = 1, #KEYS, 4 do
       local known = call('HGET', nodes, node)
       if not known or beat > known then call('HSET', nodes, node, beat) end
     end
-    waits = remember(touched, m, last + 1, last + 2 * m)
+    waits = remember(touched, m .. '\n' .. concat(ARGV, '\n', last + 1, last + 2 * m) .. '\n')
     last = last + 2 * m
     -- A beat of a process keeps all that the shard has.
     local keep = tonumber(call('HGET', sessions, '\tkeep'))

@@ -32,7 +32,8 @@ macro_rules! harness {
                 }
 
                 async fn lose_all(&self, namespace: &str) -> Result<(), Cannot> {
-                    ($lose)(&format!("{}.{namespace}", self.0))
+                    ($lose)(&format!("{}.{namespace}", self.0));
+                    Ok(())
                 }
 
                 fn histories(&self) -> u64 {
@@ -48,8 +49,8 @@ macro_rules! harness {
 harness!(redis, Redis, histories: 32, open: |name: &str| rig::on(&REDIS, name), lose: |name: &str| rig::lose(&REDIS, name));
 harness!(valkey, Valkey, histories: 32, open: |name: &str| rig::on(&VALKEY, name), lose: |name: &str| rig::lose(&VALKEY, name));
 harness!(cluster, Nodes, histories: 16, open: |name: &str| rig::on_cluster(&CLUSTER, name), lose: |name: &str| {
-    CLUSTER.nodes().iter().try_for_each(|node| rig::lose(node, name))
+    CLUSTER.nodes().iter().for_each(|node| rig::lose(node, name));
 });
 harness!(sentinel, Watched, histories: 16, open: |name: &str| rig::through_sentinel(&SENTINEL, name), lose: |name: &str| {
-    rig::lose(SENTINEL.master(), name)
+    rig::lose(SENTINEL.master(), name);
 });
