@@ -113,7 +113,7 @@ impl Redis {
     }
 
     /// Sends one command and renders the reply: strings and integers as they are, an error as `-ERR ...`, an array one element per
-    /// line, a nil as `(nil)`.
+    /// line, a nil as `(nil)`. Each goes over a connection of its own: `WAIT` does not know of what was written before.
     ///
     /// # Panics
     /// Where no reply comes within 30 s.
