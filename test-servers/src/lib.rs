@@ -1,4 +1,4 @@
-//! Real servers for tests and benchmarks: Redis and Valkey, their clusters and sentinels, spawned on free ports of 127.0.0.1.
+//! Real servers for tests and benchmarks: Redis, Valkey and NATS, alone and in clusters, spawned on free ports of 127.0.0.1.
 //!
 //! Each server has a temporary folder of its own and ends with its handle. It also ends with the process that started it, however
 //! that one ends: a server in a `static`, which is never dropped, or one whose test was killed with -9 does not stay behind.
@@ -16,6 +16,8 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot have its server fails")]
 #![allow(clippy::disallowed_methods, reason = "what servers do takes real time")]
 
+mod guard;
+pub mod nats;
 mod patience;
 mod port;
 mod process;

@@ -2,10 +2,9 @@ use std::{
     env,
     ffi::OsStr,
     fs,
-    io::{BufRead, BufReader, Write},
-    os::unix::process::CommandExt,
+    io::ErrorKind,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio, id},
+    process::id,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -15,34 +14,16 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Starts and kills the server as it is told to. When its orders end, because the handle was dropped or because the process that
-/// held it is gone, it kills the server and removes the folder: no signal to us can keep it from that.
-const GUARD: &str = r#"
-server=
-stop() { [ -z "$server" ] || { kill -9 "$server"; wait "$server"; server=; }; }
-while read -r order; do
-  case $order in
-    start) "$@" </dev/null >>log 2>&1 & server=$!; echo "$server" ;;
-    kill) stop; echo killed ;;
-  esac
-done
-stop
-rm -rf "$PWD"
-"#;
+use crate::{
+    guard::Guard,
+    patience::{PATIENCE, wait_until, within},
+};
 
 /// A server's process, and the folder that it lives in.
 #[derive(Debug)]
 pub(crate) struct Process {
     folder: PathBuf,
     guard: Mutex<Guard>,
-}
-
-#[derive(Debug)]
-struct Guard {
-    shell: Child,
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-    server: Option<u32>,
 }
 
 /// Makes a folder for one server.
@@ -53,8 +34,21 @@ pub(crate) fn folder() -> PathBuf {
         let folder = env::temp_dir().join(name);
         // One that is there was left by a process that had our id before.
         match fs::create_dir(&folder) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             made => break made.map(|()| folder).expect("the folder of temporary files cannot be written"),
+        }
+    }
+}
+
+/// Starts a server, and another one where its ports were taken: where the system does not let us hold them, another can be faster.
+pub(crate) fn run<S>(start: impl Fn() -> S, ready: impl Fn(&S) -> Result<(), String>) -> S {
+    let mut tries = 0..5;
+    loop {
+        let server = start();
+        match ready(&server) {
+            Ok(()) => return server,
+            Err(why) if why.contains("ddress already in use") && tries.next().is_some() => {}
+            Err(why) => panic!("{why}"),
         }
     }
 }
@@ -62,56 +56,51 @@ pub(crate) fn folder() -> PathBuf {
 impl Process {
     /// A server that is not yet started; `folder` is its working directory, and its own.
     pub(crate) fn new(program: &Path, args: &[&OsStr], folder: PathBuf) -> Self {
-        let mut shell = Command::new("sh")
-            .args(["-c", GUARD, "guard"])
-            .arg(program)
-            .args(args)
-            .current_dir(&folder)
-            // Ctrl-C is for the tests. The guard must outlive them, by a moment.
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("there is no sh");
-        let orders = shell.stdin.take();
-        let answers = BufReader::new(shell.stdout.take().unwrap());
-        Self { folder, guard: Mutex::new(Guard { shell, orders, answers, server: None }) }
+        let guard = Mutex::new(Guard::new(program, args, &folder));
+        Self { folder, guard }
     }
 
     /// Starts the server, and returns before it is ready.
     pub(crate) fn start(&self) {
-        let mut guard = self.guard();
-        assert!(guard.server.is_none(), "the server runs already");
-        guard.server = Some(guard.order("start").parse().unwrap());
+        self.guard().start();
     }
 
     /// Kills the server with -9 and returns when nothing of it is left but its folder.
     pub(crate) fn kill(&self) {
-        let mut guard = self.guard();
-        guard.order("kill");
-        guard.server = None;
+        self.guard().kill();
     }
 
     pub(crate) fn is_started(&self) -> bool {
-        self.guard().server.is_some()
+        self.guard().server().is_some()
     }
 
     /// # Panics
     /// Where the server was killed.
     pub(crate) fn pid(&self) -> u32 {
-        self.guard().server.expect("the server was killed")
+        self.guard().server().expect("the server was killed")
+    }
+
+    /// Waits until it is ready; where it does not become so, the error says what it wrote last.
+    pub(crate) fn until_ready(&self, mut is_ready: impl FnMut() -> bool) -> Result<(), String> {
+        let ended =
+            within(PATIENCE, || if is_ready() { Some(false) } else { self.has_ended().then_some(true) });
+        let why = match ended {
+            Some(false) => return Ok(()),
+            Some(true) => "ended",
+            None => "did not become ready",
+        };
+        Err(format!("the server in {} {why}:\n{}", self.folder.display(), self.log_tail()))
     }
 
     /// Whether it ended by itself, as far as the system tells.
-    pub(crate) fn has_ended(&self) -> bool {
+    fn has_ended(&self) -> bool {
         cfg!(target_os = "linux") && self.stat().is_none_or(|stat| stat[0] == "Z")
     }
 
     pub(crate) fn pause(&self) {
         self.signal(Signal::STOP);
         // The signal stops it soon, not at once.
-        crate::patience::wait_until("the server stands still", || {
+        wait_until("the server stands still", || {
             self.stat().is_none_or(|stat| stat[0].starts_with(['T', 't']))
         });
     }
@@ -151,22 +140,5 @@ impl Process {
     fn guard(&self) -> MutexGuard<'_, Guard> {
         // A test that failed with the lock in its hands still gets its server ended.
         self.guard.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Guard {
-    fn order(&mut self, order: &str) -> String {
-        writeln!(self.orders.as_mut().unwrap(), "{order}").expect("the guard is gone");
-        let mut answer = String::new();
-        self.answers.read_line(&mut answer).expect("the guard is gone");
-        answer.trim().to_owned()
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.orders = None;
-        // By then the server is gone and the folder with it.
-        let _ = self.shell.wait();
     }
 }

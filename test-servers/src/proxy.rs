@@ -8,7 +8,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use crate::port::Port;
+use crate::{patience::wait_until, port::Port};
 
 /// A network that can fail: forwards TCP connections to a port of 127.0.0.1 until it is told otherwise.
 #[derive(Debug)]
@@ -77,8 +77,11 @@ impl Proxy {
         self.link.changed.notify_all();
         if let Some(thread) = accepting.take() {
             // It sits in `accept`, and looks at the mode when something comes.
-            let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port()));
+            let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, self.port()));
+            let _ = connect();
             let _ = thread.join();
+            // A process that another thread spawns has the listener too, from its fork to its exec.
+            wait_until("connections are refused", || connect().is_err());
         }
     }
 

@@ -14,7 +14,7 @@ pub use cluster::Cluster;
 pub use sentinel::Sentinel;
 
 use crate::{
-    patience::{PATIENCE, within},
+    patience::PATIENCE,
     port::Port,
     process::{self, Process},
     program, resp,
@@ -113,7 +113,7 @@ impl Redis {
     }
 
     /// Sends one command and renders the reply: strings and integers as they are, an error as `-ERR ...`, an array one element per
-    /// line, a nil as `(nil)`.
+    /// line, a nil as `(nil)`. Each goes over a connection of its own: `WAIT` does not know of what was written before.
     ///
     /// # Panics
     /// Where no reply comes within 30 s.
@@ -125,16 +125,7 @@ impl Redis {
 
 impl Redis {
     fn run(program: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut tries = 0..5;
-        loop {
-            let server = Self::spawn(program, settings);
-            match server.ready() {
-                Ok(()) => return server,
-                // Where ports cannot be held, another one was faster.
-                Err(why) if why.contains("Address already in use") && tries.next().is_some() => {}
-                Err(why) => panic!("{why}"),
-            }
-        }
+        process::run(|| Self::spawn(program, settings), Self::ready)
     }
 
     /// Starts it and does not wait until it is ready.
@@ -157,16 +148,10 @@ impl Redis {
     /// Waits until it answers, itself and not another server on its port, and has read what it stored.
     fn ready(&self) -> Result<(), String> {
         let ours = format!("process_id:{}\r", self.pid());
-        let ended = within(PATIENCE, || match self.ask(Duration::from_secs(1), &["INFO"]) {
-            Ok(info) if info.contains(&ours) && !info.contains("loading:1\r") => Some(false),
-            _ => self.process.has_ended().then_some(true),
-        });
-        let why = match ended {
-            Some(false) => return Ok(()),
-            Some(true) => "ended",
-            None => "did not become ready",
-        };
-        Err(format!("the server on port {} {why}:\n{}", self.port(), self.process.log_tail()))
+        self.process.until_ready(|| {
+            let info = self.ask(Duration::from_secs(1), &["INFO"]);
+            info.is_ok_and(|info| info.contains(&ours) && !info.contains("loading:1\r"))
+        })
     }
 
     fn is_started(&self) -> bool {

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod ending;
+mod nats;
 mod proxy;
 mod redis;
 mod sentinel;

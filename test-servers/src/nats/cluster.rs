@@ -1,0 +1,104 @@
+use super::{BRIEFLY, Nats, client, nats_server};
+use crate::{
+    patience::{PATIENCE, wait_until, within},
+    port::Port,
+};
+
+/// Three servers that keep three replicas of what is put into any of them. They elect another leader some 5 to 10 s after one was
+/// killed.
+#[derive(Debug)]
+pub struct Cluster {
+    nodes: Vec<Nats>,
+    /// Where the nodes talk with each other.
+    _routes: Vec<Port>,
+}
+
+impl Cluster {
+    /// A cluster that has a leader and takes streams of three replicas.
+    ///
+    /// # Panics
+    /// Where it cannot be had, with the reason.
+    pub fn start() -> Self {
+        let routes: Vec<_> = (0..3).map(|_| Port::free()).collect();
+        let all: Vec<_> =
+            routes.iter().map(|route| format!("\"nats://127.0.0.1:{}\"", route.number())).collect();
+        let node = |route: &Port| {
+            let listen = format!("\"127.0.0.1:{}\"", route.number());
+            let config =
+                format!("cluster {{ name: presence, listen: {listen}, routes: [{}] }}", all.join(", "));
+            Nats::spawn(&nats_server(), Port::free(), &config, false)
+        };
+        let nodes = routes.iter().map(node).collect();
+        let cluster = Self { nodes, _routes: routes };
+        for node in &cluster.nodes {
+            node.ready().unwrap_or_else(|why| panic!("{why}"));
+        }
+        cluster.settle();
+        cluster.prove();
+        cluster
+    }
+
+    /// Where clients find each of the nodes.
+    pub fn urls(&self) -> Vec<String> {
+        self.nodes.iter().map(Nats::url).collect()
+    }
+
+    /// The three.
+    pub fn nodes(&self) -> &[Nats] {
+        &self.nodes
+    }
+
+    /// Waits until every node that runs knows the leader of the cluster and is up to date with its streams.
+    ///
+    /// # Panics
+    /// Where that takes more than 30 s: with two nodes killed it never comes.
+    pub fn settle(&self) {
+        for node in self.running() {
+            wait_until("a node is healthy", || node.is_healthy());
+        }
+    }
+
+    /// The node that leads this stream now; where it was killed, the one that was elected after it.
+    ///
+    /// # Panics
+    /// Where there is none within 30 s.
+    pub fn leader_of(&self, stream: &str) -> &Nats {
+        let leader = within(PATIENCE, || {
+            self.running().find_map(|asked| {
+                let info =
+                    client::request(asked.port(), &format!("$JS.API.STREAM.INFO.{stream}"), "", BRIEFLY);
+                let (_, leader) = info.as_ref().ok()?.split_once("\"leader\":\"")?;
+                let (leader, _) = leader.split_once('"')?;
+                self.running().find(|node| node.name() == leader)
+            })
+        });
+        leader.unwrap_or_else(|| panic!("stream {stream} has no leader"))
+    }
+
+    /// Kills the node that leads this stream and returns it, for a later restart. It does not wait for the election;
+    /// [`leader_of`](Self::leader_of) does.
+    ///
+    /// # Panics
+    /// Where the stream has no leader.
+    pub fn kill_leader_of(&self, stream: &str) -> &Nats {
+        let leader = self.leader_of(stream);
+        leader.kill();
+        leader
+    }
+
+    fn running(&self) -> impl Iterator<Item = &Nats> {
+        self.nodes.iter().filter(|node| node.is_started())
+    }
+
+    /// A leader that has just been elected does not yet know of three nodes.
+    fn prove(&self) {
+        let (api, node) = ("$JS.API.STREAM", &self.nodes[0]);
+        let ask = |verb: &str, config: &str| {
+            let reply = client::request(node.port(), &format!("{api}.{verb}.settled"), config, PATIENCE);
+            reply.is_ok_and(|reply| reply.contains("_response\"") && !reply.contains("\"error\""))
+        };
+        let config = r#"{"name":"settled","subjects":["settled"],"storage":"memory","num_replicas":3}"#;
+        wait_until("the cluster takes a stream", || ask("CREATE", config));
+        wait_until("the stream is gone", || ask("DELETE", ""));
+    }
+}
