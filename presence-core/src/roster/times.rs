@@ -41,6 +41,11 @@ impl Clocks {
         first
     }
 
+    /// The feed begins anew.
+    pub fn interrupt(&mut self) {
+        self.proven.iter_mut().for_each(ViewClock::interrupt);
+    }
+
     /// Takes a proof; answers whether the shard's time came in a leap.
     pub fn prove(&mut self, shard: u16, at: Timestamp, on: Timestamp) -> bool {
         let Some(clock) = self.proven.get_mut(usize::from(shard)) else { return false };

@@ -27,6 +27,8 @@ pub struct ViewClock {
     now: Timestamp,
     /// When that proof arrived, by the process's clock; `None` before the first.
     proven_on: Option<Timestamp>,
+    /// Whether the feed has begun anew since: the next proof ends a blind stretch, however short it was.
+    interrupted: bool,
     /// Disjoint, sorted, at most `STRETCHES`.
     blind: Vec<Blind>,
     /// How long after a blind stretch ages stand still: the time a live process needs to be heard again.
@@ -57,12 +59,17 @@ impl ViewClock {
     ///
     /// Ages stand still for `recovers_for` after a blind stretch.
     pub fn new(recovers_for: Duration) -> Self {
-        Self { now: Timestamp::ZERO, proven_on: None, blind: Vec::new(), recovers_for }
+        Self { now: Timestamp::ZERO, proven_on: None, interrupted: false, blind: Vec::new(), recovers_for }
     }
 
     /// A clock that has always run and stands at `now`: the view of a process that trusts its own time.
     pub fn running(now: Timestamp) -> Self {
-        Self { now, proven_on: Some(now), blind: Vec::new(), recovers_for: Duration::ZERO }
+        Self { proven_on: Some(now), now, ..Self::new(Duration::ZERO) }
+    }
+
+    /// The feed was interrupted: nothing is known of the time from the newest proof to the next one.
+    pub fn interrupt(&mut self) {
+        self.interrupted = true;
     }
 
     /// Takes a proof: it was `at` in the shard, and everything up to then has been delivered.
@@ -76,13 +83,14 @@ impl ViewClock {
                 return false;
             }
             let (heard, stepped) = (on.since(proven_on), at.since(self.now));
-            leaps = heard > SILENCE || stepped > heard + LEAP;
+            leaps = self.interrupted || heard > SILENCE || stepped > heard + LEAP;
             if leaps {
                 self.leave_out(Blind { from: self.now, to: at + self.recovers_for });
             }
         }
         self.now = at;
         self.proven_on = Some(on);
+        self.interrupted = false;
         leaps
     }
 

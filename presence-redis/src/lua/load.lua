@@ -5,6 +5,7 @@
 local all = {}
 for k = 1, #KEYS, 4 do
   local sessions, users, nodes = KEYS[k], KEYS[k + 1], KEYS[k + 2]
+  agree(call('HGET', sessions, '\tshards'))
   local n = tonumber(argument())
   local facts, holding, seen = {}, {}, {}
   local listed = call('HMGET', users, unpack(ARGV, last + 1, last + n))

@@ -23,11 +23,16 @@ local function argument()
   return ARGV[last]
 end
 
--- `count` is what the shard says of the number of shards; without it, it is made.
+-- Refuses a shard that says another number of shards than the caller; answers whether it says any.
+local function agree(count)
+  -- A string: servers before 7 cannot pass on anything else. error.rs knows it by its first word.
+  if count and count ~= shards then error('OTHERSHARDS: ' .. count .. ' are in use, not ' .. shards) end
+  return count
+end
+
+-- The same, and makes the shard if it is not there.
 local function check(sessions, count)
-  if count == shards then return end
-  -- A string: servers before 7 cannot pass on anything else. error.rs knows it by its first words.
-  if count then error('OTHERSHARDS: ' .. count .. ' are in use, not ' .. shards) end
+  if agree(count) then return end
   call('HSET', sessions, '\tepoch', fresh, '\tshards', shards, '\tseq', 0, '\tkeep', keep_for, '\tpolicy', policy)
   call('PEXPIRE', sessions, keep_for)
 end

@@ -118,7 +118,7 @@ async fn what_is_missing_in_a_new_snapshot_goes_a_lease_later_unless_confirmed()
     assert_eq!(other.everyone().counts().online, 2);
     world.pass(secs(19)).await;
     other.beat(renew("alice", "tab")).await.unwrap();
-    world.pass(secs(5)).await;
+    world.pass(secs(13)).await;
     assert_eq!((liveness(&other, "ghost"), liveness(&other, "alice")), (Liveness::Gone, Liveness::Active));
 }
 

@@ -49,6 +49,25 @@ impl Observed {
 }
 
 #[test]
+fn a_stretch_in_which_the_feed_began_anew_makes_nobody_older_however_short() {
+    let mut observed = Observed::new();
+    observed.fresh(1_000);
+    let seen = observed.at;
+    observed.view.interrupt();
+    observed.silent(400);
+    observed.prove();
+    observed.fresh(8_000);
+    assert_eq!(observed.age(seen), 0, "whoever lives has not had the time to be heard again");
+    observed.fresh(1_000);
+    assert_eq!(observed.age(seen), 1_000);
+    // Once the proof has come, time goes on as before.
+    let seen = observed.at;
+    observed.silent(2_000);
+    observed.prove();
+    assert_eq!(observed.age(seen), 2_000);
+}
+
+#[test]
 fn before_the_first_proof_nothing_is_known() {
     let view = ViewClock::new(RECOVERS);
     assert_eq!(

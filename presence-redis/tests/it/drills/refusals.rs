@@ -1,0 +1,168 @@
+//! What somebody else wrote, and what does not fit together, is said and survived.
+
+use super::{Process, eventually, tab, user};
+use crate::rig::{self, REDIS};
+use presence_core::store::{Kind, PresenceStore};
+use presence_core::{Beat, NodeId, Session, SessionId, Timestamp, Topics, UserId};
+use presence_redis::{Namespace, Options, RedisStore};
+use std::slice;
+use std::time::Duration;
+
+fn session(name: &str) -> Session {
+    let placement = presence_core::Placement {
+        placed_at: Timestamp::from_secs(1_700_000_000),
+        left: None,
+        node: NodeId::new("n").unwrap(),
+        held: false,
+        lease: Duration::from_mins(1),
+        topics: Topics::NONE,
+        meta: None,
+    };
+    let (user, id) = (UserId::new(name).unwrap(), SessionId::new("t").unwrap());
+    Session { user, id, placement, declared: None, seen_at: Timestamp::ZERO, active_at: Timestamp::ZERO }
+}
+
+fn with_shards(name: &str, shards: u16) -> RedisStore {
+    let mut options = rig::options(name);
+    options.shards = Some(shards);
+    RedisStore::connect(&REDIS.url(), options).unwrap()
+}
+
+/// The key of the shard in which a user is.
+fn key_of(store: &RedisStore, name: &str, user: &str, key: &str) -> String {
+    format!("presence:{{{name}:{}}}:{key}", store.shard_of(&UserId::new(user).unwrap()))
+}
+
+#[tokio::test]
+async fn another_number_of_shards_is_refused_whatever_is_told_first() {
+    let name = rig::unique();
+    let eight = with_shards(&name, 8);
+    eight.put(&[session("ada")]).await.unwrap();
+    for shards in [4, 16] {
+        let other = with_shards(&name, shards);
+        // Of sixteen shards, half are not there yet: they are refused all the same.
+        for name in ["a", "b", "c", "d", "e", "f"] {
+            let refused = other.put(&[session(name)]).await.unwrap_err();
+            assert_eq!(refused.kind(), Kind::Rejected, "{refused}");
+            assert!(refused.to_string().contains("shards"), "{refused}");
+        }
+        assert_eq!(other.load(&[user("ada")]).await.unwrap_err().kind(), Kind::Rejected);
+        assert_eq!(other.now().await.unwrap_err().kind(), Kind::Rejected);
+    }
+    // Those who agree go on.
+    eight.put(&[session("bob")]).await.unwrap();
+    assert_eq!(eight.load(&[user("a"), user("bob")]).await.unwrap().sessions.len(), 1);
+    for shards in [0, 1_025] {
+        let mut options = rig::options(&name);
+        options.shards = Some(shards);
+        assert_eq!(RedisStore::connect(&REDIS.url(), options).unwrap_err().kind(), Kind::Rejected);
+    }
+}
+
+#[tokio::test]
+async fn a_process_with_another_number_of_shards_says_so_and_shows_nobody() {
+    let name = rig::unique();
+    with_shards(&name, 8).put(&[session("ada")]).await.unwrap();
+    let presence = presence_core::Presence::builder(with_shards(&name, 16)).start().unwrap();
+    let refused = presence.beat(Beat::enter(user("bob"), tab("t"))).await.unwrap_err();
+    assert!(matches!(refused, presence_core::handle::Error::Rejected(_)), "{refused:?}");
+    assert_eq!(presence.everyone().counts().online, 0);
+    assert!(matches!(presence.health().view, presence_core::time::View::Stale { .. }));
+}
+
+#[tokio::test]
+async fn a_key_of_ours_that_holds_something_else_is_corrupt() {
+    let name = rig::unique();
+    let store = rig::on(&REDIS, &name);
+    for key in ["sessions", "users"] {
+        let key = key_of(&store, &name, "ada", key);
+        assert_eq!(REDIS.command(&["SET", &key, "something else"]), "OK");
+        let ada = session("ada");
+        let corrupt = store.put(slice::from_ref(&ada)).await.unwrap_err();
+        assert_eq!(corrupt.kind(), Kind::Corrupt, "{corrupt}");
+        assert_eq!(store.load(&[user("ada")]).await.unwrap_err().kind(), Kind::Corrupt);
+        // Once it is out of the way, life goes on.
+        assert_eq!(REDIS.command(&["DEL", &key]), "1");
+        store.put(slice::from_ref(&ada)).await.unwrap();
+        assert_eq!(store.load(&[user("ada")]).await.unwrap().sessions, [ada]);
+        rig::lose(&REDIS, &name);
+    }
+}
+
+#[tokio::test]
+async fn a_corrupt_shard_is_survived_by_the_others_and_heals_once_it_is_gone() {
+    let name = rig::unique();
+    let store = rig::on(&REDIS, &name);
+    let corrupt = key_of(&store, &name, "ada", "sessions");
+    let elsewhere = (0..99)
+        .map(|n| format!("u{n}"))
+        .find(|other| store.shard_of(&user(other)) != store.shard_of(&user("ada")));
+    let elsewhere = elsewhere.unwrap();
+    assert_eq!(REDIS.command(&["SET", &corrupt, "something else"]), "OK");
+    let presence = presence_core::Presence::builder(store).policy(super::policy()).start().unwrap();
+    let process = Process::of(presence);
+    process.presence.beat(Beat::enter(user(&elsewhere), tab("t"))).await.unwrap();
+    assert!(process.presence.beat(Beat::enter(user("ada"), tab("t"))).await.is_err());
+    assert!(process.is_stale(), "a shard that cannot be read is not known to be empty");
+    assert_eq!(REDIS.command(&["DEL", &corrupt]), "1");
+    eventually("the shard is read", || !process.is_stale()).await;
+    process.presence.beat(Beat::enter(user("ada"), tab("t"))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_record_that_is_none_of_ours_is_reported_passed_over_and_healed_by_the_next_put() {
+    let name = rig::unique();
+    let store = rig::on(&REDIS, &name);
+    let (ada, bob) = (session("ada"), session("bob"));
+    store.put(&[ada.clone(), bob.clone()]).await.unwrap();
+    for nonsense in ["", "x", "{}", &"9".repeat(200), &format!("{}h\tn\t{{}}\t", "1".repeat(39))] {
+        let key = key_of(&store, &name, "ada", "sessions");
+        assert_eq!(REDIS.command(&["HSET", &key, "ada\tt", nonsense]), "0");
+        assert_eq!(store.load(&[user("ada")]).await.unwrap_err().kind(), Kind::Corrupt, "{nonsense:?}");
+        let process = Process::on(rig::on(&REDIS, &name)).await;
+        assert!(process.presence.user(&user("bob")).is_some(), "the others are seen");
+        assert!(process.presence.user(&user("ada")).is_none());
+        // Only what has the shape of a record is touched; the other is missed, and told again.
+        let touch = presence_core::store::Touch::Session {
+            user: ada.user.clone(),
+            id: ada.id.clone(),
+            seen_at: ada.seen_at,
+            active_at: ada.active_at,
+        };
+        store.touch(&[touch]).await.unwrap();
+        store.put(slice::from_ref(&ada)).await.unwrap();
+        // Times that look like ours are kept, since they only go forward.
+        let healed = store.load(&[user("ada")]).await.unwrap().sessions.pop().unwrap();
+        assert_eq!(healed.placement, ada.placement, "{nonsense:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_none_of_ours_ends_no_process() {
+    let name = rig::unique();
+    let store = rig::on(&REDIS, &name);
+    let process = Process::on(rig::on(&REDIS, &name)).await;
+    for message in ["", "nonsense", "1 put\n1\na\n", "99999999 put\n0\n"] {
+        for shard in 0..store.shards() {
+            REDIS.command(&["PUBLISH", &format!("presence:{{{name}:{shard}}}"), message]);
+        }
+    }
+    store.put(&[session("ada")]).await.unwrap();
+    eventually("what comes after it is heard", || process.presence.user(&user("ada")).is_some()).await;
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_refused_and_appear_nowhere() {
+    let server = test_servers::redis::Redis::with(&[("requirepass", "right-secret/%@:?")]);
+    let options = || Options::new(Namespace::new("n").unwrap());
+    let good = RedisStore::connect(&server.url(), options()).unwrap();
+    good.put(&[session("ada")]).await.unwrap();
+    let url = format!("redis://:wrong-secret@127.0.0.1:{}", server.port());
+    let bad = RedisStore::connect(&url, options()).unwrap();
+    let refused = bad.put(&[session("ada")]).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::Rejected, "{refused:?}");
+    let said = format!("{refused} {refused:?} {bad:?}");
+    assert!(!said.contains("secret") && !said.contains("127.0.0.1"), "{said}");
+    let malformed = RedisStore::connect("redis://:secret@", options()).unwrap_err();
+    assert!(!format!("{malformed} {malformed:?}").contains("secret"), "{malformed:?}");
+}

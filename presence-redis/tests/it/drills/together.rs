@@ -1,0 +1,90 @@
+//! Two processes on one store are one presence.
+
+use super::{Process, eventually, tab, topics, user};
+use crate::rig::{self, CLUSTER, REDIS};
+use presence_core::{Beat, Beaten, Leave, Policy, PresenceStore, Scope, Topic, Update};
+use std::time::Duration;
+
+async fn two(open: impl Fn() -> presence_redis::RedisStore) -> (Process, Process) {
+    // Long enough for two calls in turn, however busy the machine is.
+    let policy =
+        || Policy { grace: Duration::from_secs(4), lease_for: Duration::from_mins(1), ..super::policy() };
+    (Process::with(open(), policy()).await, Process::with(open(), policy()).await)
+}
+
+async fn a_join_on_one_is_an_event_on_the_other(open: impl Fn() -> presence_redis::RedisStore) {
+    let (one, two) = two(open).await;
+    let mut events = two.presence.subscribe(&Scope::Topic(Topic::new("lobby").unwrap()));
+    assert!(matches!(events.next().await, Some(Update::Snapshot(_))));
+    one.presence.beat(Beat::enter(user("ada"), tab("t")).topics(topics("lobby"))).await.unwrap();
+    let Some(Update::Diff(diff)) = events.next().await else { panic!("no event came") };
+    assert_eq!(diff.joined[0].user, user("ada"));
+    assert_eq!(one.presence.everyone().counts(), two.presence.everyone().counts());
+}
+
+#[tokio::test]
+async fn a_join_on_one_process_is_an_event_on_the_other() {
+    let name = rig::unique();
+    a_join_on_one_is_an_event_on_the_other(|| rig::on(&REDIS, &name)).await;
+}
+
+#[tokio::test]
+async fn a_join_on_one_process_is_an_event_on_the_other_of_a_cluster() {
+    let name = rig::unique();
+    a_join_on_one_is_an_event_on_the_other(|| rig::on_cluster(&CLUSTER, &name)).await;
+}
+
+#[tokio::test]
+async fn a_visitor_on_two_pages_counts_once() {
+    let name = rig::unique();
+    let (one, two) = two(|| rig::on(&REDIS, &name)).await;
+    one.presence.beat(Beat::enter(user("ada"), tab("a")).topics(topics("/"))).await.unwrap();
+    two.presence.beat(Beat::enter(user("ada"), tab("b")).topics(topics("/x"))).await.unwrap();
+    for process in [&one, &two] {
+        let pages = || process.presence.topics(10).len();
+        eventually("both pages are seen", || pages() == 2).await;
+        assert_eq!(process.online(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_reload_shows_no_leave_in_whatever_order_and_place_its_halves_arrive() {
+    let name = rig::unique();
+    let (one, two) = two(|| rig::on(&REDIS, &name)).await;
+    for (n, unload_first) in [true, false, true, false].into_iter().enumerate() {
+        let visitor = format!("v{n}");
+        let enter = || Beat::enter(user(&visitor), tab("t")).topics(topics("/"));
+        let Ok(Beaten::Stored { placed_at }) = one.presence.beat(enter()).await else { panic!("not stored") };
+        eventually("the other sees it", || two.is_online(&visitor)).await;
+        // Half of the time the load arrives where the page was, half of the time elsewhere.
+        let (loads_at, unloads_at) = if n < 2 { (&two, &one) } else { (&one, &two) };
+        let leave = Leave::new(user(&visitor), tab("t"));
+        if unload_first {
+            unloads_at.presence.leave(leave).await.unwrap();
+            loads_at.presence.beat(enter()).await.unwrap();
+        } else {
+            // The unload speaks of the page that it saw.
+            loads_at.presence.beat(enter()).await.unwrap();
+            unloads_at.presence.leave(leave.placed_at(placed_at)).await.unwrap();
+        }
+    }
+    tokio::time::sleep(one.presence.policy().grace * 2).await;
+    for process in [&one, &two] {
+        assert!(process.left().is_empty(), "{:?}", process.left());
+        assert_eq!(process.online(), 4);
+    }
+}
+
+#[tokio::test]
+async fn a_namespace_never_sees_the_sessions_of_another() {
+    let (mine, yours) = (rig::unique(), rig::unique());
+    let one = Process::on(rig::on(&REDIS, &mine)).await;
+    let other = Process::on(rig::on(&REDIS, &yours)).await;
+    one.presence.beat(Beat::enter(user("ada"), tab("t"))).await.unwrap();
+    other.presence.beat(Beat::enter(user("bob"), tab("t"))).await.unwrap();
+    // Once each has heard itself from the store, it would have heard the other.
+    let store = rig::on(&REDIS, &mine);
+    assert_eq!(store.load(&[user("bob")]).await.unwrap().sessions, []);
+    assert_eq!((one.online(), other.online()), (1, 1));
+    assert!(one.presence.user(&user("bob")).is_none() && other.presence.user(&user("ada")).is_none());
+}
