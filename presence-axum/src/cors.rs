@@ -97,13 +97,24 @@ impl Cors {
         }
     }
 
+    /// Names an origin only to the page that asks from it, also where there is but one.
+    ///
+    /// By default a single origin is named to everybody, which lets answers be cached for all.
+    pub fn echoing(self) -> Self {
+        let origins = match self.origins {
+            Origins::One(origin) => Origins::Listed([origin].into()),
+            other => other,
+        };
+        Self { origins, ..self }
+    }
+
     /// How long a browser may remember a preflight's answer. Default 1 h; browsers cut it at 2 to 24 h.
     pub fn max_age(self, max_age: Duration) -> Self {
         Self { max_age: max_age.as_secs().into(), ..self }
     }
 
-    /// Adds to any answer what lets the page read it.
-    pub(crate) fn answer(&self, asks: Option<&HeaderValue>, headers: &mut HeaderMap) {
+    /// Adds to any answer what lets the page read it; answers whether the page may.
+    pub(crate) fn answer(&self, asks: Option<&HeaderValue>, headers: &mut HeaderMap) -> bool {
         let allowed = match &self.origins {
             Origins::Any => HeaderValue::from_static("*"),
             Origins::One(origin) => origin.clone(),
@@ -112,7 +123,7 @@ impl Cors {
                 headers.append(VARY, HeaderValue::from_static("origin"));
                 match asks.filter(|asks| origins.contains(asks)) {
                     Some(asks) => asks.clone(),
-                    None => return,
+                    None => return false,
                 }
             }
         };
@@ -123,15 +134,18 @@ impl Cors {
         if self.credentials {
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         }
+        true
     }
 
     /// What a preflight is answered.
     ///
     /// It allows the headers that are asked for: an origin that may call may say what it likes, and the browser asks for
-    /// those of the page alone.
+    /// those of the page alone. A page that may not call is told nothing.
     pub(crate) fn preflight(&self, request: &HeaderMap) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(8);
-        self.answer(request.get(ORIGIN), &mut headers);
+        if !self.answer(request.get(ORIGIN), &mut headers) {
+            return headers;
+        }
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
         let asked = request.get(ACCESS_CONTROL_REQUEST_HEADERS);
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.cloned().unwrap_or(HEADERS));
@@ -187,6 +201,17 @@ mod tests {
         for asks in [None, Some("https://a.example"), Some("https://evil.example")] {
             assert_eq!(named("https://A.example/", asks).as_deref(), Some("https://a.example"));
         }
+    }
+
+    #[test]
+    fn one_origin_may_be_named_only_to_its_own_pages() {
+        let cors = Cors::origins(["https://a.example"]).unwrap().echoing();
+        let ask = |asks| HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(asks))]);
+        let own = cors.preflight(&ask("https://a.example"));
+        assert_eq!(own[ACCESS_CONTROL_ALLOW_ORIGIN], "https://a.example");
+        let other = cors.preflight(&ask("https://evil.example"));
+        assert_eq!(other, HeaderMap::from_iter([(VARY, HeaderValue::from_static("origin"))]));
+        assert_eq!(Cors::any().echoing(), Cors::any());
     }
 
     #[test]

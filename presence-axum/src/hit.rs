@@ -6,7 +6,8 @@ use crate::{Error, LenientJson, Mount};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use presence_core::{Beat, Beaten, Leave, Presence, Timestamp};
+use metrics::Counter;
+use presence_core::{Beat, Beaten, Leave, Presence, Timestamp, handle};
 
 /// Takes a hit.
 pub async fn post(State(mount): State<Mount>, request: Request) -> Response {
@@ -33,15 +34,13 @@ async fn read(mount: &Mount, request: Request) -> Result<Hit, Error> {
 /// # Errors
 /// Those of [`Presence::beat`]: 202 when the store does not have it yet, 503 when there is no room for it.
 pub async fn record(presence: &Presence, beat: Beat) -> Result<Option<Timestamp>, Error> {
-    let beaten = presence.beat(beat).await.map_err(Error::from).inspect_err(refused)?;
-    let (counter, placed_at) = match beaten {
-        Beaten::Stored { placed_at } => (&HITS.stored, Some(placed_at)),
-        Beaten::Postponed { placed_at } => (&HITS.postponed, Some(placed_at)),
+    let beaten = presence.beat(beat).await;
+    count(&beaten);
+    Ok(match beaten? {
+        Beaten::Stored { placed_at } | Beaten::Postponed { placed_at } => Some(placed_at),
         // It was under way when its session left: all is well, and there is nothing to tell.
-        _ => (&HITS.late, None),
-    };
-    counter.increment(1);
-    Ok(placed_at)
+        _ => None,
+    })
 }
 
 /// Takes a leave and counts it.
@@ -49,9 +48,33 @@ pub async fn record(presence: &Presence, beat: Beat) -> Result<Option<Timestamp>
 /// # Errors
 /// Those of [`Presence::leave`].
 pub async fn record_leave(presence: &Presence, leave: Leave) -> Result<(), Error> {
-    presence.leave(leave).await.map_err(Error::from).inspect_err(refused)?;
-    HITS.left.increment(1);
-    Ok(())
+    let left = presence.leave(leave).await;
+    count_leave(&left);
+    Ok(left?)
+}
+
+/// Counts what became of a beat, for services that answer errors in their own way.
+pub fn count(beaten: &Result<Beaten, handle::Error>) {
+    let counter = match beaten {
+        Ok(Beaten::Stored { .. }) => &HITS.stored,
+        Ok(Beaten::Postponed { .. }) => &HITS.postponed,
+        Ok(_) => &HITS.late,
+        Err(error) => counter_of(error),
+    };
+    counter.increment(1);
+}
+
+/// Counts what became of a leave, for services that answer errors in their own way.
+pub fn count_leave(left: &Result<(), handle::Error>) {
+    left.as_ref().map_or_else(counter_of, |()| &HITS.left).increment(1);
+}
+
+fn counter_of(error: &handle::Error) -> &'static Counter {
+    match error {
+        handle::Error::Degraded(_) => &HITS.degraded,
+        handle::Error::Invalid(_) => &HITS.invalid,
+        _ => &HITS.refused,
+    }
 }
 
 /// Counts a hit that was refused before it came to a beat.

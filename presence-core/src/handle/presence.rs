@@ -6,7 +6,7 @@ use super::report::{Explanation, Health};
 use super::subscription::{CountsWatch, Subscription, ViewWatch};
 use super::{Builder, Error, Hold, tasks};
 use crate::liveness::Policy;
-use crate::model::{Beat, Leave, Message, Node, SessionKey, Status, Topic, UserId};
+use crate::model::{Beat, Leave, Message, Node, Session, SessionKey, Status, Topic, UserId};
 use crate::roster::{By, Counts, Detail, Full, Person, Scope, Version};
 use crate::store::PresenceStore;
 use crate::time::{Clock, Timestamp};
@@ -173,6 +173,13 @@ impl Presence {
     /// Several users, in this order.
     pub fn users(&self, users: &[UserId]) -> Vec<Option<Person>> {
         users.iter().map(|user| self.user(user)).collect()
+    }
+
+    /// One session's record as this process knows it, gone or not.
+    ///
+    /// For hosts whose own rules ask where a session was placed, when, and whether it has left.
+    pub fn session(&self, key: &SessionKey) -> Option<Session> {
+        self.inner.roster.session(key)
     }
 
     /// One topic.
