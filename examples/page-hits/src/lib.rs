@@ -1,1 +1,84 @@
-//! Begun.
+//! Page presence: hits in, the total and the top pages out, on Redis or in this process.
+//!
+//! The library is the service without its process: [`app`] is what `main` serves and what tests call.
+
+mod degraded;
+mod hit;
+mod online;
+mod probe;
+mod settings;
+mod store;
+mod visit;
+
+pub use probe::Probe;
+pub use settings::{InvalidHost, Redis, Secret, Settings};
+pub use store::{InvalidRedis, open};
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::routing::{get, post};
+use degraded::Degradations;
+use presence_axum::limits::Gate;
+use presence_axum::sse::Ticker;
+use presence_axum::{Cors, Edge, Limits, health, method_not_allowed, not_found};
+use presence_core::{Policy, Presence};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long an unload waits before it shows, so that a reload shows nobody leave.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The windows of this service: online for `ttl` after a hit.
+pub fn policy(ttl: Duration) -> Policy {
+    Policy { lease_for: ttl, grace: GRACE.min(ttl / 2), ..Policy::default() }
+}
+
+/// What the handlers share.
+#[derive(Clone)]
+struct Service {
+    presence: Presence,
+    probe: Probe,
+    degradations: Arc<Degradations>,
+    gate: Gate,
+    online: Ticker,
+}
+
+impl FromRef<Service> for Probe {
+    fn from_ref(service: &Service) -> Self {
+        service.probe.clone()
+    }
+}
+
+impl FromRef<Service> for Gate {
+    fn from_ref(service: &Service) -> Self {
+        service.gate.clone()
+    }
+}
+
+impl FromRef<Service> for Ticker {
+    fn from_ref(service: &Service) -> Self {
+        service.online.clone()
+    }
+}
+
+/// The service: its endpoints, and what lets pages of `cors` call. `probe` asks the store of `presence` whether it answers.
+pub fn app(presence: Presence, probe: Probe, cors: Cors) -> Router {
+    // On Cloud Run every client comes from the same few addresses; a bound for each would lock viewers out.
+    let limits = Limits { streams_per_client: None, ..Limits::default() };
+    let service = Service {
+        online: online::ticker(&presence),
+        gate: Gate::new(limits),
+        degradations: Arc::default(),
+        presence,
+        probe,
+    };
+    Router::new()
+        .route("/v1/hit", post(hit::hit))
+        .route("/sse/online", get(online::online))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(probe::ready))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(Edge::new().cors(cors.echoing()))
+        .with_state(service)
+}

@@ -1,2 +1,26 @@
-//! Begun.
-fn main() {}
+//! The process: settings, logs, the server.
+
+use clap::Parser;
+use page_hits::{Settings, app, open};
+use presence_axum::serve::{Options, serve, terminated};
+use std::error::Error;
+use std::io::{IsTerminal, stdout};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let logs = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // Colours are for people: whoever collects logs looks for tags.
+    tracing_subscriber::fmt().with_env_filter(logs).with_ansi(stdout().is_terminal()).init();
+    let settings = Settings::parse();
+
+    let (presence, probe) = open(&settings.redis, settings.ttl()).map_err(|error| error.to_string())?;
+    let Settings { host, port, cors_origins, .. } = settings;
+    let bound = TcpListener::bind((host, port)).await;
+    let listener = bound.map_err(|error| format!("cannot listen on {host}, port {port}: {error}"))?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    serve(listener, app(presence.clone(), probe, cors_origins), Options::default(), terminated()).await;
+    presence.shutdown().await;
+    Ok(())
+}

@@ -10,4 +10,5 @@ mod browser;
 #[path = "../../../../presence-axum/tests/it/client.rs"]
 mod client;
 mod live;
+mod page_hits;
 mod rig;

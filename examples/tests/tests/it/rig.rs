@@ -3,7 +3,8 @@
 use crate::client::{Events, Reply, events, send};
 use axum::Router;
 use presence_axum::serve::{Options, serve};
-use presence_core::{ManualClock, Policy, Presence, Timestamp};
+use presence_core::handle::Builder;
+use presence_core::{ManualClock, Policy, Presence, PresenceStore, Timestamp};
 use presence_memory::MemoryStore;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,6 +14,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// When every test begins, in unix seconds.
 pub const START: u64 = 1_710_000_000;
 
+/// A clock that stands at the beginning.
+pub fn clock() -> ManualClock {
+    ManualClock::at(Timestamp::from_secs(START))
+}
+
 pub struct Rig {
     pub clock: ManualClock,
     pub presence: Presence,
@@ -21,10 +27,30 @@ pub struct Rig {
 }
 
 impl Rig {
+    /// On a memory store of its own.
     pub async fn serving(policy: Policy, app: impl FnOnce(Presence) -> Router) -> Self {
-        let clock = ManualClock::at(Timestamp::from_secs(START));
-        let store = MemoryStore::with_clock(clock.clone());
-        let presence = Presence::builder(store).clock(clock.clone()).policy(policy).start().unwrap();
+        let clock = clock();
+        Self::on(MemoryStore::with_clock(clock.clone()), clock, policy, app).await
+    }
+
+    /// On a store of the test's own, which has the same clock.
+    pub async fn on(
+        store: impl PresenceStore,
+        clock: ManualClock,
+        policy: Policy,
+        app: impl FnOnce(Presence) -> Router,
+    ) -> Self {
+        let builder = Presence::builder(store).clock(clock.clone()).policy(policy);
+        Self::starting(builder, clock, app).await
+    }
+
+    /// On a presence as it is set up here.
+    pub async fn starting(
+        builder: Builder,
+        clock: ManualClock,
+        app: impl FnOnce(Presence) -> Router,
+    ) -> Self {
+        let presence = builder.start().unwrap();
         presence.ready().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

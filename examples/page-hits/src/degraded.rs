@@ -1,0 +1,131 @@
+//! Hits that the store does not have: never a 5xx, always a tag, and a log that an outage does not flood.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use presence_axum::wire;
+use presence_core::handle;
+use presence_core::store::Kind;
+use presence_core::{Invalid, Timestamp};
+use serde::Serialize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Why the store does not have a hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Degraded {
+    /// The store cannot be reached. The hit counts here, and the store is told later.
+    Unavailable,
+    /// It did not answer in time. The hit counts here, and the store is told again.
+    Timeout,
+    /// It refuses to be written to (a replica, no memory, no permission). The hit does not count.
+    Rejected,
+    /// It holds something that is not ours.
+    Corrupt,
+    /// This process holds as many visitors as it may. The hit does not count.
+    Full,
+    /// This process is ending. The hit does not count.
+    ShuttingDown,
+    /// Anything else.
+    Internal,
+}
+
+impl Degraded {
+    const ALL: [Self; 7] = [
+        Self::Unavailable,
+        Self::Timeout,
+        Self::Rejected,
+        Self::Corrupt,
+        Self::Full,
+        Self::ShuttingDown,
+        Self::Internal,
+    ];
+
+    /// What stands in the answer and in the log.
+    fn tag(self) -> &'static str {
+        match self {
+            Self::Unavailable => "[HIT_ERR_UNAVAILABLE]",
+            Self::Timeout => "[HIT_ERR_TIMEOUT]",
+            Self::Rejected => "[HIT_ERR_REJECTED]",
+            Self::Corrupt => "[HIT_ERR_CORRUPT]",
+            Self::Full => "[HIT_ERR_FULL]",
+            Self::ShuttingDown => "[HIT_ERR_SHUTTING_DOWN]",
+            Self::Internal => "[HIT_ERR_INTERNAL]",
+        }
+    }
+}
+
+impl From<Kind> for Degraded {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Unavailable => Self::Unavailable,
+            Kind::Timeout => Self::Timeout,
+            Kind::Rejected => Self::Rejected,
+            Kind::Corrupt => Self::Corrupt,
+            _ => Self::Internal,
+        }
+    }
+}
+
+impl From<handle::Error> for Degraded {
+    fn from(error: handle::Error) -> Self {
+        match error {
+            handle::Error::Degraded(cause) | handle::Error::Rejected(cause) => cause.kind().into(),
+            handle::Error::Full => Self::Full,
+            handle::Error::ShuttingDown => Self::ShuttingDown,
+            _ => Self::Internal,
+        }
+    }
+}
+
+/// Names are checked when a hit is read, so this is a mistake of ours, and no reason to answer 5xx.
+impl From<Invalid> for Degraded {
+    fn from(_: Invalid) -> Self {
+        Self::Internal
+    }
+}
+
+impl IntoResponse for Degraded {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Wire {
+            ok: bool,
+            degraded: bool,
+            errors: [&'static str; 1],
+        }
+        wire::json(StatusCode::ACCEPTED, &Wire { ok: false, degraded: true, errors: [self.tag()] })
+    }
+}
+
+/// How often the same problem is logged.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Logs each problem when it first comes, and then every ten seconds while it lasts, with the number of hits since.
+#[derive(Debug, Default)]
+pub(crate) struct Degradations([Noted; Degraded::ALL.len()]);
+
+#[derive(Debug, Default)]
+struct Noted {
+    /// Hits that no line has told of yet.
+    hits: AtomicU64,
+    /// When the last line was written, in unix milliseconds; 0 for never.
+    logged_at: AtomicU64,
+}
+
+impl Degradations {
+    /// Notes one more hit.
+    pub(crate) fn note(&self, degraded: Degraded, now: Timestamp) {
+        let Some(noted) = self.0.get(degraded as usize) else { return };
+        noted.hits.fetch_add(1, Ordering::Relaxed);
+        let last = noted.logged_at.load(Ordering::Relaxed);
+        if last != 0 && now.since(Timestamp::from_millis(last)) < EVERY {
+            return;
+        }
+        // Of several at once, one writes the line.
+        let writes =
+            noted.logged_at.compare_exchange(last, now.as_millis(), Ordering::Relaxed, Ordering::Relaxed);
+        if writes.is_ok() {
+            let hits = noted.hits.swap(0, Ordering::Relaxed);
+            tracing::warn!(hits, "{} hits are not stored", degraded.tag());
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! `GET /readyz`: whether the store answers.
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use presence_axum::{Error, health};
+use presence_core::store::{self, Kind};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+/// How long whoever wants to know waits, for their turn and for an answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a question waits for its answer. Less than that, so that silence is noted for all who wait.
+const ANSWERED_IN: Duration = Duration::from_millis(900);
+/// For how long an answer is good for whoever else asks.
+const GOOD_FOR: Duration = Duration::from_millis(100);
+
+/// Asks the store whether it is there: at most ten times a second and one at a time, however many want to know.
+#[derive(Clone)]
+pub struct Probe(Option<Arc<Inner>>);
+
+type Ping = Box<dyn Fn() -> Pin<Box<dyn Future<Output = store::Result<()>> + Send>> + Send + Sync>;
+
+struct Inner {
+    ping: Ping,
+    /// The last answer. Who asks holds the lock; the others wait and take what has been answered meanwhile.
+    last: Mutex<Option<(Instant, Result<(), Kind>)>>,
+}
+
+impl Probe {
+    /// For a store within this process, which is always there.
+    pub const NONE: Self = Self(None);
+
+    /// Asks by `ping`, each call of which is one question.
+    pub fn new<F>(ping: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = store::Result<()>> + Send + 'static,
+    {
+        Self(Some(Arc::new(Inner { ping: Box::new(move || Box::pin(ping())), last: Mutex::default() })))
+    }
+
+    /// Whether the store answers, within a second. Cancel-safe.
+    ///
+    /// # Errors
+    /// What is wrong, by its kind.
+    pub async fn answers(&self) -> Result<(), Kind> {
+        match &self.0 {
+            Some(inner) => timeout(PATIENCE, inner.ask()).await.unwrap_or(Err(Kind::Timeout)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Inner {
+    async fn ask(&self) -> Result<(), Kind> {
+        let mut last = self.last.lock().await;
+        if let Some((at, said)) = *last
+            && at.elapsed() < GOOD_FOR
+        {
+            return said;
+        }
+        let said = match timeout(ANSWERED_IN, (self.ping)()).await {
+            Ok(answered) => answered.map_err(|error| error.kind()),
+            Err(_) => Err(Kind::Timeout),
+        };
+        *last = Some((Instant::now(), said));
+        said
+    }
+}
+
+/// 200 when the store answers, else 503 with a word that says what is wrong and names no address.
+pub(crate) async fn ready(State(probe): State<Probe>) -> Result<impl IntoResponse, Error> {
+    probe.answers().await.map_err(|kind| {
+        Error::unavailable(match kind {
+            Kind::Timeout => "redis_timeout",
+            Kind::Rejected => "redis_rejected",
+            Kind::Corrupt => "redis_corrupt",
+            _ => "redis_unavailable",
+        })
+    })?;
+    Ok(health::alive().await)
+}
