@@ -108,7 +108,17 @@ impl Inner {
         if let Ok(at) = &now {
             self.roster.calibrate(*at, self.now());
         }
-        self.is_calibrated.send_replace(Some(now.is_ok()));
+        self.note_time(now.is_ok());
+    }
+
+    /// Notes whether the store's time is known to the roster: from an answer, or from a proof of the feed, which a store
+    /// that was down at the start may give without ending the feed in between.
+    pub fn note_time(&self, is_known: bool) {
+        self.is_calibrated.send_if_modified(|known| {
+            let news = *known != Some(is_known);
+            *known = Some(is_known);
+            news
+        });
         self.has_asked.store(true, Ordering::Relaxed);
     }
 

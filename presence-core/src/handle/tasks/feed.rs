@@ -56,6 +56,7 @@ fn take(inner: &Inner, told: &Feed, epochs: &mut HashMap<u16, Arc<str>>) {
         }
         Feed::Alive { shard, at } => {
             inner.roster.prove(*shard, *at, now);
+            inner.note_time(true);
             inner.moved.notify_one();
             return;
         }
