@@ -5,8 +5,13 @@ use page_hits::{Settings, app, open};
 use presence_axum::serve::{Options, serve, terminated};
 use std::error::Error;
 use std::io::{IsTerminal, stdout};
+use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
+
+/// How long the process waits, before it listens, until it knows what the store holds.
+const FILLED_IN: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -16,6 +21,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings::parse();
 
     let (presence, probe) = open(&settings.redis, settings.ttl()).map_err(|error| error.to_string())?;
+    // The first viewers should see who is here already. A store that is down is not waited for.
+    if probe.answers().await.is_ok() && timeout(FILLED_IN, presence.ready()).await.is_err() {
+        tracing::warn!("what the store holds is not all here yet");
+    }
     let Settings { host, port, cors_origins, .. } = settings;
     let bound = TcpListener::bind((host, port)).await;
     let listener = bound.map_err(|error| format!("cannot listen on {host}, port {port}: {error}"))?;

@@ -15,10 +15,11 @@ use tokio::time::{Instant, timeout};
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a question waits for its answer. Less than that, so that silence is noted for all who wait.
 const ANSWERED_IN: Duration = Duration::from_millis(900);
-/// For how long an answer is good for whoever else asks.
+/// For how long a good answer does for whoever asks later.
 const GOOD_FOR: Duration = Duration::from_millis(100);
 
-/// Asks the store whether it is there: at most ten times a second and one at a time, however many want to know.
+/// Asks the store whether it is there: one question at a time, whose answer is for all who wait for it, and ten a second at
+/// most while the store is well.
 #[derive(Clone)]
 pub struct Probe(Option<Arc<Inner>>);
 
@@ -52,13 +53,24 @@ impl Probe {
             None => Ok(()),
         }
     }
+
+    /// Forgets the last answer: a write has failed since.
+    pub(crate) fn doubt(&self) {
+        // Where the lock is held, somebody is asking anew already.
+        if let Some(inner) = &self.0
+            && let Ok(mut last) = inner.last.try_lock()
+        {
+            *last = None;
+        }
+    }
 }
 
 impl Inner {
     async fn ask(&self) -> Result<(), Kind> {
+        let came_at = Instant::now();
         let mut last = self.last.lock().await;
         if let Some((at, said)) = *last
-            && at.elapsed() < GOOD_FOR
+            && (at >= came_at || said.is_ok() && at.elapsed() < GOOD_FOR)
         {
             return said;
         }

@@ -69,8 +69,9 @@ impl Redis {
     /// # Errors
     /// [`InvalidHost`].
     pub fn url(&self) -> Result<Option<Secret>, InvalidHost> {
-        if let Some(url) = self.url.as_ref().filter(|url| !url.reveal().trim().is_empty()) {
-            return Ok(Some(url.clone()));
+        let url = self.url.as_ref().map(|url| url.reveal().trim()).filter(|url| !url.is_empty());
+        if let Some(url) = url {
+            return Ok(Some(Secret(url.to_owned())));
         }
         let host = self.host.as_deref().unwrap_or_default().trim();
         if host.is_empty() {

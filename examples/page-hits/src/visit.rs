@@ -29,12 +29,13 @@ const PATIENCE: Duration = Duration::from_millis(1_900);
 /// [`Degraded`] while the store does not have it, after at most 1.9 s.
 pub(crate) async fn take(presence: &Presence, probe: &Probe, visit: Visit) -> Result<(), Degraded> {
     let taken = async {
-        let is_stored = match visit {
-            Visit::Load { visitor, page } => beat(presence, visitor, page, true).await?,
-            Visit::Beat { visitor, page } => beat(presence, visitor, page, false).await?,
-            Visit::Unload { visitor, page } => leave(presence, visitor, page).await?,
+        let told = match visit {
+            Visit::Load { visitor, page } => beat(presence, visitor, page, true).await,
+            Visit::Beat { visitor, page } => beat(presence, visitor, page, false).await,
+            Visit::Unload { visitor, page } => leave(presence, visitor, page).await,
         };
         // Of some hits the store need not be told; "stored" is then only true if it is there.
+        let is_stored = told.inspect_err(|_| probe.doubt())?;
         if is_stored { Ok(()) } else { probe.answers().await.map_err(Degraded::from) }
     };
     // Whoever waits no longer undoes nothing: the store is told in the background.

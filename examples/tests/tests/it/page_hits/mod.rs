@@ -2,8 +2,10 @@
 
 mod callers;
 mod hits;
+mod logs;
 mod outages;
 mod pages;
+mod redis;
 mod settings;
 mod stream;
 
