@@ -43,6 +43,11 @@ impl Probe {
         Self(Some(Arc::new(Inner { ping: Box::new(move || Box::pin(ping())), last: Mutex::default() })))
     }
 
+    /// Whether other processes may be on the store.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Whether the store answers, within a second. Cancel-safe.
     ///
     /// # Errors

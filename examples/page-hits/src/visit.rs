@@ -23,6 +23,9 @@ pub(crate) enum Visit {
 /// Within how long every hit is answered, whatever the store does.
 const PATIENCE: Duration = Duration::from_millis(1_900);
 
+/// Within how long a process knows, all being well, what another one was told.
+const TOLD_WITHIN: Duration = Duration::from_millis(250);
+
 /// Takes a visit.
 ///
 /// # Errors
@@ -32,7 +35,7 @@ pub(crate) async fn take(presence: &Presence, probe: &Probe, visit: Visit) -> Re
         let told = match visit {
             Visit::Load { visitor, page } => beat(presence, visitor, page, true).await,
             Visit::Beat { visitor, page } => beat(presence, visitor, page, false).await,
-            Visit::Unload { visitor, page } => leave(presence, visitor, page).await,
+            Visit::Unload { visitor, page } => leave(presence, probe, visitor, page).await,
         };
         // Of some hits the store need not be told; "stored" is then only true if it is there.
         let is_stored = told.inspect_err(|_| probe.doubt())?;
@@ -48,22 +51,32 @@ async fn beat(presence: &Presence, visitor: UserId, page: Topic, loads: bool) ->
     let known = presence.session(&key);
     let was_here = known.as_ref().is_some_and(|known| is_on(known, &page));
     let reloads = loads && was_here && known.as_ref().is_some_and(|known| is_open(presence, known));
-    let beat = Beat {
-        // A beat of the page that was left a moment ago is late and counts no more; one of another page does.
-        enters: loads || !was_here,
-        topics: Some(Topics::new([page])?),
-        meta: mark(known.as_ref(), reloads)?,
-        ..Beat::renew(key.user, key.id)
+    // A beat of the page that was left a moment ago is late and counts no more; one of another page does.
+    let enters = loads || !was_here;
+    let meta = match known.as_ref() {
+        _ if reloads => Some(Meta::new(json!({ RELOADED: true }))?),
+        Some(known) if is_marked(known) && (enters || known.placement.left.is_some()) => {
+            Some(Meta::new(json!({}))?)
+        }
+        _ => None,
     };
+    let topics = Some(Topics::new([page])?);
+    let beat = Beat { enters, topics, meta, ..Beat::renew(key.user, key.id) };
     let beaten = presence.beat(beat).await;
     hit::count(&beaten);
     Ok(matches!(beaten?, Beaten::Stored { .. }))
 }
 
 /// An unload of a page on which the visitor is not (any more) changes nothing: it names what is left.
-async fn leave(presence: &Presence, visitor: UserId, page: Topic) -> Result<bool, Degraded> {
+async fn leave(presence: &Presence, probe: &Probe, visitor: UserId, page: Topic) -> Result<bool, Degraded> {
     let key = key(visitor)?;
-    if presence.session(&key).is_some_and(|known| awaits_unload(presence, &known)) {
+    let mut known = presence.session(&key);
+    if probe.is_shared() && !known.as_ref().is_some_and(|known| is_on(known, &page)) {
+        // The load may have come to another process a moment ago.
+        tokio::time::sleep(TOLD_WITHIN).await;
+        known = presence.session(&key);
+    }
+    if known.is_some_and(|known| awaits_unload(presence, &known)) {
         return Ok(false);
     }
     let left = presence.leave(Leave::new(key.user, key.id).topics(vec![page])).await;
@@ -89,18 +102,11 @@ fn is_open(presence: &Presence, known: &Session) -> bool {
 
 /// A reload sends an unload and a load, which may come in either order, and to two processes. The load that comes first
 /// finds its visitor on the very page: it is marked, and the unload that follows within the grace belongs to the page as
-/// it was before. The mark is part of the session, so that every process sees it.
-fn mark(known: Option<&Session>, reloads: bool) -> Result<Option<Meta>, Degraded> {
-    let is_marked = known.is_some_and(is_marked);
-    Ok(match (reloads, is_marked) {
-        (true, _) => Some(Meta::new(json!({ "reloaded": true }))?),
-        (false, true) => Some(Meta::new(json!({}))?),
-        (false, false) => None,
-    })
-}
+/// it was before. The mark is part of the session, so that every process sees it; the next placement has its own.
+const RELOADED: &str = "reloaded";
 
 fn is_marked(known: &Session) -> bool {
-    known.placement.meta.as_ref().is_some_and(|meta| meta.value()["reloaded"] == true)
+    known.placement.meta.as_ref().is_some_and(|meta| meta.value()[RELOADED] == true)
 }
 
 fn awaits_unload(presence: &Presence, known: &Session) -> bool {

@@ -120,6 +120,22 @@ async fn a_reload_is_over_when_the_visitor_moves_on() {
 }
 
 #[tokio::test]
+async fn a_reload_is_over_when_its_page_was_left_and_beats_again() {
+    let rig = rig().await;
+    for kind in ["load", "load"] {
+        hit(&rig, "a", "/", kind).await;
+    }
+    rig.advance(GRACE).await;
+    hit(&rig, "a", "/", "unload").await;
+    rig.advance(GRACE).await;
+    for kind in ["beat", "unload"] {
+        hit(&rig, "a", "/", kind).await;
+    }
+    rig.advance(GRACE).await;
+    assert_eq!(online(&rig).await["online_total"], 0);
+}
+
+#[tokio::test]
 async fn a_reload_whose_hits_come_to_two_processes_shows_no_leave() {
     for first in ["unload", "load"] {
         let shared = Shared::new();

@@ -21,6 +21,22 @@ async fn all_show_the_same_totals() {
 }
 
 #[tokio::test]
+async fn an_unload_may_come_to_another_process_right_after_its_load() {
+    let redis = server().await;
+    let (one, other) = (Process::on(&redis).await, Process::on(&redis).await);
+    for n in 0..20 {
+        let visitor = format!("{n}");
+        one.hit(&visitor, "/", "load").await;
+        other.hit(&visitor, "/", "unload").await;
+        one.hit(&visitor, "/x", "load").await;
+        other.hit(&visitor, "/x", "unload").await;
+    }
+    for process in [&one, &other] {
+        process.shows(json!([])).await;
+    }
+}
+
+#[tokio::test]
 async fn a_reload_shows_no_leave_in_whichever_order_its_hits_come() {
     let redis = server().await;
     let (one, other) = (Process::on(&redis).await, Process::on(&redis).await);
