@@ -49,6 +49,8 @@ struct Newest {
     /// Whether the task that ticks is there. It sees under this lock that nobody watches, and goes.
     ticking: bool,
     made_at: Timestamp,
+    /// How long it took to make.
+    took: Duration,
     frame: Bytes,
 }
 
@@ -62,11 +64,25 @@ struct Frame {
 /// How many bytes of a frame are made in a millisecond, at the least.
 const MADE_PER_MILLI: usize = 512 * 1024;
 
-/// Whether a frame will do for a newcomer: if it was made less than ten times as long ago as making another takes.
-///
-/// So whoever comes after a hit sees it, and a crowd that reconnects costs a tenth of the time at most.
-fn will_do(frame: &Bytes, age: Duration) -> bool {
-    age.as_millis() < (frame.len() * 10 / MADE_PER_MILLI) as u128
+impl Newest {
+    /// Makes another frame.
+    fn make(&mut self, inner: &Inner) {
+        let clock = inner.presence.clock();
+        self.made_at = clock.now();
+        self.frame = (inner.render)(&inner.presence);
+        self.took = clock.now().since(self.made_at);
+    }
+
+    /// Whether the frame will do for a newcomer: if it was made less than ten times as long ago as making another takes.
+    ///
+    /// So whoever comes after a hit sees it, and a crowd that reconnects costs a tenth of the time at most. How long a
+    /// large frame takes is known without the clock, but one of few bytes may be made of much.
+    fn will_do(&self, now: Timestamp) -> bool {
+        // The clock tells whole milliseconds: one that it told may have been next to nothing.
+        let took = self.took.saturating_sub(Duration::from_millis(1));
+        let by_size = Duration::from_millis((self.frame.len() * 10 / MADE_PER_MILLI) as u64);
+        now.since(self.made_at) < by_size.max(10 * took)
+    }
 }
 
 impl Ticker {
@@ -97,9 +113,8 @@ impl Ticker {
         let inner = &self.0;
         let mut newest = inner.newest.lock();
         let now = inner.presence.clock().now();
-        if !newest.ticking || !will_do(&newest.frame, now.since(newest.made_at)) {
-            newest.frame = (inner.render)(&inner.presence);
-            newest.made_at = now;
+        if !newest.ticking || !newest.will_do(now) {
+            newest.make(inner);
         }
         let frames = inner.frames.subscribe();
         if !newest.ticking {
@@ -134,8 +149,7 @@ async fn tick(inner: Arc<Inner>, first: Timestamp) {
             inner.frames.send_replace(Frame::default());
             return;
         }
-        newest.frame = (inner.render)(&inner.presence);
-        newest.made_at = clock.now();
+        newest.make(&inner);
         let bytes = newest.frame.clone();
         inner.frames.send_modify(|frame| *frame = Frame { tick: frame.tick + 1, bytes });
         // After a stall the ticks that were missed are left out.

@@ -2,11 +2,14 @@
 
 use crate::client::events;
 use crate::rig::Rig;
+use async_trait::async_trait;
 use axum::Router;
 use axum::routing::get;
 use bytes::Bytes;
 use presence_axum::limits::{Gate, Permit};
 use presence_axum::{Limits, Mount, sse};
+use presence_core::{Clock, Presence, Timestamp};
+use presence_memory::MemoryStore;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -74,7 +77,7 @@ async fn the_tick_can_be_set() {
 }
 
 /// A service with a format of its own: each frame tells how many were made before it.
-fn counting(made: &Arc<AtomicU64>) -> impl FnOnce(presence_core::Presence) -> Router {
+fn counting(made: &Arc<AtomicU64>) -> impl FnOnce(Presence) -> Router {
     let made = Arc::clone(made);
     move |presence| {
         let ticker = sse::Ticker::new(&presence, Duration::from_secs(2), move |_| {
@@ -160,6 +163,38 @@ async fn a_newcomer_sees_what_came_just_before() {
     rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
     let mut second = events(rig.address, "/v1/sse/snapshot", &[]).await;
     assert_eq!(second.data().await["online"], 1);
+}
+
+/// A clock that moves when work is done.
+#[derive(Debug, Clone, Default)]
+struct Worked(Arc<AtomicU64>);
+
+#[async_trait]
+impl Clock for Worked {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+    async fn sleep_until(&self, _: Timestamp) {
+        std::future::pending::<()>().await;
+    }
+}
+
+#[tokio::test]
+async fn a_small_frame_that_is_made_of_much_is_not_made_for_each_of_a_crowd() {
+    let (clock, made) = (Worked::default(), Arc::new(AtomicU64::new(0)));
+    let presence = Presence::builder(MemoryStore::new()).clock(clock.clone()).start().unwrap();
+    let (working, counting) = (clock.clone(), Arc::clone(&made));
+    let ticker = sse::Ticker::new(&presence, Duration::from_secs(2), move |_| {
+        working.0.fetch_add(50, Ordering::SeqCst);
+        counting.fetch_add(1, Ordering::SeqCst);
+        Bytes::from_static(b"data: 1\n\n")
+    });
+    let gate = Gate::new(Limits::default());
+    let _viewers: Vec<_> = (0..100).map(|_| ticker.watch(gate.admit(None).unwrap())).collect();
+    assert_eq!(made.load(Ordering::SeqCst), 1);
+    clock.0.fetch_add(500, Ordering::SeqCst);
+    let _late = ticker.watch(gate.admit(None).unwrap());
+    assert_eq!(made.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
