@@ -64,7 +64,11 @@ impl Redis {
 
     /// Where clients find it, with its password if it has one.
     pub fn url(&self) -> String {
-        let login = self.password.as_ref().map(|password| format!(":{password}@")).unwrap_or_default();
+        // Whatever stands in a password, it stands in the URL as a part of one.
+        let escaped =
+            |password: &String| password.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let login = self.password.as_ref().map(|password| format!(":{}@", escaped(password)));
+        let login = login.unwrap_or_default();
         format!("redis://{login}127.0.0.1:{}", self.port())
     }
 
