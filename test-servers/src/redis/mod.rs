@@ -65,8 +65,9 @@ impl Redis {
     /// Where clients find it, with its password if it has one.
     pub fn url(&self) -> String {
         // Whatever stands in a password, it stands in the URL as a part of one.
-        let escaped =
-            |password: &String| password.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let escaped = |password: &String| {
+            password.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"))
+        };
         let login = self.password.as_ref().map(|password| format!(":{}@", escaped(password)));
         let login = login.unwrap_or_default();
         format!("redis://{login}127.0.0.1:{}", self.port())
