@@ -2,6 +2,8 @@
 
 mod cluster;
 mod sentinel;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::{
     fmt::Write as _,
@@ -12,6 +14,8 @@ use std::{
 
 pub use cluster::Cluster;
 pub use sentinel::Sentinel;
+#[cfg(feature = "tls")]
+pub use tls::Tls;
 
 use crate::{
     patience::PATIENCE,
@@ -135,8 +139,11 @@ impl Redis {
 
     /// Starts it and does not wait until it is ready.
     fn spawn(program: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::spawn_in(process::folder(), program, settings)
+    }
+
+    fn spawn_in(folder: PathBuf, program: &Path, settings: &[(&str, &str)]) -> Self {
         let port = Port::free();
-        let folder = process::folder();
         let own = [("bind", "127.0.0.1"), ("port", &port.number().to_string()), ("save", "")];
         let mut config = String::new();
         for (name, value) in own.iter().chain(settings) {

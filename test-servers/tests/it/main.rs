@@ -7,3 +7,5 @@ mod nats;
 mod proxy;
 mod redis;
 mod sentinel;
+#[cfg(feature = "tls")]
+mod tls;
