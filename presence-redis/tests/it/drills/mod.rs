@@ -5,6 +5,7 @@ mod mass;
 mod outage;
 mod refusals;
 mod skew;
+mod tls;
 mod together;
 
 use parking_lot::Mutex;
