@@ -14,6 +14,7 @@ mod memory;
 mod options;
 mod people;
 mod process;
+mod redis;
 mod report;
 mod roster;
 mod served;
@@ -31,10 +32,12 @@ fn main() -> Outcome {
         What::Roster => roster(&options),
         What::Hit => hit::run(&options),
         What::Sse => sse::run(&options),
+        What::Redis => redis::run(&options),
         What::All => {
             roster(&options)?;
             hit::run(&options)?;
-            sse::run(&options)
+            sse::run(&options)?;
+            redis::run(&options)
         }
         What::Memory(case) => memory::child(case, &options),
         What::Served(case, size) => served::run(case, *size),

@@ -4,12 +4,15 @@ use crate::Outcome;
 
 /// The words on the command line.
 pub const USAGE: &str = "\
-usage: bench roster|hit|sse|all [options]
+usage: bench roster|hit|sse|redis|all [options]
   --rounds N     how often each measurement is repeated, in turn with its limit (5)
   --quick        everything smaller, for a look
   --sessions N   of roster: sessions in it (1000000)
   --clients N    of sse: how many readers (1000)
-  --only PART    of roster: entering, beats, threads, handle, time, lists or memory";
+  --only PART    of roster: entering, beats, threads, handle, time, lists or memory;
+                 of redis: calls, batches, feed, load or resync
+  --shards N     of redis: into how many shards the store cuts (its default)
+  --valkey       of redis: on Valkey";
 
 /// Which benchmark.
 pub enum What {
@@ -19,6 +22,8 @@ pub enum What {
     Hit,
     /// Streams.
     Sse,
+    /// The Redis store.
+    Redis,
     /// All of these.
     All,
     /// One case of the memory measurement, in a process of its own.
@@ -34,6 +39,8 @@ pub struct Options {
     pub clients: usize,
     pub rounds: usize,
     pub quick: bool,
+    pub shards: Option<u16>,
+    pub valkey: bool,
     only: Option<String>,
 }
 
@@ -44,13 +51,15 @@ impl Options {
             "roster" => What::Roster,
             "hit" => What::Hit,
             "sse" => What::Sse,
+            "redis" => What::Redis,
             "all" => What::All,
             "memory" => What::Memory(word()?),
             "served" => What::Served(word()?, word()?.parse()?),
             _ => return Err(USAGE.into()),
         };
-        let mut options =
-            Self { what, sessions: 1_000_000, clients: 1_000, rounds: 5, quick: false, only: None };
+        let (sessions, clients, rounds) = (1_000_000, 1_000, 5);
+        let (quick, valkey, shards, only) = (false, false, None, None);
+        let mut options = Self { what, sessions, clients, rounds, quick, shards, valkey, only };
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(USAGE);
             match word.as_str() {
@@ -58,6 +67,8 @@ impl Options {
                 "--clients" => options.clients = value()?.parse::<usize>()?.max(10),
                 "--rounds" => options.rounds = value()?.parse::<usize>()?.max(1),
                 "--only" => options.only = Some(value()?),
+                "--shards" => options.shards = Some(value()?.parse()?),
+                "--valkey" => options.valkey = true,
                 "--quick" => options.quick = true,
                 _ => return Err(USAGE.into()),
             }

@@ -35,11 +35,7 @@ impl Served {
 
     /// The same, and for how long it had work and no processor.
     pub fn times(&self) -> Outcome<(u64, u64)> {
-        let file = format!("/proc/{}/schedstat", self.process.id());
-        let text = std::fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;
-        let mut times = text.split(' ').map(str::parse);
-        let mut next = || times.next().ok_or("no times in schedstat");
-        Ok((next()??, next()??))
+        times(self.process.id())
     }
 
     /// The bytes of memory that it has.
@@ -60,6 +56,15 @@ impl Drop for Served {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Nanoseconds for which a process's main thread had a processor, and for which it had work and none.
+pub fn times(process: u32) -> Outcome<(u64, u64)> {
+    let file = format!("/proc/{process}/schedstat");
+    let text = std::fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;
+    let mut times = text.split(' ').map(str::parse);
+    let mut next = || times.next().ok_or("no times in schedstat");
+    Ok((next()??, next()??))
 }
 
 /// The bytes of memory that a process has; `self` is this one.

@@ -1,0 +1,96 @@
+//! Callers who each touch one session at a time, and share batches without knowing of it.
+
+use super::people::People;
+use super::{Rig, runtime};
+use crate::report::{self, Target};
+use crate::{Outcome, cpu};
+use presence_core::PresenceStore;
+use presence_redis::RedisStore;
+
+/// What callers reached.
+pub struct Reached {
+    pub per_second: f64,
+    /// Microseconds from call to answer.
+    pub taken: Vec<f64>,
+    pub failed: usize,
+}
+
+pub fn run(rig: &Rig<'_>) -> Outcome {
+    report::section(
+        "one session a call; the limit is SET, one at a time on one connection, us from call to answer",
+    );
+    let runtime = runtime()?;
+    let store = rig.server.store()?;
+    let quick = rig.options.quick;
+    let (mut ours, mut limit, mut ratio) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rig.options.rounds {
+        let before = rig.raw.alone(quick)?.p50;
+        let p50 = cpu::median(runtime.block_on(callers(&store, &rig.people, 1, rig.millis()))?.taken);
+        let raw = f64::midpoint(before, rig.raw.alone(quick)?.p50);
+        ours.push(p50);
+        limit.push(raw);
+        ratio.push(p50 / raw);
+    }
+    let [ours, limit, ratio] = [ours, limit, ratio].map(cpu::median);
+    report::beside("one caller, p50", (ours, limit), "us", ratio, &Target::AtMost(1.5));
+
+    report::section(
+        "one session a call; the limit is SET, 64 in a pipeline on 8 connections, thousands a second",
+    );
+    for (callers_count, target) in [(64, Target::None), (512, Target::AtLeast(0.4))] {
+        let (mut ours, mut limit, mut ratio, mut p50, mut cpu_each) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..rig.options.rounds {
+            let before = rig.raw.pipelined(quick)?.per_second;
+            let start = rig.server.cpu()?;
+            let reached = runtime.block_on(callers(&store, &rig.people, callers_count, rig.millis()))?;
+            cpu_each.push((rig.server.cpu()? - start) as f64 / reached.taken.len() as f64 / 1e3);
+            let raw = f64::midpoint(before, rig.raw.pipelined(quick)?.per_second);
+            ours.push(reached.per_second / 1e3);
+            limit.push(raw / 1e3);
+            ratio.push(reached.per_second / raw);
+            p50.push(cpu::median(reached.taken) / 1e3);
+        }
+        let [ours, limit, ratio, p50, cpu_each] = [ours, limit, ratio, p50, cpu_each].map(cpu::median);
+        report::beside(&format!("{callers_count} callers"), (ours, limit), "k/s", ratio, &target);
+        report::alone(&format!("{callers_count} callers, p50"), p50, "ms", &Target::None);
+        report::alone(
+            &format!("{callers_count} callers, CPU of the server for each"),
+            cpu_each,
+            "us",
+            &Target::None,
+        );
+    }
+    Ok(())
+}
+
+/// So many callers at once for so long, each with its next call when it has its answer.
+pub async fn callers(store: &RedisStore, people: &People, count: usize, millis: u64) -> Outcome<Reached> {
+    let start = cpu::wall();
+    let ends_at = start + millis * 1_000_000;
+    let callers: Vec<_> = (0..count)
+        .map(|_| {
+            let (store, people) = (store.clone(), people.clone());
+            tokio::spawn(async move {
+                let (mut taken, mut failed) = (Vec::new(), 0);
+                loop {
+                    let called = cpu::wall();
+                    if called > ends_at {
+                        return (taken, failed);
+                    }
+                    let told = store.touch(&people.touches(1)).await;
+                    failed += usize::from(!told.is_ok_and(|misses| misses.is_empty()));
+                    taken.push((cpu::wall() - called) as f64 / 1e3);
+                }
+            })
+        })
+        .collect();
+    let (mut taken, mut failed) = (Vec::new(), 0);
+    for caller in callers {
+        let own = caller.await?;
+        taken.extend(own.0);
+        failed += own.1;
+    }
+    let seconds = (cpu::wall() - start) as f64 / 1e9;
+    Ok(Reached { per_second: taken.len() as f64 / seconds, taken, failed })
+}

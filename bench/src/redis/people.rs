@@ -1,0 +1,87 @@
+//! Who is in the store.
+
+use crate::{cpu, people};
+use presence_core::store::Touch;
+use presence_core::{NodeId, Placement, Session, Timestamp};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Sessions with one topic each, and who of them beats next.
+#[derive(Clone)]
+pub struct People {
+    sessions: Arc<[Session]>,
+    next: Arc<AtomicUsize>,
+    /// One more with each batch: every touch moves its session forward.
+    time: Arc<AtomicU64>,
+}
+
+impl People {
+    #[expect(clippy::expect_used, reason = "letters and digits are a valid name")]
+    pub fn of(count: usize) -> Self {
+        let topics = people::topics();
+        let node = NodeId::new("web-1~0123456789abcdef").expect("a valid name");
+        let at = Timestamp::from_millis(1_700_000_000_000);
+        let session = |person| {
+            let beat = people::renews(person);
+            let placement = Placement {
+                placed_at: at,
+                left: None,
+                node: node.clone(),
+                held: false,
+                lease: Duration::from_mins(1),
+                topics: topics[person % people::TOPICS].clone(),
+                meta: None,
+            };
+            Session {
+                user: beat.user,
+                id: beat.session,
+                placement,
+                declared: None,
+                seen_at: at,
+                active_at: at,
+            }
+        };
+        let time = Arc::new(AtomicU64::new(at.as_millis() + cpu::wall() / 1_000_000));
+        Self { sessions: (0..count).map(session).collect(), next: Arc::default(), time }
+    }
+
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Everybody, as they entered.
+    pub fn sessions(&self) -> &[Session] {
+        &self.sessions
+    }
+
+    /// The next ones in turn, seen later than ever before.
+    fn take(&self, count: usize) -> (impl Iterator<Item = &Session>, Timestamp) {
+        let from = self.next.fetch_add(count, Ordering::Relaxed);
+        let at = Timestamp::from_millis(self.time.fetch_add(1, Ordering::Relaxed));
+        ((from..from + count).map(|person| &self.sessions[person % self.len()]), at)
+    }
+
+    /// The beats of the next ones.
+    pub fn touches(&self, count: usize) -> Vec<Touch> {
+        let (sessions, at) = self.take(count);
+        sessions
+            .map(|Session { user, id, .. }| {
+                let (user, id) = (user.clone(), id.clone());
+                Touch::Session { user, id, seen_at: at, active_at: at }
+            })
+            .collect()
+    }
+
+    /// The next ones, placed anew.
+    pub fn puts(&self, count: usize) -> Vec<Session> {
+        let (sessions, at) = self.take(count);
+        sessions
+            .map(|session| {
+                let mut session = session.clone();
+                (session.seen_at, session.placement.placed_at) = (at, at);
+                session
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,47 @@
+//! Many processes read everything at once, while beats go on.
+
+use super::calls::{Reached, callers};
+use super::feed::Watchers;
+use super::{Rig, runtime};
+use crate::report::{self, Target};
+use crate::{Outcome, cpu};
+
+const HANDLES: usize = 20;
+const CALLERS: usize = 16;
+
+pub fn run(rig: &Rig<'_>) -> Outcome {
+    let people = rig.people.len();
+    report::section(&format!(
+        "{HANDLES} processes read {people} sessions at once, none waits its random 2 s; {CALLERS} callers beat meanwhile"
+    ));
+    let runtime = runtime()?;
+    let store = rig.server.store()?;
+    let millis = 100;
+    let quiet = runtime.block_on(callers(&store, &rig.people, CALLERS, 10 * millis))?;
+    rig.server.note_slow_calls();
+    let start = cpu::wall();
+    let watchers = Watchers::start(rig.server, HANDLES)?;
+    let mut beats = Reached { per_second: 0.0, taken: Vec::new(), failed: 0 };
+    let mut seconds = 0.0;
+    while !watchers.is_synced()? {
+        let reached = runtime.block_on(callers(&store, &rig.people, CALLERS, millis))?;
+        beats.taken.extend(reached.taken);
+        beats.failed += reached.failed;
+        seconds = (cpu::wall() - start) as f64 / 1e9;
+    }
+    let slowest = rig.server.slowest()?;
+    report::alone("from their start until all are told", seconds, "s", &Target::None);
+    report::alone("the longest call of the server, wall", slowest, "ms", &Target::ValueAtMost(20.0));
+    report::alone("beats meanwhile", beats.taken.len() as f64 / seconds / 1e3, "k/s", &Target::None);
+    report::alone("beats that failed", beats.failed as f64, "", &Target::ValueAtMost(0.0));
+    report::alone("feeds that were cut off", watchers.ended() as f64, "", &Target::ValueAtMost(0.0));
+    let (ours, limit) = (p99(beats.taken), p99(quiet.taken));
+    report::beside("p99 of a beat; the limit is before", (ours, limit), "ms", ours / limit, &Target::None);
+    Ok(())
+}
+
+/// The slowest of a hundred, in milliseconds.
+fn p99(mut taken: Vec<f64>) -> f64 {
+    taken.sort_by(f64::total_cmp);
+    taken.get(taken.len() * 99 / 100).copied().unwrap_or(f64::NAN) / 1e3
+}
