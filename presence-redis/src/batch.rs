@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
 
-/// Names and what belongs to them, as scripts read them: `n`, the names, the values.
+/// Names and what belongs to them, as scripts read them: `n`, the names, the values, and an empty argument.
 #[derive(Debug, Default)]
 pub struct Block {
     names: Vec<String>,
@@ -26,7 +26,7 @@ impl Block {
     }
 
     fn write(&self, call: &mut Cmd) {
-        call.arg(self.names.len()).arg(&self.names).arg(&self.values);
+        call.arg(self.names.len()).arg(&self.names).arg(&self.values).arg("");
     }
 }
 

@@ -8,7 +8,10 @@
 //!                                            └ h: here; l: left, with two more instants, when and until when
 //! ```
 //!
-//! (without the spaces). Instants are 13 digits, so that the greater string is the later instant. **Each register is a
+//! (without the spaces). Calls and messages carry it whole; in Redis the times lie in one hash and the rest in another, since
+//! times are all that a beat reads and writes. There an `l` behind the times says that the session has left.
+//!
+//! Instants are 13 digits, so that the greater string is the later instant. **Each register is a
 //! string whose byte order is the order of the core's merge**: of two placements, and of two declarations, the greater
 //! string wins. An id holds no control character and JSON escapes them, so that TAB and line break separate.
 
@@ -94,9 +97,17 @@ pub fn record(session: &Session) -> String {
 
 /// Reads a session; `None` if this is none of ours.
 pub fn session(field: &str, record: &str) -> Option<Session> {
+    let (times, rest) = record.split_at_checked(2 * DIGITS)?;
+    stored(field, times, rest)
+}
+
+/// Reads a session as it lies in Redis; `None` if this is none of ours.
+pub fn stored(field: &str, mut times: &str, mut rest: &str) -> Option<Session> {
     let SessionKey { user, id } = keys::session_of(field)?;
-    let mut rest = record;
-    let (seen_at, active_at) = (take_instant(&mut rest)?, take_instant(&mut rest)?);
+    let (seen_at, active_at) = (take_instant(&mut times)?, take_instant(&mut times)?);
+    if !matches!(times, "" | "l") {
+        return None;
+    }
     let placed_at = take_instant(&mut rest)?;
     let is_here = match rest.as_bytes().first()? {
         b'h' => true,

@@ -36,8 +36,10 @@ impl Namespace {
 /// The keys of one shard. The part in braces decides the slot of a cluster, so that a shard's keys share one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys {
-    /// HASH: `user TAB session` → record; `TAB epoch` and the like → what the shard says of itself.
+    /// HASH: `user TAB session` → times; `TAB epoch` and the like → what the shard says of itself.
     pub sessions: String,
+    /// HASH: `user TAB session` → the rest of the record. By itself: beats read and write times alone.
+    pub placements: String,
     /// HASH: user → the ids of their sessions, separated by TAB.
     pub users: String,
     /// HASH: node → its last beat.
@@ -54,6 +56,7 @@ impl Keys {
         let key = |name| format!("{channel}:{name}");
         Self {
             sessions: key("sessions"),
+            placements: key("placements"),
             users: key("users"),
             nodes: key("nodes"),
             touched: key("touched"),
@@ -67,8 +70,8 @@ impl Keys {
     }
 
     /// What scripts are given of them, in the order in which they expect it.
-    pub fn names(&self) -> [&str; 4] {
-        [&self.sessions, &self.users, &self.nodes, &self.touched]
+    pub fn names(&self) -> [&str; 5] {
+        [&self.sessions, &self.placements, &self.users, &self.nodes, &self.touched]
     }
 }
 

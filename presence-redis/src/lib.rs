@@ -9,7 +9,8 @@
 //!
 //! | key | what |
 //! |---|---|
-//! | `presence:{chat:3}:sessions` | HASH `user TAB session` → times, placement, status; fields that begin with a TAB are the shard's own |
+//! | `presence:{chat:3}:sessions` | HASH `user TAB session` → last seen and last active; fields that begin with a TAB are the shard's own |
+//! | `presence:{chat:3}:placements` | HASH `user TAB session` → placement, status |
 //! | `presence:{chat:3}:users` | HASH user → the names of their sessions |
 //! | `presence:{chat:3}:nodes` | HASH process → its last beat |
 //! | `presence:{chat:3}:touched` | STRING, renewals that are stored and will be announced within a quarter of a second |

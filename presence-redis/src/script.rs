@@ -82,7 +82,7 @@ impl Script {
     /// A call with the keys of these shards; the script's own arguments follow.
     pub fn of<'k>(&self, header: &Header, shards: impl ExactSizeIterator<Item = &'k Keys>) -> Cmd {
         let mut call = cmd("EVALSHA");
-        call.arg(&self.hash).arg(shards.len() * 4);
+        call.arg(&self.hash).arg(shards.len() * 5);
         for keys in shards {
             call.arg(&keys.names());
         }

@@ -1,7 +1,7 @@
 //! What a shard announces: `number kind`, and blocks of names and values, a line each.
 //!
 //! ```text
-//! 42 touch            kinds: put, touch, forget
+//! 42 touch            kinds: put, touch, forget; a touch says since when it has waited
 //! 2                   how many there are
 //! ada TAB tab-1       their names …
 //! bob TAB tab-7
@@ -33,7 +33,8 @@ pub fn number(message: &[u8]) -> Option<u64> {
 /// Reads a message; `None` if it is none of ours.
 pub fn read(message: &[u8]) -> Option<Message> {
     let (head, mut rest) = std::str::from_utf8(message).ok()?.split_once('\n')?;
-    let (number, kind) = head.split_once(' ')?;
+    let mut head = head.split(' ');
+    let (number, kind) = (head.next()?, head.next()?);
     let mut read = Message { number: number.parse().ok()?, told: Vec::new(), unreadable: 0 };
     while !rest.is_empty() {
         let entries = block(&mut rest)?;

@@ -29,10 +29,11 @@ impl Follower {
             let mut call = self.inner.one(&SCAN, self.shard);
             call.arg(&cursor).arg(SLICE);
             let slice = self.call(&SCAN, &call).await?;
-            let [includes, next, sessions, nodes] = tuple(slice, "a slice of a shard")?;
+            let [includes, next, sessions, placements, nodes] = tuple(slice, "a slice of a shard")?;
             let includes = text(&includes).and_then(|text| text.parse().ok());
             self.catch_up(includes.ok_or_else(|| unexpected("the number of a message"))?).await?;
-            let (facts, none_of_ours) = read(&list(sessions, "sessions")?, &list(nodes, "nodes")?);
+            let (sessions, placements) = (list(sessions, "sessions")?, list(placements, "placements")?);
+            let (facts, none_of_ours) = read(&sessions, &placements, &list(nodes, "nodes")?);
             unreadable += none_of_ours;
             self.tell_all(facts).await;
             text(&next).ok_or_else(|| unexpected("a cursor"))?.clone_into(&mut cursor);
@@ -66,12 +67,14 @@ impl Follower {
 }
 
 /// What a slice holds, and how many of its entries are none of ours.
-fn read(sessions: &[Value], nodes: &[Value]) -> (Facts, usize) {
+fn read(sessions: &[Value], placements: &[Value], nodes: &[Value]) -> (Facts, usize) {
     // What begins with the separator the shard says of itself.
     let own = |field: &str| field.starts_with(SEPARATOR);
-    let sessions = pairs(sessions).filter(|pair| !pair.is_some_and(|(field, _)| own(field)));
+    let sessions = pairs(sessions).zip(placements);
+    let sessions = sessions.filter(|(pair, _)| !pair.is_some_and(|(field, _)| own(field)));
+    let session = |(field, times), rest| codec::stored(field, times, text(rest)?);
     let sessions: Vec<Option<Session>> =
-        sessions.map(|pair| pair.and_then(|(field, record)| codec::session(field, record))).collect();
+        sessions.map(|(pair, rest)| pair.and_then(|pair| session(pair, rest))).collect();
     let node = |(id, beat)| codec::node(NodeId::new(id).ok()?, beat);
     let nodes: Vec<_> = pairs(nodes).map(|pair| pair.and_then(node)).collect();
     let unreadable = sessions.iter().filter(|entry| entry.is_none()).count()

@@ -1,12 +1,12 @@
 -- Drops what has not been seen since, and announces what was dropped.
 --
--- ARGV, for each shard:  n  field x n  seen x n
+-- ARGV, for each shard:  a block of names, with what was seen of each
 -- A session's `seen` is seen_at placed_at, 13 digits each; a node's is its seen_at, and its name has a TAB in front.
 
 -- The last time a session was seen; of one that is held and has not left, that of its node if it is later.
-local function seen_at(record, nodes)
-  local seen = sub(record, 1, 13)
-  local node = match(record, '^h\t([^\t]*)\t{"held":true', 40)
+local function seen_at(times, placed, nodes)
+  local seen = sub(times, 1, 13)
+  local node = match(placed, '^h\t([^\t]*)\t{"held":true', 14)
   local beat = node and call('HGET', nodes, node)
   if beat and sub(beat, 1, 13) > seen then return sub(beat, 1, 13) end
   return seen
@@ -26,8 +26,8 @@ local function unlist(users, field)
   end
 end
 
-for k = 1, #KEYS, 4 do
-  local sessions, users, nodes, touched = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
+for k = 1, #KEYS, 5 do
+  local sessions, placements, users, nodes, touched = unpack(KEYS, k, k + 4)
   check(sessions, call('HGET', sessions, '\tshards'))
   -- What was touched before this must be heard before this.
   flush(sessions, touched)
@@ -41,10 +41,11 @@ for k = 1, #KEYS, 4 do
       drops = beat and sub(beat, 1, 13) <= seen
       if drops then call('HDEL', nodes, sub(field, 2)) end
     else
-      local record = call('HGET', sessions, field)
-      drops = is_record(record) and seen_at(record, nodes) <= sub(seen, 1, 13) and sub(record, 27, 39) <= sub(seen, 14)
+      local times, placed = call('HGET', sessions, field), call('HGET', placements, field) or ''
+      drops = is_times(times) and seen_at(times, placed, nodes) <= sub(seen, 1, 13) and sub(placed, 1, 13) <= sub(seen, 14)
       if drops then
         call('HDEL', sessions, field)
+        call('HDEL', placements, field)
         unlist(users, field)
       end
     end
@@ -53,7 +54,7 @@ for k = 1, #KEYS, 4 do
     end
   end
   if #gone > 0 then
-    tell(sessions, 'forget', #gone .. '\n' .. concat(gone, '\n') .. '\n' .. concat(told, '\n') .. '\n')
+    tell(sessions, 'forget', { #gone, concat(gone, '\n'), concat(told, '\n'), '' }, 1, 4)
   end
-  last = last + 2 * n
+  last = last + 2 * n + 1
 end

@@ -4,12 +4,12 @@
 -- Answers  { epoch, master_replid, seq, at, policy };  the id is empty where the server does not tell it.
 local PATIENCE = 200
 
-local sessions, touched = KEYS[1], KEYS[4]
+local sessions, touched = KEYS[1], KEYS[5]
 local known = call('HMGET', sessions, '\tshards', '\tpolicy')
 check(sessions, known[1])
 
 local at = now()
-local since = tonumber(call('GETRANGE', touched, 0, 12))
+local since = tonumber(call('GETRANGE', touched, 20, 32))
 if since then
   if at - since >= PATIENCE or at < since then
     flush(sessions, touched)
@@ -23,4 +23,4 @@ local role = type(told) == 'string' and match(told, 'role:(%w+)')
 if role == 'slave' then error('READONLY: this is a replica') end
 local replid = role and match(told, 'master_replid:(%w+)') or ''
 local life = call('HMGET', sessions, '\tepoch', '\tseq')
-return { life[1], replid, life[2], instant(at), known[2] or policy }
+return { life[1], replid, life[2], digits(at), known[2] or policy }

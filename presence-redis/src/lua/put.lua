@@ -1,7 +1,7 @@
 -- Merges sessions into what is known of them, and announces them.
 --
 -- ARGV, for each shard:  longest   milliseconds of the longest lease among them
---                        n  field x n  record x n
+--                        a block of sessions, with their records
 --
 -- A record is  times(26) placement TAB declared, see codec.rs; placement has two TABs itself. Each of the three merges by
 -- itself: times forward, of the others the greater string wins.
@@ -21,17 +21,18 @@ end
 
 local PARTS = '^([^\t]*\t[^\t]*\t[^\t]*)\t(.*)$'
 
+-- Placement and declaration.
 local function merge(old, new)
-  local seen, active = sub(old, 1, 13), sub(old, 14, 26)
-  if sub(new, 1, 13) > seen then seen = sub(new, 1, 13) end
-  if sub(new, 14, 26) > active then active = sub(new, 14, 26) end
-  local placement, declared = match(old, PARTS, 27)
-  local placement_new, declared_new = match(new, PARTS, 27)
+  if old == new then return old end
+  -- As nearly always: the new placement is the later one, and nothing had been declared.
+  if byte(old, -1) == TAB and sub(new, 1, 13) > sub(old, 1, 13) then return new end
+  local placement, declared = match(old, PARTS)
+  local placement_new, declared_new = match(new, PARTS)
   -- Not ours after all.
   if not placement then return new end
   if greater(placement_new, placement) then placement = placement_new end
   if greater(declared_new, declared) then declared = declared_new end
-  return seen .. active .. placement .. '\t' .. declared
+  return placement .. '\t' .. declared
 end
 
 -- Notes that a user has a session.
@@ -44,32 +45,34 @@ local function index(users, field)
   end
 end
 
-for k = 1, #KEYS, 4 do
-  local sessions, users = KEYS[k], KEYS[k + 1]
+for k = 1, #KEYS, 5 do
+  local sessions, placements, users = KEYS[k], KEYS[k + 1], KEYS[k + 2]
   local longest, n = tonumber(argument()), tonumber(argument())
   local known = call('HMGET', sessions, '\tshards', '\tkeep', unpack(ARGV, last + 1, last + n))
   check(sessions, known[1])
+  local placed = call('HMGET', placements, unpack(ARGV, last + 1, last + n))
   local keep = tonumber(known[2] or 0)
   if keep < longest + keep_for then
     keep = longest + keep_for
     call('HSET', sessions, '\tkeep', keep)
   end
 
-  local stored, size = {}, 0
+  local moved, stored = {}, {}
   for i = 1, n do
-    local field, old, record = ARGV[last + i], known[i + 2], ARGV[last + n + i]
-    if is_record(old) then
-      record = merge(old, record)
+    local field, record, old, rest_old = ARGV[last + i], ARGV[last + n + i], known[i + 2], placed[i]
+    local times, rest = sub(record, 1, 26), sub(record, 27)
+    if is_times(old) and rest_old then
+      times, rest = later(sub(old, 1, 26), times), merge(rest_old, rest)
     else
       index(users, field)
     end
-    if record ~= old then
-      stored[size + 1], stored[size + 2] = field, record
-      size = size + 2
-    end
+    if byte(rest, 14) == LEFT then times = times .. 'l' end
+    if times ~= old then moved[#moved + 1], moved[#moved + 2] = field, times end
+    if rest ~= rest_old then stored[#stored + 1], stored[#stored + 2] = field, rest end
   end
-  if size > 0 then call('HSET', sessions, unpack(stored, 1, size)) end
-  for i = k, k + 2 do call('PEXPIRE', KEYS[i], keep) end
-  tell(sessions, 'put', n .. '\n' .. concat(ARGV, '\n', last + 1, last + 2 * n) .. '\n')
-  last = last + 2 * n
+  if #moved > 0 then call('HSET', sessions, unpack(moved)) end
+  if #stored > 0 then call('HSET', placements, unpack(stored)) end
+  for i = k, k + 3 do call('PEXPIRE', KEYS[i], keep) end
+  tell(sessions, 'put', ARGV, last, last + 2 * n + 1)
+  last = last + 2 * n + 1
 end

@@ -1,12 +1,16 @@
 -- What every script begins with: what it is told of, and how a shard is made, checked and heard.
 --
--- KEYS, four for each shard:  sessions  users  nodes  touched      (see keys.rs)
+-- KEYS, five for each shard:  sessions  placements  users  nodes  touched      (see keys.rs)
 -- ARGV[1]  the command that publishes: PUBLISH, or SPUBLISH on a cluster
 -- ARGV[2]  how many shards the caller reckons with
 -- ARGV[3]  the epoch of a shard that is made now
 -- ARGV[4]  milliseconds that a shard's keys stay after the last beat
 -- ARGV[5]  the policy of the caller, in words; empty if it does not say
--- What follows belongs to each script, and is read in order.
+-- What follows belongs to each script, and is read in order. A block is  n  name x n  value x n  ''  : joined by line breaks
+-- it is what messages carry, without another look at it.
+--
+-- What is long is dear: the server's Lua hashes every string that comes into being, byte by byte. This is why times have a
+-- hash of their own, and why nothing is joined twice.
 --
 -- Fields of the sessions hash that begin with a TAB are the shard's own: epoch, shards, seq (the number of the last
 -- message), keep (how long its keys stay), policy. No user id begins with one.
@@ -16,7 +20,7 @@ local publish, shards, fresh, keep_for, policy = ARGV[1], ARGV[2], ARGV[3], tonu
 -- The last argument that was read.
 local last = 5
 
-local LEFT, HERE, TAB = byte('l'), byte('h'), byte('\t')
+local LEFT, TAB = byte('l'), byte('\t')
 
 local function argument()
   last = last + 1
@@ -37,19 +41,9 @@ local function check(sessions, count)
   call('PEXPIRE', sessions, keep_for)
 end
 
--- Every message has a number, one more than the last: who misses one knows.
-local function tell(sessions, kind, body)
-  local seq = call('HINCRBY', sessions, '\tseq', 1)
-  -- The channel is what the keys begin with.
-  call(publish, sub(sessions, 1, -10), seq .. ' ' .. kind .. '\n' .. body)
-end
-
--- Announces the touches that wait. The first 13 characters are the time of the oldest.
-local function flush(sessions, touched)
-  local told = call('GET', touched)
-  if not told then return end
-  call('DEL', touched)
-  tell(sessions, 'touch', sub(told, 14))
+-- Thirteen digits: an instant, or the number of a message that has waited for it.
+local function digits(number)
+  return string.format('%013.0f', number)
 end
 
 -- Milliseconds since 1970, by the server's clock.
@@ -58,13 +52,33 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
-local function instant(millis)
-  return string.format('%013.0f', millis)
+-- Every message has a number, one more than the last: who misses one knows. The channel is what the keys begin with.
+local function tell(sessions, kind, lines, from, to)
+  lines[from] = call('HINCRBY', sessions, '\tseq', 1) .. ' ' .. kind .. '\n' .. lines[from]
+  call(publish, sub(sessions, 1, -10), concat(lines, '\n', from, to))
 end
 
--- Whether something of ours stands there; anything else counts as nothing.
-local function is_record(record)
-  if not record then return false end
-  local flag = byte(record, 40)
-  return flag == HERE or flag == LEFT
+-- What waits in `touched` is a message but for its number:  0000000000000 touch INSTANT  and blocks; the instant is when the
+-- oldest of it came.
+local function flush(sessions, touched)
+  if call('STRLEN', touched) == 0 then return end
+  call('SETRANGE', touched, 0, digits(call('HINCRBY', sessions, '\tseq', 1)))
+  call(publish, sub(sessions, 1, -10), call('GET', touched))
+  call('DEL', touched)
+end
+
+-- Whether these are times of ours: seen_at active_at, and an l behind them once the session has left. Anything else counts
+-- as nothing.
+local function is_times(times)
+  return times and (#times == 26 or #times == 27 and byte(times, 27) == LEFT)
+end
+
+-- Both times forward, and what stands behind the old ones.
+local function later(old, new)
+  -- As nearly always: both are later, and nothing stands there.
+  if #old == 26 and new > old and sub(new, 14) >= sub(old, 14) then return new end
+  local seen, active = sub(old, 1, 13), sub(old, 14, 26)
+  if sub(new, 1, 13) > seen then seen = sub(new, 1, 13) end
+  if sub(new, 14) > active then active = sub(new, 14) end
+  return seen .. active .. sub(old, 27)
 end
