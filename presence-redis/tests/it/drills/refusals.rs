@@ -116,7 +116,9 @@ async fn a_record_that_is_none_of_ours_is_reported_passed_over_and_healed_by_the
     let (ada, bob) = (session("ada"), session("bob"));
     store.put(&[ada.clone(), bob.clone()]).await.unwrap();
     let nonsense = ["", "x", "{}", &"9".repeat(200), &format!("{}h\tn\t{{}}\t", "1".repeat(39))];
-    for (key, nonsense) in ["sessions", "placements"].into_iter().flat_map(|key| nonsense.map(|text| (key, text))) {
+    for (key, nonsense) in
+        ["sessions", "placements"].into_iter().flat_map(|key| nonsense.map(|text| (key, text)))
+    {
         let key = key_of(&store, &name, "ada", key);
         assert_eq!(REDIS.command(&["HSET", &key, "ada\tt", nonsense]), "0");
         assert_eq!(store.load(&[user("ada")]).await.unwrap_err().kind(), Kind::Corrupt, "{nonsense:?}");
