@@ -17,6 +17,8 @@ use tokio::sync::oneshot;
 /// How far watchers may lag behind before the writer waits for them.
 const LAG: u64 = 100_000;
 const BATCH: usize = 256;
+/// How many handles watch.
+const WATCHING: [usize; 3] = [0, 1, 8];
 
 /// Handles that watch, on a thread of their own.
 pub struct Watchers {
@@ -116,78 +118,61 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
     report::section(&format!(
         "touch, {BATCH} at a time, and others who watch; the limit is that nobody does"
     ));
-    let beats = if rig.options.quick { 100_000 } else { 400_000 };
-    let mut nobody = Vec::new();
+    let mut rounds: [[Vec<f64>; 3]; 3] = Default::default();
+    let mut ended = [0; 3];
     for _ in 0..rig.options.rounds {
-        nobody.push(told(rig, beats, None)?[1]);
-    }
-    let nobody = cpu::median(nobody);
-    for count in [1, 8] {
-        let watchers = Watchers::start(rig.server, count)?;
-        watchers.synced()?;
-        let mut rounds: [Vec<f64>; 3] = Default::default();
-        for _ in 0..rig.options.rounds {
-            let figures = told(rig, beats, Some((&watchers, count as u64)))?;
-            rounds.iter_mut().zip(figures).for_each(|(round, figure)| round.push(figure));
+        for (at, count) in WATCHING.into_iter().enumerate() {
+            let watchers = Watchers::start(rig.server, count)?;
+            watchers.synced()?;
+            let figures = told(rig, &watchers, count as u64)?;
+            rounds[at].iter_mut().zip(figures).for_each(|(round, figure)| round.push(figure));
+            ended[at] += watchers.ended();
         }
-        let [rate, server, client] = rounds.map(cpu::median);
+    }
+    let [[_, nobody, _], others @ ..] = rounds.map(|figures| figures.map(cpu::median));
+    for (at, [rate, server, client]) in others.into_iter().enumerate() {
+        let count = WATCHING[at + 1];
         let what = |what: &str| format!("{count} watching, {what}");
+        let ratio = server / nobody;
         report::alone(&what("entries told"), rate / 1e3, "k/s", &Target::None);
-        report::beside(
-            &what("CPU of the server for a beat"),
-            (server, nobody),
-            "us",
-            server / nobody,
-            &Target::None,
-        );
-        report::alone(
-            &what("CPU of the server for each telling"),
-            (server - nobody) / count as f64,
-            "us",
-            &Target::None,
-        );
-        report::alone(&what("CPU of a watcher for each"), client, "us", &Target::None);
-        report::alone(
-            &what("feeds that were cut off"),
-            watchers.ended() as f64,
-            "",
-            &Target::ValueAtMost(0.0),
-        );
+        report::beside(&what("CPU of the server for a beat"), (server, nobody), "us", ratio, &Target::None);
+        report::alone(&what("CPU of a watcher for each entry"), client, "us", &Target::None);
+        let cut_off = ended[at + 1] as f64;
+        report::alone(&what("feeds that were cut off"), cut_off, "", &Target::ValueAtMost(0.0));
     }
     Ok(())
 }
 
 /// Entries told per second, and microseconds for each: of the server for a beat, of a watcher for what it is told.
-fn told(rig: &Rig<'_>, beats: u64, watchers: Option<(&Watchers, u64)>) -> Outcome<[f64; 3]> {
-    let store = rig.server.store()?;
-    let touched = || watchers.map_or(0, |(watchers, _)| watchers.touched());
-    let count = watchers.map_or(0, |(_, count)| count);
-    let (from, spent) = (touched(), watchers.map_or(0, |(watchers, _)| watchers.cpu()));
+fn told(rig: &Rig<'_>, watchers: &Watchers, count: u64) -> Outcome<[f64; 3]> {
+    let beats = if rig.options.quick { 100_000 } else { 400_000 };
+    let (from, spent) = (watchers.touched(), watchers.cpu());
+    let touched = || watchers.touched() - from;
     let (server, start) = (rig.server.cpu()?, cpu::wall());
-    let written = runtime()?.block_on(async {
-        let mut written = 0;
-        while written < beats {
-            let batches = [rig.people.touches(BATCH), rig.people.touches(BATCH)];
-            let (one, other) = tokio::join!(store.touch(&batches[0]), store.touch(&batches[1]));
-            one?;
-            other?;
-            written += 2 * BATCH as u64;
-            while written * count > touched() - from + LAG * count {
+    let store = rig.server.store()?;
+    let written = AtomicU64::new(0);
+    let write = async || {
+        while written.fetch_add(BATCH as u64, Ordering::Relaxed) < beats {
+            store.touch(&rig.people.touches(BATCH)).await?;
+            while written.load(Ordering::Relaxed) * count > touched() + LAG * count {
                 tokio::time::sleep(Duration::from_micros(200)).await;
             }
         }
-        Outcome::Ok(written)
-    })?;
+        // What was taken and not written.
+        written.fetch_sub(BATCH as u64, Ordering::Relaxed);
+        Outcome::Ok(())
+    };
+    runtime()?.block_on(async { tokio::try_join!(write(), write()) })?;
+    let written = written.into_inner();
     let ends_at = cpu::wall() + 10_000_000_000;
-    while touched() - from < written * count {
+    while touched() < written * count {
         if cpu::wall() > ends_at {
-            return Err(format!("{} of {} entries were told", touched() - from, written * count).into());
+            return Err(format!("{} of {} entries were told", touched(), written * count).into());
         }
         std::thread::sleep(Duration::from_micros(200));
     }
     let seconds = (cpu::wall() - start) as f64 / 1e9;
     let told = (written * count) as f64;
-    let client = watchers.map_or(0, |(watchers, _)| watchers.cpu()) - spent;
-    let server = rig.server.cpu()? - server;
+    let (server, client) = (rig.server.cpu()? - server, watchers.cpu() - spent);
     Ok([told / seconds, server as f64 / written as f64 / 1e3, client as f64 / told / 1e3])
 }
