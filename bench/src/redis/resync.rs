@@ -12,7 +12,7 @@ const CALLERS: usize = 16;
 pub fn run(rig: &Rig<'_>) -> Outcome {
     let people = rig.people.len();
     report::section(&format!(
-        "{HANDLES} processes read {people} sessions at once, none waits its random 2 s; {CALLERS} callers beat meanwhile"
+        "{HANDLES} processes read {people} sessions at once; {CALLERS} callers beat meanwhile"
     ));
     let runtime = runtime()?;
     let store = rig.server.store()?;
