@@ -65,7 +65,15 @@ fn measure(rig: &Rig<'_>, verb: Verb, handles: usize, size: usize, targets: &[Ta
     let (ours, limit, spread) = (ours / 1e3, limit / 1e3, spread / 1e3);
     let what = |what: &str| format!("{size} at a time{what}");
     report::beside(&what(""), (ours, limit), "k/s", ratio, &targets[0]);
-    report::beside(&what("; the limit on as many keys"), (ours, spread), "k/s", spread_ratio, &Target::None);
+    if spread.is_finite() {
+        report::beside(
+            &what("; the limit on as many keys"),
+            (ours, spread),
+            "k/s",
+            spread_ratio,
+            &Target::None,
+        );
+    }
     report::beside(&what(", CPU of the server for each"), (server, set), "us", server / set, &targets[1]);
     report::alone(&what(", CPU of the client for each"), client, "us", &Target::None);
     Ok(())
