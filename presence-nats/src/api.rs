@@ -103,6 +103,13 @@ pub(crate) struct StreamInfo {
     pub(crate) ts: Option<Time>,
 }
 
+impl StreamInfo {
+    /// When it was made, in milliseconds: no two lives of a stream share that.
+    pub(crate) fn life(&self) -> u64 {
+        parse_time(&self.created).map_or(0, Timestamp::as_millis)
+    }
+}
+
 #[derive(Debug, Serialize)]
 pub(crate) struct NewConsumer<'a> {
     pub(crate) stream_name: &'a str,
@@ -158,6 +165,7 @@ pub(crate) struct Got {
 #[derive(Debug, Deserialize)]
 pub(crate) struct GotMessage {
     pub(crate) seq: u64,
+    pub(crate) time: Time,
     /// Base64, as both of these.
     #[serde(default)]
     pub(crate) data: String,

@@ -1,7 +1,9 @@
 //! The bucket: records that are read as they are at this moment, and written only where nobody else has meanwhile.
 
 use crate::api::Got;
-use crate::codec::{Gone, MARKER, OPERATION, PLACED_AT, Raw, Record, SEEN_AT, base64, encode, header};
+use crate::codec::{
+    FORGOTTEN, Forgotten, Gone, OPERATION, PLACED_AT, Raw, Record, SEEN_AT, base64, encode, header,
+};
 use crate::error::{Failure, Outcome, code, corrupt, unavailable};
 use crate::streams::{Streams, Traits};
 use async_nats::{HeaderMap, HeaderValue, Message};
@@ -24,7 +26,7 @@ const USERS_AT_ONCE: usize = 64;
 const SUBJECT_BYTES: usize = 200 * 1024;
 /// How long marks of deletion stay, for the feeds that have not read them yet. A feed that is cut off for longer begins
 /// anew anyway.
-const MARKS_FOR: Duration = Duration::from_mins(10);
+pub(crate) const MARKS_FOR: Duration = Duration::from_mins(10);
 
 /// What only lands if the key's last revision is this; zero for a key that has none.
 const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
@@ -44,6 +46,16 @@ pub(crate) struct Write<T> {
     /// The revision that `value` already contains, as far as is known; zero where there is nothing, `None` if it must be
     /// read first.
     pub(crate) expected: Option<u64>,
+    /// The deletion that it follows.
+    pub(crate) forgotten: Option<Forgotten>,
+}
+
+/// A record as it is after it was merged.
+#[derive(Debug)]
+pub(crate) struct Merged<T> {
+    pub(crate) value: T,
+    pub(crate) revision: u64,
+    pub(crate) forgotten: Option<Forgotten>,
 }
 
 /// What one request for many keys came to.
@@ -56,12 +68,12 @@ enum Many {
 }
 
 impl Streams {
-    /// Merges records, all at once; answers with each as it is now, and its revision.
+    /// Merges records, all at once; answers with each as it is now.
     pub(crate) async fn merge<T: Register>(
         &self,
         traits: Traits,
         mut writes: Vec<Write<T>>,
-    ) -> Outcome<Vec<(T, u64)>> {
+    ) -> Outcome<Vec<Merged<T>>> {
         let mut done = Vec::with_capacity(writes.len());
         for round in 0..ROUNDS {
             let mut refused: Vec<Write<T>> = Vec::new();
@@ -70,7 +82,9 @@ impl Streams {
                 let sent = join_all(part.iter().map(|write| self.send(write))).await;
                 for (write, sent) in part.into_iter().zip(sent) {
                     match sent? {
-                        Some(revision) => done.push((write.value, revision)),
+                        Some(revision) => {
+                            done.push(Merged { value: write.value, revision, forgotten: write.forgotten });
+                        }
                         None => refused.push(write),
                     }
                 }
@@ -88,17 +102,19 @@ impl Streams {
             let mut latest = self.latest(traits, subjects).await?;
             for write in refused {
                 let found = latest.remove(&write.subject);
-                let expected = found.as_ref().map_or(0, |raw| raw.seq);
+                let revision = found.as_ref().map_or(0, |raw| raw.seq);
+                let forgotten = found.as_ref().and_then(|raw| raw.forgets(MARKS_FOR));
+                let expected = Some(revision);
                 match found.and_then(|raw| T::of(raw.read(&self.keys))) {
                     Some(mut value) => {
                         if value.absorb(&write.value) {
-                            writes.push(Write { value, expected: Some(expected), ..write });
+                            writes.push(Write { value, expected, forgotten, ..write });
                         } else {
-                            done.push((value, expected));
+                            done.push(Merged { value, revision, forgotten });
                         }
                     }
                     // Nothing there, or nothing that can be read: what is known here is all there is.
-                    None => writes.push(Write { expected: Some(expected), ..write }),
+                    None => writes.push(Write { expected, forgotten, ..write }),
                 }
             }
         }
@@ -107,15 +123,26 @@ impl Streams {
 
     async fn send<T: Register>(&self, write: &Write<T>) -> Outcome<Option<u64>> {
         match write.expected {
-            Some(expected) => self.write(&write.subject, expected, encode(&write.value)).await,
+            Some(expected) => {
+                self.write(&write.subject, expected, encode(&write.value), write.forgotten).await
+            }
             None => Ok(None),
         }
     }
 
     /// Writes a record if its revision is still this one; answers with the new one, or `None` if it is not.
-    pub(crate) async fn write(&self, subject: &str, expected: u64, value: Bytes) -> Outcome<Option<u64>> {
+    pub(crate) async fn write(
+        &self,
+        subject: &str,
+        expected: u64,
+        value: Bytes,
+        forgotten: Option<Forgotten>,
+    ) -> Outcome<Option<u64>> {
         let mut headers = HeaderMap::new();
         headers.insert(EXPECTED, expected.to_string());
+        if let Some(forgotten) = forgotten {
+            headers.insert(FORGOTTEN, forgotten.header());
+        }
         landed(self.link.publish(subject, Some(headers), value).await)
     }
 
@@ -153,7 +180,8 @@ impl Streams {
         subjects.dedup();
         let mut found = HashMap::with_capacity(subjects.len());
         let floor = self.floor(traits).await?;
-        for part in cut(&subjects) {
+        let limit = SUBJECT_BYTES.min(self.link.client.max_payload() / 2);
+        for part in cut(&subjects, limit) {
             let raws = match self.many(traits, floor, part).await? {
                 Many::All(raws) => raws,
                 Many::Excess | Many::Unsure => self.each(part).await?,
@@ -232,7 +260,7 @@ impl Streams {
 
     async fn get(&self, subject: &str) -> Outcome<Option<Raw>> {
         let what = format!("STREAM.MSG.GET.{}", self.keys.state);
-        let got: Got = match self.link.ask(&what, &json!({ "last_by_subj": subject })).await {
+        let got: Got = match self.link.ask(&what, encode(&json!({ "last_by_subj": subject }))).await {
             Err(failure) if failure.is(&[code::NO_MESSAGE]) => return Ok(None),
             got => got?,
         };
@@ -241,8 +269,9 @@ impl Streams {
         let block = base64(&got.message.hdrs).ok_or_else(unreadable)?;
         let block = String::from_utf8_lossy(&block);
         let gone = Gone::of(|name| header(&block, name));
-        let (subject, seq, at) = (subject.to_owned(), got.message.seq, Timestamp::ZERO);
-        Ok(Some(Raw { subject, seq, at, gone, payload: payload.into() }))
+        let forgotten = header(&block, FORGOTTEN).and_then(Forgotten::parse);
+        let (subject, seq, at) = (subject.to_owned(), got.message.seq, got.message.time.0);
+        Ok(Some(Raw { subject, seq, at, gone, forgotten, life: 0, payload: payload.into() }))
     }
 }
 
@@ -262,27 +291,24 @@ fn ended(end: &Message) -> Failure {
 }
 
 /// Cuts subjects into requests.
-fn cut(subjects: &[String]) -> impl Iterator<Item = &[String]> {
+fn cut(subjects: &[String], limit: usize) -> impl Iterator<Item = &[String]> {
     let mut rest = subjects;
     std::iter::from_fn(move || {
         let mut bytes = 0;
         let count = rest.iter().take(BATCH_ENTRIES).take_while(|subject| {
             bytes += subject.len() + 3;
-            bytes <= SUBJECT_BYTES
+            bytes <= limit
         });
-        let count = count.count();
+        let count = count.count().clamp(1, rest.len().max(1)).min(rest.len());
         let (part, later) = rest.split_at(count);
         rest = later;
         (!part.is_empty()).then_some(part)
     })
 }
 
-/// How a stream's reader finds the headers of a message.
-pub(crate) fn gone(headers: Option<&HeaderMap>) -> Option<Gone> {
-    let headers = headers?;
-    // Nearly all messages are puts, with one header: two questions are enough.
-    if headers.get(OPERATION).is_none() && headers.get(MARKER).is_none() {
-        return None;
-    }
-    Gone::of(|name| headers.get(name).map(HeaderValue::as_str))
+/// What the headers of a stream's message say.
+pub(crate) fn marks(headers: Option<&HeaderMap>) -> (Option<Gone>, Option<Forgotten>) {
+    let Some(headers) = headers else { return (None, None) };
+    let header = |name: &str| headers.get(name).map(HeaderValue::as_str);
+    (Gone::of(header), header(FORGOTTEN).and_then(Forgotten::parse))
 }

@@ -3,8 +3,9 @@
 use crate::keys::{Key, Keys};
 use bytes::Bytes;
 use presence_core::store::{Seen, Touch};
-use presence_core::{Node, Session, SessionId, Timestamp, UserId};
+use presence_core::{Node, Session, SessionId, SessionKey, Timestamp, UserId};
 use serde::Serialize;
+use std::time::Duration;
 
 /// What a deletion is called in a bucket's headers, and why an expired record left a mark.
 pub(crate) const OPERATION: &str = "KV-Operation";
@@ -13,6 +14,11 @@ pub(crate) const MARKER: &str = "Nats-Marker-Reason";
 pub(crate) const SEEN_AT: &str = "Presence-Seen-At";
 /// Milliseconds: what its forgetter knew of a session's placement.
 pub(crate) const PLACED_AT: &str = "Presence-Placed-At";
+
+/// What was known of the session when its record was deleted, in the records that follow: `<seen at> <placed at>
+/// <until>`, in milliseconds. A bucket keeps one message of a key: a watch that is a moment behind reads the record that was
+/// put after a deletion, and not the deletion.
+pub(crate) const FORGOTTEN: &str = "Presence-Forgotten";
 
 /// The last message of a key.
 #[derive(Debug, Clone)]
@@ -24,7 +30,19 @@ pub(crate) struct Raw {
     pub(crate) at: Timestamp,
     /// Set if it says that there is nothing any more.
     pub(crate) gone: Option<Gone>,
+    /// Set if it was put after a deletion, not long ago.
+    pub(crate) forgotten: Option<Forgotten>,
+    /// Only with renewals: which life of the bucket their revisions are of.
+    pub(crate) life: u64,
     pub(crate) payload: Bytes,
+}
+
+/// A deletion, told with the records that follow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Forgotten {
+    pub(crate) gone: Gone,
+    /// Whoever writes later than this leaves it out.
+    until: Timestamp,
 }
 
 /// What a forgetter knew. A mark that somebody else left says nothing: then whoever knows anything keeps it.
@@ -34,7 +52,27 @@ pub(crate) struct Gone {
     placed_at: Timestamp,
 }
 
+impl Forgotten {
+    /// What a header says.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut times = text.split(' ').map(|time| time.parse().ok().map(Timestamp::from_millis));
+        let (seen_at, placed_at, until) = (times.next()??, times.next()??, times.next()??);
+        Some(Self { gone: Gone { seen_at, placed_at }, until })
+    }
+
+    /// What it says in a header.
+    pub(crate) fn header(self) -> String {
+        let Self { gone: Gone { seen_at, placed_at }, until } = self;
+        format!("{} {} {}", seen_at.as_millis(), placed_at.as_millis(), until.as_millis())
+    }
+}
+
 impl Gone {
+    /// As news of this session.
+    pub(crate) fn seen(self, key: SessionKey) -> Seen {
+        Seen::Session { key, seen_at: self.seen_at, placed_at: self.placed_at }
+    }
+
     /// Reads it from headers.
     pub(crate) fn of<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
         let is_gone =
@@ -58,13 +96,19 @@ pub(crate) enum Record {
 }
 
 impl Raw {
+    /// The deletion that whoever writes after this must tell of.
+    pub(crate) fn forgets(&self, for_long: Duration) -> Option<Forgotten> {
+        match (self.gone, self.forgotten) {
+            (Some(gone), _) => Some(Forgotten { gone, until: self.at + for_long }),
+            (None, forgotten) => forgotten.filter(|forgotten| self.at < forgotten.until),
+        }
+    }
+
     /// What it says. What cannot be read is logged and counted here.
     pub(crate) fn read(&self, keys: &Keys) -> Record {
         let Some(key) = keys.parse(&self.subject) else { return Record::Foreign };
         let read = match (key, self.gone) {
-            (Key::Session(key), Some(Gone { seen_at, placed_at })) => {
-                return Record::Gone(Seen::Session { key, seen_at, placed_at });
-            }
+            (Key::Session(key), Some(gone)) => return Record::Gone(gone.seen(key)),
             (Key::Node(node), Some(Gone { seen_at, .. })) => {
                 return Record::Gone(Seen::Node { node, seen_at });
             }
@@ -90,14 +134,19 @@ pub(crate) fn encode(record: &impl Serialize) -> Bytes {
     serde_json::to_vec(record).unwrap_or_default().into()
 }
 
-/// A renewal, as it travels.
-pub(crate) type Beat = (UserId, SessionId, Timestamp, Timestamp);
+/// A renewal, as it travels: who, when, and the revision of the record that it is about.
+pub(crate) type Beat = (UserId, SessionId, Timestamp, Timestamp, u64);
+
+/// Which life of the bucket the revisions of a batch belong to: the time that it was made, in milliseconds.
+pub(crate) const LIFE: &str = "Presence-Life";
 
 /// Reads a batch of renewals; `None` if that is none.
-pub(crate) fn beats(payload: &[u8]) -> Option<Vec<Touch>> {
+pub(crate) fn beats(payload: &[u8]) -> Option<(Vec<Touch>, Vec<u64>)> {
     let beats: Vec<Beat> = serde_json::from_slice(payload).ok()?;
-    let touch = |(user, id, seen_at, active_at)| Touch::Session { user, id, seen_at, active_at };
-    Some(beats.into_iter().map(touch).collect())
+    let part = |(user, id, seen_at, active_at, revision)| {
+        (Touch::Session { user, id, seen_at, active_at }, revision)
+    };
+    Some(beats.into_iter().map(part).unzip())
 }
 
 /// Decodes base64, in which old servers answer; `None` if it is none.
@@ -133,9 +182,8 @@ pub(crate) fn header<'a>(block: &'a str, name: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
     use crate::options::{Namespace, Options};
-    use presence_core::{NodeId, Placement, SessionKey, Topics};
+    use presence_core::{NodeId, Placement, Topics};
     use proptest::prelude::*;
-    use std::time::Duration;
 
     fn keys() -> Keys {
         Keys::new(&Options::new(Namespace::new("chat").unwrap()))
@@ -163,7 +211,15 @@ mod tests {
     }
 
     fn raw(subject: &str, payload: impl Into<Bytes>) -> Raw {
-        Raw { subject: subject.into(), seq: 1, at: Timestamp::ZERO, gone: None, payload: payload.into() }
+        Raw {
+            subject: subject.into(),
+            seq: 1,
+            at: Timestamp::from_millis(100),
+            gone: None,
+            forgotten: None,
+            life: 0,
+            payload: payload.into(),
+        }
     }
 
     #[test]
@@ -204,6 +260,23 @@ mod tests {
     }
 
     #[test]
+    fn a_deletion_is_told_with_the_records_that_follow_it_for_a_while() {
+        let gone = Gone { seen_at: Timestamp::from_millis(5), placed_at: Timestamp::from_millis(6) };
+        let mark = Raw { gone: Some(gone), ..raw("$KV.chat.s.alice.tab", "") };
+        let forgotten = mark.forgets(Duration::from_millis(50)).unwrap();
+        assert_eq!(forgotten.header(), "5 6 150");
+        assert_eq!(Forgotten::parse("5 6 150"), Some(forgotten));
+        let later = |at| {
+            let at = Timestamp::from_millis(at);
+            Raw { forgotten: Some(forgotten), at, ..raw("$KV.chat.s.alice.tab", "") }
+        };
+        assert_eq!(later(149).forgets(Duration::ZERO), Some(forgotten));
+        assert_eq!(later(150).forgets(Duration::ZERO), None);
+        assert_eq!(Forgotten::parse("5 6"), None);
+        assert_eq!(Forgotten::parse("5 6 x"), None);
+    }
+
+    #[test]
     fn base64_is_read() {
         for (text, bytes) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg==", "foob")]
         {
@@ -216,18 +289,17 @@ mod tests {
     proptest! {
         #[test]
         fn renewals_come_back_as_they_were(
-            beats_in in prop::collection::vec(("[a-z\"\\\\é]{1,9}", "\\PC{1,9}", any::<u64>(), any::<u64>()), 0..20),
+            all in prop::collection::vec(("[a-z\"\\\\é]{1,9}", "[^\\p{C}]{1,9}", any::<[u64; 3]>()), 0..20),
         ) {
-            let time = Timestamp::from_millis;
-            let all: Vec<Beat> = beats_in
-                .iter()
-                .filter_map(|(u, s, a, b)| {
-                    Some((UserId::new(u).ok()?, SessionId::new(s).ok()?, time(*a), time(*b)))
-                })
-                .collect();
-            let touch = |(user, id, seen_at, active_at): Beat| Touch::Session { user, id, seen_at, active_at };
-            let expected: Vec<Touch> = all.iter().cloned().map(touch).collect();
-            prop_assert_eq!(beats(&encode(&all)), Some(expected));
+            let beat = |(user, id, [seen, active, revision]): &(String, String, [u64; 3])| {
+                let (user, id) = (UserId::new(user).unwrap(), SessionId::new(id).unwrap());
+                (user, id, Timestamp::from_millis(*seen), Timestamp::from_millis(*active), *revision)
+            };
+            let all: Vec<Beat> = all.iter().map(beat).collect();
+            let touch = |(user, id, seen_at, active_at, _): Beat| Touch::Session { user, id, seen_at, active_at };
+            let revisions = all.iter().map(|beat| beat.4).collect();
+            let touches: Vec<Touch> = all.iter().cloned().map(touch).collect();
+            prop_assert_eq!(beats(&encode(&all)), Some((touches, revisions)));
         }
     }
 }

@@ -22,11 +22,11 @@ const ENTRIES: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     hasher: RandomState,
-    state: Mutex<State>,
+    memory: Mutex<Memory>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Memory {
     entries: HashMap<u64, Entry, foldhash::fast::RandomState>,
     /// Counts the watches.
     generation: u32,
@@ -57,11 +57,21 @@ struct Says {
     seen_at: Timestamp,
     active_at: Timestamp,
     lease: Duration,
+    /// Whether it tells of a deletion that it follows: what is written next must as well.
+    tells_of_deletion: bool,
+}
+
+/// A record, as it was read or written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum State<'a> {
+    There { session: &'a Session, tells_of_deletion: bool },
+    Gone,
 }
 
 /// What a renewal needs to know of a session that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct There {
+    pub(crate) revision: u64,
     pub(crate) has_left: bool,
     pub(crate) lease: Duration,
 }
@@ -90,7 +100,7 @@ impl Known {
         self.hasher.hash_one(part).max(1)
     }
 
-    fn says(&self, session: &Session) -> Says {
+    fn says(&self, session: &Session, tells_of_deletion: bool) -> Says {
         let Session { placement, declared, seen_at, active_at, .. } = session;
         let Placement { placed_at, left, lease, .. } = placement;
         Says {
@@ -102,13 +112,14 @@ impl Known {
             seen_at: *seen_at,
             active_at: *active_at,
             lease: *lease,
+            tells_of_deletion,
         }
     }
 
     /// From now on, what a watch reads of these sessions is not passed over. To be called before what is to be
     /// remembered is read or written.
     pub(crate) fn reserve<'a>(&self, sessions: impl Iterator<Item = (&'a UserId, &'a SessionId)>) {
-        let mut state = self.state.lock();
+        let mut state = self.memory.lock();
         let state = &mut *state;
         if state.entries.len() >= ENTRIES {
             state.entries.clear();
@@ -118,18 +129,18 @@ impl Known {
         }
     }
 
-    /// A record was read or written: this is what it says at that revision; `None` if there is none.
-    pub(crate) fn fill(&self, user: &UserId, id: &SessionId, revision: u64, session: Option<&Session>) {
-        self.enter(self.hash(user, id), revision, session, None);
+    /// A record was read or written: this is what it is at that revision.
+    pub(crate) fn fill(&self, user: &UserId, id: &SessionId, revision: u64, state: State<'_>) {
+        self.enter(self.hash(user, id), revision, state, None);
     }
 
     /// A watch has read this of a record.
-    pub(crate) fn hear(&self, feeding: &Feeding, key: &SessionKey, revision: u64, session: Option<&Session>) {
-        self.enter(self.hash(&key.user, &key.id), revision, session, Some(feeding.generation));
+    pub(crate) fn hear(&self, feeding: &Feeding, key: &SessionKey, revision: u64, state: State<'_>) {
+        self.enter(self.hash(&key.user, &key.id), revision, state, Some(feeding.generation));
     }
 
-    fn enter(&self, hash: u64, revision: u64, session: Option<&Session>, generation: Option<u32>) {
-        let mut state = self.state.lock();
+    fn enter(&self, hash: u64, revision: u64, says: State<'_>, generation: Option<u32>) {
+        let mut state = self.memory.lock();
         let current = state.generation;
         if generation.is_some_and(|generation| generation != current) {
             return;
@@ -139,20 +150,23 @@ impl Known {
         if revision < entry.revision {
             return;
         }
-        if session.is_none() {
+        let State::There { session, tells_of_deletion } = says else {
             state.entries.remove(&hash);
             return;
-        }
+        };
         entry.revision = revision;
         entry.generation = generation.unwrap_or(entry.reserved);
-        entry.says = session.map(|session| self.says(session));
+        entry.says = Some(self.says(session, tells_of_deletion));
     }
 
     /// The revision that is merged into a session by moving its times, which is done; zero if none is known, `None` if
     /// the record may say more than this session does.
     pub(crate) fn contained(&self, session: &mut Session) -> Option<u64> {
-        let entry = self.state.lock().entries.get(&self.hash(&session.user, &session.id)).copied();
+        let entry = self.memory.lock().entries.get(&self.hash(&session.user, &session.id)).copied();
         let Some(Entry { revision, says: Some(says), .. }) = entry else { return Some(0) };
+        if says.tells_of_deletion {
+            return None;
+        }
         let placement = &session.placement;
         let is_placed = (placement.placed_at, placement.left) > (says.placed_at, says.left)
             || self.hash_of(placement) == says.placement;
@@ -169,13 +183,13 @@ impl Known {
 
     /// Whether a watch goes on.
     pub(crate) fn is_watched(&self) -> bool {
-        self.state.lock().read.as_ref().is_some_and(|read| read.has_changed().is_ok())
+        self.memory.lock().read.as_ref().is_some_and(|read| read.has_changed().is_ok())
     }
 
     /// The watch that has read everything up to this sequence, if there is one, and it gets there in time.
     pub(crate) async fn watched(&self, created: &str, seq: u64, within: Duration) -> Option<u32> {
         let (generation, mut read) = {
-            let state = self.state.lock();
+            let state = self.memory.lock();
             (state.generation, state.read.clone()?)
         };
         let is_there = read.wait_for(|(life, read)| **life == *created && *read >= seq);
@@ -185,15 +199,15 @@ impl Known {
 
     /// What this watch says of a session, as of the moment that it has read up to; `None` if it does not know.
     pub(crate) fn there(&self, watched: Option<u32>, user: &UserId, id: &SessionId) -> Option<There> {
-        let entry = self.state.lock().entries.get(&self.hash(user, id)).copied()?;
+        let entry = self.memory.lock().entries.get(&self.hash(user, id)).copied()?;
         let says = entry.says.filter(|_| watched == Some(entry.generation))?;
-        Some(There { has_left: says.left.is_some(), lease: says.lease })
+        Some(There { revision: entry.revision, has_left: says.left.is_some(), lease: says.lease })
     }
 
     /// A watch begins: what it does not tell of is not certain any more.
     pub(crate) fn feed(&self) -> Feeding {
         let (read, reader) = watch::channel((Arc::from(""), 0));
-        let mut state = self.state.lock();
+        let mut state = self.memory.lock();
         state.generation = state.generation.wrapping_add(1);
         state.read = Some(reader);
         Feeding { generation: state.generation, read }
@@ -222,9 +236,13 @@ mod tests {
         Session { user, id, placement, declared: None, seen_at: at, active_at: at }
     }
 
+    fn there(session: &Session) -> State<'_> {
+        State::There { session, tells_of_deletion: false }
+    }
+
     fn remember(known: &Known, session: &Session, revision: u64) {
         known.reserve([(&session.user, &session.id)].into_iter());
-        known.fill(&session.user, &session.id, revision, Some(session));
+        known.fill(&session.user, &session.id, revision, there(session));
     }
 
     #[test]
@@ -263,10 +281,10 @@ mod tests {
     #[tokio::test]
     async fn only_a_watch_that_is_up_to_date_makes_certain() {
         let (known, stored) = (Known::default(), session(10, "a"));
-        let there = |watched| known.there(watched, &stored.user, &stored.id);
+        let is_there = |watched| known.there(watched, &stored.user, &stored.id);
         remember(&known, &stored, 7);
         assert_eq!(known.watched("life", 0, Duration::ZERO).await, None);
-        assert_eq!(there(None), None);
+        assert_eq!(is_there(None), None);
         let feeding = known.feed();
         let life: Arc<str> = "life".into();
         feeding.has_read(&life, 8);
@@ -275,13 +293,13 @@ mod tests {
         let watched = known.watched("life", 8, Duration::from_secs(9)).await;
         assert!(watched.is_some());
         // The watch has not told of it: it may be gone since.
-        assert_eq!(there(watched), None);
-        known.hear(&feeding, &stored.key(), 7, Some(&stored));
-        assert_eq!(there(watched), Some(There { has_left: false, lease: MINUTE }));
-        known.hear(&feeding, &stored.key(), 9, None);
-        assert_eq!(there(watched), None);
+        assert_eq!(is_there(watched), None);
+        known.hear(&feeding, &stored.key(), 7, there(&stored));
+        assert_eq!(is_there(watched), Some(There { revision: 7, has_left: false, lease: MINUTE }));
+        known.hear(&feeding, &stored.key(), 9, State::Gone);
+        assert_eq!(is_there(watched), None);
         // What was forgotten meanwhile is not brought back by an answer that comes late.
-        known.fill(&stored.user, &stored.id, 7, Some(&stored));
-        assert_eq!(there(watched), None);
+        known.fill(&stored.user, &stored.id, 7, there(&stored));
+        assert_eq!(is_there(watched), None);
     }
 }

@@ -20,7 +20,7 @@
 //! |---|---|
 //! | bucket `chat` (stream `KV_chat`), key `s.<user>.<session>` | a session, as JSON |
 //! | the same, key `n.<node>` | a process and its last beat, as JSON |
-//! | stream `BEATS_chat`, subject `$KV.chat=beats.<writer>` | renewals, up to 512 in a message: `[["alice","tab-1",<seen>,<active>],…]` |
+//! | stream `BEATS_chat`, subject `$KV.chat=beats.<writer>` | renewals, up to 512 in a message: `[["alice","tab-1",<seen>,<active>,<revision>],…]` |
 //!
 //! Both are made by whoever first finds them missing. `nats kv get chat s.alice.tab-1` shows a session; other bytes than
 //! `A-Z`, `a-z`, `0-9`, `_`, `-` and `/` stand there as `=XX`. Whoever deletes a key by hand asks the process that knows better
@@ -36,7 +36,7 @@
 //!   up to where the leader says the bucket is; a handle that does not watch reads the records. So renewals of
 //!   another life of a session never count.
 //! - **Times are those of the record or of the renewals, the later ones.** Every handle that reads follows the renewals
-//!   (some 40 bytes for each session that was renewed lately) and first catches up with what had been published when it was
+//!   (some 50 bytes for each session that was renewed lately) and first catches up with what had been published when it was
 //!   asked. Leases too long for that stream are renewed in the record.
 //! - **Reads are as of the call**, in a cluster as well: what a replica answers that is behind the leader is asked of the
 //!   leader.

@@ -1,7 +1,7 @@
 //! The line to the server: requests, each with its bound in time.
 
 use crate::api::{Ack, Answer};
-use crate::codec::{Gone, Raw};
+use crate::codec::{FORGOTTEN, Forgotten, Gone, Raw};
 use crate::error::{Failure, Outcome, corrupt, rejected, timeout, unanswered, unavailable};
 use async_nats::client::Request;
 use async_nats::connection::State;
@@ -12,6 +12,7 @@ use presence_core::Timestamp;
 use presence_core::store::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,7 +39,6 @@ impl Denials {
     }
 }
 
-#[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) client: Client,
     /// `$JS.API.`, or that of a domain.
@@ -47,6 +47,13 @@ pub(crate) struct Link {
     into: String,
     timeout: Duration,
     denials: Denials,
+}
+
+impl fmt::Debug for Link {
+    /// What a client prints of itself is not ours to judge.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("api", &self.api).finish_non_exhaustive()
+    }
 }
 
 impl Link {
@@ -102,10 +109,9 @@ impl Link {
         self.bounded(async { answered.await.map_err(unanswered) }).await
     }
 
-    /// Asks JetStream's API.
-    pub(crate) async fn ask<T: DeserializeOwned>(&self, what: &str, body: &impl Serialize) -> Outcome<T> {
-        let body = serde_json::to_vec(body).unwrap_or_default();
-        let answer = self.request(format!("{}{what}", self.api), None, body.into()).await?;
+    /// Asks JetStream's API. Some questions must come with nothing at all.
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, what: &str, body: Bytes) -> Outcome<T> {
+        let answer = self.request(format!("{}{what}", self.api), None, body).await?;
         given(&answer.payload)
     }
 
@@ -170,6 +176,6 @@ fn direct(message: Message) -> Option<Raw> {
     let (subject, seq) = (header("Nats-Subject")?.to_owned(), header("Nats-Sequence")?.parse().ok()?);
     let at = header("Nats-Time-Stamp").and_then(|at| crate::api::Time::try_from(at.to_owned()).ok());
     let at = at.map_or(Timestamp::ZERO, |at| at.0);
-    let gone = Gone::of(header);
-    Some(Raw { subject, seq, at, gone, payload: message.payload })
+    let (gone, forgotten) = (Gone::of(header), header(FORGOTTEN).and_then(Forgotten::parse));
+    Some(Raw { subject, seq, at, gone, forgotten, life: 0, payload: message.payload })
 }

@@ -95,8 +95,8 @@ pub struct Options {
     /// It clears up after a population that went for good; what lives is written again in good time, whether it changes
     /// or not. It must be longer than twice the longest lease that is in use.
     pub max_age: Duration,
-    /// How large the bucket may grow, in bytes. Default: no bound but the account's. When it is full, new sessions are
-    /// refused as [`Unavailable`](presence_core::store::Kind::Unavailable); what is there still changes and goes.
+    /// How large the bucket may grow, in bytes. Default: no bound but the account's. When it is full, what needs
+    /// more room is refused as [`Unavailable`](presence_core::store::Kind::Unavailable); deletions pass.
     pub max_bytes: Option<u64>,
     /// How long renewals are kept. Default: 2 minutes; at least 1 s.
     ///

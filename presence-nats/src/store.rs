@@ -15,6 +15,7 @@ use futures_util::FutureExt;
 use futures_util::stream::BoxStream;
 use presence_core::store::{Coalesce, Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
 use presence_core::{Session, Timestamp, UserId};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -33,13 +34,19 @@ const RECONNECTS_EVERY: Duration = Duration::from_millis(250);
 ///
 /// # Cancellation
 /// Dropping a call may or may not have had its effect, like a timeout; repeating it is safe.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NatsStore {
     store: Coalesce<Handle>,
 }
 
+impl fmt::Debug for NatsStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let namespace = &self.store.inner().0.streams.options.namespace;
+        f.debug_struct("NatsStore").field("namespace", namespace).finish_non_exhaustive()
+    }
+}
+
 /// What the methods work with.
-#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) streams: Arc<Streams>,
     pub(crate) beats: Beats,
@@ -67,7 +74,6 @@ impl Shared {
     }
 }
 
-#[derive(Debug)]
 struct Handle(Arc<Shared>);
 
 impl NatsStore {

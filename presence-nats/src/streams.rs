@@ -1,15 +1,18 @@
 //! The two streams: made by whoever first finds them missing, and looked at before they are used.
 
 use crate::api::{ConsumerConfig, ConsumerInfo, NewConsumer, NewStream, StreamConfig, StreamInfo, nanos};
+use crate::codec::encode;
 use crate::error::{Failure, Outcome, code, rejected};
 use crate::keys::Keys;
 use crate::link::Link;
 use crate::options::{Options, Storage};
+use bytes::Bytes;
 use parking_lot::Mutex;
 use presence_core::Timestamp;
-use presence_core::store::Result;
+use presence_core::store::{Error, Result};
 use serde_json::json;
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// What the server that keeps the bucket can do, by what it made of the stream. Its version says nothing: a process on a
@@ -29,14 +32,26 @@ pub(crate) struct Streams {
     pub(crate) options: Options,
     /// `None` until looked at, and again when a stream was missing.
     traits: Mutex<Option<Traits>>,
-    /// Held by who looks and makes.
-    making: tokio::sync::Mutex<()>,
+    /// Held by who looks and makes. Says how often that failed, and why it did last: whoever waited meanwhile is
+    /// answered the same, or a hundred callers would wait for a hundred timeouts in turn.
+    making: tokio::sync::Mutex<(u64, Option<Error>)>,
+    failures: AtomicU64,
+    /// When the bucket was made, as last seen: which life of it this is.
+    life: AtomicU64,
 }
 
 impl Streams {
     pub(crate) fn new(link: Link, options: Options) -> Self {
         let keys = Keys::new(&options);
-        Self { link, keys, options, traits: Mutex::default(), making: tokio::sync::Mutex::default() }
+        Self {
+            link,
+            keys,
+            options,
+            traits: Mutex::default(),
+            making: tokio::sync::Mutex::default(),
+            failures: AtomicU64::new(0),
+            life: AtomicU64::new(0),
+        }
     }
 
     /// Does something that needs the streams; once more if they were missing and could be made.
@@ -60,11 +75,25 @@ impl Streams {
         if let Some(traits) = *self.traits.lock() {
             return Ok(traits);
         }
-        let _making = self.making.lock().await;
+        self.link.connected().await?;
+        let failures = self.failures.load(Ordering::Relaxed);
+        let mut making = self.making.lock().await;
         if let Some(traits) = *self.traits.lock() {
             return Ok(traits);
         }
-        let (state, _) = self.look().await?;
+        if let (count, Some(error)) = &*making
+            && *count > failures
+        {
+            return Err(Failure::Other(error.again()));
+        }
+        let (state, _) = match self.look().await {
+            Ok(both) => both,
+            Err(failure) => {
+                let error = Error::from(failure);
+                *making = (self.failures.fetch_add(1, Ordering::Relaxed) + 1, Some(error.again()));
+                return Err(Failure::Other(error));
+            }
+        };
         let config = &state.config;
         let traits = Traits { is_modern: config.allow_msg_ttl, is_replicated: config.num_replicas > 1 };
         *self.traits.lock() = Some(traits);
@@ -87,13 +116,22 @@ impl Streams {
     }
 
     pub(crate) async fn info(&self, stream: &str) -> Outcome<StreamInfo> {
-        self.link.ask(&format!("STREAM.INFO.{stream}"), &()).await
+        let info: StreamInfo = self.link.ask(&format!("STREAM.INFO.{stream}"), Bytes::new()).await?;
+        if stream == self.keys.state {
+            self.life.store(info.life(), Ordering::Relaxed);
+        }
+        Ok(info)
+    }
+
+    /// Which life of the bucket was last seen.
+    pub(crate) fn life(&self) -> u64 {
+        self.life.load(Ordering::Relaxed)
     }
 
     /// The subjects of a stream that match a filter, by its leader.
     pub(crate) async fn subjects(&self, stream: &str, filter: &str) -> Outcome<Vec<String>> {
         let body = json!({ "subjects_filter": filter });
-        let info: StreamInfo = self.link.ask(&format!("STREAM.INFO.{stream}"), &body).await?;
+        let info: StreamInfo = self.link.ask(&format!("STREAM.INFO.{stream}"), encode(&body)).await?;
         Ok(info.state.subjects.unwrap_or_default().into_keys().collect())
     }
 
@@ -113,7 +151,7 @@ impl Streams {
             ..ConsumerConfig::default()
         };
         let body = NewConsumer { stream_name: stream, config };
-        let made: ConsumerInfo = self.link.ask(&format!("CONSUMER.CREATE.{stream}"), &body).await?;
+        let made: ConsumerInfo = self.link.ask(&format!("CONSUMER.CREATE.{stream}"), encode(&body)).await?;
         Ok(made.created.0)
     }
 
@@ -127,7 +165,7 @@ impl Streams {
             answered => return answered,
         }
         tracing::info!(stream, "making a stream");
-        match self.link.ask(&format!("STREAM.CREATE.{stream}"), &new()).await {
+        match self.link.ask(&format!("STREAM.CREATE.{stream}"), encode(&new())).await {
             // Somebody else was faster, with other options.
             Err(failure) if failure.is(&[code::STREAM_NAME_IN_USE]) => self.info(stream).await,
             made => made,

@@ -1,14 +1,15 @@
 //! After the snapshot: what changes, and proofs of time.
 
-use super::rewrite::Rewriting;
 use super::{End, Watch, tell};
 use crate::api::StreamInfo;
+use crate::beats::{BATCHES_WAITING, Batch};
 use crate::error::{Failure, Outcome};
 use crate::store::Shared;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use presence_core::Timestamp;
-use presence_core::store::{Feed, Touch};
+use presence_core::store::Feed;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast;
@@ -20,7 +21,7 @@ const PROVES_EVERY: Duration = Duration::from_millis(400);
 /// How long a proof waits for what it speaks of before the readers are looked after.
 const LATE_AFTER: Duration = Duration::from_millis(300);
 
-type News = broadcast::Receiver<Arc<[Touch]>>;
+type News = broadcast::Receiver<Batch>;
 /// The streams as they are where they live.
 type Probe = BoxFuture<'static, Outcome<Seen>>;
 
@@ -52,7 +53,6 @@ async fn probe(shared: Arc<Shared>) -> Outcome<Seen> {
     };
     let (one, other) = (state.ts, beats.ts);
     let Some((one, other)) = one.zip(other) else {
-        shared.note_old();
         return Err(Failure::Other(crate::error::unavailable(
             "the server does not tell its time with the stream",
         )));
@@ -64,8 +64,10 @@ async fn probe(shared: Arc<Shared>) -> Outcome<Seen> {
 impl Watch<'_> {
     /// W2, W3: until there is a gap.
     pub(super) async fn follow(&mut self, mut news: News) -> Result<(), End> {
-        let mut rewriting = Rewriting::new(self.shared);
+        let mut waiting = VecDeque::new();
         let mut probing: Option<Probe> = None;
+        // How far it had read when it asked: what is shorter than that has lost something.
+        let mut read = 0;
         let mut proof: Option<Proof> = None;
         // Whether the line was cut: then something may have been lost on it.
         let mut is_suspect = false;
@@ -75,16 +77,13 @@ impl Watch<'_> {
             tokio::select! {
                 () = self.to.closed() => return Err(End::Unheard),
                 next = self.reader.next() => self.tell_from(next?).await?,
-                batch = news.recv() => {
-                    // One who lags behind has missed some.
-                    let batch = batch.map_err(|_| End::Gap)?;
-                    tell(self.to, Feed::Touched(batch)).await?;
-                }
+                // One who lags behind has missed some.
+                batch = news.recv() => waiting.push_back(batch.map_err(|_| End::Gap)?),
                 seen = async { Some(probing.as_mut()?.await) }, if probing.is_some() => {
                     probing = None;
                     match seen {
                         Some(Ok(seen)) => {
-                            if seen.epoch != self.epoch || seen.state.state.last_seq < self.reader.position() {
+                            if seen.epoch != self.epoch || seen.state.state.last_seq < read {
                                 return Err(End::Gap);
                             }
                             if std::mem::take(&mut is_suspect) {
@@ -98,36 +97,58 @@ impl Watch<'_> {
                     }
                 }
                 _ = proves.tick(), if probing.is_none() => {
+                    read = self.reader.position();
                     probing = Some(probe(Arc::clone(self.shared)).boxed());
                     self.look_after(&mut proof).await?;
                 }
-                () = rewriting.next() => {}
             }
-            if let Some(at) = self.proven(&mut proof, &mut news).await? {
+            // Also where nothing came, because nothing was to come.
+            self.feeding.has_read(&self.created, self.reader.position());
+            self.renew(&mut waiting).await?;
+            if let Some(at) = self.proven(&mut proof, &mut news, &mut waiting).await? {
                 tell(self.to, Feed::Alive { shard: 0, at }).await?;
             }
         }
     }
 
+    /// Tells the renewals whose records have been told.
+    async fn renew(&self, waiting: &mut VecDeque<Batch>) -> Result<(), End> {
+        while let Some(batch) = waiting.front() {
+            if batch.life == self.life && batch.after > self.reader.position() {
+                break;
+            }
+            let Some(Batch { touches, .. }) = waiting.pop_front() else { break };
+            tell(self.to, Feed::Touched(touches)).await?;
+        }
+        if waiting.len() > BATCHES_WAITING { Err(End::Gap) } else { Ok(()) }
+    }
+
     /// The time of the proof, if everything has been told that came before.
-    async fn proven(&self, proof: &mut Option<Proof>, news: &mut News) -> Result<Option<Timestamp>, End> {
+    async fn proven(
+        &self,
+        proof: &mut Option<Proof>,
+        news: &mut News,
+        waiting: &mut VecDeque<Batch>,
+    ) -> Result<Option<Timestamp>, End> {
         let Some(Proof { seen, .. }) = proof else { return Ok(None) };
-        let is_told = self.reader.position() >= seen.state.state.last_seq
+        let is_read = self.reader.position() >= seen.state.state.last_seq
             && self.shared.beats.has_reached(&seen.beats.created, seen.beats.state.last_seq);
-        if !is_told {
+        if !is_read {
             return Ok(None);
         }
-        let at = seen.at;
-        *proof = None;
-        // What the handle has read of renewals has been passed on; this tells it.
+        // What the handle has read of renewals has been passed on.
         for _ in 0..news.len() {
             match news.try_recv() {
-                Ok(batch) => tell(self.to, Feed::Touched(batch)).await?,
+                Ok(batch) => waiting.push_back(batch),
                 Err(TryRecvError::Empty) => break,
                 Err(_) => return Err(End::Gap),
             }
         }
-        Ok(Some(at))
+        self.renew(waiting).await?;
+        if !waiting.is_empty() {
+            return Ok(None);
+        }
+        Ok(proof.take().map(|proof| proof.seen.at))
     }
 
     /// A proof that does not come about needs somebody who asks why.

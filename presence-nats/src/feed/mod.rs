@@ -13,11 +13,11 @@ use crate::api::StreamInfo;
 use crate::codec::{Raw, Record};
 use crate::error::{Failure, Outcome};
 use crate::feed::reader::{From, Gap, Reader};
-use crate::known::Feeding;
+use crate::known::{Feeding, State};
 use crate::store::Shared;
 use futures_util::stream::{self, BoxStream, StreamExt};
+use presence_core::Node;
 use presence_core::store::{BATCH_ENTRIES, Error, Facts, Feed, Kind, Seen};
-use presence_core::{Node, Session};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -42,7 +42,8 @@ pub(crate) fn of(shared: Arc<Shared>) -> BoxStream<'static, Feed> {
         let (to, from) = mpsc::channel(MESSAGES_WAITING);
         let task = Task(tokio::spawn(async move {
             // However it ends, the listener hears of the end.
-            let _ = run(&shared, &to).await;
+            let ended = run(&shared, &to).await;
+            tracing::debug!(?ended, "a feed ends");
         }));
         ReceiverStream::new(from).map(move |feed| {
             let _lives = &task;
@@ -91,6 +92,8 @@ struct Watch<'a> {
     feeding: Feeding,
     /// Which life of the bucket it reads.
     created: Arc<str>,
+    /// The same, as renewals name it.
+    life: u64,
     epoch: Arc<str>,
 }
 
@@ -110,6 +113,8 @@ async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), End> {
     };
     watch.tell_everything().await?;
     tell(to, Feed::Synced { shard: 0, epoch: Arc::clone(&watch.epoch) }).await?;
+    // Beside the feed, whose listener may be slow.
+    let _rewriting = Task(tokio::spawn(rewrite::run(Arc::clone(shared))));
     watch.follow(news).await
 }
 
@@ -132,6 +137,9 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
     let tops = shared.lives.tops();
     let (state, beats) = streams.look().await?;
     let epoch = shared.lives.epoch(&tops, &state, &beats);
+    if state.ts.is_none() {
+        shared.note_old();
+    }
     if shared.watched_before() {
         let records = u32::try_from(state.state.messages).unwrap_or(u32::MAX);
         let spread = SPREAD_BY_RECORD.saturating_mul(records).min(SPREAD);
@@ -151,8 +159,8 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
     if tokio::time::timeout(streams.link.timeout(), caught_up).await.is_err() {
         return Err(Failure::Other(crate::error::timeout()));
     }
-    let created = state.created.as_str().into();
-    Ok(Ok(Watch { shared, to, reader, feeding, created, epoch }))
+    let (created, life) = (state.created.as_str().into(), state.life());
+    Ok(Ok(Watch { shared, to, reader, feeding, created, life, epoch }))
 }
 
 /// All processes: they come before the sessions that they hold, which are judged by them.
@@ -213,70 +221,90 @@ impl Watch<'_> {
         let mut slice = Slice::default();
         let mut next = Some(first);
         while let Some(raw) = next {
-            if let Some(feed) = self.enter(&raw, &mut slice) {
-                tell(self.to, feed).await?;
-            }
-            next = if slice.len() < BATCH_ENTRIES { self.reader.ready().transpose()? } else { None };
+            self.enter(&raw, &mut slice);
+            next = if slice.entries < BATCH_ENTRIES - 1 { self.reader.ready().transpose()? } else { None };
         }
-        // What is told is known: a renewal that comes now finds it.
+        // A renewal that comes now finds it.
         self.feeding.has_read(&self.created, self.reader.position());
-        for feed in slice.take() {
-            tell(self.to, feed).await?;
+        for part in slice.parts {
+            tell(self.to, part.into_feed()).await?;
         }
         Ok(())
     }
 
-    /// Adds a message to a slice; answers with what must be told before, because order matters.
-    fn enter(&self, raw: &Raw, slice: &mut Slice) -> Option<Feed> {
-        match raw.read(&self.shared.streams.keys) {
+    fn enter(&self, raw: &Raw, slice: &mut Slice) {
+        let Shared { known, beats, streams, .. } = &**self.shared;
+        match raw.read(&streams.keys) {
             Record::Session(mut session) => {
-                self.shared.known.hear(&self.feeding, &session.key(), raw.seq, Some(&session));
-                self.shared.beats.renew(&mut session);
-                let before = slice.take_forgotten();
-                slice.facts.sessions.push(session);
-                before
+                let key = session.key();
+                let tells_of_deletion = raw.forgotten.is_some();
+                known.hear(
+                    &self.feeding,
+                    &key,
+                    raw.seq,
+                    State::There { session: &session, tells_of_deletion },
+                );
+                beats.renew_at(&mut session, raw.seq, self.life);
+                if let Some(forgotten) = raw.forgotten {
+                    slice.forgotten().push(forgotten.gone.seen(key));
+                }
+                slice.facts().sessions.push(session);
             }
-            Record::Node(node) => {
-                let before = slice.take_forgotten();
-                slice.facts.nodes.push(node);
-                before
-            }
+            Record::Node(node) => slice.facts().nodes.push(node),
             Record::Gone(seen) => {
                 if let Seen::Session { key, .. } = &seen {
-                    self.shared.known.hear(&self.feeding, key, raw.seq, None);
+                    known.hear(&self.feeding, key, raw.seq, State::Gone);
                 }
-                let before = slice.take_facts();
-                slice.forgotten.push(seen);
-                before
+                slice.forgotten().push(seen);
             }
-            Record::Unreadable | Record::Foreign => None,
+            Record::Unreadable | Record::Foreign => {}
         }
     }
 }
 
-/// What is told next: facts or what was forgotten, never both.
+/// What is told next, in order.
 #[derive(Default)]
 struct Slice {
-    facts: Facts,
-    forgotten: Vec<Seen>,
+    parts: Vec<Part>,
+    entries: usize,
+}
+
+enum Part {
+    Facts(Facts),
+    Forgotten(Vec<Seen>),
 }
 
 impl Slice {
-    fn len(&self) -> usize {
-        self.facts.sessions.len() + self.facts.nodes.len() + self.forgotten.len()
+    /// Facts to add one entry to.
+    fn facts(&mut self) -> &mut Facts {
+        self.entries += 1;
+        if !matches!(self.parts.last(), Some(Part::Facts(_))) {
+            self.parts.push(Part::Facts(Facts::default()));
+        }
+        match self.parts.last_mut() {
+            Some(Part::Facts(facts)) => facts,
+            _ => unreachable!("it was pushed if it was not there"),
+        }
     }
 
-    fn take_facts(&mut self) -> Option<Feed> {
-        let Facts { sessions, nodes }: &Facts = &self.facts;
-        let is_empty = <[Session]>::is_empty(sessions) && <[Node]>::is_empty(nodes);
-        (!is_empty).then(|| Feed::Facts(Arc::new(std::mem::take(&mut self.facts))))
+    /// What was forgotten, to add one entry to.
+    fn forgotten(&mut self) -> &mut Vec<Seen> {
+        self.entries += 1;
+        if !matches!(self.parts.last(), Some(Part::Forgotten(_))) {
+            self.parts.push(Part::Forgotten(Vec::new()));
+        }
+        match self.parts.last_mut() {
+            Some(Part::Forgotten(seen)) => seen,
+            _ => unreachable!("it was pushed if it was not there"),
+        }
     }
+}
 
-    fn take_forgotten(&mut self) -> Option<Feed> {
-        (!self.forgotten.is_empty()).then(|| Feed::Forgotten(std::mem::take(&mut self.forgotten).into()))
-    }
-
-    fn take(mut self) -> impl Iterator<Item = Feed> {
-        [self.take_facts(), self.take_forgotten()].into_iter().flatten()
+impl Part {
+    fn into_feed(self) -> Feed {
+        match self {
+            Self::Facts(facts) => Feed::Facts(Arc::new(facts)),
+            Self::Forgotten(seen) => Feed::Forgotten(seen.into()),
+        }
     }
 }

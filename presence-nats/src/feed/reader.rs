@@ -1,8 +1,8 @@
 //! Reads a stream in order, and notices what is missing.
 
 use crate::api::{ConsumerConfig, ConsumerInfo, NewConsumer, nanos};
-use crate::bucket::gone;
-use crate::codec::Raw;
+use crate::bucket::marks;
+use crate::codec::{LIFE, Raw, encode};
 use crate::error::{Failure, Outcome, code};
 use crate::streams::Streams;
 use async_nats::{Message, Subscriber};
@@ -16,6 +16,12 @@ use std::time::Duration;
 const KEPT_FOR: Duration = Duration::from_secs(30);
 /// The server wants readers with flow control to have a heartbeat; nothing here depends on it.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// How often in turn a reader may not answer, while its stream does, before it is given up.
+const UNANSWERED: u8 = 2;
+
+/// How long it may take to.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(500);
 
 /// Something is missing: everything must be read anew.
 #[derive(Debug)]
@@ -47,6 +53,8 @@ pub(crate) struct Reader {
     start: u64,
     /// How many the server had sent when it was last asked, if that was more than had come.
     sent: u64,
+    /// How often in turn the server did not answer when it was asked.
+    unanswered: u8,
 }
 
 impl Reader {
@@ -79,10 +87,11 @@ impl Reader {
             mem_storage: true,
         };
         let body = NewConsumer { stream_name: stream, config };
-        let made: ConsumerInfo = streams.link.ask(&format!("CONSUMER.CREATE.{stream}.{name}"), &body).await?;
+        let made: ConsumerInfo =
+            streams.link.ask(&format!("CONSUMER.CREATE.{stream}.{name}"), encode(&body)).await?;
         let position = if made.num_pending == 0 { start } else { 0 };
         let stream = stream.to_owned();
-        Ok(Self { streams, stream, name, messages, came: 0, position, start, sent: 0 })
+        Ok(Self { streams, stream, name, messages, came: 0, position, start, sent: 0, unanswered: 0 })
     }
 
     /// Everything up to this sequence of the stream has been read.
@@ -145,9 +154,19 @@ impl Reader {
         if place.pending == 0 {
             self.position = self.position.max(self.start);
         }
-        let gone = gone(message.headers.as_ref());
+        let (gone, forgotten) = marks(message.headers.as_ref());
+        let life = message.headers.as_ref().and_then(|headers| headers.get(LIFE)?.as_str().parse().ok());
+        let life = life.unwrap_or_default();
         let subject = String::from(message.subject.as_str());
-        Ok(Some(Raw { subject, seq: place.stream_seq, at: place.at, gone, payload: message.payload }))
+        Ok(Some(Raw {
+            subject,
+            seq: place.stream_seq,
+            at: place.at,
+            gone,
+            forgotten,
+            life,
+            payload: message.payload,
+        }))
     }
 
     /// Asks the server whether there is anything that has not come; `end` is a sequence that the stream has reached
@@ -155,13 +174,21 @@ impl Reader {
     /// reader may be gone, or something was lost on the way.
     pub(crate) async fn check(&mut self, end: u64) -> Result<(), Gap> {
         let what = format!("CONSUMER.INFO.{}.{}", self.stream, self.name);
-        let info: ConsumerInfo = match self.streams.link.ask(&what, &()).await {
+        let asked = self.streams.link.ask(&what, Bytes::new());
+        let answered = tokio::time::timeout(ANSWERS_WITHIN, asked).await;
+        let answered = answered.unwrap_or_else(|_| Err(Failure::Other(crate::error::timeout())));
+        let info: ConsumerInfo = match answered {
             Ok(info) => info,
             Err(Failure::NoStream(_)) => return Err(Gap),
             Err(failure) if failure.is(&[code::CONSUMER_NOT_FOUND]) => return Err(Gap),
-            // Not now; whoever waits asks again.
-            Err(_) => return Ok(()),
+            // Not now; whoever waits asks again. In a cluster it may be on a server that is down while the stream goes on.
+            Err(failure) => {
+                tracing::debug!(stream = self.stream, ?failure, "a reader cannot be asked after");
+                self.unanswered += 1;
+                return if self.unanswered < UNANSWERED { Ok(()) } else { Err(Gap) };
+            }
         };
+        self.unanswered = 0;
         let sent = info.delivered.consumer_seq;
         if sent <= self.came && info.num_pending == 0 {
             self.position = self.position.max(end);

@@ -6,11 +6,11 @@
 
 use super::nodes;
 use super::reader::{From, Reader};
+use crate::bucket::MARKS_FOR;
 use crate::codec::{Raw, Record, encode};
 use crate::error::Outcome;
 use crate::store::Shared;
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::join_all;
 use presence_core::store::BATCH_ENTRIES;
 use presence_core::{Node, NodeId, Session, Timestamp};
 use std::collections::HashMap;
@@ -20,30 +20,19 @@ use std::time::Duration;
 /// How many parts of `max_age` lie between two looks of one process, on the average.
 const LOOKS: u32 = 8;
 
-/// One look after the other, for as long as it is polled.
-pub(super) struct Rewriting {
-    shared: Arc<Shared>,
-    look: BoxFuture<'static, ()>,
-}
-
-impl Rewriting {
-    pub(super) fn new(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), look: look(Arc::clone(shared)).boxed() }
-    }
-
-    /// The next look. Dropping the future does not end it.
-    pub(super) async fn next(&mut self) {
-        (&mut self.look).await;
-        self.look = look(Arc::clone(&self.shared)).boxed();
+/// One look after the other, for ever.
+pub(super) async fn run(shared: Arc<Shared>) {
+    loop {
+        look(&shared).await;
     }
 }
 
-async fn look(shared: Arc<Shared>) {
+async fn look(shared: &Arc<Shared>) {
     let max_age = shared.streams.options.max_age;
     tokio::time::sleep((max_age / LOOKS).mul_f64(0.5 + presence_core::random::fraction())).await;
     // Random, so that not all find the same ones at the same moment.
     let age = max_age.mul_f64(0.25 + presence_core::random::fraction() / 4.0);
-    match rewrite(&shared, age).await {
+    match rewrite(shared, age).await {
         Ok(0) => {}
         Ok(records) => tracing::debug!(records, "old records were written again"),
         Err(failure) => tracing::debug!(?failure, "old records could not be written again"),
@@ -85,8 +74,9 @@ fn worth(shared: &Shared, raw: &Raw, nodes: &HashMap<NodeId, Node>, now: Timesta
 }
 
 async fn write(shared: &Shared, old: Vec<(Raw, Session)>) -> Outcome<usize> {
-    let writes =
-        old.iter().map(|(raw, session)| shared.streams.write(&raw.subject, raw.seq, encode(session)));
+    let writes = old.iter().map(|(raw, session)| {
+        shared.streams.write(&raw.subject, raw.seq, encode(session), raw.forgets(MARKS_FOR))
+    });
     let mut count = 0;
     for written in join_all(writes).await {
         // Whoever was faster has written it again as well.

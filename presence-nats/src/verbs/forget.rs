@@ -6,6 +6,7 @@
 use crate::bucket::Register;
 use crate::codec::{Raw, Record};
 use crate::error::{Failure, Outcome, unavailable};
+use crate::known::State;
 use crate::store::Shared;
 use crate::streams::Traits;
 use futures_util::future::join_all;
@@ -55,7 +56,7 @@ impl Shared {
                     // Somebody wrote it meanwhile: looked at once more.
                     (None, one) => seen.push(one),
                     (Some(revision), Seen::Session { key, .. }) => {
-                        self.known.fill(&key.user, &key.id, revision, None);
+                        self.known.fill(&key.user, &key.id, revision, State::Gone);
                     }
                     (Some(_), Seen::Node { node, .. }) => drop(self.nodes.lock().remove(node)),
                 }

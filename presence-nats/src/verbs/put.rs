@@ -1,8 +1,9 @@
 //! Stores sessions: P1–P3.
 
-use crate::bucket::{Register, Write};
+use crate::bucket::{Merged, Register, Write};
 use crate::codec::Record;
 use crate::error::Outcome;
+use crate::known::State;
 use crate::store::Shared;
 use crate::streams::Traits;
 use presence_core::store::Result;
@@ -39,10 +40,13 @@ impl Shared {
         let write = |session: &Session| {
             let mut value = session.clone();
             let expected = self.known.contained(&mut value);
-            Write { subject: self.streams.keys.session(&value.user, &value.id), value, expected }
+            let subject = self.streams.keys.session(&value.user, &value.id);
+            Write { subject, value, expected, forgotten: None }
         };
-        for (session, revision) in self.streams.merge(traits, sessions.iter().map(write).collect()).await? {
-            self.known.fill(&session.user, &session.id, revision, Some(&session));
+        let merged = self.streams.merge(traits, sessions.iter().map(write).collect()).await?;
+        for Merged { value, revision, forgotten } in merged {
+            let state = State::There { session: &value, tells_of_deletion: forgotten.is_some() };
+            self.known.fill(&value.user, &value.id, revision, state);
         }
         Ok(())
     }

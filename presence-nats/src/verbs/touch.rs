@@ -1,9 +1,9 @@
 //! Moves times forward: T1, T2, N1.
 
-use crate::bucket::{Register, Write};
+use crate::bucket::{MARKS_FOR, Merged, Register, Write};
 use crate::codec::{Beat, Record, encode};
 use crate::error::{Failure, Outcome, unavailable};
-use crate::known::There;
+use crate::known::{State, There};
 use crate::store::Shared;
 use crate::streams::Traits;
 use futures_util::future::{join_all, try_join};
@@ -73,14 +73,17 @@ impl Shared {
             let known = self.nodes.lock().get(&node.id).cloned();
             let (mut value, expected) = known.unwrap_or_else(|| (node.clone(), 0));
             value.absorb(node);
-            Write { subject: self.streams.keys.node(&node.id), value, expected: Some(expected) }
+            let subject = self.streams.keys.node(&node.id);
+            Write { subject, value, expected: Some(expected), forgotten: None }
         };
         let written = self.streams.merge(traits, nodes.iter().map(write).collect()).await?;
         let mut known = self.nodes.lock();
         if known.len() > NODES {
             known.clear();
         }
-        known.extend(written.into_iter().map(|(node, revision)| (node.id.clone(), (node, revision))));
+        let each =
+            written.into_iter().map(|Merged { value, revision, .. }| (value.id.clone(), (value, revision)));
+        known.extend(each);
         Ok(())
     }
 
@@ -101,7 +104,9 @@ impl Shared {
                 Some(there) if there.lease + there.lease / 4 > self.streams.options.beats_for => {
                     long.insert((user, id), (*seen_at, *active_at));
                 }
-                Some(_) => short.push(((*user).clone(), (*id).clone(), *seen_at, *active_at)),
+                Some(there) => {
+                    short.push(((*user).clone(), (*id).clone(), *seen_at, *active_at, there.revision));
+                }
             }
         }
         let short: Vec<Beat> = short;
@@ -136,11 +141,15 @@ impl Shared {
         for (subject, (user, id)) in unknown {
             let found = latest.remove(&subject);
             let revision = found.as_ref().map_or(0, |raw| raw.seq);
+            let tells_of_deletion = found.as_ref().is_some_and(|raw| raw.forgotten.is_some());
             let session = found.and_then(|raw| Session::of(raw.read(&self.streams.keys)));
-            self.known.fill(user, id, revision, session.as_ref());
+            let there_now = |session| State::There { session, tells_of_deletion };
+            self.known.fill(user, id, revision, session.as_ref().map_or(State::Gone, there_now));
             if let Some(Session { placement, .. }) = session {
-                there
-                    .insert((user, id), There { has_left: placement.left.is_some(), lease: placement.lease });
+                there.insert(
+                    (user, id),
+                    There { revision, has_left: placement.left.is_some(), lease: placement.lease },
+                );
             }
         }
         Ok(there)
@@ -159,29 +168,32 @@ impl Shared {
             let mut writes = Vec::new();
             for (subject, key) in &subjects {
                 let found = latest.remove(subject);
-                let read = found.and_then(|raw| Some((raw.seq, Session::of(raw.read(&self.streams.keys))?)));
+                let read = found.and_then(|raw| {
+                    Some((raw.seq, raw.forgets(MARKS_FOR), Session::of(raw.read(&self.streams.keys))?))
+                });
                 let (seen_at, active_at) = renewals.get(key).copied().unwrap_or_default();
                 match read {
                     None => {
                         misses.push(SessionKey { user: key.0.clone(), id: key.1.clone() });
                         renewals.remove(key);
                     }
-                    Some((revision, mut session)) => {
+                    Some((revision, forgotten, mut session)) => {
                         if session.touch(seen_at, active_at) {
-                            writes.push((*key, subject, revision, session));
+                            writes.push((*key, subject, revision, forgotten, session));
                         } else {
                             renewals.remove(key);
                         }
                     }
                 }
             }
-            let sent = writes.iter().map(|(_, subject, revision, session)| {
-                self.streams.write(subject, *revision, encode(session))
+            let sent = writes.iter().map(|(_, subject, revision, forgotten, session)| {
+                self.streams.write(subject, *revision, encode(session), *forgotten)
             });
             let sent = join_all(sent).await;
-            for ((key, _, _, session), sent) in writes.iter().zip(sent) {
+            for ((key, _, _, forgotten, session), sent) in writes.iter().zip(sent) {
                 if let Some(revision) = sent? {
-                    self.known.fill(key.0, key.1, revision, Some(session));
+                    let state = State::There { session, tells_of_deletion: forgotten.is_some() };
+                    self.known.fill(key.0, key.1, revision, state);
                     renewals.remove(key);
                 }
             }

@@ -32,6 +32,9 @@ macro_rules! harness {
                 }
 
                 async fn open_broken(&self) -> Result<Arc<dyn PresenceStore>, Cannot> {
+                    if stringify!($module) != "memory" {
+                        return Err(Cannot("who is out of reach is the same everywhere: see `memory`"));
+                    }
                     // Nobody listens on the first port.
                     let options = rig::options("broken", Storage::Memory);
                     Ok(Arc::new(rig::at("nats://127.0.0.1:1", options)))
