@@ -203,6 +203,19 @@ impl Reader {
     }
 }
 
+impl Drop for Reader {
+    /// Tells the server that nobody reads any more; else it would keep its side for a while.
+    fn drop(&mut self) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let streams = Arc::clone(&self.streams);
+        let what = format!("CONSUMER.DELETE.{}.{}", self.stream, self.name);
+        runtime.spawn(async move {
+            // If it does not hear of it, it will notice.
+            let _ = streams.link.ask::<serde_json::Value>(&what, Bytes::new()).await;
+        });
+    }
+}
+
 /// What the reply subject of a message says of its place.
 #[derive(Debug, PartialEq, Eq)]
 struct Place {

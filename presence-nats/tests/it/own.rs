@@ -285,7 +285,6 @@ async fn a_watch_that_is_dropped_leaves_nothing_behind() {
         || NATS.request(&format!("$JS.API.CONSUMER.NAMES.KV_{name}"), "").matches("presence-").count();
     assert!(readers() > 0);
     drop(feed);
-    // The server keeps a reader for half a minute, in case its process comes back.
     let gone = async {
         while readers() > 0 {
             tokio::time::sleep(Duration::from_millis(200)).await;
