@@ -154,38 +154,40 @@ async fn a_lease_that_outlasts_the_stream_of_renewals_is_renewed_in_its_record()
 
 #[tokio::test]
 async fn what_lives_outlives_the_age_of_its_record() {
-    for server in [&NATS, &OLD] {
-        let name = unique();
-        let mut options = rig::options(&name, Storage::Memory);
-        options.max_age = Duration::from_secs(4);
-        let store = rig::at(&server.url(), options);
+    tokio::join!(outlives(&NATS), outlives(&OLD));
+}
+
+async fn outlives(server: &Nats) {
+    let name = unique();
+    let mut options = rig::options(&name, Storage::Memory);
+    options.max_age = Duration::from_secs(4);
+    let store = rig::at(&server.url(), options);
+    let now = store.now().await.unwrap();
+    let (mut held, beats) = (session("held", now, MINUTE), session("beats", now, MINUTE));
+    (held.placement.held, held.seen_at) = (true, Timestamp::ZERO);
+    let lapsed = session("lapsed", now, Duration::from_secs(1));
+    store.put(&[held.clone(), beats.clone(), lapsed]).await.unwrap();
+    let mut feed = store.watch();
+    told(&mut feed, is_synced).await;
+    let reads = tokio::spawn(feed.for_each(|_| std::future::ready(())));
+    // More than twice the age.
+    let end = now + Duration::from_secs(9);
+    let users = ["held", "beats", "lapsed"].map(user);
+    loop {
         let now = store.now().await.unwrap();
-        let (mut held, beats) = (session("held", now, MINUTE), session("beats", now, MINUTE));
-        (held.placement.held, held.seen_at) = (true, Timestamp::ZERO);
-        let lapsed = session("lapsed", now, Duration::from_secs(1));
-        store.put(&[held.clone(), beats.clone(), lapsed]).await.unwrap();
-        let mut feed = store.watch();
-        told(&mut feed, is_synced).await;
-        let reads = tokio::spawn(feed.for_each(|_| std::future::ready(())));
-        // Three times the age.
-        let end = now + Duration::from_secs(12);
-        let users = ["held", "beats", "lapsed"].map(user);
-        loop {
-            let now = store.now().await.unwrap();
-            let beat = Touch::Node { node: NodeId::new("n").unwrap(), seen_at: now, drain_for: None };
-            assert_eq!(store.touch(&[touch(&beats, now), beat]).await.unwrap(), []);
-            let loaded = store.load(&users).await.unwrap().sessions;
-            assert_eq!(loaded[0], held);
-            assert_eq!(loaded[1].user, beats.user);
-            if now > end {
-                assert_eq!(loaded.len(), 2, "what does not live is gone");
-                reads.abort();
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        let beat = Touch::Node { node: NodeId::new("n").unwrap(), seen_at: now, drain_for: None };
+        assert_eq!(store.touch(&[touch(&beats, now), beat]).await.unwrap(), []);
+        let loaded = store.load(&users).await.unwrap().sessions;
+        assert_eq!(loaded[0], held);
+        assert_eq!(loaded[1].user, beats.user);
+        if now > end {
+            assert_eq!(loaded.len(), 2, "what does not live is gone");
+            reads.abort();
+            break;
         }
-        rig::lose(server, &name);
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    rig::lose(server, &name);
 }
 
 #[tokio::test]
