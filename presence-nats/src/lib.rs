@@ -1,1 +1,88 @@
-//! Presence on NATS JetStream KV.
+//! Presence on NATS JetStream: one server, a cluster, or the leaf nodes of either.
+//!
+//! [`NatsStore`] keeps what [`presence_core`] tells it in a key-value bucket, where one can read it, and renewals in a
+//! second stream, where they cost next to nothing. It works on servers from 2.9 on; from 2.11 on, reads take fewer requests,
+//! and deleted keys leave nothing behind.
+//!
+//! ```no_run
+//! use presence_nats::{Namespace, NatsStore, Options, async_nats::ConnectOptions};
+//! # async fn open() -> Result<(), presence_core::store::Error> {
+//! let options = Options::new(Namespace::new("chat")?);
+//! let store = NatsStore::connect("nats://127.0.0.1:4222", ConnectOptions::new(), options)?;
+//! store.ping().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # In NATS
+//! For the namespace `chat`:
+//!
+//! | where | what |
+//! |---|---|
+//! | bucket `chat` (stream `KV_chat`), key `s.<user>.<session>` | a session, as JSON |
+//! | the same, key `n.<node>` | a process and its last beat, as JSON |
+//! | stream `BEATS_chat`, subject `$KV.chat=beats.<writer>` | renewals, up to 512 in a message: `[["alice","tab-1",<seen>,<active>,<revision>],…]` |
+//!
+//! Both are made by whoever first finds them missing. `nats kv get chat s.alice.tab-1` shows a session; other bytes than
+//! `A-Z`, `a-z`, `0-9`, `_`, `-` and `/` stand there as `=XX`. Whoever deletes a key by hand asks the process that knows better
+//! to write it again.
+//!
+//! An account needs to publish to `$JS.API.>` and `$KV.>` (with a domain: `$JS.<domain>.API.>`) and to `$JS.FC.>`, and to
+//! subscribe to its inbox.
+//!
+//! # Why it is right
+//! - **A put lands only where nobody else has written meanwhile** (`Nats-Expected-Last-Subject-Sequence`); else it reads,
+//!   merges and repeats. A batch is on its way all at once. What this handle wrote last it need not read.
+//! - **A renewal is published only for a session that is there**: the handle knows by its own watch, once that has read
+//!   up to where the leader says the bucket is; a handle that does not watch reads the records. So renewals of
+//!   another life of a session never count.
+//! - **Times are those of the record or of the renewals, the later ones.** Every handle that reads follows the renewals
+//!   (some 50 bytes for each session that was renewed lately) and first catches up with what had been published when it was
+//!   asked. Leases too long for that stream are renewed in the record.
+//! - **Reads are as of the call**, in a cluster as well: what a replica answers that is behind the leader is asked of the
+//!   leader.
+//! - **A watch proves time by the leaders of both streams**, and only after all that they had then has been told. A lost
+//!   message, a stream that is another or shorter than before, a reader that the server has dropped: each ends the feed, and
+//!   the next one tells everything. Another life of either stream is another epoch.
+//! - **A record that lives is written again in good time before `max_age`**, whether it changes or not; what expires is
+//!   a record that nobody's life depends on. A mark that somebody else left says *forgotten*, never *left*.
+//!
+//! # The map
+//! | file | what lives there |
+//! |---|---|
+//! | `store` | how a store is opened, and the trait |
+//! | `options` | settings |
+//! | `verbs/` | put, touch, forget, load |
+//! | `feed/` | what a watch does; ordered readers; writing old records again |
+//! | `bucket` | reading and writing records |
+//! | `beats` | renewals |
+//! | `known` | what a handle remembers of its own sessions |
+//! | `lives` | epochs |
+//! | `streams` | the two streams, and what their server can do |
+//! | `keys`, `codec` | names, and what stands under them |
+//! | `link`, `api`, `error` | requests, JetStream's words, what went wrong |
+//!
+//! # Metrics
+//! | name | kind | what it says |
+//! |---|---|---|
+//! | `presence_nats_unreadable_total` | counter | messages under our names that are none of ours |
+//! | `presence_nats_conflicts_total` | counter | writes that somebody else was faster with, and that were repeated |
+
+mod api;
+mod beats;
+mod bucket;
+mod codec;
+mod error;
+mod feed;
+mod keys;
+mod known;
+mod link;
+mod lives;
+mod options;
+mod store;
+mod streams;
+mod verbs;
+
+/// The client crate, for ready-made clients and for how to connect.
+pub use async_nats;
+pub use options::{Namespace, Options, Storage};
+pub use store::NatsStore;

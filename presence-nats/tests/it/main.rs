@@ -1,1 +1,7 @@
-//! The NATS store keeps the contract, and its own promises.
+//! The store on NATS keeps the contract, and its own promises.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod conformance;
+mod drills;
+mod own;
+mod rig;

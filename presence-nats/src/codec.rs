@@ -1,0 +1,305 @@
+//! What stands in the bucket and in the stream of renewals: JSON that a person can read with `nats kv get`.
+
+use crate::keys::{Key, Keys};
+use bytes::Bytes;
+use presence_core::store::{Seen, Touch};
+use presence_core::{Node, Session, SessionId, SessionKey, Timestamp, UserId};
+use serde::Serialize;
+use std::time::Duration;
+
+/// What a deletion is called in a bucket's headers, and why an expired record left a mark.
+pub(crate) const OPERATION: &str = "KV-Operation";
+pub(crate) const MARKER: &str = "Nats-Marker-Reason";
+/// Milliseconds: what its forgetter knew of a session or node.
+pub(crate) const SEEN_AT: &str = "Presence-Seen-At";
+/// Milliseconds: what its forgetter knew of a session's placement.
+pub(crate) const PLACED_AT: &str = "Presence-Placed-At";
+
+/// What was known of the session when its record was deleted, in the records that follow: `<seen at> <placed at>
+/// <until>`, in milliseconds. A bucket keeps one message of a key: a watch that is a moment behind reads the record that was
+/// put after a deletion, and not the deletion.
+pub(crate) const FORGOTTEN: &str = "Presence-Forgotten";
+
+/// The last message of a key.
+#[derive(Debug, Clone)]
+pub(crate) struct Raw {
+    pub(crate) subject: String,
+    /// Its revision.
+    pub(crate) seq: u64,
+    /// When the server took it.
+    pub(crate) at: Timestamp,
+    /// Set if it says that there is nothing any more.
+    pub(crate) gone: Option<Gone>,
+    /// Set if it was put after a deletion, not long ago.
+    pub(crate) forgotten: Option<Forgotten>,
+    /// Only with renewals: which life of the bucket their revisions are of.
+    pub(crate) life: u64,
+    pub(crate) payload: Bytes,
+}
+
+/// A deletion, told with the records that follow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Forgotten {
+    pub(crate) gone: Gone,
+    /// Whoever writes later than this leaves it out.
+    until: Timestamp,
+}
+
+/// What a forgetter knew. A mark that somebody else left says nothing: then whoever knows anything keeps it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Gone {
+    seen_at: Timestamp,
+    placed_at: Timestamp,
+}
+
+impl Forgotten {
+    /// What a header says.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut times = text.split(' ').map(|time| time.parse().ok().map(Timestamp::from_millis));
+        let (seen_at, placed_at, until) = (times.next()??, times.next()??, times.next()??);
+        Some(Self { gone: Gone { seen_at, placed_at }, until })
+    }
+
+    /// What it says in a header.
+    pub(crate) fn header(self) -> String {
+        let Self { gone: Gone { seen_at, placed_at }, until } = self;
+        format!("{} {} {}", seen_at.as_millis(), placed_at.as_millis(), until.as_millis())
+    }
+}
+
+impl Gone {
+    /// As news of this session.
+    pub(crate) fn seen(self, key: SessionKey) -> Seen {
+        Seen::Session { key, seen_at: self.seen_at, placed_at: self.placed_at }
+    }
+
+    /// Reads it from headers.
+    pub(crate) fn of<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
+        let is_gone =
+            header(OPERATION).is_some_and(|operation| operation != "PUT") || header(MARKER).is_some();
+        let time = |name| header(name).and_then(|text| text.parse().ok()).map(Timestamp::from_millis);
+        let (seen_at, placed_at) = (time(SEEN_AT).unwrap_or_default(), time(PLACED_AT).unwrap_or_default());
+        is_gone.then_some(Self { seen_at, placed_at })
+    }
+}
+
+/// What a message of the bucket says.
+#[derive(Debug)]
+pub(crate) enum Record {
+    Session(Session),
+    Node(Node),
+    Gone(Seen),
+    /// A key of ours whose value cannot be read.
+    Unreadable,
+    /// A key that is not ours.
+    Foreign,
+}
+
+impl Raw {
+    /// The deletion that whoever writes after this must tell of.
+    pub(crate) fn forgets(&self, for_long: Duration) -> Option<Forgotten> {
+        match (self.gone, self.forgotten) {
+            (Some(gone), _) => Some(Forgotten { gone, until: self.at + for_long }),
+            (None, forgotten) => forgotten.filter(|forgotten| self.at < forgotten.until),
+        }
+    }
+
+    /// What it says. What cannot be read is logged and counted here.
+    pub(crate) fn read(&self, keys: &Keys) -> Record {
+        let Some(key) = keys.parse(&self.subject) else { return Record::Foreign };
+        let read = match (key, self.gone) {
+            (Key::Session(key), Some(gone)) => return Record::Gone(gone.seen(key)),
+            (Key::Node(node), Some(Gone { seen_at, .. })) => {
+                return Record::Gone(Seen::Node { node, seen_at });
+            }
+            (Key::Session(key), None) => serde_json::from_slice::<Session>(&self.payload).map(|session| {
+                let is_it = session.user == key.user && session.id == key.id;
+                is_it.then_some(Record::Session(session))
+            }),
+            (Key::Node(id), None) => serde_json::from_slice::<Node>(&self.payload)
+                .map(|node| (node.id == id).then_some(Record::Node(node))),
+        };
+        read.ok().flatten().unwrap_or_else(|| {
+            metrics::counter!("presence_nats_unreadable_total").increment(1);
+            // The key may name a user, the value may hold anything: neither is for the log.
+            tracing::error!(revision = self.seq, "a record in the bucket cannot be read, and is passed over");
+            Record::Unreadable
+        })
+    }
+}
+
+/// The bytes of a session or a node.
+pub(crate) fn encode(record: &impl Serialize) -> Bytes {
+    // Neither has anything that JSON could not say.
+    serde_json::to_vec(record).unwrap_or_default().into()
+}
+
+/// A renewal, as it travels: who, when, and the revision of the record that it is about.
+pub(crate) type Beat = (UserId, SessionId, Timestamp, Timestamp, u64);
+
+/// Which life of the bucket the revisions of a batch belong to: the time that it was made, in milliseconds.
+pub(crate) const LIFE: &str = "Presence-Life";
+
+/// Reads a batch of renewals; `None` if that is none.
+pub(crate) fn beats(payload: &[u8]) -> Option<(Vec<Touch>, Vec<u64>)> {
+    let beats: Vec<Beat> = serde_json::from_slice(payload).ok()?;
+    let part = |(user, id, seen_at, active_at, revision)| {
+        (Touch::Session { user, id, seen_at, active_at }, revision)
+    };
+    Some(beats.into_iter().map(part).unzip())
+}
+
+/// Decodes base64, in which old servers answer; `None` if it is none.
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
+    let value = |byte: u8| match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    };
+    let text = text.trim_end_matches('=').as_bytes();
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
+    for quad in text.chunks(4) {
+        let mut bits = 0u32;
+        for byte in quad {
+            bits = bits << 6 | u32::from(value(*byte)?);
+        }
+        bits <<= 6 * (4 - quad.len());
+        bytes.extend(&bits.to_be_bytes()[1..quad.len()]);
+    }
+    Some(bytes)
+}
+
+/// Finds a header in the raw block of headers that old servers answer with.
+pub(crate) fn header<'a>(block: &'a str, name: &str) -> Option<&'a str> {
+    let lines = block.split("\r\n").filter_map(|line| line.split_once(':'));
+    lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::{Namespace, Options};
+    use presence_core::{NodeId, Placement, Topics};
+    use proptest::prelude::*;
+
+    fn keys() -> Keys {
+        Keys::new(&Options::new(Namespace::new("chat").unwrap()))
+    }
+
+    fn session(user: &str) -> Session {
+        let at = Timestamp::from_millis(7);
+        let node = NodeId::new("n").unwrap();
+        Session {
+            user: UserId::new(user).unwrap(),
+            id: SessionId::new("tab").unwrap(),
+            placement: Placement {
+                placed_at: at,
+                left: None,
+                node,
+                held: false,
+                lease: Duration::from_mins(1),
+                topics: Topics::NONE,
+                meta: None,
+            },
+            declared: None,
+            seen_at: at,
+            active_at: at,
+        }
+    }
+
+    fn raw(subject: &str, payload: impl Into<Bytes>) -> Raw {
+        Raw {
+            subject: subject.into(),
+            seq: 1,
+            at: Timestamp::from_millis(100),
+            gone: None,
+            forgotten: None,
+            life: 0,
+            payload: payload.into(),
+        }
+    }
+
+    #[test]
+    fn a_record_is_legible() {
+        let text = String::from_utf8(encode(&session("alice")).to_vec()).unwrap();
+        assert!(text.starts_with(r#"{"user":"alice","id":"tab","placement":{"placed_at":7"#), "{text}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_passed_over() {
+        let alice = encode(&session("alice"));
+        let read = |subject: &str, payload: Bytes| raw(subject, payload).read(&keys());
+        assert!(matches!(read("$KV.chat.s.alice.tab", alice.clone()), Record::Session(_)));
+        // Somebody else's record under this key is no record of this key.
+        assert!(matches!(read("$KV.chat.s.bob.tab", alice.clone()), Record::Unreadable));
+        assert!(matches!(read("$KV.chat.n.alice", alice.clone()), Record::Unreadable));
+        assert!(matches!(read("$KV.chat.s.alice.tab", alice.slice(1..)), Record::Unreadable));
+        assert!(matches!(read("$KV.chat.config", alice), Record::Foreign));
+    }
+
+    #[test]
+    fn a_mark_tells_what_its_forgetter_knew() {
+        let headers = |block: &'static str| Gone::of(|name| header(block, name));
+        let ours = "NATS/1.0\r\nKV-Operation: DEL\r\nPresence-Seen-At: 5\r\nPresence-Placed-At: 6\r\n\r\n";
+        let of = |seen, placed| Gone {
+            seen_at: Timestamp::from_millis(seen),
+            placed_at: Timestamp::from_millis(placed),
+        };
+        assert_eq!(headers(ours), Some(of(5, 6)));
+        assert_eq!(headers("NATS/1.0\r\nKV-Operation: PURGE\r\nNats-Rollup: sub\r\n\r\n"), Some(of(0, 0)));
+        assert_eq!(headers("NATS/1.0\r\nNats-Marker-Reason: MaxAge\r\n\r\n"), Some(of(0, 0)));
+        assert_eq!(headers("NATS/1.0\r\nNats-Expected-Last-Subject-Sequence: 0\r\n\r\n"), None);
+        let mark = Raw { gone: Some(of(5, 6)), ..raw("$KV.chat.s.alice.tab", "") };
+        let session = session("alice");
+        let key = SessionKey { user: session.user, id: session.id };
+        let seen = Seen::Session { key, seen_at: of(5, 0).seen_at, placed_at: of(0, 6).placed_at };
+        assert!(matches!(mark.read(&keys()), Record::Gone(gone) if gone == seen));
+    }
+
+    #[test]
+    fn a_deletion_is_told_with_the_records_that_follow_it_for_a_while() {
+        let gone = Gone { seen_at: Timestamp::from_millis(5), placed_at: Timestamp::from_millis(6) };
+        let mark = Raw { gone: Some(gone), ..raw("$KV.chat.s.alice.tab", "") };
+        let forgotten = mark.forgets(Duration::from_millis(50)).unwrap();
+        assert_eq!(forgotten.header(), "5 6 150");
+        assert_eq!(Forgotten::parse("5 6 150"), Some(forgotten));
+        let later = |at| {
+            let at = Timestamp::from_millis(at);
+            Raw { forgotten: Some(forgotten), at, ..raw("$KV.chat.s.alice.tab", "") }
+        };
+        assert_eq!(later(149).forgets(Duration::ZERO), Some(forgotten));
+        assert_eq!(later(150).forgets(Duration::ZERO), None);
+        assert_eq!(Forgotten::parse("5 6"), None);
+        assert_eq!(Forgotten::parse("5 6 x"), None);
+    }
+
+    #[test]
+    fn base64_is_read() {
+        for (text, bytes) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg==", "foob")]
+        {
+            assert_eq!(base64(text).unwrap(), bytes.as_bytes());
+        }
+        assert_eq!(base64("+/+/").unwrap(), [0xfb, 0xff, 0xbf]);
+        assert_eq!(base64("a b"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn renewals_come_back_as_they_were(
+            all in prop::collection::vec(("[a-z\"\\\\é]{1,9}", "[^\\p{C}]{1,9}", any::<[u64; 3]>()), 0..20),
+        ) {
+            let beat = |(user, id, [seen, active, revision]): &(String, String, [u64; 3])| {
+                let (user, id) = (UserId::new(user).unwrap(), SessionId::new(id).unwrap());
+                (user, id, Timestamp::from_millis(*seen), Timestamp::from_millis(*active), *revision)
+            };
+            let all: Vec<Beat> = all.iter().map(beat).collect();
+            let touch = |(user, id, seen_at, active_at, _): Beat| Touch::Session { user, id, seen_at, active_at };
+            let revisions = all.iter().map(|beat| beat.4).collect();
+            let touches: Vec<Touch> = all.iter().cloned().map(touch).collect();
+            prop_assert_eq!(beats(&encode(&all)), Some((touches, revisions)));
+        }
+    }
+}

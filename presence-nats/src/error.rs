@@ -1,0 +1,122 @@
+//! What went wrong, by what the caller should do.
+
+use crate::api::Refusal;
+use async_nats::{RequestErrorKind, client::RequestError};
+use presence_core::store::{Error, Kind};
+
+/// What an exchange with the server comes to.
+pub(crate) type Outcome<T> = Result<T, Failure>;
+
+/// Why an exchange with the server came to nothing.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The server knows no such stream.
+    NoStream(Error),
+    /// Nobody answers for the stream: it is gone, it has no leader, or the domain is cut off.
+    Unserved(Error),
+    /// The server answered no.
+    Refused(Refusal),
+    /// Anything else.
+    Other(Error),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NoStream(error) | Failure::Unserved(error) | Failure::Other(error) => error,
+            Failure::Refused(refusal) => refusal.into(),
+        }
+    }
+}
+
+impl Failure {
+    /// Whether making the streams anew may help.
+    pub(crate) fn is_of_streams(&self) -> bool {
+        matches!(self, Self::NoStream(_) | Self::Unserved(_))
+    }
+
+    /// Whether the server refused for this reason.
+    pub(crate) fn is(&self, codes: &[u64]) -> bool {
+        matches!(self, Self::Refused(refusal) if codes.contains(&refusal.err_code))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+pub(crate) fn rejected(message: impl Into<String>) -> Error {
+    Error::new(Kind::Rejected, message)
+}
+
+pub(crate) fn unavailable(message: impl Into<String>) -> Error {
+    Error::new(Kind::Unavailable, message)
+}
+
+pub(crate) fn corrupt(message: impl Into<String>) -> Error {
+    Error::new(Kind::Corrupt, message)
+}
+
+pub(crate) fn timeout() -> Error {
+    Error::new(Kind::Timeout, "the NATS server did not answer in time")
+}
+
+/// A request that was not answered.
+pub(crate) fn unanswered(error: RequestError) -> Failure {
+    match error.kind() {
+        RequestErrorKind::NoResponders => Failure::Unserved(
+            unavailable(
+                "nobody serves the stream: is JetStream enabled, and the domain right and connected?",
+            )
+            .with_source(error),
+        ),
+        RequestErrorKind::TimedOut => Failure::Other(timeout().with_source(error)),
+        RequestErrorKind::InvalidSubject => {
+            Failure::Other(rejected("the client refuses the subject").with_source(error))
+        }
+        RequestErrorKind::MaxPayloadExceeded => {
+            Failure::Other(rejected("the server's max_payload is too small for a record").with_source(error))
+        }
+        RequestErrorKind::Other => {
+            Failure::Other(unavailable("the client of NATS is closed").with_source(error))
+        }
+    }
+}
+
+/// Codes of the server that mean something to us.
+pub(crate) mod code {
+    pub(crate) const CONSUMER_NOT_FOUND: u64 = 10014;
+    pub(crate) const NO_MESSAGE: u64 = 10037;
+    pub(crate) const STREAM_NAME_IN_USE: u64 = 10058;
+    pub(crate) const STREAM_NOT_FOUND: u64 = 10059;
+    /// Servers before 2.12 say which sequence is the right one in the text; later ones may not.
+    pub(crate) const WRONG_LAST_SEQUENCE: [u64; 2] = [10071, 10164];
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let words = |text: &str| format!("{text} (NATS error {})", refusal.err_code);
+        let error = match (refusal.err_code, refusal.code) {
+            // The server's own words for these name a limit: memory, storage, streams, replicas, bytes, messages.
+            (
+                10002 | 10023 | 10026 | 10027 | 10028 | 10047 | 10050 | 10074 | 10076 | 10077 | 10101 | 10110,
+                _,
+            ) => unavailable(words(
+                "the server or the account is full: raise max_bytes or the limits of JetStream",
+            )),
+            (10005, _) => rejected(words("the cluster has fewer servers than replicas asks for")),
+            (10035 | 10039, _) => rejected(words("JetStream is not enabled for this account")),
+            (code::STREAM_NAME_IN_USE, _) => {
+                rejected(words("another stream has our name: choose another namespace"))
+            }
+            (10065, _) => rejected(words("another stream has our subjects: choose another namespace")),
+            (code::STREAM_NOT_FOUND, _) => unavailable(words("the stream is gone")),
+            // No leader, not current, busy: the next attempt may find another state.
+            (_, 408 | 429 | 500..=599) => unavailable(words("JetStream does not serve at the moment")),
+            _ => rejected(words("JetStream refuses")),
+        };
+        error.with_source(refusal)
+    }
+}

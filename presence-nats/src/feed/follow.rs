@@ -1,0 +1,169 @@
+//! After the snapshot: what changes, and proofs of time.
+
+use super::{End, Watch, tell};
+use crate::api::StreamInfo;
+use crate::beats::{BATCHES_WAITING, Batch};
+use crate::error::{Failure, Outcome};
+use crate::store::Shared;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use presence_core::Timestamp;
+use presence_core::store::Feed;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::TryRecvError;
+use tokio::time::Instant;
+
+/// How often the streams are asked for their time.
+const PROVES_EVERY: Duration = Duration::from_millis(400);
+/// How long a proof waits for what it speaks of before the readers are looked after.
+const LATE_AFTER: Duration = Duration::from_millis(300);
+
+type News = broadcast::Receiver<Batch>;
+/// The streams as they are where they live.
+type Probe = BoxFuture<'static, Outcome<Seen>>;
+
+struct Seen {
+    state: StreamInfo,
+    beats: StreamInfo,
+    at: Timestamp,
+    epoch: Arc<str>,
+}
+
+/// It was this time, and it counts once everything up to then has been told.
+struct Proof {
+    seen: Seen,
+    late_at: Instant,
+}
+
+async fn probe(shared: Arc<Shared>) -> Outcome<Seen> {
+    let streams = &shared.streams;
+    let before = shared.lives.tops();
+    // Old servers tell the time apart: it must be asked for first.
+    let (state, beats) = if shared.is_old() {
+        let keys = &streams.keys;
+        let first = streams.info(&keys.state).await?;
+        let at = streams.time(&first, &keys.state).await?;
+        let (state, beats) = tokio::try_join!(streams.info(&keys.state), streams.info(&keys.beats))?;
+        return Ok(Seen { epoch: shared.lives.epoch(&before, &state, &beats), at, state, beats });
+    } else {
+        tokio::try_join!(streams.info(&streams.keys.state), streams.info(&streams.keys.beats))?
+    };
+    let (one, other) = (state.ts, beats.ts);
+    let Some((one, other)) = one.zip(other) else {
+        return Err(Failure::Other(crate::error::unavailable(
+            "the server does not tell its time with the stream",
+        )));
+    };
+    let epoch = shared.lives.epoch(&before, &state, &beats);
+    Ok(Seen { at: one.0.min(other.0), epoch, state, beats })
+}
+
+impl Watch<'_> {
+    /// W2, W3: until there is a gap.
+    pub(super) async fn follow(&mut self, mut news: News) -> Result<(), End> {
+        let mut waiting = VecDeque::new();
+        let mut probing: Option<Probe> = None;
+        // How far it had read when it asked: what is shorter than that has lost something.
+        let mut read = 0;
+        let mut proof: Option<Proof> = None;
+        // Whether the line was cut: then something may have been lost on it.
+        let mut is_suspect = false;
+        let mut proves = tokio::time::interval(PROVES_EVERY);
+        proves.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = self.to.closed() => return Err(End::Unheard),
+                next = self.reader.next() => self.tell_from(next?).await?,
+                // One who lags behind has missed some.
+                batch = news.recv() => waiting.push_back(batch.map_err(|_| End::Gap)?),
+                seen = async { Some(probing.as_mut()?.await) }, if probing.is_some() => {
+                    probing = None;
+                    match seen {
+                        Some(Ok(seen)) => {
+                            if seen.epoch != self.epoch || seen.state.state.last_seq < read {
+                                return Err(End::Gap);
+                            }
+                            if std::mem::take(&mut is_suspect) {
+                                self.reader.check(seen.state.state.last_seq).await?;
+                                self.shared.beats.is_late();
+                            }
+                            proof.get_or_insert(Proof { seen, late_at: Instant::now() + LATE_AFTER });
+                        }
+                        Some(Err(Failure::NoStream(_))) => return Err(End::Gap),
+                        _ => is_suspect = true,
+                    }
+                }
+                _ = proves.tick(), if probing.is_none() => {
+                    read = self.reader.position();
+                    probing = Some(probe(Arc::clone(self.shared)).boxed());
+                    self.look_after(&mut proof).await?;
+                }
+            }
+            // Also where nothing came, because nothing was to come.
+            self.feeding.has_read(&self.created, self.reader.position());
+            self.renew(&mut waiting).await?;
+            if let Some(at) = self.proven(&mut proof, &mut news, &mut waiting).await? {
+                tell(self.to, Feed::Alive { shard: 0, at }).await?;
+            }
+        }
+    }
+
+    /// Tells the renewals whose records have been told.
+    async fn renew(&self, waiting: &mut VecDeque<Batch>) -> Result<(), End> {
+        while let Some(batch) = waiting.front() {
+            if batch.life == self.life && batch.after > self.reader.position() {
+                break;
+            }
+            let Some(Batch { touches, .. }) = waiting.pop_front() else { break };
+            tell(self.to, Feed::Touched(touches)).await?;
+        }
+        if waiting.len() > BATCHES_WAITING { Err(End::Gap) } else { Ok(()) }
+    }
+
+    /// The time of the proof, if everything has been told that came before.
+    async fn proven(
+        &self,
+        proof: &mut Option<Proof>,
+        news: &mut News,
+        waiting: &mut VecDeque<Batch>,
+    ) -> Result<Option<Timestamp>, End> {
+        let Some(Proof { seen, .. }) = proof else { return Ok(None) };
+        let is_read = self.reader.position() >= seen.state.state.last_seq
+            && self.shared.beats.has_reached(&seen.beats.created, seen.beats.state.last_seq);
+        if !is_read {
+            return Ok(None);
+        }
+        // What the handle has read of renewals has been passed on.
+        for _ in 0..news.len() {
+            match news.try_recv() {
+                Ok(batch) => waiting.push_back(batch),
+                Err(TryRecvError::Empty) => break,
+                Err(_) => return Err(End::Gap),
+            }
+        }
+        self.renew(waiting).await?;
+        if !waiting.is_empty() {
+            return Ok(None);
+        }
+        Ok(proof.take().map(|proof| proof.seen.at))
+    }
+
+    /// A proof that does not come about needs somebody who asks why.
+    async fn look_after(&mut self, proof: &mut Option<Proof>) -> Result<(), End> {
+        let Some(Proof { seen, late_at }) = proof else { return Ok(()) };
+        if Instant::now() < *late_at {
+            return Ok(());
+        }
+        let end = seen.state.state.last_seq;
+        if self.reader.position() < end {
+            self.reader.check(end).await?;
+        }
+        if !self.shared.beats.has_reached(&seen.beats.created, seen.beats.state.last_seq) {
+            self.shared.beats.is_late();
+        }
+        Ok(())
+    }
+}

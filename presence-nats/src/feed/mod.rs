@@ -1,0 +1,310 @@
+//! What a watch does: everything in slices, then what changes, and the time again and again.
+//!
+//! A watch reads the bucket by an ordered reader of its own, and hears of renewals from the handle's. Processes come first,
+//! then the last message of every key, then what is written. Whenever there is the slightest gap it ends, and the next one
+//! begins with everything: a hundred thousand sessions are read in a third of a second. While the server cannot be reached
+//! it is silent and tries again, so that a watch begins within a moment of its return.
+
+mod follow;
+pub(crate) mod reader;
+mod rewrite;
+
+use crate::api::StreamInfo;
+use crate::codec::{Raw, Record};
+use crate::error::{Failure, Outcome};
+use crate::feed::reader::{From, Gap, Reader};
+use crate::known::{Feeding, State};
+use crate::store::Shared;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use presence_core::Node;
+use presence_core::store::{BATCH_ENTRIES, Error, Facts, Feed, Kind, Seen};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
+
+/// How many messages wait for the reader of a watch. When it does not read, nothing more is read from the server, which
+/// then holds back, and in the end the feed has a gap.
+const MESSAGES_WAITING: usize = 16;
+/// How long a watch waits, at most, before it tries the server again.
+const RETRY_EVERY: Duration = Duration::from_millis(250);
+/// The same, if the server refuses.
+const RETRY_REFUSED_EVERY: Duration = Duration::from_secs(2);
+/// After a gap, which all processes may have at once, each waits a part of this for each record there is.
+const SPREAD_BY_RECORD: Duration = Duration::from_micros(10);
+/// And no longer than this.
+const SPREAD: Duration = Duration::from_millis(1_500);
+
+pub(crate) fn of(shared: Arc<Shared>) -> BoxStream<'static, Feed> {
+    // The task begins when somebody listens, on the listener's runtime.
+    let begin = async move {
+        let (to, from) = mpsc::channel(MESSAGES_WAITING);
+        let task = Task(tokio::spawn(async move {
+            // However it ends, the listener hears of the end.
+            let ended = run(&shared, &to).await;
+            tracing::debug!(?ended, "a feed ends");
+        }));
+        ReceiverStream::new(from).map(move |feed| {
+            let _lives = &task;
+            feed
+        })
+    };
+    stream::once(begin).flatten().boxed()
+}
+
+/// Ends with the stream that it feeds.
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Why a feed ends.
+#[derive(Debug)]
+enum End {
+    /// Nobody listens any more.
+    Unheard,
+    /// It cannot go on.
+    Gap,
+}
+
+impl std::convert::From<Gap> for End {
+    fn from(_: Gap) -> Self {
+        Self::Gap
+    }
+}
+
+/// The sending side of a feed.
+type To = mpsc::Sender<Feed>;
+
+async fn tell(to: &To, feed: Feed) -> Result<(), End> {
+    to.send(feed).await.map_err(|_| End::Unheard)
+}
+
+/// A watch that has begun.
+struct Watch<'a> {
+    shared: &'a Arc<Shared>,
+    to: &'a To,
+    reader: Reader,
+    feeding: Feeding,
+    /// Which life of the bucket it reads.
+    created: Arc<str>,
+    /// The same, as renewals name it.
+    life: u64,
+    epoch: Arc<str>,
+}
+
+async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), End> {
+    // Before anything is looked at: no batch may fall between.
+    let news = shared.beats.news();
+    let mut watch = loop {
+        let failure = match begin(shared, to).await {
+            Ok(watch) => break watch?,
+            Err(failure) => Error::from(failure),
+        };
+        let every = note(&failure);
+        tokio::select! {
+            () = tokio::time::sleep(every.mul_f64(0.4 + 0.6 * presence_core::random::fraction())) => {}
+            () = to.closed() => return Err(End::Unheard),
+        }
+    };
+    watch.tell_everything().await?;
+    tell(to, Feed::Synced { shard: 0, epoch: Arc::clone(&watch.epoch) }).await?;
+    // Beside the feed, whose listener may be slow.
+    let _rewriting = Task(tokio::spawn(rewrite::run(Arc::clone(shared))));
+    watch.follow(news).await
+}
+
+/// Logs why a watch cannot begin; answers with how long it should wait.
+fn note(error: &Error) -> Duration {
+    let kind = error.kind();
+    let error = error as &dyn std::error::Error;
+    if kind == Kind::Rejected {
+        tracing::error!(error, "the store refuses to be watched");
+        return RETRY_REFUSED_EVERY;
+    }
+    tracing::debug!(error, "the store cannot be watched at the moment");
+    RETRY_EVERY
+}
+
+/// Tells of the processes, and begins to read the bucket.
+async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<'a>, End>> {
+    let streams = &shared.streams;
+    streams.traits().await?;
+    let tops = shared.lives.tops();
+    let (state, beats) = streams.look().await?;
+    let epoch = shared.lives.epoch(&tops, &state, &beats);
+    if state.ts.is_none() {
+        shared.note_old();
+    }
+    if shared.watched_before() {
+        let records = u32::try_from(state.state.messages).unwrap_or(u32::MAX);
+        let spread = SPREAD_BY_RECORD.saturating_mul(records).min(SPREAD);
+        tokio::time::sleep(spread.mul_f64(presence_core::random::fraction())).await;
+    }
+    for nodes in nodes(shared, &state).await?.chunks(BATCH_ENTRIES) {
+        let nodes = nodes.to_vec();
+        if let Err(end) = tell(to, Feed::Facts(Arc::new(Facts { sessions: Vec::new(), nodes }))).await {
+            return Ok(Err(end));
+        }
+    }
+    let feeding = shared.known.feed();
+    let (stream, all) = (&streams.keys.state, streams.keys.all());
+    let reader = Reader::open(streams, stream, &all, From::Latest, state.state.last_seq).await?;
+    // Sessions are told with their renewals.
+    let caught_up = shared.beats.reach(&beats.created, beats.state.last_seq);
+    if tokio::time::timeout(streams.link.timeout(), caught_up).await.is_err() {
+        return Err(Failure::Other(crate::error::timeout()));
+    }
+    let (created, life) = (state.created.as_str().into(), state.life());
+    Ok(Ok(Watch { shared, to, reader, feeding, created, life, epoch }))
+}
+
+/// All processes: they come before the sessions that they hold, which are judged by them.
+async fn nodes(shared: &Arc<Shared>, state: &StreamInfo) -> Outcome<Vec<Node>> {
+    let streams = &shared.streams;
+    let (stream, filter) = (&streams.keys.state, streams.keys.nodes());
+    let mut reader = Reader::open(streams, stream, &filter, From::Latest, state.state.last_seq).await?;
+    let mut nodes = Vec::new();
+    while !reader.is_at_start() {
+        match next_in_time(shared, &mut reader).await? {
+            Some(raw) => {
+                if let Record::Node(node) = raw.read(&streams.keys) {
+                    nodes.push(node);
+                }
+            }
+            None => break,
+        }
+    }
+    Ok(nodes)
+}
+
+/// The next message of a reader on its way to where it started; `None` if there is none to come after all.
+async fn next_in_time(shared: &Shared, reader: &mut Reader) -> Outcome<Option<Raw>> {
+    let gap = || Failure::Other(crate::error::unavailable("messages were lost on the way"));
+    let mut checks = 0;
+    loop {
+        match tokio::time::timeout(shared.streams.link.timeout() / 4, reader.next()).await {
+            Ok(next) => return next.map(Some).map_err(|Gap| gap()),
+            // The last ones may have gone since: asked twice, because they may be on their way.
+            Err(_) if checks == 8 => return Err(Failure::Other(crate::error::timeout())),
+            Err(_) => {
+                checks += 1;
+                reader.check(reader.start()).await.map_err(|Gap| gap())?;
+                if reader.is_at_start() {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+}
+
+impl Watch<'_> {
+    /// W1: the last message of every key.
+    async fn tell_everything(&mut self) -> Result<(), End> {
+        while !self.reader.is_at_start() {
+            let shared = self.shared;
+            match next_in_time(shared, &mut self.reader).await {
+                Ok(Some(raw)) => self.tell_from(raw).await?,
+                Ok(None) => {}
+                Err(_) => return Err(End::Gap),
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells what a message says, together with those that have come already.
+    async fn tell_from(&mut self, first: Raw) -> Result<(), End> {
+        let mut slice = Slice::default();
+        let mut next = Some(first);
+        while let Some(raw) = next {
+            self.enter(&raw, &mut slice);
+            next = if slice.entries < BATCH_ENTRIES - 1 { self.reader.ready().transpose()? } else { None };
+        }
+        // A renewal that comes now finds it.
+        self.feeding.has_read(&self.created, self.reader.position());
+        for part in slice.parts {
+            tell(self.to, part.into_feed()).await?;
+        }
+        Ok(())
+    }
+
+    fn enter(&self, raw: &Raw, slice: &mut Slice) {
+        let Shared { known, beats, streams, .. } = &**self.shared;
+        match raw.read(&streams.keys) {
+            Record::Session(mut session) => {
+                let key = session.key();
+                let tells_of_deletion = raw.forgotten.is_some();
+                known.hear(
+                    &self.feeding,
+                    &key,
+                    raw.seq,
+                    State::There { session: &session, tells_of_deletion },
+                );
+                beats.renew_at(&mut session, raw.seq, self.life);
+                if let Some(forgotten) = raw.forgotten {
+                    slice.forgotten().push(forgotten.gone.seen(key));
+                }
+                slice.facts().sessions.push(session);
+            }
+            Record::Node(node) => slice.facts().nodes.push(node),
+            Record::Gone(seen) => {
+                if let Seen::Session { key, .. } = &seen {
+                    known.hear(&self.feeding, key, raw.seq, State::Gone);
+                }
+                slice.forgotten().push(seen);
+            }
+            Record::Unreadable | Record::Foreign => {}
+        }
+    }
+}
+
+/// What is told next, in order.
+#[derive(Default)]
+struct Slice {
+    parts: Vec<Part>,
+    entries: usize,
+}
+
+enum Part {
+    Facts(Facts),
+    Forgotten(Vec<Seen>),
+}
+
+impl Slice {
+    /// Facts to add one entry to.
+    fn facts(&mut self) -> &mut Facts {
+        self.entries += 1;
+        if !matches!(self.parts.last(), Some(Part::Facts(_))) {
+            self.parts.push(Part::Facts(Facts::default()));
+        }
+        match self.parts.last_mut() {
+            Some(Part::Facts(facts)) => facts,
+            _ => unreachable!("it was pushed if it was not there"),
+        }
+    }
+
+    /// What was forgotten, to add one entry to.
+    fn forgotten(&mut self) -> &mut Vec<Seen> {
+        self.entries += 1;
+        if !matches!(self.parts.last(), Some(Part::Forgotten(_))) {
+            self.parts.push(Part::Forgotten(Vec::new()));
+        }
+        match self.parts.last_mut() {
+            Some(Part::Forgotten(seen)) => seen,
+            _ => unreachable!("it was pushed if it was not there"),
+        }
+    }
+}
+
+impl Part {
+    fn into_feed(self) -> Feed {
+        match self {
+            Self::Facts(facts) => Feed::Facts(Arc::new(facts)),
+            Self::Forgotten(seen) => Feed::Forgotten(seen.into()),
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Reads a stream in order, and notices what is missing.
+
+use crate::api::{ConsumerConfig, ConsumerInfo, NewConsumer, nanos};
+use crate::bucket::marks;
+use crate::codec::{LIFE, Raw, encode};
+use crate::error::{Failure, Outcome, code};
+use crate::streams::Streams;
+use async_nats::{Message, Subscriber};
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
+use presence_core::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the server keeps a reader that is not connected. What comes meanwhile waits for it.
+const KEPT_FOR: Duration = Duration::from_secs(30);
+/// The server wants readers with flow control to have a heartbeat; nothing here depends on it.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// How often in turn a reader may not answer, while its stream does, before it is given up.
+const UNANSWERED: u8 = 2;
+
+/// How long it may take to.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(500);
+
+/// Something is missing: everything must be read anew.
+#[derive(Debug)]
+pub(crate) struct Gap;
+
+/// Where a reader begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum From {
+    /// The last message of each subject, then what comes.
+    Latest,
+    /// All messages.
+    First,
+}
+
+/// An ordered consumer of our own: the client's would hide a gap by reading on.
+///
+/// The server holds back when this does not read (flow control). What the client drops all the same shows as a gap.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    streams: Arc<Streams>,
+    stream: String,
+    name: String,
+    messages: Subscriber,
+    /// How many messages came.
+    came: u64,
+    /// Everything up to this sequence has come, as far as there is such a thing.
+    position: u64,
+    /// Where the stream was when reading began: reached once nothing of then is pending.
+    start: u64,
+    /// How many the server had sent when it was last asked, if that was more than had come.
+    sent: u64,
+    /// How often in turn the server did not answer when it was asked.
+    unanswered: u8,
+}
+
+impl Reader {
+    /// Begins to read; `start` is a sequence that the stream has reached before this call.
+    pub(crate) async fn open(
+        streams: &Arc<Streams>,
+        stream: &str,
+        filter: &str,
+        from: From,
+        start: u64,
+    ) -> Outcome<Self> {
+        let streams = Arc::clone(streams);
+        let inbox = streams.link.client.new_inbox();
+        let messages = streams.link.subscribe(inbox.clone()).await?;
+        let name = format!("presence-{:016x}", presence_core::random::u64());
+        let config = ConsumerConfig {
+            name: Some(&name),
+            deliver_subject: Some(&inbox),
+            filter_subject: Some(filter),
+            deliver_policy: match from {
+                From::Latest => "last_per_subject",
+                From::First => "all",
+            },
+            ack_policy: "none",
+            replay_policy: "instant",
+            flow_control: true,
+            idle_heartbeat: nanos(HEARTBEAT),
+            inactive_threshold: nanos(KEPT_FOR),
+            num_replicas: 1,
+            mem_storage: true,
+        };
+        let body = NewConsumer { stream_name: stream, config };
+        let made: ConsumerInfo =
+            streams.link.ask(&format!("CONSUMER.CREATE.{stream}.{name}"), encode(&body)).await?;
+        let position = if made.num_pending == 0 { start } else { 0 };
+        let stream = stream.to_owned();
+        Ok(Self { streams, stream, name, messages, came: 0, position, start, sent: 0, unanswered: 0 })
+    }
+
+    /// Everything up to this sequence of the stream has been read.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Where the stream was when reading began.
+    pub(crate) fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// Whether all that was there at the start has been read.
+    pub(crate) fn is_at_start(&self) -> bool {
+        self.position >= self.start
+    }
+
+    /// The next message. Dropping the future loses none.
+    pub(crate) async fn next(&mut self) -> Result<Raw, Gap> {
+        loop {
+            let message = self.messages.next().await.ok_or(Gap)?;
+            if message.status.is_some() {
+                self.control(message);
+            } else if let Some(raw) = self.take(message)? {
+                return Ok(raw);
+            }
+        }
+    }
+
+    /// The next message, if it has come already.
+    pub(crate) fn ready(&mut self) -> Option<Result<Raw, Gap>> {
+        self.next().now_or_never()
+    }
+
+    /// The server waits for a word before it sends more.
+    fn control(&self, message: Message) {
+        let stalled = message.headers.as_ref().and_then(|headers| headers.get("Nats-Consumer-Stalled"));
+        let answer_to = message.reply.or_else(|| stalled.map(|subject| subject.as_str().into()));
+        if let Some(subject) = answer_to {
+            let client = self.streams.link.client.clone();
+            // Sending waits only when the line is full, and nobody should wait for that here.
+            let sent = async move { client.publish(subject, Bytes::new()).await };
+            if let Some(sent) = sent.now_or_never() {
+                // A closed client shows by its subscription.
+                let _ = sent;
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) -> Result<Option<Raw>, Gap> {
+        let Some(place) = message.reply.as_ref().and_then(|reply| Place::parse(reply)) else {
+            return Ok(None);
+        };
+        if place.consumer_seq != self.came + 1 {
+            tracing::debug!(stream = self.stream, came = self.came, next = place.consumer_seq, "a gap");
+            return Err(Gap);
+        }
+        self.came += 1;
+        self.position = self.position.max(place.stream_seq);
+        if place.pending == 0 {
+            self.position = self.position.max(self.start);
+        }
+        let (gone, forgotten) = marks(message.headers.as_ref());
+        let life = message.headers.as_ref().and_then(|headers| headers.get(LIFE)?.as_str().parse().ok());
+        let life = life.unwrap_or_default();
+        let subject = String::from(message.subject.as_str());
+        Ok(Some(Raw {
+            subject,
+            seq: place.stream_seq,
+            at: place.at,
+            gone,
+            forgotten,
+            life,
+            payload: message.payload,
+        }))
+    }
+
+    /// Asks the server whether there is anything that has not come; `end` is a sequence that the stream has reached
+    /// before this call. To be called when that does not come by itself: it may have gone before it was sent, the
+    /// reader may be gone, or something was lost on the way.
+    pub(crate) async fn check(&mut self, end: u64) -> Result<(), Gap> {
+        let what = format!("CONSUMER.INFO.{}.{}", self.stream, self.name);
+        let asked = self.streams.link.ask(&what, Bytes::new());
+        let answered = tokio::time::timeout(ANSWERS_WITHIN, asked).await;
+        let answered = answered.unwrap_or_else(|_| Err(Failure::Other(crate::error::timeout())));
+        let info: ConsumerInfo = match answered {
+            Ok(info) => info,
+            Err(Failure::NoStream(_)) => return Err(Gap),
+            Err(failure) if failure.is(&[code::CONSUMER_NOT_FOUND]) => return Err(Gap),
+            // Not now; whoever waits asks again. In a cluster it may be on a server that is down while the stream goes on.
+            Err(failure) => {
+                tracing::debug!(stream = self.stream, ?failure, "a reader cannot be asked after");
+                self.unanswered += 1;
+                return if self.unanswered < UNANSWERED { Ok(()) } else { Err(Gap) };
+            }
+        };
+        self.unanswered = 0;
+        let sent = info.delivered.consumer_seq;
+        if sent <= self.came && info.num_pending == 0 {
+            self.position = self.position.max(end);
+        }
+        // What was sent before the last check should have come by now.
+        if self.sent > self.came {
+            tracing::debug!(stream = self.stream, came = self.came, sent = self.sent, "messages were lost");
+            return Err(Gap);
+        }
+        self.sent = sent;
+        Ok(())
+    }
+}
+
+impl Drop for Reader {
+    /// Tells the server that nobody reads any more; else it would keep its side for a while.
+    fn drop(&mut self) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let streams = Arc::clone(&self.streams);
+        let what = format!("CONSUMER.DELETE.{}.{}", self.stream, self.name);
+        runtime.spawn(async move {
+            // If it does not hear of it, it will notice.
+            let _ = streams.link.ask::<serde_json::Value>(&what, Bytes::new()).await;
+        });
+    }
+}
+
+/// What the reply subject of a message says of its place.
+#[derive(Debug, PartialEq, Eq)]
+struct Place {
+    stream_seq: u64,
+    consumer_seq: u64,
+    at: Timestamp,
+    pending: u64,
+}
+
+impl Place {
+    /// `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>`, or the same with
+    /// `<domain>.<account>` before the stream and a random token at the end.
+    fn parse(reply: &str) -> Option<Self> {
+        let tokens: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
+        let numbers = match tokens.len() {
+            7 => tokens.get(3..7)?,
+            9.. => tokens.get(5..9)?,
+            _ => return None,
+        };
+        let mut numbers = numbers.iter().map(|token| token.parse::<u64>().ok());
+        let (stream_seq, consumer_seq) = (numbers.next()??, numbers.next()??);
+        let at = Timestamp::from_millis(numbers.next()?? / 1_000_000);
+        Some(Self { stream_seq, consumer_seq, at, pending: numbers.next()?? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_read_in_both_forms() {
+        let place = Place {
+            stream_seq: 7,
+            consumer_seq: 3,
+            at: Timestamp::from_millis(1_795_198_690_790),
+            pending: 5,
+        };
+        let short = "$JS.ACK.KV_a.name.1.7.3.1795198690790866204.5";
+        let long = "$JS.ACK.hub.ACCHASH.KV_a.name.1.7.3.1795198690790866204.5.random";
+        assert_eq!(Place::parse(short).as_ref(), Some(&place));
+        assert_eq!(Place::parse(long).as_ref(), Some(&place));
+        assert_eq!(Place::parse("$JS.ACK.hub.ACCHASH.KV_a.name.1.7.3.1795198690790866204.5"), Some(place));
+        for bad in ["", "_INBOX.x", "$JS.ACK.a.b.1.2", "$JS.ACK.KV_a.name.1.x.3.4.5"] {
+            assert_eq!(Place::parse(bad), None, "{bad}");
+        }
+    }
+}

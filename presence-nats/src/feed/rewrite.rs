@@ -1,0 +1,86 @@
+//! Records that live but do not change are written again before they are so old that the server drops them.
+//!
+//! A connection may be held for weeks, and a session be renewed for weeks, without anybody writing its record. Every
+//! process that watches looks for such records now and then, each at its own random moments; whoever finds one
+//! writes it again, and then it is young for the others. Nobody else's write is undone by it.
+
+use super::nodes;
+use super::reader::{From, Reader};
+use crate::bucket::MARKS_FOR;
+use crate::codec::{Raw, Record, encode};
+use crate::error::Outcome;
+use crate::store::Shared;
+use futures_util::future::join_all;
+use presence_core::store::BATCH_ENTRIES;
+use presence_core::{Node, NodeId, Session, Timestamp};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many parts of `max_age` lie between two looks of one process, on the average.
+const LOOKS: u32 = 8;
+
+/// One look after the other, for ever.
+pub(super) async fn run(shared: Arc<Shared>) {
+    loop {
+        look(&shared).await;
+    }
+}
+
+async fn look(shared: &Arc<Shared>) {
+    let max_age = shared.streams.options.max_age;
+    tokio::time::sleep((max_age / LOOKS).mul_f64(0.5 + presence_core::random::fraction())).await;
+    // Random, so that not all find the same ones at the same moment.
+    let age = max_age.mul_f64(0.25 + presence_core::random::fraction() / 4.0);
+    match rewrite(shared, age).await {
+        Ok(0) => {}
+        Ok(records) => tracing::debug!(records, "old records were written again"),
+        Err(failure) => tracing::debug!(?failure, "old records could not be written again"),
+    }
+}
+
+/// Writes those again that are older than this, and alive.
+async fn rewrite(shared: &Arc<Shared>, age: Duration) -> Outcome<usize> {
+    let streams = &shared.streams;
+    let info = streams.info(&streams.keys.state).await?;
+    let now = streams.time(&info, &streams.keys.state).await?;
+    let nodes: HashMap<NodeId, Node> =
+        nodes(shared, &info).await?.into_iter().map(|node| (node.id.clone(), node)).collect();
+    let (all, start) = (streams.keys.all(), info.state.last_seq);
+    let mut reader = Reader::open(streams, &streams.keys.state, &all, From::Latest, start).await?;
+    let (mut old, mut written) = (Vec::new(), 0);
+    // Records come in the order in which they were written: the first young one ends it.
+    while !reader.is_at_start() {
+        let Some(raw) = super::next_in_time(shared, &mut reader).await? else { break };
+        if now.since(raw.at) < age {
+            break;
+        }
+        old.extend(worth(shared, &raw, &nodes, now).map(|session| (raw, session)));
+        if old.len() == BATCH_ENTRIES {
+            written += write(shared, std::mem::take(&mut old)).await?;
+        }
+    }
+    Ok(written + write(shared, old).await?)
+}
+
+/// The session of a record, if it is alive; left or lapsed ones are to go.
+fn worth(shared: &Shared, raw: &Raw, nodes: &HashMap<NodeId, Node>, now: Timestamp) -> Option<Session> {
+    let Record::Session(mut session) = raw.read(&shared.streams.keys) else { return None };
+    shared.beats.renew(&mut session);
+    let placement = &session.placement;
+    let node = nodes.get(&placement.node).filter(|_| placement.held);
+    let seen_at = node.map_or(session.seen_at, |node| node.seen_at.max(session.seen_at));
+    (placement.left.is_none() && now.since(seen_at) < placement.lease).then_some(session)
+}
+
+async fn write(shared: &Shared, old: Vec<(Raw, Session)>) -> Outcome<usize> {
+    let writes = old.iter().map(|(raw, session)| {
+        shared.streams.write(&raw.subject, raw.seq, encode(session), raw.forgets(MARKS_FOR))
+    });
+    let mut count = 0;
+    for written in join_all(writes).await {
+        // Whoever was faster has written it again as well.
+        count += usize::from(written?.is_some());
+    }
+    Ok(count)
+}

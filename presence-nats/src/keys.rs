@@ -1,0 +1,216 @@
+//! What things are called on the server: legible, reversible, and never mistaken for a pattern.
+//!
+//! A token keeps `A-Z`, `a-z`, `0-9`, `_`, `-` and `/`; any other byte becomes `=` and two hexadecimal digits. So
+//! `alice` is `alice`, `a.b c` is `a=2Eb=20c`, and `*` is `=2A`. Ids have 256 bytes at most, hence tokens 768.
+
+use crate::options::{Namespace, Options};
+use presence_core::{NodeId, SessionId, SessionKey, UserId};
+
+/// Names of streams and subjects in one namespace.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    /// The stream under the bucket.
+    pub(crate) state: String,
+    /// The stream of renewals.
+    pub(crate) beats: String,
+    /// What the subjects of the bucket begin with: `$KV.<namespace>.`
+    bucket: String,
+    /// What the subjects of renewals begin with. In the realm of buckets, because only that reaches another domain; and
+    /// no bucket's name holds an `=`.
+    renewals: String,
+}
+
+/// What a key of the bucket is about.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    Session(SessionKey),
+    Node(NodeId),
+}
+
+impl Keys {
+    pub(crate) fn new(options: &Options) -> Self {
+        let namespace: &Namespace = &options.namespace;
+        Self {
+            state: format!("KV_{namespace}"),
+            beats: format!("BEATS_{namespace}"),
+            bucket: format!("$KV.{namespace}."),
+            renewals: format!("$KV.{namespace}=beats."),
+        }
+    }
+
+    /// All of the bucket.
+    pub(crate) fn all(&self) -> String {
+        format!("{}>", self.bucket)
+    }
+
+    pub(crate) fn session(&self, user: &UserId, id: &SessionId) -> String {
+        let mut subject = self.of_user(user);
+        subject.pop();
+        encode(id.as_str(), &mut subject);
+        subject
+    }
+
+    /// All sessions of a user.
+    pub(crate) fn of_user(&self, user: &UserId) -> String {
+        let mut subject = format!("{}s.", self.bucket);
+        encode(user.as_str(), &mut subject);
+        subject.push_str(".*");
+        subject
+    }
+
+    pub(crate) fn node(&self, node: &NodeId) -> String {
+        let mut subject = format!("{}n.", self.bucket);
+        encode(node.as_str(), &mut subject);
+        subject
+    }
+
+    pub(crate) fn nodes(&self) -> String {
+        format!("{}n.*", self.bucket)
+    }
+
+    /// What this writer's renewals are published under.
+    pub(crate) fn renewals_of(&self, writer: u64) -> String {
+        format!("{}{writer:016x}", self.renewals)
+    }
+
+    pub(crate) fn renewals(&self) -> String {
+        format!("{}*", self.renewals)
+    }
+
+    /// What a subject is about; `None` for what is not ours.
+    pub(crate) fn parse(&self, subject: &str) -> Option<Key> {
+        let mut tokens = subject.strip_prefix(&self.bucket)?.split('.');
+        let key = match (tokens.next()?, tokens.next()?, tokens.next()) {
+            ("s", user, Some(id)) => Key::Session(SessionKey {
+                user: UserId::new(decode(user)?).ok()?,
+                id: SessionId::new(decode(id)?).ok()?,
+            }),
+            ("n", node, None) => Key::Node(NodeId::new(decode(node)?).ok()?),
+            _ => return None,
+        };
+        tokens.next().is_none().then_some(key)
+    }
+}
+
+fn stays(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/')
+}
+
+fn encode(text: &str, to: &mut String) {
+    for byte in text.bytes() {
+        if stays(byte) {
+            to.push(char::from(byte));
+        } else {
+            to.push('=');
+            for digit in [byte >> 4, byte & 15] {
+                to.push(char::from(b"0123456789ABCDEF"[usize::from(digit)]));
+            }
+        }
+    }
+}
+
+/// The text of a token; `None` if [`encode`] would not have written it so: the map is one to one.
+fn decode(token: &str) -> Option<String> {
+    let digit = |byte: &u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    };
+    let (mut rest, mut text) = (token.as_bytes(), Vec::with_capacity(token.len()));
+    loop {
+        match rest {
+            [] => return String::from_utf8(text).ok(),
+            [b'=', high, low, later @ ..] => {
+                let byte = digit(high)? << 4 | digit(low)?;
+                if stays(byte) {
+                    return None;
+                }
+                text.push(byte);
+                rest = later;
+            }
+            [byte, later @ ..] if stays(*byte) => {
+                text.push(*byte);
+                rest = later;
+            }
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn keys() -> Keys {
+        Keys::new(&Options::new(Namespace::new("chat").unwrap()))
+    }
+
+    fn user(name: &str) -> UserId {
+        UserId::new(name).unwrap()
+    }
+
+    #[test]
+    fn keys_are_legible() {
+        let tab = SessionId::new("tab-1").unwrap();
+        let key = |name: &str| keys().session(&user(name), &tab);
+        assert_eq!(key("alice"), "$KV.chat.s.alice.tab-1");
+        assert_eq!(key("a.b c"), "$KV.chat.s.a=2Eb=20c.tab-1");
+        assert_eq!(key("*"), "$KV.chat.s.=2A.tab-1");
+        assert_eq!(key(">"), "$KV.chat.s.=3E.tab-1");
+        assert_eq!(key("ü@ex.com"), "$KV.chat.s.=C3=BC=40ex=2Ecom.tab-1");
+        assert_eq!(key("=41"), "$KV.chat.s.=3D41.tab-1");
+        assert_eq!(keys().of_user(&user("room/1")), "$KV.chat.s.room/1.*");
+        assert_eq!(keys().node(&NodeId::new("web-1~00ff").unwrap()), "$KV.chat.n.web-1=7E00ff");
+    }
+
+    #[test]
+    fn what_is_not_ours_is_nothing() {
+        for foreign in [
+            "$KV.chat.s.alice",
+            "$KV.chat.s.alice.tab.more",
+            "$KV.chat.n",
+            "$KV.chat.n.a.b",
+            "$KV.other.n.a",
+            "$KV.chat.s..tab",
+            "$KV.chat.s.a=2.t",
+            "$KV.chat.s.a=2e.t",
+            "$KV.chat.s.=41.t",
+            "$KV.chat.s.=FF.t",
+            "$KV.chat.s.a b.t",
+            "$KV.chat.x.a.b",
+            "$KV.chat",
+            "",
+            "$KV.chat.n.=0A",
+        ] {
+            assert_eq!(keys().parse(foreign), None, "{foreign}");
+        }
+    }
+
+    fn names() -> impl Strategy<Value = String> {
+        let any = prop::collection::vec(any::<char>().prop_filter("no control", |c| !c.is_control()), 1..40);
+        prop_oneof![any.prop_map(|chars| chars.into_iter().collect()), "[a-c.*>= /]{1,4}"]
+    }
+
+    proptest! {
+        #[test]
+        fn keys_come_back_as_they_were(one in names(), two in names()) {
+            let key = SessionKey { user: user(&one), id: SessionId::new(&two).unwrap() };
+            let subject = keys().session(&key.user, &key.id);
+            prop_assert_eq!(subject.split('.').count(), 5);
+            prop_assert!(subject.bytes().all(|byte| stays(byte) || b"$.=".contains(&byte)));
+            prop_assert_eq!(keys().parse(&subject), Some(Key::Session(key)));
+            let node = NodeId::new(&one).unwrap();
+            prop_assert_eq!(keys().parse(&keys().node(&node)), Some(Key::Node(node)));
+        }
+
+        #[test]
+        fn no_two_tokens_mean_the_same(token in "[ab=0-9A-F._/-]{0,8}") {
+            if let Some(text) = decode(&token) {
+                let mut again = String::new();
+                encode(&text, &mut again);
+                prop_assert_eq!(again, token);
+            }
+        }
+    }
+}

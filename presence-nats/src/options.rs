@@ -1,0 +1,182 @@
+//! What one sets, and what it may be.
+
+use crate::error::rejected;
+use presence_core::SessionId;
+use presence_core::store::Result;
+use std::fmt;
+use std::time::Duration;
+
+/// The name of the bucket: what keeps one population apart from another on the same server.
+///
+/// 1 to 64 bytes of `A-Z`, `a-z`, `0-9`, `-` and `_`: the names of buckets allow no more. It becomes the bucket
+/// `<namespace>` (stream `KV_<namespace>`) and the stream `BEATS_<namespace>`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Namespace(Box<str>);
+
+impl Namespace {
+    /// The longest namespace, in bytes.
+    pub const MAX_BYTES: usize = 64;
+
+    /// Takes a name.
+    ///
+    /// # Errors
+    /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when it is empty, too long, or holds another character.
+    ///
+    /// ```
+    /// use presence_nats::Namespace;
+    /// assert!(Namespace::new("chat-eu_1").is_ok());
+    /// assert!(Namespace::new("chat.eu").is_err());
+    /// ```
+    pub fn new(name: impl AsRef<str>) -> Result<Self> {
+        let name = name.as_ref();
+        if name.is_empty() || name.len() > Self::MAX_BYTES || !is_word(name) {
+            return Err(rejected("a namespace is 1 to 64 characters of A-Z, a-z, 0-9, '_' and '-'"));
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+/// Where the server keeps the bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Storage {
+    /// In files: sessions outlive a restart of the server.
+    File,
+    /// In memory: faster by a fifth, and empty after a restart. Every process then tells again what is its own.
+    Memory,
+}
+
+/// Settings of a [`NatsStore`](crate::NatsStore).
+///
+/// ```
+/// use presence_nats::{Namespace, Options};
+/// # fn main() -> Result<(), presence_core::store::Error> {
+/// let mut options = Options::new(Namespace::new("chat")?);
+/// options.replicas = 3;
+/// # Ok(()) }
+/// ```
+///
+/// What concerns a stream (`storage`, `replicas`, `max_age`, `max_bytes`, `beats_for`) is used by whoever creates it. A
+/// stream that exists stays as it is: change it with the tools of NATS.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// Which bucket. All processes of one population use the same.
+    pub namespace: Namespace,
+    /// The JetStream domain that holds the bucket: for a process that is connected to a leaf node of it. Default: none,
+    /// the JetStream of the server that the process is connected to. Letters, digits, `-` and `_`.
+    pub domain: Option<String>,
+    /// Where the server keeps the bucket. Default: [`Storage::File`]. Renewals are always kept in memory.
+    pub storage: Storage,
+    /// On how many servers of a cluster each stream is kept, 1 to 5. Default: 1. Take 3 to survive the loss of a server.
+    pub replicas: u8,
+    /// How long a record stays that nobody writes again. Default: 7 days; at least 4 s.
+    ///
+    /// It clears up after a population that went for good; what lives is written again in good time, whether it changes
+    /// or not. It must be longer than twice the longest lease that is in use.
+    pub max_age: Duration,
+    /// How large the bucket may grow, in bytes. Default: no bound but the account's. When it is full, what needs
+    /// more room is refused as [`Unavailable`](presence_core::store::Kind::Unavailable); deletions pass.
+    pub max_bytes: Option<u64>,
+    /// How long renewals are kept. Default: 2 minutes; at least 1 s.
+    ///
+    /// A session with a longer lease than four fifths of this is renewed in its record, at the price of a put for each
+    /// renewal. A longer time costs the server memory, some 60 bytes for each renewal, and whoever begins to watch the
+    /// reading of it.
+    pub beats_for: Duration,
+    /// How long one exchange with the server may take. Default: 1 s. A call makes up to a few of them; the core gives it
+    /// 1.5 s in all.
+    pub call_timeout: Duration,
+}
+
+impl Options {
+    /// The defaults, in this namespace.
+    pub fn new(namespace: Namespace) -> Self {
+        Self {
+            namespace,
+            domain: None,
+            storage: Storage::File,
+            replicas: 1,
+            max_age: Duration::from_hours(7 * 24),
+            max_bytes: None,
+            beats_for: Duration::from_mins(2),
+            call_timeout: Duration::from_secs(1),
+        }
+    }
+
+    /// Whether they can be used at all.
+    pub(crate) fn check(&self) -> Result<()> {
+        let domain = self.domain.as_deref();
+        if domain.is_some_and(|domain| domain.is_empty() || domain.len() > 64 || !is_word(domain)) {
+            return Err(rejected("the domain is not 1 to 64 letters, digits, - or _"));
+        }
+        if !(1..=5).contains(&self.replicas) {
+            return Err(rejected("replicas is not 1 to 5"));
+        }
+        if self.max_age < Duration::from_secs(4) {
+            return Err(rejected("max_age is shorter than 4 s"));
+        }
+        if self.beats_for < Duration::from_secs(1) {
+            return Err(rejected("beats_for is shorter than 1 s"));
+        }
+        if self.call_timeout.is_zero() {
+            return Err(rejected("call_timeout is zero"));
+        }
+        Ok(())
+    }
+}
+
+// The longest subject: three characters for each byte of two ids, and what stands around them. A server drops the
+// connection of whoever sends a line of more than 4,096 bytes.
+const _: () = assert!(3 * 2 * SessionId::MAX_BYTES + 4 * Namespace::MAX_BYTES + 300 < 4096);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_is_what_a_bucket_can_be_called() {
+        for good in ["a", "chat", "A-Z_09", &"x".repeat(64)] {
+            assert_eq!(Namespace::new(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "a.b", "a b", "a*", ">", "é", "a=b", &"x".repeat(65)] {
+            assert!(Namespace::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn options_that_cannot_work_are_refused() {
+        let good = Options::new(Namespace::new("a").unwrap());
+        assert!(good.check().is_ok());
+        for bad in [
+            Options { domain: Some("a.b".into()), ..good.clone() },
+            Options { domain: Some(String::new()), ..good.clone() },
+            Options { replicas: 0, ..good.clone() },
+            Options { max_age: Duration::from_secs(1), ..good.clone() },
+            Options { beats_for: Duration::ZERO, ..good.clone() },
+            Options { call_timeout: Duration::ZERO, ..good.clone() },
+        ] {
+            assert!(bad.check().is_err(), "{bad:?}");
+        }
+    }
+}

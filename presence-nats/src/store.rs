@@ -1,0 +1,256 @@
+//! The store: the trait's methods.
+
+use crate::beats::Beats;
+use crate::error::rejected;
+use crate::feed;
+use crate::known::Known;
+use crate::link::{Denials, Link};
+use crate::lives::Lives;
+use crate::options::Options;
+use crate::streams::Streams;
+use crate::verbs::Nodes;
+use async_nats::{Client, ConnectOptions, Event, ServerError};
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use futures_util::stream::BoxStream;
+use presence_core::store::{Coalesce, Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
+use presence_core::{Session, Timestamp, UserId};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How often a connection that nobody uses is tried, so that a dead one is noticed.
+const PINGS_EVERY: Duration = Duration::from_secs(2);
+/// How long a connection may take to be made, by default.
+const CONNECTS_FOR: Duration = Duration::from_secs(2);
+/// How long it waits, at most, before it tries to connect again. With jitter: all processes lose a server at once.
+const RECONNECTS_EVERY: Duration = Duration::from_millis(250);
+
+/// Presence on NATS JetStream. See the [crate] for how.
+///
+/// Clones share the connection, and what the handle knows. `put` and `touch` of concurrent callers share batches
+/// ([`Coalesce`]).
+///
+/// # Cancellation
+/// Dropping a call may or may not have had its effect, like a timeout; repeating it is safe.
+#[derive(Clone)]
+pub struct NatsStore {
+    store: Coalesce<Handle>,
+}
+
+impl fmt::Debug for NatsStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let namespace = &self.store.inner().0.streams.options.namespace;
+        f.debug_struct("NatsStore").field("namespace", namespace).finish_non_exhaustive()
+    }
+}
+
+/// What the methods work with.
+pub(crate) struct Shared {
+    pub(crate) streams: Arc<Streams>,
+    pub(crate) beats: Beats,
+    pub(crate) known: Known,
+    pub(crate) lives: Lives,
+    pub(crate) nodes: Nodes,
+    /// Whether the server is so old that it does not tell its time with a stream.
+    is_old: AtomicBool,
+    /// Whether there was a watch before.
+    has_watched: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn is_old(&self) -> bool {
+        self.is_old.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_old(&self) {
+        self.is_old.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there was a watch before this one.
+    pub(crate) fn watched_before(&self) -> bool {
+        self.has_watched.swap(true, Ordering::Relaxed)
+    }
+}
+
+struct Handle(Arc<Shared>);
+
+impl NatsStore {
+    /// A store on the server or cluster at these URLs (`nats://host:4222`, with `,` between several). Returns at once,
+    /// also while its server is down, and connects as long as it takes.
+    ///
+    /// `connect` says who we are (`ConnectOptions::with_credentials`, `with_token`, …) and how TLS is done. What follows
+    /// from being a store is set here: it reconnects for ever, within 250 ms, pings every 2 s, and reports the server's
+    /// events by `tracing`. For anything else make the client yourself, and use [`with_client`](Self::with_client).
+    ///
+    /// # Errors
+    /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when a URL or an option cannot be used, or outside of a
+    /// tokio runtime.
+    pub fn connect(urls: &str, connect: ConnectOptions, options: Options) -> Result<Self> {
+        options.check()?;
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(rejected("a connection to NATS needs a tokio runtime"));
+        }
+        let servers = urls.split(',').map(|url| url.trim().parse::<async_nats::ServerAddr>());
+        let servers = servers.collect::<std::io::Result<Vec<_>>>();
+        // What it says may hold a password.
+        let servers = servers.map_err(|_| rejected("a URL of NATS cannot be read"))?;
+        let denials = Denials::default();
+        let heard = denials.clone();
+        let connect = connect
+            .retry_on_initial_connect()
+            .max_reconnects(None)
+            .connection_timeout(CONNECTS_FOR)
+            .ping_interval(PINGS_EVERY)
+            .reconnect_delay_callback(|attempts| {
+                let full =
+                    RECONNECTS_EVERY.min(Duration::from_millis(20) * u32::try_from(attempts).unwrap_or(100));
+                full.mul_f64(0.4 + 0.6 * presence_core::random::fraction())
+            })
+            .event_callback(move |event| {
+                hear(&heard, &event);
+                std::future::ready(())
+            });
+        // It waits for nothing: connecting goes on beside.
+        let client = connect.connect(servers).now_or_never();
+        let client = client
+            .and_then(std::result::Result::ok)
+            .ok_or_else(|| rejected("the URLs of NATS cannot be used"))?;
+        Ok(Self::of(client, options, denials))
+    }
+
+    /// A store on a client that is there already.
+    ///
+    /// It should reconnect for ever and soon (`max_reconnects(None)`, `reconnect_delay_callback`): a store is away for as
+    /// long as its client is. What the server denies shows as a timeout here: only the client's own callback hears of it.
+    ///
+    /// # Errors
+    /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when an option cannot be used.
+    pub fn with_client(client: Client, options: Options) -> Result<Self> {
+        options.check()?;
+        Ok(Self::of(client, options, Denials::default()))
+    }
+
+    fn of(client: Client, options: Options, denials: Denials) -> Self {
+        let link = Link::new(client, options.domain.as_deref(), options.call_timeout, denials);
+        let streams = Arc::new(Streams::new(link, options));
+        let shared = Shared {
+            beats: Beats::new(&streams),
+            streams,
+            known: Known::default(),
+            lives: Lives::default(),
+            nodes: Nodes::default(),
+            is_old: AtomicBool::new(false),
+            has_watched: AtomicBool::new(false),
+        };
+        Self { store: Coalesce::new(Handle(Arc::new(shared))) }
+    }
+
+    /// Whether the stream under the bucket answers: for readiness. Makes the streams if they are missing.
+    ///
+    /// # Errors
+    /// Those of any call: [`Unavailable`](presence_core::store::Kind::Unavailable) and
+    /// [`Timeout`](presence_core::store::Kind::Timeout) while there is no server that leads it,
+    /// [`Rejected`](presence_core::store::Kind::Rejected) when it cannot be used.
+    pub async fn ping(&self) -> Result<()> {
+        self.store.now().await.map(drop)
+    }
+}
+
+/// What the server says beside its answers.
+fn hear(denials: &Denials, event: &Event) {
+    match event {
+        Event::Connected => tracing::info!("connected to NATS"),
+        Event::Disconnected => tracing::warn!("the connection to NATS was lost"),
+        Event::ServerError(error) => {
+            let is_denied = match error {
+                ServerError::AuthorizationViolation => true,
+                ServerError::Other(text) => {
+                    let text = text.to_ascii_lowercase();
+                    text.contains("permissions violation") || text.contains("authorization")
+                }
+                ServerError::SlowConsumer(_) => false,
+            };
+            if is_denied {
+                denials.count();
+            }
+            tracing::error!(is_denied, "the NATS server reports an error: {error}");
+        }
+        other => tracing::warn!("NATS: {other}"),
+    }
+}
+
+#[async_trait]
+impl PresenceStore for NatsStore {
+    /// One: the bucket is one stream, with one leader.
+    fn shards(&self) -> u16 {
+        1
+    }
+
+    fn shard_of(&self, _user: &UserId) -> u16 {
+        0
+    }
+
+    async fn put(&self, sessions: &[Session]) -> Result<()> {
+        self.store.put(sessions).await
+    }
+
+    async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
+        self.store.touch(touches).await
+    }
+
+    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+        self.store.forget(seen).await
+    }
+
+    async fn load(&self, users: &[UserId]) -> Result<Facts> {
+        self.store.load(users).await
+    }
+
+    fn watch(&self) -> BoxStream<'static, Feed> {
+        self.store.watch()
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        self.store.now().await
+    }
+}
+
+#[async_trait]
+impl PresenceStore for Handle {
+    fn shards(&self) -> u16 {
+        1
+    }
+
+    fn shard_of(&self, _user: &UserId) -> u16 {
+        0
+    }
+
+    async fn put(&self, sessions: &[Session]) -> Result<()> {
+        if sessions.is_empty() { Ok(()) } else { self.0.put(sessions).await }
+    }
+
+    async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
+        if touches.is_empty() { Ok(Misses::new()) } else { self.0.touch(touches).await }
+    }
+
+    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+        if seen.is_empty() { Ok(()) } else { self.0.forget(seen).await }
+    }
+
+    async fn load(&self, users: &[UserId]) -> Result<Facts> {
+        if users.is_empty() { Ok(Facts::default()) } else { self.0.load(users).await }
+    }
+
+    fn watch(&self) -> BoxStream<'static, Feed> {
+        feed::of(Arc::clone(&self.0))
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        let streams = &self.0.streams;
+        let state = &streams.keys.state;
+        let now = |_| async { streams.time(&streams.info(state).await?, state).await };
+        streams.with(now).await
+    }
+}

@@ -1,0 +1,121 @@
+//! Drops what has not been seen since: F1.
+//!
+//! A renewal that another process publishes while a session is forgotten may be missed here. That process hears of the
+//! forgetting by its watch, knows a later beat, and puts the session again.
+
+use crate::bucket::Register;
+use crate::codec::{Raw, Record};
+use crate::error::{Failure, Outcome, unavailable};
+use crate::known::State;
+use crate::store::Shared;
+use crate::streams::Traits;
+use futures_util::future::join_all;
+use presence_core::store::{BATCH_ENTRIES, Result, Seen};
+use presence_core::{Node, NodeId, Session, Timestamp};
+use std::collections::HashMap;
+
+/// How often it is tried again when a record changed in between.
+const ROUNDS: usize = 12;
+
+impl Shared {
+    pub(crate) async fn forget(&self, seen: &[Seen]) -> Result<()> {
+        for part in seen.chunks(BATCH_ENTRIES) {
+            let seen: Vec<&Seen> = part.iter().collect();
+            self.streams.with(|traits| self.forget_once(traits, seen.clone())).await?;
+        }
+        Ok(())
+    }
+
+    async fn forget_once(&self, traits: Traits, mut seen: Vec<&Seen>) -> Outcome<()> {
+        if seen.iter().any(|seen| matches!(seen, Seen::Session { .. })) {
+            self.beats.catch_up().await?;
+        }
+        for _ in 0..ROUNDS {
+            let subjects: Vec<String> = seen.iter().map(|seen| self.subject(seen)).collect();
+            let latest = self.streams.latest(traits, subjects).await?;
+            let keys = &self.streams.keys;
+            let records: HashMap<&str, (u64, Record)> =
+                latest.values().map(|raw: &Raw| (raw.subject.as_str(), (raw.seq, raw.read(keys)))).collect();
+            let nodes = self.nodes_of(traits, records.values().map(|(_, record)| record)).await?;
+            let mut goes = Vec::new();
+            for seen in seen {
+                let subject = self.subject(seen);
+                if let Some((revision, record)) = records.get(subject.as_str())
+                    && self.is_to_go(seen, record, &nodes)
+                {
+                    goes.push((seen, subject, *revision));
+                }
+            }
+            let sent = goes
+                .iter()
+                .map(|(seen, subject, revision)| self.streams.delete(traits, subject, *revision, seen));
+            let sent = join_all(sent).await;
+            seen = Vec::new();
+            for ((one, ..), sent) in goes.into_iter().zip(sent) {
+                match (sent?, one) {
+                    // Somebody wrote it meanwhile: looked at once more.
+                    (None, one) => seen.push(one),
+                    (Some(revision), Seen::Session { key, .. }) => {
+                        self.known.fill(&key.user, &key.id, revision, State::Gone);
+                    }
+                    (Some(_), Seen::Node { node, .. }) => drop(self.nodes.lock().remove(node)),
+                }
+            }
+            if seen.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(Failure::Other(unavailable("too many writers of one record at once")))
+    }
+
+    fn subject(&self, seen: &Seen) -> String {
+        match seen {
+            Seen::Session { key, .. } => self.streams.keys.session(&key.user, &key.id),
+            Seen::Node { node, .. } => self.streams.keys.node(node),
+        }
+    }
+
+    /// Whether it was not seen since; for a held session that has not left, *seen* includes its node.
+    fn is_to_go(&self, seen: &Seen, record: &Record, nodes: &HashMap<NodeId, Node>) -> bool {
+        match (seen, record) {
+            (Seen::Node { seen_at, .. }, Record::Node(node)) => node.seen_at <= *seen_at,
+            (Seen::Session { seen_at, placed_at, .. }, Record::Session(session)) => {
+                let mut session = session.clone();
+                self.beats.renew(&mut session);
+                let node = holder(&session).and_then(|id| nodes.get(id));
+                let by_node = node.map_or(Timestamp::ZERO, |node| node.seen_at);
+                session.seen_at.max(by_node) <= *seen_at && session.placement.placed_at <= *placed_at
+            }
+            _ => false,
+        }
+    }
+
+    /// The processes by which these sessions live.
+    async fn nodes_of(
+        &self,
+        traits: Traits,
+        records: impl Iterator<Item = &Record>,
+    ) -> Outcome<HashMap<NodeId, Node>> {
+        let holders = records.filter_map(|record| match record {
+            Record::Session(session) => holder(session),
+            _ => None,
+        });
+        let subjects: Vec<String> = holders.map(|id| self.streams.keys.node(id)).collect();
+        let nodes = self.read_nodes(traits, subjects).await?;
+        Ok(nodes.into_iter().map(|node| (node.id.clone(), node)).collect())
+    }
+
+    pub(super) async fn read_nodes(&self, traits: Traits, subjects: Vec<String>) -> Outcome<Vec<Node>> {
+        if subjects.is_empty() {
+            return Ok(Vec::new());
+        }
+        let latest = self.streams.latest(traits, subjects).await?;
+        Ok(latest.values().filter_map(|raw| Node::of(raw.read(&self.streams.keys))).collect())
+    }
+}
+
+/// The process by which a session lives: none, once it has left.
+fn holder(session: &Session) -> Option<&NodeId> {
+    let placement = &session.placement;
+    (placement.held && placement.left.is_none()).then_some(&placement.node)
+}

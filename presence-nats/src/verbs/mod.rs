@@ -1,0 +1,8 @@
+//! What each verb does, one file each.
+
+mod forget;
+mod load;
+mod put;
+mod touch;
+
+pub(crate) use touch::Nodes;

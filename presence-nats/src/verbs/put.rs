@@ -1,0 +1,53 @@
+//! Stores sessions: P1–P3.
+
+use crate::bucket::{Merged, Register, Write};
+use crate::codec::Record;
+use crate::error::Outcome;
+use crate::known::State;
+use crate::store::Shared;
+use crate::streams::Traits;
+use presence_core::store::Result;
+use presence_core::{Session, SessionId, UserId};
+use std::collections::BTreeMap;
+
+impl Register for Session {
+    fn of(record: Record) -> Option<Self> {
+        match record {
+            Record::Session(session) => Some(session),
+            _ => None,
+        }
+    }
+
+    fn absorb(&mut self, other: &Self) -> bool {
+        self.merge(other)
+    }
+}
+
+impl Shared {
+    pub(crate) async fn put(&self, sessions: &[Session]) -> Result<()> {
+        // A batch may repeat a session; two writes of one record at once would only be in each other's way.
+        let mut merged: BTreeMap<(&UserId, &SessionId), Session> = BTreeMap::new();
+        for session in sessions {
+            let entry = merged.entry((&session.user, &session.id));
+            entry.and_modify(|known| _ = known.merge(session)).or_insert_with(|| session.clone());
+        }
+        let sessions: Vec<Session> = merged.into_values().collect();
+        self.streams.with(|traits| self.put_once(traits, &sessions)).await
+    }
+
+    async fn put_once(&self, traits: Traits, sessions: &[Session]) -> Outcome<()> {
+        self.known.reserve(sessions.iter().map(|session| (&session.user, &session.id)));
+        let write = |session: &Session| {
+            let mut value = session.clone();
+            let expected = self.known.contained(&mut value);
+            let subject = self.streams.keys.session(&value.user, &value.id);
+            Write { subject, value, expected, forgotten: None }
+        };
+        let merged = self.streams.merge(traits, sessions.iter().map(write).collect()).await?;
+        for Merged { value, revision, forgotten } in merged {
+            let state = State::There { session: &value, tells_of_deletion: forgotten.is_some() };
+            self.known.fill(&value.user, &value.id, revision, state);
+        }
+        Ok(())
+    }
+}

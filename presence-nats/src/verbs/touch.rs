@@ -1,0 +1,203 @@
+//! Moves times forward: T1, T2, N1.
+
+use crate::bucket::{MARKS_FOR, Merged, Register, Write};
+use crate::codec::{Beat, Record, encode};
+use crate::error::{Failure, Outcome, unavailable};
+use crate::known::{State, There};
+use crate::store::Shared;
+use crate::streams::Traits;
+use futures_util::future::{join_all, try_join};
+use parking_lot::Mutex;
+use presence_core::store::{Misses, Result, Touch};
+use presence_core::{Node, NodeId, Session, SessionId, SessionKey, Timestamp, UserId};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+/// How long a renewal waits for the watch of its handle before it asks for the records themselves.
+const WATCH_LATE_AFTER: Duration = Duration::from_millis(100);
+/// How many processes are remembered, of those that beat through this handle: one, as a rule.
+const NODES: usize = 256;
+/// How often a long lease's renewal is repeated that somebody else was faster with.
+const ROUNDS: usize = 12;
+
+/// The records of processes that beat through this handle, and their revisions.
+pub(crate) type Nodes = Mutex<HashMap<NodeId, (Node, u64)>>;
+
+impl Register for Node {
+    fn of(record: Record) -> Option<Self> {
+        match record {
+            Record::Node(node) => Some(node),
+            _ => None,
+        }
+    }
+
+    fn absorb(&mut self, other: &Self) -> bool {
+        let is_later = other.rank() > self.rank();
+        if is_later {
+            self.clone_from(other);
+        }
+        is_later
+    }
+}
+
+/// The renewals of a batch, each session once.
+type Renewals<'a> = BTreeMap<(&'a UserId, &'a SessionId), (Timestamp, Timestamp)>;
+
+impl Shared {
+    pub(crate) async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
+        let (mut sessions, mut nodes) = (Renewals::new(), BTreeMap::<&NodeId, Node>::new());
+        for touch in touches {
+            match touch {
+                Touch::Session { user, id, seen_at, active_at } => {
+                    let known = sessions.entry((user, id)).or_default();
+                    *known = (known.0.max(*seen_at), known.1.max(*active_at));
+                }
+                Touch::Node { node: id, seen_at, drain_for } => {
+                    let node = Node { id: id.clone(), seen_at: *seen_at, drain_for: *drain_for };
+                    nodes.entry(id).and_modify(|known| _ = known.absorb(&node)).or_insert(node);
+                }
+            }
+        }
+        let nodes: Vec<Node> = nodes.into_values().collect();
+        let touch = |traits| try_join(self.renew(traits, &sessions), self.beat(traits, &nodes));
+        let (misses, ()) = self.streams.with(touch).await?;
+        Ok(misses)
+    }
+
+    /// Processes have records: there are few, and each has to be found when it beats no more.
+    async fn beat(&self, traits: Traits, nodes: &[Node]) -> Outcome<()> {
+        if nodes.is_empty() {
+            return Ok(());
+        }
+        let write = |node: &Node| {
+            let known = self.nodes.lock().get(&node.id).cloned();
+            let (mut value, expected) = known.unwrap_or_else(|| (node.clone(), 0));
+            value.absorb(node);
+            let subject = self.streams.keys.node(&node.id);
+            Write { subject, value, expected: Some(expected), forgotten: None }
+        };
+        let written = self.streams.merge(traits, nodes.iter().map(write).collect()).await?;
+        let mut known = self.nodes.lock();
+        if known.len() > NODES {
+            known.clear();
+        }
+        let each =
+            written.into_iter().map(|Merged { value, revision, .. }| (value.id.clone(), (value, revision)));
+        known.extend(each);
+        Ok(())
+    }
+
+    async fn renew(&self, traits: Traits, renewals: &Renewals<'_>) -> Outcome<Misses> {
+        if renewals.is_empty() {
+            return Ok(Misses::new());
+        }
+        let there = self.there(traits, renewals.keys().copied()).await?;
+        let (mut misses, mut short, mut long) = (Misses::new(), Vec::new(), Renewals::new());
+        for ((user, id), (seen_at, active_at)) in renewals {
+            let there = there.get(&(*user, *id));
+            if there.is_none_or(|there| there.has_left) {
+                misses.push(SessionKey { user: (*user).clone(), id: (*id).clone() });
+            }
+            match there {
+                None => {}
+                // The stream of renewals would forget it before it lapses.
+                Some(there) if there.lease + there.lease / 4 > self.streams.options.beats_for => {
+                    long.insert((user, id), (*seen_at, *active_at));
+                }
+                Some(there) => {
+                    short.push(((*user).clone(), (*id).clone(), *seen_at, *active_at, there.revision));
+                }
+            }
+        }
+        let short: Vec<Beat> = short;
+        let (gone, ()) = try_join(self.renew_records(traits, long), self.beats.publish(&short)).await?;
+        misses.extend(gone);
+        Ok(misses)
+    }
+
+    /// Which of these sessions are there, as of a moment after this call began.
+    async fn there<'a>(
+        &self,
+        traits: Traits,
+        sessions: impl Iterator<Item = (&'a UserId, &'a SessionId)> + Clone,
+    ) -> Outcome<HashMap<(&'a UserId, &'a SessionId), There>> {
+        self.known.reserve(sessions.clone());
+        let mut watched = None;
+        if self.known.is_watched() {
+            let info = self.streams.info(&self.streams.keys.state).await?;
+            watched = self.known.watched(&info.created, info.state.last_seq, WATCH_LATE_AFTER).await;
+        }
+        let (mut there, mut unknown) = (HashMap::new(), HashMap::new());
+        for (user, id) in sessions {
+            match self.known.there(watched, user, id) {
+                Some(known) => drop(there.insert((user, id), known)),
+                None => drop(unknown.insert(self.streams.keys.session(user, id), (user, id))),
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(there);
+        }
+        let mut latest = self.streams.latest(traits, unknown.keys().cloned().collect()).await?;
+        for (subject, (user, id)) in unknown {
+            let found = latest.remove(&subject);
+            let revision = found.as_ref().map_or(0, |raw| raw.seq);
+            let tells_of_deletion = found.as_ref().is_some_and(|raw| raw.forgotten.is_some());
+            let session = found.and_then(|raw| Session::of(raw.read(&self.streams.keys)));
+            let there_now = |session| State::There { session, tells_of_deletion };
+            self.known.fill(user, id, revision, session.as_ref().map_or(State::Gone, there_now));
+            if let Some(Session { placement, .. }) = session {
+                there.insert(
+                    (user, id),
+                    There { revision, has_left: placement.left.is_some(), lease: placement.lease },
+                );
+            }
+        }
+        Ok(there)
+    }
+
+    /// Renews sessions in their records; answers with those that are there no more. None is created.
+    async fn renew_records(&self, traits: Traits, mut renewals: Renewals<'_>) -> Outcome<Misses> {
+        let mut misses = Misses::new();
+        for _ in 0..ROUNDS {
+            if renewals.is_empty() {
+                return Ok(misses);
+            }
+            let subjects: HashMap<_, _> =
+                renewals.keys().map(|key| (self.streams.keys.session(key.0, key.1), *key)).collect();
+            let mut latest = self.streams.latest(traits, subjects.keys().cloned().collect()).await?;
+            let mut writes = Vec::new();
+            for (subject, key) in &subjects {
+                let found = latest.remove(subject);
+                let read = found.and_then(|raw| {
+                    Some((raw.seq, raw.forgets(MARKS_FOR), Session::of(raw.read(&self.streams.keys))?))
+                });
+                let (seen_at, active_at) = renewals.get(key).copied().unwrap_or_default();
+                match read {
+                    None => {
+                        misses.push(SessionKey { user: key.0.clone(), id: key.1.clone() });
+                        renewals.remove(key);
+                    }
+                    Some((revision, forgotten, mut session)) => {
+                        if session.touch(seen_at, active_at) {
+                            writes.push((*key, subject, revision, forgotten, session));
+                        } else {
+                            renewals.remove(key);
+                        }
+                    }
+                }
+            }
+            let sent = writes.iter().map(|(_, subject, revision, forgotten, session)| {
+                self.streams.write(subject, *revision, encode(session), *forgotten)
+            });
+            let sent = join_all(sent).await;
+            for ((key, _, _, forgotten, session), sent) in writes.iter().zip(sent) {
+                if let Some(revision) = sent? {
+                    let state = State::There { session, tells_of_deletion: forgotten.is_some() };
+                    self.known.fill(key.0, key.1, revision, state);
+                    renewals.remove(key);
+                }
+            }
+        }
+        Err(Failure::Other(unavailable("too many writers of one record at once")))
+    }
+}

@@ -1,0 +1,141 @@
+use super::world::{Process, World, enter, outside, until};
+use crate::rig::{self, unique};
+use presence_core::UserId;
+use presence_nats::{NatsStore, Storage};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use test_servers::nats::{BlackHole, Cluster, Leaf, Nats};
+
+/// What an outage of five seconds, or ten, is: long enough for every lease in use to lapse, did anybody grow older.
+const FIVE: Duration = Duration::from_secs(5);
+const TEN: Duration = Duration::from_secs(10);
+
+async fn server() -> Arc<Nats> {
+    Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap())
+}
+
+async fn world(open: impl Fn() -> NatsStore) -> World {
+    World::start(open(), open()).await
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_for_five_seconds() {
+    let (server, name) = (server().await, unique());
+    let open = || rig::on(&server, &name, Storage::File);
+    let world = world(open).await;
+    let killed = Arc::clone(&server);
+    outside(move || killed.kill()).await;
+    world.change().await;
+    tokio::time::sleep(FIVE).await;
+    world.is_stale().await;
+    let restarted = Arc::clone(&server);
+    outside(move || restarted.restart()).await;
+    world.has_recovered(open()).await;
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_without_its_memory() {
+    let (server, name) = (server().await, unique());
+    let open = || rig::on(&server, &name, Storage::Memory);
+    let world = world(open).await;
+    let restarted = Arc::clone(&server);
+    outside(move || restarted.restart()).await;
+    world.change().await;
+    world.has_recovered(open()).await;
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_deleted_and_made_anew() {
+    let (server, name) = (server().await, unique());
+    let open = || rig::on(&server, &name, Storage::File);
+    let world = world(open).await;
+    let (deleted, streams) = (Arc::clone(&server), name.clone());
+    outside(move || rig::lose(&deleted, &streams)).await;
+    world.change().await;
+    world.has_recovered(open()).await;
+}
+
+#[tokio::test]
+async fn a_link_that_swallows_everything() {
+    let (server, name) = (server().await, unique());
+    let link = Arc::new(BlackHole::before(&server));
+    let through = || rig::at(&link.url(), rig::options(&name, Storage::File));
+    let direct = || rig::on(&server, &name, Storage::File);
+    // One process is behind the link, the other sees it vanish, as everybody must whose process is not heard of.
+    let one = Process::start(through()).await;
+    let other = Process::start(direct()).await;
+    let hold = one.presence.hold(enter("behind", "/start")).unwrap();
+    hold.stored().await.unwrap();
+    let near = other.presence.hold(enter("before", "/start")).unwrap();
+    near.stored().await.unwrap();
+    for process in [&one, &other] {
+        until("both are here", || async { process.online("/start") == 2 }).await;
+    }
+    let swallowed = Arc::clone(&link);
+    outside(move || swallowed.swallow()).await;
+    hold.place(presence_core::Topics::new([super::world::topic("/moved")]).unwrap());
+    until("who is cut off says so", || async { one.was_stale() && !one.is_fresh() }).await;
+    tokio::time::sleep(TEN).await;
+    assert_eq!(one.saw_leave(), BTreeSet::new(), "who is cut off sees nobody leave");
+    let passed = Arc::clone(&link);
+    outside(move || passed.pass()).await;
+    for process in [&one, &other] {
+        until("the move arrives", || async { process.online("/moved") == 1 && process.is_fresh() }).await;
+        until("both are here again", || async { process.presence.everyone().counts().online == 2 }).await;
+    }
+    assert_eq!(one.saw_leave(), BTreeSet::new());
+    assert!(!other.was_stale(), "the link of the other was up all the time");
+}
+
+#[tokio::test]
+async fn a_leader_that_is_killed() {
+    let cluster = Arc::new(tokio::task::spawn_blocking(Cluster::start).await.unwrap());
+    let name = unique();
+    let open = || rig::on_cluster(&cluster, &name);
+    let world = world(open).await;
+    let (killed, stream) = (Arc::clone(&cluster), format!("KV_{name}"));
+    outside(move || _ = killed.kill_leader_of(&stream)).await;
+    world.change().await;
+    world.has_recovered(open()).await;
+}
+
+#[tokio::test]
+async fn a_leaf_that_is_cut_off_for_ten_seconds() {
+    let leaf = Arc::new(tokio::task::spawn_blocking(Leaf::start).await.unwrap());
+    let name = unique();
+    let open = || rig::through(&leaf, &name);
+    let world = world(open).await;
+    let cut = Arc::clone(&leaf);
+    outside(move || cut.cut()).await;
+    world.change().await;
+    tokio::time::sleep(TEN).await;
+    world.is_stale().await;
+    let healed = Arc::clone(&leaf);
+    outside(move || healed.heal()).await;
+    world.has_recovered(open()).await;
+}
+
+#[tokio::test]
+async fn a_process_that_is_killed_takes_only_its_own_with_it() {
+    let (server, name) = (server().await, unique());
+    let open = || rig::on(&server, &name, Storage::File);
+    let (one, other) = (Process::start(open()).await, Process::start(open()).await);
+    let names = |kind: &str| -> BTreeSet<UserId> {
+        (0..20).map(|n| super::world::user(&format!("{kind}-{n}"))).collect()
+    };
+    let hold = |process: &Process, kind: &str| -> Vec<presence_core::Hold> {
+        names(kind)
+            .iter()
+            .map(|user| process.presence.hold(enter(user.as_str(), "/start")).unwrap())
+            .collect()
+    };
+    let (lost, kept) = (hold(&one, "lost"), hold(&other, "kept"));
+    until("everybody is here", || async { other.online("/start") == 40 && one.online("/start") == 40 }).await;
+    // As by -9: its connections say nothing, and nothing of it goes on.
+    lost.into_iter().for_each(std::mem::forget);
+    drop(one);
+    until("its users are gone", || async { other.saw_leave() == names("lost") }).await;
+    assert_eq!(other.online("/start"), 20);
+    drop(kept);
+}

@@ -1,0 +1,211 @@
+//! Two processes on a store that is about to fail, their users, and what each process sees of them.
+
+use parking_lot::Mutex;
+use presence_core::{
+    Beat, Hold, Policy, Presence, PresenceStore, Scope, SessionId, Topic, Topics, Update, UserId,
+};
+use presence_nats::NatsStore;
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// How many users of each kind there are.
+const USERS: usize = 40;
+/// How long anything may take that must come. Drills share two cores with each other and with their servers.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+pub fn user(name: &str) -> UserId {
+    UserId::new(name).unwrap()
+}
+
+pub fn topic(name: &str) -> Topic {
+    Topic::new(name).unwrap()
+}
+
+/// A beat that enters a topic.
+pub fn enter(name: &str, place: &str) -> Beat {
+    let tab = SessionId::new("tab").unwrap();
+    Beat::enter(user(name), tab).topics(Topics::new([topic(place)]).unwrap())
+}
+
+/// Returns once it holds; panics if it does not in time.
+pub async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let all = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, all).await.is_ok(), "waited in vain: {what}");
+}
+
+/// Does something to a server, which blocks.
+pub async fn outside(work: impl FnOnce() + Send + 'static) {
+    tokio::task::spawn_blocking(work).await.unwrap();
+}
+
+/// Short windows: an outage outlasts them all.
+fn policy() -> Policy {
+    Policy {
+        lease_for: Duration::from_secs(4),
+        held_for: Duration::from_secs(4),
+        grace: Duration::from_millis(500),
+        ..Policy::default()
+    }
+}
+
+/// A process, and who it saw go.
+pub struct Process {
+    pub presence: Presence,
+    pub store: NatsStore,
+    left: Arc<Mutex<BTreeSet<UserId>>>,
+    was_stale: Arc<AtomicBool>,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Process {
+    pub async fn start(store: NatsStore) -> Self {
+        let presence = Presence::builder(store.clone()).policy(policy()).start().unwrap();
+        presence.ready().await;
+        let (left, was_stale) = (Arc::new(Mutex::new(BTreeSet::new())), Arc::new(AtomicBool::new(false)));
+        let mut updates = presence.subscribe(&Scope::All);
+        let gone = Arc::clone(&left);
+        let hears = tokio::spawn(async move {
+            let mut known = BTreeSet::new();
+            while let Some(update) = updates.next().await {
+                match update {
+                    // A reader that was slow gets a snapshot: who is not in it has left as well.
+                    Update::Snapshot(snapshot) => {
+                        let now: BTreeSet<UserId> = snapshot.members.keys().cloned().collect();
+                        gone.lock().extend(known.difference(&now).cloned());
+                        known = now;
+                    }
+                    Update::Diff(diff) => {
+                        known.extend(diff.joined.iter().map(|member| member.user.clone()));
+                        gone.lock().extend(diff.left.iter().map(|(user, _)| user.clone()));
+                    }
+                }
+            }
+        });
+        let mut views = presence.watch_view();
+        let stale = Arc::clone(&was_stale);
+        let sees = tokio::spawn(async move {
+            while let Some(view) = views.next().await {
+                stale.fetch_or(!view.is_fresh(), Ordering::Relaxed);
+            }
+        });
+        Self { presence, store, left, was_stale, tasks: [hears, sees] }
+    }
+
+    pub fn is_fresh(&self) -> bool {
+        self.presence.health().view.is_fresh()
+    }
+
+    pub fn was_stale(&self) -> bool {
+        self.was_stale.load(Ordering::Relaxed) || !self.is_fresh()
+    }
+
+    pub fn saw_leave(&self) -> BTreeSet<UserId> {
+        self.left.lock().clone()
+    }
+
+    pub fn online(&self, place: &str) -> usize {
+        self.presence.topic(&topic(place)).counts().online as usize
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Two processes; users whose connections the first one holds, and users who beat through both in turn.
+pub struct World {
+    pub one: Arc<Process>,
+    pub other: Arc<Process>,
+    pub held: Vec<Hold>,
+    beating: JoinHandle<()>,
+}
+
+impl World {
+    pub async fn start(one: NatsStore, other: NatsStore) -> Self {
+        let (one, other) = (Arc::new(Process::start(one).await), Arc::new(Process::start(other).await));
+        let held: Vec<Hold> =
+            (0..USERS).map(|n| one.presence.hold(enter(&format!("held-{n}"), "/start")).unwrap()).collect();
+        for hold in &held {
+            hold.stored().await.unwrap();
+        }
+        for n in 0..USERS {
+            one.presence.beat(enter(&format!("beats-{n}"), "/start")).await.unwrap();
+        }
+        let beating = tokio::spawn(beat(Arc::clone(&one), Arc::clone(&other)));
+        let world = Self { one, other, held, beating };
+        world.sees("everybody is here", |process| process.online("/start") == 2 * USERS).await;
+        world
+    }
+
+    /// Returns once both processes see it.
+    pub async fn sees(&self, what: &str, sees: impl Fn(&Process) -> bool) {
+        until(what, || async { sees(&self.one) && sees(&self.other) }).await;
+    }
+
+    /// Returns once both processes say that what they show may be old.
+    pub async fn is_stale(&self) {
+        self.sees("both views are stale", Process::was_stale).await;
+    }
+
+    /// Changes that nobody may lose, whatever the store does: half of the connections move, and somebody comes.
+    pub async fn change(&self) {
+        for hold in self.held.iter().step_by(2) {
+            hold.place(Topics::new([topic("/moved")]).unwrap());
+        }
+        for n in 0..4 {
+            // Told later, if the store cannot be told now.
+            let _ = self.other.presence.beat(enter(&format!("new-{n}"), "/new")).await;
+        }
+    }
+
+    /// Both processes, the store itself, and whoever comes later agree on all of it.
+    pub async fn has_recovered(&self, late: NatsStore) {
+        self.sees("both views are fresh", Process::is_fresh).await;
+        self.sees("the moved are where they went", |process| process.online("/moved") == USERS / 2).await;
+        self.sees("the new ones are here", |process| process.online("/new") == 4).await;
+        self.sees("nothing is owed", |process| process.presence.health().owed == 0).await;
+        // Long enough for everything to lapse that nobody confirms.
+        let now = self.one.store.now().await.unwrap();
+        let later = now + policy().held_for + Duration::from_secs(2);
+        until("time goes on", || async { self.one.store.now().await.is_ok_and(|now| now > later) }).await;
+        let late = Process::start(late).await;
+        until("a late process sees them", || async {
+            late.online("/moved") == USERS / 2
+                && late.online("/new") == 4
+                && late.online("/start") == USERS * 3 / 2
+        })
+        .await;
+        assert_eq!(self.one.saw_leave(), BTreeSet::new());
+        assert_eq!(self.other.saw_leave(), BTreeSet::new());
+        self.sees("all views are fresh at the end", Process::is_fresh).await;
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.beating.abort();
+    }
+}
+
+/// Everybody who beats does so through one process and the other in turn.
+async fn beat(one: Arc<Process>, other: Arc<Process>) {
+    let tab = SessionId::new("tab").unwrap();
+    for process in [&one, &other].into_iter().cycle() {
+        let beats = (0..USERS).map(|n| format!("beats-{n}")).chain((0..4).map(|n| format!("new-{n}")));
+        let known = beats.filter(|name| process.presence.user(&user(name)).is_some());
+        let beats = known.map(|name| process.presence.beat(Beat::renew(user(&name), tab.clone())));
+        // A store that is away makes them degraded, and no more.
+        futures_util::future::join_all(beats).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}

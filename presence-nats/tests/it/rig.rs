@@ -1,0 +1,54 @@
+//! One server of each kind for all tests that share; those that kill start their own.
+
+use presence_core::random;
+use presence_nats::async_nats::ConnectOptions;
+use presence_nats::{Namespace, NatsStore, Options, Storage};
+use std::sync::LazyLock;
+use test_servers::nats::{Cluster, Leaf, Nats};
+
+pub static NATS: LazyLock<Nats> = LazyLock::new(Nats::start);
+pub static OLD: LazyLock<Nats> = LazyLock::new(Nats::old);
+pub static CLUSTER: LazyLock<Cluster> = LazyLock::new(Cluster::start);
+pub static LEAF: LazyLock<Leaf> = LazyLock::new(Leaf::start);
+
+/// A name that no other test uses.
+pub fn unique() -> String {
+    format!("t{:016x}", random::u64())
+}
+
+/// The defaults, in the namespace of this name.
+pub fn options(name: &str, storage: Storage) -> Options {
+    let mut options = Options::new(Namespace::new(name).unwrap());
+    options.storage = storage;
+    options
+}
+
+/// A handle of one more process at this address.
+pub fn at(urls: &str, options: Options) -> NatsStore {
+    NatsStore::connect(urls, ConnectOptions::new(), options).unwrap()
+}
+
+pub fn on(server: &Nats, name: &str, storage: Storage) -> NatsStore {
+    at(&server.url(), options(name, storage))
+}
+
+pub fn on_cluster(cluster: &Cluster, name: &str) -> NatsStore {
+    let mut options = options(name, Storage::File);
+    options.replicas = 3;
+    at(&cluster.urls().join(","), options)
+}
+
+/// A handle of a process at the edge, whose bucket is in the center.
+pub fn through(leaf: &Leaf, name: &str) -> NatsStore {
+    let mut options = options(name, Storage::File);
+    options.domain = Some(leaf.hub_domain().to_owned());
+    at(&leaf.leaf().url(), options)
+}
+
+/// Deletes a namespace's streams, whatever they hold.
+pub fn lose(server: &Nats, name: &str) {
+    for stream in ["KV", "BEATS"] {
+        let told = server.request(&format!("$JS.API.STREAM.DELETE.{stream}_{name}"), "");
+        assert!(told.contains("\"success\":true") || told.contains("10059"), "{told}");
+    }
+}
