@@ -4,9 +4,10 @@ use crate::rig::{self, CLUSTER, LEAF, NATS, OLD};
 use async_trait::async_trait;
 use presence_core::PresenceStore;
 use presence_core::conformance::{Cannot, Harness};
-use presence_nats::Storage;
+use presence_nats::{NatsStore, Storage};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use test_servers::nats::Nats;
 
 /// A kind of server, and where its streams can be deleted.
 macro_rules! harness {
@@ -64,8 +65,20 @@ macro_rules! harness {
     };
 }
 
-harness!(memory, InMemory, histories: 32, open: |name: &str| rig::on(&NATS, name, Storage::Memory), server: &NATS);
-harness!(file, InFiles, histories: 16, open: |name: &str| rig::on(&NATS, name, Storage::File), server: &NATS);
-harness!(old, Old, histories: 16, open: |name: &str| rig::on(&OLD, name, Storage::File), server: &OLD);
-harness!(cluster, Replicated, histories: 6, open: |name: &str| rig::on_cluster(&CLUSTER, name), server: &CLUSTER.nodes()[0]);
-harness!(leaf, AtTheEdge, histories: 8, open: |name: &str| rig::through(&LEAF, name), server: LEAF.hub());
+fn on(server: &Nats, name: &str, storage: Storage) -> NatsStore {
+    rig::at(&server.url(), rig::patient(rig::options(name, storage)))
+}
+
+fn on_cluster(name: &str) -> NatsStore {
+    rig::at(&CLUSTER.urls().join(","), rig::patient(rig::replicated(name)))
+}
+
+fn at_the_edge(name: &str) -> NatsStore {
+    rig::at(&LEAF.leaf().url(), rig::patient(rig::at_the_edge(&LEAF, name)))
+}
+
+harness!(memory, InMemory, histories: 32, open: |name: &str| on(&NATS, name, Storage::Memory), server: &NATS);
+harness!(file, InFiles, histories: 16, open: |name: &str| on(&NATS, name, Storage::File), server: &NATS);
+harness!(old, Old, histories: 16, open: |name: &str| on(&OLD, name, Storage::File), server: &OLD);
+harness!(cluster, Replicated, histories: 6, open: on_cluster, server: &CLUSTER.nodes()[0]);
+harness!(leaf, AtTheEdge, histories: 8, open: at_the_edge, server: LEAF.hub());

@@ -4,6 +4,7 @@ use presence_core::random;
 use presence_nats::async_nats::ConnectOptions;
 use presence_nats::{Namespace, NatsStore, Options, Storage};
 use std::sync::LazyLock;
+use std::time::Duration;
 use test_servers::nats::{Cluster, Leaf, Nats};
 
 pub static NATS: LazyLock<Nats> = LazyLock::new(Nats::start);
@@ -33,16 +34,31 @@ pub fn on(server: &Nats, name: &str, storage: Storage) -> NatsStore {
 }
 
 pub fn on_cluster(cluster: &Cluster, name: &str) -> NatsStore {
+    at(&cluster.urls().join(","), replicated(name))
+}
+
+pub fn replicated(name: &str) -> Options {
     let mut options = options(name, Storage::File);
     options.replicas = 3;
-    at(&cluster.urls().join(","), options)
+    options
 }
 
 /// A handle of a process at the edge, whose bucket is in the center.
 pub fn through(leaf: &Leaf, name: &str) -> NatsStore {
+    at(&leaf.leaf().url(), at_the_edge(leaf, name))
+}
+
+pub fn at_the_edge(leaf: &Leaf, name: &str) -> Options {
     let mut options = options(name, Storage::File);
     options.domain = Some(leaf.hub_domain().to_owned());
-    at(&leaf.leaf().url(), options)
+    options
+}
+
+/// The same, with all the time that a machine needs on which dozens of tests run side by side: the contract is not about speed.
+pub fn patient(options: Options) -> Options {
+    let mut options = options;
+    options.call_timeout = Duration::from_secs(15);
+    options
 }
 
 /// Deletes a namespace's streams, whatever they hold.

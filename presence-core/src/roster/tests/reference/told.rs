@@ -4,7 +4,7 @@ use super::*;
 
 impl Reference {
     pub fn begin(&mut self) {
-        self.views.iter_mut().for_each(crate::time::ViewClock::interrupt);
+        self.views.iter_mut().for_each(ViewClock::interrupt);
         self.watch += 1;
     }
 
