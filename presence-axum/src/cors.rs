@@ -28,6 +28,11 @@ pub struct Cors {
     origins: Origins,
     credentials: bool,
     max_age: HeaderValue,
+    methods: HeaderValue,
+    /// `None` allows what is asked for.
+    headers: Option<HeaderValue>,
+    /// What a page may read of every answer; `None` for nothing but `Retry-After` where it is.
+    exposes: Option<HeaderValue>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +59,9 @@ pub enum InvalidCors {
     /// Browsers refuse credentials where every origin is allowed.
     #[error("credentials need the origins to be listed, not `*`")]
     AnyWithCredentials,
+    /// An entry is no name of a method or a header.
+    #[error("{0:?} is no name of a method or a header")]
+    NoName(String),
 }
 
 /// Methods that our routes have.
@@ -83,7 +91,8 @@ impl Cors {
     }
 
     fn of(origins: Origins) -> Self {
-        Self { origins, credentials: false, max_age: HOUR.as_secs().into() }
+        let max_age = HOUR.as_secs().into();
+        Self { origins, credentials: false, max_age, methods: METHODS, headers: None, exposes: None }
     }
 
     /// Lets pages send cookies and other credentials. Default no.
@@ -113,6 +122,30 @@ impl Cors {
         Self { max_age: max_age.as_secs().into(), ..self }
     }
 
+    /// The methods that pages may use. Default: those of our own routes, `GET` and `POST`.
+    ///
+    /// # Errors
+    /// [`InvalidCors::NoName`].
+    pub fn methods<T: AsRef<str>>(self, methods: impl IntoIterator<Item = T>) -> Result<Self, InvalidCors> {
+        Ok(Self { methods: names(methods)?, ..self })
+    }
+
+    /// The headers that pages may send. Default: those that they ask for.
+    ///
+    /// # Errors
+    /// [`InvalidCors::NoName`].
+    pub fn headers<T: AsRef<str>>(self, headers: impl IntoIterator<Item = T>) -> Result<Self, InvalidCors> {
+        Ok(Self { headers: Some(names(headers)?), ..self })
+    }
+
+    /// The headers of answers that pages may read, beside those that browsers always show. Default: `Retry-After`.
+    ///
+    /// # Errors
+    /// [`InvalidCors::NoName`].
+    pub fn exposes<T: AsRef<str>>(self, headers: impl IntoIterator<Item = T>) -> Result<Self, InvalidCors> {
+        Ok(Self { exposes: Some(names(headers)?), ..self })
+    }
+
     /// Adds to any answer what lets the page read it; answers whether the page may.
     pub(crate) fn answer(&self, asks: Option<&HeaderValue>, headers: &mut HeaderMap) -> bool {
         let allowed = match &self.origins {
@@ -128,7 +161,9 @@ impl Cors {
             }
         };
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-        if headers.contains_key(RETRY_AFTER) {
+        if let Some(exposes) = &self.exposes {
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposes.clone());
+        } else if headers.contains_key(RETRY_AFTER) {
             headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after"));
         }
         if self.credentials {
@@ -139,15 +174,15 @@ impl Cors {
 
     /// What a preflight is answered.
     ///
-    /// It allows the headers that are asked for: an origin that may call may say what it likes, and the browser asks for
-    /// those of the page alone. A page that may not call is told nothing.
+    /// Unless headers are listed it allows those that are asked for: an origin that may call may say what it likes, and the
+    /// browser asks for those of the page alone. A page that may not call is told nothing.
     pub(crate) fn preflight(&self, request: &HeaderMap) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(8);
         if !self.answer(request.get(ORIGIN), &mut headers) {
             return headers;
         }
-        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-        let asked = request.get(ACCESS_CONTROL_REQUEST_HEADERS);
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, self.methods.clone());
+        let asked = self.headers.as_ref().or_else(|| request.get(ACCESS_CONTROL_REQUEST_HEADERS));
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.cloned().unwrap_or(HEADERS));
         headers.insert(ACCESS_CONTROL_MAX_AGE, self.max_age.clone());
         headers
@@ -164,6 +199,20 @@ impl FromStr for Cors {
         }
         Self::origins(text.split(',').map(str::trim).filter(|entry| !entry.is_empty()))
     }
+}
+
+/// Names of methods or headers as one header lists them.
+fn names<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Result<HeaderValue, InvalidCors> {
+    let mut list = String::new();
+    for name in names {
+        let name = name.as_ref();
+        // Both are tokens by RFC 9110. `*` is one too, and means all of them.
+        let token = http::Method::from_bytes(name.as_bytes());
+        token.map_err(|_| InvalidCors::NoName(name.to_owned()))?;
+        list += if list.is_empty() { "" } else { ", " };
+        list += name;
+    }
+    HeaderValue::try_from(&list).map_err(|_| InvalidCors::NoName(list))
 }
 
 /// An origin as browsers send it: in lower case, without the slash that people add.
@@ -186,70 +235,4 @@ fn origin(text: &str) -> Result<HeaderValue, InvalidCors> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn named(cors: &str, asks: Option<&'static str>) -> Option<String> {
-        let mut headers = HeaderMap::new();
-        let asks = asks.map(HeaderValue::from_static);
-        cors.parse::<Cors>().unwrap().answer(asks.as_ref(), &mut headers);
-        headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).map(|origin| origin.to_str().unwrap().to_owned())
-    }
-
-    #[test]
-    fn one_origin_is_named_to_everybody() {
-        for asks in [None, Some("https://a.example"), Some("https://evil.example")] {
-            assert_eq!(named("https://A.example/", asks).as_deref(), Some("https://a.example"));
-        }
-    }
-
-    #[test]
-    fn one_origin_may_be_named_only_to_its_own_pages() {
-        let cors = Cors::origins(["https://a.example"]).unwrap().echoing();
-        let ask = |asks| HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(asks))]);
-        let own = cors.preflight(&ask("https://a.example"));
-        assert_eq!(own[ACCESS_CONTROL_ALLOW_ORIGIN], "https://a.example");
-        let other = cors.preflight(&ask("https://evil.example"));
-        assert_eq!(other, HeaderMap::from_iter([(VARY, HeaderValue::from_static("origin"))]));
-        assert_eq!(Cors::any().echoing(), Cors::any());
-    }
-
-    #[test]
-    fn of_several_origins_only_the_one_that_asks_is_named() {
-        let list = "https://a.example, http://localhost:3000";
-        assert_eq!(named(list, Some("http://localhost:3000")).as_deref(), Some("http://localhost:3000"));
-        assert_eq!(named(list, Some("https://evil.example")), None);
-        assert_eq!(named(list, None), None);
-        assert_eq!(named("*", Some("https://evil.example")).as_deref(), Some("*"));
-    }
-
-    #[test]
-    fn what_is_no_origin_is_refused_when_it_is_read() {
-        for text in [
-            "",
-            " , ",
-            "example.com",
-            "https://a.example/x",
-            "https://u@a.example",
-            "null",
-            "https://",
-            "a b",
-            "https://*",
-        ] {
-            let refused = text.parse::<Cors>();
-            assert!(refused.is_err(), "{text:?} gave {refused:?}");
-        }
-    }
-
-    #[test]
-    fn an_origin_is_written_as_browsers_write_it() {
-        assert_eq!(named("HTTPS://A.Example:443/", None).as_deref(), Some("https://a.example"));
-        assert_eq!(named("http://localhost:3000", None).as_deref(), Some("http://localhost:3000"));
-    }
-
-    #[test]
-    fn credentials_for_everybody_are_an_error_and_no_panic() {
-        assert_eq!(Cors::any().credentials(), Err(InvalidCors::AnyWithCredentials));
-        assert!(Cors::origins(["https://a.example"]).unwrap().credentials().is_ok());
-    }
-}
+mod tests;
