@@ -3,7 +3,7 @@
 //! [`Mount`] is all of it in one value: mount its routes, or give its handlers paths of your own. A service with a wire
 //! format of its own writes its own short handlers from the pieces: [`LenientJson`] bodies, [`Error`] answers,
 //! [`sse::Ticker`] streams, [`limits::Permit`]s, an [`Edge`] with [`Cors`]. [`serve`](serve::serve) is the server that
-//! our examples run on.
+//! our examples run on. Who calls, and what they may do, is asked by `auth` (a feature).
 //!
 //! # Metrics
 //! Through the `metrics` facade: the host chooses the exporter, and installs it before it serves.
@@ -17,7 +17,11 @@
 //! | `presence_sse_skipped_total` | counter | snapshots that a slow reader never got, newer ones having come |
 //! | `presence_connections_open` | gauge | connections of [`serve`](serve::serve) |
 //! | `presence_connections_refused_total` | counter | connections beyond the cap |
+//! | `presence_auth_refused_total` | counter, `reason` | callers refused: `missing`, `invalid`, `expired`, `forbidden`, `unavailable` |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "auth")]
+pub mod auth;
 pub mod health;
 pub mod hit;
 pub mod limits;

@@ -3,6 +3,8 @@
 //! Presence time and ticks go by a `ManualClock`; sockets keep their own time, and no assertion depends on it.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+#[cfg(feature = "auth")]
+mod auth;
 mod client;
 mod cors;
 mod degraded;
@@ -10,6 +12,7 @@ mod diff;
 mod hits;
 mod hostile;
 mod limits;
+mod log;
 mod queries;
 mod rig;
 mod serving;

@@ -1,0 +1,139 @@
+//! Who calls, and what they may do.
+
+mod attacks;
+mod forge;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{FromRef, Path, State};
+use axum::response::Response;
+use axum::routing::get;
+use forge::{SECRET, signed};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use presence_axum::auth::{Action, Auth, Hs256, Identity, On, Refused};
+use presence_core::{ManualClock, Timestamp, UserId};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tower::ServiceExt;
+
+const NOW: u64 = 1_710_000_000;
+
+#[derive(Clone)]
+struct Host(Auth);
+
+impl FromRef<Host> for Auth {
+    fn from_ref(host: &Host) -> Auth {
+        host.0.clone()
+    }
+}
+
+async fn whoever(identity: Identity) -> String {
+    identity.subject().unwrap_or("nobody").to_owned()
+}
+
+async fn look(
+    State(auth): State<Auth>,
+    identity: Identity,
+    Path(user): Path<String>,
+) -> Result<String, Refused> {
+    let user = UserId::new(user).unwrap();
+    auth.permit(&identity, Action::Read, On::User(&user)).await?;
+    Ok(format!("{user} is well"))
+}
+
+fn app(auth: Auth) -> Router {
+    Router::new().route("/me", get(whoever)).route("/of/{user}", get(look)).with_state(Host(auth))
+}
+
+fn hs256() -> Hs256 {
+    Hs256::new(SECRET)
+        .issuer("https://id.example")
+        .audience("presence")
+        .leeway(Duration::from_secs(5))
+        .clock(ManualClock::at(Timestamp::from_secs(NOW)))
+}
+
+/// Claims that are all in order.
+fn claims() -> Value {
+    json!({ "sub": "ada", "exp": NOW + 60, "nbf": NOW, "iss": "https://id.example", "aud": "presence" })
+}
+
+/// The same, but for this.
+fn claims_but(name: &str, value: Value) -> Value {
+    let mut claims = claims();
+    claims[name] = value;
+    claims
+}
+
+async fn ask(auth: &Auth, path: &str, headers: HeaderMap) -> (StatusCode, HeaderMap, String) {
+    let mut request = Request::get(path).body(Body::empty()).unwrap();
+    *request.headers_mut() = headers;
+    let response: Response = app(auth.clone()).oneshot(request).await.unwrap();
+    let (head, body) = response.into_parts();
+    let text = body.collect().await.unwrap().to_bytes();
+    (head.status, head.headers, String::from_utf8(text.to_vec()).unwrap())
+}
+
+fn bearer(token: impl AsRef<[u8]>) -> HeaderMap {
+    let value = [b"Bearer ", token.as_ref()].concat();
+    HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_bytes(&value).unwrap())])
+}
+
+#[tokio::test]
+async fn who_shows_a_good_token_is_who_it_says() {
+    let auth = Auth::new(hs256());
+    let (status, _, text) = ask(&auth, "/me", bearer(signed(&claims()))).await;
+    assert_eq!((status, text.as_str()), (StatusCode::OK, "ada"));
+    // The name of the scheme is in whatever case, and the clocks may be a little apart.
+    let late = signed(&claims_but("exp", json!(NOW - 4)));
+    let header = HeaderValue::try_from(format!("bEARER  {late} ")).unwrap();
+    let headers = HeaderMap::from_iter([(header::AUTHORIZATION, header)]);
+    assert_eq!(ask(&auth, "/me", headers).await.0, StatusCode::OK);
+    let several = signed(&claims_but("aud", json!(["other", "presence"])));
+    assert_eq!(ask(&auth, "/me", bearer(several)).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_answer_to_no_token_says_what_is_missing() {
+    let (status, headers, text) = ask(&Auth::new(hs256()), "/me", HeaderMap::new()).await;
+    assert_eq!((status, text.as_str()), (StatusCode::UNAUTHORIZED, r#"{"error":"missing token"}"#));
+    assert_eq!(headers[header::WWW_AUTHENTICATE], "Bearer");
+    assert_eq!(headers[header::CONTENT_TYPE], "application/json");
+}
+
+#[tokio::test]
+async fn who_was_known_until_the_token_expired_is_told_so() {
+    let token = signed(&claims_but("exp", json!(NOW - 5)));
+    let (status, headers, text) = ask(&Auth::new(hs256()), "/me", bearer(token)).await;
+    assert_eq!((status, text.as_str()), (StatusCode::UNAUTHORIZED, r#"{"error":"token expired"}"#));
+    let challenge = headers[header::WWW_AUTHENTICATE].to_str().unwrap();
+    assert!(challenge.starts_with(r#"Bearer error="invalid_token""#), "{challenge}");
+}
+
+#[tokio::test]
+async fn the_host_decides_what_somebody_may_do() {
+    let own = |who: &Identity, _: Action, on: On<'_>| matches!(on, On::User(user) if who.subject() == Some(user.as_str()));
+    let auth = Auth::new(hs256()).authorize(own);
+    let token = bearer(signed(&claims()));
+    assert_eq!(ask(&auth, "/of/ada", token.clone()).await.2, "ada is well");
+    let (status, headers, text) = ask(&auth, "/of/bob", token).await;
+    assert_eq!((status, text.as_str()), (StatusCode::FORBIDDEN, r#"{"error":"forbidden"}"#));
+    assert_eq!(headers[header::WWW_AUTHENTICATE], r#"Bearer error="insufficient_scope""#);
+}
+
+#[test]
+fn nothing_that_can_be_printed_shows_a_secret_or_a_token() {
+    let token = signed(&claims());
+    let headers = bearer(&token);
+    let credentials = presence_axum::auth::Credentials::of(&headers).unwrap();
+    let auth = Auth::new(hs256());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let identity = runtime.block_on(auth.identify(&headers)).unwrap();
+    let printed = format!("{:?} {:#?} {auth:?} {credentials:?} {identity:?}", hs256(), hs256());
+    for secret in [SECRET, &token, "presence-claims"] {
+        assert!(!printed.contains(secret), "{printed}");
+    }
+    assert_eq!(identity.claim(&["iss"]), Some(&json!("https://id.example")));
+    assert_eq!(identity.expires_at(), Timestamp::from_secs(NOW + 60));
+}
