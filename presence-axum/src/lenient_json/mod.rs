@@ -86,6 +86,13 @@ impl From<Bytes> for LenientJson {
     }
 }
 
+/// The body itself, for whoever reads it in another way.
+impl From<LenientJson> for Bytes {
+    fn from(body: LenientJson) -> Self {
+        body.0
+    }
+}
+
 impl<S: Sync> FromRequest<S> for LenientJson {
     type Rejection = Error;
 
