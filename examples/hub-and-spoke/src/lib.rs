@@ -1,1 +1,98 @@
-//! Begun.
+//! User status over HTTP, at a center and its leaves.
+//!
+//! The library is the service without its process: [`Service`] is what a node does, [`app`] its endpoints.
+
+mod api;
+mod error;
+pub mod lookaside;
+pub mod node;
+mod rights;
+mod settings;
+pub mod status;
+pub mod statuses;
+
+pub use api::metrics::record;
+pub use error::Error;
+pub use rights::rule;
+pub use settings::{CorsSettings, NodeType, Settings, StoreSettings};
+pub use statuses::Statuses;
+
+use api::{health, metrics, read, write};
+use axum::Router;
+use axum::extract::{FromRef, State};
+use axum::middleware::map_response_with_state;
+use axum::response::Response;
+use axum::routing::get;
+use http::{HeaderName, HeaderValue};
+use presence_axum::auth::Auth;
+use presence_axum::{Cors, Edge};
+use presence_core::{Session, UserId};
+use std::sync::Arc;
+
+/// Says that a node cannot see at the moment whether what it answers is still so.
+pub const VIEW: HeaderName = HeaderName::from_static("presence-view");
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct Service {
+    statuses: Statuses,
+    auth: Auth,
+}
+
+impl Service {
+    /// A service of these statuses, for whom `auth` lets in.
+    pub fn new(statuses: Statuses, auth: Auth) -> Self {
+        Self { statuses, auth }
+    }
+
+    /// What it does.
+    pub fn statuses(&self) -> &Statuses {
+        &self.statuses
+    }
+
+    /// Who may.
+    pub fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    /// The current status of users; an error where it is not known of all.
+    async fn read(&self, users: &[UserId]) -> Result<Vec<Option<Arc<Session>>>, Error> {
+        self.statuses.lookaside().read(users).await.map_err(|error| Error::store(&error))
+    }
+}
+
+impl FromRef<Service> for Auth {
+    fn from_ref(service: &Service) -> Self {
+        service.auth.clone()
+    }
+}
+
+/// The endpoints, and what lets pages of `cors` call them.
+pub fn app(service: Service, cors: Option<Cors>) -> Router {
+    let edge = cors.map_or_else(Edge::new, |cors| Edge::new().cors(cors));
+    let named = || get(read::one).put(write::one).delete(write::clear);
+    let presence = Router::new()
+        .route("/", get(read::several))
+        .route("/{userID}", named().post(write::one))
+        // The one name for which POST means something else; all other methods are about the user who is called so.
+        .route("/batch", named().post(write::several))
+        .layer(map_response_with_state(service.clone(), say_view));
+    Router::new()
+        .nest("/api/v2/presence", presence)
+        .route("/api/v2/cache/metrics", get(metrics::cache))
+        .route("/health", get(health::alive))
+        .route("/health/liveness", get(health::alive))
+        .route("/health/readiness", get(health::ready))
+        .route("/metrics", get(metrics::prometheus))
+        .fallback(error::not_found)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(edge)
+        .with_state(service)
+}
+
+async fn say_view(State(service): State<Service>, mut response: Response) -> Response {
+    if service.statuses.lookaside().is_stale() {
+        response.headers_mut().insert(VIEW, HeaderValue::from_static("stale"));
+    }
+    response
+}

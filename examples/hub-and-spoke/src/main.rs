@@ -1,2 +1,66 @@
-//! Begun.
-fn main() {}
+//! The process: settings, logs, the server.
+
+use clap::Parser;
+use hub_and_spoke::node::{Stores, keeper, statuses};
+use hub_and_spoke::{NodeType, Service, Settings, app, record, rule};
+use presence_axum::auth::{Auth, Hs256};
+use presence_axum::serve::{Options, serve, terminated};
+use presence_core::SystemClock;
+use std::error::Error;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let settings = match Settings::try_parse() {
+        Ok(settings) => settings,
+        Err(said) => {
+            // Help is no error.
+            let _ = said.print();
+            return if said.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    let logs = EnvFilter::try_new(&settings.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(logs).with_ansi(colours).with_writer(std::io::stderr).init();
+    match run(&settings).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(settings: &Settings) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let secret = settings.secret()?;
+    if secret.len() < 32 {
+        tracing::warn!("JWT_SECRET is shorter than 32 bytes, and easily guessed");
+    }
+    let mut tokens = Hs256::new(secret);
+    if !settings.jwt_issuer.is_empty() {
+        tokens = tokens.issuer(&settings.jwt_issuer);
+    }
+    let auth = Auth::new(tokens).authorize(rule(settings.restrict_writes));
+    let cors = settings.cors.cors()?;
+    let stores = Stores::open(&settings.store()?)?;
+
+    record();
+    let presence =
+        (settings.node_type == NodeType::Center).then(|| keeper(stores.keeper, SystemClock, settings));
+    let service = Service::new(statuses(&stores.service, SystemClock, settings), auth);
+
+    let (host, port) = (settings.service_host, settings.service_port);
+    let bound = TcpListener::bind((host, port)).await;
+    let listener = bound.map_err(|error| format!("cannot listen on {host}, port {port}: {error}"))?;
+    tracing::info!(address = %listener.local_addr()?, node = %settings.node_id, "listening");
+    // A query may name a thousand users; more than 64 KiB no path can have.
+    let options = Options { max_head: 96 * 1024, ..Options::default() };
+    serve(listener, app(service, cors), options, terminated()).await;
+    if let Some(presence) = presence {
+        presence.shutdown().await;
+    }
+    Ok(())
+}

@@ -6,9 +6,9 @@
 
 mod active_idle;
 mod browser;
-#[expect(dead_code, reason = "shared with the tests of presence-axum, which use all of it")]
 #[path = "../../../../presence-axum/tests/it/client.rs"]
 mod client;
+mod hub_and_spoke;
 mod live;
 mod page_hits;
 mod rig;

@@ -1,0 +1,71 @@
+//! Statuses are set and cleared.
+
+use super::user::Named;
+use super::wire::{self, MAX_BODY, Shown, Stored};
+use crate::{Error, Service};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use http::StatusCode;
+use presence_axum::LenientJson;
+use presence_axum::auth::{Action, Identity, On};
+use presence_axum::wire::json;
+use presence_core::UserId;
+
+/// `POST` and `PUT /api/v2/presence/{userID}`.
+///
+/// # Errors
+/// 401; 403; 400; 413; 503 when the store has not confirmed it.
+pub(crate) async fn one(
+    State(service): State<Service>,
+    identity: Identity,
+    user: Result<Named, Error>,
+    request: Request,
+) -> Result<Response, Error> {
+    let Named(user) = user?;
+    permit(&service, &identity, &user).await?;
+    let wanted = wire::one(user, &body(request).await?)?;
+    let stored = service.statuses().set(vec![wanted]).await?;
+    let session = stored.first().ok_or_else(|| Error::bad_request("nothing to store"))?;
+    Ok(json(StatusCode::OK, &Shown::from(session)))
+}
+
+/// `POST /api/v2/presence/batch`: all of them, or none if one of them is wrong.
+///
+/// # Errors
+/// As for [`one`].
+pub(crate) async fn several(
+    State(service): State<Service>,
+    identity: Identity,
+    request: Request,
+) -> Result<Response, Error> {
+    let wanted = wire::several(&body(request).await?)?;
+    for wanted in &wanted {
+        permit(&service, &identity, &wanted.user).await?;
+    }
+    let stored = service.statuses().set(wanted).await?;
+    Ok(json(StatusCode::OK, &Stored { presences: stored.iter().map(Shown::from).collect() }))
+}
+
+/// `DELETE /api/v2/presence/{userID}`.
+///
+/// # Errors
+/// 401; 403; 400; 503 when the store has not confirmed it.
+pub(crate) async fn clear(
+    State(service): State<Service>,
+    identity: Identity,
+    user: Result<Named, Error>,
+) -> Result<StatusCode, Error> {
+    let Named(user) = user?;
+    permit(&service, &identity, &user).await?;
+    service.statuses().clear(&user).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn permit(service: &Service, identity: &Identity, user: &UserId) -> Result<(), Error> {
+    Ok(service.auth().permit(identity, Action::Write, On::User(user)).await?)
+}
+
+async fn body(request: Request) -> Result<Bytes, Error> {
+    Ok(LenientJson::read(request, MAX_BODY).await?.into())
+}

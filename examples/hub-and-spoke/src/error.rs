@@ -1,0 +1,89 @@
+//! Errors as this service answers them: a status, and `{"error":"…"}`.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use presence_axum::auth::Refused;
+use presence_axum::{BadBody, wire};
+use presence_core::{UserId, store};
+use serde::Serialize;
+use std::borrow::Cow;
+
+/// An error answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// Something that this service has looked at and does not take.
+    Said(StatusCode, Cow<'static, str>),
+    /// Somebody who may not.
+    Refused(Refused),
+}
+
+/// The body of every error answer.
+#[derive(Serialize)]
+struct Wire<'a> {
+    error: &'a str,
+}
+
+impl Error {
+    /// 400: the request must change.
+    pub fn bad_request(words: impl Into<Cow<'static, str>>) -> Self {
+        Self::Said(StatusCode::BAD_REQUEST, words.into())
+    }
+
+    /// 404: this user has no status.
+    pub fn unknown(user: &UserId) -> Self {
+        Self::Said(StatusCode::NOT_FOUND, format!("presence not found for user {user}").into())
+    }
+
+    /// 503: the store does not answer. Its own words name no address and no secret.
+    pub fn store(error: &store::Error) -> Self {
+        tracing::debug!(%error, "the store did not answer");
+        Self::Said(StatusCode::SERVICE_UNAVAILABLE, format!("the store does not answer: {error}").into())
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Self::store(&error)
+    }
+}
+
+impl From<BadBody> for Error {
+    fn from(bad: BadBody) -> Self {
+        let status = match bad {
+            BadBody::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            BadBody::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self::Said(status, bad.to_string().into())
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let (status, words) = match self {
+            Self::Said(status, words) => (status, words),
+            Self::Refused(refused) => return refused.into_response(),
+        };
+        let mut response = wire::json(status, &Wire { error: &words });
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        response
+    }
+}
+
+/// For paths that do not exist.
+pub async fn not_found() -> Error {
+    Error::Said(StatusCode::NOT_FOUND, "not found".into())
+}
+
+/// For methods that a path does not have.
+pub async fn method_not_allowed() -> Error {
+    Error::Said(StatusCode::METHOD_NOT_ALLOWED, "method not allowed".into())
+}

@@ -1,0 +1,139 @@
+//! One load for all who wait for a user.
+
+use super::{Inner, PATIENCE};
+use crate::status::is_status;
+use parking_lot::Mutex;
+use presence_core::store::{self, BATCH_ENTRIES, Kind, PresenceStore};
+use presence_core::{Session, UserId};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// What a load brought: who is not in it has no status.
+type Landed = Result<Arc<HashMap<UserId, Arc<Session>>>, Arc<store::Error>>;
+
+/// Who is being loaded at the moment. Bounded by the requests that wait.
+#[derive(Default)]
+pub struct Flights(Mutex<HashMap<UserId, Arc<Flight>>>);
+
+/// One call of the store, for several users.
+struct Flight {
+    /// What was told of them since it began: the store may have answered before that came to be.
+    told: Mutex<HashMap<UserId, Session>>,
+    landed: watch::Receiver<Option<Landed>>,
+}
+
+impl Flights {
+    /// Notes what a load that is under way may not have seen.
+    pub fn tell(&self, session: &Session) {
+        let flying = self.0.lock();
+        if let Some(flight) = flying.get(&session.user) {
+            merge(&mut flight.told.lock(), session);
+        }
+    }
+
+    /// Joins the loads that are under way; answers also who begins a new one, for these users.
+    fn join(&self, users: Vec<UserId>) -> (Vec<Arc<Flight>>, Option<Departing>) {
+        let (landing, landed) = watch::channel(None);
+        let new = Arc::new(Flight { told: Mutex::default(), landed });
+        let (mut joined, mut mine) = (Vec::<Arc<Flight>>::new(), Vec::new());
+        let mut flying = self.0.lock();
+        for user in users {
+            match flying.get(&user) {
+                Some(flight) if Arc::ptr_eq(flight, &new) => {}
+                Some(flight) if joined.iter().any(|known| Arc::ptr_eq(known, flight)) => {}
+                Some(flight) => joined.push(Arc::clone(flight)),
+                None => {
+                    flying.insert(user.clone(), Arc::clone(&new));
+                    mine.push(user);
+                }
+            }
+        }
+        let departing = (!mine.is_empty()).then(|| {
+            joined.push(Arc::clone(&new));
+            Departing { users: mine, flight: new, landing }
+        });
+        (joined, departing)
+    }
+
+    /// Ends a flight: what is told from now on finds the cache as the flight left it.
+    fn end(&self, users: &[UserId], flight: &Flight) -> HashMap<UserId, Session> {
+        let mut flying = self.0.lock();
+        for user in users {
+            flying.remove(user);
+        }
+        std::mem::take(&mut *flight.told.lock())
+    }
+}
+
+/// A flight that is about to begin.
+struct Departing {
+    users: Vec<UserId>,
+    flight: Arc<Flight>,
+    landing: watch::Sender<Option<Landed>>,
+}
+
+impl Inner {
+    /// What the store holds of users, once for all who ask for them at the same time; what is current stays cached.
+    pub(super) async fn load(
+        self: &Arc<Self>,
+        users: Vec<UserId>,
+    ) -> Result<HashMap<UserId, Arc<Session>>, Arc<store::Error>> {
+        let (flights, departing) = self.flights.join(users);
+        if let Some(departing) = departing {
+            // A task of its own: whoever asked first may go away, and the others still wait.
+            tokio::spawn(Arc::clone(self).fly(departing));
+        }
+        let mut all = HashMap::new();
+        for flight in flights {
+            let mut landed = flight.landed.clone();
+            let landed = landed.wait_for(Option::is_some).await.map(|landed| landed.clone());
+            // A flight that ends without landing has panicked.
+            let Ok(Some(landed)) = landed else {
+                return Err(Arc::new(store::Error::new(Kind::Unavailable, "the load was abandoned")));
+            };
+            all.extend(landed?.iter().map(|(user, session)| (user.clone(), Arc::clone(session))));
+        }
+        Ok(all)
+    }
+
+    async fn fly(self: Arc<Self>, Departing { users, flight, landing }: Departing) {
+        let loaded = load(&*self.store, &users).await;
+        for session in loaded.iter().flat_map(HashMap::values) {
+            self.keep(Arc::new(session.clone())).await;
+        }
+        let told = self.flights.end(&users, &flight);
+        let landed = match loaded {
+            Ok(mut loaded) => {
+                for session in told.into_values() {
+                    merge(&mut loaded, &session);
+                    self.keep(Arc::new(session)).await;
+                }
+                Ok(Arc::new(loaded.into_iter().map(|(user, session)| (user, Arc::new(session))).collect()))
+            }
+            Err(error) => Err(Arc::new(error)),
+        };
+        landing.send_replace(Some(landed));
+    }
+}
+
+/// Asks the store for the status sessions of users.
+pub async fn load(store: &dyn PresenceStore, users: &[UserId]) -> store::Result<HashMap<UserId, Session>> {
+    let mut held = HashMap::with_capacity(users.len());
+    for batch in users.chunks(BATCH_ENTRIES) {
+        let answered = tokio::time::timeout(PATIENCE, store.load(batch)).await;
+        let facts =
+            answered.unwrap_or_else(|_| Err(store::Error::new(Kind::Timeout, "no answer in time")))?;
+        for session in facts.sessions.iter().filter(|session| is_status(session)) {
+            merge(&mut held, session);
+        }
+    }
+    Ok(held)
+}
+
+fn merge(known: &mut HashMap<UserId, Session>, session: &Session) {
+    match known.get_mut(&session.user) {
+        Some(known) => drop(known.merge(session)),
+        None => drop(known.insert(session.user.clone(), session.clone())),
+    }
+}

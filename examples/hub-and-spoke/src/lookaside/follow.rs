@@ -1,0 +1,66 @@
+//! The watch: keeps right what is cached, and stores nothing else.
+
+use super::Inner;
+use crate::status::{SESSION, is_status};
+use futures_util::StreamExt;
+use presence_core::UserId;
+use presence_core::random;
+use presence_core::store::{Feed, Seen};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The shortest and the longest pause before a watch that ended is begun anew.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+pub async fn run(inner: Arc<Inner>) {
+    let mut pause = PAUSE.0;
+    loop {
+        // Who was cached while nobody watched: the new watch tells of them, or they are no longer there.
+        let mut unconfirmed: HashSet<UserId> = inner.cache.users().collect();
+        let mut feed = inner.store.watch();
+        while let Some(told) = feed.next().await {
+            if matches!(told, Feed::Alive { .. }) {
+                pause = PAUSE.0;
+            }
+            take(&inner, told, &mut unconfirmed).await;
+        }
+        inner.sight.lost();
+        tracing::debug!("the store's watch ended; watching anew");
+        tokio::time::sleep(pause.mul_f64(0.5 + random::fraction() / 2.0)).await;
+        pause = (pause * 2).min(PAUSE.1);
+    }
+}
+
+async fn take(inner: &Inner, told: Feed, unconfirmed: &mut HashSet<UserId>) {
+    match told {
+        Feed::Facts(facts) => {
+            for session in facts.sessions.iter().filter(|session| is_status(session)) {
+                unconfirmed.remove(&session.user);
+                inner.flights.tell(session);
+                inner.refresh(&Arc::new(session.clone())).await;
+            }
+        }
+        Feed::Forgotten(seen) => {
+            for seen in seen.iter() {
+                if let Seen::Session { key, placed_at, .. } = seen
+                    && key.id.as_str() == SESSION
+                    && let Some(cached) = inner.cache.get(&key.user).await
+                    && cached.placement.placed_at <= *placed_at
+                {
+                    inner.cache.drop(&key.user).await;
+                }
+            }
+        }
+        Feed::Synced { shard, .. } => {
+            let here = |user: &UserId| inner.store.shard_of(user) == shard;
+            for user in unconfirmed.extract_if(here) {
+                inner.cache.drop(&user).await;
+            }
+            inner.sight.synced(shard);
+        }
+        Feed::Alive { shard, at } => inner.sight.prove(shard, at, inner.clock.now()),
+        // Who only declares is not touched.
+        Feed::Touched(_) => {}
+    }
+}

@@ -1,0 +1,50 @@
+//! The store's time, and whether the node can see.
+
+use parking_lot::Mutex;
+use presence_core::Timestamp;
+use presence_core::time::ViewClock;
+use std::time::Duration;
+
+/// What the watch has proven, shard by shard.
+pub struct Sight(Mutex<Vec<Shard>>);
+
+struct Shard {
+    clock: ViewClock,
+    /// Whether this watch has told everything that there was when it began.
+    synced: bool,
+}
+
+impl Sight {
+    pub fn new(shards: u16) -> Self {
+        // Statuses end at an instant; they do not age, so no time is left out for them.
+        let blind = || Shard { clock: ViewClock::new(Duration::ZERO), synced: false };
+        Self(Mutex::new((0..shards.max(1)).map(|_| blind()).collect()))
+    }
+
+    /// The watch has ended: from here on something may be missed.
+    pub fn lost(&self) {
+        self.0.lock().iter_mut().for_each(|shard| shard.synced = false);
+    }
+
+    pub fn synced(&self, shard: u16) {
+        if let Some(shard) = self.0.lock().get_mut(usize::from(shard)) {
+            shard.synced = true;
+        }
+    }
+
+    /// It was `at` in the shard; `on` is the process's time.
+    pub fn prove(&self, shard: u16, at: Timestamp, on: Timestamp) {
+        if let Some(shard) = self.0.lock().get_mut(usize::from(shard)) {
+            shard.clock.prove(at, on);
+        }
+    }
+
+    pub fn is_stale(&self, on: Timestamp) -> bool {
+        self.0.lock().iter().any(|shard| !shard.synced || !shard.clock.view(on).is_fresh())
+    }
+
+    /// What time it is in a shard, by the process's reckoning; `None` before its first proof.
+    pub fn reckon(&self, shard: u16, on: Timestamp) -> Option<Timestamp> {
+        self.0.lock().get(usize::from(shard))?.clock.reckon(on)
+    }
+}

@@ -1,0 +1,188 @@
+//! Settings, from flags and environment.
+
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, Parser, ValueEnum};
+use presence_axum::{Cors, InvalidCors};
+use presence_core::NodeId;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// User status over HTTP, at a center and its leaves.
+#[derive(Debug, Clone, Parser)]
+pub struct Settings {
+    /// What this node is.
+    #[arg(long, env = "NODE_TYPE", default_value = "center")]
+    pub node_type: NodeType,
+    /// What this node is called in what it writes.
+    #[arg(long, env = "NODE_ID", default_value = "node-1")]
+    pub node_id: NodeId,
+    /// The address to listen on.
+    #[arg(long, env = "SERVICE_HOST", default_value = "0.0.0.0")]
+    pub service_host: IpAddr,
+    /// The port to listen on.
+    #[arg(long, env = "SERVICE_PORT", default_value_t = 8080)]
+    pub service_port: u16,
+    /// The secret that tokens are signed with. Required.
+    #[arg(long, env = "JWT_SECRET", hide_env_values = true, default_value = "", hide_default_value = true)]
+    pub jwt_secret: Secret,
+    /// Who must have signed them (`iss`); nothing for anybody.
+    #[arg(long, env = "JWT_ISSUER", default_value = "", hide_default_value = true)]
+    pub jwt_issuer: String,
+    /// Whether a token's subject may write only its own status, unless it is an administrator.
+    #[arg(long, env = "RESTRICT_WRITES", default_value = "true", value_parser = BoolishValueParser::new(), action = ArgAction::Set)]
+    pub restrict_writes: bool,
+    /// The NATS servers of a center, or a leaf's own, separated by commas; nothing for memory.
+    #[arg(long, env = "NATS_URL", default_value = "", hide_default_value = true)]
+    pub nats_url: String,
+    /// The center's NATS servers, for a leaf that talks to them directly.
+    #[arg(long, env = "NATS_CENTER_URL", default_value = "", hide_default_value = true)]
+    pub nats_center_url: String,
+    /// The center's JetStream domain, for a leaf over its own NATS server.
+    #[arg(long, env = "NATS_DOMAIN", default_value = "", hide_default_value = true)]
+    pub nats_domain: String,
+    /// How many bytes of statuses a node keeps at hand.
+    #[arg(long, env = "CACHE_MAX_COST", default_value_t = 1_000_000)]
+    pub cache_max_cost: u64,
+    /// For how many users it counts how often they are asked for.
+    #[arg(long, env = "CACHE_NUM_COUNTERS", default_value_t = 100_000)]
+    pub cache_num_counters: usize,
+    /// What is logged: error, warn, info, debug, trace, or by module.
+    #[arg(long, env = "LOG_LEVEL", default_value = "info")]
+    pub log_level: String,
+    /// Pages of other origins.
+    #[command(flatten)]
+    pub cors: CorsSettings,
+}
+
+/// What a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NodeType {
+    /// Beside the store; cleans up in it.
+    Center,
+    /// Elsewhere; reads go on when the center is cut off.
+    Leaf,
+}
+
+/// What nobody prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl From<String> for Secret {
+    fn from(secret: String) -> Self {
+        Self(secret)
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// Where statuses are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreSettings {
+    /// In this process.
+    Memory,
+    /// In NATS KV.
+    Nats {
+        /// The servers to connect to.
+        urls: Vec<String>,
+        /// The JetStream domain in which the bucket is, if it is not that of those servers.
+        domain: Option<String>,
+    },
+}
+
+impl Settings {
+    /// Where statuses are kept.
+    ///
+    /// # Errors
+    /// What is missing, in words for whoever started the process.
+    pub fn store(&self) -> Result<StoreSettings, &'static str> {
+        let list = |urls: &str| {
+            urls.split(',').map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned).collect()
+        };
+        let (own, center): (Vec<_>, Vec<_>) = (list(&self.nats_url), list(&self.nats_center_url));
+        let domain = Some(self.nats_domain.trim()).filter(|domain| !domain.is_empty()).map(str::to_owned);
+        match self.node_type {
+            NodeType::Leaf if !own.is_empty() && domain.is_some() => {
+                Ok(StoreSettings::Nats { urls: own, domain })
+            }
+            NodeType::Leaf if !center.is_empty() => Ok(StoreSettings::Nats { urls: center, domain: None }),
+            NodeType::Leaf if !own.is_empty() => {
+                Err("a leaf over its own NATS server needs the center's JetStream domain: set NATS_DOMAIN")
+            }
+            NodeType::Leaf => {
+                Err("a leaf needs its center: set NATS_CENTER_URL, or NATS_URL and NATS_DOMAIN")
+            }
+            NodeType::Center if !own.is_empty() => Ok(StoreSettings::Nats { urls: own, domain }),
+            NodeType::Center if !center.is_empty() => Ok(StoreSettings::Nats { urls: center, domain }),
+            NodeType::Center => Ok(StoreSettings::Memory),
+        }
+    }
+
+    /// The secret.
+    ///
+    /// # Errors
+    /// That it is missing.
+    pub fn secret(&self) -> Result<&str, &'static str> {
+        match self.jwt_secret.0.as_str() {
+            "" => Err("JWT_SECRET is required: the secret that tokens are signed with"),
+            secret => Ok(secret),
+        }
+    }
+}
+
+/// Which pages of other origins may call.
+#[derive(Debug, Clone, Args)]
+pub struct CorsSettings {
+    /// Whether any may.
+    #[arg(long, env = "CORS_ENABLED", default_value = "true", value_parser = BoolishValueParser::new(), action = ArgAction::Set)]
+    pub cors_enabled: bool,
+    /// Their origins, or `*` for all.
+    #[arg(long, env = "CORS_ALLOWED_ORIGINS", default_value = "*")]
+    pub cors_allowed_origins: String,
+    /// The methods that they may use.
+    #[arg(long, env = "CORS_ALLOWED_METHODS", default_value = "GET,POST,PUT,DELETE,OPTIONS")]
+    pub cors_allowed_methods: String,
+    /// The headers that they may send.
+    #[arg(long, env = "CORS_ALLOWED_HEADERS", default_value = "Authorization,Content-Type")]
+    pub cors_allowed_headers: String,
+    /// Whether they may send cookies and other credentials; never where the origins are `*`.
+    #[arg(long, env = "CORS_ALLOW_CREDENTIALS", default_value = "false", value_parser = BoolishValueParser::new(), action = ArgAction::Set)]
+    pub cors_allow_credentials: bool,
+    /// How long a browser may remember what it may, in seconds.
+    #[arg(long, env = "CORS_MAX_AGE", default_value_t = 600)]
+    pub cors_max_age: u64,
+}
+
+impl CorsSettings {
+    /// The same for the library; `None` where no page may call.
+    ///
+    /// `*` with credentials would let any page act for whoever is logged in, and browsers refuse it: then credentials are
+    /// left out, and a warning says so.
+    ///
+    /// # Errors
+    /// [`InvalidCors`] names what is wrong.
+    pub fn cors(&self) -> Result<Option<Cors>, InvalidCors> {
+        if !self.cors_enabled {
+            return Ok(None);
+        }
+        let list = |text: &str| -> Vec<String> {
+            text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+        };
+        let cors = self.cors_allowed_origins.parse::<Cors>()?;
+        let cors = match (self.cors_allow_credentials, cors.clone().credentials()) {
+            (true, Ok(with_credentials)) => with_credentials,
+            (true, Err(invalid)) => {
+                tracing::warn!("CORS_ALLOW_CREDENTIALS is left out: {invalid}");
+                cors
+            }
+            (false, _) => cors,
+        };
+        let cors =
+            cors.methods(list(&self.cors_allowed_methods))?.headers(list(&self.cors_allowed_headers))?;
+        let cors = cors.exposes([crate::VIEW.as_str(), "retry-after", "www-authenticate"])?;
+        Ok(Some(cors.max_age(Duration::from_secs(self.cors_max_age))))
+    }
+}

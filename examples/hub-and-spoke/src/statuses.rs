@@ -1,0 +1,91 @@
+//! What the service does: statuses are read, set and cleared.
+
+use crate::lookaside::Lookaside;
+use crate::status::{Wanted, cleared};
+use presence_core::store::{self, BATCH_ENTRIES, Kind, PresenceStore};
+use presence_core::{NodeId, Session, UserId};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the store may take to confirm a write.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// Reads through the cache, writes to the store. Cheap to clone.
+///
+/// A write is confirmed by the store or it is an error: nothing is kept here to be told later, so that a write that was
+/// answered with an error does not come true minutes after. One that *timed out* may have come true, as with any store.
+#[derive(Clone)]
+pub struct Statuses {
+    store: Arc<dyn PresenceStore>,
+    lookaside: Lookaside,
+    node: NodeId,
+}
+
+impl Statuses {
+    /// Statuses in this store, written in the name of this node.
+    pub fn new(store: Arc<dyn PresenceStore>, lookaside: Lookaside, node: NodeId) -> Self {
+        Self { store, lookaside, node }
+    }
+
+    /// How they are read.
+    pub fn lookaside(&self) -> &Lookaside {
+        &self.lookaside
+    }
+
+    /// The name of this node.
+    pub fn node(&self) -> &NodeId {
+        &self.node
+    }
+
+    /// Sets statuses, and answers what is stored, in the same order; of two for one user the later one.
+    ///
+    /// # Errors
+    /// [`store::Error`]: the store has not confirmed them, any of them may be stored.
+    pub async fn set(&self, wanted: Vec<Wanted>) -> store::Result<Vec<Session>> {
+        let users: Vec<UserId> = wanted.iter().map(|wanted| wanted.user.clone()).collect();
+        // Not from the cache: the write before this one may have been taken by another node a moment ago. Who cannot read
+        // the store does not get as far as a write, which a client would deliver when the link is back.
+        let mut held = self.lookaside.held(&users).await?;
+        for wanted in wanted {
+            let user = wanted.user.clone();
+            let now = self.lookaside.now(&user);
+            let session = wanted.session(held.get(&user), &self.node, now);
+            held.insert(user, session);
+        }
+        let sessions: Vec<Session> = users.iter().filter_map(|user| held.get(user).cloned()).collect();
+        self.put(&sessions).await?;
+        Ok(sessions)
+    }
+
+    /// Clears a user's status; one who has none is no error.
+    ///
+    /// # Errors
+    /// [`store::Error`]: the store has not confirmed it.
+    pub async fn clear(&self, user: &UserId) -> store::Result<()> {
+        let held = self.lookaside.held(std::slice::from_ref(user)).await?.remove(user);
+        match held.and_then(|held| cleared(held, self.lookaside.now(user))) {
+            Some(session) => self.put(&[session]).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the store really answers: reads a user whom nobody is.
+    ///
+    /// # Errors
+    /// [`store::Error`] when it does not.
+    pub async fn probe(&self) -> store::Result<()> {
+        let nobody = UserId::new(" ").map_err(|_| store::Error::new(Kind::Rejected, "no name"))?;
+        self.lookaside.held(&[nobody]).await.map(drop)
+    }
+
+    async fn put(&self, sessions: &[Session]) -> store::Result<()> {
+        for batch in sessions.chunks(BATCH_ENTRIES) {
+            let confirmed = tokio::time::timeout(PATIENCE, self.store.put(batch)).await;
+            confirmed.unwrap_or_else(|_| Err(store::Error::new(Kind::Timeout, "no answer in time")))?;
+            for session in batch {
+                self.lookaside.learn(session.clone()).await;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+//! A store that reads at once and answers when it is let.
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use presence_core::conformance::ReferenceStore;
+use presence_core::store::{Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
+use presence_core::{Session, Timestamp, UserId};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+#[derive(Clone)]
+pub struct Gated {
+    store: ReferenceStore,
+    answers: Arc<Semaphore>,
+}
+
+impl Gated {
+    /// One that answers at once.
+    pub fn new(store: ReferenceStore) -> Self {
+        Self { store, answers: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)) }
+    }
+
+    /// From now on, loads are read and not answered.
+    pub fn hold(&self) {
+        self.answers.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    /// Answers what waits, and what comes.
+    pub fn answer(&self) {
+        self.answers.add_permits(Semaphore::MAX_PERMITS);
+    }
+}
+
+#[async_trait]
+impl PresenceStore for Gated {
+    fn shards(&self) -> u16 {
+        self.store.shards()
+    }
+    fn shard_of(&self, user: &UserId) -> u16 {
+        self.store.shard_of(user)
+    }
+    async fn put(&self, sessions: &[Session]) -> Result<()> {
+        self.store.put(sessions).await
+    }
+    async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
+        self.store.touch(touches).await
+    }
+    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+        self.store.forget(seen).await
+    }
+    async fn load(&self, users: &[UserId]) -> Result<Facts> {
+        let read = self.store.load(users).await;
+        let _answers = self.answers.acquire().await;
+        read
+    }
+    fn watch(&self) -> BoxStream<'static, Feed> {
+        self.store.watch()
+    }
+    async fn now(&self) -> Result<Timestamp> {
+        self.store.now().await
+    }
+}
