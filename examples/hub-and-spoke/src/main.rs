@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use hub_and_spoke::node::{Stores, keeper, statuses};
-use hub_and_spoke::{NodeType, Service, Settings, app, record, rule};
+use hub_and_spoke::{NodeType, Service, Settings, StoreSettings, app, record, rule};
 use presence_axum::auth::{Auth, Hs256};
 use presence_axum::serve::{Options, serve, terminated};
 use presence_core::SystemClock;
@@ -45,12 +45,24 @@ async fn run(settings: &Settings) -> Result<(), Box<dyn Error + Send + Sync>> {
     }
     let auth = Auth::new(tokens).authorize(rule(settings.restrict_writes));
     let cors = settings.cors.cors()?;
-    let stores = Stores::open(&settings.store()?)?;
+    let kept = settings.store()?;
+    match &kept {
+        StoreSettings::Memory => {
+            tracing::warn!("no NATS_URL is set: statuses are kept in memory, and end with this process");
+        }
+        // Not the URLs: they may hold a password.
+        StoreSettings::Nats { domain, bucket, .. } => {
+            tracing::info!(bucket, domain, "statuses are kept in NATS KV");
+        }
+    }
+    let stores = Stores::of(&kept, &settings.node_id)?;
 
     record();
-    let presence =
-        (settings.node_type == NodeType::Center).then(|| keeper(stores.keeper, SystemClock, settings));
-    let service = Service::new(statuses(&stores.service, SystemClock, settings), auth);
+    let presence = match settings.node_type {
+        NodeType::Center => Some(keeper(stores.open()?, SystemClock, settings)),
+        NodeType::Leaf => None,
+    };
+    let service = Service::new(statuses(&stores.open()?, SystemClock, settings), auth);
 
     let (host, port) = (settings.service_host, settings.service_port);
     let bound = TcpListener::bind((host, port)).await;

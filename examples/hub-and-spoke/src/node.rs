@@ -3,38 +3,59 @@
 use crate::lookaside::{Bounds, Lookaside};
 use crate::status::LASTS;
 use crate::{Settings, Statuses, StoreSettings};
-use presence_core::{Clock, Policy, Presence, PresenceStore, SystemClock};
+use async_nats::ConnectOptions;
+use presence_core::{Clock, NodeId, Policy, Presence, PresenceStore, store};
 use presence_memory::MemoryStore;
+use presence_nats::{Namespace, NatsStore, Options};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Two handles of one store, each a process of its own to the other.
-pub struct Stores {
-    /// The service's.
-    pub service: Arc<dyn PresenceStore>,
-    /// That of whoever cleans up.
-    pub keeper: Arc<dyn PresenceStore>,
+/// A store, as the parts of a node use it: each part has a handle of its own, as another process would.
+pub enum Stores {
+    /// In this process.
+    Memory(MemoryStore),
+    /// In NATS KV.
+    Nats {
+        /// The servers, with commas between.
+        urls: String,
+        /// What servers call this node in their lists of connections.
+        name: String,
+        /// The rest.
+        options: Options,
+    },
 }
 
 impl Stores {
-    /// Both on memory, with this clock.
-    pub fn memory(clock: impl Clock) -> Self {
-        let store = MemoryStore::with_clock(clock);
-        Self { service: Arc::new(store.clone()), keeper: Arc::new(store) }
-    }
-
-    /// Both where the settings say. Connects in the background: a node starts with its store down, and recovers.
+    /// Where the settings say, for the node of this name.
     ///
     /// # Errors
-    /// What is wrong with the settings.
-    pub fn open(settings: &StoreSettings) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    /// What is wrong with the name of the bucket.
+    pub fn of(settings: &StoreSettings, node: &NodeId) -> store::Result<Self> {
         match settings {
-            StoreSettings::Memory => {
-                tracing::warn!("no NATS_URL is set: statuses are kept in memory, and end with this process");
-                Ok(Self::memory(SystemClock))
+            StoreSettings::Memory => Ok(Self::Memory(MemoryStore::new())),
+            StoreSettings::Nats { urls, domain, bucket } => {
+                let mut options = Options::new(Namespace::new(bucket)?);
+                options.domain.clone_from(domain);
+                Ok(Self::Nats { urls: urls.join(","), name: node.to_string(), options })
             }
-            StoreSettings::Nats { .. } => Err("NATS is not there yet".into()),
         }
+    }
+
+    /// A handle. NATS is connected to in the background: a node starts with its store down, and recovers.
+    ///
+    /// # Errors
+    /// What is wrong with the settings of NATS.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn open(&self) -> store::Result<Arc<dyn PresenceStore>> {
+        Ok(match self {
+            Self::Memory(store) => Arc::new(store.clone()),
+            Self::Nats { urls, name, options } => {
+                let connect = ConnectOptions::new().name(name);
+                Arc::new(NatsStore::connect(urls, connect, options.clone())?)
+            }
+        })
     }
 }
 

@@ -40,6 +40,9 @@ pub struct Settings {
     /// The center's JetStream domain, for a leaf over its own NATS server.
     #[arg(long, env = "NATS_DOMAIN", default_value = "", hide_default_value = true)]
     pub nats_domain: String,
+    /// The bucket in which the statuses are.
+    #[arg(long, env = "NATS_BUCKET", default_value = "presence")]
+    pub nats_bucket: String,
     /// How many bytes of statuses a node keeps at hand.
     #[arg(long, env = "CACHE_MAX_COST", default_value_t = 1_000_000)]
     pub cache_max_cost: u64,
@@ -90,6 +93,8 @@ pub enum StoreSettings {
         urls: Vec<String>,
         /// The JetStream domain in which the bucket is, if it is not that of those servers.
         domain: Option<String>,
+        /// The bucket.
+        bucket: String,
     },
 }
 
@@ -104,19 +109,18 @@ impl Settings {
         };
         let (own, center): (Vec<_>, Vec<_>) = (list(&self.nats_url), list(&self.nats_center_url));
         let domain = Some(self.nats_domain.trim()).filter(|domain| !domain.is_empty()).map(str::to_owned);
+        let nats = |urls, domain| Ok(StoreSettings::Nats { urls, domain, bucket: self.nats_bucket.clone() });
         match self.node_type {
-            NodeType::Leaf if !own.is_empty() && domain.is_some() => {
-                Ok(StoreSettings::Nats { urls: own, domain })
-            }
-            NodeType::Leaf if !center.is_empty() => Ok(StoreSettings::Nats { urls: center, domain: None }),
+            NodeType::Leaf if !own.is_empty() && domain.is_some() => nats(own, domain),
+            NodeType::Leaf if !center.is_empty() => nats(center, None),
             NodeType::Leaf if !own.is_empty() => {
                 Err("a leaf over its own NATS server needs the center's JetStream domain: set NATS_DOMAIN")
             }
             NodeType::Leaf => {
                 Err("a leaf needs its center: set NATS_CENTER_URL, or NATS_URL and NATS_DOMAIN")
             }
-            NodeType::Center if !own.is_empty() => Ok(StoreSettings::Nats { urls: own, domain }),
-            NodeType::Center if !center.is_empty() => Ok(StoreSettings::Nats { urls: center, domain }),
+            NodeType::Center if !own.is_empty() => nats(own, domain),
+            NodeType::Center if !center.is_empty() => nats(center, domain),
             NodeType::Center => Ok(StoreSettings::Memory),
         }
     }

@@ -4,6 +4,7 @@ mod batch;
 mod cors;
 mod keeper;
 mod lookaside;
+mod nats;
 mod node;
 mod process;
 mod reads;

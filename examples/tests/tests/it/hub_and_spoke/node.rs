@@ -20,7 +20,8 @@ pub const START: u64 = 1_710_000_000;
 pub const SECRET: &str = "a secret of at least 32 bytes, please";
 
 pub struct Node {
-    pub clock: ManualClock,
+    /// Where the test decides what time it is.
+    clock: Option<ManualClock>,
     pub address: SocketAddr,
     _serves: DropGuard,
 }
@@ -69,34 +70,31 @@ impl Node {
         (Self::on(Arc::new(store), clock, &settings(&[])).await, faults)
     }
 
+    /// A node on this store, by the clock of the test.
     pub async fn on(store: Arc<dyn PresenceStore>, clock: ManualClock, settings: &Settings) -> Self {
-        let node = Self::by(store, clock.clone(), clock, settings).await;
+        let node = Self { clock: Some(clock.clone()), ..Self::by(store, clock, settings).await };
         node.advance(2).await; // the watch has begun
         node
     }
 
-    /// A node by real time, for stores that have their own.
-    pub async fn by(
-        store: Arc<dyn PresenceStore>,
-        clock: ManualClock,
-        runs_by: impl Clock + Clone,
-        settings: &Settings,
-    ) -> Self {
+    /// A node on this store, by any clock.
+    pub async fn by(store: Arc<dyn PresenceStore>, clock: impl Clock + Clone, settings: &Settings) -> Self {
         record();
         let auth =
-            Auth::new(Hs256::new(SECRET).clock(runs_by.clone())).authorize(rule(settings.restrict_writes));
-        let service = Service::new(node::statuses(&store, runs_by, settings), auth);
+            Auth::new(Hs256::new(SECRET).clock(clock.clone())).authorize(rule(settings.restrict_writes));
+        let service = Service::new(node::statuses(&store, clock, settings), auth);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let app = app(service, settings.cors.cors().unwrap());
         let options = Options { max_head: 96 * 1024, ..Options::default() };
         tokio::spawn(serve(listener, app, options, stop.clone().cancelled_owned()));
-        Self { clock, address, _serves: stop.drop_guard() }
+        Self { clock: None, address, _serves: stop.drop_guard() }
     }
 
     pub async fn advance(&self, seconds: u64) {
-        self.clock.advance(Duration::from_secs(seconds)).await;
+        let clock = self.clock.as_ref().expect("this node goes by a clock of ours");
+        clock.advance(Duration::from_secs(seconds)).await;
     }
 
     /// A call with this token.

@@ -8,6 +8,7 @@ fn nats(urls: &[&str], domain: Option<&str>) -> StoreSettings {
     StoreSettings::Nats {
         urls: urls.iter().map(ToString::to_string).collect(),
         domain: domain.map(ToString::to_string),
+        bucket: "presence".to_owned(),
     }
 }
 

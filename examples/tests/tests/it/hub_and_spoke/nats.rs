@@ -1,0 +1,217 @@
+//! A center and its leaves on NATS: a leaf over a server of its own, and one that talks to the center directly.
+//!
+//! Real servers have real time, so nothing is asserted of when, but that it comes at all.
+
+use super::node::{Node, admin, settings};
+use hub_and_spoke::node::Stores;
+use hub_and_spoke::{Settings, StoreSettings};
+use presence_core::SystemClock;
+use serde_json::json;
+use std::time::Duration;
+use test_servers::nats::{BlackHole, Leaf, Nats};
+
+/// Waits for what must come.
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let all_of_it = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(45), all_of_it)
+        .await
+        .unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+async fn node(id: &str, arguments: &[&str]) -> Node {
+    let settings = Settings { node_id: id.parse().unwrap(), ..settings(arguments) };
+    let store = settings.store().unwrap();
+    assert!(matches!(store, StoreSettings::Nats { .. }));
+    let stores = Stores::of(&store, &settings.node_id).unwrap();
+    Node::by(stores.open().unwrap(), SystemClock, &settings).await
+}
+
+async fn center(nats: &Nats) -> Node {
+    node("center-1", &["--nats-url", &nats.url()]).await
+}
+
+/// A center, a leaf over its own server, and a leaf that talks to the center through a network that can fail.
+struct Spokes {
+    servers: Leaf,
+    network: BlackHole,
+    center: Node,
+    over: Node,
+    direct: Node,
+}
+
+impl Spokes {
+    async fn start() -> Self {
+        let servers = tokio::task::spawn_blocking(Leaf::start).await.unwrap();
+        let network = BlackHole::before(servers.hub());
+        let center = center(servers.hub()).await;
+        let over = [
+            "--node-type",
+            "leaf",
+            "--nats-url",
+            &servers.leaf().url(),
+            "--nats-domain",
+            servers.hub_domain(),
+        ];
+        let over = node("leaf-1", &over).await;
+        let direct = node("leaf-2", &["--node-type", "leaf", "--nats-center-url", &network.url()]).await;
+        let spokes = Self { servers, network, center, over, direct };
+        for node in spokes.nodes() {
+            until("a node is ready and can see", async || is_ready(node).await && !is_stale(node).await)
+                .await;
+        }
+        spokes
+    }
+
+    fn nodes(&self) -> [&Node; 3] {
+        [&self.center, &self.over, &self.direct]
+    }
+
+    async fn all_show(&self, user: &str, status: &str) {
+        for node in self.nodes() {
+            until(&format!("{user} is {status}"), async || node.status(user).await == status).await;
+        }
+    }
+}
+
+async fn is_ready(node: &Node) -> bool {
+    node.get("/health/readiness").await.status == 200
+}
+
+async fn is_stale(node: &Node) -> bool {
+    node.get("/api/v2/presence/anybody").await.header("presence-view") == Some("stale")
+}
+
+/// Tries to set a status, and answers with what number.
+async fn try_set(node: &Node, user: &str, status: &str) -> u16 {
+    node.post(&format!("/api/v2/presence/{user}"), json!({ "status": status }).to_string()).await.status
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_at_any_node_is_read_at_every_node() {
+    let spokes = Spokes::start().await;
+    // The second round finds everybody cached everywhere.
+    for round in ["away", "busy", "online"] {
+        for (writer, id) in spokes.nodes().into_iter().zip(["center-1", "leaf-1", "leaf-2"]) {
+            let stored = writer.set("ada", round).await;
+            assert_eq!(stored["nodeID"], id);
+            for reader in spokes.nodes() {
+                let read = async || reader.get("/api/v2/presence/ada").await;
+                until("what was written is read", async || read().await.json() == stored).await;
+                assert_eq!(read().await.header("presence-view"), None);
+            }
+        }
+    }
+    assert_eq!(spokes.over.call("DELETE", "/api/v2/presence/ada", Some(&admin()), "").await.status, 204);
+    spokes.all_show("ada", "404").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leaf_whose_link_is_cut_reads_on_and_refuses_writes_until_it_is_back() {
+    let spokes = Spokes::start().await;
+    spokes.center.set("ada", "online").await;
+    spokes.all_show("ada", "online").await;
+
+    tokio::task::block_in_place(|| spokes.servers.cut());
+    until("the leaf knows that it cannot see", async || is_stale(&spokes.over).await).await;
+    assert_eq!(spokes.over.status("ada").await, "online");
+    assert_eq!(spokes.over.status("never-asked-for").await, "503");
+    assert_eq!(try_set(&spokes.over, "ada", "busy").await, 503);
+    assert_eq!(try_set(&spokes.over, "bob", "busy").await, 503);
+    assert!(!is_ready(&spokes.over).await);
+    assert_eq!(spokes.over.get("/health").await.status, 200);
+    // Nobody else notices.
+    assert_eq!(
+        (spokes.center.set("ada", "away").await["status"].as_str(), is_stale(&spokes.direct).await),
+        (Some("away"), false)
+    );
+
+    tokio::task::block_in_place(|| spokes.servers.heal());
+    until("the leaf can see again", async || !is_stale(&spokes.over).await && is_ready(&spokes.over).await)
+        .await;
+    spokes.all_show("ada", "away").await;
+    spokes.all_show("bob", "404").await;
+    assert_eq!(try_set(&spokes.over, "ada", "busy").await, 200);
+    spokes.all_show("ada", "busy").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leaf_whose_packets_vanish_reads_on_and_refuses_writes_until_they_arrive() {
+    let spokes = Spokes::start().await;
+    spokes.center.set("ada", "online").await;
+    spokes.all_show("ada", "online").await;
+
+    spokes.network.swallow();
+    // At once, before the leaf can know: what it answers with an error does not come true later.
+    assert_eq!(try_set(&spokes.direct, "bob", "busy").await, 503);
+    until("the leaf knows that it cannot see", async || is_stale(&spokes.direct).await).await;
+    assert_eq!(spokes.direct.status("ada").await, "online");
+    assert_eq!(try_set(&spokes.direct, "ada", "busy").await, 503);
+    assert_eq!(spokes.direct.status("never-asked-for").await, "503");
+    spokes.center.set("ada", "away").await;
+
+    spokes.network.pass();
+    until("the leaf can see again", async || {
+        !is_stale(&spokes.direct).await && is_ready(&spokes.direct).await
+    })
+    .await;
+    spokes.all_show("ada", "away").await;
+    spokes.all_show("bob", "404").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_status_lapses_everywhere_and_again_after_it_was_set_anew() {
+    let spokes = Spokes::start().await;
+    for _ in 0..2 {
+        let reply = spokes.over.post("/api/v2/presence/ada", r#"{"status":"busy","ttl":2}"#).await;
+        assert_eq!(reply.status, 200);
+        spokes.all_show("ada", "404").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_name_is_a_user() {
+    let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
+    let node = center(&nats).await;
+    until("the node is ready", async || is_ready(&node).await).await;
+    let long = "%C3%A9".repeat(128);
+    for user in ["a@b.c", "a%20b", "%2A", "%3E", "...", "a.b", "%F0%9F%98%80", "a%2Fb", "%3D41", &long] {
+        assert_eq!(try_set(&node, user, "busy").await, 200, "{user}");
+        assert_eq!(node.status(user).await, "busy", "{user}");
+    }
+    let presences: Vec<_> =
+        (0..1_000).map(|i| json!({ "userID": format!("user-{i}"), "status": "away" })).collect();
+    let batch = node.post("/api/v2/presence/batch", json!({ "presences": presences }).to_string()).await;
+    assert_eq!(batch.status, 200, "{}", batch.text);
+    assert_eq!(node.status("user-999").await, "away");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_starts_before_its_server_and_outlives_it() {
+    let nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
+    nats.kill();
+    let node = center(&nats).await;
+    assert!(!is_ready(&node).await);
+    assert_eq!(node.status("ada").await, "503");
+    assert_eq!(try_set(&node, "ada", "busy").await, 503);
+    let restart = || tokio::task::block_in_place(|| nats.restart());
+    restart();
+    until("the node is ready", async || is_ready(&node).await && !is_stale(&node).await).await;
+    assert_eq!(node.status("ada").await, "404");
+    node.set("ada", "busy").await;
+    node.set("bob", "busy").await;
+    assert_eq!(node.status("ada").await, "busy");
+
+    nats.kill();
+    until("the node knows that it cannot see", async || is_stale(&node).await).await;
+    assert_eq!(node.status("ada").await, "busy");
+    assert_eq!(try_set(&node, "ada", "away").await, 503);
+    restart();
+    until("the node can see again", async || !is_stale(&node).await && is_ready(&node).await).await;
+    for user in ["ada", "bob"] {
+        assert_eq!(node.status(user).await, "busy", "{user} was stored in a file");
+    }
+}
