@@ -41,6 +41,11 @@ begin() {
   pids+=($!)
 }
 
+server() { # PROGRAM NAME
+  cd "$data"
+  exec "$1" --config "$here/nats/$2.conf"
+}
+
 service() { # FILE
   # shellcheck disable=SC1090 # one of ours
   . "$here/$1"
@@ -63,14 +68,15 @@ up() {
   scripts/servers.sh nats
   local nats=$PWD/.servers/bin/nats-server file url name
   cargo build --package hub-and-spoke
+  # Each in a process group of its own: Ctrl-C reaches this script, which ends them in order.
+  set -m
   pids=()
   data=$(mktemp -d)
   trap 'exit 130' INT
   trap 'exit 143' TERM
   trap end EXIT
 
-  export STORE_DIR="\"$data\"" HUB='"nats-leaf://127.0.0.1:7422"'
-  for name in center leaf-1 leaf-2; do begin "nats-$name" "$nats" --config "$here/nats/$name.conf"; done
+  for name in center leaf-1 leaf-2; do begin "nats-$name" server "$nats" "$name"; done
   for file in config.center-node.env config.leaf-node.env config.leaf-node-2.env; do
     begin "$(setting "$file" NODE_ID)" service "$file"
   done
