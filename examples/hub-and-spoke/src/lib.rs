@@ -32,9 +32,11 @@ use std::sync::Arc;
 /// Says that a node cannot see at the moment whether what it answers is still so.
 pub const VIEW: HeaderName = HeaderName::from_static("presence-view");
 
-/// What the handlers share.
+/// What the handlers share. Cheap to clone.
 #[derive(Clone)]
-pub struct Service {
+pub struct Service(Arc<Inner>);
+
+struct Inner {
     statuses: Statuses,
     auth: Auth,
 }
@@ -42,28 +44,28 @@ pub struct Service {
 impl Service {
     /// A service of these statuses, for whom `auth` lets in.
     pub fn new(statuses: Statuses, auth: Auth) -> Self {
-        Self { statuses, auth }
+        Self(Arc::new(Inner { statuses, auth }))
     }
 
     /// What it does.
     pub fn statuses(&self) -> &Statuses {
-        &self.statuses
+        &self.0.statuses
     }
 
     /// Who may.
     pub fn auth(&self) -> &Auth {
-        &self.auth
+        &self.0.auth
     }
 
     /// The current status of users; an error where it is not known of all.
     async fn read(&self, users: &[UserId]) -> Result<Vec<Option<Arc<Session>>>, Error> {
-        self.statuses.lookaside().read(users).await.map_err(|error| Error::store(&error))
+        self.0.statuses.lookaside().read(users).await.map_err(|error| Error::store(&error))
     }
 }
 
 impl FromRef<Service> for Auth {
     fn from_ref(service: &Service) -> Self {
-        service.auth.clone()
+        service.0.auth.clone()
     }
 }
 
@@ -91,7 +93,7 @@ pub fn app(service: Service, cors: Option<Cors>) -> Router {
 }
 
 async fn say_view(State(service): State<Service>, mut response: Response) -> Response {
-    if service.statuses.lookaside().is_stale() {
+    if service.0.statuses.lookaside().is_stale() {
         response.headers_mut().insert(VIEW, HeaderValue::from_static("stale"));
     }
     response

@@ -1,14 +1,10 @@
 //! What the service does: statuses are read, set and cleared.
 
-use crate::lookaside::Lookaside;
+use crate::lookaside::{Lookaside, in_time};
 use crate::status::{Wanted, cleared};
 use presence_core::store::{self, BATCH_ENTRIES, Kind, PresenceStore};
 use presence_core::{NodeId, Session, UserId};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long the store may take to confirm a write.
-const PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// Reads through the cache, writes to the store. Cheap to clone.
 ///
@@ -48,7 +44,7 @@ impl Statuses {
         let mut held = self.lookaside.held(&users).await?;
         for wanted in wanted {
             let user = wanted.user.clone();
-            let now = self.lookaside.now(&user);
+            let now = self.lookaside.time(&user).await?;
             let session = wanted.session(held.get(&user), &self.node, now);
             held.insert(user, session);
         }
@@ -63,7 +59,8 @@ impl Statuses {
     /// [`store::Error`]: the store has not confirmed it.
     pub async fn clear(&self, user: &UserId) -> store::Result<()> {
         let held = self.lookaside.held(std::slice::from_ref(user)).await?.remove(user);
-        match held.and_then(|held| cleared(held, self.lookaside.now(user))) {
+        let Some(held) = held else { return Ok(()) };
+        match cleared(held, self.lookaside.time(user).await?) {
             Some(session) => self.put(&[session]).await,
             None => Ok(()),
         }
@@ -80,8 +77,7 @@ impl Statuses {
 
     async fn put(&self, sessions: &[Session]) -> store::Result<()> {
         for batch in sessions.chunks(BATCH_ENTRIES) {
-            let confirmed = tokio::time::timeout(PATIENCE, self.store.put(batch)).await;
-            confirmed.unwrap_or_else(|_| Err(store::Error::new(Kind::Timeout, "no answer in time")))?;
+            in_time(self.store.put(batch)).await?;
             for session in batch {
                 self.lookaside.learn(session.clone()).await;
             }

@@ -8,7 +8,6 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::time::Duration;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// The largest body: a batch of 1,000 fits.
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
@@ -49,9 +48,14 @@ impl<'a> From<&'a Session> for Shown<'a> {
 /// UTC to the millisecond, with `Z`; always of one length, since some clients read no other.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
 fn rfc3339<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-    let second = i64::try_from(at.as_secs()).ok().and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
-    let text = second.and_then(|second| second.format(&Rfc3339).ok()).unwrap_or_default();
-    to.collect_str(&format_args!("{}.{:03}Z", text.trim_end_matches('Z'), at.as_millis() % 1000))
+    let seconds = i64::try_from(at.as_secs()).ok();
+    let then = seconds.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
+    let then = then.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let ((year, month, day), (hour, minute, second)) = (then.to_calendar_date(), then.to_hms());
+    let (month, millis) = (u8::from(month), at.as_millis() % 1000);
+    to.collect_str(&format_args!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
+    ))
 }
 
 /// Several of them, as a batch is answered.

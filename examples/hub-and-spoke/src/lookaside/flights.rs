@@ -1,6 +1,6 @@
 //! One load for all who wait for a user.
 
-use super::{Inner, PATIENCE};
+use super::{Inner, in_time};
 use crate::status::is_status;
 use parking_lot::Mutex;
 use presence_core::store::{self, BATCH_ENTRIES, Kind, PresenceStore};
@@ -121,9 +121,7 @@ impl Inner {
 pub async fn load(store: &dyn PresenceStore, users: &[UserId]) -> store::Result<HashMap<UserId, Session>> {
     let mut held = HashMap::with_capacity(users.len());
     for batch in users.chunks(BATCH_ENTRIES) {
-        let answered = tokio::time::timeout(PATIENCE, store.load(batch)).await;
-        let facts =
-            answered.unwrap_or_else(|_| Err(store::Error::new(Kind::Timeout, "no answer in time")))?;
+        let facts = in_time(store.load(batch)).await?;
         for session in facts.sessions.iter().filter(|session| is_status(session)) {
             merge(&mut held, session);
         }

@@ -142,9 +142,16 @@ impl Lookaside {
         self.inner.keep(Arc::new(session)).await;
     }
 
-    /// The time at the store that holds a user, as far as it is known.
-    pub fn now(&self, user: &UserId) -> Timestamp {
-        self.inner.now(user)
+    /// The time at the store that holds a user, by which what is written is stamped. Asks, where it is not known yet.
+    ///
+    /// # Errors
+    /// [`store::Error`] when it is not known and the store does not answer.
+    pub async fn time(&self, user: &UserId) -> store::Result<Timestamp> {
+        let inner = &self.inner;
+        match inner.sight.reckon(inner.store.shard_of(user), inner.clock.now()) {
+            Some(now) => Ok(now),
+            None => in_time(inner.store.now()).await,
+        }
     }
 
     /// Whether what is cached may be out of date.
@@ -159,7 +166,14 @@ impl Lookaside {
     }
 }
 
+/// An answer of the store, or that there was none in time.
+pub(crate) async fn in_time<T>(answer: impl Future<Output = store::Result<T>>) -> store::Result<T> {
+    let answered = tokio::time::timeout(PATIENCE, answer).await;
+    answered.unwrap_or_else(|_| Err(store::Error::new(store::Kind::Timeout, "no answer in time")))
+}
+
 impl Inner {
+    /// For whoever reads: before the first proof by the process's own clock.
     fn now(&self, user: &UserId) -> Timestamp {
         let on = self.clock.now();
         self.sight.reckon(self.store.shard_of(user), on).unwrap_or(on)

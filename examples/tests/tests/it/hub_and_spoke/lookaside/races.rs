@@ -3,9 +3,12 @@
 use super::{Scene, user};
 use futures_util::future::join_all;
 use hub_and_spoke::Statuses;
+use hub_and_spoke::lookaside::{Bounds, Lookaside};
 use hub_and_spoke::status::{LASTS, Wanted};
+use presence_core::conformance::ReferenceStore;
 use presence_core::{NodeId, Status};
 use std::sync::Arc;
+use std::time::Duration;
 
 #[tokio::test]
 async fn all_who_ask_at_once_wait_for_one_load() {
@@ -96,4 +99,22 @@ async fn what_is_written_here_is_read_here_though_the_watch_says_nothing() {
     }
     here.clear(&user("ada")).await.unwrap();
     assert_eq!(scene.shown("ada").await, None);
+}
+
+#[tokio::test]
+async fn a_write_is_stamped_by_the_stores_time_from_the_first_one_on() {
+    let clock = super::clock();
+    let store = ReferenceStore::new(clock.clone());
+    store.faults().jump_clock(600_000);
+    let store = Arc::new(store);
+    let lookaside = Lookaside::start(store.clone(), Arc::new(clock.clone()), Bounds::default());
+    let here = Statuses::new(store, lookaside.clone(), NodeId::new("here").unwrap());
+    // Before the watch has told anything.
+    let ttl = Duration::from_secs(5);
+    here.set(vec![Wanted { user: user("ada"), status: Status::Busy, message: None, ttl }]).await.unwrap();
+    let shown = async || lookaside.read(&[user("ada")]).await.unwrap()[0].is_some();
+    clock.advance(Duration::from_secs(4)).await;
+    assert!(shown().await);
+    clock.advance(Duration::from_secs(1)).await;
+    assert!(!shown().await);
 }
