@@ -175,7 +175,7 @@ impl CorsSettings {
         let list = |text: &str| -> Vec<String> {
             text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
         };
-        let cors = self.cors_allowed_origins.parse::<Cors>()?;
+        let cors = self.cors_allowed_origins.parse::<Cors>()?.echoing();
         let cors = match (self.cors_allow_credentials, cors.clone().credentials()) {
             (true, Ok(with_credentials)) => with_credentials,
             (true, Err(invalid)) => {

@@ -49,6 +49,17 @@ async fn only_listed_origins_are_named_and_errors_can_be_read_too() {
 }
 
 #[tokio::test]
+async fn a_single_origin_is_named_to_its_own_pages_alone() {
+    let node = Node::with(&["--cors-allowed-origins", PAGE]).await;
+    for method in ["OPTIONS", "GET"] {
+        for (origin, named) in [(PAGE, Some(PAGE)), ("https://evil.example", None)] {
+            let reply = send(node.address, method, "/health", &[("origin", origin)], "").await;
+            assert_eq!(reply.header("access-control-allow-origin"), named, "{method} {origin}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn every_origin_never_goes_with_credentials() {
     let node = Node::with(&["--cors-allow-credentials", "true"]).await;
     for method in ["OPTIONS", "GET"] {
