@@ -8,6 +8,7 @@ pub mod lookaside;
 pub mod node;
 mod rights;
 mod settings;
+mod shown;
 pub mod status;
 pub mod statuses;
 
@@ -15,6 +16,7 @@ pub use api::metrics::record;
 pub use error::Error;
 pub use rights::rule;
 pub use settings::{CorsSettings, NodeType, Settings, StoreSettings};
+pub use shown::Shown;
 pub use statuses::Statuses;
 
 use api::{health, metrics, read, write};
@@ -26,7 +28,7 @@ use axum::routing::get;
 use http::{HeaderName, HeaderValue};
 use presence_axum::auth::Auth;
 use presence_axum::{Cors, Edge};
-use presence_core::{Session, UserId};
+use presence_core::UserId;
 use std::sync::Arc;
 
 /// Says that a node cannot see at the moment whether what it answers is still so.
@@ -58,7 +60,7 @@ impl Service {
     }
 
     /// The current status of users; an error where it is not known of all.
-    async fn read(&self, users: &[UserId]) -> Result<Vec<Option<Arc<Session>>>, Error> {
+    async fn read(&self, users: &[UserId]) -> Result<Vec<Option<Arc<Shown>>>, Error> {
         self.0.statuses.lookaside().read(users).await.map_err(|error| Error::store(&error))
     }
 }

@@ -1,5 +1,6 @@
 //! What the service does: statuses are read, set and cleared.
 
+use crate::Shown;
 use crate::lookaside::{Lookaside, in_time};
 use crate::status::{Wanted, cleared};
 use presence_core::store::{self, BATCH_ENTRIES, Kind, PresenceStore};
@@ -37,7 +38,7 @@ impl Statuses {
     ///
     /// # Errors
     /// [`store::Error`]: the store has not confirmed them, any of them may be stored.
-    pub async fn set(&self, wanted: Vec<Wanted>) -> store::Result<Vec<Session>> {
+    pub async fn set(&self, wanted: Vec<Wanted>) -> store::Result<Vec<Arc<Shown>>> {
         let users: Vec<UserId> = wanted.iter().map(|wanted| wanted.user.clone()).collect();
         // Not from the cache: the write before this one may have been taken by another node a moment ago. Who cannot read
         // the store does not get as far as a write, which a client would deliver when the link is back.
@@ -49,8 +50,7 @@ impl Statuses {
             held.insert(user, session);
         }
         let sessions: Vec<Session> = users.iter().filter_map(|user| held.get(user).cloned()).collect();
-        self.put(&sessions).await?;
-        Ok(sessions)
+        self.put(sessions).await
     }
 
     /// Clears a user's status; one who has none is no error.
@@ -61,7 +61,7 @@ impl Statuses {
         let held = self.lookaside.held(std::slice::from_ref(user)).await?.remove(user);
         let Some(held) = held else { return Ok(()) };
         match cleared(held, self.lookaside.time(user).await?) {
-            Some(session) => self.put(&[session]).await,
+            Some(session) => self.put(vec![session]).await.map(drop),
             None => Ok(()),
         }
     }
@@ -75,13 +75,14 @@ impl Statuses {
         self.lookaside.held(&[nobody]).await.map(drop)
     }
 
-    async fn put(&self, sessions: &[Session]) -> store::Result<()> {
+    async fn put(&self, sessions: Vec<Session>) -> store::Result<Vec<Arc<Shown>>> {
         for batch in sessions.chunks(BATCH_ENTRIES) {
             in_time(self.store.put(batch)).await?;
-            for session in batch {
-                self.lookaside.learn(session.clone()).await;
-            }
         }
-        Ok(())
+        let mut stored = Vec::with_capacity(sessions.len());
+        for session in sessions {
+            stored.push(self.lookaside.learn(session).await);
+        }
+        Ok(stored)
     }
 }

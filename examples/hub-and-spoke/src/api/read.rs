@@ -1,7 +1,7 @@
 //! Who has which status.
 
 use super::user::{Named, listed};
-use super::wire::{Found, Shown};
+use super::wire::Found;
 use crate::{Error, Service};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
@@ -22,8 +22,8 @@ pub(crate) async fn one(
     let Named(user) = user?;
     service.auth().permit(&identity, Action::Read, On::User(&user)).await?;
     let mut found = service.read(std::slice::from_ref(&user)).await?;
-    let session = found.pop().flatten().ok_or_else(|| Error::unknown(&user))?;
-    Ok(json(StatusCode::OK, &Shown::from(&*session)))
+    let shown = found.pop().flatten().ok_or_else(|| Error::unknown(&user))?;
+    Ok(json(StatusCode::OK, &*shown))
 }
 
 /// `GET /api/v2/presence?users=a,b`.
@@ -42,6 +42,6 @@ pub(crate) async fn several(
     let found = service.read(&users).await?;
     let missing: Vec<&UserId> =
         users.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(user, _)| user).collect();
-    let presences = found.iter().flatten().map(|session| Shown::from(&**session)).collect();
+    let presences = found.iter().flatten().map(|shown| &**shown).collect();
     Ok(json(StatusCode::OK, &Found { presences, missing }))
 }

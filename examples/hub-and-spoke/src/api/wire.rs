@@ -2,72 +2,26 @@
 
 use super::user::MAX_USERS;
 use crate::Error;
+use crate::Shown;
 use crate::status::{LASTS, Wanted};
-use presence_core::{Message, Session, Status, Timestamp, UserId};
-use serde::{Serialize, Serializer};
+use presence_core::{Message, UserId};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use std::time::Duration;
-use time::OffsetDateTime;
 
 /// The largest body: a batch of 1,000 fits.
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
-/// A user's status, in the order of its keys on the wire.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Shown<'a> {
-    #[serde(rename = "userID")]
-    user: &'a str,
-    status: Status,
-    message: &'a str,
-    #[serde(serialize_with = "rfc3339")]
-    last_seen: Timestamp,
-    #[serde(serialize_with = "rfc3339")]
-    updated_at: Timestamp,
-    #[serde(rename = "nodeID")]
-    node: &'a str,
-}
-
-impl<'a> From<&'a Session> for Shown<'a> {
-    fn from(session: &'a Session) -> Self {
-        let declared = session.declared.as_ref();
-        let at = declared.map_or(Timestamp::ZERO, |declared| declared.at);
-        let message = declared.and_then(|declared| declared.message.as_ref());
-        Self {
-            user: session.user.as_str(),
-            status: declared.map_or(Status::Offline, |declared| declared.status),
-            message: message.map_or("", Message::as_str),
-            // Nobody beats here: a user was seen when their status was set.
-            last_seen: session.seen_at.max(at),
-            updated_at: at,
-            node: session.placement.node.as_str(),
-        }
-    }
-}
-
-/// UTC to the millisecond, with `Z`; always of one length, since some clients read no other.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
-fn rfc3339<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-    let seconds = i64::try_from(at.as_secs()).ok();
-    let then = seconds.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
-    let then = then.unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let ((year, month, day), (hour, minute, second)) = (then.to_calendar_date(), then.to_hms());
-    let (month, millis) = (u8::from(month), at.as_millis() % 1000);
-    to.collect_str(&format_args!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
-    ))
-}
-
-/// Several of them, as a batch is answered.
+/// Several statuses, as a batch is answered.
 #[derive(Serialize)]
 pub(crate) struct Stored<'a> {
-    pub(crate) presences: Vec<Shown<'a>>,
+    pub(crate) presences: Vec<&'a Shown>,
 }
 
-/// Several of them, and who has none.
+/// Several statuses, and who has none.
 #[derive(Serialize)]
 pub(crate) struct Found<'a> {
-    pub(crate) presences: Vec<Shown<'a>>,
+    pub(crate) presences: Vec<&'a Shown>,
     pub(crate) missing: Vec<&'a UserId>,
 }
 

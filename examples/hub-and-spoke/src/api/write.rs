@@ -1,7 +1,7 @@
 //! Statuses are set and cleared.
 
 use super::user::Named;
-use super::wire::{self, MAX_BODY, Shown, Stored};
+use super::wire::{self, MAX_BODY, Stored};
 use crate::{Error, Service};
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -26,8 +26,8 @@ pub(crate) async fn one(
     permit(&service, &identity, &user).await?;
     let wanted = wire::one(user, &body(request).await?)?;
     let stored = service.statuses().set(vec![wanted]).await?;
-    let session = stored.first().ok_or_else(|| Error::bad_request("nothing to store"))?;
-    Ok(json(StatusCode::OK, &Shown::from(session)))
+    let shown = stored.first().ok_or_else(|| Error::bad_request("nothing to store"))?;
+    Ok(json(StatusCode::OK, &**shown))
 }
 
 /// `POST /api/v2/presence/batch`: all of them, or none if one of them is wrong.
@@ -44,7 +44,7 @@ pub(crate) async fn several(
         permit(&service, &identity, &wanted.user).await?;
     }
     let stored = service.statuses().set(wanted).await?;
-    Ok(json(StatusCode::OK, &Stored { presences: stored.iter().map(Shown::from).collect() }))
+    Ok(json(StatusCode::OK, &Stored { presences: stored.iter().map(|shown| &**shown).collect() }))
 }
 
 /// `DELETE /api/v2/presence/{userID}`.

@@ -2,6 +2,7 @@
 
 use super::Bounds;
 use super::counters::Counters;
+use crate::Shown;
 use crate::status::is_current;
 use moka::notification::RemovalCause;
 use moka::ops::compute::{CompResult, Op};
@@ -12,7 +13,7 @@ use std::sync::Arc;
 /// A W-TinyLFU cache that weighs what it keeps: whoever is asked for often stays, and a sweep over a million users who
 /// are asked for once displaces nobody.
 pub struct Cache {
-    kept: moka::future::Cache<UserId, Arc<Session>>,
+    kept: moka::future::Cache<UserId, Arc<Shown>>,
     counters: Arc<Counters>,
 }
 
@@ -25,18 +26,18 @@ impl Cache {
         let kept = moka::future::Cache::builder()
             .max_capacity(bounds.bytes)
             .initial_capacity(bounds.counters / 10)
-            .weigher(|_: &UserId, session: &Arc<Session>| weight(session))
-            .eviction_listener(move |_, session, cause| {
+            .weigher(|_: &UserId, shown: &Arc<Shown>| weight(shown))
+            .eviction_listener(move |_, shown, cause| {
                 // What is replaced or dropped is no eviction.
                 if cause == RemovalCause::Size {
-                    evicted.evicted(weight(&session));
+                    evicted.evicted(weight(&shown));
                 }
             })
             .build();
         Self { kept, counters }
     }
 
-    pub async fn get(&self, user: &UserId) -> Option<Arc<Session>> {
+    pub async fn get(&self, user: &UserId) -> Option<Arc<Shown>> {
         self.kept.get(user).await
     }
 
@@ -44,24 +45,24 @@ impl Cache {
         self.kept.invalidate(user).await;
     }
 
-    /// Merges a session into what is cached of its user; puts it in if nothing is and it `enters`.
+    pub fn has(&self, user: &UserId) -> bool {
+        self.kept.contains_key(user)
+    }
+
+    /// Merges a status into what is cached of its user; puts it in if nothing is and it `enters`.
     ///
     /// One at a time for each user, so that nothing newer is lost. What is not current does not stay.
-    pub async fn merge(&self, session: &Arc<Session>, enters: bool, now: Timestamp) {
-        // The watch tells of everybody; nearly nobody is cached.
-        if !enters && !self.kept.contains_key(&session.user) {
-            return;
-        }
+    pub async fn merge(&self, news: &Arc<Shown>, enters: bool, now: Timestamp) {
         let mut before = 0;
-        let merged = self.kept.entry(session.user.clone()).and_compute_with(|cached| {
+        let merged = self.kept.entry(news.session().user.clone()).and_compute_with(|cached| {
             let known = cached.map(moka::Entry::into_value);
             before = known.as_deref().map_or(0, weight);
             let merged = match known {
-                Some(mut known) => Arc::make_mut(&mut known).merge(session).then_some(known),
-                None => enters.then(|| Arc::clone(session)),
+                Some(known) => merged(known.session(), news),
+                None => enters.then(|| Arc::clone(news)),
             };
             ready(match merged {
-                Some(merged) if is_current(&merged, now) => Op::Put(merged),
+                Some(merged) if is_current(merged.session(), now) => Op::Put(merged),
                 Some(_) => Op::Remove,
                 None => Op::Nop,
             })
@@ -86,14 +87,26 @@ impl Cache {
     }
 }
 
+/// What becomes of a known status by the news; `None` if they are none.
+fn merged(known: &Session, news: &Arc<Shown>) -> Option<Arc<Shown>> {
+    let mut merged = known.clone();
+    if !merged.merge(news.session()) {
+        return None;
+    }
+    // Mostly the news are newer in every part.
+    Some(if merged == *news.session() { Arc::clone(news) } else { Arc::new(Shown::new(merged)) })
+}
+
 /// About how many bytes a user takes here.
-fn weight(session: &Session) -> u32 {
+fn weight(shown: &Shown) -> u32 {
+    let session = shown.session();
     // Names of up to 24 bytes lie within the session and the key.
     let name = |text: &str| if text.len() > 24 { text.len() } else { 0 };
     let message = session.declared.as_ref().and_then(|declared| declared.message.as_ref());
     let bytes = OVERHEAD
         + size_of::<UserId>()
-        + size_of::<Session>()
+        + size_of::<Shown>()
+        + shown.json_bytes()
         + 2 * name(session.user.as_str())
         + name(session.placement.node.as_str())
         + message.map_or(0, |message| message.as_str().len());

@@ -1,6 +1,7 @@
 //! One load for all who wait for a user.
 
 use super::{Inner, in_time};
+use crate::Shown;
 use crate::status::is_status;
 use parking_lot::Mutex;
 use presence_core::store::{self, BATCH_ENTRIES, Kind, PresenceStore};
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// What a load brought: who is not in it has no status.
-type Landed = Result<Arc<HashMap<UserId, Arc<Session>>>, Arc<store::Error>>;
+type Landed = Result<Arc<HashMap<UserId, Arc<Shown>>>, Arc<store::Error>>;
 
 /// Who is being loaded at the moment. Bounded by the requests that wait.
 #[derive(Default)]
@@ -78,7 +79,7 @@ impl Inner {
     pub(super) async fn load(
         self: &Arc<Self>,
         users: Vec<UserId>,
-    ) -> Result<HashMap<UserId, Arc<Session>>, Arc<store::Error>> {
+    ) -> Result<HashMap<UserId, Arc<Shown>>, Arc<store::Error>> {
         let (flights, departing) = self.flights.join(users);
         if let Some(departing) = departing {
             // A task of its own: whoever asked first may go away, and the others still wait.
@@ -92,24 +93,31 @@ impl Inner {
             let Ok(Some(landed)) = landed else {
                 return Err(Arc::new(store::Error::new(Kind::Unavailable, "the load was abandoned")));
             };
-            all.extend(landed?.iter().map(|(user, session)| (user.clone(), Arc::clone(session))));
+            all.extend(landed?.iter().map(|(user, shown)| (user.clone(), Arc::clone(shown))));
         }
         Ok(all)
     }
 
     async fn fly(self: Arc<Self>, Departing { users, flight, landing }: Departing) {
+        let shown = |session: Session| (session.user.clone(), Arc::new(Shown::new(session)));
         let loaded = load(&*self.store, &users).await;
-        for session in loaded.iter().flat_map(HashMap::values) {
-            self.keep(Arc::new(session.clone())).await;
+        let loaded = loaded.map(|sessions| sessions.into_values().map(shown).collect::<HashMap<_, _>>());
+        for shown in loaded.iter().flat_map(HashMap::values) {
+            self.keep(shown).await;
         }
+        // From here on the watch finds what was loaded in the cache.
         let told = self.flights.end(&users, &flight);
         let landed = match loaded {
             Ok(mut loaded) => {
-                for session in told.into_values() {
-                    merge(&mut loaded, &session);
-                    self.keep(Arc::new(session)).await;
+                for mut session in told.into_values() {
+                    if let Some(loaded) = loaded.get(&session.user) {
+                        session.merge(loaded.session());
+                    }
+                    let (user, shown) = shown(session);
+                    self.keep(&shown).await;
+                    loaded.insert(user, shown);
                 }
-                Ok(Arc::new(loaded.into_iter().map(|(user, session)| (user, Arc::new(session))).collect()))
+                Ok(Arc::new(loaded))
             }
             Err(error) => Err(Arc::new(error)),
         };

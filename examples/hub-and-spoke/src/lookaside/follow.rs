@@ -38,7 +38,7 @@ async fn take(inner: &Inner, told: Feed, unconfirmed: &mut HashSet<UserId>) {
             for session in facts.sessions.iter().filter(|session| is_status(session)) {
                 unconfirmed.remove(&session.user);
                 inner.flights.tell(session);
-                inner.refresh(&Arc::new(session.clone())).await;
+                inner.refresh(session).await;
             }
         }
         Feed::Forgotten(seen) => {
@@ -46,7 +46,7 @@ async fn take(inner: &Inner, told: Feed, unconfirmed: &mut HashSet<UserId>) {
                 if let Seen::Session { key, placed_at, .. } = seen
                     && key.id.as_str() == SESSION
                     && let Some(cached) = inner.cache.get(&key.user).await
-                    && cached.placement.placed_at <= *placed_at
+                    && cached.session().placement.placed_at <= *placed_at
                 {
                     inner.cache.drop(&key.user).await;
                 }

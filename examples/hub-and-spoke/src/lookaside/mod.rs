@@ -26,6 +26,7 @@ mod view;
 
 pub use counters::Counted;
 
+use crate::Shown;
 use crate::status::is_current;
 use cache::Cache;
 use counters::Counters;
@@ -44,7 +45,7 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// How many bytes the cached sessions may take, about. Default 1,000,000, some 2,000 users.
+    /// How many bytes the cached sessions may take, about. Default 1,000,000, some 1,500 users.
     pub bytes: u64,
     /// For how many users the cache counts how often they are asked for. Default 100,000.
     ///
@@ -105,9 +106,9 @@ impl Lookaside {
     ///
     /// # Errors
     /// [`store::Error`] when the store was asked and did not answer: then it is not known of everybody.
-    pub async fn read(&self, users: &[UserId]) -> Result<Vec<Option<Arc<Session>>>, Arc<store::Error>> {
+    pub async fn read(&self, users: &[UserId]) -> Result<Vec<Option<Arc<Shown>>>, Arc<store::Error>> {
         let inner = &self.inner;
-        let mut found: Vec<Option<Arc<Session>>> = Vec::with_capacity(users.len());
+        let mut found: Vec<Option<Arc<Shown>>> = Vec::with_capacity(users.len());
         let mut missed = Vec::new();
         for user in users {
             let cached = inner.cached(user).await;
@@ -120,7 +121,8 @@ impl Lookaside {
         if !missed.is_empty() {
             let loaded = inner.load(missed).await?;
             for (user, found) in users.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
-                *found = loaded.get(user).filter(|session| is_current(session, inner.now(user))).cloned();
+                *found =
+                    loaded.get(user).filter(|shown| is_current(shown.session(), inner.now(user))).cloned();
             }
         }
         Ok(found)
@@ -136,10 +138,12 @@ impl Lookaside {
         flights::load(&*self.inner.store, users).await
     }
 
-    /// Takes over what the store has just been told, and has confirmed.
-    pub async fn learn(&self, session: Session) {
+    /// Takes over what the store has just been told, and has confirmed; answers how it is shown.
+    pub async fn learn(&self, session: Session) -> Arc<Shown> {
         self.inner.flights.tell(&session);
-        self.inner.keep(Arc::new(session)).await;
+        let shown = Arc::new(Shown::new(session));
+        self.inner.keep(&shown).await;
+        shown
     }
 
     /// The time at the store that holds a user, by which what is written is stamped. Asks, where it is not known yet.
@@ -179,10 +183,10 @@ impl Inner {
         self.sight.reckon(self.store.shard_of(user), on).unwrap_or(on)
     }
 
-    async fn cached(&self, user: &UserId) -> Option<Arc<Session>> {
-        let session = self.cache.get(user).await?;
-        if is_current(&session, self.now(user)) {
-            return Some(session);
+    async fn cached(&self, user: &UserId) -> Option<Arc<Shown>> {
+        let shown = self.cache.get(user).await?;
+        if is_current(shown.session(), self.now(user)) {
+            return Some(shown);
         }
         // It has lapsed. Whether it has been set anew meanwhile the store knows.
         self.cache.drop(user).await;
@@ -190,14 +194,16 @@ impl Inner {
     }
 
     /// Puts into the cache what is current, merged with what is there.
-    async fn keep(&self, session: Arc<Session>) {
-        let now = self.now(&session.user);
-        self.cache.merge(&session, true, now).await;
+    async fn keep(&self, shown: &Arc<Shown>) {
+        let now = self.now(&shown.session().user);
+        self.cache.merge(shown, true, now).await;
     }
 
-    /// Brings up to date what is cached, if it is.
-    async fn refresh(&self, session: &Arc<Session>) {
-        let now = self.now(&session.user);
-        self.cache.merge(session, false, now).await;
+    /// Brings up to date what is cached, if it is: the watch tells of everybody, and nearly nobody is.
+    async fn refresh(&self, session: &Session) {
+        if self.cache.has(&session.user) {
+            let now = self.now(&session.user);
+            self.cache.merge(&Arc::new(Shown::new(session.clone())), false, now).await;
+        }
     }
 }

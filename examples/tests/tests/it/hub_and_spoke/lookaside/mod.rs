@@ -74,7 +74,10 @@ impl Scene {
 
     async fn read(&self, name: &str) -> Result<Option<Status>, Arc<store::Error>> {
         let found = self.lookaside.read(&[user(name)]).await?;
-        Ok(found[0].as_ref().and_then(|session| session.declared.as_ref()).map(|declared| declared.status))
+        Ok(found[0]
+            .as_ref()
+            .and_then(|shown| shown.session().declared.as_ref())
+            .map(|declared| declared.status))
     }
 
     /// What is shown, when there is an answer.

@@ -68,7 +68,7 @@ async fn a_load_that_is_overtaken_by_news_brings_nothing_old() {
     scene.advance(0).await; // the watch has told
     scene.gate.answer();
     let found = asking.await.unwrap();
-    assert_eq!(found[0].as_ref().unwrap().declared.as_ref().unwrap().status, Status::Away);
+    assert_eq!(found[0].as_ref().unwrap().session().declared.as_ref().unwrap().status, Status::Away);
     assert_eq!(scene.shown("ada").await, Some(Status::Away));
 }
 
