@@ -11,7 +11,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Parser)]
 pub struct Settings {
     /// What this node is.
-    #[arg(long, env = "NODE_TYPE", default_value = "center")]
+    #[arg(long, env = "NODE_TYPE", default_value = "center", ignore_case = true)]
     pub node_type: NodeType,
     /// What this node is called in what it writes.
     #[arg(long, env = "NODE_ID", default_value = "node-1")]

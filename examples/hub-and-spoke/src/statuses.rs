@@ -77,7 +77,11 @@ impl Statuses {
 
     async fn put(&self, sessions: Vec<Session>) -> store::Result<Vec<Arc<Shown>>> {
         for batch in sessions.chunks(BATCH_ENTRIES) {
-            in_time(self.store.put(batch)).await?;
+            if let Err(error) = in_time(self.store.put(batch)).await {
+                // It may have taken them all the same, and a watch need not tell a process of what it wrote itself.
+                self.lookaside.doubt(&sessions).await;
+                return Err(error);
+            }
         }
         let mut stored = Vec::with_capacity(sessions.len());
         for session in sessions {

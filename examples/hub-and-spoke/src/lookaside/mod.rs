@@ -146,6 +146,13 @@ impl Lookaside {
         shown
     }
 
+    /// Forgets what is cached of users of whom it is not known what the store has taken.
+    pub async fn doubt(&self, sessions: &[Session]) {
+        for session in sessions {
+            self.inner.cache.drop(&session.user).await;
+        }
+    }
+
     /// The time at the store that holds a user, by which what is written is stamped. Asks, where it is not known yet.
     ///
     /// # Errors

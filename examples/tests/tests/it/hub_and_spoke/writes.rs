@@ -176,13 +176,17 @@ async fn a_write_that_the_store_has_not_confirmed_is_a_503_and_leaves_nothing() 
 }
 
 #[tokio::test]
-async fn a_write_that_came_true_though_it_timed_out_is_shown_as_the_watch_tells_of_it() {
+async fn a_write_that_came_true_though_it_timed_out_is_shown_even_if_the_watch_says_nothing() {
     let (node, faults) = Node::faulty().await;
-    node.set("ada", "online").await;
-    assert_eq!(node.status("ada").await, "online");
-    faults.inject(Call::Put, Fault::FailsAfter(Kind::Timeout));
-    assert_eq!(node.post(ADA, r#"{"status":"busy"}"#).await.status, 503);
-    faults.heal();
-    node.advance(1).await;
-    assert_eq!(node.status("ada").await, "busy");
+    for (status, says) in [("busy", true), ("away", false)] {
+        node.set("ada", "online").await;
+        assert_eq!(node.status("ada").await, "online");
+        faults.inject(Call::Put, Fault::FailsAfter(Kind::Timeout));
+        if !says {
+            faults.silence_all();
+        }
+        assert_eq!(node.post(ADA, json!({ "status": status }).to_string()).await.status, 503);
+        faults.heal();
+        assert_eq!(node.status("ada").await, status);
+    }
 }
