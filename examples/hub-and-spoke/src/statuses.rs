@@ -6,6 +6,10 @@ use crate::status::{Wanted, cleared};
 use presence_core::store::{self, BATCH_ENTRIES, Kind, PresenceStore};
 use presence_core::{NodeId, Session, UserId};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the store may take to answer a probe: whoever asks does not wait for long.
+const PROBE: Duration = Duration::from_secs(2);
 
 /// Reads through the cache, writes to the store. Cheap to clone.
 ///
@@ -72,7 +76,8 @@ impl Statuses {
     /// [`store::Error`] when it does not.
     pub async fn probe(&self) -> store::Result<()> {
         let nobody = UserId::new(" ").map_err(|_| store::Error::new(Kind::Rejected, "no name"))?;
-        self.lookaside.held(&[nobody]).await.map(drop)
+        let answer = tokio::time::timeout(PROBE, self.lookaside.held(&[nobody])).await;
+        answer.unwrap_or_else(|_| Err(store::Error::new(Kind::Timeout, "no answer in time"))).map(drop)
     }
 
     async fn put(&self, sessions: Vec<Session>) -> store::Result<Vec<Arc<Shown>>> {

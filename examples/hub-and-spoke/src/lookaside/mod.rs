@@ -39,8 +39,9 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use view::Sight;
 
-/// How long the store may take to answer.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+/// How long the store may take to answer. It has bounds of its own, of about a second for each exchange with its server; this
+/// is for the sum of them, of which a batch on a busy machine may need a few.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
