@@ -3,7 +3,7 @@
 use clap::Parser;
 use hub_and_spoke::node::{Stores, keeper, statuses};
 use hub_and_spoke::{NodeType, Service, Settings, StoreSettings, app, record, rule};
-use presence_axum::auth::{Auth, Hs256};
+use presence_axum::auth::Auth;
 use presence_axum::serve::{Options, serve, terminated};
 use presence_core::SystemClock;
 use std::error::Error;
@@ -35,15 +35,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(settings: &Settings) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let secret = settings.secret()?;
-    if secret.len() < 32 {
-        tracing::warn!("JWT_SECRET is shorter than 32 bytes, and easily guessed");
-    }
-    let mut tokens = Hs256::new(secret);
-    if !settings.jwt_issuer.is_empty() {
-        tokens = tokens.issuer(&settings.jwt_issuer);
-    }
-    let auth = Auth::new(tokens).authorize(rule(settings.restrict_writes));
+    let auth = Auth::new(settings.tokens()?).authorize(rule(settings.restrict_writes));
     let cors = settings.cors.cors()?;
     let kept = settings.store()?;
     match &kept {

@@ -2,6 +2,7 @@
 
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, ValueEnum};
+use presence_axum::auth::Hs256;
 use presence_axum::{Cors, InvalidCors};
 use presence_core::NodeId;
 use std::net::IpAddr;
@@ -125,15 +126,20 @@ impl Settings {
         }
     }
 
-    /// The secret.
+    /// Who knows the tokens.
     ///
     /// # Errors
-    /// That it is missing.
-    pub fn secret(&self) -> Result<&str, &'static str> {
-        match self.jwt_secret.0.as_str() {
-            "" => Err("JWT_SECRET is required: the secret that tokens are signed with"),
-            secret => Ok(secret),
+    /// That there is no secret, in words for whoever started the process.
+    pub fn tokens(&self) -> Result<Hs256, &'static str> {
+        let secret = self.jwt_secret.0.as_str();
+        if secret.is_empty() {
+            return Err("JWT_SECRET is required: the secret that tokens are signed with");
         }
+        if secret.len() < 32 {
+            tracing::warn!("JWT_SECRET is shorter than 32 bytes, and easily guessed");
+        }
+        let tokens = Hs256::new(secret);
+        Ok(if self.jwt_issuer.is_empty() { tokens } else { tokens.issuer(&self.jwt_issuer) })
     }
 }
 

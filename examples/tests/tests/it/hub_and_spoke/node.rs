@@ -4,7 +4,7 @@ use crate::client::{Reply, send};
 use clap::Parser;
 use hub_and_spoke::{Service, Settings, app, node, record, rule};
 use jsonwebtoken::{EncodingKey, Header, encode};
-use presence_axum::auth::{Auth, Hs256};
+use presence_axum::auth::Auth;
 use presence_axum::serve::{Options, serve};
 use presence_core::conformance::{Faults, ReferenceStore};
 use presence_core::{Clock, ManualClock, PresenceStore, Timestamp};
@@ -80,8 +80,8 @@ impl Node {
     /// A node on this store, by any clock.
     pub async fn by(store: Arc<dyn PresenceStore>, clock: impl Clock + Clone, settings: &Settings) -> Self {
         record();
-        let auth =
-            Auth::new(Hs256::new(SECRET).clock(clock.clone())).authorize(rule(settings.restrict_writes));
+        let tokens = settings.tokens().unwrap().clock(clock.clone());
+        let auth = Auth::new(tokens).authorize(rule(settings.restrict_writes));
         let service = Service::new(node::statuses(&store, clock, settings), auth);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

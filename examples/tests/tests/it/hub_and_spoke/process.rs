@@ -25,7 +25,7 @@ fn settings_have_the_defaults_of_the_contract() {
 #[test]
 fn a_secret_is_required_and_never_printed() {
     let without = Settings::parse_from(["hub-and-spoke"]);
-    assert!(without.secret().unwrap_err().contains("JWT_SECRET"));
+    assert!(without.tokens().unwrap_err().contains("JWT_SECRET"));
     let printed = format!("{:?}", settings(&[]));
     assert!(!printed.contains(super::node::SECRET), "{printed}");
 }

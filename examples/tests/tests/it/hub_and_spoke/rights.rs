@@ -63,3 +63,20 @@ async fn where_writes_are_not_restricted_every_token_writes() {
     let ada = token("ada", &json!({}));
     assert_eq!(node.call("POST", "/api/v2/presence/bob", Some(&ada), BUSY).await.status, 200);
 }
+
+#[tokio::test]
+async fn where_an_issuer_is_set_only_its_tokens_count() {
+    let node = Node::with(&["--jwt-issuer", "https://id.example"]).await;
+    for (claims, status) in [
+        (json!({ "iss": "https://id.example" }), 404),
+        (json!({ "iss": "https://evil.example" }), 401),
+        (json!({}), 401),
+    ] {
+        let token = token("ada", &claims);
+        assert_eq!(
+            node.call("GET", "/api/v2/presence/ada", Some(&token), "").await.status,
+            status,
+            "{claims}"
+        );
+    }
+}
