@@ -6,6 +6,7 @@ use crate::report::{self, Target};
 use crate::{Outcome, cpu};
 use presence_core::PresenceStore;
 use presence_redis::RedisStore;
+use std::time::Duration;
 
 /// What callers reached.
 pub struct Reached {
@@ -25,7 +26,9 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
     let (mut ours, mut limit, mut ratio) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rig.options.rounds {
         let before = rig.raw.alone(quick)?.p50;
-        let p50 = cpu::median(runtime.block_on(callers(&store, &rig.people, 1, rig.millis()))?.taken);
+        let p50 = cpu::median(
+            runtime.block_on(callers(&store, &rig.people, 1, rig.millis(), Duration::ZERO))?.taken,
+        );
         let raw = f64::midpoint(before, rig.raw.alone(quick)?.p50);
         ours.push(p50);
         limit.push(raw);
@@ -43,7 +46,13 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
         for _ in 0..rig.options.rounds {
             let before = rig.raw.pipelined(quick)?.per_second;
             let start = rig.server.cpu()?;
-            let reached = runtime.block_on(callers(&store, &rig.people, callers_count, rig.millis()))?;
+            let reached = runtime.block_on(callers(
+                &store,
+                &rig.people,
+                callers_count,
+                rig.millis(),
+                Duration::ZERO,
+            ))?;
             cpu_each.push((rig.server.cpu()? - start) as f64 / reached.taken.len() as f64 / 1e3);
             let raw = f64::midpoint(before, rig.raw.pipelined(quick)?.per_second);
             ours.push(reached.per_second / 1e3);
@@ -64,8 +73,14 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
     Ok(())
 }
 
-/// So many callers at once for so long, each with its next call when it has its answer.
-pub async fn callers(store: &RedisStore, people: &People, count: usize, millis: u64) -> Outcome<Reached> {
+/// So many callers at once for so long, each with its next call when it has its answer and has waited for so long.
+pub async fn callers(
+    store: &RedisStore,
+    people: &People,
+    count: usize,
+    millis: u64,
+    pause: Duration,
+) -> Outcome<Reached> {
     let start = cpu::wall();
     let ends_at = start + millis * 1_000_000;
     let callers: Vec<_> = (0..count)
@@ -81,6 +96,9 @@ pub async fn callers(store: &RedisStore, people: &People, count: usize, millis: 
                     let told = store.touch(&people.touches(1)).await;
                     failed += usize::from(!told.is_ok_and(|misses| misses.is_empty()));
                     taken.push((cpu::wall() - called) as f64 / 1e3);
+                    if !pause.is_zero() {
+                        tokio::time::sleep(pause).await;
+                    }
                 }
             })
         })
