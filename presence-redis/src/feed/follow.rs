@@ -4,8 +4,8 @@ use super::inbox::Messages;
 use super::{Ended, message};
 use crate::answer::{text, tuple};
 use crate::connection::Connection;
-use crate::error::{classify, timeout, unexpected};
-use crate::link::{STRIKES, backoff};
+use crate::error::{classify, ends_connection, timeout, unexpected};
+use crate::link::{Silence, backoff};
 use crate::script::{PROVE, Script};
 use crate::store::Inner;
 use presence_core::Timestamp;
@@ -34,8 +34,10 @@ pub struct Follower {
     number: u64,
     /// Whether anything was told: from then on there is no going back.
     has_told: bool,
-    /// Calls in a row without an answer.
-    silent: u32,
+    /// That of the connection, to all of its followers.
+    silence: Arc<Silence>,
+    /// Whether the connection is of no use any more.
+    is_lost: bool,
     /// Whether the last call failed: an outage is one line in the log.
     has_complained: bool,
 }
@@ -70,9 +72,10 @@ impl Follower {
         connection: Connection,
         messages: Messages,
         out: mpsc::Sender<Feed>,
+        silence: Arc<Silence>,
     ) -> Self {
-        let (number, silent, has_told, has_complained) = (0, 0, false, false);
-        Self { inner, shard, connection, messages, out, number, has_told, silent, has_complained }
+        let (number, has_told, is_lost, has_complained) = (0, false, false, false);
+        Self { inner, shard, connection, messages, out, number, has_told, silence, is_lost, has_complained }
     }
 
     pub async fn run(mut self) -> Ended {
@@ -101,8 +104,6 @@ impl Follower {
         let channel = &inner.keys[usize::from(self.shard)].channel;
         let subscribed = within(inner.link.call_timeout(), self.connection.subscribe(channel)).await;
         self.answered(subscribed)?;
-        // One shard after the other. The permit is there as long as the store is.
-        let _turn = inner.scans.acquire().await;
         let Proof { epoch, number, at } = self.prove().await?;
         self.number = number;
         self.scan().await?;
@@ -201,15 +202,26 @@ impl Follower {
         self.answered(told)
     }
 
-    /// Counts the calls that were not answered.
+    /// Notes what the answer to a call, or its absence, says of the connection.
     fn answered<T, E>(&mut self, told: Result<RedisResult<T>, E>) -> store::Result<T> {
-        let told = told.map_err(|_| timeout()).and_then(|told| told.map_err(classify));
-        match &told {
-            Err(error) if error.kind() == Kind::Timeout => self.silent += 1,
-            Err(_) => {}
-            Ok(_) => (self.silent, self.has_complained) = (0, false),
+        match told {
+            Ok(Ok(told)) => {
+                self.silence.ends();
+                self.has_complained = false;
+                Ok(told)
+            }
+            Ok(Err(error)) => {
+                // A cluster's connection mends itself, and one node is not the whole of it.
+                let ends = ends_connection(&error);
+                self.is_lost |= ends && (!self.inner.link.source.is_cluster() || self.silence.is_long());
+                Err(classify(error))
+            }
+            Err(_elapsed) => {
+                // A server that hangs, or a peer that vanished: a new connection will tell.
+                self.is_lost |= self.silence.is_long();
+                Err(timeout())
+            }
         }
-        told
     }
 
     /// Whether it is worth trying again here, after this.
@@ -221,11 +233,7 @@ impl Follower {
         if error.kind() == Kind::Rejected {
             return Err("Redis refuses");
         }
-        if self.messages.is_closed() {
-            return Err("the connection broke");
-        }
-        // A server that hangs, or a peer that vanished: a new connection will tell.
-        if self.silent >= STRIKES { Err("the server is silent") } else { Ok(()) }
+        if self.is_lost || self.messages.is_closed() { Err("the connection is lost") } else { Ok(()) }
     }
 
     /// Waits while the reader is busy; the inbox bounds what gathers meanwhile. Without a reader the task is ended.

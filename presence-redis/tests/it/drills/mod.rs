@@ -3,6 +3,7 @@
 mod crash;
 mod mass;
 mod outage;
+mod parts;
 mod refusals;
 mod skew;
 mod tls;
