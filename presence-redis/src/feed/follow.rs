@@ -38,6 +38,8 @@ pub struct Follower {
     silence: Arc<Silence>,
     /// Whether the connection is of no use any more.
     is_lost: bool,
+    /// Which life of the shard is followed, as its messages name it.
+    life: Box<str>,
     /// Whether the last call failed: an outage is one line in the log.
     has_complained: bool,
 }
@@ -59,6 +61,8 @@ impl From<Error> for Stop {
 /// What a shard says of itself.
 struct Proof {
     epoch: Arc<str>,
+    /// What of the epoch its messages carry.
+    life: Box<str>,
     /// The number of its last message.
     number: u64,
     /// Everything written until then has been announced, in messages up to that number.
@@ -75,7 +79,20 @@ impl Follower {
         silence: Arc<Silence>,
     ) -> Self {
         let (number, has_told, is_lost, has_complained) = (0, false, false, false);
-        Self { inner, shard, connection, messages, out, number, has_told, silence, is_lost, has_complained }
+        let life = Box::default();
+        Self {
+            inner,
+            shard,
+            connection,
+            messages,
+            out,
+            number,
+            has_told,
+            silence,
+            is_lost,
+            life,
+            has_complained,
+        }
     }
 
     pub async fn run(mut self) -> Ended {
@@ -104,8 +121,8 @@ impl Follower {
         let channel = &inner.keys[usize::from(self.shard)].channel;
         let subscribed = within(inner.link.call_timeout(), self.connection.subscribe(channel)).await;
         self.answered(subscribed)?;
-        let Proof { epoch, number, at } = self.prove().await?;
-        self.number = number;
+        let Proof { epoch, life, number, at } = self.prove().await?;
+        (self.life, self.number) = (life, number);
         self.scan().await?;
         self.tell(Feed::Synced { shard: self.shard, epoch: Arc::clone(&epoch) }).await;
         // All that was written until the scan began was in it.
@@ -157,7 +174,9 @@ impl Follower {
     /// Tells a message, unless what was told includes it.
     async fn hear(&mut self, message: Option<Vec<u8>>) -> Result<(), Ended> {
         let Some(message) = message else { return Err("the connection broke, or messages came too fast") };
-        let number = message::number(&message).ok_or("a message is none of ours")?;
+        // Channels are common to all databases of a server, and anybody can say anything there. What is missing of this
+        // life is found out by its numbers.
+        let Some(number) = message::number(&message, &self.life) else { return Ok(()) };
         if number <= self.number {
             return Ok(());
         }
@@ -178,9 +197,10 @@ impl Follower {
         let told = self.call(&PROVE, &call).await?;
         let [epoch, replid, number, at, policy] = tuple(told, "what a shard says of itself")?;
         let read = || {
-            let epoch = format!("{}.{}", text(&epoch)?, text(&replid)?);
+            let life = text(&epoch)?;
+            let epoch = format!("{life}.{}", text(&replid)?).into();
             let at = Timestamp::from_millis(text(&at)?.parse().ok()?);
-            Some(Proof { epoch: epoch.into(), number: text(&number)?.parse().ok()?, at })
+            Some(Proof { epoch, life: life.into(), number: text(&number)?.parse().ok()?, at })
         };
         let proof = read().ok_or_else(|| unexpected("what a shard says of itself"))?;
         self.compare(text(&policy).unwrap_or_default());

@@ -37,11 +37,13 @@ local function check(sessions, count)
   call('PEXPIRE', sessions, keep_for)
 end
 
--- Every message has a number, one more than the last: who misses one knows.
+-- Every message has a number, one more than the last: who misses one knows. It names the life that it is of: the databases
+-- of a server share their channels, but not their keys.
 local function tell(sessions, kind, body)
   local seq = call('HINCRBY', sessions, '\tseq', 1)
+  local life = call('HGET', sessions, '\tepoch') or ''
   -- The channel is what the keys begin with.
-  call(publish, sub(sessions, 1, -10), seq .. ' ' .. kind .. '\n' .. body)
+  call(publish, sub(sessions, 1, -10), seq .. ' ' .. kind .. ' ' .. life .. '\n' .. body)
 end
 
 -- Announces the touches that wait. The first 13 characters are the time of the oldest.
