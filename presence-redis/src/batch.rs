@@ -5,7 +5,7 @@ use crate::keys::{Keys, shard_of};
 use crate::script::{Header, Script};
 use foldhash::fast::RandomState;
 use presence_core::store::{BATCH_BYTES, BATCH_ENTRIES, Seen, Touch};
-use presence_core::{NodeId, Session, Timestamp, UserId};
+use presence_core::{NodeId, Policy, Session, Timestamp, UserId};
 use redis::Cmd;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -98,7 +98,7 @@ pub fn calls(
     keys: &[Keys],
     parts: Vec<(u16, Part)>,
     one_shard: bool,
-) -> Vec<(Vec<u16>, Cmd)> {
+) -> Vec<(Vec<(u16, Part)>, Cmd)> {
     let mut calls = Vec::new();
     let mut parts = parts.into_iter().peekable();
     while let Some(first) = parts.next() {
@@ -110,16 +110,22 @@ pub fn calls(
             (entries, bytes) = (entries + next.1.entries, bytes + next.1.bytes);
             together.push(next);
         }
-        let mut call = script.of(header, together.iter().map(|(shard, _)| &keys[usize::from(*shard)]));
-        for (_, part) in &together {
-            if let Some(number) = part.number {
-                call.arg(number);
-            }
-            part.blocks.iter().for_each(|block| block.write(&mut call));
-        }
-        calls.push((together.into_iter().map(|(shard, _)| shard).collect(), call));
+        let call = call(script, header, keys, &together);
+        calls.push((together, call));
     }
     calls
+}
+
+/// The call that tells these parts.
+pub fn call(script: &Script, header: &Header, keys: &[Keys], parts: &[(u16, Part)]) -> Cmd {
+    let mut call = script.of(header, parts.iter().map(|(shard, _)| &keys[usize::from(*shard)]));
+    for (_, part) in parts {
+        if let Some(number) = part.number {
+            call.arg(number);
+        }
+        part.blocks.iter().for_each(|block| block.write(&mut call));
+    }
+    call
 }
 
 /// Each session once: what is told twice is merged here, since the script reads all before it writes any.
@@ -140,7 +146,9 @@ pub fn puts(sessions: &[Session], shards: u16) -> Vec<(u16, Part)> {
     let mut parts = Parts::new(shards, 1);
     for session in once {
         let part = parts.part(shard_of(&session.user, shards));
-        let lease = u64::try_from(session.placement.lease.as_millis()).unwrap_or(u64::MAX);
+        // A number that a key can live for, whoever made the session.
+        let lease = session.placement.lease.min(Policy::MAX_LEASE).as_millis();
+        let lease = u64::try_from(lease).unwrap_or(u64::MAX);
         part.number = part.number.max(Some(lease));
         part.push(0, (crate::keys::session_field(&session.user, &session.id), codec::record(&session)));
     }
@@ -197,8 +205,8 @@ pub fn loads<'u>(users: impl Iterator<Item = &'u UserId>, shards: u16) -> Vec<(u
     let mut parts = Parts::new(shards, 1);
     for user in users {
         let part = parts.part(shard_of(user, shards));
-        // Each counts as much as the sessions that it may have.
-        part.entries += 3;
+        // Each counts as much as the sessions that it may well have; those who have hundreds are few.
+        part.entries += 15;
         part.bytes += 1024;
         part.blocks[0].names.push(user.as_str().to_owned());
     }

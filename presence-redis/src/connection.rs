@@ -42,6 +42,10 @@ impl Connection {
     }
 }
 
+/// How long sentinels may take to name a master. The crate takes their answers in the order in which they are configured,
+/// and waits a second for one that hangs, or for its master: the others must still be heard.
+const PATIENCE_OF_SENTINELS: Duration = Duration::from_secs(4);
+
 /// Where connections come from.
 pub enum Source {
     /// A server's address.
@@ -63,34 +67,52 @@ impl Source {
     /// # Errors
     /// Those of [`classify`]; a server that does not answer is a timeout.
     pub async fn open(&self, patience: Duration, on_push: Option<OnPush>) -> Result<Connection> {
-        let opened = tokio::time::timeout(patience, self.connect(patience, on_push)).await;
-        opened.map_err(|_| timeout())?.map_err(classify)
-    }
-
-    async fn connect(&self, patience: Duration, on_push: Option<OnPush>) -> RedisResult<Connection> {
         let client = match self {
             Self::Single(client) => client.clone(),
-            Self::Sentinel(sentinels) => sentinels.lock().await.async_get_client().await?,
-            Self::Cluster(client) => {
-                let mut config =
-                    ClusterConfig::new().set_connection_timeout(patience).set_response_timeout(patience);
-                if let Some(on_push) = on_push {
-                    config = config.set_push_sender(on_push);
-                }
-                return client.get_async_connection_with_config(config).await.map(Connection::Cluster);
+            Self::Sentinel(sentinels) => {
+                let asked = async { sentinels.lock().await.async_get_client().await };
+                within(PATIENCE_OF_SENTINELS, asked).await?
             }
+            Self::Cluster(client) => return open_cluster(client, patience, on_push).await,
         };
-        // Our own timeouts are around every call; the crate's would end long before them.
-        let mut config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(patience))
-            .set_response_timeout(None)
-            .set_pipeline_buffer_size(512);
-        if let Some(on_push) = on_push {
-            config = config.set_push_sender(on_push);
-        }
-        let client = Client::open(tuned(client.get_connection_info()))?;
-        client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
+        within(patience, open_single(&client, patience, on_push)).await
     }
+}
+
+async fn within<T>(patience: Duration, opening: impl Future<Output = RedisResult<T>>) -> Result<T> {
+    tokio::time::timeout(patience, opening).await.map_err(|_| timeout())?.map_err(classify)
+}
+
+async fn open_single(
+    client: &Client,
+    patience: Duration,
+    on_push: Option<OnPush>,
+) -> RedisResult<Connection> {
+    // Our own timeouts are around every call; the crate's would end long before them.
+    let mut config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(patience))
+        .set_response_timeout(None)
+        .set_pipeline_buffer_size(512);
+    if let Some(on_push) = on_push {
+        config = config.set_push_sender(on_push);
+    }
+    let client = Client::open(tuned(client.get_connection_info()))?;
+    client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
+}
+
+/// The crate waits for every node that it is given, and then for every one that it finds, the ones that hang too: there is
+/// time for both rounds, and for what is asked in between.
+async fn open_cluster(
+    client: &ClusterClient,
+    patience: Duration,
+    on_push: Option<OnPush>,
+) -> Result<Connection> {
+    let mut config = ClusterConfig::new().set_connection_timeout(patience).set_response_timeout(patience);
+    if let Some(on_push) = on_push {
+        config = config.set_push_sender(on_push);
+    }
+    let rounds = patience.saturating_mul(3);
+    within(rounds, client.get_async_connection_with_config(config)).await.map(Connection::Cluster)
 }
 
 /// The same address with the settings that we rely on.

@@ -21,6 +21,7 @@ pub fn ends_connection(error: &RedisError) -> bool {
         || error.is_connection_dropped()
         || is_other_shards(error)
         || says(error, REPLICA)
+        || says(error, "-READONLY ")
 }
 
 /// Whether the namespace is in use with another number of shards.
@@ -32,9 +33,17 @@ pub fn is_other_shards(error: &RedisError) -> bool {
 const OTHER_SHARDS: &str = "OTHERSHARDS:";
 const REPLICA: &str = "READONLY:";
 
-/// Servers put what a script raises, or what failed in it, somewhere into the text of a general error.
+/// Servers put what a script raises, or what failed in it, somewhere into the text of a general error. Before Redis 7 the
+/// code of a command that failed in a script stands there too, behind a dash.
 fn says(error: &RedisError, word: &str) -> bool {
     error.code() == Some(word) || error.detail().is_some_and(|text| text.contains(word))
+}
+
+/// Whether the server would, were it not for its state, as said by a command within a script before Redis 7.
+fn does_not_serve(error: &RedisError) -> bool {
+    ["-READONLY ", "-OOM ", "-MISCONF ", "-NOREPLICAS ", "-LOADING ", "-BUSY ", "-MASTERDOWN "]
+        .iter()
+        .any(|code| says(error, code))
 }
 
 /// Says what the caller should do. The text names neither address nor secret: those are in the source, for the log.
@@ -46,6 +55,7 @@ pub fn classify(error: RedisError) -> Error {
         }
         _ if says(&error, "WRONGTYPE") => (Kind::Corrupt, "a key of ours holds something else"),
         _ if says(&error, REPLICA) => (Kind::Unavailable, "what answers is a replica"),
+        _ if does_not_serve(&error) => NOT_NOW,
         _ if says(&error, "NOAUTH") || says(&error, "WRONGPASS") => REFUSED,
         ErrorKind::AuthenticationFailed => REFUSED,
         ErrorKind::InvalidClientConfig => (Kind::Rejected, "the settings of the connection are invalid"),
@@ -66,12 +76,47 @@ pub fn classify(error: RedisError) -> Error {
         }
         ErrorKind::Server(ServerErrorKind::ResponseError) => (Kind::Rejected, "Redis refuses the command"),
         // LOADING, CLUSTERDOWN, READONLY …, and as extensions OOM, MISCONF, BUSY: it would, were it not for its state.
-        ErrorKind::Server(_) | ErrorKind::Extension => {
-            (Kind::Unavailable, "Redis does not serve at the moment")
-        }
+        ErrorKind::Server(_) | ErrorKind::Extension => NOT_NOW,
         _ => (Kind::Unavailable, "Redis cannot be reached"),
     };
     Error::new(kind, text).with_source(error)
 }
 
 const REFUSED: (Kind, &str) = (Kind::Rejected, "Redis refuses the credentials");
+const NOT_NOW: (Kind, &str) = (Kind::Unavailable, "Redis does not serve at the moment");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(line: &str) -> RedisError {
+        redis::parse_redis_value(line.as_bytes()).unwrap().extract_error().unwrap_err()
+    }
+
+    #[test]
+    fn what_a_command_in_a_script_was_refused_with_means_the_same_before_redis_7() {
+        let within = |text: &str| {
+            said(&format!(
+                "-ERR Error running script (call to f_0123): @user_script:9: @user_script: 9: {text}\r\n"
+            ))
+        };
+        let cases = [
+            ("-READONLY You can't write against a read only replica. ", Kind::Unavailable, true),
+            ("-OOM command not allowed when used memory > 'maxmemory'. ", Kind::Unavailable, false),
+            ("-MISCONF Redis is configured to save RDB snapshots", Kind::Unavailable, false),
+            ("WRONGTYPE Operation against a key holding the wrong kind of value ", Kind::Corrupt, false),
+            ("Unknown Redis command called from Lua script ", Kind::Rejected, false),
+        ];
+        for (text, kind, ends) in cases {
+            assert_eq!(ends_connection(&within(text)), ends, "{text}");
+            assert_eq!(classify(within(text)).kind(), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_unavailable() {
+        for text in ["-OOM x", "-LOADING x", "-BUSY x", "-READONLY x", "-CLUSTERDOWN x", "-TRYAGAIN x"] {
+            assert_eq!(classify(said(&format!("{text}\r\n"))).kind(), Kind::Unavailable, "{text}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The connection that a handle's calls share: made when it is needed, given up when it is of no use any more.
 
 use crate::connection::{Connection, Source};
-use crate::error::{classify, ends_connection, timeout};
+use crate::error::{classify, ends_connection, is_other_shards, timeout};
 use crate::script::Script;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -10,13 +10,9 @@ use presence_core::random;
 use presence_core::store::{Error, Kind, Result};
 use redis::{Cmd, RedisError, Value};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// After how many failed calls in a row a connection is given up that may be to blame: a server that hangs, and a peer
-/// that vanished without a word, look the same.
-pub const STRIKES: u32 = 3;
 
 /// Waits between attempts to connect: from 20 ms doubling to 250 ms, with jitter so that processes do not march in step.
 pub fn backoff(failures: u32) -> Duration {
@@ -35,8 +31,39 @@ pub struct Link {
     /// What a new connection must not refuse: a look at the first shard.
     hello: (&'static Script, Cmd),
     state: Mutex<State>,
-    /// Calls in a row that the present connection did not answer.
-    strikes: AtomicU32,
+    /// That of the present connection.
+    silence: Silence,
+}
+
+/// For how long nothing at all was answered. While anything is, the connection lives, and what hangs or fails is a node of a
+/// cluster, or a call.
+#[derive(Debug)]
+pub struct Silence {
+    began: Instant,
+    /// When the last answer came, in milliseconds since then.
+    answered: AtomicU64,
+    /// How long is too long.
+    patience: Duration,
+}
+
+impl Silence {
+    /// Too long is what a few calls take in turn: a server that hangs, and a peer that vanished without a word, look the
+    /// same.
+    pub fn new(call_timeout: Duration) -> Self {
+        Self { began: Instant::now(), answered: AtomicU64::new(0), patience: call_timeout.saturating_mul(3) }
+    }
+
+    /// A call was answered, or a new connection begins.
+    pub fn ends(&self) {
+        let after = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.answered.store(after, Ordering::Relaxed);
+    }
+
+    /// Whether it is too long.
+    pub fn is_long(&self) -> bool {
+        let answered = Duration::from_millis(self.answered.load(Ordering::Relaxed));
+        self.began.elapsed().saturating_sub(answered) >= self.patience
+    }
 }
 
 type Attempt = Shared<BoxFuture<'static, std::result::Result<Connection, Arc<Error>>>>;
@@ -56,7 +83,7 @@ impl Link {
             call_timeout: timeouts.1,
             hello,
             state: Mutex::new(State::Down { number: 0, failures: 0, until: Instant::now(), error: None }),
-            strikes: AtomicU32::new(0),
+            silence: Silence::new(timeouts.1),
         }
     }
 
@@ -83,29 +110,30 @@ impl Link {
         match told.await {
             Err(_elapsed) => {
                 if let Some(number) = used {
-                    self.strike(number);
+                    self.doubt(number);
                 }
                 Err(timeout())
             }
             Ok(Err(error)) => Err(error),
             Ok(Ok(Ok(value))) => {
-                self.strikes.store(0, Ordering::Relaxed);
+                self.silence.ends();
                 Ok(value)
             }
             Ok(Ok(Err(error))) => {
-                if let Some(number) = used
-                    && ends_connection(&error)
-                {
+                match used {
+                    Some(_) if !ends_connection(&error) => self.silence.ends(),
                     // A cluster's connection mends itself, and one node is not the whole of it.
-                    if self.source.is_cluster() { self.strike(number) } else { self.give_up(number) }
+                    Some(number) if self.source.is_cluster() => self.doubt(number),
+                    Some(number) => self.give_up(number),
+                    None => {}
                 }
                 Err(classify(error))
             }
         }
     }
 
-    fn strike(&self, number: u64) {
-        if self.strikes.fetch_add(1, Ordering::Relaxed) + 1 >= STRIKES {
+    fn doubt(&self, number: u64) {
+        if self.silence.is_long() {
             self.give_up(number);
         }
     }
@@ -113,7 +141,6 @@ impl Link {
     fn give_up(&self, used: u64) {
         let mut state = self.state.lock();
         if matches!(&*state, State::Up { number, .. } if *number == used) {
-            self.strikes.store(0, Ordering::Relaxed);
             *state = State::Down { number: used, failures: 0, until: Instant::now(), error: None };
         }
     }
@@ -158,7 +185,10 @@ impl Link {
         }
         let failures = *failures;
         *state = match outcome {
-            Ok(connection) => State::Up { number: awaited, connection: connection.clone() },
+            Ok(connection) => {
+                self.silence.ends();
+                State::Up { number: awaited, connection: connection.clone() }
+            }
             Err(error) => State::Down {
                 number: awaited,
                 failures: failures + 1,
@@ -171,7 +201,7 @@ impl Link {
     /// A connection of its own, for a watch.
     pub async fn open(&self, on_push: crate::connection::OnPush) -> Result<Connection> {
         let connection = self.source.open(self.connect_timeout, Some(on_push)).await?;
-        greet(connection, self.connect_timeout, self.hello.0, &self.hello.1).await
+        greet(&self.source, connection, self.connect_timeout, self.hello.0, &self.hello.1).await
     }
 
     /// How long a call may take.
@@ -181,19 +211,22 @@ impl Link {
 }
 
 async fn open(source: &Source, patience: Duration, script: &Script, hello: &Cmd) -> Result<Connection> {
-    greet(source.open(patience, None).await?, patience, script, hello).await
+    greet(source, source.open(patience, None).await?, patience, script, hello).await
 }
 
-/// A namespace in use with another number of shards is refused before anything is written. Nothing else is: what else
-/// may be wrong with the first shard says nothing of the others.
+/// A namespace in use with another number of shards is refused before anything is written, and so is a server that has
+/// become a replica, or is gone again: there the next attempt waits. Nothing else is: what else may be wrong with the
+/// first shard says nothing of the others.
 async fn greet(
+    source: &Source,
     mut connection: Connection,
     patience: Duration,
     script: &Script,
     hello: &Cmd,
 ) -> Result<Connection> {
     match tokio::time::timeout(patience, script.call(&mut connection, hello)).await {
-        Ok(Err(error)) if crate::error::is_other_shards(&error) => Err(classify(error)),
+        Ok(Err(error)) if is_other_shards(&error) => Err(classify(error)),
+        Ok(Err(error)) if !source.is_cluster() && ends_connection(&error) => Err(classify(error)),
         _ => Ok(connection),
     }
 }

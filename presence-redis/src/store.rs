@@ -11,7 +11,7 @@ use crate::link::Link;
 use crate::options::Options;
 use crate::script::{FORGET, Header, LOAD, NOW, PROVE, PUT, Script, TOUCH};
 use async_trait::async_trait;
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use futures_util::stream::BoxStream;
 use presence_core::store::{Coalesce, Error, Facts, Feed, Kind, Misses, PresenceStore, Result, Seen, Touch};
 use presence_core::{Node, NodeId, Session, Timestamp, UserId};
@@ -20,8 +20,10 @@ use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServer
 use redis::{Client, Cmd, ProtocolVersion, RedisConnectionInfo, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Into how many shards users are spread where nothing else is said.
@@ -31,6 +33,8 @@ use tokio::sync::Semaphore;
 /// some 20 ms per 100,000 sessions; two keys do so one after the other.
 const SHARDS: u16 = 2;
 const SHARDS_OF_CLUSTER: u16 = 16;
+/// Shorter than it takes to announce a touch would lose it; longer is more than a key can live for, somewhere.
+const KEEP_FOR: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24 * 365);
 
 /// Presence on Redis ≥ 6.2 or Valkey: one server, Sentinel, or a cluster (there Redis ≥ 7).
 ///
@@ -155,6 +159,12 @@ impl RedisStore {
         if !(1..=1024).contains(&shards) {
             return Err(Error::new(Kind::Rejected, "the number of shards is 1 to 1,024"));
         }
+        if !KEEP_FOR.contains(&keep_for) {
+            return Err(Error::new(Kind::Rejected, "keep_for is 1 second to 1 year"));
+        }
+        if call_timeout.is_zero() || connect_timeout.is_zero() {
+            return Err(Error::new(Kind::Rejected, "a timeout is more than nothing"));
+        }
         let keys = Keys::all(&namespace, shards);
         let publish = if is_cluster { "SPUBLISH" } else { "PUBLISH" };
         let header = Header::new(publish, shards, keep_for, policy.as_ref());
@@ -190,20 +200,34 @@ pub struct Inner {
     pub header: Header,
     /// Whether another policy has been warned of.
     pub warned: AtomicBool,
-    /// One permit: a process reads a shard as a whole one at a time.
+    /// One permit: a process asks for slices of shards one at a time.
     pub scans: Semaphore,
 }
 
 impl Inner {
-    /// Calls a script for these parts; answers in the order of the shards that come with each answer.
-    async fn run(&self, script: &Script, parts: Vec<(u16, batch::Part)>) -> Result<Vec<(Vec<u16>, Value)>> {
+    /// Calls a script for these parts; answers with how many shards each answer speaks of.
+    ///
+    /// Every part is told to its end, whatever becomes of the others: a shard that refuses costs the rest nothing.
+    async fn run(&self, script: &Script, parts: Vec<(u16, batch::Part)>) -> Result<Vec<(usize, Value)>> {
         let one_shard = self.link.source.is_cluster();
         let calls = batch::calls(script, &self.header, &self.keys, parts, one_shard);
-        try_join_all(calls.into_iter().map(|(shards, call)| async move {
-            let answer = self.link.call(script, &call).await?;
-            Ok((shards, answer))
-        }))
-        .await
+        let answers = join_all(calls.into_iter().map(|(parts, call)| async move {
+            let answer = self.link.call(script, &call).await;
+            match answer {
+                Err(error) if error.kind() == Kind::Corrupt && parts.len() > 1 => {
+                    // The script stopped at a shard in which a key holds something else, and those behind it were not
+                    // told: each is told by itself.
+                    let calls =
+                        parts.chunks(1).map(|part| batch::call(script, &self.header, &self.keys, part));
+                    for call in calls.collect::<Vec<_>>() {
+                        let _ = self.link.call(script, &call).await;
+                    }
+                    Err(error)
+                }
+                answer => Ok((parts.len(), answer?)),
+            }
+        }));
+        answers.await.into_iter().collect()
     }
 
     /// A call that concerns one shard only.
@@ -246,7 +270,7 @@ impl PresenceStore for Direct {
         let mut found: HashMap<UserId, Vec<Session>> = HashMap::new();
         let mut nodes: BTreeMap<NodeId, Node> = BTreeMap::new();
         for (shards, answer) in self.0.run(&LOAD, batch::loads(once.into_iter(), self.shards())).await? {
-            for (answer, _) in list(answer, "the sessions of shards")?.into_iter().zip(shards) {
+            for answer in list(answer, "the sessions of shards")?.into_iter().take(shards) {
                 let [sessions, holding] = tuple(answer, "sessions and their nodes")?;
                 for pair in pairs(&list(sessions, "sessions")?) {
                     let session = pair.and_then(|(field, record)| codec::session(field, record));

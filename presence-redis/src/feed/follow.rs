@@ -4,8 +4,8 @@ use super::inbox::Messages;
 use super::{Ended, message};
 use crate::answer::{text, tuple};
 use crate::connection::Connection;
-use crate::error::{classify, timeout, unexpected};
-use crate::link::{STRIKES, backoff};
+use crate::error::{classify, ends_connection, timeout, unexpected};
+use crate::link::{Silence, backoff};
 use crate::script::{PROVE, Script};
 use crate::store::Inner;
 use presence_core::Timestamp;
@@ -34,8 +34,12 @@ pub struct Follower {
     number: u64,
     /// Whether anything was told: from then on there is no going back.
     has_told: bool,
-    /// Calls in a row without an answer.
-    silent: u32,
+    /// That of the connection, to all of its followers.
+    silence: Arc<Silence>,
+    /// Whether the connection is of no use any more.
+    is_lost: bool,
+    /// Which life of the shard is followed, as its messages name it.
+    life: Box<str>,
     /// Whether the last call failed: an outage is one line in the log.
     has_complained: bool,
 }
@@ -57,6 +61,8 @@ impl From<Error> for Stop {
 /// What a shard says of itself.
 struct Proof {
     epoch: Arc<str>,
+    /// What of the epoch its messages carry.
+    life: Box<str>,
     /// The number of its last message.
     number: u64,
     /// Everything written until then has been announced, in messages up to that number.
@@ -70,9 +76,23 @@ impl Follower {
         connection: Connection,
         messages: Messages,
         out: mpsc::Sender<Feed>,
+        silence: Arc<Silence>,
     ) -> Self {
-        let (number, silent, has_told, has_complained) = (0, 0, false, false);
-        Self { inner, shard, connection, messages, out, number, has_told, silent, has_complained }
+        let (number, has_told, is_lost, has_complained) = (0, false, false, false);
+        let life = Box::default();
+        Self {
+            inner,
+            shard,
+            connection,
+            messages,
+            out,
+            number,
+            has_told,
+            silence,
+            is_lost,
+            life,
+            has_complained,
+        }
     }
 
     pub async fn run(mut self) -> Ended {
@@ -101,10 +121,8 @@ impl Follower {
         let channel = &inner.keys[usize::from(self.shard)].channel;
         let subscribed = within(inner.link.call_timeout(), self.connection.subscribe(channel)).await;
         self.answered(subscribed)?;
-        // One shard after the other. The permit is there as long as the store is.
-        let _turn = inner.scans.acquire().await;
-        let Proof { epoch, number, at } = self.prove().await?;
-        self.number = number;
+        let Proof { epoch, life, number, at } = self.prove().await?;
+        (self.life, self.number) = (life, number);
         self.scan().await?;
         self.tell(Feed::Synced { shard: self.shard, epoch: Arc::clone(&epoch) }).await;
         // All that was written until the scan began was in it.
@@ -156,7 +174,9 @@ impl Follower {
     /// Tells a message, unless what was told includes it.
     async fn hear(&mut self, message: Option<Vec<u8>>) -> Result<(), Ended> {
         let Some(message) = message else { return Err("the connection broke, or messages came too fast") };
-        let number = message::number(&message).ok_or("a message is none of ours")?;
+        // Channels are common to all databases of a server, and anybody can say anything there. What is missing of this
+        // life is found out by its numbers.
+        let Some(number) = message::number(&message, &self.life) else { return Ok(()) };
         if number <= self.number {
             return Ok(());
         }
@@ -177,9 +197,10 @@ impl Follower {
         let told = self.call(&PROVE, &call).await?;
         let [epoch, replid, number, at, policy] = tuple(told, "what a shard says of itself")?;
         let read = || {
-            let epoch = format!("{}.{}", text(&epoch)?, text(&replid)?);
+            let life = text(&epoch)?;
+            let epoch = format!("{life}.{}", text(&replid)?).into();
             let at = Timestamp::from_millis(text(&at)?.parse().ok()?);
-            Some(Proof { epoch: epoch.into(), number: text(&number)?.parse().ok()?, at })
+            Some(Proof { epoch, life: life.into(), number: text(&number)?.parse().ok()?, at })
         };
         let proof = read().ok_or_else(|| unexpected("what a shard says of itself"))?;
         self.compare(text(&policy).unwrap_or_default());
@@ -201,15 +222,26 @@ impl Follower {
         self.answered(told)
     }
 
-    /// Counts the calls that were not answered.
+    /// Notes what the answer to a call, or its absence, says of the connection.
     fn answered<T, E>(&mut self, told: Result<RedisResult<T>, E>) -> store::Result<T> {
-        let told = told.map_err(|_| timeout()).and_then(|told| told.map_err(classify));
-        match &told {
-            Err(error) if error.kind() == Kind::Timeout => self.silent += 1,
-            Err(_) => {}
-            Ok(_) => (self.silent, self.has_complained) = (0, false),
+        match told {
+            Ok(Ok(told)) => {
+                self.silence.ends();
+                self.has_complained = false;
+                Ok(told)
+            }
+            Ok(Err(error)) => {
+                // A cluster's connection mends itself, and one node is not the whole of it.
+                let ends = ends_connection(&error);
+                self.is_lost |= ends && (!self.inner.link.source.is_cluster() || self.silence.is_long());
+                Err(classify(error))
+            }
+            Err(_elapsed) => {
+                // A server that hangs, or a peer that vanished: a new connection will tell.
+                self.is_lost |= self.silence.is_long();
+                Err(timeout())
+            }
         }
-        told
     }
 
     /// Whether it is worth trying again here, after this.
@@ -221,11 +253,7 @@ impl Follower {
         if error.kind() == Kind::Rejected {
             return Err("Redis refuses");
         }
-        if self.messages.is_closed() {
-            return Err("the connection broke");
-        }
-        // A server that hangs, or a peer that vanished: a new connection will tell.
-        if self.silent >= STRIKES { Err("the server is silent") } else { Ok(()) }
+        if self.is_lost || self.messages.is_closed() { Err("the connection is lost") } else { Ok(()) }
     }
 
     /// Waits while the reader is busy; the inbox bounds what gathers meanwhile. Without a reader the task is ended.

@@ -10,7 +10,7 @@ mod message;
 mod scan;
 
 use crate::connection::{Connection, OnPush};
-use crate::link::backoff;
+use crate::link::{Silence, backoff};
 use crate::store::Inner;
 use follow::Follower;
 use futures_util::future::select_all;
@@ -57,10 +57,11 @@ async fn run(inner: Arc<Inner>, out: mpsc::Sender<Feed>) -> Ended {
         };
         connect(&inner, Arc::new(on_push)).await
     };
+    let silence = Arc::new(Silence::new(inner.link.call_timeout()));
     let followers = messages.into_iter().zip(0..).map(|(messages, shard)| {
         let connection = connection.clone();
-        let (inner, out) = (Arc::clone(&inner), out.clone());
-        Box::pin(Follower::new(inner, shard, connection, messages, out).run())
+        let (inner, out, silence) = (Arc::clone(&inner), out.clone(), Arc::clone(&silence));
+        Box::pin(Follower::new(inner, shard, connection, messages, out, silence).run())
     });
     select_all(followers).await.0
 }

@@ -18,7 +18,8 @@ impl Follower {
     /// Tells all that the shard holds.
     ///
     /// Slices are read one after the other, each asked for when the one before has arrived: however many processes read at
-    /// once, the server has one short call of each to answer, and everybody's beats come in between.
+    /// once, the server has one short call of each to answer, and everybody's beats come in between. The shards take turns,
+    /// so that nobody's messages pile up meanwhile, and nobody waits for a reader who does not read.
     ///
     /// A slice says which messages it includes, and is told after them: the reader sees one order of events. Told before
     /// them, it would be changed back: an old put would bring back what a forget between the two had taken away.
@@ -28,8 +29,18 @@ impl Follower {
         loop {
             let mut call = self.inner.one(&SCAN, self.shard);
             call.arg(&cursor).arg(SLICE);
+<<<<<<< HEAD
             let slice = self.call(&SCAN, &call).await?;
             let [includes, next, sessions, placements, nodes] = tuple(slice, "a slice of a shard")?;
+=======
+            let slice = {
+                // The permit is there as long as the store is.
+                let inner = Arc::clone(&self.inner);
+                let _turn = inner.scans.acquire().await;
+                self.call(&SCAN, &call).await?
+            };
+            let [includes, next, sessions, nodes] = tuple(slice, "a slice of a shard")?;
+>>>>>>> 716426df549f54383ca90e9adbe22fc8ad787ae8
             let includes = text(&includes).and_then(|text| text.parse().ok());
             self.catch_up(includes.ok_or_else(|| unexpected("the number of a message"))?).await?;
             let (sessions, placements) = (list(sessions, "sessions")?, list(placements, "placements")?);

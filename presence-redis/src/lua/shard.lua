@@ -41,9 +41,27 @@ local function check(sessions, count)
   call('PEXPIRE', sessions, keep_for)
 end
 
+<<<<<<< HEAD
 -- Thirteen digits: an instant, or the number of a message that has waited for it.
 local function digits(number)
   return string.format('%013.0f', number)
+=======
+-- Every message has a number, one more than the last: who misses one knows. It names the life that it is of: the databases
+-- of a server share their channels, but not their keys.
+local function tell(sessions, kind, body)
+  local seq = call('HINCRBY', sessions, '\tseq', 1)
+  local life = call('HGET', sessions, '\tepoch') or ''
+  -- The channel is what the keys begin with.
+  call(publish, sub(sessions, 1, -10), seq .. ' ' .. kind .. ' ' .. life .. '\n' .. body)
+end
+
+-- Announces the touches that wait. The first 13 characters are the time of the oldest.
+local function flush(sessions, touched)
+  local told = call('GET', touched)
+  if not told then return end
+  call('DEL', touched)
+  tell(sessions, 'touch', sub(told, 14))
+>>>>>>> 716426df549f54383ca90e9adbe22fc8ad787ae8
 end
 
 -- Milliseconds since 1970, by the server's clock.

@@ -60,7 +60,9 @@ async fn round() {
     let once: BTreeMap<String, usize> =
         names("held", 5).into_iter().chain(names("hit", 5)).map(|name| (name, 1)).collect();
     for process in [&one, &two] {
-        eventually("its ten have left", || process.online() == 10).await;
+        // Events come a moment after the counts.
+        let all_noted = || process.online() == 10 && process.left().len() == once.len();
+        eventually("its ten have left", all_noted).await;
         assert_eq!(process.left(), once, "each of its own once, and nobody else");
     }
     // Another lease shows nothing more.

@@ -3,8 +3,10 @@
 mod crash;
 mod mass;
 mod outage;
+mod parts;
 mod refusals;
 mod skew;
+#[cfg(feature = "tls")]
 mod tls;
 mod together;
 

@@ -60,6 +60,32 @@ async fn another_number_of_shards_is_refused_whatever_is_told_first() {
 }
 
 #[tokio::test]
+async fn settings_out_of_bounds_are_refused_at_once() {
+    type Change = fn(&mut Options);
+    let changes: [Change; 4] = [
+        |options| options.keep_for = Duration::ZERO,
+        |options| options.keep_for = Duration::MAX,
+        |options| options.call_timeout = Duration::ZERO,
+        |options| options.connect_timeout = Duration::ZERO,
+    ];
+    for change in changes {
+        let mut options = rig::options(&rig::unique());
+        change(&mut options);
+        let refused = RedisStore::connect(&REDIS.url(), options).unwrap_err();
+        assert_eq!(refused.kind(), Kind::Rejected, "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_lease_beyond_all_bounds_spoils_no_shard() {
+    let store = rig::on(&REDIS, &rig::unique());
+    let mut forever = session("ada");
+    forever.placement.lease = Duration::MAX;
+    store.put(slice::from_ref(&forever)).await.unwrap();
+    store.put(&[session("ada")]).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_process_with_another_number_of_shards_says_so_and_shows_nobody() {
     let name = rig::unique();
     with_shards(&name, 8).put(&[session("ada")]).await.unwrap();

@@ -3,16 +3,17 @@
 use super::{Process, eventually, tab, topics, user};
 use crate::rig::{self, CLUSTER, REDIS};
 use presence_core::{Beat, Beaten, Leave, Policy, PresenceStore, Scope, Topic, Update};
+use presence_redis::RedisStore;
 use std::time::Duration;
 
-async fn two(open: impl Fn() -> presence_redis::RedisStore) -> (Process, Process) {
+async fn two(open: impl Fn() -> RedisStore) -> (Process, Process) {
     // Long enough for two calls in turn, however busy the machine is.
     let policy =
         || Policy { grace: Duration::from_secs(4), lease_for: Duration::from_mins(1), ..super::policy() };
     (Process::with(open(), policy()).await, Process::with(open(), policy()).await)
 }
 
-async fn a_join_on_one_is_an_event_on_the_other(open: impl Fn() -> presence_redis::RedisStore) {
+async fn a_join_on_one_is_an_event_on_the_other(open: impl Fn() -> RedisStore) {
     let (one, two) = two(open).await;
     let mut events = two.presence.subscribe(&Scope::Topic(Topic::new("lobby").unwrap()));
     assert!(matches!(events.next().await, Some(Update::Snapshot(_))));
@@ -73,6 +74,28 @@ async fn a_reload_shows_no_leave_in_whatever_order_and_place_its_halves_arrive()
         assert!(process.left().is_empty(), "{:?}", process.left());
         assert_eq!(process.online(), 4);
     }
+}
+
+#[tokio::test]
+async fn a_namespace_of_one_database_never_sees_the_same_one_of_another() {
+    // Channels are common to all databases.
+    let name = rig::unique();
+    let on = |database: u8| {
+        RedisStore::connect(&format!("{}/{database}", REDIS.url()), rig::options(&name)).unwrap()
+    };
+    let (zero, one) = (Process::on(on(0)).await, Process::on(on(1)).await);
+    for n in 0..20 {
+        one.presence.beat(Beat::enter(user(&format!("one-{n}")), tab("t"))).await.unwrap();
+    }
+    // Once it has heard of these, it would have heard of those.
+    let other = Process::on(on(0)).await;
+    for n in 0..20 {
+        other.presence.beat(Beat::enter(user(&format!("zero-{n}")), tab("t"))).await.unwrap();
+    }
+    eventually("its own are seen", || zero.is_online("zero-19")).await;
+    eventually("its own are seen", || zero.online() >= 20).await;
+    assert_eq!((zero.online(), one.online()), (20, 20));
+    assert!(!zero.is_stale());
 }
 
 #[tokio::test]

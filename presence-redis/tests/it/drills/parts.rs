@@ -1,0 +1,198 @@
+//! A part fails, and the rest goes on: a node of a cluster, a sentinel, a master's rank, a shard, a reader.
+
+use super::{Process, eventually, hold_all, names, tab, user};
+use crate::rig::{self, REDIS};
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use presence_core::store::{Feed, PresenceStore};
+use presence_core::{NodeId, Placement, Session, Timestamp, Topics, UserId};
+use presence_redis::{RedisStore, Sentinels};
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::time::Duration;
+use test_servers::redis::{Cluster, Redis, Sentinel};
+use tokio::task::block_in_place;
+use tokio::time::timeout;
+
+fn session(n: usize, at: Timestamp) -> Session {
+    let placement = Placement {
+        placed_at: at,
+        left: None,
+        node: NodeId::new("n").unwrap(),
+        held: false,
+        lease: Duration::from_mins(1),
+        topics: Topics::NONE,
+        meta: None,
+    };
+    let (user, id) = (user(&format!("user-{n}")), tab("t"));
+    Session { user, id, placement, declared: None, seen_at: at, active_at: at }
+}
+
+/// A user of each shard.
+fn one_each(store: &RedisStore) -> Vec<UserId> {
+    let users: Vec<UserId> = (0..1_000).map(|n| user(&format!("user-{n}"))).collect();
+    let of = |shard| users.iter().find(|user| store.shard_of(user) == shard).unwrap().clone();
+    (0..store.shards()).map(of).collect()
+}
+
+/// Which shards answer, all of them asked at the same time.
+async fn answering(store: &RedisStore, users: &[UserId]) -> BTreeSet<u16> {
+    let asked = users.iter().map(|user| async move {
+        let told = store.load(std::slice::from_ref(user)).await;
+        told.ok().map(|_| store.shard_of(user))
+    });
+    join_all(asked).await.into_iter().flatten().collect()
+}
+
+/// Waits until exactly these shards answer.
+async fn answers(store: &RedisStore, users: &[UserId], shards: &BTreeSet<u16>) {
+    let asked = async { while answering(store, users).await != *shards {} };
+    let answered = timeout(Duration::from_mins(1), asked).await;
+    assert!(answered.is_ok(), "other shards answer than {shards:?}");
+}
+
+/// Waits until a feed has synced these shards; it may not end.
+async fn syncs(feed: &mut (impl StreamExt<Item = Feed> + Unpin), shards: &BTreeSet<u16>) {
+    let mut synced = BTreeSet::new();
+    let read = async {
+        while !synced.is_superset(shards) {
+            let Some(told) = feed.next().await else { panic!("the feed ended") };
+            if let Feed::Synced { shard, .. } = told {
+                synced.insert(shard);
+            }
+        }
+    };
+    assert!(timeout(Duration::from_mins(1), read).await.is_ok(), "a shard of {shards:?} is not read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_of_a_cluster_hangs_and_the_shards_of_the_others_are_served_to_old_and_new_processes() {
+    let cluster = Cluster::start(3, 0);
+    for node in cluster.nodes() {
+        assert_eq!(node.command(&["CONFIG", "SET", "cluster-require-full-coverage", "no"]), "OK");
+    }
+    let name = rig::unique();
+    let store = rig::on_cluster(&cluster, &name);
+    let (users, all) = (one_each(&store), (0..store.shards()).collect());
+    answers(&store, &users, &all).await;
+    let mut feed = store.watch();
+    syncs(&mut feed, &all).await;
+
+    // The shards of the first master, by where their keys are.
+    let at = store.now().await.unwrap();
+    store.put(&(0..200).map(|n| session(n, at)).collect::<Vec<_>>()).await.unwrap();
+    let hung = &cluster.nodes()[0];
+    let keys = hung.command(&["KEYS", &format!("presence:{{{name}:*:sessions")]);
+    let of = |shard: &u16| keys.contains(&format!(":{shard}}}:"));
+    let (lost, served): (BTreeSet<u16>, BTreeSet<u16>) = all.iter().copied().partition(of);
+    assert!(!lost.is_empty() && !served.is_empty());
+
+    hung.pause();
+    // Somebody who has watched all the time goes on, and hears of the served shards to the end.
+    let (ask, asked) = tokio::sync::oneshot::channel();
+    let witness = tokio::spawn({
+        let served = served.clone();
+        async move {
+            let mut asked = Some(asked);
+            let mut alive = BTreeSet::new();
+            while asked.is_some() || alive != served {
+                if asked.as_mut().is_some_and(|asked| asked.try_recv().is_ok()) {
+                    (asked, alive) = (None, BTreeSet::new());
+                }
+                if let Feed::Alive { shard, .. } = feed.next().await.expect("the feed ended") {
+                    alive.insert(shard);
+                }
+            }
+        }
+    });
+    for _ in 0..5 {
+        answers(&store, &users, &served).await;
+    }
+    let newcomer = rig::on_cluster(&cluster, &name);
+    answers(&newcomer, &users, &served).await;
+    syncs(&mut newcomer.watch(), &served).await;
+    ask.send(()).expect("the witness is gone");
+    timeout(Duration::from_mins(1), witness).await.expect("a served shard is silent").unwrap();
+
+    hung.resume();
+    answers(&store, &users, &all).await;
+    answers(&newcomer, &users, &all).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sentinel_that_hangs_keeps_nobody_from_the_master_that_the_others_name() {
+    let sentinel = Sentinel::start();
+    // Connections are accepted, and nothing is ever answered.
+    let hung = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut urls = vec![format!("redis://{}", hung.local_addr().unwrap())];
+    urls.extend(sentinel.urls());
+    let sentinels = Sentinels::new(urls, sentinel.service());
+    let store = RedisStore::sentinel(sentinels, rig::options(&rig::unique())).unwrap();
+    let shards = (0..store.shards()).collect();
+    syncs(&mut store.watch(), &shards).await;
+    answers(&store, &one_each(&store), &shards).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_that_becomes_a_replica_ends_feeds_and_is_not_stormed_with_connections() {
+    let (server, master) = (Redis::start(), Redis::start());
+    let store = rig::on(&server, &rig::unique());
+    let shards = (0..store.shards()).collect();
+    let mut feed = store.watch();
+    syncs(&mut feed, &shards).await;
+    let connections = || {
+        let stats = block_in_place(|| server.command(&["INFO", "stats"]));
+        let line = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        line.unwrap().trim().parse::<usize>().unwrap()
+    };
+    assert_eq!(server.command(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]), "OK");
+    // An address that leads to the master now would not help who stays on the old connection.
+    let ends = async { while feed.next().await.is_some() {} };
+    timeout(Duration::from_mins(1), ends).await.expect("the feed goes on at a replica");
+    let before = connections();
+    for _ in 0..2_000 {
+        assert!(store.put(&[session(1, Timestamp::ZERO)]).await.is_err());
+    }
+    let opened = connections() - before;
+    assert!(opened < 500, "{opened} connections for 2000 calls");
+    assert_eq!(server.command(&["REPLICAOF", "NO", "ONE"]), "OK");
+    answers(&store, &one_each(&store), &shards).await;
+    syncs(&mut store.watch(), &shards).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_holds_something_else_makes_nobody_of_another_leave() {
+    let name = rig::unique();
+    let (one, other) = (Process::on(rig::on(&REDIS, &name)).await, Process::on(rig::on(&REDIS, &name)).await);
+    let held = names("held", 64);
+    let _holds = hold_all(&one.presence, &held);
+    eventually("all are seen", || other.online() == held.len()).await;
+    let key = format!("presence:{{{name}:0}}:sessions");
+    REDIS.command(&["DEL", &key]);
+    assert_eq!(REDIS.command(&["SET", &key, "something else"]), "OK");
+    // They live by the beats of their process, which speak to all shards at once.
+    tokio::time::sleep(super::policy().held_for * 5).await;
+    assert!(other.left().is_empty(), "{:?}", other.left());
+    assert_eq!(other.online(), held.len());
+    // Nor does it keep anybody else from coming.
+    let shards = rig::on(&REDIS, &name);
+    let newcomers = names("new", 64);
+    let elsewhere: Vec<_> = newcomers.into_iter().filter(|name| shards.shard_of(&user(name)) != 0).collect();
+    let _more = hold_all(&one.presence, &elsewhere);
+    eventually("they are seen", || other.online() == held.len() + elsewhere.len()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_who_does_not_read_keeps_no_other_from_reading() {
+    let mut options = rig::options(&rig::unique());
+    options.shards = Some(1);
+    let store = RedisStore::connect(&REDIS.url(), options).unwrap();
+    // More slices than wait for a reader.
+    let all: Vec<Session> = (0..40_000).map(|n| session(n, Timestamp::ZERO)).collect();
+    for batch in all.chunks(512) {
+        store.put(batch).await.unwrap();
+    }
+    let mut idle = store.watch();
+    assert!(idle.next().await.is_some());
+    syncs(&mut store.watch(), &BTreeSet::from([0])).await;
+}
