@@ -3,9 +3,10 @@
 //! A handle that reads anything follows this stream once, whatever it reads. It keeps the latest times of all sessions that
 //! were renewed lately, some 50 bytes each, and passes the batches on to its watches.
 
+use crate::api::StreamInfo;
 use crate::codec::{Beat, LIFE, Raw, beats, encode};
 use crate::error::{Failure, Outcome, timeout};
-use crate::feed::reader::{From, Gap, Reader};
+use crate::feed::reader::{End, From, Gap, Reader};
 use crate::streams::Streams;
 use async_nats::HeaderMap;
 use foldhash::quality::RandomState;
@@ -196,8 +197,7 @@ impl Shared {
         };
         let created: Arc<str> = info.created.as_str().into();
         let filter = streams.keys.renewals();
-        let mut reader =
-            Reader::open(&self.streams, stream, &filter, From::First, info.state.last_seq).await?;
+        let mut reader = Reader::open(&self.streams, stream, &filter, From::First, end(&info)).await?;
         loop {
             if reader.is_at_start() {
                 let (created, seq) = (Arc::clone(&created), reader.position());
@@ -211,7 +211,7 @@ impl Shared {
                 () = self.late.notified() => {
                     let info = streams.info(stream).await?;
                     let is_another = info.created != *created || info.state.last_seq < reader.position();
-                    if is_another || reader.check(info.state.last_seq).await.is_err() {
+                    if is_another || reader.check(end(&info)).await.is_err() {
                         return Ok(());
                     }
                 }
@@ -230,6 +230,12 @@ impl Shared {
         // Nobody may be watching.
         let _ = self.news.send(Batch { touches: touches.into(), life: raw.life, after });
     }
+}
+
+/// Where the stream of renewals ends: they expire in order, so that the last one goes last.
+fn end(info: &StreamInfo) -> End {
+    let seq = info.state.last_seq;
+    End { seq, message: if info.state.messages == 0 { 0 } else { seq } }
 }
 
 /// The latest times of sessions, by a hash of their names: two of a million share one once in ten million years of

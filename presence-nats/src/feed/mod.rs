@@ -9,12 +9,12 @@ mod follow;
 pub(crate) mod reader;
 mod rewrite;
 
-use crate::api::StreamInfo;
 use crate::codec::{Raw, Record};
 use crate::error::{Failure, Outcome};
 use crate::feed::reader::{From, Gap, Reader};
 use crate::known::{Feeding, State};
 use crate::store::Shared;
+use crate::streams::Traits;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use presence_core::Node;
 use presence_core::store::{BATCH_ENTRIES, Error, Facts, Feed, Kind, Seen};
@@ -133,7 +133,7 @@ fn note(error: &Error) -> Duration {
 /// Tells of the processes, and begins to read the bucket.
 async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<'a>, End>> {
     let streams = &shared.streams;
-    streams.traits().await?;
+    let traits = streams.traits().await?;
     let tops = shared.lives.tops();
     let (state, beats) = streams.look().await?;
     let epoch = shared.lives.epoch(&tops, &state, &beats);
@@ -145,7 +145,7 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
         let spread = SPREAD_BY_RECORD.saturating_mul(records).min(SPREAD);
         tokio::time::sleep(spread.mul_f64(presence_core::random::fraction())).await;
     }
-    for nodes in nodes(shared, &state).await?.chunks(BATCH_ENTRIES) {
+    for nodes in nodes(shared, traits).await?.chunks(BATCH_ENTRIES) {
         let nodes = nodes.to_vec();
         if let Err(end) = tell(to, Feed::Facts(Arc::new(Facts { sessions: Vec::new(), nodes }))).await {
             return Ok(Err(end));
@@ -153,7 +153,8 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
     }
     let feeding = shared.known.feed();
     let (stream, all) = (&streams.keys.state, streams.keys.all());
-    let reader = Reader::open(streams, stream, &all, From::Latest, state.state.last_seq).await?;
+    let end = streams.end(&state).await?;
+    let reader = Reader::open(streams, stream, &all, From::Latest, end).await?;
     // Sessions are told with their renewals.
     let caught_up = shared.beats.reach(&beats.created, beats.state.last_seq);
     if tokio::time::timeout(streams.link.timeout(), caught_up).await.is_err() {
@@ -164,22 +165,10 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
 }
 
 /// All processes: they come before the sessions that they hold, which are judged by them.
-async fn nodes(shared: &Arc<Shared>, state: &StreamInfo) -> Outcome<Vec<Node>> {
-    let streams = &shared.streams;
-    let (stream, filter) = (&streams.keys.state, streams.keys.nodes());
-    let mut reader = Reader::open(streams, stream, &filter, From::Latest, state.state.last_seq).await?;
-    let mut nodes = Vec::new();
-    while !reader.is_at_start() {
-        match next_in_time(shared, &mut reader).await? {
-            Some(raw) => {
-                if let Record::Node(node) = raw.read(&streams.keys) {
-                    nodes.push(node);
-                }
-            }
-            None => break,
-        }
-    }
-    Ok(nodes)
+async fn nodes(shared: &Arc<Shared>, traits: Traits) -> Outcome<Vec<Node>> {
+    let keys = &shared.streams.keys;
+    let subjects = shared.streams.subjects(&keys.state, &keys.nodes()).await?;
+    shared.read_nodes(traits, subjects).await
 }
 
 /// The next message of a reader on its way to where it started; `None` if there is none to come after all.
@@ -189,11 +178,13 @@ async fn next_in_time(shared: &Shared, reader: &mut Reader) -> Outcome<Option<Ra
     loop {
         match tokio::time::timeout(shared.streams.link.timeout() / 4, reader.next()).await {
             Ok(next) => return next.map(Some).map_err(|Gap| gap()),
-            // The last ones may have gone since: asked twice, because they may be on their way.
+            // The last ones may have gone since.
             Err(_) if checks == 8 => return Err(Failure::Other(crate::error::timeout())),
             Err(_) => {
                 checks += 1;
-                reader.check(reader.start()).await.map_err(|Gap| gap())?;
+                let streams = &shared.streams;
+                let end = streams.end(&streams.info(&streams.keys.state).await?).await?;
+                reader.check(end).await.map_err(|Gap| gap())?;
                 if reader.is_at_start() {
                     return Ok(None);
                 }

@@ -105,7 +105,7 @@ impl Shared {
         Ok(nodes.into_iter().map(|node| (node.id.clone(), node)).collect())
     }
 
-    pub(super) async fn read_nodes(&self, traits: Traits, subjects: Vec<String>) -> Outcome<Vec<Node>> {
+    pub(crate) async fn read_nodes(&self, traits: Traits, subjects: Vec<String>) -> Outcome<Vec<Node>> {
         if subjects.is_empty() {
             return Ok(Vec::new());
         }

@@ -23,6 +23,20 @@ pub fn options(name: &str, storage: Storage) -> Options {
     options
 }
 
+/// The same, on three servers.
+pub fn replicated(name: &str) -> Options {
+    let mut options = options(name, Storage::File);
+    options.replicas = 3;
+    options
+}
+
+/// The same, for a process at the edge whose bucket is in the center.
+pub fn from_the_edge(name: &str) -> Options {
+    let mut options = options(name, Storage::File);
+    options.domain = Some("center".to_owned());
+    options
+}
+
 /// A handle of one more process at this address.
 pub fn at(urls: &str, options: Options) -> NatsStore {
     NatsStore::connect(urls, ConnectOptions::new(), options).unwrap()
@@ -33,16 +47,11 @@ pub fn on(server: &Nats, name: &str, storage: Storage) -> NatsStore {
 }
 
 pub fn on_cluster(cluster: &Cluster, name: &str) -> NatsStore {
-    let mut options = options(name, Storage::File);
-    options.replicas = 3;
-    at(&cluster.urls().join(","), options)
+    at(&cluster.urls().join(","), replicated(name))
 }
 
-/// A handle of a process at the edge, whose bucket is in the center.
 pub fn through(leaf: &Leaf, name: &str) -> NatsStore {
-    let mut options = options(name, Storage::File);
-    options.domain = Some(leaf.hub_domain().to_owned());
-    at(&leaf.leaf().url(), options)
+    at(&leaf.leaf().url(), from_the_edge(name))
 }
 
 /// Deletes a namespace's streams, whatever they hold.
