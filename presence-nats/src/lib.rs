@@ -43,8 +43,14 @@
 //! - **A watch proves time by the leaders of both streams**, and only after all that they had then has been told. A lost
 //!   message, a stream that is another or shorter than before, a reader that the server has dropped: each ends the feed, and
 //!   the next one tells everything. Another life of either stream is another epoch.
+//! - **A deletion is not lost on whoever is a moment behind.** A bucket keeps one message of a key, so that a record put
+//!   after a deletion may be all that a watch reads: for ten minutes, such a record tells of the deletion in a header. And a
+//!   renewal, which comes by the other stream, waits until its record has been told.
 //! - **A record that lives is written again in good time before `max_age`**, whether it changes or not; what expires is
 //!   a record that nobody's life depends on. A mark that somebody else left says *forgotten*, never *left*.
+//!
+//! Renewals are kept in memory, also where sessions are kept in files: a server that restarts alone has lost the last two minutes
+//! of them. Every process knows them still; one that starts in that moment sees those who only renewed a moment later.
 //!
 //! # The map
 //! | file | what lives there |

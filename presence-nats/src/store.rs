@@ -80,9 +80,10 @@ impl NatsStore {
     /// A store on the server or cluster at these URLs (`nats://host:4222`, with `,` between several). Returns at once,
     /// also while its server is down, and connects as long as it takes.
     ///
-    /// `connect` says who we are (`ConnectOptions::with_credentials`, `with_token`, …) and how TLS is done. What follows
-    /// from being a store is set here: it reconnects for ever, within 250 ms, pings every 2 s, and reports the server's
-    /// events by `tracing`. For anything else make the client yourself, and use [`with_client`](Self::with_client).
+    /// `connect` says who we are (`ConnectOptions::with_credentials`, `with_token`, …) and how TLS is done; with `tls://` the
+    /// binary installs a crypto provider of rustls before. What follows from being a store is set here: it reconnects for ever,
+    /// within 250 ms, pings every 2 s, and reports the server's events by `tracing`. For anything else make the client yourself,
+    /// and use [`with_client`](Self::with_client).
     ///
     /// # Errors
     /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when a URL or an option cannot be used, or outside of a

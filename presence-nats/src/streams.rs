@@ -106,6 +106,7 @@ impl Streams {
     /// Both streams as they are now; made, if they are missing.
     pub(crate) async fn look(&self) -> Outcome<(StreamInfo, StreamInfo)> {
         let state = self.look_or_make(&self.keys.state, || self.new_state()).await?;
+        self.life.store(state.life(), Ordering::Relaxed);
         self.check_state(&state.config)?;
         let beats = self.look_or_make(&self.keys.beats, || self.new_beats()).await?;
         let expected = self.keys.renewals();
