@@ -20,6 +20,7 @@
 //! |---|---|
 //! | bucket `chat` (stream `KV_chat`), key `s.<user>.<session>` | a session, as JSON |
 //! | the same, key `n.<node>` | a process and its last beat, as JSON |
+//! | the same, key `policy` | the windows of the first process that told its own |
 //! | stream `BEATS_chat`, subject `$KV.chat=beats.<writer>` | renewals, up to 512 in a message: `[["alice","tab-1",<seen>,<active>,<revision>],…]` |
 //!
 //! Both are made by whoever first finds them missing. `nats kv get chat s.alice.tab-1` shows a session; other bytes than
@@ -63,6 +64,7 @@
 //! | `beats` | renewals |
 //! | `known` | what a handle remembers of its own sessions |
 //! | `lives` | epochs |
+//! | `policy` | whether all processes have the same windows |
 //! | `streams` | the two streams, and what their server can do |
 //! | `keys`, `codec` | names, and what stands under them |
 //! | `link`, `api`, `error` | requests, JetStream's words, what went wrong |
@@ -84,6 +86,7 @@ mod known;
 mod link;
 mod lives;
 mod options;
+mod policy;
 mod store;
 mod streams;
 mod verbs;

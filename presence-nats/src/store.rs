@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     is_old: AtomicBool,
     /// Whether there was a watch before.
     has_watched: AtomicBool,
+    /// Whether another policy was warned of.
+    has_warned: AtomicBool,
 }
 
 impl Shared {
@@ -66,6 +68,11 @@ impl Shared {
 
     pub(crate) fn note_old(&self) {
         self.is_old.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether another policy was warned of before.
+    pub(crate) fn has_warned_of_policies(&self) -> bool {
+        self.has_warned.swap(true, Ordering::Relaxed)
     }
 
     /// Whether there was a watch before this one.
@@ -144,6 +151,7 @@ impl NatsStore {
             nodes: Nodes::default(),
             is_old: AtomicBool::new(false),
             has_watched: AtomicBool::new(false),
+            has_warned: AtomicBool::new(false),
         };
         Self { store: Coalesce::new(Handle(Arc::new(shared))) }
     }

@@ -145,6 +145,7 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
         let spread = SPREAD_BY_RECORD.saturating_mul(records).min(SPREAD);
         tokio::time::sleep(spread.mul_f64(presence_core::random::fraction())).await;
     }
+    shared.compare_policies(traits).await?;
     for nodes in nodes(shared, traits).await?.chunks(BATCH_ENTRIES) {
         let nodes = nodes.to_vec();
         if let Err(end) = tell(to, Feed::Facts(Arc::new(Facts { sessions: Vec::new(), nodes }))).await {

@@ -4,7 +4,7 @@ use crate::rig::{self, NATS, OLD, unique};
 use futures_util::StreamExt;
 use presence_core::store::{Feed, Kind, Seen, Touch};
 use presence_core::{
-    Departure, NodeId, Placement, PresenceStore, Session, SessionId, Timestamp, Topics, UserId,
+    Departure, NodeId, Placement, Policy, PresenceStore, Session, SessionId, Timestamp, Topics, UserId,
 };
 use presence_nats::async_nats::{self, ConnectOptions};
 use presence_nats::{Namespace, NatsStore, Options, Storage};
@@ -188,6 +188,21 @@ async fn outlives(server: &Nats) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     rig::lose(server, &name);
+}
+
+#[tokio::test]
+async fn the_first_policy_is_kept_for_comparison() {
+    let name = unique();
+    for lease in [30, 60] {
+        let policy = Policy { lease_for: Duration::from_secs(lease), ..Policy::default() };
+        let mut options = rig::options(&name, Storage::Memory);
+        options.policy = Some(policy);
+        let mut feed = rig::at(&NATS.url(), options).watch();
+        told(&mut feed, is_synced).await;
+        let kept = NATS.request(&format!("$JS.API.DIRECT.GET.KV_{name}.$KV.{name}.policy"), "");
+        assert!(kept.contains("lease 30s, held 8s, active 300s, grace 5s, declared false"), "{kept}");
+    }
+    rig::lose(&NATS, &name);
 }
 
 #[tokio::test]
