@@ -60,7 +60,7 @@
 //! | `options` | settings |
 //! | `verbs/` | put, touch, forget, load |
 //! | `feed/` | what a watch does; ordered readers; writing old records again |
-//! | `bucket` | reading and writing records |
+//! | `bucket`, `merge` | reading records, and writing them until it lands |
 //! | `beats` | renewals |
 //! | `known` | what a handle remembers of its own sessions |
 //! | `lives` | epochs |
@@ -85,6 +85,7 @@ mod keys;
 mod known;
 mod link;
 mod lives;
+mod merge;
 mod options;
 mod policy;
 mod store;

@@ -186,6 +186,7 @@ fn hear(denials: &Denials, event: &Event) {
             }
             tracing::error!(is_denied, "the NATS server reports an error: {error}");
         }
+        Event::Draining | Event::Closed => tracing::debug!("NATS: {event}"),
         other => tracing::warn!("NATS: {other}"),
     }
 }

@@ -28,6 +28,12 @@ pub(crate) struct Traits {
     pub(crate) is_replicated: bool,
 }
 
+impl Traits {
+    fn of(config: &StreamConfig) -> Self {
+        Self { is_modern: config.allow_msg_ttl, is_replicated: config.num_replicas > 1 }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Streams {
     pub(crate) link: Link,
@@ -97,8 +103,7 @@ impl Streams {
                 return Err(Failure::Other(error));
             }
         };
-        let config = &state.config;
-        let traits = Traits { is_modern: config.allow_msg_ttl, is_replicated: config.num_replicas > 1 };
+        let traits = Traits::of(&state.config);
         *self.traits.lock() = Some(traits);
         Ok(traits)
     }
@@ -123,6 +128,10 @@ impl Streams {
         let info: StreamInfo = self.link.ask(&format!("STREAM.INFO.{stream}"), Bytes::new()).await?;
         if stream == self.keys.state {
             self.life.store(info.life(), Ordering::Relaxed);
+            // An operator may have made it a cluster's meanwhile.
+            if let Some(traits) = &mut *self.traits.lock() {
+                *traits = Traits::of(&info.config);
+            }
         }
         Ok(info)
     }

@@ -8,6 +8,7 @@
 mod follow;
 pub(crate) mod reader;
 mod rewrite;
+mod slice;
 
 use crate::codec::{Raw, Record};
 use crate::error::{Failure, Outcome};
@@ -18,6 +19,7 @@ use crate::streams::Traits;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use presence_core::Node;
 use presence_core::store::{BATCH_ENTRIES, Error, Facts, Feed, Kind, Seen};
+use slice::Slice;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -100,12 +102,13 @@ struct Watch<'a> {
 async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), End> {
     // Before anything is looked at: no batch may fall between.
     let news = shared.beats.news();
+    let mut last = None;
     let mut watch = loop {
         let failure = match begin(shared, to).await {
             Ok(watch) => break watch?,
             Err(failure) => Error::from(failure),
         };
-        let every = note(&failure);
+        let every = note(&failure, last.replace(failure.kind()));
         tokio::select! {
             () = tokio::time::sleep(every.mul_f64(0.4 + 0.6 * presence_core::random::fraction())) => {}
             () = to.closed() => return Err(End::Unheard),
@@ -118,12 +121,14 @@ async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), End> {
     watch.follow(news).await
 }
 
-/// Logs why a watch cannot begin; answers with how long it should wait.
-fn note(error: &Error) -> Duration {
+/// Logs why a watch cannot begin, which was for this kind of reason the last time; answers with how long it should wait.
+fn note(error: &Error, last: Option<Kind>) -> Duration {
     let kind = error.kind();
     let error = error as &dyn std::error::Error;
     if kind == Kind::Rejected {
-        tracing::error!(error, "the store refuses to be watched");
+        if last != Some(kind) {
+            tracing::error!(error, "the store refuses to be watched");
+        }
         return RETRY_REFUSED_EVERY;
     }
     tracing::debug!(error, "the store cannot be watched at the moment");
@@ -218,8 +223,8 @@ impl Watch<'_> {
         }
         // A renewal that comes now finds it.
         self.feeding.has_read(&self.created, self.reader.position());
-        for part in slice.parts {
-            tell(self.to, part.into_feed()).await?;
+        for feed in slice.feeds() {
+            tell(self.to, feed).await?;
         }
         Ok(())
     }
@@ -250,53 +255,6 @@ impl Watch<'_> {
                 slice.forgotten().push(seen);
             }
             Record::Unreadable | Record::Foreign => {}
-        }
-    }
-}
-
-/// What is told next, in order.
-#[derive(Default)]
-struct Slice {
-    parts: Vec<Part>,
-    entries: usize,
-}
-
-enum Part {
-    Facts(Facts),
-    Forgotten(Vec<Seen>),
-}
-
-impl Slice {
-    /// Facts to add one entry to.
-    fn facts(&mut self) -> &mut Facts {
-        self.entries += 1;
-        if !matches!(self.parts.last(), Some(Part::Facts(_))) {
-            self.parts.push(Part::Facts(Facts::default()));
-        }
-        match self.parts.last_mut() {
-            Some(Part::Facts(facts)) => facts,
-            _ => unreachable!("it was pushed if it was not there"),
-        }
-    }
-
-    /// What was forgotten, to add one entry to.
-    fn forgotten(&mut self) -> &mut Vec<Seen> {
-        self.entries += 1;
-        if !matches!(self.parts.last(), Some(Part::Forgotten(_))) {
-            self.parts.push(Part::Forgotten(Vec::new()));
-        }
-        match self.parts.last_mut() {
-            Some(Part::Forgotten(seen)) => seen,
-            _ => unreachable!("it was pushed if it was not there"),
-        }
-    }
-}
-
-impl Part {
-    fn into_feed(self) -> Feed {
-        match self {
-            Self::Facts(facts) => Feed::Facts(Arc::new(facts)),
-            Self::Forgotten(seen) => Feed::Forgotten(seen.into()),
         }
     }
 }

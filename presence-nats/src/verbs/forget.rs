@@ -3,10 +3,10 @@
 //! A renewal that another process publishes while a session is forgotten may be missed here. That process hears of the
 //! forgetting by its watch, knows a later beat, and puts the session again.
 
-use crate::bucket::Register;
 use crate::codec::{Raw, Record};
 use crate::error::{Failure, Outcome, unavailable};
 use crate::known::State;
+use crate::merge::Register;
 use crate::store::Shared;
 use crate::streams::Traits;
 use futures_util::future::join_all;
