@@ -147,8 +147,6 @@ pub(crate) struct ConsumerInfo {
     /// On old servers, which tell their time nowhere else, the time that it was made is the time.
     pub(crate) created: Time,
     pub(crate) delivered: Delivered,
-    #[serde(default)]
-    pub(crate) num_pending: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

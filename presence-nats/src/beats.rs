@@ -3,19 +3,20 @@
 //! A handle that reads anything follows this stream once, whatever it reads. It keeps the latest times of all sessions that
 //! were renewed lately, some 50 bytes each, and passes the batches on to its watches.
 
+mod times;
+
+use crate::api::StreamInfo;
 use crate::codec::{Beat, LIFE, Raw, beats, encode};
 use crate::error::{Failure, Outcome, timeout};
-use crate::feed::reader::{From, Gap, Reader};
+use crate::feed::reader::{End, From, Gap, Reader};
 use crate::streams::Streams;
 use async_nats::HeaderMap;
-use foldhash::quality::RandomState;
 use parking_lot::Mutex;
+use presence_core::Session;
 use presence_core::store::{BATCH_ENTRIES, Touch};
-use presence_core::{Session, SessionId, Timestamp, UserId};
-use std::collections::HashMap;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
+use times::Times;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::JoinHandle;
 
@@ -196,8 +197,7 @@ impl Shared {
         };
         let created: Arc<str> = info.created.as_str().into();
         let filter = streams.keys.renewals();
-        let mut reader =
-            Reader::open(&self.streams, stream, &filter, From::First, info.state.last_seq).await?;
+        let mut reader = Reader::open(&self.streams, stream, &filter, From::First, end(&info)).await?;
         loop {
             if reader.is_at_start() {
                 let (created, seq) = (Arc::clone(&created), reader.position());
@@ -211,7 +211,7 @@ impl Shared {
                 () = self.late.notified() => {
                     let info = streams.info(stream).await?;
                     let is_another = info.created != *created || info.state.last_seq < reader.position();
-                    if is_another || reader.check(info.state.last_seq).await.is_err() {
+                    if is_another || reader.check(end(&info)).await.is_err() {
                         return Ok(());
                     }
                 }
@@ -232,127 +232,8 @@ impl Shared {
     }
 }
 
-/// The latest times of sessions, by a hash of their names: two of a million share one once in ten million years of
-/// restarts, and one of them then looks alive for longer.
-#[derive(Debug, Default)]
-struct Times {
-    hasher: RandomState,
-    /// Those of this stretch of `beats_for`, and those of the one before: what is older is in no stream any more.
-    current: Stretch,
-    before: Stretch,
-    began_at: Timestamp,
-    /// Which life of the bucket the revisions are of.
-    life: u64,
-}
-
-type Stretch = HashMap<u64, Renewed, foldhash::fast::RandomState>;
-
-/// What is known of a session's renewals.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Renewed {
-    seen_at: Timestamp,
-    active_at: Timestamp,
-    /// The record that the latest one was about.
-    revision: u64,
-}
-
-impl Renewed {
-    fn absorb(&mut self, other: Self) {
-        self.seen_at = self.seen_at.max(other.seen_at);
-        self.active_at = self.active_at.max(other.active_at);
-        self.revision = self.revision.max(other.revision);
-    }
-}
-
-impl Times {
-    fn get(&self, user: &UserId, id: &SessionId) -> Option<Renewed> {
-        let hash = self.hasher.hash_one((user.as_str(), id.as_str()));
-        match (self.current.get(&hash).copied(), self.before.get(&hash).copied()) {
-            (Some(mut one), Some(other)) => {
-                one.absorb(other);
-                Some(one)
-            }
-            (one, other) => one.or(other),
-        }
-    }
-
-    /// Enters a batch.
-    fn enter(&mut self, batch: &[Touch], revisions: &[u64], raw: &Raw, keeps_for: Duration) {
-        if raw.at.since(self.began_at) > keeps_for {
-            self.before = std::mem::take(&mut self.current);
-            self.began_at = raw.at;
-        }
-        if raw.life > self.life {
-            // Revisions begin anew.
-            let all = self.current.values_mut().chain(self.before.values_mut());
-            all.for_each(|known| known.revision = 0);
-            self.life = raw.life;
-        }
-        for (touch, revision) in batch.iter().zip(revisions) {
-            let Touch::Session { user, id, seen_at, active_at } = touch else { continue };
-            let hash = self.hasher.hash_one((user.as_str(), id.as_str()));
-            let revision = if raw.life == self.life { *revision } else { 0 };
-            let renewed = Renewed { seen_at: *seen_at, active_at: *active_at, revision };
-            self.current.entry(hash).or_default().absorb(renewed);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn touch(user: &str, seen: u64, active: u64) -> Touch {
-        Touch::Session {
-            user: UserId::new(user).unwrap(),
-            id: SessionId::new("tab").unwrap(),
-            seen_at: Timestamp::from_millis(seen),
-            active_at: Timestamp::from_millis(active),
-        }
-    }
-
-    fn enter(times: &mut Times, touches: &[Touch], revision: u64, at: u64, life: u64) {
-        let raw = Raw {
-            subject: String::new(),
-            seq: 1,
-            at: Timestamp::from_secs(at),
-            gone: None,
-            forgotten: None,
-            life,
-            payload: bytes::Bytes::new(),
-        };
-        times.enter(touches, &vec![revision; touches.len()], &raw, Duration::from_secs(10));
-    }
-
-    fn known(times: &Times, user: &str) -> Option<(u64, u64, u64)> {
-        let known = times.get(&UserId::new(user).unwrap(), &SessionId::new("tab").unwrap())?;
-        Some((known.seen_at.as_millis(), known.active_at.as_millis(), known.revision))
-    }
-
-    #[test]
-    fn times_go_forward_and_are_kept_as_long_as_the_stream_keeps_them() {
-        let mut times = Times::default();
-        enter(&mut times, &[touch("a", 5, 4), touch("b", 1, 1)], 1, 100, 1);
-        enter(&mut times, &[touch("a", 3, 6)], 1, 109, 1);
-        assert_eq!(known(&times, "a"), Some((5, 6, 1)));
-        enter(&mut times, &[touch("a", 7, 2)], 1, 111, 1);
-        assert_eq!(known(&times, "a"), Some((7, 6, 1)));
-        assert_eq!(known(&times, "b"), Some((1, 1, 1)));
-        enter(&mut times, &[], 1, 122, 1);
-        assert_eq!(known(&times, "b"), None);
-        assert_eq!(known(&times, "a"), Some((7, 2, 1)));
-        assert_eq!(known(&times, "c"), None);
-    }
-
-    #[test]
-    fn revisions_are_of_one_life() {
-        let mut times = Times::default();
-        enter(&mut times, &[touch("a", 5, 5), touch("b", 5, 5)], 90, 100, 1);
-        enter(&mut times, &[touch("a", 6, 6)], 3, 101, 2);
-        assert_eq!(known(&times, "a"), Some((6, 6, 3)));
-        assert_eq!(known(&times, "b"), Some((5, 5, 0)));
-        // One who has not heard of the new life yet.
-        enter(&mut times, &[touch("a", 7, 7)], 91, 102, 1);
-        assert_eq!(known(&times, "a"), Some((7, 7, 3)));
-    }
+/// Where the stream of renewals ends: they expire in order, so that the last one goes last.
+fn end(info: &StreamInfo) -> End {
+    let seq = info.state.last_seq;
+    End { seq, message: if info.state.messages == 0 { 0 } else { seq } }
 }

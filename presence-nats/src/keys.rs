@@ -64,6 +64,11 @@ impl Keys {
         subject
     }
 
+    /// The policy of whoever was first.
+    pub(crate) fn policy(&self) -> String {
+        format!("{}policy", self.bucket)
+    }
+
     pub(crate) fn nodes(&self) -> String {
         format!("{}n.*", self.bucket)
     }

@@ -20,6 +20,7 @@
 //! |---|---|
 //! | bucket `chat` (stream `KV_chat`), key `s.<user>.<session>` | a session, as JSON |
 //! | the same, key `n.<node>` | a process and its last beat, as JSON |
+//! | the same, key `policy` | the windows of the first process that told its own |
 //! | stream `BEATS_chat`, subject `$KV.chat=beats.<writer>` | renewals, up to 512 in a message: `[["alice","tab-1",<seen>,<active>,<revision>],…]` |
 //!
 //! Both are made by whoever first finds them missing. `nats kv get chat s.alice.tab-1` shows a session; other bytes than
@@ -43,8 +44,14 @@
 //! - **A watch proves time by the leaders of both streams**, and only after all that they had then has been told. A lost
 //!   message, a stream that is another or shorter than before, a reader that the server has dropped: each ends the feed, and
 //!   the next one tells everything. Another life of either stream is another epoch.
+//! - **A deletion is not lost on whoever is a moment behind.** A bucket keeps one message of a key, so that a record put
+//!   after a deletion may be all that a watch reads: for ten minutes, such a record tells of the deletion in a header. And a
+//!   renewal, which comes by the other stream, waits until its record has been told.
 //! - **A record that lives is written again in good time before `max_age`**, whether it changes or not; what expires is
 //!   a record that nobody's life depends on. A mark that somebody else left says *forgotten*, never *left*.
+//!
+//! Renewals are kept in memory, also where sessions are kept in files: a server that restarts alone has lost the last two minutes
+//! of them. Every process knows them still; one that starts in that moment sees those who only renewed a moment later.
 //!
 //! # The map
 //! | file | what lives there |
@@ -53,10 +60,11 @@
 //! | `options` | settings |
 //! | `verbs/` | put, touch, forget, load |
 //! | `feed/` | what a watch does; ordered readers; writing old records again |
-//! | `bucket` | reading and writing records |
+//! | `bucket`, `merge` | reading records, and writing them until it lands |
 //! | `beats` | renewals |
 //! | `known` | what a handle remembers of its own sessions |
 //! | `lives` | epochs |
+//! | `policy` | whether all processes have the same windows |
 //! | `streams` | the two streams, and what their server can do |
 //! | `keys`, `codec` | names, and what stands under them |
 //! | `link`, `api`, `error` | requests, JetStream's words, what went wrong |
@@ -77,7 +85,9 @@ mod keys;
 mod known;
 mod link;
 mod lives;
+mod merge;
 mod options;
+mod policy;
 mod store;
 mod streams;
 mod verbs;

@@ -1,8 +1,8 @@
 //! What one sets, and what it may be.
 
 use crate::error::rejected;
-use presence_core::SessionId;
 use presence_core::store::Result;
+use presence_core::{Policy, SessionId};
 use std::fmt;
 use std::time::Duration;
 
@@ -107,6 +107,11 @@ pub struct Options {
     /// How long one exchange with the server may take. Default: 1 s. A call makes up to a few of them; the core gives it
     /// 1.5 s in all.
     pub call_timeout: Duration,
+    /// The policy of this process, to be compared with that of the others. Default `None`: not compared.
+    ///
+    /// Processes with different windows judge the same facts differently. Another policy than the first one of the
+    /// namespace is warned of in the log, not refused: a rollout changes it process by process.
+    pub policy: Option<Policy>,
 }
 
 impl Options {
@@ -121,6 +126,7 @@ impl Options {
             max_bytes: None,
             beats_for: Duration::from_mins(2),
             call_timeout: Duration::from_secs(1),
+            policy: None,
         }
     }
 

@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     is_old: AtomicBool,
     /// Whether there was a watch before.
     has_watched: AtomicBool,
+    /// Whether another policy was warned of.
+    has_warned: AtomicBool,
 }
 
 impl Shared {
@@ -66,6 +68,11 @@ impl Shared {
 
     pub(crate) fn note_old(&self) {
         self.is_old.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether another policy was warned of before.
+    pub(crate) fn has_warned_of_policies(&self) -> bool {
+        self.has_warned.swap(true, Ordering::Relaxed)
     }
 
     /// Whether there was a watch before this one.
@@ -80,9 +87,10 @@ impl NatsStore {
     /// A store on the server or cluster at these URLs (`nats://host:4222`, with `,` between several). Returns at once,
     /// also while its server is down, and connects as long as it takes.
     ///
-    /// `connect` says who we are (`ConnectOptions::with_credentials`, `with_token`, …) and how TLS is done. What follows
-    /// from being a store is set here: it reconnects for ever, within 250 ms, pings every 2 s, and reports the server's
-    /// events by `tracing`. For anything else make the client yourself, and use [`with_client`](Self::with_client).
+    /// `connect` says who we are (`ConnectOptions::with_credentials`, `with_token`, …) and how TLS is done; with `tls://` the
+    /// binary installs a crypto provider of rustls before. What follows from being a store is set here: it reconnects for ever,
+    /// within 250 ms, pings every 2 s, and reports the server's events by `tracing`. For anything else make the client yourself,
+    /// and use [`with_client`](Self::with_client).
     ///
     /// # Errors
     /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when a URL or an option cannot be used, or outside of a
@@ -143,6 +151,7 @@ impl NatsStore {
             nodes: Nodes::default(),
             is_old: AtomicBool::new(false),
             has_watched: AtomicBool::new(false),
+            has_warned: AtomicBool::new(false),
         };
         Self { store: Coalesce::new(Handle(Arc::new(shared))) }
     }
@@ -177,6 +186,7 @@ fn hear(denials: &Denials, event: &Event) {
             }
             tracing::error!(is_denied, "the NATS server reports an error: {error}");
         }
+        Event::Draining | Event::Closed => tracing::debug!("NATS: {event}"),
         other => tracing::warn!("NATS: {other}"),
     }
 }

@@ -87,7 +87,7 @@ impl Watch<'_> {
                                 return Err(End::Gap);
                             }
                             if std::mem::take(&mut is_suspect) {
-                                self.reader.check(seen.state.state.last_seq).await?;
+                                self.check(&seen.state).await?;
                                 self.shared.beats.is_late();
                             }
                             proof.get_or_insert(Proof { seen, late_at: Instant::now() + LATE_AFTER });
@@ -157,12 +157,19 @@ impl Watch<'_> {
         if Instant::now() < *late_at {
             return Ok(());
         }
-        let end = seen.state.state.last_seq;
-        if self.reader.position() < end {
-            self.reader.check(end).await?;
+        if self.reader.position() < seen.state.state.last_seq {
+            self.check(&seen.state).await?;
         }
         if !self.shared.beats.has_reached(&seen.beats.created, seen.beats.state.last_seq) {
             self.shared.beats.is_late();
+        }
+        Ok(())
+    }
+
+    async fn check(&mut self, state: &StreamInfo) -> Result<(), End> {
+        // If the server does not say, there is a next time.
+        if let Ok(end) = self.shared.streams.end(state).await {
+            self.reader.check(end).await?;
         }
         Ok(())
     }

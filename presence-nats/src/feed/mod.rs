@@ -8,16 +8,18 @@
 mod follow;
 pub(crate) mod reader;
 mod rewrite;
+mod slice;
 
-use crate::api::StreamInfo;
 use crate::codec::{Raw, Record};
 use crate::error::{Failure, Outcome};
 use crate::feed::reader::{From, Gap, Reader};
 use crate::known::{Feeding, State};
 use crate::store::Shared;
+use crate::streams::Traits;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use presence_core::Node;
 use presence_core::store::{BATCH_ENTRIES, Error, Facts, Feed, Kind, Seen};
+use slice::Slice;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -100,12 +102,13 @@ struct Watch<'a> {
 async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), End> {
     // Before anything is looked at: no batch may fall between.
     let news = shared.beats.news();
+    let mut last = None;
     let mut watch = loop {
         let failure = match begin(shared, to).await {
             Ok(watch) => break watch?,
             Err(failure) => Error::from(failure),
         };
-        let every = note(&failure);
+        let every = note(&failure, last.replace(failure.kind()));
         tokio::select! {
             () = tokio::time::sleep(every.mul_f64(0.4 + 0.6 * presence_core::random::fraction())) => {}
             () = to.closed() => return Err(End::Unheard),
@@ -118,12 +121,14 @@ async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), End> {
     watch.follow(news).await
 }
 
-/// Logs why a watch cannot begin; answers with how long it should wait.
-fn note(error: &Error) -> Duration {
+/// Logs why a watch cannot begin, which was for this kind of reason the last time; answers with how long it should wait.
+fn note(error: &Error, last: Option<Kind>) -> Duration {
     let kind = error.kind();
     let error = error as &dyn std::error::Error;
     if kind == Kind::Rejected {
-        tracing::error!(error, "the store refuses to be watched");
+        if last != Some(kind) {
+            tracing::error!(error, "the store refuses to be watched");
+        }
         return RETRY_REFUSED_EVERY;
     }
     tracing::debug!(error, "the store cannot be watched at the moment");
@@ -133,7 +138,7 @@ fn note(error: &Error) -> Duration {
 /// Tells of the processes, and begins to read the bucket.
 async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<'a>, End>> {
     let streams = &shared.streams;
-    streams.traits().await?;
+    let traits = streams.traits().await?;
     let tops = shared.lives.tops();
     let (state, beats) = streams.look().await?;
     let epoch = shared.lives.epoch(&tops, &state, &beats);
@@ -145,7 +150,8 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
         let spread = SPREAD_BY_RECORD.saturating_mul(records).min(SPREAD);
         tokio::time::sleep(spread.mul_f64(presence_core::random::fraction())).await;
     }
-    for nodes in nodes(shared, &state).await?.chunks(BATCH_ENTRIES) {
+    shared.compare_policies(traits).await?;
+    for nodes in nodes(shared, traits).await?.chunks(BATCH_ENTRIES) {
         let nodes = nodes.to_vec();
         if let Err(end) = tell(to, Feed::Facts(Arc::new(Facts { sessions: Vec::new(), nodes }))).await {
             return Ok(Err(end));
@@ -153,7 +159,8 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
     }
     let feeding = shared.known.feed();
     let (stream, all) = (&streams.keys.state, streams.keys.all());
-    let reader = Reader::open(streams, stream, &all, From::Latest, state.state.last_seq).await?;
+    let end = streams.end(&state).await?;
+    let reader = Reader::open(streams, stream, &all, From::Latest, end).await?;
     // Sessions are told with their renewals.
     let caught_up = shared.beats.reach(&beats.created, beats.state.last_seq);
     if tokio::time::timeout(streams.link.timeout(), caught_up).await.is_err() {
@@ -164,22 +171,10 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
 }
 
 /// All processes: they come before the sessions that they hold, which are judged by them.
-async fn nodes(shared: &Arc<Shared>, state: &StreamInfo) -> Outcome<Vec<Node>> {
-    let streams = &shared.streams;
-    let (stream, filter) = (&streams.keys.state, streams.keys.nodes());
-    let mut reader = Reader::open(streams, stream, &filter, From::Latest, state.state.last_seq).await?;
-    let mut nodes = Vec::new();
-    while !reader.is_at_start() {
-        match next_in_time(shared, &mut reader).await? {
-            Some(raw) => {
-                if let Record::Node(node) = raw.read(&streams.keys) {
-                    nodes.push(node);
-                }
-            }
-            None => break,
-        }
-    }
-    Ok(nodes)
+async fn nodes(shared: &Arc<Shared>, traits: Traits) -> Outcome<Vec<Node>> {
+    let keys = &shared.streams.keys;
+    let subjects = shared.streams.subjects(&keys.state, &keys.nodes()).await?;
+    shared.read_nodes(traits, subjects).await
 }
 
 /// The next message of a reader on its way to where it started; `None` if there is none to come after all.
@@ -189,11 +184,13 @@ async fn next_in_time(shared: &Shared, reader: &mut Reader) -> Outcome<Option<Ra
     loop {
         match tokio::time::timeout(shared.streams.link.timeout() / 4, reader.next()).await {
             Ok(next) => return next.map(Some).map_err(|Gap| gap()),
-            // The last ones may have gone since: asked twice, because they may be on their way.
+            // The last ones may have gone since.
             Err(_) if checks == 8 => return Err(Failure::Other(crate::error::timeout())),
             Err(_) => {
                 checks += 1;
-                reader.check(reader.start()).await.map_err(|Gap| gap())?;
+                let streams = &shared.streams;
+                let end = streams.end(&streams.info(&streams.keys.state).await?).await?;
+                reader.check(end).await.map_err(|Gap| gap())?;
                 if reader.is_at_start() {
                     return Ok(None);
                 }
@@ -226,8 +223,8 @@ impl Watch<'_> {
         }
         // A renewal that comes now finds it.
         self.feeding.has_read(&self.created, self.reader.position());
-        for part in slice.parts {
-            tell(self.to, part.into_feed()).await?;
+        for feed in slice.feeds() {
+            tell(self.to, feed).await?;
         }
         Ok(())
     }
@@ -258,53 +255,6 @@ impl Watch<'_> {
                 slice.forgotten().push(seen);
             }
             Record::Unreadable | Record::Foreign => {}
-        }
-    }
-}
-
-/// What is told next, in order.
-#[derive(Default)]
-struct Slice {
-    parts: Vec<Part>,
-    entries: usize,
-}
-
-enum Part {
-    Facts(Facts),
-    Forgotten(Vec<Seen>),
-}
-
-impl Slice {
-    /// Facts to add one entry to.
-    fn facts(&mut self) -> &mut Facts {
-        self.entries += 1;
-        if !matches!(self.parts.last(), Some(Part::Facts(_))) {
-            self.parts.push(Part::Facts(Facts::default()));
-        }
-        match self.parts.last_mut() {
-            Some(Part::Facts(facts)) => facts,
-            _ => unreachable!("it was pushed if it was not there"),
-        }
-    }
-
-    /// What was forgotten, to add one entry to.
-    fn forgotten(&mut self) -> &mut Vec<Seen> {
-        self.entries += 1;
-        if !matches!(self.parts.last(), Some(Part::Forgotten(_))) {
-            self.parts.push(Part::Forgotten(Vec::new()));
-        }
-        match self.parts.last_mut() {
-            Some(Part::Forgotten(seen)) => seen,
-            _ => unreachable!("it was pushed if it was not there"),
-        }
-    }
-}
-
-impl Part {
-    fn into_feed(self) -> Feed {
-        match self {
-            Self::Facts(facts) => Feed::Facts(Arc::new(facts)),
-            Self::Forgotten(seen) => Feed::Forgotten(seen.into()),
         }
     }
 }

@@ -27,6 +27,22 @@ const ANSWERS_WITHIN: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Gap;
 
+/// Where a stream ends, by its leader. What a reader's own server says does not count: it may be behind.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End {
+    /// The sequence that was given out last.
+    pub(crate) seq: u64,
+    /// The last message that there is, zero if there is none: later ones have expired.
+    pub(crate) message: u64,
+}
+
+impl End {
+    /// How far one is who has read this far.
+    fn reached_from(self, position: u64) -> u64 {
+        if position >= self.message { position.max(self.seq) } else { position }
+    }
+}
+
 /// Where a reader begins.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum From {
@@ -49,8 +65,8 @@ pub(crate) struct Reader {
     came: u64,
     /// Everything up to this sequence has come, as far as there is such a thing.
     position: u64,
-    /// Where the stream was when reading began: reached once nothing of then is pending.
-    start: u64,
+    /// Where the stream was when reading began.
+    start: End,
     /// How many the server had sent when it was last asked, if that was more than had come.
     sent: u64,
     /// How often in turn the server did not answer when it was asked.
@@ -58,13 +74,13 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Begins to read; `start` is a sequence that the stream has reached before this call.
+    /// Begins to read; `start` is where the stream was before this call.
     pub(crate) async fn open(
         streams: &Arc<Streams>,
         stream: &str,
         filter: &str,
         from: From,
-        start: u64,
+        start: End,
     ) -> Outcome<Self> {
         let streams = Arc::clone(streams);
         let inbox = streams.link.client.new_inbox();
@@ -87,9 +103,9 @@ impl Reader {
             mem_storage: true,
         };
         let body = NewConsumer { stream_name: stream, config };
-        let made: ConsumerInfo =
+        let _: ConsumerInfo =
             streams.link.ask(&format!("CONSUMER.CREATE.{stream}.{name}"), encode(&body)).await?;
-        let position = if made.num_pending == 0 { start } else { 0 };
+        let position = start.reached_from(0);
         let stream = stream.to_owned();
         Ok(Self { streams, stream, name, messages, came: 0, position, start, sent: 0, unanswered: 0 })
     }
@@ -99,14 +115,9 @@ impl Reader {
         self.position
     }
 
-    /// Where the stream was when reading began.
-    pub(crate) fn start(&self) -> u64 {
-        self.start
-    }
-
     /// Whether all that was there at the start has been read.
     pub(crate) fn is_at_start(&self) -> bool {
-        self.position >= self.start
+        self.position >= self.start.seq
     }
 
     /// The next message. Dropping the future loses none.
@@ -150,10 +161,7 @@ impl Reader {
             return Err(Gap);
         }
         self.came += 1;
-        self.position = self.position.max(place.stream_seq);
-        if place.pending == 0 {
-            self.position = self.position.max(self.start);
-        }
+        self.position = self.start.reached_from(self.position.max(place.stream_seq));
         let (gone, forgotten) = marks(message.headers.as_ref());
         let life = message.headers.as_ref().and_then(|headers| headers.get(LIFE)?.as_str().parse().ok());
         let life = life.unwrap_or_default();
@@ -169,10 +177,11 @@ impl Reader {
         }))
     }
 
-    /// Asks the server whether there is anything that has not come; `end` is a sequence that the stream has reached
-    /// before this call. To be called when that does not come by itself: it may have gone before it was sent, the
-    /// reader may be gone, or something was lost on the way.
-    pub(crate) async fn check(&mut self, end: u64) -> Result<(), Gap> {
+    /// Asks the server after this reader; `end` is where the stream was before this call. To be called when that is not
+    /// reached: the last messages may have gone before they were sent, the reader may be gone, or something was lost on
+    /// the way.
+    pub(crate) async fn check(&mut self, end: End) -> Result<(), Gap> {
+        self.position = end.reached_from(self.position);
         let what = format!("CONSUMER.INFO.{}.{}", self.stream, self.name);
         let asked = self.streams.link.ask(&what, Bytes::new());
         let answered = tokio::time::timeout(ANSWERS_WITHIN, asked).await;
@@ -190,9 +199,6 @@ impl Reader {
         };
         self.unanswered = 0;
         let sent = info.delivered.consumer_seq;
-        if sent <= self.came && info.num_pending == 0 {
-            self.position = self.position.max(end);
-        }
         // What was sent before the last check should have come by now.
         if self.sent > self.came {
             tracing::debug!(stream = self.stream, came = self.came, sent = self.sent, "messages were lost");
@@ -222,7 +228,6 @@ struct Place {
     stream_seq: u64,
     consumer_seq: u64,
     at: Timestamp,
-    pending: u64,
 }
 
 impl Place {
@@ -231,14 +236,14 @@ impl Place {
     fn parse(reply: &str) -> Option<Self> {
         let tokens: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
         let numbers = match tokens.len() {
-            7 => tokens.get(3..7)?,
-            9.. => tokens.get(5..9)?,
+            7 => tokens.get(3..6)?,
+            9.. => tokens.get(5..8)?,
             _ => return None,
         };
         let mut numbers = numbers.iter().map(|token| token.parse::<u64>().ok());
         let (stream_seq, consumer_seq) = (numbers.next()??, numbers.next()??);
         let at = Timestamp::from_millis(numbers.next()?? / 1_000_000);
-        Some(Self { stream_seq, consumer_seq, at, pending: numbers.next()?? })
+        Some(Self { stream_seq, consumer_seq, at })
     }
 }
 
@@ -248,12 +253,7 @@ mod tests {
 
     #[test]
     fn a_place_is_read_in_both_forms() {
-        let place = Place {
-            stream_seq: 7,
-            consumer_seq: 3,
-            at: Timestamp::from_millis(1_795_198_690_790),
-            pending: 5,
-        };
+        let place = Place { stream_seq: 7, consumer_seq: 3, at: Timestamp::from_millis(1_795_198_690_790) };
         let short = "$JS.ACK.KV_a.name.1.7.3.1795198690790866204.5";
         let long = "$JS.ACK.hub.ACCHASH.KV_a.name.1.7.3.1795198690790866204.5.random";
         assert_eq!(Place::parse(short).as_ref(), Some(&place));

@@ -42,12 +42,13 @@ async fn look(shared: &Arc<Shared>) {
 /// Writes those again that are older than this, and alive.
 async fn rewrite(shared: &Arc<Shared>, age: Duration) -> Outcome<usize> {
     let streams = &shared.streams;
+    let traits = streams.traits().await?;
     let info = streams.info(&streams.keys.state).await?;
     let now = streams.time(&info, &streams.keys.state).await?;
     let nodes: HashMap<NodeId, Node> =
-        nodes(shared, &info).await?.into_iter().map(|node| (node.id.clone(), node)).collect();
-    let (all, start) = (streams.keys.all(), info.state.last_seq);
-    let mut reader = Reader::open(streams, &streams.keys.state, &all, From::Latest, start).await?;
+        nodes(shared, traits).await?.into_iter().map(|node| (node.id.clone(), node)).collect();
+    let (all, end) = (streams.keys.all(), streams.end(&info).await?);
+    let mut reader = Reader::open(streams, &streams.keys.state, &all, From::Latest, end).await?;
     let (mut old, mut written) = (Vec::new(), 0);
     // Records come in the order in which they were written: the first young one ends it.
     while !reader.is_at_start() {

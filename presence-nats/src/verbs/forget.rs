@@ -3,10 +3,10 @@
 //! A renewal that another process publishes while a session is forgotten may be missed here. That process hears of the
 //! forgetting by its watch, knows a later beat, and puts the session again.
 
-use crate::bucket::Register;
 use crate::codec::{Raw, Record};
 use crate::error::{Failure, Outcome, unavailable};
 use crate::known::State;
+use crate::merge::Register;
 use crate::store::Shared;
 use crate::streams::Traits;
 use futures_util::future::join_all;
@@ -105,7 +105,7 @@ impl Shared {
         Ok(nodes.into_iter().map(|node| (node.id.clone(), node)).collect())
     }
 
-    pub(super) async fn read_nodes(&self, traits: Traits, subjects: Vec<String>) -> Outcome<Vec<Node>> {
+    pub(crate) async fn read_nodes(&self, traits: Traits, subjects: Vec<String>) -> Outcome<Vec<Node>> {
         if subjects.is_empty() {
             return Ok(Vec::new());
         }

@@ -1,9 +1,9 @@
 //! Stores sessions: P1–P3.
 
-use crate::bucket::{Merged, Register, Write};
 use crate::codec::Record;
 use crate::error::Outcome;
 use crate::known::State;
+use crate::merge::{Merged, Register, Write};
 use crate::store::Shared;
 use crate::streams::Traits;
 use presence_core::store::Result;

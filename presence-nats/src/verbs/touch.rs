@@ -1,9 +1,10 @@
 //! Moves times forward: T1, T2, N1.
 
-use crate::bucket::{MARKS_FOR, Merged, Register, Write};
+use crate::bucket::MARKS_FOR;
 use crate::codec::{Beat, Record, encode};
 use crate::error::{Failure, Outcome, unavailable};
 use crate::known::{State, There};
+use crate::merge::{Merged, Register, Write};
 use crate::store::Shared;
 use crate::streams::Traits;
 use futures_util::future::{join_all, try_join};

@@ -4,14 +4,14 @@ use crate::rig::{self, CLUSTER, LEAF, NATS, OLD};
 use async_trait::async_trait;
 use presence_core::PresenceStore;
 use presence_core::conformance::{Cannot, Harness};
-use presence_nats::{NatsStore, Storage};
+use presence_nats::{Options, Storage};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use test_servers::nats::Nats;
+use std::time::Duration;
 
 /// A kind of server, and where its streams can be deleted.
 macro_rules! harness {
-    ($module:ident, $kind:ident, histories: $histories:literal, open: $open:expr, server: $server:expr) => {
+    ($module:ident, $kind:ident, histories: $histories:literal, options: $options:expr, urls: $urls:expr, server: $server:expr) => {
         mod $module {
             use super::*;
 
@@ -29,7 +29,10 @@ macro_rules! harness {
                 async fn open(&self, namespace: &str) -> Arc<dyn PresenceStore> {
                     let name = format!("{}-{namespace}", self.prefix);
                     self.opened.lock().unwrap().insert(name.clone());
-                    Arc::new(($open)(&name))
+                    let mut options = ($options)(&name);
+                    // How fast two busy cores are is not what is tested.
+                    options.call_timeout = Duration::from_secs(10);
+                    Arc::new(rig::at(&$urls, options))
                 }
 
                 async fn open_broken(&self) -> Result<Arc<dyn PresenceStore>, Cannot> {
@@ -65,20 +68,16 @@ macro_rules! harness {
     };
 }
 
-fn on(server: &Nats, name: &str, storage: Storage) -> NatsStore {
-    rig::at(&server.url(), rig::patient(rig::options(name, storage)))
+fn in_memory(name: &str) -> Options {
+    rig::options(name, Storage::Memory)
 }
 
-fn on_cluster(name: &str) -> NatsStore {
-    rig::at(&CLUSTER.urls().join(","), rig::patient(rig::replicated(name)))
+fn in_files(name: &str) -> Options {
+    rig::options(name, Storage::File)
 }
 
-fn at_the_edge(name: &str) -> NatsStore {
-    rig::at(&LEAF.leaf().url(), rig::patient(rig::at_the_edge(&LEAF, name)))
-}
-
-harness!(memory, InMemory, histories: 32, open: |name: &str| on(&NATS, name, Storage::Memory), server: &NATS);
-harness!(file, InFiles, histories: 16, open: |name: &str| on(&NATS, name, Storage::File), server: &NATS);
-harness!(old, Old, histories: 16, open: |name: &str| on(&OLD, name, Storage::File), server: &OLD);
-harness!(cluster, Replicated, histories: 6, open: on_cluster, server: &CLUSTER.nodes()[0]);
-harness!(leaf, AtTheEdge, histories: 8, open: at_the_edge, server: LEAF.hub());
+harness!(memory, InMemory, histories: 32, options: in_memory, urls: NATS.url(), server: &NATS);
+harness!(file, InFiles, histories: 16, options: in_files, urls: NATS.url(), server: &NATS);
+harness!(old, Old, histories: 16, options: in_files, urls: OLD.url(), server: &OLD);
+harness!(cluster, Replicated, histories: 6, options: rig::replicated, urls: CLUSTER.urls().join(","), server: &CLUSTER.nodes()[0]);
+harness!(leaf, AtTheEdge, histories: 8, options: rig::from_the_edge, urls: LEAF.leaf().url(), server: LEAF.hub());

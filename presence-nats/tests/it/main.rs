@@ -4,4 +4,5 @@
 mod conformance;
 mod drills;
 mod own;
+mod refusals;
 mod rig;

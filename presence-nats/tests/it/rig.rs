@@ -4,7 +4,6 @@ use presence_core::random;
 use presence_nats::async_nats::ConnectOptions;
 use presence_nats::{Namespace, NatsStore, Options, Storage};
 use std::sync::LazyLock;
-use std::time::Duration;
 use test_servers::nats::{Cluster, Leaf, Nats};
 
 pub static NATS: LazyLock<Nats> = LazyLock::new(Nats::start);
@@ -24,6 +23,20 @@ pub fn options(name: &str, storage: Storage) -> Options {
     options
 }
 
+/// The same, on three servers.
+pub fn replicated(name: &str) -> Options {
+    let mut options = options(name, Storage::File);
+    options.replicas = 3;
+    options
+}
+
+/// The same, for a process at the edge whose bucket is in the center.
+pub fn from_the_edge(name: &str) -> Options {
+    let mut options = options(name, Storage::File);
+    options.domain = Some("center".to_owned());
+    options
+}
+
 /// A handle of one more process at this address.
 pub fn at(urls: &str, options: Options) -> NatsStore {
     NatsStore::connect(urls, ConnectOptions::new(), options).unwrap()
@@ -37,28 +50,8 @@ pub fn on_cluster(cluster: &Cluster, name: &str) -> NatsStore {
     at(&cluster.urls().join(","), replicated(name))
 }
 
-pub fn replicated(name: &str) -> Options {
-    let mut options = options(name, Storage::File);
-    options.replicas = 3;
-    options
-}
-
-/// A handle of a process at the edge, whose bucket is in the center.
 pub fn through(leaf: &Leaf, name: &str) -> NatsStore {
-    at(&leaf.leaf().url(), at_the_edge(leaf, name))
-}
-
-pub fn at_the_edge(leaf: &Leaf, name: &str) -> Options {
-    let mut options = options(name, Storage::File);
-    options.domain = Some(leaf.hub_domain().to_owned());
-    options
-}
-
-/// The same, with all the time that a machine needs on which dozens of tests run side by side: the contract is not about speed.
-pub fn patient(options: Options) -> Options {
-    let mut options = options;
-    options.call_timeout = Duration::from_secs(15);
-    options
+    at(&leaf.leaf().url(), from_the_edge(name))
 }
 
 /// Deletes a namespace's streams, whatever they hold.

@@ -1,0 +1,31 @@
+//! Whether the processes of a namespace judge by the same windows.
+
+use crate::error::Outcome;
+use crate::store::Shared;
+use crate::streams::Traits;
+use presence_core::Policy;
+
+impl Shared {
+    /// Compares this process's policy with that of whoever was first; a difference is warned of, once.
+    pub(crate) async fn compare_policies(&self, traits: Traits) -> Outcome<()> {
+        let streams = &self.streams;
+        let Some(ours) = streams.options.policy.as_ref().map(in_words) else { return Ok(()) };
+        let subject = streams.keys.policy();
+        if streams.write(&subject, 0, ours.clone().into(), None).await?.is_some() {
+            return Ok(());
+        }
+        let first = streams.latest(traits, vec![subject.clone()]).await?.remove(&subject);
+        let theirs = first.as_ref().map(|raw| String::from_utf8_lossy(&raw.payload)).unwrap_or_default();
+        if theirs != *ours && !self.has_warned_of_policies() {
+            tracing::warn!(ours, %theirs, "another process of this namespace began it with another policy");
+        }
+        Ok(())
+    }
+}
+
+fn in_words(policy: &Policy) -> String {
+    let Policy { lease_for, held_for, active_for, grace, declared_counts } = policy;
+    format!(
+        "lease {lease_for:?}, held {held_for:?}, active {active_for:?}, grace {grace:?}, declared {declared_counts}"
+    )
+}
