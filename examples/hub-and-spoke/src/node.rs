@@ -20,8 +20,8 @@ pub enum Stores {
         urls: String,
         /// What servers call this node in their lists of connections.
         name: String,
-        /// The rest.
-        options: Options,
+        /// The rest; by far the largest part.
+        options: Box<Options>,
     },
 }
 
@@ -36,7 +36,7 @@ impl Stores {
             StoreSettings::Nats { urls, domain, bucket } => {
                 let mut options = Options::new(Namespace::new(bucket)?);
                 options.domain.clone_from(domain);
-                Ok(Self::Nats { urls: urls.join(","), name: node.to_string(), options })
+                Ok(Self::Nats { urls: urls.join(","), name: node.to_string(), options: options.into() })
             }
         }
     }
@@ -53,7 +53,7 @@ impl Stores {
             Self::Memory(store) => Arc::new(store.clone()),
             Self::Nats { urls, name, options } => {
                 let connect = ConnectOptions::new().name(name);
-                Arc::new(NatsStore::connect(urls, connect, options.clone())?)
+                Arc::new(NatsStore::connect(urls, connect, Options::clone(options))?)
             }
         })
     }
