@@ -20,11 +20,7 @@ use std::time::Duration;
 pub struct Options {
     /// Whose presence it is. Every process of one service names the same one, every other service another.
     pub namespace: Namespace,
-<<<<<<< HEAD
     /// Into how many parts users are spread. Default `None`: 2, and 16 on a cluster. 1 to 1,024.
-=======
-    /// Into how many parts users are spread. Default `None`: 8, and 16 on a cluster. From 1 to 1,024.
->>>>>>> 716426df549f54383ca90e9adbe22fc8ad787ae8
     ///
     /// On a cluster more than it has masters, so that the load spreads; otherwise few, because each makes batches dearer
     /// and costs every process four calls a second. One server with a million sessions does well with 8, or with

@@ -1,11 +1,7 @@
-//! What a shard announces: `number kind life`, and blocks of names and values, a line each.
+//! What a shard announces: `number kind … life`, and blocks of names and values, a line each.
 //!
 //! ```text
-<<<<<<< HEAD
-//! 42 touch            kinds: put, touch, forget; a touch says since when it has waited
-=======
-//! 42 touch 9f3c…      kinds: put, touch, forget
->>>>>>> 716426df549f54383ca90e9adbe22fc8ad787ae8
+//! 42 touch … 9f3c…    kinds: put, touch, forget; a touch says since when it has waited; last, the life it is of
 //! 2                   how many there are
 //! ada TAB tab-1       their names …
 //! bob TAB tab-7
@@ -32,20 +28,15 @@ pub struct Message {
 pub fn number(message: &[u8], life: &str) -> Option<u64> {
     let end = message.iter().position(|byte| *byte == b'\n')?;
     let mut words = std::str::from_utf8(&message[..end]).ok()?.split(' ');
-    let (number, _kind) = (words.next()?.parse().ok()?, words.next()?);
-    (words.next()? == life).then_some(number)
+    let number = words.next()?.parse().ok()?;
+    (words.next_back()? == life).then_some(number)
 }
 
 /// Reads a message; `None` if it is none of ours.
 pub fn read(message: &[u8]) -> Option<Message> {
     let (head, mut rest) = std::str::from_utf8(message).ok()?.split_once('\n')?;
-<<<<<<< HEAD
     let mut head = head.split(' ');
     let (number, kind) = (head.next()?, head.next()?);
-=======
-    let (number, kind) = head.split_once(' ')?;
-    let kind = kind.split(' ').next()?;
->>>>>>> 716426df549f54383ca90e9adbe22fc8ad787ae8
     let mut read = Message { number: number.parse().ok()?, told: Vec::new(), unreadable: 0 };
     while !rest.is_empty() {
         let entries = block(&mut rest)?;

@@ -29,18 +29,13 @@ impl Follower {
         loop {
             let mut call = self.inner.one(&SCAN, self.shard);
             call.arg(&cursor).arg(SLICE);
-<<<<<<< HEAD
-            let slice = self.call(&SCAN, &call).await?;
-            let [includes, next, sessions, placements, nodes] = tuple(slice, "a slice of a shard")?;
-=======
             let slice = {
                 // The permit is there as long as the store is.
                 let inner = Arc::clone(&self.inner);
                 let _turn = inner.scans.acquire().await;
                 self.call(&SCAN, &call).await?
             };
-            let [includes, next, sessions, nodes] = tuple(slice, "a slice of a shard")?;
->>>>>>> 716426df549f54383ca90e9adbe22fc8ad787ae8
+            let [includes, next, sessions, placements, nodes] = tuple(slice, "a slice of a shard")?;
             let includes = text(&includes).and_then(|text| text.parse().ok());
             self.catch_up(includes.ok_or_else(|| unexpected("the number of a message"))?).await?;
             let (sessions, placements) = (list(sessions, "sessions")?, list(placements, "placements")?);

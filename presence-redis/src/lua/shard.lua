@@ -41,27 +41,9 @@ local function check(sessions, count)
   call('PEXPIRE', sessions, keep_for)
 end
 
-<<<<<<< HEAD
 -- Thirteen digits: an instant, or the number of a message that has waited for it.
 local function digits(number)
   return string.format('%013.0f', number)
-=======
--- Every message has a number, one more than the last: who misses one knows. It names the life that it is of: the databases
--- of a server share their channels, but not their keys.
-local function tell(sessions, kind, body)
-  local seq = call('HINCRBY', sessions, '\tseq', 1)
-  local life = call('HGET', sessions, '\tepoch') or ''
-  -- The channel is what the keys begin with.
-  call(publish, sub(sessions, 1, -10), seq .. ' ' .. kind .. ' ' .. life .. '\n' .. body)
-end
-
--- Announces the touches that wait. The first 13 characters are the time of the oldest.
-local function flush(sessions, touched)
-  local told = call('GET', touched)
-  if not told then return end
-  call('DEL', touched)
-  tell(sessions, 'touch', sub(told, 14))
->>>>>>> 716426df549f54383ca90e9adbe22fc8ad787ae8
 end
 
 -- Milliseconds since 1970, by the server's clock.
@@ -70,14 +52,20 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- Which life of a shard it is. Messages name it: the databases of a server share their channels, but not their keys.
+local function life(sessions)
+  return call('HGET', sessions, '\tepoch') or ''
+end
+
 -- Every message has a number, one more than the last: who misses one knows. The channel is what the keys begin with.
 local function tell(sessions, kind, lines, from, to)
-  lines[from] = call('HINCRBY', sessions, '\tseq', 1) .. ' ' .. kind .. '\n' .. lines[from]
+  local number = call('HINCRBY', sessions, '\tseq', 1)
+  lines[from] = number .. ' ' .. kind .. ' ' .. life(sessions) .. '\n' .. lines[from]
   call(publish, sub(sessions, 1, -10), concat(lines, '\n', from, to))
 end
 
--- What waits in `touched` is a message but for its number:  0000000000000 touch INSTANT  and blocks; the instant is when the
--- oldest of it came.
+-- What waits in `touched` is a message but for its number:  0000000000000 touch INSTANT LIFE  and blocks; the instant is
+-- when the oldest of it came.
 local function flush(sessions, touched)
   if call('STRLEN', touched) == 0 then return end
   call('SETRANGE', touched, 0, digits(call('HINCRBY', sessions, '\tseq', 1)))

@@ -6,10 +6,11 @@
 local missed = {}
 
 -- Keeps a block of a message until somebody announces it; answers how much waits.
-local function remember(touched, block)
+local function remember(sessions, touched, block)
   local length = call('APPEND', touched, block)
   if length == #block then
-    call('SET', touched, digits(0) .. ' touch ' .. digits(now()) .. '\n' .. block, 'PX', keep_for)
+    local head = digits(0) .. ' touch ' .. digits(now()) .. ' ' .. life(sessions) .. '\n'
+    call('SET', touched, head .. block, 'PX', keep_for)
   end
   return length
 end
@@ -51,9 +52,9 @@ for k = 1, #KEYS, 5 do
     end
     if size > 0 then call('HSET', sessions, unpack(moved, 1, size)) end
     if lacks == 0 then
-      waits = remember(touched, concat(ARGV, '\n', last, last + 2 * n + 1))
+      waits = remember(sessions, touched, concat(ARGV, '\n', last, last + 2 * n + 1))
     elseif lacks < n then
-      waits = remember(touched, without(lacking, n))
+      waits = remember(sessions, touched, without(lacking, n))
     end
   end
   last = last + 2 * n + 1
@@ -65,7 +66,7 @@ for k = 1, #KEYS, 5 do
       local known = call('HGET', nodes, node)
       if not known or beat > known then call('HSET', nodes, node, beat) end
     end
-    waits = remember(touched, concat(ARGV, '\n', last, last + 2 * m + 1))
+    waits = remember(sessions, touched, concat(ARGV, '\n', last, last + 2 * m + 1))
     -- A beat of a process keeps all that the shard has.
     local keep = tonumber(call('HGET', sessions, '\tkeep'))
     for i = k, k + 3 do call('PEXPIRE', KEYS[i], keep) end
