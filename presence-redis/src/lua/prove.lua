@@ -22,5 +22,5 @@ local told = redis.pcall('INFO', 'replication')
 local role = type(told) == 'string' and match(told, 'role:(%w+)')
 if role == 'slave' then error('READONLY: this is a replica') end
 local replid = role and match(told, 'master_replid:(%w+)') or ''
-local life = call('HMGET', sessions, '\tepoch', '\tseq')
-return { life[1], replid, life[2], digits(at), known[2] or policy }
+local said = call('HMGET', sessions, '\tepoch', '\tseq')
+return { said[1], replid, said[2], digits(at), known[2] or policy }

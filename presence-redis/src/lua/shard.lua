@@ -52,16 +52,20 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Every message has a number, one more than the last: who misses one knows. It names the life that it is of: the databases
--- of a server share their channels, but not their keys. The channel is what the keys begin with.
+-- Which life of a shard it is. Messages name it: the databases of a server share their channels, but not their keys.
+local function life(sessions)
+  return call('HGET', sessions, '\tepoch') or ''
+end
+
+-- Every message has a number, one more than the last: who misses one knows. The channel is what the keys begin with.
 local function tell(sessions, kind, lines, from, to)
-  local life = call('HGET', sessions, '\tepoch') or ''
-  lines[from] = call('HINCRBY', sessions, '\tseq', 1) .. ' ' .. kind .. ' ' .. life .. '\n' .. lines[from]
+  local number = call('HINCRBY', sessions, '\tseq', 1)
+  lines[from] = number .. ' ' .. kind .. ' ' .. life(sessions) .. '\n' .. lines[from]
   call(publish, sub(sessions, 1, -10), concat(lines, '\n', from, to))
 end
 
--- What waits in `touched` is a message but for its number:  0000000000000 touch INSTANT LIFE  and blocks; the instant is when
--- the oldest of it came.
+-- What waits in `touched` is a message but for its number:  0000000000000 touch INSTANT LIFE  and blocks; the instant is
+-- when the oldest of it came.
 local function flush(sessions, touched)
   if call('STRLEN', touched) == 0 then return end
   call('SETRANGE', touched, 0, digits(call('HINCRBY', sessions, '\tseq', 1)))

@@ -9,8 +9,8 @@ local missed = {}
 local function remember(sessions, touched, block)
   local length = call('APPEND', touched, block)
   if length == #block then
-    local head = digits(0) .. ' touch ' .. digits(now()) .. ' ' .. call('HGET', sessions, '\tepoch')
-    call('SET', touched, head .. '\n' .. block, 'PX', keep_for)
+    local head = digits(0) .. ' touch ' .. digits(now()) .. ' ' .. life(sessions) .. '\n'
+    call('SET', touched, head .. block, 'PX', keep_for)
   end
   return length
 end

@@ -9,6 +9,7 @@ mod skew;
 #[cfg(feature = "tls")]
 mod tls;
 mod together;
+mod views;
 
 use parking_lot::Mutex;
 use presence_core::roster::LeftReason;
