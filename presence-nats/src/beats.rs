@@ -21,7 +21,7 @@ use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::JoinHandle;
 
 /// How many batches wait for a watch that does not read. The feed of one that is further behind ends.
-pub(crate) const BATCHES_WAITING: usize = 1024;
+pub(crate) const BATCHES_WAITING: usize = 4096;
 /// How many bytes of names go into one message: in JSON they may double.
 const BATCH_BYTES: usize = 200 * 1024;
 /// How long whoever waits for renewals waits before it has the reader looked after.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 /// How often a write is repeated that somebody else was faster with.
 const ROUNDS: usize = 12;
+
 /// A record that two authors may write: it merges.
 pub(crate) trait Register: Serialize + Clone + Send + Sync {
     fn of(record: Record) -> Option<Self>;

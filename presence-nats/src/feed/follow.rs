@@ -17,7 +17,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 use tokio::time::Instant;
 
 /// How often the streams are asked for their time.
-const PROVES_EVERY: Duration = Duration::from_millis(400);
+const PROVES_EVERY: Duration = Duration::from_millis(600);
 /// How long a proof waits for what it speaks of before the readers are looked after.
 const LATE_AFTER: Duration = Duration::from_millis(300);
 

@@ -100,12 +100,12 @@ struct Watch<'a> {
 }
 
 async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), End> {
-    // Before anything is looked at: no batch may fall between.
-    let news = shared.beats.news();
     let mut last = None;
-    let mut watch = loop {
+    let (mut watch, news) = loop {
+        // Before anything is looked at: no batch may fall between.
+        let news = shared.beats.news();
         let failure = match begin(shared, to).await {
-            Ok(watch) => break watch?,
+            Ok(watch) => break (watch?, news),
             Err(failure) => Error::from(failure),
         };
         let every = note(&failure, last.replace(failure.kind()));
