@@ -19,6 +19,14 @@
 //! All of them expire together when no process beats any more. `redis-cli hgetall 'presence:{chat:3}:sessions'` shows who is
 //! there.
 //!
+//! # What the server needs
+//! - **No eviction**: `maxmemory-policy noeviction`, the default. All keys expire, so that the `volatile-` policies would take them as
+//!   well: a shard that loses one of its keys is healed, but those in it are not seen meanwhile.
+//! - **Rights**, where it knows users: `EVALSHA`, `EVAL`, `SUBSCRIBE` (`SSUBSCRIBE`), `PING`, `HELLO`, `CLIENT`, and what the scripts call: `HGET`, `HMGET`,
+//!   `HSET`, `HSETNX`, `HDEL`, `HSCAN`, `HGETALL`, `HINCRBY`, `GET`, `SET`, `SETRANGE`, `GETRANGE`, `STRLEN`, `APPEND`, `DEL`, `PEXPIRE`, `TIME`, `PUBLISH`
+//!   (`SPUBLISH`), on `presence:{<namespace>:*`, keys and channels. `INFO` too, if it can be had: it tells of failovers.
+//! - **No persistence**: what it has lost, the processes tell it again.
+//!
 //! # The map
 //! | file | what lives there |
 //! |---|---|

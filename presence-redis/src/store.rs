@@ -56,6 +56,8 @@ const KEEP_FOR: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::fr
 pub struct RedisStore(Coalesce<Direct>);
 
 /// Where sentinels are, and whom they watch.
+///
+/// The master is talked to without TLS; where it wants that, give a ready client: [`RedisStore::with_sentinel_client`].
 #[derive(Clone)]
 pub struct Sentinels {
     /// Addresses of the sentinels, as URLs: `redis://10.0.0.1:26379`, with their own user and password if they have any.

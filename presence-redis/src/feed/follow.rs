@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout as within};
 
 /// How often a shard's time is proven. What is touched is announced at the same pace.
 const EVERY: Duration = Duration::from_millis(250);
-/// How long a message that has a number may be on its way; after that it is lost.
+/// How long the next message may be on its way once it has a number; after that it is lost.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// Follows one shard.
@@ -146,6 +146,7 @@ impl Follower {
                 biased;
                 message = self.messages.next() => {
                     if let Err(why) = self.hear(message).await { return why }
+                    if let Some((_, lost_at)) = &mut proof { *lost_at = Instant::now() + PATIENCE }
                 }
                 () = until(lost_at) => return "messages got lost",
                 () = sleep_until(ask_at), if proof.is_none() => {
@@ -245,7 +246,7 @@ impl Follower {
     }
 
     /// Whether it is worth trying again here, after this.
-    fn endure(&mut self, error: &Error) -> Result<(), Ended> {
+    pub fn endure(&mut self, error: &Error) -> Result<(), Ended> {
         if !std::mem::replace(&mut self.has_complained, true) {
             let (shard, error) = (self.shard, error as &dyn std::error::Error);
             tracing::warn!(shard, error, "a shard cannot be read; trying again");

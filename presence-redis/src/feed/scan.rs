@@ -5,11 +5,13 @@ use crate::answer::{list, pairs, text, tuple};
 use crate::codec;
 use crate::error::unexpected;
 use crate::keys::SEPARATOR;
+use crate::link::backoff;
 use crate::script::SCAN;
 use presence_core::store::{BATCH_ENTRIES, Facts, Feed};
 use presence_core::{NodeId, Session};
-use redis::Value;
+use redis::{Cmd, Value};
 use std::sync::Arc;
+use tokio::time::sleep;
 
 /// How many entries the server is asked for at once: about a millisecond of its time.
 const SLICE: usize = 500;
@@ -29,12 +31,7 @@ impl Follower {
         loop {
             let mut call = self.inner.one(&SCAN, self.shard);
             call.arg(&cursor).arg(SLICE);
-            let slice = {
-                // The permit is there as long as the store is.
-                let inner = Arc::clone(&self.inner);
-                let _turn = inner.scans.acquire().await;
-                self.call(&SCAN, &call).await?
-            };
+            let slice = self.slice(&call).await?;
             let [includes, next, sessions, placements, nodes] = tuple(slice, "a slice of a shard")?;
             let includes = text(&includes).and_then(|text| text.parse().ok());
             self.catch_up(includes.ok_or_else(|| unexpected("the number of a message"))?).await?;
@@ -47,6 +44,25 @@ impl Follower {
                 self.report(unreadable);
                 return Ok(());
             }
+        }
+    }
+
+    /// Asks for a slice until it comes: a server that was busy has it later as well, and what it includes it says.
+    async fn slice(&mut self, call: &Cmd) -> Result<Value, Stop> {
+        let inner = Arc::clone(&self.inner);
+        let mut failures = 0;
+        loop {
+            let told = {
+                // The permit is there as long as the store is.
+                let _turn = inner.scans.acquire().await;
+                self.call(&SCAN, call).await
+            };
+            match told {
+                Ok(slice) => return Ok(slice),
+                Err(error) => self.endure(&error).map_err(Stop::Ended)?,
+            }
+            sleep(backoff(failures)).await;
+            failures = failures.saturating_add(1);
         }
     }
 

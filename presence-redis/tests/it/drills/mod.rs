@@ -23,11 +23,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// Short windows: a drill of three leases takes seconds.
+/// Short windows: a drill of three leases takes seconds. Longer than a failing call and a busy machine.
 fn policy() -> Policy {
     Policy {
-        lease_for: Duration::from_secs(2),
-        held_for: Duration::from_secs(3),
+        lease_for: Duration::from_secs(4),
+        held_for: Duration::from_secs(4),
         active_for: Duration::from_mins(1),
         grace: Duration::from_millis(500),
         declared_counts: false,
