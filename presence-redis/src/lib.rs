@@ -21,7 +21,8 @@
 //!
 //! # What the server needs
 //! - **No eviction**: `maxmemory-policy noeviction`, the default. All keys expire, so that the `volatile-` policies would take them as
-//!   well: a shard that loses one of its keys is healed, but those in it are not seen meanwhile.
+//!   well. Of a shard that has lost one of its keys, a process that starts then sees nobody until they enter again; delete all of its keys, and
+//!   the processes tell it anew.
 //! - **Rights**, where it knows users: `EVALSHA`, `EVAL`, `SUBSCRIBE` (`SSUBSCRIBE`), `PING`, `HELLO`, `CLIENT`, and what the scripts call: `HGET`, `HMGET`,
 //!   `HSET`, `HSETNX`, `HDEL`, `HSCAN`, `HGETALL`, `HINCRBY`, `GET`, `SET`, `SETRANGE`, `GETRANGE`, `STRLEN`, `APPEND`, `DEL`, `PEXPIRE`, `TIME`, `PUBLISH`
 //!   (`SPUBLISH`), on `presence:{<namespace>:*`, keys and channels. `INFO` too, if it can be had: it tells of failovers.
