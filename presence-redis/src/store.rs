@@ -133,6 +133,10 @@ impl RedisStore {
 
     /// A store on a cluster, of which some nodes are named. Needs Redis ≥ 7 or Valkey, for their sharded channels.
     ///
+    /// Shards whose master is gone are out of reach until its replica has taken over; the others go on. While a node hangs
+    /// that nobody takes over from, the client crate stops now and then to look for it, for all shards: those of the
+    /// others are then served with pauses of a second or two.
+    ///
     /// # Errors
     /// [`Kind::Rejected`] when a URL cannot be read.
     pub fn cluster(urls: impl IntoIterator<Item = impl Into<String>>, options: Options) -> Result<Self> {
