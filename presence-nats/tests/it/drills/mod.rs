@@ -3,4 +3,5 @@
 
 mod mass;
 mod outages;
+mod skew;
 mod world;
