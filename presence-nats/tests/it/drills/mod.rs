@@ -4,4 +4,5 @@
 mod mass;
 mod outages;
 mod skew;
+mod views;
 mod world;
