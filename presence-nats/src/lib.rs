@@ -67,6 +67,7 @@
 //! | `policy` | whether all processes have the same windows |
 //! | `streams` | the two streams, and what their server can do |
 //! | `keys`, `codec` | names, and what stands under them |
+//! | `client` | the client of NATS, and what it says beside its answers |
 //! | `link`, `api`, `error` | requests, JetStream's words, what went wrong |
 //!
 //! # Metrics
@@ -78,6 +79,7 @@
 mod api;
 mod beats;
 mod bucket;
+mod client;
 mod codec;
 mod error;
 mod feed;

@@ -1,6 +1,7 @@
 //! The store: the trait's methods.
 
 use crate::beats::Beats;
+use crate::client;
 use crate::error::rejected;
 use crate::feed;
 use crate::known::Known;
@@ -9,23 +10,16 @@ use crate::lives::Lives;
 use crate::options::Options;
 use crate::streams::Streams;
 use crate::verbs::Nodes;
-use async_nats::{Client, ConnectOptions, Event, ServerError};
+use async_nats::{Client, ConnectOptions};
 use async_trait::async_trait;
-use futures_util::FutureExt;
 use futures_util::stream::BoxStream;
+use parking_lot::Mutex;
 use presence_core::store::{Coalesce, Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
 use presence_core::{Session, Timestamp, UserId};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-/// How often a connection that nobody uses is tried, so that a dead one is noticed.
-const PINGS_EVERY: Duration = Duration::from_secs(2);
-/// How long a connection may take to be made, by default.
-const CONNECTS_FOR: Duration = Duration::from_secs(2);
-/// How long it waits, at most, before it tries to connect again. With jitter: all processes lose a server at once.
-const RECONNECTS_EVERY: Duration = Duration::from_millis(250);
+use tokio::time::Instant;
 
 /// Presence on NATS JetStream. See the [crate] for how.
 ///
@@ -59,6 +53,8 @@ pub(crate) struct Shared {
     has_watched: AtomicBool,
     /// Whether another policy was warned of.
     has_warned: AtomicBool,
+    /// When old records are looked for next.
+    pub(crate) looks_at: Mutex<Option<Instant>>,
 }
 
 impl Shared {
@@ -87,7 +83,8 @@ impl NatsStore {
     /// A store on the server or cluster at these URLs (`nats://host:4222`, with `,` between several). Returns at once,
     /// also while its server is down, and connects as long as it takes.
     ///
-    /// `connect` says who we are (`ConnectOptions::with_credentials`, `with_token`, …) and how TLS is done; with `tls://` the
+    /// `connect` says who we are (`ConnectOptions::with_credentials`, `with_token`, …), unless the URLs do
+    /// (`nats://user:password@host`, `nats://token@host`; the same one in all that say so), and how TLS is done; with `tls://` the
     /// binary installs a crypto provider of rustls before. What follows from being a store is set here: it reconnects for ever,
     /// within 250 ms, pings every 2 s, and reports the server's events by `tracing`. For anything else make the client yourself,
     /// and use [`with_client`](Self::with_client).
@@ -100,31 +97,8 @@ impl NatsStore {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(rejected("a connection to NATS needs a tokio runtime"));
         }
-        let servers = urls.split(',').map(|url| url.trim().parse::<async_nats::ServerAddr>());
-        let servers = servers.collect::<std::io::Result<Vec<_>>>();
-        // What it says may hold a password.
-        let servers = servers.map_err(|_| rejected("a URL of NATS cannot be read"))?;
         let denials = Denials::default();
-        let heard = denials.clone();
-        let connect = connect
-            .retry_on_initial_connect()
-            .max_reconnects(None)
-            .connection_timeout(CONNECTS_FOR)
-            .ping_interval(PINGS_EVERY)
-            .reconnect_delay_callback(|attempts| {
-                let full =
-                    RECONNECTS_EVERY.min(Duration::from_millis(20) * u32::try_from(attempts).unwrap_or(100));
-                full.mul_f64(0.4 + 0.6 * presence_core::random::fraction())
-            })
-            .event_callback(move |event| {
-                hear(&heard, &event);
-                std::future::ready(())
-            });
-        // It waits for nothing: connecting goes on beside.
-        let client = connect.connect(servers).now_or_never();
-        let client = client
-            .and_then(std::result::Result::ok)
-            .ok_or_else(|| rejected("the URLs of NATS cannot be used"))?;
+        let client = client::of(urls, connect, &denials)?;
         Ok(Self::of(client, options, denials))
     }
 
@@ -152,6 +126,7 @@ impl NatsStore {
             is_old: AtomicBool::new(false),
             has_watched: AtomicBool::new(false),
             has_warned: AtomicBool::new(false),
+            looks_at: Mutex::default(),
         };
         Self { store: Coalesce::new(Handle(Arc::new(shared))) }
     }
@@ -164,30 +139,6 @@ impl NatsStore {
     /// [`Rejected`](presence_core::store::Kind::Rejected) when it cannot be used.
     pub async fn ping(&self) -> Result<()> {
         self.store.now().await.map(drop)
-    }
-}
-
-/// What the server says beside its answers.
-fn hear(denials: &Denials, event: &Event) {
-    match event {
-        Event::Connected => tracing::info!("connected to NATS"),
-        Event::Disconnected => tracing::warn!("the connection to NATS was lost"),
-        Event::ServerError(error) => {
-            let is_denied = match error {
-                ServerError::AuthorizationViolation => true,
-                ServerError::Other(text) => {
-                    let text = text.to_ascii_lowercase();
-                    text.contains("permissions violation") || text.contains("authorization")
-                }
-                ServerError::SlowConsumer(_) => false,
-            };
-            if is_denied {
-                denials.count();
-            }
-            tracing::error!(is_denied, "the NATS server reports an error: {error}");
-        }
-        Event::Draining | Event::Closed => tracing::debug!("NATS: {event}"),
-        other => tracing::warn!("NATS: {other}"),
     }
 }
 

@@ -16,6 +16,7 @@ use presence_core::{Node, NodeId, Session, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How many parts of `max_age` lie between two looks of one process, on the average.
 const LOOKS: u32 = 8;
@@ -29,7 +30,14 @@ pub(super) async fn run(shared: Arc<Shared>) {
 
 async fn look(shared: &Arc<Shared>) {
     let max_age = shared.streams.options.max_age;
-    tokio::time::sleep((max_age / LOOKS).mul_f64(0.5 + presence_core::random::fraction())).await;
+    let pause = (max_age / LOOKS).mul_f64(0.5 + presence_core::random::fraction());
+    // The handle's moment, which no end of a feed puts off: feeds may never last as long as a pause.
+    let at = *shared.looks_at.lock().get_or_insert_with(|| Instant::now() + pause);
+    tokio::time::sleep_until(at).await;
+    if shared.looks_at.lock().take_if(|next| *next == at).is_none() {
+        // Another watch of this handle looks.
+        return;
+    }
     // Random, so that not all find the same ones at the same moment.
     let age = max_age.mul_f64(0.25 + presence_core::random::fraction() / 4.0);
     match rewrite(shared, age).await {

@@ -191,6 +191,33 @@ async fn outlives(server: &Nats) {
 }
 
 #[tokio::test]
+async fn what_lives_outlives_the_age_of_its_record_though_no_feed_lasts() {
+    let name = unique();
+    let mut options = rig::options(&name, Storage::Memory);
+    options.max_age = Duration::from_secs(4);
+    let store = rig::at(&NATS.url(), options);
+    let now = store.now().await.unwrap();
+    let mut held = session("held", now, MINUTE);
+    held.placement.held = true;
+    store.put(std::slice::from_ref(&held)).await.unwrap();
+    let end = now + Duration::from_secs(9);
+    loop {
+        let now = store.now().await.unwrap();
+        let beat = Touch::Node { node: NodeId::new("n").unwrap(), seen_at: now, drain_for: None };
+        store.touch(&[beat]).await.unwrap();
+        assert_eq!(store.load(&[user("held")]).await.unwrap().sessions, std::slice::from_ref(&held));
+        if now > end {
+            break;
+        }
+        let mut feed = store.watch();
+        told(&mut feed, is_synced).await;
+        // Shorter than any pause between two looks.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    rig::lose(&NATS, &name);
+}
+
+#[tokio::test]
 async fn the_first_policy_is_kept_for_comparison() {
     let name = unique();
     for lease in [30, 60] {

@@ -64,7 +64,10 @@ async fn what_the_server_denies_is_rejected() {
         let connect = ConnectOptions::with_user_and_password(user.into(), password.into());
         NatsStore::connect(&server.url(), connect, rig::options(&name, Storage::Memory)).unwrap()
     };
-    let (all, reader) = (open("all", "all"), open("reader", "secret-of-reader"));
+    // As settings have it, which are one line.
+    let url = server.url().replace("nats://", "nats://all:all@");
+    let all = NatsStore::connect(&url, ConnectOptions::new(), rig::options(&name, Storage::Memory)).unwrap();
+    let reader = open("reader", "secret-of-reader");
     let now = all.now().await.unwrap();
     let here = session("here", now, MINUTE);
     all.put(std::slice::from_ref(&here)).await.unwrap();
@@ -90,6 +93,11 @@ async fn a_ready_made_client_will_do() {
     assert_eq!(refused.kind(), Kind::Rejected);
     let options = rig::options(&name, Storage::Memory);
     let refused = NatsStore::connect("nats://user:secret@:x:", ConnectOptions::new(), options).unwrap_err();
+    assert_eq!(refused.kind(), Kind::Rejected);
+    assert!(!refused.to_string().contains("secret"));
+    let options = rig::options(&name, Storage::Memory);
+    let two = "nats://one:secret@127.0.0.1,nats://two:secret@127.0.0.1";
+    let refused = NatsStore::connect(two, ConnectOptions::new(), options).unwrap_err();
     assert_eq!(refused.kind(), Kind::Rejected);
     assert!(!refused.to_string().contains("secret"));
     rig::lose(&NATS, &name);

@@ -3,4 +3,6 @@
 
 mod mass;
 mod outages;
+mod skew;
+mod views;
 mod world;

@@ -35,6 +35,22 @@ async fn a_server_that_is_away_for_five_seconds() {
 }
 
 #[tokio::test]
+async fn a_server_that_hangs_for_ten_seconds() {
+    let (server, name) = (server().await, unique());
+    let open = || rig::on(&server, &name, Storage::File);
+    let world = world(open).await;
+    let paused = Arc::clone(&server);
+    outside(move || paused.pause()).await;
+    // It takes what it is sent, and answers once it goes on: all that timed out lands then.
+    world.change().await;
+    tokio::time::sleep(TEN).await;
+    world.is_stale().await;
+    let resumed = Arc::clone(&server);
+    outside(move || resumed.resume()).await;
+    world.has_recovered(open()).await;
+}
+
+#[tokio::test]
 async fn a_server_that_comes_back_without_its_memory() {
     let (server, name) = (server().await, unique());
     let open = || rig::on(&server, &name, Storage::Memory);

@@ -47,7 +47,7 @@ pub async fn outside(work: impl FnOnce() + Send + 'static) {
 }
 
 /// Short windows: an outage outlasts them all.
-fn policy() -> Policy {
+pub fn policy() -> Policy {
     Policy {
         lease_for: Duration::from_secs(4),
         held_for: Duration::from_secs(4),
@@ -68,6 +68,11 @@ pub struct Process {
 impl Process {
     pub async fn start(store: NatsStore) -> Self {
         let presence = Presence::builder(store.clone()).policy(policy()).start().unwrap();
+        Self::of(presence, store).await
+    }
+
+    /// A process on this store that was started otherwise.
+    pub async fn of(presence: Presence, store: NatsStore) -> Self {
         presence.ready().await;
         let (left, was_stale) = (Arc::new(Mutex::new(BTreeSet::new())), Arc::new(AtomicBool::new(false)));
         let mut updates = presence.subscribe(&Scope::All);

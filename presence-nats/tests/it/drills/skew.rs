@@ -1,0 +1,68 @@
+//! Clocks of processes that differ: only the server's time counts.
+
+use super::world::{Process, enter, policy, until, user};
+use crate::rig::{self, NATS, unique};
+use async_trait::async_trait;
+use presence_core::{Beat, Clock, Presence, SessionId, SystemClock, Timestamp};
+use presence_nats::Storage;
+use std::collections::BTreeSet;
+
+/// A clock that is wrong by a quarter of a minute.
+#[derive(Debug)]
+struct Skewed(i64);
+
+impl Skewed {
+    fn shift(&self, at: Timestamp, sign: i64) -> Timestamp {
+        Timestamp::from_millis(at.as_millis().saturating_add_signed(sign * self.0))
+    }
+}
+
+#[async_trait]
+impl Clock for Skewed {
+    fn now(&self) -> Timestamp {
+        self.shift(SystemClock.now(), 1)
+    }
+
+    async fn sleep_until(&self, at: Timestamp) {
+        SystemClock.sleep_until(self.shift(at, -1)).await;
+    }
+}
+
+#[tokio::test]
+async fn two_processes_whose_clocks_differ_by_half_a_minute_agree() {
+    let name = unique();
+    let mut processes = Vec::new();
+    for skew in [-15_000, 15_000] {
+        let store = rig::on(&NATS, &name, Storage::File);
+        let presence = Presence::builder(store.clone()).policy(policy()).clock(Skewed(skew));
+        processes.push(Process::of(presence.start().unwrap(), store).await);
+    }
+    // Each has people who stay, and one who falls silent.
+    for (n, process) in processes.iter().enumerate() {
+        process.presence.beat(enter(&format!("silent-{n}"), "/start")).await.unwrap();
+        process.presence.beat(enter(&format!("stays-{n}"), "/start")).await.unwrap();
+    }
+    let mut rounds = 0..16;
+    until("who fell silent is gone", || {
+        let beats = processes.iter().enumerate().map(|(n, process)| {
+            let tab = SessionId::new("tab").unwrap();
+            process.presence.beat(Beat::renew(user(&format!("stays-{n}")), tab))
+        });
+        let beats = futures_util::future::join_all(beats);
+        let silent = (0..2).map(|n| user(&format!("silent-{n}"))).collect::<BTreeSet<_>>();
+        // Beyond a few leases, however soon that is.
+        let is_over = rounds.next().is_none();
+        let saw =
+            processes.iter().all(|process| process.saw_leave() == silent && process.online("/start") == 2);
+        async move {
+            beats.await;
+            tokio::time::sleep(policy().lease_for / 4).await;
+            is_over && saw
+        }
+    })
+    .await;
+    for process in &processes {
+        assert_eq!(process.presence.everyone().counts().online, 2);
+    }
+    rig::lose(&NATS, &name);
+}

@@ -1,0 +1,230 @@
+//! Several handles write whatever they like while their server is killed, hangs, loses its streams, and connections
+//! break: in the end every watch shows what the store holds.
+
+use super::world::user;
+use crate::rig::{self, unique};
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use parking_lot::Mutex;
+use presence_core::store::{Feed, PresenceStore, Seen, Touch};
+use presence_core::{
+    Departure, NodeId, Placement, Session, SessionId, SessionKey, Timestamp, Topics, UserId, random,
+};
+use presence_nats::{NatsStore, Storage};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use test_servers::nats::{BlackHole, Nats};
+use tokio::time::{sleep, timeout};
+
+const USERS: u64 = 40;
+const WRITERS: u64 = 3;
+/// How long a watch may take to tell everything once all is quiet.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+fn below(n: u64) -> u64 {
+    random::u64() % n
+}
+
+fn any_user(n: u64) -> UserId {
+    user(&format!("u{n} *.>\u{2028}é{{}}😀"))
+}
+
+/// What all writers share.
+#[derive(Default)]
+struct Plot {
+    stops: AtomicBool,
+    /// The next stamp: nobody's clock goes back.
+    next: AtomicU64,
+    /// Who was forgotten at some time: how late such a session was seen in its earlier life is nobody's concern.
+    forgotten: Mutex<BTreeSet<SessionKey>>,
+}
+
+impl Plot {
+    /// A session of one of the users of this writer, or of anybody.
+    fn any_session(&self, writer: Option<u64>) -> Session {
+        let at = Timestamp::from_millis(1_700_000_000_000 + self.next.fetch_add(1, Ordering::Relaxed));
+        let n = writer.map_or_else(|| below(USERS), |writer| below(USERS / WRITERS) * WRITERS + writer);
+        let left = (below(4) == 0).then_some(Departure { at, ends_at: at });
+        let node = NodeId::new("n").unwrap();
+        // Long leases are renewed in their records.
+        let lease = Duration::from_mins(if n.is_multiple_of(4) { 60 } else { 1 });
+        let placement =
+            Placement { placed_at: at, left, node, held: false, lease, topics: Topics::NONE, meta: None };
+        let id = SessionId::new(format!("s {}", below(3))).unwrap();
+        Session { user: any_user(n), id, placement, declared: None, seen_at: at, active_at: at }
+    }
+
+    fn some<T>(&self, writer: Option<u64>, make: impl Fn(Session) -> T) -> Vec<T> {
+        (0..=below(8)).map(|_| make(self.any_session(writer))).collect()
+    }
+
+    /// Writes until it is told to stop. What fails may have been done or not: the store decides what is true.
+    ///
+    /// Everybody puts everybody's sessions; each renews and forgets its own: what two do of that at once, `Presence` puts
+    /// right, of which there is none here.
+    async fn write(&self, store: NatsStore, writer: u64) {
+        while !self.stops.load(Ordering::Relaxed) {
+            let done = match below(3) {
+                0 => store.put(&self.some(None, |session| session)).await,
+                1 => {
+                    let touch = |Session { user, id, seen_at, active_at, .. }| Touch::Session {
+                        user,
+                        id,
+                        seen_at,
+                        active_at,
+                    };
+                    store.touch(&self.some(Some(writer), touch)).await.map(drop)
+                }
+                _ => {
+                    let seen = |session: Session| {
+                        self.forgotten.lock().insert(session.key());
+                        let (seen_at, placed_at) = (session.seen_at, session.placement.placed_at);
+                        Seen::Session { key: session.key(), seen_at, placed_at }
+                    };
+                    store.forget(&self.some(Some(writer), seen)).await
+                }
+            };
+            if done.is_err() {
+                // What was given up may land as long as nothing sent later is answered.
+                while store.now().await.is_err() {
+                    sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct View(BTreeMap<SessionKey, Session>);
+
+impl View {
+    fn take(&mut self, told: &Feed) {
+        match told {
+            Feed::Facts(facts) => {
+                for session in &facts.sessions {
+                    let known = self.0.entry(session.key()).or_insert_with(|| session.clone());
+                    known.merge(session);
+                }
+            }
+            Feed::Touched(touches) => {
+                for touch in touches.iter() {
+                    let Touch::Session { user, id, seen_at, active_at } = touch else { continue };
+                    let key = SessionKey { user: user.clone(), id: id.clone() };
+                    if let Some(known) = self.0.get_mut(&key) {
+                        known.touch(*seen_at, *active_at);
+                    }
+                }
+            }
+            Feed::Forgotten(gone) => {
+                for seen in gone.iter() {
+                    let Seen::Session { key, seen_at, placed_at } = seen else { continue };
+                    let is_gone = |known: &Session| {
+                        known.seen_at <= *seen_at && known.placement.placed_at <= *placed_at
+                    };
+                    if self.0.get(key).is_some_and(is_gone) {
+                        self.0.remove(key);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Watches, anew whenever a feed ends, until all that was written before `is_done` has been told.
+async fn watch(store: NatsStore, is_done: Arc<AtomicBool>) -> View {
+    loop {
+        let (mut view, mut feed, mut since) = (View::default(), store.watch(), None);
+        while let Some(told) = feed.next().await {
+            view.take(&told);
+            if since.is_none() && is_done.load(Ordering::Relaxed) {
+                since = store.now().await.ok();
+            }
+            if let (Feed::Alive { at, .. }, Some(since)) = (told, since)
+                && at > since
+            {
+                return view;
+            }
+        }
+    }
+}
+
+async fn views_agree(open: impl Fn() -> NatsStore, trouble: impl FnOnce() + Send + 'static) {
+    let (plot, is_done): (Arc<Plot>, Arc<AtomicBool>) = Default::default();
+    let watchers: Vec<_> = (0..3).map(|_| tokio::spawn(watch(open(), Arc::clone(&is_done)))).collect();
+    let writers = (0..WRITERS).map(|n| {
+        let (plot, store) = (Arc::clone(&plot), open());
+        tokio::spawn(async move { plot.write(store, n).await })
+    });
+    let writers: Vec<_> = writers.collect();
+    tokio::task::spawn_blocking(trouble).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    plot.stops.store(true, Ordering::Relaxed);
+    for done in join_all(writers).await {
+        done.unwrap();
+    }
+    is_done.store(true, Ordering::Relaxed);
+    let users: Vec<_> = (0..USERS).map(any_user).collect();
+    let late = open();
+    let mut held = late.load(&users).await;
+    while held.is_err() {
+        held = late.load(&users).await;
+    }
+    let forgotten = plot.forgotten.lock().clone();
+    let comparable = |mut session: Session| {
+        if forgotten.contains(&session.key()) {
+            (session.seen_at, session.active_at) = Default::default();
+        }
+        (session.key(), session)
+    };
+    let held: BTreeMap<_, _> = held.unwrap().sessions.into_iter().map(comparable).collect();
+    assert!(!held.is_empty());
+    for watcher in watchers {
+        let Ok(view) = timeout(PATIENCE, watcher).await else { panic!("a watch never caught up") };
+        let view: BTreeMap<_, _> = view.unwrap().0.into_values().map(comparable).collect();
+        assert_eq!(view, held);
+    }
+}
+
+#[tokio::test]
+async fn views_agree_after_the_server_was_killed_hung_and_lost_its_streams() {
+    let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
+    let (troubled, name) = (Arc::clone(&server), unique());
+    let streams = name.clone();
+    let trouble = move || {
+        let rest = || std::thread::sleep(Duration::from_millis(700));
+        for _ in 0..2 {
+            rest();
+            troubled.restart();
+            rest();
+            troubled.pause();
+            std::thread::sleep(Duration::from_secs(3));
+            troubled.resume();
+            rest();
+            rig::lose(&troubled, &streams);
+        }
+    };
+    views_agree(|| rig::on(&server, &name, Storage::File), trouble).await;
+}
+
+#[tokio::test]
+async fn views_agree_after_connections_were_cut_and_stalled() {
+    let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
+    let (link, name) = (Arc::new(BlackHole::before(&server)), unique());
+    let troubled = Arc::clone(&link);
+    let trouble = move || {
+        for _ in 0..4 {
+            std::thread::sleep(Duration::from_millis(400));
+            troubled.cut();
+            std::thread::sleep(Duration::from_millis(400));
+            troubled.pass();
+            std::thread::sleep(Duration::from_millis(400));
+            troubled.swallow();
+            std::thread::sleep(Duration::from_millis(1_500));
+            troubled.pass();
+        }
+    };
+    views_agree(|| rig::at(&link.url(), rig::options(&name, Storage::File)), trouble).await;
+}
