@@ -4,6 +4,7 @@
 
 #![expect(clippy::cast_precision_loss, reason = "a figure has three digits that mean something")]
 
+mod client;
 mod clock;
 mod cpu;
 mod handle;
@@ -11,15 +12,21 @@ mod hit;
 mod lapse;
 mod limit;
 mod memory;
+mod nats;
 mod options;
+mod pages;
 mod people;
 mod process;
 mod redis;
 mod report;
+mod requests;
+mod rest;
 mod roster;
 mod served;
+mod sessions;
 mod snapshot;
 mod sse;
+mod watchers;
 
 use options::{Options, What};
 
@@ -33,11 +40,17 @@ fn main() -> Outcome {
         What::Hit => hit::run(&options),
         What::Sse => sse::run(&options),
         What::Redis => redis::run(&options),
+        What::Nats => nats::run(&options),
+        What::Rest => rest::run(&options),
+        What::Pages => pages::run(&options),
         What::All => {
             roster(&options)?;
             hit::run(&options)?;
             sse::run(&options)?;
-            redis::run(&options)
+            redis::run(&options)?;
+            nats::run(&options)?;
+            rest::run(&options)?;
+            pages::run(&options)
         }
         What::Memory(case) => memory::child(case, &options),
         What::Served(case, size) => served::run(case, *size),

@@ -4,15 +4,17 @@ use crate::Outcome;
 
 /// The words on the command line.
 pub const USAGE: &str = "\
-usage: bench roster|hit|sse|redis|all [options]
+usage: bench roster|hit|sse|redis|nats|rest|pages|all [options]
   --rounds N     how often each measurement is repeated, in turn with its limit (5)
   --quick        everything smaller, for a look
   --sessions N   of roster: sessions in it (1000000)
-  --clients N    of sse: how many readers (1000)
+  --clients N    of sse and pages: how many readers (1000)
   --only PART    of roster: entering, beats, threads, handle, time, lists or memory;
-                 of redis: calls, batches, feed, load or resync
+                 of redis: calls, batches, feed, load or resync;
+                 of nats: puts, touches, feed, load or reads
   --shards N     of redis: into how many shards the store cuts (its default)
-  --valkey       of redis: on Valkey";
+  --valkey       of redis: on Valkey
+  --file         of nats: sessions in files, not in memory";
 
 /// Which benchmark.
 pub enum What {
@@ -24,6 +26,12 @@ pub enum What {
     Sse,
     /// The Redis store.
     Redis,
+    /// The NATS store.
+    Nats,
+    /// The service of hub-and-spoke.
+    Rest,
+    /// Hits of page-hits on Redis, and viewers.
+    Pages,
     /// All of these.
     All,
     /// One case of the memory measurement, in a process of its own.
@@ -41,6 +49,7 @@ pub struct Options {
     pub quick: bool,
     pub shards: Option<u16>,
     pub valkey: bool,
+    pub file: bool,
     only: Option<String>,
 }
 
@@ -52,14 +61,17 @@ impl Options {
             "hit" => What::Hit,
             "sse" => What::Sse,
             "redis" => What::Redis,
+            "nats" => What::Nats,
+            "rest" => What::Rest,
+            "pages" => What::Pages,
             "all" => What::All,
             "memory" => What::Memory(word()?),
             "served" => What::Served(word()?, word()?.parse()?),
             _ => return Err(USAGE.into()),
         };
         let (sessions, clients, rounds) = (1_000_000, 1_000, 5);
-        let (quick, valkey, shards, only) = (false, false, None, None);
-        let mut options = Self { what, sessions, clients, rounds, quick, shards, valkey, only };
+        let (quick, valkey, file, shards, only) = (false, false, false, None, None);
+        let mut options = Self { what, sessions, clients, rounds, quick, shards, valkey, file, only };
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(USAGE);
             match word.as_str() {
@@ -69,6 +81,7 @@ impl Options {
                 "--only" => options.only = Some(value()?),
                 "--shards" => options.shards = Some(value()?.parse()?),
                 "--valkey" => options.valkey = true,
+                "--file" => options.file = true,
                 "--quick" => options.quick = true,
                 _ => return Err(USAGE.into()),
             }

@@ -47,7 +47,7 @@ fn print(what: &str, ours: f64, limit: Option<(f64, f64)>, unit: &str, target: &
     };
     let value = |value: f64| format!("{} {unit}", digits(value));
     let (limit, ratio) =
-        limit.map_or_else(Default::default, |(limit, ratio)| (value(limit), format!("{ratio:.2}x")));
+        limit.map_or_else(Default::default, |(limit, ratio)| (value(limit), format!("{}x", small(ratio))));
     println!("{what:<58} {:>11} {limit:>11} {ratio:>7}  {target:<10} {met}", value(ours));
 }
 
@@ -57,5 +57,14 @@ fn digits(value: f64) -> String {
         v if v >= 100.0 => format!("{value:.0}"),
         v if v >= 10.0 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
+    }
+}
+
+/// A ratio: what is small has its digits further back.
+fn small(ratio: f64) -> String {
+    match ratio.abs() {
+        r if r >= 0.1 => format!("{ratio:.2}"),
+        r if r >= 0.01 => format!("{ratio:.3}"),
+        _ => format!("{ratio:.4}"),
     }
 }

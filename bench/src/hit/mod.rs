@@ -1,13 +1,10 @@
 //! `POST /v1/hit`, beside a handler that does nothing on the same server.
 
-mod client;
-mod requests;
-
+use crate::client::Client;
 use crate::process::Served;
 use crate::report::{self, Target};
+use crate::requests::{self, Requests};
 use crate::{Outcome, cpu, options::Options, process};
-use client::Client;
-use requests::Requests;
 
 /// How many connections a server has, each with one request at a time.
 const CONNECTIONS: usize = 64;
@@ -36,8 +33,10 @@ impl Contender {
         body: impl Fn(&str, usize) -> String,
     ) -> Outcome<Self> {
         let server = Served::start(case, 0)?;
-        let (first, then) =
-            (Requests::of(users, |user| body("enter", user)), Requests::of(users, |user| body("beat", user)));
+        let (first, then) = (
+            Requests::of(users, |user| requests::hit(&body("enter", user))),
+            Requests::of(users, |user| requests::hit(&body("beat", user))),
+        );
         let (entering, taken, busy) = Default::default();
         Ok(Self { what, target, server, first, then, entering, taken, busy })
     }

@@ -1,8 +1,8 @@
 //! Batches as the core tells them.
 
-use super::people::People;
 use super::{Rig, runtime};
 use crate::report::{self, Target};
+use crate::sessions::People;
 use crate::{Outcome, cpu};
 use presence_core::PresenceStore;
 use presence_redis::RedisStore;

@@ -1,8 +1,8 @@
 //! Callers who each touch one session at a time, and share batches without knowing of it.
 
-use super::people::People;
 use super::{Rig, runtime};
 use crate::report::{self, Target};
+use crate::sessions::People;
 use crate::{Outcome, cpu};
 use presence_core::PresenceStore;
 use presence_redis::RedisStore;

@@ -1,118 +1,18 @@
 //! What it costs to tell others.
 
-use super::server::Server;
 use super::{Rig, runtime};
 use crate::report::{self, Target};
+use crate::watchers::Watchers;
 use crate::{Outcome, cpu};
-use futures_util::StreamExt;
 use presence_core::PresenceStore;
-use presence_core::store::Feed;
-use presence_redis::RedisStore;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::oneshot;
 
 /// How far watchers may lag behind before the writer waits for them.
 const LAG: u64 = 100_000;
 const BATCH: usize = 256;
 /// How many handles watch.
 const WATCHING: [usize; 3] = [0, 1, 8];
-
-/// Handles that watch, on a thread of their own.
-pub struct Watchers {
-    counts: Arc<Counts>,
-    wanted: u64,
-    /// Dropped, it stops them.
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// What they have been told.
-#[derive(Default)]
-pub struct Counts {
-    synced: AtomicU64,
-    touched: AtomicU64,
-    ended: AtomicU64,
-    /// Nanoseconds of their thread.
-    cpu: AtomicU64,
-}
-
-impl Watchers {
-    pub fn start(server: &Server, count: usize) -> Outcome<Self> {
-        let stores = (0..count).map(|_| server.store()).collect::<Outcome<Vec<_>>>()?;
-        let wanted = stores.iter().map(|store| u64::from(store.shards())).sum();
-        let counts = Arc::new(Counts::default());
-        let (stop, stopped) = oneshot::channel();
-        let runtime = runtime()?;
-        let told = Arc::clone(&counts);
-        let thread = std::thread::spawn(move || {
-            runtime.block_on(async {
-                for store in stores {
-                    tokio::spawn(watch(store, Arc::clone(&told)));
-                }
-                let _ = stopped.await;
-            });
-        });
-        Ok(Self { counts, wanted, stop: Some(stop), thread: Some(thread) })
-    }
-
-    /// Waits until each of them has been told everything.
-    pub fn synced(&self) -> Outcome {
-        let ends_at = cpu::wall() + 300_000_000_000;
-        while !self.is_synced()? {
-            if cpu::wall() > ends_at {
-                return Err("a watch takes too long".into());
-            }
-            std::thread::sleep(Duration::from_micros(200));
-        }
-        Ok(())
-    }
-
-    /// Whether each of them has been told everything.
-    pub fn is_synced(&self) -> Outcome<bool> {
-        if self.ended() > 0 {
-            return Err("a watch ended before it was told everything".into());
-        }
-        Ok(self.counts.synced.load(Ordering::Relaxed) >= self.wanted)
-    }
-
-    /// How many feeds were cut off.
-    pub fn ended(&self) -> u64 {
-        self.counts.ended.load(Ordering::Relaxed)
-    }
-
-    fn touched(&self) -> u64 {
-        self.counts.touched.load(Ordering::Relaxed)
-    }
-
-    fn cpu(&self) -> u64 {
-        self.counts.cpu.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Watchers {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-async fn watch(store: RedisStore, counts: Arc<Counts>) {
-    let mut feed = store.watch();
-    while let Some(told) = feed.next().await {
-        match told {
-            Feed::Synced { .. } => _ = counts.synced.fetch_add(1, Ordering::Relaxed),
-            Feed::Touched(touches) => _ = counts.touched.fetch_add(touches.len() as u64, Ordering::Relaxed),
-            _ => {}
-        }
-        counts.cpu.store(cpu::thread(), Ordering::Relaxed);
-    }
-    counts.ended.fetch_add(1, Ordering::Relaxed);
-}
 
 pub fn run(rig: &Rig<'_>) -> Outcome {
     report::section(&format!(
@@ -122,7 +22,7 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
     let mut ended = [0; 3];
     for _ in 0..rig.options.rounds {
         for (at, count) in WATCHING.into_iter().enumerate() {
-            let watchers = Watchers::start(rig.server, count)?;
+            let watchers = Watchers::start(|| rig.server.store(), count)?;
             watchers.synced()?;
             let figures = told(rig, &watchers, count as u64)?;
             rounds[at].iter_mut().zip(figures).for_each(|(round, figure)| round.push(figure));

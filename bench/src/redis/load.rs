@@ -1,8 +1,8 @@
 //! Everybody, into the server and out of it again.
 
-use super::feed::Watchers;
 use super::{Rig, runtime};
 use crate::report::{self, Target};
+use crate::watchers::Watchers;
 use crate::{Outcome, cpu};
 use presence_core::PresenceStore;
 use presence_core::store::BATCH_ENTRIES;
@@ -33,7 +33,7 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
     for _ in 0..rig.options.rounds {
         rig.server.note_slow_calls();
         let (sent, cpu, start) = (rig.server.info("total_net_output_bytes")?, rig.server.cpu()?, cpu::wall());
-        let watchers = Watchers::start(rig.server, 1)?;
+        let watchers = Watchers::start(|| rig.server.store(), 1)?;
         watchers.synced()?;
         wall.push((cpu::wall() - start) as f64 / 1e6);
         server.push((rig.server.cpu()? - cpu) as f64 / 1e6);

@@ -4,14 +4,13 @@ mod batches;
 mod calls;
 mod feed;
 mod load;
-mod people;
 mod raw;
 mod resync;
 mod server;
 
 use crate::report;
+use crate::sessions::People;
 use crate::{Outcome, options::Options};
-use people::People;
 use raw::Raw;
 use server::Server;
 

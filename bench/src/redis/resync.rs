@@ -1,9 +1,9 @@
 //! Many processes read everything at once, while beats go on.
 
 use super::calls::{Reached, callers};
-use super::feed::Watchers;
 use super::{Rig, runtime};
 use crate::report::{self, Target};
+use crate::watchers::Watchers;
 use crate::{Outcome, cpu};
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
     let quiet = runtime.block_on(callers(&store, &rig.people, CALLERS, 10 * millis, PAUSE))?;
     rig.server.note_slow_calls();
     let start = cpu::wall();
-    let watchers = Watchers::start(rig.server, HANDLES)?;
+    let watchers = Watchers::start(|| rig.server.store(), HANDLES)?;
     let mut beats = Reached { per_second: 0.0, taken: Vec::new(), failed: 0 };
     let mut seconds = 0.0;
     while !watchers.is_synced()? {

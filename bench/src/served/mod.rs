@@ -1,6 +1,8 @@
 //! The servers that are measured. Each runs on the main thread of its process, and ends when its input does.
 
+mod paging;
 mod plain;
+mod resting;
 mod taking;
 mod telling;
 
@@ -36,6 +38,9 @@ pub fn run(case: &str, size: usize) -> Outcome {
             "active-idle" => taking::active_idle(presence(&clock, active_idle::policy()).await?),
             "nothing" => taking::nothing(),
             "reads" => taking::reads(),
+            "hub-and-spoke" => resting::service(size)?,
+            "least" => resting::least(size)?,
+            "page-hits" => paging::service(size).await?,
             "ticker" => telling::ticker(&presence(&clock, telling::policy()).await?, size).await?,
             _ => return Err(format!("no server is called {case}").into()),
         };
@@ -54,7 +59,9 @@ async fn serve_on(listener: TcpListener, app: Router) -> Outcome {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     println!("{}", listener.local_addr()?);
-    serve(listener, app, Options::default(), std::future::pending()).await;
+    // Queries may name a hundred users, as hub-and-spoke lets them.
+    let options = Options { max_head: 96 * 1024, ..Options::default() };
+    serve(listener, app, options, std::future::pending()).await;
     Ok(())
 }
 

@@ -10,23 +10,15 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// One of each user, with the head that a page's `fetch` has, but for what it says of the browser.
-    pub fn of(users: usize, body: impl Fn(usize) -> String) -> Self {
+    /// So many: one of each user, or whatever else the number says.
+    pub fn of(count: usize, request: impl Fn(usize) -> String) -> Self {
         let (mut text, mut each) = (Vec::new(), 0);
-        for user in 0..users {
-            let body = body(user);
+        for number in 0..count {
             let before = text.len();
-            text.extend_from_slice(
-                format!(
-                    "POST /v1/hit HTTP/1.1\r\nhost: here.example\r\ncontent-length: {}\r\n\
-                     content-type: application/json\r\norigin: {ORIGIN}\r\n\r\n{body}",
-                    body.len()
-                )
-                .as_bytes(),
-            );
+            text.extend_from_slice(request(number).as_bytes());
             each = text.len() - before;
         }
-        assert_eq!(each * users, text.len(), "all are of one length");
+        assert_eq!(each * count, text.len(), "all are of one length");
         Self { text, each }
     }
 
@@ -37,6 +29,15 @@ impl Requests {
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.text.chunks_exact(self.each)
     }
+}
+
+/// A hit, with the head that a page's `fetch` has, but for what it says of the browser.
+pub fn hit(body: &str) -> String {
+    format!(
+        "POST /v1/hit HTTP/1.1\r\nhost: here.example\r\ncontent-length: {}\r\n\
+         content-type: application/json\r\norigin: {ORIGIN}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 /// What presence.js says to the mount.

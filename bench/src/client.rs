@@ -1,7 +1,7 @@
 //! Keep-alive connections, each with one request under way.
 
-use super::requests::Requests;
 use crate::Outcome;
+use crate::requests::Requests;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::io::{ErrorKind, Read, Write};
@@ -10,14 +10,12 @@ use std::net::SocketAddr;
 pub struct Client {
     poll: Poll,
     connections: Vec<Connection>,
-    /// How long every answer is, once there was one.
-    answer: Option<usize>,
 }
 
 struct Connection {
     stream: TcpStream,
-    /// How much of the answer has come.
-    got: usize,
+    /// How much of the answer is still to come.
+    left: usize,
 }
 
 impl Client {
@@ -29,10 +27,10 @@ impl Client {
             stream.set_nonblocking(true)?;
             let mut stream = TcpStream::from_std(stream);
             poll.registry().register(&mut stream, Token(n), Interest::READABLE)?;
-            Ok(Connection { stream, got: 0 })
+            Ok(Connection { stream, left: 0 })
         });
         let connections = connections.collect::<Outcome<_>>()?;
-        Ok(Self { poll, connections, answer: None })
+        Ok(Self { poll, connections })
     }
 
     /// Sends all of them, and waits until all are answered.
@@ -44,12 +42,13 @@ impl Client {
                 under_way += 1;
             }
         }
-        let (mut events, mut buffer) = (Events::with_capacity(1024), vec![0; 16 * 1024]);
+        // An answer is read at one go: events come once.
+        let (mut events, mut buffer) = (Events::with_capacity(1024), vec![0; 64 * 1024]);
         while under_way > 0 {
             self.poll.poll(&mut events, None)?;
             for event in &events {
                 let connection = &mut self.connections[event.token().0];
-                if !connection.answered(&mut buffer, &mut self.answer)? {
+                if !connection.answered(&mut buffer)? {
                     continue;
                 }
                 match next.next() {
@@ -63,25 +62,31 @@ impl Client {
 }
 
 impl Connection {
-    /// Whether the answer is all there. Each is as long as the first, whose head and body come in one piece.
-    fn answered(&mut self, buffer: &mut [u8], answer: &mut Option<usize>) -> Outcome<bool> {
+    /// Whether the answer is all there; its head comes in one piece.
+    fn answered(&mut self, buffer: &mut [u8]) -> Outcome<bool> {
         let read = match self.stream.read(buffer) {
             Ok(0) => return Err("the server closed a connection".into()),
             Ok(read) => read,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
             Err(error) => return Err(error.into()),
         };
-        if self.got == 0 && !buffer.starts_with(b"HTTP/1.1 200 ") && !buffer.starts_with(b"HTTP/1.1 204 ") {
-            return Err(String::from_utf8_lossy(&buffer[..read]).into());
+        if self.left == 0 {
+            if !buffer.starts_with(b"HTTP/1.1 200 ") && !buffer.starts_with(b"HTTP/1.1 204 ") {
+                return Err(String::from_utf8_lossy(&buffer[..read]).into());
+            }
+            self.left = length(&buffer[..read]);
         }
-        self.got += read;
-        let whole = self.got.cmp(answer.get_or_insert(read));
-        if whole.is_gt() {
-            return Err("an answer is longer than the first".into());
-        }
-        if whole.is_eq() {
-            self.got = 0;
-        }
-        Ok(whole.is_eq())
+        self.left = self.left.checked_sub(read).ok_or("an answer is longer than it says")?;
+        Ok(self.left == 0)
     }
+}
+
+/// How long an answer is that begins so.
+fn length(start: &[u8]) -> usize {
+    let place = |text: &[u8]| Some(start.windows(text.len()).position(|part| part == text)? + text.len());
+    let body =
+        place(b"content-length: ").map(|at| start[at..].iter().take_while(|byte| byte.is_ascii_digit()));
+    let body =
+        body.map_or(0, |digits| digits.fold(0, |number, digit| number * 10 + usize::from(digit - b'0')));
+    place(b"\r\n\r\n").unwrap_or(start.len()) + body
 }

@@ -1,4 +1,4 @@
-//! Who is in the store.
+//! Who is in a store.
 
 use crate::{cpu, people};
 use presence_core::store::Touch;
@@ -17,11 +17,21 @@ pub struct People {
 }
 
 impl People {
-    #[expect(clippy::expect_used, reason = "letters and digits are a valid name")]
+    /// So many, of some time ago.
     pub fn of(count: usize) -> Self {
+        Self::with_leases(count, Duration::from_mins(1))
+    }
+
+    /// The same, with other leases.
+    pub fn with_leases(count: usize, lease: Duration) -> Self {
+        Self::since(count, Timestamp::from_millis(1_700_000_000_000), lease)
+    }
+
+    /// So many who entered then, with leases of this length.
+    #[expect(clippy::expect_used, reason = "letters and digits are a valid name")]
+    pub fn since(count: usize, at: Timestamp, lease: Duration) -> Self {
         let topics = people::topics();
         let node = NodeId::new("web-1~0123456789abcdef").expect("a valid name");
-        let at = Timestamp::from_millis(1_700_000_000_000);
         let session = |person| {
             let beat = people::renews(person);
             let placement = Placement {
@@ -29,7 +39,7 @@ impl People {
                 left: None,
                 node: node.clone(),
                 held: false,
-                lease: Duration::from_mins(1),
+                lease,
                 topics: topics[person % people::TOPICS].clone(),
                 meta: None,
             };

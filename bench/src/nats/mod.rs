@@ -1,0 +1,94 @@
+//! `presence-nats`, beside what plain NATS does on the same server in the same round.
+
+mod feed;
+mod load;
+mod puts;
+mod raw;
+mod reads;
+mod server;
+mod touches;
+
+use crate::report;
+use crate::sessions::People;
+use crate::watchers::Watchers;
+use crate::{Outcome, options::Options};
+use futures_util::StreamExt;
+use presence_core::PresenceStore;
+use presence_core::store::{BATCH_ENTRIES, Feed};
+use presence_nats::NatsStore;
+use raw::Raw;
+use server::Server;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// What every part has. All clients but those who watch are on one thread: the server wants the other processor.
+struct Rig<'r> {
+    options: &'r Options,
+    server: &'r Server,
+    runtime: &'r Runtime,
+    raw: Raw,
+    people: People,
+    /// Has put everybody, and watches nothing.
+    store: NatsStore,
+}
+
+impl Rig<'_> {
+    /// How long one measurement lasts, in milliseconds.
+    fn millis(&self) -> u64 {
+        if self.options.quick { 300 } else { 1_000 }
+    }
+
+    /// A handle as a process has it: it watches, and knows everybody of its own.
+    fn process(&self) -> Outcome<NatsStore> {
+        self.runtime.block_on(async {
+            let store = self.server.store("bench")?;
+            let mut feed = store.watch();
+            while !matches!(feed.next().await.ok_or("a watch ended")?, Feed::Synced { .. }) {}
+            let watched = store.clone();
+            tokio::spawn(async move {
+                loop {
+                    while feed.next().await.is_some() {}
+                    feed = watched.watch();
+                }
+            });
+            for _ in 0..self.people.len().div_ceil(BATCH_ENTRIES) {
+                store.touch(&self.people.touches(BATCH_ENTRIES)).await?;
+            }
+            Ok(store)
+        })
+    }
+
+    /// So many other processes' handles, that have been told everything.
+    fn watchers(&self, count: usize) -> Outcome<Watchers> {
+        // The renewals before would expire while they are read, and that ends a watch.
+        self.runtime.block_on(tokio::time::sleep(server::BEATS_FOR * 5 / 4));
+        let watchers = Watchers::start(|| self.server.store("bench"), count)?;
+        // Meanwhile the other handles go on reading.
+        self.runtime.block_on(async {
+            while !watchers.is_synced()? {
+                tokio::time::sleep(Duration::from_micros(200)).await;
+            }
+            Ok(watchers)
+        })
+    }
+}
+
+pub fn run(options: &Options) -> Outcome {
+    type Part = fn(&Rig<'_>) -> Outcome;
+    let parts: [(&str, Part); 5] = [
+        ("puts", puts::run),
+        ("touches", touches::run),
+        ("feed", feed::run),
+        ("load", load::run),
+        ("reads", reads::run),
+    ];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let server = Server::start(options.file);
+    report::head(&server.what(), options.rounds);
+    let raw = runtime.block_on(Raw::connect(&server))?;
+    let store = runtime.block_on(async { server.store("bench") })?;
+    let people = People::with_leases(if options.quick { 20_000 } else { 100_000 }, server::LEASE);
+    let rig = Rig { options, server: &server, runtime: &runtime, raw, people, store };
+    load::fill(&rig)?;
+    parts.iter().filter(|(part, _)| options.wants(part)).try_for_each(|(_, run)| run(&rig))
+}
