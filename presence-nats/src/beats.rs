@@ -226,7 +226,7 @@ impl Shared {
             return;
         };
         let after = revisions.iter().copied().max().unwrap_or_default();
-        self.times.lock().enter(&touches, &revisions, raw, self.streams.options.beats_for);
+        self.times.lock().enter(&touches, &revisions, raw, self.streams.beats_for());
         // Nobody may be watching.
         let _ = self.news.send(Batch { touches: touches.into(), life: raw.life, after });
     }

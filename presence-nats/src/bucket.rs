@@ -70,7 +70,7 @@ impl Streams {
         headers.insert(SEEN_AT, seen_at.as_millis().to_string());
         headers.insert(PLACED_AT, placed_at.as_millis().to_string());
         if traits.is_modern {
-            let marks_for = MARKS_FOR.min(self.options.max_age);
+            let marks_for = MARKS_FOR.min(self.max_age());
             headers.insert("Nats-TTL", marks_for.as_secs().max(1).to_string());
         }
         landed(self.link.publish(subject, Some(headers), Bytes::new()).await)

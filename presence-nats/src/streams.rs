@@ -1,5 +1,7 @@
 //! The two streams: made by whoever first finds them missing, and looked at before they are used.
 
+mod age;
+
 use crate::api::{
     ConsumerConfig, ConsumerInfo, Got, NewConsumer, NewStream, StreamConfig, StreamInfo, nanos,
 };
@@ -9,6 +11,7 @@ use crate::feed::reader::End;
 use crate::keys::Keys;
 use crate::link::Link;
 use crate::options::{Options, Storage};
+use age::Age;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use presence_core::Timestamp;
@@ -47,6 +50,8 @@ pub(crate) struct Streams {
     failures: AtomicU64,
     /// When the bucket was made, as last seen: which life of it this is.
     life: AtomicU64,
+    /// How long the bucket keeps a record, and how long renewals are kept.
+    ages: (Age, Age),
 }
 
 impl Streams {
@@ -60,6 +65,7 @@ impl Streams {
             making: tokio::sync::Mutex::default(),
             failures: AtomicU64::new(0),
             life: AtomicU64::new(0),
+            ages: Default::default(),
         }
     }
 
@@ -126,6 +132,8 @@ impl Streams {
 
     pub(crate) async fn info(&self, stream: &str) -> Outcome<StreamInfo> {
         let info: StreamInfo = self.link.ask(&format!("STREAM.INFO.{stream}"), Bytes::new()).await?;
+        let age = if stream == self.keys.state { &self.ages.0 } else { &self.ages.1 };
+        age.see(info.config.max_age);
         if stream == self.keys.state {
             self.life.store(info.life(), Ordering::Relaxed);
             // An operator may have made it a cluster's meanwhile.
@@ -134,6 +142,16 @@ impl Streams {
             }
         }
         Ok(info)
+    }
+
+    /// How long the bucket keeps a record.
+    pub(crate) fn max_age(&self) -> Duration {
+        self.ages.0.or(self.options.max_age)
+    }
+
+    /// How long renewals are kept.
+    pub(crate) fn beats_for(&self) -> Duration {
+        self.ages.1.or(self.options.beats_for)
     }
 
     /// Which life of the bucket was last seen.
@@ -225,11 +243,7 @@ impl Streams {
             || config.num_replicas != u64::from(asked.num_replicas)
             || config.max_age != asked.max_age;
         if differs {
-            tracing::warn!(
-                stream = name,
-                ?config,
-                "the bucket was made with other options, and stays as it is"
-            );
+            tracing::warn!(stream = name, ?config, "the bucket was made otherwise, and stays as it is");
         }
         Ok(())
     }

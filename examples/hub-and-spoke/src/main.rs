@@ -22,7 +22,7 @@ async fn main() -> ExitCode {
             return if said.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
     };
-    let logs = EnvFilter::try_new(&settings.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let logs = logs(&settings.log_level);
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(logs).with_ansi(colours).with_writer(std::io::stderr).init();
     match run(&settings).await {
@@ -32,6 +32,14 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What is logged; whatever cannot be read is `info`.
+fn logs(level: &str) -> EnvFilter {
+    // Whatever the client of NATS meets, it logs at every attempt to connect; the store says it once.
+    let quiet =
+        if level.contains("async_nats") { level.to_owned() } else { format!("{level},async_nats=off") };
+    EnvFilter::try_new(quiet).unwrap_or_else(|_| EnvFilter::new("info,async_nats=off"))
 }
 
 async fn run(settings: &Settings) -> Result<(), Box<dyn Error + Send + Sync>> {

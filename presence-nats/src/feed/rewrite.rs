@@ -29,7 +29,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
 }
 
 async fn look(shared: &Arc<Shared>) {
-    let max_age = shared.streams.options.max_age;
+    let max_age = shared.streams.max_age();
     let pause = (max_age / LOOKS).mul_f64(0.5 + presence_core::random::fraction());
     // The handle's moment, which no end of a feed puts off: feeds may never last as long as a pause.
     let at = *shared.looks_at.lock().get_or_insert_with(|| Instant::now() + pause);

@@ -102,7 +102,7 @@ impl Shared {
             match there {
                 None => {}
                 // The stream of renewals would forget it before it lapses.
-                Some(there) if there.lease + there.lease / 4 > self.streams.options.beats_for => {
+                Some(there) if there.lease + there.lease / 4 > self.streams.beats_for() => {
                     long.insert((user, id), (*seen_at, *active_at));
                 }
                 Some(there) => {

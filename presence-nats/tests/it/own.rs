@@ -124,10 +124,14 @@ async fn a_key_that_is_deleted_by_hand_is_news_that_nobody_need_believe() {
 
 #[tokio::test]
 async fn a_lease_that_outlasts_the_stream_of_renewals_is_renewed_in_its_record() {
-    for server in [&NATS, &OLD] {
+    let (same, another) = (Duration::from_secs(1), Duration::from_mins(10));
+    for (server, asks_for) in [(&NATS, same), (&OLD, same), (&NATS, another)] {
         let name = unique();
         let mut options = rig::options(&name, Storage::File);
         options.beats_for = Duration::from_secs(1);
+        rig::at(&server.url(), options.clone()).ping().await.unwrap();
+        // The stream is as its maker wanted it.
+        options.beats_for = asks_for;
         let store = rig::at(&server.url(), options.clone());
         let now = store.now().await.unwrap();
         let (mut here, mut gone) = (session("here", now, MINUTE), session("gone", now, MINUTE));
@@ -154,13 +158,17 @@ async fn a_lease_that_outlasts_the_stream_of_renewals_is_renewed_in_its_record()
 
 #[tokio::test]
 async fn what_lives_outlives_the_age_of_its_record() {
-    tokio::join!(outlives(&NATS), outlives(&OLD));
+    // Whatever the options of later processes ask for.
+    let (same, another) = (Duration::from_secs(4), Duration::from_hours(1));
+    tokio::join!(outlives(&NATS, same), outlives(&OLD, same), outlives(&NATS, another));
 }
 
-async fn outlives(server: &Nats) {
+async fn outlives(server: &Nats, asks_for: Duration) {
     let name = unique();
     let mut options = rig::options(&name, Storage::Memory);
     options.max_age = Duration::from_secs(4);
+    rig::at(&server.url(), options.clone()).ping().await.unwrap();
+    options.max_age = asks_for;
     let store = rig::at(&server.url(), options);
     let now = store.now().await.unwrap();
     let (mut held, beats) = (session("held", now, MINUTE), session("beats", now, MINUTE));

@@ -19,13 +19,21 @@ pub struct Cache {
 
 /// What a user takes beside the session itself: their name as the key, the entry in the map, its place in two queues.
 const OVERHEAD: usize = 200;
+/// For more users than these, room is made as they come.
+const MOST_AT_START: usize = 100_000;
+
+/// For how many users there is room from the start: as the counters say, but no more than the bytes can hold.
+fn initial_capacity(bounds: Bounds) -> usize {
+    let fit = usize::try_from(bounds.bytes).unwrap_or(usize::MAX) / (OVERHEAD + size_of::<Shown>());
+    (bounds.counters / 10).min(fit).min(MOST_AT_START)
+}
 
 impl Cache {
     pub fn new(bounds: Bounds, counters: Arc<Counters>) -> Self {
         let evicted = Arc::clone(&counters);
         let kept = moka::future::Cache::builder()
             .max_capacity(bounds.bytes)
-            .initial_capacity(bounds.counters / 10)
+            .initial_capacity(initial_capacity(bounds))
             .weigher(|_: &UserId, shown: &Arc<Shown>| weight(shown))
             .eviction_listener(move |_, shown, cause| {
                 // What is replaced or dropped is no eviction.

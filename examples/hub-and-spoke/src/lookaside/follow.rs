@@ -13,13 +13,24 @@ use std::time::Duration;
 /// The shortest and the longest pause before a watch that ended is begun anew.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
+/// How often it is looked whether the node can see, for the log.
+const LOOKS_EVERY: Duration = Duration::from_secs(1);
+
 pub async fn run(inner: Arc<Inner>) {
     let mut pause = PAUSE.0;
     loop {
         // Who was cached while nobody watched: the new watch tells of them, or they are no longer there.
         let mut unconfirmed: HashSet<UserId> = inner.cache.users().collect();
         let mut feed = inner.store.watch();
-        while let Some(told) = feed.next().await {
+        loop {
+            // Nothing need be told for the sight to be lost.
+            let next = tokio::time::timeout(LOOKS_EVERY, feed.next()).await;
+            inner.say_sight();
+            let told = match next {
+                Ok(Some(told)) => told,
+                Ok(None) => break,
+                Err(_) => continue,
+            };
             if matches!(told, Feed::Alive { .. }) {
                 pause = PAUSE.0;
             }

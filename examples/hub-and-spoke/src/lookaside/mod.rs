@@ -35,6 +35,7 @@ use presence_core::store::{self, PresenceStore};
 use presence_core::{Clock, Session, Timestamp, UserId};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use view::Sight;
@@ -73,6 +74,8 @@ struct Inner {
     cache: Cache,
     flights: Flights,
     sight: Sight,
+    /// What the log was last told of the sight.
+    was_stale: AtomicBool,
     counters: Arc<Counters>,
 }
 
@@ -95,6 +98,7 @@ impl Lookaside {
             cache: Cache::new(bounds, Arc::clone(&counters)),
             flights: Flights::default(),
             sight: Sight::new(store.shards()),
+            was_stale: AtomicBool::new(true),
             store,
             clock,
             counters,
@@ -168,7 +172,7 @@ impl Lookaside {
 
     /// Whether what is cached may be out of date.
     pub fn is_stale(&self) -> bool {
-        self.inner.sight.is_stale(self.inner.clock.now())
+        self.inner.is_stale()
     }
 
     /// What was found here, and what was not.
@@ -185,6 +189,20 @@ pub(crate) async fn in_time<T>(answer: impl Future<Output = store::Result<T>>) -
 }
 
 impl Inner {
+    fn is_stale(&self) -> bool {
+        self.sight.is_stale(self.clock.now())
+    }
+
+    /// Tells the log, once, when the node loses sight of the store, and when it can see again.
+    fn say_sight(&self) {
+        let is_stale = self.is_stale();
+        match (self.was_stale.swap(is_stale, Ordering::Relaxed), is_stale) {
+            (false, true) => tracing::warn!("the store cannot be seen: what is cached may be out of date"),
+            (true, false) => tracing::info!("the store can be seen"),
+            _ => {}
+        }
+    }
+
     /// For whoever reads: before the first proof by the process's own clock.
     fn now(&self, user: &UserId) -> Timestamp {
         let on = self.clock.now();

@@ -133,12 +133,14 @@ impl View {
     }
 }
 
-/// Watches, anew whenever a feed ends, until all that was written before `is_done` has been told.
-async fn watch(store: NatsStore, is_done: Arc<AtomicBool>) -> View {
+/// Watches, anew whenever a feed ends, until all that was written before `is_done` has been told; takes its time with
+/// whatever it is told.
+async fn watch(store: NatsStore, is_done: Arc<AtomicBool>, slowness: Duration) -> View {
     loop {
         let (mut view, mut feed, mut since) = (View::default(), store.watch(), None);
         while let Some(told) = feed.next().await {
             view.take(&told);
+            sleep(slowness).await;
             if since.is_none() && is_done.load(Ordering::Relaxed) {
                 since = store.now().await.ok();
             }
@@ -153,7 +155,8 @@ async fn watch(store: NatsStore, is_done: Arc<AtomicBool>) -> View {
 
 async fn views_agree(open: impl Fn() -> NatsStore, trouble: impl FnOnce() + Send + 'static) {
     let (plot, is_done): (Arc<Plot>, Arc<AtomicBool>) = Default::default();
-    let watchers: Vec<_> = (0..3).map(|_| tokio::spawn(watch(open(), Arc::clone(&is_done)))).collect();
+    let watch = |slowness| tokio::spawn(watch(open(), Arc::clone(&is_done), Duration::from_millis(slowness)));
+    let watchers = [0, 1, 2].map(watch);
     let writers = (0..WRITERS).map(|n| {
         let (plot, store) = (Arc::clone(&plot), open());
         tokio::spawn(async move { plot.write(store, n).await })

@@ -17,6 +17,13 @@ async fn the_watch_puts_nobody_into_the_cache() {
 }
 
 #[tokio::test]
+async fn bounds_that_nothing_reaches_take_no_memory() {
+    let scene = Scene::of(Bounds { bytes: u64::MAX, counters: usize::MAX }).await;
+    scene.set("ada", Status::Busy).await;
+    assert_eq!(scene.shown("ada").await, Some(Status::Busy));
+}
+
+#[tokio::test]
 async fn what_is_kept_stays_within_its_bytes() {
     let scene = Scene::of(SMALL).await;
     for i in 0..500 {
