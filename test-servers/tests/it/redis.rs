@@ -44,7 +44,7 @@ fn persistent_redis_restarts_with_its_data() {
 fn redis_with_a_password_asks_for_it() {
     let server = Redis::with(&[("requirepass", "secret")]);
     assert_eq!(server.command(&["PING"]), "PONG");
-    assert_eq!(server.url(), format!("redis://:secret@127.0.0.1:{}", server.port()));
+    assert_eq!(server.url(), format!("redis://:%73%65%63%72%65%74@127.0.0.1:{}", server.port()));
     server.restart();
     assert_eq!(server.command(&["CONFIG", "GET", "requirepass"]), "requirepass\nsecret");
 }
