@@ -29,7 +29,7 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
         report::section(&format!(
             "{what}, {BATCH} at a time, and others who watch; the limit is that only the writer does"
         ));
-        measure(rig, &store, verb)?;
+        measure(rig, store, verb)?;
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use presence_core::store::{BATCH_ENTRIES, Feed};
 use presence_nats::NatsStore;
 use raw::Raw;
 use server::Server;
+use std::cell::OnceCell;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
@@ -30,6 +31,7 @@ struct Rig<'r> {
     people: People,
     /// Has put everybody, and watches nothing.
     store: NatsStore,
+    process: OnceCell<NatsStore>,
 }
 
 impl Rig<'_> {
@@ -39,8 +41,11 @@ impl Rig<'_> {
     }
 
     /// A handle as a process has it: it watches, and knows everybody of its own.
-    fn process(&self) -> Outcome<NatsStore> {
-        self.runtime.block_on(async {
+    fn process(&self) -> Outcome<&NatsStore> {
+        if let Some(store) = self.process.get() {
+            return Ok(store);
+        }
+        let store = self.runtime.block_on(async {
             let store = self.server.store("bench")?;
             let mut feed = store.watch();
             while !matches!(feed.next().await.ok_or("a watch ended")?, Feed::Synced { .. }) {}
@@ -54,14 +59,15 @@ impl Rig<'_> {
             for _ in 0..self.people.len().div_ceil(BATCH_ENTRIES) {
                 store.touch(&self.people.touches(BATCH_ENTRIES)).await?;
             }
-            Ok(store)
-        })
+            Outcome::Ok(store)
+        })?;
+        Ok(self.process.get_or_init(|| store))
     }
 
     /// So many other processes' handles, that have been told everything.
     fn watchers(&self, count: usize) -> Outcome<Watchers> {
         // The renewals before would expire while they are read, and that ends a watch.
-        self.runtime.block_on(tokio::time::sleep(server::BEATS_FOR * 5 / 4));
+        self.runtime.block_on(async { tokio::time::sleep(server::BEATS_FOR * 5 / 4).await });
         let watchers = Watchers::start(|| self.server.store("bench"), count)?;
         // Meanwhile the other handles go on reading.
         self.runtime.block_on(async {
@@ -88,7 +94,8 @@ pub fn run(options: &Options) -> Outcome {
     let raw = runtime.block_on(Raw::connect(&server))?;
     let store = runtime.block_on(async { server.store("bench") })?;
     let people = People::with_leases(if options.quick { 20_000 } else { 100_000 }, server::LEASE);
-    let rig = Rig { options, server: &server, runtime: &runtime, raw, people, store };
+    let rig =
+        Rig { options, server: &server, runtime: &runtime, raw, people, store, process: OnceCell::new() };
     load::fill(&rig)?;
     parts.iter().filter(|(part, _)| options.wants(part)).try_for_each(|(_, run)| run(&rig))
 }

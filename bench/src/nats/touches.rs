@@ -20,7 +20,7 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
     let others = rig.watchers(WATCHING)?;
     for size in [16, 64, 256, 512] {
         let target = if size < 256 { Target::None } else { Target::AtMost(0.05) };
-        measure(rig, &store, size, &target)?;
+        measure(rig, store, size, &target)?;
     }
     let cut_off = others.ended() as f64;
     report::alone("feeds that were cut off", cut_off, "", &Target::ValueAtMost(0.0));
