@@ -115,8 +115,10 @@ impl Lookaside {
         let inner = &self.inner;
         let mut found: Vec<Option<Arc<Shown>>> = Vec::with_capacity(users.len());
         let mut missed = Vec::new();
+        // One reading of the clock does for all of them.
+        let on = inner.clock.now();
         for user in users {
-            let cached = inner.cached(user).await;
+            let cached = inner.cached(user, on).await;
             if cached.is_none() {
                 missed.push(user.clone());
             }
@@ -205,13 +207,17 @@ impl Inner {
 
     /// For whoever reads: before the first proof by the process's own clock.
     fn now(&self, user: &UserId) -> Timestamp {
-        let on = self.clock.now();
+        self.now_by(user, self.clock.now())
+    }
+
+    /// The same, where the process's clock says this.
+    fn now_by(&self, user: &UserId, on: Timestamp) -> Timestamp {
         self.sight.reckon(self.store.shard_of(user), on).unwrap_or(on)
     }
 
-    async fn cached(&self, user: &UserId) -> Option<Arc<Shown>> {
+    async fn cached(&self, user: &UserId, on: Timestamp) -> Option<Arc<Shown>> {
         let shown = self.cache.get(user).await?;
-        if is_current(shown.session(), self.now(user)) {
+        if is_current(shown.session(), self.now_by(user, on)) {
             return Some(shown);
         }
         // It has lapsed. Whether it has been set anew meanwhile the store knows.
