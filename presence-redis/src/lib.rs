@@ -31,7 +31,8 @@
 //! # The map
 //! | file | what lives there |
 //! |---|---|
-//! | `store` | how a store is opened, and its verbs |
+//! | `store` | how a store is opened |
+//! | `direct` | its verbs |
 //! | `options` | settings |
 //! | `keys` | names of keys and fields, which shard |
 //! | `codec` | how sessions, nodes and touches are written |
@@ -50,6 +51,7 @@ mod answer;
 mod batch;
 mod codec;
 mod connection;
+mod direct;
 mod error;
 mod feed;
 mod keys;

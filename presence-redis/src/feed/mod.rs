@@ -10,8 +10,8 @@ mod message;
 mod scan;
 
 use crate::connection::{Connection, OnPush};
+use crate::direct::Inner;
 use crate::link::{Silence, backoff};
-use crate::store::Inner;
 use follow::Follower;
 use futures_util::future::select_all;
 use futures_util::stream::{self, BoxStream, StreamExt};

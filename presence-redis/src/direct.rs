@@ -1,0 +1,139 @@
+//! The verbs, as each caller tells them by itself: from batches to scripts, and from answers to facts.
+
+use crate::answer::{list, pairs, text, tuple};
+use crate::batch;
+use crate::codec;
+use crate::error::unexpected;
+use crate::feed;
+use crate::keys::{self, Keys, shard_of};
+use crate::link::Link;
+use crate::script::{FORGET, Header, LOAD, NOW, PUT, Script, TOUCH};
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use futures_util::stream::BoxStream;
+use presence_core::store::{Facts, Feed, Kind, Misses, PresenceStore, Result, Seen, Touch};
+use presence_core::{Node, NodeId, Session, Timestamp, UserId};
+use redis::{Cmd, Value};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use tokio::sync::Semaphore;
+
+/// The store as it talks to the server, each caller by itself.
+pub struct Direct(pub Arc<Inner>);
+
+/// What calls and watches share.
+pub struct Inner {
+    pub link: Link,
+    pub keys: Box<[Keys]>,
+    pub header: Header,
+    /// Whether another policy has been warned of.
+    pub warned: AtomicBool,
+    /// One permit: a process asks for slices of shards one at a time.
+    pub scans: Semaphore,
+}
+
+impl Inner {
+    /// Calls a script for these parts; answers with how many shards each answer speaks of.
+    ///
+    /// Every part is told to its end, whatever becomes of the others: a shard that refuses costs the rest nothing.
+    async fn run(&self, script: &Script, parts: Vec<(u16, batch::Part)>) -> Result<Vec<(usize, Value)>> {
+        let one_shard = self.link.source.is_cluster();
+        let calls = batch::calls(script, &self.header, &self.keys, parts, one_shard);
+        let answers = join_all(calls.into_iter().map(|(parts, call)| async move {
+            let answer = self.link.call(script, &call).await;
+            match answer {
+                Err(error) if error.kind() == Kind::Corrupt && parts.len() > 1 => {
+                    // The script stopped at a shard in which a key holds something else, and those behind it were not
+                    // told: each is told by itself.
+                    let calls =
+                        parts.chunks(1).map(|part| batch::call(script, &self.header, &self.keys, part));
+                    for call in calls.collect::<Vec<_>>() {
+                        let _ = self.link.call(script, &call).await;
+                    }
+                    Err(error)
+                }
+                answer => Ok((parts.len(), answer?)),
+            }
+        }));
+        answers.await.into_iter().collect()
+    }
+
+    /// A call that concerns one shard only.
+    pub fn one(&self, script: &Script, shard: u16) -> Cmd {
+        script.of(&self.header, std::iter::once(&self.keys[usize::from(shard)]))
+    }
+}
+
+#[async_trait]
+impl PresenceStore for Direct {
+    fn shards(&self) -> u16 {
+        self.0.header.shards()
+    }
+
+    fn shard_of(&self, user: &UserId) -> u16 {
+        shard_of(user, self.shards())
+    }
+
+    async fn put(&self, sessions: &[Session]) -> Result<()> {
+        self.0.run(&PUT, batch::puts(sessions, self.shards())).await.map(drop)
+    }
+
+    async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
+        let mut misses = Misses::new();
+        for (_, missed) in self.0.run(&TOUCH, batch::touches(touches, self.shards())).await? {
+            for field in list(missed, "the sessions that were missed")? {
+                let key = text(&field).and_then(keys::session_of);
+                misses.push(key.ok_or_else(|| unexpected("the field of a session"))?);
+            }
+        }
+        Ok(misses)
+    }
+
+    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+        self.0.run(&FORGET, batch::forgets(seen, self.shards())).await.map(drop)
+    }
+
+    async fn load(&self, users: &[UserId]) -> Result<Facts> {
+        let once: HashSet<&UserId> = users.iter().collect();
+        let mut found: HashMap<UserId, Vec<Session>> = HashMap::new();
+        let mut nodes: BTreeMap<NodeId, Node> = BTreeMap::new();
+        for (shards, answer) in self.0.run(&LOAD, batch::loads(once.into_iter(), self.shards())).await? {
+            for answer in list(answer, "the sessions of shards")?.into_iter().take(shards) {
+                let [sessions, holding] = tuple(answer, "sessions and their nodes")?;
+                for pair in pairs(&list(sessions, "sessions")?) {
+                    let session = pair.and_then(|(field, record)| codec::session(field, record));
+                    let session = session.ok_or_else(|| unexpected("a session of ours"))?;
+                    found.entry(session.user.clone()).or_default().push(session);
+                }
+                for pair in pairs(&list(holding, "nodes")?) {
+                    let node = pair.and_then(|(id, beat)| codec::node(NodeId::new(id).ok()?, beat));
+                    let node = node.ok_or_else(|| unexpected("a node of ours"))?;
+                    // Shards know it as of their own last beat.
+                    let known = nodes.entry(node.id.clone()).or_insert_with(|| node.clone());
+                    if node.rank() > known.rank() {
+                        *known = node;
+                    }
+                }
+            }
+        }
+        for sessions in found.values_mut() {
+            sessions.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        }
+        let sessions = users.iter().filter_map(|user| found.get(user)).flatten().cloned().collect();
+        Ok(Facts { sessions, nodes: nodes.into_values().collect() })
+    }
+
+    fn watch(&self) -> BoxStream<'static, Feed> {
+        feed::watch(Arc::clone(&self.0))
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        let [seconds, micros] = tuple(self.0.link.call(&NOW, &self.0.one(&NOW, 0)).await?, "its time")?;
+        let number = |value: &Value| text(value).and_then(|text| text.parse::<u64>().ok());
+        let (Some(seconds), Some(micros)) = (number(&seconds), number(&micros)) else {
+            return Err(unexpected("its time"));
+        };
+        Ok(Timestamp::from_millis(seconds.saturating_mul(1000).saturating_add(micros / 1000)))
+    }
+}
