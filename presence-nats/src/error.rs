@@ -106,7 +106,8 @@ impl From<Refusal> for Error {
             ) => unavailable(words(
                 "the server or the account is full: raise max_bytes or the limits of JetStream",
             )),
-            (10005, _) => rejected(words("the cluster has fewer servers than replicas asks for")),
+            // A server that is slow for a moment counts as offline for some seconds: more often that than a mistake.
+            (10005, _) => unavailable(words("the cluster has fewer servers online than replicas asks for")),
             (10035 | 10039, _) => rejected(words("JetStream is not enabled for this account")),
             (code::STREAM_NAME_IN_USE, _) => {
                 rejected(words("another stream has our name: choose another namespace"))

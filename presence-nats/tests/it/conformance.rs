@@ -23,6 +23,9 @@ macro_rules! harness {
             #[async_trait]
             impl Harness for $kind {
                 async fn fresh() -> Self {
+                    if stringify!($module) == "cluster" {
+                        CLUSTER.prove();
+                    }
                     Self { prefix: rig::unique(), opened: Mutex::default() }
                 }
 

@@ -35,11 +35,13 @@ pub(super) fn get(port: u16, path: &str, patience: Duration) -> Result<String> {
 /// The reply to one request, its headers included.
 pub(super) fn request(port: u16, subject: &str, body: &str, patience: Duration) -> Result<String> {
     let stream = connect(port, patience)?;
+    // Nobody else's: several may ask at the same time, also at the other servers of a cluster.
+    let inbox = format!("_INBOX.{}", stream.local_addr()?.port());
     // Headers: without them the server would not say that nobody responds.
     write!(
         &stream,
         "CONNECT {{\"verbose\":false,\"headers\":true,\"no_responders\":true}}\r\n\
-         SUB _INBOX.reply 1\r\nPUB {subject} _INBOX.reply {}\r\n{body}\r\n",
+         SUB {inbox} 1\r\nPUB {subject} {inbox} {}\r\n{body}\r\n",
         body.len()
     )?;
     let mut replies = BufReader::new(&stream);

@@ -3,6 +3,7 @@ use crate::{
     patience::{PATIENCE, wait_until, within},
     port::Port,
 };
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Three servers that keep three replicas of what is put into any of them. They elect another leader some 5 to 10 s after one was
 /// killed.
@@ -90,14 +91,25 @@ impl Cluster {
         self.nodes.iter().filter(|node| node.is_started())
     }
 
-    /// A leader that has just been elected does not yet know of three nodes.
-    fn prove(&self) {
+    /// Waits until it takes streams with three replicas.
+    ///
+    /// A leader that has just been elected does not yet know of three nodes, and on a machine that is busy one of them may count as
+    /// offline for some seconds.
+    ///
+    /// # Panics
+    /// Where that takes more than 30 s.
+    pub fn prove(&self) {
+        // Several tests may ask at the same time.
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("settled-{}", ASKED.fetch_add(1, Ordering::Relaxed));
         let (api, node) = ("$JS.API.STREAM", &self.nodes[0]);
         let ask = |verb: &str, config: &str| {
-            let reply = client::request(node.port(), &format!("{api}.{verb}.settled"), config, PATIENCE);
+            let reply = client::request(node.port(), &format!("{api}.{verb}.{name}"), config, PATIENCE);
             reply.is_ok_and(|reply| reply.contains("_response\"") && !reply.contains("\"error\""))
         };
-        let config = r#"{"name":"settled","subjects":["settled"],"storage":"memory","num_replicas":3}"#;
+        let config =
+            format!(r#"{{"name":"{name}","subjects":["{name}"],"storage":"memory","num_replicas":3}}"#);
+        let config = config.as_str();
         wait_until("the cluster takes a stream", || ask("CREATE", config));
         wait_until("the stream is gone", || ask("DELETE", ""));
     }
