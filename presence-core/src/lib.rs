@@ -30,6 +30,7 @@
 //! | [`time`] | instants, clocks, and what a store's time has proven |
 //! | [`liveness`] | the policy, and the pure rules of active, idle and gone |
 //! | [`roster`] | the replica and its indexes: pure, sharded, without a runtime |
+//! | [`broker`] | what a message broker has to do: the trait and its contract |
 //! | [`store`] | what a store has to do: the trait and its contract |
 //! | [`handle`] | [`Presence`] and its background tasks |
 //! | [`conformance`] | the suite that a store passes (feature `conformance`) |
@@ -50,6 +51,7 @@
 //! | `presence_told_again_total` | counter | sessions told again because the feed showed less |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod broker;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod handle;
@@ -61,6 +63,7 @@ pub mod roster;
 pub mod store;
 pub mod time;
 
+pub use broker::Broker;
 pub use handle::{Beaten, Hold, Presence};
 pub use liveness::{InvalidPolicy, Liveness, Policy};
 pub use model::*;

@@ -43,7 +43,7 @@ pub enum Invalid {
 }
 
 /// Checks a name: 1 to `max` bytes, no control characters.
-pub(super) fn check(what: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
+pub(crate) fn check(what: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
     if text.is_empty() {
         return Err(Invalid::Empty { what });
     }

@@ -12,6 +12,7 @@ mod status;
 mod topic;
 
 pub use beat::{Activity, Beat, Leave};
+pub(crate) use id::check as check_name;
 pub use id::{Invalid, NodeId, SessionId, UserId};
 pub use node::Node;
 pub use session::{Departure, MAX_SESSIONS_PER_USER, Meta, Placement, Session, SessionKey};

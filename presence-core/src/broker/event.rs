@@ -1,0 +1,162 @@
+//! What is published, stored and delivered.
+
+use super::Channel;
+use crate::model::Invalid;
+use crate::time::Timestamp;
+use bytes::Bytes;
+use std::fmt;
+use std::str::FromStr;
+
+/// The position of an event in its channel: `<incarnation>-<number>`, both in hexadecimal.
+///
+/// Numbers grow within one incarnation, not by one. Ids of two incarnations have no order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EventId {
+    /// Which life of the channel's history. Another one means that the earlier history was lost or removed.
+    pub incarnation: u64,
+    /// The position in that history.
+    pub number: u64,
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}-{:x}", self.incarnation, self.number)
+    }
+}
+
+impl FromStr for EventId {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let invalid =
+            Invalid::Shape { what: "event id", expected: "two hexadecimal numbers with a hyphen between" };
+        let hex = |part: &str| {
+            // `from_str_radix` takes a sign, which would give one id two spellings.
+            let plain = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+            plain.then(|| u64::from_str_radix(part, 16).ok()).flatten()
+        };
+        let (incarnation, number) = text.split_once('-').ok_or_else(|| invalid.clone())?;
+        match (hex(incarnation), hex(number)) {
+            (Some(incarnation), Some(number)) => Ok(Self { incarnation, number }),
+            _ => Err(invalid),
+        }
+    }
+}
+
+/// A message to be stored and delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Publish {
+    /// Where.
+    pub channel: Channel,
+    /// What: at most [`MAX_PAYLOAD`](super::MAX_PAYLOAD) bytes; more is `Rejected`.
+    pub payload: Bytes,
+    /// The idempotency key: of several publishes with one key in one channel, only the first is stored. At most 256 bytes.
+    pub key: Option<Box<str>>,
+    /// Whether this is the last event of its channel, which closes it.
+    pub last: bool,
+}
+
+impl Publish {
+    /// A message without an idempotency key.
+    pub fn new(channel: Channel, payload: impl Into<Bytes>) -> Self {
+        Self { channel, payload: payload.into(), key: None, last: false }
+    }
+
+    /// Stores it only if this key was not used in this channel before.
+    pub fn key(self, key: impl Into<Box<str>>) -> Self {
+        Self { key: Some(key.into()), ..self }
+    }
+
+    /// Closes the channel after this event.
+    pub fn last(self) -> Self {
+        Self { last: true, ..self }
+    }
+}
+
+/// What became of a publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// It is stored under this id.
+    Stored(EventId),
+    /// Its idempotency key was used before, by the event with this id; nothing was stored.
+    Repeated(EventId),
+    /// The channel is closed since the event with this id; nothing was stored.
+    Closed(EventId),
+}
+
+impl Published {
+    /// The id of the event that is stored: this one, the one it repeats, or the one that closed the channel.
+    pub fn id(self) -> EventId {
+        match self {
+            Self::Stored(id) | Self::Repeated(id) | Self::Closed(id) => id,
+        }
+    }
+}
+
+/// A stored message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Event {
+    /// Its position in its channel.
+    pub id: EventId,
+    /// Its channel.
+    pub channel: Channel,
+    /// What was published.
+    pub payload: Bytes,
+    /// When it was stored, by the server's clock; for display and for retention, not for order.
+    pub at: Timestamp,
+    /// Whether it closed its channel.
+    pub last: bool,
+}
+
+impl Event {
+    /// An event as a broker has stored it.
+    pub fn new(id: EventId, channel: Channel, payload: Bytes, at: Timestamp) -> Self {
+        Self { id, channel, payload, at, last: false }
+    }
+
+    /// The same event, marked as the last of its channel.
+    pub fn closing(self, last: bool) -> Self {
+        Self { last, ..self }
+    }
+}
+
+/// Where a subscription starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// With what is published from now on.
+    Live,
+    /// After this event; after `Missed` and with the oldest stored event if that cannot be done.
+    After(EventId),
+    /// With the newest `n` stored events. `Last(usize::MAX)` replays the whole history.
+    Last(usize),
+}
+
+/// Why events cannot be replayed to a subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Missed {
+    /// The events after the given id were trimmed from the history.
+    Trimmed,
+    /// The history is of another incarnation: the store lost its data, or the channel was removed or has expired.
+    Incarnation,
+    /// The subscriber did not read fast enough, and what it missed has been trimmed meanwhile.
+    Slow,
+}
+
+/// What a subscription delivers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// A stored event.
+    Event(Event),
+    /// A message that was never stored, see [`Broker::signal`](super::Broker::signal).
+    Signal {
+        /// Its channel.
+        channel: Channel,
+        /// What was sent.
+        payload: Bytes,
+    },
+    /// Events before the next one cannot be replayed.
+    Missed(Missed),
+}
