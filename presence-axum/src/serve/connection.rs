@@ -1,16 +1,21 @@
 //! One connection.
 
 use super::Options;
+use super::early::Early;
+use super::refusal;
 use super::streams::until_drained;
 use crate::metrics::CONNECTIONS;
 use axum::Router;
 use axum::extract::ConnectInfo;
+use http::StatusCode;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -25,16 +30,26 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Serves requests until the client or a drain ends it.
-    pub(super) async fn run(self, stream: TcpStream, options: Options) {
+    pub(super) async fn run(self, stream: TcpStream, options: Arc<Options>) {
         let _counted = Counted::new();
         let Self { app, peer, drain } = self;
+        let dispatched = Arc::new(AtomicBool::new(false));
         let service = service_fn(|mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            // A router is always ready, and a clone is a pointer.
-            let answer = app.clone().call(request);
-            let drain = &drain;
-            async move { answer.await.map(|answer| until_drained(answer, drain)) }
+            dispatched.store(true, Ordering::Relaxed);
+            let answer = refusal::check(&request).map(|()| {
+                request.extensions_mut().insert(ConnectInfo(peer));
+                // A router is always ready, and a clone is a pointer.
+                app.clone().call(request)
+            });
+            let (drain, options) = (&drain, &options);
+            async move {
+                match answer {
+                    Ok(answer) => answer.await.map(|answer| until_drained(answer, drain)),
+                    Err((status, words)) => Ok(refusal::response(status, words, options)),
+                }
+            }
         });
+        let stream = Early::new(stream, Arc::clone(&options), Arc::clone(&dispatched));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(options.header_timeout)
@@ -56,22 +71,21 @@ impl Connection {
     }
 }
 
-/// What a client beyond the cap is told.
-const FULL: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 5\r\n\
-    content-length: 27\r\nconnection: close\r\n\r\n{\"ok\":false,\"error\":\"full\"}";
+/// How long a client that is refused may take.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Tells a client that there is no room for it.
 ///
 /// Its request is read first: closing with something unread resets the connection, and the client would never see why.
-pub(super) async fn refuse(mut stream: TcpStream) {
-    let told = async {
+pub(super) async fn refuse(mut stream: TcpStream, options: &Options) {
+    let full = refusal::bytes(StatusCode::SERVICE_UNAVAILABLE, "full", options);
+    let refused = async {
         let mut unread = [0; 1024];
         let _ = stream.read(&mut unread).await?;
-        stream.write_all(FULL).await?;
+        stream.write_all(&full).await?;
         stream.shutdown().await
     };
-    let _ = tokio::time::timeout(Duration::from_secs(1), told).await;
+    let _ = tokio::time::timeout(PATIENCE, refused).await;
 }
 
 struct Counted;

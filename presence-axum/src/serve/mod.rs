@@ -1,14 +1,19 @@
 //! A server for apps with many open streams.
 
 mod connection;
+mod descriptors;
+mod early;
 mod options;
+mod refusal;
 mod streams;
 
 pub use options::Options;
+pub use refusal::{ErrorBody, error_body};
 
 use crate::metrics::CONNECTIONS;
 use axum::Router;
 use connection::{Connection, refuse};
+use descriptors::Spare;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
@@ -24,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 const REFUSED_AT_A_TIME: usize = 64;
 /// How long to wait when the process has no file descriptor left to accept with.
 const EXHAUSTED: Duration = Duration::from_millis(100);
+/// How often the log says that connections cannot be accepted.
+const SAID_EVERY: Duration = Duration::from_mins(1);
 
 /// Serves `app` on `listener` until `shutdown` is there, then drains.
 ///
@@ -35,6 +42,8 @@ const EXHAUSTED: Duration = Duration::from_millis(100);
 /// Cancelling it closes all connections.
 pub async fn serve(listener: TcpListener, app: Router, options: Options, shutdown: impl Future<Output = ()>) {
     let drain = CancellationToken::new();
+    let max_connections = descriptors::connections(options.max_connections);
+    let options = Arc::new(Options { max_connections, ..options });
     let mut connections = accept(listener, &app, &options, &drain, shutdown).await;
     tracing::info!(connections = connections.len(), "draining");
     drain.cancel();
@@ -49,12 +58,13 @@ pub async fn serve(listener: TcpListener, app: Router, options: Options, shutdow
 async fn accept(
     listener: TcpListener,
     app: &Router,
-    options: &Options,
+    options: &Arc<Options>,
     drain: &CancellationToken,
     shutdown: impl Future<Output = ()>,
 ) -> JoinSet<()> {
     let mut connections = JoinSet::new();
     let refusals = Arc::new(Semaphore::new(REFUSED_AT_A_TIME));
+    let mut exhaustion = Exhaustion::new();
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -66,15 +76,16 @@ async fn accept(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                pause_after(&error).await;
+                exhaustion.meet(&listener, &error, options).await;
                 continue;
             }
         };
         if connections.len() >= options.max_connections {
             CONNECTIONS.refused.increment(1);
             if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
+                let options = Arc::clone(options);
                 tokio::spawn(async move {
-                    refuse(stream).await;
+                    refuse(stream, &options).await;
                     drop(permit);
                 });
             }
@@ -85,16 +96,43 @@ async fn accept(
             continue;
         }
         let connection = Connection { app: app.clone(), peer, drain: drain.clone() };
-        connections.spawn(connection.run(stream, options.clone()));
+        connections.spawn(connection.run(stream, Arc::clone(options)));
     }
 }
 
-/// An error of one connection is of no concern; one of the process (no file descriptors) would be met at once again.
-async fn pause_after(error: &io::Error) {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
-        tracing::error!(%error, "cannot accept");
-        tokio::time::sleep(EXHAUSTED).await;
+/// What is done when the process cannot accept.
+struct Exhaustion {
+    spare: Spare,
+    said_on: Option<tokio::time::Instant>,
+}
+
+impl Exhaustion {
+    fn new() -> Self {
+        Self { spare: Spare::new(), said_on: None }
+    }
+
+    /// Meets an error of accepting. One of a single connection is of no concern; one of the process (no file descriptors)
+    /// would be met at once again: the descriptor kept back lets one client be told so, and the log says it once a minute.
+    async fn meet(&mut self, listener: &TcpListener, error: &io::Error, options: &Options) {
+        use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+        if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+            return;
+        }
+        let now = tokio::time::Instant::now();
+        if self.said_on.is_none_or(|said_on| now - said_on >= SAID_EVERY) {
+            self.said_on = Some(now);
+            tracing::error!(%error, "cannot accept connections");
+        }
+        if !self.spare.give_up() {
+            tokio::time::sleep(EXHAUSTED).await;
+            self.spare.keep();
+            return;
+        }
+        CONNECTIONS.refused.increment(1);
+        if let Ok(Ok((stream, _))) = tokio::time::timeout(EXHAUSTED, listener.accept()).await {
+            let _ = tokio::time::timeout(EXHAUSTED, refuse(stream, options)).await;
+        }
+        self.spare.keep();
     }
 }
 

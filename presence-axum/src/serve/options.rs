@@ -1,13 +1,16 @@
 //! Settings of the server.
 
+use super::ErrorBody;
+use crate::Cors;
 use std::time::Duration;
 
 /// How [`serve`](super::serve) serves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// How many connections are open at a time; one more is told 503 and closed.
     ///
-    /// Default 50,000. Each takes a file descriptor: where `ulimit -n` is lower, it is the bound.
+    /// Default 50,000. Each takes a file descriptor: the soft limit of the process is raised to its hard limit, and where
+    /// that is not enough, fewer connections are open and a warning says so.
     pub max_connections: usize,
     /// How long a client may take to send the head of a request, and how long an unused connection stays open.
     ///
@@ -32,6 +35,15 @@ pub struct Options {
     ///
     /// Default 8 s, for containers are mostly killed 10 s after they are asked to end.
     pub drain_for: Duration,
+    /// Writes the body of what the server answers by itself: no room (503), a head that is too long or malformed (400, 414,
+    /// 431), an unknown transfer coding (501).
+    ///
+    /// Default [`error_body`](super::error_body), the shape of our own wire format.
+    pub error_body: ErrorBody,
+    /// Lets pages of other origins read those answers. Default: none may.
+    ///
+    /// Which origin asks is not known then, so that only `*` or a single origin is named.
+    pub cors: Option<Cors>,
 }
 
 impl Default for Options {
@@ -43,6 +55,8 @@ impl Default for Options {
             send_buffer: Some(64 * 1024),
             dead_after: Duration::from_mins(1),
             drain_for: Duration::from_secs(8),
+            error_body: super::error_body,
+            cors: None,
         }
     }
 }

@@ -53,10 +53,11 @@ fn write(head: &[u8], data: &impl Serialize, room: usize) -> Bytes {
 ///
 /// The frames are not copied: each should be one or more whole events.
 pub fn response(frames: impl Stream<Item = Bytes> + Send + 'static) -> Response {
-    let headers: [(HeaderName, &str); 3] = [
+    let headers: [(HeaderName, &str); 4] = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-cache, no-transform"),
         (HeaderName::from_static("x-accel-buffering"), "no"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     (headers, Body::from_stream(frames.map(Ok::<_, Infallible>))).into_response()
 }

@@ -25,8 +25,11 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
     match text(value, 128) {
         Ok(body) => {
-            let headers =
-                [(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+            let headers = [
+                (header::CONTENT_TYPE, JSON),
+                (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+                (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+            ];
             (status, headers, body).into_response()
         }
         // Only a map whose keys are no strings, or a failing `Serialize`, ends up here.

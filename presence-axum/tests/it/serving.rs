@@ -166,3 +166,68 @@ async fn a_client_that_goes_without_a_word_is_nobodys_problem() {
     }
     assert_eq!(send(served.address, "GET", "/", &[], "").await.text, "hello");
 }
+
+/// Sends these bytes and reads until the server closes.
+async fn raw(address: SocketAddr, request: impl AsRef<[u8]>) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // The server may have answered and closed before it has read everything.
+    let _ = stream.write_all(request.as_ref()).await;
+    let mut answer = Vec::new();
+    let _ = soon(stream.read_to_end(&mut answer)).await;
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_request_has_one_host_and_no_unknown_transfer_coding() {
+    let served = served(app(), Options::default()).await;
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", 200),
+        ("GET / HTTP/1.0\r\n\r\n", 200),
+        ("GET / HTTP/1.1\r\nconnection: close\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\nconnection: close\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nhost: a\r\nhost: a\r\nconnection: close\r\n\r\n", 400),
+        (
+            "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            200,
+        ),
+        ("GET / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+        (
+            "GET / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            501,
+        ),
+    ] {
+        let answer = raw(served.address, request).await;
+        assert!(
+            answer.contains(&format!("HTTP/1.1 {status}")) || answer.contains(&format!("HTTP/1.0 {status}")),
+            "{request:?}: {answer}"
+        );
+        assert!(status == 200 || answer.contains(r#""ok":false"#), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_long_or_broken_is_told_so_in_the_services_own_words() {
+    let options = Options {
+        error_body: |words| format!(r#"{{"error":"{words}"}}"#),
+        cors: Some("*".parse().unwrap()),
+        ..Options::default()
+    };
+    let served = served(app(), options).await;
+    let (long, longer) = ("x".repeat(70_000), "x".repeat(400_000));
+    for (request, status, words) in [
+        (format!("GET /?{long} HTTP/1.1\r\nhost: a\r\n\r\n"), 414, "the URL is too long"),
+        (
+            format!("GET / HTTP/1.1\r\nhost: a\r\nx: {longer}\r\n\r\n"),
+            431,
+            "the head of the request is too large",
+        ),
+        ("GET / HTTP/1.1\r\nhost\u{1}\r\n\r\n".to_owned(), 400, "malformed request"),
+    ] {
+        let answer = raw(served.address, request).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(head.contains("access-control-allow-origin: *"), "{answer}");
+        assert!(head.contains(&format!("content-length: {}", body.len())), "{answer}");
+        assert_eq!(body, format!(r#"{{"error":"{words}"}}"#));
+    }
+}

@@ -10,7 +10,7 @@ async fn the_demo_shows_a_page_and_who_is_on_it() {
     let page = rig.get("/").await;
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
     assert_eq!(page.header("cache-control"), Some("no-cache"));
-    assert!(page.header("content-security-policy").unwrap().contains("script-src 'self' 'unsafe-inline'"));
+    assert!(!page.header("content-security-policy").unwrap().contains("unsafe"));
     assert!(page.text.contains("<title>"));
     assert_eq!(rig.get("/presence.js").await.header("content-type"), Some("text/javascript; charset=utf-8"));
 
