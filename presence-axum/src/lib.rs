@@ -2,7 +2,7 @@
 //!
 //! [`Mount`] is all of it in one value: mount its routes, or give its handlers paths of your own. A service with a wire
 //! format of its own writes its own short handlers from the pieces: [`LenientJson`] bodies, [`Error`] answers,
-//! [`sse::Ticker`] streams, [`limits::Permit`]s, an [`Edge`] with [`Cors`]. [`serve`](serve::serve) is the server that
+//! [`sse::Ticker`] and [`sse::Replay`] streams, [`limits::Permit`]s, an [`Edge`] with [`Cors`]. [`serve`](serve::serve) is the server that
 //! our examples run on. Who calls, and what they may do, is asked by `auth` (a feature).
 //!
 //! # Metrics
@@ -13,8 +13,10 @@
 //! | `presence_hits_total` | counter, `outcome` | hits: `stored`, `postponed`, `late`, `left`, `degraded`, `invalid` (4xx), `refused` (5xx) |
 //! | `presence_streams_open` | gauge | open streams |
 //! | `presence_streams_refused_total` | counter, `reason` | streams refused: `full`, `client` |
-//! | `presence_sse_events_total` | counter, `stream` | events handed to connections: `snapshot`, `diff` |
+//! | `presence_sse_events_total` | counter, `stream` | events handed to connections: `snapshot`, `diff`, `replay` |
 //! | `presence_sse_skipped_total` | counter | snapshots that a slow reader never got, newer ones having come |
+//! | `presence_sse_replay_lag_seconds` | histogram | from when the broker stored a live event (by its clock) until its first viewer here got it |
+//! | `presence_sse_slow_total` | counter | streams ended because their reader took too long for one event |
 //! | `presence_connections_open` | gauge | connections of [`serve`](serve::serve) |
 //! | `presence_connections_refused_total` | counter | connections beyond the cap |
 //! | `presence_auth_refused_total` | counter, `reason` | callers refused: `missing`, `invalid`, `expired`, `forbidden`, `unavailable` |

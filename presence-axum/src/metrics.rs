@@ -1,6 +1,7 @@
 //! Counters and gauges, through the `metrics` facade. The table stands in the docs of the crate.
 
-use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use metrics::{Counter, Gauge, Histogram, Unit};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use std::sync::LazyLock;
 
 /// Looked up once, at the first use: a lookup by name and labels costs more than the count.
@@ -23,6 +24,9 @@ pub(crate) static STREAMS: LazyLock<Streams> = LazyLock::new(|| {
     describe_counter!("presence_streams_refused_total", "Streams refused, by reason");
     describe_counter!("presence_sse_events_total", "Events handed to connections, by stream");
     describe_counter!("presence_sse_skipped_total", "Snapshots that slow readers never got");
+    let lag = "From when the broker stored a live event until its first viewer here got it";
+    describe_histogram!("presence_sse_replay_lag_seconds", Unit::Seconds, lag);
+    describe_counter!("presence_sse_slow_total", "Streams ended because their reader was too slow");
     let refused = |reason: &'static str| counter!("presence_streams_refused_total", "reason" => reason);
     let events = |stream: &'static str| counter!("presence_sse_events_total", "stream" => stream);
     Streams {
@@ -31,7 +35,10 @@ pub(crate) static STREAMS: LazyLock<Streams> = LazyLock::new(|| {
         refused_client: refused("client"),
         snapshots: events("snapshot"),
         diffs: events("diff"),
+        replays: events("replay"),
         skipped: counter!("presence_sse_skipped_total"),
+        slow: counter!("presence_sse_slow_total"),
+        lag: histogram!("presence_sse_replay_lag_seconds"),
     }
 });
 
@@ -60,7 +67,10 @@ pub(crate) struct Streams {
     pub refused_client: Counter,
     pub snapshots: Counter,
     pub diffs: Counter,
+    pub replays: Counter,
     pub skipped: Counter,
+    pub slow: Counter,
+    pub lag: Histogram,
 }
 
 pub(crate) struct Connections {

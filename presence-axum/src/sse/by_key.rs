@@ -1,31 +1,31 @@
 //! What the viewers of one thing share, found by what they look at.
 
-use super::Key;
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::hash::Hash;
 
 /// A map that forgets what nobody uses any more.
 ///
 /// Everything in it belongs to an open stream or is left over from one. Left-overs go when the map has doubled, so it
 /// holds at most twice what was in use, and 64.
-pub(super) struct ByKey<T>(Mutex<Inner<T>>);
+pub(super) struct ByKey<K, T>(Mutex<Inner<K, T>>);
 
-struct Inner<T> {
-    map: HashMap<Key, T>,
+struct Inner<K, T> {
+    map: HashMap<K, T>,
     sweep_at: usize,
 }
 
 const LEAST: usize = 64;
 
-impl<T> Default for ByKey<T> {
+impl<K, T> Default for ByKey<K, T> {
     fn default() -> Self {
         Self(Mutex::new(Inner { map: HashMap::new(), sweep_at: LEAST }))
     }
 }
 
-impl<T: Clone> ByKey<T> {
+impl<K: Clone + Eq + Hash, T: Clone> ByKey<K, T> {
     /// What belongs to this key, made if it is not there; `rests` says what may be forgotten.
-    pub(super) fn get(&self, key: &Key, make: impl FnOnce() -> T, rests: impl Fn(&T) -> bool) -> T {
+    pub(super) fn get(&self, key: &K, make: impl FnOnce() -> T, rests: impl Fn(&T) -> bool) -> T {
         let mut inner = self.0.lock();
         if let Some(found) = inner.map.get(key) {
             return found.clone();
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn what_nobody_uses_is_forgotten_and_what_somebody_uses_is_kept() {
-        let map = ByKey::<Arc<usize>>::default();
+        let map = ByKey::<_, Arc<usize>>::default();
         let key = |i: usize| Some(Topic::new(i.to_string()).unwrap());
         let get = |i: usize| map.get(&key(i), || Arc::new(i), |shared| Arc::strong_count(shared) == 1);
         let kept = get(0);

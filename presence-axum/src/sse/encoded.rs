@@ -75,7 +75,7 @@ fn keep(recent: &mut VecDeque<(Written, Bytes)>, said: Written, event: Bytes) ->
 
 /// An encoder for each scope that somebody reads.
 #[derive(Default)]
-pub(super) struct Encoders(ByKey<Arc<Encoder>>);
+pub(super) struct Encoders(ByKey<Key, Arc<Encoder>>);
 
 impl Encoders {
     pub(super) fn of(&self, key: &Key) -> Arc<Encoder> {

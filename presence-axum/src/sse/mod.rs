@@ -1,12 +1,14 @@
-//! Server-Sent Events: snapshots that everybody shares, and diffs that can be resumed.
+//! Server-Sent Events: snapshots that everybody shares, diffs and channels of a broker that can be resumed.
 
 mod by_key;
 mod diff;
 mod encoded;
+mod replay;
 mod snapshot;
 mod ticker;
 
 pub use diff::diff;
+pub use replay::{Begin, Ping, Replay, Resume};
 pub use snapshot::snapshot;
 pub use ticker::Ticker;
 

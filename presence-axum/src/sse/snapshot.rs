@@ -8,7 +8,7 @@ use axum::extract::{RawQuery, Request, State};
 use axum::response::Response;
 
 /// A ticker for each scope that somebody watches.
-pub(super) type Tickers = ByKey<Ticker>;
+pub(super) type Tickers = ByKey<Key, Ticker>;
 
 /// How many bytes an id takes in a frame, mostly.
 const PER_USER: usize = 16;

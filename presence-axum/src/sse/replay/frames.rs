@@ -1,0 +1,133 @@
+//! Events of a channel as they go over the wire, encoded once for all who get them.
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use presence_core::broker::{Event, EventId};
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// How events are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Format {
+    pub name: Option<&'static str>,
+    /// When a client comes back that does not know what 204 means, or lost the last id.
+    pub retry_when_ended: Duration,
+}
+
+/// What was written last of one channel.
+///
+/// The viewers of a channel get the same events at about the same time: the first encodes, the others take its frame.
+#[derive(Default)]
+pub(super) struct Frames {
+    /// At most `KEPT`, the newest last.
+    recent: Mutex<VecDeque<(EventId, Bytes)>>,
+}
+
+/// How many frames are kept for viewers who come a little later.
+const KEPT: usize = 4;
+
+impl Frames {
+    /// The frame of this event, and whether it was encoded by this call.
+    ///
+    /// The lock is held while an event is encoded, so that it is encoded once.
+    pub(super) fn of(&self, event: &Event, format: Format) -> (Bytes, bool) {
+        let mut recent = self.recent.lock();
+        if let Some((_, frame)) = recent.iter().rev().find(|(id, _)| *id == event.id) {
+            return (frame.clone(), false);
+        }
+        let frame = format.write(event);
+        if recent.len() == KEPT {
+            recent.pop_front();
+        }
+        recent.push_back((event.id, frame.clone()));
+        (frame, true)
+    }
+}
+
+impl Format {
+    fn write(self, event: &Event) -> Bytes {
+        let mut head = String::with_capacity(64);
+        if let Some(name) = self.name {
+            head += "event: ";
+            head += name;
+            head += "\n";
+        }
+        // A `String` takes everything.
+        let _ = writeln!(head, "id: {}", event.id);
+        let mut frame = head.into_bytes();
+        frame.reserve(event.payload.len() + 32);
+        // A line of data for each line of the payload, by any of the three ends that a line may have.
+        let mut rest = &event.payload[..];
+        loop {
+            frame.extend_from_slice(b"data: ");
+            let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
+                frame.extend_from_slice(rest);
+                break;
+            };
+            frame.extend_from_slice(&rest[..end]);
+            frame.push(b'\n');
+            let both = rest[end..].starts_with(b"\r\n");
+            rest = &rest[end + 1 + usize::from(both)..];
+        }
+        frame.extend_from_slice(b"\n\n");
+        if event.last {
+            frame.extend_from_slice(format!("retry: {}\n\n", self.retry_when_ended.as_millis()).as_bytes());
+        }
+        frame.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use presence_core::Timestamp;
+    use presence_core::broker::Channel;
+
+    const PLAIN: Format = Format { name: None, retry_when_ended: Duration::from_secs(15) };
+
+    fn event(number: u64, payload: &'static str) -> Event {
+        let id = EventId { incarnation: 0xab, number };
+        Event::new(id, Channel::new("c").unwrap(), payload.into(), Timestamp::ZERO)
+    }
+
+    fn text(format: Format, event: &Event) -> String {
+        String::from_utf8(Frames::default().of(event, format).0.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn an_event_has_its_id_and_its_data_and_its_name() {
+        assert_eq!(text(PLAIN, &event(16, "{}")), "id: ab-10\ndata: {}\n\n");
+        let named = Format { name: Some("update"), ..PLAIN };
+        assert_eq!(text(named, &event(1, "")), "event: update\nid: ab-1\ndata: \n\n");
+    }
+
+    #[test]
+    fn the_last_event_tells_clients_to_come_back_much_later() {
+        let last = event(1, "{}").closing(true);
+        assert_eq!(text(PLAIN, &last), "id: ab-1\ndata: {}\n\nretry: 15000\n\n");
+    }
+
+    #[test]
+    fn no_payload_ends_its_frame_or_adds_a_field() {
+        for (payload, data) in [
+            ("a\nid: 7", "data: a\ndata: id: 7\n"),
+            ("a\r\nb\rc", "data: a\ndata: b\ndata: c\n"),
+            ("\n\n", "data: \ndata: \ndata: \n"),
+        ] {
+            assert_eq!(text(PLAIN, &event(1, payload)), format!("id: ab-1\n{data}\n"), "{payload:?}");
+        }
+    }
+
+    #[test]
+    fn viewers_of_the_same_event_get_the_same_bytes_and_few_are_kept() {
+        let frames = Frames::default();
+        for number in 0..100 {
+            let (first, second) =
+                (frames.of(&event(number, "x"), PLAIN), frames.of(&event(number, "x"), PLAIN));
+            assert_eq!(first.0.as_ptr(), second.0.as_ptr());
+            assert!(first.1 && !second.1);
+        }
+        assert_eq!(frames.recent.lock().len(), KEPT);
+    }
+}

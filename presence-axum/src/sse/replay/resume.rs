@@ -1,0 +1,79 @@
+//! Behind which event a viewer goes on.
+
+use crate::query::fields;
+use axum::extract::FromRequestParts;
+use http::HeaderMap;
+use http::request::Parts;
+use presence_core::broker::EventId;
+use std::convert::Infallible;
+
+/// The event that a client saw last: `Last-Event-ID`, which an `EventSource` sends by itself when it comes back, or
+/// `?lastEventId=`, for a page that opens another one.
+///
+/// The header counts where both are there: it is newer. What is no id of an event counts as none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Resume(Option<EventId>);
+
+impl Resume {
+    /// Resumes behind this event.
+    pub fn behind(id: EventId) -> Self {
+        Self(Some(id))
+    }
+
+    /// Reads the header and the query of a request.
+    pub fn of(headers: &HeaderMap, query: Option<&str>) -> Self {
+        let header = headers.get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
+        if let Some(id) = header {
+            return Self(id.parse().ok());
+        }
+        let [id] = fields(query, ["lastEventId"]).unwrap_or_default();
+        Self(id.and_then(|id| id.parse().ok()))
+    }
+
+    /// The event, if there is one.
+    pub fn after(self) -> Option<EventId> {
+        self.0
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Resume {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.headers, parts.uri.query()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn resume(header: Option<&'static str>, query: &str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        if let Some(id) = header {
+            headers.insert("last-event-id", HeaderValue::from_static(id));
+        }
+        Resume::of(&headers, Some(query)).after().map(|id| id.to_string())
+    }
+
+    #[test]
+    fn the_header_counts_before_the_query() {
+        assert_eq!(resume(Some("a-1"), "lastEventId=b-2").as_deref(), Some("a-1"));
+        assert_eq!(resume(None, "x=1&lastEventId=b-2").as_deref(), Some("b-2"));
+        assert_eq!(resume(Some(""), "lastEventId=b-2").as_deref(), Some("b-2"));
+    }
+
+    #[test]
+    fn what_is_no_id_counts_as_none() {
+        for (header, query) in [
+            (None, ""),
+            (None, "lastEventId="),
+            (None, "lastEventId=%ff"),
+            (Some("7"), ""),
+            (Some("x-y"), ""),
+        ] {
+            assert_eq!(resume(header, query), None, "{header:?} {query}");
+        }
+    }
+}
