@@ -134,7 +134,7 @@ impl Watch {
             && self.taken >= count
         {
             self.due = None;
-            return Ok(Some(Feed::Alive { shard: 0, at }));
+            return Ok(Some(Feed::Alive { shard: 0, at, blind: Arc::default() }));
         }
         self.take()
     }

@@ -60,7 +60,7 @@ impl<'h, H: Harness> Follower<'h, H> {
             Feed::Synced { shard, epoch } => {
                 self.epochs.insert(*shard, Arc::clone(epoch));
             }
-            Feed::Alive { shard, at } => {
+            Feed::Alive { shard, at, .. } => {
                 self.proven.insert(*shard, *at);
             }
             _ => {}

@@ -159,7 +159,7 @@ pub async fn w3_time_is_proven_after_what_was_written<H: Harness>(harness: &H) {
             let message = reader.hear().await;
             turns = if message.is_none() { turns - 1 } else { turns };
             assert!(turns > 0, "shards {waiting:?} do not prove their time");
-            let Some(Feed::Alive { shard, at }) = message else { continue };
+            let Some(Feed::Alive { shard, at, .. }) = message else { continue };
             if at > now {
                 waiting.retain(|waiting| *waiting != shard);
                 let here = written.iter().filter(|session| scene.other.shard_of(&session.user) == shard);

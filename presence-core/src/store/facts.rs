@@ -1,7 +1,7 @@
 //! What goes into a store and what comes out of it.
 
 use crate::model::{Node, NodeId, Session, SessionId, SessionKey, UserId};
-use crate::time::Timestamp;
+use crate::time::{Blind, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,11 +82,19 @@ pub enum Feed {
         /// Which life of it: another value than last time means that it lost data.
         epoch: Arc<str>,
     },
-    /// It was `at` in the shard, and everything up to then has been told.
+    /// The shard took a write at its time `at`, and everything up to then has been told.
     Alive {
         /// Which shard.
         shard: u16,
         /// Its own time.
         at: Timestamp,
+        /// Its blind stretches, in order, at most [`BLIND_STRETCHES`](crate::time::BLIND_STRETCHES).
+        blind: Arc<[Blind]>,
+    },
+    /// An attempt to prove the shard's time failed, and the feed goes on: the proofs before and after it are not one
+    /// unbroken run. A feed that ends need not say so.
+    Unproven {
+        /// Which shard.
+        shard: u16,
     },
 }

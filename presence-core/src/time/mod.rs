@@ -1,10 +1,12 @@
 //! Time: instants, clocks, and what a store's clock has proven.
 
+mod blind;
 mod clock;
 mod manual;
 mod timestamp;
 mod view;
 
+pub use blind::{BLIND_STRETCHES, Blind, BlindList};
 pub use clock::{Clock, SystemClock};
 pub use manual::ManualClock;
 pub use timestamp::Timestamp;

@@ -120,7 +120,7 @@ async fn time_is_proven_at_once_and_then_four_times_a_second() {
     let clock = ManualClock::at(Timestamp::from_secs(10));
     let store = MemoryStore::with_clock(clock.clone());
     let mut feed = store.watch();
-    let alive = |millis| Feed::Alive { shard: 0, at: Timestamp::from_millis(millis) };
+    let alive = |millis| Feed::Alive { shard: 0, at: Timestamp::from_millis(millis), blind: [].into() };
     assert_eq!(told(&mut feed).last(), Some(&alive(10_000)));
     let mut proofs = Vec::new();
     for _ in 0..4 {

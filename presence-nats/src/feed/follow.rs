@@ -106,7 +106,7 @@ impl Watch<'_> {
             self.feeding.has_read(&self.created, self.reader.position());
             self.renew(&mut waiting).await?;
             if let Some(at) = self.proven(&mut proof, &mut news, &mut waiting).await? {
-                tell(self.to, Feed::Alive { shard: 0, at }).await?;
+                tell(self.to, Feed::Alive { shard: 0, at, blind: Arc::default() }).await?;
             }
         }
     }

@@ -126,7 +126,7 @@ impl Follower {
         self.scan().await?;
         self.tell(Feed::Synced { shard: self.shard, epoch: Arc::clone(&epoch) }).await;
         // All that was written until the scan began was in it.
-        self.tell(Feed::Alive { shard: self.shard, at }).await;
+        self.tell(Feed::Alive { shard: self.shard, at, blind: Arc::default() }).await;
         Ok(epoch)
     }
 
@@ -137,7 +137,7 @@ impl Follower {
             if let Some((Proof { number, at, .. }, _)) = &proof
                 && *number <= self.number
             {
-                let alive = Feed::Alive { shard: self.shard, at: *at };
+                let alive = Feed::Alive { shard: self.shard, at: *at, blind: Arc::default() };
                 proof = None;
                 self.tell(alive).await;
             }

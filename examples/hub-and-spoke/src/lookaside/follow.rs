@@ -70,8 +70,8 @@ async fn take(inner: &Inner, told: Feed, unconfirmed: &mut HashSet<UserId>) {
             }
             inner.sight.synced(shard);
         }
-        Feed::Alive { shard, at } => inner.sight.prove(shard, at, inner.clock.now()),
+        Feed::Alive { shard, at, .. } => inner.sight.prove(shard, at, inner.clock.now()),
         // Who only declares is not touched.
-        Feed::Touched(_) => {}
+        Feed::Touched(_) | Feed::Unproven { .. } => {}
     }
 }

@@ -122,7 +122,7 @@ impl Reader {
                 && position.next >= end
             {
                 position.proof = None;
-                return Step::Tell(Feed::Alive { shard: number, at });
+                return Step::Tell(Feed::Alive { shard: number, at, blind: Arc::default() });
             }
             let Some(next) = position.next.checked_sub(shard.first) else { return Step::End };
             let message = usize::try_from(next).ok().and_then(|next| shard.log.get(next));

@@ -114,7 +114,7 @@ impl Reference {
                     self.hear_forgotten(seen);
                 }
             }
-            Feed::Synced { .. } | Feed::Alive { .. } => {}
+            Feed::Synced { .. } | Feed::Alive { .. } | Feed::Unproven { .. } => {}
         }
     }
 

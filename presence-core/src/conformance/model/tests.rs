@@ -129,5 +129,5 @@ async fn its_clock_can_jump_back() {
     let beat = Touch::Node { node, seen_at: Timestamp::from_secs(90), drain_for: None };
     assert_eq!(store.touch(&[beat]).await.unwrap(), []);
     let alive = store.watch().filter(|m| std::future::ready(matches!(m, Feed::Alive { .. }))).next().await;
-    assert_eq!(alive, Some(Feed::Alive { shard: 0, at: Timestamp::from_secs(90) }));
+    assert!(matches!(alive, Some(Feed::Alive { at, .. }) if at == Timestamp::from_secs(90)));
 }

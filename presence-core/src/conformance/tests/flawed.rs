@@ -277,7 +277,8 @@ fn spoil_feed(feed: BoxStream<'static, Feed>, flaw: Flaw) -> BoxStream<'static, 
             .flat_map(move |message| {
                 synced |= matches!(message, Feed::Synced { .. });
                 let early = synced && matches!(message, Feed::Facts(_));
-                let proof = early.then_some(Feed::Alive { shard: 0, at: Timestamp::MAX });
+                let proof =
+                    early.then_some(Feed::Alive { shard: 0, at: Timestamp::MAX, blind: Arc::default() });
                 stream::iter(proof.into_iter().chain([message]))
             })
             .boxed(),

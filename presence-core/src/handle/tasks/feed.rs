@@ -54,12 +54,13 @@ fn take(inner: &Inner, told: &Feed, epochs: &mut HashMap<u16, Arc<str>>) {
             }
             inner.roster.synced(*shard, now)
         }
-        Feed::Alive { shard, at } => {
+        Feed::Alive { shard, at, .. } => {
             inner.roster.prove(*shard, *at, now);
             inner.note_time(true);
             inner.moved.notify_one();
             return;
         }
+        Feed::Unproven { .. } => return,
     };
     if !owed.is_empty() {
         metrics::counter!("presence_told_again_total").increment(owed.len() as u64);

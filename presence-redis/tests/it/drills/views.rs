@@ -115,7 +115,7 @@ async fn watch(store: RedisStore, is_done: Arc<AtomicBool>) -> View {
             if since.is_none() && is_done.load(Ordering::Relaxed) {
                 since = store.now().await.ok();
             }
-            if let (Feed::Alive { shard, at }, Some(since)) = (told, since)
+            if let (Feed::Alive { shard, at, .. }, Some(since)) = (told, since)
                 && at > since
             {
                 proven.insert(shard);
