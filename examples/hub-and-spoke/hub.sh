@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
 # What one does with this service:  examples/hub-and-spoke/hub.sh TARGET
 #
-#   up                          a center and two leaves with their NATS servers, six processes, until Ctrl-C
+#   secret                      the JWT_SECRET of this checkout: drawn at the first use, kept in target/
+#   run                         a center on memory, in the foreground
+#   up | dev                    a center and two leaves with their NATS servers, six processes, until Ctrl-C
+#   dev-logs [NODE]             follows the logs of the six that run: all, or e.g. leaf-node-1, nats-center
 #   token SUBJECT [CLAIMS]      a token for an hour, e.g.  token ada   token root '{"admin":true}'
 #   test                        the service's tests
+#   coverage                    the same, with a report of the lines they reach (cargo-llvm-cov)
+#   bench                       the service's part of the benchmark
 #   check                       Dockerfile, compose file, chart and NATS configurations
-#   image                       the image presence-service, by Docker
-#   compose                     the same six processes, by Docker
-#   install-center | install-leaf NAME | uninstall NAME      by Helm, into the namespace presence-system
+#   docker-build [TAG] | docker-buildx REGISTRY | compose     the image by Docker, for two architectures, and the six processes
+#   helm-install-center | helm-install-leaf NAME | helm-install-all | helm-uninstall [NAME]   into the namespace presence-system
+#   k8s-status | k8s-logs | k8s-port-forward [PORT]           what runs there
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$here/../.."
@@ -21,9 +26,18 @@ setting() {
   (. "$here/$1" && printenv "$2")
 }
 
+# The secret in the environment, or one of this checkout's own: none is shipped that works.
+secret() {
+  local file=${CARGO_TARGET_DIR:-target}/hub-and-spoke.secret
+  if [ -z "${JWT_SECRET:-}" ] && [ ! -s "$file" ]; then
+    mkdir -p "$(dirname "$file")"
+    (umask 077 && python3 -c 'import secrets; print(secrets.token_hex(32))' >"$file")
+  fi
+  printf '%s\n' "${JWT_SECRET:-$(cat "$file")}"
+}
+
 token() { # SUBJECT [CLAIMS]
-  local secret=${JWT_SECRET:-$(setting config.center-node.env JWT_SECRET)}
-  SECRET=$secret python3 - "$1" "${2:-{\}}" <<'PYTHON'
+  SECRET=$JWT_SECRET python3 - "$1" "${2:-{\}}" <<'PYTHON'
 import base64, hashlib, hmac, json, os, sys, time
 part = lambda text: base64.urlsafe_b64encode(text).rstrip(b"=")
 claims = {"sub": sys.argv[1], "exp": int(time.time()) + 3600, **json.loads(sys.argv[2])}
@@ -37,7 +51,7 @@ PYTHON
 begin() {
   local name=$1
   shift
-  "$@" > >(sed -u "s/^/$name | /") 2>&1 </dev/null &
+  "$@" > >(tee "$logs/$name.log" | sed -u "s/^/$name | /") 2>&1 </dev/null &
   pids+=($!)
 }
 
@@ -72,6 +86,8 @@ up() {
   set -m
   pids=()
   data=$(mktemp -d)
+  rm -rf "$logs"
+  mkdir -p "$logs"
   trap 'exit 130' INT
   trap 'exit 143' TERM
   trap end EXIT
@@ -106,21 +122,53 @@ alive() {
   done
 }
 
+# The names of the seed's Makefile, as far as they make sense here.
+namespace=presence-system
 install() { # NAME KIND
-  helm upgrade --install "$1" "$here/helm/presence-service" --namespace presence-system --create-namespace \
-    --values "$here/helm/presence-service/values-$2.yaml" ${JWT_SECRET:+--set-string "jwt.secret=$JWT_SECRET"}
+  helm upgrade --install "$1" "$here/helm/presence-service" --namespace $namespace --create-namespace \
+    --values "$here/helm/presence-service/values-$2.yaml" --set-string "jwt.secret=$JWT_SECRET"
 }
 
+# Nothing is installed with a secret that was drawn here by the way.
+demand() {
+  : "${JWT_SECRET:?is required: export JWT_SECRET=\$(openssl rand -hex 32)}"
+}
+
+logs=${CARGO_TARGET_DIR:-target}/hub-and-spoke-logs
 case ${1:-} in
-  up) up ;;
+  helm-install-*) demand ;;
+  secret | run | up | dev | token) JWT_SECRET=$(secret) && export JWT_SECRET ;;
+esac
+
+case ${1:-} in
+  secret) printf '%s\n' "$JWT_SECRET" ;;
+  run) exec cargo run --package hub-and-spoke ;;
+  up | dev) up ;;
+  dev-logs) tail -n 100 -F "$logs/"${2:-*}.log ;;
   token) token "${2:?token SUBJECT [CLAIMS]}" "${3:-}" ;;
   test) scripts/test.sh -p example-tests hub_and_spoke ;;
+  coverage) cargo llvm-cov --package example-tests --package hub-and-spoke --html -- hub_and_spoke ;;
+  bench) cargo run --release --package bench -- rest ;;
   check) scripts/check-deploy.sh ;;
-  image) docker build --file "$here/Dockerfile" --tag presence-service . ;;
+  docker-build) docker build --file "$here/Dockerfile" --tag "${2:-presence-service}" . ;;
+  docker-buildx)
+    docker buildx build --platform linux/amd64,linux/arm64 --file "$here/Dockerfile" --push \
+      --tag "${2:?docker-buildx REGISTRY}/presence-service" .
+    ;;
   compose) docker compose --file "$here/docker-compose.yaml" up --build ;;
-  install-center) install presence-center center ;;
-  install-leaf) install "presence-leaf-${2:?install-leaf NAME}" leaf ;;
-  uninstall) helm uninstall --namespace presence-system "${2:?uninstall NAME}" ;;
+  helm-install-center) install presence-center center ;;
+  helm-install-leaf) install "presence-leaf-${2:?helm-install-leaf NAME}" leaf ;;
+  helm-install-all)
+    install presence-center center
+    for region in us eu; do install "presence-leaf-$region" leaf; done
+    ;;
+  helm-uninstall)
+    # shellcheck disable=SC2046 # a list of names
+    helm uninstall --namespace $namespace ${2:-$(helm list --namespace $namespace --short)}
+    ;;
+  k8s-status) kubectl get --namespace $namespace deployments,pods,services,hpa ;;
+  k8s-logs) kubectl logs --namespace $namespace --selector app.kubernetes.io/name=presence-service --follow --prefix ;;
+  k8s-port-forward) kubectl port-forward --namespace $namespace service/presence-center "${2:-8080}:80" ;;
   *)
     usage >&2
     exit 2

@@ -46,12 +46,16 @@ fn policy(page: &str) -> String {
 /// The hashes of the inline elements of this name, as a policy lists them.
 fn hashes(page: &str, element: &str) -> String {
     let (open, close) = (format!("<{element}"), format!("</{element}>"));
-    let elements = page.split(open.as_str()).skip(1).filter_map(|rest| rest.split_once('>'));
-    let texts = elements.filter_map(|(_, rest)| rest.split_once(close.as_str())).map(|(text, _)| text);
-    texts
-        .filter(|text| !text.is_empty())
-        .map(|text| format!(" 'sha256-{}'", STANDARD.encode(Sha256::digest(text))))
-        .collect()
+    let mut hashes = String::new();
+    for rest in page.split(open.as_str()).skip(1) {
+        let text = rest.split_once('>').and_then(|(_, rest)| rest.split_once(close.as_str()));
+        if let Some((text, _)) = text.filter(|(text, _)| !text.is_empty()) {
+            hashes += " 'sha256-";
+            hashes += &STANDARD.encode(Sha256::digest(text));
+            hashes += "'";
+        }
+    }
+    hashes
 }
 
 /// Asked for anew each time, so that a page and its script never differ in age.

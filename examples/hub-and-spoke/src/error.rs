@@ -34,10 +34,11 @@ impl Error {
         Self::Said(StatusCode::NOT_FOUND, format!("presence not found for user {user}").into())
     }
 
-    /// 503: the store does not answer. Its own words name no address and no secret.
-    pub fn store(error: &store::Error) -> Self {
-        tracing::debug!(%error, "the store did not answer");
-        Self::Said(StatusCode::SERVICE_UNAVAILABLE, format!("the store does not answer: {error}").into())
+    /// 503: the store does not answer. Its own words name no address and no secret; `setting` says where to look.
+    pub fn store(error: &store::Error, setting: &str) -> Self {
+        tracing::debug!(cause = chain(error), setting, "the store did not answer");
+        let words = format!("the store does not answer: {setting}: {error}");
+        Self::Said(StatusCode::SERVICE_UNAVAILABLE, words.into())
     }
 }
 
@@ -47,10 +48,13 @@ impl From<Refused> for Error {
     }
 }
 
-impl From<store::Error> for Error {
-    fn from(error: store::Error) -> Self {
-        Self::store(&error)
-    }
+/// An error with all that caused it, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut words: Vec<String> = causes.map(ToString::to_string).collect();
+    // Some libraries repeat the cause in the error's own words.
+    words.dedup_by(|cause, error| error.contains(cause.as_str()));
+    words.join(": ")
 }
 
 impl From<BadBody> for Error {

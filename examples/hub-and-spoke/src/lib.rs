@@ -4,6 +4,7 @@
 
 mod api;
 mod error;
+pub mod logs;
 pub mod lookaside;
 pub mod node;
 mod rights;
@@ -27,8 +28,9 @@ use axum::response::Response;
 use axum::routing::get;
 use http::{HeaderName, HeaderValue};
 use presence_axum::auth::Auth;
+use presence_axum::serve::Options;
 use presence_axum::{Cors, Edge};
-use presence_core::UserId;
+use presence_core::{UserId, store};
 use std::sync::Arc;
 
 /// Says that a node cannot see at the moment whether what it answers is still so.
@@ -41,12 +43,34 @@ pub struct Service(Arc<Inner>);
 struct Inner {
     statuses: Statuses,
     auth: Auth,
+    setting: &'static str,
 }
 
 impl Service {
     /// A service of these statuses, for whom `auth` lets in.
     pub fn new(statuses: Statuses, auth: Auth) -> Self {
-        Self(Arc::new(Inner { statuses, auth }))
+        Self(Arc::new(Inner { statuses, auth, setting: "memory" }))
+    }
+
+    /// Names the setting that says where the store is, for errors and logs: an operator then knows where to look.
+    pub fn setting(self, setting: &'static str) -> Self {
+        Self(Arc::new(Inner { statuses: self.0.statuses.clone(), auth: self.0.auth.clone(), setting }))
+    }
+
+    /// Says in the log whether the store answers when the process starts, and if not, why and where to look.
+    pub async fn say_whether_the_store_answers(self) {
+        match self.0.statuses.probe().await {
+            Ok(()) => tracing::info!(setting = self.0.setting, "the store answers"),
+            Err(error) => {
+                let cause = error::chain(&error);
+                tracing::error!("the store does not answer, trying on: {}: {cause}", self.0.setting);
+            }
+        }
+    }
+
+    /// The answer to a request that the store did not answer.
+    fn unanswered(&self, error: &store::Error) -> Error {
+        Error::store(error, self.0.setting)
     }
 
     /// What it does.
@@ -61,7 +85,7 @@ impl Service {
 
     /// The current status of users; an error where it is not known of all.
     async fn read(&self, users: &[UserId]) -> Result<Vec<Option<Arc<Shown>>>, Error> {
-        self.0.statuses.lookaside().read(users).await.map_err(|error| Error::store(&error))
+        self.0.statuses.lookaside().read(users).await.map_err(|error| self.unanswered(&error))
     }
 }
 
@@ -78,8 +102,9 @@ pub fn app(service: Service, cors: Option<Cors>) -> Router {
     let presence = Router::new()
         .route("/", get(read::several))
         .route("/{userID}", named().post(write::one))
-        // The one name for which POST means something else; all other methods are about the user who is called so.
+        // The two names for which POST means something else; all other methods are about the user who is called so.
         .route("/batch", named().post(write::several))
+        .route("/query", named().post(read::queried))
         .layer(map_response_with_state(service.clone(), say_view));
     Router::new()
         .nest("/api/v2/presence", presence)
@@ -92,6 +117,12 @@ pub fn app(service: Service, cors: Option<Cors>) -> Router {
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(edge)
         .with_state(service)
+}
+
+/// How the service is served: a query may name a thousand users, and what is too long is told so like any other error.
+pub fn server(cors: Option<Cors>) -> Options {
+    let error_body = |words: &str| format!(r#"{{"error":"{words}"}}"#);
+    Options { max_head: 96 * 1024, error_body, cors, ..Options::default() }
 }
 
 async fn say_view(State(service): State<Service>, mut response: Response) -> Response {

@@ -2,15 +2,14 @@
 
 use clap::Parser;
 use hub_and_spoke::node::{Stores, keeper, statuses};
-use hub_and_spoke::{NodeType, Service, Settings, StoreSettings, app, record, rule};
+use hub_and_spoke::{NodeType, Service, Settings, StoreSettings, app, logs, record, rule, server};
 use presence_axum::auth::Auth;
-use presence_axum::serve::{Options, serve, terminated};
+use presence_axum::serve::{serve, terminated};
 use presence_core::SystemClock;
 use std::error::Error;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -22,24 +21,24 @@ async fn main() -> ExitCode {
             return if said.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
     };
-    let logs = logs(&settings.log_level);
+    let (filter, unreadable) = logs::filter(&settings.log_level);
     let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(logs).with_ansi(colours).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+    if let Some(level) = unreadable {
+        tracing::warn!(level, "LOG_LEVEL cannot be read and counts as info");
+    }
     match run(&settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error}");
+            // No setting silences why the process ends.
+            if tracing::enabled!(tracing::Level::ERROR) {
+                tracing::error!("{error}");
+            } else {
+                eprintln!("{error}");
+            }
             ExitCode::FAILURE
         }
     }
-}
-
-/// What is logged; whatever cannot be read is `info`.
-fn logs(level: &str) -> EnvFilter {
-    // Whatever the client of NATS meets, it logs at every attempt to connect; the store says it once.
-    let quiet =
-        if level.contains("async_nats") { level.to_owned() } else { format!("{level},async_nats=off") };
-    EnvFilter::try_new(quiet).unwrap_or_else(|_| EnvFilter::new("info,async_nats=off"))
 }
 
 async fn run(settings: &Settings) -> Result<(), Box<dyn Error + Send + Sync>> {
@@ -62,15 +61,15 @@ async fn run(settings: &Settings) -> Result<(), Box<dyn Error + Send + Sync>> {
         NodeType::Center => Some(keeper(stores.open()?, SystemClock, settings)),
         NodeType::Leaf => None,
     };
-    let service = Service::new(statuses(&stores.open()?, SystemClock, settings), auth);
+    let service =
+        Service::new(statuses(&stores.open()?, SystemClock, settings), auth).setting(kept.setting());
 
     let (host, port) = (settings.service_host, settings.service_port);
     let bound = TcpListener::bind((host, port)).await;
     let listener = bound.map_err(|error| format!("cannot listen on {host}, port {port}: {error}"))?;
     tracing::info!(address = %listener.local_addr()?, node = %settings.node_id, "listening");
-    // A query may name a thousand users; more than 64 KiB no path can have.
-    let options = Options { max_head: 96 * 1024, ..Options::default() };
-    serve(listener, app(service, cors), options, terminated()).await;
+    tokio::spawn(service.clone().say_whether_the_store_answers());
+    serve(listener, app(service, cors.clone()), server(cors), terminated()).await;
     if let Some(presence) = presence {
         presence.shutdown().await;
     }

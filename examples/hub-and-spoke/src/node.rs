@@ -33,7 +33,7 @@ impl Stores {
     pub fn of(settings: &StoreSettings, node: &NodeId) -> store::Result<Self> {
         match settings {
             StoreSettings::Memory => Ok(Self::Memory(MemoryStore::new())),
-            StoreSettings::Nats { urls, domain, bucket } => {
+            StoreSettings::Nats { urls, domain, bucket, .. } => {
                 let mut options = Options::new(Namespace::new(bucket)?);
                 options.domain.clone_from(domain);
                 Ok(Self::Nats { urls: urls.join(","), name: node.to_string(), options: options.into() })

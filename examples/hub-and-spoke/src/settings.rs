@@ -29,15 +29,24 @@ pub struct Settings {
     /// Who must have signed them (`iss`); nothing for anybody.
     #[arg(long, env = "JWT_ISSUER", default_value = "", hide_default_value = true)]
     pub jwt_issuer: String,
+    /// For whom they must be (`aud`); nothing for anybody.
+    #[arg(long, env = "JWT_AUDIENCE", default_value = "", hide_default_value = true)]
+    pub jwt_audience: String,
     /// Whether a token's subject may write only its own status, unless it is an administrator.
     #[arg(long, env = "RESTRICT_WRITES", default_value = "true", value_parser = BoolishValueParser::new(), action = ArgAction::Set)]
     pub restrict_writes: bool,
     /// The NATS servers of a center, or a leaf's own, separated by commas; nothing for memory.
-    #[arg(long, env = "NATS_URL", default_value = "", hide_default_value = true)]
-    pub nats_url: String,
+    #[arg(long, env = "NATS_URL", hide_env_values = true, default_value = "", hide_default_value = true)]
+    pub nats_url: Secret,
     /// The center's NATS servers, for a leaf that talks to them directly.
-    #[arg(long, env = "NATS_CENTER_URL", default_value = "", hide_default_value = true)]
-    pub nats_center_url: String,
+    #[arg(
+        long,
+        env = "NATS_CENTER_URL",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub nats_center_url: Secret,
     /// The center's JetStream domain, for a leaf over its own NATS server.
     #[arg(long, env = "NATS_DOMAIN", default_value = "", hide_default_value = true)]
     pub nats_domain: String,
@@ -67,7 +76,7 @@ pub enum NodeType {
     Leaf,
 }
 
-/// What nobody prints.
+/// Text that neither `--help` nor `Debug` prints: a secret, or URLs that may hold a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub String);
 
@@ -84,12 +93,14 @@ impl std::fmt::Debug for Secret {
 }
 
 /// Where statuses are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum StoreSettings {
     /// In this process.
     Memory,
     /// In NATS KV.
     Nats {
+        /// The setting that names the servers, for messages.
+        setting: &'static str,
         /// The servers to connect to.
         urls: Vec<String>,
         /// The JetStream domain in which the bucket is, if it is not that of those servers.
@@ -97,6 +108,31 @@ pub enum StoreSettings {
         /// The bucket.
         bucket: String,
     },
+}
+
+/// Names the bucket and not the servers, whose URLs may hold a password.
+impl std::fmt::Debug for StoreSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Memory => f.write_str("Memory"),
+            Self::Nats { setting, domain, bucket, .. } => f
+                .debug_struct("Nats")
+                .field("setting", setting)
+                .field("domain", domain)
+                .field("bucket", bucket)
+                .finish_non_exhaustive(),
+        }
+    }
+}
+
+impl StoreSettings {
+    /// What an operator has to look at when the store does not answer.
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Nats { setting, .. } => setting,
+        }
+    }
 }
 
 impl Settings {
@@ -108,20 +144,23 @@ impl Settings {
         let list = |urls: &str| {
             urls.split(',').map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned).collect()
         };
-        let (own, center): (Vec<_>, Vec<_>) = (list(&self.nats_url), list(&self.nats_center_url));
+        let (own, center): (Vec<_>, Vec<_>) = (list(&self.nats_url.0), list(&self.nats_center_url.0));
         let domain = Some(self.nats_domain.trim()).filter(|domain| !domain.is_empty()).map(str::to_owned);
-        let nats = |urls, domain| Ok(StoreSettings::Nats { urls, domain, bucket: self.nats_bucket.clone() });
+        let nats = |setting, urls, domain| {
+            Ok(StoreSettings::Nats { setting, urls, domain, bucket: self.nats_bucket.clone() })
+        };
+        let (url, center_url) = ("NATS_URL", "NATS_CENTER_URL");
         match self.node_type {
-            NodeType::Leaf if !own.is_empty() && domain.is_some() => nats(own, domain),
-            NodeType::Leaf if !center.is_empty() => nats(center, None),
+            NodeType::Leaf if !own.is_empty() && domain.is_some() => nats(url, own, domain),
+            NodeType::Leaf if !center.is_empty() => nats(center_url, center, None),
             NodeType::Leaf if !own.is_empty() => {
                 Err("a leaf over its own NATS server needs the center's JetStream domain: set NATS_DOMAIN")
             }
             NodeType::Leaf => {
                 Err("a leaf needs its center: set NATS_CENTER_URL, or NATS_URL and NATS_DOMAIN")
             }
-            NodeType::Center if !own.is_empty() => nats(own, domain),
-            NodeType::Center if !center.is_empty() => nats(center, domain),
+            NodeType::Center if !own.is_empty() => nats(url, own, domain),
+            NodeType::Center if !center.is_empty() => nats(center_url, center, domain),
             NodeType::Center => Ok(StoreSettings::Memory),
         }
     }
@@ -139,7 +178,8 @@ impl Settings {
             tracing::warn!("JWT_SECRET is shorter than 32 bytes, and easily guessed");
         }
         let tokens = Hs256::new(secret);
-        Ok(if self.jwt_issuer.is_empty() { tokens } else { tokens.issuer(&self.jwt_issuer) })
+        let tokens = if self.jwt_issuer.is_empty() { tokens } else { tokens.issuer(&self.jwt_issuer) };
+        Ok(if self.jwt_audience.is_empty() { tokens } else { tokens.audience(&self.jwt_audience) })
     }
 }
 

@@ -30,6 +30,6 @@ pub(crate) async fn alive(State(service): State<Service>) -> Response {
 /// # Errors
 /// 503 with the reason.
 pub(crate) async fn ready(State(service): State<Service>) -> Result<Response, Error> {
-    service.statuses().probe().await?;
+    service.statuses().probe().await.map_err(|error| service.unanswered(&error))?;
     Ok(report(&service))
 }

@@ -1,11 +1,13 @@
 //! Who has which status.
 
 use super::user::{Named, listed};
-use super::wire::Found;
+use super::wire::{self, Found, MAX_BODY};
 use crate::{Error, Service};
-use axum::extract::{RawQuery, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::response::Response;
+use bytes::Bytes;
 use http::StatusCode;
+use presence_axum::LenientJson;
 use presence_axum::auth::{Action, Identity, On};
 use presence_axum::wire::json;
 use presence_core::UserId;
@@ -35,11 +37,27 @@ pub(crate) async fn several(
     identity: Identity,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Error> {
-    let users = listed(query.as_deref().unwrap_or_default())?;
-    for user in &users {
-        service.auth().permit(&identity, Action::Read, On::User(user)).await?;
+    answer(&service, &identity, &listed(query.as_deref().unwrap_or_default())?).await
+}
+
+/// `POST /api/v2/presence/query` `{"users":[..]}`: the same, for more users than a URL holds.
+///
+/// # Errors
+/// As for [`several`]; 413 beyond 1 MiB.
+pub(crate) async fn queried(
+    State(service): State<Service>,
+    identity: Identity,
+    request: Request,
+) -> Result<Response, Error> {
+    let body: Bytes = LenientJson::read(request, MAX_BODY).await?.into();
+    answer(&service, &identity, &wire::users(&body)?).await
+}
+
+async fn answer(service: &Service, identity: &Identity, users: &[UserId]) -> Result<Response, Error> {
+    for user in users {
+        service.auth().permit(identity, Action::Read, On::User(user)).await?;
     }
-    let found = service.read(&users).await?;
+    let found = service.read(users).await?;
     let missing: Vec<&UserId> =
         users.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(user, _)| user).collect();
     let presences = found.iter().flatten().map(|shown| &**shown).collect();

@@ -22,9 +22,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let path = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
         let Path(path) = path.map_err(|_| Error::bad_request("invalid userID: no UTF-8"))?;
-        // The one path that is written out in the routes is that of the user who is called so.
-        let name = path.first().map_or("batch", |(_, name)| name);
-        user(name).map(Self)
+        match path.first() {
+            Some((_, name)) => user(name).map(Self),
+            // A path that is written out in the routes is that of the user who is called so.
+            None => user(parts.uri.path().rsplit('/').next().unwrap_or_default()).map(Self),
+        }
     }
 }
 

@@ -58,6 +58,22 @@ pub(crate) fn several(body: &[u8]) -> Result<Vec<Wanted>, Error> {
     presences.into_iter().map(read).collect()
 }
 
+/// The users that `{"users":[..]}` names, in this order.
+pub(crate) fn users(body: &[u8]) -> Result<Vec<UserId>, Error> {
+    let Some(Value::Array(users)) = parsed(body)?.remove("users") else {
+        return Err(Error::bad_request("users is required"));
+    };
+    if users.is_empty() {
+        return Err(Error::bad_request("users is required"));
+    }
+    if users.len() > MAX_USERS {
+        return Err(Error::bad_request("too many users"));
+    }
+    let read = |value: &Value| value.as_str().and_then(|name| UserId::new(name).ok());
+    let users: Option<Vec<UserId>> = users.iter().map(read).collect();
+    users.ok_or(Error::bad_request("invalid userID"))
+}
+
 fn wanted(user: UserId, fields: &Map<String, Value>) -> Result<Wanted, Error> {
     let field = |name| fields.get(name).filter(|value| !value.is_null());
     let status = field("status").and_then(Value::as_str).and_then(|word| word.parse().ok());

@@ -25,7 +25,7 @@ pub(crate) async fn one(
     let Named(user) = user?;
     permit(&service, &identity, &user).await?;
     let wanted = wire::one(user, &body(request).await?)?;
-    let stored = service.statuses().set(vec![wanted]).await?;
+    let stored = service.statuses().set(vec![wanted]).await.map_err(|error| service.unanswered(&error))?;
     let shown = stored.first().ok_or_else(|| Error::bad_request("nothing to store"))?;
     Ok(json(StatusCode::OK, &**shown))
 }
@@ -43,7 +43,7 @@ pub(crate) async fn several(
     for wanted in &wanted {
         permit(&service, &identity, &wanted.user).await?;
     }
-    let stored = service.statuses().set(wanted).await?;
+    let stored = service.statuses().set(wanted).await.map_err(|error| service.unanswered(&error))?;
     Ok(json(StatusCode::OK, &Stored { presences: stored.iter().map(|shown| &**shown).collect() }))
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn clear(
 ) -> Result<StatusCode, Error> {
     let Named(user) = user?;
     permit(&service, &identity, &user).await?;
-    service.statuses().clear(&user).await?;
+    service.statuses().clear(&user).await.map_err(|error| service.unanswered(&error))?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -2,10 +2,10 @@
 
 use crate::client::{Reply, send};
 use clap::Parser;
-use hub_and_spoke::{Service, Settings, app, node, record, rule};
+use hub_and_spoke::{Service, Settings, app, node, record, rule, server};
 use jsonwebtoken::{EncodingKey, Header, encode};
 use presence_axum::auth::Auth;
-use presence_axum::serve::{Options, serve};
+use presence_axum::serve::serve;
 use presence_core::conformance::{Faults, ReferenceStore};
 use presence_core::{Clock, ManualClock, PresenceStore, Timestamp};
 use presence_memory::MemoryStore;
@@ -87,7 +87,7 @@ impl Node {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let app = app(service, settings.cors.cors().unwrap());
-        let options = Options { max_head: 96 * 1024, ..Options::default() };
+        let options = server(settings.cors.cors().unwrap());
         tokio::spawn(serve(listener, app, options, stop.clone().cancelled_owned()));
         Self { clock: None, address, _serves: stop.drop_guard() }
     }

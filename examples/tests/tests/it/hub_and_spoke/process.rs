@@ -4,8 +4,9 @@ use super::node::settings;
 use clap::Parser;
 use hub_and_spoke::{NodeType, Settings, StoreSettings};
 
-fn nats(urls: &[&str], domain: Option<&str>) -> StoreSettings {
+fn nats(setting: &'static str, urls: &[&str], domain: Option<&str>) -> StoreSettings {
     StoreSettings::Nats {
+        setting,
         urls: urls.iter().map(ToString::to_string).collect(),
         domain: domain.map(ToString::to_string),
         bucket: "presence".to_owned(),
@@ -31,10 +32,26 @@ fn a_secret_is_required_and_never_printed() {
 }
 
 #[test]
+fn urls_with_passwords_are_neither_printed_nor_helped_with() {
+    let settings =
+        settings(&["--nats-url", "nats://ada:hunter2@a:4222", "--nats-center-url", "nats://x:hunter2@b"]);
+    for printed in [format!("{settings:?}"), format!("{:?}", settings.store().unwrap())] {
+        assert!(!printed.contains("hunter2"), "{printed}");
+    }
+    let command = <Settings as clap::CommandFactory>::command();
+    for argument in command.get_arguments().filter(|argument| argument.get_id().as_str().contains("url")) {
+        assert!(argument.is_hide_env_values_set(), "{}", argument.get_id());
+    }
+}
+
+#[test]
 fn a_center_runs_on_memory_or_on_nats() {
     assert_eq!(settings(&[]).store(), Ok(StoreSettings::Memory));
     let url = "nats://a:4222, nats://b:4222,";
-    assert_eq!(settings(&["--nats-url", url]).store(), Ok(nats(&["nats://a:4222", "nats://b:4222"], None)));
+    assert_eq!(
+        settings(&["--nats-url", url]).store(),
+        Ok(nats("NATS_URL", &["nats://a:4222", "nats://b:4222"], None))
+    );
 }
 
 #[test]
@@ -46,7 +63,10 @@ fn a_leaf_needs_a_center() {
     assert!(leaf(&[]).unwrap_err().contains("NATS_CENTER_URL"));
     assert!(leaf(&["--nats-center-url", " "]).unwrap_err().contains("NATS_CENTER_URL"));
     assert!(leaf(&["--nats-url", "nats://own:4222"]).unwrap_err().contains("NATS_DOMAIN"));
-    assert_eq!(leaf(&["--nats-center-url", "nats://hub:4222"]), Ok(nats(&["nats://hub:4222"], None)));
+    assert_eq!(
+        leaf(&["--nats-center-url", "nats://hub:4222"]),
+        Ok(nats("NATS_CENTER_URL", &["nats://hub:4222"], None))
+    );
     let own = leaf(&["--nats-url", "nats://own:4222", "--nats-domain", "hub"]);
-    assert_eq!(own, Ok(nats(&["nats://own:4222"], Some("hub"))));
+    assert_eq!(own, Ok(nats("NATS_URL", &["nats://own:4222"], Some("hub"))));
 }

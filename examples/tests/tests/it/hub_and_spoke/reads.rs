@@ -2,6 +2,8 @@
 
 use super::node::{Node, admin, token};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const ODD: [(&str, &str); 9] = [
     ("ann@example.com", "ann@example.com"),
@@ -172,5 +174,58 @@ async fn nothing_is_told_without_a_token_that_counts() {
             assert!(reply.json()["error"].is_string());
             assert!(reply.header("www-authenticate").unwrap().starts_with("Bearer"));
         }
+    }
+}
+
+#[tokio::test]
+async fn more_names_than_a_url_holds_are_asked_for_in_a_body() {
+    let node = Node::memory().await;
+    node.set("ada", "busy").await;
+    let long: Vec<String> = (0..999).map(|n| format!("{n:0>250}")).collect();
+    let mut names = long.clone();
+    names.insert(500, "ada".to_owned());
+    let reply = node.post("/api/v2/presence/query", json!({ "users": names }).to_string()).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    assert_eq!(reply.json()["presences"][0]["userID"], "ada");
+    assert_eq!(reply.json()["missing"], json!(long));
+    for (body, error) in [
+        (json!({}), "users is required"),
+        (json!({ "users": [] }), "users is required"),
+        (json!({ "users": "ada" }), "users is required"),
+        (json!({ "users": [1] }), "invalid userID"),
+        (json!({ "users": [""] }), "invalid userID"),
+        (json!({ "users": vec!["a"; 1_001] }), "too many users"),
+    ] {
+        let reply = node.post("/api/v2/presence/query", body.to_string()).await;
+        assert_eq!(reply.said(), (400, json!({ "error": error }).to_string().as_str()), "{body}");
+    }
+    // It is a user's name all the same.
+    assert_eq!(
+        node.call("PUT", "/api/v2/presence/query", Some(&admin()), r#"{"status":"away"}"#).await.status,
+        200
+    );
+    assert_eq!(node.status("query").await, "away");
+    assert_eq!(node.call("POST", "/api/v2/presence/query", None, r#"{"users":["a"]}"#).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_url_of_60_kib_is_read_and_a_longer_one_is_told_so_as_json() {
+    let node = Node::memory().await;
+    let query =
+        |bytes: usize| format!("/api/v2/presence?users={}", vec!["x".repeat(249); bytes / 250].join(","));
+    assert_eq!(node.get(&query(60 * 1024)).await.status, 200);
+    // No client of ours would send it.
+    for (bytes, status, words) in
+        [(66_000, 414, "the URL is too long"), (120_000, 431, "the head of the request is too large")]
+    {
+        let mut stream = TcpStream::connect(node.address).await.unwrap();
+        let request = format!("GET {} HTTP/1.1\r\nhost: a\r\n\r\n", query(bytes));
+        let _ = stream.write_all(request.as_bytes()).await;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert_eq!(body, json!({ "error": words }).to_string());
+        assert!(head.contains("access-control-allow-origin: *"), "{answer}");
     }
 }
