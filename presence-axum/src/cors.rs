@@ -146,6 +146,17 @@ impl Cors {
         Ok(Self { exposes: Some(names(headers)?), ..self })
     }
 
+    /// Whether an origin is listed, and then whether its pages may send credentials. Where any may call, none is listed
+    /// with credentials.
+    pub(crate) fn lists(&self, origin: &HeaderValue) -> Option<bool> {
+        let listed = match &self.origins {
+            Origins::Any => true,
+            Origins::One(one) => one == origin,
+            Origins::Listed(origins) => origins.contains(origin),
+        };
+        listed.then_some(self.credentials)
+    }
+
     /// Adds to any answer what lets the page read it; answers whether the page may.
     pub(crate) fn answer(&self, asks: Option<&HeaderValue>, headers: &mut HeaderMap) -> bool {
         let allowed = match &self.origins {

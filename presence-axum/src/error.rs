@@ -1,7 +1,8 @@
 //! Errors as they are answered: a status, and JSON that says one short thing and nothing of the inside.
 
+use crate::auth::Refused;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use presence_core::handle;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -12,10 +13,13 @@ pub struct Error {
     status: StatusCode,
     word: Cow<'static, str>,
     degraded: bool,
+    retry_after: Option<u64>,
+    /// Why it is not known who calls, or why they may not; for `WWW-Authenticate`.
+    refused: Option<Refused>,
 }
 
 /// After how many seconds a client that was refused for want of room should ask again.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+const RETRY_AFTER: u64 = 5;
 
 /// The body on the wire, in this order.
 #[derive(Serialize)]
@@ -29,7 +33,12 @@ struct Wire<'a> {
 impl Error {
     /// An error of this status and these words.
     pub fn new(status: StatusCode, word: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, word: word.into(), degraded: false }
+        Self { status, word: word.into(), degraded: false, retry_after: None, refused: None }
+    }
+
+    /// Says after how many seconds to ask again. Default 5 for 429 and 503, and nothing for others.
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// 400: the request must change.
@@ -71,12 +80,23 @@ impl From<handle::Error> for Error {
     }
 }
 
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Self { refused: Some(refused), ..Self::new(refused.status(), refused.to_string()) }
+    }
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let wire = Wire { ok: false, degraded: self.degraded, error: &self.word };
         let mut response = crate::wire::json(self.status, &wire);
-        if matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        let asks_again =
+            matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        if let Some(seconds) = self.retry_after.or(asks_again.then_some(RETRY_AFTER)) {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(challenge) = self.refused.and_then(Refused::challenge) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }

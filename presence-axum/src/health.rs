@@ -1,5 +1,7 @@
 //! How things stand, for people and for load balancers.
 
+use crate::auth::On;
+use crate::rest::Asks;
 use crate::wire::{self, view_word};
 use crate::{Error, Mount};
 use axum::extract::State;
@@ -10,8 +12,12 @@ use presence_core::handle::StoreHealth;
 use presence_core::time::View;
 use serde::Serialize;
 
-/// `GET /v1/health`: the store, the view, and how much is known. Always 200; a service's readiness is its own decision.
-pub async fn report(State(mount): State<Mount>) -> Response {
+/// `GET /v1/health`: the store, the view, and how much is known. 200 however things stand; a service's readiness is its own
+/// decision.
+///
+/// # Errors
+/// 401, 403 and 429: who asks must be allowed to read about everyone.
+pub async fn report(State(mount): State<Mount>, asks: Asks) -> Result<Response, Error> {
     #[derive(Serialize)]
     struct Wire {
         ok: bool,
@@ -22,6 +28,7 @@ pub async fn report(State(mount): State<Mount>) -> Response {
         users: usize,
         topics: usize,
     }
+    asks.reads(&mount, On::Everyone).await?;
     let health = mount.presence().health();
     let wire = Wire {
         ok: true,
@@ -38,7 +45,7 @@ pub async fn report(State(mount): State<Mount>) -> Response {
         users: health.users,
         topics: health.topics,
     };
-    wire::json(StatusCode::OK, &wire)
+    Ok(wire::json(StatusCode::OK, &wire))
 }
 
 /// `GET /healthz`: the process runs.

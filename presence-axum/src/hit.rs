@@ -1,7 +1,8 @@
 //! `POST /v1/hit`: a beat, or a leave, over HTTP.
 
+use crate::auth::Transport;
 use crate::metrics::HITS;
-use crate::wire::{Hit, Taken, Windows};
+use crate::wire::{Entered, Hit, Taken};
 use crate::{Error, LenientJson, Mount};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -14,8 +15,8 @@ pub async fn post(State(mount): State<Mount>, request: Request) -> Response {
     let presence = mount.presence();
     let taken = match read(&mount, request).await.inspect_err(refused) {
         Ok(Hit::Beat(beat)) => {
-            let windows = beat.enters.then(|| Windows::of(presence.policy()));
-            record(presence, beat).await.map(|placed_at| Taken { placed_at, windows })
+            let entered = beat.enters.then(|| Entered::of(&beat.user, presence.policy()));
+            record(presence, beat).await.map(|placed_at| Taken { placed_at, entered })
         }
         Ok(Hit::Leave(leave)) => record_leave(presence, leave).await.map(|()| Taken::default()),
         Err(error) => Err(error),
@@ -23,8 +24,22 @@ pub async fn post(State(mount): State<Mount>, request: Request) -> Response {
     taken.into_response()
 }
 
+/// Reads a hit, and makes sure that its sender may send it.
 async fn read(mount: &Mount, request: Request) -> Result<Hit, Error> {
-    Hit::read(&LenientJson::read(request, mount.gate().limits().body).await?)
+    mount.gate().hit(request.extensions(), request.headers())?;
+    let (mut parts, body) = request.into_parts();
+    let caller = mount.caller(&mut parts, Transport::Request).await?;
+    let request = Request::from_parts(parts, body);
+    let body = LenientJson::read(request, mount.gate().limits().body).await?;
+    let hit = Hit::read(&body, caller.user())?;
+    mount.permit_speaking(&caller, hit.user()).await?;
+    mount.gate().hit_of(hit.user())?;
+    if let Hit::Beat(beat) = &hit
+        && let Some(topics) = &beat.topics
+    {
+        mount.permit_entering(&caller, topics.names()).await?;
+    }
+    Ok(hit)
 }
 
 /// Takes a beat and counts what became of it; answers the session's placement, or `None` for a beat that came too late.

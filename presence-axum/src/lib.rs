@@ -2,8 +2,8 @@
 //!
 //! [`Mount`] is all of it in one value: mount its routes, or give its handlers paths of your own. A service with a wire
 //! format of its own writes its own short handlers from the pieces: [`LenientJson`] bodies, [`Error`] answers,
-//! [`sse::Ticker`] and [`sse::Replay`] streams, [`limits::Permit`]s, an [`Edge`] with [`Cors`]. [`serve`](serve::serve) is the server that
-//! our examples run on. Who calls, and what they may do, is asked by `auth` (a feature).
+//! [`sse::Ticker`] and [`sse::Replay`] streams, [`limits::Permit`]s, an [`Edge`] with [`Cors`]. [`serve`](serve::serve) is
+//! the server that our examples run on. Who calls, and what they may do, is asked by [`auth`].
 //!
 //! # Metrics
 //! Through the `metrics` facade: the host chooses the exporter, and installs it before it serves.
@@ -19,10 +19,10 @@
 //! | `presence_sse_slow_total` | counter | streams ended because their reader took too long for one event |
 //! | `presence_connections_open` | gauge | connections of [`serve`](serve::serve) |
 //! | `presence_connections_refused_total` | counter | connections beyond the cap |
-//! | `presence_auth_refused_total` | counter, `reason` | callers refused: `missing`, `invalid`, `expired`, `forbidden`, `unavailable` |
+//! | `presence_rate_refused_total` | counter, `of` | requests refused for their rate: of a `client`, of a `user` |
+//! | `presence_auth_refused_total` | counter, `reason` | callers refused: `missing`, `invalid`, `expired`, `forbidden`, `foreign_origin`, `unavailable` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "auth")]
 pub mod auth;
 pub mod health;
 pub mod hit;
@@ -33,6 +33,7 @@ pub mod serve;
 pub mod sse;
 pub mod wire;
 
+mod caller;
 mod cors;
 mod edge;
 mod error;
@@ -40,6 +41,7 @@ mod lenient_json;
 mod metrics;
 mod mount;
 mod query;
+mod route;
 
 pub use cors::{Cors, InvalidCors};
 pub use edge::{Edge, EdgeFuture, EdgeService};
@@ -47,3 +49,4 @@ pub use error::{Error, method_not_allowed, not_found};
 pub use lenient_json::{BadBody, Json, LenientJson, Number};
 pub use limits::Limits;
 pub use mount::Mount;
+pub use route::Route;

@@ -42,6 +42,12 @@ pub(crate) static STREAMS: LazyLock<Streams> = LazyLock::new(|| {
     }
 });
 
+pub(crate) static LIMITS: LazyLock<Limits> = LazyLock::new(|| {
+    describe_counter!("presence_rate_refused_total", "Requests refused for their rate, by whose it was");
+    let refused = |of: &'static str| counter!("presence_rate_refused_total", "of" => of);
+    Limits { client: refused("client"), hits_user: refused("user") }
+});
+
 pub(crate) static CONNECTIONS: LazyLock<Connections> = LazyLock::new(|| {
     describe_gauge!("presence_connections_open", "Open connections");
     describe_counter!("presence_connections_refused_total", "Connections refused beyond the cap");
@@ -71,6 +77,11 @@ pub(crate) struct Streams {
     pub skipped: Counter,
     pub slow: Counter,
     pub lag: Histogram,
+}
+
+pub(crate) struct Limits {
+    pub client: Counter,
+    pub hits_user: Counter,
 }
 
 pub(crate) struct Connections {

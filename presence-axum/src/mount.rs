@@ -1,15 +1,19 @@
 //! The whole of it in one value.
 
+use crate::auth::{Auth, Authorize, Identify};
 use crate::edge::Edge;
 use crate::error::method_not_allowed;
 use crate::limits::{Gate, Limits};
 use crate::sse::Streams;
-use crate::{Cors, health, hit, page, rest, sse};
+use crate::{Cors, Route};
 use axum::Router;
 use axum::extract::FromRef;
-use axum::routing::{get, post};
+use axum::routing::MethodRouter;
 use presence_core::Presence;
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// A presence and how it is served: mount its [`routes`](Self::routes), or give its handlers paths of your own.
@@ -53,8 +57,13 @@ pub struct Mount(Arc<Inner>);
 struct Inner {
     presence: Presence,
     tick: Duration,
+    check: Duration,
+    auth: Auth,
     cors: Option<Cors>,
     gate: Gate,
+    without: BTreeSet<Route>,
+    /// Whether it has been said that bodies are believed.
+    warned: Arc<AtomicBool>,
     streams: Arc<Streams>,
 }
 
@@ -62,13 +71,22 @@ impl Mount {
     /// How often the snapshot stream tells, unless told otherwise.
     pub const TICK: Duration = Duration::from_secs(2);
 
+    /// How often it is asked again whether who watches may go on, unless told otherwise.
+    pub const CHECK: Duration = Duration::from_secs(30);
+
     /// Serves this presence with the defaults.
+    ///
+    /// Until [`identify`](Self::identify) is set, whoever reaches its routes is believed to be whom a body names.
     pub fn new(presence: Presence) -> Self {
         Self(Arc::new(Inner {
-            presence,
             tick: Self::TICK,
+            check: Self::CHECK,
+            auth: Auth::believing(),
             cors: None,
-            gate: Gate::new(Limits::default()),
+            gate: gate(&presence, Limits::default()),
+            without: BTreeSet::new(),
+            warned: Arc::default(),
+            presence,
             streams: Arc::default(),
         }))
     }
@@ -81,9 +99,35 @@ impl Mount {
         Self(Arc::new(inner))
     }
 
-    /// Bounds of bodies and streams. Default [`Limits::default`].
+    /// Asks this who calls, on every route: an [`Authenticator`](crate::auth::Authenticator) of tokens, or what the host
+    /// knows by itself ([`from_extractor`](crate::auth::from_extractor), [`from_fn`](crate::auth::from_fn)).
+    ///
+    /// A hit that names no user is then the caller's, and one that names another is refused with 403. Default: nobody is
+    /// asked, and bodies are believed; a warning says so when the routes are made.
+    pub fn identify(self, identify: impl Identify) -> Self {
+        self.with(|inner| inner.auth = inner.auth.clone().identify_by(identify))
+    }
+
+    /// Asks this hook what a caller may do, on every route. Default: everybody speaks for themselves and sees everybody;
+    /// [administrators](crate::auth::Identity::is_admin) may also speak for others and disconnect them.
+    pub fn authorize(self, authorize: impl Authorize) -> Self {
+        self.with(|inner| inner.auth = inner.auth.clone().authorize(authorize))
+    }
+
+    /// Asks the same as handlers of the host's own.
+    pub fn auth(self, auth: Auth) -> Self {
+        self.with(|inner| inner.auth = auth)
+    }
+
+    /// How often it is asked again whether who watches may go on: whoever has logged out, or has lost the right, loses the
+    /// stream. Default 30 s; at least 1 s. A token's end is known and is not waited for.
+    pub fn check(self, every: Duration) -> Self {
+        self.with(|inner| inner.check = every.max(Duration::from_secs(1)))
+    }
+
+    /// Bounds of bodies, streams and rates. Default [`Limits::default`].
     pub fn limits(self, limits: Limits) -> Self {
-        self.with(|inner| inner.gate = Gate::new(limits))
+        self.with(|inner| inner.gate = gate(&inner.presence, limits))
     }
 
     /// How often the snapshot stream tells. Default 2 s; at least 10 ms.
@@ -96,14 +140,34 @@ impl Mount {
         self.with(|inner| inner.cors = Some(cors))
     }
 
+    /// Leaves a route out of [`routes`](Self::routes): the host has one of its own in that place.
+    pub fn without(self, route: Route) -> Self {
+        self.with(|inner| {
+            inner.without.insert(route);
+        })
+    }
+
     /// The presence that is served.
     pub fn presence(&self) -> &Presence {
         &self.0.presence
     }
 
-    /// Who may open a stream.
+    /// What the limits let in.
     pub fn gate(&self) -> &Gate {
         &self.0.gate
+    }
+
+    /// Who calls, and what they may do.
+    pub(crate) fn guard(&self) -> &Auth {
+        &self.0.auth
+    }
+
+    pub(crate) fn listed(&self) -> Option<&Cors> {
+        self.0.cors.as_ref()
+    }
+
+    pub(crate) fn checks_every(&self) -> Duration {
+        self.0.check
     }
 
     pub(crate) fn every(&self) -> Duration {
@@ -114,29 +178,56 @@ impl Mount {
         &self.0.streams
     }
 
-    /// All routes, with their state: they can be merged or nested into a router of any state.
+    /// All routes but those that were left out, with their state: they can be merged or nested into a router of any state.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        let edge = self.0.cors.clone().map_or_else(Edge::new, |cors| Edge::new().cors(cors));
-        Router::new()
-            .route("/v1/hit", post(hit::post))
-            .route("/v1/users", get(rest::users))
-            .route("/v1/users/{user}", get(rest::user))
-            .route("/v1/counts", get(rest::counts))
-            .route("/v1/list", get(rest::list))
-            .route("/v1/topics", get(rest::topics))
-            .route("/v1/sse/snapshot", get(sse::snapshot))
-            .route("/v1/sse/diff", get(sse::diff))
-            .route("/v1/health", get(health::report))
-            .route("/presence.js", get(page::presence_js))
+        self.warn();
+        let routes = Route::ALL.into_iter().filter(|route| !self.0.without.contains(route));
+        routes
+            .fold(Router::new(), |router, route| router.route(route.path(), route.handler()))
             .method_not_allowed_fallback(method_not_allowed)
-            .layer(edge)
+            .layer(self.edge())
             .with_state(self.clone())
     }
+
+    /// One route, for a path of the host's choice. The path of [`Route::User`] has one parameter.
+    ///
+    /// ```
+    /// # fn example(mount: &presence_axum::Mount) -> axum::Router {
+    /// use presence_axum::Route;
+    /// axum::Router::new().route("/here", mount.route(Route::Hit)).route("/who/{user}", mount.route(Route::User))
+    /// # }
+    /// ```
+    pub fn route<S: Clone + Send + Sync + 'static>(&self, route: Route) -> MethodRouter<S, Infallible> {
+        self.warn();
+        route.handler().fallback(method_not_allowed).layer(self.edge()).with_state(self.clone())
+    }
+
+    fn edge(&self) -> Edge {
+        self.0.cors.clone().map_or_else(Edge::new, |cors| Edge::new().cors(cors))
+    }
+
+    fn warn(&self) {
+        if !self.0.auth.identifies() && !self.0.warned.swap(true, Relaxed) {
+            tracing::warn!(
+                "nobody is asked who they are: hits are believed to be of the user that they name (Mount::identify)"
+            );
+        }
+    }
+}
+
+fn gate(presence: &Presence, limits: Limits) -> Gate {
+    Gate::with_clock(limits, presence.clock())
 }
 
 impl FromRef<Mount> for Presence {
     fn from_ref(mount: &Mount) -> Self {
         mount.presence().clone()
+    }
+}
+
+impl FromRef<Mount> for Auth {
+    fn from_ref(mount: &Mount) -> Self {
+        mount.guard().clone()
     }
 }
 

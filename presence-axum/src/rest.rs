@@ -1,12 +1,14 @@
 //! Queries: who is here, and how many.
 
+use crate::auth::{Action, Identity, On, Transport};
 use crate::query::{decode, fields, limit_of, topic_of};
 use crate::wire::{self, Counted, Listed, People, Person, TopicCounts, Topics};
 use crate::{Error, Mount};
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{FromRef, FromRequestParts, Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
+use http::request::Parts;
 use presence_core::handle::{Page, Place};
 use presence_core::{Topic, UserId};
 
@@ -23,16 +25,42 @@ fn user_id(text: &str) -> Result<UserId, Error> {
     UserId::new(text).map_err(|_| Error::bad_request("invalid user"))
 }
 
+/// Who asks, within the rate of their client.
+pub struct Asks(Identity);
+
+impl<S> FromRequestParts<S> for Asks
+where
+    S: Send + Sync,
+    Mount: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let mount = Mount::from_ref(state);
+        mount.gate().query(&parts.extensions, &parts.headers)?;
+        mount.caller(parts, Transport::Request).await.map(Self)
+    }
+}
+
+impl Asks {
+    /// Makes sure that it may be read about them.
+    pub(crate) async fn reads(&self, mount: &Mount, on: On<'_>) -> Result<(), Error> {
+        mount.permit(&self.0, Action::Read, on).await
+    }
+}
+
 /// `GET /v1/users/{user}`: one user, with sessions; somebody unknown is gone.
 ///
 /// # Errors
-/// 400 `invalid user`.
+/// 401, 403 and 429; 400 `invalid user`.
 pub async fn user(
     State(mount): State<Mount>,
+    asks: Asks,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Error> {
     let Path(user) = path.map_err(|_| Error::bad_request("invalid user"))?;
     let user = user_id(&user)?;
+    asks.reads(&mount, On::User(&user)).await?;
     let person = mount.presence().user(&user);
     Ok(wire::json(StatusCode::OK, &Person::of(&user, person.as_ref())))
 }
@@ -40,9 +68,16 @@ pub async fn user(
 /// `GET /v1/users?ids=a,b`: several users, in this order. A comma within an id is written `%2C`.
 ///
 /// # Errors
-/// 400 `no ids`, `invalid user`, `too many ids` (beyond 1,000).
-pub async fn users(State(mount): State<Mount>, RawQuery(query): RawQuery) -> Result<Response, Error> {
+/// 401, 403 and 429; 400 `no ids`, `invalid user`, `too many ids` (beyond 1,000).
+pub async fn users(
+    State(mount): State<Mount>,
+    asks: Asks,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Error> {
     let ids = ids(query.as_deref().unwrap_or_default())?;
+    for user in &ids {
+        asks.reads(&mount, On::User(user)).await?;
+    }
     let people = mount.presence().users(&ids);
     let users = ids.iter().zip(&people).map(|(user, person)| Person::of(user, person.as_ref())).collect();
     Ok(wire::json(StatusCode::OK, &People { users }))
@@ -65,22 +100,32 @@ fn ids(query: &str) -> Result<Vec<UserId>, Error> {
 /// `GET /v1/counts`: how many are here, or in `?topic=`.
 ///
 /// # Errors
-/// 400 `invalid topic`.
-pub async fn counts(State(mount): State<Mount>, RawQuery(query): RawQuery) -> Result<Response, Error> {
+/// 401, 403 and 429; 400 `invalid topic`.
+pub async fn counts(
+    State(mount): State<Mount>,
+    asks: Asks,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Error> {
     let [topic] = fields(query.as_deref(), ["topic"])?;
     let topic = topic_of(topic)?;
+    asks.reads(&mount, On::topic_or_everyone(topic.as_ref())).await?;
     Ok(wire::json(StatusCode::OK, &Counted::from(place(&mount, topic.as_ref()).counts())))
 }
 
 /// `GET /v1/list`: who is here, or in `?topic=`, in pages of `?limit=` from `?cursor=` on.
 ///
 /// # Errors
-/// 400 `invalid topic`, `invalid limit` (1 to 1,000), `invalid cursor`.
-pub async fn list(State(mount): State<Mount>, RawQuery(query): RawQuery) -> Result<Response, Error> {
+/// 401, 403 and 429; 400 `invalid topic`, `invalid limit` (1 to 1,000), `invalid cursor`.
+pub async fn list(
+    State(mount): State<Mount>,
+    asks: Asks,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Error> {
     let [topic, limit, cursor] = fields(query.as_deref(), ["topic", "limit", "cursor"])?;
     let topic = topic_of(topic)?;
     let limit = limit_of(limit.as_deref(), 100, Page::MAX)?;
     let after = cursor.map(UserId::new).transpose().map_err(|_| Error::bad_request("invalid cursor"))?;
+    asks.reads(&mount, On::topic_or_everyone(topic.as_ref())).await?;
     let place = place(&mount, topic.as_ref());
     let listing = place.list(&Page { after, limit });
     Ok(wire::json(StatusCode::OK, &Listed::of(&listing, place.counts())))
@@ -89,10 +134,15 @@ pub async fn list(State(mount): State<Mount>, RawQuery(query): RawQuery) -> Resu
 /// `GET /v1/topics`: the `?limit=` topics with most users.
 ///
 /// # Errors
-/// 400 `invalid limit` (1 to 1,000).
-pub async fn topics(State(mount): State<Mount>, RawQuery(query): RawQuery) -> Result<Response, Error> {
+/// 401, 403 and 429; 400 `invalid limit` (1 to 1,000).
+pub async fn topics(
+    State(mount): State<Mount>,
+    asks: Asks,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Error> {
     let [limit] = fields(query.as_deref(), ["limit"])?;
     let limit = limit_of(limit.as_deref(), 10, MAX_TOPICS)?;
+    asks.reads(&mount, On::Everyone).await?;
     let found = mount.presence().topics(limit);
     let topics =
         found.into_iter().map(|(topic, counts)| TopicCounts { topic, counts: counts.into() }).collect();

@@ -8,12 +8,22 @@ use presence_core::{Topic, UserId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {
-    /// See who is there, or how somebody is.
+    /// Speak for oneself: beat, declare, leave. On the user.
+    Speak,
+    /// Speak for somebody else. On that user.
+    SpeakFor,
+    /// Be somewhere. On each topic that a beat or a socket names.
+    Enter,
+    /// Ask how somebody is, or who is there. On the user, the topic, or everyone.
     Read,
-    /// Speak for somebody: beat, declare, leave.
-    Write,
-    /// Send what everybody there gets.
+    /// See what changes, as long as it takes: a stream, a subscription. On the topic, the user, or everyone.
+    Watch,
+    /// Send a message that all get who are there. On the topic.
     Publish,
+    /// Send what is gone in a moment, such as "is typing". On the topic.
+    Signal,
+    /// Disconnect somebody. On that user.
+    Kick,
 }
 
 /// With whom, or where.
@@ -24,17 +34,29 @@ pub enum On<'a> {
     User(&'a UserId),
     /// A topic.
     Topic(&'a Topic),
+    /// All users, wherever they are.
+    Everyone,
+}
+
+impl<'a> On<'a> {
+    /// This topic, or everyone where there is none.
+    pub fn topic_or_everyone(topic: Option<&'a Topic>) -> Self {
+        topic.map_or(Self::Everyone, Self::Topic)
+    }
 }
 
 /// Decides what an identity may do.
 ///
-/// It may wait, to ask a database. A function that need not is one as it stands:
+/// It may wait, to ask a database. It is asked at each hit, query and frame that needs it, and again by streams that go
+/// on: an answer that is dear should be kept by the host. A function that need not wait is one as it stands:
 ///
 /// ```
 /// use presence_axum::auth::{Action, Auth, Hs256, Identity, On};
 ///
-/// let auth = Auth::new(Hs256::new("secret")).authorize(|who: &Identity, action: Action, on: On<'_>| {
-///     action == Action::Read || matches!(on, On::User(user) if who.subject() == Some(user.as_str()))
+/// let auth = Auth::new(Hs256::new("secret")).authorize(|who: &Identity, action: Action, on: On<'_>| match (action, on) {
+///     (Action::SpeakFor | Action::Kick, _) => who.is_admin(),
+///     (_, On::Topic(topic)) => who.is_admin() || !topic.as_str().starts_with("staff/"),
+///     _ => true,
 /// });
 /// # let _ = auth;
 /// ```
@@ -51,5 +73,16 @@ where
 {
     async fn allows(&self, identity: &Identity, action: Action, on: On<'_>) -> bool {
         self(identity, action, on)
+    }
+}
+
+/// The rule where the host has none: everybody speaks for themselves and sees everybody; administrators may do all.
+pub(super) fn by_default(identity: &Identity, action: Action) -> bool {
+    match action {
+        Action::SpeakFor | Action::Kick => identity.is_admin(),
+        Action::Speak | Action::Enter | Action::Publish | Action::Signal => {
+            identity.user().is_some() || identity.is_admin()
+        }
+        Action::Read | Action::Watch => true,
     }
 }

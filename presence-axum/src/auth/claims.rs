@@ -1,7 +1,7 @@
 //! What the claims of a token must say, whoever signed it.
 
-use super::{Identity, Refused};
-use presence_core::Timestamp;
+use super::{Admins, Identity, Refused};
+use presence_core::{Timestamp, UserId};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
@@ -18,6 +18,12 @@ pub struct Rules {
     pub issuer: Option<String>,
     /// For whom it must be (`aud`). Default: for anybody.
     pub audience: Option<String>,
+    /// To which client it must have been issued (`azp`), or for which it must be (`aud`). Default: any.
+    ///
+    /// Keycloak names the client in `azp`, and in `aud` only where a mapper adds it.
+    pub client: Option<String>,
+    /// Who is an administrator. Default [`Admins::default`].
+    pub admins: Admins,
 }
 
 /// The end of the year 9999: a later time is a mistake, or an attempt at an overflow.
@@ -47,10 +53,14 @@ impl Rules {
         if self.audience.as_deref().is_some_and(|audience| !is_for(audience)) {
             return Err(Refused::Invalid("another audience"));
         }
-        if claims.get("sub").is_some_and(|subject| !subject.is_string()) {
-            return Err(Refused::Invalid("the subject is no text"));
+        if self.client.as_deref().is_some_and(|client| !is(client, claims.get("azp")) && !is_for(client)) {
+            return Err(Refused::Invalid("another client"));
         }
-        Ok(Identity::new(claims, expires_at))
+        let is_user = |subject: &Value| subject.as_str().is_some_and(|text| UserId::new(text).is_ok());
+        if claims.get("sub").is_some_and(|subject| !is_user(subject)) {
+            return Err(Refused::Invalid("the subject is no user id"));
+        }
+        Ok(Identity::new(claims, expires_at, &self.admins))
     }
 }
 
@@ -85,7 +95,7 @@ mod tests {
         assert_eq!(judged(&rules, json!({ "exp": NOW })).unwrap_err(), Refused::Expired);
         assert!(judged(&rules, json!({ "exp": NOW + 1 })).is_ok());
         let fraction = judged(&rules, json!({ "exp": 1_710_000_000.25 })).unwrap();
-        assert_eq!(fraction.expires_at(), Timestamp::from_millis(NOW * 1000 + 250));
+        assert_eq!(fraction.expires_at(), Some(Timestamp::from_millis(NOW * 1000 + 250)));
     }
 
     #[test]
@@ -118,6 +128,30 @@ mod tests {
     }
 
     #[test]
+    fn a_subject_is_a_user_id_or_absent() {
+        let rules = Rules::default();
+        for sub in [json!(7), json!(""), json!("a\nb"), json!("x".repeat(257)), json!(null), json!(["ada"])] {
+            assert!(judged(&rules, json!({ "exp": NOW + 60, "sub": sub })).is_err(), "{sub}");
+        }
+        assert_eq!(judged(&rules, json!({ "exp": NOW + 60 })).unwrap().user(), None);
+    }
+
+    #[test]
+    fn the_client_is_whom_a_token_was_issued_to_or_whom_it_is_for() {
+        let rules = Rules { client: Some("us".to_owned()), ..Rules::default() };
+        for (azp, aud, taken) in [
+            (json!("us"), json!("account"), true),
+            (json!("them"), json!(["account", "us"]), true),
+            (json!("them"), json!("account"), false),
+            (json!(["us"]), json!("account"), false),
+            (json!(null), json!(null), false),
+        ] {
+            let claims = json!({ "exp": NOW + 60, "azp": azp, "aud": aud });
+            assert_eq!(judged(&rules, claims).is_ok(), taken, "{azp} {aud}");
+        }
+    }
+
+    #[test]
     fn issuer_and_audience_are_asked_for_only_where_they_are_set() {
         let says = |more: Value| {
             let mut claims = json!({ "exp": NOW + 60 });
@@ -138,6 +172,7 @@ mod tests {
             json!({ "iss": ["id"], "aud": "us" }),
             json!({ "iss": "id", "aud": ["them"] }),
             json!({ "iss": "id", "aud": { "us": true } }),
+            json!({ "iss": "id", "azp": "us" }),
         ] {
             assert!(matches!(judged(&strict, says(wrong.clone())), Err(Refused::Invalid(_))), "{wrong}");
         }

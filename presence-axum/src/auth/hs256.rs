@@ -1,6 +1,6 @@
 //! Tokens signed with a secret that both sides know.
 
-use super::{Authenticator, Credentials, Identity, Refused, Rules};
+use super::{Admins, Authenticator, Credentials, Identity, Refused, Rules};
 use async_trait::async_trait;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode};
 use presence_core::{Clock, SystemClock};
@@ -46,6 +46,18 @@ impl Hs256 {
     /// For whom a token must be (`aud`). Default: for anybody.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.rules.audience = Some(audience.into());
+        self
+    }
+
+    /// To which client a token must have been issued. Default: any; see [`Rules::client`].
+    pub fn client(mut self, client: impl Into<String>) -> Self {
+        self.rules.client = Some(client.into());
+        self
+    }
+
+    /// Who is an administrator. Default [`Admins::default`].
+    pub fn admins(mut self, admins: Admins) -> Self {
+        self.rules.admins = admins;
         self
     }
 

@@ -1,62 +1,136 @@
 //! Who calls.
 
-use super::{Auth, Refused};
+use super::admins::{self, Admins};
+use super::{Auth, Refused, Transport};
 use axum::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
-use presence_core::Timestamp;
+use presence_core::{Timestamp, UserId};
 use serde_json::{Map, Value};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-/// Who calls, as their credentials say. Cheap to clone.
+/// Who calls, as a token says or the host. Cheap to clone.
 ///
-/// As an extractor it refuses whoever shows none, or false ones. Put it before the body among a handler's arguments:
-/// nobody's body is read before it is known who they are.
-#[derive(Clone)]
-pub struct Identity(Arc<Inner>);
+/// As an extractor it refuses whoever shows no token in the header, or a false one. Put it before the body among a
+/// handler's arguments: nobody's body is read before it is known who they are.
+#[derive(Clone, Default)]
+pub struct Identity(Option<Arc<Inner>>);
 
 struct Inner {
-    subject: Option<String>,
+    user: Option<UserId>,
+    /// The name to show, where it is another than the user's id.
+    name: Option<String>,
     claims: Map<String, Value>,
-    expires_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    is_admin: bool,
 }
 
+/// The longest name that is shown, in characters; one that is longer says nothing.
+const MAX_NAME: usize = 256;
+
+static NO_CLAIMS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+
 impl Identity {
-    /// An identity of these claims, of which `sub` is the subject, until then.
+    /// Nobody in particular: a guest, where the host lets guests in.
+    pub fn anonymous() -> Self {
+        Self(None)
+    }
+
+    /// This user, as the host knows it: by a session of its own, or by a proxy in front.
+    pub fn from_host(user: UserId) -> Self {
+        let (claims, name) = (Map::new(), None);
+        Self::of(Inner { user: Some(user), name, claims, expires_at: None, is_admin: false })
+    }
+
+    /// Whoever these claims are about, until then: `sub` is the user, `preferred_username` the name.
     ///
     /// For authenticators; it checks nothing. See [`Rules::identity`](super::Rules::identity).
-    pub fn new(claims: Map<String, Value>, expires_at: Timestamp) -> Self {
-        let subject = claims.get("sub").and_then(Value::as_str).map(str::to_owned);
-        Self(Arc::new(Inner { subject, claims, expires_at }))
+    pub fn new(claims: Map<String, Value>, expires_at: Timestamp, admins: &Admins) -> Self {
+        let text = |claim: &str| claims.get(claim).and_then(Value::as_str);
+        let user = text("sub").and_then(|subject| UserId::new(subject).ok());
+        let name = text("preferred_username").filter(|name| can_be_shown(name)).map(str::to_owned);
+        let is_admin = admins.include(&claims);
+        Self::of(Inner { user, name, claims, expires_at: Some(expires_at), is_admin })
     }
 
-    /// Who it is; `None` for credentials that name nobody, such as those of a service.
+    fn of(inner: Inner) -> Self {
+        Self(Some(Arc::new(inner)))
+    }
+
+    fn but(self, set: impl FnOnce(&mut Inner)) -> Self {
+        let Some(shared) = self.0 else { return self };
+        let mut inner = Arc::try_unwrap(shared).unwrap_or_else(|shared| Inner {
+            user: shared.user.clone(),
+            name: shared.name.clone(),
+            claims: shared.claims.clone(),
+            expires_at: shared.expires_at,
+            is_admin: shared.is_admin,
+        });
+        set(&mut inner);
+        Self::of(inner)
+    }
+
+    /// Shows this name. Blank ones, and those of more than 256 characters or with control characters, are passed over.
+    pub fn named(self, name: impl Into<String>) -> Self {
+        let name = Some(name.into()).filter(|name| can_be_shown(name));
+        self.but(|inner| inner.name = name)
+    }
+
+    /// Ends at this instant; what it opened ends with it.
+    pub fn until(self, expires_at: Timestamp) -> Self {
+        self.but(|inner| inner.expires_at = Some(expires_at))
+    }
+
+    /// Makes an administrator of it, or takes that away.
+    pub fn admin(self, is_admin: bool) -> Self {
+        self.but(|inner| inner.is_admin = is_admin)
+    }
+
+    /// Which user it is; `None` for one that names nobody, such as that of a guest or of a service.
+    pub fn user(&self) -> Option<&UserId> {
+        self.0.as_ref()?.user.as_ref()
+    }
+
+    /// Which user it is, as text.
     pub fn subject(&self) -> Option<&str> {
-        self.0.subject.as_deref()
+        self.user().map(UserId::as_str)
     }
 
-    /// All that the credentials say.
+    /// The name to show: that of the token (`preferred_username`) or of the host, or else the user's id.
+    pub fn name(&self) -> Option<&str> {
+        let name = self.0.as_ref()?.name.as_deref();
+        name.or_else(|| self.subject())
+    }
+
+    /// All that its token says; empty without one.
     pub fn claims(&self) -> &Map<String, Value> {
-        &self.0.claims
+        self.0.as_ref().map_or(&NO_CLAIMS, |inner| &inner.claims)
     }
 
     /// One claim, by the names that lead to it: `["realm_access", "roles"]`.
     pub fn claim(&self, path: &[&str]) -> Option<&Value> {
-        let (first, rest) = path.split_first()?;
-        let first = self.0.claims.get(*first)?;
-        rest.iter().try_fold(first, |value, name| value.get(*name))
+        admins::find(self.claims(), path)
     }
 
-    /// When it ends: what outlives a request, such as a socket, has to look.
-    pub fn expires_at(&self) -> Timestamp {
-        self.0.expires_at
+    /// Whether it is an administrator, by its claims (see [`Admins`]) or because the host says so.
+    pub fn is_admin(&self) -> bool {
+        self.0.as_ref().is_some_and(|inner| inner.is_admin)
     }
+
+    /// When it ends: what outlives a request, such as a socket, has to look. `None`: as long as the host knows it.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.0.as_ref()?.expires_at
+    }
+}
+
+fn can_be_shown(name: &str) -> bool {
+    !name.trim().is_empty() && !name.chars().any(char::is_control) && name.chars().nth(MAX_NAME).is_none()
 }
 
 /// Says who, and nothing of the claims.
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity").field("subject", &self.0.subject).finish_non_exhaustive()
+        f.debug_struct("Identity").field("user", &self.user()).finish_non_exhaustive()
     }
 }
 
@@ -68,6 +142,45 @@ where
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        Auth::from_ref(state).identify(&parts.headers).await
+        Auth::from_ref(state).identify(parts, Transport::Request).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn of(claims: Value) -> Identity {
+        let Value::Object(claims) = claims else { panic!("{claims} is no object") };
+        Identity::new(claims, Timestamp::from_secs(1), &Admins::default())
+    }
+
+    #[test]
+    fn the_name_is_the_preferred_one_or_the_users_id() {
+        let named = |name: Value| of(json!({ "sub": "u1", "preferred_username": name }));
+        assert_eq!(named(json!("Ada")).name(), Some("Ada"));
+        for odd in [json!(null), json!(""), json!("  "), json!(7), json!("a\u{7}b"), json!("x".repeat(257))] {
+            assert_eq!(named(odd.clone()).name(), Some("u1"), "{odd}");
+        }
+        assert_eq!(of(json!({})).name(), None);
+        let host = Identity::from_host(UserId::new("u1").unwrap());
+        assert_eq!(host.name(), Some("u1"));
+        assert_eq!(host.named("Ada").name(), Some("Ada"));
+    }
+
+    #[test]
+    fn nobody_in_particular_is_nobody() {
+        let nobody = Identity::anonymous().named("root").admin(true).until(Timestamp::from_secs(1));
+        assert_eq!((nobody.user(), nobody.name(), nobody.is_admin()), (None, None, false));
+        assert!(nobody.claims().is_empty());
+    }
+
+    #[test]
+    fn what_is_set_on_a_shared_identity_leaves_the_others_as_they_were() {
+        let one = of(json!({ "sub": "u1", "more": 1 }));
+        let other = one.clone().admin(true);
+        assert!(other.is_admin() && !one.is_admin());
+        assert_eq!(other.claim(&["more"]), Some(&json!(1)));
     }
 }

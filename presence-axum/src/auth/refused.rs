@@ -1,4 +1,4 @@
-//! No.
+//! Why a request is refused.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -20,6 +20,9 @@ pub enum Refused {
     /// 403: it is known who calls, and they may not.
     #[error("forbidden")]
     Forbidden,
+    /// 403: a page of another site asks, with a cookie that its browser added by itself.
+    #[error("foreign origin")]
+    ForeignOrigin,
     /// 503: it cannot be told at the moment who calls.
     #[error("authentication unavailable")]
     Unavailable,
@@ -30,7 +33,7 @@ impl Refused {
     pub fn status(self) -> StatusCode {
         match self {
             Self::Missing | Self::Invalid(_) | Self::Expired => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -42,17 +45,19 @@ impl Refused {
             Self::Invalid(_) => "invalid",
             Self::Expired => "expired",
             Self::Forbidden => "forbidden",
+            Self::ForeignOrigin => "foreign_origin",
             Self::Unavailable => "unavailable",
         }
     }
 
-    fn challenge(self) -> Option<HeaderValue> {
+    /// What `WWW-Authenticate` says of it.
+    pub(crate) fn challenge(self) -> Option<HeaderValue> {
         Some(HeaderValue::from_static(match self {
             Self::Missing => "Bearer",
             Self::Invalid(_) => r#"Bearer error="invalid_token""#,
             Self::Expired => r#"Bearer error="invalid_token", error_description="the token has expired""#,
             Self::Forbidden => r#"Bearer error="insufficient_scope""#,
-            Self::Unavailable => return None,
+            Self::ForeignOrigin | Self::Unavailable => return None,
         }))
     }
 }
@@ -65,10 +70,12 @@ impl IntoResponse for Refused {
         }
         let mut response = crate::wire::json(self.status(), &Wire { error: self.to_string() });
         let headers = response.headers_mut();
-        match self.challenge() {
-            Some(challenge) => headers.insert(header::WWW_AUTHENTICATE, challenge),
-            None => headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5")),
-        };
+        if let Some(challenge) = self.challenge() {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if self == Self::Unavailable {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
         response
     }
 }

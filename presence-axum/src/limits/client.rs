@@ -30,11 +30,13 @@ impl From<IpAddr> for Client {
 
 /// The `proxies`-th address from the right of `X-Forwarded-For`: what lies left of it anyone may have written.
 ///
-/// A shorter list did not come through all proxies, and is not believed at all.
+/// A shorter list did not come through all proxies, and is not believed at all. An element that is no text counts as
+/// one, so that it moves none of the others.
 fn forwarded(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
     let nth = proxies.checked_sub(1)?;
     let lists = headers.get_all("x-forwarded-for").into_iter().rev();
-    let text = lists.filter_map(|list| list.to_str().ok()).flat_map(|list| list.rsplit(',')).nth(nth)?.trim();
+    let element = lists.flat_map(|list| list.as_bytes().rsplit(|byte| *byte == b',')).nth(nth)?;
+    let text = std::str::from_utf8(element).ok()?.trim();
     text.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|with_port| with_port.ip()))
 }
 
@@ -43,12 +45,17 @@ mod tests {
     use super::*;
     use http::HeaderValue;
 
-    fn client(peer: &str, forwarded: &[&'static str], proxies: usize) -> Option<Client> {
+    fn client(peer: &str, forwarded: &[&str], proxies: usize) -> Option<Client> {
+        let forwarded: Vec<_> = forwarded.iter().map(|list| list.as_bytes()).collect();
+        client_of_bytes(peer, &forwarded, proxies)
+    }
+
+    fn client_of_bytes(peer: &str, forwarded: &[&[u8]], proxies: usize) -> Option<Client> {
         let mut extensions = Extensions::new();
         extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
         let mut headers = HeaderMap::new();
         for list in forwarded {
-            headers.append("x-forwarded-for", HeaderValue::from_static(list));
+            headers.append("x-forwarded-for", HeaderValue::from_bytes(list).unwrap());
         }
         Client::of(&extensions, &headers, proxies)
     }
@@ -69,6 +76,17 @@ mod tests {
         assert_eq!(client("10.0.0.1", &["1.1.1.1"], 2), Some(is("10.0.0.1")));
         assert_eq!(client("10.0.0.1", &[], 1), Some(is("10.0.0.1")));
         assert_eq!(client("10.0.0.1", &["unknown"], 1), Some(is("10.0.0.1")));
+    }
+
+    #[test]
+    fn an_element_that_is_no_text_counts_as_one() {
+        let of = |lists: &[&[u8]], proxies| client_of_bytes("10.0.0.1", lists, proxies);
+        // The proxy's own line comes last; what stands before it anyone wrote.
+        assert_eq!(of(&[b"6.6.6.6", b"\xff\xfe", b"10.0.0.9"], 2), Some(is("10.0.0.1")));
+        assert_eq!(of(&[b"6.6.6.6, \xe9, 1.1.1.1"], 1), Some(is("1.1.1.1")));
+        assert_eq!(of(&[b"6.6.6.6, \xe9, 1.1.1.1"], 2), Some(is("10.0.0.1")));
+        assert_eq!(of(&[b"\xe9, 6.6.6.6", b"1.1.1.1"], 2), Some(is("6.6.6.6")));
+        assert_eq!(of(&[b"1.1.1.1, "], 1), Some(is("10.0.0.1")));
     }
 
     #[test]

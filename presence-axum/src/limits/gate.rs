@@ -1,16 +1,17 @@
-//! Who may open a stream.
+//! What the limits let in.
 
-use super::{Client, Limits};
+use super::{Client, Limits, Quota, Rate};
 use crate::Error;
-use crate::metrics::STREAMS;
+use crate::metrics::{LIMITS, STREAMS};
 use axum::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, StatusCode};
 use parking_lot::Mutex;
+use presence_core::{Clock, SystemClock, UserId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Counts open streams, in all and for each client.
+/// Counts open streams, in all and for each client, and the hits and queries of each.
 ///
 /// A layer that limits concurrency does not do: it counts handlers, and a stream goes on when its handler has answered.
 /// Hence the [`Permit`], which moves into the stream.
@@ -21,6 +22,9 @@ pub struct Gate(Arc<Inner>);
 struct Inner {
     limits: Limits,
     open: Mutex<Open>,
+    hits_of_client: Option<Rate>,
+    hits_of_user: Option<Rate>,
+    queries_of_client: Option<Rate>,
 }
 
 /// Holds an entry only for clients with an open stream, so `all` bounds the map.
@@ -38,9 +42,21 @@ pub struct Permit {
 }
 
 impl Gate {
-    /// A gate with these limits.
+    /// A gate with these limits, by the system's clock.
     pub fn new(limits: Limits) -> Self {
-        Self(Arc::new(Inner { limits, open: Mutex::default() }))
+        Self::with_clock(limits, &(Arc::new(SystemClock) as Arc<dyn Clock>))
+    }
+
+    /// A gate with these limits, by this clock.
+    pub fn with_clock(limits: Limits, clock: &Arc<dyn Clock>) -> Self {
+        let rate = |quota: Option<Quota>| Some(Rate::with(quota?, Arc::clone(clock), Rate::MAX_KEYS));
+        Self(Arc::new(Inner {
+            hits_of_client: rate(limits.hits_per_client),
+            hits_of_user: rate(limits.hits_per_user),
+            queries_of_client: rate(limits.queries_per_client),
+            limits,
+            open: Mutex::default(),
+        }))
     }
 
     /// The limits.
@@ -51,6 +67,42 @@ impl Gate {
     /// How many streams are open.
     pub fn open(&self) -> usize {
         self.0.open.lock().all
+    }
+
+    /// Counts a hit of the client that sends this request.
+    ///
+    /// # Errors
+    /// 429 `too many requests` when the client has sent as many as it may.
+    pub fn hit(&self, extensions: &Extensions, headers: &HeaderMap) -> Result<(), Error> {
+        self.count(self.0.hits_of_client.as_ref(), extensions, headers)
+    }
+
+    /// Counts a hit of this user.
+    ///
+    /// # Errors
+    /// 429 `too many requests` when there were as many as may be.
+    pub fn hit_of(&self, user: &UserId) -> Result<(), Error> {
+        self.0.hits_of_user.as_ref().map_or(Ok(()), |rate| rate.check(user)).map_err(|too_many| {
+            LIMITS.hits_user.increment(1);
+            too_many.into()
+        })
+    }
+
+    /// Counts a query, or the opening of a stream, of the client that sends this request.
+    ///
+    /// # Errors
+    /// 429 `too many requests` when the client has sent as many as it may.
+    pub fn query(&self, extensions: &Extensions, headers: &HeaderMap) -> Result<(), Error> {
+        self.count(self.0.queries_of_client.as_ref(), extensions, headers)
+    }
+
+    fn count(&self, rate: Option<&Rate>, extensions: &Extensions, headers: &HeaderMap) -> Result<(), Error> {
+        let Some(rate) = rate else { return Ok(()) };
+        let client = Client::of(extensions, headers, self.0.limits.trusted_proxies);
+        client.map_or(Ok(()), |client| rate.check(&client)).map_err(|too_many| {
+            LIMITS.client.increment(1);
+            too_many.into()
+        })
     }
 
     /// Lets one more stream of this client in; `None`, one of nobody knows whom, counts in all only.

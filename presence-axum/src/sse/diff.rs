@@ -1,5 +1,6 @@
 //! `GET /v1/sse/diff`: a state, then what changes; resumable.
 
+use super::caller::Watcher;
 use super::encoded::Encoder;
 use super::{Key, response};
 use crate::limits::Permit;
@@ -31,7 +32,7 @@ const QUIET: Duration = Duration::from_secs(15);
 /// With the id of an earlier event of this process (`Last-Event-ID`, or `?last_event_id=`) it goes on from there.
 ///
 /// # Errors
-/// 400 `invalid topic`; 429 and 503 of the [limits](crate::Limits).
+/// 401 and 403; 400 `invalid topic`; 429 and 503 of the [limits](crate::Limits).
 pub async fn diff(
     State(mount): State<Mount>,
     RawQuery(query): RawQuery,
@@ -39,10 +40,10 @@ pub async fn diff(
 ) -> Result<Response, Error> {
     let [topic, last_event_id] = fields(query.as_deref(), ["topic", "last_event_id"])?;
     let topic: Key = topic_of(topic)?;
-    let permit = mount.gate().admit_from(request.extensions(), request.headers())?;
     let header = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
     // What is no version of ours gets a state, like a version that is too old.
     let seen: Option<Version> = header.or(last_event_id.as_deref()).and_then(|id| id.parse().ok());
+    let (watcher, permit) = Watcher::admit(&mount, request, topic.clone()).await?;
 
     let presence = mount.presence().clone();
     let encoder = mount.streams().diffs.of(&topic);
@@ -54,7 +55,7 @@ pub async fn diff(
     let views = presence.watch_view();
     // A state carries the view; who goes on with diffs is told it first.
     let views = if seen.is_some() { views } else { views.changes() };
-    Ok(response(events(Reader { presence, updates, views, encoder, _permit: permit })))
+    Ok(response(watcher.bound(events(Reader { presence, updates, views, encoder, _permit: permit }))))
 }
 
 /// Says that the view has become fresh or stale. It has no id: nobody resumes from it.

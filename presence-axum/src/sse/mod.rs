@@ -1,6 +1,7 @@
 //! Server-Sent Events: snapshots that everybody shares, diffs and channels of a broker that can be resumed.
 
 mod by_key;
+mod caller;
 mod diff;
 mod encoded;
 mod replay;

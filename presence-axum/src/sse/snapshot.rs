@@ -1,7 +1,8 @@
 //! `GET /v1/sse/snapshot`: who is here, every two seconds.
 
 use super::by_key::ByKey;
-use super::{Key, Ticker, event};
+use super::caller::Watcher;
+use super::{Key, Ticker, event, response};
 use crate::query::{fields, topic_of};
 use crate::{Error, Mount, wire};
 use axum::extract::{RawQuery, Request, State};
@@ -16,7 +17,7 @@ const PER_USER: usize = 16;
 /// Streams who is here, or in `?topic=`.
 ///
 /// # Errors
-/// 400 `invalid topic`; 429 and 503 of the [limits](crate::Limits).
+/// 401 and 403; 400 `invalid topic`; 429 and 503 of the [limits](crate::Limits).
 pub async fn snapshot(
     State(mount): State<Mount>,
     RawQuery(query): RawQuery,
@@ -24,9 +25,9 @@ pub async fn snapshot(
 ) -> Result<Response, Error> {
     let [topic] = fields(query.as_deref(), ["topic"])?;
     let topic: Key = topic_of(topic)?;
-    let permit = mount.gate().admit_from(request.extensions(), request.headers())?;
-    let tickers = &mount.streams().snapshots;
-    Ok(tickers.get(&topic, || ticker(&mount, &topic), Ticker::rests).response(permit))
+    let (watcher, permit) = Watcher::admit(&mount, request, topic.clone()).await?;
+    let ticker = mount.streams().snapshots.get(&topic, || ticker(&mount, &topic), Ticker::rests);
+    Ok(response(watcher.bound(ticker.watch(permit))))
 }
 
 fn ticker(mount: &Mount, topic: &Key) -> Ticker {

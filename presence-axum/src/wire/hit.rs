@@ -7,7 +7,7 @@ use http::header;
 use presence_core::{
     Activity, Beat, Leave, Message, Meta, Policy, SessionId, Status, Timestamp, Topic, Topics, UserId,
 };
-use std::fmt::Write;
+use std::io::Write;
 use std::time::Duration;
 
 /// A hit, read and checked.
@@ -20,11 +20,19 @@ pub enum Hit {
 }
 
 impl Hit {
-    /// Reads a hit from its body.
+    /// For whom it speaks.
+    pub fn user(&self) -> &UserId {
+        match self {
+            Self::Beat(beat) => &beat.user,
+            Self::Leave(leave) => &leave.key.user,
+        }
+    }
+
+    /// Reads a hit from its body; one that names no user is of the one who calls.
     ///
     /// # Errors
     /// 400 names the first field that is wrong: `no user`, `invalid idle_ms`.
-    pub fn read(body: &LenientJson) -> Result<Self, Error> {
+    pub fn read(body: &LenientJson, caller: Option<&UserId>) -> Result<Self, Error> {
         let [user, session, kind, topics, idle, status, message, now, placed_at, meta] = body.fields([
             "user",
             "session",
@@ -37,7 +45,7 @@ impl Hit {
             "placed_at",
             "meta",
         ])?;
-        let user = user_id(&user)?;
+        let user = user_id(&user, caller)?;
         let session = session_id(&session, &user)?;
         let enters = match &kind {
             Json::Null => false,
@@ -75,9 +83,9 @@ fn invalid<T>(field: &'static str) -> Result<T, Error> {
     Err(wrong(field))
 }
 
-fn user_id(user: &Json<'_>) -> Result<UserId, Error> {
+fn user_id(user: &Json<'_>, caller: Option<&UserId>) -> Result<UserId, Error> {
     if matches!(user, Json::Null) || *user == Json::Text("".into()) {
-        return Err(Error::bad_request("no user"));
+        return caller.cloned().ok_or_else(|| Error::bad_request("no user"));
     }
     user.name(UserId::MAX_BYTES).and_then(|name| name.try_into().ok()).ok_or_else(|| wrong("user"))
 }
@@ -148,44 +156,48 @@ fn leave(
 
 /// The answer to a hit that was taken: `{"ok":true,"placed_at":1710000000000}`, without what it has not.
 ///
-/// Who enters is told the windows as well: `"active_for":300000,"lease_for":60000`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Who enters is told as well who that is, and the windows: `"user":"ada","active_for":300000,"lease_for":60000`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Taken {
     /// The placement that the session has now, for a later leave.
     pub placed_at: Option<Timestamp>,
-    /// What a client needs to know of the policy.
-    pub windows: Option<Windows>,
+    /// What one who enters is told.
+    pub entered: Option<Entered>,
 }
 
-/// The windows of the policy that a client goes by: how often to beat, and when to tell of activity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Windows {
+/// What a client that enters needs to know: who it is, and the windows of the policy that it goes by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entered {
+    /// For whom it speaks.
+    pub user: UserId,
     /// How long after the last activity a user counts as active.
     pub active_for: Duration,
     /// How long a session lives after its last beat.
     pub lease_for: Duration,
 }
 
-impl Windows {
-    /// Those of this policy.
-    pub fn of(policy: &Policy) -> Self {
-        Self { active_for: policy.active_for, lease_for: policy.lease_for }
+impl Entered {
+    /// This user, and the windows of this policy.
+    pub fn of(user: &UserId, policy: &Policy) -> Self {
+        Self { user: user.clone(), active_for: policy.active_for, lease_for: policy.lease_for }
     }
 }
 
 impl IntoResponse for Taken {
     fn into_response(self) -> Response {
-        let mut text = String::with_capacity(88);
-        text.push_str(r#"{"ok":true"#);
-        // Writing to a string does not fail.
+        let mut text = Vec::with_capacity(128);
+        text.extend_from_slice(br#"{"ok":true"#);
+        // Writing to a buffer does not fail, and a name is text.
         if let Some(placed_at) = self.placed_at {
             let _ = write!(text, r#","placed_at":{}"#, placed_at.as_millis());
         }
-        if let Some(Windows { active_for, lease_for }) = self.windows {
+        if let Some(Entered { user, active_for, lease_for }) = self.entered {
+            text.extend_from_slice(br#","user":"#);
+            let _ = serde_json::to_writer(&mut text, user.as_str());
             let (active_for, lease_for) = (active_for.as_millis(), lease_for.as_millis());
             let _ = write!(text, r#","active_for":{active_for},"lease_for":{lease_for}"#);
         }
-        text.push('}');
+        text.push(b'}');
         ([(header::CONTENT_TYPE, super::JSON)], bytes::Bytes::from(text)).into_response()
     }
 }

@@ -7,7 +7,7 @@ mod hit;
 mod people;
 mod stream;
 
-pub use hit::{Hit, Taken, Windows};
+pub use hit::{Entered, Hit, Taken};
 pub use people::{Counted, Listed, People, Person, TopicCounts, Topics};
 pub(crate) use stream::view_word;
 pub use stream::{Ids, diff, snapshot, state, view};

@@ -8,7 +8,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
 use presence_axum::LenientJson;
-use presence_axum::auth::{Action, Identity, On};
+use presence_axum::auth::Identity;
 use presence_axum::wire::json;
 use presence_core::UserId;
 
@@ -63,7 +63,7 @@ pub(crate) async fn clear(
 }
 
 async fn permit(service: &Service, identity: &Identity, user: &UserId) -> Result<(), Error> {
-    Ok(service.auth().permit(identity, Action::Write, On::User(user)).await?)
+    Ok(service.auth().permit_speaking(identity, user).await?)
 }
 
 async fn body(request: Request) -> Result<Bytes, Error> {

@@ -3,7 +3,17 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 fn read(body: &str) -> Result<Hit, Error> {
-    Hit::read(&LenientJson::from(Bytes::copy_from_slice(body.as_bytes())))
+    Hit::read(&LenientJson::from(Bytes::copy_from_slice(body.as_bytes())), None)
+}
+
+#[test]
+fn a_hit_that_names_nobody_is_of_the_one_who_calls() {
+    let caller = UserId::new("ada").unwrap();
+    let read = |body: &'static str| Hit::read(&LenientJson::from(body.as_bytes()), Some(&caller)).unwrap();
+    for body in ["{}", r#"{"user":""}"#, r#"{"user":null,"kind":"leave"}"#] {
+        assert_eq!(read(body).user(), &caller, "{body}");
+    }
+    assert_eq!(read(r#"{"user":"bob"}"#).user().as_str(), "bob");
 }
 
 fn beat(body: &str) -> Beat {

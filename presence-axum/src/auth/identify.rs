@@ -1,0 +1,205 @@
+//! How a host tells who calls.
+
+use super::{Authenticator, Credentials, Identity, Refused, Sources, Transport};
+use async_trait::async_trait;
+use axum::extract::FromRequestParts;
+use axum::response::IntoResponse;
+use http::StatusCode;
+use http::request::Parts;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// Says who sends a request.
+///
+/// Every [`Authenticator`] is one: it takes the token of the header, on streams and sockets also of `?token=`, and on
+/// sockets also of the subprotocol (other places: [`Tokens`]). What the host knows by itself, such as a session in a
+/// cookie, becomes one by [`from_extractor`] or [`from_fn`].
+#[async_trait]
+pub trait Identify: Send + Sync + 'static {
+    /// Says who sends this request.
+    ///
+    /// # Errors
+    /// [`Refused`] when that is nobody who may call at all; [`Refused::Unavailable`] when it cannot be told at the moment.
+    async fn identify(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Refused>;
+
+    /// Says whose token this is, shown on a connection that is open already. Default: it knows no tokens.
+    ///
+    /// # Errors
+    /// As for [`identify`](Self::identify).
+    async fn identify_token(&self, _: &Credentials<'_>) -> Result<Identity, Refused> {
+        Err(Refused::Invalid("no token is known here"))
+    }
+
+    /// Whether a browser adds by itself what tells who calls, as it adds cookies: then pages of other origins are refused
+    /// what changes anything, and sockets. Default yes.
+    fn is_ambient(&self) -> bool {
+        true
+    }
+}
+
+#[async_trait]
+impl<A: Authenticator> Identify for A {
+    async fn identify(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Refused> {
+        by_token(self, parts, transport, Some(Tokens::<A>::PARAMETER)).await
+    }
+
+    async fn identify_token(&self, credentials: &Credentials<'_>) -> Result<Identity, Refused> {
+        self.authenticate(credentials).await
+    }
+
+    fn is_ambient(&self) -> bool {
+        false
+    }
+}
+
+async fn by_token(
+    authenticator: &impl Authenticator,
+    parts: &Parts,
+    transport: Transport,
+    parameter: Option<&str>,
+) -> Result<Identity, Refused> {
+    let sources = Sources {
+        query: parameter.filter(|_| transport != Transport::Request),
+        subprotocol: transport == Transport::Socket,
+    };
+    authenticator.authenticate(&Credentials::from_request(parts, sources)?).await
+}
+
+/// Takes tokens from other places than those that an [`Authenticator`] looks at by itself.
+///
+/// ```
+/// use presence_axum::auth::{Auth, Hs256, Tokens};
+/// let auth = Auth::new(Tokens::new(Hs256::new("secret")).parameter(Some("access_token")));
+/// # let _ = auth;
+/// ```
+#[derive(Debug)]
+pub struct Tokens<A> {
+    authenticator: A,
+    parameter: Option<String>,
+}
+
+impl<A> Tokens<A> {
+    /// The parameter of the query that holds the token of a stream or a socket, unless told otherwise.
+    pub const PARAMETER: &'static str = "token";
+
+    /// Takes tokens that this authenticator knows.
+    pub fn new(authenticator: A) -> Self {
+        Self { authenticator, parameter: Some(Self::PARAMETER.to_owned()) }
+    }
+
+    /// The parameter of the query that holds the token of a stream or a socket; `None` for no such parameter.
+    pub fn parameter(self, name: Option<&str>) -> Self {
+        Self { parameter: name.map(str::to_owned), ..self }
+    }
+}
+
+#[async_trait]
+impl<A: Authenticator> Identify for Tokens<A> {
+    async fn identify(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Refused> {
+        by_token(&self.authenticator, parts, transport, self.parameter.as_deref()).await
+    }
+
+    async fn identify_token(&self, credentials: &Credentials<'_>) -> Result<Identity, Refused> {
+        self.authenticator.authenticate(credentials).await
+    }
+
+    fn is_ambient(&self) -> bool {
+        false
+    }
+}
+
+/// Asks a function that need not wait: for a header that a proxy sets, say.
+///
+/// Only behind a proxy that removes that header from what clients send.
+///
+/// ```
+/// use http::request::Parts;
+/// use presence_axum::auth::{self, Identity, Refused};
+/// use presence_core::UserId;
+///
+/// let by_proxy = auth::from_fn(|parts: &Parts| {
+///     let user = parts.headers.get("x-user").and_then(|name| name.to_str().ok()).ok_or(Refused::Missing)?;
+///     Ok(Identity::from_host(UserId::new(user).map_err(|_| Refused::Invalid("no user id"))?))
+/// });
+/// # let _ = auth::Auth::new(by_proxy);
+/// ```
+pub fn from_fn<F>(identify: F) -> impl Identify
+where
+    F: Fn(&Parts) -> Result<Identity, Refused> + Send + Sync + 'static,
+{
+    struct FromFn<F>(F);
+
+    #[async_trait]
+    impl<F> Identify for FromFn<F>
+    where
+        F: Fn(&Parts) -> Result<Identity, Refused> + Send + Sync + 'static,
+    {
+        async fn identify(&self, parts: &mut Parts, _: Transport) -> Result<Identity, Refused> {
+            (self.0)(parts)
+        }
+    }
+
+    FromFn(identify)
+}
+
+/// Asks an extractor of the host, which gets the host's own state: a session by its cookie, say.
+///
+/// A request that the extractor rejects is refused: with 403 if it answers that, with 503 if it fails (5xx), else with
+/// 401. Nothing else of its answer is passed on.
+///
+/// ```
+/// # use axum::extract::FromRequestParts;
+/// # use http::{StatusCode, request::Parts};
+/// use presence_axum::auth::{self, Identity};
+/// use presence_core::UserId;
+///
+/// # #[derive(Clone)] struct Host;
+/// /// What the host's own handlers extract.
+/// struct LoggedIn { id: u64, name: String }
+/// # impl FromRequestParts<Host> for LoggedIn {
+/// #     type Rejection = StatusCode;
+/// #     async fn from_request_parts(_: &mut Parts, _: &Host) -> Result<Self, StatusCode> { Err(StatusCode::UNAUTHORIZED) }
+/// # }
+///
+/// let by_session = auth::from_extractor(Host, |who: LoggedIn| {
+///     UserId::new(who.id.to_string()).map(|user| Identity::from_host(user).named(who.name))
+/// });
+/// # let _ = auth::Auth::new(by_session);
+/// ```
+pub fn from_extractor<E, S, F, X>(state: S, identity: F) -> impl Identify
+where
+    E: FromRequestParts<S> + Send + 'static,
+    S: Send + Sync + 'static,
+    F: Fn(E) -> Result<Identity, X> + Send + Sync + 'static,
+    X: fmt::Display + 'static,
+{
+    struct FromExtractor<E, S, F> {
+        state: S,
+        identity: F,
+        extracts: PhantomData<fn() -> E>,
+    }
+
+    #[async_trait]
+    impl<E, S, F, X> Identify for FromExtractor<E, S, F>
+    where
+        E: FromRequestParts<S> + Send + 'static,
+        S: Send + Sync + 'static,
+        F: Fn(E) -> Result<Identity, X> + Send + Sync + 'static,
+        X: fmt::Display + 'static,
+    {
+        async fn identify(&self, parts: &mut Parts, _: Transport) -> Result<Identity, Refused> {
+            let extracted = E::from_request_parts(parts, &self.state).await;
+            let extracted = extracted.map_err(|rejection| match rejection.into_response().status() {
+                StatusCode::FORBIDDEN => Refused::Forbidden,
+                status if status.is_server_error() => Refused::Unavailable,
+                _ => Refused::Missing,
+            })?;
+            (self.identity)(extracted).map_err(|error| {
+                tracing::error!(%error, "the host's user has no id that presence can have");
+                Refused::Forbidden
+            })
+        }
+    }
+
+    FromExtractor { state, identity, extracts: PhantomData }
+}

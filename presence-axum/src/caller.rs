@@ -1,0 +1,140 @@
+//! Who calls a mount's route, and what becomes of those who may not, or may no longer.
+
+use crate::auth::origin::{Page, page};
+use crate::auth::{Action, Identity, On, Refused, Transport, note};
+use crate::{Error, Mount};
+use futures_util::future::{Either, pending};
+use http::Method;
+use http::request::Parts;
+use presence_core::{Topic, UserId};
+use std::future::Future;
+
+impl Mount {
+    /// Says who calls: [`Identity::anonymous`] where nobody is asked.
+    ///
+    /// Where a browser shows by itself who calls (a cookie), pages of other origins are refused what changes anything:
+    /// such a request must say `Origin`, or `Sec-Fetch-Site`, as browsers do, and they must be our own or one that
+    /// [`cors`](Self::cors) lists with credentials. A socket is refused from any foreign page, however it shows who calls.
+    ///
+    /// # Errors
+    /// 401; 403 `foreign origin`; 503 when it cannot be told at the moment.
+    pub async fn caller(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Error> {
+        Ok(self.identified(parts, transport).await?)
+    }
+
+    async fn identified(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Refused> {
+        if self.is_foreign(parts, transport) {
+            note(Refused::ForeignOrigin);
+            return Err(Refused::ForeignOrigin);
+        }
+        self.guard().identify(parts, transport).await
+    }
+
+    fn is_foreign(&self, parts: &Parts, transport: Transport) -> bool {
+        let ambient = self.guard().is_ambient();
+        let opens = transport == Transport::Socket;
+        if !opens && (!ambient || matches!(parts.method, Method::GET | Method::HEAD)) {
+            return false;
+        }
+        match page(&parts.headers, self.listed()) {
+            Page::Own => false,
+            Page::Listed { credentials } => ambient && !credentials,
+            Page::Foreign => true,
+            Page::Unsaid => ambient,
+        }
+    }
+
+    /// Says whose token this is, shown on a connection that is open already; it must be the caller's own.
+    ///
+    /// # Errors
+    /// 401; 403 when it is another user's; 503.
+    pub async fn refreshed(&self, caller: &Identity, token: &str) -> Result<Identity, Error> {
+        let identity = self.guard().identify_token(token).await?;
+        if identity.user() != caller.user() {
+            note(Refused::Forbidden);
+            return Err(Refused::Forbidden.into());
+        }
+        Ok(identity)
+    }
+
+    /// Whether a caller may do this.
+    ///
+    /// # Errors
+    /// 403.
+    pub async fn permit(&self, caller: &Identity, action: Action, on: On<'_>) -> Result<(), Error> {
+        Ok(self.guard().permit(caller, action, on).await?)
+    }
+
+    /// Whether a caller may speak for this user.
+    ///
+    /// # Errors
+    /// 403.
+    pub async fn permit_speaking(&self, caller: &Identity, user: &UserId) -> Result<(), Error> {
+        Ok(self.guard().permit_speaking(caller, user).await?)
+    }
+
+    /// Whether a caller may be in all of these topics.
+    ///
+    /// # Errors
+    /// 403 when one of them is refused.
+    pub async fn permit_entering(
+        &self,
+        caller: &Identity,
+        topics: impl IntoIterator<Item = &Topic>,
+    ) -> Result<(), Error> {
+        for topic in topics {
+            self.permit(caller, Action::Enter, On::Topic(topic)).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a caller who watches something may no longer: the identity has expired, the host does not know it any
+    /// more, or the right is gone. It never returns where nobody is asked.
+    ///
+    /// The request is identified again [every half a minute](Self::check), and so is the right to watch these topics;
+    /// [`Refused::Unavailable`] changes nothing. Dropping the future ends the wait.
+    pub fn until_refused(
+        &self,
+        parts: Parts,
+        transport: Transport,
+        caller: &Identity,
+        topics: Vec<Option<Topic>>,
+    ) -> impl Future<Output = Refused> + Send + use<> {
+        if !self.guard().identifies() {
+            return Either::Left(pending());
+        }
+        let (mount, caller) = (self.clone(), caller.clone());
+        Either::Right(Box::pin(async move { mount.watch_over(parts, transport, caller, topics).await }))
+    }
+
+    async fn watch_over(
+        self,
+        mut parts: Parts,
+        transport: Transport,
+        mut caller: Identity,
+        topics: Vec<Option<Topic>>,
+    ) -> Refused {
+        let clock = self.presence().clock();
+        loop {
+            let next = clock.now() + self.checks_every();
+            let ends = caller.expires_at().filter(|ends| *ends <= next);
+            clock.sleep_until(ends.unwrap_or(next)).await;
+            if ends.is_some() {
+                note(Refused::Expired);
+                return Refused::Expired;
+            }
+            match self.guard().identify(&mut parts, transport).await {
+                Ok(again) if again.user() == caller.user() => caller = again,
+                Ok(_) => return Refused::Forbidden,
+                Err(Refused::Unavailable) => continue,
+                Err(refused) => return refused,
+            }
+            for topic in &topics {
+                let on = On::topic_or_everyone(topic.as_ref());
+                if let Err(refused) = self.guard().permit(&caller, Action::Watch, on).await {
+                    return refused;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What a rate remembers of its keys, bounded.
+
+use governor::nanos::Nanos;
+use governor::state::StateStore;
+use governor::state::keyed::ShrinkableKeyedStateStore;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// The cell of all newcomers for whom there is no room.
+const SHARED: u64 = 0;
+/// With how many cells a sweep is wanted, at the least.
+const LEAST: usize = 64;
+
+/// A cell for each key: the instant at which it has its whole burst again.
+///
+/// A sweep, which costs as much as there are cells, is wanted when they have doubled, and when there is no room.
+#[derive(Clone)]
+pub(super) struct Cells(Arc<Shared>);
+
+struct Shared {
+    max_keys: usize,
+    /// Read without the lock.
+    wants_sweep: AtomicBool,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    cells: HashMap<u64, Nanos>,
+    /// With how many cells a sweep is wanted.
+    sweep_at: usize,
+}
+
+impl Cells {
+    pub(super) fn new(max_keys: usize) -> Self {
+        let inner = Inner { cells: HashMap::new(), sweep_at: LEAST.min(max_keys) };
+        Self(Arc::new(Shared { max_keys, wants_sweep: AtomicBool::new(false), inner: Mutex::new(inner) }))
+    }
+
+    pub(super) fn wants_sweep(&self) -> bool {
+        self.0.wants_sweep.load(Relaxed)
+    }
+}
+
+impl StateStore for Cells {
+    type Key = u64;
+
+    fn measure_and_replace<T, F, E>(&self, key: &u64, measure: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let mut inner = self.0.inner.lock();
+        if let Some(cell) = inner.cells.get_mut(key) {
+            let (outcome, next) = measure(Some(*cell))?;
+            *cell = next;
+            return Ok(outcome);
+        }
+        let key = if inner.cells.len() < self.0.max_keys { *key } else { SHARED };
+        let measured = measure(inner.cells.get(&key).copied());
+        if let Ok((_, next)) = &measured {
+            inner.cells.insert(key, *next);
+        }
+        if inner.cells.len() >= inner.sweep_at {
+            self.0.wants_sweep.store(true, Relaxed);
+        }
+        measured.map(|(outcome, _)| outcome)
+    }
+}
+
+impl ShrinkableKeyedStateStore<u64> for Cells {
+    fn retain_recent(&self, drop_below: Nanos) {
+        let mut inner = self.0.inner.lock();
+        inner.cells.retain(|_, whole_at| *whole_at > drop_below);
+        inner.sweep_at = LEAST.max(2 * inner.cells.len()).min(self.0.max_keys);
+        self.0.wants_sweep.store(false, Relaxed);
+    }
+
+    fn len(&self) -> usize {
+        self.0.inner.lock().cells.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,186 @@
+//! How often one client, or one user, may do something.
+
+use super::cells::Cells;
+use crate::Error;
+use governor::RateLimiter;
+use governor::clock::{Clock as _, Reference as _};
+use governor::middleware::NoOpMiddleware;
+use http::StatusCode;
+use presence_core::{Clock, SystemClock, Timestamp};
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// How many requests in which time, and how many of them at once.
+///
+/// ```
+/// use presence_axum::limits::Quota;
+/// let quota = Quota::per_minute(600).map(|quota| quota.burst(50));
+/// assert!(quota.is_some());
+/// assert_eq!(Quota::per_minute(0), None); // no limit
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    every: Duration,
+    burst: NonZeroU32,
+}
+
+impl Quota {
+    /// The longest time after which a key has its whole burst again: a day.
+    pub const LONGEST: Duration = Duration::from_hours(24);
+
+    /// `n` requests a second, and up to `n` at once; `None`, no limit, for zero.
+    pub fn per_second(n: u32) -> Option<Self> {
+        Self::within(Duration::from_secs(1), n)
+    }
+
+    /// `n` requests a minute, and up to `n` at once; `None`, no limit, for zero.
+    pub fn per_minute(n: u32) -> Option<Self> {
+        Self::within(Duration::from_mins(1), n)
+    }
+
+    fn within(period: Duration, n: u32) -> Option<Self> {
+        let burst = NonZeroU32::new(n)?;
+        // More than a thousand million a second are as good as that.
+        Some(Self { every: (period / n).max(Duration::from_nanos(1)), burst }.burst(n))
+    }
+
+    /// How many requests may come at once: at least one, and at most as many as may come within [`Quota::LONGEST`].
+    pub fn burst(self, n: u32) -> Self {
+        let most = Self::LONGEST.as_nanos() / self.every.as_nanos();
+        let n = n.min(u32::try_from(most).unwrap_or(u32::MAX));
+        Self { burst: NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN), ..self }
+    }
+
+    fn cells(self) -> governor::Quota {
+        // The period is at least a nanosecond, so that there is always a quota.
+        let quota =
+            governor::Quota::with_period(self.every).unwrap_or(governor::Quota::per_second(NonZeroU32::MIN));
+        quota.allow_burst(self.burst)
+    }
+}
+
+/// Lets each key (a [`Client`](super::Client), a `UserId`) do something as often as its [`Quota`] says.
+///
+/// It remembers keys by a seeded hash, in about 24 bytes each, and forgets those that have their whole burst again. At
+/// most [`Rate::MAX_KEYS`] are remembered: newcomers beyond that share one quota until others are forgotten, which is
+/// looked for once a second.
+///
+/// ```
+/// use presence_axum::limits::{Quota, Rate};
+/// # fn example() -> Option<()> {
+/// let rate = Rate::new(Quota::per_minute(2)?);
+/// assert!(rate.check(&"ada").is_ok() && rate.check(&"ada").is_ok());
+/// let refused = rate.check(&"ada").unwrap_err();
+/// assert_eq!(refused.seconds(), 30);
+/// assert!(rate.check(&"bob").is_ok());
+/// # Some(()) }
+/// # example().unwrap();
+/// ```
+pub struct Rate {
+    limiter: RateLimiter<u64, Cells, Ticks, NoOpMiddleware<Duration>>,
+    /// Those of the limiter.
+    cells: Cells,
+    seed: RandomState,
+    /// When keys were last forgotten, in milliseconds.
+    swept_at: AtomicU64,
+}
+
+/// How many milliseconds lie between two sweeps, at the least.
+const SWEEP_EVERY: u64 = 1_000;
+
+/// Our clocks, as the limiter reads them.
+#[derive(Debug, Clone)]
+struct Ticks(Arc<dyn Clock>);
+
+impl governor::clock::Clock for Ticks {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.now().since(Timestamp::ZERO)
+    }
+}
+
+impl Rate {
+    /// How many keys are remembered at a time, unless told otherwise.
+    pub const MAX_KEYS: usize = 100_000;
+
+    /// A rate by the system's clock.
+    pub fn new(quota: Quota) -> Self {
+        Self::with(quota, Arc::new(SystemClock), Self::MAX_KEYS)
+    }
+
+    /// A rate by this clock, which remembers up to `max_keys` keys.
+    pub fn with(quota: Quota, clock: Arc<dyn Clock>, max_keys: usize) -> Self {
+        let cells = Cells::new(max_keys);
+        let limiter = RateLimiter::new(quota.cells(), cells.clone(), Ticks(clock));
+        Self { limiter, cells, seed: RandomState::new(), swept_at: AtomicU64::new(0) }
+    }
+
+    /// Counts one request of this key, if it may have one more.
+    ///
+    /// # Errors
+    /// [`TooMany`] when it may not; then nothing is counted.
+    pub fn check(&self, key: &impl Hash) -> Result<(), TooMany> {
+        if self.cells.wants_sweep() {
+            self.sweep();
+        }
+        self.limiter.check_key(&self.seed.hash_one(key)).map_err(|not_until| {
+            let now = self.limiter.clock().now();
+            TooMany { retry_after: not_until.earliest_possible().duration_since(now).into() }
+        })
+    }
+
+    fn sweep(&self) {
+        let now = self.limiter.clock().0.now().as_millis();
+        let last = self.swept_at.load(Relaxed);
+        let due = now.saturating_sub(last) >= SWEEP_EVERY;
+        if due && self.swept_at.compare_exchange(last, now, Relaxed, Relaxed).is_ok() {
+            self.limiter.retain_recent();
+        }
+    }
+
+    /// How many keys are remembered at the moment.
+    pub fn keys(&self) -> usize {
+        self.limiter.len()
+    }
+}
+
+impl fmt::Debug for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rate").field("keys", &self.keys()).finish_non_exhaustive()
+    }
+}
+
+/// A key has used up its quota: 429, with `Retry-After`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many requests")]
+pub struct TooMany {
+    retry_after: Duration,
+}
+
+impl TooMany {
+    /// After how long one more request may come.
+    pub fn retry_after(self) -> Duration {
+        self.retry_after
+    }
+
+    /// The same in whole seconds, as `Retry-After` says it; at least one.
+    pub fn seconds(self) -> u64 {
+        let rest = u64::from(self.retry_after.subsec_nanos() > 0);
+        (self.retry_after.as_secs() + rest).max(1)
+    }
+}
+
+impl From<TooMany> for Error {
+    fn from(too_many: TooMany) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too many requests").retry_after(too_many.seconds())
+    }
+}
+
+#[cfg(test)]
+mod tests;

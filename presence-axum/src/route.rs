@@ -1,0 +1,77 @@
+//! The routes of a mount, each by its name.
+
+use crate::{Mount, health, hit, page, rest, sse};
+use axum::routing::{MethodRouter, get, post};
+
+/// One route of a [`Mount`], to leave it out ([`Mount::without`]) or to give it another path ([`Mount::route`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Route {
+    /// `POST /v1/hit`.
+    Hit,
+    /// `GET /v1/users`.
+    Users,
+    /// `GET /v1/users/{user}`.
+    User,
+    /// `GET /v1/counts`.
+    Counts,
+    /// `GET /v1/list`.
+    List,
+    /// `GET /v1/topics`.
+    Topics,
+    /// `GET /v1/sse/snapshot`.
+    Snapshot,
+    /// `GET /v1/sse/diff`.
+    Diff,
+    /// `GET /v1/health`.
+    Health,
+    /// `GET /presence.js`.
+    Client,
+}
+
+impl Route {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Hit,
+        Self::Users,
+        Self::User,
+        Self::Counts,
+        Self::List,
+        Self::Topics,
+        Self::Snapshot,
+        Self::Diff,
+        Self::Health,
+        Self::Client,
+    ];
+
+    /// Its path in [`Mount::routes`].
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Hit => "/v1/hit",
+            Self::Users => "/v1/users",
+            Self::User => "/v1/users/{user}",
+            Self::Counts => "/v1/counts",
+            Self::List => "/v1/list",
+            Self::Topics => "/v1/topics",
+            Self::Snapshot => "/v1/sse/snapshot",
+            Self::Diff => "/v1/sse/diff",
+            Self::Health => "/v1/health",
+            Self::Client => "/presence.js",
+        }
+    }
+
+    pub(crate) fn handler(self) -> MethodRouter<Mount> {
+        match self {
+            Self::Hit => post(hit::post),
+            Self::Users => get(rest::users),
+            Self::User => get(rest::user),
+            Self::Counts => get(rest::counts),
+            Self::List => get(rest::list),
+            Self::Topics => get(rest::topics),
+            Self::Snapshot => get(sse::snapshot),
+            Self::Diff => get(sse::diff),
+            Self::Health => get(health::report),
+            Self::Client => get(page::presence_js),
+        }
+    }
+}
