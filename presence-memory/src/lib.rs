@@ -1,4 +1,4 @@
-//! The in-memory store of presence: the default, with nothing to install.
+//! The in-memory store and message broker of presence: the default, with nothing to install.
 //!
 //! ```
 //! use presence_core::Presence;
@@ -8,13 +8,16 @@
 //! # let _ = builder;
 //! ```
 //!
-//! Any number of handles in one process share one store: give each its own clone. See [`MemoryStore`].
+//! Any number of handles in one process share one store: give each its own clone. See [`MemoryStore`];
+//! [`MemoryBroker`] carries messages in the same way.
 
+mod broker;
 mod feed;
 mod queue;
 mod shard;
 mod slot;
 mod store;
 
+pub use broker::{HISTORY_BYTES, MemoryBroker};
 pub use queue::QUEUE_ENTRIES;
 pub use store::MemoryStore;

@@ -2,6 +2,7 @@
 
 use super::Channel;
 use crate::model::Invalid;
+use crate::store::{Error, Kind, Result};
 use crate::time::Timestamp;
 use bytes::Bytes;
 use std::fmt;
@@ -27,7 +28,7 @@ impl fmt::Display for EventId {
 impl FromStr for EventId {
     type Err = Invalid;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> std::result::Result<Self, Invalid> {
         let invalid =
             Invalid::Shape { what: "event id", expected: "two hexadecimal numbers with a hyphen between" };
         let hex = |part: &str| {
@@ -51,7 +52,8 @@ pub struct Publish {
     pub channel: Channel,
     /// What: at most [`MAX_PAYLOAD`](super::MAX_PAYLOAD) bytes; more is `Rejected`.
     pub payload: Bytes,
-    /// The idempotency key: of several publishes with one key in one channel, only the first is stored. At most 256 bytes.
+    /// The idempotency key: of several publishes with one key in one channel, only the first is stored. At
+    /// most [`MAX_KEY`](super::MAX_KEY) bytes.
     pub key: Option<Box<str>>,
     /// Whether this is the last event of its channel, which closes it.
     pub last: bool,
@@ -68,10 +70,33 @@ impl Publish {
         Self { key: Some(key.into()), ..self }
     }
 
+    /// Checks the bounds, as every broker does before it stores anything.
+    ///
+    /// # Errors
+    /// `Rejected` when the payload exceeds [`MAX_PAYLOAD`](super::MAX_PAYLOAD) or the key [`MAX_KEY`](super::MAX_KEY).
+    pub fn check(&self) -> Result<()> {
+        check_payload(&self.payload)?;
+        if self.key.as_ref().is_some_and(|key| key.len() > super::MAX_KEY) {
+            return Err(Error::new(Kind::Rejected, "the idempotency key is longer than 256 bytes"));
+        }
+        Ok(())
+    }
+
     /// Closes the channel after this event.
     pub fn last(self) -> Self {
         Self { last: true, ..self }
     }
+}
+
+/// Checks the size of a payload, also that of a signal.
+///
+/// # Errors
+/// `Rejected` when it exceeds [`MAX_PAYLOAD`](super::MAX_PAYLOAD).
+pub fn check_payload(payload: &[u8]) -> Result<()> {
+    if payload.len() > super::MAX_PAYLOAD {
+        return Err(Error::new(Kind::Rejected, "the payload is larger than 256 KiB"));
+    }
+    Ok(())
 }
 
 /// What became of a publish.
@@ -143,6 +168,8 @@ pub enum Missed {
     Incarnation,
     /// The subscriber did not read fast enough, and what it missed has been trimmed meanwhile.
     Slow,
+    /// The connection to the server was interrupted, and this subscription cannot replay: one by prefix.
+    Interrupted,
 }
 
 /// What a subscription delivers.

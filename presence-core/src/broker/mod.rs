@@ -5,9 +5,10 @@
 
 mod channel;
 mod event;
+pub mod hub;
 
 pub use channel::Channel;
-pub use event::{Delivery, Event, EventId, Missed, Publish, Published, Start};
+pub use event::{Delivery, Event, EventId, Missed, Publish, Published, Start, check_payload};
 
 use crate::store::Result;
 use async_trait::async_trait;
@@ -103,6 +104,9 @@ impl<B: Broker + ?Sized> Broker for Arc<B> {
 pub const KEYS_FOR: std::time::Duration = std::time::Duration::from_mins(2);
 /// The largest payload, in bytes.
 pub const MAX_PAYLOAD: usize = 256 * 1024;
+
+/// The longest idempotency key, in bytes.
+pub const MAX_KEY: usize = 256;
 
 /// The bounds of each channel's history.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,86 @@
+//! The one task of a hub: brings rooms up to date with the server.
+
+use super::backend::{Backend, From, Interest};
+use super::room::Room;
+use super::{Inner, Wakes};
+use crate::random;
+use crate::store::Result;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How many rooms are brought up to date at the same time.
+const AT_ONCE: usize = 64;
+
+/// What a room waits before the next attempt: from 50 ms doubling to 1 s, with jitter.
+pub(super) fn pause(failures: u32) -> Duration {
+    let full = Duration::from_millis(50 << failures.min(5)).min(Duration::from_secs(1));
+    full.mul_f64(0.5 + random::fraction() / 2.0)
+}
+
+/// Ends with its hub.
+pub(super) async fn run(hub: Weak<Inner>, mut rooms: mpsc::UnboundedReceiver<Arc<Room>>) {
+    let mut running = FuturesUnordered::new();
+    let mut pausing = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            room = rooms.recv(), if running.len() < AT_ONCE => match room {
+                Some(room) => running.push(attempt(hub.clone(), room, 0)),
+                None => return,
+            },
+            Some(failed) = running.next(), if !running.is_empty() => {
+                if let Some((room, failures)) = failed {
+                    pausing.push(async move {
+                        tokio::time::sleep(pause(failures)).await;
+                        (room, failures + 1)
+                    });
+                }
+            }
+            Some((room, failures)) = pausing.next(), if !pausing.is_empty() && running.len() < AT_ONCE => {
+                running.push(attempt(hub.clone(), room, failures));
+            }
+        }
+    }
+}
+
+/// Gives the room back if it has to be tried again.
+async fn attempt(hub: Weak<Inner>, room: Arc<Room>, failures: u32) -> Option<(Arc<Room>, u32)> {
+    let backend = Arc::clone(&hub.upgrade()?.backend);
+    loop {
+        if room.state.lock().members == 0 {
+            return None;
+        }
+        let outcome = bring_up_to_date(backend.as_ref(), &room).await;
+        // It may have been opened after its last subscriber had left.
+        hub.upgrade()?.close_unless_wanted(&room.interest);
+        if let Err(error) = outcome {
+            if failures == 0 {
+                tracing::debug!(%error, "a channel waits for its broker");
+            }
+            return Some((room, failures));
+        }
+        let (done, then) = room.state.lock().finish(matches!(room.interest, Interest::Prefix(_)));
+        drop(Wakes(then.wake));
+        if done {
+            return None;
+        }
+    }
+}
+
+async fn bring_up_to_date(backend: &dyn Backend, room: &Room) -> Result<()> {
+    let mut from = room.state.lock().begin();
+    backend.open(&room.interest).await?;
+    let Interest::Channel(channel) = &room.interest else { return Ok(()) };
+    loop {
+        let page = backend.read(channel, from).await?;
+        let more = page.more;
+        from = From::position(page.position);
+        let then = room.state.lock().read(page);
+        drop(Wakes(then.wake));
+        if !more {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! What every broker needs within its process: one hub for all channels and subscribers.
+//!
+//! A [`Backend`] stores events and announces them; the hub hands them to the subscribers of this process and reads from the
+//! history what a subscriber lacks. It has one task, whatever the number of channels and subscribers, and none
+//! while its backend answers at once. A payload is stored once for all subscribers of a channel.
+//!
+//! # How history and live events meet
+//! Each channel with a subscriber has a *room*. A room knows its head, the newest event that went through, and is *in step*
+//! with the server as long as each announced event follows the head. When one does not, or when the backend says that
+//! announcements may have been lost, the hub's task opens the channel again and reads what came after the head; what is
+//! announced meanwhile waits. So all subscribers of a room are healed by one read.
+//!
+//! A subscriber enters the room first and reads history second: what was stored before the read is in the page, what
+//! came after is in the room, and what is in both is recognised by its id. A subscriber too slow for the room's ring reads from
+//! the history what it lacks, at its own pace.
+
+mod backend;
+mod driver;
+mod prefix;
+mod ring;
+mod room;
+mod subscription;
+mod wakers;
+
+pub use backend::{Backend, From, Interest, PAGE_BYTES, PAGE_EVENTS, Page};
+pub use ring::{RING_BYTES, RING_ENTRIES};
+
+use super::{Channel, Delivery, Event, Start};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use parking_lot::Mutex;
+use room::{Room, State, Then};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::Waker;
+use tokio::sync::mpsc;
+
+/// Hands events to the subscribers of this process. Clones share everything.
+#[derive(Clone)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+/// A hub that its backend may refer to without keeping it alive.
+#[derive(Clone)]
+pub struct WeakHub {
+    inner: Weak<Inner>,
+}
+
+struct Inner {
+    backend: Arc<dyn Backend>,
+    /// Locked before any room.
+    rooms: Mutex<Rooms>,
+    /// Rooms for the task, which starts with the first of them.
+    driver: OnceLock<mpsc::UnboundedSender<Arc<Room>>>,
+}
+
+#[derive(Default)]
+struct Rooms {
+    channels: HashMap<Channel, Arc<Room>>,
+    prefixes: HashMap<Arc<str>, Arc<Room>>,
+}
+
+impl Hub {
+    /// A hub on this backend.
+    pub fn new(backend: Arc<dyn Backend>) -> Self {
+        let inner = Inner { backend, rooms: Mutex::default(), driver: OnceLock::new() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// A reference for whatever feeds this hub.
+    pub fn downgrade(&self) -> WeakHub {
+        WeakHub { inner: Arc::downgrade(&self.inner) }
+    }
+
+    /// The events of a channel, as [`Broker::subscribe`](super::Broker::subscribe) promises them.
+    pub fn subscribe(&self, channel: &Channel, from: Start) -> BoxStream<'static, Delivery> {
+        subscription::Subscription::new(Arc::clone(&self.inner), channel.clone(), from).boxed()
+    }
+
+    /// Live events and signals, as [`Broker::subscribe_prefix`](super::Broker::subscribe_prefix) promises them.
+    pub fn subscribe_prefix(&self, prefix: &str) -> BoxStream<'static, Delivery> {
+        prefix::Subscription::new(Arc::clone(&self.inner), prefix.into()).boxed()
+    }
+
+    /// An event was stored: for the subscribers of its channel.
+    ///
+    /// `previous` is the number of the event before it in its history, zero for the first one; `None` where the backend knows
+    /// that this hub was told of all before. Events of one channel come in order; one that came before is ignored.
+    pub fn stored(&self, event: Event, previous: Option<u64>) -> Wakes {
+        let room = self.inner.room(&event.channel);
+        room.map_or_else(Wakes::default, |room| {
+            self.inner.change(&room, |state| state.stored(event, previous))
+        })
+    }
+
+    /// A signal: for the subscribers of its channel.
+    pub fn signal(&self, channel: &Channel, payload: Bytes) -> Wakes {
+        let Some(room) = self.inner.room(channel) else { return Wakes::default() };
+        let delivery = Delivery::Signal { channel: channel.clone(), payload };
+        self.inner.change(&room, |state| state.pass_by(delivery))
+    }
+
+    /// An event or a signal: for those who subscribe by this very prefix.
+    pub fn prefixed(&self, prefix: &str, delivery: Delivery) -> Wakes {
+        let room = self.inner.rooms.lock().prefixes.get(prefix).cloned();
+        room.map_or_else(Wakes::default, |room| self.inner.change(&room, |state| state.pass_by(delivery)))
+    }
+
+    /// An event or a signal: for all who subscribe by a prefix of this channel's name.
+    pub fn by_prefix(&self, channel: &Channel, delivery: &Delivery) -> Wakes {
+        let rooms = self.inner.rooms.lock();
+        if rooms.prefixes.is_empty() {
+            return Wakes::default();
+        }
+        let matching = rooms.prefixes.iter().filter(|(prefix, _)| channel.as_str().starts_with(&***prefix));
+        let matching: Vec<_> = matching.map(|(_, room)| Arc::clone(room)).collect();
+        drop(rooms);
+        let change = |room| self.inner.change(&room, |state| state.pass_by(delivery.clone()));
+        matching.into_iter().map(change).reduce(Wakes::and).unwrap_or_default()
+    }
+
+    /// Announcements of any channel may have been lost: everything is opened again, and what was stored is read.
+    pub fn interrupted(&self) {
+        let rooms = self.inner.rooms.lock();
+        let all: Vec<_> = rooms.channels.values().chain(rooms.prefixes.values()).cloned().collect();
+        drop(rooms);
+        for room in all {
+            self.inner.change(&room, State::doubt);
+        }
+    }
+
+    /// Announcements of this channel may have been lost, or its history is of another incarnation.
+    pub fn doubt(&self, channel: &Channel) {
+        if let Some(room) = self.inner.room(channel) {
+            self.inner.change(&room, State::doubt);
+        }
+    }
+
+    /// Whether anybody in this process subscribes to this channel.
+    pub fn has(&self, channel: &Channel) -> bool {
+        self.inner.rooms.lock().channels.contains_key(channel)
+    }
+
+    /// How many channels and prefixes have a subscriber in this process.
+    pub fn rooms(&self) -> usize {
+        let rooms = self.inner.rooms.lock();
+        rooms.channels.len() + rooms.prefixes.len()
+    }
+}
+
+/// Subscribers to be woken when this is dropped: a backend that told the hub under a lock releases the lock first.
+#[derive(Debug, Default)]
+pub struct Wakes(Vec<Waker>);
+
+impl Wakes {
+    /// Both.
+    fn and(mut self, mut other: Self) -> Self {
+        self.0.append(&mut other.0);
+        self
+    }
+}
+
+impl Drop for Wakes {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
+    }
+}
+
+impl WeakHub {
+    /// The hub, unless its broker is gone.
+    pub fn upgrade(&self) -> Option<Hub> {
+        self.inner.upgrade().map(|inner| Hub { inner })
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").field("rooms", &self.rooms()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for WeakHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakHub").finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn room(&self, channel: &Channel) -> Option<Arc<Room>> {
+        self.rooms.lock().channels.get(channel).cloned()
+    }
+
+    fn change(self: &Arc<Self>, room: &Arc<Room>, change: impl FnOnce(&mut State) -> Then) -> Wakes {
+        let then = change(&mut room.state.lock());
+        self.follow_up(room, then)
+    }
+
+    fn follow_up(self: &Arc<Self>, room: &Arc<Room>, then: Then) -> Wakes {
+        if then.queue {
+            self.queue(room);
+        }
+        Wakes(then.wake)
+    }
+
+    fn queue(self: &Arc<Self>, room: &Arc<Room>) {
+        let driver = self.driver.get_or_init(|| {
+            let (sender, rooms) = mpsc::unbounded_channel();
+            tokio::spawn(driver::run(Arc::downgrade(self), rooms));
+            sender
+        });
+        // Without a receiver the runtime is shutting down.
+        let _ = driver.send(Arc::clone(room));
+    }
+
+    /// The room of this interest with one member more; the first one opens it.
+    fn enter(self: &Arc<Self>, interest: &Interest) -> Arc<Room> {
+        let mut rooms = self.rooms.lock();
+        let new = || Arc::new(Room::new(interest.clone()));
+        let room = match interest {
+            Interest::Channel(channel) => rooms.channels.entry(channel.clone()).or_insert_with(new),
+            Interest::Prefix(prefix) => rooms.prefixes.entry(Arc::clone(prefix)).or_insert_with(new),
+        };
+        let room = Arc::clone(room);
+        let first = {
+            let mut state = room.state.lock();
+            state.members += 1;
+            state.members == 1
+        };
+        drop(rooms);
+        if first {
+            let at_once = self.backend.open_at_once(interest, &mut |head| room.state.lock().opened(head));
+            if !at_once {
+                self.change(&room, State::doubt);
+            }
+        }
+        room
+    }
+
+    /// One member less; the last one closes the room.
+    fn leave(&self, room: &Arc<Room>, place: u32, cursor: Option<u64>) {
+        let mut rooms = self.rooms.lock();
+        let mut state = room.state.lock();
+        state.wakers.leave(place);
+        if let Some(cursor) = cursor {
+            state.ring.leave(cursor);
+        }
+        state.members -= 1;
+        if state.members == 0 {
+            drop(state);
+            rooms.remove(&room.interest);
+            self.backend.close(&room.interest);
+        }
+    }
+
+    /// Closes what was opened for a room that has ended meanwhile.
+    fn close_unless_wanted(&self, interest: &Interest) {
+        let rooms = self.rooms.lock();
+        let wanted = match interest {
+            Interest::Channel(channel) => rooms.channels.contains_key(channel),
+            Interest::Prefix(prefix) => rooms.prefixes.contains_key(prefix),
+        };
+        if !wanted {
+            self.backend.close(interest);
+        }
+    }
+}
+
+impl Rooms {
+    fn remove(&mut self, interest: &Interest) {
+        match interest {
+            Interest::Channel(channel) => self.channels.remove(channel),
+            Interest::Prefix(prefix) => self.prefixes.remove(prefix),
+        };
+        if self.channels.capacity() > 4 * self.channels.len() + 64 {
+            self.channels.shrink_to(2 * self.channels.len());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! One channel, or one prefix, with the subscribers of this process.
+
+use super::backend::{From, Interest, Page};
+use super::ring::Ring;
+use super::wakers::Wakers;
+use crate::broker::{Delivery, Event, EventId, Missed};
+use parking_lot::Mutex;
+use std::task::Waker;
+
+/// How many events may be announced while the room is being brought up to date; more, and it is done once more.
+const EARLY_EVENTS: usize = 256;
+/// How many bytes of payload, likewise.
+const EARLY_BYTES: usize = 1024 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) interest: Interest,
+    pub(super) state: Mutex<State>,
+}
+
+/// A room is *in step* when every event up to `head` is in the ring or was, and what comes next will be announced.
+#[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts about one room")]
+pub(super) struct State {
+    pub(super) ring: Ring,
+    pub(super) wakers: Wakers,
+    /// How many subscribers there are; the room ends with the last one.
+    pub(super) members: usize,
+    pub(super) in_step: bool,
+    /// Whether the driver has it, or will.
+    queued: bool,
+    /// Whether announcements may have been lost since the driver began.
+    again: bool,
+    /// Whether it ever was in step: `head` then means something, also when it is `None`.
+    begun: bool,
+    /// The newest event that went through; `None` when there was no history.
+    pub(super) head: Option<EventId>,
+    /// How often the incarnation has changed.
+    pub(super) turn: u64,
+    /// What was announced while the room was not in step, with the number before it.
+    early: Vec<(Event, Option<u64>)>,
+    early_bytes: usize,
+}
+
+/// What a change of the room demands, once its lock is released.
+#[must_use]
+#[derive(Debug, Default)]
+pub(super) struct Then {
+    pub(super) wake: Vec<Waker>,
+    /// Whether the driver must be given the room.
+    pub(super) queue: bool,
+}
+
+impl Room {
+    pub(super) fn new(interest: Interest) -> Self {
+        Self { interest, state: Mutex::default() }
+    }
+}
+
+impl State {
+    /// In step from the start, as a backend in this process can have it.
+    pub(super) fn opened(&mut self, head: Option<EventId>) {
+        (self.in_step, self.begun, self.head) = (true, true, head);
+    }
+
+    /// Passes an announced event on, once, and only if none is lacking before it.
+    ///
+    /// `previous` is the number before it in its history, zero for the first; `None` where the backend knows that none
+    /// is lacking.
+    pub(super) fn stored(&mut self, event: Event, previous: Option<u64>) -> Then {
+        if !self.in_step {
+            self.set_aside(event, previous);
+            return Then::default();
+        }
+        let follows = match self.head {
+            Some(head) if head.incarnation == event.id.incarnation => {
+                if event.id.number <= head.number {
+                    return Then::default();
+                }
+                previous.is_none_or(|previous| previous == head.number)
+            }
+            // A new history from its first event on: the room has seen all of the old one, so that nothing is missed.
+            _ => previous.is_none_or(|previous| previous == 0),
+        };
+        if !follows {
+            self.set_aside(event, previous);
+            return self.doubt();
+        }
+        self.pass(event);
+        Then { wake: self.wakers.take(), queue: false }
+    }
+
+    fn pass(&mut self, event: Event) {
+        self.turn += u64::from(self.head.is_some_and(|head| head.incarnation != event.id.incarnation));
+        self.head = Some(event.id);
+        self.ring.push(Delivery::Event(event));
+    }
+
+    fn set_aside(&mut self, event: Event, previous: Option<u64>) {
+        if self.early.len() == EARLY_EVENTS || self.early_bytes > EARLY_BYTES {
+            self.again = true;
+        } else {
+            self.early_bytes += event.payload.len();
+            self.early.push((event, previous));
+        }
+    }
+
+    /// Passes on what is not an event.
+    pub(super) fn pass_by(&mut self, delivery: Delivery) -> Then {
+        self.ring.push(delivery);
+        Then { wake: self.wakers.take(), queue: false }
+    }
+
+    /// Announcements may have been lost: the driver must ask the server.
+    pub(super) fn doubt(&mut self) -> Then {
+        self.in_step = false;
+        self.again = true;
+        Then { wake: Vec::new(), queue: !std::mem::replace(&mut self.queued, true) }
+    }
+
+    /// The driver begins: what does it have to read?
+    pub(super) fn begin(&mut self) -> From {
+        self.again = false;
+        if self.begun { From::position(self.head) } else { From::Last(0) }
+    }
+
+    /// A page that the driver has read.
+    pub(super) fn read(&mut self, page: Page) -> Then {
+        if let Some(missed) = page.missed {
+            self.turn += u64::from(missed == Missed::Incarnation);
+            self.ring.push(Delivery::Missed(missed));
+        }
+        for event in page.events {
+            self.pass(event);
+        }
+        (self.head, self.begun) = (page.position, true);
+        Then { wake: self.wakers.take(), queue: false }
+    }
+
+    /// The driver has come to the end of what is stored, or, for a prefix, has opened it. False if it must go on.
+    pub(super) fn finish(&mut self, of_prefix: bool) -> (bool, Then) {
+        let mut wake = Vec::new();
+        if !self.again {
+            if of_prefix && self.begun {
+                self.ring.push(Delivery::Missed(Missed::Interrupted));
+            }
+            (self.in_step, self.begun) = (true, true);
+            self.early_bytes = 0;
+            for (event, previous) in std::mem::take(&mut self.early) {
+                wake.extend(self.stored(event, previous).wake);
+            }
+        }
+        let done = self.in_step;
+        self.queued = !done;
+        if !done {
+            // What is set aside will be read.
+            self.early = Vec::new();
+            self.early_bytes = 0;
+        }
+        wake.extend(self.wakers.take());
+        (done, Then { wake, queue: false })
+    }
+}

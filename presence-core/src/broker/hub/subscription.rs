@@ -1,0 +1,218 @@
+//! The stream of a subscriber to one channel: history, then live.
+
+use super::backend::{From, Interest, Page};
+use super::room::Room;
+use super::{Inner, driver};
+use crate::broker::{Channel, Delivery, Event, EventId, Missed, Start};
+use crate::store::Result;
+use futures_util::Stream;
+use futures_util::future::BoxFuture;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+/// A stream that enters its room when it is first polled.
+pub(super) struct Subscription {
+    hub: Arc<Inner>,
+    channel: Channel,
+    inside: Option<Inside>,
+    stage: Stage,
+    /// The newest event that was delivered, or the position at which the subscription began.
+    last: Option<EventId>,
+    /// Whether anything was read or delivered: what is trimmed from then on was missed by being slow.
+    begun: bool,
+}
+
+struct Inside {
+    room: Arc<Room>,
+    place: u32,
+    /// From when on the room's ring is this subscriber's; set before history is read.
+    cursor: Option<u64>,
+    /// The room's turn at that time: history and ring meet only within one.
+    turn: u64,
+}
+
+enum Stage {
+    /// Waits until the room is in step. `None`: then live at once.
+    Entering(Option<From>),
+    Reading(BoxFuture<'static, Result<Page>>, From, u32),
+    Pausing(BoxFuture<'static, ()>, From, u32),
+    /// Delivers what was read.
+    Replaying(Backlog),
+    Live,
+}
+
+struct Backlog {
+    missed: Option<Missed>,
+    events: VecDeque<Event>,
+    more: bool,
+}
+
+impl Subscription {
+    pub(super) fn new(hub: Arc<Inner>, channel: Channel, start: Start) -> Self {
+        let from = match start {
+            Start::Live | Start::Last(0) => None,
+            Start::After(id) => Some(From::After(id)),
+            Start::Last(count) => Some(From::Last(count)),
+        };
+        Self { hub, channel, inside: None, stage: Stage::Entering(from), last: None, begun: false }
+    }
+
+    fn reading(&self, from: From, failures: u32) -> Stage {
+        let (backend, channel) = (Arc::clone(&self.hub.backend), self.channel.clone());
+        Stage::Reading(Box::pin(async move { backend.read(&channel, from).await }), from, failures)
+    }
+
+    fn replaying(&mut self, page: Page) -> Stage {
+        let missed = match page.missed {
+            Some(Missed::Trimmed) if self.begun => Some(Missed::Slow),
+            missed => missed,
+        };
+        (self.last, self.begun) = (page.position, true);
+        Stage::Replaying(Backlog { missed, events: page.events.into(), more: page.more })
+    }
+
+    /// What was read has been delivered: goes on in the room, or reads once more where the two do not meet.
+    fn meet(&mut self, inside: &mut Inside) -> Stage {
+        let mut state = inside.room.state.lock();
+        let lost = inside.cursor.is_none_or(|cursor| state.ring.has_lost(cursor));
+        if lost {
+            inside.cursor = Some(state.ring.enter());
+            inside.turn = state.turn;
+            drop(state);
+            return self.reading(From::position(self.last), 0);
+        }
+        let meets = self.last.is_none_or(|last| {
+            inside.turn == state.turn && state.head.is_some_and(|head| head.incarnation == last.incarnation)
+        });
+        if meets {
+            return Stage::Live;
+        }
+        // The page is of a history that the room has not heard of yet, or of one that it has left behind.
+        if let Some(cursor) = inside.cursor.take() {
+            state.ring.leave(cursor);
+        }
+        let then = state.doubt();
+        drop(state);
+        self.hub.follow_up(&inside.room, then);
+        Stage::Entering(Some(From::position(self.last)))
+    }
+
+    fn poll_stage(&mut self, inside: &mut Inside, context: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        match &mut self.stage {
+            Stage::Entering(from) => {
+                let mut state = inside.room.state.lock();
+                if !state.in_step {
+                    state.wakers.wait(inside.place, context);
+                    return Poll::Pending;
+                }
+                inside.cursor = Some(state.ring.enter());
+                inside.turn = state.turn;
+                match *from {
+                    None => {
+                        self.last = state.head;
+                        self.begun = true;
+                        self.stage = Stage::Live;
+                    }
+                    Some(from) => {
+                        drop(state);
+                        self.stage = self.reading(from, 0);
+                    }
+                }
+            }
+            Stage::Reading(reading, from, failures) => {
+                let (from, failures) = (*from, *failures);
+                self.stage = match ready!(reading.as_mut().poll(context)) {
+                    Ok(page) => self.replaying(page),
+                    Err(_unavailable) => {
+                        let pause = Box::pin(tokio::time::sleep(driver::pause(failures)));
+                        Stage::Pausing(pause, from, failures)
+                    }
+                };
+            }
+            Stage::Pausing(pause, from, failures) => {
+                let (from, failures) = (*from, *failures);
+                ready!(pause.as_mut().poll(context));
+                self.stage = self.reading(from, failures + 1);
+            }
+            Stage::Replaying(backlog) => {
+                if let Some(missed) = backlog.missed.take() {
+                    return Poll::Ready(Some(Delivery::Missed(missed)));
+                }
+                if let Some(event) = backlog.events.pop_front() {
+                    return Poll::Ready(Some(Delivery::Event(event)));
+                }
+                self.stage =
+                    if backlog.more { self.reading(From::position(self.last), 0) } else { self.meet(inside) };
+            }
+            Stage::Live => return self.poll_live(inside, context),
+        }
+        Poll::Ready(None)
+    }
+
+    /// `Ready(None)` after a change of stage.
+    fn poll_live(&mut self, inside: &mut Inside, context: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        let mut state = inside.room.state.lock();
+        let Some(cursor) = &mut inside.cursor else { return Poll::Ready(None) };
+        loop {
+            match state.ring.next(cursor) {
+                Ok(Some(Delivery::Event(event))) => {
+                    let read = |last: EventId| {
+                        last.incarnation == event.id.incarnation && event.id.number <= last.number
+                    };
+                    if self.last.is_some_and(read) {
+                        continue;
+                    }
+                    self.last = Some(event.id);
+                    return Poll::Ready(Some(Delivery::Event(event)));
+                }
+                Ok(Some(delivery)) => {
+                    if delivery == Delivery::Missed(Missed::Incarnation) {
+                        // All of the new history is news.
+                        self.last = None;
+                    }
+                    return Poll::Ready(Some(delivery));
+                }
+                Ok(None) => {
+                    state.wakers.wait(inside.place, context);
+                    return Poll::Pending;
+                }
+                Err(_overrun) => {
+                    drop(state);
+                    self.stage = self.meet(inside);
+                    return Poll::Ready(None);
+                }
+            }
+        }
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Delivery;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        let this = self.get_mut();
+        let mut inside = this.inside.take().unwrap_or_else(|| {
+            let room = this.hub.enter(&Interest::Channel(this.channel.clone()));
+            let place = room.state.lock().wakers.enter();
+            Inside { room, place, cursor: None, turn: 0 }
+        });
+        let polled = loop {
+            match this.poll_stage(&mut inside, context) {
+                Poll::Ready(None) => {}
+                polled => break polled,
+            }
+        };
+        this.inside = Some(inside);
+        polled
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if let Some(Inside { room, place, cursor, .. }) = self.inside.take() {
+            self.hub.leave(&room, place, cursor);
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The hub on a backend whose announcements a test can lose.
+
+use super::*;
+use crate::broker::{EventId, Missed};
+use crate::store::{Error, Kind, Result};
+use crate::time::Timestamp;
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use std::collections::HashMap;
+
+/// Stores events in the process and announces them when it is told to.
+#[derive(Default)]
+struct Server {
+    state: Mutex<Stored>,
+    hub: OnceLock<WeakHub>,
+}
+
+#[derive(Default)]
+struct Stored {
+    incarnation: u64,
+    number: u64,
+    trimmed: u64,
+    events: Vec<Event>,
+    opened: HashMap<Interest, usize>,
+    reads: usize,
+    down: bool,
+}
+
+fn channel() -> Channel {
+    Channel::new("c").expect("a channel")
+}
+
+impl Server {
+    fn start() -> (Arc<Self>, Hub) {
+        let server = Arc::new(Self::default());
+        server.state.lock().incarnation = 1;
+        let hub = Hub::new(Arc::clone(&server) as Arc<dyn Backend>);
+        server.hub.set(hub.downgrade()).expect("set once");
+        (server, hub)
+    }
+
+    /// Stores without announcing.
+    fn store(&self, payload: &str) -> (Event, u64) {
+        let mut state = self.state.lock();
+        let previous = state.number;
+        state.number += 10;
+        let id = EventId { incarnation: state.incarnation, number: state.number };
+        let event = Event::new(id, channel(), Bytes::copy_from_slice(payload.as_bytes()), Timestamp::ZERO);
+        state.events.push(event.clone());
+        (event, previous)
+    }
+
+    fn announce(&self, (event, previous): (Event, u64)) {
+        self.hub.get().and_then(WeakHub::upgrade).expect("the hub lives").stored(event, Some(previous));
+    }
+
+    fn publish(&self, payload: &str) {
+        self.announce(self.store(payload));
+    }
+
+    fn lose_data(&self) {
+        let mut state = self.state.lock();
+        *state = Stored {
+            incarnation: state.incarnation + 1,
+            opened: std::mem::take(&mut state.opened),
+            ..Stored::default()
+        };
+    }
+}
+
+#[async_trait]
+impl Backend for Server {
+    async fn open(&self, interest: &Interest) -> Result<()> {
+        let mut state = self.state.lock();
+        if state.down {
+            return Err(Error::new(Kind::Unavailable, "down"));
+        }
+        *state.opened.entry(interest.clone()).or_default() += 1;
+        Ok(())
+    }
+
+    fn close(&self, interest: &Interest) {
+        self.state.lock().opened.remove(interest);
+    }
+
+    async fn read(&self, _channel: &Channel, from: From) -> Result<Page> {
+        let mut state = self.state.lock();
+        if state.down {
+            return Err(Error::new(Kind::Unavailable, "down"));
+        }
+        state.reads += 1;
+        let head =
+            (state.number > 0).then_some(EventId { incarnation: state.incarnation, number: state.number });
+        let (mut missed, mut after) = (None, 0);
+        match from {
+            From::Beginning => missed = (state.trimmed > 0).then_some(Missed::Trimmed),
+            From::After(id) if head.is_none() || id.incarnation != state.incarnation => {
+                missed = Some(Missed::Incarnation);
+            }
+            From::After(id) => {
+                missed = (id.number < state.trimmed).then_some(Missed::Trimmed);
+                after = id.number;
+            }
+            From::Last(count) => {
+                let first = state.events.len().saturating_sub(count);
+                after = state.events.get(first).map_or(state.number, |event| event.id.number - 1);
+            }
+        }
+        let mut events: Vec<_> = state.events.iter().filter(|e| e.id.number > after).cloned().collect();
+        let more = events.len() > PAGE_EVENTS;
+        events.truncate(PAGE_EVENTS);
+        let position = events.last().map(|event| event.id).or(head);
+        Ok(Page { missed, events, position, more })
+    }
+}
+
+/// What arrives without further ado, once all tasks rest.
+async fn heard(stream: &mut BoxStream<'static, Delivery>) -> Vec<String> {
+    let mut heard = Vec::new();
+    for _ in 0..32 {
+        while let Some(delivery) = stream.next().now_or_never() {
+            heard.push(match delivery.expect("a subscription never ends") {
+                Delivery::Event(event) => String::from_utf8_lossy(&event.payload).into_owned(),
+                Delivery::Signal { payload, .. } => format!("~{}", String::from_utf8_lossy(&payload)),
+                Delivery::Missed(missed) => format!("{missed:?}"),
+            });
+        }
+        tokio::task::yield_now().await;
+    }
+    heard
+}
+
+#[tokio::test]
+async fn history_meets_what_is_live_without_gap_or_repeat() {
+    let (server, hub) = Server::start();
+    server.publish("a");
+    server.publish("b");
+    let mut all = hub.subscribe(&channel(), Start::Last(usize::MAX));
+    let mut newest = hub.subscribe(&channel(), Start::Last(1));
+    let mut live = hub.subscribe(&channel(), Start::Live);
+    let mut after = hub.subscribe(&channel(), Start::After(EventId { incarnation: 1, number: 10 }));
+    assert_eq!(heard(&mut all).await, ["a", "b"]);
+    assert_eq!(heard(&mut newest).await, ["b"]);
+    assert_eq!(heard(&mut live).await, [""; 0]);
+    assert_eq!(heard(&mut after).await, ["b"]);
+    server.publish("c");
+    for stream in [&mut all, &mut newest, &mut live, &mut after] {
+        assert_eq!(heard(stream).await, ["c"]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_announced_while_history_is_read_comes_once() {
+    let (server, hub) = Server::start();
+    let mut opened = hub.subscribe(&channel(), Start::Live);
+    heard(&mut opened).await;
+    let mut stream = hub.subscribe(&channel(), Start::Last(usize::MAX));
+    // Entered, and the read has not been answered: the announcement is both in the ring and in the page.
+    let event = server.store("a");
+    server.announce(event.clone());
+    assert_eq!(heard(&mut stream).await, ["a"]);
+    server.announce(event);
+    assert_eq!(heard(&mut stream).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_lost_announcement_is_healed_by_one_read_for_all() {
+    let (server, hub) = Server::start();
+    let mut streams: Vec<_> = (0..10).map(|_| hub.subscribe(&channel(), Start::Live)).collect();
+    for stream in &mut streams {
+        heard(stream).await;
+    }
+    let reads = server.state.lock().reads;
+    server.store("lost");
+    server.publish("b");
+    for stream in &mut streams {
+        assert_eq!(heard(stream).await, ["lost", "b"]);
+    }
+    assert_eq!(server.state.lock().reads, reads + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_interruption_a_subscription_goes_on_where_it_was() {
+    let (server, hub) = Server::start();
+    let mut live = hub.subscribe(&channel(), Start::Live);
+    heard(&mut live).await;
+    server.state.lock().down = true;
+    hub.interrupted();
+    server.store("a");
+    assert_eq!(heard(&mut live).await, [""; 0]);
+    let mut late = hub.subscribe(&channel(), Start::Last(5));
+    assert_eq!(heard(&mut late).await, [""; 0]);
+    server.state.lock().down = false;
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    server.publish("b");
+    assert_eq!(heard(&mut live).await, ["a", "b"]);
+    assert_eq!(heard(&mut late).await, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn data_that_was_lost_is_announced_once_and_what_is_stored_since_follows() {
+    let (server, hub) = Server::start();
+    server.publish("old");
+    let mut live = hub.subscribe(&channel(), Start::Live);
+    heard(&mut live).await;
+    server.lose_data();
+    server.store("a");
+    hub.interrupted();
+    assert_eq!(heard(&mut live).await, ["Incarnation", "a"]);
+    server.publish("b");
+    assert_eq!(heard(&mut live).await, ["b"]);
+    let mut late = hub.subscribe(&channel(), Start::After(EventId { incarnation: 1, number: 10 }));
+    assert_eq!(heard(&mut late).await, ["Incarnation", "a", "b"]);
+}
+
+#[tokio::test]
+async fn a_new_history_heard_from_its_first_event_on_misses_nothing() {
+    let (server, hub) = Server::start();
+    server.publish("old");
+    let mut live = hub.subscribe(&channel(), Start::Live);
+    heard(&mut live).await;
+    server.lose_data();
+    server.publish("a");
+    assert_eq!(heard(&mut live).await, ["a"]);
+    server.lose_data();
+    server.store("lost");
+    server.publish("b");
+    assert_eq!(heard(&mut live).await, ["Incarnation", "lost", "b"]);
+}
+
+#[tokio::test]
+async fn a_page_of_a_history_that_the_room_has_not_heard_of_is_not_repeated() {
+    let (server, hub) = Server::start();
+    server.publish("old");
+    let mut live = hub.subscribe(&channel(), Start::Live);
+    heard(&mut live).await;
+    server.lose_data();
+    let first = server.store("a");
+    let mut late = hub.subscribe(&channel(), Start::Last(usize::MAX));
+    assert_eq!(heard(&mut late).await, ["a"]);
+    server.announce(first);
+    server.publish("b");
+    assert_eq!(heard(&mut late).await, ["b"]);
+    assert_eq!(heard(&mut live).await, ["Incarnation", "a", "b"]);
+}
+
+#[tokio::test]
+async fn a_slow_subscriber_reads_what_it_lacks_and_is_told_what_is_gone() {
+    let (server, hub) = Server::start();
+    let mut slow = hub.subscribe(&channel(), Start::Live);
+    heard(&mut slow).await;
+    let total = RING_ENTRIES + 10;
+    for n in 0..total {
+        server.publish(&n.to_string());
+    }
+    let numbers: Vec<_> = (0..total).map(|n| n.to_string()).collect();
+    assert_eq!(heard(&mut slow).await, numbers);
+    for n in 0..total {
+        server.publish(&n.to_string());
+    }
+    {
+        let mut state = server.state.lock();
+        state.events.drain(..total + 5);
+        state.trimmed = state.events[0].id.number - 10;
+    }
+    let heard = heard(&mut slow).await;
+    assert_eq!(heard[0], "Slow");
+    assert_eq!(heard[1..], numbers[5..]);
+}
+
+#[tokio::test]
+async fn signals_reach_who_is_there_and_prefixes_hear_all_that_start_so() {
+    let (server, hub) = Server::start();
+    let (mut one, mut many) = (hub.subscribe(&channel(), Start::Live), hub.subscribe_prefix("c"));
+    let mut others = hub.subscribe_prefix("d");
+    heard(&mut one).await;
+    heard(&mut many).await;
+    heard(&mut others).await;
+    hub.signal(&channel(), "hi".into());
+    let (event, previous) = server.store("a");
+    hub.by_prefix(&channel(), &Delivery::Event(event.clone()));
+    hub.stored(event, Some(previous));
+    assert_eq!(heard(&mut one).await, ["~hi", "a"]);
+    assert_eq!(heard(&mut many).await, ["a"]);
+    hub.interrupted();
+    assert_eq!(heard(&mut many).await, ["Interrupted"]);
+    for _ in 0..=RING_ENTRIES {
+        hub.prefixed("c", Delivery::Signal { channel: channel(), payload: "x".into() });
+    }
+    hub.prefixed("c", Delivery::Signal { channel: channel(), payload: "y".into() });
+    assert_eq!(heard(&mut many).await, ["Slow"]);
+    assert_eq!(heard(&mut others).await, ["Interrupted"]);
+}
+
+#[tokio::test]
+async fn the_last_subscriber_of_a_channel_closes_it() {
+    let (server, hub) = Server::start();
+    let mut one = hub.subscribe(&channel(), Start::Live);
+    let mut two = hub.subscribe(&channel(), Start::Last(3));
+    let mut prefix = hub.subscribe_prefix("x");
+    for stream in [&mut one, &mut two, &mut prefix] {
+        heard(stream).await;
+    }
+    assert_eq!((hub.rooms(), server.state.lock().opened.len()), (2, 2));
+    drop(one);
+    assert!(hub.has(&channel()));
+    drop(two);
+    drop(prefix);
+    assert_eq!((hub.rooms(), server.state.lock().opened.len()), (0, 0));
+    // Dropped while it is being opened.
+    let mut brief = hub.subscribe(&channel(), Start::Live);
+    assert!(brief.next().now_or_never().is_none());
+    drop(brief);
+    for _ in 0..8 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((hub.rooms(), server.state.lock().opened.len()), (0, 0));
+}

@@ -1,0 +1,86 @@
+//! The tasks that wait for a channel.
+
+use std::task::{Context, Waker};
+
+/// One place per subscriber, so that a task that is polled again does not wait twice.
+#[derive(Debug, Default)]
+pub(super) struct Wakers {
+    places: Vec<Place>,
+    /// Places whose subscriber is gone.
+    free: Vec<u32>,
+    /// Places that have waited since the last wake-up.
+    waiting: Vec<u32>,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    waker: Option<Waker>,
+    /// Whether it is among the waiting ones; a place may be freed meanwhile.
+    listed: bool,
+}
+
+impl Wakers {
+    /// A place for a subscriber.
+    pub(super) fn enter(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place::default());
+            u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// Gives a place back.
+    pub(super) fn leave(&mut self, place: u32) {
+        if let Some(freed) = self.places.get_mut(place as usize) {
+            freed.waker = None;
+            self.free.push(place);
+        }
+    }
+
+    /// Wakes this task at the next [`take`](Self::take).
+    pub(super) fn wait(&mut self, place: u32, context: &Context<'_>) {
+        let Some(waiting) = self.places.get_mut(place as usize) else { return };
+        match &mut waiting.waker {
+            Some(waker) => waker.clone_from(context.waker()),
+            None => waiting.waker = Some(context.waker().clone()),
+        }
+        if !std::mem::replace(&mut waiting.listed, true) {
+            self.waiting.push(place);
+        }
+    }
+
+    /// All who wait, to be woken once no lock is held.
+    pub(super) fn take(&mut self) -> Vec<Waker> {
+        let mut woken = Vec::with_capacity(self.waiting.len());
+        for place in self.waiting.drain(..) {
+            if let Some(place) = self.places.get_mut(place as usize) {
+                place.listed = false;
+                woken.extend(place.waker.take());
+            }
+        }
+        woken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_waits_once_and_a_freed_one_not_at_all() {
+        let mut wakers = Wakers::default();
+        let context = Context::from_waker(Waker::noop());
+        let (a, b) = (wakers.enter(), wakers.enter());
+        wakers.wait(a, &context);
+        wakers.wait(a, &context);
+        wakers.wait(b, &context);
+        wakers.leave(b);
+        assert_eq!(wakers.take().len(), 1);
+        assert_eq!(wakers.take().len(), 0);
+        for _ in 0..100 {
+            let place = wakers.enter();
+            wakers.wait(place, &context);
+            wakers.leave(place);
+        }
+        assert_eq!((wakers.places.len(), wakers.waiting.len()), (2, 1));
+    }
+}

@@ -1,0 +1,114 @@
+//! What the memory broker promises beyond the contract.
+
+use futures_util::FutureExt;
+use futures_util::stream::{BoxStream, StreamExt};
+use presence_core::broker::{
+    Broker, Channel, Delivery, KEYS_FOR, Missed, Publish, Published, Retention, Start,
+};
+use presence_core::{ManualClock, Timestamp};
+use presence_memory::{HISTORY_BYTES, MemoryBroker};
+use std::time::Duration;
+
+fn channel(name: &str) -> Channel {
+    Channel::new(name).unwrap()
+}
+
+fn message(name: &str, payload: &str) -> Publish {
+    Publish::new(channel(name), payload.to_owned())
+}
+
+/// What is delivered without waiting.
+fn delivered(stream: &mut BoxStream<'static, Delivery>) -> Vec<Delivery> {
+    let mut delivered = Vec::new();
+    while let Some(Some(delivery)) = stream.next().now_or_never() {
+        delivered.push(delivery);
+    }
+    delivered
+}
+
+fn broker(retention: Retention, budget: usize) -> (MemoryBroker, ManualClock) {
+    let clock = ManualClock::at(Timestamp::from_secs(1_000));
+    (MemoryBroker::with(retention, budget, clock.clone()), clock)
+}
+
+#[tokio::test]
+async fn a_subscription_has_begun_with_its_first_poll() {
+    let (broker, _clock) = broker(Retention::default(), HISTORY_BYTES);
+    let mut live = broker.subscribe(&channel("c"), Start::Live);
+    assert_eq!(delivered(&mut live), []);
+    broker.clone().publish(message("c", "a")).await.unwrap();
+    assert!(matches!(&delivered(&mut live)[..], [Delivery::Event(event)] if event.payload == "a"));
+}
+
+#[tokio::test]
+async fn subscribers_of_one_channel_share_the_payload() {
+    let (broker, _clock) = broker(Retention::default(), HISTORY_BYTES);
+    let mut streams: Vec<_> = (0..100).map(|_| broker.subscribe(&channel("c"), Start::Live)).collect();
+    streams.iter_mut().for_each(|stream| assert_eq!(delivered(stream), []));
+    broker.publish(message("c", "shared")).await.unwrap();
+    let payloads = streams.iter_mut().map(|stream| match &delivered(stream)[..] {
+        [Delivery::Event(event)] => event.payload.clone(),
+        other => panic!("{other:?}"),
+    });
+    let places: std::collections::HashSet<_> = payloads.map(|payload| payload.as_ptr()).collect();
+    assert_eq!(places.len(), 1);
+}
+
+#[tokio::test]
+async fn all_is_gone_after_the_age_without_a_call() {
+    let (broker, clock) = broker(Retention::default().age(Duration::from_mins(1)), HISTORY_BYTES);
+    for n in 0..1_000 {
+        broker.publish(message(&format!("job:{n}"), "done").last()).await.unwrap();
+    }
+    clock.advance(Duration::from_secs(59)).await;
+    assert_eq!(broker.stored().0, 1_000);
+    clock.advance(Duration::from_secs(2)).await;
+    assert_eq!(broker.stored(), (0, 0));
+    // And the next one is swept as well.
+    broker.publish(message("again", "x")).await.unwrap();
+    clock.advance(Duration::from_mins(2)).await;
+    assert_eq!(broker.stored(), (0, 0));
+}
+
+#[tokio::test]
+async fn a_budget_in_all_drops_the_channels_that_were_silent_longest() {
+    let (broker, _clock) = broker(Retention::default(), 100_000);
+    for n in 0..100 {
+        broker.publish(message(&format!("c{n}"), &"x".repeat(10_000))).await.unwrap();
+        broker.publish(message("busy", "y")).await.unwrap();
+    }
+    let (channels, bytes) = broker.stored();
+    assert!(bytes <= 100_000 && channels < 12, "{channels} channels, {bytes} bytes");
+    assert_eq!(broker.history(&channel("busy"), usize::MAX).await.unwrap().len(), 100);
+    assert_eq!(broker.history(&channel("c0"), 1).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn keys_are_remembered_as_long_as_promised_and_then_forgotten() {
+    let (broker, clock) = broker(Retention::default().count(1), HISTORY_BYTES);
+    let first = broker.publish(message("c", "a").key("k")).await.unwrap();
+    let empty = broker.stored().1;
+    broker.publish(message("c", "b")).await.unwrap();
+    clock.advance(KEYS_FOR - Duration::from_secs(1)).await;
+    assert_eq!(broker.publish(message("c", "a").key("k")).await.unwrap(), Published::Repeated(first.id()));
+    clock.advance(Duration::from_secs(1)).await;
+    assert!(matches!(broker.publish(message("c", "a").key("k")).await.unwrap(), Published::Stored(_)));
+    assert_eq!(broker.stored().1, empty);
+}
+
+#[tokio::test]
+async fn a_subscriber_who_has_seen_all_does_not_notice_that_it_expired() {
+    let (broker, clock) = broker(Retention::default().age(Duration::from_mins(1)), HISTORY_BYTES);
+    let mut live = broker.subscribe(&channel("c"), Start::Live);
+    assert_eq!(delivered(&mut live), []);
+    let old = broker.publish(message("c", "a")).await.unwrap();
+    assert_eq!(delivered(&mut live).len(), 1);
+    clock.advance(Duration::from_mins(2)).await;
+    broker.publish(message("c", "b")).await.unwrap();
+    assert!(matches!(&delivered(&mut live)[..], [Delivery::Event(event)] if event.payload == "b"));
+    let mut late = broker.subscribe(&channel("c"), Start::After(old.id()));
+    assert!(matches!(
+        &delivered(&mut late)[..],
+        [Delivery::Missed(Missed::Incarnation), Delivery::Event(event)] if event.payload == "b"
+    ));
+}
