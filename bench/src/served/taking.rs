@@ -20,7 +20,7 @@ pub fn mount(presence: Presence) -> Router {
 
 /// The example.
 pub fn active_idle(presence: Presence) -> Router {
-    active_idle::app(presence, origin())
+    active_idle::app(presence, origin(), 2 << 20)
 }
 
 #[expect(clippy::expect_used, reason = "the constant is an origin")]

@@ -39,8 +39,8 @@ pub async fn ticker(presence: &Presence, users: usize) -> Outcome<Router> {
     let everyone = presence.everyone();
     let ticker = Ticker::new(presence, TICK, move |presence| {
         let (stamp, now, view) = (stamp(), presence.now(), presence.health().view);
-        let frame =
-            everyone.sorted(|users| event(&wire::snapshot(users, now, view), 16 * users.active.len()));
+        let frame = everyone
+            .sorted(|users| event(&wire::snapshot(users, now, view, usize::MAX), 16 * users.active.len()));
         [stamp.as_bytes(), &frame].concat().into()
     });
     let gate = Gate::new(Limits { streams_per_client: None, ..Limits::default() });

@@ -56,10 +56,12 @@ impl FromRef<Service> for Ticker {
 }
 
 /// The service: its endpoints, the page, and what lets pages of `cors` call.
-pub fn app(presence: Presence, cors: Cors) -> Router {
+///
+/// An event of the stream takes at most `max_frame` bytes.
+pub fn app(presence: Presence, cors: Cors, max_frame: usize) -> Router {
     // On Cloud Run every client comes from the same few addresses; a bound for each would lock visitors out.
     let limits = Limits { streams_per_client: None, ..Limits::default() };
-    let service = Service { online: online::ticker(&presence), gate: Gate::new(limits), presence };
+    let service = Service { online: online::ticker(&presence, max_frame), gate: Gate::new(limits), presence };
     Router::new()
         .route("/v1/hit", post(hit::hit))
         .route("/sse/online", get(online::online))

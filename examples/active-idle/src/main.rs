@@ -6,20 +6,22 @@ use presence_axum::serve::{Options, serve, terminated};
 use presence_core::Presence;
 use presence_memory::MemoryStore;
 use std::error::Error;
+use std::io::{IsTerminal, stdout};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let logs = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(logs).init();
-    let Settings { host, port, cors_allow_origin } = Settings::parse();
+    tracing_subscriber::fmt().with_env_filter(logs).with_ansi(stdout().is_terminal()).init();
+    let Settings { host, port, cors_allow_origin, max_frame } = Settings::parse();
 
     let presence = Presence::builder(MemoryStore::new()).policy(policy()).start()?;
     let bound = TcpListener::bind((host, port)).await;
     let listener = bound.map_err(|error| format!("cannot listen on {host}, port {port}: {error}"))?;
     tracing::info!(address = %listener.local_addr()?, "listening");
-    serve(listener, app(presence.clone(), cors_allow_origin), Options::default(), terminated()).await;
+    serve(listener, app(presence.clone(), cors_allow_origin, max_frame), Options::default(), terminated())
+        .await;
     presence.shutdown().await;
     Ok(())
 }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use presence_axum::limits::Permit;
 use presence_axum::sse::{Ticker, event};
-use presence_axum::wire::Ids;
+use presence_axum::wire::{Lists, Shortened};
 use presence_core::roster::Sorted;
 use presence_core::{Presence, Timestamp};
 use serde::Serialize;
@@ -13,19 +13,24 @@ use std::time::Duration;
 /// How often the stream tells.
 const EVERY: Duration = Duration::from_secs(2);
 
+/// How many bytes a frame has beside its lists, at the most.
+const HEAD: usize = 256;
+
 /// The stream.
 pub(crate) async fn online(State(online): State<Ticker>, permit: Permit) -> Response {
     online.response(permit)
 }
 
 /// Makes the event of each tick, once for all viewers.
-pub(crate) fn ticker(presence: &Presence) -> Ticker {
+///
+/// Lists that would take more than `largest` bytes are cut.
+pub(crate) fn ticker(presence: &Presence, largest: usize) -> Ticker {
     let everyone = presence.everyone();
     Ticker::new(presence, EVERY, move |presence| {
         let now = presence.now();
         everyone.sorted(|users| {
-            let data = Data::of(users, now);
-            event(&data, 128 + 16 * data.online_total)
+            let data = Data::of(users, now, largest);
+            event(&data, 128 + (16 * data.online_total).min(largest))
         })
     })
 }
@@ -37,20 +42,24 @@ struct Data<'a> {
     online_total: usize,
     active_total: usize,
     idle_total: usize,
-    active_uids: Ids<'a>,
-    idle_uids: Ids<'a>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    truncated: bool,
+    active_uids: Shortened<'a>,
+    idle_uids: Shortened<'a>,
 }
 
 impl<'a> Data<'a> {
-    fn of(users: &'a Sorted, now: Timestamp) -> Self {
+    fn of(users: &'a Sorted, now: Timestamp, largest: usize) -> Self {
         let (active, idle) = (users.active.len(), users.idle.len());
+        let lists = Lists::within(users, largest.saturating_sub(HEAD));
         Self {
             ts: now.as_secs(),
             online_total: active + idle,
             active_total: active,
             idle_total: idle,
-            active_uids: Ids(&users.active),
-            idle_uids: Ids(&users.idle),
+            truncated: lists.truncated,
+            active_uids: lists.active,
+            idle_uids: lists.idle,
         }
     }
 }

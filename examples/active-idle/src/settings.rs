@@ -16,4 +16,7 @@ pub struct Settings {
     /// The origin whose pages may call.
     #[arg(long, env = "CORS_ALLOW_ORIGIN", default_value = "https://solar-system-82998.bubbleapps.io")]
     pub cors_allow_origin: Cors,
+    /// The largest event of the stream, in bytes; longer lists are cut, and the event says so.
+    #[arg(long, env = "MAX_FRAME", default_value_t = 2 * 1024 * 1024)]
+    pub max_frame: usize,
 }

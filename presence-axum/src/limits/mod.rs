@@ -21,6 +21,10 @@ pub struct Limits {
     ///
     /// Default 16 KiB.
     pub body: usize,
+    /// How many bytes the lists of one frame of a snapshot stream may take; longer ones are cut, and the frame says so.
+    ///
+    /// Default 2 MiB, some 100,000 users. A reader that is slow holds one frame in memory.
+    pub frame: usize,
     /// How many streams and sockets are open at a time; one more gets 503.
     ///
     /// Default 20,000. A waiting stream takes up to 20 KiB, mostly buffers, and one file descriptor: `ulimit -n` must
@@ -53,6 +57,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: LenientJson::MAX_BYTES,
+            frame: 2 * 1024 * 1024,
             streams: 20_000,
             streams_per_client: Some(1_000),
             hits_per_client: Quota::per_second(1_000).map(|quota| quota.burst(5_000)),

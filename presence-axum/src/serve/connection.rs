@@ -1,8 +1,8 @@
 //! One connection.
 
 use super::Options;
-use super::early::Early;
 use super::refusal;
+use super::socket::Socket;
 use super::streams::until_drained;
 use crate::metrics::CONNECTIONS;
 use axum::Router;
@@ -49,7 +49,7 @@ impl Connection {
                 }
             }
         });
-        let stream = Early::new(stream, Arc::clone(&options), Arc::clone(&dispatched));
+        let stream = Socket::new(stream, Arc::clone(&options), Arc::clone(&dispatched));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(options.header_timeout)

@@ -2,9 +2,9 @@
 
 mod connection;
 mod descriptors;
-mod early;
 mod options;
 mod refusal;
+mod socket;
 mod streams;
 
 pub use options::Options;

@@ -27,6 +27,10 @@ pub struct Options {
     /// Default 64 KiB. The kernel alone would take 4 MB for each reader that has stopped, and what a slow one gets would
     /// be old.
     pub send_buffer: Option<usize>,
+    /// How long a reader may take for what is being sent to it before its connection is closed.
+    ///
+    /// Default 30 s. A reader that is slow holds a frame of its own in memory; this is for how long.
+    pub frame_for: Duration,
     /// After how long without a sign of the peer a connection is given up.
     ///
     /// Default 60 s. A laptop that sleeps is noticed, on Linux also a reader that reads nothing for that long.
@@ -53,6 +57,7 @@ impl Default for Options {
             header_timeout: Duration::from_secs(30),
             max_head: 64 * 1024,
             send_buffer: Some(64 * 1024),
+            frame_for: Duration::from_secs(30),
             dead_after: Duration::from_mins(1),
             drain_for: Duration::from_secs(8),
             error_body: super::error_body,

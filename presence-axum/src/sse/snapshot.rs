@@ -33,11 +33,12 @@ pub async fn snapshot(
 fn ticker(mount: &Mount, topic: &Key) -> Ticker {
     let presence = mount.presence();
     let place = topic.as_ref().map_or_else(|| presence.everyone(), |topic| presence.topic(topic));
+    let largest = mount.gate().limits().frame;
     Ticker::new(presence, mount.every(), move |presence| {
         let (now, view) = (presence.now(), presence.health().view);
         place.sorted(|users| {
-            let room = 128 + PER_USER * (users.active.len() + users.idle.len());
-            event(&wire::snapshot(users, now, view), room)
+            let room = PER_USER * (users.active.len() + users.idle.len());
+            event(&wire::snapshot(users, now, view, largest), 128 + room.min(largest))
         })
     })
 }

@@ -10,7 +10,7 @@ mod stream;
 pub use hit::{Entered, Hit, Taken};
 pub use people::{Counted, Listed, People, Person, TopicCounts, Topics};
 pub(crate) use stream::view_word;
-pub use stream::{Ids, diff, snapshot, state, view};
+pub use stream::{Ids, Lists, Shortened, diff, snapshot, state, view};
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;

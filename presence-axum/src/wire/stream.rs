@@ -12,6 +12,58 @@ use std::sync::Arc;
 #[serde(transparent)]
 pub struct Ids<'a>(pub &'a Users);
 
+/// The lists of a frame, cut so that they take at most a number of bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Lists<'a> {
+    /// The first of those who are active.
+    pub active: Shortened<'a>,
+    /// The first of those who are idle, as far as the active ones leave room.
+    pub idle: Shortened<'a>,
+    /// Whether somebody is left out.
+    pub truncated: bool,
+}
+
+impl<'a> Lists<'a> {
+    /// As many users as fit into `bytes` of JSON, the active ones first.
+    pub fn within(users: &'a Sorted, bytes: usize) -> Self {
+        let (active, left) = Shortened::within(&users.active, bytes);
+        let (idle, _) = Shortened::within(&users.idle, left);
+        Self { active, idle, truncated: active.is_cut() || idle.is_cut() }
+    }
+}
+
+/// The first of some users, as a JSON array of their ids.
+#[derive(Debug, Clone, Copy)]
+pub struct Shortened<'a> {
+    users: &'a Users,
+    count: usize,
+}
+
+impl<'a> Shortened<'a> {
+    /// As many as fit, and how many bytes they leave.
+    fn within(users: &'a Users, bytes: usize) -> (Self, usize) {
+        let (mut count, mut left) = (0, bytes);
+        for user in users {
+            let text = user.as_str();
+            // Quotes and a comma; what JSON escapes in an id takes one more byte each.
+            let escapes = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+            let Some(rest) = left.checked_sub(text.len() + escapes + 3) else { break };
+            (count, left) = (count + 1, rest);
+        }
+        (Self { users, count }, left)
+    }
+
+    fn is_cut(self) -> bool {
+        self.count < self.users.len()
+    }
+}
+
+impl Serialize for Shortened<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.users.into_iter().take(self.count))
+    }
+}
+
 /// The word for a view.
 pub(crate) fn view_word(view: View) -> &'static str {
     match view {
@@ -30,7 +82,9 @@ pub fn view(view: View) -> impl Serialize {
 }
 
 /// A frame of the snapshot stream: `{"ts","view","online","active","idle","active_users","idle_users"}`.
-pub fn snapshot(users: &Sorted, now: Timestamp, view: View) -> impl Serialize {
+///
+/// Lists that would take more than `bytes` are cut, which `"truncated":true` after the counts says.
+pub fn snapshot(users: &Sorted, now: Timestamp, view: View, bytes: usize) -> impl Serialize {
     #[derive(Serialize)]
     struct Wire<'a> {
         ts: u64,
@@ -38,17 +92,21 @@ pub fn snapshot(users: &Sorted, now: Timestamp, view: View) -> impl Serialize {
         online: usize,
         active: usize,
         idle: usize,
-        active_users: Ids<'a>,
-        idle_users: Ids<'a>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        truncated: bool,
+        active_users: Shortened<'a>,
+        idle_users: Shortened<'a>,
     }
+    let lists = Lists::within(users, bytes);
     Wire {
         ts: now.as_millis(),
         view: view_word(view),
         online: users.active.len() + users.idle.len(),
         active: users.active.len(),
         idle: users.idle.len(),
-        active_users: Ids(&users.active),
-        idle_users: Ids(&users.idle),
+        truncated: lists.truncated,
+        active_users: lists.active,
+        idle_users: lists.idle,
     }
 }
 

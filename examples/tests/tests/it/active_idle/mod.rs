@@ -10,10 +10,11 @@ use clap::Parser;
 use presence_axum::Cors;
 use serde_json::{Value, json};
 
+const FRAME: usize = 2 * 1024 * 1024;
 const ORIGIN: &str = "https://solar-system-82998.bubbleapps.io";
 
 async fn rig() -> Rig {
-    Rig::serving(policy(), |presence| app(presence, ORIGIN.parse().unwrap())).await
+    Rig::serving(policy(), |presence| app(presence, ORIGIN.parse().unwrap(), FRAME)).await
 }
 
 /// A hit that must be taken.

@@ -1,8 +1,9 @@
 //! `GET /sse/online`, and how long one is on it.
 
-use super::{hit, online, rig};
-use crate::rig::START;
-use serde_json::json;
+use super::{ORIGIN, hit, online, rig};
+use crate::rig::{Rig, START};
+use active_idle::{app, policy};
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_time_in_the_future_counts_as_now() {
@@ -105,4 +106,20 @@ async fn lapsed_users_leave_memory_though_nobody_watches() {
     assert_eq!(rig.presence.health().sessions, 500);
     rig.advance(300).await;
     assert_eq!(rig.presence.health().sessions, 0);
+}
+
+#[tokio::test]
+async fn an_event_that_would_be_too_large_has_the_totals_and_shorter_lists() {
+    let rig = Rig::serving(policy(), |presence| app(presence, ORIGIN.parse().unwrap(), 2_256)).await;
+    for n in 0..60 {
+        // Quotes take another byte each in JSON.
+        hit(&rig, &format!("\"{n:0>38}\""), if n < 40 { START } else { START - 1_000 }).await;
+    }
+    let event = rig.events("/sse/online").await.event().await;
+    assert!(event.len() <= 2_256, "{}", event.len());
+    let head = r#"data: {"ts":1710000000,"online_total":60,"active_total":40,"idle_total":20,"truncated":true,"active_uids":["#;
+    assert!(event.starts_with(head), "{event}");
+    let data: Value = serde_json::from_str(&event["data: ".len()..]).unwrap();
+    assert_eq!(data["active_uids"].as_array().unwrap().len(), 40);
+    assert_eq!(data["idle_uids"].as_array().unwrap().len(), 4);
 }

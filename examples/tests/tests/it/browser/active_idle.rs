@@ -7,7 +7,8 @@ use active_idle::{app, policy};
 #[tokio::test]
 async fn who_opens_the_page_is_active() {
     let site =
-        Site::serving(policy(), |presence| app(presence, "https://app.example".parse().unwrap())).await;
+        Site::serving(policy(), |presence| app(presence, "https://app.example".parse().unwrap(), 1 << 20))
+            .await;
     let tab = Tab::open(&site.url("/")).await;
     tab.until("users('active-list') === the('me').textContent && the('me').textContent.length > 20").await;
     tab.until("the('count-active').textContent === '1' && the('count-online').textContent === '1'").await;

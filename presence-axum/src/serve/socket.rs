@@ -1,7 +1,10 @@
-//! Errors that hyper answers by itself, with a body.
+//! The socket as hyper sees it: errors that hyper answers by itself get a body, and readers get a deadline.
 //!
-//! A head that is too long or broken never reaches the app: hyper answers a bare status and closes. [`Early`] is the socket
-//! as hyper sees it. Until the first request is dispatched everything that is written is such an answer, and it is replaced
+//! **A deadline.** What is written and not read stays in memory. A reader that has not taken all of it within
+//! [`Options::frame_for`](super::Options::frame_for) is given up, however steadily it trickles.
+//!
+//! **Errors.** A head that is too long or broken never reaches the app: hyper answers a bare status and closes. Until the
+//! first request is dispatched everything that is written is such an answer, and it is replaced
 //! by one with a JSON body and CORS headers. A later request of the same connection still gets the bare status: from then
 //! on nothing tells hyper's bytes from the app's.
 
@@ -25,13 +28,15 @@ const LINGER: Duration = Duration::from_secs(1);
 const UNREAD: usize = 1024 * 1024;
 
 pin_project! {
-    /// A socket whose first bytes are looked at.
-    pub(super) struct Early<S> {
+    /// A socket whose first bytes are looked at, and whose reader is waited for no longer than it may take.
+    pub(super) struct Socket<S> {
         #[pin]
         stream: S,
         options: Arc<Options>,
         dispatched: Arc<AtomicBool>,
         refusal: Option<Refusal>,
+        // Runs from the first write that has to wait until everything is flushed.
+        deadline: Option<Pin<Box<Sleep>>>,
     }
 }
 
@@ -43,10 +48,10 @@ struct Refusal {
     until: Pin<Box<Sleep>>,
 }
 
-impl<S> Early<S> {
+impl<S> Socket<S> {
     /// Wraps a socket; `dispatched` is set once its first request has reached the app.
     pub(super) fn new(stream: S, options: Arc<Options>, dispatched: Arc<AtomicBool>) -> Self {
-        Self { stream, options, dispatched, refusal: None }
+        Self { stream, options, dispatched, refusal: None, deadline: None }
     }
 }
 
@@ -62,7 +67,23 @@ fn status_of(head: &[u8]) -> Option<(StatusCode, &'static str)> {
     Some((status, words))
 }
 
-impl<S: AsyncRead> AsyncRead for Early<S> {
+/// Bounds how long a write may wait for its reader.
+fn within<T>(
+    written: Poll<io::Result<T>>,
+    deadline: &mut Option<Pin<Box<Sleep>>>,
+    options: &Options,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<T>> {
+    if written.is_pending() {
+        let deadline = deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(options.frame_for)));
+        if deadline.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the reader is too slow")));
+        }
+    }
+    written
+}
+
+impl<S: AsyncRead> AsyncRead for Socket<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -72,9 +93,9 @@ impl<S: AsyncRead> AsyncRead for Early<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite> AsyncWrite for Early<S> {
+impl<S: AsyncRead + AsyncWrite> AsyncWrite for Socket<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.project();
+        let mut this = self.project();
         if !this.dispatched.load(Ordering::Relaxed) {
             if this.refusal.is_some() {
                 return Poll::Ready(Ok(bytes.len()));
@@ -90,7 +111,8 @@ impl<S: AsyncRead + AsyncWrite> AsyncWrite for Early<S> {
                 return Poll::Ready(Ok(bytes.len()));
             }
         }
-        this.stream.poll_write(cx, bytes)
+        let written = this.stream.as_mut().poll_write(cx, bytes);
+        within(written, this.deadline, this.options, cx)
     }
 
     fn poll_write_vectored(
@@ -99,7 +121,9 @@ impl<S: AsyncRead + AsyncWrite> AsyncWrite for Early<S> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if self.dispatched.load(Ordering::Relaxed) {
-            return self.project().stream.poll_write_vectored(cx, bytes);
+            let this = self.project();
+            let written = this.stream.poll_write_vectored(cx, bytes);
+            return within(written, this.deadline, this.options, cx);
         }
         let first = bytes.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| &slice[..]);
         self.poll_write(cx, first)
@@ -117,7 +141,9 @@ impl<S: AsyncRead + AsyncWrite> AsyncWrite for Early<S> {
                 refusal.written += ready!(this.stream.as_mut().poll_write(cx, rest))?;
             }
         }
-        this.stream.poll_flush(cx)
+        ready!(this.stream.poll_flush(cx))?;
+        *this.deadline = None;
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
