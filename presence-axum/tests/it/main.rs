@@ -14,6 +14,7 @@ mod hostile;
 mod limits;
 mod log;
 mod queries;
+mod replay;
 mod rig;
 mod serving;
 mod slow;

@@ -1,0 +1,225 @@
+//! The events of a broker's channel, as a stream that is resumed.
+
+use crate::client::{Events, Reply, events, send, soon};
+use crate::rig::{Rig, START};
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::get;
+use presence_axum::Limits;
+use presence_axum::limits::{Gate, Permit};
+use presence_axum::sse::{Begin, Ping, Replay, Resume};
+use presence_core::broker::{Channel, Publish, Retention};
+use presence_core::{Broker, ManualClock};
+use presence_memory::{MemoryBroker, MemoryStore};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+struct Stage {
+    rig: Rig,
+    broker: MemoryBroker,
+    gate: Gate,
+}
+
+impl Stage {
+    async fn with(retention: Retention, set: impl FnOnce(Replay) -> Replay) -> Self {
+        let gate = Gate::new(Limits::default());
+        let clock = ManualClock::at(START);
+        let broker = MemoryBroker::with(retention, usize::MAX, clock.clone());
+        let (store, shared) = (MemoryStore::with_clock(clock.clone()), Arc::new(clock.clone()));
+        let replay = set(Replay::new(broker.clone()).clock(shared));
+        let app = Router::new().route("/news", get(news)).with_state((replay, gate.clone()));
+        let rig = Rig::on(store, clock, 1_000, |_| app).await;
+        Self { rig, broker, gate }
+    }
+
+    async fn new() -> Self {
+        Self::with(Retention::default(), |replay| replay).await
+    }
+
+    async fn publish(&self, payload: impl Into<bytes::Bytes>) {
+        self.broker.publish(Publish::new(channel(), payload)).await.unwrap();
+    }
+
+    async fn open(&self, headers: &[(&str, &str)]) -> Events {
+        let mut stream = events(self.rig.address, "/news", headers).await;
+        assert_eq!((stream.status, &*stream.event().await), (200, "retry: 2000"));
+        stream
+    }
+}
+
+fn channel() -> Channel {
+    Channel::new("news").unwrap()
+}
+
+async fn news(State((replay, gate)): State<(Replay, Gate)>, resume: Resume) -> Response {
+    let permit: Permit = gate.admit(None).unwrap();
+    let until = START + Duration::from_secs(1_000);
+    replay.response(&channel(), resume, Some(until), permit).await
+}
+
+/// An event's id and data.
+async fn told(stream: &mut Events) -> (String, String) {
+    let event = stream.event().await;
+    let (id, data) = event.split_once('\n').unwrap();
+    (id.strip_prefix("id: ").unwrap().to_owned(), data.strip_prefix("data: ").unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn the_latest_comes_first_and_then_what_comes() {
+    let stage = Stage::new().await;
+    stage.publish("a").await;
+    stage.publish("b").await;
+    let mut stream = stage.open(&[]).await;
+    assert_eq!(told(&mut stream).await.1, "b");
+    stage.publish("c").await;
+    assert_eq!(told(&mut stream).await.1, "c");
+}
+
+#[tokio::test]
+async fn everything_that_is_stored_comes_first_where_that_is_wanted() {
+    let stage = Stage::with(Retention::default().count(3), |replay| replay.begin(Begin::Everything)).await;
+    for payload in ["a", "b", "c", "d"] {
+        stage.publish(payload).await;
+    }
+    let mut stream = stage.open(&[]).await;
+    let (first, _) = told(&mut stream).await;
+    assert_eq!((told(&mut stream).await.1, told(&mut stream).await.1), ("c".into(), "d".into()));
+    for payload in ["e", "f", "g"] {
+        stage.publish(payload).await;
+    }
+    // What was trimmed is told, and then the rest comes.
+    let mut stream = stage.open(&[("last-event-id", &first)]).await;
+    assert_eq!(stream.event().await, "event: missed\ndata: \"trimmed\"");
+    for payload in ["e", "f", "g"] {
+        assert_eq!(told(&mut stream).await.1, payload);
+    }
+}
+
+#[tokio::test]
+async fn a_viewer_resumes_behind_what_it_saw() {
+    let stage = Stage::new().await;
+    stage.publish("a").await;
+    let (id, _) = told(&mut stage.open(&[]).await).await;
+    stage.publish("b").await;
+    stage.publish("c").await;
+    let mut stream = stage.open(&[("last-event-id", &id)]).await;
+    assert_eq!((told(&mut stream).await.1, told(&mut stream).await.1), ("b".into(), "c".into()));
+}
+
+#[tokio::test]
+async fn a_history_that_was_lost_is_replaced_by_the_latest() {
+    let stage = Stage::new().await;
+    stage.publish("a").await;
+    let mut open = stage.open(&[]).await;
+    let (id, _) = told(&mut open).await;
+    stage.broker.remove(&channel()).await.unwrap();
+    stage.publish("b").await;
+    let (other, data) = told(&mut open).await;
+    assert_eq!(data, "b");
+    assert_ne!(id.split_once('-').unwrap().0, other.split_once('-').unwrap().0);
+    let mut resumed = stage.open(&[("last-event-id", &id)]).await;
+    assert_eq!(told(&mut resumed).await, (other, data));
+}
+
+#[tokio::test]
+async fn a_channel_that_has_ended_ends_its_streams_and_its_resumes() {
+    let stage = Stage::with(Retention::default(), |replay| {
+        replay.retry(Duration::from_secs(2), Duration::from_mins(1))
+    })
+    .await;
+    let mut stream = stage.open(&[]).await;
+    stage.broker.publish(Publish::new(channel(), "end").last()).await.unwrap();
+    let (id, _) = told(&mut stream).await;
+    assert_eq!((stream.event().await.as_str(), stream.next().await), ("retry: 60000", None));
+    let resumed: Reply = send(stage.rig.address, "GET", "/news", &[("last-event-id", &id)], "").await;
+    assert_eq!(resumed.said(), (204, ""));
+    let mut late = stage.open(&[]).await;
+    assert_eq!(told(&mut late).await, (id, "end".into()));
+    assert_eq!((late.event().await.as_str(), late.next().await), ("retry: 60000", None));
+}
+
+#[tokio::test]
+async fn pings_may_be_events_with_a_name_and_come_on_time() {
+    let stage = Stage::with(Retention::default(), |replay| {
+        replay.ping(Ping::Event("ping"), Duration::from_secs(7)).event_name("news")
+    })
+    .await;
+    let mut stream = stage.open(&[]).await;
+    for _ in 0..3 {
+        stage.rig.advance(7).await;
+        assert_eq!(stream.event().await, "event: ping\ndata: {}");
+    }
+    stage.publish("a").await;
+    assert!(stream.event().await.starts_with("event: news\nid: "));
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_time_is_over_and_gives_back_what_it_held() {
+    let stage = Stage::with(Retention::default(), |replay| replay.ends_after(Duration::from_secs(20))).await;
+    let mut stream = stage.open(&[]).await;
+    assert_eq!(stage.gate.open(), 1);
+    stage.rig.advance(15).await;
+    assert_eq!(stream.event().await, ": ping");
+    stage.rig.advance(5).await;
+    assert_eq!(stream.next().await, None);
+    assert_eq!(stage.gate.open(), 0);
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_what_it_was_opened_for() {
+    let stage =
+        Stage::with(Retention::default(), |replay| replay.ping(Ping::Comment, Duration::from_mins(30))).await;
+    let mut stream = stage.open(&[]).await;
+    stage.rig.advance(999).await;
+    stage.publish("a").await;
+    assert_eq!(told(&mut stream).await.1, "a");
+    stage.rig.advance(1).await;
+    assert_eq!(stream.next().await, None);
+}
+
+/// Publishes 30 MB beside a reader that has stopped, and lets it read again; what it gets of that.
+async fn stopped(stage: &Stage) -> Vec<u8> {
+    let mut stalled = TcpStream::connect(stage.rig.address).await.unwrap();
+    stalled.write_all(b"GET /news HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    let mut reader = stage.open(&[]).await;
+    while stage.gate.open() < 2 {
+        tokio::task::yield_now().await;
+    }
+    for n in 0..150 {
+        stage.publish(format!("{n} {}", "x".repeat(200_000))).await;
+        let (_, data) = told(&mut reader).await;
+        assert!(data.starts_with(&format!("{n} ")), "the reader misses nothing");
+    }
+    stage.rig.advance(31).await;
+    stage.broker.publish(Publish::new(channel(), "end").last()).await.unwrap();
+    let mut got = Vec::new();
+    let mut chunk = vec![0; 65_536];
+    // The body ends with an empty chunk.
+    while !got.ends_with(b"\r\n0\r\n\r\n") {
+        let n = soon(stalled.read(&mut chunk)).await.unwrap();
+        assert_ne!(n, 0, "the connection is open");
+        got.extend_from_slice(&chunk[..n]);
+        assert!(got.len() < 8_000_000, "events were queued for a reader that did not read");
+    }
+    got
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_too_long_for_an_event_is_ended_and_disturbs_nobody() {
+    let stage = Stage::with(Retention::default().bytes(4_000_000), |replay| replay).await;
+    let got = stopped(&stage).await;
+    assert!(!got.windows(9).any(|part| part == b"data: end"), "its client resumes");
+}
+
+#[tokio::test]
+async fn a_slow_reader_skips_to_the_latest() {
+    let stage = Stage::with(Retention::default().bytes(4_000_000), |replay| {
+        replay.frame_within(Duration::from_hours(1))
+    })
+    .await;
+    let got = stopped(&stage).await;
+    assert!(got.windows(9).any(|part| part == b"data: end"), "the latest comes");
+}
