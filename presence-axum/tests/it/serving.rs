@@ -231,3 +231,28 @@ async fn what_is_too_long_or_broken_is_told_so_in_the_services_own_words() {
         assert_eq!(body, format!(r#"{{"error":"{words}"}}"#));
     }
 }
+
+#[tokio::test]
+async fn a_reader_that_does_not_take_its_frame_is_given_up() {
+    let sent = std::sync::Arc::new(());
+    let held = std::sync::Arc::clone(&sent);
+    let handler = async move || {
+        let held = std::sync::Arc::clone(&held);
+        sse::response(stream::repeat_with(move || {
+            let _ = &held;
+            Bytes::from(vec![b'x'; 1 << 20])
+        }))
+    };
+    let options = Options { frame_for: Duration::from_millis(50), ..Options::default() };
+    let served = served(Router::new().route("/", get(handler)), options).await;
+    let mut stops = TcpStream::connect(served.address).await.unwrap();
+    stops.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    stops.read_exact(&mut [0; 100]).await.unwrap();
+    // The router holds one, this test another; the stream's own goes with its connection.
+    soon(async {
+        while std::sync::Arc::strong_count(&sent) > 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
