@@ -1,7 +1,7 @@
 //! Who calls, and what they may do.
 //!
 //! An [`Identity`] says who calls; it comes from the head of a request alone, never from a field of a body. An [`Identify`]
-//! makes it: an [`Authenticator`] of a token ([`Hs256`] by a shared secret, feature `auth`; `Jwks` by the keys that an
+//! makes it: an [`Authenticator`] of a token ([`Hs256`] by a shared secret, feature `auth`; [`Jwks`] by the keys that an
 //! identity provider publishes, feature `jwks`; or one of your own), or the host by what it knows ([`from_extractor`],
 //! [`from_fn`]). An [`Authorize`] decides what an identity may do. A [`Mount`](crate::Mount) takes both, and all of its
 //! routes ask them. For handlers of your own, [`Auth`] is both in one value, which the extractor asks the host's state for:
@@ -47,8 +47,14 @@ mod guard;
 mod hs256;
 mod identify;
 mod identity;
+#[cfg(feature = "jwks")]
+mod jwks;
+#[cfg(feature = "auth")]
+mod jwt;
 pub(crate) mod origin;
 mod refused;
+#[cfg(feature = "auth")]
+mod verified;
 
 pub use admins::Admins;
 pub use authenticator::Authenticator;
@@ -61,4 +67,6 @@ pub(crate) use guard::note;
 pub use hs256::Hs256;
 pub use identify::{Identify, Tokens, from_extractor, from_fn};
 pub use identity::Identity;
+#[cfg(feature = "jwks")]
+pub use jwks::{InvalidJwks, Jwks};
 pub use refused::Refused;

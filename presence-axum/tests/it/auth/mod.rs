@@ -2,6 +2,8 @@
 
 mod attacks;
 mod forge;
+#[cfg(feature = "jwks")]
+mod jwks;
 
 use axum::Router;
 use axum::body::Body;

@@ -1,0 +1,59 @@
+//! One fetch of a set of keys, bounded in time and size.
+
+use super::keys::Keys;
+use reqwest::Client;
+use reqwest::redirect::Policy;
+use std::time::Duration;
+
+/// The largest answer, in bytes.
+const MOST: usize = 256 * 1024;
+/// How long a fetch may take, all in all.
+const WITHIN: Duration = Duration::from_secs(5);
+/// How long it may take to connect.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// A client that follows no redirects: keys come from where the host says.
+pub(super) fn client() -> reqwest::Result<Client> {
+    // Fetches are minutes apart: a connection that is kept would be dead.
+    Client::builder()
+        .timeout(WITHIN)
+        .connect_timeout(CONNECT_WITHIN)
+        .redirect(Policy::none())
+        .pool_max_idle_per_host(0)
+        .build()
+}
+
+/// Why there are no keys. It names no URL, which may hold a password.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failed {
+    #[error("it cannot be asked")]
+    Request(#[source] reqwest::Error),
+    #[error("it answers {0}")]
+    Status(reqwest::StatusCode),
+    #[error("its answer is too large")]
+    TooLarge,
+    #[error("its answer has no key that signs with RS256 or ES256")]
+    NoKeys,
+}
+
+impl From<reqwest::Error> for Failed {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Request(error.without_url())
+    }
+}
+
+/// The keys that are published there.
+pub(super) async fn fetch(client: &Client, url: reqwest::Url) -> Result<Keys, Failed> {
+    let mut answer = client.get(url).header("accept", "application/json").send().await?;
+    if answer.status() != reqwest::StatusCode::OK {
+        return Err(Failed::Status(answer.status()));
+    }
+    let mut text = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        if text.len() + chunk.len() > MOST {
+            return Err(Failed::TooLarge);
+        }
+        text.extend_from_slice(&chunk);
+    }
+    Keys::read(&text).ok_or(Failed::NoKeys)
+}

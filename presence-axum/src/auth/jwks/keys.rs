@@ -1,0 +1,203 @@
+//! The keys that a provider publishes.
+
+use super::super::jwt;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Deserialize;
+use serde_json::Value;
+use std::fmt;
+
+/// The most keys of one provider; those beyond are passed over.
+const MOST: usize = 100;
+/// An RSA modulus of 2,048 to 8,192 bits, in digits of base64.
+const MODULUS: std::ops::RangeInclusive<usize> = 342..=1_366;
+/// A coordinate of P-256, in digits of base64.
+const COORDINATE: usize = 43;
+
+/// Keys that sign with RS256 or ES256.
+#[derive(Default)]
+pub(super) struct Keys(Vec<Key>);
+
+pub(super) struct Key {
+    id: Option<String>,
+    key: DecodingKey,
+    /// Of the key's own algorithm, whatever a token says of itself.
+    pub(super) signature: Validation,
+    algorithm: Algorithm,
+}
+
+impl Key {
+    pub(super) fn decoding(&self) -> &DecodingKey {
+        &self.key
+    }
+}
+
+/// One entry of a set (RFC 7517), as far as it is looked at.
+#[derive(Deserialize)]
+struct Entry {
+    kty: String,
+    #[serde(rename = "use")]
+    usage: Option<String>,
+    key_ops: Option<Vec<String>>,
+    alg: Option<String>,
+    kid: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    crv: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+}
+
+impl Keys {
+    /// The keys of a set that sign: those for another use, of another kind, or too weak are passed over.
+    ///
+    /// `None` for what is no set, and for one without any usable key: that is a mistake of the provider.
+    pub(super) fn read(text: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Set {
+            keys: Vec<Value>,
+        }
+        let set: Set = serde_json::from_slice(text).ok()?;
+        let entries = set.keys.into_iter().filter_map(|entry| serde_json::from_value::<Entry>(entry).ok());
+        let keys: Vec<_> = entries.filter_map(Entry::key).take(MOST).collect();
+        (!keys.is_empty()).then_some(Self(keys))
+    }
+
+    /// The key of this id and algorithm. A token without an id is of the only key of its algorithm, if there is but one.
+    pub(super) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
+        let mut fitting = self.0.iter().filter(|key| key.algorithm == algorithm);
+        match id {
+            Some(id) => fitting.find(|key| key.id.as_deref() == Some(id)),
+            None => fitting.next().filter(|_| fitting.next().is_none()),
+        }
+    }
+
+    /// Whether both sets have the same ids.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len()
+            && self.0.iter().zip(&other.0).all(|(one, other)| {
+                (&one.id, one.algorithm) == (&other.id, other.algorithm)
+                    && one.key.try_get_as_bytes().ok() == other.key.try_get_as_bytes().ok()
+            })
+    }
+}
+
+impl Entry {
+    fn key(self) -> Option<Key> {
+        let signs = match (self.usage.as_deref(), &self.key_ops) {
+            (Some(usage), _) => usage == "sig",
+            (None, Some(operations)) => operations.iter().any(|operation| operation == "verify"),
+            (None, None) => true,
+        };
+        let (algorithm, name, key) = match self.kty.as_str() {
+            "RSA" => {
+                let modulus = self.n.filter(|n| MODULUS.contains(&n.len()))?;
+                (Algorithm::RS256, "RS256", DecodingKey::from_rsa_components(&modulus, &self.e?))
+            }
+            "EC" if self.crv.as_deref() == Some("P-256") => {
+                let (x, y) = (self.x?, self.y?);
+                if x.len() != COORDINATE || y.len() != COORDINATE {
+                    return None;
+                }
+                (Algorithm::ES256, "ES256", DecodingKey::from_ec_components(&x, &y))
+            }
+            // Among them `oct`, a secret that nobody should publish: it would let anybody sign.
+            _ => return None,
+        };
+        if !signs || self.alg.is_some_and(|alg| alg != name) {
+            return None;
+        }
+        Some(Key { id: self.kid, key: key.ok()?, signature: jwt::signature(algorithm), algorithm })
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|key| &key.id)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn rsa(more: Value) -> Value {
+        let mut key = json!({ "kty": "RSA", "n": "x".repeat(341) + "w", "e": "AQAB" });
+        key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        key
+    }
+
+    fn ec(more: Value) -> Value {
+        let mut key =
+            json!({ "kty": "EC", "crv": "P-256", "x": "x".repeat(42) + "w", "y": "y".repeat(42) + "w" });
+        key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        key
+    }
+
+    fn read(keys: Value) -> Option<Keys> {
+        Keys::read(json!({ "keys": keys }).to_string().as_bytes())
+    }
+
+    #[test]
+    fn keys_that_sign_are_found_by_id_and_algorithm() {
+        let keys = read(json!([
+            rsa(json!({ "kid": "a", "use": "sig", "alg": "RS256" })),
+            ec(json!({ "kid": "a", "key_ops": ["verify"] })),
+            rsa(json!({ "kid": "b" })),
+        ]))
+        .unwrap();
+        assert!(keys.find(Some("a"), Algorithm::RS256).is_some());
+        assert!(keys.find(Some("a"), Algorithm::ES256).is_some());
+        assert!(keys.find(Some("b"), Algorithm::ES256).is_none());
+        assert!(keys.find(Some("c"), Algorithm::RS256).is_none());
+    }
+
+    #[test]
+    fn a_token_without_an_id_is_of_the_only_key_of_its_algorithm() {
+        let keys =
+            read(json!([rsa(json!({ "kid": "a" })), rsa(json!({ "kid": "b" })), ec(json!({}))])).unwrap();
+        assert!(keys.find(None, Algorithm::ES256).is_some());
+        assert!(keys.find(None, Algorithm::RS256).is_none());
+    }
+
+    #[test]
+    fn what_does_not_sign_or_is_weak_is_passed_over() {
+        for key in [
+            rsa(json!({ "use": "enc" })),
+            rsa(json!({ "use": "enc", "key_ops": ["verify"] })),
+            rsa(json!({ "key_ops": ["encrypt"] })),
+            rsa(json!({ "alg": "RSA-OAEP" })),
+            rsa(json!({ "alg": "RS512" })),
+            rsa(json!({ "alg": "HS256" })),
+            rsa(json!({ "n": "x".repeat(171) })),
+            rsa(json!({ "n": "x".repeat(1_400) })),
+            rsa(json!({ "n": "!".repeat(342) })),
+            rsa(json!({ "e": null })),
+            ec(json!({ "crv": "P-384" })),
+            ec(json!({ "alg": "ES384" })),
+            ec(json!({ "x": "x" })),
+            json!({ "kty": "oct", "k": "c2VjcmV0", "alg": "HS256", "use": "sig" }),
+            json!({ "kty": "OKP", "crv": "Ed25519", "x": "x".repeat(43) }),
+            json!({ "kty": 7 }),
+            json!("key"),
+            json!(null),
+        ] {
+            assert!(read(json!([key])).is_none(), "{key}");
+            assert!(read(json!([key, rsa(json!({}))])).is_some(), "{key} spoils the others");
+        }
+    }
+
+    #[test]
+    fn what_is_no_set_is_none() {
+        for text in ["", "{", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[]}"#, "<html>", "null"] {
+            assert!(Keys::read(text.as_bytes()).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_beyond_the_bound_are_passed_over() {
+        let many: Vec<_> = (0..MOST + 10).map(|i| rsa(json!({ "kid": i.to_string() }))).collect();
+        let keys = read(json!(many)).unwrap();
+        assert_eq!(keys.0.len(), MOST);
+    }
+}

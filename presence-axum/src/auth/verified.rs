@@ -1,0 +1,137 @@
+//! Tokens that were verified a moment ago.
+
+use super::Identity;
+use parking_lot::Mutex;
+use presence_core::Timestamp;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Remembers whose a token is, by its SHA-256, until the token ends: a signature costs more than all else of a request.
+///
+/// Bounded: the tokens that were used longest ago are forgotten first, in halves. Tokens themselves are not kept.
+pub(super) struct Verified {
+    half: usize,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// The keys that the tokens were verified with; with others, they must be verified again.
+    keys: u64,
+    /// Those that were used since the halves changed places, at most `half`.
+    young: HashMap<Key, Identity>,
+    old: HashMap<Key, Identity>,
+}
+
+/// The digest of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key([u8; 32]);
+
+impl Key {
+    pub(super) fn of(token: &str) -> Self {
+        Self(Sha256::digest(token).into())
+    }
+}
+
+impl Verified {
+    /// How many tokens are remembered. A token with many claims takes a few KiB.
+    pub(super) const MOST: usize = 10_000;
+
+    pub(super) fn new(most: usize) -> Self {
+        Self { half: most / 2, inner: Mutex::default() }
+    }
+
+    /// Whose token it is, if it was verified with these keys and has not ended.
+    pub(super) fn get(&self, key: &Key, keys: u64, now: Timestamp, leeway: Duration) -> Option<Identity> {
+        let mut inner = self.inner.lock();
+        if inner.keys != keys {
+            return None;
+        }
+        let found = match inner.young.get(key) {
+            Some(found) => found.clone(),
+            None => {
+                let found = inner.old.remove(key)?;
+                self.insert(&mut inner, *key, found.clone());
+                found
+            }
+        };
+        found.expires_at().is_some_and(|ends| ends + leeway > now).then_some(found)
+    }
+
+    /// Remembers whose token it is.
+    pub(super) fn keep(&self, key: Key, keys: u64, identity: Identity) {
+        let mut inner = self.inner.lock();
+        if inner.keys > keys {
+            return; // they were changed while it was verified
+        }
+        if inner.keys < keys {
+            *inner = Inner { keys, ..Inner::default() };
+        }
+        self.insert(&mut inner, key, identity);
+    }
+
+    fn insert(&self, inner: &mut Inner, key: Key, identity: Identity) {
+        if inner.young.len() >= self.half {
+            inner.old = std::mem::take(&mut inner.young);
+        }
+        inner.young.insert(key, identity);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Admins;
+    use serde_json::json;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_000);
+
+    fn ada() -> Identity {
+        let claims = json!({ "sub": "ada" });
+        Identity::new(claims.as_object().unwrap().clone(), NOW, &Admins::none())
+    }
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_token_is_known_until_it_ends() {
+        let verified = Verified::new(10);
+        let key = Key::of("t");
+        let get = |now, leeway| verified.get(&key, 0, now, Duration::from_secs(leeway));
+        assert!(get(at(0), 0).is_none());
+        verified.keep(key, 0, ada());
+        assert_eq!(get(at(999), 0).unwrap().subject(), Some("ada"));
+        assert!(get(at(1_000), 0).is_none());
+        assert!(get(at(1_000), 1).is_some());
+        assert!(verified.get(&Key::of("u"), 0, at(0), Duration::ZERO).is_none());
+    }
+
+    #[test]
+    fn other_keys_know_none_of_the_tokens_before() {
+        let verified = Verified::new(10);
+        let key = Key::of("t");
+        verified.keep(key, 1, ada());
+        assert!(verified.get(&key, 2, at(0), Duration::ZERO).is_none());
+        verified.keep(Key::of("u"), 2, ada());
+        for keys in [1, 2] {
+            assert!(verified.get(&key, keys, at(0), Duration::ZERO).is_none());
+        }
+        verified.keep(key, 1, ada());
+        assert!(verified.get(&key, 2, at(0), Duration::ZERO).is_none(), "verified with keys of the past");
+    }
+
+    #[test]
+    fn few_are_kept_and_those_in_use_longest() {
+        let verified = Verified::new(10);
+        verified.keep(Key::of("used"), 0, ada());
+        for i in 0..1_000 {
+            verified.keep(Key::of(&i.to_string()), 0, ada());
+            assert!(verified.get(&Key::of("used"), 0, at(0), Duration::ZERO).is_some(), "{i}");
+            let inner = verified.inner.lock();
+            assert!(inner.young.len() + inner.old.len() <= 10);
+        }
+    }
+}
