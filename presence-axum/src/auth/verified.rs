@@ -48,13 +48,12 @@ impl Verified {
         if inner.keys != keys {
             return None;
         }
-        let found = match inner.young.get(key) {
-            Some(found) => found.clone(),
-            None => {
-                let found = inner.old.remove(key)?;
-                self.insert(&mut inner, *key, found.clone());
-                found
-            }
+        let found = if let Some(found) = inner.young.get(key) {
+            found.clone()
+        } else {
+            let found = inner.old.remove(key)?;
+            self.insert(&mut inner, *key, found.clone());
+            found
         };
         found.expires_at().is_some_and(|ends| ends + leeway > now).then_some(found)
     }

@@ -19,7 +19,7 @@ pub(super) struct Keys(Vec<Key>);
 
 pub(super) struct Key {
     id: Option<String>,
-    key: DecodingKey,
+    public: DecodingKey,
     /// Of the key's own algorithm, whatever a token says of itself.
     pub(super) signature: Validation,
     algorithm: Algorithm,
@@ -27,7 +27,7 @@ pub(super) struct Key {
 
 impl Key {
     pub(super) fn decoding(&self) -> &DecodingKey {
-        &self.key
+        &self.public
     }
 }
 
@@ -76,7 +76,7 @@ impl Keys {
         self.0.len() == other.0.len()
             && self.0.iter().zip(&other.0).all(|(one, other)| {
                 (&one.id, one.algorithm) == (&other.id, other.algorithm)
-                    && one.key.try_get_as_bytes().ok() == other.key.try_get_as_bytes().ok()
+                    && one.public.try_get_as_bytes().ok() == other.public.try_get_as_bytes().ok()
             })
     }
 }
@@ -106,7 +106,7 @@ impl Entry {
         if !signs || self.alg.is_some_and(|alg| alg != name) {
             return None;
         }
-        Some(Key { id: self.kid, key: key.ok()?, signature: jwt::signature(algorithm), algorithm })
+        Some(Key { id: self.kid, public: key.ok()?, signature: jwt::signature(algorithm), algorithm })
     }
 }
 
@@ -121,29 +121,29 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn rsa(more: Value) -> Value {
+    fn rsa(more: &Value) -> Value {
         let mut key = json!({ "kty": "RSA", "n": "x".repeat(341) + "w", "e": "AQAB" });
         key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         key
     }
 
-    fn ec(more: Value) -> Value {
+    fn ec(more: &Value) -> Value {
         let mut key =
             json!({ "kty": "EC", "crv": "P-256", "x": "x".repeat(42) + "w", "y": "y".repeat(42) + "w" });
         key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         key
     }
 
-    fn read(keys: Value) -> Option<Keys> {
+    fn read(keys: &Value) -> Option<Keys> {
         Keys::read(json!({ "keys": keys }).to_string().as_bytes())
     }
 
     #[test]
     fn keys_that_sign_are_found_by_id_and_algorithm() {
-        let keys = read(json!([
-            rsa(json!({ "kid": "a", "use": "sig", "alg": "RS256" })),
-            ec(json!({ "kid": "a", "key_ops": ["verify"] })),
-            rsa(json!({ "kid": "b" })),
+        let keys = read(&json!([
+            rsa(&json!({ "kid": "a", "use": "sig", "alg": "RS256" })),
+            ec(&json!({ "kid": "a", "key_ops": ["verify"] })),
+            rsa(&json!({ "kid": "b" })),
         ]))
         .unwrap();
         assert!(keys.find(Some("a"), Algorithm::RS256).is_some());
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn a_token_without_an_id_is_of_the_only_key_of_its_algorithm() {
         let keys =
-            read(json!([rsa(json!({ "kid": "a" })), rsa(json!({ "kid": "b" })), ec(json!({}))])).unwrap();
+            read(&json!([rsa(&json!({ "kid": "a" })), rsa(&json!({ "kid": "b" })), ec(&json!({}))])).unwrap();
         assert!(keys.find(None, Algorithm::ES256).is_some());
         assert!(keys.find(None, Algorithm::RS256).is_none());
     }
@@ -163,27 +163,27 @@ mod tests {
     #[test]
     fn what_does_not_sign_or_is_weak_is_passed_over() {
         for key in [
-            rsa(json!({ "use": "enc" })),
-            rsa(json!({ "use": "enc", "key_ops": ["verify"] })),
-            rsa(json!({ "key_ops": ["encrypt"] })),
-            rsa(json!({ "alg": "RSA-OAEP" })),
-            rsa(json!({ "alg": "RS512" })),
-            rsa(json!({ "alg": "HS256" })),
-            rsa(json!({ "n": "x".repeat(171) })),
-            rsa(json!({ "n": "x".repeat(1_400) })),
-            rsa(json!({ "n": "!".repeat(342) })),
-            rsa(json!({ "e": null })),
-            ec(json!({ "crv": "P-384" })),
-            ec(json!({ "alg": "ES384" })),
-            ec(json!({ "x": "x" })),
+            rsa(&json!({ "use": "enc" })),
+            rsa(&json!({ "use": "enc", "key_ops": ["verify"] })),
+            rsa(&json!({ "key_ops": ["encrypt"] })),
+            rsa(&json!({ "alg": "RSA-OAEP" })),
+            rsa(&json!({ "alg": "RS512" })),
+            rsa(&json!({ "alg": "HS256" })),
+            rsa(&json!({ "n": "x".repeat(171) })),
+            rsa(&json!({ "n": "x".repeat(1_400) })),
+            rsa(&json!({ "n": "!".repeat(342) })),
+            rsa(&json!({ "e": null })),
+            ec(&json!({ "crv": "P-384" })),
+            ec(&json!({ "alg": "ES384" })),
+            ec(&json!({ "x": "x" })),
             json!({ "kty": "oct", "k": "c2VjcmV0", "alg": "HS256", "use": "sig" }),
             json!({ "kty": "OKP", "crv": "Ed25519", "x": "x".repeat(43) }),
             json!({ "kty": 7 }),
             json!("key"),
             json!(null),
         ] {
-            assert!(read(json!([key])).is_none(), "{key}");
-            assert!(read(json!([key, rsa(json!({}))])).is_some(), "{key} spoils the others");
+            assert!(read(&json!([key])).is_none(), "{key}");
+            assert!(read(&json!([key, rsa(&json!({}))])).is_some(), "{key} spoils the others");
         }
     }
 
@@ -196,8 +196,8 @@ mod tests {
 
     #[test]
     fn keys_beyond_the_bound_are_passed_over() {
-        let many: Vec<_> = (0..MOST + 10).map(|i| rsa(json!({ "kid": i.to_string() }))).collect();
-        let keys = read(json!(many)).unwrap();
+        let many: Vec<_> = (0..MOST + 10).map(|i| rsa(&json!({ "kid": i.to_string() }))).collect();
+        let keys = read(&json!(many)).unwrap();
         assert_eq!(keys.0.len(), MOST);
     }
 }
