@@ -150,7 +150,7 @@ impl<H: Unpin> Stream for Viewer<H> {
                     this.ended = true;
                     continue;
                 }
-                ping => return ping,
+                ping @ Poll::Ready(_) => return ping,
             }
             let Poll::Ready(delivery) = this.deliveries.as_mut().poll_next(cx) else {
                 this.caught_up = true;
