@@ -19,6 +19,8 @@ pub enum Route {
     List,
     /// `GET /v1/topics`.
     Topics,
+    /// `GET` and `POST /v1/sse`.
+    Stream,
     /// `GET /v1/sse/snapshot`.
     Snapshot,
     /// `GET /v1/sse/diff`.
@@ -31,13 +33,14 @@ pub enum Route {
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Hit,
         Self::Users,
         Self::User,
         Self::Counts,
         Self::List,
         Self::Topics,
+        Self::Stream,
         Self::Snapshot,
         Self::Diff,
         Self::Health,
@@ -53,6 +56,7 @@ impl Route {
             Self::Counts => "/v1/counts",
             Self::List => "/v1/list",
             Self::Topics => "/v1/topics",
+            Self::Stream => "/v1/sse",
             Self::Snapshot => "/v1/sse/snapshot",
             Self::Diff => "/v1/sse/diff",
             Self::Health => "/v1/health",
@@ -68,6 +72,7 @@ impl Route {
             Self::Counts => get(rest::counts),
             Self::List => get(rest::list),
             Self::Topics => get(rest::topics),
+            Self::Stream => get(sse::get).post(sse::post),
             Self::Snapshot => get(sse::snapshot),
             Self::Diff => get(sse::diff),
             Self::Health => get(health::report),

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::future::Either;
 use futures_util::{Stream, StreamExt, stream};
 use http::request::Parts;
-use presence_core::Topic;
+use presence_core::{Topic, UserId};
 
 /// Told to those who may not go on: they come back with what they have by then, and are let in or refused.
 const RETRY: Bytes = Bytes::from_static(b"retry: 2000\n\n");
@@ -18,7 +18,8 @@ pub(super) struct Watcher {
     mount: Mount,
     caller: Identity,
     parts: Parts,
-    topic: Option<Topic>,
+    /// What is watched; `None` is everyone.
+    topics: Vec<Option<Topic>>,
 }
 
 impl Watcher {
@@ -28,14 +29,32 @@ impl Watcher {
         request: Request,
         topic: Option<Topic>,
     ) -> Result<(Self, Permit), Error> {
-        let (mut parts, _) = request.into_parts();
-        let gate = mount.gate();
-        gate.query(&parts.extensions, &parts.headers)?;
+        let (parts, _) = request.into_parts();
+        Self::identify(mount, parts).await?.admitted(vec![topic], std::iter::empty()).await
+    }
+
+    /// Asks who calls, before it is known what they want to watch.
+    pub(super) async fn identify(mount: &Mount, mut parts: Parts) -> Result<Self, Error> {
+        mount.gate().query(&parts.extensions, &parts.headers)?;
         let caller = mount.caller(&mut parts, Transport::Stream).await?;
-        mount.permit(&caller, Action::Watch, On::topic_or_everyone(topic.as_ref())).await?;
-        let client = Client::of(&parts.extensions, &parts.headers, gate.limits().trusted_proxies);
+        Ok(Self { mount: mount.clone(), caller, parts, topics: Vec::new() })
+    }
+
+    /// Lets them in if they may watch all of these.
+    pub(super) async fn admitted(
+        mut self,
+        topics: Vec<Option<Topic>>,
+        users: impl Iterator<Item = &UserId> + Send,
+    ) -> Result<(Self, Permit), Error> {
+        let topics_on = topics.iter().map(|topic| On::topic_or_everyone(topic.as_ref()));
+        for on in topics_on.chain(users.map(On::User)) {
+            self.mount.permit(&self.caller, Action::Watch, on).await?;
+        }
+        let gate = self.mount.gate();
+        let client = Client::of(&self.parts.extensions, &self.parts.headers, gate.limits().trusted_proxies);
         let permit = gate.admit(client)?;
-        Ok((Self { mount: mount.clone(), caller, parts, topic }, permit))
+        self.topics = topics;
+        Ok((self, permit))
     }
 
     /// Ends a stream when its watcher may no longer watch.
@@ -43,8 +62,7 @@ impl Watcher {
         if !self.mount.guard().identifies() {
             return Either::Left(frames);
         }
-        let topics = vec![self.topic];
-        let refused = self.mount.until_refused(self.parts, Transport::Stream, &self.caller, topics);
+        let refused = self.mount.until_refused(self.parts, Transport::Stream, &self.caller, self.topics);
         Either::Right(frames.take_until(refused).chain(stream::iter([RETRY])))
     }
 }

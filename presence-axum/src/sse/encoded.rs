@@ -7,6 +7,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use presence_core::roster::{Update, Version};
 use presence_core::time::View;
+use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use std::sync::Arc;
 /// The readers of a scope get the same updates at about the same time: the first writes the event, the others take it.
 #[derive(Default)]
 pub(super) struct Encoder {
+    /// Of a stream of many scopes: the JSON that each event starts with, `{"scope":"topic:a"`. Such events have no `id:`.
+    scope: Option<String>,
     /// At most `KEPT`, of which one is a state.
     recent: Mutex<VecDeque<(Written, Bytes)>>,
 }
@@ -32,6 +35,18 @@ enum Written {
 }
 
 impl Encoder {
+    /// An encoder for events of this scope in a stream of many.
+    pub(super) fn scoped(scope: &str) -> Self {
+        Self { scope: Some(scope.to_owned()), ..Self::default() }
+    }
+
+    fn write(&self, name: &str, version: Version, data: &impl Serialize, room: usize) -> Bytes {
+        match &self.scope {
+            Some(scope) => write_scoped(name, scope, data, room),
+            None => write(format!("event: {name}\nid: {version}\ndata: ").as_bytes(), data, room),
+        }
+    }
+
     /// The event of this update; `view` is asked only for a state.
     ///
     /// The lock is held while an event is written, so that it is written once.
@@ -42,23 +57,42 @@ impl Encoder {
                 let view = view();
                 let said = Written::State { version: snapshot.version, fresh: view == View::Fresh };
                 find(&recent, said).unwrap_or_else(|| {
-                    let head = format!("event: presence_state\nid: {}\ndata: ", snapshot.version);
                     let room = 64 + PER_USER * snapshot.members.len();
                     // Older states are of no use to anybody, and large.
                     recent.retain(|(said, _)| !matches!(said, Written::State { .. }));
-                    keep(&mut recent, said, write(head.as_bytes(), &wire::state(snapshot, view), room))
+                    let event =
+                        self.write("presence_state", snapshot.version, &wire::state(snapshot, view), room);
+                    keep(&mut recent, said, event)
                 })
             }
             Update::Diff(diff) => {
                 let said = Written::Diff { from: diff.from, to: diff.to };
                 find(&recent, said).unwrap_or_else(|| {
-                    let head = format!("event: presence_diff\nid: {}\ndata: ", diff.to);
                     let room = 128 + PER_USER * (diff.joined.len() + diff.changed.len() + diff.left.len());
-                    keep(&mut recent, said, write(head.as_bytes(), &wire::diff(diff), room))
+                    let event = self.write("presence_diff", diff.to, &wire::diff(diff), room);
+                    keep(&mut recent, said, event)
                 })
             }
         }
     }
+}
+
+/// An event of a scope: `data` is a JSON object with at least one field, to which the scope is added.
+pub(super) fn write_scoped(name: &str, scope: &str, data: &impl Serialize, room: usize) -> Bytes {
+    let head = format!("event: {name}\ndata: {scope}");
+    let object_at = head.len();
+    let mut frame = Vec::with_capacity(head.len() + room + 2);
+    frame.extend_from_slice(head.as_bytes());
+    if let Err(error) = serde_json::to_writer(&mut frame, data) {
+        tracing::error!(%error, "an event could not be written");
+        return Bytes::from_static(b":\n\n");
+    }
+    // The object goes on where the scope ends.
+    if let Some(brace) = frame.get_mut(object_at) {
+        *brace = b',';
+    }
+    frame.extend_from_slice(b"\n\n");
+    frame.into()
 }
 
 fn find(recent: &VecDeque<(Written, Bytes)>, said: Written) -> Option<Bytes> {
@@ -80,6 +114,11 @@ pub(super) struct Encoders(ByKey<Key, Arc<Encoder>>);
 impl Encoders {
     pub(super) fn of(&self, key: &Key) -> Arc<Encoder> {
         self.0.get(key, Arc::default, |encoder| Arc::strong_count(encoder) == 1)
+    }
+
+    /// The same for events that begin with this scope.
+    pub(super) fn scoped(&self, key: &Key, scope: &str) -> Arc<Encoder> {
+        self.0.get(key, || Arc::new(Encoder::scoped(scope)), |encoder| Arc::strong_count(encoder) == 1)
     }
 }
 

@@ -1,14 +1,16 @@
-//! Server-Sent Events: snapshots that everybody shares, diffs and channels of a broker that can be resumed.
+//! Server-Sent Events: snapshots that everybody shares, diffs of one scope or of many, and channels of a broker that can be resumed.
 
 mod by_key;
 mod caller;
 mod diff;
 mod encoded;
+mod many;
 mod replay;
 mod snapshot;
 mod ticker;
 
 pub use diff::diff;
+pub use many::{get, post};
 pub use replay::{Begin, Ping, Replay, Resume};
 pub use snapshot::snapshot;
 pub use ticker::Ticker;
@@ -27,6 +29,7 @@ use std::convert::Infallible;
 pub(crate) struct Streams {
     snapshots: snapshot::Tickers,
     diffs: diff::Encoders,
+    many: diff::Encoders,
 }
 
 /// Whom a stream is about: everybody, or those in one topic.

@@ -84,7 +84,18 @@ pub struct Events {
 }
 
 pub async fn events(to: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Events {
-    let (head, body) = answer(to, request("GET", path, headers, "")).await.into_parts();
+    events_of(to, "GET", path, headers, "").await
+}
+
+/// The stream that a request with a body asks for.
+pub async fn events_of(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Events {
+    let (head, body) = answer(to, request(method, path, headers, body)).await.into_parts();
     Events { status: head.status.as_u16(), headers: head.headers, body, read: String::new() }
 }
 

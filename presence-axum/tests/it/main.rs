@@ -13,6 +13,7 @@ mod hits;
 mod hostile;
 mod limits;
 mod log;
+mod many;
 mod queries;
 mod replay;
 mod rig;

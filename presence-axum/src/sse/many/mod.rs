@@ -1,0 +1,176 @@
+//! `GET` and `POST /v1/sse`: many scopes in one stream, so that a page needs no other.
+
+mod wanted;
+
+use super::caller::Watcher;
+use super::encoded::{Encoder, write_scoped};
+use super::response;
+use crate::limits::Permit;
+use crate::metrics::STREAMS;
+use crate::wire::{self, Counted};
+use crate::{Error, LenientJson, Mount};
+use axum::extract::{RawQuery, Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream::{BoxStream, SelectAll};
+use futures_util::{Stream, StreamExt, stream};
+use presence_core::handle::{CountsWatch, ViewWatch};
+use presence_core::roster::{Scope, Version};
+use presence_core::{Presence, Topic};
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
+use wanted::Wanted;
+
+/// How long a silence is before it is broken by an event `ping`.
+const PING_EVERY: Duration = Duration::from_secs(15);
+const PING: Bytes = Bytes::from_static(b"event: ping\ndata: {}\n\n");
+/// How long counts that have been sent stand before others are.
+const COUNTS_EVERY: Duration = Duration::from_millis(250);
+
+/// Streams the scopes that the query names: `?topic=a&topic=b&user=x&user=y&counts=c`, or everybody where it names none.
+///
+/// # Errors
+/// 401 and 403; 400 names what is wrong with the query; 429 and 503 of the [limits](crate::Limits).
+pub async fn get(
+    State(mount): State<Mount>,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Result<Response, Error> {
+    let wanted = Wanted::of_query(query.as_deref().unwrap_or_default())?;
+    let (parts, _) = request.into_parts();
+    let watcher = Watcher::identify(&mount, parts).await?;
+    let (watcher, permit) = watcher.admitted(wanted.about(), wanted.users.iter()).await?;
+    Ok(response(watcher.bound(stream(&mount, wanted, permit))))
+}
+
+/// Streams the scopes that the body names, each from the version that the caller has.
+///
+/// # Errors
+/// 401 and 403; 400 names the field that is wrong; 413 for a body that is too large; 429 and 503 of the
+/// [limits](crate::Limits).
+pub async fn post(State(mount): State<Mount>, request: Request) -> Result<Response, Error> {
+    let (parts, body) = request.into_parts();
+    let watcher = Watcher::identify(&mount, parts).await?;
+    let body = LenientJson::read(Request::new(body), mount.gate().limits().body).await?;
+    let wanted = Wanted::of_body(&body)?;
+    let (watcher, permit) = watcher.admitted(wanted.about(), wanted.users.iter()).await?;
+    Ok(response(watcher.bound(stream(&mount, wanted, permit))))
+}
+
+fn stream(mount: &Mount, wanted: Wanted, permit: Permit) -> impl Stream<Item = Bytes> + Send + use<> {
+    let presence = mount.presence();
+    let encoders = &mount.streams().many;
+    let mut updates = SelectAll::new();
+    for (topic, after) in wanted.topics {
+        let scope = scope_of("topic:", topic.as_str());
+        let encoder = encoders.scoped(&Some(topic.clone()), &scope);
+        updates.push(members(presence, &Scope::Topic(topic), after, encoder));
+    }
+    if wanted.everyone {
+        let encoder = encoders.scoped(&None, &scope_of("everyone", ""));
+        updates.push(members(presence, &Scope::All, wanted.everyone_after, encoder));
+    }
+    if !wanted.users.is_empty() {
+        let encoder = Arc::new(Encoder::scoped(&scope_of("users", "")));
+        updates.push(members(presence, &Scope::users(wanted.users), wanted.users_after, encoder));
+    }
+    for topic in wanted.counts {
+        updates.push(counts(presence, topic));
+    }
+    let views = presence.watch_view();
+    events(Reader { presence: presence.clone(), updates, views, _permit: permit })
+}
+
+/// What each event of a scope starts with: `{"scope":"topic:a"`.
+fn scope_of(kind: &str, name: &str) -> String {
+    format!("{{\"scope\":{}", serde_json::Value::from(format!("{kind}{name}")))
+}
+
+fn members(
+    presence: &Presence,
+    scope: &Scope,
+    after: Option<Version>,
+    encoder: Arc<Encoder>,
+) -> BoxStream<'static, Bytes> {
+    let updates = match after {
+        Some(version) => presence.subscribe_from(scope, version),
+        None => presence.subscribe(scope),
+    };
+    let presence = presence.clone();
+    let events = updates.map(move |update| {
+        STREAMS.diffs.increment(1);
+        encoder.encode(&update, || presence.health().view)
+    });
+    events.boxed()
+}
+
+fn counts(presence: &Presence, topic: Option<Topic>) -> BoxStream<'static, Bytes> {
+    let (scope, head) = match topic {
+        Some(topic) => {
+            let head = scope_of("topic:", topic.as_str());
+            (Scope::Topic(topic), head)
+        }
+        None => (Scope::All, scope_of("everyone", "")),
+    };
+    let watch = presence.watch_counts(&scope);
+    let clock = Arc::clone(presence.clock());
+    let next = move |(mut watch, is_first): (CountsWatch, bool)| {
+        let (clock, head) = (Arc::clone(&clock), head.clone());
+        async move {
+            if !is_first {
+                clock.sleep_until(clock.now() + COUNTS_EVERY).await;
+            }
+            let counts = watch.next().await?;
+            Some((write_scoped("presence_counts", &head, &Counted::from(counts), 64), (watch, false)))
+        }
+    };
+    stream::unfold((watch, true), next).boxed()
+}
+
+struct Reader {
+    presence: Presence,
+    updates: SelectAll<BoxStream<'static, Bytes>>,
+    views: ViewWatch,
+    _permit: Permit,
+}
+
+fn events(reader: Reader) -> impl Stream<Item = Bytes> + Send + use<> {
+    let first = hello(&reader.presence);
+    let events = stream::unfold(reader, |mut reader| async {
+        let event = reader.next().await?;
+        Some((event, reader))
+    });
+    stream::iter([first]).chain(events)
+}
+
+/// What a client needs to know to tell silence from peace, and how often to beat.
+fn hello(presence: &Presence) -> Bytes {
+    #[derive(Serialize)]
+    struct Hello {
+        ping_every: u128,
+        active_for: u128,
+        lease_for: u128,
+    }
+    let policy = presence.policy();
+    let hello = Hello {
+        ping_every: PING_EVERY.as_millis(),
+        active_for: policy.active_for.as_millis(),
+        lease_for: policy.lease_for.as_millis(),
+    };
+    super::write(b"retry: 2000\nevent: hello\ndata: ", &hello, 96)
+}
+
+impl Reader {
+    async fn next(&mut self) -> Option<Bytes> {
+        let clock = self.presence.clock();
+        tokio::select! {
+            biased;
+            view = self.views.next() => {
+                Some(super::write(b"event: presence_view\ndata: ", &wire::view(view?), 64))
+            }
+            event = self.updates.next() => event,
+            () = clock.sleep_until(clock.now() + PING_EVERY) => Some(PING),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Many scopes in one stream.
+
+use crate::client::{Events, events_of};
+use crate::rig::Rig;
+use serde_json::{Value, json};
+
+/// An event's name and data.
+async fn told(stream: &mut Events) -> (String, Value) {
+    let event = stream.event().await;
+    let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(ToOwned::to_owned);
+    let data = field("data: ").unwrap_or_else(|| panic!("no data in {event}"));
+    (field("event: ").unwrap(), serde_json::from_str(&data).unwrap())
+}
+
+/// A stream that has said hello and how its view is.
+async fn opened(rig: &Rig, method: &str, path: &str, body: Value) -> Events {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let mut stream = events_of(rig.address, method, path, &[], body).await;
+    assert_eq!(stream.status, 200);
+    let (name, hello) = told(&mut stream).await;
+    assert_eq!(name, "hello");
+    assert_eq!(hello, json!({"ping_every": 15_000, "active_for": 300_000, "lease_for": 60_000}));
+    assert_eq!(told(&mut stream).await, ("presence_view".to_owned(), json!({"view": "fresh"})));
+    stream
+}
+
+/// The next `n` events by their scopes: scopes take turns in no order that anybody may count on.
+async fn by_scope(stream: &mut Events, n: usize) -> Value {
+    let mut found = serde_json::Map::new();
+    for _ in 0..n {
+        let (name, data) = told(stream).await;
+        found.insert(format!("{name} {}", data["scope"].as_str().unwrap()), data);
+    }
+    Value::Object(found)
+}
+
+#[tokio::test]
+async fn each_topic_tells_its_state_and_then_what_changes_in_it() {
+    let rig = Rig::new().await;
+    rig.hits(r#"{"user":"a","kind":"enter","topics":["x"]}"#).await;
+    let mut stream = opened(&rig, "GET", "/v1/sse?topic=x&topic=y&counts=y", Value::Null).await;
+    let first = by_scope(&mut stream, 3).await;
+    assert_eq!(first["presence_state topic:x"]["users"]["a"]["liveness"], "active");
+    assert_eq!(first["presence_state topic:y"]["users"], json!({}));
+    assert_eq!(
+        first["presence_counts topic:y"],
+        json!({"scope": "topic:y", "online": 0, "active": 0, "idle": 0})
+    );
+
+    rig.hits(r#"{"user":"a","topics":["y"]}"#).await;
+    let next = by_scope(&mut stream, 2).await;
+    assert_eq!(next["presence_diff topic:x"]["left"], json!({"a": {"reason": "left"}}));
+    let joined = &next["presence_diff topic:y"];
+    assert_eq!(joined["joined"]["a"]["liveness"], "active");
+    assert_eq!(joined["from"], first["presence_state topic:y"]["version"]);
+    rig.advance(1).await;
+    let (name, counts) = told(&mut stream).await;
+    assert_eq!((name.as_str(), &counts["online"]), ("presence_counts", &json!(1)));
+}
+
+#[tokio::test]
+async fn a_reader_that_comes_back_gets_of_each_scope_what_it_missed() {
+    let rig = Rig::new().await;
+    let body = json!({"topics": {"x": null, "y": null}, "everyone": true});
+    let mut stream = opened(&rig, "POST", "/v1/sse", body).await;
+    let first = by_scope(&mut stream, 3).await;
+    drop(stream);
+
+    rig.hits(r#"{"user":"a","kind":"enter","topics":["x"]}"#).await;
+    let version = |scope: &str| first[&format!("presence_state {scope}")]["version"].clone();
+    let body = json!({"topics": {"x": version("topic:x"), "z": "nonsense"}, "everyone": version("everyone")});
+    let mut stream = opened(&rig, "POST", "/v1/sse", body).await;
+    let next = by_scope(&mut stream, 3).await;
+    assert_eq!(next["presence_diff topic:x"]["from"], version("topic:x"));
+    assert_eq!(next["presence_diff everyone"]["from"], version("everyone"));
+    assert_eq!(next["presence_state topic:z"]["users"], json!({}));
+}
+
+#[tokio::test]
+async fn a_set_of_users_tells_of_those_wherever_they_are_and_of_nobody_else() {
+    let rig = Rig::new().await;
+    rig.hits(r#"{"user":"a","kind":"enter","topics":["x"]}"#).await;
+    rig.hits(r#"{"user":"b","kind":"enter"}"#).await;
+    for (method, path, body) in [
+        ("GET", "/v1/sse?user=a&user=c", Value::Null),
+        ("POST", "/v1/sse", json!({"users": ["c", "a"], "users_after": "0"})),
+    ] {
+        let mut stream = opened(&rig, method, path, body).await;
+        let (name, state) = told(&mut stream).await;
+        assert_eq!((name.as_str(), &state["scope"]), ("presence_state", &json!("users")));
+        let users: Vec<_> = state["users"].as_object().unwrap().keys().collect();
+        assert_eq!(users, ["a"]);
+        rig.hits(r#"{"user":"b","status":"busy"}"#).await;
+        rig.hits(r#"{"user":"c","kind":"enter"}"#).await;
+        assert_eq!(told(&mut stream).await.1["joined"]["c"]["liveness"], "active");
+        rig.hits(r#"{"user":"c","kind":"leave","now":true}"#).await;
+        assert_eq!(told(&mut stream).await.1["left"]["c"]["reason"], "left");
+    }
+}
+
+#[tokio::test]
+async fn counts_alone_tell_no_names_and_a_crowd_in_one_event() {
+    let rig = Rig::new().await;
+    let mut stream = opened(&rig, "GET", "/v1/sse?counts=", Value::Null).await;
+    assert_eq!(told(&mut stream).await.1, json!({"scope": "everyone", "online": 0, "active": 0, "idle": 0}));
+    for i in 0..20 {
+        rig.hits(&json!({"user": format!("u{i}"), "kind": "enter"}).to_string()).await;
+    }
+    rig.advance(1).await;
+    assert_eq!(told(&mut stream).await.1["online"], 20);
+}
+
+#[tokio::test]
+async fn silence_is_broken_by_events_of_the_name_ping() {
+    let rig = Rig::new().await;
+    let mut stream = opened(&rig, "GET", "/v1/sse?counts=", Value::Null).await;
+    told(&mut stream).await;
+    for _ in 0..3 {
+        rig.advance(15).await;
+        assert_eq!(told(&mut stream).await, ("ping".to_owned(), json!({})));
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_named() {
+    let rig = Rig::new().await;
+    for (body, error) in [
+        ("", "not json"),
+        ("[]", "not an object"),
+        ("{}", "nothing to watch"),
+        (r#"{"topics":{"":null}}"#, "invalid topics"),
+    ] {
+        let reply = crate::client::send(rig.address, "POST", "/v1/sse", &[], body).await;
+        assert_eq!((reply.status, reply.json()["error"].as_str()), (400, Some(error)), "{body}");
+    }
+    assert_eq!(rig.get("/v1/sse?topic=").await.status, 400);
+}
