@@ -9,6 +9,7 @@ use futures_util::future::Either;
 use futures_util::{Stream, StreamExt, stream};
 use http::request::Parts;
 use presence_core::{Topic, UserId};
+use std::collections::BTreeSet;
 
 /// Told to those who may not go on: they come back with what they have by then, and are let in or refused.
 const RETRY: Bytes = Bytes::from_static(b"retry: 2000\n\n");
@@ -30,7 +31,7 @@ impl Watcher {
         topic: Option<Topic>,
     ) -> Result<(Self, Permit), Error> {
         let (parts, _) = request.into_parts();
-        Self::identify(mount, parts).await?.admitted(vec![topic], std::iter::empty()).await
+        Self::identify(mount, parts).await?.admitted(vec![topic], &BTreeSet::new()).await
     }
 
     /// Asks who calls, before it is known what they want to watch.
@@ -42,19 +43,18 @@ impl Watcher {
 
     /// Lets them in if they may watch all of these.
     pub(super) async fn admitted(
-        mut self,
+        self,
         topics: Vec<Option<Topic>>,
-        users: impl Iterator<Item = &UserId> + Send,
+        users: &BTreeSet<UserId>,
     ) -> Result<(Self, Permit), Error> {
         let topics_on = topics.iter().map(|topic| On::topic_or_everyone(topic.as_ref()));
-        for on in topics_on.chain(users.map(On::User)) {
+        for on in topics_on.chain(users.iter().map(On::User)) {
             self.mount.permit(&self.caller, Action::Watch, on).await?;
         }
         let gate = self.mount.gate();
         let client = Client::of(&self.parts.extensions, &self.parts.headers, gate.limits().trusted_proxies);
         let permit = gate.admit(client)?;
-        self.topics = topics;
-        Ok((self, permit))
+        Ok((Self { topics, ..self }, permit))
     }
 
     /// Ends a stream when its watcher may no longer watch.
