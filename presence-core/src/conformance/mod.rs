@@ -1,4 +1,4 @@
-//! The suite that every store passes, and the small store that core's own tests run on.
+//! The suites that every store and every [broker] passes, and the small store that core's own tests run on.
 //!
 //! A backend says where its stores come from, and gets one test per clause of the [contract](crate::PresenceStore). The
 //! whole test file of one that keeps everything in its process:
@@ -39,6 +39,7 @@
 //! [cannot](Cannot) do it has to say; the case that would have tested it prints the reason.
 #![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "a case is a test: it fails by panicking")]
 
+pub mod broker;
 pub mod errors;
 mod follower;
 pub mod forget;
@@ -57,7 +58,6 @@ pub mod watch;
 use follower::Follower;
 pub use harness::{Cannot, Harness};
 pub use model::{Call, Calls, Fault, Faults, Reference, ReferenceStore};
-#[cfg(test)]
 pub(crate) use rng::Rng;
 
 #[cfg(test)]

@@ -1,13 +1,40 @@
-//! What the memory broker promises beyond the contract.
+//! The memory broker keeps the contract, and its own promises.
 
 use futures_util::FutureExt;
 use futures_util::stream::{BoxStream, StreamExt};
 use presence_core::broker::{
     Broker, Channel, Delivery, KEYS_FOR, Missed, Publish, Published, Retention, Start,
 };
-use presence_core::{ManualClock, Timestamp};
+use presence_core::conformance::broker::BrokerHarness;
+use presence_core::{ManualClock, Timestamp, broker_conformance_tests};
 use presence_memory::{HISTORY_BYTES, MemoryBroker};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+#[derive(Default)]
+struct Memory {
+    clock: ManualClock,
+    namespaces: Mutex<HashMap<String, MemoryBroker>>,
+}
+
+#[async_trait::async_trait]
+impl BrokerHarness for Memory {
+    async fn fresh() -> Self {
+        Self::default()
+    }
+
+    async fn open(&self, namespace: &str, retention: Retention) -> Arc<dyn Broker> {
+        let new = || MemoryBroker::with(retention, HISTORY_BYTES, self.clock.clone());
+        Arc::new(self.namespaces.lock().unwrap().entry(namespace.to_owned()).or_insert_with(new).clone())
+    }
+
+    async fn advance(&self, by: Duration) {
+        self.clock.advance(by).await;
+    }
+}
+
+broker_conformance_tests!(Memory);
 
 fn channel(name: &str) -> Channel {
     Channel::new(name).unwrap()

@@ -1,7 +1,7 @@
 //! The stream of a subscriber to one channel: history, then live.
 
 use super::backend::{From, Interest, Page};
-use super::room::Room;
+use super::room::{Room, State};
 use super::{Inner, driver};
 use crate::broker::{Channel, Delivery, Event, EventId, Missed, Start};
 use crate::store::Result;
@@ -27,10 +27,31 @@ pub(super) struct Subscription {
 struct Inside {
     room: Arc<Room>,
     place: u32,
-    /// From when on the room's ring is this subscriber's; set before history is read.
-    cursor: Option<u64>,
-    /// The room's turn at that time: history and ring meet only within one.
+    entered: Option<Entered>,
+}
+
+/// From when on what goes through the room is this subscriber's; before it reads any history.
+struct Entered {
+    cursor: u64,
+    /// The room's turn and the incarnation of its head at that time: the ring goes on from there.
     turn: u64,
+    incarnation: Option<u64>,
+}
+
+impl Entered {
+    fn now(state: &mut State) -> Self {
+        let incarnation = state.head.map(|head| head.incarnation);
+        Self { cursor: state.ring.enter(), turn: state.turn, incarnation }
+    }
+
+    /// Whether a page that ends in this incarnation goes on in the ring.
+    fn meets(&self, incarnation: u64, state: &State) -> bool {
+        let Some(entered) = self.incarnation else {
+            let head = state.head.map(|head| head.incarnation);
+            return self.turn == state.turn && head == Some(incarnation);
+        };
+        entered == incarnation
+    }
 }
 
 enum Stage {
@@ -76,26 +97,21 @@ impl Subscription {
     /// What was read has been delivered: goes on in the room, or reads once more where the two do not meet.
     fn meet(&mut self, inside: &mut Inside) -> Stage {
         let mut state = inside.room.state.lock();
-        let lost = inside.cursor.is_none_or(|cursor| state.ring.has_lost(cursor));
-        if lost {
-            inside.cursor = Some(state.ring.enter());
-            inside.turn = state.turn;
+        let entered = inside.entered.take().filter(|entered| !state.ring.has_lost(entered.cursor));
+        let Some(entered) = entered else {
+            inside.entered = Some(Entered::now(&mut state));
             drop(state);
             return self.reading(From::position(self.last), 0);
-        }
-        let meets = self.last.is_none_or(|last| {
-            inside.turn == state.turn && state.head.is_some_and(|head| head.incarnation == last.incarnation)
-        });
-        if meets {
+        };
+        if self.last.is_none_or(|last| entered.meets(last.incarnation, &state)) {
+            inside.entered = Some(entered);
             return Stage::Live;
         }
         // The page is of a history that the room has not heard of yet, or of one that it has left behind.
-        if let Some(cursor) = inside.cursor.take() {
-            state.ring.leave(cursor);
-        }
+        state.ring.leave(entered.cursor);
         let then = state.doubt();
         drop(state);
-        self.hub.follow_up(&inside.room, then);
+        drop(self.hub.follow_up(&inside.room, then));
         Stage::Entering(Some(From::position(self.last)))
     }
 
@@ -107,8 +123,7 @@ impl Subscription {
                     state.wakers.wait(inside.place, context);
                     return Poll::Pending;
                 }
-                inside.cursor = Some(state.ring.enter());
-                inside.turn = state.turn;
+                inside.entered = Some(Entered::now(&mut state));
                 match *from {
                     None => {
                         self.last = state.head;
@@ -154,7 +169,7 @@ impl Subscription {
     /// `Ready(None)` after a change of stage.
     fn poll_live(&mut self, inside: &mut Inside, context: &mut Context<'_>) -> Poll<Option<Delivery>> {
         let mut state = inside.room.state.lock();
-        let Some(cursor) = &mut inside.cursor else { return Poll::Ready(None) };
+        let Some(Entered { cursor, .. }) = &mut inside.entered else { return Poll::Ready(None) };
         loop {
             match state.ring.next(cursor) {
                 Ok(Some(Delivery::Event(event))) => {
@@ -196,7 +211,7 @@ impl Stream for Subscription {
         let mut inside = this.inside.take().unwrap_or_else(|| {
             let room = this.hub.enter(&Interest::Channel(this.channel.clone()));
             let place = room.state.lock().wakers.enter();
-            Inside { room, place, cursor: None, turn: 0 }
+            Inside { room, place, entered: None }
         });
         let polled = loop {
             match this.poll_stage(&mut inside, context) {
@@ -211,8 +226,8 @@ impl Stream for Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        if let Some(Inside { room, place, cursor, .. }) = self.inside.take() {
-            self.hub.leave(&room, place, cursor);
+        if let Some(Inside { room, place, entered }) = self.inside.take() {
+            self.hub.leave(&room, place, entered.map(|entered| entered.cursor));
         }
     }
 }

@@ -1,0 +1,223 @@
+//! B6 to B8 and B12: what a subscription delivers.
+
+use super::{
+    ALL, BrokerHarness, begun, channel, message, next, next_after_begun, next_event, next_news, next_texts,
+    pair, store, store_in_the_end, text, untested,
+};
+use crate::broker::{Delivery, EventId, Missed, Retention, Start};
+use crate::conformance::Rng;
+
+/// B6: `After` and `Last`.
+pub async fn b6_each_start_delivers_what_it_promises<H: BrokerHarness>(harness: &H) {
+    let [broker, other] = pair(harness).await;
+    let mut ids = Vec::new();
+    for n in 0..5 {
+        ids.push(store(&*broker, message("c", n)).await);
+    }
+    let cases = [
+        (Start::After(ids[1]), vec!["2", "3", "4", "new"]),
+        (Start::After(ids[4]), vec!["new"]),
+        (Start::Last(2), vec!["3", "4", "new"]),
+        (Start::Last(9), vec!["0", "1", "2", "3", "4", "new"]),
+        (ALL, vec!["0", "1", "2", "3", "4", "new"]),
+    ];
+    let mut streams: Vec<_> = cases.iter().map(|(from, _)| other.subscribe(&channel("c"), *from)).collect();
+    for (stream, (_, expected)) in streams.iter_mut().zip(&cases) {
+        let replayed = expected.len() - 1;
+        assert_eq!(next_texts(harness, stream, replayed).await, expected[..replayed]);
+    }
+    store(&*broker, message("c", "new")).await;
+    for stream in &mut streams {
+        assert_eq!(next_texts(harness, stream, 1).await, ["new"]);
+    }
+    // Of a channel without a history.
+    let mut empty = other.subscribe(&channel("d"), Start::Last(3));
+    let mut all = other.subscribe(&channel("d"), ALL);
+    store(&*broker, message("d", "first")).await;
+    assert_eq!(next_texts(harness, &mut empty, 1).await, ["first"]);
+    assert_eq!(next_texts(harness, &mut all, 1).await, ["first"]);
+}
+
+/// B6: `Live` replays nothing, and then lacks nothing.
+pub async fn b6_live_begins_with_what_is_published_from_then_on<H: BrokerHarness>(harness: &H) {
+    let [broker, other] = pair(harness).await;
+    store(&*broker, message("c", "old")).await;
+    let live = other.subscribe(&channel("c"), Start::Live);
+    let first = next_after_begun(harness, &*broker, &channel("c"), live).await;
+    let (mut live, first) = first;
+    assert_eq!(text(&first), "begun", "nothing old is replayed");
+    for n in 0..20 {
+        store(&*broker, message("c", n)).await;
+    }
+    for n in 0..20 {
+        let Delivery::Event(event) = next_news(harness, &mut live).await else { panic!("{n} is missing") };
+        assert_eq!(text(&event), n.to_string());
+    }
+}
+
+/// B6: more than fits into one answer of a server.
+pub async fn b6_a_long_history_is_replayed_whole<H: BrokerHarness>(harness: &H) {
+    let [broker, other] = pair(harness).await;
+    let payload = |n: usize| format!("{n}{}", "x".repeat(if n.is_multiple_of(100) { 70_000 } else { 10 }));
+    let first = store(&*broker, message("c", payload(0))).await;
+    for n in 1..700 {
+        store(&*broker, message("c", payload(n))).await;
+    }
+    for (from, first) in [(ALL, 0), (Start::After(first), 1), (Start::Last(500), 200)] {
+        let mut stream = other.subscribe(&channel("c"), from);
+        for n in first..700 {
+            assert!(text(&next_event(harness, &mut stream).await) == payload(n), "{from:?}: {n}");
+        }
+    }
+}
+
+/// B6: the seam between history and live, at random places.
+pub async fn b6_who_reconnects_while_others_publish_sees_each_event_once<H: BrokerHarness>(harness: &H) {
+    const EVENTS: usize = 300;
+    let seed = crate::random::u64();
+    eprintln!("seed {seed}");
+    let brokers = pair(harness).await;
+    let publish = async {
+        for n in 0..EVENTS {
+            store(&*brokers[n % 2], message("c", n)).await;
+            if n % 7 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    let viewer = |n: u64| {
+        let brokers = &brokers;
+        async move {
+            let mut rng = Rng::seeded(seed ^ n);
+            let mut seen: Vec<String> = Vec::new();
+            let mut last: Option<EventId> = None;
+            while seen.len() < EVENTS {
+                let broker = &brokers[rng.index(2)];
+                let mut stream = broker.subscribe(&channel("c"), last.map_or(ALL, Start::After));
+                for _ in 0..rng.below(40) {
+                    if seen.len() == EVENTS {
+                        break;
+                    }
+                    let event = next_event(harness, &mut stream).await;
+                    last = Some(event.id);
+                    seen.push(text(&event));
+                }
+            }
+            seen
+        }
+    };
+    let (sent, seen) = (publish, futures_util::future::join_all((1..=4).map(viewer)));
+    let ((), seen) = tokio::join!(sent, seen);
+    let expected: Vec<_> = (0..EVENTS).map(|n| n.to_string()).collect();
+    for seen in seen {
+        assert_eq!(seen, expected);
+    }
+}
+
+/// B7: `Trimmed` before the oldest stored event; not for whom nothing is lacking.
+pub async fn b7_what_was_trimmed_is_announced<H: BrokerHarness>(harness: &H) {
+    let broker = harness.open("a", Retention::default().count(3)).await;
+    let mut ids = Vec::new();
+    for n in 0..10 {
+        ids.push(store(&*broker, message("c", n)).await);
+    }
+    let mut stream = broker.subscribe(&channel("c"), Start::After(ids[2]));
+    assert_eq!(next(harness, &mut stream).await, Delivery::Missed(Missed::Trimmed));
+    assert_eq!(next_texts(harness, &mut stream, 3).await, ["7", "8", "9"]);
+    for (from, count) in [(ids[7], 2), (ids[8], 1)] {
+        let mut stream = broker.subscribe(&channel("c"), Start::After(from));
+        assert_eq!(next_texts(harness, &mut stream, count).await, ["8", "9"][2 - count..]);
+    }
+}
+
+/// B7: `Incarnation`, whether or not the channel has a history.
+pub async fn b7_an_id_of_another_history_is_announced<H: BrokerHarness>(harness: &H) {
+    let [broker, _] = pair(harness).await;
+    let id = store(&*broker, message("c", "a")).await;
+    let other = EventId { incarnation: id.incarnation ^ 1, number: id.number };
+    let mut stream = broker.subscribe(&channel("c"), Start::After(other));
+    assert_eq!(next(harness, &mut stream).await, Delivery::Missed(Missed::Incarnation));
+    assert_eq!(next_texts(harness, &mut stream, 1).await, ["a"]);
+    let mut stream = broker.subscribe(&channel("d"), Start::After(other));
+    assert_eq!(next(harness, &mut stream).await, Delivery::Missed(Missed::Incarnation));
+    store(&*broker, message("d", "first")).await;
+    assert_eq!(next_texts(harness, &mut stream, 1).await, ["first"]);
+}
+
+/// B7: a store that lost its data is not silent about it.
+pub async fn b7_lost_data_is_announced_and_what_is_stored_since_follows<H: BrokerHarness>(harness: &H) {
+    let [broker, other] = pair(harness).await;
+    let mut there = other.subscribe(&channel("c"), ALL);
+    store(&*broker, message("c", "old")).await;
+    let old = next_event(harness, &mut there).await.id;
+    if let Err(cannot) = harness.lose_data().await {
+        return untested("B7", cannot);
+    }
+    store_in_the_end(harness, &*broker, message("c", "new").key("n")).await;
+    // A subscriber who was connected all the time has lost nothing, and may be told nothing.
+    let news = loop {
+        match next(harness, &mut there).await {
+            Delivery::Missed(Missed::Incarnation) => {}
+            other => break other,
+        }
+    };
+    assert!(matches!(&news, Delivery::Event(event) if text(event) == "new"), "{news:?}");
+    let mut back = other.subscribe(&channel("c"), Start::After(old));
+    assert_eq!(next(harness, &mut back).await, Delivery::Missed(Missed::Incarnation));
+    assert_eq!(next_texts(harness, &mut back, 1).await, ["new"]);
+}
+
+/// B8: a subscription goes on where it was.
+pub async fn b8_an_interruption_loses_and_repeats_nothing<H: BrokerHarness>(harness: &H) {
+    let [broker, other] = pair(harness).await;
+    let mut streams = [
+        begun(harness, &*broker, &channel("c"), other.subscribe(&channel("c"), Start::Live)).await,
+        other.subscribe(&channel("c"), ALL),
+    ];
+    for n in 0..5 {
+        if let Err(cannot) = harness.interrupt().await {
+            return untested("B8", cannot);
+        }
+        // Taken or not: the same publish is repeated until it is acknowledged.
+        let publish = |k: usize| message("c", format!("{n}/{k}")).key(format!("{n}/{k}"));
+        let _ = broker.publish(publish(0)).await;
+        harness.heal().await;
+        for k in 0..3 {
+            store_in_the_end(harness, &*broker, publish(k)).await;
+        }
+        for stream in &mut streams {
+            for k in 0..3 {
+                let news = next_news(harness, stream).await;
+                let Delivery::Event(event) = news else { panic!("{n}/{k}: {news:?}") };
+                assert_eq!(text(&event), format!("{n}/{k}"));
+            }
+        }
+    }
+}
+
+/// B12: and B7, `Slow` or `Trimmed`: nothing is skipped in silence.
+pub async fn b12_a_subscriber_that_does_not_read_delays_nobody_and_is_told<H: BrokerHarness>(harness: &H) {
+    const EVENTS: usize = 3_000;
+    let retention = Retention::default().count(50);
+    let [broker, other] = [harness.open("a", retention.clone()).await, harness.open("a", retention).await];
+    let live = || other.subscribe(&channel("c"), Start::Live);
+    let mut slow = begun(harness, &*broker, &channel("c"), live()).await;
+    let mut quick = begun(harness, &*broker, &channel("c"), live()).await;
+    for n in 0..EVENTS {
+        store(&*broker, message("c", n)).await;
+        let Delivery::Event(event) = next_news(harness, &mut quick).await else { panic!("{n} is missing") };
+        assert_eq!(text(&event), n.to_string());
+    }
+    let (mut expected, mut told) = (0, false);
+    while expected < EVENTS {
+        match next_news(harness, &mut slow).await {
+            Delivery::Missed(_) => told = true,
+            Delivery::Event(event) => {
+                let n: usize = text(&event).parse().expect("a number");
+                assert!(n == expected || (std::mem::take(&mut told) && n > expected), "{expected}, then {n}");
+                expected = n + 1;
+            }
+            Delivery::Signal { .. } => panic!("nobody sent a signal"),
+        }
+    }
+}
