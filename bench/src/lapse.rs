@@ -100,7 +100,7 @@ impl World<'_> {
                 let _ = self.roster.beat(&people::renews(person), By::Beat, 0, self.now);
             }
         }
-        self.roster.prove(0, self.now, self.now);
+        self.roster.prove(0, self.now, &[], self.now);
         let mut swept = Swept::default();
         loop {
             // The least budget: each call ends with the first hold of a lock that found anything to do.

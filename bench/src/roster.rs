@@ -27,7 +27,7 @@ pub fn empty() -> Outcome<Roster> {
 /// A roster in which everybody has just entered, and the store has confirmed it.
 pub fn full(people: usize) -> Outcome<Roster> {
     let roster = empty()?;
-    roster.prove(0, START, START);
+    roster.prove(0, START, &[], START);
     let topics = people::topics();
     for person in 0..people {
         enter(&roster, person, &topics, START);
@@ -141,7 +141,7 @@ fn again_with_topics(options: &Options, roster: &Roster, now: &mut Timestamp, pe
 pub fn entering(options: &Options) -> Outcome {
     report::section("entering");
     let (roster, topics) = (empty()?, people::topics());
-    roster.prove(0, START, START);
+    roster.prove(0, START, &[], START);
     let (mut worst, start) = ([0; 3], cpu::thread());
     for person in 0..options.sessions {
         let before = cpu::thread();

@@ -2,6 +2,7 @@
 
 use super::outbox::{Outbox, Owes};
 use super::report::StoreHealth;
+use super::store_state::{Line, StoreState, Verb};
 use super::{Beaten, Error};
 use crate::model::{Session, SessionKey};
 use crate::roster::{Roster, Told, Undo};
@@ -17,7 +18,7 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
-/// How long a call to the store may take. Its caller is told "degraded" within 2 s, all in all.
+/// How long the calls to the store may take that one beat needs. Its caller is told "degraded" within 2 s, all in all.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 /// How long a beat waits, when a process has just started, for the store's time.
 const PATIENCE_AT_START: Duration = Duration::from_millis(400);
@@ -29,6 +30,8 @@ pub(super) struct Inner {
     pub outbox: Outbox,
     /// Wakes the sweep before its time: the view has moved.
     pub moved: Notify,
+    /// Wakes those who wait with something that is owed to the store: it has just taken a write.
+    pub proven: Notify,
     /// Wakes the publisher: watches have something to tell.
     pub changed: Notify,
     /// Whether the store's time is known, by which stamps are made; `None` until it has answered or failed once.
@@ -43,10 +46,8 @@ pub(super) struct Inner {
     /// Which of this process's connections holds a session: the latest one.
     pub connections: Mutex<HashMap<SessionKey, u64, foldhash::fast::RandomState>>,
     pub drawn: AtomicU64,
-    /// Whether the last call failed: says without the lock that `health` need not be touched.
-    is_down: AtomicBool,
     closed: AtomicBool,
-    health: Mutex<StoreHealth>,
+    store_state: StoreState,
 }
 
 impl Inner {
@@ -57,6 +58,7 @@ impl Inner {
             clock,
             outbox: Outbox::default(),
             moved: Notify::new(),
+            proven: Notify::new(),
             changed: Notify::new(),
             is_calibrated: watch::Sender::new(None),
             has_asked: AtomicBool::new(false),
@@ -65,9 +67,8 @@ impl Inner {
             draining: watch::Sender::new(None),
             connections: Mutex::default(),
             drawn: AtomicU64::new(0),
-            is_down: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            health: Mutex::new(StoreHealth::Up),
+            store_state: StoreState::default(),
         }
     }
 
@@ -104,7 +105,7 @@ impl Inner {
         if *self.is_calibrated.borrow() == Some(true) {
             return;
         }
-        let now = self.call(self.store().now()).await;
+        let now = self.call(Verb::Now, self.store().now()).await;
         if let Ok(at) = &now {
             self.roster.calibrate(*at, self.now());
         }
@@ -120,6 +121,10 @@ impl Inner {
             news
         });
         self.has_asked.store(true, Ordering::Relaxed);
+        if is_known && self.store_state.is_down() {
+            // It was told after all, if only by the feed.
+            self.succeeded(Verb::Now);
+        }
     }
 
     /// Waits until the store's time is known, however long that takes: for what has no use without the store.
@@ -139,36 +144,50 @@ impl Inner {
     }
 
     pub fn health(&self) -> StoreHealth {
-        self.health.lock().clone()
+        self.store_state.health()
     }
 
     /// Makes a call, with its bound in time, and notes how the store is.
-    pub async fn call<T>(&self, mut call: BoxFuture<'_, store::Result<T>>) -> store::Result<T> {
-        // A store in memory answers at the first poll; it needs no timer.
-        let answered = match poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
-            Poll::Ready(answered) => answered,
-            Poll::Pending => match tokio::time::timeout(PATIENCE, call).await {
-                Ok(answered) => answered,
-                Err(_) => Err(store::Error::new(Kind::Timeout, "no answer in time")),
-            },
-        };
-        match &answered {
-            Ok(_) if self.is_down.load(Ordering::Relaxed) => {
-                self.is_down.store(false, Ordering::Relaxed);
-                *self.health.lock() = StoreHealth::Up;
-                tracing::info!("the store answers again");
-            }
-            Ok(_) => {}
-            Err(error) => self.failed(error),
-        }
-        answered
+    pub async fn call<T>(&self, verb: Verb, call: BoxFuture<'_, store::Result<T>>) -> store::Result<T> {
+        self.call_within(verb, PATIENCE, call).await.0
     }
 
-    fn failed(&self, error: &store::Error) {
+    /// The same within a shorter time; answers also how long it took.
+    async fn call_within<T>(
+        &self,
+        verb: Verb,
+        patience: Duration,
+        mut call: BoxFuture<'_, store::Result<T>>,
+    ) -> (store::Result<T>, Duration) {
+        // A store in memory answers at the first poll; it needs no timer.
+        let (answered, took) = match poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
+            Poll::Ready(answered) => (answered, Duration::ZERO),
+            Poll::Pending => {
+                let asked = tokio::time::Instant::now();
+                let answered = tokio::time::timeout(patience, call).await;
+                let late = |_| Err(store::Error::new(Kind::Timeout, "no answer in time"));
+                (answered.unwrap_or_else(late), asked.elapsed())
+            }
+        };
+        match &answered {
+            Ok(_) if self.store_state.is_down() => self.succeeded(verb),
+            Ok(_) => {}
+            Err(error) => self.failed(verb, error),
+        }
+        (answered, took)
+    }
+
+    fn succeeded(&self, verb: Verb) {
+        if self.store_state.succeeded(verb, || self.outbox.len() > 0).is_some() {
+            tracing::info!("the store answers again");
+        }
+    }
+
+    fn failed(&self, verb: Verb, error: &store::Error) {
         metrics::counter!("presence_store_errors_total", "kind" => error.kind().as_str()).increment(1);
-        if !self.is_down.swap(true, Ordering::Relaxed) {
-            tracing::warn!(error = error as &dyn std::error::Error, "the store does not answer");
-            *self.health.lock() = StoreHealth::Down { since: self.now(), error: error.to_string() };
+        if let Some(Line::Down { unlogged }) = self.store_state.failed(verb, error, self.now()) {
+            let error = error as &dyn std::error::Error;
+            tracing::warn!(error, unlogged, "the store does not answer");
         }
     }
 
@@ -184,7 +203,7 @@ impl Inner {
             Told::Put { sessions, undo } => {
                 let placed_at =
                     sessions.first().map(|session| session.placement.placed_at).unwrap_or_default();
-                self.put(sessions, Some(undo)).await?;
+                self.put(sessions, Some(undo), PATIENCE).await?;
                 Ok(Beaten::Stored { placed_at })
             }
         }
@@ -193,7 +212,8 @@ impl Inner {
     async fn touch(&self, touch: Touch, confirms: bool) -> Result<(), Error> {
         let touches = [touch];
         let unfinished = Unfinished { inner: self, keys: || keys_of(&touches), owes: Owes::Touch };
-        let answered = self.call(self.store().touch(&touches)).await;
+        let touching = self.store().touch(&touches);
+        let (answered, took) = self.call_within(Verb::Touch, PATIENCE, touching).await;
         unfinished.finish();
         match answered {
             Ok(missed) if missed.is_empty() => {
@@ -204,16 +224,16 @@ impl Inner {
             }
             Ok(missed) => {
                 let sessions: Vec<_> = missed.iter().filter_map(|key| self.roster.session(key)).collect();
-                self.put(sessions, None).await
+                self.put(sessions, None, PATIENCE.saturating_sub(took)).await
             }
             Err(error) => Err(self.owe(keys_of(&touches), Owes::Touch, error)),
         }
     }
 
-    async fn put(&self, sessions: Vec<Session>, undo: Option<Undo>) -> Result<(), Error> {
+    async fn put(&self, sessions: Vec<Session>, undo: Option<Undo>, patience: Duration) -> Result<(), Error> {
         let keys = || sessions.iter().map(Session::key).collect::<Vec<_>>();
         let unfinished = Unfinished { inner: self, keys, owes: Owes::Put };
-        let answered = self.call(self.store().put(&sessions)).await;
+        let (answered, _) = self.call_within(Verb::Put, patience, self.store().put(&sessions)).await;
         unfinished.finish();
         match answered {
             Ok(()) => {

@@ -8,6 +8,7 @@ mod outbox;
 mod place;
 mod presence;
 mod report;
+mod store_state;
 mod subscription;
 mod tasks;
 

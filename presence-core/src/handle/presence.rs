@@ -60,6 +60,8 @@ pub enum Beaten {
 
 /// How long clients have to reconnect if a host shuts down without having said it.
 const RECONNECT_IN: Duration = Duration::from_secs(10);
+/// How long an end in good order may take.
+const ENDS_WITHIN: Duration = Duration::from_secs(2);
 
 impl Presence {
     /// Settings of a new one, on this store.
@@ -121,6 +123,9 @@ impl Presence {
     /// # Cancellation
     /// As for [`beat`](Self::beat).
     pub async fn leave(&self, leave: Leave) -> Result<(), Error> {
+        if self.inner.is_closed() {
+            return Err(Error::ShuttingDown);
+        }
         let told = self.inner.roster.leave(&leave, self.inner.now());
         self.inner.tell(told).await.map(drop)
     }
@@ -266,9 +271,23 @@ impl Presence {
         }
     }
 
-    /// Ends in good order: drains if that has not been done, tells the store what it does not have yet (for at most
-    /// 2 s), ends all subscriptions and stops. Beats are refused from now on.
+    /// Ends in good order: drains if that has not been done, tells the store what it does not have yet, ends all
+    /// subscriptions and stops. Beats and leaves are refused from now on. Takes at most 2 s, whatever the store does.
     pub async fn shutdown(&self) {
+        if tokio::time::timeout(ENDS_WITHIN, self.tell_the_rest()).await != Ok(true) {
+            let sessions = self.inner.outbox.len();
+            tracing::warn!(sessions, "ending before the store was told everything");
+        }
+        self.inner.close();
+        self.inner.roster.publish();
+        self.inner.roster.end();
+        self.tasks.abort();
+    }
+}
+
+impl Presence {
+    /// Drains if that has not been done, closes, and tells what is owed; answers whether the store has it all.
+    async fn tell_the_rest(&self) -> bool {
         let drains = self.inner.draining.borrow().is_some();
         if !drains {
             self.drain(RECONNECT_IN).await;
@@ -276,16 +295,10 @@ impl Presence {
         self.inner.close();
         while self.inner.outbox.len() > 0 {
             if tasks::tell::drain(&self.inner).await.is_err() {
-                tracing::warn!(
-                    sessions = self.inner.outbox.len(),
-                    "ending before the store was told everything"
-                );
-                break;
+                return false;
             }
         }
-        self.inner.roster.publish();
-        self.inner.roster.end();
-        self.tasks.abort();
+        true
     }
 }
 

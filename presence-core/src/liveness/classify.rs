@@ -103,7 +103,7 @@ pub fn classify(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Liveness 
     if !vitals.beats().any(|(at, limit)| view.age(at) < limit) {
         return Liveness::Gone;
     }
-    if view.age(vitals.last_active()) < policy.active_for { Liveness::Active } else { Liveness::Idle }
+    if view.idle_for(vitals.last_active()) < policy.active_for { Liveness::Active } else { Liveness::Idle }
 }
 
 /// When the verdict may be another, if nothing is heard and the view does not go blind; `None` for never.
@@ -120,7 +120,7 @@ pub fn next_change(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Option
     }
     let lapses_at = vitals.beats().map(|(at, limit)| view.when_aged(at, limit)).max();
     let idles_at =
-        (liveness == Liveness::Active).then(|| view.when_aged(vitals.last_active(), policy.active_for));
+        (liveness == Liveness::Active).then(|| view.when_idle_for(vitals.last_active(), policy.active_for));
     [leaves_at, lapses_at, idles_at].into_iter().flatten().min()
 }
 

@@ -1,6 +1,6 @@
 use super::{InvalidPolicy, Liveness, Policy, Vitals, classify, next_change};
 use crate::model::{Departure, Node, NodeId, Placement, Session, SessionId, Topics, UserId};
-use crate::time::{Timestamp, ViewClock};
+use crate::time::{Blind, BlindList, SILENCE, Timestamp, ViewClock};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -196,20 +196,30 @@ fn rhythm() -> impl Strategy<Value = Vec<(u64, u64)>> {
 }
 
 /// A view that follows a rhythm, and the process's own time.
-fn follow(view: &mut ViewClock, now: &mut (Timestamp, Timestamp), (step, jump): (u64, u64)) {
+fn follow(
+    view: &mut ViewClock,
+    now: &mut (Timestamp, Timestamp),
+    blind: &mut BlindList,
+    (step, jump): (u64, u64),
+) {
+    let from = now.0;
     now.0 = now.0 + Duration::from_millis(step + jump);
     now.1 = now.1 + Duration::from_millis(step);
-    view.prove(now.0, now.1);
+    if now.0.since(from) > SILENCE {
+        blind.add(Blind { from, to: now.0 });
+    }
+    view.prove(now.0, now.1, blind.as_slice());
 }
 
 proptest! {
     #[test]
     fn nobody_gets_better_without_a_beat(vitals in vitals(), policy in policies(), rhythm in rhythm()) {
-        let (mut view, mut now) = (ViewClock::new(policy.held_for), (at(0), Timestamp::ZERO));
-        view.prove(now.0, now.1);
+        let (mut view, mut now) = (ViewClock::default(), (at(0), Timestamp::ZERO));
+        let mut blind = BlindList::default();
+        view.prove(now.0, now.1, blind.as_slice());
         let mut before = classify(&vitals, &policy, &view);
         for step in rhythm {
-            follow(&mut view, &mut now, step);
+            follow(&mut view, &mut now, &mut blind, step);
             let after = classify(&vitals, &policy, &view);
             prop_assert!(after <= before, "{before:?} to {after:?} at {:?}", view.now());
             before = after;
@@ -222,10 +232,11 @@ proptest! {
         policy in policies(),
         rhythm in rhythm(),
     ) {
-        let (mut view, mut now) = (ViewClock::new(policy.held_for), (at(0), Timestamp::ZERO));
-        view.prove(now.0, now.1);
+        let (mut view, mut now) = (ViewClock::default(), (at(0), Timestamp::ZERO));
+        let mut blind = BlindList::default();
+        view.prove(now.0, now.1, blind.as_slice());
         for step in rhythm {
-            follow(&mut view, &mut now, step);
+            follow(&mut view, &mut now, &mut blind, step);
         }
         // From here on there is no gap: the foretold times come true, one after the other, until the end.
         for _ in 0..8 {
@@ -237,10 +248,10 @@ proptest! {
             prop_assert!(next > view.now(), "a change in the past");
             while view.now() + Duration::from_millis(1) < next {
                 let left = next.since(view.now()).as_millis();
-                follow(&mut view, &mut now, (u64::try_from(left).unwrap().saturating_sub(1).min(1_000), 0));
+                follow(&mut view, &mut now, &mut blind, (u64::try_from(left).unwrap().saturating_sub(1).min(1_000), 0));
                 prop_assert_eq!(classify(&vitals, &policy, &view), verdict, "too early, at {:?}", view.now());
             }
-            follow(&mut view, &mut now, (1, 0));
+            follow(&mut view, &mut now, &mut blind, (1, 0));
             prop_assert!(classify(&vitals, &policy, &view) < verdict, "not at {:?}", next);
         }
         prop_assert!(false, "a session changes three times at most");

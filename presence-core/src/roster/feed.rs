@@ -15,10 +15,9 @@ use std::time::Duration;
 pub type Owed = Vec<SessionKey>;
 
 impl Roster {
-    /// A watch of the store begins: until `synced`, what it tells confirms what is known. Nobody grows older by the time
-    /// between the last proof of the watch before and the first of this one.
+    /// A watch of the store begins: until `synced`, what it tells confirms what is known.
     pub fn begin(&self) {
-        Arc::make_mut(&mut self.clocks.write()).interrupt();
+        Arc::make_mut(&mut self.clocks.write()).begin();
         if self.heard.swap(false, Ordering::AcqRel) {
             let next = |generation: u8| Some(generation.checked_add(1).unwrap_or(1));
             let _ = self.generation.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);

@@ -129,7 +129,7 @@ impl Roster {
             hasher: foldhash::fast::RandomState::default(),
             shards: (0..SHARDS).map(|_| Mutex::new(Shard::new(now))).collect(),
             ahead: AtomicU64::new(0),
-            clocks: RwLock::new(Arc::new(Clocks::new(settings.shards, settings.policy.held_for))),
+            clocks: RwLock::new(Arc::new(Clocks::new(settings.shards))),
             me: nodes.of(&settings.node),
             nodes,
             draining: AtomicBool::new(false),

@@ -5,7 +5,7 @@ use super::settle::Settling;
 use super::shard::Shard;
 use super::slot::{Slot, flag};
 use super::times::Clocks;
-use crate::time::Timestamp;
+use crate::time::{Blind, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -22,17 +22,28 @@ impl Roster {
         }
     }
 
-    /// Takes a proof: it was `at` in a shard of the store, and everything up to then has been told.
-    pub fn prove(&self, shard: u16, at: Timestamp, now: Timestamp) {
+    /// Takes a proof: a shard of the store took a write at its time `at`, everything up to then has been told, and in the
+    /// stretches `blind` nobody could write.
+    pub fn prove(&self, shard: u16, at: Timestamp, blind: &[Blind], now: Timestamp) {
         self.calibrate(at, now);
-        if self.change_clocks(now, |clocks| clocks.prove(shard, at, now)).0 {
+        if !self.draining.load(Ordering::Acquire) {
+            // Nobody knows better how this process is. One that was stopped for a while would otherwise see all its own
+            // connections lapse, until its next beat.
+            self.beat_node(now);
+        }
+        if self.change_clocks(now, |clocks| clocks.prove(shard, at, now, blind)).0 {
             // What the store told of this shard can be judged at last, or what was to be looked at by a time that stood
-            // still is due sooner than the wheel thinks.
+            // still is due sooner than the wheel thinks, or has not come to pass after all.
             // So is what is judged by this process's reckoning, which has gone along.
             self.resettle(now, |slot| {
                 slot.shard == shard || slot.has(flag::OWN) || !slot.has(flag::CONFIRMED)
             });
         }
+    }
+
+    /// An attempt to prove a shard's time has failed.
+    pub fn falter(&self, shard: u16) {
+        Arc::make_mut(&mut self.clocks.write()).falter(shard);
     }
 
     /// Changes the clocks, and answers how far they are ahead of the process's own after that.

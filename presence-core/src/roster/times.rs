@@ -1,8 +1,11 @@
 //! By which clock each session is judged.
 
 use super::slot::{Slot, flag};
-use crate::time::{Timestamp, View, ViewClock};
+use crate::time::{Blind, Timestamp, View, ViewClock};
 use std::time::Duration;
+
+/// By how much a proof may set stamps back.
+const SET_BACK: Duration = Duration::from_millis(1);
 
 /// What time it is: by the process, by its reckoning of the store, and by the proofs of each shard.
 #[derive(Clone)]
@@ -27,29 +30,44 @@ pub(super) struct Times<'a> {
 }
 
 impl Clocks {
-    pub fn new(shards: u16, recovers_for: Duration) -> Self {
-        let proven = (0..shards.max(1)).map(|_| ViewClock::new(recovers_for)).collect();
+    pub fn new(shards: u16) -> Self {
+        let proven = (0..shards.max(1)).map(|_| ViewClock::default()).collect();
         Self { proven, newest: None }
     }
 
     /// Takes what the store said its time was, for stamps; answers whether nothing was known of it before.
     pub fn calibrate(&mut self, at: Timestamp, on: Timestamp) -> bool {
-        let first = self.newest.is_none();
-        if self.newest.is_none_or(|(newest, _)| newest < at) {
+        let Some((newest, newest_on)) = self.newest else {
             self.newest = Some((at, on));
+            return true;
+        };
+        // What arrives late is no reason to set stamps back. A clock that runs faster than the store's is set back little by
+        // little.
+        let reckoned = newest + on.since(newest_on);
+        if at >= reckoned {
+            self.newest = Some((at, on));
+        } else if at > newest {
+            self.newest = Some((at.max(reckoned - SET_BACK), on));
         }
-        first
+        false
     }
 
-    /// The feed begins anew.
-    pub fn interrupt(&mut self) {
+    /// A watch of all shards begins.
+    pub fn begin(&mut self) {
         self.proven.iter_mut().for_each(ViewClock::interrupt);
     }
 
+    /// A proof of a shard's time has failed.
+    pub fn falter(&mut self, shard: u16) {
+        if let Some(clock) = self.proven.get_mut(usize::from(shard)) {
+            clock.interrupt();
+        }
+    }
+
     /// Takes a proof; answers whether the shard's time came in a leap.
-    pub fn prove(&mut self, shard: u16, at: Timestamp, on: Timestamp) -> bool {
+    pub fn prove(&mut self, shard: u16, at: Timestamp, on: Timestamp, blind: &[Blind]) -> bool {
         let Some(clock) = self.proven.get_mut(usize::from(shard)) else { return false };
-        clock.prove(at, on)
+        clock.prove(at, on, blind)
     }
 
     /// The newest proof and the process's time since; before the first proof, the process's time.
@@ -88,8 +106,7 @@ impl Times<'_> {
     /// For how long its time has not been proven, as far as that is no silence: the next proof will include it.
     pub fn unproven_for(&self, slot: &Slot) -> Duration {
         let view = self.of(slot).filter(|view| !std::ptr::eq(*view, &raw const self.reckoned));
-        let fresh = view.filter(|view| view.view(self.now) == View::Fresh);
-        fresh.and_then(|view| Some(view.reckon(self.now)?.since(view.now()))).unwrap_or_default()
+        view.map(|view| view.unproven_for(self.now)).unwrap_or_default()
     }
 
     /// What time it is for a session; zero as long as nothing can be said of it.

@@ -79,9 +79,19 @@ impl BlindList {
 
     /// How much of the time from `then` to `now` is blind.
     pub fn missed(&self, then: Timestamp, now: Timestamp) -> Duration {
-        let later = self.0.iter().rev().take_while(|stretch| stretch.to > then);
-        later.map(|stretch| stretch.to.min(now).since(stretch.from.max(then))).sum()
+        missed(&self.0, then, now)
     }
+
+    /// The same, but for what was before the shard began ([`Timestamp::ZERO`] is in no other stretch).
+    pub fn missed_since_it_began(&self, then: Timestamp, now: Timestamp) -> Duration {
+        let unknown = self.0.first().is_some_and(|first| first.from == Timestamp::ZERO);
+        missed(&self.0[usize::from(unknown)..], then, now)
+    }
+}
+
+fn missed(stretches: &[Blind], then: Timestamp, now: Timestamp) -> Duration {
+    let later = stretches.iter().rev().take_while(|stretch| stretch.to > then);
+    later.map(|stretch| stretch.to.min(now).since(stretch.from.max(then))).sum()
 }
 
 impl FromIterator<Blind> for BlindList {

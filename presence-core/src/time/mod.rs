@@ -2,13 +2,17 @@
 
 mod blind;
 mod clock;
+mod line;
 mod manual;
+mod reckoning;
 mod timestamp;
 mod view;
 
 pub use blind::{BLIND_STRETCHES, Blind, BlindList};
 pub use clock::{Clock, SystemClock};
+pub use line::{Ask, TimeLine};
 pub use manual::ManualClock;
+pub use reckoning::Reckoning;
 pub use timestamp::Timestamp;
 pub use view::{SILENCE, View, ViewClock};
 

@@ -1,24 +1,22 @@
 //! What time it provably is in one shard of the store, and how old things are by that time.
 //!
-//! A process that hears nothing cannot tell "nobody beats any more" from "I am cut off". So the view moves only when
-//! the store proves its own time, and stretches in which it proved nothing make nobody older.
+//! A process that hears nothing cannot tell "nobody beats any more" from "I am cut off". So the view moves only when the
+//! store proves its time by a write, and stretches in which nobody could write make nobody older.
 
-use super::Timestamp;
+use super::{Blind, BlindList, Timestamp};
 use std::time::Duration;
 
 /// How long the proven time may stand still before the stretch counts as blind.
 pub const SILENCE: Duration = Duration::from_secs(3);
-/// How far the proven time may run ahead of the process's own before the step counts as blind.
-const LEAP: Duration = Duration::from_secs(1);
-/// How many blind stretches are told apart; older ones flow together, which makes nobody older than they are.
-const STRETCHES: usize = 256;
-
-/// A stretch in which nobody grows older.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Blind {
-    from: Timestamp,
-    to: Timestamp,
-}
+/// For how long one watch must have proven the time without a break before its proofs make a view fresh: good moments between
+/// bad ones let proofs through by luck, and beats not.
+const STEADY_FOR: Duration = Duration::from_secs(1);
+/// The longest pause between two proofs that is no break.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long after a blind stretch others may still be telling the store again what it has lost.
+const TOLD_AGAIN_FOR: Duration = Duration::from_secs(3);
+/// How far the proven time may run ahead of the process's own without being called a leap.
+const AHEAD: Duration = Duration::from_secs(1);
 
 /// The proven time of one shard.
 #[derive(Debug, Clone)]
@@ -27,22 +25,22 @@ pub struct ViewClock {
     now: Timestamp,
     /// When that proof arrived, by the process's clock; `None` before the first.
     proven_on: Option<Timestamp>,
-    /// Whether the feed has begun anew since: the next proof ends a blind stretch, however short it was.
-    interrupted: bool,
-    /// Disjoint, sorted, at most `STRETCHES`.
-    blind: Vec<Blind>,
-    /// How long after a blind stretch ages stand still: the time a live process needs to be heard again.
-    recovers_for: Duration,
+    /// When the present run of proofs began and when its last one arrived, by the process's clock.
+    run: Option<(Timestamp, Timestamp)>,
+    /// When the last proof arrived after which the view was fresh, by the process's clock.
+    fresh_on: Option<Timestamp>,
+    /// What the shard has said, at any time.
+    blind: BlindList,
 }
 
 /// Whether a view is worth believing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
-    /// Proven within [`SILENCE`].
+    /// Proven steadily, within [`SILENCE`].
     Fresh,
     /// Not: what is shown is what was true at `since`.
     Stale {
-        /// The process's time of the last proof.
+        /// The process's time of the last proof after which it was fresh; [`Timestamp::ZERO`] as long as it never was.
         since: Timestamp,
     },
 }
@@ -52,57 +50,59 @@ impl View {
     pub const fn is_fresh(self) -> bool {
         matches!(self, Self::Fresh)
     }
+
+    /// Whether it has never been fresh yet, as in the first second of a process.
+    pub const fn is_starting(self) -> bool {
+        matches!(self, Self::Stale { since: Timestamp::ZERO })
+    }
+}
+
+impl Default for ViewClock {
+    /// A clock that has proven nothing yet.
+    fn default() -> Self {
+        Self { now: Timestamp::ZERO, proven_on: None, run: None, fresh_on: None, blind: BlindList::default() }
+    }
 }
 
 impl ViewClock {
-    /// A clock that has proven nothing yet.
-    ///
-    /// Ages stand still for `recovers_for` after a blind stretch.
-    pub fn new(recovers_for: Duration) -> Self {
-        Self { now: Timestamp::ZERO, proven_on: None, interrupted: false, blind: Vec::new(), recovers_for }
-    }
-
     /// A clock that has always run and stands at `now`: the view of a process that trusts its own time.
     pub fn running(now: Timestamp) -> Self {
-        Self { proven_on: Some(now), now, ..Self::new(Duration::ZERO) }
+        Self { proven_on: Some(now), fresh_on: Some(now), now, ..Self::default() }
     }
 
-    /// The feed was interrupted: nothing is known of the time from the newest proof to the next one.
+    /// The run of proofs is over: a watch begins, or a proof has failed.
     pub fn interrupt(&mut self) {
-        self.interrupted = true;
+        self.run = None;
     }
 
-    /// Takes a proof: it was `at` in the shard, and everything up to then has been delivered.
+    /// Takes a proof: the shard took a write at its time `at`, everything up to then has been delivered, and `blind` are the
+    /// stretches in which nobody could write.
     ///
-    /// `on` is the process's own time of its arrival. Answers whether the time came in a leap, being the first proof or
-    /// one after a blind stretch: what was expected of the time until then may come sooner.
-    pub fn prove(&mut self, at: Timestamp, on: Timestamp) -> bool {
+    /// `on` is the process's own time of its arrival. Answers whether the time came in a leap, being the first proof, or one
+    /// that ran ahead, or one that tells of a blind stretch: what was expected of the time until then may come sooner, or has
+    /// not come to pass.
+    pub fn prove(&mut self, at: Timestamp, on: Timestamp, blind: &[Blind]) -> bool {
+        let grew = self.blind.learn(blind);
         let mut leaps = true;
         if let Some(proven_on) = self.proven_on {
             if at <= self.now {
-                return false;
+                return grew;
             }
-            let (heard, stepped) = (on.since(proven_on), at.since(self.now));
-            leaps = self.interrupted || heard > SILENCE || stepped > heard + LEAP;
-            if leaps {
-                self.leave_out(Blind { from: self.now, to: at + self.recovers_for });
-            }
+            leaps = grew || at.since(self.now) > on.since(proven_on) + AHEAD;
         }
         self.now = at;
         self.proven_on = Some(on);
-        self.interrupted = false;
+        let began = self.run.filter(|(_, last)| on.since(*last) <= PAUSE).map_or(on, |(began, _)| began);
+        self.run = Some((began, on));
+        if on.since(began) >= STEADY_FOR && self.has_settled() {
+            self.fresh_on = Some(on);
+        }
         leaps
     }
 
-    fn leave_out(&mut self, stretch: Blind) {
-        match self.blind.last_mut() {
-            Some(last) if stretch.from <= last.to => last.to = last.to.max(stretch.to),
-            _ => self.blind.push(stretch),
-        }
-        if self.blind.len() > STRETCHES {
-            let oldest = self.blind.remove(0);
-            self.blind[0].from = oldest.from;
-        }
+    /// Whether the last blind stretch is long enough ago.
+    fn has_settled(&self) -> bool {
+        self.blind.last().is_none_or(|last| self.now >= last.to + TOLD_AGAIN_FOR)
     }
 
     /// The newest proven time; [`Timestamp::ZERO`] before the first proof.
@@ -120,35 +120,41 @@ impl ViewClock {
         self.proven_on.map(|proven_on| self.now + on.since(proven_on))
     }
 
+    /// For how long the time has stood still at `on`, as far as that is no silence: the next proof will include it.
+    pub fn unproven_for(&self, on: Timestamp) -> Duration {
+        let still = self.proven_on.map(|proven_on| on.since(proven_on));
+        still.filter(|still| *still <= SILENCE).unwrap_or_default()
+    }
+
     /// How old something of `then` is, blind stretches left out; the future has age zero.
     pub fn age(&self, then: Timestamp) -> Duration {
-        if self.blind.is_empty() {
-            return self.now.since(then);
-        }
-        self.lived(self.now).saturating_sub(self.lived(then))
+        self.now.since(then).saturating_sub(self.blind.missed(then, self.now))
     }
 
     /// When something of `then` reaches the age `limit`, if time goes on without a further gap.
     ///
     /// Meaningful for what has not reached it yet.
     pub fn when_aged(&self, then: Timestamp, limit: Duration) -> Timestamp {
-        // No stretch ends after the last one, so from there on one lives through every millisecond.
-        let missed: Duration = self.blind.iter().map(|b| b.to.since(b.from)).sum();
-        Timestamp::ZERO + self.lived(then) + limit + missed
+        then + limit + self.blind.missed(then, Timestamp::MAX)
     }
 
-    /// The time lived through until `then`: since the epoch, less the blind stretches.
-    fn lived(&self, then: Timestamp) -> Duration {
-        let missed: Duration = self.blind.iter().map(|b| then.min(b.to).since(b.from)).sum();
-        then.since(Timestamp::ZERO).saturating_sub(missed)
+    /// How long ago activity of `then` was, blind stretches left out.
+    ///
+    /// A beat may tell of activity long before it: also of what was before the shard began, and that is as long ago as it is.
+    pub fn idle_for(&self, then: Timestamp) -> Duration {
+        self.now.since(then).saturating_sub(self.blind.missed_since_it_began(then, self.now))
+    }
+
+    /// When activity of `then` will have been that long ago.
+    pub fn when_idle_for(&self, then: Timestamp, limit: Duration) -> Timestamp {
+        then + limit + self.blind.missed_since_it_began(then, Timestamp::MAX)
     }
 
     /// Whether the view is worth believing at `on`, the process's own time.
     pub fn view(&self, on: Timestamp) -> View {
-        match self.proven_on {
-            Some(proven_on) if on.since(proven_on) <= SILENCE => View::Fresh,
-            Some(since) => View::Stale { since },
-            None => View::Stale { since: Timestamp::ZERO },
+        match self.fresh_on {
+            Some(fresh_on) if on.since(fresh_on) <= SILENCE && self.has_settled() => View::Fresh,
+            since => View::Stale { since: since.unwrap_or_default() },
         }
     }
 }

@@ -70,8 +70,9 @@ async fn take(inner: &Inner, told: Feed, unconfirmed: &mut HashSet<UserId>) {
             }
             inner.sight.synced(shard);
         }
-        Feed::Alive { shard, at, .. } => inner.sight.prove(shard, at, inner.clock.now()),
+        Feed::Alive { shard, at, blind } => inner.sight.prove(shard, at, &blind, inner.clock.now()),
+        Feed::Unproven { shard } => inner.sight.falter(shard),
         // Who only declares is not touched.
-        Feed::Touched(_) | Feed::Unproven { .. } => {}
+        Feed::Touched(_) => {}
     }
 }

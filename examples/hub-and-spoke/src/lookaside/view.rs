@@ -2,8 +2,7 @@
 
 use parking_lot::Mutex;
 use presence_core::Timestamp;
-use presence_core::time::ViewClock;
-use std::time::Duration;
+use presence_core::time::{Blind, ViewClock};
 
 /// What the watch has proven, shard by shard.
 pub struct Sight(Mutex<Vec<Shard>>);
@@ -17,7 +16,7 @@ struct Shard {
 impl Sight {
     pub fn new(shards: u16) -> Self {
         // Statuses end at an instant; they do not age, so no time is left out for them.
-        let blind = || Shard { clock: ViewClock::new(Duration::ZERO), synced: false };
+        let blind = || Shard { clock: ViewClock::default(), synced: false };
         Self(Mutex::new((0..shards.max(1)).map(|_| blind()).collect()))
     }
 
@@ -32,10 +31,17 @@ impl Sight {
         }
     }
 
-    /// It was `at` in the shard; `on` is the process's time.
-    pub fn prove(&self, shard: u16, at: Timestamp, on: Timestamp) {
+    /// The shard took a write at its time `at`; `on` is the process's time.
+    pub fn prove(&self, shard: u16, at: Timestamp, blind: &[Blind], on: Timestamp) {
         if let Some(shard) = self.0.lock().get_mut(usize::from(shard)) {
-            shard.clock.prove(at, on);
+            shard.clock.prove(at, on, blind);
+        }
+    }
+
+    /// A proof of the shard's time has failed.
+    pub fn falter(&self, shard: u16) {
+        if let Some(shard) = self.0.lock().get_mut(usize::from(shard)) {
+            shard.clock.interrupt();
         }
     }
 

@@ -2,7 +2,9 @@
 
 use super::Inner;
 use super::state::{Shard, State};
+use crate::conformance::rng::Rng;
 use crate::store::{Error, Kind, Result};
+use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::sync::Arc;
@@ -51,12 +53,23 @@ pub(super) struct Plan {
     pub(super) ended: u64,
     /// The seed by which feeds delay and repeat.
     pub(super) disorder: Option<u64>,
-    pub(super) ahead_millis: i64,
+    /// How far the clock of each shard's server has stepped.
+    pub(super) ahead_millis: BTreeMap<u16, i64>,
+    /// Shards that answer, and refuse writes.
+    pub(super) refuses: BTreeSet<u16>,
+    /// Out of which delays of calls are drawn.
+    pub(super) delays: Option<Rng>,
     /// What a failover falls back to.
     replica: Option<Vec<Shard>>,
 }
 
 impl Plan {
+    /// What the clock of a shard's server says while the clock that the store was given stands at `on`.
+    pub(super) fn clock_of(&self, shard: u16, on: Timestamp) -> Timestamp {
+        let ahead = self.ahead_millis.get(&shard).copied().unwrap_or_default();
+        Timestamp::from_millis(on.as_millis().saturating_add_signed(ahead))
+    }
+
     /// What to do before a call's work.
     pub(super) fn before(&self, call: Call) -> Outcome {
         match self.calls.get(&call) {
@@ -185,9 +198,41 @@ impl Faults {
         self.change(|state| state.plan.disorder = None);
     }
 
-    /// The store's own time jumps by this many milliseconds, back if negative.
+    /// The clocks of all servers step by this many milliseconds, back if negative.
     pub fn jump_clock(&self, millis: i64) {
-        self.change(|state| state.plan.ahead_millis += millis);
+        self.change(|state| {
+            for shard in 0..state.count() {
+                *state.plan.ahead_millis.entry(shard).or_default() += millis;
+            }
+        });
+    }
+
+    /// The clock of one shard's server steps by this many milliseconds.
+    pub fn jump_clock_of(&self, shard: u16, millis: i64) {
+        self.change(|state| *state.plan.ahead_millis.entry(shard).or_default() += millis);
+    }
+
+    /// The store answers, and refuses everything that writes: puts, touches, forgets, and proofs of its time. As one that is
+    /// full, or whose disk is, or that has lost its replicas.
+    pub fn refuse_writes(&self) {
+        self.change(|state| state.plan.refuses = (0..state.count()).collect());
+    }
+
+    /// The same of one shard only.
+    pub fn refuse_writes_of(&self, shard: u16) {
+        self.change(|state| {
+            state.plan.refuses.insert(shard);
+        });
+    }
+
+    /// The store takes writes again.
+    pub fn accept_writes(&self) {
+        self.change(|state| state.plan.refuses.clear());
+    }
+
+    /// Calls take their time, there and back: up to 300 ms each.
+    pub fn delay(&self, seed: u64) {
+        self.change(|state| state.plan.delays = Some(Rng::seeded(seed)));
     }
 
     /// From now on nothing is replicated: a failover loses it.

@@ -1,11 +1,12 @@
 //! What a reader of the reference store is told: everything, then the log from there on.
 
 use super::faults::Outcome;
+use super::link::Handle;
 use super::state::State;
 use super::{Call, Inner};
 use crate::conformance::rng::Rng;
 use crate::store::{BATCH_ENTRIES, Facts, Feed};
-use crate::time::Timestamp;
+use crate::time::{Blind, Timestamp};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,6 +20,9 @@ const LATE_BY: u64 = 400;
 /// A reader, and how far it is.
 struct Reader {
     inner: Arc<Inner>,
+    handle: Arc<Handle>,
+    /// How often the link had been cut when this feed began.
+    cuts: u64,
     /// The feed is over once this many ends were ordered.
     ends_at: u64,
     rng: Rng,
@@ -34,8 +38,15 @@ struct Position {
     next: u64,
     /// When the next proof of time is taken.
     alive_at: Timestamp,
-    /// A proof that waits until everything before this number has been told.
-    proof: Option<(Timestamp, u64)>,
+    /// A proof that waits.
+    proof: Option<Proof>,
+}
+
+/// A proof of time, to be told once everything before the number `end` has been.
+struct Proof {
+    at: Timestamp,
+    blind: Arc<[Blind]>,
+    end: u64,
 }
 
 enum Step {
@@ -44,13 +55,14 @@ enum Step {
     End,
 }
 
-pub(super) fn of(inner: Arc<Inner>) -> BoxStream<'static, Feed> {
+pub(super) fn of(inner: Arc<Inner>, handle: Arc<Handle>) -> BoxStream<'static, Feed> {
     let (ends_at, seed) = {
         let state = inner.state.lock();
         (state.plan.ended + 1, state.plan.disorder.unwrap_or_default() ^ state.calls.watches)
     };
     let rng = Rng::seeded(seed);
-    let reader = Reader { inner, ends_at, rng, snapshot: VecDeque::new(), positions: None };
+    let cuts = handle.link.lock().cuts;
+    let reader = Reader { inner, handle, cuts, ends_at, rng, snapshot: VecDeque::new(), positions: None };
     stream::unfold(reader, |mut reader| async move { reader.next().await.map(|feed| (feed, reader)) }).boxed()
 }
 
@@ -73,9 +85,13 @@ impl Reader {
 
     fn step(&mut self) -> Step {
         let inner = Arc::clone(&self.inner);
-        let state = inner.state.lock();
-        if state.plan.ended >= self.ends_at {
+        let link = *self.handle.link.lock();
+        let mut state = inner.state.lock();
+        if state.plan.ended >= self.ends_at || link.is_cut || link.cuts != self.cuts {
             return Step::End;
+        }
+        if link.is_stalled {
+            return Step::Wait(Timestamp::MAX);
         }
         let now = inner.clock.now();
         if self.positions.is_none() {
@@ -88,7 +104,7 @@ impl Reader {
         if let Some(feed) = self.snapshot.pop_front() {
             return Step::Tell(feed);
         }
-        self.follow(&state, now, &inner)
+        self.follow(&mut state, now)
     }
 
     /// W1: everything, in slices, then `Synced` for each shard.
@@ -108,26 +124,29 @@ impl Reader {
     }
 
     /// W2, W3: what each shard's log holds, and its time once all of it is told.
-    fn follow(&mut self, state: &State, now: Timestamp, inner: &Inner) -> Step {
+    fn follow(&mut self, state: &mut State, now: Timestamp) -> Step {
         let mut wait = Timestamp::MAX;
-        let shards = state.shards.iter().zip(0..).zip(self.positions.iter_mut().flatten());
-        for ((shard, number), position) in
-            shards.filter(|((_, number), _)| !state.plan.silent.contains(number))
-        {
+        let State { shards, plan, .. } = state;
+        let shards = shards.iter_mut().zip(0..).zip(self.positions.iter_mut().flatten());
+        for ((shard, number), position) in shards.filter(|((_, number), _)| !plan.silent.contains(number)) {
             if position.alive_at <= now && position.proof.is_none() {
                 position.alive_at = now + ALIVE_EVERY;
-                position.proof = Some((inner.now(state), shard.first + shard.log.len() as u64));
+                if plan.refuses.contains(&number) {
+                    return Step::Tell(Feed::Unproven { shard: number });
+                }
+                let ask = self.handle.reckoning.ask(number, now);
+                let (at, blind) = shard.prove(&ask, plan.clock_of(number, now));
+                self.handle.reckoning.answered(number, at, &blind, now);
+                position.proof = Some(Proof { at, blind, end: shard.first + shard.log.len() as u64 });
             }
-            if let Some((at, end)) = position.proof
-                && position.next >= end
+            if let Some(Proof { at, blind, .. }) = position.proof.take_if(|proof| position.next >= proof.end)
             {
-                position.proof = None;
-                return Step::Tell(Feed::Alive { shard: number, at, blind: Arc::default() });
+                return Step::Tell(Feed::Alive { shard: number, at, blind });
             }
             let Some(next) = position.next.checked_sub(shard.first) else { return Step::End };
             let message = usize::try_from(next).ok().and_then(|next| shard.log.get(next));
             if let Some((written, message)) = message {
-                if let Some(seed) = state.plan.disorder {
+                if let Some(seed) = plan.disorder {
                     let due = *written + late_by(seed ^ position.next);
                     if due > now {
                         wait = wait.min(due);
@@ -135,7 +154,7 @@ impl Reader {
                     }
                 }
                 position.next += 1;
-                if state.plan.disorder.is_some() {
+                if plan.disorder.is_some() {
                     position.go_back(&mut self.rng, shard.first);
                 }
                 return Step::Tell(message.clone());

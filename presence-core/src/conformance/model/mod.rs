@@ -2,6 +2,7 @@
 
 mod faults;
 mod feed;
+mod link;
 mod reference;
 mod state;
 
@@ -14,6 +15,7 @@ use crate::time::{Clock, Timestamp};
 use async_trait::async_trait;
 use faults::Plan;
 use futures_util::stream::BoxStream;
+use link::Handle;
 use parking_lot::Mutex;
 use state::{Shard, State, shard_of};
 use std::sync::Arc;
@@ -21,11 +23,22 @@ use tokio::sync::watch;
 
 /// A store in memory, as simple as can be: for tests of whatever uses a store.
 ///
-/// Clones share the state, and every watch hears all of them. Nothing waits but on the clock that it was given: with a
-/// [`ManualClock`](crate::ManualClock) a test decides all that happens. [`faults`](Self::faults) make it fail in every
-/// way that the contract knows of.
-#[derive(Debug, Clone)]
-pub struct ReferenceStore(Arc<Inner>);
+/// Clones share the state, and every watch hears all of them; each is a handle of its own, as another process would open
+/// it, with a link that can be cut ([`cut_off`](Self::cut_off), [`stall`](Self::stall)). Nothing waits but on the clock that
+/// it was given: with a [`ManualClock`](crate::ManualClock) a test decides all that happens. [`faults`](Self::faults) make
+/// it fail in every way that the contract knows of.
+#[derive(Debug)]
+pub struct ReferenceStore {
+    inner: Arc<Inner>,
+    handle: Arc<Handle>,
+}
+
+impl Clone for ReferenceStore {
+    /// Another handle on the same state.
+    fn clone(&self) -> Self {
+        Self::with_inner(Arc::clone(&self.inner))
+    }
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -60,11 +73,6 @@ impl Inner {
     fn tell(&self) {
         self.news.send_modify(|n| *n += 1);
     }
-
-    /// The store's own time.
-    fn now(&self, state: &State) -> Timestamp {
-        Timestamp::from_millis(self.clock.now().as_millis().saturating_add_signed(state.plan.ahead_millis))
-    }
 }
 
 impl ReferenceStore {
@@ -77,58 +85,65 @@ impl ReferenceStore {
     pub fn with_shards(clock: impl Clock, shards: u16) -> Self {
         let shards = (0..shards.max(1)).map(|_| Shard::new()).collect();
         let state = State { shards, plan: Plan::default(), calls: Calls::default() };
-        Self(Arc::new(Inner {
+        Self::with_inner(Arc::new(Inner {
             clock: Arc::new(clock),
             state: Mutex::new(state),
             news: watch::Sender::new(0),
         }))
     }
 
+    fn with_inner(inner: Arc<Inner>) -> Self {
+        let shards = inner.state.lock().count();
+        Self { inner, handle: Arc::new(Handle::new(shards)) }
+    }
+
     /// What can go wrong with it.
     pub fn faults(&self) -> Faults {
-        Faults(Arc::clone(&self.0))
+        Faults(Arc::clone(&self.inner))
     }
 
     /// How often it was called so far.
     pub fn calls(&self) -> Calls {
-        self.0.state.lock().calls
+        self.inner.state.lock().calls
     }
 
     /// All that it holds, whatever is wrong with it.
     pub fn contents(&self) -> Reference {
         let mut all = Reference::default();
-        for shard in &self.0.state.lock().shards {
+        for shard in &self.inner.state.lock().shards {
             all.apply(&Feed::Facts(Arc::new(shard.facts.all())));
         }
         all
     }
 
     /// One call: faults before, work under the lock, faults after.
-    async fn call<T>(&self, call: Call, work: impl FnOnce(&mut State) -> T + Send) -> Result<T>
+    async fn call<T>(&self, call: Call, work: impl FnOnce(&mut State) -> Result<T> + Send) -> Result<T>
     where
         T: Send,
     {
-        let before = self.0.state.lock().plan.before(call);
+        self.arrives().await?;
+        let before = self.inner.state.lock().plan.before(call);
         before.take().await?;
         let (done, after) = {
-            let mut state = self.0.state.lock();
+            let mut state = self.inner.state.lock();
             let done = work(&mut state);
             (done, state.plan.after(call))
         };
-        self.0.tell();
+        self.inner.tell();
         after.take().await?;
-        Ok(done)
+        self.arrives().await?;
+        done
     }
 
     fn count(&self, count: impl FnOnce(&mut Calls)) {
-        count(&mut self.0.state.lock().calls);
+        count(&mut self.inner.state.lock().calls);
     }
 }
 
 #[async_trait]
 impl PresenceStore for ReferenceStore {
     fn shards(&self) -> u16 {
-        self.0.state.lock().count()
+        self.inner.state.lock().count()
     }
 
     fn shard_of(&self, user: &UserId) -> u16 {
@@ -140,7 +155,7 @@ impl PresenceStore for ReferenceStore {
             return Ok(());
         }
         self.count(|calls| tally(&mut calls.puts, &mut calls.put_entries, sessions));
-        let now = self.0.clock.now();
+        let now = self.inner.clock.now();
         self.call(Call::Put, |state| state.put(now, sessions)).await
     }
 
@@ -149,7 +164,7 @@ impl PresenceStore for ReferenceStore {
             return Ok(Misses::new());
         }
         self.count(|calls| tally(&mut calls.touches, &mut calls.touch_entries, touches));
-        let now = self.0.clock.now();
+        let now = self.inner.clock.now();
         self.call(Call::Touch, |state| state.touch(now, touches)).await
     }
 
@@ -158,7 +173,7 @@ impl PresenceStore for ReferenceStore {
             return Ok(());
         }
         self.count(|calls| tally(&mut calls.forgets, &mut calls.forget_entries, seen));
-        let now = self.0.clock.now();
+        let now = self.inner.clock.now();
         self.call(Call::Forget, |state| state.forget(now, seen)).await
     }
 
@@ -167,17 +182,18 @@ impl PresenceStore for ReferenceStore {
             return Ok(Facts::default());
         }
         self.count(|calls| calls.loads += 1);
-        self.call(Call::Load, |state| state.load(users)).await
+        self.call(Call::Load, |state| Ok(state.load(users))).await
     }
 
     fn watch(&self) -> BoxStream<'static, Feed> {
         self.count(|calls| calls.watches += 1);
-        feed::of(Arc::clone(&self.0))
+        feed::of(Arc::clone(&self.inner), Arc::clone(&self.handle))
     }
 
     async fn now(&self) -> Result<Timestamp> {
-        let inner = Arc::clone(&self.0);
-        self.call(Call::Now, move |state| inner.now(state)).await
+        let on = self.inner.clock.now();
+        let reckoned = self.handle.reckoning.now(on);
+        self.call(Call::Now, move |state| Ok(state.now(reckoned, on))).await
     }
 }
 

@@ -3,8 +3,8 @@
 use super::faults::Plan;
 use super::{Calls, Reference};
 use crate::model::{Session, UserId};
-use crate::store::{Facts, Feed, Misses, Seen, Touch};
-use crate::time::Timestamp;
+use crate::store::{Error, Facts, Feed, Kind, Misses, Result, Seen, Touch};
+use crate::time::{Ask, Blind, TimeLine, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -25,14 +25,21 @@ pub(super) struct Shard {
     pub(super) epoch: Arc<str>,
     /// The number of the first message in `log`.
     pub(super) first: u64,
+    /// Its time, once anybody has asked for it.
+    pub(super) line: Option<TimeLine>,
     /// Each with the time of its writing, by the clock that was given.
     pub(super) log: VecDeque<(Timestamp, Feed)>,
 }
 
 impl Shard {
     pub(super) fn new() -> Self {
-        let mut shard =
-            Self { facts: Reference::default(), epoch: "".into(), first: 0, log: VecDeque::new() };
+        let mut shard = Self {
+            facts: Reference::default(),
+            epoch: "".into(),
+            first: 0,
+            line: None,
+            log: VecDeque::new(),
+        };
         shard.renew_epoch();
         shard
     }
@@ -43,7 +50,17 @@ impl Shard {
 
     pub(super) fn lose_all(&mut self) {
         self.facts = Reference::default();
+        self.line = None;
         self.renew_epoch();
+    }
+
+    /// Moves the shard's time to now for somebody who asks; answers it as written.
+    pub(super) fn prove(&mut self, ask: &Ask, clock: Timestamp) -> (Timestamp, Arc<[Blind]>) {
+        match &mut self.line {
+            Some(line) => line.advance(ask, clock),
+            line => *line = Some(TimeLine::begin(ask, clock)),
+        }
+        self.line.as_ref().map(|line| (line.at, line.blind.as_slice().into())).unwrap_or_default()
     }
 
     fn tell(&mut self, now: Timestamp, message: Feed) {
@@ -60,9 +77,10 @@ impl State {
         u16::try_from(self.shards.len()).unwrap_or(u16::MAX)
     }
 
-    pub(super) fn put(&mut self, now: Timestamp, sessions: &[Session]) {
+    pub(super) fn put(&mut self, now: Timestamp, sessions: &[Session]) -> Result<()> {
+        let mut refused = false;
         for shard in 0..self.shards.len() {
-            let part = self.part(sessions, shard, |session| Some(&session.user));
+            let part = self.part(sessions, shard, &mut refused, |session| Some(&session.user));
             let shard = &mut self.shards[shard];
             for session in &part {
                 shard.facts.put(session);
@@ -72,12 +90,13 @@ impl State {
                 shard.tell(now, Feed::Facts(Arc::new(facts)));
             }
         }
+        done((), refused)
     }
 
-    pub(super) fn touch(&mut self, now: Timestamp, touches: &[Touch]) -> Misses {
-        let mut misses = Misses::new();
+    pub(super) fn touch(&mut self, now: Timestamp, touches: &[Touch]) -> Result<Misses> {
+        let (mut misses, mut refused) = (Misses::new(), false);
         for shard in 0..self.shards.len() {
-            let mut part = self.part(touches, shard, |touch| match touch {
+            let mut part = self.part(touches, shard, &mut refused, |touch| match touch {
                 Touch::Session { user, .. } => Some(user),
                 Touch::Node { .. } => None,
             });
@@ -92,12 +111,13 @@ impl State {
                 shard.tell(now, Feed::Touched(part.into()));
             }
         }
-        misses
+        done(misses, refused)
     }
 
-    pub(super) fn forget(&mut self, now: Timestamp, seen: &[Seen]) {
+    pub(super) fn forget(&mut self, now: Timestamp, seen: &[Seen]) -> Result<()> {
+        let mut refused = false;
         for shard in 0..self.shards.len() {
-            let mut part = self.part(seen, shard, |seen| match seen {
+            let mut part = self.part(seen, shard, &mut refused, |seen| match seen {
                 Seen::Session { key, .. } => Some(&key.user),
                 Seen::Node { .. } => None,
             });
@@ -107,6 +127,14 @@ impl State {
                 shard.tell(now, Feed::Forgotten(part.into()));
             }
         }
+        done((), refused)
+    }
+
+    /// What time it is by the first shard, for somebody who reckons this, while their clock is at `on`.
+    pub(super) fn now(&self, reckoned: Option<Timestamp>, on: Timestamp) -> Timestamp {
+        let clock = self.plan.clock_of(0, on);
+        let line = self.shards.first().and_then(|shard| shard.line.as_ref());
+        line.map_or(clock.max(reckoned.unwrap_or_default()), |line| line.reckon(reckoned, clock))
     }
 
     pub(super) fn load(&self, users: &[UserId]) -> Facts {
@@ -117,12 +145,27 @@ impl State {
         all.load(users)
     }
 
-    /// The part of a batch that belongs to one shard.
-    fn part<T: Clone>(&self, batch: &[T], shard: usize, user_of: impl Fn(&T) -> Option<&UserId>) -> Vec<T> {
+    /// The part of a batch that belongs to one shard; nothing if that refuses it.
+    fn part<T: Clone>(
+        &self,
+        batch: &[T],
+        shard: usize,
+        refused: &mut bool,
+        user_of: impl Fn(&T) -> Option<&UserId>,
+    ) -> Vec<T> {
         let here =
             |entry: &&T| user_of(entry).is_none_or(|user| usize::from(shard_of(user, self.count())) == shard);
-        batch.iter().filter(here).cloned().collect()
+        let mut part: Vec<T> = batch.iter().filter(here).cloned().collect();
+        if self.plan.refuses.iter().any(|refuses| usize::from(*refuses) == shard) {
+            *refused |= !part.is_empty();
+            part.clear();
+        }
+        part
     }
+}
+
+fn done<T>(done: T, refused: bool) -> Result<T> {
+    if refused { Err(Error::new(Kind::Unavailable, "the store takes no writes")) } else { Ok(done) }
 }
 
 /// A hash that no other version of anything changes (FNV-1a).

@@ -54,13 +54,17 @@ fn take(inner: &Inner, told: &Feed, epochs: &mut HashMap<u16, Arc<str>>) {
             }
             inner.roster.synced(*shard, now)
         }
-        Feed::Alive { shard, at, .. } => {
-            inner.roster.prove(*shard, *at, now);
+        Feed::Alive { shard, at, blind } => {
+            inner.roster.prove(*shard, *at, blind, now);
             inner.note_time(true);
             inner.moved.notify_one();
+            inner.proven.notify_waiters();
             return;
         }
-        Feed::Unproven { .. } => return,
+        Feed::Unproven { shard } => {
+            inner.roster.falter(*shard);
+            return;
+        }
     };
     if !owed.is_empty() {
         metrics::counter!("presence_told_again_total").increment(owed.len() as u64);

@@ -2,6 +2,7 @@
 
 use super::super::inner::Inner;
 use super::super::outbox::Owes;
+use super::super::store_state::Verb;
 use crate::roster::Roster;
 use crate::store::{BATCH_ENTRIES, Seen};
 use std::sync::Arc;
@@ -51,7 +52,7 @@ fn forget_all(inner: &Arc<Inner>, forget: &[Seen]) {
         let inner = Arc::clone(inner);
         // Apart, so that a store that hangs does not hold up verdicts.
         tokio::spawn(async move {
-            if inner.call(inner.store().forget(&batch)).await.is_ok() {
+            if inner.call(Verb::Forget, inner.store().forget(&batch)).await.is_ok() {
                 let owed = inner.roster.forgotten(&batch, inner.now());
                 inner.outbox.mark(owed, Owes::Put);
             }

@@ -2,6 +2,7 @@
 
 use super::super::inner::Inner;
 use super::super::outbox::{Owed, Owes};
+use super::super::store_state::Verb;
 use super::Backoff;
 use crate::model::{Session, SessionKey};
 use crate::store::{self, BATCH_ENTRIES, Kind, Touch, batches};
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 /// From how many owed sessions on it counts as a mass event, which every process of the cluster has at the same time.
 const MASS: usize = 64;
+/// How soon after a failed attempt a proof of the store's time brings the next one about.
+const WAKES_AFTER: Duration = Duration::from_millis(100);
 /// Over how long processes spread what they tell after a mass event.
 const SPREAD: Duration = Duration::from_secs(1);
 
@@ -25,15 +28,25 @@ pub async fn run(inner: Arc<Inner>) {
         // What is owed takes the rest of the spread, a batch at a time.
         let batches = u32::try_from(owed.div_ceil(BATCH_ENTRIES)).unwrap_or(u32::MAX).max(1);
         while inner.outbox.len() > 0 {
-            match drain(&inner).await {
-                Ok(()) => backoff.reset(),
-                Err(_) => backoff.wait().await,
+            if drain(&inner).await.is_ok() {
+                backoff.reset();
+            } else {
+                tokio::select! {
+                    () = backoff.wait() => {}
+                    () = woken(&inner) => {}
+                }
             }
             if inner.outbox.len() >= MASS {
                 tokio::time::sleep(SPREAD / 2 / batches).await;
             }
         }
     }
+}
+
+/// Returns once the store has taken a write of somebody, if the last attempt is not only just over.
+async fn woken(inner: &Inner) {
+    tokio::time::sleep(WAKES_AFTER).await;
+    inner.proven.notified().await;
 }
 
 /// Tells one batch; what fails goes back.
@@ -70,14 +83,14 @@ pub async fn drain(inner: &Inner) -> store::Result<()> {
 
 async fn tell(inner: &Inner, mut puts: Vec<Session>, touches: Vec<Touch>) -> store::Result<()> {
     if !touches.is_empty() {
-        let missed = inner.call(inner.store().touch(&touches)).await?;
+        let missed = inner.call(Verb::Touch, inner.store().touch(&touches)).await?;
         if missed.is_empty() {
             inner.confirm_touched(&touches);
         }
         puts.extend(missed.iter().filter_map(|key| inner.roster.session(key)));
     }
     for batch in batches(&puts) {
-        inner.call(inner.store().put(batch)).await?;
+        inner.call(Verb::Put, inner.store().put(batch)).await?;
         inner.confirm_put(batch);
     }
     Ok(())

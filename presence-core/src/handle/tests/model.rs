@@ -11,7 +11,7 @@ use crate::{Activity, PresenceStore, Scope};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 400;
 const STEPS: usize = 24;
 
 #[test]

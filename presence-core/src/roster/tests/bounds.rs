@@ -34,7 +34,7 @@ fn a_sweep_keeps_to_its_budget_even_when_every_shard_has_little() {
         stage.beat(&enter(&format!("u{n}"), "tab").lease(secs(10)));
     }
     stage.now = stage.now + secs(10);
-    stage.roster.prove(0, stage.now, stage.now);
+    stage.prove(0, stage.now);
     let before = stage.counts().0;
     let swept = stage.roster.sweep(stage.now, 1_000);
     let looked = before - stage.counts().0;
@@ -48,7 +48,7 @@ fn a_sweep_comes_to_an_end_when_much_is_due_a_moment_later() {
         stage.beat(&enter(&format!("u{n}"), "tab").lease(Duration::from_millis(10_100)));
     }
     stage.now = stage.now + secs(10);
-    stage.roster.prove(0, stage.now, stage.now);
+    stage.prove(0, stage.now);
     stage.sweep();
     assert_eq!(stage.counts().0, 10_000);
 }

@@ -76,7 +76,7 @@ fn what_has_lapsed_unnoticed_lapses_before_it_is_forgotten() {
     let from = watch.snapshot().version;
     stage.pass(59);
     stage.now = stage.now + secs(1);
-    stage.roster.prove(0, stage.now, stage.now);
+    stage.prove(0, stage.now);
     assert_eq!(stage.forgotten("ann", "tab", stage.now), vec![]);
     assert_eq!((stage.counts(), stage.roster.len()), ((0, 0), 0));
     stage.roster.publish();

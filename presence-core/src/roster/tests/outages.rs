@@ -15,11 +15,11 @@ fn a_hiccup_of_six_and_a_half_seconds_without_a_disconnect_lets_nobody_leave() {
     stage.merge(&[bob]);
     stage.pass(3);
     stage.now = stage.now + Duration::from_millis(6_500);
-    stage.roster.prove(0, stage.now, stage.now);
+    stage.prove(0, stage.now);
     stage.sweep();
     assert_eq!(stage.counts().0, 2);
-    // They are heard within the time that a live process needs, or they go.
-    stage.pass(7);
+    // They are heard within what is left of their lease, or they go.
+    stage.pass(4);
     assert_eq!(stage.counts().0, 2);
     stage.touched("bob", "tab", stage.now);
     stage.pass(8);
@@ -38,7 +38,7 @@ fn a_backlog_of_ten_seconds_and_then_a_tick_lets_nobody_leave() {
         stage.sweep();
         assert!(stage.is_here("ann"));
     }
-    stage.roster.prove(0, stage.now, stage.now);
+    stage.prove(0, stage.now);
     stage.sweep();
     assert!(stage.is_here("ann"));
 }
@@ -47,7 +47,7 @@ fn a_backlog_of_ten_seconds_and_then_a_tick_lets_nobody_leave() {
 fn a_shard_that_is_dead_for_an_hour_keeps_its_sessions_and_holds_up_no_other() {
     let mut stage = Stage::with(|s| s.shards = 2);
     stage.roster.synced(1, stage.now);
-    stage.roster.prove(1, stage.now, stage.now);
+    stage.prove(1, stage.now);
     let told = |stage: &Stage, name: &str, shard: u16| {
         let facts = Facts { sessions: vec![foreign(name, "tab", "other", stage.now)], nodes: Vec::new() };
         stage.roster.merge(&facts, |_| shard, stage.now);
@@ -62,14 +62,14 @@ fn a_shard_that_is_dead_for_an_hour_keeps_its_sessions_and_holds_up_no_other() {
     stage.pass(3_540);
     assert_eq!((stage.counts().0, stage.is_here("dead")), (2, true));
     // It comes back: who still beats is heard in time, who does not lapses as if the hour had not been.
-    stage.roster.prove(1, stage.now, stage.now);
+    stage.prove(1, stage.now);
     stage.sweep();
     assert_eq!(stage.counts().0, 2);
     stage.touched("dead", "tab", stage.now);
-    for _ in 0..8 + 60 {
+    for _ in 0..60 {
         assert!(stage.is_here("dead"));
         stage.pass(1);
-        stage.roster.prove(1, stage.now, stage.now);
+        stage.prove(1, stage.now);
         stage.sweep();
     }
     // Looked at before the proof came, they are looked at again at the next tick.
@@ -107,7 +107,7 @@ fn leap(by: i64) {
             stage.touched("bob", "tab", stamp);
             stage.beat(&renew("ann", "tab"));
         }
-        stage.roster.prove(0, store, stage.now);
+        stage.prove(0, store);
         stage.sweep();
         assert_eq!(
             stage.counts().0,

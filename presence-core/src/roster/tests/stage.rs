@@ -6,8 +6,9 @@ use crate::model::{
 };
 use crate::roster::{By, Counts, Member, Roster, Scope, Settings, Swept, Told};
 use crate::store::{Facts, Seen, Touch};
-use crate::time::Timestamp;
-use std::collections::BTreeSet;
+use crate::time::{Blind, BlindList, SILENCE, Timestamp};
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// When every stage begins.
@@ -92,6 +93,8 @@ pub fn in_topics(session: &Session, names: &[&str]) -> Session {
 pub struct Stage {
     pub roster: Roster,
     pub now: Timestamp,
+    /// What the store has said of the time of each shard: the newest, and where it stood still.
+    lines: Mutex<BTreeMap<u16, (Timestamp, BlindList)>>,
 }
 
 impl Stage {
@@ -104,7 +107,7 @@ impl Stage {
         let stage = Self::cut_off(change);
         stage.roster.begin();
         stage.roster.synced(0, stage.now);
-        stage.roster.prove(0, stage.now, stage.now);
+        stage.prove(0, stage.now);
         stage
     }
 
@@ -113,7 +116,8 @@ impl Stage {
         let mut settings =
             Settings { policy: Policy::default(), node: node("me"), shards: 1, max_sessions: 1_000_000 };
         change(&mut settings);
-        let stage = Self { roster: Roster::new(settings, START), now: START };
+        let lines = Mutex::default();
+        let stage = Self { roster: Roster::new(settings, START), now: START, lines };
         stage.roster.beat_node(START);
         stage
     }
@@ -136,12 +140,25 @@ impl Stage {
         for _ in 0..seconds {
             self.now = self.now + secs(1);
             self.roster.beat_node(self.now);
-            self.roster.prove(0, self.now, self.now);
+            self.prove(0, self.now);
             let swept = self.sweep();
             all.touch.extend(swept.touch);
             all.forget.extend(swept.forget);
         }
         all
+    }
+
+    /// The store takes a write in a shard at its time `at`; over which no more than three seconds have passed since the last
+    /// one, or the time between is blind.
+    pub fn prove(&self, shard: u16, at: Timestamp) -> BlindList {
+        let mut lines = self.lines.lock();
+        let (last, blind) = lines.entry(shard).or_insert_with(|| (at, BlindList::default()));
+        if at.since(*last) > SILENCE {
+            blind.add(Blind { from: *last, to: at });
+        }
+        *last = at.max(*last);
+        self.roster.prove(shard, at, blind.as_slice(), self.now);
+        blind.clone()
     }
 
     /// Time passes without a word from the store.

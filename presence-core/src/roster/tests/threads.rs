@@ -45,7 +45,7 @@ fn work(roster: &Roster, clock: &AtomicU64, seed: u64, told: &mut Vec<Session>) 
                 Told::Nothing
             }
             12 => {
-                roster.prove(0, now, now);
+                roster.prove(0, now, &[], now);
                 roster.sweep(now, 100);
                 Told::Nothing
             }
@@ -110,11 +110,11 @@ fn whatever_threads_do_at_once_ends_in_what_the_facts_say() {
         let now = Timestamp::from_secs(Timestamp::from_millis(clock.load(Ordering::Acquire)).as_secs() + 1);
         clock.store(now.as_millis(), Ordering::Release);
         stage.now = now;
-        stage.roster.prove(0, now, now);
+        stage.prove(0, now);
         stage.sweep();
         stage.roster.publish();
         let mut reference = Reference::new(&settings, now);
-        reference.prove(0, now);
+        reference.prove(0, now, &[]);
         for n in 0..60 {
             for examined in stage.roster.examine(&user(&format!("u{n}")), now) {
                 reference.know(examined.session, 0);

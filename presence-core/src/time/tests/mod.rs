@@ -1,2 +1,3 @@
 mod clocks;
+mod line;
 mod view;

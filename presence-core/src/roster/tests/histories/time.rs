@@ -7,8 +7,8 @@ impl History {
         let at = Timestamp::from_millis(self.stage.now.as_millis().checked_add_signed(self.ahead).unwrap());
         for shard in 0..self.shards {
             if !self.silent.contains(&shard) {
-                self.stage.roster.prove(shard, at, self.stage.now);
-                self.reference.prove(shard, at);
+                let blind = self.stage.prove(shard, at);
+                self.reference.prove(shard, at, blind.as_slice());
             }
         }
         self.sweep();

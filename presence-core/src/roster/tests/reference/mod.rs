@@ -14,11 +14,11 @@ use crate::model::{
 };
 use crate::roster::{By, Counts, Member, MemberSession, Scope, Settings, Sorted};
 use crate::store::{Seen, Touch};
-use crate::time::{Timestamp, ViewClock};
+use crate::time::{Blind, Timestamp, ViewClock};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-const INSTANT: Duration = Duration::from_millis(1);
+pub(super) const INSTANT: Duration = Duration::from_millis(1);
 
 /// A session, and how this process stands to it.
 #[derive(Debug, Clone)]
@@ -58,7 +58,7 @@ pub struct Step {
 
 impl Reference {
     pub fn new(settings: &Settings, now: Timestamp) -> Self {
-        let view = ViewClock::new(settings.policy.held_for);
+        let view = ViewClock::default();
         Self {
             policy: settings.policy.clone(),
             me: settings.node.clone(),

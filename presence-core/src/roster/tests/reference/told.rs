@@ -129,15 +129,20 @@ impl Reference {
         (known.watch, known.is_confirmed, known.doubted_at) = (self.watch, true, None);
     }
 
-    pub fn prove(&mut self, shard: u16, at: Timestamp) {
+    pub fn prove(&mut self, shard: u16, at: Timestamp, blind: &[Blind]) {
         let first = self.newest.is_none();
-        if self.newest.is_none_or(|(newest, _)| newest < at) {
+        if first || at >= self.stamp() {
             self.newest = Some((at, self.now));
+        } else if self.newest.is_some_and(|(newest, _)| at > newest) {
+            self.newest = Some((at.max(self.stamp() - INSTANT), self.now));
         }
         if first {
             self.move_to_store_time();
         }
-        self.views[usize::from(shard)].prove(at, self.now);
+        if !self.is_draining {
+            self.beat_node();
+        }
+        self.views[usize::from(shard)].prove(at, self.now, blind);
     }
 
     pub(super) fn move_to_store_time(&mut self) {

@@ -1,0 +1,96 @@
+//! The link of one handle to the store: it can be cut, and it can hang.
+
+use super::{Inner, ReferenceStore};
+use crate::conformance::rng::Rng;
+use crate::store::{Error, Kind, Result};
+use crate::time::Reckoning;
+use parking_lot::Mutex;
+use std::future::pending;
+use std::time::Duration;
+
+/// How late a delayed call arrives and is answered, at most; three in ten take that long, the others a tenth of it.
+const LATE_BY: u64 = 300;
+
+/// What one handle has for itself.
+#[derive(Debug)]
+pub(super) struct Handle {
+    pub(super) reckoning: Reckoning,
+    pub(super) link: Mutex<Link>,
+}
+
+/// How the link is.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Link {
+    /// Nothing gets through, and both sides know.
+    pub(super) is_cut: bool,
+    /// Nothing gets through, and nobody knows.
+    pub(super) is_stalled: bool,
+    /// How often it was cut.
+    pub(super) cuts: u64,
+}
+
+impl Handle {
+    pub(super) fn new(shards: u16) -> Self {
+        Self { reckoning: Reckoning::new(shards), link: Mutex::default() }
+    }
+}
+
+impl ReferenceStore {
+    fn change_link(&self, change: impl FnOnce(&mut Link)) {
+        change(&mut self.handle.link.lock());
+        self.inner.tell();
+    }
+
+    /// Resets the link of this handle: its feeds end, its calls fail at once, those in flight as well.
+    pub fn cut_off(&self) {
+        self.change_link(|link| (link.is_cut, link.is_stalled, link.cuts) = (true, false, link.cuts + 1));
+    }
+
+    /// Lets the link of this handle hang: nothing gets through any more, and nothing says so. Calls that are made meanwhile
+    /// are never answered.
+    pub fn stall(&self) {
+        self.change_link(|link| link.is_stalled = true);
+    }
+
+    /// The link of this handle is as it should be again.
+    pub fn reconnect(&self) {
+        self.change_link(|link| (link.is_cut, link.is_stalled) = (false, false));
+    }
+
+    /// The way of a call, or of its answer.
+    pub(super) async fn arrives(&self) -> Result<()> {
+        let cuts = self.handle.link.lock().cuts;
+        if let Some(late) = self.inner.draw_delay() {
+            self.inner.clock.sleep_until(self.inner.clock.now() + late).await;
+        }
+        let mut news = self.inner.news.subscribe();
+        loop {
+            news.borrow_and_update();
+            let link = *self.handle.link.lock();
+            if link.is_cut || link.cuts != cuts {
+                return Err(Error::new(Kind::Unavailable, "the link is cut"));
+            }
+            if !link.is_stalled {
+                return Ok(());
+            }
+            // What was sent into a link that hangs is lost: only a reset lets the caller know.
+            loop {
+                if news.changed().await.is_err() {
+                    return pending().await;
+                }
+                if self.handle.link.lock().cuts != cuts {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn draw_delay(&self) -> Option<Duration> {
+        let mut state = self.state.lock();
+        let rng: &mut Rng = state.plan.delays.as_mut()?;
+        let most = if rng.below(10) < 3 { LATE_BY } else { LATE_BY / 10 };
+        Some(Duration::from_millis(rng.below(most)))
+    }
+}

@@ -1,0 +1,59 @@
+//! What one handle of a store knows of time.
+
+use super::{Ask, Blind, BlindList, Timestamp};
+use parking_lot::Mutex;
+
+/// What one handle of a store knows of time, over all its shards and watches.
+///
+/// Every store that keeps its time on a server has one for each handle, and brings what it says to each proof. Instants
+/// called `on` are by the process's monotonic clock, such as [`SystemClock`](super::SystemClock).
+#[derive(Debug)]
+pub struct Reckoning(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    /// The newest proof of any shard, and when it arrived.
+    newest: Option<(Timestamp, Timestamp)>,
+    /// The newest proof of each shard, and its blind stretches.
+    shards: Vec<(Timestamp, BlindList)>,
+}
+
+impl State {
+    fn now(&self, on: Timestamp) -> Option<Timestamp> {
+        self.newest.map(|(at, proven_on)| at + on.since(proven_on))
+    }
+}
+
+impl Reckoning {
+    /// A handle that knows nothing yet, of a store of this many shards.
+    pub fn new(shards: u16) -> Self {
+        let shards = (0..shards.max(1)).map(|_| (Timestamp::ZERO, BlindList::default())).collect();
+        Self(Mutex::new(State { newest: None, shards }))
+    }
+
+    /// What time it is by all that was proven; `None` before the first proof.
+    pub fn now(&self, on: Timestamp) -> Option<Timestamp> {
+        self.0.lock().now(on)
+    }
+
+    /// What to bring to the next proof of a shard.
+    pub fn ask(&self, shard: u16, on: Timestamp) -> Ask {
+        let state = self.0.lock();
+        let (proven, blind) = state.shards.get(usize::from(shard)).cloned().unwrap_or_default();
+        Ask { reckoned: state.now(on), proven, blind }
+    }
+
+    /// A shard has answered: it took a write at its time `at`, and has these blind stretches.
+    ///
+    /// An answer has been on its way. So what is reckoned moves only ahead: it is never set back by what the way has cost.
+    pub fn answered(&self, shard: u16, at: Timestamp, blind: &[Blind], on: Timestamp) {
+        let mut state = self.0.lock();
+        if state.now(on).is_none_or(|now| now <= at) {
+            state.newest = Some((at, on));
+        }
+        if let Some((proven, known)) = state.shards.get_mut(usize::from(shard)) {
+            *proven = at.max(*proven);
+            known.learn(blind);
+        }
+    }
+}
