@@ -168,7 +168,7 @@ fn an_old_handle_that_makes_the_shard_again_carries_its_time_on() {
     world.run(&[&old], 5_000);
     let lost = world.line.take().unwrap();
     world.pass(15_000);
-    world.clock = world.clock - Duration::from_secs(600);
+    world.clock = world.clock - Duration::from_mins(10);
     let at = world.ask(&old);
     assert_eq!(at, lost.at + Duration::from_secs(15));
     assert_eq!(world.stretches().last(), Some(&Blind { from: lost.at, to: at }));
