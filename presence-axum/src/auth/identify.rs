@@ -6,7 +6,6 @@ use axum::extract::FromRequestParts;
 use axum::response::IntoResponse;
 use http::StatusCode;
 use http::request::Parts;
-use std::fmt;
 use std::marker::PhantomData;
 
 /// Says who sends a request.
@@ -119,7 +118,7 @@ impl<A: Authenticator> Identify for Tokens<A> {
 ///
 /// let by_proxy = auth::from_fn(|parts: &Parts| {
 ///     let user = parts.headers.get("x-user").and_then(|name| name.to_str().ok()).ok_or(Refused::Missing)?;
-///     Ok(Identity::from_host(UserId::new(user).map_err(|_| Refused::Invalid("no user id"))?))
+///     Ok(Identity::from_host(UserId::new(user)?))
 /// });
 /// # let _ = auth::Auth::new(by_proxy);
 /// ```
@@ -162,16 +161,15 @@ where
 /// # }
 ///
 /// let by_session = auth::from_extractor(Host, |who: LoggedIn| {
-///     UserId::new(who.id.to_string()).map(|user| Identity::from_host(user).named(who.name))
+///     Ok(Identity::from_host(UserId::new(who.id.to_string())?).named(who.name))
 /// });
 /// # let _ = auth::Auth::new(by_session);
 /// ```
-pub fn from_extractor<E, S, F, X>(state: S, identity: F) -> impl Identify
+pub fn from_extractor<E, S, F>(state: S, identity: F) -> impl Identify
 where
     E: FromRequestParts<S> + Send + 'static,
     S: Send + Sync + 'static,
-    F: Fn(E) -> Result<Identity, X> + Send + Sync + 'static,
-    X: fmt::Display + 'static,
+    F: Fn(E) -> Result<Identity, Refused> + Send + Sync + 'static,
 {
     struct FromExtractor<E, S, F> {
         state: S,
@@ -180,12 +178,11 @@ where
     }
 
     #[async_trait]
-    impl<E, S, F, X> Identify for FromExtractor<E, S, F>
+    impl<E, S, F> Identify for FromExtractor<E, S, F>
     where
         E: FromRequestParts<S> + Send + 'static,
         S: Send + Sync + 'static,
-        F: Fn(E) -> Result<Identity, X> + Send + Sync + 'static,
-        X: fmt::Display + 'static,
+        F: Fn(E) -> Result<Identity, Refused> + Send + Sync + 'static,
     {
         async fn identify(&self, parts: &mut Parts, _: Transport) -> Result<Identity, Refused> {
             let extracted = E::from_request_parts(parts, &self.state).await;
@@ -194,10 +191,7 @@ where
                 status if status.is_server_error() => Refused::Unavailable,
                 _ => Refused::Missing,
             })?;
-            (self.identity)(extracted).map_err(|error| {
-                tracing::error!(%error, "the host's user has no id that presence can have");
-                Refused::Forbidden
-            })
+            (self.identity)(extracted)
         }
     }
 

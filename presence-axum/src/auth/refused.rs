@@ -2,6 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use presence_core::Invalid;
 use serde::Serialize;
 
 /// Why a request was refused: `{"error":"…"}`, with `WWW-Authenticate` as RFC 6750 has it.
@@ -59,6 +60,13 @@ impl Refused {
             Self::Forbidden => r#"Bearer error="insufficient_scope""#,
             Self::ForeignOrigin | Self::Unavailable => return None,
         }))
+    }
+}
+
+/// Whoever has a name that presence cannot have is nobody here.
+impl From<Invalid> for Refused {
+    fn from(_: Invalid) -> Self {
+        Self::Invalid("no user id")
     }
 }
 

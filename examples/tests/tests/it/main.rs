@@ -12,3 +12,4 @@ mod hub_and_spoke;
 mod live;
 mod page_hits;
 mod rig;
+mod with_users;

@@ -1,0 +1,37 @@
+//! The process: settings, logs, the server.
+
+use clap::Parser;
+use presence_axum::serve::{Options, serve, terminated};
+use presence_core::Presence;
+use presence_memory::MemoryStore;
+use std::error::Error;
+use std::net::IpAddr;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+use with_users::app;
+
+/// An app with users of its own, and presence in it.
+#[derive(Debug, Parser)]
+struct Settings {
+    /// The address to listen on: this machine alone, unless told otherwise.
+    #[arg(long, env = "HOST", default_value = "127.0.0.1")]
+    host: IpAddr,
+    /// The port to listen on.
+    #[arg(long, env = "PORT", default_value_t = 8080)]
+    port: u16,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let logs = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(logs).init();
+    let Settings { host, port } = Settings::parse();
+
+    let presence = Presence::builder(MemoryStore::new()).start()?;
+    let bound = TcpListener::bind((host, port)).await;
+    let listener = bound.map_err(|error| format!("cannot listen on {host}, port {port}: {error}"))?;
+    println!("http://{}", listener.local_addr()?);
+    serve(listener, app(presence.clone()), Options::default(), terminated()).await;
+    presence.shutdown().await;
+    Ok(())
+}
