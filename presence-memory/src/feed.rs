@@ -4,8 +4,8 @@ use crate::queue::{Overflown, Queue};
 use crate::shard::Cursor;
 use crate::store::{SHARDS, Shared};
 use futures_util::stream::{self, BoxStream, StreamExt};
-use presence_core::Timestamp;
 use presence_core::store::{BATCH_ENTRIES, Facts, Feed};
+use presence_core::{Timestamp, UserRecord};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ struct Watch {
     shared: Arc<Shared>,
     queue: Arc<Queue>,
     stage: Stage,
+    /// Records of users that were read with the slice before, and come before anything else.
+    records: Vec<UserRecord>,
     /// How many entries were taken from the queue.
     taken: u64,
     /// A proof of time waits until this many entries were taken: all that came before that time.
@@ -46,6 +48,7 @@ pub(crate) fn of(shared: Arc<Shared>, handle: u64) -> BoxStream<'static, Feed> {
         shared,
         queue: Arc::new(Queue::new(handle)),
         stage: Stage::Nodes,
+        records: Vec::new(),
         taken: 0,
         due: None,
         alarm: Box::pin(std::future::ready(())),
@@ -57,12 +60,16 @@ pub(crate) fn of(shared: Arc<Shared>, handle: u64) -> BoxStream<'static, Feed> {
 impl Watch {
     async fn next(&mut self) -> Option<Feed> {
         loop {
+            if !self.records.is_empty() {
+                let users = self.records.drain(..self.records.len().min(BATCH_ENTRIES)).collect();
+                return Some(Feed::Facts(Arc::new(Facts { users, ..Facts::default() })));
+            }
             match self.stage {
                 Stage::Nodes => {
                     self.stage = Stage::Sessions { shard: 0, cursor: None, queue_first: false };
                     let nodes = self.shared.listen_to_nodes(&self.queue);
                     if !nodes.is_empty() {
-                        return Some(Feed::Facts(Arc::new(Facts { sessions: Vec::new(), nodes })));
+                        return Some(Feed::Facts(Arc::new(Facts { nodes, ..Facts::default() })));
                     }
                 }
                 Stage::Sessions { shard, cursor, queue_first } => {
@@ -96,6 +103,7 @@ impl Watch {
             let mut locked = self.shared.shards[shard].lock();
             let from = cursor.get_or_insert_with(|| {
                 locked.listeners.push(Arc::clone(&self.queue));
+                self.records.extend(locked.records.values().cloned());
                 Cursor::default()
             });
             if locked.scan(from, &mut sessions, BATCH_ENTRIES) {
@@ -104,7 +112,7 @@ impl Watch {
         }
         self.stage =
             if shard < SHARDS { Stage::Sessions { shard, cursor, queue_first: true } } else { Stage::Synced };
-        (!sessions.is_empty()).then(|| Feed::Facts(Arc::new(Facts { sessions, nodes: Vec::new() })))
+        (!sessions.is_empty()).then(|| Feed::Facts(Arc::new(Facts { sessions, ..Facts::default() })))
     }
 
     fn take(&mut self) -> Result<Option<Feed>, Overflown> {

@@ -2,7 +2,7 @@
 
 use parking_lot::Mutex;
 use presence_core::store::{BATCH_ENTRIES, Facts, Feed, Seen, Touch};
-use presence_core::{Node, Session};
+use presence_core::{Session, UserRecord};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -35,6 +35,7 @@ struct Waiting {
 enum Part {
     Sessions(Vec<Session>),
     Touches(Vec<Touch>),
+    Records(Vec<UserRecord>),
     Forgotten(Vec<Seen>),
 }
 
@@ -64,6 +65,16 @@ impl Queue {
                 None
             }
             _ => Some(Part::Touches(vec![touch.clone()])),
+        });
+    }
+
+    pub(crate) fn record(&self, record: &UserRecord) {
+        self.push(|last| match last {
+            Some(Part::Records(batch)) if batch.len() < BATCH_ENTRIES => {
+                batch.push(record.clone());
+                None
+            }
+            _ => Some(Part::Records(vec![record.clone()])),
         });
     }
 
@@ -110,11 +121,15 @@ impl Queue {
         let (feed, entries) = match part {
             Part::Sessions(sessions) => {
                 let entries = sessions.len();
-                (Feed::Facts(Arc::new(Facts { sessions, nodes: Vec::<Node>::new() })), entries)
+                (Feed::Facts(Arc::new(Facts { sessions, ..Facts::default() })), entries)
             }
             Part::Touches(touches) => {
                 let entries = touches.len();
                 (Feed::Touched(touches.into()), entries)
+            }
+            Part::Records(users) => {
+                let entries = users.len();
+                (Feed::Facts(Arc::new(Facts { users, ..Facts::default() })), entries)
             }
             Part::Forgotten(seen) => {
                 let entries = seen.len();

@@ -2,8 +2,10 @@
 
 use crate::queue::Queue;
 use crate::slot::Slot;
+use foldhash::fast::RandomState;
 use presence_core::index::Index;
-use presence_core::{Session, SessionId, Timestamp, UserId};
+use presence_core::{Session, SessionId, Timestamp, UserId, UserRecord};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Slots are made in chunks of this many: growing copies no session, and wastes less than a chunk.
@@ -22,6 +24,8 @@ pub(crate) struct Shard {
     free: Vec<u32>,
     /// Changes whenever sessions move to other slots.
     layout: u64,
+    /// What is kept of users beside their sessions.
+    pub(crate) records: HashMap<UserId, UserRecord, RandomState>,
     /// Whoever is in this list is told under the shard's lock: in the order in which things happen.
     pub(crate) listeners: Vec<Arc<Queue>>,
 }

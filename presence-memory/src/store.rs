@@ -8,8 +8,10 @@ use foldhash::fast::RandomState;
 use futures_util::stream::BoxStream;
 use parking_lot::{Mutex, RwLock};
 use presence_core::store::{Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
-use presence_core::{Clock, Node, NodeId, Placement, Session, SessionKey, SystemClock, Timestamp, UserId};
-use std::collections::{BTreeMap, HashMap};
+use presence_core::{
+    Clock, Node, NodeId, Placement, Session, SessionKey, SystemClock, Timestamp, UserId, UserRecord,
+};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -153,6 +155,13 @@ impl MemoryStore {
                     tell(&nodes.listeners, self.handle, |queue| queue.forgotten(seen));
                 }
             }
+            Seen::User(record) => {
+                let mut shard = self.shared.locate(&record.user).0.lock();
+                if shard.records.get(&record.user).is_some_and(|known| record.covers(known)) {
+                    shard.records.remove(&record.user);
+                    shard.tell(self.handle, |queue| queue.forgotten(seen));
+                }
+            }
             Seen::Session { key, seen_at, placed_at } => {
                 let nodes = self.shared.nodes.read();
                 let (shard, hash) = self.shared.locate(&key.user);
@@ -227,6 +236,16 @@ impl PresenceStore for MemoryStore {
         Ok(misses)
     }
 
+    async fn remember(&self, users: &[UserRecord]) -> Result<()> {
+        for record in users {
+            let mut shard = self.shared.locate(&record.user).0.lock();
+            let known = shard.records.entry(record.user.clone());
+            known.or_insert_with(|| UserRecord::new(record.user.clone())).merge(record);
+            shard.tell(self.handle, |queue| queue.record(record));
+        }
+        Ok(())
+    }
+
     async fn forget(&self, seen: &[Seen]) -> Result<()> {
         for seen in seen {
             self.forget_one(seen);
@@ -235,11 +254,16 @@ impl PresenceStore for MemoryStore {
     }
 
     async fn load(&self, users: &[UserId]) -> Result<Facts> {
-        let mut facts = Facts::default();
+        let (mut facts, mut asked) = (Facts::default(), HashSet::new());
         for user in users {
             let (shard, hash) = self.shared.locate(user);
             let from = facts.sessions.len();
-            facts.sessions.extend(shard.lock().of(hash, user));
+            let shard = shard.lock();
+            facts.sessions.extend(shard.of(hash, user));
+            if asked.insert(user) {
+                facts.users.extend(shard.records.get(user).cloned());
+            }
+            drop(shard);
             facts.sessions[from..].sort_unstable_by(|one, other| one.id.cmp(&other.id));
         }
         let nodes = self.shared.nodes.read();

@@ -66,6 +66,7 @@ impl Streams {
         let (seen_at, placed_at) = match seen {
             Seen::Session { seen_at, placed_at, .. } => (*seen_at, *placed_at),
             Seen::Node { seen_at, .. } => (*seen_at, Timestamp::ZERO),
+            Seen::User(record) => (record.seen_at, Timestamp::ZERO),
         };
         headers.insert(SEEN_AT, seen_at.as_millis().to_string());
         headers.insert(PLACED_AT, placed_at.as_millis().to_string());

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
 use presence_core::store::{Coalesce, Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
-use presence_core::{Session, Timestamp, UserId};
+use presence_core::{Session, Timestamp, UserId, UserRecord};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -161,6 +161,10 @@ impl PresenceStore for NatsStore {
         self.store.touch(touches).await
     }
 
+    async fn remember(&self, users: &[UserRecord]) -> Result<()> {
+        self.store.remember(users).await
+    }
+
     async fn forget(&self, seen: &[Seen]) -> Result<()> {
         self.store.forget(seen).await
     }
@@ -194,6 +198,10 @@ impl PresenceStore for Handle {
 
     async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
         if touches.is_empty() { Ok(Misses::new()) } else { self.0.touch(touches).await }
+    }
+
+    async fn remember(&self, users: &[UserRecord]) -> Result<()> {
+        if users.is_empty() { Ok(()) } else { self.0.remember(users).await }
     }
 
     async fn forget(&self, seen: &[Seen]) -> Result<()> {

@@ -5,7 +5,7 @@ use crate::keys::{Keys, shard_of};
 use crate::script::{Header, Script};
 use foldhash::fast::RandomState;
 use presence_core::store::{BATCH_BYTES, BATCH_ENTRIES, Seen, Touch};
-use presence_core::{NodeId, Policy, Session, Timestamp, UserId};
+use presence_core::{NodeId, Policy, Session, Timestamp, UserId, UserRecord};
 use redis::Cmd;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -186,12 +186,27 @@ pub fn touches(touches: &[Touch], shards: u16) -> Vec<(u16, Part)> {
     parts.finish()
 }
 
+/// Each user's record once.
+pub fn records(users: &[UserRecord], shards: u16) -> Vec<(u16, Part)> {
+    let mut once: HashMap<&UserId, UserRecord, RandomState> = HashMap::default();
+    for record in users {
+        once.entry(&record.user).or_insert_with(|| UserRecord::new(record.user.clone())).merge(record);
+    }
+    let mut parts = Parts::new(shards, 1);
+    for (user, record) in once {
+        let entry = (user.as_str().to_owned(), codec::user_record(&record));
+        parts.part(shard_of(user, shards)).push(0, entry);
+    }
+    parts.finish()
+}
+
 /// What is to be forgotten, in its order; nodes by every shard.
 pub fn forgets(seen: &[Seen], shards: u16) -> Vec<(u16, Part)> {
     let mut parts = Parts::new(shards, 1);
     for seen in seen {
         match seen {
             Seen::Session { key, .. } => parts.part(shard_of(&key.user, shards)).push(0, codec::seen(seen)),
+            Seen::User(record) => parts.part(shard_of(&record.user, shards)).push(0, codec::seen(seen)),
             Seen::Node { .. } => {
                 (0..parts.shards()).for_each(|shard| parts.part(shard).push(0, codec::seen(seen)));
             }

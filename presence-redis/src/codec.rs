@@ -18,7 +18,8 @@
 use crate::keys;
 use presence_core::store::{Seen, Touch};
 use presence_core::{
-    Declared, Departure, Meta, Node, NodeId, Placement, Session, SessionKey, Timestamp, Topics,
+    Block, Declared, Departure, Meta, Node, NodeId, Placement, Session, SessionId, SessionKey, Timestamp,
+    Topics, UserId, UserRecord,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
@@ -153,6 +154,38 @@ pub fn node(id: NodeId, beat: &str) -> Option<Node> {
     rest.is_empty().then_some(Node { id, seen_at, drain_for })
 }
 
+/// A user's record, without whose it is: `seen_at`, and if there is more to say, `erased_at` and the block. Of two blocks
+/// the greater string wins: `at`, `until`, and the session if it is about one.
+pub fn user_record(record: &UserRecord) -> String {
+    let mut text = String::with_capacity(DIGITS);
+    push_instant(&mut text, record.seen_at);
+    if record.erased_at.is_some() || record.block.is_some() {
+        push_instant(&mut text, record.erased_at.unwrap_or_default());
+    }
+    if let Some(Block { at, until, session }) = &record.block {
+        push_instant(&mut text, *at);
+        push_instant(&mut text, *until);
+        text.push_str(session.as_ref().map_or("", SessionId::as_str));
+    }
+    text
+}
+
+/// Reads a user's record; `None` if this is none of ours.
+pub fn user_record_of(user: &str, mut text: &str) -> Option<UserRecord> {
+    let user = UserId::new(user).ok()?;
+    let seen_at = take_instant(&mut text)?;
+    let erased_at = if text.is_empty() { Timestamp::ZERO } else { take_instant(&mut text)? };
+    let block = if text.is_empty() {
+        None
+    } else {
+        let (at, until) = (take_instant(&mut text)?, take_instant(&mut text)?);
+        let session = if text.is_empty() { None } else { Some(SessionId::new(text).ok()?) };
+        Some(Block { at, until, session })
+    };
+    let erased_at = Some(erased_at).filter(|at| *at != Timestamp::ZERO);
+    Some(UserRecord { user, seen_at, erased_at, block })
+}
+
 /// Reads a touch.
 pub fn touch_of(field: &str, moved: &str) -> Option<Touch> {
     if let Some(id) = keys::node_of(field) {
@@ -171,12 +204,16 @@ pub fn seen(seen: &Seen) -> (String, String) {
         Seen::Session { key, seen_at, placed_at } => {
             (keys::session_field(&key.user, &key.id), times(*seen_at, *placed_at))
         }
+        Seen::User(record) => (record.user.as_str().to_owned(), user_record(record)),
         Seen::Node { node, seen_at } => (keys::node_field(node), beat(*seen_at, None)),
     }
 }
 
 /// Reads what was forgotten.
 pub fn seen_of(field: &str, told: &str) -> Option<Seen> {
+    if !field.contains(keys::SEPARATOR) {
+        return user_record_of(field, told).map(Seen::User);
+    }
     Some(match touch_of(field, told)? {
         Touch::Session { user, id, seen_at, active_at: placed_at } => {
             Seen::Session { key: SessionKey { user, id }, seen_at, placed_at }

@@ -7,12 +7,12 @@ use crate::error::unexpected;
 use crate::feed;
 use crate::keys::{self, Keys, shard_of};
 use crate::link::Link;
-use crate::script::{FORGET, Header, LOAD, NOW, PUT, Script, TOUCH};
+use crate::script::{FORGET, Header, LOAD, NOW, PUT, REMEMBER, Script, TOUCH};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use futures_util::stream::BoxStream;
 use presence_core::store::{Facts, Feed, Kind, Misses, PresenceStore, Result, Seen, Touch};
-use presence_core::{Node, NodeId, Session, Timestamp, UserId};
+use presence_core::{Node, NodeId, Session, Timestamp, UserId, UserRecord};
 use redis::{Cmd, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -90,6 +90,10 @@ impl PresenceStore for Direct {
         Ok(misses)
     }
 
+    async fn remember(&self, users: &[UserRecord]) -> Result<()> {
+        self.0.run(&REMEMBER, batch::records(users, self.shards())).await.map(drop)
+    }
+
     async fn forget(&self, seen: &[Seen]) -> Result<()> {
         self.0.run(&FORGET, batch::forgets(seen, self.shards())).await.map(drop)
     }
@@ -98,9 +102,15 @@ impl PresenceStore for Direct {
         let once: HashSet<&UserId> = users.iter().collect();
         let mut found: HashMap<UserId, Vec<Session>> = HashMap::new();
         let mut nodes: BTreeMap<NodeId, Node> = BTreeMap::new();
+        let mut records: HashMap<UserId, UserRecord> = HashMap::new();
         for (shards, answer) in self.0.run(&LOAD, batch::loads(once.into_iter(), self.shards())).await? {
             for answer in list(answer, "the sessions of shards")?.into_iter().take(shards) {
-                let [sessions, holding] = tuple(answer, "sessions and their nodes")?;
+                let [sessions, holding, kept] = tuple(answer, "sessions, their nodes and records")?;
+                for pair in pairs(&list(kept, "records of users")?) {
+                    let record = pair.and_then(|(user, record)| codec::user_record_of(user, record));
+                    let record = record.ok_or_else(|| unexpected("a user's record of ours"))?;
+                    records.insert(record.user.clone(), record);
+                }
                 for pair in pairs(&list(sessions, "sessions")?) {
                     let session = pair.and_then(|(field, record)| codec::session(field, record));
                     let session = session.ok_or_else(|| unexpected("a session of ours"))?;
@@ -121,7 +131,8 @@ impl PresenceStore for Direct {
             sessions.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         }
         let sessions = users.iter().filter_map(|user| found.get(user)).flatten().cloned().collect();
-        Ok(Facts { sessions, nodes: nodes.into_values().collect() })
+        let users = users.iter().filter_map(|user| records.remove(user)).collect();
+        Ok(Facts { sessions, nodes: nodes.into_values().collect(), users })
     }
 
     fn watch(&self) -> BoxStream<'static, Feed> {

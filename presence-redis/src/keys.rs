@@ -33,6 +33,9 @@ impl Namespace {
     }
 }
 
+/// How many keys scripts are given of each shard.
+pub const KEYS_PER_SHARD: usize = 6;
+
 /// The keys of one shard. The part in braces decides the slot of a cluster, so that a shard's keys share one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys {
@@ -44,6 +47,8 @@ pub struct Keys {
     pub users: String,
     /// HASH: node → its last beat.
     pub nodes: String,
+    /// HASH: user → what is kept of them beside their sessions.
+    pub records: String,
     /// STRING: touches that are written but not yet announced.
     pub touched: String,
     /// Where the shard announces what happens.
@@ -60,6 +65,7 @@ impl Keys {
             users: key("users"),
             nodes: key("nodes"),
             touched: key("touched"),
+            records: key("records"),
             channel,
         }
     }
@@ -70,8 +76,8 @@ impl Keys {
     }
 
     /// What scripts are given of them, in the order in which they expect it.
-    pub fn names(&self) -> [&str; 5] {
-        [&self.sessions, &self.placements, &self.users, &self.nodes, &self.touched]
+    pub fn names(&self) -> [&str; KEYS_PER_SHARD] {
+        [&self.sessions, &self.placements, &self.users, &self.nodes, &self.touched, &self.records]
     }
 }
 

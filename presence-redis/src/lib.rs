@@ -13,10 +13,11 @@
 //! | `presence:{chat:3}:placements` | HASH `user TAB session` → placement, status |
 //! | `presence:{chat:3}:users` | HASH user → the names of their sessions |
 //! | `presence:{chat:3}:nodes` | HASH process → its last beat |
+//! | `presence:{chat:3}:records` | HASH user → when they were last seen or erased, whether they are blocked |
 //! | `presence:{chat:3}:touched` | STRING, renewals that are stored and will be announced within a quarter of a second |
 //! | `presence:{chat:3}` | the channel of what changes |
 //!
-//! All of them expire together when no process beats any more. `redis-cli hgetall 'presence:{chat:3}:sessions'` shows who is
+//! All of them expire together when no process beats any more, but for `records`, which stays for 100 days after its last change. `redis-cli hgetall 'presence:{chat:3}:sessions'` shows who is
 //! there.
 //!
 //! # What the server needs

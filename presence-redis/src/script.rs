@@ -1,7 +1,7 @@
 //! The scripts: one per verb, each atomic within a shard.
 
 use crate::connection::Connection;
-use crate::keys::Keys;
+use crate::keys::{KEYS_PER_SHARD, Keys};
 use presence_core::Policy;
 use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value, cmd};
 use std::sync::LazyLock;
@@ -29,6 +29,8 @@ scripts! {
     PUT = "put.lua";
     /// Moves times forward.
     TOUCH = "touch.lua";
+    /// Merges records of users.
+    REMEMBER = "remember.lua";
     /// Drops what has not been seen since.
     FORGET = "forget.lua";
     /// Reads users.
@@ -37,6 +39,8 @@ scripts! {
     PROVE = "prove.lua";
     /// Reads a slice of a shard.
     SCAN = "scan.lua";
+    /// Reads a slice of the users' records of a shard.
+    RECORDS = "records.lua";
     /// Reads the time.
     NOW = "now.lua";
 }
@@ -82,7 +86,7 @@ impl Script {
     /// A call with the keys of these shards; the script's own arguments follow.
     pub fn of<'k>(&self, header: &Header, shards: impl ExactSizeIterator<Item = &'k Keys>) -> Cmd {
         let mut call = cmd("EVALSHA");
-        call.arg(&self.hash).arg(shards.len() * 5);
+        call.arg(&self.hash).arg(shards.len() * KEYS_PER_SHARD);
         for keys in shards {
             call.arg(&keys.names());
         }

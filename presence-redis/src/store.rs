@@ -10,7 +10,7 @@ use crate::script::{Header, PROVE};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use presence_core::store::{Coalesce, Error, Facts, Feed, Kind, Misses, PresenceStore, Result, Seen, Touch};
-use presence_core::{Session, Timestamp, UserId};
+use presence_core::{Session, Timestamp, UserId, UserRecord};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
 use redis::{Client, ProtocolVersion, RedisConnectionInfo};
@@ -207,6 +207,10 @@ impl PresenceStore for RedisStore {
 
     async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
         self.0.touch(touches).await
+    }
+
+    async fn remember(&self, users: &[UserRecord]) -> Result<()> {
+        self.0.remember(users).await
     }
 
     async fn forget(&self, seen: &[Seen]) -> Result<()> {

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use presence_axum::{Mount, health, not_found};
 use presence_core::store::{self, Error, Facts, Feed, Kind, Misses, Seen, Touch};
-use presence_core::{ManualClock, PresenceStore, Session, Timestamp, UserId};
+use presence_core::{ManualClock, PresenceStore, Session, Timestamp, UserId, UserRecord};
 use presence_memory::MemoryStore;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -48,6 +48,9 @@ impl PresenceStore for Failing {
     async fn touch(&self, touches: &[Touch]) -> store::Result<Misses> {
         self.check()?;
         self.store.touch(touches).await
+    }
+    async fn remember(&self, users: &[UserRecord]) -> store::Result<()> {
+        self.store.remember(users).await
     }
     async fn forget(&self, seen: &[Seen]) -> store::Result<()> {
         self.store.forget(seen).await

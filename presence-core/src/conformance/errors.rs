@@ -28,11 +28,13 @@ pub async fn e1_a_store_out_of_reach_says_so<H: Harness>(harness: &H) {
     let session = scene.session("u", 10);
     let touch = [scene.touch(&session, 20, 20)];
     let seen = [scene.seen(&session, 10, 10)];
+    let records = [crate::UserRecord::new(user("u"))];
     let sessions = [session];
     let calls = async {
         [
             broken.put(&sessions).await.err(),
             broken.touch(&touch).await.err(),
+            broken.remember(&records).await.err(),
             broken.forget(&seen).await.err(),
             broken.load(&[user("u")]).await.err(),
             broken.now().await.err(),
@@ -69,6 +71,7 @@ pub async fn p3_an_empty_batch_does_no_io<H: Harness>(harness: &H) {
     };
     assert!(store.put(&[]).await.is_ok());
     assert_eq!(store.touch(&[]).await.ok(), Some(Misses::new()));
+    assert!(store.remember(&[]).await.is_ok());
     assert!(store.forget(&[]).await.is_ok());
     assert_eq!(store.load(&[]).await.ok(), Some(Facts::default()));
 }

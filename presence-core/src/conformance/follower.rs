@@ -86,6 +86,9 @@ impl<'h, H: Harness> Follower<'h, H> {
         for key in sessions {
             assert_eq!(told.sessions.get(key), kept.sessions.get(key), "{what}: session {key:?}");
         }
+        for user in told.users.keys().chain(kept.users.keys()) {
+            assert_eq!(told.users.get(user), kept.users.get(user), "{what}: record of {user:?}");
+        }
         let nodes = told.nodes.keys().chain(kept.nodes.keys());
         for id in nodes {
             assert_eq!(told.nodes.get(id), kept.nodes.get(id), "{what}: node {id:?}");

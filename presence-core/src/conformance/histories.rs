@@ -209,6 +209,7 @@ impl<H: Harness> History<'_, H> {
             let forgotten = match &seen {
                 Seen::Session { key, .. } => name(key),
                 Seen::Node { node, .. } => node.to_string(),
+                Seen::User(record) => record.user.to_string(),
             };
             self.floor.insert(forgotten, self.now);
         }

@@ -35,6 +35,12 @@ macro_rules! conformance_tests {
             forget::f1_a_forgotten_session_misses_its_touch_and_comes_back
             load::l1_load_answers_in_request_order
             load::l1_a_user_with_many_sessions_is_answered_whole
+            users::u1_a_record_merges_each_register
+            users::u1_records_may_come_in_any_order
+            users::u1_erasing_takes_what_was_seen_before
+            users::u2_watch_and_load_tell_records
+            users::u2_many_records_are_all_told
+            users::u3_forget_drops_a_record_that_says_no_more
             watch::w1_watch_starts_with_everything
             watch::w1_watch_of_an_empty_store_is_synced
             watch::w2_watch_hears_every_verb_of_another_handle

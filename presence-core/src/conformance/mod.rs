@@ -53,6 +53,7 @@ pub mod put;
 mod rng;
 mod scene;
 pub mod touch;
+pub mod users;
 pub mod watch;
 
 use follower::Follower;

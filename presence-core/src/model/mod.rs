@@ -10,6 +10,7 @@ mod node;
 mod session;
 mod status;
 mod topic;
+mod user;
 
 pub use beat::{Activity, Beat, Leave};
 pub(crate) use id::check as check_name;
@@ -18,6 +19,7 @@ pub use node::Node;
 pub use session::{Departure, MAX_SESSIONS_PER_USER, Meta, Placement, Session, SessionKey};
 pub use status::{Declared, Message, Status};
 pub use topic::{MAX_TOPICS, MAX_TOPICS_BYTES, Stay, Topic, Topics};
+pub use user::{Block, UserRecord};
 
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,7 @@ impl Roster {
                     });
                     owed.extend(owes);
                 }
+                Seen::User(_) => {}
                 Seen::Node { node, seen_at } => self.nodes.forget(node, *seen_at),
             }
         }

@@ -1,6 +1,6 @@
 //! What goes into a store and what comes out of it.
 
-use crate::model::{Node, NodeId, Session, SessionId, SessionKey, UserId};
+use crate::model::{Node, NodeId, Session, SessionId, SessionKey, UserId, UserRecord};
 use crate::time::{Blind, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,25 +52,29 @@ pub enum Seen {
         /// Its last beat.
         seen_at: Timestamp,
     },
+    /// The record of a user, as it is known: it is dropped unless it holds more than this.
+    User(UserRecord),
 }
 
-/// Sessions, and the nodes that hold them.
+/// Sessions, the nodes that hold them, and records of users.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The sessions.
     pub sessions: Vec<Session>,
     /// At least the nodes of those sessions that are held, where the store knows them and the watch has not told them before.
     pub nodes: Vec<Node>,
+    /// What is kept of users beside their sessions.
+    pub users: Vec<UserRecord>,
 }
 
 /// What a watch tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Feed {
-    /// Sessions and nodes as they are now, or as they were put.
+    /// Sessions, nodes and users' records as they are now, or as they were put.
     Facts(Arc<Facts>),
     /// Times moved forward.
     Touched(Arc<[Touch]>),
-    /// The store dropped these sessions and nodes.
+    /// The store dropped these sessions, nodes and records.
     ///
     /// A reader who knows a later beat or placement of the session itself keeps it: it has come back. Its node does not
     /// count here: the store has counted it, and the node's next beat may overtake this news.

@@ -11,7 +11,7 @@ pub use coalesce::Coalesce;
 pub use error::{Error, Kind};
 pub use facts::{Facts, Feed, Misses, Seen, Touch};
 
-use crate::model::{Session, UserId};
+use crate::model::{Session, UserId, UserRecord};
 use crate::time::Timestamp;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -22,8 +22,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Keeps sessions and tells what changed; decides nothing.
 ///
-/// A store holds, for each `(user, session)`, three registers that merge by themselves (see [`Session::merge`]), and,
-/// for each node, its last beat. All methods are batch-shaped, all are safe to repeat, and none reads a clock but the
+/// A store holds, for each `(user, session)`, three registers that merge by themselves (see [`Session::merge`]), for each
+/// node its last beat, and for some users a record that outlives their sessions ([`UserRecord`]). All methods are batch-shaped, all are safe to repeat, and none reads a clock but the
 /// store's own: every other time is an argument.
 ///
 /// # Contract
@@ -41,8 +41,11 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// | T2 | `touch` answers which sessions the store lacks or has departed, and creates none; the times of a departed one move all the same |
 /// | F1 | `forget` removes only what has not been seen since; for a held session that has not left, *seen* includes its node |
 /// | L1 | `load` answers in request order, sessions of one user sorted by id; unknown users with nothing |
+/// | U1 | `remember` merges each register of a user's record by the rule of [`UserRecord::merge`], in any order, however often |
+/// | U2 | `load` answers the records of the users asked for, each once and in request order; a watch tells all records before `Synced`, and later what was remembered |
+/// | U3 | `forget` drops a record unless it holds more than the caller knows; sessions and records are forgotten apart |
 /// | W1 | `watch` starts with everything, in slices of at most [`BATCH_ENTRIES`], then `Synced` for each shard |
-/// | W2 | every later put, touch and forget of any *other* handle arrives at least once, puts and forgets of one session in the order in which the store took them, or the feed ends; whether a handle hears itself is up to the store |
+/// | W2 | every later put, touch, remember and forget of any *other* handle arrives at least once, puts and forgets of one session in the order in which the store took them, or the feed ends; whether a handle hears itself is up to the store |
 /// | W3 | each second the watch reads (epoch, sequence, time) of each shard from where the state lives, and yields `Alive` once everything up to that sequence has been delivered; silence longer than 3 s, another epoch, or any sequence but last + 1 is a gap, which ends the feed |
 /// | W4 | a store that lost data shows a new epoch |
 /// | I1 | namespaces and ids never leak into each other, for any bytes the ids allow |
@@ -71,10 +74,13 @@ pub trait PresenceStore: Send + Sync + 'static {
     /// Moves times forward, and answers with the sessions that it could not: T1, T2, N1.
     async fn touch(&self, touches: &[Touch]) -> Result<Misses>;
 
-    /// Drops what has not been seen since: F1.
+    /// Merges records of users into what is kept of them: U1.
+    async fn remember(&self, users: &[UserRecord]) -> Result<()>;
+
+    /// Drops what has not been seen since: F1, U3.
     async fn forget(&self, seen: &[Seen]) -> Result<()>;
 
-    /// Reads the sessions of users and the nodes that hold them: L1, N2.
+    /// Reads the sessions of users, the nodes that hold them, and the users' records: L1, N2, U2.
     async fn load(&self, users: &[UserId]) -> Result<Facts>;
 
     /// Tells everything, and from then on what changes: W1–W4.
@@ -102,6 +108,10 @@ impl<S: PresenceStore + ?Sized> PresenceStore for Arc<S> {
 
     async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
         (**self).touch(touches).await
+    }
+
+    async fn remember(&self, users: &[UserRecord]) -> Result<()> {
+        (**self).remember(users).await
     }
 
     async fn forget(&self, seen: &[Seen]) -> Result<()> {

@@ -153,7 +153,7 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
     shared.compare_policies(traits).await?;
     for nodes in nodes(shared, traits).await?.chunks(BATCH_ENTRIES) {
         let nodes = nodes.to_vec();
-        if let Err(end) = tell(to, Feed::Facts(Arc::new(Facts { sessions: Vec::new(), nodes }))).await {
+        if let Err(end) = tell(to, Feed::Facts(Arc::new(Facts { nodes, ..Facts::default() }))).await {
             return Ok(Err(end));
         }
     }

@@ -20,7 +20,8 @@ const ROUNDS: usize = 12;
 impl Shared {
     pub(crate) async fn forget(&self, seen: &[Seen]) -> Result<()> {
         for part in seen.chunks(BATCH_ENTRIES) {
-            let seen: Vec<&Seen> = part.iter().collect();
+            // There are no records of users yet.
+            let seen: Vec<&Seen> = part.iter().filter(|seen| !matches!(seen, Seen::User(_))).collect();
             self.streams.with(|traits| self.forget_once(traits, seen.clone())).await?;
         }
         Ok(())
@@ -58,6 +59,7 @@ impl Shared {
                     (Some(revision), Seen::Session { key, .. }) => {
                         self.known.fill(&key.user, &key.id, revision, State::Gone);
                     }
+                    (Some(_), Seen::User(_)) => {}
                     (Some(_), Seen::Node { node, .. }) => drop(self.nodes.lock().remove(node)),
                 }
             }
@@ -72,6 +74,7 @@ impl Shared {
         match seen {
             Seen::Session { key, .. } => self.streams.keys.session(&key.user, &key.id),
             Seen::Node { node, .. } => self.streams.keys.node(node),
+            Seen::User(_) => String::new(),
         }
     }
 

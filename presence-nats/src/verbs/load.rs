@@ -47,6 +47,6 @@ impl Shared {
         let subjects = holding.into_iter().map(|id| self.streams.keys.node(id)).collect();
         let mut nodes = self.read_nodes(traits, subjects).await?;
         nodes.sort_unstable();
-        Ok(Facts { sessions, nodes })
+        Ok(Facts { sessions, nodes, users: Vec::new() })
     }
 }

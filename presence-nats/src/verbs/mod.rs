@@ -3,6 +3,7 @@
 mod forget;
 mod load;
 mod put;
+mod remember;
 mod touch;
 
 pub(crate) use touch::Nodes;

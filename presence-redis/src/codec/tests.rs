@@ -137,3 +137,24 @@ fn an_instant_beyond_all_centuries_is_written_as_the_latest() {
     text.truncate(DIGITS);
     assert_eq!(take_instant(&mut text.as_str()), Some(Timestamp::from_millis(LATEST)));
 }
+
+#[test]
+fn a_users_record_is_as_short_as_what_it_says() {
+    let at = Timestamp::from_millis;
+    let user = UserId::new("ada").unwrap();
+    let mut whole = UserRecord { seen_at: at(1_700_000_000_123), ..UserRecord::new(user.clone()) };
+    assert_eq!(user_record(&whole), "1700000000123");
+    assert_eq!(user_record_of("ada", "1700000000123"), Some(whole.clone()));
+    whole.block = Some(Block { at: at(5), until: at(6), session: None });
+    assert_eq!(user_record(&whole), "1700000000123000000000000000000000000050000000000006");
+    for session in [None, Some(SessionId::new("tab 1").unwrap())] {
+        whole.block = Some(Block { at: at(5), until: at(6), session });
+        for erased_at in [None, Some(at(7))] {
+            let record = UserRecord { erased_at, ..whole.clone() };
+            assert_eq!(user_record_of("ada", &user_record(&record)), Some(record));
+        }
+    }
+    for nonsense in ["", "1", "17000000001231", "1700000000123000000000000000000000000050"] {
+        assert_eq!(user_record_of("ada", nonsense), None, "{nonsense:?}");
+    }
+}

@@ -1,7 +1,7 @@
 //! What a shard announces: `number kind … life`, and blocks of names and values, a line each.
 //!
 //! ```text
-//! 42 touch … 9f3c…    kinds: put, touch, forget; a touch says since when it has waited; last, the life it is of
+//! 42 touch … 9f3c…    kinds: put, touch, remember, forget; a touch says since when it has waited; last, the life it is of
 //! 2                   how many there are
 //! ada TAB tab-1       their names …
 //! bob TAB tab-7
@@ -46,7 +46,13 @@ pub fn read(message: &[u8]) -> Option<Message> {
                 let sessions: Vec<_> =
                     entries.iter().filter_map(|(name, value)| codec::session(name, value)).collect();
                 let readable = sessions.len();
-                (Feed::Facts(Arc::new(Facts { sessions, nodes: Vec::new() })), readable)
+                (Feed::Facts(Arc::new(Facts { sessions, ..Facts::default() })), readable)
+            }
+            "remember" => {
+                let users: Vec<_> =
+                    entries.iter().filter_map(|(user, record)| codec::user_record_of(user, record)).collect();
+                let readable = users.len();
+                (Feed::Facts(Arc::new(Facts { users, ..Facts::default() })), readable)
             }
             "touch" => {
                 let touches: Arc<[Touch]> =

@@ -6,7 +6,7 @@ use crate::codec;
 use crate::error::unexpected;
 use crate::keys::SEPARATOR;
 use crate::link::backoff;
-use crate::script::SCAN;
+use crate::script::{RECORDS, SCAN, Script};
 use presence_core::store::{BATCH_ENTRIES, Facts, Feed};
 use presence_core::{NodeId, Session};
 use redis::{Cmd, Value};
@@ -31,7 +31,7 @@ impl Follower {
         loop {
             let mut call = self.inner.one(&SCAN, self.shard);
             call.arg(&cursor).arg(SLICE);
-            let slice = self.slice(&call).await?;
+            let slice = self.slice(&SCAN, &call).await?;
             let [includes, next, sessions, placements, nodes] = tuple(slice, "a slice of a shard")?;
             let includes = text(&includes).and_then(|text| text.parse().ok());
             self.catch_up(includes.ok_or_else(|| unexpected("the number of a message"))?).await?;
@@ -41,6 +41,34 @@ impl Follower {
             self.tell_all(facts).await;
             text(&next).ok_or_else(|| unexpected("a cursor"))?.clone_into(&mut cursor);
             if cursor == "0" {
+                break;
+            }
+        }
+        self.scan_records(unreadable).await
+    }
+
+    /// The same for the records of users.
+    async fn scan_records(&mut self, mut unreadable: usize) -> Result<(), Stop> {
+        let mut cursor = "0".to_owned();
+        loop {
+            let mut call = self.inner.one(&RECORDS, self.shard);
+            call.arg(&cursor).arg(SLICE);
+            let [includes, next, records] = tuple(self.slice(&RECORDS, &call).await?, "a slice of records")?;
+            let includes = text(&includes).and_then(|text| text.parse().ok());
+            self.catch_up(includes.ok_or_else(|| unexpected("the number of a message"))?).await?;
+            let records = list(records, "records of users")?;
+            let read =
+                pairs(&records).map(|pair| pair.and_then(|(user, it)| codec::user_record_of(user, it)));
+            let read: Vec<_> = read.collect();
+            unreadable += read.iter().filter(|entry| entry.is_none()).count();
+            let users: Vec<_> = read.into_iter().flatten().collect();
+            // A small hash comes whole, whatever was asked for.
+            for users in users.chunks(BATCH_ENTRIES) {
+                let users = users.to_vec();
+                self.tell(Feed::Facts(Arc::new(Facts { users, ..Facts::default() }))).await;
+            }
+            text(&next).ok_or_else(|| unexpected("a cursor"))?.clone_into(&mut cursor);
+            if cursor == "0" {
                 self.report(unreadable);
                 return Ok(());
             }
@@ -48,14 +76,14 @@ impl Follower {
     }
 
     /// Asks for a slice until it comes: a server that was busy has it later as well, and what it includes it says.
-    async fn slice(&mut self, call: &Cmd) -> Result<Value, Stop> {
+    async fn slice(&mut self, script: &Script, call: &Cmd) -> Result<Value, Stop> {
         let inner = Arc::clone(&self.inner);
         let mut failures = 0;
         loop {
             let told = {
                 // The permit is there as long as the store is.
                 let _turn = inner.scans.acquire().await;
-                self.call(&SCAN, call).await
+                self.call(script, call).await
             };
             match told {
                 Ok(slice) => return Ok(slice),
@@ -67,13 +95,13 @@ impl Follower {
     }
 
     /// Nodes first: held sessions are judged by them. A small hash comes whole, whatever was asked for.
-    async fn tell_all(&mut self, Facts { mut sessions, nodes }: Facts) {
+    async fn tell_all(&mut self, Facts { mut sessions, nodes, .. }: Facts) {
         if !nodes.is_empty() {
-            self.tell(Feed::Facts(Arc::new(Facts { sessions: Vec::new(), nodes }))).await;
+            self.tell(Feed::Facts(Arc::new(Facts { nodes, ..Facts::default() }))).await;
         }
         while !sessions.is_empty() {
             let rest = sessions.split_off(sessions.len().min(BATCH_ENTRIES));
-            self.tell(Feed::Facts(Arc::new(Facts { sessions, nodes: Vec::new() }))).await;
+            self.tell(Feed::Facts(Arc::new(Facts { sessions, ..Facts::default() }))).await;
             sessions = rest;
         }
     }
@@ -104,6 +132,7 @@ fn read(sessions: &[Value], placements: &[Value], nodes: &[Value]) -> (Facts, us
     let facts = Facts {
         sessions: sessions.into_iter().flatten().collect(),
         nodes: nodes.into_iter().flatten().collect(),
+        users: Vec::new(),
     };
     (facts, unreadable)
 }

@@ -1,10 +1,10 @@
--- Reads users: their sessions, and the nodes that hold them. Writes nothing.
+-- Reads users: their sessions, the nodes that hold them, and their records. Writes nothing.
 --
 -- ARGV, for each shard:  n  user x n  ''
--- Answers for each shard:  { { field, record, … }, { node, beat, … } }
+-- Answers for each shard:  { { field, record, … }, { node, beat, … }, { user, record, … } }
 local all = {}
-for k = 1, #KEYS, 5 do
-  local sessions, placements, users, nodes = unpack(KEYS, k, k + 3)
+for k = 1, #KEYS, 6 do
+  local sessions, placements, users, nodes, _, records = unpack(KEYS, k, k + 5)
   agree(call('HGET', sessions, '\tshards'))
   local n = tonumber(argument())
   local facts, holding, seen = {}, {}, {}
@@ -27,7 +27,11 @@ for k = 1, #KEYS, 5 do
       end
     end
   end
+  local kept = {}
+  for i, record in ipairs(call('HMGET', records, unpack(ARGV, last + 1, last + n))) do
+    if record then kept[#kept + 1], kept[#kept + 2] = ARGV[last + i], record end
+  end
   last = last + n + 1
-  all[#all + 1] = { facts, holding }
+  all[#all + 1] = { facts, holding, kept }
 end
 return all

@@ -6,19 +6,6 @@
 -- A record is  times(26) placement TAB declared, see codec.rs; placement has two TABs itself. Each of the three merges by
 -- itself: times forward, of the others the greater string wins.
 
--- Whether `a` is the greater string, byte by byte. Lua's own comparison follows the server's locale, in which only digits
--- are safe; the instants in front decide nearly always.
-local function greater(a, b)
-  if a == b then return false end
-  local x, y = sub(a, 1, 13), sub(b, 1, 13)
-  if x ~= y then return x > y end
-  for i = 14, math.min(#a, #b) do
-    local p, q = byte(a, i), byte(b, i)
-    if p ~= q then return p > q end
-  end
-  return #a > #b
-end
-
 local PARTS = '^([^\t]*\t[^\t]*\t[^\t]*)\t(.*)$'
 
 -- Placement and declaration.
@@ -45,7 +32,7 @@ local function index(users, field)
   end
 end
 
-for k = 1, #KEYS, 5 do
+for k = 1, #KEYS, 6 do
   local sessions, placements, users = KEYS[k], KEYS[k + 1], KEYS[k + 2]
   local longest, n = tonumber(argument()), tonumber(argument())
   local known = call('HMGET', sessions, '\tshards', '\tkeep', unpack(ARGV, last + 1, last + n))

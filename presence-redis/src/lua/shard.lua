@@ -1,6 +1,6 @@
 -- What every script begins with: what it is told of, and how a shard is made, checked and heard.
 --
--- KEYS, five for each shard:  sessions  placements  users  nodes  touched      (see keys.rs)
+-- KEYS, six for each shard:  sessions  placements  users  nodes  touched  records      (see keys.rs)
 -- ARGV[1]  the command that publishes: PUBLISH, or SPUBLISH on a cluster
 -- ARGV[2]  how many shards the caller reckons with
 -- ARGV[3]  the epoch of a shard that is made now
@@ -87,4 +87,26 @@ local function later(old, new)
   if sub(new, 1, 13) > seen then seen = sub(new, 1, 13) end
   if sub(new, 14) > active then active = sub(new, 14) end
   return seen .. active .. sub(old, 27)
+end
+
+-- Whether `a` is the greater string, byte by byte. Lua's own comparison follows the server's locale, in which only digits
+-- are safe; the instants in front decide nearly always.
+local function greater(a, b)
+  if a == b then return false end
+  local x, y = sub(a, 1, 13), sub(b, 1, 13)
+  if x ~= y then return x > y end
+  for i = 14, math.min(#a, #b) do
+    local p, q = byte(a, i), byte(b, i)
+    if p ~= q then return p > q end
+  end
+  return #a > #b
+end
+
+-- An instant that never was.
+local NEVER = '0000000000000'
+
+-- The registers of a user's record: seen_at, erased_at, block.
+local function parts_of(record)
+  local erased = sub(record, 14, 26)
+  return sub(record, 1, 13), erased == '' and NEVER or erased, sub(record, 27)
 end

@@ -27,7 +27,7 @@ local function without(lacking, n)
   return #names .. '\n' .. concat(names, '\n') .. '\n' .. concat(values, '\n') .. '\n'
 end
 
-for k = 1, #KEYS, 5 do
+for k = 1, #KEYS, 6 do
   local sessions, nodes, touched = KEYS[k], KEYS[k + 3], KEYS[k + 4]
   local waits = 0
 

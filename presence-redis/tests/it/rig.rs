@@ -36,7 +36,7 @@ pub fn through_sentinel(sentinel: &Sentinel, name: &str) -> RedisStore {
 /// Takes every key of a namespace from a server, as a restart without a disk would.
 pub fn lose(server: &Redis, name: &str) {
     for shard in 0..16 {
-        for key in ["sessions", "placements", "users", "nodes", "touched"] {
+        for key in ["sessions", "placements", "users", "nodes", "touched", "records"] {
             let told = server.command(&["DEL", &format!("presence:{{{name}:{shard}}}:{key}")]);
             assert!(!told.starts_with('-') || told.starts_with("-MOVED"), "{told}");
         }

@@ -17,6 +17,8 @@ pub enum Call {
     Put,
     /// [`touch`](crate::PresenceStore::touch).
     Touch,
+    /// [`remember`](crate::PresenceStore::remember).
+    Remember,
     /// [`forget`](crate::PresenceStore::forget).
     Forget,
     /// [`load`](crate::PresenceStore::load).
@@ -28,7 +30,8 @@ pub enum Call {
 }
 
 impl Call {
-    const ALL: [Self; 6] = [Self::Put, Self::Touch, Self::Forget, Self::Load, Self::Watch, Self::Now];
+    const ALL: [Self; 7] =
+        [Self::Put, Self::Touch, Self::Remember, Self::Forget, Self::Load, Self::Watch, Self::Now];
 }
 
 /// What goes wrong with a call.

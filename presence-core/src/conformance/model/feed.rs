@@ -111,8 +111,12 @@ impl Reader {
     fn begin(&mut self, state: &State, now: Timestamp) {
         let mut positions = Vec::new();
         for (shard, number) in state.shards.iter().zip(0..) {
-            let Facts { sessions, nodes } = shard.facts.all();
-            self.snapshot.push_back(Feed::Facts(Arc::new(Facts { sessions: Vec::new(), nodes })));
+            let Facts { sessions, nodes, users } = shard.facts.all();
+            self.snapshot.push_back(Feed::Facts(Arc::new(Facts { nodes, ..Facts::default() })));
+            for slice in users.chunks(BATCH_ENTRIES) {
+                let users = slice.to_vec();
+                self.snapshot.push_back(Feed::Facts(Arc::new(Facts { users, ..Facts::default() })));
+            }
             let slices = sessions.chunks(BATCH_ENTRIES);
             self.snapshot
                 .extend(slices.map(|slice| Feed::Facts(Arc::new(shard.facts.facts(slice.to_vec())))));

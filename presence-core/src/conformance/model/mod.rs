@@ -9,7 +9,7 @@ mod state;
 pub use faults::{Call, Fault, Faults};
 pub use reference::Reference;
 
-use crate::model::{Session, UserId};
+use crate::model::{Session, UserId, UserRecord};
 use crate::store::{Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
 use crate::time::{Clock, Timestamp};
 use async_trait::async_trait;
@@ -59,6 +59,10 @@ pub struct Calls {
     pub touches: u64,
     /// Sessions and nodes in them.
     pub touch_entries: u64,
+    /// Calls of `remember`.
+    pub remembers: u64,
+    /// Records in them.
+    pub remember_entries: u64,
     /// Calls of `forget`.
     pub forgets: u64,
     /// Sessions and nodes in them.
@@ -166,6 +170,15 @@ impl PresenceStore for ReferenceStore {
         self.count(|calls| tally(&mut calls.touches, &mut calls.touch_entries, touches));
         let now = self.inner.clock.now();
         self.call(Call::Touch, |state| state.touch(now, touches)).await
+    }
+
+    async fn remember(&self, users: &[UserRecord]) -> Result<()> {
+        if users.is_empty() {
+            return Ok(());
+        }
+        self.count(|calls| tally(&mut calls.remembers, &mut calls.remember_entries, users));
+        let now = self.inner.clock.now();
+        self.call(Call::Remember, |state| state.remember(now, users)).await
     }
 
     async fn forget(&self, seen: &[Seen]) -> Result<()> {

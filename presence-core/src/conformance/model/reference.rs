@@ -1,9 +1,9 @@
 //! What facts become as puts, touches and forgets arrive: the contract's meaning, in its plainest form.
 
-use crate::model::{Node, NodeId, Session, SessionKey, UserId};
+use crate::model::{Node, NodeId, Session, SessionKey, UserId, UserRecord};
 use crate::store::{Facts, Feed, Seen, Touch};
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Sessions and nodes, and what every verb of the contract does to them.
 ///
@@ -15,6 +15,8 @@ pub struct Reference {
     pub sessions: BTreeMap<SessionKey, Session>,
     /// The nodes.
     pub nodes: BTreeMap<NodeId, Node>,
+    /// What is kept of users beside their sessions.
+    pub users: BTreeMap<UserId, UserRecord>,
 }
 
 impl Reference {
@@ -56,12 +58,22 @@ impl Reference {
         }
     }
 
-    /// F1: drops what has not been seen since; answers whether it did.
+    /// U1: merges a record into what is known of it.
+    pub fn remember(&mut self, record: &UserRecord) {
+        let known = self.users.entry(record.user.clone());
+        known.or_insert_with(|| UserRecord::new(record.user.clone())).merge(record);
+    }
+
+    /// F1, U3: drops what has not been seen since; answers whether it did.
     pub fn forget(&mut self, seen: &Seen) -> bool {
         match seen {
             Seen::Node { node, seen_at } => {
                 let forgets = self.nodes.get(node).is_some_and(|known| known.seen_at <= *seen_at);
                 forgets && self.nodes.remove(node).is_some()
+            }
+            Seen::User(record) => {
+                let forgets = self.users.get(&record.user).is_some_and(|known| record.covers(known));
+                forgets && self.users.remove(&record.user).is_some()
             }
             Seen::Session { key, seen_at, placed_at } => {
                 let forgets = self.sessions.get(key).is_some_and(|known| {
@@ -75,11 +87,13 @@ impl Reference {
         }
     }
 
-    /// L1, N2: the sessions of users in request order, and the nodes that hold them.
+    /// L1, N2, U2: the sessions of users in request order, the nodes that hold them, and the users' records.
     pub fn load(&self, users: &[UserId]) -> Facts {
         let sessions =
             users.iter().flat_map(|user| self.sessions.values().filter(|known| known.user == *user));
-        self.facts(sessions.cloned().collect())
+        let mut asked = BTreeSet::new();
+        let records = users.iter().filter(|user| asked.insert(*user)).filter_map(|user| self.users.get(user));
+        Facts { users: records.cloned().collect(), ..self.facts(sessions.cloned().collect()) }
     }
 
     /// Everything.
@@ -87,6 +101,7 @@ impl Reference {
         Facts {
             sessions: self.sessions.values().cloned().collect(),
             nodes: self.nodes.values().cloned().collect(),
+            users: self.users.values().cloned().collect(),
         }
     }
 
@@ -102,6 +117,9 @@ impl Reference {
                 }
                 for session in &facts.sessions {
                     self.put(session);
+                }
+                for record in &facts.users {
+                    self.remember(record);
                 }
             }
             Feed::Touched(touches) => {
@@ -143,6 +161,6 @@ impl Reference {
             .map(|node| (&node.id, node))
             .collect();
         let nodes = nodes.into_values().cloned().collect();
-        Facts { sessions, nodes }
+        Facts { sessions, nodes, users: Vec::new() }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::faults::Plan;
 use super::{Calls, Reference};
-use crate::model::{Session, UserId};
+use crate::model::{Session, UserId, UserRecord};
 use crate::store::{Error, Facts, Feed, Kind, Misses, Result, Seen, Touch};
 use crate::time::{Ask, Blind, TimeLine, Timestamp};
 use std::collections::VecDeque;
@@ -114,11 +114,27 @@ impl State {
         done(misses, refused)
     }
 
+    pub(super) fn remember(&mut self, now: Timestamp, users: &[UserRecord]) -> Result<()> {
+        let mut refused = false;
+        for shard in 0..self.shards.len() {
+            let part = self.part(users, shard, &mut refused, |record| Some(&record.user));
+            let shard = &mut self.shards[shard];
+            for record in &part {
+                shard.facts.remember(record);
+            }
+            if !part.is_empty() {
+                shard.tell(now, Feed::Facts(Arc::new(Facts { users: part, ..Facts::default() })));
+            }
+        }
+        done((), refused)
+    }
+
     pub(super) fn forget(&mut self, now: Timestamp, seen: &[Seen]) -> Result<()> {
         let mut refused = false;
         for shard in 0..self.shards.len() {
             let mut part = self.part(seen, shard, &mut refused, |seen| match seen {
                 Seen::Session { key, .. } => Some(&key.user),
+                Seen::User(record) => Some(&record.user),
                 Seen::Node { .. } => None,
             });
             let shard = &mut self.shards[shard];

@@ -1,6 +1,6 @@
 //! The suite is worth something: each store that breaks a clause fails the case of that clause.
 
-use super::super::{errors, forget, histories, isolation, load, put, touch, watch};
+use super::super::{errors, forget, histories, isolation, load, put, touch, users, watch};
 use super::flawed::{Flaw, Workshop};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -37,6 +37,13 @@ found! {
         histories::random_histories_come_to_one_end;
     a_forget_that_ignores_nodes: ForgetIgnoresNodes by forget::f1_a_node_speaks_for_the_sessions_it_holds;
     a_load_without_order: LoadIsUnsorted by load::l1_load_answers_in_request_order;
+    a_remember_that_overwrites: RememberOverwrites by users::u1_a_record_merges_each_register,
+        users::u1_records_may_come_in_any_order;
+    an_erasing_that_keeps_what_was_seen: ErasingKeepsWhatWasSeen by users::u1_erasing_takes_what_was_seen_before;
+    a_watch_that_loses_records: WatchLosesRecords by users::u2_watch_and_load_tell_records,
+        users::u2_many_records_are_all_told;
+    a_load_without_records: LoadLacksRecords by users::u2_watch_and_load_tell_records;
+    a_forget_that_drops_any_record: ForgetDropsAnyRecord by users::u3_forget_drops_a_record_that_says_no_more;
     a_watch_that_loses_a_put: WatchLosesAPut by watch::w2_watch_hears_every_verb_of_another_handle, histories::random_histories_come_to_one_end;
     a_watch_that_loses_touches: WatchLosesTouches by watch::w2_watch_hears_every_verb_of_another_handle;
     a_watch_that_loses_forgets: WatchLosesForgets by watch::w2_watch_hears_every_verb_of_another_handle,

@@ -1,7 +1,7 @@
 //! Stores each of which breaks one clause.
 
 use super::super::{Cannot, Harness, ReferenceStore};
-use crate::model::{Session, SessionKey, UserId};
+use crate::model::{Block, Session, SessionKey, UserId, UserRecord};
 use crate::store::{Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
 use crate::time::{ManualClock, Timestamp};
 use async_trait::async_trait;
@@ -31,6 +31,11 @@ pub(super) enum Flaw {
     WatchLosesAPut,
     WatchLosesTouches,
     WatchLosesForgets,
+    RememberOverwrites,
+    ErasingKeepsWhatWasSeen,
+    WatchLosesRecords,
+    LoadLacksRecords,
+    ForgetDropsAnyRecord,
     SyncedComesTooEarly,
     TimeIsProvenTooEarly,
     OneEpochForEver,
@@ -96,6 +101,13 @@ impl Harness for Workshop {
 
 fn everything_about(key: SessionKey) -> Seen {
     Seen::Session { key, seen_at: Timestamp::MAX, placed_at: Timestamp::MAX }
+}
+
+/// More than any record holds.
+fn whole_record(user: &UserId) -> UserRecord {
+    let block = Block { at: Timestamp::MAX, until: Timestamp::MAX, session: None };
+    let (seen_at, erased_at) = (Timestamp::MAX, Some(Timestamp::MAX));
+    UserRecord { user: user.clone(), seen_at, erased_at, block: Some(block) }
 }
 
 impl Broken {
@@ -212,9 +224,28 @@ impl PresenceStore for Broken {
         Ok(misses)
     }
 
+    async fn remember(&self, users: &[UserRecord]) -> Result<()> {
+        for record in users {
+            let mut record = record.clone();
+            if self.flaw == Flaw::RememberOverwrites {
+                self.store.forget(&[Seen::User(whole_record(&record.user))]).await?;
+            }
+            if self.flaw == Flaw::ErasingKeepsWhatWasSeen {
+                record.erased_at = None;
+            }
+            self.store.remember(&[record]).await?;
+        }
+        Ok(())
+    }
+
     async fn forget(&self, seen: &[Seen]) -> Result<()> {
         for seen in seen {
             let mut seen = seen.clone();
+            if let Seen::User(record) = &mut seen
+                && self.flaw == Flaw::ForgetDropsAnyRecord
+            {
+                *record = whole_record(&record.user);
+            }
             if let Seen::Session { key, seen_at, .. } = &mut seen {
                 if self.flaw == Flaw::ForgetIgnoresWhatWasSeen {
                     seen = everything_about(key.clone());
@@ -237,6 +268,7 @@ impl PresenceStore for Broken {
         match self.flaw {
             Flaw::LoadIsUnsorted => facts.sessions.reverse(),
             Flaw::FactsLackNodes => facts.nodes.clear(),
+            Flaw::LoadLacksRecords => facts.users.clear(),
             _ => {}
         }
         Ok(facts)
@@ -285,6 +317,14 @@ fn spoil_feed(feed: BoxStream<'static, Feed>, flaw: Flaw) -> BoxStream<'static, 
         Flaw::OneEpochForEver => feed
             .map(|message| match message {
                 Feed::Synced { shard, .. } => Feed::Synced { shard, epoch: Arc::from("1") },
+                other => other,
+            })
+            .boxed(),
+        Flaw::WatchLosesRecords => feed
+            .map(|message| match message {
+                Feed::Facts(facts) => {
+                    Feed::Facts(Arc::new(Facts { users: Vec::new(), ..Facts::clone(&facts) }))
+                }
                 other => other,
             })
             .boxed(),

@@ -1,6 +1,6 @@
 //! The list of cases is complete, and so is the contract.
 
-const AREAS: [&str; 8] = [
+const AREAS: [&str; 9] = [
     include_str!("../errors.rs"),
     include_str!("../forget.rs"),
     include_str!("../histories.rs"),
@@ -8,6 +8,7 @@ const AREAS: [&str; 8] = [
     include_str!("../load.rs"),
     include_str!("../put.rs"),
     include_str!("../touch.rs"),
+    include_str!("../users.rs"),
     include_str!("../watch.rs"),
 ];
 

@@ -49,7 +49,7 @@ fn a_shard_that_is_dead_for_an_hour_keeps_its_sessions_and_holds_up_no_other() {
     stage.roster.synced(1, stage.now);
     stage.prove(1, stage.now);
     let told = |stage: &Stage, name: &str, shard: u16| {
-        let facts = Facts { sessions: vec![foreign(name, "tab", "other", stage.now)], nodes: Vec::new() };
+        let facts = Facts { sessions: vec![foreign(name, "tab", "other", stage.now)], ..Facts::default() };
         stage.roster.merge(&facts, |_| shard, stage.now);
     };
     told(&stage, "dead", 1);

@@ -192,7 +192,7 @@ impl Stage {
     }
 
     pub fn merge_with(&self, sessions: &[Session], nodes: &[Node]) -> Vec<SessionKey> {
-        let facts = Facts { sessions: sessions.to_vec(), nodes: nodes.to_vec() };
+        let facts = Facts { sessions: sessions.to_vec(), nodes: nodes.to_vec(), ..Facts::default() };
         self.roster.merge(&facts, |_| 0, self.now)
     }
 

@@ -35,7 +35,7 @@ fn work(roster: &Roster, clock: &AtomicU64, seed: u64, told: &mut Vec<Session>) 
             9 => roster.declare(&key(&name, &session), (Status::Offline, None, None), 0, now).unwrap(),
             10 => {
                 let session = in_topics(&foreign(&name, &session, "other", now), &["hall"]);
-                roster.merge(&Facts { sessions: vec![session], nodes: Vec::new() }, |_| 0, now);
+                roster.merge(&Facts { sessions: vec![session], ..Facts::default() }, |_| 0, now);
                 Told::Nothing
             }
             11 => {
@@ -78,7 +78,7 @@ fn work(roster: &Roster, clock: &AtomicU64, seed: u64, told: &mut Vec<Session>) 
         // The store's echo of what somebody else may have changed meanwhile.
         if rng.one_in(20) && !told.is_empty() {
             let sessions = vec![told.swap_remove(rng.index(told.len()))];
-            roster.merge(&Facts { sessions, nodes: Vec::new() }, |_| 0, now);
+            roster.merge(&Facts { sessions, ..Facts::default() }, |_| 0, now);
         }
         told.truncate(64);
     }

@@ -4,7 +4,7 @@ mod entry;
 mod lane;
 
 use super::{Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
-use crate::model::{Session, UserId};
+use crate::model::{Session, UserId, UserRecord};
 use crate::time::Timestamp;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -73,6 +73,10 @@ impl<S: PresenceStore> PresenceStore for Coalesce<S> {
 
     async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
         self.touches.tell(&self.store, touches).await
+    }
+
+    async fn remember(&self, users: &[UserRecord]) -> Result<()> {
+        self.store.remember(users).await
     }
 
     async fn forget(&self, seen: &[Seen]) -> Result<()> {

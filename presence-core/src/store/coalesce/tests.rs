@@ -1,6 +1,6 @@
 use super::{Coalesce, WAITING_ENTRIES};
 use crate::conformance::{Call, Calls, Fault, ReferenceStore};
-use crate::model::{Meta, NodeId, Placement, Session, SessionId, Topic, Topics, UserId};
+use crate::model::{Meta, NodeId, Placement, Session, SessionId, Topic, Topics, UserId, UserRecord};
 use crate::store::{
     BATCH_BYTES, BATCH_ENTRIES, Facts, Feed, Kind, Misses, PresenceStore, Result, Seen, Touch,
 };
@@ -266,6 +266,10 @@ impl PresenceStore for Gate {
     async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
         self.permits.acquire().await.unwrap().forget();
         self.inner.touch(touches).await
+    }
+
+    async fn remember(&self, users: &[UserRecord]) -> Result<()> {
+        self.inner.remember(users).await
     }
 
     async fn forget(&self, seen: &[Seen]) -> Result<()> {

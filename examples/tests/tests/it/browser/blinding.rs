@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use presence_core::store::{Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
-use presence_core::{Session, Timestamp, UserId};
+use presence_core::{Session, Timestamp, UserId, UserRecord};
 use presence_memory::MemoryStore;
 use std::future;
 use std::sync::Arc;
@@ -36,6 +36,9 @@ impl PresenceStore for Blinding {
     }
     async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
         self.store.touch(touches).await
+    }
+    async fn remember(&self, users: &[UserRecord]) -> Result<()> {
+        self.store.remember(users).await
     }
     async fn forget(&self, seen: &[Seen]) -> Result<()> {
         self.store.forget(seen).await

@@ -37,7 +37,7 @@ impl History {
     pub(super) fn merge(&mut self, sessions: &[Session], nodes: &[Node], shard: u16) {
         self.log.push(format!("told {sessions:?} {nodes:?}"));
         self.told.extend_from_slice(sessions);
-        let facts = Facts { sessions: sessions.to_vec(), nodes: nodes.to_vec() };
+        let facts = Facts { sessions: sessions.to_vec(), nodes: nodes.to_vec(), ..Facts::default() };
         let owed = self.stage.roster.merge(&facts, |_| shard, self.stage.now);
         let expected = self.reference.merge(sessions, nodes, shard);
         assert_eq!(set(owed), set(expected), "what is owed");

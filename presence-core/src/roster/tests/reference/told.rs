@@ -85,6 +85,7 @@ impl Reference {
                     self.sessions.remove(key);
                 }
             }
+            Seen::User(_) => {}
             Seen::Node { node, seen_at } => {
                 let is_needed = self.sessions.values().any(|known| known.session.placement.node == *node);
                 if !is_needed && self.nodes.get(node).is_some_and(|node| node.seen_at <= *seen_at) {

@@ -1,0 +1,144 @@
+//! U1–U3: records of users, which outlive their sessions.
+
+use super::scene::{Scene, id, user};
+use super::{Follower, Harness};
+use crate::model::{Block, UserRecord};
+use crate::store::{BATCH_ENTRIES, Facts, Seen};
+use std::collections::BTreeMap;
+
+impl<H: Harness> Scene<'_, H> {
+    /// A record of a user who was last seen then.
+    fn seen_at(&self, name: &str, millis: u64) -> UserRecord {
+        UserRecord { seen_at: self.at(millis), ..UserRecord::new(user(name)) }
+    }
+
+    fn erased(&self, name: &str, millis: u64) -> UserRecord {
+        UserRecord { erased_at: Some(self.at(millis)), ..UserRecord::new(user(name)) }
+    }
+
+    fn blocked(&self, name: &str, at: u64, until: u64, session: Option<&str>) -> UserRecord {
+        let block = Block { at: self.at(at), until: self.at(until), session: session.map(id) };
+        UserRecord { block: Some(block), ..UserRecord::new(user(name)) }
+    }
+
+    async fn remember(&self, users: &[UserRecord]) {
+        self.store.remember(users).await.expect("remember");
+    }
+
+    /// The record of a user, as the other handle reads it.
+    async fn record(&self, name: &str) -> Option<UserRecord> {
+        let mut users = self.load(&[name]).await.users;
+        assert!(users.len() <= 1, "a user has one record: {users:#?}");
+        users.pop()
+    }
+}
+
+/// U1: each register wins by itself, also within one batch.
+pub async fn u1_a_record_merges_each_register<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let block = scene.blocked("u", 20, 90, Some("tab"));
+    scene.remember(&[scene.seen_at("u", 30), block.clone()]).await;
+    let both = UserRecord { block: block.block.clone(), ..scene.seen_at("u", 30) };
+    assert_eq!(scene.record("u").await.as_ref(), Some(&both));
+    scene.remember(&[scene.seen_at("u", 10), scene.blocked("u", 10, 999, None)]).await;
+    assert_eq!(scene.record("u").await.as_ref(), Some(&both));
+    let lifted = scene.blocked("u", 40, 40, None);
+    scene.remember(&[scene.seen_at("u", 50), lifted.clone()]).await;
+    let later = UserRecord { block: lifted.block, ..scene.seen_at("u", 50) };
+    assert_eq!(scene.record("u").await, Some(later));
+}
+
+/// U1: records of one user come to one end in any order and however often they are told, ties included.
+pub async fn u1_records_may_come_in_any_order<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let of = |name: &str| {
+        [
+            scene.seen_at(name, 30),
+            scene.blocked(name, 20, 60, None),
+            scene.blocked(name, 20, 60, Some("a")),
+            scene.blocked(name, 20, 60, Some("b")),
+            scene.blocked(name, 20, 50, Some("z")),
+            scene.erased(name, 25),
+            scene.seen_at(name, 26),
+        ]
+    };
+    let mut expected = UserRecord::new(user("x"));
+    for record in of("x") {
+        expected.merge(&record);
+    }
+    for turn in 0..of("x").len() {
+        let name = format!("u{turn}");
+        let mut records = of(&name);
+        records.rotate_left(turn);
+        for record in &records {
+            scene.remember(std::slice::from_ref(record)).await;
+        }
+        records.reverse();
+        scene.remember(&records).await;
+        let expected = UserRecord { user: user(&name), ..expected.clone() };
+        assert_eq!(scene.record(&name).await, Some(expected), "from {turn}");
+    }
+}
+
+/// U1: erasing takes what was seen until then, and what is told of it later; not what is seen after it, nor a block.
+pub async fn u1_erasing_takes_what_was_seen_before<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let block = scene.blocked("u", 10, 900, None);
+    scene.remember(&[scene.seen_at("u", 30), block.clone()]).await;
+    scene.remember(&[scene.erased("u", 30)]).await;
+    let erased = UserRecord { block: block.block, ..scene.erased("u", 30) };
+    assert_eq!(scene.record("u").await.as_ref(), Some(&erased));
+    scene.remember(&[scene.seen_at("u", 20)]).await;
+    assert_eq!(scene.record("u").await.as_ref(), Some(&erased));
+    scene.remember(&[scene.seen_at("u", 31)]).await;
+    assert_eq!(scene.record("u").await.map(|record| record.seen_at), Some(scene.at(31)));
+}
+
+/// U2: a watch tells what is remembered, and a new one all of it before it is synced; `load` answers in request order.
+pub async fn u2_watch_and_load_tell_records<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let mut reader = scene.follower().await;
+    let session = scene.session("c/1", 10);
+    scene.put_one(&session).await;
+    let records =
+        [scene.seen_at("b", 10), scene.blocked("a", 10, 900, Some("tab")), scene.erased("é *>.", 10)];
+    scene.remember(&records).await;
+    let all: BTreeMap<_, _> = records.iter().map(|record| (record.user.clone(), record.clone())).collect();
+    reader.until("the watch tells records", |reader| reader.view.users == all).await;
+    assert_eq!(scene.follower().await.view.users, all);
+    let Facts { sessions, users, .. } = scene.load(&["b", "c", "nobody", "é *>.", "b", "a"]).await;
+    assert_eq!(sessions, [session]);
+    assert_eq!(users, [&records[0], &records[2], &records[1]].map(Clone::clone));
+}
+
+/// U2: more records than a batch holds are all told, in batches.
+pub async fn u2_many_records_are_all_told<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let records: Vec<_> = (0..2 * BATCH_ENTRIES + 1).map(|n| scene.seen_at(&format!("u{n}"), 10)).collect();
+    scene.remember(&records).await;
+    let mut reader = Follower::new(harness, &scene.other);
+    reader.synced().await;
+    assert_eq!(reader.view.users.len(), records.len());
+}
+
+/// U3: a record is dropped unless it holds more than the caller knows; the user's sessions are not.
+pub async fn u3_forget_drops_a_record_that_says_no_more<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let session = scene.session("u", 10);
+    scene.put_one(&session).await;
+    let known = scene.seen_at("u", 20);
+    let more = UserRecord { block: scene.blocked("u", 30, 90, None).block, ..known.clone() };
+    scene.remember(std::slice::from_ref(&more)).await;
+    let mut reader = scene.follower().await;
+    scene.forget(&[Seen::User(known), Seen::User(scene.seen_at("nobody", 99))]).await;
+    assert_eq!(scene.record("u").await.as_ref(), Some(&more));
+    scene.forget(&[Seen::User(more.clone())]).await;
+    assert_eq!(scene.record("u").await, None);
+    assert_eq!(scene.load_one("u").await.as_ref(), Some(&session));
+    reader.until("the record is gone", |reader| reader.view.users.is_empty()).await;
+    assert_eq!(scene.follower().await.view.users, BTreeMap::new());
+    // What is remembered again is there again; the session goes, and the record stays.
+    scene.remember(std::slice::from_ref(&more)).await;
+    scene.forget(&[scene.seen(&session, 10, 10)]).await;
+    assert_eq!(scene.record("u").await, Some(more));
+}
