@@ -133,6 +133,7 @@ impl Watch {
             let clock = Arc::clone(&self.shared.clock);
             self.alarm = Box::pin(async move { clock.sleep_until(alarm_at).await });
             self.alarm_at = alarm_at;
+            let at = self.shared.prove(at);
             // The time was read before the count: whatever was written before that time is counted. A proof that still
             // waits is not replaced, or a busy reader would never get to one.
             let count = self.queue.came();
@@ -142,7 +143,8 @@ impl Watch {
             && self.taken >= count
         {
             self.due = None;
-            return Ok(Some(Feed::Alive { shard: 0, at, blind: Arc::default() }));
+            let blind = self.shared.line.lock().blind.as_slice().into();
+            return Ok(Some(Feed::Alive { shard: 0, at, blind }));
         }
         self.take()
     }

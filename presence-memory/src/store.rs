@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use futures_util::stream::BoxStream;
 use parking_lot::{Mutex, RwLock};
 use presence_core::store::{Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
+use presence_core::time::{Ask, BlindList, TimeLine};
 use presence_core::{
     Clock, Node, NodeId, Placement, Session, SessionKey, SystemClock, Timestamp, UserId, UserRecord,
 };
@@ -48,6 +49,8 @@ pub struct MemoryStore {
 /// What the handles share.
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
+    /// What has been proven of its time, and the stretches in which this process stood still.
+    pub(crate) line: Mutex<TimeLine>,
     pub(crate) epoch: Arc<str>,
     pub(crate) shards: Box<[Mutex<Shard>]>,
     /// Locked before a shard, never after.
@@ -68,6 +71,13 @@ impl Shared {
         #[expect(clippy::cast_possible_truncation, reason = "the two halves are used for themselves")]
         let (low, high) = (hash as usize, (hash >> 32) as u32);
         (&self.shards[low % SHARDS], high)
+    }
+
+    /// Moves the proven time on to `now`, over which nobody could be heard if it is long.
+    pub(crate) fn prove(&self, now: Timestamp) -> Timestamp {
+        let mut line = self.line.lock();
+        line.advance(&Ask::default(), now);
+        line.at
     }
 
     /// All nodes; from now on, `queue` hears of them.
@@ -113,7 +123,11 @@ impl MemoryStore {
 
     /// An empty store whose own time is that of `clock`.
     pub fn with_clock(clock: impl Clock) -> Self {
+        // Nothing was ever lost that somebody could tell again: no stretch lies before its beginning.
+        let now = clock.now();
+        let line = TimeLine { at: now, born: now, blind: BlindList::default() };
         let shared = Shared {
+            line: Mutex::new(line),
             clock: Arc::new(clock),
             epoch: format!("{:016x}", presence_core::random::u64()).into(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
@@ -279,6 +293,6 @@ impl PresenceStore for MemoryStore {
     }
 
     async fn now(&self) -> Result<Timestamp> {
-        Ok(self.shared.clock.now())
+        Ok(self.shared.clock.now().max(self.shared.line.lock().at))
     }
 }

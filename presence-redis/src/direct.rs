@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use futures_util::stream::BoxStream;
 use presence_core::store::{Facts, Feed, Kind, Misses, PresenceStore, Result, Seen, Touch};
-use presence_core::{Node, NodeId, Session, Timestamp, UserId, UserRecord};
+use presence_core::time::Reckoning;
+use presence_core::{Clock, Node, NodeId, Session, SystemClock, Timestamp, UserId, UserRecord};
 use redis::{Cmd, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub struct Inner {
     pub header: Header,
     /// Whether another policy has been warned of.
     pub warned: AtomicBool,
+    /// What this handle knows of time, which it brings to every proof.
+    pub reckoning: Reckoning,
     /// One permit: a process asks for slices of shards one at a time.
     pub scans: Semaphore,
 }
@@ -140,11 +143,10 @@ impl PresenceStore for Direct {
     }
 
     async fn now(&self) -> Result<Timestamp> {
-        let [seconds, micros] = tuple(self.0.link.call(&NOW, &self.0.one(&NOW, 0)).await?, "its time")?;
-        let number = |value: &Value| text(value).and_then(|text| text.parse::<u64>().ok());
-        let (Some(seconds), Some(micros)) = (number(&seconds), number(&micros)) else {
-            return Err(unexpected("its time"));
-        };
-        Ok(Timestamp::from_millis(seconds.saturating_mul(1000).saturating_add(micros / 1000)))
+        let mut call = self.0.one(&NOW, 0);
+        call.arg(self.0.reckoning.now(SystemClock.now()).unwrap_or_default().as_millis());
+        let told = self.0.link.call(&NOW, &call).await?;
+        let at = text(&told).and_then(|text| text.parse().ok());
+        at.map(Timestamp::from_millis).ok_or_else(|| unexpected("its time"))
     }
 }

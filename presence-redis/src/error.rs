@@ -46,8 +46,23 @@ fn does_not_serve(error: &RedisError) -> bool {
         .any(|code| says(error, code))
 }
 
+/// Why a server answers and takes no writes, if that is what it said.
+fn refuses_writes(error: &RedisError) -> Option<&'static str> {
+    let reasons = [
+        ("OOM", "Redis has no memory left, and refuses writes"),
+        ("MISCONF", "Redis could not save its data, and refuses writes"),
+        ("NOREPLICAS", "Redis lacks replicas, and refuses writes"),
+    ];
+    // Before Redis 7 behind a dash, in the text of a command that failed in a script.
+    let told = |code: &str| error.code() == Some(code) || says(error, &format!("-{code} "));
+    reasons.into_iter().find_map(|(code, reason)| told(code).then_some(reason))
+}
+
 /// Says what the caller should do. The text names neither address nor secret: those are in the source, for the log.
 pub fn classify(error: RedisError) -> Error {
+    if let Some(reason) = refuses_writes(&error) {
+        return Error::new(Kind::Unavailable, reason).with_source(error);
+    }
     let (kind, text) = match error.kind() {
         _ if error.is_timeout() => return timeout().with_source(error),
         _ if is_other_shards(&error) => {

@@ -35,7 +35,11 @@ scripts! {
     FORGET = "forget.lua";
     /// Reads users.
     LOAD = "load.lua";
-    /// Reads epoch, number and time of a shard.
+    /// Greets a server.
+    HELLO = "hello.lua";
+    /// Reads epoch and number of a shard.
+    LOOK = "look.lua";
+    /// Proves the time of a shard by a write.
     PROVE = "prove.lua";
     /// Reads a slice of a shard.
     SCAN = "scan.lua";

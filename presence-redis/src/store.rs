@@ -6,10 +6,11 @@ use crate::error::classify;
 use crate::keys::Keys;
 use crate::link::Link;
 use crate::options::Options;
-use crate::script::{Header, PROVE};
+use crate::script::{HELLO, Header};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use presence_core::store::{Coalesce, Error, Facts, Feed, Kind, Misses, PresenceStore, Result, Seen, Touch};
+use presence_core::time::Reckoning;
 use presence_core::{Session, Timestamp, UserId, UserRecord};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
@@ -169,10 +170,11 @@ impl RedisStore {
         let keys = Keys::all(&namespace, shards);
         let publish = if is_cluster { "SPUBLISH" } else { "PUBLISH" };
         let header = Header::new(publish, shards, keep_for, policy.as_ref());
-        let hello = (&*PROVE, PROVE.of(&header, keys[..1].iter()));
+        let hello = (&*HELLO, HELLO.of(&header, keys[..1].iter()));
         let link = Link::new(source, (connect_timeout, call_timeout), hello);
         let (warned, scans) = (AtomicBool::new(false), Semaphore::new(1));
-        let inner = Inner { link, keys, header, warned, scans };
+        let reckoning = Reckoning::new(shards);
+        let inner = Inner { link, keys, header, warned, scans, reckoning };
         Ok(Self(Coalesce::new(Direct(Arc::new(inner)))))
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Harness, Reference};
 use crate::store::{Feed, PresenceStore};
-use crate::time::Timestamp;
+use crate::time::{Blind, Timestamp};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt};
 use std::collections::BTreeMap;
@@ -24,6 +24,10 @@ pub(super) struct Follower<'h, H> {
     pub(super) epochs: BTreeMap<u16, Arc<str>>,
     /// The newest proven time of each shard.
     pub(super) proven: BTreeMap<u16, Timestamp>,
+    /// The blind stretches of each shard, as told last.
+    pub(super) blind: BTreeMap<u16, Arc<[Blind]>>,
+    /// How often the feed has ended.
+    pub(super) restarts: u32,
 }
 
 impl<'h, H: Harness> Follower<'h, H> {
@@ -36,6 +40,8 @@ impl<'h, H: Harness> Follower<'h, H> {
             view: Reference::default(),
             epochs: BTreeMap::new(),
             proven: BTreeMap::new(),
+            blind: BTreeMap::new(),
+            restarts: 0,
         }
     }
 
@@ -52,7 +58,8 @@ impl<'h, H: Harness> Follower<'h, H> {
         };
         let Some(message) = message else {
             self.harness.advance(TURN).await;
-            *self = Self::new(self.harness, &self.store);
+            let restarts = self.restarts + 1;
+            *self = Self { restarts, ..Self::new(self.harness, &self.store) };
             return None;
         };
         self.view.apply(&message);
@@ -60,8 +67,9 @@ impl<'h, H: Harness> Follower<'h, H> {
             Feed::Synced { shard, epoch } => {
                 self.epochs.insert(*shard, Arc::clone(epoch));
             }
-            Feed::Alive { shard, at, .. } => {
+            Feed::Alive { shard, at, blind } => {
                 self.proven.insert(*shard, *at);
+                self.blind.insert(*shard, Arc::clone(blind));
             }
             _ => {}
         }

@@ -40,6 +40,38 @@ pub trait Harness: Send + Sync + 'static {
     /// [`Cannot`] says why this backend cannot lose data without its process: W4 is then untested.
     async fn lose_all(&self, namespace: &str) -> Result<(), Cannot>;
 
+    /// The store of that namespace answers and refuses whatever writes, as one that is full; or takes writes again.
+    ///
+    /// # Errors
+    /// [`Cannot`] says why it cannot be brought to that here. Default: that it is tested elsewhere, if at all.
+    async fn refuse_writes(&self, _namespace: &str, _refuses: bool) -> Result<(), Cannot> {
+        Err(Cannot("this harness cannot make its store refuse writes"))
+    }
+
+    /// The clock of the server that keeps that namespace steps by this many milliseconds, back if negative.
+    ///
+    /// # Errors
+    /// As for [`refuse_writes`](Self::refuse_writes).
+    async fn step_clock(&self, _namespace: &str, _millis: i64) -> Result<(), Cannot> {
+        Err(Cannot("this harness cannot set its server's clock"))
+    }
+
+    /// From now on nothing that is written in that namespace reaches what a failover falls back to.
+    ///
+    /// # Errors
+    /// As for [`refuse_writes`](Self::refuse_writes).
+    async fn stop_replication(&self, _namespace: &str) -> Result<(), Cannot> {
+        Err(Cannot("this harness has no replica that could lack anything"))
+    }
+
+    /// What [`stop_replication`](Self::stop_replication) left behind takes over; the last writes are lost.
+    ///
+    /// # Errors
+    /// As for [`refuse_writes`](Self::refuse_writes).
+    async fn fail_over(&self, _namespace: &str) -> Result<(), Cannot> {
+        Err(Cannot("this harness has no replica that could take over"))
+    }
+
     /// Lets time pass for the stores of this harness. Default: it really passes.
     ///
     /// A store on a [`ManualClock`](crate::ManualClock) turns it instead, and its suite takes no time at all.

@@ -49,6 +49,12 @@ macro_rules! conformance_tests {
             watch::w2_nothing_is_lost_while_a_watch_begins
             watch::w2_a_slow_reader_misses_nothing
             watch::w3_time_is_proven_after_what_was_written
+            clock::w3_a_write_that_is_refused_proves_nothing
+            clock::w5_time_goes_on_whatever_the_servers_clock_does
+            clock::w5_a_lost_tail_sets_no_time_back
+            clock::w5_a_loss_of_data_sets_no_time_back
+            clock::w6_a_stretch_without_a_proof_is_blind_for_everybody
+            clock::w6_time_that_somebody_else_has_proven_is_not_blind
             watch::w4_a_store_that_lost_data_shows_another_epoch
             watch::w4_an_epoch_lasts
             isolation::i1_ids_of_any_bytes_keep_apart

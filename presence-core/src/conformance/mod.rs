@@ -40,6 +40,7 @@
 #![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "a case is a test: it fails by panicking")]
 
 pub mod broker;
+pub mod clock;
 pub mod errors;
 mod follower;
 pub mod forget;

@@ -46,10 +46,12 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// | U3 | `forget` drops a record unless it holds more than the caller knows; sessions and records are forgotten apart |
 /// | W1 | `watch` starts with everything, in slices of at most [`BATCH_ENTRIES`], then `Synced` for each shard |
 /// | W2 | every later put, touch, remember and forget of any *other* handle arrives at least once, puts and forgets of one session in the order in which the store took them, or the feed ends; whether a handle hears itself is up to the store |
-/// | W3 | each second the watch reads (epoch, sequence, time) of each shard from where the state lives, and yields `Alive` once everything up to that sequence has been delivered; silence longer than 3 s, another epoch, or any sequence but last + 1 is a gap, which ends the feed |
+/// | W3 | each second at least, the watch has a write accepted in each shard, in every place where the verbs write; it reads (epoch, sequence, time, blind stretches) as of that write, and yields `Alive` once everything up to that sequence has been delivered. A write that is refused proves nothing and does not end the feed ([`Feed::Unproven`]); another epoch, or any sequence but last + 1, is a gap, which does |
 /// | W4 | a store that lost data shows a new epoch |
+/// | W5 | a shard's time never goes back, whatever its server's clock does, across failovers and losses as far as any handle remembers, and moves on at the pace of the handles that watch ([`TimeLine`](crate::time::TimeLine)) |
+/// | W6 | a move of more than 3 s from one proof to the next is a blind stretch; all handles are told the same ones |
 /// | I1 | namespaces and ids never leak into each other, for any bytes the ids allow |
-/// | S1 | no clock is read but the store's own |
+/// | S1 | no clock is read but the store's own, and that only as W5 carries it on |
 /// | S2 | clones share state |
 /// | E1 | errors are classified by what the caller should do ([`Kind`]) |
 /// | R1 | after a timeout the write may have landed, and repeating it is safe |
@@ -88,7 +90,7 @@ pub trait PresenceStore: Send + Sync + 'static {
     /// A feed that cannot go on ends; the core then calls `watch` again, with backoff. Dropping it unsubscribes.
     fn watch(&self) -> BoxStream<'static, Feed>;
 
-    /// The store's own time.
+    /// The store's own time, as the next proof would tell it: W5.
     async fn now(&self) -> Result<Timestamp>;
 }
 

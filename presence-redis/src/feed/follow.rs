@@ -7,9 +7,10 @@ use crate::connection::Connection;
 use crate::direct::Inner;
 use crate::error::{classify, ends_connection, timeout, unexpected};
 use crate::link::{Silence, backoff};
-use crate::script::{PROVE, Script};
-use presence_core::Timestamp;
+use crate::script::{LOOK, PROVE, Script};
 use presence_core::store::{self, Error, Feed, Kind};
+use presence_core::time::{Ask, Blind, BlindList};
+use presence_core::{Clock, SystemClock, Timestamp};
 use redis::{Cmd, RedisResult, Value};
 use std::future::pending;
 use std::sync::Arc;
@@ -59,14 +60,20 @@ impl From<Error> for Stop {
 }
 
 /// What a shard says of itself.
-struct Proof {
+struct Seen {
     epoch: Arc<str>,
     /// What of the epoch its messages carry.
     life: Box<str>,
     /// The number of its last message.
     number: u64,
-    /// Everything written until then has been announced, in messages up to that number.
+}
+
+/// A write that proves a shard's time.
+struct Proof {
+    seen: Seen,
+    /// Everything written until then has been announced, in messages up to the number.
     at: Timestamp,
+    blind: Arc<[Blind]>,
 }
 
 impl Follower {
@@ -121,25 +128,25 @@ impl Follower {
         let channel = &inner.keys[usize::from(self.shard)].channel;
         let subscribed = within(inner.link.call_timeout(), self.connection.subscribe(channel)).await;
         self.answered(subscribed)?;
-        let Proof { epoch, life, number, at } = self.prove().await?;
+        // A shard that is not there is made by the first proof.
+        let Seen { epoch, life, number } = match self.look().await? {
+            Some(seen) => seen,
+            None => self.prove().await?.seen,
+        };
         (self.life, self.number) = (life, number);
         self.scan().await?;
         self.tell(Feed::Synced { shard: self.shard, epoch: Arc::clone(&epoch) }).await;
-        // All that was written until the scan began was in it.
-        self.tell(Feed::Alive { shard: self.shard, at, blind: Arc::default() }).await;
         Ok(epoch)
     }
 
     async fn follow(&mut self, epoch: &Arc<str>) -> Ended {
-        let mut ask_at = Instant::now() + EVERY;
+        let mut ask_at = Instant::now();
         let mut proof: Option<(Proof, Instant)> = None;
         loop {
-            if let Some((Proof { number, at, .. }, _)) = &proof
-                && *number <= self.number
+            if let Some((Proof { at, blind, .. }, _)) =
+                proof.take_if(|(proof, _)| proof.seen.number <= self.number)
             {
-                let alive = Feed::Alive { shard: self.shard, at: *at, blind: Arc::default() };
-                proof = None;
-                self.tell(alive).await;
+                self.tell(Feed::Alive { shard: self.shard, at, blind }).await;
             }
             let lost_at = proof.as_ref().map(|(_, lost_at)| *lost_at);
             tokio::select! {
@@ -151,10 +158,13 @@ impl Follower {
                 () = until(lost_at) => return "messages got lost",
                 () = sleep_until(ask_at), if proof.is_none() => {
                     match self.prove().await {
-                        Ok(told) if told.epoch != *epoch => return "the shard began another life",
-                        Ok(told) if told.number < self.number => return "the shard lost its last messages",
+                        Ok(told) if told.seen.epoch != *epoch => return "the shard began another life",
+                        Ok(told) if told.seen.number < self.number => return "the shard lost its last messages",
                         Ok(told) => proof = Some((told, Instant::now() + PATIENCE)),
-                        Err(error) => if let Err(why) = self.endure(&error) { return why },
+                        Err(error) => {
+                            if let Err(why) = self.endure(&error) { return why }
+                            self.tell(Feed::Unproven { shard: self.shard }).await;
+                        }
                     }
                     ask_at = Instant::now() + EVERY;
                 }
@@ -194,18 +204,30 @@ impl Follower {
     }
 
     async fn prove(&mut self) -> store::Result<Proof> {
-        let call = self.inner.one(&PROVE, self.shard);
+        let ask = self.inner.reckoning.ask(self.shard, SystemClock.now());
+        let mut call = self.inner.one(&PROVE, self.shard);
+        let Ask { reckoned, proven, blind } = ask;
+        call.arg(reckoned.unwrap_or_default().as_millis()).arg(proven.as_millis()).arg(in_words(&blind));
         let told = self.call(&PROVE, &call).await?;
-        let [epoch, replid, number, at, policy] = tuple(told, "what a shard says of itself")?;
-        let read = || {
-            let life = text(&epoch)?;
-            let epoch = format!("{life}.{}", text(&replid)?).into();
-            let at = Timestamp::from_millis(text(&at)?.parse().ok()?);
-            Some(Proof { epoch, life: life.into(), number: text(&number)?.parse().ok()?, at })
-        };
-        let proof = read().ok_or_else(|| unexpected("what a shard says of itself"))?;
+        let [epoch, replid, number, at, policy, blind] = tuple(told, SAID)?;
+        let seen = seen(&epoch, &replid, &number).ok_or_else(|| unexpected(SAID))?;
+        let at = text(&at).and_then(|at| at.parse().ok()).map(Timestamp::from_millis);
+        let at = at.ok_or_else(|| unexpected(SAID))?;
+        let blind = text(&blind).and_then(stretches).ok_or_else(|| unexpected(SAID))?;
+        self.inner.reckoning.answered(self.shard, at, &blind, SystemClock.now());
         self.compare(text(&policy).unwrap_or_default());
-        Ok(proof)
+        Ok(Proof { seen, at, blind })
+    }
+
+    /// Reads what a shard says of itself; `None` if it is not there.
+    async fn look(&mut self) -> store::Result<Option<Seen>> {
+        let call = self.inner.one(&LOOK, self.shard);
+        let told = self.call(&LOOK, &call).await?;
+        let [epoch, replid, number, _policy] = tuple(told, SAID)?;
+        if epoch == Value::Nil {
+            return Ok(None);
+        }
+        seen(&epoch, &replid, &number).map(Some).ok_or_else(|| unexpected(SAID))
     }
 
     /// Warns once of processes that judge the same facts by other windows.
@@ -249,7 +271,8 @@ impl Follower {
     pub fn endure(&mut self, error: &Error) -> Result<(), Ended> {
         if !std::mem::replace(&mut self.has_complained, true) {
             let (shard, error) = (self.shard, error as &dyn std::error::Error);
-            tracing::warn!(shard, error, "a shard cannot be read; trying again");
+            // Calls fail as well, and whoever makes them says so once.
+            tracing::debug!(shard, error, "a shard cannot be read; trying again");
         }
         if error.kind() == Kind::Rejected {
             return Err("Redis refuses");
@@ -262,6 +285,33 @@ impl Follower {
         self.has_told = true;
         let _ = self.out.send(told).await;
     }
+}
+
+const SAID: &str = "what a shard says of itself";
+
+fn seen(epoch: &Value, replid: &Value, number: &Value) -> Option<Seen> {
+    let life = text(epoch)?;
+    let epoch = format!("{life}.{}", text(replid)?).into();
+    Some(Seen { epoch, life: life.into(), number: text(number)?.parse().ok()? })
+}
+
+/// Blind stretches as the script reads them.
+fn in_words(blind: &BlindList) -> String {
+    let words = blind.as_slice().iter().map(|Blind { from, to }| {
+        let (from, to) = (from.as_millis(), to.as_millis());
+        format!("{from} {to}")
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Blind stretches as the script writes them.
+fn stretches(text: &str) -> Option<Arc<[Blind]>> {
+    let mut words = text.split_ascii_whitespace().map(|word| word.parse().map(Timestamp::from_millis));
+    let mut all = Vec::new();
+    while let Some(from) = words.next() {
+        all.push(Blind { from: from.ok()?, to: words.next()?.ok()? });
+    }
+    Some(all.into())
 }
 
 async fn until(at: Option<Instant>) {

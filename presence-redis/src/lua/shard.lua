@@ -13,7 +13,7 @@
 -- hash of their own, and why nothing is joined twice.
 --
 -- Fields of the sessions hash that begin with a TAB are the shard's own: epoch, shards, seq (the number of the last
--- message), keep (how long its keys stay), policy. No user id begins with one.
+-- message), keep (how long its keys stay), policy, and its time: at, born, blind (see prove.lua). No user id begins with one.
 local call, concat, unpack = redis.call, table.concat, unpack
 local byte, find, match, sub = string.byte, string.find, string.match, string.sub
 local publish, shards, fresh, keep_for, policy = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
@@ -52,6 +52,25 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- How far time may move from one proof to the next before what lies between is blind, and how far the server's clock may be
+-- ahead and is still followed. As in presence-core.
+local SILENCE = 3000
+
+-- What time it is in a shard, by the time that was written last, what somebody reckons (0 for nothing) and the server's clock.
+local function reckon(last, reckoned, clock)
+  local at = math.max(last, reckoned)
+  if clock > at and (reckoned == 0 or clock - at <= SILENCE) then return clock end
+  return at
+end
+
+-- The id of the master's history; empty where the server does not tell it. A replica is refused.
+local function master()
+  local told = redis.pcall('INFO', 'replication')
+  local role = type(told) == 'string' and match(told, 'role:(%w+)')
+  if role == 'slave' then error('READONLY: this is a replica') end
+  return role and match(told, 'master_replid:(%w+)') or ''
+end
+
 -- Which life of a shard it is. Messages name it: the databases of a server share their channels, but not their keys.
 local function life(sessions)
   return call('HGET', sessions, '\tepoch') or ''
@@ -65,7 +84,7 @@ local function tell(sessions, kind, lines, from, to)
 end
 
 -- What waits in `touched` is a message but for its number:  0000000000000 touch INSTANT LIFE  and blocks; the instant is
--- when the oldest of it came.
+-- the shard's time, as it was written last, when the oldest of it came.
 local function flush(sessions, touched)
   if call('STRLEN', touched) == 0 then return end
   call('SETRANGE', touched, 0, digits(call('HINCRBY', sessions, '\tseq', 1)))

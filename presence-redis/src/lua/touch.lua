@@ -5,11 +5,11 @@
 -- Answers with the fields of the sessions that are lacking or have left.
 local missed = {}
 
--- Keeps a block of a message until somebody announces it; answers how much waits.
-local function remember(sessions, touched, block)
+-- Keeps a block of a message that came at the shard's time `at` until somebody announces it; answers how much waits.
+local function remember(sessions, touched, at, block)
   local length = call('APPEND', touched, block)
   if length == #block then
-    local head = digits(0) .. ' touch ' .. digits(now()) .. ' ' .. life(sessions) .. '\n'
+    local head = digits(0) .. ' touch ' .. digits(at) .. ' ' .. life(sessions) .. '\n'
     call('SET', touched, head .. block, 'PX', keep_for)
   end
   return length
@@ -32,12 +32,13 @@ for k = 1, #KEYS, 6 do
   local waits = 0
 
   local n = tonumber(argument())
-  local known = call('HMGET', sessions, '\tshards', unpack(ARGV, last + 1, last + n))
+  local known = call('HMGET', sessions, '\tshards', '\tat', unpack(ARGV, last + 1, last + n))
   check(sessions, known[1])
+  local at = tonumber(known[2] or 0)
   if n > 0 then
     local moved, size, lacking, lacks = {}, 0, {}, 0
     for i = 1, n do
-      local old = known[i + 1]
+      local old = known[i + 2]
       if not is_times(old) then
         missed[#missed + 1] = ARGV[last + i]
         lacking[i], lacks = true, lacks + 1
@@ -52,9 +53,9 @@ for k = 1, #KEYS, 6 do
     end
     if size > 0 then call('HSET', sessions, unpack(moved, 1, size)) end
     if lacks == 0 then
-      waits = remember(sessions, touched, concat(ARGV, '\n', last, last + 2 * n + 1))
+      waits = remember(sessions, touched, at, concat(ARGV, '\n', last, last + 2 * n + 1))
     elseif lacks < n then
-      waits = remember(sessions, touched, without(lacking, n))
+      waits = remember(sessions, touched, at, without(lacking, n))
     end
   end
   last = last + 2 * n + 1
@@ -66,7 +67,7 @@ for k = 1, #KEYS, 6 do
       local known = call('HGET', nodes, node)
       if not known or beat > known then call('HSET', nodes, node, beat) end
     end
-    waits = remember(sessions, touched, concat(ARGV, '\n', last, last + 2 * m + 1))
+    waits = remember(sessions, touched, at, concat(ARGV, '\n', last, last + 2 * m + 1))
     -- A beat of a process keeps all that the shard has.
     local keep = tonumber(call('HGET', sessions, '\tkeep'))
     for i = k, k + 3 do call('PEXPIRE', KEYS[i], keep) end

@@ -1,6 +1,6 @@
 //! The suite is worth something: each store that breaks a clause fails the case of that clause.
 
-use super::super::{errors, forget, histories, isolation, load, put, touch, users, watch};
+use super::super::{clock, errors, forget, histories, isolation, load, put, touch, users, watch};
 use super::flawed::{Flaw, Workshop};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -50,6 +50,10 @@ found! {
         forget::f1_forget_removes_what_was_not_seen_since;
     a_watch_that_claims_too_early_to_be_synced: SyncedComesTooEarly by watch::w1_watch_starts_with_everything;
     a_time_that_is_proven_too_early: TimeIsProvenTooEarly by watch::w3_time_is_proven_after_what_was_written;
+    a_proof_that_only_reads: ProofsOnlyRead by clock::w3_a_write_that_is_refused_proves_nothing;
+    a_time_that_is_the_servers: TimeIsTheClocks by clock::w5_time_goes_on_whatever_the_servers_clock_does,
+        clock::w5_a_lost_tail_sets_no_time_back;
+    stretches_that_each_feed_keeps_for_itself: StretchesAreTheFeeds by clock::w6_a_stretch_without_a_proof_is_blind_for_everybody;
     an_epoch_that_survives_a_loss: OneEpochForEver by watch::w4_a_store_that_lost_data_shows_another_epoch;
     ids_that_run_together: IdsRunTogether by isolation::i1_ids_of_any_bytes_keep_apart;
     ids_that_lose_their_case: CaseIsLost by isolation::i1_ids_of_any_bytes_keep_apart;

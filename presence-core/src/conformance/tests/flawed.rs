@@ -3,7 +3,7 @@
 use super::super::{Cannot, Harness, ReferenceStore};
 use crate::model::{Block, Session, SessionKey, UserId, UserRecord};
 use crate::store::{Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
-use crate::time::{ManualClock, Timestamp};
+use crate::time::{Clock, ManualClock, Timestamp};
 use async_trait::async_trait;
 use futures_util::future::ready;
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 use std::slice;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 /// What is wrong with a store.
@@ -38,6 +39,9 @@ pub(super) enum Flaw {
     ForgetDropsAnyRecord,
     SyncedComesTooEarly,
     TimeIsProvenTooEarly,
+    ProofsOnlyRead,
+    TimeIsTheClocks,
+    StretchesAreTheFeeds,
     OneEpochForEver,
     IdsRunTogether,
     CaseIsLost,
@@ -50,17 +54,21 @@ pub(super) enum Flaw {
 struct Broken {
     store: ReferenceStore,
     flaw: Flaw,
+    clock: ManualClock,
+    ahead: Arc<AtomicI64>,
 }
 
 pub(super) struct Workshop {
     flaw: Flaw,
     clock: ManualClock,
+    /// How far the store's clock has been set.
+    ahead: Arc<AtomicI64>,
     namespaces: Mutex<HashMap<String, ReferenceStore>>,
 }
 
 impl Workshop {
     pub(super) fn of(flaw: Flaw) -> Self {
-        Self { flaw, clock: ManualClock::default(), namespaces: Mutex::default() }
+        Self { flaw, clock: ManualClock::default(), ahead: Arc::default(), namespaces: Mutex::default() }
     }
 }
 
@@ -74,7 +82,7 @@ impl Harness for Workshop {
         let namespace = if self.flaw == Flaw::NamespacesLeak { "" } else { namespace };
         let new = || ReferenceStore::new(self.clock.clone());
         let store = self.namespaces.lock().entry(namespace.to_owned()).or_insert_with(new).clone();
-        Arc::new(Broken { store, flaw: self.flaw })
+        Arc::new(self.broken(store))
     }
 
     async fn open_broken(&self) -> std::result::Result<Arc<dyn PresenceStore>, Cannot> {
@@ -82,11 +90,37 @@ impl Harness for Workshop {
         if self.flaw != Flaw::OutOfReachIsEmpty {
             store.faults().go_down();
         }
-        Ok(Arc::new(Broken { store, flaw: self.flaw }))
+        Ok(Arc::new(self.broken(store)))
     }
 
     async fn lose_all(&self, namespace: &str) -> std::result::Result<(), Cannot> {
         self.namespaces.lock()[namespace].faults().come_back_empty();
+        Ok(())
+    }
+
+    async fn refuse_writes(&self, namespace: &str, refuses: bool) -> std::result::Result<(), Cannot> {
+        let faults = self.namespaces.lock()[namespace].faults();
+        if refuses {
+            faults.refuse_writes()
+        } else {
+            faults.accept_writes()
+        }
+        Ok(())
+    }
+
+    async fn step_clock(&self, namespace: &str, millis: i64) -> std::result::Result<(), Cannot> {
+        self.namespaces.lock()[namespace].faults().jump_clock(millis);
+        self.ahead.fetch_add(millis, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn stop_replication(&self, namespace: &str) -> std::result::Result<(), Cannot> {
+        self.namespaces.lock()[namespace].faults().stop_replication();
+        Ok(())
+    }
+
+    async fn fail_over(&self, namespace: &str) -> std::result::Result<(), Cannot> {
+        self.namespaces.lock()[namespace].faults().fail_over();
         Ok(())
     }
 
@@ -96,6 +130,12 @@ impl Harness for Workshop {
 
     fn histories(&self) -> u64 {
         16
+    }
+}
+
+impl Workshop {
+    fn broken(&self, store: ReferenceStore) -> Broken {
+        Broken { store, flaw: self.flaw, clock: self.clock.clone(), ahead: Arc::clone(&self.ahead) }
     }
 }
 
@@ -275,12 +315,45 @@ impl PresenceStore for Broken {
     }
 
     fn watch(&self) -> BoxStream<'static, Feed> {
-        spoil_feed(self.store.watch(), self.flaw)
+        let feed = self.store.watch();
+        let (clock, ahead) = (self.clock.clone(), Arc::clone(&self.ahead));
+        let now = move || {
+            let millis = clock.now().as_millis().saturating_add_signed(ahead.load(Ordering::Relaxed));
+            Timestamp::from_millis(millis)
+        };
+        match self.flaw {
+            Flaw::ProofsOnlyRead | Flaw::TimeIsTheClocks | Flaw::StretchesAreTheFeeds => {
+                spoil_time(feed, self.flaw, now)
+            }
+            flaw => spoil_feed(feed, flaw),
+        }
     }
 
     async fn now(&self) -> Result<Timestamp> {
         self.store.now().await
     }
+}
+
+/// `now` is what the server's clock says.
+fn spoil_time(
+    feed: BoxStream<'static, Feed>,
+    flaw: Flaw,
+    now: impl Fn() -> Timestamp + Send + 'static,
+) -> BoxStream<'static, Feed> {
+    let mut began = None;
+    feed.map(move |message| match (message, flaw) {
+        (Feed::Unproven { shard }, Flaw::ProofsOnlyRead) => {
+            Feed::Alive { shard, at: now(), blind: Arc::default() }
+        }
+        (Feed::Alive { shard, blind, .. }, Flaw::TimeIsTheClocks) => Feed::Alive { shard, at: now(), blind },
+        (Feed::Alive { shard, at, blind }, Flaw::StretchesAreTheFeeds) => {
+            let began = *began.get_or_insert(at);
+            let blind = blind.iter().filter(|stretch| stretch.to > began).copied().collect();
+            Feed::Alive { shard, at, blind }
+        }
+        (other, _) => other,
+    })
+    .boxed()
 }
 
 fn spoil_feed(feed: BoxStream<'static, Feed>, flaw: Flaw) -> BoxStream<'static, Feed> {

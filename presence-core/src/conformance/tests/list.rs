@@ -1,6 +1,7 @@
 //! The list of cases is complete, and so is the contract.
 
-const AREAS: [&str; 9] = [
+const AREAS: [&str; 10] = [
+    include_str!("../clock.rs"),
     include_str!("../errors.rs"),
     include_str!("../forget.rs"),
     include_str!("../histories.rs"),

@@ -44,6 +44,31 @@ impl<const SHARDS: u16, const DISORDER: u64, const SHARED: bool> Harness for Sou
         Ok(())
     }
 
+    async fn refuse_writes(&self, namespace: &str, refuses: bool) -> Result<(), Cannot> {
+        let faults = self.namespaces.lock()[namespace].faults();
+        if refuses {
+            faults.refuse_writes()
+        } else {
+            faults.accept_writes()
+        }
+        Ok(())
+    }
+
+    async fn step_clock(&self, namespace: &str, millis: i64) -> Result<(), Cannot> {
+        self.namespaces.lock()[namespace].faults().jump_clock(millis);
+        Ok(())
+    }
+
+    async fn stop_replication(&self, namespace: &str) -> Result<(), Cannot> {
+        self.namespaces.lock()[namespace].faults().stop_replication();
+        Ok(())
+    }
+
+    async fn fail_over(&self, namespace: &str) -> Result<(), Cannot> {
+        self.namespaces.lock()[namespace].faults().fail_over();
+        Ok(())
+    }
+
     async fn advance(&self, by: Duration) {
         self.clock.advance(by).await;
     }

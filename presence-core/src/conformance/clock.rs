@@ -1,0 +1,210 @@
+//! W3, W5, W6: that a shard's time is proven by writes, that it never goes back, and which of its stretches are blind.
+
+use super::scene::Scene;
+use super::{Cannot, Follower, Harness};
+use crate::time::{Blind, SILENCE, Timestamp};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A minute less a quarter: as clocks step when somebody sets them right.
+const STEP: i64 = 45_000;
+/// As clocks step when a summer ends.
+const HOUR: i64 = 3_600_000;
+
+fn untested(clause: &str, why: Cannot) {
+    eprintln!("{clause} is not tested: {}", why.0);
+}
+
+impl<H: Harness> Follower<'_, H> {
+    /// Hears for so many quarters of a second.
+    async fn hear_for(&mut self, quarters: u32) {
+        let mut left = quarters;
+        while left > 0 {
+            if self.hear().await.is_none() {
+                left -= 1;
+            }
+        }
+    }
+
+    /// Hears until every shard proves a later time than it has; answers the times.
+    async fn proven_on(&mut self) -> BTreeMap<u16, Timestamp> {
+        self.synced().await;
+        let (before, shards) = (self.proven.clone(), self.store.shards());
+        let later =
+            |reader: &Self, shard| reader.proven.get(&shard).is_some_and(|at| before.get(&shard) < Some(at));
+        self.until("every shard proves its time", |reader| (0..shards).all(|shard| later(reader, shard)))
+            .await;
+        self.proven.clone()
+    }
+
+    /// What is blind in a shard after `from`.
+    fn blind_after(&self, shard: u16, from: Timestamp) -> Vec<Blind> {
+        let told = self.blind.get(&shard).map(|blind| blind.to_vec()).unwrap_or_default();
+        told.into_iter().filter(|stretch| stretch.to > from).collect()
+    }
+}
+
+/// W3: a store that answers and refuses writes proves nothing, the feed goes on, and so does time afterwards, with the
+/// stretch in which nobody could write left out.
+pub async fn w3_a_write_that_is_refused_proves_nothing<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let session = scene.session("u", 10);
+    scene.put_one(&session).await;
+    let mut reader = scene.follower().await;
+    reader.proven_on().await;
+    let restarts = reader.restarts;
+    if let Err(why) = harness.refuse_writes("", true).await {
+        return untested("W3 of refused writes", why);
+    }
+    // What was on its way is told.
+    reader.hear_for(4).await;
+    let before = reader.proven.clone();
+    assert!(scene.store.put(&[session]).await.is_err());
+    assert!(scene.load_one("u").await.is_some(), "it answers");
+    reader.hear_for(24).await;
+    assert_eq!(reader.proven, before, "a write that is refused proves nothing");
+    assert_eq!(reader.restarts, restarts, "the feed goes on");
+    harness.refuse_writes("", false).await.expect("what it could refuse it can take");
+    let after = reader.proven_on().await;
+    for (shard, at) in &after {
+        let stretch = reader.blind_after(*shard, before[shard]);
+        assert!(stretch.len() == 1 && stretch[0].length() > SILENCE && stretch[0].to <= *at, "{stretch:?}");
+    }
+}
+
+/// W5: the server's clock steps back or ahead; time goes on at the pace of those who ask, for old handles and new ones.
+pub async fn w5_time_goes_on_whatever_the_servers_clock_does<H: Harness>(harness: &H) {
+    for (namespace, step) in [("a", -STEP), ("b", -HOUR), ("c", STEP)] {
+        let scene = Scene::in_namespace(harness, namespace).await;
+        let mut reader = scene.follower().await;
+        let before = reader.proven_on().await;
+        if let Err(why) = harness.step_clock(namespace, step).await {
+            return untested("W5 of steps of the clock", why);
+        }
+        reader.hear_for(16).await;
+        let mut newcomer = Follower::new(harness, &harness.open(namespace).await);
+        let after = reader.proven_on().await;
+        for (shard, at) in &after {
+            let passed = at.since(before[shard]);
+            assert!(
+                passed >= Duration::from_secs(3) && passed < Duration::from_secs(40),
+                "{step}: {passed:?}"
+            );
+        }
+        if step < 0 {
+            let new = newcomer.proven_on().await;
+            let later = reader.proven_on().await;
+            for (shard, at) in new {
+                let second = Duration::from_secs(1);
+                assert!(
+                    at + second >= after[&shard] && later[&shard] + second >= at,
+                    "{step}: they disagree"
+                );
+            }
+        }
+        harness.step_clock(namespace, -step).await.expect("what steps once steps twice");
+    }
+}
+
+/// W5: a failover to a server that lacks the last seconds, and whose clock is behind, sets no time back.
+pub async fn w5_a_lost_tail_sets_no_time_back<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let mut reader = scene.follower().await;
+    reader.proven_on().await;
+    if let Err(why) = harness.stop_replication("").await {
+        return untested("W5 of failovers", why);
+    }
+    reader.hear_for(16).await;
+    let before = reader.proven_on().await;
+    harness.fail_over("").await.expect("a replica takes over");
+    // A clock that cannot be set is not behind, but for that all the same holds.
+    let steps = harness.step_clock("", -STEP).await.is_ok();
+    let after = reader.proven_on().await;
+    for (shard, at) in &after {
+        assert!(*at > before[shard], "{at:?} after {:?}", before[shard]);
+    }
+    if steps {
+        harness.step_clock("", STEP).await.expect("what steps once steps twice");
+    }
+}
+
+/// W5, W6: whoever remembers brings time back to a store that lost everything, and what lies between is blind.
+pub async fn w5_a_loss_of_data_sets_no_time_back<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let mut reader = scene.follower().await;
+    let before = reader.proven_on().await;
+    let epochs = reader.epochs.clone();
+    if let Err(why) = harness.lose_all("").await {
+        return untested("W5 of losses", why);
+    }
+    let anew = |reader: &Follower<'_, H>| {
+        reader.epochs.len() == epochs.len()
+            && reader.epochs.iter().all(|(shard, epoch)| epochs[shard] != *epoch)
+    };
+    reader.until("another epoch", anew).await;
+    let after = reader.proven_on().await;
+    let known = reader.blind.clone();
+    for (shard, at) in &after {
+        assert!(*at > before[shard]);
+    }
+    let mut newcomer = Follower::new(harness, &harness.open("").await);
+    newcomer.proven_on().await;
+    for shard in 0..scene.other.shards() {
+        assert_eq!(newcomer.blind[&shard], known[&shard]);
+    }
+}
+
+/// W6: time in which nobody asked is blind if it was longer than three seconds, and everybody is told the same.
+pub async fn w6_a_stretch_without_a_proof_is_blind_for_everybody<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    for silent in [1_000, 5_000] {
+        let mut reader = scene.follower().await;
+        let before = reader.proven_on().await;
+        drop(reader);
+        harness.advance(Duration::from_millis(silent)).await;
+        let mut old = Follower::new(harness, &scene.other);
+        old.proven_on().await;
+        let mut new = Follower::new(harness, &harness.open("").await);
+        new.proven_on().await;
+        old.proven_on().await;
+        for (shard, last) in before {
+            let blind = old.blind_after(shard, last);
+            // A machine that is busy may have made a longer pause of it: there is one stretch then, and none otherwise.
+            assert!(blind.len() <= 1 && blind.iter().all(|stretch| stretch.length() > SILENCE), "{blind:?}");
+            if silent > 3_000 {
+                assert!(blind.len() == 1 && blind[0].from >= last, "{blind:?}");
+            }
+            assert_eq!(old.blind[&shard], new.blind[&shard], "an old handle and a new one");
+        }
+    }
+}
+
+/// W6: a handle that did not ask while another one did finds no stretch.
+pub async fn w6_time_that_somebody_else_has_proven_is_not_blind<H: Harness>(harness: &H) {
+    let scene = Scene::of(harness).await;
+    let mut stays = Follower::new(harness, &scene.store);
+    stays.proven_on().await;
+    let mut goes = scene.follower().await;
+    let before = goes.proven_on().await;
+    drop(goes);
+    let (mut longest, mut proven) = (Duration::ZERO, stays.proven.clone());
+    for _ in 0..24 {
+        stays.hear_for(1).await;
+        for (shard, at) in &stays.proven {
+            longest = longest.max(at.since(proven[shard]));
+        }
+        proven.clone_from(&stays.proven);
+    }
+    let mut back = Follower::new(harness, &scene.other);
+    while back.proven.len() < usize::from(scene.other.shards()) {
+        tokio::select! {
+            _ = back.hear() => {}
+            _ = stays.hear() => {}
+        }
+    }
+    if longest < Duration::from_secs(2) {
+        for (shard, last) in before {
+            assert_eq!(back.blind_after(shard, last), []);
+        }
+    }
+}
