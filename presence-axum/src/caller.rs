@@ -6,6 +6,7 @@ use crate::{Error, Mount};
 use futures_util::future::{Either, pending};
 use http::Method;
 use http::request::Parts;
+use presence_core::roster::Scope;
 use presence_core::{Topic, UserId};
 use std::future::Future;
 
@@ -88,23 +89,47 @@ impl Mount {
         Ok(())
     }
 
+    /// Whether a caller may watch all of this.
+    ///
+    /// # Errors
+    /// 403 when any of it is refused.
+    pub async fn permit_watching(&self, caller: &Identity, scopes: &[Scope]) -> Result<(), Error> {
+        Ok(self.watches(caller, scopes).await?)
+    }
+
+    async fn watches(&self, caller: &Identity, scopes: &[Scope]) -> Result<(), Refused> {
+        let permit = |on| self.guard().permit(caller, Action::Watch, on);
+        for scope in scopes {
+            match scope {
+                Scope::All => permit(On::Everyone).await?,
+                Scope::Topic(topic) => permit(On::Topic(topic)).await?,
+                Scope::Users(users) => {
+                    for user in users.iter() {
+                        permit(On::User(user)).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Waits until a caller who watches something may no longer: the identity has expired, the host does not know it any
     /// more, or the right is gone. It never returns where nobody is asked.
     ///
-    /// The request is identified again [every half a minute](Self::check), and so is the right to watch these topics;
+    /// The request is identified again [every half a minute](Self::check), and so is the right to watch this;
     /// [`Refused::Unavailable`] changes nothing. Dropping the future ends the wait.
     pub fn until_refused(
         &self,
         parts: Parts,
         transport: Transport,
         caller: &Identity,
-        topics: Vec<Option<Topic>>,
+        scopes: Vec<Scope>,
     ) -> impl Future<Output = Refused> + Send + use<> {
         if !self.guard().identifies() {
             return Either::Left(pending());
         }
         let (mount, caller) = (self.clone(), caller.clone());
-        Either::Right(Box::pin(async move { mount.watch_over(parts, transport, caller, topics).await }))
+        Either::Right(Box::pin(async move { mount.watch_over(parts, transport, caller, scopes).await }))
     }
 
     async fn watch_over(
@@ -112,7 +137,7 @@ impl Mount {
         mut parts: Parts,
         transport: Transport,
         mut caller: Identity,
-        topics: Vec<Option<Topic>>,
+        scopes: Vec<Scope>,
     ) -> Refused {
         let clock = self.presence().clock();
         loop {
@@ -129,11 +154,8 @@ impl Mount {
                 Err(Refused::Unavailable) => continue,
                 Err(refused) => return refused,
             }
-            for topic in &topics {
-                let on = On::topic_or_everyone(topic.as_ref());
-                if let Err(refused) = self.guard().permit(&caller, Action::Watch, on).await {
-                    return refused;
-                }
+            if let Err(refused) = self.watches(&caller, &scopes).await {
+                return refused;
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Who watches, and until when.
 
-use crate::auth::{Action, Identity, On, Transport};
+use crate::auth::{Identity, Transport};
 use crate::limits::{Client, Permit};
 use crate::{Error, Mount};
 use axum::extract::Request;
@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures_util::future::Either;
 use futures_util::{Stream, StreamExt, stream};
 use http::request::Parts;
-use presence_core::{Topic, UserId};
-use std::collections::BTreeSet;
+use presence_core::Topic;
+use presence_core::roster::Scope;
 
 /// Told to those who may not go on: they come back with what they have by then, and are let in or refused.
 const RETRY: Bytes = Bytes::from_static(b"retry: 2000\n\n");
@@ -19,8 +19,7 @@ pub(super) struct Watcher {
     mount: Mount,
     caller: Identity,
     parts: Parts,
-    /// What is watched; `None` is everyone.
-    topics: Vec<Option<Topic>>,
+    scopes: Vec<Scope>,
 }
 
 impl Watcher {
@@ -31,30 +30,24 @@ impl Watcher {
         topic: Option<Topic>,
     ) -> Result<(Self, Permit), Error> {
         let (parts, _) = request.into_parts();
-        Self::identify(mount, parts).await?.admitted(vec![topic], &BTreeSet::new()).await
+        let scope = topic.map_or(Scope::All, Scope::Topic);
+        Self::identify(mount, parts).await?.admitted(vec![scope]).await
     }
 
     /// Asks who calls, before it is known what they want to watch.
     pub(super) async fn identify(mount: &Mount, mut parts: Parts) -> Result<Self, Error> {
         mount.gate().query(&parts.extensions, &parts.headers)?;
         let caller = mount.caller(&mut parts, Transport::Stream).await?;
-        Ok(Self { mount: mount.clone(), caller, parts, topics: Vec::new() })
+        Ok(Self { mount: mount.clone(), caller, parts, scopes: Vec::new() })
     }
 
     /// Lets them in if they may watch all of these.
-    pub(super) async fn admitted(
-        self,
-        topics: Vec<Option<Topic>>,
-        users: &BTreeSet<UserId>,
-    ) -> Result<(Self, Permit), Error> {
-        let topics_on = topics.iter().map(|topic| On::topic_or_everyone(topic.as_ref()));
-        for on in topics_on.chain(users.iter().map(On::User)) {
-            self.mount.permit(&self.caller, Action::Watch, on).await?;
-        }
+    pub(super) async fn admitted(self, scopes: Vec<Scope>) -> Result<(Self, Permit), Error> {
+        self.mount.permit_watching(&self.caller, &scopes).await?;
         let gate = self.mount.gate();
         let client = Client::of(&self.parts.extensions, &self.parts.headers, gate.limits().trusted_proxies);
         let permit = gate.admit(client)?;
-        Ok((Self { topics, ..self }, permit))
+        Ok((Self { scopes, ..self }, permit))
     }
 
     /// Ends a stream when its watcher may no longer watch.
@@ -62,7 +55,7 @@ impl Watcher {
         if !self.mount.guard().identifies() {
             return Either::Left(frames);
         }
-        let refused = self.mount.until_refused(self.parts, Transport::Stream, &self.caller, self.topics);
+        let refused = self.mount.until_refused(self.parts, Transport::Stream, &self.caller, self.scopes);
         Either::Right(frames.take_until(refused).chain(stream::iter([RETRY])))
     }
 }

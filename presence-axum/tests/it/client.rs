@@ -75,6 +75,17 @@ pub async fn send(
     Reply { status: head.status.as_u16(), headers: head.headers, text }
 }
 
+/// The status of an answer, which may go on for ever.
+pub async fn status(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> u16 {
+    answer(to, request(method, path, headers, body)).await.status().as_u16()
+}
+
 /// An open stream of events. Dropping it disconnects.
 pub struct Events {
     pub status: u16,

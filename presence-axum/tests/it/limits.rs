@@ -3,6 +3,7 @@
 use crate::client::{events, send};
 use crate::rig::Rig;
 use presence_axum::Limits;
+use presence_axum::limits::Quota;
 
 async fn rig(limits: Limits) -> Rig {
     Rig::with(|mount| mount.limits(limits)).await
@@ -58,4 +59,61 @@ async fn a_body_beyond_the_bound_is_told_413_however_it_is_sent() {
     assert_eq!(rig.hit(&"x".repeat(1_000_000)).await.status, 413);
     let waiting = send(rig.address, "POST", "/v1/hit", &[("expect", "100-continue")], over).await;
     assert_eq!(waiting.status, 413);
+}
+
+#[tokio::test]
+async fn a_client_that_sends_too_many_hits_or_queries_is_told_when_to_come_back() {
+    let quota = Quota::per_minute(60).map(|quota| quota.burst(2));
+    let limits = Limits { hits_per_client: quota, queries_per_client: quota, ..Limits::default() };
+    let rig = rig(limits).await;
+    for user in ["a", "b"] {
+        rig.hits(&format!(r#"{{"user":"{user}"}}"#)).await;
+        assert_eq!(rig.get("/v1/counts").await.status, 200);
+    }
+    let told = (429, r#"{"ok":false,"error":"too many requests"}"#);
+    let refused = rig.hit(r#"{"user":"c"}"#).await;
+    assert_eq!((refused.said(), refused.header("retry-after")), (told, Some("1")));
+    for path in ["/v1/counts", "/v1/list", "/v1/users/a", "/v1/users?ids=a", "/v1/topics", "/v1/health"] {
+        assert_eq!(rig.get(path).await.said(), told, "{path}");
+    }
+    for path in ["/v1/sse", "/v1/sse/snapshot", "/v1/sse/diff"] {
+        assert_eq!(rig.get(path).await.said(), told, "{path}");
+    }
+    rig.advance(1).await;
+    rig.hits(r#"{"user":"c"}"#).await;
+    assert_eq!(rig.get("/v1/counts").await.json()["online"], 3, "nothing of what was refused is stored");
+}
+
+#[tokio::test]
+async fn one_user_of_many_tabs_is_told_to_slow_down_and_the_others_are_not() {
+    let limits =
+        Limits { hits_per_user: Quota::per_minute(6).map(|quota| quota.burst(3)), ..Limits::default() };
+    let rig = rig(limits).await;
+    for session in 0..3 {
+        rig.hits(&format!(r#"{{"user":"a","session":"{session}","kind":"enter"}}"#)).await;
+    }
+    let refused = rig.hit(r#"{"user":"a","session":"3","kind":"enter"}"#).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("10")));
+    rig.hits(r#"{"user":"b"}"#).await;
+    assert_eq!(rig.get("/v1/health").await.json()["sessions"], 4);
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_each_client_has_a_rate_of_its_own() {
+    let limits = Limits { hits_per_client: Quota::per_minute(1), trusted_proxies: 1, ..Limits::default() };
+    let rig = rig(limits).await;
+    let hit = async |forwarded: &str| {
+        let headers = [("x-forwarded-for", forwarded)];
+        send(rig.address, "POST", "/v1/hit", &headers, r#"{"user":"a"}"#).await.status
+    };
+    assert_eq!((hit("1.1.1.1").await, hit("2.2.2.2").await), (200, 200));
+    assert_eq!(hit("9.9.9.9, 1.1.1.1").await, 429, "what a client writes itself is not believed");
+}
+
+#[tokio::test]
+async fn where_clients_share_an_address_nobody_is_bounded() {
+    let rig = rig(Limits::shared()).await;
+    for _ in 0..300 {
+        rig.hits(r#"{"user":"a"}"#).await;
+    }
 }

@@ -11,6 +11,8 @@ mod degraded;
 mod diff;
 mod hits;
 mod hostile;
+#[cfg(feature = "auth")]
+mod identity;
 mod limits;
 mod log;
 mod many;

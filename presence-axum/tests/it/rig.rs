@@ -32,6 +32,13 @@ impl Rig {
         Self::serving(|presence| set(Mount::new(presence)).routes().fallback(not_found)).await
     }
 
+    /// The same, and told of the clock that is turned by hand.
+    pub async fn with_clock(set: impl FnOnce(Mount, &ManualClock) -> Mount) -> Self {
+        let clock = ManualClock::at(START);
+        let app = |presence| set(Mount::new(presence), &clock).routes().fallback(not_found);
+        Self::on(MemoryStore::with_clock(clock.clone()), clock.clone(), 1_000, app).await
+    }
+
     /// Whatever `app` makes of a presence.
     pub async fn serving(app: impl FnOnce(Presence) -> Router) -> Self {
         let clock = ManualClock::at(START);

@@ -40,7 +40,7 @@ pub async fn get(
     let wanted = Wanted::of_query(query.as_deref().unwrap_or_default())?;
     let (parts, _) = request.into_parts();
     let watcher = Watcher::identify(&mount, parts).await?;
-    let (watcher, permit) = watcher.admitted(wanted.about(), &wanted.users).await?;
+    let (watcher, permit) = watcher.admitted(wanted.scopes()).await?;
     Ok(response(watcher.bound(stream(&mount, wanted, permit))))
 }
 
@@ -54,7 +54,7 @@ pub async fn post(State(mount): State<Mount>, request: Request) -> Result<Respon
     let watcher = Watcher::identify(&mount, parts).await?;
     let body = LenientJson::read(Request::new(body), mount.gate().limits().body).await?;
     let wanted = Wanted::of_body(&body)?;
-    let (watcher, permit) = watcher.admitted(wanted.about(), &wanted.users).await?;
+    let (watcher, permit) = watcher.admitted(wanted.scopes()).await?;
     Ok(response(watcher.bound(stream(&mount, wanted, permit))))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::query::decode;
 use crate::{Error, Json, LenientJson};
-use presence_core::roster::Version;
+use presence_core::roster::{Scope, Version};
 use presence_core::{Topic, UserId};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,10 +71,15 @@ impl Wanted {
         wanted.bounded()
     }
 
-    /// All topics that it is about; `None` is everyone.
-    pub(super) fn about(&self) -> Vec<Option<Topic>> {
-        let topics = self.topics.keys().cloned().map(Some).chain(self.counts.iter().cloned());
-        topics.chain(self.everyone.then_some(None)).collect::<BTreeSet<_>>().into_iter().collect()
+    /// All that it is about.
+    pub(super) fn scopes(&self) -> Vec<Scope> {
+        let of = |topic: Option<&Topic>| topic.cloned().map_or(Scope::All, Scope::Topic);
+        let topics = self.topics.keys().map(Some).chain(self.counts.iter().map(Option::as_ref));
+        let mut scopes: BTreeSet<_> = topics.map(of).chain(self.everyone.then_some(Scope::All)).collect();
+        if !self.users.is_empty() {
+            scopes.insert(Scope::users(self.users.iter().cloned()));
+        }
+        scopes.into_iter().collect()
     }
 
     fn bounded(self) -> Result<Self, Error> {

@@ -1,7 +1,7 @@
 //! Who calls, and what they may do.
 
 mod attacks;
-mod forge;
+pub mod forge;
 #[cfg(feature = "jwks")]
 mod jwks;
 

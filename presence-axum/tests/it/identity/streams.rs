@@ -1,0 +1,90 @@
+//! Streams end with the right to watch.
+
+use super::{NOW, claims, hit, hs256, token, watch};
+use crate::auth::forge::signed;
+use crate::client::{Events, events};
+use crate::rig::Rig;
+use presence_axum::auth::{Action, Identity, On};
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+const STREAMS: [&str; 3] = ["/v1/sse/snapshot", "/v1/sse/diff", "/v1/sse"];
+
+/// Everything until the end, which must come.
+async fn last(mut stream: Events) -> String {
+    let mut last = String::new();
+    while let Some(event) = stream.next().await {
+        last = event;
+    }
+    last
+}
+
+#[tokio::test]
+async fn a_token_in_the_query_opens_a_stream() {
+    let rig = super::rig().await;
+    for path in STREAMS {
+        let stream = events(rig.address, &format!("{path}?token={}", token("ada")), &[]).await;
+        assert_eq!(stream.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_token_does() {
+    let rig = super::rig().await;
+    for (path, lives_for) in STREAMS.into_iter().zip([10, 40, 100]) {
+        let mut claims = claims("ada");
+        let now = rig.presence.clock().now().as_millis() / 1000;
+        claims["exp"] = json!(now + lives_for);
+        let mut stream = watch(&rig, &signed(&claims), path).await;
+        stream.event().await;
+        rig.advance(lives_for - 1).await;
+        // It goes on as long as the token does: what happens now is still told.
+        hit(&rig, &token("bob"), &format!(r#"{{"kind":"enter","topics":["t{lives_for}"]}}"#)).await;
+        let mut told = stream.event().await;
+        rig.advance(1).await;
+        while let Some(event) = stream.next().await {
+            told = event;
+        }
+        assert_eq!(told, "retry: 2000", "{path}");
+    }
+    assert!(rig.presence.clock().now().as_millis() / 1000 < NOW + 600);
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_the_host_takes_the_right_away() {
+    let allowed = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&allowed);
+    let rig = Rig::with_clock(move |mount, clock| {
+        mount.identify(hs256(clock)).authorize(move |_: &Identity, action: Action, on: On<'_>| {
+            let private = match on {
+                On::Topic(topic) => topic.as_str() == "private",
+                On::User(user) => user.as_str() == "private",
+                _ => false,
+            };
+            action != Action::Watch || !private || asked.load(SeqCst)
+        })
+    })
+    .await;
+    let private =
+        ["/v1/sse/diff?topic=private", "/v1/sse?topic=public&topic=private", "/v1/sse?user=private"];
+    let mut open = Vec::new();
+    for path in private {
+        let mut stream = watch(&rig, &token("ada"), path).await;
+        stream.event().await;
+        open.push(stream);
+    }
+    let mut public = watch(&rig, &token("ada"), "/v1/sse/snapshot?topic=public").await;
+    rig.advance(31).await;
+    allowed.store(false, SeqCst);
+    rig.advance(30).await;
+    for stream in open {
+        assert_eq!(last(stream).await, "retry: 2000");
+    }
+    for path in private {
+        assert_eq!(watch(&rig, &token("ada"), path).await.status, 403);
+    }
+    hit(&rig, &token("ada"), r#"{"kind":"enter","topics":["public"]}"#).await;
+    rig.advance(2).await;
+    while !public.event().await.contains("ada") {}
+}
