@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// A presence and how it is served: mount its [`routes`](Self::routes), or give its handlers paths of your own.
 ///
+/// An app that has users says how it knows them: [`identify`](Self::identify), and [`auth`](crate::auth) for the whole story.
+///
 /// ```no_run
 /// # async fn example(presence: presence_core::Presence) -> std::io::Result<()> {
 /// use presence_axum::{Mount, serve};

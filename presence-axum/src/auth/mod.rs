@@ -36,6 +36,7 @@
 //!
 //! What is refused is answered with 401 or 403, JSON `{"error":"…"}` and `WWW-Authenticate`; neither the answer nor the
 //! log says anything of the token.
+#![doc = include_str!("../../docs/identity.md")]
 
 mod admins;
 mod authenticator;

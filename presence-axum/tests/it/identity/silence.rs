@@ -10,6 +10,7 @@ use presence_axum::Route;
 use presence_axum::auth::{Auth, Credentials, Identity, Refused, Tokens, from_fn};
 use presence_core::UserId;
 use serde_json::json;
+use std::fmt::Write;
 
 /// All that can be asked of a mount.
 fn all() -> Vec<(&'static str, String)> {
@@ -36,7 +37,7 @@ async fn said_of(rig: &Rig, secret: &str) -> String {
             let path = if query.is_empty() { path } else { format!("{path}?token={query}") };
             if method == "GET" && path.contains("/sse") {
                 let mut stream = events(rig.address, &path, headers).await;
-                said += &format!("{:?} ", stream.headers);
+                write!(said, "{:?} ", stream.headers).unwrap();
                 if stream.status == 200 {
                     said += &stream.event().await;
                 }
@@ -45,7 +46,7 @@ async fn said_of(rig: &Rig, secret: &str) -> String {
             let body = if path.contains("sse") { r#"{"topics":"none"}"# } else { r#"{"kind":"enter"}"# };
             let body = if method == "POST" { body } else { "" };
             let reply = send(rig.address, method, &path, headers, body).await;
-            said += &format!("{:?} {} ", reply.headers, reply.text);
+            write!(said, "{:?} {} ", reply.headers, reply.text).unwrap();
         }
     }
     said
