@@ -5,6 +5,7 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use bytes::Bytes;
 use http::StatusCode;
+use presence_axum::limits::Quota;
 use presence_axum::{Cors, Limits, Mount};
 use presence_core::Presence;
 
@@ -13,8 +14,9 @@ pub const ORIGIN: &str = "https://app.example";
 
 /// Our routes, as a host mounts them for pages of another origin.
 pub fn mount(presence: Presence) -> Router {
-    // All clients have one address here.
-    let limits = Limits { streams_per_client: None, ..Limits::default() };
+    // All clients have one address here: rates are counted, and out of reach.
+    let quota = Quota::per_second(10_000_000);
+    let limits = Limits { hits_per_client: quota, hits_per_user: quota, ..Limits::shared() };
     Mount::new(presence).limits(limits).cors(origin()).routes()
 }
 

@@ -43,7 +43,7 @@ pub async fn ticker(presence: &Presence, users: usize) -> Outcome<Router> {
             .sorted(|users| event(&wire::snapshot(users, now, view, usize::MAX), 16 * users.active.len()));
         [stamp.as_bytes(), &frame].concat().into()
     });
-    let gate = Gate::new(Limits { streams_per_client: None, ..Limits::default() });
+    let gate = Gate::new(Limits::shared());
     let stream = |service: axum::extract::State<Service>, permit: Permit| async move {
         let answer: Response = service.ticker.response(permit);
         answer

@@ -60,7 +60,7 @@ impl FromRef<Service> for Ticker {
 /// An event of the stream takes at most `max_frame` bytes.
 pub fn app(presence: Presence, cors: Cors, max_frame: usize) -> Router {
     // On Cloud Run every client comes from the same few addresses; a bound for each would lock visitors out.
-    let limits = Limits { streams_per_client: None, ..Limits::default() };
+    let limits = Limits::shared();
     let service = Service { online: online::ticker(&presence, max_frame), gate: Gate::new(limits), presence };
     Router::new()
         .route("/v1/hit", post(hit::hit))

@@ -64,7 +64,7 @@ impl FromRef<Service> for Ticker {
 /// The service: its endpoints, and what lets pages of `cors` call. `probe` asks the store of `presence` whether it answers.
 pub fn app(presence: Presence, probe: Probe, cors: Cors) -> Router {
     // On Cloud Run every client comes from the same few addresses; a bound for each would lock viewers out.
-    let limits = Limits { streams_per_client: None, ..Limits::default() };
+    let limits = Limits::shared();
     let service = Service {
         online: online::ticker(&presence),
         gate: Gate::new(limits),

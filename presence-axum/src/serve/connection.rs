@@ -2,6 +2,7 @@
 
 use super::Options;
 use super::refusal;
+use super::seats::Seat;
 use super::socket::Socket;
 use super::streams::until_drained;
 use crate::metrics::CONNECTIONS;
@@ -26,13 +27,14 @@ pub(super) struct Connection {
     pub app: Router,
     pub peer: SocketAddr,
     pub drain: CancellationToken,
+    pub seat: Seat,
 }
 
 impl Connection {
     /// Serves requests until the client or a drain ends it.
     pub(super) async fn run(self, stream: TcpStream, options: Arc<Options>) {
         let _counted = Counted::new();
-        let Self { app, peer, drain } = self;
+        let Self { app, peer, drain, seat: _seat } = self;
         let dispatched = Arc::new(AtomicBool::new(false));
         let service = service_fn(|mut request: hyper::Request<Incoming>| {
             dispatched.store(true, Ordering::Relaxed);
@@ -77,8 +79,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Tells a client that there is no room for it.
 ///
 /// Its request is read first: closing with something unread resets the connection, and the client would never see why.
-pub(super) async fn refuse(mut stream: TcpStream, options: &Options) {
-    let full = refusal::bytes(StatusCode::SERVICE_UNAVAILABLE, "full", options);
+pub(super) async fn refuse(mut stream: TcpStream, why: (StatusCode, &str), options: &Options) {
+    let full = refusal::bytes(why.0, why.1, options);
     let refused = async {
         let mut unread = [0; 1024];
         let _ = stream.read(&mut unread).await?;

@@ -4,6 +4,7 @@ mod connection;
 mod descriptors;
 mod options;
 mod refusal;
+mod seats;
 mod socket;
 mod streams;
 
@@ -14,6 +15,8 @@ use crate::metrics::CONNECTIONS;
 use axum::Router;
 use connection::{Connection, refuse};
 use descriptors::Spare;
+use http::StatusCode;
+use seats::Seats;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
@@ -29,6 +32,8 @@ use tokio_util::sync::CancellationToken;
 const REFUSED_AT_A_TIME: usize = 64;
 /// How long to wait when the process has no file descriptor left to accept with.
 const EXHAUSTED: Duration = Duration::from_millis(100);
+/// What a client is told beyond the cap.
+const FULL: (StatusCode, &str) = (StatusCode::SERVICE_UNAVAILABLE, "full");
 /// How often the log says that connections cannot be accepted.
 const SAID_EVERY: Duration = Duration::from_mins(1);
 
@@ -64,6 +69,7 @@ async fn accept(
 ) -> JoinSet<()> {
     let mut connections = JoinSet::new();
     let refusals = Arc::new(Semaphore::new(REFUSED_AT_A_TIME));
+    let seats = Seats::new(options.max_connections_per_client);
     let mut exhaustion = Exhaustion::new();
     let mut shutdown = pin!(shutdown);
     loop {
@@ -80,22 +86,30 @@ async fn accept(
                 continue;
             }
         };
-        if connections.len() >= options.max_connections {
-            CONNECTIONS.refused.increment(1);
-            if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
-                let options = Arc::clone(options);
-                tokio::spawn(async move {
-                    refuse(stream, &options).await;
-                    drop(permit);
-                });
+        let seat = if connections.len() >= options.max_connections {
+            Err(FULL)
+        } else {
+            seats.take(peer).ok_or((StatusCode::TOO_MANY_REQUESTS, "too many connections"))
+        };
+        let seat = match seat {
+            Ok(seat) => seat,
+            Err(why) => {
+                CONNECTIONS.refused.increment(1);
+                if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
+                    let options = Arc::clone(options);
+                    tokio::spawn(async move {
+                        refuse(stream, why, &options).await;
+                        drop(permit);
+                    });
+                }
+                continue;
             }
-            continue;
-        }
+        };
         if let Err(error) = prepare(&stream, options) {
             tracing::debug!(%error, "a socket could not be set up"); // it was closed meanwhile
             continue;
         }
-        let connection = Connection { app: app.clone(), peer, drain: drain.clone() };
+        let connection = Connection { app: app.clone(), peer, drain: drain.clone(), seat };
         connections.spawn(connection.run(stream, Arc::clone(options)));
     }
 }
@@ -130,7 +144,7 @@ impl Exhaustion {
         }
         CONNECTIONS.refused.increment(1);
         if let Ok(Ok((stream, _))) = tokio::time::timeout(EXHAUSTED, listener.accept()).await {
-            let _ = tokio::time::timeout(EXHAUSTED, refuse(stream, options)).await;
+            let _ = tokio::time::timeout(EXHAUSTED, refuse(stream, FULL, options)).await;
         }
         self.spare.keep();
     }

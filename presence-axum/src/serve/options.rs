@@ -12,6 +12,11 @@ pub struct Options {
     /// Default 50,000. Each takes a file descriptor: the soft limit of the process is raised to its hard limit, and where
     /// that is not enough, fewer connections are open and a warning says so.
     pub max_connections: usize,
+    /// How many connections one client has open at a time; one more is told 429 and closed. `None` for no such bound.
+    ///
+    /// Default `None`: behind a proxy all connections are the proxy's. Set it where clients connect directly: a browser has
+    /// up to six. A client is an IPv4 address or an IPv6 /64 network. A socket counts as a stream once it is upgraded.
+    pub max_connections_per_client: Option<usize>,
     /// How long a client may take to send the head of a request, and how long an unused connection stays open.
     ///
     /// Default 30 s: longer than the pause between two hits on one connection should be, if they are to share it.
@@ -54,6 +59,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             max_connections: 50_000,
+            max_connections_per_client: None,
             header_timeout: Duration::from_secs(30),
             max_head: 64 * 1024,
             send_buffer: Some(64 * 1024),

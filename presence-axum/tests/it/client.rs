@@ -41,14 +41,15 @@ impl Reply {
     }
 }
 
-async fn answer(to: SocketAddr, request: Request<Full<Bytes>>) -> Response<Incoming> {
+/// The head of an answer, whose body may go on for ever.
+pub async fn answer(to: SocketAddr, request: Request<Full<Bytes>>) -> Response<Incoming> {
     let stream = TcpStream::connect(to).await.unwrap();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     soon(sender.send_request(request)).await.unwrap()
 }
 
-fn request(
+pub fn request(
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
@@ -73,17 +74,6 @@ pub async fn send(
     let body = soon(body.collect()).await.unwrap().to_bytes();
     let text = String::from_utf8(body.to_vec()).unwrap();
     Reply { status: head.status.as_u16(), headers: head.headers, text }
-}
-
-/// The status of an answer, which may go on for ever.
-pub async fn status(
-    to: SocketAddr,
-    method: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: impl Into<Bytes>,
-) -> u16 {
-    answer(to, request(method, path, headers, body)).await.status().as_u16()
 }
 
 /// An open stream of events. Dropping it disconnects.

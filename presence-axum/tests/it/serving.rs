@@ -108,6 +108,22 @@ async fn a_connection_beyond_the_cap_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_client_with_too_many_connections_is_told_so() {
+    let options = Options { max_connections_per_client: Some(1), ..Options::default() };
+    let served = served(app(), options).await;
+    let held = events(served.address, "/stream", &[]).await;
+    let refused = send(served.address, "GET", "/", &[], "").await;
+    assert_eq!(refused.said(), (429, r#"{"ok":false,"error":"too many connections"}"#));
+    assert_eq!(refused.header("retry-after"), Some("5"));
+    drop(held);
+    let mut tries = 0;
+    while send(served.address, "GET", "/", &[], "").await.status != 200 {
+        tries += 1; // the server has yet to see the closed connection
+        assert!(tries < 10_000);
+    }
+}
+
+#[tokio::test]
 async fn half_a_head_is_not_waited_for() {
     let served =
         served(app(), Options { header_timeout: Duration::from_millis(20), ..Options::default() }).await;

@@ -5,7 +5,7 @@ mod silence;
 mod streams;
 
 use crate::auth::forge::{SECRET, signed};
-use crate::client::{Events, Reply, events, send};
+use crate::client::{Events, Reply, answer, events, request, send};
 use crate::rig::{Rig, START};
 use axum::routing::get;
 use http::request::Parts;
