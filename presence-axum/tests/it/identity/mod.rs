@@ -124,8 +124,8 @@ async fn the_host_decides_and_is_asked_for_everything_by_its_name() {
         let none = ask(&rig, method, path, &may(&["Read", "Speak user bob", "Watch topic b"]), body).await;
         assert_eq!(none.status, 403, "{method} {path} {body}");
         let bearer = format!("Bearer {}", may(&[right]));
-        let status =
-            crate::client::status(rig.address, method, path, &[("authorization", &bearer)], body).await;
+        let request = request(method, path, &[("authorization", &bearer)], body);
+        let status = answer(rig.address, request).await.status();
         assert_eq!(status, 200, "{method} {path} {body}");
     }
     let body = r#"{"kind":"enter","topics":["a","b"]}"#;
