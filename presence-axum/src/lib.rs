@@ -16,7 +16,6 @@
 //! | `presence_sse_events_total` | counter, `stream` | events handed to connections: `snapshot`, `diff`, `replay` |
 //! | `presence_sse_skipped_total` | counter | snapshots that a slow reader never got, newer ones having come |
 //! | `presence_sse_replay_lag_seconds` | histogram | from when the broker stored a live event (by its clock) until its first viewer here got it |
-//! | `presence_sse_slow_total` | counter | streams ended because their reader took too long for one event |
 //! | `presence_connections_open` | gauge | connections of [`serve`](serve::serve) |
 //! | `presence_connections_refused_total` | counter | connections beyond the cap |
 //! | `presence_rate_refused_total` | counter, `of` | requests refused for their rate: of a `client`, of a `user` |

@@ -26,7 +26,6 @@ pub(crate) static STREAMS: LazyLock<Streams> = LazyLock::new(|| {
     describe_counter!("presence_sse_skipped_total", "Snapshots that slow readers never got");
     let lag = "From when the broker stored a live event until its first viewer here got it";
     describe_histogram!("presence_sse_replay_lag_seconds", Unit::Seconds, lag);
-    describe_counter!("presence_sse_slow_total", "Streams ended because their reader was too slow");
     let refused = |reason: &'static str| counter!("presence_streams_refused_total", "reason" => reason);
     let events = |stream: &'static str| counter!("presence_sse_events_total", "stream" => stream);
     Streams {
@@ -37,7 +36,6 @@ pub(crate) static STREAMS: LazyLock<Streams> = LazyLock::new(|| {
         diffs: events("diff"),
         replays: events("replay"),
         skipped: counter!("presence_sse_skipped_total"),
-        slow: counter!("presence_sse_slow_total"),
         lag: histogram!("presence_sse_replay_lag_seconds"),
     }
 });
@@ -75,7 +73,6 @@ pub(crate) struct Streams {
     pub diffs: Counter,
     pub replays: Counter,
     pub skipped: Counter,
-    pub slow: Counter,
     pub lag: Histogram,
 }
 

@@ -9,6 +9,7 @@ mod browser;
 #[path = "../../../../presence-axum/tests/it/client.rs"]
 mod client;
 mod hub_and_spoke;
+mod job_events;
 mod live;
 mod page_hits;
 mod rig;

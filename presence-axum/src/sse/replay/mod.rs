@@ -23,7 +23,8 @@ use viewer::Viewer;
 ///
 /// One value serves all channels of one kind; it is cheap to clone and is a part of the host's state. An event is encoded
 /// once, whatever the number of its viewers. A viewer is a cursor in the broker's history: nothing is queued for it, and
-/// one that reads slowly delays nobody.
+/// one that reads slowly delays nobody (one that hardly reads is closed by
+/// [`frame_for`](crate::serve::Options::frame_for)).
 ///
 /// A stream begins with `retry:`. Each event carries its `id:`, so that a client which comes back with it
 /// ([`Resume`]) goes on behind it, without a gap and without a repeat. A channel whose events it has missed is told anew
@@ -59,7 +60,6 @@ struct Inner {
     opening: Bytes,
     ping_every: Duration,
     ends_after: Option<Duration>,
-    frame_within: Duration,
     /// Those of channels that somebody watches.
     frames: ByKey<Channel, Arc<Frames>>,
 }
@@ -103,7 +103,6 @@ impl Replay {
             opening: Bytes::from_static(b"retry: 2000\n\n"),
             ping_every: Duration::from_secs(15),
             ends_after: None,
-            frame_within: Duration::from_secs(30),
             frames: ByKey::default(),
         }))
     }
@@ -161,14 +160,6 @@ impl Replay {
             inner.opening = format!("retry: {}\n\n", broken.as_millis()).into();
             inner.format.retry_when_ended = ended;
         })
-    }
-
-    /// How long a reader may take for one event before its stream ends. Default 30 s.
-    ///
-    /// It ends when the reader has taken the event at last. Of one that takes nothing the server's
-    /// [`dead_after`](crate::serve::Options::dead_after) disposes.
-    pub fn frame_within(self, frame_within: Duration) -> Self {
-        self.with(|inner| inner.frame_within = frame_within)
     }
 
     /// The broker whose channels are streamed.

@@ -28,8 +28,6 @@ pub(super) struct Viewer<H> {
     /// Whether all that was stored before has been shown.
     caught_up: bool,
     ended: bool,
-    /// When the connection got a frame, until it asks for another and there is none.
-    offered_at: Option<Timestamp>,
     ping_at: Timestamp,
     ends_at: Timestamp,
     /// Ready at `ping_at` or `ends_at`, whichever is earlier.
@@ -55,7 +53,6 @@ impl<H> Viewer<H> {
             opened: false,
             caught_up: false,
             ended: false,
-            offered_at: None,
             ping_at,
             ends_at,
             _held: held,
@@ -74,12 +71,6 @@ impl<H> Viewer<H> {
         self.ping_at = (self.ping_at + inner.ping_every).max(now);
         self.timer = timer(&self.replay, self.ping_at.min(self.ends_at));
         Poll::Ready(Some(inner.ping.clone()))
-    }
-
-    /// Whether the reader took longer for the last frame than it may.
-    fn is_too_slow(&mut self) -> bool {
-        let inner = &self.replay.0;
-        self.offered_at.take().is_some_and(|at| inner.clock.now().since(at) > inner.frame_within)
     }
 
     /// The frame of a delivery, if it is to be shown.
@@ -136,10 +127,6 @@ impl<H: Unpin> Stream for Viewer<H> {
             this.opened = true;
             return Poll::Ready(Some(this.replay.0.opening.clone()));
         }
-        if !this.ended && this.is_too_slow() {
-            STREAMS.slow.increment(1);
-            this.ended = true;
-        }
         loop {
             if this.ended {
                 return Poll::Ready(None);
@@ -160,7 +147,6 @@ impl<H: Unpin> Stream for Viewer<H> {
                 None => this.ended = true,
                 Some(delivery) => {
                     if let Some(frame) = this.show(delivery) {
-                        this.offered_at = Some(this.replay.0.clock.now());
                         return Poll::Ready(Some(frame));
                     }
                 }

@@ -1,0 +1,150 @@
+// Creates a job and follows it. The job is named in the page's address, so that a reload goes on with it.
+
+const the = (name) => document.querySelector(`[data-testid="${name}"]`);
+const JOBS = new URL("api/v1/jobs", location.href);
+/** How long to wait before a stream that the browser has given up is opened anew, in milliseconds. */
+const AGAIN_AFTER = 3_000;
+/** A timer that is this late has slept with its machine: the stream may be dead without anybody having noticed. */
+const ASLEEP_FOR = 20_000;
+const WATCH_EVERY = 5_000;
+
+let followed; // { id, source, lastEventId, finished, timer }
+
+const token = {
+  get: () => sessionStorage.getItem("token") ?? "",
+  set: (text) => (text ? sessionStorage.setItem("token", text) : sessionStorage.removeItem("token")),
+};
+
+const headers = () => (token.get() ? { authorization: `Bearer ${token.get()}` } : {});
+
+function problem(text) {
+  the("problem").textContent = text;
+  the("problem").hidden = !text;
+}
+
+async function explain(answer) {
+  const { error = answer.statusText, details = [] } = await answer.json().catch(() => ({}));
+  const fields = details.map(({ field, message }) => `${field} ${message}`).join("; ");
+  return fields ? `${error}: ${fields}` : error;
+}
+
+async function create(form) {
+  const list = (name) => form.get(name).split(",").map((entry) => entry.trim()).filter(Boolean);
+  token.set(form.get("token").trim());
+  const answer = await fetch(JOBS, {
+    method: "POST",
+    headers: { ...headers(), "content-type": "application/json" },
+    body: JSON.stringify({ topics: list("topics"), sources: list("sources") }),
+  });
+  if (!answer.ok) throw new Error(await explain(answer));
+  const { jobId } = await answer.json();
+  location.hash = new URLSearchParams({ job: jobId });
+}
+
+the("create").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  the("submit").disabled = true;
+  problem("");
+  try {
+    await create(new FormData(event.target));
+  } catch (error) {
+    problem(error.message);
+  } finally {
+    the("submit").disabled = false;
+  }
+});
+
+function connection(text) {
+  the("connection").textContent = text;
+}
+
+function show({ status, progress, stage, message }) {
+  the("status").textContent = the("status").dataset.status = status;
+  the("progress").value = progress;
+  the("percent").textContent = `${Math.round(progress)} %`;
+  the("message").textContent = message;
+  const stages = the("stages");
+  if (stage && stages.lastElementChild?.textContent !== stage) {
+    stages.append(Object.assign(document.createElement("li"), { textContent: stage }));
+  }
+}
+
+/** Opens the stream behind the event that was seen last, whatever became of the one before. */
+function open(job) {
+  clearTimeout(job.timer);
+  job.source?.close();
+  const url = new URL(`${JOBS}/${encodeURIComponent(job.id)}/events`);
+  if (job.lastEventId) url.searchParams.set("lastEventId", job.lastEventId);
+  if (token.get()) url.searchParams.set("token", token.get());
+  connection("connecting");
+  const source = (job.source = new EventSource(url));
+  source.onopen = () => connection("live");
+  source.onmessage = ({ data, lastEventId }) => {
+    const update = JSON.parse(data);
+    job.lastEventId = lastEventId;
+    show(update);
+    if (update.status === "completed" || update.status === "failed") {
+      job.finished = true;
+      source.close();
+      connection("finished");
+    }
+  };
+  source.onerror = () => {
+    if (source.readyState === EventSource.CONNECTING) return connection("reconnecting");
+    if (!job.finished) void givenUp(job);
+  };
+}
+
+/** The browser comes back by itself after a break, but not after an answer that is no stream. */
+async function givenUp(job) {
+  connection("reconnecting");
+  const later = () => (job.timer = setTimeout(() => open(job), AGAIN_AFTER));
+  try {
+    const answer = await fetch(`${JOBS}/${encodeURIComponent(job.id)}`, { headers: headers() });
+    if (job !== followed) return;
+    if (answer.ok || answer.status >= 500 || answer.status === 429) return void later();
+    connection("not available");
+    problem(await explain(answer));
+  } catch {
+    if (job === followed) later();
+  }
+}
+
+function follow() {
+  const id = new URLSearchParams(location.hash.slice(1)).get("job");
+  if (followed) {
+    clearTimeout(followed.timer);
+    followed.source?.close();
+  }
+  followed = id ? { id } : undefined;
+  the("job").hidden = !id;
+  if (!id) return;
+  problem("");
+  the("id").textContent = id;
+  the("link").href = location.href;
+  the("stages").replaceChildren();
+  show({ status: "waiting", progress: 0, stage: "", message: "" });
+  open(followed);
+}
+
+function again() {
+  if (followed && !followed.finished) open(followed);
+}
+
+let seenAt = Date.now();
+setInterval(() => {
+  const now = Date.now();
+  if (now - seenAt > WATCH_EVERY + ASLEEP_FOR) again();
+  seenAt = now;
+}, WATCH_EVERY);
+
+addEventListener("hashchange", follow);
+addEventListener("online", again);
+addEventListener("pageshow", (event) => event.persisted && again());
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && followed?.source?.readyState !== EventSource.OPEN) again();
+});
+
+the("token").value = token.get();
+the("submit").disabled = false;
+follow();

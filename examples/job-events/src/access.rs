@@ -1,0 +1,171 @@
+//! Who may watch a job, and who may tell of one.
+
+use crate::settings::set;
+use crate::{Error, JobId, Jobs, Secret, Tokens};
+use http::request::Parts;
+use presence_axum::auth::{Authenticator, Credentials, Hs256, Identity, Jwks, Refused, Sources};
+use presence_core::Clock;
+use serde_json::Value;
+use std::hint::black_box;
+use std::sync::Arc;
+
+/// Who may do what. Cheap to clone; everything is open until it is set.
+#[derive(Clone, Default)]
+pub struct Access {
+    /// Knows the tokens of users; with it, jobs have owners.
+    pub users: Option<Arc<dyn Authenticator>>,
+    /// What internal publishers show.
+    pub internal: Option<Secret>,
+    /// What Pub/Sub shows when it pushes.
+    pub push: Push,
+}
+
+/// Where Google's keys are.
+const GOOGLE: &str = "https://www.googleapis.com/oauth2/v3/certs";
+/// `?token=` beside the header: neither an `EventSource` nor the URL of a push subscription sends headers of its own.
+const TOKEN: Sources<'static> = Sources { query: Some("token"), subprotocol: false };
+
+/// What Pub/Sub shows when it pushes; either will do.
+#[derive(Clone, Default)]
+pub struct Push {
+    /// Knows Google's tokens.
+    pub google: Option<Arc<dyn Authenticator>>,
+    /// The account that must have signed: its `email`. Anybody's account at Google can sign for any audience.
+    pub account: Option<String>,
+    /// The token in the query.
+    pub token: Option<Secret>,
+}
+
+impl Access {
+    /// What the settings say; tokens expire by `clock`. What is open is logged, once.
+    ///
+    /// # Errors
+    /// What cannot be used of the settings, in words for whoever started the process.
+    pub fn of(tokens: &Tokens, clock: impl Clock + Clone) -> Result<Self, String> {
+        let users: Option<Arc<dyn Authenticator>> =
+            match (set(tokens.jwt_secret.as_ref()), set(tokens.jwks_url.as_ref())) {
+                (Some(secret), _) => Some(Arc::new(Hs256::new(secret.reveal()).clock(clock.clone()))),
+                (None, Some(url)) => Some(Arc::new(jwks("JWKS_URL", url)?.clock(clock.clone()))),
+                (None, None) => None,
+            };
+        let keys = set(tokens.push_jwks_url.as_ref());
+        let google: Option<Arc<dyn Authenticator>> = match (set(tokens.push_audience.as_ref()), keys) {
+            (Some(audience), keys) => {
+                let keys = jwks("PUSH_JWKS_URL", keys.map_or(GOOGLE, |url| url))?;
+                Some(Arc::new(keys.audience(audience).clock(clock)))
+            }
+            (None, Some(_)) => {
+                return Err("PUSH_JWKS_URL needs PUSH_AUDIENCE: for whom pushes are".to_owned());
+            }
+            (None, None) => None,
+        };
+        let account = set(tokens.push_service_account.clone());
+        let push = Push { google, account, token: set(tokens.push_token.clone()) };
+        let access = Self { users, internal: set(tokens.internal_token.clone()), push };
+        access.log();
+        Ok(access)
+    }
+
+    fn log(&self) {
+        if self.users.is_none() {
+            tracing::warn!(
+                "neither JWT_SECRET nor JWKS_URL is set: anybody who knows a job's id may watch it"
+            );
+            if self.internal.is_none() {
+                tracing::warn!("INTERNAL_TOKEN is not set either: anybody may tell of any job");
+            }
+        }
+        match &self.push {
+            Push { google: None, token: None, .. } => {
+                tracing::warn!("neither PUSH_AUDIENCE nor PUSH_TOKEN is set: anybody may push updates");
+            }
+            Push { google: Some(_), account: None, .. } => {
+                tracing::warn!(
+                    "PUSH_SERVICE_ACCOUNT is not set: whoever has any account at Google may push updates"
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// Who calls; `None` when jobs have no owners.
+    ///
+    /// # Errors
+    /// [`Refused`], when they have, and the caller shows no valid token.
+    pub async fn user(&self, request: &Parts) -> Result<Option<Identity>, Refused> {
+        let Some(users) = &self.users else { return Ok(None) };
+        let credentials = Credentials::from_request(request, TOKEN)?;
+        Ok(Some(users.authenticate(&credentials).await?))
+    }
+
+    /// Who watches or asks for a job: its owner.
+    ///
+    /// # Errors
+    /// 401; 404 when nobody has heard of the job; 403 when it is somebody else's; 503 when that cannot be known.
+    pub async fn viewer(&self, request: &Parts, jobs: &Jobs, job: &JobId) -> Result<Option<Identity>, Error> {
+        let Some(user) = self.user(request).await? else { return Ok(None) };
+        let owner = jobs.owner(job).await?;
+        if owner.is_none() && jobs.latest(job).await?.is_none() {
+            return Err(Error::UNKNOWN);
+        }
+        let created = owner.is_some() && owner.as_deref() == user.subject();
+        if created || claims(&user, job) { Ok(Some(user)) } else { Err(Refused::Forbidden.into()) }
+    }
+
+    /// Lets an internal publisher in: by `INTERNAL_TOKEN`, or by the token of an administrator.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn publisher(&self, request: &Parts) -> Result<(), Refused> {
+        if self.users.is_none() && self.internal.is_none() {
+            return Ok(());
+        }
+        let credentials = Credentials::from_request(request, Sources::HEADER)?;
+        if self.internal.as_ref().is_some_and(|secret| same(secret.reveal(), credentials.token())) {
+            return Ok(());
+        }
+        let Some(users) = &self.users else { return Err(Refused::Invalid("not the internal token")) };
+        let user = users.authenticate(&credentials).await?;
+        if user.is_admin() { Ok(()) } else { Err(Refused::Forbidden) }
+    }
+
+    /// Lets Pub/Sub in.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn pusher(&self, request: &Parts) -> Result<(), Refused> {
+        let Push { google, account, token } = &self.push;
+        if google.is_none() && token.is_none() {
+            return Ok(());
+        }
+        let credentials = Credentials::from_request(request, TOKEN)?;
+        if token.as_ref().is_some_and(|token| same(token.reveal(), credentials.token())) {
+            return Ok(());
+        }
+        let Some(google) = google else { return Err(Refused::Invalid("not the push token")) };
+        let who = google.authenticate(&credentials).await?;
+        let email = who.claim(&["email"]).and_then(Value::as_str);
+        let is_verified = who.claim(&["email_verified"]) == Some(&Value::Bool(true));
+        match account {
+            Some(account) if !is_verified || email != Some(account) => Err(Refused::Forbidden),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn jwks(setting: &str, url: &str) -> Result<Jwks, String> {
+    Jwks::new(url).map_err(|invalid| format!("{setting}: {invalid}"))
+}
+
+/// Whether a token names the job itself, as that of a service which created it elsewhere does: `jobId`, or one of `jobs`.
+fn claims(user: &Identity, job: &JobId) -> bool {
+    let is = |value: &Value| value.as_str() == Some(job.as_str());
+    user.claim(&["jobId"]).is_some_and(is)
+        || user.claim(&["jobs"]).and_then(Value::as_array).is_some_and(|jobs| jobs.iter().any(is))
+}
+
+/// Compares without telling by its time how far they agree.
+fn same(secret: &str, shown: &str) -> bool {
+    let differing = secret.bytes().zip(shown.bytes()).fold(0, |bits, (a, b)| black_box(bits | (a ^ b)));
+    secret.len() == shown.len() && differing == 0
+}

@@ -1,0 +1,70 @@
+//! Figures for Prometheus.
+
+use crate::{JobId, Service};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header;
+use metrics::{counter, describe_counter};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::fmt::Write;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// How many jobs have a line of their own: those with the most viewers.
+const JOBS: usize = 20;
+
+/// Counts one update that came from `source`, by what became of it.
+pub(crate) fn count(source: &'static str, outcome: &'static str) {
+    counter!("job_events_updates_total", "source" => source, "outcome" => outcome).increment(1);
+}
+
+/// `GET /metrics`, in the text format of Prometheus.
+pub(crate) async fn prometheus(State(service): State<Service>) -> Response {
+    let mut text = RECORDER.get().map(PrometheusHandle::render).unwrap_or_default();
+    viewers(&service, &mut text);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}
+
+/// Viewers on all instances, for the jobs with the most. Labels that the recorder has once seen it keeps; these come and go.
+fn viewers(service: &Service, text: &mut String) {
+    *text += "# HELP job_events_viewers Viewers on all instances, of the jobs with the most of them\n\
+              # TYPE job_events_viewers gauge\n";
+    for (topic, counts) in service.presence.topics(JOBS) {
+        let job = topic.as_str().strip_prefix(JobId::TOPIC).unwrap_or_default();
+        let job = job.replace('\\', "\\\\").replace('"', "\\\"");
+        // A `String` takes everything.
+        let _ = writeln!(text, "job_events_viewers{{job=\"{job}\"}} {}", counts.online);
+    }
+    let all = service.presence.everyone().counts().online;
+    *text += "# HELP job_events_viewers_all Viewers on all instances, of all jobs\n\
+              # TYPE job_events_viewers_all gauge\n";
+    let _ = writeln!(text, "job_events_viewers_all {all}");
+}
+
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Records what the process counts from now on, for `/metrics`; once per process, and before anything counts.
+///
+/// # Panics
+/// Outside a tokio runtime.
+pub fn record() {
+    RECORDER.get_or_init(|| {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::warn!("metrics are already recorded elsewhere; /metrics has little to tell");
+        }
+        describe_counter!(
+            "job_events_updates_total",
+            "Updates, by where they came from and what became of them"
+        );
+        let upkeep = handle.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                upkeep.run_upkeep();
+            }
+        });
+        handle
+    });
+}

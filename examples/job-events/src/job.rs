@@ -1,0 +1,124 @@
+//! The name of a job, and where it is found.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use presence_core::broker::Channel;
+use presence_core::{Invalid, Topic};
+use std::fmt;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The id of a job: 1 to 256 bytes without control characters.
+///
+/// Jobs are also created elsewhere, with ids of any shape. Each has a channel of its own, whatever bytes are in its id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct JobId(Arc<str>);
+
+/// What a path segment may hold as it is.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+impl JobId {
+    /// The longest id, in bytes.
+    pub const MAX_BYTES: usize = 256;
+
+    /// Checks an id.
+    ///
+    /// # Errors
+    /// [`Invalid`] when it is empty, too long, or holds a control character.
+    pub fn new(id: &str) -> Result<Self, Invalid> {
+        if id.is_empty() {
+            return Err(Invalid::Empty { what: "jobId" });
+        }
+        if id.len() > Self::MAX_BYTES {
+            return Err(Invalid::TooLong { what: "jobId", max: Self::MAX_BYTES, unit: "bytes" });
+        }
+        if id.chars().any(char::is_control) {
+            return Err(Invalid::Control { what: "jobId" });
+        }
+        Ok(Self(id.into()))
+    }
+
+    /// A new id that nobody can guess.
+    pub fn draw() -> Self {
+        Self(Uuid::new_v4().to_string().into())
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The channel of its updates. Foreign services publish on the Redis channel of this name.
+    ///
+    /// # Errors
+    /// None for a valid id: the name is shorter than a channel's may be.
+    pub fn updates(&self) -> Result<Channel, Invalid> {
+        Channel::new(format!("{}{self}{}", Self::UPDATES.0, Self::UPDATES.1))
+    }
+
+    /// What stands before and after the id in the name of that channel.
+    pub const UPDATES: (&str, &str) = ("job:", ":updates");
+
+    /// The channel that keeps who owns it.
+    ///
+    /// # Errors
+    /// None for a valid id.
+    pub fn ownership(&self) -> Result<Channel, Invalid> {
+        // No id makes this the name of a channel of updates: those begin otherwise.
+        Channel::new(format!("owner:{self}"))
+    }
+
+    /// The topic in which its viewers are present.
+    ///
+    /// # Errors
+    /// None for a valid id.
+    pub fn topic(&self) -> Result<Topic, Invalid> {
+        Topic::new(format!("{}{self}", Self::TOPIC))
+    }
+
+    /// What stands before the id in the name of that topic.
+    pub const TOPIC: &str = "job:";
+
+    /// The path of its event stream.
+    pub fn sse_endpoint(&self) -> String {
+        format!("/api/v1/jobs/{}/events", utf8_percent_encode(&self.0, PLAIN))
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_any_bytes_have_channels_of_their_own() {
+        let ids = ["a", "a:updates", "*", "a b", "🦀", "owner:a", "job:a:updates", "a/b", "%2F", ".."];
+        let mut channels: Vec<_> = ids
+            .iter()
+            .map(|id| JobId::new(id).unwrap())
+            .flat_map(|id| [id.updates().unwrap(), id.ownership().unwrap()])
+            .collect();
+        channels.sort();
+        channels.dedup();
+        assert_eq!(channels.len(), 2 * ids.len());
+    }
+
+    #[test]
+    fn ids_keep_their_bounds() {
+        assert!(JobId::new(&"x".repeat(256)).is_ok());
+        for wrong in ["", "a\nb", "\u{7f}", &"x".repeat(257), &"é".repeat(129)] {
+            assert!(JobId::new(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_endpoint_is_a_path_whatever_is_in_the_id() {
+        let endpoint = |id: &str| JobId::new(id).unwrap().sse_endpoint();
+        assert_eq!(endpoint("a-1_b"), "/api/v1/jobs/a-1_b/events");
+        assert_eq!(endpoint("a/b?c#d e"), "/api/v1/jobs/a%2Fb%3Fc%23d%20e/events");
+    }
+}

@@ -1,0 +1,125 @@
+//! Live job status over Server-Sent Events: any number of viewers on any instance, resumable.
+//!
+//! The library is the service without its process: [`app`] is what `main` serves and what tests call.
+
+mod access;
+mod api;
+mod demo;
+mod error;
+mod intake;
+mod job;
+mod jobs;
+#[cfg(feature = "pubsub")]
+pub mod pull;
+mod settings;
+mod stores;
+mod update;
+
+pub use access::{Access, Push};
+pub use api::metrics::record;
+pub use demo::Demo;
+pub use error::Error;
+pub use intake::{Intake, MAX_TRIES};
+pub use job::JobId;
+pub use jobs::{Created, Jobs};
+pub use settings::{InvalidHost, Pubsub, Secret, Servers, Settings, Tokens};
+pub use stores::{InvalidStores, Stores, policy, retention};
+pub use update::{Problem, Status, Update};
+
+pub(crate) use api::metrics::count;
+
+use api::health::Probe;
+use api::{events, health, jobs as api_jobs, metrics, page, push, updates};
+use axum::Router;
+use axum::extract::Request;
+use axum::routing::{get, post};
+use presence_axum::limits::{Client, Gate, Quota, Rate};
+use presence_axum::sse::{Ping, Replay};
+use presence_axum::{Edge, Limits};
+use presence_core::Presence;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// After how long a client comes back to a stream that broke, and to one whose job is finished.
+const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(15));
+/// How long the demo takes for each stage.
+const DEMO_STEP: Duration = Duration::from_secs(2);
+
+/// What the handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct Service {
+    presence: Presence,
+    jobs: Jobs,
+    intake: Intake,
+    replay: Replay,
+    gate: Gate,
+    rate: Option<Arc<Rate>>,
+    access: Access,
+    probe: Probe,
+    demo: Option<Demo>,
+    backend: &'static str,
+}
+
+impl Service {
+    /// The service on these stores, as the settings say, for whom `access` lets in.
+    pub fn new(stores: &Stores, settings: &Settings, access: Access) -> Self {
+        let clock = stores.presence.clock();
+        let jobs = Jobs::new(Arc::clone(&stores.broker), Arc::clone(clock), settings.retention());
+        let replay = Replay::new(Arc::clone(&stores.broker))
+            .clock(Arc::clone(clock))
+            .ping(Ping::Comment, settings.heartbeat())
+            .ends_after(settings.connection_timeout())
+            .retry(RETRY.0, RETRY.1);
+        // Behind a proxy that is not counted, all clients have its address: what bounds one of them is the rate.
+        let limits = Limits {
+            streams_per_client: None,
+            trusted_proxies: settings.trusted_proxies,
+            ..Limits::default()
+        };
+        let rate = Quota::per_minute(settings.rate_limit);
+        Self {
+            presence: stores.presence.clone(),
+            intake: Intake::new(jobs.clone()),
+            replay,
+            gate: Gate::new(limits),
+            rate: rate.map(|quota| Arc::new(Rate::with(quota, Arc::clone(clock), Rate::MAX_KEYS))),
+            access,
+            probe: Probe::default(),
+            demo: settings.demo.then(|| Demo::new(jobs.clone(), DEMO_STEP)),
+            backend: stores.backend,
+            jobs,
+        }
+    }
+
+    /// Takes messages of Pub/Sub.
+    pub fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    /// Counts a request of its client.
+    fn admit(&self, request: &Request) -> Result<(), Error> {
+        let Some(rate) = &self.rate else { return Ok(()) };
+        let proxies = self.gate.limits().trusted_proxies;
+        let client = Client::of(request.extensions(), request.headers(), proxies);
+        Ok(rate.check(&client)?)
+    }
+}
+
+/// The endpoints, and what lets pages of other origins call them.
+pub fn app(service: Service, settings: &Settings) -> Router {
+    Router::new()
+        .route("/api/v1/jobs", post(api_jobs::create))
+        .route("/api/v1/jobs/{jobId}", get(api_jobs::status))
+        .route("/api/v1/jobs/{jobId}/events", get(events::stream))
+        .route("/api/v1/jobs/{jobId}/updates", post(updates::publish))
+        .route("/pubsub/push", post(push::push))
+        .route("/health", get(health::health))
+        .route("/metrics", get(metrics::prometheus))
+        .route("/", get(page::index))
+        .route("/page.js", get(page::script))
+        .route("/page.css", get(page::style))
+        .fallback(error::not_found)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(Edge::new().cors(settings.cors_origins.clone()))
+        .with_state(service)
+}

@@ -1,0 +1,144 @@
+//! Errors that hyper answers by itself, with a body.
+//!
+//! A head that is too long or broken never reaches the app: hyper answers a bare status and closes. [`Early`] is the socket
+//! as hyper sees it. Until the first request is dispatched everything that is written is such an answer, and it is replaced
+//! by one with a JSON body and CORS headers. A later request of the same connection still gets the bare status: from then
+//! on nothing tells hyper's bytes from the app's.
+
+use super::Options;
+use super::refusal;
+use http::StatusCode;
+use pin_project_lite::pin_project;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+/// How long, and how much, is read after a refusal: closing with something unread resets the connection, and the client
+/// would never see why.
+const LINGER: Duration = Duration::from_secs(1);
+const UNREAD: usize = 1024 * 1024;
+
+pin_project! {
+    /// A socket whose first bytes are looked at.
+    pub(super) struct Early<S> {
+        #[pin]
+        stream: S,
+        options: Arc<Options>,
+        dispatched: Arc<AtomicBool>,
+        refusal: Option<Refusal>,
+    }
+}
+
+struct Refusal {
+    bytes: Vec<u8>,
+    written: usize,
+    closed: bool,
+    unread: usize,
+    until: Pin<Box<Sleep>>,
+}
+
+impl<S> Early<S> {
+    /// Wraps a socket; `dispatched` is set once its first request has reached the app.
+    pub(super) fn new(stream: S, options: Arc<Options>, dispatched: Arc<AtomicBool>) -> Self {
+        Self { stream, options, dispatched, refusal: None }
+    }
+}
+
+/// The status of hyper's own answer, and words for it.
+fn status_of(head: &[u8]) -> Option<(StatusCode, &'static str)> {
+    let status = StatusCode::from_bytes(head.strip_prefix(b"HTTP/1.1 ")?.get(..3)?).ok()?;
+    let words = match status {
+        StatusCode::URI_TOO_LONG => "the URL is too long",
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "the head of the request is too large",
+        StatusCode::BAD_REQUEST => "malformed request",
+        _ => return None,
+    };
+    Some((status, words))
+}
+
+impl<S: AsyncRead> AsyncRead for Early<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.project().stream.poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite> AsyncWrite for Early<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.project();
+        if !this.dispatched.load(Ordering::Relaxed) {
+            if this.refusal.is_some() {
+                return Poll::Ready(Ok(bytes.len()));
+            }
+            if let Some((status, words)) = status_of(bytes) {
+                *this.refusal = Some(Refusal {
+                    bytes: refusal::bytes(status, words, this.options),
+                    written: 0,
+                    closed: false,
+                    unread: UNREAD,
+                    until: Box::pin(tokio::time::sleep(LINGER)),
+                });
+                return Poll::Ready(Ok(bytes.len()));
+            }
+        }
+        this.stream.poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.dispatched.load(Ordering::Relaxed) {
+            return self.project().stream.poll_write_vectored(cx, bytes);
+        }
+        let first = bytes.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| &slice[..]);
+        self.poll_write(cx, first)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut this = self.project();
+        if let Some(refusal) = this.refusal {
+            while refusal.written < refusal.bytes.len() {
+                let rest = &refusal.bytes[refusal.written..];
+                refusal.written += ready!(this.stream.as_mut().poll_write(cx, rest))?;
+            }
+        }
+        this.stream.poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.refusal.is_some() {
+            ready!(self.as_mut().poll_flush(cx))?;
+        }
+        let mut this = self.project();
+        let Some(refusal) = this.refusal else { return this.stream.poll_shutdown(cx) };
+        if !refusal.closed {
+            ready!(this.stream.as_mut().poll_shutdown(cx))?;
+            refusal.closed = true;
+        }
+        let mut space = [0; 4096];
+        while refusal.unread > 0 && refusal.until.as_mut().poll(cx).is_pending() {
+            let mut buffer = ReadBuf::new(&mut space);
+            ready!(this.stream.as_mut().poll_read(cx, &mut buffer))?;
+            match buffer.filled().len() {
+                0 => break,
+                read => refusal.unread = refusal.unread.saturating_sub(read),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
