@@ -39,6 +39,9 @@ pub(crate) enum Answer<T> {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Ack {
     pub(crate) seq: u64,
+    /// Whether it was there already, by its `Nats-Msg-Id`.
+    #[serde(default)]
+    pub(crate) duplicate: bool,
 }
 
 /// How a stream is to be made. What a server does not know it leaves out.
@@ -126,6 +129,8 @@ pub(crate) struct ConsumerConfig<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) filter_subject: Option<&'a str>,
     pub(crate) deliver_policy: &'static str,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) opt_start_seq: u64,
     pub(crate) ack_policy: &'static str,
     pub(crate) replay_policy: &'static str,
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -197,7 +197,7 @@ impl Shared {
         };
         let created: Arc<str> = info.created.as_str().into();
         let filter = streams.keys.renewals();
-        let mut reader = Reader::open(&self.streams, stream, &filter, From::First, end(&info)).await?;
+        let mut reader = Reader::open(&streams.link, stream, &filter, From::First, end(&info)).await?;
         loop {
             if reader.is_at_start() {
                 let (created, seq) = (Arc::clone(&created), reader.position());

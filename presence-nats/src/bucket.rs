@@ -3,6 +3,7 @@
 use crate::api::Got;
 use crate::codec::{FORGOTTEN, Forgotten, Gone, OPERATION, PLACED_AT, Raw, SEEN_AT, base64, encode, header};
 use crate::error::{Failure, Outcome, code, corrupt, unavailable};
+use crate::link::direct;
 use crate::streams::{Streams, Traits};
 use async_nats::{HeaderMap, HeaderValue, Message};
 use bytes::Bytes;
@@ -24,7 +25,7 @@ const SUBJECT_BYTES: usize = 200 * 1024;
 pub(crate) const MARKS_FOR: Duration = Duration::from_mins(10);
 
 /// What only lands if the key's last revision is this; zero for a key that has none.
-const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
+pub(crate) const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
 
 /// What one request for many keys came to.
 enum Many {
@@ -138,7 +139,7 @@ impl Streams {
             return Ok(Many::Unsure);
         }
         let body = json!({ "multi_last": subjects, "batch": 1024 });
-        let (raws, end) = self.link.get_many(&self.keys.state, &body).await?;
+        let (raws, end) = self.link.get_many(&self.keys.state, &body, direct).await?;
         let number = |name: &str| {
             let headers = end.headers.as_ref()?;
             headers.get(name)?.as_str().parse::<u64>().ok()

@@ -88,6 +88,7 @@ pub(crate) fn unanswered(error: RequestError) -> Failure {
 /// Codes of the server that mean something to us.
 pub(crate) mod code {
     pub(crate) const CONSUMER_NOT_FOUND: u64 = 10014;
+    pub(crate) const DUPLICATE_IN_FLIGHT: u64 = 10158;
     pub(crate) const NO_MESSAGE: u64 = 10037;
     pub(crate) const STREAM_NAME_IN_USE: u64 = 10058;
     pub(crate) const STREAM_NOT_FOUND: u64 = 10059;

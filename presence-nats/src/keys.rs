@@ -101,7 +101,8 @@ fn stays(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/')
 }
 
-fn encode(text: &str, to: &mut String) {
+/// Appends a name as a token.
+pub(crate) fn encode(text: &str, to: &mut String) {
     for byte in text.bytes() {
         if stays(byte) {
             to.push(char::from(byte));
@@ -115,7 +116,7 @@ fn encode(text: &str, to: &mut String) {
 }
 
 /// The text of a token; `None` if [`encode`] would not have written it so: the map is one to one.
-fn decode(token: &str) -> Option<String> {
+pub(crate) fn decode(token: &str) -> Option<String> {
     let digit = |byte: &u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'A'..=b'F' => Some(byte - b'A' + 10),

@@ -78,6 +78,7 @@
 
 mod api;
 mod beats;
+mod broker;
 mod bucket;
 mod client;
 mod codec;
@@ -96,5 +97,6 @@ mod verbs;
 
 /// The client crate, for ready-made clients and for how to connect.
 pub use async_nats;
+pub use broker::{BrokerOptions, NatsBroker};
 pub use options::{Namespace, Options, Storage};
 pub use store::NatsStore;

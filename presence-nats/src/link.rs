@@ -122,12 +122,27 @@ impl Link {
         headers: Option<HeaderMap>,
         payload: Bytes,
     ) -> Outcome<u64> {
+        self.append(subject, headers, payload).await.map(|ack| ack.seq)
+    }
+
+    /// Publishes into a stream, and returns all that the server says of it.
+    pub(crate) async fn append(
+        &self,
+        subject: &str,
+        headers: Option<HeaderMap>,
+        payload: Bytes,
+    ) -> Outcome<Ack> {
         let ack = self.request(format!("{}{subject}", self.into), headers, payload).await?;
-        given::<Ack>(&ack.payload).map(|ack| ack.seq)
+        given(&ack.payload)
     }
 
     /// Asks for several messages at once, and returns them with what was said at their end.
-    pub(crate) async fn get_many(&self, stream: &str, body: &impl Serialize) -> Outcome<(Vec<Raw>, Message)> {
+    pub(crate) async fn get_many<T>(
+        &self,
+        stream: &str,
+        body: &impl Serialize,
+        read: impl Fn(Message) -> Option<T>,
+    ) -> Outcome<(Vec<T>, Message)> {
         let body = serde_json::to_vec(body).unwrap_or_default();
         self.bounded(async {
             let inbox = self.client.new_inbox();
@@ -141,7 +156,7 @@ impl Link {
                 if message.status.is_some_and(|status| status.as_u16() != 200) {
                     return Ok((messages, message));
                 }
-                messages.extend(direct(message));
+                messages.extend(read(message));
             }
         })
         .await
@@ -170,7 +185,7 @@ fn unreadable(error: serde_json::Error) -> Error {
 }
 
 /// A message as a direct get answers it.
-fn direct(message: Message) -> Option<Raw> {
+pub(crate) fn direct(message: Message) -> Option<Raw> {
     let headers = message.headers?;
     let header = |name: &str| headers.get(name).map(HeaderValue::as_str);
     let (subject, seq) = (header("Nats-Subject")?.to_owned(), header("Nats-Sequence")?.parse().ok()?);

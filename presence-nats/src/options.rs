@@ -132,24 +132,29 @@ impl Options {
 
     /// Whether they can be used at all.
     pub(crate) fn check(&self) -> Result<()> {
-        let domain = self.domain.as_deref();
-        if domain.is_some_and(|domain| domain.is_empty() || domain.len() > 64 || !is_word(domain)) {
-            return Err(rejected("the domain is not 1 to 64 letters, digits, - or _"));
-        }
-        if !(1..=5).contains(&self.replicas) {
-            return Err(rejected("replicas is not 1 to 5"));
-        }
+        check_place(self.domain.as_deref(), self.replicas, self.call_timeout)?;
         if self.max_age < Duration::from_secs(4) {
             return Err(rejected("max_age is shorter than 4 s"));
         }
         if self.beats_for < Duration::from_secs(1) {
             return Err(rejected("beats_for is shorter than 1 s"));
         }
-        if self.call_timeout.is_zero() {
-            return Err(rejected("call_timeout is zero"));
-        }
         Ok(())
     }
+}
+
+/// Whether streams can be kept there, and asked so.
+pub(crate) fn check_place(domain: Option<&str>, replicas: u8, call_timeout: Duration) -> Result<()> {
+    if domain.is_some_and(|domain| domain.is_empty() || domain.len() > 64 || !is_word(domain)) {
+        return Err(rejected("the domain is not 1 to 64 letters, digits, - or _"));
+    }
+    if !(1..=5).contains(&replicas) {
+        return Err(rejected("replicas is not 1 to 5"));
+    }
+    if call_timeout.is_zero() {
+        return Err(rejected("call_timeout is zero"));
+    }
+    Ok(())
 }
 
 // The longest subject: three characters for each byte of two ids, and what stands around them. A server drops the

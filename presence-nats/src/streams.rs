@@ -2,9 +2,7 @@
 
 mod age;
 
-use crate::api::{
-    ConsumerConfig, ConsumerInfo, Got, NewConsumer, NewStream, StreamConfig, StreamInfo, nanos,
-};
+use crate::api::{ConsumerConfig, ConsumerInfo, NewConsumer, NewStream, StreamConfig, StreamInfo, nanos};
 use crate::codec::encode;
 use crate::error::{Failure, Outcome, code, rejected};
 use crate::feed::reader::End;
@@ -18,6 +16,7 @@ use presence_core::Timestamp;
 use presence_core::store::{Error, Result};
 use serde_json::json;
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -39,7 +38,7 @@ impl Traits {
 
 #[derive(Debug)]
 pub(crate) struct Streams {
-    pub(crate) link: Link,
+    pub(crate) link: Arc<Link>,
     pub(crate) keys: Keys,
     pub(crate) options: Options,
     /// `None` until looked at, and again when a stream was missing.
@@ -58,7 +57,7 @@ impl Streams {
     pub(crate) fn new(link: Link, options: Options) -> Self {
         let keys = Keys::new(&options);
         Self {
-            link,
+            link: Arc::new(link),
             keys,
             options,
             traits: Mutex::default(),
@@ -168,21 +167,7 @@ impl Streams {
 
     /// Where the bucket's stream ends.
     pub(crate) async fn end(&self, info: &StreamInfo) -> Outcome<End> {
-        let seq = info.state.last_seq;
-        if info.state.messages == 0 {
-            return Ok(End { seq, message: 0 });
-        }
-        let what = format!("STREAM.MSG.GET.{}", self.keys.state);
-        let get = async |body: serde_json::Value| match self.link.ask::<Got>(&what, encode(&body)).await {
-            Err(failure) if failure.is(&[code::NO_MESSAGE]) => Ok(None),
-            got => got.map(|got| Some(got.message.seq)),
-        };
-        // The last one is missing after a deletion whose mark has expired: rare, and the second question is dear.
-        if get(json!({ "seq": seq })).await?.is_some() {
-            return Ok(End { seq, message: seq });
-        }
-        let message = get(json!({ "last_by_subj": self.keys.all() })).await?.unwrap_or_default();
-        Ok(End { seq: seq.max(message), message })
+        End::of(&self.link, info, &self.keys.state, &self.keys.all()).await
     }
 
     /// The time of the server that leads a stream.

@@ -160,7 +160,7 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
     let feeding = shared.known.feed();
     let (stream, all) = (&streams.keys.state, streams.keys.all());
     let end = streams.end(&state).await?;
-    let reader = Reader::open(streams, stream, &all, From::Latest, end).await?;
+    let reader = Reader::open(&streams.link, stream, &all, From::Latest, end).await?;
     // Sessions are told with their renewals.
     let caught_up = shared.beats.reach(&beats.created, beats.state.last_seq);
     if tokio::time::timeout(streams.link.timeout(), caught_up).await.is_err() {

@@ -56,7 +56,7 @@ async fn rewrite(shared: &Arc<Shared>, age: Duration) -> Outcome<usize> {
     let nodes: HashMap<NodeId, Node> =
         nodes(shared, traits).await?.into_iter().map(|node| (node.id.clone(), node)).collect();
     let (all, end) = (streams.keys.all(), streams.end(&info).await?);
-    let mut reader = Reader::open(streams, &streams.keys.state, &all, From::Latest, end).await?;
+    let mut reader = Reader::open(&streams.link, &streams.keys.state, &all, From::Latest, end).await?;
     let (mut old, mut written) = (Vec::new(), 0);
     // Records come in the order in which they were written: the first young one ends it.
     while !reader.is_at_start() {

@@ -1,0 +1,194 @@
+//! What the server stores and signals, told to the hub of this process.
+//!
+//! One ordered consumer and one subscription serve all channels. After a gap the consumer goes on where it was; when the
+//! stream is another or shorter than before, the hub is told and reads what it needs.
+
+use super::Shared;
+use super::chain::Chain;
+use super::heads::Heads;
+use super::stream::{Events, Stored};
+use crate::api::StreamInfo;
+use crate::error::{Failure, Outcome, timeout};
+use crate::feed::reader::{End, From, Place, Reader};
+use async_nats::Message;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
+use presence_core::broker::Delivery;
+use presence_core::broker::hub::WeakHub;
+use presence_core::store::Result;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How often the stream is asked how far it is.
+const LOOKS_EVERY: Duration = Duration::from_millis(500);
+/// How long the follower waits, at most, before it tries again.
+const RETRY_EVERY: Duration = Duration::from_millis(250);
+
+/// The one task of a broker; ends with it.
+#[derive(Debug)]
+pub(super) struct Follower {
+    task: JoinHandle<()>,
+    /// Whether all that is stored from now on will be told.
+    hears: watch::Receiver<bool>,
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Shared {
+    /// Returns once everything is told that is stored or signalled from now on.
+    pub(super) async fn follow(&self) -> Result<()> {
+        let mut hears = {
+            let mut follower = self.follower.lock();
+            // It ends only with the runtime that it was started on.
+            if follower.as_ref().is_none_or(|follower| follower.task.is_finished()) {
+                *follower = Some(self.start());
+            }
+            let Some(follower) = &*follower else { return Err(timeout()) };
+            follower.hears.clone()
+        };
+        let hears = hears.wait_for(|hears| *hears);
+        match tokio::time::timeout(self.events.link.timeout(), hears).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(timeout()),
+        }
+    }
+
+    fn start(&self) -> Follower {
+        let (tells, hears) = watch::channel(false);
+        let hub = self.hub.get().cloned();
+        let (events, heads) = (Arc::clone(&self.events), Arc::clone(&self.heads));
+        let task = tokio::spawn(async move {
+            if let Some(hub) = hub {
+                Following { events, heads, hub, hears: tells, place: None }.run().await;
+            }
+        });
+        Follower { task, hears }
+    }
+}
+
+/// How far the stream was followed.
+struct Reached {
+    /// Which life of the stream.
+    created: String,
+    seq: u64,
+}
+
+struct Following {
+    events: Arc<Events>,
+    heads: Arc<Heads>,
+    hub: WeakHub,
+    hears: watch::Sender<bool>,
+    place: Option<Reached>,
+}
+
+type Look = BoxFuture<'static, Outcome<StreamInfo>>;
+
+impl Following {
+    async fn run(mut self) {
+        while self.hub.upgrade().is_some() {
+            if let Err(failure) = self.once().await {
+                tracing::debug!(?failure, "events cannot be followed at the moment");
+            }
+            tokio::time::sleep(RETRY_EVERY.mul_f64(0.2 + 0.8 * presence_core::random::fraction())).await;
+        }
+    }
+
+    /// Until there is a gap.
+    async fn once(&mut self) -> Outcome<()> {
+        let (events, link) = (Arc::clone(&self.events), Arc::clone(&self.events.link));
+        let (stream, all) = (&events.names.stream, events.names.events());
+        let info = events.look().await?;
+        let end = End::of(&link, &info, stream, &all).await?;
+        let goes_on = self.place.take_if(|place| place.created == info.created && place.seq <= end.seq);
+        let is_lost = self.place.take().is_some();
+        let after = goes_on.map_or(end.seq, |place| place.seq);
+        // Until it reads, this is where it has to go on.
+        self.place = Some(Reached { created: info.created.clone(), seq: after });
+        let mut signals = link.subscribe(events.names.signals()).await?;
+        let mut reader = Reader::open(&link, stream, &all, From::After(after), end).await?;
+        if is_lost {
+            tracing::warn!(stream, "the stream of events is another or shorter than before");
+            self.heads.clear();
+            if let Some(hub) = self.hub.upgrade() {
+                hub.interrupted();
+            }
+        }
+        self.hears.send_replace(true);
+        let mut looks = tokio::time::interval(LOOKS_EVERY);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let (mut looking, mut asked_at): (Option<Look>, u64) = (None, 0);
+        // Whether something may have been lost on the way.
+        let mut is_suspect = false;
+        let done = loop {
+            tokio::select! {
+                next = reader.next_message() => match next {
+                    Ok((message, place)) => self.tell(message, &place),
+                    Err(_gap) => break Ok(()),
+                },
+                signal = signals.next() => match signal {
+                    Some(signal) => self.pass(signal),
+                    None => break Ok(()),
+                },
+                _ = looks.tick(), if looking.is_none() => {
+                    asked_at = reader.position();
+                    let events = Arc::clone(&events);
+                    looking = Some(async move { events.info().await }.boxed());
+                }
+                looked = async { Some(looking.as_mut()?.await) }, if looking.is_some() => {
+                    looking = None;
+                    match looked {
+                        Some(Ok(now)) if now.created != info.created || now.state.last_seq < asked_at => break Ok(()),
+                        Some(Ok(now)) => {
+                            let is_late = now.state.last_seq > reader.position();
+                            if is_late && is_suspect {
+                                let end = match End::of(&link, &now, stream, &all).await {
+                                    Ok(end) => end,
+                                    Err(failure) => break Err(failure),
+                                };
+                                if reader.check(end).await.is_err() {
+                                    break Ok(());
+                                }
+                            }
+                            // It may be on its way: looked at once more.
+                            is_suspect = is_late;
+                        }
+                        Some(Err(Failure::NoStream(_))) => break Ok(()),
+                        _ => is_suspect = true,
+                    }
+                }
+            }
+        };
+        self.place = Some(Reached { created: info.created, seq: reader.position() });
+        done
+    }
+
+    fn tell(&self, message: Message, place: &Place) {
+        let Some(hub) = self.hub.upgrade() else { return };
+        let chain = Chain::of(message.headers.as_ref());
+        let Some(channel) = self.events.names.channel_of_event(&message.subject).filter(|_| chain.is_some())
+        else {
+            metrics::counter!("presence_nats_unreadable_total").increment(1);
+            return;
+        };
+        let stored = Stored { seq: place.stream_seq, at: place.at, chain, payload: message.payload };
+        self.heads.hear(&channel, &stored);
+        if let Some((event, chain)) = stored.event(&channel) {
+            drop(hub.by_prefix(&channel, &Delivery::Event(event.clone())));
+            drop(hub.stored(event, Some(chain.previous)));
+        }
+    }
+
+    fn pass(&self, signal: Message) {
+        let Some(hub) = self.hub.upgrade() else { return };
+        let Some(channel) = self.events.names.channel_of_signal(&signal.subject) else { return };
+        let payload = signal.payload;
+        drop(hub.signal(&channel, payload.clone()));
+        drop(hub.by_prefix(&channel, &Delivery::Signal { channel: channel.clone(), payload }));
+    }
+}

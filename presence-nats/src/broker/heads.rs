@@ -1,0 +1,83 @@
+//! What a handle knows of the channels that it publishes to.
+
+use super::stream::Stored;
+use parking_lot::Mutex;
+use presence_core::broker::Channel;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How many channels are remembered at most, some 200 bytes and a name each. The next one makes room by dropping those that nobody
+/// publishes to at that moment; each then costs one read more.
+const CHANNELS: usize = 16_384;
+
+/// The newest event of a channel, as far as is known: the server refuses a publish that relies on an older one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    /// Its sequence; zero while nothing is stored.
+    pub(super) seq: u64,
+    pub(super) incarnation: u64,
+    /// The bytes of all payloads of this history.
+    pub(super) bytes: u64,
+    /// How many of them are not stored any more, at least.
+    pub(super) trimmed: u64,
+    /// Whether it closes the channel.
+    pub(super) closed: bool,
+}
+
+impl Head {
+    /// Of a channel whose newest message this is.
+    pub(super) fn of(newest: Option<&Stored>) -> Self {
+        let seq = newest.map_or(0, |stored| stored.seq);
+        match newest.and_then(|stored| stored.chain) {
+            Some(chain) => Self {
+                seq,
+                incarnation: chain.incarnation,
+                bytes: chain.bytes,
+                trimmed: 0,
+                closed: chain.last,
+            },
+            // Nothing is there, or what somebody else put there: a new history.
+            None => {
+                let incarnation = presence_core::random::u64();
+                Self { seq, incarnation, bytes: 0, trimmed: 0, closed: false }
+            }
+        }
+    }
+}
+
+/// `None` while it is not known. Locked for as long as a publish takes: those of one handle go one after the other.
+pub(super) type Slot = Arc<tokio::sync::Mutex<Option<Head>>>;
+
+#[derive(Debug, Default)]
+pub(super) struct Heads(Mutex<HashMap<Channel, Slot>>);
+
+impl Heads {
+    pub(super) fn of(&self, channel: &Channel) -> Slot {
+        let mut slots = self.0.lock();
+        if let Some(slot) = slots.get(channel) {
+            return Arc::clone(slot);
+        }
+        if slots.len() >= CHANNELS {
+            slots.retain(|_, slot| Arc::strong_count(slot) > 1);
+        }
+        Arc::clone(slots.entry(channel.clone()).or_default())
+    }
+
+    /// An event was stored, by this handle or another one.
+    pub(super) fn hear(&self, channel: &Channel, stored: &Stored) {
+        let slot = self.0.lock().get(channel).cloned();
+        let Some(mut head) = slot.as_ref().and_then(|slot| slot.try_lock().ok()) else { return };
+        if let Some(head) = &mut *head
+            && head.seq < stored.seq
+        {
+            let now = Head::of(Some(stored));
+            let trimmed = if now.incarnation == head.incarnation { head.trimmed } else { 0 };
+            *head = Head { trimmed, ..now };
+        }
+    }
+
+    /// Nothing is known any more.
+    pub(super) fn clear(&self) {
+        self.0.lock().clear();
+    }
+}

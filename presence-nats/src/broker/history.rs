@@ -1,0 +1,105 @@
+//! Reading what is stored: B6, B7, B13.
+
+use super::Shared;
+use super::stream::{Stored, Traits};
+use crate::error::Outcome;
+use presence_core::broker::hub::{From, PAGE_BYTES, PAGE_EVENTS, Page};
+use presence_core::broker::{Channel, Event, EventId, Missed};
+use std::collections::VecDeque;
+
+/// How often a page is read anew whose events were removed while they were read.
+const ROUNDS: usize = 3;
+
+impl Shared {
+    /// A page of history, as of this call.
+    pub(super) async fn page(&self, traits: Traits, channel: &Channel, from: From) -> Outcome<Page> {
+        for _ in 0..ROUNDS {
+            let Some(newest) = self.events.newest(channel).await? else { break };
+            let Some(id) = newest.id() else { break };
+            let seen = match from {
+                From::Last(0) => return Ok(Page { position: Some(id), ..Page::default() }),
+                From::Last(1) => return Ok(page(channel, None, vec![newest], id)),
+                From::Last(count) => {
+                    let mut events = self.newest(traits, channel, count, &newest).await?;
+                    cut(&mut events);
+                    return Ok(page(channel, None, events.into(), id));
+                }
+                From::After(seen) if seen == id => return Ok(Page { position: Some(id), ..Page::default() }),
+                From::After(seen) => Some(seen),
+                From::Beginning => None,
+            };
+            let is_same =
+                seen.is_none_or(|seen| seen.incarnation == id.incarnation && seen.number < id.number);
+            let after = seen.filter(|_| is_same).map_or(0, |seen| seen.number);
+            let range = (after + 1, newest.seq);
+            let stored = self.events.range(traits, channel, range, (PAGE_EVENTS, PAGE_BYTES)).await?;
+            // What somebody else put there is no event, and bears no word of the one before it.
+            let first = stored.iter().find_map(|stored| stored.chain);
+            let Some(first) = first.filter(|first| first.incarnation == id.incarnation) else { continue };
+            let missed = match seen {
+                _ if !is_same => Some(Missed::Incarnation),
+                _ if first.previous > after => Some(Missed::Trimmed),
+                _ => None,
+            };
+            return Ok(page(channel, missed, stored, id));
+        }
+        // There is no history any more.
+        let missed = matches!(from, From::After(_)).then_some(Missed::Incarnation);
+        Ok(Page { missed, ..Page::default() })
+    }
+
+    /// The newest events of a channel, oldest first.
+    pub(super) async fn history(
+        &self,
+        traits: Traits,
+        channel: &Channel,
+        count: usize,
+    ) -> Outcome<Vec<Event>> {
+        let Some(newest) = self.events.newest(channel).await?.filter(|_| count > 0) else {
+            return Ok(Vec::new());
+        };
+        let stored = self.newest(traits, channel, count, &newest).await?;
+        Ok(stored.into_iter().filter_map(|stored| Some(stored.event(channel)?.0)).collect())
+    }
+
+    async fn newest(
+        &self,
+        traits: Traits,
+        channel: &Channel,
+        count: usize,
+        newest: &Stored,
+    ) -> Outcome<VecDeque<Stored>> {
+        let mut kept = VecDeque::new();
+        if count == 1 {
+            kept.push_back(newest.clone());
+            return Ok(kept);
+        }
+        let mut from = 1;
+        loop {
+            let part =
+                self.events.range(traits, channel, (from, newest.seq), (PAGE_EVENTS, PAGE_BYTES)).await?;
+            let Some(end) = part.last().map(|stored| stored.seq) else { return Ok(kept) };
+            kept.extend(part);
+            kept.drain(..kept.len().saturating_sub(count));
+            from = end + 1;
+        }
+    }
+}
+
+/// As much as a page holds.
+fn cut(events: &mut VecDeque<Stored>) {
+    let mut bytes = 0;
+    let fits = events.iter().take(PAGE_EVENTS).take_while(|stored| {
+        bytes += stored.payload.len();
+        bytes <= PAGE_BYTES
+    });
+    let count = fits.count().max(1);
+    events.truncate(count);
+}
+
+fn page(channel: &Channel, missed: Option<Missed>, stored: Vec<Stored>, newest: EventId) -> Page {
+    let end = stored.last().map_or(newest.number, |stored| stored.seq);
+    let events: Vec<Event> = stored.into_iter().filter_map(|stored| Some(stored.event(channel)?.0)).collect();
+    let position = events.last().map_or(newest, |event| event.id);
+    Page { missed, events, position: Some(position), more: end < newest.number }
+}

@@ -1,0 +1,172 @@
+//! A broker on one JetStream stream.
+
+mod chain;
+mod follow;
+mod heads;
+mod history;
+mod names;
+mod options;
+mod publish;
+mod stream;
+
+pub use options::BrokerOptions;
+
+use crate::client;
+use crate::error::{rejected, unavailable};
+use crate::link::{Denials, Link};
+use async_nats::{Client, ConnectOptions};
+use async_trait::async_trait;
+use bytes::Bytes;
+use follow::Follower;
+use futures_util::stream::BoxStream;
+use heads::Heads;
+use parking_lot::Mutex;
+use presence_core::broker::hub::{Backend, From, Hub, Interest, Page, WeakHub};
+use presence_core::broker::{Broker, Channel, Delivery, Event, Publish, Published, Start, check_payload};
+use presence_core::store::Result;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use stream::Events;
+
+/// A [`Broker`] on NATS JetStream: one stream for all channels, one connection and one consumer for all of a process.
+///
+/// For the namespace `chat`, the stream is `EVENTS_chat` and the events of the channel `room:1` are under
+/// `$KV.chat=events.room=3A1`, encoded as ids are (see the [crate]); signals travel under `presence.chat.signal.room=3A1`. An
+/// account needs what a store needs, and to publish and subscribe to `presence.chat.signal.*`.
+///
+/// - **Every event names the one before it** (header `Presence-Event`), and is stored only if that is still the newest
+///   (`Nats-Expected-Last-Subject-Sequence`). So gaps show, and nothing follows the event that closes a channel. One channel
+///   takes one event per round trip and process.
+/// - **An incarnation is of a channel's history**: the publisher of its first event draws it.
+/// - **History is read as of the call**, in a cluster as well: the stream's leader says what is the newest event.
+/// - **An outage is silence**: the consumer goes on where it was. When the stream is another or shorter than before, subscribers are
+///   told [`Missed`](presence_core::broker::Missed).
+///
+/// A server that loses power may lose the last moments of a stream in files, unless it syncs always (`sync_interval`) or
+/// the stream has replicas: an id of a lost event may then name another one.
+///
+/// Clones share everything.
+///
+/// ```no_run
+/// use presence_core::broker::{Broker, Channel, Publish};
+/// use presence_nats::{BrokerOptions, Namespace, NatsBroker, async_nats::ConnectOptions};
+/// # async fn open() -> Result<(), Box<dyn std::error::Error>> {
+/// let options = BrokerOptions::new(Namespace::new("chat")?);
+/// let broker = NatsBroker::connect("nats://127.0.0.1:4222", ConnectOptions::new(), options)?;
+/// broker.publish(Publish::new(Channel::new("room:1")?, "hello")).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct NatsBroker {
+    shared: Arc<Shared>,
+    hub: Hub,
+}
+
+struct Shared {
+    events: Arc<Events>,
+    heads: Arc<Heads>,
+    hub: OnceLock<WeakHub>,
+    /// From the first subscription on.
+    follower: Mutex<Option<Follower>>,
+}
+
+impl NatsBroker {
+    /// A broker on the server or cluster at these URLs, as [`NatsStore::connect`](crate::NatsStore::connect) takes them.
+    /// Returns at once, also while the server is down, and connects as long as it takes.
+    ///
+    /// # Errors
+    /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when a URL or an option cannot be used, or outside of a
+    /// tokio runtime.
+    pub fn connect(urls: &str, connect: ConnectOptions, options: BrokerOptions) -> Result<Self> {
+        options.check()?;
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(rejected("a connection to NATS needs a tokio runtime"));
+        }
+        let denials = Denials::default();
+        let client = client::of(urls, connect, &denials)?;
+        Ok(Self::of(client, options, denials))
+    }
+
+    /// A broker on a client that is there already, as [`NatsStore::with_client`](crate::NatsStore::with_client) takes it.
+    ///
+    /// # Errors
+    /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when an option cannot be used.
+    pub fn with_client(client: Client, options: BrokerOptions) -> Result<Self> {
+        options.check()?;
+        Ok(Self::of(client, options, Denials::default()))
+    }
+
+    fn of(client: Client, options: BrokerOptions, denials: Denials) -> Self {
+        let link = Link::new(client, options.domain.as_deref(), options.call_timeout, denials);
+        let shared = Arc::new(Shared {
+            events: Arc::new(Events::new(link, options)),
+            heads: Arc::default(),
+            hub: OnceLock::new(),
+            follower: Mutex::default(),
+        });
+        let hub = Hub::new(Arc::clone(&shared) as Arc<dyn Backend>);
+        shared.hub.get_or_init(|| hub.downgrade());
+        Self { shared, hub }
+    }
+}
+
+#[async_trait]
+impl Broker for NatsBroker {
+    async fn publish(&self, message: Publish) -> Result<Published> {
+        message.check()?;
+        self.shared.publish(&message).await
+    }
+
+    async fn signal(&self, channel: &Channel, payload: Bytes) -> Result<()> {
+        check_payload(&payload)?;
+        let Events { link, names, .. } = &*self.shared.events;
+        // The client would keep it, and send it much later.
+        link.connected().await?;
+        let sent = link.client.publish(names.signals_of(channel), payload).await;
+        sent.map_err(|error| unavailable("the client of NATS is closed").with_source(error))
+    }
+
+    fn subscribe(&self, channel: &Channel, from: Start) -> BoxStream<'static, Delivery> {
+        self.hub.subscribe(channel, from)
+    }
+
+    fn subscribe_prefix(&self, prefix: &str) -> BoxStream<'static, Delivery> {
+        self.hub.subscribe_prefix(prefix)
+    }
+
+    async fn history(&self, channel: &Channel, count: usize) -> Result<Vec<Event>> {
+        let shared = &self.shared;
+        shared.events.with(|traits| shared.history(traits, channel, count)).await
+    }
+
+    async fn remove(&self, channel: &Channel) -> Result<()> {
+        let events = &self.shared.events;
+        events.with(|_| events.purge(channel, None)).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        let events = &self.shared.events;
+        events.with(|_| async { events.info().await.map(drop) }).await
+    }
+}
+
+#[async_trait]
+impl Backend for Shared {
+    async fn open(&self, _interest: &Interest) -> Result<()> {
+        self.follow().await
+    }
+
+    /// All channels come by one consumer, which stays.
+    fn close(&self, _interest: &Interest) {}
+
+    async fn read(&self, channel: &Channel, from: From) -> Result<Page> {
+        self.events.with(|traits| self.page(traits, channel, from)).await
+    }
+}
+
+impl fmt::Debug for NatsBroker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let namespace = &self.shared.events.options.namespace;
+        f.debug_struct("NatsBroker").field("namespace", namespace).finish_non_exhaustive()
+    }
+}

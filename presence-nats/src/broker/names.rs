@@ -1,0 +1,130 @@
+//! What the stream and the subjects of channels are called.
+
+use crate::keys::{decode, encode};
+use crate::options::Namespace;
+use presence_core::broker::Channel;
+
+/// Names in one namespace. A channel is one token, encoded as the ids of a store are.
+#[derive(Debug)]
+pub(super) struct Names {
+    pub(super) stream: String,
+    /// What the subjects of events begin with. In the realm of buckets, because only that reaches another domain; and no
+    /// bucket's name holds an `=`.
+    events: String,
+    /// What the subjects of signals begin with. Not in that realm: it does not pass between the servers of two domains.
+    signals: String,
+}
+
+// The longest subject: three characters for each byte of a channel, and what stands around them. A server drops the
+// connection that sends it a line of more than 4,096 bytes.
+const _: () = assert!(3 * Channel::MAX_BYTES + 4 * Namespace::MAX_BYTES + 300 < 4096);
+
+impl Names {
+    pub(super) fn new(namespace: &Namespace) -> Self {
+        Self {
+            stream: format!("EVENTS_{namespace}"),
+            events: format!("$KV.{namespace}=events."),
+            signals: format!("presence.{namespace}.signal."),
+        }
+    }
+
+    /// Where the events of a channel are published.
+    pub(super) fn events_of(&self, channel: &Channel) -> String {
+        subject(&self.events, channel)
+    }
+
+    /// Where the signals of a channel are published.
+    pub(super) fn signals_of(&self, channel: &Channel) -> String {
+        subject(&self.signals, channel)
+    }
+
+    /// The events of all channels.
+    pub(super) fn events(&self) -> String {
+        format!("{}*", self.events)
+    }
+
+    /// The signals of all channels.
+    pub(super) fn signals(&self) -> String {
+        format!("{}*", self.signals)
+    }
+
+    /// The channel of an event.
+    pub(super) fn channel_of_event(&self, subject: &str) -> Option<Channel> {
+        channel(&self.events, subject)
+    }
+
+    /// The channel of a signal.
+    pub(super) fn channel_of_signal(&self, subject: &str) -> Option<Channel> {
+        channel(&self.signals, subject)
+    }
+}
+
+/// A name of an idempotency key that belongs to one channel only.
+pub(super) fn message_id(channel: &Channel, key: &str) -> String {
+    let mut id = String::with_capacity(channel.as_str().len() + key.len() + 8);
+    encode(channel.as_str(), &mut id);
+    id.push('.');
+    encode(key, &mut id);
+    id
+}
+
+fn subject(prefix: &str, channel: &Channel) -> String {
+    let mut subject = prefix.to_owned();
+    encode(channel.as_str(), &mut subject);
+    subject
+}
+
+fn channel(prefix: &str, subject: &str) -> Option<Channel> {
+    Channel::new(decode(subject.strip_prefix(prefix)?)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn names() -> Names {
+        Names::new(&Namespace::new("chat").unwrap())
+    }
+
+    #[test]
+    fn subjects_are_legible() {
+        let channel = Channel::new("job:7 ü").unwrap();
+        assert_eq!(names().events_of(&channel), "$KV.chat=events.job=3A7=20=C3=BC");
+        assert_eq!(names().signals_of(&channel), "presence.chat.signal.job=3A7=20=C3=BC");
+        assert_eq!(message_id(&channel, "a.b"), "job=3A7=20=C3=BC.a=2Eb");
+    }
+
+    #[test]
+    fn what_is_not_ours_is_no_channel() {
+        for foreign in
+            ["$KV.chat=events.", "$KV.chat=events.a.b", "$KV.other=events.a", "$KV.chat=events.=41", "x"]
+        {
+            assert_eq!(names().channel_of_event(foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn the_longest_name_fits_into_a_line() {
+        let names = Names::new(&Namespace::new("n".repeat(Namespace::MAX_BYTES)).unwrap());
+        let channel = Channel::new(".".repeat(Channel::MAX_BYTES)).unwrap();
+        let longest = names.events_of(&channel).len() + "$JS..API.".len() + 64;
+        assert!(longest + 300 < 4096, "{longest}");
+    }
+
+    proptest! {
+        #[test]
+        fn channels_come_back_as_they_were(name in "[^\\p{Cc}]{1,40}") {
+            let channel = Channel::new(&name).unwrap();
+            let names = names();
+            prop_assert_eq!(names.channel_of_event(&names.events_of(&channel)), Some(channel.clone()));
+            prop_assert_eq!(names.channel_of_signal(&names.signals_of(&channel)), Some(channel));
+        }
+
+        #[test]
+        fn a_key_is_of_one_channel(one in "[ab.=]{1,4}", two in "[ab.=]{1,4}", key in "[ab.=]{0,4}", other in "[ab.=]{0,4}") {
+            let id = |channel: &str, key: &str| message_id(&Channel::new(channel).unwrap(), key);
+            prop_assert_eq!(id(&one, &key) == id(&two, &other), one == two && key == other);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Storing an event: B1 to B5.
+//!
+//! Every event is stored on condition that the newest one of its channel is the one that this handle knows. So no event follows
+//! one that has closed the channel, and each names the one before it. A handle that does not know reads it; one that
+//! was refused reads it again.
+
+use super::Shared;
+use super::chain::{CHAIN, Chain};
+use super::heads::Head;
+use super::names::message_id;
+use super::stream::Traits;
+use crate::api::Ack;
+use crate::error::{Outcome, code, unavailable};
+use async_nats::HeaderMap;
+use presence_core::broker::hub::PAGE_EVENTS;
+use presence_core::broker::{Channel, EventId, MAX_PAYLOAD, Publish, Published};
+use presence_core::store::Result;
+use std::time::Duration;
+
+/// How often a publish is repeated that another process was faster with.
+const ROUNDS: u32 = 32;
+/// How long it waits, at most, before it is repeated.
+const PAUSE: Duration = Duration::from_millis(50);
+/// A sequence that no event has: what depends on it is refused, unless it is a repetition.
+const NEVER: u64 = i64::MAX as u64;
+
+impl Shared {
+    pub(super) async fn publish(&self, message: &Publish) -> Result<Published> {
+        let slot = self.heads.of(&message.channel);
+        let mut known = slot.lock().await;
+        for round in 0..ROUNDS {
+            // It may have been opened again: what is closed is looked at every time.
+            let head = match known.take().filter(|head| !head.closed) {
+                Some(head) => head,
+                None => self.events.with(|_| self.head(&message.channel)).await?,
+            };
+            let outcome = self.events.with(|traits| self.attempt(traits, message, head)).await?;
+            let Some((published, head)) = outcome else {
+                metrics::counter!("presence_nats_conflicts_total").increment(1);
+                let full = PAUSE.min(Duration::from_millis(1) * (1 << round.min(6)));
+                tokio::time::sleep(full.mul_f64(presence_core::random::fraction())).await;
+                continue;
+            };
+            *known = Some(head);
+            return Ok(published);
+        }
+        Err(unavailable("too many processes publish to one channel at once"))
+    }
+
+    async fn head(&self, channel: &Channel) -> Outcome<Head> {
+        Ok(Head::of(self.events.newest(channel).await?.as_ref()))
+    }
+
+    /// Stores the event if nothing was stored after `head`; answers `None` if something was.
+    async fn attempt(
+        &self,
+        traits: Traits,
+        message: &Publish,
+        head: Head,
+    ) -> Outcome<Option<(Published, Head)>> {
+        let channel = &message.channel;
+        let id = |seq| EventId { incarnation: head.incarnation, number: seq };
+        if head.closed && message.key.is_none() {
+            return Ok(Some((Published::Closed(id(head.seq)), head)));
+        }
+        let bytes = head.bytes + message.payload.len() as u64;
+        let chain = Chain { incarnation: head.incarnation, previous: head.seq, bytes, last: message.last };
+        let expected = if head.closed { NEVER } else { head.seq };
+        match self.append(traits, message, chain, expected).await {
+            Ok(Ack { seq, duplicate: true }) => {
+                Ok(Some((Published::Repeated(self.id_of(seq, head).await?), head)))
+            }
+            Ok(Ack { seq, .. }) => {
+                let mut head = Head { seq, bytes, closed: message.last, ..head };
+                self.keep_to_bytes(traits, channel, &mut head).await;
+                Ok(Some((Published::Stored(id(seq)), head)))
+            }
+            Err(failure) if failure.is(&code::WRONG_LAST_SEQUENCE) => {
+                Ok(head.closed.then(|| (Published::Closed(id(head.seq)), head)))
+            }
+            // Another publish with this key is on its way.
+            Err(failure) if failure.is(&[code::DUPLICATE_IN_FLIGHT]) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn append(&self, traits: Traits, message: &Publish, chain: Chain, expected: u64) -> Outcome<Ack> {
+        let mut headers = HeaderMap::new();
+        headers.insert(crate::bucket::EXPECTED, expected.to_string());
+        headers.insert(CHAIN, chain.header());
+        if let Some(key) = &message.key {
+            headers.insert("Nats-Msg-Id", message_id(&message.channel, key));
+        }
+        if let Some(age) = self.events.shorter_age().filter(|_| traits.modern) {
+            headers.insert("Nats-TTL", age.as_millis().div_ceil(1000).to_string());
+        }
+        let subject = self.events.names.events_of(&message.channel);
+        self.events.link.append(&subject, Some(headers), message.payload.clone()).await
+    }
+
+    /// The id of an event of this channel, which may be trimmed.
+    async fn id_of(&self, seq: u64, head: Head) -> Outcome<EventId> {
+        let stored = self.events.at(seq).await?;
+        let id = stored.and_then(|stored| stored.id());
+        Ok(id.unwrap_or(EventId { incarnation: head.incarnation, number: seq }))
+    }
+
+    /// Drops the oldest events of a channel that has too many bytes. What fails here is done by the next publish.
+    async fn keep_to_bytes(&self, traits: Traits, channel: &Channel, head: &mut Head) {
+        let limit = self.events.options.retention.bytes as u64;
+        if head.bytes.saturating_sub(head.trimmed) <= limit {
+            return;
+        }
+        // A little more than it must, so that not every publish has to do it.
+        match self.oldest_within(traits, channel, *head, limit).await {
+            Ok(trimmed) => head.trimmed = trimmed,
+            Err(failure) => tracing::debug!(?failure, "the history of a channel could not be cut"),
+        }
+    }
+
+    /// Cuts a history; answers with the bytes of what is not stored any more.
+    async fn oldest_within(&self, traits: Traits, channel: &Channel, head: Head, limit: u64) -> Outcome<u64> {
+        let goal = limit - limit / 8;
+        let mut from = 1;
+        let mut is_over = None;
+        loop {
+            let page =
+                self.events.range(traits, channel, (from, head.seq), (PAGE_EVENTS, MAX_PAYLOAD)).await?;
+            let Some(end) = page.last().map(|stored| stored.seq) else { return Ok(head.trimmed) };
+            for stored in page {
+                let Some(chain) = stored.chain else { continue };
+                let before = chain.bytes.saturating_sub(stored.payload.len() as u64);
+                let kept = head.bytes.saturating_sub(before);
+                let over = *is_over.get_or_insert(kept > limit);
+                if !over || kept <= goal || stored.seq == head.seq {
+                    if over {
+                        self.events.purge(channel, Some(stored.seq)).await?;
+                    }
+                    return Ok(before);
+                }
+            }
+            from = end + 1;
+        }
+    }
+}

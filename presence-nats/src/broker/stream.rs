@@ -1,0 +1,260 @@
+//! The stream of all events: made by the process that first finds it missing, and read by its leader.
+
+use super::chain::{CHAIN, Chain};
+use super::names::Names;
+use super::options::BrokerOptions;
+use crate::api::{Got, NewStream, StreamInfo, nanos};
+use crate::codec::{base64, encode, header};
+use crate::error::{Failure, Outcome, code, corrupt, rejected, timeout};
+use crate::link::Link;
+use crate::options::Storage;
+use async_nats::Message;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use presence_core::Timestamp;
+use presence_core::broker::{Channel, Event, EventId, KEYS_FOR};
+use presence_core::store::Result;
+use serde_json::json;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the server that keeps the stream can do, by what it made of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Traits {
+    /// From 2.11 on: several messages in one answer, and an age of each message.
+    pub(super) modern: bool,
+}
+
+/// A message of the stream.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    pub(super) seq: u64,
+    pub(super) at: Timestamp,
+    /// `None` for what somebody else put there.
+    pub(super) chain: Option<Chain>,
+    pub(super) payload: Bytes,
+}
+
+impl Stored {
+    pub(super) fn id(&self) -> Option<EventId> {
+        self.chain.map(|chain| EventId { incarnation: chain.incarnation, number: self.seq })
+    }
+
+    /// As an event; `None` for what is none of ours.
+    pub(super) fn event(self, channel: &Channel) -> Option<(Event, Chain)> {
+        let (id, chain) = (self.id()?, self.chain?);
+        Some((Event::new(id, channel.clone(), self.payload, self.at).closing(chain.last), chain))
+    }
+
+    /// As the answer to a direct get.
+    fn direct(message: Message) -> Option<Self> {
+        let headers = message.headers?;
+        let seq = headers.get("Nats-Sequence")?.as_str().parse().ok()?;
+        let at = headers.get("Nats-Time-Stamp")?.as_str().to_owned();
+        let at = crate::api::Time::try_from(at).ok()?.0;
+        Some(Self { seq, at, chain: Chain::of(Some(&headers)), payload: message.payload })
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Events {
+    pub(super) link: Arc<Link>,
+    pub(super) names: Names,
+    pub(super) options: BrokerOptions,
+    /// `None` until looked at, and again when the stream was missing.
+    traits: Mutex<Option<Traits>>,
+    /// Held by the caller that looks and makes.
+    making: tokio::sync::Mutex<()>,
+}
+
+impl Events {
+    pub(super) fn new(link: Link, options: BrokerOptions) -> Self {
+        let names = Names::new(&options.namespace);
+        Self {
+            link: Arc::new(link),
+            names,
+            options,
+            traits: Mutex::default(),
+            making: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Does something that needs the stream; once more if it was missing and could be made.
+    pub(super) async fn with<T, F>(&self, work: impl Fn(Traits) -> F) -> Result<T>
+    where
+        F: Future<Output = Outcome<T>>,
+    {
+        let traits = self.traits().await?;
+        match work(traits).await {
+            Err(failure) if failure.is_of_streams() => {
+                *self.traits.lock() = None;
+                let traits = self.traits().await?;
+                Ok(work(traits).await?)
+            }
+            done => Ok(done?),
+        }
+    }
+
+    async fn traits(&self) -> Outcome<Traits> {
+        if let Some(traits) = *self.traits.lock() {
+            return Ok(traits);
+        }
+        self.link.connected().await?;
+        // Many callers may wait for one that gets no answer.
+        let making = tokio::time::timeout(self.link.timeout(), self.making.lock()).await;
+        let _making = making.map_err(|_| Failure::Other(timeout()))?;
+        if let Some(traits) = *self.traits.lock() {
+            return Ok(traits);
+        }
+        let info = self.look().await?;
+        Ok(Traits { modern: info.config.allow_msg_ttl })
+    }
+
+    /// The stream as it is now; made, if it is missing.
+    pub(super) async fn look(&self) -> Outcome<StreamInfo> {
+        let stream = &self.names.stream;
+        let info = match self.info().await {
+            Err(Failure::NoStream(_)) => {
+                tracing::info!(stream, "making a stream");
+                match self.link.ask(&format!("STREAM.CREATE.{stream}"), encode(&self.new_stream())).await {
+                    // Somebody else was faster, with other options.
+                    Err(failure) if failure.is(&[code::STREAM_NAME_IN_USE]) => self.info().await?,
+                    made => made?,
+                }
+            }
+            answered => answered?,
+        };
+        let config = &info.config;
+        if !config.subjects.contains(&self.names.events())
+            || config.sealed
+            || config.no_ack
+            || !config.allow_direct
+        {
+            return Err(Failure::Other(rejected(format!(
+                "stream {stream} cannot be used: it is sealed, gives no acks, has other subjects or no allow_direct"
+            ))));
+        }
+        if self.traits.lock().replace(Traits { modern: config.allow_msg_ttl }).is_none() {
+            let asked = self.new_stream();
+            let differs = config.max_msgs_per_subject != asked.max_msgs_per_subject
+                || config.storage != asked.storage
+                || config.num_replicas != u64::from(asked.num_replicas)
+                || config.max_age != asked.max_age;
+            if differs {
+                tracing::warn!(
+                    stream,
+                    ?config,
+                    "the stream of events was made otherwise, and stays as it is"
+                );
+            }
+        }
+        Ok(info)
+    }
+
+    pub(super) async fn info(&self) -> Outcome<StreamInfo> {
+        self.link.ask(&format!("STREAM.INFO.{}", self.names.stream), Bytes::new()).await
+    }
+
+    /// The newest message of a channel, by the leader.
+    pub(super) async fn newest(&self, channel: &Channel) -> Outcome<Option<Stored>> {
+        self.get(json!({ "last_by_subj": self.names.events_of(channel) })).await
+    }
+
+    /// The message with this sequence, by the leader.
+    pub(super) async fn at(&self, seq: u64) -> Outcome<Option<Stored>> {
+        self.get(json!({ "seq": seq })).await
+    }
+
+    /// The messages of a channel from one sequence to another, in order: up to `count` of them and `bytes` of payload, at
+    /// least one if there is any.
+    ///
+    /// Any server may answer most of them; what it lacks, because it is behind or old, the leader answers one by one.
+    pub(super) async fn range(
+        &self,
+        traits: Traits,
+        channel: &Channel,
+        (from, to): (u64, u64),
+        (count, bytes): (usize, usize),
+    ) -> Outcome<Vec<Stored>> {
+        let subject = self.names.events_of(channel);
+        let (mut found, mut next, mut size) = (Vec::<Stored>::new(), from.max(1), 0);
+        let mut early = Vec::new();
+        if traits.modern && next <= to {
+            let body = json!({ "seq": next, "next_by_subj": subject, "batch": count, "max_bytes": bytes });
+            early = self.link.get_many(&self.names.stream, &body, Stored::direct).await?.0;
+        }
+        let mut early = early.into_iter();
+        while next <= to && found.len() < count {
+            let message = match early.next() {
+                Some(message) => Some(message),
+                None => self.get(json!({ "seq": next, "next_by_subj": subject })).await?,
+            };
+            let Some(message) = message else { break };
+            size += message.payload.len();
+            if message.seq > to || (size > bytes && !found.is_empty()) {
+                break;
+            }
+            next = message.seq + 1;
+            found.push(message);
+        }
+        Ok(found)
+    }
+
+    /// Drops the messages of a channel, or those before a sequence.
+    pub(super) async fn purge(&self, channel: &Channel, before: Option<u64>) -> Outcome<()> {
+        let mut body = json!({ "filter": self.names.events_of(channel) });
+        if let Some(seq) = before {
+            body["seq"] = seq.into();
+        }
+        let what = format!("STREAM.PURGE.{}", self.names.stream);
+        self.link.ask::<serde_json::Value>(&what, encode(&body)).await.map(drop)
+    }
+
+    async fn get(&self, body: serde_json::Value) -> Outcome<Option<Stored>> {
+        let what = format!("STREAM.MSG.GET.{}", self.names.stream);
+        let got: Got = match self.link.ask(&what, encode(&body)).await {
+            Err(failure) if failure.is(&[code::NO_MESSAGE]) => return Ok(None),
+            got => got?,
+        };
+        let unreadable = || Failure::Other(corrupt("the server's answer cannot be read"));
+        let payload = base64(&got.message.data).ok_or_else(unreadable)?.into();
+        let block = base64(&got.message.hdrs).ok_or_else(unreadable)?;
+        let chain = header(&String::from_utf8_lossy(&block), CHAIN).and_then(Chain::parse);
+        Ok(Some(Stored { seq: got.message.seq, at: got.message.time.0, chain, payload }))
+    }
+
+    /// How long an event is stored, if that is less than the stream keeps what is in it.
+    pub(super) fn shorter_age(&self) -> Option<Duration> {
+        Some(self.options.retention.age).filter(|age| *age < KEYS_FOR)
+    }
+
+    fn new_stream(&self) -> NewStream<'_> {
+        let BrokerOptions { storage, replicas, retention, max_bytes, .. } = &self.options;
+        // Keys are remembered as long as events are stored, and the server wants that within the age.
+        let max_age = nanos(retention.age.max(KEYS_FOR));
+        NewStream {
+            name: &self.names.stream,
+            subjects: [self.names.events()],
+            description: "presence: events of channels",
+            retention: "limits",
+            storage: match storage {
+                Storage::File => "file",
+                Storage::Memory => "memory",
+            },
+            num_replicas: *replicas,
+            max_consumers: -1,
+            max_msgs: -1,
+            max_msg_size: -1,
+            max_msgs_per_subject: i64::try_from(retention.count).unwrap_or(i64::MAX),
+            max_bytes: max_bytes.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
+            max_age,
+            duplicate_window: max_age,
+            discard: "old",
+            allow_direct: true,
+            allow_rollup_hdrs: false,
+            deny_delete: true,
+            allow_msg_ttl: true,
+        }
+    }
+}
