@@ -90,6 +90,8 @@ pub(crate) mod code {
     pub(crate) const CONSUMER_NOT_FOUND: u64 = 10014;
     pub(crate) const DUPLICATE_IN_FLIGHT: u64 = 10158;
     pub(crate) const NO_MESSAGE: u64 = 10037;
+    /// Of a deletion: servers say the first or the second.
+    pub(crate) const NO_SUCH_SEQUENCE: [u64; 2] = [10043, 10057];
     pub(crate) const STREAM_NAME_IN_USE: u64 = 10058;
     pub(crate) const STREAM_NOT_FOUND: u64 = 10059;
     /// Servers before 2.12 say which sequence is the right one in the text; later ones may not.

@@ -53,6 +53,9 @@
 //! Renewals are kept in memory, also where sessions are kept in files: a server that restarts alone has lost the last two minutes
 //! of them. Every process knows them still; one that starts in that moment sees those who only renewed a moment later.
 //!
+//! # Messages
+//! [`NatsBroker`] is a [`Broker`](presence_core::Broker) on a stream of its own, for messages that are not presence.
+//!
 //! # The map
 //! | file | what lives there |
 //! |---|---|
@@ -62,6 +65,7 @@
 //! | `feed/` | what a watch does; ordered readers; writing old records again |
 //! | `bucket`, `merge` | reading records, and writing them until it lands |
 //! | `beats` | renewals |
+//! | `broker/` | the broker: its stream, publishing, reading history, following what is stored |
 //! | `known` | what a handle remembers of its own sessions |
 //! | `lives` | epochs |
 //! | `policy` | whether all processes have the same windows |

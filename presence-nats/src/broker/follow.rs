@@ -176,7 +176,8 @@ impl Following {
             metrics::counter!("presence_nats_unreadable_total").increment(1);
             return;
         };
-        let stored = Stored { seq: place.stream_seq, at: place.at, chain, payload: message.payload };
+        let stored =
+            Stored { seq: place.stream_seq, at: place.at, chain, message_id: None, payload: message.payload };
         self.heads.hear(&channel, &stored);
         if let Some((event, chain)) = stored.event(&channel) {
             drop(hub.by_prefix(&channel, &Delivery::Event(event.clone())));

@@ -27,21 +27,18 @@ pub(super) struct Head {
 impl Head {
     /// Of a channel whose newest message this is.
     pub(super) fn of(newest: Option<&Stored>) -> Self {
-        let seq = newest.map_or(0, |stored| stored.seq);
-        match newest.and_then(|stored| stored.chain) {
-            Some(chain) => Self {
+        let known = newest.and_then(|stored| Some((stored.seq, stored.chain?)));
+        if let Some((seq, chain)) = known {
+            return Self {
                 seq,
                 incarnation: chain.incarnation,
                 bytes: chain.bytes,
                 trimmed: 0,
                 closed: chain.last,
-            },
-            // Nothing is there, or what somebody else put there: a new history.
-            None => {
-                let incarnation = presence_core::random::u64();
-                Self { seq, incarnation, bytes: 0, trimmed: 0, closed: false }
-            }
+            };
         }
+        // A new history.
+        Self { seq: 0, incarnation: presence_core::random::u64(), bytes: 0, trimmed: 0, closed: false }
     }
 }
 

@@ -33,8 +33,8 @@ pub struct BrokerOptions {
     /// The bounds of each channel's history.
     ///
     /// The server keeps an idempotency key in memory for as long as its event may be stored, some 200 bytes each: with
-    /// many keys, take a shorter age. An age of less than [`KEYS_FOR`](presence_core::broker::KEYS_FOR) counts as that on
-    /// servers before 2.11. When a channel exceeds its bytes, it is cut to seven eighths of them.
+    /// many keys, take a shorter age. On servers before 2.11, an age of less than
+    /// [`KEYS_FOR`](presence_core::broker::KEYS_FOR) is that of keys as well. When a channel exceeds its bytes, it is cut to seven eighths of them.
     pub retention: Retention,
     /// How large the stream of all channels may grow, in bytes. Default: no bound but the account's. When it is full, the
     /// oldest events of all channels go.

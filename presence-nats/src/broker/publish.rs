@@ -8,8 +8,9 @@ use super::Shared;
 use super::chain::{CHAIN, Chain};
 use super::heads::Head;
 use super::names::message_id;
-use super::stream::Traits;
+use super::stream::{MESSAGE_ID, Traits};
 use crate::api::Ack;
+use crate::bucket::EXPECTED;
 use crate::error::{Outcome, code, unavailable};
 use async_nats::HeaderMap;
 use presence_core::broker::hub::PAGE_EVENTS;
@@ -21,8 +22,6 @@ use std::time::Duration;
 const ROUNDS: u32 = 32;
 /// How long it waits, at most, before it is repeated.
 const PAUSE: Duration = Duration::from_millis(50);
-/// A sequence that no event has: what depends on it is refused, unless it is a repetition.
-const NEVER: u64 = i64::MAX as u64;
 
 impl Shared {
     pub(super) async fn publish(&self, message: &Publish) -> Result<Published> {
@@ -60,36 +59,37 @@ impl Shared {
     ) -> Outcome<Option<(Published, Head)>> {
         let channel = &message.channel;
         let id = |seq| EventId { incarnation: head.incarnation, number: seq };
-        if head.closed && message.key.is_none() {
-            return Ok(Some((Published::Closed(id(head.seq)), head)));
+        if head.closed {
+            let repeated = match &message.key {
+                Some(key) => self.with_key(traits, channel, head, key).await?,
+                None => None,
+            };
+            let published =
+                repeated.map_or(Published::Closed(id(head.seq)), |seq| Published::Repeated(id(seq)));
+            return Ok(Some((published, head)));
         }
         let bytes = head.bytes + message.payload.len() as u64;
         let chain = Chain { incarnation: head.incarnation, previous: head.seq, bytes, last: message.last };
-        let expected = if head.closed { NEVER } else { head.seq };
-        match self.append(traits, message, chain, expected).await {
-            Ok(Ack { seq, duplicate: true }) => {
-                Ok(Some((Published::Repeated(self.id_of(seq, head).await?), head)))
-            }
+        match self.append(traits, message, chain).await {
+            Ok(Ack { seq, duplicate: true }) => Ok(Some((Published::Repeated(id(seq)), head))),
             Ok(Ack { seq, .. }) => {
                 let mut head = Head { seq, bytes, closed: message.last, ..head };
                 self.keep_to_bytes(traits, channel, &mut head).await;
                 Ok(Some((Published::Stored(id(seq)), head)))
             }
-            Err(failure) if failure.is(&code::WRONG_LAST_SEQUENCE) => {
-                Ok(head.closed.then(|| (Published::Closed(id(head.seq)), head)))
-            }
+            Err(failure) if failure.is(&code::WRONG_LAST_SEQUENCE) => Ok(None),
             // Another publish with this key is on its way.
             Err(failure) if failure.is(&[code::DUPLICATE_IN_FLIGHT]) => Ok(None),
             Err(failure) => Err(failure),
         }
     }
 
-    async fn append(&self, traits: Traits, message: &Publish, chain: Chain, expected: u64) -> Outcome<Ack> {
+    async fn append(&self, traits: Traits, message: &Publish, chain: Chain) -> Outcome<Ack> {
         let mut headers = HeaderMap::new();
-        headers.insert(crate::bucket::EXPECTED, expected.to_string());
+        headers.insert(EXPECTED, chain.previous.to_string());
         headers.insert(CHAIN, chain.header());
         if let Some(key) = &message.key {
-            headers.insert("Nats-Msg-Id", message_id(&message.channel, key));
+            headers.insert(MESSAGE_ID, message_id(chain.incarnation, key));
         }
         if let Some(age) = self.events.shorter_age().filter(|_| traits.modern) {
             headers.insert("Nats-TTL", age.as_millis().div_ceil(1000).to_string());
@@ -98,11 +98,24 @@ impl Shared {
         self.events.link.append(&subject, Some(headers), message.payload.clone()).await
     }
 
-    /// The id of an event of this channel, which may be trimmed.
-    async fn id_of(&self, seq: u64, head: Head) -> Outcome<EventId> {
-        let stored = self.events.at(seq).await?;
-        let id = stored.and_then(|stored| stored.id());
-        Ok(id.unwrap_or(EventId { incarnation: head.incarnation, number: seq }))
+    /// The event with this key in the history of a closed channel: the server would look at the key only of what it stores.
+    async fn with_key(
+        &self,
+        traits: Traits,
+        channel: &Channel,
+        head: Head,
+        key: &str,
+    ) -> Outcome<Option<u64>> {
+        let (id, mut from) = (message_id(head.incarnation, key), 1);
+        loop {
+            let page =
+                self.events.range(traits, channel, (from, head.seq), (PAGE_EVENTS, MAX_PAYLOAD)).await?;
+            let Some(end) = page.last().map(|stored| stored.seq) else { return Ok(None) };
+            if let Some(stored) = page.iter().find(|stored| stored.message_id.as_deref() == Some(&*id)) {
+                return Ok(Some(stored.seq));
+            }
+            from = end + 1;
+        }
     }
 
     /// Drops the oldest events of a channel that has too many bytes. What fails here is done by the next publish.
@@ -111,15 +124,15 @@ impl Shared {
         if head.bytes.saturating_sub(head.trimmed) <= limit {
             return;
         }
-        // A little more than it must, so that not every publish has to do it.
-        match self.oldest_within(traits, channel, *head, limit).await {
+        match self.cut(traits, channel, *head, limit).await {
             Ok(trimmed) => head.trimmed = trimmed,
             Err(failure) => tracing::debug!(?failure, "the history of a channel could not be cut"),
         }
     }
 
-    /// Cuts a history; answers with the bytes of what is not stored any more.
-    async fn oldest_within(&self, traits: Traits, channel: &Channel, head: Head, limit: u64) -> Outcome<u64> {
+    /// Cuts a history to seven eighths of the limit, so that not every publish has to; answers with the bytes of what is not
+    /// stored any more.
+    async fn cut(&self, traits: Traits, channel: &Channel, head: Head, limit: u64) -> Outcome<u64> {
         let goal = limit - limit / 8;
         let mut from = 1;
         let mut is_over = None;

@@ -26,6 +26,9 @@ pub(super) struct Traits {
     pub(super) modern: bool,
 }
 
+/// By which the server recognises a publish that is repeated.
+pub(super) const MESSAGE_ID: &str = "Nats-Msg-Id";
+
 /// A message of the stream.
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
@@ -33,6 +36,8 @@ pub(super) struct Stored {
     pub(super) at: Timestamp,
     /// `None` for what somebody else put there.
     pub(super) chain: Option<Chain>,
+    /// Its idempotency key, as the server knows it.
+    pub(super) message_id: Option<Box<str>>,
     pub(super) payload: Bytes,
 }
 
@@ -53,7 +58,8 @@ impl Stored {
         let seq = headers.get("Nats-Sequence")?.as_str().parse().ok()?;
         let at = headers.get("Nats-Time-Stamp")?.as_str().to_owned();
         let at = crate::api::Time::try_from(at).ok()?.0;
-        Some(Self { seq, at, chain: Chain::of(Some(&headers)), payload: message.payload })
+        let message_id = headers.get(MESSAGE_ID).map(|id| id.as_str().into());
+        Some(Self { seq, at, chain: Chain::of(Some(&headers)), message_id, payload: message.payload })
     }
 }
 
@@ -117,9 +123,15 @@ impl Events {
         let info = match self.info().await {
             Err(Failure::NoStream(_)) => {
                 tracing::info!(stream, "making a stream");
-                match self.link.ask(&format!("STREAM.CREATE.{stream}"), encode(&self.new_stream())).await {
+                let (new, short) = (self.new_stream(self.longest()), self.shorter_age());
+                match self.link.ask::<StreamInfo>(&format!("STREAM.CREATE.{stream}"), encode(&new)).await {
                     // Somebody else was faster, with other options.
                     Err(failure) if failure.is(&[code::STREAM_NAME_IN_USE]) => self.info().await?,
+                    // Where messages have no ages of their own, the stream's is theirs, and that of keys.
+                    Ok(made) if !made.config.allow_msg_ttl && short.is_some() => {
+                        let new = self.new_stream(self.options.retention.age);
+                        self.link.ask(&format!("STREAM.UPDATE.{stream}"), encode(&new)).await?
+                    }
                     made => made?,
                 }
             }
@@ -136,11 +148,11 @@ impl Events {
             ))));
         }
         if self.traits.lock().replace(Traits { modern: config.allow_msg_ttl }).is_none() {
-            let asked = self.new_stream();
+            let asked = self.new_stream(self.longest());
             let differs = config.max_msgs_per_subject != asked.max_msgs_per_subject
                 || config.storage != asked.storage
                 || config.num_replicas != u64::from(asked.num_replicas)
-                || config.max_age != asked.max_age;
+                || config.max_age != asked.max_age && config.allow_msg_ttl;
             if differs {
                 tracing::warn!(
                     stream,
@@ -156,14 +168,28 @@ impl Events {
         self.link.ask(&format!("STREAM.INFO.{}", self.names.stream), Bytes::new()).await
     }
 
-    /// The newest message of a channel, by the leader.
+    /// The newest event of a channel, by the leader. What somebody else put behind it is no event, and is deleted: the next
+    /// one could not be linked to it.
     pub(super) async fn newest(&self, channel: &Channel) -> Outcome<Option<Stored>> {
-        self.get(json!({ "last_by_subj": self.names.events_of(channel) })).await
-    }
-
-    /// The message with this sequence, by the leader.
-    pub(super) async fn at(&self, seq: u64) -> Outcome<Option<Stored>> {
-        self.get(json!({ "seq": seq })).await
+        let body = json!({ "last_by_subj": self.names.events_of(channel) });
+        loop {
+            let found = self.get(body.clone()).await?;
+            let Some(foreign) = found.as_ref().filter(|found| found.chain.is_none()) else {
+                return Ok(found);
+            };
+            metrics::counter!("presence_nats_unreadable_total").increment(1);
+            tracing::error!(
+                sequence = foreign.seq,
+                "a message in the stream of events is no event, and is deleted"
+            );
+            let what = format!("STREAM.MSG.DELETE.{}", self.names.stream);
+            let body = encode(&json!({ "seq": foreign.seq, "no_erase": true }));
+            match self.link.ask::<serde_json::Value>(&what, body).await {
+                // Somebody else was faster.
+                Err(failure) if failure.is(&code::NO_SUCH_SEQUENCE) => {}
+                deleted => drop(deleted?),
+            }
+        }
     }
 
     /// The messages of a channel from one sequence to another, in order: up to `count` of them and `bytes` of payload, at
@@ -213,15 +239,25 @@ impl Events {
 
     async fn get(&self, body: serde_json::Value) -> Outcome<Option<Stored>> {
         let what = format!("STREAM.MSG.GET.{}", self.names.stream);
-        let got: Got = match self.link.ask(&what, encode(&body)).await {
+        let body = encode(&body);
+        let ask = || self.link.ask(&what, body.clone());
+        // In a cluster, a server that has just become the leader may let a question pass: it is asked once more.
+        let soon = tokio::time::timeout(self.link.timeout() / 4, ask()).await;
+        let got = match soon {
+            Ok(got) => got,
+            Err(_late) => ask().await,
+        };
+        let got: Got = match got {
             Err(failure) if failure.is(&[code::NO_MESSAGE]) => return Ok(None),
             got => got?,
         };
         let unreadable = || Failure::Other(corrupt("the server's answer cannot be read"));
         let payload = base64(&got.message.data).ok_or_else(unreadable)?.into();
         let block = base64(&got.message.hdrs).ok_or_else(unreadable)?;
-        let chain = header(&String::from_utf8_lossy(&block), CHAIN).and_then(Chain::parse);
-        Ok(Some(Stored { seq: got.message.seq, at: got.message.time.0, chain, payload }))
+        let block = String::from_utf8_lossy(&block);
+        let chain = header(&block, CHAIN).and_then(Chain::parse);
+        let message_id = header(&block, MESSAGE_ID).map(Box::from);
+        Ok(Some(Stored { seq: got.message.seq, at: got.message.time.0, chain, message_id, payload }))
     }
 
     /// How long an event is stored, if that is less than the stream keeps what is in it.
@@ -229,10 +265,14 @@ impl Events {
         Some(self.options.retention.age).filter(|age| *age < KEYS_FOR)
     }
 
-    fn new_stream(&self) -> NewStream<'_> {
+    /// How long anything is kept: keys are remembered as long as events are stored, and the server wants that within the age.
+    fn longest(&self) -> Duration {
+        self.options.retention.age.max(KEYS_FOR)
+    }
+
+    fn new_stream(&self, max_age: Duration) -> NewStream<'_> {
         let BrokerOptions { storage, replicas, retention, max_bytes, .. } = &self.options;
-        // Keys are remembered as long as events are stored, and the server wants that within the age.
-        let max_age = nanos(retention.age.max(KEYS_FOR));
+        let max_age = nanos(max_age);
         NewStream {
             name: &self.names.stream,
             subjects: [self.names.events()],
@@ -253,7 +293,7 @@ impl Events {
             discard: "old",
             allow_direct: true,
             allow_rollup_hdrs: false,
-            deny_delete: true,
+            deny_delete: false,
             allow_msg_ttl: true,
         }
     }

@@ -2,7 +2,7 @@
 
 use presence_core::random;
 use presence_nats::async_nats::ConnectOptions;
-use presence_nats::{Namespace, NatsStore, Options, Storage};
+use presence_nats::{BrokerOptions, Namespace, NatsStore, Options, Storage};
 use std::sync::LazyLock;
 use test_servers::nats::{Cluster, Leaf, Nats};
 
@@ -21,6 +21,11 @@ pub fn options(name: &str, storage: Storage) -> Options {
     let mut options = Options::new(Namespace::new(name).unwrap());
     options.storage = storage;
     options
+}
+
+/// A broker's defaults, in the namespace of this name.
+pub fn events(name: &str) -> BrokerOptions {
+    BrokerOptions::new(Namespace::new(name).unwrap())
 }
 
 /// The same, on three servers.
@@ -52,6 +57,12 @@ pub fn on_cluster(cluster: &Cluster, name: &str) -> NatsStore {
 
 pub fn through(leaf: &Leaf, name: &str) -> NatsStore {
     at(&leaf.leaf().url(), from_the_edge(name))
+}
+
+/// Deletes a namespace's events.
+pub fn lose_events(server: &Nats, name: &str) {
+    let told = server.request(&format!("$JS.API.STREAM.DELETE.EVENTS_{name}"), "");
+    assert!(told.contains("\"success\":true") || told.contains("10059"), "{told}");
 }
 
 /// Deletes a namespace's streams, whatever they hold.

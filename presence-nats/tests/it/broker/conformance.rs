@@ -1,0 +1,98 @@
+//! One test per clause of the broker's contract, on every kind of server.
+
+use crate::rig::{self, CLUSTER, LEAF, NATS, OLD};
+use async_trait::async_trait;
+use presence_core::broker::{Broker, Retention};
+use presence_core::conformance::Cannot;
+use presence_core::conformance::broker::BrokerHarness;
+use presence_nats::async_nats::ConnectOptions;
+use presence_nats::{BrokerOptions, NatsBroker, Storage};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use test_servers::Proxy;
+
+/// A kind of server, how its streams are kept, and where they can be deleted.
+macro_rules! harness {
+    ($module:ident, $kind:ident, options: $options:expr, urls: $urls:expr, server: $server:expr, age: $age:expr) => {
+        mod $module {
+            use super::*;
+
+            struct $kind {
+                prefix: String,
+                proxy: Proxy,
+                opened: Mutex<BTreeSet<String>>,
+            }
+
+            #[async_trait]
+            impl BrokerHarness for $kind {
+                async fn fresh() -> Self {
+                    let port: String =
+                        $urls.split(',').next().unwrap().rsplit(':').next().unwrap().to_owned();
+                    let proxy = Proxy::to(port.parse().unwrap());
+                    Self { prefix: rig::unique(), proxy, opened: Mutex::default() }
+                }
+
+                async fn open(&self, namespace: &str, retention: Retention) -> Arc<dyn Broker> {
+                    let name = format!("{}-{namespace}", self.prefix);
+                    self.opened.lock().unwrap().insert(name.clone());
+                    let mut options: BrokerOptions = rig::events(&name);
+                    let change: fn(&mut BrokerOptions) = $options;
+                    change(&mut options);
+                    options.retention = retention;
+                    // How fast two busy cores are is not what is tested.
+                    options.call_timeout = Duration::from_secs(10);
+                    let url = format!("nats://127.0.0.1:{}", self.proxy.port());
+                    Arc::new(NatsBroker::connect(&url, ConnectOptions::new(), options).unwrap())
+                }
+
+                async fn open_broken(&self) -> Result<Arc<dyn Broker>, Cannot> {
+                    let options = rig::events("broken");
+                    // Nobody listens on the first port.
+                    let broken = NatsBroker::connect("nats://127.0.0.1:1", ConnectOptions::new(), options);
+                    Ok(Arc::new(broken.unwrap()))
+                }
+
+                async fn lose_data(&self) -> Result<(), Cannot> {
+                    self.opened.lock().unwrap().iter().for_each(|name| rig::lose_events($server, name));
+                    Ok(())
+                }
+
+                async fn interrupt(&self) -> Result<(), Cannot> {
+                    self.proxy.cut();
+                    Ok(())
+                }
+
+                async fn heal(&self) {
+                    self.proxy.pass();
+                }
+
+                fn shortest_age(&self) -> Duration {
+                    $age
+                }
+
+                async fn advance(&self, by: Duration) {
+                    tokio::time::sleep(by).await;
+                }
+            }
+
+            impl Drop for $kind {
+                fn drop(&mut self) {
+                    if !std::thread::panicking() {
+                        self.opened.lock().unwrap().iter().for_each(|name| rig::lose_events($server, name));
+                    }
+                }
+            }
+
+            presence_core::broker_conformance_tests!($kind);
+        }
+    };
+}
+
+const SHORT: Duration = Duration::from_secs(1);
+
+harness!(memory, InMemory, options: |o| o.storage = Storage::Memory, urls: NATS.url(), server: &NATS, age: SHORT);
+harness!(file, InFiles, options: |_| {}, urls: NATS.url(), server: &NATS, age: SHORT);
+harness!(old, Old, options: |_| {}, urls: OLD.url(), server: &OLD, age: SHORT);
+harness!(cluster, Replicated, options: |o| o.replicas = 3, urls: CLUSTER.urls().join(","), server: &CLUSTER.nodes()[0], age: SHORT);
+harness!(leaf, AtTheEdge, options: |o| o.domain = Some("center".to_owned()), urls: LEAF.leaf().url(), server: LEAF.hub(), age: SHORT);

@@ -1,0 +1,192 @@
+//! Viewers who come and go while the server fails: each sees every event of its channel once, in order.
+
+use super::own::channel;
+use crate::rig::{self, unique};
+use futures_util::StreamExt;
+use presence_core::broker::{Broker, Delivery, EventId, Missed, Publish, Published, Start};
+use presence_core::random;
+use presence_core::store::Kind;
+use presence_nats::async_nats::ConnectOptions;
+use presence_nats::{BrokerOptions, NatsBroker, Storage};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use test_servers::nats::{Cluster, Nats};
+
+const CHANNELS: usize = 50;
+const EVENTS: usize = 1_000;
+const VIEWERS: usize = 200;
+const PATIENCE: Duration = Duration::from_mins(2);
+
+fn name_of(n: usize) -> String {
+    format!("job:{}", n % CHANNELS)
+}
+
+/// Publishes until it is acknowledged, as a worker does.
+async fn publish(broker: &NatsBroker, message: Publish) -> EventId {
+    loop {
+        match broker.publish(message.clone()).await {
+            Ok(Published::Stored(id) | Published::Repeated(id)) => return id,
+            Ok(closed) => panic!("{closed:?}"),
+            Err(error) => assert_ne!(error.kind(), Kind::Rejected, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Sees all events of a channel; a third of the viewers reconnect at random, to either process.
+async fn view(brokers: [NatsBroker; 2], n: usize, expected: usize) -> Vec<(EventId, String)> {
+    let (mut seen, mut from) = (Vec::<(EventId, String)>::new(), Start::Last(usize::MAX));
+    loop {
+        let broker = &brokers[usize::try_from(random::u64() % 2).unwrap()];
+        let mut stream = broker.subscribe(&channel(&name_of(n)), from);
+        let stays =
+            if n.is_multiple_of(3) { usize::try_from(random::u64() % 5).unwrap() + 1 } else { usize::MAX };
+        for _ in 0..stays {
+            match stream.next().await {
+                Some(Delivery::Event(event)) => {
+                    from = Start::After(event.id);
+                    seen.push((event.id, String::from_utf8_lossy(&event.payload).into_owned()));
+                }
+                other => panic!("{other:?} after {seen:?}"),
+            }
+            if seen.len() == expected {
+                return seen;
+            }
+        }
+    }
+}
+
+/// Publishes from two processes, does something to the server in the middle, and checks what the viewers saw.
+async fn exactly_once<F: Future>(brokers: [NatsBroker; 2], disturb: impl FnOnce() -> F) {
+    let each = EVENTS / CHANNELS;
+    let viewers: Vec<_> = (0..VIEWERS).map(|n| tokio::spawn(view(brokers.clone(), n, each))).collect();
+    let publishers = [0, 1].map(|who| {
+        let broker = brokers[who].clone();
+        tokio::spawn(async move {
+            let mut ids = BTreeMap::new();
+            for n in (who..EVENTS).step_by(2) {
+                // Both publish to every channel: its number, and whose it is, do not go together.
+                let name = name_of(n / 2);
+                let message = Publish::new(channel(&name), n.to_string()).key(n.to_string());
+                ids.insert(n.to_string(), (name, publish(&broker, message).await));
+                tokio::time::sleep(Duration::from_millis(3)).await;
+            }
+            ids
+        })
+    });
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    disturb().await;
+    let mut published = BTreeMap::new();
+    for publisher in publishers {
+        published.append(&mut tokio::time::timeout(PATIENCE, publisher).await.unwrap().unwrap());
+    }
+    for (n, viewer) in viewers.into_iter().enumerate() {
+        let seen = tokio::time::timeout(PATIENCE, viewer).await.unwrap().unwrap();
+        assert!(seen.is_sorted_by(|(one, _), (other, _)| one.number < other.number), "{n}: {seen:?}");
+        for (id, payload) in &seen {
+            assert_eq!(published[payload], (name_of(n), *id), "{n}");
+        }
+    }
+}
+
+fn on(url: &str, options: BrokerOptions) -> NatsBroker {
+    NatsBroker::connect(url, ConnectOptions::new(), options).unwrap()
+}
+
+async fn outside(work: impl FnOnce() + Send + 'static) {
+    tokio::task::spawn_blocking(work).await.unwrap();
+}
+
+#[tokio::test]
+async fn viewers_see_each_event_once_while_the_server_is_killed() {
+    let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
+    let name = unique();
+    let open = || on(&server.url(), rig::events(&name));
+    let killed = Arc::clone(&server);
+    exactly_once([open(), open()], || async {
+        let down = Arc::clone(&killed);
+        outside(move || down.kill()).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        outside(move || killed.restart()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn viewers_see_each_event_once_while_the_server_hangs() {
+    let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
+    let name = unique();
+    let open = || on(&server.url(), rig::events(&name));
+    let hung = Arc::clone(&server);
+    exactly_once([open(), open()], || async {
+        hung.pause();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        hung.resume();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn viewers_see_each_event_once_while_the_leader_is_killed() {
+    let cluster = Arc::new(tokio::task::spawn_blocking(Cluster::start).await.unwrap());
+    let name = unique();
+    let open = || {
+        let mut options = rig::events(&name);
+        options.replicas = 3;
+        on(&cluster.urls().join(","), options)
+    };
+    let brokers = [open(), open()];
+    publish(&brokers[0], Publish::new(channel("first"), "x")).await;
+    let (killed, stream) = (Arc::clone(&cluster), format!("EVENTS_{name}"));
+    exactly_once(brokers, || outside(move || _ = killed.kill_leader_of(&stream))).await;
+}
+
+/// What a viewer hears of a loss: that something is missing, then what is stored since.
+async fn is_told_of_the_loss(brokers: [NatsBroker; 2], lose: impl Future) {
+    let viewed = channel("job:1");
+    let first = publish(&brokers[0], Publish::new(viewed.clone(), "before")).await;
+    let mut streams = brokers.clone().map(|broker| broker.subscribe(&viewed, Start::Last(1)));
+    for stream in &mut streams {
+        let before = tokio::time::timeout(PATIENCE, stream.next()).await.unwrap();
+        assert!(matches!(before, Some(Delivery::Event(event)) if event.id == first));
+    }
+    lose.await;
+    let second = publish(&brokers[1], Publish::new(viewed.clone(), "after")).await;
+    assert_ne!(second.incarnation, first.incarnation);
+    let late = brokers[0].subscribe(&viewed, Start::After(first));
+    for mut stream in streams.into_iter().chain([late]) {
+        let mut told = Vec::new();
+        while told.last() != Some(&"after".to_owned()) {
+            match tokio::time::timeout(PATIENCE, stream.next()).await.unwrap().unwrap() {
+                Delivery::Event(event) => told.push(String::from_utf8_lossy(&event.payload).into_owned()),
+                Delivery::Missed(Missed::Incarnation) => told.push("missed".to_owned()),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(told, ["missed", "after"]);
+    }
+}
+
+#[tokio::test]
+async fn viewers_are_told_when_the_server_comes_back_empty() {
+    let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
+    let name = unique();
+    let open = || {
+        let mut options = rig::events(&name);
+        options.storage = Storage::Memory;
+        on(&server.url(), options)
+    };
+    let restarted = Arc::clone(&server);
+    is_told_of_the_loss([open(), open()], outside(move || restarted.restart())).await;
+}
+
+#[tokio::test]
+async fn viewers_are_told_when_the_stream_is_deleted() {
+    let name = unique();
+    let open = || on(&rig::NATS.url(), rig::events(&name));
+    let (brokers, deleted) = ([open(), open()], name.clone());
+    is_told_of_the_loss(brokers, outside(move || rig::lose_events(&rig::NATS, &deleted))).await;
+    rig::lose_events(&rig::NATS, &name);
+}

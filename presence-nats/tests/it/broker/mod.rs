@@ -1,0 +1,5 @@
+//! The broker on NATS.
+
+mod conformance;
+mod drills;
+mod own;
