@@ -114,7 +114,7 @@ pub async fn u2_watch_and_load_tell_records<H: Harness>(harness: &H) {
 /// U2: more records than a batch holds are all told, in batches.
 pub async fn u2_many_records_are_all_told<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
-    let records: Vec<_> = (0..2 * BATCH_ENTRIES + 1).map(|n| scene.seen_at(&format!("u{n}"), 10)).collect();
+    let records: Vec<_> = (0..=2 * BATCH_ENTRIES).map(|n| scene.seen_at(&format!("u{n}"), 10)).collect();
     scene.remember(&records).await;
     let mut reader = Follower::new(harness, &scene.other);
     reader.synced().await;

@@ -83,7 +83,7 @@ impl UserRecord {
         if blocks {
             self.block.clone_from(&other.block);
         }
-        blocks | (before != (self.seen_at, self.erased_at))
+        blocks || (before != (self.seen_at, self.erased_at))
     }
 
     /// Whether each register of `other` is at most this one's: whoever knows this record knows all of `other`.
