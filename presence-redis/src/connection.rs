@@ -1,13 +1,17 @@
 //! One connection, whatever is behind it, and where a new one comes from.
 
 use crate::error::{classify, timeout};
+use crate::store::Sentinels;
 use presence_core::store::Result;
 use redis::aio::{AsyncPushSender, ConnectionLike, MultiplexedConnection};
-use redis::cluster::{ClusterClient, ClusterConfig};
+use redis::cluster::{ClusterClient, ClusterClientBuilder, ClusterConfig};
 use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::{TcpSettings, socket2};
-use redis::sentinel::SentinelClient;
-use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ProtocolVersion, RedisResult, Value};
+use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisResult,
+    Value,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +35,43 @@ impl Connection {
             Self::Cluster(connection) => connection.req_packed_command(command).await?,
         };
         told.extract_error()
+    }
+
+    /// Hears all these channels from now on. On a cluster they must share a slot.
+    pub async fn subscribe_all(&mut self, channels: &[String]) -> RedisResult<()> {
+        match self {
+            Self::Single(connection) => connection.subscribe(channels).await,
+            Self::Cluster(connection) => connection.ssubscribe(channels).await,
+        }
+    }
+
+    /// Hears these channels no longer.
+    pub async fn unsubscribe(&mut self, channels: &[String]) -> RedisResult<()> {
+        match self {
+            Self::Single(connection) => connection.unsubscribe(channels).await,
+            Self::Cluster(connection) => {
+                for channel in channels {
+                    connection.sunsubscribe(channel).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Hears what is published to channels of these patterns; on a cluster, what is published without a shard.
+    pub async fn psubscribe(&mut self, patterns: &[&str]) -> RedisResult<()> {
+        match self {
+            Self::Single(connection) => connection.psubscribe(patterns).await,
+            Self::Cluster(connection) => connection.psubscribe(patterns).await,
+        }
+    }
+
+    /// Hears this pattern no longer.
+    pub async fn punsubscribe(&mut self, pattern: &str) -> RedisResult<()> {
+        match self {
+            Self::Single(connection) => connection.punsubscribe(pattern).await,
+            Self::Cluster(connection) => connection.punsubscribe(pattern).await,
+        }
     }
 
     /// Hears a channel from now on.
@@ -57,6 +98,47 @@ pub enum Source {
 }
 
 impl Source {
+    /// One server, by its URL.
+    pub fn at(url: &str) -> Result<Self> {
+        Client::open(url).map(Self::Single).map_err(classify)
+    }
+
+    /// The master of sentinels.
+    pub fn watched_by(sentinels: Sentinels) -> Result<Self> {
+        let Sentinels { urls, service, username, password, database } = sentinels;
+        let mut master =
+            RedisConnectionInfo::default().set_db(database.into()).set_protocol(ProtocolVersion::RESP3);
+        if let Some(username) = username {
+            master = master.set_username(username);
+        }
+        if let Some(password) = password {
+            master = master.set_password(password);
+        }
+        let master = SentinelNodeConnectionInfo::default().set_redis_connection_info(master);
+        let client = SentinelClient::build(urls, service, Some(master), SentinelServerType::Master);
+        Ok(Self::Sentinel(client.map_err(classify)?.into()))
+    }
+
+    /// A cluster, by the URLs of some of its nodes.
+    pub fn of_nodes(urls: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
+        let urls: Vec<String> = urls.into_iter().map(Into::into).collect();
+        let client = ClusterClientBuilder::new(urls)
+            .use_protocol(ProtocolVersion::RESP3)
+            .tcp_settings(tcp_settings())
+            .retries(3)
+            .max_retry_wait(250)
+            .build();
+        client.map(Self::Cluster).map_err(classify)
+    }
+
+    /// Which of a server's databases is used, where that is known.
+    pub fn database(&self) -> i64 {
+        match self {
+            Self::Single(client) => client.get_connection_info().redis_settings().db(),
+            Self::Sentinel(_) | Self::Cluster(_) => 0,
+        }
+    }
+
     /// Whether it is a cluster: a script then sees one shard at a time.
     pub fn is_cluster(&self) -> bool {
         matches!(self, Self::Cluster(_))

@@ -42,14 +42,18 @@
 //! | `connection`, `link` | one connection, and the one that calls share |
 //! | `answer`, `error` | what the server says |
 //! | `feed/` | what a watch does |
+//! | `broker/`, `lua/broker/` | [`RedisBroker`], which carries messages |
 //!
 //! # Metrics
 //! | name | kind | what it says |
 //! |---|---|---|
 //! | `presence_redis_unreadable_total` | counter | entries under our keys that are none of ours |
+//! | `presence_redis_foreign_ignored_total` | counter | messages of foreign publishers that were none, or went to a closed channel |
+//! | `presence_redis_foreign_dropped_total` | counter | messages of foreign publishers that came faster than they could be stored |
 
 mod answer;
 mod batch;
+mod broker;
 mod codec;
 mod connection;
 mod direct;
@@ -61,6 +65,7 @@ mod options;
 mod script;
 mod store;
 
+pub use broker::{BrokerOptions, Foreign, RedisBroker};
 pub use keys::Namespace;
 pub use options::Options;
 /// The client crate, for ready-made clients.

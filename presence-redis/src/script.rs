@@ -83,14 +83,21 @@ fn in_words(policy: &Policy) -> String {
 }
 
 impl Script {
-    fn new(code: &str) -> Self {
+    /// A script that is not told of shards, from its whole code.
+    pub fn new(code: &str) -> Self {
         Self { hash: redis::Script::new(code).get_hash().to_owned(), code: code.to_owned() }
+    }
+
+    /// A call with so many keys; they and the arguments follow.
+    pub fn begin(&self, keys: usize) -> Cmd {
+        let mut call = cmd("EVALSHA");
+        call.arg(&self.hash).arg(keys);
+        call
     }
 
     /// A call with the keys of these shards; the script's own arguments follow.
     pub fn of<'k>(&self, header: &Header, shards: impl ExactSizeIterator<Item = &'k Keys>) -> Cmd {
-        let mut call = cmd("EVALSHA");
-        call.arg(&self.hash).arg(shards.len() * KEYS_PER_SHARD);
+        let mut call = self.begin(shards.len() * KEYS_PER_SHARD);
         for keys in shards {
             call.arg(&keys.names());
         }

@@ -1,8 +1,7 @@
 //! The store: how it is opened.
 
-use crate::connection::{Source, tcp_settings};
+use crate::connection::Source;
 use crate::direct::{Direct, Inner};
-use crate::error::classify;
 use crate::keys::Keys;
 use crate::link::Link;
 use crate::options::Options;
@@ -12,9 +11,9 @@ use futures_util::stream::BoxStream;
 use presence_core::store::{Coalesce, Error, Facts, Feed, Kind, Misses, PresenceStore, Result, Seen, Touch};
 use presence_core::time::Reckoning;
 use presence_core::{Session, Timestamp, UserId, UserRecord};
-use redis::cluster::{ClusterClient, ClusterClientBuilder};
-use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
-use redis::{Client, ProtocolVersion, RedisConnectionInfo};
+use redis::Client;
+use redis::cluster::ClusterClient;
+use redis::sentinel::SentinelClient;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -89,7 +88,7 @@ impl RedisStore {
     /// # Errors
     /// [`Kind::Rejected`] when the URL cannot be read.
     pub fn connect(url: &str, options: Options) -> Result<Self> {
-        Self::with_client(Client::open(url).map_err(classify)?, options)
+        Self::open(Source::at(url)?, options)
     }
 
     /// A store on the server of a ready client. The connections are the store's own; they speak RESP3, without delay.
@@ -105,18 +104,7 @@ impl RedisStore {
     /// # Errors
     /// [`Kind::Rejected`] when a URL cannot be read.
     pub fn sentinel(sentinels: Sentinels, options: Options) -> Result<Self> {
-        let Sentinels { urls, service, username, password, database } = sentinels;
-        let mut master =
-            RedisConnectionInfo::default().set_db(database.into()).set_protocol(ProtocolVersion::RESP3);
-        if let Some(username) = username {
-            master = master.set_username(username);
-        }
-        if let Some(password) = password {
-            master = master.set_password(password);
-        }
-        let master = SentinelNodeConnectionInfo::default().set_redis_connection_info(master);
-        let client = SentinelClient::build(urls, service, Some(master), SentinelServerType::Master);
-        Self::with_sentinel_client(client.map_err(classify)?, options)
+        Self::open(Source::watched_by(sentinels)?, options)
     }
 
     /// A store on the master that a ready client of sentinels finds.
@@ -136,14 +124,7 @@ impl RedisStore {
     /// # Errors
     /// [`Kind::Rejected`] when a URL cannot be read.
     pub fn cluster(urls: impl IntoIterator<Item = impl Into<String>>, options: Options) -> Result<Self> {
-        let urls: Vec<String> = urls.into_iter().map(Into::into).collect();
-        let client = ClusterClientBuilder::new(urls)
-            .use_protocol(ProtocolVersion::RESP3)
-            .tcp_settings(tcp_settings())
-            .retries(3)
-            .max_retry_wait(250)
-            .build();
-        Self::with_cluster_client(client.map_err(classify)?, options)
+        Self::open(Source::of_nodes(urls)?, options)
     }
 
     /// A store on the cluster of a ready client, which must use RESP3.

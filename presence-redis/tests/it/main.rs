@@ -1,6 +1,7 @@
 //! The Redis store keeps the contract, and its own promises.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod broker;
 mod conformance;
 mod drills;
 mod rig;

@@ -78,6 +78,17 @@ pub trait Backend: Send + Sync + 'static {
     /// Those of the server; the hub tries again, with a growing pause.
     async fn read(&self, channel: &Channel, from: From) -> Result<Page>;
 
+    /// Reads what came after the room's head, an event that this process has seen itself. Default: [`read`](Self::read).
+    ///
+    /// A backend whose server can lose its newest events without knowing (a failover) learns of it here: if the head
+    /// is neither stored nor trimmed, the history becomes another incarnation for everybody.
+    ///
+    /// # Errors
+    /// Those of the server; the hub tries again, with a growing pause.
+    async fn read_after_head(&self, channel: &Channel, head: EventId) -> Result<Page> {
+        self.read(channel, From::After(head)).await
+    }
+
     /// For a backend in the same process: calls `opened` with the position of the channel while nothing can be
     /// stored, and returns true. Default: false, and the hub calls `open` and `read`.
     fn open_at_once(&self, interest: &Interest, opened: &mut dyn FnMut(Option<EventId>)) -> bool {

@@ -74,7 +74,10 @@ async fn bring_up_to_date(backend: &dyn Backend, room: &Room) -> Result<()> {
     backend.open(&room.interest).await?;
     let Interest::Channel(channel) = &room.interest else { return Ok(()) };
     loop {
-        let page = backend.read(channel, from).await?;
+        let page = match from {
+            From::After(head) => backend.read_after_head(channel, head).await?,
+            from => backend.read(channel, from).await?,
+        };
         let more = page.more;
         from = From::position(page.position);
         let then = room.state.lock().read(page);

@@ -1,0 +1,279 @@
+//! The one connection on which a process hears everything.
+
+use super::calls::{Announced, announced};
+use super::foreign::Intake;
+use super::{Shared, foreign};
+use crate::connection::Connection;
+use crate::error::classify;
+use crate::link::backoff;
+use futures_util::future::join_all;
+use parking_lot::Mutex;
+use presence_core::broker::Delivery;
+use presence_core::broker::hub::{Hub, Interest, WeakHub};
+use presence_core::store::{Error, Kind, Result};
+use redis::aio::SendError;
+use redis::{PushInfo, PushKind, Value};
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::timeout;
+
+/// How many subscriptions one command asks for at most.
+const AT_ONCE: usize = 128;
+/// How often the connection is asked whether it lives.
+const PING_EVERY: Duration = Duration::from_secs(1);
+/// How many pings in a row may fail.
+const PATIENCE: u32 = 3;
+
+/// What the keeper of the connection is asked, in order.
+pub enum Ask {
+    /// To hear something from now on; told when it is.
+    Open(Interest, oneshot::Sender<Result<()>>),
+    Close(Interest),
+}
+
+/// Takes what the server pushes; called by the task that reads the connection.
+pub struct Ears {
+    hub: WeakHub,
+    shared: Weak<Shared>,
+    intake: Option<Intake>,
+    /// By pattern.
+    prefixes: Mutex<HashMap<String, Arc<str>>>,
+    lost: Notify,
+}
+
+impl Ears {
+    fn hear(&self, push: PushInfo) {
+        let (Some(hub), Some(shared)) = (self.hub.upgrade(), self.shared.upgrade()) else { return };
+        match push.kind {
+            PushKind::Message | PushKind::SMessage => {
+                if let Ok([Value::BulkString(heard), Value::BulkString(message)]) =
+                    <[Value; 2]>::try_from(push.data)
+                {
+                    hear(&hub, &shared, &heard, message, None);
+                }
+            }
+            PushKind::PMessage => {
+                if let Ok(
+                    [Value::BulkString(pattern), Value::BulkString(heard), Value::BulkString(message)],
+                ) = <[Value; 3]>::try_from(push.data)
+                {
+                    self.hear_pattern(&hub, &shared, &pattern, &heard, message);
+                }
+            }
+            PushKind::Disconnection => self.lost.notify_one(),
+            // A slot that moves to another node takes its subscriptions along. So does a close, after which nobody is there.
+            PushKind::SUnsubscribe => {
+                if let Some(Value::BulkString(heard)) = push.data.first()
+                    && let Some(channel) = shared.calls.names.channel(heard)
+                {
+                    hub.doubt(&channel);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn hear_pattern(&self, hub: &Hub, shared: &Shared, pattern: &[u8], heard: &[u8], message: Vec<u8>) {
+        let Ok(pattern) = std::str::from_utf8(pattern) else { return };
+        let prefix = self.prefixes.lock().get(pattern).cloned();
+        if let Some(prefix) = prefix {
+            hear(hub, shared, heard, message, Some(&prefix));
+        } else if let Some(intake) = &self.intake {
+            let matching = shared.foreign.iter().find(|(of, _)| of == pattern);
+            if let Some((_, foreign)) = matching {
+                intake.take(foreign, heard, &message);
+            }
+        }
+    }
+}
+
+fn hear(hub: &Hub, shared: &Shared, heard: &[u8], message: Vec<u8>, prefix: Option<&str>) {
+    let Some(channel) = shared.calls.names.channel(heard) else { return };
+    match (announced(&channel, message), prefix) {
+        (Some(Announced::Event(event, previous)), None) => drop(hub.stored(event, Some(previous))),
+        (Some(Announced::Event(event, _)), Some(prefix)) => {
+            drop(hub.prefixed(prefix, Delivery::Event(event)));
+        }
+        (Some(Announced::Signal(payload)), None) => drop(hub.signal(&channel, payload.into())),
+        (Some(Announced::Signal(payload)), Some(prefix)) => {
+            drop(hub.prefixed(prefix, Delivery::Signal { channel, payload: payload.into() }));
+        }
+        (Some(Announced::Turn), None) => hub.doubt(&channel),
+        (Some(Announced::Turn), Some(_)) | (None, _) => {}
+    }
+}
+
+/// Keeps a connection, for as long as the broker lives.
+pub async fn run(shared: Weak<Shared>, hub: WeakHub, mut asks: mpsc::UnboundedReceiver<Ask>) {
+    let Some(strong) = shared.upgrade() else { return };
+    let mut storing = None;
+    let intake = (!strong.foreign.is_empty()).then(|| {
+        let (intake, heard, bytes) = Intake::new();
+        storing = Some(Task(tokio::spawn(foreign::store(Arc::clone(&strong), heard, bytes))));
+        intake
+    });
+    let ears = Arc::new(Ears {
+        hub: hub.clone(),
+        shared: shared.clone(),
+        intake,
+        prefixes: Mutex::default(),
+        lost: Notify::new(),
+    });
+    drop(strong);
+    let mut failures = 0;
+    let mut complained = false;
+    loop {
+        let Some(strong) = shared.upgrade() else { return };
+        let opened = connect(&strong, &ears).await;
+        drop(strong);
+        match opened {
+            Ok(connection) => {
+                (failures, complained) = (0, false);
+                if let Some(hub) = hub.upgrade() {
+                    hub.interrupted();
+                }
+                if keep(&shared, &ears, connection, &mut asks).await.is_none() {
+                    return;
+                }
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut complained, true) && error.kind() == Kind::Rejected {
+                    tracing::error!(error = &error as &dyn std::error::Error, "Redis cannot be listened to");
+                }
+                tokio::time::sleep(backoff(failures)).await;
+                failures = failures.saturating_add(1);
+            }
+        }
+    }
+}
+
+struct Task(tokio::task::JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A connection on which foreign services are heard already.
+async fn connect(shared: &Shared, ears: &Arc<Ears>) -> Result<Connection> {
+    let hearing = Arc::clone(ears);
+    let on_push = move |push| {
+        hearing.hear(push);
+        Ok::<_, SendError>(())
+    };
+    let mut connection = shared.link.open(Arc::new(on_push)).await?;
+    // What an earlier connection said of its end is no news.
+    ears.lost.notify_one();
+    ears.lost.notified().await;
+    for (pattern, _) in &shared.foreign {
+        within(shared, connection.psubscribe(&[pattern.as_str()])).await?;
+    }
+    Ok(connection)
+}
+
+async fn within(shared: &Shared, asking: impl Future<Output = redis::RedisResult<()>>) -> Result<()> {
+    match timeout(shared.link.call_timeout(), asking).await {
+        Ok(told) => told.map_err(classify),
+        Err(_elapsed) => Err(crate::error::timeout()),
+    }
+}
+
+/// Serves until the connection is lost; `None` once the broker is gone.
+async fn keep(
+    shared: &Weak<Shared>,
+    ears: &Arc<Ears>,
+    mut connection: Connection,
+    asks: &mut mpsc::UnboundedReceiver<Ask>,
+) -> Option<()> {
+    let mut ping = tokio::time::interval(PING_EVERY);
+    ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut silent, mut batch) = (0, Vec::new());
+    loop {
+        tokio::select! {
+            count = asks.recv_many(&mut batch, AT_ONCE) => {
+                let strong = shared.upgrade().filter(|_| count > 0)?;
+                serve(&strong, ears, &mut connection, &mut batch).await;
+            }
+            () = ears.lost.notified() => {
+                let strong = shared.upgrade()?;
+                if !strong.link.source.is_cluster() {
+                    return Some(());
+                }
+                // The connection finds the other node by itself; what it missed has to be read.
+                ears.hub.upgrade()?.interrupted();
+            }
+            _ = ping.tick() => {
+                let strong = shared.upgrade()?;
+                let answer = timeout(strong.link.call_timeout(), connection.send(&redis::cmd("PING"))).await;
+                let is_cluster = strong.link.source.is_cluster();
+                match answer {
+                    Ok(Ok(_)) => silent = 0,
+                    Ok(Err(error)) if !is_cluster && crate::error::ends_connection(&error) => return Some(()),
+                    _ => silent += 1,
+                }
+                if silent >= PATIENCE {
+                    return Some(());
+                }
+            }
+        }
+    }
+}
+
+/// Asks the server, in the order of the asks: those of one kind that follow each other together.
+async fn serve(shared: &Shared, ears: &Ears, connection: &mut Connection, batch: &mut Vec<Ask>) {
+    let mut asks = batch.drain(..).peekable();
+    while let Some(ask) = asks.next() {
+        match ask {
+            Ask::Open(Interest::Prefix(prefix), told) => {
+                let pattern = shared.calls.names.pattern(&prefix);
+                ears.prefixes.lock().insert(pattern.clone(), prefix);
+                let outcome = within(shared, connection.psubscribe(&[pattern.as_str()])).await;
+                let _ = told.send(outcome);
+            }
+            Ask::Close(Interest::Prefix(prefix)) => {
+                let pattern = shared.calls.names.pattern(&prefix);
+                ears.prefixes.lock().remove(&pattern);
+                let _ = within(shared, connection.punsubscribe(&pattern)).await;
+            }
+            Ask::Open(Interest::Channel(channel), told) => {
+                let mut names = vec![shared.calls.names.heard(&channel)];
+                let mut waiting = vec![told];
+                while let Some(Ask::Open(Interest::Channel(_), _)) = asks.peek()
+                    && let Some(Ask::Open(Interest::Channel(channel), told)) = asks.next()
+                {
+                    names.push(shared.calls.names.heard(&channel));
+                    waiting.push(told);
+                }
+                for (told, outcome) in waiting.into_iter().zip(subscribe(shared, connection, &names).await) {
+                    let _ = told.send(outcome);
+                }
+            }
+            Ask::Close(Interest::Channel(channel)) => {
+                let mut names = vec![shared.calls.names.heard(&channel)];
+                while let Some(Ask::Close(Interest::Channel(_))) = asks.peek()
+                    && let Some(Ask::Close(Interest::Channel(channel))) = asks.next()
+                {
+                    names.push(shared.calls.names.heard(&channel));
+                }
+                let _ = timeout(shared.link.call_timeout(), connection.unsubscribe(&names)).await;
+            }
+        }
+    }
+}
+
+async fn subscribe(shared: &Shared, connection: &Connection, names: &[String]) -> Vec<Result<()>> {
+    if shared.link.source.is_cluster() {
+        // Each may lie on another node.
+        return join_all(names.iter().map(|name| {
+            let mut connection = connection.clone();
+            async move { within(shared, connection.subscribe(name)).await }
+        }))
+        .await;
+    }
+    let outcome = within(shared, connection.clone().subscribe_all(names)).await;
+    let again = |_| outcome.as_ref().copied().map_err(Error::again);
+    names.iter().map(again).collect()
+}

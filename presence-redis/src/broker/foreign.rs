@@ -1,0 +1,223 @@
+//! Plain `PUBLISH` by services that know nothing of this crate, and for them.
+
+use super::names::escape;
+use super::{Shared, calls};
+use metrics::counter;
+use parking_lot::Mutex;
+use presence_core::broker::{Channel, Publish, Published};
+use presence_core::store::{Error, Kind, Result};
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// Stands behind every payload that this crate publishes for foreign services: white space, which parsers of JSON skip.
+pub const MARK: &str = " \t\t \t  \t\n \t\t\t \n";
+
+/// How many foreign messages may wait to be stored, and how many bytes of them; more are dropped, counted and logged.
+pub const WAITING: usize = 16 * 1024;
+/// See [`WAITING`].
+pub const WAITING_BYTES: usize = 16 * 1024 * 1024;
+
+type Read = dyn Fn(&str, &[u8]) -> Option<Publish> + Send + Sync;
+type Name = dyn Fn(&Channel) -> Option<String> + Send + Sync;
+
+/// How plain pub/sub channels of other services belong to channels of this broker.
+///
+/// ```
+/// use presence_core::broker::{Channel, Publish};
+/// use presence_redis::Foreign;
+/// use std::time::Duration;
+/// # fn main() -> Result<(), presence_core::store::Error> {
+///
+/// // `PUBLISH job:7:updates '{"progress":5}'` becomes an event of the channel `job:7` …
+/// let jobs = Foreign::new("job:{}:updates", |id, payload| {
+///     serde_json::from_slice::<serde_json::Value>(payload).ok()?;
+///     Some(Publish::new(Channel::new(format!("job:{id}")).ok()?, payload.to_vec()))
+/// })?
+/// // … the same message within ten seconds is the same event …
+/// .window(Duration::from_secs(10))
+/// // … and what is published to the channel `job:7` is heard on `job:7:updates`.
+/// .heard_as(|channel| channel.as_str().strip_prefix("job:").map(str::to_owned));
+/// # Ok(()) }
+/// ```
+///
+/// A message is stored once, however many processes hear it: those with a [key](Publish::key) by their key, others by their content
+/// within the window. Pub/sub itself promises nothing: what no process hears is lost.
+#[derive(Clone)]
+pub struct Foreign {
+    before: Arc<str>,
+    after: Arc<str>,
+    read: Arc<Read>,
+    heard_as: Option<Arc<Name>>,
+    window: Duration,
+}
+
+impl Foreign {
+    /// Channels by template, with one `{}` for what varies, which may be any text.
+    ///
+    /// `read` makes a message of what was captured and the payload; `None` when it is none, which is logged now and then. It
+    /// runs where the connection is read: it should not take long.
+    ///
+    /// # Errors
+    /// [`Kind::Rejected`] when the template has no `{}`, or several.
+    pub fn new(
+        template: &str,
+        read: impl Fn(&str, &[u8]) -> Option<Publish> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        match template.split("{}").collect::<Vec<_>>()[..] {
+            [before, after] if !(before.is_empty() && after.is_empty()) => Ok(Self {
+                before: before.into(),
+                after: after.into(),
+                read: Arc::new(read),
+                heard_as: None,
+                window: Duration::from_secs(10),
+            }),
+            _ => Err(Error::new(Kind::Rejected, "a template has one {} and something beside it")),
+        }
+    }
+
+    /// Within this time, equal messages without a key are one event. Default 10 s; at least 1 s.
+    ///
+    /// Longer than processes may differ in when they come to store it. Where the same message may rightly come twice within that
+    /// time, as in a chat, give messages a key.
+    pub fn window(self, window: Duration) -> Self {
+        Self { window: window.max(Duration::from_secs(1)), ..self }
+    }
+
+    /// What is published to a channel of this broker, foreign services hear under the text that `name` makes of it.
+    pub fn heard_as(self, name: impl Fn(&Channel) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self { heard_as: Some(Arc::new(name)), ..self }
+    }
+
+    /// The pattern to subscribe to.
+    pub(super) fn pattern(&self) -> String {
+        format!("{}*{}", escape(&self.before), escape(&self.after))
+    }
+
+    fn captured<'c>(&self, heard: &'c str) -> Option<&'c str> {
+        heard.strip_prefix(&*self.before)?.strip_suffix(&*self.after)
+    }
+
+    /// Where foreign services hear of this channel.
+    pub(super) fn heard(&self, channel: &Channel) -> Option<String> {
+        let name = self.heard_as.as_ref()?(channel)?;
+        Some(format!("{}{name}{}", self.before, self.after))
+    }
+}
+
+impl fmt::Debug for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Foreign")
+            .field("template", &format!("{}{{}}{}", self.before, self.after))
+            .finish_non_exhaustive()
+    }
+}
+
+/// A foreign message on its way into its channel.
+pub struct Heard {
+    message: Publish,
+    window: Option<Duration>,
+}
+
+/// Takes foreign messages from the connection, and stores them one after the other.
+pub struct Intake {
+    out: mpsc::Sender<Heard>,
+    bytes: Arc<AtomicUsize>,
+    log: Seldom,
+}
+
+impl Intake {
+    pub fn new() -> (Self, mpsc::Receiver<Heard>, Arc<AtomicUsize>) {
+        let (out, heard) = mpsc::channel(WAITING);
+        let bytes = Arc::new(AtomicUsize::new(0));
+        (Self { out, bytes: Arc::clone(&bytes), log: Seldom::default() }, heard, bytes)
+    }
+
+    /// Does not wait. What ends with our mark was published by this crate, in this process or another one.
+    pub fn take(&self, foreign: &Foreign, heard: &[u8], payload: &[u8]) {
+        if payload.ends_with(MARK.as_bytes()) {
+            return;
+        }
+        let captured = std::str::from_utf8(heard).ok().and_then(|heard| foreign.captured(heard));
+        let message = captured.and_then(|captured| (foreign.read)(captured, payload));
+        let Some(message) = message.filter(|message| message.check().is_ok()) else {
+            counter!("presence_redis_foreign_ignored_total").increment(1);
+            self.log.say(|count| tracing::warn!(count, "foreign messages are none of ours and were ignored"));
+            return;
+        };
+        let size = message.payload.len();
+        let window = message.key.is_none().then_some(foreign.window);
+        let fits = self.bytes.fetch_add(size, Ordering::Relaxed) + size <= WAITING_BYTES;
+        if !fits || self.out.try_send(Heard { message, window }).is_err() {
+            self.bytes.fetch_sub(size, Ordering::Relaxed);
+            counter!("presence_redis_foreign_dropped_total").increment(1);
+            self.log.say(|count| tracing::error!(count, "foreign messages come faster than they are stored"));
+        }
+    }
+}
+
+/// Stores what was heard, in order; during an outage the oldest is tried again and again.
+pub async fn store(shared: Arc<Shared>, mut heard: mpsc::Receiver<Heard>, bytes: Arc<AtomicUsize>) {
+    let log = Seldom::default();
+    while let Some(Heard { message, window }) = heard.recv().await {
+        let size = message.payload.len();
+        let once = match window {
+            Some(window) => calls::Once::Content(digest(&message), window),
+            None => calls::Once::Key,
+        };
+        let mut failures = 0;
+        loop {
+            match shared.publish(&message, &once, None).await {
+                Ok(Published::Closed(_)) => {
+                    counter!("presence_redis_foreign_ignored_total").increment(1);
+                    log.say(|count| {
+                        tracing::warn!(count, "foreign messages to closed channels were ignored");
+                    });
+                }
+                Ok(Published::Stored(_) | Published::Repeated(_)) => {}
+                Err(error) if matches!(error.kind(), Kind::Unavailable | Kind::Timeout) => {
+                    tokio::time::sleep(crate::link::backoff(failures)).await;
+                    failures = failures.saturating_add(1);
+                    continue;
+                }
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    log.say(|count| tracing::error!(count, error, "foreign messages could not be stored"));
+                }
+            }
+            break;
+        }
+        bytes.fetch_sub(size, Ordering::Relaxed);
+    }
+}
+
+/// The same in every process: 128 bits of the channel and the payload.
+fn digest(message: &Publish) -> String {
+    // Seeds are fixed: it tells messages apart, and keeps nobody out who could publish anything anyway.
+    let hash = |seed| {
+        let state = foldhash::quality::FixedState::with_seed(seed);
+        state.hash_one((message.channel.as_str(), &message.payload[..]))
+    };
+    format!("{:016x}{:016x}", hash(1), hash(2))
+}
+
+/// Logs at most every ten seconds, with how often it happened since.
+#[derive(Default)]
+struct Seldom(Mutex<(u64, Option<Instant>)>);
+
+impl Seldom {
+    fn say(&self, log: impl FnOnce(u64)) {
+        let mut state = self.0.lock();
+        state.0 += 1;
+        if state.1.is_none_or(|at| at.elapsed() >= Duration::from_secs(10)) {
+            let count = std::mem::take(&mut state.0);
+            state.1 = Some(Instant::now());
+            drop(state);
+            log(count);
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! A message broker on Redis and Valkey.
+
+mod calls;
+mod feed;
+mod foreign;
+mod names;
+mod options;
+mod witness;
+
+pub use foreign::Foreign;
+pub use options::BrokerOptions;
+
+use crate::connection::Source;
+use crate::link::Link;
+use crate::store::Sentinels;
+use async_trait::async_trait;
+use bytes::Bytes;
+use calls::{Calls, Once, READ, REMOVE, SIGNAL};
+use feed::Ask;
+use futures_util::stream::BoxStream;
+use names::Names;
+use presence_core::broker::hub::{Backend, From, Hub, Interest, Page};
+use presence_core::broker::{
+    Broker, Channel, Delivery, Event, EventId, Publish, Published, Start, check_payload,
+};
+use presence_core::store::{Error, Kind, Result};
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+use witness::Witness;
+
+/// A [`Broker`] on Redis ≥ 6.2 or Valkey: one server, Sentinel, or a cluster (there Redis ≥ 7).
+///
+/// Opening one does no I/O: it starts with its server down, and recovers by itself. Clones share everything, and it must be opened
+/// on a Tokio runtime. A process has one connection for its calls and one on which it hears everything, whatever the number
+/// of channels.
+///
+/// # In Redis
+/// | key | what |
+/// |---|---|
+/// | `presence:log:{chat:room}` | STREAM of the events of the channel `room` in the namespace `chat` |
+/// | `presence:meta:{chat:room}` | HASH: incarnation, number of the newest event, what is trimmed, whether it is closed |
+/// | `presence:key:4:{chat:room}:k` | STRING: which event has used the idempotency key `k` |
+/// | `presence:heard:4:{chat:room}:…` | STRING: that a foreign message was stored |
+/// | `presence:event:0:{chat:room}` | the pub/sub channel of what is stored; 0 is the database |
+///
+/// All of them expire an [age](presence_core::broker::Retention::age) after the newest event.
+///
+/// # Loss of data
+/// An event that is announced carries the number of the one before it, so that a lost announcement is noticed and read. A server
+/// that comes back without its data has other incarnations; one that lost only its newest events (a failover, `appendfsync
+/// everysec`) gets one as soon as any process that has seen one of them publishes to the channel or reads it again. Nothing that
+/// was acknowledged is lost where the server keeps it: `appendfsync always`.
+///
+/// # On a cluster
+/// Each event is announced to the shard's own pub/sub channel, and once more to all nodes, for subscribers by prefix.
+///
+/// ```no_run
+/// use presence_core::broker::{Broker, Channel, Publish};
+/// use presence_redis::{BrokerOptions, Namespace, RedisBroker};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let broker = RedisBroker::connect("redis://127.0.0.1", BrokerOptions::new(Namespace::new("chat")?))?;
+/// broker.publish(Publish::new(Channel::new("room")?, "hello")).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct RedisBroker {
+    shared: Arc<Shared>,
+    hub: Hub,
+}
+
+struct Shared {
+    link: Link,
+    calls: Calls,
+    asks: mpsc::UnboundedSender<Ask>,
+    witness: Witness,
+    /// By pattern.
+    foreign: Vec<(String, Foreign)>,
+}
+
+impl RedisBroker {
+    /// A broker on one server: `redis://user:password@host:port/database`, or `rediss://` with the feature `tls`.
+    ///
+    /// # Errors
+    /// [`Kind::Rejected`] when the URL cannot be read or an option is out of bounds.
+    pub fn connect(url: &str, options: BrokerOptions) -> Result<Self> {
+        Self::open(Source::at(url)?, options)
+    }
+
+    /// A broker on the server of a ready client. The connections are the broker's own.
+    ///
+    /// # Errors
+    /// [`Kind::Rejected`] when an option is out of bounds.
+    pub fn with_client(client: redis::Client, options: BrokerOptions) -> Result<Self> {
+        Self::open(Source::Single(client), options)
+    }
+
+    /// A broker on the master that sentinels name.
+    ///
+    /// # Errors
+    /// [`Kind::Rejected`] when a URL cannot be read or an option is out of bounds.
+    pub fn sentinel(sentinels: Sentinels, options: BrokerOptions) -> Result<Self> {
+        Self::open(Source::watched_by(sentinels)?, options)
+    }
+
+    /// A broker on a cluster, of which some nodes are named. Needs Redis ≥ 7 or Valkey, for their sharded channels.
+    ///
+    /// # Errors
+    /// [`Kind::Rejected`] when a URL cannot be read or an option is out of bounds.
+    pub fn cluster(
+        urls: impl IntoIterator<Item = impl Into<String>>,
+        options: BrokerOptions,
+    ) -> Result<Self> {
+        Self::open(Source::of_nodes(urls)?, options)
+    }
+
+    fn open(source: Source, options: BrokerOptions) -> Result<Self> {
+        let BrokerOptions { namespace, retention, call_timeout, connect_timeout, foreign } = options;
+        if call_timeout.is_zero() || connect_timeout.is_zero() {
+            return Err(Error::new(Kind::Rejected, "a timeout is more than nothing"));
+        }
+        let names = Names::new(namespace, source.database());
+        let calls = Calls::new(names, retention, source.is_cluster());
+        // Nothing a new connection could be refused for: what is wrong shows with the first call.
+        let hello = (&*calls::HELLO, calls::HELLO.begin(0));
+        let link = Link::new(source, (connect_timeout, call_timeout), hello);
+        let (asks, asked) = mpsc::unbounded_channel();
+        let foreign = foreign.into_iter().map(|foreign| (foreign.pattern(), foreign)).collect();
+        let shared = Arc::new(Shared { link, calls, asks, witness: Witness::default(), foreign });
+        let hub = Hub::new(Arc::clone(&shared) as Arc<dyn Backend>);
+        tokio::spawn(feed::run(Arc::downgrade(&shared), hub.downgrade(), asked));
+        Ok(Self { shared, hub })
+    }
+}
+
+impl Shared {
+    /// `foreign` is where other services hear it.
+    async fn publish(&self, message: &Publish, once: &Once, foreign: Option<&str>) -> Result<Published> {
+        let witness = self.witness.of(&message.channel);
+        let call = self.calls.publish(message, once, witness, foreign);
+        let published = calls::published(self.link.call(&calls::PUBLISH, &call).await?)?;
+        self.witness.note(&message.channel, published.id());
+        Ok(published)
+    }
+
+    async fn page(&self, channel: &Channel, from: From, is_head: bool) -> Result<Page> {
+        let answer = self.link.call(&READ, &self.calls.read(channel, from, is_head)).await?;
+        calls::page(answer, channel)
+    }
+}
+
+#[async_trait]
+impl Broker for RedisBroker {
+    async fn publish(&self, message: Publish) -> Result<Published> {
+        message.check()?;
+        let foreign = self.shared.foreign.iter().find_map(|(_, foreign)| foreign.heard(&message.channel));
+        self.shared.publish(&message, &Once::Key, foreign.as_deref()).await
+    }
+
+    async fn signal(&self, channel: &Channel, payload: Bytes) -> Result<()> {
+        check_payload(&payload)?;
+        let call = self.shared.calls.signal(channel, &payload);
+        self.shared.link.call(&SIGNAL, &call).await.map(drop)
+    }
+
+    fn subscribe(&self, channel: &Channel, from: Start) -> BoxStream<'static, Delivery> {
+        self.hub.subscribe(channel, from)
+    }
+
+    fn subscribe_prefix(&self, prefix: &str) -> BoxStream<'static, Delivery> {
+        self.hub.subscribe_prefix(prefix)
+    }
+
+    async fn history(&self, channel: &Channel, count: usize) -> Result<Vec<Event>> {
+        let (mut from, mut events) = (From::Last(count), Vec::new());
+        if count == 0 {
+            return Ok(events);
+        }
+        loop {
+            let page = self.shared.page(channel, from, false).await?;
+            events.extend(page.events);
+            from = From::position(page.position);
+            if !page.more {
+                // What was published meanwhile is newer.
+                events.drain(..events.len().saturating_sub(count));
+                return Ok(events);
+            }
+        }
+    }
+
+    async fn remove(&self, channel: &Channel) -> Result<()> {
+        self.shared.link.call(&REMOVE, &self.shared.calls.remove(channel)).await.map(drop)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.shared.link.send(&redis::cmd("PING")).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl Backend for Shared {
+    async fn open(&self, interest: &Interest) -> Result<()> {
+        let (told, outcome) = oneshot::channel();
+        let gone = || Error::new(Kind::Unavailable, "the connection to Redis is not there");
+        self.asks.send(Ask::Open(interest.clone(), told)).map_err(|_| gone())?;
+        match tokio::time::timeout(self.link.call_timeout() * 2, outcome).await {
+            Ok(outcome) => outcome.map_err(|_| gone())?,
+            Err(_elapsed) => Err(gone()),
+        }
+    }
+
+    fn close(&self, interest: &Interest) {
+        // Without a keeper nothing is open.
+        let _ = self.asks.send(Ask::Close(interest.clone()));
+    }
+
+    async fn read(&self, channel: &Channel, from: From) -> Result<Page> {
+        self.page(channel, from, false).await
+    }
+
+    async fn read_after_head(&self, channel: &Channel, head: EventId) -> Result<Page> {
+        self.page(channel, From::After(head), true).await
+    }
+}
+
+impl fmt::Debug for RedisBroker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisBroker").field("calls", &self.shared.calls).finish_non_exhaustive()
+    }
+}

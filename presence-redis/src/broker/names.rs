@@ -1,0 +1,111 @@
+//! Where a channel lies in Redis, and where it is heard.
+
+use crate::keys::Namespace;
+use presence_core::broker::Channel;
+
+/// The names of one namespace.
+///
+/// A channel's name may hold any byte, braces and colons too. It always stands at the end or has its length in front, so that no
+/// two names run together; and all keys of one channel have the same text from the first brace to the first closing one,
+/// which is what decides the slot of a cluster.
+#[derive(Debug)]
+pub struct Names {
+    namespace: Namespace,
+    /// Databases of one server share their pub/sub channels.
+    database: i64,
+}
+
+impl Names {
+    pub fn new(namespace: Namespace, database: i64) -> Self {
+        Self { namespace, database }
+    }
+
+    fn of(&self, what: &str, channel: &Channel) -> String {
+        format!("presence:{what}:{{{}:{channel}}}", self.namespace.as_str())
+    }
+
+    /// STREAM: the events.
+    pub fn log(&self, channel: &Channel) -> String {
+        self.of("log", channel)
+    }
+
+    /// HASH: what the history says of itself.
+    pub fn meta(&self, channel: &Channel) -> String {
+        self.of("meta", channel)
+    }
+
+    /// STRING: which event has used a key; `kind` keeps those of publishers and those of this crate apart.
+    pub fn keys(&self, kind: &str, channel: &Channel) -> String {
+        let namespace = self.namespace.as_str();
+        format!("presence:{kind}:{}:{{{namespace}:{channel}}}:", channel.as_str().len())
+    }
+
+    fn heard_prefix(&self) -> String {
+        format!("presence:event:{}:{{{}:", self.database, self.namespace.as_str())
+    }
+
+    /// The pub/sub channel on which a channel is announced.
+    pub fn heard(&self, channel: &Channel) -> String {
+        format!("{}{channel}}}", self.heard_prefix())
+    }
+
+    /// The pub/sub pattern of all channels whose name starts so.
+    pub fn pattern(&self, prefix: &str) -> String {
+        format!("{}*", escape(&format!("{}{prefix}", self.heard_prefix())))
+    }
+
+    /// The channel that is announced there; `None` if it is none of ours.
+    pub fn channel(&self, heard: &[u8]) -> Option<Channel> {
+        let name = heard.strip_prefix(self.heard_prefix().as_bytes())?.strip_suffix(b"}")?;
+        Channel::new(std::str::from_utf8(name).ok()?).ok()
+    }
+}
+
+/// The same text as a pattern of Redis.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if matches!(letter, '\\' | '*' | '?' | '[' | ']') {
+            escaped.push('\\');
+        }
+        escaped.push(letter);
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn names() -> Names {
+        Names::new(Namespace::new("chat").unwrap(), 0)
+    }
+
+    #[test]
+    fn keys_of_two_channels_never_run_together() {
+        let names = names();
+        let (a, b) = (Channel::new("a").unwrap(), Channel::new("a}:b").unwrap());
+        assert_ne!(format!("{}b}}:c", names.keys("key", &a)), format!("{}c", names.keys("key", &b)));
+        assert_eq!(names.log(&a), "presence:log:{chat:a}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_channel_comes_back(name in "\\PC{1,40}") {
+            let channel = Channel::new(&name).unwrap();
+            prop_assert_eq!(names().channel(names().heard(&channel).as_bytes()), Some(channel));
+        }
+
+        #[test]
+        fn all_keys_of_a_channel_share_a_slot(name in "\\PC{0,9}[{}]*\\PC{1,9}", key in "\\PC{0,9}[{}]*") {
+            let channel = Channel::new(&name).unwrap();
+            let tag = |key: &str| key.split_once('{').and_then(|(_, rest)| Some(rest.split_once('}')?.0.to_owned()));
+            let names = names();
+            let log = tag(&names.log(&channel));
+            prop_assert!(log.is_some());
+            prop_assert_eq!(&log, &tag(&names.meta(&channel)));
+            prop_assert_eq!(&log, &tag(&format!("{}{key}", names.keys("key", &channel))));
+        }
+    }
+}

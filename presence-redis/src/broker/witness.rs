@@ -1,0 +1,61 @@
+//! What this process knows to be stored.
+
+use parking_lot::Mutex;
+use presence_core::broker::{Channel, EventId};
+use std::collections::HashMap;
+
+/// How many channels are remembered at least; twice as many at most.
+const CHANNELS: usize = 2_048;
+
+/// The newest event that was acknowledged to this process, per channel: a server that does not have it has lost it.
+///
+/// Two generations, so that a channel that is published to stays.
+#[derive(Debug, Default)]
+pub struct Witness(Mutex<[HashMap<Channel, EventId>; 2]>);
+
+impl Witness {
+    pub fn of(&self, channel: &Channel) -> Option<EventId> {
+        let generations = self.0.lock();
+        generations.iter().find_map(|known| known.get(channel)).copied()
+    }
+
+    pub fn note(&self, channel: &Channel, id: EventId) {
+        let mut generations = self.0.lock();
+        let [young, old] = &mut *generations;
+        if let Some(known) = young.get_mut(channel) {
+            // Answers to calls at the same time come in any order, and an event may repeat an old one.
+            if known.incarnation != id.incarnation || known.number < id.number {
+                *known = id;
+            }
+            return;
+        }
+        let known = old
+            .remove(channel)
+            .filter(|known| known.incarnation == id.incarnation && known.number > id.number);
+        if young.len() == CHANNELS {
+            *old = std::mem::take(young);
+        }
+        young.insert(channel.clone(), known.unwrap_or(id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_is_known_and_the_number_of_channels_is_bounded() {
+        let witness = Witness::default();
+        let channel = |n: usize| Channel::new(n.to_string()).unwrap();
+        let id = |number| EventId { incarnation: 1, number };
+        witness.note(&channel(0), id(2));
+        witness.note(&channel(0), id(1));
+        assert_eq!(witness.of(&channel(0)), Some(id(2)));
+        for n in 1..10 * CHANNELS {
+            witness.note(&channel(n), id(1));
+            witness.note(&channel(0), id(1));
+        }
+        assert_eq!(witness.of(&channel(0)), Some(id(2)));
+        assert!(witness.0.lock().iter().map(HashMap::len).sum::<usize>() <= 2 * CHANNELS);
+    }
+}

@@ -1,0 +1,2 @@
+-- Asks whether scripts are taken at all.
+return 'OK'
