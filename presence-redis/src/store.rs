@@ -155,7 +155,7 @@ impl RedisStore {
         let link = Link::new(source, (connect_timeout, call_timeout), hello);
         let (warned, scans) = (AtomicBool::new(false), Semaphore::new(1));
         let reckoning = Reckoning::new(shards);
-        let inner = Inner { link, keys, header, warned, scans, reckoning };
+        let inner = Inner { link, keys, header, warned, reckoning, scans };
         Ok(Self(Coalesce::new(Direct(Arc::new(inner)))))
     }
 

@@ -1,5 +1,5 @@
 //! The Redis store keeps the contract, and its own promises.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod broker;
 mod conformance;
