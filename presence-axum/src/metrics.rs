@@ -46,6 +46,24 @@ pub(crate) static LIMITS: LazyLock<Limits> = LazyLock::new(|| {
     Limits { client: refused("client"), hits_user: refused("user") }
 });
 
+pub(crate) static SOCKETS: LazyLock<Sockets> = LazyLock::new(|| {
+    describe_gauge!("presence_sockets_open", "Open WebSockets");
+    describe_counter!("presence_sockets_total", "WebSockets that were opened");
+    describe_counter!("presence_sockets_closed_total", "WebSockets that were closed, by reason");
+    describe_counter!("presence_socket_frames_total", "Frames, by direction");
+    describe_counter!("presence_socket_errors_total", "Errors told to clients of WebSockets");
+    describe_counter!("presence_socket_signals_lost_total", "Short-lived values that were lost");
+    let frames = |direction: &'static str| counter!("presence_socket_frames_total", "direction" => direction);
+    Sockets {
+        open: gauge!("presence_sockets_open"),
+        opened: counter!("presence_sockets_total"),
+        received: frames("received"),
+        sent: frames("sent"),
+        problems: counter!("presence_socket_errors_total"),
+        signals_lost: counter!("presence_socket_signals_lost_total"),
+    }
+});
+
 pub(crate) static CONNECTIONS: LazyLock<Connections> = LazyLock::new(|| {
     describe_gauge!("presence_connections_open", "Open connections");
     describe_counter!("presence_connections_refused_total", "Connections refused beyond the cap");
@@ -79,6 +97,20 @@ pub(crate) struct Streams {
 pub(crate) struct Limits {
     pub client: Counter,
     pub hits_user: Counter,
+}
+
+pub(crate) struct Sockets {
+    pub open: Gauge,
+    pub opened: Counter,
+    pub received: Counter,
+    pub sent: Counter,
+    pub problems: Counter,
+    pub signals_lost: Counter,
+}
+
+/// Counts the end of a WebSocket, by a word of a fixed set.
+pub(crate) fn socket_closed(reason: &'static str) {
+    counter!("presence_sockets_closed_total", "reason" => reason).increment(1);
 }
 
 pub(crate) struct Connections {

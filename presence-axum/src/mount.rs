@@ -5,15 +5,16 @@ use crate::edge::Edge;
 use crate::error::method_not_allowed;
 use crate::limits::{Gate, Limits};
 use crate::sse::Streams;
+use crate::ws;
 use crate::{Cors, Route};
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::MethodRouter;
-use presence_core::Presence;
+use presence_core::{Broker, Presence};
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A presence and how it is served: mount its [`routes`](Self::routes), or give its handlers paths of your own.
@@ -67,6 +68,9 @@ struct Inner {
     /// Whether it has been said that bodies are believed.
     warned: Arc<AtomicBool>,
     streams: Arc<Streams>,
+    broker: Option<Arc<dyn Broker>>,
+    socket_settings: ws::Settings,
+    sockets: Arc<OnceLock<Arc<ws::Core>>>,
 }
 
 impl Mount {
@@ -90,6 +94,9 @@ impl Mount {
             warned: Arc::default(),
             presence,
             streams: Arc::default(),
+            broker: None,
+            socket_settings: ws::Settings::default(),
+            sockets: Arc::default(),
         }))
     }
 
@@ -98,6 +105,7 @@ impl Mount {
         set(&mut inner);
         // A mount that is set otherwise shares no streams with the one it was made from.
         inner.streams = Arc::default();
+        inner.sockets = Arc::default();
         Self(Arc::new(inner))
     }
 
@@ -137,6 +145,16 @@ impl Mount {
         self.with(|inner| inner.tick = every)
     }
 
+    /// Carries messages and short-lived values on sockets over this broker. Default: they carry presence alone.
+    pub fn broker(self, broker: impl Broker) -> Self {
+        self.with(|inner| inner.broker = Some(Arc::new(broker)))
+    }
+
+    /// What clients of the socket may do. Default [`ws::Settings::default`].
+    pub fn sockets_with(self, settings: ws::Settings) -> Self {
+        self.with(|inner| inner.socket_settings = settings)
+    }
+
     /// Lets pages of other origins call. Default: none may.
     pub fn cors(self, cors: Cors) -> Self {
         self.with(|inner| inner.cors = Some(cors))
@@ -174,6 +192,19 @@ impl Mount {
 
     pub(crate) fn every(&self) -> Duration {
         self.0.tick
+    }
+
+    /// The broker that sockets carry messages over.
+    pub(crate) fn carries(&self) -> Option<&Arc<dyn Broker>> {
+        self.0.broker.as_ref()
+    }
+
+    pub(crate) fn socket_settings(&self) -> &ws::Settings {
+        &self.0.socket_settings
+    }
+
+    pub(crate) fn sockets(&self) -> &OnceLock<Arc<ws::Core>> {
+        &self.0.sockets
     }
 
     pub(crate) fn streams(&self) -> &Streams {

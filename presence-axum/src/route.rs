@@ -1,6 +1,6 @@
 //! The routes of a mount, each by its name.
 
-use crate::{Mount, health, hit, page, rest, sse};
+use crate::{Mount, health, hit, page, rest, sse, ws};
 use axum::routing::{MethodRouter, get, post};
 
 /// One route of a [`Mount`], to leave it out ([`Mount::without`]) or to give it another path ([`Mount::route`]).
@@ -25,6 +25,8 @@ pub enum Route {
     Snapshot,
     /// `GET /v1/sse/diff`.
     Diff,
+    /// `GET /v1/ws`.
+    Socket,
     /// `GET /v1/health`.
     Health,
     /// `GET /presence.js`.
@@ -33,7 +35,7 @@ pub enum Route {
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Hit,
         Self::Users,
         Self::User,
@@ -43,6 +45,7 @@ impl Route {
         Self::Stream,
         Self::Snapshot,
         Self::Diff,
+        Self::Socket,
         Self::Health,
         Self::Client,
     ];
@@ -59,6 +62,7 @@ impl Route {
             Self::Stream => "/v1/sse",
             Self::Snapshot => "/v1/sse/snapshot",
             Self::Diff => "/v1/sse/diff",
+            Self::Socket => "/v1/ws",
             Self::Health => "/v1/health",
             Self::Client => "/presence.js",
         }
@@ -75,6 +79,7 @@ impl Route {
             Self::Stream => get(sse::get).post(sse::post),
             Self::Snapshot => get(sse::snapshot),
             Self::Diff => get(sse::diff),
+            Self::Socket => get(ws::get),
             Self::Health => get(health::report),
             Self::Client => get(page::presence_js),
         }

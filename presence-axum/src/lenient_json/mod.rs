@@ -68,10 +68,21 @@ impl LenientJson {
     /// # Errors
     /// [`BadBody::NotJson`], [`BadBody::NotAnObject`].
     pub fn fields<const N: usize>(&self, names: [&str; N]) -> Result<[Json<'_>; N], BadBody> {
-        let text = std::str::from_utf8(&self.0).map_err(|_| BadBody::NotJson)?;
-        let found: [Option<&RawValue>; N] = object::fields(text, names)?;
-        Ok(found.map(|raw| raw.map_or(Json::Null, Json::from)))
+        fields(std::str::from_utf8(&self.0).map_err(|_| BadBody::NotJson)?, names)
     }
+}
+
+/// The fields of a JSON object of these names, as [`LenientJson::fields`] reads them.
+pub(crate) fn fields<'a, const N: usize>(text: &'a str, names: [&str; N]) -> Result<[Json<'a>; N], BadBody> {
+    Ok(raw_fields(text, names)?.map(|raw| raw.map_or(Json::Null, Json::from)))
+}
+
+/// The same where an absent field is not a `null`, or where the text itself is wanted.
+pub(crate) fn raw_fields<'a, const N: usize>(
+    text: &'a str,
+    names: [&str; N],
+) -> Result<[Option<&'a RawValue>; N], BadBody> {
+    object::fields(text, names)
 }
 
 impl From<&'static [u8]> for LenientJson {

@@ -58,28 +58,45 @@ impl Hit {
             _ => return invalid("kind"),
         };
         let beat = if enters { Beat::enter(user, session) } else { Beat::renew(user, session) };
-        let activity = match idle {
-            Json::Null => beat.activity,
-            Json::Number(ms) => {
-                Activity::Ago(Duration::from_millis(ms.whole().ok_or_else(|| wrong("idle_ms"))?))
-            }
-            _ => return invalid("idle_ms"),
-        };
-        let declares = declared(&status, message)?.map(|(status, message)| (status, message, None));
-        let meta = match meta {
-            Json::Null => None,
-            Json::Object(text) => Some(serde_json::from_str::<Meta>(text).map_err(|_| wrong("meta"))?),
-            _ => return invalid("meta"),
-        };
-        Ok(Self::Beat(Beat { activity, topics: topics_of(&topics)?, declares, meta, ..beat }))
+        let (activity, topics, declares, meta) = said_of(&idle, &topics, &status, message, &meta)?;
+        let activity = activity.unwrap_or(beat.activity);
+        let declares = declares.map(|(status, message)| (status, message, None));
+        Ok(Self::Beat(Beat { activity, topics, declares, meta, ..beat }))
     }
 }
 
-fn wrong(field: &'static str) -> Error {
+/// What a beat says of its session; what is absent is `None`.
+type Said = (Option<Activity>, Option<Topics>, Option<(Status, Option<Message>)>, Option<Meta>);
+
+/// Reads the fields of that, for hits and for frames of a socket.
+pub(crate) fn said_of(
+    idle: &Json<'_>,
+    topics: &Json<'_>,
+    status: &Json<'_>,
+    message: Json<'_>,
+    meta: &Json<'_>,
+) -> Result<Said, Error> {
+    let activity = match idle {
+        Json::Null => None,
+        Json::Number(ms) => {
+            Some(Activity::Ago(Duration::from_millis(ms.whole().ok_or_else(|| wrong("idle_ms"))?)))
+        }
+        _ => return invalid("idle_ms"),
+    };
+    let declares = declared(status, message)?;
+    let meta = match meta {
+        Json::Null => None,
+        Json::Object(text) => Some(serde_json::from_str::<Meta>(text).map_err(|_| wrong("meta"))?),
+        _ => return invalid("meta"),
+    };
+    Ok((activity, topics_of(topics)?, declares, meta))
+}
+
+pub(crate) fn wrong(field: &'static str) -> Error {
     Error::bad_request(format!("invalid {field}"))
 }
 
-fn invalid<T>(field: &'static str) -> Result<T, Error> {
+pub(crate) fn invalid<T>(field: &'static str) -> Result<T, Error> {
     Err(wrong(field))
 }
 
@@ -87,19 +104,28 @@ fn user_id(user: &Json<'_>, caller: Option<&UserId>) -> Result<UserId, Error> {
     if matches!(user, Json::Null) || *user == Json::Text("".into()) {
         return caller.cloned().ok_or_else(|| Error::bad_request("no user"));
     }
+    user_name(user)
+}
+
+/// The user that is named.
+pub(crate) fn user_name(user: &Json<'_>) -> Result<UserId, Error> {
     user.name(UserId::MAX_BYTES).and_then(|name| name.try_into().ok()).ok_or_else(|| wrong("user"))
+}
+
+/// The session that is named.
+pub(crate) fn session_name(session: &Json<'_>) -> Result<SessionId, Error> {
+    session.name(SessionId::MAX_BYTES).and_then(|name| name.try_into().ok()).ok_or_else(|| wrong("session"))
 }
 
 /// The session named, or the one that a user without a name for it has: that of the user's own name.
 fn session_id(session: &Json<'_>, user: &UserId) -> Result<SessionId, Error> {
-    let name = match session {
-        Json::Null => Some(CompactString::new(user)),
-        named => named.name(SessionId::MAX_BYTES),
-    };
-    name.and_then(|name| name.try_into().ok()).ok_or_else(|| wrong("session"))
+    if matches!(session, Json::Null) {
+        return CompactString::new(user).try_into().map_err(|_| wrong("session"));
+    }
+    session_name(session)
 }
 
-fn topics_of(topics: &Json<'_>) -> Result<Option<Topics>, Error> {
+pub(crate) fn topics_of(topics: &Json<'_>) -> Result<Option<Topics>, Error> {
     let names: Vec<Topic> = match topics {
         Json::Null => return Ok(None),
         Json::Array(text) => serde_json::from_str(text).map_err(|_| wrong("topics"))?,

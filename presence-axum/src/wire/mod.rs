@@ -8,6 +8,7 @@ mod people;
 mod stream;
 
 pub use hit::{Entered, Hit, Taken};
+pub(crate) use hit::{invalid, said_of, session_name, topics_of, user_name, wrong};
 pub use people::{Counted, Listed, People, Person, TopicCounts, Topics};
 pub(crate) use stream::view_word;
 pub use stream::{Ids, Lists, Shortened, diff, snapshot, state, view};

@@ -23,3 +23,4 @@ mod serving;
 mod slow;
 mod snapshot;
 mod spans;
+mod ws;

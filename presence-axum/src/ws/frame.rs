@@ -1,0 +1,286 @@
+//! Frames of RFC 6455, without a socket.
+//!
+//! Our own codec and not a library's, for three reasons: the usual one writes every message to the log at trace level, so
+//! that a token shown in band would stand there; it holds its buffers for as long as a connection is idle; and it copies
+//! each outgoing frame into each connection's buffer, where here all connections share one.
+
+use super::Close;
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// A text frame ready to be written, header included; shared by all connections that get it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame(Bytes);
+
+impl Frame {
+    /// The frame of this text.
+    pub fn text(text: impl AsRef<str>) -> Self {
+        Self(framed(opcode::TEXT, text.as_ref().as_bytes()))
+    }
+
+    /// The frame that says why a connection is closed.
+    pub(super) fn close(code: u16, reason: &str) -> Self {
+        let mut payload = Vec::with_capacity(2 + reason.len());
+        payload.put_u16(code);
+        payload.extend_from_slice(reason.as_bytes());
+        Self(framed(opcode::CLOSE, &payload))
+    }
+
+    /// The answer to a close frame without a code.
+    pub(super) fn bare_close() -> Self {
+        Self(framed(opcode::CLOSE, &[]))
+    }
+
+    /// The answer to a ping.
+    pub(super) fn pong(payload: &[u8]) -> Self {
+        Self(framed(opcode::PONG, payload))
+    }
+
+    /// What is written.
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
+    /// How many bytes are written.
+    #[expect(clippy::len_without_is_empty, reason = "a frame has a header, and is never empty")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+mod opcode {
+    pub const CONTINUATION: u8 = 0;
+    pub const TEXT: u8 = 1;
+    pub const BINARY: u8 = 2;
+    pub const CLOSE: u8 = 8;
+    pub const PING: u8 = 9;
+    pub const PONG: u8 = 10;
+}
+
+/// The bit of the first byte that says that a message ends with this frame.
+const FINAL: u8 = 0x80;
+/// The bit of the second byte that says that the payload is masked.
+const MASKED: u8 = 0x80;
+/// The largest payload of a control frame.
+const MAX_CONTROL: usize = 125;
+/// The most fragments of a message: empty ones would cost a client nothing, and no limit of messages counts them.
+const MAX_FRAGMENTS: usize = 4_096;
+
+/// One unfragmented, unmasked frame.
+fn framed(opcode: u8, payload: &[u8]) -> Bytes {
+    let mut frame = Vec::with_capacity(payload.len() + 10);
+    frame.push(FINAL | opcode);
+    #[expect(clippy::cast_possible_truncation, reason = "each arm's range fits")]
+    match payload.len() {
+        len @ 0..=125 => frame.push(len as u8),
+        len @ 126..=0xffff => {
+            frame.push(126);
+            frame.put_u16(len as u16);
+        }
+        len => {
+            frame.push(127);
+            frame.put_u64(len as u64);
+        }
+    }
+    frame.extend_from_slice(payload);
+    frame.into()
+}
+
+/// What a client has sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Received {
+    /// A whole text message; its bytes are UTF-8.
+    Text(String),
+    /// A whole binary message, whose content nobody wants.
+    Binary,
+    /// It wants this back.
+    Ping(Bytes),
+    /// An answer to a ping, or a sign of life without one.
+    Pong,
+    /// It closes, with this code if it said one.
+    Close(Option<u16>),
+}
+
+/// Reads frames out of the bytes of a client.
+///
+/// It holds at most one message and one frame: `max_message` bytes each, and nothing between two messages.
+pub(super) struct Decoder {
+    /// Bytes that are not a whole frame yet.
+    input: BytesMut,
+    /// The fragments of a message that goes on, without their masks.
+    message: Vec<u8>,
+    /// How much of it is known to be text.
+    checked: usize,
+    /// Whether a message goes on, and whether it is text.
+    fragmented: Option<Kind>,
+    /// How many fragments it has so far.
+    fragments: usize,
+    max_message: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Binary,
+}
+
+/// The head of a frame.
+struct Head {
+    opcode: u8,
+    ends: bool,
+    mask: [u8; 4],
+    /// How long the head is, and the payload.
+    len: usize,
+    payload: usize,
+}
+
+impl Decoder {
+    pub(super) fn new(max_message: usize) -> Self {
+        Self {
+            input: BytesMut::new(),
+            message: Vec::new(),
+            checked: 0,
+            fragmented: None,
+            fragments: 0,
+            max_message,
+        }
+    }
+
+    /// Takes bytes as they come.
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
+        self.input.extend_from_slice(bytes);
+    }
+
+    /// The next message or control frame; `None` when more bytes are needed.
+    ///
+    /// # Errors
+    /// With what to close the connection. Nothing that comes after an error means anything.
+    pub(super) fn next(&mut self) -> Result<Option<Received>, Close> {
+        loop {
+            let Some(head) = self.head()? else { return Ok(None) };
+            if self.input.len() < head.len + head.payload {
+                return Ok(None);
+            }
+            let mut frame = self.input.split_to(head.len + head.payload);
+            if self.input.is_empty() {
+                self.input = BytesMut::new(); // an idle connection keeps no buffer
+            }
+            let payload = &mut frame[head.len..];
+            unmask(payload, head.mask);
+            if let Some(received) = self.take(&head, payload)? {
+                return Ok(Some(received));
+            }
+        }
+    }
+
+    /// The head of the frame that comes next, checked as far as it is there: a frame that is too large is refused before
+    /// its payload comes.
+    fn head(&self) -> Result<Option<Head>, Close> {
+        let [first, second, rest @ ..] = &self.input[..] else { return Ok(None) };
+        let (opcode, ends) = (first & 0x0f, first & FINAL != 0);
+        if first & 0x70 != 0 || second & MASKED == 0 {
+            return Err(Close::Protocol); // extensions that nobody agreed on; a client that does not mask
+        }
+        let short = usize::from(second & 0x7f);
+        let control = match opcode {
+            opcode::CLOSE | opcode::PING | opcode::PONG => true,
+            opcode::CONTINUATION | opcode::TEXT | opcode::BINARY => false,
+            _ => return Err(Close::Protocol),
+        };
+        if control && (!ends || short > MAX_CONTROL) {
+            return Err(Close::Protocol);
+        }
+        if !control && (opcode == opcode::CONTINUATION) != self.fragmented.is_some() {
+            return Err(Close::Protocol);
+        }
+        let (payload, extended) = match short {
+            126 => match rest.first_chunk() {
+                Some(len) => (u64::from(u16::from_be_bytes(*len)), 2),
+                None => return Ok(None),
+            },
+            127 => match rest.first_chunk() {
+                Some(len) => (u64::from_be_bytes(*len), 8),
+                None => return Ok(None),
+            },
+            _ => (short as u64, 0),
+        };
+        if payload >> 63 != 0 {
+            return Err(Close::Protocol);
+        }
+        let room = self.max_message - if control { 0 } else { self.message.len() };
+        let Some(payload) = usize::try_from(payload).ok().filter(|len| control || *len <= room) else {
+            return Err(Close::TooLarge);
+        };
+        let Some(mask) = rest[extended..].first_chunk() else { return Ok(None) };
+        Ok(Some(Head { opcode, ends, mask: *mask, len: 2 + extended + 4, payload }))
+    }
+
+    /// What a whole frame means; `None` for one that a message goes on behind.
+    fn take(&mut self, head: &Head, payload: &[u8]) -> Result<Option<Received>, Close> {
+        let kind = match head.opcode {
+            opcode::PING => return Ok(Some(Received::Ping(Bytes::copy_from_slice(payload)))),
+            opcode::PONG => return Ok(Some(Received::Pong)),
+            opcode::CLOSE => return closes(payload).map(|code| Some(Received::Close(code))),
+            opcode::TEXT => Kind::Text,
+            opcode::BINARY => Kind::Binary,
+            _ => self.fragmented.take().ok_or(Close::Protocol)?,
+        };
+        if !head.ends {
+            self.fragmented = Some(kind);
+        }
+        if kind == Kind::Text {
+            self.message.extend_from_slice(payload);
+        }
+        if !head.ends {
+            self.fragments += 1;
+            if self.fragments > MAX_FRAGMENTS {
+                return Err(Close::Flood);
+            }
+            return self.check_text().map(|()| None);
+        }
+        (self.checked, self.fragments) = (0, 0);
+        let message = std::mem::take(&mut self.message);
+        Ok(Some(match kind {
+            Kind::Text => Received::Text(String::from_utf8(message).map_err(|_| Close::NotText)?),
+            Kind::Binary => Received::Binary,
+        }))
+    }
+}
+
+impl Decoder {
+    /// Refuses broken text when it comes, and not when its message ends; each byte is looked at about once.
+    fn check_text(&mut self) -> Result<(), Close> {
+        match std::str::from_utf8(&self.message[self.checked..]) {
+            Ok(text) => self.checked += text.len(),
+            Err(error) if error.error_len().is_some() => return Err(Close::NotText),
+            Err(error) => self.checked += error.valid_up_to(),
+        }
+        Ok(())
+    }
+}
+
+fn unmask(payload: &mut [u8], mask: [u8; 4]) {
+    let mut words = payload.chunks_exact_mut(4);
+    for word in words.by_ref() {
+        for (byte, key) in word.iter_mut().zip(mask) {
+            *byte ^= key;
+        }
+    }
+    for (byte, key) in words.into_remainder().iter_mut().zip(mask) {
+        *byte ^= key;
+    }
+}
+
+/// The code of a close frame.
+fn closes(payload: &[u8]) -> Result<Option<u16>, Close> {
+    let Some((code, reason)) = payload.split_first_chunk() else {
+        return if payload.is_empty() { Ok(None) } else { Err(Close::Protocol) };
+    };
+    std::str::from_utf8(reason).map_err(|_| Close::NotText)?;
+    let code = u16::from_be_bytes(*code);
+    // 1004 to 1006 and 1015 say what no frame can say; what lies between 1016 and 2999 is nobody's yet.
+    let valid = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
+    if valid { Ok(Some(code)) } else { Err(Close::Protocol) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! The sockets of one mount and one wire format.
+
+use super::connection::{Connection, Parties};
+use super::handshake::{Handshake, NotOne};
+use super::protocol::Protocol;
+use super::room::Rooms;
+use super::session::Session;
+use super::{Json, Settings, Typing};
+use crate::auth::{Identity, Transport};
+use crate::limits::{Client, Permit};
+use crate::metrics::SOCKETS;
+use crate::{Error, Mount};
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::request::Parts;
+use hyper_util::rt::TokioIo;
+use presence_core::broker::Channel;
+use presence_core::{Broker, Presence, SessionId, Topic, random};
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tracing::Instrument;
+
+/// Takes sockets for a [`Mount`], in one wire format. Cheap to clone; a part of the host's state.
+#[derive(Clone)]
+pub struct Gateway {
+    mount: Mount,
+    core: Arc<Core>,
+}
+
+/// What the connections of a gateway share.
+pub(crate) struct Core {
+    pub(super) protocol: Arc<dyn Protocol>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) rooms: Rooms,
+    pub(super) broker: Option<Arc<dyn Broker>>,
+    /// Signals on their way to the broker, in order; one task sends them, and starts with the first.
+    signals: OnceLock<mpsc::Sender<(Channel, Bytes)>>,
+}
+
+/// How many signals may wait for the broker; more are lost, as signals may be.
+const SIGNALS: usize = 1024;
+/// How long the broker may take for one.
+const SIGNALLED_WITHIN: Duration = Duration::from_secs(2);
+
+impl Gateway {
+    /// Speaks this format, with the default [`Settings`].
+    pub fn new(mount: &Mount, protocol: impl Protocol) -> Self {
+        Self::with(mount, protocol, Settings::default())
+    }
+
+    /// Speaks this format, with these settings.
+    pub fn with(mount: &Mount, protocol: impl Protocol, settings: Settings) -> Self {
+        let core = Core::new(mount.presence(), mount.carries(), Arc::new(protocol), settings);
+        Self { mount: mount.clone(), core: Arc::new(core) }
+    }
+
+    /// The gateway of the mount's own route.
+    pub(super) fn of(mount: &Mount) -> Self {
+        let core = mount.sockets().get_or_init(|| {
+            let settings = mount.socket_settings().clone();
+            Arc::new(Core::new(mount.presence(), mount.carries(), Arc::new(Json), settings))
+        });
+        Self { mount: mount.clone(), core: Arc::clone(core) }
+    }
+
+    /// Answers a request that asks for a socket; the connection then lives in a task of its own.
+    ///
+    /// What is refused is refused before the upgrade: 401, 403 (also a page of a foreign origin), 426 for a request that
+    /// asks for no WebSocket, 429, 503.
+    pub async fn upgrade(&self, request: Request) -> Response {
+        let (mut parts, _) = request.into_parts();
+        let handshake = match Handshake::read(&mut parts, self.core.protocol.subprotocols()) {
+            Ok(handshake) => handshake,
+            Err(not_one) => return NotOne::into_response(not_one),
+        };
+        let (caller, permit) = match self.admit(&mut parts).await {
+            Ok(admitted) => admitted,
+            Err(error) => return error.into_response(),
+        };
+        let (upgrade, response) = handshake.accept();
+        let gateway = self.clone();
+        tokio::spawn(async move {
+            // The client may go before the answer.
+            let Ok(upgraded) = upgrade.await else { return };
+            let (connection, span) = gateway.connect(TokioIo::new(upgraded), caller, parts, permit);
+            connection.run().instrument(span).await;
+        });
+        response
+    }
+
+    async fn admit(&self, parts: &mut Parts) -> Result<(Identity, Permit), Error> {
+        let gate = self.mount.gate();
+        gate.query(&parts.extensions, &parts.headers)?;
+        let caller = self.mount.caller(parts, Transport::Socket).await?;
+        let client = Client::of(&parts.extensions, &parts.headers, gate.limits().trusted_proxies);
+        Ok((caller, gate.admit(client)?))
+    }
+
+    fn connect<S>(
+        &self,
+        stream: S,
+        caller: Identity,
+        parts: Parts,
+        permit: Permit,
+    ) -> (Connection<S>, tracing::Span)
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send,
+    {
+        let core = &self.core;
+        let id = SessionId::new(format!("{:016x}", random::u64()));
+        #[expect(clippy::expect_used, reason = "sixteen digits are an id")]
+        let id = id.expect("an id");
+        let span = tracing::info_span!("socket", connection = %id, user = caller.subject());
+        let now = self.mount.presence().clock().now();
+        let joins = core.protocol.subscribing_is_being_there();
+        let session = Session::new(id, caller, Arc::clone(&core.settings), joins, now);
+        // Only what a browser shows by itself can be asked for again.
+        let parts = Some(parts).filter(|_| self.mount.guard().is_ambient());
+        let parties = Parties { mount: self.mount.clone(), core: Arc::clone(core), _permit: permit };
+        (Connection::new(stream, session, parties, parts), span)
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("settings", &self.core.settings).finish_non_exhaustive()
+    }
+}
+
+impl Core {
+    fn new(
+        presence: &Presence,
+        broker: Option<&Arc<dyn Broker>>,
+        protocol: Arc<dyn Protocol>,
+        settings: Settings,
+    ) -> Self {
+        let settings = Arc::new(settings);
+        let rooms = Rooms::new(presence, Arc::clone(&protocol), Arc::clone(&settings));
+        Self { protocol, settings, rooms, broker: broker.cloned(), signals: OnceLock::new() }
+    }
+
+    /// Sends a short-lived value to the other subscribers. One that the broker cannot take in time is lost.
+    pub(super) fn signal(&self, topic: &Topic, typing: &Typing) {
+        let Some((broker, channel)) = self.broker.as_ref().zip(channel_of(topic)) else { return };
+        let Ok(payload) = serde_json::to_vec(typing) else { return };
+        let signals = self.signals.get_or_init(|| {
+            let (sender, mut waiting) = mpsc::channel::<(Channel, Bytes)>(SIGNALS);
+            let broker = Arc::clone(broker);
+            tokio::spawn(async move {
+                while let Some((channel, payload)) = waiting.recv().await {
+                    let _ = tokio::time::timeout(SIGNALLED_WITHIN, broker.signal(&channel, payload)).await;
+                }
+            });
+            sender
+        });
+        if signals.try_send((channel, payload.into())).is_err() {
+            SOCKETS.signals_lost.increment(1);
+        }
+    }
+}
+
+/// The broker's channel of a topic; `None` for a topic whose name is too long for one.
+pub(super) fn channel_of(topic: &Topic) -> Option<Channel> {
+    Channel::new(format!("topic:{topic}")).ok()
+}

@@ -1,0 +1,188 @@
+//! What clients send.
+
+use crate::lenient_json::fields;
+use crate::wire::{invalid, said_of, session_name, topics_of, user_name, wrong};
+use crate::ws::{Command, Problem, Reference, Request, Said, Token, Wish};
+use crate::{Error, Json};
+use bytes::Bytes;
+use presence_core::Topic;
+use serde_json::value::RawValue;
+
+/// The largest value of a user in a topic, in bytes of JSON.
+const MAX_VALUE: usize = 1024;
+/// The longest idempotency key, in bytes.
+const MAX_KEY: usize = 128;
+/// The longest page.
+const MAX_LIMIT: u64 = 1_000;
+
+/// Reads a frame.
+pub(super) fn request(text: &str) -> Result<Request, Problem> {
+    let [kind, reference] = fields(text, ["type", "ref"]).map_err(Error::from)?;
+    let reference = reference_of(&reference)?;
+    let kind = match &kind {
+        Json::Text(kind) => kind.as_ref(),
+        _ => "",
+    };
+    match command(kind, text) {
+        Ok(command) => Ok(Request { reference, command }),
+        Err(error) => Err(Problem::from(error).of(reference)),
+    }
+}
+
+fn reference_of(reference: &Json<'_>) -> Result<Option<Reference>, Problem> {
+    let json = match reference {
+        Json::Null => return Ok(None),
+        Json::Text(text) if text.len() <= 64 => serde_json::to_string(text).ok(),
+        Json::Number(number) => number.as_str().parse::<i64>().ok().map(|number| number.to_string()),
+        _ => None,
+    };
+    // A string of 64 bytes may take more when it is written with escapes.
+    let reference = json.and_then(Reference::new);
+    reference.map(Some).ok_or_else(|| Problem::new(400, "invalid ref"))
+}
+
+fn command(kind: &str, text: &str) -> Result<Command, Error> {
+    Ok(match kind {
+        "enter" => {
+            let [user, session] = fields(text, ["user", "session"])?;
+            let user = if matches!(user, Json::Null) { None } else { Some(user_name(&user)?) };
+            let session = if matches!(session, Json::Null) { None } else { Some(session_name(&session)?) };
+            Command::Enter { user, session, said: said(text)? }
+        }
+        "beat" => Command::Beat(said(text)?),
+        "leave" => {
+            let [topics, now] = fields(text, ["topics", "now"])?;
+            let topics = topics_of(&topics)?;
+            let at_once = match now {
+                Json::Null => false,
+                Json::Bool(now) => now,
+                _ => return invalid("now"),
+            };
+            let topics = topics.map(|topics| topics.names().cloned().collect::<Vec<_>>());
+            if topics.as_ref().is_some_and(Vec::is_empty) {
+                return Err(Error::bad_request("no topics")); // not taken for "all of them"
+            }
+            Command::Leave { at_once, topics }
+        }
+        "subscribe" => {
+            let [topics] = fields(text, ["topics"])?;
+            Command::Subscribe(list(&topics)?.iter().map(|entry| wish(entry)).collect::<Result<_, _>>()?)
+        }
+        "unsubscribe" => {
+            let [topics] = fields(text, ["topics"])?;
+            let topics = list(&topics)?;
+            Command::Unsubscribe(
+                topics.iter().map(|entry| topic_of(&Json::from(*entry))).collect::<Result<_, _>>()?,
+            )
+        }
+        "typing" => {
+            let [topic, value] = raw(text, ["topic", "value"])?;
+            let value = value.map_or("true", RawValue::get);
+            if value.len() > MAX_VALUE {
+                return Err(too_large("value"));
+            }
+            let value = (!matches!(value, "null" | "false")).then(|| value.into());
+            Command::Typing { topic: named(topic)?, value }
+        }
+        "publish" => {
+            let [topic, data, key] = raw(text, ["topic", "data", "key"])?;
+            let data = data.ok_or_else(|| Error::bad_request("no data"))?;
+            let key = match key.map_or(Json::Null, Json::from) {
+                Json::Null => None,
+                Json::Text(key) if (1..=MAX_KEY).contains(&key.len()) => Some(Box::from(key)),
+                _ => return invalid("key"),
+            };
+            let data = Bytes::copy_from_slice(data.get().as_bytes());
+            Command::Publish { topic: named(topic)?, data, key }
+        }
+        "list" => {
+            let [topic, limit, cursor] = fields(text, ["topic", "limit", "cursor"])?;
+            let limit = match limit {
+                Json::Null => Some(100),
+                Json::Number(limit) => limit.whole().filter(|limit| (1..=MAX_LIMIT).contains(limit)),
+                _ => None,
+            };
+            let limit = limit.and_then(|limit| usize::try_from(limit).ok()).ok_or_else(|| wrong("limit"))?;
+            let after = match cursor {
+                Json::Null => None,
+                cursor => Some(user_name(&cursor).map_err(|_| wrong("cursor"))?),
+            };
+            Command::List { topic: topic_of(&topic)?, after, limit }
+        }
+        "auth" => match fields(text, ["token"])? {
+            [Json::Text(token)] => Command::Auth { token: Token::new(token) },
+            _ => return invalid("token"),
+        },
+        "ping" => Command::Ping,
+        _ => return invalid("type"),
+    })
+}
+
+fn said(text: &str) -> Result<Said, Error> {
+    let [idle, topics, status, message, meta] =
+        fields(text, ["idle_ms", "topics", "status", "message", "meta"])?;
+    let (activity, topics, declares, meta) = said_of(&idle, &topics, &status, message, &meta)?;
+    Ok(Said { activity, topics, declares, meta })
+}
+
+/// The entries of a list that must be there. How many there may be is the session's business; a frame bounds them.
+fn list<'a>(list: &Json<'a>) -> Result<Vec<&'a RawValue>, Error> {
+    match list {
+        Json::Array(text) => serde_json::from_str(text).map_err(|_| wrong("topics")),
+        _ => invalid("topics"),
+    }
+}
+
+fn wish(entry: &RawValue) -> Result<Wish, Error> {
+    let Json::Object(text) = Json::from(entry) else {
+        return Ok(Wish::new(topic_of(&Json::from(entry))?));
+    };
+    let [topic, version, after, counts, messages] =
+        fields(text, ["topic", "version", "after", "counts", "messages"])?;
+    let flag = |json: &Json<'_>, name, default| match json {
+        Json::Null => Ok(default),
+        Json::Bool(flag) => Ok(*flag),
+        _ => invalid(name),
+    };
+    Ok(Wish {
+        topic: topic_of(&topic)?,
+        // What is no version of ours gets a state, like one that is too old.
+        version: text_of(&version).and_then(|version| version.parse().ok()),
+        after: match &after {
+            Json::Null => None,
+            after => Some(text_of(after).and_then(|id| id.parse().ok()).ok_or_else(|| wrong("after"))?),
+        },
+        counts: flag(&counts, "counts", false)?,
+        messages: flag(&messages, "messages", true)?,
+    })
+}
+
+fn text_of<'a>(json: &'a Json<'_>) -> Option<&'a str> {
+    match json {
+        Json::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn topic_of(topic: &Json<'_>) -> Result<Option<Topic>, Error> {
+    match topic {
+        Json::Null => Ok(None),
+        Json::Text(name) => Topic::new(name).map(Some).map_err(|_| wrong("topic")),
+        _ => invalid("topic"),
+    }
+}
+
+/// A topic that must be named.
+fn named(topic: Option<&RawValue>) -> Result<Topic, Error> {
+    let topic = topic.map_or(Json::Null, Json::from);
+    topic_of(&topic)?.ok_or_else(|| Error::bad_request("no topic"))
+}
+
+/// The fields as they stand in the text; an absent one is not the same as `null`.
+fn raw<'a, const N: usize>(text: &'a str, names: [&str; N]) -> Result<[Option<&'a RawValue>; N], Error> {
+    Ok(crate::lenient_json::raw_fields(text, names)?)
+}
+
+fn too_large(what: &str) -> Error {
+    Error::new(http::StatusCode::PAYLOAD_TOO_LARGE, format!("{what} is too large"))
+}

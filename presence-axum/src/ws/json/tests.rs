@@ -1,0 +1,46 @@
+//! Our own format by itself.
+
+use super::*;
+use crate::ws::{Command, Reference};
+use proptest::prelude::*;
+
+#[test]
+fn a_reference_is_carried_back_as_it_was_written() {
+    for (sent, back) in [(r#""a""#, r#""a""#), ("7", "7"), ("-7", "-7"), (r#""\u0061\n""#, r#""a\n""#)] {
+        let request = Json.decode(&format!(r#"{{"type":"ping","ref":{sent}}}"#)).unwrap();
+        assert_eq!(request.reference.as_ref().map(Reference::as_json), Some(back));
+    }
+    for wrong in ["1.5", "true", "[1]", &format!("{:?}", "x".repeat(65))] {
+        assert!(Json.decode(&format!(r#"{{"type":"ping","ref":{wrong}}}"#)).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn an_answer_without_fields_is_whole() {
+    let mut frames = Frames::default();
+    Json.encode(&Update::Done { reference: Reference::new("7") }, &mut frames);
+    Json.encode(&Update::Done { reference: None }, &mut frames);
+    let texts: Vec<_> = frames.into_vec();
+    assert!(texts[0].clone().into_bytes().ends_with(br#"{"type":"ok","ref":7}"#));
+    assert!(texts[1].clone().into_bytes().ends_with(br#"{"type":"ok"}"#));
+}
+
+#[test]
+fn a_token_is_not_shown_when_a_command_is() {
+    let request = Json.decode(r#"{"type":"auth","token":"hush"}"#).unwrap();
+    assert!(matches!(request.command, Command::Auth { .. }));
+    assert!(!format!("{request:?}").contains("hush"));
+}
+
+proptest! {
+    #[test]
+    fn no_frame_makes_it_panic(
+        kind in "enter|beat|leave|subscribe|unsubscribe|typing|publish|list|auth|ping|x",
+        field in "ref|user|session|topics|topic|idle_ms|status|message|meta|value|data|key|limit|cursor|token",
+        value in r#"null|true|-1|1e400|"[a-z\\n]{0,9}"|\[\]|\[null,1,"a",\{\}\]|\{"topic":1\}|\{\}"#,
+        rest in ".{0,30}",
+    ) {
+        let _ = Json.decode(&format!(r#"{{"type":"{kind}","{field}":{value}}}"#));
+        let _ = Json.decode(&rest);
+    }
+}

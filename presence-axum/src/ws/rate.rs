@@ -1,0 +1,101 @@
+//! How many frames a client may send.
+
+use presence_core::Timestamp;
+use std::time::Duration;
+
+/// A bucket of permissions that fills at a steady rate.
+pub(super) struct Rate {
+    /// How long one permission takes to come.
+    every: Duration,
+    /// How much time the full bucket is worth.
+    full: Duration,
+    /// How much time is in it.
+    saved: Duration,
+    at: Timestamp,
+    /// How many frames came in vain since the bucket was full.
+    refused: u32,
+    burst: u32,
+    told_at: Option<Timestamp>,
+}
+
+/// What becomes of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Take,
+    /// It is one too many, and the client is to be told so.
+    Tell,
+    /// It is one too many, and the client has been told within a second.
+    Drop,
+    /// The client goes on and on.
+    Close,
+}
+
+/// How often a client is told.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
+
+impl Rate {
+    pub(super) fn new(per_second: u32, burst: u32, now: Timestamp) -> Self {
+        let (every, burst) = (Duration::from_secs(1) / per_second.max(1), burst.max(1));
+        let full = every * burst;
+        Self { every, full, saved: full, at: now, refused: 0, burst, told_at: None }
+    }
+
+    pub(super) fn check(&mut self, now: Timestamp) -> Verdict {
+        self.saved = self.full.min(self.saved + now.since(self.at));
+        self.at = now;
+        if self.saved == self.full {
+            self.refused = 0;
+        }
+        if let Some(left) = self.saved.checked_sub(self.every) {
+            self.saved = left;
+            return Verdict::Take;
+        }
+        self.refused += 1;
+        if self.refused > self.burst {
+            return Verdict::Close;
+        }
+        if self.told_at.is_some_and(|told_at| now.since(told_at) < TOLD_EVERY) {
+            return Verdict::Drop;
+        }
+        self.told_at = Some(now);
+        Verdict::Tell
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Timestamp {
+        Timestamp::from_millis(1_000_000 + ms)
+    }
+
+    #[test]
+    fn a_burst_and_then_a_steady_rate_pass() {
+        let mut rate = Rate::new(25, 60, at(0));
+        assert!((0..50).all(|_| rate.check(at(0)) == Verdict::Take));
+        assert!((1..2_000).all(|n| rate.check(at(50 * n)) == Verdict::Take));
+        assert!((0..50).all(|_| rate.check(at(100_000)) == Verdict::Take));
+    }
+
+    #[test]
+    fn a_flood_is_told_once_a_second_and_then_ended() {
+        let mut rate = Rate::new(25, 60, at(0));
+        let verdicts: Vec<_> = (0..122).map(|_| rate.check(at(0))).collect();
+        assert!(verdicts[..60].iter().all(|verdict| *verdict == Verdict::Take));
+        assert_eq!(verdicts[60], Verdict::Tell);
+        assert!(verdicts[61..120].iter().all(|verdict| *verdict == Verdict::Drop));
+        assert_eq!(verdicts[120], Verdict::Close);
+    }
+
+    #[test]
+    fn a_client_that_calms_down_is_forgiven() {
+        let mut rate = Rate::new(25, 60, at(0));
+        for round in 0..100 {
+            let now = at(round * 3_000);
+            let verdicts: Vec<_> = (0..100).map(|_| rate.check(now)).collect();
+            assert!(!verdicts.contains(&Verdict::Close), "round {round}");
+            assert_eq!(verdicts[60], Verdict::Tell);
+        }
+    }
+}

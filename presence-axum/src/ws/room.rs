@@ -1,0 +1,343 @@
+//! What the subscribers of one topic share: what they are told is written once.
+
+use super::protocol::{Frames, Protocol};
+use super::{Frame, Settings, Typing, Update};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use parking_lot::Mutex;
+use presence_core::broker::{Event, EventId};
+use presence_core::handle::{CountsWatch, Subscription};
+use presence_core::roster::{self, Counts, Scope, Snapshot, Version};
+use presence_core::time::View;
+use presence_core::{Presence, SessionId, Topic};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, OnceLock, Weak};
+use tokio::sync::broadcast;
+use tokio::task::AbortHandle;
+
+/// The frames of one update, shared by all who get them.
+pub(super) type Shared = Arc<[Frame]>;
+
+/// How many updates a subscriber may lag behind before it gets the state instead.
+const BEHIND: usize = 64;
+/// How many diffs are kept for those who come back.
+const KEPT: usize = 64;
+/// How many messages are kept in their written form.
+const WRITTEN: usize = 32;
+/// The largest state or diff, in bytes: a topic that needs more is told in counts.
+const LARGEST: usize = 1024 * 1024;
+/// How many times as long as others a large topic waits between two counts.
+const LARGE_WAITS: u32 = 10;
+
+/// The rooms of one gateway, each for as long as somebody is in it.
+pub(super) struct Rooms {
+    presence: Presence,
+    protocol: Arc<dyn Protocol>,
+    settings: Arc<Settings>,
+    map: Mutex<Map>,
+}
+
+#[derive(Default)]
+struct Map {
+    rooms: HashMap<Key, Weak<Room>>,
+    /// At how many entries those without a room are removed.
+    sweep_at: usize,
+}
+
+/// A topic, or everybody; and whether only counts are wanted.
+type Key = (Option<Topic>, bool);
+
+impl Rooms {
+    pub(super) fn new(presence: &Presence, protocol: Arc<dyn Protocol>, settings: Arc<Settings>) -> Self {
+        Self { presence: presence.clone(), protocol, settings, map: Mutex::default() }
+    }
+
+    /// The room of a topic. Its first member pays for looking at everybody in it.
+    pub(super) fn room(&self, topic: Option<&Topic>, counts: bool) -> Arc<Room> {
+        let key = (topic.cloned(), counts);
+        let room = {
+            let mut map = self.map.lock();
+            if let Some(room) = map.rooms.get(&key).and_then(Weak::upgrade) {
+                room
+            } else {
+                if map.rooms.len() >= map.sweep_at {
+                    map.rooms.retain(|_, room| room.strong_count() > 0);
+                    map.sweep_at = 64.max(2 * map.rooms.len());
+                }
+                let room = Arc::new(self.make(key.0.clone(), counts));
+                map.rooms.insert(key, Arc::downgrade(&room));
+                room
+            }
+        };
+        // Not under the lock of all rooms.
+        room.task.get_or_init(|| room.start());
+        room
+    }
+
+    fn make(&self, topic: Option<Topic>, counts: bool) -> Room {
+        Room {
+            topic,
+            counts,
+            presence: self.presence.clone(),
+            protocol: Arc::clone(&self.protocol),
+            settings: Arc::clone(&self.settings),
+            state: Mutex::default(),
+            live: broadcast::Sender::new(BEHIND),
+            written: Mutex::default(),
+            signal: Mutex::default(),
+            task: OnceLock::new(),
+        }
+    }
+}
+
+/// One topic and how it is told, shared by its members.
+pub(super) struct Room {
+    topic: Option<Topic>,
+    counts: bool,
+    presence: Presence,
+    protocol: Arc<dyn Protocol>,
+    settings: Arc<Settings>,
+    state: Mutex<State>,
+    live: broadcast::Sender<Shared>,
+    /// Messages as they were written for the first who got them.
+    written: Mutex<VecDeque<(EventId, Shared)>>,
+    /// The signal that came last, by its payload.
+    signal: Mutex<Option<(Bytes, Option<Signal>)>>,
+    task: OnceLock<AbortHandle>,
+}
+
+/// A signal in its written form.
+#[derive(Clone)]
+pub(super) struct Signal {
+    /// The connection that it comes from.
+    pub(super) by: SessionId,
+    pub(super) frames: Shared,
+}
+
+/// What the members have been told.
+#[derive(Default)]
+struct State {
+    snapshot: Option<Snapshot>,
+    counts: Counts,
+    /// Whether it is told in counts because it is large.
+    large: bool,
+    /// The state in its written form, and with which view.
+    written: Option<(View, Shared)>,
+    /// The diffs that led to the state.
+    log: VecDeque<(Version, Shared)>,
+}
+
+/// How a member begins.
+pub(super) struct Joined {
+    pub(super) first: Vec<Shared>,
+    pub(super) live: broadcast::Receiver<Shared>,
+    pub(super) large: bool,
+}
+
+impl Room {
+    fn start(self: &Arc<Self>) -> AbortHandle {
+        let scope = self.topic.clone().map_or(Scope::All, Scope::Topic);
+        // The first update of both is there at once.
+        let task = if self.counts {
+            let mut counts = self.presence.watch_counts(&scope);
+            if let Some(first) = counts.next().now_or_never().flatten() {
+                self.state.lock().counts = first;
+            }
+            tokio::spawn(follow_counts(Arc::downgrade(self), counts))
+        } else {
+            let mut updates = self.presence.subscribe(&scope);
+            if let Some(first) = updates.next().now_or_never().flatten() {
+                self.take(first);
+            }
+            tokio::spawn(follow(Arc::downgrade(self), updates))
+        };
+        task.abort_handle()
+    }
+
+    /// Begins with a state, or with the diffs since `version` where they are still there.
+    pub(super) fn join(&self, version: Option<Version>) -> Joined {
+        let mut state = self.state.lock();
+        // Under the lock: what comes after the state is live.
+        let live = self.live.subscribe();
+        let first = if self.counts || state.large {
+            vec![self.encode(&self.counts_update(&state))]
+        } else {
+            version.and_then(|version| state.since(version)).unwrap_or_else(|| vec![self.state(&mut state)])
+        };
+        Joined { first, live, large: state.large }
+    }
+
+    /// Takes what the roster tells, and tells the members.
+    fn take(&self, update: roster::Update) {
+        let mut state = self.state.lock();
+        let diff = match update {
+            roster::Update::Snapshot(snapshot) => {
+                state.snapshot = Some(Arc::unwrap_or_clone(snapshot));
+                None
+            }
+            roster::Update::Diff(diff) => {
+                if let Some(snapshot) = &mut state.snapshot {
+                    snapshot.apply(&diff);
+                }
+                Some(diff)
+            }
+        };
+        let here = state.snapshot.as_ref().map_or(0, |snapshot| snapshot.members.len());
+        let was_large = state.large;
+        // A topic at the bound does not go to and fro.
+        let bound = if was_large { self.settings.large / 4 * 3 } else { self.settings.large };
+        state.large = here > bound;
+        state.written = None;
+        state.counts = state.snapshot.as_ref().map(Snapshot::counts).unwrap_or_default();
+        let diff = diff.filter(|_| !state.large && !was_large);
+        let frames = diff.and_then(|diff| {
+            let from = diff.from;
+            let frames = self.encode(&Update::Diff { topic: self.topic.clone(), diff });
+            (size(&frames) <= LARGEST).then_some((from, frames))
+        });
+        let frames = if let Some((from, frames)) = frames {
+            if state.log.len() == KEPT {
+                state.log.pop_front();
+            }
+            state.log.push_back((from, Arc::clone(&frames)));
+            frames
+        } else {
+            state.log.clear();
+            if state.large { self.encode(&self.counts_update(&state)) } else { self.state(&mut state) }
+        };
+        // Nobody may be there.
+        let _ = self.live.send(frames);
+    }
+
+    fn take_counts(&self, counts: Counts) {
+        let mut state = self.state.lock();
+        state.counts = counts;
+        let _ = self.live.send(self.encode(&self.counts_update(&state)));
+    }
+
+    fn counts_update(&self, state: &State) -> Update {
+        Update::Counts { topic: self.topic.clone(), counts: state.counts, large: state.large }
+    }
+
+    /// The state, written once; counts if it is too large.
+    fn state(&self, state: &mut State) -> Shared {
+        let view = self.presence.health().view;
+        if let Some((written, frames)) = &state.written
+            && *written == view
+        {
+            return Arc::clone(frames);
+        }
+        let Some(snapshot) = &state.snapshot else { return Arc::from([]) };
+        let snapshot = Arc::new(snapshot.clone());
+        let frames = self.encode(&Update::State { topic: self.topic.clone(), snapshot, view });
+        if size(&frames) > LARGEST {
+            state.large = true;
+            return self.encode(&self.counts_update(state));
+        }
+        state.written = Some((view, Arc::clone(&frames)));
+        frames
+    }
+
+    /// A message in its written form.
+    pub(super) fn message(&self, topic: &Topic, event: Event) -> Shared {
+        let mut written = self.written.lock();
+        if let Some((_, frames)) = written.iter().rev().find(|(id, _)| *id == event.id) {
+            return Arc::clone(frames);
+        }
+        let id = event.id;
+        let frames = self.encode(&Update::Message { topic: topic.clone(), event });
+        if written.len() == WRITTEN {
+            written.pop_front();
+        }
+        written.push_back((id, Arc::clone(&frames)));
+        frames
+    }
+
+    /// A signal in its written form; `None` for one that is not ours, and for one of a user who shows as offline.
+    pub(super) fn signal(&self, topic: &Topic, payload: &Bytes) -> Option<Signal> {
+        let mut last = self.signal.lock();
+        if let Some((seen, signal)) = &*last
+            && (seen.as_ptr(), seen.len()) == (payload.as_ptr(), payload.len())
+        {
+            return signal.clone();
+        }
+        let typing: Option<Typing> = serde_json::from_slice(payload).ok();
+        let typing =
+            typing.filter(|typing| typing.value.is_none() || !is_hidden(&self.presence, &typing.user));
+        let signal = typing.map(|typing| {
+            let by = typing.by.clone();
+            Signal { by, frames: self.encode(&Update::Typing { topic: topic.clone(), typing }) }
+        });
+        // The payload is kept, so that no other can have its address.
+        *last = Some((payload.clone(), signal.clone()));
+        signal
+    }
+
+    pub(super) fn encode(&self, update: &Update) -> Shared {
+        encode(&*self.protocol, update)
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get() {
+            task.abort();
+        }
+    }
+}
+
+impl State {
+    /// The diffs since a version, if they are all there.
+    fn since(&self, version: Version) -> Option<Vec<Shared>> {
+        if self.snapshot.as_ref()?.version == version {
+            return Some(Vec::new());
+        }
+        let at = self.log.iter().position(|(from, _)| *from == version)?;
+        Some(self.log.range(at..).map(|(_, frames)| Arc::clone(frames)).collect())
+    }
+}
+
+/// Whether a user shows as offline, by their own word or because they are not here.
+pub(super) fn is_hidden(presence: &Presence, user: &presence_core::UserId) -> bool {
+    presence.user(user).is_some_and(|person| {
+        person.member.status == presence_core::Status::Offline && !person.member.sessions.is_empty()
+    })
+}
+
+pub(super) fn encode(protocol: &dyn Protocol, update: &Update) -> Shared {
+    let mut frames = Frames::default();
+    protocol.encode(update, &mut frames);
+    frames.into_vec().into()
+}
+
+fn size(frames: &[Frame]) -> usize {
+    frames.iter().map(Frame::len).sum()
+}
+
+/// Tells a room what changes; what happens while it waits comes in one diff.
+async fn follow(room: Weak<Room>, mut updates: Subscription) {
+    loop {
+        let Some(wait) = room.upgrade().map(|room| {
+            let waits = if room.state.lock().large { LARGE_WAITS } else { 1 };
+            room.settings.batch * waits
+        }) else {
+            return;
+        };
+        let Some(update) = updates.next().await else { return };
+        let Some(room) = room.upgrade() else { return };
+        room.take(update);
+        drop(room);
+        tokio::time::sleep(wait).await;
+    }
+}
+
+async fn follow_counts(room: Weak<Room>, mut counts: CountsWatch) {
+    loop {
+        let Some(now) = counts.next().await else { return };
+        let Some(room) = room.upgrade() else { return };
+        room.take_counts(now);
+        let wait = room.settings.batch;
+        drop(room);
+        tokio::time::sleep(wait).await;
+    }
+}

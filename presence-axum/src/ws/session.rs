@@ -1,0 +1,453 @@
+//! What a connection does with what it hears, without a socket and without waiting.
+
+use super::typing::Typed;
+use super::{Close, Command, Hello, Problem, Reference, Request, Said, Settings, Update, Wish, rate::Rate};
+use crate::auth::Identity;
+use presence_core::{Beat, Policy, SessionId, SessionKey, Status, Timestamp, Topic, Topics, UserId};
+use std::sync::Arc;
+
+/// The state of one connection.
+///
+/// Time is an argument, and what is to be done comes out as [`Effect`]s, in order. What a command needs permission for has
+/// been asked before it comes here.
+pub(super) struct Session {
+    connection: SessionId,
+    caller: Identity,
+    settings: Arc<Settings>,
+    /// Whether a subscription also places the session in its topic.
+    joins: bool,
+    rate: Rate,
+    heard_at: Timestamp,
+    entered: Option<Entered>,
+    /// At most `settings.topics`.
+    subscribed: Vec<Option<Topic>>,
+    /// One for each topic at most, of those that are subscribed or that the session is in.
+    typed: Vec<Typed>,
+}
+
+/// The session that the connection holds.
+struct Entered {
+    key: SessionKey,
+    topics: Topics,
+}
+
+/// What the driver of the connection is to do.
+#[derive(Debug, Clone)]
+pub(super) enum Effect {
+    Send(Box<Update>),
+    /// Bind this session to the connection, in place of the one that it holds.
+    Hold(Box<Beat>),
+    Change(Said),
+    Release {
+        at_once: bool,
+    },
+    Join {
+        wish: Wish,
+        reference: Option<Reference>,
+    },
+    Part(Option<Topic>),
+    /// Show a value, or with `None` that it has ended.
+    Signal {
+        topic: Topic,
+        value: Option<Box<str>>,
+    },
+    Publish {
+        topic: Topic,
+        data: bytes::Bytes,
+        key: Option<Box<str>>,
+        reference: Option<Reference>,
+    },
+    List {
+        topic: Option<Topic>,
+        after: Option<UserId>,
+        limit: usize,
+        reference: Option<Reference>,
+    },
+    Authenticate {
+        token: super::Token,
+        reference: Option<Reference>,
+    },
+    Close(Close),
+}
+
+/// Whether a frame is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    Take,
+    /// It is one too many.
+    Drop,
+}
+
+type Effects = Vec<Effect>;
+
+impl Session {
+    pub(super) fn new(
+        connection: SessionId,
+        caller: Identity,
+        settings: Arc<Settings>,
+        joins: bool,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            rate: Rate::new(settings.frames_per_second, settings.burst, now),
+            connection,
+            caller,
+            settings,
+            joins,
+            heard_at: now,
+            entered: None,
+            subscribed: Vec::new(),
+            typed: Vec::new(),
+        }
+    }
+
+    pub(super) fn connection(&self) -> &SessionId {
+        &self.connection
+    }
+
+    pub(super) fn caller(&self) -> &Identity {
+        &self.caller
+    }
+
+    /// The topics that are subscribed.
+    pub(super) fn subscribed(&self) -> &[Option<Topic>] {
+        &self.subscribed
+    }
+
+    /// For whom the connection speaks: the user of its session, or the caller.
+    pub(super) fn speaker(&self) -> Option<&UserId> {
+        self.entered.as_ref().map(|entered| &entered.key.user).or_else(|| self.caller.user())
+    }
+
+    /// The name to show: the caller's, if the caller is who speaks.
+    pub(super) fn name(&self) -> Option<&str> {
+        let speaker = self.speaker()?;
+        if self.caller.user() == Some(speaker) { self.caller.name() } else { Some(speaker.as_str()) }
+    }
+
+    /// The connection begins.
+    pub(super) fn open(&mut self, policy: &Policy, out: &mut Effects) {
+        out.push(send(Update::Hello(Hello {
+            connection: self.connection.clone(),
+            user: self.caller.user().cloned(),
+            name: self.caller.name().map(str::to_owned),
+            idle_for: self.settings.idle_for,
+            active_for: policy.active_for,
+            lease_for: policy.lease_for,
+            typing_for: self.settings.typing_for,
+        })));
+        if self.joins
+            && let Some(user) = self.caller.user().cloned()
+        {
+            self.hold(Beat::enter(user, self.connection.clone()), out);
+        }
+    }
+
+    /// A frame of any kind has come: counts it.
+    pub(super) fn hear(&mut self, now: Timestamp, out: &mut Effects) -> Heard {
+        use super::rate::Verdict;
+        self.heard_at = now;
+        match self.rate.check(now) {
+            Verdict::Take => return Heard::Take,
+            Verdict::Tell => out.push(problem(Problem::new(429, "too many frames"))),
+            Verdict::Drop => {}
+            Verdict::Close => out.push(Effect::Close(Close::Flood)),
+        }
+        Heard::Drop
+    }
+
+    /// Does what a client asks for, except [`Command::Subscribe`]: see [`subscribe`](Self::subscribe).
+    ///
+    /// `hidden` says whether the speaker shows as offline.
+    pub(super) fn command(&mut self, request: Request, hidden: bool, now: Timestamp, out: &mut Effects) {
+        let Request { reference, command } = request;
+        let done = match command {
+            Command::Enter { user, session, said } => self.enter(user, session, said, reference.clone(), out),
+            Command::Beat(said) => self.beat(said, reference.clone(), out),
+            Command::Leave { at_once, topics } => {
+                self.leave(at_once, topics, out);
+                done(reference.clone(), out)
+            }
+            Command::Subscribe(wishes) => {
+                wishes.into_iter().for_each(|wish| self.subscribe(wish, reference.clone(), out));
+                Ok(())
+            }
+            Command::Unsubscribe(topics) => {
+                for topic in topics {
+                    self.unsubscribe(topic.as_ref(), out);
+                    out.push(send(Update::Unsubscribed { reference: reference.clone(), topic }));
+                }
+                Ok(())
+            }
+            Command::Typing { topic, value } => self.typing(topic, value, hidden, now, out),
+            Command::Publish { topic, data, key } => self.publish(topic, data, key, reference.clone(), out),
+            Command::List { topic, after, limit } => {
+                out.push(Effect::List { topic, after, limit, reference: reference.clone() });
+                Ok(())
+            }
+            Command::Auth { token } => {
+                out.push(Effect::Authenticate { token, reference: reference.clone() });
+                Ok(())
+            }
+            Command::Ping => {
+                out.push(send(Update::Pong { reference: reference.clone(), at: now }));
+                Ok(())
+            }
+        };
+        if let Err(refused) = done {
+            out.push(problem(refused.of(reference)));
+        }
+    }
+
+    fn enter(
+        &mut self,
+        user: Option<UserId>,
+        session: Option<SessionId>,
+        said: Said,
+        reference: Option<Reference>,
+        out: &mut Effects,
+    ) -> Result<(), Problem> {
+        let user = user.or_else(|| self.caller.user().cloned());
+        let user = user.ok_or_else(|| Problem::new(400, "no user"))?;
+        let session = session.unwrap_or_else(|| self.connection.clone());
+        if self.entered.as_ref().is_some_and(|entered| entered.key.user != user) {
+            self.end_typing(out);
+        }
+        let beat = Beat::enter(user.clone(), session.clone());
+        self.hold(
+            Beat {
+                activity: said.activity.unwrap_or(beat.activity),
+                topics: said.topics,
+                declares: said.declares.map(|(status, message)| (status, message, None)),
+                meta: said.meta,
+                ..beat
+            },
+            out,
+        );
+        out.push(send(Update::Entered { reference, user, session }));
+        Ok(())
+    }
+
+    fn hold(&mut self, beat: Beat, out: &mut Effects) {
+        let key = SessionKey { user: beat.user.clone(), id: beat.session.clone() };
+        self.entered = Some(Entered { key, topics: beat.topics.clone().unwrap_or(Topics::NONE) });
+        out.push(Effect::Hold(Box::new(beat)));
+    }
+
+    /// There was no room for the session.
+    pub(super) fn not_held(&mut self) {
+        self.entered = None;
+    }
+
+    fn beat(&mut self, said: Said, reference: Option<Reference>, out: &mut Effects) -> Result<(), Problem> {
+        let entered = self.entered.as_mut().ok_or_else(|| Problem::new(403, "not entered"))?;
+        if let Some(topics) = &said.topics {
+            entered.topics = topics.clone();
+        }
+        if said.declares.as_ref().is_some_and(|(status, _)| *status == Status::Offline) {
+            self.end_typing(out);
+        }
+        out.push(Effect::Change(said));
+        done(reference, out)
+    }
+
+    fn leave(&mut self, at_once: bool, topics: Option<Vec<Topic>>, out: &mut Effects) {
+        let Some(entered) = &mut self.entered else { return };
+        let left = topics.map(|leaving| {
+            let stays = entered.topics.names().filter(|topic| !leaving.contains(topic)).cloned();
+            Topics::new(stays).unwrap_or(Topics::NONE) // fewer than before: always fine
+        });
+        match left {
+            Some(topics) if !topics.is_empty() => {
+                entered.topics = topics.clone();
+                out.push(Effect::Change(Said { topics: Some(topics), ..Said::default() }));
+            }
+            _ => {
+                self.end_typing(out);
+                self.entered = None;
+                out.push(Effect::Release { at_once });
+            }
+        }
+    }
+
+    /// Begins one subscription.
+    pub(super) fn subscribe(&mut self, wish: Wish, reference: Option<Reference>, out: &mut Effects) {
+        let too_many =
+            |topic| problem(Problem::new(429, "too many topics").of(reference.clone()).in_topic(topic));
+        let anew = self.subscribed.contains(&wish.topic);
+        if !anew && self.subscribed.len() >= self.settings.topics {
+            return out.push(too_many(wish.topic));
+        }
+        if self.joins
+            && let (Some(topic), Some(entered)) = (&wish.topic, &mut self.entered)
+            && !entered.topics.names().any(|entered| entered == topic)
+        {
+            let Ok(topics) = Topics::new(entered.topics.names().chain([topic]).cloned()) else {
+                return out.push(too_many(wish.topic));
+            };
+            entered.topics = topics.clone();
+            out.push(Effect::Change(Said { topics: Some(topics), ..Said::default() }));
+        }
+        if !anew {
+            self.subscribed.push(wish.topic.clone());
+        }
+        out.push(Effect::Join { wish, reference });
+    }
+
+    /// Ends a subscription, if there is one.
+    pub(super) fn unsubscribe(&mut self, topic: Option<&Topic>, out: &mut Effects) {
+        let Some(at) = self.subscribed.iter().position(|subscribed| subscribed.as_ref() == topic) else {
+            return;
+        };
+        self.subscribed.swap_remove(at);
+        out.push(Effect::Part(topic.cloned()));
+        if let Some(topic) = topic {
+            self.end_typing_in(topic, out);
+            if self.joins && self.entered.as_ref().is_some_and(|entered| !entered.topics.is_empty()) {
+                self.move_out_of(topic, out);
+            }
+        }
+    }
+
+    fn move_out_of(&mut self, topic: &Topic, out: &mut Effects) {
+        let Some(entered) = &mut self.entered else { return };
+        let stays = entered.topics.names().filter(|entered| *entered != topic).cloned();
+        let topics = Topics::new(stays).unwrap_or(Topics::NONE);
+        entered.topics = topics.clone();
+        out.push(Effect::Change(Said { topics: Some(topics), ..Said::default() }));
+    }
+
+    /// Whether the connection has to do with a topic, so that it may speak there.
+    fn is_in(&self, topic: &Topic) -> Result<(), Problem> {
+        let subscribed = self.subscribed.iter().flatten().any(|subscribed| subscribed == topic);
+        let entered =
+            || self.entered.as_ref().is_some_and(|e| e.topics.names().any(|entered| entered == topic));
+        if subscribed || entered() {
+            return Ok(());
+        }
+        Err(Problem::new(403, "not subscribed").in_topic(Some(topic.clone())))
+    }
+
+    fn typing(
+        &mut self,
+        topic: Topic,
+        value: Option<Box<str>>,
+        hidden: bool,
+        now: Timestamp,
+        out: &mut Effects,
+    ) -> Result<(), Problem> {
+        self.is_in(&topic)?;
+        if self.speaker().is_none() {
+            return Err(Problem::new(400, "no user"));
+        }
+        let Some(value) = value.filter(|_| !hidden) else {
+            self.end_typing_in(&topic, out);
+            return Ok(());
+        };
+        let typing_for = self.settings.typing_for;
+        match self.typed.iter_mut().find(|typed| typed.topic == topic) {
+            Some(typed) if typed.value == value => typed.repeat(now, typing_for),
+            Some(typed) => {
+                *typed = Typed::new(topic.clone(), value.clone(), now, typing_for);
+                out.push(Effect::Signal { topic, value: Some(value) });
+            }
+            None => {
+                self.typed.push(Typed::new(topic.clone(), value.clone(), now, typing_for));
+                out.push(Effect::Signal { topic, value: Some(value) });
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(
+        &mut self,
+        topic: Topic,
+        data: bytes::Bytes,
+        key: Option<Box<str>>,
+        reference: Option<Reference>,
+        out: &mut Effects,
+    ) -> Result<(), Problem> {
+        self.is_in(&topic)?;
+        if self.speaker().is_none() {
+            return Err(Problem::new(400, "no user"));
+        }
+        self.end_typing_in(&topic, out);
+        out.push(Effect::Publish { topic, data, key, reference });
+        Ok(())
+    }
+
+    fn end_typing_in(&mut self, topic: &Topic, out: &mut Effects) {
+        if let Some(at) = self.typed.iter().position(|typed| typed.topic == *topic) {
+            let topic = self.typed.swap_remove(at).topic;
+            out.push(Effect::Signal { topic, value: None });
+        }
+    }
+
+    /// Ends whatever the user types: when the user hides or leaves, and when the connection goes.
+    pub(super) fn end_typing(&mut self, out: &mut Effects) {
+        for typed in self.typed.drain(..) {
+            out.push(Effect::Signal { topic: typed.topic, value: None });
+        }
+    }
+
+    /// A newer token of the same user has been shown.
+    pub(super) fn renew(&mut self, caller: Identity, reference: Option<Reference>, out: &mut Effects) {
+        self.caller = caller;
+        let _ = done(reference, out);
+    }
+
+    /// The caller may not watch this topic any more.
+    pub(super) fn lose(&mut self, topic: Option<&Topic>, out: &mut Effects) {
+        self.unsubscribe(topic, out);
+        out.push(problem(Problem::new(403, "forbidden").in_topic(topic.cloned())));
+    }
+
+    /// When [`tick`](Self::tick) has something to do.
+    pub(super) fn deadline(&self) -> Timestamp {
+        let idle = self.heard_at + self.settings.idle_for;
+        let expires = self.caller.expires_at().unwrap_or(Timestamp::MAX);
+        let typed = self.typed.iter().map(Typed::due_at).min().unwrap_or(Timestamp::MAX);
+        idle.min(expires).min(typed)
+    }
+
+    /// Does what time brings.
+    pub(super) fn tick(&mut self, now: Timestamp, out: &mut Effects) {
+        let expired = self.caller.expires_at().is_some_and(|expires_at| expires_at <= now);
+        if expired {
+            return out.push(Effect::Close(Close::Expired));
+        }
+        if self.heard_at + self.settings.idle_for <= now {
+            return out.push(Effect::Close(Close::Idle));
+        }
+        let typing_for = self.settings.typing_for;
+        self.typed.retain_mut(|typed| {
+            if typed.due_at() > now {
+                return true;
+            }
+            let goes_on = typed.show_again(now, typing_for);
+            let value = goes_on.then(|| typed.value.clone());
+            out.push(Effect::Signal { topic: typed.topic.clone(), value });
+            goes_on
+        });
+    }
+}
+
+fn send(update: Update) -> Effect {
+    Effect::Send(Box::new(update))
+}
+
+pub(super) fn problem(problem: Problem) -> Effect {
+    send(Update::Problem(problem))
+}
+
+/// Says that something is done, to those who gave it a reference.
+#[expect(clippy::unnecessary_wraps, reason = "the last step of commands that may fail before")]
+fn done(reference: Option<Reference>, out: &mut Effects) -> Result<(), Problem> {
+    if reference.is_some() {
+        out.push(send(Update::Done { reference }));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! The session by itself: commands in, effects out, time by hand.
+
+use super::*;
+use presence_core::UserId;
+use std::time::Duration;
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_secs(1_000 + seconds)
+}
+
+fn topic(name: &str) -> Topic {
+    Topic::new(name).unwrap()
+}
+
+struct Rig {
+    session: Session,
+    now: Timestamp,
+}
+
+impl Rig {
+    fn new() -> Self {
+        Self::of(Identity::from_host(UserId::new("ada").unwrap()), false)
+    }
+
+    fn of(caller: Identity, joins: bool) -> Self {
+        let connection = SessionId::new("c1").unwrap();
+        let settings = Arc::new(Settings { topics: 2, ..Settings::default() });
+        Self { session: Session::new(connection, caller, settings, joins, at(0)), now: at(0) }
+    }
+
+    fn asks(&mut self, command: Command) -> Vec<Effect> {
+        self.asks_as(command, false)
+    }
+
+    fn asks_as(&mut self, command: Command, hidden: bool) -> Vec<Effect> {
+        let mut out = Vec::new();
+        self.session.command(Request { reference: None, command }, hidden, self.now, &mut out);
+        out
+    }
+
+    fn subscribes(&mut self, name: &str) -> Vec<Effect> {
+        self.asks(Command::Subscribe(vec![Wish::new(Some(topic(name)))]))
+    }
+
+    fn types(&mut self, value: &str) -> Vec<Effect> {
+        self.asks(Command::Typing { topic: topic("room"), value: Some(value.into()) })
+    }
+
+    fn ticks(&mut self, seconds: u64) -> Vec<Effect> {
+        self.now = at(seconds);
+        let mut out = Vec::new();
+        self.session.tick(self.now, &mut out);
+        out
+    }
+}
+
+fn signals(effects: &[Effect]) -> Vec<Option<&str>> {
+    let signals = effects.iter().filter_map(|effect| match effect {
+        Effect::Signal { value, .. } => Some(value.as_deref()),
+        _ => None,
+    });
+    signals.collect()
+}
+
+fn problems(effects: &[Effect]) -> Vec<(u16, &str)> {
+    let updates = effects.iter().filter_map(|effect| match effect {
+        Effect::Send(update) => Some(&**update),
+        _ => None,
+    });
+    let problems = updates.filter_map(|update| match update {
+        Update::Problem(problem) => Some((problem.code, &*problem.words)),
+        _ => None,
+    });
+    problems.collect()
+}
+
+#[test]
+fn typing_repeated_within_its_life_is_shown_once_and_goes_on() {
+    let mut rig = Rig::new();
+    rig.subscribes("room");
+    assert_eq!(signals(&rig.types("true")), [Some("true")]);
+    rig.now = at(3);
+    assert!(signals(&rig.types("true")).is_empty());
+    assert_eq!(rig.session.deadline(), at(5));
+    // What the others were told runs out: it is shown again, and lasts until it was repeated last.
+    assert_eq!(signals(&rig.ticks(5)), [Some("true")]);
+    assert_eq!(rig.session.deadline(), at(8));
+    assert_eq!(signals(&rig.ticks(8)), [None]);
+    assert_eq!(rig.session.deadline(), at(60));
+}
+
+#[test]
+fn another_value_is_shown_at_once() {
+    let mut rig = Rig::new();
+    rig.subscribes("room");
+    rig.types("1");
+    assert_eq!(signals(&rig.types("2")), [Some("2")]);
+    rig.asks_as(Command::Typing { topic: topic("room"), value: None }, false);
+    assert!(signals(&rig.ticks(5)).is_empty());
+}
+
+#[test]
+fn typing_ends_with_a_message_a_leave_an_unsubscribe_and_hiding() {
+    let ends: [fn(&mut Rig) -> Vec<Effect>; 5] = [
+        |rig| rig.asks(Command::Publish { topic: topic("room"), data: "1".into(), key: None }),
+        |rig| rig.asks(Command::Leave { at_once: false, topics: None }),
+        |rig| rig.asks(Command::Unsubscribe(vec![Some(topic("room"))])),
+        |rig| {
+            let said = Said { declares: Some((Status::Offline, None)), ..Said::default() };
+            rig.asks(Command::Beat(said))
+        },
+        |rig| rig.asks_as(Command::Typing { topic: topic("room"), value: Some("1".into()) }, true),
+    ];
+    for (n, end) in ends.into_iter().enumerate() {
+        let mut rig = Rig::new();
+        rig.asks(Command::Enter { user: None, session: None, said: Said::default() });
+        rig.subscribes("room");
+        rig.types("1");
+        assert_eq!(signals(&end(&mut rig)), [None], "{n}");
+    }
+}
+
+#[test]
+fn a_hidden_user_types_unseen_and_hears_no_error() {
+    let mut rig = Rig::new();
+    rig.subscribes("room");
+    let typing = Command::Typing { topic: topic("room"), value: Some("1".into()) };
+    assert!(rig.asks_as(typing, true).is_empty());
+}
+
+#[test]
+fn nobody_types_or_publishes_where_they_have_no_business() {
+    let mut rig = Rig::new();
+    assert_eq!(problems(&rig.types("1")), [(403, "not subscribed")]);
+    let publish = Command::Publish { topic: topic("room"), data: "1".into(), key: None };
+    assert_eq!(problems(&rig.asks(publish)), [(403, "not subscribed")]);
+}
+
+#[test]
+fn one_topic_too_many_is_refused_and_one_again_is_not() {
+    let mut rig = Rig::new();
+    rig.subscribes("a");
+    rig.subscribes("b");
+    assert_eq!(problems(&rig.subscribes("c")), [(429, "too many topics")]);
+    assert!(matches!(&rig.subscribes("a")[..], [Effect::Join { .. }]));
+}
+
+#[test]
+fn silence_is_ended_and_any_frame_breaks_it() {
+    let mut rig = Rig::new();
+    assert!(rig.ticks(59).is_empty());
+    let mut out = Vec::new();
+    assert_eq!(rig.session.hear(at(59), &mut out), Heard::Take);
+    assert!(rig.ticks(60).is_empty());
+    assert!(matches!(rig.ticks(119)[..], [Effect::Close(Close::Idle)]));
+}
+
+#[test]
+fn an_expired_token_ends_the_connection() {
+    let ada = Identity::from_host(UserId::new("ada").unwrap());
+    let mut rig = Rig::of(ada.clone().until(at(10)), false);
+    assert_eq!(rig.session.deadline(), at(10));
+    let mut out = Vec::new();
+    rig.session.renew(ada.until(at(20)), None, &mut out);
+    assert!(rig.ticks(10).is_empty());
+    assert!(matches!(rig.ticks(20)[..], [Effect::Close(Close::Expired)]));
+}
+
+#[test]
+fn where_subscribing_is_being_there_the_session_moves_with_it() {
+    let mut rig = Rig::of(Identity::from_host(UserId::new("ada").unwrap()), true);
+    let mut out = Vec::new();
+    rig.session.open(&Policy::default(), &mut out);
+    assert!(matches!(&out[1], Effect::Hold(beat) if beat.user.as_str() == "ada"));
+    let topics_of = |effects: &[Effect]| -> Vec<String> {
+        let changed = effects.iter().find_map(|effect| match effect {
+            Effect::Change(said) => said.topics.clone(),
+            _ => None,
+        });
+        changed.iter().flat_map(Topics::names).map(ToString::to_string).collect()
+    };
+    assert_eq!(topics_of(&rig.subscribes("a")), ["a"]);
+    assert_eq!(topics_of(&rig.subscribes("b")), ["a", "b"]);
+    assert_eq!(topics_of(&rig.asks(Command::Unsubscribe(vec![Some(topic("a"))]))), ["b"]);
+}
+
+#[test]
+fn a_flood_is_ended() {
+    let mut rig = Rig::new();
+    let mut out = Vec::new();
+    for _ in 0..200 {
+        rig.session.hear(at(1), &mut out);
+    }
+    assert_eq!(problems(&out), [(429, "too many frames")]);
+    assert!(out.iter().any(|effect| matches!(effect, Effect::Close(Close::Flood))));
+}
+
+#[test]
+fn what_lives_is_told_for_as_long_as_it_lives() {
+    let mut rig = Rig::new();
+    let mut out = Vec::new();
+    rig.session.open(&Policy::default(), &mut out);
+    let Effect::Send(hello) = &out[0] else { panic!("no hello") };
+    assert!(matches!(&**hello, Update::Hello(hello) if hello.typing_for == Duration::from_secs(5)));
+}

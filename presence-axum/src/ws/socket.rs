@@ -1,0 +1,196 @@
+//! A socket that frames go over.
+
+use super::frame::{Decoder, Frame, Received};
+use super::{Close, Settings};
+use bytes::{Bytes, BytesMut};
+use std::collections::VecDeque;
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::Sleep;
+
+/// Reads and writes frames. Its buffers exist only while something is in them.
+pub(super) struct Socket<S> {
+    stream: S,
+    decoder: Decoder,
+    /// Frames that are not written yet, the first of them perhaps in part.
+    queue: VecDeque<Bytes>,
+    /// How many bytes those are.
+    queued: usize,
+    /// Runs from the first write that has to wait until everything is written.
+    deadline: Option<Pin<Box<Sleep>>>,
+    write_within: Duration,
+}
+
+/// What a socket tells.
+#[derive(Debug)]
+pub(super) enum Told {
+    Received(Received),
+    /// The client has broken a rule, or reads too slowly: the connection is to be closed with this.
+    Close(Close),
+    /// There is no connection any more.
+    Gone,
+}
+
+/// How much is read at a time. The buffer lies on the stack: an idle connection has none.
+const READ: usize = 4096;
+/// Small frames are written together, up to this many bytes.
+const TOGETHER: usize = 16 * 1024;
+/// How much is read and thrown away after a close: closing with something unread resets the connection, and the client
+/// would never see why.
+const UNREAD: usize = 4 * 1024 * 1024;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
+    pub(super) fn new(stream: S, settings: &Settings) -> Self {
+        Self {
+            stream,
+            decoder: Decoder::new(settings.max_message),
+            queue: VecDeque::new(),
+            queued: 0,
+            deadline: None,
+            write_within: settings.write_within,
+        }
+    }
+
+    /// Puts a frame into the queue; [`poll`](Self::poll) writes it.
+    pub(super) fn queue(&mut self, frame: Frame) {
+        self.queued += frame.len();
+        self.queue.push_back(frame.into_bytes());
+    }
+
+    /// How many bytes are not written yet. Whoever has something to send waits while these are many.
+    pub(super) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    /// Writes what is queued, and reads if `reads`.
+    ///
+    /// It is ready with what was read or what went wrong, and also, with `None`, when the queue has become shorter.
+    pub(super) fn poll(&mut self, reads: bool, cx: &mut Context<'_>) -> Poll<Option<Told>> {
+        let before = self.queued;
+        match self.poll_write(cx) {
+            Poll::Ready(Err(_)) => return Poll::Ready(Some(Told::Gone)),
+            Poll::Ready(Ok(())) => self.deadline = None,
+            Poll::Pending => {
+                let deadline =
+                    self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.write_within)));
+                if deadline.as_mut().poll(cx).is_ready() {
+                    self.deadline = None;
+                    return Poll::Ready(Some(Told::Close(Close::Slow)));
+                }
+            }
+        }
+        if reads && let Poll::Ready(told) = self.poll_read(cx) {
+            return Poll::Ready(Some(told));
+        }
+        if self.queued < before { Poll::Ready(None) } else { Poll::Pending }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Told> {
+        loop {
+            match self.decoder.next() {
+                Ok(Some(received)) => return Poll::Ready(Told::Received(received)),
+                Ok(None) => {}
+                Err(close) => return Poll::Ready(Told::Close(close)),
+            }
+            let mut room = [const { MaybeUninit::uninit() }; READ];
+            let mut read = ReadBuf::uninit(&mut room);
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read)) {
+                Ok(()) if !read.filled().is_empty() => self.decoder.extend(read.filled()),
+                _ => return Poll::Ready(Told::Gone),
+            }
+        }
+    }
+
+    /// Ready once everything is written and flushed.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.queue.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        while self.gather() {
+            let Some(front) = self.queue.front_mut() else { break };
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, front))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.queued -= written;
+            if written == front.len() {
+                self.queue.pop_front();
+            } else {
+                let _ = front.split_to(written);
+            }
+        }
+        if self.queue.capacity() > 8 {
+            self.queue = VecDeque::new();
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    /// Joins small frames at the front of the queue into one write; whether there is anything to write. A single frame is
+    /// written from where all connections share it.
+    fn gather(&mut self) -> bool {
+        let together = |len: &mut usize, frame: &Bytes| {
+            *len += frame.len();
+            (*len <= TOGETHER).then_some(())
+        };
+        let count = self.queue.iter().scan(0, |len, frame| together(len, frame)).count();
+        if count > 1 {
+            let mut joined = BytesMut::with_capacity(self.queued.min(TOGETHER));
+            self.queue.drain(..count).for_each(|frame| joined.extend_from_slice(&frame));
+            self.queue.push_front(joined.freeze());
+        }
+        !self.queue.is_empty()
+    }
+
+    /// Sends a close frame, waits for the client's, and ends the connection; within `within`.
+    ///
+    /// With `answered` the client's has come already, or cannot come.
+    pub(super) async fn close(mut self, frame: Frame, answered: bool, within: Duration) {
+        self.queue(frame);
+        self.deadline = None;
+        self.write_within = within;
+        let closing = async {
+            while self.queued > 0 {
+                match std::future::poll_fn(|cx| self.poll(false, cx)).await {
+                    None => {}
+                    Some(_) => return,
+                }
+            }
+            if !answered && self.hears_close().await {
+                return;
+            }
+            let _ = self.stream.shutdown().await;
+            self.drain().await;
+        };
+        let _ = tokio::time::timeout(within, closing).await;
+    }
+
+    /// Reads until the client's close frame; whether the connection has gone first.
+    async fn hears_close(&mut self) -> bool {
+        let mut messages = 0;
+        loop {
+            match std::future::poll_fn(|cx| self.poll_read(cx)).await {
+                Told::Received(Received::Close(_)) => return false,
+                Told::Received(_) if messages < 4_096 => messages += 1,
+                // It goes on with what broke a rule: the frames cannot be told apart any more.
+                Told::Received(_) | Told::Close(_) => return false,
+                Told::Gone => return true,
+            }
+        }
+    }
+
+    /// Throws away what comes until the client ends the connection.
+    async fn drain(&mut self) {
+        let mut room = [0; READ];
+        let mut unread = 0;
+        while let Ok(read) = self.stream.read(&mut room).await {
+            unread += read;
+            if read == 0 || unread > UNREAD {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Short-lived values that a user shows.
+
+use presence_core::{Timestamp, Topic};
+use std::time::Duration;
+
+/// A value that a connection shows in a topic.
+///
+/// Repeating it prolongs it, and is not told: the others hear of it again when what they were told last runs out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Typed {
+    pub(super) topic: Topic,
+    pub(super) value: Box<str>,
+    /// When it ends unless it is repeated.
+    ends_at: Timestamp,
+    /// When what the others were told runs out.
+    shown_until: Timestamp,
+}
+
+impl Typed {
+    pub(super) fn new(topic: Topic, value: Box<str>, now: Timestamp, lasts: Duration) -> Self {
+        Self { topic, value, ends_at: now + lasts, shown_until: now + lasts }
+    }
+
+    pub(super) fn repeat(&mut self, now: Timestamp, lasts: Duration) {
+        self.ends_at = now + lasts;
+    }
+
+    /// When it ends, or must be shown again.
+    pub(super) fn due_at(&self) -> Timestamp {
+        self.ends_at.min(self.shown_until)
+    }
+
+    /// At `due_at`: whether it goes on, and is to be shown again.
+    pub(super) fn show_again(&mut self, now: Timestamp, lasts: Duration) -> bool {
+        self.shown_until = now + lasts;
+        self.ends_at > now
+    }
+}

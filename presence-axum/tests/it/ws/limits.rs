@@ -1,0 +1,142 @@
+//! What clients that do too much, or nothing, get.
+
+use super::client::{Client, connect_with};
+use crate::rig::Rig;
+use futures_util::SinkExt;
+use presence_axum::Limits;
+use presence_axum::ws::Settings;
+use presence_memory::MemoryBroker;
+use serde_json::json;
+use std::time::Duration;
+use tokio_tungstenite::tungstenite::Message;
+
+#[tokio::test]
+async fn a_burst_passes_and_a_flood_is_told_and_then_closed() {
+    let rig = Rig::new().await;
+    let mut client = Client::connect(rig.address).await;
+    for n in 0..50 {
+        client.send(&json!({ "type": "ping", "ref": n }).to_string()).await;
+    }
+    for n in 0..50 {
+        assert_eq!(client.of("pong").await["ref"], n);
+    }
+    for _ in 0..50 {
+        client.send(r#"{"type":"ping"}"#).await;
+    }
+    let error = client.of("error").await;
+    assert_eq!((&error["code"], &error["error"]), (&json!(429), &json!("too many frames")));
+    for _ in 0..50 {
+        let _ = client.0.feed(Message::text(r#"{"type":"ping"}"#)).await;
+    }
+    let _ = client.0.flush().await;
+    assert_eq!(client.closed().await, 1008);
+}
+
+#[tokio::test]
+async fn a_message_of_a_mebibyte_is_too_large() {
+    let rig = Rig::new().await;
+    let mut client = Client::connect(rig.address).await;
+    client.0.send(Message::text("x".repeat(1024 * 1024))).await.unwrap();
+    assert_eq!(client.closed().await, 1009);
+}
+
+#[tokio::test]
+async fn a_binary_frame_is_refused() {
+    let rig = Rig::new().await;
+    let mut client = Client::connect(rig.address).await;
+    client.0.send(Message::binary(vec![1])).await.unwrap();
+    assert_eq!(client.closed().await, 1003);
+}
+
+#[tokio::test]
+async fn one_socket_has_no_more_than_sixty_four_topics() {
+    let rig = Rig::new().await;
+    let mut client = Client::connect(rig.address).await;
+    let topics: Vec<_> = (0..65).map(|n| format!("room{n}")).collect();
+    client.send(&json!({ "type": "subscribe", "topics": topics, "ref": "all" }).to_string()).await;
+    let error = client.of("error").await;
+    let expected =
+        json!({ "type": "error", "ref": "all", "topic": "room64", "code": 429, "error": "too many topics" });
+    assert_eq!(error, expected);
+    client.send(r#"{"type":"unsubscribe","topics":["room0"]}"#).await;
+    client.of("unsubscribed").await;
+    client.send(r#"{"type":"subscribe","topics":["room64","room64"]}"#).await;
+    assert_eq!(client.of("subscribed").await["topic"], "room64");
+}
+
+#[tokio::test]
+async fn mute_connections_are_closed_and_pinging_ones_are_not() {
+    let rig = Rig::with(|mount| mount.limits(Limits::shared())).await;
+    let mut mute = Vec::new();
+    for _ in 0..1_000 {
+        mute.push(Client::connect(rig.address).await);
+    }
+    let mut pinging = Client::connect(rig.address).await;
+    rig.advance(40).await;
+    pinging.0.send(Message::Ping(vec![7].into())).await.unwrap();
+    loop {
+        if let Some(Ok(Message::Pong(payload))) = pinging.message().await {
+            assert_eq!(payload, vec![7]);
+            break;
+        }
+    }
+    rig.advance(30).await;
+    for client in &mut mute {
+        assert_eq!(client.closed().await, 1008);
+    }
+    pinging.send(r#"{"type":"ping"}"#).await;
+    pinging.of("pong").await;
+}
+
+#[tokio::test]
+async fn one_client_has_no_more_sockets_than_it_may() {
+    let rig = Rig::with(|mount| {
+        mount.limits(Limits { streams: 3, streams_per_client: Some(2), ..Limits::default() })
+    })
+    .await;
+    let first = Client::connect(rig.address).await;
+    let _second = Client::connect(rig.address).await;
+    assert_eq!(connect_with(rig.address, "/v1/ws", &[]).await.map(drop), Err(429));
+    drop(first);
+    // Its permit is free once the server has noticed.
+    while connect_with(rig.address, "/v1/ws", &[]).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_is_closed_and_its_neighbours_do_not_wait() {
+    let broker = MemoryBroker::new();
+    let carried = broker.clone();
+    let rig = Rig::with(|mount| {
+        let mut settings = Settings::default();
+        settings.write_within = Duration::from_millis(300);
+        (settings.idle_for, settings.close_within) = (Duration::from_hours(1), Duration::from_secs(30));
+        mount.broker(carried).sockets_with(settings)
+    })
+    .await;
+    let mut stalled = Client::connect(rig.address).await;
+    let mut reader = Client::connect(rig.address).await;
+    let mut writer = Client::connect(rig.address).await;
+    writer.send(r#"{"type":"enter","user":"ada","topics":["room"]}"#).await;
+    for client in [&mut stalled, &mut reader] {
+        client.send(r#"{"type":"subscribe","topics":["room"]}"#).await;
+        client.of("presence_state").await;
+    }
+    let data = "x".repeat(60_000);
+    for n in 0..150 {
+        rig.advance(1).await; // its frames come one a second
+        writer.send(&json!({ "type": "publish", "topic": "room", "data": data, "ref": n }).to_string()).await;
+        writer.of("published").await;
+        reader.of("message").await;
+    }
+    // What lies in the kernel's buffers comes first.
+    assert_eq!(stalled.closed().await, 1013);
+}
+
+#[tokio::test]
+async fn a_request_that_is_no_upgrade_is_told_what_is_wanted() {
+    let rig = Rig::new().await;
+    let reply = rig.get("/v1/ws").await;
+    assert_eq!(reply.status, 426);
+}

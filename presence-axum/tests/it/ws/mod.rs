@@ -1,0 +1,10 @@
+//! Sockets, by a client of another implementation and by hand.
+
+mod client;
+mod echo;
+mod limits;
+mod messages;
+mod presence;
+mod raw;
+#[cfg(feature = "auth")]
+mod tokens;
