@@ -28,4 +28,7 @@ cat .servers/log
 [ "$compiled" = 0 ] || exit "$compiled"
 [ "$fetched" = 0 ] || exit "$fetched"
 
+# The browser client's own tests, where everything is tested. They take seconds.
+[ ${#scope[@]} = 0 ] || scripts/client.sh test
+
 exec "${test[@]}" "$@" </dev/null

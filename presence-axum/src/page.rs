@@ -72,6 +72,29 @@ fn asset(kind: &'static str, text: &'static str) -> Response {
 mod tests {
     use super::*;
 
+    /// FNV-1a over the names and texts of the sources, as `client/build.ts` computes it.
+    fn hash_of_the_sources() -> String {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("client/src");
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        let bytes = files.iter().flat_map(|path| {
+            let name = path.file_name().unwrap().as_encoded_bytes().to_vec();
+            [name, std::fs::read(path).unwrap()].concat()
+        });
+        let sum = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+            (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+        });
+        format!("{sum:016x}")
+    }
+
+    #[test]
+    fn the_client_that_is_served_is_built_from_its_source() {
+        let hash = hash_of_the_sources();
+        let first = PRESENCE_JS.lines().next().unwrap();
+        assert!(first.contains(&hash), "{first}: the sources are {hash} now: scripts/client.sh build");
+    }
+
     #[test]
     fn inline_scripts_and_styles_are_named_by_hash() {
         let page = "<style>a{}</style><script src=\"x.js\"></script><script type=\"module\">alert('Hello, world.');</script>";

@@ -19,12 +19,34 @@ async fn the_demo_shows_a_page_and_who_is_on_it() {
         200
     );
     assert_eq!(rig.events("/v1/sse/snapshot?topic=/").await.data().await["active_users"], json!(["ann"]));
-    rig.advance(30).await;
+    rig.advance(10).await;
     assert_eq!(rig.hit(r#"{"user":"ann","session":"tab-1"}"#).await.status, 200);
-    rig.advance(30).await;
+    rig.advance(5).await;
     assert_eq!(rig.get("/v1/counts").await.text, r#"{"online":1,"active":0,"idle":1}"#);
     assert_eq!(rig.hit(r#"{"user":"ann","session":"tab-1","kind":"leave"}"#).await.status, 200);
     rig.advance(2).await;
+    assert_eq!(rig.get("/v1/counts").await.text, r#"{"online":0,"active":0,"idle":0}"#);
+}
+
+#[tokio::test]
+async fn the_chart_is_full_from_the_start_and_people_come_on_request() {
+    let rig = Rig::serving(policy(), app).await;
+    rig.hit(r#"{"user":"ann","kind":"enter"}"#).await;
+    rig.advance(3).await;
+    let history: serde_json::Value = serde_json::from_str(&rig.get("/history").await.text).unwrap();
+    assert_eq!(
+        (&history["every"], history["counts"].as_array().unwrap().last()),
+        (&json!(1000), Some(&json!([1, 0])))
+    );
+
+    for _ in 0..2 {
+        let reply = crate::client::send(rig.address, "POST", "/crowd", &[], "").await;
+        assert_eq!(reply.said(), (202, r#"{"people":200,"seconds":60}"#));
+    }
+    rig.advance(8).await;
+    let counts: serde_json::Value = serde_json::from_str(&rig.get("/v1/counts").await.text).unwrap();
+    assert_eq!(counts["online"], 201);
+    rig.advance(90).await;
     assert_eq!(rig.get("/v1/counts").await.text, r#"{"online":0,"active":0,"idle":0}"#);
 }
 

@@ -15,8 +15,8 @@ pub(super) async fn site() -> Site {
 /// Opens the page as this user, whose hands do not rest, and waits until they are shown there.
 pub(super) async fn open(site: &Site, name: &str) -> Tab {
     let tab = Tab::open(&site.url(&format!("/?name={name}"))).await;
-    tab.until("the('view-state').dataset.state === 'fresh'").await;
-    tab.eval("fidget()").await;
+    tab.until("the('view-state').dataset.state === 'live'").await;
+    tab.fidget();
     tab.until(&shows("active-list", name)).await;
     tab
 }
@@ -103,7 +103,7 @@ async fn who_rests_turns_idle_and_with_a_hand_on_the_mouse_active_again() {
     let site = site().await;
     let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);
     ada.until(&shows("active-list", "Grace")).await;
-    grace.eval("rest()").await;
+    grace.rest();
     ada.until(&shows("idle-list", "Grace")).await;
     ada.until("users('active-list') === 'Ada' && the('count-idle').textContent === '1'").await;
 
@@ -147,13 +147,14 @@ async fn a_page_that_nobody_sees_lets_its_stream_go_and_its_user_stays() {
     let site = site().await;
     let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);
     ada.until(&shows("active-list", "Grace")).await;
+    grace.rest();
     grace.set_window("minimized").await;
     grace.until("document.hidden").await;
-    grace.until("the('view-state').dataset.state === 'paused'").await;
+    grace.until("presence.self.getSnapshot().state === 'stale'").await;
     ada.until(&shows("idle-list", "Grace")).await;
 
     grace.set_window("normal").await;
-    grace.until("the('view-state').dataset.state === 'fresh'").await;
+    grace.until("the('view-state').dataset.state === 'live'").await;
     ada.until(&shows("active-list", "Grace")).await;
     assert_content([&ada, &grace]);
 }

@@ -21,7 +21,7 @@ async fn while_the_server_is_away_nobody_disappears() {
 
     site.stop().await;
     for tab in [&ada, &grace] {
-        tab.until("the('view-state').dataset.state === 'connecting'").await;
+        tab.until("the('view-state').dataset.state === 'retrying'").await;
     }
     ada.until("the('connection').dataset.state === 'retrying'").await;
     assert_eq!(ada.eval("users('active-list')").await, "Ada,Grace");
@@ -29,8 +29,8 @@ async fn while_the_server_is_away_nobody_disappears() {
 
     site.resume().await;
     for tab in [&ada, &grace] {
-        tab.until("the('view-state').dataset.state === 'fresh'").await;
-        tab.until("the('connection').dataset.state === 'here'").await;
+        tab.until("the('view-state').dataset.state === 'live'").await;
+        tab.until("the('connection').dataset.state === 'live'").await;
         tab.until("users('left-list') === ''").await;
     }
     assert_nothing_but_the_network_failed([&ada, &grace]);
@@ -42,16 +42,16 @@ async fn a_server_that_has_lost_everything_has_it_again_at_once() {
     let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);
     grace.set("status-select", "busy").await;
     ada.until("Boolean(row('active-list', 'Grace')?.querySelector('.badge.busy'))").await;
-    grace.eval("rest()").await;
+    grace.rest();
     ada.until(&shows("idle-list", "Grace")).await;
 
     site.stop().await;
     for tab in [&ada, &grace] {
-        tab.until("the('view-state').dataset.state === 'connecting'").await;
+        tab.until("the('view-state').dataset.state === 'retrying'").await;
     }
     site.start_anew().await;
     for tab in [&ada, &grace] {
-        tab.until("the('view-state').dataset.state === 'fresh'").await;
+        tab.until("the('view-state').dataset.state === 'live'").await;
         tab.until(&shows("active-list", "Ada")).await;
         tab.until("Boolean(row('idle-list', 'Grace')?.querySelector('.badge.busy'))").await;
         tab.until("users('left-list') === ''").await;
@@ -80,7 +80,7 @@ async fn where_the_server_is_blind_the_page_says_so_and_nobody_grows_older() {
 
     site.blind(false);
     for tab in [&ada, &grace, &alan] {
-        tab.until("the('view-state').dataset.state === 'fresh'").await;
+        tab.until("the('view-state').dataset.state === 'live'").await;
     }
     assert_eq!(ada.eval("users('left-list')").await, "");
     assert_content([&ada, &grace, &alan]);

@@ -2,27 +2,29 @@
 
 use super::PATIENCE;
 use super::chromium::Chromium;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::task::AbortOnDropHandle;
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+const FIDGETS_EVERY: Duration = Duration::from_millis(500);
 
 /// What tests say in the page: `the(testid)` is an element, `row(list, user)` one of a list's, `users(list)` are all of its
-/// users, and hands that `fidget` keep their user active until they `rest`.
+/// users.
 const WORDS: &str = r#"
     const the = (testid) => document.querySelector(`[data-testid="${testid}"]`);
     const row = (list, user) => [...the(list).children].find((li) => li.dataset.user === user);
     const users = (list) => [...the(list).children].map((li) => li.dataset.user).join();
-    let hands;
-    const rest = () => clearInterval(hands);
-    const fidget = () => { rest(); hands = setInterval(() => dispatchEvent(new Event('pointermove')), 250); };
 "#;
 
 pub struct Tab {
     chromium: Arc<Chromium>,
     target: String,
     session: String,
+    /// Moves the mouse, as long as it is there.
+    hands: Mutex<Option<AbortOnDropHandle<()>>>,
 }
 
 impl Tab {
@@ -33,7 +35,7 @@ impl Tab {
         let target = text(&chromium.call(None, "Target.createTarget", page).await["targetId"]);
         let attach = json!({"targetId": target, "flatten": true});
         let session = text(&chromium.call(None, "Target.attachToTarget", attach).await["sessionId"]);
-        let tab = Self { chromium, target, session };
+        let tab = Self { chromium, target, session, hands: Mutex::default() };
         for domain in ["Page.enable", "Runtime.enable", "Log.enable"] {
             tab.call(domain, json!({})).await;
         }
@@ -103,6 +105,24 @@ impl Tab {
         }
     }
 
+    /// Its user's hand does not rest, until it does.
+    pub fn fidget(&self) {
+        let (chromium, session) = (Arc::clone(&self.chromium), self.session.clone());
+        let hand = tokio::spawn(async move {
+            for x in [100, 140].into_iter().cycle() {
+                let moved = json!({"type": "mouseMoved", "x": x, "y": 60});
+                chromium.call(Some(&session), "Input.dispatchMouseEvent", moved).await;
+                tokio::time::sleep(FIDGETS_EVERY).await;
+            }
+        });
+        *self.hands.lock() = Some(AbortOnDropHandle::new(hand));
+    }
+
+    /// Its user's hand rests.
+    pub fn rest(&self) {
+        *self.hands.lock() = None;
+    }
+
     /// Its user puts the window out of sight, or back: `minimized`, `normal`.
     pub async fn set_window(&self, state: &str) {
         let window =
@@ -113,6 +133,7 @@ impl Tab {
 
     /// Its user closes the tab.
     pub async fn close(self) {
+        self.rest();
         self.chromium.call(None, "Target.closeTarget", json!({"targetId": self.target})).await;
     }
 

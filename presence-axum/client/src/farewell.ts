@@ -1,0 +1,54 @@
+/** A leave that is told until it is confirmed, or the session is over anyway. */
+
+import { backoff } from './backoff.ts';
+import type { Env } from './env.ts';
+import { isRefused, isTaken, type Sender } from './http.ts';
+import type { Beat } from './types.ts';
+
+/** How long the host waits for it at most. */
+const WAIT_FOR = 5_000;
+
+export class Farewell {
+  readonly beat: Beat;
+  readonly result: Promise<'confirmed' | 'unconfirmed'>;
+  #env: Env;
+  #send: Sender;
+  #until: number;
+  #failures = 0;
+  #isOver = false;
+  #isUnderWay = false;
+  #cancel = (): void => {};
+  #resolve!: (result: 'confirmed' | 'unconfirmed') => void;
+
+  constructor(env: Env, beat: Beat, send: Sender, lease: number) {
+    [this.#env, this.beat, this.#send, this.#until] = [env, beat, send, env.now() + lease];
+    this.result = new Promise((resolve) => (this.#resolve = resolve));
+    env.timer(WAIT_FOR, () => this.#resolve('unconfirmed'));
+    void this.again();
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Tries now: when the network is back. */
+  async again(): Promise<void> {
+    if (this.#isOver || this.#isUnderWay) return;
+    this.#cancel();
+    this.#isUnderWay = true;
+    const answer = await this.#send(this.beat);
+    this.#isUnderWay = false;
+    if (this.#isOver) return;
+    if (isTaken(answer)) return this.end('confirmed');
+    if (isRefused(answer) || this.#env.now() >= this.#until) return this.end('unconfirmed');
+    this.#failures += 1;
+    this.#cancel = this.#env.timer(Math.max(answer.retryAfter, 200 + backoff(this.#env, this.#failures, 8_000)), () => void this.again());
+  }
+
+  /** Is not told any more: confirmed, or its session has been entered again. */
+  end(result: 'confirmed' | 'unconfirmed'): void {
+    this.#isOver = true;
+    this.#cancel();
+    this.#resolve(result);
+  }
+}

@@ -1,0 +1,83 @@
+/** A stream of another format: each event comes as it is. */
+
+import { call } from './backoff.ts';
+import type { Env } from './env.ts';
+import type { Http } from './http.ts';
+import { EventStream } from './stream.ts';
+import type { State, WatchUrlOptions } from './types.ts';
+
+const PAUSE_AFTER = 10_000;
+
+export class Foreign {
+  #env: Env;
+  #stream: EventStream;
+  #seen: (data: unknown, state: State) => void;
+  #state: State = 'connecting';
+  #streams: boolean;
+  #cancelPause = (): void => {};
+  #isClosed = false;
+
+  constructor(env: Env, http: Http, url: string, seen: (data: unknown, state: State) => void, options: WatchUrlOptions) {
+    [this.#env, this.#seen, this.#streams] = [env, seen, options.whenHidden === 'stream'];
+    this.#stream = new EventStream(
+      env,
+      {
+        request: async () => {
+          const { body: _, ...init } = http.init(await http.headers(), '');
+          return { url, init: { ...init, method: 'GET' } };
+        },
+        heard: (name, data) => {
+          if (name !== 'message') return;
+          this.#state = 'live';
+          call(env, seen, JSON.parse(data), 'live');
+        },
+        opened: () => {},
+        lost: () => this.#is('retrying'),
+        refused: () => {},
+      },
+      options.silentFor !== undefined,
+    );
+    if (options.silentFor !== undefined) this.#stream.pingsEvery(options.silentFor / 2);
+    if (this.#streams || !(env.page.hidden() || env.page.prerendering())) this.#stream.open();
+    else this.#state = 'stale';
+    call(env, seen, null, this.#state);
+  }
+
+  shown(): void {
+    this.#cancelPause();
+    if (this.#isClosed || !this.#stream.isClosed) return;
+    this.#is('connecting');
+    this.#stream.open();
+  }
+
+  hidden(): void {
+    this.#cancelPause();
+    if (!this.#streams) this.#cancelPause = this.#env.timer(PAUSE_AFTER, () => this.away());
+  }
+
+  away(): void {
+    this.#stream.close();
+    this.#is('stale');
+  }
+
+  reconnect(): void {
+    if (!this.#stream.isClosed) this.#stream.open();
+  }
+
+  /** A heartbeat waits for long: the connection is given up until it was answered. */
+  starving(): void {
+    if (!this.#stream.isClosed) this.away();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelPause();
+    this.#stream.close();
+  }
+
+  #is(state: State): void {
+    if (this.#state === state || this.#isClosed) return;
+    this.#state = state;
+    call(this.#env, this.#seen, null, state);
+  }
+}

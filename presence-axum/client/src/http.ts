@@ -1,0 +1,118 @@
+/** Heartbeats over HTTP. */
+
+import type { Env } from './env.ts';
+import { Token } from './token.ts';
+import type { Beat, Options, Problem } from './types.ts';
+
+/** What became of a heartbeat. It is a value also where there was no answer: status 0. */
+export interface Answer {
+  status: number;
+  /** Milliseconds that the server asks to wait. */
+  retryAfter: number;
+  body: { placed_at?: number; active_for?: number; lease_for?: number; degraded?: boolean; error?: string; user?: string; ws?: boolean };
+  code: Problem['code'];
+}
+
+/** How a farewell is said: with the credentials that its user had. */
+export type Sender = (beat: Beat) => Promise<Answer>;
+
+export const isTaken = ({ status }: Answer): boolean => status >= 200 && status < 300;
+/** The same again would be refused again. */
+export const isRefused = ({ status }: Answer): boolean => status >= 400 && status < 500 && ![401, 408, 425, 429].includes(status);
+
+const ANSWER_WITHIN = 10_000;
+/** An answer that is not there by then may wait for a connection that our own stream holds. */
+const STARVES_AFTER = 4_000;
+
+export class Http {
+  #env: Env;
+  #options: Options;
+  #token: Token;
+  #starving: () => void;
+
+  /** `starving` hears of a heartbeat that waits for long. */
+  constructor(env: Env, options: Options, token: Token, starving: () => void) {
+    this.#env = env;
+    this.#options = options;
+    this.#token = token;
+    this.#starving = starving;
+  }
+
+  url(path: string): string {
+    return (this.#options.url ?? '') + path;
+  }
+
+  /** Everything that a request carries. Rejects where the host has no token to give. */
+  async headers(): Promise<Record<string, string>> {
+    return this.#headers(await this.#token.get());
+  }
+
+  #headers(token: string | null): Record<string, string> {
+    // text/plain needs no preflight, and is what a beacon sends.
+    const headers: Record<string, string> = { 'content-type': 'text/plain;charset=UTF-8', ...this.#options.headers?.() };
+    if (token !== null) headers['authorization'] = `Bearer ${token}`;
+    return headers;
+  }
+
+  init(headers: Record<string, string>, body: string): RequestInit & { body: string } {
+    return { method: 'POST', headers, body, cache: 'no-store', credentials: this.#options.credentials ?? 'same-origin' };
+  }
+
+  /** Sends a heartbeat; a token that is refused is asked for once more. */
+  async deliver(beat: Beat): Promise<Answer> {
+    const answer = await this.#attempt(beat);
+    if (answer.status !== 401 || this.#options.token === undefined) return answer;
+    return this.#attempt(beat);
+  }
+
+  async #attempt(beat: Beat): Promise<Answer> {
+    let headers;
+    let token = null;
+    try {
+      token = await this.#token.get();
+      headers = this.#headers(token);
+    } catch (error) {
+      return { status: 0, retryAfter: 0, body: { error: String(error instanceof Error ? error.message : error) }, code: 'token' };
+    }
+    const answer = await this.#send(beat, headers);
+    if (answer.status === 401) this.#token.refuse(token);
+    return answer;
+  }
+
+  /** Sends with the credentials of this moment, whoever the user is later. */
+  asNow(): Sender {
+    const headers = this.#headers(this.#token.last);
+    return (beat) => this.#send(beat, headers);
+  }
+
+  async #send(beat: Beat, headers: Record<string, string>): Promise<Answer> {
+    const encoded = this.#options.encode ? this.#options.encode(beat) : beat;
+    if (encoded === null) return { status: 200, retryAfter: 0, body: {}, code: 'network' };
+    const abort = new AbortController();
+    const starves = this.#env.timer(STARVES_AFTER, this.#starving);
+    const ends = this.#env.timer(ANSWER_WITHIN, () => abort.abort());
+    const answer: Answer = { status: 0, retryAfter: 0, body: { error: 'no answer' }, code: 'network' };
+    try {
+      const response = await this.#env.fetch(this.url('/v1/hit'), { ...this.init(headers, JSON.stringify(encoded)), signal: abort.signal, keepalive: true });
+      starves();
+      answer.status = response.status;
+      answer.retryAfter = 1000 * Number(response.headers.get('retry-after')) || 0;
+      answer.code = response.status < 500 ? 'refused' : 'server';
+      answer.body = { error: `http ${response.status}` };
+      const body: unknown = await response.json();
+      if (typeof body === 'object' && body !== null) answer.body = body;
+    } catch {
+      // The status tells.
+    }
+    starves();
+    ends();
+    return answer;
+  }
+
+  /** From a page that goes: nobody waits for the answer. */
+  lastWord(beat: Beat): void {
+    const encoded = this.#options.encode ? this.#options.encode(beat) : beat;
+    if (encoded === null) return;
+    this.#env.page.lastWord(this.url('/v1/hit'), this.init(this.#headers(this.#token.last), JSON.stringify(encoded)));
+  }
+}

@@ -1,0 +1,214 @@
+/** The connection of the page: which there is at the moment, and what it tells. */
+
+import type { Channel, Env } from './env.ts';
+import type { Http } from './http.ts';
+import type { Scopes } from './scopes.ts';
+import { EventStream } from './stream.ts';
+import type { Token } from './token.ts';
+import type { Problem } from './types.ts';
+
+/** A page that is hidden for so long gives its connection up: a browser opens six to a host over HTTP/1.1, all tabs together. */
+const PAUSE_AFTER = 10_000;
+const SETTLE_FOR = 100;
+/** How many streams all pages of this origin hold; who has one longest gives it up, and asks now and then. */
+const STREAMS = 3;
+const POLL_EVERY = 10_000;
+/** A poll has been told everything when nothing has come for so long. */
+const POLL_ENDS_AFTER = 300;
+/** A page whose heartbeats starve twice within this time only asks now and then for as long. */
+const STARVED_FOR = 300_000;
+
+const TOLD = ['hello', 'presence_view', 'presence_state', 'presence_diff', 'presence_counts'];
+
+export interface LinkHost {
+  opened(): void;
+  lost(problem: Problem): void;
+  windows(windows: { active_for?: number; lease_for?: number }): void;
+}
+
+export class Link {
+  #env: Env;
+  #scopes: Scopes;
+  #host: LinkHost;
+  #stream: EventStream;
+  #cancelPause = (): void => {};
+  #cancelSettle = (): void => {};
+  #cancelPoll = (): void => {};
+  #cancelPollEnd = (): void => {};
+  #isPaused: boolean;
+  #isAway = false;
+  #isClosed = false;
+  #starvedAt = -Infinity;
+  #starvesUntil = -Infinity;
+  #isStarving = false;
+  #channel: Channel | null;
+  #me: string;
+  /** How many other pages have opened a stream since we did. */
+  #newer = 0;
+  #complained = false;
+
+  constructor(env: Env, http: Http, token: Token, scopes: Scopes, host: LinkHost, shared: string) {
+    [this.#env, this.#scopes, this.#host] = [env, scopes, host];
+    this.#isPaused = env.page.hidden() || env.page.prerendering();
+    this.#me = env.id();
+    this.#channel = env.channel(`presence-streams ${shared}`, (data) => this.#heardOf(data));
+    this.#stream = new EventStream(
+      env,
+      {
+        request: async () => ({ url: http.url('/v1/sse'), init: http.init(await http.headers(), JSON.stringify(scopes.wanted())) }),
+        heard: (name, data) => this.#heard(name, data),
+        opened: () => this.#opened(),
+        lost: (problem) => this.#lost(problem),
+        refused: () => token.refuse(token.last),
+      },
+      true,
+    );
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** Whether there is anything to be connected for. */
+  get isWanted(): boolean {
+    return !this.#isClosed && !this.#scopes.isEmpty;
+  }
+
+  get #polls(): boolean {
+    return this.#newer >= STREAMS || this.#env.now() < this.#starvesUntil;
+  }
+
+  /** Other scopes are watched, or another token is to be used: what was connected is connected anew, from where it was. */
+  settle(): void {
+    this.#cancelSettle();
+    this.#cancelSettle = this.#env.timer(SETTLE_FOR, () => this.#connect());
+  }
+
+  shown(): void {
+    this.#cancelPause();
+    this.#isAway = false;
+    const wasPaused = this.#isPaused;
+    this.#isPaused = false;
+    this.#newer = 0;
+    if (wasPaused || this.#stream.isClosed) this.#connect();
+  }
+
+  hidden(): void {
+    this.#cancelPause();
+    if (!this.#isPaused) this.#cancelPause = this.#env.timer(PAUSE_AFTER, () => this.pause());
+  }
+
+  pause(): void {
+    if (this.#scopes.streams && !this.#isAway) return;
+    this.#isPaused = true;
+    this.#close();
+  }
+
+  /** The page goes, or freezes: a connection left open would be dead when it comes back. */
+  away(): void {
+    this.#isAway = true;
+    this.pause();
+  }
+
+  /** After a change of network the old connection may be dead without the browser knowing. */
+  reconnect(): void {
+    if (!this.#stream.isClosed) this.#connect();
+  }
+
+  /** A heartbeat waits for long: perhaps for the connection that we hold. */
+  starving(): void {
+    if (this.#stream.isClosed) return;
+    const now = this.#env.now();
+    if (now - this.#starvedAt < STARVED_FOR) this.#starvesUntil = now + STARVED_FOR;
+    this.#starvedAt = now;
+    this.#isStarving = true;
+    this.#close();
+  }
+
+  /** A heartbeat was answered. */
+  fed(): void {
+    if (!this.#isStarving) return;
+    this.#isStarving = false;
+    this.#cancelSettle();
+    this.#cancelSettle = this.#env.timer(500 + 1_500 * this.#env.random(), () => this.#connect());
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelPause();
+    this.#cancelSettle();
+    this.#close();
+    this.#channel?.close();
+  }
+
+  #close(): void {
+    this.#cancelPoll();
+    this.#cancelPollEnd();
+    this.#stream.close();
+    this.#scopes.connection(false);
+  }
+
+  #connect(): void {
+    this.#cancelPoll();
+    this.#cancelPollEnd();
+    this.#cancelSettle();
+    if (!this.isWanted || this.#isPaused || this.#isStarving) {
+      if (!this.#stream.isClosed) this.#close();
+      return;
+    }
+    if (!this.#polls) this.#channel?.post({ opens: this.#me });
+    this.#stream.open();
+  }
+
+  #heardOf(data: unknown): void {
+    const opens = (data as { opens?: string } | null)?.opens;
+    if (typeof opens !== 'string' || opens === this.#me || this.#stream.isClosed) return;
+    this.#newer += 1;
+    if (this.#polls) this.#pollEnds();
+  }
+
+  #opened(): void {
+    this.#scopes.connection(true);
+    this.#host.opened();
+    if (this.#polls) this.#pollEnds();
+  }
+
+  #lost(problem: Problem): void {
+    // What we hold may not be what the server thinks we hold.
+    if (problem.code === 'protocol') this.#scopes.resync();
+    this.#scopes.connection(false);
+    if (problem.code !== 'protocol' || !this.#complained) this.#host.lost(problem);
+    this.#complained = problem.code === 'protocol';
+  }
+
+  #heard(name: string, text: string): void {
+    if (this.#polls) this.#pollEnds();
+    // Others are of a later server.
+    if (!TOLD.includes(name)) return;
+    const data: unknown = JSON.parse(text);
+    if (typeof data !== 'object' || data === null) throw new Error(`${name} that is no object`);
+    this.heard(name, data as Record<string, unknown>);
+  }
+
+  /** An event, whichever transport brought it. */
+  heard(name: string, data: Record<string, unknown>): void {
+    if (name === 'hello') {
+      this.#stream.pingsEvery(Number(data['ping_every']));
+      this.#host.windows(data);
+    } else if (name === 'presence_view') {
+      this.#scopes.connection(true, data['view'] === 'stale');
+    } else {
+      this.#scopes.heard(name, data);
+      this.#complained = false;
+    }
+  }
+
+  /** Closes a poll once nothing comes any more. What is shown counts as seen until the next. */
+  #pollEnds(): void {
+    this.#cancelPollEnd();
+    this.#cancelPollEnd = this.#env.timer(POLL_ENDS_AFTER, () => {
+      this.#stream.close();
+      this.#cancelPoll = this.#env.timer(POLL_EVERY * (0.8 + 0.4 * this.#env.random()), () => this.#connect());
+    });
+  }
+}

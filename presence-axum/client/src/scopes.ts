@@ -1,0 +1,284 @@
+/** What is watched, and what is known of it. */
+
+import { call } from './backoff.ts';
+import type { Env } from './env.ts';
+import type { Change, Counts, Member, Scope, State, View } from './types.ts';
+
+/** The name of a scope on the wire. Sets of users share one, `users`: each sees its own of it. */
+export type Name = string;
+
+/** What the transports are asked to tell. */
+export interface Wanted {
+  topics: Record<string, string | null>;
+  everyone: string | true | undefined;
+  users: string[];
+  users_after: string | null;
+  counts: (string | null)[];
+}
+
+const NONE: Counts = { online: 0, active: 0, idle: 0 };
+const UNCHANGED: Change = { joined: [], changed: [], left: [], reset: false };
+
+export function nameOf(scope: Scope): Name {
+  if (scope === 'everyone') return 'everyone';
+  if ('topic' in scope) return `topic:${scope.topic}`;
+  if ('counts' in scope) return scope.counts === null ? '#everyone' : `#topic:${scope.counts}`;
+  return `users:${JSON.stringify([...new Set(scope.users)].sort())}`;
+}
+
+/** One scope: the state that its events add up to, and who looks at it. */
+class Watched {
+  readonly scope: Scope;
+  readonly name: Name;
+  members: Map<string, Member> = new Map();
+  version: string | null = null;
+  counts: Counts = NONE;
+  isKnown = false;
+  watchers: Set<Watcher> = new Set();
+  #view: View | null = null;
+
+  constructor(scope: Scope, name: Name) {
+    [this.scope, this.name] = [scope, name];
+  }
+
+  /** The same object until something changed; its members do not change under the caller. */
+  view(state: State, stale: boolean): View {
+    if (this.#view && this.#view.state === state && this.#view.stale === stale) return this.#view;
+    return (this.#view = { state, stale, members: new Map(this.members), counts: this.counts });
+  }
+
+  live(state: State, stale: boolean): View {
+    return { state, stale, members: this.members, counts: this.counts };
+  }
+
+  touched(): void {
+    this.#view = null;
+  }
+
+  /** A whole state: what we had and it has not, went unseen. */
+  replace(users: Record<string, unknown>): Change {
+    const [before, first] = [this.members, !this.isKnown];
+    this.members = new Map();
+    const [joined, changed]: [Member[], Member[]] = [[], []];
+    for (const [user, said] of Object.entries(users)) {
+      const old = before.get(user);
+      const member = memberOf(user, said, old);
+      this.members.set(user, member);
+      if (!old) joined.push(member);
+      else if (old !== member) changed.push(member);
+    }
+    const left: Change['left'] = [...before.values()].filter(({ user }) => !this.members.has(user)).map((member) => ({ member, reason: 'unseen' }));
+    this.#count();
+    this.isKnown = true;
+    return { joined: first ? [] : joined, changed, left, reset: true };
+  }
+
+  apply(data: Record<string, unknown>): Change {
+    const [joined, changed]: [Member[], Member[]] = [[], []];
+    const left: { member: Member; reason: 'left' | 'lapsed' | 'unseen' }[] = [];
+    for (const [user, why] of Object.entries(record(data['left'] ?? {}))) {
+      const member = this.members.get(user);
+      if (!member) continue;
+      this.members.delete(user);
+      left.push({ member, reason: record(why)['reason'] === 'lapsed' ? 'lapsed' : 'left' });
+    }
+    for (const [user, said] of Object.entries({ ...record(data['joined'] ?? {}), ...record(data['changed'] ?? {}) })) {
+      const old = this.members.get(user);
+      const member = memberOf(user, said, old);
+      if (old === member) continue;
+      this.members.set(user, member);
+      (old ? changed : joined).push(member);
+    }
+    this.#count();
+    return { joined, changed, left, reset: false };
+  }
+
+  #count(): void {
+    let active = 0;
+    for (const member of this.members.values()) if (member.liveness === 'active') active += 1;
+    this.counts = { online: this.members.size, active, idle: this.members.size - active };
+  }
+}
+
+interface Watcher {
+  seen: (view: View, change: Change) => void;
+  streams: boolean;
+}
+
+export class Scopes {
+  #env: Env;
+  #watched: Map<Name, Watched> = new Map();
+  /** The union of all sets of users, as the server knows it. */
+  #usersVersion: string | null = null;
+  #usersTold = '';
+  #changed: () => void;
+  #state: () => State;
+  /** Whether somebody waits for the newest of this connection. */
+  isOpen = false;
+  serverIsStale = false;
+
+  /** `changed` hears when other scopes are watched than before. */
+  constructor(env: Env, changed: () => void, state: () => State) {
+    [this.#env, this.#changed, this.#state] = [env, changed, state];
+  }
+
+  get isEmpty(): boolean {
+    return this.#watched.size === 0;
+  }
+
+  /** Whether somebody wants the connection to stay while the page is hidden. */
+  get streams(): boolean {
+    return [...this.#watched.values()].some((it) => [...it.watchers].some((watcher) => watcher.streams));
+  }
+
+  get isStale(): boolean {
+    return !this.isOpen || this.serverIsStale;
+  }
+
+  watch(scope: Scope, watcher: Watcher): () => void {
+    const name = nameOf(scope);
+    let watched = this.#watched.get(name);
+    const isNew = !watched;
+    if (!watched) this.#watched.set(name, (watched = new Watched(scope, name)));
+    const it = watched;
+    it.watchers.add(watcher);
+    if (isNew) this.#changed();
+    call(this.#env, watcher.seen, it.live(this.#state(), this.isStale), UNCHANGED);
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      it.watchers.delete(watcher);
+      // A component that is mounted anew at once finds what it knew.
+      this.#env.timer(1_000, () => {
+        if (it.watchers.size || this.#watched.get(name) !== it) return;
+        this.#watched.delete(name);
+        this.#changed();
+      });
+    };
+  }
+
+  view(scope: Scope): View {
+    const watched = this.#watched.get(nameOf(scope)) ?? new Watched(scope, '');
+    return watched.view(this.#state(), this.isStale);
+  }
+
+  members(scope: Scope): ReadonlyMap<string, Member> {
+    return this.#watched.get(nameOf(scope))?.members ?? new Map();
+  }
+
+  /** Everything that is watched, with the versions that we have. */
+  wanted(): Wanted {
+    const wanted: Wanted = { topics: {}, everyone: undefined, users: [], users_after: null, counts: [] };
+    const users = new Set<string>();
+    for (const { scope, version } of this.#watched.values()) {
+      if (scope === 'everyone') wanted.everyone = version ?? true;
+      else if ('topic' in scope) wanted.topics[scope.topic] = version;
+      else if ('counts' in scope) wanted.counts.push(scope.counts);
+      else for (const user of scope.users) users.add(user);
+    }
+    wanted.users = [...users].sort();
+    const told = JSON.stringify(wanted.users);
+    if (told !== this.#usersTold) [this.#usersVersion, this.#usersTold] = [null, told];
+    wanted.users_after = this.#usersVersion;
+    return wanted;
+  }
+
+  /** The next user may see other things: nothing of what the former saw is kept. */
+  forget(): void {
+    this.#usersVersion = null;
+    for (const watched of this.#watched.values()) {
+      [watched.members, watched.version, watched.counts, watched.isKnown] = [new Map(), null, NONE, false];
+      watched.touched();
+      this.#say(watched, { ...UNCHANGED, reset: true });
+    }
+  }
+
+  /** What we know does not fit what we are told: everything is told anew. */
+  resync(): void {
+    this.#usersVersion = null;
+    for (const watched of this.#watched.values()) watched.version = null;
+  }
+
+  /** The connection, or how far the server sees, has changed. */
+  connection(isOpen: boolean, serverIsStale: boolean = this.serverIsStale): void {
+    if (this.isOpen === isOpen && this.serverIsStale === serverIsStale) return;
+    [this.isOpen, this.serverIsStale] = [isOpen, serverIsStale];
+    this.restated();
+  }
+
+  /** The state has changed, and nobody with it. */
+  restated(): void {
+    for (const watched of this.#watched.values()) this.#say(watched, UNCHANGED);
+  }
+
+  /** An event of a transport. Throws where it makes no sense. */
+  heard(name: string, data: Record<string, unknown>): void {
+    const scope = data['scope'];
+    if (typeof scope !== 'string') throw new Error(`${name} without a scope`);
+    if (name === 'presence_counts') return this.#counted(scope, data);
+    const isState = name === 'presence_state';
+    const version = data['version'];
+    if (typeof version !== 'string') throw new Error(`${name} without a version`);
+    if (isState && data['view']) this.serverIsStale = data['view'] === 'stale';
+    if (scope === 'users') return this.#users(isState, version, data);
+    const watched = this.#watched.get(scope);
+    if (!watched) return;
+    this.#follows(isState, watched.version, data);
+    const change = isState ? watched.replace(record(data['users'])) : watched.apply(data);
+    watched.version = version;
+    watched.touched();
+    this.#say(watched, change);
+  }
+
+  /** Throws where a diff does not start where we are. */
+  #follows(isState: boolean, version: string | null, data: Record<string, unknown>): void {
+    if (!isState && data['from'] !== version) throw new Error('a diff that does not start where we are');
+  }
+
+  #users(isState: boolean, version: string, data: Record<string, unknown>): void {
+    this.#follows(isState, this.#usersVersion, data);
+    this.#usersVersion = version;
+    for (const watched of this.#watched.values()) {
+      if (watched.scope === 'everyone' || !('users' in watched.scope)) continue;
+      const mine = new Set(watched.scope.users);
+      const of = (part: unknown) => Object.fromEntries(Object.entries(record(part ?? {})).filter(([user]) => mine.has(user)));
+      const change = isState
+        ? watched.replace(of(data['users']))
+        : watched.apply({ joined: of(data['joined']), changed: of(data['changed']), left: of(data['left']) });
+      if (!isState && !change.joined.length && !change.changed.length && !change.left.length) continue;
+      watched.touched();
+      this.#say(watched, change);
+    }
+  }
+
+  #counted(scope: Name, data: Record<string, unknown>): void {
+    const watched = this.#watched.get(`#${scope}`);
+    if (!watched) return;
+    const [online, active, idle] = [Number(data['online']), Number(data['active']), Number(data['idle'])];
+    if (![online, active, idle].every(Number.isFinite)) throw new Error('counts that are no numbers');
+    watched.counts = { online, active, idle };
+    watched.isKnown = true;
+    watched.touched();
+    this.#say(watched, UNCHANGED);
+  }
+
+  #say(watched: Watched, change: Change): void {
+    const view = watched.live(this.#state(), this.isStale);
+    for (const watcher of [...watched.watchers]) call(this.#env, watcher.seen, view, change);
+  }
+}
+
+function record(value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('no object where one should be');
+  return value as Record<string, unknown>;
+}
+
+/** The old member where it says the same, so that nothing is drawn anew that did not change. */
+function memberOf(user: string, said: unknown, old: Member | undefined): Member {
+  const { liveness, status, message = null, meta = null } = record(said);
+  const member = { user, liveness: liveness === 'active' ? 'active' : 'idle', status, message, meta } as Member;
+  const isSame =
+    old && old.liveness === member.liveness && old.status === status && old.message === message && JSON.stringify(old.meta) === JSON.stringify(meta);
+  return isSame ? old : member;
+}

@@ -1,0 +1,143 @@
+/** One stream of events, read by `fetch` so that it carries a token: comes back by itself, and notices silence. */
+
+import { backoff } from './backoff.ts';
+import type { Env } from './env.ts';
+import { Parser } from './parse.ts';
+import type { Problem } from './types.ts';
+
+/** Headers that are not there by then never come: the next attempt may find a path that works. */
+const HEADERS_WITHIN = 4_000;
+/** The server breaks silence this often, as long as it has not said otherwise. */
+const PING_EVERY = 15_000;
+
+export interface StreamHost {
+  /** What to ask for now. Rejects where the host has no token to give. */
+  request(): Promise<{ url: string; init: RequestInit }>;
+  /** An event; what it throws ends the connection, which then comes back. */
+  heard(name: string, data: string): void;
+  opened(): void;
+  lost(problem: Problem): void;
+  /** The server did not take the token. */
+  refused(): void;
+}
+
+export class EventStream {
+  #env: Env;
+  #host: StreamHost;
+  #attempt: AbortController | null = null;
+  #cancel: () => void = () => {};
+  #failures = 0;
+  #retryIn = 0;
+  #pingEvery = PING_EVERY;
+  #watches: boolean;
+  isOpen = false;
+
+  /** `watches`: the server breaks silence, so that silence means a lost connection. */
+  constructor(env: Env, host: StreamHost, watches: boolean) {
+    [this.#env, this.#host, this.#watches] = [env, host, watches];
+  }
+
+  get isClosed(): boolean {
+    return this.#attempt === null;
+  }
+
+  /** Opens, or opens anew. */
+  open(): void {
+    this.close();
+    void this.#run((this.#attempt = new AbortController()));
+  }
+
+  close(): void {
+    this.#cancel();
+    this.#attempt?.abort();
+    this.#attempt = null;
+    this.isOpen = false;
+  }
+
+  /** The server breaks silence this often. */
+  pingsEvery(ms: number): void {
+    if (ms > 0) this.#pingEvery = ms;
+  }
+
+  #isOver(attempt: AbortController): boolean {
+    return this.#attempt !== attempt;
+  }
+
+  async #run(attempt: AbortController): Promise<void> {
+    this.#retryIn = 0;
+    let problem: Problem = { code: 'network', message: 'the stream ended' };
+    try {
+      const { url, init } = await this.#host.request();
+      if (this.#isOver(attempt)) return;
+      this.#ends(HEADERS_WITHIN, attempt);
+      const response = await this.#env.fetch(url, { ...init, signal: attempt.signal });
+      if (this.#isOver(attempt)) return;
+      if (response.status === 200 && response.body) {
+        this.isOpen = true;
+        this.#host.opened();
+        await this.#read(response.body.getReader(), attempt);
+      } else {
+        if (response.status === 401) this.#host.refused();
+        this.#retryIn = 1000 * Number(response.headers.get('retry-after')) || (response.status < 500 && response.status !== 401 ? 15_000 : 0);
+        problem = { code: response.status < 500 ? 'refused' : 'server', message: `http ${response.status}` };
+        await response.body?.cancel();
+      }
+    } catch (error) {
+      if (this.#isOver(attempt)) return;
+      problem = { code: error instanceof Broken ? 'protocol' : 'network', message: error instanceof Error ? error.message : String(error) };
+    }
+    if (!this.#isOver(attempt)) this.#lost(problem);
+  }
+
+  async #read(reader: ReadableStreamDefaultReader<Uint8Array>, attempt: AbortController): Promise<void> {
+    const decoder = new TextDecoder();
+    const parser = new Parser(
+      (name, data) => {
+        if (this.#isOver(attempt)) return;
+        this.#retryIn = 0;
+        this.#failures = 0;
+        try {
+          this.#host.heard(name, data);
+        } catch (error) {
+          throw new Broken(error instanceof Error ? error.message : String(error));
+        }
+      },
+      (ms) => (this.#retryIn = ms),
+    );
+    this.#listens(attempt);
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done || this.#isOver(attempt)) return;
+      parser.push(decoder.decode(value, { stream: true }));
+      if (!this.#isOver(attempt)) this.#listens(attempt);
+    }
+  }
+
+  #listens(attempt: AbortController): void {
+    this.#cancel();
+    if (this.#watches) this.#ends(2 * this.#pingEvery, attempt);
+  }
+
+  #ends(ms: number, attempt: AbortController): void {
+    this.#cancel = this.#env.timer(ms, () => {
+      if (this.#isOver(attempt)) return;
+      attempt.abort();
+      this.#lost({ code: 'network', message: 'silence' });
+    });
+  }
+
+  #lost(problem: Problem): void {
+    this.close();
+    this.#failures += 1;
+    const asked = this.#retryIn * (1 + 0.2 * this.#env.random());
+    const wait = Math.max(asked, backoff(this.#env, this.#failures, 4_000));
+    const waiting = (this.#attempt = new AbortController());
+    this.#cancel = this.#env.timer(wait, () => {
+      if (!this.#isOver(waiting)) this.open();
+    });
+    this.#host.lost({ ...problem, retryIn: Math.round(wait) });
+  }
+}
+
+/** The server said what we do not understand. */
+class Broken extends Error {}

