@@ -101,9 +101,9 @@ impl Harness for Workshop {
     async fn refuse_writes(&self, namespace: &str, refuses: bool) -> std::result::Result<(), Cannot> {
         let faults = self.namespaces.lock()[namespace].faults();
         if refuses {
-            faults.refuse_writes()
+            faults.refuse_writes();
         } else {
-            faults.accept_writes()
+            faults.accept_writes();
         }
         Ok(())
     }

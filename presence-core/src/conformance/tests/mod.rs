@@ -47,9 +47,9 @@ impl<const SHARDS: u16, const DISORDER: u64, const SHARED: bool> Harness for Sou
     async fn refuse_writes(&self, namespace: &str, refuses: bool) -> Result<(), Cannot> {
         let faults = self.namespaces.lock()[namespace].faults();
         if refuses {
-            faults.refuse_writes()
+            faults.refuse_writes();
         } else {
-            faults.accept_writes()
+            faults.accept_writes();
         }
         Ok(())
     }
