@@ -6,6 +6,7 @@ use super::place::Place;
 use super::room::{Shared, encode, is_hidden};
 use super::session::{Effect, Heard, Session, problem};
 use super::socket::{Socket, Told};
+use super::states::States;
 use super::{Close, Command, Envelope, Problem, Reference, Typing, Update, Wish, asks};
 use crate::Mount;
 use crate::limits::Permit;
@@ -42,6 +43,7 @@ pub(super) struct Connection<S> {
     effects: Vec<Effect>,
     hold: Option<Hold>,
     places: StreamMap<Option<Topic>, Place>,
+    told: States,
     views: BoxStream<'static, View>,
     /// What the last frame waits for; no other is read meanwhile.
     busy: Option<BoxFuture<'static, asks::Then>>,
@@ -101,6 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             effects: Vec::new(),
             hold: None,
             places: StreamMap::new(),
+            told: States::default(),
             views: views.boxed(),
             busy: None,
             checking: None,
@@ -360,8 +363,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     fn queue(&mut self, frames: &Shared) {
-        SOCKETS.sent.increment(frames.len() as u64);
-        frames.iter().for_each(|frame| self.socket.queue(frame.clone()));
+        for frame in frames.iter() {
+            if frame.tells.is_none_or(|tells| self.told.is_news(tells)) {
+                SOCKETS.sent.increment(1);
+                self.socket.queue(frame.clone());
+            }
+        }
     }
 
     fn change(&mut self, said: super::Said) {

@@ -9,12 +9,32 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 /// A text frame ready to be written, header included; shared by all connections that get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Frame(Bytes);
+pub struct Frame {
+    bytes: Bytes,
+    /// Of whom it tells which state, where a repetition is to be left out.
+    pub(super) tells: Option<Tells>,
+}
+
+/// A subject and its state, by their hashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tells {
+    pub(super) subject: u64,
+    pub(super) state: u64,
+}
 
 impl Frame {
     /// The frame of this text.
     pub fn text(text: impl AsRef<str>) -> Self {
-        Self(framed(opcode::TEXT, text.as_ref().as_bytes()))
+        Self::of(framed(opcode::TEXT, text.as_ref().as_bytes()))
+    }
+
+    /// The same, left out where this was told last.
+    pub(super) fn telling(self, tells: Tells) -> Self {
+        Self { tells: Some(tells), ..self }
+    }
+
+    fn of(bytes: Bytes) -> Self {
+        Self { bytes, tells: None }
     }
 
     /// The frame that says why a connection is closed.
@@ -22,28 +42,28 @@ impl Frame {
         let mut payload = Vec::with_capacity(2 + reason.len());
         payload.put_u16(code);
         payload.extend_from_slice(reason.as_bytes());
-        Self(framed(opcode::CLOSE, &payload))
+        Self::of(framed(opcode::CLOSE, &payload))
     }
 
     /// The answer to a close frame without a code.
     pub(super) fn bare_close() -> Self {
-        Self(framed(opcode::CLOSE, &[]))
+        Self::of(framed(opcode::CLOSE, &[]))
     }
 
     /// The answer to a ping.
     pub(super) fn pong(payload: &[u8]) -> Self {
-        Self(framed(opcode::PONG, payload))
+        Self::of(framed(opcode::PONG, payload))
     }
 
     /// What is written.
     pub(super) fn into_bytes(self) -> Bytes {
-        self.0
+        self.bytes
     }
 
     /// How many bytes are written.
     #[expect(clippy::len_without_is_empty, reason = "a frame has a header, and is never empty")]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.bytes.len()
     }
 }
 

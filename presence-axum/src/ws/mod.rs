@@ -40,6 +40,7 @@ mod room;
 mod session;
 mod settings;
 mod socket;
+mod states;
 mod typing;
 mod update;
 

@@ -1,7 +1,14 @@
 //! The wire format of a socket, as a value.
 
+use super::frame::Tells;
 use super::{Frame, Problem, Request, Update};
+use std::collections::hash_map::RandomState;
 use std::fmt;
+use std::hash::{BuildHasher, Hash};
+use std::sync::LazyLock;
+
+/// Nobody can find two subjects with one hash without knowing it.
+static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// What is carried back in the answer to a request: a string or an integer, as JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +38,15 @@ impl Frames {
     /// One more text frame.
     pub fn push(&mut self, text: impl AsRef<str>) {
         self.0.push(Frame::text(text));
+    }
+
+    /// One more text frame, which tells that `subject` is in `state`. A connection to which that was told last is not told
+    /// again: of somebody with whom a client shares several topics it hears once.
+    ///
+    /// A connection remembers the states of 256 subjects; of one that it has forgotten it may hear twice.
+    pub fn push_state(&mut self, subject: impl Hash, state: impl Hash, text: impl AsRef<str>) {
+        let tells = Tells { subject: SEED.hash_one(subject), state: SEED.hash_one(state) };
+        self.0.push(Frame::text(text).telling(tells));
     }
 
     pub(super) fn into_vec(self) -> Vec<Frame> {

