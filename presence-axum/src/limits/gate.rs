@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use presence_core::{Clock, SystemClock, UserId};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Counts open streams, in all and for each client, and the hits and queries of each.
 ///
@@ -25,6 +26,8 @@ struct Inner {
     hits_of_client: Option<Rate>,
     hits_of_user: Option<Rate>,
     queries_of_client: Option<Rate>,
+    /// Whether it has been said that a client met its bound.
+    warned: AtomicBool,
 }
 
 /// Holds an entry only for clients with an open stream, so `all` bounds the map.
@@ -55,6 +58,7 @@ impl Gate {
             hits_of_user: rate(limits.hits_per_user),
             queries_of_client: rate(limits.queries_per_client),
             limits,
+            warned: AtomicBool::new(false),
             open: Mutex::default(),
         }))
     }
@@ -101,8 +105,20 @@ impl Gate {
         let client = Client::of(extensions, headers, self.0.limits.trusted_proxies);
         client.map_or(Ok(()), |client| rate.check(&client)).map_err(|too_many| {
             LIMITS.client.increment(1);
+            self.warn();
             too_many.into()
         })
+    }
+
+    /// Says once that a client has met its bound: it may be a proxy, which stands for all clients behind it.
+    fn warn(&self) {
+        if !self.0.warned.swap(true, Relaxed) {
+            let trusted_proxies = self.0.limits.trusted_proxies;
+            tracing::warn!(
+                trusted_proxies,
+                "a client sends more than it may; behind a proxy all have its address unless Limits::trusted_proxies says so"
+            );
+        }
     }
 
     /// Lets one more stream of this client in; `None`, one of nobody knows whom, counts in all only.
