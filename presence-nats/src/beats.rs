@@ -108,6 +108,12 @@ impl Beats {
         Ok(())
     }
 
+    /// Has the stream take a write that says nothing.
+    pub(crate) async fn prove(&self) -> Outcome<()> {
+        let nothing: [Beat; 0] = [];
+        self.shared.streams.link.publish(&self.subject, None, encode(&nothing)).await.map(drop)
+    }
+
     /// Every batch that comes from now on.
     pub(crate) fn news(&self) -> broadcast::Receiver<Batch> {
         self.follow();
@@ -227,6 +233,10 @@ impl Shared {
         };
         let after = revisions.iter().copied().max().unwrap_or_default();
         self.times.lock().enter(&touches, &revisions, raw, self.streams.beats_for());
+        if touches.is_empty() {
+            // A proof that the stream takes writes.
+            return;
+        }
         // Nobody may be watching.
         let _ = self.news.send(Batch { touches: touches.into(), life: raw.life, after });
     }

@@ -67,7 +67,7 @@ impl Streams {
         let (seen_at, placed_at) = match seen {
             Seen::Session { seen_at, placed_at, .. } => (*seen_at, *placed_at),
             Seen::Node { seen_at, .. } => (*seen_at, Timestamp::ZERO),
-            Seen::User(record) => (record.seen_at, Timestamp::ZERO),
+            Seen::User(_) => (Timestamp::ZERO, Timestamp::ZERO),
         };
         headers.insert(SEEN_AT, seen_at.as_millis().to_string());
         headers.insert(PLACED_AT, placed_at.as_millis().to_string());
@@ -75,7 +75,8 @@ impl Streams {
             let marks_for = MARKS_FOR.min(self.max_age());
             headers.insert("Nats-TTL", marks_for.as_secs().max(1).to_string());
         }
-        landed(self.link.publish(subject, Some(headers), Bytes::new()).await)
+        let known = if let Seen::User(record) = seen { encode(record) } else { Bytes::new() };
+        landed(self.link.publish(subject, Some(headers), known).await)
     }
 
     /// The last messages of these subjects, marks of deletion included, no older than this call.
@@ -160,13 +161,14 @@ impl Streams {
     async fn each(&self, subjects: &[String]) -> Outcome<Vec<Raw>> {
         let mut raws = Vec::with_capacity(subjects.len());
         for part in subjects.chunks(AT_ONCE) {
-            let gets = try_join_all(part.iter().map(|subject| self.get(subject))).await?;
+            let gets = try_join_all(part.iter().map(|subject| self.leading(subject))).await?;
             raws.extend(gets.into_iter().flatten());
         }
         Ok(raws)
     }
 
-    async fn get(&self, subject: &str) -> Outcome<Option<Raw>> {
+    /// The last message of a subject, by the leader.
+    pub(crate) async fn leading(&self, subject: &str) -> Outcome<Option<Raw>> {
         let what = format!("STREAM.MSG.GET.{}", self.keys.state);
         let got: Got = match self.link.ask(&what, encode(&json!({ "last_by_subj": subject }))).await {
             Err(failure) if failure.is(&[code::NO_MESSAGE]) => return Ok(None),

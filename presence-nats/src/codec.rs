@@ -3,7 +3,7 @@
 use crate::keys::{Key, Keys};
 use bytes::Bytes;
 use presence_core::store::{Seen, Touch};
-use presence_core::{Node, Session, SessionId, SessionKey, Timestamp, UserId};
+use presence_core::{Node, Session, SessionId, SessionKey, Timestamp, UserId, UserRecord};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -88,6 +88,7 @@ impl Gone {
 pub(crate) enum Record {
     Session(Session),
     Node(Node),
+    User(UserRecord),
     Gone(Seen),
     /// A key of ours whose value cannot be read.
     Unreadable,
@@ -112,6 +113,14 @@ impl Raw {
             (Key::Node(node), Some(Gone { seen_at, .. })) => {
                 return Record::Gone(Seen::Node { node, seen_at });
             }
+            // What its forgetter knew stands in the mark.
+            (Key::User(user), Some(_)) => {
+                let known = serde_json::from_slice(&self.payload).ok();
+                let known = known.filter(|known: &UserRecord| known.user == user);
+                return Record::Gone(Seen::User(known.unwrap_or_else(|| UserRecord::new(user))));
+            }
+            (Key::User(user), None) => serde_json::from_slice::<UserRecord>(&self.payload)
+                .map(|record| (record.user == user).then_some(Record::User(record))),
             (Key::Session(key), None) => serde_json::from_slice::<Session>(&self.payload).map(|session| {
                 let is_it = session.user == key.user && session.id == key.id;
                 is_it.then_some(Record::Session(session))

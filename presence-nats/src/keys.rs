@@ -25,6 +25,7 @@ pub(crate) struct Keys {
 pub(crate) enum Key {
     Session(SessionKey),
     Node(NodeId),
+    User(UserId),
 }
 
 impl Keys {
@@ -64,6 +65,18 @@ impl Keys {
         subject
     }
 
+    /// What is kept of a user beside the sessions.
+    pub(crate) fn user(&self, user: &UserId) -> String {
+        let mut subject = format!("{}u.", self.bucket);
+        encode(user.as_str(), &mut subject);
+        subject
+    }
+
+    /// The time of the bucket.
+    pub(crate) fn time(&self) -> String {
+        format!("{}t", self.bucket)
+    }
+
     /// The policy of whoever was first.
     pub(crate) fn policy(&self) -> String {
         format!("{}policy", self.bucket)
@@ -91,6 +104,7 @@ impl Keys {
                 id: SessionId::new(decode(id)?).ok()?,
             }),
             ("n", node, None) => Key::Node(NodeId::new(decode(node)?).ok()?),
+            ("u", user, None) => Key::User(UserId::new(decode(user)?).ok()?),
             _ => return None,
         };
         tokens.next().is_none().then_some(key)
@@ -208,6 +222,7 @@ mod tests {
             prop_assert_eq!(keys().parse(&subject), Some(Key::Session(key)));
             let node = NodeId::new(&one).unwrap();
             prop_assert_eq!(keys().parse(&keys().node(&node)), Some(Key::Node(node)));
+            prop_assert_eq!(keys().parse(&keys().user(&user(&one))), Some(Key::User(user(&one))));
         }
 
         #[test]

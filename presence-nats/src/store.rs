@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
 use presence_core::store::{Coalesce, Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
+use presence_core::time::Reckoning;
 use presence_core::{Session, Timestamp, UserId, UserRecord};
 use std::fmt;
 use std::sync::Arc;
@@ -47,8 +48,8 @@ pub(crate) struct Shared {
     pub(crate) known: Known,
     pub(crate) lives: Lives,
     pub(crate) nodes: Nodes,
-    /// Whether the server is so old that it does not tell its time with a stream.
-    is_old: AtomicBool,
+    /// What this handle knows of time.
+    pub(crate) reckoning: Reckoning,
     /// Whether there was a watch before.
     has_watched: AtomicBool,
     /// Whether another policy was warned of.
@@ -58,14 +59,6 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn is_old(&self) -> bool {
-        self.is_old.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn note_old(&self) {
-        self.is_old.store(true, Ordering::Relaxed);
-    }
-
     /// Whether another policy was warned of before.
     pub(crate) fn has_warned_of_policies(&self) -> bool {
         self.has_warned.swap(true, Ordering::Relaxed)
@@ -123,7 +116,7 @@ impl NatsStore {
             known: Known::default(),
             lives: Lives::default(),
             nodes: Nodes::default(),
-            is_old: AtomicBool::new(false),
+            reckoning: Reckoning::new(1),
             has_watched: AtomicBool::new(false),
             has_warned: AtomicBool::new(false),
             looks_at: Mutex::default(),
@@ -217,9 +210,6 @@ impl PresenceStore for Handle {
     }
 
     async fn now(&self) -> Result<Timestamp> {
-        let streams = &self.0.streams;
-        let state = &streams.keys.state;
-        let now = |_| async { streams.time(&streams.info(state).await?, state).await };
-        streams.with(now).await
+        self.0.streams.with(|_| self.0.now()).await
     }
 }

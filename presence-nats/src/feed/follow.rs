@@ -1,5 +1,6 @@
 //! After the snapshot: what changes, and proofs of time.
 
+use super::time::Line;
 use super::{End, Watch, tell};
 use crate::api::StreamInfo;
 use crate::beats::{BATCHES_WAITING, Batch};
@@ -7,8 +8,9 @@ use crate::error::{Failure, Outcome};
 use crate::store::Shared;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use presence_core::Timestamp;
 use presence_core::store::Feed;
+use presence_core::time::TimeLine;
+use presence_core::{Clock, SystemClock};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +18,8 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::time::Instant;
 
-/// How often the streams are asked for their time.
-const PROVES_EVERY: Duration = Duration::from_millis(600);
+/// How often the time is proven.
+const PROVES_EVERY: Duration = Duration::from_millis(350);
 /// How long a proof waits for what it speaks of before the readers are looked after.
 const LATE_AFTER: Duration = Duration::from_millis(300);
 
@@ -28,7 +30,8 @@ type Probe = BoxFuture<'static, Outcome<Seen>>;
 struct Seen {
     state: StreamInfo,
     beats: StreamInfo,
-    at: Timestamp,
+    /// The newest time that was written before the streams were looked at.
+    line: Line,
     epoch: Arc<str>,
 }
 
@@ -38,27 +41,15 @@ struct Proof {
     late_at: Instant,
 }
 
-async fn probe(shared: Arc<Shared>) -> Outcome<Seen> {
-    let streams = &shared.streams;
-    let before = shared.lives.tops();
-    // Old servers tell the time apart: it must be asked for first.
-    let (state, beats) = if shared.is_old() {
-        let keys = &streams.keys;
-        let first = streams.info(&keys.state).await?;
-        let at = streams.time(&first, &keys.state).await?;
-        let (state, beats) = tokio::try_join!(streams.info(&keys.state), streams.info(&keys.beats))?;
-        return Ok(Seen { epoch: shared.lives.epoch(&before, &state, &beats), at, state, beats });
-    } else {
-        tokio::try_join!(streams.info(&streams.keys.state), streams.info(&streams.keys.beats))?
-    };
-    let (one, other) = (state.ts, beats.ts);
-    let Some((one, other)) = one.zip(other) else {
-        return Err(Failure::Other(crate::error::unavailable(
-            "the server does not tell its time with the stream",
-        )));
-    };
+async fn probe(shared: Arc<Shared>, known: Line) -> Outcome<Seen> {
+    let (streams, before) = (&shared.streams, shared.lives.tops());
+    let proven = shared.prove(&known).await;
+    // Also where nothing was written: a stream that is gone says so only here.
+    let (state, beats) =
+        tokio::try_join!(streams.info(&streams.keys.state), streams.info(&streams.keys.beats))?;
+    let line = proven?;
     let epoch = shared.lives.epoch(&before, &state, &beats);
-    Ok(Seen { at: one.0.min(other.0), epoch, state, beats })
+    Ok(Seen { state, beats, line, epoch })
 }
 
 impl Watch<'_> {
@@ -86,6 +77,7 @@ impl Watch<'_> {
                             if seen.epoch != self.epoch || seen.state.state.last_seq < read {
                                 return Err(End::Gap);
                             }
+                            self.line.take(&seen.line);
                             if std::mem::take(&mut is_suspect) {
                                 self.check(&seen.state).await?;
                                 self.shared.beats.is_late();
@@ -93,20 +85,25 @@ impl Watch<'_> {
                             proof.get_or_insert(Proof { seen, late_at: Instant::now() + LATE_AFTER });
                         }
                         Some(Err(Failure::NoStream(_))) => return Err(End::Gap),
-                        _ => is_suspect = true,
+                        _ => {
+                            is_suspect = true;
+                            tell(self.to, Feed::Unproven { shard: 0 }).await?;
+                        }
                     }
                 }
                 _ = proves.tick(), if probing.is_none() => {
                     read = self.reader.position();
-                    probing = Some(probe(Arc::clone(self.shared)).boxed());
+                    probing = Some(probe(Arc::clone(self.shared), self.line.clone()).boxed());
                     self.look_after(&mut proof).await?;
                 }
             }
             // Also where nothing came, because nothing was to come.
             self.feeding.has_read(&self.created, self.reader.position());
             self.renew(&mut waiting).await?;
-            if let Some(at) = self.proven(&mut proof, &mut news, &mut waiting).await? {
-                tell(self.to, Feed::Alive { shard: 0, at, blind: Arc::default() }).await?;
+            if let Some(TimeLine { at, blind, .. }) = self.proven(&mut proof, &mut news, &mut waiting).await?
+            {
+                self.shared.reckoning.answered(0, at, blind.as_slice(), SystemClock.now());
+                tell(self.to, Feed::Alive { shard: 0, at, blind: blind.as_slice().into() }).await?;
             }
         }
     }
@@ -129,7 +126,7 @@ impl Watch<'_> {
         proof: &mut Option<Proof>,
         news: &mut News,
         waiting: &mut VecDeque<Batch>,
-    ) -> Result<Option<Timestamp>, End> {
+    ) -> Result<Option<TimeLine>, End> {
         let Some(Proof { seen, .. }) = proof else { return Ok(None) };
         let is_read = self.reader.position() >= seen.state.state.last_seq
             && self.shared.beats.has_reached(&seen.beats.created, seen.beats.state.last_seq);
@@ -148,7 +145,7 @@ impl Watch<'_> {
         if !waiting.is_empty() {
             return Ok(None);
         }
-        Ok(proof.take().map(|proof| proof.seen.at))
+        Ok(proof.take().and_then(|proof| proof.seen.line.time().cloned()))
     }
 
     /// A proof that does not come about needs somebody who asks why.

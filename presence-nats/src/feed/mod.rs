@@ -9,6 +9,7 @@ mod follow;
 pub(crate) mod reader;
 mod rewrite;
 mod slice;
+mod time;
 
 use crate::codec::{Raw, Record};
 use crate::error::{Failure, Outcome};
@@ -17,13 +18,15 @@ use crate::known::{Feeding, State};
 use crate::store::Shared;
 use crate::streams::Traits;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use presence_core::Node;
 use presence_core::store::{BATCH_ENTRIES, Error, Facts, Feed, Kind, Seen};
+use presence_core::{Block, Node, Timestamp, UserRecord};
 use slice::Slice;
 use std::sync::Arc;
 use std::time::Duration;
+use time::Line;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 
 /// How many messages wait for the reader of a watch. When it does not read, nothing more is read from the server, which
@@ -97,6 +100,10 @@ struct Watch<'a> {
     /// The same, as renewals name it.
     life: u64,
     epoch: Arc<str>,
+    /// The record of the bucket's time, as last read or written.
+    line: Line,
+    /// Whether everything has been told: what comes from then on is new.
+    is_told: bool,
 }
 
 async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), End> {
@@ -115,6 +122,7 @@ async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), End> {
         }
     };
     watch.tell_everything().await?;
+    watch.is_told = true;
     tell(to, Feed::Synced { shard: 0, epoch: Arc::clone(&watch.epoch) }).await?;
     // Beside the feed, whose listener may be slow.
     let _rewriting = Task(tokio::spawn(rewrite::run(Arc::clone(shared))));
@@ -142,9 +150,6 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
     let tops = shared.lives.tops();
     let (state, beats) = streams.look().await?;
     let epoch = shared.lives.epoch(&tops, &state, &beats);
-    if state.ts.is_none() {
-        shared.note_old();
-    }
     if shared.watched_before() {
         let records = u32::try_from(state.state.messages).unwrap_or(u32::MAX);
         let spread = SPREAD_BY_RECORD.saturating_mul(records).min(SPREAD);
@@ -167,7 +172,8 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
         return Err(Failure::Other(crate::error::timeout()));
     }
     let (created, life) = (state.created.as_str().into(), state.life());
-    Ok(Ok(Watch { shared, to, reader, feeding, created, life, epoch }))
+    let (line, is_told) = (Line::default(), false);
+    Ok(Ok(Watch { shared, to, reader, feeding, created, life, epoch, line, is_told }))
 }
 
 /// All processes: they come before the sessions that they hold, which are judged by them.
@@ -229,7 +235,7 @@ impl Watch<'_> {
         Ok(())
     }
 
-    fn enter(&self, raw: &Raw, slice: &mut Slice) {
+    fn enter(&mut self, raw: &Raw, slice: &mut Slice) {
         let Shared { known, beats, streams, .. } = &**self.shared;
         match raw.read(&streams.keys) {
             Record::Session(mut session) => {
@@ -247,12 +253,27 @@ impl Watch<'_> {
                 }
                 slice.facts().sessions.push(session);
             }
+            Record::User(record) => {
+                if raw.forgotten.is_some() {
+                    // Whatever was known before: the deletion may not have been told.
+                    let all = Timestamp::MAX;
+                    let block = Some(Block { at: all, until: all, session: None });
+                    let known =
+                        UserRecord { user: record.user.clone(), seen_at: all, erased_at: Some(all), block };
+                    slice.forgotten().push(Seen::User(known));
+                }
+                slice.facts().users.push(record);
+            }
             Record::Node(node) => slice.facts().nodes.push(node),
             Record::Gone(seen) => {
                 if let Seen::Session { key, .. } = &seen {
                     known.hear(&self.feeding, key, raw.seq, State::Gone);
                 }
                 slice.forgotten().push(seen);
+            }
+            Record::Foreign if raw.subject == streams.keys.time() => {
+                let on = self.is_told.then(Instant::now);
+                self.line = Line::read(raw, on);
             }
             Record::Unreadable | Record::Foreign => {}
         }

@@ -10,9 +10,10 @@ use crate::bucket::MARKS_FOR;
 use crate::codec::{Raw, Record, encode};
 use crate::error::Outcome;
 use crate::store::Shared;
+use bytes::Bytes;
 use futures_util::future::join_all;
 use presence_core::store::BATCH_ENTRIES;
-use presence_core::{Node, NodeId, Session, Timestamp};
+use presence_core::{Node, NodeId, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +65,7 @@ async fn rewrite(shared: &Arc<Shared>, age: Duration) -> Outcome<usize> {
         if now.since(raw.at) < age {
             break;
         }
-        old.extend(worth(shared, &raw, &nodes, now).map(|session| (raw, session)));
+        old.extend(worth(shared, &raw, &nodes, now).map(|value| (raw, value)));
         if old.len() == BATCH_ENTRIES {
             written += write(shared, std::mem::take(&mut old)).await?;
         }
@@ -72,19 +73,24 @@ async fn rewrite(shared: &Arc<Shared>, age: Duration) -> Outcome<usize> {
     Ok(written + write(shared, old).await?)
 }
 
-/// The session of a record, if it is alive; left or lapsed ones are to go.
-fn worth(shared: &Shared, raw: &Raw, nodes: &HashMap<NodeId, Node>, now: Timestamp) -> Option<Session> {
-    let Record::Session(mut session) = raw.read(&shared.streams.keys) else { return None };
+/// What a record says, if that is a user's, which only goes when it is forgotten, or a session that is alive; left or lapsed
+/// ones are to go.
+fn worth(shared: &Shared, raw: &Raw, nodes: &HashMap<NodeId, Node>, now: Timestamp) -> Option<Bytes> {
+    let mut session = match raw.read(&shared.streams.keys) {
+        Record::Session(session) => session,
+        Record::User(record) => return Some(encode(&record)),
+        _ => return None,
+    };
     shared.beats.renew(&mut session);
     let placement = &session.placement;
     let node = nodes.get(&placement.node).filter(|_| placement.held);
     let seen_at = node.map_or(session.seen_at, |node| node.seen_at.max(session.seen_at));
-    (placement.left.is_none() && now.since(seen_at) < placement.lease).then_some(session)
+    (placement.left.is_none() && now.since(seen_at) < placement.lease).then(|| encode(&session))
 }
 
-async fn write(shared: &Shared, old: Vec<(Raw, Session)>) -> Outcome<usize> {
-    let writes = old.iter().map(|(raw, session)| {
-        shared.streams.write(&raw.subject, raw.seq, encode(session), raw.forgets(MARKS_FOR))
+async fn write(shared: &Shared, old: Vec<(Raw, Bytes)>) -> Outcome<usize> {
+    let writes = old.iter().map(|(raw, value)| {
+        shared.streams.write(&raw.subject, raw.seq, value.clone(), raw.forgets(MARKS_FOR))
     });
     let mut count = 0;
     for written in join_all(writes).await {

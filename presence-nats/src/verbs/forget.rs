@@ -1,4 +1,4 @@
-//! Drops what has not been seen since: F1.
+//! Drops what has not been seen since: F1, U3.
 //!
 //! A renewal that another process publishes while a session is forgotten may be missed here. That process hears of the
 //! forgetting by its watch, knows a later beat, and puts the session again.
@@ -20,8 +20,7 @@ const ROUNDS: usize = 12;
 impl Shared {
     pub(crate) async fn forget(&self, seen: &[Seen]) -> Result<()> {
         for part in seen.chunks(BATCH_ENTRIES) {
-            // There are no records of users yet.
-            let seen: Vec<&Seen> = part.iter().filter(|seen| !matches!(seen, Seen::User(_))).collect();
+            let seen: Vec<&Seen> = part.iter().collect();
             self.streams.with(|traits| self.forget_once(traits, seen.clone())).await?;
         }
         Ok(())
@@ -74,13 +73,14 @@ impl Shared {
         match seen {
             Seen::Session { key, .. } => self.streams.keys.session(&key.user, &key.id),
             Seen::Node { node, .. } => self.streams.keys.node(node),
-            Seen::User(_) => String::new(),
+            Seen::User(record) => self.streams.keys.user(&record.user),
         }
     }
 
     /// Whether it was not seen since; for a held session that has not left, *seen* includes its node.
     fn is_to_go(&self, seen: &Seen, record: &Record, nodes: &HashMap<NodeId, Node>) -> bool {
         match (seen, record) {
+            (Seen::User(known), Record::User(record)) => known.covers(record),
             (Seen::Node { seen_at, .. }, Record::Node(node)) => node.seen_at <= *seen_at,
             (Seen::Session { seen_at, placed_at, .. }, Record::Session(session)) => {
                 let mut session = session.clone();

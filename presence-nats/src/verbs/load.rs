@@ -1,12 +1,12 @@
-//! Reads the sessions of users: L1, N2.
+//! Reads the sessions and the records of users: L1, N2, U2.
 
 use crate::codec::Record;
 use crate::error::{Failure, Outcome, corrupt};
 use crate::store::Shared;
 use crate::streams::Traits;
-use futures_util::future::try_join;
+use futures_util::future::try_join3;
 use presence_core::store::{Facts, Result};
-use presence_core::{Session, UserId};
+use presence_core::{Session, UserId, UserRecord};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Shared {
@@ -17,10 +17,17 @@ impl Shared {
     async fn load_once(&self, traits: Traits, users: &[UserId]) -> Outcome<Facts> {
         let each: BTreeSet<&UserId> = users.iter().collect();
         let each: Vec<&UserId> = each.into_iter().collect();
-        let (raws, ()) = try_join(self.streams.of_users(traits, &each), self.beats.catch_up()).await?;
+        let keys = &self.streams.keys;
+        let kept = each.iter().map(|user| keys.user(user)).collect();
+        let (raws, mut kept, ()) = try_join3(
+            self.streams.of_users(traits, &each),
+            self.streams.latest(traits, kept),
+            self.beats.catch_up(),
+        )
+        .await?;
         let mut of_users: BTreeMap<UserId, Vec<Session>> = BTreeMap::new();
         for raw in raws {
-            match raw.read(&self.streams.keys) {
+            match raw.read(keys) {
                 Record::Session(mut session) => {
                     self.beats.renew(&mut session);
                     of_users.entry(session.user.clone()).or_default().push(session);
@@ -28,7 +35,7 @@ impl Shared {
                 Record::Unreadable => {
                     return Err(Failure::Other(corrupt("a record of one of these users cannot be read")));
                 }
-                Record::Gone(_) | Record::Node(_) | Record::Foreign => {}
+                Record::Gone(_) | Record::Node(_) | Record::User(_) | Record::Foreign => {}
             }
         }
         for sessions in of_users.values_mut() {
@@ -47,6 +54,17 @@ impl Shared {
         let subjects = holding.into_iter().map(|id| self.streams.keys.node(id)).collect();
         let mut nodes = self.read_nodes(traits, subjects).await?;
         nodes.sort_unstable();
-        Ok(Facts { sessions, nodes, users: Vec::new() })
+        let mut records: Vec<UserRecord> = Vec::new();
+        for user in users {
+            // Each once: what was read before is not there any more.
+            match kept.remove(&keys.user(user)).map(|raw| raw.read(keys)) {
+                Some(Record::User(record)) => records.push(record),
+                Some(Record::Unreadable) => {
+                    return Err(Failure::Other(corrupt("a record of one of these users cannot be read")));
+                }
+                _ => {}
+            }
+        }
+        Ok(Facts { sessions, nodes, users: records })
     }
 }

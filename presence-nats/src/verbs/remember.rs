@@ -1,12 +1,38 @@
-//! Records of users: U1.
+//! Merges records of users: U1.
 
+use crate::codec::Record;
+use crate::merge::{Register, Write};
 use crate::store::Shared;
-use presence_core::UserRecord;
-use presence_core::store::{Error, Kind, Result};
+use presence_core::store::Result;
+use presence_core::{UserId, UserRecord};
+use std::collections::BTreeMap;
+
+impl Register for UserRecord {
+    fn of(record: Record) -> Option<Self> {
+        match record {
+            Record::User(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    fn absorb(&mut self, other: &Self) -> bool {
+        self.merge(other)
+    }
+}
 
 impl Shared {
-    #[expect(clippy::unused_async, reason = "a verb like the others")]
-    pub(crate) async fn remember(&self, _users: &[UserRecord]) -> Result<()> {
-        Err(Error::new(Kind::Rejected, "records of users are not kept on NATS yet"))
+    pub(crate) async fn remember(&self, users: &[UserRecord]) -> Result<()> {
+        let mut merged: BTreeMap<&UserId, UserRecord> = BTreeMap::new();
+        for record in users {
+            let entry = merged.entry(&record.user);
+            entry.and_modify(|known| _ = known.merge(record)).or_insert_with(|| record.clone());
+        }
+        let write = |value: &UserRecord| {
+            let subject = self.streams.keys.user(&value.user);
+            // Most are there already.
+            Write { subject, value: value.clone(), expected: None, forgotten: None }
+        };
+        let merge = |traits| self.streams.merge(traits, merged.values().map(write).collect());
+        self.streams.with(merge).await.map(drop)
     }
 }

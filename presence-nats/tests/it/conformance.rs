@@ -52,6 +52,13 @@ macro_rules! harness {
                     Ok(())
                 }
 
+                async fn refuse_writes(&self, namespace: &str, refuses: bool) -> Result<(), Cannot> {
+                    for stream in ["KV", "BEATS"] {
+                        rig::refuse($server, stream, &format!("{}-{namespace}", self.prefix), refuses);
+                    }
+                    Ok(())
+                }
+
                 fn histories(&self) -> u64 {
                     $histories
                 }

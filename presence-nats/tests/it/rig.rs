@@ -65,6 +65,16 @@ pub fn lose_events(server: &Nats, name: &str) {
     assert!(told.contains("\"success\":true") || told.contains("10059"), "{told}");
 }
 
+/// Has a stream of this namespace, `KV` or `BEATS`, refuse whatever is published, or take it again.
+pub fn refuse(server: &Nats, stream: &str, name: &str, refuses: bool) {
+    let info = server.request(&format!("$JS.API.STREAM.INFO.{stream}_{name}"), "");
+    let mut info: serde_json::Value = serde_json::from_str(&info).unwrap();
+    info["config"]["max_msg_size"] = if refuses { 1 } else { -1 }.into();
+    let config = info["config"].to_string();
+    let told = server.request(&format!("$JS.API.STREAM.UPDATE.{stream}_{name}"), &config);
+    assert!(!told.contains("\"error\""), "{told}");
+}
+
 /// Deletes a namespace's streams, whatever they hold.
 pub fn lose(server: &Nats, name: &str) {
     for stream in ["KV", "BEATS"] {

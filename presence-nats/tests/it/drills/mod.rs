@@ -3,6 +3,7 @@
 
 mod mass;
 mod outages;
+mod refusals;
 mod skew;
 mod views;
 mod world;

@@ -1,0 +1,54 @@
+//! A server that answers and refuses what is written, in one of the two streams or in both.
+
+use super::world::{Process, enter, until};
+use crate::rig::{self, NATS, unique};
+use presence_core::{Hold, UserId};
+use presence_nats::Storage;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Longer than every lease in use.
+const REFUSES_FOR: Duration = Duration::from_secs(8);
+
+async fn nobody_leaves_while_refused(streams: &[&str]) {
+    let name = unique();
+    let open = || rig::on(&NATS, &name, Storage::Memory);
+    let (one, other) = (Process::start(open()).await, Process::start(open()).await);
+    let held: Vec<Hold> =
+        ["ada", "bob", "cyd"].iter().map(|user| one.presence.hold(enter(user, "/start")).unwrap()).collect();
+    until("everybody is here", || async { other.online("/start") == 3 }).await;
+    until("both views are fresh", || async { one.is_fresh() && other.is_fresh() }).await;
+    streams.iter().for_each(|stream| rig::refuse(&NATS, stream, &name, true));
+    until("both views are stale", || async { !one.is_fresh() && !other.is_fresh() }).await;
+    tokio::time::sleep(REFUSES_FOR).await;
+    assert!(!one.is_fresh() && !other.is_fresh());
+    streams.iter().for_each(|stream| rig::refuse(&NATS, stream, &name, false));
+    let late = Process::start(open()).await;
+    for process in [&one, &other, &late] {
+        until("the view is fresh and right", || async {
+            process.is_fresh() && process.online("/start") == 3
+        })
+        .await;
+        assert_eq!(process.saw_leave(), BTreeSet::new());
+    }
+    // Time goes on: who leaves is gone.
+    drop(held);
+    let gone: BTreeSet<UserId> = ["ada", "bob", "cyd"].map(super::world::user).into();
+    until("they are gone", || async { other.saw_leave() == gone && late.saw_leave() == gone }).await;
+    rig::lose(&NATS, &name);
+}
+
+#[tokio::test]
+async fn nobody_leaves_while_both_streams_refuse() {
+    nobody_leaves_while_refused(&["KV", "BEATS"]).await;
+}
+
+#[tokio::test]
+async fn nobody_leaves_while_the_bucket_refuses() {
+    nobody_leaves_while_refused(&["KV"]).await;
+}
+
+#[tokio::test]
+async fn nobody_leaves_while_renewals_are_refused() {
+    nobody_leaves_while_refused(&["BEATS"]).await;
+}
