@@ -97,8 +97,11 @@ impl Process {
         let mut views = presence.watch_view();
         let stale = Arc::clone(&was_stale);
         let sees = tokio::spawn(async move {
+            // A view begins stale: time has to be proven for a moment.
+            let mut was_fresh = false;
             while let Some(view) = views.next().await {
-                stale.fetch_or(!view.is_fresh(), Ordering::Relaxed);
+                was_fresh |= view.is_fresh();
+                stale.fetch_or(was_fresh && !view.is_fresh(), Ordering::Relaxed);
             }
         });
         Self { presence, store, left, was_stale, tasks: [hears, sees] }
