@@ -5,7 +5,6 @@ use axum::response::Response;
 use presence_axum::limits::Permit;
 use presence_axum::sse::{Ticker, event};
 use presence_core::handle::StoreHealth;
-use presence_core::time::View;
 use presence_core::{Presence, Topic};
 use serde::Serialize;
 use std::ops::Not;
@@ -36,10 +35,11 @@ pub(crate) fn ticker(presence: &Presence) -> Ticker {
 }
 
 /// Whether the numbers are the last known ones: the store does not answer this process, or what it told last is more than
-/// three seconds old. Ages stand still then, so that nobody is seen to leave.
+/// three seconds old. Ages stand still then, so that nobody is seen to leave. A start is no outage: in its first second a process
+/// only waits to be sure.
 fn is_degraded(presence: &Presence) -> bool {
     let health = presence.health();
-    health.store != StoreHealth::Up || health.view != View::Fresh
+    health.store != StoreHealth::Up || !(health.view.is_fresh() || health.view.is_starting())
 }
 
 /// The event's data, in the order of its keys on the wire.

@@ -59,6 +59,8 @@ struct Frame {
     /// Counts the ticks, so that a viewer knows how many it skipped.
     tick: u64,
     bytes: Bytes,
+    /// Whether the presence has ended: there will be no other frame.
+    is_last: bool,
 }
 
 /// How many bytes of a frame are made in a millisecond, at the least.
@@ -136,14 +138,22 @@ impl Ticker {
     }
 }
 
-/// Ticks until a tick that nobody waits for.
+/// Ticks until a tick that nobody waits for, or until the presence ends, and all streams with it.
 async fn tick(inner: Arc<Inner>, first: Timestamp) {
     let _if_it_panics = Restart(&inner);
     let clock = inner.presence.clock();
     let mut next = first;
     loop {
-        clock.sleep_until(next).await;
+        let is_last = tokio::select! {
+            () = clock.sleep_until(next) => false,
+            () = inner.presence.ended() => true,
+        };
         let mut newest = inner.newest.lock();
+        if is_last {
+            *newest = Newest::default();
+            inner.frames.send_modify(|frame| frame.is_last = true);
+            return;
+        }
         if inner.frames.receiver_count() == 0 {
             *newest = Newest::default();
             inner.frames.send_replace(Frame::default());
@@ -151,7 +161,7 @@ async fn tick(inner: Arc<Inner>, first: Timestamp) {
         }
         newest.make(&inner);
         let bytes = newest.frame.clone();
-        inner.frames.send_modify(|frame| *frame = Frame { tick: frame.tick + 1, bytes });
+        inner.frames.send_modify(|frame| *frame = Frame { tick: frame.tick + 1, bytes, is_last });
         // After a stall the ticks that were missed are left out.
         next = (next + inner.every).max(newest.made_at);
     }
@@ -184,6 +194,7 @@ impl Stream for Viewer {
         let bytes = match self.first.take() {
             Some(first) => first,
             None => match ready!(Pin::new(&mut self.frames).poll_next(cx)) {
+                Some(frame) if frame.is_last => return Poll::Ready(None),
                 Some(frame) => {
                     STREAMS.skipped.increment(frame.tick.saturating_sub(self.tick + 1));
                     self.tick = frame.tick;

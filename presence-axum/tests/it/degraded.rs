@@ -69,7 +69,7 @@ impl PresenceStore for Failing {
 }
 
 async fn rig(max_sessions: usize) -> (Rig, Arc<AtomicU8>) {
-    let clock = ManualClock::at(START);
+    let clock = ManualClock::at(START - crate::rig::WARM_UP);
     let fails = Arc::new(AtomicU8::new(NEVER));
     let store = Failing { store: MemoryStore::with_clock(clock.clone()), fails: Arc::clone(&fails) };
     let rig = Rig::on(store, clock, max_sessions, |presence| {
@@ -91,7 +91,13 @@ async fn a_hit_the_store_does_not_have_yet_is_accepted_and_shown() {
     assert_eq!(rig.get("/readyz").await.said(), (503, r#"{"ok":false,"error":"not ready"}"#));
     fails.store(NEVER, Ordering::SeqCst);
     rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
-    assert_eq!(rig.get("/readyz").await.said(), (200, r#"{"ok":true}"#));
+    // It counts as up again once it has been told all that is owed.
+    crate::client::soon(async {
+        while rig.get("/readyz").await.said() != (200, r#"{"ok":true}"#) {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -116,7 +122,7 @@ async fn a_view_that_goes_stale_is_told_on_open_streams() {
     assert_eq!(late.event().await, "retry: 2000");
     assert!(late.event().await.contains(r#""view":"stale""#));
     fails.store(NEVER, Ordering::SeqCst);
-    rig.advance(1).await;
+    rig.advance(2).await;
     assert_eq!(stream.event().await, "event: presence_view\ndata: {\"view\":\"fresh\"}");
 }
 

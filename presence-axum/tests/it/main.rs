@@ -16,6 +16,7 @@ mod identity;
 mod limits;
 mod log;
 mod many;
+mod plain;
 mod queries;
 mod replay;
 mod rig;

@@ -4,7 +4,7 @@ use crate::client::{Events, Reply, events, send};
 use axum::Router;
 use presence_axum::serve::{Options, serve};
 use presence_axum::{Mount, not_found};
-use presence_core::{ManualClock, Policy, Presence, PresenceStore, Timestamp};
+use presence_core::{Clock, ManualClock, Policy, Presence, PresenceStore, Timestamp};
 use presence_memory::MemoryStore;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,6 +13,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// When every test begins.
 pub const START: Timestamp = Timestamp::from_secs(1_710_000_000);
+
+/// How long before that a presence starts whose view is to be fresh then.
+pub const WARM_UP: Duration = Duration::from_secs(4);
 
 pub struct Rig {
     pub clock: ManualClock,
@@ -41,7 +44,7 @@ impl Rig {
 
     /// Whatever `app` makes of a presence.
     pub async fn serving(app: impl FnOnce(Presence) -> Router) -> Self {
-        let clock = ManualClock::at(START);
+        let clock = ManualClock::at(START - WARM_UP);
         Self::on(MemoryStore::with_clock(clock.clone()), clock, 1_000, app).await
     }
 
@@ -55,6 +58,8 @@ impl Rig {
         let builder = Presence::builder(store).clock(clock.clone()).policy(Policy::default());
         let presence = builder.max_sessions(max_sessions).start().unwrap();
         presence.ready().await;
+        // What it shows is worth believing once time has been proven for a while.
+        clock.advance(START.since(clock.now())).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();

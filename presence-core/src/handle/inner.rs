@@ -39,6 +39,8 @@ pub(super) struct Inner {
     /// Whether that is no longer `None`.
     has_asked: AtomicBool,
     pub is_ready: watch::Sender<bool>,
+    /// Whether this process has ended, and all its subscriptions.
+    pub has_ended: watch::Sender<bool>,
     /// Whether what is shown is worth believing, as last noted.
     view: watch::Sender<View>,
     /// How long clients have to reconnect, once this process drains.
@@ -63,6 +65,7 @@ impl Inner {
             is_calibrated: watch::Sender::new(None),
             has_asked: AtomicBool::new(false),
             is_ready: watch::Sender::new(false),
+            has_ended: watch::Sender::new(false),
             view: watch::Sender::new(View::Stale { since: Timestamp::ZERO }),
             draining: watch::Sender::new(None),
             connections: Mutex::default(),

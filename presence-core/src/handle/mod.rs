@@ -1,6 +1,7 @@
 //! `Presence`: what a host holds. The only async logic of the crate.
 
 mod builder;
+mod ending;
 mod error;
 mod hold;
 mod inner;

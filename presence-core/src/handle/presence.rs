@@ -11,7 +11,6 @@ use crate::roster::{By, Counts, Detail, Full, Person, Scope, Version};
 use crate::store::PresenceStore;
 use crate::time::{Clock, Timestamp};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// Who is here, active, idle or gone, and where.
@@ -20,15 +19,15 @@ use tokio::task::JoinHandle;
 /// clone's drop ends its tasks; [`shutdown`](Self::shutdown) does so in good order.
 #[derive(Clone)]
 pub struct Presence {
-    inner: Arc<Inner>,
-    tasks: Arc<Tasks>,
+    pub(super) inner: Arc<Inner>,
+    pub(super) tasks: Arc<Tasks>,
 }
 
 /// The background tasks; they end with the last handle.
-struct Tasks(Vec<JoinHandle<()>>);
+pub(super) struct Tasks(Vec<JoinHandle<()>>);
 
 impl Tasks {
-    fn abort(&self) {
+    pub(super) fn abort(&self) {
         self.0.iter().for_each(JoinHandle::abort);
     }
 }
@@ -57,11 +56,6 @@ pub enum Beaten {
     /// It came within the grace of the session's leave, and was dropped.
     Late,
 }
-
-/// How long clients have to reconnect if a host shuts down without having said it.
-const RECONNECT_IN: Duration = Duration::from_secs(10);
-/// How long an end in good order may take.
-const ENDS_WITHIN: Duration = Duration::from_secs(2);
 
 impl Presence {
     /// Settings of a new one, on this store.
@@ -242,63 +236,6 @@ impl Presence {
     /// This process as the others see it.
     pub fn node(&self) -> Node {
         self.inner.roster.own_node()
-    }
-
-    /// Takes no new connections, and says for how long the sessions of the present ones live on, so that nobody sees
-    /// anyone leave while their clients reconnect elsewhere. What is dropped from now on leaves nothing.
-    ///
-    /// Connections learn of it by [`draining`](Self::draining). Returns once the store knows, or has not answered 3 times.
-    pub async fn drain(&self, reconnect_in: Duration) {
-        let node = self.inner.roster.drain(reconnect_in, self.inner.now());
-        self.inner.draining.send_replace(Some(reconnect_in));
-        for _ in 0..3 {
-            if tasks::beat::tell(&self.inner, node.clone()).await.is_ok() {
-                return;
-            }
-        }
-        tracing::warn!("the store could not be told that this process drains");
-    }
-
-    /// Returns once this process drains, with the time in which clients should reconnect: each at a random moment of
-    /// it. Cancel-safe.
-    pub async fn draining(&self) -> Duration {
-        let mut draining = self.inner.draining.subscribe();
-        let said = draining.wait_for(Option::is_some).await.map(|said| *said);
-        match said {
-            Ok(Some(reconnect_in)) => reconnect_in,
-            // The sender lives in `inner`, which we hold.
-            _ => std::future::pending().await,
-        }
-    }
-
-    /// Ends in good order: drains if that has not been done, tells the store what it does not have yet, ends all
-    /// subscriptions and stops. Beats and leaves are refused from now on. Takes at most 2 s, whatever the store does.
-    pub async fn shutdown(&self) {
-        if tokio::time::timeout(ENDS_WITHIN, self.tell_the_rest()).await != Ok(true) {
-            let sessions = self.inner.outbox.len();
-            tracing::warn!(sessions, "ending before the store was told everything");
-        }
-        self.inner.close();
-        self.inner.roster.publish();
-        self.inner.roster.end();
-        self.tasks.abort();
-    }
-}
-
-impl Presence {
-    /// Drains if that has not been done, closes, and tells what is owed; answers whether the store has it all.
-    async fn tell_the_rest(&self) -> bool {
-        let drains = self.inner.draining.borrow().is_some();
-        if !drains {
-            self.drain(RECONNECT_IN).await;
-        }
-        self.inner.close();
-        while self.inner.outbox.len() > 0 {
-            if tasks::tell::drain(&self.inner).await.is_err() {
-                return false;
-            }
-        }
-        true
     }
 }
 

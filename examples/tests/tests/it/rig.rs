@@ -4,7 +4,7 @@ use crate::client::{Events, Reply, events, send};
 use axum::Router;
 use presence_axum::serve::{Options, serve};
 use presence_core::handle::Builder;
-use presence_core::{ManualClock, Policy, Presence, PresenceStore, Timestamp};
+use presence_core::{Clock, ManualClock, Policy, Presence, PresenceStore, Timestamp};
 use presence_memory::MemoryStore;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,9 +14,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// When every test begins, in unix seconds.
 pub const START: u64 = 1_710_000_000;
 
-/// A clock that stands at the beginning.
+/// How many seconds before that a presence starts whose view is to be fresh then.
+const WARM_UP: u64 = 4;
+
+/// A clock that stands shortly before the beginning.
 pub fn clock() -> ManualClock {
-    ManualClock::at(Timestamp::from_secs(START))
+    ManualClock::at(Timestamp::from_secs(START - WARM_UP))
 }
 
 pub struct Rig {
@@ -52,6 +55,8 @@ impl Rig {
     ) -> Self {
         let presence = builder.start().unwrap();
         presence.ready().await;
+        // What it shows is worth believing once time has been proven for a while.
+        clock.advance(Timestamp::from_secs(START).since(clock.now())).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();

@@ -8,6 +8,7 @@ use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Which method is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +46,8 @@ pub enum Fault {
     Hangs,
     /// It does what it should, and never returns.
     HangsAfter,
+    /// It does what it should, so much later, by the runtime's time.
+    Late(Duration),
 }
 
 /// Everything that is wrong at the moment.
@@ -78,6 +81,7 @@ impl Plan {
         match self.calls.get(&call) {
             Some(Fault::Fails(kind)) => Outcome::Fails(*kind),
             Some(Fault::Hangs) => Outcome::Hangs,
+            Some(Fault::Late(late)) => Outcome::Waits(*late),
             _ => Outcome::Passes,
         }
     }
@@ -98,6 +102,7 @@ pub(super) enum Outcome {
     Passes,
     Fails(Kind),
     Hangs,
+    Waits(Duration),
 }
 
 impl Outcome {
@@ -106,6 +111,10 @@ impl Outcome {
             Self::Passes => Ok(()),
             Self::Fails(kind) => Err(Error::new(kind, "the reference store was told to fail")),
             Self::Hangs => pending().await,
+            Self::Waits(late) => {
+                tokio::time::sleep(late).await;
+                Ok(())
+            }
         }
     }
 }

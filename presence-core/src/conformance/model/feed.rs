@@ -96,7 +96,7 @@ impl Reader {
         let now = inner.clock.now();
         if self.positions.is_none() {
             match state.plan.before(Call::Watch) {
-                Outcome::Passes => self.begin(&state, now),
+                Outcome::Passes | Outcome::Waits(_) => self.begin(&state, now),
                 Outcome::Fails(_) => return Step::End,
                 Outcome::Hangs => return Step::Wait(Timestamp::MAX),
             }

@@ -2,6 +2,7 @@
 //! time is paused, so that patience and backoff pass at once when everybody rests.
 
 mod blindness;
+mod ending;
 mod holds;
 mod life;
 mod model;
