@@ -9,6 +9,7 @@ mod clock;
 mod cpu;
 mod handle;
 mod hit;
+mod jobs;
 mod lapse;
 mod limit;
 mod memory;
@@ -43,6 +44,7 @@ fn main() -> Outcome {
         What::Nats => nats::run(&options),
         What::Rest => rest::run(&options),
         What::Pages => pages::run(&options),
+        What::Jobs => jobs::run(&options),
         What::All => {
             roster(&options)?;
             hit::run(&options)?;
@@ -50,7 +52,8 @@ fn main() -> Outcome {
             redis::run(&options)?;
             nats::run(&options)?;
             rest::run(&options)?;
-            pages::run(&options)
+            pages::run(&options)?;
+            jobs::run(&options)
         }
         What::Memory(case) => memory::child(case, &options),
         What::Served(case, size) => served::run(case, *size),

@@ -4,11 +4,11 @@ use crate::Outcome;
 
 /// The words on the command line.
 pub const USAGE: &str = "\
-usage: bench roster|hit|sse|redis|nats|rest|pages|all [options]
+usage: bench roster|hit|sse|redis|nats|rest|pages|jobs|all [options]
   --rounds N     how often each measurement is repeated, in turn with its limit (5)
   --quick        everything smaller, for a look
   --sessions N   of roster: sessions in it (1000000)
-  --clients N    of sse and pages: how many readers (1000)
+  --clients N    of sse, pages and jobs: how many readers (1000)
   --only PART    of roster: entering, beats, threads, handle, time, lists or memory;
                  of redis: calls, batches, feed, load or resync;
                  of nats: puts, touches, feed, load or reads
@@ -32,6 +32,8 @@ pub enum What {
     Rest,
     /// Hits of page-hits on Redis, and viewers.
     Pages,
+    /// Streams of job status.
+    Jobs,
     /// All of these.
     All,
     /// One case of the memory measurement, in a process of its own.
@@ -64,6 +66,7 @@ impl Options {
             "nats" => What::Nats,
             "rest" => What::Rest,
             "pages" => What::Pages,
+            "jobs" => What::Jobs,
             "all" => What::All,
             "memory" => What::Memory(word()?),
             "served" => What::Served(word()?, word()?.parse()?),

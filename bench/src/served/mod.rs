@@ -1,5 +1,6 @@
 //! The servers that are measured. Each runs on the main thread of its process, and ends when its input does.
 
+mod jobs;
 mod paging;
 mod plain;
 mod resting;
@@ -40,6 +41,7 @@ pub fn run(case: &str, size: usize) -> Outcome {
             "reads" => taking::reads(),
             "hub-and-spoke" => resting::service(size)?,
             "least" => resting::least(size)?,
+            "jobs" => jobs::service(size)?,
             "page-hits" => paging::service(size).await?,
             "ticker" => telling::ticker(&presence(&clock, telling::policy()).await?, size).await?,
             _ => return Err(format!("no server is called {case}").into()),

@@ -61,7 +61,7 @@ impl Jobs {
         update: &Update,
         key: Option<String>,
     ) -> store::Result<Published> {
-        let mut message = message(job, update, self.0.clock.now()).map_err(rejected)?;
+        let mut message = message(job, update, Some(self.0.clock.now())).map_err(rejected)?;
         message.key = key.map(Into::into);
         let published = self.0.broker.publish(message).await?;
         self.0.owners.keep(job).await;
@@ -93,8 +93,8 @@ impl Jobs {
     }
 }
 
-/// An update as it is published, without an idempotency key.
-pub(crate) fn message(job: &JobId, update: &Update, now: Timestamp) -> Result<Publish, Invalid> {
+/// An update as it is published, without an idempotency key; `now` is its time where it says none.
+pub(crate) fn message(job: &JobId, update: &Update, now: Option<Timestamp>) -> Result<Publish, Invalid> {
     let message = Publish::new(job.updates()?, update.render(job, now));
     Ok(if update.status().is_final() { message.last() } else { message })
 }

@@ -67,6 +67,7 @@ impl Service {
         let jobs = Jobs::new(Arc::clone(&stores.broker), Arc::clone(clock), settings.retention());
         let replay = Replay::new(Arc::clone(&stores.broker))
             .clock(Arc::clone(clock))
+            .payload(update::shown)
             .ping(Ping::Comment, settings.heartbeat())
             .ends_after(settings.connection_timeout())
             .retry(RETRY.0, RETRY.1);

@@ -1,9 +1,14 @@
 //! Where jobs and their viewers are kept: in this process, in Redis or in NATS.
 
-use crate::{InvalidHost, Settings};
-use presence_core::broker::Retention;
+use crate::{InvalidHost, JobId, Settings, Update, count, jobs};
+use async_nats::ConnectOptions;
+use bytes::Bytes;
+use presence_axum::LenientJson;
+use presence_core::broker::{Publish, Retention};
 use presence_core::{Broker, InvalidPolicy, Policy, Presence, PresenceStore, SystemClock, store};
 use presence_memory::{HISTORY_BYTES, MemoryBroker, MemoryStore};
+use presence_nats::{NatsBroker, NatsStore};
+use presence_redis::{Foreign, RedisBroker, RedisStore};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,9 +32,6 @@ pub enum InvalidStores {
     /// Two servers are set.
     #[error("REDIS_HOST or REDIS_URL and NATS_URL are set: jobs are kept in one of them")]
     Two,
-    /// Only memory is there yet.
-    #[error("jobs are kept in memory only, for now")]
-    NotYet,
     /// The host is none.
     #[error(transparent)]
     Host(#[from] InvalidHost),
@@ -62,7 +64,8 @@ impl Stores {
     pub fn open(settings: &Settings) -> Result<Self, InvalidStores> {
         match (settings.servers.redis()?, settings.servers.nats()) {
             (Some(_), Some(_)) => Err(InvalidStores::Two),
-            (Some(_), None) | (None, Some(_)) => Err(InvalidStores::NotYet),
+            (Some(url), None) => redis(url.reveal(), settings),
+            (None, Some(urls)) => nats(urls.reveal(), settings),
             (None, None) => {
                 tracing::warn!("no Redis and no NATS is set: jobs are known to this process only");
                 let broker = MemoryBroker::with(retention(settings), HISTORY_BYTES, SystemClock);
@@ -70,6 +73,53 @@ impl Stores {
             }
         }
     }
+}
+
+fn redis(url: &str, settings: &Settings) -> Result<Stores, InvalidStores> {
+    let mut options = presence_redis::Options::new(presence_redis::Namespace::new(NAMESPACE)?);
+    options.policy = Some(policy());
+    let store = RedisStore::connect(url, options)?;
+    let options = presence_redis::BrokerOptions::new(presence_redis::Namespace::new(NAMESPACE)?);
+    let options = options.retention(retention(settings)).foreign(foreign()?);
+    let broker = RedisBroker::connect(url, options)?;
+    Ok(Stores { presence: start(store)?, broker: Arc::new(broker), backend: "redis" })
+}
+
+/// `job:{jobId}:updates` is also where services publish that know nothing of this one, and where they hear of updates.
+fn foreign() -> store::Result<Foreign> {
+    let (before, after) = JobId::UPDATES;
+    let foreign = Foreign::new(&format!("{before}{{}}{after}"), |id, payload| {
+        let read = read_foreign(id, payload);
+        count("redis", if read.is_some() { "heard" } else { "invalid" });
+        read
+    })?;
+    Ok(foreign.heard_as(|channel| {
+        let (before, after) = JobId::UPDATES;
+        channel.as_str().strip_prefix(before)?.strip_suffix(after).map(str::to_owned)
+    }))
+}
+
+/// Two instances that hear the same make the same of it: what a message does not say is not added here.
+fn read_foreign(id: &str, payload: &[u8]) -> Option<Publish> {
+    let job = JobId::new(id).ok()?;
+    if payload.len() > Update::MAX_BYTES {
+        return None;
+    }
+    let update = Update::read(&LenientJson::from(Bytes::copy_from_slice(payload))).ok()?;
+    if update.job().is_some_and(|named| *named != job) {
+        return None;
+    }
+    jobs::message(&job, &update, None).ok()
+}
+
+fn nats(urls: &str, settings: &Settings) -> Result<Stores, InvalidStores> {
+    let connect = || ConnectOptions::new().name(NAMESPACE);
+    let options = presence_nats::Options::new(presence_nats::Namespace::new(NAMESPACE)?);
+    let store = NatsStore::connect(urls, connect(), options)?;
+    let mut options = presence_nats::BrokerOptions::new(presence_nats::Namespace::new(NAMESPACE)?);
+    options.retention = retention(settings);
+    let broker = NatsBroker::connect(urls, connect(), options)?;
+    Ok(Stores { presence: start(store)?, broker: Arc::new(broker), backend: "nats" })
 }
 
 fn start(store: impl PresenceStore) -> Result<Presence, InvalidPolicy> {

@@ -4,6 +4,7 @@ use crate::JobId;
 use bytes::Bytes;
 use presence_axum::{BadBody, Json, LenientJson};
 use presence_core::Timestamp;
+use presence_core::broker::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -123,34 +124,65 @@ impl Update {
         self.status
     }
 
-    /// What viewers of `job` get, its keys in the order of the contract.
-    pub fn render(&self, job: &JobId, now: Timestamp) -> Bytes {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Wire<'a> {
-            job_id: &'a str,
-            status: Status,
-            progress: Box<RawValue>,
-            stage: &'a str,
-            message: &'a str,
-            timestamp: Cow<'a, str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            data: Option<&'a RawValue>,
-        }
-        let timestamp = self.timestamp.as_deref().map_or_else(|| rfc3339(now).into(), Cow::Borrowed);
+    /// What is stored for viewers of `job`, its keys in the order of the contract; `now` is its time where it says none.
+    pub fn render(&self, job: &JobId, now: Option<Timestamp>) -> Bytes {
         let progress = RawValue::from_string(self.progress.to_string());
-        let wire = Wire {
-            job_id: job.as_str(),
+        let progress = progress.unwrap_or_else(|_| RawValue::NULL.to_owned());
+        let timestamp = self.timestamp.as_deref().map(Cow::Borrowed);
+        let shown = Shown {
+            job_id: job.as_str().into(),
             status: self.status,
-            progress: progress.unwrap_or_else(|_| RawValue::NULL.to_owned()),
-            stage: &self.stage,
-            message: &self.message,
-            timestamp,
+            progress: &progress,
+            stage: self.stage.as_str().into(),
+            message: self.message.as_str().into(),
+            timestamp: timestamp.or_else(|| now.map(|now| rfc3339(now).into())),
             data: self.data.as_deref(),
         };
-        // Texts, numbers and what was JSON before can always be written.
-        serde_json::to_vec(&wire).unwrap_or_default().into()
+        shown.render()
     }
+}
+
+/// An update as it is stored and shown.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Shown<'a> {
+    #[serde(borrow)]
+    job_id: Cow<'a, str>,
+    pub status: Status,
+    #[serde(borrow)]
+    pub progress: &'a RawValue,
+    #[serde(borrow)]
+    pub stage: Cow<'a, str>,
+    #[serde(borrow)]
+    message: Cow<'a, str>,
+    /// Absent only in what a foreign service published without one.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
+}
+
+impl<'a> Shown<'a> {
+    /// What an event says; its time is when it was stored, where it says none.
+    pub(crate) fn of(event: &'a Event) -> serde_json::Result<Self> {
+        let mut shown: Self = serde_json::from_slice(&event.payload)?;
+        shown.timestamp.get_or_insert_with(|| rfc3339(event.at).into());
+        Ok(shown)
+    }
+
+    fn render(&self) -> Bytes {
+        // Texts, numbers and what was JSON before can always be written.
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
+}
+
+/// What viewers get of an event: what is stored, mostly as it stands.
+pub(crate) fn shown(event: &Event) -> Bytes {
+    const TIME: &[u8] = br#""timestamp":"#;
+    if event.payload.windows(TIME.len()).any(|part| part == TIME) {
+        return event.payload.clone();
+    }
+    Shown::of(event).map_or_else(|_| event.payload.clone(), |shown| shown.render())
 }
 
 /// What is wrong with a body as a whole.
@@ -232,18 +264,6 @@ pub(crate) fn rfc3339(at: Timestamp) -> String {
     let ((year, month, day), (hour, minute, second)) = (then.to_calendar_date(), then.to_hms());
     let (month, millis) = (u8::from(month), at.as_millis() % 1000);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
-}
-
-/// The status that was stored last, as `GET` tells it.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Stored<'a> {
-    pub status: Status,
-    #[serde(borrow)]
-    pub progress: &'a RawValue,
-    #[serde(borrow)]
-    pub stage: Cow<'a, str>,
-    #[serde(borrow)]
-    pub timestamp: Cow<'a, str>,
 }
 
 #[cfg(test)]

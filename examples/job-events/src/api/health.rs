@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use presence_axum::wire::json;
-use presence_core::time::View;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +43,6 @@ pub(crate) async fn health(State(service): State<Service>) -> Response {
         service: &'static str,
         active_connections: usize,
         broker: &'static str,
-        view: &'static str,
     }
     let is_healthy = service.probe.answers(&service.jobs).await;
     let (code, status) =
@@ -54,7 +52,6 @@ pub(crate) async fn health(State(service): State<Service>) -> Response {
         service: "sse-service",
         active_connections: service.gate.open(),
         broker: service.backend,
-        view: if service.presence.health().view == View::Fresh { "fresh" } else { "stale" },
     };
     json(code, &wire)
 }

@@ -1,7 +1,7 @@
 //! Jobs are created and asked for.
 
 use super::Named;
-use crate::update::{Stored, rfc3339};
+use crate::update::{Shown, rfc3339};
 use crate::{Error, Problem, Service, Status, count};
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -94,14 +94,14 @@ pub(crate) async fn status(
     let Named(job) = job?;
     service.access.viewer(&request.into_parts().0, &service.jobs, &job).await?;
     let latest = service.jobs.latest(&job).await?.ok_or(Error::UNKNOWN)?;
-    let stored: Stored<'_> = serde_json::from_slice(&latest.payload)
-        .map_err(|_| store::Error::new(Kind::Corrupt, "a stored update cannot be read"))?;
+    let unreadable = |_| store::Error::new(Kind::Corrupt, "a stored update cannot be read");
+    let shown = Shown::of(&latest).map_err(unreadable)?;
     let wire = Wire {
         job_id: job.as_str(),
-        status: stored.status,
-        progress: stored.progress,
-        stage: &stored.stage,
-        updated_at: &stored.timestamp,
+        status: shown.status,
+        progress: shown.progress,
+        stage: &shown.stage,
+        updated_at: shown.timestamp.as_deref().unwrap_or_default(),
         sse_endpoint: job.sse_endpoint(),
     };
     Ok(wire::json(StatusCode::OK, &wire))

@@ -1,5 +1,8 @@
+use super::shown as shown_of;
 use super::*;
 use proptest::prelude::*;
+
+const START: Timestamp = Timestamp::from_secs(1_710_000_000);
 
 fn read(text: &'static str) -> Result<Update, Vec<&'static str>> {
     let read = Update::read(&LenientJson::from(text.as_bytes()));
@@ -9,7 +12,7 @@ fn read(text: &'static str) -> Result<Update, Vec<&'static str>> {
 fn shown(text: &'static str) -> String {
     let job = JobId::new("j").unwrap();
     let update = read(text).unwrap();
-    String::from_utf8(update.render(&job, Timestamp::from_secs(1_710_000_000)).to_vec()).unwrap()
+    String::from_utf8(update.render(&job, Some(START)).to_vec()).unwrap()
 }
 
 #[test]
@@ -89,11 +92,27 @@ proptest! {
         let said = serde_json::json!({"status": "processing", "progress": progress, "stage": stage,
             "message": message, "timestamp": "2026-01-02T03:04:05.5+02:00", "data": data});
         let update = Update::read(&LenientJson::from(Bytes::from(said.to_string()))).unwrap();
-        let shown = update.render(&JobId::new("j").unwrap(), Timestamp::ZERO);
+        let shown = update.render(&JobId::new("j").unwrap(), None);
         let mut shown: serde_json::Value = serde_json::from_slice(&shown).unwrap();
         prop_assert_eq!(shown["jobId"].take(), "j");
         shown.as_object_mut().unwrap().remove("jobId");
         shown.as_object_mut().unwrap().entry("data").or_insert(serde_json::Value::Null);
         prop_assert_eq!(shown, said);
     }
+}
+
+#[test]
+fn an_event_without_a_time_is_shown_with_that_at_which_it_was_stored() {
+    let stored = |text: &'static str| {
+        let job = JobId::new("j").unwrap();
+        let id = presence_core::broker::EventId { incarnation: 1, number: 1 };
+        let event = Event::new(id, job.updates().unwrap(), read(text).unwrap().render(&job, None), START);
+        String::from_utf8(shown_of(&event).to_vec()).unwrap()
+    };
+    assert_eq!(
+        stored(r#"{"status":"pending","progress":1,"data":{"b":1,"a":2.50}}"#),
+        r#"{"jobId":"j","status":"pending","progress":1,"stage":"","message":"","timestamp":"2024-03-09T16:00:00.000Z","data":{"b":1,"a":2.50}}"#
+    );
+    let said = stored(r#"{"status":"pending","progress":1,"timestamp":"2026-01-02T03:04:05Z"}"#);
+    assert!(said.contains(r#""timestamp":"2026-01-02T03:04:05Z""#), "{said}");
 }

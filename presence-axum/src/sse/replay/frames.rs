@@ -5,15 +5,20 @@ use parking_lot::Mutex;
 use presence_core::broker::{Event, EventId};
 use std::collections::VecDeque;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How events are written.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Format {
     pub name: Option<&'static str>,
     /// When a client comes back that does not know what 204 means, or lost the last id.
     pub retry_when_ended: Duration,
+    /// What of an event is shown; its payload where there is none.
+    pub payload: Option<Arc<Payload>>,
 }
+
+type Payload = dyn Fn(&Event) -> Bytes + Send + Sync;
 
 /// What was written last of one channel.
 ///
@@ -31,7 +36,7 @@ impl Frames {
     /// The frame of this event, and whether it was encoded by this call.
     ///
     /// The lock is held while an event is encoded, so that it is encoded once.
-    pub(super) fn of(&self, event: &Event, format: Format) -> (Bytes, bool) {
+    pub(super) fn of(&self, event: &Event, format: &Format) -> (Bytes, bool) {
         let mut recent = self.recent.lock();
         if let Some((_, frame)) = recent.iter().rev().find(|(id, _)| *id == event.id) {
             return (frame.clone(), false);
@@ -46,7 +51,7 @@ impl Frames {
 }
 
 impl Format {
-    fn write(self, event: &Event) -> Bytes {
+    fn write(&self, event: &Event) -> Bytes {
         let mut head = String::with_capacity(64);
         if let Some(name) = self.name {
             head += "event: ";
@@ -56,9 +61,10 @@ impl Format {
         // A `String` takes everything.
         let _ = writeln!(head, "id: {}", event.id);
         let mut frame = head.into_bytes();
-        frame.reserve(event.payload.len() + 32);
+        let payload = self.payload.as_ref().map_or_else(|| event.payload.clone(), |payload| payload(event));
+        frame.reserve(payload.len() + 32);
         // A line of data for each line of the payload, by any of the three ends that a line may have.
-        let mut rest = &event.payload[..];
+        let mut rest = &payload[..];
         loop {
             frame.extend_from_slice(b"data: ");
             let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
@@ -84,28 +90,28 @@ mod tests {
     use presence_core::Timestamp;
     use presence_core::broker::Channel;
 
-    const PLAIN: Format = Format { name: None, retry_when_ended: Duration::from_secs(15) };
+    const PLAIN: Format = Format { name: None, retry_when_ended: Duration::from_secs(15), payload: None };
 
     fn event(number: u64, payload: &'static str) -> Event {
         let id = EventId { incarnation: 0xab, number };
         Event::new(id, Channel::new("c").unwrap(), payload.into(), Timestamp::ZERO)
     }
 
-    fn text(format: Format, event: &Event) -> String {
+    fn text(format: &Format, event: &Event) -> String {
         String::from_utf8(Frames::default().of(event, format).0.to_vec()).unwrap()
     }
 
     #[test]
     fn an_event_has_its_id_and_its_data_and_its_name() {
-        assert_eq!(text(PLAIN, &event(16, "{}")), "id: ab-10\ndata: {}\n\n");
+        assert_eq!(text(&PLAIN, &event(16, "{}")), "id: ab-10\ndata: {}\n\n");
         let named = Format { name: Some("update"), ..PLAIN };
-        assert_eq!(text(named, &event(1, "")), "event: update\nid: ab-1\ndata: \n\n");
+        assert_eq!(text(&named, &event(1, "")), "event: update\nid: ab-1\ndata: \n\n");
     }
 
     #[test]
     fn the_last_event_tells_clients_to_come_back_much_later() {
         let last = event(1, "{}").closing(true);
-        assert_eq!(text(PLAIN, &last), "id: ab-1\ndata: {}\n\nretry: 15000\n\n");
+        assert_eq!(text(&PLAIN, &last), "id: ab-1\ndata: {}\n\nretry: 15000\n\n");
     }
 
     #[test]
@@ -115,7 +121,7 @@ mod tests {
             ("a\r\nb\rc", "data: a\ndata: b\ndata: c\n"),
             ("\n\n", "data: \ndata: \ndata: \n"),
         ] {
-            assert_eq!(text(PLAIN, &event(1, payload)), format!("id: ab-1\n{data}\n"), "{payload:?}");
+            assert_eq!(text(&PLAIN, &event(1, payload)), format!("id: ab-1\n{data}\n"), "{payload:?}");
         }
     }
 
@@ -124,7 +130,7 @@ mod tests {
         let frames = Frames::default();
         for number in 0..100 {
             let (first, second) =
-                (frames.of(&event(number, "x"), PLAIN), frames.of(&event(number, "x"), PLAIN));
+                (frames.of(&event(number, "x"), &PLAIN), frames.of(&event(number, "x"), &PLAIN));
             assert_eq!(first.0.as_ptr(), second.0.as_ptr());
             assert!(first.1 && !second.1);
         }

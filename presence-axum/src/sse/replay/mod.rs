@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use frames::{Format, Frames};
 use http::{StatusCode, header};
-use presence_core::broker::{Channel, EventId, Start};
+use presence_core::broker::{Channel, Event, EventId, Start};
 use presence_core::{Broker, Clock, SystemClock, Timestamp};
 use std::fmt;
 use std::sync::Arc;
@@ -98,7 +98,7 @@ impl Replay {
             broker: Arc::new(broker),
             clock: Arc::new(SystemClock),
             begin: Begin::default(),
-            format: Format { name: None, retry_when_ended: Duration::from_secs(15) },
+            format: Format { name: None, retry_when_ended: Duration::from_secs(15), payload: None },
             ping: Bytes::from_static(b": ping\n\n"),
             opening: Bytes::from_static(b"retry: 2000\n\n"),
             ping_every: Duration::from_secs(15),
@@ -113,7 +113,7 @@ impl Replay {
         let mut inner = Inner {
             broker: Arc::clone(&from.broker),
             clock: Arc::clone(&from.clock),
-            format: from.format,
+            format: from.format.clone(),
             ping: from.ping.clone(),
             opening: from.opening.clone(),
             frames: ByKey::default(),
@@ -136,6 +136,11 @@ impl Replay {
     /// The name of each event (`event:`). Default: none, so that `onmessage` gets them.
     pub fn event_name(self, name: &'static str) -> Self {
         self.with(|inner| inner.format.name = Some(name))
+    }
+
+    /// What is shown of an event, instead of its payload; asked once for all viewers.
+    pub fn payload(self, payload: impl Fn(&Event) -> Bytes + Send + Sync + 'static) -> Self {
+        self.with(|inner| inner.format.payload = Some(Arc::new(payload)))
     }
 
     /// What is sent every so often, whether or not there are events; at least every 10 ms. Default: a comment every 15 s.

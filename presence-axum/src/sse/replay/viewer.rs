@@ -84,7 +84,7 @@ impl<H> Viewer<H> {
                     return None;
                 }
                 STREAMS.replays.increment(1);
-                let (frame, is_new) = self.frames.of(&event, inner.format);
+                let (frame, is_new) = self.frames.of(&event, &inner.format);
                 if is_new && self.caught_up {
                     STREAMS.lag.record(inner.clock.now().since(event.at));
                 }

@@ -12,7 +12,7 @@ async fn an_instance_is_healthy_while_its_broker_answers() {
     let clock = clock();
     let broker = Failing::on(MemoryBroker::with(Retention::default(), HISTORY_BYTES, clock.clone()));
     let node = Node::on(Arc::new(broker.clone()), clock, &[]).await;
-    let healthy = r#"{"status":"healthy","service":"sse-service","active_connections":0,"broker":"memory","view":"fresh"}"#;
+    let healthy = r#"{"status":"healthy","service":"sse-service","active_connections":0,"broker":"memory"}"#;
     assert_eq!(node.get("/health").await.said(), (200, healthy));
     broker.fail(true);
     let unhealthy = healthy.replace("healthy", "unhealthy");

@@ -2,12 +2,14 @@
 
 mod access;
 mod creates;
+mod drill;
 mod failing;
 mod health;
 mod keys;
 mod limits;
 mod pulls;
 mod pushes;
+mod servers;
 mod settings;
 mod streams;
 mod updates;

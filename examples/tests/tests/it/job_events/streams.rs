@@ -2,9 +2,13 @@
 
 use super::{Node, encoded, events_of, progress, shown, told, update, updates_of};
 use crate::client::{events, soon};
+use crate::rig::clock;
+use job_events::Jobs;
 use presence_core::Topic;
 use presence_core::broker::Retention;
+use presence_memory::{HISTORY_BYTES, MemoryBroker};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[tokio::test]
@@ -207,4 +211,26 @@ async fn a_job_is_forgotten_a_retention_after_its_last_update() {
     assert_eq!(node.get(&format!("/api/v1/jobs/{job}")).await.status, 200);
     node.advance(Duration::from_secs(2)).await;
     assert_eq!(node.get(&format!("/api/v1/jobs/{job}")).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_jobs_that_fall_silent_are_gone_after_the_retention() {
+    let (clock, retention) = (clock(), Duration::from_mins(10));
+    let broker = MemoryBroker::with(Retention::default().age(retention), HISTORY_BYTES, clock.clone());
+    let jobs = Jobs::new(Arc::new(broker.clone()), Arc::new(clock.clone()), retention);
+    for _ in 0..100_000 {
+        jobs.create(None).await.unwrap();
+    }
+    let (stored, bytes) = broker.stored();
+    assert_eq!(stored, 100_000);
+    assert!(bytes < 100_000 * 1_024, "{bytes} bytes");
+    clock.advance(Duration::from_secs(599)).await;
+    assert_eq!(broker.stored().0, 100_000);
+    clock.advance(Duration::from_secs(2)).await;
+    soon(async {
+        while broker.stored() != (0, 0) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }

@@ -24,6 +24,9 @@ pub const VIEWERS: usize = 200;
 /// How long the whole may take on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(4);
 
+/// When the middle is: publishers take some two seconds.
+const STRIKES_AFTER: Duration = Duration::from_millis(700);
+
 /// What happens in the middle.
 pub trait Misfortune {
     async fn strike(&self);
@@ -42,12 +45,27 @@ pub trait Foreign: Send + Sync + 'static {
     fn publish(&self, channel: &str, payload: &str);
 }
 
+#[derive(Default)]
+pub struct Shown(Mutex<HashSet<(String, usize)>>);
+
 pub struct Drill {
+    /// Which steps of which jobs some viewer has seen.
+    pub shown: Shown,
     /// Where viewers and publishers find the instances; one that was killed is passed over.
     pub instances: Vec<SocketAddr>,
     pub foreign: Option<Arc<dyn Foreign>>,
-    /// Whether all that was acknowledged must be there in the end.
-    pub keeps: bool,
+    /// What must have been seen in the end.
+    pub keeps: Keeps,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Keeps {
+    /// Everything.
+    All,
+    /// All that was acknowledged, and each foreign update once or not at all.
+    Acknowledged,
+    /// The last update: the server loses what it had.
+    Nothing,
 }
 
 /// What one viewer saw: the ids of events, and which step of the job each told of.
@@ -82,6 +100,7 @@ impl Drill {
             tokio::spawn(async move { drill.publish(job, rng(seed, VIEWERS + n), acknowledged).await })
         });
         let publishers: Vec<_> = publishers.collect();
+        tokio::time::sleep(STRIKES_AFTER).await;
         misfortune.strike().await;
         let all = async {
             for publisher in publishers {
@@ -99,6 +118,7 @@ impl Drill {
 
     /// Tells a job's updates, each to an instance or to the server; then the last one.
     async fn publish(&self, job: String, mut rng: impl FnMut(usize) -> usize, acknowledged: Acknowledged) {
+        let mut by_foreign = Vec::new();
         for step in 1..=UPDATES {
             match &self.foreign {
                 // Whether it was stored nobody tells, and while the server is down it is lost.
@@ -107,10 +127,16 @@ impl Drill {
                     let update = update(&job, "processing", step).to_string();
                     let publish = move || foreign.publish(&channel, &update);
                     tokio::task::spawn_blocking(publish).await.unwrap();
+                    by_foreign.push(step);
                 }
                 _ => self.tell(&job, "processing", step, &mut rng, &acknowledged).await,
             }
-            tokio::time::sleep(Duration::from_millis(rng(60) as u64)).await;
+            tokio::time::sleep(Duration::from_millis(rng(150) as u64)).await;
+        }
+        // Nobody acknowledges a foreign update, and one that comes after the last is passed over.
+        let is_shown = |step| self.shown.0.lock().contains(&(job.clone(), step));
+        while self.keeps == Keeps::All && !by_foreign.iter().all(|step| is_shown(*step)) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         self.tell(&job, "completed", 100, &mut rng, &acknowledged).await;
     }
@@ -159,7 +185,9 @@ impl Drill {
                         begun.send(()).unwrap();
                     }
                     let step = update["progress"].as_u64().unwrap();
-                    events.push((id, usize::try_from(step).unwrap()));
+                    let step = usize::try_from(step).unwrap();
+                    self.shown.0.lock().insert((job.clone(), step));
+                    events.push((id, step));
                     if update["status"] == "completed" {
                         return Seen { job, events };
                     }
@@ -170,9 +198,9 @@ impl Drill {
         }
     }
 
-    fn judge(&self, seen: &[Seen], acknowledged: &HashMap<String, HashSet<usize>>) {
+    fn judge(&self, seen_by: &[Seen], acknowledged: &HashMap<String, HashSet<usize>>) {
         let mut of_job: HashMap<&str, &[(EventId, usize)]> = HashMap::new();
-        for Seen { job, events } in seen {
+        for Seen { job, events } in seen_by {
             let ids: HashSet<EventId> = events.iter().map(|(id, _)| *id).collect();
             assert_eq!(ids.len(), events.len(), "nothing twice: {events:?}");
             for pair in events.windows(2) {
@@ -180,7 +208,7 @@ impl Drill {
                 let in_order = one.incarnation != other.incarnation || one.number < other.number;
                 assert!(in_order, "in order: {events:?}");
             }
-            if !self.keeps {
+            if self.keeps == Keeps::Nothing {
                 continue;
             }
             let steps: HashSet<usize> = events.iter().map(|(_, step)| *step).collect();
@@ -190,10 +218,22 @@ impl Drill {
             let missing: Vec<_> = acknowledged[job].difference(&steps).collect();
             assert!(missing.is_empty(), "acknowledged and not seen: {missing:?} in {events:?}");
         }
-        let seen: usize = of_job.values().map(|events| events.len()).sum();
-        let told: usize = acknowledged.values().map(HashSet::len).sum();
+        let (seen, told) = (
+            of_job.values().map(|events| events.len()).sum::<usize>(),
+            acknowledged.values().map(HashSet::len).sum::<usize>(),
+        );
         println!("{told} updates were acknowledged, {seen} were seen");
-        assert!(!self.keeps || self.foreign.is_none() || seen > told, "foreign updates were seen");
+        match self.keeps {
+            // The first, the last, and those between.
+            Keeps::All => assert_eq!(seen, JOBS * (UPDATES + 2), "foreign updates were seen, too"),
+            Keeps::Acknowledged => {}
+            Keeps::Nothing => {
+                let lives = |seen: &Seen| {
+                    seen.events.iter().map(|(id, _)| id.incarnation).collect::<HashSet<_>>().len()
+                };
+                assert!(seen_by.iter().any(|seen| lives(seen) > 1), "the server did lose what it had");
+            }
+        }
     }
 }
 
