@@ -11,9 +11,12 @@ use http::StatusCode;
 use http::request::Parts;
 use presence_core::handle::{Page, Place};
 use presence_core::{Topic, UserId};
+use std::collections::HashSet;
 
 /// The most users that one query may name.
 const MAX_IDS: usize = 1_000;
+/// The most that an answer about users may say, in bytes: their names, sessions and topics. One user can have 4 MiB of them.
+const MAX_ANSWER: usize = 8 * 1024 * 1024;
 /// The most topics that one query is told.
 const MAX_TOPICS: usize = 1_000;
 
@@ -65,10 +68,11 @@ pub async fn user(
     Ok(wire::json(StatusCode::OK, &Person::of(&user, person.as_ref())))
 }
 
-/// `GET /v1/users?ids=a,b`: several users, in this order. A comma within an id is written `%2C`.
+/// `GET /v1/users?ids=a,b`: several users, each once, in this order. A comma within an id is written `%2C`.
 ///
 /// # Errors
-/// 401, 403 and 429; 400 `no ids`, `invalid user`, `too many ids` (beyond 1,000).
+/// 401, 403 and 429; 400 `no ids`, `invalid user`, `too many ids` (beyond 1,000); 413 `too large: name fewer users` when the
+/// answer would be larger than 8 MiB.
 pub async fn users(
     State(mount): State<Mount>,
     asks: Asks,
@@ -78,21 +82,45 @@ pub async fn users(
     for user in &ids {
         asks.reads(&mount, On::User(user)).await?;
     }
-    let people = mount.presence().users(&ids);
+    let mut people = Vec::with_capacity(ids.len());
+    let mut left = MAX_ANSWER;
+    for user in &ids {
+        let person = mount.presence().user(user);
+        // Before the next one is copied: one kilobyte of query could name gigabytes.
+        let too_large = || Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too large: name fewer users");
+        left = left.checked_sub(weight(user, person.as_ref())).ok_or_else(too_large)?;
+        people.push(person);
+    }
     let users = ids.iter().zip(&people).map(|(user, person)| Person::of(user, person.as_ref())).collect();
     Ok(wire::json(StatusCode::OK, &People { users }))
+}
+
+/// About how many bytes the answer about a user takes.
+fn weight(user: &UserId, person: Option<&presence_core::roster::Person>) -> usize {
+    const USER: usize = 128;
+    const SESSION: usize = 48;
+    let sessions = person.map_or(&[][..], |person| &person.member.sessions);
+    let session = |session: &presence_core::roster::MemberSession| {
+        let topics: usize = session.topics.iter().map(|topic| topic.as_str().len() + 3).sum();
+        SESSION + session.id.as_str().len() + topics
+    };
+    USER + user.as_str().len() + sessions.iter().map(session).sum::<usize>()
 }
 
 /// The ids in a query, split before they are decoded: an id may hold a comma.
 fn ids(query: &str) -> Result<Vec<UserId>, Error> {
     let lists = query.split('&').filter_map(|pair| pair.strip_prefix("ids="));
-    let mut ids = Vec::new();
+    let (mut ids, mut seen) = (Vec::new(), HashSet::new());
     for encoded in lists.flat_map(|list| list.split(',')).filter(|encoded| !encoded.is_empty()) {
         if ids.len() == MAX_IDS {
             return Err(Error::bad_request("too many ids"));
         }
         let decoded = decode(encoded).ok_or_else(|| Error::bad_request("invalid user"))?;
-        ids.push(user_id(&decoded)?);
+        let user = user_id(&decoded)?;
+        // Each once: an answer that repeats a user says nothing more.
+        if seen.insert(user.clone()) {
+            ids.push(user);
+        }
     }
     if ids.is_empty() { Err(Error::bad_request("no ids")) } else { Ok(ids) }
 }
@@ -164,6 +192,12 @@ mod tests {
     }
 
     #[test]
+    fn each_id_is_taken_once() {
+        assert_eq!(read("ids=b,a,b,b&ids=a,c").unwrap(), ["b", "a", "c"]);
+        assert_eq!(read(&format!("ids={}", "a,".repeat(20_000))).unwrap(), ["a"]);
+    }
+
+    #[test]
     fn no_ids_bad_ids_and_too_many_are_refused() {
         for query in ["", "ids=", "ids=,", "other=a", "xids=a"] {
             assert_eq!(read(query).unwrap_err(), "no ids", "{query}");
@@ -171,7 +205,7 @@ mod tests {
         for query in ["ids=%FF", "ids=%00", "ids=a,%0A"] {
             assert_eq!(read(query).unwrap_err(), "invalid user", "{query}");
         }
-        let many = |n: usize| format!("ids={}", vec!["a"; n].join(","));
+        let many = |n: usize| format!("ids={}", (0..n).map(|n| n.to_string()).collect::<Vec<_>>().join(","));
         assert_eq!(read(&many(1_000)).unwrap().len(), 1_000);
         assert_eq!(read(&many(1_001)).unwrap_err(), "too many ids");
     }

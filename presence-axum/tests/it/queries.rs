@@ -56,7 +56,7 @@ async fn several_users_are_answered_in_the_order_they_were_asked_for() {
         json!(users),
         json!([["dave", "active"], ["nobody", "gone"], ["a,b", "active"], ["alice", "active"]])
     );
-    let ids = vec!["x"; 1_001].join(",");
+    let ids = (0..1_001).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
     assert_eq!(
         rig.get(&format!("/v1/users?ids={ids}")).await.said(),
         (400, r#"{"ok":false,"error":"too many ids"}"#)
@@ -159,4 +159,21 @@ async fn the_client_is_served_beside_the_routes() {
     assert_eq!(script.said(), (200, presence_axum::page::PRESENCE_JS));
     assert_eq!(script.header("content-type"), Some("text/javascript; charset=utf-8"));
     assert_eq!(script.header("cache-control"), Some("no-cache"));
+}
+
+#[tokio::test]
+async fn an_answer_about_many_users_with_much_to_tell_is_refused_before_it_is_made() {
+    let rig = Rig::with(|mount| mount.limits(presence_axum::Limits::shared())).await;
+    let topics: Vec<String> = (0..15).map(|n| format!("{n:0>1000}")).collect();
+    for user in 0..30 {
+        for session in 0..25 {
+            let body =
+                json!({ "user": format!("u{user}"), "session": session, "kind": "enter", "topics": topics });
+            rig.hits(&body.to_string()).await;
+        }
+    }
+    let ids = |n: usize| (0..n).map(|n| format!("u{n}")).collect::<Vec<_>>().join(",");
+    assert_eq!(rig.get(&format!("/v1/users?ids={}", ids(10))).await.status, 200);
+    let refused = rig.get(&format!("/v1/users?ids={}", ids(30))).await;
+    assert_eq!(refused.said(), (413, r#"{"ok":false,"error":"too large: name fewer users"}"#));
 }
