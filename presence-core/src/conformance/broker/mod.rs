@@ -1,4 +1,4 @@
-//! The suite that every [`Broker`](crate::Broker) passes: one named test per clause of its
+//! The suite that every [`Broker`] passes: one named test per clause of its
 //! [contract](crate::Broker), for two handles on one server.
 //!
 //! A broker says where its handles come from. The whole test file of a third party:
