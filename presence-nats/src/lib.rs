@@ -20,6 +20,8 @@
 //! |---|---|
 //! | bucket `chat` (stream `KV_chat`), key `s.<user>.<session>` | a session, as JSON |
 //! | the same, key `n.<node>` | a process and its last beat, as JSON |
+//! | the same, key `u.<user>` | what is kept of a user beside sessions: last seen, erased, blocked |
+//! | the same, key `t` | the time of the bucket, and the stretches of it in which nobody could write |
 //! | the same, key `policy` | the windows of the first process that told its own |
 //! | stream `BEATS_chat`, subject `$KV.chat=beats.<writer>` | renewals, up to 512 in a message: `[["alice","tab-1",<seen>,<active>,<revision>],…]` |
 //!
@@ -41,7 +43,8 @@
 //!   asked. Leases too long for that stream are renewed in the record.
 //! - **Reads are as of the call**, in a cluster as well: what a replica answers that is behind the leader is asked of the
 //!   leader.
-//! - **A watch proves time by the leaders of both streams**, and only after all that they had then has been told. A lost
+//! - **A watch proves time by a write in both streams**, an empty batch of renewals and then the record `t`, and only after all
+//!   that their leaders had then has been told. One process writes for all; a server that refuses writes proves nothing. A lost
 //!   message, a stream that is another or shorter than before, a reader that the server has dropped: each ends the feed, and
 //!   the next one tells everything. Another life of either stream is another epoch.
 //! - **A deletion is not lost on whoever is a moment behind.** A bucket keeps one message of a key, so that a record put

@@ -8,7 +8,7 @@ use super::chain::Chain;
 use super::heads::Heads;
 use super::stream::{Events, Stored};
 use crate::api::StreamInfo;
-use crate::error::{Failure, Outcome, timeout};
+use crate::error::{Failure, Outcome, timeout, unavailable};
 use crate::feed::reader::{End, From, Place, Reader};
 use async_nats::Message;
 use futures_util::future::BoxFuture;
@@ -105,6 +105,11 @@ impl Following {
         let (stream, all) = (&events.names.stream, events.names.events());
         let info = events.look().await?;
         let end = End::of(&link, &info, stream, &all).await?;
+        let has_shrunk =
+            self.place.as_ref().is_some_and(|place| place.created == info.created && place.seq > end.seq);
+        if has_shrunk && events.is_behind(&info, self.place.as_ref().map_or(0, |place| place.seq)) {
+            return Err(Failure::Other(unavailable("the leader of the stream is behind")));
+        }
         let goes_on = self.place.take_if(|place| place.created == info.created && place.seq <= end.seq);
         let is_lost = self.place.take().is_some();
         let after = goes_on.map_or(end.seq, |place| place.seq);
@@ -143,7 +148,12 @@ impl Following {
                 looked = async { Some(looking.as_mut()?.await) }, if looking.is_some() => {
                     looking = None;
                     match looked {
-                        Some(Ok(now)) if now.created != info.created || now.state.last_seq < asked_at => break Ok(()),
+                        Some(Ok(now)) if now.created != info.created => break Ok(()),
+                        Some(Ok(now)) if now.state.last_seq < asked_at => {
+                            if !events.is_behind(&now, asked_at) {
+                                break Ok(());
+                            }
+                        }
                         Some(Ok(now)) => {
                             let is_late = now.state.last_seq > reader.position();
                             if is_late && is_suspect {

@@ -2,20 +2,36 @@
 
 use super::Shared;
 use super::stream::{Stored, Traits};
-use crate::error::Outcome;
+use crate::error::{Failure, Outcome, unavailable};
 use presence_core::broker::hub::{From, PAGE_BYTES, PAGE_EVENTS, Page};
 use presence_core::broker::{Channel, Event, EventId, Missed};
 use std::collections::VecDeque;
 
 /// How often a page is read anew whose events were removed while they were read.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 4;
 
 impl Shared {
     /// A page of history, as of this call.
     pub(super) async fn page(&self, traits: Traits, channel: &Channel, from: From) -> Outcome<Page> {
+        let mut is_sure = false;
         for _ in 0..ROUNDS {
-            let Some(newest) = self.events.newest(channel).await? else { break };
-            let Some(id) = newest.id() else { break };
+            let newest = self.events.newest(channel).await?;
+            let id = newest.as_ref().and_then(Stored::id);
+            let is_older = |seen: EventId| {
+                id.is_none_or(|id| id.incarnation == seen.incarnation && id.number < seen.number)
+            };
+            if let From::After(seen) = from
+                && !is_sure
+                && is_older(seen)
+            {
+                if self.events.is_behind(&self.events.info().await?, seen.number) {
+                    return Err(Failure::Other(unavailable("the leader of the stream is behind")));
+                }
+                // It may have caught up since.
+                is_sure = true;
+                continue;
+            }
+            let Some((newest, id)) = newest.zip(id) else { break };
             let seen = match from {
                 From::Last(0) => return Ok(Page { position: Some(id), ..Page::default() }),
                 From::Last(1) => return Ok(page(channel, None, vec![newest], id)),

@@ -18,6 +18,10 @@ use serde_json::json;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long the leader of a replicated stream may take to get what its predecessor had.
+const CATCHES_UP_WITHIN: Duration = Duration::from_secs(5);
 
 /// What the server that keeps the stream can do, by what it made of it.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +76,8 @@ pub(super) struct Events {
     traits: Mutex<Option<Traits>>,
     /// Held by the caller that looks and makes.
     making: tokio::sync::Mutex<()>,
+    /// Since when the leader has been behind what is known.
+    behind_since: Mutex<Option<Instant>>,
 }
 
 impl Events {
@@ -83,6 +89,7 @@ impl Events {
             options,
             traits: Mutex::default(),
             making: tokio::sync::Mutex::default(),
+            behind_since: Mutex::default(),
         }
     }
 
@@ -166,6 +173,17 @@ impl Events {
 
     pub(super) async fn info(&self) -> Outcome<StreamInfo> {
         self.link.ask(&format!("STREAM.INFO.{}", self.names.stream), Bytes::new()).await
+    }
+
+    /// Whether the leader lacks what was stored up to this sequence, and may still get it: one that was just elected has not
+    /// yet applied all that it has. What it lacks for longer is lost.
+    pub(super) fn is_behind(&self, info: &StreamInfo, seq: u64) -> bool {
+        let mut since = self.behind_since.lock();
+        if info.config.num_replicas < 2 || info.state.last_seq >= seq {
+            *since = None;
+            return false;
+        }
+        since.get_or_insert_with(Instant::now).elapsed() < CATCHES_UP_WITHIN
     }
 
     /// The newest event of a channel, by the leader. What somebody else put behind it is no event, and is deleted: the next
