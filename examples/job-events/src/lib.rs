@@ -34,6 +34,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::routing::{get, post};
 use presence_axum::limits::{Client, Gate, Quota, Rate};
+use presence_axum::serve::Options;
 use presence_axum::sse::{Ping, Replay};
 use presence_axum::{Edge, Limits};
 use presence_core::Presence;
@@ -104,6 +105,12 @@ impl Service {
         let client = Client::of(request.extensions(), request.headers(), proxies);
         Ok(rate.check(&client)?)
     }
+}
+
+/// How it is served: what the server answers by itself has the shape of this service's errors.
+pub fn options(settings: &Settings) -> Options {
+    let error_body = |words: &str| format!(r#"{{"error":"{words}"}}"#);
+    Options { error_body, cors: Some(settings.cors_origins.clone()), ..Options::default() }
 }
 
 /// The endpoints, and what lets pages of other origins call them.

@@ -1,8 +1,8 @@
 //! The process: settings, logs, the server.
 
 use clap::Parser;
-use job_events::{Access, Service, Settings, Stores, app, record};
-use presence_axum::serve::{Options, serve, terminated};
+use job_events::{Access, Service, Settings, Stores, app, options, record};
+use presence_axum::serve::{serve, terminated};
 use presence_core::SystemClock;
 use std::error::Error;
 use std::io::{IsTerminal, stdout};
@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let bound = TcpListener::bind((host, port)).await;
     let listener = bound.map_err(|error| format!("cannot listen on {host}, port {port}: {error}"))?;
     tracing::info!(address = %listener.local_addr()?, "listening");
-    serve(listener, app(service, &settings), Options::default(), terminated()).await;
+    serve(listener, app(service, &settings), options(&settings), terminated()).await;
     stores.presence.shutdown().await;
     Ok(())
 }

@@ -1,16 +1,19 @@
 //! On real servers, by the real clock: whatever is waited for has a deadline, and nothing is measured.
 
+mod misfortunes;
+mod process;
+
 use super::drill::{Drill, Foreign, Keeps, Misfortune, Peace, Shown};
 use super::{settings, shown, told, update, updates_of};
 use crate::client::{Events, Reply, events, send, soon};
 use job_events::{Access, Jobs, Service, Stores, app};
+use misfortunes::{KillNats, KillRedis, Publisher, publish};
 use presence_axum::serve::{Options, serve};
 use presence_core::SystemClock;
+use process::{Kill, Process};
 use serde_json::json;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use test_servers::nats::Nats;
@@ -85,54 +88,6 @@ impl Instance {
 /// Does what takes its time with a server, while the service goes on.
 async fn meanwhile<T: Send + 'static>(does: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(does).await.unwrap()
-}
-
-/// `PUBLISH` as any service sends it; `None` where nobody answers.
-fn publish(port: u16, channel: &str, payload: &str) -> Option<String> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-    let parts = ["PUBLISH", channel, payload].map(|part| format!("${}\r\n{part}\r\n", part.len()));
-    stream.write_all(format!("*3\r\n{}", parts.concat()).as_bytes()).ok()?;
-    let mut answer = vec![0; 64];
-    let n = stream.read(&mut answer).ok()?;
-    Some(String::from_utf8_lossy(&answer[..n]).into_owned())
-}
-
-struct Publisher(u16);
-
-impl Foreign for Publisher {
-    fn publish(&self, channel: &str, payload: &str) {
-        publish(self.0, channel, payload);
-    }
-}
-
-/// Killed for some seconds.
-struct KillRedis(Arc<Redis>);
-
-impl Misfortune for KillRedis {
-    async fn strike(&self) {
-        let redis = Arc::clone(&self.0);
-        meanwhile(move || {
-            redis.kill();
-            std::thread::sleep(Duration::from_secs(4));
-            redis.restart();
-        })
-        .await;
-    }
-}
-
-struct KillNats(Arc<Nats>);
-
-impl Misfortune for KillNats {
-    async fn strike(&self) {
-        let nats = Arc::clone(&self.0);
-        meanwhile(move || {
-            nats.kill();
-            std::thread::sleep(Duration::from_secs(4));
-            nats.restart();
-        })
-        .await;
-    }
 }
 
 async fn durable() -> Arc<Redis> {
@@ -293,67 +248,4 @@ async fn jobs_that_fall_silent_leave_no_keys_in_redis() {
         }
     })
     .await;
-}
-
-const CHILD: &str = "JOB_EVENTS_TEST_CHILD";
-const ADDRESS: &str = "JOB_EVENTS_TEST_ADDRESS";
-
-/// The instance that is killed. Started as a test, it does nothing.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn as_a_process_of_its_own() {
-    let (Ok(redis), Ok(address)) = (std::env::var(CHILD), std::env::var(ADDRESS)) else { return };
-    let instance = Instance::with(&["--redis-url", &redis]).await;
-    let written = format!("{address}.part");
-    std::fs::write(&written, instance.address.to_string()).unwrap();
-    std::fs::rename(written, address).unwrap();
-    // It is killed long before.
-    tokio::time::sleep(Duration::from_mins(5)).await;
-}
-
-/// An instance in a process of its own.
-struct Process {
-    address: SocketAddr,
-    child: Killed,
-}
-
-struct Killed(parking_lot::Mutex<Child>);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let child = self.0.get_mut();
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-}
-
-struct Kill(Killed);
-
-impl Misfortune for Kill {
-    async fn strike(&self) {
-        self.0.0.lock().kill().unwrap();
-    }
-}
-
-impl Process {
-    async fn on(redis: &Redis) -> Self {
-        let file: PathBuf =
-            std::env::temp_dir().join(format!("job-events-{}-{}", std::process::id(), redis.port()));
-        let _ = std::fs::remove_file(&file);
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "job_events::servers::as_a_process_of_its_own", "--nocapture"]);
-        command.env(CHILD, redis.url()).env(ADDRESS, &file);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).spawn().unwrap();
-        let child = Killed(child.into());
-        let address = soon(async {
-            loop {
-                if let Ok(address) = std::fs::read_to_string(&file) {
-                    return address.parse().unwrap();
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        });
-        let address = address.await;
-        let _ = std::fs::remove_file(&file);
-        Self { address, child }
-    }
 }
