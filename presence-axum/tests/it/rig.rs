@@ -37,7 +37,7 @@ impl Rig {
 
     /// The same, and told of the clock that is turned by hand.
     pub async fn with_clock(set: impl FnOnce(Mount, &ManualClock) -> Mount) -> Self {
-        let clock = ManualClock::at(START);
+        let clock = ManualClock::at(START - WARM_UP);
         let app = |presence| set(Mount::new(presence), &clock).routes().fallback(not_found);
         Self::on(MemoryStore::with_clock(clock.clone()), clock.clone(), 1_000, app).await
     }
