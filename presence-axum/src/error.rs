@@ -66,6 +66,7 @@ impl From<handle::Error> for Error {
     fn from(error: handle::Error) -> Self {
         match error {
             handle::Error::Invalid(invalid) => Self::bad_request(invalid.to_string()),
+            handle::Error::Blocked { .. } => Self::new(StatusCode::FORBIDDEN, "blocked"),
             handle::Error::Full => Self::unavailable("full"),
             handle::Error::ShuttingDown => Self::unavailable("shutting down"),
             handle::Error::Degraded(cause) => {

@@ -64,9 +64,9 @@ pub mod store;
 pub mod time;
 
 pub use broker::Broker;
-pub use handle::{Beaten, Hold, Presence};
+pub use handle::{Beaten, Disconnection, Hold, Presence};
 pub use liveness::{InvalidPolicy, Liveness, Policy};
 pub use model::*;
-pub use roster::{Counts, Member, Scope, Update, Version};
+pub use roster::{Counts, Ended, Member, Scope, Update, Version, Viewer, Whom};
 pub use store::PresenceStore;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

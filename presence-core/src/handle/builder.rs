@@ -18,6 +18,7 @@ pub struct Builder {
     clock: Arc<dyn Clock>,
     label: String,
     max_sessions: usize,
+    remember_bytes: usize,
 }
 
 impl Builder {
@@ -28,6 +29,7 @@ impl Builder {
             clock: Arc::new(SystemClock),
             label: "node".to_owned(),
             max_sessions: 4_000_000,
+            remember_bytes: 256 * 1024 * 1024,
         }
     }
 
@@ -58,6 +60,13 @@ impl Builder {
         Self { max_sessions, ..self }
     }
 
+    /// How many bytes this process spends on when users were last seen, if the policy says that it is remembered. Default:
+    /// 256 MiB, some 3.5 million users. What exceeds it goes within ten seconds, those first who were seen longest ago; one
+    /// process of the cluster has the store forget them as well.
+    pub fn remember_bytes(self, remember_bytes: usize) -> Self {
+        Self { remember_bytes, ..self }
+    }
+
     /// Starts, with the store up or down. The roster fills in the background: see [`Presence::ready`].
     ///
     /// # Errors
@@ -73,7 +82,8 @@ impl Builder {
             unreachable!("50 characters and 17 bytes are a valid name")
         };
         let shards = self.store.shards();
-        let settings = Settings { policy: self.policy, node, shards, max_sessions: self.max_sessions };
+        let Self { policy, max_sessions, remember_bytes, .. } = self;
+        let settings = Settings { policy, node, shards, max_sessions, remember_bytes };
         let roster = Roster::new(settings, self.clock.now());
         Ok(Presence::start(Arc::new(Inner::new(self.store, roster, self.clock))))
     }

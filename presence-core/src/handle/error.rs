@@ -1,7 +1,9 @@
 //! Errors of the handle, by what the caller should do.
 
 use crate::model::Invalid;
+use crate::roster::Refused;
 use crate::store;
+use crate::time::Timestamp;
 
 /// Why a beat, a leave or a declaration was not, or not yet, taken.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +22,22 @@ pub enum Error {
     /// This process holds as many sessions as it may (`max_sessions`). Nothing was touched; retry later or elsewhere.
     #[error("no room for another session")]
     Full,
+    /// The user or the session was disconnected and may not come back yet. Nothing was touched.
+    #[error("blocked")]
+    Blocked {
+        /// When it may come back, by the store's time.
+        until: Timestamp,
+    },
     /// This process is shutting down. Nothing was touched; retry elsewhere.
     #[error("shutting down")]
     ShuttingDown,
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Full => Self::Full,
+            Refused::Blocked { until } => Self::Blocked { until },
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::Error;
 use super::inner::Inner;
 use super::outbox::{Answer, Owes};
 use crate::model::{Activity, Beat, Message, Meta, SessionKey, Status, Topics};
-use crate::roster::{By, Full, Told};
+use crate::roster::{By, Ended, Refused, Told};
 use crate::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,15 @@ pub struct Hold {
     grace: Duration,
 }
 
+/// The latest connection of a session.
+pub(super) struct Connection {
+    pub number: u64,
+    /// Why it is to end, once it is.
+    pub ended: Option<Ended>,
+}
+
 impl Hold {
-    pub(super) fn new(inner: Arc<Inner>, beat: &Beat) -> Result<Self, Full> {
+    pub(super) fn new(inner: Arc<Inner>, beat: &Beat) -> Result<Self, Refused> {
         let key = SessionKey { user: beat.user.clone(), id: beat.session.clone() };
         let connection = inner.drawn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let shard = inner.store().shard_of(&beat.user);
@@ -34,7 +41,7 @@ impl Hold {
             // itself replaced.
             let mut connections = inner.connections.lock();
             let told = inner.roster.beat(beat, By::Connection, shard, inner.now())?;
-            connections.insert(key.clone(), connection);
+            connections.insert(key.clone(), Connection { number: connection, ended: None });
             told
         };
         if let Told::Put { sessions, .. } = &told {
@@ -69,7 +76,28 @@ impl Hold {
         }
     }
 
+    /// Returns once the session was disconnected or its user erased, on whichever process: the connection is to be closed.
+    ///
+    /// The session has left by then, and nothing that is said through this brings it back. Cancel-safe.
+    pub async fn ended(&self) -> Ended {
+        let mut endings = self.inner.disconnections.of(&self.key.user);
+        loop {
+            if let Some(why) = self.has_ended() {
+                return why;
+            }
+            endings.next().await;
+        }
+    }
+
+    fn has_ended(&self) -> Option<Ended> {
+        let connections = self.inner.connections.lock();
+        connections.get(&self.key).filter(|latest| latest.number == self.connection)?.ended
+    }
+
     fn beat(&self, change: impl FnOnce(Beat) -> Beat) {
+        if self.has_ended().is_some() {
+            return;
+        }
         let beat = change(Beat::renew(self.key.user.clone(), self.key.id.clone()));
         let shard = self.inner.store().shard_of(&beat.user);
         // The session is known, so that it needs no room; were it forgotten here, it would be entered again.
@@ -79,7 +107,9 @@ impl Hold {
             }
             Ok(Told::Touch { .. }) => self.inner.outbox.mark([self.key.clone()], Owes::Touch),
             Ok(Told::Postponed { .. } | Told::Nothing) => {}
-            Err(Full) => tracing::warn!("no room for a session that is held"),
+            Err(Refused::Full) => tracing::warn!("no room for a session that is held"),
+            // Whoever waits for `ended` knows.
+            Err(Refused::Blocked { .. }) => {}
         }
     }
 
@@ -112,7 +142,7 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         let mut connections = self.inner.connections.lock();
-        if connections.get(&self.key) != Some(&self.connection) {
+        if connections.get(&self.key).map(|latest| latest.number) != Some(self.connection) {
             // A later connection of the same session has taken over.
             return;
         }

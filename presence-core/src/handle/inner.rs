@@ -1,5 +1,7 @@
 //! What the handle and its tasks share, and how the store is told.
 
+use super::disconnect::Disconnections;
+use super::hold::Connection;
 use super::outbox::{Outbox, Owes};
 use super::report::StoreHealth;
 use super::store_state::{Line, StoreState, Verb};
@@ -46,7 +48,8 @@ pub(super) struct Inner {
     /// How long clients have to reconnect, once this process drains.
     pub draining: watch::Sender<Option<Duration>>,
     /// Which of this process's connections holds a session: the latest one.
-    pub connections: Mutex<HashMap<SessionKey, u64, foldhash::fast::RandomState>>,
+    pub connections: Mutex<HashMap<SessionKey, Connection, foldhash::fast::RandomState>>,
+    pub disconnections: Arc<Disconnections>,
     pub drawn: AtomicU64,
     closed: AtomicBool,
     store_state: StoreState,
@@ -69,6 +72,7 @@ impl Inner {
             view: watch::Sender::new(View::Stale { since: Timestamp::ZERO }),
             draining: watch::Sender::new(None),
             connections: Mutex::default(),
+            disconnections: Arc::default(),
             drawn: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             store_state: StoreState::default(),

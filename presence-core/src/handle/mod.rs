@@ -1,6 +1,7 @@
 //! `Presence`: what a host holds. The only async logic of the crate.
 
 mod builder;
+mod disconnect;
 mod ending;
 mod error;
 mod hold;
@@ -15,6 +16,7 @@ mod tasks;
 
 pub use crate::roster::Update;
 pub use builder::Builder;
+pub use disconnect::Disconnection;
 pub use error::Error;
 pub use hold::Hold;
 pub use place::{Listing, Page, Place};

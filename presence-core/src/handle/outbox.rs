@@ -4,10 +4,10 @@
 //! shows less. One writer drains the set and tells the truth as it is *then*. The set is bounded by the process's own
 //! sessions.
 
-use crate::model::SessionKey;
+use crate::model::{SessionKey, UserId};
 use crate::store;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::{Notify, oneshot};
 
@@ -33,6 +33,8 @@ pub(super) struct Owed {
 #[derive(Default)]
 pub(super) struct Outbox {
     owed: Mutex<HashMap<SessionKey, Owed, foldhash::fast::RandomState>>,
+    /// Users of whose records the store must still be told.
+    records: Mutex<HashSet<UserId, foldhash::fast::RandomState>>,
     /// Wakes the writer.
     pub marked: Notify,
 }
@@ -66,6 +68,30 @@ impl Outbox {
         told
     }
 
+    /// Marks users whose records are to be told.
+    pub fn mark_records(&self, users: impl IntoIterator<Item = UserId>) {
+        let before = self.len();
+        self.records.lock().extend(users);
+        if self.len() > before {
+            self.marked.notify_one();
+        }
+    }
+
+    /// The record of a user has been told.
+    pub fn unmark_record(&self, user: &UserId) {
+        self.records.lock().remove(user);
+    }
+
+    /// Takes out at most `limit` users whose records are to be told.
+    pub fn take_records(&self, limit: usize) -> Vec<UserId> {
+        let mut records = self.records.lock();
+        let users: Vec<UserId> = records.iter().take(limit).cloned().collect();
+        for user in &users {
+            records.remove(user);
+        }
+        users
+    }
+
     /// Puts back what could not be told.
     pub fn put_back(&self, batch: Vec<(SessionKey, Owed)>) {
         let mut all = self.owed.lock();
@@ -87,6 +113,6 @@ impl Outbox {
     }
 
     pub fn len(&self) -> usize {
-        self.owed.lock().len()
+        self.owed.lock().len() + self.records.lock().len()
     }
 }

@@ -7,7 +7,7 @@ use super::subscription::{CountsWatch, Subscription, ViewWatch};
 use super::{Builder, Error, Hold, tasks};
 use crate::liveness::Policy;
 use crate::model::{Beat, Leave, Message, Node, Session, SessionKey, Status, Topic, UserId};
-use crate::roster::{By, Counts, Detail, Full, Person, Scope, Version};
+use crate::roster::{By, Counts, Detail, Person, Scope, Version, Viewer};
 use crate::store::PresenceStore;
 use crate::time::{Clock, Timestamp};
 use std::sync::Arc;
@@ -93,7 +93,7 @@ impl Presence {
     ///
     /// # Errors
     /// [`Error::Degraded`] after at most 2 s if the store does not answer: the beat counts here and is told later.
-    /// [`Error::Rejected`], [`Error::Full`], [`Error::ShuttingDown`]: it does not count.
+    /// [`Error::Rejected`], [`Error::Full`], [`Error::Blocked`], [`Error::ShuttingDown`]: it does not count.
     ///
     /// # Cancellation
     /// Dropping the future undoes nothing: the store is then told in the background.
@@ -104,7 +104,7 @@ impl Presence {
         }
         inner.calibrated().await;
         let shard = inner.store().shard_of(&beat.user);
-        let told = inner.roster.beat(&beat, By::Beat, shard, inner.now()).map_err(|Full| Error::Full)?;
+        let told = inner.roster.beat(&beat, By::Beat, shard, inner.now())?;
         inner.tell(told).await
     }
 
@@ -147,26 +147,32 @@ impl Presence {
         self.inner.calibrated().await;
         let shard = self.inner.store().shard_of(&key.user);
         let declares = (status, message, until);
-        let told =
-            self.inner.roster.declare(&key, declares, shard, self.inner.now()).map_err(|Full| Error::Full)?;
+        let told = self.inner.roster.declare(&key, declares, shard, self.inner.now())?;
         self.inner.tell(told).await.map(drop)
     }
 
     /// Binds a session to a connection of this process, as `beat` describes it; returns at once.
     ///
     /// # Errors
-    /// [`Error::Full`] and [`Error::ShuttingDown`]: nothing has been touched.
+    /// [`Error::Full`], [`Error::Blocked`] and [`Error::ShuttingDown`]: nothing has been touched.
     pub fn hold(&self, beat: Beat) -> Result<Hold, Error> {
         if self.inner.draining.borrow().is_some() {
             return Err(Error::ShuttingDown);
         }
         let beat = Beat { enters: true, ..beat };
-        Hold::new(Arc::clone(&self.inner), &beat).map_err(|Full| Error::Full)
+        Ok(Hold::new(Arc::clone(&self.inner), &beat)?)
     }
 
     /// One user with their sessions, gone or not; `None` if nothing at all is known of them.
     pub fn user(&self, user: &UserId) -> Option<Person> {
         self.inner.roster.person(user)
+    }
+
+    /// One user as a viewer may see them: for all but the user and operators, one who declared to be offline is one who left
+    /// at that moment.
+    pub fn user_as(&self, viewer: &Viewer, user: &UserId) -> Option<Person> {
+        let inner = &self.inner;
+        inner.roster.person_as(viewer, user, inner.store().shard_of(user), inner.now())
     }
 
     /// Several users, in this order.

@@ -14,6 +14,7 @@ pub(super) enum Verb {
     Put = 1,
     Touch = 1 << 1,
     Now = 1 << 2,
+    Remember = 1 << 3,
     /// Garbage collection: nothing waits for it, and the next one may be a lease away. Its failure alone is no outage.
     Forget = 0,
 }

@@ -28,6 +28,10 @@ pub struct Policy {
     ///
     /// Default no. Choose yes for services whose users set a status and send no heartbeats.
     pub declared_counts: bool,
+    /// How long it is remembered when a user was last seen, after their sessions are forgotten.
+    ///
+    /// Default not at all. At most 90 days. Personal data: choose as short as the host's purpose allows.
+    pub remember_for: Option<Duration>,
 }
 
 impl Default for Policy {
@@ -38,6 +42,7 @@ impl Default for Policy {
             active_for: Duration::from_mins(5),
             grace: Duration::from_secs(5),
             declared_counts: false,
+            remember_for: None,
         }
     }
 }
@@ -55,6 +60,8 @@ pub struct InvalidPolicy {
 impl Policy {
     /// The longest lease: what 32 bits of milliseconds hold.
     pub const MAX_LEASE: Duration = Duration::from_hours(45 * 24);
+    /// The longest time for which a user's last sight is remembered.
+    pub const MAX_REMEMBER: Duration = Duration::from_hours(90 * 24);
     /// The least time for which a lapsed or departed session is remembered before it is forgotten.
     pub const MIN_MEMORY: Duration = Duration::from_mins(1);
 
@@ -73,6 +80,9 @@ impl Policy {
         }
         if self.active_for < second {
             return wrong("active_for", "must be at least 1 s");
+        }
+        if self.remember_for.is_some_and(|remember_for| remember_for > Self::MAX_REMEMBER) {
+            return wrong("remember_for", "must be at most 90 days");
         }
         if self.grace >= self.lease_for {
             return wrong("grace", "must be shorter than lease_for");

@@ -4,7 +4,7 @@ use super::renew::activity;
 use super::settle::Settling;
 use super::shard::Shard;
 use super::slot::{Slot, flag};
-use super::{Full, Roster, Told, Undo};
+use super::{Refused, Roster, Told, Undo};
 use crate::model::{Beat, MAX_SESSIONS_PER_USER, Session, SessionKey, UserId};
 use crate::time::Timestamp;
 use std::sync::atomic::Ordering;
@@ -27,8 +27,9 @@ impl Roster {
     /// `shard` is the store's shard of the user.
     ///
     /// # Errors
-    /// [`Full`] when the session is new and there is no room; nothing has been touched then.
-    pub fn beat(&self, beat: &Beat, by: By, shard: u16, now: Timestamp) -> Result<Told, Full> {
+    /// [`Refused::Full`] when the session is new and there is no room, [`Refused::Blocked`] when it is kept away; nothing has
+    /// been touched then.
+    pub fn beat(&self, beat: &Beat, by: By, shard: u16, now: Timestamp) -> Result<Told, Refused> {
         let (lock, hash) = self.shard_of(&beat.user);
         // Nearly every beat only renews, and needs neither the proven clocks nor anything but its own slot.
         {
@@ -52,7 +53,8 @@ impl Roster {
         by: By,
         shard: u16,
         settling: &Settling<'_>,
-    ) -> Result<Told, Full> {
+    ) -> Result<Told, Refused> {
+        self.admit(locked, (&beat.user, &beat.session), shard, settling)?;
         let stamp = settling.times.stamp;
         let here = by == By::Connection;
         let head = locked.head(hash, &beat.user);
@@ -60,7 +62,7 @@ impl Roster {
         let known = known.inspect(|&at| locked.move_to_store_time(hash, at, settling));
         let Some(at) = known else {
             if self.len() >= self.settings.max_sessions {
-                return Err(Full);
+                return Err(Refused::Full);
             }
             let mut sessions = self.make_room(locked, hash, &beat.user, settling);
             // Only now: making room was a step of its own.

@@ -1,7 +1,7 @@
 //! What users declare.
 
 use super::slot::{Slot, flag};
-use super::{By, Full, Roster, Told};
+use super::{By, Refused, Roster, Told};
 use crate::model::{Beat, Declared, Message, SessionKey, Status};
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -17,10 +17,11 @@ impl Roster {
         (status, message, until): (Status, Option<Message>, Option<Timestamp>),
         shard: u16,
         now: Timestamp,
-    ) -> Result<Told, Full> {
+    ) -> Result<Told, Refused> {
         let declares = Some((status, message, until));
         let beat = Beat { declares, ..Beat::renew(key.user.clone(), key.id.clone()) };
         self.under_lock(&key.user, now, |locked, hash, settling| {
+            self.admit(locked, (&key.user, &key.id), shard, settling)?;
             if let Some(at) = locked.find(hash, &key.user, &key.id) {
                 locked.move_to_store_time(hash, at, settling);
                 let head = locked.head(hash, &key.user).unwrap_or(at);

@@ -25,7 +25,7 @@ impl Roster {
     }
 
     /// The watch in which something is told now.
-    fn told_in(&self) -> u8 {
+    pub(super) fn told_in(&self) -> u8 {
         if !self.heard.load(Ordering::Acquire) {
             self.heard.store(true, Ordering::Release);
         }
@@ -104,6 +104,7 @@ impl Roster {
         if changed || moved_on && !locked.is_settled(head, at, settling) {
             locked.settle(head, &before, settling);
         }
+        owed.extend(self.carry_out_again(locked, hash, &told.user, shard, settling));
     }
 
     /// Sets right what the store holds of this process's own connections; answers whether anything was.
@@ -206,7 +207,7 @@ impl Roster {
             if slot.state.is_live() {
                 locked.doubt(at, settling);
             } else {
-                self.drop_session(locked, at);
+                self.let_go(locked, at);
             }
         });
         owed

@@ -23,7 +23,7 @@ impl Roster {
                     });
                     owed.extend(owes);
                 }
-                Seen::User(_) => {}
+                Seen::User(record) => self.shard_of(&record.user).0.lock().records.forget(record),
                 Seen::Node { node, seen_at } => self.nodes.forget(node, *seen_at),
             }
         }
@@ -53,7 +53,7 @@ impl Roster {
         if slot.state.is_live() {
             locked.doubt(at, settling);
         } else {
-            self.drop_session(locked, at);
+            self.let_go(locked, at);
         }
         None
     }

@@ -46,6 +46,16 @@ pub struct Person {
     pub last_seen: Option<Timestamp>,
 }
 
+impl Person {
+    /// One who is gone, and was last seen then.
+    pub(super) fn gone(user: &UserId, seen_at: Timestamp) -> Self {
+        let (liveness, status) = (Liveness::Gone, Status::Offline);
+        let member =
+            Member { user: user.clone(), liveness, status, message: None, meta: None, sessions: Vec::new() };
+        Self { member, last_seen: Some(seen_at).filter(|at| *at != Timestamp::ZERO) }
+    }
+}
+
 /// How many users a scope has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {

@@ -18,6 +18,8 @@ mod placed;
 mod proof;
 mod query;
 mod rare;
+mod records;
+mod remember;
 mod renew;
 mod scope;
 mod scope_state;
@@ -39,7 +41,8 @@ mod wheel;
 pub use beat::By;
 pub use diff::{Diff, LeftReason, NotAVersion, SessionEvent, Snapshot, Version};
 pub use member::{Counts, Member, MemberSession, Person};
-pub use query::Examined;
+pub use query::{Examined, Viewer};
+pub use remember::{Ended, Ending, Whom};
 pub use scope::Scope;
 pub use scope_state::Sorted;
 pub use sweep::Swept;
@@ -83,12 +86,23 @@ pub struct Settings {
     pub shards: u16,
     /// How many sessions it holds before [`Roster::beat`] refuses new ones. What the store tells is always taken.
     pub max_sessions: usize,
+    /// How many bytes it spends on when users were last seen; beyond that, those seen longest ago go.
+    pub remember_bytes: usize,
 }
 
-/// There is room for no other session.
+/// Why a session was not taken. Nothing has been touched then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no room for another session")]
-pub struct Full;
+pub enum Refused {
+    /// There is room for no other session.
+    #[error("no room for another session")]
+    Full,
+    /// It is kept away: see [`Roster::block`].
+    #[error("blocked")]
+    Blocked {
+        /// By the store's time.
+        until: Timestamp,
+    },
+}
 
 /// The local replica: what is known of all sessions, and what this means.
 pub struct Roster {
@@ -118,6 +132,8 @@ pub struct Roster {
     versions: AtomicU64,
     dirty: Arc<Dirty>,
     watches: Mutex<watches::Watches>,
+    /// What is to be ended in this process, and has not been taken yet.
+    endings: Mutex<Vec<Ending>>,
 }
 
 impl Roster {
@@ -144,6 +160,7 @@ impl Roster {
             versions: AtomicU64::new(0),
             dirty: Arc::default(),
             watches: Mutex::default(),
+            endings: Mutex::default(),
             settings,
         }
     }

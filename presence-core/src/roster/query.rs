@@ -6,7 +6,7 @@ use super::scope::Scope;
 use super::scope_state::{ScopeState, Sorted};
 use super::shard::Shard;
 use super::slot::flag;
-use crate::liveness::{self, Liveness};
+use crate::liveness::{self, Liveness, Policy};
 use crate::model::{Session, SessionKey, Topic, UserId};
 use crate::time::{Timestamp, ViewClock};
 use std::sync::Arc;
@@ -28,6 +28,29 @@ pub struct Examined {
     pub own: bool,
     /// When the verdict may change.
     pub next_change: Option<Timestamp>,
+}
+
+/// On whose behalf something is asked: decides what of a hidden user is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Viewer {
+    /// Somebody of whom nothing is known.
+    #[default]
+    Anyone,
+    /// This user: sees their own sessions although they have declared to be offline.
+    User(UserId),
+    /// Somebody who may see everything.
+    Operator,
+}
+
+impl Viewer {
+    /// Whether nothing of this user is hidden from them.
+    pub fn sees_all_of(&self, user: &UserId) -> bool {
+        match self {
+            Self::Anyone => false,
+            Self::User(viewer) => viewer == user,
+            Self::Operator => true,
+        }
+    }
 }
 
 impl Roster {
@@ -55,13 +78,47 @@ impl Roster {
     pub fn person(&self, user: &UserId) -> Option<Person> {
         let (shard, hash) = self.shard_of(user);
         let locked = shard.lock();
-        let head = locked.head(hash, user)?;
+        let Some(head) = locked.head(hash, user) else {
+            return locked.records.seen.get(user).map(|at| Person::gone(user, *at));
+        };
         let mut member = locked.member(head, None, true);
         if locked.slots[head].has(flag::HIDDEN) {
             member.liveness = Liveness::Gone;
         }
         let seen = locked.chain(head).map(|at| locked.slots[at].last_seen()).max();
         Some(Person { member, last_seen: seen.filter(|&at| at != Timestamp::ZERO) })
+    }
+
+    /// The same as a viewer may see it.
+    ///
+    /// For all but the user and operators, one who has declared to be offline is one who left at that moment: with nothing
+    /// but the time of that, and after [`Policy::MIN_MEMORY`], or [`Policy::remember_for`], not known at all.
+    pub fn person_as(&self, viewer: &Viewer, user: &UserId, shard: u16, now: Timestamp) -> Option<Person> {
+        if viewer.sees_all_of(user) {
+            return self.person(user);
+        }
+        let (lock, hash) = self.shard_of(user);
+        let locked = lock.lock();
+        let clocks = self.clocks();
+        let gone_for = |seen_at| clocks.at(now).proven_at(shard).since(seen_at);
+        let remember_for = self.settings.policy.remember_for;
+        let Some(head) = locked.head(hash, user) else {
+            let seen_at = *locked.records.seen.get(user)?;
+            let shows = remember_for.is_some_and(|remember_for| gone_for(seen_at) < remember_for);
+            return shows.then(|| Person::gone(user, seen_at));
+        };
+        let is_live = locked.chain(head).any(|at| locked.slots[at].shown().is_live());
+        if is_live {
+            drop(locked);
+            return self.person(user);
+        }
+        let seen_at = locked.shown_seen(head);
+        // How long a session is remembered depends on what it has been up to since: this does not.
+        let shows = match remember_for {
+            Some(remember_for) => gone_for(seen_at) < remember_for,
+            None => locked.has_lapsed_in_the_open(head) || gone_for(seen_at) < Policy::MIN_MEMORY,
+        };
+        shows.then(|| Person::gone(user, seen_at))
     }
 
     /// What is known of each session of a user, and why they are what they are.

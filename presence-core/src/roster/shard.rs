@@ -2,6 +2,7 @@
 //!
 //! All sessions of a user are under one lock, so that whether the user joins or leaves is decided exactly once.
 
+use super::records::Records;
 use super::slab::{NONE, Slab};
 use super::slot::{Slot, flag};
 use super::watch::Watch;
@@ -21,6 +22,8 @@ pub(super) struct Shard {
     pub wheel: Wheel,
     /// Since when a session waits to be confirmed; only for those that have the flag.
     pub unconfirmed: HashMap<u32, Timestamp, foldhash::fast::RandomState>,
+    /// What users left behind beside their sessions.
+    pub records: Records,
     /// Who watches single users.
     pub watchers: HashMap<UserId, Vec<Arc<Watch>>, foldhash::fast::RandomState>,
     /// Gone sessions of users who have too many; the next sweep has the store forget them.
@@ -34,6 +37,7 @@ impl Shard {
             slots: Slab::default(),
             wheel: Wheel::new(started_at),
             unconfirmed: HashMap::default(),
+            records: Records::default(),
             watchers: HashMap::default(),
             surplus: Vec::new(),
         }

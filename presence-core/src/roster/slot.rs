@@ -230,6 +230,11 @@ impl Slot {
         if self.has(flag::HELD) { self.seen_at.max(self.node.seen_at()) } else { self.seen_at }
     }
 
+    /// The same, and not later than when it left: its node lives on. Leaving is a sign of life.
+    pub fn seen_or_left(&self) -> Timestamp {
+        self.left().map_or_else(|| self.last_seen(), |left| left.at)
+    }
+
     /// What this process knows of it, for a store that is to forget it.
     pub fn seen(&self) -> Seen {
         Seen::Session { key: self.key(), seen_at: self.last_seen(), placed_at: self.placed_at }

@@ -6,7 +6,7 @@ use super::shard::Shard;
 use super::slot::flag;
 use super::{HOLD, Roster, SHARDS};
 use crate::liveness::{self, Policy};
-use crate::model::SessionKey;
+use crate::model::{SessionKey, UserRecord};
 use crate::store::Seen;
 use crate::time::{Timestamp, ViewClock};
 use std::sync::Arc;
@@ -18,6 +18,8 @@ use std::time::Duration;
 pub struct Swept {
     /// Sessions whose postponed renewal is due.
     pub touch: Vec<SessionKey>,
+    /// When those whose sessions are forgotten were last seen: to be remembered before that.
+    pub remember: Vec<UserRecord>,
     /// What is to be forgotten, and is this process's duty.
     pub forget: Vec<Seen>,
     /// Whether there is more to do at this very moment.
@@ -91,9 +93,14 @@ impl Roster {
         let turn = usize::from(gone_for >= memory * 2);
         if duty.rank(slot.user.as_str()).is_some_and(|rank| rank <= turn) {
             swept.forget.push(slot.seen());
+            if self.settings.policy.remember_for.is_some() {
+                let user = slot.user.clone();
+                let seen_at = locked.shown_seen(head);
+                swept.remember.push(UserRecord { seen_at, ..UserRecord::new(user) });
+            }
         }
         if turn == 1 {
-            self.drop_session(locked, at);
+            self.let_go(locked, at);
         } else {
             locked.look_in(at, settling.times.now, (memory * 2).saturating_sub(gone_for));
         }
@@ -122,7 +129,7 @@ impl Roster {
         }
     }
 
-    fn duty(&self, now: Timestamp) -> Duty {
+    pub(super) fn duty(&self, now: Timestamp) -> Duty {
         let view = ViewClock::running(self.stamp(now));
         let draining = self.draining.load(Ordering::Acquire);
         Duty::now(&self.settings.node, draining, &self.nodes, &self.settings.policy, &view)

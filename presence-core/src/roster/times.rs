@@ -103,6 +103,12 @@ impl Times<'_> {
         }
     }
 
+    /// The proven time of a shard; before its first proof, what stamps are made with.
+    pub fn proven_at(&self, shard: u16) -> Timestamp {
+        let proven = self.proven.get(usize::from(shard)).filter(|clock| clock.has_proof());
+        proven.map_or(self.stamp, ViewClock::now)
+    }
+
     /// For how long its time has not been proven, as far as that is no silence: the next proof will include it.
     pub fn unproven_for(&self, slot: &Slot) -> Duration {
         let view = self.of(slot).filter(|view| !std::ptr::eq(*view, &raw const self.reckoned));

@@ -41,7 +41,13 @@ pub async fn run(inner: Arc<Inner>) {
 fn take(inner: &Inner, told: &Feed, epochs: &mut HashMap<u16, Arc<str>>) {
     let now = inner.now();
     let owed = match told {
-        Feed::Facts(facts) => inner.roster.merge(facts, |session| inner.store().shard_of(&session.user), now),
+        Feed::Facts(facts) => {
+            // Records first: what they end need not show for a moment.
+            let mut owed = inner.roster.learn(&facts.users, |user| inner.store().shard_of(user), now);
+            owed.extend(inner.roster.merge(facts, |session| inner.store().shard_of(&session.user), now));
+            inner.end_disconnected();
+            owed
+        }
         Feed::Touched(touches) => {
             inner.roster.touched(touches, now);
             return;
@@ -51,7 +57,11 @@ fn take(inner: &Inner, told: &Feed, epochs: &mut HashMap<u16, Arc<str>>) {
             let before = epochs.insert(*shard, Arc::clone(epoch));
             if before.is_some_and(|before| before != *epoch) {
                 tracing::warn!(shard, "the store came back with another epoch: telling it what it lost");
+                let shard_of = |user: &_| inner.store().shard_of(user);
+                inner.outbox.mark_records(inner.roster.seen_on_duty(*shard, shard_of, now));
             }
+            let untold = inner.roster.untold_marks(*shard, |user| inner.store().shard_of(user));
+            inner.outbox.mark_records(untold);
             inner.roster.synced(*shard, now)
         }
         Feed::Alive { shard, at, blind } => {

@@ -51,6 +51,7 @@ async fn woken(inner: &Inner) {
 
 /// Tells one batch; what fails goes back.
 pub async fn drain(inner: &Inner) -> store::Result<()> {
+    tell_records(inner).await?;
     let batch = inner.outbox.take(BATCH_ENTRIES);
     let (mut puts, mut touches) = (Vec::new(), Vec::new());
     for (key, owed) in &batch {
@@ -78,6 +79,27 @@ pub async fn drain(inner: &Inner) -> store::Result<()> {
             inner.outbox.put_back(batch);
             Err(error)
         }
+    }
+}
+
+/// Tells a batch of users' records: first, since they end what is put.
+async fn tell_records(inner: &Inner) -> store::Result<()> {
+    let users = inner.outbox.take_records(BATCH_ENTRIES);
+    let records: Vec<_> = users.iter().filter_map(|user| inner.roster.record(user)).collect();
+    if records.is_empty() {
+        return Ok(());
+    }
+    match inner.call(Verb::Remember, inner.store().remember(&records)).await {
+        Err(error) if error.kind() == Kind::Rejected => {
+            let (error, records) = (&error as &dyn std::error::Error, records.len());
+            tracing::error!(error, records, "the store refuses records of users");
+            Ok(())
+        }
+        Err(error) => {
+            inner.outbox.mark_records(users);
+            Err(error)
+        }
+        Ok(()) => Ok(()),
     }
 }
 

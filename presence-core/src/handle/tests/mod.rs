@@ -2,8 +2,10 @@
 //! time is paused, so that patience and backoff pass at once when everybody rests.
 
 mod blindness;
+mod disconnects;
 mod ending;
 mod holds;
+mod last_seen;
 mod life;
 mod model;
 mod outages;

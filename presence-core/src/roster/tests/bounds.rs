@@ -2,7 +2,7 @@
 
 use super::stage::*;
 use crate::model::Status;
-use crate::roster::{By, Detail, Full, Scope, Told};
+use crate::roster::{By, Detail, Refused, Scope, Told};
 use std::time::Duration;
 
 #[test]
@@ -72,9 +72,9 @@ fn a_roster_that_is_full_refuses_new_sessions_and_touches_nothing() {
     stage.beat(&enter("bob", "tab"));
     let before = (stage.session("ann", "tab"), stage.session("bob", "tab"));
     let new = enter("ann", "other").topics(topics(&["attic"]));
-    assert_eq!(stage.roster.beat(&new, By::Beat, 0, stage.now), Err(Full));
+    assert_eq!(stage.roster.beat(&new, By::Beat, 0, stage.now), Err(Refused::Full));
     let declares = (Status::Busy, None, None);
-    assert_eq!(stage.roster.declare(&key("cy", "tab"), declares, 0, stage.now), Err(Full));
+    assert_eq!(stage.roster.declare(&key("cy", "tab"), declares, 0, stage.now), Err(Refused::Full));
     assert_eq!((stage.session("ann", "tab"), stage.session("bob", "tab")), before);
     assert_eq!((stage.roster.len(), stage.counts(), stage.roster.topic_count()), (2, (2, 2), 1));
     // Who is known goes on, and what the store tells is always taken.

@@ -113,8 +113,13 @@ impl Stage {
 
     /// A roster that has heard nothing yet.
     pub fn cut_off(change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings =
-            Settings { policy: Policy::default(), node: node("me"), shards: 1, max_sessions: 1_000_000 };
+        let mut settings = Settings {
+            policy: Policy::default(),
+            node: node("me"),
+            shards: 1,
+            max_sessions: 1_000_000,
+            remember_bytes: usize::MAX,
+        };
         change(&mut settings);
         let lines = Mutex::default();
         let stage = Self { roster: Roster::new(settings, START), now: START, lines };

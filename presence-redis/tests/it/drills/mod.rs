@@ -31,6 +31,7 @@ fn policy() -> Policy {
         active_for: Duration::from_mins(1),
         grace: Duration::from_millis(500),
         declared_counts: false,
+        remember_for: None,
     }
 }
 

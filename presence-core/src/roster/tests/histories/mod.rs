@@ -105,9 +105,11 @@ impl History {
             active_for: secs(6),
             grace: secs(2),
             declared_counts: rng.one_in(2),
+            remember_for: None,
         };
         let shards = 1 + u16::try_from(rng.below(2)).unwrap();
-        let settings = Settings { policy, node: node("me"), shards, max_sessions: 1_000 };
+        let settings =
+            Settings { policy, node: node("me"), shards, max_sessions: 1_000, remember_bytes: usize::MAX };
         let stage = Stage::cut_off(|s| s.clone_from(&settings));
         let mut reference = Reference::new(&settings, stage.now);
         reference.beat_node();

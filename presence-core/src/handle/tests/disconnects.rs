@@ -1,0 +1,189 @@
+//! Users who are disconnected, kept away and erased.
+
+use super::*;
+use crate::handle::Error;
+use crate::model::SessionKey;
+use crate::{Ended, Status, Whom};
+use futures_util::FutureExt;
+
+fn whole(name: &str) -> Whom {
+    Whom::User(user(name))
+}
+
+fn one(name: &str, id: &str) -> Whom {
+    Whom::Session(SessionKey { user: user(name), id: session(id) })
+}
+
+fn is_blocked<T>(told: &Result<T, Error>) -> bool {
+    matches!(told, Err(Error::Blocked { .. }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disconnected_user_is_gone_everywhere_and_stays_away_until_the_time_is_over() {
+    let world = World::with_shards(2);
+    let (here, there) = (world.process().await, world.process().await);
+    let hold = there.hold(enter("alice", "socket")).unwrap();
+    here.beat(enter("alice", "tab")).await.unwrap();
+    here.beat(enter("bob", "tab")).await.unwrap();
+    let mut stream = there.disconnection(&user("alice"));
+    world.pass(secs(2)).await;
+    assert_eq!(there.everyone().counts().online, 2);
+    assert_eq!(hold.ended().now_or_never(), None);
+
+    let until = here.disconnect(&whole("alice"), secs(60)).await.unwrap();
+    assert_eq!(liveness(&here, "alice"), Liveness::Gone);
+    world.pass(secs(1)).await;
+    assert_eq!(hold.ended().now_or_never(), Some(Ended::Blocked { until }));
+    assert_eq!(stream.ended().now_or_never(), Some(Ended::Blocked { until }));
+    for presence in [&here, &there] {
+        assert_eq!((liveness(presence, "alice"), presence.everyone().counts().online), (Liveness::Gone, 1));
+        assert_eq!(presence.blocked(&user("alice")), Some(until));
+        assert!(is_blocked(&presence.beat(enter("alice", "tab")).await));
+        assert!(is_blocked(&presence.beat(renew("alice", "new")).await));
+        assert!(is_blocked(&presence.hold(enter("alice", "socket"))));
+        let key = SessionKey { user: user("alice"), id: session("x") };
+        assert!(is_blocked(&presence.declare(key, Status::Busy, None, None).await));
+        presence.beat(renew("bob", "tab")).await.unwrap();
+    }
+    // What the connection still says brings nobody back, and its drop ends nothing.
+    hold.active(crate::Activity::Now);
+    drop(hold);
+    // A process that starts meanwhile knows it, too.
+    let late = world.process().await;
+    assert!(is_blocked(&late.hold(enter("alice", "socket"))));
+    assert_eq!(late.disconnection(&user("alice")).ended().now_or_never(), Some(Ended::Blocked { until }));
+
+    world.pass(secs(55)).await;
+    assert!(is_blocked(&late.beat(enter("alice", "tab")).await));
+    world.pass(secs(7)).await;
+    assert_eq!(here.blocked(&user("alice")), None);
+    late.beat(enter("alice", "tab")).await.unwrap();
+    world.pass(secs(2)).await;
+    for presence in [&here, &there, &late] {
+        assert_eq!(liveness(presence, "alice"), Liveness::Active);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disconnected_session_ends_alone_and_its_user_stays() {
+    let world = World::new();
+    let (here, there) = (world.process().await, world.process().await);
+    let (first, second) =
+        (there.hold(enter("alice", "a")).unwrap(), there.hold(enter("alice", "b")).unwrap());
+    let mut stream = there.disconnection(&user("alice"));
+    world.pass(secs(1)).await;
+    let until = here.disconnect(&one("alice", "a"), secs(60)).await.unwrap();
+    world.pass(secs(1)).await;
+    assert_eq!(first.ended().now_or_never(), Some(Ended::Blocked { until }));
+    assert_eq!(second.ended().now_or_never(), None);
+    assert_eq!(stream.ended().now_or_never(), None);
+    assert!(is_blocked(&there.hold(enter("alice", "a"))));
+    assert_eq!((there.blocked(&user("alice")), liveness(&here, "alice")), (None, Liveness::Active));
+    // One of a session does not shorten one of the whole user.
+    let longer = here.disconnect(&whole("alice"), secs(600)).await.unwrap();
+    assert_eq!(here.disconnect(&one("alice", "a"), secs(1)).await.unwrap(), longer);
+    assert_eq!(here.blocked(&user("alice")), Some(longer));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disconnection_for_no_time_ends_what_is_open_and_lets_come_back() {
+    let world = World::new();
+    let (here, there) = (world.process().await, world.process().await);
+    let hold = there.hold(enter("alice", "socket")).unwrap();
+    world.pass(secs(1)).await;
+    here.disconnect(&whole("alice"), Duration::ZERO).await.unwrap();
+    world.pass(secs(1)).await;
+    assert!(hold.ended().now_or_never().is_some());
+    assert_eq!(liveness(&there, "alice"), Liveness::Gone);
+    let again = there.hold(enter("alice", "socket")).unwrap();
+    world.pass(secs(20)).await;
+    assert_eq!(liveness(&here, "alice"), Liveness::Active);
+    assert_eq!(again.ended().now_or_never(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_block_outlives_a_store_that_comes_back_empty() {
+    let world = World::new();
+    let (here, there) = (world.process().await, world.process().await);
+    let until = here.disconnect(&whole("alice"), secs(600)).await.unwrap();
+    world.pass(secs(1)).await;
+    world.store.faults().come_back_empty();
+    world.rest().await;
+    assert_eq!(
+        world.store.contents().users[&user("alice")].block.as_ref().map(|block| block.until),
+        Some(until)
+    );
+    drop((here, there));
+    let late = world.process().await;
+    assert!(is_blocked(&late.beat(enter("alice", "tab")).await));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_was_cut_off_ends_what_it_took_meanwhile() {
+    let world = World::new();
+    let here = world.process().await;
+    world.store.faults().go_down();
+    let told = here.disconnect(&whole("alice"), secs(600)).await;
+    assert!(matches!(told, Err(Error::Degraded(_))));
+    assert!(is_blocked(&here.beat(enter("alice", "tab")).await));
+    world.store.faults().come_back();
+    // One who has not heard of it yet takes her.
+    let there = world.start(world.clock.clone());
+    let hold = there.hold(enter("alice", "socket")).unwrap();
+    world.rest().await;
+    assert!(hold.ended().now_or_never().is_some());
+    assert_eq!((liveness(&here, "alice"), liveness(&there, "alice")), (Liveness::Gone, Liveness::Gone));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_block_is_forgotten_by_all_and_by_the_store() {
+    let world = World::new();
+    let (here, there) = (world.process().await, world.process().await);
+    here.disconnect(&whole("alice"), secs(60)).await.unwrap();
+    world.pass(secs(3_600)).await;
+    assert_eq!(world.store.contents().users.len(), 1);
+    world.pass(secs(100)).await;
+    assert_eq!(world.store.contents().users.len(), 0);
+    for presence in [here, there] {
+        assert_eq!(presence.inner.roster.record(&user("alice")), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_erased_user_leaves_no_trace_and_nobody_tells_of_them_again() {
+    let mut world = World::new();
+    world.policy.remember_for = Some(secs(900));
+    let (here, there) = (world.process().await, world.process().await);
+    let hold = there.hold(enter("alice", "socket")).unwrap();
+    here.beat(enter("alice", "tab")).await.unwrap();
+    here.beat(enter("alice", "old")).await.unwrap();
+    world.pass(secs(200)).await;
+    assert!(here.last_seen(&user("alice")).is_some());
+
+    here.erase(&user("alice")).await.unwrap();
+    world.pass(secs(1)).await;
+    assert_eq!(hold.ended().now_or_never(), Some(Ended::Erased));
+    drop(hold);
+    let traces = |world: &World| {
+        let contents = world.store.contents();
+        let record = contents.users.get(&user("alice")).cloned();
+        (contents.sessions.len(), record.map(|record| (record.seen_at, record.erased_at.is_some())))
+    };
+    assert_eq!(traces(&world), (0, Some((Timestamp::ZERO, true))));
+    for presence in [&here, &there] {
+        assert_eq!(presence.user(&user("alice")), None);
+        assert_eq!(presence.last_seen(&user("alice")), None);
+    }
+    // Neither an empty store nor time brings anything back.
+    world.store.faults().come_back_empty();
+    world.rest().await;
+    world.pass(secs(300)).await;
+    assert_eq!(traces(&world), (0, Some((Timestamp::ZERO, true))));
+    assert_eq!(there.user(&user("alice")), None);
+    // She may come again, as somebody new.
+    there.beat(enter("alice", "tab")).await.unwrap();
+    world.pass(secs(1)).await;
+    assert_eq!(liveness(&here, "alice"), Liveness::Active);
+    world.pass(secs(4_000)).await;
+    assert_eq!(traces(&world), (0, None));
+}

@@ -1,0 +1,387 @@
+//! What is kept of users beyond their sessions, and what follows from it: who is ended, kept away, erased, last seen.
+
+use super::feed::Owed;
+use super::records::Mark;
+use super::settle::Settling;
+use super::shard::Shard;
+use super::slot::flag;
+use super::{Refused, Roster};
+use crate::model::{Block, SessionId, SessionKey, Status, UserId, UserRecord};
+use crate::store::Seen;
+use crate::time::Timestamp;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Whom a disconnection is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whom {
+    /// All sessions of a user, present and future.
+    User(UserId),
+    /// One session.
+    Session(SessionKey),
+}
+
+impl Whom {
+    /// Whose it is.
+    pub fn user(&self) -> &UserId {
+        match self {
+            Self::User(user) => user,
+            Self::Session(key) => &key.user,
+        }
+    }
+}
+
+/// Why a connection, or all that a user has open, is to be ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// The user or the session was disconnected, and may not come back before then.
+    Blocked {
+        /// By the store's time.
+        until: Timestamp,
+    },
+    /// The user was erased.
+    Erased,
+}
+
+/// What is to be ended in this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Whose it is.
+    pub user: UserId,
+    /// The sessions whose connections to this process end.
+    pub connections: Vec<SessionId>,
+    /// Whether everything else of the user's ends with them.
+    pub is_whole: bool,
+    /// Why.
+    pub why: Ended,
+}
+
+/// How long what was remembered of a block or an erasure is kept beyond its end: whoever was cut off for no longer than that
+/// learns of it, and does not tell again what it ended.
+const MARKED_FOR: Duration = Duration::from_hours(1);
+/// What a user of whom only the last sight is remembered takes beside the id's own bytes, when the table has just grown.
+const SEEN_BYTES: usize = 76;
+/// Of ids up to here, the bytes are within that.
+const INLINE_ID: usize = 24;
+
+impl Roster {
+    /// Keeps a user or a session away for so long, from now on; answers the record and which sessions the store is to be told
+    /// of.
+    ///
+    /// A user has one block: a later one replaces it. One of a single session does not replace one of the whole user that lasts
+    /// longer.
+    pub fn block(&self, whom: &Whom, shard: u16, for_long: Duration, now: Timestamp) -> (UserRecord, Owed) {
+        let user = whom.user();
+        self.under_lock(user, now, |locked, hash, settling| {
+            let known = locked.records.marks.get(user).and_then(|mark| mark.block.clone());
+            let stamp = settling.times.stamp;
+            let at = known.as_ref().map_or(stamp, |known| stamp.max(known.at + Duration::from_millis(1)));
+            let (mut until, mut session) = (at + for_long, None);
+            if let Whom::Session(key) = whom {
+                match known {
+                    Some(whole) if whole.session.is_none() && whole.until >= until => until = whole.until,
+                    _ => session = Some(key.id.clone()),
+                }
+            }
+            let block = Some(Block { at, until, session });
+            let record = UserRecord { block, ..UserRecord::new(user.clone()) };
+            let owed = self.learn_one(locked, hash, &record, (shard, 0), settling, Author::Here);
+            (record, owed)
+        })
+    }
+
+    /// Drops every trace of a user, and answers the record that keeps it from coming back.
+    pub fn erase(&self, user: &UserId, shard: u16, now: Timestamp) -> UserRecord {
+        self.under_lock(user, now, |locked, hash, settling| {
+            let mut erased_at = settling.times.stamp;
+            if let Some(head) = locked.head(hash, user) {
+                // Whatever is known now goes, whoever's clock it was stamped with.
+                let placed = locked.chain(head).map(|at| locked.slots[at].placed_at).max();
+                erased_at = erased_at.max(placed.unwrap_or_default());
+            }
+            erased_at = erased_at.max(locked.records.seen.get(user).copied().unwrap_or_default());
+            let record = UserRecord { erased_at: Some(erased_at), ..UserRecord::new(user.clone()) };
+            self.learn_one(locked, hash, &record, (shard, 0), settling, Author::Here);
+            record
+        })
+    }
+
+    /// Takes records that the store tells; answers which sessions it must be told of because of them.
+    pub fn learn(&self, users: &[UserRecord], shard_of: impl Fn(&UserId) -> u16, now: Timestamp) -> Owed {
+        let mut owed = Owed::new();
+        for record in users {
+            let told = (shard_of(&record.user), self.told_in());
+            owed.extend(self.under_lock(&record.user, now, |locked, hash, settling| {
+                self.learn_one(locked, hash, record, told, settling, Author::Elsewhere)
+            }));
+        }
+        owed
+    }
+
+    fn learn_one(
+        &self,
+        locked: &mut Shard,
+        hash: u32,
+        record: &UserRecord,
+        (shard, generation): (u16, u8),
+        settling: &Settling<'_>,
+        author: Author,
+    ) -> Owed {
+        let news = locked.records.mark(record, generation);
+        if let Some(remember_for) = self.settings.policy.remember_for
+            && settling.times.stamp.since(record.seen_at) < remember_for
+        {
+            locked.records.note_seen(&record.user, record.seen_at);
+        }
+        let Some(mark) = locked.records.marks.get(&record.user).filter(|_| news.blocks || news.erases) else {
+            return Owed::new();
+        };
+        let mark = mark.clone();
+        let (owed, connections) = self.carry_out(locked, hash, &record.user, &mark, shard, settling, author);
+        let (is_whole, why) = match &mark.block {
+            Some(block) if news.blocks => (block.session.is_none(), Ended::Blocked { until: block.until }),
+            _ => (true, Ended::Erased),
+        };
+        let user = record.user.clone();
+        self.endings.lock().push(Ending { user, connections, is_whole, why });
+        owed
+    }
+
+    /// Ends again what a mark has ended, if the store tells of it once more.
+    pub(super) fn carry_out_again(
+        &self,
+        locked: &mut Shard,
+        hash: u32,
+        user: &UserId,
+        shard: u16,
+        settling: &Settling<'_>,
+    ) -> Owed {
+        let Some(mark) = locked.records.marks.get(user).cloned() else { return Owed::new() };
+        let (owed, connections) =
+            self.carry_out(locked, hash, user, &mark, shard, settling, Author::Elsewhere);
+        if let (false, Some(block)) = (connections.is_empty(), &mark.block) {
+            let why = Ended::Blocked { until: block.until };
+            self.endings.lock().push(Ending { user: user.clone(), connections, is_whole: false, why });
+        }
+        owed
+    }
+
+    /// Ends the sessions that a mark is about; answers of which the store is to be told, and which had a connection here.
+    ///
+    /// Every process makes the same of it, so that it does not matter who tells.
+    #[expect(clippy::too_many_arguments, reason = "all of it is what one lock's work needs")]
+    fn carry_out(
+        &self,
+        locked: &mut Shard,
+        hash: u32,
+        user: &UserId,
+        mark: &Mark,
+        shard: u16,
+        settling: &Settling<'_>,
+        author: Author,
+    ) -> (Owed, Vec<SessionId>) {
+        let (mut owed, mut connections, mut erased) = (Owed::new(), Vec::new(), Vec::new());
+        let Some(head) = locked.head(hash, user) else { return (owed, connections) };
+        let now = settling.times.proven_at(shard);
+        let before = locked.standing(Some(head));
+        let mut ends = false;
+        for at in locked.chain(head).collect::<Vec<_>>() {
+            let slot = &mut locked.slots[at];
+            let erases = mark.erased_at.filter(|erased_at| slot.placed_at <= *erased_at);
+            let blocks = mark.block.as_ref().filter(|block| block.concerns(&slot.id));
+            let blocks = blocks.filter(|block| slot.placed_at <= block.at || now < block.until);
+            let Some(ended_at) = blocks.map(|block| block.at).max(erases) else { continue };
+            if erases.is_some() {
+                erased.push(slot.key());
+            }
+            if slot.has(flag::HERE) {
+                connections.push(slot.id.clone());
+            }
+            if slot.left().is_some_and(|left| left.in_effect(settling.times.stamp)) {
+                continue;
+            }
+            slot.end(Some(slot.departs(ended_at.max(slot.placed_at), Duration::ZERO)));
+            slot.set(flag::HERE, false);
+            ends = true;
+            if erases.is_none() && (author == Author::Here || slot.has(flag::OWN)) {
+                owed.push(slot.key());
+            }
+        }
+        if ends {
+            locked.settle(head, &before, settling);
+        }
+        for key in erased {
+            if let Some(at) = locked.find(hash, user, &key.id) {
+                // Even if the store has heard of it since: it was placed before.
+                let placed_at = locked.slots[at].placed_at;
+                locked.surplus.push(Seen::Session { key, seen_at: Timestamp::MAX, placed_at });
+                self.drop_session(locked, at);
+            }
+        }
+        (owed, connections)
+    }
+
+    /// What is to be ended in this process because of what was learnt since the last call.
+    pub fn take_endings(&self) -> Vec<Ending> {
+        std::mem::take(&mut *self.endings.lock())
+    }
+
+    /// What is kept of a user beside their sessions.
+    pub fn record(&self, user: &UserId) -> Option<UserRecord> {
+        self.shard_of(user).0.lock().records.of(user)
+    }
+
+    /// Until when all sessions of a user are kept away, if they are now.
+    pub fn blocked(&self, user: &UserId, shard: u16, now: Timestamp) -> Option<Timestamp> {
+        let locked = self.shard_of(user).0.lock();
+        let mark = locked.records.marks.get(user)?;
+        mark.keeps_all_away(self.clocks().at(now).proven_at(shard))
+    }
+
+    /// Refuses a session that is kept away.
+    pub(super) fn admit(
+        &self,
+        locked: &Shard,
+        (user, session): (&UserId, &SessionId),
+        shard: u16,
+        settling: &Settling<'_>,
+    ) -> Result<(), Refused> {
+        let Some(mark) = locked.records.marks.get(user) else { return Ok(()) };
+        match mark.keeps_away(session, settling.times.proven_at(shard)) {
+            Some(until) => Err(Refused::Blocked { until }),
+            None => Ok(()),
+        }
+    }
+
+    /// The users whose marks the present watch has not told: once a shard is synced, the store lacks them or less is known
+    /// there.
+    pub fn untold_marks(&self, shard: u16, shard_of: impl Fn(&UserId) -> u16) -> Vec<UserId> {
+        let generation = self.generation.load(Ordering::Acquire);
+        let mut users = Vec::new();
+        for lock in &self.shards {
+            let locked = lock.lock();
+            let untold = locked.records.marks.iter().filter(|(_, mark)| mark.generation != generation);
+            users.extend(untold.map(|(user, _)| user).filter(|user| shard_of(user) == shard).cloned());
+        }
+        users
+    }
+
+    /// The users whose last sight it is this process's duty to tell a store that has lost it.
+    pub fn seen_on_duty(&self, shard: u16, shard_of: impl Fn(&UserId) -> u16, now: Timestamp) -> Vec<UserId> {
+        let duty = self.duty(now);
+        let mut users = Vec::new();
+        for lock in &self.shards {
+            let locked = lock.lock();
+            let here = locked.records.seen.keys().filter(|user| shard_of(user) == shard);
+            users.extend(here.filter(|user| duty.rank(user.as_str()) == Some(0)).cloned());
+        }
+        users
+    }
+
+    /// Drops records that have no use any more, and the oldest of them beyond the budget; answers which of them it is this
+    /// process's duty to have forgotten.
+    pub fn tidy_records(&self, shard_of: impl Fn(&UserId) -> u16, now: Timestamp) -> Vec<Seen> {
+        let remember_for = self.settings.policy.remember_for.unwrap_or_default();
+        let (duty, clocks) = (self.duty(now), self.clocks());
+        let times = clocks.at(now);
+        let (mut forget, mut bytes, mut kept) = (Vec::new(), 0, Vec::new());
+        for lock in &self.shards {
+            let mut locked = lock.lock();
+            let Shard { records, .. } = &mut *locked;
+            let mut expired = Vec::new();
+            // Whatever was seen before this is not remembered any more, also if only the store has it.
+            let limit = |user: &UserId| times.proven_at(shard_of(user)) - remember_for;
+            records.seen.retain(|user, at| {
+                let keeps = *at > limit(user);
+                if keeps {
+                    bytes += SEEN_BYTES + user.as_str().len().saturating_sub(INLINE_ID);
+                    kept.push(*at);
+                } else if !records.marks.contains_key(user) {
+                    expired.push(UserRecord { seen_at: limit(user), ..UserRecord::new(user.clone()) });
+                }
+                keeps
+            });
+            records.marks.retain(|user, mark| {
+                let ends =
+                    mark.block.as_ref().map(|block| block.until).max(mark.erased_at).unwrap_or_default();
+                let now = times.proven_at(shard_of(user));
+                // The store drops a record as a whole.
+                let keeps = now < ends + MARKED_FOR || records.seen.contains_key(user);
+                if !keeps {
+                    let Mark { erased_at, block, .. } = std::mem::take(mark);
+                    expired.push(UserRecord { user: user.clone(), seen_at: limit(user), erased_at, block });
+                }
+                keeps
+            });
+            forget.extend(expired);
+        }
+        if bytes > self.settings.remember_bytes && !kept.is_empty() {
+            forget.extend(self.drop_oldest_seen(bytes, kept));
+        }
+        let mine = |record: &UserRecord| duty.rank(record.user.as_str()).is_some_and(|rank| rank <= 1);
+        forget.into_iter().filter(mine).map(Seen::User).collect()
+    }
+
+    /// Drops those seen longest ago: what exceeds the budget, and a sixteenth more, so that it is seldom done.
+    fn drop_oldest_seen(&self, bytes: usize, mut kept: Vec<Timestamp>) -> Vec<UserRecord> {
+        let each = (bytes / kept.len()).max(1);
+        let fits = self.settings.remember_bytes / each;
+        let goes = (kept.len() - fits.min(kept.len()) + fits / 16).clamp(1, kept.len());
+        let (_, last, _) = kept.select_nth_unstable(goes - 1);
+        let (last, mut dropped) = (*last, Vec::new());
+        for lock in &self.shards {
+            let records = &mut lock.lock().records;
+            let marks = &records.marks;
+            records.seen.retain(|user, at| {
+                let goes = *at <= last;
+                if goes && !marks.contains_key(user) {
+                    dropped.push(UserRecord { seen_at: *at, ..UserRecord::new(user.clone()) });
+                }
+                !goes
+            });
+        }
+        dropped
+    }
+
+    /// Drops a session that is long gone, and keeps when its user was last seen if that is wanted.
+    pub(super) fn let_go(&self, locked: &mut Shard, at: u32) {
+        if self.settings.policy.remember_for.is_some() {
+            let head = locked.head_of(at);
+            let (user, seen_at) = (locked.slots[at].user.clone(), locked.shown_seen(head));
+            locked.records.note_seen(&user, seen_at);
+        }
+        self.drop_session(locked, at);
+    }
+}
+
+/// Who pronounced what is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Author {
+    /// This process: it tells the store of everybody whom it ends.
+    Here,
+    /// Another one: each tells of its own sessions.
+    Elsewhere,
+}
+
+impl Shard {
+    /// When a user was last seen, as anybody may know it: not later than when they left or went into hiding.
+    pub(super) fn shown_seen(&self, head: u32) -> Timestamp {
+        let seen = self.chain(head).map(|at| self.slots[at].seen_or_left()).max().unwrap_or_default();
+        self.hidden_at(head, seen).unwrap_or(seen)
+    }
+
+    /// When a user went into hiding who was hidden when they were last seen.
+    fn hidden_at(&self, head: u32, seen: Timestamp) -> Option<Timestamp> {
+        let declared =
+            self.chain(head).filter_map(|at| Some((self.slots[at].declared()?, &self.slots[at].id)));
+        let (newest, _) = declared.max_by_key(|(declared, id)| (declared.at, *id))?;
+        (newest.status == Status::Offline && newest.counts_at(seen)).then_some(newest.at)
+    }
+
+    /// Whether a user who is gone was neither hidden nor has left with all sessions.
+    pub(super) fn has_lapsed_in_the_open(&self, head: u32) -> bool {
+        let seen = self.chain(head).map(|at| self.slots[at].seen_or_left()).max().unwrap_or_default();
+        self.hidden_at(head, seen).is_none() && self.chain(head).any(|at| self.slots[at].left().is_none())
+    }
+}
