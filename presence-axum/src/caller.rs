@@ -18,9 +18,14 @@ impl Mount {
     /// [`cors`](Self::cors) lists with credentials. A socket is refused from any foreign page, however it shows who calls.
     ///
     /// # Errors
-    /// 401; 403 `foreign origin`; 503 when it cannot be told at the moment.
+    /// 401; 403 `foreign origin`; 403 `blocked` for a user who was disconnected and may not come back yet; 503 when it cannot be told at the moment.
     pub async fn caller(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Error> {
-        Ok(self.identified(parts, transport).await?)
+        let caller = self.identified(parts, transport).await?;
+        if caller.user().is_some_and(|user| self.presence().blocked(user).is_some()) {
+            note(Refused::Forbidden);
+            return Err(Error::blocked());
+        }
+        Ok(caller)
     }
 
     async fn identified(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Refused> {
@@ -114,7 +119,7 @@ impl Mount {
     }
 
     /// Waits until a caller who watches something may no longer: the identity has expired, the host does not know it any
-    /// more, or the right is gone. It never returns where nobody is asked.
+    /// more, the right is gone, or the user was disconnected or erased. It never returns where nobody is asked.
     ///
     /// The request is identified again [every half a minute](Self::check), and so is the right to watch this;
     /// [`Refused::Unavailable`] changes nothing. Dropping the future ends the wait.
@@ -129,11 +134,23 @@ impl Mount {
             return Either::Left(pending());
         }
         let (mount, caller) = (self.clone(), caller.clone());
-        Either::Right(Box::pin(async move { mount.watch_over(parts, transport, caller, scopes).await }))
+        Either::Right(Box::pin(async move {
+            let mut disconnection = caller.user().map(|user| mount.presence().disconnection(user));
+            let disconnected = async {
+                match &mut disconnection {
+                    Some(disconnection) => drop(disconnection.ended().await),
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                () = disconnected => Refused::Forbidden,
+                refused = mount.watch_over(parts, transport, caller.clone(), scopes) => refused,
+            }
+        }))
     }
 
     async fn watch_over(
-        self,
+        &self,
         mut parts: Parts,
         transport: Transport,
         mut caller: Identity,

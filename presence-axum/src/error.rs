@@ -51,6 +51,11 @@ impl Error {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, word)
     }
 
+    /// 403: the user was disconnected, and may not come back yet.
+    pub fn blocked() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "blocked")
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -66,7 +71,7 @@ impl From<handle::Error> for Error {
     fn from(error: handle::Error) -> Self {
         match error {
             handle::Error::Invalid(invalid) => Self::bad_request(invalid.to_string()),
-            handle::Error::Blocked { .. } => Self::new(StatusCode::FORBIDDEN, "blocked"),
+            handle::Error::Blocked { .. } => Self::blocked(),
             handle::Error::Full => Self::unavailable("full"),
             handle::Error::ShuttingDown => Self::unavailable("shutting down"),
             handle::Error::Degraded(cause) => {

@@ -41,9 +41,10 @@ pub async fn report(State(mount): State<Mount>, asks: Asks) -> Result<Response, 
             View::Fresh => None,
             View::Stale { since } => Some(since.as_millis()),
         },
-        sessions: health.sessions,
+        // What a hidden user does must not be seen in sums either.
+        sessions: health.shown_sessions,
         users: health.users,
-        topics: health.topics,
+        topics: health.shown_topics,
     };
     Ok(wire::json(StatusCode::OK, &wire))
 }

@@ -10,7 +10,7 @@ use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
 use presence_core::handle::{Page, Place};
-use presence_core::{Topic, UserId};
+use presence_core::{Topic, UserId, Viewer};
 use std::collections::HashSet;
 
 /// The most users that one query may name.
@@ -46,6 +46,14 @@ where
 }
 
 impl Asks {
+    /// On whose behalf it is asked: decides what of hidden users is shown.
+    fn viewer(&self) -> Viewer {
+        if self.0.is_admin() {
+            return Viewer::Operator;
+        }
+        self.0.user().map_or(Viewer::Anyone, |user| Viewer::User(user.clone()))
+    }
+
     /// Makes sure that it may be read about them.
     pub(crate) async fn reads(&self, mount: &Mount, on: On<'_>) -> Result<(), Error> {
         mount.permit(&self.0, Action::Read, on).await
@@ -64,7 +72,7 @@ pub async fn user(
     let Path(user) = path.map_err(|_| Error::bad_request("invalid user"))?;
     let user = user_id(&user)?;
     asks.reads(&mount, On::User(&user)).await?;
-    let person = mount.presence().user(&user);
+    let person = mount.presence().user_as(&asks.viewer(), &user);
     Ok(wire::json(StatusCode::OK, &Person::of(&user, person.as_ref())))
 }
 
@@ -82,10 +90,11 @@ pub async fn users(
     for user in &ids {
         asks.reads(&mount, On::User(user)).await?;
     }
+    let viewer = asks.viewer();
     let mut people = Vec::with_capacity(ids.len());
     let mut left = MAX_ANSWER;
     for user in &ids {
-        let person = mount.presence().user(user);
+        let person = mount.presence().user_as(&viewer, user);
         // Before the next one is copied: one kilobyte of query could name gigabytes.
         let too_large = || Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too large: name fewer users");
         left = left.checked_sub(weight(user, person.as_ref())).ok_or_else(too_large)?;

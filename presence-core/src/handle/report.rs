@@ -14,11 +14,15 @@ pub struct Health {
     pub store: StoreHealth,
     /// Whether what is shown is known to be true now.
     pub view: View,
-    /// Sessions in the roster, gone ones included until they are forgotten.
+    /// Sessions in the roster, gone ones included until they are forgotten, and those of hidden users: for operators.
     pub sessions: usize,
+    /// Live sessions of users who show: what anybody may know.
+    pub shown_sessions: usize,
     /// Users online.
     pub users: usize,
-    /// Topics with at least one session.
+    /// Topics with somebody online.
+    pub shown_topics: usize,
+    /// Topics with at least one session, whether or not it shows: for operators.
     pub topics: usize,
     /// Own sessions whose truth the store must still be told.
     pub owed: usize,
@@ -78,7 +82,9 @@ impl Health {
             store: inner.health(),
             view: inner.roster.view(inner.now()),
             sessions: inner.roster.len(),
+            shown_sessions: inner.roster.shown_sessions(),
             users: inner.roster.counts().online as usize,
+            shown_topics: inner.roster.shown_topics(),
             topics: inner.roster.topic_count(),
             owed: inner.outbox.len(),
         }

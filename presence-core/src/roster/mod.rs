@@ -60,7 +60,7 @@ use crate::time::{Timestamp, View};
 use nodes::{NodeState, Nodes};
 use parking_lot::{Mutex, RwLock};
 use scope_state::Overdue;
-use settle::Settling;
+use settle::{Settling, Shown};
 use shard::Shard;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -118,6 +118,7 @@ pub struct Roster {
     draining: AtomicBool,
     everyone: Arc<ScopeState>,
     overdue: Overdue,
+    shown: Shown,
     /// The shard at which the last sweep ended.
     swept_to: AtomicUsize,
     /// Held while the lists of everyone are made.
@@ -151,6 +152,7 @@ impl Roster {
             draining: AtomicBool::new(false),
             everyone: Arc::new(ScopeState::new(None)),
             overdue: Overdue::default(),
+            shown: Shown::default(),
             swept_to: AtomicUsize::new(0),
             listing: Mutex::new(()),
             topics: Topics::default(),
@@ -178,6 +180,16 @@ impl Roster {
     /// How many sessions it holds, gone ones included until they are forgotten.
     pub fn len(&self) -> usize {
         self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// How many sessions show: live, and not of a hidden user.
+    pub fn shown_sessions(&self) -> usize {
+        self.shown.sessions.load(Ordering::Relaxed)
+    }
+
+    /// How many topics have somebody who shows.
+    pub fn shown_topics(&self) -> usize {
+        self.shown.topics.load(Ordering::Relaxed)
     }
 
     /// Whether it holds no session at all.
@@ -246,7 +258,8 @@ impl Roster {
     }
 
     fn settling<'a>(&'a self, times: &'a times::Times<'a>) -> Settling<'a> {
-        Settling { policy: &self.settings.policy, times, all: &self.everyone, overdue: &self.overdue }
+        let (policy, all) = (&self.settings.policy, &self.everyone);
+        Settling { policy, times, all, overdue: &self.overdue, shown: &self.shown }
     }
 
     fn next_version(&self) -> u64 {

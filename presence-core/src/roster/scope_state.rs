@@ -177,14 +177,24 @@ impl ScopeState {
     }
 
     /// Takes one user's step. To be called under the lock of the user's shard.
-    pub(super) fn step(&self, user: &UserId, from: Liveness, to: Liveness, reason: Option<LeftReason>) {
+    /// Answers how many were online before and after, if that or how many are active has changed.
+    pub(super) fn step(
+        &self,
+        user: &UserId,
+        from: Liveness,
+        to: Liveness,
+        reason: Option<LeftReason>,
+    ) -> Option<(u64, u64)> {
+        let mut change = None;
         if from != to {
             let weight = |liveness| match liveness {
                 Liveness::Gone => 0_u64,
                 Liveness::Idle => 1 << 32,
                 Liveness::Active => (1 << 32) + 1,
             };
-            self.counts.fetch_add(weight(to).wrapping_sub(weight(from)), Ordering::Relaxed);
+            let step = weight(to).wrapping_sub(weight(from));
+            let before = self.counts.fetch_add(step, Ordering::Relaxed);
+            change = Some((before >> 32, before.wrapping_add(step) >> 32));
             if self.listed.load(Ordering::Acquire) {
                 let mut pending = self.pending.lock();
                 pending.push(Change { user: user.clone(), from, to });
@@ -197,6 +207,7 @@ impl ScopeState {
                 watch.mark(user, reason);
             }
         }
+        change
     }
 
     #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::liveness::{self, Liveness, Policy};
 use crate::model::{Declared, Message, Status, UserId};
 use crate::time::{Timestamp, ViewClock};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// What a user is in each scope.
@@ -55,6 +56,24 @@ pub(super) struct Settling<'a> {
     pub times: &'a Times<'a>,
     pub all: &'a Arc<ScopeState>,
     pub overdue: &'a Overdue,
+    pub shown: &'a Shown,
+}
+
+/// How much shows to anybody: changed by settling alone, like the counts of scopes.
+#[derive(Default)]
+pub(super) struct Shown {
+    pub sessions: AtomicUsize,
+    pub topics: AtomicUsize,
+}
+
+impl Shown {
+    /// Takes the step of some sessions, or topics.
+    fn step(count: &AtomicUsize, before: usize, after: usize) {
+        if before != after {
+            // Wrapping: what was counted before is taken away.
+            count.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+        }
+    }
 }
 
 impl Settling<'_> {
@@ -66,7 +85,12 @@ impl Settling<'_> {
         (from, to): (Liveness, Liveness),
         reason: Option<LeftReason>,
     ) {
-        scope.step(user, from, to, reason);
+        let change = scope.step(user, from, to, reason);
+        if scope.topic().is_some()
+            && let Some((before, after)) = change
+        {
+            Shown::step(&self.shown.topics, usize::from(before > 0), usize::from(after > 0));
+        }
         self.overdue.note(scope);
     }
 }
@@ -107,9 +131,10 @@ impl Shard {
 
     /// Brings all that is shown of a user in line with the facts, and tells the scopes what differs from `before`.
     pub fn settle(&mut self, head: u32, before: &Standing, settling: &Settling<'_>) {
-        let mut reason = None;
+        let (mut reason, mut shown) = (None, (0, 0));
         let mut at = head;
         while at != NONE {
+            shown.0 += usize::from(self.slots[at].shown().is_live());
             let why = self.judge(at, settling);
             // Who lapses in one session and leaves in another lapses.
             reason = if reason == Some(LeftReason::Lapsed) { reason } else { why.or(reason) };
@@ -119,9 +144,11 @@ impl Shard {
         at = head;
         while at != NONE {
             self.slots[at].set(flag::HIDDEN, hidden);
+            shown.1 += usize::from(self.slots[at].shown().is_live());
             self.queue_look(at, settling);
             at = self.slots[at].next;
         }
+        Shown::step(&settling.shown.sessions, shown.0, shown.1);
         let after = self.standing(Some(head));
         self.tell(head, before, &after, reason, settling);
     }
@@ -147,6 +174,7 @@ impl Shard {
         self.queue_look(at, settling);
         let slot = &self.slots[at];
         let (user, to) = (&slot.user, slot.shown());
+        Shown::step(&settling.shown.sessions, usize::from(from.is_live()), usize::from(to.is_live()));
         settling.step(settling.all, user, (from, to), reason);
         if let Stays::One(scope) = &slot.stays
             && (from.is_live() || to.is_live())
