@@ -15,7 +15,7 @@ pub async fn post(State(mount): State<Mount>, request: Request) -> Response {
     let presence = mount.presence();
     let taken = match read(&mount, request).await.inspect_err(refused) {
         Ok(Hit::Beat(beat)) => {
-            let entered = beat.enters.then(|| Entered::of(&beat.user, presence.policy()));
+            let entered = beat.enters.then(|| Entered::of(&beat.user, presence.policy(), mount.socket()));
             record(presence, beat).await.map(|placed_at| Taken { placed_at, entered })
         }
         Ok(Hit::Leave(leave)) => record_leave(presence, leave).await.map(|()| Taken::default()),

@@ -5,6 +5,7 @@ use crate::edge::Edge;
 use crate::error::method_not_allowed;
 use crate::limits::{Gate, Limits};
 use crate::sse::Streams;
+use crate::wire::Socket;
 use crate::ws;
 use crate::{Cors, Route};
 use axum::Router;
@@ -220,6 +221,11 @@ impl Mount {
             .method_not_allowed_fallback(method_not_allowed)
             .layer(self.edge())
             .with_state(self.clone())
+    }
+
+    /// Whether its routes include the socket.
+    pub(crate) fn socket(&self) -> Socket {
+        if self.0.without.contains(&Route::Socket) { Socket::Absent } else { Socket::Served }
     }
 
     /// One route, for a path of the host's choice. The path of [`Route::User`] has one parameter.

@@ -40,7 +40,8 @@ export class Beats {
   /** Refused for good. */
   stopped = false;
   error: Problem | null = null;
-  windows: { active_for: number; lease_for: number } = { active_for: 300_000, lease_for: 62_500 };
+  /** `idle_for`: how long a socket may be silent. */
+  windows: { active_for: number; lease_for: number; idle_for: number } = { active_for: 300_000, lease_for: 62_500, idle_for: Infinity };
 
   #env: Env;
   #options: Options;
@@ -129,6 +130,13 @@ export class Beats {
   say(said: Partial<Said>): void {
     this.said = { ...this.said, ...said };
     if ('status' in said || 'message' in said || 'meta' in said) this.#declared += 1;
+    this.soon();
+  }
+
+  /** Heartbeats go another way: the session is entered there. */
+  moved(): void {
+    this.#entered = false;
+    this.#placedAt = undefined;
     this.soon();
   }
 
@@ -246,6 +254,6 @@ export class Beats {
   }
 
   get #every(): number {
-    return this.#options.beatEvery ?? 0.4 * this.windows.lease_for;
+    return this.#options.beatEvery ?? Math.min(0.4 * this.windows.lease_for, 0.4 * this.windows.idle_for);
   }
 }

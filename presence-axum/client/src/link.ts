@@ -3,6 +3,7 @@
 import type { Channel, Env } from './env.ts';
 import type { Http } from './http.ts';
 import type { Scopes } from './scopes.ts';
+import { SocketLine } from './socket.ts';
 import { EventStream } from './stream.ts';
 import type { Token } from './token.ts';
 import type { Problem } from './types.ts';
@@ -21,9 +22,12 @@ const STARVED_FOR = 300_000;
 const TOLD = ['hello', 'presence_view', 'presence_state', 'presence_diff', 'presence_counts'];
 
 export interface LinkHost {
+  /** Heartbeats go another way from now on: over the socket, or no more over it. */
+  moved(): void;
+  typing(topic: string, user: string, isTyping: boolean): void;
   opened(): void;
   lost(problem: Problem): void;
-  windows(windows: { active_for?: number; lease_for?: number }): void;
+  windows(windows: { active_for?: number; lease_for?: number; idle_for?: number }): void;
 }
 
 export class Link {
@@ -31,6 +35,9 @@ export class Link {
   #scopes: Scopes;
   #host: LinkHost;
   #stream: EventStream;
+  readonly socket: SocketLine;
+  /** The mount has a socket. */
+  #maySocket = false;
   #cancelPause = (): void => {};
   #cancelSettle = (): void => {};
   #cancelPoll = (): void => {};
@@ -55,7 +62,7 @@ export class Link {
     this.#stream = new EventStream(
       env,
       {
-        request: async () => ({ url: http.url('/v1/sse'), init: http.init(await http.headers(), JSON.stringify(scopes.wanted())) }),
+        request: async () => ({ url: http.url('/v1/sse'), init: http.init(await http.headers(), JSON.stringify(this.#ofStream())) }),
         heard: (name, data) => this.#heard(name, data),
         opened: () => this.#opened(),
         lost: (problem) => this.#lost(problem),
@@ -63,6 +70,54 @@ export class Link {
       },
       true,
     );
+    this.socket = new SocketLine(env, {
+      address: async () => ({ url: http.url('/v1/ws'), token: await token.get() }),
+      heard: (name, data) => TOLD.includes(name) && this.heard(name, data),
+      typing: host.typing,
+      opened: (hello) => this.#moved(hello),
+      lost: (problem, isFinal) => {
+        if (problem.code === 'protocol') scopes.resync();
+        host.moved();
+        if (this.#isPaused || this.#isClosed) return;
+        // Until there is a socket again a stream tells.
+        if (isFinal || problem.code === 'protocol') host.lost(problem);
+        scopes.connection(false);
+        this.settle();
+      },
+      refused: () => token.refuse(token.last),
+    });
+  }
+
+  /** What the stream is asked for: sets of users alone, where a socket tells the rest. */
+  #ofStream(): ReturnType<Scopes['wanted']> {
+    const wanted = this.#scopes.wanted();
+    return this.socket.isOpen ? { ...wanted, topics: {}, everyone: undefined, counts: [] } : wanted;
+  }
+
+  /** The mount has a socket: it takes the place of the stream. */
+  offered(): void {
+    if (this.#maySocket) return;
+    this.#maySocket = true;
+    if (!this.#isPaused && !this.#isClosed) this.socket.open();
+  }
+
+  /** Another user, or another token that may not be told to an open socket. */
+  restart(): void {
+    this.socket.close();
+    this.settle();
+  }
+
+  renewed(token: string): void {
+    if (this.socket.isOpen) this.socket.auth(token);
+    if (!this.#stream.isClosed) this.settle();
+  }
+
+  #moved(hello: Record<string, unknown>): void {
+    this.#host.windows(hello);
+    this.#stream.close();
+    this.#connect();
+    this.#opened();
+    this.#host.moved();
   }
 
   get isPaused(): boolean {
@@ -90,7 +145,7 @@ export class Link {
     const wasPaused = this.#isPaused;
     this.#isPaused = false;
     this.#newer = 0;
-    if (wasPaused || this.#stream.isClosed) this.#connect();
+    if (wasPaused || (this.#stream.isClosed && !this.socket.isOpen)) this.#connect();
   }
 
   hidden(): void {
@@ -112,7 +167,11 @@ export class Link {
 
   /** After a change of network the old connection may be dead without the browser knowing. */
   reconnect(): void {
-    if (!this.#stream.isClosed) this.#connect();
+    if (this.socket.isOpen) {
+      this.socket.close();
+      this.#host.moved();
+    }
+    this.#connect();
   }
 
   /** A heartbeat waits for long: perhaps for the connection that we hold. */
@@ -142,6 +201,9 @@ export class Link {
   }
 
   #close(): void {
+    if (this.#isAway || this.#isClosed) this.socket.close();
+    // A hidden page keeps its socket, which is its heartbeat, and is told nothing.
+    else if (this.socket.isOpen) this.socket.subscribe(null);
     this.#cancelPoll();
     this.#cancelPollEnd();
     this.#stream.close();
@@ -152,8 +214,18 @@ export class Link {
     this.#cancelPoll();
     this.#cancelPollEnd();
     this.#cancelSettle();
-    if (!this.isWanted || this.#isPaused || this.#isStarving) {
+    if (this.#isClosed || this.#isPaused || this.#isStarving) {
       if (!this.#stream.isClosed) this.#close();
+      return;
+    }
+    if (this.#maySocket) this.socket.open();
+    if (this.socket.isOpen) {
+      this.socket.subscribe(this.#scopes.wanted());
+      this.#scopes.connection(true);
+    }
+    const wanted = this.#ofStream();
+    if (!Object.keys(wanted.topics).length && wanted.everyone === undefined && !wanted.users.length && !wanted.counts.length) {
+      this.#stream.close();
       return;
     }
     if (!this.#polls) this.#channel?.post({ opens: this.#me });

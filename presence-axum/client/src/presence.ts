@@ -4,12 +4,13 @@ import { call } from './backoff.ts';
 import { Beats } from './beats.ts';
 import type { Env, PageEvent } from './env.ts';
 import { Foreign } from './foreign.ts';
-import { type Answer, Http, isTaken } from './http.ts';
+import { type Answer, Http, type Sender, isTaken } from './http.ts';
 import { Link } from './link.ts';
 import { Scopes } from './scopes.ts';
 import { type Session, claim, putBack, takeBack } from './session.ts';
 import { Token } from './token.ts';
 import type {
+  Beat,
   Change,
   Events,
   Json,
@@ -52,6 +53,8 @@ class Tab implements Presence {
   #foreign: Set<Foreign> = new Set();
   #session: Session | null = null;
   #isAway = false;
+  /** How many users there were before this one. */
+  #users = 0;
   #isDestroyed = false;
   #problem: Problem | null = null;
   #wasOpen = false;
@@ -64,7 +67,7 @@ class Tab implements Presence {
   constructor(env: Env, options: Options) {
     [this.#env, this.#options] = [env, options];
     const user = options.user === null ? null : String(options.user ?? anonymous(env));
-    this.#token = new Token(env, options.token, () => this.#link.settle());
+    this.#token = new Token(env, options.token, (token) => this.#link.renewed(token));
     this.#http = new Http(env, options, this.#token, () => this.#starving());
     const said = {
       user,
@@ -74,12 +77,28 @@ class Tab implements Presence {
       message: options.message ?? null,
       meta: options.meta ?? null,
     };
-    this.#beats = new Beats(env, options, said, this.#http, (answer) => this.#beaten(answer));
+    const http = this.#http;
+    const overSocket = (): boolean => this.#link.socket.isOpen && !options.encode;
+    const way = {
+      deliver: (beat: Beat) => (overSocket() ? this.#link.socket.deliver(beat) : http.deliver(beat)),
+      asNow: (): Sender => {
+        const send = http.asNow();
+        const turn = this.#users;
+        return (beat) => (overSocket() && turn === this.#users ? this.#link.socket.deliver(beat) : send(beat));
+      },
+      lastWord: (beat: Beat) => (overSocket() ? this.#link.socket.lastWord() : http.lastWord(beat)),
+    };
+    this.#beats = new Beats(env, options, said, way, (answer) => this.#beaten(answer));
     this.#scopes = new Scopes(env, () => this.#link.settle(), () => this.#viewState());
     const host = {
       opened: () => this.#opened(),
       lost: (problem: Problem) => this.#lost(problem),
-      windows: ({ active_for = 0, lease_for = 0 }) => {
+      moved: () => this.#beats.moved(),
+      typing: (topic: string, user: string, typing: boolean) => {
+        for (const heard of [...this.#heard.typing]) call(env, heard, { topic, user, typing });
+      },
+      windows: ({ active_for = 0, lease_for = 0, idle_for = 0 }) => {
+        if (idle_for > 0) this.#beats.windows.idle_for = idle_for;
         if (active_for > 0) this.#beats.windows.active_for = active_for;
         if (lease_for > 0) this.#beats.windows.lease_for = lease_for;
       },
@@ -173,13 +192,16 @@ class Tab implements Presence {
     if (this.#session) this.#session = { id, idleFor: null, release: () => {} };
     const topics = [...(next.topics ?? this.#beats.said.topics)];
     this.#beats.become({ user: name, session: this.#session ? id : '', topics, status: null, message: null, meta: next.meta ?? null });
+    this.#users += 1;
+    this.#link.restart();
     if (wanted) this.enter();
-    this.#link.settle();
     this.#update();
     return result;
   }
 
-  typing(_topic: string, _isTyping: boolean = true): void {}
+  typing(topic: string, isTyping: boolean = true): void {
+    this.#link.socket.typing(topic, isTyping);
+  }
 
   watch(scope: Scope, seen: (view: View, change: Change) => void, { whenHidden = 'pause' }: WatchOptions = {}): () => void {
     return this.#scopes.watch(scope, { seen, streams: whenHidden === 'stream' });
@@ -221,6 +243,7 @@ class Tab implements Presence {
 
   #beaten(answer: Answer | null): void {
     // Any answer shows that hits get through.
+    if (answer?.body.ws === true && this.#options.transport !== 'http' && !this.#options.encode) this.#link.offered();
     if (answer && answer.status > 0) {
       this.#link.fed();
       if (isTaken(answer)) for (const foreign of this.#foreign) if (!this.#env.page.hidden()) foreign.shown();

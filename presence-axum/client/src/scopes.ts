@@ -229,6 +229,9 @@ export class Scopes {
     watched.version = version;
     watched.touched();
     this.#say(watched, change);
+    // A socket tells a topic in one way: whoever wants its counts alone has them from here.
+    const { online, active, idle } = watched.counts;
+    this.#count(`#${scope}`, { online, active, idle });
   }
 
   /** Throws where a diff does not start where we are. */
@@ -253,12 +256,24 @@ export class Scopes {
   }
 
   #counted(scope: Name, data: Record<string, unknown>): void {
-    const watched = this.#watched.get(`#${scope}`);
-    if (!watched) return;
     const [online, active, idle] = [Number(data['online']), Number(data['active']), Number(data['idle'])];
     if (![online, active, idle].every(Number.isFinite)) throw new Error('counts that are no numbers');
+    this.#count(`#${scope}`, { online, active, idle });
+    // A topic that has grown too large to be told by name.
+    const watched = this.#watched.get(scope);
+    if (!watched || data['large'] !== true) return;
+    [watched.members, watched.version, watched.isKnown] = [new Map(), null, false];
     watched.counts = { online, active, idle };
-    watched.isKnown = true;
+    watched.touched();
+    this.#say(watched, { ...UNCHANGED, reset: true });
+  }
+
+  #count(name: Name, counts: Counts): void {
+    const watched = this.#watched.get(name);
+    if (!watched) return;
+    const { online, active, idle } = watched.counts;
+    if (watched.isKnown && online === counts.online && active === counts.active && idle === counts.idle) return;
+    [watched.counts, watched.isKnown] = [counts, true];
     watched.touched();
     this.#say(watched, UNCHANGED);
   }

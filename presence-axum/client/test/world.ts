@@ -244,8 +244,13 @@ export class FakeSocket implements Socket {
     [this.url, this.protocols] = [url, protocols];
   }
 
+  /** Whether heartbeats are answered by themselves. */
+  answers = false;
+
   send(text: string): void {
-    this.sent.push(JSON.parse(text));
+    const frame = JSON.parse(text);
+    this.sent.push(frame);
+    if (this.answers && frame.ref !== undefined) queueMicrotask(() => this.tell({ type: frame.type === 'enter' ? 'entered' : 'ok', ref: frame.ref, user: 'ada' }));
   }
 
   close(code: number = 1000): void {

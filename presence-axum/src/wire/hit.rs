@@ -200,12 +200,23 @@ pub struct Entered {
     pub active_for: Duration,
     /// How long a session lives after its last beat.
     pub lease_for: Duration,
+    /// Whether there is a socket for it, `/v1/ws` beside the hits.
+    pub socket: Socket,
+}
+
+/// Whether the mount serves a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Socket {
+    /// It does.
+    Served,
+    /// It does not.
+    Absent,
 }
 
 impl Entered {
     /// This user, and the windows of this policy.
-    pub fn of(user: &UserId, policy: &Policy) -> Self {
-        Self { user: user.clone(), active_for: policy.active_for, lease_for: policy.lease_for }
+    pub fn of(user: &UserId, policy: &Policy, socket: Socket) -> Self {
+        Self { user: user.clone(), active_for: policy.active_for, lease_for: policy.lease_for, socket }
     }
 }
 
@@ -217,11 +228,14 @@ impl IntoResponse for Taken {
         if let Some(placed_at) = self.placed_at {
             let _ = write!(text, r#","placed_at":{}"#, placed_at.as_millis());
         }
-        if let Some(Entered { user, active_for, lease_for }) = self.entered {
+        if let Some(Entered { user, active_for, lease_for, socket }) = self.entered {
             text.extend_from_slice(br#","user":"#);
             let _ = serde_json::to_writer(&mut text, user.as_str());
             let (active_for, lease_for) = (active_for.as_millis(), lease_for.as_millis());
             let _ = write!(text, r#","active_for":{active_for},"lease_for":{lease_for}"#);
+            if socket == Socket::Served {
+                text.extend_from_slice(br#","ws":true"#);
+            }
         }
         text.push(b'}');
         ([(header::CONTENT_TYPE, super::JSON)], bytes::Bytes::from(text)).into_response()

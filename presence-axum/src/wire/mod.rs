@@ -7,7 +7,7 @@ mod hit;
 mod people;
 mod stream;
 
-pub use hit::{Entered, Hit, Taken};
+pub use hit::{Entered, Hit, Socket, Taken};
 pub(crate) use hit::{invalid, said_of, session_name, topics_of, user_name, wrong};
 pub use people::{Counted, Listed, People, Person, TopicCounts, Topics};
 pub(crate) use stream::view_word;

@@ -61,7 +61,7 @@ async fn watch(rig: &Rig, token: &str, path: &str) -> Events {
 async fn a_hit_without_a_user_is_of_the_one_who_calls() {
     let rig = rig().await;
     let entered = hit(&rig, &token("ada"), r#"{"kind":"enter"}"#).await;
-    let told = r#"{"ok":true,"placed_at":1710000000000,"user":"ada","active_for":300000,"lease_for":60000}"#;
+    let told = r#"{"ok":true,"placed_at":1710000000000,"user":"ada","active_for":300000,"lease_for":60000,"ws":true}"#;
     assert_eq!(entered.said(), (200, told));
     assert_eq!(hit(&rig, &token("ada"), r#"{"user":"ada"}"#).await.status, 200);
     assert_eq!(look(&rig, &token("bob"), "/v1/users/ada").await.json()["liveness"], "active");

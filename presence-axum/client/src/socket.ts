@@ -1,0 +1,200 @@
+/** The WebSocket of the mount: heartbeats, subscriptions and typing over one connection that is not among the six of HTTP. */
+
+import { backoff } from './backoff.ts';
+import type { Env, Socket } from './env.ts';
+import type { Answer } from './http.ts';
+import type { Wanted } from './scopes.ts';
+import type { Beat, Problem } from './types.ts';
+
+const HELLO_WITHIN = 4_000;
+const ANSWER_WITHIN = 8_000;
+/** After so many attempts without a hello there is no socket to be had here. */
+const ATTEMPTS = 2;
+/** Close codes after which nobody comes back: broken framing, too large a frame, disconnected by an operator. */
+const FINAL = [1002, 1003, 1007, 1009, 4403];
+const TYPING_EVERY = 2_000;
+
+export interface SocketHost {
+  /** Where it is, and the token to show. Rejects where the host has none to give. */
+  address(): Promise<{ url: string; token: string | null }>;
+  /** A frame of presence; what it throws makes all topics be told anew. */
+  heard(name: string, data: Record<string, unknown>): void;
+  typing(topic: string, user: string, isTyping: boolean): void;
+  opened(hello: Record<string, unknown>): void;
+  /** It is gone; `isFinal`: for good. */
+  lost(problem: Problem, isFinal: boolean): void;
+  refused(): void;
+}
+
+export class SocketLine {
+  #env: Env;
+  #host: SocketHost;
+  #socket: Socket | null = null;
+  #turn = 0;
+  #cancel = (): void => {};
+  #failures = 0;
+  #withoutHello = 0;
+  #reconnectIn: number | null = null;
+  #ref = 0;
+  #waiting: Map<number, (answer: Answer) => void> = new Map();
+  /** By topic (`null`: everyone), whether only counts are told. */
+  #subscribed: Map<string | null, boolean> = new Map();
+  #typed: Map<string, number> = new Map();
+  isOpen = false;
+  /** There is none to be had. */
+  isOver = false;
+
+  constructor(env: Env, host: SocketHost) {
+    [this.#env, this.#host] = [env, host];
+  }
+
+  get isClosed(): boolean {
+    return this.#turn % 2 === 0;
+  }
+
+  open(): void {
+    if (!this.isClosed || this.isOver) return;
+    this.#turn += 1;
+    void this.#run(this.#turn);
+  }
+
+  close(): void {
+    if (this.isClosed) return;
+    this.#turn += 1;
+    this.#drop();
+  }
+
+  #drop(): void {
+    this.#cancel();
+    const socket = this.#socket;
+    [this.#socket, this.isOpen] = [null, false];
+    this.#subscribed.clear();
+    if (socket) {
+      [socket.onopen, socket.onmessage, socket.onclose] = [null, null, null];
+      socket.close();
+    }
+    for (const answer of [...this.#waiting.values()]) answer({ status: 0, retryAfter: 0, body: { error: 'the socket closed' }, code: 'network' });
+    this.#waiting.clear();
+  }
+
+  async #run(turn: number): Promise<void> {
+    let socket: Socket | null = null;
+    try {
+      const { url, token } = await this.#host.address();
+      if (turn !== this.#turn) return;
+      socket = this.#env.socket(url, token === null ? [] : ['bearer', token]);
+    } catch (error) {
+      if (turn !== this.#turn) return;
+      return this.#lost({ code: 'token', message: error instanceof Error ? error.message : String(error) }, false);
+    }
+    if (!socket) return this.#lost({ code: 'network', message: 'no socket' }, true);
+    this.#socket = socket;
+    this.#withoutHello += 1;
+    this.#cancel = this.#env.timer(HELLO_WITHIN, () => this.#lost({ code: 'network', message: 'no hello' }, this.#withoutHello >= ATTEMPTS));
+    socket.onmessage = ({ data }) => {
+      if (turn === this.#turn && typeof data === 'string') this.#frame(data);
+    };
+    socket.onclose = ({ code }) => {
+      if (turn !== this.#turn) return;
+      if (code === 4401) this.#host.refused();
+      this.#lost({ code: code >= 4400 ? 'refused' : 'network', message: `the socket closed (${code})` }, FINAL.includes(code) || this.#withoutHello >= ATTEMPTS);
+    };
+  }
+
+  #lost(problem: Problem, isFinal: boolean): void {
+    this.#drop();
+    this.isOver = isFinal;
+    this.#failures += 1;
+    const asked = this.#reconnectIn;
+    this.#reconnectIn = null;
+    const wait = asked === null ? backoff(this.#env, this.#failures, 4_000) : asked;
+    if (isFinal) this.#turn += 1;
+    else {
+      const turn = this.#turn;
+      this.#cancel = this.#env.timer(wait, () => turn === this.#turn && void this.#run(turn));
+    }
+    this.#host.lost(isFinal ? problem : { ...problem, retryIn: Math.round(wait) }, isFinal);
+  }
+
+  #frame(text: string): void {
+    try {
+      const frame = JSON.parse(text) as Record<string, unknown>;
+      const type = String(frame['type']);
+      if (type === 'hello') {
+        this.#cancel();
+        [this.isOpen, this.#failures, this.#withoutHello] = [true, 0, 0];
+        this.#host.opened(frame);
+      } else if (type === 'reconnect') this.#reconnectIn = Math.max(0, Number(frame['in']) || 0);
+      else if (type === 'typing') this.#host.typing(String(frame['topic']), String(frame['user']), frame['value'] !== null && frame['value'] !== false);
+      else if (type.startsWith('presence_')) this.#host.heard(type, { ...frame, scope: frame['topic'] == null ? 'everyone' : `topic:${frame['topic']}` });
+      else if (typeof frame['ref'] === 'number') this.#answered(type, frame);
+    } catch (error) {
+      this.#lost({ code: 'protocol', message: error instanceof Error ? error.message : String(error) }, false);
+    }
+  }
+
+  #answered(type: string, frame: Record<string, unknown>): void {
+    const ref = frame['ref'] as number;
+    const answer = this.#waiting.get(ref);
+    this.#waiting.delete(ref);
+    const status = type === 'error' ? Number(frame['code']) || 500 : 200;
+    const body: Answer['body'] = {};
+    if (typeof frame['error'] === 'string') body.error = frame['error'];
+    if (typeof frame['user'] === 'string') body.user = frame['user'];
+    answer?.({ status, retryAfter: 0, body, code: status < 500 ? 'refused' : 'server' });
+  }
+
+  /** Sends a heartbeat; where no answer comes the path is dead, and another is looked for. */
+  deliver({ kind, ...beat }: Beat): Promise<Answer> {
+    return new Promise((resolve) => {
+      const ref = (this.#ref += 1);
+      const cancel = this.#env.timer(ANSWER_WITHIN, () => this.#lost({ code: 'network', message: 'silence' }, false));
+      this.#waiting.set(ref, (answer) => {
+        cancel();
+        resolve(answer);
+      });
+      this.#send({ type: kind, ref, ...beat });
+    });
+  }
+
+  /** The page goes: the session leaves with the connection, whatever became of its frames. */
+  lastWord(): void {
+    this.#send({ type: 'leave' });
+  }
+
+  /** The newest token, on the connection that is open. */
+  auth(token: string): void {
+    this.#send({ type: 'auth', token });
+  }
+
+  /** Subscribes to what is wanted and was not, or of which all must be told anew; ends what is wanted no more. */
+  subscribe(wanted: Wanted | null): void {
+    const topics = new Map<string | null, { topic: string | null; version?: string; counts?: true; messages: false }>();
+    for (const topic of wanted?.counts ?? []) topics.set(topic, { topic, counts: true, messages: false });
+    for (const [topic, version] of Object.entries(wanted?.topics ?? {})) topics.set(topic, { topic, messages: false, ...(version === null ? {} : { version }) });
+    if (wanted?.everyone !== undefined) topics.set(null, { topic: null, messages: false, ...(wanted.everyone === true ? {} : { version: wanted.everyone }) });
+    const ended = [...this.#subscribed.keys()].filter((topic) => !topics.has(topic));
+    const begun = [...topics.values()].filter((it) => this.#subscribed.get(it.topic) !== (it.counts === true));
+    for (const topic of ended) this.#subscribed.delete(topic);
+    for (const it of begun) this.#subscribed.set(it.topic, it.counts === true);
+    if (ended.length) this.#send({ type: 'unsubscribe', topics: ended });
+    if (begun.length) this.#send({ type: 'subscribe', topics: begun });
+  }
+
+  /** Says it at most every two seconds, and the end at once. */
+  typing(topic: string, isTyping: boolean): void {
+    const now = this.#env.now();
+    if (!this.isOpen || (isTyping && now - (this.#typed.get(topic) ?? -Infinity) < TYPING_EVERY)) return;
+    if (isTyping) this.#typed.set(topic, now);
+    else if (!this.#typed.delete(topic)) return;
+    this.#send({ type: 'typing', topic, value: isTyping });
+  }
+
+  #send(frame: object): void {
+    try {
+      this.#socket?.send(JSON.stringify(frame));
+    } catch {
+      // It is closing: `onclose` tells.
+    }
+  }
+}
