@@ -2,7 +2,7 @@
 
 import { build } from 'esbuild';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
@@ -56,9 +56,14 @@ if (process.argv.includes('--check')) {
 } else {
   writeFileSync(asset, core);
   const dist = join(here, 'dist');
+  rmSync(dist, { recursive: true, force: true });
   mkdirSync(dist, { recursive: true });
   writeFileSync(join(dist, 'presence.js'), core);
   writeFileSync(join(dist, 'react.js'), react);
   execFileSync(process.execPath, [join(here, 'node_modules/typescript/bin/tsc'), '--project', join(here, 'tsconfig.types.json')], { stdio: 'inherit' });
-  copyFileSync(join(dist, 'types/index.d.ts'), join(dist, 'presence.d.ts'));
+  // The compiler rewrites the endings of imports in programs only.
+  for (const name of readdirSync(join(dist, 'types'))) {
+    const file = join(dist, 'types', name);
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/(from '\.\/[a-z]+)\.ts'/g, "$1.js'"));
+  }
 }

@@ -8,8 +8,7 @@ use serde_json::json;
 async fn a_hit_answers_the_placement_it_made_and_who_enters_learns_the_windows() {
     let rig = Rig::new().await;
     let reply = rig.hit(r#"{"user":"alice","kind":"enter"}"#).await;
-    let told =
-        r#"{"ok":true,"placed_at":1710000000000,"user":"alice","active_for":300000,"lease_for":60000,"ws":true}"#;
+    let told = r#"{"ok":true,"placed_at":1710000000000,"user":"alice","active_for":300000,"lease_for":60000,"ws":true}"#;
     assert_eq!(reply.said(), (200, told));
     assert_eq!(reply.header("content-type"), Some("application/json"));
     rig.advance(30).await;

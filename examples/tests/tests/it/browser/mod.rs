@@ -6,6 +6,7 @@
 mod active_idle;
 mod blinding;
 mod chromium;
+mod client;
 mod job_events;
 mod live;
 mod looks;
