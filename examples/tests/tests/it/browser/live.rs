@@ -14,7 +14,16 @@ pub(super) async fn site() -> Site {
 
 /// Opens the page as this user, whose hands do not rest, and waits until they are shown there.
 pub(super) async fn open(site: &Site, name: &str) -> Tab {
-    let tab = Tab::open(&site.url(&format!("/?name={name}"))).await;
+    open_at(site, name, "").await
+}
+
+/// The same without a socket, which a site that stops keeps as long as its process lives.
+pub(super) async fn open_over_http(site: &Site, name: &str) -> Tab {
+    open_at(site, name, "&http").await
+}
+
+async fn open_at(site: &Site, name: &str, more: &str) -> Tab {
+    let tab = Tab::open(&site.url(&format!("/?name={name}{more}"))).await;
     tab.until("the('view-state').dataset.state === 'live'").await;
     tab.fidget();
     tab.until(&shows("active-list", name)).await;

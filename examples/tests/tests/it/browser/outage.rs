@@ -1,6 +1,6 @@
 //! The server goes away and comes back, with the demo's page open.
 
-use super::live::{assert_content, open, shows, site};
+use super::live::{assert_content, open_over_http as open, shows, site};
 use super::tab::Tab;
 
 /// What is no wonder while the server is away is that its network is.
