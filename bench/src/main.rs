@@ -28,6 +28,7 @@ mod sessions;
 mod snapshot;
 mod sse;
 mod watchers;
+mod ws;
 
 use options::{Options, What};
 
@@ -40,6 +41,7 @@ fn main() -> Outcome {
         What::Roster => roster(&options),
         What::Hit => hit::run(&options),
         What::Sse => sse::run(&options),
+        What::Ws => ws::run(&options),
         What::Redis => redis::run(&options),
         What::Nats => nats::run(&options),
         What::Rest => rest::run(&options),
@@ -49,6 +51,7 @@ fn main() -> Outcome {
             roster(&options)?;
             hit::run(&options)?;
             sse::run(&options)?;
+            ws::run(&options)?;
             redis::run(&options)?;
             nats::run(&options)?;
             rest::run(&options)?;

@@ -4,11 +4,11 @@ use crate::Outcome;
 
 /// The words on the command line.
 pub const USAGE: &str = "\
-usage: bench roster|hit|sse|redis|nats|rest|pages|jobs|all [options]
+usage: bench roster|hit|sse|ws|redis|nats|rest|pages|jobs|all [options]
   --rounds N     how often each measurement is repeated, in turn with its limit (5)
   --quick        everything smaller, for a look
   --sessions N   of roster: sessions in it (1000000)
-  --clients N    of sse, pages and jobs: how many readers (1000)
+  --clients N    of sse, ws, pages and jobs: how many readers (1000)
   --only PART    of roster: entering, beats, threads, handle, time, lists or memory;
                  of redis: calls, batches, feed, load or resync;
                  of nats: puts, touches, feed, load or reads
@@ -24,6 +24,8 @@ pub enum What {
     Hit,
     /// Streams.
     Sse,
+    /// Sockets.
+    Ws,
     /// The Redis store.
     Redis,
     /// The NATS store.
@@ -62,6 +64,7 @@ impl Options {
             "roster" => What::Roster,
             "hit" => What::Hit,
             "sse" => What::Sse,
+            "ws" => What::Ws,
             "redis" => What::Redis,
             "nats" => What::Nats,
             "rest" => What::Rest,

@@ -4,6 +4,7 @@ mod jobs;
 mod paging;
 mod plain;
 mod resting;
+mod rooms;
 mod taking;
 mod telling;
 
@@ -33,6 +34,9 @@ pub fn run(case: &str, size: usize) -> Outcome {
         return plain::run(&listener, size);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if case == "frames" {
+        return runtime.block_on(rooms::frames(listener, size));
+    }
     runtime.block_on(async {
         let app = match case {
             "mount" => taking::mount(presence(&clock, Policy::default()).await?),
@@ -43,6 +47,7 @@ pub fn run(case: &str, size: usize) -> Outcome {
             "least" => resting::least(size)?,
             "jobs" => jobs::service(size)?,
             "page-hits" => paging::service(size).await?,
+            "room" => rooms::room(presence(&clock, telling::policy()).await?, size)?,
             "ticker" => telling::ticker(&presence(&clock, telling::policy()).await?, size).await?,
             _ => return Err(format!("no server is called {case}").into()),
         };

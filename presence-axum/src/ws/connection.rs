@@ -5,7 +5,7 @@ use super::gateway::{Core, channel_of};
 use super::place::Place;
 use super::room::{Shared, encode, is_hidden};
 use super::session::{Effect, Heard, Session, problem};
-use super::socket::{Socket, Told};
+use super::socket::{FULL, Socket, Told};
 use super::states::States;
 use super::{Close, Command, Envelope, Problem, Reference, Typing, Update, Wish, asks};
 use crate::Mount;
@@ -82,8 +82,6 @@ enum Event {
     Wrote,
 }
 
-/// No more deliveries are taken while so much is not written yet.
-const FULL: usize = 16 * 1024;
 /// No more frames are read while so much is not written yet.
 const STUFFED: usize = 64 * 1024;
 

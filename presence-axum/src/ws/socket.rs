@@ -37,6 +37,8 @@ pub(super) enum Told {
 
 /// How much is read at a time. The buffer lies on the stack: an idle connection has none.
 const READ: usize = 4096;
+/// Whoever has more to send waits while so much is not written yet.
+pub(super) const FULL: usize = 16 * 1024;
 /// Small frames are written together, up to this many bytes.
 const TOGETHER: usize = 16 * 1024;
 /// How much is read and thrown away after a close: closing with something unread resets the connection, and the client
@@ -68,7 +70,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// Writes what is queued, and reads if `reads`.
     ///
-    /// It is ready with what was read or what went wrong, and also, with `None`, when the queue has become shorter.
+    /// It is ready with what was read or what went wrong, and also, with `None`, when so much has been written that those who
+    /// waited for room may go on.
     pub(super) fn poll(&mut self, reads: bool, cx: &mut Context<'_>) -> Poll<Option<Told>> {
         let before = self.queued;
         match self.poll_write(cx) {
@@ -86,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         if reads && let Poll::Ready(told) = self.poll_read(cx) {
             return Poll::Ready(Some(told));
         }
-        if self.queued < before { Poll::Ready(None) } else { Poll::Pending }
+        if before >= FULL && self.queued < before { Poll::Ready(None) } else { Poll::Pending }
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Told> {
@@ -150,14 +153,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// With `answered` the client's has come already, or cannot come.
     pub(super) async fn close(mut self, frame: Frame, answered: bool, within: Duration) {
         self.queue(frame);
-        self.deadline = None;
-        self.write_within = within;
         let closing = async {
-            while self.queued > 0 {
-                match std::future::poll_fn(|cx| self.poll(false, cx)).await {
-                    None => {}
-                    Some(_) => return,
-                }
+            if std::future::poll_fn(|cx| self.poll_write(cx)).await.is_err() {
+                return;
             }
             if !answered && self.hears_close().await {
                 return;

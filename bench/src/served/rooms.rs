@@ -1,0 +1,73 @@
+//! A room of sockets: ours, and the least that one task for each socket can do.
+
+use crate::Outcome;
+use crate::ws::TICK;
+use axum::Router;
+use bytes::Bytes;
+use presence_axum::{Limits, Mount};
+use presence_core::Presence;
+use presence_core::broker::{Broker, Channel, Publish};
+use presence_memory::MemoryBroker;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast;
+
+/// Says something of this size in the room `room`, each tick; of size zero: nothing.
+pub fn room(presence: Presence, frame: usize) -> Outcome<Router> {
+    let broker = MemoryBroker::new();
+    let channel = Channel::new("topic:room")?;
+    let said = broker.clone();
+    let around = r#"{"type":"message","topic":"room","id":"0123456789abcdef-123","at":1710000000000,"user":null,"name":null,"data":""}"#;
+    let payload: Bytes = format!("\"{}\"", "x".repeat(frame.saturating_sub(around.len()))).into();
+    tokio::spawn(async move {
+        if frame == 0 {
+            return;
+        }
+        loop {
+            tokio::time::sleep(TICK).await;
+            let _ = said.publish(Publish::new(channel.clone(), payload.clone())).await;
+        }
+    });
+    Ok(Mount::new(presence).broker(broker).limits(Limits::shared()).routes())
+}
+
+/// Writes a frame of this size to each socket, each tick.
+pub async fn frames(listener: std::net::TcpListener, frame: usize) -> Outcome {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    println!("{}", listener.local_addr()?);
+    let said = broadcast::Sender::<Bytes>::new(64);
+    let says = said.clone();
+    #[expect(clippy::cast_possible_truncation, reason = "a small frame")]
+    let head = [0x81, 126, (frame >> 8) as u8, frame as u8];
+    let bytes: Bytes = [&head[..], &vec![b'x'; frame]].concat().into();
+    tokio::spawn(async move {
+        if frame == 0 {
+            return;
+        }
+        loop {
+            tokio::time::sleep(TICK).await;
+            let _ = says.send(bytes.clone());
+        }
+    });
+    loop {
+        let (stream, _) = listener.accept().await?;
+        tokio::spawn(write(stream, said.subscribe()));
+    }
+}
+
+async fn write(mut stream: TcpStream, mut said: broadcast::Receiver<Bytes>) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let _ = stream.read(&mut [0; 1024]).await?;
+    stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n").await?;
+    let mut room = [0; 64];
+    loop {
+        tokio::select! {
+            frame = said.recv() => match frame {
+                Ok(frame) => stream.write_all(&frame).await?,
+                Err(_) => return Ok(()),
+            },
+            read = stream.read(&mut room) => if read? == 0 { return Ok(()) },
+        }
+    }
+}

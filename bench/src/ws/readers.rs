@@ -1,0 +1,139 @@
+//! Members of the room, all on one thread.
+
+use super::{FRAME, TICK};
+use crate::{Outcome, cpu};
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+const REQUEST: &[u8] =
+    b"GET /v1/ws HTTP/1.1\r\nhost: here.example\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+    sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+pub struct Readers {
+    poll: Poll,
+    events: Events,
+    buffer: Vec<u8>,
+    open: Vec<Reader>,
+    /// How many messages all of them got together.
+    got: usize,
+}
+
+struct Reader {
+    stream: TcpStream,
+    /// What has come of a frame that is not whole.
+    part: Vec<u8>,
+}
+
+impl Readers {
+    /// Opens the sockets.
+    pub fn connect(address: SocketAddr, readers: usize) -> Outcome<Self> {
+        let poll = Poll::new()?;
+        let mut open = Vec::with_capacity(readers);
+        for n in 0..readers {
+            let mut stream = std::net::TcpStream::connect(address)?;
+            stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+            stream.write_all(REQUEST)?;
+            head(&mut stream)?;
+            stream.set_nonblocking(true)?;
+            let mut stream = TcpStream::from_std(stream);
+            poll.registry().register(&mut stream, Token(n), Interest::READABLE)?;
+            open.push(Reader { stream, part: Vec::new() });
+        }
+        Ok(Self { poll, events: Events::with_capacity(readers), buffer: vec![0; 256 * 1024], open, got: 0 })
+    }
+
+    /// All enter the room, as after a restart.
+    pub fn enter(&mut self) -> Outcome {
+        for reader in &mut self.open {
+            let user = reader.stream.local_addr()?.port();
+            let enter = masked(&format!(r#"{{"type":"enter","user":"{user}","topics":["room"]}}"#));
+            let subscribe = masked(r#"{"type":"subscribe","topics":["room"]}"#);
+            reader.stream.write_all(&[enter, subscribe].concat())?;
+        }
+        Ok(())
+    }
+
+    /// Reads until nobody is told anything but messages.
+    pub fn settle(&mut self) -> Outcome {
+        let until = cpu::wall() + 1_500_000_000;
+        while cpu::wall() < until {
+            self.pump(TICK / 4)?;
+        }
+        Ok(())
+    }
+
+    /// Reads for so long; answers how many messages came.
+    pub fn read(&mut self, time: Duration) -> Outcome<usize> {
+        self.got = 0;
+        let until = cpu::wall() + u64::try_from(time.as_nanos())?;
+        while cpu::wall() < until {
+            self.pump(TICK / 4)?;
+        }
+        if self.got == 0 {
+            return Err("no messages came".into());
+        }
+        Ok(self.got)
+    }
+
+    fn pump(&mut self, wait: Duration) -> Outcome {
+        self.poll.poll(&mut self.events, Some(wait))?;
+        for event in &self.events {
+            let Some(reader) = self.open.get_mut(event.token().0) else { continue };
+            loop {
+                match reader.stream.read(&mut self.buffer) {
+                    Ok(0) => return Err("the server closed a socket".into()),
+                    Ok(len) => self.got += reader.take(&self.buffer[..len]),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Reader {
+    /// Takes bytes; how many frames of the size of a message end in them.
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        self.part.extend_from_slice(bytes);
+        let (mut at, mut messages) = (0, 0);
+        while let Some(len) = frame(&self.part[at..]) {
+            messages += usize::from((FRAME / 2..FRAME * 2).contains(&len));
+            at += len;
+        }
+        self.part.drain(..at);
+        if self.part.is_empty() {
+            self.part = Vec::new();
+        }
+        messages
+    }
+}
+
+/// How long the frame is that these bytes begin with, if it is whole.
+fn frame(bytes: &[u8]) -> Option<usize> {
+    let len = match *bytes.get(1)? {
+        126 => 4 + usize::from(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?)),
+        127 => 10 + usize::try_from(u64::from_be_bytes(*bytes.get(2..)?.first_chunk()?)).ok()?,
+        len => 2 + usize::from(len),
+    };
+    (len <= bytes.len()).then_some(len)
+}
+
+/// A text frame of fewer than 126 bytes, with a mask of zeros.
+fn masked(text: &str) -> Vec<u8> {
+    let len = u8::try_from(text.len()).unwrap_or(u8::MAX);
+    [&[0x81, 0x80 | len, 0, 0, 0, 0], text.as_bytes()].concat()
+}
+
+fn head(stream: &mut std::net::TcpStream) -> Outcome {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        head.extend(byte);
+    }
+    if head.starts_with(b"HTTP/1.1 101") { Ok(()) } else { Err("no socket was opened".into()) }
+}
