@@ -20,7 +20,7 @@ const JOBS: usize = 5_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub fn run(options: &Options) -> Outcome {
-    process::open_many_files(2 * MANY + 500);
+    process::open_many_files(MANY + 500);
     report::head(&format!("job events, {} viewers", options.clients), options.rounds);
     one_job(options, options.clients)?;
     if !options.quick {
