@@ -41,7 +41,9 @@ pub(super) struct Connection<S> {
     session: Session,
     parties: Parties,
     effects: Vec<Effect>,
-    hold: Option<Hold>,
+    hold: Option<Arc<Hold>>,
+    /// Returns when the session, or all that the user has open, is to end. It shares the hold.
+    removal: Option<BoxFuture<'static, ()>>,
     places: StreamMap<Option<Topic>, Place>,
     told: States,
     views: BoxStream<'static, View>,
@@ -74,6 +76,7 @@ enum End {
 /// What wakes a connection.
 enum Event {
     Drain(Duration),
+    Removed,
     Tick,
     Then(asks::Then),
     Checked(asks::Checked),
@@ -100,6 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             socket: Socket::new(stream, &parties.core.settings),
             effects: Vec::new(),
             hold: None,
+            removal: None,
             places: StreamMap::new(),
             told: States::default(),
             views: views.boxed(),
@@ -121,6 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         tracing::debug!("open");
         let policy = self.parties.mount.presence().policy().clone();
         self.session.open(&policy, &mut self.effects);
+        self.removal = self.removal_of_caller();
         let end = loop {
             self.execute();
             if let Some(end) = self.end.take() {
@@ -133,8 +138,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         self.execute();
         let within = self.parties.core.settings.close_within;
         // The session leaves and its permit is free at once, however long the handshake takes.
-        let Self { socket, hold, places, parties, counted, .. } = self;
-        drop((hold, places, parties, counted));
+        let Self { socket, hold, removal, places, parties, counted, .. } = self;
+        drop((removal, hold, places, parties, counted));
         let word = match end {
             End::Close(close) => {
                 // Of a client that breaks the framing no close frame can be expected.
@@ -157,6 +162,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         if let Poll::Ready(after) = self.draining.as_mut().poll(cx) {
             return Poll::Ready(Event::Drain(after));
+        }
+        if let Some(removal) = &mut self.removal
+            && removal.as_mut().poll(cx).is_ready()
+        {
+            self.removal = None;
+            return Poll::Ready(Event::Removed);
         }
         if self.poll_timer(cx).is_ready() {
             return Poll::Ready(Event::Tick);
@@ -219,6 +230,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 self.effects.push(Effect::Send(Box::new(Update::Reconnect { after })));
                 self.effects.push(Effect::Close(Close::Reconnect));
             }
+            Event::Removed => self.end = Some(End::Close(Close::Forbidden)),
             Event::Tick => {
                 if now >= self.check_at {
                     self.check(now);
@@ -314,17 +326,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     self.queue(&frames);
                 }
                 Effect::Hold(beat) => match self.parties.mount.presence().hold(*beat) {
-                    // The session before it leaves, unless it is the same.
-                    Ok(hold) => self.hold = Some(hold),
+                    Ok(hold) => {
+                        let hold = Arc::new(hold);
+                        let held = Arc::clone(&hold);
+                        // The user's end is asked for by itself: a later connection may have the session.
+                        let mut user = self.parties.mount.presence().disconnection(&hold.key().user);
+                        self.removal = Some(Box::pin(async move {
+                            tokio::select! {
+                                _ = held.ended() => {}
+                                _ = user.ended() => {}
+                            }
+                        }));
+                        // The session before it leaves, unless it is the same.
+                        self.hold = Some(hold);
+                    }
                     Err(error) => {
                         self.session.not_held();
+                        self.removal = self.removal_of_caller();
                         self.hold = None;
                         refused = Some(error);
                     }
                 },
                 Effect::Change(said) => self.change(said),
                 Effect::Release { at_once } => {
-                    if let Some(hold) = self.hold.take()
+                    self.removal = self.removal_of_caller();
+                    if let Some(hold) = self.hold.take().and_then(Arc::into_inner)
                         && at_once
                     {
                         hold.leave_now();
@@ -358,6 +384,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if self.effects.capacity() > 16 {
             self.effects = Vec::new();
         }
+    }
+
+    /// Returns when all that the caller has open is to end; nothing where nobody is asked who they are.
+    fn removal_of_caller(&self) -> Option<BoxFuture<'static, ()>> {
+        let mut disconnection = self.parties.mount.presence().disconnection(self.session.caller().user()?);
+        Some(Box::pin(async move { _ = disconnection.ended().await }))
     }
 
     fn queue(&mut self, frames: &Shared) {

@@ -5,7 +5,8 @@ use crate::auth::forge::{SECRET, signed};
 use crate::log::Log;
 use crate::rig::{Rig, START};
 use presence_axum::auth::{Action, Hs256, Identity, On};
-use presence_core::{ManualClock, UserId};
+use presence_core::roster::Whom;
+use presence_core::{ManualClock, SessionId, SessionKey, UserId};
 use presence_memory::{MemoryBroker, MemoryStore};
 use serde_json::json;
 use std::time::Duration;
@@ -119,6 +120,46 @@ async fn an_expired_token_ends_the_socket_and_a_newer_one_prolongs_it() {
     renewed.of("pong").await;
     rig.advance(20).await;
     assert_eq!(renewed.closed().await, 4401);
+}
+
+#[tokio::test]
+async fn a_user_who_is_disconnected_loses_every_socket_and_is_refused_until_the_time_is_over() {
+    let rig = rig().await;
+    let token = token("ada", 600);
+    let (mut entered, mut watching) = (connect(&rig, &token).await, connect(&rig, &token).await);
+    // Another socket has taken its session over.
+    let mut replaced = connect(&rig, &token).await;
+    for client in [&mut replaced, &mut entered] {
+        client.send(r#"{"type":"enter","session":"tab"}"#).await;
+        client.of("entered").await;
+    }
+    let ada = Whom::User(UserId::new("ada").unwrap());
+    rig.presence.disconnect(&ada, Duration::from_secs(60)).await.unwrap();
+    for client in [&mut entered, &mut watching, &mut replaced] {
+        assert_eq!(client.closed().await, 4403);
+    }
+    let by_query = format!("/v1/ws?token={token}");
+    assert_eq!(connect_with(rig.address, &by_query, &[]).await.map(drop), Err(403));
+    for _ in 0..12 {
+        rig.advance(6).await;
+    }
+    assert!(connect_with(rig.address, &by_query, &[]).await.is_ok());
+}
+
+#[tokio::test]
+async fn of_a_session_that_is_disconnected_only_its_socket_ends() {
+    let rig = rig().await;
+    let token = token("ada", 600);
+    let (mut one, mut other) = (connect(&rig, &token).await, connect(&rig, &token).await);
+    for (client, session) in [(&mut one, "one"), (&mut other, "other")] {
+        client.send(&json!({ "type": "enter", "session": session }).to_string()).await;
+        client.of("entered").await;
+    }
+    let key = SessionKey { user: UserId::new("ada").unwrap(), id: SessionId::new("one").unwrap() };
+    rig.presence.disconnect(&Whom::Session(key), Duration::ZERO).await.unwrap();
+    assert_eq!(one.closed().await, 4403);
+    other.send(r#"{"type":"ping"}"#).await;
+    other.of("pong").await;
 }
 
 #[tokio::test]
