@@ -134,7 +134,7 @@ async fn a_user_who_is_disconnected_loses_every_socket_and_is_refused_until_the_
         client.of("entered").await;
     }
     let ada = Whom::User(UserId::new("ada").unwrap());
-    rig.presence.disconnect(&ada, Duration::from_secs(60)).await.unwrap();
+    rig.presence.disconnect(&ada, Duration::from_mins(1)).await.unwrap();
     for client in [&mut entered, &mut watching, &mut replaced] {
         assert_eq!(client.closed().await, 4403);
     }
