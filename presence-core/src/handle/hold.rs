@@ -106,10 +106,9 @@ impl Hold {
                 self.inner.outbox.mark(sessions.iter().map(crate::Session::key), Owes::Put);
             }
             Ok(Told::Touch { .. }) => self.inner.outbox.mark([self.key.clone()], Owes::Touch),
-            Ok(Told::Postponed { .. } | Told::Nothing) => {}
             Err(Refused::Full) => tracing::warn!("no room for a session that is held"),
-            // Whoever waits for `ended` knows.
-            Err(Refused::Blocked { .. }) => {}
+            // Whoever waits for `ended` knows of a block.
+            Ok(Told::Postponed { .. } | Told::Nothing) | Err(Refused::Blocked { .. }) => {}
         }
     }
 

@@ -54,7 +54,7 @@ impl Roster {
         shard: u16,
         settling: &Settling<'_>,
     ) -> Result<Told, Refused> {
-        self.admit(locked, (&beat.user, &beat.session), shard, settling)?;
+        Self::admit(locked, (&beat.user, &beat.session), shard, settling)?;
         let stamp = settling.times.stamp;
         let here = by == By::Connection;
         let head = locked.head(hash, &beat.user);

@@ -21,7 +21,7 @@ impl Roster {
         let declares = Some((status, message, until));
         let beat = Beat { declares, ..Beat::renew(key.user.clone(), key.id.clone()) };
         self.under_lock(&key.user, now, |locked, hash, settling| {
-            self.admit(locked, (&key.user, &key.id), shard, settling)?;
+            Self::admit(locked, (&key.user, &key.id), shard, settling)?;
             if let Some(at) = locked.find(hash, &key.user, &key.id) {
                 locked.move_to_store_time(hash, at, settling);
                 let head = locked.head(hash, &key.user).unwrap_or(at);

@@ -241,7 +241,6 @@ impl Roster {
 
     /// Refuses a session that is kept away.
     pub(super) fn admit(
-        &self,
         locked: &Shard,
         (user, session): (&UserId, &SessionId),
         shard: u16,
