@@ -4,6 +4,7 @@
 
 #![expect(clippy::cast_precision_loss, reason = "a figure has three digits that mean something")]
 
+mod broker;
 mod client;
 mod clock;
 mod cpu;
@@ -44,6 +45,7 @@ fn main() -> Outcome {
         What::Ws => ws::run(&options),
         What::Redis => redis::run(&options),
         What::Nats => nats::run(&options),
+        What::Broker => broker::run(&options),
         What::Rest => rest::run(&options),
         What::Pages => pages::run(&options),
         What::Jobs => jobs::run(&options),
@@ -54,6 +56,7 @@ fn main() -> Outcome {
             ws::run(&options)?;
             redis::run(&options)?;
             nats::run(&options)?;
+            broker::run(&options)?;
             rest::run(&options)?;
             pages::run(&options)?;
             jobs::run(&options)

@@ -5,7 +5,7 @@
 use crate::clock::Shifted;
 use crate::limit::Map;
 use crate::report::{self, Target};
-use crate::{Outcome, handle, options::Options, process, roster};
+use crate::{Outcome, broker, handle, options::Options, process, roster};
 use std::process::Command;
 
 pub fn run(options: &Options) -> Outcome {
@@ -13,20 +13,21 @@ pub fn run(options: &Options) -> Outcome {
         "memory for each of {} sessions, resident set of a process of its own",
         options.sessions
     ));
-    let limit = measure("map", options)?;
+    let limit = measure("map", options.sessions)?;
     for (case, what, target) in [
         ("roster", "the roster, one topic each", Target::ValueAtMost(250.0)),
         ("presence", "roster and memory store", Target::None),
         ("everyone", "roster and memory store, also everyone listed", Target::None),
     ] {
-        let bytes = measure(case, options)?;
+        let bytes = measure(case, options.sessions)?;
         report::beside(what, (bytes, limit), "B", bytes / limit, &target);
     }
     Ok(())
 }
 
-fn measure(case: &str, options: &Options) -> Outcome<f64> {
-    let sessions = options.sessions.to_string();
+/// Bytes for each of so many, in a process of its own.
+pub fn measure(case: &str, count: usize) -> Outcome<f64> {
+    let sessions = count.to_string();
     let output =
         Command::new(std::env::current_exe()?).args(["memory", case, "--sessions", &sessions]).output()?;
     Ok(String::from_utf8(output.stdout)?.trim().parse()?)
@@ -50,6 +51,7 @@ pub fn child(case: &str, options: &Options) -> Outcome {
             drop(roster);
             after
         }
+        "subscribers" | "channels" => broker::idle(case, people)?,
         _ => runtime.block_on(async {
             let presence = handle::full(people, &Shifted::default()).await?;
             if case == "everyone" {

@@ -4,7 +4,7 @@ use crate::Outcome;
 
 /// The words on the command line.
 pub const USAGE: &str = "\
-usage: bench roster|hit|sse|ws|redis|nats|rest|pages|jobs|all [options]
+usage: bench roster|hit|sse|ws|redis|nats|broker|rest|pages|jobs|all [options]
   --rounds N     how often each measurement is repeated, in turn with its limit (5)
   --quick        everything smaller, for a look
   --sessions N   of roster: sessions in it (1000000)
@@ -13,7 +13,7 @@ usage: bench roster|hit|sse|ws|redis|nats|rest|pages|jobs|all [options]
                  of redis: calls, batches, feed, load or resync;
                  of nats: puts, touches, feed, load or reads
   --shards N     of redis: into how many shards the store cuts (its default)
-  --valkey       of redis: on Valkey
+  --valkey       of redis and broker: on Valkey
   --file         of nats: sessions in files, not in memory";
 
 /// Which benchmark.
@@ -30,6 +30,8 @@ pub enum What {
     Redis,
     /// The NATS store.
     Nats,
+    /// Brokers.
+    Broker,
     /// The service of hub-and-spoke.
     Rest,
     /// Hits of page-hits on Redis, and viewers.
@@ -67,6 +69,7 @@ impl Options {
             "ws" => What::Ws,
             "redis" => What::Redis,
             "nats" => What::Nats,
+            "broker" => What::Broker,
             "rest" => What::Rest,
             "pages" => What::Pages,
             "jobs" => What::Jobs,

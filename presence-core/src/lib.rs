@@ -30,10 +30,10 @@
 //! | [`time`] | instants, clocks, and what a store's time has proven |
 //! | [`liveness`] | the policy, and the pure rules of active, idle and gone |
 //! | [`roster`] | the replica and its indexes: pure, sharded, without a runtime |
-//! | [`broker`] | what a message broker has to do: the trait and its contract |
+//! | [`broker`] | what a message broker has to do: the trait and its contract, and the hub that every one has in its process |
 //! | [`store`] | what a store has to do: the trait and its contract |
 //! | [`handle`] | [`Presence`] and its background tasks |
-//! | [`conformance`] | the suite that a store passes (feature `conformance`) |
+//! | [`conformance`] | the suites that a store and a broker pass (feature `conformance`) |
 //! | [`index`] | a flat index of slots by hash |
 //! | [`random`] | random numbers for incarnations and jitter |
 //!

@@ -27,7 +27,9 @@
 //! - **Rights**, where it knows users: `EVALSHA`, `EVAL`, `SUBSCRIBE` (`SSUBSCRIBE`), `PING`, `HELLO`, `CLIENT`, and what the scripts call: `HGET`, `HMGET`,
 //!   `HSET`, `HSETNX`, `HDEL`, `HSCAN`, `HGETALL`, `HINCRBY`, `GET`, `SET`, `SETRANGE`, `GETRANGE`, `STRLEN`, `APPEND`, `DEL`, `PEXPIRE`, `TIME`, `PUBLISH`
 //!   (`SPUBLISH`), on `presence:{<namespace>:*`, keys and channels. `INFO` too, if it can be had: it tells of failovers.
-//! - **No persistence**: what it has lost, the processes tell it again.
+//! - **No persistence**: what it has lost, the processes tell it again. [`RedisBroker`] needs it where messages shall survive a restart, with
+//!   `appendfsync always` where none that was acknowledged may be lost; its scripts also call `XADD`, `XDEL`, `XLEN`, `XRANGE`, `XREVRANGE` and `PTTL`,
+//!   its connections `PSUBSCRIBE`.
 //!
 //! # The map
 //! | file | what lives there |
