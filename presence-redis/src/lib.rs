@@ -28,8 +28,8 @@
 //!   `HSET`, `HSETNX`, `HDEL`, `HSCAN`, `HGETALL`, `HINCRBY`, `GET`, `SET`, `SETRANGE`, `GETRANGE`, `STRLEN`, `APPEND`, `DEL`, `PEXPIRE`, `TIME`, `PUBLISH`
 //!   (`SPUBLISH`), on `presence:{<namespace>:*`, keys and channels. `INFO` too, if it can be had: it tells of failovers.
 //! - **No persistence**: what it has lost, the processes tell it again. [`RedisBroker`] needs it where messages shall survive a restart, with
-//!   `appendfsync always` where none that was acknowledged may be lost; its scripts also call `XADD`, `XDEL`, `XLEN`, `XRANGE`, `XREVRANGE` and `PTTL`,
-//!   its connections `PSUBSCRIBE`.
+//!   `appendfsync always` where none that was acknowledged may be lost; its scripts also call `XADD`, `XDEL`, `XLEN`, `XRANGE` and `XREVRANGE`
+//!   on `presence:log:*`, `presence:meta:*`, `presence:key:*` and `presence:heard:*`, its connections `PSUBSCRIBE` to `presence:event:*`.
 //!
 //! # The map
 //! | file | what lives there |

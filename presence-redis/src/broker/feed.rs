@@ -40,11 +40,11 @@ pub struct Ears {
     intake: Option<Intake>,
     /// By pattern.
     prefixes: Mutex<HashMap<String, Arc<str>>>,
-    lost: Notify,
 }
 
 impl Ears {
-    fn hear(&self, push: PushInfo) {
+    /// `lost` is told when this very connection breaks.
+    fn hear(&self, push: PushInfo, lost: &Notify) {
         let (Some(hub), Some(shared)) = (self.hub.upgrade(), self.shared.upgrade()) else { return };
         match push.kind {
             PushKind::Message | PushKind::SMessage => {
@@ -62,7 +62,7 @@ impl Ears {
                     self.hear_pattern(&hub, &shared, &pattern, &heard, message);
                 }
             }
-            PushKind::Disconnection => self.lost.notify_one(),
+            PushKind::Disconnection => lost.notify_one(),
             // A slot that moves to another node takes its subscriptions along. So does a close, after which nobody is there.
             PushKind::SUnsubscribe => {
                 if let Some(Value::BulkString(heard)) = push.data.first()
@@ -114,13 +114,8 @@ pub async fn run(shared: Weak<Shared>, hub: WeakHub, mut asks: mpsc::UnboundedRe
         storing = Some(Task(tokio::spawn(foreign::store(Arc::clone(&strong), heard, bytes))));
         intake
     });
-    let ears = Arc::new(Ears {
-        hub: hub.clone(),
-        shared: shared.clone(),
-        intake,
-        prefixes: Mutex::default(),
-        lost: Notify::new(),
-    });
+    let ears =
+        Arc::new(Ears { hub: hub.clone(), shared: shared.clone(), intake, prefixes: Mutex::default() });
     drop(strong);
     let mut failures = 0;
     let mut complained = false;
@@ -129,12 +124,12 @@ pub async fn run(shared: Weak<Shared>, hub: WeakHub, mut asks: mpsc::UnboundedRe
         let opened = connect(&strong, &ears).await;
         drop(strong);
         match opened {
-            Ok(connection) => {
+            Ok((connection, lost)) => {
                 (failures, complained) = (0, false);
                 if let Some(hub) = hub.upgrade() {
                     hub.interrupted();
                 }
-                if keep(&shared, &ears, connection, &mut asks).await.is_none() {
+                if keep(&shared, &ears, (connection, &lost), &mut asks).await.is_none() {
                     return;
                 }
             }
@@ -142,6 +137,8 @@ pub async fn run(shared: Weak<Shared>, hub: WeakHub, mut asks: mpsc::UnboundedRe
                 if !std::mem::replace(&mut complained, true) && error.kind() == Kind::Rejected {
                     tracing::error!(error = &error as &dyn std::error::Error, "Redis cannot be listened to");
                 }
+                // Whoever asked is told at once, and asks again; without a connection there is nothing to close.
+                while asks.try_recv().is_ok() {}
                 tokio::time::sleep(backoff(failures)).await;
                 failures = failures.saturating_add(1);
             }
@@ -157,21 +154,19 @@ impl Drop for Task {
     }
 }
 
-/// A connection on which foreign services are heard already.
-async fn connect(shared: &Shared, ears: &Arc<Ears>) -> Result<Connection> {
-    let hearing = Arc::clone(ears);
+/// A connection on which foreign services are heard already, and what is told when it breaks.
+async fn connect(shared: &Shared, ears: &Arc<Ears>) -> Result<(Connection, Arc<Notify>)> {
+    let lost = Arc::new(Notify::new());
+    let (hearing, breaking) = (Arc::clone(ears), Arc::clone(&lost));
     let on_push = move |push| {
-        hearing.hear(push);
+        hearing.hear(push, &breaking);
         Ok::<_, SendError>(())
     };
     let mut connection = shared.link.open(Arc::new(on_push)).await?;
-    // What an earlier connection said of its end is no news.
-    ears.lost.notify_one();
-    ears.lost.notified().await;
     for (pattern, _) in &shared.foreign {
         within(shared, connection.psubscribe(&[pattern.as_str()])).await?;
     }
-    Ok(connection)
+    Ok((connection, lost))
 }
 
 async fn within(shared: &Shared, asking: impl Future<Output = redis::RedisResult<()>>) -> Result<()> {
@@ -185,7 +180,7 @@ async fn within(shared: &Shared, asking: impl Future<Output = redis::RedisResult
 async fn keep(
     shared: &Weak<Shared>,
     ears: &Arc<Ears>,
-    mut connection: Connection,
+    (mut connection, lost): (Connection, &Notify),
     asks: &mut mpsc::UnboundedReceiver<Ask>,
 ) -> Option<()> {
     let mut ping = tokio::time::interval(PING_EVERY);
@@ -197,7 +192,7 @@ async fn keep(
                 let strong = shared.upgrade().filter(|_| count > 0)?;
                 serve(&strong, ears, &mut connection, &mut batch).await;
             }
-            () = ears.lost.notified() => {
+            () = lost.notified() => {
                 let strong = shared.upgrade()?;
                 if !strong.link.source.is_cluster() {
                     return Some(());

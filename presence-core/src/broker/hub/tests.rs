@@ -179,6 +179,20 @@ async fn a_lost_announcement_is_healed_by_one_read_for_all() {
     assert_eq!(server.state.lock().reads, reads + 1);
 }
 
+#[tokio::test]
+async fn who_comes_back_up_to_date_reads_nothing() {
+    let (server, hub) = Server::start();
+    server.publish("a");
+    let mut there = hub.subscribe(&channel(), Start::Live);
+    heard(&mut there).await;
+    let reads = server.state.lock().reads;
+    let mut back = hub.subscribe(&channel(), Start::After(EventId { incarnation: 1, number: 10 }));
+    assert_eq!(heard(&mut back).await, [""; 0]);
+    server.publish("b");
+    assert_eq!(heard(&mut back).await, ["b"]);
+    assert_eq!(server.state.lock().reads, reads);
+}
+
 #[tokio::test(start_paused = true)]
 async fn after_an_interruption_a_subscription_goes_on_where_it_was() {
     let (server, hub) = Server::start();
