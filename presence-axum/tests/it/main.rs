@@ -9,6 +9,7 @@ mod client;
 mod cors;
 mod degraded;
 mod diff;
+mod hidden;
 mod hits;
 mod hostile;
 #[cfg(feature = "auth")]

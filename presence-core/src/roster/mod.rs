@@ -21,6 +21,7 @@ mod rare;
 mod records;
 mod remember;
 mod renew;
+mod retention;
 mod scope;
 mod scope_state;
 mod settle;
@@ -180,16 +181,6 @@ impl Roster {
     /// How many sessions it holds, gone ones included until they are forgotten.
     pub fn len(&self) -> usize {
         self.sessions.load(Ordering::Relaxed)
-    }
-
-    /// How many sessions show: live, and not of a hidden user.
-    pub fn shown_sessions(&self) -> usize {
-        self.shown.sessions.load(Ordering::Relaxed)
-    }
-
-    /// How many topics have somebody who shows.
-    pub fn shown_topics(&self) -> usize {
-        self.shown.topics.load(Ordering::Relaxed)
     }
 
     /// Whether it holds no session at all.

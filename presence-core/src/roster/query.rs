@@ -10,6 +10,7 @@ use crate::liveness::{self, Liveness, Policy};
 use crate::model::{Session, SessionKey, Topic, UserId};
 use crate::time::{Timestamp, ViewClock};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// One session and why it is what it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -167,6 +168,16 @@ impl Roster {
     /// How many users are online and active.
     pub fn counts(&self) -> Counts {
         self.everyone.counts()
+    }
+
+    /// How many sessions show: live, and not of a hidden user.
+    pub fn shown_sessions(&self) -> usize {
+        self.shown.sessions.load(Ordering::Relaxed)
+    }
+
+    /// How many topics have somebody who shows.
+    pub fn shown_topics(&self) -> usize {
+        self.shown.topics.load(Ordering::Relaxed)
     }
 
     /// The topics with most users online, the ties by name.

@@ -1,10 +1,11 @@
 //! Streams end with the right to watch.
 
-use super::{NOW, claims, hit, hs256, token, watch};
+use super::{NOW, claims, hit, hs256, look, token, watch};
 use crate::auth::forge::signed;
 use crate::client::{Events, events};
 use crate::rig::Rig;
 use presence_axum::auth::{Action, Identity, On};
+use presence_core::{UserId, Whom};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -87,4 +88,31 @@ async fn a_stream_ends_when_the_host_takes_the_right_away() {
     hit(&rig, &token("ada"), r#"{"kind":"enter","topics":["public"]}"#).await;
     rig.advance(2).await;
     while !public.event().await.contains("ada") {}
+}
+
+#[tokio::test]
+async fn a_user_who_was_disconnected_loses_every_stream_and_is_refused_until_the_time_is_over() {
+    let rig = super::rig().await;
+    hit(&rig, &token("ada"), r#"{"kind":"enter"}"#).await;
+    let mut streams = Vec::new();
+    for path in STREAMS {
+        let mut stream = watch(&rig, &token("ada"), path).await;
+        stream.event().await;
+        streams.push(stream);
+    }
+    let mut other = watch(&rig, &token("bob"), STREAMS[1]).await;
+    other.event().await;
+    let ada = UserId::new("ada").unwrap();
+    rig.presence.disconnect(&Whom::User(ada), std::time::Duration::from_secs(60)).await.unwrap();
+    for stream in streams {
+        assert_eq!(last(stream).await, "retry: 2000");
+    }
+    let blocked = r#"{"ok":false,"error":"blocked"}"#;
+    assert_eq!(hit(&rig, &token("ada"), r#"{"kind":"enter"}"#).await.said(), (403, blocked));
+    for path in STREAMS {
+        assert_eq!(look(&rig, &token("ada"), path).await.said(), (403, blocked), "{path}");
+    }
+    assert_eq!(look(&rig, &token("bob"), "/v1/users/ada").await.json()["liveness"], "gone");
+    rig.advance(62).await;
+    assert_eq!(hit(&rig, &token("ada"), r#"{"kind":"enter"}"#).await.status, 200);
 }

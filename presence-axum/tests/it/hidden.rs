@@ -1,0 +1,248 @@
+//! A hidden user is, to others, one who left at that moment: two worlds that differ only in what such a user does answer
+//! the same bytes on every route and stream.
+
+use crate::rig::START;
+use axum::Router;
+use axum::body::{Body, BodyDataStream};
+use futures_util::{FutureExt, StreamExt};
+use http::{Request, Response, StatusCode};
+use presence_axum::Mount;
+use presence_core::{
+    Activity, Beat, Leave, ManualClock, Policy, Presence, SessionId, SessionKey, Status, Topic, Topics,
+    UserId,
+};
+use presence_memory::MemoryStore;
+use std::time::Duration;
+use tower::ServiceExt;
+
+/// How many histories are played; `PRESENCE_SEEDS` plays more, `PRESENCE_SEED` one alone.
+const SEEDS: u64 = 48;
+const ROUTES: [&str; 9] = [
+    "/v1/users/h",
+    "/v1/users?ids=h,a,h",
+    "/v1/list",
+    "/v1/list?topic=t0&limit=2",
+    "/v1/list?topic=hidden",
+    "/v1/counts?topic=t1",
+    "/v1/topics",
+    "/v1/topics?limit=1",
+    "/v1/health",
+];
+const STREAMS: [&str; 6] = [
+    "/v1/sse/diff",
+    "/v1/sse/diff?topic=t0",
+    "/v1/sse/diff?topic=hidden",
+    "/v1/sse/snapshot",
+    "/v1/sse?topic=t0&topic=t1&topic=hidden",
+    "/v1/sse?user=h&user=a",
+];
+
+struct Rng(u64);
+
+impl Rng {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+struct World {
+    clock: ManualClock,
+    presence: Presence,
+    router: Router,
+    streams: Vec<BodyDataStream>,
+    told: Vec<String>,
+    /// The newest version that any stream has told.
+    newest: u64,
+}
+
+fn key(user: &str, session: u64) -> SessionKey {
+    SessionKey { user: UserId::new(user).unwrap(), id: SessionId::new(format!("s{session}")).unwrap() }
+}
+
+fn topics(names: &[String]) -> Topics {
+    Topics::new(names.iter().map(|name| Topic::new(name).unwrap())).unwrap()
+}
+
+impl World {
+    async fn new(remember: bool) -> Self {
+        let clock = ManualClock::at(START);
+        let store = MemoryStore::with_clock(clock.clone());
+        let remember_for = remember.then_some(Duration::from_secs(300));
+        let policy = Policy { remember_for, ..Policy::default() };
+        let presence = Presence::builder(store).clock(clock.clone()).policy(policy).start().unwrap();
+        clock.advance(Duration::from_secs(5)).await;
+        let router = Mount::new(presence.clone()).routes();
+        let mut world = Self { clock, presence, router, streams: Vec::new(), told: Vec::new(), newest: 0 };
+        for path in STREAMS {
+            let response = world.get(path).await;
+            assert_eq!(response.status(), StatusCode::OK, "{path}");
+            world.streams.push(response.into_body().into_data_stream());
+            world.told.push(String::new());
+        }
+        world
+    }
+
+    async fn get(&mut self, path: &str) -> Response<Body> {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Everything that anybody can see now.
+    async fn shown(&mut self) -> Vec<(String, String)> {
+        let mut shown = Vec::new();
+        for path in ROUTES {
+            let response = self.get(path).await;
+            let (parts, body) = response.into_parts();
+            let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            let text = format!("{} {:?} {}", parts.status, parts.headers, String::from_utf8_lossy(&body));
+            shown.push((path.to_owned(), text));
+        }
+        let Self { streams, told, newest, .. } = self;
+        for ((stream, told), path) in streams.iter_mut().zip(told).zip(STREAMS) {
+            while let Some(Some(frame)) = stream.next().now_or_never() {
+                told.push_str(std::str::from_utf8(&frame.unwrap()).unwrap());
+            }
+            let (events, version) = plain(&std::mem::take(told));
+            *newest = (*newest).max(version);
+            shown.push((path.to_owned(), events.join("\n\n")));
+        }
+        shown.push(("the newest version".to_owned(), newest.to_string()));
+        shown
+    }
+
+    async fn pass(&self, by: Duration) {
+        self.clock.advance(by).await;
+    }
+
+    async fn beat(&self, beat: Beat) {
+        self.presence.beat(beat).await.unwrap();
+    }
+}
+
+/// The events of a step without what no two rosters have in common, and the greatest version among them: their hashes are
+/// drawn, so that users and watches which change together come, and are numbered, in any order.
+fn plain(told: &str) -> (Vec<String>, u64) {
+    let mut newest = 0;
+    let line = |line: &str| match line.strip_prefix("data: ").map(serde_json::from_str::<serde_json::Value>) {
+        Some(Ok(data)) => format!("data: {data}"),
+        _ => line.to_owned(),
+    };
+    let mut events: Vec<String> = told
+        .split("\n\n")
+        .map(|event| {
+            let event: Vec<String> = event.lines().map(line).collect();
+            let (event, version) = without_versions(&event.join("\n"));
+            newest = newest.max(version);
+            event
+        })
+        .collect();
+    events.sort();
+    (events, newest)
+}
+
+/// A text without its versions, and the greatest of them: how many there were in all.
+fn without_versions(text: &str) -> (String, u64) {
+    let (mut plain, mut rest, mut newest) = (String::new(), text, 0);
+    while let Some(at) = rest.find('-') {
+        let drawn = rest[..at].bytes().rev().take_while(u8::is_ascii_hexdigit).count();
+        let digits = rest[at + 1..].bytes().take_while(u8::is_ascii_digit).count();
+        let number = rest[at + 1..at + 1 + digits].parse::<u64>().ok().filter(|_| drawn >= 8);
+        plain.push_str(&rest[..at - number.map_or(0, |_| drawn)]);
+        match number {
+            Some(number) => newest = newest.max(number),
+            None => plain.push_str(&rest[at..=at + digits]),
+        }
+        rest = &rest[at + 1 + digits..];
+    }
+    (plain + rest, newest)
+}
+
+/// What the others do, in both worlds.
+async fn others(rng: &mut Rng, worlds: &[World; 2]) {
+    let user = ["a", "b", "c"][usize::try_from(rng.below(3)).unwrap()];
+    let (key, topic, what) = (key(user, rng.below(2)), format!("t{}", rng.below(3)), rng.below(5));
+    for world in worlds {
+        let SessionKey { user, id } = key.clone();
+        match what {
+            0 | 1 => world.beat(Beat::enter(user, id).topics(topics(std::slice::from_ref(&topic)))).await,
+            2 => world.beat(Beat::renew(user, id).activity(Activity::Now)).await,
+            3 => world.presence.leave(Leave::new(user, id).now()).await.unwrap(),
+            _ => world.beat(Beat::renew(user, id).declares(Status::Busy, None)).await,
+        }
+    }
+}
+
+/// What the hidden user does, where nobody must see it. The session that says so stays.
+async fn hides(rng: &mut Rng, world: &World) {
+    let SessionKey { user, id } = key("h", rng.below(3));
+    let topic = ["t0", "t1", "t2", "hidden"][usize::try_from(rng.below(4)).unwrap()].to_owned();
+    match rng.below(6) {
+        0 => world.beat(Beat::enter(user, id).topics(topics(&[topic]))).await,
+        1 => world.beat(Beat::renew(user, id).topics(topics(&[topic, "t0".to_owned()]))).await,
+        2 => world.beat(Beat::renew(user, id).activity(Activity::Now)).await,
+        3 => world.presence.leave(Leave::new(user, key("h", 1).id).now()).await.unwrap(),
+        4 => drop(world.presence.hold(Beat::enter(user, key("h", 2).id)).unwrap()),
+        _ => {
+            world
+                .beat(Beat::renew(user, key("h", 3).id).activity(Activity::Ago(Duration::from_secs(5))))
+                .await
+        }
+    }
+    let SessionKey { user, id } = key("h", 0);
+    world.beat(Beat::renew(user, id)).await;
+}
+
+async fn play(seed: u64) {
+    let mut rng = Rng((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let remember = rng.below(2) == 0;
+    let mut worlds = [World::new(remember).await, World::new(remember).await];
+    let steps = 6 + rng.below(12);
+    let hides_at = rng.below(steps / 2);
+    let mut is_hidden = false;
+    for step in 0..steps {
+        if step == hides_at {
+            // One session: two leaves would be two moments.
+            for world in &worlds {
+                let SessionKey { user, id } = key("h", 0);
+                world.beat(Beat::enter(user, id).topics(topics(&["t0".to_owned(), "t1".to_owned()]))).await;
+            }
+            for world in &worlds {
+                world.pass(Duration::from_secs(1)).await;
+            }
+            let [hidden, left] = &mut worlds;
+            assert_eq!(hidden.shown().await, left.shown().await, "before, seed {seed}");
+            worlds[0].presence.declare(key("h", 0), Status::Offline, None, None).await.unwrap();
+            let SessionKey { user, id } = key("h", 0);
+            worlds[1].presence.leave(Leave::new(user, id).now()).await.unwrap();
+            is_hidden = true;
+        }
+        others(&mut rng, &worlds).await;
+        if is_hidden && rng.below(8) > 0 {
+            hides(&mut rng, &worlds[0]).await;
+        }
+        let by =
+            Duration::from_millis([0, 200, 1_500, 6_000, 31_000][usize::try_from(rng.below(5)).unwrap()]);
+        for world in &worlds {
+            world.pass(by).await;
+        }
+        let [hidden, left] = &mut worlds;
+        for (hidden, left) in hidden.shown().await.into_iter().zip(left.shown().await) {
+            assert_eq!(hidden, left, "seed {seed}, step {step}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_hidden_user_does_changes_no_byte_of_what_others_get() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seeds = match number("PRESENCE_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("PRESENCE_SEEDS").unwrap_or(SEEDS),
+    };
+    for seed in seeds {
+        play(seed).await;
+    }
+}
