@@ -6,6 +6,7 @@ use crate::store::{Error, Kind, Result};
 use crate::time::Reckoning;
 use parking_lot::Mutex;
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How late a delayed call arrives and is answered, at most; three in ten take that long, the others a tenth of it.
@@ -36,6 +37,11 @@ impl Handle {
 }
 
 impl ReferenceStore {
+    /// The same handle once more: for a test that cuts the link of a process to which it has given its store.
+    pub fn share(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), handle: Arc::clone(&self.handle) }
+    }
+
     fn change_link(&self, change: impl FnOnce(&mut Link)) {
         change(&mut self.handle.link.lock());
         self.inner.tell();

@@ -9,6 +9,7 @@ mod last_seen;
 mod life;
 mod model;
 mod outages;
+mod schedules;
 mod subscriptions;
 
 use crate::conformance::ReferenceStore;
@@ -20,7 +21,7 @@ use std::time::Duration;
 /// Some instant to start at, far from zero.
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 
-fn secs(secs: u64) -> Duration {
+const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
