@@ -5,6 +5,7 @@ mod mass;
 mod outage;
 mod parts;
 mod refusals;
+mod refused_writes;
 mod skew;
 #[cfg(feature = "tls")]
 mod tls;
