@@ -15,12 +15,12 @@ mod streams;
 mod updates;
 
 use crate::client::{Events, Reply, events, send};
-use crate::rig::clock;
+use crate::rig::{START, clock};
 use clap::Parser;
 use job_events::{Access, Intake, Service, Settings, Stores, app, policy};
 use presence_axum::serve::{Options, serve};
 use presence_core::broker::Retention;
-use presence_core::{Broker, ManualClock, Presence};
+use presence_core::{Broker, Clock, ManualClock, Presence, Timestamp};
 use presence_memory::{HISTORY_BYTES, MemoryBroker, MemoryStore};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -65,6 +65,7 @@ impl Node {
         let store = MemoryStore::with_clock(clock.clone());
         let presence = Presence::builder(store).clock(clock.clone()).policy(policy()).start().unwrap();
         presence.ready().await;
+        clock.advance(Timestamp::from_secs(START).since(clock.now())).await;
         let access = Access::of(&settings.tokens, clock.clone()).unwrap();
         let stores = Stores { presence, broker, backend: "memory" };
         let service = Service::new(&stores, &settings, access);

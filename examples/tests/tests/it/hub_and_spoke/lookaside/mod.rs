@@ -29,12 +29,13 @@ impl Scene {
     }
 
     async fn of(bounds: Bounds) -> Self {
-        let clock = clock();
+        // A view is fresh three seconds after a shard has begun.
+        let clock = ManualClock::at(clock().now() - Duration::from_secs(2));
         let store = ReferenceStore::with_shards(clock.clone(), 3);
         let gate = Gated::new(store.clone());
         let lookaside = Lookaside::start(Arc::new(gate.clone()), Arc::new(clock.clone()), bounds);
         let scene = Self { clock, store, gate, lookaside };
-        scene.advance(2).await;
+        scene.advance(4).await;
         assert!(!scene.lookaside.is_stale());
         scene
     }
