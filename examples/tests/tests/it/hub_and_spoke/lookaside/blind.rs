@@ -48,7 +48,7 @@ async fn a_silent_watch_makes_the_view_stale_and_its_word_makes_it_fresh() {
     scene.advance(1).await;
     assert_eq!(scene.shown("ada").await, Some(Status::Busy), "what it knows, and it says that it is old");
     scene.faults().speak();
-    scene.advance(2).await;
+    scene.advance(5).await;
     assert!(!scene.lookaside.is_stale());
     assert_eq!(scene.shown("ada").await, Some(Status::Away));
 }
