@@ -70,7 +70,7 @@ impl World {
     async fn new(remember: bool) -> Self {
         let clock = ManualClock::at(START);
         let store = MemoryStore::with_clock(clock.clone());
-        let remember_for = remember.then_some(Duration::from_secs(300));
+        let remember_for = remember.then_some(Duration::from_mins(5));
         let policy = Policy { remember_for, ..Policy::default() };
         let presence = Presence::builder(store).clock(clock.clone()).policy(policy).start().unwrap();
         clock.advance(Duration::from_secs(5)).await;
@@ -188,7 +188,7 @@ async fn hides(rng: &mut Rng, world: &World) {
         _ => {
             world
                 .beat(Beat::renew(user, key("h", 3).id).activity(Activity::Ago(Duration::from_secs(5))))
-                .await
+                .await;
         }
     }
     let SessionKey { user, id } = key("h", 0);

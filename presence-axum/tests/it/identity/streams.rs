@@ -103,7 +103,7 @@ async fn a_user_who_was_disconnected_loses_every_stream_and_is_refused_until_the
     let mut other = watch(&rig, &token("bob"), STREAMS[1]).await;
     other.event().await;
     let ada = UserId::new("ada").unwrap();
-    rig.presence.disconnect(&Whom::User(ada), std::time::Duration::from_secs(60)).await.unwrap();
+    rig.presence.disconnect(&Whom::User(ada), std::time::Duration::from_mins(1)).await.unwrap();
     for stream in streams {
         assert_eq!(last(stream).await, "retry: 2000");
     }
