@@ -8,7 +8,8 @@ use tracing_subscriber::filter::LevelFilter;
 /// A text that cannot be read means `info`, and is returned beside the filter for the log to say so. The library's own
 /// parser would take a misspelt level for the name of a module, and silence all others.
 pub fn filter(level: &str) -> (EnvFilter, Option<&str>) {
-    let is_level = |text: &str| text.trim().parse::<LevelFilter>().is_ok();
+    // To the parser an empty text is a level, too.
+    let is_level = |text: &str| !text.trim().is_empty() && text.trim().parse::<LevelFilter>().is_ok();
     let is_readable = |directive: &str| {
         let (module, level) = directive.rsplit_once('=').unwrap_or(("all", directive));
         !module.trim().is_empty() && is_level(level)

@@ -51,6 +51,8 @@ export class Beats {
   /** Wanted, and the page is not away. */
   #live = false;
   #entered = false;
+  /** Heartbeats go another way since the one that is under way was sent. */
+  #isMoved = false;
   #flight: object | null = null;
   #again = false;
   #failures = 0;
@@ -135,7 +137,7 @@ export class Beats {
 
   /** Heartbeats go another way: the session is entered there. */
   moved(): void {
-    this.#entered = false;
+    [this.#entered, this.#isMoved] = [false, true];
     this.#placedAt = undefined;
     this.soon();
   }
@@ -193,7 +195,7 @@ export class Beats {
     const [declared, touched, placedBefore] = [this.#declared, this.#touched?.now ?? -Infinity, this.#placedAt];
     const kind = this.#entered ? 'beat' : 'enter';
     const places = kind === 'enter' || said.topics !== this.#topicsTold;
-    this.#again = false;
+    this.#again = this.#isMoved = false;
     this.#sentAt = this.#env.now();
     // Until the answer comes the newest placement is unknown; a leave then names none and ends whichever there is.
     if (places) this.#placedAt = undefined;
@@ -224,7 +226,7 @@ export class Beats {
     const { body } = answer;
     const lost = !told.places && told.placedBefore !== undefined && body.placed_at !== undefined && body.placed_at > told.placedBefore;
     // Placed anew although we did not move: the server had lost us, and with us what only an enter says. So we enter again.
-    [this.#entered, this.#again] = [!lost, this.#again || lost];
+    [this.#entered, this.#again] = [!lost && !this.#isMoved, this.#again || lost];
     [this.#failures, this.error, this.here, this.isDegraded] = [0, null, true, body.degraded === true];
     [this.#touchTold, this.#topicsTold, this.#declaredTold] = [told.touched, told.said.topics, told.declared];
     this.#placedAt = body.placed_at;

@@ -5,7 +5,7 @@ import type { Alarm, Channel, Env, Page, PageEvent, Socket } from './env.ts';
 /** Not `scroll`: scripts scroll too. A person's scrolling is a wheel, a touch, a key or a pointer on the bar. */
 const ACTIVITY = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart', 'touchmove'];
 /** How long a lock of a page that is just going may still be held. */
-const LOCK_WITHIN = 300;
+const LOCK_WITHIN = 1_000;
 /** The name of a worker that is this very file. */
 const ALARM = 'presence-alarm';
 

@@ -34,6 +34,19 @@ function answer(socket: TabEnv['sockets'][number]): void {
   for (const frame of socket.sent) if (frame.ref !== undefined) socket.tell({ type: frame.type === 'enter' ? 'entered' : 'ok', ref: frame.ref, user: 'ada' });
 }
 
+test('a hit that is under way while a socket opens does not count as an enter over it', async () => {
+  const { env, presence, world } = await open();
+  const socket = env.sockets[0]!;
+  let late = (): void => {};
+  env.server = (asked) => (late = () => asked.answer(200, { ok: true, placed_at: 2, active_for: 60_000, lease_for: 60_000, ws: true }));
+  presence.setStatus('busy');
+  await world.pass(200);
+  socket.tell(HELLO);
+  late();
+  await world.pass(300);
+  assert.deepEqual([socket.of('enter').map(({ status }) => status), socket.of('beat').length], [['busy'], 0]);
+});
+
 test('a socket takes the place of hits and of the stream', async () => {
   const { env, presence, world, socket } = await connected();
   let members: string[] = [];
