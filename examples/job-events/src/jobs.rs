@@ -10,6 +10,7 @@ use presence_core::broker::{Event, Publish, Published};
 use presence_core::{Broker, Clock, Invalid, Timestamp, store};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// Jobs, on a broker. Cheap to clone.
 #[derive(Clone)]
@@ -82,6 +83,13 @@ impl Jobs {
     /// Those of the broker.
     pub async fn owner(&self, job: &JobId) -> store::Result<Option<String>> {
         self.0.owners.of(job).await
+    }
+
+    /// Sees to it that ownership outlives the updates of these jobs, which others store.
+    pub(crate) async fn keep_owners(self, mut heard: mpsc::Receiver<JobId>) {
+        while let Some(job) = heard.recv().await {
+            self.0.owners.keep(&job).await;
+        }
     }
 
     /// Returns once the broker has answered.

@@ -1,6 +1,6 @@
 //! Where jobs and their viewers are kept: in this process, in Redis or in NATS.
 
-use crate::{InvalidHost, JobId, Settings, Update, count, jobs};
+use crate::{InvalidHost, JobId, Jobs, Settings, Update, count, jobs};
 use async_nats::ConnectOptions;
 use bytes::Bytes;
 use presence_axum::LenientJson;
@@ -11,6 +11,11 @@ use presence_nats::{NatsBroker, NatsStore};
 use presence_redis::{Foreign, RedisBroker, RedisStore};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+/// How many jobs may wait to have their ownership renewed after a foreign update; beyond that the next update does it.
+const HEARD: usize = 1024;
 
 /// Whose keys, subjects and streams they are.
 const NAMESPACE: &str = "job-events";
@@ -23,6 +28,8 @@ pub struct Stores {
     pub broker: Arc<dyn Broker>,
     /// What `GET /health` calls it.
     pub backend: &'static str,
+    /// Renews the ownership of jobs whose updates come from foreign services; ends with this value.
+    pub keeper: Option<AbortOnDropHandle<()>>,
 }
 
 /// Why the settings of the stores were refused. Says nothing of addresses and passwords.
@@ -69,7 +76,8 @@ impl Stores {
             (None, None) => {
                 tracing::warn!("no Redis and no NATS is set: jobs are known to this process only");
                 let broker = MemoryBroker::with(retention(settings), HISTORY_BYTES, SystemClock);
-                Ok(Self { presence: start(MemoryStore::new())?, broker: Arc::new(broker), backend: "memory" })
+                let (presence, broker) = (start(MemoryStore::new())?, Arc::new(broker));
+                Ok(Self { presence, broker, backend: "memory", keeper: None })
             }
         }
     }
@@ -80,18 +88,24 @@ fn redis(url: &str, settings: &Settings) -> Result<Stores, InvalidStores> {
     options.policy = Some(policy());
     let store = RedisStore::connect(url, options)?;
     let options = presence_redis::BrokerOptions::new(presence_redis::Namespace::new(NAMESPACE)?);
-    let options = options.retention(retention(settings)).foreign(foreign()?);
-    let broker = RedisBroker::connect(url, options)?;
-    Ok(Stores { presence: start(store)?, broker: Arc::new(broker), backend: "redis" })
+    let (hear, heard) = mpsc::channel(HEARD);
+    let options = options.retention(retention(settings)).foreign(foreign(hear)?);
+    let broker: Arc<dyn Broker> = Arc::new(RedisBroker::connect(url, options)?);
+    let jobs = Jobs::new(Arc::clone(&broker), Arc::new(SystemClock), settings.retention());
+    let keeper = AbortOnDropHandle::new(tokio::spawn(jobs.keep_owners(heard)));
+    Ok(Stores { presence: start(store)?, broker, backend: "redis", keeper: Some(keeper) })
 }
 
 /// `job:{jobId}:updates` is also where services publish that know nothing of this one, and where they hear of updates.
-fn foreign() -> store::Result<Foreign> {
+fn foreign(hear: mpsc::Sender<JobId>) -> store::Result<Foreign> {
     let (before, after) = JobId::UPDATES;
-    let foreign = Foreign::new(&format!("{before}{{}}{after}"), |id, payload| {
+    let foreign = Foreign::new(&format!("{before}{{}}{after}"), move |id, payload| {
         let read = read_foreign(id, payload);
         count("redis", if read.is_some() { "heard" } else { "invalid" });
-        read
+        let (job, message) = read?;
+        // Does not wait: the connection is read here.
+        let _ = hear.try_send(job);
+        Some(message)
     })?;
     Ok(foreign.heard_as(|channel| {
         let (before, after) = JobId::UPDATES;
@@ -100,7 +114,7 @@ fn foreign() -> store::Result<Foreign> {
 }
 
 /// Two instances that hear the same make the same of it: what a message does not say is not added here.
-fn read_foreign(id: &str, payload: &[u8]) -> Option<Publish> {
+fn read_foreign(id: &str, payload: &[u8]) -> Option<(JobId, Publish)> {
     let job = JobId::new(id).ok()?;
     if payload.len() > Update::MAX_BYTES {
         return None;
@@ -109,7 +123,8 @@ fn read_foreign(id: &str, payload: &[u8]) -> Option<Publish> {
     if update.job().is_some_and(|named| *named != job) {
         return None;
     }
-    jobs::message(&job, &update, None).ok()
+    let message = jobs::message(&job, &update, None).ok()?;
+    Some((job, message))
 }
 
 fn nats(urls: &str, settings: &Settings) -> Result<Stores, InvalidStores> {
@@ -119,7 +134,7 @@ fn nats(urls: &str, settings: &Settings) -> Result<Stores, InvalidStores> {
     let mut options = presence_nats::BrokerOptions::new(presence_nats::Namespace::new(NAMESPACE)?);
     options.retention = retention(settings);
     let broker = NatsBroker::connect(urls, connect(), options)?;
-    Ok(Stores { presence: start(store)?, broker: Arc::new(broker), backend: "nats" })
+    Ok(Stores { presence: start(store)?, broker: Arc::new(broker), backend: "nats", keeper: None })
 }
 
 fn start(store: impl PresenceStore) -> Result<Presence, InvalidPolicy> {

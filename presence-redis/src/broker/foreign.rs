@@ -8,6 +8,7 @@ use presence_core::broker::{Channel, Publish, Published};
 use presence_core::store::{Error, Kind, Result};
 use std::fmt;
 use std::hash::BuildHasher;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -60,7 +61,7 @@ impl Foreign {
     /// Channels by template, with one `{}` for what varies, which may be any text.
     ///
     /// `read` makes a message of what was captured and the payload; `None` when it is none, which is logged now and then. It
-    /// runs where the connection is read: it should not take long.
+    /// runs where the connection is read: it should not take long. Where it panics, the message counts as none.
     ///
     /// # Errors
     /// [`Kind::Rejected`] when the template has no `{}`, or several.
@@ -96,6 +97,11 @@ impl Foreign {
     /// The pattern to subscribe to.
     pub(super) fn pattern(&self) -> String {
         format!("{}*{}", escape(&self.before), escape(&self.after))
+    }
+
+    /// A host's code: what foreign services send must not end the task that reads the connection.
+    fn read(&self, captured: &str, payload: &[u8]) -> Option<Publish> {
+        catch_unwind(AssertUnwindSafe(|| (self.read)(captured, payload))).ok().flatten()
     }
 
     fn captured<'c>(&self, heard: &'c str) -> Option<&'c str> {
@@ -143,7 +149,7 @@ impl Intake {
             return;
         }
         let captured = std::str::from_utf8(heard).ok().and_then(|heard| foreign.captured(heard));
-        let message = captured.and_then(|captured| (foreign.read)(captured, payload));
+        let message = captured.and_then(|captured| foreign.read(captured, payload));
         let Some(message) = message.filter(|message| message.check().is_ok()) else {
             counter!("presence_redis_foreign_ignored_total").increment(1);
             self.log.say(|count| tracing::warn!(count, "foreign messages are none of ours and were ignored"));

@@ -12,6 +12,7 @@ use std::time::Duration;
 fn jobs(name: &str) -> RedisBroker {
     let prefix = format!("{name}:{{}}:updates");
     let foreign = Foreign::new(&prefix, |id, payload| {
+        assert_ne!(payload, b"panic", "a host's code that panics");
         let update: serde_json::Value = serde_json::from_slice(payload).ok()?;
         let message = Publish::new(channel(&format!("job:{id}")), payload.to_vec());
         let message = if update["status"] == "completed" { message.last() } else { message };
@@ -131,6 +132,7 @@ async fn what_is_no_message_or_comes_after_the_end_is_ignored() {
     hear(&name, &[&broker]).await;
     let mut stream = broker.subscribe(&channel("job:7"), Start::Last(9));
     publish(&name, "7", "no JSON");
+    publish(&name, "7", "panic");
     publish(&name, "7", &format!("\"{}\"", "x".repeat(presence_core::broker::MAX_PAYLOAD)));
     publish(&name, "7", r#"{"status":"running"}"#);
     publish(&name, "7", r#"{"status":"completed"}"#);

@@ -67,7 +67,7 @@ impl Node {
         presence.ready().await;
         clock.advance(Timestamp::from_secs(START).since(clock.now())).await;
         let access = Access::of(&settings.tokens, clock.clone()).unwrap();
-        let stores = Stores { presence, broker, backend: "memory" };
+        let stores = Stores { presence, broker, backend: "memory", keeper: None };
         let service = Service::new(&stores, &settings, access);
         let intake = service.intake().clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -227,6 +227,33 @@ async fn an_instance_whose_redis_is_gone_is_unhealthy_and_well_again_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_whose_updates_come_by_foreign_publishes_alone_keeps_its_owner() {
+    let redis = forgetful().await;
+    let retention = Duration::from_secs(4);
+    let instance = Instance::with(&["--redis-url", &redis.url(), "--job-retention", "4"]).await;
+    let broker = Arc::clone(&instance.stores.broker);
+    let job = Jobs::new(Arc::clone(&broker), Arc::new(SystemClock), retention).create(Some("ada")).await;
+    let job = job.unwrap().job;
+    let record = job.ownership().unwrap();
+    let newest = async || broker.history(&record, 1).await.unwrap().pop().map(|event| event.id);
+    let first = newest().await.expect("the record of a new job");
+    let channel = job.updates().unwrap().to_string();
+    soon(async {
+        for progress in 0.. {
+            let said = update("processing", progress % 100).to_string();
+            let (redis, channel) = (Arc::clone(&redis), channel.clone());
+            meanwhile(move || redis.command(&["PUBLISH", &channel, &said])).await;
+            let now = newest().await.expect("the record is never gone");
+            if now != first {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_that_fall_silent_leave_no_keys_in_redis() {
     let redis = forgetful().await;
     let instance = Instance::with(&["--redis-url", &redis.url(), "--job-retention", "3"]).await;
