@@ -3,6 +3,7 @@
 use crate::{Outcome, served};
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 /// Runs until it is dropped, or until we end: it reads from us.
@@ -15,16 +16,21 @@ pub struct Served {
 impl Served {
     /// Starts a server and waits until it listens.
     pub fn start(case: &str, size: usize) -> Outcome<Self> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .args(["served", case, &size.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
+        Self::run(Command::new(std::env::current_exe()?).args(["served", case, &size.to_string()]), case)
+    }
+
+    /// Starts a server that is no part of this program, and waits until it prints where it listens.
+    pub fn rival(program: &Path, size: usize) -> Outcome<Self> {
+        Self::run(Command::new(program).arg(size.to_string()), &program.display().to_string())
+    }
+
+    fn run(command: &mut Command, name: &str) -> Outcome<Self> {
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let input = process.stdin.take().ok_or("no pipe to the server")?;
         let output = process.stdout.take().ok_or("no pipe from the server")?;
         let mut address = String::new();
         BufReader::new(output).read_line(&mut address)?;
-        let address = address.trim().parse().map_err(|_| format!("{case} did not start"))?;
+        let address = address.trim().parse().map_err(|_| format!("{name} did not start"))?;
         Ok(Self { process, input, address })
     }
 

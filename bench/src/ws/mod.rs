@@ -1,11 +1,13 @@
-//! A room of sockets, beside one task for each socket that writes frames which are ready.
+//! A room of sockets, beside one task for each socket that writes frames which are ready, and beside socketioxide.
 
 mod readers;
+mod rival;
 
 use crate::process::Served;
 use crate::report::{self, Target};
 use crate::{Outcome, cpu, options::Options, process};
-use readers::Readers;
+use readers::{Readers, Speech};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How often something is said in the room.
@@ -24,48 +26,76 @@ struct Cost {
     joins: f64,
 }
 
+/// Whose room it is.
+enum Room {
+    /// A server of this program.
+    Ours(&'static str),
+    /// A program of its own that speaks the protocol of socket.io.
+    SocketIo(PathBuf),
+}
+
 pub fn run(options: &Options) -> Outcome {
     let members = options.clients;
     process::open_many_files(members + 100);
     report::head(&format!("WebSockets, {members} members of one room"), options.rounds);
-    let (mut ours, mut limit): (Vec<Cost>, Vec<Cost>) = Default::default();
+    let rooms = [Room::Ours("room"), Room::Ours("frames"), Room::SocketIo(rival::socketioxide()?)];
+    let mut costs: [Vec<Cost>; 3] = Default::default();
     for _ in 0..options.rounds.min(if options.quick { 2 } else { usize::MAX }) {
-        ours.push(cost("room", members, options)?);
-        limit.push(cost("frames", members, options)?);
+        for (room, costs) in rooms.iter().zip(&mut costs) {
+            costs.push(cost(room, members, options)?);
+        }
     }
-    let median = |of: fn(&Cost) -> f64| {
-        let middle = |costs: &[Cost]| cpu::median(costs.iter().map(of).collect());
-        (middle(&ours), middle(&limit))
+    let median =
+        |of: fn(&Cost) -> f64| costs.each_ref().map(|costs| cpu::median(costs.iter().map(of).collect()));
+    let [ours, least, rival] = median(|cost| cost.each);
+    let beside = |what, (ours, other): (f64, f64), unit, target| {
+        report::beside(what, (ours, other), unit, ours / other, &target);
     };
     report::section(&format!(
         "a message of {FRAME} B each tick; the limit is a task for each socket with frames that are ready"
     ));
-    let each = median(|cost| cost.each);
-    report::beside("CPU of the server for each delivery", each, "us", each.0 / each.1, &Target::AtMost(1.4));
-    let waits = median(|cost| cost.waits).0 / 1e3;
-    report::alone("memory of the server for each member that waits", waits, "kB", &Target::ValueAtMost(12.0));
+    beside("CPU of the server for each delivery", (ours, least), "us", Target::AtMost(1.4));
+    let pair = least;
+    report::section("the same; the other is socketioxide");
+    beside("CPU of the server for each delivery", (ours, rival), "us", Target::AtMost(1.0));
+    let [ours, _, rival] = median(|cost| cost.waits / 1e3);
+    beside("memory of the server for each member that waits", (ours, rival), "kB", Target::AtMost(1.0));
+    report::alone("memory of the server for each member that waits", ours, "kB", &Target::ValueAtMost(12.0));
+    let [ours, _, rival] = median(|cost| cost.joins);
+    report::section("all of them come; the other is socketioxide");
+    beside("CPU of the server, snapshots included", (ours, rival), "ms", Target::AtMost(1.0));
     // Each member who comes would be told to each who is there, and vice versa.
-    let pairs = each.1 * (members * (members - 1)) as f64 / 2.0 / 1e3;
-    let joins = (median(|cost| cost.joins).0, pairs);
+    let pairs = pair * (members * (members - 1)) as f64 / 2.0 / 1e3;
     report::section("all of them come; the limit is what one write for each pair would cost");
-    report::beside(
-        "CPU of the server, snapshots included",
-        joins,
-        "ms",
-        joins.0 / joins.1,
-        &Target::AtMost(0.1),
-    );
+    beside("CPU of the server, snapshots included", (ours, pairs), "ms", Target::AtMost(0.1));
     Ok(())
 }
 
-fn cost(case: &str, members: usize, options: &Options) -> Outcome<Cost> {
+impl Room {
+    fn start(&self, frame: usize) -> Outcome<Served> {
+        match self {
+            Self::Ours(case) => Served::start(case, frame),
+            Self::SocketIo(program) => Served::rival(program, frame),
+        }
+    }
+
+    fn connect(&self, server: &Served, readers: usize) -> Outcome<Readers> {
+        let speech = match self {
+            Self::Ours(_) => Speech::Ours,
+            Self::SocketIo(_) => Speech::SocketIo,
+        };
+        Readers::connect(server.address, readers, speech)
+    }
+}
+
+fn cost(room: &Room, members: usize, options: &Options) -> Outcome<Cost> {
     let ticks = if options.quick { 10 } else { 30 };
-    let joins = joins(case, members)?;
-    let server = Served::start(case, FRAME)?;
-    let mut warm = Readers::connect(server.address, 10)?;
+    let joins = joins(room, members)?;
+    let server = room.start(FRAME)?;
+    let mut warm = room.connect(&server, 10)?;
     warm.enter()?;
     let resident = server.resident()?;
-    let mut readers = Readers::connect(server.address, members)?;
+    let mut readers = room.connect(&server, members)?;
     readers.enter()?;
     readers.settle()?;
     let waits = server.resident()?.saturating_sub(resident) as f64 / members as f64;
@@ -76,9 +106,9 @@ fn cost(case: &str, members: usize, options: &Options) -> Outcome<Cost> {
 }
 
 /// Milliseconds of the server's processor until all have entered and know of all others. Nothing else is said.
-fn joins(case: &str, members: usize) -> Outcome<f64> {
-    let server = Served::start(case, 0)?;
-    let mut readers = Readers::connect(server.address, members)?;
+fn joins(room: &Room, members: usize) -> Outcome<f64> {
+    let server = room.start(0)?;
+    let mut readers = room.connect(&server, members)?;
     readers.settle()?;
     let cpu = server.cpu()?;
     readers.enter()?;

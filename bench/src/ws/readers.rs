@@ -8,15 +8,24 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-const REQUEST: &[u8] =
-    b"GET /v1/ws HTTP/1.1\r\nhost: here.example\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-    sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+/// The protocol of the sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speech {
+    Ours,
+    /// Events of socket.io 5 on engine.io 4, by WebSocket from the start.
+    SocketIo,
+}
+
+/// What engine.io 4 sends to whoever must show that they are there, and their answer.
+const PING: &[u8] = b"2";
+const PONG: &str = "3";
 
 pub struct Readers {
     poll: Poll,
     events: Events,
     buffer: Vec<u8>,
     open: Vec<Reader>,
+    speech: Speech,
     /// How many messages all of them got together.
     got: usize,
 }
@@ -29,29 +38,44 @@ struct Reader {
 
 impl Readers {
     /// Opens the sockets.
-    pub fn connect(address: SocketAddr, readers: usize) -> Outcome<Self> {
+    pub fn connect(address: SocketAddr, readers: usize, speech: Speech) -> Outcome<Self> {
         let poll = Poll::new()?;
         let mut open = Vec::with_capacity(readers);
         for n in 0..readers {
             let mut stream = std::net::TcpStream::connect(address)?;
             stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-            stream.write_all(REQUEST)?;
+            stream.write_all(speech.request().as_bytes())?;
             head(&mut stream)?;
+            if speech == Speech::SocketIo {
+                stream.write_all(&masked("40"))?;
+            }
             stream.set_nonblocking(true)?;
             let mut stream = TcpStream::from_std(stream);
             poll.registry().register(&mut stream, Token(n), Interest::READABLE)?;
             open.push(Reader { stream, part: Vec::new() });
         }
-        Ok(Self { poll, events: Events::with_capacity(readers), buffer: vec![0; 256 * 1024], open, got: 0 })
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(readers),
+            buffer: vec![0; 256 * 1024],
+            open,
+            speech,
+            got: 0,
+        })
     }
 
     /// All enter the room, as after a restart.
     pub fn enter(&mut self) -> Outcome {
         for reader in &mut self.open {
             let user = reader.stream.local_addr()?.port();
-            let enter = masked(&format!(r#"{{"type":"enter","user":"{user}","topics":["room"]}}"#));
-            let subscribe = masked(r#"{"type":"subscribe","topics":["room"]}"#);
-            reader.stream.write_all(&[enter, subscribe].concat())?;
+            let says = match self.speech {
+                Speech::Ours => {
+                    let enter = format!(r#"{{"type":"enter","user":"{user}","topics":["room"]}}"#);
+                    [masked(&enter), masked(r#"{"type":"subscribe","topics":["room"]}"#)].concat()
+                }
+                Speech::SocketIo => masked(&format!(r#"42["enter","{user}"]"#)),
+            };
+            reader.stream.write_all(&says)?;
         }
         Ok(())
     }
@@ -101,6 +125,10 @@ impl Reader {
         self.part.extend_from_slice(bytes);
         let (mut at, mut messages) = (0, 0);
         while let Some(len) = frame(&self.part[at..]) {
+            if self.part[at..at + len].strip_prefix(&[0x81, 1]) == Some(PING) {
+                // A socket that is full for these few bytes has other troubles.
+                let _ = self.stream.write(&masked(PONG));
+            }
             messages += usize::from((FRAME / 2..FRAME * 2).contains(&len));
             at += len;
         }
@@ -109,6 +137,19 @@ impl Reader {
             self.part = Vec::new();
         }
         messages
+    }
+}
+
+impl Speech {
+    fn request(self) -> String {
+        let path = match self {
+            Self::Ours => "/v1/ws",
+            Self::SocketIo => "/socket.io/?EIO=4&transport=websocket",
+        };
+        format!(
+            "GET {path} HTTP/1.1\r\nhost: here.example\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
     }
 }
 
