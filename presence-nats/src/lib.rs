@@ -96,6 +96,7 @@ mod known;
 mod link;
 mod lives;
 mod merge;
+mod metrics;
 mod options;
 mod policy;
 mod store;

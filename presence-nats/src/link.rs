@@ -58,6 +58,7 @@ impl fmt::Debug for Link {
 
 impl Link {
     pub(crate) fn new(client: Client, domain: Option<&str>, timeout: Duration, denials: Denials) -> Self {
+        crate::metrics::describe();
         let (api, into) = match domain {
             None => ("$JS.API.".to_owned(), String::new()),
             Some(domain) => (format!("$JS.{domain}.API."), format!("$JS.{domain}.API.")),

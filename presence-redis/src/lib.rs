@@ -63,6 +63,7 @@ mod error;
 mod feed;
 mod keys;
 mod link;
+mod metrics;
 mod options;
 mod script;
 mod store;

@@ -77,6 +77,7 @@ enum State {
 
 impl Link {
     pub fn new(source: Source, timeouts: (Duration, Duration), hello: (&'static Script, Cmd)) -> Self {
+        crate::metrics::describe();
         Self {
             source: Arc::new(source),
             connect_timeout: timeouts.0,

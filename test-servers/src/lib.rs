@@ -27,4 +27,5 @@ pub mod redis;
 mod resp;
 
 pub use patience::within;
+pub use program::find;
 pub use proxy::Proxy;

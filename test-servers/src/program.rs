@@ -3,11 +3,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The path of a server's program.
+/// The path of a server's program, or of another one that tests run.
 ///
 /// # Panics
 /// Where it is missing, with the command that fetches it. `fetch` is its name for `scripts/servers.sh`.
-pub(crate) fn find(name: &str, fetch: &str) -> PathBuf {
+pub fn find(name: &str, fetch: &str) -> PathBuf {
     let folder = env::var_os("PRESENCE_SERVERS").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(".servers/bin"),
         PathBuf::from,

@@ -3,7 +3,6 @@
 use super::authorize::by_default;
 use super::{Action, Authorize, Credentials, Identify, Identity, On, Refused, Transport};
 use http::request::Parts;
-use metrics::counter;
 use presence_core::UserId;
 use std::fmt;
 use std::sync::Arc;
@@ -99,7 +98,7 @@ impl Auth {
 }
 
 pub(crate) fn note(refused: Refused) {
-    counter!("presence_auth_refused_total", "reason" => refused.word()).increment(1);
+    crate::metrics::auth_refused(refused.word());
     if let Refused::Invalid(why) = refused {
         tracing::debug!(why, "a token was refused");
     }

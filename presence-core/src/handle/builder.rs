@@ -76,6 +76,7 @@ impl Builder {
     /// Outside a tokio runtime.
     pub fn start(self) -> Result<Presence, InvalidPolicy> {
         self.policy.validate()?;
+        super::metrics::describe();
         let label: String = self.label.chars().filter(|c| !c.is_control()).take(50).collect();
         let label = if label.is_empty() { "node" } else { &label };
         let Ok(node) = NodeId::draw(label) else {

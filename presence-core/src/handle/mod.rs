@@ -6,6 +6,7 @@ mod ending;
 mod error;
 mod hold;
 mod inner;
+mod metrics;
 mod outbox;
 mod place;
 mod presence;

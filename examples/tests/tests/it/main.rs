@@ -11,6 +11,7 @@ mod client;
 mod hub_and_spoke;
 mod job_events;
 mod live;
+mod metrics;
 mod page_hits;
 mod rig;
 mod with_users;

@@ -13,6 +13,14 @@ mod writes;
 
 use node::Node;
 
+/// What it prints for Prometheus after a request or two.
+pub(crate) async fn metrics() -> String {
+    let node = Node::memory().await;
+    node.get("/api/v2/presence/ada").await;
+    node.call("GET", "/api/v2/presence/ada", None, "Bearer forged").await;
+    node.call("GET", "/metrics", None, "").await.text
+}
+
 #[tokio::test]
 async fn it_is_alive_ready_and_counted_without_a_token() {
     let node = Node::memory().await;

@@ -125,6 +125,18 @@ impl Node {
     }
 }
 
+/// What it prints for Prometheus while a job is watched.
+pub(crate) async fn metrics() -> String {
+    job_events::record();
+    let node = Node::new().await;
+    let job = node.create().await;
+    let _stream = node.watch(&job).await;
+    node.update(&job, "processing", 1).await;
+    // Gauges are set now and then.
+    node.advance(Duration::from_secs(31)).await;
+    node.get("/metrics").await.text
+}
+
 /// An update as a publisher tells it.
 fn update(status: &str, progress: u8) -> Value {
     json!({"status": status, "progress": progress, "stage": format!("stage-{progress}"), "message": "m",
