@@ -68,7 +68,8 @@ impl Roster {
         let placed = locked.slots[at].yields_to(&told.placement).then(|| self.placed_as(told));
         let slot = &mut locked.slots[at];
         let moved = placed.is_some();
-        if slot.has(flag::OWN) && (!moved && slot.placement() != told.placement || slot.declares_over(told)) {
+        let knows_more = !moved && slot.placement() != told.placement;
+        if slot.has(flag::OWN) && (knows_more || slot.declares_over(told) || slot.was_seen_long_after(told)) {
             owed.push(slot.key());
         }
         if let Some(placed) = placed {

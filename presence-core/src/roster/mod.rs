@@ -141,11 +141,16 @@ pub struct Roster {
 impl Roster {
     /// An empty roster that starts at `now`.
     pub fn new(settings: Settings, now: Timestamp) -> Self {
+        Self::with_locks(SHARDS, settings, now)
+    }
+
+    /// The same with so many locks, a power of two: a small one is made in no time.
+    fn with_locks(locks: usize, settings: Settings, now: Timestamp) -> Self {
         let nodes = Nodes::default();
         Self {
             incarnation: crate::random::u64(),
             hasher: foldhash::fast::RandomState::default(),
-            shards: (0..SHARDS).map(|_| Mutex::new(Shard::new(now))).collect(),
+            shards: (0..locks).map(|_| Mutex::new(Shard::new(now))).collect(),
             ahead: AtomicU64::new(0),
             clocks: RwLock::new(Arc::new(Clocks::new(settings.shards))),
             me: nodes.of(&settings.node),
@@ -223,7 +228,7 @@ impl Roster {
             clippy::cast_possible_truncation,
             reason = "the lower half is for the index, the upper for the shard"
         )]
-        (&self.shards[(hash >> 56) as usize % SHARDS], hash as u32)
+        (&self.shards[(hash >> 56) as usize & (self.shards.len() - 1)], hash as u32)
     }
 
     /// Works on one user under the lock of their shard, and tidies up behind it.

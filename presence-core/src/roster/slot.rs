@@ -235,6 +235,14 @@ impl Slot {
         self.left().map_or_else(|| self.last_seen(), |left| left.at)
     }
 
+    /// Whether more of its beats are known here than a store may lack that has lost nothing: a quarter of the lease is postponed.
+    ///
+    /// Most lost beats need no telling, since the next one comes in time; not so after two failovers within one lease. A held
+    /// session lives by its node, which beats soon.
+    pub fn was_seen_long_after(&self, told: &Session) -> bool {
+        !self.has(flag::HELD) && self.seen_at.since(told.seen_at) > self.lease() / 4
+    }
+
     /// What this process knows of it, for a store that is to forget it.
     pub fn seen(&self) -> Seen {
         Seen::Session { key: self.key(), seen_at: self.last_seen(), placed_at: self.placed_at }

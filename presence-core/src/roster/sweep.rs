@@ -4,7 +4,7 @@ use super::duty::Duty;
 use super::settle::Settling;
 use super::shard::Shard;
 use super::slot::flag;
-use super::{HOLD, Roster, SHARDS};
+use super::{HOLD, Roster};
 use crate::liveness::{self, Policy};
 use crate::model::{SessionKey, UserRecord};
 use crate::store::Seen;
@@ -36,8 +36,8 @@ impl Roster {
         let (mut looked, mut looks) = (0, Vec::with_capacity(HOLD as usize));
         // Where the last sweep ended, so that one in many parts does not turn all wheels for each of them.
         let start = self.swept_to.load(Ordering::Relaxed);
-        for part in 0..SHARDS {
-            let at = (start + part) % SHARDS;
+        for part in 0..self.shards.len() {
+            let at = (start + part) % self.shards.len();
             let lock = &self.shards[at];
             loop {
                 let mut locked = lock.lock();

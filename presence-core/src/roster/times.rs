@@ -75,6 +75,13 @@ impl Clocks {
         self.newest.map_or(now, |(at, on)| at + now.since(on))
     }
 
+    /// All that decides about what is to come, by times that count from `now`.
+    #[cfg(test)]
+    pub fn outlook(&self, now: Timestamp) -> impl std::hash::Hash + use<> {
+        let proven: Vec<_> = self.proven.iter().map(|clock| clock.outlook(now)).collect();
+        (self.stamp(now).relative_to(now), self.newest.is_some(), proven)
+    }
+
     pub fn at(&self, now: Timestamp) -> Times<'_> {
         let stamp = self.stamp(now);
         let reckoned = ViewClock::running(stamp);

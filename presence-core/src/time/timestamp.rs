@@ -39,6 +39,14 @@ impl Timestamp {
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
+
+    /// How many milliseconds before or after `now` this is; what is long past is one.
+    #[cfg(test)]
+    pub(crate) fn relative_to(self, now: Self) -> i64 {
+        const LONG_PAST: i64 = -300_000;
+        i64::try_from(i128::from(self.0) - i128::from(now.0))
+            .map_or(LONG_PAST, |millis| millis.max(LONG_PAST))
+    }
 }
 
 impl Add<Duration> for Timestamp {

@@ -79,8 +79,8 @@ impl ViewClock {
     /// stretches in which nobody could write.
     ///
     /// `on` is the process's own time of its arrival. Answers whether the time came in a leap, being the first proof, or one
-    /// that ran ahead, or one that tells of a blind stretch: what was expected of the time until then may come sooner, or has
-    /// not come to pass.
+    /// that ran ahead, or one that ends a silence of this process, or one that tells of a blind stretch: what was expected of
+    /// the time until then may come sooner, or has not come to pass.
     pub fn prove(&mut self, at: Timestamp, on: Timestamp, blind: &[Blind]) -> bool {
         let grew = self.blind.learn(blind);
         let mut leaps = true;
@@ -88,7 +88,9 @@ impl ViewClock {
             if at <= self.now {
                 return grew;
             }
-            leaps = grew || at.since(self.now) > on.since(proven_on) + AHEAD;
+            // After a silence it was unknown whether its time would count, and looks were planned as if it did not.
+            let silent_for = on.since(proven_on);
+            leaps = grew || silent_for > SILENCE || at.since(self.now) > silent_for + AHEAD;
         }
         self.now = at;
         self.proven_on = Some(on);
@@ -148,6 +150,16 @@ impl ViewClock {
     /// When activity of `then` will have been that long ago.
     pub fn when_idle_for(&self, then: Timestamp, limit: Duration) -> Timestamp {
         then + limit + self.blind.missed_since_it_began(then, Timestamp::MAX)
+    }
+
+    /// All that decides about what is to come, by times that count from `on`: views with one outlook go on alike.
+    #[cfg(test)]
+    pub(crate) fn outlook(&self, on: Timestamp) -> impl std::hash::Hash + use<> {
+        let from_now = |at: Timestamp| at.relative_to(on);
+        let blind: Vec<_> =
+            self.blind.as_slice().iter().map(|blind| (from_now(blind.from), from_now(blind.to))).collect();
+        let run = self.run.map(|(began, last)| (from_now(began), from_now(last)));
+        (from_now(self.now), self.proven_on.map(from_now), run, self.fresh_on.map(from_now), blind)
     }
 
     /// Whether the view is worth believing at `on`, the process's own time.

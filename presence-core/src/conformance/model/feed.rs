@@ -76,6 +76,7 @@ impl Reader {
                 Step::End => return None,
                 // The sender lives as long as `inner`.
                 Step::Wait(until) => tokio::select! {
+                    biased;
                     _ = news.changed() => {}
                     () = self.inner.clock.sleep_until(until) => {}
                 },

@@ -154,7 +154,7 @@ impl Reference {
     }
 
     /// These sessions and the nodes that hold them, each once.
-    pub(super) fn facts(&self, sessions: Vec<Session>) -> Facts {
+    pub(crate) fn facts(&self, sessions: Vec<Session>) -> Facts {
         let nodes: BTreeMap<_, _> = sessions
             .iter()
             .filter_map(|session| self.node_of(session))

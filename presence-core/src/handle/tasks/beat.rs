@@ -24,6 +24,7 @@ pub async fn run(inner: Arc<Inner>) {
     let mut beats = FuturesUnordered::new();
     loop {
         tokio::select! {
+            biased; // So that a history comes again with its seed.
             () = inner.clock.sleep_until(rhythm.next) => {}
             () = inner.proven.notified(), if beats.len() < IN_FLIGHT => {
                 if !rhythm.is_owed(inner.now()) {

@@ -7,9 +7,14 @@ use crate::store::Feed;
 use futures_util::StreamExt;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a watch is tried while the store is out of reach, at least. The others take a view for fresh once they have heard
+/// steadily for a second: until then, whoever was cut off as they were must have heard a proof, and have beaten.
+const RETRIES_EVERY: Duration = Duration::from_millis(500);
 
 pub async fn run(inner: Arc<Inner>) {
-    let mut backoff = Backoff::default();
+    let mut backoff = Backoff::up_to(RETRIES_EVERY);
     // Which life of each shard was told last.
     let mut epochs: HashMap<u16, Arc<str>> = HashMap::new();
     let (mut synced, mut proven) = (HashSet::new(), HashSet::new());

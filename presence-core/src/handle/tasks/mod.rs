@@ -38,18 +38,22 @@ async fn publish(inner: Arc<Inner>) {
     }
 }
 
-/// Waits between attempts: at once, then from 50 ms doubling to 2 s, with jitter so that processes do not march in step.
-#[derive(Default)]
+/// Waits between attempts: at once, then from 100 ms doubling to a most, with jitter so that processes do not march in step.
 pub(super) struct Backoff {
     attempts: u32,
+    most: Duration,
 }
 
 impl Backoff {
+    pub fn up_to(most: Duration) -> Self {
+        Self { attempts: 0, most }
+    }
+
     pub async fn wait(&mut self) {
         if self.attempts == 0 {
             tokio::task::yield_now().await;
         } else {
-            let full = Duration::from_millis(50 << self.attempts.min(6)).min(Duration::from_secs(2));
+            let full = Duration::from_millis(50 << self.attempts.min(6)).min(self.most);
             tokio::time::sleep(full.mul_f64(0.5 + crate::random::fraction() / 2.0)).await;
         }
         self.attempts += 1;

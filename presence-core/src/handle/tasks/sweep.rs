@@ -16,6 +16,7 @@ pub async fn run(inner: Arc<Inner>) {
     loop {
         let next = inner.now() + Roster::SWEEP_EVERY;
         tokio::select! {
+            biased; // So that a history comes again with its seed.
             () = inner.clock.sleep_until(next) => {}
             () = inner.moved.notified() => {}
         }

@@ -11,13 +11,15 @@ use std::time::Duration;
 
 /// From how many owed sessions on it counts as a mass event, which every process of the cluster has at the same time.
 const MASS: usize = 64;
+/// How often it is tried while nothing gets through, at least. Proofs of the store's time bring it about sooner.
+const RETRIES_EVERY: Duration = Duration::from_secs(2);
 /// How soon after a failed attempt a proof of the store's time brings the next one about.
 const WAKES_AFTER: Duration = Duration::from_millis(100);
 /// Over how long processes spread what they tell after a mass event.
 const SPREAD: Duration = Duration::from_secs(1);
 
 pub async fn run(inner: Arc<Inner>) {
-    let mut backoff = Backoff::default();
+    let mut backoff = Backoff::up_to(RETRIES_EVERY);
     inner.knows_time().await;
     loop {
         inner.outbox.marked.notified().await;
@@ -32,6 +34,7 @@ pub async fn run(inner: Arc<Inner>) {
                 backoff.reset();
             } else {
                 tokio::select! {
+                    biased;
                     () = backoff.wait() => {}
                     () = woken(&inner) => {}
                 }

@@ -5,6 +5,7 @@
 
 use super::*;
 use crate::conformance::Rng;
+use crate::random::seeded;
 use crate::{Clock, Hold};
 use async_trait::async_trait;
 use std::panic::AssertUnwindSafe;
@@ -158,6 +159,8 @@ struct Play {
 impl Play {
     async fn run(seed: u64) {
         let mut rng = Rng::seeded(seed);
+        // Names of processes and jitter as well.
+        seeded::start(seed);
         let clock = Paused(Instant::now());
         let store = ReferenceStore::with_shards(clock.clone(), 1 + u16::try_from(rng.below(2)).unwrap());
         store.faults().delay(rng.next());
@@ -326,6 +329,7 @@ fn who_beats_stays_who_is_silent_goes_and_what_cannot_be_promised_is_stale() {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let played = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(Play::run(seed))));
+        seeded::stop();
         if played.is_err() {
             eprintln!("PRESENCE_SEED={seed} shows it again");
             failed.push(seed);

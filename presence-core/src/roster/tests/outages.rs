@@ -1,6 +1,8 @@
 //! Silence, backlogs and leaping clocks: whoever lives is not seen to leave.
 
 use super::stage::*;
+use crate::model::Session;
+use crate::roster::Told;
 use crate::store::Facts;
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -126,4 +128,50 @@ fn a_store_whose_clock_leaps_ten_seconds_ahead_lets_nobody_leave() {
 #[test]
 fn a_store_whose_clock_falls_ten_seconds_back_lets_nobody_leave() {
     leap(-10_000);
+}
+
+#[test]
+fn who_fell_silent_or_left_while_this_process_was_cut_off_is_gone_in_time_once_it_hears_again() {
+    let mut stage = Stage::new();
+    let mut ann = foreign("ann", "tab", "other", stage.now);
+    ann.placement.lease = secs(20);
+    stage.merge(&[ann, foreign("bob", "tab", "me", stage.now)]);
+    stage.pass(1);
+    let (left_at, seen_at) = (stage.now, stage.now);
+    // The others go on: the store's time has no stretch that is blind.
+    stage.pass_blind(8);
+    stage.touched("ann", "tab", seen_at);
+    stage.leave(&leave("bob", "tab"));
+    let prove = |stage: &mut Stage| {
+        stage.now = stage.now + secs(1);
+        stage.roster.prove(0, stage.now, &[], stage.now);
+        stage.sweep();
+    };
+    // The grace of the leave, from when it was said.
+    while stage.now.since(left_at) < secs(8 + 5) {
+        assert!(stage.is_here("ann") && stage.is_here("bob"));
+        prove(&mut stage);
+    }
+    assert!(!stage.is_here("bob"));
+    while stage.now.since(seen_at) < secs(20) {
+        assert!(stage.is_here("ann"));
+        prove(&mut stage);
+    }
+    assert!(!stage.is_here("ann"));
+}
+
+#[test]
+fn beats_that_two_failovers_have_lost_are_told_again() {
+    let mut stage = Stage::new();
+    let Told::Put { sessions, .. } = stage.beat(&enter("ann", "tab")) else { panic!("a new session is put") };
+    assert_eq!(stage.merge(&sessions), []);
+    for told in [14, 15, 16] {
+        stage.now = stage.now + secs(1);
+        stage.beat(&renew("ann", "tab"));
+        // A quarter of the lease is what a beat may be postponed by: no store lacks that through any fault.
+        let seen_at = stage.now - secs(told);
+        let stored = Session { seen_at, ..sessions[0].clone() };
+        let owed = if told > 15 { vec![key("ann", "tab")] } else { Vec::new() };
+        assert_eq!(stage.merge(&[stored]), owed, "{told} s");
+    }
 }

@@ -34,9 +34,14 @@ impl Reference {
         if told.placement.beats(&known.session.placement) && told.placement.node != self.me {
             (known.is_own, known.is_here) = (false, false);
         }
+        let before = &known.session;
+        let lost_beats =
+            !before.placement.held && before.seen_at.since(told.seen_at) > before.placement.lease / 4;
         known.session.merge(told);
         (known.watch, known.is_confirmed, known.doubted_at) = (self.watch, true, None);
-        let shows_less = known.session.placement != told.placement || known.session.declared != told.declared;
+        let shows_less = lost_beats
+            || known.session.placement != told.placement
+            || known.session.declared != told.declared;
         let placement = &mut known.session.placement;
         let is_mine = placement.held && placement.node == self.me;
         let corrected = match placement.left {
