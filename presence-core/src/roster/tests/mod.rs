@@ -6,6 +6,7 @@ mod cases;
 mod clocks;
 mod declared;
 mod diffs;
+mod exhaustive;
 mod forgotten;
 mod histories;
 mod leaves;

@@ -1,0 +1,266 @@
+//! A process of the small world: a roster, its reckoning, and the loop that services run around them, without waiting.
+
+use super::store::{Store, outlook_of};
+use super::world::{HELD_FOR, LEASE, NODE_BEATS, POLICY_GRACE, key};
+use crate::liveness::Policy;
+use crate::model::{Beat, Leave, NodeId, SessionKey};
+use crate::roster::slot::{Slot, flag};
+use crate::roster::{By, Roster, Settings, Told};
+use crate::store::{Feed, Touch};
+use crate::time::{Reckoning, Timestamp};
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::time::Duration;
+
+/// How much of a session the store must be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Owes {
+    Touch,
+    Put,
+}
+
+pub struct Process {
+    pub roster: Roster,
+    reckoning: Reckoning,
+    /// Whether its link to the store is up.
+    pub is_up: bool,
+    /// What it follows: a life of the store, and how much of that it has heard.
+    watch: Option<(u64, usize)>,
+    told: Option<u64>,
+    owed: BTreeMap<SessionKey, Owes>,
+    /// When its last beat was taken.
+    beaten_at: Option<Timestamp>,
+    /// Since when its link has been up and the store has taken writes.
+    pub connected_since: Option<Timestamp>,
+}
+
+impl Process {
+    pub fn start(name: &str, store: &Store, is_up: bool, now: Timestamp) -> Self {
+        let policy = Policy {
+            lease_for: LEASE,
+            held_for: HELD_FOR,
+            grace: POLICY_GRACE,
+            active_for: Duration::from_hours(1),
+            ..Policy::default()
+        };
+        let node = NodeId::new(name).unwrap();
+        let settings = Settings { policy, node, shards: 1, max_sessions: 100, remember_bytes: 0 };
+        let process = Self {
+            roster: Roster::with_locks(1, settings, now),
+            reckoning: Reckoning::new(1),
+            is_up,
+            watch: None,
+            told: None,
+            owed: BTreeMap::new(),
+            beaten_at: None,
+            connected_since: None,
+        };
+        if is_up {
+            process.roster.calibrate(store.now(None, now), now);
+        }
+        process
+    }
+
+    pub fn owes(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
+    pub fn shows(&self, user: &str) -> bool {
+        self.roster.person(&key(user).user).is_some_and(|person| person.member.liveness.is_live())
+    }
+
+    fn writes(&self, store: &Store) -> bool {
+        self.is_up && !store.refuses
+    }
+
+    fn owe(&mut self, keys: impl IntoIterator<Item = SessionKey>, owes: Owes) {
+        for key in keys {
+            let owed = self.owed.entry(key).or_insert(owes);
+            *owed = owes.max(*owed);
+        }
+    }
+
+    /// A second has passed.
+    pub fn go_on(&mut self, store: &mut Store, now: Timestamp) {
+        let connected = self.writes(store);
+        self.connected_since = connected.then(|| self.connected_since.unwrap_or(now));
+        self.hear(store, now);
+        self.prove(store, now);
+        if self.beaten_at.is_none_or(|at| now.since(at) >= NODE_BEATS) {
+            let node = self.roster.beat_node(now);
+            if self.writes(store) {
+                let touch = Touch::Node { node: node.id, seen_at: node.seen_at, drain_for: node.drain_for };
+                store.touch(&touch);
+                self.beaten_at = Some(now);
+            }
+        }
+        let mut swept = self.roster.sweep(now, 1_000);
+        self.owe(std::mem::take(&mut swept.touch), Owes::Touch);
+        self.drain(store, now);
+    }
+
+    /// Takes all that the store has told.
+    fn hear(&mut self, store: &Store, now: Timestamp) {
+        if !self.is_up || self.watch.is_some_and(|(epoch, _)| epoch != store.epoch) {
+            self.watch = None;
+        }
+        if !self.is_up {
+            return;
+        }
+        let Some((_, next)) = &mut self.watch else {
+            self.roster.begin();
+            let owed = self.roster.merge(&store.facts(), |_| 0, now);
+            self.owe(owed, Owes::Put);
+            let owed = self.roster.synced(0, now);
+            self.owe(owed, Owes::Put);
+            self.told = Some(store.epoch);
+            self.watch = Some((store.epoch, store.told()));
+            return;
+        };
+        let from = std::mem::replace(next, store.told());
+        for told in store.told_from(from) {
+            let owed = match told {
+                Feed::Facts(facts) => self.roster.merge(facts, |_| 0, now),
+                Feed::Forgotten(seen) => self.roster.forgotten(seen, now),
+                Feed::Touched(touches) => {
+                    self.roster.touched(touches, now);
+                    continue;
+                }
+                other => unreachable!("the log has no {other:?}"),
+            };
+            self.owe(owed, Owes::Put);
+        }
+    }
+
+    fn prove(&mut self, store: &mut Store, now: Timestamp) {
+        if !self.is_up {
+            return;
+        }
+        let ask = self.reckoning.ask(0, now);
+        let Some((at, blind)) = store.prove(&ask, now) else { return self.roster.falter(0) };
+        self.reckoning.answered(0, at, &blind, now);
+        self.roster.prove(0, at, &blind, now);
+    }
+
+    /// Tells the store what it is owed, if it takes that.
+    fn drain(&mut self, store: &mut Store, now: Timestamp) {
+        if !self.writes(store) {
+            return;
+        }
+        for (key, owes) in std::mem::take(&mut self.owed) {
+            let Some(session) = self.roster.session(&key) else { continue };
+            match owes {
+                Owes::Put => store.put(&session),
+                Owes::Touch => {
+                    let touch = Touch::Session {
+                        user: session.user.clone(),
+                        id: session.id.clone(),
+                        seen_at: session.seen_at,
+                        active_at: session.active_at,
+                    };
+                    self.touch(store, &touch);
+                }
+            }
+            self.roster.confirm([(&session.user, &session.id)], now);
+        }
+    }
+
+    fn touch(&self, store: &mut Store, touch: &Touch) {
+        if let Some(missed) = store.touch(touch)
+            && let Some(session) = self.roster.session(&missed)
+        {
+            store.put(&session);
+        }
+    }
+
+    /// Tells the store of what was entered here, or notes that it must be told.
+    fn tell(&mut self, told: Told, store: &mut Store, now: Timestamp) {
+        let writes = self.writes(store);
+        match told {
+            Told::Nothing | Told::Postponed { .. } => {}
+            Told::Put { sessions, .. } if writes => {
+                for session in &sessions {
+                    store.put(session);
+                    self.roster.confirm([(&session.user, &session.id)], now);
+                }
+            }
+            Told::Put { sessions, .. } => self.owe(sessions.iter().map(crate::Session::key), Owes::Put),
+            Told::Touch { touch, confirms, .. } => {
+                let Touch::Session { user, id, .. } = &touch else { unreachable!("a session's own") };
+                if !writes {
+                    return self.owe([SessionKey { user: user.clone(), id: id.clone() }], Owes::Touch);
+                }
+                self.touch(store, &touch);
+                if confirms {
+                    self.roster.confirm([(user, id)], now);
+                }
+            }
+        }
+    }
+
+    pub fn beat(&mut self, beat: &Beat, store: &mut Store, now: Timestamp) {
+        let told = self.roster.beat(beat, By::Beat, 0, now).unwrap();
+        self.tell(told, store, now);
+    }
+
+    pub fn hold(&mut self, beat: &Beat, store: &mut Store, now: Timestamp) {
+        let told = self.roster.beat(beat, By::Connection, 0, now).unwrap();
+        self.tell(told, store, now);
+    }
+
+    pub fn leave(&mut self, leave: &Leave, store: &mut Store, now: Timestamp) {
+        let told = self.roster.leave(leave, now);
+        self.tell(told, store, now);
+    }
+
+    /// A connection here ends.
+    pub fn close(&mut self, key: &SessionKey, store: &mut Store, now: Timestamp) {
+        let told = self.roster.drop_held(key, POLICY_GRACE, now);
+        self.tell(told, store, now);
+    }
+
+    /// Has the store forget who is gone by what is known here.
+    pub fn collect(&mut self, store: &mut Store, now: Timestamp) {
+        if !self.writes(store) {
+            return;
+        }
+        let gone: Vec<_> = {
+            let locked = self.roster.shards[0].lock();
+            let slots = (0..locked.slots.end()).filter_map(|at| locked.slots.get(at));
+            slots.filter(|slot| !slot.state.is_live()).map(Slot::seen).collect()
+        };
+        gone.iter().for_each(|seen| store.forget(seen));
+        let owed = self.roster.forgotten(&gone, now);
+        self.owe(owed, Owes::Put);
+    }
+
+    /// What it will do, by times that count from `now`. When the wheel looks at a session is left out: that must not matter.
+    pub fn outlook(&self, now: Timestamp, into: &mut impl Hasher) {
+        let heard = self.watch.map(|(epoch, _)| epoch);
+        let since = |at: Option<Timestamp>| at.map(|at| at.relative_to(now).max(-10_000));
+        (self.is_up, heard, self.told, &self.owed, since(self.beaten_at), since(self.connected_since))
+            .hash(into);
+        let ask = self.reckoning.ask(0, now);
+        (ask.reckoned.map(|at| at.relative_to(now)), ask.proven.relative_to(now)).hash(into);
+        for blind in ask.blind.as_slice() {
+            (blind.from.relative_to(now), blind.to.relative_to(now)).hash(into);
+        }
+        let clocks = self.roster.clocks();
+        clocks.outlook(now).hash(into);
+        let mut nodes = self.roster.nodes.known();
+        nodes.sort_by(|one, other| one.id.cmp(&other.id));
+        for node in nodes {
+            (node.id.as_str(), node.seen_at().relative_to(now)).hash(into);
+        }
+        let locked = self.roster.shards[0].lock();
+        let mut slots: Vec<_> =
+            (0..locked.slots.end()).filter_map(|at| Some((at, locked.slots.get(at)?))).collect();
+        slots.sort_by(|(_, one), (_, other)| one.user.cmp(&other.user));
+        for (at, slot) in slots {
+            outlook_of(&slot.session(), now, into);
+            let told = slot.generation == self.roster.generation.load(std::sync::atomic::Ordering::Relaxed);
+            (slot.flags & !flag::FIRST, slot.state, told).hash(into);
+            locked.unconfirmed.get(&at).map(|since| since.relative_to(now)).hash(into);
+        }
+    }
+}
