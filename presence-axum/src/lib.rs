@@ -13,6 +13,7 @@
 pub mod auth;
 pub mod health;
 pub mod hit;
+pub mod kick;
 pub mod limits;
 pub mod page;
 pub mod rest;

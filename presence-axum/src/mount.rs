@@ -228,7 +228,7 @@ impl Mount {
         if self.0.without.contains(&Route::Socket) { Socket::Absent } else { Socket::Served }
     }
 
-    /// One route, for a path of the host's choice. The path of [`Route::User`] has one parameter.
+    /// One route, for a path of the host's choice. The paths of [`Route::User`] and [`Route::Disconnect`] have one parameter.
     ///
     /// ```
     /// # fn example(mount: &presence_axum::Mount) -> axum::Router {

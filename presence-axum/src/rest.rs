@@ -56,7 +56,12 @@ impl Asks {
 
     /// Makes sure that it may be read about them.
     pub(crate) async fn reads(&self, mount: &Mount, on: On<'_>) -> Result<(), Error> {
-        mount.permit(&self.0, Action::Read, on).await
+        self.may(mount, Action::Read, on).await
+    }
+
+    /// Makes sure that they may do this.
+    pub(crate) async fn may(&self, mount: &Mount, action: Action, on: On<'_>) -> Result<(), Error> {
+        mount.permit(&self.0, action, on).await
     }
 }
 

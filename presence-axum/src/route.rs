@@ -1,6 +1,6 @@
 //! The routes of a mount, each by its name.
 
-use crate::{Mount, health, hit, page, rest, sse, ws};
+use crate::{Mount, health, hit, kick, page, rest, sse, ws};
 use axum::routing::{MethodRouter, get, post};
 
 /// One route of a [`Mount`], to leave it out ([`Mount::without`]) or to give it another path ([`Mount::route`]).
@@ -13,6 +13,8 @@ pub enum Route {
     Users,
     /// `GET /v1/users/{user}`.
     User,
+    /// `POST /v1/users/{user}/disconnect`.
+    Disconnect,
     /// `GET /v1/counts`.
     Counts,
     /// `GET /v1/list`.
@@ -35,10 +37,11 @@ pub enum Route {
 
 impl Route {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Hit,
         Self::Users,
         Self::User,
+        Self::Disconnect,
         Self::Counts,
         Self::List,
         Self::Topics,
@@ -56,6 +59,7 @@ impl Route {
             Self::Hit => "/v1/hit",
             Self::Users => "/v1/users",
             Self::User => "/v1/users/{user}",
+            Self::Disconnect => "/v1/users/{user}/disconnect",
             Self::Counts => "/v1/counts",
             Self::List => "/v1/list",
             Self::Topics => "/v1/topics",
@@ -73,6 +77,7 @@ impl Route {
             Self::Hit => post(hit::post),
             Self::Users => get(rest::users),
             Self::User => get(rest::user),
+            Self::Disconnect => post(kick::post),
             Self::Counts => get(rest::counts),
             Self::List => get(rest::list),
             Self::Topics => get(rest::topics),

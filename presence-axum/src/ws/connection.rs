@@ -1,13 +1,13 @@
 //! The task of one connection: does what its session decides.
 
-use super::frame::{Frame, Received};
+use super::frame::{Frame, Note, Received};
 use super::gateway::{Core, channel_of};
-use super::place::Place;
+use super::place::{News, Place};
 use super::room::{Shared, encode, is_hidden};
 use super::session::{Effect, Heard, Session, problem};
 use super::socket::{FULL, Socket, Told};
 use super::states::States;
-use super::{Close, Command, Envelope, Problem, Reference, Typing, Update, Wish, asks};
+use super::{Close, Command, Envelope, Problem, Reference, Said, Typing, Update, Wish, asks};
 use crate::Mount;
 use crate::limits::Permit;
 use crate::metrics::{self, SOCKETS};
@@ -82,6 +82,7 @@ enum Event {
     Checked(asks::Checked),
     View(View),
     Told(Told),
+    /// There is room for more, or something to do.
     Wrote,
 }
 
@@ -124,7 +125,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     pub(super) async fn run(mut self) {
         tracing::debug!("open");
         let policy = self.parties.mount.presence().policy().clone();
-        self.session.open(&policy, &mut self.effects);
+        let says = self.says();
+        self.session.open(&policy, says, &mut self.effects);
         self.removal = self.removal_of_caller();
         let end = loop {
             self.execute();
@@ -189,8 +191,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
         // All that is there goes into one write.
         while self.socket.queued() < FULL {
-            let Poll::Ready(Some((_, frames))) = Pin::new(&mut self.places).poll_next(cx) else { break };
-            self.queue(&frames);
+            match Pin::new(&mut self.places).poll_next(cx) {
+                Poll::Ready(Some((_, News::Skipped))) => self.told.forget(),
+                Poll::Ready(Some((topic, News::Frames(frames)))) => {
+                    self.queue(&frames);
+                    self.note_messages(topic.as_ref(), &frames);
+                }
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+        }
+        if !self.effects.is_empty() {
+            return Poll::Ready(Event::Wrote);
         }
         let reads = self.busy.is_none() && self.socket.queued() < STUFFED;
         self.socket.poll(reads, cx).map(|told| told.map_or(Event::Wrote, Event::Told))
@@ -302,7 +313,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
             }
             asks::Then::Tell(update) => self.effects.push(Effect::Send(update)),
-            asks::Then::Renew(caller, reference) => self.session.renew(caller, reference, &mut self.effects),
+            asks::Then::Renew(caller, reference) => {
+                self.session.renew(caller, reference, &mut self.effects);
+                let says = self.says();
+                if says != Said::default() {
+                    self.effects.push(Effect::Change(says));
+                }
+            }
         }
     }
 
@@ -394,14 +411,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     fn queue(&mut self, frames: &Shared) {
         for frame in frames.iter() {
-            if frame.tells.is_none_or(|tells| self.told.is_news(tells)) {
+            let is_news = match &frame.note {
+                Some(Note::State(tells)) => self.told.is_news(*tells),
+                Some(Note::States(all)) => {
+                    all.iter().for_each(|tells| _ = self.told.is_news(*tells));
+                    true
+                }
+                Some(Note::By(_)) | None => true,
+            };
+            if is_news {
                 SOCKETS.sent.increment(1);
                 self.socket.queue(frame.clone());
             }
         }
     }
 
-    fn change(&mut self, said: super::Said) {
+    /// What the user was typing in a topic ends with a message of theirs, whichever way it came.
+    fn note_messages(&mut self, topic: Option<&Topic>, frames: &Shared) {
+        let (Some(topic), Some(speaker)) = (topic, self.session.speaker()) else { return };
+        if frames.iter().any(|frame| matches!(&frame.note, Some(Note::By(author)) if author == speaker)) {
+            self.session.end_typing_in(topic, &mut self.effects);
+        }
+    }
+
+    /// What the wire format says of the caller's session by itself.
+    fn says(&self) -> Said {
+        let protocol = &self.parties.core.protocol;
+        if !protocol.subscribing_is_being_there() {
+            return Said::default();
+        }
+        protocol.says_of(self.session.caller(), self.session.connection())
+    }
+
+    fn change(&mut self, said: Said) {
         let Some(hold) = &self.hold else { return };
         if let Some(topics) = said.topics {
             hold.place(topics);

@@ -6,13 +6,25 @@
 
 use super::Close;
 use bytes::{BufMut, Bytes, BytesMut};
+use presence_core::UserId;
+use std::sync::Arc;
 
 /// A text frame ready to be written, header included; shared by all connections that get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     bytes: Bytes,
-    /// Of whom it tells which state, where a repetition is to be left out.
-    pub(super) tells: Option<Tells>,
+    pub(super) note: Option<Note>,
+}
+
+/// What a connection is to know of a frame beside its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Note {
+    /// It tells the state of one subject, and is left out where that was told last.
+    State(Tells),
+    /// It tells the states of several subjects. It is always sent.
+    States(Arc<[Tells]>),
+    /// It is a message of this user.
+    By(UserId),
 }
 
 /// A subject and its state, by their hashes.
@@ -28,13 +40,13 @@ impl Frame {
         Self::of(framed(opcode::TEXT, text.as_ref().as_bytes()))
     }
 
-    /// The same, left out where this was told last.
-    pub(super) fn telling(self, tells: Tells) -> Self {
-        Self { tells: Some(tells), ..self }
+    /// The same with a note for the connection.
+    pub(super) fn noting(self, note: Note) -> Self {
+        Self { note: Some(note), ..self }
     }
 
     fn of(bytes: Bytes) -> Self {
-        Self { bytes, tells: None }
+        Self { bytes, note: None }
     }
 
     /// The frame that says why a connection is closed.

@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use presence_core::broker::Channel;
 use presence_core::{Broker, Presence, SessionId, Topic, random};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::Instrument;
@@ -137,6 +137,8 @@ impl Core {
         protocol: Arc<dyn Protocol>,
         settings: Settings,
     ) -> Self {
+        // So that they show as zero before the first socket.
+        LazyLock::force(&SOCKETS);
         let settings = Arc::new(settings);
         let rooms = Rooms::new(presence, Arc::clone(&protocol), Arc::clone(&settings));
         Self { protocol, settings, rooms, broker: broker.cloned(), signals: OnceLock::new() }
@@ -162,7 +164,8 @@ impl Core {
     }
 }
 
-/// The broker's channel of a topic; `None` for a topic whose name is too long for one.
-pub(super) fn channel_of(topic: &Topic) -> Option<Channel> {
+/// The channel of the broker that carries the messages of a topic, `topic:<topic>`; `None` for a topic whose name is too long
+/// for one. What a host publishes there reaches the sockets that subscribe to the topic as [`Update::Message`](super::Update).
+pub fn channel_of(topic: &Topic) -> Option<Channel> {
     Channel::new(format!("topic:{topic}")).ok()
 }

@@ -48,7 +48,7 @@ pub use close::Close;
 pub use command::{Command, Request, Said, Token, Wish};
 pub use frame::Frame;
 pub(crate) use gateway::Core;
-pub use gateway::Gateway;
+pub use gateway::{Gateway, channel_of};
 pub use json::Json;
 pub use protocol::{Frames, Protocol, Reference};
 pub use settings::Settings;

@@ -23,6 +23,13 @@ pub(super) struct Place {
     connection: SessionId,
 }
 
+/// What a connection hears of one of its topics.
+pub(super) enum News {
+    Frames(Shared),
+    /// The connection reads too slowly and missed something; the state of the topic comes next.
+    Skipped,
+}
+
 impl Place {
     pub(super) fn new(
         room: Arc<Room>,
@@ -57,25 +64,24 @@ impl Place {
 }
 
 impl Stream for Place {
-    type Item = Shared;
+    type Item = News;
 
     /// Never ends.
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Shared>> {
-        loop {
-            if let Some(frames) = self.first.pop() {
-                return Poll::Ready(Some(frames));
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<News>> {
+        if let Some(frames) = self.first.pop() {
+            return Poll::Ready(Some(News::Frames(frames)));
+        }
+        match Pin::new(&mut self.live).poll_next(cx) {
+            Poll::Ready(Some(Err(BroadcastStreamRecvError::Lagged(_)))) => {
+                let Joined { mut first, live, .. } = self.room.join(None);
+                first.reverse();
+                self.first = first;
+                self.live = BroadcastStream::new(live);
+                Poll::Ready(Some(News::Skipped))
             }
-            match Pin::new(&mut self.live).poll_next(cx) {
-                Poll::Ready(Some(Err(BroadcastStreamRecvError::Lagged(_)))) => {
-                    let Joined { mut first, live, .. } = self.room.join(None);
-                    first.reverse();
-                    self.first = first;
-                    self.live = BroadcastStream::new(live);
-                }
-                Poll::Ready(Some(Ok(frames))) => return Poll::Ready(Some(frames)),
-                Poll::Ready(None) => return Poll::Ready(None),
-                Poll::Pending => return self.poll_message(cx).map(Some),
-            }
+            Poll::Ready(Some(Ok(frames))) => Poll::Ready(Some(News::Frames(frames))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => self.poll_message(cx).map(|frames| Some(News::Frames(frames))),
         }
     }
 }

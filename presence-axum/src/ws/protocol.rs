@@ -1,7 +1,9 @@
 //! The wire format of a socket, as a value.
 
-use super::frame::Tells;
-use super::{Frame, Problem, Request, Update};
+use super::frame::{Note, Tells};
+use super::{Frame, Problem, Request, Said, Update};
+use crate::auth::Identity;
+use presence_core::{SessionId, UserId};
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
@@ -45,13 +47,32 @@ impl Frames {
     ///
     /// A connection remembers the states of 256 subjects; of one that it has forgotten it may hear twice.
     pub fn push_state(&mut self, subject: impl Hash, state: impl Hash, text: impl AsRef<str>) {
-        let tells = Tells { subject: SEED.hash_one(subject), state: SEED.hash_one(state) };
-        self.0.push(Frame::text(text).telling(tells));
+        self.0.push(Frame::text(text).noting(Note::State(tells(subject, state))));
+    }
+
+    /// One more text frame, which tells the states of all these subjects at once. It is always sent, and each of the states
+    /// counts as told by it: see [`push_state`](Self::push_state).
+    pub fn push_states<S: Hash, T: Hash>(
+        &mut self,
+        states: impl IntoIterator<Item = (S, T)>,
+        text: impl AsRef<str>,
+    ) {
+        let states = states.into_iter().map(|(subject, state)| tells(subject, state)).collect();
+        self.0.push(Frame::text(text).noting(Note::States(states)));
+    }
+
+    /// One more text frame, which is a message of this user: what the user was typing in the topic ends with it.
+    pub fn push_message(&mut self, author: UserId, text: impl AsRef<str>) {
+        self.0.push(Frame::text(text).noting(Note::By(author)));
     }
 
     pub(super) fn into_vec(self) -> Vec<Frame> {
         self.0
     }
+}
+
+fn tells(subject: impl Hash, state: impl Hash) -> Tells {
+    Tells { subject: SEED.hash_one(subject), state: SEED.hash_one(state) }
 }
 
 /// A wire format: reads what clients send, and writes what they are told.
@@ -72,6 +93,13 @@ pub trait Protocol: Send + Sync + 'static {
     /// by looking at them. Default no: clients enter, and say where they are.
     fn subscribing_is_being_there(&self) -> bool {
         false
+    }
+
+    /// What is said of a session that begins with its connection, and again when the caller shows a newer token: a meta with
+    /// the name of the caller, say. Default nothing. It is asked only where
+    /// [`subscribing_is_being_there`](Self::subscribing_is_being_there).
+    fn says_of(&self, _caller: &Identity, _connection: &SessionId) -> Said {
+        Said::default()
     }
 
     /// The subprotocols that this format is known by, for the handshake. Default none.

@@ -3,7 +3,7 @@
 use super::protocol::{Frames, Protocol};
 use super::{Frame, Settings, Typing, Update};
 use bytes::Bytes;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use parking_lot::Mutex;
 use presence_core::broker::{Event, EventId};
 use presence_core::handle::{CountsWatch, Subscription};
@@ -11,8 +11,10 @@ use presence_core::roster::{self, Counts, Scope, Snapshot, Version};
 use presence_core::time::View;
 use presence_core::{Presence, SessionId, Topic};
 use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
 use std::sync::{Arc, OnceLock, Weak};
-use tokio::sync::broadcast;
+use std::task::{Context, Poll, Waker};
+use tokio::sync::{Notify, broadcast};
 use tokio::task::AbortHandle;
 
 /// The frames of one update, shared by all who get them.
@@ -26,6 +28,9 @@ const KEPT: usize = 64;
 const WRITTEN: usize = 32;
 /// The largest state or diff, in bytes: a topic that needs more is told in counts.
 const LARGEST: usize = 1024 * 1024;
+/// In a topic of at most so many users, whoever joins is told the very latest, and the others at once of whoever joins. In
+/// a larger one both wait for the batch.
+const SMALL: usize = 64;
 /// How many times as long as others a large topic waits between two counts.
 const LARGE_WAITS: u32 = 10;
 
@@ -85,6 +90,8 @@ impl Rooms {
             live: broadcast::Sender::new(BEHIND),
             written: Mutex::default(),
             signal: Mutex::default(),
+            updates: Mutex::default(),
+            again: Arc::default(),
             task: OnceLock::new(),
         }
     }
@@ -103,6 +110,10 @@ pub(super) struct Room {
     written: Mutex<VecDeque<(EventId, Shared)>>,
     /// The signal that came last, by its payload.
     signal: Mutex<Option<(Bytes, Option<Signal>)>>,
+    /// What the roster tells, where it is not counts alone. Locked until what came is taken, so that all comes in order.
+    updates: Mutex<Option<Subscription>>,
+    /// Makes the task ask anew: another has asked, and it would not be woken.
+    again: Arc<Notify>,
     task: OnceLock<AbortHandle>,
 }
 
@@ -145,17 +156,37 @@ impl Room {
             }
             tokio::spawn(follow_counts(Arc::downgrade(self), counts))
         } else {
-            let mut updates = self.presence.subscribe(&scope);
-            if let Some(first) = updates.next().now_or_never().flatten() {
-                self.take(first);
-            }
-            tokio::spawn(follow(Arc::downgrade(self), updates))
+            *self.updates.lock() = Some(self.presence.subscribe(&scope));
+            let _ = self.advance(&mut Context::from_waker(Waker::noop()));
+            tokio::spawn(follow(Arc::downgrade(self), Arc::clone(&self.again)))
         };
         task.abort_handle()
     }
 
+    /// Takes one update of the roster, and tells the members; `None` once there will be no more.
+    fn advance(&self, cx: &mut Context<'_>) -> Poll<Option<()>> {
+        let mut updates = self.updates.lock();
+        let Some(subscription) = &mut *updates else { return Poll::Ready(None) };
+        subscription.poll_next_unpin(cx).map(|update| update.map(|update| self.take(update)))
+    }
+
+    /// Takes what has changed up to this moment.
+    fn catch_up(&self) {
+        let place =
+            self.topic.as_ref().map_or_else(|| self.presence.everyone(), |topic| self.presence.topic(topic));
+        // Makes the roster tell what it has gathered.
+        drop(place.snapshot());
+        while self.advance(&mut Context::from_waker(Waker::noop())) == Poll::Ready(Some(())) {}
+        self.again.notify_one();
+    }
+
     /// Begins with a state, or with the diffs since `version` where they are still there.
     pub(super) fn join(&self, version: Option<Version>) -> Joined {
+        let is_small =
+            |state: &State| state.snapshot.as_ref().is_some_and(|snapshot| snapshot.members.len() <= SMALL);
+        if !self.counts && is_small(&self.state.lock()) {
+            self.catch_up();
+        }
         let mut state = self.state.lock();
         // Under the lock: what comes after the state is live.
         let live = self.live.subscribe();
@@ -315,7 +346,7 @@ fn size(frames: &[Frame]) -> usize {
 }
 
 /// Tells a room what changes; what happens while it waits comes in one diff.
-async fn follow(room: Weak<Room>, mut updates: Subscription) {
+async fn follow(room: Weak<Room>, again: Arc<Notify>) {
     loop {
         let Some(wait) = room.upgrade().map(|room| {
             let waits = if room.state.lock().large { LARGE_WAITS } else { 1 };
@@ -323,11 +354,14 @@ async fn follow(room: Weak<Room>, mut updates: Subscription) {
         }) else {
             return;
         };
-        let Some(update) = updates.next().await else { return };
-        let Some(room) = room.upgrade() else { return };
-        room.take(update);
-        drop(room);
-        tokio::time::sleep(wait).await;
+        let advances = poll_fn(|cx| room.upgrade().map_or(Poll::Ready(None), |room| room.advance(cx)));
+        tokio::select! {
+            advanced = advances => match advanced {
+                Some(()) => tokio::time::sleep(wait).await,
+                None => return,
+            },
+            () = again.notified() => {}
+        }
     }
 }
 

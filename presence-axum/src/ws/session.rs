@@ -125,8 +125,8 @@ impl Session {
         if self.caller.user() == Some(speaker) { self.caller.name() } else { Some(speaker.as_str()) }
     }
 
-    /// The connection begins.
-    pub(super) fn open(&mut self, policy: &Policy, out: &mut Effects) {
+    /// The connection begins; `says` is said of its session, if it is one from the beginning.
+    pub(super) fn open(&mut self, policy: &Policy, says: Said, out: &mut Effects) {
         out.push(send(Update::Hello(Hello {
             connection: self.connection.clone(),
             user: self.caller.user().cloned(),
@@ -139,7 +139,7 @@ impl Session {
         if self.joins
             && let Some(user) = self.caller.user().cloned()
         {
-            self.hold(Beat::enter(user, self.connection.clone()), out);
+            self.hold(entering(user, self.connection.clone(), says), out);
         }
     }
 
@@ -213,17 +213,7 @@ impl Session {
         if self.entered.as_ref().is_some_and(|entered| entered.key.user != user) {
             self.end_typing(out);
         }
-        let beat = Beat::enter(user.clone(), session.clone());
-        self.hold(
-            Beat {
-                activity: said.activity.unwrap_or(beat.activity),
-                topics: said.topics,
-                declares: said.declares.map(|(status, message)| (status, message, None)),
-                meta: said.meta,
-                ..beat
-            },
-            out,
-        );
+        self.hold(entering(user.clone(), session.clone(), said), out);
         out.push(send(Update::Entered { reference, user, session }));
         Ok(())
     }
@@ -376,7 +366,8 @@ impl Session {
         Ok(())
     }
 
-    fn end_typing_in(&mut self, topic: &Topic, out: &mut Effects) {
+    /// Ends what the user types in a topic, if anything.
+    pub(super) fn end_typing_in(&mut self, topic: &Topic, out: &mut Effects) {
         if let Some(at) = self.typed.iter().position(|typed| typed.topic == *topic) {
             let topic = self.typed.swap_remove(at).topic;
             out.push(Effect::Signal { topic, value: None });
@@ -429,6 +420,18 @@ impl Session {
             out.push(Effect::Signal { topic: typed.topic.clone(), value });
             goes_on
         });
+    }
+}
+
+/// The beat that begins a session of which this is said.
+fn entering(user: UserId, session: SessionId, said: Said) -> Beat {
+    let beat = Beat::enter(user, session);
+    Beat {
+        activity: said.activity.unwrap_or(beat.activity),
+        topics: said.topics,
+        declares: said.declares.map(|(status, message)| (status, message, None)),
+        meta: said.meta,
+        ..beat
     }
 }
 

@@ -25,6 +25,11 @@ impl States {
         self.0.push_back(tells);
         true
     }
+
+    /// Knows of nobody any more: something was not told, and nobody knows of whom.
+    pub(super) fn forget(&mut self) {
+        self.0 = VecDeque::new();
+    }
 }
 
 #[cfg(test)]
@@ -38,6 +43,14 @@ mod tests {
         assert!(tell(1, 1) && !tell(1, 1));
         assert!(tell(2, 1) && tell(1, 2) && tell(1, 1));
         assert!(!tell(2, 1));
+    }
+
+    #[test]
+    fn what_was_forgotten_is_news_again() {
+        let mut states = States::default();
+        assert!(states.is_news(Tells { subject: 1, state: 1 }));
+        states.forget();
+        assert!(states.is_news(Tells { subject: 1, state: 1 }));
     }
 
     #[test]

@@ -6,12 +6,18 @@
 
 mod active_idle;
 mod browser;
+mod chat_gateway;
 #[path = "../../../../presence-axum/tests/it/client.rs"]
 mod client;
 mod hub_and_spoke;
 mod job_events;
 mod live;
+#[path = "../../../../presence-axum/tests/it/log.rs"]
+mod log;
 mod metrics;
 mod page_hits;
 mod rig;
 mod with_users;
+#[expect(dead_code, reason = "how the sockets of the library's own format connect")]
+#[path = "../../../../presence-axum/tests/it/ws/client.rs"]
+mod ws;

@@ -170,7 +170,7 @@ fn an_expired_token_ends_the_connection() {
 fn where_subscribing_is_being_there_the_session_moves_with_it() {
     let mut rig = Rig::of(Identity::from_host(UserId::new("ada").unwrap()), true);
     let mut out = Vec::new();
-    rig.session.open(&Policy::default(), &mut out);
+    rig.session.open(&Policy::default(), Said::default(), &mut out);
     assert!(matches!(&out[1], Effect::Hold(beat) if beat.user.as_str() == "ada"));
     let topics_of = |effects: &[Effect]| -> Vec<String> {
         let changed = effects.iter().find_map(|effect| match effect {
@@ -199,7 +199,7 @@ fn a_flood_is_ended() {
 fn what_lives_is_told_for_as_long_as_it_lives() {
     let mut rig = Rig::new();
     let mut out = Vec::new();
-    rig.session.open(&Policy::default(), &mut out);
+    rig.session.open(&Policy::default(), Said::default(), &mut out);
     let Effect::Send(hello) = &out[0] else { panic!("no hello") };
     assert!(matches!(&**hello, Update::Hello(hello) if hello.typing_for == Duration::from_secs(5)));
 }

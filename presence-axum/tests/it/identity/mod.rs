@@ -1,6 +1,7 @@
 //! Who calls a mount, by token: what that lets them do, and what is refused.
 
 mod attacks;
+mod kick;
 mod silence;
 mod streams;
 

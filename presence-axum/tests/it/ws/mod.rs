@@ -1,6 +1,6 @@
 //! Sockets, by a client of another implementation and by hand.
 
-mod client;
+pub mod client;
 mod echo;
 mod limits;
 mod messages;

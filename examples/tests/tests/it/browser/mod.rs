@@ -5,6 +5,7 @@
 
 mod active_idle;
 mod blinding;
+mod chat_gateway;
 mod chromium;
 mod client;
 mod job_events;

@@ -1,0 +1,144 @@
+//! Who may connect, and who may be in which room.
+
+use crate::{Room, Tokens};
+use async_trait::async_trait;
+use presence_axum::auth::{
+    Action, Authenticator, Authorize, Credentials, Hs256, Identity, Jwks, On, Refused,
+};
+use presence_core::{Clock, Topic};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The claim that lists the rooms which a token is for. A token without it is for all of them.
+pub const ROOMS: &str = "rooms";
+/// RFC 7518 wants a secret of at least this many bytes.
+const SECRET_BYTES: usize = 32;
+
+/// Knows the tokens of users.
+pub struct Users(Arc<dyn Authenticator>);
+
+impl Users {
+    /// As the settings say; tokens expire by `clock`.
+    ///
+    /// # Errors
+    /// What is missing or wrong, in words for whoever starts the process.
+    pub fn of(tokens: &Tokens, clock: impl Clock) -> Result<Self, String> {
+        let given = [
+            ("KEYCLOAK_URL", tokens.keycloak_url()),
+            ("JWKS_URL", tokens.jwks_url()),
+            ("JWT_SECRET", tokens.secret()),
+        ];
+        let given: Vec<_> = given.into_iter().filter_map(|(name, setting)| Some((name, setting?))).collect();
+        match given[..] {
+            [] => Err("no way to verify tokens is set: set KEYCLOAK_URL and KEYCLOAK_REALM, or JWKS_URL, or JWT_SECRET \
+                       for development"
+                .to_owned()),
+            [("JWT_SECRET", secret)] => Ok(Self::by_secret(secret, tokens, clock)),
+            [(name, url)] => {
+                let keys = match (name, tokens.keycloak_realm()) {
+                    ("KEYCLOAK_URL", Some(realm)) => Jwks::keycloak(url, realm),
+                    ("KEYCLOAK_URL", None) => return Err("KEYCLOAK_URL needs KEYCLOAK_REALM".to_owned()),
+                    _ => Jwks::new(url),
+                };
+                let mut keys = keys.map_err(|invalid| format!("{name}: {invalid}"))?.clock(clock);
+                if let Some(issuer) = tokens.issuer() {
+                    keys = keys.issuer(issuer);
+                }
+                if let Some(client) = tokens.client() {
+                    keys = keys.client(client);
+                }
+                Ok(Self(Arc::new(keys)))
+            }
+            [(one, _), (other, _), ..] => {
+                Err(format!("{one} and {other} are both set: tokens are verified in one way"))
+            }
+        }
+    }
+
+    fn by_secret(secret: &str, tokens: &Tokens, clock: impl Clock) -> Self {
+        if secret.len() < SECRET_BYTES {
+            tracing::warn!("JWT_SECRET is shorter than {SECRET_BYTES} bytes: it can be guessed");
+        }
+        let mut known = Hs256::new(secret).clock(clock);
+        if let Some(issuer) = tokens.issuer() {
+            known = known.issuer(issuer);
+        }
+        if let Some(client) = tokens.client() {
+            known = known.client(client);
+        }
+        Self(Arc::new(known))
+    }
+}
+
+/// Whoever connects is a user: a token that names nobody is refused.
+#[async_trait]
+impl Authenticator for Users {
+    async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<Identity, Refused> {
+        let identity = self.0.authenticate(credentials).await?;
+        if identity.user().is_none() {
+            return Err(Refused::Invalid("no subject"));
+        }
+        Ok(identity)
+    }
+}
+
+/// The rule of this service: everybody may be in the rooms that their token is for, and administrators may do everything.
+pub fn rule() -> impl Authorize {
+    |who: &Identity, action: Action, on: On<'_>| match (action, on) {
+        _ if who.is_admin() => true,
+        (Action::SpeakFor | Action::Kick, _) => false,
+        (_, On::Topic(topic)) => may_be_in(who, topic),
+        _ => true,
+    }
+}
+
+fn may_be_in(who: &Identity, topic: &Topic) -> bool {
+    let Some(room) = Room::of(topic) else { return false };
+    match who.claim(&[ROOMS]) {
+        None | Some(Value::Null) => true,
+        Some(Value::Array(rooms)) => rooms.iter().any(|known| known.as_str() == Some(room.id)),
+        Some(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use presence_axum::auth::Admins;
+    use presence_core::{Timestamp, UserId};
+    use serde_json::json;
+
+    fn allows(claims: Value, action: Action, on: On<'_>) -> bool {
+        let Value::Object(claims) = claims else { panic!("{claims}") };
+        let who = Identity::new(claims, Timestamp::MAX, &Admins::default());
+        at_once(rule().allows(&who, action, on))
+    }
+
+    fn at_once<T>(future: impl Future<Output = T>) -> T {
+        futures_util::FutureExt::now_or_never(future).expect("it does not wait")
+    }
+
+    #[test]
+    fn a_token_that_lists_rooms_is_for_those_and_any_other_for_all() {
+        let topic = |name| Topic::new(name).unwrap();
+        for action in [Action::Watch, Action::Enter, Action::Signal, Action::Publish] {
+            let in_room = |claims, name| allows(claims, action, On::Topic(&topic(name)));
+            assert!(in_room(json!({"sub": "a"}), "channel:general"));
+            assert!(in_room(json!({"sub": "a", "rooms": null}), "dm:7"));
+            assert!(in_room(json!({"sub": "a", "rooms": ["general", "7"]}), "dm:7"));
+            assert!(!in_room(json!({"sub": "a", "rooms": ["general"]}), "channel:random"));
+            assert!(!in_room(json!({"sub": "a", "rooms": []}), "channel:general"));
+            assert!(!in_room(json!({"sub": "a", "rooms": "general"}), "channel:general"));
+            assert!(!in_room(json!({"sub": "a"}), "no room"));
+            assert!(in_room(json!({"sub": "a", "rooms": [], "admin": true}), "channel:general"));
+        }
+    }
+
+    #[test]
+    fn only_administrators_disconnect_others() {
+        let user = UserId::new("b").unwrap();
+        assert!(!allows(json!({"sub": "a"}), Action::Kick, On::User(&user)));
+        assert!(allows(json!({"sub": "a", "admin": true}), Action::Kick, On::User(&user)));
+        assert!(allows(json!({"sub": "a"}), Action::Read, On::User(&user)));
+    }
+}

@@ -1,0 +1,54 @@
+//! `GET /demo/token?user=alice`: a token for whoever asks, in a demo.
+
+use crate::Service;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use http::StatusCode;
+use jsonwebtoken::{EncodingKey, Header};
+use presence_axum::Error;
+use presence_axum::wire::json;
+use presence_core::{Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How long such a token lives.
+const LIVES_FOR: Duration = Duration::from_hours(1);
+
+/// Whose token is asked for.
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    user: String,
+}
+
+/// Signs a token of any user that is no administrator.
+///
+/// # Errors
+/// 404 unless this is a demo; 400 for what is no user's id.
+pub(crate) async fn token(
+    State(service): State<Service>,
+    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Error> {
+    #[derive(Serialize)]
+    struct Wire {
+        token: String,
+    }
+    let secret = service.demo_secret().ok_or_else(|| Error::new(StatusCode::NOT_FOUND, "not found"))?;
+    let Query(Asked { user }) = asked.map_err(|_| Error::bad_request("no user"))?;
+    let user = UserId::new(user).map_err(|_| Error::bad_request("invalid user"))?;
+    let token = signed(secret, &user, service.presence().clock().now())
+        .ok_or_else(|| Error::unavailable("not signed"))?;
+    Ok(json(StatusCode::OK, &Wire { token }))
+}
+
+/// A token of this user that lives for an hour, signed with the secret of development; `None` if it cannot be signed.
+pub fn signed(secret: &str, user: &UserId, now: Timestamp) -> Option<String> {
+    #[derive(Serialize)]
+    struct Claims<'a> {
+        sub: &'a str,
+        preferred_username: &'a str,
+        exp: u64,
+    }
+    let exp = (now + LIVES_FOR).as_millis() / 1_000;
+    let claims = Claims { sub: user.as_str(), preferred_username: user.as_str(), exp };
+    jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(secret.as_bytes())).ok()
+}

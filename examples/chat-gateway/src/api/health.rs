@@ -1,0 +1,25 @@
+//! `GET /health`.
+
+use crate::Service;
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use presence_axum::wire::json;
+use serde::Serialize;
+
+/// 200 as long as this instance serves. Also while Redis or NATS is down: its clients stay connected then, and would lose
+/// that if a load balancer took it out.
+pub(crate) async fn health(State(service): State<Service>) -> Response {
+    #[derive(Serialize)]
+    struct Wire<'a> {
+        status: &'static str,
+        service: &'a str,
+        active_connections: usize,
+    }
+    let wire = Wire {
+        status: "healthy",
+        service: service.name(),
+        active_connections: service.mount().gate().open(),
+    };
+    json(StatusCode::OK, &wire)
+}

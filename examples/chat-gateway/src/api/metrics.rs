@@ -1,0 +1,112 @@
+//! Figures for Prometheus, under the names of this service.
+
+use axum::response::{IntoResponse, Response};
+use http::header;
+use metrics::{
+    Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit, describe_counter,
+};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// `GET /metrics`, in the text format of Prometheus.
+pub(crate) async fn prometheus() -> Response {
+    let text = RECORDER.get().map(PrometheusHandle::render).unwrap_or_default();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}
+
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// What the library counts of sockets, with its one label if it has one, and what this service calls it.
+const NAMES: [(&str, Option<&str>, &str, &str); 5] = [
+    ("presence_sockets_open", None, "ws_connections_active", "Open WebSocket connections"),
+    ("presence_sockets_total", None, "ws_connections_total", "WebSocket connections that were opened"),
+    ("presence_socket_frames_total", Some("sent"), "ws_messages_sent_total", "Frames sent to clients"),
+    (
+        "presence_socket_frames_total",
+        Some("received"),
+        "ws_messages_received_total",
+        "Frames received from clients",
+    ),
+    ("presence_socket_errors_total", None, "ws_errors_total", "Errors told to clients"),
+];
+
+/// Records what the process counts from now on, for `/metrics`; once per process, and before anything counts.
+///
+/// # Panics
+/// Outside a tokio runtime.
+pub fn record() {
+    RECORDER.get_or_init(|| {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(Renaming(recorder)).is_err() {
+            tracing::warn!("metrics are already recorded elsewhere; /metrics stays empty");
+        }
+        describe_counter!(
+            "chat_messages_heard_total",
+            "Messages that other services published, by what became of them"
+        );
+        let upkeep = handle.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                upkeep.run_upkeep();
+            }
+        });
+        handle
+    });
+}
+
+/// Records under the names of this service.
+struct Renaming(PrometheusRecorder);
+
+/// What a metric of the library is called here.
+fn renamed(key: &Key) -> Option<Key> {
+    let label = key.labels().next().map(metrics::Label::value);
+    let (.., name, _) = NAMES.iter().find(|(known, of, ..)| *known == key.name() && *of == label)?;
+    Some(Key::from_static_name(name))
+}
+
+impl Renaming {
+    /// Describes a metric by its own name, or those that it becomes.
+    fn describe(
+        &self,
+        name: &KeyName,
+        words: SharedString,
+        describe: impl Fn(&PrometheusRecorder, KeyName, SharedString),
+    ) {
+        let mut own = NAMES.iter().filter(|(known, ..)| *known == name.as_str()).peekable();
+        if own.peek().is_none() {
+            return describe(&self.0, name.clone(), words);
+        }
+        for (.., name, words) in own {
+            describe(&self.0, KeyName::from(*name), SharedString::from(*words));
+        }
+    }
+}
+
+impl Recorder for Renaming {
+    fn describe_counter(&self, name: KeyName, unit: Option<Unit>, words: SharedString) {
+        self.describe(&name, words, |to, name, words| to.describe_counter(name, unit, words));
+    }
+
+    fn describe_gauge(&self, name: KeyName, unit: Option<Unit>, words: SharedString) {
+        self.describe(&name, words, |to, name, words| to.describe_gauge(name, unit, words));
+    }
+
+    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, words: SharedString) {
+        self.0.describe_histogram(name, unit, words);
+    }
+
+    fn register_counter(&self, key: &Key, metadata: &Metadata<'_>) -> Counter {
+        self.0.register_counter(renamed(key).as_ref().unwrap_or(key), metadata)
+    }
+
+    fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {
+        self.0.register_gauge(renamed(key).as_ref().unwrap_or(key), metadata)
+    }
+
+    fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
+        self.0.register_histogram(key, metadata)
+    }
+}

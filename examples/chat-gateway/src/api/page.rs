@@ -1,0 +1,8 @@
+//! The page with two people side by side.
+
+use axum::response::Response;
+
+/// `GET /`.
+pub(crate) async fn index() -> Response {
+    presence_axum::page::html(include_str!("../../assets/index.html"))
+}

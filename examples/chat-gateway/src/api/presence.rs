@@ -1,0 +1,113 @@
+//! `GET /presence` and `GET /presence/{user_id}`: how users show.
+
+use crate::frame::User;
+use crate::{Service, rfc3339};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::response::Response;
+use http::StatusCode;
+use http::request::Parts;
+use presence_axum::Error;
+use presence_axum::auth::{Action, On, Transport};
+use presence_axum::wire::json;
+use presence_core::handle::Page;
+use presence_core::roster::Person;
+use presence_core::{Timestamp, UserId, Viewer};
+use serde::{Deserialize, Serialize};
+
+/// Somebody who may read: within the rate of their client, and with a token unless `REST_PUBLIC` says otherwise.
+pub(crate) struct Reader;
+
+impl FromRequestParts<Service> for Reader {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Error> {
+        let mount = service.mount();
+        mount.gate().query(&parts.extensions, &parts.headers)?;
+        if !service.is_public() {
+            let caller = mount.caller(parts, Transport::Request).await?;
+            mount.permit(&caller, Action::Read, On::Everyone).await?;
+        }
+        Ok(Self)
+    }
+}
+
+/// Somebody who is online.
+#[derive(Serialize)]
+struct Online<'a> {
+    #[serde(flatten)]
+    user: User<'a>,
+    last_seen: Option<String>,
+}
+
+impl<'a> Online<'a> {
+    fn of(person: &'a Person) -> Self {
+        Self { user: User::of(&person.member), last_seen: person.last_seen.map(rfc3339) }
+    }
+}
+
+/// Somebody who is not.
+#[derive(Serialize)]
+struct Offline<'a> {
+    user_id: &'a str,
+    status: &'static str,
+    last_seen: Option<Timestamp>,
+}
+
+/// How one user shows: always 200, for somebody unknown is offline.
+///
+/// # Errors
+/// 401, 403 and 429; 400 for a name that is no text.
+pub(crate) async fn one(
+    State(service): State<Service>,
+    _: Reader,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, Error> {
+    let Path(name) = path.map_err(|_| Error::bad_request("invalid user"))?;
+    let known = UserId::new(&name).ok();
+    let person = known.and_then(|user| service.presence().user_as(&Viewer::Anyone, &user));
+    Ok(match person.filter(|person| person.member.liveness.is_live()) {
+        Some(person) => json(StatusCode::OK, &Online::of(&person)),
+        None => json(StatusCode::OK, &Offline { user_id: &name, status: "offline", last_seen: None }),
+    })
+}
+
+/// Which page of the list.
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+/// Those who are online, by their ids, and how many they are in all.
+///
+/// # Errors
+/// 401, 403 and 429; 400 `invalid query`, `invalid cursor`, `invalid limit` (1 to 1,000).
+pub(crate) async fn all(
+    State(service): State<Service>,
+    _: Reader,
+    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Error> {
+    #[derive(Serialize)]
+    struct Wire<'a> {
+        users: Vec<Online<'a>>,
+        count: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next: Option<UserId>,
+    }
+    let Query(Asked { cursor, limit }) = asked.map_err(|_| Error::bad_request("invalid query"))?;
+    let after = cursor.map(UserId::new).transpose().map_err(|_| Error::bad_request("invalid cursor"))?;
+    let limit = limit.unwrap_or(Page::MAX);
+    if !(1..=Page::MAX).contains(&limit) {
+        return Err(Error::bad_request("invalid limit"));
+    }
+    let everyone = service.presence().everyone();
+    let listing = everyone.list(&Page { after, limit });
+    let last_seen = |user| service.presence().user_as(&Viewer::Anyone, user)?.last_seen.map(rfc3339);
+    let users = listing
+        .members
+        .iter()
+        .map(|member| Online { user: User::of(member), last_seen: last_seen(&member.user) });
+    let wire = Wire { users: users.collect(), count: everyone.counts().online, next: listing.next };
+    Ok(json(StatusCode::OK, &wire))
+}

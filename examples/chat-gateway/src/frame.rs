@@ -1,0 +1,124 @@
+//! What clients are told, as it stands on the wire.
+
+use presence_core::Status;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// One frame; `"type"` is its name in snake case.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Frame<'a> {
+    /// A subscription has begun.
+    Subscribed(Ids<'a>),
+    /// A subscription has ended.
+    Unsubscribed(Ids<'a>),
+    /// Who is in a room.
+    PresenceState {
+        /// Which room.
+        #[serde(flatten)]
+        room: Ids<'a>,
+        /// Who.
+        users: Vec<User<'a>>,
+        /// How many there are, in a room that is too large for a list.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        count: Option<u32>,
+    },
+    /// A user changed.
+    Presence {
+        /// Who, and how they show now.
+        #[serde(flatten)]
+        user: User<'a>,
+        /// When it was noticed.
+        timestamp: &'a str,
+    },
+    /// A user types.
+    Typing {
+        /// Where.
+        #[serde(flatten)]
+        room: Ids<'a>,
+        /// Who.
+        user_id: &'a str,
+        /// The name to show.
+        username: &'a str,
+    },
+    /// A message.
+    Message {
+        /// As whoever published it wrote it.
+        data: &'a RawValue,
+    },
+    /// The answer to a ping.
+    Pong {
+        /// The time here.
+        timestamp: &'a str,
+    },
+    /// What was asked for was not done.
+    Error {
+        /// A few words.
+        error: &'a str,
+        /// A number as HTTP has it.
+        code: u16,
+        /// Which room, where it is about one.
+        #[serde(flatten)]
+        room: Option<Ids<'a>>,
+    },
+}
+
+/// How a room is named: one of the two is null.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Ids<'a> {
+    /// The id of a channel.
+    pub channel_id: Option<&'a str>,
+    /// The id of a direct message.
+    pub dm_id: Option<&'a str>,
+}
+
+impl<'a> From<crate::Room<'a>> for Ids<'a> {
+    fn from(room: crate::Room<'a>) -> Self {
+        Self { channel_id: room.channel_id(), dm_id: room.dm_id() }
+    }
+}
+
+/// A user as others see them.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names on the wire")]
+pub struct User<'a> {
+    /// Who.
+    pub user_id: &'a str,
+    /// The name to show.
+    pub username: &'a str,
+    /// `online`, `away`, `busy` or `offline`.
+    pub status: Status,
+    /// The words beside the status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<&'a str>,
+}
+
+impl<'a> User<'a> {
+    /// Somebody who is in a room, or anywhere.
+    pub fn of(member: &'a presence_core::Member) -> Self {
+        Self {
+            user_id: member.user.as_str(),
+            username: crate::profile::name(member.meta.as_ref(), &member.user),
+            status: member.status,
+            message: member.message.as_ref().map(presence_core::Message::as_str),
+        }
+    }
+
+    /// Somebody who is not here any more.
+    pub fn offline(user_id: &'a str, username: &'a str) -> Self {
+        Self { user_id, username, status: Status::Offline, message: None }
+    }
+
+    /// What of it is a change when it differs.
+    pub fn state(&self) -> impl std::hash::Hash + use<'a> {
+        (self.username, self.status, self.message)
+    }
+}
+
+impl Frame<'_> {
+    /// Its text.
+    pub fn text(&self) -> String {
+        // Texts and numbers, and what was JSON before, can always be written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,188 @@
+//! A WebSocket gateway for chat: presence, rooms, typing and messages, on any number of instances.
+//!
+//! The library is the service without its process: [`app`] is what [`run`] serves and what tests call.
+
+mod access;
+mod api;
+mod broadcast;
+pub mod client;
+mod exchange;
+mod frame;
+pub mod logs;
+mod profile;
+mod protocol;
+mod redis;
+mod room;
+mod settings;
+mod stores;
+mod timestamp;
+
+pub use access::{Users, rule};
+pub use api::demo::signed as token_of;
+pub use api::metrics::record;
+pub use exchange::Exchange;
+pub use protocol::Chat;
+pub use room::{Kind, Room};
+pub use settings::{Secret, Servers, Settings, Tokens};
+pub use stores::{InvalidStores, Stores, policy, retention};
+
+pub(crate) use timestamp::rfc3339;
+
+use api::{admin, demo, health, messages, metrics, page, presence};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use presence_axum::serve::{self, Options};
+use presence_axum::ws::{self, Gateway};
+use presence_axum::{Cors, Edge, Limits, Mount, method_not_allowed, not_found};
+use presence_core::{Presence, SystemClock};
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// Within how long clients are to come back, to another instance, when this one ends.
+const RECONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// How long the connections have for their close handshakes.
+const CLOSED_WITHIN: Duration = Duration::from_secs(5);
+/// How many users a room may have to be listed by name; a larger one is told in numbers.
+const LARGE_ROOM: usize = 5_000;
+
+/// What the handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    mount: Mount,
+    gateway: Gateway,
+    exchange: Exchange,
+    name: String,
+    is_public: bool,
+    demo_secret: Option<String>,
+}
+
+impl Service {
+    /// The service on these stores, as the settings say, for whoever `users` knows.
+    ///
+    /// # Errors
+    /// What is wrong with the settings.
+    pub fn new(stores: &Stores, settings: &Settings, users: Users) -> Result<Self, String> {
+        let limits = Limits {
+            // Behind a proxy that is not counted, all clients have its address: what bounds one of them is its rate.
+            streams_per_client: None,
+            trusted_proxies: settings.trusted_proxies,
+            ..Limits::default()
+        };
+        let mut mount = Mount::new(stores.presence.clone())
+            .identify(users)
+            .authorize(rule())
+            .broker(stores.exchange.clone())
+            .limits(limits);
+        if let Some(cors) = settings.cors()? {
+            mount = mount.cors(cors);
+        }
+        let mut sockets = ws::Settings::default();
+        sockets.idle_for = settings.idle_for();
+        sockets.typing_for = settings.typing_ttl();
+        sockets.large = LARGE_ROOM;
+        Ok(Self(Arc::new(Inner {
+            gateway: Gateway::with(&mount, Chat::new(&stores.presence), sockets),
+            mount,
+            exchange: stores.exchange.clone(),
+            name: settings.service_name.clone(),
+            is_public: settings.rest_public,
+            demo_secret: settings.tokens.secret().filter(|_| settings.demo).map(str::to_owned),
+        })))
+    }
+
+    fn mount(&self) -> &Mount {
+        &self.0.mount
+    }
+
+    fn presence(&self) -> &Presence {
+        self.0.mount.presence()
+    }
+
+    /// What carries typing and messages.
+    pub fn exchange(&self) -> &Exchange {
+        &self.0.exchange
+    }
+
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Whether presence may be read without a token.
+    fn is_public(&self) -> bool {
+        self.0.is_public
+    }
+
+    /// With what tokens are signed for whoever asks, in a demo.
+    fn demo_secret(&self) -> Option<&str> {
+        self.0.demo_secret.as_deref()
+    }
+
+    /// Returns once all sockets are closed, or after a few seconds.
+    async fn closed(&self) {
+        let closed = async {
+            while self.mount().gate().open() > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let _ = tokio::time::timeout(CLOSED_WITHIN, closed).await;
+    }
+}
+
+/// The endpoints, and what lets pages of `cors` call them.
+pub fn app(service: Service, cors: Option<Cors>) -> Router {
+    let edge = cors.map_or_else(Edge::new, |cors| Edge::new().cors(cors));
+    Router::new()
+        .route("/ws", get(socket))
+        .route("/presence", get(presence::all))
+        .route("/presence/{user_id}", get(presence::one))
+        .route("/messages", post(messages::post))
+        .route("/admin/disconnect/{user_id}", post(admin::disconnect))
+        .route("/health", get(health::health))
+        .route("/metrics", get(metrics::prometheus))
+        .route("/demo/token", get(demo::token))
+        .route("/", get(page::index))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(edge)
+        .with_state(service)
+}
+
+async fn socket(State(service): State<Service>, request: Request) -> Response {
+    service.0.gateway.upgrade(request).await
+}
+
+/// Serves until `stop` is there, and then lets the clients go elsewhere: nobody sees anyone leave who comes back in time.
+///
+/// # Errors
+/// What is wrong with the settings, in words for whoever starts the process.
+pub async fn run(
+    settings: &Settings,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let users = Users::of(&settings.tokens, SystemClock)?;
+    let cors = settings.cors()?;
+    let stores = Stores::open(settings).map_err(|error| error.to_string())?;
+    let service = Service::new(&stores, settings, users)?;
+    if service.demo_secret().is_some() {
+        tracing::warn!("DEMO is set: whoever asks gets a token of any user");
+    } else if settings.demo {
+        tracing::warn!("DEMO needs JWT_SECRET, and does nothing without it");
+    }
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    let draining = async {
+        stop.await;
+        stores.presence.drain(RECONNECT_WITHIN).await;
+    };
+    let options = Options { cors: cors.clone(), ..Options::default() };
+    serve::serve(listener, app(service.clone(), cors), options, draining).await;
+    service.closed().await;
+    stores.presence.shutdown().await;
+    Ok(())
+}

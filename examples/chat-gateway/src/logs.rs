@@ -1,0 +1,45 @@
+//! What is logged.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+/// The filter that `LOG_LEVEL` asks for: a level, or `module=level` pairs separated by commas.
+///
+/// A text that cannot be read means `info`, and is returned beside the filter for the log to say so. The library's own
+/// parser would take a misspelt level for the name of a module, and silence all others.
+pub fn filter(level: &str) -> (EnvFilter, Option<&str>) {
+    let is_level = |text: &str| !text.trim().is_empty() && text.trim().parse::<LevelFilter>().is_ok();
+    let is_readable = |directive: &str| {
+        let (module, level) = directive.rsplit_once('=').unwrap_or(("all", directive));
+        !module.trim().is_empty() && is_level(level)
+    };
+    let readable = level.split(',').all(is_readable);
+    // The client of NATS logs every attempt to connect; the store says once what happened.
+    let quiet = if level.contains("async_nats") { "" } else { ",async_nats=off" };
+    let filter = readable.then(|| EnvFilter::try_new(format!("{level}{quiet}")).ok()).flatten();
+    match filter {
+        Some(filter) => (filter, None),
+        None => (EnvFilter::new(format!("info{quiet}")), Some(level)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unreadable_level_means_info_and_is_said() {
+        for level in ["loud", "", "info,loud", "=debug", "a=b", "infos"] {
+            let (filter, unreadable) = filter(level);
+            assert_eq!(unreadable, Some(level));
+            assert!(filter.to_string().contains("info"), "{level}: {filter}");
+        }
+    }
+
+    #[test]
+    fn levels_and_modules_are_read() {
+        for level in ["info", "WARN", "off", "info,presence_core=debug", "debug,async_nats=trace", "3"] {
+            assert_eq!(filter(level).1, None, "{level}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Keeps `presence:{user_id}` and tells `presence:updates`, for services that read presence in Redis.
+
+use super::link::pause;
+use super::{Redis, UPDATES};
+use crate::frame::{Frame, User};
+use crate::{profile, rfc3339};
+use presence_core::roster::Snapshot;
+use presence_core::{Member, NodeId, Presence, Scope, Update, UserId};
+use redis::Pipeline;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Removes a user's key and tells that they are offline, unless another connection has written it since: the process that
+/// comes first does both, and the others find nothing.
+///
+/// `KEYS[1]` the user's key; `ARGV[1]` the connection that it was last known to name; `ARGV[2]` the frame; `ARGV[3]` the
+/// channel.
+const GONE: &str = r"
+local stored = redis.call('GET', KEYS[1])
+if not stored then return 0 end
+local known, value = pcall(cjson.decode, stored)
+if known and type(value) == 'table' and value.connection_id ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', ARGV[3], ARGV[2])
+return 1";
+
+/// Writes a user's key, and tells `presence:updates` unless the key said the same already: for a moment two processes may
+/// both take themselves for the one that writes it.
+///
+/// `KEYS[1]` the user's key; `ARGV[1]` its value; `ARGV[2]` for how many seconds; `ARGV[3]` the frame; `ARGV[4]` the channel.
+const SHOWN: &str = r"
+local stored = redis.call('GET', KEYS[1])
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+local known, old = pcall(cjson.decode, stored or '')
+local new = cjson.decode(ARGV[1])
+if known and type(old) == 'table' and old.status == new.status and old.message == new.message
+  and old.username == new.username then return 0 end
+redis.call('PUBLISH', ARGV[4], ARGV[3])
+return 1";
+
+/// How many users are written at a time.
+const BATCH: usize = 500;
+/// How often keys are refreshed at least, however long they live.
+const REFRESH: Duration = Duration::from_secs(30);
+
+/// What this process knows of everybody, and what of it Redis is to know.
+///
+/// A user's key is written by one process: the one with the newest of their connections. That a user is gone may be noticed
+/// by any, for the one that wrote the key may be gone as well.
+pub(crate) struct Mirror {
+    presence: Presence,
+    redis: Redis,
+    node: NodeId,
+    members: BTreeMap<UserId, Arc<Member>>,
+    owed: Vec<Owed>,
+}
+
+/// What is to be written.
+enum Owed {
+    /// The key of a user, and with it perhaps the change.
+    Shown { user: UserId, frame: Option<String> },
+    /// That a user is gone, whose key named this connection.
+    Gone { user: UserId, connection: String, frame: String },
+}
+
+/// The value of a user's key.
+#[derive(Serialize)]
+struct Wire<'a> {
+    #[serde(flatten)]
+    user: User<'a>,
+    connection_id: &'a str,
+    last_seen: &'a str,
+}
+
+impl Mirror {
+    /// Mirrors as long as the presence lives.
+    pub fn start(presence: &Presence, redis: &Redis) {
+        let mirror = Self {
+            presence: presence.clone(),
+            redis: redis.clone(),
+            node: presence.node().id,
+            members: BTreeMap::new(),
+            owed: Vec::new(),
+        };
+        tokio::spawn(mirror.run());
+    }
+
+    async fn run(mut self) {
+        let ended = self.presence.clone();
+        tokio::select! {
+            () = ended.ended() => {}
+            () = self.follow() => {}
+        }
+    }
+
+    async fn follow(&mut self) {
+        let mut updates = self.presence.subscribe(&Scope::All);
+        let mut refresh = tokio::time::interval(REFRESH.min(self.redis.presence_ttl / 3));
+        let back = Arc::clone(&self.redis.back);
+        loop {
+            tokio::select! {
+                update = updates.next() => match update {
+                    Some(update) => self.take(update),
+                    None => return,
+                },
+                _ = refresh.tick() => self.refresh(),
+                () = back.notified() => self.refresh(),
+            }
+            self.write().await;
+        }
+    }
+
+    /// Compares what is shown with what was shown before.
+    fn take(&mut self, update: Update) {
+        match update {
+            Update::Snapshot(snapshot) => {
+                let gone: Vec<_> = self
+                    .members
+                    .keys()
+                    .filter(|user| !snapshot.members.contains_key(*user))
+                    .cloned()
+                    .collect();
+                gone.iter().for_each(|user| self.lose(user));
+                let Snapshot { members, .. } = &*snapshot;
+                members.values().for_each(|member| self.show(member));
+            }
+            Update::Diff(diff) => {
+                diff.left.iter().for_each(|(user, _)| self.lose(user));
+                diff.joined.iter().chain(&diff.changed).for_each(|member| self.show(member));
+            }
+        }
+    }
+
+    fn show(&mut self, member: &Arc<Member>) {
+        let before = self.members.insert(member.user.clone(), Arc::clone(member));
+        if before.as_ref() == Some(member) || !profile::is_of(member.meta.as_ref(), &self.node) {
+            return;
+        }
+        let shown = |member: &Member| (member.status, member.message.clone());
+        let is_news = before.is_none_or(|before| shown(&before) != shown(member));
+        let frame = is_news.then(|| self.frame(User::of(member)));
+        self.owed.push(Owed::Shown { user: member.user.clone(), frame });
+    }
+
+    fn lose(&mut self, user: &UserId) {
+        let Some(member) = self.members.remove(user) else { return };
+        let frame = self.frame(User::offline(user.as_str(), profile::name(member.meta.as_ref(), user)));
+        let connection = profile::connection(member.meta.as_ref()).to_owned();
+        self.owed.push(Owed::Gone { user: user.clone(), connection, frame });
+    }
+
+    fn frame(&self, user: User<'_>) -> String {
+        Frame::Presence { user, timestamp: &rfc3339(self.presence.now()) }.text()
+    }
+
+    /// Everybody whose key is ours is to be written again.
+    fn refresh(&mut self) {
+        let own = self.members.values().filter(|member| profile::is_of(member.meta.as_ref(), &self.node));
+        self.owed.extend(own.map(|member| Owed::Shown { user: member.user.clone(), frame: None }));
+    }
+
+    /// Writes what is owed. While Redis is down it waits, and what changes meanwhile is compared when it is back.
+    async fn write(&mut self) {
+        while !self.owed.is_empty() {
+            let batch = self.owed.len().min(BATCH);
+            let commands = self.commands(&self.owed[..batch]);
+            if self.redis.link.run::<()>(&commands).await.is_ok() {
+                self.owed.drain(..batch);
+            } else {
+                pause().await;
+            }
+        }
+        self.owed = Vec::new();
+    }
+
+    fn commands(&self, owed: &[Owed]) -> Pipeline {
+        let last_seen = rfc3339(self.presence.now());
+        let ttl = self.redis.presence_ttl.as_secs();
+        let mut commands = redis::pipe();
+        commands.atomic();
+        for owed in owed {
+            match owed {
+                Owed::Shown { user, frame } => {
+                    // As they are by now: who went meanwhile is owed as gone as well.
+                    let Some(member) = self.members.get(user) else { continue };
+                    let connection_id = profile::connection(member.meta.as_ref());
+                    let wire = Wire { user: User::of(member), connection_id, last_seen: &last_seen };
+                    let value = serde_json::to_string(&wire).unwrap_or_default();
+                    match frame {
+                        Some(frame) => {
+                            let shown = commands.cmd("EVAL").arg(SHOWN).arg(1).arg(key(user));
+                            shown.arg(value).arg(ttl).arg(frame).arg(UPDATES).ignore();
+                        }
+                        None => _ = commands.set_ex(key(user), value, ttl).ignore(),
+                    }
+                }
+                Owed::Gone { user, connection, frame } => {
+                    let gone = commands.cmd("EVAL").arg(GONE).arg(1).arg(key(user));
+                    gone.arg(connection).arg(frame).arg(UPDATES).ignore();
+                }
+            }
+        }
+        commands
+    }
+}
+
+fn key(user: &UserId) -> String {
+    format!("presence:{user}")
+}

@@ -1,0 +1,93 @@
+//! The page of chat-gateway: two people side by side.
+
+use super::tab::Tab;
+use crate::chat_gateway::Node;
+use serde_json::json;
+
+async fn page() -> (Node, Tab) {
+    let node = Node::with(&["--demo"]).await;
+    let tab = Tab::open(&format!("http://127.0.0.1:{}/", node.address.port())).await;
+    tab.until("the('bob-go') !== null").await;
+    (node, tab)
+}
+
+fn shows(who: &str, user: &str, status: &str) -> String {
+    format!("row('{who}-users', '{user}')?.dataset.status === '{status}'")
+}
+
+#[tokio::test]
+async fn two_people_see_each_other_type_and_talk() {
+    let (_node, tab) = page().await;
+    for who in ["alice", "bob"] {
+        tab.click(&format!("{who}-go")).await;
+        tab.until(&format!("the('{who}-state').textContent === 'connected'")).await;
+    }
+    for who in ["alice", "bob"] {
+        tab.until(&shows(who, "alice", "online")).await;
+        tab.until(&shows(who, "bob", "online")).await;
+    }
+    tab.set("bob-status", "busy").await;
+    tab.until(&shows("alice", "bob", "busy")).await;
+    tab.eval("the('bob-text').value = 'hello <b>'; the('bob-text').dispatchEvent(new Event('input'))").await;
+    tab.until("the('alice-typing').textContent.includes('bob is typing')").await;
+    assert_eq!(tab.eval("the('bob-typing').textContent").await, "");
+    tab.click("bob-send").await;
+    let last = "the('alice-messages').lastElementChild";
+    tab.until(&format!("{last}?.textContent === 'bobhello <b>'")).await;
+    tab.until("the('bob-messages').lastElementChild?.classList.contains('own')").await;
+    tab.until("the('alice-typing').textContent === ''").await;
+    // Another room is another talk.
+    tab.set("bob-room", "channel_id:random").await;
+    tab.until("the('bob-messages').children.length === 0 && users('bob-users') === 'bob'").await;
+    tab.eval("the('alice-text').value = 'still there?'; the('alice-send').click()").await;
+    tab.until(&format!("{last}?.textContent === 'alicestill there?'")).await;
+    assert_eq!(tab.eval("the('bob-messages').children.length").await, 0);
+    assert_eq!(tab.complaints(), []);
+}
+
+#[tokio::test]
+async fn one_who_disconnects_is_offline_for_the_other() {
+    let (node, tab) = page().await;
+    for who in ["alice", "bob"] {
+        tab.click(&format!("{who}-go")).await;
+        tab.until(&format!("the('{who}-state').textContent === 'connected'")).await;
+    }
+    tab.until(&shows("alice", "bob", "online")).await;
+    tab.click("bob-go").await;
+    tab.until("the('bob-state').textContent === 'offline'").await;
+    node.open(1).await;
+    node.advance(5).await;
+    tab.until(&shows("alice", "bob", "offline")).await;
+    assert_eq!(tab.complaints(), []);
+}
+
+#[tokio::test]
+async fn without_a_demo_a_token_is_asked_for() {
+    let node = Node::new().await;
+    let tab = Tab::open(&format!("http://127.0.0.1:{}/", node.address.port())).await;
+    tab.until("the('alice-go') !== null").await;
+    tab.click("alice-go").await;
+    tab.until("the('alice-problem').textContent.includes('paste a token')").await;
+    tab.eval(&format!("the('alice-token').value = {}", json!(crate::chat_gateway::token("ada")))).await;
+    tab.click("alice-go").await;
+    tab.until("the('alice-state').textContent === 'connected'").await;
+    tab.until("users('alice-users') === 'ada'").await;
+}
+
+#[tokio::test]
+async fn the_page_is_good_on_a_phone_and_in_the_dark() {
+    let (_node, tab) = page().await;
+    let narrow = json!({"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": false});
+    tab.call("Emulation.setDeviceMetricsOverride", narrow).await;
+    tab.until("innerWidth === 360").await;
+    let (room, taken) = ("document.scrollingElement.clientWidth", "document.scrollingElement.scrollWidth");
+    assert_eq!(tab.eval(taken).await, tab.eval(room).await);
+    let mut colours = Vec::new();
+    for scheme in ["light", "dark"] {
+        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        tab.call("Emulation.setEmulatedMedia", features).await;
+        colours.push(tab.eval("getComputedStyle(document.body).color").await);
+    }
+    assert_ne!(colours[0], colours[1]);
+    assert_eq!(tab.complaints(), []);
+}

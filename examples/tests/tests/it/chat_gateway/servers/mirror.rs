@@ -1,0 +1,176 @@
+//! What other services find in Redis.
+
+use super::{Process, connect, enter, meanwhile, pair, redis};
+use crate::client::soon;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+use test_servers::redis::Redis;
+use tokio::sync::mpsc;
+
+async fn ask(redis: &Arc<Redis>, command: &[&str]) -> String {
+    let redis = Arc::clone(redis);
+    let command: Vec<String> = command.iter().map(ToString::to_string).collect();
+    meanwhile(move || redis.command(&command.iter().map(String::as_str).collect::<Vec<_>>())).await
+}
+
+/// Asks until the answer is good.
+async fn until(redis: &Arc<Redis>, command: &[&str], good: impl Fn(&str) -> bool) -> String {
+    soon(async {
+        loop {
+            let answer = ask(redis, command).await;
+            if good(answer.trim()) {
+                return answer.trim().to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+}
+
+/// What is published on a channel from now on.
+async fn hears(redis: &Redis, channel: &'static str) -> mpsc::UnboundedReceiver<String> {
+    let port = redis.port();
+    let (heard, hears) = mpsc::unbounded_channel();
+    let (ready, is_ready) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.write_all(format!("SUBSCRIBE {channel}\r\n").as_bytes()).unwrap();
+        let mut ready = Some(ready);
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if line.starts_with(':') {
+                ready.take().map(|ready| ready.send(()));
+            }
+            if line.starts_with('{') && !line.contains("probe-") && heard.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    soon(is_ready).await.unwrap();
+    hears
+}
+
+fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| panic!("no JSON: {text}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_users_key_says_how_they_show_and_goes_with_them() {
+    let redis = redis().await;
+    let url = redis.url();
+    let (one, two) = pair(&["--redis-url", &url]).await;
+    let mut updates = hears(&redis, "presence:updates").await;
+    let mut alice = enter(&one, "alice").await;
+    let tab = connect(&two, "alice").await;
+    let shown = json_of(&until(&redis, &["GET", "presence:alice"], |value| value.starts_with('{')).await);
+    assert_eq!(
+        (&shown["user_id"], &shown["username"], &shown["status"]),
+        (&json!("alice"), &json!("ALICE"), &json!("online"))
+    );
+    assert!(shown["connection_id"].as_str().is_some_and(|id| !id.is_empty()), "{shown}");
+    assert!(shown["last_seen"].as_str().is_some_and(|at| at.ends_with('Z')), "{shown}");
+    let left: i64 = until(&redis, &["TTL", "presence:alice"], |_| true).await.parse().unwrap();
+    assert!((200..=300).contains(&left), "{left}");
+    alice.says(json!({"type": "status", "status": "busy"})).await;
+    until(&redis, &["GET", "presence:alice"], |value| value.contains(r#""status":"busy""#)).await;
+    alice.says(json!({"type": "status", "status": "offline"})).await;
+    until(&redis, &["EXISTS", "presence:alice"], |answer| answer == "0").await;
+    alice.says(json!({"type": "status", "status": "online"})).await;
+    until(&redis, &["EXISTS", "presence:alice"], |answer| answer == "1").await;
+    drop((alice, tab));
+    until(&redis, &["EXISTS", "presence:alice"], |answer| answer == "0").await;
+    // One frame for each change, whichever instance noticed.
+    for status in ["online", "busy", "offline", "online", "offline"] {
+        let frame = json_of(&soon(updates.recv()).await.unwrap());
+        assert_eq!(
+            (&frame["type"], &frame["user_id"], &frame["username"]),
+            (&json!("presence"), &json!("alice"), &json!("ALICE"))
+        );
+        assert_eq!(frame["status"], status);
+        assert!(frame["timestamp"].as_str().is_some_and(|at| at.ends_with('Z') && at.len() == 20), "{frame}");
+    }
+    let _bob = connect(&two, "bob").await;
+    assert_eq!(json_of(&soon(updates.recv()).await.unwrap())["user_id"], "bob");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_key_of_a_killed_instances_user_goes_and_one_with_a_tab_elsewhere_stays() {
+    let redis = redis().await;
+    let url = redis.url();
+    let (mut one, two) = pair(&["--redis-url", &url]).await;
+    let _tab = connect(&two, "alice").await;
+    let (_alice, _bob) = (connect(&one, "alice").await, connect(&one, "bob").await);
+    for user in ["presence:alice", "presence:bob"] {
+        until(&redis, &["EXISTS", user], |answer| answer == "1").await;
+    }
+    let mut updates = hears(&redis, "presence:updates").await;
+    one.kill();
+    until(&redis, &["EXISTS", "presence:bob"], |answer| answer == "0").await;
+    let frame = json_of(&soon(updates.recv()).await.unwrap());
+    assert_eq!((&frame["user_id"], &frame["status"]), (&json!("bob"), &json!("offline")));
+    assert_eq!(ask(&redis, &["EXISTS", "presence:alice"]).await.trim(), "1");
+    let _carol = connect(&two, "carol").await;
+    assert_eq!(json_of(&soon(updates.recv()).await.unwrap())["user_id"], "carol", "nothing of alice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_types_stands_in_a_key_for_a_few_seconds() {
+    let redis = redis().await;
+    let url = redis.url();
+    let process = Process::start(&["--redis-url", &url]).await;
+    let mut alice = enter(&process, "alice").await;
+    let types = json!({"type": "typing", "channel_id": "general"});
+    alice.says(types.clone()).await;
+    until(&redis, &["GET", "typing:general:alice"], |name| name == "ALICE").await;
+    let left: i64 = ask(&redis, &["TTL", "typing:general:alice"]).await.trim().parse().unwrap();
+    assert!((0..=5).contains(&left), "{left}");
+    // The user's message ends it, and so does leaving.
+    publish(&redis, r#"{"room_id":"general","data":{"user_id":"alice","content":"hi"}}"#).await;
+    until(&redis, &["EXISTS", "typing:general:alice"], |answer| answer == "0").await;
+    alice.says(types).await;
+    until(&redis, &["GET", "typing:general:alice"], |name| name == "ALICE").await;
+    alice.says(json!({"type": "unsubscribe", "channel_id": "general"})).await;
+    until(&redis, &["EXISTS", "typing:general:alice"], |answer| answer == "0").await;
+}
+
+async fn publish(redis: &Arc<Redis>, payload: &str) {
+    ask(redis, &["PUBLISH", "message:broadcast", payload]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_any_service_publishes_reaches_the_room_on_every_instance_once() {
+    let redis = redis().await;
+    let url = redis.url();
+    let (one, two) = pair(&["--redis-url", &url]).await;
+    let (mut alice, mut bob, mut direct) =
+        (enter(&one, "alice").await, enter(&two, "bob").await, connect(&two, "carol").await);
+    direct.says(json!({"type": "subscribe", "dm_id": "general"})).await;
+    direct.of("presence_state").await;
+    let data = json!({"message_id": "m", "content": "hi", "user_id": "x", "channel_id": "general"});
+    let reaction = json!({"type": "reaction", "message_id": "m", "emoji": "🎈"});
+    for nothing in ["nonsense", r#"{"room_id":"random","data":{"content":"elsewhere"}}"#, r#"{"data":{}}"#] {
+        publish(&redis, nothing).await;
+    }
+    // The same twice is two messages.
+    for _ in 0..2 {
+        publish(&redis, &json!({"room_id": "general", "data": data}).to_string()).await;
+    }
+    let mut whole = reaction.clone();
+    whole["room_id"] = json!("general");
+    publish(&redis, &whole.to_string()).await;
+    publish(&redis, &json!({"room_id": "general", "data": {"content": "last"}}).to_string()).await;
+    for client in [&mut alice, &mut bob, &mut direct] {
+        for _ in 0..2 {
+            assert_eq!(client.of("message").await, json!({"type": "message", "data": data}));
+        }
+        assert_eq!(client.of("reaction").await, reaction);
+        assert_eq!(client.of("message").await["data"]["content"], "last");
+    }
+    // What users say is heard there as well.
+    let mut heard = hears(&redis, "message:broadcast").await;
+    super::say(one.address, "alice", "from here").await;
+    let heard = json_of(&soon(heard.recv()).await.unwrap());
+    assert_eq!((&heard["room_id"], &heard["data"]["content"]), (&json!("general"), &json!("from here")));
+}

@@ -1,0 +1,122 @@
+//! Who types.
+
+use super::Node;
+use crate::ws::Client;
+use serde_json::json;
+
+async fn pair(node: &Node) -> (Client, Client) {
+    let (mut alice, mut bob) = (node.connect("alice").await, node.connect("bob").await);
+    alice.enters("general").await;
+    bob.enters("general").await;
+    (alice, bob)
+}
+
+async fn types(client: &mut Client) {
+    client.says(json!({"type": "typing", "channel_id": "general"})).await;
+    client.says(json!({"type": "ping"})).await;
+    client.of("pong").await;
+}
+
+/// How often typing was told before this message.
+async fn told_before(client: &mut Client, message: &str) -> usize {
+    let mut told = 0;
+    loop {
+        let frame = client.next().await;
+        if frame["data"]["content"] == message {
+            return told;
+        }
+        told += usize::from(frame["type"] == "typing");
+    }
+}
+
+#[tokio::test]
+async fn typing_is_told_to_the_others_in_the_room() {
+    let node = Node::new().await;
+    let (mut alice, mut bob) = pair(&node).await;
+    types(&mut bob).await;
+    let told = json!({"type": "typing", "channel_id": "general", "dm_id": null, "user_id": "bob", "username": "BOB"});
+    assert_eq!(alice.of("typing").await, told);
+    node.say("carol", "general", "enough").await;
+    assert_eq!(told_before(&mut bob, "enough").await, 0, "not to the one who types");
+}
+
+#[tokio::test]
+async fn typing_that_goes_on_is_told_once_within_its_time() {
+    let node = Node::new().await;
+    let (mut alice, mut bob) = pair(&node).await;
+    for _ in 0..4 {
+        types(&mut bob).await;
+        node.advance(1).await;
+    }
+    node.say("carol", "general", "first").await;
+    assert_eq!(told_before(&mut alice, "first").await, 1);
+    // It goes on longer than that, and is told again.
+    node.advance(2).await;
+    node.say("carol", "general", "second").await;
+    assert_eq!(told_before(&mut alice, "second").await, 1);
+    // And once it has ended it begins anew.
+    node.advance(10).await;
+    types(&mut bob).await;
+    node.say("carol", "general", "third").await;
+    assert_eq!(told_before(&mut alice, "third").await, 1);
+}
+
+#[tokio::test]
+async fn typing_ends_with_the_users_message_on_whatever_way_it_came() {
+    let node = Node::new().await;
+    let (mut alice, mut bob) = pair(&node).await;
+    types(&mut bob).await;
+    node.say("bob", "general", "hello").await;
+    assert_eq!(told_before(&mut alice, "hello").await, 1);
+    told_before(&mut bob, "hello").await;
+    types(&mut bob).await;
+    node.say("bob", "general", "again").await;
+    assert_eq!(told_before(&mut alice, "again").await, 1, "typing began anew");
+    // Another's message ends nothing.
+    told_before(&mut bob, "again").await;
+    types(&mut bob).await;
+    node.say("carol", "general", "mine").await;
+    told_before(&mut bob, "mine").await;
+    types(&mut bob).await;
+    node.say("carol", "general", "done").await;
+    assert_eq!(told_before(&mut alice, "done").await, 1);
+}
+
+#[tokio::test]
+async fn typing_ends_with_leaving_the_room() {
+    let node = Node::new().await;
+    let (mut alice, mut bob) = pair(&node).await;
+    types(&mut bob).await;
+    bob.says(json!({"type": "unsubscribe", "channel_id": "general"})).await;
+    bob.of("unsubscribed").await;
+    bob.enters("general").await;
+    types(&mut bob).await;
+    node.say("carol", "general", "done").await;
+    assert_eq!(told_before(&mut alice, "done").await, 2);
+}
+
+#[tokio::test]
+async fn one_who_shows_as_offline_types_unseen() {
+    let node = Node::new().await;
+    let (mut alice, mut bob) = pair(&node).await;
+    bob.says(json!({"type": "status", "status": "offline"})).await;
+    types(&mut bob).await;
+    let mut tab = node.connect("bob").await;
+    tab.enters("general").await;
+    types(&mut tab).await;
+    node.say("carol", "general", "done").await;
+    assert_eq!(told_before(&mut alice, "done").await, 0);
+}
+
+#[tokio::test]
+async fn only_subscribers_may_type_and_hear_of_it() {
+    let node = Node::new().await;
+    let (mut alice, mut bob) = pair(&node).await;
+    let mut carol = node.connect("carol").await;
+    carol.says(json!({"type": "typing", "channel_id": "general"})).await;
+    assert_eq!(carol.next().await["code"], 403);
+    types(&mut bob).await;
+    assert_eq!(alice.of("typing").await["user_id"], "bob");
+    carol.says(json!({"type": "ping"})).await;
+    assert_eq!(carol.next().await["type"], "pong");
+}
