@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Whose keys, subjects and streams they are.
-const NAMESPACE: &str = "chat-gateway";
+pub(crate) const NAMESPACE: &str = "chat-gateway";
 /// How much is held of the messages of all rooms, for clients that read slowly, in bytes.
 const HELD_BYTES: usize = 64 * 1024 * 1024;
 

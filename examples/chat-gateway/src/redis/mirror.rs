@@ -3,6 +3,7 @@
 use super::link::pause;
 use super::{Redis, UPDATES};
 use crate::frame::{Frame, User};
+use crate::stores::NAMESPACE;
 use crate::{profile, rfc3339};
 use presence_core::roster::Snapshot;
 use presence_core::{Member, NodeId, Presence, Scope, Update, UserId};
@@ -134,6 +135,9 @@ impl Mirror {
     }
 
     fn show(&mut self, member: &Arc<Member>) {
+        if !is_safe(&member.user) {
+            return;
+        }
         let before = self.members.insert(member.user.clone(), Arc::clone(member));
         if before.as_ref() == Some(member) || !profile::is_of(member.meta.as_ref(), &self.node) {
             return;
@@ -208,4 +212,9 @@ impl Mirror {
 
 fn key(user: &UserId) -> String {
     format!("presence:{user}")
+}
+
+/// Whether a user's key is none of the store's and the broker's, all of which hold the namespace like this.
+fn is_safe(user: &UserId) -> bool {
+    !user.as_str().contains(&format!("{{{NAMESPACE}:"))
 }

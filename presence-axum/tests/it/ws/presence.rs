@@ -239,3 +239,25 @@ async fn sockets_of_a_plain_server_end_when_presence_shuts_down() {
     presence.shutdown().await;
     assert_eq!(client.closed().await, 1012);
 }
+
+#[tokio::test]
+async fn one_who_joins_a_small_topic_is_in_the_state_that_they_are_told() {
+    let rig = Rig::new().await;
+    let mut clients = Vec::new();
+    for n in 0..20 {
+        let user = format!("u{n}");
+        let mut client = entered(&rig, &user, "room").await;
+        client.send(r#"{"type":"subscribe","topics":["room"]}"#).await;
+        let state = client.of("presence_state").await;
+        assert_eq!(state["users"].as_object().unwrap().len(), n + 1, "{user} in {state}");
+        clients.push(client);
+    }
+    // Those who were there before hear of the others in diffs, each of which starts where the one before ended.
+    let mut version = serde_json::Value::Null;
+    for n in 1..20 {
+        let mut diff = clients[0].of("presence_diff").await;
+        assert!(diff["joined"].get(format!("u{n}")).is_some(), "{diff}");
+        assert!(version.is_null() || diff["from"] == version, "{diff}");
+        version = diff["to"].take();
+    }
+}

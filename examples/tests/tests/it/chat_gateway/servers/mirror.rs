@@ -116,6 +116,28 @@ async fn the_key_of_a_killed_instances_user_goes_and_one_with_a_tab_elsewhere_st
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_who_is_called_as_a_key_of_the_store_overwrites_nothing() {
+    let redis = redis().await;
+    let url = redis.url();
+    let process = Process::start(&["--redis-url", &url]).await;
+    let _alice = connect(&process, "alice").await;
+    until(&redis, &["EXISTS", "presence:alice"], |answer| answer == "1").await;
+    let keys = ask(&redis, &["KEYS", "presence:*{*"]).await;
+    let keys: Vec<_> = keys.split_whitespace().filter(|key| key.starts_with("presence:")).collect();
+    assert!(!keys.is_empty());
+    let mut clients = Vec::new();
+    for key in &keys {
+        let before = ask(&redis, &["TYPE", key]).await;
+        clients.push(connect(&process, key.strip_prefix("presence:").unwrap()).await);
+        let last = connect(&process, "bob").await;
+        until(&redis, &["EXISTS", "presence:bob"], |answer| answer == "1").await;
+        assert_eq!(ask(&redis, &["TYPE", key]).await, before, "{key}");
+        drop(last);
+        until(&redis, &["EXISTS", "presence:bob"], |answer| answer == "0").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_types_stands_in_a_key_for_a_few_seconds() {
     let redis = redis().await;
     let url = redis.url();
