@@ -1,6 +1,6 @@
 //! METRICS.md names every metric, and Prometheus has nothing to object to what services print.
 
-use crate::{hub_and_spoke, job_events};
+use crate::{chat_gateway, hub_and_spoke, job_events};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
@@ -26,9 +26,11 @@ fn the_table_names_what_is_counted_and_nothing_else() {
 
 #[test]
 fn promtool_objects_to_no_metric() {
-    for (service, counts) in
-        [("hub-and-spoke", "presence_cache_misses_total"), ("job-events", "presence_sessions")]
-    {
+    for (service, counts) in [
+        ("chat-gateway", "ws_messages_sent_total"),
+        ("hub-and-spoke", "presence_cache_misses_total"),
+        ("job-events", "presence_sessions"),
+    ] {
         let text = printed_by(service);
         assert!(text.contains(&format!("# HELP {counts} ")), "{service}: {text}");
         assert_eq!(promtool(&text), "", "{service}: {text}");
@@ -52,6 +54,7 @@ fn printed_by(service: &str) -> String {
 async fn as_a_process_of_its_own() {
     let Ok(service) = std::env::var(SERVICE) else { return };
     let text = match service.as_str() {
+        "chat-gateway" => chat_gateway::metrics().await,
         "hub-and-spoke" => hub_and_spoke::metrics().await,
         _ => job_events::metrics().await,
     };

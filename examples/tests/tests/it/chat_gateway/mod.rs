@@ -3,7 +3,6 @@
 mod admin;
 mod client;
 mod connecting;
-mod figures;
 mod keys;
 mod limits;
 mod messages;
@@ -128,6 +127,21 @@ impl Node {
     pub(crate) async fn open(&self, connections: u64) {
         open(self.address, connections).await;
     }
+}
+
+/// What it prints for Prometheus after a connection or two.
+pub(crate) async fn metrics() -> String {
+    chat_gateway::record();
+    let node = Node::new().await;
+    let mut alice = node.connect("alice").await;
+    alice.enters("general").await;
+    alice.send("nonsense").await;
+    alice.of("error").await;
+    drop(node.connect("bob").await);
+    node.open(1).await;
+    // Gauges are set now and then.
+    node.advance(31).await;
+    node.get("/metrics").await.text
 }
 
 async fn connected(address: SocketAddr, token: &str) -> Client {
