@@ -14,9 +14,11 @@ pub enum Frame<'a> {
     Unsubscribed(Ids<'a>),
     /// Who is in a room.
     PresenceState {
-        /// Which room.
-        #[serde(flatten)]
-        room: Ids<'a>,
+        /// Which channel; null for a direct message.
+        channel_id: Option<&'a str>,
+        /// Which direct message.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        dm_id: Option<&'a str>,
         /// Who.
         users: Vec<User<'a>>,
         /// How many there are, in a room that is too large for a list.
@@ -25,11 +27,17 @@ pub enum Frame<'a> {
     },
     /// A user changed.
     Presence {
-        /// Who, and how they show now.
-        #[serde(flatten)]
-        user: User<'a>,
+        /// Who.
+        user_id: &'a str,
+        /// The name to show.
+        username: &'a str,
+        /// How they show now.
+        status: Status,
         /// When it was noticed.
         timestamp: &'a str,
+        /// The words beside the status.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message: Option<&'a str>,
     },
     /// A user types.
     Typing {
@@ -57,9 +65,6 @@ pub enum Frame<'a> {
         error: &'a str,
         /// A number as HTTP has it.
         code: u16,
-        /// Which room, where it is about one.
-        #[serde(flatten)]
-        room: Option<Ids<'a>>,
     },
 }
 
@@ -115,10 +120,54 @@ impl<'a> User<'a> {
     }
 }
 
-impl Frame<'_> {
+impl<'a> Frame<'a> {
+    /// How a user shows from this moment on.
+    pub fn presence(user: User<'a>, timestamp: &'a str) -> Self {
+        let User { user_id, username, status, message } = user;
+        Self::Presence { user_id, username, status, timestamp, message }
+    }
+
     /// Its text.
     pub fn text(&self) -> String {
         // Texts and numbers, and what was JSON before, can always be written.
         serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADA: User<'_> = User { user_id: "1", username: "Ada", status: Status::Away, message: None };
+    const ROOM: Ids<'_> = Ids { channel_id: Some("c"), dm_id: None };
+
+    #[test]
+    fn frames_have_their_keys_in_the_order_of_the_contract() {
+        let state = |ids: Ids<'static>| Frame::PresenceState {
+            channel_id: ids.channel_id,
+            dm_id: ids.dm_id,
+            users: vec![],
+            count: None,
+        };
+        let direct = Ids { channel_id: None, dm_id: Some("d") };
+        let noon = "2024-03-09T12:00:00Z";
+        for (frame, text) in [
+            (Frame::Subscribed(ROOM), r#"{"type":"subscribed","channel_id":"c","dm_id":null}"#),
+            (Frame::Unsubscribed(direct), r#"{"type":"unsubscribed","channel_id":null,"dm_id":"d"}"#),
+            (state(ROOM), r#"{"type":"presence_state","channel_id":"c","users":[]}"#),
+            (state(direct), r#"{"type":"presence_state","channel_id":null,"dm_id":"d","users":[]}"#),
+            (
+                Frame::presence(User { message: Some("tea"), ..ADA }, noon),
+                r#"{"type":"presence","user_id":"1","username":"Ada","status":"away","timestamp":"2024-03-09T12:00:00Z","message":"tea"}"#,
+            ),
+            (
+                Frame::Typing { room: ROOM, user_id: "1", username: "Ada" },
+                r#"{"type":"typing","channel_id":"c","dm_id":null,"user_id":"1","username":"Ada"}"#,
+            ),
+            (Frame::Pong { timestamp: noon }, r#"{"type":"pong","timestamp":"2024-03-09T12:00:00Z"}"#),
+            (Frame::Error { error: "e", code: 400 }, r#"{"type":"error","error":"e","code":400}"#),
+        ] {
+            assert_eq!(frame.text(), text);
+        }
     }
 }

@@ -14,7 +14,8 @@ pub(super) fn update(presence: &Presence, update: &Update, frames: &mut Frames) 
         Update::Unsubscribed { topic, .. } => push(topic.as_ref(), frames, Frame::Unsubscribed),
         Update::State { topic, snapshot, .. } => state(topic.as_ref(), snapshot, frames),
         Update::Counts { topic, counts, .. } => push(topic.as_ref(), frames, |room| Frame::PresenceState {
-            room,
+            channel_id: room.channel_id,
+            dm_id: room.dm_id,
             users: Vec::new(),
             count: Some(counts.online),
         }),
@@ -49,7 +50,8 @@ fn state(topic: Option<&Topic>, snapshot: &Snapshot, frames: &mut Frames) {
     let Some(room) = topic.and_then(Room::of) else { return };
     let users: Vec<_> = snapshot.members.values().map(|member| User::of(member)).collect();
     let states: Vec<_> = users.iter().map(|user| (user.user_id, user.state())).collect();
-    let frame = Frame::PresenceState { room: room.into(), users, count: None };
+    let frame =
+        Frame::PresenceState { channel_id: room.channel_id(), dm_id: room.dm_id(), users, count: None };
     frames.push_states(states, frame.text());
 }
 
@@ -58,7 +60,7 @@ fn state(topic: Option<&Topic>, snapshot: &Snapshot, frames: &mut Frames) {
 fn changes(presence: &Presence, diff: &Diff, frames: &mut Frames) {
     let timestamp = rfc3339(presence.now());
     let mut tell = |user: User<'_>| {
-        frames.push_state(user.user_id, user.state(), Frame::Presence { user, timestamp: &timestamp }.text());
+        frames.push_state(user.user_id, user.state(), Frame::presence(user, &timestamp).text());
     };
     for member in diff.joined.iter().chain(&diff.changed) {
         tell(User::of(member));
@@ -79,8 +81,7 @@ fn error(problem: &Problem) -> String {
         "too many topics" => "Too many rooms".to_owned(),
         words => capital(words),
     };
-    let room = problem.topic.as_ref().and_then(Room::of).map(Ids::from);
-    Frame::Error { error: &words, code: problem.code, room }.text()
+    Frame::Error { error: &words, code: problem.code }.text()
 }
 
 fn capital(words: &str) -> String {

@@ -156,7 +156,7 @@ impl Mirror {
     }
 
     fn frame(&self, user: User<'_>) -> String {
-        Frame::Presence { user, timestamp: &rfc3339(self.presence.now()) }.text()
+        Frame::presence(user, &rfc3339(self.presence.now())).text()
     }
 
     /// Everybody whose key is ours is to be written again.
