@@ -73,6 +73,7 @@ impl From<handle::Error> for Error {
             handle::Error::Invalid(invalid) => Self::bad_request(invalid.to_string()),
             handle::Error::Blocked { .. } => Self::blocked(),
             handle::Error::Full => Self::unavailable("full"),
+            handle::Error::TooManyTopics => Self::new(StatusCode::TOO_MANY_REQUESTS, "too many topics"),
             handle::Error::ShuttingDown => Self::unavailable("shutting down"),
             handle::Error::Degraded(cause) => {
                 tracing::debug!(%cause, "recorded here, not yet stored");

@@ -70,7 +70,7 @@ impl From<handle::Error> for Degraded {
     fn from(error: handle::Error) -> Self {
         match error {
             handle::Error::Degraded(cause) | handle::Error::Rejected(cause) => cause.kind().into(),
-            handle::Error::Full => Self::Full,
+            handle::Error::Full | handle::Error::TooManyTopics => Self::Full,
             handle::Error::ShuttingDown => Self::ShuttingDown,
             _ => Self::Internal,
         }

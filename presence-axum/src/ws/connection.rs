@@ -329,12 +329,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Send(update) => {
-                    // The answer to an enter that found no room.
-                    let update = match (*update, refused.take()) {
-                        (Update::Entered { reference, .. }, Some(error)) => {
-                            Update::Problem(Problem::from(crate::Error::from(error)).of(reference))
+                    // The answer to what found no room.
+                    let update = match *update {
+                        Update::Entered { reference, .. } | Update::Done { reference }
+                            if refused.is_some() =>
+                        {
+                            refused.take().map_or(Update::Done { reference: None }, |problem: Problem| {
+                                Update::Problem(problem.of(reference))
+                            })
                         }
-                        (update, _) => update,
+                        update => update,
                     };
                     if matches!(update, Update::Problem(_)) {
                         SOCKETS.problems.increment(1);
@@ -361,10 +365,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                         self.session.not_held();
                         self.removal = self.removal_of_caller();
                         self.hold = None;
-                        refused = Some(error);
+                        refused = Some(Problem::from(crate::Error::from(error)));
                     }
                 },
-                Effect::Change(said) => self.change(said),
+                Effect::Change(said) => {
+                    if let Err(error) = self.change(said) {
+                        refused = Some(Problem::from(crate::Error::from(error)));
+                    }
+                }
                 Effect::Release { at_once } => {
                     self.removal = self.removal_of_caller();
                     if let Some(hold) = self.hold.take().and_then(Arc::into_inner)
@@ -373,7 +381,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                         hold.leave_now();
                     }
                 }
-                Effect::Join { wish, reference } => self.join(wish, reference),
+                Effect::Join { wish, reference } => match refused.take() {
+                    // There is no room for the user in the topic.
+                    Some(problem) => {
+                        self.session.not_subscribed(wish.topic.as_ref());
+                        self.tell_problem(problem.of(reference).in_topic(wish.topic));
+                    }
+                    None => self.join(wish, reference),
+                },
                 Effect::Part(topic) => _ = self.places.remove(&topic),
                 Effect::Signal { topic, value } => self.signal(&topic, value),
                 Effect::Publish { topic, data, key, reference } => {
@@ -397,10 +412,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
             }
         }
+        if let Some(problem) = refused {
+            self.tell_problem(problem);
+        }
         self.effects = effects;
         if self.effects.capacity() > 16 {
             self.effects = Vec::new();
         }
+    }
+
+    fn tell_problem(&mut self, problem: Problem) {
+        SOCKETS.problems.increment(1);
+        let frames = encode(&*self.parties.core.protocol, &Update::Problem(problem));
+        self.queue(&frames);
     }
 
     /// Returns when all that the caller has open is to end; nothing where nobody is asked who they are.
@@ -443,20 +467,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         protocol.says_of(self.session.caller(), self.session.connection())
     }
 
-    fn change(&mut self, said: Said) {
-        let Some(hold) = &self.hold else { return };
-        if let Some(topics) = said.topics {
-            hold.place(topics);
-        }
+    /// Changes what the session says; what comes after something that was refused is not said.
+    fn change(&mut self, said: Said) -> Result<(), presence_core::handle::Error> {
+        let Some(hold) = &self.hold else { return Ok(()) };
         if let Some(activity) = said.activity {
             hold.active(activity);
         }
+        if let Some(topics) = said.topics {
+            hold.place(topics).inspect_err(|_| {
+                let known = self.parties.mount.presence().session(hold.key());
+                self.session.stays_in(known.map(|known| known.placement.topics).unwrap_or_default());
+            })?;
+        }
         if let Some((status, message)) = said.declares {
-            hold.declare(status, message, None);
+            hold.declare(status, message, None)?;
         }
         if let Some(meta) = said.meta {
-            hold.meta(meta);
+            hold.meta(meta)?;
         }
+        Ok(())
     }
 
     fn join(&mut self, wish: Wish, reference: Option<Reference>) {

@@ -229,6 +229,18 @@ impl Session {
         self.entered = None;
     }
 
+    /// There was no room for it where it wanted to go: it is in these topics.
+    pub(super) fn stays_in(&mut self, topics: Topics) {
+        if let Some(entered) = &mut self.entered {
+            entered.topics = topics;
+        }
+    }
+
+    /// A subscription was refused.
+    pub(super) fn not_subscribed(&mut self, topic: Option<&Topic>) {
+        self.subscribed.retain(|subscribed| subscribed.as_ref() != topic);
+    }
+
     fn beat(&mut self, said: Said, reference: Option<Reference>, out: &mut Effects) -> Result<(), Problem> {
         let entered = self.entered.as_mut().ok_or_else(|| Problem::new(403, "not entered"))?;
         if let Some(topics) = &said.topics {

@@ -18,6 +18,7 @@ pub struct Builder {
     clock: Arc<dyn Clock>,
     label: String,
     max_sessions: usize,
+    max_topics_per_user: usize,
     remember_bytes: usize,
 }
 
@@ -29,6 +30,7 @@ impl Builder {
             clock: Arc::new(SystemClock),
             label: "node".to_owned(),
             max_sessions: 4_000_000,
+            max_topics_per_user: 1_024,
             remember_bytes: 256 * 1024 * 1024,
         }
     }
@@ -60,6 +62,15 @@ impl Builder {
         Self { max_sessions, ..self }
     }
 
+    /// How many topics all sessions of one user may be in together, each counted as often as a session is in it, before
+    /// one that would be in *more* topics is refused with
+    /// [`Error::TooManyTopics`](super::Error::TooManyTopics). Default: 1,024, as many as 16 sessions in 64 topics each.
+    ///
+    /// Bounds what one hit of such a user costs: a change of status shows in all of them.
+    pub fn max_topics_per_user(self, max_topics_per_user: usize) -> Self {
+        Self { max_topics_per_user, ..self }
+    }
+
     /// How many bytes this process spends on when users were last seen, if the policy says that it is remembered. Default:
     /// 256 MiB, some 3.5 million users. What exceeds it goes within ten seconds, those first who were seen longest ago; one
     /// process of the cluster has the store forget them as well.
@@ -83,8 +94,8 @@ impl Builder {
             unreachable!("50 characters and 17 bytes are a valid name")
         };
         let shards = self.store.shards();
-        let Self { policy, max_sessions, remember_bytes, .. } = self;
-        let settings = Settings { policy, node, shards, max_sessions, remember_bytes };
+        let Self { policy, max_sessions, max_topics_per_user, remember_bytes, .. } = self;
+        let settings = Settings { policy, node, shards, max_sessions, max_topics_per_user, remember_bytes };
         let roster = Roster::new(settings, self.clock.now());
         Ok(Presence::start(Arc::new(Inner::new(self.store, roster, self.clock))))
     }

@@ -22,6 +22,10 @@ pub enum Error {
     /// This process holds as many sessions as it may (`max_sessions`). Nothing was touched; retry later or elsewhere.
     #[error("no room for another session")]
     Full,
+    /// The user's sessions would be in more topics together than they may (`max_topics_per_user`). Nothing was touched;
+    /// leave some topics first.
+    #[error("too many topics of one user")]
+    TooManyTopics,
     /// The user or the session was disconnected and may not come back yet. Nothing was touched.
     #[error("blocked")]
     Blocked {
@@ -37,6 +41,7 @@ impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Full => Self::Full,
+            Refused::TooManyTopics => Self::TooManyTopics,
             Refused::Blocked { until } => Self::Blocked { until },
         }
     }

@@ -94,9 +94,9 @@ impl Hold {
         connections.get(&self.key).filter(|latest| latest.number == self.connection)?.ended
     }
 
-    fn beat(&self, change: impl FnOnce(Beat) -> Beat) {
+    fn beat(&self, change: impl FnOnce(Beat) -> Beat) -> Result<(), Error> {
         if self.has_ended().is_some() {
-            return;
+            return Ok(());
         }
         let beat = change(Beat::renew(self.key.user.clone(), self.key.id.clone()));
         let shard = self.inner.store().shard_of(&beat.user);
@@ -106,30 +106,48 @@ impl Hold {
                 self.inner.outbox.mark(sessions.iter().map(crate::Session::key), Owes::Put);
             }
             Ok(Told::Touch { .. }) => self.inner.outbox.mark([self.key.clone()], Owes::Touch),
-            Err(Refused::Full) => tracing::warn!("no room for a session that is held"),
             // Whoever waits for `ended` knows of a block.
             Ok(Told::Postponed { .. } | Told::Nothing) | Err(Refused::Blocked { .. }) => {}
+            Err(refused) => return Err(refused.into()),
         }
+        Ok(())
     }
 
     /// Tells of activity.
     pub fn active(&self, activity: Activity) {
-        self.beat(|beat| beat.activity(activity));
+        if let Err(error) = self.beat(|beat| beat.activity(activity)) {
+            // It was forgotten here although it is held, and there was no room for it again.
+            tracing::warn!(%error, "a held session was refused");
+        }
     }
 
     /// Moves to these topics, and out of all others at once.
-    pub fn place(&self, topics: Topics) {
-        self.beat(|beat| beat.topics(topics));
+    ///
+    /// # Errors
+    /// [`Error::TooManyTopics`] and [`Error::Full`] when there is no room for more: the session stays where it is.
+    pub fn place(&self, topics: Topics) -> Result<(), Error> {
+        self.beat(|beat| beat.topics(topics))
     }
 
     /// Declares a status, for as long as the session lives or until `until`.
-    pub fn declare(&self, status: Status, message: Option<Message>, until: Option<Timestamp>) {
-        self.beat(|beat| Beat { declares: Some((status, message, until)), ..beat });
+    ///
+    /// # Errors
+    /// [`Error::Full`] when there is no room for more: what was declared before stays.
+    pub fn declare(
+        &self,
+        status: Status,
+        message: Option<Message>,
+        until: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        self.beat(|beat| Beat { declares: Some((status, message, until)), ..beat })
     }
 
     /// Says something of the session.
-    pub fn meta(&self, meta: Meta) {
-        self.beat(|beat| beat.meta(meta));
+    ///
+    /// # Errors
+    /// [`Error::Full`] when there is no room for more: what was said before stays.
+    pub fn meta(&self, meta: Meta) -> Result<(), Error> {
+        self.beat(|beat| beat.meta(meta))
     }
 
     /// Leaves now, without the grace.

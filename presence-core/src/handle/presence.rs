@@ -93,7 +93,8 @@ impl Presence {
     ///
     /// # Errors
     /// [`Error::Degraded`] after at most 2 s if the store does not answer: the beat counts here and is told later.
-    /// [`Error::Rejected`], [`Error::Full`], [`Error::Blocked`], [`Error::ShuttingDown`]: it does not count.
+    /// [`Error::Rejected`], [`Error::Full`], [`Error::TooManyTopics`], [`Error::Blocked`], [`Error::ShuttingDown`]: it does not
+    /// count.
     ///
     /// # Cancellation
     /// Dropping the future undoes nothing: the store is then told in the background.
@@ -112,7 +113,7 @@ impl Presence {
     /// is not known, is no error.
     ///
     /// # Errors
-    /// Those of [`beat`](Self::beat), but for `Full`.
+    /// Those of [`beat`](Self::beat), but for `Full` and `TooManyTopics`.
     ///
     /// # Cancellation
     /// As for [`beat`](Self::beat).
@@ -154,7 +155,7 @@ impl Presence {
     /// Binds a session to a connection of this process, as `beat` describes it; returns at once.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::Blocked`] and [`Error::ShuttingDown`]: nothing has been touched.
+    /// [`Error::Full`], [`Error::TooManyTopics`], [`Error::Blocked`] and [`Error::ShuttingDown`]: nothing has been touched.
     pub fn hold(&self, beat: Beat) -> Result<Hold, Error> {
         if self.inner.draining.borrow().is_some() {
             return Err(Error::ShuttingDown);

@@ -78,6 +78,11 @@ impl Topics {
         self.stays().iter().map(|stay| &stay.topic)
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.stays().len()
+    }
+
     /// Whether the session is in no topic.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()

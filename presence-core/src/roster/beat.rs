@@ -27,8 +27,9 @@ impl Roster {
     /// `shard` is the store's shard of the user.
     ///
     /// # Errors
-    /// [`Refused::Full`] when the session is new and there is no room, [`Refused::Blocked`] when it is kept away; nothing has
-    /// been touched then.
+    /// [`Refused::Full`] when the session is new and there is no room, [`Refused::TooManyTopics`] when it would be in more
+    /// topics than the user may, [`Refused::Blocked`] when it is kept away; nothing has been touched then. A renewal of a
+    /// live session is never refused for want of room.
     pub fn beat(&self, beat: &Beat, by: By, shard: u16, now: Timestamp) -> Result<Told, Refused> {
         let (lock, hash) = self.shard_of(&beat.user);
         // Nearly every beat only renews, and needs neither the proven clocks nor anything but its own slot.
@@ -58,15 +59,21 @@ impl Roster {
         let stamp = settling.times.stamp;
         let here = by == By::Connection;
         let head = locked.head(hash, &beat.user);
-        let known = head.and_then(|head| locked.chain(head).find(|&at| locked.slots[at].id == beat.session));
+        let known = head.and_then(|head| locked.find_from(head, &beat.session));
         let known = known.inspect(|&at| locked.move_to_store_time(hash, at, settling));
+        if let Some(head) = head {
+            self.admit_topics(locked, head, known, beat, settling)?;
+        } else if beat.topics.as_ref().is_some_and(|topics| topics.len() > self.settings.max_topics_per_user)
+        {
+            return Err(Refused::TooManyTopics);
+        }
         let Some(at) = known else {
             if self.len() >= self.settings.max_sessions {
                 return Err(Refused::Full);
             }
             let mut sessions = self.make_room(locked, hash, &beat.user, settling);
             // Only now: making room was a step of its own.
-            let before = locked.standing(locked.head(hash, &beat.user));
+            let before = locked.standing(locked.head(hash, &beat.user), None);
             let key = SessionKey { user: beat.user.clone(), id: beat.session.clone() };
             let placed = self.placed(beat, None, here, settling);
             let mut slot = Slot::new(key, shard, placed);
@@ -79,13 +86,12 @@ impl Roster {
             slot.declare(beat, stamp);
             self.sessions.fetch_add(1, Ordering::Relaxed);
             let at = locked.insert(hash, slot);
-            let head = locked.head(hash, &beat.user).unwrap_or(at);
-            locked.settle(head, &before, settling);
+            locked.settle(locked.head_of(at), before.and_new(at), settling);
             let session = locked.slots[at].session();
             sessions.insert(0, session.clone());
             return Ok(Told::Put { sessions, undo: Undo::new(None, session) });
         };
-        let before = locked.standing(head);
+        let before = locked.standing(head, [at]);
         let slot = &mut locked.slots[at];
         if let Some(left) = slot.left()
             && !beat.enters
@@ -117,8 +123,7 @@ impl Roster {
         slot.set(flag::OWN, true);
         slot.set(flag::HERE, here || slot.has(flag::HERE));
         let touch = slot.touch();
-        let head = head.unwrap_or(at);
-        locked.settle(head, &before, settling);
+        locked.settle(head.unwrap_or(at), before, settling);
         let slot = &locked.slots[at];
         if moves || revives || declares {
             Ok(slot.told(old))
@@ -128,11 +133,37 @@ impl Roster {
         }
     }
 
+    /// Refuses a beat by which a session would be in more topics than before, if its user would be in too many.
+    fn admit_topics(
+        &self,
+        locked: &Shard,
+        head: u32,
+        known: Option<u32>,
+        beat: &Beat,
+        settling: &Settling<'_>,
+    ) -> Result<(), Refused> {
+        let slot = known.map(|at| &locked.slots[at]);
+        let own = slot.map_or(0, |slot| slot.places().count());
+        let wanted = match (&beat.topics, slot) {
+            (Some(topics), _) => topics.len(),
+            // It comes back to where it was.
+            (None, Some(slot)) if !beat.enters && !slot.state.is_live() => {
+                slot.lasting_topics(settling.times.now_of(slot)).len()
+            }
+            (None, _) => 0,
+        };
+        let all = locked.memberships(head) - own + wanted;
+        if wanted > own && all > self.settings.max_topics_per_user {
+            return Err(Refused::TooManyTopics);
+        }
+        Ok(())
+    }
+
     /// Makes room for another session of a user: of the live ones, those seen longest ago leave. Answers what the store
     /// is to be told of them.
     ///
     /// Gone ones stay, since the store's echo of their leave would only bring them back; of these, too, there are not
-    /// more than a user may have live ones: what exceeds them is forgotten.
+    /// more than a user may have live ones: what exceeds them is forgotten, what went first before the others.
     fn make_room(
         &self,
         locked: &mut Shard,
@@ -140,25 +171,19 @@ impl Roster {
         user: &UserId,
         settling: &Settling<'_>,
     ) -> Vec<Session> {
-        let Some(head) = locked.head(hash, user) else { return Vec::new() };
-        let mut sessions: Vec<u32> = locked.chain(head).collect();
-        if sessions.len() < MAX_SESSIONS_PER_USER {
-            return Vec::new();
-        }
-        sessions.sort_by_key(|&at| (locked.slots[at].last_seen(), locked.slots[at].placed_at));
-        let (live, gone): (Vec<u32>, Vec<u32>) =
-            sessions.into_iter().partition(|&at| locked.slots[at].state.is_live());
-        let leaving = &live[..(live.len() + 1).saturating_sub(MAX_SESSIONS_PER_USER)];
-        let before = locked.standing(Some(head));
-        for &at in leaving {
+        let mut told = Vec::new();
+        while let Some(head) = locked.head(hash, user)
+            && locked.live(head) >= MAX_SESSIONS_PER_USER
+            && let Some(at) = locked.oldest_live(head)
+        {
+            let before = locked.standing(Some(head), [at]);
             let slot = &mut locked.slots[at];
             slot.end(Some(slot.departs(settling.times.stamp, Duration::ZERO)));
+            locked.settle(head, before, settling);
+            told.push(locked.slots[at].session());
         }
-        if !leaving.is_empty() {
-            locked.settle(head, &before, settling);
-        }
-        let told = leaving.iter().map(|&at| locked.slots[at].session()).collect();
-        for &at in &gone[..(gone.len() + leaving.len()).saturating_sub(MAX_SESSIONS_PER_USER).min(gone.len())]
+        while let Some(head) = locked.head(hash, user)
+            && let Some(at) = locked.crowd(head).and_then(|crowd| crowd.oldest_gone(MAX_SESSIONS_PER_USER))
         {
             locked.surplus.push(locked.slots[at].seen());
             self.drop_session(locked, at);

@@ -25,14 +25,14 @@ impl Roster {
             if let Some(at) = locked.find(hash, &key.user, &key.id) {
                 locked.move_to_store_time(hash, at, settling);
                 let head = locked.head(hash, &key.user).unwrap_or(at);
-                let before = locked.standing(Some(head));
+                let before = locked.standing(Some(head), [at]);
                 let (stamp, slot) = (settling.times.stamp, &mut locked.slots[at]);
                 let old = slot.session();
                 if !slot.declare(&beat, stamp) {
                     return Ok(Told::Postponed { placed_at: slot.placed_at });
                 }
                 slot.set(flag::OWN, true);
-                locked.settle(head, &before, settling);
+                locked.settle(head, before, settling);
                 return Ok(locked.slots[at].told(Some(old)));
             }
             self.enter(locked, hash, &beat, By::Declaration, shard, settling)

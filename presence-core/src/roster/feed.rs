@@ -58,13 +58,16 @@ impl Roster {
     ) {
         let found = locked.find(hash, &told.user, &told.id);
         let found = found.inspect(|&at| locked.move_to_store_time(hash, at, settling));
-        let before = locked.standing(locked.head(hash, &told.user));
+        let mut before = locked.standing(locked.head(hash, &told.user), found);
         let at = found.unwrap_or_else(|| {
             self.sessions.fetch_add(1, Ordering::Relaxed);
             let mut slot = Slot::new(told.key(), shard, self.placed_as(told));
             slot.say(told.declared.clone());
             locked.insert(hash, slot)
         });
+        if found.is_none() {
+            before = before.and_new(at);
+        }
         let placed = locked.slots[at].yields_to(&told.placement).then(|| self.placed_as(told));
         let slot = &mut locked.slots[at];
         let moved = placed.is_some();
@@ -103,7 +106,7 @@ impl Roster {
         let starts = moved_on && times.0 == Timestamp::ZERO;
         let changed = starts || found.is_none() || moved || declares || was_unconfirmed || corrected;
         if changed || moved_on && !locked.is_settled(head, at, settling) {
-            locked.settle(head, &before, settling);
+            locked.settle(head, before, settling);
         }
         owed.extend(self.carry_out_again(locked, hash, &told.user, shard, settling));
     }
@@ -138,7 +141,7 @@ impl Roster {
                     self.under_lock(user, now, |locked, hash, settling| {
                         let Some(at) = locked.find(hash, user, id) else { return };
                         let head = locked.head(hash, user).unwrap_or(at);
-                        let before = locked.standing(Some(head));
+                        let before = locked.standing(Some(head), [at]);
                         let slot = &mut locked.slots[at];
                         let starts = slot.seen_at == Timestamp::ZERO;
                         slot.seen_at = slot.seen_at.max(*seen_at);
@@ -149,7 +152,7 @@ impl Roster {
                             locked.unconfirmed.remove(&at);
                         }
                         if starts || confirmed || !locked.is_settled(head, at, settling) {
-                            locked.settle(head, &before, settling);
+                            locked.settle(head, before, settling);
                         }
                     });
                 }

@@ -42,7 +42,7 @@ impl Roster {
             let Some(at) = locked.find(hash, &key.user, &key.id) else { return Told::Nothing };
             locked.move_to_store_time(hash, at, settling);
             let head = locked.head(hash, &key.user);
-            let before = locked.standing(head);
+            let before = locked.standing(head, [at]);
             let slot = &mut locked.slots[at];
             let old = slot.session();
             match decide(slot, settling) {
@@ -53,7 +53,7 @@ impl Roster {
                     slot.stays = self.topics.stays(&topics);
                 }
             }
-            locked.settle(head.unwrap_or(at), &before, settling);
+            locked.settle(head.unwrap_or(at), before, settling);
             locked.slots[at].told(Some(old))
         })
     }

@@ -5,6 +5,7 @@
 //! the nodes). Reading lists and flushing watches take their own lock first and then, one at a time, shards.
 
 mod beat;
+mod crowd;
 mod declare;
 mod diff;
 mod duty;
@@ -17,6 +18,7 @@ mod nodes;
 mod placed;
 mod proof;
 mod query;
+mod ranking;
 mod rare;
 mod records;
 mod remember;
@@ -28,6 +30,7 @@ mod settle;
 mod shard;
 mod slab;
 mod slot;
+mod standing;
 mod stays;
 mod sweep;
 mod times;
@@ -38,6 +41,7 @@ mod users;
 mod watch;
 mod watches;
 mod wheel;
+mod work;
 
 pub use beat::By;
 pub use diff::{Diff, LeftReason, NotAVersion, SessionEvent, Snapshot, Version};
@@ -87,6 +91,8 @@ pub struct Settings {
     pub shards: u16,
     /// How many sessions it holds before [`Roster::beat`] refuses new ones. What the store tells is always taken.
     pub max_sessions: usize,
+    /// How many topics all sessions of one user may be in together, each counted as often as a session is in it.
+    pub max_topics_per_user: usize,
     /// How many bytes it spends on when users were last seen; beyond that, those seen longest ago go.
     pub remember_bytes: usize,
 }
@@ -97,6 +103,9 @@ pub enum Refused {
     /// There is room for no other session.
     #[error("no room for another session")]
     Full,
+    /// The user's sessions would be in more topics together than they may.
+    #[error("too many topics of one user")]
+    TooManyTopics,
     /// It is kept away: see [`Roster::block`].
     #[error("blocked")]
     Blocked {
@@ -171,6 +180,12 @@ impl Roster {
             endings: Mutex::default(),
             settings,
         }
+    }
+
+    /// From how many sessions on a user has indexes of them.
+    #[cfg(test)]
+    fn crowd_from(&self, sessions: usize) {
+        self.shards.iter().for_each(|shard| shard.lock().crowd_from = sessions);
     }
 
     /// Which process this is.
@@ -254,8 +269,8 @@ impl Roster {
     }
 
     fn settling<'a>(&'a self, times: &'a times::Times<'a>) -> Settling<'a> {
-        let (policy, all) = (&self.settings.policy, &self.everyone);
-        Settling { policy, times, all, overdue: &self.overdue, shown: &self.shown }
+        let (policy, all, ranking) = (&self.settings.policy, &self.everyone, &self.topics.ranking);
+        Settling { policy, times, all, overdue: &self.overdue, shown: &self.shown, ranking }
     }
 
     fn next_version(&self) -> u64 {

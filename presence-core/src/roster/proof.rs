@@ -85,9 +85,9 @@ impl Shard {
         }
         let ahead = settling.times.stamp.as_millis().wrapping_sub(settling.times.now.as_millis());
         let head = self.head(hash, &self.slots[at].user).unwrap_or(at);
-        let before = self.standing(Some(head));
+        let before = self.standing(Some(head), [at]);
         if self.slots[at].move_to_store_time(ahead) {
-            self.settle(head, &before, settling);
+            self.settle(head, before, settling);
         }
     }
 }

@@ -59,7 +59,7 @@ impl Roster {
     pub fn member(&self, user: &UserId, scope: &Scope, with_sessions: bool) -> Option<Member> {
         let topic = match scope {
             Scope::All => None,
-            Scope::Topic(topic) => Some(topic),
+            Scope::Topic(topic) => Some(self.topics.get(topic)?),
             Scope::Users(users) if users.contains(user) => None,
             Scope::Users(_) => return None,
         };
@@ -69,7 +69,7 @@ impl Roster {
         if locked.slots[head].has(flag::HIDDEN) {
             return None;
         }
-        let member = locked.member(head, topic, with_sessions);
+        let member = locked.member(head, topic.as_ref(), with_sessions);
         member.liveness.is_live().then_some(member)
     }
 
@@ -182,7 +182,7 @@ impl Roster {
 
     /// The topics with most users online, the ties by name.
     pub fn top_topics(&self, limit: usize) -> Vec<(Topic, Counts)> {
-        self.topics.top(limit)
+        self.topics.ranking.top(limit)
     }
 
     /// How many topics there are.
@@ -208,8 +208,8 @@ impl Roster {
         self.walk(now, |locked, at, _| {
             let user = locked.slots[at].user.clone();
             // At each of their sessions: which one is the first may change while the lock is let go.
-            let best = locked.standing(Some(locked.head_of(at))).best;
-            if best.is_live() {
+            let best = locked.best(locked.head_of(at));
+            if best.is_live() && !locked.slots[at].has(flag::HIDDEN) {
                 self.everyone.enter(&user, best);
                 self.overdue.note(&self.everyone);
             }
@@ -218,14 +218,22 @@ impl Roster {
 }
 
 impl Shard {
-    /// How the user whose sessions start at `head` shows in a topic, or anywhere.
-    fn member(&self, head: u32, topic: Option<&Topic>, with_sessions: bool) -> Member {
+    /// The live sessions of a user in a topic, or anywhere.
+    fn sessions_in(&self, head: u32, topic: Option<&Arc<ScopeState>>) -> Vec<u32> {
+        if let (Some(crowd), Some(topic)) = (self.crowd(head), topic) {
+            return crowd.topic(topic).map(|here| here.sessions.clone()).unwrap_or_default();
+        }
         let here = |at: &u32| {
             let slot = &self.slots[*at];
             slot.state.is_live()
-                && topic.is_none_or(|topic| slot.places().any(|scope| scope.topic() == Some(topic)))
+                && topic.is_none_or(|topic| slot.places().any(|scope| Arc::ptr_eq(scope, topic)))
         };
-        let sessions: Vec<u32> = self.chain(head).filter(here).collect();
+        self.chain(head).filter(here).collect()
+    }
+
+    /// How the user whose sessions start at `head` shows in a topic, or anywhere.
+    fn member(&self, head: u32, topic: Option<&Arc<ScopeState>>, with_sessions: bool) -> Member {
+        let sessions = self.sessions_in(head, topic);
         let (status, message) = self.status(head);
         let newest = sessions.iter().filter(|&&at| self.slots[at].meta().is_some());
         let newest = newest.max_by_key(|&&at| (self.slots[at].placed_at, &self.slots[at].id));

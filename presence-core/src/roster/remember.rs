@@ -4,9 +4,9 @@ use super::feed::Owed;
 use super::records::Mark;
 use super::settle::Settling;
 use super::shard::Shard;
-use super::slot::flag;
+use super::slot::{Slot, flag};
 use super::{Refused, Roster};
-use crate::model::{Block, SessionId, SessionKey, Status, UserId, UserRecord};
+use crate::model::{Block, Departure, SessionId, SessionKey, Status, UserId, UserRecord};
 use crate::store::Seen;
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -175,41 +175,48 @@ impl Roster {
         let (mut owed, mut connections, mut erased) = (Owed::new(), Vec::new(), Vec::new());
         let Some(head) = locked.head(hash, user) else { return (owed, connections) };
         let now = settling.times.proven_at(shard);
-        let before = locked.standing(Some(head));
-        let mut ends = false;
-        for at in locked.chain(head).collect::<Vec<_>>() {
-            let slot = &mut locked.slots[at];
+        // When a session was ended, and whether it is erased.
+        let ended = |slot: &Slot| {
             let erases = mark.erased_at.filter(|erased_at| slot.placed_at <= *erased_at);
             let blocks = mark.block.as_ref().filter(|block| block.concerns(&slot.id));
             let blocks = blocks.filter(|block| slot.placed_at <= block.at || now < block.until);
-            let Some(ended_at) = blocks.map(|block| block.at).max(erases) else { continue };
-            if erases.is_some() {
-                erased.push(slot.key());
+            blocks.map(|block| block.at).max(erases).map(|ended_at| (ended_at, erases.is_some()))
+        };
+        let concerned = locked.chain(head).filter_map(|at| Some((at, ended(&locked.slots[at])?)));
+        let concerned: Vec<_> = concerned.collect();
+        let before = locked.standing(Some(head), concerned.iter().map(|(at, _)| *at));
+        let mut ends = false;
+        for (at, (ended_at, erases)) in concerned {
+            let slot = &mut locked.slots[at];
+            if erases {
+                erased.push(at);
             }
             if slot.has(flag::HERE) {
                 connections.push(slot.id.clone());
             }
             if slot.left().is_some_and(|left| left.in_effect(settling.times.stamp)) {
+                // What is dropped must be settled as gone.
+                ends |= erases;
                 continue;
             }
             slot.end(Some(slot.departs(ended_at.max(slot.placed_at), Duration::ZERO)));
             slot.set(flag::HERE, false);
             ends = true;
-            if erases.is_none() && (author == Author::Here || slot.has(flag::OWN)) {
+            if !erases && (author == Author::Here || slot.has(flag::OWN)) {
                 owed.push(slot.key());
             }
         }
+        for &at in &erased {
+            let slot = &mut locked.slots[at];
+            let (key, placed_at) = (slot.key(), slot.placed_at);
+            // Even if the store has heard of it since: it was placed before.
+            locked.surplus.push(Seen::Session { key, seen_at: Timestamp::MAX, placed_at });
+            locked.slots[at].end(Some(Departure { at: Timestamp::ZERO, ends_at: Timestamp::ZERO }));
+        }
         if ends {
-            locked.settle(head, &before, settling);
+            locked.settle(head, before, settling);
         }
-        for key in erased {
-            if let Some(at) = locked.find(hash, user, &key.id) {
-                // Even if the store has heard of it since: it was placed before.
-                let placed_at = locked.slots[at].placed_at;
-                locked.surplus.push(Seen::Session { key, seen_at: Timestamp::MAX, placed_at });
-                self.drop_session(locked, at);
-            }
-        }
+        erased.into_iter().for_each(|at| self.drop_session(locked, at));
         (owed, connections)
     }
 

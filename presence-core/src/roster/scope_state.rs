@@ -8,7 +8,7 @@ use crate::liveness::Liveness;
 use crate::model::{Topic, UserId};
 use parking_lot::{Mutex, RwLock};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 /// When pending steps are sorted in without a reader: once there are a quarter as many as users, within these bounds.
@@ -144,6 +144,10 @@ pub(crate) struct ScopeState {
     lists: Mutex<Lists>,
     /// Whether it stands in the list of overdue ones.
     overdue: AtomicBool,
+    /// With how many users online it stands in the ranking of topics. Changed only under the lock of its part there.
+    ranked: AtomicU32,
+    /// Whether that is to be looked at again.
+    to_rank: AtomicBool,
     /// Whether the lists are kept at all. Topics always keep theirs; everyone's start with the first reader.
     listed: AtomicBool,
     /// The watches of this scope; `watched` says without the lock that there are any.
@@ -161,6 +165,8 @@ impl ScopeState {
             waiting: AtomicUsize::new(0),
             lists: Mutex::default(),
             overdue: AtomicBool::new(false),
+            ranked: AtomicU32::new(0),
+            to_rank: AtomicBool::new(false),
             watches: RwLock::default(),
             watched: AtomicBool::new(false),
         }
@@ -208,6 +214,19 @@ impl ScopeState {
             }
         }
         change
+    }
+
+    /// Notes that its place in the ranking may have changed; answers whether that was not known.
+    pub(super) fn is_first_change(&self) -> bool {
+        !self.to_rank.swap(true, Ordering::AcqRel)
+    }
+
+    /// With how many users online it stands in the ranking, and with how many it is to stand there from now on.
+    pub(super) fn rank(&self) -> (u32, u32) {
+        // Before the counts are read: whoever changes them after that notes it anew.
+        self.to_rank.swap(false, Ordering::AcqRel);
+        let online = self.counts().online;
+        (self.ranked.swap(online, Ordering::Relaxed), online)
     }
 
     #[cfg(test)]

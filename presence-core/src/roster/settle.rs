@@ -3,52 +3,27 @@
 //! `Standing` is a pure function of the states that sessions were *settled* with, never of the clock. So whatever
 //! changes a session takes the standing first, changes facts, settles, and the difference of the two standings is what
 //! happened: exactly once, whoever asks when.
+//!
+//! Only the sessions that change are looked at, and only the topics that they are or were in. When what the user shows
+//! everywhere changes (the status, or being hidden), all sessions and topics of the user are.
 
+use super::crowd::{InTopic, address};
 use super::diff::LeftReason;
+use super::ranking::Ranking;
 use super::scope_state::{Overdue, ScopeState, left};
 use super::shard::Shard;
-use super::slab::NONE;
 use super::slot::flag;
+use super::standing::Standing;
 use super::stays::Stays;
 use super::times::Times;
+use super::work;
 use crate::liveness::{self, Liveness, Policy};
 use crate::model::{Declared, Message, Status, UserId};
 use crate::time::{Timestamp, ViewClock};
+use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-
-/// What a user is in each scope.
-pub(super) struct Standing {
-    pub best: Liveness,
-    /// Each topic once, with the best of the user's sessions in it. The first one apart: most users are in no other.
-    place: Option<(Arc<ScopeState>, Liveness)>,
-    more: Vec<(Arc<ScopeState>, Liveness)>,
-}
-
-impl Standing {
-    pub const NOWHERE: Self = Self { best: Liveness::Gone, place: None, more: Vec::new() };
-
-    fn places(&self) -> impl Iterator<Item = &(Arc<ScopeState>, Liveness)> {
-        self.place.iter().chain(&self.more)
-    }
-
-    fn enter(&mut self, scope: &Arc<ScopeState>, state: Liveness) {
-        let mut places = self.place.iter_mut().chain(&mut self.more);
-        if let Some((_, liveness)) = places.find(|(place, _)| Arc::ptr_eq(place, scope)) {
-            *liveness = state.max(*liveness);
-        } else if self.place.is_none() {
-            self.place = Some((Arc::clone(scope), state));
-        } else {
-            self.more.push((Arc::clone(scope), state));
-        }
-    }
-
-    fn in_place(&self, scope: &Arc<ScopeState>) -> Liveness {
-        let found = self.places().find(|(place, _)| Arc::ptr_eq(place, scope));
-        found.map_or(Liveness::Gone, |(_, liveness)| *liveness)
-    }
-}
 
 /// How a settling is carried out.
 pub(super) struct Settling<'a> {
@@ -57,6 +32,7 @@ pub(super) struct Settling<'a> {
     pub all: &'a Arc<ScopeState>,
     pub overdue: &'a Overdue,
     pub shown: &'a Shown,
+    pub ranking: &'a Ranking,
 }
 
 /// How much shows to anybody: changed by settling alone, like the counts of scopes.
@@ -85,33 +61,60 @@ impl Settling<'_> {
         (from, to): (Liveness, Liveness),
         reason: Option<LeftReason>,
     ) {
+        work::step();
         let change = scope.step(user, from, to, reason);
         if scope.topic().is_some()
             && let Some((before, after)) = change
         {
             Shown::step(&self.shown.topics, usize::from(before > 0), usize::from(after > 0));
+            if before != after {
+                self.ranking.note(scope);
+            }
         }
         self.overdue.note(scope);
     }
 }
 
 impl Shard {
-    /// What the user whose sessions start at `head` shows.
-    pub fn standing(&self, head: Option<u32>) -> Standing {
-        let mut standing = Standing::NOWHERE;
-        let Some(head) = head.filter(|&head| !self.slots[head].has(flag::HIDDEN)) else { return standing };
-        for at in self.chain(head) {
-            let slot = &self.slots[at];
-            standing.best = standing.best.max(slot.state);
-            for scope in slot.places() {
-                standing.enter(scope, slot.state);
-            }
+    /// The best that a user's sessions are, hidden or not.
+    pub fn best(&self, head: u32) -> Liveness {
+        match self.crowd(head) {
+            Some(crowd) => crowd.best(),
+            None => self.chain(head).map(|at| self.slots[at].state).max().unwrap_or(Liveness::Gone),
         }
-        standing
+    }
+
+    /// The best that they are in a topic, without one of them.
+    pub fn best_in(&self, head: u32, topic: &Arc<ScopeState>, but: Option<u32>) -> Liveness {
+        if let Some(crowd) = self.crowd(head) {
+            return crowd.topic(topic).map_or(Liveness::Gone, InTopic::best);
+        }
+        let others = self.chain(head).filter(|&at| Some(at) != but).map(|at| &self.slots[at]);
+        let here = others.filter(|slot| slot.places().any(|scope| Arc::ptr_eq(scope, topic)));
+        here.map(|slot| slot.state).max().unwrap_or(Liveness::Gone)
+    }
+
+    /// How many of a user's sessions live.
+    pub fn live(&self, head: u32) -> usize {
+        match self.crowd(head) {
+            Some(crowd) => crowd.live(),
+            None => self.chain(head).filter(|&at| self.slots[at].state.is_live()).count(),
+        }
+    }
+
+    /// In how many topics a user's live sessions are, each counted as often as a session is in it.
+    pub fn memberships(&self, head: u32) -> usize {
+        match self.crowd(head) {
+            Some(crowd) => crowd.memberships(),
+            None => self.chain(head).map(|at| self.slots[at].places().count()).sum(),
+        }
     }
 
     /// The declaration that counts for a user: the newest one of a live session that has not expired.
     fn declared(&self, head: u32) -> Option<&Declared> {
+        if let Some(crowd) = self.crowd(head) {
+            return self.slots[crowd.declares()?].counting();
+        }
         let live = self.chain(head).filter(|&at| self.slots[at].state.is_live());
         // Of two of one instant, every process takes the same.
         let counting = live.filter_map(|at| Some((self.slots[at].counting()?, &self.slots[at].id)));
@@ -120,48 +123,98 @@ impl Shard {
 
     /// The effective status of a user, and the words beside it.
     pub fn status(&self, head: u32) -> (Status, Option<Message>) {
-        let best = self.chain(head).map(|at| self.slots[at].state).max();
-        match (best, self.declared(head)) {
-            (None | Some(Liveness::Gone), _) => (Status::Offline, None),
+        match (self.best(head), self.declared(head)) {
+            (Liveness::Gone, _) => (Status::Offline, None),
             (_, Some(declared)) => (declared.status, declared.message.clone()),
-            (Some(Liveness::Active), None) => (Status::Online, None),
-            (Some(Liveness::Idle), None) => (Status::Away, None),
+            (Liveness::Active, None) => (Status::Online, None),
+            (Liveness::Idle, None) => (Status::Away, None),
         }
     }
 
-    /// Brings all that is shown of a user in line with the facts, and tells the scopes what differs from `before`.
-    pub fn settle(&mut self, head: u32, before: &Standing, settling: &Settling<'_>) {
-        let (mut reason, mut shown) = (None, (0, 0));
-        let mut at = head;
-        while at != NONE {
-            shown.0 += usize::from(self.slots[at].shown().is_live());
-            let why = self.judge(at, settling);
-            // Who lapses in one session and leaves in another lapses.
-            reason = if reason == Some(LeftReason::Lapsed) { reason } else { why.or(reason) };
-            at = self.slots[at].next;
-        }
+    /// Brings what is shown of a user in line with the facts, and tells the scopes what differs from `before`.
+    pub fn settle(&mut self, head: u32, mut before: Standing, settling: &Settling<'_>) {
+        let (mut reason, mut settled) = (None, 0);
+        let changes = loop {
+            while settled < before.parts.len() {
+                let why = self.settle_part(head, settled, &mut before, settling);
+                // Who lapses in one session and leaves in another lapses.
+                reason = if reason == Some(LeftReason::Lapsed) { reason } else { why.or(reason) };
+                settled += 1;
+            }
+            let changes = self.hides(head) != before.hidden || self.status(head) != before.status;
+            if !changes {
+                break false;
+            }
+            // What is due at this instant goes in the same step: nobody sees one of two sessions outlive the other.
+            let due: SmallVec<[u32; 8]> =
+                self.chain(head).filter(|&at| !self.is_judged(at, settling)).collect();
+            if due.is_empty() {
+                break true;
+            }
+            due.into_iter().for_each(|at| self.add_part(head, at, &mut before));
+        };
         let hidden = self.hides(head);
-        at = head;
-        while at != NONE {
-            self.slots[at].set(flag::HIDDEN, hidden);
-            shown.1 += usize::from(self.slots[at].shown().is_live());
-            self.queue_look(at, settling);
-            at = self.slots[at].next;
+        if hidden != before.hidden {
+            self.hide(head, hidden);
         }
-        Shown::step(&settling.shown.sessions, shown.0, shown.1);
-        let after = self.standing(Some(head));
-        self.tell(head, before, &after, reason, settling);
+        for part in &before.parts {
+            self.queue_look(part.at, settling);
+        }
+        let shown = |hidden: bool, live: usize| if hidden { 0 } else { live };
+        Shown::step(
+            &settling.shown.sessions,
+            shown(before.hidden, before.live),
+            shown(hidden, self.live(head)),
+        );
+        self.tell(head, before, hidden, changes, reason, settling);
+    }
+
+    /// Settles one of the sessions that change; answers why, if it is gone only now.
+    fn settle_part(
+        &mut self,
+        head: u32,
+        part: usize,
+        before: &mut Standing,
+        settling: &Settling<'_>,
+    ) -> Option<LeftReason> {
+        let at = before.parts[part].at;
+        let why = self.judge(at, settling);
+        let Self { crowds, slots, .. } = self;
+        if let Some(crowd) = crowds.get_mut(&head) {
+            let part = &before.parts[part];
+            let topics = before.was[part.topics.clone()].iter().map(|(scope, _)| scope);
+            crowd.uncount(at, &slots[at].id, part.state, part.declared, topics);
+        }
+        // Where it was not before, the user was what the others are.
+        for scope in self.slots[at].places() {
+            before.note(scope, self.best_in(head, scope, Some(at)));
+        }
+        let Self { crowds, slots, .. } = self;
+        if let Some(crowd) = crowds.get_mut(&head) {
+            crowd.count(&slots[at]);
+        }
+        why
+    }
+
+    /// Notes at all sessions of a user that the user is hidden, or is not.
+    fn hide(&mut self, head: u32, hidden: bool) {
+        let mut at = Some(head);
+        while let Some(slot) = at.and_then(|at| self.slots.get_mut(at)) {
+            work::step();
+            slot.set(flag::HIDDEN, hidden);
+            at = Some(slot.next);
+        }
     }
 
     /// Settles the user of one session, when nothing has changed of where it is.
     pub fn settle_at(&mut self, at: u32, settling: &Settling<'_>) {
         let slot = &self.slots[at];
-        if slot.is_only() && !matches!(slot.stays, Stays::Many(_)) {
+        if slot.is_only() && !slot.has(flag::CROWD) && !matches!(slot.stays, Stays::Many(_)) {
             return self.settle_only(at, settling);
         }
         let head = self.head_of(at);
-        let before = self.standing(Some(head));
-        self.settle(head, &before, settling);
+        let before = self.standing(Some(head), [at]);
+        self.settle(head, before, settling);
     }
 
     /// The same for the only session of a user, in one topic at most: with half a million who lapse at once, it counts
@@ -190,6 +243,7 @@ impl Shard {
 
     /// Decides what one session is, and which of its stays are in effect; answers why, if it is gone only now.
     fn judge(&mut self, at: u32, settling: &Settling<'_>) -> Option<LeftReason> {
+        work::step();
         let (state, now) = self.verdict(at, settling);
         let slot = &mut self.slots[at];
         let was = std::mem::replace(&mut slot.state, state);
@@ -210,11 +264,17 @@ impl Shard {
         (liveness::classify(&vitals, settling.policy, view), view.now())
     }
 
-    /// Whether settling a session's user would change nothing.
+    /// Whether settling a session would change nothing.
     pub fn is_settled(&self, head: u32, at: u32, settling: &Settling<'_>) -> bool {
+        self.is_judged(at, settling) && self.hides(head) == self.slots[at].has(flag::HIDDEN)
+    }
+
+    /// Whether a session is what it was when it was last settled.
+    fn is_judged(&self, at: u32, settling: &Settling<'_>) -> bool {
+        work::step();
         let (state, now) = self.verdict(at, settling);
         let slot = &self.slots[at];
-        state == slot.state && slot.is_settled_at(now) && self.hides(head) == slot.has(flag::HIDDEN)
+        state == slot.state && slot.is_settled_at(now)
     }
 
     /// Has a session looked at when its verdict may change.
@@ -247,26 +307,55 @@ impl Shard {
         next.into_iter().flatten().min().map_or(Duration::from_mins(1), |next| next.since(view.now()))
     }
 
-    /// Tells every scope in which a user stands otherwise than before, and those who watch the user.
+    /// Tells every scope in which a user stands otherwise than before, and those who watch the user. `everywhere` says that
+    /// what the user shows in all topics has changed.
     fn tell(
         &self,
         head: u32,
-        before: &Standing,
-        after: &Standing,
+        mut before: Standing,
+        hidden: bool,
+        everywhere: bool,
         reason: Option<LeftReason>,
         settling: &Settling<'_>,
     ) {
         let user = &self.slots[head].user;
-        settling.step(settling.all, user, (before.best, after.best), reason);
-        for (scope, to) in after.places() {
-            settling.step(scope, user, (before.in_place(scope), *to), reason);
-        }
-        for (scope, from) in before.places() {
-            if !after.in_place(scope).is_live() {
-                settling.step(scope, user, (*from, Liveness::Gone), reason);
+        let was_hidden = before.hidden;
+        let shown = |hidden: bool, liveness| if hidden { Liveness::Gone } else { liveness };
+        let step = |from, to| (shown(was_hidden, from), shown(hidden, to));
+        let all = step(before.best, self.best(head));
+        settling.step(settling.all, user, all, reason);
+        let step_in = |scope: &Arc<ScopeState>, from, to| {
+            let (from, to) = step(from, to);
+            if from.is_live() || to.is_live() {
+                settling.step(scope, user, (from, to), reason);
             }
+        };
+        before.sort();
+        for (scope, from) in &before.was {
+            step_in(scope, *from, self.best_in(head, scope, None));
         }
-        self.mark(user, reason.or_else(|| left(before.best, after.best)));
+        if everywhere {
+            self.each_topic(head, |scope, best| {
+                if !before.has(scope) {
+                    step_in(scope, best, best);
+                }
+            });
+        }
+        self.mark(user, reason.or_else(|| left(all.0, all.1)));
+    }
+
+    /// Visits each topic of a user once, with the best of their sessions there.
+    fn each_topic(&self, head: u32, mut visit: impl FnMut(&Arc<ScopeState>, Liveness)) {
+        if let Some(crowd) = self.crowd(head) {
+            return crowd.topics().for_each(|topic| visit(&topic.scope, topic.best()));
+        }
+        let slots = self.chain(head).map(|at| &self.slots[at]);
+        let mut topics: SmallVec<[(&Arc<ScopeState>, Liveness); 8]> =
+            slots.flat_map(|slot| slot.places().map(|scope| (scope, slot.state))).collect();
+        // The best of each topic first.
+        topics.sort_unstable_by_key(|(scope, state)| (address(scope), std::cmp::Reverse(*state)));
+        topics.dedup_by_key(|(scope, _)| address(scope));
+        topics.into_iter().for_each(|(scope, best)| visit(scope, best));
     }
 
     /// Tells those who watch a user.

@@ -2,11 +2,13 @@
 //!
 //! All sessions of a user are under one lock, so that whether the user joins or leaves is decided exactly once.
 
+use super::crowd::{CROWD, Crowd};
 use super::records::Records;
 use super::slab::{NONE, Slab};
 use super::slot::{Slot, flag};
 use super::watch::Watch;
 use super::wheel::{NOT_QUEUED, Wheel};
+use super::work;
 use crate::index::Index;
 use crate::model::{SessionId, UserId};
 use crate::store::Seen;
@@ -19,6 +21,10 @@ pub(super) struct Shard {
     /// Where each user's sessions start.
     index: Index,
     pub slots: Slab,
+    /// Indexes of users with many sessions, by the first session; that one has a flag.
+    pub crowds: HashMap<u32, Box<Crowd>, foldhash::fast::RandomState>,
+    /// From how many sessions on a user has indexes.
+    pub crowd_from: usize,
     pub wheel: Wheel,
     /// Since when a session waits to be confirmed; only for those that have the flag.
     pub unconfirmed: HashMap<u32, Timestamp, foldhash::fast::RandomState>,
@@ -35,6 +41,8 @@ impl Shard {
         Self {
             index: Index::default(),
             slots: Slab::default(),
+            crowds: HashMap::default(),
+            crowd_from: CROWD,
             wheel: Wheel::new(started_at),
             unconfirmed: HashMap::default(),
             records: Records::default(),
@@ -50,12 +58,25 @@ impl Shard {
 
     /// A user's sessions, from the first on.
     pub fn chain(&self, head: u32) -> impl Iterator<Item = u32> {
-        std::iter::successors(Some(head), |&at| Some(self.slots[at].next).filter(|&next| next != NONE))
+        let next = |&at: &u32| Some(self.slots[at].next).filter(|&next| next != NONE);
+        std::iter::successors(Some(head), next).inspect(|_| work::step())
+    }
+
+    /// The indexes of a user's sessions, if there are so many that it has some.
+    pub fn crowd(&self, head: u32) -> Option<&Crowd> {
+        if self.slots[head].has(flag::CROWD) { self.crowds.get(&head).map(AsRef::as_ref) } else { None }
+    }
+
+    /// One of a user's sessions.
+    pub fn find_from(&self, head: u32, id: &SessionId) -> Option<u32> {
+        match self.crowd(head) {
+            Some(crowd) => crowd.find(id),
+            None => self.chain(head).find(|&at| self.slots[at].id == *id),
+        }
     }
 
     pub fn find(&self, hash: u32, user: &UserId, id: &SessionId) -> Option<u32> {
-        let head = self.head(hash, user)?;
-        self.chain(head).find(|&at| self.slots[at].id == *id)
+        self.find_from(self.head(hash, user)?, id)
     }
 
     /// The first session of the user of `at`.
@@ -77,7 +98,30 @@ impl Shard {
         slot.flags |= self.slots[head].flags & flag::HIDDEN;
         let at = self.slots.insert(slot);
         self.slots[head].next = at;
+        if let Some(crowd) = self.crowds.get_mut(&head) {
+            crowd.link(at, head, &self.slots);
+        } else if self.chain(head).count() >= self.crowd_from {
+            self.gather(head);
+        }
         at
+    }
+
+    /// The live session of a user that was seen longest ago, if there are so many that this is known.
+    pub fn oldest_live(&mut self, head: u32) -> Option<u32> {
+        let Self { crowds, slots, .. } = self;
+        crowds.get_mut(&head)?.oldest_live(slots)
+    }
+
+    /// Makes the indexes of a user's sessions.
+    fn gather(&mut self, head: u32) {
+        let (mut crowd, mut before) = (Box::<Crowd>::default(), head);
+        for at in self.chain(head) {
+            crowd.link(at, before, &self.slots);
+            crowd.count(&self.slots[at]);
+            before = at;
+        }
+        self.slots[head].set(flag::CROWD, true);
+        self.crowds.insert(head, crowd);
     }
 
     /// Makes a session the one that the index names for its user.
@@ -91,16 +135,28 @@ impl Shard {
     /// Takes a session out. It must have been settled as gone.
     pub fn remove(&mut self, at: u32) -> Option<Slot> {
         let head = self.slots.get(at).map(|_| self.head_of(at))?;
+        let before = match self.crowds.get_mut(&head) {
+            Some(crowd) => crowd.unlink(at, &self.slots),
+            None => self.chain(head).find(|&other| self.slots[other].next == at),
+        };
+        let next = self.slots[at].next;
+        let mut first = head;
         if head == at {
-            let (hash, next) = (self.slots[at].hash, self.slots[at].next);
+            let hash = self.slots[at].hash;
             self.index.remove(hash, at, |other| self.slots[other].hash);
             if next != NONE {
                 self.name(next);
+                first = next;
             }
-        } else {
-            let before = self.chain(head).find(|&other| self.slots[other].next == at);
-            if let Some(before) = before {
-                self.slots[before].next = self.slots[at].next;
+        } else if let Some(before) = before {
+            self.slots[before].next = next;
+        }
+        if let Some(crowd) = self.crowds.remove(&head) {
+            // What is left of a crowd is looked at one by one again, at some distance from where it becomes one.
+            let stays = crowd.len() > self.crowd_from / 2;
+            self.slots[first].set(flag::CROWD, stays);
+            if stays {
+                self.crowds.insert(first, crowd);
             }
         }
         self.unconfirmed.remove(&at);

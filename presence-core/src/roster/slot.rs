@@ -35,6 +35,8 @@ pub(super) mod flag {
     pub const LEFT: u16 = 1 << 8;
     /// It is the first session of its user: the one that the index names.
     pub const FIRST: u16 = 1 << 9;
+    /// It is the first session of a user who has so many that there are indexes of them.
+    pub const CROWD: u16 = 1 << 10;
 }
 
 /// Two cache lines, a pair that the processor fetches together: in the first who it is, in the second what a look at it

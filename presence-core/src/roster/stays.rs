@@ -42,7 +42,8 @@ impl Slot {
             Stays::One(scope) => (Some(scope), [].as_slice()),
             Stays::Many(stays) => (None, stays.as_slice()),
         };
-        one.into_iter().chain(many.iter().filter(|stay| stay.in_effect).map(|stay| &stay.scope))
+        let many = many.iter().inspect(|_| super::work::step()).filter(|stay| stay.in_effect);
+        one.into_iter().chain(many.map(|stay| &stay.scope))
     }
 
     /// Whether a list says the same as the stays.

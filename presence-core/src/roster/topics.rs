@@ -1,13 +1,12 @@
 //! The topics that sessions are in.
 
-use super::member::Counts;
+use super::ranking::Ranking;
 use super::scope_state::ScopeState;
 use super::stays::{SlotStay, Stays};
 use crate::model;
 use crate::model::Topic;
 use parking_lot::RwLock;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -20,6 +19,8 @@ type Part = RwLock<HashMap<Topic, Arc<ScopeState>, foldhash::fast::RandomState>>
 pub(super) struct Topics {
     hasher: foldhash::fast::RandomState,
     parts: [Part; PARTS],
+    /// In order of how many users are in them.
+    pub ranking: Ranking,
 }
 
 impl Topics {
@@ -61,31 +62,15 @@ impl Topics {
         self.parts.iter().map(|part| part.read().len()).sum()
     }
 
-    /// Those with most users online, the ties by name.
-    pub fn top(&self, limit: usize) -> Vec<(Topic, Counts)> {
-        let mut top: BTreeMap<(Reverse<u32>, Topic), Counts> = BTreeMap::new();
-        for part in &self.parts {
-            for (topic, scope) in part.read().iter() {
-                let counts = scope.counts();
-                let worst =
-                    top.last_key_value().map(|((Reverse(online), worst), _)| (*online, Reverse(worst)));
-                let room = top.len() < limit || worst < Some((counts.online, Reverse(topic)));
-                if counts.online == 0 || limit == 0 || !room {
-                    continue;
-                }
-                top.insert((Reverse(counts.online), topic.clone()), counts);
-                if top.len() > limit {
-                    top.pop_last();
-                }
-            }
-        }
-        top.into_iter().map(|((_, topic), counts)| (topic, counts)).collect()
-    }
-
     /// Drops topics that no session is in and nobody looks at.
     pub fn tidy(&self) {
+        self.ranking.tidy();
         for part in &self.parts {
-            part.write().retain(|_, scope| Arc::strong_count(scope) > 1);
+            let mut part = part.write();
+            part.retain(|_, scope| Arc::strong_count(scope) > 1);
+            if part.capacity() > 1_024 && part.len() < part.capacity() / 8 {
+                part.shrink_to_fit();
+            }
         }
     }
 }

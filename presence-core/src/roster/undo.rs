@@ -1,8 +1,9 @@
 //! Taking back what the store has refused.
 
 use super::Roster;
-use super::settle::{Settling, Standing};
+use super::settle::Settling;
 use super::shard::Shard;
+use super::standing::Standing;
 use crate::model::{Departure, Session};
 use crate::time::Timestamp;
 
@@ -27,7 +28,7 @@ impl Roster {
         self.under_lock(&after.user, now, |locked, hash, settling| {
             let Some(at) = locked.find(hash, &after.user, &after.id) else { return };
             let head = locked.head(hash, &after.user).unwrap_or(at);
-            let standing = locked.standing(Some(head));
+            let standing = locked.standing(Some(head), [at]);
             let is_so = locked.slots[at].placement() == after.placement;
             match before {
                 Some(old) => {
@@ -42,28 +43,19 @@ impl Roster {
                     if (slot.seen_at, slot.active_at) == (after.seen_at, after.active_at) {
                         (slot.seen_at, slot.active_at) = (old.seen_at, old.active_at);
                     }
-                    locked.settle(head, &standing, settling);
+                    locked.settle(head, standing, settling);
                 }
-                None if is_so => self.settle_out(locked, hash, at, &standing, settling),
+                None if is_so => self.settle_out(locked, at, standing, settling),
                 None => {}
             }
         });
     }
 
     /// Takes a session out, whatever it was, and tells who saw it.
-    pub(super) fn settle_out(
-        &self,
-        locked: &mut Shard,
-        hash: u32,
-        at: u32,
-        before: &Standing,
-        settling: &Settling<'_>,
-    ) {
-        let user = locked.slots[at].user.clone();
+    fn settle_out(&self, locked: &mut Shard, at: u32, before: Standing, settling: &Settling<'_>) {
         // As departed it settles as gone; its place in the chain may be the only one.
         locked.slots[at].end(Some(Departure { at: Timestamp::ZERO, ends_at: Timestamp::ZERO }));
-        let head = locked.head(hash, &user).unwrap_or(at);
-        locked.settle(head, before, settling);
+        locked.settle(locked.head_of(at), before, settling);
         self.drop_session(locked, at);
     }
 }

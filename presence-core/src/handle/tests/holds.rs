@@ -102,8 +102,8 @@ async fn a_hold_moves_declares_and_tells_of_activity() {
     world.pass(secs(301)).await;
     assert_eq!(liveness(&other, "alice"), Liveness::Idle);
     hold.active(Activity::Now);
-    hold.place(topics(&["/b"]));
-    hold.declare(Status::Busy, None, None);
+    hold.place(topics(&["/b"])).unwrap();
+    hold.declare(Status::Busy, None, None).unwrap();
     world.pass(secs(1)).await;
     assert_eq!(liveness(&other, "alice"), Liveness::Active);
     assert_eq!(other.topic(&topic("/a")).counts().online, 0);

@@ -19,3 +19,4 @@ mod stage;
 mod threads;
 mod undo;
 mod wheel;
+mod work;

@@ -36,7 +36,7 @@ fn something_happens(stage: &mut Stage, rng: &mut Rng) {
 
 #[test]
 fn readers_who_lag_differently_end_with_the_same() {
-    for seed in 0..8 {
+    for seed in 0..2 {
         let (mut stage, mut rng) = (Stage::new(), Rng::seeded(seed));
         for scope in [Scope::All, Scope::Topic(topic("hall")), Scope::users([user("u1"), user("u2")])] {
             for detail in [Detail::Members, Detail::Sessions] {

@@ -88,8 +88,14 @@ fn work(roster: &Roster, clock: &AtomicU64, seed: u64, told: &mut Vec<Session>) 
 #[test]
 fn whatever_threads_do_at_once_ends_in_what_the_facts_say() {
     let policy = Policy { lease_for: secs(10), active_for: secs(6), ..Policy::default() };
-    let settings =
-        Settings { policy, node: node("me"), shards: 1, max_sessions: 10_000, remember_bytes: usize::MAX };
+    let settings = Settings {
+        policy,
+        node: node("me"),
+        shards: 1,
+        max_sessions: 10_000,
+        max_topics_per_user: usize::MAX,
+        remember_bytes: usize::MAX,
+    };
     let mut stage = Stage::with(|s| s.clone_from(&settings));
     let clock = AtomicU64::new(stage.now.as_millis());
     let barrier = Barrier::new(usize::try_from(THREADS).unwrap());

@@ -90,7 +90,7 @@ async fn a_link_that_swallows_everything() {
     }
     let swallowed = Arc::clone(&link);
     outside(move || swallowed.swallow()).await;
-    hold.place(presence_core::Topics::new([super::world::topic("/moved")]).unwrap());
+    hold.place(presence_core::Topics::new([super::world::topic("/moved")]).unwrap()).unwrap();
     until("who is cut off says so", || async { one.was_stale() && !one.is_fresh() }).await;
     tokio::time::sleep(TEN).await;
     assert_eq!(one.saw_leave(), BTreeSet::new(), "who is cut off sees nobody leave");

@@ -168,7 +168,7 @@ impl World {
     /// Changes that nobody may lose, whatever the store does: half of the connections move, and somebody comes.
     pub async fn change(&self) {
         for hold in self.held.iter().step_by(2) {
-            hold.place(Topics::new([topic("/moved")]).unwrap());
+            hold.place(Topics::new([topic("/moved")]).unwrap()).unwrap();
         }
         for n in 0..4 {
             // Told later, if the store cannot be told now.

@@ -1,6 +1,6 @@
 //! Whatever happens, in whatever order: the roster shows what a naive reference makes of the same facts.
 //!
-//! A failure of a seeded history names its seed; `PRESENCE_SEED=n` runs that one alone.
+//! A failure of a seeded history names its seed; `PRESENCE_SEED=n` runs that one alone, `PRESENCE_SEEDS=n` the first n.
 
 mod asked;
 mod said;
@@ -15,6 +15,7 @@ use crate::liveness::Policy;
 use crate::model::{
     Activity, Beat, Declared, Departure, Meta, Node, Session, SessionKey, Status, Stay, Topics,
 };
+use crate::roster::crowd::CROWD;
 use crate::roster::{By, Detail, Scope, Settings, Told, Undo};
 use crate::store::{Facts, Seen, Touch};
 use crate::time::Timestamp;
@@ -24,7 +25,8 @@ use std::fmt::Write;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-const SEEDS: u64 = 1_000;
+/// How many histories are played by default.
+const SEEDS: u64 = 240;
 const STEPS: usize = 60;
 
 const USERS: [&str; 4] = ["ann", "bob", "cy", "dee"];
@@ -34,8 +36,9 @@ const OTHERS: [&str; 2] = ["n0", "n1"];
 
 #[test]
 fn a_roster_shows_what_the_facts_say_whatever_happens() {
-    let one = std::env::var("PRESENCE_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seeds = one.map_or(0..SEEDS, |seed| seed..seed + 1);
+    let number = |name| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
+    let seeds = number("PRESENCE_SEED");
+    let seeds = seeds.map_or(0..number("PRESENCE_SEEDS").unwrap_or(SEEDS), |seed| seed..seed + 1);
     std::thread::scope(|scope| {
         for part in 0..2 {
             let seeds = seeds.clone().filter(move |seed| seed % 2 == part);
@@ -108,9 +111,17 @@ impl History {
             remember_for: None,
         };
         let shards = 1 + u16::try_from(rng.below(2)).unwrap();
-        let settings =
-            Settings { policy, node: node("me"), shards, max_sessions: 1_000, remember_bytes: usize::MAX };
+        let settings = Settings {
+            policy,
+            node: node("me"),
+            shards,
+            max_sessions: 1_000,
+            max_topics_per_user: usize::MAX,
+            remember_bytes: usize::MAX,
+        };
         let stage = Stage::cut_off(|s| s.clone_from(&settings));
+        // Users with indexes of their sessions and users without show the same.
+        stage.roster.crowd_from([2, 3, CROWD][rng.index(3)]);
         let mut reference = Reference::new(&settings, stage.now);
         reference.beat_node();
         let ahead = i64::try_from(rng.below(200_000)).unwrap() - 100_000;
