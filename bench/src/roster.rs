@@ -20,6 +20,7 @@ pub fn empty() -> Outcome<Roster> {
         node: NodeId::draw("bench")?,
         shards: 1,
         max_sessions: usize::MAX,
+        max_bytes: usize::MAX,
         max_topics_per_user: usize::MAX,
         remember_bytes: usize::MAX,
     };

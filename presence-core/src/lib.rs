@@ -34,6 +34,7 @@
 //! | [`store`] | what a store has to do: the trait and its contract |
 //! | [`handle`] | [`Presence`] and its background tasks |
 //! | [`conformance`] | the suites that a store and a broker pass (feature `conformance`) |
+//! | [`footprint`] | how much memory things take, by estimate |
 //! | [`index`] | a flat index of slots by hash |
 //! | [`random`] | random numbers for incarnations and jitter |
 //!
@@ -45,6 +46,7 @@
 pub mod broker;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod footprint;
 pub mod handle;
 pub mod index;
 pub mod liveness;

@@ -1,17 +1,18 @@
 //! One part of the map: sessions in numbered slots, and an index that finds them by user.
 
 use crate::queue::Queue;
-use crate::slot::Slot;
+use crate::slot::{self, Slot};
 use foldhash::fast::RandomState;
 use presence_core::index::Index;
 use presence_core::{Session, SessionId, Timestamp, UserId, UserRecord};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Slots are made in chunks of this many: growing copies no session, and wastes less than a chunk.
 const CHUNK: usize = 64;
 /// A shard of fewer slots is not worth compacting.
-const WORTH_COMPACTING: usize = 4 * CHUNK;
+const WORTH_COMPACTING: usize = 2 * CHUNK;
 
 /// One part of the map, and who is told what happens in it.
 ///
@@ -28,6 +29,35 @@ pub(crate) struct Shard {
     pub(crate) records: HashMap<UserId, UserRecord, RandomState>,
     /// Whoever is in this list is told under the shard's lock: in the order in which things happen.
     pub(crate) listeners: Vec<Arc<Queue>>,
+}
+
+/// How many bytes all sessions of a store take, and may take.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    taken: AtomicUsize,
+    pub(crate) most: AtomicUsize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { taken: AtomicUsize::new(0), most: AtomicUsize::new(usize::MAX) }
+    }
+}
+
+impl Budget {
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    fn has_room(&self, more: usize) -> bool {
+        self.taken().saturating_add(more) <= self.most.load(Ordering::Relaxed)
+    }
+
+    /// A session takes so much now, where it took so much before.
+    fn change(&self, before: usize, now: usize) {
+        // Wrapping: what was counted before is taken away.
+        self.taken.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
+    }
 }
 
 /// How far a scan is.
@@ -65,19 +95,32 @@ impl Shard {
         self.at(self.find(hash, user, id)?)
     }
 
-    /// Merges a session into the one that is there, or adds it.
-    pub(crate) fn put(&mut self, hash: u32, session: &Session) {
-        let found = self.find(hash, &session.user, &session.id);
-        match found.and_then(|slot| self.at_mut(slot)) {
-            Some(occupied) => {
-                *occupied = occupied.take().map(|known| {
-                    let mut known = Session::from(known);
-                    known.merge(session);
-                    Slot::of(hash, known)
-                });
-            }
-            None => self.insert(Slot::of(hash, session.clone())),
+    /// Merges a session into the one that is there, or adds it; unless that takes more bytes than before, and more than there
+    /// is room for. Answers whether it was taken. A leave always is.
+    pub(crate) fn put(&mut self, hash: u32, session: &Session, budget: &Budget) -> bool {
+        let Session { user, id, placement, declared, .. } = session;
+        let wanted = slot::bytes(user, id, placement, declared.as_ref());
+        let found = self.find(hash, user, id);
+        let known = found.and_then(|slot| self.at(slot)).map_or(0, Slot::bytes);
+        if placement.left.is_none() && wanted > known && !budget.has_room(wanted - known) {
+            return false;
         }
+        let Some(slot) = found else {
+            budget.change(0, wanted);
+            self.insert(Slot::of(hash, session.clone()));
+            return true;
+        };
+        let mut now = known;
+        if let Some(occupied) = self.at_mut(slot) {
+            *occupied = occupied.take().map(|known| {
+                let mut known = Session::from(known);
+                known.merge(session);
+                Slot::of(hash, known)
+            });
+            now = occupied.as_ref().map_or(0, Slot::bytes);
+        }
+        budget.change(known, now);
+        true
     }
 
     /// Moves the times of a session forward; answers whether it has not left, `None` if it is not there.
@@ -131,22 +174,24 @@ impl Shard {
         slot as u32
     }
 
-    pub(crate) fn remove(&mut self, hash: u32, user: &UserId, id: &SessionId) {
+    pub(crate) fn remove(&mut self, hash: u32, user: &UserId, id: &SessionId, budget: &Budget) {
         let Some(slot) = self.find(hash, user, id) else { return };
+        budget.change(self.at(slot).map_or(0, Slot::bytes), 0);
         let chunks = &self.chunks;
         self.index.remove(hash, slot, |other| hash_at(chunks, other));
         if let Some(occupied) = self.at_mut(slot) {
             *occupied = None;
             self.free.push(slot);
         }
-        if self.slots() >= WORTH_COMPACTING && self.len() < self.slots() / 4 {
+        let is_worth_it = self.slots() >= WORTH_COMPACTING && self.len() < self.slots() / 4;
+        if is_worth_it || self.len() == 0 {
             self.compact();
         }
     }
 
     /// Gives back what the sessions that went had taken.
     fn compact(&mut self) {
-        self.index = Index::with_capacity(self.len());
+        self.index = if self.len() == 0 { Index::default() } else { Index::with_capacity(self.len()) };
         let old = std::mem::take(&mut self.chunks);
         self.free = Vec::new();
         self.layout += 1;

@@ -1,6 +1,7 @@
 //! One session as the store keeps it: what a touch reads and writes together, the rest apart.
 
-use presence_core::{Declared, Placement, Session, SessionId, Timestamp, UserId};
+use presence_core::footprint::{self, PIECE};
+use presence_core::{Declared, Meta, Placement, Session, SessionId, Stay, Timestamp, UserId};
 
 /// One session. With a million of them, each line of memory that a touch reads is a good part of what it costs.
 #[derive(Debug)]
@@ -31,6 +32,11 @@ impl Slot {
         Self { user, id, seen_at, active_at, has_left, hash, rest }
     }
 
+    /// About how many bytes it takes, with its words in the index.
+    pub(crate) fn bytes(&self) -> usize {
+        bytes(&self.user, &self.id, &self.rest.placement, self.rest.declared.as_deref())
+    }
+
     pub(crate) fn placement(&self) -> &Placement {
         &self.rest.placement
     }
@@ -45,6 +51,30 @@ impl Slot {
             active_at: self.active_at,
         }
     }
+}
+
+/// About how many bytes a session takes in the store, with its words in the index.
+pub(crate) fn bytes(
+    user: &UserId,
+    id: &SessionId,
+    placement: &Placement,
+    declared: Option<&Declared>,
+) -> usize {
+    const SESSION: usize = size_of::<Slot>() + 8 + size_of::<Rest>() + PIECE;
+    let stays = placement.topics.stays();
+    let topics: usize =
+        stays.iter().map(|stay| size_of::<Stay>() + footprint::name(stay.topic.as_str().len())).sum();
+    let said = declared.map_or(0, |declared| {
+        let message = declared.message.as_ref().map_or(0, |message| message.as_str().len() + PIECE);
+        size_of::<Declared>() + PIECE + message
+    });
+    SESSION
+        + footprint::name(user.as_str().len())
+        + footprint::name(id.as_str().len())
+        + footprint::name(placement.node.as_str().len())
+        + if stays.is_empty() { 0 } else { 2 * PIECE + topics }
+        + placement.meta.as_ref().map_or(0, Meta::footprint)
+        + said
 }
 
 impl From<Slot> for Session {

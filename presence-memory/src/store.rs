@@ -2,12 +2,12 @@
 
 use crate::feed;
 use crate::queue::Queue;
-use crate::shard::{Shard, tell};
+use crate::shard::{Budget, Shard, tell};
 use async_trait::async_trait;
 use foldhash::fast::RandomState;
 use futures_util::stream::BoxStream;
 use parking_lot::{Mutex, RwLock};
-use presence_core::store::{Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
+use presence_core::store::{Error, Facts, Feed, Kind, Misses, PresenceStore, Result, Seen, Touch};
 use presence_core::time::{Ask, BlindList, TimeLine};
 use presence_core::{
     Clock, Node, NodeId, Placement, Session, SessionKey, SystemClock, Timestamp, UserId, UserRecord,
@@ -27,8 +27,8 @@ pub(crate) const SHARDS: usize = 256;
 /// is written through the others. **A handle does not hear itself**: what is written through it is not told to its own
 /// watch, as long as it has only one. That makes the common case, one `Presence` on one store, cost no message at all.
 ///
-/// A watch whose reader falls [`QUEUE_ENTRIES`](crate::QUEUE_ENTRIES) behind ends. Nothing else grows but what is put;
-/// what is forgotten is freed.
+/// A watch whose reader falls [`QUEUE_ENTRIES`](crate::QUEUE_ENTRIES) behind ends. Nothing else grows but what is put, within
+/// [`max_bytes`](Self::max_bytes); what is forgotten is freed.
 ///
 /// ```
 /// use presence_core::{NodeId, PresenceStore, Timestamp, store::Touch};
@@ -57,6 +57,7 @@ pub(crate) struct Shared {
     nodes: RwLock<Nodes>,
     hasher: RandomState,
     handles: AtomicU64,
+    budget: Budget,
 }
 
 #[derive(Default)]
@@ -134,15 +135,37 @@ impl MemoryStore {
             nodes: RwLock::default(),
             hasher: RandomState::default(),
             handles: AtomicU64::new(1),
+            budget: Budget::default(),
         };
         Self { shared: Arc::new(shared), handle: 0 }
     }
 
-    fn put_one(&self, session: &Session) {
+    /// How many bytes the sessions may take before what needs more is refused, for all handles on the same state. Default: no
+    /// bound.
+    ///
+    /// By estimate, which is within a quarter of what the allocator is asked for. Refused, with
+    /// [`Kind::Full`], are new sessions and those that grow; renewals and leaves are not. Give it as much as the roster
+    /// (`Builder::max_bytes`) or more: that one knows whom it must not refuse for the sake of hidden users.
+    #[must_use]
+    pub fn max_bytes(self, max_bytes: usize) -> Self {
+        self.shared.budget.most.store(max_bytes, Ordering::Relaxed);
+        self
+    }
+
+    /// About how many bytes the sessions take.
+    pub fn bytes(&self) -> usize {
+        self.shared.budget.taken()
+    }
+
+    /// Puts a session, if there is room for it; answers whether there was.
+    fn put_one(&self, session: &Session) -> bool {
         let (shard, hash) = self.shared.locate(&session.user);
         let mut shard = shard.lock();
-        shard.put(hash, session);
-        shard.tell(self.handle, |queue| queue.session(session));
+        let taken = shard.put(hash, session, &self.shared.budget);
+        if taken {
+            shard.tell(self.handle, |queue| queue.session(session));
+        }
+        taken
     }
 
     /// Moves the times of a session forward; answers whether it is there and has not left.
@@ -185,7 +208,7 @@ impl MemoryStore {
                         && known.placement().placed_at <= *placed_at
                 });
                 if forgets {
-                    shard.remove(hash, &key.user, &key.id);
+                    shard.remove(hash, &key.user, &key.id, &self.shared.budget);
                     shard.tell(self.handle, |queue| queue.forgotten(seen));
                 }
             }
@@ -225,8 +248,10 @@ impl PresenceStore for MemoryStore {
     }
 
     async fn put(&self, sessions: &[Session]) -> Result<()> {
-        for session in sessions {
-            self.put_one(session);
+        // All of them, whatever becomes of one.
+        let refused = sessions.iter().filter(|session| !self.put_one(session)).count();
+        if refused > 0 {
+            return Err(Error::new(Kind::Full, "no room for another session"));
         }
         Ok(())
     }

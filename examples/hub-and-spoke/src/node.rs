@@ -10,6 +10,10 @@ use presence_nats::{Namespace, NatsStore, Options};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How many sessions may be here, and how many bytes of memory they may take: so much in the roster, and as much in the store.
+const MAX_SESSIONS: usize = 1_000_000;
+const MAX_BYTES: usize = 512 * 1024 * 1024;
+
 /// A store, as the parts of a node use it: each part has a handle of its own, as another process would.
 pub enum Stores {
     /// In this process.
@@ -32,7 +36,7 @@ impl Stores {
     /// What is wrong with the name of the bucket.
     pub fn of(settings: &StoreSettings, node: &NodeId) -> store::Result<Self> {
         match settings {
-            StoreSettings::Memory => Ok(Self::Memory(MemoryStore::new())),
+            StoreSettings::Memory => Ok(Self::Memory(MemoryStore::new().max_bytes(MAX_BYTES))),
             StoreSettings::Nats { urls, domain, bucket, .. } => {
                 let mut options = Options::new(Namespace::new(bucket)?);
                 options.domain.clone_from(domain);
@@ -81,6 +85,7 @@ pub fn statuses(store: &Arc<dyn PresenceStore>, clock: impl Clock, settings: &Se
 #[expect(clippy::expect_used, reason = "the policy is a constant, and valid")]
 pub fn keeper(store: Arc<dyn PresenceStore>, clock: impl Clock, settings: &Settings) -> Presence {
     let label = settings.node_id.as_str();
-    let presence = Presence::builder(store).policy(policy()).clock(clock).label(label).start();
+    let builder = Presence::builder(store).policy(policy()).clock(clock).label(label);
+    let presence = builder.max_sessions(MAX_SESSIONS).max_bytes(MAX_BYTES).start();
     presence.expect("the policy is valid")
 }

@@ -17,6 +17,10 @@ use tokio_util::task::AbortOnDropHandle;
 /// How many jobs may wait to have their ownership renewed after a foreign update; beyond that the next update does it.
 const HEARD: usize = 1024;
 
+/// How many sessions may be here, and how many bytes of memory they may take: so much in the roster, and as much in the store.
+const MAX_SESSIONS: usize = 1_000_000;
+const MAX_BYTES: usize = 512 * 1024 * 1024;
+
 /// Whose keys, subjects and streams they are.
 const NAMESPACE: &str = "job-events";
 
@@ -76,7 +80,8 @@ impl Stores {
             (None, None) => {
                 tracing::warn!("no Redis and no NATS is set: jobs are known to this process only");
                 let broker = MemoryBroker::with(retention(settings), HISTORY_BYTES, SystemClock);
-                let (presence, broker) = (start(MemoryStore::new())?, Arc::new(broker));
+                let store = MemoryStore::new().max_bytes(MAX_BYTES);
+                let (presence, broker) = (start(store)?, Arc::new(broker));
                 Ok(Self { presence, broker, backend: "memory", keeper: None })
             }
         }
@@ -138,5 +143,6 @@ fn nats(urls: &str, settings: &Settings) -> Result<Stores, InvalidStores> {
 }
 
 fn start(store: impl PresenceStore) -> Result<Presence, InvalidPolicy> {
-    Presence::builder(store).policy(policy()).label(NAMESPACE).start()
+    let builder = Presence::builder(store).policy(policy()).label(NAMESPACE);
+    builder.max_sessions(MAX_SESSIONS).max_bytes(MAX_BYTES).start()
 }

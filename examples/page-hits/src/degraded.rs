@@ -61,6 +61,7 @@ impl From<Kind> for Degraded {
             Kind::Timeout => Self::Timeout,
             Kind::Rejected => Self::Rejected,
             Kind::Corrupt => Self::Corrupt,
+            Kind::Full => Self::Full,
             _ => Self::Internal,
         }
     }

@@ -12,6 +12,8 @@ const NAMESPACE: &str = "page-hits";
 ///
 /// Anybody may make up visitors here, and their number must not be what ends the process.
 const MAX_VISITORS: usize = 1_000_000;
+/// How many bytes of memory they may take: so much in the roster, and as much in a store in memory.
+const MAX_BYTES: usize = 512 * 1024 * 1024;
 
 /// Why the settings of the store were refused. Says nothing of addresses and passwords.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +40,7 @@ pub enum InvalidRedis {
 pub fn open(redis: &Redis, ttl: Duration) -> Result<(Presence, Probe), InvalidRedis> {
     let Some(url) = redis.url()? else {
         tracing::warn!("neither REDIS_HOST nor REDIS_URL is set: visits are counted in this process only");
-        return Ok((start(MemoryStore::new(), ttl)?, Probe::NONE));
+        return Ok((start(MemoryStore::new().max_bytes(MAX_BYTES), ttl)?, Probe::NONE));
     };
     let store = connect(url.reveal(), ttl).map_err(InvalidRedis::Url)?;
     let pinged = store.clone();
@@ -57,5 +59,10 @@ fn connect(url: &str, ttl: Duration) -> store::Result<RedisStore> {
 }
 
 fn start(store: impl PresenceStore, ttl: Duration) -> Result<Presence, InvalidPolicy> {
-    Presence::builder(store).policy(policy(ttl)).label(NAMESPACE).max_sessions(MAX_VISITORS).start()
+    Presence::builder(store)
+        .policy(policy(ttl))
+        .label(NAMESPACE)
+        .max_sessions(MAX_VISITORS)
+        .max_bytes(MAX_BYTES)
+        .start()
 }

@@ -21,13 +21,18 @@ struct Settings {
     port: u16,
 }
 
+/// How many sessions may be here, and how many bytes of memory they may take: so much in the roster, and as much in the store.
+const MAX_SESSIONS: usize = 1_000_000;
+const MAX_BYTES: usize = 512 * 1024 * 1024;
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let logs = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(logs).init();
     let Settings { host, port } = Settings::parse();
 
-    let presence = Presence::builder(MemoryStore::new()).start()?;
+    let store = MemoryStore::new().max_bytes(MAX_BYTES);
+    let presence = Presence::builder(store).max_sessions(MAX_SESSIONS).max_bytes(MAX_BYTES).start()?;
     let bound = TcpListener::bind((host, port)).await;
     let listener = bound.map_err(|error| format!("cannot listen on {host}, port {port}: {error}"))?;
     println!("http://{}", listener.local_addr()?);

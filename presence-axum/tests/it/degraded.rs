@@ -137,6 +137,37 @@ async fn a_session_too_many_is_refused_and_those_that_are_here_beat_on() {
 }
 
 #[tokio::test]
+async fn more_memory_than_there_is_is_refused_and_those_that_are_here_beat_on() {
+    let clock = ManualClock::at(START - crate::rig::WARM_UP);
+    let set = |builder: presence_core::handle::Builder| builder.max_bytes(6_000);
+    let app = |presence| Mount::new(presence).routes();
+    let rig = Rig::built(MemoryStore::with_clock(clock.clone()), clock, set, app).await;
+    rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
+    let large = format!(r#"{{"user":"b","kind":"enter","topics":["{}"]}}"#, "x".repeat(1_000));
+    rig.hits(&large).await;
+    let reply = rig.hit(&large.replace(r#""b""#, r#""c""#).replace("xx", "y")).await;
+    assert_eq!(reply.said(), (503, r#"{"ok":false,"error":"full"}"#));
+    assert_eq!(reply.header("retry-after"), Some("5"));
+    rig.hits(r#"{"user":"a"}"#).await;
+    rig.hits(r#"{"user":"b","kind":"leave"}"#).await;
+    assert_eq!(rig.get("/v1/counts").await.json()["online"], 2);
+}
+
+#[tokio::test]
+async fn a_user_in_too_many_topics_is_told_so() {
+    let clock = ManualClock::at(START - crate::rig::WARM_UP);
+    let set = |builder: presence_core::handle::Builder| builder.max_topics_per_user(3);
+    let app = |presence| Mount::new(presence).routes();
+    let rig = Rig::built(MemoryStore::with_clock(clock.clone()), clock, set, app).await;
+    rig.hits(r#"{"user":"a","session":"1","kind":"enter","topics":["x","y"]}"#).await;
+    rig.hits(r#"{"user":"a","session":"2","kind":"enter","topics":["x"]}"#).await;
+    let reply = rig.hit(r#"{"user":"a","session":"3","kind":"enter","topics":["x"]}"#).await;
+    assert_eq!(reply.said(), (429, r#"{"ok":false,"error":"too many topics"}"#));
+    rig.hits(r#"{"user":"a","session":"1","topics":["x","z"]}"#).await;
+    rig.hits(r#"{"user":"b","kind":"enter","topics":["x","y","z"]}"#).await;
+}
+
+#[tokio::test]
 async fn a_process_that_ends_refuses_hits() {
     let (rig, _) = rig(100).await;
     rig.presence.shutdown().await;

@@ -2,17 +2,25 @@
 //! the same bytes on every route and stream.
 
 use crate::rig::START;
+use crate::ws::client::Client;
 use axum::Router;
 use axum::body::{Body, BodyDataStream};
 use futures_util::{FutureExt, StreamExt};
 use http::{Request, Response, StatusCode};
 use presence_axum::Mount;
+use presence_axum::serve::{Options, serve};
+use presence_axum::ws::Settings;
+use presence_core::handle::Builder;
 use presence_core::{
-    Activity, Beat, Leave, ManualClock, Policy, Presence, SessionId, SessionKey, Status, Topic, Topics,
-    UserId,
+    Activity, Beat, Leave, ManualClock, Message, Policy, Presence, SessionId, SessionKey, Status, Topic,
+    Topics, UserId,
 };
 use presence_memory::MemoryStore;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt;
 
 /// How many histories are played; `PRESENCE_SEEDS` plays more, `PRESENCE_SEED` one alone.
@@ -52,6 +60,8 @@ struct World {
     clock: ManualClock,
     presence: Presence,
     router: Router,
+    /// What follows by a WebSocket, where a test asks for it.
+    socket: Option<Follower>,
     streams: Vec<BodyDataStream>,
     told: Vec<String>,
     /// The newest version that any stream has told.
@@ -68,14 +78,22 @@ fn topics(names: &[String]) -> Topics {
 
 impl World {
     async fn new(remember: bool) -> Self {
+        Self::with(remember, |builder| builder).await
+    }
+
+    async fn with(remember: bool, set: impl FnOnce(Builder) -> Builder) -> Self {
         let clock = ManualClock::at(START);
         let store = MemoryStore::with_clock(clock.clone());
         let remember_for = remember.then_some(Duration::from_mins(5));
         let policy = Policy { remember_for, ..Policy::default() };
-        let presence = Presence::builder(store).clock(clock.clone()).policy(policy).start().unwrap();
+        let builder = Presence::builder(store).clock(clock.clone()).policy(policy);
+        let presence = set(builder).start().unwrap();
         clock.advance(Duration::from_secs(5)).await;
-        let router = Mount::new(presence.clone()).routes();
-        let mut world = Self { clock, presence, router, streams: Vec::new(), told: Vec::new(), newest: 0 };
+        let mut settings = Settings::default();
+        settings.batch = Duration::from_millis(1);
+        let router = Mount::new(presence.clone()).sockets_with(settings).routes();
+        let (streams, told) = (Vec::new(), Vec::new());
+        let mut world = Self { clock, presence, router, socket: None, streams, told, newest: 0 };
         for path in STREAMS {
             let response = world.get(path).await;
             assert_eq!(response.status(), StatusCode::OK, "{path}");
@@ -88,6 +106,13 @@ impl World {
     async fn get(&mut self, path: &str) -> Response<Body> {
         let request = Request::get(path).body(Body::empty()).unwrap();
         self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn post(&self, body: String) -> String {
+        let request = Request::post("/v1/hit").body(Body::from(body)).unwrap();
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        format!("{} {:?} {}", parts.status, parts.headers, String::from_utf8_lossy(&body))
     }
 
     /// Everything that anybody can see now.
@@ -126,7 +151,7 @@ impl World {
 /// drawn, so that users and watches which change together come, and are numbered, in any order.
 fn plain(told: &str) -> (Vec<String>, u64) {
     let mut newest = 0;
-    let line = |line: &str| match line.strip_prefix("data: ").map(serde_json::from_str::<serde_json::Value>) {
+    let line = |line: &str| match line.strip_prefix("data: ").map(serde_json::from_str::<Value>) {
         Some(Ok(data)) => format!("data: {data}"),
         _ => line.to_owned(),
     };
@@ -195,10 +220,15 @@ async fn hides(rng: &mut Rng, world: &World) {
     world.beat(Beat::renew(user, id)).await;
 }
 
-async fn play(seed: u64) {
+async fn play(seed: u64, with_sockets: bool) {
     let mut rng = Rng((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let remember = rng.below(2) == 0;
     let mut worlds = [World::new(remember).await, World::new(remember).await];
+    if with_sockets {
+        for world in &mut worlds {
+            world.socket = Some(Follower::of(world).await);
+        }
+    }
     let steps = 6 + rng.below(12);
     let hides_at = rng.below(steps / 2);
     let mut is_hidden = false;
@@ -232,6 +262,83 @@ async fn play(seed: u64) {
         for (hidden, left) in hidden.shown().await.into_iter().zip(left.shown().await) {
             assert_eq!(hidden, left, "seed {seed}, step {step}");
         }
+        if with_sockets {
+            let [hidden, left] = &mut worlds;
+            assert_eq!(hidden.followed(step).await, left.followed(step).await, "seed {seed}, step {step}");
+        }
+    }
+}
+
+/// A client of the mount's WebSocket, who follows some topics and everybody.
+struct Follower {
+    client: Client,
+    /// Who is where, as far as it was told.
+    known: BTreeMap<String, BTreeMap<String, Value>>,
+    _serves: DropGuard,
+}
+
+impl Follower {
+    async fn of(world: &World) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let router = world.router.clone();
+        tokio::spawn(serve(listener, router, Options::default(), stop.clone().cancelled_owned()));
+        let mut client = Client::connect(address).await;
+        let topics = json!(["t0", "t1", "hidden", null]);
+        client.send(&json!({ "type": "subscribe", "topics": topics, "ref": 1 }).to_string()).await;
+        Self { client, known: BTreeMap::new(), _serves: stop.drop_guard() }
+    }
+
+    /// Takes what a frame says; notes whom it names.
+    fn take(&mut self, frame: &Value, named: &mut BTreeSet<String>) {
+        let topic = frame["topic"].to_string();
+        let known = self.known.entry(topic.clone()).or_default();
+        if frame["type"] == "presence_state" {
+            known.clear();
+        }
+        for list in ["users", "joined", "changed", "left"] {
+            for (user, shown) in frame[list].as_object().into_iter().flatten() {
+                named.insert(format!("{topic} {user} {}", shown["reason"]));
+                known.remove(user);
+                if list != "left" {
+                    known.insert(user.clone(), shown.clone());
+                }
+            }
+        }
+    }
+}
+
+impl World {
+    /// Who is where by the socket, whom its frames have named since the last step, and its list of everybody.
+    async fn followed(&mut self, step: u64) -> (String, BTreeSet<String>) {
+        // Whatever came before it in a topic has been told when this has.
+        let (user, id) = (UserId::new("mark").unwrap(), SessionId::new("tab").unwrap());
+        let topics = topics(&["t0", "t1", "t2", "hidden"].map(ToOwned::to_owned));
+        let message = Message::new(step.to_string()).unwrap();
+        let beat = Beat { declares: Some((Status::Busy, Some(message), None)), ..Beat::enter(user, id) };
+        self.beat(beat.topics(topics)).await;
+        let Some(follower) = &mut self.socket else { panic!("there is no socket") };
+        let mut named = BTreeSet::new();
+        let marked = |known: &BTreeMap<String, BTreeMap<String, Value>>| {
+            let of = |users: &BTreeMap<String, Value>| {
+                users.get("mark").is_some_and(|mark| mark["message"] == step.to_string())
+            };
+            known.values().filter(|users| of(users)).count()
+        };
+        while marked(&follower.known) < 4 {
+            let frame = follower.client.next().await;
+            follower.take(&frame, &mut named);
+        }
+        follower.client.send(r#"{"type":"list","ref":"all"}"#).await;
+        let listed = loop {
+            let frame = follower.client.next().await;
+            if frame["ref"] == "all" {
+                break frame;
+            }
+            follower.take(&frame, &mut named);
+        };
+        (format!("{:?} {listed}", follower.known), named)
     }
 }
 
@@ -243,6 +350,56 @@ async fn what_a_hidden_user_does_changes_no_byte_of_what_others_get() {
         None => 0..number("PRESENCE_SEEDS").unwrap_or(SEEDS),
     };
     for seed in seeds {
-        play(seed).await;
+        play(seed, false).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_hidden_user_does_changes_nothing_of_what_a_socket_tells_others() {
+    for seed in 0..12 {
+        play(seed, true).await;
+    }
+}
+
+/// How many find room, and how each of them is answered, when one hides, or leaves, and others come until there is no room.
+#[tokio::test]
+async fn whether_there_is_room_says_nothing_about_hidden_users() {
+    let bounds: [(&str, fn(Builder) -> Builder); 2] =
+        [("sessions", |builder| builder.max_sessions(8)), ("bytes", |builder| builder.max_bytes(40_000))];
+    for (what, set) in bounds {
+        let mut answers = Vec::new();
+        let worlds = [World::with(false, set).await, World::with(false, set).await];
+        for world in &worlds {
+            let SessionKey { user, id } = key("h", 0);
+            world.beat(Beat::enter(user, id).topics(topics(&["t0".to_owned(), "hidden".to_owned()]))).await;
+        }
+        worlds[0].presence.declare(key("h", 0), Status::Offline, None, None).await.unwrap();
+        let SessionKey { user, id } = key("h", 0);
+        worlds[1].presence.leave(Leave::new(user, id).now()).await.unwrap();
+        for (n, world) in worlds.iter().enumerate() {
+            let mut said = Vec::new();
+            for round in 0..6 {
+                if n == 0 {
+                    let SessionKey { user, id } = key("h", 0);
+                    world.beat(Beat::renew(user, id).activity(Activity::Now)).await;
+                }
+                let long = "x".repeat(500);
+                for m in 0..60 {
+                    let topics = format!(r#"["t0","hidden","{m}-{long}"]"#);
+                    let body = format!(r#"{{"user":"u{round}-{m}","kind":"enter","topics":{topics}}}"#);
+                    let answer = world.post(body).await;
+                    let is_full = answer.starts_with("503");
+                    said.push(answer);
+                    if is_full {
+                        break;
+                    }
+                }
+                world.pass(Duration::from_secs(50)).await;
+            }
+            answers.push(said);
+        }
+        let [hidden, left] = &answers[..] else { panic!() };
+        assert!(hidden.iter().any(|said| said.starts_with("503")) && hidden.len() > 10, "{what}");
+        assert_eq!(hidden, left, "{what}");
     }
 }

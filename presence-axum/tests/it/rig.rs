@@ -4,6 +4,7 @@ use crate::client::{Events, Reply, events, send};
 use axum::Router;
 use presence_axum::serve::{Options, serve};
 use presence_axum::{Mount, not_found};
+use presence_core::handle::Builder;
 use presence_core::{Clock, ManualClock, Policy, Presence, PresenceStore, Timestamp};
 use presence_memory::MemoryStore;
 use std::net::SocketAddr;
@@ -55,8 +56,18 @@ impl Rig {
         max_sessions: usize,
         app: impl FnOnce(Presence) -> Router,
     ) -> Self {
+        Self::built(store, clock, |builder| builder.max_sessions(max_sessions), app).await
+    }
+
+    /// The same with other settings of the presence.
+    pub async fn built(
+        store: impl PresenceStore,
+        clock: ManualClock,
+        set: impl FnOnce(Builder) -> Builder,
+        app: impl FnOnce(Presence) -> Router,
+    ) -> Self {
         let builder = Presence::builder(store).clock(clock.clone()).policy(Policy::default());
-        let presence = builder.max_sessions(max_sessions).start().unwrap();
+        let presence = set(builder).start().unwrap();
         presence.ready().await;
         // What it shows is worth believing once time has been proven for a while.
         clock.advance(START.since(clock.now())).await;

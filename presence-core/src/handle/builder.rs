@@ -18,6 +18,7 @@ pub struct Builder {
     clock: Arc<dyn Clock>,
     label: String,
     max_sessions: usize,
+    max_bytes: usize,
     max_topics_per_user: usize,
     remember_bytes: usize,
 }
@@ -30,6 +31,7 @@ impl Builder {
             clock: Arc::new(SystemClock),
             label: "node".to_owned(),
             max_sessions: 4_000_000,
+            max_bytes: 2 * 1024 * 1024 * 1024,
             max_topics_per_user: 1_024,
             remember_bytes: 256 * 1024 * 1024,
         }
@@ -53,13 +55,24 @@ impl Builder {
         Self { label: label.into(), ..self }
     }
 
-    /// How many sessions the roster of this process may hold before a *new* one is refused with
-    /// [`Error::Full`](super::Error::Full). Default: 4,000,000, about 1 GB.
+    /// How many sessions may show in the roster of this process before a *new* one is refused with
+    /// [`Error::Full`](super::Error::Full). Default: 4,000,000, about 1 GB if each is in one topic.
     ///
-    /// Counts the sessions of the whole cluster, gone ones included until they are forgotten. What other processes
-    /// have already taken is never refused.
+    /// Counts the sessions of the whole cluster. Those that do not show (gone ones until they are forgotten, and those of
+    /// hidden users) do not count, up to a quarter of this number: nobody learns of hidden users by being refused. What
+    /// other processes have already taken is never refused.
     pub fn max_sessions(self, max_sessions: usize) -> Self {
         Self { max_sessions, ..self }
+    }
+
+    /// How many bytes the sessions and topics in the roster of this process may take before what needs more is refused
+    /// with [`Error::Full`](super::Error::Full): a new session, more topics, a longer meta or message. Renewals, leaves and
+    /// hiding are never refused. Default: 2 GiB.
+    ///
+    /// By estimate, which is within a quarter of what the allocator is asked for. A quarter of the budget is kept for
+    /// sessions that do not show, as with [`max_sessions`](Self::max_sessions). A store in memory has a budget of its own.
+    pub fn max_bytes(self, max_bytes: usize) -> Self {
+        Self { max_bytes, ..self }
     }
 
     /// How many topics all sessions of one user may be in together, each counted as often as a session is in it, before
@@ -94,8 +107,9 @@ impl Builder {
             unreachable!("50 characters and 17 bytes are a valid name")
         };
         let shards = self.store.shards();
-        let Self { policy, max_sessions, max_topics_per_user, remember_bytes, .. } = self;
-        let settings = Settings { policy, node, shards, max_sessions, max_topics_per_user, remember_bytes };
+        let Self { policy, max_sessions, max_bytes, max_topics_per_user, remember_bytes, .. } = self;
+        let settings =
+            Settings { policy, node, shards, max_sessions, max_bytes, max_topics_per_user, remember_bytes };
         let roster = Roster::new(settings, self.clock.now());
         Ok(Presence::start(Arc::new(Inner::new(self.store, roster, self.clock))))
     }

@@ -19,7 +19,8 @@ pub enum Error {
     /// The store refuses, and will refuse again. What had been recorded here was taken back.
     #[error("refused by the store")]
     Rejected(#[source] store::Error),
-    /// This process holds as many sessions as it may (`max_sessions`). Nothing was touched; retry later or elsewhere.
+    /// This process, or its store, holds as many sessions as it may (`max_sessions`) or takes as much memory for them as it may
+    /// (`max_bytes`). Nothing was touched; retry later or elsewhere.
     #[error("no room for another session")]
     Full,
     /// The user's sessions would be in more topics together than they may (`max_topics_per_user`). Nothing was touched;

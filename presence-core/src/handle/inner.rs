@@ -179,6 +179,8 @@ impl Inner {
         match &answered {
             Ok(_) if self.store_state.is_down() => self.succeeded(verb),
             Ok(_) => {}
+            // It answers; it has no room.
+            Err(error) if error.kind() == Kind::Full => {}
             Err(error) => self.failed(verb, error),
         }
         (answered, took)
@@ -248,10 +250,14 @@ impl Inner {
                 Ok(())
             }
             Err(error) => {
-                if error.kind() == Kind::Rejected
+                if matches!(error.kind(), Kind::Rejected | Kind::Full)
                     && let Some(undo) = &undo
                 {
                     self.roster.undo(undo, self.now());
+                    if error.kind() == Kind::Full {
+                        // Whoever had to make room for it has been told of.
+                        return Err(Error::Full);
+                    }
                 }
                 Err(self.owe(keys(), Owes::Put, error))
             }

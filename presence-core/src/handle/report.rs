@@ -26,6 +26,8 @@ pub struct Health {
     pub topics: usize,
     /// Own sessions whose truth the store must still be told.
     pub owed: usize,
+    /// About how many bytes all sessions and topics take: for operators.
+    pub bytes: usize,
 }
 
 /// Whether calls to the store succeed.
@@ -87,6 +89,7 @@ impl Health {
             shown_topics: inner.roster.shown_topics(),
             topics: inner.roster.topic_count(),
             owed: inner.outbox.len(),
+            bytes: inner.roster.bytes(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The session: three registers that merge by themselves.
 
 use super::{Declared, Invalid, NodeId, SessionId, Topics, UserId};
+use crate::footprint;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,7 +24,14 @@ pub struct SessionKey {
 /// What the host says of a session: a JSON object of up to 1 KiB.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "Value")]
-pub struct Meta(Arc<Value>);
+pub struct Meta(Arc<Said>);
+
+/// The object, and about how many bytes it takes.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Said {
+    value: Value,
+    footprint: usize,
+}
 
 impl Meta {
     /// The longest meta, in bytes of its JSON.
@@ -40,18 +48,24 @@ impl Meta {
         if value.to_string().len() > Self::MAX_BYTES {
             return Err(Invalid::TooLong { what: "meta", max: Self::MAX_BYTES, unit: "bytes" });
         }
-        Ok(Self(Arc::new(value)))
+        let footprint = 2 * footprint::PIECE + size_of::<Said>() + footprint::json(&value);
+        Ok(Self(Arc::new(Said { value, footprint })))
     }
 
     /// The object.
     pub fn value(&self) -> &Value {
-        &self.0
+        &self.0.value
+    }
+
+    /// About how many bytes of memory it takes; clones share them.
+    pub fn footprint(&self) -> usize {
+        self.0.footprint
     }
 }
 
 impl fmt::Debug for Meta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        fmt::Display::fmt(&self.0.value, f)
     }
 }
 
@@ -64,7 +78,7 @@ impl TryFrom<Value> for Meta {
 
 impl From<Meta> for Value {
     fn from(meta: Meta) -> Self {
-        Arc::unwrap_or_clone(meta.0)
+        Arc::unwrap_or_clone(meta.0).value
     }
 }
 

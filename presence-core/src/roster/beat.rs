@@ -1,10 +1,11 @@
 //! Beats: what they enter, and what they change.
 
+use super::cost::{Bound, Need};
 use super::renew::activity;
 use super::settle::Settling;
 use super::shard::Shard;
 use super::slot::{Slot, flag};
-use super::{Refused, Roster, Told, Undo};
+use super::{Refused, Roster, Settings, Told, Undo};
 use crate::model::{Beat, MAX_SESSIONS_PER_USER, Session, SessionKey, UserId};
 use crate::time::Timestamp;
 use std::sync::atomic::Ordering;
@@ -27,7 +28,7 @@ impl Roster {
     /// `shard` is the store's shard of the user.
     ///
     /// # Errors
-    /// [`Refused::Full`] when the session is new and there is no room, [`Refused::TooManyTopics`] when it would be in more
+    /// [`Refused::Full`] when the session is new, or grows, and there is no room, [`Refused::TooManyTopics`] when it would be in more
     /// topics than the user may, [`Refused::Blocked`] when it is kept away; nothing has been touched then. A renewal of a
     /// live session is never refused for want of room.
     pub fn beat(&self, beat: &Beat, by: By, shard: u16, now: Timestamp) -> Result<Told, Refused> {
@@ -67,10 +68,10 @@ impl Roster {
         {
             return Err(Refused::TooManyTopics);
         }
+        self.admit_need(&Need::of(beat, known.map(|at| &locked.slots[at]), |topic| {
+            self.topics.shows(topic)
+        }))?;
         let Some(at) = known else {
-            if self.len() >= self.settings.max_sessions {
-                return Err(Refused::Full);
-            }
             let mut sessions = self.make_room(locked, hash, &beat.user, settling);
             // Only now: making room was a step of its own.
             let before = locked.standing(locked.head(hash, &beat.user), None);
@@ -133,6 +134,18 @@ impl Roster {
         }
     }
 
+    /// Refuses what there is no room for.
+    pub(super) fn admit_need(&self, need: &Need) -> Result<(), Refused> {
+        let Settings { max_sessions, max_bytes, .. } = self.settings;
+        let (bytes, shown_bytes) = self.shown.bytes(self.topics.bytes());
+        let has_session = || Bound::beside(max_sessions).has_room(self.len(), self.shown_sessions(), 1);
+        let has_bytes = || Bound::within(max_bytes).has_room(bytes, shown_bytes, need.bytes);
+        if need.session && !has_session() || need.bytes > 0 && !has_bytes() {
+            return Err(Refused::Full);
+        }
+        Ok(())
+    }
+
     /// Refuses a beat by which a session would be in more topics than before, if its user would be in too many.
     fn admit_topics(
         &self,
@@ -173,7 +186,7 @@ impl Roster {
     ) -> Vec<Session> {
         let mut told = Vec::new();
         while let Some(head) = locked.head(hash, user)
-            && locked.live(head) >= MAX_SESSIONS_PER_USER
+            && locked.live(head).0 >= MAX_SESSIONS_PER_USER
             && let Some(at) = locked.oldest_live(head)
         {
             let before = locked.standing(Some(head), [at]);

@@ -4,6 +4,7 @@
 use super::scope_state::ScopeState;
 use super::slab::Slab;
 use super::slot::Slot;
+use super::standing::Part;
 use super::work;
 use crate::liveness::Liveness;
 use crate::model::SessionId;
@@ -24,6 +25,8 @@ type Age = (Timestamp, Timestamp, u32);
 pub(super) struct Crowd {
     links: HashMap<SessionId, Link, foldhash::fast::RandomState>,
     active: usize,
+    /// About how many bytes the live sessions take.
+    bytes: usize,
     /// By the address of the topic's state, which is kept alive by the entry.
     topics: HashMap<usize, InTopic, foldhash::fast::RandomState>,
     /// The topics of all live sessions, each counted as often as a session is in it.
@@ -80,9 +83,9 @@ impl Crowd {
         self.links.get(id).map(|link| link.at)
     }
 
-    /// How many sessions live.
-    pub fn live(&self) -> usize {
-        self.live.len()
+    /// How many sessions live, and about how many bytes they take.
+    pub fn live(&self) -> (usize, usize) {
+        (self.live.len(), self.bytes)
     }
 
     pub fn memberships(&self) -> usize {
@@ -167,6 +170,7 @@ impl Crowd {
             return;
         }
         self.live.insert(age);
+        self.bytes += slot.counted_bytes();
         let active = usize::from(slot.state == Liveness::Active);
         self.active += active;
         if let Some(declared) = slot.counting() {
@@ -184,18 +188,19 @@ impl Crowd {
         }
     }
 
-    /// Takes back what [`count`](Self::count) counted: the session's state, declaration and topics then.
+    /// Takes back what [`count`](Self::count) counted of a session.
     pub fn uncount<'a>(
         &mut self,
-        at: u32,
         id: &SessionId,
-        state: Liveness,
-        declared: Option<Timestamp>,
+        before: &Part,
         topics: impl Iterator<Item = &'a Arc<ScopeState>>,
     ) {
-        let active = usize::from(state == Liveness::Active);
+        let active = usize::from(before.state == Liveness::Active);
         self.active -= active;
-        if let Some(declared) = declared {
+        if before.state.is_live() {
+            self.bytes -= before.bytes;
+        }
+        if let Some(declared) = before.declared {
             self.declared.remove(&(declared, id.clone()));
         }
         for scope in topics {
@@ -203,7 +208,7 @@ impl Crowd {
             let Some(topic) = self.topics.get_mut(&address(scope)) else { continue };
             self.memberships -= 1;
             topic.active -= active;
-            if let Ok(place) = topic.sessions.binary_search(&at) {
+            if let Ok(place) = topic.sessions.binary_search(&before.at) {
                 topic.sessions.remove(place);
             }
             if topic.sessions.is_empty() {

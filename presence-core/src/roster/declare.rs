@@ -1,5 +1,6 @@
 //! What users declare.
 
+use super::cost::Need;
 use super::slot::{Slot, flag};
 use super::{By, Refused, Roster, Told};
 use crate::model::{Beat, Declared, Message, SessionKey, Status};
@@ -26,6 +27,7 @@ impl Roster {
                 locked.move_to_store_time(hash, at, settling);
                 let head = locked.head(hash, &key.user).unwrap_or(at);
                 let before = locked.standing(Some(head), [at]);
+                self.admit_need(&Need::of(&beat, Some(&locked.slots[at]), |_| true))?;
                 let (stamp, slot) = (settling.times.stamp, &mut locked.slots[at]);
                 let old = slot.session();
                 if !slot.declare(&beat, stamp) {

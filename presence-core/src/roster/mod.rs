@@ -5,6 +5,7 @@
 //! the nodes). Reading lists and flushing watches take their own lock first and then, one at a time, shards.
 
 mod beat;
+mod cost;
 mod crowd;
 mod declare;
 mod diff;
@@ -89,8 +90,12 @@ pub struct Settings {
     pub node: NodeId,
     /// How many shards the store has.
     pub shards: u16,
-    /// How many sessions it holds before [`Roster::beat`] refuses new ones. What the store tells is always taken.
+    /// How many sessions may show before [`Roster::beat`] refuses new ones. A quarter as many may be gone and not forgotten
+    /// yet, or of hidden users; more of these count like those that show. What the store tells is always taken.
     pub max_sessions: usize,
+    /// How many bytes all sessions and topics may take, by estimate, before [`Roster::beat`] refuses what needs more. A
+    /// quarter of them is kept for sessions that do not show. What the store tells is always taken.
+    pub max_bytes: usize,
     /// How many topics all sessions of one user may be in together, each counted as often as a session is in it.
     pub max_topics_per_user: usize,
     /// How many bytes it spends on when users were last seen; beyond that, those seen longest ago go.
@@ -188,6 +193,22 @@ impl Roster {
         self.shards.iter().for_each(|shard| shard.lock().crowd_from = sessions);
     }
 
+    /// The bytes of all, the bytes of what shows and the sessions that show, counted anew.
+    #[cfg(test)]
+    fn recount(&self) -> (usize, usize, usize) {
+        let (mut bytes, mut shown_bytes) = self.topics.recount();
+        let mut shown_sessions = 0;
+        self.walk(Timestamp::ZERO, |locked, at, _| {
+            let slot = &locked.slots[at];
+            bytes += slot.counted_bytes();
+            if slot.shown().is_live() {
+                shown_bytes += slot.counted_bytes();
+                shown_sessions += 1;
+            }
+        });
+        (bytes, shown_bytes, shown_sessions)
+    }
+
     /// Which process this is.
     pub fn node(&self) -> &NodeId {
         &self.settings.node
@@ -201,6 +222,11 @@ impl Roster {
     /// How many sessions it holds, gone ones included until they are forgotten.
     pub fn len(&self) -> usize {
         self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// About how many bytes its sessions and topics take.
+    pub fn bytes(&self) -> usize {
+        self.shown.bytes(self.topics.bytes()).0
     }
 
     /// Whether it holds no session at all.
@@ -304,8 +330,9 @@ impl Roster {
 
     /// Takes a session out of its shard, and out of the count.
     fn drop_session(&self, shard: &mut Shard, at: u32) {
-        if shard.remove(at).is_some() {
+        if let Some(slot) = shard.remove(at) {
             self.sessions.fetch_sub(1, Ordering::Relaxed);
+            self.shown.all_bytes.fetch_sub(slot.counted_bytes(), Ordering::Relaxed);
         }
     }
 }

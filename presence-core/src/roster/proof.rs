@@ -18,7 +18,9 @@ impl Roster {
         let (is_first, ahead) = self.change_clocks(now, |clocks| clocks.calibrate(at, now));
         if is_first {
             self.me.shift(ahead);
-            self.resettle(now, |slot| slot.has(flag::OWN_TIME) && slot.move_to_store_time(ahead));
+            self.walk(now, |locked, at, settling| {
+                locked.move_to_store_time(locked.slots[at].hash, at, settling);
+            });
         }
     }
 

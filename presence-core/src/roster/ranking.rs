@@ -100,6 +100,7 @@ impl Ranking {
     }
 
     /// The first topics in order, at most so many.
+    #[expect(clippy::mutable_key_type, reason = "ordered by the name and a count of the entry's own")]
     pub fn top(&self, limit: usize) -> Vec<(Topic, Counts)> {
         let mut top: BTreeSet<Ranked> = BTreeSet::new();
         for part in &self.parts {

@@ -7,6 +7,7 @@
 //! Only the sessions that change are looked at, and only the topics that they are or were in. When what the user shows
 //! everywhere changes (the status, or being hidden), all sessions and topics of the user are.
 
+use super::cost::{self, UNIT};
 use super::crowd::{InTopic, address};
 use super::diff::LeftReason;
 use super::ranking::Ranking;
@@ -40,6 +41,10 @@ pub(super) struct Settling<'a> {
 pub(super) struct Shown {
     pub sessions: AtomicUsize,
     pub topics: AtomicUsize,
+    /// About how many bytes those sessions and topics take.
+    pub bytes: AtomicUsize,
+    /// About how many bytes all sessions take, whether or not they show.
+    pub all_bytes: AtomicUsize,
 }
 
 impl Shown {
@@ -66,7 +71,13 @@ impl Settling<'_> {
         if scope.topic().is_some()
             && let Some((before, after)) = change
         {
-            Shown::step(&self.shown.topics, usize::from(before > 0), usize::from(after > 0));
+            let (before_shows, shows) = (before > 0, after > 0);
+            if before_shows != shows {
+                let bytes = scope.topic().map_or(0, cost::of_topic);
+                let of = |shows: bool| if shows { bytes } else { 0 };
+                Shown::step(&self.shown.topics, usize::from(before_shows), usize::from(shows));
+                Shown::step(&self.shown.bytes, of(before_shows), of(shows));
+            }
             if before != after {
                 self.ranking.note(scope);
             }
@@ -94,12 +105,13 @@ impl Shard {
         here.map(|slot| slot.state).max().unwrap_or(Liveness::Gone)
     }
 
-    /// How many of a user's sessions live.
-    pub fn live(&self, head: u32) -> usize {
-        match self.crowd(head) {
-            Some(crowd) => crowd.live(),
-            None => self.chain(head).filter(|&at| self.slots[at].state.is_live()).count(),
+    /// How many of a user's sessions live, and about how many bytes they take.
+    pub fn live(&self, head: u32) -> (usize, usize) {
+        if let Some(crowd) = self.crowd(head) {
+            return crowd.live();
         }
+        let live = self.chain(head).map(|at| &self.slots[at]).filter(|slot| slot.state.is_live());
+        live.fold((0, 0), |(sessions, bytes), slot| (sessions + 1, bytes + slot.counted_bytes()))
     }
 
     /// In how many topics a user's live sessions are, each counted as often as a session is in it.
@@ -160,12 +172,10 @@ impl Shard {
         for part in &before.parts {
             self.queue_look(part.at, settling);
         }
-        let shown = |hidden: bool, live: usize| if hidden { 0 } else { live };
-        Shown::step(
-            &settling.shown.sessions,
-            shown(before.hidden, before.live),
-            shown(hidden, self.live(head)),
-        );
+        let shown = |hidden: bool, live: (usize, usize)| if hidden { (0, 0) } else { live };
+        let (was, is) = (shown(before.hidden, before.live), shown(hidden, self.live(head)));
+        Shown::step(&settling.shown.sessions, was.0, is.0);
+        Shown::step(&settling.shown.bytes, was.1, is.1);
         self.tell(head, before, hidden, changes, reason, settling);
     }
 
@@ -179,11 +189,12 @@ impl Shard {
     ) -> Option<LeftReason> {
         let at = before.parts[part].at;
         let why = self.judge(at, settling);
+        self.weigh(head, at, settling);
         let Self { crowds, slots, .. } = self;
         if let Some(crowd) = crowds.get_mut(&head) {
             let part = &before.parts[part];
             let topics = before.was[part.topics.clone()].iter().map(|(scope, _)| scope);
-            crowd.uncount(at, &slots[at].id, part.state, part.declared, topics);
+            crowd.uncount(&slots[at].id, part, topics);
         }
         // Where it was not before, the user was what the others are.
         for scope in self.slots[at].places() {
@@ -194,6 +205,15 @@ impl Shard {
             crowd.count(&slots[at]);
         }
         why
+    }
+
+    /// Notes how much memory a session takes.
+    fn weigh(&mut self, head: u32, at: u32, settling: &Settling<'_>) {
+        let in_crowd = self.slots[head].has(flag::CROWD);
+        let slot = &mut self.slots[at];
+        let before = slot.counted_bytes();
+        slot.weight = u16::try_from(slot.bytes(in_crowd).div_ceil(UNIT)).unwrap_or(u16::MAX);
+        Shown::step(&settling.shown.all_bytes, before, slot.counted_bytes());
     }
 
     /// Notes at all sessions of a user that the user is hidden, or is not.
@@ -220,14 +240,17 @@ impl Shard {
     /// The same for the only session of a user, in one topic at most: with half a million who lapse at once, it counts
     /// that nothing is copied.
     fn settle_only(&mut self, at: u32, settling: &Settling<'_>) {
-        let from = self.slots[at].shown();
+        let (from, bytes) = (self.slots[at].shown(), self.slots[at].counted_bytes());
         let reason = self.judge(at, settling);
+        self.weigh(at, at, settling);
         let hidden = self.hides(at);
         self.slots[at].set(flag::HIDDEN, hidden);
         self.queue_look(at, settling);
         let slot = &self.slots[at];
         let (user, to) = (&slot.user, slot.shown());
         Shown::step(&settling.shown.sessions, usize::from(from.is_live()), usize::from(to.is_live()));
+        let shown = |liveness: Liveness, bytes| if liveness.is_live() { bytes } else { 0 };
+        Shown::step(&settling.shown.bytes, shown(from, bytes), shown(to, slot.counted_bytes()));
         settling.step(settling.all, user, (from, to), reason);
         if let Stays::One(scope) = &slot.stays
             && (from.is_live() || to.is_live())

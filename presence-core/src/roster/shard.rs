@@ -14,6 +14,7 @@ use crate::model::{SessionId, UserId};
 use crate::store::Seen;
 use crate::time::Timestamp;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -161,6 +162,20 @@ impl Shard {
         }
         self.unconfirmed.remove(&at);
         self.slots.remove(at)
+    }
+
+    /// Gives back what maps took that are nearly empty by now.
+    pub fn tidy(&mut self) {
+        fn shrink<K: Eq + Hash, V>(map: &mut HashMap<K, V, foldhash::fast::RandomState>) {
+            if map.capacity() > 64 && map.len() < map.capacity() / 8 {
+                map.shrink_to(map.len() * 2);
+            }
+        }
+        shrink(&mut self.crowds);
+        shrink(&mut self.unconfirmed);
+        shrink(&mut self.watchers);
+        shrink(&mut self.records.seen);
+        shrink(&mut self.records.marks);
     }
 
     /// Has a session looked at in `after`, or earlier.

@@ -1,6 +1,7 @@
 //! Sessions in chunks: one number each, no copying when it grows, nothing lost to spare capacity.
 
 use super::slot::Slot;
+use std::collections::BTreeSet;
 
 /// Entries of a chunk: few enough that what the last one has to spare does not matter.
 const CHUNK: usize = 128;
@@ -17,12 +18,20 @@ enum State {
 /// The end of a list of entries.
 pub(super) const NONE: u32 = u32::MAX;
 
+/// Sessions by number. A chunk that becomes empty gives its memory back, wherever it is; the one with the lowest numbers
+/// that has room is filled first, so that chunks do become empty after a flood.
 #[derive(Default)]
 pub(super) struct Slab {
-    chunks: Vec<Vec<Entry>>,
-    /// The first vacant entry, or `NONE`.
-    vacant: Option<u32>,
+    chunks: Vec<Chunk>,
+    /// The chunks that have room, by number.
+    open: BTreeSet<u32>,
+}
+
+struct Chunk {
+    entries: Vec<Entry>,
     taken: usize,
+    /// The first vacant entry, or `NONE`.
+    vacant: u32,
 }
 
 impl Entry {
@@ -41,59 +50,99 @@ impl Entry {
     }
 }
 
+impl Chunk {
+    const EMPTY: Self = Self { entries: Vec::new(), taken: 0, vacant: NONE };
+
+    /// Enters a session where there is room; answers its place.
+    fn insert(&mut self, slot: Slot) -> usize {
+        self.taken += 1;
+        let entry = Entry(State::Taken(slot));
+        let at = self.vacant as usize;
+        if let Some(place) = self.entries.get_mut(at) {
+            if let State::Vacant { next } = place.0 {
+                self.vacant = next;
+            }
+            *place = entry;
+            return at;
+        }
+        self.entries.push(entry);
+        self.entries.len() - 1
+    }
+
+    fn is_full(&self) -> bool {
+        self.taken == CHUNK
+    }
+}
+
+/// The chunk of a number, and the place in it.
+fn place(at: u32) -> (usize, usize) {
+    (at as usize / CHUNK, at as usize % CHUNK)
+}
+
 impl Slab {
     /// One past the greatest number in use so far.
     pub fn end(&self) -> u32 {
         let full = self.chunks.len().saturating_sub(1) * CHUNK;
-        u32::try_from(full + self.chunks.last().map_or(0, Vec::len)).unwrap_or(NONE)
+        u32::try_from(full + self.chunks.last().map_or(0, |last| last.entries.len())).unwrap_or(NONE)
     }
 
     pub fn get(&self, at: u32) -> Option<&Slot> {
-        self.chunks.get(at as usize / CHUNK)?.get(at as usize % CHUNK)?.get()
+        let (chunk, place) = place(at);
+        self.chunks.get(chunk)?.entries.get(place)?.get()
     }
 
     pub fn get_mut(&mut self, at: u32) -> Option<&mut Slot> {
-        self.chunks.get_mut(at as usize / CHUNK)?.get_mut(at as usize % CHUNK)?.get_mut()
+        let (chunk, place) = place(at);
+        self.chunks.get_mut(chunk)?.entries.get_mut(place)?.get_mut()
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "memory ends long before four billion sessions")]
     pub fn insert(&mut self, slot: Slot) -> u32 {
-        self.taken += 1;
-        let entry = Entry(State::Taken(slot));
-        if let Some(at) = self.vacant
-            && let Some(vacant) = self.chunks[at as usize / CHUNK].get_mut(at as usize % CHUNK)
-        {
-            if let State::Vacant { next } = vacant.0 {
-                self.vacant = (next != NONE).then_some(next);
-            }
-            *vacant = entry;
-            return at;
+        let number = self.open.first().map_or(self.chunks.len(), |&number| number as usize);
+        if number == self.chunks.len() {
+            self.chunks.push(Chunk::EMPTY);
+            self.open.insert(number as u32);
         }
-        let at = self.end();
-        match self.chunks.last_mut() {
-            Some(chunk) if chunk.len() < CHUNK => chunk.push(entry),
-            Some(_) => {
-                let mut chunk = Vec::with_capacity(CHUNK);
-                chunk.push(entry);
-                self.chunks.push(chunk);
-            }
+        let chunk = &mut self.chunks[number];
+        if number > 0 && chunk.entries.is_empty() {
             // The first one grows by doubling, so that a shard of a few sessions stays small.
-            None => self.chunks.push(vec![entry]),
+            chunk.entries.reserve_exact(CHUNK);
         }
-        at
+        let place = chunk.insert(slot);
+        if chunk.is_full() {
+            self.open.remove(&(number as u32));
+        }
+        (number * CHUNK + place) as u32
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "memory ends long before four billion sessions")]
     pub fn remove(&mut self, at: u32) -> Option<Slot> {
-        let entry = self.chunks.get_mut(at as usize / CHUNK)?.get_mut(at as usize % CHUNK)?;
+        let (number, place) = place(at);
+        let chunk = self.chunks.get_mut(number)?;
+        let entry = chunk.entries.get_mut(place)?;
         entry.get()?;
-        let vacant = State::Vacant { next: self.vacant.unwrap_or(NONE) };
+        let vacant = State::Vacant { next: chunk.vacant };
         let State::Taken(slot) = std::mem::replace(&mut entry.0, vacant) else { return None };
-        self.vacant = Some(at);
-        self.taken -= 1;
-        // An empty shard gives its memory back; one that is merely smaller will grow again.
-        if self.taken == 0 {
-            *self = Self::default();
+        chunk.vacant = place as u32;
+        chunk.taken -= 1;
+        self.open.insert(number as u32);
+        if chunk.taken == 0 {
+            *chunk = Chunk::EMPTY;
+            while self.chunks.last().is_some_and(|last| last.taken == 0) {
+                self.chunks.pop();
+                self.open.remove(&(self.chunks.len() as u32));
+            }
+            if self.chunks.capacity() > 64 && self.chunks.len() < self.chunks.capacity() / 4 {
+                self.chunks.shrink_to(self.chunks.len() * 2);
+            }
         }
         Some(slot)
+    }
+
+    /// How many entries it has memory for.
+    #[cfg(test)]
+    pub fn capacity(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.entries.capacity()).sum()
     }
 }
 
@@ -101,7 +150,8 @@ impl std::ops::Index<u32> for Slab {
     type Output = Slot;
     /// For numbers that come from an index of this very shard.
     fn index(&self, at: u32) -> &Slot {
-        match &self.chunks[at as usize / CHUNK][at as usize % CHUNK].0 {
+        let (chunk, place) = place(at);
+        match &self.chunks[chunk].entries[place].0 {
             State::Taken(slot) => slot,
             State::Vacant { .. } => unreachable!("an index of the shard names a vacant entry"),
         }
@@ -110,7 +160,8 @@ impl std::ops::Index<u32> for Slab {
 
 impl std::ops::IndexMut<u32> for Slab {
     fn index_mut(&mut self, at: u32) -> &mut Slot {
-        match &mut self.chunks[at as usize / CHUNK][at as usize % CHUNK].0 {
+        let (chunk, place) = place(at);
+        match &mut self.chunks[chunk].entries[place].0 {
             State::Taken(slot) => slot,
             State::Vacant { .. } => unreachable!("an index of the shard names a vacant entry"),
         }

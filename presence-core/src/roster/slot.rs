@@ -1,5 +1,6 @@
 //! One session as the roster holds it: everything in one place, what a beat needs first.
 
+use super::cost;
 use super::nodes::NodeState;
 use super::placed::Placed;
 use super::rare::Rare;
@@ -66,6 +67,8 @@ pub(super) struct Slot {
     pub generation: u8,
     /// Which shard of the store holds the user.
     pub shard: u16,
+    /// About how much memory it took when it was last settled, in units of [`cost::UNIT`] bytes.
+    pub weight: u16,
 }
 
 impl Slot {
@@ -82,6 +85,7 @@ impl Slot {
             queued: wheel::NOT_QUEUED,
             hash: 0,
             shard,
+            weight: 0,
             state: Liveness::Gone,
             flags: 0,
             generation: 0,
@@ -108,6 +112,11 @@ impl Slot {
     /// What it lets its user show.
     pub fn shown(&self) -> Liveness {
         if self.has(flag::HIDDEN) { Liveness::Gone } else { self.state }
+    }
+
+    /// How many bytes it took when it was last settled.
+    pub fn counted_bytes(&self) -> usize {
+        usize::from(self.weight) * cost::UNIT
     }
 
     /// Whether it is the only session of its user.

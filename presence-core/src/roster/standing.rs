@@ -20,8 +20,8 @@ pub(super) struct Standing {
     /// The best of all sessions, hidden or not.
     pub best: Liveness,
     pub hidden: bool,
-    /// How many sessions live.
-    pub live: usize,
+    /// How many sessions live, and about how many bytes they take.
+    pub live: (usize, usize),
     pub status: (Status, Option<Message>),
     /// The sessions that change.
     pub parts: SmallVec<[Part; 1]>,
@@ -34,6 +34,7 @@ pub(super) struct Standing {
 pub(super) struct Part {
     pub at: u32,
     pub state: Liveness,
+    pub bytes: usize,
     /// When it declared what counts.
     pub declared: Option<Timestamp>,
     /// Which entries of `was` are its topics.
@@ -46,7 +47,7 @@ impl Standing {
         Self {
             best: Liveness::Gone,
             hidden: false,
-            live: 0,
+            live: (0, 0),
             status: (Status::Offline, None),
             parts: SmallVec::new(),
             was: SmallVec::new(),
@@ -56,7 +57,7 @@ impl Standing {
     /// The same with a session that has just come to be known: it was nothing.
     pub fn and_new(mut self, at: u32) -> Self {
         let topics = self.was.len()..self.was.len();
-        self.parts.push(Part { at, state: Liveness::Gone, declared: None, topics });
+        self.parts.push(Part { at, state: Liveness::Gone, bytes: 0, declared: None, topics });
         self
     }
 
@@ -103,6 +104,6 @@ impl Shard {
         }
         let declared = slot.counting().filter(|_| slot.state.is_live()).map(|declared| declared.at);
         let topics = from..standing.was.len();
-        standing.parts.push(Part { at, state: slot.state, declared, topics });
+        standing.parts.push(Part { at, state: slot.state, bytes: slot.counted_bytes(), declared, topics });
     }
 }

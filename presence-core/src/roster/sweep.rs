@@ -44,7 +44,7 @@ impl Roster {
                 let clocks = self.clocks();
                 let times = clocks.at(now);
                 let settling = self.settling(&times);
-                swept.forget.append(&mut locked.surplus);
+                swept.forget.extend(std::mem::take(&mut locked.surplus));
                 locked.wheel.turn(now);
                 locked.next_looks(HOLD as usize, &mut looks);
                 for &at in &looks {
@@ -139,6 +139,7 @@ impl Roster {
     /// that nobody needs are dropped.
     pub fn tidy(&self, now: Timestamp) -> Vec<Seen> {
         self.topics.tidy();
+        self.shards.iter().for_each(|shard| shard.lock().tidy());
         self.tidy_watches(now);
         self.nodes.tidy();
         let (stamp, duty) = (self.stamp(now), self.duty(now));

@@ -1,5 +1,6 @@
 //! The topics that sessions are in.
 
+use super::cost;
 use super::ranking::Ranking;
 use super::scope_state::ScopeState;
 use super::stays::{SlotStay, Stays};
@@ -9,6 +10,7 @@ use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const PARTS: usize = 16;
 
@@ -21,6 +23,8 @@ pub(super) struct Topics {
     parts: [Part; PARTS],
     /// In order of how many users are in them.
     pub ranking: Ranking,
+    /// About how many bytes they take.
+    bytes: AtomicUsize,
 }
 
 impl Topics {
@@ -37,7 +41,10 @@ impl Topics {
         if let Some(scope) = self.get(topic) {
             return scope;
         }
-        let new = || Arc::new(ScopeState::new(Some(topic.clone())));
+        let new = || {
+            self.bytes.fetch_add(cost::of_topic(topic), Ordering::Relaxed);
+            Arc::new(ScopeState::new(Some(topic.clone())))
+        };
         Arc::clone(self.part(topic).write().entry(topic.clone()).or_insert_with(new))
     }
 
@@ -57,9 +64,32 @@ impl Topics {
         }
     }
 
+    /// About how many bytes they take.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether anybody shows in a topic.
+    pub fn shows(&self, topic: &Topic) -> bool {
+        self.get(topic).is_some_and(|scope| scope.counts().online > 0)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.parts.iter().map(|part| part.read().len()).sum()
+    }
+
+    /// The bytes of all topics, and of those where somebody shows, counted anew.
+    #[cfg(test)]
+    pub fn recount(&self) -> (usize, usize) {
+        let mut bytes = (0, 0);
+        for part in &self.parts {
+            for (topic, scope) in part.read().iter() {
+                bytes.0 += cost::of_topic(topic);
+                bytes.1 += if scope.counts().online > 0 { cost::of_topic(topic) } else { 0 };
+            }
+        }
+        bytes
     }
 
     /// Drops topics that no session is in and nobody looks at.
@@ -67,7 +97,13 @@ impl Topics {
         self.ranking.tidy();
         for part in &self.parts {
             let mut part = part.write();
-            part.retain(|_, scope| Arc::strong_count(scope) > 1);
+            part.retain(|topic, scope| {
+                let keeps = Arc::strong_count(scope) > 1;
+                if !keeps {
+                    self.bytes.fetch_sub(cost::of_topic(topic), Ordering::Relaxed);
+                }
+                keeps
+            });
             if part.capacity() > 1_024 && part.len() < part.capacity() / 8 {
                 part.shrink_to_fit();
             }

@@ -202,6 +202,9 @@ impl Roster {
             keep
         });
         watches.read = read;
+        if watches.by_scope.capacity() > UNREAD && watches.by_scope.len() < watches.by_scope.capacity() / 8 {
+            watches.by_scope.shrink_to_fit();
+        }
     }
 
     /// Tells every reader that nothing more will come, now and from now on.

@@ -68,7 +68,7 @@ impl Wheel {
     /// be passed over.
     pub fn next_due(&mut self) -> Option<(Tick, u32)> {
         let next = self.due.pop();
-        if next.is_none() && self.due.capacity() > 4_096 {
+        if next.is_none() && self.due.capacity() > 512 {
             self.due = Vec::new();
         }
         next

@@ -14,6 +14,8 @@ pub enum Kind {
     Timeout,
     /// The store refuses, and will refuse again: do not retry. Never depends on one session of a batch.
     Rejected,
+    /// There is no room for what is new or grows in a batch; all else of it has been taken. Retry later, or drop it.
+    Full,
     /// The store holds something that is not ours or cannot be read: tell an operator.
     Corrupt,
 }
@@ -25,6 +27,7 @@ impl Kind {
             Self::Unavailable => "unavailable",
             Self::Timeout => "timeout",
             Self::Rejected => "rejected",
+            Self::Full => "full",
             Self::Corrupt => "corrupt",
         }
     }

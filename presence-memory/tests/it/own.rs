@@ -2,8 +2,11 @@
 
 use futures_util::FutureExt;
 use futures_util::stream::{BoxStream, StreamExt};
-use presence_core::store::{BATCH_ENTRIES, Feed, Misses, PresenceStore, Seen, Touch};
-use presence_core::{ManualClock, NodeId, Placement, Session, SessionId, Timestamp, Topics, UserId};
+use presence_core::store::{BATCH_ENTRIES, Feed, Kind, Misses, PresenceStore, Seen, Touch};
+use presence_core::{
+    Departure, ManualClock, NodeId, Placement, Session, SessionId, SessionKey, Timestamp, Topic, Topics,
+    UserId,
+};
 use presence_memory::{MemoryStore, QUEUE_ENTRIES};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -170,4 +173,49 @@ async fn what_is_forgotten_is_freed_while_a_snapshot_is_told() {
     let users: Vec<_> = all.iter().map(|session| session.user.clone()).collect();
     assert_eq!(store.load(&users).await.unwrap().sessions, all[99_000..]);
     assert_eq!(count(&told(&mut store.clone().watch())), 1_000);
+}
+
+#[tokio::test]
+async fn a_store_that_is_full_refuses_what_is_new_or_grows_and_takes_all_else() {
+    let store = MemoryStore::with_clock(ManualClock::default());
+    store.put(&(0..20).map(session).collect::<Vec<_>>()).await.unwrap();
+    let store = store.clone().max_bytes(store.bytes());
+    let full = |result: Result<(), presence_core::store::Error>| result.unwrap_err().kind() == Kind::Full;
+    let mut feed = store.clone().watch();
+    told(&mut feed);
+    let moved = |n: usize, topics: Topics| {
+        let mut session = session(n);
+        session.placement.placed_at = Timestamp::from_secs(2);
+        session.placement.topics = topics;
+        session
+    };
+    // In a batch, what needs no room is taken whatever comes before it.
+    let hall = || Topics::new([Topic::new("hall").unwrap()]).unwrap();
+    let batch = [session(20), moved(3, hall()), moved(4, Topics::NONE)];
+    assert!(full(store.put(&batch).await));
+    let placed_at = async |n: usize| {
+        let facts = store.load(&[session(n).user]).await.unwrap();
+        facts.sessions.first().map(|session| session.placement.placed_at.as_millis())
+    };
+    assert_eq!(
+        (placed_at(20).await, placed_at(3).await, placed_at(4).await),
+        (None, Some(1_000), Some(2_000))
+    );
+    // What was refused is told to nobody.
+    let sessions = told(&mut feed).into_iter().map(|feed| match feed {
+        Feed::Facts(facts) => facts.sessions.len(),
+        _ => 0,
+    });
+    assert_eq!(sessions.sum::<usize>(), 1);
+    assert_eq!(store.touch(&[touch(1, 2)]).await.unwrap(), Misses::new());
+    let mut left = session(5);
+    let at = Timestamp::from_secs(2);
+    left.placement.left = Some(Departure { at, ends_at: at });
+    store.put(&[left]).await.unwrap();
+    // What is forgotten makes room.
+    let Session { user, id, .. } = session(6);
+    let key = SessionKey { user, id };
+    store.forget(&[Seen::Session { key, seen_at: at, placed_at: at }]).await.unwrap();
+    store.put(&[session(20)]).await.unwrap();
+    assert!(full(store.put(&[session(21)]).await));
 }

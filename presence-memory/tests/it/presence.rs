@@ -1,5 +1,6 @@
 //! A handle on this store: it never hears its own writes, and misses nothing by it.
 
+use presence_core::handle::{Error, StoreHealth};
 use presence_core::roster::Counts;
 use presence_core::{
     Beat, Leave, Liveness, ManualClock, Presence, PresenceStore, SessionId, Timestamp, Topic, Topics, UserId,
@@ -120,4 +121,27 @@ async fn a_process_that_dies_takes_its_connections_with_it_within_ten_seconds() 
     assert_eq!(liveness(&two, "eve"), Liveness::Gone);
     world.pass(200).await;
     assert_eq!(world.stored("eve").await, 0);
+}
+
+#[tokio::test]
+async fn a_store_without_room_is_told_as_full_and_is_not_down() {
+    let world = World::new();
+    let one = world.process().await;
+    one.beat(enter("ann")).await.unwrap();
+    let _ = world.store.clone().max_bytes(world.store.bytes());
+    assert!(matches!(one.beat(enter("bob")).await, Err(Error::Full)));
+    assert!(matches!(one.beat(renew("bob")).await, Err(Error::Full)));
+    assert_eq!((liveness(&one, "bob"), one.health().sessions, one.health().owed), (Liveness::Gone, 1, 0));
+    assert_eq!(one.health().store, StoreHealth::Up);
+    // Who is here goes on, and may leave.
+    world.pass(30).await;
+    one.beat(renew("ann")).await.unwrap();
+    assert_eq!(liveness(&one, "ann"), Liveness::Active);
+    one.leave(Leave::new(user("ann"), tab()).now()).await.unwrap();
+    assert_eq!(liveness(&one, "ann"), Liveness::Gone);
+    for _ in 0..20 {
+        world.pass(10).await;
+    }
+    assert_eq!(world.store.bytes(), 0);
+    one.beat(enter("bob")).await.unwrap();
 }

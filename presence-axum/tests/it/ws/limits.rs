@@ -1,11 +1,14 @@
 //! What clients that do too much, or nothing, get.
 
 use super::client::{Client, connect_with};
-use crate::rig::Rig;
+use crate::rig::{Rig, START, WARM_UP};
+use axum::extract::Request;
 use futures_util::SinkExt;
-use presence_axum::Limits;
-use presence_axum::ws::Settings;
-use presence_memory::MemoryBroker;
+use presence_axum::ws::{Frames, Gateway, Json, Problem, Protocol, Settings, Update};
+use presence_axum::{Limits, Mount};
+use presence_core::handle::Builder;
+use presence_core::{ManualClock, SessionId, SessionKey, UserId};
+use presence_memory::{MemoryBroker, MemoryStore};
 use serde_json::json;
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
@@ -139,4 +142,66 @@ async fn a_request_that_is_no_upgrade_is_told_what_is_wanted() {
     let rig = Rig::new().await;
     let reply = rig.get("/v1/ws").await;
     assert_eq!(reply.status, 426);
+}
+
+#[tokio::test]
+async fn a_user_in_too_many_topics_is_told_so_and_stays_where_they_are() {
+    let clock = ManualClock::at(START - WARM_UP);
+    let app = |presence| {
+        let gateway = Gateway::with(&Mount::new(presence), Joins, Settings::default());
+        let socket = move |request: Request| async move { gateway.upgrade(request).await };
+        axum::Router::new().route("/v1/ws", axum::routing::get(socket))
+    };
+    let set = |builder: Builder| builder.max_topics_per_user(3);
+    let rig = Rig::built(MemoryStore::with_clock(clock.clone()), clock, set, app).await;
+    let mut first = Client::connect(rig.address).await;
+    first.send(r#"{"type":"enter","user":"ada","session":"1","topics":["a","b"],"ref":1}"#).await;
+    first.of("entered").await;
+    let mut second = Client::connect(rig.address).await;
+    let error = json!({ "type": "error", "ref": 2, "code": 429, "error": "too many topics" });
+    second.send(r#"{"type":"enter","user":"ada","session":"2","topics":["a","b"],"ref":2}"#).await;
+    assert_eq!(second.of("error").await, error);
+    second.send(r#"{"type":"enter","user":"ada","session":"2","topics":["a"],"ref":3}"#).await;
+    assert_eq!(second.of("entered").await["ref"], 3);
+    second.send(r#"{"type":"beat","topics":["b","c"],"ref":2}"#).await;
+    assert_eq!(second.of("error").await, error);
+    // A subscription that joins needs room in the topic.
+    second.send(r#"{"type":"subscribe","topics":["a","c"],"ref":2}"#).await;
+    let frame = second.of("error").await;
+    assert_eq!(
+        frame,
+        json!({ "type": "error", "ref": 2, "topic": "c", "code": 429, "error": "too many topics" })
+    );
+    let topics = |session: &str| {
+        let key = key("ada", session);
+        let known = rig.presence.session(&key).unwrap().placement.topics;
+        known.names().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!((topics("1"), topics("2")), (vec!["a".into(), "b".into()], vec!["a".into()]));
+    first.send(r#"{"type":"unsubscribe","topics":["b"]}"#).await;
+    first.send(r#"{"type":"beat","topics":["a"],"ref":4}"#).await;
+    assert_eq!(first.of("ok").await["ref"], 4);
+    second.send(r#"{"type":"subscribe","topics":["c"],"ref":5}"#).await;
+    assert_eq!(second.of("subscribed").await["topic"], "c");
+}
+
+/// The mount's own protocol, but for this: who subscribes to a topic is there.
+struct Joins;
+
+impl Protocol for Joins {
+    fn decode(&self, text: &str) -> Result<presence_axum::ws::Request, Problem> {
+        Json.decode(text)
+    }
+
+    fn encode(&self, update: &Update, frames: &mut Frames) {
+        Json.encode(update, frames);
+    }
+
+    fn subscribing_is_being_there(&self) -> bool {
+        true
+    }
+}
+
+fn key(user: &str, session: &str) -> SessionKey {
+    SessionKey { user: UserId::new(user).unwrap(), id: SessionId::new(session).unwrap() }
 }

@@ -75,7 +75,7 @@ fn forget_all(inner: &Arc<Inner>, remember: Vec<UserRecord>, forget: Vec<Seen>) 
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
 fn gauges(inner: &Inner) {
-    metrics::gauge!("presence_sessions").set(inner.roster.len() as f64);
+    metrics::gauge!("presence_sessions").set(inner.roster.shown_sessions() as f64);
     metrics::gauge!("presence_users_online").set(f64::from(inner.roster.counts().online));
     metrics::gauge!("presence_outbox").set(inner.outbox.len() as f64);
     let is_stale = !inner.roster.view(inner.now()).is_fresh();

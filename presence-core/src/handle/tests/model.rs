@@ -1,7 +1,8 @@
 //! Several processes on one store with everything that can go wrong, in random histories.
 //!
 //! Whoever keeps beating never leaves, for anybody, at any moment; and once everything is delivered, all views agree
-//! with each other and with the store. A failure names its seed; `PRESENCE_SEED=n` runs that one alone.
+//! with each other and with the store. A failure names its seed; `PRESENCE_SEED=n` runs that one alone,
+//! `PRESENCE_SEEDS=n` the first n.
 
 use super::*;
 use crate::conformance::Rng;
@@ -11,13 +12,15 @@ use crate::{Activity, PresenceStore, Scope};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 
-const SEEDS: u64 = 400;
+/// How many histories are played by default.
+const SEEDS: u64 = 120;
 const STEPS: usize = 24;
 
 #[test]
 fn whoever_keeps_beating_never_leaves_and_all_views_agree_in_the_end() {
-    let one = std::env::var("PRESENCE_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seeds = one.map_or(0..SEEDS, |seed| seed..seed + 1);
+    let number = |name| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
+    let one = number("PRESENCE_SEED");
+    let seeds = one.map_or(0..number("PRESENCE_SEEDS").unwrap_or(SEEDS), |seed| seed..seed + 1);
     std::thread::scope(|scope| {
         for part in 0..2 {
             let seeds = seeds.clone().filter(move |seed| seed % 2 == part);

@@ -14,6 +14,38 @@ fn what_the_store_shows_less_of_a_declaration_is_told_again() {
 }
 
 #[test]
+fn what_is_declared_before_the_stores_time_is_known_shows_alike_with_indexes_and_without() {
+    let shown = |crowd_from: usize| {
+        let mut stage = Stage::cut_off(|_| ());
+        stage.roster.crowd_from(crowd_from);
+        stage.roster.begin();
+        let mut shown = Vec::new();
+        stage.beat(&enter("ann", "a").declares(Status::Busy, None));
+        stage.now = stage.now + secs(1);
+        stage.beat(&enter("ann", "b").declares(Status::Away, None));
+        shown.push(stage.shows("ann"));
+        // The store's time is behind: all that was stamped so far is moved to it.
+        stage.prove(0, stage.now - secs(30));
+        shown.push(stage.shows("ann"));
+        for said in [renew("ann", "a").declares(Status::Online, None), renew("ann", "b"), enter("ann", "b")] {
+            stage.now = stage.now + secs(1);
+            stage.beat(&said);
+            shown.push(stage.shows("ann"));
+        }
+        stage.leave(&leave("ann", "b").now());
+        shown.push(stage.shows("ann"));
+        shown
+    };
+    let (few, many) = (shown(9), shown(2));
+    assert_eq!(few, many);
+    let statuses: Vec<_> = few.into_iter().map(|shown| shown.unwrap().status).collect();
+    assert_eq!(
+        statuses,
+        [Status::Away, Status::Away, Status::Online, Status::Online, Status::Online, Status::Online]
+    );
+}
+
+#[test]
 fn two_declarations_of_one_instant_show_alike_in_every_process() {
     let (one, two) = (Stage::new(), Stage::new());
     let with = |session: &str, status| {

@@ -2,6 +2,7 @@
 
 mod beats;
 mod bounds;
+mod budget;
 mod cases;
 mod clocks;
 mod declared;

@@ -118,6 +118,7 @@ impl Stage {
             node: node("me"),
             shards: 1,
             max_sessions: 1_000_000,
+            max_bytes: usize::MAX,
             max_topics_per_user: usize::MAX,
             remember_bytes: usize::MAX,
         };

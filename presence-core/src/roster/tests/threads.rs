@@ -93,6 +93,7 @@ fn whatever_threads_do_at_once_ends_in_what_the_facts_say() {
         node: node("me"),
         shards: 1,
         max_sessions: 10_000,
+        max_bytes: usize::MAX,
         max_topics_per_user: usize::MAX,
         remember_bytes: usize::MAX,
     };

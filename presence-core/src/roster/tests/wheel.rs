@@ -82,8 +82,10 @@ fn a_slab_holds_what_a_map_holds() {
                 assert!(slab.remove(at).is_none());
             }
             most = if map.is_empty() { 0 } else { most.max(map.len()) };
-            // Numbers are used again, and an empty slab gives everything back.
-            assert_eq!(slab.end() as usize, most);
+            // Numbers are used again, and what is empty gives its memory back.
+            assert!(slab.end() as usize <= most.next_multiple_of(128));
+            let chunks: BTreeSet<u32> = map.keys().map(|at| at / 128).collect();
+            assert!(slab.capacity() <= chunks.len() * 128);
             if n % 100 == 0 {
                 let held: BTreeMap<u32, u64> = (0..slab.end())
                     .filter_map(|at| Some((at, slab.get(at)?.id.as_str().parse().unwrap())))

@@ -7,6 +7,8 @@ impl History {
         let Self { stage, reference, .. } = self;
         stage.roster.publish();
         assert_eq!(stage.roster.len(), reference.sessions.len());
+        let (all, shown) = stage.roster.shown.bytes(stage.roster.topics.bytes());
+        assert_eq!((all, shown, stage.roster.shown_sessions()), stage.roster.recount());
         for (key, known) in &reference.sessions {
             assert_eq!(stage.roster.session(key).as_ref(), Some(&known.session));
         }
@@ -92,6 +94,7 @@ impl History {
             self.stage.roster.tidy(self.stage.now);
         }
         assert_eq!((self.stage.roster.len(), self.stage.counts()), (0, (0, 0)));
+        assert_eq!(self.stage.roster.bytes(), 0);
         assert_eq!(self.stage.roster.topic_count(), 0);
         assert_eq!(self.stage.roster.watches.lock().len(), 0);
     }

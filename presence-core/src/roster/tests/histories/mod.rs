@@ -116,6 +116,7 @@ impl History {
             node: node("me"),
             shards,
             max_sessions: 1_000,
+            max_bytes: usize::MAX,
             max_topics_per_user: usize::MAX,
             remember_bytes: usize::MAX,
         };

@@ -1,0 +1,129 @@
+//! Memory: what there is no room for is refused, what is needed no more is given back.
+
+use super::stage::*;
+use crate::model::{Beat, Message, Meta, Status};
+use crate::roster::{By, Refused, Told};
+use std::time::Duration;
+
+fn refused(stage: &Stage, beat: &Beat) -> bool {
+    match stage.roster.beat(beat, By::Beat, 0, stage.now) {
+        Err(refused) => {
+            assert_eq!(refused, Refused::Full);
+            true
+        }
+        Ok(_) => false,
+    }
+}
+
+/// How many large sessions of other users find room.
+fn fill(stage: &Stage, name: &str) -> usize {
+    let fits = |n: &usize| {
+        let long = "x".repeat(400);
+        let own = topics(&[&format!("{name}-{n}-{long}"), "hall"]);
+        !refused(stage, &enter(&format!("{name}-{n}"), "tab").topics(own))
+    };
+    (0..10_000).take_while(fits).count()
+}
+
+#[test]
+fn sessions_keep_to_their_bytes_and_those_that_are_here_go_on() {
+    let mut stage = Stage::with(|settings| settings.max_bytes = 200_000);
+    stage.beat(&enter("ann", "tab"));
+    let filled = fill(&stage, "u");
+    // Small ones still find room, until hardly a byte is left.
+    let smalls = (0..100).take_while(|n| !refused(&stage, &enter(&format!("small-{n}"), "tab"))).count();
+    assert!(smalls < 8, "{smalls}");
+    // A quarter is for those that do not show.
+    assert!((50..120).contains(&filled), "{filled}");
+    assert!((140_000..=150_000).contains(&stage.roster.bytes()), "{}", stage.roster.bytes());
+    let before = (stage.session("ann", "tab"), stage.roster.bytes());
+    let long = "x".repeat(900);
+    let meta = Meta::new(serde_json::json!({ "page": long.clone() })).unwrap();
+    let message = Message::new("y".repeat(250)).unwrap();
+    // What grows is refused, and nothing is touched.
+    assert!(refused(&stage, &renew("ann", "tab").topics(topics(&[&long]))));
+    assert!(refused(&stage, &renew("ann", "tab").meta(meta)));
+    assert!(refused(&stage, &renew("ann", "tab").declares(Status::Busy, Some(message.clone()))));
+    let declares = (Status::Busy, Some(message), None);
+    assert_eq!(stage.roster.declare(&key("ann", "tab"), declares, 0, stage.now), Err(Refused::Full));
+    assert_eq!((stage.session("ann", "tab"), stage.roster.bytes()), before);
+    // Renewals, hiding and leaves are not.
+    stage.now = stage.now + secs(20);
+    stage.prove(0, stage.now);
+    assert!(matches!(stage.beat(&renew("ann", "tab")), Told::Touch { .. }));
+    stage.beat(&enter("ann", "tab"));
+    stage.beat(&renew("u-0", "tab").declares(Status::Offline, None));
+    stage.roster.declare(&key("u-1", "tab"), (Status::Offline, None, None), 0, stage.now).unwrap();
+    for n in 2..filled {
+        stage.leave(&leave(&format!("u-{n}"), "tab").now());
+    }
+    // Once they are forgotten there is room again.
+    for _ in 0..20 {
+        stage.pass(10);
+        stage.beat(&renew("ann", "tab"));
+        stage.roster.tidy(stage.now);
+    }
+    assert!(stage.roster.bytes() < 1_000, "{}", stage.roster.bytes());
+    assert!(fill(&stage, "v") + 5 >= filled);
+}
+
+#[test]
+fn what_does_not_show_takes_no_room_of_others_within_its_quarter_and_never_more_than_all() {
+    let mut filled = Vec::new();
+    for hidden in [0, 10] {
+        let stage = Stage::with(|settings| (settings.max_bytes, settings.max_sessions) = (200_000, 1_000));
+        for n in 0..hidden {
+            let name = format!("hidden-{n}");
+            stage.beat(
+                &enter(&name, "tab").topics(topics(&[&"z".repeat(300)])).declares(Status::Offline, None),
+            );
+        }
+        filled.push(fill(&stage, "u"));
+    }
+    assert_eq!(filled[0], filled[1]);
+    // The same for the number of sessions.
+    for hidden in [0, 1, 2] {
+        let stage = Stage::with(|settings| settings.max_sessions = 8);
+        for n in 0..hidden {
+            stage.beat(&enter(&format!("hidden-{n}"), "tab").declares(Status::Offline, None));
+        }
+        assert_eq!(fill(&stage, "u"), 8);
+    }
+    // Whoever hides all of their sessions gets no more room by it than the quarter.
+    let stage = Stage::with(|settings| (settings.max_bytes, settings.max_sessions) = (200_000, 100));
+    for n in 0..2_000 {
+        let name = format!("flood-{n}");
+        if !refused(&stage, &enter(&name, "tab").topics(topics(&[&format!("{n}-{}", "z".repeat(300))]))) {
+            stage.beat(&renew(&name, "tab").declares(Status::Offline, None));
+        }
+        // Hiding alone is never refused: its few bytes may come on top.
+        assert!(stage.roster.bytes() <= 210_000, "{}", stage.roster.bytes());
+        assert!(stage.roster.len() <= 125, "{}", stage.roster.len());
+    }
+}
+
+#[test]
+fn a_flood_leaves_little_memory_behind_although_some_stay() {
+    let mut stage = Stage::new();
+    let capacity = |stage: &Stage| -> usize {
+        stage.roster.shards.iter().map(|shard| shard.lock().slots.capacity()).sum()
+    };
+    let honest = |stage: &Stage| {
+        (0..20).for_each(|n| drop(stage.beat(&renew(&format!("honest-{n}"), "tab"))));
+    };
+    for n in 0..60_000 {
+        stage.beat(&enter(&format!("flood-{n}"), "tab").lease(Duration::from_secs(5)));
+        if n % 3_000 == 0 {
+            stage.beat(&enter(&format!("honest-{}", n / 3_000), "tab"));
+        }
+    }
+    assert!(capacity(&stage) >= 60_000);
+    for _ in 0..25 {
+        stage.pass(8);
+        honest(&stage);
+        stage.roster.tidy(stage.now);
+    }
+    assert_eq!(stage.counts().0, 20);
+    // A chunk for each of those who stay, at most.
+    assert!(capacity(&stage) <= 20 * 128, "{}", capacity(&stage));
+}

@@ -1,0 +1,175 @@
+//! What sessions take in memory is what is estimated, and is given back once they are gone. A test binary of its own, and
+//! one test: it counts all that the process allocates.
+
+use presence_core::roster::{By, Roster, Settings, Told};
+use presence_core::store::Seen;
+use presence_core::{
+    Beat, Message, Meta, NodeId, Policy, PresenceStore, Session, SessionId, Status, Timestamp, Topic, Topics,
+    UserId,
+};
+use presence_memory::MemoryStore;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use std::alloc::System;
+use std::time::Duration;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const START: Timestamp = Timestamp::from_secs(1_000_000);
+
+/// How many bytes are allocated at the moment.
+fn allocated() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated - stats.bytes_deallocated
+}
+
+fn roster() -> Roster {
+    let settings = Settings {
+        policy: Policy::default(),
+        node: NodeId::new("me").unwrap(),
+        shards: 1,
+        max_sessions: usize::MAX,
+        max_bytes: usize::MAX,
+        max_topics_per_user: usize::MAX,
+        remember_bytes: 0,
+    };
+    let roster = Roster::new(settings, START);
+    roster.begin();
+    roster.synced(0, START);
+    roster.prove(0, START, &[], START);
+    roster
+}
+
+/// A kind of session: the n-th of them.
+type Kind = (&'static str, usize, fn(usize) -> Beat);
+
+fn enter(user: String, session: String) -> Beat {
+    Beat::enter(UserId::new(user).unwrap(), SessionId::new(session).unwrap())
+}
+
+fn topics(names: impl IntoIterator<Item = String>) -> Topics {
+    Topics::new(names.into_iter().map(|name| Topic::new(name).unwrap())).unwrap()
+}
+
+fn beside(n: usize) -> (Meta, Message) {
+    let meta =
+        serde_json::json!({ "name": format!("user number {n}"), "at": [n, n, n], "in": { "page": "about" } });
+    (Meta::new(meta).unwrap(), Message::new("back in half an hour, or so it is to be hoped").unwrap())
+}
+
+const KINDS: [Kind; 6] = [
+    ("in no topic", 40_000, |n| enter(format!("user-{n}"), "tab".to_owned())),
+    ("in one of few topics", 40_000, |n| {
+        enter(format!("user-{n}"), format!("tab-{n}")).topics(topics([format!("/page/{}", n % 100)]))
+    }),
+    ("in a topic of its own", 20_000, |n| {
+        enter(format!("user-{n}"), "tab".to_owned()).topics(topics([format!("a-topic-of-a-longer-name/{n}")]))
+    }),
+    ("with long ids in fifteen topics of a kilobyte", 600, |n| {
+        let names = (0..15).map(|t| format!("{n:04}/{t:02}/{}", "x".repeat(1_000)));
+        enter(format!("{n:0200}"), format!("{n:0100}")).topics(topics(names))
+    }),
+    ("with meta and message, in twenty topics", 5_000, |n| {
+        let (meta, message) = beside(n);
+        let names = (0..20).map(|t| format!("room-{}", (n * 7 + t) % 400));
+        enter(format!("user-{n}"), "tab".to_owned())
+            .topics(topics(names))
+            .meta(meta)
+            .declares(Status::Busy, Some(message))
+    }),
+    ("of users with a hundred each", 20_000, |n| {
+        let names = (0..3).map(|t| format!("room-{}", (n + t) % 50));
+        enter(format!("user-{}", n / 100), format!("tab-{n}")).topics(topics(names))
+    }),
+];
+
+/// Enters sessions of a kind; answers them as the store is told of them.
+fn fill(roster: &Roster, (_, count, beat): Kind) -> Vec<Session> {
+    let mut sessions = Vec::with_capacity(count);
+    for n in 0..count {
+        let Ok(Told::Put { sessions: told, .. }) = roster.beat(&beat(n), By::Beat, 0, START) else {
+            panic!()
+        };
+        sessions.extend(told.into_iter().take(1));
+    }
+    // Pending steps are no lasting cost.
+    while roster.sort(usize::MAX) {}
+    sessions
+}
+
+/// Notes an estimate that is not right within a quarter.
+fn compare(wrong: &mut Vec<String>, what: &str, kind: &str, count: usize, estimated: usize, taken: usize) {
+    let (each, estimated_each) = (taken / count, estimated / count);
+    println!("{what}, {kind}: {each} bytes each, estimated {estimated_each}");
+    let right = estimated * 4 >= taken * 3 && estimated * 4 <= taken * 5;
+    if !right {
+        wrong.push(format!("{what}, {kind}: {each} bytes each, estimated {estimated_each}"));
+    }
+}
+
+fn forget(session: &Session) -> Seen {
+    Seen::Session { key: session.key(), seen_at: Timestamp::MAX, placed_at: Timestamp::MAX }
+}
+
+#[test]
+fn sessions_take_what_is_estimated_and_give_it_back() {
+    let mut wrong = Vec::new();
+    for kind in KINDS {
+        let (name, count, _) = kind;
+        let roster = roster();
+        let (before, counted) = (allocated(), roster.bytes());
+        let sessions = fill(&roster, kind);
+        assert_eq!(sessions.len(), count);
+        // What the answers hold is not the roster's.
+        drop(sessions);
+        let taken = allocated() - before;
+        compare(&mut wrong, "roster", name, count, roster.bytes() - counted, taken);
+        // They lapse, and are forgotten.
+        let mut now = START;
+        for _ in 0..400 {
+            now = now + Duration::from_secs(1);
+            roster.beat_node(now);
+            roster.prove(0, now, &[], now);
+            while roster.sweep(now, u32::MAX).more {}
+            while roster.sort(usize::MAX) {}
+            if now.as_millis() % 10_000 == 0 {
+                roster.tidy(now);
+            }
+        }
+        assert_eq!((roster.len(), roster.bytes()), (0, counted), "{name}");
+        let left = allocated().saturating_sub(before);
+        assert!(left < 1024 * 1024, "roster, {name}: {left} bytes are left of {taken}");
+    }
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    for kind in KINDS {
+        let (name, count, _) = kind;
+        let source = roster();
+        let sessions = fill(&source, kind);
+        drop(source);
+        // Not shared with anybody, as when another process has put them.
+        let encoded = serde_json::to_vec(&sessions).unwrap();
+        drop(sessions);
+        let store = MemoryStore::new();
+        let before = allocated();
+        let told: Vec<Session> = serde_json::from_slice(&encoded).unwrap();
+        runtime.block_on(async { store.put(&told).await.unwrap() });
+        let seen: Vec<Seen> = told.iter().map(forget).collect();
+        drop(told);
+        let without = {
+            let with = allocated();
+            let copy = seen.clone();
+            let all = allocated() - with;
+            drop(copy);
+            all
+        };
+        let taken = allocated() - before - without;
+        compare(&mut wrong, "store", name, count, store.bytes(), taken);
+        runtime.block_on(async { store.forget(&seen).await.unwrap() });
+        drop(seen);
+        let left = allocated().saturating_sub(before);
+        assert_eq!(store.bytes(), 0);
+        assert!(left < 1024 * 1024, "store, {name}: {left} bytes are left of {taken}");
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
