@@ -1,6 +1,8 @@
 //! What sessions take in memory is what is estimated, and is given back once they are gone. A test binary of its own, and
 //! one test: it counts all that the process allocates.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use presence_core::roster::{By, Roster, Settings, Told};
 use presence_core::store::Seen;
 use presence_core::{
@@ -132,7 +134,7 @@ fn sessions_take_what_is_estimated_and_give_it_back() {
             roster.prove(0, now, &[], now);
             while roster.sweep(now, u32::MAX).more {}
             while roster.sort(usize::MAX) {}
-            if now.as_millis() % 10_000 == 0 {
+            if now.as_millis().is_multiple_of(10_000) {
                 roster.tidy(now);
             }
         }

@@ -59,7 +59,7 @@ impl Builder {
     /// [`Error::Full`](super::Error::Full). Default: 4,000,000, about 1 GB if each is in one topic.
     ///
     /// Counts the sessions of the whole cluster. Those that do not show (gone ones until they are forgotten, and those of
-    /// hidden users) do not count, up to a quarter of this number: nobody learns of hidden users by being refused. What
+    /// hidden users) do not count, up to the same number again: nobody learns of hidden users by being refused. What
     /// other processes have already taken is never refused.
     pub fn max_sessions(self, max_sessions: usize) -> Self {
         Self { max_sessions, ..self }
@@ -70,7 +70,7 @@ impl Builder {
     /// hiding are never refused. Default: 2 GiB.
     ///
     /// By estimate, which is within a quarter of what the allocator is asked for. A quarter of the budget is kept for
-    /// sessions that do not show, as with [`max_sessions`](Self::max_sessions). A store in memory has a budget of its own.
+    /// sessions that do not show, and what they take of it counts for nobody else. A store in memory has a budget of its own.
     pub fn max_bytes(self, max_bytes: usize) -> Self {
         Self { max_bytes, ..self }
     }

@@ -1,16 +1,14 @@
 //! What the roster's own memory is spent on, and whether there is room for more.
 //!
-//! A quarter of the room is for sessions that do not show: those that are gone and not forgotten yet, and those of hidden
-//! users. What they take of that quarter counts for nobody else. So whether there is room for a session says nothing
-//! about hidden users to others, unless those take more than a quarter.
+//! Some room is kept for sessions that do not show: those that are gone and not forgotten yet, and those of hidden users. There
+//! may be as many of them as show, in a quarter of the bytes; within that they count for nobody else. So whether there
+//! is room for a session says nothing about hidden users to others, unless more than that is taken.
 
 use super::scope_state::ScopeState;
-use super::settle::Shown;
 use super::slot::Slot;
 use super::stays::{SlotStay, Stays};
 use crate::footprint::{self, PIECE};
 use crate::model::{Beat, Message, Meta, Status, Topic, UserId};
-use std::sync::atomic::Ordering;
 
 /// A session by itself: its entry in the slab, its words in the index and the wheel, its user's place in the list of
 /// everyone, and what chunks have to spare.
@@ -137,15 +135,15 @@ impl Need {
 /// How much there may be of something of which part does not show.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bound {
-    /// The most that may show, and whatever does not beyond the quarter that is kept for it.
+    /// The most that may show, and whatever does not beyond what is kept for it.
     most: usize,
     kept: usize,
 }
 
 impl Bound {
-    /// So much may show, and a quarter as much may not.
+    /// So much may show, and as much again may not.
     pub fn beside(most: usize) -> Self {
-        Self { most, kept: most / 4 }
+        Self { most, kept: most }
     }
 
     /// So much in all, a quarter of it kept for what does not show.
@@ -160,13 +158,6 @@ impl Bound {
     }
 }
 
-impl Shown {
-    /// The bytes of all sessions and topics, and of those that show.
-    pub fn bytes(&self, topics: usize) -> (usize, usize) {
-        (self.all_bytes.load(Ordering::Relaxed) + topics, self.bytes.load(Ordering::Relaxed))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::Bound;
@@ -174,7 +165,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_does_not_show_counts_for_nobody_within_its_quarter_and_all_is_bounded(
+        fn what_does_not_show_counts_for_nobody_within_what_is_kept_for_it_and_all_is_bounded(
             most in 0..10_000_usize,
             shown in 0..20_000_usize,
             (one, other) in (0..5_000_usize, 0..5_000_usize),
@@ -183,7 +174,7 @@ mod tests {
             let (beside, within) = (Bound::beside(most), Bound::within(most));
             for bound in [beside, within] {
                 let has_room = |unseen| bound.has_room(shown + unseen, shown, more);
-                if one <= most / 4 && other <= most / 4 {
+                if one.max(other) <= bound.kept {
                     prop_assert_eq!(has_room(one), has_room(other));
                     prop_assert_eq!(has_room(one), shown + more <= bound.most);
                 }

@@ -27,12 +27,15 @@ mod renew;
 mod retention;
 mod scope;
 mod scope_state;
+mod settings;
 mod settle;
 mod shard;
+mod shown;
 mod slab;
 mod slot;
 mod standing;
 mod stays;
+mod sums;
 mod sweep;
 mod times;
 mod told;
@@ -51,6 +54,7 @@ pub use query::{Examined, Viewer};
 pub use remember::{Ended, Ending, Whom};
 pub use scope::Scope;
 pub use scope_state::Sorted;
+pub use settings::{Refused, Settings};
 pub use sweep::Swept;
 pub use told::Told;
 pub use undo::Undo;
@@ -66,8 +70,9 @@ use crate::time::{Timestamp, View};
 use nodes::{NodeState, Nodes};
 use parking_lot::{Mutex, RwLock};
 use scope_state::Overdue;
-use settle::{Settling, Shown};
+use settle::Settling;
 use shard::Shard;
+use shown::Shown;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -80,44 +85,6 @@ use watch::Dirty;
 const SHARDS: usize = 256;
 /// How many sessions are worked on at most before a shard's lock is let go.
 const HOLD: u32 = 256;
-
-/// What a roster is made with.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The windows.
-    pub policy: Policy,
-    /// Which process this is.
-    pub node: NodeId,
-    /// How many shards the store has.
-    pub shards: u16,
-    /// How many sessions may show before [`Roster::beat`] refuses new ones. A quarter as many may be gone and not forgotten
-    /// yet, or of hidden users; more of these count like those that show. What the store tells is always taken.
-    pub max_sessions: usize,
-    /// How many bytes all sessions and topics may take, by estimate, before [`Roster::beat`] refuses what needs more. A
-    /// quarter of them is kept for sessions that do not show. What the store tells is always taken.
-    pub max_bytes: usize,
-    /// How many topics all sessions of one user may be in together, each counted as often as a session is in it.
-    pub max_topics_per_user: usize,
-    /// How many bytes it spends on when users were last seen; beyond that, those seen longest ago go.
-    pub remember_bytes: usize,
-}
-
-/// Why a session was not taken. Nothing has been touched then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// There is room for no other session.
-    #[error("no room for another session")]
-    Full,
-    /// The user's sessions would be in more topics together than they may.
-    #[error("too many topics of one user")]
-    TooManyTopics,
-    /// It is kept away: see [`Roster::block`].
-    #[error("blocked")]
-    Blocked {
-        /// By the store's time.
-        until: Timestamp,
-    },
-}
 
 /// The local replica: what is known of all sessions, and what this means.
 pub struct Roster {
@@ -185,28 +152,6 @@ impl Roster {
             endings: Mutex::default(),
             settings,
         }
-    }
-
-    /// From how many sessions on a user has indexes of them.
-    #[cfg(test)]
-    fn crowd_from(&self, sessions: usize) {
-        self.shards.iter().for_each(|shard| shard.lock().crowd_from = sessions);
-    }
-
-    /// The bytes of all, the bytes of what shows and the sessions that show, counted anew.
-    #[cfg(test)]
-    fn recount(&self) -> (usize, usize, usize) {
-        let (mut bytes, mut shown_bytes) = self.topics.recount();
-        let mut shown_sessions = 0;
-        self.walk(Timestamp::ZERO, |locked, at, _| {
-            let slot = &locked.slots[at];
-            bytes += slot.counted_bytes();
-            if slot.shown().is_live() {
-                shown_bytes += slot.counted_bytes();
-                shown_sessions += 1;
-            }
-        });
-        (bytes, shown_bytes, shown_sessions)
     }
 
     /// Which process this is.

@@ -8,22 +8,21 @@
 //! everywhere changes (the status, or being hidden), all sessions and topics of the user are.
 
 use super::cost::{self, UNIT};
-use super::crowd::{InTopic, address};
 use super::diff::LeftReason;
 use super::ranking::Ranking;
 use super::scope_state::{Overdue, ScopeState, left};
 use super::shard::Shard;
+use super::shown::Shown;
 use super::slot::flag;
 use super::standing::Standing;
 use super::stays::Stays;
 use super::times::Times;
 use super::work;
 use crate::liveness::{self, Liveness, Policy};
-use crate::model::{Declared, Message, Status, UserId};
+use crate::model::UserId;
 use crate::time::{Timestamp, ViewClock};
 use smallvec::SmallVec;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How a settling is carried out.
@@ -34,27 +33,6 @@ pub(super) struct Settling<'a> {
     pub overdue: &'a Overdue,
     pub shown: &'a Shown,
     pub ranking: &'a Ranking,
-}
-
-/// How much shows to anybody: changed by settling alone, like the counts of scopes.
-#[derive(Default)]
-pub(super) struct Shown {
-    pub sessions: AtomicUsize,
-    pub topics: AtomicUsize,
-    /// About how many bytes those sessions and topics take.
-    pub bytes: AtomicUsize,
-    /// About how many bytes all sessions take, whether or not they show.
-    pub all_bytes: AtomicUsize,
-}
-
-impl Shown {
-    /// Takes the step of some sessions, or topics.
-    fn step(count: &AtomicUsize, before: usize, after: usize) {
-        if before != after {
-            // Wrapping: what was counted before is taken away.
-            count.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
-        }
-    }
 }
 
 impl Settling<'_> {
@@ -87,62 +65,6 @@ impl Settling<'_> {
 }
 
 impl Shard {
-    /// The best that a user's sessions are, hidden or not.
-    pub fn best(&self, head: u32) -> Liveness {
-        match self.crowd(head) {
-            Some(crowd) => crowd.best(),
-            None => self.chain(head).map(|at| self.slots[at].state).max().unwrap_or(Liveness::Gone),
-        }
-    }
-
-    /// The best that they are in a topic, without one of them.
-    pub fn best_in(&self, head: u32, topic: &Arc<ScopeState>, but: Option<u32>) -> Liveness {
-        if let Some(crowd) = self.crowd(head) {
-            return crowd.topic(topic).map_or(Liveness::Gone, InTopic::best);
-        }
-        let others = self.chain(head).filter(|&at| Some(at) != but).map(|at| &self.slots[at]);
-        let here = others.filter(|slot| slot.places().any(|scope| Arc::ptr_eq(scope, topic)));
-        here.map(|slot| slot.state).max().unwrap_or(Liveness::Gone)
-    }
-
-    /// How many of a user's sessions live, and about how many bytes they take.
-    pub fn live(&self, head: u32) -> (usize, usize) {
-        if let Some(crowd) = self.crowd(head) {
-            return crowd.live();
-        }
-        let live = self.chain(head).map(|at| &self.slots[at]).filter(|slot| slot.state.is_live());
-        live.fold((0, 0), |(sessions, bytes), slot| (sessions + 1, bytes + slot.counted_bytes()))
-    }
-
-    /// In how many topics a user's live sessions are, each counted as often as a session is in it.
-    pub fn memberships(&self, head: u32) -> usize {
-        match self.crowd(head) {
-            Some(crowd) => crowd.memberships(),
-            None => self.chain(head).map(|at| self.slots[at].places().count()).sum(),
-        }
-    }
-
-    /// The declaration that counts for a user: the newest one of a live session that has not expired.
-    fn declared(&self, head: u32) -> Option<&Declared> {
-        if let Some(crowd) = self.crowd(head) {
-            return self.slots[crowd.declares()?].counting();
-        }
-        let live = self.chain(head).filter(|&at| self.slots[at].state.is_live());
-        // Of two of one instant, every process takes the same.
-        let counting = live.filter_map(|at| Some((self.slots[at].counting()?, &self.slots[at].id)));
-        counting.max_by_key(|(declared, id)| (declared.at, *id)).map(|(declared, _)| declared)
-    }
-
-    /// The effective status of a user, and the words beside it.
-    pub fn status(&self, head: u32) -> (Status, Option<Message>) {
-        match (self.best(head), self.declared(head)) {
-            (Liveness::Gone, _) => (Status::Offline, None),
-            (_, Some(declared)) => (declared.status, declared.message.clone()),
-            (Liveness::Active, None) => (Status::Online, None),
-            (Liveness::Idle, None) => (Status::Away, None),
-        }
-    }
-
     /// Brings what is shown of a user in line with the facts, and tells the scopes what differs from `before`.
     pub fn settle(&mut self, head: u32, mut before: Standing, settling: &Settling<'_>) {
         let (mut reason, mut settled) = (None, 0);
@@ -260,10 +182,6 @@ impl Shard {
         self.mark(user, reason.or_else(|| left(from, to)));
     }
 
-    fn hides(&self, head: u32) -> bool {
-        self.declared(head).is_some_and(|declared| declared.status == Status::Offline)
-    }
-
     /// Decides what one session is, and which of its stays are in effect; answers why, if it is gone only now.
     fn judge(&mut self, at: u32, settling: &Settling<'_>) -> Option<LeftReason> {
         work::step();
@@ -365,20 +283,6 @@ impl Shard {
             });
         }
         self.mark(user, reason.or_else(|| left(all.0, all.1)));
-    }
-
-    /// Visits each topic of a user once, with the best of their sessions there.
-    fn each_topic(&self, head: u32, mut visit: impl FnMut(&Arc<ScopeState>, Liveness)) {
-        if let Some(crowd) = self.crowd(head) {
-            return crowd.topics().for_each(|topic| visit(&topic.scope, topic.best()));
-        }
-        let slots = self.chain(head).map(|at| &self.slots[at]);
-        let mut topics: SmallVec<[(&Arc<ScopeState>, Liveness); 8]> =
-            slots.flat_map(|slot| slot.places().map(|scope| (scope, slot.state))).collect();
-        // The best of each topic first.
-        topics.sort_unstable_by_key(|(scope, state)| (address(scope), std::cmp::Reverse(*state)));
-        topics.dedup_by_key(|(scope, _)| address(scope));
-        topics.into_iter().for_each(|(scope, best)| visit(scope, best));
     }
 
     /// Tells those who watch a user.

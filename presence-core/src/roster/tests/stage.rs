@@ -250,3 +250,25 @@ impl Stage {
 fn both(counts: Counts) -> (u32, u32) {
     (counts.online, counts.active)
 }
+
+impl Roster {
+    /// From how many sessions on a user has indexes of them.
+    pub(super) fn crowd_from(&self, sessions: usize) {
+        self.shards.iter().for_each(|shard| shard.lock().crowd_from = sessions);
+    }
+
+    /// The bytes of all, the bytes of what shows and the sessions that show, counted anew.
+    pub(super) fn recount(&self) -> (usize, usize, usize) {
+        let (mut bytes, mut shown_bytes) = self.topics.recount();
+        let mut shown_sessions = 0;
+        self.walk(Timestamp::ZERO, |locked, at, _| {
+            let slot = &locked.slots[at];
+            bytes += slot.counted_bytes();
+            if slot.shown().is_live() {
+                shown_bytes += slot.counted_bytes();
+                shown_sessions += 1;
+            }
+        });
+        (bytes, shown_bytes, shown_sessions)
+    }
+}
