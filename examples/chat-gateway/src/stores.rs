@@ -11,6 +11,10 @@ use presence_redis::{RedisBroker, RedisStore};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How many sessions may be here, and how many bytes of memory they may take: so much in the roster, and as much in the store.
+const MAX_SESSIONS: usize = 1_000_000;
+const MAX_BYTES: usize = 512 * 1024 * 1024;
+
 /// Whose keys, subjects and streams they are.
 pub(crate) const NAMESPACE: &str = "chat-gateway";
 /// How much is held of the messages of all rooms, for clients that read slowly, in bytes.
@@ -68,7 +72,10 @@ impl Stores {
             (None, None) => {
                 tracing::warn!("neither REDIS_URL nor NATS_URL is set: this is the only instance");
                 let broker = MemoryBroker::with(retention(), HELD_BYTES, SystemClock);
-                Ok(Self { presence: start(MemoryStore::new())?, exchange: Exchange::over(Arc::new(broker)) })
+                Ok(Self {
+                    presence: start(MemoryStore::new().max_bytes(MAX_BYTES))?,
+                    exchange: Exchange::over(Arc::new(broker)),
+                })
             }
         }
     }
@@ -101,5 +108,6 @@ fn nats(urls: &str) -> Result<Stores, InvalidStores> {
 }
 
 fn start(store: impl PresenceStore) -> Result<Presence, InvalidPolicy> {
-    Presence::builder(store).policy(policy()).label(NAMESPACE).start()
+    let builder = Presence::builder(store).policy(policy()).label(NAMESPACE);
+    builder.max_sessions(MAX_SESSIONS).max_bytes(MAX_BYTES).start()
 }

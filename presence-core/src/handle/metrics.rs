@@ -4,10 +4,7 @@ use metrics::{describe_counter, describe_gauge};
 
 /// Tells the recorder, if there is one by now. METRICS.md is the table for people.
 pub(super) fn describe() {
-    describe_gauge!(
-        "presence_sessions",
-        "Sessions in the roster, gone ones included until they are forgotten"
-    );
+    describe_gauge!("presence_sessions", "Live sessions of users who show");
     describe_gauge!("presence_users_online", "Users online");
     describe_gauge!("presence_outbox", "Own sessions of which the store must still be told");
     describe_gauge!("presence_view_stale", "1 while what is shown is not known to be true now");

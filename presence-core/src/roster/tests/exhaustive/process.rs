@@ -44,7 +44,15 @@ impl Process {
             ..Policy::default()
         };
         let node = NodeId::new(name).unwrap();
-        let settings = Settings { policy, node, shards: 1, max_sessions: 100, remember_bytes: 0 };
+        let settings = Settings {
+            policy,
+            node,
+            shards: 1,
+            max_sessions: 100,
+            max_bytes: usize::MAX,
+            max_topics_per_user: 100,
+            remember_bytes: 0,
+        };
         let process = Self {
             roster: Roster::with_locks(1, settings, now),
             reckoning: Reckoning::new(1),
