@@ -1,165 +1,21 @@
-//! The client that ships: it walks through what the gateway does, or does what it is told.
+//! Does what it is told, line by line.
 
+use super::{Ended, Socket, Target, connect, hear, lost, say};
 use futures_util::{SinkExt, Stream, StreamExt};
 use presence_core::random;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, interval, sleep, timeout};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::error::{Error as SocketError, UrlError};
-use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
-use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{WebSocketStream, client_async};
+use tokio::time::{Instant, interval, sleep};
+use tokio_tungstenite::tungstenite::Message;
 
-/// Where to connect, and as whom.
-#[derive(Clone)]
-pub struct Target {
-    /// `ws://host:port/ws`.
-    pub url: String,
-    /// The token.
-    pub token: String,
-}
-
-/// Says where, and not with which token.
-impl fmt::Debug for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Target").field("url", &self.url).finish_non_exhaustive()
-    }
-}
-
-/// Why the client ends.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Ended {
-    /// 401 or 403 at the handshake, and any other answer that will not change.
-    #[error("refused with {0}")]
-    Refused(u16),
-    /// Closed with a code after which it does not come back by itself: 4401 for an expired token, 4403 for a user who was
-    /// disconnected, 1008 for one who broke a rule, and the like.
-    #[error("closed with {0}")]
-    Closed(u16),
-    /// The URL cannot be used.
-    #[error("the URL must be like ws://localhost:8006/ws")]
-    Url,
-    /// There was no connection.
-    #[error("no connection: {0}")]
-    Lost(String),
-    /// What was asked for was not done.
-    #[error("{0}")]
-    Failed(String),
-}
-
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it pings without a frame of text, which also counts as a sign of life.
 const PINGS_EVERY: Duration = Duration::from_secs(20);
 /// Within how long clients come back whose instance ends: each at another moment.
 const SPREAD: Duration = Duration::from_secs(5);
 /// The longest wait between two attempts.
 const MAX_WAIT: Duration = Duration::from_secs(10);
-
-type Socket = WebSocketStream<TcpStream>;
-
-async fn connect(target: &Target) -> Result<Socket, Ended> {
-    let mut request = target.url.as_str().into_client_request().map_err(|_| Ended::Url)?;
-    let uri = request.uri();
-    let (Some("ws"), Some(host)) = (uri.scheme_str(), uri.host()) else { return Err(Ended::Url) };
-    let address = (host.trim_matches(['[', ']']).to_owned(), uri.port_u16().unwrap_or(80));
-    let bearer = format!("Bearer {}", target.token).parse().map_err(|_| Ended::Refused(401))?;
-    request.headers_mut().insert(AUTHORIZATION, bearer);
-    let connecting = async {
-        let stream = TcpStream::connect(address).await.map_err(|error| Ended::Lost(error.to_string()))?;
-        client_async(request, stream).await.map_err(|error| match error {
-            SocketError::Http(answer) if !answer.status().is_server_error() && answer.status() != 429 => {
-                Ended::Refused(answer.status().as_u16())
-            }
-            SocketError::Url(UrlError::UnsupportedUrlScheme) => Ended::Url,
-            error => Ended::Lost(error.to_string()),
-        })
-    };
-    let (socket, _) =
-        timeout(PATIENCE, connecting).await.map_err(|_| Ended::Lost("timeout".to_owned()))??;
-    Ok(socket)
-}
-
-/// The next frame.
-async fn hear(socket: &mut Socket) -> Result<Value, Ended> {
-    loop {
-        let message = socket.next().await.ok_or_else(|| Ended::Lost("closed".to_owned()))?;
-        match message.map_err(lost)? {
-            Message::Text(text) => {
-                return serde_json::from_str(&text).map_err(|_| Ended::Failed(format!("no JSON: {text}")));
-            }
-            Message::Close(frame) => {
-                return Err(Ended::Closed(frame.map_or(1005, |frame| frame.code.into())));
-            }
-            _ => {}
-        }
-    }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to `map_err`")]
-fn lost(error: tungstenite::Error) -> Ended {
-    Ended::Lost(error.to_string())
-}
-
-async fn say(socket: &mut Socket, frame: &Value) -> Result<(), Ended> {
-    socket.send(Message::text(frame.to_string())).await.map_err(lost)
-}
-
-/// Connects, subscribes, types, pings, moves to another room, tries direct messages; shows what is said and heard.
-///
-/// # Errors
-/// [`Ended`], as soon as an answer is not the one that was to come.
-pub async fn auto(target: &Target, show: impl Fn(String)) -> Result<(), Ended> {
-    let mut socket = connect(target).await?;
-    show(format!("connected to {}", target.url));
-    let general = json!({"channel_id": "general", "dm_id": null});
-    let random = json!({"channel_id": "random", "dm_id": null});
-    let direct = json!({"channel_id": null, "dm_id": "dm-1"});
-    for (kind, room, answer) in [
-        ("subscribe", &general, Some("subscribed")),
-        ("typing", &general, None),
-        ("ping", &Value::Null, Some("pong")),
-        ("ping", &Value::Null, Some("pong")),
-        ("subscribe", &random, Some("subscribed")),
-        ("unsubscribe", &general, Some("unsubscribed")),
-        ("subscribe", &direct, Some("subscribed")),
-        ("typing", &direct, None),
-        ("unsubscribe", &direct, Some("unsubscribed")),
-    ] {
-        let mut frame = json!({ "type": kind });
-        for (name, id) in room.as_object().into_iter().flatten().filter(|(_, id)| !id.is_null()) {
-            frame[name] = id.clone();
-        }
-        show(format!("> {frame}"));
-        say(&mut socket, &frame).await?;
-        let Some(answer) = answer else { continue };
-        let until = async {
-            loop {
-                let heard = hear(&mut socket).await?;
-                show(format!("< {heard}"));
-                if heard["type"] == "error" {
-                    return Err(Ended::Failed(format!("{frame} was refused: {heard}")));
-                }
-                let is_room =
-                    room.as_object().is_none_or(|ids| ids.iter().all(|(name, id)| heard[name] == *id));
-                if heard["type"] == answer && is_room {
-                    return Ok(());
-                }
-            }
-        };
-        let waited = timeout(PATIENCE, until).await;
-        waited.map_err(|_| Ended::Failed(format!("{frame} was not answered with {answer}")))??;
-    }
-    let _ = socket.close(None).await;
-    show("all as it should be".to_owned());
-    Ok(())
-}
 
 /// What can be said in the interactive mode.
 pub const HELP: &str = "sub <channel>, unsub <channel>, typing <channel>, dm <id>, undm <id>, status <word> [message], ping, quit";
