@@ -1,6 +1,7 @@
 //! Several processes on real servers, and what can happen to them.
 
 mod crash;
+mod flaps;
 mod mass;
 mod outage;
 mod parts;

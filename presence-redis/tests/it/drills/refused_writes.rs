@@ -4,43 +4,91 @@ use super::{Crowd, Process, eventually, names};
 use crate::rig;
 use presence_core::Policy;
 use presence_core::handle::StoreHealth;
+use std::path::PathBuf;
 use std::time::Duration;
 use test_servers::redis::Redis;
 
 /// For longer than a lease; what is shown meanwhile is looked at all the time.
 const REFUSED_FOR: Duration = Duration::from_secs(12);
 
-#[tokio::test]
-async fn a_server_that_refuses_writes_makes_nobody_leave() {
+async fn nobody_leaves_while(refuses: impl Fn(&Redis), accepts: impl Fn(&Redis)) {
     let server = Redis::with(&[]);
     let name = rig::unique();
     let policy = || Policy { lease_for: Duration::from_secs(8), ..super::policy() };
     let one = Process::with(rig::on(&server, &name), policy()).await;
     let other = Process::with(rig::on(&server, &name), policy()).await;
     let crowd = Crowd::at(&one.presence, names("u", 10));
-    for (setting, refuses, accepts) in [("maxmemory", "1", "0"), ("min-replicas-to-write", "3", "0")] {
-        eventually("everybody is seen", || other.online() == crowd.names.len() && !other.is_stale()).await;
-        assert_eq!(server.command(&["CONFIG", "SET", setting, refuses]), "OK");
-        eventually("what cannot be promised is stale", || other.is_stale() && one.is_stale()).await;
-        let until = tokio::time::Instant::now() + REFUSED_FOR;
-        while tokio::time::Instant::now() < until {
-            assert_eq!((one.online(), other.online()), (10, 10), "{setting}");
-            assert!(other.is_stale() && one.is_stale(), "{setting}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        let StoreHealth::Down { error, .. } = one.presence.health().store else { panic!("{setting}") };
-        assert!(error.contains("refuses writes"), "{error}");
-        assert_eq!(server.command(&["CONFIG", "SET", setting, accepts]), "OK");
-        while other.is_stale() {
-            assert_eq!(other.online(), 10, "{setting}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        assert_eq!((one.online(), other.online()), (10, 10), "the first fresh frame is right");
-        eventually("the store is up again", || one.presence.health().store == StoreHealth::Up).await;
+    eventually("everybody is seen", || other.online() == crowd.names.len() && !other.is_stale()).await;
+    refuses(&server);
+    eventually("what cannot be promised is stale", || other.is_stale() && one.is_stale()).await;
+    let until = tokio::time::Instant::now() + REFUSED_FOR;
+    while tokio::time::Instant::now() < until {
+        assert_eq!((one.online(), other.online()), (10, 10));
+        assert!(other.is_stale() && one.is_stale());
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let StoreHealth::Down { error, .. } = one.presence.health().store else { panic!("it counts as up") };
+    assert!(error.contains("refuses writes"), "{error}");
+    accepts(&server);
+    while other.is_stale() {
+        assert_eq!(other.online(), 10);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!((one.online(), other.online()), (10, 10), "the first fresh frame is right");
+    eventually("the store is up again", || one.presence.health().store == StoreHealth::Up).await;
     assert!(crowd.stored() > 0 && crowd.degraded() > 0, "they did beat, and were refused");
     assert!(one.left().is_empty() && other.left().is_empty());
     // Who falls silent lapses as ever.
     drop(crowd);
     eventually("the silent are gone", || other.online() == 0).await;
+}
+
+fn set(setting: &'static str, value: &'static str) -> impl Fn(&Redis) {
+    move |server| assert_eq!(server.command(&["CONFIG", "SET", setting, value]), "OK")
+}
+
+#[tokio::test]
+async fn nobody_leaves_while_the_memory_is_full() {
+    nobody_leaves_while(set("maxmemory", "1"), set("maxmemory", "0")).await;
+}
+
+#[tokio::test]
+async fn nobody_leaves_while_replicas_are_too_few() {
+    nobody_leaves_while(set("min-replicas-to-write", "3"), set("min-replicas-to-write", "0")).await;
+}
+
+/// Saves the data, and returns once that has succeeded or failed.
+fn save(server: &Redis, status: &str) {
+    server.command(&["BGSAVE"]);
+    let told = format!("rdb_last_bgsave_status:{status}");
+    let is_done = || {
+        let info = server.command(&["INFO", "persistence"]);
+        info.contains(&told) && info.contains("rdb_bgsave_in_progress:0")
+    };
+    for _ in 0..3_000 {
+        if is_done() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("no save came to {status}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_leaves_while_saves_fail() {
+    // A folder stands where the file should.
+    let obstacle = |server: &Redis| {
+        let told = server.command(&["CONFIG", "GET", "dir"]);
+        PathBuf::from(told.lines().last().unwrap()).join("dump.rdb")
+    };
+    let refuses = |server: &Redis| {
+        set("save", "3600 1")(server);
+        std::fs::create_dir(obstacle(server)).unwrap();
+        tokio::task::block_in_place(|| save(server, "err"));
+    };
+    let accepts = |server: &Redis| {
+        std::fs::remove_dir(obstacle(server)).unwrap();
+        tokio::task::block_in_place(|| save(server, "ok"));
+    };
+    nobody_leaves_while(refuses, accepts).await;
 }
