@@ -7,6 +7,8 @@ export const backoff = (env: Env, failures: number, most = 30_000): number =>
 /** Give or take a fifth. */
 export const jitter = (env: Env, ms: number): number => ms * (0.8 + 0.4 * env.random());
 
+export const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /** Calls the host's code so that what it throws is the host's affair and not ours. */
 export function call<A extends unknown[]>(env: Env, heard: (...args: A) => void, ...args: A): void {
   try {

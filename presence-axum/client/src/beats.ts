@@ -26,6 +26,13 @@ export interface Way {
   lastWord(beat: Beat): void;
 }
 
+/** What the server says of time, in ms. */
+interface Windows {
+  active_for: number;
+  lease_for: number;
+  idle_for: number;
+}
+
 const REFUSED_AT_MOST = 300_000;
 /** Told for a page that nobody has seen yet: long enough ago to be idle anywhere. */
 const NEVER = 30 * 86_400_000;
@@ -34,19 +41,18 @@ export class Beats {
   said: Said;
   /** Whether the server took the last hit. */
   here = false;
-  isDegraded = false;
   /** The host wants us here. */
   wanted = false;
   /** Refused for good. */
   stopped = false;
   error: Problem | null = null;
   /** `idle_for`: how long a socket may be silent. */
-  windows: { active_for: number; lease_for: number; idle_for: number } = { active_for: 300_000, lease_for: 62_500, idle_for: Infinity };
+  windows: Windows = { active_for: 300_000, lease_for: 62_500, idle_for: Infinity };
 
   #env: Env;
   #options: Options;
   #way: Way;
-  #changed: (answer: Answer | null) => void;
+  #changed: (answer: Answer | null, hadFailed?: boolean) => void;
   #alarm: Alarm;
   /** Wanted, and the page is not away. */
   #live = false;
@@ -66,18 +72,24 @@ export class Beats {
   #touchTold = -Infinity;
   #farewells: Farewell[] = [];
 
-  constructor(env: Env, options: Options, said: Said, way: Way, changed: (answer: Answer | null) => void) {
+  constructor(env: Env, options: Options, said: Said, way: Way, changed: (answer: Answer | null, hadFailed?: boolean) => void) {
     [this.#env, this.#options, this.said, this.#way, this.#changed] = [env, options, said, way, changed];
     if (said.status !== null) this.#declared = 1;
     this.#alarm = env.alarm(() => void this.#send());
   }
 
-  get isLive(): boolean {
-    return this.#live;
+  /** Whether the server has us in where heartbeats go now. */
+  get isEntered(): boolean {
+    return this.#live && this.#entered;
   }
 
   get failures(): number {
     return this.#failures;
+  }
+
+  /** Takes what makes sense of what the server says of its windows. */
+  learn(said: { [of in keyof Windows]?: unknown }): void {
+    for (const of of Object.keys(this.windows) as (keyof Windows)[]) this.windows[of] = Number(said[of]) > 0 ? Number(said[of]) : this.windows[of];
   }
 
   /** What an earlier page of this tab knew of the user's activity. */
@@ -216,9 +228,10 @@ export class Beats {
     }
     if (this.#flight !== flight) return; // left meanwhile: this answer is about the past
     this.#flight = null;
+    const hadFailed = this.#failures > 0;
     if (isTaken(answer)) this.#taken(answer, { places, placedBefore, declared, touched, said });
     else this.#failed(answer);
-    this.#changed(answer);
+    this.#changed(answer, hadFailed);
     if (this.#again) this.soon();
   }
 
@@ -227,12 +240,11 @@ export class Beats {
     const lost = !told.places && told.placedBefore !== undefined && body.placed_at !== undefined && body.placed_at > told.placedBefore;
     // Placed anew although we did not move: the server had lost us, and with us what only an enter says. So we enter again.
     [this.#entered, this.#again] = [!lost && !this.#isMoved, this.#again || lost];
-    [this.#failures, this.error, this.here, this.isDegraded] = [0, null, true, body.degraded === true];
+    [this.#failures, this.error, this.here] = [0, null, true];
     [this.#touchTold, this.#topicsTold, this.#declaredTold] = [told.touched, told.said.topics, told.declared];
     this.#placedAt = body.placed_at;
     this.#isCalled(body.user);
-    if (Number(body.active_for) > 0) this.windows.active_for = Number(body.active_for);
-    if (Number(body.lease_for) > 0) this.windows.lease_for = Number(body.lease_for);
+    this.learn(body);
     this.#alarm.set(jitter(this.#env, this.#every));
   }
 

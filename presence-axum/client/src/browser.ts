@@ -9,18 +9,18 @@ const LOCK_WITHIN = 1_000;
 /** The name of a worker that is this very file. */
 const ALARM = 'presence-alarm';
 
-/** Rings when it is told to: the whole of what the worker does. */
-const RINGS = 'let t;onmessage=(e)=>{clearTimeout(t);if(e.data[1]>=0)t=setTimeout(()=>postMessage(e.data[0]),e.data[1])}';
-
-declare const WorkerGlobalScope: unknown;
-
-if (typeof WorkerGlobalScope !== 'undefined' && (globalThis as { name?: string }).name === ALARM) {
+/** Rings when it is told to: the whole of what the worker does. It knows nothing of this file, since it is also made of its own text. */
+function rings(): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   globalThis.onmessage = ({ data: [turn, ms] }: MessageEvent<[number, number]>) => {
     clearTimeout(timer);
     if (ms >= 0) timer = setTimeout(() => postMessage(turn), ms);
   };
 }
+
+declare const WorkerGlobalScope: unknown;
+
+if (typeof WorkerGlobalScope !== 'undefined' && (globalThis as { name?: string }).name === ALARM) rings();
 
 export function browser(workerUrl?: string | URL): Env {
   return {
@@ -30,7 +30,8 @@ export function browser(workerUrl?: string | URL): Env {
     // Not `crypto.randomUUID`: that is missing on plain http.
     id: () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join(''),
     timer: (ms, ring) => {
-      const timer = setTimeout(ring, ms);
+      // A part of a millisecond is cut off, and who rings early finds that nothing is due.
+      const timer = setTimeout(ring, Math.ceil(ms));
       return () => clearTimeout(timer);
     },
     alarm: (ring) => new PageAlarm(ring, workerUrl),
@@ -138,7 +139,7 @@ function work(workerUrl?: string | URL): Worker {
   const itself = import.meta.url;
   const url = workerUrl ?? (/\/presence\.js(\?|$)/.test(itself) && new URL(itself).origin === location.origin ? itself : undefined);
   if (url !== undefined) return new Worker(url, { type: 'module', name: ALARM });
-  const blob = URL.createObjectURL(new Blob([RINGS], { type: 'text/javascript' }));
+  const blob = URL.createObjectURL(new Blob([`(${rings})()`], { type: 'text/javascript' }));
   try {
     return new Worker(blob);
   } finally {
@@ -168,32 +169,13 @@ function lock(name: string): Promise<(() => void) | null | undefined> {
 }
 
 function channel(name: string, heard: (data: unknown) => void): Channel | null {
-  let open: BroadcastChannel | null = null;
-  const close = (): void => {
-    open?.close();
-    open = null;
-  };
-  // An open channel keeps a page out of the back/forward cache.
-  const listen = (): boolean => {
-    try {
-      open = new BroadcastChannel(name);
-      open.onmessage = ({ data }: MessageEvent<unknown>) => heard(data);
-      return true;
-    } catch {
-      return false;
-    }
-  };
-  if (!listen()) return null;
-  const aborts = new AbortController();
-  addEventListener('pagehide', close, { signal: aborts.signal });
-  addEventListener('pageshow', (event) => event.persisted && listen(), { signal: aborts.signal });
-  return {
-    post: (data) => open?.postMessage(data),
-    close: () => {
-      aborts.abort();
-      close();
-    },
-  };
+  try {
+    const open = new BroadcastChannel(name);
+    open.onmessage = ({ data }: MessageEvent<unknown>) => heard(data);
+    return { post: (data) => open.postMessage(data), close: () => open.close() };
+  } catch {
+    return null;
+  }
 }
 
 function page(): Page {

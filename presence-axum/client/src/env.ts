@@ -44,7 +44,6 @@ export interface Channel {
 export interface Socket {
   send(text: string): void;
   close(code?: number): void;
-  onopen: (() => void) | null;
   onmessage: ((event: { data: unknown }) => void) | null;
   onclose: ((event: { code: number; reason: string }) => void) | null;
 }

@@ -1,5 +1,6 @@
 /** Heartbeats over HTTP. */
 
+import { textOf } from './backoff.ts';
 import type { Env } from './env.ts';
 import { Token } from './token.ts';
 import type { Beat, Options, Problem } from './types.ts';
@@ -9,7 +10,7 @@ export interface Answer {
   status: number;
   /** Milliseconds that the server asks to wait. */
   retryAfter: number;
-  body: { placed_at?: number; active_for?: number; lease_for?: number; degraded?: boolean; error?: string; user?: string; ws?: boolean };
+  body: { placed_at?: number; active_for?: number; lease_for?: number; idle_for?: number; degraded?: boolean; error?: string; user?: string; ws?: boolean; id?: string };
   code: Problem['code'];
 }
 
@@ -72,7 +73,7 @@ export class Http {
       token = await this.#token.get();
       headers = this.#headers(token);
     } catch (error) {
-      return { status: 0, retryAfter: 0, body: { error: String(error instanceof Error ? error.message : error) }, code: 'token' };
+      return { status: 0, retryAfter: 0, body: { error: textOf(error) }, code: 'token' };
     }
     const answer = await this.#send(beat, headers);
     if (answer.status === 401) this.#token.refuse(token);

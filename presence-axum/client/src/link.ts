@@ -3,7 +3,7 @@
 import type { Channel, Env } from './env.ts';
 import type { Http } from './http.ts';
 import type { Scopes } from './scopes.ts';
-import { SocketLine } from './socket.ts';
+import { SocketLine, type Tell } from './socket.ts';
 import { EventStream } from './stream.ts';
 import type { Token } from './token.ts';
 import type { Problem } from './types.ts';
@@ -24,10 +24,11 @@ const TOLD = ['hello', 'presence_view', 'presence_state', 'presence_diff', 'pres
 export interface LinkHost {
   /** Heartbeats go another way from now on: over the socket, or no more over it. */
   moved(): void;
-  typing(topic: string, user: string, isTyping: boolean): void;
+  tell: Tell;
+  hearsMessages(): boolean;
   opened(): void;
   lost(problem: Problem): void;
-  windows(windows: { active_for?: number; lease_for?: number; idle_for?: number }): void;
+  windows(said: Record<string, unknown>): void;
 }
 
 export class Link {
@@ -48,7 +49,9 @@ export class Link {
   #starvedAt = -Infinity;
   #starvesUntil = -Infinity;
   #isStarving = false;
-  #channel: Channel | null;
+  /** Open while we hold a stream: one that stays open keeps a page out of the back/forward cache. */
+  #channel: Channel | null = null;
+  #open: () => Channel | null;
   #me: string;
   /** How many other pages have opened a stream since we did. */
   #newer = 0;
@@ -58,7 +61,7 @@ export class Link {
     [this.#env, this.#scopes, this.#host] = [env, scopes, host];
     this.#isPaused = env.page.hidden() || env.page.prerendering();
     this.#me = env.id();
-    this.#channel = env.channel(`presence-streams ${shared}`, (data) => this.#heardOf(data));
+    this.#open = () => env.channel(`presence-streams ${shared}`, (data) => this.#heardOf(data));
     this.#stream = new EventStream(
       env,
       {
@@ -73,7 +76,7 @@ export class Link {
     this.socket = new SocketLine(env, {
       address: async () => ({ url: http.url('/v1/ws'), token: await token.get() }),
       heard: (name, data) => TOLD.includes(name) && this.heard(name, data),
-      typing: host.typing,
+      ...host,
       opened: (hello) => this.#moved(hello),
       lost: (problem, isFinal) => {
         if (problem.code === 'protocol') scopes.resync();
@@ -94,10 +97,10 @@ export class Link {
     return this.socket.isOpen ? { ...wanted, topics: {}, everyone: undefined, counts: [] } : wanted;
   }
 
-  /** The mount has a socket: it takes the place of the stream. */
-  offered(): void {
-    if (this.#maySocket) return;
+  /** The mount has a socket: it takes the place of the stream. `isBack`: what failed before was the network. */
+  offered(isBack: boolean): void {
     this.#maySocket = true;
+    if (isBack) this.socket.notBefore = 0;
     if (!this.#isPaused && !this.#isClosed) this.socket.open();
   }
 
@@ -197,7 +200,6 @@ export class Link {
     this.#cancelPause();
     this.#cancelSettle();
     this.#close();
-    this.#channel?.close();
   }
 
   #close(): void {
@@ -207,6 +209,8 @@ export class Link {
     this.#cancelPoll();
     this.#cancelPollEnd();
     this.#stream.close();
+    this.#channel?.close();
+    this.#channel = null;
     this.#scopes.connection(false);
   }
 
@@ -224,10 +228,11 @@ export class Link {
       this.#scopes.connection(true);
     }
     const wanted = this.#ofStream();
-    if (!Object.keys(wanted.topics).length && wanted.everyone === undefined && !wanted.users.length && !wanted.counts.length) {
+    if (!Object.keys(wanted.topics).length && !wanted.everyone && !wanted.users.length && !wanted.counts.length) {
       this.#stream.close();
       return;
     }
+    this.#channel ??= this.#open();
     if (!this.#polls) this.#channel?.post({ opens: this.#me });
     this.#stream.open();
   }

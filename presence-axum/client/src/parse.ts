@@ -1,4 +1,4 @@
-/** Reads `text/event-stream`, in whatever pieces it comes. */
+/** Reads `text/event-stream`, in whatever pieces it comes. Its decoder has taken a byte order mark away. */
 
 /** A line or an event beyond this is no event of ours. */
 const MOST = 32 * 1024 * 1024;
@@ -8,7 +8,6 @@ export class Parser {
   #data: string[] = [];
   #size = 0;
   #name = '';
-  #isFirst = true;
   #heard: (name: string, data: string) => void;
   #retry: (ms: number) => void;
 
@@ -18,12 +17,7 @@ export class Parser {
 
   /** Throws where an event is too large. */
   push(text: string): void {
-    let from = 0;
-    if (this.#isFirst && text !== '') {
-      this.#isFirst = false;
-      if (text.charCodeAt(0) === 0xfeff) from = 1;
-    }
-    const all = this.#rest + text.slice(from);
+    const all = this.#rest + text;
     let at = 0;
     for (;;) {
       const end = nextEnd(all, Math.max(at, at === 0 ? this.#rest.length - 1 : 0));
@@ -55,10 +49,9 @@ export class Parser {
   }
 }
 
+const END = /[\r\n]/g;
+
 function nextEnd(text: string, from: number): number {
-  for (let at = Math.max(0, from); at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code === 10 || code === 13) return at;
-  }
-  return -1;
+  END.lastIndex = Math.max(0, from);
+  return END.exec(text)?.index ?? -1;
 }

@@ -6,8 +6,10 @@ import type { Env, PageEvent } from './env.ts';
 import { Foreign } from './foreign.ts';
 import { type Answer, Http, type Sender, isTaken } from './http.ts';
 import { Link } from './link.ts';
+import { Outbox } from './messages.ts';
 import { Scopes } from './scopes.ts';
-import { type Session, claim, putBack, takeBack } from './session.ts';
+import type { Tell } from './socket.ts';
+import { type Session, claim, putBack } from './session.ts';
 import { Token } from './token.ts';
 import type {
   Beat,
@@ -18,6 +20,7 @@ import type {
   Options,
   Presence,
   Problem,
+  Published,
   Scope,
   Self,
   State,
@@ -50,6 +53,7 @@ class Tab implements Presence {
   #beats: Beats;
   #link: Link;
   #scopes: Scopes;
+  #outbox: Outbox;
   #foreign: Set<Foreign> = new Set();
   #session: Session | null = null;
   #isAway = false;
@@ -61,7 +65,13 @@ class Tab implements Presence {
   #snapshot: Self;
   #subscribers: Set<() => void> = new Set();
   #views: Map<string, Store<View>> = new Map();
-  #heard: { [E in keyof Events]: Set<(what: Events[E]) => void> } = { state: new Set(), error: new Set(), typing: new Set() };
+  #heard: { [E in keyof Events]: Set<(what: Events[E]) => void> } = {
+    state: new Set(),
+    error: new Set(),
+    typing: new Set(),
+    message: new Set(),
+    missed: new Set(),
+  };
   #unlisten: () => void;
 
   constructor(env: Env, options: Options) {
@@ -88,22 +98,18 @@ class Tab implements Presence {
       },
       lastWord: (beat: Beat) => (overSocket() ? this.#link.socket.lastWord() : http.lastWord(beat)),
     };
-    this.#beats = new Beats(env, options, said, way, (answer) => this.#beaten(answer));
+    this.#beats = new Beats(env, options, said, way, (answer, hadFailed) => this.#beaten(answer, hadFailed));
     this.#scopes = new Scopes(env, () => this.#link.settle(), () => this.#viewState());
     const host = {
       opened: () => this.#opened(),
       lost: (problem: Problem) => this.#lost(problem),
       moved: () => this.#beats.moved(),
-      typing: (topic: string, user: string, typing: boolean) => {
-        for (const heard of [...this.#heard.typing]) call(env, heard, { topic, user, typing });
-      },
-      windows: ({ active_for = 0, lease_for = 0, idle_for = 0 }) => {
-        if (idle_for > 0) this.#beats.windows.idle_for = idle_for;
-        if (active_for > 0) this.#beats.windows.active_for = active_for;
-        if (lease_for > 0) this.#beats.windows.lease_for = lease_for;
-      },
+      tell: this.#tell.bind(this) as Tell,
+      hearsMessages: () => this.#heard.message.size + this.#heard.typing.size > 0,
+      windows: (said: Record<string, unknown>) => this.#beats.learn(said),
     };
     this.#link = new Link(env, this.#http, this.#token, this.#scopes, host, options.url ?? '');
+    this.#outbox = new Outbox(env, (frame) => (overSocket() && this.#beats.isEntered ? this.#link.socket.ask(frame) : null));
     this.#snapshot = this.#now();
     this.self = {
       subscribe: (changed) => {
@@ -187,6 +193,7 @@ class Tab implements Presence {
     const result = this.#beats.leave(true);
     this.#token.forget();
     this.#scopes.forget();
+    this.#outbox.forget();
     this.#session?.release();
     const id = this.#options.session ?? this.#env.id();
     if (this.#session) this.#session = { id, idleFor: null, release: () => {} };
@@ -201,6 +208,10 @@ class Tab implements Presence {
 
   typing(topic: string, isTyping: boolean = true): void {
     this.#link.socket.typing(topic, isTyping);
+  }
+
+  publish(topic: string, data: Json): Promise<Published> {
+    return this.#outbox.publish(topic, data);
   }
 
   watch(scope: Scope, seen: (view: View, change: Change) => void, { whenHidden = 'pause' }: WatchOptions = {}): () => void {
@@ -236,14 +247,21 @@ class Tab implements Presence {
   on<E extends keyof Events>(event: E, heard: (what: Events[E]) => void): () => void {
     const all = this.#heard[event];
     all.add(heard);
+    // A socket tells messages and typing only where somebody hears them.
+    if ((event === 'message' || event === 'typing') && this.#link.socket.isOpen) this.#link.settle();
     return () => all.delete(heard);
+  }
+
+  #tell<E extends keyof Events>(event: E, what: Events[E]): void {
+    for (const heard of [...this.#heard[event]]) call(this.#env, heard, what);
   }
 
   // ---- what becomes of hits and of the connection
 
-  #beaten(answer: Answer | null): void {
+  #beaten(answer: Answer | null, hadFailed = false): void {
+    this.#outbox.flush();
     // Any answer shows that hits get through.
-    if (answer?.body.ws === true && this.#options.transport !== 'http' && !this.#options.encode) this.#link.offered();
+    if (answer?.body.ws === true && this.#options.transport !== 'http' && !this.#options.encode) this.#link.offered(hadFailed);
     if (answer && answer.status > 0) {
       this.#link.fed();
       if (isTaken(answer)) for (const foreign of this.#foreign) if (!this.#env.page.hidden()) foreign.shown();
@@ -296,8 +314,8 @@ class Tab implements Presence {
     this.#snapshot = now;
     if (now.state !== before.state) this.#scopes.restated();
     for (const changed of [...this.#subscribers]) call(this.#env, changed);
-    for (const heard of [...this.#heard.state]) call(this.#env, heard, now);
-    if (now.error && now.error !== before.error) for (const heard of [...this.#heard.error]) call(this.#env, heard, now.error);
+    this.#tell('state', now);
+    if (now.error && now.error !== before.error) this.#tell('error', now.error);
   }
 
   // ---- what the browser tells
@@ -353,8 +371,6 @@ class Tab implements Presence {
   #restored(): void {
     this.#isAway = false;
     if (!this.#env.page.hidden()) this.#shown();
-    void this.#start().finally(() => {
-      if (this.#options.session === undefined) takeBack(this.#env);
-    });
+    void this.#start();
   }
 }

@@ -41,11 +41,6 @@ export function putBack(env: Env, id: string, idleFor: number | null): void {
   env.storage.set('session', NAME, `${env.wall()} ${id} ${idleFor === null ? '' : Math.round(idleFor)}`);
 }
 
-/** Takes an id back from the storage, after the page has been restored. */
-export function takeBack(env: Env): void {
-  env.storage.set('session', NAME, null);
-}
-
 async function hold(env: Env, id: string): Promise<(() => void) | null> {
   const release = await env.lock(`presence-session-${id}`);
   return release === undefined ? ask(env, id) : release;

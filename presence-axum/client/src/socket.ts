@@ -1,27 +1,33 @@
 /** The WebSocket of the mount: heartbeats, subscriptions and typing over one connection that is not among the six of HTTP. */
 
-import { backoff } from './backoff.ts';
+import { backoff, textOf } from './backoff.ts';
 import type { Env, Socket } from './env.ts';
 import type { Answer } from './http.ts';
 import type { Wanted } from './scopes.ts';
-import type { Beat, Problem } from './types.ts';
+import type { Beat, Events, Message, Missed, Problem, Typing } from './types.ts';
 
 const HELLO_WITHIN = 4_000;
 const ANSWER_WITHIN = 8_000;
-/** After so many attempts without a hello there is no socket to be had here. */
+/** After so many attempts without a hello there is no socket to be had here, for so long. */
 const ATTEMPTS = 2;
+const AGAIN_AFTER = 300_000;
 /** Close codes after which nobody comes back: broken framing, too large a frame, disconnected by an operator. */
 const FINAL = [1002, 1003, 1007, 1009, 4403];
 const TYPING_EVERY = 2_000;
+
+/** Hands something to whoever listens for it. */
+export type Tell = <E extends keyof Events>(event: E, what: Events[E]) => void;
 
 export interface SocketHost {
   /** Where it is, and the token to show. Rejects where the host has none to give. */
   address(): Promise<{ url: string; token: string | null }>;
   /** A frame of presence; what it throws makes all topics be told anew. */
   heard(name: string, data: Record<string, unknown>): void;
-  typing(topic: string, user: string, isTyping: boolean): void;
+  tell: Tell;
+  /** Whether anybody wants messages, or to know who types. */
+  hearsMessages(): boolean;
   opened(hello: Record<string, unknown>): void;
-  /** It is gone; `isFinal`: for good. */
+  /** It is gone; `isFinal`: and does not come back by itself. */
   lost(problem: Problem, isFinal: boolean): void;
   refused(): void;
 }
@@ -37,12 +43,14 @@ export class SocketLine {
   #reconnectIn: number | null = null;
   #ref = 0;
   #waiting: Map<number, (answer: Answer) => void> = new Map();
-  /** By topic (`null`: everyone), whether only counts are told. */
-  #subscribed: Map<string | null, boolean> = new Map();
+  /** By topic (`null`: everyone), what is told: counts alone, and messages. */
+  #subscribed: Map<string | null, string> = new Map();
+  /** By topic, the last message that was heard. */
+  #after: Map<string, string> = new Map();
   #typed: Map<string, number> = new Map();
   isOpen = false;
-  /** There is none to be had. */
-  isOver = false;
+  /** There is none to be had until then. */
+  notBefore = 0;
 
   constructor(env: Env, host: SocketHost) {
     [this.#env, this.#host] = [env, host];
@@ -53,7 +61,7 @@ export class SocketLine {
   }
 
   open(): void {
-    if (!this.isClosed || this.isOver) return;
+    if (!this.isClosed || this.#env.now() < this.notBefore) return;
     this.#turn += 1;
     void this.#run(this.#turn);
   }
@@ -70,7 +78,7 @@ export class SocketLine {
     [this.#socket, this.isOpen] = [null, false];
     this.#subscribed.clear();
     if (socket) {
-      [socket.onopen, socket.onmessage, socket.onclose] = [null, null, null];
+      [socket.onmessage, socket.onclose] = [null, null];
       socket.close();
     }
     for (const answer of [...this.#waiting.values()]) answer({ status: 0, retryAfter: 0, body: { error: 'the socket closed' }, code: 'network' });
@@ -85,25 +93,28 @@ export class SocketLine {
       socket = this.#env.socket(url, token === null ? [] : ['bearer', token]);
     } catch (error) {
       if (turn !== this.#turn) return;
-      return this.#lost({ code: 'token', message: error instanceof Error ? error.message : String(error) }, false);
+      return this.#lost({ code: 'token', message: textOf(error) });
     }
-    if (!socket) return this.#lost({ code: 'network', message: 'no socket' }, true);
+    if (!socket) return this.#lost({ code: 'network', message: 'no socket' }, Infinity);
     this.#socket = socket;
-    this.#withoutHello += 1;
-    this.#cancel = this.#env.timer(HELLO_WITHIN, () => this.#lost({ code: 'network', message: 'no hello' }, this.#withoutHello >= ATTEMPTS));
+    // None, or no network: which of them it is, heartbeats will show.
+    const without = (this.#withoutHello += 1) < ATTEMPTS ? 0 : AGAIN_AFTER;
+    this.#cancel = this.#env.timer(HELLO_WITHIN, () => this.#lost({ code: 'network', message: 'no hello' }, without));
     socket.onmessage = ({ data }) => {
       if (turn === this.#turn && typeof data === 'string') this.#frame(data);
     };
     socket.onclose = ({ code }) => {
       if (turn !== this.#turn) return;
       if (code === 4401) this.#host.refused();
-      this.#lost({ code: code >= 4400 ? 'refused' : 'network', message: `the socket closed (${code})` }, FINAL.includes(code) || this.#withoutHello >= ATTEMPTS);
+      this.#lost({ code: code >= 4400 ? 'refused' : 'network', message: `the socket closed (${code})` }, FINAL.includes(code) ? Infinity : this.isOpen ? 0 : without);
     };
   }
 
-  #lost(problem: Problem, isFinal: boolean): void {
+  /** Comes back by itself, unless for a while it is not to. */
+  #lost(problem: Problem, notFor: number = 0): void {
     this.#drop();
-    this.isOver = isFinal;
+    const isFinal = notFor > 0;
+    if (isFinal) [this.notBefore, this.#withoutHello] = [this.#env.now() + notFor, 0];
     this.#failures += 1;
     const asked = this.#reconnectIn;
     this.#reconnectIn = null;
@@ -125,11 +136,15 @@ export class SocketLine {
         [this.isOpen, this.#failures, this.#withoutHello] = [true, 0, 0];
         this.#host.opened(frame);
       } else if (type === 'reconnect') this.#reconnectIn = Math.max(0, Number(frame['in']) || 0);
-      else if (type === 'typing') this.#host.typing(String(frame['topic']), String(frame['user']), frame['value'] !== null && frame['value'] !== false);
+      else if (type === 'typing') this.#host.tell(type, { ...(frame as unknown as Typing), typing: frame['value'] != null });
+      else if (type === 'message' && typeof frame['id'] === 'string') {
+        this.#after.set(String(frame['topic']), frame['id']);
+        this.#host.tell(type, frame as unknown as Message);
+      } else if (type === 'missed') this.#host.tell(type, frame as unknown as Missed);
       else if (type.startsWith('presence_')) this.#host.heard(type, { ...frame, scope: frame['topic'] == null ? 'everyone' : `topic:${frame['topic']}` });
       else if (typeof frame['ref'] === 'number') this.#answered(type, frame);
     } catch (error) {
-      this.#lost({ code: 'protocol', message: error instanceof Error ? error.message : String(error) }, false);
+      this.#lost({ code: 'protocol', message: textOf(error) });
     }
   }
 
@@ -138,22 +153,23 @@ export class SocketLine {
     const answer = this.#waiting.get(ref);
     this.#waiting.delete(ref);
     const status = type === 'error' ? Number(frame['code']) || 500 : 200;
-    const body: Answer['body'] = {};
-    if (typeof frame['error'] === 'string') body.error = frame['error'];
-    if (typeof frame['user'] === 'string') body.user = frame['user'];
-    answer?.({ status, retryAfter: 0, body, code: status < 500 ? 'refused' : 'server' });
+    answer?.({ status, retryAfter: 0, body: frame, code: status < 500 ? 'refused' : 'server' });
   }
 
-  /** Sends a heartbeat; where no answer comes the path is dead, and another is looked for. */
   deliver({ kind, ...beat }: Beat): Promise<Answer> {
+    return this.ask({ type: kind, ...beat });
+  }
+
+  /** Sends what is answered; where no answer comes the path is dead, and another is looked for. */
+  ask(frame: object): Promise<Answer> {
     return new Promise((resolve) => {
       const ref = (this.#ref += 1);
-      const cancel = this.#env.timer(ANSWER_WITHIN, () => this.#lost({ code: 'network', message: 'silence' }, false));
+      const cancel = this.#env.timer(ANSWER_WITHIN, () => this.#lost({ code: 'network', message: 'silence' }));
       this.#waiting.set(ref, (answer) => {
         cancel();
         resolve(answer);
       });
-      this.#send({ type: kind, ref, ...beat });
+      this.#send({ ...frame, ref });
     });
   }
 
@@ -167,16 +183,26 @@ export class SocketLine {
     this.#send({ type: 'auth', token });
   }
 
-  /** Subscribes to what is wanted and was not, or of which all must be told anew; ends what is wanted no more. */
+  /** Subscribes to what is wanted and was not, or otherwise; ends what is wanted no more. */
   subscribe(wanted: Wanted | null): void {
-    const topics = new Map<string | null, { topic: string | null; version?: string; counts?: true; messages: false }>();
-    for (const topic of wanted?.counts ?? []) topics.set(topic, { topic, counts: true, messages: false });
-    for (const [topic, version] of Object.entries(wanted?.topics ?? {})) topics.set(topic, { topic, messages: false, ...(version === null ? {} : { version }) });
-    if (wanted?.everyone !== undefined) topics.set(null, { topic: null, messages: false, ...(wanted.everyone === true ? {} : { version: wanted.everyone }) });
-    const ended = [...this.#subscribed.keys()].filter((topic) => !topics.has(topic));
-    const begun = [...topics.values()].filter((it) => this.#subscribed.get(it.topic) !== (it.counts === true));
+    const hears = this.#host.hearsMessages();
+    const all = new Map<string | null, { topic: string | null; counts: boolean; messages: boolean; version?: string; after?: string }>();
+    const add = (topic: string | null, version: unknown, counts: boolean = false): void => {
+      const messages = hears && topic !== null;
+      const entry = { topic, counts, messages, version: version ?? undefined, after: messages ? this.#after.get(topic) : undefined };
+      all.set(topic, entry as { topic: string; counts: boolean; messages: boolean });
+    };
+    for (const topic of wanted?.counts ?? []) add(topic, null, true);
+    for (const [topic, version] of Object.entries(wanted?.topics ?? {})) add(topic, version);
+    if (wanted?.everyone) add(null, wanted.everyone === true ? null : wanted.everyone);
+    const ended = [...this.#subscribed.keys()].filter((topic) => !all.has(topic));
     for (const topic of ended) this.#subscribed.delete(topic);
-    for (const it of begun) this.#subscribed.set(it.topic, it.counts === true);
+    // What a page that is hidden missed it hears when it is shown; what it does not watch any more it does not miss.
+    if (wanted) for (const topic of this.#after.keys()) if (!all.has(topic)) this.#after.delete(topic);
+    const begun = [...all.values()].filter(({ topic, counts, messages }) => {
+      const how = `${counts} ${messages}`;
+      return this.#subscribed.get(topic) !== how && this.#subscribed.set(topic, how);
+    });
     if (ended.length) this.#send({ type: 'unsubscribe', topics: ended });
     if (begun.length) this.#send({ type: 'subscribe', topics: begun });
   }

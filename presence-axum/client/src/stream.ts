@@ -1,6 +1,6 @@
 /** One stream of events, read by `fetch` so that it carries a token: comes back by itself, and notices silence. */
 
-import { backoff } from './backoff.ts';
+import { backoff, textOf } from './backoff.ts';
 import type { Env } from './env.ts';
 import { Parser } from './parse.ts';
 import type { Problem } from './types.ts';
@@ -30,7 +30,6 @@ export class EventStream {
   #retryIn = 0;
   #pingEvery = PING_EVERY;
   #watches: boolean;
-  isOpen = false;
 
   /** `watches`: the server breaks silence, so that silence means a lost connection. */
   constructor(env: Env, host: StreamHost, watches: boolean) {
@@ -51,7 +50,6 @@ export class EventStream {
     this.#cancel();
     this.#attempt?.abort();
     this.#attempt = null;
-    this.isOpen = false;
   }
 
   /** The server breaks silence this often. */
@@ -73,7 +71,6 @@ export class EventStream {
       const response = await this.#env.fetch(url, { ...init, signal: attempt.signal });
       if (this.#isOver(attempt)) return;
       if (response.status === 200 && response.body) {
-        this.isOpen = true;
         this.#host.opened();
         await this.#read(response.body.getReader(), attempt);
       } else {
@@ -84,7 +81,7 @@ export class EventStream {
       }
     } catch (error) {
       if (this.#isOver(attempt)) return;
-      problem = { code: error instanceof Broken ? 'protocol' : 'network', message: error instanceof Error ? error.message : String(error) };
+      problem = { code: error instanceof Broken ? 'protocol' : 'network', message: textOf(error) };
     }
     if (!this.#isOver(attempt)) this.#lost(problem);
   }
@@ -99,7 +96,7 @@ export class EventStream {
         try {
           this.#host.heard(name, data);
         } catch (error) {
-          throw new Broken(error instanceof Error ? error.message : String(error));
+          throw new Broken(textOf(error));
         }
       },
       (ms) => (this.#retryIn = ms),

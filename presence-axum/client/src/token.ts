@@ -92,7 +92,7 @@ export class Token {
     this.#renewal?.();
     // Not for ever at once: a token that is always over would be asked for without end.
     const wait = Math.max(1_000, RENEW_AT * life);
-    this.#renewal = wait < 2 ** 31 ? this.#env.timer(wait, () => void this.get().catch(() => {})) : null;
+    this.#renewal = wait < 2 ** 31 ? this.#env.timer(wait, () => void this.#fetch('expiring').catch(() => {})) : null;
     if (reason !== 'first') this.#renewed(token);
   }
 }

@@ -144,10 +144,36 @@ export interface Typing {
   readonly typing: boolean;
 }
 
+/** What became of a message: it has an id, or an error says why it was not stored, or that nothing is known of it. */
+export type Published = { readonly id: string; readonly error: null } | { readonly id: null; readonly error: Problem };
+
+/** A message in a topic, also one's own. */
+export interface Message {
+  readonly topic: string;
+  /** Ids of a topic grow. */
+  readonly id: string;
+  /** Unix milliseconds, by the server's clock. */
+  readonly at: number;
+  /** `null`: the server itself. */
+  readonly user: string | null;
+  /** The name in the user's token. */
+  readonly name: string | null;
+  readonly data: Json;
+}
+
+/** Messages of this topic before the next one cannot be had any more. */
+export interface Missed {
+  readonly topic: string;
+  readonly reason: 'trimmed' | 'incarnation' | 'slow';
+}
+
 export interface Events {
   state: Self;
   error: Problem;
   typing: Typing;
+  /** In the topics that are watched; after a lost connection from the last one that was heard. Needs a WebSocket. */
+  message: Message;
+  missed: Missed;
 }
 
 export interface WatchOptions {
@@ -186,6 +212,11 @@ export interface Presence {
   ): Promise<'confirmed' | 'unconfirmed'>;
   /** Says that the user types in this topic; call it at each key, it is sent seldom. Needs a WebSocket. */
   typing(topic: string, isTyping?: boolean): void;
+  /**
+   * Sends a message to a topic that is watched or that the tab is in, and resolves once it is stored: once, however often it had to be
+   * sent. Tried for 30 s; 64 may wait. Needs a WebSocket.
+   */
+  publish(topic: string, data: Json): Promise<Published>;
   /** Calls back at once and at each change, with the live members and what changed. */
   watch(scope: Scope, seen: (view: View, change: Change) => void, options?: WatchOptions): () => void;
   /** Another stream of JSON events, such as a service's own: each comes as it is, and `state` when that changes. */

@@ -173,18 +173,32 @@ test('one’s own typing is sent seldom, that of others is heard, and what comes
   const { env, presence, world, socket } = await connected();
   const heard: string[] = [];
   presence.on('typing', ({ topic, user, typing }) => heard.push(`${topic} ${user} ${typing}`));
+  presence.watch({ topic: 'lobby' }, () => {});
+  await world.pass(300);
+  assert.equal(socket.of('subscribe').at(-1).topics[0].messages, true);
   for (let i = 0; i < 10; i += 1) presence.typing('lobby');
   presence.typing('lobby', false);
   assert.deepEqual(socket.of('typing').map(({ value }) => value), [true, false]);
   socket.tell({ type: 'typing', topic: 'lobby', user: 'grace', value: true });
   socket.tell({ type: 'typing', topic: 'lobby', user: 'grace', value: null });
   assert.deepEqual(heard, ['lobby grace true', 'lobby grace false']);
-  presence.watch({ topic: 'lobby' }, () => {});
-  await world.pass(300);
   socket.tell({ type: 'of_tomorrow', what: 1 });
   socket.tell({ type: 'presence_diff', topic: 'lobby', from: '5', version: '6' });
   while (env.sockets.length === 1) await world.pass(100);
   env.sockets[1]!.tell(HELLO);
   await world.pass(300);
   assert.equal(env.sockets[1]!.of('subscribe')[0].topics[0].version, undefined);
+});
+
+test('a socket that the network did not let through is tried again when heartbeats get through again', async () => {
+  const { env, world } = await open();
+  env.server = (asked) => asked.fail();
+  await world.pass(60_000);
+  const tried = env.sockets.length;
+  assert.ok(tried >= 2);
+  env.server = (asked) => {
+    if (asked.url.endsWith('/v1/hit')) asked.answer(200, { ok: true, placed_at: 1, active_for: 60_000, lease_for: 60_000, ws: true });
+  };
+  await world.pass(60_000);
+  assert.ok(env.sockets.length > tried);
 });

@@ -4,6 +4,7 @@
 //! says what the page showed.
 
 mod active_idle;
+mod bare;
 mod blinding;
 mod chat_gateway;
 mod chromium;

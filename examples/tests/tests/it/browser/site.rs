@@ -3,7 +3,7 @@
 use super::blinding::Blinding;
 use axum::Router;
 use presence_axum::serve::{Options, serve};
-use presence_core::{Policy, Presence};
+use presence_core::{Policy, Presence, UserId};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -73,6 +73,16 @@ impl Site {
     /// Cuts it off from what its store has to tell, or takes that back.
     pub fn blind(&self, is_blind: bool) {
         self.store.blind(is_blind);
+    }
+
+    /// The sessions of a user that live, as the service itself sees them.
+    pub fn sessions(&self, user: &str) -> usize {
+        let person = self.presence.user(&UserId::new(user).unwrap());
+        person.map_or(0, |person| person.member.sessions.iter().filter(|it| it.liveness.is_live()).count())
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     pub fn url(&self, path: &str) -> String {

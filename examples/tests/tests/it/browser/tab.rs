@@ -19,6 +19,9 @@ const WORDS: &str = r#"
     const users = (list) => [...the(list).children].map((li) => li.dataset.user).join();
 "#;
 
+/// What a page shows, for whoever waits in vain.
+const SHOWN: &str = "`${location}\n${document.body?.innerText}\n${JSON.stringify([document.hidden, globalThis.presence?.self.getSnapshot(), globalThis.view])}`";
+
 pub struct Tab {
     chromium: Arc<Chromium>,
     target: String,
@@ -30,9 +33,43 @@ pub struct Tab {
 impl Tab {
     /// Opens this page.
     pub async fn open(url: &str) -> Self {
+        let tab = Self::blank().await;
+        tab.go(url).await;
+        tab
+    }
+
+    /// Opens a window that shows nothing yet.
+    pub async fn blank() -> Self {
         let chromium = Chromium::shared();
         let page = json!({"url": "about:blank", "newWindow": true});
         let target = text(&chromium.call(None, "Target.createTarget", page).await["targetId"]);
+        Self::attach(chromium, target).await
+    }
+
+    /// Opens this page where no debugger sees it: one that is seen prerenders nothing.
+    pub async fn open_unseen(url: &str) {
+        let page = json!({"url": url, "newWindow": true});
+        Chromium::shared().call(None, "Target.createTarget", page).await;
+    }
+
+    /// Opens this page by a script of this one, which shares its storage of the session with it, as a duplicate does.
+    pub async fn open_by_script(&self, url: &str) -> Self {
+        let open = format!("void open({}, '', 'popup')", json!(url));
+        let params = json!({"expression": open, "userGesture": true});
+        self.call("Runtime.evaluate", params).await;
+        loop {
+            let targets = self.chromium.call(None, "Target.getTargets", json!({})).await;
+            let opened = targets["targetInfos"]
+                .as_array()
+                .and_then(|all| all.iter().find(|it| it["openerId"] == self.target.as_str()));
+            if let Some(opened) = opened {
+                return Self::attach(Arc::clone(&self.chromium), text(&opened["targetId"])).await;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn attach(chromium: Arc<Chromium>, target: String) -> Self {
         let attach = json!({"targetId": target, "flatten": true});
         let session = text(&chromium.call(None, "Target.attachToTarget", attach).await["sessionId"]);
         let tab = Self { chromium, target, session, hands: Mutex::default() };
@@ -40,8 +77,12 @@ impl Tab {
             tab.call(domain, json!({})).await;
         }
         tab.call("Page.addScriptToEvaluateOnNewDocument", json!({"source": WORDS})).await;
-        tab.call("Page.navigate", json!({"url": url})).await;
         tab
+    }
+
+    /// Shows another page.
+    pub async fn go(&self, url: &str) {
+        self.call("Page.navigate", json!({"url": url})).await;
     }
 
     pub async fn call(&self, method: &str, params: Value) -> Value {
@@ -78,7 +119,7 @@ impl Tab {
             }
         };
         if tokio::time::timeout(PATIENCE, look).await.is_err() {
-            let shown = self.try_eval("`${location}\n${document.body?.innerText}`").await;
+            let shown = self.try_eval(SHOWN).await;
             let shown = shown.map_or_else(|error| error, |shown| text(&shown));
             let said = self.complaints();
             panic!("in vain: {condition}\nwhich is {last:?}, in {shown}\n\nand the browser said {said:#?}");
@@ -129,6 +170,37 @@ impl Tab {
             self.chromium.call(None, "Browser.getWindowForTarget", json!({"targetId": self.target})).await;
         let bounds = json!({"windowId": window["windowId"], "bounds": {"windowState": state}});
         self.chromium.call(None, "Browser.setWindowBounds", bounds).await;
+    }
+
+    /// Takes its network away, or gives it back.
+    pub async fn set_online(&self, is_online: bool) {
+        let network =
+            json!({"offline": !is_online, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
+        self.call("Network.enable", json!({})).await;
+        self.call("Network.emulateNetworkConditions", network).await;
+    }
+
+    /// `frozen`, as a browser does to pages that are hidden for long, or `active`.
+    pub async fn set_lifecycle(&self, state: &str) {
+        self.call("Page.setWebLifecycleState", json!({"state": state})).await;
+    }
+
+    /// Kills the process that draws it.
+    pub async fn crash(&self) {
+        self.call("Inspector.enable", json!({})).await;
+        let (chromium, session) = (Arc::clone(&self.chromium), self.session.clone());
+        // It is not answered.
+        let _crash = AbortOnDropHandle::new(tokio::spawn(async move {
+            chromium.call(Some(&session), "Page.crash", json!({})).await;
+        }));
+        while !self
+            .chromium
+            .events(&self.session)
+            .iter()
+            .any(|event| event["method"] == "Inspector.targetCrashed")
+        {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// Its user closes the tab.

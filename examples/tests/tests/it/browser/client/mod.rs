@@ -1,5 +1,14 @@
 //! The client in a real browser: what only a browser shows.
 
+mod connections;
+mod identity;
+mod input;
+mod lifecycle;
+mod messages;
+mod outages;
+mod policies;
+mod tokens;
+
 use super::live::{assert_content, open, shows, site};
 
 const HITS: &str =

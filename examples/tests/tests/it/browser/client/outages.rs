@@ -1,0 +1,97 @@
+//! A network that goes, or goes silent.
+
+use super::super::bare::{
+    assert_nobody_went, at, is_in, open_as, open_over_http, policy, site, without_socket,
+};
+use super::super::site::Site;
+use super::super::tab::Tab;
+use serde_json::json;
+use test_servers::Proxy;
+
+#[tokio::test]
+async fn offline_the_page_says_so_and_online_it_is_back() {
+    let site = site().await;
+    let (ada, grace) = (open_as(&site, "Ada").await, open_over_http(&site, "Grace").await);
+    ada.until("view.members.has('Grace')").await;
+    grace.set_online(false).await;
+    grace.until("state() === 'retrying' && presence.self.getSnapshot().error.code === 'network'").await;
+    ada.until("!view.members.has('Grace')").await;
+    grace.set_online(true).await;
+    is_in(&grace).await;
+    ada.until("view.members.has('Grace')").await;
+}
+
+#[tokio::test]
+async fn while_no_connection_can_be_had_nobody_is_gone_and_then_it_is_right() {
+    let site = site().await;
+    let (ada, bob) = (open_as(&site, "Ada").await, open_as(&site, "Bob").await);
+    let (path, grace) = behind(&site, "auto").await;
+    grace.until("sees() === 'Ada,Bob,Grace'").await;
+    path.cut();
+    grace.until("state() === 'retrying' && view.stale && errors.length > 0").await;
+    bob.close().await;
+    // Back only when the others have missed her.
+    ada.until("sees() === 'Ada'").await;
+    assert_eq!(grace.eval("sees()").await, "Ada,Bob,Grace");
+    assert_nobody_went(&[&grace]).await;
+    path.pass();
+    is_in(&grace).await;
+    grace.until("sees() === 'Ada,Grace' && gone.filter((user) => user !== 'Grace').join() === 'Bob'").await;
+    ada.until("sees() === 'Ada,Grace'").await;
+    // And it has a socket again.
+    grace.until("sockets.at(-1).readyState === 1").await;
+}
+
+#[tokio::test]
+async fn a_farewell_that_is_said_offline_is_told_once_the_network_is_back() {
+    let site = site().await;
+    let ada = open_as(&site, "Ada").await;
+    let grace = open_over_http(&site, "Grace").await;
+    ada.until("view.members.has('Grace')").await;
+    grace.set_online(false).await;
+    assert_eq!(grace.eval("presence.leave({ now: true })").await, "unconfirmed");
+    assert_eq!(site.sessions("Grace"), 1);
+    grace.set_online(true).await;
+    ada.until("!view.members.has('Grace')").await;
+    assert_eq!(grace.eval("state()").await, "stopped");
+}
+
+/// A path to this site that can go silent.
+pub(super) async fn behind(site: &Site, transport: &str) -> (Proxy, Tab) {
+    let path = Proxy::to(site.port());
+    let url = at(site, &json!({"user": "Grace", "transport": transport}));
+    let url = url.replacen(&site.port().to_string(), &path.port().to_string(), 1);
+    let tab = Tab::open(&url).await;
+    is_in(&tab).await;
+    (path, tab)
+}
+
+async fn goes_silent(site: &Site, transport: &str) {
+    let ada = open_as(site, "Ada").await;
+    let bob = open_as(site, "Bob").await;
+    let (path, grace) = behind(site, transport).await;
+    grace.until("sees() === 'Ada,Bob,Grace'").await;
+    path.swallow();
+    bob.close().await;
+    ada.until("!view.members.has('Bob')").await;
+    grace.until("view.stale").await;
+    assert_eq!(grace.eval("sees()").await, "Ada,Bob,Grace");
+    // Long enough for it to have given up more than once.
+    grace.until("errors.length >= 3").await;
+    path.pass();
+    grace.until("!view.stale && sees() === 'Ada,Grace' && gone.filter((user) => user !== 'Grace').join() === 'Bob'").await;
+    is_in(&grace).await;
+    ada.until("sees() === 'Ada,Grace'").await;
+}
+
+#[tokio::test]
+async fn a_path_that_goes_silent_under_a_socket_makes_it_stale_and_it_is_right_when_it_is_back() {
+    let site = site().await;
+    goes_silent(&site, "auto").await;
+}
+
+#[tokio::test]
+async fn a_path_that_goes_silent_under_a_stream_makes_it_stale_and_it_is_right_when_it_is_back() {
+    let site = Site::serving(policy(), without_socket).await;
+    goes_silent(&site, "http").await;
+}
