@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Checks or builds the browser client (presence-axum/client):  scripts/client.sh [test|build|node ARGUMENTS...]
+# Checks or builds the browser client (presence-axum/client):  scripts/client.sh [test|build|packages|node ARGUMENTS...]
 #
 # `test`, the default: types, unit tests, and whether presence-axum/assets/presence.js is what the source gives. `build` writes
-# that file and the npm package. Node comes from PyPI into .servers, the tools from npm by the committed lockfile. Rust needs neither.
+# that file and the npm package. `packages` packs it, and installs, builds and runs it in three small projects, in
+# Chromium, and in Firefox where it is on PATH (apt-get install firefox-esr).
+# Node comes from PyPI into .servers, the tools from npm by the committed lockfile. Rust needs neither.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -33,10 +35,10 @@ fi
 
 cd presence-axum/client
 export PATH="${node%/*}:$PATH"
+npm=$(dirname "$node")/../lib/node_modules/npm/bin/npm-cli.js
+[ -f "$npm" ] || npm=$(dirname "$(readlink -f "$(command -v npm)")")/npm-cli.js
 # What was installed stays, until the lockfile changes.
 if ! cmp -s package-lock.json node_modules/.lock; then
-  npm=$(dirname "$node")/../lib/node_modules/npm/bin/npm-cli.js
-  [ -f "$npm" ] || npm=$(dirname "$(readlink -f "$(command -v npm)")")/npm-cli.js
   "$node" "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null
   cp package-lock.json node_modules/.lock
 fi
@@ -48,12 +50,22 @@ case ${1:-test} in
     node build.ts --check
     ;;
   build) node build.ts ;;
+  packages)
+    chromium=${PRESENCE_SERVERS:-$PWD/../../.servers/bin}/chromium
+    [ -x "$chromium" ] || {
+      echo "$chromium is not there: scripts/servers.sh chromium" >&2
+      exit 1
+    }
+    node build.ts
+    # shellcheck disable=SC2046 # none is no argument
+    node packages/check.ts "$npm" "$chromium" $(command -v firefox-esr || command -v firefox || true)
+    ;;
   node)
     shift
     exec node "$@"
     ;;
   *)
-    echo "scripts/client.sh [test|build|node ARGUMENTS...]" >&2
+    echo "scripts/client.sh [test|build|packages|node ARGUMENTS...]" >&2
     exit 2
     ;;
 esac

@@ -13,6 +13,7 @@ use crowd::Crowd;
 use history::History;
 use presence_axum::{Mount, health, method_not_allowed, not_found, page};
 use presence_core::{Policy, Presence};
+use presence_memory::MemoryBroker;
 use std::time::Duration;
 
 /// Windows short enough to be watched.
@@ -56,7 +57,8 @@ impl FromRef<Demo> for Crowd {
     }
 }
 
-/// The page, all of our routes, and what the demo adds: counts of the last minutes, and simulated people on request.
+/// The page, all of our routes with who types on their sockets, and what the demo adds: counts of the last minutes, and
+/// simulated people on request.
 pub fn app(presence: Presence) -> Router {
     let history = History::of(&presence);
     let demo = Demo { presence: presence.clone(), history, crowd: Crowd::default() };
@@ -68,7 +70,7 @@ pub fn app(presence: Presence) -> Router {
         .route("/readyz", get(health::ready))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(demo);
-    Mount::new(presence).routes().merge(own).fallback(not_found)
+    Mount::new(presence).broker(MemoryBroker::new()).routes().merge(own).fallback(not_found)
 }
 
 async fn index() -> impl IntoResponse {

@@ -92,6 +92,24 @@ async fn a_room_shows_who_is_in_it() {
 }
 
 #[tokio::test]
+async fn who_types_in_a_room_is_shown_there() {
+    let site = site().await;
+    let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);
+    for tab in [&ada, &grace] {
+        tab.click("topic-lobby").await;
+    }
+    ada.until("the('topic-lobby').ariaPressed === 'true' && users('active-list') === 'Ada,Grace'").await;
+    let note = "row('active-list', 'Grace')?.querySelector('.note').textContent";
+    // At each key, until she is seen to; it takes a moment until her socket is in the room.
+    while ada.eval(&format!("{note} === 'is typing…'")).await != true {
+        grace.eval("the('message-input').dispatchEvent(new Event('input'))").await;
+    }
+    grace.set("message-input", "done").await;
+    ada.until(&format!("{note} === 'done'")).await;
+    assert_content([&ada, &grace]);
+}
+
+#[tokio::test]
 async fn who_closes_one_of_two_tabs_stays() {
     let site = site().await;
     let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);

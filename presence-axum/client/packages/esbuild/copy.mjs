@@ -1,0 +1,2 @@
+import { copyFileSync } from 'node:fs';
+copyFileSync('index.html', 'dist/index.html');
