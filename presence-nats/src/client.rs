@@ -1,8 +1,8 @@
 //! The client of NATS: made of URLs, and listened to.
 
 use crate::error::rejected;
-use crate::link::Denials;
-use async_nats::{Client, ConnectOptions, Event, ServerAddr, ServerError};
+use crate::link::Heard;
+use async_nats::{Client, ClientError, ConnectOptions, Event, ServerAddr, ServerError};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
@@ -23,14 +23,16 @@ const SAID_FOR: Duration = Duration::from_mins(10);
 const SAID: usize = 16;
 
 /// A client that connects for as long as it takes; must be called in a runtime.
-pub(crate) fn of(urls: &str, connect: ConnectOptions, denials: &Denials) -> Result<Client> {
+pub(crate) fn of(urls: &str, connect: ConnectOptions, heard: &Heard) -> Result<Client> {
     let (servers, credentials) = read(urls)?;
+    let places = servers.iter().map(|server| format!("{}:{}", server.host(), server.port()));
+    heard.of_servers(format!("NATS at {}", places.collect::<Vec<_>>().join(", ")));
     let connect = match credentials {
         None => connect,
         Some(Credentials { user, password: Some(password) }) => connect.user_and_password(user, password),
         Some(Credentials { user: token, password: None }) => connect.token(token),
     };
-    let ear = Ear { denials: denials.clone(), said: Mutex::new((HashSet::new(), Instant::now())) };
+    let ear = Ear { heard: heard.clone(), said: Mutex::new((HashSet::new(), Instant::now())) };
     let connect = connect
         .retry_on_initial_connect()
         .max_reconnects(None)
@@ -87,7 +89,7 @@ fn read(urls: &str) -> Result<(Vec<ServerAddr>, Option<Credentials>)> {
 
 /// Hears what the client and its server say beside their answers.
 struct Ear {
-    denials: Denials,
+    heard: Heard,
     /// What was said lately, and since when that is counted. The client reports each of its attempts to connect, some five
     /// in a second: once is enough for each outage.
     said: Mutex<(HashSet<String>, Instant)>,
@@ -98,6 +100,7 @@ impl Ear {
         match event {
             Event::Connected => {
                 self.said.lock().0.clear();
+                self.heard.connected();
                 tracing::info!("connected to NATS");
             }
             Event::Disconnected => tracing::warn!("the connection to NATS was lost"),
@@ -111,7 +114,7 @@ impl Ear {
                     ServerError::SlowConsumer(_) => false,
                 };
                 if is_denied {
-                    self.denials.count();
+                    self.heard.denied();
                 }
                 if self.is_news(&error.to_string(), Instant::now()) {
                     tracing::error!(is_denied, "the NATS server reports an error: {error}");
@@ -119,6 +122,9 @@ impl Ear {
             }
             Event::Draining | Event::Closed => tracing::debug!("NATS: {event}"),
             other => {
+                if let Event::ClientError(error) = other {
+                    self.heard.failed(&reason(error));
+                }
                 if self.is_news(&other.to_string(), Instant::now()) {
                     tracing::warn!("NATS: {other}");
                 }
@@ -139,10 +145,17 @@ impl Ear {
     }
 }
 
+/// Why the client could not connect, in its words.
+fn reason(error: &ClientError) -> String {
+    match error {
+        ClientError::Other(why) => why.clone(),
+        other => other.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use async_nats::ClientError;
 
     /// The servers, then who we are.
     fn told(urls: &str) -> Option<String> {
@@ -175,7 +188,7 @@ mod tests {
     #[test]
     fn an_outage_is_told_of_once() {
         let now = Instant::now();
-        let ear = Ear { denials: Denials::default(), said: Mutex::new((HashSet::new(), now)) };
+        let ear = Ear { heard: Heard::default(), said: Mutex::new((HashSet::new(), now)) };
         assert!(ear.is_news("refused", now) && !ear.is_news("refused", now) && ear.is_news("timed out", now));
         ear.hear(&Event::ClientError(ClientError::Other("down".into())));
         ear.hear(&Event::Connected);

@@ -8,14 +8,15 @@ use async_nats::connection::State;
 use async_nats::{Client, HeaderMap, HeaderValue, Message, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
+use parking_lot::Mutex;
 use presence_core::Timestamp;
 use presence_core::store::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// How long a call waits for a connection that was lost; one that is just being made is waited for as long as a call
@@ -24,18 +25,52 @@ const RECONNECTS_FOR: Duration = Duration::from_millis(100);
 /// How often it looks meanwhile.
 const LOOKS_EVERY: Duration = Duration::from_millis(10);
 
-/// How often the server said that something is not allowed. It says so beside the answers: the request itself is just
-/// not answered.
+/// What is heard of the servers beside their answers.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Denials(Arc<AtomicU64>);
+pub(crate) struct Heard(Arc<Inner>);
 
-impl Denials {
-    pub(crate) fn count(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+#[derive(Debug, Default)]
+struct Inner {
+    /// How often a server said that something is not allowed: the request itself is just not answered.
+    denials: AtomicU64,
+    /// Where the servers are, as far as URLs said it, without who we are.
+    servers: OnceLock<String>,
+    /// Why the last attempt to connect failed, until one succeeds.
+    failure: Mutex<Option<String>>,
+}
+
+impl Heard {
+    pub(crate) fn denied(&self) {
+        self.0.denials.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn so_far(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+    fn denials(&self) -> u64 {
+        self.0.denials.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn of_servers(&self, servers: String) {
+        // A client is made once.
+        let _ = self.0.servers.set(servers);
+    }
+
+    pub(crate) fn failed(&self, why: &str) {
+        *self.0.failure.lock() = Some(why.to_owned());
+    }
+
+    pub(crate) fn connected(&self) {
+        *self.0.failure.lock() = None;
+    }
+
+    /// That there is no connection; to whom, and why, is for logs only.
+    fn no_connection(&self) -> Error {
+        let error = unavailable("there is no connection to a NATS server");
+        let why = self.0.failure.lock().clone();
+        match (self.0.servers.get(), why) {
+            (Some(servers), Some(why)) => error.with_source(format!("{servers}: {why}")),
+            (Some(known), None) => error.with_source(known.as_str()),
+            (None, Some(known)) => error.with_source(known),
+            (None, None) => error,
+        }
     }
 }
 
@@ -46,7 +81,7 @@ pub(crate) struct Link {
     /// What stands before the subject of what is published into a stream: only so does it reach another domain.
     into: String,
     timeout: Duration,
-    denials: Denials,
+    heard: Heard,
 }
 
 impl fmt::Debug for Link {
@@ -57,13 +92,13 @@ impl fmt::Debug for Link {
 }
 
 impl Link {
-    pub(crate) fn new(client: Client, domain: Option<&str>, timeout: Duration, denials: Denials) -> Self {
+    pub(crate) fn new(client: Client, domain: Option<&str>, timeout: Duration, heard: Heard) -> Self {
         crate::metrics::describe();
         let (api, into) = match domain {
             None => ("$JS.API.".to_owned(), String::new()),
             Some(domain) => (format!("$JS.{domain}.API."), format!("$JS.{domain}.API.")),
         };
-        Self { client, api, into, timeout, denials }
+        Self { client, api, into, timeout, heard }
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -84,16 +119,16 @@ impl Link {
             }
             waits = waits.saturating_sub(LOOKS_EVERY);
         }
-        Err(unavailable("there is no connection to a NATS server"))
+        Err(self.heard.no_connection())
     }
 
     /// Gives an exchange its bound in time.
     async fn bounded<T>(&self, exchange: impl Future<Output = Outcome<T>>) -> Outcome<T> {
         self.connected().await?;
-        let denials = self.denials.so_far();
+        let denials = self.heard.denials();
         match tokio::time::timeout(self.timeout, exchange).await {
             Ok(done) => done,
-            Err(_) if self.denials.so_far() != denials => Err(Failure::Other(rejected(
+            Err(_) if self.heard.denials() != denials => Err(Failure::Other(rejected(
                 "the server denies it: allow publishing to $JS.API.> and $KV.>, and subscribing to the inbox",
             ))),
             Err(late) => Err(Failure::Other(timeout().with_source(late))),

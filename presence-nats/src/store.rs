@@ -5,7 +5,7 @@ use crate::client;
 use crate::error::rejected;
 use crate::feed;
 use crate::known::Known;
-use crate::link::{Denials, Link};
+use crate::link::{Heard, Link};
 use crate::lives::Lives;
 use crate::options::Options;
 use crate::streams::Streams;
@@ -90,9 +90,9 @@ impl NatsStore {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(rejected("a connection to NATS needs a tokio runtime"));
         }
-        let denials = Denials::default();
-        let client = client::of(urls, connect, &denials)?;
-        Ok(Self::of(client, options, denials))
+        let heard = Heard::default();
+        let client = client::of(urls, connect, &heard)?;
+        Ok(Self::of(client, options, heard))
     }
 
     /// A store on a client that is there already.
@@ -104,11 +104,11 @@ impl NatsStore {
     /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when an option cannot be used.
     pub fn with_client(client: Client, options: Options) -> Result<Self> {
         options.check()?;
-        Ok(Self::of(client, options, Denials::default()))
+        Ok(Self::of(client, options, Heard::default()))
     }
 
-    fn of(client: Client, options: Options, denials: Denials) -> Self {
-        let link = Link::new(client, options.domain.as_deref(), options.call_timeout, denials);
+    fn of(client: Client, options: Options, heard: Heard) -> Self {
+        let link = Link::new(client, options.domain.as_deref(), options.call_timeout, heard);
         let streams = Arc::new(Streams::new(link, options));
         let shared = Shared {
             beats: Beats::new(&streams),

@@ -75,8 +75,14 @@ impl Stores {
     pub fn open(settings: &Settings) -> Result<Self, InvalidStores> {
         match (settings.servers.redis()?, settings.servers.nats()) {
             (Some(_), Some(_)) => Err(InvalidStores::Two),
-            (Some(url), None) => redis(url.reveal(), settings),
-            (None, Some(urls)) => nats(urls.reveal(), settings),
+            (Some(url), None) => {
+                tracing::info!("jobs are kept on Redis, where REDIS_HOST or REDIS_URL says");
+                redis(url.reveal(), settings)
+            }
+            (None, Some(urls)) => {
+                tracing::info!("jobs are kept on NATS, where NATS_URL says");
+                nats(urls.reveal(), settings)
+            }
             (None, None) => {
                 tracing::warn!("no Redis and no NATS is set: jobs are known to this process only");
                 let broker = MemoryBroker::with(retention(settings), HISTORY_BYTES, SystemClock);

@@ -42,6 +42,7 @@ pub fn open(redis: &Redis, ttl: Duration) -> Result<(Presence, Probe), InvalidRe
         tracing::warn!("neither REDIS_HOST nor REDIS_URL is set: visits are counted in this process only");
         return Ok((start(MemoryStore::new().max_bytes(MAX_BYTES), ttl)?, Probe::NONE));
     };
+    tracing::info!("visits are counted on Redis, where REDIS_HOST or REDIS_URL says");
     let store = connect(url.reveal(), ttl).map_err(InvalidRedis::Url)?;
     let pinged = store.clone();
     let probe = Probe::new(move || {

@@ -13,7 +13,7 @@ pub use options::BrokerOptions;
 
 use crate::client;
 use crate::error::{rejected, unavailable};
-use crate::link::{Denials, Link};
+use crate::link::{Heard, Link};
 use async_nats::{Client, ConnectOptions};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -82,9 +82,9 @@ impl NatsBroker {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(rejected("a connection to NATS needs a tokio runtime"));
         }
-        let denials = Denials::default();
-        let client = client::of(urls, connect, &denials)?;
-        Ok(Self::of(client, options, denials))
+        let heard = Heard::default();
+        let client = client::of(urls, connect, &heard)?;
+        Ok(Self::of(client, options, heard))
     }
 
     /// A broker on a client that is there already, as [`NatsStore::with_client`](crate::NatsStore::with_client) takes it.
@@ -93,11 +93,11 @@ impl NatsBroker {
     /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when an option cannot be used.
     pub fn with_client(client: Client, options: BrokerOptions) -> Result<Self> {
         options.check()?;
-        Ok(Self::of(client, options, Denials::default()))
+        Ok(Self::of(client, options, Heard::default()))
     }
 
-    fn of(client: Client, options: BrokerOptions, denials: Denials) -> Self {
-        let link = Link::new(client, options.domain.as_deref(), options.call_timeout, denials);
+    fn of(client: Client, options: BrokerOptions, heard: Heard) -> Self {
+        let link = Link::new(client, options.domain.as_deref(), options.call_timeout, heard);
         let shared = Arc::new(Shared {
             events: Arc::new(Events::new(link, options)),
             heads: Arc::default(),

@@ -6,6 +6,7 @@ use presence_core::store::{Kind, Seen};
 use presence_core::{PresenceStore, Session, Timestamp, UserId};
 use presence_nats::async_nats::{self, ConnectOptions};
 use presence_nats::{Namespace, NatsStore, Options, Storage};
+use std::error::Error as _;
 use test_servers::nats::Nats;
 
 #[tokio::test]
@@ -101,4 +102,23 @@ async fn a_ready_made_client_will_do() {
     assert_eq!(refused.kind(), Kind::Rejected);
     assert!(!refused.to_string().contains("secret"));
     rig::lose(&NATS, &name);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named_for_logs_only_and_without_secrets() {
+    let options = rig::options(&unique(), Storage::Memory);
+    // Nothing listens there.
+    let url = "nats://ann:secret@127.0.0.1:1";
+    let store = NatsStore::connect(url, ConnectOptions::new(), options).unwrap();
+    let cause = loop {
+        let error = store.ping().await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Unavailable);
+        // What may be shown names no address.
+        assert!(!error.to_string().contains("127.0.0.1"), "{error}");
+        if let Some(cause) = error.source().map(ToString::to_string).filter(|cause| cause.contains(": ")) {
+            break cause;
+        }
+    };
+    // The client tells no more of a failed attempt than its kind.
+    assert_eq!(cause, "NATS at 127.0.0.1:1: IO error");
 }

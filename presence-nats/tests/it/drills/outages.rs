@@ -5,6 +5,7 @@ use presence_nats::{NatsStore, Storage};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+use test_servers::Proxy;
 use test_servers::nats::{BlackHole, Cluster, Leaf, Nats};
 
 /// What an outage of five seconds, or ten, is: long enough for every lease in use to lapse, did anybody grow older.
@@ -112,6 +113,44 @@ async fn a_leader_that_is_killed() {
     let world = world(open).await;
     let (killed, stream) = (Arc::clone(&cluster), format!("KV_{name}"));
     outside(move || _ = killed.kill_leader_of(&stream)).await;
+    world.change().await;
+    world.has_recovered(open()).await;
+}
+
+#[tokio::test]
+async fn a_leader_that_hands_over() {
+    let cluster = Arc::new(tokio::task::spawn_blocking(Cluster::start).await.unwrap());
+    let name = unique();
+    let open = || rig::on_cluster(&cluster, &name);
+    let world = world(open).await;
+    for stream in ["KV", "BEATS"] {
+        let (moved, stream) = (Arc::clone(&cluster), format!("{stream}_{name}"));
+        outside(move || {
+            let told = moved.nodes()[0].request(&format!("$JS.API.STREAM.LEADER.STEPDOWN.{stream}"), "");
+            assert!(told.contains("\"success\":true"), "{told}");
+        })
+        .await;
+    }
+    world.change().await;
+    world.has_recovered(open()).await;
+}
+
+#[tokio::test]
+async fn a_link_that_is_reset_every_six_seconds() {
+    let (server, name) = (server().await, unique());
+    let link = Arc::new(Proxy::to(server.port()));
+    let open = || rig::at(&format!("nats://127.0.0.1:{}", link.port()), rig::options(&name, Storage::File));
+    let world = world(open).await;
+    let reset = Arc::clone(&link);
+    outside(move || {
+        for _ in 0..4 {
+            reset.cut();
+            std::thread::sleep(Duration::from_millis(200));
+            reset.pass();
+            std::thread::sleep(Duration::from_millis(5_800));
+        }
+    })
+    .await;
     world.change().await;
     world.has_recovered(open()).await;
 }
