@@ -36,7 +36,7 @@ impl Misfortune for KillRedis {
         let redis = Arc::clone(&self.0);
         meanwhile(move || {
             redis.kill();
-            std::thread::sleep(Duration::from_secs(4));
+            std::thread::sleep(Duration::from_secs(5));
             redis.restart();
         })
         .await;
@@ -50,7 +50,7 @@ impl Misfortune for KillNats {
         let nats = Arc::clone(&self.0);
         meanwhile(move || {
             nats.kill();
-            std::thread::sleep(Duration::from_secs(4));
+            std::thread::sleep(Duration::from_secs(5));
             nats.restart();
         })
         .await;
