@@ -16,13 +16,17 @@ pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     /// Everything that is logged on this thread until the guard goes.
+    #[allow(dead_code, reason = "also a part of the tests of the examples, which gather less")]
     pub fn everything() -> (Self, DefaultGuard) {
+        Self::up_to(LevelFilter::TRACE)
+    }
+
+    /// What is logged on this thread up to a level, until the guard goes.
+    pub fn up_to(level: LevelFilter) -> (Self, DefaultGuard) {
         LazyLock::force(&ANOTHER);
         let log = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(LevelFilter::TRACE)
-            .with_ansi(false)
-            .with_writer(log.clone());
+        let subscriber =
+            tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(log.clone());
         (log, tracing::subscriber::set_default(subscriber.finish()))
     }
 
