@@ -74,14 +74,21 @@ impl<T: Entry> Lane<T> {
         let permits = u32::try_from(part.len()).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(permits).await.map_err(|_| cut_off())?;
         let (answer, answered) = oneshot::channel();
-        let mut state = self.state.lock();
-        state.waiting.push_back(Waiting { entries: part.to_vec(), bytes, answer, _room: room });
-        if state.senders < IN_FLIGHT {
-            state.senders += 1;
+        if self.joins(Waiting { entries: part.to_vec(), bytes, answer, _room: room }) {
             let sender = Sender { lane: Arc::clone(self), store: Arc::clone(store), is_done: false };
+            // Not under the lock: a runtime that is shutting down drops the task at once, which then takes the lock.
             tokio::spawn(sender.run());
         }
         Ok(answered)
+    }
+
+    /// Appends to the queue; whether one more sender has signed on, which the caller starts.
+    fn joins(&self, waiting: Waiting<T>) -> bool {
+        let mut state = self.state.lock();
+        state.waiting.push_back(waiting);
+        let wants_sender = state.senders < IN_FLIGHT;
+        state.senders += usize::from(wants_sender);
+        wants_sender
     }
 
     /// Takes all who wait, as far as one batch goes.

@@ -230,6 +230,18 @@ fn callers_outlive_the_runtime_that_sends_for_them() {
     assert_eq!(second.block_on(touch_one(shared, 3)).unwrap(), [session(3).key()]);
 }
 
+#[test]
+fn a_runtime_that_has_shut_down_is_an_error() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let shared = Coalesce::new(Gate::default());
+    let handle = runtime.handle().clone();
+    drop(runtime);
+    // A task of it is dropped as it is spawned.
+    let _entered = handle.enter();
+    let error = touch_one(shared, 1).now_or_never().expect("it is told at once").unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+}
+
 /// A store whose calls wait for a permit each, and panic at one user.
 struct Gate {
     inner: ReferenceStore,
