@@ -121,8 +121,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// Serves the connection to its end.
-    pub(super) async fn run(mut self) {
+    /// Serves the connection to its end. In a box, since a future keeps what it is called with a second time.
+    pub(super) async fn run(mut self: Box<Self>) {
         tracing::debug!("open");
         let policy = self.parties.mount.presence().policy().clone();
         let says = self.says();
@@ -140,18 +140,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         self.execute();
         let within = self.parties.core.settings.close_within;
         // The session leaves and its permit is free at once, however long the handshake takes.
-        let Self { socket, hold, removal, places, parties, counted, .. } = self;
+        let Self { socket, hold, removal, places, parties, counted, .. } = *self;
         drop((removal, hold, places, parties, counted));
         let word = match end {
             End::Close(close) => {
                 // Of a client that breaks the framing no close frame can be expected.
                 let broken = matches!(close, Close::Protocol | Close::NotText | Close::TooLarge);
-                socket.close(Frame::close(close.code(), close.reason()), broken, within).await;
+                // In a box as well: it is the rare part, and would make every waiting connection larger.
+                Box::pin(socket.close(Frame::close(close.code(), close.reason()), broken, within)).await;
                 close.word()
             }
             End::Closed(code) => {
                 let answer = code.map_or_else(Frame::bare_close, |code| Frame::close(code, ""));
-                socket.close(answer, true, within).await;
+                Box::pin(socket.close(answer, true, within)).await;
                 Close::Normal.word()
             }
             End::Gone => "gone",

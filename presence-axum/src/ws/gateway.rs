@@ -86,7 +86,8 @@ impl Gateway {
             // The client may go before the answer.
             let Ok(upgraded) = upgrade.await else { return };
             let (connection, span) = gateway.connect(TokioIo::new(upgraded), caller, parts, permit);
-            connection.run().instrument(span).await;
+            // In a task of its own: this one keeps the room that the request has taken for as long as it lives.
+            tokio::spawn(Box::new(connection).run().instrument(span));
         });
         response
     }
