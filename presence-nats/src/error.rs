@@ -3,6 +3,7 @@
 use crate::api::Refusal;
 use async_nats::{RequestErrorKind, client::RequestError};
 use presence_core::store::{Error, Kind};
+use std::time::Duration;
 
 /// What an exchange with the server comes to.
 pub(crate) type Outcome<T> = Result<T, Failure>;
@@ -31,8 +32,25 @@ impl From<Failure> for Error {
 
 impl Failure {
     /// Whether making the streams anew may help.
-    pub(crate) fn is_of_streams(&self) -> bool {
+    fn is_of_streams(&self) -> bool {
         matches!(self, Self::NoStream(_) | Self::Unserved(_))
+    }
+
+    /// Whether what failed for want of a stream may succeed now that it was made, having been tried again so often.
+    ///
+    /// In a cluster the servers hear of a new stream one after the other: for a moment some still say that there is none.
+    pub(crate) fn is_worth_another(&self, tried: u32) -> bool {
+        match self {
+            Self::NoStream(_) => tried < 6,
+            _ => self.is_of_streams() && tried == 0,
+        }
+    }
+
+    /// Waits before that: not at all at first, then for 20 ms, 40 ms, …
+    pub(crate) async fn pause(&self, tried: u32) {
+        if tried > 0 {
+            tokio::time::sleep(Duration::from_millis(10 << tried)).await;
+        }
     }
 
     /// Whether the server refused for this reason.

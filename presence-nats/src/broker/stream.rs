@@ -93,19 +93,22 @@ impl Events {
         }
     }
 
-    /// Does something that needs the stream; once more if it was missing and could be made.
+    /// Does something that needs the stream; again if it was missing and could be made.
     pub(super) async fn with<T, F>(&self, work: impl Fn(Traits) -> F) -> Result<T>
     where
         F: Future<Output = Outcome<T>>,
     {
-        let traits = self.traits().await?;
-        match work(traits).await {
-            Err(failure) if failure.is_of_streams() => {
-                *self.traits.lock() = None;
-                let traits = self.traits().await?;
-                Ok(work(traits).await?)
+        let mut tried = 0;
+        loop {
+            let traits = self.traits().await?;
+            match work(traits).await {
+                Err(failure) if failure.is_worth_another(tried) => {
+                    *self.traits.lock() = None;
+                    failure.pause(tried).await;
+                    tried += 1;
+                }
+                done => return Ok(done?),
             }
-            done => Ok(done?),
         }
     }
 
