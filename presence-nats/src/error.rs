@@ -31,31 +31,32 @@ impl From<Failure> for Error {
 }
 
 impl Failure {
-    /// Whether making the streams anew may help.
-    fn is_of_streams(&self) -> bool {
-        matches!(self, Self::NoStream(_) | Self::Unserved(_))
-    }
-
-    /// Whether what failed for want of a stream may succeed now that it was made, having been tried again so often.
-    ///
-    /// In a cluster the servers hear of a new stream one after the other: for a moment some still say that there is none.
-    pub(crate) fn is_worth_another(&self, tried: u32) -> bool {
-        match self {
-            Self::NoStream(_) => tried < 6,
-            _ => self.is_of_streams() && tried == 0,
-        }
-    }
-
-    /// Waits before that: not at all at first, then for 20 ms, 40 ms, …
-    pub(crate) async fn pause(&self, tried: u32) {
-        if tried > 0 {
-            tokio::time::sleep(Duration::from_millis(10 << tried)).await;
-        }
-    }
-
     /// Whether the server refused for this reason.
     pub(crate) fn is(&self, codes: &[u64]) -> bool {
         matches!(self, Self::Refused(refusal) if codes.contains(&refusal.err_code))
+    }
+}
+
+/// Does something that needs streams, and does it again when one was missing, after `forget`: whoever asks then makes it.
+///
+/// In a cluster the servers hear of a new stream one after the other, and for a moment some still say that there is none. So
+/// what is missing is asked for seven times within 0.7 s; what nobody answers for, twice.
+pub(crate) async fn again<T, F>(forget: impl Fn(), work: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Outcome<T>>,
+{
+    let mut tried = 0;
+    loop {
+        match work().await {
+            Err(Failure::NoStream(_)) if tried < 6 => {}
+            Err(Failure::Unserved(_)) if tried == 0 => {}
+            done => return Ok(done?),
+        }
+        forget();
+        if tried > 0 {
+            tokio::time::sleep(Duration::from_millis(10 << tried)).await;
+        }
+        tried += 1;
     }
 }
 
@@ -140,5 +141,33 @@ impl From<Refusal> for Error {
             _ => rejected(words("JetStream refuses")),
         };
         error.with_source(refusal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// How often it was done and how often what is known was forgotten, where the first `failures` fail like this.
+    async fn done(failures: u32, failure: impl Fn() -> Failure) -> (u32, u32, bool) {
+        let (done, forgotten) = (Cell::new(0), Cell::new(0));
+        let work = async || {
+            done.set(done.get() + 1);
+            if done.get() > failures { Ok(()) } else { Err(failure()) }
+        };
+        let outcome = again(|| forgotten.set(forgotten.get() + 1), work).await;
+        (done.get(), forgotten.get(), outcome.is_ok())
+    }
+
+    #[tokio::test]
+    async fn what_lacks_a_stream_is_done_again_and_other_failures_are_told() {
+        let missing = || Failure::NoStream(unavailable("missing"));
+        assert_eq!(done(0, missing).await, (1, 0, true));
+        assert_eq!(done(2, missing).await, (3, 2, true));
+        assert_eq!(done(99, missing).await, (7, 6, false));
+        assert_eq!(done(1, || Failure::Unserved(unavailable("nobody"))).await, (2, 1, true));
+        assert_eq!(done(99, || Failure::Unserved(unavailable("nobody"))).await, (2, 1, false));
+        assert_eq!(done(1, || Failure::Other(timeout())).await, (1, 0, false));
     }
 }

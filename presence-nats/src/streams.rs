@@ -4,7 +4,7 @@ mod age;
 
 use crate::api::{ConsumerConfig, ConsumerInfo, NewConsumer, NewStream, StreamConfig, StreamInfo, nanos};
 use crate::codec::encode;
-use crate::error::{Failure, Outcome, code, rejected};
+use crate::error::{Failure, Outcome, again, code, rejected};
 use crate::feed::reader::End;
 use crate::keys::Keys;
 use crate::link::Link;
@@ -73,18 +73,7 @@ impl Streams {
     where
         F: Future<Output = Outcome<T>>,
     {
-        let mut tried = 0;
-        loop {
-            let traits = self.traits().await?;
-            match work(traits).await {
-                Err(failure) if failure.is_worth_another(tried) => {
-                    *self.traits.lock() = None;
-                    failure.pause(tried).await;
-                    tried += 1;
-                }
-                done => return Ok(done?),
-            }
-        }
+        again(|| *self.traits.lock() = None, || async { work(self.traits().await?).await }).await
     }
 
     /// Looks at the streams, unless that was done, and makes those that are missing.

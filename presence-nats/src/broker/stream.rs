@@ -5,7 +5,7 @@ use super::names::Names;
 use super::options::BrokerOptions;
 use crate::api::{Got, NewStream, StreamInfo, nanos};
 use crate::codec::{base64, encode, header};
-use crate::error::{Failure, Outcome, code, corrupt, rejected, timeout};
+use crate::error::{Failure, Outcome, again, code, corrupt, rejected, timeout};
 use crate::link::Link;
 use crate::options::Storage;
 use async_nats::Message;
@@ -98,18 +98,7 @@ impl Events {
     where
         F: Future<Output = Outcome<T>>,
     {
-        let mut tried = 0;
-        loop {
-            let traits = self.traits().await?;
-            match work(traits).await {
-                Err(failure) if failure.is_worth_another(tried) => {
-                    *self.traits.lock() = None;
-                    failure.pause(tried).await;
-                    tried += 1;
-                }
-                done => return Ok(done?),
-            }
-        }
+        again(|| *self.traits.lock() = None, || async { work(self.traits().await?).await }).await
     }
 
     async fn traits(&self) -> Outcome<Traits> {
