@@ -22,15 +22,15 @@ pub enum What {
     Roster,
     /// `POST /v1/hit`.
     Hit,
-    /// Streams.
+    /// Lists and diffs over Server-Sent Events.
     Sse,
-    /// Sockets.
+    /// A room of WebSockets.
     Ws,
     /// The Redis store.
     Redis,
     /// The NATS store.
     Nats,
-    /// Brokers.
+    /// Messages through brokers.
     Broker,
     /// The service of hub-and-spoke.
     Rest,

@@ -19,7 +19,7 @@ pub enum Frame<'a> {
         /// Which direct message.
         #[serde(skip_serializing_if = "Option::is_none")]
         dm_id: Option<&'a str>,
-        /// Who.
+        /// The users in the room.
         users: Vec<User<'a>>,
         /// How many there are, in a room that is too large for a list.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,7 +27,7 @@ pub enum Frame<'a> {
     },
     /// A user changed.
     Presence {
-        /// Who.
+        /// The user it is about.
         user_id: &'a str,
         /// The name to show.
         username: &'a str,
@@ -41,10 +41,10 @@ pub enum Frame<'a> {
     },
     /// A user types.
     Typing {
-        /// Where.
+        /// The room it is about.
         #[serde(flatten)]
         room: Ids<'a>,
-        /// Who.
+        /// The user it is about.
         user_id: &'a str,
         /// The name to show.
         username: &'a str,
@@ -87,7 +87,7 @@ impl<'a> From<crate::Room<'a>> for Ids<'a> {
 #[derive(Debug, Clone, Copy, Serialize)]
 #[expect(clippy::struct_field_names, reason = "the names on the wire")]
 pub struct User<'a> {
-    /// Who.
+    /// The id of the user.
     pub user_id: &'a str,
     /// The name to show.
     pub username: &'a str,

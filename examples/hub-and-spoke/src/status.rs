@@ -15,7 +15,7 @@ pub const LASTS: Duration = Duration::from_hours(1);
 /// What somebody wants a status to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// Whose.
+    /// The user it belongs to.
     pub user: UserId,
     /// The status.
     pub status: Status,

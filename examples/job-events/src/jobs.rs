@@ -27,7 +27,7 @@ struct Inner {
 pub struct Created {
     /// Its id.
     pub job: JobId,
-    /// When.
+    /// The time of its creation.
     pub at: Timestamp,
 }
 

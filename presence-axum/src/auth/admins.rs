@@ -26,7 +26,7 @@ impl Default for Admins {
 }
 
 impl Admins {
-    /// Nobody.
+    /// A rule by which nobody is an administrator.
     pub fn none() -> Self {
         Self { flags: Vec::new(), roles: Vec::new() }
     }

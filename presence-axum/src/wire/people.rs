@@ -130,7 +130,7 @@ pub struct Topics {
 /// One topic and how many are in it.
 #[derive(Debug, Serialize)]
 pub struct TopicCounts {
-    /// Which.
+    /// The name of the topic.
     pub topic: Topic,
     /// How many.
     #[serde(flatten)]

@@ -44,14 +44,14 @@ pub enum Command {
     Unsubscribe(Vec<Option<Topic>>),
     /// Shows a short-lived value to the topic's other subscribers.
     Typing {
-        /// Where.
+        /// The topic it is about.
         topic: Topic,
         /// The value, as JSON; `None` ends it.
         value: Option<Box<str>>,
     },
     /// Stores a message and delivers it.
     Publish {
-        /// Where.
+        /// The topic it is about.
         topic: Topic,
         /// The message, as JSON.
         data: Bytes,
@@ -60,7 +60,7 @@ pub enum Command {
     },
     /// Asks for a page of who is there.
     List {
-        /// Where.
+        /// The topic; `None` stands for everyone.
         topic: Option<Topic>,
         /// The last user of the page before.
         after: Option<UserId>,

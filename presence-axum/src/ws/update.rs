@@ -56,7 +56,7 @@ pub enum Update {
     Published {
         /// That of the request.
         reference: Option<Reference>,
-        /// Where.
+        /// The topic it is about.
         topic: Topic,
         /// Its place there.
         id: EventId,
@@ -67,7 +67,7 @@ pub enum Update {
     Listed {
         /// That of the request.
         reference: Option<Reference>,
-        /// Where.
+        /// The topic; `None` stands for everyone.
         topic: Option<Topic>,
         /// The page.
         listing: Listing,
@@ -92,23 +92,23 @@ pub enum Update {
     View(View),
     /// All who are in a topic.
     State {
-        /// Where.
+        /// The topic; `None` stands for everyone.
         topic: Option<Topic>,
-        /// Who.
+        /// The users who are there.
         snapshot: Arc<Snapshot>,
         /// Whether that is worth believing.
         view: View,
     },
     /// What changed in a topic.
     Diff {
-        /// Where.
+        /// The topic; `None` stands for everyone.
         topic: Option<Topic>,
-        /// What.
+        /// The changes since the version that was told last.
         diff: Arc<Diff>,
     },
     /// How many are in a topic.
     Counts {
-        /// Where.
+        /// The topic; `None` stands for everyone.
         topic: Option<Topic>,
         /// How many.
         counts: Counts,
@@ -117,23 +117,23 @@ pub enum Update {
     },
     /// A short-lived value of a user in a topic.
     Typing {
-        /// Where.
+        /// The topic it is about.
         topic: Topic,
         /// Who and what.
         typing: Typing,
     },
     /// A message.
     Message {
-        /// Where.
+        /// The topic it is about.
         topic: Topic,
         /// As it is stored; see [`Said`](Envelope) for what sockets publish.
         event: Event,
     },
     /// Messages before the next one cannot be had any more.
     Missed {
-        /// Where.
+        /// The topic it is about.
         topic: Topic,
-        /// Why.
+        /// The reason why events are missing.
         missed: Missed,
     },
 }
@@ -199,7 +199,7 @@ impl From<crate::Error> for Problem {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Typing {
-    /// Who.
+    /// The id of the user.
     pub user: UserId,
     /// The name to show.
     pub name: String,
@@ -215,7 +215,7 @@ pub struct Typing {
 /// What a socket publishes, around the client's own data.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Envelope<'a> {
-    /// Who.
+    /// The id of the user.
     #[serde(borrow)]
     pub user: Cow<'a, str>,
     /// The name to show.

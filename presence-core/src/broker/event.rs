@@ -48,7 +48,7 @@ impl FromStr for EventId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Publish {
-    /// Where.
+    /// The channel it was published to.
     pub channel: Channel,
     /// What: at most [`MAX_PAYLOAD`](super::MAX_PAYLOAD) bytes; more is `Rejected`.
     pub payload: Bytes,

@@ -47,7 +47,7 @@ pub enum StoreHealth {
 /// Why a user is what they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
-    /// Who.
+    /// The id of the user.
     pub user: UserId,
     /// What they are.
     pub liveness: Liveness,
@@ -64,7 +64,7 @@ pub struct Explanation {
 /// Why a session is what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionReport {
-    /// Which.
+    /// The id of the session.
     pub id: SessionId,
     /// What it is.
     pub liveness: Liveness,

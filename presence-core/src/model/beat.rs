@@ -32,7 +32,7 @@ pub enum Activity {
 pub struct Beat {
     /// Whose session.
     pub user: UserId,
-    /// Which.
+    /// The id of the session.
     pub session: SessionId,
     /// Whether the session enters (load, connect: always counts) rather than renews.
     pub enters: bool,

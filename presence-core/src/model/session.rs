@@ -15,7 +15,7 @@ pub const MAX_SESSIONS_PER_USER: usize = 256;
 /// Which session: a user and the name of one of their tabs, devices or connections.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SessionKey {
-    /// Whose.
+    /// The user it belongs to.
     pub user: UserId,
     /// Which of theirs.
     pub id: SessionId,
@@ -147,7 +147,7 @@ pub struct Placement {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Session {
-    /// Whose.
+    /// The user it belongs to.
     pub user: UserId,
     /// Which of theirs.
     pub id: SessionId,

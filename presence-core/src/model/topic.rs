@@ -20,7 +20,7 @@ name! {
 /// A session's stay in one topic.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Stay {
-    /// Where.
+    /// The topic of the session.
     pub topic: Topic,
     /// When the stay ends, if the session has left this topic and its grace still runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -45,7 +45,7 @@ impl Block {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct UserRecord {
-    /// Whose.
+    /// The user it belongs to.
     pub user: UserId,
     /// When the user was last seen; the later one wins. [`Timestamp::ZERO`] if nothing is kept of that.
     #[serde(default, skip_serializing_if = "is_zero")]

@@ -8,7 +8,7 @@ use serde::Serialize;
 /// A user as a scope shows them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Member {
-    /// Who.
+    /// The id of the user.
     pub user: UserId,
     /// `Active` or `Idle` in lists and diffs; a query of the very user may also answer `Gone`.
     pub liveness: Liveness,
@@ -26,7 +26,7 @@ pub struct Member {
 /// One live session of a member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MemberSession {
-    /// Which.
+    /// The id of the session.
     pub id: SessionId,
     /// `Active` or `Idle`.
     pub liveness: Liveness,

@@ -52,7 +52,7 @@ pub struct Ending {
     pub connections: Vec<SessionId>,
     /// Whether everything else of the user's ends with them.
     pub is_whole: bool,
-    /// Why.
+    /// The reason of its end.
     pub why: Ended,
 }
 

@@ -10,9 +10,9 @@ use std::time::Duration;
 pub enum Touch {
     /// A session was seen.
     Session {
-        /// Whose.
+        /// The user it belongs to.
         user: UserId,
-        /// Which.
+        /// The id of the session.
         id: SessionId,
         /// Its last beat.
         seen_at: Timestamp,
@@ -38,7 +38,7 @@ pub type Misses = Vec<SessionKey>;
 pub enum Seen {
     /// A session, as last seen: it is dropped unless it was seen or placed later than this.
     Session {
-        /// Which.
+        /// The key of the session.
         key: SessionKey,
         /// Its last beat; for a held session that has not left, at least that of its node as well.
         seen_at: Timestamp,
@@ -47,7 +47,7 @@ pub enum Seen {
     },
     /// A node, as last seen: it is dropped unless it beat later than this.
     Node {
-        /// Which.
+        /// The id of the node.
         node: NodeId,
         /// Its last beat.
         seen_at: Timestamp,
