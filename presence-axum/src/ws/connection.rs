@@ -1,29 +1,28 @@
 //! The task of one connection: does what its session decides.
 
-use super::frame::{Frame, Note, Received};
-use super::gateway::{Core, channel_of};
-use super::place::{News, Place};
-use super::room::{Shared, encode, is_hidden};
+mod effects;
+mod wait;
+
+use super::frame::{Frame, Received};
+use super::gateway::Core;
+use super::place::Place;
 use super::session::{Effect, Heard, Session, problem};
-use super::socket::{FULL, Socket, Told};
+use super::socket::{Socket, Told};
 use super::states::States;
-use super::{Close, Command, Envelope, Problem, Reference, Said, Typing, Update, Wish, asks};
+use super::typing::is_hidden;
+use super::{Close, Command, Problem, Said, Update, asks};
 use crate::Mount;
 use crate::limits::Permit;
 use crate::metrics::{self, SOCKETS};
-use bytes::Bytes;
+use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
-use futures_util::{Stream, StreamExt};
 use http::request::Parts;
-use presence_core::broker::Start;
-use presence_core::handle::{Hold, Page};
+use presence_core::handle::Hold;
 use presence_core::time::View;
-use presence_core::{Broker as _, Timestamp, Topic, random};
+use presence_core::{Timestamp, Topic, random};
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_stream::StreamMap;
@@ -161,74 +160,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         tracing::debug!(reason = word, "closed");
     }
 
-    /// Writes what is to be written, and waits for what comes next.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        if let Poll::Ready(after) = self.draining.as_mut().poll(cx) {
-            return Poll::Ready(Event::Drain(after));
-        }
-        if let Some(removal) = &mut self.removal
-            && removal.as_mut().poll(cx).is_ready()
-        {
-            self.removal = None;
-            return Poll::Ready(Event::Removed);
-        }
-        if self.poll_timer(cx).is_ready() {
-            return Poll::Ready(Event::Tick);
-        }
-        if let Some(busy) = &mut self.busy
-            && let Poll::Ready(then) = busy.as_mut().poll(cx)
-        {
-            self.busy = None;
-            return Poll::Ready(Event::Then(then));
-        }
-        if let Some(checking) = &mut self.checking
-            && let Poll::Ready(checked) = checking.as_mut().poll(cx)
-        {
-            self.checking = None;
-            return Poll::Ready(Event::Checked(checked));
-        }
-        if let Poll::Ready(Some(view)) = self.views.as_mut().poll_next(cx) {
-            return Poll::Ready(Event::View(view));
-        }
-        // All that is there goes into one write.
-        while self.socket.queued() < FULL {
-            match Pin::new(&mut self.places).poll_next(cx) {
-                Poll::Ready(Some((_, News::Skipped))) => self.told.forget(),
-                Poll::Ready(Some((topic, News::Frames(frames)))) => {
-                    self.queue(&frames);
-                    self.note_messages(topic.as_ref(), &frames);
-                }
-                Poll::Ready(None) | Poll::Pending => break,
-            }
-        }
-        if !self.effects.is_empty() {
-            return Poll::Ready(Event::Wrote);
-        }
-        let reads = self.busy.is_none() && self.socket.queued() < STUFFED;
-        self.socket.poll(reads, cx).map(|told| told.map_or(Event::Wrote, Event::Told))
-    }
-
-    /// The timer is set anew when it rings, and when something is due earlier; not whenever a frame moves the deadline.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let clock = self.parties.mount.presence().clock();
-        loop {
-            let due = self.session.deadline().min(self.check_at);
-            if due <= clock.now() {
-                return Poll::Ready(());
-            }
-            let set = self.timer.as_mut().filter(|(at, _)| *at <= due);
-            let Some((_, timer)) = set else {
-                let clock = Arc::clone(clock);
-                self.timer = Some((due, Box::pin(async move { clock.sleep_until(due).await })));
-                continue;
-            };
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            self.timer = None;
-        }
-    }
-
     fn take(&mut self, event: Event) {
         let now = self.parties.mount.presence().clock().now();
         match event {
@@ -321,222 +252,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     self.effects.push(Effect::Change(says));
                 }
             }
-        }
-    }
-
-    fn execute(&mut self) {
-        let mut effects = std::mem::take(&mut self.effects);
-        let mut refused = None;
-        for effect in effects.drain(..) {
-            match effect {
-                Effect::Send(update) => {
-                    // The answer to what found no room.
-                    let update = match *update {
-                        Update::Entered { reference, .. } | Update::Done { reference }
-                            if refused.is_some() =>
-                        {
-                            refused.take().map_or(Update::Done { reference: None }, |problem: Problem| {
-                                Update::Problem(problem.of(reference))
-                            })
-                        }
-                        update => update,
-                    };
-                    if matches!(update, Update::Problem(_)) {
-                        SOCKETS.problems.increment(1);
-                    }
-                    let frames = encode(&*self.parties.core.protocol, &update);
-                    self.queue(&frames);
-                }
-                Effect::Hold(beat) => match self.parties.mount.presence().hold(*beat) {
-                    Ok(hold) => {
-                        let hold = Arc::new(hold);
-                        let held = Arc::clone(&hold);
-                        // The user's end is asked for by itself: a later connection may have the session.
-                        let mut user = self.parties.mount.presence().disconnection(&hold.key().user);
-                        self.removal = Some(Box::pin(async move {
-                            tokio::select! {
-                                _ = held.ended() => {}
-                                _ = user.ended() => {}
-                            }
-                        }));
-                        // The session before it leaves, unless it is the same.
-                        self.hold = Some(hold);
-                    }
-                    Err(error) => {
-                        self.session.not_held();
-                        self.removal = self.removal_of_caller();
-                        self.hold = None;
-                        refused = Some(Problem::from(crate::Error::from(error)));
-                    }
-                },
-                Effect::Change(said) => {
-                    if let Err(error) = self.change(said) {
-                        refused = Some(Problem::from(crate::Error::from(error)));
-                    }
-                }
-                Effect::Release { at_once } => {
-                    self.removal = self.removal_of_caller();
-                    if let Some(hold) = self.hold.take().and_then(Arc::into_inner)
-                        && at_once
-                    {
-                        hold.leave_now();
-                    }
-                }
-                Effect::Join { wish, reference } => match refused.take() {
-                    // There is no room for the user in the topic.
-                    Some(problem) => {
-                        self.session.not_subscribed(wish.topic.as_ref());
-                        self.tell_problem(problem.of(reference).in_topic(wish.topic));
-                    }
-                    None => self.join(wish, reference),
-                },
-                Effect::Part(topic) => _ = self.places.remove(&topic),
-                Effect::Signal { topic, value } => self.signal(&topic, value),
-                Effect::Publish { topic, data, key, reference } => {
-                    self.publish(topic, &data, key.as_deref(), reference);
-                }
-                Effect::List { topic, after, limit, reference } => {
-                    let presence = self.parties.mount.presence();
-                    let place =
-                        topic.as_ref().map_or_else(|| presence.everyone(), |topic| presence.topic(topic));
-                    let listing = place.list(&Page { after, limit });
-                    let listed = Update::Listed { reference, topic, listing, counts: place.counts() };
-                    let frames = encode(&*self.parties.core.protocol, &listed);
-                    self.queue(&frames);
-                }
-                Effect::Authenticate { token, reference } => {
-                    let (mount, caller) = (self.parties.mount.clone(), self.session.caller().clone());
-                    self.busy = Some(Box::pin(asks::renewed(mount, caller, token, reference)));
-                }
-                Effect::Close(close) => {
-                    self.end.get_or_insert(End::Close(close));
-                }
-            }
-        }
-        if let Some(problem) = refused {
-            self.tell_problem(problem);
-        }
-        self.effects = effects;
-        if self.effects.capacity() > 16 {
-            self.effects = Vec::new();
-        }
-    }
-
-    fn tell_problem(&mut self, problem: Problem) {
-        SOCKETS.problems.increment(1);
-        let frames = encode(&*self.parties.core.protocol, &Update::Problem(problem));
-        self.queue(&frames);
-    }
-
-    /// Returns when all that the caller has open is to end; nothing where nobody is asked who they are.
-    fn removal_of_caller(&self) -> Option<BoxFuture<'static, ()>> {
-        let mut disconnection = self.parties.mount.presence().disconnection(self.session.caller().user()?);
-        Some(Box::pin(async move { _ = disconnection.ended().await }))
-    }
-
-    fn queue(&mut self, frames: &Shared) {
-        for frame in frames.iter() {
-            let is_news = match &frame.note {
-                Some(Note::State(tells)) => self.told.is_news(*tells),
-                Some(Note::States(all)) => {
-                    all.iter().for_each(|tells| _ = self.told.is_news(*tells));
-                    true
-                }
-                Some(Note::By(_)) | None => true,
-            };
-            if is_news {
-                SOCKETS.sent.increment(1);
-                self.socket.queue(frame.clone());
-            }
-        }
-    }
-
-    /// What the user was typing in a topic ends with a message of theirs, whichever way it came.
-    fn note_messages(&mut self, topic: Option<&Topic>, frames: &Shared) {
-        let (Some(topic), Some(speaker)) = (topic, self.session.speaker()) else { return };
-        if frames.iter().any(|frame| matches!(&frame.note, Some(Note::By(author)) if author == speaker)) {
-            self.session.end_typing_in(topic, &mut self.effects);
-        }
-    }
-
-    /// What the wire format says of the caller's session by itself.
-    fn says(&self) -> Said {
-        let protocol = &self.parties.core.protocol;
-        if !protocol.subscribing_is_being_there() {
-            return Said::default();
-        }
-        protocol.says_of(self.session.caller(), self.session.connection())
-    }
-
-    /// Changes what the session says; what comes after something that was refused is not said.
-    fn change(&mut self, said: Said) -> Result<(), presence_core::handle::Error> {
-        let Some(hold) = &self.hold else { return Ok(()) };
-        if let Some(activity) = said.activity {
-            hold.active(activity);
-        }
-        if let Some(topics) = said.topics {
-            hold.place(topics).inspect_err(|_| {
-                let known = self.parties.mount.presence().session(hold.key());
-                self.session.stays_in(known.map(|known| known.placement.topics).unwrap_or_default());
-            })?;
-        }
-        if let Some((status, message)) = said.declares {
-            hold.declare(status, message, None)?;
-        }
-        if let Some(meta) = said.meta {
-            hold.meta(meta)?;
-        }
-        Ok(())
-    }
-
-    fn join(&mut self, wish: Wish, reference: Option<Reference>) {
-        let Wish { topic, version, after, counts, messages } = wish;
-        let core = &self.parties.core;
-        let room = core.rooms.room(topic.as_ref(), counts);
-        let joined = room.join(version);
-        let messages = topic.clone().filter(|_| messages).and_then(|topic| {
-            let (broker, channel) = core.broker.as_ref().zip(channel_of(&topic))?;
-            Some((topic, broker.subscribe(&channel, after.map_or(Start::Live, Start::After))))
-        });
-        let large = joined.large;
-        let place = Place::new(room, joined, messages, self.session.connection().clone());
-        self.places.insert(topic.clone(), place);
-        let subscribed = Update::Subscribed { reference, topic, counts, large };
-        let frames = encode(&*core.protocol, &subscribed);
-        self.queue(&frames);
-    }
-
-    fn signal(&self, topic: &Topic, value: Option<Box<str>>) {
-        let (Some(user), Some(name)) = (self.session.speaker(), self.session.name()) else { return };
-        // A little longer than it lives here, so that it is repeated before it runs out there.
-        let lasts = self.parties.core.settings.typing_for + Duration::from_secs(1);
-        let typing = Typing {
-            user: user.clone(),
-            name: name.to_owned(),
-            value,
-            lasts: u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX),
-            by: self.session.connection().clone(),
-        };
-        self.parties.core.signal(topic, &typing);
-    }
-
-    fn publish(&mut self, topic: Topic, data: &Bytes, key: Option<&str>, reference: Option<Reference>) {
-        let (Some(user), Some(name)) = (self.session.speaker(), self.session.name()) else { return };
-        let Some(broker) = self.parties.core.broker.clone() else { return };
-        let Ok(data) = serde_json::from_slice(data) else { return };
-        let envelope = Envelope { user: user.as_str().into(), name: name.into(), data };
-        let Ok(payload) = serde_json::to_vec(&envelope) else { return };
-        let key = key.map(|key| asks::key_of(user, key));
-        self.busy = Some(Box::pin(asks::published(broker, topic, payload.into(), key, reference)));
-    }
-
-    /// Asks whether the caller may still be here.
-    fn check(&mut self, now: Timestamp) {
-        self.check_at = now + self.parties.mount.checks_every();
-        if self.checking.is_none() {
-            let (mount, caller) = (self.parties.mount.clone(), self.session.caller().clone());
-            let topics = self.session.subscribed().to_vec();
-            self.checking = Some(Box::pin(asks::checked(mount, caller, self.parts.take(), topics)));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::connection::{Connection, Parties};
 use super::handshake::{Handshake, NotOne};
 use super::protocol::Protocol;
-use super::room::Rooms;
+use super::rooms::Rooms;
 use super::session::Session;
 use super::{Json, Settings, Typing};
 use crate::auth::{Identity, Transport};

@@ -37,6 +37,7 @@ mod place;
 mod protocol;
 mod rate;
 mod room;
+mod rooms;
 mod session;
 mod settings;
 mod socket;

@@ -1,18 +1,21 @@
 //! What the subscribers of one topic share: what they are told is written once.
 
+mod follow;
+
 use super::protocol::{Frames, Protocol};
+use super::rooms::Key;
+use super::typing::is_hidden;
 use super::{Frame, Settings, Typing, Update};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use parking_lot::Mutex;
 use presence_core::broker::{Event, EventId};
-use presence_core::handle::{CountsWatch, Subscription};
+use presence_core::handle::Subscription;
 use presence_core::roster::{self, Counts, Scope, Snapshot, Version};
 use presence_core::time::View;
 use presence_core::{Presence, SessionId, Topic};
-use std::collections::{HashMap, VecDeque};
-use std::future::poll_fn;
-use std::sync::{Arc, OnceLock, Weak};
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use tokio::sync::{Notify, broadcast};
 use tokio::task::AbortHandle;
@@ -33,69 +36,6 @@ const LARGEST: usize = 1024 * 1024;
 const SMALL: usize = 64;
 /// How many times as long as others a large topic waits between two counts.
 const LARGE_WAITS: u32 = 10;
-
-/// The rooms of one gateway, each for as long as somebody is in it.
-pub(super) struct Rooms {
-    presence: Presence,
-    protocol: Arc<dyn Protocol>,
-    settings: Arc<Settings>,
-    map: Mutex<Map>,
-}
-
-#[derive(Default)]
-struct Map {
-    rooms: HashMap<Key, Weak<Room>>,
-    /// At how many entries those without a room are removed.
-    sweep_at: usize,
-}
-
-/// A topic, or everybody; and whether only counts are wanted.
-type Key = (Option<Topic>, bool);
-
-impl Rooms {
-    pub(super) fn new(presence: &Presence, protocol: Arc<dyn Protocol>, settings: Arc<Settings>) -> Self {
-        Self { presence: presence.clone(), protocol, settings, map: Mutex::default() }
-    }
-
-    /// The room of a topic. Its first member pays for looking at everybody in it.
-    pub(super) fn room(&self, topic: Option<&Topic>, counts: bool) -> Arc<Room> {
-        let key = (topic.cloned(), counts);
-        let room = {
-            let mut map = self.map.lock();
-            if let Some(room) = map.rooms.get(&key).and_then(Weak::upgrade) {
-                room
-            } else {
-                if map.rooms.len() >= map.sweep_at {
-                    map.rooms.retain(|_, room| room.strong_count() > 0);
-                    map.sweep_at = 64.max(2 * map.rooms.len());
-                }
-                let room = Arc::new(self.make(key.0.clone(), counts));
-                map.rooms.insert(key, Arc::downgrade(&room));
-                room
-            }
-        };
-        // Not under the lock of all rooms.
-        room.task.get_or_init(|| room.start());
-        room
-    }
-
-    fn make(&self, topic: Option<Topic>, counts: bool) -> Room {
-        Room {
-            topic,
-            counts,
-            presence: self.presence.clone(),
-            protocol: Arc::clone(&self.protocol),
-            settings: Arc::clone(&self.settings),
-            state: Mutex::default(),
-            live: broadcast::Sender::new(BEHIND),
-            written: Mutex::default(),
-            signal: Mutex::default(),
-            updates: Mutex::default(),
-            again: Arc::default(),
-            task: OnceLock::new(),
-        }
-    }
-}
 
 /// One topic and how it is told, shared by its members.
 pub(super) struct Room {
@@ -146,6 +86,34 @@ pub(super) struct Joined {
 }
 
 impl Room {
+    /// A room that tells nothing before it has begun.
+    pub(super) fn new(
+        (topic, counts): Key,
+        presence: Presence,
+        protocol: Arc<dyn Protocol>,
+        settings: Arc<Settings>,
+    ) -> Self {
+        Self {
+            topic,
+            counts,
+            presence,
+            protocol,
+            settings,
+            state: Mutex::default(),
+            live: broadcast::Sender::new(BEHIND),
+            written: Mutex::default(),
+            signal: Mutex::default(),
+            updates: Mutex::default(),
+            again: Arc::default(),
+            task: OnceLock::new(),
+        }
+    }
+
+    /// Begins to tell, unless it has; until it is dropped.
+    pub(super) fn begin(self: &Arc<Self>) {
+        self.task.get_or_init(|| self.start());
+    }
+
     fn start(self: &Arc<Self>) -> AbortHandle {
         let scope = self.topic.clone().map_or(Scope::All, Scope::Topic);
         // The first update of both is there at once.
@@ -154,11 +122,11 @@ impl Room {
             if let Some(first) = counts.next().now_or_never().flatten() {
                 self.state.lock().counts = first;
             }
-            tokio::spawn(follow_counts(Arc::downgrade(self), counts))
+            tokio::spawn(follow::follow_counts(Arc::downgrade(self), counts))
         } else {
             *self.updates.lock() = Some(self.presence.subscribe(&scope));
             let _ = self.advance(&mut Context::from_waker(Waker::noop()));
-            tokio::spawn(follow(Arc::downgrade(self), Arc::clone(&self.again)))
+            tokio::spawn(follow::follow(Arc::downgrade(self), Arc::clone(&self.again)))
         };
         task.abort_handle()
     }
@@ -328,13 +296,6 @@ impl State {
     }
 }
 
-/// Whether a user shows as offline, by their own word or because they are not here.
-pub(super) fn is_hidden(presence: &Presence, user: &presence_core::UserId) -> bool {
-    presence.user(user).is_some_and(|person| {
-        person.member.status == presence_core::Status::Offline && !person.member.sessions.is_empty()
-    })
-}
-
 pub(super) fn encode(protocol: &dyn Protocol, update: &Update) -> Shared {
     let mut frames = Frames::default();
     protocol.encode(update, &mut frames);
@@ -343,35 +304,4 @@ pub(super) fn encode(protocol: &dyn Protocol, update: &Update) -> Shared {
 
 fn size(frames: &[Frame]) -> usize {
     frames.iter().map(Frame::len).sum()
-}
-
-/// Tells a room what changes; what happens while it waits comes in one diff.
-async fn follow(room: Weak<Room>, again: Arc<Notify>) {
-    loop {
-        let Some(wait) = room.upgrade().map(|room| {
-            let waits = if room.state.lock().large { LARGE_WAITS } else { 1 };
-            room.settings.batch * waits
-        }) else {
-            return;
-        };
-        let advances = poll_fn(|cx| room.upgrade().map_or(Poll::Ready(None), |room| room.advance(cx)));
-        tokio::select! {
-            advanced = advances => match advanced {
-                Some(()) => tokio::time::sleep(wait).await,
-                None => return,
-            },
-            () = again.notified() => {}
-        }
-    }
-}
-
-async fn follow_counts(room: Weak<Room>, mut counts: CountsWatch) {
-    loop {
-        let Some(now) = counts.next().await else { return };
-        let Some(room) = room.upgrade() else { return };
-        room.take_counts(now);
-        let wait = room.settings.batch;
-        drop(room);
-        tokio::time::sleep(wait).await;
-    }
 }

@@ -1,7 +1,14 @@
 //! What a connection does with what it hears, without a socket and without waiting.
 
+mod effect;
+mod rooms;
+
+pub(super) use effect::{Effect, Heard, problem};
+
+use effect::{Effects, done, send};
+
 use super::typing::Typed;
-use super::{Close, Command, Hello, Problem, Reference, Request, Said, Settings, Update, Wish, rate::Rate};
+use super::{Close, Command, Hello, Problem, Reference, Request, Said, Settings, Update, rate::Rate};
 use crate::auth::Identity;
 use presence_core::{Beat, Policy, SessionId, SessionKey, Status, Timestamp, Topic, Topics, UserId};
 use std::sync::Arc;
@@ -30,55 +37,6 @@ struct Entered {
     key: SessionKey,
     topics: Topics,
 }
-
-/// What the driver of the connection is to do.
-#[derive(Debug, Clone)]
-pub(super) enum Effect {
-    Send(Box<Update>),
-    /// Bind this session to the connection, in place of the one that it holds.
-    Hold(Box<Beat>),
-    Change(Said),
-    Release {
-        at_once: bool,
-    },
-    Join {
-        wish: Wish,
-        reference: Option<Reference>,
-    },
-    Part(Option<Topic>),
-    /// Show a value, or with `None` that it has ended.
-    Signal {
-        topic: Topic,
-        value: Option<Box<str>>,
-    },
-    Publish {
-        topic: Topic,
-        data: bytes::Bytes,
-        key: Option<Box<str>>,
-        reference: Option<Reference>,
-    },
-    List {
-        topic: Option<Topic>,
-        after: Option<UserId>,
-        limit: usize,
-        reference: Option<Reference>,
-    },
-    Authenticate {
-        token: super::Token,
-        reference: Option<Reference>,
-    },
-    Close(Close),
-}
-
-/// Whether a frame is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heard {
-    Take,
-    /// It is one too many.
-    Drop,
-}
-
-type Effects = Vec<Effect>;
 
 impl Session {
     pub(super) fn new(
@@ -272,127 +230,6 @@ impl Session {
         }
     }
 
-    /// Begins one subscription.
-    pub(super) fn subscribe(&mut self, wish: Wish, reference: Option<Reference>, out: &mut Effects) {
-        let too_many =
-            |topic| problem(Problem::new(429, "too many topics").of(reference.clone()).in_topic(topic));
-        let anew = self.subscribed.contains(&wish.topic);
-        if !anew && self.subscribed.len() >= self.settings.topics {
-            return out.push(too_many(wish.topic));
-        }
-        if self.joins
-            && let (Some(topic), Some(entered)) = (&wish.topic, &mut self.entered)
-            && !entered.topics.names().any(|entered| entered == topic)
-        {
-            let Ok(topics) = Topics::new(entered.topics.names().chain([topic]).cloned()) else {
-                return out.push(too_many(wish.topic));
-            };
-            entered.topics = topics.clone();
-            out.push(Effect::Change(Said { topics: Some(topics), ..Said::default() }));
-        }
-        if !anew {
-            self.subscribed.push(wish.topic.clone());
-        }
-        out.push(Effect::Join { wish, reference });
-    }
-
-    /// Ends a subscription, if there is one.
-    pub(super) fn unsubscribe(&mut self, topic: Option<&Topic>, out: &mut Effects) {
-        let Some(at) = self.subscribed.iter().position(|subscribed| subscribed.as_ref() == topic) else {
-            return;
-        };
-        self.subscribed.swap_remove(at);
-        out.push(Effect::Part(topic.cloned()));
-        if let Some(topic) = topic {
-            self.end_typing_in(topic, out);
-            if self.joins && self.entered.as_ref().is_some_and(|entered| !entered.topics.is_empty()) {
-                self.move_out_of(topic, out);
-            }
-        }
-    }
-
-    fn move_out_of(&mut self, topic: &Topic, out: &mut Effects) {
-        let Some(entered) = &mut self.entered else { return };
-        let stays = entered.topics.names().filter(|entered| *entered != topic).cloned();
-        let topics = Topics::new(stays).unwrap_or(Topics::NONE);
-        entered.topics = topics.clone();
-        out.push(Effect::Change(Said { topics: Some(topics), ..Said::default() }));
-    }
-
-    /// Whether the connection has to do with a topic, so that it may speak there.
-    fn is_in(&self, topic: &Topic) -> Result<(), Problem> {
-        let subscribed = self.subscribed.iter().flatten().any(|subscribed| subscribed == topic);
-        let entered =
-            || self.entered.as_ref().is_some_and(|e| e.topics.names().any(|entered| entered == topic));
-        if subscribed || entered() {
-            return Ok(());
-        }
-        Err(Problem::new(403, "not subscribed").in_topic(Some(topic.clone())))
-    }
-
-    fn typing(
-        &mut self,
-        topic: Topic,
-        value: Option<Box<str>>,
-        hidden: bool,
-        now: Timestamp,
-        out: &mut Effects,
-    ) -> Result<(), Problem> {
-        self.is_in(&topic)?;
-        if self.speaker().is_none() {
-            return Err(Problem::new(400, "no user"));
-        }
-        let Some(value) = value.filter(|_| !hidden) else {
-            self.end_typing_in(&topic, out);
-            return Ok(());
-        };
-        let typing_for = self.settings.typing_for;
-        match self.typed.iter_mut().find(|typed| typed.topic == topic) {
-            Some(typed) if typed.value == value => typed.repeat(now, typing_for),
-            Some(typed) => {
-                *typed = Typed::new(topic.clone(), value.clone(), now, typing_for);
-                out.push(Effect::Signal { topic, value: Some(value) });
-            }
-            None => {
-                self.typed.push(Typed::new(topic.clone(), value.clone(), now, typing_for));
-                out.push(Effect::Signal { topic, value: Some(value) });
-            }
-        }
-        Ok(())
-    }
-
-    fn publish(
-        &mut self,
-        topic: Topic,
-        data: bytes::Bytes,
-        key: Option<Box<str>>,
-        reference: Option<Reference>,
-        out: &mut Effects,
-    ) -> Result<(), Problem> {
-        self.is_in(&topic)?;
-        if self.speaker().is_none() {
-            return Err(Problem::new(400, "no user"));
-        }
-        self.end_typing_in(&topic, out);
-        out.push(Effect::Publish { topic, data, key, reference });
-        Ok(())
-    }
-
-    /// Ends what the user types in a topic, if anything.
-    pub(super) fn end_typing_in(&mut self, topic: &Topic, out: &mut Effects) {
-        if let Some(at) = self.typed.iter().position(|typed| typed.topic == *topic) {
-            let topic = self.typed.swap_remove(at).topic;
-            out.push(Effect::Signal { topic, value: None });
-        }
-    }
-
-    /// Ends whatever the user types: when the user hides or leaves, and when the connection goes.
-    pub(super) fn end_typing(&mut self, out: &mut Effects) {
-        for typed in self.typed.drain(..) {
-            out.push(Effect::Signal { topic: typed.topic, value: None });
-        }
-    }
-
     /// A newer token of the same user has been shown.
     pub(super) fn renew(&mut self, caller: Identity, reference: Option<Reference>, out: &mut Effects) {
         self.caller = caller;
@@ -445,23 +282,6 @@ fn entering(user: UserId, session: SessionId, said: Said) -> Beat {
         meta: said.meta,
         ..beat
     }
-}
-
-fn send(update: Update) -> Effect {
-    Effect::Send(Box::new(update))
-}
-
-pub(super) fn problem(problem: Problem) -> Effect {
-    send(Update::Problem(problem))
-}
-
-/// Says that something is done, to those who gave it a reference.
-#[expect(clippy::unnecessary_wraps, reason = "the last step of commands that may fail before")]
-fn done(reference: Option<Reference>, out: &mut Effects) -> Result<(), Problem> {
-    if reference.is_some() {
-        out.push(send(Update::Done { reference }));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Short-lived values that a user shows.
 
-use presence_core::{Timestamp, Topic};
+use presence_core::{Presence, Status, Timestamp, Topic, UserId};
 use std::time::Duration;
 
 /// A value that a connection shows in a topic.
@@ -35,4 +35,11 @@ impl Typed {
         self.shown_until = now + lasts;
         self.ends_at > now
     }
+}
+
+/// Whether a user shows as offline, by their own word or because they are not here.
+pub(super) fn is_hidden(presence: &Presence, user: &UserId) -> bool {
+    presence
+        .user(user)
+        .is_some_and(|person| person.member.status == Status::Offline && !person.member.sessions.is_empty())
 }

@@ -1,6 +1,7 @@
 //! The session by itself: commands in, effects out, time by hand.
 
 use super::*;
+use crate::ws::Wish;
 use presence_core::UserId;
 use std::time::Duration;
 

@@ -1,0 +1,80 @@
+//! What wakes a connection.
+
+use super::{Connection, Event, STUFFED};
+use crate::ws::place::News;
+use crate::ws::socket::FULL;
+use futures_util::Stream;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+    /// Writes what is to be written, and waits for what comes next.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if let Poll::Ready(after) = self.draining.as_mut().poll(cx) {
+            return Poll::Ready(Event::Drain(after));
+        }
+        if let Some(removal) = &mut self.removal
+            && removal.as_mut().poll(cx).is_ready()
+        {
+            self.removal = None;
+            return Poll::Ready(Event::Removed);
+        }
+        if self.poll_timer(cx).is_ready() {
+            return Poll::Ready(Event::Tick);
+        }
+        if let Some(busy) = &mut self.busy
+            && let Poll::Ready(then) = busy.as_mut().poll(cx)
+        {
+            self.busy = None;
+            return Poll::Ready(Event::Then(then));
+        }
+        if let Some(checking) = &mut self.checking
+            && let Poll::Ready(checked) = checking.as_mut().poll(cx)
+        {
+            self.checking = None;
+            return Poll::Ready(Event::Checked(checked));
+        }
+        if let Poll::Ready(Some(view)) = self.views.as_mut().poll_next(cx) {
+            return Poll::Ready(Event::View(view));
+        }
+        // All that is there goes into one write.
+        while self.socket.queued() < FULL {
+            match Pin::new(&mut self.places).poll_next(cx) {
+                Poll::Ready(Some((_, News::Skipped))) => self.told.forget(),
+                Poll::Ready(Some((topic, News::Frames(frames)))) => {
+                    self.queue(&frames);
+                    self.note_messages(topic.as_ref(), &frames);
+                }
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+        }
+        if !self.effects.is_empty() {
+            return Poll::Ready(Event::Wrote);
+        }
+        let reads = self.busy.is_none() && self.socket.queued() < STUFFED;
+        self.socket.poll(reads, cx).map(|told| told.map_or(Event::Wrote, Event::Told))
+    }
+
+    /// The timer is set anew when it rings, and when something is due earlier; not whenever a frame moves the deadline.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let clock = self.parties.mount.presence().clock();
+        loop {
+            let due = self.session.deadline().min(self.check_at);
+            if due <= clock.now() {
+                return Poll::Ready(());
+            }
+            let set = self.timer.as_mut().filter(|(at, _)| *at <= due);
+            let Some((_, timer)) = set else {
+                let clock = Arc::clone(clock);
+                self.timer = Some((due, Box::pin(async move { clock.sleep_until(due).await })));
+                continue;
+            };
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.timer = None;
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The tasks that tell a room what happens in its topic.
+
+use super::{LARGE_WAITS, Room};
+use presence_core::handle::CountsWatch;
+use std::future::poll_fn;
+use std::sync::{Arc, Weak};
+use std::task::Poll;
+use tokio::sync::Notify;
+
+/// Tells a room what changes; what happens while it waits comes in one diff.
+pub(super) async fn follow(room: Weak<Room>, again: Arc<Notify>) {
+    loop {
+        let Some(wait) = room.upgrade().map(|room| {
+            let waits = if room.state.lock().large { LARGE_WAITS } else { 1 };
+            room.settings.batch * waits
+        }) else {
+            return;
+        };
+        let advances = poll_fn(|cx| room.upgrade().map_or(Poll::Ready(None), |room| room.advance(cx)));
+        tokio::select! {
+            advanced = advances => match advanced {
+                Some(()) => tokio::time::sleep(wait).await,
+                None => return,
+            },
+            () = again.notified() => {}
+        }
+    }
+}
+
+pub(super) async fn follow_counts(room: Weak<Room>, mut counts: CountsWatch) {
+    loop {
+        let Some(now) = counts.next().await else { return };
+        let Some(room) = room.upgrade() else { return };
+        room.take_counts(now);
+        let wait = room.settings.batch;
+        drop(room);
+        tokio::time::sleep(wait).await;
+    }
+}
