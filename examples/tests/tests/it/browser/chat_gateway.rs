@@ -1,5 +1,6 @@
 //! The page of chat-gateway: two people side by side.
 
+use super::looks::{assert_fits_a_phone, assert_has_a_dark_look};
 use super::tab::Tab;
 use crate::chat_gateway::Node;
 use serde_json::json;
@@ -77,17 +78,7 @@ async fn without_a_demo_a_token_is_asked_for() {
 #[tokio::test]
 async fn the_page_is_good_on_a_phone_and_in_the_dark() {
     let (_node, tab) = page().await;
-    let narrow = json!({"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": false});
-    tab.call("Emulation.setDeviceMetricsOverride", narrow).await;
-    tab.until("innerWidth === 360").await;
-    let (room, taken) = ("document.scrollingElement.clientWidth", "document.scrollingElement.scrollWidth");
-    assert_eq!(tab.eval(taken).await, tab.eval(room).await);
-    let mut colours = Vec::new();
-    for scheme in ["light", "dark"] {
-        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        tab.call("Emulation.setEmulatedMedia", features).await;
-        colours.push(tab.eval("getComputedStyle(document.body).color").await);
-    }
-    assert_ne!(colours[0], colours[1]);
+    assert_fits_a_phone(&tab).await;
+    assert_has_a_dark_look(&tab, "getComputedStyle(document.body).color").await;
     assert_eq!(tab.complaints(), []);
 }

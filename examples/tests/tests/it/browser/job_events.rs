@@ -1,5 +1,6 @@
 //! The page of job-events, and what a browser's own `EventSource` makes of its streams.
 
+use super::looks::{assert_fits_a_phone, assert_has_a_dark_look};
 use super::tab::Tab;
 use crate::job_events::Node;
 use serde_json::json;
@@ -148,17 +149,7 @@ async fn the_page_is_good_on_a_phone_and_in_the_dark() {
     let tab = Tab::open(&site.url(&job)).await;
     site.node.update(&job, "processing", 10).await;
     tab.until(&shows("processing", 10)).await;
-    let narrow = json!({"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": false});
-    tab.call("Emulation.setDeviceMetricsOverride", narrow).await;
-    tab.until("innerWidth === 360").await;
-    let (room, taken) = ("document.scrollingElement.clientWidth", "document.scrollingElement.scrollWidth");
-    assert_eq!(tab.eval(taken).await, tab.eval(room).await);
-    let mut colours = Vec::new();
-    for scheme in ["light", "dark"] {
-        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        tab.call("Emulation.setEmulatedMedia", features).await;
-        colours.push(tab.eval("getComputedStyle(the('status')).color").await);
-    }
-    assert_ne!(colours[0], colours[1]);
+    assert_fits_a_phone(&tab).await;
+    assert_has_a_dark_look(&tab, "getComputedStyle(the('status')).color").await;
     assert_eq!(tab.complaints(), []);
 }

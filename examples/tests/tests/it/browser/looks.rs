@@ -4,8 +4,24 @@ use super::live::{assert_content, open, site};
 use super::tab::Tab;
 use serde_json::json;
 
-async fn background(tab: &Tab) -> String {
-    tab.eval("getComputedStyle(document.body).backgroundColor").await.as_str().unwrap().to_owned()
+/// That nothing of the page is beside a window as narrow as a phone.
+pub(super) async fn assert_fits_a_phone(tab: &Tab) {
+    let narrow = json!({"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": false});
+    tab.call("Emulation.setDeviceMetricsOverride", narrow).await;
+    tab.until("innerWidth === 360").await;
+    let (room, taken) = ("document.scrollingElement.clientWidth", "document.scrollingElement.scrollWidth");
+    assert_eq!(tab.eval(taken).await, tab.eval(room).await);
+}
+
+/// That this colour is another one for who prefers the dark.
+pub(super) async fn assert_has_a_dark_look(tab: &Tab, colour: &str) {
+    let mut seen = Vec::new();
+    for scheme in ["light", "dark"] {
+        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        tab.call("Emulation.setEmulatedMedia", features).await;
+        seen.push(tab.eval(colour).await);
+    }
+    assert_ne!(seen[0], seen[1]);
 }
 
 #[tokio::test]
@@ -17,12 +33,7 @@ async fn a_narrow_window_does_not_scroll_sideways() {
     ada.until("[...document.querySelectorAll('.note')].some((it) => it.textContent.startsWith('expiali'))")
         .await;
     for tab in [&ada, &long] {
-        let narrow = json!({"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": false});
-        tab.call("Emulation.setDeviceMetricsOverride", narrow).await;
-        tab.until("innerWidth === 360").await;
-        let (room, taken) =
-            ("document.scrollingElement.clientWidth", "document.scrollingElement.scrollWidth");
-        assert_eq!(tab.eval(taken).await, tab.eval(room).await);
+        assert_fits_a_phone(tab).await;
     }
     assert_content([&ada, &long]);
 }
@@ -31,12 +42,6 @@ async fn a_narrow_window_does_not_scroll_sideways() {
 async fn in_the_dark_the_page_is_dark() {
     let site = site().await;
     let ada = open(&site, "Ada").await;
-    let mut seen = Vec::new();
-    for scheme in ["light", "dark"] {
-        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        ada.call("Emulation.setEmulatedMedia", features).await;
-        seen.push(background(&ada).await);
-    }
-    assert_ne!(seen[0], seen[1]);
+    assert_has_a_dark_look(&ada, "getComputedStyle(document.body).backgroundColor").await;
     assert_content([&ada]);
 }
