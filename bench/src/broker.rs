@@ -1,4 +1,5 @@
-//! Brokers: from a publish to its delivery on another handle, what a delivery costs, and what an idle subscriber weighs.
+//! Brokers: from a publish to its delivery on another handle, what a delivery costs, and what an
+//! idle subscriber weighs.
 
 use crate::report::{self, Target};
 use crate::{Outcome, cpu, memory, options::Options, process};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The system's clock, moved ahead. Who sleeps by it sleeps for ever, so that what is measured is what is called.
+/// The system's clock, moved ahead. Who sleeps by it sleeps for ever, so that what is measured is
+/// what is called.
 #[derive(Debug, Clone, Default)]
 pub struct Shifted(Arc<AtomicU64>);
 

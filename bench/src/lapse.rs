@@ -103,7 +103,8 @@ impl World<'_> {
         self.roster.prove(0, self.now, &[], self.now);
         let mut swept = Swept::default();
         loop {
-            // The least budget: each call ends with the first hold of a lock that found anything to do.
+            // The least budget: each call ends with the first hold of a lock that found anything to
+            // do.
             let start = cpu::thread();
             let more = self.roster.sweep(self.now, 1).more;
             let took = cpu::thread() - start;

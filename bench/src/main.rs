@@ -1,4 +1,5 @@
-//! The published benchmark: what we do, side by side with the least that any code could do, in one run.
+//! The published benchmark: what we do, side by side with the least that any code could do, in one
+//! run.
 //!
 //! `cargo run --release -p bench -- all`; see BENCHMARKS.md.
 

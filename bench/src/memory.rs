@@ -1,6 +1,7 @@
 //! Bytes for each session: what the process grows by, in a process of its own.
 //!
-//! The resident set is what an operator sees, allocator and all; counting allocations would need unsafe code.
+//! The resident set is what an operator sees, allocator and all; counting allocations would need
+//! unsafe code.
 
 use crate::clock::Shifted;
 use crate::limit::Map;

@@ -24,7 +24,7 @@ pub enum What {
     Hit,
     /// Lists and diffs over Server-Sent Events.
     Sse,
-    /// A room of WebSockets.
+    /// Sockets of one room.
     Ws,
     /// The Redis store.
     Redis,

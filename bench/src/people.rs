@@ -13,7 +13,8 @@ pub struct Key([u8; KEY]);
 impl Key {
     pub fn of(person: usize) -> Self {
         let mut key = *b"u----------s----------";
-        // Odd, and without common factors with 10^10: a permutation, so that names differ in all their digits.
+        // Odd, and without common factors with 10^10: a permutation, so that names differ in all
+        // their digits.
         let mut number = (person as u64).wrapping_mul(2_654_435_761) % 10_000_000_000;
         for at in (1..11).rev() {
             let digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
@@ -74,7 +75,8 @@ impl Order {
             }
             Self::Once(at) => {
                 *at += 1;
-                // A prime larger than the square root of any number of people here, and not a factor of it.
+                // A prime larger than the square root of any number of people here, and not a
+                // factor of it.
                 at.wrapping_mul(982_451_653)
             }
         };

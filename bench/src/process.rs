@@ -1,4 +1,5 @@
-//! A server in a process of its own, so that what it costs is told apart from what its clients cost.
+//! A server in a process of its own, so that what it costs is told apart from what its clients
+//! cost.
 
 use crate::{Outcome, served};
 use std::io::{BufRead, BufReader, Write};
@@ -64,7 +65,8 @@ impl Drop for Served {
     }
 }
 
-/// Nanoseconds for which a process's main thread had a processor, and for which it had work and none.
+/// Nanoseconds for which a process's main thread had a processor, and for which it had work and
+/// none.
 pub fn times(process: u32) -> Outcome<(u64, u64)> {
     let file = format!("/proc/{process}/schedstat");
     let text = std::fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;
@@ -80,7 +82,8 @@ pub fn resident(process: &str) -> Outcome<usize> {
     Ok(pages * rustix::param::page_size())
 }
 
-/// Lets this process and those that it starts open as many files as the system permits it to: a socket is one.
+/// Lets this process and those that it starts open as many files as the system permits it to: a
+/// socket is one.
 pub fn open_many_files(wanted: usize) {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);

@@ -13,12 +13,14 @@ use std::future::Future;
 impl Mount {
     /// Says who calls: [`Identity::anonymous`] where nobody is asked.
     ///
-    /// Where a browser shows by itself who calls (a cookie), pages of other origins are refused what changes anything:
-    /// such a request must say `Origin`, or `Sec-Fetch-Site`, as browsers do, and they must be our own or one that
-    /// [`cors`](Self::cors) lists with credentials. A socket is refused from any foreign page, however it shows who calls.
+    /// Where a browser shows by itself who calls (a cookie), pages of other origins are refused
+    /// what changes anything: such a request must say `Origin`, or `Sec-Fetch-Site`, as browsers
+    /// do, and they must be our own or one that [`cors`](Self::cors) lists with credentials. A
+    /// socket is refused from any foreign page, however it shows who calls.
     ///
     /// # Errors
-    /// 401; 403 `foreign origin`; 403 `blocked` for a user who was disconnected and may not come back yet; 503 when it cannot be told at the moment.
+    /// 401; 403 `foreign origin`; 403 `blocked` for a user who was disconnected and may not come
+    /// back yet; 503 when it cannot be told at the moment.
     pub async fn caller(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Error> {
         let caller = self.identified(parts, transport).await?;
         if caller.user().is_some_and(|user| self.presence().blocked(user).is_some()) {
@@ -50,7 +52,8 @@ impl Mount {
         }
     }
 
-    /// Says whose token this is, shown on a connection that is open already; it must be the caller's own.
+    /// Says whose token this is, shown on a connection that is open already; it must be the
+    /// caller's own.
     ///
     /// # Errors
     /// 401; 403 when it is another user's; 503.
@@ -118,11 +121,12 @@ impl Mount {
         Ok(())
     }
 
-    /// Waits until a caller who watches something may no longer: the identity has expired, the host does not know it any
-    /// more, the right is gone, or the user was disconnected or erased. It never returns where nobody is asked.
+    /// Waits until a caller who watches something may no longer: the identity has expired, the host
+    /// does not know it any more, the right is gone, or the user was disconnected or erased. It
+    /// never returns where nobody is asked.
     ///
-    /// The request is identified again [every half a minute](Self::check), and so is the right to watch this;
-    /// [`Refused::Unavailable`] changes nothing. Dropping the future ends the wait.
+    /// The request is identified again [every half a minute](Self::check), and so is the right to
+    /// watch this; [`Refused::Unavailable`] changes nothing. Dropping the future ends the wait.
     pub fn until_refused(
         &self,
         parts: Parts,

@@ -12,9 +12,10 @@ use std::time::Duration;
 
 /// The origins whose pages may call, valid from the moment it exists.
 ///
-/// Written by hand instead of taken from `tower-http`: one origin is one header that is ready beforehand, which costs a
-/// hit nothing to speak of (the layer there costs a quarter of a request), and a setting that contradicts itself is an
-/// error when it is read instead of a panic when the layer is built.
+/// Written by hand instead of taken from `tower-http`: one origin is one header that is ready
+/// beforehand, which costs a hit nothing to speak of (the layer there costs a quarter of a
+/// request), and a setting that contradicts itself is an error when it is read instead of a panic
+/// when the layer is built.
 ///
 /// ```
 /// use presence_axum::Cors;
@@ -117,7 +118,8 @@ impl Cors {
         Self { origins, ..self }
     }
 
-    /// How long a browser may remember a preflight's answer. Default 1 h; browsers cut it at 2 to 24 h.
+    /// How long a browser may remember a preflight's answer. Default 1 h; browsers cut it at 2 to
+    /// 24 h.
     pub fn max_age(self, max_age: Duration) -> Self {
         Self { max_age: max_age.as_secs().into(), ..self }
     }
@@ -138,7 +140,8 @@ impl Cors {
         Ok(Self { headers: Some(names(headers)?), ..self })
     }
 
-    /// The headers of answers that pages may read, beside those that browsers always show. Default: `Retry-After`.
+    /// The headers of answers that pages may read, beside those that browsers always show. Default:
+    /// `Retry-After`.
     ///
     /// # Errors
     /// [`InvalidCors::NoName`].
@@ -146,8 +149,8 @@ impl Cors {
         Ok(Self { exposes: Some(names(headers)?), ..self })
     }
 
-    /// Whether an origin is listed, and then whether its pages may send credentials. Where any may call, none is listed
-    /// with credentials.
+    /// Whether an origin is listed, and then whether its pages may send credentials. Where any may
+    /// call, none is listed with credentials.
     pub(crate) fn lists(&self, origin: &HeaderValue) -> Option<bool> {
         let listed = match &self.origins {
             Origins::Any => true,
@@ -185,8 +188,9 @@ impl Cors {
 
     /// What a preflight is answered.
     ///
-    /// Unless headers are listed it allows those that are asked for: an origin that may call may say what it likes, and the
-    /// browser asks for those of the page alone. A page that may not call is told nothing.
+    /// Unless headers are listed it allows those that are asked for: an origin that may call may
+    /// say what it likes, and the browser asks for those of the page alone. A page that may not
+    /// call is told nothing.
     pub(crate) fn preflight(&self, request: &HeaderMap) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(8);
         if !self.answer(request.get(ORIGIN), &mut headers) {

@@ -13,8 +13,9 @@ use std::task::{Context, Poll, ready};
 use tower::{Layer, Service};
 use tracing::Span;
 
-/// A layer for routes that browsers call: answers preflights, lets pages read every answer (errors too), and opens a
-/// span of the method and the matched path. Never of the query, in which tokens travel.
+/// A layer for routes that browsers call: answers preflights, lets pages read every answer (errors
+/// too), and opens a span of the method and the matched path. Never of the query, in which tokens
+/// travel.
 ///
 /// One thin layer, without a box: both together cost a hit well under a microsecond.
 #[derive(Debug, Clone, Default)]

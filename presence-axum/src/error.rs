@@ -1,4 +1,5 @@
-//! Errors as they are answered: a status, and JSON that says one short thing and nothing of the inside.
+//! Errors as they are answered: a status, and JSON that says one short thing and nothing of the
+//! inside.
 
 use crate::auth::Refused;
 use axum::response::{IntoResponse, Response};
@@ -114,7 +115,8 @@ pub async fn not_found() -> Error {
     Error::new(StatusCode::NOT_FOUND, "not found")
 }
 
-/// A handler for methods that a path does not have: 405, as JSON. Give it to `Router::method_not_allowed_fallback`.
+/// A handler for methods that a path does not have: 405, as JSON. Give it to
+/// `Router::method_not_allowed_fallback`.
 pub async fn method_not_allowed() -> Error {
     Error::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
 }

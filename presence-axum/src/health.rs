@@ -12,8 +12,8 @@ use presence_core::handle::StoreHealth;
 use presence_core::time::View;
 use serde::Serialize;
 
-/// `GET /v1/health`: the store, the view, and how much is known. 200 however things stand; a service's readiness is its own
-/// decision.
+/// `GET /v1/health`: the store, the view, and how much is known. 200 however things stand; a
+/// service's readiness is its own decision.
 ///
 /// # Errors
 /// 401, 403 and 429: who asks must be allowed to read about everyone.
@@ -55,7 +55,8 @@ pub async fn alive() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], r#"{"ok":true}"#)
 }
 
-/// `GET /readyz` of a service whose readiness is that its store answers and its view is fresh: 200, or 503 `not ready`.
+/// `GET /readyz` of a service whose readiness is that its store answers and its view is fresh: 200,
+/// or 503 `not ready`.
 ///
 /// # Errors
 /// 503 while it is not so.

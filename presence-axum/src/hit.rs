@@ -42,12 +42,14 @@ async fn read(mount: &Mount, request: Request) -> Result<Hit, Error> {
     Ok(hit)
 }
 
-/// Takes a beat and counts what became of it; answers the session's placement, or `None` for a beat that came too late.
+/// Takes a beat and counts what became of it; answers the session's placement, or `None` for a beat
+/// that came too late.
 ///
 /// For services whose hits have another format.
 ///
 /// # Errors
-/// Those of [`Presence::beat`]: 202 when the store does not have it yet, 503 when there is no room for it.
+/// Those of [`Presence::beat`]: 202 when the store does not have it yet, 503 when there is no room
+/// for it.
 pub async fn record(presence: &Presence, beat: Beat) -> Result<Option<Timestamp>, Error> {
     let beaten = presence.beat(beat).await;
     count(&beaten);

@@ -13,12 +13,13 @@ use presence_core::{SessionKey, UserId, Whom};
 use serde::Serialize;
 use std::time::Duration;
 
-/// `POST /v1/users/{user}/disconnect` `{"seconds"?, "session"?}`: ends all that a user has open on all processes, or one
-/// session, and keeps it away for so long.
+/// `POST /v1/users/{user}/disconnect` `{"seconds"?, "session"?}`: ends all that a user has open on
+/// all processes, or one session, and keeps it away for so long.
 ///
 /// # Errors
-/// 401; 403 without the right to [`Action::Kick`], and always where nobody is asked who they are; 429; 400 `invalid user`,
-/// `invalid seconds`, `invalid session`; 202 with `degraded` when the store could not be told yet.
+/// 401; 403 without the right to [`Action::Kick`], and always where nobody is asked who they are;
+/// 429; 400 `invalid user`, `invalid seconds`, `invalid session`; 202 with `degraded` when the
+/// store could not be told yet.
 pub async fn post(
     State(mount): State<Mount>,
     asks: Asks,

@@ -1,13 +1,15 @@
 //! Presence over HTTP: hits, Server-Sent Events and queries, for any axum app.
 //!
-//! [`Mount`] is all of it in one value: mount its routes, or give its handlers paths of your own. A service with a wire
-//! format of its own writes its own short handlers from the pieces: [`LenientJson`] bodies, [`Error`] answers,
-//! [`sse::Ticker`] and [`sse::Replay`] streams, [`ws::Gateway`]s, [`limits::Permit`]s, an [`Edge`] with [`Cors`]. [`serve`](serve::serve) is
-//! the server that our examples run on. Who calls, and what they may do, is asked by [`auth`].
+//! [`Mount`] is all of it in one value: mount its routes, or give its handlers paths of your own. A
+//! service with a wire format of its own writes its own short handlers from the pieces:
+//! [`LenientJson`] bodies, [`Error`] answers, [`sse::Ticker`] and [`sse::Replay`] streams,
+//! [`ws::Gateway`]s, [`limits::Permit`]s, an [`Edge`] with [`Cors`]. [`serve`](serve::serve) is the
+//! server that our examples run on. Who calls, and what they may do, is asked by [`auth`].
 //!
 //! # Metrics
-//! Through the `metrics` facade: the host chooses the exporter, and installs it before it starts anything. Their names are
-//! in one table: [METRICS.md](https://github.com/presence-rs/presence/blob/main/METRICS.md).
+//! Through the `metrics` facade: the host chooses the exporter, and installs it before it starts
+//! anything. Their names are in one table:
+//! [METRICS.md](https://github.com/presence-rs/presence/blob/main/METRICS.md).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod auth;

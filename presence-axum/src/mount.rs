@@ -18,9 +18,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// A presence and how it is served: mount its [`routes`](Self::routes), or give its handlers paths of your own.
+/// A presence and how it is served: mount its [`routes`](Self::routes), or give its handlers paths
+/// of your own.
 ///
-/// An app that has users says how it knows them: [`identify`](Self::identify), and [`auth`](crate::auth) for the whole story.
+/// An app that has users says how it knows them: [`identify`](Self::identify), and
+/// [`auth`](crate::auth) for the whole story.
 ///
 /// ```no_run
 /// # async fn example(presence: presence_core::Presence) -> std::io::Result<()> {
@@ -83,7 +85,8 @@ impl Mount {
 
     /// Serves this presence with the defaults.
     ///
-    /// Until [`identify`](Self::identify) is set, whoever reaches its routes is believed to be whom a body names.
+    /// Until [`identify`](Self::identify) is set, whoever reaches its routes is believed to be whom
+    /// a body names.
     pub fn new(presence: Presence) -> Self {
         Self(Arc::new(Inner {
             tick: Self::TICK,
@@ -110,8 +113,9 @@ impl Mount {
         Self(Arc::new(inner))
     }
 
-    /// Asks this who calls, on every route: an [`Authenticator`](crate::auth::Authenticator) of tokens, or what the host
-    /// knows by itself ([`from_extractor`](crate::auth::from_extractor), [`from_fn`](crate::auth::from_fn)).
+    /// Asks this who calls, on every route: an [`Authenticator`](crate::auth::Authenticator) of
+    /// tokens, or what the host knows by itself ([`from_extractor`](crate::auth::from_extractor),
+    /// [`from_fn`](crate::auth::from_fn)).
     ///
     /// A hit that names no user is then the caller's, and one that names another is refused with 403. Default: nobody is
     /// asked, and bodies are believed; a warning says so when the routes are made.
@@ -119,8 +123,9 @@ impl Mount {
         self.with(|inner| inner.auth = inner.auth.clone().identify_by(identify))
     }
 
-    /// Asks this hook what a caller may do, on every route. Default: everybody speaks for themselves and sees everybody;
-    /// [administrators](crate::auth::Identity::is_admin) may also speak for others and disconnect them.
+    /// Asks this hook what a caller may do, on every route. Default: everybody speaks for
+    /// themselves and sees everybody; [administrators](crate::auth::Identity::is_admin) may also
+    /// speak for others and disconnect them.
     pub fn authorize(self, authorize: impl Authorize) -> Self {
         self.with(|inner| inner.auth = inner.auth.clone().authorize(authorize))
     }
@@ -130,8 +135,9 @@ impl Mount {
         self.with(|inner| inner.auth = auth)
     }
 
-    /// How often it is asked again whether who watches may go on: whoever has logged out, or has lost the right, loses the
-    /// stream. Default 30 s; at least 1 s. A token's end is known and is not waited for.
+    /// How often it is asked again whether who watches may go on: whoever has logged out, or has
+    /// lost the right, loses the stream. Default 30 s; at least 1 s. A token's end is known and is
+    /// not waited for.
     pub fn check(self, every: Duration) -> Self {
         self.with(|inner| inner.check = every.max(Duration::from_secs(1)))
     }
@@ -146,7 +152,8 @@ impl Mount {
         self.with(|inner| inner.tick = every)
     }
 
-    /// Carries messages and short-lived values on sockets over this broker. Default: they carry presence alone.
+    /// Carries messages and short-lived values on sockets over this broker. Default: they carry
+    /// presence alone.
     pub fn broker(self, broker: impl Broker) -> Self {
         self.with(|inner| inner.broker = Some(Arc::new(broker)))
     }
@@ -212,7 +219,8 @@ impl Mount {
         &self.0.streams
     }
 
-    /// All routes but those that were left out, with their state: they can be merged or nested into a router of any state.
+    /// All routes but those that were left out, with their state: they can be merged or nested into
+    /// a router of any state.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         self.warn();
         let routes = Route::ALL.into_iter().filter(|route| !self.0.without.contains(route));
@@ -228,7 +236,8 @@ impl Mount {
         if self.0.without.contains(&Route::Socket) { Socket::Absent } else { Socket::Served }
     }
 
-    /// One route, for a path of the host's choice. The paths of [`Route::User`] and [`Route::Disconnect`] have one parameter.
+    /// One route, for a path of the host's choice. The paths of [`Route::User`] and
+    /// [`Route::Disconnect`] have one parameter.
     ///
     /// ```
     /// # fn example(mount: &presence_axum::Mount) -> axum::Router {

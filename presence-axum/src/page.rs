@@ -16,9 +16,10 @@ pub async fn presence_js() -> impl IntoResponse {
 
 /// Serves an HTML page of one file, with its scripts and styles inside.
 ///
-/// Its security policy names each inline script and style by hash, so that nothing else runs in it: not what somebody
-/// managed to write into the page, nor an event handler in an attribute. The page calls only its own origin, is framed only
-/// by it, and tells no other site where its visitors come from.
+/// Its security policy names each inline script and style by hash, so that nothing else runs in it:
+/// not what somebody managed to write into the page, nor an event handler in an attribute. The page
+/// calls only its own origin, is framed only by it, and tells no other site where its visitors come
+/// from.
 pub fn html(page: &'static str) -> Response {
     let mut response = asset("text/html; charset=utf-8", page);
     let headers = response.headers_mut();
@@ -33,7 +34,8 @@ pub fn html(page: &'static str) -> Response {
     response
 }
 
-/// `blob:` is the worker that `presence.js` makes for itself: it keeps the beats of a hidden tab on time.
+/// `blob:` is the worker that `presence.js` makes for itself: it keeps the beats of a hidden tab on
+/// time.
 fn policy(page: &str) -> String {
     let (scripts, styles) = (hashes(page, "script"), hashes(page, "style"));
     format!(

@@ -7,7 +7,8 @@ use std::borrow::Cow;
 
 /// The named fields of a query; unknown ones are passed over.
 ///
-/// Not axum's `Query`: that makes a replacement character of what is no UTF-8, and so another topic of one.
+/// Not axum's `Query`: that makes a replacement character of what is no UTF-8, and so another topic
+/// of one.
 ///
 /// # Errors
 /// 400 `invalid query` when a field is there twice, or is no UTF-8.

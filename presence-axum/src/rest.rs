@@ -15,7 +15,8 @@ use std::collections::HashSet;
 
 /// The most users that one query may name.
 const MAX_IDS: usize = 1_000;
-/// The most that an answer about users may say, in bytes: their names, sessions and topics. One user can have 4 MiB of them.
+/// The most that an answer about users may say, in bytes: their names, sessions and topics. One
+/// user can have 4 MiB of them.
 const MAX_ANSWER: usize = 8 * 1024 * 1024;
 /// The most topics that one query is told.
 const MAX_TOPICS: usize = 1_000;
@@ -81,11 +82,12 @@ pub async fn user(
     Ok(wire::json(StatusCode::OK, &Person::of(&user, person.as_ref())))
 }
 
-/// `GET /v1/users?ids=a,b`: several users, each once, in this order. A comma within an id is written `%2C`.
+/// `GET /v1/users?ids=a,b`: several users, each once, in this order. A comma within an id is
+/// written `%2C`.
 ///
 /// # Errors
-/// 401, 403 and 429; 400 `no ids`, `invalid user`, `too many ids` (beyond 1,000); 413 `too large: name fewer users` when the
-/// answer would be larger than 8 MiB.
+/// 401, 403 and 429; 400 `no ids`, `invalid user`, `too many ids` (beyond 1,000); 413 `too large:
+/// name fewer users` when the answer would be larger than 8 MiB.
 pub async fn users(
     State(mount): State<Mount>,
     asks: Asks,

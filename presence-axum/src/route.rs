@@ -3,7 +3,8 @@
 use crate::{Mount, health, hit, kick, page, rest, sse, ws};
 use axum::routing::{MethodRouter, get, post};
 
-/// One route of a [`Mount`], to leave it out ([`Mount::without`]) or to give it another path ([`Mount::route`]).
+/// One route of a [`Mount`], to leave it out ([`Mount::without`]) or to give it another path
+/// ([`Mount::route`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Route {

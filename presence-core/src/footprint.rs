@@ -1,7 +1,7 @@
 //! How much memory things take, by estimate: for whoever keeps sessions within a budget of bytes.
 //!
-//! Counted is what is asked of the allocator, and about what that adds. The estimates are compared with a counting
-//! allocator in tests.
+//! Counted is what is asked of the allocator, and about what that adds. The estimates are compared
+//! with a counting allocator in tests.
 
 use serde_json::Value;
 
@@ -15,10 +15,12 @@ pub const fn name(len: usize) -> usize {
     if len > INLINE { len + PIECE } else { 0 }
 }
 
-/// What a JSON value takes beside its own place. Much more than its text, where that is full of small arrays and objects.
+/// What a JSON value takes beside its own place. Much more than its text, where that is full of
+/// small arrays and objects.
 #[must_use]
 pub fn json(value: &Value) -> usize {
-    /// A node of the tree that objects are: places for eleven names and values, however few there are.
+    /// A node of the tree that objects are: places for eleven names and values, however few there
+    /// are.
     const NODE: usize = 11 * (size_of::<String>() + size_of::<Value>()) + 2 * PIECE;
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,

@@ -1,24 +1,26 @@
-//! Slots by hash, in one flat array: a lookup touches one line of memory where a table with control bytes touches two.
-//! With a million sessions, that is a quarter of what a beat costs.
+//! Slots by hash, in one flat array: a lookup touches one line of memory where a table with control
+//! bytes touches two. With a million sessions, that is a quarter of what a beat costs.
 //!
-//! The roster finds its sessions by it, and a store that holds sessions in memory may do the same: it keeps the sessions
-//! in numbered slots, and their (seeded) hashes here.
+//! The roster finds its sessions by it, and a store that holds sessions in memory may do the same:
+//! it keeps the sessions in numbered slots, and their (seeded) hashes here.
 
 /// The fewest words of an index that holds anything.
 const LEAST: usize = 16;
 
 /// Which slots have which hash. Several slots may have the same.
 ///
-/// Open addressing, linear probing, at most three quarters full. A word has 32 bits, so that the index of a million
-/// sessions mostly stays in the processor's cache; it does not hold the whole hash, and whoever keeps the slots keeps
-/// their hashes too: `hash_of` gives them back where words must move.
+/// Open addressing, linear probing, at most three quarters full. A word has 32 bits, so that the
+/// index of a million sessions mostly stays in the processor's cache; it does not hold the whole
+/// hash, and whoever keeps the slots keeps their hashes too: `hash_of` gives them back where words
+/// must move.
 #[derive(Debug, Default)]
 pub struct Index {
-    /// Above, bits of the hash; below, the slot plus one; zero for a vacant word. None, or a power of two.
+    /// Above, bits of the hash; below, the slot plus one; zero for a vacant word. None, or a power
+    /// of two.
     words: Vec<u32>,
     len: usize,
-    /// Which bits of a word say the slot: the lowest ones, at least as many as a place in `words` takes. So those of
-    /// the hash that stand above them tell apart what has the same place.
+    /// Which bits of a word say the slot: the lowest ones, at least as many as a place in `words`
+    /// takes. So those of the hash that stand above them tell apart what has the same place.
     below: u32,
 }
 
@@ -81,7 +83,8 @@ impl Index {
         self.len == 0
     }
 
-    /// The slots that may have this hash, in no order: all those that have it, and hardly ever another.
+    /// The slots that may have this hash, in no order: all those that have it, and hardly ever
+    /// another.
     pub fn slots(&self, hash: u32) -> impl Iterator<Item = u32> {
         let start = if self.words.is_empty() { 0 } else { self.home(hash) };
         let around = self.words[start..].iter().chain(&self.words[..start]);
@@ -108,7 +111,8 @@ impl Index {
         self.place(hash, slot);
     }
 
-    /// Moves to an array for `len` slots, with words in which slots of up to `greatest - 1` have their place.
+    /// Moves to an array for `len` slots, with words in which slots of up to `greatest - 1` have
+    /// their place.
     fn rebuild(&mut self, len: usize, greatest: u32, hash_of: impl Fn(u32) -> u32) {
         let mut other = Self::with_capacity(len);
         other.below |= self.below | bits_of(greatest);
@@ -125,7 +129,8 @@ impl Index {
         self.len += 1;
     }
 
-    /// Takes a slot out; answers whether it was there. `hash_of` answers the hash of any other that is.
+    /// Takes a slot out; answers whether it was there. `hash_of` answers the hash of any other that
+    /// is.
     pub fn remove(&mut self, hash: u32, slot: u32, hash_of: impl Fn(u32) -> u32) -> bool {
         if self.words.is_empty() || slot >= self.below {
             return false;
@@ -139,7 +144,8 @@ impl Index {
             at = (at + 1) & mask;
         }
         self.len -= 1;
-        // Whatever could not have its home because of this word moves up, so that every run stays without holes.
+        // Whatever could not have its home because of this word moves up, so that every run stays
+        // without holes.
         let mut next = at;
         loop {
             next = (next + 1) & mask;

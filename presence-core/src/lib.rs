@@ -1,7 +1,7 @@
 //! The engine of presence: who is here, active, idle or gone, and where.
 //!
-//! A host starts a [`Presence`] on a store, tells it of beats, and asks it questions. Everything it asks is answered from a
-//! replica in its own process.
+//! A host starts a [`Presence`] on a store, tells it of beats, and asks it questions. Everything it
+//! asks is answered from a replica in its own process.
 //!
 //! ```
 //! # use presence_core::conformance::ReferenceStore as MemoryStore;
@@ -39,8 +39,9 @@
 //! | [`random`] | random numbers for incarnations and jitter |
 //!
 //! # Metrics
-//! Through the `metrics` facade: the host chooses the exporter, and installs it before it starts anything. Their names are
-//! in one table: [METRICS.md](https://github.com/presence-rs/presence/blob/main/METRICS.md).
+//! Through the `metrics` facade: the host chooses the exporter, and installs it before it starts
+//! anything. Their names are in one table:
+//! [METRICS.md](https://github.com/presence-rs/presence/blob/main/METRICS.md).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod broker;

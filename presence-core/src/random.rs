@@ -1,4 +1,5 @@
-//! Random numbers for incarnations, jitter and ranks: unpredictable enough not to collide, never for secrets.
+//! Random numbers for incarnations, jitter and ranks: unpredictable enough not to collide, never
+//! for secrets.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,8 @@ pub fn u64() -> u64 {
     if let Some(drawn) = seeded::draw() {
         return drawn;
     }
-    // `RandomState` is seeded by the operating system; the counter keeps two draws of one thread apart.
+    // `RandomState` is seeded by the operating system; the counter keeps two draws of one thread
+    // apart.
     let mut hasher = RandomState::new().build_hasher();
     hasher.write_u64(DRAWN.fetch_add(1, Ordering::Relaxed));
     hasher.write_u32(std::process::id());
@@ -23,7 +25,8 @@ pub fn fraction() -> f64 {
     (u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// Numbers that come again with their seed, so that a failing history is the same one when it is run again.
+/// Numbers that come again with their seed, so that a failing history is the same one when it is
+/// run again.
 #[cfg(test)]
 pub mod seeded {
     use crate::conformance::Rng;

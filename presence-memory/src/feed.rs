@@ -134,8 +134,8 @@ impl Watch {
             self.alarm = Box::pin(async move { clock.sleep_until(alarm_at).await });
             self.alarm_at = alarm_at;
             let at = self.shared.prove(at);
-            // The time was read before the count: whatever was written before that time is counted. A proof that still
-            // waits is not replaced, or a busy reader would never get to one.
+            // The time was read before the count: whatever was written before that time is counted.
+            // A proof that still waits is not replaced, or a busy reader would never get to one.
             let count = self.queue.came();
             self.due.get_or_insert((at, count));
         }

@@ -8,8 +8,8 @@
 //! # let _ = builder;
 //! ```
 //!
-//! Any number of handles in one process share one store: give each its own clone. See [`MemoryStore`];
-//! [`MemoryBroker`] carries messages in the same way.
+//! Any number of handles in one process share one store: give each its own clone. See
+//! [`MemoryStore`]; [`MemoryBroker`] carries messages in the same way.
 
 mod broker;
 mod feed;

@@ -9,11 +9,13 @@ use tokio::sync::Notify;
 
 /// How many sessions, renewals and removals may wait for the reader of a watch.
 ///
-/// The feed of a reader who falls further behind ends, and what waited is dropped: a new watch tells everything again.
-/// One entry takes some 300 bytes, and shares topics and meta with the store.
+/// The feed of a reader who falls further behind ends, and what waited is dropped: a new watch
+/// tells everything again. One entry takes some 300 bytes, and shares topics and meta with the
+/// store.
 pub const QUEUE_ENTRIES: usize = 65_536;
 
-/// The messages for one watch, in the order in which things happened. News that come one by one travel together.
+/// The messages for one watch, in the order in which things happened. News that come one by one
+/// travel together.
 #[derive(Debug)]
 pub(crate) struct Queue {
     /// Through which handle the watch was made.

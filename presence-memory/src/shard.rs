@@ -16,7 +16,8 @@ const WORTH_COMPACTING: usize = 2 * CHUNK;
 
 /// One part of the map, and who is told what happens in it.
 ///
-/// The index hashes the user only: all sessions of one (256 at most, by the core's bound) are found with one lookup.
+/// The index hashes the user only: all sessions of one (256 at most, by the core's bound) are found
+/// with one lookup.
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
     index: Index,
@@ -95,8 +96,8 @@ impl Shard {
         self.at(self.find(hash, user, id)?)
     }
 
-    /// Merges a session into the one that is there, or adds it; unless that takes more bytes than before, and more than there
-    /// is room for. Answers whether it was taken. A leave always is.
+    /// Merges a session into the one that is there, or adds it; unless that takes more bytes than
+    /// before, and more than there is room for. Answers whether it was taken. A leave always is.
     pub(crate) fn put(&mut self, hash: u32, session: &Session, budget: &Budget) -> bool {
         let Session { user, id, placement, declared, .. } = session;
         let wanted = slot::bytes(user, id, placement, declared.as_ref());
@@ -123,7 +124,8 @@ impl Shard {
         true
     }
 
-    /// Moves the times of a session forward; answers whether it has not left, `None` if it is not there.
+    /// Moves the times of a session forward; answers whether it has not left, `None` if it is not
+    /// there.
     pub(crate) fn touch(
         &mut self,
         hash: u32,
@@ -168,7 +170,8 @@ impl Shard {
                 chunk.push(None);
                 self.chunks.push(chunk);
             }
-            // A store of a few users is a few kilobytes: the first chunk of a shard grows by doubling.
+            // A store of a few users is a few kilobytes: the first chunk of a shard grows by
+            // doubling.
             None => self.chunks.push(vec![None]),
         }
         slot as u32
@@ -198,10 +201,11 @@ impl Shard {
         old.into_iter().flatten().flatten().for_each(|session| self.insert(session));
     }
 
-    /// Copies sessions from where the scan is until `into` is full; answers whether the shard is through.
+    /// Copies sessions from where the scan is until `into` is full; answers whether the shard is
+    /// through.
     ///
-    /// What comes or goes meanwhile is told by the queue. When sessions have moved, the scan begins anew: telling one
-    /// twice is harmless.
+    /// What comes or goes meanwhile is told by the queue. When sessions have moved, the scan begins
+    /// anew: telling one twice is harmless.
     pub(crate) fn scan(&self, cursor: &mut Cursor, into: &mut Vec<Session>, full: usize) -> bool {
         if cursor.layout != self.layout {
             *cursor = Cursor { slot: 0, layout: self.layout };

@@ -3,7 +3,8 @@
 use presence_core::footprint::{self, PIECE};
 use presence_core::{Declared, Meta, Placement, Session, SessionId, Stay, Timestamp, UserId};
 
-/// One session. With a million of them, each line of memory that a touch reads is a good part of what it costs.
+/// One session. With a million of them, each line of memory that a touch reads is a good part of
+/// what it costs.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Slot {

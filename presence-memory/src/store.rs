@@ -23,12 +23,13 @@ pub(crate) const SHARDS: usize = 256;
 
 /// Presence in the memory of this process.
 ///
-/// Clones share the state, and each is a handle of its own, as another process would be: the watch of one hears what
-/// is written through the others. **A handle does not hear itself**: what is written through it is not told to its own
-/// watch, as long as it has only one. That makes the common case, one `Presence` on one store, cost no message at all.
+/// Clones share the state, and each is a handle of its own, as another process would be: the watch
+/// of one hears what is written through the others. **A handle does not hear itself**: what is
+/// written through it is not told to its own watch, as long as it has only one. That makes the
+/// common case, one `Presence` on one store, cost no message at all.
 ///
-/// A watch whose reader falls [`QUEUE_ENTRIES`](crate::QUEUE_ENTRIES) behind ends. Nothing else grows but what is put, within
-/// [`max_bytes`](Self::max_bytes); what is forgotten is freed.
+/// A watch whose reader falls [`QUEUE_ENTRIES`](crate::QUEUE_ENTRIES) behind ends. Nothing else
+/// grows but what is put, within [`max_bytes`](Self::max_bytes); what is forgotten is freed.
 ///
 /// ```
 /// use presence_core::{NodeId, PresenceStore, Timestamp, store::Touch};
@@ -124,7 +125,8 @@ impl MemoryStore {
 
     /// An empty store whose own time is that of `clock`.
     pub fn with_clock(clock: impl Clock) -> Self {
-        // Nothing was ever lost that somebody could tell again: no stretch lies before its beginning.
+        // Nothing was ever lost that somebody could tell again: no stretch lies before its
+        // beginning.
         let now = clock.now();
         let line = TimeLine { at: now, born: now, blind: BlindList::default() };
         let shared = Shared {
@@ -140,12 +142,13 @@ impl MemoryStore {
         Self { shared: Arc::new(shared), handle: 0 }
     }
 
-    /// How many bytes the sessions may take before what needs more is refused, for all handles on the same state. Default: no
-    /// bound.
+    /// How many bytes the sessions may take before what needs more is refused, for all handles on
+    /// the same state. Default: no bound.
     ///
     /// By estimate, which is within a quarter of what the allocator is asked for. Refused, with
-    /// [`Kind::Full`], are new sessions and those that grow; renewals and leaves are not. Give it as much as the roster
-    /// (`Builder::max_bytes`) or more: that one knows whom it must not refuse for the sake of hidden users.
+    /// [`Kind::Full`], are new sessions and those that grow; renewals and leaves are not. Give it
+    /// as much as the roster (`Builder::max_bytes`) or more: that one knows whom it must not refuse
+    /// for the sake of hidden users.
     #[must_use]
     pub fn max_bytes(self, max_bytes: usize) -> Self {
         self.shared.budget.most.store(max_bytes, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! What sessions take in memory is what is estimated, and is given back once they are gone. A test binary of its own, and
-//! one test: it counts all that the process allocates.
+//! What sessions take in memory is what is estimated, and is given back once they are gone. A test
+//! binary of its own, and one test: it counts all that the process allocates.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,7 +1,7 @@
 //! The part of JetStream's API that is spoken here, in its own words.
 //!
-//! The client's own types do not do: they lack the `ts` of a stream's info, by which time is proven, and cannot read what
-//! old servers answer.
+//! The client's own types do not do: they lack the `ts` of a stream's info, by which time is
+//! proven, and cannot read what old servers answer.
 
 use presence_core::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,8 @@
 //! Renewals: batches in a stream of their own, and what each handle knows of them.
 //!
-//! A handle that reads anything follows this stream once, whatever it reads. It keeps the latest times of all sessions that
-//! were renewed lately, some 50 bytes each, and passes the batches on to its watches.
+//! A handle that reads anything follows this stream once, whatever it reads. It keeps the latest
+//! times of all sessions that were renewed lately, some 50 bytes each, and passes the batches on to
+//! its watches.
 
 mod times;
 
@@ -20,7 +21,8 @@ use times::Times;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::JoinHandle;
 
-/// How many batches wait for a watch that does not read. The feed of one that is further behind ends.
+/// How many batches wait for a watch that does not read. The feed of one that is further behind
+/// ends.
 pub(crate) const BATCHES_WAITING: usize = 4096;
 /// How many bytes of names go into one message: in JSON they may double.
 const BATCH_BYTES: usize = 200 * 1024;
@@ -35,7 +37,8 @@ pub(crate) struct Batch {
     pub(crate) touches: Arc<[Touch]>,
     /// Which life of the bucket it was published in.
     pub(crate) life: u64,
-    /// How far a watch of that life must be to tell it: it may not be taken for a renewal of what was there before.
+    /// How far a watch of that life must be to tell it: it may not be taken for a renewal of what
+    /// was there before.
     pub(crate) after: u64,
 }
 
@@ -127,8 +130,8 @@ impl Beats {
         }
     }
 
-    /// The same for a watch, which may read an old record now and a newer one later: what is about the newer one waits
-    /// for it. In between, the session may have been forgotten.
+    /// The same for a watch, which may read an old record now and a newer one later: what is about
+    /// the newer one waits for it. In between, the session may have been forgotten.
     pub(crate) fn renew_at(&self, session: &mut Session, revision: u64, life: u64) {
         let times = self.shared.times.lock();
         if let Some(known) = times.get(&session.user, &session.id)
@@ -161,7 +164,8 @@ impl Beats {
         }
     }
 
-    /// Whether this sequence has been read in this life of the stream. If not, the reader is looked after.
+    /// Whether this sequence has been read in this life of the stream. If not, the reader is looked
+    /// after.
     pub(crate) fn has_reached(&self, created: &str, seq: u64) -> bool {
         let reached = self.shared.reached.borrow();
         *reached.created == *created && reached.seq >= seq
@@ -191,7 +195,8 @@ impl Shared {
         }
     }
 
-    /// Reads the stream from its beginning, until there is a gap. Whatever comes twice does no harm.
+    /// Reads the stream from its beginning, until there is a gap. Whatever comes twice does no
+    /// harm.
     async fn read(&self) -> Outcome<()> {
         let streams = &self.streams;
         streams.traits().await?;

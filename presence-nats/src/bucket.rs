@@ -1,4 +1,5 @@
-//! The bucket: records that are read as they are at this moment, and written only where nobody else has meanwhile.
+//! The bucket: records that are read as they are at this moment, and written only where nobody else
+//! has meanwhile.
 
 use crate::api::Got;
 use crate::codec::{FORGOTTEN, Forgotten, Gone, OPERATION, PLACED_AT, Raw, SEEN_AT, base64, encode, header};
@@ -20,8 +21,8 @@ const AT_ONCE: usize = 64;
 const USERS_AT_ONCE: usize = 64;
 /// How many bytes of subjects are put into one request.
 const SUBJECT_BYTES: usize = 200 * 1024;
-/// How long marks of deletion stay, for the feeds that have not read them yet. A feed that is cut off for longer begins
-/// anew anyway.
+/// How long marks of deletion stay, for the feeds that have not read them yet. A feed that is cut
+/// off for longer begins anew anyway.
 pub(crate) const MARKS_FOR: Duration = Duration::from_mins(10);
 
 /// What only lands if the key's last revision is this; zero for a key that has none.
@@ -37,7 +38,8 @@ enum Many {
 }
 
 impl Streams {
-    /// Writes a record if its revision is still this one; answers with the new one, or `None` if it is not.
+    /// Writes a record if its revision is still this one; answers with the new one, or `None` if it
+    /// is not.
     pub(crate) async fn write(
         &self,
         subject: &str,
@@ -53,7 +55,8 @@ impl Streams {
         landed(self.link.publish(subject, Some(headers), value).await)
     }
 
-    /// Deletes a record if its revision is still this one, and leaves word of what its forgetter knew.
+    /// Deletes a record if its revision is still this one, and leaves word of what its forgetter
+    /// knew.
     pub(crate) async fn delete(
         &self,
         traits: Traits,

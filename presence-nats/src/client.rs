@@ -15,7 +15,8 @@ use tokio::time::Instant;
 const PINGS_EVERY: Duration = Duration::from_secs(2);
 /// How long a connection may take to be made, by default.
 const CONNECTS_FOR: Duration = Duration::from_secs(2);
-/// How long it waits, at most, before it tries to connect again. With jitter: all processes lose a server at once.
+/// How long it waits, at most, before it tries to connect again. With jitter: all processes lose a
+/// server at once.
 const RECONNECTS_EVERY: Duration = Duration::from_millis(250);
 /// How long something is not said again.
 const SAID_FOR: Duration = Duration::from_mins(10);
@@ -59,8 +60,8 @@ struct Credentials {
     password: Option<String>,
 }
 
-/// The servers, and who we are there. The client does not heed what URLs say of that, and prints it in its log: so it is
-/// taken out of them.
+/// The servers, and who we are there. The client does not heed what URLs say of that, and prints it
+/// in its log: so it is taken out of them.
 fn read(urls: &str) -> Result<(Vec<ServerAddr>, Option<Credentials>)> {
     // What an error says may hold a password.
     let unreadable = || rejected("a URL of NATS cannot be read");
@@ -90,8 +91,8 @@ fn read(urls: &str) -> Result<(Vec<ServerAddr>, Option<Credentials>)> {
 /// Hears what the client and its server say beside their answers.
 struct Ear {
     heard: Heard,
-    /// What was said lately, and since when that is counted. The client reports each of its attempts to connect, some five
-    /// in a second: once is enough for each outage.
+    /// What was said lately, and since when that is counted. The client reports each of its
+    /// attempts to connect, some five in a second: once is enough for each outage.
     said: Mutex<(HashSet<String>, Instant)>,
 }
 

@@ -1,4 +1,5 @@
-//! What stands in the bucket and in the stream of renewals: JSON that a person can read with `nats kv get`.
+//! What stands in the bucket and in the stream of renewals: JSON that a person can read with `nats
+//! kv get`.
 
 use crate::keys::{Key, Keys};
 use bytes::Bytes;
@@ -15,9 +16,9 @@ pub(crate) const SEEN_AT: &str = "Presence-Seen-At";
 /// Milliseconds: what its forgetter knew of a session's placement.
 pub(crate) const PLACED_AT: &str = "Presence-Placed-At";
 
-/// What was known of the session when its record was deleted, in the records that follow: `<seen at> <placed at>
-/// <until>`, in milliseconds. A bucket keeps one message of a key: a watch that is a moment behind reads the record that was
-/// put after a deletion, and not the deletion.
+/// What was known of the session when its record was deleted, in the records that follow: `<seen
+/// at> <placed at> <until>`, in milliseconds. A bucket keeps one message of a key: a watch that is
+/// a moment behind reads the record that was put after a deletion, and not the deletion.
 pub(crate) const FORGOTTEN: &str = "Presence-Forgotten";
 
 /// The last message of a key.
@@ -45,7 +46,8 @@ pub(crate) struct Forgotten {
     until: Timestamp,
 }
 
-/// What a forgetter knew. A mark that somebody else left says nothing: then whoever knows anything keeps it.
+/// What a forgetter knew. A mark that somebody else left says nothing: then whoever knows anything
+/// keeps it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Gone {
     seen_at: Timestamp,
@@ -146,7 +148,8 @@ pub(crate) fn encode(record: &impl Serialize) -> Bytes {
 /// A renewal, as it travels: who, when, and the revision of the record that it is about.
 pub(crate) type Beat = (UserId, SessionId, Timestamp, Timestamp, u64);
 
-/// Which life of the bucket the revisions of a batch belong to: the time that it was made, in milliseconds.
+/// Which life of the bucket the revisions of a batch belong to: the time that it was made, in
+/// milliseconds.
 pub(crate) const LIFE: &str = "Presence-Life";
 
 /// Reads a batch of renewals; `None` if that is none.

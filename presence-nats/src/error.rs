@@ -37,10 +37,12 @@ impl Failure {
     }
 }
 
-/// Does something that needs streams, and does it again when one was missing, after `forget`: whoever asks then makes it.
+/// Does something that needs streams, and does it again when one was missing, after `forget`:
+/// whoever asks then makes it.
 ///
-/// In a cluster the servers hear of a new stream one after the other, and for a moment some still say that there is none. So
-/// what is missing is asked for seven times within 0.7 s; what nobody answers for, twice.
+/// In a cluster the servers hear of a new stream one after the other, and for a moment some still
+/// say that there is none. So what is missing is asked for seven times within 0.7 s; what nobody
+/// answers for, twice.
 pub(crate) async fn again<T, F>(forget: impl Fn(), work: impl Fn() -> F) -> Result<T, Error>
 where
     F: Future<Output = Outcome<T>>,
@@ -121,14 +123,16 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let words = |text: &str| format!("{text} (NATS error {})", refusal.err_code);
         let error = match (refusal.err_code, refusal.code) {
-            // The server's own words for these name a limit: memory, storage, streams, replicas, bytes, messages.
+            // The server's own words for these name a limit: memory, storage, streams, replicas,
+            // bytes, messages.
             (
                 10002 | 10023 | 10026 | 10027 | 10028 | 10047 | 10050 | 10074 | 10076 | 10077 | 10101 | 10110,
                 _,
             ) => unavailable(words(
                 "the server or the account is full: raise max_bytes or the limits of JetStream",
             )),
-            // A server that is slow for a moment counts as offline for some seconds: more often that than a mistake.
+            // A server that is slow for a moment counts as offline for some seconds: more often
+            // that than a mistake.
             (10005, _) => unavailable(words("the cluster has fewer servers online than replicas asks for")),
             (10035 | 10039, _) => rejected(words("JetStream is not enabled for this account")),
             (code::STREAM_NAME_IN_USE, _) => {
@@ -149,7 +153,8 @@ mod tests {
     use super::*;
     use std::cell::Cell;
 
-    /// How often it was done and how often what is known was forgotten, where the first `failures` fail like this.
+    /// How often it was done and how often what is known was forgotten, where the first `failures`
+    /// fail like this.
     async fn done(failures: u32, failure: impl Fn() -> Failure) -> (u32, u32, bool) {
         let (done, forgotten) = (Cell::new(0), Cell::new(0));
         let work = async || {

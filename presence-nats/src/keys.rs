@@ -1,7 +1,8 @@
 //! What things are called on the server: legible, reversible, and never mistaken for a pattern.
 //!
-//! A token keeps `A-Z`, `a-z`, `0-9`, `_`, `-` and `/`; any other byte becomes `=` and two hexadecimal digits. So
-//! `alice` is `alice`, `a.b c` is `a=2Eb=20c`, and `*` is `=2A`. Ids have 256 bytes at most, hence tokens 768.
+//! A token keeps `A-Z`, `a-z`, `0-9`, `_`, `-` and `/`; any other byte becomes `=` and two
+//! hexadecimal digits. So `alice` is `alice`, `a.b c` is `a=2Eb=20c`, and `*` is `=2A`. Ids have
+//! 256 bytes at most, hence tokens 768.
 
 use crate::options::{Namespace, Options};
 use presence_core::{NodeId, SessionId, SessionKey, UserId};
@@ -15,8 +16,8 @@ pub(crate) struct Keys {
     pub(crate) beats: String,
     /// What the subjects of the bucket begin with: `$KV.<namespace>.`
     bucket: String,
-    /// What the subjects of renewals begin with. In the realm of buckets, because only that reaches another domain; and
-    /// no bucket's name holds an `=`.
+    /// What the subjects of renewals begin with. In the realm of buckets, because only that reaches
+    /// another domain; and no bucket's name holds an `=`.
     renewals: String,
 }
 

@@ -1,11 +1,11 @@
 //! What a handle remembers of the records that it writes and renews, so that it need not read them.
 //!
-//! For a put it is a guess: the server refuses a wrong one. A renewal needs certainty that its session is there; that is
-//! what a watch of the same handle gives, once it has read everything up to the moment of asking. A handle that does not
-//! watch asks for the records themselves.
+//! For a put it is a guess: the server refuses a wrong one. A renewal needs certainty that its
+//! session is there; that is what a watch of the same handle gives, once it has read everything up
+//! to the moment of asking. A handle that does not watch asks for the records themselves.
 //!
-//! Bounded by what this process writes and renews, and by [`ENTRIES`], some 130 bytes each: when it is full it begins
-//! anew, at the price of one read for each session.
+//! Bounded by what this process writes and renews, and by [`ENTRIES`], some 130 bytes each: when it
+//! is full it begins anew, at the price of one read for each session.
 
 use foldhash::quality::RandomState;
 use parking_lot::Mutex;
@@ -116,8 +116,8 @@ impl Known {
         }
     }
 
-    /// From now on, what a watch reads of these sessions is not passed over. To be called before what is to be
-    /// remembered is read or written.
+    /// From now on, what a watch reads of these sessions is not passed over. To be called before
+    /// what is to be remembered is read or written.
     pub(crate) fn reserve<'a>(&self, sessions: impl Iterator<Item = (&'a UserId, &'a SessionId)>) {
         let mut state = self.memory.lock();
         let state = &mut *state;
@@ -159,8 +159,8 @@ impl Known {
         entry.says = Some(self.says(session, tells_of_deletion));
     }
 
-    /// The revision that is merged into a session by moving its times, which is done; zero if none is known, `None` if
-    /// the record may say more than this session does.
+    /// The revision that is merged into a session by moving its times, which is done; zero if none
+    /// is known, `None` if the record may say more than this session does.
     pub(crate) fn contained(&self, session: &mut Session) -> Option<u64> {
         let entry = self.memory.lock().entries.get(&self.hash(&session.user, &session.id)).copied();
         let Some(Entry { revision, says: Some(says), .. }) = entry else { return Some(0) };
@@ -186,7 +186,8 @@ impl Known {
         self.memory.lock().read.as_ref().is_some_and(|read| read.has_changed().is_ok())
     }
 
-    /// The watch that has read everything up to this sequence, if there is one, and it gets there in time.
+    /// The watch that has read everything up to this sequence, if there is one, and it gets there
+    /// in time.
     pub(crate) async fn watched(&self, created: &str, seq: u64, within: Duration) -> Option<u32> {
         let (generation, mut read) = {
             let state = self.memory.lock();
@@ -197,7 +198,8 @@ impl Known {
         is_there.is_ok_and(|is_there| is_there.is_ok()).then_some(generation)
     }
 
-    /// What this watch says of a session, as of the moment that it has read up to; `None` if it does not know.
+    /// What this watch says of a session, as of the moment that it has read up to; `None` if it
+    /// does not know.
     pub(crate) fn there(&self, watched: Option<u32>, user: &UserId, id: &SessionId) -> Option<There> {
         let entry = self.memory.lock().entries.get(&self.hash(user, id)).copied()?;
         let says = entry.says.filter(|_| watched == Some(entry.generation))?;

@@ -19,8 +19,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// How long a call waits for a connection that was lost; one that is just being made is waited for as long as a call
-/// may take.
+/// How long a call waits for a connection that was lost; one that is just being made is waited for
+/// as long as a call may take.
 const RECONNECTS_FOR: Duration = Duration::from_millis(100);
 /// How often it looks meanwhile.
 const LOOKS_EVERY: Duration = Duration::from_millis(10);
@@ -31,7 +31,8 @@ pub(crate) struct Heard(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// How often a server said that something is not allowed: the request itself is just not answered.
+    /// How often a server said that something is not allowed: the request itself is just not
+    /// answered.
     denials: AtomicU64,
     /// Where the servers are, as far as URLs said it, without who we are.
     servers: OnceLock<String>,
@@ -78,7 +79,8 @@ pub(crate) struct Link {
     pub(crate) client: Client,
     /// `$JS.API.`, or that of a domain.
     api: String,
-    /// What stands before the subject of what is published into a stream: only so does it reach another domain.
+    /// What stands before the subject of what is published into a stream: only so does it reach
+    /// another domain.
     into: String,
     timeout: Duration,
     heard: Heard,
@@ -105,7 +107,8 @@ impl Link {
         self.timeout
     }
 
-    /// Returns once there is a connection. Nothing is sent before: the client would keep it, and send it much later.
+    /// Returns once there is a connection. Nothing is sent before: the client would keep it, and
+    /// send it much later.
     pub(crate) async fn connected(&self) -> Result<()> {
         let mut waits = match self.client.connection_state() {
             State::Connected => return Ok(()),

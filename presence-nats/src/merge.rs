@@ -24,8 +24,8 @@ pub(crate) trait Register: Serialize + Clone + Send + Sync {
 pub(crate) struct Write<T> {
     pub(crate) subject: String,
     pub(crate) value: T,
-    /// The revision that `value` already contains, as far as is known; zero where there is nothing, `None` if it must be
-    /// read first.
+    /// The revision that `value` already contains, as far as is known; zero where there is nothing,
+    /// `None` if it must be read first.
     pub(crate) expected: Option<u64>,
     /// The deletion that it follows.
     pub(crate) forgotten: Option<Forgotten>,
@@ -85,7 +85,8 @@ impl Streams {
                             done.push(Merged { value, revision, forgotten });
                         }
                     }
-                    // Nothing there, or nothing that can be read: what is known here is all there is.
+                    // Nothing there, or nothing that can be read: what is known here is all there
+                    // is.
                     None => writes.push(Write { expected, forgotten, ..write }),
                 }
             }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 /// The name of the bucket: what keeps one population apart from another on the same server.
 ///
-/// 1 to 64 bytes of `A-Z`, `a-z`, `0-9`, `-` and `_`: the names of buckets allow no more. It becomes the bucket
-/// `<namespace>` (stream `KV_<namespace>`) and the stream `BEATS_<namespace>`.
+/// 1 to 64 bytes of `A-Z`, `a-z`, `0-9`, `-` and `_`: the names of buckets allow no more. It
+/// becomes the bucket `<namespace>` (stream `KV_<namespace>`) and the stream `BEATS_<namespace>`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Namespace(Box<str>);
 
@@ -20,7 +20,8 @@ impl Namespace {
     /// Takes a name.
     ///
     /// # Errors
-    /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when it is empty, too long, or holds another character.
+    /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when it is empty, too long, or
+    /// holds another character.
     ///
     /// ```
     /// use presence_nats::Namespace;
@@ -62,7 +63,8 @@ fn is_word(text: &str) -> bool {
 pub enum Storage {
     /// In files: sessions outlive a restart of the server.
     File,
-    /// In memory: faster by a fifth, and empty after a restart. Every process then tells again what is its own.
+    /// In memory: faster by a fifth, and empty after a restart. Every process then tells again what
+    /// is its own.
     Memory,
 }
 
@@ -76,41 +78,48 @@ pub enum Storage {
 /// # Ok(()) }
 /// ```
 ///
-/// What concerns a stream (`storage`, `replicas`, `max_age`, `max_bytes`, `beats_for`) is used by whoever creates it. A
-/// stream that exists stays as it is: change it with the tools of NATS.
+/// What concerns a stream (`storage`, `replicas`, `max_age`, `max_bytes`, `beats_for`) is used by
+/// whoever creates it. A stream that exists stays as it is: change it with the tools of NATS.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Options {
     /// Which bucket. All processes of one population use the same.
     pub namespace: Namespace,
-    /// The JetStream domain that holds the bucket: for a process that is connected to a leaf node of it. Default: none,
-    /// the JetStream of the server that the process is connected to. Letters, digits, `-` and `_`.
+    /// The JetStream domain that holds the bucket: for a process that is connected to a leaf node
+    /// of it. Default: none, the JetStream of the server that the process is connected to. Letters,
+    /// digits, `-` and `_`.
     pub domain: Option<String>,
-    /// Where the server keeps the bucket. Default: [`Storage::File`]. Renewals are always kept in memory.
+    /// Where the server keeps the bucket. Default: [`Storage::File`]. Renewals are always kept in
+    /// memory.
     pub storage: Storage,
-    /// On how many servers of a cluster each stream is kept, 1 to 5. Default: 1. Take 3 to survive the loss of a server.
+    /// On how many servers of a cluster each stream is kept, 1 to 5. Default: 1. Take 3 to survive
+    /// the loss of a server.
     pub replicas: u8,
     /// How long a record stays that nobody writes again. Default: 7 days; at least 4 s.
     ///
-    /// It clears up after a population that went for good; what lives is written again in good time, whether it changes
-    /// or not. It must be longer than twice the longest lease that is in use.
+    /// It clears up after a population that went for good; what lives is written again in good
+    /// time, whether it changes or not. It must be longer than twice the longest lease that is in
+    /// use.
     pub max_age: Duration,
-    /// How large the bucket may grow, in bytes. Default: no bound but the account's. When it is full, what needs
-    /// more room is refused as [`Unavailable`](presence_core::store::Kind::Unavailable); deletions pass.
+    /// How large the bucket may grow, in bytes. Default: no bound but the account's. When it is
+    /// full, what needs more room is refused as
+    /// [`Unavailable`](presence_core::store::Kind::Unavailable); deletions pass.
     pub max_bytes: Option<u64>,
     /// How long renewals are kept. Default: 2 minutes; at least 1 s.
     ///
-    /// A session with a longer lease than four fifths of this is renewed in its record, at the price of a put for each
-    /// renewal. A longer time costs the server memory, some 60 bytes for each renewal, and whoever begins to watch the
-    /// reading of it.
+    /// A session with a longer lease than four fifths of this is renewed in its record, at the
+    /// price of a put for each renewal. A longer time costs the server memory, some 60 bytes for
+    /// each renewal, and whoever begins to watch the reading of it.
     pub beats_for: Duration,
-    /// How long one exchange with the server may take. Default: 1 s. A call makes up to a few of them; the core gives it
-    /// 1.5 s in all.
+    /// How long one exchange with the server may take. Default: 1 s. A call makes up to a few of
+    /// them; the core gives it 1.5 s in all.
     pub call_timeout: Duration,
-    /// The policy of this process, to be compared with that of the others. Default `None`: not compared.
+    /// The policy of this process, to be compared with that of the others. Default `None`: not
+    /// compared.
     ///
-    /// Processes with different windows judge the same facts differently. Another policy than the first one of the
-    /// namespace is warned of in the log, not refused: a rollout changes it process by process.
+    /// Processes with different windows judge the same facts differently. Another policy than the
+    /// first one of the namespace is warned of in the log, not refused: a rollout changes it
+    /// process by process.
     pub policy: Option<Policy>,
 }
 
@@ -157,8 +166,8 @@ pub(crate) fn check_place(domain: Option<&str>, replicas: u8, call_timeout: Dura
     Ok(())
 }
 
-// The longest subject: three characters for each byte of two ids, and what stands around them. A server drops the
-// connection of whoever sends a line of more than 4,096 bytes.
+// The longest subject: three characters for each byte of two ids, and what stands around them. A
+// server drops the connection of whoever sends a line of more than 4,096 bytes.
 const _: () = assert!(3 * 2 * SessionId::MAX_BYTES + 4 * Namespace::MAX_BYTES + 300 < 4096);
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use crate::streams::Traits;
 use presence_core::Policy;
 
 impl Shared {
-    /// Compares this process's policy with that of whoever was first; a difference is warned of, once.
+    /// Compares this process's policy with that of whoever was first; a difference is warned of,
+    /// once.
     pub(crate) async fn compare_policies(&self, traits: Traits) -> Outcome<()> {
         let streams = &self.streams;
         let Some(ours) = streams.options.policy.as_ref().map(in_words) else { return Ok(()) };

@@ -24,8 +24,8 @@ use tokio::time::Instant;
 
 /// Presence on NATS JetStream. See the [crate] for how.
 ///
-/// Clones share the connection, and what the handle knows. `put` and `touch` of concurrent callers share batches
-/// ([`Coalesce`]).
+/// Clones share the connection, and what the handle knows. `put` and `touch` of concurrent callers
+/// share batches ([`Coalesce`]).
 ///
 /// # Cancellation
 /// Dropping a call may or may not have had its effect, like a timeout; repeating it is safe.
@@ -73,18 +73,19 @@ impl Shared {
 struct Handle(Arc<Shared>);
 
 impl NatsStore {
-    /// A store on the server or cluster at these URLs (`nats://host:4222`, with `,` between several). Returns at once,
-    /// also while its server is down, and connects as long as it takes.
+    /// A store on the server or cluster at these URLs (`nats://host:4222`, with `,` between
+    /// several). Returns at once, also while its server is down, and connects as long as it takes.
     ///
-    /// `connect` says who we are (`ConnectOptions::with_credentials`, `with_token`, …), unless the URLs do
-    /// (`nats://user:password@host`, `nats://token@host`; the same one in all that say so), and how TLS is done; with `tls://` the
-    /// binary installs a crypto provider of rustls before. What follows from being a store is set here: it reconnects for ever,
-    /// within 250 ms, pings every 2 s, and reports the server's events by `tracing`. For anything else make the client yourself,
-    /// and use [`with_client`](Self::with_client).
+    /// `connect` says who we are (`ConnectOptions::with_credentials`, `with_token`, …), unless the
+    /// URLs do (`nats://user:password@host`, `nats://token@host`; the same one in all that say so),
+    /// and how TLS is done; with `tls://` the binary installs a crypto provider of rustls before.
+    /// What follows from being a store is set here: it reconnects for ever, within 250 ms, pings
+    /// every 2 s, and reports the server's events by `tracing`. For anything else make the client
+    /// yourself, and use [`with_client`](Self::with_client).
     ///
     /// # Errors
-    /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when a URL or an option cannot be used, or outside of a
-    /// tokio runtime.
+    /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when a URL or an option cannot be
+    /// used, or outside of a tokio runtime.
     pub fn connect(urls: &str, connect: ConnectOptions, options: Options) -> Result<Self> {
         options.check()?;
         if tokio::runtime::Handle::try_current().is_err() {
@@ -97,8 +98,9 @@ impl NatsStore {
 
     /// A store on a client that is there already.
     ///
-    /// It should reconnect for ever and soon (`max_reconnects(None)`, `reconnect_delay_callback`): a store is away for as
-    /// long as its client is. What the server denies shows as a timeout here: only the client's own callback hears of it.
+    /// It should reconnect for ever and soon (`max_reconnects(None)`, `reconnect_delay_callback`):
+    /// a store is away for as long as its client is. What the server denies shows as a timeout
+    /// here: only the client's own callback hears of it.
     ///
     /// # Errors
     /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when an option cannot be used.
@@ -124,7 +126,8 @@ impl NatsStore {
         Self { store: Coalesce::new(Handle(Arc::new(shared))) }
     }
 
-    /// Whether the stream under the bucket answers: for readiness. Makes the streams if they are missing.
+    /// Whether the stream under the bucket answers: for readiness. Makes the streams if they are
+    /// missing.
     ///
     /// # Errors
     /// Those of any call: [`Unavailable`](presence_core::store::Kind::Unavailable) and

@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What the server that keeps the bucket can do, by what it made of the stream. Its version says nothing: a process on a
-/// leaf node sees the version of the leaf.
+/// What the server that keeps the bucket can do, by what it made of the stream. Its version says
+/// nothing: a process on a leaf node sees the version of the leaf.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Traits {
     /// From 2.11 on: many keys in one request, and marks of deletion that go by themselves.
@@ -43,8 +43,9 @@ pub(crate) struct Streams {
     pub(crate) options: Options,
     /// `None` until looked at, and again when a stream was missing.
     traits: Mutex<Option<Traits>>,
-    /// Held by who looks and makes. Says how often that failed, and why it did last: whoever waited meanwhile is
-    /// answered the same, or a hundred callers would wait for a hundred timeouts in turn.
+    /// Held by who looks and makes. Says how often that failed, and why it did last: whoever waited
+    /// meanwhile is answered the same, or a hundred callers would wait for a hundred timeouts in
+    /// turn.
     making: tokio::sync::Mutex<(u64, Option<Error>)>,
     failures: AtomicU64,
     /// When the bucket was made, as last seen: which life of it this is.

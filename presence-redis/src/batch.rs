@@ -1,4 +1,5 @@
-//! From batches to calls: each session once, sorted into shards, cut so that no call holds up the server for long.
+//! From batches to calls: each session once, sorted into shards, cut so that no call holds up the
+//! server for long.
 
 use crate::codec;
 use crate::keys::{Keys, shard_of};
@@ -12,7 +13,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
 
-/// Names and what belongs to them, as scripts read them: `n`, the names, the values, and an empty argument.
+/// Names and what belongs to them, as scripts read them: `n`, the names, the values, and an empty
+/// argument.
 #[derive(Debug, Default)]
 pub struct Block {
     names: Vec<String>,
@@ -91,7 +93,8 @@ impl Parts {
     }
 }
 
-/// The calls that tell these parts: as few as the bounds allow, or one for each part where a script may see one shard only.
+/// The calls that tell these parts: as few as the bounds allow, or one for each part where a script
+/// may see one shard only.
 pub fn calls(
     script: &Script,
     header: &Header,
@@ -128,7 +131,8 @@ pub fn call(script: &Script, header: &Header, keys: &[Keys], parts: &[(u16, Part
     call
 }
 
-/// Each session once: what is told twice is merged here, since the script reads all before it writes any.
+/// Each session once: what is told twice is merged here, since the script reads all before it
+/// writes any.
 pub fn puts(sessions: &[Session], shards: u16) -> Vec<(u16, Part)> {
     let mut at: HashMap<_, usize, RandomState> = HashMap::default();
     let mut once: Vec<Cow<'_, Session>> = Vec::with_capacity(sessions.len());
@@ -155,7 +159,8 @@ pub fn puts(sessions: &[Session], shards: u16) -> Vec<(u16, Part)> {
     parts.finish()
 }
 
-/// Each session and each node once. Nodes go to every shard: each judges its held sessions by itself.
+/// Each session and each node once. Nodes go to every shard: each judges its held sessions by
+/// itself.
 pub fn touches(touches: &[Touch], shards: u16) -> Vec<(u16, Part)> {
     let mut sessions: HashMap<_, (Timestamp, Timestamp), RandomState> = HashMap::default();
     let mut nodes: HashMap<&NodeId, (Timestamp, Option<Duration>), RandomState> = HashMap::default();
@@ -220,7 +225,8 @@ pub fn loads<'u>(users: impl Iterator<Item = &'u UserId>, shards: u16) -> Vec<(u
     let mut parts = Parts::new(shards, 1);
     for user in users {
         let part = parts.part(shard_of(user, shards));
-        // Each counts as much as the sessions that it may well have; those who have hundreds are few.
+        // Each counts as much as the sessions that it may well have; those who have hundreds are
+        // few.
         part.entries += 15;
         part.bytes += 1024;
         part.blocks[0].names.push(user.as_str().to_owned());

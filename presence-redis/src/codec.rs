@@ -1,4 +1,5 @@
-//! How facts are written: legible in `redis-cli`, and made so that a script can merge them without understanding them.
+//! How facts are written: legible in `redis-cli`, and made so that a script can merge them without
+//! understanding them.
 //!
 //! A record is `times placement TAB declared`:
 //!
@@ -8,12 +9,14 @@
 //!                                            └ h: here; l: left, with two more instants, when and until when
 //! ```
 //!
-//! (without the spaces). Calls and messages carry it whole; in Redis the times lie in one hash and the rest in another, since
-//! times are all that a beat reads and writes. There an `l` behind the times says that the session has left.
+//! (without the spaces). Calls and messages carry it whole; in Redis the times lie in one hash and
+//! the rest in another, since times are all that a beat reads and writes. There an `l` behind the
+//! times says that the session has left.
 //!
 //! Instants are 13 digits, so that the greater string is the later instant. **Each register is a
-//! string whose byte order is the order of the core's merge**: of two placements, and of two declarations, the greater
-//! string wins. An id holds no control character and JSON escapes them, so that TAB and line break separate.
+//! string whose byte order is the order of the core's merge**: of two placements, and of two
+//! declarations, the greater string wins. An id holds no control character and JSON escapes them,
+//! so that TAB and line break separate.
 
 use crate::keys;
 use presence_core::store::{Seen, Touch};
@@ -154,8 +157,9 @@ pub fn node(id: NodeId, beat: &str) -> Option<Node> {
     rest.is_empty().then_some(Node { id, seen_at, drain_for })
 }
 
-/// A user's record, without whose it is: `seen_at`, and if there is more to say, `erased_at` and the block. Of two blocks
-/// the greater string wins: `at`, `until`, and the session if it is about one.
+/// A user's record, without whose it is: `seen_at`, and if there is more to say, `erased_at` and
+/// the block. Of two blocks the greater string wins: `at`, `until`, and the session if it is about
+/// one.
 pub fn user_record(record: &UserRecord) -> String {
     let mut text = String::with_capacity(DIGITS);
     push_instant(&mut text, record.seen_at);

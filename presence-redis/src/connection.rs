@@ -58,7 +58,8 @@ impl Connection {
         }
     }
 
-    /// Hears what is published to channels of these patterns; on a cluster, what is published without a shard.
+    /// Hears what is published to channels of these patterns; on a cluster, what is published
+    /// without a shard.
     pub async fn psubscribe(&mut self, patterns: &[&str]) -> RedisResult<()> {
         match self {
             Self::Single(connection) => connection.psubscribe(patterns).await,
@@ -83,8 +84,9 @@ impl Connection {
     }
 }
 
-/// How long sentinels may take to name a master. The crate takes their answers in the order in which they are configured,
-/// and waits a second for one that hangs, or for its master: the others must still be heard.
+/// How long sentinels may take to name a master. The crate takes their answers in the order in
+/// which they are configured, and waits a second for one that hangs, or for its master: the others
+/// must still be heard.
 const PATIENCE_OF_SENTINELS: Duration = Duration::from_secs(4);
 
 /// Where connections come from.
@@ -182,8 +184,8 @@ async fn open_single(
     client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
 }
 
-/// The crate waits for every node that it is given, and then for every one that it finds, the ones that hang too: there is
-/// time for both rounds, and for what is asked in between.
+/// The crate waits for every node that it is given, and then for every one that it finds, the ones
+/// that hang too: there is time for both rounds, and for what is asked in between.
 async fn open_cluster(
     client: &ClusterClient,
     patience: Duration,

@@ -1,4 +1,5 @@
-//! The verbs, as each caller tells them by itself: from batches to scripts, and from answers to facts.
+//! The verbs, as each caller tells them by itself: from batches to scripts, and from answers to
+//! facts.
 
 use crate::answer::{list, pairs, text, tuple};
 use crate::batch;
@@ -39,7 +40,8 @@ pub struct Inner {
 impl Inner {
     /// Calls a script for these parts; answers with how many shards each answer speaks of.
     ///
-    /// Every part is told to its end, whatever becomes of the others: a shard that refuses costs the rest nothing.
+    /// Every part is told to its end, whatever becomes of the others: a shard that refuses costs
+    /// the rest nothing.
     async fn run(&self, script: &Script, parts: Vec<(u16, batch::Part)>) -> Result<Vec<(usize, Value)>> {
         let one_shard = self.link.source.is_cluster();
         let calls = batch::calls(script, &self.header, &self.keys, parts, one_shard);
@@ -47,8 +49,8 @@ impl Inner {
             let answer = self.link.call(script, &call).await;
             match answer {
                 Err(error) if error.kind() == Kind::Corrupt && parts.len() > 1 => {
-                    // The script stopped at a shard in which a key holds something else, and those behind it were not
-                    // told: each is told by itself.
+                    // The script stopped at a shard in which a key holds something else, and those
+                    // behind it were not told: each is told by itself.
                     let calls =
                         parts.chunks(1).map(|part| batch::call(script, &self.header, &self.keys, part));
                     for call in calls.collect::<Vec<_>>() {

@@ -29,17 +29,20 @@ pub fn is_other_shards(error: &RedisError) -> bool {
     says(error, OTHER_SHARDS)
 }
 
-/// What our scripts raise: that the namespace has another number of shards, that they were sent to a replica.
+/// What our scripts raise: that the namespace has another number of shards, that they were sent to
+/// a replica.
 const OTHER_SHARDS: &str = "OTHERSHARDS:";
 const REPLICA: &str = "READONLY:";
 
-/// Servers put what a script raises, or what failed in it, somewhere into the text of a general error. Before Redis 7 the
-/// code of a command that failed in a script stands there too, behind a dash.
+/// Servers put what a script raises, or what failed in it, somewhere into the text of a general
+/// error. Before Redis 7 the code of a command that failed in a script stands there too, behind a
+/// dash.
 fn says(error: &RedisError, word: &str) -> bool {
     error.code() == Some(word) || error.detail().is_some_and(|text| text.contains(word))
 }
 
-/// Whether the server would, were it not for its state, as said by a command within a script before Redis 7.
+/// Whether the server would, were it not for its state, as said by a command within a script before
+/// Redis 7.
 fn does_not_serve(error: &RedisError) -> bool {
     ["-READONLY ", "-OOM ", "-MISCONF ", "-NOREPLICAS ", "-LOADING ", "-BUSY ", "-MASTERDOWN "]
         .iter()
@@ -58,7 +61,8 @@ fn refuses_writes(error: &RedisError) -> Option<&'static str> {
     reasons.into_iter().find_map(|(code, reason)| told(code).then_some(reason))
 }
 
-/// Says what the caller should do. The text names neither address nor secret: those are in the source, for the log.
+/// Says what the caller should do. The text names neither address nor secret: those are in the
+/// source, for the log.
 pub fn classify(error: RedisError) -> Error {
     if let Some(reason) = refuses_writes(&error) {
         return Error::new(Kind::Unavailable, reason).with_source(error);
@@ -90,7 +94,8 @@ pub fn classify(error: RedisError) -> Error {
             (Kind::Rejected, "Redis sees the keys of one shard in several slots")
         }
         ErrorKind::Server(ServerErrorKind::ResponseError) => (Kind::Rejected, "Redis refuses the command"),
-        // LOADING, CLUSTERDOWN, READONLY …, and as extensions OOM, MISCONF, BUSY: it would, were it not for its state.
+        // LOADING, CLUSTERDOWN, READONLY …, and as extensions OOM, MISCONF, BUSY: it would, were it
+        // not for its state.
         ErrorKind::Server(_) | ErrorKind::Extension => NOT_NOW,
         _ => (Kind::Unavailable, "Redis cannot be reached"),
     };

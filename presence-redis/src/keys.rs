@@ -3,9 +3,11 @@
 use presence_core::store::{Error, Kind, Result};
 use presence_core::{NodeId, SessionId, SessionKey, UserId};
 
-/// Whose presence it is: every key and channel carries it, so that several services share one Redis.
+/// Whose presence it is: every key and channel carries it, so that several services share one
+/// Redis.
 ///
-/// 1 to 64 bytes of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`: what is read the same in a key, a pattern and a shell.
+/// 1 to 64 bytes of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`: what is read the same in a key, a
+/// pattern and a shell.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Namespace(Box<str>);
 
@@ -36,12 +38,14 @@ impl Namespace {
 /// How many keys scripts are given of each shard.
 pub const KEYS_PER_SHARD: usize = 6;
 
-/// The keys of one shard. The part in braces decides the slot of a cluster, so that a shard's keys share one.
+/// The keys of one shard. The part in braces decides the slot of a cluster, so that a shard's keys
+/// share one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys {
     /// HASH: `user TAB session` → times; `TAB epoch` and the like → what the shard says of itself.
     pub sessions: String,
-    /// HASH: `user TAB session` → the rest of the record. By itself: beats read and write times alone.
+    /// HASH: `user TAB session` → the rest of the record. By itself: beats read and write times
+    /// alone.
     pub placements: String,
     /// HASH: user → the ids of their sessions, separated by TAB.
     pub users: String,
@@ -88,7 +92,8 @@ pub fn shard_of(user: &UserId, shards: u16) -> u16 {
     u16::try_from(hash % u64::from(shards.max(1))).unwrap_or(0)
 }
 
-/// Stands between a user and a session, and in front of what is neither: no id holds a control character.
+/// Stands between a user and a session, and in front of what is neither: no id holds a control
+/// character.
 pub const SEPARATOR: char = '\t';
 
 /// The field of a session.

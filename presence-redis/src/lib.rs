@@ -1,8 +1,8 @@
 //! Presence on Redis and Valkey: one server, Sentinel, or a cluster.
 //!
-//! [`RedisStore`] keeps what [`presence_core`] tells it in a few hashes per shard, and tells every other process what
-//! changes. One Lua script per verb runs within one shard, so that each verb is atomic there; callers at the same time share
-//! batches.
+//! [`RedisStore`] keeps what [`presence_core`] tells it in a few hashes per shard, and tells every
+//! other process what changes. One Lua script per verb runs within one shard, so that each verb is
+//! atomic there; callers at the same time share batches.
 //!
 //! # In Redis
 //! Users are spread over shards. The keys of shard 3 of the namespace `chat`:
@@ -17,19 +17,25 @@
 //! | `presence:{chat:3}:touched` | STRING, renewals that are stored and will be announced within a quarter of a second |
 //! | `presence:{chat:3}` | the channel of what changes |
 //!
-//! All of them expire together when no process beats any more, but for `records`, which stays for 100 days after its last change. `redis-cli hgetall 'presence:{chat:3}:sessions'` shows who is
+//! All of them expire together when no process beats any more, but for `records`, which stays for
+//! 100 days after its last change. `redis-cli hgetall 'presence:{chat:3}:sessions'` shows who is
 //! there.
 //!
 //! # What the server needs
-//! - **No eviction**: `maxmemory-policy noeviction`, the default. All keys expire, so that the `volatile-` policies would take them as
-//!   well. Of a shard that has lost one of its keys, a process that starts then sees nobody until they enter again; delete all of its keys, and
-//!   the processes tell it anew.
-//! - **Rights**, where it knows users: `EVALSHA`, `EVAL`, `SUBSCRIBE` (`SSUBSCRIBE`), `PING`, `HELLO`, `CLIENT`, and what the scripts call: `HGET`, `HMGET`,
-//!   `HSET`, `HSETNX`, `HDEL`, `HSCAN`, `HGETALL`, `HINCRBY`, `GET`, `SET`, `SETRANGE`, `GETRANGE`, `STRLEN`, `APPEND`, `DEL`, `PEXPIRE`, `TIME`, `PUBLISH`
-//!   (`SPUBLISH`), on `presence:{<namespace>:*`, keys and channels. `INFO` too, if it can be had: it tells of failovers.
-//! - **No persistence**: what it has lost, the processes tell it again. [`RedisBroker`] needs it where messages shall survive a restart, with
-//!   `appendfsync always` where none that was acknowledged may be lost; its scripts also call `XADD`, `XDEL`, `XLEN`, `XRANGE` and `XREVRANGE`
-//!   on `presence:log:*`, `presence:meta:*`, `presence:key:*` and `presence:heard:*`, its connections `PSUBSCRIBE` to `presence:event:*`.
+//! - **No eviction**: `maxmemory-policy noeviction`, the default. All keys expire, so that the
+//!   `volatile-` policies would take them as well. Of a shard that has lost one of its keys, a
+//!   process that starts then sees nobody until they enter again; delete all of its keys, and the
+//!   processes tell it anew.
+//! - **Rights**, where it knows users: `EVALSHA`, `EVAL`, `SUBSCRIBE` (`SSUBSCRIBE`), `PING`,
+//!   `HELLO`, `CLIENT`, and what the scripts call: `HGET`, `HMGET`, `HSET`, `HSETNX`, `HDEL`,
+//!   `HSCAN`, `HGETALL`, `HINCRBY`, `GET`, `SET`, `SETRANGE`, `GETRANGE`, `STRLEN`, `APPEND`,
+//!   `DEL`, `PEXPIRE`, `TIME`, `PUBLISH` (`SPUBLISH`), on `presence:{<namespace>:*`, keys and
+//!   channels. `INFO` too, if it can be had: it tells of failovers.
+//! - **No persistence**: what it has lost, the processes tell it again. [`RedisBroker`] needs it
+//!   where messages shall survive a restart, with `appendfsync always` where none that was
+//!   acknowledged may be lost; its scripts also call `XADD`, `XDEL`, `XLEN`, `XRANGE` and
+//!   `XREVRANGE` on `presence:log:*`, `presence:meta:*`, `presence:key:*` and `presence:heard:*`,
+//!   its connections `PSUBSCRIBE` to `presence:event:*`.
 //!
 //! # The map
 //! | file | what lives there |

@@ -1,4 +1,5 @@
-//! The connection that a handle's calls share: made when it is needed, given up when it is of no use any more.
+//! The connection that a handle's calls share: made when it is needed, given up when it is of no
+//! use any more.
 
 use crate::connection::{Connection, Source};
 use crate::error::{classify, ends_connection, is_other_shards, timeout};
@@ -14,7 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Waits between attempts to connect: from 20 ms doubling to 250 ms, with jitter so that processes do not march in step.
+/// Waits between attempts to connect: from 20 ms doubling to 250 ms, with jitter so that processes
+/// do not march in step.
 pub fn backoff(failures: u32) -> Duration {
     let full = Duration::from_millis(20 << failures.min(4)).min(Duration::from_millis(250));
     full.mul_f64(0.5 + random::fraction() / 2.0)
@@ -22,8 +24,9 @@ pub fn backoff(failures: u32) -> Duration {
 
 /// A connection on demand.
 ///
-/// Callers who need one at the same time wait for the same attempt. After a failed one, calls fail at once for a short
-/// while: they say what is wrong, and nobody queues up in front of a server that is gone.
+/// Callers who need one at the same time wait for the same attempt. After a failed one, calls fail
+/// at once for a short while: they say what is wrong, and nobody queues up in front of a server
+/// that is gone.
 pub struct Link {
     pub source: Arc<Source>,
     connect_timeout: Duration,
@@ -35,8 +38,8 @@ pub struct Link {
     silence: Silence,
 }
 
-/// For how long nothing at all was answered. While anything is, the connection lives, and what hangs or fails is a node of a
-/// cluster, or a call.
+/// For how long nothing at all was answered. While anything is, the connection lives, and what
+/// hangs or fails is a node of a cluster, or a call.
 #[derive(Debug)]
 pub struct Silence {
     began: Instant,
@@ -47,8 +50,8 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// Too long is what a few calls take in turn: a server that hangs, and a peer that vanished without a word, look the
-    /// same.
+    /// Too long is what a few calls take in turn: a server that hangs, and a peer that vanished
+    /// without a word, look the same.
     pub fn new(call_timeout: Duration) -> Self {
         Self { began: Instant::now(), answered: AtomicU64::new(0), patience: call_timeout.saturating_mul(3) }
     }
@@ -215,9 +218,9 @@ async fn open(source: &Source, patience: Duration, script: &Script, hello: &Cmd)
     greet(source, source.open(patience, None).await?, patience, script, hello).await
 }
 
-/// A namespace in use with another number of shards is refused before anything is written, and so is a server that has
-/// become a replica, or is gone again: there the next attempt waits. Nothing else is: what else may be wrong with the
-/// first shard says nothing of the others.
+/// A namespace in use with another number of shards is refused before anything is written, and so
+/// is a server that has become a replica, or is gone again: there the next attempt waits. Nothing
+/// else is: what else may be wrong with the first shard says nothing of the others.
 async fn greet(
     source: &Source,
     mut connection: Connection,

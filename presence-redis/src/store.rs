@@ -23,21 +23,24 @@ use tokio::sync::Semaphore;
 
 /// Into how many shards users are spread where nothing else is said.
 ///
-/// On one server they spread no load, and each costs every batch some microseconds: 16 beats in 8 shards cost twice what
-/// they cost in one, in 2 hardly more. But a key that expires holds up a server without `lazyfree-lazy-expire` for
-/// some 20 ms per 100,000 sessions; two keys do so one after the other.
+/// On one server they spread no load, and each costs every batch some microseconds: 16 beats in 8
+/// shards cost twice what they cost in one, in 2 hardly more. But a key that expires holds up a
+/// server without `lazyfree-lazy-expire` for some 20 ms per 100,000 sessions; two keys do so one
+/// after the other.
 const SHARDS: u16 = 2;
 const SHARDS_OF_CLUSTER: u16 = 16;
-/// Shorter than it takes to announce a touch would lose it; longer is more than a key can live for, somewhere.
+/// Shorter than it takes to announce a touch would lose it; longer is more than a key can live for,
+/// somewhere.
 const KEEP_FOR: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24 * 365);
 
 /// Presence on Redis ≥ 6.2 or Valkey: one server, Sentinel, or a cluster (there Redis ≥ 7).
 ///
-/// Opening one does no I/O: it starts with its server down, and recovers by itself. Clones share the connection and the
-/// batches of concurrent callers (see [`Coalesce`]). Everything is needed on a Tokio runtime.
+/// Opening one does no I/O: it starts with its server down, and recovers by itself. Clones share
+/// the connection and the batches of concurrent callers (see [`Coalesce`]). Everything is needed on
+/// a Tokio runtime.
 ///
-/// The server must not evict keys (`maxmemory-policy noeviction`, its default). Persistence is not needed: what an empty
-/// server has lost, the processes tell it again.
+/// The server must not evict keys (`maxmemory-policy noeviction`, its default). Persistence is not
+/// needed: what an empty server has lost, the processes tell it again.
 ///
 /// ```no_run
 /// use presence_core::Presence;
@@ -52,10 +55,12 @@ pub struct RedisStore(Coalesce<Direct>);
 
 /// Where sentinels are, and whom they watch.
 ///
-/// The master is talked to without TLS; where it wants that, give a ready client: [`RedisStore::with_sentinel_client`].
+/// The master is talked to without TLS; where it wants that, give a ready client:
+/// [`RedisStore::with_sentinel_client`].
 #[derive(Clone)]
 pub struct Sentinels {
-    /// Addresses of the sentinels, as URLs: `redis://10.0.0.1:26379`, with their own user and password if they have any.
+    /// Addresses of the sentinels, as URLs: `redis://10.0.0.1:26379`, with their own user and
+    /// password if they have any.
     pub urls: Vec<String>,
     /// The name under which they watch the master.
     pub service: String,
@@ -83,7 +88,8 @@ impl fmt::Debug for Sentinels {
 }
 
 impl RedisStore {
-    /// A store on one server: `redis://user:password@host:port/database`, or `rediss://` with the feature `tls`.
+    /// A store on one server: `redis://user:password@host:port/database`, or `rediss://` with the
+    /// feature `tls`.
     ///
     /// # Errors
     /// [`Kind::Rejected`] when the URL cannot be read.
@@ -91,7 +97,8 @@ impl RedisStore {
         Self::open(Source::at(url)?, options)
     }
 
-    /// A store on the server of a ready client. The connections are the store's own; they speak RESP3, without delay.
+    /// A store on the server of a ready client. The connections are the store's own; they speak
+    /// RESP3, without delay.
     ///
     /// # Errors
     /// [`Kind::Rejected`] when an option is out of bounds.
@@ -115,11 +122,13 @@ impl RedisStore {
         Self::open(Source::Sentinel(client.into()), options)
     }
 
-    /// A store on a cluster, of which some nodes are named. Needs Redis ≥ 7 or Valkey, for their sharded channels.
+    /// A store on a cluster, of which some nodes are named. Needs Redis ≥ 7 or Valkey, for their
+    /// sharded channels.
     ///
-    /// Shards whose master is gone are out of reach until its replica has taken over; the others go on. While a node hangs
-    /// that nobody takes over from, the client crate stops now and then to look for it, for all shards: those of the
-    /// others are then served with pauses of a second or two.
+    /// Shards whose master is gone are out of reach until its replica has taken over; the others go
+    /// on. While a node hangs that nobody takes over from, the client crate stops now and then to
+    /// look for it, for all shards: those of the others are then served with pauses of a second or
+    /// two.
     ///
     /// # Errors
     /// [`Kind::Rejected`] when a URL cannot be read.

@@ -6,8 +6,9 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-/// Starts and kills the server as it is told to. When its orders end, because the handle was dropped or because the process that
-/// held it is gone, it kills the server and removes the folder: no signal to us can keep it from that.
+/// Starts and kills the server as it is told to. When its orders end, because the handle was
+/// dropped or because the process that held it is gone, it kills the server and removes the folder:
+/// no signal to us can keep it from that.
 const SCRIPT: &str = r#"
 server=
 stop() { [ -z "$server" ] || { kill -9 "$server"; wait "$server"; server=; }; }

@@ -1,7 +1,9 @@
-//! Real servers for tests and benchmarks: Redis, Valkey and NATS, alone and in clusters, spawned on free ports of 127.0.0.1.
+//! Real servers for tests and benchmarks: Redis, Valkey and NATS, alone and in clusters, spawned on
+//! free ports of 127.0.0.1.
 //!
-//! Each server has a temporary folder of its own and ends with its handle. It also ends with the process that started it, however
-//! that one ends: a server in a `static`, which is never dropped, or one whose test was killed with -9 does not stay behind.
+//! Each server has a temporary folder of its own and ends with its handle. It also ends with the
+//! process that started it, however that one ends: a server in a `static`, which is never dropped,
+//! or one whose test was killed with -9 does not stay behind.
 //!
 //! ```no_run
 //! let server = test_servers::redis::Redis::start();
@@ -11,8 +13,9 @@
 //! assert_eq!(server.command(&["GET", "a"]), "(nil)");
 //! ```
 //!
-//! Nothing here returns an error: where a server cannot be had, the test that asks for it fails, with a message that says why. The
-//! programs are those in `.servers/bin`, which `scripts/servers.sh` fills.
+//! Nothing here returns an error: where a server cannot be had, the test that asks for it fails,
+//! with a message that says why. The programs are those in `.servers/bin`, which
+//! `scripts/servers.sh` fills.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot have its server fails")]
 #![allow(clippy::disallowed_methods, reason = "what servers do takes real time")]
 

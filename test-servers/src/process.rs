@@ -40,7 +40,8 @@ pub(crate) fn folder() -> PathBuf {
     }
 }
 
-/// Starts a server, and another one where its ports were taken: where the system does not let us hold them, another can be faster.
+/// Starts a server, and another one where its ports were taken: where the system does not let us
+/// hold them, another can be faster.
 pub(crate) fn run<S>(start: impl Fn() -> S, ready: impl Fn(&S) -> Result<(), String>) -> S {
     let mut tries = 0..5;
     loop {

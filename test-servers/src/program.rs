@@ -6,7 +6,8 @@ use std::{
 /// The path of a server's program, or of another one that tests run.
 ///
 /// # Panics
-/// Where it is missing, with the command that fetches it. `fetch` is its name for `scripts/servers.sh`.
+/// Where it is missing, with the command that fetches it. `fetch` is its name for
+/// `scripts/servers.sh`.
 pub fn find(name: &str, fetch: &str) -> PathBuf {
     let folder = env::var_os("PRESENCE_SERVERS").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(".servers/bin"),
@@ -14,6 +15,7 @@ pub fn find(name: &str, fetch: &str) -> PathBuf {
     );
     let program = folder.join(name);
     assert!(program.exists(), "{} is missing; to get it: ./scripts/servers.sh {fetch}", program.display());
-    // The server is started from its own folder. Links stay: one program acts by the name that it is called by.
+    // The server is started from its own folder. Links stay: one program acts by the name that it
+    // is called by.
     std::path::absolute(program).unwrap()
 }

@@ -10,7 +10,8 @@ use std::{
 
 use crate::{patience::wait_until, port::Port};
 
-/// A network that can fail: forwards TCP connections to a port of 127.0.0.1 until it is told otherwise.
+/// A network that can fail: forwards TCP connections to a port of 127.0.0.1 until it is told
+/// otherwise.
 #[derive(Debug)]
 pub struct Proxy {
     port: Port,
@@ -29,7 +30,8 @@ struct Link {
 #[derive(Debug)]
 struct State {
     mode: Mode,
-    /// How often it was cut: what was accepted before the last cut is closed, even if it was not yet forwarded then.
+    /// How often it was cut: what was accepted before the last cut is closed, even if it was not
+    /// yet forwarded then.
     cuts: u64,
     connections: Vec<Weak<Connection>>,
 }
@@ -50,7 +52,8 @@ struct Connection {
 }
 
 impl Proxy {
-    /// One that forwards to this port. Nothing needs to listen there yet: a connection that cannot be forwarded is closed.
+    /// One that forwards to this port. Nothing needs to listen there yet: a connection that cannot
+    /// be forwarded is closed.
     pub fn to(port: u16) -> Self {
         let state = State { mode: Mode::Cut, cuts: 0, connections: Vec::new() };
         let link = Arc::new(Link { to: port, state: Mutex::new(state), changed: Condvar::new() });
@@ -85,8 +88,9 @@ impl Proxy {
         }
     }
 
-    /// Keeps connections open and forwards nothing, as a network does that loses every packet. New connections are accepted and hear
-    /// nothing either. What is sent meanwhile is held back, not lost: it arrives with [`pass`](Self::pass).
+    /// Keeps connections open and forwards nothing, as a network does that loses every packet. New
+    /// connections are accepted and hear nothing either. What is sent meanwhile is held back, not
+    /// lost: it arrives with [`pass`](Self::pass).
     pub fn swallow(&self) {
         self.forward(Mode::Swallows);
     }

@@ -28,7 +28,8 @@ fn encode(args: &[&str]) -> Vec<u8> {
     command.into_bytes()
 }
 
-/// Strings and numbers as they are, an error behind a dash, an array one element per line, what is absent as `(nil)`.
+/// Strings and numbers as they are, an error behind a dash, an array one element per line, what is
+/// absent as `(nil)`.
 fn read(replies: &mut impl BufRead) -> Result<String> {
     let mut line = String::new();
     replies.read_line(&mut line)?;

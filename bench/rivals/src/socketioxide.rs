@@ -1,7 +1,8 @@
-//! A room on socketioxide: `socketioxide FRAME` says something of that size in the room each 100 ms; of size zero: nothing.
+//! A room on socketioxide: `socketioxide FRAME` says something of that size in the room each 100
+//! ms; of size zero: nothing.
 //!
-//! As its documentation does it: one room, `emit` to all who are in it. Whoever enters is told who is there, and the
-//! others are told of them; so with those who leave. It ends when its input does.
+//! As its documentation does it: one room, `emit` to all who are in it. Whoever enters is told who
+//! is there, and the others are told of them; so with those who leave. It ends when its input does.
 
 use socketioxide::SocketIo;
 use socketioxide::extract::{Data, SocketRef};

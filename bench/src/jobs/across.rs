@@ -32,7 +32,8 @@ pub fn run(options: &Options) -> Outcome {
         middle,
         "ms",
         middle.0 / middle.1,
-        // The request and the service's own work are in it; `bench -- broker` has the target, for publish to delivery.
+        // The request and the service's own work are in it; `bench -- broker` has the target, for
+        // publish to delivery.
         &Target::None,
     );
     Ok(())

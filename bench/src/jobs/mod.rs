@@ -1,4 +1,5 @@
-//! Streams of job status, beside a loop that writes the same bytes to every socket, and beside a bare `PUBLISH`.
+//! Streams of job status, beside a loop that writes the same bytes to every socket, and beside a
+//! bare `PUBLISH`.
 
 mod across;
 mod viewers;

@@ -63,7 +63,8 @@ fn measure(rig: &Rig<'_>, store: &NatsStore, verb: Verb) -> Outcome {
     Ok(())
 }
 
-/// Entries told per second, and microseconds for each: of the server for what is written, of a watcher for what it is told.
+/// Entries told per second, and microseconds for each: of the server for what is written, of a
+/// watcher for what it is told.
 fn told(rig: &Rig<'_>, store: &NatsStore, verb: Verb, watchers: &Watchers, count: u64) -> Outcome<[f64; 3]> {
     let wanted: u64 = match (verb, rig.options.quick) {
         (Verb::Touch, quick) => {

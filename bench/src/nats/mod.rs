@@ -22,7 +22,8 @@ use std::cell::OnceCell;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-/// What every part has. All clients but those who watch are on one thread: the server wants the other processor.
+/// What every part has. All clients but those who watch are on one thread: the server wants the
+/// other processor.
 struct Rig<'r> {
     options: &'r Options,
     server: &'r Server,

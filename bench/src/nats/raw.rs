@@ -73,8 +73,8 @@ impl Raw {
         Ok(count as f64 / ((cpu::wall() - start) as f64 / 1e9))
     }
 
-    /// Beats as a plain bucket takes them: puts that last for a minute, told to four who watch, each with its ack and 512 on
-    /// their way.
+    /// Beats as a plain bucket takes them: puts that last for a minute, told to four who watch,
+    /// each with its ack and 512 on their way.
     pub async fn put(&self, count: usize) -> Outcome {
         let puts = (0..count).map(|n| async move {
             let key = format!("$KV.raw.s.{}", n % KEYS);
@@ -91,7 +91,8 @@ impl Raw {
         Ok(())
     }
 
-    /// Microseconds of wall time of each request, one at a time, that a client on another connection answers.
+    /// Microseconds of wall time of each request, one at a time, that a client on another
+    /// connection answers.
     pub async fn asked(&self, count: usize) -> Outcome<Vec<f64>> {
         let mut taken = Vec::with_capacity(count);
         for _ in 0..count {

@@ -25,8 +25,8 @@ impl Server {
     pub fn store(&self, namespace: &str) -> Outcome<NatsStore> {
         let mut options = Options::new(Namespace::new(namespace)?);
         options.storage = self.storage;
-        // In seconds the benchmark beats as often as 100,000 sessions do in ten minutes; who begins to watch reads as many
-        // renewals as in real life.
+        // In seconds the benchmark beats as often as 100,000 sessions do in ten minutes; who begins
+        // to watch reads as many renewals as in real life.
         options.beats_for = BEATS_FOR;
         // What is measured is how long it takes on a busy machine, not whether it takes too long.
         options.call_timeout = Duration::from_secs(10);

@@ -9,7 +9,8 @@ use presence_nats::NatsStore;
 
 /// How many others are told.
 pub const WATCHING: usize = 4;
-/// How many batches a handle has on their way, as `Coalesce` has: they stay as large as they are made.
+/// How many batches a handle has on their way, as `Coalesce` has: they stay as large as they are
+/// made.
 const IN_FLIGHT: usize = 2;
 
 pub fn run(rig: &Rig<'_>) -> Outcome {

@@ -7,7 +7,8 @@ use crate::{Outcome, cpu};
 use presence_core::PresenceStore;
 use presence_redis::RedisStore;
 
-/// How many batches a handle has on their way, as `Coalesce` has: they stay as large as they are made.
+/// How many batches a handle has on their way, as `Coalesce` has: they stay as large as they are
+/// made.
 const IN_FLIGHT: usize = 2;
 
 /// What is told.

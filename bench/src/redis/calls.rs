@@ -73,7 +73,8 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
     Ok(())
 }
 
-/// So many callers at once for so long, each with its next call when it has its answer and has waited for so long.
+/// So many callers at once for so long, each with its next call when it has its answer and has
+/// waited for so long.
 pub async fn callers(
     store: &RedisStore,
     people: &People,

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 const HANDLES: usize = 20;
 const CALLERS: usize = 16;
-/// What each caller waits between its beats: together they beat at most as often as 100,000 sessions, each once in 30 s.
+/// What each caller waits between its beats: together they beat at most as often as 100,000
+/// sessions, each once in 30 s.
 const PAUSE: Duration = Duration::from_millis(5);
 
 pub fn run(rig: &Rig<'_>) -> Outcome {

@@ -63,7 +63,8 @@ impl Server {
         self.process.command(&["SLOWLOG", "RESET"]);
     }
 
-    /// The longest call since then in milliseconds, 1 if none was noted: wall time, with what the server waited for a processor.
+    /// The longest call since then in milliseconds, 1 if none was noted: wall time, with what the
+    /// server waited for a processor.
     pub fn slowest(&self) -> Outcome<f64> {
         let micros: f64 = self.process.command(&["EVAL", SLOWEST, "0"]).parse()?;
         self.process.command(&["CONFIG", "SET", "slowlog-log-slower-than", "-1"]);

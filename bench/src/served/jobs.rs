@@ -5,7 +5,8 @@ use axum::Router;
 use clap::Parser;
 use job_events::{Access, Service, Settings, Stores, app};
 
-/// An instance, as its `main` makes it; on the Redis server at this port, or in memory where there is none.
+/// An instance, as its `main` makes it; on the Redis server at this port, or in memory where there
+/// is none.
 pub fn service(port: usize) -> Outcome<Router> {
     let url = format!("redis://127.0.0.1:{port}");
     let fixed = ["job-events", "--rate-limit", "0"];

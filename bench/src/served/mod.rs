@@ -1,4 +1,5 @@
-//! The servers that are measured. Each runs on the main thread of its process, and ends when its input does.
+//! The servers that are measured. Each runs on the main thread of its process, and ends when its
+//! input does.
 
 mod jobs;
 mod paging;
@@ -84,7 +85,8 @@ fn obey(clock: Shifted) {
     });
 }
 
-/// The comment in front of a frame that says when it began to be made: what a reader tells the delay by.
+/// The comment in front of a frame that says when it began to be made: what a reader tells the
+/// delay by.
 fn stamp() -> String {
     format!(":{:020}\n", cpu::wall())
 }

@@ -77,7 +77,8 @@ impl FromRef<Least> for Auth {
     }
 }
 
-/// The least: a constant for one user, a hundred records serialised for a hundred, a body parsed for what is set.
+/// The least: a constant for one user, a hundred records serialised for a hundred, a body parsed
+/// for what is set.
 pub fn least(port: usize) -> Outcome<Router> {
     let at = "2026-01-02T03:04:05.678Z";
     let record = |user: String| Record {

@@ -35,7 +35,8 @@ pub fn nothing() -> Router {
     Router::new().route("/v1/hit", post(async || StatusCode::NO_CONTENT))
 }
 
-/// A handler that reads the body, passes it by and answers what is always the same: what any host would do at the least.
+/// A handler that reads the body, passes it by and answers what is always the same: what any host
+/// would do at the least.
 pub fn reads() -> Router {
     async fn read(body: Bytes) -> impl IntoResponse {
         std::hint::black_box(body);

@@ -30,7 +30,8 @@ impl FromRef<Service> for Gate {
     }
 }
 
-/// The snapshot stream of this many users: what the mount's is, and a comment that says when it was made.
+/// The snapshot stream of this many users: what the mount's is, and a comment that says when it was
+/// made.
 pub async fn ticker(presence: &Presence, users: usize) -> Outcome<Router> {
     let topics = people::topics();
     for person in 0..users {

@@ -63,7 +63,8 @@ fn frames(options: &Options, users: usize) -> Outcome {
     Ok(())
 }
 
-/// Microseconds of processor for each frame of so many bytes that the loop writes to so many readers.
+/// Microseconds of processor for each frame of so many bytes that the loop writes to so many
+/// readers.
 pub fn plain(frame: usize, clients: usize, ticks: usize) -> Outcome<f64> {
     Ok(told("plain", frame, clients, ticks)?.each)
 }

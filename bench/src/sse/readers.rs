@@ -18,7 +18,8 @@ pub struct Readers {
     /// How many bytes a frame has, and how many it has in its chunk.
     pub frame: usize,
     chunk: usize,
-    /// Since the last time that they settled: for each frame how many have it, and when the latest of them got it.
+    /// Since the last time that they settled: for each frame how many have it, and when the latest
+    /// of them got it.
     frames: Vec<(usize, u64)>,
     /// What the first reader has read since then, for the stamps.
     first: Vec<u8>,
@@ -178,8 +179,8 @@ impl Readers {
     }
 }
 
-/// Reads the head of an answer, and as much as came with it, at least the line of the first chunk; answers how much
-/// that was.
+/// Reads the head of an answer, and as much as came with it, at least the line of the first chunk;
+/// answers how much that was.
 fn head(stream: &mut std::net::TcpStream, chunk: &mut (usize, usize)) -> Outcome<usize> {
     let (mut text, mut buffer) = (Vec::new(), [0; 4096]);
     loop {

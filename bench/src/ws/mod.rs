@@ -1,4 +1,5 @@
-//! A room of sockets, beside one task for each socket that writes frames which are ready, and beside socketioxide.
+//! A room of sockets, beside one task for each socket that writes frames which are ready, and
+//! beside socketioxide.
 
 mod readers;
 mod rival;
@@ -22,7 +23,8 @@ struct Cost {
     each: f64,
     /// Bytes of memory by which the server grew for each member that waits.
     waits: f64,
-    /// Milliseconds of the server's processor for all to come, with all that the others are told of it.
+    /// Milliseconds of the server's processor for all to come, with all that the others are told of
+    /// it.
     joins: f64,
 }
 
@@ -105,7 +107,8 @@ fn cost(room: &Room, members: usize, options: &Options) -> Outcome<Cost> {
     Ok(Cost { each: cpu / 1e3 / got as f64, waits, joins })
 }
 
-/// Milliseconds of the server's processor until all have entered and know of all others. Nothing else is said.
+/// Milliseconds of the server's processor until all have entered and know of all others. Nothing
+/// else is said.
 fn joins(room: &Room, members: usize) -> Outcome<f64> {
     let server = room.start(0)?;
     let mut readers = room.connect(&server, members)?;

@@ -1,6 +1,8 @@
-//! Active and idle visitors: a heartbeat endpoint and a stream of who is here, without any external store.
+//! Active and idle visitors: a heartbeat endpoint and a stream of who is here, without any external
+//! store.
 //!
-//! The library is the service without its process: [`app`] is what `main` serves and what tests call.
+//! The library is the service without its process: [`app`] is what `main` serves and what tests
+//! call.
 
 mod hit;
 mod online;
@@ -17,7 +19,8 @@ use presence_axum::{Cors, Edge, Limits, health, method_not_allowed, not_found, p
 use presence_core::{Policy, Presence};
 use std::time::Duration;
 
-/// The windows of this service: online for 60 s after a beat, active for 5 min after the last activity.
+/// The windows of this service: online for 60 s after a beat, active for 5 min after the last
+/// activity.
 ///
 /// Nobody says that they leave here, so a grace has nothing to wait for.
 pub fn policy() -> Policy {
@@ -59,7 +62,8 @@ impl FromRef<Service> for Ticker {
 ///
 /// An event of the stream takes at most `max_frame` bytes.
 pub fn app(presence: Presence, cors: Cors, max_frame: usize) -> Router {
-    // On Cloud Run every client comes from the same few addresses; a bound for each would lock visitors out.
+    // On Cloud Run every client comes from the same few addresses; a bound for each would lock
+    // visitors out.
     let limits = Limits::shared();
     let service = Service { online: online::ticker(&presence, max_frame), gate: Gate::new(limits), presence };
     Router::new()

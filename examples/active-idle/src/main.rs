@@ -10,7 +10,8 @@ use std::io::{IsTerminal, stdout};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-/// How many sessions may be here, and how many bytes of memory they may take: so much in the roster, and as much in the store.
+/// How many sessions may be here, and how many bytes of memory they may take: so much in the
+/// roster, and as much in the store.
 const MAX_SESSIONS: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
 

@@ -82,7 +82,8 @@ impl Authenticator for Users {
     }
 }
 
-/// The rule of this service: everybody may be in the rooms that their token is for, and administrators may do everything.
+/// The rule of this service: everybody may be in the rooms that their token is for, and
+/// administrators may do everything.
 pub fn rule() -> impl Authorize {
     |who: &Identity, action: Action, on: On<'_>| match (action, on) {
         _ if who.is_admin() => true,

@@ -8,7 +8,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// A message for a room: `{"room_id":"general","data":{..}}`, or `{"room_id":"general","type":..,..}` with a frame of its own.
+/// A message for a room: `{"room_id":"general","data":{..}}`, or
+/// `{"room_id":"general","type":..,..}` with a frame of its own.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Broadcast {
     /// The channel and the direct message of this id.
@@ -20,8 +21,9 @@ pub struct Broadcast {
 impl Broadcast {
     /// Reads what a service published; `None` for what is none.
     ///
-    /// An object with a `type` is a frame, forwarded as it is but for `room_id`. Otherwise the object in `data`, or else in
-    /// `message`, or else all other fields together are the data of a `message`. Whose message it is says `user_id`.
+    /// An object with a `type` is a frame, forwarded as it is but for `room_id`. Otherwise the
+    /// object in `data`, or else in `message`, or else all other fields together are the data of a
+    /// `message`. Whose message it is says `user_id`.
     pub fn read(payload: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(payload).ok().filter(|text| text.len() <= MAX_PAYLOAD)?;
         let Fields(fields) = serde_json::from_str(text).ok()?;
@@ -59,8 +61,8 @@ impl Broadcast {
         })
     }
 
-    /// Whose message a stored payload is, and the frame that it is told in: a line for the author, which may be empty, and
-    /// then the frame.
+    /// Whose message a stored payload is, and the frame that it is told in: a line for the author,
+    /// which may be empty, and then the frame.
     pub fn stored(payload: &[u8]) -> Option<(Option<UserId>, &str)> {
         let (author, frame) = std::str::from_utf8(payload).ok()?.split_once('\n')?;
         Some((UserId::new(author).ok(), frame))

@@ -16,9 +16,10 @@ use std::sync::Arc;
 
 /// The broker of the gateway. Cheap to clone.
 ///
-/// Typing travels as signals of the broker behind it. So do messages, as events, in memory and over NATS. On Redis messages
-/// are plain `PUBLISH`es on `message:broadcast`, which is where other services publish: every instance hears them once, and
-/// hands them to its rooms through a broker of its own, so that a client that reads slowly loses none.
+/// Typing travels as signals of the broker behind it. So do messages, as events, in memory and over
+/// NATS. On Redis messages are plain `PUBLISH`es on `message:broadcast`, which is where other
+/// services publish: every instance hears them once, and hands them to its rooms through a broker
+/// of its own, so that a client that reads slowly loses none.
 #[derive(Clone)]
 pub struct Exchange {
     shared: Arc<dyn Broker>,

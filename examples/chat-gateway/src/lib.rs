@@ -1,6 +1,7 @@
 //! A WebSocket gateway for chat: presence, rooms, typing and messages, on any number of instances.
 //!
-//! The library is the service without its process: [`app`] is what [`run`] serves and what tests call.
+//! The library is the service without its process: [`app`] is what [`run`] serves and what tests
+//! call.
 
 mod access;
 mod api;
@@ -69,7 +70,8 @@ impl Service {
     /// What is wrong with the settings.
     pub fn new(stores: &Stores, settings: &Settings, users: Users) -> Result<Self, String> {
         let limits = Limits {
-            // Behind a proxy that is not counted, all clients have its address: what bounds one of them is its rate.
+            // Behind a proxy that is not counted, all clients have its address: what bounds one of
+            // them is its rate.
             streams_per_client: None,
             trusted_proxies: settings.trusted_proxies,
             ..Limits::default()
@@ -157,7 +159,8 @@ async fn socket(State(service): State<Service>, request: Request) -> Response {
     service.0.gateway.upgrade(request).await
 }
 
-/// Serves until `stop` is there, and then lets the clients go elsewhere: nobody sees anyone leave who comes back in time.
+/// Serves until `stop` is there, and then lets the clients go elsewhere: nobody sees anyone leave
+/// who comes back in time.
 ///
 /// # Errors
 /// What is wrong with the settings, in words for whoever starts the process.

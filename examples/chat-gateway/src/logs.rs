@@ -5,8 +5,9 @@ use tracing_subscriber::filter::LevelFilter;
 
 /// The filter that `LOG_LEVEL` asks for: a level, or `module=level` pairs separated by commas.
 ///
-/// A text that cannot be read means `info`, and is returned beside the filter for the log to say so. The library's own
-/// parser would take a misspelt level for the name of a module, and silence all others.
+/// A text that cannot be read means `info`, and is returned beside the filter for the log to say
+/// so. The library's own parser would take a misspelt level for the name of a module, and silence
+/// all others.
 pub fn filter(level: &str) -> (EnvFilter, Option<&str>) {
     let is_level = |text: &str| !text.trim().is_empty() && text.trim().parse::<LevelFilter>().is_ok();
     let is_readable = |directive: &str| {

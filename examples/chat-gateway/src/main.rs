@@ -39,7 +39,8 @@ async fn main() -> ExitCode {
 }
 
 async fn start(settings: &Settings) -> Result<(), Box<dyn Error + Send + Sync>> {
-    // Whoever installs one first wins, and there is nobody else: an error here means that it is there.
+    // Whoever installs one first wins, and there is nobody else: an error here means that it is
+    // there.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     record();
     let (host, port) = (settings.service_host, settings.service_port);

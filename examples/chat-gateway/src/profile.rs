@@ -1,9 +1,11 @@
-//! What presence keeps of a connection beside who and where: the name to show, and which connection of which process it is.
+//! What presence keeps of a connection beside who and where: the name to show, and which connection
+//! of which process it is.
 
 use presence_core::{Meta, NodeId, Presence, SessionId, UserId};
 use serde_json::{Value, json};
 
-/// The longest name that is kept, in characters: whatever they are, the meta of a session has room for them.
+/// The longest name that is kept, in characters: whatever they are, the meta of a session has room
+/// for them.
 const MAX_NAME: usize = 128;
 
 const NAME: &str = "name";
@@ -31,7 +33,8 @@ pub fn is_of(meta: Option<&Meta>, node: &NodeId) -> bool {
     field(meta, NODE) == Some(node.as_str())
 }
 
-/// The name of somebody who may be gone: the last one of their sessions, as long as those are remembered.
+/// The name of somebody who may be gone: the last one of their sessions, as long as those are
+/// remembered.
 pub fn last_name(presence: &Presence, user: &UserId) -> String {
     let sessions = presence.explain(user).sessions.into_iter();
     let sessions = sessions.filter_map(|session| {

@@ -2,7 +2,8 @@
 
 use presence_core::{Invalid, Topic};
 
-/// A room: a channel or a direct message, which may have the same id. Its topic is `channel:<id>` or `dm:<id>`.
+/// A room: a channel or a direct message, which may have the same id. Its topic is `channel:<id>`
+/// or `dm:<id>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room<'a> {
     /// Which of the two it is.

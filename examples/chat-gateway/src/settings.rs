@@ -40,7 +40,8 @@ pub struct Settings {
     #[arg(long, env = "WS_TYPING_TTL", value_name = "SECONDS", default_value_t = 5)]
     #[arg(value_parser = RangedU64ValueParser::<u64>::new().range(1..=60))]
     ws_typing_ttl: u64,
-    /// The origins whose pages may connect and call beside the service's own, separated by commas; `*` for any.
+    /// The origins whose pages may connect and call beside the service's own, separated by commas;
+    /// `*` for any.
     #[arg(long, env = "CORS_ORIGINS", value_name = "ORIGINS")]
     #[arg(default_value = "", hide_default_value = true)]
     pub cors_origins: String,
@@ -84,7 +85,8 @@ pub struct Tokens {
     /// The secret that tokens are signed with, for development.
     #[arg(long, env = "JWT_SECRET", hide_env_values = true)]
     jwt_secret: Option<Secret>,
-    /// Who must have signed (`iss`). Default: Keycloak's realm, as `KEYCLOAK_URL` names it; else anybody who has the key.
+    /// Who must have signed (`iss`). Default: Keycloak's realm, as `KEYCLOAK_URL` names it; else
+    /// anybody who has the key.
     #[arg(long, env = "JWT_ISSUER", value_name = "ISSUER")]
     jwt_issuer: Option<String>,
 }

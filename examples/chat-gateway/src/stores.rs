@@ -11,7 +11,8 @@ use presence_redis::{RedisBroker, RedisStore};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many sessions may be here, and how many bytes of memory they may take: so much in the roster, and as much in the store.
+/// How many sessions may be here, and how many bytes of memory they may take: so much in the
+/// roster, and as much in the store.
 const MAX_SESSIONS: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
 
@@ -46,12 +47,14 @@ pub enum InvalidStores {
     Policy(#[from] InvalidPolicy),
 }
 
-/// The windows of connections. A connected user is online until they say otherwise; a reload within two seconds is not seen.
+/// The windows of connections. A connected user is online until they say otherwise; a reload within
+/// two seconds is not seen.
 pub fn policy() -> Policy {
     Policy { active_for: Policy::MAX_LEASE, grace: Duration::from_secs(2), ..Policy::default() }
 }
 
-/// How much is held of a room's messages: enough for a client that reads slowly, for nobody asks for older ones.
+/// How much is held of a room's messages: enough for a client that reads slowly, for nobody asks
+/// for older ones.
 pub fn retention() -> Retention {
     Retention::default().count(100).age(Duration::from_mins(1))
 }

@@ -34,7 +34,8 @@ impl Error {
         Self::Said(StatusCode::NOT_FOUND, format!("presence not found for user {user}").into())
     }
 
-    /// 503: the store does not answer. Its own words name no address and no secret; `setting` says where to look.
+    /// 503: the store does not answer. Its own words name no address and no secret; `setting` says
+    /// where to look.
     pub fn store(error: &store::Error, setting: &str) -> Self {
         tracing::debug!(cause = chain(error), setting, "the store did not answer");
         let words = format!("the store does not answer: {setting}: {error}");

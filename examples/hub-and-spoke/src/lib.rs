@@ -1,6 +1,7 @@
 //! User status over HTTP, at a center and its leaves.
 //!
-//! The library is the service without its process: [`Service`] is what a node does, [`app`] its endpoints.
+//! The library is the service without its process: [`Service`] is what a node does, [`app`] its
+//! endpoints.
 
 mod api;
 mod error;
@@ -52,12 +53,14 @@ impl Service {
         Self(Arc::new(Inner { statuses, auth, setting: "memory" }))
     }
 
-    /// Names the setting that says where the store is, for errors and logs: an operator then knows where to look.
+    /// Names the setting that says where the store is, for errors and logs: an operator then knows
+    /// where to look.
     pub fn setting(self, setting: &'static str) -> Self {
         Self(Arc::new(Inner { statuses: self.0.statuses.clone(), auth: self.0.auth.clone(), setting }))
     }
 
-    /// Says in the log whether the store answers when the process starts, and if not, why and where to look.
+    /// Says in the log whether the store answers when the process starts, and if not, why and where
+    /// to look.
     pub async fn say_whether_the_store_answers(self) {
         match self.0.statuses.probe().await {
             Ok(()) => tracing::info!(setting = self.0.setting, "the store answers"),
@@ -102,7 +105,8 @@ pub fn app(service: Service, cors: Option<Cors>) -> Router {
     let presence = Router::new()
         .route("/", get(read::several))
         .route("/{userID}", named().post(write::one))
-        // The two names for which POST means something else; all other methods are about the user who is called so.
+        // The two names for which POST means something else; all other methods are about the user
+        // who is called so.
         .route("/batch", named().post(write::several))
         .route("/query", named().post(read::queried))
         .layer(map_response_with_state(service.clone(), say_view));
@@ -119,7 +123,8 @@ pub fn app(service: Service, cors: Option<Cors>) -> Router {
         .with_state(service)
 }
 
-/// How the service is served: a query may name a thousand users, and what is too long is told so like any other error.
+/// How the service is served: a query may name a thousand users, and what is too long is told so
+/// like any other error.
 pub fn server(cors: Option<Cors>) -> Options {
     let error_body = |words: &str| format!(r#"{{"error":"{words}"}}"#);
     Options { max_head: 96 * 1024, error_body, cors, ..Options::default() }

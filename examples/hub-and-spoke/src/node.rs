@@ -10,11 +10,13 @@ use presence_nats::{Namespace, NatsStore, Options};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many sessions may be here, and how many bytes of memory they may take: so much in the roster, and as much in the store.
+/// How many sessions may be here, and how many bytes of memory they may take: so much in the
+/// roster, and as much in the store.
 const MAX_SESSIONS: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
 
-/// A store, as the parts of a node use it: each part has a handle of its own, as another process would.
+/// A store, as the parts of a node use it: each part has a handle of its own, as another process
+/// would.
 pub enum Stores {
     /// In this process.
     Memory(MemoryStore),
@@ -45,7 +47,8 @@ impl Stores {
         }
     }
 
-    /// A handle. NATS is connected to in the background: a node starts with its store down, and recovers.
+    /// A handle. NATS is connected to in the background: a node starts with its store down, and
+    /// recovers.
     ///
     /// # Errors
     /// What is wrong with the settings of NATS.
@@ -63,7 +66,8 @@ impl Stores {
     }
 }
 
-/// The windows by which a center takes a status for lapsed: it lives by its declaration, and leaves at once.
+/// The windows by which a center takes a status for lapsed: it lives by its declaration, and leaves
+/// at once.
 pub fn policy() -> Policy {
     Policy { lease_for: LASTS, grace: Duration::ZERO, declared_counts: true, ..Policy::default() }
 }
@@ -78,7 +82,8 @@ pub fn statuses(store: &Arc<dyn PresenceStore>, clock: impl Clock, settings: &Se
     Statuses::new(Arc::clone(store), lookaside, settings.node_id.clone())
 }
 
-/// Starts what a center does besides: it holds everybody, so it is the one to forget who has lapsed, and to count.
+/// Starts what a center does besides: it holds everybody, so it is the one to forget who has
+/// lapsed, and to count.
 ///
 /// # Panics
 /// Outside a tokio runtime, and when [`policy`] is wrong.

@@ -1,4 +1,5 @@
-//! Who may do what: everybody sees everybody, and speaks for themselves; administrators speak for all.
+//! Who may do what: everybody sees everybody, and speaks for themselves; administrators speak for
+//! all.
 
 use presence_axum::auth::{Action, Authorize, Identity, On};
 

@@ -209,8 +209,8 @@ pub struct CorsSettings {
 impl CorsSettings {
     /// The same for the library; `None` where no page may call.
     ///
-    /// `*` with credentials would let any page act for whoever is logged in, and browsers refuse it: then credentials are
-    /// left out, and a warning says so.
+    /// `*` with credentials would let any page act for whoever is logged in, and browsers refuse
+    /// it: then credentials are left out, and a warning says so.
     ///
     /// # Errors
     /// [`InvalidCors`] names what is wrong.

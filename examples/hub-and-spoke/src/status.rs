@@ -1,7 +1,8 @@
 //! A user's status, as the store holds it: one session that only ever declares.
 //!
-//! It never beats (`seen_at` stays zero), is in no topic, and ends at the instant that its declaration names. For a
-//! `Presence` on the same store whose policy has `declared_counts`, its user is there until then.
+//! It never beats (`seen_at` stays zero), is in no topic, and ends at the instant that its
+//! declaration names. For a `Presence` on the same store whose policy has `declared_counts`, its
+//! user is there until then.
 
 use presence_core::{Declared, Departure, Message, NodeId, Placement, Session, SessionId, Status};
 use presence_core::{Timestamp, Topics, UserId};
@@ -40,7 +41,8 @@ pub fn is_current(session: &Session, now: Timestamp) -> bool {
 impl Wanted {
     /// The session that says so, newer than what is `held` of it.
     pub fn session(self, held: Option<&Session>, node: &NodeId, now: Timestamp) -> Session {
-        // Both registers get one stamp; neither may lose against what it replaces, whatever clock that was made by.
+        // Both registers get one stamp; neither may lose against what it replaces, whatever clock
+        // that was made by.
         let (placed_at, declared_at) = held.map_or((Timestamp::ZERO, Timestamp::ZERO), |held| {
             (held.placement.placed_at, held.declared.as_ref().map_or(Timestamp::ZERO, |declared| declared.at))
         });

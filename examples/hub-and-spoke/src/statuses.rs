@@ -13,8 +13,9 @@ const PROBE: Duration = Duration::from_secs(2);
 
 /// Reads through the cache, writes to the store. Cheap to clone.
 ///
-/// A write is confirmed by the store or it is an error: nothing is kept here to be told later, so that a write that was
-/// answered with an error does not come true minutes after. One that *timed out* may have come true, as with any store.
+/// A write is confirmed by the store or it is an error: nothing is kept here to be told later, so
+/// that a write that was answered with an error does not come true minutes after. One that *timed
+/// out* may have come true, as with any store.
 #[derive(Clone)]
 pub struct Statuses {
     store: Arc<dyn PresenceStore>,
@@ -38,14 +39,16 @@ impl Statuses {
         &self.node
     }
 
-    /// Sets statuses, and answers what is stored, in the same order; of two for one user the later one.
+    /// Sets statuses, and answers what is stored, in the same order; of two for one user the later
+    /// one.
     ///
     /// # Errors
     /// [`store::Error`]: the store has not confirmed them, any of them may be stored.
     pub async fn set(&self, wanted: Vec<Wanted>) -> store::Result<Vec<Arc<Shown>>> {
         let users: Vec<UserId> = wanted.iter().map(|wanted| wanted.user.clone()).collect();
-        // Not from the cache: the write before this one may have been taken by another node a moment ago. Who cannot read
-        // the store does not get as far as a write, which a client would deliver when the link is back.
+        // Not from the cache: the write before this one may have been taken by another node a
+        // moment ago. Who cannot read the store does not get as far as a write, which a client
+        // would deliver when the link is back.
         let mut held = self.lookaside.held(&users).await?;
         for wanted in wanted {
             let user = wanted.user.clone();
@@ -83,7 +86,8 @@ impl Statuses {
     async fn put(&self, sessions: Vec<Session>) -> store::Result<Vec<Arc<Shown>>> {
         for batch in sessions.chunks(BATCH_ENTRIES) {
             if let Err(error) = in_time(self.store.put(batch)).await {
-                // It may have taken them all the same, and a watch need not tell a process of what it wrote itself.
+                // It may have taken them all the same, and a watch need not tell a process of what
+                // it wrote itself.
                 self.lookaside.doubt(&sessions).await;
                 return Err(error);
             }

@@ -22,7 +22,8 @@ pub struct Access {
 
 /// Where Google's keys are.
 const GOOGLE: &str = "https://www.googleapis.com/oauth2/v3/certs";
-/// `?token=` beside the header: neither an `EventSource` nor the URL of a push subscription sends headers of its own.
+/// `?token=` beside the header: neither an `EventSource` nor the URL of a push subscription sends
+/// headers of its own.
 const TOKEN: Sources<'static> = Sources { query: Some("token"), subprotocol: false };
 
 /// What Pub/Sub shows when it pushes; either will do.
@@ -30,7 +31,8 @@ const TOKEN: Sources<'static> = Sources { query: Some("token"), subprotocol: fal
 pub struct Push {
     /// Knows Google's tokens.
     pub google: Option<Arc<dyn Authenticator>>,
-    /// The account that must have signed: its `email`. Anybody's account at Google can sign for any audience.
+    /// The account that must have signed: its `email`. Anybody's account at Google can sign for any
+    /// audience.
     pub account: Option<String>,
     /// The token in the query.
     pub token: Option<Secret>,
@@ -101,7 +103,8 @@ impl Access {
     /// Who watches or asks for a job: its owner.
     ///
     /// # Errors
-    /// 401; 404 when nobody has heard of the job; 403 when it is somebody else's; 503 when that cannot be known.
+    /// 401; 404 when nobody has heard of the job; 403 when it is somebody else's; 503 when that
+    /// cannot be known.
     pub async fn viewer(&self, request: &Parts, jobs: &Jobs, job: &JobId) -> Result<Option<Identity>, Error> {
         let Some(user) = self.user(request).await? else { return Ok(None) };
         let owner = jobs.owner(job).await?;
@@ -157,7 +160,8 @@ fn jwks(setting: &str, url: &str) -> Result<Jwks, String> {
     Jwks::new(url).map_err(|invalid| format!("{setting}: {invalid}"))
 }
 
-/// Whether a token names the job itself, as that of a service which created it elsewhere does: `jobId`, or one of `jobs`.
+/// Whether a token names the job itself, as that of a service which created it elsewhere does:
+/// `jobId`, or one of `jobs`.
 fn claims(user: &Identity, job: &JobId) -> bool {
     let is = |value: &Value| value.as_str() == Some(job.as_str());
     user.claim(&["jobId"]).is_some_and(is)

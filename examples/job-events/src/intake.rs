@@ -8,7 +8,8 @@ use presence_core::broker::Published;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-/// Takes messages that may come more than once, and does not take a poisonous one for ever. Cheap to clone.
+/// Takes messages that may come more than once, and does not take a poisonous one for ever. Cheap
+/// to clone.
 #[derive(Clone)]
 pub struct Intake {
     jobs: Jobs,
@@ -39,8 +40,8 @@ impl Intake {
     /// `attempt` is how often it was delivered, where the sender counts that.
     ///
     /// # Errors
-    /// [`Error::Validation`] when it cannot be read, until it has been tried [`MAX_TRIES`] times; 503 when the broker does
-    /// not take it. Both times it is to be delivered again.
+    /// [`Error::Validation`] when it cannot be read, until it has been tried [`MAX_TRIES`] times;
+    /// 503 when the broker does not take it. Both times it is to be delivered again.
     pub async fn take(
         &self,
         source: &'static str,

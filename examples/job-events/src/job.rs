@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 /// The id of a job: 1 to 256 bytes without control characters.
 ///
-/// Jobs are also created elsewhere, with ids of any shape. Each has a channel of its own, whatever bytes are in its id.
+/// Jobs are also created elsewhere, with ids of any shape. Each has a channel of its own, whatever
+/// bytes are in its id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct JobId(Arc<str>);
 

@@ -52,7 +52,8 @@ impl Jobs {
         Ok(created)
     }
 
-    /// Stores an update and shows it to all viewers of the job; one with a `key` that was used before changes nothing.
+    /// Stores an update and shows it to all viewers of the job; one with a `key` that was used
+    /// before changes nothing.
     ///
     /// # Errors
     /// Those of the broker.

@@ -1,6 +1,7 @@
 //! Live job status over Server-Sent Events: any number of viewers on any instance, resumable.
 //!
-//! The library is the service without its process: [`app`] is what `main` serves and what tests call.
+//! The library is the service without its process: [`app`] is what `main` serves and what tests
+//! call.
 
 mod access;
 mod api;
@@ -72,7 +73,8 @@ impl Service {
             .ping(Ping::Comment, settings.heartbeat())
             .ends_after(settings.connection_timeout())
             .retry(RETRY.0, RETRY.1);
-        // Behind a proxy that is not counted, all clients have its address: what bounds one of them is the rate.
+        // Behind a proxy that is not counted, all clients have its address: what bounds one of them
+        // is the rate.
         let limits = Limits {
             streams_per_client: None,
             trusted_proxies: settings.trusted_proxies,

@@ -11,11 +11,13 @@ use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // Whatever the client of NATS meets, it logs at every attempt to connect; the store says it once.
+    // Whatever the client of NATS meets, it logs at every attempt to connect; the store says it
+    // once.
     let logs = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,async_nats=off"));
     tracing_subscriber::fmt().with_env_filter(logs).with_ansi(stdout().is_terminal()).init();
     let settings = Settings::parse();
-    // Whoever installs one first wins, and there is nobody else: an error here means that it is there.
+    // Whoever installs one first wins, and there is nobody else: an error here means that it is
+    // there.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 
     record();

@@ -73,9 +73,11 @@ impl Puller {
         Ok(())
     }
 
-    /// Acknowledges a message once it is done with, and has one that cannot be read delivered again.
+    /// Acknowledges a message once it is done with, and has one that cannot be read delivered
+    /// again.
     ///
-    /// While the broker does not take it, it is kept: the client tells Pub/Sub that somebody is at it.
+    /// While the broker does not take it, it is kept: the client tells Pub/Sub that somebody is at
+    /// it.
     async fn take(&self, message: &Message, handler: Handler) {
         let attempt = handler.delivery_attempt().and_then(|attempt| u32::try_from(attempt).ok());
         let mut pause = PAUSE.0;
@@ -100,13 +102,15 @@ impl Puller {
         format!("projects/{project}/subscriptions/{name}")
     }
 
-    /// Where the emulator is, and who we are there. The client itself does not look at `PUBSUB_EMULATOR_HOST`.
+    /// Where the emulator is, and who we are there. The client itself does not look at
+    /// `PUBSUB_EMULATOR_HOST`.
     fn emulator(&self) -> Option<(String, Credentials)> {
         let host = self.settings.pubsub_emulator_host.trim();
         (!host.is_empty()).then(|| (format!("http://{host}"), anonymous::Builder::new().build()))
     }
 
-    /// Creates the topic and the subscription in the emulator, which begins with none. At Google they are there.
+    /// Creates the topic and the subscription in the emulator, which begins with none. At Google
+    /// they are there.
     async fn prepare(
         &self,
         endpoint: &str,

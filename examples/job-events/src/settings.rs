@@ -95,7 +95,8 @@ pub struct Tokens {
     /// Where the keys are that pushes are signed with. Default: Google's.
     #[arg(long, env = "PUSH_JWKS_URL", value_name = "URL")]
     pub push_jwks_url: Option<String>,
-    /// The service account that pushes (`email`). Set it: anybody at Google can sign for any audience.
+    /// The service account that pushes (`email`). Set it: anybody at Google can sign for any
+    /// audience.
     #[arg(long, env = "PUSH_SERVICE_ACCOUNT", value_name = "EMAIL")]
     pub push_service_account: Option<String>,
     /// What pushes show as `?token=`.

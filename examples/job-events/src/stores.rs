@@ -14,10 +14,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-/// How many jobs may wait to have their ownership renewed after a foreign update; beyond that the next update does it.
+/// How many jobs may wait to have their ownership renewed after a foreign update; beyond that the
+/// next update does it.
 const HEARD: usize = 1024;
 
-/// How many sessions may be here, and how many bytes of memory they may take: so much in the roster, and as much in the store.
+/// How many sessions may be here, and how many bytes of memory they may take: so much in the
+/// roster, and as much in the store.
 const MAX_SESSIONS: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
 
@@ -107,7 +109,8 @@ fn redis(url: &str, settings: &Settings) -> Result<Stores, InvalidStores> {
     Ok(Stores { presence: start(store)?, broker, backend: "redis", keeper: Some(keeper) })
 }
 
-/// `job:{jobId}:updates` is also where services publish that know nothing of this one, and where they hear of updates.
+/// `job:{jobId}:updates` is also where services publish that know nothing of this one, and where
+/// they hear of updates.
 fn foreign(hear: mpsc::Sender<JobId>) -> store::Result<Foreign> {
     let (before, after) = JobId::UPDATES;
     let foreign = Foreign::new(&format!("{before}{{}}{after}"), move |id, payload| {
@@ -124,7 +127,8 @@ fn foreign(hear: mpsc::Sender<JobId>) -> store::Result<Foreign> {
     }))
 }
 
-/// Two instances that hear the same make the same of it: what a message does not say is not added here.
+/// Two instances that hear the same make the same of it: what a message does not say is not added
+/// here.
 fn read_foreign(id: &str, payload: &[u8]) -> Option<(JobId, Publish)> {
     let job = JobId::new(id).ok()?;
     if payload.len() > Update::MAX_BYTES {

@@ -93,7 +93,8 @@ impl Update {
         }
     }
 
-    /// Reads an update: `status` and `progress` are required; an absent `timestamp` is the time at which it came.
+    /// Reads an update: `status` and `progress` are required; an absent `timestamp` is the time at
+    /// which it came.
     ///
     /// # Errors
     /// Each field that is wrong, by its name.
@@ -124,7 +125,8 @@ impl Update {
         self.status
     }
 
-    /// What is stored for viewers of `job`, its keys in the order of the contract; `now` is its time where it says none.
+    /// What is stored for viewers of `job`, its keys in the order of the contract; `now` is its
+    /// time where it says none.
     pub fn render(&self, job: &JobId, now: Option<Timestamp>) -> Bytes {
         let progress = RawValue::from_string(self.progress.to_string());
         let progress = progress.unwrap_or_else(|_| RawValue::NULL.to_owned());

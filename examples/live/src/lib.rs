@@ -1,6 +1,7 @@
 //! The demo: two people side by side, and what each sees of the other.
 //!
-//! The library is the service without its process: [`app`] is what `main` serves and what tests call.
+//! The library is the service without its process: [`app`] is what `main` serves and what tests
+//! call.
 
 mod crowd;
 mod history;
@@ -19,9 +20,10 @@ use std::time::Duration;
 /// Windows short enough to be watched.
 ///
 /// - `active_for` 10 s: hands off the keyboard, and ten seconds later the others see one turn idle.
-/// - `lease_for` 15 s: the page beats every two fifths of it, so that a lost beat is forgiven. Only a tab that was killed
-///   waits for it.
-/// - `grace` 1 s: a reload takes less, so it does not flicker; a tab that is closed goes almost at once.
+/// - `lease_for` 15 s: the page beats every two fifths of it, so that a lost beat is forgiven. Only
+///   a tab that was killed waits for it.
+/// - `grace` 1 s: a reload takes less, so it does not flicker; a tab that is closed goes almost at
+///   once.
 pub fn policy() -> Policy {
     Policy {
         active_for: Duration::from_secs(10),
@@ -57,8 +59,8 @@ impl FromRef<Demo> for Crowd {
     }
 }
 
-/// The page, all of our routes with who types on their sockets, and what the demo adds: counts of the last minutes, and
-/// simulated people on request.
+/// The page, all of our routes with who types on their sockets, and what the demo adds: counts of
+/// the last minutes, and simulated people on request.
 pub fn app(presence: Presence) -> Router {
     let history = History::of(&presence);
     let demo = Demo { presence: presence.clone(), history, crowd: Crowd::default() };

@@ -1,4 +1,5 @@
-//! Hits that the store does not have: never a 5xx, always a tag, and a log that an outage does not flood.
+//! Hits that the store does not have: never a 5xx, always a tag, and a log that an outage does not
+//! flood.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -100,7 +101,8 @@ impl IntoResponse for Degraded {
 /// How often the same problem is logged.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Logs each problem when it first comes, and then every ten seconds while it lasts, with the number of hits since.
+/// Logs each problem when it first comes, and then every ten seconds while it lasts, with the
+/// number of hits since.
 #[derive(Debug, Default)]
 pub(crate) struct Degradations([Noted; Degraded::ALL.len()]);
 

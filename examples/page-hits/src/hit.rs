@@ -33,7 +33,8 @@ fn read(body: &LenientJson) -> Result<Visit, Error> {
     }
 }
 
-/// The visitor is what the page says, to the letter: nothing is trimmed. Control characters are in no name.
+/// The visitor is what the page says, to the letter: nothing is trimmed. Control characters are in
+/// no name.
 fn visitor(sid: &Json<'_>) -> Result<UserId, Error> {
     let visitor = match sid {
         Json::Text(sid) if !sid.trim().is_empty() => UserId::new(sid).ok(),

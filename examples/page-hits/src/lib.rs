@@ -1,6 +1,7 @@
 //! Page presence: hits in, the total and the top pages out, on Redis or in this process.
 //!
-//! The library is the service without its process: [`app`] is what `main` serves and what tests call.
+//! The library is the service without its process: [`app`] is what `main` serves and what tests
+//! call.
 
 mod degraded;
 mod hit;
@@ -61,9 +62,11 @@ impl FromRef<Service> for Ticker {
     }
 }
 
-/// The service: its endpoints, and what lets pages of `cors` call. `probe` asks the store of `presence` whether it answers.
+/// The service: its endpoints, and what lets pages of `cors` call. `probe` asks the store of
+/// `presence` whether it answers.
 pub fn app(presence: Presence, probe: Probe, cors: Cors) -> Router {
-    // On Cloud Run every client comes from the same few addresses; a bound for each would lock viewers out.
+    // On Cloud Run every client comes from the same few addresses; a bound for each would lock
+    // viewers out.
     let limits = Limits::shared();
     let service = Service {
         online: online::ticker(&presence),

@@ -19,7 +19,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Colours are for people: whoever collects logs looks for tags.
     tracing_subscriber::fmt().with_env_filter(logs).with_ansi(stdout().is_terminal()).init();
     let settings = Settings::parse();
-    // Whoever installs one first wins, and there is nobody else: an error here means that it is there.
+    // Whoever installs one first wins, and there is nobody else: an error here means that it is
+    // there.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 
     let (presence, probe) = open(&settings.redis, settings.ttl()).map_err(|error| error.to_string())?;

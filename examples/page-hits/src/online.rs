@@ -20,7 +20,8 @@ pub(crate) async fn online(State(online): State<Ticker>, permit: Permit) -> Resp
     online.response(permit)
 }
 
-/// Makes the event of each tick, once for all viewers: from counts that are kept, not by looking at visitors.
+/// Makes the event of each tick, once for all viewers: from counts that are kept, not by looking at
+/// visitors.
 pub(crate) fn ticker(presence: &Presence) -> Ticker {
     let everyone = presence.everyone();
     Ticker::new(presence, EVERY, move |presence| {
@@ -34,9 +35,9 @@ pub(crate) fn ticker(presence: &Presence) -> Ticker {
     })
 }
 
-/// Whether the numbers are the last known ones: the store does not answer this process, or what it told last is more than
-/// three seconds old. Ages stand still then, so that nobody is seen to leave. A start is no outage: in its first second a process
-/// only waits to be sure.
+/// Whether the numbers are the last known ones: the store does not answer this process, or what it
+/// told last is more than three seconds old. Ages stand still then, so that nobody is seen to
+/// leave. A start is no outage: in its first second a process only waits to be sure.
 fn is_degraded(presence: &Presence) -> bool {
     let health = presence.health();
     health.store != StoreHealth::Up || !(health.view.is_fresh() || health.view.is_starting())

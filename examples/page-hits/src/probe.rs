@@ -13,13 +13,14 @@ use tokio::time::{Instant, timeout};
 
 /// How long whoever wants to know waits, for their turn and for an answer.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long a question waits for its answer. Less than that, so that silence is noted for all who wait.
+/// How long a question waits for its answer. Less than that, so that silence is noted for all who
+/// wait.
 const ANSWERED_IN: Duration = Duration::from_millis(900);
 /// For how long a good answer does for whoever asks later.
 const GOOD_FOR: Duration = Duration::from_millis(100);
 
-/// Asks the store whether it is there: one question at a time, whose answer is for all who wait for it, and ten a second at
-/// most while the store is well.
+/// Asks the store whether it is there: one question at a time, whose answer is for all who wait for
+/// it, and ten a second at most while the store is well.
 #[derive(Clone)]
 pub struct Probe(Option<Arc<Inner>>);
 
@@ -27,7 +28,8 @@ type Ping = Box<dyn Fn() -> Pin<Box<dyn Future<Output = store::Result<()>> + Sen
 
 struct Inner {
     ping: Ping,
-    /// The last answer. Who asks holds the lock; the others wait and take what has been answered meanwhile.
+    /// The last answer. Who asks holds the lock; the others wait and take what has been answered
+    /// meanwhile.
     last: Mutex<Option<(Instant, Result<(), Kind>)>>,
 }
 

@@ -51,7 +51,8 @@ async fn beat(presence: &Presence, visitor: UserId, page: Topic, loads: bool) ->
     let known = presence.session(&key);
     let was_here = known.as_ref().is_some_and(|known| is_on(known, &page));
     let reloads = loads && was_here && known.as_ref().is_some_and(|known| is_open(presence, known));
-    // A beat of the page that was left a moment ago is late and counts no more; one of another page does.
+    // A beat of the page that was left a moment ago is late and counts no more; one of another page
+    // does.
     let enters = loads || !was_here;
     let meta = match known.as_ref() {
         _ if reloads => Some(Meta::new(json!({ RELOADED: true }))?),
@@ -67,7 +68,8 @@ async fn beat(presence: &Presence, visitor: UserId, page: Topic, loads: bool) ->
     Ok(matches!(beaten?, Beaten::Stored { .. }))
 }
 
-/// An unload of a page on which the visitor is not (any more) changes nothing: it names what is left.
+/// An unload of a page on which the visitor is not (any more) changes nothing: it names what is
+/// left.
 async fn leave(presence: &Presence, probe: &Probe, visitor: UserId, page: Topic) -> Result<bool, Degraded> {
     let key = key(visitor)?;
     let mut known = presence.session(&key);
@@ -95,14 +97,16 @@ fn is_on(known: &Session, page: &Topic) -> bool {
     known.placement.topics.names().eq([page])
 }
 
-/// Whether the visitor, as far as is known, has the page open: it was not unloaded, and its lease runs.
+/// Whether the visitor, as far as is known, has the page open: it was not unloaded, and its lease
+/// runs.
 fn is_open(presence: &Presence, known: &Session) -> bool {
     known.placement.left.is_none() && presence.now().since(known.seen_at) < known.placement.lease
 }
 
-/// A reload sends an unload and a load, which may come in either order, and to two processes. The load that comes first
-/// finds its visitor on the very page: it is marked, and the unload that follows within the grace belongs to the page as
-/// it was before. The mark is part of the session, so that every process sees it; the next placement has its own.
+/// A reload sends an unload and a load, which may come in either order, and to two processes. The
+/// load that comes first finds its visitor on the very page: it is marked, and the unload that
+/// follows within the grace belongs to the page as it was before. The mark is part of the session,
+/// so that every process sees it; the next placement has its own.
 const RELOADED: &str = "reloaded";
 
 fn is_marked(known: &Session) -> bool {

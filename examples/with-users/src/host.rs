@@ -39,7 +39,8 @@ const USERS: [User; 3] = [
 ];
 
 impl Host {
-    /// Whether a user belongs to a room: `team/engines` is for that team, all others are for everybody.
+    /// Whether a user belongs to a room: `team/engines` is for that team, all others are for
+    /// everybody.
     pub fn admits(&self, user: &str, room: &str) -> bool {
         let team = room.strip_prefix("team/");
         team.is_none_or(|team| USERS.iter().any(|known| known.id.to_string() == user && known.team == team))

@@ -1,4 +1,5 @@
-//! Presence in an app that has users of its own: sessions in cookies, a database, rooms that not everybody may enter.
+//! Presence in an app that has users of its own: sessions in cookies, a database, rooms that not
+//! everybody may enter.
 //!
 //! [`host`] is the app as it was; [`app`] is all that presence adds to it.
 
@@ -13,8 +14,8 @@ use presence_core::{Presence, UserId};
 
 /// The app with presence under `/presence`.
 ///
-/// Whoever is logged in speaks for themselves, and for nobody else; team rooms are for the team; whoever logs out loses
-/// what is still open.
+/// Whoever is logged in speaks for themselves, and for nobody else; team rooms are for the team;
+/// whoever logs out loses what is still open.
 pub fn app(presence: Presence) -> Router {
     let host = Host::default();
     // presence

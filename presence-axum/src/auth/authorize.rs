@@ -16,7 +16,8 @@ pub enum Action {
     Enter,
     /// Ask how somebody is, or who is there. On the user, the topic, or everyone.
     Read,
-    /// See what changes, as long as it takes: a stream, a subscription. On the topic, the user, or everyone.
+    /// See what changes, as long as it takes: a stream, a subscription. On the topic, the user, or
+    /// everyone.
     Watch,
     /// Send a message that all get who are there. On the topic.
     Publish,
@@ -47,8 +48,9 @@ impl<'a> On<'a> {
 
 /// Decides what an identity may do.
 ///
-/// It may wait, to ask a database. It is asked at each hit, query and frame that needs it, and again by streams that go
-/// on: an answer that is dear should be kept by the host. A function that need not wait is one as it stands:
+/// It may wait, to ask a database. It is asked at each hit, query and frame that needs it, and
+/// again by streams that go on: an answer that is dear should be kept by the host. A function that
+/// need not wait is one as it stands:
 ///
 /// ```
 /// use presence_axum::auth::{Action, Auth, Hs256, Identity, On};
@@ -76,7 +78,8 @@ where
     }
 }
 
-/// The rule where the host has none: everybody speaks for themselves and sees everybody; administrators may do all.
+/// The rule where the host has none: everybody speaks for themselves and sees everybody;
+/// administrators may do all.
 pub(super) fn by_default(identity: &Identity, action: Action) -> bool {
     match action {
         Action::SpeakFor | Action::Kick => identity.is_admin(),

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 /// What the claims of a token must say, besides being signed.
 ///
-/// `exp` is required and counts to the second; `nbf` counts where it is there. Pure: the time is an argument.
+/// `exp` is required and counts to the second; `nbf` counts where it is there. Pure: the time is an
+/// argument.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules {
     /// How far the clock of whoever signs may be off. Default zero.
@@ -18,7 +19,8 @@ pub struct Rules {
     pub issuer: Option<String>,
     /// For whom it must be (`aud`). Default: for anybody.
     pub audience: Option<String>,
-    /// To which client it must have been issued (`azp`), or for which it must be (`aud`). Default: any.
+    /// To which client it must have been issued (`azp`), or for which it must be (`aud`). Default:
+    /// any.
     ///
     /// Keycloak names the client in `azp`, and in `aud` only where a mapper adds it.
     pub client: Option<String>,

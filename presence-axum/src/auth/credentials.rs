@@ -18,7 +18,8 @@ pub struct Credentials<'a> {
 pub enum Transport {
     /// At once, as a hit or a query is: the token comes in the header.
     Request,
-    /// With events that go on: `EventSource` sends no headers, so that the token may come in the query as well.
+    /// With events that go on: `EventSource` sends no headers, so that the token may come in the
+    /// query as well.
     Stream,
     /// By an upgrade to a WebSocket: the token may come in the query or as a subprotocol as well.
     Socket,
@@ -29,7 +30,8 @@ pub enum Transport {
 pub struct Sources<'s> {
     /// The parameter of the query that may hold it.
     pub query: Option<&'s str>,
-    /// Whether it may be the subprotocol that is offered after `bearer`: `Sec-WebSocket-Protocol: bearer, <token>`.
+    /// Whether it may be the subprotocol that is offered after `bearer`: `Sec-WebSocket-Protocol:
+    /// bearer, <token>`.
     pub subprotocol: bool,
 }
 
@@ -48,7 +50,8 @@ impl<'a> Credentials<'a> {
     /// A token that came by another way than a request, such as the first message on a socket.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] when it is longer than [`MAX_BYTES`](Self::MAX_BYTES), [`Refused::Missing`] when it is empty.
+    /// [`Refused::Invalid`] when it is longer than [`MAX_BYTES`](Self::MAX_BYTES),
+    /// [`Refused::Missing`] when it is empty.
     pub fn new(token: impl Into<Cow<'a, str>>) -> Result<Self, Refused> {
         let token = token.into();
         match token.len() {
@@ -61,19 +64,22 @@ impl<'a> Credentials<'a> {
     /// The token of `Authorization: Bearer`, from nowhere else.
     ///
     /// # Errors
-    /// [`Refused::Missing`] without such a header; [`Refused::Invalid`] when there are two, or what it says is no text.
+    /// [`Refused::Missing`] without such a header; [`Refused::Invalid`] when there are two, or what
+    /// it says is no text.
     pub fn of(headers: &'a HeaderMap) -> Result<Self, Refused> {
         Self::new(header(headers)?.ok_or(Refused::Missing)?)
     }
 
     /// The token of a request, from the header and from these sources.
     ///
-    /// It may stand in several of them, if it is the same: two that differ are refused, for one of them may be what a
-    /// proxy looked at, and the other what we would. One source that has it twice is refused as well. A scheme other than
-    /// `Bearer`, and a parameter without a value, count as none.
+    /// It may stand in several of them, if it is the same: two that differ are refused, for one of
+    /// them may be what a proxy looked at, and the other what we would. One source that has it
+    /// twice is refused as well. A scheme other than `Bearer`, and a parameter without a value,
+    /// count as none.
     ///
     /// # Errors
-    /// [`Refused::Missing`] without a token; [`Refused::Invalid`] for two, and for one that is too long or no text.
+    /// [`Refused::Missing`] without a token; [`Refused::Invalid`] for two, and for one that is too
+    /// long or no text.
     pub fn from_request(parts: &'a Parts, sources: Sources<'_>) -> Result<Self, Refused> {
         let query = match (sources.query, parts.uri.query()) {
             (Some(name), Some(text)) => parameter(text, name)?,

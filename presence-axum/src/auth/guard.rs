@@ -16,11 +16,13 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// Asks this who calls: an [`Authenticator`](super::Authenticator) such as [`Hs256`](super::Hs256), or what the host
-    /// knows by itself ([`from_extractor`](super::from_extractor)).
+    /// Asks this who calls: an [`Authenticator`](super::Authenticator) such as
+    /// [`Hs256`](super::Hs256), or what the host knows by itself
+    /// ([`from_extractor`](super::from_extractor)).
     ///
-    /// Until [`authorize`](Self::authorize) says otherwise, everybody speaks for themselves and sees everybody;
-    /// [administrators](Identity::is_admin) may also speak for others and disconnect them.
+    /// Until [`authorize`](Self::authorize) says otherwise, everybody speaks for themselves and
+    /// sees everybody; [administrators](Identity::is_admin) may also speak for others and
+    /// disconnect them.
     pub fn new(identify: impl Identify) -> Self {
         Self { identify: Some(Arc::new(identify)), authorize: None }
     }
@@ -87,7 +89,8 @@ impl Auth {
         Err(Refused::Forbidden)
     }
 
-    /// Whether an identity may speak for this user: for itself ([`Action::Speak`]), or for another ([`Action::SpeakFor`]).
+    /// Whether an identity may speak for this user: for itself ([`Action::Speak`]), or for another
+    /// ([`Action::SpeakFor`]).
     ///
     /// # Errors
     /// [`Refused::Forbidden`].

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 /// Knows tokens by HMAC-SHA-256 with one secret.
 ///
-/// The algorithm is this one, whatever a token says of itself, and so is the key: a token that brings its own, or says
-/// where to fetch one, is refused. A token that was verified is remembered until it ends, 10,000 of them. RFC 7518 wants a secret of at least 32 bytes.
+/// The algorithm is this one, whatever a token says of itself, and so is the key: a token that
+/// brings its own, or says where to fetch one, is refused. A token that was verified is remembered
+/// until it ends, 10,000 of them. RFC 7518 wants a secret of at least 32 bytes.
 pub struct Hs256 {
     key: DecodingKey,
     signature: Validation,

@@ -10,18 +10,21 @@ use std::marker::PhantomData;
 
 /// Says who sends a request.
 ///
-/// Every [`Authenticator`] is one: it takes the token of the header, on streams and sockets also of `?token=`, and on
-/// sockets also of the subprotocol (other places: [`Tokens`]). What the host knows by itself, such as a session in a
-/// cookie, becomes one by [`from_extractor`] or [`from_fn`].
+/// Every [`Authenticator`] is one: it takes the token of the header, on streams and sockets also of
+/// `?token=`, and on sockets also of the subprotocol (other places: [`Tokens`]). What the host
+/// knows by itself, such as a session in a cookie, becomes one by [`from_extractor`] or
+/// [`from_fn`].
 #[async_trait]
 pub trait Identify: Send + Sync + 'static {
     /// Says who sends this request.
     ///
     /// # Errors
-    /// [`Refused`] when that is nobody who may call at all; [`Refused::Unavailable`] when it cannot be told at the moment.
+    /// [`Refused`] when that is nobody who may call at all; [`Refused::Unavailable`] when it cannot
+    /// be told at the moment.
     async fn identify(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Refused>;
 
-    /// Says whose token this is, shown on a connection that is open already. Default: it knows no tokens.
+    /// Says whose token this is, shown on a connection that is open already. Default: it knows no
+    /// tokens.
     ///
     /// # Errors
     /// As for [`identify`](Self::identify).
@@ -29,8 +32,8 @@ pub trait Identify: Send + Sync + 'static {
         Err(Refused::Invalid("no token is known here"))
     }
 
-    /// Whether a browser adds by itself what tells who calls, as it adds cookies: then pages of other origins are refused
-    /// what changes anything, and sockets. Default yes.
+    /// Whether a browser adds by itself what tells who calls, as it adds cookies: then pages of
+    /// other origins are refused what changes anything, and sockets. Default yes.
     fn is_ambient(&self) -> bool {
         true
     }
@@ -78,7 +81,8 @@ pub struct Tokens<A> {
 }
 
 impl<A> Tokens<A> {
-    /// The parameter of the query that holds the token of a stream or a socket, unless told otherwise.
+    /// The parameter of the query that holds the token of a stream or a socket, unless told
+    /// otherwise.
     pub const PARAMETER: &'static str = "token";
 
     /// Takes tokens that this authenticator knows.
@@ -86,7 +90,8 @@ impl<A> Tokens<A> {
         Self { authenticator, parameter: Some(Self::PARAMETER.to_owned()) }
     }
 
-    /// The parameter of the query that holds the token of a stream or a socket; `None` for no such parameter.
+    /// The parameter of the query that holds the token of a stream or a socket; `None` for no such
+    /// parameter.
     pub fn parameter(self, name: Option<&str>) -> Self {
         Self { parameter: name.map(str::to_owned), ..self }
     }
@@ -143,7 +148,8 @@ where
 
 /// Asks an extractor of the host, which gets the host's own state: a session by its cookie, say.
 ///
-/// A request that the extractor rejects is refused: with 403 if it answers that, with 503 if it fails (5xx), else with
+/// A request that the extractor rejects is refused: with 403 if it answers that, with 503 if it
+/// fails (5xx), else with
 /// 401. Nothing else of its answer is passed on.
 ///
 /// ```

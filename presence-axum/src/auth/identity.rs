@@ -11,8 +11,8 @@ use std::sync::{Arc, LazyLock};
 
 /// Who calls, as a token says or the host. Cheap to clone.
 ///
-/// As an extractor it refuses whoever shows no token in the header, or a false one. Put it before the body among a
-/// handler's arguments: nobody's body is read before it is known who they are.
+/// As an extractor it refuses whoever shows no token in the header, or a false one. Put it before
+/// the body among a handler's arguments: nobody's body is read before it is known who they are.
 #[derive(Clone, Default)]
 pub struct Identity(Option<Arc<Inner>>);
 
@@ -42,7 +42,8 @@ impl Identity {
         Self::of(Inner { user: Some(user), name, claims, expires_at: None, is_admin: false })
     }
 
-    /// Whoever these claims are about, until then: `sub` is the user, `preferred_username` the name.
+    /// Whoever these claims are about, until then: `sub` is the user, `preferred_username` the
+    /// name.
     ///
     /// For authenticators; it checks nothing. See [`Rules::identity`](super::Rules::identity).
     pub fn new(claims: Map<String, Value>, expires_at: Timestamp, admins: &Admins) -> Self {
@@ -70,7 +71,8 @@ impl Identity {
         Self::of(inner)
     }
 
-    /// Shows this name. Blank ones, and those of more than 256 characters or with control characters, are passed over.
+    /// Shows this name. Blank ones, and those of more than 256 characters or with control
+    /// characters, are passed over.
     pub fn named(self, name: impl Into<String>) -> Self {
         let name = Some(name.into()).filter(|name| can_be_shown(name));
         self.but(|inner| inner.name = name)
@@ -96,7 +98,8 @@ impl Identity {
         self.user().map(UserId::as_str)
     }
 
-    /// The name to show: that of the token (`preferred_username`) or of the host, or else the user's id.
+    /// The name to show: that of the token (`preferred_username`) or of the host, or else the
+    /// user's id.
     pub fn name(&self) -> Option<&str> {
         let name = self.0.as_ref()?.name.as_deref();
         name.or_else(|| self.subject())
@@ -117,7 +120,8 @@ impl Identity {
         self.0.as_ref().is_some_and(|inner| inner.is_admin)
     }
 
-    /// When it ends: what outlives a request, such as a socket, has to look. `None`: as long as the host knows it.
+    /// When it ends: what outlives a request, such as a socket, has to look. `None`: as long as the
+    /// host knows it.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.0.as_ref()?.expires_at
     }

@@ -1,10 +1,12 @@
 //! Who calls, and what they may do.
 //!
-//! An [`Identity`] says who calls; it comes from the head of a request alone, never from a field of a body. An [`Identify`]
-//! makes it: an [`Authenticator`] of a token ([`Hs256`] by a shared secret, feature `auth`; [`Jwks`] by the keys that an
-//! identity provider publishes, feature `jwks`; or one of your own), or the host by what it knows ([`from_extractor`],
-//! [`from_fn`]). An [`Authorize`] decides what an identity may do. A [`Mount`](crate::Mount) takes both, and all of its
-//! routes ask them. For handlers of your own, [`Auth`] is both in one value, which the extractor asks the host's state for:
+//! An [`Identity`] says who calls; it comes from the head of a request alone, never from a field of
+//! a body. An [`Identify`] makes it: an [`Authenticator`] of a token ([`Hs256`] by a shared secret,
+//! feature `auth`; [`Jwks`] by the keys that an identity provider publishes, feature `jwks`; or one
+//! of your own), or the host by what it knows ([`from_extractor`], [`from_fn`]). An [`Authorize`]
+//! decides what an identity may do. A [`Mount`](crate::Mount) takes both, and all of its routes ask
+//! them. For handlers of your own, [`Auth`] is both in one value, which the extractor asks the
+//! host's state for:
 //!
 //! ```
 //! # #[cfg(feature = "auth")] {
@@ -34,8 +36,8 @@
 //! # }
 //! ```
 //!
-//! What is refused is answered with 401 or 403, JSON `{"error":"…"}` and `WWW-Authenticate`; neither the answer nor the
-//! log says anything of the token.
+//! What is refused is answered with 401 or 403, JSON `{"error":"…"}` and `WWW-Authenticate`;
+//! neither the answer nor the log says anything of the token.
 #![doc = include_str!("../../docs/identity.md")]
 
 mod admins;

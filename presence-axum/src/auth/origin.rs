@@ -48,8 +48,8 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Said<'a> {
     }
 }
 
-/// Whether an origin names the host that the request was sent to. The scheme is not compared: behind a proxy nobody here
-/// knows it.
+/// Whether an origin names the host that the request was sent to. The scheme is not compared:
+/// behind a proxy nobody here knows it.
 fn is_own(origin: &HeaderValue, headers: &HeaderMap) -> bool {
     let Said::Once(host) = only(headers, header::HOST.as_str()) else { return false };
     let (Ok(origin), Ok(host)) = (origin.to_str(), host.to_str()) else { return false };

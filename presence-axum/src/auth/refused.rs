@@ -12,7 +12,8 @@ pub enum Refused {
     /// 401: no token was shown.
     #[error("missing token")]
     Missing,
-    /// 401: the token is not one of ours. The reason is for the log alone: whoever forges learns nothing from us.
+    /// 401: the token is not one of ours. The reason is for the log alone: whoever forges learns
+    /// nothing from us.
     #[error("invalid token")]
     Invalid(&'static str),
     /// 401: the token was one of ours until it expired.

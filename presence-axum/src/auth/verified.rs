@@ -7,9 +7,11 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Remembers whose a token is, by its SHA-256, until the token ends: a signature costs more than all else of a request.
+/// Remembers whose a token is, by its SHA-256, until the token ends: a signature costs more than
+/// all else of a request.
 ///
-/// Bounded: the tokens that were used longest ago are forgotten first, in halves. Tokens themselves are not kept.
+/// Bounded: the tokens that were used longest ago are forgotten first, in halves. Tokens themselves
+/// are not kept.
 pub(super) struct Verified {
     half: usize,
     inner: Mutex<Inner>,

@@ -25,8 +25,8 @@ pub enum Json<'a> {
 }
 
 impl Json<'_> {
-    /// The name that a string or a number gives, numbers by their decimal string; `None` for another kind, and for a
-    /// number of more than `max` bytes.
+    /// The name that a string or a number gives, numbers by their decimal string; `None` for
+    /// another kind, and for a number of more than `max` bytes.
     pub fn name(&self, max: usize) -> Option<CompactString> {
         match self {
             Self::Text(text) => Some(CompactString::new(text)),

@@ -14,10 +14,12 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde_json::value::RawValue;
 
-/// A body that should be a JSON object, whatever its content type says (a beacon says `text/plain`).
+/// A body that should be a JSON object, whatever its content type says (a beacon says
+/// `text/plain`).
 ///
-/// As an extractor it takes up to [`LenientJson::MAX_BYTES`]. Nothing of it is copied: fields are looked at where they
-/// stand, so that each can be refused by its own name and a number keeps its digits.
+/// As an extractor it takes up to [`LenientJson::MAX_BYTES`]. Nothing of it is copied: fields are
+/// looked at where they stand, so that each can be refused by its own name and a number keeps its
+/// digits.
 ///
 /// ```
 /// use presence_axum::{Json, LenientJson};

@@ -23,7 +23,8 @@ impl<'a> Number<'a> {
         !mantissa.bytes().any(|b| matches!(b, b'1'..=b'9'))
     }
 
-    /// The plain decimal string of exactly this value, without exponent or trailing zeros: `1`, `1.0` and `10e-1` are `1`.
+    /// The plain decimal string of exactly this value, without exponent or trailing zeros: `1`,
+    /// `1.0` and `10e-1` are `1`.
     ///
     /// `None` if that has more than `max` bytes, as the one of `1e400` would.
     pub fn decimal(self, max: usize) -> Option<CompactString> {
@@ -71,7 +72,8 @@ impl<'a> Number<'a> {
         self.0.parse().ok().filter(|value: &f64| value.is_finite())
     }
 
-    /// The value cut to a whole number; `None` if it is negative, and the greatest `u64` if it is greater.
+    /// The value cut to a whole number; `None` if it is negative, and the greatest `u64` if it is
+    /// greater.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

@@ -5,7 +5,8 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// Reads the named fields of a JSON object; the last of a repeated one counts, unknown ones are passed over.
+/// Reads the named fields of a JSON object; the last of a repeated one counts, unknown ones are
+/// passed over.
 ///
 /// Not derived: a derived struct also takes an array, and refuses a repeated field.
 pub(super) fn fields<'a, const N: usize>(

@@ -15,8 +15,8 @@ use std::time::Duration;
 const SLOWEST: Duration = Duration::from_secs(10);
 /// How much of a body that is too large is read and thrown away before it is refused.
 ///
-/// A client that is still sending when the connection closes sees a reset and no answer; whoever sends more than
-/// this gets just that.
+/// A client that is still sending when the connection closes sees a reset and no answer; whoever
+/// sends more than this gets just that.
 const DRAINED: usize = 4 * 1024 * 1024;
 
 /// Reads a whole body of up to `limit` bytes; one that came in one piece is not copied.

@@ -15,7 +15,8 @@ const LEAST: usize = 64;
 
 /// A cell for each key: the instant at which it has its whole burst again.
 ///
-/// A sweep, which costs as much as there are cells, is wanted when they have doubled, and when there is no room.
+/// A sweep, which costs as much as there are cells, is wanted when they have doubled, and when
+/// there is no room.
 #[derive(Clone)]
 pub(super) struct Cells(Arc<Shared>);
 

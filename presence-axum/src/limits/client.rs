@@ -9,9 +9,11 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 pub struct Client(IpAddr);
 
 impl Client {
-    /// Whom a request comes from: its peer, or the address that the outermost of `trusted_proxies` saw.
+    /// Whom a request comes from: its peer, or the address that the outermost of `trusted_proxies`
+    /// saw.
     ///
-    /// `None` when the server tells nobody's address (without `ConnectInfo`); [`serve`](crate::serve::serve) does.
+    /// `None` when the server tells nobody's address (without `ConnectInfo`);
+    /// [`serve`](crate::serve::serve) does.
     pub fn of(extensions: &Extensions, headers: &HeaderMap, trusted_proxies: usize) -> Option<Self> {
         let peer = || extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
         forwarded(headers, trusted_proxies).or_else(peer).map(Self::from)
@@ -28,10 +30,11 @@ impl From<IpAddr> for Client {
     }
 }
 
-/// The `proxies`-th address from the right of `X-Forwarded-For`: what lies left of it anyone may have written.
+/// The `proxies`-th address from the right of `X-Forwarded-For`: what lies left of it anyone may
+/// have written.
 ///
-/// A shorter list did not come through all proxies, and is not believed at all. An element that is no text counts as
-/// one, so that it moves none of the others.
+/// A shorter list did not come through all proxies, and is not believed at all. An element that is
+/// no text counts as one, so that it moves none of the others.
 fn forwarded(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
     let nth = proxies.checked_sub(1)?;
     let lists = headers.get_all("x-forwarded-for").into_iter().rev();

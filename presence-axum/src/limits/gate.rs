@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Counts open streams, in all and for each client, and the hits and queries of each.
 ///
-/// A layer that limits concurrency does not do: it counts handlers, and a stream goes on when its handler has answered.
-/// Hence the [`Permit`], which moves into the stream.
+/// A layer that limits concurrency does not do: it counts handlers, and a stream goes on when its
+/// handler has answered. Hence the [`Permit`], which moves into the stream.
 #[derive(Debug, Clone)]
 pub struct Gate(Arc<Inner>);
 
@@ -110,7 +110,8 @@ impl Gate {
         })
     }
 
-    /// Says once that a client has met its bound: it may be a proxy, which stands for all clients behind it.
+    /// Says once that a client has met its bound: it may be a proxy, which stands for all clients
+    /// behind it.
     fn warn(&self) {
         if !self.0.warned.swap(true, Relaxed) {
             let trusted_proxies = self.0.limits.trusted_proxies;
@@ -121,10 +122,12 @@ impl Gate {
         }
     }
 
-    /// Lets one more stream of this client in; `None`, one of nobody knows whom, counts in all only.
+    /// Lets one more stream of this client in; `None`, one of nobody knows whom, counts in all
+    /// only.
     ///
     /// # Errors
-    /// 503 `full` when there are as many as may be, 429 `too many streams` when this client has as many as it may.
+    /// 503 `full` when there are as many as may be, 429 `too many streams` when this client has as
+    /// many as it may.
     pub fn admit(&self, client: Option<Client>) -> Result<Permit, Error> {
         let limits = &self.0.limits;
         let mut open = self.0.open.lock();

@@ -13,43 +13,50 @@ use crate::LenientJson;
 
 /// The bounds of a mount.
 ///
-/// A client is an IPv4 address or an IPv6 /64 network. Behind a proxy all clients have its address unless
-/// [`trusted_proxies`](Self::trusted_proxies) says how to see through it.
+/// A client is an IPv4 address or an IPv6 /64 network. Behind a proxy all clients have its address
+/// unless [`trusted_proxies`](Self::trusted_proxies) says how to see through it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// The largest body of a hit, in bytes; a larger one gets 413.
     ///
     /// Default 16 KiB.
     pub body: usize,
-    /// How many bytes the lists of one frame of a snapshot stream may take; longer ones are cut, and the frame says so.
+    /// How many bytes the lists of one frame of a snapshot stream may take; longer ones are cut,
+    /// and the frame says so.
     ///
     /// Default 2 MiB, some 100,000 users. A reader that is slow holds one frame in memory.
     pub frame: usize,
     /// How many streams and sockets are open at a time; one more gets 503.
     ///
-    /// Default 20,000. A waiting stream takes up to 20 KiB, mostly buffers, and one file descriptor: `ulimit -n` must
-    /// allow them.
+    /// Default 20,000. A waiting stream takes up to 20 KiB, mostly buffers, and one file
+    /// descriptor: `ulimit -n` must allow them.
     pub streams: usize,
-    /// How many streams and sockets one client has open at a time; one more gets 429. `None` for no such bound.
+    /// How many streams and sockets one client has open at a time; one more gets 429. `None` for no
+    /// such bound.
     ///
     /// Default 1,000, enough for an office behind one address.
     pub streams_per_client: Option<usize>,
     /// How many hits one client sends; more get 429. `None` for no such bound.
     ///
-    /// Default 1,000 a second and 5,000 at once, enough for 20,000 tabs behind one address and too few to load a
-    /// processor. A client without an address is not bounded.
+    /// Default 1,000 a second and 5,000 at once, enough for 20,000 tabs behind one address and too
+    /// few to load a processor. A client without an address is not bounded.
     pub hits_per_client: Option<Quota>,
-    /// How many hits are taken for one user, of all their tabs; more get 429. `None` for no such bound.
+    /// How many hits are taken for one user, of all their tabs; more get 429. `None` for no such
+    /// bound.
     ///
     /// Default 20 a second and 200 at once.
     pub hits_per_user: Option<Quota>,
-    /// How many queries, and openings of streams and sockets, one client sends; more get 429. `None` for no such bound.
+    /// How many queries, and openings of streams and sockets, one client sends; more get 429.
+    /// `None` for no such bound.
     ///
-    /// Default 200 a second and 2,000 at once: an office whose tabs all come back at once is let in.
+    /// Default 200 a second and 2,000 at once: an office whose tabs all come back at once is let
+    /// in.
     pub queries_per_client: Option<Quota>,
-    /// How many proxies of your own stand in front, each of which appends its peer to `X-Forwarded-For`.
+    /// How many proxies of your own stand in front, each of which appends its peer to
+    /// `X-Forwarded-For`.
     ///
-    /// Default 0: the header is ignored, for anyone can send it. With *n*, its *n*-th address from the right is the client.
+    /// Default 0: the header is ignored, for anyone can send it. With *n*, its *n*-th address from
+    /// the right is the client.
     pub trusted_proxies: usize,
 }
 
@@ -69,7 +76,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The defaults without any bound per client or user, for services whose clients share one address or one name.
+    /// The defaults without any bound per client or user, for services whose clients share one
+    /// address or one name.
     pub fn shared() -> Self {
         Self {
             streams_per_client: None,

@@ -49,7 +49,8 @@ impl Quota {
         Some(Self { every: (period / n).max(Duration::from_nanos(1)), burst }.burst(n))
     }
 
-    /// How many requests may come at once: at least one, and at most as many as may come within [`Quota::LONGEST`].
+    /// How many requests may come at once: at least one, and at most as many as may come within
+    /// [`Quota::LONGEST`].
     pub fn burst(self, n: u32) -> Self {
         let most = Self::LONGEST.as_nanos() / self.every.as_nanos();
         let n = n.min(u32::try_from(most).unwrap_or(u32::MAX));
@@ -64,11 +65,12 @@ impl Quota {
     }
 }
 
-/// Lets each key (a [`Client`](super::Client), a `UserId`) do something as often as its [`Quota`] says.
+/// Lets each key (a [`Client`](super::Client), a `UserId`) do something as often as its [`Quota`]
+/// says.
 ///
-/// It remembers keys by a seeded hash, in about 24 bytes each, and forgets those that have their whole burst again. At
-/// most [`Rate::MAX_KEYS`] are remembered: newcomers beyond that share one quota until others are forgotten, which is
-/// looked for once a second.
+/// It remembers keys by a seeded hash, in about 24 bytes each, and forgets those that have their
+/// whole burst again. At most [`Rate::MAX_KEYS`] are remembered: newcomers beyond that share one
+/// quota until others are forgotten, which is looked for once a second.
 ///
 /// ```
 /// use presence_axum::limits::{Quota, Rate};

@@ -78,7 +78,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Tells a client that there is no room for it.
 ///
-/// Its request is read first: closing with something unread resets the connection, and the client would never see why.
+/// Its request is read first: closing with something unread resets the connection, and the client
+/// would never see why.
 pub(super) async fn refuse(mut stream: TcpStream, why: (StatusCode, &str), options: &Options) {
     let full = refusal::bytes(why.0, why.1, options);
     let refused = async {

@@ -2,12 +2,15 @@
 
 use std::fs::File;
 
-/// Descriptors left for everything that is no connection of ours: stores, files, clients that are being refused.
+/// Descriptors left for everything that is no connection of ours: stores, files, clients that are
+/// being refused.
 const RESERVE: usize = 128;
 
-/// How many connections may be open: `wanted`, or fewer where the process may not have that many descriptors.
+/// How many connections may be open: `wanted`, or fewer where the process may not have that many
+/// descriptors.
 ///
-/// Raises the soft limit of the process to its hard limit first, and says once if that is not enough.
+/// Raises the soft limit of the process to its hard limit first, and says once if that is not
+/// enough.
 pub(super) fn connections(wanted: usize) -> usize {
     let Some(limit) = raised(wanted) else { return wanted };
     // What is open already is not ours to use.
@@ -25,7 +28,8 @@ pub(super) fn connections(wanted: usize) -> usize {
     room
 }
 
-/// The soft limit of open files after raising it, `None` where there is none or the system does not say.
+/// The soft limit of open files after raising it, `None` where there is none or the system does not
+/// say.
 #[cfg(unix)]
 fn raised(wanted: usize) -> Option<usize> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -45,7 +49,8 @@ fn raised(_wanted: usize) -> Option<usize> {
 
 /// One descriptor kept back, so that a client can be told that there are none left.
 ///
-/// Without it a process that is out of descriptors cannot even accept a connection to refuse it: clients would hang.
+/// Without it a process that is out of descriptors cannot even accept a connection to refuse it:
+/// clients would hang.
 pub(super) struct Spare(Option<File>);
 
 impl Spare {

@@ -39,10 +39,11 @@ const SAID_EVERY: Duration = Duration::from_mins(1);
 
 /// Serves `app` on `listener` until `shutdown` is there, then drains.
 ///
-/// What plain `axum::serve` does not do: small writes go out at once, the kernel buffers little for a reader that is
-/// slow, half a request head is not waited for, connections have a cap, a dead peer is noticed, and draining has a
-/// deadline and ends event streams (telling their readers to come back within a few seconds, each at another time). No
-/// error of accepting ends it. Handlers find their peer in `ConnectInfo<SocketAddr>`.
+/// What plain `axum::serve` does not do: small writes go out at once, the kernel buffers little for
+/// a reader that is slow, half a request head is not waited for, connections have a cap, a dead
+/// peer is noticed, and draining has a deadline and ends event streams (telling their readers to
+/// come back within a few seconds, each at another time). No error of accepting ends it. Handlers
+/// find their peer in `ConnectInfo<SocketAddr>`.
 ///
 /// Cancelling it closes all connections.
 pub async fn serve(listener: TcpListener, app: Router, options: Options, shutdown: impl Future<Output = ()>) {
@@ -59,7 +60,8 @@ pub async fn serve(listener: TcpListener, app: Router, options: Options, shutdow
     }
 }
 
-/// Accepts until `shutdown` is there, and answers with the open connections. The listener is closed by then.
+/// Accepts until `shutdown` is there, and answers with the open connections. The listener is closed
+/// by then.
 async fn accept(
     listener: TcpListener,
     app: &Router,
@@ -125,8 +127,9 @@ impl Exhaustion {
         Self { spare: Spare::new(), said_on: None }
     }
 
-    /// Meets an error of accepting. One of a single connection is of no concern; one of the process (no file descriptors)
-    /// would be met at once again: the descriptor kept back lets one client be told so, and the log says it once a minute.
+    /// Meets an error of accepting. One of a single connection is of no concern; one of the process
+    /// (no file descriptors) would be met at once again: the descriptor kept back lets one client
+    /// be told so, and the log says it once a minute.
     async fn meet(&mut self, listener: &TcpListener, error: &io::Error, options: &Options) {
         use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
         if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {

@@ -6,7 +6,8 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use std::fmt::Write;
 
-/// Writes the body of an error that the server answers by itself, as JSON of the service's own shape.
+/// Writes the body of an error that the server answers by itself, as JSON of the service's own
+/// shape.
 pub type ErrorBody = fn(&str) -> String;
 
 /// `{"ok":false,"error":"…"}`, the shape of our own wire format. The words need no escapes.
@@ -50,7 +51,8 @@ fn headers(status: StatusCode, options: &Options) -> HeaderMap {
     headers
 }
 
-/// Checks what hyper leaves to the server: RFC 9112 wants one `Host` (3.2) and no transfer coding that it does not know (6.1).
+/// Checks what hyper leaves to the server: RFC 9112 wants one `Host` (3.2) and no transfer coding
+/// that it does not know (6.1).
 pub(super) fn check<B>(request: &http::Request<B>) -> Result<(), (StatusCode, &'static str)> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let (first, second) = (hosts.next(), hosts.next());

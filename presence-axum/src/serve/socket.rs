@@ -1,12 +1,14 @@
-//! The socket as hyper sees it: errors that hyper answers by itself get a body, and readers get a deadline.
+//! The socket as hyper sees it: errors that hyper answers by itself get a body, and readers get a
+//! deadline.
 //!
-//! **A deadline.** What is written and not read stays in memory. A reader that has not taken all of it within
-//! [`Options::frame_for`](super::Options::frame_for) is given up, however steadily it trickles.
+//! **A deadline.** What is written and not read stays in memory. A reader that has not taken all of
+//! it within [`Options::frame_for`](super::Options::frame_for) is given up, however steadily it
+//! trickles.
 //!
-//! **Errors.** A head that is too long or broken never reaches the app: hyper answers a bare status and closes. Until the
-//! first request is dispatched everything that is written is such an answer, and it is replaced
-//! by one with a JSON body and CORS headers. A later request of the same connection still gets the bare status: from then
-//! on nothing tells hyper's bytes from the app's.
+//! **Errors.** A head that is too long or broken never reaches the app: hyper answers a bare status
+//! and closes. Until the first request is dispatched everything that is written is such an answer,
+//! and it is replaced by one with a JSON body and CORS headers. A later request of the same
+//! connection still gets the bare status: from then on nothing tells hyper's bytes from the app's.
 
 use super::Options;
 use super::refusal;
@@ -22,13 +24,14 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// How long, and how much, is read after a refusal: closing with something unread resets the connection, and the client
-/// would never see why.
+/// How long, and how much, is read after a refusal: closing with something unread resets the
+/// connection, and the client would never see why.
 const LINGER: Duration = Duration::from_secs(1);
 const UNREAD: usize = 1024 * 1024;
 
 pin_project! {
-    /// A socket whose first bytes are looked at, and whose reader is waited for no longer than it may take.
+    /// A socket whose first bytes are looked at, and whose reader is waited for no longer than it
+    /// may take.
     pub(super) struct Socket<S> {
         #[pin]
         stream: S,

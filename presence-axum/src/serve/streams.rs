@@ -11,10 +11,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// Within how many milliseconds readers come back after a drain, and not before the first second of them.
+/// Within how many milliseconds readers come back after a drain, and not before the first second of
+/// them.
 const SPREAD: std::ops::Range<u64> = 1_000..6_000;
 
-/// Lets an event stream end when the server drains; any other answer is left as it is, and sent to its end.
+/// Lets an event stream end when the server drains; any other answer is left as it is, and sent to
+/// its end.
 pub(super) fn until_drained(answer: Response, drain: &CancellationToken) -> Response {
     let streams = answer.headers().get(header::CONTENT_TYPE).is_some_and(is_event_stream);
     if !streams {

@@ -6,8 +6,8 @@ use std::hash::Hash;
 
 /// A map that forgets what nobody uses any more.
 ///
-/// Everything in it belongs to an open stream or is left over from one. Left-overs go when the map has doubled, so it
-/// holds at most twice what was in use, and 64.
+/// Everything in it belongs to an open stream or is left over from one. Left-overs go when the map
+/// has doubled, so it holds at most twice what was in use, and 64.
 pub(super) struct ByKey<K, T>(Mutex<Inner<K, T>>);
 
 struct Inner<K, T> {

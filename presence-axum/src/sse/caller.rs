@@ -11,7 +11,8 @@ use http::request::Parts;
 use presence_core::Topic;
 use presence_core::roster::Scope;
 
-/// Told to those who may not go on: they come back with what they have by then, and are let in or refused.
+/// Told to those who may not go on: they come back with what they have by then, and are let in or
+/// refused.
 const RETRY: Bytes = Bytes::from_static(b"retry: 2000\n\n");
 
 /// Somebody who may watch.

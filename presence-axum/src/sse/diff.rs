@@ -29,7 +29,8 @@ const QUIET: Duration = Duration::from_secs(15);
 
 /// Streams a state of everybody, or of `?topic=`, and then what changes.
 ///
-/// With the id of an earlier event of this process (`Last-Event-ID`, or `?last_event_id=`) it goes on from there.
+/// With the id of an earlier event of this process (`Last-Event-ID`, or `?last_event_id=`) it goes
+/// on from there.
 ///
 /// # Errors
 /// 401 and 403; 400 `invalid topic`; 429 and 503 of the [limits](crate::Limits).

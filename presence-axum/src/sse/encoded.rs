@@ -13,10 +13,12 @@ use std::sync::Arc;
 
 /// What was written last for one scope.
 ///
-/// The readers of a scope get the same updates at about the same time: the first writes the event, the others take it.
+/// The readers of a scope get the same updates at about the same time: the first writes the event,
+/// the others take it.
 #[derive(Default)]
 pub(super) struct Encoder {
-    /// Of a stream of many scopes: the JSON that each event starts with, `{"scope":"topic:a"`. Such events have no `id:`.
+    /// Of a stream of many scopes: the JSON that each event starts with, `{"scope":"topic:a"`. Such
+    /// events have no `id:`.
     scope: Option<String>,
     /// At most `KEPT`, of which one is a state.
     recent: Mutex<VecDeque<(Written, Bytes)>>,
@@ -77,7 +79,8 @@ impl Encoder {
     }
 }
 
-/// An event of a scope: `data` is a JSON object with at least one field, to which the scope is added.
+/// An event of a scope: `data` is a JSON object with at least one field, to which the scope is
+/// added.
 pub(super) fn write_scoped(name: &str, scope: &str, data: &impl Serialize, room: usize) -> Bytes {
     let head = format!("event: {name}\ndata: {scope}");
     let object_at = head.len();

@@ -1,4 +1,5 @@
-//! Server-Sent Events: snapshots that everybody shares, diffs of one scope or of many, and channels of a broker that can be resumed.
+//! Server-Sent Events: snapshots that everybody shares, diffs of one scope or of many, and channels
+//! of a broker that can be resumed.
 
 mod by_key;
 mod caller;

@@ -17,9 +17,9 @@ use tokio_stream::wrappers::WatchStream;
 
 /// Makes a frame at a fixed interval, once, and gives it to all viewers.
 ///
-/// It works only while somebody watches. A viewer gets a frame at once, and from then on the newest: one that does not
-/// read skips what it missed, holds one frame of memory, and disturbs nobody. The interval goes by the presence's clock,
-/// so that a test may turn it by hand.
+/// It works only while somebody watches. A viewer gets a frame at once, and from then on the
+/// newest: one that does not read skips what it missed, holds one frame of memory, and disturbs
+/// nobody. The interval goes by the presence's clock, so that a test may turn it by hand.
 ///
 /// ```
 /// # fn example(presence: &presence_core::Presence, permit: presence_axum::limits::Permit) -> axum::response::Response {
@@ -75,10 +75,12 @@ impl Newest {
         self.took = clock.now().since(self.made_at);
     }
 
-    /// Whether the frame will do for a newcomer: if it was made less than ten times as long ago as making another takes.
+    /// Whether the frame will do for a newcomer: if it was made less than ten times as long ago as
+    /// making another takes.
     ///
-    /// So whoever comes after a hit sees it, and a crowd that reconnects costs a tenth of the time at most. How long a
-    /// large frame takes is known without the clock, but one of few bytes may be made of much.
+    /// So whoever comes after a hit sees it, and a crowd that reconnects costs a tenth of the time
+    /// at most. How long a large frame takes is known without the clock, but one of few bytes may
+    /// be made of much.
     fn will_do(&self, now: Timestamp) -> bool {
         // The clock tells whole milliseconds: one that it told may have been next to nothing.
         let took = self.took.saturating_sub(Duration::from_millis(1));

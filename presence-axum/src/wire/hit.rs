@@ -117,7 +117,8 @@ pub(crate) fn session_name(session: &Json<'_>) -> Result<SessionId, Error> {
     session.name(SessionId::MAX_BYTES).and_then(|name| name.try_into().ok()).ok_or_else(|| wrong("session"))
 }
 
-/// The session named, or the one that a user without a name for it has: that of the user's own name.
+/// The session named, or the one that a user without a name for it has: that of the user's own
+/// name.
 fn session_id(session: &Json<'_>, user: &UserId) -> Result<SessionId, Error> {
     if matches!(session, Json::Null) {
         return CompactString::new(user).try_into().map_err(|_| wrong("session"));
@@ -180,9 +181,11 @@ fn leave(
     Ok(leave)
 }
 
-/// The answer to a hit that was taken: `{"ok":true,"placed_at":1710000000000}`, without what it has not.
+/// The answer to a hit that was taken: `{"ok":true,"placed_at":1710000000000}`, without what it has
+/// not.
 ///
-/// Who enters is told as well who that is, and the windows: `"user":"ada","active_for":300000,"lease_for":60000`.
+/// Who enters is told as well who that is, and the windows:
+/// `"user":"ada","active_for":300000,"lease_for":60000`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Taken {
     /// The placement that the session has now, for a later leave.
@@ -191,7 +194,8 @@ pub struct Taken {
     pub entered: Option<Entered>,
 }
 
-/// What a client that enters needs to know: who it is, and the windows of the policy that it goes by.
+/// What a client that enters needs to know: who it is, and the windows of the policy that it goes
+/// by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entered {
     /// For whom it speaks.

@@ -24,8 +24,8 @@ impl From<Counts> for Counted {
 
 /// One user: `{"user","liveness","status","message","last_seen","sessions"}`.
 ///
-/// Somebody of whom nothing is known is gone and offline, like somebody who went long ago: an answer tells nobody
-/// which names exist.
+/// Somebody of whom nothing is known is gone and offline, like somebody who went long ago: an
+/// answer tells nobody which names exist.
 #[derive(Debug, Serialize)]
 pub struct Person<'a> {
     user: &'a str,

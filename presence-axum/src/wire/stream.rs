@@ -81,7 +81,8 @@ pub fn view(view: View) -> impl Serialize {
     Wire { view: view_word(view) }
 }
 
-/// A frame of the snapshot stream: `{"ts","view","online","active","idle","active_users","idle_users"}`.
+/// A frame of the snapshot stream:
+/// `{"ts","view","online","active","idle","active_users","idle_users"}`.
 ///
 /// Lists that would take more than `bytes` are cut, which `"truncated":true` after the counts says.
 pub fn snapshot(users: &Sorted, now: Timestamp, view: View, bytes: usize) -> impl Serialize {
@@ -125,7 +126,8 @@ pub fn state(snapshot: &Snapshot, view: View) -> impl Serialize {
     }
 }
 
-/// The data of a `presence_diff` event: `{"from","version","joined":{..},"changed":{..},"left":{"<user>":{"reason"}}}`.
+/// The data of a `presence_diff` event:
+/// `{"from","version","joined":{..},"changed":{..},"left":{"<user>":{"reason"}}}`.
 pub fn diff(diff: &Diff) -> impl Serialize {
     #[derive(Serialize)]
     struct Wire<'a, U> {

@@ -135,7 +135,8 @@ impl std::fmt::Debug for Token {
 }
 
 impl Command {
-    /// What the caller must be allowed to do for it, one subscription apart, each of which is asked by itself.
+    /// What the caller must be allowed to do for it, one subscription apart, each of which is asked
+    /// by itself.
     pub(super) fn asks(&self) -> Vec<(Action, On<'_>)> {
         match self {
             Self::Enter { said, .. } | Self::Beat(said) => {

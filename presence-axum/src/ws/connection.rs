@@ -120,7 +120,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// Serves the connection to its end. In a box, since a future keeps what it is called with a second time.
+    /// Serves the connection to its end. In a box, since a future keeps what it is called with a
+    /// second time.
     pub(super) async fn run(mut self: Box<Self>) {
         tracing::debug!("open");
         let policy = self.parties.mount.presence().policy().clone();
@@ -145,7 +146,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             End::Close(close) => {
                 // Of a client that breaks the framing no close frame can be expected.
                 let broken = matches!(close, Close::Protocol | Close::NotText | Close::TooLarge);
-                // In a box as well: it is the rare part, and would make every waiting connection larger.
+                // In a box as well: it is the rare part, and would make every waiting connection
+                // larger.
                 Box::pin(socket.close(Frame::close(close.code(), close.reason()), broken, within)).await;
                 close.word()
             }

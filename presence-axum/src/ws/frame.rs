@@ -1,8 +1,9 @@
 //! Frames of RFC 6455, without a socket.
 //!
-//! Our own codec and not a library's, for three reasons: the usual one writes every message to the log at trace level, so
-//! that a token shown in band would stand there; it holds its buffers for as long as a connection is idle; and it copies
-//! each outgoing frame into each connection's buffer, where here all connections share one.
+//! Our own codec and not a library's, for three reasons: the usual one writes every message to the
+//! log at trace level, so that a token shown in band would stand there; it holds its buffers for as
+//! long as a connection is idle; and it copies each outgoing frame into each connection's buffer,
+//! where here all connections share one.
 
 use super::Close;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -94,7 +95,8 @@ const FINAL: u8 = 0x80;
 const MASKED: u8 = 0x80;
 /// The largest payload of a control frame.
 const MAX_CONTROL: usize = 125;
-/// The most fragments of a message: empty ones would cost a client nothing, and no limit of messages counts them.
+/// The most fragments of a message: empty ones would cost a client nothing, and no limit of
+/// messages counts them.
 const MAX_FRAGMENTS: usize = 4_096;
 
 /// One unfragmented, unmasked frame.
@@ -134,7 +136,8 @@ pub(super) enum Received {
 
 /// Reads frames out of the bytes of a client.
 ///
-/// It holds at most one message and one frame: `max_message` bytes each, and nothing between two messages.
+/// It holds at most one message and one frame: `max_message` bytes each, and nothing between two
+/// messages.
 pub(super) struct Decoder {
     /// Bytes that are not a whole frame yet.
     input: BytesMut,
@@ -204,8 +207,8 @@ impl Decoder {
         }
     }
 
-    /// The head of the frame that comes next, checked as far as it is there: a frame that is too large is refused before
-    /// its payload comes.
+    /// The head of the frame that comes next, checked as far as it is there: a frame that is too
+    /// large is refused before its payload comes.
     fn head(&self) -> Result<Option<Head>, Close> {
         let [first, second, rest @ ..] = &self.input[..] else { return Ok(None) };
         let (opcode, ends) = (first & 0x0f, first & FINAL != 0);
@@ -279,7 +282,8 @@ impl Decoder {
 }
 
 impl Decoder {
-    /// Refuses broken text when it comes, and not when its message ends; each byte is looked at about once.
+    /// Refuses broken text when it comes, and not when its message ends; each byte is looked at
+    /// about once.
     fn check_text(&mut self) -> Result<(), Close> {
         match std::str::from_utf8(&self.message[self.checked..]) {
             Ok(text) => self.checked += text.len(),
@@ -309,7 +313,8 @@ fn closes(payload: &[u8]) -> Result<Option<u16>, Close> {
     };
     std::str::from_utf8(reason).map_err(|_| Close::NotText)?;
     let code = u16::from_be_bytes(*code);
-    // 1004 to 1006 and 1015 say what no frame can say; what lies between 1016 and 2999 is nobody's yet.
+    // 1004 to 1006 and 1015 say what no frame can say; what lies between 1016 and 2999 is nobody's
+    // yet.
     let valid = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
     if valid { Ok(Some(code)) } else { Err(Close::Protocol) }
 }

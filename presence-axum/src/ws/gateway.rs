@@ -36,7 +36,8 @@ pub(crate) struct Core {
     pub(super) settings: Arc<Settings>,
     pub(super) rooms: Rooms,
     pub(super) broker: Option<Arc<dyn Broker>>,
-    /// Signals on their way to the broker, in order; one task sends them, and starts with the first.
+    /// Signals on their way to the broker, in order; one task sends them, and starts with the
+    /// first.
     signals: OnceLock<mpsc::Sender<(Channel, Bytes)>>,
 }
 
@@ -68,8 +69,8 @@ impl Gateway {
 
     /// Answers a request that asks for a socket; the connection then lives in a task of its own.
     ///
-    /// What is refused is refused before the upgrade: 401, 403 (also a page of a foreign origin), 426 for a request that
-    /// asks for no WebSocket, 429, 503.
+    /// What is refused is refused before the upgrade: 401, 403 (also a page of a foreign origin),
+    /// 426 for a request that asks for no WebSocket, 429, 503.
     pub async fn upgrade(&self, request: Request) -> Response {
         let (mut parts, _) = request.into_parts();
         let handshake = match Handshake::read(&mut parts, self.core.protocol.subprotocols()) {
@@ -86,7 +87,8 @@ impl Gateway {
             // The client may go before the answer.
             let Ok(upgraded) = upgrade.await else { return };
             let (connection, span) = gateway.connect(TokioIo::new(upgraded), caller, parts, permit);
-            // In a task of its own: this one keeps the room that the request has taken for as long as it lives.
+            // In a task of its own: this one keeps the room that the request has taken for as long
+            // as it lives.
             tokio::spawn(Box::new(connection).run().instrument(span));
         });
         response
@@ -145,7 +147,8 @@ impl Core {
         Self { protocol, settings, rooms, broker: broker.cloned(), signals: OnceLock::new() }
     }
 
-    /// Sends a short-lived value to the other subscribers. One that the broker cannot take in time is lost.
+    /// Sends a short-lived value to the other subscribers. One that the broker cannot take in time
+    /// is lost.
     pub(super) fn signal(&self, topic: &Topic, typing: &Typing) {
         let Some((broker, channel)) = self.broker.as_ref().zip(channel_of(topic)) else { return };
         let Ok(payload) = serde_json::to_vec(typing) else { return };
@@ -165,8 +168,9 @@ impl Core {
     }
 }
 
-/// The channel of the broker that carries the messages of a topic, `topic:<topic>`; `None` for a topic whose name is too long
-/// for one. What a host publishes there reaches the sockets that subscribe to the topic as [`Update::Message`](super::Update).
+/// The channel of the broker that carries the messages of a topic, `topic:<topic>`; `None` for a
+/// topic whose name is too long for one. What a host publishes there reaches the sockets that
+/// subscribe to the topic as [`Update::Message`](super::Update).
 pub fn channel_of(topic: &Topic) -> Option<Channel> {
     Channel::new(format!("topic:{topic}")).ok()
 }

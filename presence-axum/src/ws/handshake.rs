@@ -30,7 +30,8 @@ pub(super) enum NotOne {
 }
 
 impl Handshake {
-    /// Reads the head of a request. Of the subprotocols that it offers, `bearer` or one of `known` is selected.
+    /// Reads the head of a request. Of the subprotocols that it offers, `bearer` or one of `known`
+    /// is selected.
     pub(super) fn read(parts: &mut Parts, known: &[&'static str]) -> Result<Self, NotOne> {
         let headers = &parts.headers;
         let asked = parts.method == Method::GET

@@ -1,7 +1,8 @@
 //! Sockets: presence, rooms, short-lived values and messages over one connection.
 //!
-//! [`Mount::routes`](crate::Mount::routes) has one at `GET /v1/ws`, which speaks our own format ([`Json`],
-//! [`wire`](crate::wire)). A service with another format gives its [`Protocol`] to a [`Gateway`] and has a route of its own:
+//! [`Mount::routes`](crate::Mount::routes) has one at `GET /v1/ws`, which speaks our own format
+//! ([`Json`], [`wire`](crate::wire)). A service with another format gives its [`Protocol`] to a
+//! [`Gateway`] and has a route of its own:
 //!
 //! ```
 //! use axum::{Router, extract::{Request, State}, response::Response, routing::get};
@@ -20,10 +21,11 @@
 //! ```
 //!
 //! # How it works
-//! One task serves one connection. What it hears goes to a state machine without a socket, and what that decides is
-//! done by the task. All that happens in a topic comes from a *room*, which the subscribers of the topic share: its changes
-//! are gathered for 100 ms, written once, and handed to all as one frame. A subscriber that reads slowly has nothing queued: it gets
-//! the state anew, and messages from the broker's history.
+//! One task serves one connection. What it hears goes to a state machine without a socket, and what
+//! that decides is done by the task. All that happens in a topic comes from a *room*, which the
+//! subscribers of the topic share: its changes are gathered for 100 ms, written once, and handed to
+//! all as one frame. A subscriber that reads slowly has nothing queued: it gets the state anew, and
+//! messages from the broker's history.
 
 mod asks;
 mod close;

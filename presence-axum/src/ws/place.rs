@@ -12,8 +12,8 @@ use std::task::{Context, Poll};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
-/// Yields what a connection is told of a topic. Nothing is queued for it: one that reads slowly gets the state anew, and
-/// messages from the broker's history.
+/// Yields what a connection is told of a topic. Nothing is queued for it: one that reads slowly
+/// gets the state anew, and messages from the broker's history.
 pub(super) struct Place {
     room: Arc<Room>,
     /// Newest first.

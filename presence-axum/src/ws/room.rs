@@ -31,8 +31,8 @@ const KEPT: usize = 64;
 const WRITTEN: usize = 32;
 /// The largest state or diff, in bytes: a topic that needs more is told in counts.
 const LARGEST: usize = 1024 * 1024;
-/// In a topic of at most so many users, whoever joins is told the very latest, and the others at once of whoever joins. In
-/// a larger one both wait for the batch.
+/// In a topic of at most so many users, whoever joins is told the very latest, and the others at
+/// once of whoever joins. In a larger one both wait for the batch.
 const SMALL: usize = 64;
 /// How many times as long as others a large topic waits between two counts.
 const LARGE_WAITS: u32 = 10;
@@ -50,7 +50,8 @@ pub(super) struct Room {
     written: Mutex<VecDeque<(EventId, Shared)>>,
     /// The signal that came last, by its payload.
     signal: Mutex<Option<(Bytes, Option<Signal>)>>,
-    /// What the roster tells, where it is not counts alone. Locked until what came is taken, so that all comes in order.
+    /// What the roster tells, where it is not counts alone. Locked until what came is taken, so
+    /// that all comes in order.
     updates: Mutex<Option<Subscription>>,
     /// Makes the task ask anew: another has asked, and it would not be woken.
     again: Arc<Notify>,
@@ -252,7 +253,8 @@ impl Room {
         frames
     }
 
-    /// A signal in its written form; `None` for one that is not ours, and for one of a user who shows as offline.
+    /// A signal in its written form; `None` for one that is not ours, and for one of a user who
+    /// shows as offline.
     pub(super) fn signal(&self, topic: &Topic, payload: &Bytes) -> Option<Signal> {
         let mut last = self.signal.lock();
         if let Some((seen, signal)) = &*last

@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 /// The state of one connection.
 ///
-/// Time is an argument, and what is to be done comes out as [`Effect`]s, in order. What a command needs permission for has
-/// been asked before it comes here.
+/// Time is an argument, and what is to be done comes out as [`Effect`]s, in order. What a command
+/// needs permission for has been asked before it comes here.
 pub(super) struct Session {
     connection: SessionId,
     caller: Identity,
@@ -114,7 +114,8 @@ impl Session {
         Heard::Drop
     }
 
-    /// Does what a client asks for, except [`Command::Subscribe`]: see [`subscribe`](Self::subscribe).
+    /// Does what a client asks for, except [`Command::Subscribe`]: see
+    /// [`subscribe`](Self::subscribe).
     ///
     /// `hidden` says whether the speaker shows as offline.
     pub(super) fn command(&mut self, request: Request, hidden: bool, now: Timestamp, out: &mut Effects) {

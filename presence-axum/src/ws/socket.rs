@@ -41,8 +41,8 @@ const READ: usize = 4096;
 pub(super) const FULL: usize = 16 * 1024;
 /// Small frames are written together, up to this many bytes.
 const TOGETHER: usize = 16 * 1024;
-/// How much is read and thrown away after a close: closing with something unread resets the connection, and the client
-/// would never see why.
+/// How much is read and thrown away after a close: closing with something unread resets the
+/// connection, and the client would never see why.
 const UNREAD: usize = 4 * 1024 * 1024;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
@@ -63,15 +63,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.queue.push_back(frame.into_bytes());
     }
 
-    /// How many bytes are not written yet. Whoever has something to send waits while these are many.
+    /// How many bytes are not written yet. Whoever has something to send waits while these are
+    /// many.
     pub(super) fn queued(&self) -> usize {
         self.queued
     }
 
     /// Writes what is queued, and reads if `reads`.
     ///
-    /// It is ready with what was read or what went wrong, and also, with `None`, when so much has been written that those who
-    /// waited for room may go on.
+    /// It is ready with what was read or what went wrong, and also, with `None`, when so much has
+    /// been written that those who waited for room may go on.
     pub(super) fn poll(&mut self, reads: bool, cx: &mut Context<'_>) -> Poll<Option<Told>> {
         let before = self.queued;
         match self.poll_write(cx) {
@@ -132,8 +133,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    /// Joins small frames at the front of the queue into one write; whether there is anything to write. A single frame is
-    /// written from where all connections share it.
+    /// Joins small frames at the front of the queue into one write; whether there is anything to
+    /// write. A single frame is written from where all connections share it.
     fn gather(&mut self) -> bool {
         let together = |len: &mut usize, frame: &Bytes| {
             *len += frame.len();

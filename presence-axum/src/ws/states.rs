@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 /// How many subjects are remembered.
 const REMEMBERED: usize = 256;
 
-/// The states told last, those of the subjects heard of longest ago first. It takes no memory until there is one.
+/// The states told last, those of the subjects heard of longest ago first. It takes no memory until
+/// there is one.
 #[derive(Default)]
 pub(super) struct States(VecDeque<Tells>);
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 /// A value that a connection shows in a topic.
 ///
-/// Repeating it prolongs it, and is not told: the others hear of it again when what they were told last runs out.
+/// Repeating it prolongs it, and is not told: the others hear of it again when what they were told
+/// last runs out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Typed {
     pub(super) topic: Topic,

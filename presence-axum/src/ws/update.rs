@@ -12,7 +12,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Something that a client is told: an answer, or what happens in a topic. `None` as a topic is everybody.
+/// Something that a client is told: an answer, or what happens in a topic. `None` as a topic is
+/// everybody.
 ///
 /// What happens in a topic is encoded once for all its subscribers.
 #[derive(Debug, Clone)]

@@ -1,5 +1,5 @@
-//! A hidden user is, to others, one who left at that moment: two worlds that differ only in what such a user does answer
-//! the same bytes on every route and stream.
+//! A hidden user is, to others, one who left at that moment: two worlds that differ only in what
+//! such a user does answer the same bytes on every route and stream.
 
 use crate::rig::START;
 use crate::ws::client::Client;
@@ -147,8 +147,9 @@ impl World {
     }
 }
 
-/// The events of a step without what no two rosters have in common, and the greatest version among them: their hashes are
-/// drawn, so that users and watches which change together come, and are numbered, in any order.
+/// The events of a step without what no two rosters have in common, and the greatest version among
+/// them: their hashes are drawn, so that users and watches which change together come, and are
+/// numbered, in any order.
 fn plain(told: &str) -> (Vec<String>, u64) {
     let mut newest = 0;
     let line = |line: &str| match line.strip_prefix("data: ").map(serde_json::from_str::<Value>) {
@@ -318,7 +319,8 @@ impl Follower {
 }
 
 impl World {
-    /// Who is where by the socket, whom its frames have named since the last step, and its list of everybody.
+    /// Who is where by the socket, whom its frames have named since the last step, and its list of
+    /// everybody.
     async fn followed(&mut self, step: u64) -> (String, BTreeSet<String>) {
         // Whatever came before it in a topic has been told when this has.
         let (user, id) = (UserId::new("mark").unwrap(), SessionId::new("tab").unwrap());
@@ -370,7 +372,8 @@ async fn what_a_hidden_user_does_changes_nothing_of_what_a_socket_tells_others()
     }
 }
 
-/// How many find room, and how each of them is answered, when one hides, or leaves, and others come until there is no room.
+/// How many find room, and how each of them is answered, when one hides, or leaves, and others come
+/// until there is no room.
 #[tokio::test]
 async fn whether_there_is_room_says_nothing_about_hidden_users() {
     type Set = fn(Builder) -> Builder;

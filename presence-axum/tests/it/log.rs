@@ -7,8 +7,9 @@ use tracing::level_filters::LevelFilter;
 use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Beside it, ours is not the only one. Where there is but one, `tracing` asks the thread that first logs something whether
-/// anybody wants it, and another test's thread, which gathers nothing, would say no for all.
+/// Beside it, ours is not the only one. Where there is but one, `tracing` asks the thread that
+/// first logs something whether anybody wants it, and another test's thread, which gathers nothing,
+/// would say no for all.
 static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 #[derive(Clone, Default)]

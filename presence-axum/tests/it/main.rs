@@ -1,6 +1,7 @@
 //! The wire format and the server, over real sockets on free ports.
 //!
-//! Presence time and ticks go by a `ManualClock`; sockets keep their own time, and no assertion depends on it.
+//! Presence time and ticks go by a `ManualClock`; sockets keep their own time, and no assertion
+//! depends on it.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 #[cfg(feature = "auth")]

@@ -45,7 +45,8 @@ async fn a_viewer_that_does_not_read_skips_frames_and_disturbs_nobody() {
         assert_eq!(second(&reader.event().await), start + tick, "the reader misses nothing");
     }
 
-    // What was kept for the stalled one is what it gets when it reads after all: little of 30 MB, and then the newest.
+    // What was kept for the stalled one is what it gets when it reads after all: little of 30 MB,
+    // and then the newest.
     let mut got = Vec::new();
     let mut chunk = vec![0; 65_536];
     let newest = format!("data: {} ", start + TICKS).into_bytes();

@@ -13,7 +13,8 @@ use std::str::FromStr;
 /// Numbers grow within one incarnation, not by one. Ids of two incarnations have no order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EventId {
-    /// Which life of the channel's history. Another one means that the earlier history was lost or removed.
+    /// Which life of the channel's history. Another one means that the earlier history was lost or
+    /// removed.
     pub incarnation: u64,
     /// The position in that history.
     pub number: u64,
@@ -52,8 +53,8 @@ pub struct Publish {
     pub channel: Channel,
     /// What: at most [`MAX_PAYLOAD`](super::MAX_PAYLOAD) bytes; more is `Rejected`.
     pub payload: Bytes,
-    /// The idempotency key: of several publishes with one key in one channel, only the first is stored. At
-    /// most [`MAX_KEY`](super::MAX_KEY) bytes.
+    /// The idempotency key: of several publishes with one key in one channel, only the first is
+    /// stored. At most [`MAX_KEY`](super::MAX_KEY) bytes.
     pub key: Option<Box<str>>,
     /// Whether this is the last event of its channel, which closes it.
     pub last: bool,
@@ -73,7 +74,8 @@ impl Publish {
     /// Checks the bounds, as every broker does before it stores anything.
     ///
     /// # Errors
-    /// `Rejected` when the payload exceeds [`MAX_PAYLOAD`](super::MAX_PAYLOAD) or the key [`MAX_KEY`](super::MAX_KEY).
+    /// `Rejected` when the payload exceeds [`MAX_PAYLOAD`](super::MAX_PAYLOAD) or the key
+    /// [`MAX_KEY`](super::MAX_KEY).
     pub fn check(&self) -> Result<()> {
         check_payload(&self.payload)?;
         if self.key.as_ref().is_some_and(|key| key.len() > super::MAX_KEY) {
@@ -111,7 +113,8 @@ pub enum Published {
 }
 
 impl Published {
-    /// The id of the event that is stored: this one, the one it repeats, or the one that closed the channel.
+    /// The id of the event that is stored: this one, the one it repeats, or the one that closed the
+    /// channel.
     pub fn id(self) -> EventId {
         match self {
             Self::Stored(id) | Self::Repeated(id) | Self::Closed(id) => id,
@@ -164,11 +167,13 @@ pub enum Start {
 pub enum Missed {
     /// The events after the given id were trimmed from the history.
     Trimmed,
-    /// The history is of another incarnation: the store lost its data, or the channel was removed or has expired.
+    /// The history is of another incarnation: the store lost its data, or the channel was removed
+    /// or has expired.
     Incarnation,
     /// The subscriber did not read fast enough, and what it missed has been trimmed meanwhile.
     Slow,
-    /// The connection to the server was interrupted, and this subscription cannot replay: one by prefix.
+    /// The connection to the server was interrupted, and this subscription cannot replay: one by
+    /// prefix.
     Interrupted,
 }
 

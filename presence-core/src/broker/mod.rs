@@ -1,7 +1,7 @@
 //! Publish/subscribe with history, for messages that are not presence: job updates, chat, typing.
 //!
-//! A [`Broker`] stores events in channels, delivers them to subscribers on every process, and replays what a subscriber
-//! has missed. Presence itself does not pass through it.
+//! A [`Broker`] stores events in channels, delivers them to subscribers on every process, and
+//! replays what a subscriber has missed. Presence itself does not pass through it.
 
 mod channel;
 mod event;
@@ -40,11 +40,12 @@ use std::sync::Arc;
 /// | E1 | errors are classified by what the caller should do, as those of a store ([`Kind`](crate::store::Kind)) |
 ///
 /// # Errors
-/// After [`Kind::Timeout`](crate::store::Kind::Timeout) the event may have been stored: repeat the publish with the same
-/// key to find out without storing it twice.
+/// After [`Kind::Timeout`](crate::store::Kind::Timeout) the event may have been stored: repeat the
+/// publish with the same key to find out without storing it twice.
 ///
 /// # Cancellation
-/// Dropping a future may or may not have had its effect, like a timeout. Dropping a stream unsubscribes.
+/// Dropping a future may or may not have had its effect, like a timeout. Dropping a stream
+/// unsubscribes.
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {
     /// Stores an event and delivers it: B1–B5.
@@ -100,7 +101,8 @@ impl<B: Broker + ?Sized> Broker for Arc<B> {
     }
 }
 
-/// How long an idempotency key is remembered at least, also where its event was trimmed for count or bytes.
+/// How long an idempotency key is remembered at least, also where its event was trimmed for count
+/// or bytes.
 pub const KEYS_FOR: std::time::Duration = std::time::Duration::from_mins(2);
 /// The largest payload, in bytes.
 pub const MAX_PAYLOAD: usize = 256 * 1024;
@@ -114,9 +116,11 @@ pub const MAX_KEY: usize = 256;
 pub struct Retention {
     /// The most events of one channel. Default 1,000; at least 1.
     pub count: usize,
-    /// The most bytes of payload of one channel. Default 1 MiB; at least one payload of [`MAX_PAYLOAD`].
+    /// The most bytes of payload of one channel. Default 1 MiB; at least one payload of
+    /// [`MAX_PAYLOAD`].
     pub bytes: usize,
-    /// How long an event is stored. Default one day; at least 1 s. A channel without events costs nothing.
+    /// How long an event is stored. Default one day; at least 1 s. A channel without events costs
+    /// nothing.
     pub age: std::time::Duration,
 }
 

@@ -1,4 +1,5 @@
-//! W3, W5, W6: that a shard's time is proven by writes, that it never goes back, and which of its stretches are blind.
+//! W3, W5, W6: that a shard's time is proven by writes, that it never goes back, and which of its
+//! stretches are blind.
 
 use super::scene::Scene;
 use super::{Cannot, Follower, Harness};
@@ -44,8 +45,8 @@ impl<H: Harness> Follower<'_, H> {
     }
 }
 
-/// W3: a store that answers and refuses writes proves nothing, the feed goes on, and so does time afterwards, with the
-/// stretch in which nobody could write left out.
+/// W3: a store that answers and refuses writes proves nothing, the feed goes on, and so does time
+/// afterwards, with the stretch in which nobody could write left out.
 pub async fn w3_a_write_that_is_refused_proves_nothing<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 10);
@@ -72,7 +73,8 @@ pub async fn w3_a_write_that_is_refused_proves_nothing<H: Harness>(harness: &H) 
     }
 }
 
-/// W5: the server's clock steps back or ahead; time goes on at the pace of those who ask, for old handles and new ones.
+/// W5: the server's clock steps back or ahead; time goes on at the pace of those who ask, for old
+/// handles and new ones.
 pub async fn w5_time_goes_on_whatever_the_servers_clock_does<H: Harness>(harness: &H) {
     for (namespace, step) in [("a", -STEP), ("b", -HOUR), ("c", STEP)] {
         let scene = Scene::in_namespace(harness, namespace).await;
@@ -106,7 +108,8 @@ pub async fn w5_time_goes_on_whatever_the_servers_clock_does<H: Harness>(harness
     }
 }
 
-/// W5: a failover to a server that lacks the last seconds, and whose clock is behind, sets no time back.
+/// W5: a failover to a server that lacks the last seconds, and whose clock is behind, sets no time
+/// back.
 pub async fn w5_a_lost_tail_sets_no_time_back<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
@@ -128,7 +131,8 @@ pub async fn w5_a_lost_tail_sets_no_time_back<H: Harness>(harness: &H) {
     }
 }
 
-/// W5, W6: whoever remembers brings time back to a store that lost everything, and what lies between is blind.
+/// W5, W6: whoever remembers brings time back to a store that lost everything, and what lies
+/// between is blind.
 pub async fn w5_a_loss_of_data_sets_no_time_back<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
@@ -154,7 +158,8 @@ pub async fn w5_a_loss_of_data_sets_no_time_back<H: Harness>(harness: &H) {
     }
 }
 
-/// W6: time in which nobody asked is blind if it was longer than three seconds, and everybody is told the same.
+/// W6: time in which nobody asked is blind if it was longer than three seconds, and everybody is
+/// told the same.
 pub async fn w6_a_stretch_without_a_proof_is_blind_for_everybody<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     for silent in [1_000, 5_000] {
@@ -169,7 +174,8 @@ pub async fn w6_a_stretch_without_a_proof_is_blind_for_everybody<H: Harness>(har
         old.proven_on().await;
         for (shard, last) in before {
             let blind = old.blind_after(shard, last);
-            // A machine that is busy may have made a longer pause of it: there is one stretch then, and none otherwise.
+            // A machine that is busy may have made a longer pause of it: there is one stretch then,
+            // and none otherwise.
             assert!(blind.len() <= 1 && blind.iter().all(|stretch| stretch.length() > SILENCE), "{blind:?}");
             if silent > 3_000 {
                 assert!(blind.len() == 1 && blind[0].from >= last, "{blind:?}");

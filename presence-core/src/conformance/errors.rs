@@ -50,7 +50,8 @@ pub async fn e1_a_store_out_of_reach_says_so<H: Harness>(harness: &H) {
     }
 }
 
-/// E1: the watch of a store that cannot be reached ends or is silent: it never claims to be synced or alive.
+/// E1: the watch of a store that cannot be reached ends or is silent: it never claims to be synced
+/// or alive.
 pub async fn e1_a_watch_out_of_reach_claims_nothing<H: Harness>(harness: &H) {
     let Some(broken) = broken(harness).await else { return };
     let claims = |message: &Feed| matches!(message, Feed::Synced { .. } | Feed::Alive { .. });

@@ -45,8 +45,8 @@ impl<'h, H: Harness> Follower<'h, H> {
         }
     }
 
-    /// The next message, or `None` if a turn passed without one. A feed that ended is replaced by a new one, from which
-    /// everything comes anew.
+    /// The next message, or `None` if a turn passed without one. A feed that ended is replaced by a
+    /// new one, from which everything comes anew.
     pub(super) async fn hear(&mut self) -> Option<Feed> {
         let message = tokio::select! {
             biased;

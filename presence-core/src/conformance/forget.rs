@@ -96,7 +96,8 @@ pub async fn f1_forgetting_what_is_not_there_is_harmless<H: Harness>(harness: &H
     assert_eq!(scene.load_one("u").await, Some(stays));
 }
 
-/// F1, T2: a session that was forgotten too early misses its next touch, is put, and is visible to the others again.
+/// F1, T2: a session that was forgotten too early misses its next touch, is put, and is visible to
+/// the others again.
 pub async fn f1_a_forgotten_session_misses_its_touch_and_comes_back<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 10);

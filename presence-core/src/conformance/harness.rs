@@ -11,8 +11,8 @@ pub struct Cannot(pub &'static str);
 
 /// A backend under test: where its stores come from, and what can be done to them.
 ///
-/// Every case gets a harness of its own, and with it a part of the backend that nobody else uses. Cases never read a
-/// clock and never sleep but through [`advance`](Self::advance).
+/// Every case gets a harness of its own, and with it a part of the backend that nobody else uses.
+/// Cases never read a clock and never sleep but through [`advance`](Self::advance).
 #[async_trait]
 pub trait Harness: Send + Sync + 'static {
     /// A new harness, whose namespaces are empty and its own.
@@ -24,8 +24,8 @@ pub trait Harness: Send + Sync + 'static {
 
     /// A new handle, as another process would open it, on this harness's namespace of that name.
     ///
-    /// A name is up to 20 bytes of `a-z`, `0-9` and `-`, or empty. The same name is the same namespace, another name
-    /// another one: prefix it with something of your own.
+    /// A name is up to 20 bytes of `a-z`, `0-9` and `-`, or empty. The same name is the same
+    /// namespace, another name another one: prefix it with something of your own.
     async fn open(&self, namespace: &str) -> Arc<dyn PresenceStore>;
 
     /// A store that cannot reach what keeps it, as after a wrong address.
@@ -40,15 +40,18 @@ pub trait Harness: Send + Sync + 'static {
     /// [`Cannot`] says why this backend cannot lose data without its process: W4 is then untested.
     async fn lose_all(&self, namespace: &str) -> Result<(), Cannot>;
 
-    /// The store of that namespace answers and refuses whatever writes, as one that is full; or takes writes again.
+    /// The store of that namespace answers and refuses whatever writes, as one that is full; or
+    /// takes writes again.
     ///
     /// # Errors
-    /// [`Cannot`] says why it cannot be brought to that here. Default: that it is tested elsewhere, if at all.
+    /// [`Cannot`] says why it cannot be brought to that here. Default: that it is tested elsewhere,
+    /// if at all.
     async fn refuse_writes(&self, _namespace: &str, _refuses: bool) -> Result<(), Cannot> {
         Err(Cannot("this harness cannot make its store refuse writes"))
     }
 
-    /// The clock of the server that keeps that namespace steps by this many milliseconds, back if negative.
+    /// The clock of the server that keeps that namespace steps by this many milliseconds, back if
+    /// negative.
     ///
     /// # Errors
     /// As for [`refuse_writes`](Self::refuse_writes).
@@ -64,7 +67,8 @@ pub trait Harness: Send + Sync + 'static {
         Err(Cannot("this harness has no replica that could lack anything"))
     }
 
-    /// What [`stop_replication`](Self::stop_replication) left behind takes over; the last writes are lost.
+    /// What [`stop_replication`](Self::stop_replication) left behind takes over; the last writes
+    /// are lost.
     ///
     /// # Errors
     /// As for [`refuse_writes`](Self::refuse_writes).
@@ -74,17 +78,20 @@ pub trait Harness: Send + Sync + 'static {
 
     /// Lets time pass for the stores of this harness. Default: it really passes.
     ///
-    /// A store on a [`ManualClock`](crate::ManualClock) turns it instead, and its suite takes no time at all.
+    /// A store on a [`ManualClock`](crate::ManualClock) turns it instead, and its suite takes no
+    /// time at all.
     async fn advance(&self, by: Duration) {
         tokio::time::sleep(by).await;
     }
 
-    /// How long a case waits for what must come, in the time that [`advance`](Self::advance) lets pass. Default 30 s.
+    /// How long a case waits for what must come, in the time that [`advance`](Self::advance) lets
+    /// pass. Default 30 s.
     fn patience(&self) -> Duration {
         Duration::from_secs(30)
     }
 
-    /// How many random histories are played. Default 64; each takes as long as three proofs of time.
+    /// How many random histories are played. Default 64; each takes as long as three proofs of
+    /// time.
     fn histories(&self) -> u64 {
         64
     }

@@ -1,4 +1,5 @@
-//! Random histories of several processes: whatever happens in whatever order, all views come to the same end.
+//! Random histories of several processes: whatever happens in whatever order, all views come to the
+//! same end.
 
 use super::rng::Rng;
 use super::scene::{Scene, node, topics};
@@ -21,8 +22,9 @@ const READERS: usize = 3;
 /// How far back in time the stamps of what happens lie, at most, in milliseconds.
 const BACK: u64 = 3_000;
 
-/// All of it: the views of several processes that put, touch, leave and forget, with batches repeated and in any
-/// order, equal the model once everything is delivered; so do `load` and a new watch.
+/// All of it: the views of several processes that put, touch, leave and forget, with batches
+/// repeated and in any order, equal the model once everything is delivered; so do `load` and a new
+/// watch.
 ///
 /// A history that fails prints its seed; `PRESENCE_SEED=<seed>` plays that one alone.
 pub async fn random_histories_come_to_one_end<H: Harness>(harness: &H) {
@@ -50,7 +52,8 @@ async fn play<H: Harness>(harness: &H, seed: u64) {
     let model = Reference::default();
     let mut history = History { scene, rng, model, now: BACK, floor: BTreeMap::new(), told: Vec::new() };
     for step in 0..STEPS {
-        // One watches from the start, some come later; one reads now and then, the others only at the end.
+        // One watches from the start, some come later; one reads now and then, the others only at
+        // the end.
         if step == 0 || (readers.len() < READERS && history.rng.one_in(8)) {
             readers.push(Follower::new(harness, &harness.open(&namespace).await));
         }
@@ -82,8 +85,9 @@ struct History<'h, H> {
     model: Reference,
     /// The histories' own time, in milliseconds.
     now: u64,
-    /// What was forgotten, and when: whatever is older is not told again. A retry that outlives the record it speaks of
-    /// would bring it back, in any store; what a watch tells of it then depends on what it had told before.
+    /// What was forgotten, and when: whatever is older is not told again. A retry that outlives the
+    /// record it speaks of would bring it back, in any store; what a watch tells of it then depends
+    /// on what it had told before.
     floor: BTreeMap<String, u64>,
     /// Batches of the past, to be repeated.
     told: Vec<Batch>,
@@ -146,7 +150,8 @@ impl<H: Harness> History<'_, H> {
         self.told.push(batch);
     }
 
-    /// Several processes tell something at once: only what commutes, so that there is one end to come to.
+    /// Several processes tell something at once: only what commutes, so that there is one end to
+    /// come to.
     async fn tell_together(&mut self, stores: &[Arc<dyn PresenceStore>]) {
         let known: Vec<String> = self.model.sessions.keys().map(name).collect();
         let mut batches: Vec<Batch> = stores.iter().map(|_| self.any_batch()).collect();

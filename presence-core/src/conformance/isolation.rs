@@ -117,7 +117,8 @@ pub async fn i1_nodes_of_any_name_keep_apart<H: Harness>(harness: &H) {
     reader.until("every other one goes", |reader| told(reader) == expected).await;
 }
 
-/// I1: what happens in one namespace is neither seen nor undone in another, though its name begins the same.
+/// I1: what happens in one namespace is neither seen nor undone in another, though its name begins
+/// the same.
 pub async fn i1_namespaces_keep_apart<H: Harness>(harness: &H) {
     let mut readers = Vec::new();
     let mut expected = Vec::new();
@@ -144,7 +145,8 @@ pub async fn i1_namespaces_keep_apart<H: Harness>(harness: &H) {
     }
 }
 
-/// S1: stamps are kept as they are given, whatever the store's own time is, and that time goes forward.
+/// S1: stamps are kept as they are given, whatever the store's own time is, and that time goes
+/// forward.
 pub async fn s1_only_the_stores_own_clock_is_read<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let before = scene.other.now().await.expect("a store that works tells its time");

@@ -4,7 +4,8 @@ use super::Harness;
 use super::scene::Scene;
 use crate::model::MAX_SESSIONS_PER_USER;
 
-/// L1: users in request order, the sessions of each sorted by the bytes of their ids; unknown users with nothing.
+/// L1: users in request order, the sessions of each sorted by the bytes of their ids; unknown users
+/// with nothing.
 pub async fn l1_load_answers_in_request_order<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let names = ["b/10", "b/2", "b/B", "b/é", "b/a", "a/1", "c/1"];

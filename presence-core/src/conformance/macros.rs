@@ -1,9 +1,10 @@
 //! The list of cases.
 
-/// One test per case of the [suite](crate::conformance), for this [`Harness`](crate::conformance::Harness).
+/// One test per case of the [suite](crate::conformance), for this
+/// [`Harness`](crate::conformance::Harness).
 ///
-/// To be called once, in a module of its own or at the top of a test file. The crate that calls it needs `tokio` with
-/// `macros` and `rt`.
+/// To be called once, in a module of its own or at the top of a test file. The crate that calls it
+/// needs `tokio` with `macros` and `rt`.
 #[macro_export]
 macro_rules! conformance_tests {
     ($harness:ty) => {

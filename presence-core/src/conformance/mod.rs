@@ -1,7 +1,9 @@
-//! The suites that every store and every [broker] passes, and the small store that core's own tests run on.
+//! The suites that every store and every [broker] passes, and the small store that core's own tests
+//! run on.
 //!
-//! A backend says where its stores come from, and gets one test per clause of the [contract](crate::PresenceStore). The
-//! whole test file of one that keeps everything in its process:
+//! A backend says where its stores come from, and gets one test per clause of the
+//! [contract](crate::PresenceStore). The whole test file of one that keeps everything in its
+//! process:
 //!
 //! ```
 //! use presence_core::conformance::{Cannot, Harness, ReferenceStore as MyStore};
@@ -32,11 +34,12 @@
 //! # fn main() {}
 //! ```
 //!
-//! A store that takes a [`Clock`](crate::Clock) gets a [`ManualClock`](crate::ManualClock) and turns it in
-//! [`advance`](Harness::advance): its suite then takes no time at all.
+//! A store that takes a [`Clock`](crate::Clock) gets a [`ManualClock`](crate::ManualClock) and
+//! turns it in [`advance`](Harness::advance): its suite then takes no time at all.
 //!
-//! Each case is a function of its own, for whoever wants to call one by hand. A case fails by panicking. What a backend
-//! [cannot](Cannot) do it has to say; the case that would have tested it prints the reason.
+//! Each case is a function of its own, for whoever wants to call one by hand. A case fails by
+//! panicking. What a backend [cannot](Cannot) do it has to say; the case that would have tested it
+//! prints the reason.
 #![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "a case is a test: it fails by panicking")]
 
 pub mod broker;

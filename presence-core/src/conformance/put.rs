@@ -158,7 +158,8 @@ pub async fn p2_puts_may_come_in_any_order<H: Harness>(harness: &H) {
     }
 }
 
-/// P2: a put and a touch of a known session come to the same end in either order, whether it left or not.
+/// P2: a put and a touch of a known session come to the same end in either order, whether it left
+/// or not.
 pub async fn p2_put_and_touch_commute<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     for leaves in [false, true] {
@@ -201,7 +202,8 @@ pub async fn p3_a_batch_may_repeat_a_session<H: Harness>(harness: &H) {
     assert_eq!(stored, Some((scene.at(50), scene.at(50))));
 }
 
-/// P3: a batch may exceed the core's own bounds: 1,200 sessions in more than 1 MiB land and are told like any others.
+/// P3: a batch may exceed the core's own bounds: 1,200 sessions in more than 1 MiB land and are
+/// told like any others.
 pub async fn p3_a_batch_may_exceed_a_mebibyte<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;

@@ -1,4 +1,5 @@
-//! What the cases are played with: two processes on one namespace, and sessions whose stamps are arguments.
+//! What the cases are played with: two processes on one namespace, and sessions whose stamps are
+//! arguments.
 
 use super::{Follower, Harness};
 use crate::model::{

@@ -37,7 +37,8 @@ pub async fn n1_a_node_drains_with_its_last_beat<H: Harness>(harness: &H) {
     assert_eq!(reader.view.nodes.get(&drained.id), Some(&drained));
 }
 
-/// N2: `load` and the start of a watch carry the nodes of held sessions, and `load` each of them once.
+/// N2: `load` and the start of a watch carry the nodes of held sessions, and `load` each of them
+/// once.
 pub async fn n2_facts_carry_the_nodes_of_held_sessions<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let held = [scene.held("a", 10, "one"), scene.held("b", 10, "one"), scene.held("c", 10, "two")];

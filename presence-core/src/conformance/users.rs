@@ -48,7 +48,8 @@ pub async fn u1_a_record_merges_each_register<H: Harness>(harness: &H) {
     assert_eq!(scene.record("u").await, Some(later));
 }
 
-/// U1: records of one user come to one end in any order and however often they are told, ties included.
+/// U1: records of one user come to one end in any order and however often they are told, ties
+/// included.
 pub async fn u1_records_may_come_in_any_order<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let of = |name: &str| {
@@ -80,7 +81,8 @@ pub async fn u1_records_may_come_in_any_order<H: Harness>(harness: &H) {
     }
 }
 
-/// U1: erasing takes what was seen until then, and what is told of it later; not what is seen after it, nor a block.
+/// U1: erasing takes what was seen until then, and what is told of it later; not what is seen after
+/// it, nor a block.
 pub async fn u1_erasing_takes_what_was_seen_before<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let block = scene.blocked("u", 10, 900, None);
@@ -94,7 +96,8 @@ pub async fn u1_erasing_takes_what_was_seen_before<H: Harness>(harness: &H) {
     assert_eq!(scene.record("u").await.map(|record| record.seen_at), Some(scene.at(31)));
 }
 
-/// U2: a watch tells what is remembered, and a new one all of it before it is synced; `load` answers in request order.
+/// U2: a watch tells what is remembered, and a new one all of it before it is synced; `load`
+/// answers in request order.
 pub async fn u2_watch_and_load_tell_records<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;

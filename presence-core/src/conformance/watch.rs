@@ -143,7 +143,8 @@ pub async fn w2_a_slow_reader_misses_nothing<H: Harness>(harness: &H) {
     assert!(reader.view.sessions.values().all(|session| session.seen_at >= least));
 }
 
-/// W3: a watch proves the store's time again and again, and never before all that was written until then has been told.
+/// W3: a watch proves the store's time again and again, and never before all that was written until
+/// then has been told.
 pub async fn w3_time_is_proven_after_what_was_written<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;

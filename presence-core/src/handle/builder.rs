@@ -49,8 +49,8 @@ impl Builder {
         Self { clock: Arc::new(clock), ..self }
     }
 
-    /// What names of this process begin with, for the eyes of operators. Default: `node`. At most 200 bytes, without
-    /// control characters; what does not fit is left out.
+    /// What names of this process begin with, for the eyes of operators. Default: `node`. At most
+    /// 200 bytes, without control characters; what does not fit is left out.
     pub fn label(self, label: impl Into<String>) -> Self {
         Self { label: label.into(), ..self }
     }
@@ -58,40 +58,45 @@ impl Builder {
     /// How many sessions may show in the roster of this process before a *new* one is refused with
     /// [`Error::Full`](super::Error::Full). Default: 4,000,000, about 1 GB if each is in one topic.
     ///
-    /// Counts the sessions of the whole cluster. Those that do not show (gone ones until they are forgotten, and those of
-    /// hidden users) do not count, up to the same number again: nobody learns of hidden users by being refused. What
-    /// other processes have already taken is never refused.
+    /// Counts the sessions of the whole cluster. Those that do not show (gone ones until they are
+    /// forgotten, and those of hidden users) do not count, up to the same number again: nobody
+    /// learns of hidden users by being refused. What other processes have already taken is never
+    /// refused.
     pub fn max_sessions(self, max_sessions: usize) -> Self {
         Self { max_sessions, ..self }
     }
 
-    /// How many bytes the sessions and topics in the roster of this process may take before what needs more is refused
-    /// with [`Error::Full`](super::Error::Full): a new session, more topics, a longer meta or message. Renewals, leaves and
-    /// hiding are never refused. Default: 2 GiB.
+    /// How many bytes the sessions and topics in the roster of this process may take before what
+    /// needs more is refused with [`Error::Full`](super::Error::Full): a new session, more topics,
+    /// a longer meta or message. Renewals, leaves and hiding are never refused. Default: 2 GiB.
     ///
-    /// By estimate, which is within a quarter of what the allocator is asked for. A quarter of the budget is kept for
-    /// sessions that do not show, and what they take of it counts for nobody else. A store in memory has a budget of its own.
+    /// By estimate, which is within a quarter of what the allocator is asked for. A quarter of the
+    /// budget is kept for sessions that do not show, and what they take of it counts for nobody
+    /// else. A store in memory has a budget of its own.
     pub fn max_bytes(self, max_bytes: usize) -> Self {
         Self { max_bytes, ..self }
     }
 
-    /// How many topics all sessions of one user may be in together, each counted as often as a session is in it, before
-    /// one that would be in *more* topics is refused with
-    /// [`Error::TooManyTopics`](super::Error::TooManyTopics). Default: 1,024, as many as 16 sessions in 64 topics each.
+    /// How many topics all sessions of one user may be in together, each counted as often as a
+    /// session is in it, before one that would be in *more* topics is refused with
+    /// [`Error::TooManyTopics`](super::Error::TooManyTopics). Default: 1,024, as many as 16
+    /// sessions in 64 topics each.
     ///
     /// Bounds what one hit of such a user costs: a change of status shows in all of them.
     pub fn max_topics_per_user(self, max_topics_per_user: usize) -> Self {
         Self { max_topics_per_user, ..self }
     }
 
-    /// How many bytes this process spends on when users were last seen, if the policy says that it is remembered. Default:
-    /// 256 MiB, some 3.5 million users. What exceeds it goes within ten seconds, those first who were seen longest ago; one
-    /// process of the cluster has the store forget them as well.
+    /// How many bytes this process spends on when users were last seen, if the policy says that it
+    /// is remembered. Default: 256 MiB, some 3.5 million users. What exceeds it goes within ten
+    /// seconds, those first who were seen longest ago; one process of the cluster has the store
+    /// forget them as well.
     pub fn remember_bytes(self, remember_bytes: usize) -> Self {
         Self { remember_bytes, ..self }
     }
 
-    /// Starts, with the store up or down. The roster fills in the background: see [`Presence::ready`].
+    /// Starts, with the store up or down. The roster fills in the background: see
+    /// [`Presence::ready`].
     ///
     /// # Errors
     /// [`InvalidPolicy`] when the windows do not fit together.

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Who waits to be told that a user was disconnected: one entry for each such user, as long as somebody waits.
+/// Who waits to be told that a user was disconnected: one entry for each such user, as long as
+/// somebody waits.
 #[derive(Default)]
 pub(super) struct Disconnections(Mutex<HashMap<UserId, watch::Sender<News>, foldhash::fast::RandomState>>);
 
@@ -75,7 +76,8 @@ impl Drop for Endings {
     }
 }
 
-/// Waits for the end of all that a user has open: for streams and sockets that are no [`Hold`](super::Hold).
+/// Waits for the end of all that a user has open: for streams and sockets that are no
+/// [`Hold`](super::Hold).
 pub struct Disconnection {
     endings: Endings,
     /// The user was blocked before this was made.
@@ -83,7 +85,8 @@ pub struct Disconnection {
 }
 
 impl Disconnection {
-    /// Returns once the user was disconnected as a whole, or erased; at once if they are kept away already. Cancel-safe.
+    /// Returns once the user was disconnected as a whole, or erased; at once if they are kept away
+    /// already. Cancel-safe.
     pub async fn ended(&mut self) -> Ended {
         loop {
             if let Some(why) = self.blocked.or_else(|| self.endings.whole()) {
@@ -95,7 +98,8 @@ impl Disconnection {
 }
 
 impl Inner {
-    /// Ends what the roster has learnt to be over: connections of this process, and whoever waits for that.
+    /// Ends what the roster has learnt to be over: connections of this process, and whoever waits
+    /// for that.
     pub fn end_disconnected(&self) {
         for Ending { user, connections, is_whole, why } in self.roster.take_endings() {
             for id in connections {
@@ -127,15 +131,18 @@ impl Inner {
 }
 
 impl Presence {
-    /// Disconnects a user or one session on all processes, and keeps them away for so long; answers until when.
+    /// Disconnects a user or one session on all processes, and keeps them away for so long; answers
+    /// until when.
     ///
-    /// Their sessions leave at once. Holds learn of it by [`Hold::ended`](super::Hold::ended), streams by
-    /// [`disconnection`](Self::disconnection). Until the time is over, by the store's proven time, what would bring them back
-    /// is refused with [`Error::Blocked`] on every process that has heard of it; what one that has not heard of it takes is
-    /// ended as soon as it has. Processes tell a store that has lost this again. With a duration of zero they may come back
+    /// Their sessions leave at once. Holds learn of it by [`Hold::ended`](super::Hold::ended),
+    /// streams by [`disconnection`](Self::disconnection). Until the time is over, by the store's
+    /// proven time, what would bring them back is refused with [`Error::Blocked`] on every process
+    /// that has heard of it; what one that has not heard of it takes is ended as soon as it has.
+    /// Processes tell a store that has lost this again. With a duration of zero they may come back
     /// at once. More than 90 days count as 90 days.
     ///
-    /// A user has one block, and a later one replaces it; but one of a session does not shorten one of the whole user.
+    /// A user has one block, and a later one replaces it; but one of a session does not shorten one
+    /// of the whole user.
     ///
     /// # Errors
     /// [`Error::Degraded`]: it counts here, and the others are told later. [`Error::Rejected`]: it counts here only.
@@ -173,17 +180,20 @@ impl Presence {
         Disconnection { endings, blocked }
     }
 
-    /// When a user was last seen who has no session any more, if the policy says that it is remembered.
+    /// When a user was last seen who has no session any more, if the policy says that it is
+    /// remembered.
     pub fn last_seen(&self, user: &UserId) -> Option<Timestamp> {
         self.inner.roster.record(user).map(|record| record.seen_at).filter(|at| *at != Timestamp::ZERO)
     }
 
-    /// Removes every trace of a user from the store and from all processes: sessions, what they declared, when they were last
-    /// seen. Their connections end as by [`disconnect`](Self::disconnect); whoever comes again after it is new.
+    /// Removes every trace of a user from the store and from all processes: sessions, what they
+    /// declared, when they were last seen. Their connections end as by
+    /// [`disconnect`](Self::disconnect); whoever comes again after it is new.
     ///
-    /// For an hour, a record of the user's *id* and of when this was says on all processes that nothing older is to be told
-    /// again; then that goes as well. A block outlives this: an erasure is no way back in. Messages in a broker are the
-    /// host's: have its channels of that user dropped by the same request.
+    /// For an hour, a record of the user's *id* and of when this was says on all processes that
+    /// nothing older is to be told again; then that goes as well. A block outlives this: an erasure
+    /// is no way back in. Messages in a broker are the host's: have its channels of that user
+    /// dropped by the same request.
     ///
     /// # Errors
     /// [`Error::Degraded`]: it is done here; ask again until it succeeds, so that the store's own data goes as well.

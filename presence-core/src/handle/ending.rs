@@ -9,10 +9,12 @@ const RECONNECT_IN: Duration = Duration::from_secs(10);
 const ENDS_WITHIN: Duration = Duration::from_secs(2);
 
 impl Presence {
-    /// Takes no new connections, and says for how long the sessions of the present ones live on, so that nobody sees
-    /// anyone leave while their clients reconnect elsewhere. What is dropped from now on leaves nothing.
+    /// Takes no new connections, and says for how long the sessions of the present ones live on, so
+    /// that nobody sees anyone leave while their clients reconnect elsewhere. What is dropped from
+    /// now on leaves nothing.
     ///
-    /// Connections learn of it by [`draining`](Self::draining). Returns once the store knows, or has not answered 3 times.
+    /// Connections learn of it by [`draining`](Self::draining). Returns once the store knows, or
+    /// has not answered 3 times.
     pub async fn drain(&self, reconnect_in: Duration) {
         let node = self.inner.roster.drain(reconnect_in, self.inner.now());
         self.inner.draining.send_replace(Some(reconnect_in));
@@ -24,8 +26,8 @@ impl Presence {
         tracing::warn!("the store could not be told that this process drains");
     }
 
-    /// Returns once this process drains, with the time in which clients should reconnect: each at a random moment of
-    /// it. Cancel-safe.
+    /// Returns once this process drains, with the time in which clients should reconnect: each at a
+    /// random moment of it. Cancel-safe.
     pub async fn draining(&self) -> Duration {
         let mut draining = self.inner.draining.subscribe();
         let said = draining.wait_for(Option::is_some).await.map(|said| *said);
@@ -36,8 +38,9 @@ impl Presence {
         }
     }
 
-    /// Ends in good order: drains if that has not been done, tells the store what it does not have yet, ends all
-    /// subscriptions and stops. Beats and leaves are refused from now on. Takes at most 2 s, whatever the store does.
+    /// Ends in good order: drains if that has not been done, tells the store what it does not have
+    /// yet, ends all subscriptions and stops. Beats and leaves are refused from now on. Takes at
+    /// most 2 s, whatever the store does.
     pub async fn shutdown(&self) {
         if tokio::time::timeout(ENDS_WITHIN, self.tell_the_rest()).await != Ok(true) {
             let sessions = self.inner.outbox.len();
@@ -50,14 +53,15 @@ impl Presence {
         self.tasks.abort();
     }
 
-    /// Returns once [`shutdown`](Self::shutdown) has ended all subscriptions: whatever a host streams beside them ends then,
-    /// too, or its server waits for it. Cancel-safe.
+    /// Returns once [`shutdown`](Self::shutdown) has ended all subscriptions: whatever a host
+    /// streams beside them ends then, too, or its server waits for it. Cancel-safe.
     pub async fn ended(&self) {
         // The sender lives in `inner`, which we hold.
         let _ = self.inner.has_ended.subscribe().wait_for(|ended| *ended).await;
     }
 
-    /// Drains if that has not been done, closes, and tells what is owed; answers whether the store has it all.
+    /// Drains if that has not been done, closes, and tells what is owed; answers whether the store
+    /// has it all.
     async fn tell_the_rest(&self) -> bool {
         let drains = self.inner.draining.borrow().is_some();
         if !drains {

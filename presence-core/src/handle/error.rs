@@ -12,19 +12,19 @@ pub enum Error {
     /// The input breaks a bound. Nothing was touched; change the input.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// This process has recorded it and shows it; the store does not have it yet and will be told as soon as it can
-    /// be. Nothing needs to be repeated; answer "accepted, degraded".
+    /// This process has recorded it and shows it; the store does not have it yet and will be told
+    /// as soon as it can be. Nothing needs to be repeated; answer "accepted, degraded".
     #[error("recorded here, not yet stored")]
     Degraded(#[source] store::Error),
     /// The store refuses, and will refuse again. What had been recorded here was taken back.
     #[error("refused by the store")]
     Rejected(#[source] store::Error),
-    /// This process, or its store, holds as many sessions as it may (`max_sessions`) or takes as much memory for them as it may
-    /// (`max_bytes`). Nothing was touched; retry later or elsewhere.
+    /// This process, or its store, holds as many sessions as it may (`max_sessions`) or takes as
+    /// much memory for them as it may (`max_bytes`). Nothing was touched; retry later or elsewhere.
     #[error("no room for another session")]
     Full,
-    /// The user's sessions would be in more topics together than they may (`max_topics_per_user`). Nothing was touched;
-    /// leave some topics first.
+    /// The user's sessions would be in more topics together than they may (`max_topics_per_user`).
+    /// Nothing was touched; leave some topics first.
     #[error("too many topics of one user")]
     TooManyTopics,
     /// The user or the session was disconnected and may not come back yet. Nothing was touched.

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// A session bound to a connection of this process: it lives as long as both do, at no cost to the store.
+/// A session bound to a connection of this process: it lives as long as both do, at no cost to the
+/// store.
 ///
-/// Dropping it leaves, after the policy's grace, unless the session has been placed elsewhere meanwhile. Nothing here
-/// waits for the store; what it cannot take now it is told later.
+/// Dropping it leaves, after the policy's grace, unless the session has been placed elsewhere
+/// meanwhile. Nothing here waits for the store; what it cannot take now it is told later.
 #[must_use = "dropping a hold leaves"]
 pub struct Hold {
     inner: Arc<Inner>,
@@ -37,8 +38,8 @@ impl Hold {
         let connection = inner.drawn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let shard = inner.store().shard_of(&beat.user);
         let told = {
-            // Held until the roster knows: the drop of the connection before this one comes wholly before, or finds
-            // itself replaced.
+            // Held until the roster knows: the drop of the connection before this one comes wholly
+            // before, or finds itself replaced.
             let mut connections = inner.connections.lock();
             let told = inner.roster.beat(beat, By::Connection, shard, inner.now())?;
             connections.insert(key.clone(), Connection { number: connection, ended: None });
@@ -60,10 +61,12 @@ impl Hold {
 
     /// Returns once the store has the session.
     ///
-    /// Cancel-safe. Waits as long as the store is down; the session is shown by this process meanwhile.
+    /// Cancel-safe. Waits as long as the store is down; the session is shown by this process
+    /// meanwhile.
     ///
     /// # Errors
-    /// [`Error::Rejected`] if the store refuses it; [`Error::ShuttingDown`] if the process ends before it was told.
+    /// [`Error::Rejected`] if the store refuses it; [`Error::ShuttingDown`] if the process ends
+    /// before it was told.
     pub async fn stored(&self) -> Result<(), Error> {
         let mut stored = self.stored.lock().await;
         let Some(told) = stored.as_mut() else { return Ok(()) };
@@ -76,9 +79,11 @@ impl Hold {
         }
     }
 
-    /// Returns once the session was disconnected or its user erased, on whichever process: the connection is to be closed.
+    /// Returns once the session was disconnected or its user erased, on whichever process: the
+    /// connection is to be closed.
     ///
-    /// The session has left by then, and nothing that is said through this brings it back. Cancel-safe.
+    /// The session has left by then, and nothing that is said through this brings it back.
+    /// Cancel-safe.
     pub async fn ended(&self) -> Ended {
         let mut endings = self.inner.disconnections.of(&self.key.user);
         loop {
@@ -100,7 +105,8 @@ impl Hold {
         }
         let beat = change(Beat::renew(self.key.user.clone(), self.key.id.clone()));
         let shard = self.inner.store().shard_of(&beat.user);
-        // The session is known, so that it needs no room; were it forgotten here, it would be entered again.
+        // The session is known, so that it needs no room; were it forgotten here, it would be
+        // entered again.
         match self.inner.roster.beat(&beat, By::Connection, shard, self.inner.now()) {
             Ok(Told::Put { sessions, .. }) => {
                 self.inner.outbox.mark(sessions.iter().map(crate::Session::key), Owes::Put);
@@ -124,7 +130,8 @@ impl Hold {
     /// Moves to these topics, and out of all others at once.
     ///
     /// # Errors
-    /// [`Error::TooManyTopics`] and [`Error::Full`] when there is no room for more: the session stays where it is.
+    /// [`Error::TooManyTopics`] and [`Error::Full`] when there is no room for more: the session
+    /// stays where it is.
     pub fn place(&self, topics: Topics) -> Result<(), Error> {
         self.beat(|beat| beat.topics(topics))
     }

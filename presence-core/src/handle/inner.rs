@@ -20,7 +20,8 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
-/// How long the calls to the store may take that one beat needs. Its caller is told "degraded" within 2 s, all in all.
+/// How long the calls to the store may take that one beat needs. Its caller is told "degraded"
+/// within 2 s, all in all.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 /// How long a beat waits, when a process has just started, for the store's time.
 const PATIENCE_AT_START: Duration = Duration::from_millis(400);
@@ -36,7 +37,8 @@ pub(super) struct Inner {
     pub proven: Notify,
     /// Wakes the publisher: watches have something to tell.
     pub changed: Notify,
-    /// Whether the store's time is known, by which stamps are made; `None` until it has answered or failed once.
+    /// Whether the store's time is known, by which stamps are made; `None` until it has answered or
+    /// failed once.
     is_calibrated: watch::Sender<Option<bool>>,
     /// Whether that is no longer `None`.
     has_asked: AtomicBool,
@@ -79,7 +81,8 @@ impl Inner {
         }
     }
 
-    /// The store itself: through the pointer to it, every call would make another future around its own.
+    /// The store itself: through the pointer to it, every call would make another future around its
+    /// own.
     pub fn store(&self) -> &dyn PresenceStore {
         &*self.store
     }
@@ -97,8 +100,8 @@ impl Inner {
         self.clock.now()
     }
 
-    /// Waits until the store's time is known, or has not been to be had in time: then stamps are made by the process's
-    /// own clock, and are moved to the store's once that is known.
+    /// Waits until the store's time is known, or has not been to be had in time: then stamps are
+    /// made by the process's own clock, and are moved to the store's once that is known.
     pub async fn calibrated(&self) {
         // A beat asks this every time; the channel has a lock.
         if !self.has_asked.load(Ordering::Relaxed) {
@@ -119,8 +122,9 @@ impl Inner {
         self.note_time(now.is_ok());
     }
 
-    /// Notes whether the store's time is known to the roster: from an answer, or from a proof of the feed, which a store
-    /// that was down at the start may give without ending the feed in between.
+    /// Notes whether the store's time is known to the roster: from an answer, or from a proof of
+    /// the feed, which a store that was down at the start may give without ending the feed in
+    /// between.
     pub fn note_time(&self, is_known: bool) {
         self.is_calibrated.send_if_modified(|known| {
             let news = *known != Some(is_known);
@@ -134,7 +138,8 @@ impl Inner {
         }
     }
 
-    /// Waits until the store's time is known, however long that takes: for what has no use without the store.
+    /// Waits until the store's time is known, however long that takes: for what has no use without
+    /// the store.
     pub async fn knows_time(&self) {
         // The sender lives in `self`.
         let _ = self.is_calibrated.subscribe().wait_for(|known| *known == Some(true)).await;

@@ -1,8 +1,8 @@
 //! Own sessions whose truth the store must still be told.
 //!
-//! Whatever goes wrong only marks a session's key: a failed or timed-out call, a miss, a dropped hold, a feed that
-//! shows less. One writer drains the set and tells the truth as it is *then*. The set is bounded by the process's own
-//! sessions.
+//! Whatever goes wrong only marks a session's key: a failed or timed-out call, a miss, a dropped
+//! hold, a feed that shows less. One writer drains the set and tells the truth as it is *then*. The
+//! set is bounded by the process's own sessions.
 
 use crate::model::{SessionKey, UserId};
 use crate::store;

@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 /// Everyone, or one topic: what can be asked of it, without touching the network.
 ///
-/// Cheap to make. Keep it where the same scope is asked often: [`counts`](Self::counts) is then one atomic load.
+/// Cheap to make. Keep it where the same scope is asked often: [`counts`](Self::counts) is then one
+/// atomic load.
 #[derive(Clone)]
 pub struct Place {
     inner: Arc<Inner>,
     scope: Scope,
-    /// `None` for a topic that nobody was in when this was made: it is looked up again at each question.
+    /// `None` for a topic that nobody was in when this was made: it is looked up again at each
+    /// question.
     state: Option<Arc<ScopeState>>,
 }
 
@@ -69,8 +71,8 @@ impl Place {
         }
     }
 
-    /// A page of who is here, sorted by user. A user who comes or goes between two pages is on one of them or not;
-    /// nobody else is skipped or repeated.
+    /// A page of who is here, sorted by user. A user who comes or goes between two pages is on one
+    /// of them or not; nobody else is skipped or repeated.
     pub fn list(&self, page: &Page) -> Listing {
         let limit = page.limit.clamp(1, Page::MAX);
         let users = self.sorted(|sorted| sorted.page(page.after.as_ref(), limit + 1));
@@ -79,7 +81,8 @@ impl Place {
         Listing { members: users.iter().take(limit).filter_map(show).collect(), next }
     }
 
-    /// Reads the sorted users in place, without copying them. Keep it short: other readers of this scope wait.
+    /// Reads the sorted users in place, without copying them. Keep it short: other readers of this
+    /// scope wait.
     pub fn sorted<T>(&self, read: impl FnOnce(&Sorted) -> T) -> T {
         match self.state() {
             Some(state) => self.inner.roster.read(&state, read),
@@ -89,7 +92,8 @@ impl Place {
 
     /// Everybody here with all that is shown of them.
     ///
-    /// The first call looks at everybody; from then on the scope is followed, until nobody has asked for a minute.
+    /// The first call looks at everybody; from then on the scope is followed, until nobody has
+    /// asked for a minute.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.inner.roster.snapshot(&self.scope, Detail::Members)
     }

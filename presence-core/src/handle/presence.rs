@@ -15,8 +15,9 @@ use tokio::task::JoinHandle;
 
 /// Who is here, active, idle or gone, and where.
 ///
-/// Cheap to clone. All questions are answered from this process's own replica, without touching the network. The last
-/// clone's drop ends its tasks; [`shutdown`](Self::shutdown) does so in good order.
+/// Cheap to clone. All questions are answered from this process's own replica, without touching the
+/// network. The last clone's drop ends its tasks; [`shutdown`](Self::shutdown) does so in good
+/// order.
 #[derive(Clone)]
 pub struct Presence {
     pub(super) inner: Arc<Inner>,
@@ -47,8 +48,8 @@ pub enum Beaten {
         /// The placement that the session has now: a later [`Leave`] may name it.
         placed_at: Timestamp,
     },
-    /// It renews what was renewed a moment ago: it counts here at once, and the store is told within a quarter of the
-    /// window, together with all that follow until then.
+    /// It renews what was renewed a moment ago: it counts here at once, and the store is told
+    /// within a quarter of the window, together with all that follow until then.
     Postponed {
         /// The placement that the session has now.
         placed_at: Timestamp,
@@ -68,7 +69,8 @@ impl Presence {
         Self { inner, tasks }
     }
 
-    /// Returns once the roster holds what the store holds. Cancel-safe; waits as long as the store is down.
+    /// Returns once the roster holds what the store holds. Cancel-safe; waits as long as the store
+    /// is down.
     pub async fn ready(&self) {
         // The sender lives in `inner`, which we hold.
         let _ = self.inner.is_ready.subscribe().wait_for(|ready| *ready).await;
@@ -92,9 +94,9 @@ impl Presence {
     /// Takes a beat: shows it here at once, and tells the store.
     ///
     /// # Errors
-    /// [`Error::Degraded`] after at most 2 s if the store does not answer: the beat counts here and is told later.
-    /// [`Error::Rejected`], [`Error::Full`], [`Error::TooManyTopics`], [`Error::Blocked`], [`Error::ShuttingDown`]: it does not
-    /// count.
+    /// [`Error::Degraded`] after at most 2 s if the store does not answer: the beat counts here and
+    /// is told later. [`Error::Rejected`], [`Error::Full`], [`Error::TooManyTopics`],
+    /// [`Error::Blocked`], [`Error::ShuttingDown`]: it does not count.
     ///
     /// # Cancellation
     /// Dropping the future undoes nothing: the store is then told in the background.
@@ -109,8 +111,8 @@ impl Presence {
         inner.tell(told).await
     }
 
-    /// Takes a leave: the others see it after the policy's grace, unless it says *now*. Leaving twice, or a session that
-    /// is not known, is no error.
+    /// Takes a leave: the others see it after the policy's grace, unless it says *now*. Leaving
+    /// twice, or a session that is not known, is no error.
     ///
     /// # Errors
     /// Those of [`beat`](Self::beat), but for `Full` and `TooManyTopics`.
@@ -127,8 +129,8 @@ impl Presence {
 
     /// Declares a status for a session, for as long as that lives, or until `until`.
     ///
-    /// A session that is not known comes to be by it without a beat: whether it then counts as alive is the policy's
-    /// `declared_counts`.
+    /// A session that is not known comes to be by it without a beat: whether it then counts as
+    /// alive is the policy's `declared_counts`.
     ///
     /// # Errors
     /// Those of [`beat`](Self::beat).
@@ -155,7 +157,8 @@ impl Presence {
     /// Binds a session to a connection of this process, as `beat` describes it; returns at once.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::TooManyTopics`], [`Error::Blocked`] and [`Error::ShuttingDown`]: nothing has been touched.
+    /// [`Error::Full`], [`Error::TooManyTopics`], [`Error::Blocked`] and [`Error::ShuttingDown`]:
+    /// nothing has been touched.
     pub fn hold(&self, beat: Beat) -> Result<Hold, Error> {
         if self.inner.draining.borrow().is_some() {
             return Err(Error::ShuttingDown);
@@ -169,8 +172,8 @@ impl Presence {
         self.inner.roster.person(user)
     }
 
-    /// One user as a viewer may see them: for all but the user and operators, one who declared to be offline is one who left
-    /// at that moment.
+    /// One user as a viewer may see them: for all but the user and operators, one who declared to
+    /// be offline is one who left at that moment.
     pub fn user_as(&self, viewer: &Viewer, user: &UserId) -> Option<Person> {
         let inner = &self.inner;
         inner.roster.person_as(viewer, user, inner.store().shard_of(user), inner.now())
@@ -205,12 +208,14 @@ impl Presence {
 
     /// A scope's snapshot, then its diffs.
     ///
-    /// The first reader of a scope pays for looking at everybody in it; all readers share what is made.
+    /// The first reader of a scope pays for looking at everybody in it; all readers share what is
+    /// made.
     pub fn subscribe(&self, scope: &Scope) -> Subscription {
         Subscription::new(&self.inner, scope, Detail::Members, None)
     }
 
-    /// The same, starting with the diff since `version` where that is still known, else with a snapshot.
+    /// The same, starting with the diff since `version` where that is still known, else with a
+    /// snapshot.
     pub fn subscribe_from(&self, scope: &Scope, version: Version) -> Subscription {
         Subscription::new(&self.inner, scope, Detail::Members, Some(version))
     }

@@ -14,7 +14,8 @@ pub struct Health {
     pub store: StoreHealth,
     /// Whether what is shown is known to be true now.
     pub view: View,
-    /// Sessions in the roster, gone ones included until they are forgotten, and those of hidden users: for operators.
+    /// Sessions in the roster, gone ones included until they are forgotten, and those of hidden
+    /// users: for operators.
     pub sessions: usize,
     /// Live sessions of users who show: what anybody may know.
     pub shown_sessions: usize,

@@ -1,4 +1,5 @@
-//! How the store is, by the calls that this process makes: what `health` answers, and what the log is told of it.
+//! How the store is, by the calls that this process makes: what `health` answers, and what the log
+//! is told of it.
 
 use super::report::StoreHealth;
 use crate::store;
@@ -15,7 +16,8 @@ pub(super) enum Verb {
     Touch = 1 << 1,
     Now = 1 << 2,
     Remember = 1 << 3,
-    /// Garbage collection: nothing waits for it, and the next one may be a lease away. Its failure alone is no outage.
+    /// Garbage collection: nothing waits for it, and the next one may be a lease away. Its failure
+    /// alone is no outage.
     Forget = 0,
 }
 
@@ -25,17 +27,19 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 /// What is to be logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Line {
-    /// The store does not serve. Outages since the last such line that were not logged, for their number.
+    /// The store does not serve. Outages since the last such line that were not logged, for their
+    /// number.
     Down { unlogged: u32 },
     /// It does again.
     Up,
 }
 
-/// How the store is: down from the first call that fails until each kind of call that failed has succeeded again, and
-/// nothing is owed.
+/// How the store is: down from the first call that fails until each kind of call that failed has
+/// succeeded again, and nothing is owed.
 #[derive(Debug)]
 pub(super) struct StoreState {
-    /// The kinds of call that fail, and [`DOWN`]; says without the lock that there is nothing to note.
+    /// The kinds of call that fail, and [`DOWN`]; says without the lock that there is nothing to
+    /// note.
     failing: AtomicU8,
     state: Mutex<State>,
 }

@@ -32,8 +32,8 @@ impl Drop for Reader {
 
 /// A snapshot, then diffs, without a gap.
 ///
-/// Nothing is queued for a reader: whoever is slow gets several diffs in one, and whoever is too slow for those a fresh
-/// snapshot. Also a [`Stream`].
+/// Nothing is queued for a reader: whoever is slow gets several diffs in one, and whoever is too
+/// slow for those a fresh snapshot. Also a [`Stream`].
 pub struct Subscription {
     reader: Reader,
     at: Option<Version>,
@@ -82,8 +82,8 @@ impl ViewWatch {
         *self.view.borrow()
     }
 
-    /// The view: the first at once, and then whenever it becomes fresh or stale. `None` once the `Presence` is gone.
-    /// Cancel-safe.
+    /// The view: the first at once, and then whenever it becomes fresh or stale. `None` once the
+    /// `Presence` is gone. Cancel-safe.
     pub async fn next(&mut self) -> Option<View> {
         if std::mem::replace(&mut self.told, true) {
             self.view.changed().await.ok()?;
@@ -117,8 +117,8 @@ impl CountsWatch {
         self.reader.watch.counts()
     }
 
-    /// The next counts that differ from the last ones yielded; the first at once. `None` once the `Presence` has shut
-    /// down. Cancel-safe.
+    /// The next counts that differ from the last ones yielded; the first at once. `None` once the
+    /// `Presence` has shut down. Cancel-safe.
     pub async fn next(&mut self) -> Option<Counts> {
         let counts =
             poll_fn(|context| self.reader.watch.poll_counts(self.reader.id, self.last, context)).await?;

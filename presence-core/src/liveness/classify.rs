@@ -52,7 +52,8 @@ pub struct Vitals {
     pub left: Option<Departure>,
     /// When its declared status was declared and stops counting, if it declared one.
     pub declared: Option<(Timestamp, Option<Timestamp>)>,
-    /// Since when a new snapshot of the store lacks it. Until it is confirmed, its process does not speak for it.
+    /// Since when a new snapshot of the store lacks it. Until it is confirmed, its process does not
+    /// speak for it.
     pub unconfirmed_since: Option<Timestamp>,
 }
 
@@ -71,7 +72,8 @@ impl Vitals {
         }
     }
 
-    /// Its beats and how long each keeps it alive: its own, and its node's unless the store lost sight of it.
+    /// Its beats and how long each keeps it alive: its own, and its node's unless the store lost
+    /// sight of it.
     fn beats(&self) -> impl Iterator<Item = (Timestamp, Duration)> {
         let own = (self.seen_at.max(self.unconfirmed_since.unwrap_or_default()), self.lease);
         let node = self.node.filter(|_| self.unconfirmed_since.is_none());
@@ -106,7 +108,8 @@ pub fn classify(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Liveness 
     if view.idle_for(vitals.last_active()) < policy.active_for { Liveness::Active } else { Liveness::Idle }
 }
 
-/// When the verdict may be another, if nothing is heard and the view does not go blind; `None` for never.
+/// When the verdict may be another, if nothing is heard and the view does not go blind; `None` for
+/// never.
 ///
 /// Exact: [`classify`] gives the same answer at every earlier time, and another one then.
 pub fn next_change(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Option<Timestamp> {
@@ -124,7 +127,8 @@ pub fn next_change(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Option
     [leaves_at, lapses_at, idles_at].into_iter().flatten().min()
 }
 
-/// Since when a gone session has been gone, by the same view; for one that is not gone, when it will be.
+/// Since when a gone session has been gone, by the same view; for one that is not gone, when it
+/// will be.
 pub fn gone_at(vitals: &Vitals, view: &ViewClock) -> Timestamp {
     let lapses_at = if vitals.seen_at == Timestamp::ZERO {
         vitals.declared_until()

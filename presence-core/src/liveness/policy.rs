@@ -4,33 +4,38 @@ use std::time::Duration;
 
 /// The windows within which facts mean something.
 ///
-/// Every process on one store should have the same policy; a difference is no danger to the data, but two processes
-/// then tell two stories.
+/// Every process on one store should have the same policy; a difference is no danger to the data,
+/// but two processes then tell two stories.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// How long a session lives after its last beat.
     ///
-    /// Default 60 s. From 1 s to 45 days. Two and a half times the interval of the clients' beats forgives one lost beat.
+    /// Default 60 s. From 1 s to 45 days. Two and a half times the interval of the clients' beats
+    /// forgives one lost beat.
     pub lease_for: Duration,
     /// How long a held session lives after its process's last beat.
     ///
-    /// Default 8 s. At least 3 s; processes beat every 2 s. A killed process is noticed this much plus one beat later.
+    /// Default 8 s. At least 3 s; processes beat every 2 s. A killed process is noticed this much
+    /// plus one beat later.
     pub held_for: Duration,
     /// How long after their last activity a user counts as active.
     ///
-    /// Default 5 min. At least 1 s. Longer than `lease_for` makes sense; a user is never active longer than alive.
+    /// Default 5 min. At least 1 s. Longer than `lease_for` makes sense; a user is never active
+    /// longer than alive.
     pub active_for: Duration,
     /// How long a leave waits before the others see it, so that a reload does not flicker.
     ///
     /// Default 5 s. Zero makes every leave immediate. Shorter than `lease_for`.
     pub grace: Duration,
-    /// Whether a session that only ever declared a status, without a beat, counts as alive while its status counts.
+    /// Whether a session that only ever declared a status, without a beat, counts as alive while
+    /// its status counts.
     ///
     /// Default no. Choose yes for services whose users set a status and send no heartbeats.
     pub declared_counts: bool,
     /// How long it is remembered when a user was last seen, after their sessions are forgotten.
     ///
-    /// Default not at all. At most 90 days. Personal data: choose as short as the host's purpose allows.
+    /// Default not at all. At most 90 days. Personal data: choose as short as the host's purpose
+    /// allows.
     pub remember_for: Option<Duration>,
 }
 
@@ -90,7 +95,8 @@ impl Policy {
         Ok(())
     }
 
-    /// How long a session with this lease is remembered after it lapsed or left, before it is forgotten.
+    /// How long a session with this lease is remembered after it lapsed or left, before it is
+    /// forgotten.
     pub fn memory(lease: Duration) -> Duration {
         lease.max(Self::MIN_MEMORY)
     }

@@ -188,7 +188,8 @@ fn vitals() -> impl Strategy<Value = Vitals> {
     })
 }
 
-/// What a process hears of the store's time: how much both clocks go on, now and then with a gap or a jump.
+/// What a process hears of the store's time: how much both clocks go on, now and then with a gap or
+/// a jump.
 fn rhythm() -> impl Strategy<Value = Vec<(u64, u64)>> {
     let step = prop_oneof![8 => 1..2_500u64, 1 => 3_001..15_000u64];
     let jump = prop_oneof![12 => Just(0u64), 1 => 1_500..15_000u64];
@@ -238,7 +239,8 @@ proptest! {
         for step in rhythm {
             follow(&mut view, &mut now, &mut blind, step);
         }
-        // From here on there is no gap: the foretold times come true, one after the other, until the end.
+        // From here on there is no gap: the foretold times come true, one after the other, until
+        // the end.
         for _ in 0..8 {
             let verdict = classify(&vitals, &policy, &view);
             let Some(next) = next_change(&vitals, &policy, &view) else {

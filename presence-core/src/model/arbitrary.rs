@@ -8,7 +8,8 @@ use crate::time::Timestamp;
 use proptest::prelude::*;
 use std::time::Duration;
 
-/// Text of 1 to `max` bytes without control characters: short and likely to be met again, or of any characters.
+/// Text of 1 to `max` bytes without control characters: short and likely to be met again, or of any
+/// characters.
 pub(crate) fn text(max: usize) -> impl Strategy<Value = String> {
     let any = any::<char>().prop_map(|c| if c.is_control() { '☃' } else { c });
     let any = prop::collection::vec(any, 1..max);

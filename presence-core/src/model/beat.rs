@@ -44,7 +44,8 @@ pub struct Beat {
     pub declares: Option<(Status, Option<Message>, Option<Timestamp>)>,
     /// What the host says of the session; `None` leaves it as it was.
     pub meta: Option<Meta>,
-    /// How long the session lives without another beat; `None` leaves it as it was (the policy's, when it enters).
+    /// How long the session lives without another beat; `None` leaves it as it was (the policy's,
+    /// when it enters).
     ///
     /// What a connection holds lives at least the policy's `held_for`.
     pub lease: Option<Duration>,
@@ -107,7 +108,8 @@ pub struct Leave {
     pub key: SessionKey,
     /// Only these topics; the session leaves with its last one. `None`: all of it.
     pub topics: Option<Vec<Topic>>,
-    /// The placement its sender has seen, as an earlier beat answered it; `None`: the one known here.
+    /// The placement its sender has seen, as an earlier beat answered it; `None`: the one known
+    /// here.
     pub placed_at: Option<Timestamp>,
     /// Whether it takes effect now, without the grace.
     pub at_once: bool,

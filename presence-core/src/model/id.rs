@@ -135,7 +135,8 @@ macro_rules! name {
 pub(super) use name;
 
 name! {
-    /// Who: a user of the host's, by whatever name the host knows them (1 to 256 bytes, no control characters).
+    /// Who: a user of the host's, by whatever name the host knows them (1 to 256 bytes, no control
+    /// characters).
     UserId, "user id", 256
 }
 name! {
@@ -153,7 +154,8 @@ impl NodeId {
     /// Draws the name of a process that starts now: `label` and 64 random bits.
     ///
     /// # Errors
-    /// [`Invalid`] when the label is empty, holds a control character, or leaves no room for the incarnation.
+    /// [`Invalid`] when the label is empty, holds a control character, or leaves no room for the
+    /// incarnation.
     pub fn draw(label: &str) -> Result<Self, Invalid> {
         Self::new(format!("{label}~{:016x}", crate::random::u64()))
     }

@@ -1,6 +1,8 @@
-//! What is stored and sent: users, sessions, topics, statuses, nodes, and the bounds that every one of them keeps.
+//! What is stored and sent: users, sessions, topics, statuses, nodes, and the bounds that every one
+//! of them keeps.
 //!
-//! Everything here is plain data. What it *means* (active, idle, gone) is decided in [`liveness`](crate::liveness).
+//! Everything here is plain data. What it *means* (active, idle, gone) is decided in
+//! [`liveness`](crate::liveness).
 
 #[cfg(test)]
 pub(crate) mod arbitrary;

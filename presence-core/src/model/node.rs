@@ -14,7 +14,8 @@ pub struct Node {
     pub id: NodeId,
     /// Its last beat.
     pub seen_at: Timestamp,
-    /// Set by the last beat of a process that shuts down: how long its clients have to reconnect elsewhere.
+    /// Set by the last beat of a process that shuts down: how long its clients have to reconnect
+    /// elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::time::option_millis")]
     pub drain_for: Option<Duration>,
 }

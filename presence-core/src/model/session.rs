@@ -105,7 +105,8 @@ impl Departure {
 pub struct Placement {
     /// When it was made: `max(now, placed_at of the placement its author had seen + 1 ms)`.
     pub placed_at: Timestamp,
-    /// Set once the session has left. It carries the `placed_at` of what it ends, and wins that tie.
+    /// Set once the session has left. It carries the `placed_at` of what it ends, and wins that
+    /// tie.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<Departure>,
     /// The process that made it; for a held session, the one whose life the session follows.

@@ -41,7 +41,8 @@ impl Topics {
     /// Gathers topics to stay in until further notice.
     ///
     /// # Errors
-    /// [`Invalid`] when there are more than [`MAX_TOPICS`], or their names exceed [`MAX_TOPICS_BYTES`].
+    /// [`Invalid`] when there are more than [`MAX_TOPICS`], or their names exceed
+    /// [`MAX_TOPICS_BYTES`].
     pub fn new(topics: impl IntoIterator<Item = Topic>) -> Result<Self, Invalid> {
         Self::of(topics.into_iter().map(|topic| Stay { topic, until: None }).collect())
     }

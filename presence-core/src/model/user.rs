@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// That a user, or one of their sessions, was disconnected and may not come back for a while.
 ///
-/// A register: the greater one, by its fields in their order, wins. So the later block of a user replaces the earlier.
+/// A register: the greater one, by its fields in their order, wins. So the later block of a user
+/// replaces the earlier.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Block {
     /// When it was pronounced: sessions placed until then are ended.
@@ -30,7 +31,8 @@ impl Block {
     }
 }
 
-/// What a store keeps of a user beside their sessions: three registers, each of which merges by itself.
+/// What a store keeps of a user beside their sessions: three registers, each of which merges by
+/// itself.
 ///
 /// ```
 /// use presence_core::{Timestamp, UserId, UserRecord};
@@ -47,10 +49,12 @@ impl Block {
 pub struct UserRecord {
     /// The user it belongs to.
     pub user: UserId,
-    /// When the user was last seen; the later one wins. [`Timestamp::ZERO`] if nothing is kept of that.
+    /// When the user was last seen; the later one wins. [`Timestamp::ZERO`] if nothing is kept of
+    /// that.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub seen_at: Timestamp,
-    /// When the user was erased; the later one wins, and takes a `seen_at` that is not later than itself.
+    /// When the user was erased; the later one wins, and takes a `seen_at` that is not later than
+    /// itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased_at: Option<Timestamp>,
     /// Whether the user may come back; the greater one wins.
@@ -69,7 +73,8 @@ impl UserRecord {
         Self { user, seen_at: Timestamp::ZERO, erased_at: None, block: None }
     }
 
-    /// Takes over what `other`, a state of the same record, knows better; answers whether anything changed.
+    /// Takes over what `other`, a state of the same record, knows better; answers whether anything
+    /// changed.
     ///
     /// Commutative, associative and idempotent.
     pub fn merge(&mut self, other: &Self) -> bool {
@@ -86,7 +91,8 @@ impl UserRecord {
         blocks || (before != (self.seen_at, self.erased_at))
     }
 
-    /// Whether each register of `other` is at most this one's: whoever knows this record knows all of `other`.
+    /// Whether each register of `other` is at most this one's: whoever knows this record knows all
+    /// of `other`.
     pub fn covers(&self, other: &Self) -> bool {
         other.seen_at <= self.seen_at && other.erased_at <= self.erased_at && other.block <= self.block
     }

@@ -28,15 +28,18 @@ impl Roster {
     /// `shard` is the store's shard of the user.
     ///
     /// # Errors
-    /// [`Refused::Full`] when the session is new, or grows, and there is no room, [`Refused::TooManyTopics`] when it would be in more
-    /// topics than the user may, [`Refused::Blocked`] when it is kept away; nothing has been touched then. A renewal of a
+    /// [`Refused::Full`] when the session is new, or grows, and there is no room,
+    /// [`Refused::TooManyTopics`] when it would be in more topics than the user may,
+    /// [`Refused::Blocked`] when it is kept away; nothing has been touched then. A renewal of a
     /// live session is never refused for want of room.
     pub fn beat(&self, beat: &Beat, by: By, shard: u16, now: Timestamp) -> Result<Told, Refused> {
         let (lock, hash) = self.shard_of(&beat.user);
-        // Nearly every beat only renews, and needs neither the proven clocks nor anything but its own slot.
+        // Nearly every beat only renews, and needs neither the proven clocks nor anything but its
+        // own slot.
         {
             let mut locked = lock.lock();
-            // Only now: once the store's time is known, no other stamp must meet a session that was moved to it.
+            // Only now: once the store's time is known, no other stamp must meet a session that was
+            // moved to it.
             let stamp = self.stamp(now);
             if let Some(told) = locked.renew(hash, beat, by, &self.settings.policy, stamp, now) {
                 return Ok(told);
@@ -108,7 +111,8 @@ impl Roster {
             || beat.topics.as_ref().is_some_and(|topics| !slot.is_in(topics))
             || self.changes_lease(beat, slot)
             || beat.meta.is_some() && beat.meta.as_ref() != slot.meta();
-        // Whoever took a lapsed session for gone for good may have dropped it, and would not know whom a touch renews.
+        // Whoever took a lapsed session for gone for good may have dropped it, and would not know
+        // whom a touch renews.
         let revives = !slot.state.is_live();
         let old = (moves || revives || beat.declares.is_some()).then(|| slot.session());
         if moves {
@@ -116,7 +120,8 @@ impl Roster {
             slot.place(placed);
         }
         let declares = slot.declare(beat, stamp);
-        // A session's first beat is activity, unless it says otherwise; also of one that only ever declared.
+        // A session's first beat is activity, unless it says otherwise; also of one that only ever
+        // declared.
         let unsaid = if slot.seen_at == Timestamp::ZERO { stamp } else { Timestamp::ZERO };
         slot.seen_at = slot.seen_at.max(stamp);
         slot.active_at = slot.active_at.max(activity(beat.activity, stamp).unwrap_or(unsaid));
@@ -146,7 +151,8 @@ impl Roster {
         Ok(())
     }
 
-    /// Refuses a beat by which a session would be in more topics than before, if its user would be in too many.
+    /// Refuses a beat by which a session would be in more topics than before, if its user would be
+    /// in too many.
     fn admit_topics(
         &self,
         locked: &Shard,
@@ -172,11 +178,12 @@ impl Roster {
         Ok(())
     }
 
-    /// Makes room for another session of a user: of the live ones, those seen longest ago leave. Answers what the store
-    /// is to be told of them.
+    /// Makes room for another session of a user: of the live ones, those seen longest ago leave.
+    /// Answers what the store is to be told of them.
     ///
-    /// Gone ones stay, since the store's echo of their leave would only bring them back; of these, too, there are not
-    /// more than a user may have live ones: what exceeds them is forgotten, what went first before the others.
+    /// Gone ones stay, since the store's echo of their leave would only bring them back; of these,
+    /// too, there are not more than a user may have live ones: what exceeds them is forgotten, what
+    /// went first before the others.
     fn make_room(
         &self,
         locked: &mut Shard,

@@ -1,8 +1,9 @@
 //! What the roster's own memory is spent on, and whether there is room for more.
 //!
-//! Some room is kept for sessions that do not show: those that are gone and not forgotten yet, and those of hidden users. There
-//! may be as many of them as show, in a quarter of the bytes; within that they count for nobody else. So whether there
-//! is room for a session says nothing about hidden users to others, unless more than that is taken.
+//! Some room is kept for sessions that do not show: those that are gone and not forgotten yet, and
+//! those of hidden users. There may be as many of them as show, in a quarter of the bytes; within
+//! that they count for nobody else. So whether there is room for a session says nothing about
+//! hidden users to others, unless more than that is taken.
 
 use super::scope_state::ScopeState;
 use super::slot::Slot;
@@ -10,8 +11,8 @@ use super::stays::{SlotStay, Stays};
 use crate::footprint::{self, PIECE};
 use crate::model::{Beat, Message, Meta, Status, Topic, UserId};
 
-/// A session by itself: its entry in the slab, its words in the index and the wheel, its user's place in the list of
-/// everyone, and what chunks have to spare.
+/// A session by itself: its entry in the slab, its words in the index and the wheel, its user's
+/// place in the list of everyone, and what chunks have to spare.
 const SESSION: usize = 128 + 8 + 8 + 34 + 32;
 /// A place in the sorted list of a topic, with what chunks have to spare.
 const LISTED: usize = 48;
@@ -21,9 +22,11 @@ const AMONG_SEVERAL: usize = size_of::<SlotStay>();
 const RARE: usize = 64 + PIECE;
 /// A declaration.
 const SAID: usize = 72 + PIECE;
-/// A session's entries in the indexes of a user who has many, who on the other hand stands but once in the lists of topics.
+/// A session's entries in the indexes of a user who has many, who on the other hand stands but once
+/// in the lists of topics.
 const CROWDED: usize = 80;
-/// A topic beside its name: its state, its entry in the map and in the order of topics, and its lists when they are short.
+/// A topic beside its name: its state, its entry in the map and in the order of topics, and its
+/// lists when they are short.
 const TOPIC: usize = size_of::<ScopeState>() + 2 * PIECE + 64 + 40 + 90;
 /// Slots count in units of so many bytes.
 pub(super) const UNIT: usize = 16;
@@ -79,8 +82,9 @@ impl Slot {
         parts.bytes() + if in_crowd { CROWDED } else { 0 }
     }
 
-    /// How many bytes more the session would take after a beat, not counting topics' own: only what a client can make
-    /// large. Declaring to be offline is never refused for want of room, so that it is as if it took none.
+    /// How many bytes more the session would take after a beat, not counting topics' own: only what
+    /// a client can make large. Declaring to be offline is never refused for want of room, so that
+    /// it is as if it took none.
     fn grows_by(&self, beat: &Beat) -> usize {
         let topics =
             beat.topics.as_ref().map_or(0, |topics| topics.len().saturating_sub(self.topics().count()));
@@ -109,7 +113,8 @@ pub(super) struct Need {
 }
 
 impl Need {
-    /// What a beat needs of a session that is known, or is not. `is_known` says which topics are there already.
+    /// What a beat needs of a session that is known, or is not. `is_known` says which topics are
+    /// there already.
     pub fn of(beat: &Beat, known: Option<&Slot>, is_known: impl Fn(&Topic) -> bool) -> Self {
         let topics = beat.topics.as_ref().map_or(&[][..], |topics| topics.stays());
         let is_own = |topic| known.is_some_and(|slot| slot.topics().any(|(own, _)| own == topic));

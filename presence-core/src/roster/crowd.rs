@@ -1,5 +1,5 @@
-//! Indexes of one user's sessions, for a user who has many of them: a change of one session is then entered without a
-//! look at the others.
+//! Indexes of one user's sessions, for a user who has many of them: a change of one session is then
+//! entered without a look at the others.
 
 use super::scope_state::ScopeState;
 use super::slab::Slab;
@@ -12,15 +12,16 @@ use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// From how many sessions on a user has indexes. Fewer sessions are looked at one by one: that is as quick, and most
-/// users have one or two.
+/// From how many sessions on a user has indexes. Fewer sessions are looked at one by one: that is
+/// as quick, and most users have one or two.
 pub(super) const CROWD: usize = 5;
 
-/// What decides which session goes first when a user has too many; the number of the session tells apart what is equal.
+/// What decides which session goes first when a user has too many; the number of the session tells
+/// apart what is equal.
 type Age = (Timestamp, Timestamp, u32);
 
-/// The indexes of one user's sessions, by how each session was last settled. Whether the user is hidden does not matter
-/// here.
+/// The indexes of one user's sessions, by how each session was last settled. Whether the user is
+/// hidden does not matter here.
 #[derive(Default)]
 pub(super) struct Crowd {
     links: HashMap<SessionId, Link, foldhash::fast::RandomState>,
@@ -33,7 +34,8 @@ pub(super) struct Crowd {
     memberships: usize,
     /// The declarations that count.
     declared: BTreeSet<(Timestamp, SessionId)>,
-    /// Live sessions by when they were last seen, as far as this is known here: a renewal does not come by.
+    /// Live sessions by when they were last seen, as far as this is known here: a renewal does not
+    /// come by.
     live: BTreeSet<Age>,
     /// Gone sessions in the order in which they went, by a number that grows.
     gone: BTreeMap<u64, u32>,
@@ -109,12 +111,14 @@ impl Crowd {
         self.topics.values().inspect(|_| work::step())
     }
 
-    /// The session whose declaration is the newest one that counts; of two of one instant, the one with the greater id.
+    /// The session whose declaration is the newest one that counts; of two of one instant, the one
+    /// with the greater id.
     pub fn declares(&self) -> Option<u32> {
         self.declared.last().and_then(|(_, id)| self.find(id))
     }
 
-    /// Enters a session behind another one of the chain. It is not settled yet, so that it counts as gone.
+    /// Enters a session behind another one of the chain. It is not settled yet, so that it counts
+    /// as gone.
     pub fn link(&mut self, at: u32, before: u32, slots: &Slab) {
         let slot = &slots[at];
         if let Some(next) = slots.get(slot.next) {
@@ -220,8 +224,8 @@ impl Crowd {
         }
     }
 
-    /// The live session that was seen longest ago. What has been renewed since it was last put in order is put in order
-    /// now: once for many renewals.
+    /// The live session that was seen longest ago. What has been renewed since it was last put in
+    /// order is put in order now: once for many renewals.
     pub fn oldest_live(&mut self, slots: &Slab) -> Option<u32> {
         loop {
             work::step();

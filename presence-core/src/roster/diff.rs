@@ -9,7 +9,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// A point in the history of one roster, `<incarnation>-<n>`: comparable only within one incarnation.
+/// A point in the history of one roster, `<incarnation>-<n>`: comparable only within one
+/// incarnation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Version {
     /// Which roster: drawn when it starts.

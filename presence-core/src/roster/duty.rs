@@ -24,10 +24,11 @@ impl Duty {
         }
     }
 
-    /// How many live processes come before this one for a user, or for a process that is no more; `None` if it is never
-    /// its turn.
+    /// How many live processes come before this one for a user, or for a process that is no more;
+    /// `None` if it is never its turn.
     ///
-    /// Every process finds the same order by itself (rendezvous hashing), and loses few users when one comes or goes.
+    /// Every process finds the same order by itself (rendezvous hashing), and loses few users when
+    /// one comes or goes.
     pub fn rank(&self, whom: &str) -> Option<usize> {
         let weight = |node: u64| hash(node, whom);
         let own = weight(self.own?);
@@ -35,7 +36,8 @@ impl Duty {
     }
 }
 
-/// FNV-1a with a finishing mix: the same in every process and every version, which our maps' hash is not.
+/// FNV-1a with a finishing mix: the same in every process and every version, which our maps' hash
+/// is not.
 fn hash(seed: u64, text: &str) -> u64 {
     let start = 0xcbf2_9ce4_8422_2325_u64 ^ seed;
     let raw = text.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));

@@ -77,7 +77,8 @@ impl Roster {
         }
         if let Some(placed) = placed {
             slot.place(placed);
-            // Whoever took it over speaks for it now. The connection here, if any, ends without a word.
+            // Whoever took it over speaks for it now. The connection here, if any, ends without a
+            // word.
             slot.set(flag::OWN, slot.has(flag::OWN) && slot.node.id == *self.node());
             slot.set(flag::HERE, slot.has(flag::HERE) && slot.node.id == *self.node());
         }
@@ -111,12 +112,14 @@ impl Roster {
         owed.extend(self.carry_out_again(locked, hash, &told.user, shard, settling));
     }
 
-    /// Sets right what the store holds of this process's own connections; answers whether anything was.
+    /// Sets right what the store holds of this process's own connections; answers whether anything
+    /// was.
     fn correct(&self, slot: &mut Slot, settling: &Settling<'_>, owed: &mut Owed) -> bool {
         let stamp = settling.times.stamp;
         let mine = slot.has(flag::HELD) && slot.node.id == *self.node();
         match slot.left() {
-            // Somebody ended it although its client has been heard here since: it is still connected.
+            // Somebody ended it although its client has been heard here since: it is still
+            // connected.
             Some(left) if slot.has(flag::HERE) && slot.seen_at > left.at => {
                 slot.placed_at = stamp.max(slot.placed_at + Duration::from_millis(1));
                 slot.end(None);
@@ -175,8 +178,8 @@ impl Roster {
         self.beat_of(id, seen_at, drain_for, now);
     }
 
-    /// Enters a node's beat. One that comes back after a pause brings back the sessions that lapsed with it; so does
-    /// one that facts tell of after its sessions.
+    /// Enters a node's beat. One that comes back after a pause brings back the sessions that lapsed
+    /// with it; so does one that facts tell of after its sessions.
     pub(super) fn beat_of(
         &self,
         id: &crate::NodeId,
@@ -193,7 +196,8 @@ impl Roster {
         node.fact()
     }
 
-    /// A shard of the store has told everything: what it lacked is unconfirmed, and what of that is own is owed.
+    /// A shard of the store has told everything: what it lacked is unconfirmed, and what of that is
+    /// own is owed.
     pub fn synced(&self, shard: u16, now: Timestamp) -> Owed {
         let mut owed = Owed::new();
         let generation = self.generation.load(Ordering::Acquire);

@@ -10,8 +10,8 @@ use crate::store::Seen;
 use crate::time::{Timestamp, ViewClock};
 
 impl Roster {
-    /// Drops what was forgotten, unless it has been seen later here. Forgetting is no verdict: what lives here is told
-    /// again if it is own, and else waits for a lease to be confirmed.
+    /// Drops what was forgotten, unless it has been seen later here. Forgetting is no verdict: what
+    /// lives here is told again if it is own, and else waits for a lease to be confirmed.
     pub fn forgotten(&self, seen: &[Seen], now: Timestamp) -> Owed {
         let mut owed = Owed::new();
         for seen in seen {
@@ -42,7 +42,8 @@ impl Roster {
             locked.settle_at(at, settling);
         }
         let slot = &locked.slots[at];
-        // Of the session itself: the store has counted its node, whose next beat may have overtaken this news.
+        // Of the session itself: the store has counted its node, whose next beat may have overtaken
+        // this news.
         let is_known_later = slot.seen_at > seen_at || slot.placed_at > placed_at;
         if slot.state.is_live() && slot.has(flag::OWN) {
             return Some(slot.key());
@@ -60,7 +61,8 @@ impl Roster {
 }
 
 impl Shard {
-    /// Notes that the store lacks a session that lives here: it goes in a lease, unless it is confirmed.
+    /// Notes that the store lacks a session that lives here: it goes in a lease, unless it is
+    /// confirmed.
     pub(super) fn doubt(&mut self, at: u32, settling: &Settling<'_>) {
         let slot = &mut self.slots[at];
         if slot.has(flag::UNCONFIRMED) {

@@ -20,7 +20,8 @@ impl Roster {
         })
     }
 
-    /// Ends a session whose connection to this process has dropped, unless it is placed elsewhere by now.
+    /// Ends a session whose connection to this process has dropped, unless it is placed elsewhere
+    /// by now.
     pub fn drop_held(&self, key: &SessionKey, grace: Duration, now: Timestamp) -> Told {
         let draining = self.draining.load(Ordering::Acquire);
         self.depart(key, now, |slot, settling| {
@@ -77,7 +78,8 @@ impl Slot {
         let departure = self.departs(settling.times.stamp, grace);
         let whole = Departed::Wholly(departure);
         if let Some(left) = self.left() {
-            // A second leave counts only if it ends sooner: one that says *now* after one that waits.
+            // A second leave counts only if it ends sooner: one that says *now* after one that
+            // waits.
             let sooner = departure.ends_at < left.ends_at && topics.is_none();
             return if sooner { whole } else { Departed::Already };
         }

@@ -42,7 +42,8 @@ pub struct Person {
     /// The user, with sessions; its liveness may be `Gone`.
     #[serde(flatten)]
     pub member: Member,
-    /// The last beat of any of their sessions, or of the node that holds one; `None` if none ever beat.
+    /// The last beat of any of their sessions, or of the node that holds one; `None` if none ever
+    /// beat.
     pub last_seen: Option<Timestamp>,
 }
 

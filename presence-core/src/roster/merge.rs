@@ -1,7 +1,7 @@
 //! How two states of one session become one: three registers, each of which merges by itself.
 //!
-//! The merge is commutative, associative and idempotent, so it does not matter in which order, how often, or through
-//! which process the news arrives.
+//! The merge is commutative, associative and idempotent, so it does not matter in which order, how
+//! often, or through which process the news arrives.
 
 use crate::model::{Declared, Placement, Session};
 use crate::time::Timestamp;
@@ -27,7 +27,8 @@ impl Declared {
     }
 }
 
-/// Decides between two authors of one instant by their bytes: any fixed order will do, if all backends share it.
+/// Decides between two authors of one instant by their bytes: any fixed order will do, if all
+/// backends share it.
 fn compare_encoded<T: Serialize + PartialEq>(one: &T, other: &T) -> Ordering {
     // An echo of what is known is the common case, and needs no encoding.
     if one == other {
@@ -38,7 +39,8 @@ fn compare_encoded<T: Serialize + PartialEq>(one: &T, other: &T) -> Ordering {
 }
 
 impl Session {
-    /// Takes over what `other`, a state of the same session, knows better; answers whether anything changed.
+    /// Takes over what `other`, a state of the same session, knows better; answers whether anything
+    /// changed.
     pub fn merge(&mut self, other: &Self) -> bool {
         let mut changed = false;
         if other.placement.beats(&self.placement) {

@@ -1,8 +1,9 @@
 //! The local replica of all sessions, indexed by user and topic: pure, sharded, without a runtime.
 //!
-//! Every method takes `now`, the process's own time; nothing here reads a clock, waits, or calls out while it holds a
-//! lock. Locks are taken in this order: one shard, then leaves (the clocks, a scope's pending list, a watch's pending list,
-//! the nodes). Reading lists and flushing watches take their own lock first and then, one at a time, shards.
+//! Every method takes `now`, the process's own time; nothing here reads a clock, waits, or calls
+//! out while it holds a lock. Locks are taken in this order: one shard, then leaves (the clocks, a
+//! scope's pending list, a watch's pending list, the nodes). Reading lists and flushing watches
+//! take their own lock first and then, one at a time, shards.
 
 mod beat;
 mod cost;
@@ -81,7 +82,8 @@ use times::Clocks;
 use topics::Topics;
 use watch::Dirty;
 
-/// Locks: enough that a beat rarely meets another, and that no table's growth is a long wait. A power of two.
+/// Locks: enough that a beat rarely meets another, and that no table's growth is a long wait. A
+/// power of two.
 const SHARDS: usize = 256;
 /// How many sessions are worked on at most before a shard's lock is let go.
 const HOLD: u32 = 256;
@@ -93,7 +95,8 @@ pub struct Roster {
     hasher: foldhash::fast::RandomState,
     shards: Box<[Mutex<Shard>]>,
     clocks: RwLock<Arc<Clocks>>,
-    /// How far the store's time is ahead of the process's, in milliseconds, wrapping: what beats need of `clocks`.
+    /// How far the store's time is ahead of the process's, in milliseconds, wrapping: what beats
+    /// need of `clocks`.
     ahead: AtomicU64,
     nodes: Nodes,
     me: Arc<NodeState>,
@@ -107,10 +110,11 @@ pub struct Roster {
     listing: Mutex<()>,
     topics: Topics,
     sessions: AtomicUsize,
-    /// Which watch of the store this is, from 1 to 255 and around: zero is what a session has that was never told.
+    /// Which watch of the store this is, from 1 to 255 and around: zero is what a session has that
+    /// was never told.
     generation: AtomicU8,
-    /// Whether anything was told in this watch. One that told nothing needs no other number, so that no outage is so
-    /// long that the numbers come around.
+    /// Whether anything was told in this watch. One that told nothing needs no other number, so
+    /// that no outage is so long that the numbers come around.
     heard: AtomicBool,
     versions: AtomicU64,
     dirty: Arc<Dirty>,
@@ -179,7 +183,8 @@ impl Roster {
         self.len() == 0
     }
 
-    /// What stamps are made with: the newest proven time of the store, and the process's own time since.
+    /// What stamps are made with: the newest proven time of the store, and the process's own time
+    /// since.
     pub fn stamp(&self, now: Timestamp) -> Timestamp {
         Timestamp::from_millis(now.as_millis().wrapping_add(self.ahead.load(Ordering::Relaxed)))
     }
@@ -200,7 +205,8 @@ impl Roster {
         self.me.fact()
     }
 
-    /// Makes this process one that drains: its held sessions live on for `reconnect_in`, and it ranks nowhere.
+    /// Makes this process one that drains: its held sessions live on for `reconnect_in`, and it
+    /// ranks nowhere.
     pub fn drain(&self, reconnect_in: Duration, now: Timestamp) -> Node {
         self.draining.store(true, Ordering::Release);
         let stamp = self.stamp(now).max(self.me.seen_at() + Duration::from_millis(1));
@@ -233,8 +239,8 @@ impl Roster {
         done
     }
 
-    /// The proven clocks. To be taken *under* a shard's lock by whoever settles: then no session is ever judged by
-    /// older clocks than it was judged by before.
+    /// The proven clocks. To be taken *under* a shard's lock by whoever settles: then no session is
+    /// ever judged by older clocks than it was judged by before.
     fn clocks(&self) -> Arc<Clocks> {
         Arc::clone(&self.clocks.read())
     }
@@ -248,7 +254,8 @@ impl Roster {
         self.versions.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Visits every session, a part of a shard at a time; `visit` may remove the session that it is given.
+    /// Visits every session, a part of a shard at a time; `visit` may remove the session that it is
+    /// given.
     fn walk(&self, now: Timestamp, mut visit: impl FnMut(&mut Shard, u32, &Settling<'_>)) {
         for lock in &self.shards {
             let mut at = 0;

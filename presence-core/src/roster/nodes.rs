@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// One process. Sessions point to the process that placed them, so that a beat for thousands of held sessions is one
-/// store to one number.
+/// One process. Sessions point to the process that placed them, so that a beat for thousands of
+/// held sessions is one store to one number.
 pub(super) struct NodeState {
     pub id: NodeId,
     /// Its last beat in milliseconds; zero while nothing is known.
@@ -59,8 +59,8 @@ impl NodeState {
     }
 }
 
-/// All processes that sessions point to or that have beaten. Bounded by the sessions and, for nodes without any, by
-/// their being forgotten.
+/// All processes that sessions point to or that have beaten. Bounded by the sessions and, for nodes
+/// without any, by their being forgotten.
 #[derive(Default)]
 pub(super) struct Nodes(RwLock<HashMap<NodeId, Arc<NodeState>, foldhash::fast::RandomState>>);
 
@@ -77,8 +77,8 @@ impl Nodes {
         Arc::clone(self.0.write().entry(id.clone()).or_insert_with(new))
     }
 
-    /// Moves a node's register forward; answers also whether its sessions may go sooner than before, because it drains
-    /// no longer.
+    /// Moves a node's register forward; answers also whether its sessions may go sooner than
+    /// before, because it drains no longer.
     pub fn touch(
         &self,
         id: &NodeId,
@@ -86,7 +86,8 @@ impl Nodes {
         drain_for: Option<Duration>,
     ) -> (Arc<NodeState>, bool) {
         let node = self.of(id);
-        // Writers of one node are few and far between; the map's lock keeps the two numbers together.
+        // Writers of one node are few and far between; the map's lock keeps the two numbers
+        // together.
         let _one_writer = self.0.write();
         let mut sooner = false;
         if (seen_at, drain_for) > (node.seen_at(), node.drain_for()) {

@@ -12,8 +12,8 @@ use std::sync::atomic::Ordering;
 impl Roster {
     /// Learns the store's time, so that stamps are made by it; answers nothing about what it holds.
     ///
-    /// The first time, what has been stamped by the process's own clock is moved to the store's, as long as the store
-    /// has not been told of it.
+    /// The first time, what has been stamped by the process's own clock is moved to the store's, as
+    /// long as the store has not been told of it.
     pub fn calibrate(&self, at: Timestamp, now: Timestamp) {
         let (is_first, ahead) = self.change_clocks(now, |clocks| clocks.calibrate(at, now));
         if is_first {
@@ -24,19 +24,20 @@ impl Roster {
         }
     }
 
-    /// Takes a proof: a shard of the store took a write at its time `at`, everything up to then has been told, and in the
-    /// stretches `blind` nobody could write.
+    /// Takes a proof: a shard of the store took a write at its time `at`, everything up to then has
+    /// been told, and in the stretches `blind` nobody could write.
     pub fn prove(&self, shard: u16, at: Timestamp, blind: &[Blind], now: Timestamp) {
         self.calibrate(at, now);
         if !self.draining.load(Ordering::Acquire) {
-            // Nobody knows better how this process is. One that was stopped for a while would otherwise see all its own
-            // connections lapse, until its next beat.
+            // Nobody knows better how this process is. One that was stopped for a while would
+            // otherwise see all its own connections lapse, until its next beat.
             self.beat_node(now);
         }
         if self.change_clocks(now, |clocks| clocks.prove(shard, at, now, blind)).0 {
-            // What the store told of this shard can be judged at last, or what was to be looked at by a time that stood
-            // still is due sooner than the wheel thinks, or has not come to pass after all.
-            // So is what is judged by this process's reckoning, which has gone along.
+            // What the store told of this shard can be judged at last, or what was to be looked at
+            // by a time that stood still is due sooner than the wheel thinks, or has not come to
+            // pass after all. So is what is judged by this process's reckoning, which has gone
+            // along.
             self.resettle(now, |slot| {
                 slot.shard == shard || slot.has(flag::OWN) || !slot.has(flag::CONFIRMED)
             });
@@ -79,8 +80,8 @@ impl Roster {
 }
 
 impl Shard {
-    /// Moves a session that was stamped by the process's own clock to the store's time, if that has become known and
-    /// [`Roster::calibrate`] has not come to this shard yet.
+    /// Moves a session that was stamped by the process's own clock to the store's time, if that has
+    /// become known and [`Roster::calibrate`] has not come to this shard yet.
     pub(super) fn move_to_store_time(&mut self, hash: u32, at: u32, settling: &Settling<'_>) {
         if !self.slots[at].has(flag::OWN_TIME) || !settling.times.is_proven {
             return;
@@ -95,7 +96,8 @@ impl Shard {
 }
 
 impl Slot {
-    /// Moves what was stamped by the process's own clock, unless the store was told of it so; answers whether it moved.
+    /// Moves what was stamped by the process's own clock, unless the store was told of it so;
+    /// answers whether it moved.
     fn move_to_store_time(&mut self, ahead: u64) -> bool {
         self.set(flag::OWN_TIME, false);
         let moves = !self.has(flag::CONFIRMED);

@@ -75,7 +75,8 @@ impl Roster {
 
     /// All that is known of a user, gone or not.
     ///
-    /// Who declares to be offline shows as `Gone` with status `Offline`; the sessions are shown as they are.
+    /// Who declares to be offline shows as `Gone` with status `Offline`; the sessions are shown as
+    /// they are.
     pub fn person(&self, user: &UserId) -> Option<Person> {
         let (shard, hash) = self.shard_of(user);
         let locked = shard.lock();
@@ -92,8 +93,9 @@ impl Roster {
 
     /// The same as a viewer may see it.
     ///
-    /// For all but the user and operators, one who has declared to be offline is one who left at that moment: with nothing
-    /// but the time of that, and after [`Policy::MIN_MEMORY`], or [`Policy::remember_for`], not known at all.
+    /// For all but the user and operators, one who has declared to be offline is one who left at
+    /// that moment: with nothing but the time of that, and after [`Policy::MIN_MEMORY`], or
+    /// [`Policy::remember_for`], not known at all.
     pub fn person_as(&self, viewer: &Viewer, user: &UserId, shard: u16, now: Timestamp) -> Option<Person> {
         if viewer.sees_all_of(user) {
             return self.person(user);
@@ -156,7 +158,8 @@ impl Roster {
         Some(locked.slots[at].session())
     }
 
-    /// The state of a scope; `None` for a topic that nobody is in, and for users, whose state only watches keep.
+    /// The state of a scope; `None` for a topic that nobody is in, and for users, whose state only
+    /// watches keep.
     pub(crate) fn scope(&self, scope: &Scope) -> Option<Arc<ScopeState>> {
         match scope {
             Scope::All => Some(Arc::clone(&self.everyone)),
@@ -190,7 +193,8 @@ impl Roster {
         self.topics.len()
     }
 
-    /// Reads the sorted users of a scope in place. Other readers of it wait meanwhile; beats do not.
+    /// Reads the sorted users of a scope in place. Other readers of it wait meanwhile; beats do
+    /// not.
     pub(crate) fn read<T>(&self, scope: &Arc<ScopeState>, read: impl FnOnce(&Sorted) -> T) -> T {
         if scope.topic().is_none() {
             self.list_everyone();
@@ -198,7 +202,8 @@ impl Roster {
         scope.read(read)
     }
 
-    /// Makes the lists of everyone, if they are not kept yet. Most hosts never need them, so nobody pays before.
+    /// Makes the lists of everyone, if they are not kept yet. Most hosts never need them, so nobody
+    /// pays before.
     fn list_everyone(&self) {
         let now = Timestamp::ZERO;
         let _one_maker = self.listing.lock();
@@ -207,7 +212,8 @@ impl Roster {
         }
         self.walk(now, |locked, at, _| {
             let user = locked.slots[at].user.clone();
-            // At each of their sessions: which one is the first may change while the lock is let go.
+            // At each of their sessions: which one is the first may change while the lock is let
+            // go.
             let best = locked.best(locked.head_of(at));
             if best.is_live() && !locked.slots[at].has(flag::HIDDEN) {
                 self.everyone.enter(&user, best);

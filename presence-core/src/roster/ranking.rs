@@ -1,5 +1,5 @@
-//! The topics in order of how many users are in them, kept up to date by every step, so that a question for the first few
-//! looks at those few.
+//! The topics in order of how many users are in them, kept up to date by every step, so that a
+//! question for the first few looks at those few.
 
 use super::member::Counts;
 use super::scope_state::ScopeState;
@@ -12,14 +12,14 @@ use std::sync::Arc;
 
 /// Into how many parts the order is split, each with a lock of its own.
 const PARTS: usize = 16;
-/// How many topics of a part may have changed before they are put in order. A reader puts in order what it finds, so this
-/// also bounds what one question pays for others' steps.
+/// How many topics of a part may have changed before they are put in order. A reader puts in order
+/// what it finds, so this also bounds what one question pays for others' steps.
 const LATE: usize = 32;
 
 /// The order of all topics with somebody online.
 ///
-/// A step only notes that the topic has changed; a topic with many steps is noted once. Noting and putting in order take
-/// the lock of the topic's part, a leaf among the locks.
+/// A step only notes that the topic has changed; a topic with many steps is noted once. Noting and
+/// putting in order take the lock of the topic's part, a leaf among the locks.
 #[derive(Default)]
 pub(super) struct Ranking {
     parts: [Mutex<Part>; PARTS],

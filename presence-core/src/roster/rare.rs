@@ -1,4 +1,5 @@
-//! What most sessions do not have: a departure, a meta, a declaration. Kept apart, so that a slot stays small.
+//! What most sessions do not have: a departure, a meta, a declaration. Kept apart, so that a slot
+//! stays small.
 
 use super::slot::{Slot, flag};
 use crate::model::{Declared, Departure, Meta, Session};
@@ -11,7 +12,8 @@ pub(super) struct Rare {
     said: Option<Box<Said>>,
 }
 
-/// What a session declared. It is kept when it no longer counts: an older one must not come back in its place.
+/// What a session declared. It is kept when it no longer counts: an older one must not come back in
+/// its place.
 struct Said {
     declared: Declared,
     /// Whether it counted when the session was last settled.
@@ -87,7 +89,8 @@ impl Slot {
         self.change_rare(said.is_some(), |rare| rare.said = said);
     }
 
-    /// Changes what is rare: made if something is to be entered, given back once nothing is left of it.
+    /// Changes what is rare: made if something is to be entered, given back once nothing is left of
+    /// it.
     fn change_rare(&mut self, enters: bool, change: impl FnOnce(&mut Rare)) {
         if enters {
             change(self.rare.get_or_insert_default());

@@ -1,4 +1,5 @@
-//! What one lock's worth of users left behind beside their sessions: when they were last seen, and few marks.
+//! What one lock's worth of users left behind beside their sessions: when they were last seen, and
+//! few marks.
 
 use crate::model::{Block, SessionId, UserId, UserRecord};
 use crate::time::Timestamp;
@@ -6,8 +7,8 @@ use std::collections::HashMap;
 
 type Map<V> = HashMap<UserId, V, foldhash::fast::RandomState>;
 
-/// Records of users. Those that only say when a user was last seen are many, so they take no more than a name and an
-/// instant each; the few others have a map of their own.
+/// Records of users. Those that only say when a user was last seen are many, so they take no more
+/// than a name and an instant each; the few others have a map of their own.
 #[derive(Default)]
 pub(super) struct Records {
     pub seen: Map<Timestamp>,
@@ -54,7 +55,8 @@ impl Records {
         Some(UserRecord { user: user.clone(), seen_at: seen.copied().unwrap_or_default(), erased_at, block })
     }
 
-    /// Takes a record over by the rule of [`UserRecord::merge`], except for what it says of when the user was last seen.
+    /// Takes a record over by the rule of [`UserRecord::merge`], except for what it says of when
+    /// the user was last seen.
     pub fn mark(&mut self, record: &UserRecord, generation: u8) -> News {
         if record.erased_at.is_none() && record.block.is_none() {
             return News { blocks: false, erases: false };

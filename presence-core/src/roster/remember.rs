@@ -1,4 +1,5 @@
-//! What is kept of users beyond their sessions, and what follows from it: who is ended, kept away, erased, last seen.
+//! What is kept of users beyond their sessions, and what follows from it: who is ended, kept away,
+//! erased, last seen.
 
 use super::feed::Owed;
 use super::records::Mark;
@@ -57,11 +58,11 @@ pub struct Ending {
 }
 
 impl Roster {
-    /// Keeps a user or a session away for so long, from now on; answers the record and which sessions the store is to be told
-    /// of.
+    /// Keeps a user or a session away for so long, from now on; answers the record and which
+    /// sessions the store is to be told of.
     ///
-    /// A user has one block: a later one replaces it. One of a single session does not replace one of the whole user that lasts
-    /// longer.
+    /// A user has one block: a later one replaces it. One of a single session does not replace one
+    /// of the whole user that lasts longer.
     pub fn block(&self, whom: &Whom, shard: u16, for_long: Duration, now: Timestamp) -> (UserRecord, Owed) {
         let user = whom.user();
         self.under_lock(user, now, |locked, hash, settling| {
@@ -98,7 +99,8 @@ impl Roster {
         })
     }
 
-    /// Takes records that the store tells; answers which sessions it must be told of because of them.
+    /// Takes records that the store tells; answers which sessions it must be told of because of
+    /// them.
     pub fn learn(&self, users: &[UserRecord], shard_of: impl Fn(&UserId) -> u16, now: Timestamp) -> Owed {
         let mut owed = Owed::new();
         for record in users {
@@ -158,7 +160,8 @@ impl Roster {
         owed
     }
 
-    /// Ends the sessions that a mark is about; answers of which the store is to be told, and which had a connection here.
+    /// Ends the sessions that a mark is about; answers of which the store is to be told, and which
+    /// had a connection here.
     ///
     /// Every process makes the same of it, so that it does not matter who tells.
     #[expect(clippy::too_many_arguments, reason = "all of it is what one lock's work needs")]
@@ -272,7 +275,8 @@ enum Author {
 }
 
 impl Shard {
-    /// When a user was last seen, as anybody may know it: not later than when they left or went into hiding.
+    /// When a user was last seen, as anybody may know it: not later than when they left or went
+    /// into hiding.
     pub(super) fn shown_seen(&self, head: u32) -> Timestamp {
         let seen = self.chain(head).map(|at| self.slots[at].seen_or_left()).max().unwrap_or_default();
         self.hidden_at(head, seen).unwrap_or(seen)

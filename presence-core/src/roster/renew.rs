@@ -9,7 +9,8 @@ use crate::time::Timestamp;
 use std::time::Duration;
 
 impl Shard {
-    /// Takes a beat that does nothing but renew a session which shows the same afterwards; `None` if it is not one.
+    /// Takes a beat that does nothing but renew a session which shows the same afterwards; `None`
+    /// if it is not one.
     pub(super) fn renew(
         &mut self,
         hash: u32,

@@ -9,17 +9,18 @@ use crate::time::Timestamp;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// How long what was remembered of a block or an erasure is kept beyond its end: whoever was cut off for no longer than that
-/// learns of it, and does not tell again what it ended.
+/// How long what was remembered of a block or an erasure is kept beyond its end: whoever was cut
+/// off for no longer than that learns of it, and does not tell again what it ended.
 const MARKED_FOR: Duration = Duration::from_hours(1);
-/// What a user of whom only the last sight is remembered takes beside the id's own bytes, when the table has just grown.
+/// What a user of whom only the last sight is remembered takes beside the id's own bytes, when the
+/// table has just grown.
 const SEEN_BYTES: usize = 76;
 /// Of ids up to here, the bytes are within that.
 const INLINE_ID: usize = 24;
 
 impl Roster {
-    /// The users whose marks the present watch has not told: once a shard is synced, the store lacks them or less is known
-    /// there.
+    /// The users whose marks the present watch has not told: once a shard is synced, the store
+    /// lacks them or less is known there.
     pub fn untold_marks(&self, shard: u16, shard_of: impl Fn(&UserId) -> u16) -> Vec<UserId> {
         let generation = self.generation.load(Ordering::Acquire);
         let mut users = Vec::new();
@@ -43,8 +44,8 @@ impl Roster {
         users
     }
 
-    /// Drops records that have no use any more, and the oldest of them beyond the budget; answers which of them it is this
-    /// process's duty to have forgotten.
+    /// Drops records that have no use any more, and the oldest of them beyond the budget; answers
+    /// which of them it is this process's duty to have forgotten.
     pub fn tidy_records(&self, shard_of: impl Fn(&UserId) -> u16, now: Timestamp) -> Vec<Seen> {
         let remember_for = self.settings.policy.remember_for.unwrap_or_default();
         let (duty, clocks) = (self.duty(now), self.clocks());
@@ -54,7 +55,8 @@ impl Roster {
             let mut locked = lock.lock();
             let Shard { records, .. } = &mut *locked;
             let mut expired = Vec::new();
-            // Whatever was seen before this is not remembered any more, also if only the store has it.
+            // Whatever was seen before this is not remembered any more, also if only the store has
+            // it.
             let limit = |user: &UserId| times.proven_at(shard_of(user)) - remember_for;
             records.seen.retain(|user, at| {
                 let keeps = *at > limit(user);
@@ -87,7 +89,8 @@ impl Roster {
         forget.into_iter().filter(mine).map(Seen::User).collect()
     }
 
-    /// Drops those seen longest ago: what exceeds the budget, and a sixteenth more, so that it is seldom done.
+    /// Drops those seen longest ago: what exceeds the budget, and a sixteenth more, so that it is
+    /// seldom done.
     fn drop_oldest_seen(&self, bytes: usize, mut kept: Vec<Timestamp>) -> Vec<UserRecord> {
         let each = (bytes / kept.len()).max(1);
         let fits = self.settings.remember_bytes / each;

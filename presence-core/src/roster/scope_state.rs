@@ -11,13 +11,15 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
-/// When pending steps are sorted in without a reader: once there are a quarter as many as users, within these bounds.
+/// When pending steps are sorted in without a reader: once there are a quarter as many as users,
+/// within these bounds.
 const FEW: usize = 64;
 const ENOUGH: usize = 4_096;
-/// From how many pending steps on those who make more must help to sort them in, because nobody else keeps up.
+/// From how many pending steps on those who make more must help to sort them in, because nobody
+/// else keeps up.
 const TOO_MANY: usize = 65_536;
-/// How many are sorted in before others get their turn: half a millisecond even where every one of them is in a piece of
-/// memory of its own, and a tenth where a few thousand users are listed.
+/// How many are sorted in before others get their turn: half a millisecond even where every one of
+/// them is in a piece of memory of its own, and a tenth where a few thousand users are listed.
 const SLICE: usize = 1_024;
 
 /// The users of a scope, sorted.
@@ -33,8 +35,9 @@ impl Sorted {
     fn apply(&mut self, mut steps: Vec<Change>) {
         // Stable: those of one user stay in the order in which they happened.
         steps.sort_by(|one, other| one.user.cmp(&other.user));
-        // Of each user the last step says where they are now. All of them together say where they may have been: not
-        // only the first, since who was here before the lists were kept is entered beside their steps.
+        // Of each user the last step says where they are now. All of them together say where they
+        // may have been: not only the first, since who was here before the lists were kept is
+        // entered beside their steps.
         let mut net: Vec<(Change, u8)> = Vec::with_capacity(steps.len());
         for step in steps {
             let lists = bit(step.from) | bit(step.to);
@@ -62,7 +65,8 @@ fn bit(liveness: Liveness) -> u8 {
     }
 }
 
-/// The lists, and what has been taken out of `pending` and not been sorted in yet: it comes before what is pending.
+/// The lists, and what has been taken out of `pending` and not been sorted in yet: it comes before
+/// what is pending.
 #[derive(Default)]
 struct Lists {
     sorted: Sorted,
@@ -71,8 +75,9 @@ struct Lists {
 
 /// Scopes with more pending steps than they should have, each once.
 ///
-/// Whoever makes a step only notes it. Sorting in is the work of readers and of [`Roster::sort`](super::Roster::sort),
-/// which a `Presence` calls beside each sweep, a slice at a time; beats and sweeps pay only where that does not keep up.
+/// Whoever makes a step only notes it. Sorting in is the work of readers and of
+/// [`Roster::sort`](super::Roster::sort), which a `Presence` calls beside each sweep, a slice at a
+/// time; beats and sweeps pay only where that does not keep up.
 #[derive(Default)]
 pub(super) struct Overdue {
     /// Weak: who waits here does not keep a topic alive.
@@ -133,22 +138,26 @@ pub(super) fn left(from: Liveness, to: Liveness) -> Option<LeftReason> {
 pub(crate) struct ScopeState {
     /// `None` for everyone.
     topic: Option<Topic>,
-    /// Online in the upper half, active in the lower: one load sees both of one moment. Changed only under the lock
-    /// of the user's shard, on transitions; a user is subtracted only after being added, so neither half underflows.
+    /// Online in the upper half, active in the lower: one load sees both of one moment. Changed
+    /// only under the lock of the user's shard, on transitions; a user is subtracted only after
+    /// being added, so neither half underflows.
     counts: AtomicU64,
-    /// Steps not yet sorted in, in the order in which they happened to each user. A leaf among the locks: pushing
-    /// here is all that a transition does to the lists, so a long read of them never holds up a beat.
+    /// Steps not yet sorted in, in the order in which they happened to each user. A leaf among the
+    /// locks: pushing here is all that a transition does to the lists, so a long read of them never
+    /// holds up a beat.
     pending: Mutex<Vec<Change>>,
     /// How many are pending, for whoever asks without the lock.
     waiting: AtomicUsize,
     lists: Mutex<Lists>,
     /// Whether it stands in the list of overdue ones.
     overdue: AtomicBool,
-    /// With how many users online it stands in the ranking of topics. Changed only under the lock of its part there.
+    /// With how many users online it stands in the ranking of topics. Changed only under the lock
+    /// of its part there.
     ranked: AtomicU32,
     /// Whether that is to be looked at again.
     to_rank: AtomicBool,
-    /// Whether the lists are kept at all. Topics always keep theirs; everyone's start with the first reader.
+    /// Whether the lists are kept at all. Topics always keep theirs; everyone's start with the
+    /// first reader.
     listed: AtomicBool,
     /// The watches of this scope; `watched` says without the lock that there are any.
     watches: RwLock<Vec<Arc<Watch>>>,
@@ -221,7 +230,8 @@ impl ScopeState {
         !self.to_rank.swap(true, Ordering::AcqRel)
     }
 
-    /// With how many users online it stands in the ranking, and with how many it is to stand there from now on.
+    /// With how many users online it stands in the ranking, and with how many it is to stand there
+    /// from now on.
     pub(super) fn rank(&self) -> (u32, u32) {
         // Before the counts are read: whoever changes them after that notes it anew.
         self.to_rank.swap(false, Ordering::AcqRel);
@@ -249,7 +259,8 @@ impl ScopeState {
         std::mem::take(&mut *pending)
     }
 
-    /// Sorts in a slice of what is pending; answers how many steps that were: none if somebody reads, for they sort.
+    /// Sorts in a slice of what is pending; answers how many steps that were: none if somebody
+    /// reads, for they sort.
     fn sort(&self) -> usize {
         let Some(mut lists) = self.lists.try_lock() else { return 0 };
         if lists.backlog.len() == 0 {
@@ -261,12 +272,14 @@ impl ScopeState {
         sorted
     }
 
-    /// Keeps lists from now on; answers whether it did already. What is here already must then be stepped in.
+    /// Keeps lists from now on; answers whether it did already. What is here already must then be
+    /// stepped in.
     pub(super) fn start_listing(&self) -> bool {
         self.listed.swap(true, Ordering::AcqRel)
     }
 
-    /// Enters a user who was here before the lists were kept. To be called under the lock of the user's shard.
+    /// Enters a user who was here before the lists were kept. To be called under the lock of the
+    /// user's shard.
     pub(super) fn enter(&self, user: &UserId, liveness: Liveness) {
         let mut pending = self.pending.lock();
         pending.push(Change { user: user.clone(), from: Liveness::Gone, to: liveness });

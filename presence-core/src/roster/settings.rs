@@ -13,15 +13,19 @@ pub struct Settings {
     pub node: NodeId,
     /// How many shards the store has.
     pub shards: u16,
-    /// How many sessions may show before [`Roster::beat`](super::Roster::beat) refuses new ones. As many again may be gone and not forgotten
-    /// yet, or of hidden users; more of these count like those that show. What the store tells is always taken.
+    /// How many sessions may show before [`Roster::beat`](super::Roster::beat) refuses new ones. As
+    /// many again may be gone and not forgotten yet, or of hidden users; more of these count like
+    /// those that show. What the store tells is always taken.
     pub max_sessions: usize,
-    /// How many bytes all sessions and topics may take, by estimate, before [`Roster::beat`](super::Roster::beat) refuses what needs more. A
-    /// quarter of them is kept for sessions that do not show. What the store tells is always taken.
+    /// How many bytes all sessions and topics may take, by estimate, before
+    /// [`Roster::beat`](super::Roster::beat) refuses what needs more. A quarter of them is kept for
+    /// sessions that do not show. What the store tells is always taken.
     pub max_bytes: usize,
-    /// How many topics all sessions of one user may be in together, each counted as often as a session is in it.
+    /// How many topics all sessions of one user may be in together, each counted as often as a
+    /// session is in it.
     pub max_topics_per_user: usize,
-    /// How many bytes it spends on when users were last seen; beyond that, those seen longest ago go.
+    /// How many bytes it spends on when users were last seen; beyond that, those seen longest ago
+    /// go.
     pub remember_bytes: usize,
 }
 

@@ -1,11 +1,13 @@
-//! From facts to what shows: one place derives every transition, from what was shown before and what is true now.
+//! From facts to what shows: one place derives every transition, from what was shown before and
+//! what is true now.
 //!
-//! `Standing` is a pure function of the states that sessions were *settled* with, never of the clock. So whatever
-//! changes a session takes the standing first, changes facts, settles, and the difference of the two standings is what
-//! happened: exactly once, whoever asks when.
+//! `Standing` is a pure function of the states that sessions were *settled* with, never of the
+//! clock. So whatever changes a session takes the standing first, changes facts, settles, and the
+//! difference of the two standings is what happened: exactly once, whoever asks when.
 //!
-//! Only the sessions that change are looked at, and only the topics that they are or were in. When what the user shows
-//! everywhere changes (the status, or being hidden), all sessions and topics of the user are.
+//! Only the sessions that change are looked at, and only the topics that they are or were in. When
+//! what the user shows everywhere changes (the status, or being hidden), all sessions and topics of
+//! the user are.
 
 use super::cost::{self, UNIT};
 use super::diff::LeftReason;
@@ -65,7 +67,8 @@ impl Settling<'_> {
 }
 
 impl Shard {
-    /// Brings what is shown of a user in line with the facts, and tells the scopes what differs from `before`.
+    /// Brings what is shown of a user in line with the facts, and tells the scopes what differs
+    /// from `before`.
     pub fn settle(&mut self, head: u32, mut before: Standing, settling: &Settling<'_>) {
         let (mut reason, mut settled) = (None, 0);
         let changes = loop {
@@ -79,7 +82,8 @@ impl Shard {
             if !changes {
                 break false;
             }
-            // What is due at this instant goes in the same step: nobody sees one of two sessions outlive the other.
+            // What is due at this instant goes in the same step: nobody sees one of two sessions
+            // outlive the other.
             let due: SmallVec<[u32; 8]> =
                 self.chain(head).filter(|&at| !self.is_judged(at, settling)).collect();
             if due.is_empty() {
@@ -159,8 +163,8 @@ impl Shard {
         self.settle(head, before, settling);
     }
 
-    /// The same for the only session of a user, in one topic at most: with half a million who lapse at once, it counts
-    /// that nothing is copied.
+    /// The same for the only session of a user, in one topic at most: with half a million who lapse
+    /// at once, it counts that nothing is copied.
     fn settle_only(&mut self, at: u32, settling: &Settling<'_>) {
         let (from, bytes) = (self.slots[at].shown(), self.slots[at].counted_bytes());
         let reason = self.judge(at, settling);
@@ -182,7 +186,8 @@ impl Shard {
         self.mark(user, reason.or_else(|| left(from, to)));
     }
 
-    /// Decides what one session is, and which of its stays are in effect; answers why, if it is gone only now.
+    /// Decides what one session is, and which of its stays are in effect; answers why, if it is
+    /// gone only now.
     fn judge(&mut self, at: u32, settling: &Settling<'_>) -> Option<LeftReason> {
         work::step();
         let (state, now) = self.verdict(at, settling);
@@ -224,7 +229,8 @@ impl Shard {
             Some(view) => self.next_look_after(at, view, settling.policy),
             None => Duration::from_secs(1),
         };
-        // The view is a little behind. When the time comes, the proof that shows it will be there, or soon.
+        // The view is a little behind. When the time comes, the proof that shows it will be there,
+        // or soon.
         let after = after.saturating_sub(settling.times.unproven_for(&self.slots[at]));
         self.look_in(at, settling.times.now, after);
     }
@@ -248,8 +254,8 @@ impl Shard {
         next.into_iter().flatten().min().map_or(Duration::from_mins(1), |next| next.since(view.now()))
     }
 
-    /// Tells every scope in which a user stands otherwise than before, and those who watch the user. `everywhere` says that
-    /// what the user shows in all topics has changed.
+    /// Tells every scope in which a user stands otherwise than before, and those who watch the
+    /// user. `everywhere` says that what the user shows in all topics has changed.
     fn tell(
         &self,
         head: u32,

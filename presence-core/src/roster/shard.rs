@@ -1,6 +1,7 @@
 //! One lock's worth of sessions: all those of the users whose hash falls here.
 //!
-//! All sessions of a user are under one lock, so that whether the user joins or leaves is decided exactly once.
+//! All sessions of a user are under one lock, so that whether the user joins or leaves is decided
+//! exactly once.
 
 use super::crowd::{CROWD, Crowd};
 use super::records::Records;
@@ -107,7 +108,8 @@ impl Shard {
         at
     }
 
-    /// The live session of a user that was seen longest ago, if there are so many that this is known.
+    /// The live session of a user that was seen longest ago, if there are so many that this is
+    /// known.
     pub fn oldest_live(&mut self, head: u32) -> Option<u32> {
         let Self { crowds, slots, .. } = self;
         crowds.get_mut(&head)?.oldest_live(slots)
@@ -153,7 +155,8 @@ impl Shard {
             self.slots[before].next = next;
         }
         if let Some(crowd) = self.crowds.remove(&head) {
-            // What is left of a crowd is looked at one by one again, at some distance from where it becomes one.
+            // What is left of a crowd is looked at one by one again, at some distance from where it
+            // becomes one.
             let stays = crowd.len() > self.crowd_from / 2;
             self.slots[first].set(flag::CROWD, stays);
             if stays {

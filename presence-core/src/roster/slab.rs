@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 /// Entries of a chunk: few enough that what the last one has to spare does not matter.
 const CHUNK: usize = 128;
 
-/// Aligned to a pair of cache lines, the unit in which the processor fetches from far away: a beat touches one pair.
+/// Aligned to a pair of cache lines, the unit in which the processor fetches from far away: a beat
+/// touches one pair.
 #[repr(align(128))]
 struct Entry(State);
 
@@ -18,8 +19,9 @@ enum State {
 /// The end of a list of entries.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// Sessions by number. A chunk that becomes empty gives its memory back, wherever it is; the one with the lowest numbers
-/// that has room is filled first, so that chunks do become empty after a flood.
+/// Sessions by number. A chunk that becomes empty gives its memory back, wherever it is; the one
+/// with the lowest numbers that has room is filled first, so that chunks do become empty after a
+/// flood.
 #[derive(Default)]
 pub(super) struct Slab {
     chunks: Vec<Chunk>,

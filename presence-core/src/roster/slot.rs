@@ -28,9 +28,11 @@ pub(super) mod flag {
     pub const OWED: u16 = 1 << 4;
     /// A newer snapshot of the store lacked it, and nobody has confirmed it since.
     pub const UNCONFIRMED: u16 = 1 << 5;
-    /// Its times are by this process's own clock: nothing had been heard of the store when they were stamped.
+    /// Its times are by this process's own clock: nothing had been heard of the store when they
+    /// were stamped.
     pub const OWN_TIME: u16 = 1 << 6;
-    /// Its user has declared to be offline: whatever it is, it is not shown. The same for all sessions of a user.
+    /// Its user has declared to be offline: whatever it is, it is not shown. The same for all
+    /// sessions of a user.
     pub const HIDDEN: u16 = 1 << 7;
     /// It has left, now or when its grace is over: says without a look at `rare` that it has not.
     pub const LEFT: u16 = 1 << 8;
@@ -40,8 +42,8 @@ pub(super) mod flag {
     pub const CROWD: u16 = 1 << 10;
 }
 
-/// Two cache lines, a pair that the processor fetches together: in the first who it is, in the second what a look at it
-/// needs to know.
+/// Two cache lines, a pair that the processor fetches together: in the first who it is, in the
+/// second what a look at it needs to know.
 #[repr(C)]
 pub(super) struct Slot {
     pub user: UserId,
@@ -196,8 +198,8 @@ impl Slot {
             && self.rare.as_ref().is_none_or(|rare| rare.is_settled_at(now))
     }
 
-    /// Moves what was stamped by this process to another clock, which is ahead by this many milliseconds, wrapping.
-    /// Times that a host named stay.
+    /// Moves what was stamped by this process to another clock, which is ahead by this many
+    /// milliseconds, wrapping. Times that a host named stay.
     pub fn shift(&mut self, ahead: u64) {
         let shift = |at: &mut Timestamp| {
             if *at != Timestamp::ZERO {
@@ -246,10 +248,11 @@ impl Slot {
         self.left().map_or_else(|| self.last_seen(), |left| left.at)
     }
 
-    /// Whether more of its beats are known here than a store may lack that has lost nothing: a quarter of the lease is postponed.
+    /// Whether more of its beats are known here than a store may lack that has lost nothing: a
+    /// quarter of the lease is postponed.
     ///
-    /// Most lost beats need no telling, since the next one comes in time; not so after two failovers within one lease. A held
-    /// session lives by its node, which beats soon.
+    /// Most lost beats need no telling, since the next one comes in time; not so after two
+    /// failovers within one lease. A held session lives by its node, which beats soon.
     pub fn was_seen_long_after(&self, told: &Session) -> bool {
         !self.has(flag::HELD) && self.seen_at.since(told.seen_at) > self.lease() / 4
     }

@@ -25,8 +25,8 @@ pub(super) struct Standing {
     pub status: (Status, Option<Message>),
     /// The sessions that change.
     pub parts: SmallVec<[Part; 1]>,
-    /// What the user was where those sessions were, in the order in which it was found out: of several entries for one
-    /// scope the first one is right.
+    /// What the user was where those sessions were, in the order in which it was found out: of
+    /// several entries for one scope the first one is right.
     pub was: SmallVec<[Was; 2]>,
 }
 
@@ -80,7 +80,8 @@ impl Standing {
 }
 
 impl Shard {
-    /// What the user whose sessions start at `head` shows, with those sessions that are about to change.
+    /// What the user whose sessions start at `head` shows, with those sessions that are about to
+    /// change.
     pub fn standing(&self, head: Option<u32>, changing: impl IntoIterator<Item = u32>) -> Standing {
         let Some(head) = head else { return Standing::nobody() };
         let mut standing = Standing {

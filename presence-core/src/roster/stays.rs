@@ -6,7 +6,8 @@ use crate::model::{Stay, Topic, Topics};
 use crate::time::Timestamp;
 use std::sync::Arc;
 
-/// Where a session is, each topic with its counts at hand. Most sessions are in one topic or in none.
+/// Where a session is, each topic with its counts at hand. Most sessions are in one topic or in
+/// none.
 #[expect(clippy::box_collection, reason = "one word where most sessions have none: every slot pays for it")]
 pub(super) enum Stays {
     Nowhere,
@@ -62,7 +63,8 @@ impl Slot {
     /// The list without the stays that have ended: what a new placement starts from.
     pub fn lasting_topics(&self, now: Timestamp) -> Topics {
         let Stays::Many(stays) = &self.stays else { return self.topic_list() };
-        // Not by whether they were in effect when it was last settled: nobody looks at the stays of who is gone.
+        // Not by whether they were in effect when it was last settled: nobody looks at the stays of
+        // who is gone.
         let lasting = stays.iter().filter(|stay| stay.until.is_none_or(|until| now < until));
         let stays = lasting.filter_map(|SlotStay { scope, until, .. }| {
             Some(Stay { topic: scope.topic()?.clone(), until: *until })

@@ -44,7 +44,8 @@ impl Shard {
         }
     }
 
-    /// The declaration that counts for a user: the newest one of a live session that has not expired.
+    /// The declaration that counts for a user: the newest one of a live session that has not
+    /// expired.
     fn declared(&self, head: u32) -> Option<&Declared> {
         if let Some(crowd) = self.crowd(head) {
             return self.slots[crowd.declares()?].counting();

@@ -1,4 +1,5 @@
-//! What time alone brings about: lapses, idleness, the end of graces, postponed renewals, and forgetting.
+//! What time alone brings about: lapses, idleness, the end of graces, postponed renewals, and
+//! forgetting.
 
 use super::duty::Duty;
 use super::settle::Settling;
@@ -27,14 +28,16 @@ pub struct Swept {
 }
 
 impl Roster {
-    /// Looks at sessions whose time has come, at most 256 per hold of a lock and about `budget` in all.
+    /// Looks at sessions whose time has come, at most 256 per hold of a lock and about `budget` in
+    /// all.
     ///
     /// Call it again while it answers `more`.
     pub fn sweep(&self, now: Timestamp, budget: u32) -> Swept {
         let mut swept = Swept::default();
         let duty = self.duty(now);
         let (mut looked, mut looks) = (0, Vec::with_capacity(HOLD as usize));
-        // Where the last sweep ended, so that one in many parts does not turn all wheels for each of them.
+        // Where the last sweep ended, so that one in many parts does not turn all wheels for each
+        // of them.
         let start = self.swept_to.load(Ordering::Relaxed);
         for part in 0..self.shards.len() {
             let at = (start + part) % self.shards.len();
@@ -89,7 +92,8 @@ impl Roster {
         if gone_for < memory {
             return locked.queue_look(at, settling);
         }
-        // First the process whose duty it is; the next one if that one did not; then everybody lets go.
+        // First the process whose duty it is; the next one if that one did not; then everybody lets
+        // go.
         let turn = usize::from(gone_for >= memory * 2);
         if duty.rank(slot.user.as_str()).is_some_and(|rank| rank <= turn) {
             swept.forget.push(slot.seen());
@@ -106,11 +110,11 @@ impl Roster {
         }
     }
 
-    /// Sorts pending steps into the lists of scopes that have many of them, about `budget` in all; answers whether there
-    /// are more.
+    /// Sorts pending steps into the lists of scopes that have many of them, about `budget` in all;
+    /// answers whether there are more.
     ///
-    /// To be called after sweeps, again while it answers so. Readers sort in what they read; this bounds what waits in
-    /// the lists that nobody reads, without a beat or a sweep paying for it.
+    /// To be called after sweeps, again while it answers so. Readers sort in what they read; this
+    /// bounds what waits in the lists that nobody reads, without a beat or a sweep paying for it.
     pub fn sort(&self, budget: usize) -> bool {
         let mut sorted = 0;
         while let Some(steps) = self.overdue.sort() {
@@ -135,8 +139,8 @@ impl Roster {
         Duty::now(&self.settings.node, draining, &self.nodes, &self.settings.policy, &view)
     }
 
-    /// What happens now and then rather than at an instant: nodes that are long gone are forgotten, topics and watches
-    /// that nobody needs are dropped.
+    /// What happens now and then rather than at an instant: nodes that are long gone are forgotten,
+    /// topics and watches that nobody needs are dropped.
     pub fn tidy(&self, now: Timestamp) -> Vec<Seen> {
         self.topics.tidy();
         self.shards.iter().for_each(|shard| shard.lock().tidy());
@@ -153,7 +157,8 @@ impl Roster {
             if node.id == self.settings.node || gone_for < limit || is_needed {
                 continue;
             }
-            // As for sessions: first the process whose duty it is, then the next one, then everybody lets go.
+            // As for sessions: first the process whose duty it is, then the next one, then
+            // everybody lets go.
             let turn = usize::from(gone_for >= limit + memory);
             if duty.rank(node.id.as_str()).is_some_and(|rank| rank <= turn) {
                 long_gone.push(Seen::Node { node: node.id.clone(), seen_at: node.seen_at() });

@@ -35,14 +35,15 @@ impl Clocks {
         Self { proven, newest: None }
     }
 
-    /// Takes what the store said its time was, for stamps; answers whether nothing was known of it before.
+    /// Takes what the store said its time was, for stamps; answers whether nothing was known of it
+    /// before.
     pub fn calibrate(&mut self, at: Timestamp, on: Timestamp) -> bool {
         let Some((newest, newest_on)) = self.newest else {
             self.newest = Some((at, on));
             return true;
         };
-        // What arrives late is no reason to set stamps back. A clock that runs faster than the store's is set back little by
-        // little.
+        // What arrives late is no reason to set stamps back. A clock that runs faster than the
+        // store's is set back little by little.
         let reckoned = newest + on.since(newest_on);
         if at >= reckoned {
             self.newest = Some((at, on));
@@ -104,7 +105,8 @@ impl Times<'_> {
         let proven = self.proven.get(usize::from(slot.shard)).filter(|clock| clock.has_proof());
         match proven {
             Some(proven) if slot.has(flag::CONFIRMED) => Some(proven),
-            // Its own beats a process can judge by its own clock; what others said, only by the store's.
+            // Its own beats a process can judge by its own clock; what others said, only by the
+            // store's.
             _ if slot.has(flag::OWN) || !slot.has(flag::CONFIRMED) => Some(&self.reckoned),
             _ => None,
         }
@@ -116,7 +118,8 @@ impl Times<'_> {
         proven.map_or(self.stamp, ViewClock::now)
     }
 
-    /// For how long its time has not been proven, as far as that is no silence: the next proof will include it.
+    /// For how long its time has not been proven, as far as that is no silence: the next proof will
+    /// include it.
     pub fn unproven_for(&self, slot: &Slot) -> Duration {
         let view = self.of(slot).filter(|view| !std::ptr::eq(*view, &raw const self.reckoned));
         view.map(|view| view.unproven_for(self.now)).unwrap_or_default()

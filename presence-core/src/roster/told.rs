@@ -15,7 +15,8 @@ pub enum Told {
         touch: Touch,
         /// The placement that the session has.
         placed_at: Timestamp,
-        /// Whether the store's answer would be the first sign that it has the session: see [`Roster::confirm`](super::Roster::confirm).
+        /// Whether the store's answer would be the first sign that it has the session: see
+        /// [`Roster::confirm`](super::Roster::confirm).
         confirms: bool,
     },
     /// A change, and what must be restored if the store refuses it.
@@ -25,8 +26,8 @@ pub enum Told {
         /// How to take it back.
         undo: Undo,
     },
-    /// Nothing now: it renews what was renewed less than a quarter of its window ago. The next sweep that finds it
-    /// due tells the store.
+    /// Nothing now: it renews what was renewed less than a quarter of its window ago. The next
+    /// sweep that finds it due tells the store.
     Postponed {
         /// The placement that the session has.
         placed_at: Timestamp,

@@ -16,7 +16,8 @@ const PARTS: usize = 16;
 
 type Part = RwLock<HashMap<Topic, Arc<ScopeState>, foldhash::fast::RandomState>>;
 
-/// All topics in which sessions are, or that somebody watches. Bounded by the sessions: nobody else makes one.
+/// All topics in which sessions are, or that somebody watches. Bounded by the sessions: nobody else
+/// makes one.
 #[derive(Default)]
 pub(super) struct Topics {
     hasher: foldhash::fast::RandomState,
@@ -36,7 +37,8 @@ impl Topics {
         self.part(topic).read().get(topic).map(Arc::clone)
     }
 
-    /// The state of a topic, made if need be. Whoever makes one keeps it, or it goes with the next `tidy`.
+    /// The state of a topic, made if need be. Whoever makes one keeps it, or it goes with the next
+    /// `tidy`.
     pub fn of(&self, topic: &Topic) -> Arc<ScopeState> {
         if let Some(scope) = self.get(topic) {
             return scope;

@@ -1,5 +1,5 @@
-//! Sorted users in one piece of memory after the other: read and written out as fast as a plain list, and changed
-//! without moving all of it.
+//! Sorted users in one piece of memory after the other: read and written out as fast as a plain
+//! list, and changed without moving all of it.
 
 use crate::model::UserId;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
@@ -16,7 +16,8 @@ const MANY: usize = 8;
 /// Users, sorted, each once.
 #[derive(Clone, Default)]
 pub struct Users {
-    /// The first user of each chunk, apart from them, so that the search for a chunk stays in the cache.
+    /// The first user of each chunk, apart from them, so that the search for a chunk stays in the
+    /// cache.
     firsts: Vec<UserId>,
     /// None is empty.
     chunks: Vec<Vec<UserId>>,
@@ -59,7 +60,8 @@ impl Users {
         let mut batch = Vec::new();
         let mut at = 0_usize;
         while let Some((user, _)) = changes.peek() {
-            // Mostly the next one, or one nearby; and one to the left, where chunks have become one.
+            // Mostly the next one, or one nearby; and one to the left, where chunks have become
+            // one.
             at = at.saturating_sub(1);
             let mut step = 1;
             while self.firsts.get(at + step).is_some_and(|first| first <= user) {

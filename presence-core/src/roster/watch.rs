@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
-/// How many diffs, and how many entries in them together, are kept for readers who lag or come back. Who is further
-/// behind gets a snapshot.
+/// How many diffs, and how many entries in them together, are kept for readers who lag or come
+/// back. Who is further behind gets a snapshot.
 const LOG_DIFFS: usize = 256;
 const LOG_ENTRIES: usize = 16_384;
 
@@ -44,14 +44,16 @@ impl Dirty {
     }
 }
 
-/// One watched scope, shared by all its readers: nothing is kept per reader but a number and a waker.
+/// One watched scope, shared by all its readers: nothing is kept per reader but a number and a
+/// waker.
 pub(crate) struct Watch {
     pub scope: Scope,
     pub detail: Detail,
     dirty: Arc<Dirty>,
     /// Whether it stands in the list of dirty ones.
     marked: AtomicBool,
-    /// Whose state may have changed since the last flush, with the reason in case they went. Bounded by the users.
+    /// Whose state may have changed since the last flush, with the reason in case they went.
+    /// Bounded by the users.
     pending: Mutex<HashMap<UserId, LeftReason, foldhash::fast::RandomState>>,
     told: Mutex<Told>,
     /// The readers; at zero the roster drops the watch after a while.
@@ -106,8 +108,8 @@ impl Watch {
         }
     }
 
-    /// Notes that a user may show otherwise than before, and why, if anything of theirs went. A leaf among the locks;
-    /// called under the shard's.
+    /// Notes that a user may show otherwise than before, and why, if anything of theirs went. A
+    /// leaf among the locks; called under the shard's.
     pub fn mark(self: &Arc<Self>, user: &UserId, reason: Option<LeftReason>) {
         if self.detail != Detail::Counts {
             let mut pending = self.pending.lock();
@@ -129,8 +131,8 @@ impl Watch {
         }
     }
 
-    /// Looks at all who may have changed, and tells the readers what did. `look` answers how a user shows now, `count`
-    /// the scope's counts; both may take locks, but not this watch's.
+    /// Looks at all who may have changed, and tells the readers what did. `look` answers how a user
+    /// shows now, `count` the scope's counts; both may take locks, but not this watch's.
     pub fn flush(
         &self,
         look: impl Fn(&UserId) -> Option<Member>,

@@ -24,8 +24,8 @@ const UNREAD: usize = 4_096;
 pub(super) struct Watches {
     ended: bool,
     by_scope: HashMap<(Scope, Detail), Watched, foldhash::fast::RandomState>,
-    /// How many had readers when all were last looked at. There are at most twice as many before it is done again, so
-    /// that making a watch looks at two others on average, however many are read.
+    /// How many had readers when all were last looked at. There are at most twice as many before it
+    /// is done again, so that making a watch looks at two others on average, however many are read.
     read: usize,
 }
 
@@ -48,7 +48,8 @@ struct Watched {
 type Filled = OnceLock<Option<Arc<ScopeState>>>;
 
 impl Roster {
-    /// Calls `signal` whenever watches have something to tell: [`Roster::publish`] is then to be called.
+    /// Calls `signal` whenever watches have something to tell: [`Roster::publish`] is then to be
+    /// called.
     pub fn on_change(&self, signal: impl Fn() + Send + Sync + 'static) {
         self.dirty.on_first(signal);
     }
@@ -73,8 +74,8 @@ impl Roster {
         self.scope(scope).map(|state| state.counts()).unwrap_or_default()
     }
 
-    /// The version of a state that is made now. No other watch has it, so that whoever comes back with a version of an
-    /// earlier watch of the same scope is not taken for up to date.
+    /// The version of a state that is made now. No other watch has it, so that whoever comes back
+    /// with a version of an earlier watch of the same scope is not taken for up to date.
     fn version(&self) -> Version {
         Version { incarnation: self.incarnation, n: self.next_version() }
     }
@@ -82,8 +83,8 @@ impl Roster {
     /// Joins the readers of a scope. The first reader pays for looking at everybody in it.
     pub(crate) fn watch(&self, scope: &Scope, detail: Detail) -> Arc<Watch> {
         let (watch, filled) = self.join(scope, detail);
-        // Outside the lock of all watches: looking at everybody takes a while, and concerns nobody else. The reader that
-        // has been counted keeps the watch from being dropped meanwhile.
+        // Outside the lock of all watches: looking at everybody takes a while, and concerns nobody
+        // else. The reader that has been counted keeps the watch from being dropped meanwhile.
         filled.get_or_init(|| {
             let state = self.attach(&watch);
             self.fill(&watch);
@@ -165,7 +166,8 @@ impl Roster {
         }
     }
 
-    /// Looks at everybody in a scope that has just come to be watched. Whoever changes meanwhile is looked at again.
+    /// Looks at everybody in a scope that has just come to be watched. Whoever changes meanwhile is
+    /// looked at again.
     fn fill(&self, watch: &Arc<Watch>) {
         let users: Vec<UserId> = match (&watch.scope, watch.detail) {
             (_, Detail::Counts) => Vec::new(),

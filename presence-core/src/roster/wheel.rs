@@ -1,8 +1,9 @@
 //! A lazy timer wheel: it says when to *look* at an entry, never what is the matter with it.
 //!
-//! A beat does not touch the wheel. It overwrites times, and when the wheel comes to the entry, the entry's real next
-//! change is found to be later, and it is queued again: one look per lease, instead of one queue operation per beat.
-//! Only a deadline that moves *earlier* is queued anew; the older item then finds that it is not the current one.
+//! A beat does not touch the wheel. It overwrites times, and when the wheel comes to the entry, the
+//! entry's real next change is found to be later, and it is queued again: one look per lease,
+//! instead of one queue operation per beat. Only a deadline that moves *earlier* is queued anew;
+//! the older item then finds that it is not the current one.
 
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -23,8 +24,9 @@ pub(super) struct Wheel {
     /// The tick up to which (inclusive) items have been taken out.
     current: Tick,
     slots: Box<[Vec<u32>]>,
-    /// What has been taken out and not yet been looked at, with the tick it was queued for. It is detached before it
-    /// is looked at, so that what is queued again meanwhile cannot make the loop endless.
+    /// What has been taken out and not yet been looked at, with the tick it was queued for. It is
+    /// detached before it is looked at, so that what is queued again meanwhile cannot make the loop
+    /// endless.
     due: Vec<(Tick, u32)>,
 }
 
@@ -39,11 +41,11 @@ impl Wheel {
         Tick::try_from(ticks).unwrap_or(NOT_QUEUED - 1).min(NOT_QUEUED - 1)
     }
 
-    /// Queues an entry to be looked at in `after`, unless its current item comes no later than that; answers the tick
-    /// of what is now its current item.
+    /// Queues an entry to be looked at in `after`, unless its current item comes no later than
+    /// that; answers the tick of what is now its current item.
     ///
-    /// Never in the tick that has been turned to: whatever is looked at too early would be due again at once, and who
-    /// turns until nothing is due would not come to an end.
+    /// Never in the tick that has been turned to: whatever is looked at too early would be due
+    /// again at once, and who turns until nothing is due would not come to an end.
     pub fn queue(&mut self, entry: u32, queued: Tick, now: Timestamp, after: Duration) -> Tick {
         let tick = self.tick_of(now + after).clamp(self.current + 1, self.current + (SLOTS - 1));
         if queued != NOT_QUEUED && queued <= tick {
@@ -64,8 +66,8 @@ impl Wheel {
         self.current = target;
     }
 
-    /// The next entry to look at, with the tick it was queued for: if that is not the entry's current item, it is to
-    /// be passed over.
+    /// The next entry to look at, with the tick it was queued for: if that is not the entry's
+    /// current item, it is to be passed over.
     pub fn next_due(&mut self) -> Option<(Tick, u32)> {
         let next = self.due.pop();
         if next.is_none() && self.due.capacity() > 512 {

@@ -1,4 +1,5 @@
-//! Counts what is looked at under a shard's lock, for tests of how that grows. Outside of tests it does nothing.
+//! Counts what is looked at under a shard's lock, for tests of how that grows. Outside of tests it
+//! does nothing.
 
 #[cfg(test)]
 thread_local! {

@@ -22,7 +22,8 @@ impl Session {
     }
 }
 
-/// Cuts sessions into batches that keep both bounds; a session that is too large by itself goes alone.
+/// Cuts sessions into batches that keep both bounds; a session that is too large by itself goes
+/// alone.
 pub(crate) fn batches(sessions: &[Session]) -> impl Iterator<Item = &[Session]> {
     let mut rest = sessions;
     std::iter::from_fn(move || {

@@ -12,9 +12,11 @@ pub enum Kind {
     Unavailable,
     /// No answer in time: the outcome is unknown, and repeating is safe.
     Timeout,
-    /// The store refuses, and will refuse again: do not retry. Never depends on one session of a batch.
+    /// The store refuses, and will refuse again: do not retry. Never depends on one session of a
+    /// batch.
     Rejected,
-    /// There is no room for what is new or grows in a batch; all else of it has been taken. Retry later, or drop it.
+    /// There is no room for what is new or grows in a batch; all else of it has been taken. Retry
+    /// later, or drop it.
     Full,
     /// The store holds something that is not ours or cannot be read: tell an operator.
     Corrupt,
@@ -35,7 +37,8 @@ impl Kind {
 
 /// An error of a store.
 ///
-/// Its text names no address and no secret: it may be shown. The [`source`](StdError::source) is for logs.
+/// Its text names no address and no secret: it may be shown. The [`source`](StdError::source) is
+/// for logs.
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,

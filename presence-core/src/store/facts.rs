@@ -61,7 +61,8 @@ pub enum Seen {
 pub struct Facts {
     /// The sessions.
     pub sessions: Vec<Session>,
-    /// At least the nodes of those sessions that are held, where the store knows them and the watch has not told them before.
+    /// At least the nodes of those sessions that are held, where the store knows them and the watch
+    /// has not told them before.
     pub nodes: Vec<Node>,
     /// What is kept of users beside their sessions.
     pub users: Vec<UserRecord>,
@@ -76,8 +77,9 @@ pub enum Feed {
     Touched(Arc<[Touch]>),
     /// The store dropped these sessions, nodes and records.
     ///
-    /// A reader who knows a later beat or placement of the session itself keeps it: it has come back. Its node does not
-    /// count here: the store has counted it, and the node's next beat may overtake this news.
+    /// A reader who knows a later beat or placement of the session itself keeps it: it has come
+    /// back. Its node does not count here: the store has counted it, and the node's next beat may
+    /// overtake this news.
     Forgotten(Arc<[Seen]>),
     /// Everything that a shard holds has been told; from here on come changes.
     Synced {
@@ -92,11 +94,12 @@ pub enum Feed {
         shard: u16,
         /// Its own time.
         at: Timestamp,
-        /// Its blind stretches, in order, at most [`BLIND_STRETCHES`](crate::time::BLIND_STRETCHES).
+        /// Its blind stretches, in order, at most
+        /// [`BLIND_STRETCHES`](crate::time::BLIND_STRETCHES).
         blind: Arc<[Blind]>,
     },
-    /// An attempt to prove the shard's time failed, and the feed goes on: the proofs before and after it are not one
-    /// unbroken run. A feed that ends need not say so.
+    /// An attempt to prove the shard's time failed, and the feed goes on: the proofs before and
+    /// after it are not one unbroken run. A feed that ends need not say so.
     Unproven {
         /// Which shard.
         shard: u16,

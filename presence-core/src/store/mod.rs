@@ -22,9 +22,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Keeps sessions and tells what changed; decides nothing.
 ///
-/// A store holds, for each `(user, session)`, three registers that merge by themselves (see [`Session::merge`]), for each
-/// node its last beat, and for some users a record that outlives their sessions ([`UserRecord`]). All methods are batch-shaped, all are safe to repeat, and none reads a clock but the
-/// store's own: every other time is an argument.
+/// A store holds, for each `(user, session)`, three registers that merge by themselves (see
+/// [`Session::merge`]), for each node its last beat, and for some users a record that outlives
+/// their sessions ([`UserRecord`]). All methods are batch-shaped, all are safe to repeat, and none
+/// reads a clock but the store's own: every other time is an argument.
 ///
 /// # Contract
 /// Each clause has a test of its name in [`conformance`](crate::conformance).
@@ -57,8 +58,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// | R1 | after a timeout the write may have landed, and repeating it is safe |
 ///
 /// # Errors
-/// An `Err` speaks for the whole batch: any part of it may have landed, and repeating all of it is safe.
-/// [`Kind::Rejected`] never depends on one session.
+/// An `Err` speaks for the whole batch: any part of it may have landed, and repeating all of it is
+/// safe. [`Kind::Rejected`] never depends on one session.
 ///
 /// # Cancellation
 /// Dropping a future may or may not have had its effect, like a timeout (R1).
@@ -87,7 +88,8 @@ pub trait PresenceStore: Send + Sync + 'static {
 
     /// Tells everything, and from then on what changes: W1–W4.
     ///
-    /// A feed that cannot go on ends; the core then calls `watch` again, with backoff. Dropping it unsubscribes.
+    /// A feed that cannot go on ends; the core then calls `watch` again, with backoff. Dropping it
+    /// unsubscribes.
     fn watch(&self) -> BoxStream<'static, Feed>;
 
     /// The store's own time, as the next proof would tell it: W5.

@@ -1,4 +1,5 @@
-//! Blind stretches: parts of a shard's time in which nobody could write, and which therefore make nobody older.
+//! Blind stretches: parts of a shard's time in which nobody could write, and which therefore make
+//! nobody older.
 
 use super::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,8 @@ use std::time::Duration;
 /// How many blind stretches a shard, a handle and a view keep apart.
 pub const BLIND_STRETCHES: usize = 32;
 
-/// A stretch of a shard's time in which nothing could be written, or over which a clock has stepped.
+/// A stretch of a shard's time in which nothing could be written, or over which a clock has
+/// stepped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Blind {
     /// Its first instant.
@@ -25,8 +27,8 @@ impl Blind {
 
 /// The blind stretches of one shard: sorted, disjoint, at most [`BLIND_STRETCHES`].
 ///
-/// Where there would be more, the two oldest become one that ends where the later one ended and is as long as both were
-/// together. That makes nobody older than they are.
+/// Where there would be more, the two oldest become one that ends where the later one ended and is
+/// as long as both were together. That makes nobody older than they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BlindList(Vec<Blind>);
 
@@ -61,8 +63,8 @@ impl BlindList {
 
     /// Takes what somebody else knows of the same shard; answers whether anything of it was new.
     ///
-    /// A full list may have put its oldest stretches together: those known here that are as old as its first one are in it
-    /// already, and are not counted twice.
+    /// A full list may have put its oldest stretches together: those known here that are as old as
+    /// its first one are in it already, and are not counted twice.
     pub fn learn(&mut self, told: &[Blind]) -> bool {
         if self.0 == told {
             return false;
@@ -82,7 +84,8 @@ impl BlindList {
         missed(&self.0, then, now)
     }
 
-    /// The same, but for what was before the shard began ([`Timestamp::ZERO`] is in no other stretch).
+    /// The same, but for what was before the shard began ([`Timestamp::ZERO`] is in no other
+    /// stretch).
     pub fn missed_since_it_began(&self, then: Timestamp, now: Timestamp) -> Duration {
         let unknown = self.0.first().is_some_and(|first| first.from == Timestamp::ZERO);
         missed(&self.0[usize::from(unknown)..], then, now)

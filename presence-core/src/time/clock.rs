@@ -8,8 +8,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The clock of a process: what verdicts wait on.
 ///
-/// What guards I/O (timeouts, backoff) waits on the runtime's own time instead, so that a test may turn this clock
-/// by hand while real sockets keep theirs.
+/// What guards I/O (timeouts, backoff) waits on the runtime's own time instead, so that a test may
+/// turn this clock by hand while real sockets keep theirs.
 #[async_trait]
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The time now. It never goes back.

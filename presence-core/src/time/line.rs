@@ -8,7 +8,8 @@ const SANE: std::time::Duration = SILENCE;
 /// What a handle brings along when it asks a shard for a proof of its time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ask {
-    /// What time it reckons: the newest proof of any shard, and its own monotonic time since. `None` before the first.
+    /// What time it reckons: the newest proof of any shard, and its own monotonic time since.
+    /// `None` before the first.
     pub reckoned: Option<Timestamp>,
     /// The newest time that it knows of this shard; [`Timestamp::ZERO`] if it knows none.
     pub proven: Timestamp,
@@ -16,27 +17,29 @@ pub struct Ask {
     pub blind: BlindList,
 }
 
-/// The time of one shard: it never goes back, never stands still while anybody asks, and follows the server's clock as long
-/// as that makes sense.
+/// The time of one shard: it never goes back, never stands still while anybody asks, and follows
+/// the server's clock as long as that makes sense.
 ///
-/// The state is the store's, and each question moves it: the server's clock may step, a failover may lose the last answers,
-/// and a loss of data all of them. So whoever asks says what it knows ([`Ask`]), and the shard takes over what it has
-/// forgotten. A store keeps the three parts wherever a write is atomic, and moves them by [`advance`](Self::advance).
+/// The state is the store's, and each question moves it: the server's clock may step, a failover
+/// may lose the last answers, and a loss of data all of them. So whoever asks says what it knows
+/// ([`Ask`]), and the shard takes over what it has forgotten. A store keeps the three parts
+/// wherever a write is atomic, and moves them by [`advance`](Self::advance).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeLine {
     /// The newest time that was answered.
     pub at: Timestamp,
     /// When this life of the shard began; earlier once somebody has brought back what was before.
     pub born: Timestamp,
-    /// The stretches over which time has moved by more than [`SILENCE`] from one answer to the next.
+    /// The stretches over which time has moved by more than [`SILENCE`] from one answer to the
+    /// next.
     pub blind: BlindList,
 }
 
 impl TimeLine {
     /// The time line of a shard that is made now, while the server's clock says `clock`.
     ///
-    /// If nobody remembers an earlier one, everything until now is blind: what a store has lost without a trace is told
-    /// again, and counts from here.
+    /// If nobody remembers an earlier one, everything until now is blind: what a store has lost
+    /// without a trace is told again, and counts from here.
     pub fn begin(ask: &Ask, clock: Timestamp) -> Self {
         let mut line = if ask.proven == Timestamp::ZERO {
             let now = clock.max(ask.reckoned.unwrap_or_default());
@@ -75,7 +78,8 @@ impl TimeLine {
             return;
         }
         if self.born.since(ask.proven) > SILENCE {
-            // A newcomer made this life of the shard, and here is somebody who knows the one before.
+            // A newcomer made this life of the shard, and here is somebody who knows the one
+            // before.
             self.blind.learn(ask.blind.as_slice());
             self.blind.add(Blind { from: ask.proven, to: self.born });
             self.born = ask.proven;

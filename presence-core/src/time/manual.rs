@@ -8,15 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// How often the other tasks are let run before they are taken to have settled: a wake-up that travels through more
-/// tasks than this in a row would be cut off, and nothing of ours comes near it.
+/// How often the other tasks are let run before they are taken to have settled: a wake-up that
+/// travels through more tasks than this in a row would be cut off, and nothing of ours comes near
+/// it.
 const TURNS: usize = 16;
 
 /// A clock for tests: virtual time, turned by hand.
 ///
-/// Clones share the time. Give the same clock to the store and to `Presence`, and nothing happens between two calls
-/// of [`advance`](Self::advance). Made for tokio's current-thread runtime (the default of `#[tokio::test]`), on which
-/// letting the other tasks run until they rest is exact.
+/// Clones share the time. Give the same clock to the store and to `Presence`, and nothing happens
+/// between two calls of [`advance`](Self::advance). Made for tokio's current-thread runtime (the
+/// default of `#[tokio::test]`), on which letting the other tasks run until they rest is exact.
 ///
 /// ```
 /// use presence_core::{Clock, ManualClock, Timestamp};
@@ -52,7 +53,8 @@ impl ManualClock {
         Self(Arc::new(Mutex::new(State { now, ..State::default() })))
     }
 
-    /// Goes on by `duration`, stopping at the instant of each sleeper, in order; returns when all have settled.
+    /// Goes on by `duration`, stopping at the instant of each sleeper, in order; returns when all
+    /// have settled.
     pub async fn advance(&self, duration: Duration) {
         settle().await;
         let target = self.now() + duration;
@@ -69,7 +71,8 @@ impl ManualClock {
         state.now = state.now.max(target);
     }
 
-    /// Jumps to the earliest sleeper's instant, if that is not after `target`, and wakes all who wait for it.
+    /// Jumps to the earliest sleeper's instant, if that is not after `target`, and wakes all who
+    /// wait for it.
     fn wake_next(&self, target: Timestamp) -> bool {
         let mut state = self.0.lock();
         let Some((&(at, _), _)) = state.sleepers.first_key_value() else { return false };

@@ -5,8 +5,9 @@ use parking_lot::Mutex;
 
 /// What one handle of a store knows of time, over all its shards and watches.
 ///
-/// Every store that keeps its time on a server has one for each handle, and brings what it says to each proof. Instants
-/// called `on` are by the process's monotonic clock, such as [`SystemClock`](super::SystemClock).
+/// Every store that keeps its time on a server has one for each handle, and brings what it says to
+/// each proof. Instants called `on` are by the process's monotonic clock, such as
+/// [`SystemClock`](super::SystemClock).
 #[derive(Debug)]
 pub struct Reckoning(Mutex<State>);
 
@@ -45,7 +46,8 @@ impl Reckoning {
 
     /// A shard has answered: it took a write at its time `at`, and has these blind stretches.
     ///
-    /// An answer has been on its way. So what is reckoned moves only ahead: it is never set back by what the way has cost.
+    /// An answer has been on its way. So what is reckoned moves only ahead: it is never set back by
+    /// what the way has cost.
     pub fn answered(&self, shard: u16, at: Timestamp, blind: &[Blind], on: Timestamp) {
         let mut state = self.0.lock();
         if state.now(on).is_none_or(|now| now <= at) {

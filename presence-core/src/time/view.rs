@@ -1,15 +1,16 @@
 //! What time it provably is in one shard of the store, and how old things are by that time.
 //!
-//! A process that hears nothing cannot tell "nobody beats any more" from "I am cut off". So the view moves only when the
-//! store proves its time by a write, and stretches in which nobody could write make nobody older.
+//! A process that hears nothing cannot tell "nobody beats any more" from "I am cut off". So the
+//! view moves only when the store proves its time by a write, and stretches in which nobody could
+//! write make nobody older.
 
 use super::{Blind, BlindList, Timestamp};
 use std::time::Duration;
 
 /// How long the proven time may stand still before the stretch counts as blind.
 pub const SILENCE: Duration = Duration::from_secs(3);
-/// For how long one watch must have proven the time without a break before its proofs make a view fresh: good moments between
-/// bad ones let proofs through by luck, and beats not.
+/// For how long one watch must have proven the time without a break before its proofs make a view
+/// fresh: good moments between bad ones let proofs through by luck, and beats not.
 const STEADY_FOR: Duration = Duration::from_secs(1);
 /// The longest pause between two proofs that is no break.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -40,7 +41,8 @@ pub enum View {
     Fresh,
     /// Not: what is shown is what was true at `since`.
     Stale {
-        /// The process's time of the last proof after which it was fresh; [`Timestamp::ZERO`] as long as it never was.
+        /// The process's time of the last proof after which it was fresh; [`Timestamp::ZERO`] as
+        /// long as it never was.
         since: Timestamp,
     },
 }
@@ -65,7 +67,8 @@ impl Default for ViewClock {
 }
 
 impl ViewClock {
-    /// A clock that has always run and stands at `now`: the view of a process that trusts its own time.
+    /// A clock that has always run and stands at `now`: the view of a process that trusts its own
+    /// time.
     pub fn running(now: Timestamp) -> Self {
         Self { proven_on: Some(now), fresh_on: Some(now), now, ..Self::default() }
     }
@@ -75,12 +78,13 @@ impl ViewClock {
         self.run = None;
     }
 
-    /// Takes a proof: the shard took a write at its time `at`, everything up to then has been delivered, and `blind` are the
-    /// stretches in which nobody could write.
+    /// Takes a proof: the shard took a write at its time `at`, everything up to then has been
+    /// delivered, and `blind` are the stretches in which nobody could write.
     ///
-    /// `on` is the process's own time of its arrival. Answers whether the time came in a leap, being the first proof, or one
-    /// that ran ahead, or one that ends a silence of this process, or one that tells of a blind stretch: what was expected of
-    /// the time until then may come sooner, or has not come to pass.
+    /// `on` is the process's own time of its arrival. Answers whether the time came in a leap,
+    /// being the first proof, or one that ran ahead, or one that ends a silence of this process, or
+    /// one that tells of a blind stretch: what was expected of the time until then may come sooner,
+    /// or has not come to pass.
     pub fn prove(&mut self, at: Timestamp, on: Timestamp, blind: &[Blind]) -> bool {
         let grew = self.blind.learn(blind);
         let mut leaps = true;
@@ -88,7 +92,8 @@ impl ViewClock {
             if at <= self.now {
                 return grew;
             }
-            // After a silence it was unknown whether its time would count, and looks were planned as if it did not.
+            // After a silence it was unknown whether its time would count, and looks were planned
+            // as if it did not.
             let silent_for = on.since(proven_on);
             leaps = grew || silent_for > SILENCE || at.since(self.now) > silent_for + AHEAD;
         }
@@ -117,12 +122,14 @@ impl ViewClock {
         self.proven_on.is_some()
     }
 
-    /// What time it is in the shard by this process's reckoning: the newest proof and the process's time since.
+    /// What time it is in the shard by this process's reckoning: the newest proof and the process's
+    /// time since.
     pub fn reckon(&self, on: Timestamp) -> Option<Timestamp> {
         self.proven_on.map(|proven_on| self.now + on.since(proven_on))
     }
 
-    /// For how long the time has stood still at `on`, as far as that is no silence: the next proof will include it.
+    /// For how long the time has stood still at `on`, as far as that is no silence: the next proof
+    /// will include it.
     pub fn unproven_for(&self, on: Timestamp) -> Duration {
         let still = self.proven_on.map(|proven_on| on.since(proven_on));
         still.filter(|still| *still <= SILENCE).unwrap_or_default()
@@ -142,7 +149,8 @@ impl ViewClock {
 
     /// How long ago activity of `then` was, blind stretches left out.
     ///
-    /// A beat may tell of activity long before it: also of what was before the shard began, and that is as long ago as it is.
+    /// A beat may tell of activity long before it: also of what was before the shard began, and
+    /// that is as long ago as it is.
     pub fn idle_for(&self, then: Timestamp) -> Duration {
         self.now.since(then).saturating_sub(self.blind.missed_since_it_began(then, self.now))
     }
@@ -152,7 +160,8 @@ impl ViewClock {
         then + limit + self.blind.missed_since_it_began(then, Timestamp::MAX)
     }
 
-    /// All that decides about what is to come, by times that count from `on`: views with one outlook go on alike.
+    /// All that decides about what is to come, by times that count from `on`: views with one
+    /// outlook go on alike.
     #[cfg(test)]
     pub(crate) fn outlook(&self, on: Timestamp) -> impl std::hash::Hash + use<> {
         let from_now = |at: Timestamp| at.relative_to(on);

@@ -78,7 +78,8 @@ impl History {
         (Published::Stored(id), Some(event))
     }
 
-    /// Drops the oldest events that exceed the bounds, and the keys that need not be remembered any more.
+    /// Drops the oldest events that exceed the bounds, and the keys that need not be remembered any
+    /// more.
     pub(super) fn trim(&mut self, now: Timestamp, retention: &Retention) {
         while let Some((event, _)) = self.events.front() {
             let within = self.events.len() <= retention.count

@@ -22,9 +22,10 @@ pub const HISTORY_BYTES: usize = 256 * 1024 * 1024;
 
 /// A [`Broker`] whose histories live in the memory of this process.
 ///
-/// Clones share everything: give each part of the process its own. A history is bounded by its [`Retention`] and goes when its
-/// newest event has reached the age; one task sees to that while there is any. All histories together are bounded by
-/// a budget: when it is exceeded, the channel whose newest event is the oldest loses its history.
+/// Clones share everything: give each part of the process its own. A history is bounded by its
+/// [`Retention`] and goes when its newest event has reached the age; one task sees to that while
+/// there is any. All histories together are bounded by a budget: when it is exceeded, the channel
+/// whose newest event is the oldest loses its history.
 ///
 /// ```
 /// use futures_util::StreamExt;
@@ -97,7 +98,8 @@ impl Broker for MemoryBroker {
         message.check()?;
         let mut histories = self.shared.histories.lock();
         let (published, event) = histories.publish(message, self.shared.clock.now());
-        // Told under the lock, so that events come in order; woken after it, so that nobody waits for subscribers.
+        // Told under the lock, so that events come in order; woken after it, so that nobody waits
+        // for subscribers.
         let wakes = event.map(|event| {
             let by_prefix = self.hub.by_prefix(&event.channel, &Delivery::Event(event.clone()));
             (self.hub.stored(event, None), by_prefix)

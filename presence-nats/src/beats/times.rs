@@ -8,12 +8,13 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-/// The latest times of sessions, by a hash of their names: two of a million share one once in ten million years of
-/// restarts, and one of them then looks alive for longer.
+/// The latest times of sessions, by a hash of their names: two of a million share one once in ten
+/// million years of restarts, and one of them then looks alive for longer.
 #[derive(Debug, Default)]
 pub(super) struct Times {
     hasher: RandomState,
-    /// Those of this stretch of `beats_for`, and those of the one before: what is older is in no stream any more.
+    /// Those of this stretch of `beats_for`, and those of the one before: what is older is in no
+    /// stream any more.
     current: Stretch,
     before: Stretch,
     began_at: Timestamp,

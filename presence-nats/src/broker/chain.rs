@@ -2,13 +2,14 @@
 
 use async_nats::HeaderMap;
 
-/// The header that an event bears: `<incarnation> <previous> <bytes>`, and `last` behind them if it closes its channel.
+/// The header that an event bears: `<incarnation> <previous> <bytes>`, and `last` behind them if it
+/// closes its channel.
 pub(super) const CHAIN: &str = "Presence-Event";
 
 /// How an event is linked to the others of its channel.
 ///
-/// Every event is published on condition that the one it names as the previous one is still the newest. So whoever reads
-/// a channel knows from each event whether one is lacking before it.
+/// Every event is published on condition that the one it names as the previous one is still the
+/// newest. So whoever reads a channel knows from each event whether one is lacking before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Chain {
     /// Drawn by the publisher of the first event of a history, and taken over by all that follow.

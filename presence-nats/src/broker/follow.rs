@@ -1,7 +1,8 @@
 //! What the server stores and signals, told to the hub of this process.
 //!
-//! One ordered consumer and one subscription serve all channels. After a gap the consumer goes on where it was; when the
-//! stream is another or shorter than before, the hub is told and reads what it needs.
+//! One ordered consumer and one subscription serve all channels. After a gap the consumer goes on
+//! where it was; when the stream is another or shorter than before, the hub is told and reads what
+//! it needs.
 
 use super::Shared;
 use super::chain::Chain;

@@ -6,11 +6,12 @@ use presence_core::broker::Channel;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// How many channels are remembered at most, some 200 bytes and a name each. The next one makes room by dropping those that nobody
-/// publishes to at that moment; each then costs one read more.
+/// How many channels are remembered at most, some 200 bytes and a name each. The next one makes
+/// room by dropping those that nobody publishes to at that moment; each then costs one read more.
 const CHANNELS: usize = 16_384;
 
-/// The newest event of a channel, as far as is known: the server refuses a publish that relies on an older one.
+/// The newest event of a channel, as far as is known: the server refuses a publish that relies on
+/// an older one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     /// Its sequence; zero while nothing is stored.
@@ -42,7 +43,8 @@ impl Head {
     }
 }
 
-/// `None` while it is not known. Locked for as long as a publish takes: those of one handle go one after the other.
+/// `None` while it is not known. Locked for as long as a publish takes: those of one handle go one
+/// after the other.
 pub(super) type Slot = Arc<tokio::sync::Mutex<Option<Head>>>;
 
 #[derive(Debug, Default)]

@@ -28,22 +28,25 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use stream::Events;
 
-/// A [`Broker`] on NATS JetStream: one stream for all channels, one connection and one consumer for all of a process.
+/// A [`Broker`] on NATS JetStream: one stream for all channels, one connection and one consumer for
+/// all of a process.
 ///
-/// For the namespace `chat`, the stream is `EVENTS_chat` and the events of the channel `room:1` are under
-/// `$KV.chat=events.room=3A1`, encoded as ids are (see the [crate]); signals travel under `presence.chat.signal.room=3A1`. An
-/// account needs what a store needs, and to publish and subscribe to `presence.chat.signal.*`.
+/// For the namespace `chat`, the stream is `EVENTS_chat` and the events of the channel `room:1` are
+/// under `$KV.chat=events.room=3A1`, encoded as ids are (see the [crate]); signals travel under
+/// `presence.chat.signal.room=3A1`. An account needs what a store needs, and to publish and
+/// subscribe to `presence.chat.signal.*`.
 ///
-/// - **Every event names the one before it** (header `Presence-Event`), and is stored only if that is still the newest
-///   (`Nats-Expected-Last-Subject-Sequence`). So gaps show, and nothing follows the event that closes a channel. One channel
-///   takes one event per round trip and process.
+/// - **Every event names the one before it** (header `Presence-Event`), and is stored only if that
+///   is still the newest (`Nats-Expected-Last-Subject-Sequence`). So gaps show, and nothing follows
+///   the event that closes a channel. One channel takes one event per round trip and process.
 /// - **An incarnation is of a channel's history**: the publisher of its first event draws it.
-/// - **History is read as of the call**, in a cluster as well: the stream's leader says what is the newest event.
-/// - **An outage is silence**: the consumer goes on where it was. When the stream is another or shorter than before, subscribers are
-///   told [`Missed`](presence_core::broker::Missed).
+/// - **History is read as of the call**, in a cluster as well: the stream's leader says what is the
+///   newest event.
+/// - **An outage is silence**: the consumer goes on where it was. When the stream is another or
+///   shorter than before, subscribers are told [`Missed`](presence_core::broker::Missed).
 ///
-/// A server that loses power may lose the last moments of a stream in files, unless it syncs always (`sync_interval`) or
-/// the stream has replicas: an id of a lost event may then name another one.
+/// A server that loses power may lose the last moments of a stream in files, unless it syncs always
+/// (`sync_interval`) or the stream has replicas: an id of a lost event may then name another one.
 ///
 /// Clones share everything.
 ///
@@ -71,12 +74,13 @@ struct Shared {
 }
 
 impl NatsBroker {
-    /// A broker on the server or cluster at these URLs, as [`NatsStore::connect`](crate::NatsStore::connect) takes them.
-    /// Returns at once, also while the server is down, and connects as long as it takes.
+    /// A broker on the server or cluster at these URLs, as
+    /// [`NatsStore::connect`](crate::NatsStore::connect) takes them. Returns at once, also while
+    /// the server is down, and connects as long as it takes.
     ///
     /// # Errors
-    /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when a URL or an option cannot be used, or outside of a
-    /// tokio runtime.
+    /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when a URL or an option cannot be
+    /// used, or outside of a tokio runtime.
     pub fn connect(urls: &str, connect: ConnectOptions, options: BrokerOptions) -> Result<Self> {
         options.check()?;
         if tokio::runtime::Handle::try_current().is_err() {
@@ -87,7 +91,8 @@ impl NatsBroker {
         Ok(Self::of(client, options, heard))
     }
 
-    /// A broker on a client that is there already, as [`NatsStore::with_client`](crate::NatsStore::with_client) takes it.
+    /// A broker on a client that is there already, as
+    /// [`NatsStore::with_client`](crate::NatsStore::with_client) takes it.
     ///
     /// # Errors
     /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when an option cannot be used.

@@ -8,15 +8,16 @@ use presence_core::broker::Channel;
 #[derive(Debug)]
 pub(super) struct Names {
     pub(super) stream: String,
-    /// What the subjects of events begin with. In the realm of buckets, because only that reaches another domain; and no
-    /// bucket's name holds an `=`.
+    /// What the subjects of events begin with. In the realm of buckets, because only that reaches
+    /// another domain; and no bucket's name holds an `=`.
     events: String,
-    /// What the subjects of signals begin with. Not in that realm: it does not pass between the servers of two domains.
+    /// What the subjects of signals begin with. Not in that realm: it does not pass between the
+    /// servers of two domains.
     signals: String,
 }
 
-// The longest subject: three characters for each byte of a channel, and what stands around them. A server drops the
-// connection that sends it a line of more than 4,096 bytes.
+// The longest subject: three characters for each byte of a channel, and what stands around them. A
+// server drops the connection that sends it a line of more than 4,096 bytes.
 const _: () = assert!(3 * Channel::MAX_BYTES + 4 * Namespace::MAX_BYTES + 300 < 4096);
 
 impl Names {
@@ -59,7 +60,8 @@ impl Names {
     }
 }
 
-/// The name of an idempotency key for the server, which knows nothing of channels: it belongs to one history.
+/// The name of an idempotency key for the server, which knows nothing of channels: it belongs to
+/// one history.
 pub(super) fn message_id(incarnation: u64, key: &str) -> String {
     let mut id = format!("{incarnation:x}.");
     encode(key, &mut id);

@@ -16,30 +16,35 @@ use std::time::Duration;
 /// # Ok(()) }
 /// ```
 ///
-/// What concerns the stream (`storage`, `replicas`, `retention`, `max_bytes`) is used by the process that creates it. A stream
-/// that exists stays as it is: change it with the tools of NATS.
+/// What concerns the stream (`storage`, `replicas`, `retention`, `max_bytes`) is used by the
+/// process that creates it. A stream that exists stays as it is: change it with the tools of NATS.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BrokerOptions {
-    /// Whose channels. All processes that share channels use the same. It may be the namespace of a store.
+    /// Whose channels. All processes that share channels use the same. It may be the namespace of a
+    /// store.
     pub namespace: Namespace,
-    /// The JetStream domain that holds the events: for a process that is connected to a leaf node of it. Default: none, the
-    /// JetStream of the server that the process is connected to. Letters, digits, `-` and `_`.
+    /// The JetStream domain that holds the events: for a process that is connected to a leaf node
+    /// of it. Default: none, the JetStream of the server that the process is connected to. Letters,
+    /// digits, `-` and `_`.
     pub domain: Option<String>,
     /// Where the server keeps events. Default: [`Storage::File`].
     pub storage: Storage,
-    /// On how many servers of a cluster the stream is kept, 1 to 5. Default: 1. Take 3 to survive the loss of a server.
+    /// On how many servers of a cluster the stream is kept, 1 to 5. Default: 1. Take 3 to survive
+    /// the loss of a server.
     pub replicas: u8,
     /// The bounds of each channel's history.
     ///
-    /// The server keeps an idempotency key in memory for as long as its event may be stored, some 200 bytes each: with
-    /// many keys, take a shorter age. On servers before 2.11, an age of less than
-    /// [`KEYS_FOR`](presence_core::broker::KEYS_FOR) is that of keys as well. When a channel exceeds its bytes, it is cut to seven eighths of them.
+    /// The server keeps an idempotency key in memory for as long as its event may be stored, some
+    /// 200 bytes each: with many keys, take a shorter age. On servers before 2.11, an age of less
+    /// than [`KEYS_FOR`](presence_core::broker::KEYS_FOR) is that of keys as well. When a channel
+    /// exceeds its bytes, it is cut to seven eighths of them.
     pub retention: Retention,
-    /// How large the stream of all channels may grow, in bytes. Default: no bound but the account's. When it is full, the
-    /// oldest events of all channels go.
+    /// How large the stream of all channels may grow, in bytes. Default: no bound but the
+    /// account's. When it is full, the oldest events of all channels go.
     pub max_bytes: Option<u64>,
-    /// How long one exchange with the server may take. Default: 1 s. A call makes up to a few of them.
+    /// How long one exchange with the server may take. Default: 1 s. A call makes up to a few of
+    /// them.
     pub call_timeout: Duration,
 }
 

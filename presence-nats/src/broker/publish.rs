@@ -1,8 +1,8 @@
 //! Storing an event: B1 to B5.
 //!
-//! Every event is stored on condition that the newest one of its channel is the one that this handle knows. So no event follows
-//! one that has closed the channel, and each names the one before it. A handle that does not know reads it; one that
-//! was refused reads it again.
+//! Every event is stored on condition that the newest one of its channel is the one that this
+//! handle knows. So no event follows one that has closed the channel, and each names the one before
+//! it. A handle that does not know reads it; one that was refused reads it again.
 
 use super::Shared;
 use super::chain::{CHAIN, Chain};
@@ -98,7 +98,8 @@ impl Shared {
         self.events.link.append(&subject, Some(headers), message.payload.clone()).await
     }
 
-    /// The event with this key in the history of a closed channel: the server would look at the key only of what it stores.
+    /// The event with this key in the history of a closed channel: the server would look at the key
+    /// only of what it stores.
     async fn with_key(
         &self,
         traits: Traits,
@@ -118,7 +119,8 @@ impl Shared {
         }
     }
 
-    /// Drops the oldest events of a channel that has too many bytes. What fails here is done by the next publish.
+    /// Drops the oldest events of a channel that has too many bytes. What fails here is done by the
+    /// next publish.
     async fn keep_to_bytes(&self, traits: Traits, channel: &Channel, head: &mut Head) {
         let limit = self.events.options.retention.bytes as u64;
         if head.bytes.saturating_sub(head.trimmed) <= limit {
@@ -130,8 +132,8 @@ impl Shared {
         }
     }
 
-    /// Cuts a history to seven eighths of the limit, so that not every publish has to; answers with the bytes of what is not
-    /// stored any more.
+    /// Cuts a history to seven eighths of the limit, so that not every publish has to; answers with
+    /// the bytes of what is not stored any more.
     async fn cut(&self, traits: Traits, channel: &Channel, head: Head, limit: u64) -> Outcome<u64> {
         let goal = limit - limit / 8;
         let mut from = 1;

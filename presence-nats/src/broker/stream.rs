@@ -1,4 +1,5 @@
-//! The stream of all events: made by the process that first finds it missing, and read by its leader.
+//! The stream of all events: made by the process that first finds it missing, and read by its
+//! leader.
 
 use super::chain::{CHAIN, Chain};
 use super::names::Names;
@@ -126,7 +127,8 @@ impl Events {
                 match self.link.ask::<StreamInfo>(&format!("STREAM.CREATE.{stream}"), encode(&new)).await {
                     // Somebody else was faster, with other options.
                     Err(failure) if failure.is(&[code::STREAM_NAME_IN_USE]) => self.info().await?,
-                    // Where messages have no ages of their own, the stream's is theirs, and that of keys.
+                    // Where messages have no ages of their own, the stream's is theirs, and that of
+                    // keys.
                     Ok(made) if !made.config.allow_msg_ttl && short.is_some() => {
                         let new = self.new_stream(self.options.retention.age);
                         self.link.ask(&format!("STREAM.UPDATE.{stream}"), encode(&new)).await?
@@ -167,8 +169,8 @@ impl Events {
         self.link.ask(&format!("STREAM.INFO.{}", self.names.stream), Bytes::new()).await
     }
 
-    /// Whether the leader lacks what was stored up to this sequence, and may still get it: one that was just elected has not
-    /// yet applied all that it has. What it lacks for longer is lost.
+    /// Whether the leader lacks what was stored up to this sequence, and may still get it: one that
+    /// was just elected has not yet applied all that it has. What it lacks for longer is lost.
     pub(super) fn is_behind(&self, info: &StreamInfo, seq: u64) -> bool {
         let mut since = self.behind_since.lock();
         if info.config.num_replicas < 2 || info.state.last_seq >= seq {
@@ -178,8 +180,8 @@ impl Events {
         since.get_or_insert_with(Instant::now).elapsed() < CATCHES_UP_WITHIN
     }
 
-    /// The newest event of a channel, by the leader. What somebody else put behind it is no event, and is deleted: the next
-    /// one could not be linked to it.
+    /// The newest event of a channel, by the leader. What somebody else put behind it is no event,
+    /// and is deleted: the next one could not be linked to it.
     pub(super) async fn newest(&self, channel: &Channel) -> Outcome<Option<Stored>> {
         let body = json!({ "last_by_subj": self.names.events_of(channel) });
         loop {
@@ -202,10 +204,11 @@ impl Events {
         }
     }
 
-    /// The messages of a channel from one sequence to another, in order: up to `count` of them and `bytes` of payload, at
-    /// least one if there is any.
+    /// The messages of a channel from one sequence to another, in order: up to `count` of them and
+    /// `bytes` of payload, at least one if there is any.
     ///
-    /// Any server may answer most of them; what it lacks, because it is behind or old, the leader answers one by one.
+    /// Any server may answer most of them; what it lacks, because it is behind or old, the leader
+    /// answers one by one.
     pub(super) async fn range(
         &self,
         traits: Traits,
@@ -251,7 +254,8 @@ impl Events {
         let what = format!("STREAM.MSG.GET.{}", self.names.stream);
         let body = encode(&body);
         let ask = || self.link.ask(&what, body.clone());
-        // In a cluster, a server that has just become the leader may let a question pass: it is asked once more.
+        // In a cluster, a server that has just become the leader may let a question pass: it is
+        // asked once more.
         let soon = tokio::time::timeout(self.link.timeout() / 4, ask()).await;
         let got = match soon {
             Ok(got) => got,
@@ -275,7 +279,8 @@ impl Events {
         Some(self.options.retention.age).filter(|age| *age < KEYS_FOR)
     }
 
-    /// How long anything is kept: keys are remembered as long as events are stored, and the server wants that within the age.
+    /// How long anything is kept: keys are remembered as long as events are stored, and the server
+    /// wants that within the age.
     fn longest(&self) -> Duration {
         self.options.retention.age.max(KEYS_FOR)
     }

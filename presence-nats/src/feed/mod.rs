@@ -1,9 +1,10 @@
 //! What a watch does: everything in slices, then what changes, and the time again and again.
 //!
-//! A watch reads the bucket by an ordered reader of its own, and hears of renewals from the handle's. Processes come first,
-//! then the last message of every key, then what is written. Whenever there is the slightest gap it ends, and the next one
-//! begins with everything: a hundred thousand sessions are read in a third of a second. While the server cannot be reached
-//! it is silent and tries again, so that a watch begins within a moment of its return.
+//! A watch reads the bucket by an ordered reader of its own, and hears of renewals from the
+//! handle's. Processes come first, then the last message of every key, then what is written.
+//! Whenever there is the slightest gap it ends, and the next one begins with everything: a hundred
+//! thousand sessions are read in a third of a second. While the server cannot be reached it is
+//! silent and tries again, so that a watch begins within a moment of its return.
 
 mod follow;
 pub(crate) mod reader;
@@ -29,14 +30,15 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 
-/// How many messages wait for the reader of a watch. When it does not read, nothing more is read from the server, which
-/// then holds back, and in the end the feed has a gap.
+/// How many messages wait for the reader of a watch. When it does not read, nothing more is read
+/// from the server, which then holds back, and in the end the feed has a gap.
 const MESSAGES_WAITING: usize = 16;
 /// How long a watch waits, at most, before it tries the server again.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
 /// The same, if the server refuses.
 const RETRY_REFUSED_EVERY: Duration = Duration::from_secs(2);
-/// After a gap, which all processes may have at once, each waits a part of this for each record there is.
+/// After a gap, which all processes may have at once, each waits a part of this for each record
+/// there is.
 const SPREAD_BY_RECORD: Duration = Duration::from_micros(10);
 /// And no longer than this.
 const SPREAD: Duration = Duration::from_millis(1_500);
@@ -129,7 +131,8 @@ async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), End> {
     watch.follow(news).await
 }
 
-/// Logs why a watch cannot begin, which was for this kind of reason the last time; answers with how long it should wait.
+/// Logs why a watch cannot begin, which was for this kind of reason the last time; answers with how
+/// long it should wait.
 fn note(error: &Error, last: Option<Kind>) -> Duration {
     let kind = error.kind();
     let error = error as &dyn std::error::Error;
@@ -183,7 +186,8 @@ async fn nodes(shared: &Arc<Shared>, traits: Traits) -> Outcome<Vec<Node>> {
     shared.read_nodes(traits, subjects).await
 }
 
-/// The next message of a reader on its way to where it started; `None` if there is none to come after all.
+/// The next message of a reader on its way to where it started; `None` if there is none to come
+/// after all.
 async fn next_in_time(shared: &Shared, reader: &mut Reader) -> Outcome<Option<Raw>> {
     let gap = || Failure::Other(crate::error::unavailable("messages were lost on the way"));
     let mut checks = 0;

@@ -28,7 +28,8 @@ const ANSWERS_WITHIN: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Gap;
 
-/// Where a stream ends, by its leader. What a reader's own server says does not count: it may be behind.
+/// Where a stream ends, by its leader. What a reader's own server says does not count: it may be
+/// behind.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct End {
     /// The sequence that was given out last.
@@ -49,7 +50,8 @@ impl End {
             Err(failure) if failure.is(&[code::NO_MESSAGE]) => Ok(None),
             got => got.map(|got| Some(got.message.seq)),
         };
-        // The last one is missing after a deletion whose mark has expired: rare, and the second question is dear.
+        // The last one is missing after a deletion whose mark has expired: rare, and the second
+        // question is dear.
         if get(json!({ "seq": seq })).await?.is_some() {
             return Ok(Self { seq, message: seq });
         }
@@ -76,7 +78,8 @@ pub(crate) enum From {
 
 /// An ordered consumer of our own: the client's would hide a gap by reading on.
 ///
-/// The server holds back when this does not read (flow control). What the client drops all the same shows as a gap.
+/// The server holds back when this does not read (flow control). What the client drops all the same
+/// shows as a gap.
 #[derive(Debug)]
 pub(crate) struct Reader {
     link: Arc<Link>,
@@ -197,9 +200,9 @@ impl Reader {
         Ok(Some(place))
     }
 
-    /// Asks the server after this reader; `end` is where the stream was before this call. To be called when that is not
-    /// reached: the last messages may have gone before they were sent, the reader may be gone, or something was lost on
-    /// the way.
+    /// Asks the server after this reader; `end` is where the stream was before this call. To be
+    /// called when that is not reached: the last messages may have gone before they were sent, the
+    /// reader may be gone, or something was lost on the way.
     pub(crate) async fn check(&mut self, end: End) -> Result<(), Gap> {
         self.position = end.reached_from(self.position);
         let what = format!("CONSUMER.INFO.{}.{}", self.stream, self.name);
@@ -210,7 +213,8 @@ impl Reader {
             Ok(info) => info,
             Err(Failure::NoStream(_)) => return Err(Gap),
             Err(failure) if failure.is(&[code::CONSUMER_NOT_FOUND]) => return Err(Gap),
-            // Not now; whoever waits asks again. In a cluster it may be on a server that is down while the stream goes on.
+            // Not now; whoever waits asks again. In a cluster it may be on a server that is down
+            // while the stream goes on.
             Err(failure) => {
                 tracing::debug!(stream = self.stream, ?failure, "a reader cannot be asked after");
                 self.unanswered += 1;
@@ -261,8 +265,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>`, or the same with
-    /// `<domain>.<account>` before the stream and a random token at the end.
+    /// `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>`, or
+    /// the same with `<domain>.<account>` before the stream and a random token at the end.
     fn parse(reply: &str) -> Option<Self> {
         let tokens: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
         let numbers = match tokens.len() {

@@ -1,8 +1,10 @@
-//! Records that live but do not change are written again before they are so old that the server drops them.
+//! Records that live but do not change are written again before they are so old that the server
+//! drops them.
 //!
-//! A connection may be held for weeks, and a session be renewed for weeks, without anybody writing its record. Every
-//! process that watches looks for such records now and then, each at its own random moments; whoever finds one
-//! writes it again, and then it is young for the others. Nobody else's write is undone by it.
+//! A connection may be held for weeks, and a session be renewed for weeks, without anybody writing
+//! its record. Every process that watches looks for such records now and then, each at its own
+//! random moments; whoever finds one writes it again, and then it is young for the others. Nobody
+//! else's write is undone by it.
 
 use super::nodes;
 use super::reader::{From, Reader};
@@ -32,7 +34,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
 async fn look(shared: &Arc<Shared>) {
     let max_age = shared.streams.max_age();
     let pause = (max_age / LOOKS).mul_f64(0.5 + presence_core::random::fraction());
-    // The handle's moment, which no end of a feed puts off: feeds may never last as long as a pause.
+    // The handle's moment, which no end of a feed puts off: feeds may never last as long as a
+    // pause.
     let at = *shared.looks_at.lock().get_or_insert_with(|| Instant::now() + pause);
     tokio::time::sleep_until(at).await;
     if shared.looks_at.lock().take_if(|next| *next == at).is_none() {
@@ -73,8 +76,8 @@ async fn rewrite(shared: &Arc<Shared>, age: Duration) -> Outcome<usize> {
     Ok(written + write(shared, old).await?)
 }
 
-/// What a record says, if that is a user's, which only goes when it is forgotten, or a session that is alive; left or lapsed
-/// ones are to go.
+/// What a record says, if that is a user's, which only goes when it is forgotten, or a session that
+/// is alive; left or lapsed ones are to go.
 fn worth(shared: &Shared, raw: &Raw, nodes: &HashMap<NodeId, Node>, now: Timestamp) -> Option<Bytes> {
     let mut session = match raw.read(&shared.streams.keys) {
         Record::Session(session) => session,

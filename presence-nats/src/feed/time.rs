@@ -1,8 +1,10 @@
-//! The time of the bucket: a record that all watches carry on, and whose writing proves that the store takes writes.
+//! The time of the bucket: a record that all watches carry on, and whose writing proves that the
+//! store takes writes.
 //!
-//! W3, W5, W6: the key `t` holds the [`TimeLine`]. A watch that has not heard of a new one for a moment first has the stream of
-//! renewals take an empty batch, and then writes the record on condition that it is still the one it knows. So a
-//! time that can be read was preceded by a write in both places. One process writes for all.
+//! W3, W5, W6: the key `t` holds the [`TimeLine`]. A watch that has not heard of a new one for a
+//! moment first has the stream of renewals take an empty batch, and then writes the record on
+//! condition that it is still the one it knows. So a time that can be read was preceded by a write
+//! in both places. One process writes for all.
 
 use crate::codec::{Raw, encode};
 use crate::error::Outcome;
@@ -67,8 +69,8 @@ impl Line {
 }
 
 impl Shared {
-    /// Has both streams take a write, unless that was done a moment ago; answers with the newest time that is known to be
-    /// written.
+    /// Has both streams take a write, unless that was done a moment ago; answers with the newest
+    /// time that is known to be written.
     pub(crate) async fn prove(&self, known: &Line) -> Outcome<Line> {
         if known.suffices(&self.reckoning.ask(0, SystemClock.now())) {
             return Ok(known.clone());

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// As the server said last, in nanoseconds: whoever made the stream decided it, or an operator later. Zero while it is not
-/// known, and where the stream keeps everything.
+/// As the server said last, in nanoseconds: whoever made the stream decided it, or an operator
+/// later. Zero while it is not known, and where the stream keeps everything.
 #[derive(Debug, Default)]
 pub(super) struct Age(AtomicU64);
 

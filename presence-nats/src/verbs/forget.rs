@@ -1,7 +1,7 @@
 //! Drops what has not been seen since: F1, U3.
 //!
-//! A renewal that another process publishes while a session is forgotten may be missed here. That process hears of the
-//! forgetting by its watch, knows a later beat, and puts the session again.
+//! A renewal that another process publishes while a session is forgotten may be missed here. That
+//! process hears of the forgetting by its watch, knows a later beat, and puts the session again.
 
 use crate::codec::{Raw, Record};
 use crate::error::{Failure, Outcome, unavailable};
@@ -77,7 +77,8 @@ impl Shared {
         }
     }
 
-    /// Whether it was not seen since; for a held session that has not left, *seen* includes its node.
+    /// Whether it was not seen since; for a held session that has not left, *seen* includes its
+    /// node.
     fn is_to_go(&self, seen: &Seen, record: &Record, nodes: &HashMap<NodeId, Node>) -> bool {
         match (seen, record) {
             (Seen::User(known), Record::User(record)) => known.covers(record),

@@ -25,7 +25,8 @@ impl Register for Session {
 
 impl Shared {
     pub(crate) async fn put(&self, sessions: &[Session]) -> Result<()> {
-        // A batch may repeat a session; two writes of one record at once would only be in each other's way.
+        // A batch may repeat a session; two writes of one record at once would only be in each
+        // other's way.
         let mut merged: BTreeMap<(&UserId, &SessionId), Session> = BTreeMap::new();
         for session in sessions {
             let entry = merged.entry((&session.user, &session.id));

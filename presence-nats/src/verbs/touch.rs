@@ -156,7 +156,8 @@ impl Shared {
         Ok(there)
     }
 
-    /// Renews sessions in their records; answers with those that are there no more. None is created.
+    /// Renews sessions in their records; answers with those that are there no more. None is
+    /// created.
     async fn renew_records(&self, traits: Traits, mut renewals: Renewals<'_>) -> Outcome<Misses> {
         let mut misses = Misses::new();
         for _ in 0..ROUNDS {

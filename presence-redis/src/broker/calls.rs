@@ -63,7 +63,8 @@ impl Calls {
         call
     }
 
-    /// `witness` is the newest event of the channel that this process knows; `foreign` is where others hear the payload.
+    /// `witness` is the newest event of the channel that this process knows; `foreign` is where
+    /// others hear the payload.
     pub fn publish(
         &self,
         message: &Publish,

@@ -63,7 +63,8 @@ impl Ears {
                 }
             }
             PushKind::Disconnection => lost.notify_one(),
-            // A slot that moves to another node takes its subscriptions along. So does a close, after which nobody is there.
+            // A slot that moves to another node takes its subscriptions along. So does a close,
+            // after which nobody is there.
             PushKind::SUnsubscribe => {
                 if let Some(Value::BulkString(heard)) = push.data.first()
                     && let Some(channel) = shared.calls.names.channel(heard)
@@ -137,7 +138,8 @@ pub async fn run(shared: Weak<Shared>, hub: WeakHub, mut asks: mpsc::UnboundedRe
                 if !std::mem::replace(&mut complained, true) && error.kind() == Kind::Rejected {
                     tracing::error!(error = &error as &dyn std::error::Error, "Redis cannot be listened to");
                 }
-                // Whoever asked is told at once, and asks again; without a connection there is nothing to close.
+                // Whoever asked is told at once, and asks again; without a connection there is
+                // nothing to close.
                 while asks.try_recv().is_ok() {}
                 tokio::time::sleep(backoff(failures)).await;
                 failures = failures.saturating_add(1);

@@ -15,10 +15,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// Stands behind every payload that this crate publishes for foreign services: white space, which parsers of JSON skip.
+/// Stands behind every payload that this crate publishes for foreign services: white space, which
+/// parsers of JSON skip.
 pub const MARK: &str = " \t\t \t  \t\n \t\t\t \n";
 
-/// How many foreign messages may wait to be stored, and how many bytes of them; more are dropped, counted and logged.
+/// How many foreign messages may wait to be stored, and how many bytes of them; more are dropped,
+/// counted and logged.
 pub const WAITING: usize = 16 * 1024;
 /// See [`WAITING`].
 pub const WAITING_BYTES: usize = 16 * 1024 * 1024;
@@ -46,8 +48,9 @@ type Name = dyn Fn(&Channel) -> Option<String> + Send + Sync;
 /// # Ok(()) }
 /// ```
 ///
-/// A message is stored once, however many processes hear it: those with a [key](Publish::key) by their key, others by their content
-/// within the window. Pub/sub itself promises nothing: what no process hears is lost.
+/// A message is stored once, however many processes hear it: those with a [key](Publish::key) by
+/// their key, others by their content within the window. Pub/sub itself promises nothing: what no
+/// process hears is lost.
 #[derive(Clone)]
 pub struct Foreign {
     before: Arc<str>,
@@ -60,8 +63,9 @@ pub struct Foreign {
 impl Foreign {
     /// Channels by template, with one `{}` for what varies, which may be any text.
     ///
-    /// `read` makes a message of what was captured and the payload; `None` when it is none, which is logged now and then. It
-    /// runs where the connection is read: it should not take long. Where it panics, the message counts as none.
+    /// `read` makes a message of what was captured and the payload; `None` when it is none, which
+    /// is logged now and then. It runs where the connection is read: it should not take long. Where
+    /// it panics, the message counts as none.
     ///
     /// # Errors
     /// [`Kind::Rejected`] when the template has no `{}`, or several.
@@ -83,13 +87,14 @@ impl Foreign {
 
     /// Within this time, equal messages without a key are one event. Default 10 s; at least 1 s.
     ///
-    /// Longer than processes may differ in when they come to store it. Where the same message may rightly come twice within that
-    /// time, as in a chat, give messages a key.
+    /// Longer than processes may differ in when they come to store it. Where the same message may
+    /// rightly come twice within that time, as in a chat, give messages a key.
     pub fn window(self, window: Duration) -> Self {
         Self { window: window.max(Duration::from_secs(1)), ..self }
     }
 
-    /// What is published to a channel of this broker, foreign services hear under the text that `name` makes of it.
+    /// What is published to a channel of this broker, foreign services hear under the text that
+    /// `name` makes of it.
     pub fn heard_as(self, name: impl Fn(&Channel) -> Option<String> + Send + Sync + 'static) -> Self {
         Self { heard_as: Some(Arc::new(name)), ..self }
     }
@@ -143,7 +148,8 @@ impl Intake {
         (Self { out, bytes: Arc::clone(&bytes), log: Seldom::default() }, heard, bytes)
     }
 
-    /// Does not wait. What ends with our mark was published by this crate, in this process or another one.
+    /// Does not wait. What ends with our mark was published by this crate, in this process or
+    /// another one.
     pub fn take(&self, foreign: &Foreign, heard: &[u8], payload: &[u8]) {
         if payload.ends_with(MARK.as_bytes()) {
             return;
@@ -203,7 +209,8 @@ pub async fn store(shared: Arc<Shared>, mut heard: mpsc::Receiver<Heard>, bytes:
 
 /// The same in every process: 128 bits of the channel and the payload.
 fn digest(message: &Publish) -> String {
-    // Seeds are fixed: it tells messages apart, and keeps nobody out who could publish anything anyway.
+    // Seeds are fixed: it tells messages apart, and keeps nobody out who could publish anything
+    // anyway.
     let hash = |seed| {
         let state = foldhash::quality::FixedState::with_seed(seed);
         state.hash_one((message.channel.as_str(), &message.payload[..]))

@@ -31,9 +31,9 @@ use witness::Witness;
 
 /// A [`Broker`] on Redis ≥ 6.2 or Valkey: one server, Sentinel, or a cluster (there Redis ≥ 7).
 ///
-/// Opening one does no I/O: it starts with its server down, and recovers by itself. Clones share everything, and it must be opened
-/// on a Tokio runtime. A process has one connection for its calls and one on which it hears everything, whatever the number
-/// of channels.
+/// Opening one does no I/O: it starts with its server down, and recovers by itself. Clones share
+/// everything, and it must be opened on a Tokio runtime. A process has one connection for its calls
+/// and one on which it hears everything, whatever the number of channels.
 ///
 /// # In Redis
 /// | key | what |
@@ -47,13 +47,15 @@ use witness::Witness;
 /// All of them expire an [age](presence_core::broker::Retention::age) after the newest event.
 ///
 /// # Loss of data
-/// An event that is announced carries the number of the one before it, so that a lost announcement is noticed and read. A server
-/// that comes back without its data has other incarnations; one that lost only its newest events (a failover, `appendfsync
-/// everysec`) gets one as soon as any process that has seen one of them publishes to the channel or reads it again. Nothing that
-/// was acknowledged is lost where the server keeps it: `appendfsync always`.
+/// An event that is announced carries the number of the one before it, so that a lost announcement
+/// is noticed and read. A server that comes back without its data has other incarnations; one that
+/// lost only its newest events (a failover, `appendfsync everysec`) gets one as soon as any process
+/// that has seen one of them publishes to the channel or reads it again. Nothing that was
+/// acknowledged is lost where the server keeps it: `appendfsync always`.
 ///
 /// # On a cluster
-/// Each event is announced to the shard's own pub/sub channel, and once more to all nodes, for subscribers by prefix.
+/// Each event is announced to the shard's own pub/sub channel, and once more to all nodes, for
+/// subscribers by prefix.
 ///
 /// ```no_run
 /// use presence_core::broker::{Broker, Channel, Publish};
@@ -79,7 +81,8 @@ struct Shared {
 }
 
 impl RedisBroker {
-    /// A broker on one server: `redis://user:password@host:port/database`, or `rediss://` with the feature `tls`.
+    /// A broker on one server: `redis://user:password@host:port/database`, or `rediss://` with the
+    /// feature `tls`.
     ///
     /// # Errors
     /// [`Kind::Rejected`] when the URL cannot be read or an option is out of bounds.
@@ -103,7 +106,8 @@ impl RedisBroker {
         Self::open(Source::watched_by(sentinels)?, options)
     }
 
-    /// A broker on a cluster, of which some nodes are named. Needs Redis ≥ 7 or Valkey, for their sharded channels.
+    /// A broker on a cluster, of which some nodes are named. Needs Redis ≥ 7 or Valkey, for their
+    /// sharded channels.
     ///
     /// # Errors
     /// [`Kind::Rejected`] when a URL cannot be read or an option is out of bounds.

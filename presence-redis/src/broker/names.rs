@@ -5,9 +5,10 @@ use presence_core::broker::Channel;
 
 /// The names of one namespace.
 ///
-/// A channel's name may hold any byte, braces and colons too. It always stands at the end or has its length in front, so that no
-/// two names run together; and all keys of one channel have the same text from the first brace to the first closing one,
-/// which is what decides the slot of a cluster.
+/// A channel's name may hold any byte, braces and colons too. It always stands at the end or has
+/// its length in front, so that no two names run together; and all keys of one channel have the
+/// same text from the first brace to the first closing one, which is what decides the slot of a
+/// cluster.
 #[derive(Debug)]
 pub struct Names {
     namespace: Namespace,
@@ -34,7 +35,8 @@ impl Names {
         self.of("meta", channel)
     }
 
-    /// STRING: which event has used a key; `kind` keeps those of publishers and those of this crate apart.
+    /// STRING: which event has used a key; `kind` keeps those of publishers and those of this crate
+    /// apart.
     pub fn keys(&self, kind: &str, channel: &Channel) -> String {
         let namespace = self.namespace.as_str();
         format!("presence:{kind}:{}:{{{namespace}:{channel}}}:", channel.as_str().len())

@@ -9,14 +9,17 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BrokerOptions {
-    /// Whose channels they are. Every process of one service names the same one, every other service another.
+    /// Whose channels they are. Every process of one service names the same one, every other
+    /// service another.
     pub namespace: Namespace,
-    /// The bounds of each channel's history. Every process of a namespace should say the same: whoever publishes trims.
+    /// The bounds of each channel's history. Every process of a namespace should say the same:
+    /// whoever publishes trims.
     pub retention: Retention,
-    /// How long a call may take before it is given up as [`Kind::Timeout`](presence_core::store::Kind::Timeout).
-    /// Default 1 s. More than zero.
+    /// How long a call may take before it is given up as
+    /// [`Kind::Timeout`](presence_core::store::Kind::Timeout). Default 1 s. More than zero.
     pub call_timeout: Duration,
-    /// How long an attempt to connect may take. Default 800 ms. More than zero, and less than `call_timeout`.
+    /// How long an attempt to connect may take. Default 800 ms. More than zero, and less than
+    /// `call_timeout`.
     pub connect_timeout: Duration,
     /// Pub/sub channels that other services use; see [`foreign`](Self::foreign). Default none.
     pub(crate) foreign: Vec<Foreign>,

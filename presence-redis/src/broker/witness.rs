@@ -7,7 +7,8 @@ use std::collections::HashMap;
 /// How many channels are remembered at least; twice as many at most.
 const CHANNELS: usize = 2_048;
 
-/// The newest event that was acknowledged to this process, per channel: a server that does not have it has lost it.
+/// The newest event that was acknowledged to this process, per channel: a server that does not have
+/// it has lost it.
 ///
 /// Two generations, so that a channel that is published to stays.
 #[derive(Debug, Default)]
@@ -23,7 +24,8 @@ impl Witness {
         let mut generations = self.0.lock();
         let [young, old] = &mut *generations;
         if let Some(known) = young.get_mut(channel) {
-            // Answers to calls at the same time come in any order, and an event may repeat an old one.
+            // Answers to calls at the same time come in any order, and an event may repeat an old
+            // one.
             if known.incarnation != id.incarnation || known.number < id.number {
                 *known = id;
             }

@@ -1,4 +1,5 @@
-//! One shard of a watch: everything it holds, then what changes, and again and again what time it has proven.
+//! One shard of a watch: everything it holds, then what changes, and again and again what time it
+//! has proven.
 
 use super::inbox::Messages;
 use super::{Ended, message};
@@ -185,8 +186,8 @@ impl Follower {
     /// Tells a message, unless what was told includes it.
     async fn hear(&mut self, message: Option<Vec<u8>>) -> Result<(), Ended> {
         let Some(message) = message else { return Err("the connection broke, or messages came too fast") };
-        // Channels are common to all databases of a server, and anybody can say anything there. What is missing of this
-        // life is found out by its numbers.
+        // Channels are common to all databases of a server, and anybody can say anything there.
+        // What is missing of this life is found out by its numbers.
         let Some(number) = message::number(&message, &self.life) else { return Ok(()) };
         if number <= self.number {
             return Ok(());
@@ -280,7 +281,8 @@ impl Follower {
         if self.is_lost || self.messages.is_closed() { Err("the connection is lost") } else { Ok(()) }
     }
 
-    /// Waits while the reader is busy; the inbox bounds what gathers meanwhile. Without a reader the task is ended.
+    /// Waits while the reader is busy; the inbox bounds what gathers meanwhile. Without a reader
+    /// the task is ended.
     pub async fn tell(&mut self, told: Feed) {
         self.has_told = true;
         let _ = self.out.send(told).await;

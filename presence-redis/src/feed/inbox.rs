@@ -15,8 +15,8 @@ const BYTES: usize = 64 * 1024 * 1024;
 
 /// Takes what the server pushes.
 ///
-/// Bounded: where a bound would be passed, every shard's queue is closed instead, and the feed ends once what is in it has
-/// been read. The next one starts with everything.
+/// Bounded: where a bound would be passed, every shard's queue is closed instead, and the feed ends
+/// once what is in it has been read. The next one starts with everything.
 pub struct Inbox {
     /// By channel; none once it is closed.
     shards: Mutex<HashMap<String, mpsc::Sender<Vec<u8>>>>,
@@ -47,7 +47,8 @@ impl Inbox {
         match push.kind {
             PushKind::Message | PushKind::SMessage => self.queue(push.data),
             PushKind::Disconnection if ends_at_loss => self.close(),
-            // A cluster moves a channel with its slot. Whether anything was missed, the numbers tell.
+            // A cluster moves a channel with its slot. Whether anything was missed, the numbers
+            // tell.
             _ => {}
         }
     }

@@ -24,7 +24,8 @@ pub struct Message {
     pub unreadable: usize,
 }
 
-/// The number of a message of this life, read without the rest; `None` if it is of another, or none of ours.
+/// The number of a message of this life, read without the rest; `None` if it is of another, or none
+/// of ours.
 pub fn number(message: &[u8], life: &str) -> Option<u64> {
     let end = message.iter().position(|byte| *byte == b'\n')?;
     let mut words = std::str::from_utf8(&message[..end]).ok()?.split(' ');

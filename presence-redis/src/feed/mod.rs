@@ -1,8 +1,9 @@
 //! What a watch does: a connection of its own, and one follower for each shard.
 //!
-//! The feed ends where it cannot go on without a gap: the connection broke, a message is missing, the shard lost data,
-//! the reader is too slow. While nothing can be reached a feed that has just begun is silent and tries again, so that it is
-//! there a quarter of a second after its server. A shard that cannot be reached does not stop the others.
+//! The feed ends where it cannot go on without a gap: the connection broke, a message is missing,
+//! the shard lost data, the reader is too slow. While nothing can be reached a feed that has just
+//! begun is silent and tries again, so that it is there a quarter of a second after its server. A
+//! shard that cannot be reached does not stop the others.
 
 mod follow;
 mod inbox;
@@ -73,7 +74,8 @@ async fn connect(inner: &Inner, on_push: OnPush) -> Connection {
         match inner.link.open(Arc::clone(&on_push)).await {
             Ok(connection) => return connection,
             Err(error) => {
-                // Whoever calls the store hears of what is only unavailable; what stays wrong an operator must hear of.
+                // Whoever calls the store hears of what is only unavailable; what stays wrong an
+                // operator must hear of.
                 if failures == 0 && error.kind() == Kind::Rejected {
                     tracing::error!(error = &error as &dyn std::error::Error, "Redis cannot be watched");
                 }

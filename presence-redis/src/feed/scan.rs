@@ -19,12 +19,14 @@ const SLICE: usize = 500;
 impl Follower {
     /// Tells all that the shard holds.
     ///
-    /// Slices are read one after the other, each asked for when the one before has arrived: however many processes read at
-    /// once, the server has one short call of each to answer, and everybody's beats come in between. The shards take turns,
-    /// so that nobody's messages pile up meanwhile, and nobody waits for a reader who does not read.
+    /// Slices are read one after the other, each asked for when the one before has arrived: however
+    /// many processes read at once, the server has one short call of each to answer, and
+    /// everybody's beats come in between. The shards take turns, so that nobody's messages pile up
+    /// meanwhile, and nobody waits for a reader who does not read.
     ///
-    /// A slice says which messages it includes, and is told after them: the reader sees one order of events. Told before
-    /// them, it would be changed back: an old put would bring back what a forget between the two had taken away.
+    /// A slice says which messages it includes, and is told after them: the reader sees one order
+    /// of events. Told before them, it would be changed back: an old put would bring back what a
+    /// forget between the two had taken away.
     pub async fn scan(&mut self) -> Result<(), Stop> {
         let mut cursor = "0".to_owned();
         let mut unreadable = 0;
@@ -75,7 +77,8 @@ impl Follower {
         }
     }
 
-    /// Asks for a slice until it comes: a server that was busy has it later as well, and what it includes it says.
+    /// Asks for a slice until it comes: a server that was busy has it later as well, and what it
+    /// includes it says.
     async fn slice(&mut self, script: &Script, call: &Cmd) -> Result<Value, Stop> {
         let inner = Arc::clone(&self.inner);
         let mut failures = 0;
@@ -94,7 +97,8 @@ impl Follower {
         }
     }
 
-    /// Nodes first: held sessions are judged by them. A small hash comes whole, whatever was asked for.
+    /// Nodes first: held sessions are judged by them. A small hash comes whole, whatever was asked
+    /// for.
     async fn tell_all(&mut self, Facts { mut sessions, nodes, .. }: Facts) {
         if !nodes.is_empty() {
             self.tell(Feed::Facts(Arc::new(Facts { nodes, ..Facts::default() }))).await;

@@ -52,7 +52,8 @@ fn lose(server: &Redis, name: &str) {
     assert!(told == "OK", "{told}");
 }
 
-/// A kind of server: what is between it and its handles, how one is opened, and on which servers data lies.
+/// A kind of server: what is between it and its handles, how one is opened, and on which servers
+/// data lies.
 macro_rules! harness {
     ($module:ident, $kind:ident, proxy: $proxy:expr, open: $open:expr, servers: $servers:expr) => {
         mod $module {

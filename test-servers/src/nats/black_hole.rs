@@ -1,7 +1,8 @@
 use super::Nats;
 use crate::Proxy;
 
-/// A network in front of a server that can lose every packet: no connection breaks, nothing arrives.
+/// A network in front of a server that can lose every packet: no connection breaks, nothing
+/// arrives.
 #[derive(Debug)]
 pub struct BlackHole {
     proxy: Proxy,
@@ -28,7 +29,8 @@ impl BlackHole {
         self.proxy.port()
     }
 
-    /// Keeps connections open and forwards nothing. What is sent meanwhile arrives with [`pass`](Self::pass).
+    /// Keeps connections open and forwards nothing. What is sent meanwhile arrives with
+    /// [`pass`](Self::pass).
     pub fn swallow(&self) {
         self.proxy.swallow();
     }

@@ -5,8 +5,8 @@ use crate::{
 };
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Three servers that keep three replicas of what is put into any of them. They elect another leader some 5 to 10 s after one was
-/// killed.
+/// Three servers that keep three replicas of what is put into any of them. They elect another
+/// leader some 5 to 10 s after one was killed.
 #[derive(Debug)]
 pub struct Cluster {
     nodes: Vec<Nats>,
@@ -49,7 +49,8 @@ impl Cluster {
         &self.nodes
     }
 
-    /// Waits until every node that runs knows the leader of the cluster and is up to date with its streams.
+    /// Waits until every node that runs knows the leader of the cluster and is up to date with its
+    /// streams.
     ///
     /// # Panics
     /// Where that takes more than 30 s: with two nodes killed it never comes.
@@ -76,8 +77,8 @@ impl Cluster {
         leader.unwrap_or_else(|| panic!("stream {stream} has no leader"))
     }
 
-    /// Kills the node that leads this stream and returns it, for a later restart. It does not wait for the election;
-    /// [`leader_of`](Self::leader_of) does.
+    /// Kills the node that leads this stream and returns it, for a later restart. It does not wait
+    /// for the election; [`leader_of`](Self::leader_of) does.
     ///
     /// # Panics
     /// Where the stream has no leader.
@@ -93,8 +94,8 @@ impl Cluster {
 
     /// Waits until it takes streams with three replicas.
     ///
-    /// A leader that has just been elected does not yet know of three nodes, and on a machine that is busy one of them may count as
-    /// offline for some seconds.
+    /// A leader that has just been elected does not yet know of three nodes, and on a machine that
+    /// is busy one of them may count as offline for some seconds.
     ///
     /// # Panics
     /// Where that takes more than 30 s.

@@ -1,7 +1,8 @@
 use super::{BRIEFLY, Nats, client, nats_server};
 use crate::{patience::wait_until, port::Port, proxy::Proxy};
 
-/// A hub and a leaf server that is linked to it, each with a `JetStream` of its own: in the domains `center` and `leaf`.
+/// A hub and a leaf server that is linked to it, each with a `JetStream` of its own: in the domains
+/// `center` and `leaf`.
 #[derive(Debug)]
 pub struct Leaf {
     edge: Nats,

@@ -1,4 +1,5 @@
-//! NATS with `JetStream`: one server, a cluster, a leaf linked to its hub; and what the network between them may do.
+//! NATS with `JetStream`: one server, a cluster, a leaf linked to its hub; and what the network
+//! between them may do.
 
 mod black_hole;
 mod client;
@@ -21,13 +22,15 @@ use crate::{
 /// How long a server may take to answer when it is asked again soon.
 const BRIEFLY: Duration = Duration::from_secs(1);
 
-/// One server with `JetStream`, which stores in a folder of its own: up to 256 MB in memory, 1 GB in files. Killed when dropped.
+/// One server with `JetStream`, which stores in a folder of its own: up to 256 MB in memory, 1 GB
+/// in files. Killed when dropped.
 #[derive(Debug)]
 pub struct Nats {
     process: Process,
     port: Port,
     monitor: Port,
-    /// Alone it is ready when its `JetStream` is. In a cluster that depends on the others, which may be down.
+    /// Alone it is ready when its `JetStream` is. In a cluster that depends on the others, which
+    /// may be down.
     is_alone: bool,
 }
 
@@ -44,8 +47,8 @@ impl Nats {
         Self::with("")
     }
 
-    /// A current server with lines of its own in its configuration file. A `jetstream` among them stands in place of ours; a relative
-    /// `store_dir` is in the server's folder.
+    /// A current server with lines of its own in its configuration file. A `jetstream` among them
+    /// stands in place of ours; a relative `store_dir` is in the server's folder.
     ///
     /// # Panics
     /// As [`Nats::start`].
@@ -53,7 +56,8 @@ impl Nats {
         Self::run(&nats_server(), config)
     }
 
-    /// The oldest server that is supported, a 2.9: without message TTLs and without markers of what expired.
+    /// The oldest server that is supported, a 2.9: without message TTLs and without markers of what
+    /// expired.
     ///
     /// # Panics
     /// As [`Nats::start`].
@@ -94,13 +98,15 @@ impl Nats {
         self.process.pid()
     }
 
-    /// Kills it with -9 and returns when it is gone. Its ports refuse connections and stay reserved.
+    /// Kills it with -9 and returns when it is gone. Its ports refuse connections and stay
+    /// reserved.
     pub fn kill(&self) {
         self.process.kill();
     }
 
-    /// Starts it again, after killing it where that was not done: on the same ports, with the streams that it stored in files and
-    /// without those in memory. Returns when it is ready; in a cluster, when it takes connections.
+    /// Starts it again, after killing it where that was not done: on the same ports, with the
+    /// streams that it stored in files and without those in memory. Returns when it is ready; in a
+    /// cluster, when it takes connections.
     ///
     /// # Panics
     /// Where it does not become ready.
@@ -110,7 +116,8 @@ impl Nats {
         self.ready().unwrap_or_else(|why| panic!("{why}"));
     }
 
-    /// Stops it without ending it: connections stay and nothing is answered, as by a machine that hangs.
+    /// Stops it without ending it: connections stay and nothing is answered, as by a machine that
+    /// hangs.
     pub fn pause(&self) {
         self.process.pause();
     }
@@ -125,8 +132,8 @@ impl Nats {
         self.process.cpu()
     }
 
-    /// The reply to one request, as text and with its headers if it has some: `NATS/1.0 503` where nobody responds. The API of
-    /// `JetStream` answers in JSON.
+    /// The reply to one request, as text and with its headers if it has some: `NATS/1.0 503` where
+    /// nobody responds. The API of `JetStream` answers in JSON.
     ///
     /// # Panics
     /// Where no reply comes within 30 s, or where the server asks for a login.
@@ -156,7 +163,8 @@ impl Nats {
         Self { process, port, monitor, is_alone }
     }
 
-    /// Waits until it greets, itself and not another server on its port, and has recovered its streams.
+    /// Waits until it greets, itself and not another server on its port, and has recovered its
+    /// streams.
     fn ready(&self) -> Result<(), String> {
         let ours = format!("\"server_name\":\"{}\"", self.name());
         self.process.until_ready(|| {

@@ -8,11 +8,12 @@ use crate::{
 
 const SLOTS: usize = 16384;
 
-/// A cluster: masters with the slots spread evenly over them, each with as many replicas. A replica takes over some 2 s after its
-/// master was killed.
+/// A cluster: masters with the slots spread evenly over them, each with as many replicas. A replica
+/// takes over some 2 s after its master was killed.
 #[derive(Debug)]
 pub struct Cluster {
-    /// First the masters in the order of their slots, then the replicas of the first, and so on: as it began.
+    /// First the masters in the order of their slots, then the replicas of the first, and so on: as
+    /// it began.
     nodes: Vec<Redis>,
     /// Where the nodes talk with each other.
     buses: Vec<Port>,
@@ -40,19 +41,22 @@ impl Cluster {
         self.nodes.iter().map(Redis::url).collect()
     }
 
-    /// All nodes: first the masters that it began with, in the order of their slots, then the replicas of the first of them, and so on.
+    /// All nodes: first the masters that it began with, in the order of their slots, then the
+    /// replicas of the first of them, and so on.
     pub fn nodes(&self) -> &[Redis] {
         &self.nodes
     }
 
-    /// The master that serves this slot now; where it was killed, its replica, as soon as that has taken over.
+    /// The master that serves this slot now; where it was killed, its replica, as soon as that has
+    /// taken over.
     ///
     /// # Panics
     /// Where none does within 30 s.
     pub fn master_of(&self, slot: u16) -> &Redis {
         let master = within(PATIENCE, || {
             let running = self.nodes.iter().filter(|node| node.is_started());
-            // One that comes back believes for a moment that it is still the master; who has taken over has the greater epoch.
+            // One that comes back believes for a moment that it is still the master; who has taken
+            // over has the greater epoch.
             running
                 .filter_map(|node| Some((epoch_as_master_of(node, slot)?, node)))
                 .max_by_key(|(epoch, _)| *epoch)
@@ -60,8 +64,8 @@ impl Cluster {
         master.unwrap_or_else(|| panic!("slot {slot} has no master")).1
     }
 
-    /// Kills the master of this slot and returns it, for a later restart. It does not wait for the failover;
-    /// [`master_of`](Self::master_of) does.
+    /// Kills the master of this slot and returns it, for a later restart. It does not wait for the
+    /// failover; [`master_of`](Self::master_of) does.
     ///
     /// # Panics
     /// Where the slot has no master.

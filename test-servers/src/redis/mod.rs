@@ -57,8 +57,8 @@ impl Redis {
         Self::run(&valkey_server(), &[])
     }
 
-    /// A Redis with lines of its own in its configuration, e.g. `("requirepass", "secret")` or `("appendonly", "yes")`. A value
-    /// stands there as it is given; the empty one is quoted.
+    /// A Redis with lines of its own in its configuration, e.g. `("requirepass", "secret")` or
+    /// `("appendonly", "yes")`. A value stands there as it is given; the empty one is quoted.
     ///
     /// # Panics
     /// As [`Redis::start`].
@@ -90,13 +90,14 @@ impl Redis {
         self.process.pid()
     }
 
-    /// Kills it with -9 and returns when it is gone. Its port refuses connections and stays reserved.
+    /// Kills it with -9 and returns when it is gone. Its port refuses connections and stays
+    /// reserved.
     pub fn kill(&self) {
         self.process.kill();
     }
 
-    /// Starts it again, after killing it where that was not done: on the same port, empty unless it is persistent. Returns when it is
-    /// ready.
+    /// Starts it again, after killing it where that was not done: on the same port, empty unless it
+    /// is persistent. Returns when it is ready.
     ///
     /// # Panics
     /// Where it does not become ready.
@@ -106,7 +107,8 @@ impl Redis {
         self.ready().unwrap_or_else(|why| panic!("{why}"));
     }
 
-    /// Stops it without ending it: connections stay and nothing is answered, as by a machine that hangs.
+    /// Stops it without ending it: connections stay and nothing is answered, as by a machine that
+    /// hangs.
     pub fn pause(&self) {
         self.process.pause();
     }
@@ -121,8 +123,9 @@ impl Redis {
         self.process.cpu()
     }
 
-    /// Sends one command and renders the reply: strings and integers as they are, an error as `-ERR ...`, an array one element per
-    /// line, a nil as `(nil)`. Each goes over a connection of its own: `WAIT` does not know of what was written before.
+    /// Sends one command and renders the reply: strings and integers as they are, an error as `-ERR
+    /// ...`, an array one element per line, a nil as `(nil)`. Each goes over a connection of its
+    /// own: `WAIT` does not know of what was written before.
     ///
     /// # Panics
     /// Where no reply comes within 30 s.
@@ -157,7 +160,8 @@ impl Redis {
         Self { process, port, password }
     }
 
-    /// Waits until it answers, itself and not another server on its port, and has read what it stored.
+    /// Waits until it answers, itself and not another server on its port, and has read what it
+    /// stored.
     fn ready(&self) -> Result<(), String> {
         let ours = format!("process_id:{}\r", self.pid());
         self.process.until_ready(|| {

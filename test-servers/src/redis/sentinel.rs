@@ -8,8 +8,8 @@ use crate::{
 
 const SERVICE: &str = "presence";
 
-/// A master, a replica and three sentinels that watch them. They need a second to find that the master is gone, and some more to
-/// agree on what to do.
+/// A master, a replica and three sentinels that watch them. They need a second to find that the
+/// master is gone, and some more to agree on what to do.
 #[derive(Debug)]
 pub struct Sentinel {
     servers: Vec<Redis>,
@@ -79,8 +79,9 @@ impl Sentinel {
         named.expect("no sentinel names a master")
     }
 
-    /// Kills the master and waits until every sentinel names the other server and that one takes writes. The killed one, once
-    /// restarted, is a master too until the sentinels make it a replica, 10 s later.
+    /// Kills the master and waits until every sentinel names the other server and that one takes
+    /// writes. The killed one, once restarted, is a master too until the sentinels make it a
+    /// replica, 10 s later.
     ///
     /// # Panics
     /// Where the sentinels do not agree within 30 s.

@@ -3,7 +3,8 @@ use std::fs;
 use super::{Redis, redis_server};
 use crate::{port::Port, process};
 
-/// A Redis that clients reach by TLS, with a certificate made for it alone: they have to be given that.
+/// A Redis that clients reach by TLS, with a certificate made for it alone: they have to be given
+/// that.
 #[derive(Debug)]
 pub struct Tls {
     server: Redis,

@@ -40,7 +40,8 @@ pub(crate) async fn token(
     Ok(json(StatusCode::OK, &Wire { token }))
 }
 
-/// A token of this user that lives for an hour, signed with the secret of development; `None` if it cannot be signed.
+/// A token of this user that lives for an hour, signed with the secret of development; `None` if it
+/// cannot be signed.
 pub fn signed(secret: &str, user: &UserId, now: Timestamp) -> Option<String> {
     #[derive(Serialize)]
     struct Claims<'a> {

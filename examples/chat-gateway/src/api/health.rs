@@ -7,8 +7,8 @@ use http::StatusCode;
 use presence_axum::wire::json;
 use serde::Serialize;
 
-/// 200 as long as this instance serves. Also while Redis or NATS is down: its clients stay connected then, and would lose
-/// that if a load balancer took it out.
+/// 200 as long as this instance serves. Also while Redis or NATS is down: its clients stay
+/// connected then, and would lose that if a load balancer took it out.
 pub(crate) async fn health(State(service): State<Service>) -> Response {
     #[derive(Serialize)]
     struct Wire<'a> {

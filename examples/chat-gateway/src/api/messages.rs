@@ -14,7 +14,8 @@ use uuid::Uuid;
 /// The longest text, in characters.
 const MAX_CONTENT: usize = 4_000;
 
-/// Takes `{"channel_id"|"dm_id","content"}` and delivers it as a message of the caller: 202 once it is on its way.
+/// Takes `{"channel_id"|"dm_id","content"}` and delivers it as a message of the caller: 202 once it
+/// is on its way.
 ///
 /// Stands for the service that stores messages, and publishes them as this does.
 ///

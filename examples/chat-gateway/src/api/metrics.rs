@@ -17,7 +17,8 @@ pub(crate) async fn prometheus() -> Response {
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// What the library counts of sockets, with its one label if it has one, and what this service calls it.
+/// What the library counts of sockets, with its one label if it has one, and what this service
+/// calls it.
 const NAMES: [(&str, Option<&str>, &str, &str); 5] = [
     ("presence_sockets_open", None, "ws_connections_active", "Open WebSocket connections"),
     ("presence_sockets_total", None, "ws_connections_total", "WebSocket connections that were opened"),
@@ -31,7 +32,8 @@ const NAMES: [(&str, Option<&str>, &str, &str); 5] = [
     ("presence_socket_errors_total", None, "ws_errors_total", "Errors told to clients"),
 ];
 
-/// Records what the process counts from now on, for `/metrics`; once per process, and before anything counts.
+/// Records what the process counts from now on, for `/metrics`; once per process, and before
+/// anything counts.
 ///
 /// # Panics
 /// Outside a tokio runtime.

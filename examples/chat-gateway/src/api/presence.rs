@@ -15,7 +15,8 @@ use presence_core::roster::Person;
 use presence_core::{Timestamp, UserId, Viewer};
 use serde::{Deserialize, Serialize};
 
-/// Somebody who may read: within the rate of their client, and with a token unless `REST_PUBLIC` says otherwise.
+/// Somebody who may read: within the rate of their client, and with a token unless `REST_PUBLIC`
+/// says otherwise.
 pub(crate) struct Reader;
 
 impl FromRequestParts<Service> for Reader {

@@ -1,4 +1,5 @@
-//! The client that ships: `chat-client auto` walks through what the gateway does, `chat-client` does what it is told.
+//! The client that ships: `chat-client auto` walks through what the gateway does, `chat-client`
+//! does what it is told.
 
 use chat_gateway::client::{Target, auto, interactive};
 use chat_gateway::token_of;

@@ -4,7 +4,8 @@ use super::{Ended, PATIENCE, Target, connect, hear, say};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-/// Connects, subscribes, types, pings, moves to another room, tries direct messages; shows what is said and heard.
+/// Connects, subscribes, types, pings, moves to another room, tries direct messages; shows what is
+/// said and heard.
 ///
 /// # Errors
 /// [`Ended`], as soon as an answer is not the one that was to come.

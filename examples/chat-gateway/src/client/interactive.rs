@@ -20,8 +20,8 @@ const MAX_WAIT: Duration = Duration::from_secs(10);
 /// What can be said in the interactive mode.
 pub const HELP: &str = "sub <channel>, unsub <channel>, typing <channel>, dm <id>, undm <id>, status <word> [message], ping, quit";
 
-/// Does what each line says, and shows what is heard. It comes back by itself when it loses the connection, unless it was
-/// told to stay away.
+/// Does what each line says, and shows what is heard. It comes back by itself when it loses the
+/// connection, unless it was told to stay away.
 ///
 /// # Errors
 /// [`Ended`] when it cannot go on; `quit` and the end of the lines are none.

@@ -41,8 +41,8 @@ pub enum Ended {
     /// 401 or 403 at the handshake, and any other answer that will not change.
     #[error("refused with {0}")]
     Refused(u16),
-    /// Closed with a code after which it does not come back by itself: 4401 for an expired token, 4403 for a user who was
-    /// disconnected, 1008 for one who broke a rule, and the like.
+    /// Closed with a code after which it does not come back by itself: 4401 for an expired token,
+    /// 4403 for a user who was disconnected, 1008 for one who broke a rule, and the like.
     #[error("closed with {0}")]
     Closed(u16),
     /// The URL cannot be used.

@@ -55,8 +55,8 @@ fn state(topic: Option<&Topic>, snapshot: &Snapshot, frames: &mut Frames) {
     frames.push_states(states, frame.text());
 }
 
-/// Those who came to a room or show otherwise than before, and those who are gone altogether: one who left the room and is
-/// still elsewhere has not changed.
+/// Those who came to a room or show otherwise than before, and those who are gone altogether: one
+/// who left the room and is still elsewhere has not changed.
 fn changes(presence: &Presence, diff: &Diff, frames: &mut Frames) {
     let timestamp = rfc3339(presence.now());
     let mut tell = |user: User<'_>| {

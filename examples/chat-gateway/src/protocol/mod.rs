@@ -10,7 +10,8 @@ use presence_axum::auth::Identity;
 use presence_axum::ws::{Frames, Problem, Protocol, Request, Said, Update};
 use presence_core::{NodeId, Presence, SessionId};
 
-/// Reads and writes frames. A connection is a session from its beginning, and a subscription places it in the room.
+/// Reads and writes frames. A connection is a session from its beginning, and a subscription places
+/// it in the room.
 #[derive(Debug)]
 pub struct Chat {
     presence: Presence,

@@ -1,4 +1,5 @@
-//! Keeps `presence:{user_id}` and tells `presence:updates`, for services that read presence in Redis.
+//! Keeps `presence:{user_id}` and tells `presence:updates`, for services that read presence in
+//! Redis.
 
 use super::link::pause;
 use super::{Redis, UPDATES};
@@ -13,11 +14,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Removes a user's key and tells that they are offline, unless another connection has written it since: the process that
-/// comes first does both, and the others find nothing.
+/// Removes a user's key and tells that they are offline, unless another connection has written it
+/// since: the process that comes first does both, and the others find nothing.
 ///
-/// `KEYS[1]` the user's key; `ARGV[1]` the connection that it was last known to name; `ARGV[2]` the frame; `ARGV[3]` the
-/// channel.
+/// `KEYS[1]` the user's key; `ARGV[1]` the connection that it was last known to name; `ARGV[2]` the
+/// frame; `ARGV[3]` the channel.
 const GONE: &str = r"
 local stored = redis.call('GET', KEYS[1])
 if not stored then return 0 end
@@ -27,10 +28,11 @@ redis.call('DEL', KEYS[1])
 redis.call('PUBLISH', ARGV[3], ARGV[2])
 return 1";
 
-/// Writes a user's key, and tells `presence:updates` unless the key said the same already: for a moment two processes may
-/// both take themselves for the one that writes it.
+/// Writes a user's key, and tells `presence:updates` unless the key said the same already: for a
+/// moment two processes may both take themselves for the one that writes it.
 ///
-/// `KEYS[1]` the user's key; `ARGV[1]` its value; `ARGV[2]` for how many seconds; `ARGV[3]` the frame; `ARGV[4]` the channel.
+/// `KEYS[1]` the user's key; `ARGV[1]` its value; `ARGV[2]` for how many seconds; `ARGV[3]` the
+/// frame; `ARGV[4]` the channel.
 const SHOWN: &str = r"
 local stored = redis.call('GET', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
@@ -48,8 +50,8 @@ const REFRESH: Duration = Duration::from_secs(30);
 
 /// What this process knows of everybody, and what of it Redis is to know.
 ///
-/// A user's key is written by one process: the one with the newest of their connections. That a user is gone may be noticed
-/// by any, for the one that wrote the key may be gone as well.
+/// A user's key is written by one process: the one with the newest of their connections. That a
+/// user is gone may be noticed by any, for the one that wrote the key may be gone as well.
 pub(crate) struct Mirror {
     presence: Presence,
     redis: Redis,
@@ -165,7 +167,8 @@ impl Mirror {
         self.owed.extend(own.map(|member| Owed::Shown { user: member.user.clone(), frame: None }));
     }
 
-    /// Writes what is owed. While Redis is down it waits, and what changes meanwhile is compared when it is back.
+    /// Writes what is owed. While Redis is down it waits, and what changes meanwhile is compared
+    /// when it is back.
     async fn write(&mut self) {
         while !self.owed.is_empty() {
             let batch = self.owed.len().min(BATCH);
@@ -214,7 +217,8 @@ fn key(user: &UserId) -> String {
     format!("presence:{user}")
 }
 
-/// Whether a user's key is none of the store's and the broker's, all of which hold the namespace like this.
+/// Whether a user's key is none of the store's and the broker's, all of which hold the namespace
+/// like this.
 fn is_safe(user: &UserId) -> bool {
     !user.as_str().contains(&format!("{{{NAMESPACE}:"))
 }

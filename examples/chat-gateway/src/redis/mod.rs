@@ -53,7 +53,8 @@ impl Redis {
         }
     }
 
-    /// Notes who types in `typing:{room}:{user}`, with the name to show; without one, that they have stopped.
+    /// Notes who types in `typing:{room}:{user}`, with the name to show; without one, that they
+    /// have stopped.
     pub async fn note_typing(&self, room: Room<'_>, user: &UserId, name: Option<&String>) {
         let key = format!("typing:{}:{user}", room.id);
         let mut note = ::redis::pipe();

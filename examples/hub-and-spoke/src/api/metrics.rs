@@ -25,7 +25,8 @@ pub(crate) async fn prometheus(State(service): State<Service>) -> Response {
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Records what the process counts from now on, for `/metrics`; once per process, and before anything counts.
+/// Records what the process counts from now on, for `/metrics`; once per process, and before
+/// anything counts.
 ///
 /// # Panics
 /// Outside a tokio runtime.

@@ -32,8 +32,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
 
 /// The users of `?users=a,b,c`, in this order.
 ///
-/// Clients write the comma between two users plainly or as `%2C`. Where a query has plain commas, a `%2C` is part of a
-/// name; so `a%2Cb,` names the one user `a,b`.
+/// Clients write the comma between two users plainly or as `%2C`. Where a query has plain commas, a
+/// `%2C` is part of a name; so `a%2Cb,` names the one user `a,b`.
 pub(crate) fn listed(query: &str) -> Result<Vec<UserId>, Error> {
     let values: Vec<&str> = query.split('&').filter_map(|pair| pair.strip_prefix("users=")).collect();
     let is_plain = values.iter().any(|value| value.contains(','));

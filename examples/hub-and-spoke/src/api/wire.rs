@@ -41,7 +41,8 @@ pub(crate) fn one(user: UserId, body: &[u8]) -> Result<Wanted, Error> {
     wanted(user, &parsed(body)?)
 }
 
-/// What `{"presences":[{"userID","status","message"?,"ttl"?},…]}` wants. One that is wrong makes all wrong.
+/// What `{"presences":[{"userID","status","message"?,"ttl"?},…]}` wants. One that is wrong makes
+/// all wrong.
 pub(crate) fn several(body: &[u8]) -> Result<Vec<Wanted>, Error> {
     let Some(Value::Array(presences)) = parsed(body)?.remove("presences") else {
         return Err(Error::bad_request("presences is required"));

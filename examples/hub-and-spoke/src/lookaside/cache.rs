@@ -10,19 +10,21 @@ use presence_core::{Session, Timestamp, UserId};
 use std::future::ready;
 use std::sync::Arc;
 
-/// A W-TinyLFU cache that weighs what it keeps: whoever is asked for often stays, and a sweep over a million users who
-/// are asked for once displaces nobody.
+/// A W-TinyLFU cache that weighs what it keeps: whoever is asked for often stays, and a sweep over
+/// a million users who are asked for once displaces nobody.
 pub struct Cache {
     kept: moka::future::Cache<UserId, Arc<Shown>>,
     counters: Arc<Counters>,
 }
 
-/// What a user takes beside the session itself: their name as the key, the entry in the map, its place in two queues.
+/// What a user takes beside the session itself: their name as the key, the entry in the map, its
+/// place in two queues.
 const OVERHEAD: usize = 200;
 /// For more users than these, room is made as they come.
 const MOST_AT_START: usize = 100_000;
 
-/// For how many users there is room from the start: as the counters say, but no more than the bytes can hold.
+/// For how many users there is room from the start: as the counters say, but no more than the bytes
+/// can hold.
 fn initial_capacity(bounds: Bounds) -> usize {
     let fit = usize::try_from(bounds.bytes).unwrap_or(usize::MAX) / (OVERHEAD + size_of::<Shown>());
     (bounds.counters / 10).min(fit).min(MOST_AT_START)
@@ -59,7 +61,8 @@ impl Cache {
 
     /// Merges a status into what is cached of its user; puts it in if nothing is and it `enters`.
     ///
-    /// One at a time for each user, so that nothing newer is lost. What is not current does not stay.
+    /// One at a time for each user, so that nothing newer is lost. What is not current does not
+    /// stay.
     pub async fn merge(&self, news: &Arc<Shown>, enters: bool, now: Timestamp) {
         let mut before = 0;
         let merged = self.kept.entry(news.session().user.clone()).and_compute_with(|cached| {

@@ -75,7 +75,8 @@ struct Departing {
 }
 
 impl Inner {
-    /// What the store holds of users, once for all who ask for them at the same time; what is current stays cached.
+    /// What the store holds of users, once for all who ask for them at the same time; what is
+    /// current stays cached.
     pub(super) async fn load(
         self: &Arc<Self>,
         users: Vec<UserId>,

@@ -19,7 +19,8 @@ const LOOKS_EVERY: Duration = Duration::from_secs(1);
 pub async fn run(inner: Arc<Inner>) {
     let mut pause = PAUSE.0;
     loop {
-        // Who was cached while nobody watched: the new watch tells of them, or they are no longer there.
+        // Who was cached while nobody watched: the new watch tells of them, or they are no longer
+        // there.
         let mut unconfirmed: HashSet<UserId> = inner.cache.users().collect();
         let mut feed = inner.store.watch();
         loop {

@@ -1,7 +1,8 @@
 //! Bounded reads: what was asked for lately stays here, whatever else the store holds.
 //!
-//! A node that must not hold everybody asks the store ([`PresenceStore::load`]) for whom it does not know, and keeps
-//! the answer in a cache of so many bytes. The store's watch keeps what is cached right, and puts nothing into it.
+//! A node that must not hold everybody asks the store ([`PresenceStore::load`]) for whom it does
+//! not know, and keeps the answer in a cache of so many bytes. The store's watch keeps what is
+//! cached right, and puts nothing into it.
 //!
 //! | file | its one thing |
 //! |---|---|
@@ -12,11 +13,13 @@
 //! | `counters` | hits, misses, and what came and went |
 //!
 //! # What holds
-//! - A cached session is never older than what the watch has told, in whatever order a load, a watch and a write meet:
-//!   all of them *merge*.
+//! - A cached session is never older than what the watch has told, in whatever order a load, a
+//!   watch and a write meet: all of them *merge*.
 //! - Nobody is cached who has lapsed, left, or is unknown.
-//! - An error is an error: of somebody who is not cached, a node that is cut off says that it does not know.
-//! - What was cached before the watch broke is dropped when the next one has told everything, unless it told of it.
+//! - An error is an error: of somebody who is not cached, a node that is cut off says that it does
+//!   not know.
+//! - What was cached before the watch broke is dropped when the next one has told everything,
+//!   unless it told of it.
 
 mod cache;
 mod counters;
@@ -40,8 +43,9 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use view::Sight;
 
-/// How long the store may take to answer. It has bounds of its own, of about a second for each exchange with its server; this
-/// is for the sum of them, of which a batch on a busy machine may need a few.
+/// How long the store may take to answer. It has bounds of its own, of about a second for each
+/// exchange with its server; this is for the sum of them, of which a batch on a busy machine may
+/// need a few.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How much is kept.
@@ -51,7 +55,8 @@ pub struct Bounds {
     pub bytes: u64,
     /// For how many users the cache counts how often they are asked for. Default 100,000.
     ///
-    /// Ten times as many as fit is plenty. The counters adapt by themselves; this is where they start.
+    /// Ten times as many as fit is plenty. The counters adapt by themselves; this is where they
+    /// start.
     pub counters: usize,
 }
 
@@ -110,7 +115,8 @@ impl Lookaside {
     /// The current status of users, in request order; `None` for who has none.
     ///
     /// # Errors
-    /// [`store::Error`] when the store was asked and did not answer: then it is not known of everybody.
+    /// [`store::Error`] when the store was asked and did not answer: then it is not known of
+    /// everybody.
     pub async fn read(&self, users: &[UserId]) -> Result<Vec<Option<Arc<Shown>>>, Arc<store::Error>> {
         let inner = &self.inner;
         let mut found: Vec<Option<Arc<Shown>>> = Vec::with_capacity(users.len());
@@ -160,7 +166,8 @@ impl Lookaside {
         }
     }
 
-    /// The time at the store that holds a user, by which what is written is stamped. Asks, where it is not known yet.
+    /// The time at the store that holds a user, by which what is written is stamped. Asks, where it
+    /// is not known yet.
     ///
     /// # Errors
     /// [`store::Error`] when it is not known and the store does not answer.
@@ -231,7 +238,8 @@ impl Inner {
         self.cache.merge(shown, true, now).await;
     }
 
-    /// Brings up to date what is cached, if it is: the watch tells of everybody, and nearly nobody is.
+    /// Brings up to date what is cached, if it is: the watch tells of everybody, and nearly nobody
+    /// is.
     async fn refresh(&self, session: &Session) {
         if self.cache.has(&session.user) {
             let now = self.now(&session.user);

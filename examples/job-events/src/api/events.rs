@@ -8,7 +8,8 @@ use presence_axum::sse::Resume;
 use presence_core::handle::Hold;
 use presence_core::{Beat, SessionId, Topics, UserId, random};
 
-/// Streams the status of a job: the latest, or what came after `Last-Event-ID`, and then what comes.
+/// Streams the status of a job: the latest, or what came after `Last-Event-ID`, and then what
+/// comes.
 ///
 /// # Errors
 /// 400; 401, 403 and 404 where jobs have owners; 429; 503.
@@ -28,7 +29,8 @@ pub(crate) async fn stream(
     Ok(service.replay.response(&job.updates()?, resume, until, held).await)
 }
 
-/// The viewer is present in the job's topic for as long as the stream is open, as somebody of its own: two tabs are two.
+/// The viewer is present in the job's topic for as long as the stream is open, as somebody of its
+/// own: two tabs are two.
 fn hold(service: &Service, job: &JobId) -> Result<Hold, Error> {
     let user = UserId::new(format!("{:016x}", random::u64()))?;
     let beat = Beat::enter(user, SessionId::new("sse")?).topics(Topics::new([job.topic()?])?);

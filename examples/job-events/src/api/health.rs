@@ -13,7 +13,8 @@ use tokio::time::{Instant, timeout};
 
 /// Within how long the broker has to answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
-/// For how long an answer will do for others who ask: however many do, the broker is asked ten times a second.
+/// For how long an answer will do for others who ask: however many do, the broker is asked ten
+/// times a second.
 const GOOD_FOR: Duration = Duration::from_millis(100);
 
 /// Asks the broker whether it is there, once for all who want to know.

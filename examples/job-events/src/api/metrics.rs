@@ -25,7 +25,8 @@ pub(crate) async fn prometheus(State(service): State<Service>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
-/// Viewers on all instances, for the jobs with the most. Labels that the recorder has once seen it keeps; these come and go.
+/// Viewers on all instances, for the jobs with the most. Labels that the recorder has once seen it
+/// keeps; these come and go.
 fn viewers(service: &Service, text: &mut String) {
     *text += "# HELP job_events_viewers Viewers on all instances, of the jobs with the most of them\n\
               # TYPE job_events_viewers gauge\n";
@@ -43,7 +44,8 @@ fn viewers(service: &Service, text: &mut String) {
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Records what the process counts from now on, for `/metrics`; once per process, and before anything counts.
+/// Records what the process counts from now on, for `/metrics`; once per process, and before
+/// anything counts.
 ///
 /// # Panics
 /// Outside a tokio runtime.

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 /// The ownership records of jobs: one event each, in a channel of its own.
 ///
-/// An event is kept for as long as an update is. A job that takes longer than that has its record stored again while
-/// updates come.
+/// An event is kept for as long as an update is. A job that takes longer than that has its record
+/// stored again while updates come.
 pub(super) struct Owners {
     broker: Arc<dyn Broker>,
     clock: Arc<dyn Clock>,
@@ -58,7 +58,8 @@ impl Owners {
         record.map(|record| Some(record.owner.into_owned())).map_err(unreadable)
     }
 
-    /// Sees to it that the record outlives the update that has just been stored. A failure is made up for by the next.
+    /// Sees to it that the record outlives the update that has just been stored. A failure is made
+    /// up for by the next.
     pub(super) async fn keep(&self, job: &JobId) {
         let now = self.clock.now();
         {

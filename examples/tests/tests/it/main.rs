@@ -1,7 +1,8 @@
-//! What the runnable services promise: each line of their contracts, over real sockets on free ports.
+//! What the runnable services promise: each line of their contracts, over real sockets on free
+//! ports.
 //!
-//! Presence time and ticks go by a `ManualClock`; sockets keep their own time, as does the browser, and no assertion depends
-//! on it.
+//! Presence time and ticks go by a `ManualClock`; sockets keep their own time, as does the browser,
+//! and no assertion depends on it.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod active_idle;

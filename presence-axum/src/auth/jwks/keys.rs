@@ -48,9 +48,11 @@ struct Entry {
 }
 
 impl Keys {
-    /// The keys of a set that sign: those for another use, of another kind, or too weak are passed over.
+    /// The keys of a set that sign: those for another use, of another kind, or too weak are passed
+    /// over.
     ///
-    /// `None` for what is no set, and for one without any usable key: that is a mistake of the provider.
+    /// `None` for what is no set, and for one without any usable key: that is a mistake of the
+    /// provider.
     pub(super) fn read(text: &[u8]) -> Option<Self> {
         #[derive(Deserialize)]
         struct Set {
@@ -62,7 +64,8 @@ impl Keys {
         (!keys.is_empty()).then_some(Self(keys))
     }
 
-    /// The key of this id and algorithm. A token without an id is of the only key of its algorithm, if there is but one.
+    /// The key of this id and algorithm. A token without an id is of the only key of its algorithm,
+    /// if there is but one.
     pub(super) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
         let mut fitting = self.0.iter().filter(|key| key.algorithm == algorithm);
         match id {

@@ -21,18 +21,20 @@ use std::time::Duration;
 /// Knows tokens that are signed with RS256 or ES256 by a key of a published set (JWKS, RFC 7517).
 ///
 /// The keys are fetched when the first token is shown, and again
-/// - at a token with an unknown key id, at most once in 10 s: a new key is accepted within that time, and whoever makes
-///   up ids costs the provider nothing;
-/// - in the background once the keys are 5 min old: a key that is withdrawn is refused from then on.
+/// - at a token with an unknown key id, at most once in 10 s: a new key is accepted within that
+///   time, and whoever makes up ids costs the provider nothing;
+/// - in the background once the keys are 5 min old: a key that is withdrawn is refused from then
+///   on.
 ///
-/// While the provider is down, answers nonsense or hangs, the known keys go on. A fetch takes 5 s and 256 KiB at most, is
-/// shared by all who wait for it, and follows no redirect. Until the first one has succeeded, tokens are
-/// [`Refused::Unavailable`] (503), and it is tried again every 2 s.
+/// While the provider is down, answers nonsense or hangs, the known keys go on. A fetch takes 5 s
+/// and 256 KiB at most, is shared by all who wait for it, and follows no redirect. Until the first
+/// one has succeeded, tokens are [`Refused::Unavailable`] (503), and it is tried again every 2 s.
 ///
-/// The algorithm is the key's, whatever a token says of itself; a token that brings a key is refused. One without a key
-/// id (`kid`) is taken if the set has a single key of its algorithm. Only keys for signing count (`use` is `sig` or
-/// absent, of 2,048 bits or P-256), the first 100 of them. A token that was verified is remembered until it ends, 10,000
-/// of them, as long as the keys are the same.
+/// The algorithm is the key's, whatever a token says of itself; a token that brings a key is
+/// refused. One without a key id (`kid`) is taken if the set has a single key of its algorithm.
+/// Only keys for signing count (`use` is `sig` or absent, of 2,048 bits or P-256), the first 100 of
+/// them. A token that was verified is remembered until it ends, 10,000 of them, as long as the keys
+/// are the same.
 ///
 /// ```no_run
 /// # fn example() -> Result<(), presence_axum::auth::InvalidJwks> {
@@ -109,8 +111,8 @@ impl Jwks {
 
     /// Knows tokens of this realm of Keycloak, whose issuer is `{base}/realms/{realm}`.
     ///
-    /// Where tokens are issued under another address than the one that keys are fetched from, say so by
-    /// [`issuer`](Self::issuer).
+    /// Where tokens are issued under another address than the one that keys are fetched from, say
+    /// so by [`issuer`](Self::issuer).
     ///
     /// # Errors
     /// [`InvalidJwks`].
@@ -137,7 +139,8 @@ impl Jwks {
         self
     }
 
-    /// To which client a token must have been issued (`azp`, or `aud`). Default: any; see [`Rules::client`].
+    /// To which client a token must have been issued (`azp`, or `aud`). Default: any; see
+    /// [`Rules::client`].
     pub fn client(mut self, client: impl Into<String>) -> Self {
         self.rules.client = Some(client.into());
         self
@@ -210,7 +213,8 @@ impl Source {
         Ok((Arc::clone(&state.keys), state.number))
     }
 
-    /// Begins a fetch, or joins the one that is under way; `None` when the last one was begun too short a while ago.
+    /// Begins a fetch, or joins the one that is under way; `None` when the last one was begun too
+    /// short a while ago.
     ///
     /// It is a task of its own: nobody who waits for it can cancel it for the others.
     fn fetch(

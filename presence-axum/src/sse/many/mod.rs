@@ -28,7 +28,8 @@ const PING: Bytes = Bytes::from_static(b"event: ping\ndata: {}\n\n");
 /// How long counts that have been sent stand before others are.
 const COUNTS_EVERY: Duration = Duration::from_millis(250);
 
-/// Streams the scopes that the query names: `?topic=a&topic=b&user=x&user=y&counts=c`, or everybody where it names none.
+/// Streams the scopes that the query names: `?topic=a&topic=b&user=x&user=y&counts=c`, or everybody
+/// where it names none.
 ///
 /// # Errors
 /// 401 and 403; 400 names what is wrong with the query; 429 and 503 of the [limits](crate::Limits).
@@ -47,8 +48,8 @@ pub async fn get(
 /// Streams the scopes that the body names, each from the version that the caller has.
 ///
 /// # Errors
-/// 401 and 403; 400 names the field that is wrong; 413 for a body that is too large; 429 and 503 of the
-/// [limits](crate::Limits).
+/// 401 and 403; 400 names the field that is wrong; 413 for a body that is too large; 429 and 503 of
+/// the [limits](crate::Limits).
 pub async fn post(State(mount): State<Mount>, request: Request) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
     let watcher = Watcher::identify(&mount, parts).await?;

@@ -12,7 +12,8 @@ const MAX_TOPICS: usize = 64;
 /// The most users of one stream.
 const MAX_USERS: usize = 1_000;
 
-/// The scopes, each with the version that the caller has of it, if any. A topic is in one of them at most once.
+/// The scopes, each with the version that the caller has of it, if any. A topic is in one of them
+/// at most once.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) topics: BTreeMap<Topic, Option<Version>>,
@@ -25,7 +26,8 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// Reads `topic=`, `user=` and `counts=`, each any number of times; everybody where there is none of them.
+    /// Reads `topic=`, `user=` and `counts=`, each any number of times; everybody where there is
+    /// none of them.
     pub(super) fn of_query(query: &str) -> Result<Self, Error> {
         let mut wanted = Self::default();
         for (name, value) in query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))) {
@@ -46,7 +48,8 @@ impl Wanted {
         wanted.bounded()
     }
 
-    /// Reads `{"topics":{"a":"<version>","b":null},"everyone":"<version>","users":["x"],"users_after":"<version>",
+    /// Reads
+    /// `{"topics":{"a":"<version>","b":null},"everyone":"<version>","users":["x"],"users_after":"<version>",
     /// "counts":["c",null]}`, of which each field may be absent but not all.
     pub(super) fn of_body(body: &LenientJson) -> Result<Self, Error> {
         let [topics, everyone, users, users_after, counts] =

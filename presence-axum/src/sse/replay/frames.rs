@@ -22,7 +22,8 @@ type Payload = dyn Fn(&Event) -> Bytes + Send + Sync;
 
 /// What was written last of one channel.
 ///
-/// The viewers of a channel get the same events at about the same time: the first encodes, the others take its frame.
+/// The viewers of a channel get the same events at about the same time: the first encodes, the
+/// others take its frame.
 #[derive(Default)]
 pub(super) struct Frames {
     /// At most `KEPT`, the newest last.
@@ -63,7 +64,8 @@ impl Format {
         let mut frame = head.into_bytes();
         let payload = self.payload.as_ref().map_or_else(|| event.payload.clone(), |payload| payload(event));
         frame.reserve(payload.len() + 32);
-        // A line of data for each line of the payload, by any of the three ends that a line may have.
+        // A line of data for each line of the payload, by any of the three ends that a line may
+        // have.
         let mut rest = &payload[..];
         loop {
             frame.extend_from_slice(b"data: ");

@@ -21,15 +21,15 @@ use viewer::Viewer;
 
 /// Streams the events of channels to any number of viewers.
 ///
-/// One value serves all channels of one kind; it is cheap to clone and is a part of the host's state. An event is encoded
-/// once, whatever the number of its viewers. A viewer is a cursor in the broker's history: nothing is queued for it, and
-/// one that reads slowly delays nobody (one that hardly reads is closed by
-/// [`frame_for`](crate::serve::Options::frame_for)).
+/// One value serves all channels of one kind; it is cheap to clone and is a part of the host's
+/// state. An event is encoded once, whatever the number of its viewers. A viewer is a cursor in the
+/// broker's history: nothing is queued for it, and one that reads slowly delays nobody (one that
+/// hardly reads is closed by [`frame_for`](crate::serve::Options::frame_for)).
 ///
-/// A stream begins with `retry:`. Each event carries its `id:`, so that a client which comes back with it
-/// ([`Resume`]) goes on behind it, without a gap and without a repeat. A channel whose events it has missed is told anew
-/// as [`Begin`] says. The stream ends after the last event of a channel, and whoever resumes behind that gets 204, on which
-/// an `EventSource` gives up.
+/// A stream begins with `retry:`. Each event carries its `id:`, so that a client which comes back
+/// with it ([`Resume`]) goes on behind it, without a gap and without a repeat. A channel whose
+/// events it has missed is told anew as [`Begin`] says. The stream ends after the last event of a
+/// channel, and whoever resumes behind that gets 204, on which an `EventSource` gives up.
 ///
 /// ```
 /// use axum::{Router, extract::State, routing::get, response::Response};
@@ -70,8 +70,8 @@ pub enum Begin {
     /// The latest event, then what comes: for states, of which a newer one replaces the older.
     #[default]
     Latest,
-    /// All events that are stored, then what comes. Where some are missing, an event named `missed` says so first; its
-    /// data is `"trimmed"`, `"incarnation"` or `"slow"`.
+    /// All events that are stored, then what comes. Where some are missing, an event named `missed`
+    /// says so first; its data is `"trimmed"`, `"incarnation"` or `"slow"`.
     Everything,
 }
 
@@ -81,7 +81,8 @@ pub enum Ping {
     /// A comment, which an `EventSource` passes over.
     #[default]
     Comment,
-    /// An event of this name with the data `{}`, by which a page can tell silence from a dead stream.
+    /// An event of this name with the data `{}`, by which a page can tell silence from a dead
+    /// stream.
     Event(&'static str),
 }
 
@@ -91,8 +92,8 @@ const CHECKED_WITHIN: Duration = Duration::from_secs(2);
 const UNCHECKED_FOR: Duration = Duration::from_secs(5);
 
 impl Replay {
-    /// Streams channels of this broker with the defaults: the latest event first, unnamed events, a comment every 15 s,
-    /// no end but that of the channel.
+    /// Streams channels of this broker with the defaults: the latest event first, unnamed events, a
+    /// comment every 15 s, no end but that of the channel.
     pub fn new(broker: impl Broker) -> Self {
         Self(Arc::new(Inner {
             broker: Arc::new(broker),
@@ -107,7 +108,8 @@ impl Replay {
         }))
     }
 
-    /// Settings share nothing with the value that they were made from: its frames have another format.
+    /// Settings share nothing with the value that they were made from: its frames have another
+    /// format.
     fn with(self, set: impl FnOnce(&mut Inner)) -> Self {
         let from = &*self.0;
         let mut inner = Inner {
@@ -143,7 +145,8 @@ impl Replay {
         self.with(|inner| inner.format.payload = Some(Arc::new(payload)))
     }
 
-    /// What is sent every so often, whether or not there are events; at least every 10 ms. Default: a comment every 15 s.
+    /// What is sent every so often, whether or not there are events; at least every 10 ms. Default:
+    /// a comment every 15 s.
     pub fn ping(self, ping: Ping, every: Duration) -> Self {
         self.with(|inner| {
             inner.ping_every = every.max(Duration::from_millis(10));
@@ -159,7 +162,8 @@ impl Replay {
         self.with(|inner| inner.ends_after = Some(ends_after))
     }
 
-    /// After how long clients come back to a stream that broke, and to one whose channel has ended. Default 2 s and 15 s.
+    /// After how long clients come back to a stream that broke, and to one whose channel has ended.
+    /// Default 2 s and 15 s.
     pub fn retry(self, broken: Duration, ended: Duration) -> Self {
         self.with(|inner| {
             inner.opening = format!("retry: {}\n\n", broken.as_millis()).into();
@@ -172,12 +176,15 @@ impl Replay {
         &self.0.broker
     }
 
-    /// The answer for one more viewer of a channel: a stream, or 204 when `resume` is the last event of the channel.
+    /// The answer for one more viewer of a channel: a stream, or 204 when `resume` is the last
+    /// event of the channel.
     ///
-    /// The stream ends at `until` at the latest, for example when the viewer's token expires. `held` is dropped with it:
-    /// the viewer's [`Permit`](crate::limits::Permit), or the session by which it is present.
+    /// The stream ends at `until` at the latest, for example when the viewer's token expires.
+    /// `held` is dropped with it: the viewer's [`Permit`](crate::limits::Permit), or the session by
+    /// which it is present.
     ///
-    /// While the broker does not answer, the stream is open and silent, and goes on afterwards where it was.
+    /// While the broker does not answer, the stream is open and silent, and goes on afterwards
+    /// where it was.
     pub async fn response(
         &self,
         channel: &Channel,

@@ -7,8 +7,8 @@ use http::request::Parts;
 use presence_core::broker::EventId;
 use std::convert::Infallible;
 
-/// The event that a client saw last: `Last-Event-ID`, which an `EventSource` sends by itself when it comes back, or
-/// `?lastEventId=`, for a page that opens another one.
+/// The event that a client saw last: `Last-Event-ID`, which an `EventSource` sends by itself when
+/// it comes back, or `?lastEventId=`, for a page that opens another one.
 ///
 /// The header counts where both are there: it is newer. What is no id of an event counts as none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

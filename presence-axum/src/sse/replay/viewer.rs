@@ -15,14 +15,15 @@ use std::task::{Context, Poll, ready};
 
 /// The frames of one viewer.
 ///
-/// It holds a subscription, which is a cursor in the broker's history, and asks for the next event when the connection
-/// has room for it.
+/// It holds a subscription, which is a cursor in the broker's history, and asks for the next event
+/// when the connection has room for it.
 pub(super) struct Viewer<H> {
     replay: Replay,
     channel: Channel,
     frames: Arc<Frames>,
     deliveries: BoxStream<'static, Delivery>,
-    /// The event that was shown last, here or before this stream: the latest of a channel may be this one.
+    /// The event that was shown last, here or before this stream: the latest of a channel may be
+    /// this one.
     shown: Option<EventId>,
     opened: bool,
     /// Whether all that was stored before has been shown.

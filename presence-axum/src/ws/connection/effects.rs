@@ -45,7 +45,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     Ok(hold) => {
                         let hold = Arc::new(hold);
                         let held = Arc::clone(&hold);
-                        // The user's end is asked for by itself: a later connection may have the session.
+                        // The user's end is asked for by itself: a later connection may have the
+                        // session.
                         let mut user = self.parties.mount.presence().disconnection(&hold.key().user);
                         self.removal = Some(Box::pin(async move {
                             tokio::select! {
@@ -122,7 +123,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         self.queue(&frames);
     }
 
-    /// Returns when all that the caller has open is to end; nothing where nobody is asked who they are.
+    /// Returns when all that the caller has open is to end; nothing where nobody is asked who they
+    /// are.
     pub(super) fn removal_of_caller(&self) -> Option<BoxFuture<'static, ()>> {
         let mut disconnection = self.parties.mount.presence().disconnection(self.session.caller().user()?);
         Some(Box::pin(async move { _ = disconnection.ended().await }))

@@ -57,7 +57,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         self.socket.poll(reads, cx).map(|told| told.map_or(Event::Wrote, Event::Told))
     }
 
-    /// The timer is set anew when it rings, and when something is due earlier; not whenever a frame moves the deadline.
+    /// The timer is set anew when it rings, and when something is due earlier; not whenever a frame
+    /// moves the deadline.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let clock = self.parties.mount.presence().clock();
         loop {

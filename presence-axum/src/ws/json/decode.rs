@@ -125,7 +125,8 @@ fn said(text: &str) -> Result<Said, Error> {
     Ok(Said { activity, topics, declares, meta })
 }
 
-/// The entries of a list that must be there. How many there may be is the session's business; a frame bounds them.
+/// The entries of a list that must be there. How many there may be is the session's business; a
+/// frame bounds them.
 fn list<'a>(list: &Json<'a>) -> Result<Vec<&'a RawValue>, Error> {
     match list {
         Json::Array(text) => serde_json::from_str(text).map_err(|_| wrong("topics")),

@@ -1,4 +1,5 @@
-//! Framing, as the sections 1 to 7 and 10 of the Autobahn test suite check it: against a protocol that echoes.
+//! Framing, as the sections 1 to 7 and 10 of the Autobahn test suite check it: against a protocol
+//! that echoes.
 
 use super::raw::{
     BINARY, CLOSE, CONTINUATION, FINAL, Got, HEAD, PING, PONG, Raw, TEXT, close, frame, handshake,

@@ -252,7 +252,8 @@ async fn one_who_joins_a_small_topic_is_in_the_state_that_they_are_told() {
         assert_eq!(state["users"].as_object().unwrap().len(), n + 1, "{user} in {state}");
         clients.push(client);
     }
-    // Those who were there before hear of the others in diffs, each of which starts where the one before ended.
+    // Those who were there before hear of the others in diffs, each of which starts where the one
+    // before ended.
     let mut version = serde_json::Value::Null;
     for n in 1..20 {
         let mut diff = clients[0].of("presence_diff").await;

@@ -17,7 +17,8 @@ pub enum Interest {
 /// Where a page of history starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum From {
-    /// With the oldest stored event: the reader has seen a time when there was no history, and nothing since.
+    /// With the oldest stored event: the reader has seen a time when there was no history, and
+    /// nothing since.
     Beginning,
     /// With the first event after this one.
     After(EventId),
@@ -42,13 +43,15 @@ pub const PAGE_BYTES: usize = 256 * 1024;
 pub struct Page {
     /// What cannot be replayed before the first of `events`.
     ///
-    /// `Trimmed`: events after the one asked for, or after the beginning, are gone. `Incarnation`: the id asked for is of another
-    /// history, or there is none any more; `events` then start with the oldest that is stored. Never with `From::Last`.
+    /// `Trimmed`: events after the one asked for, or after the beginning, are gone. `Incarnation`:
+    /// the id asked for is of another history, or there is none any more; `events` then start with
+    /// the oldest that is stored. Never with `From::Last`.
     pub missed: Option<Missed>,
     /// At most [`PAGE_EVENTS`] and [`PAGE_BYTES`], in order.
     pub events: Vec<Event>,
-    /// Where to go on: the id of the last of `events`, without any the position that was asked for (of `From::Last`, that
-    /// of the newest event, even when that is trimmed). `None` when the channel has no history.
+    /// Where to go on: the id of the last of `events`, without any the position that was asked for
+    /// (of `From::Last`, that of the newest event, even when that is trimmed). `None` when the
+    /// channel has no history.
     pub position: Option<EventId>,
     /// Whether more is stored after `events`.
     pub more: bool,
@@ -56,20 +59,21 @@ pub struct Page {
 
 /// A server that stores events and announces them to this process.
 ///
-/// What it announces goes to [`Hub::stored`](super::Hub::stored), [`Hub::signal`](super::Hub::signal) and
-/// [`Hub::prefixed`](super::Hub::prefixed); whenever announcements may have been lost it calls
-/// [`Hub::interrupted`](super::Hub::interrupted), and the hub asks again for everything it needs.
+/// What it announces goes to [`Hub::stored`](super::Hub::stored),
+/// [`Hub::signal`](super::Hub::signal) and [`Hub::prefixed`](super::Hub::prefixed); whenever
+/// announcements may have been lost it calls [`Hub::interrupted`](super::Hub::interrupted), and the
+/// hub asks again for everything it needs.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
-    /// Begins to announce; returns once everything that is stored or signalled from then on will be. May be called again for
-    /// what is open already.
+    /// Begins to announce; returns once everything that is stored or signalled from then on will
+    /// be. May be called again for what is open already.
     ///
     /// # Errors
     /// Those of the server; the hub tries again, with a growing pause.
     async fn open(&self, interest: &Interest) -> Result<()>;
 
-    /// Stops announcing. Must neither wait nor call the hub: it is called under the hub's lock, so that it comes in
-    /// order with the next `open`.
+    /// Stops announcing. Must neither wait nor call the hub: it is called under the hub's lock, so
+    /// that it comes in order with the next `open`.
     fn close(&self, interest: &Interest);
 
     /// Reads a page of history, after everything that was announced before the call.
@@ -78,10 +82,12 @@ pub trait Backend: Send + Sync + 'static {
     /// Those of the server; the hub tries again, with a growing pause.
     async fn read(&self, channel: &Channel, from: From) -> Result<Page>;
 
-    /// Reads what came after the room's head, an event that this process has seen itself. Default: [`read`](Self::read).
+    /// Reads what came after the room's head, an event that this process has seen itself. Default:
+    /// [`read`](Self::read).
     ///
-    /// A backend whose server can lose its newest events without knowing (a failover) learns of it here: if the head
-    /// is neither stored nor trimmed, the history becomes another incarnation for everybody.
+    /// A backend whose server can lose its newest events without knowing (a failover) learns of it
+    /// here: if the head is neither stored nor trimmed, the history becomes another incarnation for
+    /// everybody.
     ///
     /// # Errors
     /// Those of the server; the hub tries again, with a growing pause.
@@ -89,8 +95,9 @@ pub trait Backend: Send + Sync + 'static {
         self.read(channel, From::After(head)).await
     }
 
-    /// For a backend in the same process: calls `opened` with the position of the channel while nothing can be
-    /// stored, and returns true. Default: false, and the hub calls `open` and `read`.
+    /// For a backend in the same process: calls `opened` with the position of the channel while
+    /// nothing can be stored, and returns true. Default: false, and the hub calls `open` and
+    /// `read`.
     fn open_at_once(&self, interest: &Interest, opened: &mut dyn FnMut(Option<EventId>)) -> bool {
         let _ = (interest, opened);
         false

@@ -1,18 +1,20 @@
 //! What every broker needs within its process: one hub for all channels and subscribers.
 //!
-//! A [`Backend`] stores events and announces them; the hub hands them to the subscribers of this process and reads from the
-//! history what a subscriber lacks. It has one task, whatever the number of channels and subscribers, and none
-//! while its backend answers at once. A payload is stored once for all subscribers of a channel.
+//! A [`Backend`] stores events and announces them; the hub hands them to the subscribers of this
+//! process and reads from the history what a subscriber lacks. It has one task, whatever the number
+//! of channels and subscribers, and none while its backend answers at once. A payload is stored
+//! once for all subscribers of a channel.
 //!
 //! # How history and live events meet
-//! Each channel with a subscriber has a *room*. A room knows its head, the newest event that went through, and is *in step*
-//! with the server as long as each announced event follows the head. When one does not, or when the backend says that
-//! announcements may have been lost, the hub's task opens the channel again and reads what came after the head; what is
-//! announced meanwhile waits. So all subscribers of a room are healed by one read.
+//! Each channel with a subscriber has a *room*. A room knows its head, the newest event that went
+//! through, and is *in step* with the server as long as each announced event follows the head. When
+//! one does not, or when the backend says that announcements may have been lost, the hub's task
+//! opens the channel again and reads what came after the head; what is announced meanwhile waits.
+//! So all subscribers of a room are healed by one read.
 //!
-//! A subscriber enters the room first and reads history second: what was stored before the read is in the page, what
-//! came after is in the room, and what is in both is recognised by its id. A subscriber too slow for the room's ring reads from
-//! the history what it lacks, at its own pace.
+//! A subscriber enters the room first and reads history second: what was stored before the read is
+//! in the page, what came after is in the room, and what is in both is recognised by its id. A
+//! subscriber too slow for the room's ring reads from the history what it lacks, at its own pace.
 
 mod backend;
 mod driver;
@@ -80,15 +82,17 @@ impl Hub {
         subscription::Subscription::new(Arc::clone(&self.inner), channel.clone(), from).boxed()
     }
 
-    /// Live events and signals, as [`Broker::subscribe_prefix`](super::Broker::subscribe_prefix) promises them.
+    /// Live events and signals, as [`Broker::subscribe_prefix`](super::Broker::subscribe_prefix)
+    /// promises them.
     pub fn subscribe_prefix(&self, prefix: &str) -> BoxStream<'static, Delivery> {
         prefix::Subscription::new(Arc::clone(&self.inner), prefix.into()).boxed()
     }
 
     /// An event was stored: for the subscribers of its channel.
     ///
-    /// `previous` is the number of the event before it in its history, zero for the first one; `None` where the backend knows
-    /// that this hub was told of all before. Events of one channel come in order; one that came before is ignored.
+    /// `previous` is the number of the event before it in its history, zero for the first one;
+    /// `None` where the backend knows that this hub was told of all before. Events of one channel
+    /// come in order; one that came before is ignored.
     pub fn stored(&self, event: Event, previous: Option<u64>) -> Wakes {
         let room = self.inner.room(&event.channel);
         room.map_or_else(Wakes::default, |room| {
@@ -122,7 +126,8 @@ impl Hub {
         matching.into_iter().map(change).reduce(Wakes::and).unwrap_or_default()
     }
 
-    /// Announcements of any channel may have been lost: everything is opened again, and what was stored is read.
+    /// Announcements of any channel may have been lost: everything is opened again, and what was
+    /// stored is read.
     pub fn interrupted(&self) {
         let rooms = self.inner.rooms.lock();
         let all: Vec<_> = rooms.channels.values().chain(rooms.prefixes.values()).cloned().collect();
@@ -151,7 +156,8 @@ impl Hub {
     }
 }
 
-/// Subscribers to be woken when this is dropped: a backend that told the hub under a lock releases the lock first.
+/// Subscribers to be woken when this is dropped: a backend that told the hub under a lock releases
+/// the lock first.
 #[derive(Debug, Default)]
 pub struct Wakes(Vec<Waker>);
 

@@ -8,10 +8,12 @@ pub const RING_ENTRIES: usize = 1_024;
 /// The most bytes of payload that wait for it, unless a single delivery is larger.
 pub const RING_BYTES: usize = 1024 * 1024;
 
-/// Deliveries in order, each stored once for all readers and dropped when the last of them has read it.
+/// Deliveries in order, each stored once for all readers and dropped when the last of them has read
+/// it.
 ///
-/// A reader is a cursor: the position of the delivery it reads next. When the ring is full, the oldest delivery goes even
-/// though some have not read it: their cursors then lie before the first position, and they are told so.
+/// A reader is a cursor: the position of the delivery it reads next. When the ring is full, the
+/// oldest delivery goes even though some have not read it: their cursors then lie before the first
+/// position, and they are told so.
 #[derive(Debug, Default)]
 pub(super) struct Ring {
     slots: VecDeque<Slot>,

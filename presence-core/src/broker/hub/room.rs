@@ -7,7 +7,8 @@ use crate::broker::{Delivery, Event, EventId, Missed};
 use parking_lot::Mutex;
 use std::task::Waker;
 
-/// How many events may be announced while the room is being brought up to date; more, and it is done once more.
+/// How many events may be announced while the room is being brought up to date; more, and it is
+/// done once more.
 const EARLY_EVENTS: usize = 256;
 /// How many bytes of payload, likewise.
 const EARLY_BYTES: usize = 1024 * 1024;
@@ -18,7 +19,8 @@ pub(super) struct Room {
     pub(super) state: Mutex<State>,
 }
 
-/// A room is *in step* when every event up to `head` is in the ring or was, and what comes next will be announced.
+/// A room is *in step* when every event up to `head` is in the ring or was, and what comes next
+/// will be announced.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent facts about one room")]
 pub(super) struct State {
@@ -65,8 +67,8 @@ impl State {
 
     /// Passes an announced event on, once, and only if none is lacking before it.
     ///
-    /// `previous` is the number before it in its history, zero for the first; `None` where the backend knows that none
-    /// is lacking.
+    /// `previous` is the number before it in its history, zero for the first; `None` where the
+    /// backend knows that none is lacking.
     pub(super) fn stored(&mut self, event: Event, previous: Option<u64>) -> Then {
         if !self.in_step {
             self.set_aside(event, previous);
@@ -79,7 +81,8 @@ impl State {
                 }
                 previous.is_none_or(|previous| previous == head.number)
             }
-            // A new history from its first event on: the room has seen all of the old one, so that nothing is missed.
+            // A new history from its first event on: the room has seen all of the old one, so that
+            // nothing is missed.
             _ => previous.is_none_or(|previous| previous == 0),
         };
         if !follows {
@@ -137,7 +140,8 @@ impl State {
         Then { wake: self.wakers.take(), queue: false }
     }
 
-    /// The driver has come to the end of what is stored, or, for a prefix, has opened it. False if it must go on.
+    /// The driver has come to the end of what is stored, or, for a prefix, has opened it. False if
+    /// it must go on.
     pub(super) fn finish(&mut self, of_prefix: bool) -> (bool, Then) {
         let mut wake = Vec::new();
         if !self.again {

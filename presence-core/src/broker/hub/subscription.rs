@@ -20,7 +20,8 @@ pub(super) struct Subscription {
     stage: Stage,
     /// The newest event that was delivered, or the position at which the subscription began.
     last: Option<EventId>,
-    /// Whether anything was read or delivered: what is trimmed from then on was missed by being slow.
+    /// Whether anything was read or delivered: what is trimmed from then on was missed by being
+    /// slow.
     begun: bool,
 }
 
@@ -94,7 +95,8 @@ impl Subscription {
         Stage::Replaying(Backlog { missed, events: page.events.into(), more: page.more })
     }
 
-    /// What was read has been delivered: goes on in the room, or reads once more where the two do not meet.
+    /// What was read has been delivered: goes on in the room, or reads once more where the two do
+    /// not meet.
     fn meet(&mut self, inside: &mut Inside) -> Stage {
         let mut state = inside.room.state.lock();
         let entered = inside.entered.take().filter(|entered| !state.ring.has_lost(entered.cursor));
@@ -107,7 +109,8 @@ impl Subscription {
             inside.entered = Some(entered);
             return Stage::Live;
         }
-        // The page is of a history that the room has not heard of yet, or of one that it has left behind.
+        // The page is of a history that the room has not heard of yet, or of one that it has left
+        // behind.
         state.ring.leave(entered.cursor);
         let then = state.doubt();
         drop(state);

@@ -155,7 +155,8 @@ async fn what_is_announced_while_history_is_read_comes_once() {
     let mut opened = hub.subscribe(&channel(), Start::Live);
     heard(&mut opened).await;
     let mut stream = hub.subscribe(&channel(), Start::Last(usize::MAX));
-    // Entered, and the read has not been answered: the announcement is both in the ring and in the page.
+    // Entered, and the read has not been answered: the announcement is both in the ring and in the
+    // page.
     let event = server.store("a");
     server.announce(event.clone());
     assert_eq!(heard(&mut stream).await, ["a"]);

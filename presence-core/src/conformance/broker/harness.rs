@@ -20,7 +20,8 @@ pub trait BrokerHarness: Send + Sync + 'static {
 
     /// A new handle, as another process would open it, on this harness's namespace of that name.
     ///
-    /// A name is one of `a` and `b`. All handles of one namespace are opened with the same retention.
+    /// A name is one of `a` and `b`. All handles of one namespace are opened with the same
+    /// retention.
     async fn open(&self, namespace: &str, retention: Retention) -> Arc<dyn Broker>;
 
     /// A handle that cannot reach its server, as after a wrong address.
@@ -34,12 +35,14 @@ pub trait BrokerHarness: Send + Sync + 'static {
     /// Loses everything that is stored, as a restart without a disk would.
     ///
     /// # Errors
-    /// [`Cannot`], the default, where data lives as long as its broker: a part of B2 and B7 is then untested.
+    /// [`Cannot`], the default, where data lives as long as its broker: a part of B2 and B7 is then
+    /// untested.
     async fn lose_data(&self) -> Result<(), Cannot> {
         Err(Cannot("data lives as long as its broker"))
     }
 
-    /// Interrupts the connections between all handles and the server: for a moment, or until [`heal`](Self::heal).
+    /// Interrupts the connections between all handles and the server: for a moment, or until
+    /// [`heal`](Self::heal).
     ///
     /// # Errors
     /// [`Cannot`], the default, where there is no connection: B8 is then untested.
@@ -55,7 +58,8 @@ pub trait BrokerHarness: Send + Sync + 'static {
         tokio::time::sleep(by).await;
     }
 
-    /// The shortest age of a history that this broker keeps exactly enough to be tested. Default 1 s.
+    /// The shortest age of a history that this broker keeps exactly enough to be tested. Default 1
+    /// s.
     fn shortest_age(&self) -> Duration {
         Duration::from_secs(1)
     }

@@ -3,8 +3,8 @@
 /// One test per case of the [suite](crate::conformance::broker), for this
 /// [`BrokerHarness`](crate::conformance::broker::BrokerHarness).
 ///
-/// To be called once, in a module of its own or at the top of a test file. The crate that calls it needs `tokio` with
-/// `macros` and `rt`.
+/// To be called once, in a module of its own or at the top of a test file. The crate that calls it
+/// needs `tokio` with `macros` and `rt`.
 #[macro_export]
 macro_rules! broker_conformance_tests {
     ($harness:ty) => {

@@ -29,7 +29,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! What a broker [cannot](Cannot) do it has to say; the case that would have tested it prints the reason.
+//! What a broker [cannot](Cannot) do it has to say; the case that would have tested it prints the
+//! reason.
 
 pub mod errors;
 mod harness;
@@ -120,7 +121,8 @@ async fn next_texts<H: BrokerHarness>(harness: &H, stream: &mut Stream, count: u
     texts
 }
 
-/// A subscription that has surely begun: it has delivered something that was published after its first poll.
+/// A subscription that has surely begun: it has delivered something that was published after its
+/// first poll.
 ///
 /// What was published for this purpose has the payload `begun`, and may come again.
 async fn begun<H: BrokerHarness>(harness: &H, broker: &dyn Broker, on: &Channel, stream: Stream) -> Stream {

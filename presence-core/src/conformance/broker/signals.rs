@@ -78,7 +78,8 @@ pub async fn b11_what_a_prefix_has_lost_is_announced<H: BrokerHarness>(harness: 
     let mut complete = false;
     let mut n = 0;
     let (mut heard, mut missed) = (false, false);
-    // What comes after the interruption is heard in the end, and the first one unless something was announced as missed.
+    // What comes after the interruption is heard in the end, and the first one unless something was
+    // announced as missed.
     while !complete {
         store_in_the_end(harness, &*broker, message("p:2", "later").key(format!("later {n}"))).await;
         n += 1;

@@ -24,7 +24,8 @@ pub enum Call {
     Forget,
     /// [`load`](crate::PresenceStore::load).
     Load,
-    /// [`watch`](crate::PresenceStore::watch). A feed that fails ends at once, one that hangs tells nothing.
+    /// [`watch`](crate::PresenceStore::watch). A feed that fails ends at once, one that hangs tells
+    /// nothing.
     Watch,
     /// [`now`](crate::PresenceStore::now).
     Now,
@@ -70,7 +71,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// What the clock of a shard's server says while the clock that the store was given stands at `on`.
+    /// What the clock of a shard's server says while the clock that the store was given stands at
+    /// `on`.
     pub(super) fn clock_of(&self, shard: u16, on: Timestamp) -> Timestamp {
         let ahead = self.ahead_millis.get(&shard).copied().unwrap_or_default();
         Timestamp::from_millis(on.as_millis().saturating_add_signed(ahead))
@@ -224,8 +226,8 @@ impl Faults {
         self.change(|state| *state.plan.ahead_millis.entry(shard).or_default() += millis);
     }
 
-    /// The store answers, and refuses everything that writes: puts, touches, forgets, and proofs of its time. As one that is
-    /// full, or whose disk is, or that has lost its replicas.
+    /// The store answers, and refuses everything that writes: puts, touches, forgets, and proofs of
+    /// its time. As one that is full, or whose disk is, or that has lost its replicas.
     pub fn refuse_writes(&self) {
         self.change(|state| state.plan.refuses = (0..state.count()).collect());
     }
@@ -258,7 +260,8 @@ impl Faults {
         self.change(|state| state.shards.iter_mut().for_each(Shard::renew_epoch));
     }
 
-    /// Loses what was written since replication stopped, and shows it by nothing but the feeds' end.
+    /// Loses what was written since replication stopped, and shows it by nothing but the feeds'
+    /// end.
     pub fn fail_over_unnoticed(&self) {
         self.fall_back();
     }

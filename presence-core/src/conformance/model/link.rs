@@ -9,7 +9,8 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How late a delayed call arrives and is answered, at most; three in ten take that long, the others a tenth of it.
+/// How late a delayed call arrives and is answered, at most; three in ten take that long, the
+/// others a tenth of it.
 const LATE_BY: u64 = 300;
 
 /// What one handle has for itself.
@@ -37,7 +38,8 @@ impl Handle {
 }
 
 impl ReferenceStore {
-    /// The same handle once more: for a test that cuts the link of a process to which it has given its store.
+    /// The same handle once more: for a test that cuts the link of a process to which it has given
+    /// its store.
     pub fn share(&self) -> Self {
         Self { inner: Arc::clone(&self.inner), handle: Arc::clone(&self.handle) }
     }
@@ -47,13 +49,14 @@ impl ReferenceStore {
         self.inner.tell();
     }
 
-    /// Resets the link of this handle: its feeds end, its calls fail at once, those in flight as well.
+    /// Resets the link of this handle: its feeds end, its calls fail at once, those in flight as
+    /// well.
     pub fn cut_off(&self) {
         self.change_link(|link| (link.is_cut, link.is_stalled, link.cuts) = (true, false, link.cuts + 1));
     }
 
-    /// Lets the link of this handle hang: nothing gets through any more, and nothing says so. Calls that are made meanwhile
-    /// are never answered.
+    /// Lets the link of this handle hang: nothing gets through any more, and nothing says so. Calls
+    /// that are made meanwhile are never answered.
     pub fn stall(&self) {
         self.change_link(|link| link.is_stalled = true);
     }

@@ -23,10 +23,11 @@ use tokio::sync::watch;
 
 /// A store in memory, as simple as can be: for tests of whatever uses a store.
 ///
-/// Clones share the state, and every watch hears all of them; each is a handle of its own, as another process would open
-/// it, with a link that can be cut ([`cut_off`](Self::cut_off), [`stall`](Self::stall)). Nothing waits but on the clock that
-/// it was given: with a [`ManualClock`](crate::ManualClock) a test decides all that happens. [`faults`](Self::faults) make
-/// it fail in every way that the contract knows of.
+/// Clones share the state, and every watch hears all of them; each is a handle of its own, as
+/// another process would open it, with a link that can be cut ([`cut_off`](Self::cut_off),
+/// [`stall`](Self::stall)). Nothing waits but on the clock that it was given: with a
+/// [`ManualClock`](crate::ManualClock) a test decides all that happens. [`faults`](Self::faults)
+/// make it fail in every way that the contract knows of.
 #[derive(Debug)]
 pub struct ReferenceStore {
     inner: Arc<Inner>,

@@ -1,4 +1,5 @@
-//! What facts become as puts, touches and forgets arrive: the contract's meaning, in its plainest form.
+//! What facts become as puts, touches and forgets arrive: the contract's meaning, in its plainest
+//! form.
 
 use crate::model::{Node, NodeId, Session, SessionKey, UserId, UserRecord};
 use crate::store::{Facts, Feed, Seen, Touch};
@@ -7,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Sessions and nodes, and what every verb of the contract does to them.
 ///
-/// The state of a [`ReferenceStore`](super::ReferenceStore), what a reader knows who follows a watch, and the model
-/// that the suite compares stores with: the same rules hold for all three.
+/// The state of a [`ReferenceStore`](super::ReferenceStore), what a reader knows who follows a
+/// watch, and the model that the suite compares stores with: the same rules hold for all three.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reference {
     /// The sessions.
@@ -87,7 +88,8 @@ impl Reference {
         }
     }
 
-    /// L1, N2, U2: the sessions of users in request order, the nodes that hold them, and the users' records.
+    /// L1, N2, U2: the sessions of users in request order, the nodes that hold them, and the users'
+    /// records.
     pub fn load(&self, users: &[UserId]) -> Facts {
         let sessions =
             users.iter().flat_map(|user| self.sessions.values().filter(|known| known.user == *user));
@@ -107,8 +109,9 @@ impl Reference {
 
     /// W1, W2: takes over what a watch tells.
     ///
-    /// A session that was forgotten goes unless a later beat or placement *of its own* is known. Its node does not count
-    /// here: the store has counted it, and a later beat of the node may well have overtaken the news.
+    /// A session that was forgotten goes unless a later beat or placement *of its own* is known.
+    /// Its node does not count here: the store has counted it, and a later beat of the node may
+    /// well have overtaken the news.
     pub fn apply(&mut self, feed: &Feed) {
         match feed {
             Feed::Facts(facts) => {

@@ -8,7 +8,8 @@ use crate::time::{Ask, Blind, TimeLine, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// How many messages a shard keeps for its readers; the feed of a reader who is further behind ends.
+/// How many messages a shard keeps for its readers; the feed of a reader who is further behind
+/// ends.
 const LOG: usize = 16_384;
 
 #[derive(Debug)]
@@ -146,7 +147,8 @@ impl State {
         done((), refused)
     }
 
-    /// What time it is by the first shard, for somebody who reckons this, while their clock is at `on`.
+    /// What time it is by the first shard, for somebody who reckons this, while their clock is at
+    /// `on`.
     pub(super) fn now(&self, reckoned: Option<Timestamp>, on: Timestamp) -> Timestamp {
         let clock = self.plan.clock_of(0, on);
         let line = self.shards.first().and_then(|shard| shard.line.as_ref());

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 /// A quarter of the default `held_for`: three beats may get lost before anybody is missed.
 const EVERY: Duration = Duration::from_secs(2);
-/// How soon after a beat another one may be made because the store has just taken a write and has taken no beat for long.
+/// How soon after a beat another one may be made because the store has just taken a write and has
+/// taken no beat for long.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// How many beats may be on their way: those of a store that hangs.
 const IN_FLIGHT: usize = 4;

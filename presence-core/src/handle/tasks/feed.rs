@@ -9,8 +9,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often a watch is tried while the store is out of reach, at least. The others take a view for fresh once they have heard
-/// steadily for a second: until then, whoever was cut off as they were must have heard a proof, and have beaten.
+/// How often a watch is tried while the store is out of reach, at least. The others take a view for
+/// fresh once they have heard steadily for a second: until then, whoever was cut off as they were
+/// must have heard a proof, and have beaten.
 const RETRIES_EVERY: Duration = Duration::from_millis(500);
 
 pub async fn run(inner: Arc<Inner>) {

@@ -38,7 +38,8 @@ async fn publish(inner: Arc<Inner>) {
     }
 }
 
-/// Waits between attempts: at once, then from 100 ms doubling to a most, with jitter so that processes do not march in step.
+/// Waits between attempts: at once, then from 100 ms doubling to a most, with jitter so that
+/// processes do not march in step.
 pub(super) struct Backoff {
     attempts: u32,
     most: Duration,

@@ -49,8 +49,8 @@ async fn sweep(inner: &Inner) -> Swept {
     }
 }
 
-/// Garbage collection of the store: first what is kept of users whose sessions go, then those go. What fails comes up
-/// again a lease later, here or in another process.
+/// Garbage collection of the store: first what is kept of users whose sessions go, then those go.
+/// What fails comes up again a lease later, here or in another process.
 fn forget_all(inner: &Arc<Inner>, remember: Vec<UserRecord>, forget: Vec<Seen>) {
     if forget.is_empty() {
         return;

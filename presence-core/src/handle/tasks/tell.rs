@@ -9,9 +9,11 @@ use crate::store::{self, BATCH_ENTRIES, Kind, Touch, batches};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// From how many owed sessions on it counts as a mass event, which every process of the cluster has at the same time.
+/// From how many owed sessions on it counts as a mass event, which every process of the cluster has
+/// at the same time.
 const MASS: usize = 64;
-/// How often it is tried while nothing gets through, at least. Proofs of the store's time bring it about sooner.
+/// How often it is tried while nothing gets through, at least. Proofs of the store's time bring it
+/// about sooner.
 const RETRIES_EVERY: Duration = Duration::from_secs(2);
 /// How soon after a failed attempt a proof of the store's time brings the next one about.
 const WAKES_AFTER: Duration = Duration::from_millis(100);

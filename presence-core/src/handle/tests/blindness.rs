@@ -54,7 +54,8 @@ async fn one_shard_dead_for_an_hour_freezes_its_users_only() {
     world.pass(secs(60)).await;
     assert_eq!(other.everyone().counts().online as usize, 20 - alive);
     world.store.faults().speak();
-    // The hour does not count against those who beat shortly before it: they have their lease from here on.
+    // The hour does not count against those who beat shortly before it: they have their lease from
+    // here on.
     world.pass(secs(30)).await;
     assert_eq!(other.everyone().counts().online as usize, 20 - alive);
     world.pass(secs(40)).await;
@@ -106,7 +107,8 @@ async fn a_backlog_of_ten_seconds_delivered_at_once_ends_nobody() {
 async fn what_is_missing_in_a_new_snapshot_goes_a_lease_later_unless_confirmed() {
     let world = World::new();
     let (one, other) = (world.process().await, world.process().await);
-    // Two whose process is gone, so that nobody tells of them again; one of them still beats, elsewhere.
+    // Two whose process is gone, so that nobody tells of them again; one of them still beats,
+    // elsewhere.
     one.beat(enter("ghost", "tab")).await.unwrap();
     one.beat(enter("alice", "tab")).await.unwrap();
     world.pass(secs(2)).await;

@@ -18,7 +18,8 @@ async fn a_held_session_lives_with_its_process_at_no_cost() {
     let calls = world.store.calls();
     assert_eq!(calls.puts, before.puts);
     assert!(calls.touch_entries - before.touch_entries <= 2 * 1_801, "one beat per process and two seconds");
-    // A process that starts now sees all of them: their own last beat is an hour old, their node's is not.
+    // A process that starts now sees all of them: their own last beat is an hour old, their node's
+    // is not.
     let late = world.process().await;
     assert_eq!(late.everyone().counts().online, 100);
 }

@@ -137,7 +137,8 @@ async fn a_flood_of_beats_costs_the_store_a_few_touches() {
     // Two processes beat every 2 s for a minute; the flood is what comes on top.
     let touches = world.store.calls().touch_entries - before - 2 * 30;
     assert!(touches <= 6, "{touches} touches in a minute");
-    // The last, postponed beat counts everywhere: nobody lapses earlier for having beaten too often.
+    // The last, postponed beat counts everywhere: nobody lapses earlier for having beaten too
+    // often.
     world.pass(secs(59)).await;
     assert_eq!((liveness(&here, "alice"), liveness(&watcher, "alice")), (Liveness::Active, Liveness::Active));
     world.pass(secs(2)).await;

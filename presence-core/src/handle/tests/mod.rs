@@ -1,5 +1,6 @@
-//! The handle on the reference store, in virtual time: the process's clock is turned by hand, and the runtime's own
-//! time is paused, so that patience and backoff pass at once when everybody rests.
+//! The handle on the reference store, in virtual time: the process's clock is turned by hand, and
+//! the runtime's own time is paused, so that patience and backoff pass at once when everybody
+//! rests.
 
 mod blindness;
 mod disconnects;
@@ -87,7 +88,8 @@ impl World {
         self.clock.advance(duration).await;
     }
 
-    /// Lets what waits on the runtime's time (patience, backoff, the spread of a mass event) pass, and what follows.
+    /// Lets what waits on the runtime's time (patience, backoff, the spread of a mass event) pass,
+    /// and what follows.
     async fn rest(&self) {
         tokio::time::sleep(secs(10)).await;
         self.pass(Duration::from_millis(500)).await;

@@ -1,8 +1,8 @@
 //! Several processes on one store with everything that can go wrong, in random histories.
 //!
-//! Whoever keeps beating never leaves, for anybody, at any moment; and once everything is delivered, all views agree
-//! with each other and with the store. A failure names its seed; `PRESENCE_SEED=n` runs that one alone,
-//! `PRESENCE_SEEDS=n` the first n.
+//! Whoever keeps beating never leaves, for anybody, at any moment; and once everything is
+//! delivered, all views agree with each other and with the store. A failure names its seed;
+//! `PRESENCE_SEED=n` runs that one alone, `PRESENCE_SEEDS=n` the first n.
 
 use super::*;
 use crate::conformance::Rng;
@@ -59,8 +59,8 @@ const STEADY: [&str; 3] = ["steady-0", "steady-1", "steady-2"];
 impl History {
     async fn play(seed: u64) {
         let mut rng = Rng::seeded(seed);
-        // Short windows: what there is to see happens sooner. But nobody goes idle: when that is depends on how long a
-        // process was blind.
+        // Short windows: what there is to see happens sooner. But nobody goes idle: when that is
+        // depends on how long a process was blind.
         let policy =
             Policy { lease_for: secs(20), active_for: secs(3_600), grace: secs(2), ..Policy::default() };
         let world = World { policy, ..World::with_shards(1 + u16::try_from(rng.below(3)).unwrap()) };
@@ -68,7 +68,8 @@ impl History {
         for _ in 0..2 + history.rng.below(2) {
             history.start().await;
         }
-        // One connection per process that stays for good, so that the process must not be seen to die.
+        // One connection per process that stays for good, so that the process must not be seen to
+        // die.
         for n in 0..history.processes.len() {
             let held = history.processes[n].presence.hold(enter(&format!("steady-held-{n}"), "s")).unwrap();
             history.processes[n].holds.insert(0, held);
@@ -138,13 +139,15 @@ impl History {
     async fn beat_steadily(&mut self, first: usize) {
         for (n, name) in STEADY.iter().enumerate() {
             let at = (first + n) % self.processes.len();
-            // Told now or owed: it counts. Activity as well, so that what one process was blind to does not show.
+            // Told now or owed: it counts. Activity as well, so that what one process was blind to
+            // does not show.
             let beaten = self.processes[at].presence.beat(renew(name, "tab").activity(Activity::Now)).await;
             self.log.push(format!("  {name} at {at}: {beaten:?}"));
         }
     }
 
-    /// Somebody forgets a session with what it had seen of it some time ago, which may have been a moment ago.
+    /// Somebody forgets a session with what it had seen of it some time ago, which may have been a
+    /// moment ago.
     async fn forget(&mut self, name: &str) {
         let known: Vec<_> = self.world.store.contents().sessions.into_values().collect();
         for session in known {

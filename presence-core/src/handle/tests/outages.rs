@@ -158,7 +158,8 @@ async fn it_starts_with_its_store_down_and_recovers() {
 #[tokio::test(start_paused = true)]
 async fn a_feed_that_outlives_an_outage_at_the_start_tells_the_time_that_was_not_to_be_had() {
     let world = World::new();
-    // A network store's feed does not end while its server is down: it is silent, and goes on by itself.
+    // A network store's feed does not end while its server is down: it is silent, and goes on by
+    // itself.
     world.store.faults().inject(Call::Now, Fault::Fails(Kind::Unavailable));
     world.store.faults().inject(Call::Put, Fault::Fails(Kind::Unavailable));
     let presence = world.start(world.clock.clone());

@@ -1,5 +1,6 @@
-//! Who beats stays, who is silent goes, and a view that cannot promise both is stale: over random schedules of what can
-//! happen to a store, its clock and its links, with processes that start at any moment.
+//! Who beats stays, who is silent goes, and a view that cannot promise both is stale: over random
+//! schedules of what can happen to a store, its clock and its links, with processes that start at
+//! any moment.
 //!
 //! A failure names its seed; `PRESENCE_SEED=n` runs that one alone, `PRESENCE_SEEDS=n` the first n.
 

@@ -74,7 +74,8 @@ fn a_hundred_blind_stretches_make_nobody_live_longer_than_their_lease() {
     let mut ann = foreign("ann", "tab", "other", stage.now);
     ann.placement.lease = secs(2_400);
     stage.merge(&[ann]);
-    // Each makes everybody 20 s older: the silence of 5 s, with the proof that ends it, does not count.
+    // Each makes everybody 20 s older: the silence of 5 s, with the proof that ends it, does not
+    // count.
     for _ in 0..119 {
         stage.pass_blind(4);
         stage.pass(21);

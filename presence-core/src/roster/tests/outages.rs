@@ -63,7 +63,8 @@ fn a_shard_that_is_dead_for_an_hour_keeps_its_sessions_and_holds_up_no_other() {
     assert_eq!((stage.is_here("ann"), stage.is_here("bob")), (false, true));
     stage.pass(3_540);
     assert_eq!((stage.counts().0, stage.is_here("dead")), (2, true));
-    // It comes back: who still beats is heard in time, who does not lapses as if the hour had not been.
+    // It comes back: who still beats is heard in time, who does not lapses as if the hour had not
+    // been.
     stage.prove(1, stage.now);
     stage.sweep();
     assert_eq!(stage.counts().0, 2);
@@ -80,8 +81,8 @@ fn a_shard_that_is_dead_for_an_hour_keeps_its_sessions_and_holds_up_no_other() {
     assert_eq!((stage.is_here("dead"), stage.is_here("mute")), (false, false));
 }
 
-/// The store's clock leaps by so many milliseconds while somebody beats through this process, somebody through another,
-/// and somebody is held by each.
+/// The store's clock leaps by so many milliseconds while somebody beats through this process,
+/// somebody through another, and somebody is held by each.
 fn leap(by: i64) {
     let mut stage = Stage::new();
     let mut ahead = 0_i64;
@@ -168,7 +169,8 @@ fn beats_that_two_failovers_have_lost_are_told_again() {
     for told in [14, 15, 16] {
         stage.now = stage.now + secs(1);
         stage.beat(&renew("ann", "tab"));
-        // A quarter of the lease is what a beat may be postponed by: no store lacks that through any fault.
+        // A quarter of the lease is what a beat may be postponed by: no store lacks that through
+        // any fault.
         let seen_at = stage.now - secs(told);
         let stored = Session { seen_at, ..sessions[0].clone() };
         let owed = if told > 15 { vec![key("ann", "tab")] } else { Vec::new() };

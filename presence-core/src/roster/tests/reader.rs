@@ -1,4 +1,5 @@
-//! A reader of a watch who believes nothing: it applies what it is told and checks that the story holds together.
+//! A reader of a watch who believes nothing: it applies what it is told and checks that the story
+//! holds together.
 
 use crate::model::{SessionId, UserId};
 use crate::roster::{Counts, Detail, Member, Roster, Scope, SessionEvent, Snapshot, Update, Version, Watch};

@@ -141,7 +141,8 @@ impl Stage {
         self.roster.leave(leave, self.now)
     }
 
-    /// A whole second at a time: this process beats, the store proves its time, what is due is looked at.
+    /// A whole second at a time: this process beats, the store proves its time, what is due is
+    /// looked at.
     pub fn pass(&mut self, seconds: u64) -> Swept {
         let mut all = Swept::default();
         for _ in 0..seconds {
@@ -155,8 +156,8 @@ impl Stage {
         all
     }
 
-    /// The store takes a write in a shard at its time `at`; over which no more than three seconds have passed since the last
-    /// one, or the time between is blind.
+    /// The store takes a write in a shard at its time `at`; over which no more than three seconds
+    /// have passed since the last one, or the time between is blind.
     pub fn prove(&self, shard: u16, at: Timestamp) -> BlindList {
         let mut lines = self.lines.lock();
         let (last, blind) = lines.entry(shard).or_insert_with(|| (at, BlindList::default()));

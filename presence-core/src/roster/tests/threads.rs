@@ -1,4 +1,5 @@
-//! Everything at once from several threads: nobody waits for ever, and in the end all shows what the facts say.
+//! Everything at once from several threads: nobody waits for ever, and in the end all shows what
+//! the facts say.
 
 use super::reader::Reader;
 use super::reference::Reference;

@@ -137,7 +137,8 @@ fn a_user_is_in_so_many_topics_with_all_sessions_and_in_no_more() {
     assert!(refused(&stage, enter("ann", "a").topics(own_topics(2, 61))));
     assert_eq!((stage.session("ann", "a"), stage.session("ann", "b")), before);
     assert_eq!(stage.session("ann", "c"), None);
-    // What is no more than before, or in no topic at all, is taken; so are others, and whatever the store tells.
+    // What is no more than before, or in no topic at all, is taken; so are others, and whatever the
+    // store tells.
     stage.beat(&renew("ann", "a"));
     stage.beat(&renew("ann", "a").topics(own_topics(3, 60)));
     stage.beat(&enter("ann", "c"));

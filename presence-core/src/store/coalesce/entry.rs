@@ -54,7 +54,8 @@ impl Entry for Touch {
     }
 }
 
-/// The longest beginning of a list that keeps the bounds of a batch, and its bytes; never less than one entry.
+/// The longest beginning of a list that keeps the bounds of a batch, and its bytes; never less than
+/// one entry.
 pub(super) fn first_batch<T: Entry>(entries: &[T]) -> (usize, usize) {
     let (mut count, mut total) = (0, 0);
     for bytes in entries.iter().take(BATCH_ENTRIES).map(Entry::bytes) {

@@ -76,7 +76,8 @@ impl<T: Entry> Lane<T> {
         let (answer, answered) = oneshot::channel();
         if self.joins(Waiting { entries: part.to_vec(), bytes, answer, _room: room }) {
             let sender = Sender { lane: Arc::clone(self), store: Arc::clone(store), is_done: false };
-            // Not under the lock: a runtime that is shutting down drops the task at once, which then takes the lock.
+            // Not under the lock: a runtime that is shutting down drops the task at once, which
+            // then takes the lock.
             tokio::spawn(sender.run());
         }
         Ok(answered)
@@ -126,7 +127,8 @@ impl<T: Entry, S: PresenceStore> Sender<T, S> {
         }
     }
 
-    /// The next batch. Under one lock with signing off, so that whoever joins the queue then starts another sender.
+    /// The next batch. Under one lock with signing off, so that whoever joins the queue then starts
+    /// another sender.
     fn next(&mut self) -> Option<Vec<Waiting<T>>> {
         let mut state = self.lane.state.lock();
         let batch = Lane::take(&mut state);

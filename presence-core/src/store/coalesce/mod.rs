@@ -18,19 +18,21 @@ pub const WAITING_ENTRIES: usize = 8 * 1024;
 
 /// Any store, with `put` and `touch` of concurrent callers sent in shared batches.
 ///
-/// There is no timer: a caller who is alone is sent alone and at once. While [`IN_FLIGHT`] batches are on their way,
-/// whoever comes waits, and the next batch takes all who wait, up to [`BATCH_ENTRIES`](super::BATCH_ENTRIES) entries
-/// and [`BATCH_BYTES`](super::BATCH_BYTES). At most [`WAITING_ENTRIES`] wait in a lane; further callers wait for room,
-/// in order. The other methods go straight through. Clones share the lanes.
+/// There is no timer: a caller who is alone is sent alone and at once. While [`IN_FLIGHT`] batches
+/// are on their way, whoever comes waits, and the next batch takes all who wait, up to
+/// [`BATCH_ENTRIES`](super::BATCH_ENTRIES) entries and [`BATCH_BYTES`](super::BATCH_BYTES). At most
+/// [`WAITING_ENTRIES`] wait in a lane; further callers wait for room, in order. The other methods
+/// go straight through. Clones share the lanes.
 ///
-/// `put` and `touch` have lanes of their own. What one caller does in turn keeps its order, because the caller awaits
-/// each call; between callers there is no order, and none is needed (P2).
+/// `put` and `touch` have lanes of their own. What one caller does in turn keeps its order, because
+/// the caller awaits each call; between callers there is no order, and none is needed (P2).
 ///
-/// Each caller is answered with its own misses. An error speaks for the whole batch, so every caller in it gets it.
+/// Each caller is answered with its own misses. An error speaks for the whole batch, so every
+/// caller in it gets it.
 ///
 /// # Cancellation
-/// Batches are sent by tasks of the runtime that the first waiting caller runs on. Dropping a call leaves its entries
-/// in the queue, as a timeout would (R1), and disturbs nobody else.
+/// Batches are sent by tasks of the runtime that the first waiting caller runs on. Dropping a call
+/// leaves its entries in the queue, as a timeout would (R1), and disturbs nobody else.
 #[derive(Debug)]
 pub struct Coalesce<S> {
     store: Arc<S>,

@@ -9,7 +9,8 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// A shard, a process and what it has been proven. Both clocks run; proofs come when the test says so.
+/// A shard, a process and what it has been proven. Both clocks run; proofs come when the test says
+/// so.
 struct Observed {
     view: ViewClock,
     line: TimeLine,

@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use test_servers::Proxy;
 
-/// Returns once a publish is acknowledged, or it takes too long. The leader of a stream that was just made in a cluster may
-/// let what comes to it in its first moment pass, and the publish fails by time: contract enough, but not what the cases ask.
+/// Returns once a publish is acknowledged, or it takes too long. The leader of a stream that was
+/// just made in a cluster may let what comes to it in its first moment pass, and the publish fails
+/// by time: contract enough, but not what the cases ask.
 async fn has_leader(broker: &NatsBroker) {
     let warm = Publish::new(Channel::new("warming up").unwrap(), "").key("warm");
     let taken = async {

@@ -1,4 +1,5 @@
-//! Viewers who come and go while the server fails: each sees every event of its channel once, in order.
+//! Viewers who come and go while the server fails: each sees every event of its channel once, in
+//! order.
 
 use super::own::channel;
 use crate::rig::{self, unique};
@@ -58,7 +59,8 @@ async fn view(brokers: [NatsBroker; 2], n: usize, expected: usize) -> Vec<(Event
     }
 }
 
-/// Publishes from two processes, does something to the server in the middle, and checks what the viewers saw.
+/// Publishes from two processes, does something to the server in the middle, and checks what the
+/// viewers saw.
 async fn exactly_once<F: Future>(brokers: [NatsBroker; 2], disturb: impl FnOnce() -> F) {
     let each = EVENTS / CHANNELS;
     let viewers: Vec<_> = (0..VIEWERS).map(|n| tokio::spawn(view(brokers.clone(), n, each))).collect();

@@ -1,5 +1,5 @@
-//! What the store promises when its server fails: nobody is seen to leave who did not, no change is lost, a blind view says
-//! so, and all of it heals by itself.
+//! What the store promises when its server fails: nobody is seen to leave who did not, no change is
+//! lost, a blind view says so, and all of it heals by itself.
 
 mod mass;
 mod outages;

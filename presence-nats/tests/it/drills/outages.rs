@@ -8,7 +8,8 @@ use std::time::Duration;
 use test_servers::Proxy;
 use test_servers::nats::{BlackHole, Cluster, Leaf, Nats};
 
-/// What an outage of five seconds, or ten, is: long enough for every lease in use to lapse, did anybody grow older.
+/// What an outage of five seconds, or ten, is: long enough for every lease in use to lapse, did
+/// anybody grow older.
 const FIVE: Duration = Duration::from_secs(5);
 const TEN: Duration = Duration::from_secs(10);
 
@@ -79,7 +80,8 @@ async fn a_link_that_swallows_everything() {
     let link = Arc::new(BlackHole::before(&server));
     let through = || rig::at(&link.url(), rig::options(&name, Storage::File));
     let direct = || rig::on(&server, &name, Storage::File);
-    // One process is behind the link, the other sees it vanish, as everybody must whose process is not heard of.
+    // One process is behind the link, the other sees it vanish, as everybody must whose process is
+    // not heard of.
     let one = Process::start(through()).await;
     let other = Process::start(direct()).await;
     let hold = one.presence.hold(enter("behind", "/start")).unwrap();

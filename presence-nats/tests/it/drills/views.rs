@@ -1,5 +1,5 @@
-//! Several handles write whatever they like while their server is killed, hangs, loses its streams, and connections
-//! break: in the end every watch shows what the store holds.
+//! Several handles write whatever they like while their server is killed, hangs, loses its streams,
+//! and connections break: in the end every watch shows what the store holds.
 
 use super::world::user;
 use crate::rig::{self, unique};
@@ -37,7 +37,8 @@ struct Plot {
     stops: AtomicBool,
     /// The next stamp: nobody's clock goes back.
     next: AtomicU64,
-    /// Who was forgotten at some time: how late such a session was seen in its earlier life is nobody's concern.
+    /// Who was forgotten at some time: how late such a session was seen in its earlier life is
+    /// nobody's concern.
     forgotten: Mutex<BTreeSet<SessionKey>>,
 }
 
@@ -60,10 +61,11 @@ impl Plot {
         (0..=below(8)).map(|_| make(self.any_session(writer))).collect()
     }
 
-    /// Writes until it is told to stop. What fails may have been done or not: the store decides what is true.
+    /// Writes until it is told to stop. What fails may have been done or not: the store decides
+    /// what is true.
     ///
-    /// Everybody puts everybody's sessions; each renews and forgets its own: what two do of that at once, `Presence` puts
-    /// right, of which there is none here.
+    /// Everybody puts everybody's sessions; each renews and forgets its own: what two do of that at
+    /// once, `Presence` puts right, of which there is none here.
     async fn write(&self, store: NatsStore, writer: u64) {
         while !self.stops.load(Ordering::Relaxed) {
             let done = match below(3) {
@@ -133,8 +135,8 @@ impl View {
     }
 }
 
-/// Watches, anew whenever a feed ends, until all that was written before `is_done` has been told; takes its time with
-/// whatever it is told.
+/// Watches, anew whenever a feed ends, until all that was written before `is_done` has been told;
+/// takes its time with whatever it is told.
 async fn watch(store: NatsStore, is_done: Arc<AtomicBool>, slowness: Duration) -> View {
     loop {
         let (mut view, mut feed, mut since) = (View::default(), store.watch(), None);

@@ -14,7 +14,8 @@ use tokio::task::JoinHandle;
 
 /// How many users of each kind there are.
 const USERS: usize = 40;
-/// How long anything may take that must come. Drills share two cores with each other and with their servers.
+/// How long anything may take that must come. Drills share two cores with each other and with their
+/// servers.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 pub fn user(name: &str) -> UserId {
@@ -130,7 +131,8 @@ impl Drop for Process {
     }
 }
 
-/// Two processes; users whose connections the first one holds, and users who beat through both in turn.
+/// Two processes; users whose connections the first one holds, and users who beat through both in
+/// turn.
 pub struct World {
     pub one: Arc<Process>,
     pub other: Arc<Process>,
@@ -165,7 +167,8 @@ impl World {
         self.sees("both views are stale", Process::was_stale).await;
     }
 
-    /// Changes that nobody may lose, whatever the store does: half of the connections move, and somebody comes.
+    /// Changes that nobody may lose, whatever the store does: half of the connections move, and
+    /// somebody comes.
     pub async fn change(&self) {
         for hold in self.held.iter().step_by(2) {
             hold.place(Topics::new([topic("/moved")]).unwrap()).unwrap();

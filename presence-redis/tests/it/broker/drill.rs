@@ -1,5 +1,6 @@
-//! Two processes and a foreign publisher on one server that is killed in the middle; 200 subscribers, of whom a third reconnect at
-//! random to either process. Each of them sees each event once and in order.
+//! Two processes and a foreign publisher on one server that is killed in the middle; 200
+//! subscribers, of whom a third reconnect at random to either process. Each of them sees each event
+//! once and in order.
 
 use super::{channel, message, on, options, text};
 use crate::rig;
@@ -50,7 +51,8 @@ async fn publish(broker: &RedisBroker, who: usize, half: std::ops::Range<usize>)
     }
 }
 
-/// Messages of a service that knows nothing of this crate. Pub/sub promises it nothing, so that it says everything twice.
+/// Messages of a service that knows nothing of this crate. Pub/sub promises it nothing, so that it
+/// says everything twice.
 fn publish_foreign(server: &Redis, name: &str, half: std::ops::Range<usize>) {
     for n in half {
         for k in 0..CHANNELS {

@@ -8,7 +8,8 @@ use presence_core::broker::{Broker, Delivery, Publish, Start};
 use presence_redis::{Foreign, RedisBroker};
 use std::time::Duration;
 
-/// Jobs of one test: `<name>:<id>:updates` for others, the channel `job:<id>` here. A message with an `id` has a key.
+/// Jobs of one test: `<name>:<id>:updates` for others, the channel `job:<id>` here. A message with
+/// an `id` has a key.
 fn jobs(name: &str) -> RedisBroker {
     let prefix = format!("{name}:{{}}:updates");
     let foreign = Foreign::new(&prefix, |id, payload| {

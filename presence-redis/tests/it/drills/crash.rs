@@ -1,4 +1,5 @@
-//! A process is killed: who was connected to it leaves once, who beat there lapses, and nobody else leaves.
+//! A process is killed: who was connected to it leaves once, who beat there lapses, and nobody else
+//! leaves.
 
 use super::{Crowd, Process, eventually, hold_all, names};
 use crate::rig::{self, REDIS};

@@ -1,4 +1,5 @@
-//! Links that are reset again and again: nobody who beats leaves, and nobody who has fallen silent stays.
+//! Links that are reset again and again: nobody who beats leaves, and nobody who has fallen silent
+//! stays.
 
 use super::{Crowd, Process, eventually, hold_all, names};
 use crate::rig;

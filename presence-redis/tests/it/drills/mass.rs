@@ -112,7 +112,8 @@ async fn twenty_processes_read_a_hundred_thousand_sessions_at_once_and_nobody_is
     assert_eq!(failed, 0, "of {beats} beats");
     assert_eq!(ends.load(Ordering::Relaxed), 0, "who watched was cut off");
     witness.abort();
-    // How long each call took is a matter of the machine as well: the benchmark reports it. Here, what was asked for.
+    // How long each call took is a matter of the machine as well: the benchmark reports it. Here,
+    // what was asked for.
     eprintln!("calls that took longer than 20 ms:\n{}", server.command(&["SLOWLOG", "GET"]));
 }
 

@@ -25,7 +25,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// Short windows: a drill of three leases takes seconds. Longer than a failing call and a busy machine.
+/// Short windows: a drill of three leases takes seconds. Longer than a failing call and a busy
+/// machine.
 fn policy() -> Policy {
     Policy {
         lease_for: Duration::from_secs(4),

@@ -1,4 +1,5 @@
-//! Redis is killed, hangs, comes back empty or fails over while people go on: nobody is lost, and nobody is invented.
+//! Redis is killed, hangs, comes back empty or fails over while people go on: nobody is lost, and
+//! nobody is invented.
 
 use super::{Crowd, Process, eventually, hold_all, names, policy};
 use crate::rig;
@@ -54,7 +55,8 @@ impl Town {
         }
     }
 
-    /// Three leases without a store, during which hits are answered as degraded and what is shown says how old it is.
+    /// Three leases without a store, during which hits are answered as degraded and what is shown
+    /// says how old it is.
     async fn endure(&self) {
         let before = self.degraded();
         eventually("it is said that the view is stale", || self.processes.iter().all(Process::is_stale))

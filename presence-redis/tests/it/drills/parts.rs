@@ -1,4 +1,5 @@
-//! A part fails, and the rest goes on: a node of a cluster, a sentinel, a master's rank, a shard, a reader.
+//! A part fails, and the rest goes on: a node of a cluster, a sentinel, a master's rank, a shard, a
+//! reader.
 
 use super::{Process, eventually, hold_all, names, tab, user};
 use crate::rig::{self, REDIS};
@@ -113,7 +114,8 @@ async fn a_master_of_a_cluster_hangs_and_the_shards_of_the_others_are_served_to_
     for _ in 0..3 {
         answers(&store, &users, &served).await;
     }
-    // The client crate keeps everybody waiting while it looks for the node, again and again: a newcomer gets there slowly.
+    // The client crate keeps everybody waiting while it looks for the node, again and again: a
+    // newcomer gets there slowly.
     let newcomer = rig::on_cluster(&cluster, &name);
     answers(&newcomer, &users, &served).await;
     ask.send(()).expect("the witness is gone");

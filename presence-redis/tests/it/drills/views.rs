@@ -1,5 +1,5 @@
-//! Several handles write whatever they like while connections break, scripts are lost and slots move: in the end every
-//! watch shows what the store holds.
+//! Several handles write whatever they like while connections break, scripts are lost and slots
+//! move: in the end every watch shows what the store holds.
 
 use super::{tab, user};
 use crate::rig;
@@ -41,7 +41,8 @@ fn some<T>(make: impl Fn(Session) -> T) -> Vec<T> {
     (0..=below(8)).map(|_| make(any_session())).collect()
 }
 
-/// Writes until it is told to stop. What fails may have been done or not: the store decides what is true.
+/// Writes until it is told to stop. What fails may have been done or not: the store decides what is
+/// true.
 async fn write(store: RedisStore, is_done: Arc<AtomicBool>) {
     while !is_done.load(Ordering::Relaxed) {
         let _ = match below(3) {

@@ -12,7 +12,8 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
-/// Runs Chromium in a new profile, on the pipe that it takes for file descriptors 3 and 4, and removes the profile after it.
+/// Runs Chromium in a new profile, on the pipe that it takes for file descriptors 3 and 4, and
+/// removes the profile after it.
 ///
 /// Chromium ends when its pipe is closed, so that it goes with this process however that ends.
 const SCRIPT: &str = r#"
@@ -25,7 +26,8 @@ rm -rf "$profile"
 const FLAGS: [&str; 10] = [
     "--remote-debugging-pipe",
     "--headless",
-    // It opens our own pages only, and where tests run as root, or in a container, its sandbox cannot be.
+    // It opens our own pages only, and where tests run as root, or in a container, its sandbox
+    // cannot be.
     "--no-sandbox",
     "--disable-gpu",
     "--disable-dev-shm-usage",

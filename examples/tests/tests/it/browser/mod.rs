@@ -1,7 +1,7 @@
 //! The pages in a real browser, against the real server, in real time.
 //!
-//! Nothing here is timed: each step waits for what must come to be, as long as [`PATIENCE`], and a step that waits in vain
-//! says what the page showed.
+//! Nothing here is timed: each step waits for what must come to be, as long as [`PATIENCE`], and a
+//! step that waits in vain says what the page showed.
 
 mod active_idle;
 mod bare;
@@ -19,5 +19,6 @@ mod tab;
 
 use std::time::Duration;
 
-/// How long a test waits for anything: far longer than it takes on a machine that is busy with other things.
+/// How long a test waits for anything: far longer than it takes on a machine that is busy with
+/// other things.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -11,8 +11,8 @@ use tokio_util::task::AbortOnDropHandle;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const FIDGETS_EVERY: Duration = Duration::from_millis(500);
 
-/// What tests say in the page: `the(testid)` is an element, `row(list, user)` one of a list's, `users(list)` are all of its
-/// users.
+/// What tests say in the page: `the(testid)` is an element, `row(list, user)` one of a list's,
+/// `users(list)` are all of its users.
 const WORDS: &str = r#"
     const the = (testid) => document.querySelector(`[data-testid="${testid}"]`);
     const row = (list, user) => [...the(list).children].find((li) => li.dataset.user === user);
@@ -52,7 +52,8 @@ impl Tab {
         Chromium::shared().call(None, "Target.createTarget", page).await;
     }
 
-    /// Opens this page by a script of this one, which shares its storage of the session with it, as a duplicate does.
+    /// Opens this page by a script of this one, which shares its storage of the session with it, as
+    /// a duplicate does.
     pub async fn open_by_script(&self, url: &str) -> Self {
         let open = format!("void open({}, '', 'popup')", json!(url));
         let params = json!({"expression": open, "userGesture": true});
@@ -209,7 +210,8 @@ impl Tab {
         self.chromium.call(None, "Target.closeTarget", json!({"targetId": self.target})).await;
     }
 
-    /// Errors, warnings and violations of the page's policy that the browser logged since it was last asked.
+    /// Errors, warnings and violations of the page's policy that the browser logged since it was
+    /// last asked.
     pub fn complaints(&self) -> Vec<Complaint> {
         self.chromium.events(&self.session).iter().filter_map(Complaint::of).collect()
     }

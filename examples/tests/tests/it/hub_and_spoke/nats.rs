@@ -1,4 +1,5 @@
-//! A center and its leaves on NATS: a leaf over a server of its own, and one that talks to the center directly.
+//! A center and its leaves on NATS: a leaf over a server of its own, and one that talks to the
+//! center directly.
 //!
 //! Real servers have real time, so nothing is asserted of when, but that it comes at all.
 
@@ -34,7 +35,8 @@ async fn center(nats: &Nats) -> Node {
     node("center-1", &["--nats-url", &nats.url()]).await
 }
 
-/// A center, a leaf over its own server, and a leaf that talks to the center through a network that can fail.
+/// A center, a leaf over its own server, and a leaf that talks to the center through a network that
+/// can fail.
 struct Spokes {
     servers: Leaf,
     network: BlackHole,
@@ -85,7 +87,8 @@ async fn is_stale(node: &Node) -> bool {
     node.get("/api/v2/presence/anybody").await.header("presence-view") == Some("stale")
 }
 
-/// Sets a status, as often as it takes: a machine that is busy may be too slow for a call, and says so.
+/// Sets a status, as often as it takes: a machine that is busy may be too slow for a call, and says
+/// so.
 async fn set(node: &Node, user: &str, status: &str) -> Value {
     let mut stored = Value::Null;
     until("a status is set", async || {

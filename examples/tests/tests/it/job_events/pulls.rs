@@ -1,7 +1,8 @@
 //! Google Pub/Sub is pulled, from its emulator, where there is one.
 //!
-//! `PUBSUB_EMULATOR` is its command, to which `--host` and `--port` are added; without it, it is looked for where Google's own
-//! packages put it, and needs a JVM. Where there is none, the tests say so, and check nothing.
+//! `PUBSUB_EMULATOR` is its command, to which `--host` and `--port` are added; without it, it is
+//! looked for where Google's own packages put it, and needs a JVM. Where there is none, the tests
+//! say so, and check nothing.
 
 use super::{Node, progress, settings, update};
 use crate::client::{Reply, send, soon};

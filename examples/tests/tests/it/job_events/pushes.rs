@@ -90,7 +90,8 @@ async fn a_poisonous_message_is_refused_by_field_and_given_up_after_five_tries()
         }
         assert_eq!(push(&node, &envelope(&id, &poison)).await.0, 204);
     }
-    // A subscription with a dead letter topic counts by itself, whichever instances the message came to.
+    // A subscription with a dead letter topic counts by itself, whichever instances the message
+    // came to.
     let mut counted = envelope("9", &of("j", "done", 10));
     counted["deliveryAttempt"] = json!(5);
     assert_eq!(push(&node, &counted).await.0, 204);

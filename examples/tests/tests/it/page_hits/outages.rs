@@ -20,8 +20,8 @@ async fn ask_anew() {
     tokio::time::sleep(std::time::Duration::from_millis(120)).await;
 }
 
-/// Turns the clock until the process shows numbers that it knows to be true, and owes the store nothing. It tries again
-/// by the time of the sockets.
+/// Turns the clock until the process shows numbers that it knows to be true, and owes the store
+/// nothing. It tries again by the time of the sockets.
 async fn until_fresh(rig: &Rig) {
     soon(async {
         while online(rig).await.get("degraded").is_some() || rig.presence.health().owed > 0 {

@@ -1,4 +1,5 @@
-//! The suite is worth something: the reference passes it, and each broken broker fails the cases of its clause only.
+//! The suite is worth something: the reference passes it, and each broken broker fails the cases of
+//! its clause only.
 
 mod flawed;
 

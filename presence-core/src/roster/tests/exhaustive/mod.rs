@@ -1,11 +1,13 @@
-//! All histories of a small world: two users with a session each, three processes, one loss of data, and every fault at
-//! every moment, in every order, up to so many events.
+//! All histories of a small world: two users with a session each, three processes, one loss of
+//! data, and every fault at every moment, in every order, up to so many events.
 //!
-//! What is driven is the rosters, the time line, the reckonings and the merge that services run; only the loop around them is
-//! of this test. A search goes through the histories breadth first. Two histories that lead to the same state (all
-//! times taken from now) have the same future, and only the first of them goes on.
+//! What is driven is the rosters, the time line, the reckonings and the merge that services run;
+//! only the loop around them is of this test. A search goes through the histories breadth first.
+//! Two histories that lead to the same state (all times taken from now) have the same future, and
+//! only the first of them goes on.
 //!
-//! `PRESENCE_DEPTH=n` searches deeper than by default. A failure prints its history, which is a shortest one.
+//! `PRESENCE_DEPTH=n` searches deeper than by default. A failure prints its history, which is a
+//! shortest one.
 
 mod process;
 mod promises;

@@ -1,4 +1,5 @@
-//! A process of the small world: a roster, its reckoning, and the loop that services run around them, without waiting.
+//! A process of the small world: a roster, its reckoning, and the loop that services run around
+//! them, without waiting.
 
 use super::store::{Store, outlook_of};
 use super::world::{HELD_FOR, LEASE, NODE_BEATS, POLICY_GRACE, key};
@@ -242,7 +243,8 @@ impl Process {
         self.owe(owed, Owes::Put);
     }
 
-    /// What it will do, by times that count from `now`. When the wheel looks at a session is left out: that must not matter.
+    /// What it will do, by times that count from `now`. When the wheel looks at a session is left
+    /// out: that must not matter.
     pub fn outlook(&self, now: Timestamp, into: &mut impl Hasher) {
         let heard = self.watch.map(|(epoch, _)| epoch);
         let since = |at: Option<Timestamp>| at.map(|at| at.relative_to(now).max(-10_000));

@@ -11,7 +11,8 @@ use std::time::Duration;
 const LATE: Duration = Duration::from_secs(2);
 /// From this much of connected time on, what a process is told counts.
 const SETTLED: Duration = Duration::from_secs(1);
-/// How long after the last disturbance a connected process is fresh, and knows what the others know.
+/// How long after the last disturbance a connected process is fresh, and knows what the others
+/// know.
 const AT_PEACE: Duration = Duration::from_secs(8);
 /// For how long a process that is cut off alone is covered: the others cannot know better.
 const COVERED: Duration = LEASE.saturating_sub(NODE_BEATS).saturating_sub(Duration::from_secs(2));
@@ -46,7 +47,8 @@ impl Promise {
         self.left = session.map(|session| session.placement.placed_at);
     }
 
-    /// The store has lost its data: who has not heard of a silence or a leave tells what was before, and it counts from here.
+    /// The store has lost its data: who has not heard of a silence or a leave tells what was
+    /// before, and it counts from here.
     pub fn begin_anew(&mut self) {
         self.silent = self.silent.map(|_| Default::default());
         self.left_for = self.left_for.map(|_| Default::default());

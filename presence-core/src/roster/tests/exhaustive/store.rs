@@ -1,4 +1,5 @@
-//! The store of the small world: the contract in its plainest form, with the time line of production.
+//! The store of the small world: the contract in its plainest form, with the time line of
+//! production.
 
 use super::world::START;
 use crate::SessionKey;

@@ -50,7 +50,8 @@ pub enum Event {
     Newcomer,
     /// The first process is killed.
     Kill,
-    /// The user that beats falls silent, leaves, or enters anew: at the second process or at two at the same instant.
+    /// The user that beats falls silent, leaves, or enters anew: at the second process or at two at
+    /// the same instant.
     Silent,
     Leave,
     Enter,

@@ -86,7 +86,8 @@ impl History {
             self.reference.drop_held(&key, Duration::ZERO);
             self.stage.roster.drop_held(&key, Duration::ZERO, self.stage.now);
         }
-        // A leap backwards of the store's clock stands still for as long; held sessions of this process go with it.
+        // A leap backwards of the store's clock stands still for as long; held sessions of this
+        // process go with it.
         self.paused.insert("me");
         self.readers.drain(..).for_each(|reader| _ = reader.leave());
         for _ in 0..30 {

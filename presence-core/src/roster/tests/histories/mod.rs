@@ -1,6 +1,8 @@
-//! Whatever happens, in whatever order: the roster shows what a naive reference makes of the same facts.
+//! Whatever happens, in whatever order: the roster shows what a naive reference makes of the same
+//! facts.
 //!
-//! A failure of a seeded history names its seed; `PRESENCE_SEED=n` runs that one alone, `PRESENCE_SEEDS=n` the first n.
+//! A failure of a seeded history names its seed; `PRESENCE_SEED=n` runs that one alone,
+//! `PRESENCE_SEEDS=n` the first n.
 
 mod asked;
 mod said;
@@ -202,8 +204,9 @@ impl History {
                 }
             }
             25 if rng.one_in(3) => {
-                // Steps of less than a second come to nobody's attention, and are shown that much late. Steps back let
-                // this process's stamps go back, so that what is not confirmed lapses twice: see `clocks`.
+                // Steps of less than a second come to nobody's attention, and are shown that much
+                // late. Steps back let this process's stamps go back, so that what is not confirmed
+                // lapses twice: see `clocks`.
                 self.ahead += 3_000 + i64::try_from(rng.below(9_000)).unwrap();
                 self.log.push(format!("the store's clock leaps: ahead by {}", self.ahead));
             }

@@ -17,7 +17,8 @@ impl History {
     /// So many seconds, in each of which processes beat and the store proves its time.
     pub(super) fn pass(&mut self, rng: &mut Rng, seconds: u64) {
         for _ in 0..seconds {
-            // Looks are taken at ticks of a quarter second: in between, what shows is that much late.
+            // Looks are taken at ticks of a quarter second: in between, what shows is that much
+            // late.
             self.turn(1_000 - rng.below(2) * 250);
             if !self.paused.contains("me") {
                 self.stage.roster.beat_node(self.stage.now);

@@ -1,7 +1,8 @@
-//! A roster without indexes, wheels or caches: plain facts in lists, from which every question is answered anew.
+//! A roster without indexes, wheels or caches: plain facts in lists, from which every question is
+//! answered anew.
 //!
-//! It shares with the real one the merge, the verdict on one session and the view clock, each of which has tests of its
-//! own, and nothing else.
+//! It shares with the real one the merge, the verdict on one session and the view clock, each of
+//! which has tests of its own, and nothing else.
 
 mod asked;
 mod said;

@@ -1,4 +1,5 @@
-//! The least site that has presence: a page that takes its options from its address, and one without the client.
+//! The least site that has presence: a page that takes its options from its address, and one
+//! without the client.
 
 use super::site::Site;
 use super::tab::Tab;

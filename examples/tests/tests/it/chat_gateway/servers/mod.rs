@@ -1,5 +1,5 @@
-//! Two processes on one Redis and on one NATS, by the real clock: whatever is waited for has a deadline, and nothing is
-//! measured.
+//! Two processes on one Redis and on one NATS, by the real clock: whatever is waited for has a
+//! deadline, and nothing is measured.
 
 mod mirror;
 mod process;
@@ -141,7 +141,8 @@ async fn on_nats_a_killed_instance_takes_offline_those_who_are_nowhere_else() {
     kills(&["--nats-url", &nats.url()]).await;
 }
 
-/// Of an instance that is asked to end, the clients come back elsewhere, and nobody sees them leave.
+/// Of an instance that is asked to end, the clients come back elsewhere, and nobody sees them
+/// leave.
 async fn ends(flags: &[&str]) {
     let (mut one, two) = pair(flags).await;
     let mut bob = enter(&two, "bob").await;

@@ -48,7 +48,8 @@ async fn a_sweep_over_many_does_not_displace_who_is_asked_for_often() {
     for name in &often {
         scene.set(name.as_str(), Status::Busy).await;
     }
-    // How often somebody is asked for is counted from when it matters: when there is little room left.
+    // How often somebody is asked for is counted from when it matters: when there is little room
+    // left.
     for i in 0..100 {
         scene.shown(&format!("once-{i}")).await;
     }
@@ -63,6 +64,7 @@ async fn a_sweep_over_many_does_not_displace_who_is_asked_for_often() {
     let before = scene.counted().await.hits;
     scene.lookaside.read(&often).await.unwrap();
     let at_hand = scene.counted().await.hits - before;
-    // How often somebody was asked for is estimated, so that one or the other may have had bad luck.
+    // How often somebody was asked for is estimated, so that one or the other may have had bad
+    // luck.
     assert!(at_hand >= 7, "{at_hand} of 10 are still at hand");
 }

@@ -1,5 +1,5 @@
-//! Two instances on one server, publishers on all sides, viewers that come and go, and misfortunes in the middle: every viewer
-//! sees each update of its job exactly once and in order.
+//! Two instances on one server, publishers on all sides, viewers that come and go, and misfortunes
+//! in the middle: every viewer sees each update of its job exactly once and in order.
 
 mod client;
 
@@ -162,7 +162,8 @@ impl Drill {
         acknowledged.lock().entry(job.to_owned()).or_default().insert(step);
     }
 
-    /// Watches until the last update; a restless viewer leaves after some events and comes back to any instance.
+    /// Watches until the last update; a restless viewer leaves after some events and comes back to
+    /// any instance.
     async fn watch(
         &self,
         job: String,

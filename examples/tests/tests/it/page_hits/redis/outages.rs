@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use test_servers::redis::Redis;
 
-/// What must come on an open stream sooner or later; until then, and whatever comes, nobody has left.
+/// What must come on an open stream sooner or later; until then, and whatever comes, nobody has
+/// left.
 async fn sees(stream: &mut Events, what: impl Fn(&Value) -> bool) {
     soon(async {
         loop {
@@ -58,7 +59,8 @@ async fn drill(goes: fn(&Redis), comes_back: fn(&Redis), tag: &str, not_ready: &
     sees(&mut stream, |data| !is_degraded(data)).await;
     one.takes("a", "/", "beat").await;
     assert_eq!(one.get("/readyz").await.status, 200);
-    // The others hear what was hit meanwhile, and so does a process that knows only what Redis holds.
+    // The others hear what was hit meanwhile, and so does a process that knows only what Redis
+    // holds.
     for process in [&other, &Process::on(&redis).await] {
         process.shows(json!([["/", 2], ["/x", 1]])).await;
     }
