@@ -10,6 +10,7 @@ use super::session::{Effect, Heard, Session, problem};
 use super::socket::{Socket, Told};
 use super::states::States;
 use super::typing::is_hidden;
+use super::wake::WakeFlag;
 use super::{Close, Command, Problem, Said, Update, asks};
 use crate::Mount;
 use crate::limits::Permit;
@@ -57,6 +58,8 @@ pub(super) struct Connection<S> {
     /// Rings at this instant, which is no later than what is due.
     timer: Option<(Timestamp, BoxFuture<'static, ()>)>,
     draining: BoxFuture<'static, Duration>,
+    /// Set when something of what comes seldom is to be polled: all but frames and news of topics.
+    seldom: WakeFlag,
     /// How it ends, once it does.
     end: Option<End>,
     counted: Counted,
@@ -113,6 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             parts,
             timer: None,
             draining: Box::pin(async move { drained.draining().await }),
+            seldom: WakeFlag::new(),
             end: None,
             counted: Counted::new(),
             session,
@@ -133,6 +137,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             if let Some(end) = self.end.take() {
                 break end;
             }
+            // What has happened may have put another future or another deadline in the place of one.
+            self.seldom.set();
             let event = poll_fn(|cx| self.poll(cx)).await;
             self.take(event);
         };

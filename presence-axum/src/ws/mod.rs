@@ -46,6 +46,7 @@ mod socket;
 mod states;
 mod typing;
 mod update;
+mod wake;
 
 pub use close::Close;
 pub use command::{Command, Request, Said, Token, Wish};

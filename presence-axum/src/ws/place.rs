@@ -2,13 +2,14 @@
 
 use super::Update;
 use super::room::{Joined, Room, Shared};
-use futures_util::Stream;
+use super::wake::WakeFlag;
 use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt};
 use presence_core::broker::Delivery;
 use presence_core::{SessionId, Topic};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
@@ -19,8 +20,18 @@ pub(super) struct Place {
     /// Newest first.
     first: Vec<Shared>,
     live: BroadcastStream<Shared>,
-    messages: Option<(Topic, BoxStream<'static, Delivery>)>,
+    /// Set when `live` is to be polled.
+    lives: WakeFlag,
+    messages: Option<Messages>,
     connection: SessionId,
+}
+
+/// The messages of a topic.
+struct Messages {
+    topic: Topic,
+    deliveries: BoxStream<'static, Delivery>,
+    /// Set when they are to be polled.
+    delivers: WakeFlag,
 }
 
 /// What a connection hears of one of its topics.
@@ -39,25 +50,46 @@ impl Place {
     ) -> Self {
         let Joined { mut first, live, .. } = joined;
         first.reverse();
-        Self { room, first, live: BroadcastStream::new(live), messages, connection }
+        let messages =
+            messages.map(|(topic, deliveries)| Messages { topic, deliveries, delivers: WakeFlag::new() });
+        Self { room, first, live: BroadcastStream::new(live), lives: WakeFlag::new(), messages, connection }
     }
 
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Shared> {
-        let Some((topic, messages)) = &mut self.messages else { return Poll::Pending };
-        while let Poll::Ready(Some(delivery)) = messages.as_mut().poll_next(cx) {
-            match delivery {
-                Delivery::Event(event) => return Poll::Ready(self.room.message(topic, event)),
-                Delivery::Missed(missed) => {
-                    return Poll::Ready(self.room.encode(&Update::Missed { topic: topic.clone(), missed }));
-                }
-                Delivery::Signal { payload, .. } => {
-                    if let Some(signal) = self.room.signal(topic, &payload)
-                        && signal.by != self.connection
-                    {
-                        return Poll::Ready(signal.frames);
-                    }
-                }
+    /// What the roster told of the topic.
+    fn poll_live(&mut self, cx: &Context<'_>) -> Poll<News> {
+        let Some(waker) = self.lives.take(cx) else { return Poll::Pending };
+        let told = ready!(Pin::new(&mut self.live).poll_next(&mut Context::from_waker(&waker)));
+        self.lives.set();
+        Poll::Ready(match told {
+            Some(Ok(frames)) => News::Frames(frames),
+            Some(Err(BroadcastStreamRecvError::Lagged(_))) => {
+                let Joined { mut first, live, .. } = self.room.join(None);
+                first.reverse();
+                self.first = first;
+                self.live = BroadcastStream::new(live);
+                News::Skipped
             }
+            // Its sender is in the room, which is held here.
+            None => return Poll::Pending,
+        })
+    }
+
+    fn poll_message(&mut self, cx: &Context<'_>) -> Poll<Shared> {
+        let Some(Messages { topic, deliveries, delivers }) = &mut self.messages else { return Poll::Pending };
+        let Some(waker) = delivers.take(cx) else { return Poll::Pending };
+        while let Poll::Ready(Some(delivery)) = deliveries.poll_next_unpin(&mut Context::from_waker(&waker)) {
+            let frames = match delivery {
+                Delivery::Event(event) => self.room.message(topic, event),
+                Delivery::Missed(missed) => {
+                    self.room.encode(&Update::Missed { topic: topic.clone(), missed })
+                }
+                Delivery::Signal { payload, .. } => match self.room.signal(topic, &payload) {
+                    Some(signal) if signal.by != self.connection => signal.frames,
+                    _ => continue,
+                },
+            };
+            delivers.set();
+            return Poll::Ready(frames);
         }
         Poll::Pending
     }
@@ -71,16 +103,8 @@ impl Stream for Place {
         if let Some(frames) = self.first.pop() {
             return Poll::Ready(Some(News::Frames(frames)));
         }
-        match Pin::new(&mut self.live).poll_next(cx) {
-            Poll::Ready(Some(Err(BroadcastStreamRecvError::Lagged(_)))) => {
-                let Joined { mut first, live, .. } = self.room.join(None);
-                first.reverse();
-                self.first = first;
-                self.live = BroadcastStream::new(live);
-                Poll::Ready(Some(News::Skipped))
-            }
-            Poll::Ready(Some(Ok(frames))) => Poll::Ready(Some(News::Frames(frames))),
-            Poll::Ready(None) => Poll::Ready(None),
+        match self.poll_live(cx) {
+            Poll::Ready(news) => Poll::Ready(Some(news)),
             Poll::Pending => self.poll_message(cx).map(|frames| Some(News::Frames(frames))),
         }
     }

@@ -1,6 +1,7 @@
 //! A socket that frames go over.
 
 use super::frame::{Decoder, Frame, Received};
+use super::wake::WakeFlag;
 use super::{Close, Settings};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
@@ -15,6 +16,8 @@ use tokio::time::Sleep;
 /// Reads and writes frames. Its buffers exist only while something is in them.
 pub(super) struct Socket<S> {
     stream: S,
+    /// Set when there may be something to read.
+    readable: WakeFlag,
     decoder: Decoder,
     /// Frames that are not written yet, the first of them perhaps in part.
     queue: VecDeque<Bytes>,
@@ -49,6 +52,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     pub(super) fn new(stream: S, settings: &Settings) -> Self {
         Self {
             stream,
+            readable: WakeFlag::new(),
             decoder: Decoder::new(settings.max_message),
             queue: VecDeque::new(),
             queued: 0,
@@ -87,7 +91,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 }
             }
         }
-        if reads && let Poll::Ready(told) = self.poll_read(cx) {
+        if reads
+            && let Some(waker) = self.readable.take(cx)
+            && let Poll::Ready(told) = self.poll_read(&mut Context::from_waker(&waker))
+        {
+            self.readable.set();
             return Poll::Ready(Some(told));
         }
         if before >= FULL && self.queued < before { Poll::Ready(None) } else { Poll::Pending }

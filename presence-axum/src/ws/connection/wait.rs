@@ -12,6 +12,31 @@ use tokio::io::{AsyncRead, AsyncWrite};
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Writes what is to be written, and waits for what comes next.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if let Some(waker) = self.seldom.take(cx)
+            && let Poll::Ready(event) = self.poll_seldom(&mut Context::from_waker(&waker))
+        {
+            return Poll::Ready(event);
+        }
+        // All that is there goes into one write.
+        while self.socket.queued() < FULL {
+            match Pin::new(&mut self.places).poll_next(cx) {
+                Poll::Ready(Some((_, News::Skipped))) => self.told.forget(),
+                Poll::Ready(Some((topic, News::Frames(frames)))) => {
+                    self.queue(&frames);
+                    self.note_messages(topic.as_ref(), &frames);
+                }
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+        }
+        if !self.effects.is_empty() {
+            return Poll::Ready(Event::Wrote);
+        }
+        let reads = self.busy.is_none() && self.socket.queued() < STUFFED;
+        self.socket.poll(reads, cx).map(|told| told.map_or(Event::Wrote, Event::Told))
+    }
+
+    /// Waits for what comes seldom, beside frames and news of topics.
+    fn poll_seldom(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         if let Poll::Ready(after) = self.draining.as_mut().poll(cx) {
             return Poll::Ready(Event::Drain(after));
         }
@@ -36,25 +61,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             self.checking = None;
             return Poll::Ready(Event::Checked(checked));
         }
-        if let Poll::Ready(Some(view)) = self.views.as_mut().poll_next(cx) {
-            return Poll::Ready(Event::View(view));
+        match self.views.as_mut().poll_next(cx) {
+            Poll::Ready(Some(view)) => Poll::Ready(Event::View(view)),
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
-        // All that is there goes into one write.
-        while self.socket.queued() < FULL {
-            match Pin::new(&mut self.places).poll_next(cx) {
-                Poll::Ready(Some((_, News::Skipped))) => self.told.forget(),
-                Poll::Ready(Some((topic, News::Frames(frames)))) => {
-                    self.queue(&frames);
-                    self.note_messages(topic.as_ref(), &frames);
-                }
-                Poll::Ready(None) | Poll::Pending => break,
-            }
-        }
-        if !self.effects.is_empty() {
-            return Poll::Ready(Event::Wrote);
-        }
-        let reads = self.busy.is_none() && self.socket.queued() < STUFFED;
-        self.socket.poll(reads, cx).map(|told| told.map_or(Event::Wrote, Event::Told))
     }
 
     /// The timer is set anew when it rings, and when something is due earlier; not whenever a frame

@@ -4,11 +4,14 @@ use super::client::{Client, connect_with};
 use crate::auth::forge::{SECRET, signed};
 use crate::log::Log;
 use crate::rig::{Rig, START};
-use presence_axum::auth::{Action, Hs256, Identity, On};
+use http::request::Parts;
+use presence_axum::auth::{Action, Hs256, Identity, On, Refused};
 use presence_core::roster::Whom;
-use presence_core::{ManualClock, SessionId, SessionKey, UserId};
+use presence_core::{Beat, ManualClock, SessionId, SessionKey, Topic, Topics, UserId};
 use presence_memory::{MemoryBroker, MemoryStore};
 use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 fn token(user: &str, seconds: u64) -> String {
@@ -160,6 +163,66 @@ async fn of_a_session_that_is_disconnected_only_its_socket_ends() {
     assert_eq!(one.closed().await, 4403);
     other.send(r#"{"type":"ping"}"#).await;
     other.of("pong").await;
+}
+
+/// What a browser adds to what a page of the same origin asks for.
+const OF_OUR_PAGE: [(&str, &str); 1] = [("sec-fetch-site", "same-origin")];
+
+/// Ada, as long as the host's session of the cookie lasts, who may see `private` as long as that
+/// is so.
+async fn rig_of_cookies(logged_in: &Arc<AtomicBool>, trusted: &Arc<AtomicBool>) -> Rig {
+    let (logged_in, trusted) = (Arc::clone(logged_in), Arc::clone(trusted));
+    Rig::with_clock(move |mount, _| {
+        mount
+            .identify(presence_axum::auth::from_fn(move |_: &Parts| {
+                let ada = UserId::new("ada").map(Identity::from_host);
+                if logged_in.load(SeqCst) { Ok(ada?) } else { Err(Refused::Missing) }
+            }))
+            .authorize(move |_: &Identity, _: Action, on: On<'_>| {
+                !matches!(on, On::Topic(topic) if topic.as_str() == "private") || trusted.load(SeqCst)
+            })
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_socket_loses_a_topic_with_the_right_to_see_it_and_keeps_the_others() {
+    let (logged_in, trusted) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(true)));
+    let rig = rig_of_cookies(&logged_in, &trusted).await;
+    let mut ada = connect_with(rig.address, "/v1/ws", &OF_OUR_PAGE).await.ok().unwrap();
+    ada.send(r#"{"type":"subscribe","topics":["private","public"]}"#).await;
+    for _ in 0..2 {
+        ada.of("subscribed").await;
+    }
+    rig.advance(31).await;
+    ada.send(r#"{"type":"ping"}"#).await;
+    ada.of("pong").await;
+    trusted.store(false, SeqCst);
+    rig.advance(30).await;
+    let error = ada.of("error").await;
+    assert_eq!((&error["code"], &error["topic"]), (&json!(403), &json!("private")));
+    for topic in ["private", "public"] {
+        let (user, session) = (UserId::new(format!("bob-{topic}")), SessionId::new("tab"));
+        let topics = Topics::new([Topic::new(topic).unwrap()]).unwrap();
+        rig.presence.beat(Beat::enter(user.unwrap(), session.unwrap()).topics(topics)).await.unwrap();
+    }
+    rig.advance(1).await;
+    let told = ada.of("presence_diff").await.to_string();
+    assert!(told.contains("bob-public") && !told.contains("bob-private"), "{told}");
+}
+
+#[tokio::test]
+async fn a_socket_ends_with_the_session_of_the_host_that_it_was_opened_in() {
+    let (logged_in, trusted) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(true)));
+    let rig = rig_of_cookies(&logged_in, &trusted).await;
+    let mut ada = connect_with(rig.address, "/v1/ws", &OF_OUR_PAGE).await.ok().unwrap();
+    ada.of("hello").await;
+    rig.advance(31).await;
+    ada.send(r#"{"type":"ping"}"#).await;
+    ada.of("pong").await;
+    logged_in.store(false, SeqCst);
+    rig.advance(30).await;
+    assert_eq!(ada.closed().await, 4401);
 }
 
 #[tokio::test]

@@ -1,0 +1,104 @@
+//! Polling a source only when it asks for it.
+
+use futures_util::task::AtomicWaker;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
+
+/// A flag that the waker of a source sets: the source need not be polled while it is not set.
+///
+/// A connection waits for a dozen sources, and nearly always one of them wakes it. Polling the
+/// others costs more than the frame that is then written, since each lies in memory that no cache
+/// holds any more.
+pub(super) struct WakeFlag {
+    shared: Arc<Shared>,
+    /// What the source is polled with.
+    waker: Waker,
+}
+
+struct Shared {
+    is_set: AtomicBool,
+    /// The task that polls the source.
+    task: AtomicWaker,
+}
+
+impl WakeFlag {
+    /// A flag that is set: a source has to be polled once before it can wake anybody.
+    pub(super) fn new() -> Self {
+        let shared = Arc::new(Shared { is_set: AtomicBool::new(true), task: AtomicWaker::new() });
+        Self { waker: Waker::from(Arc::clone(&shared)), shared }
+    }
+
+    /// The waker to poll the source with, if the flag is set, which it then is no more. Otherwise
+    /// the task of `cx` is woken once it is.
+    ///
+    /// A source that was ready may have more: whoever does not poll it until it is pending
+    /// [sets](Self::set) the flag again.
+    pub(super) fn take(&self, cx: &Context<'_>) -> Option<Waker> {
+        self.shared.task.register(cx.waker());
+        self.shared.is_set.swap(false, Ordering::AcqRel).then(|| self.waker.clone())
+    }
+
+    /// Has the source polled at the next opportunity, though it has not asked for it.
+    pub(super) fn set(&self) {
+        self.shared.is_set.store(true, Ordering::Release);
+    }
+}
+
+impl Wake for Shared {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.is_set.store(true, Ordering::Release);
+        self.task.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::task::noop_waker;
+
+    struct Counts(std::sync::atomic::AtomicUsize);
+
+    impl Wake for Counts {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_source_is_polled_at_first_and_then_each_time_it_wakes() {
+        let (flag, noop) = (WakeFlag::new(), noop_waker());
+        let cx = Context::from_waker(&noop);
+        let waker = flag.take(&cx).unwrap();
+        assert!(flag.take(&cx).is_none());
+        waker.wake_by_ref();
+        assert!(flag.take(&cx).is_some() && flag.take(&cx).is_none());
+        flag.set();
+        assert!(flag.take(&cx).is_some());
+    }
+
+    #[test]
+    fn the_task_that_asked_last_is_woken() {
+        let flag = WakeFlag::new();
+        let tasks = [(); 2].map(|()| Arc::new(Counts(0.into())));
+        let mut waker = None;
+        for task in &tasks {
+            let task = Waker::from(Arc::clone(task));
+            waker = flag.take(&Context::from_waker(&task)).or(waker);
+        }
+        waker.unwrap().wake();
+        assert_eq!(tasks.map(|task| task.0.load(Ordering::Relaxed)), [0, 1]);
+    }
+
+    #[test]
+    fn a_source_that_wakes_while_it_is_polled_is_polled_again() {
+        let (flag, noop) = (WakeFlag::new(), noop_waker());
+        let cx = Context::from_waker(&noop);
+        flag.take(&cx).unwrap().wake();
+        assert!(flag.take(&cx).is_some());
+    }
+}
