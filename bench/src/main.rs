@@ -11,6 +11,7 @@ mod clock;
 mod cpu;
 mod handle;
 mod hit;
+mod instructions;
 mod jobs;
 mod lapse;
 mod limit;
@@ -42,6 +43,7 @@ fn main() -> Outcome {
     match &options.what {
         What::Roster => roster(&options),
         What::Hit => hit::run(&options),
+        What::Instructions => instructions::run(&options),
         What::Sse => sse::run(&options),
         What::Ws => ws::run(&options),
         What::Redis => redis::run(&options),

@@ -4,12 +4,13 @@ use crate::Outcome;
 
 /// The words on the command line.
 pub const USAGE: &str = "\
-usage: bench roster|hit|sse|ws|redis|nats|broker|rest|pages|jobs|all [options]
+usage: bench roster|hit|instructions|sse|ws|redis|nats|broker|rest|pages|jobs|all [options]
   --rounds N     how often each measurement is repeated, in turn with its limit (5)
   --quick        everything smaller, for a look
   --sessions N   of roster: sessions in it (1000000)
   --clients N    of sse, ws, pages and jobs: how many readers (1000)
   --only PART    of roster: entering, beats, threads, handle, time, lists or memory;
+                 of instructions: nothing, reads, mount, mount-full, active-idle or beats;
                  of redis: calls, batches, feed, load or resync;
                  of nats: puts, touches, feed, load or reads
   --shards N     of redis: into how many shards the store cuts (its default)
@@ -22,6 +23,8 @@ pub enum What {
     Roster,
     /// `POST /v1/hit`.
     Hit,
+    /// Instructions of a hit and of a beat.
+    Instructions,
     /// Lists and diffs over Server-Sent Events.
     Sse,
     /// Sockets of one room.
@@ -65,6 +68,7 @@ impl Options {
         let what = match word()?.as_str() {
             "roster" => What::Roster,
             "hit" => What::Hit,
+            "instructions" => What::Instructions,
             "sse" => What::Sse,
             "ws" => What::Ws,
             "redis" => What::Redis,

@@ -10,7 +10,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 /// Runs until it is dropped, or until we end: it reads from us.
 pub struct Served {
     process: Child,
-    input: ChildStdin,
+    /// `None` once it has been told to end.
+    input: Option<ChildStdin>,
     pub address: SocketAddr,
 }
 
@@ -25,9 +26,27 @@ impl Served {
         Self::run(Command::new(program).arg(size.to_string()), &program.display().to_string())
     }
 
+    /// Starts a server under callgrind, which writes to `profile` once it has
+    /// [finished](Self::finish).
+    pub fn profiled(case: &str, size: usize, profile: &Path) -> Outcome<Self> {
+        let mut command = Command::new("valgrind");
+        command.args(["-q", "--tool=callgrind"]);
+        command.arg(format!("--callgrind-out-file={}", profile.display()));
+        command.arg(std::env::current_exe()?).args(["served", case, &size.to_string()]);
+        Self::run(&mut command, case)
+            .map_err(|error| format!("valgrind (package `valgrind`): {error}").into())
+    }
+
+    /// Ends it in order.
+    pub fn finish(&mut self) -> Outcome {
+        self.input = None;
+        let ended = self.process.wait()?;
+        if ended.success() { Ok(()) } else { Err(format!("a server ended with {ended}").into()) }
+    }
+
     fn run(command: &mut Command, name: &str) -> Outcome<Self> {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let input = process.stdin.take().ok_or("no pipe to the server")?;
+        let input = Some(process.stdin.take().ok_or("no pipe to the server")?);
         let output = process.stdout.take().ok_or("no pipe from the server")?;
         let mut address = String::new();
         BufReader::new(output).read_line(&mut address)?;
@@ -52,8 +71,9 @@ impl Served {
 
     /// Lets 30 s pass for it.
     pub fn jump(&mut self) -> Outcome {
-        self.input.write_all(served::JUMP.as_bytes())?;
-        Ok(self.input.flush()?)
+        let input = self.input.as_mut().ok_or("the server has ended")?;
+        input.write_all(served::JUMP.as_bytes())?;
+        Ok(input.flush()?)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::people::{Key, TOPICS};
 use crate::served::ORIGIN;
+use crate::{Outcome, rest};
 
 /// Requests of the same length, one behind the other.
 pub struct Requests {
@@ -38,6 +39,19 @@ pub fn hit(body: &str) -> String {
          content-type: application/json\r\norigin: {ORIGIN}\r\n\r\n{body}",
         body.len()
     )
+}
+
+/// What presence.js says to the mount, with the token of its user.
+pub fn hit_by_token(kind: &str, user: usize) -> Outcome<String> {
+    let key = Key::of(user);
+    let (name, session) = key.ids();
+    let token = rest::token(name)?;
+    let body = format!(
+        r#"{{"kind":"{kind}","session":"{session}","topics":["/page/{:02}"],"idle_ms":1200}}"#,
+        user % TOPICS
+    );
+    let head = format!("\r\nauthorization: Bearer {token}\r\norigin:");
+    Ok(hit(&body).replacen("\r\norigin:", &head, 1))
 }
 
 /// What presence.js says to the mount.

@@ -2,6 +2,8 @@
 
 mod requests;
 
+pub use requests::token;
+
 use crate::client::Client;
 use crate::process::Served;
 use crate::report::{self, Target};
@@ -25,7 +27,7 @@ pub fn run(options: &Options) -> Outcome {
     let port = usize::from(nats.port());
     report::head(&format!("hub-and-spoke on NATS, {USERS} users, {CONNECTIONS} connections"), options.rounds);
     let (service, least) = (Served::start("hub-and-spoke", port)?, Served::start("least", port)?);
-    let token = requests::token()?;
+    let token = token("root")?;
     // Everybody gets a status, so that all are known.
     send(&service, &Requests::of(USERS, |user| requests::post(&token, user)))?;
     // The watch tells of them, too.

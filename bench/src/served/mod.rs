@@ -13,7 +13,7 @@ pub use taking::ORIGIN;
 
 use crate::clock::{Shifted, Waking};
 use crate::roster::BEAT_EVERY;
-use crate::{Outcome, cpu};
+use crate::{Outcome, cpu, instructions};
 use axum::Router;
 use presence_axum::serve::{Options, serve};
 use presence_core::{Policy, Presence};
@@ -40,6 +40,14 @@ pub fn run(case: &str, size: usize) -> Outcome {
     }
     runtime.block_on(async {
         let app = match case {
+            "beats" => {
+                let presence = presence(&clock, Policy::default()).await?;
+                instructions::beats(&presence, || clock.0.jump(BEAT_EVERY), size).await?;
+                // Whoever has started it waits until all is done.
+                println!("{}", listener.local_addr()?);
+                return Ok(std::future::pending().await);
+            }
+            "mount-full" => taking::full(presence(&clock, Policy::default()).await?, &clock),
             "mount" => taking::mount(presence(&clock, Policy::default()).await?),
             "active-idle" => taking::active_idle(presence(&clock, active_idle::policy()).await?),
             "nothing" => taking::nothing(),

@@ -1,10 +1,13 @@
 //! Who takes hits, and who takes them for nothing.
 
+use crate::clock::Waking;
+use crate::rest::SECRET;
 use axum::Router;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use bytes::Bytes;
 use http::StatusCode;
+use presence_axum::auth::Hs256;
 use presence_axum::limits::Quota;
 use presence_axum::{Cors, Limits, Mount};
 use presence_core::Presence;
@@ -18,6 +21,15 @@ pub fn mount(presence: Presence) -> Router {
     let quota = Quota::per_second(10_000_000);
     let limits = Limits { hits_per_client: quota, hits_per_user: quota, ..Limits::shared() };
     Mount::new(presence).limits(limits).cors(origin()).routes()
+}
+
+/// The same with all that a host may want: tokens, limits, and metrics that are recorded.
+pub fn full(presence: Presence, clock: &Waking) -> Router {
+    hub_and_spoke::record();
+    let quota = Quota::per_second(10_000_000);
+    let limits = Limits { hits_per_client: quota, hits_per_user: quota, ..Limits::shared() };
+    let identify = Hs256::new(SECRET).clock(clock.clone());
+    Mount::new(presence).limits(limits).identify(identify).cors(origin()).routes()
 }
 
 /// The example.

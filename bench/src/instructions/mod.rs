@@ -1,0 +1,117 @@
+//! Instructions and allocations of a hit and of a beat: figures that repeat, on any machine, to a
+//! few digits, where times move with caches.
+//!
+//! Each case is a process under callgrind that does the same thing so often, and another that does
+//! it three times as often; the difference is what it costs.
+
+mod profile;
+
+use crate::process::Served;
+use crate::report::{self, Target};
+use crate::requests::{self, Requests};
+use crate::{Outcome, options::Options, people};
+use presence_core::Presence;
+use profile::Profile;
+
+/// A case, what it may cost and what it asks for.
+struct Case {
+    name: &'static str,
+    what: &'static str,
+    asks: Asks,
+}
+
+enum Asks {
+    /// Hits as pages of the mount send them.
+    Mount,
+    /// The same, each with a token.
+    Token,
+    /// Hits as pages of active-idle send them.
+    ActiveIdle,
+    /// Nothing: the process does it by itself.
+    Itself,
+}
+
+const CASES: [Case; 6] = [
+    Case { name: "nothing", what: "a handler that does nothing", asks: Asks::Mount },
+    Case { name: "reads", what: "a handler that reads the body and answers JSON", asks: Asks::Mount },
+    Case { name: "mount", what: "POST /v1/hit of the mount", asks: Asks::Mount },
+    Case { name: "mount-full", what: "the same, with tokens, limits and metrics", asks: Asks::Token },
+    Case { name: "active-idle", what: "POST /v1/hit of active-idle", asks: Asks::ActiveIdle },
+    Case { name: "beats", what: "Presence::beat that renews, on memory", asks: Asks::Itself },
+];
+
+/// How many users there are, each with a session.
+const USERS: usize = 1_000;
+/// How often everybody does it in the shorter run; the longer one takes three times as long.
+const ROUNDS: usize = 5;
+
+pub fn run(options: &Options) -> Outcome {
+    report::head(&format!("instructions, {USERS} users, one connection"), 1);
+    let mut nothing = None;
+    for case in CASES.iter().filter(|case| options.wants(case.name)) {
+        let (instructions, allocations) = cost(case)?;
+        let target = if case.name == "beats" { Target::ValueAtMost(2_500.0) } else { Target::None };
+        let what = format!("{}, instructions", case.what);
+        match nothing {
+            Some(nothing) if !matches!(case.asks, Asks::Itself) => {
+                report::beside(&what, (instructions, nothing), "", instructions / nothing, &target);
+            }
+            _ => report::alone(&what, instructions, "", &target),
+        }
+        let target = if case.name == "beats" { Target::ValueAtMost(0.0) } else { Target::None };
+        report::alone(&format!("{}, allocations", case.what), allocations, "", &target);
+        if case.name == "nothing" {
+            nothing = Some(instructions);
+        }
+    }
+    Ok(())
+}
+
+/// Instructions and allocations of each time.
+fn cost(case: &Case) -> Outcome<(f64, f64)> {
+    let [short, long] = [ROUNDS, 3 * ROUNDS].map(|rounds| once(case, rounds));
+    let (short, long) = (short?, long?);
+    let each = |of: fn(&Profile) -> u64| (of(&long) as f64 - of(&short) as f64) / (2 * ROUNDS * USERS) as f64;
+    Ok((each(|profile| profile.instructions), each(|profile| profile.allocations)))
+}
+
+fn once(case: &Case, rounds: usize) -> Outcome<Profile> {
+    let profile = std::env::temp_dir().join(format!("presence-{}-{rounds}.callgrind", case.name));
+    let mut server = Served::profiled(case.name, rounds, &profile)?;
+    let requests = |kind| match case.asks {
+        Asks::Mount => Some(Requests::of(USERS, |user| requests::hit(&requests::mount(kind, user)))),
+        Asks::Token => {
+            Some(Requests::of(USERS, |user| requests::hit_by_token(kind, user).unwrap_or_default()))
+        }
+        Asks::ActiveIdle => Some(Requests::of(USERS, |user| requests::hit(&requests::active_idle(user)))),
+        Asks::Itself => None,
+    };
+    if let Some((first, then)) = requests("enter").zip(requests("beat")) {
+        let mut client = crate::client::Client::connect(server.address, 1)?;
+        client.send(&first)?;
+        for _ in 0..rounds {
+            server.jump()?;
+            client.send(&then)?;
+        }
+    }
+    server.finish()?;
+    let read = Profile::read(&profile)?;
+    std::fs::remove_file(profile)?;
+    Ok(read)
+}
+
+/// Everybody beats, each time 30 s later, and each beat renews.
+pub async fn beats(presence: &Presence, jump: impl Fn(), rounds: usize) -> Outcome {
+    let topics = people::topics();
+    for user in 0..USERS {
+        presence.beat(people::enters(user, &topics)).await?;
+    }
+    let beats: Vec<_> = (0..USERS).map(people::renews).collect();
+    for _ in 0..rounds {
+        jump();
+        for beat in &beats {
+            presence.beat(beat.clone()).await?;
+        }
+    }
+    Ok(())
+}
