@@ -59,7 +59,7 @@ pub mod time;
 
 pub use broker::Broker;
 pub use handle::{Beaten, Disconnection, Hold, Presence};
-pub use liveness::{InvalidPolicy, Liveness, Policy};
+pub use liveness::{InvalidPolicy, LastSeen, Liveness, Policy};
 pub use model::*;
 pub use roster::{Counts, Ended, Member, Scope, Update, Version, Viewer, Whom};
 pub use store::PresenceStore;

@@ -113,6 +113,7 @@ pub(crate) mod code {
     pub(crate) const NO_MESSAGE: u64 = 10037;
     /// Of a deletion: servers say the first or the second.
     pub(crate) const NO_SUCH_SEQUENCE: [u64; 2] = [10043, 10057];
+    pub(crate) const SEALED: u64 = 10109;
     pub(crate) const STREAM_NAME_IN_USE: u64 = 10058;
     pub(crate) const STREAM_NOT_FOUND: u64 = 10059;
     /// Servers before 2.12 say which sequence is the right one in the text; later ones may not.
@@ -138,6 +139,8 @@ impl From<Refusal> for Error {
             (code::STREAM_NAME_IN_USE, _) => {
                 rejected(words("another stream has our name: choose another namespace"))
             }
+            // Only an operator can help, and then it has to be told what it was not.
+            (code::SEALED, _) => unavailable(words("the stream is sealed: delete it, and it is made anew")),
             (10065, _) => rejected(words("another stream has our subjects: choose another namespace")),
             (code::STREAM_NOT_FOUND, _) => unavailable(words("the stream is gone")),
             // No leader, not current, busy: the next attempt may find another state.

@@ -77,7 +77,8 @@ impl Header {
 
 fn in_words(policy: &Policy) -> String {
     // How long users are remembered is no window by which anything is judged.
-    let Policy { lease_for, held_for, active_for, grace, declared_counts, remember_for: _ } = policy;
+    let Policy { lease_for, held_for, active_for, grace, declared_counts, remember_for: _, last_seen: _ } =
+        policy;
     format!(
         "lease {lease_for:?}, held {held_for:?}, active {active_for:?}, grace {grace:?}, declared {declared_counts}"
     )

@@ -1,4 +1,5 @@
 use std::{
+    fmt,
     io::{Read, Write},
     net::{Ipv4Addr, Shutdown, TcpStream},
     sync::{
@@ -20,9 +21,13 @@ pub struct Proxy {
     accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
-#[derive(Debug)]
+/// Changes what a server says, in place; answers how many bytes of it can be passed on. What is
+/// held back comes again, in front of what follows.
+type Rewrite = dyn Fn(&mut [u8]) -> usize + Send + Sync;
+
 struct Link {
     to: u16,
+    rewrite: Option<Box<Rewrite>>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -55,8 +60,19 @@ impl Proxy {
     /// One that forwards to this port. Nothing needs to listen there yet: a connection that cannot
     /// be forwarded is closed.
     pub fn to(port: u16) -> Self {
+        Self::with(port, None)
+    }
+
+    /// One that changes what the server says, in place: of what it is given, it answers how many
+    /// bytes can be passed on.
+    pub(crate) fn rewriting(port: u16, rewrite: impl Fn(&mut [u8]) -> usize + Send + Sync + 'static) -> Self {
+        Self::with(port, Some(Box::new(rewrite)))
+    }
+
+    fn with(port: u16, rewrite: Option<Box<Rewrite>>) -> Self {
         let state = State { mode: Mode::Cut, cuts: 0, connections: Vec::new() };
-        let link = Arc::new(Link { to: port, state: Mutex::new(state), changed: Condvar::new() });
+        let link = Link { to: port, rewrite, state: Mutex::new(state), changed: Condvar::new() };
+        let link = Arc::new(link);
         let proxy = Self { port: Port::free(), link, accepting: Mutex::new(None) };
         proxy.pass();
         proxy
@@ -126,6 +142,12 @@ impl Drop for Proxy {
     }
 }
 
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("to", &self.to).field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
 impl Link {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -153,21 +175,32 @@ impl Link {
             state.connections.push(Arc::downgrade(&connection));
         }
         thread::scope(|scope| {
-            scope.spawn(|| self.pump(&connection, &connection.client, &connection.server));
-            self.pump(&connection, &connection.server, &connection.client);
+            scope.spawn(|| self.pump(&connection, &connection.client, &connection.server, None));
+            self.pump(&connection, &connection.server, &connection.client, self.rewrite.as_deref());
         });
     }
 
-    fn pump(&self, connection: &Connection, mut from: &TcpStream, mut to: &TcpStream) {
+    fn pump(
+        &self,
+        connection: &Connection,
+        mut from: &TcpStream,
+        mut to: &TcpStream,
+        rewrite: Option<&Rewrite>,
+    ) {
         let mut buffer = [0; 16 * 1024];
+        let mut held = 0;
         loop {
-            let read = from.read(&mut buffer);
+            let read = from.read(&mut buffer[held..]);
             // An end is not forwarded either while nothing is.
             self.wait(|| connection.closed.load(Ordering::Acquire));
-            match read {
-                Ok(n) if n > 0 && to.write_all(&buffer[..n]).is_ok() => {}
-                _ => return connection.close(),
+            let Ok(n @ 1..) = read else { return connection.close() };
+            let said = &mut buffer[..held + n];
+            let passes = rewrite.map_or(said.len(), |rewrite| rewrite(said));
+            if to.write_all(&said[..passes]).is_err() {
+                return connection.close();
             }
+            held = said.len() - passes;
+            buffer.copy_within(passes..passes + held, 0);
         }
     }
 }

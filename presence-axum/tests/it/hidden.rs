@@ -12,8 +12,8 @@ use presence_axum::serve::{Options, serve};
 use presence_axum::ws::Settings;
 use presence_core::handle::Builder;
 use presence_core::{
-    Activity, Beat, Leave, ManualClock, Message, Policy, Presence, SessionId, SessionKey, Status, Topic,
-    Topics, UserId,
+    Activity, Beat, LastSeen, Leave, ManualClock, Message, Policy, Presence, SessionId, SessionKey, Status,
+    Topic, Topics, UserId,
 };
 use presence_memory::MemoryStore;
 use serde_json::{Value, json};
@@ -77,15 +77,13 @@ fn topics(names: &[String]) -> Topics {
 }
 
 impl World {
-    async fn new(remember: bool) -> Self {
-        Self::with(remember, |builder| builder).await
+    async fn new(policy: Policy) -> Self {
+        Self::with(policy, |builder| builder).await
     }
 
-    async fn with(remember: bool, set: impl FnOnce(Builder) -> Builder) -> Self {
+    async fn with(policy: Policy, set: impl FnOnce(Builder) -> Builder) -> Self {
         let clock = ManualClock::at(START);
         let store = MemoryStore::with_clock(clock.clone());
-        let remember_for = remember.then_some(Duration::from_mins(5));
-        let policy = Policy { remember_for, ..Policy::default() };
         let builder = Presence::builder(store).clock(clock.clone()).policy(policy);
         let presence = set(builder).start().unwrap();
         clock.advance(Duration::from_secs(5)).await;
@@ -223,8 +221,12 @@ async fn hides(rng: &mut Rng, world: &World) {
 
 async fn play(seed: u64, with_sockets: bool) {
     let mut rng = Rng((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let remember = rng.below(2) == 0;
-    let mut worlds = [World::new(remember).await, World::new(remember).await];
+    let remember_for = (rng.below(2) == 0).then_some(Duration::from_mins(5));
+    // However exactly it is told when somebody was last seen.
+    let last_seen = [LastSeen::Exact, LastSeen::Coarse, LastSeen::Hidden];
+    let last_seen = last_seen[usize::try_from(seed % 3).unwrap()];
+    let policy = || Policy { remember_for, last_seen, ..Policy::default() };
+    let mut worlds = [World::new(policy()).await, World::new(policy()).await];
     if with_sockets {
         for world in &mut worlds {
             world.socket = Some(Follower::of(world).await);
@@ -381,7 +383,8 @@ async fn whether_there_is_room_says_nothing_about_hidden_users() {
         [("sessions", |builder| builder.max_sessions(8)), ("bytes", |builder| builder.max_bytes(40_000))];
     for (what, set) in bounds {
         let mut answers = Vec::new();
-        let worlds = [World::with(false, set).await, World::with(false, set).await];
+        let policy = Policy::default;
+        let worlds = [World::with(policy(), set).await, World::with(policy(), set).await];
         for world in &worlds {
             let SessionKey { user, id } = key("h", 0);
             world.beat(Beat::enter(user, id).topics(topics(&["t0".to_owned(), "hidden".to_owned()]))).await;

@@ -1,9 +1,11 @@
 //! What the facts mean: active, idle, gone. Pure functions of facts, policy and proven time.
 
 mod classify;
+mod last_seen;
 mod policy;
 
 pub use classify::{Liveness, Vitals, classify, gone_at, next_change};
+pub use last_seen::LastSeen;
 pub use policy::{InvalidPolicy, Policy};
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The windows.
 
+use super::LastSeen;
 use std::time::Duration;
 
 /// The windows within which facts mean something.
@@ -37,6 +38,10 @@ pub struct Policy {
     /// Default not at all. At most 90 days. Personal data: choose as short as the host's purpose
     /// allows.
     pub remember_for: Option<Duration>,
+    /// How exactly others are told when a user was last seen.
+    ///
+    /// Default to the millisecond. See [`LastSeen`].
+    pub last_seen: LastSeen,
 }
 
 impl Default for Policy {
@@ -48,6 +53,7 @@ impl Default for Policy {
             grace: Duration::from_secs(5),
             declared_counts: false,
             remember_for: None,
+            last_seen: LastSeen::Exact,
         }
     }
 }

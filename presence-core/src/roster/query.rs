@@ -95,7 +95,8 @@ impl Roster {
     ///
     /// For all but the user and operators, one who has declared to be offline is one who left at
     /// that moment: with nothing but the time of that, and after [`Policy::MIN_MEMORY`], or
-    /// [`Policy::remember_for`], not known at all.
+    /// [`Policy::remember_for`], not known at all. To them, the time is as exact as
+    /// [`Policy::last_seen`] says, and so is the moment at which it is forgotten.
     pub fn person_as(&self, viewer: &Viewer, user: &UserId, shard: u16, now: Timestamp) -> Option<Person> {
         if viewer.sees_all_of(user) {
             return self.person(user);
@@ -103,23 +104,29 @@ impl Roster {
         let (lock, hash) = self.shard_of(user);
         let locked = lock.lock();
         let clocks = self.clocks();
-        let gone_for = |seen_at| clocks.at(now).proven_at(shard).since(seen_at);
-        let remember_for = self.settings.policy.remember_for;
-        let Some(head) = locked.head(hash, user) else {
-            let seen_at = *locked.records.seen.get(user)?;
-            let shows = remember_for.is_some_and(|remember_for| gone_for(seen_at) < remember_for);
-            return shows.then(|| Person::gone(user, seen_at));
-        };
-        let is_live = locked.chain(head).any(|at| locked.slots[at].shown().is_live());
-        if is_live {
+        let now = clocks.at(now).proven_at(shard);
+        let Policy { remember_for, last_seen, .. } = self.settings.policy;
+        let head = locked.head(hash, user);
+        if let Some(head) = head
+            && locked.chain(head).any(|at| locked.slots[at].shown().is_live())
+        {
             drop(locked);
-            return self.person(user);
+            let mut person = self.person(user)?;
+            person.last_seen = person.last_seen.and_then(|seen_at| last_seen.shown(seen_at, now));
+            return Some(person);
         }
-        let seen_at = locked.shown_seen(head);
+        let seen_at = match head {
+            Some(head) => locked.shown_seen(head),
+            None => *locked.records.seen.get(user)?,
+        };
+        let seen_at = last_seen.shown(seen_at, now)?;
         // How long a session is remembered depends on what it has been up to since: this does not.
-        let shows = match remember_for {
-            Some(remember_for) => gone_for(seen_at) < remember_for,
-            None => locked.has_lapsed_in_the_open(head) || gone_for(seen_at) < Policy::MIN_MEMORY,
+        let shows = match (remember_for, head) {
+            (Some(remember_for), _) => now.since(seen_at) < remember_for,
+            (None, Some(head)) => {
+                locked.has_lapsed_in_the_open(head) || now.since(seen_at) < Policy::MIN_MEMORY
+            }
+            (None, None) => false,
         };
         shows.then(|| Person::gone(user, seen_at))
     }

@@ -7,7 +7,8 @@
 use super::Shared;
 use super::chain::Chain;
 use super::heads::Heads;
-use super::stream::{Events, Stored};
+use super::stored::Stored;
+use super::stream::Events;
 use crate::api::StreamInfo;
 use crate::error::{Failure, Outcome, timeout, unavailable};
 use crate::feed::reader::{End, From, Place, Reader};
@@ -187,8 +188,14 @@ impl Following {
             metrics::counter!("presence_nats_unreadable_total").increment(1);
             return;
         };
-        let stored =
-            Stored { seq: place.stream_seq, at: place.at, chain, message_id: None, payload: message.payload };
+        let stored = Stored {
+            seq: place.stream_seq,
+            at: place.at,
+            chain,
+            message_id: None,
+            nonce: None,
+            payload: message.payload,
+        };
         self.heads.hear(&channel, &stored);
         if let Some((event, chain)) = stored.event(&channel) {
             drop(hub.by_prefix(&channel, &Delivery::Event(event.clone())));

@@ -1,6 +1,6 @@
 //! What a handle knows of the channels that it publishes to.
 
-use super::stream::Stored;
+use super::stored::Stored;
 use parking_lot::Mutex;
 use presence_core::broker::Channel;
 use std::collections::HashMap;

@@ -1,7 +1,8 @@
 //! Reading what is stored: B6, B7, B13.
 
 use super::Shared;
-use super::stream::{Stored, Traits};
+use super::stored::Stored;
+use super::stream::Traits;
 use crate::error::{Failure, Outcome, unavailable};
 use presence_core::broker::hub::{From, PAGE_BYTES, PAGE_EVENTS, Page};
 use presence_core::broker::{Channel, Event, EventId, Missed};

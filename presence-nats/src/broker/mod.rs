@@ -7,6 +7,7 @@ mod history;
 mod names;
 mod options;
 mod publish;
+mod stored;
 mod stream;
 
 pub use options::BrokerOptions;
@@ -42,6 +43,9 @@ use stream::Events;
 /// - **An incarnation is of a channel's history**: the publisher of its first event draws it.
 /// - **History is read as of the call**, in a cluster as well: the stream's leader says what is the
 ///   newest event.
+/// - **A publish whose answer does not come** is sent again for some 10 s, on the same condition: an
+///   election neither loses nor doubles it. What is still unknown then is a
+///   [`Timeout`](presence_core::store::Kind::Timeout).
 /// - **An outage is silence**: the consumer goes on where it was. When the stream is another or
 ///   shorter than before, subscribers are told [`Missed`](presence_core::broker::Missed).
 ///

@@ -3,37 +3,76 @@
 //! Every event is stored on condition that the newest one of its channel is the one that this
 //! handle knows. So no event follows one that has closed the channel, and each names the one before
 //! it. A handle that does not know reads it; one that was refused reads it again.
+//!
+//! The condition also makes it safe to send an event again whose answer did not come: of the two,
+//! one can be stored. Each attempt of a publish bears the same nonce, by which the one that was
+//! stored is found.
 
 use super::Shared;
 use super::chain::{CHAIN, Chain};
 use super::heads::Head;
 use super::names::message_id;
-use super::stream::{MESSAGE_ID, Traits};
+use super::stored::{MESSAGE_ID, NONCE};
+use super::stream::Traits;
 use crate::api::Ack;
 use crate::bucket::EXPECTED;
 use crate::error::{Outcome, code, unavailable};
 use async_nats::HeaderMap;
 use presence_core::broker::hub::PAGE_EVENTS;
 use presence_core::broker::{Channel, EventId, MAX_PAYLOAD, Publish, Published};
-use presence_core::store::Result;
+use presence_core::store::{Error, Kind, Result};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How often a publish is repeated that another process was faster with.
 const ROUNDS: u32 = 32;
 /// How long it waits, at most, before it is repeated.
 const PAUSE: Duration = Duration::from_millis(50);
+/// For how long it is tried to learn what became of an event whose answer did not come: longer than
+/// an election takes.
+const RESOLVES_FOR: Duration = Duration::from_secs(10);
+/// How long it waits between two attempts at that.
+const RESOLVES_EVERY: Duration = Duration::from_millis(250);
+
+/// One publish: what is repeated when an attempt is.
+struct Attempt<'a> {
+    message: &'a Publish,
+    nonce: u64,
+}
+
+/// What failed before anything was sent leaves nothing in doubt.
+fn unsent(error: Error) -> Error {
+    if error.kind() != Kind::Timeout {
+        return error;
+    }
+    unavailable("the newest event of the channel cannot be read: nothing was stored").with_source(error)
+}
+
+/// What became of an event whose answer did not come.
+enum Landed {
+    /// It is stored, and it is the newest then.
+    Ours(Published, Head),
+    /// Another one was stored in its place.
+    Never,
+    /// Nothing was stored there, as far as can be read.
+    Unknown,
+}
 
 impl Shared {
     pub(super) async fn publish(&self, message: &Publish) -> Result<Published> {
+        let attempt = &Attempt { message, nonce: presence_core::random::u64() };
         let slot = self.heads.of(&message.channel);
         let mut known = slot.lock().await;
         for round in 0..ROUNDS {
             // It may have been opened again: what is closed is looked at every time.
             let head = match known.take().filter(|head| !head.closed) {
                 Some(head) => head,
-                None => self.events.with(|_| self.head(&message.channel)).await?,
+                None => self.events.with(|_| self.head(&message.channel)).await.map_err(unsent)?,
             };
-            let outcome = self.events.with(|traits| self.attempt(traits, message, head)).await?;
+            let outcome = match self.events.with(|traits| self.attempt(traits, attempt, head)).await {
+                Err(late) if late.kind() == Kind::Timeout => self.resolve(attempt, head, late).await?,
+                outcome => outcome?,
+            };
             let Some((published, head)) = outcome else {
                 metrics::counter!("presence_nats_conflicts_total").increment(1);
                 let full = PAUSE.min(Duration::from_millis(1) * (1 << round.min(6)));
@@ -50,13 +89,58 @@ impl Shared {
         Ok(Head::of(self.events.newest(channel).await?.as_ref()))
     }
 
+    /// Learns what became of an event whose answer did not come, and stores it if it was not
+    /// stored; answers as [`attempt`](Self::attempt) does.
+    ///
+    /// It is sent again on the same condition. If that is refused, the event that was stored after
+    /// `head` is ours, or ours can never be stored there.
+    async fn resolve(
+        &self,
+        attempt: &Attempt<'_>,
+        head: Head,
+        late: Error,
+    ) -> Result<Option<(Published, Head)>> {
+        let until = Instant::now() + RESOLVES_FOR;
+        while Instant::now() < until {
+            match self.events.with(|traits| self.attempt(traits, attempt, head)).await {
+                Ok(Some(done)) => return Ok(Some(done)),
+                Ok(None) => match self.events.with(|traits| self.landed(traits, attempt, head)).await {
+                    Ok(Landed::Ours(published, head)) => return Ok(Some((published, head))),
+                    Ok(Landed::Never) => return Ok(None),
+                    Ok(Landed::Unknown) | Err(_) => {}
+                },
+                Err(error) => tracing::debug!(?error, "it is not known yet whether an event was stored"),
+            }
+            tokio::time::sleep(RESOLVES_EVERY).await;
+        }
+        Err(late)
+    }
+
+    /// What was stored right after `head`.
+    async fn landed(&self, traits: Traits, attempt: &Attempt<'_>, head: Head) -> Outcome<Landed> {
+        let channel = &attempt.message.channel;
+        let page = self.events.range(traits, channel, (head.seq + 1, u64::MAX), (1, MAX_PAYLOAD)).await?;
+        let next = page.first().and_then(|stored| Some((stored, stored.chain?)));
+        let Some((stored, chain)) = next.filter(|(_, chain)| chain.previous == head.seq) else {
+            // Not yet stored; or the history was dropped since.
+            return Ok(Landed::Unknown);
+        };
+        if stored.nonce != Some(attempt.nonce) {
+            return Ok(Landed::Never);
+        }
+        let id = EventId { incarnation: chain.incarnation, number: stored.seq };
+        let head = Head { trimmed: head.trimmed, ..Head::of(Some(stored)) };
+        Ok(Landed::Ours(Published::Stored(id), head))
+    }
+
     /// Stores the event if nothing was stored after `head`; answers `None` if something was.
     async fn attempt(
         &self,
         traits: Traits,
-        message: &Publish,
+        attempt: &Attempt<'_>,
         head: Head,
     ) -> Outcome<Option<(Published, Head)>> {
+        let message = attempt.message;
         let channel = &message.channel;
         let id = |seq| EventId { incarnation: head.incarnation, number: seq };
         if head.closed {
@@ -70,7 +154,7 @@ impl Shared {
         }
         let bytes = head.bytes + message.payload.len() as u64;
         let chain = Chain { incarnation: head.incarnation, previous: head.seq, bytes, last: message.last };
-        match self.append(traits, message, chain).await {
+        match self.append(traits, attempt, chain).await {
             Ok(Ack { seq, duplicate: true }) => Ok(Some((Published::Repeated(id(seq)), head))),
             Ok(Ack { seq, .. }) => {
                 let mut head = Head { seq, bytes, closed: message.last, ..head };
@@ -84,10 +168,11 @@ impl Shared {
         }
     }
 
-    async fn append(&self, traits: Traits, message: &Publish, chain: Chain) -> Outcome<Ack> {
-        let mut headers = HeaderMap::new();
+    async fn append(&self, traits: Traits, attempt: &Attempt<'_>, chain: Chain) -> Outcome<Ack> {
+        let (message, mut headers) = (attempt.message, HeaderMap::new());
         headers.insert(EXPECTED, chain.previous.to_string());
         headers.insert(CHAIN, chain.header());
+        headers.insert(NONCE, format!("{:x}", attempt.nonce));
         if let Some(key) = &message.key {
             headers.insert(MESSAGE_ID, message_id(chain.incarnation, key));
         }

@@ -4,16 +4,15 @@
 use super::chain::{CHAIN, Chain};
 use super::names::Names;
 use super::options::BrokerOptions;
+use super::stored::{MESSAGE_ID, NONCE, Stored, nonce};
 use crate::api::{Got, NewStream, StreamInfo, nanos};
 use crate::codec::{base64, encode, header};
 use crate::error::{Failure, Outcome, again, code, corrupt, rejected, timeout};
 use crate::link::Link;
 use crate::options::Storage;
-use async_nats::Message;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use presence_core::Timestamp;
-use presence_core::broker::{Channel, Event, EventId, KEYS_FOR};
+use presence_core::broker::{Channel, KEYS_FOR};
 use presence_core::store::Result;
 use serde_json::json;
 use std::future::Future;
@@ -29,43 +28,6 @@ const CATCHES_UP_WITHIN: Duration = Duration::from_secs(5);
 pub(super) struct Traits {
     /// From 2.11 on: several messages in one answer, and an age of each message.
     pub(super) modern: bool,
-}
-
-/// By which the server recognises a publish that is repeated.
-pub(super) const MESSAGE_ID: &str = "Nats-Msg-Id";
-
-/// A message of the stream.
-#[derive(Debug, Clone)]
-pub(super) struct Stored {
-    pub(super) seq: u64,
-    pub(super) at: Timestamp,
-    /// `None` for what somebody else put there.
-    pub(super) chain: Option<Chain>,
-    /// Its idempotency key, as the server knows it.
-    pub(super) message_id: Option<Box<str>>,
-    pub(super) payload: Bytes,
-}
-
-impl Stored {
-    pub(super) fn id(&self) -> Option<EventId> {
-        self.chain.map(|chain| EventId { incarnation: chain.incarnation, number: self.seq })
-    }
-
-    /// As an event; `None` for what is none of ours.
-    pub(super) fn event(self, channel: &Channel) -> Option<(Event, Chain)> {
-        let (id, chain) = (self.id()?, self.chain?);
-        Some((Event::new(id, channel.clone(), self.payload, self.at).closing(chain.last), chain))
-    }
-
-    /// As the answer to a direct get.
-    fn direct(message: Message) -> Option<Self> {
-        let headers = message.headers?;
-        let seq = headers.get("Nats-Sequence")?.as_str().parse().ok()?;
-        let at = headers.get("Nats-Time-Stamp")?.as_str().to_owned();
-        let at = crate::api::Time::try_from(at).ok()?.0;
-        let message_id = headers.get(MESSAGE_ID).map(|id| id.as_str().into());
-        Some(Self { seq, at, chain: Chain::of(Some(&headers)), message_id, payload: message.payload })
-    }
 }
 
 #[derive(Debug)]
@@ -271,7 +233,8 @@ impl Events {
         let block = String::from_utf8_lossy(&block);
         let chain = header(&block, CHAIN).and_then(Chain::parse);
         let message_id = header(&block, MESSAGE_ID).map(Box::from);
-        Ok(Some(Stored { seq: got.message.seq, at: got.message.time.0, chain, message_id, payload }))
+        let nonce = header(&block, NONCE).and_then(nonce);
+        Ok(Some(Stored { seq: got.message.seq, at: got.message.time.0, chain, message_id, nonce, payload }))
     }
 
     /// How long an event is stored, if that is less than the stream keeps what is in it.

@@ -67,12 +67,40 @@ pub fn lose_events(server: &Nats, name: &str) {
 
 /// Has a stream of this namespace, `KV` or `BEATS`, refuse whatever is published, or take it again.
 pub fn refuse(server: &Nats, stream: &str, name: &str, refuses: bool) {
+    let size = if refuses { 1 } else { -1 };
+    change(server, stream, name, |info| info["config"]["max_msg_size"] = size.into());
+}
+
+/// Changes how a stream of this namespace is made, given what the server says of it.
+pub fn change(server: &Nats, stream: &str, name: &str, change: impl FnOnce(&mut serde_json::Value)) {
     let info = server.request(&format!("$JS.API.STREAM.INFO.{stream}_{name}"), "");
     let mut info: serde_json::Value = serde_json::from_str(&info).unwrap();
-    info["config"]["max_msg_size"] = if refuses { 1 } else { -1 }.into();
+    change(&mut info);
     let config = info["config"].to_string();
     let told = server.request(&format!("$JS.API.STREAM.UPDATE.{stream}_{name}"), &config);
     assert!(!told.contains("\"error\""), "{told}");
+}
+
+/// Fills what a server has of this storage, `file` or `memory`, so that it takes nothing more.
+pub fn fill(server: &Nats, storage: &str) {
+    let name = format!("FILL_{storage}");
+    let config = format!(r#"{{"name":"{name}","subjects":["{name}"],"storage":"{storage}"}}"#);
+    let told = server.request(&format!("$JS.API.STREAM.CREATE.{name}"), &config);
+    assert!(told.contains("did_create"), "{told}");
+    // To the last bytes: what is refused is tried with less.
+    let mut size = 512 * 1024;
+    while size > 0 {
+        let told = server.request(&name, &"x".repeat(size));
+        if told.contains("\"error\"") {
+            size /= 4;
+        }
+    }
+}
+
+/// Gives back what [`fill`] took.
+pub fn empty(server: &Nats, storage: &str) {
+    let told = server.request(&format!("$JS.API.STREAM.DELETE.FILL_{storage}"), "");
+    assert!(told.contains("\"success\":true"), "{told}");
 }
 
 /// Deletes a namespace's streams, whatever they hold.

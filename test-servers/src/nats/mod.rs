@@ -4,12 +4,14 @@
 mod black_hole;
 mod client;
 mod cluster;
+mod false_clock;
 mod leaf;
 
 use std::{fs, path::Path, path::PathBuf, time::Duration};
 
 pub use black_hole::BlackHole;
 pub use cluster::Cluster;
+pub use false_clock::FalseClock;
 pub use leaf::Leaf;
 
 use crate::{

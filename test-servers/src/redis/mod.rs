@@ -1,17 +1,20 @@
 //! Redis and Valkey: one server, a cluster, or a master with its sentinels.
 
+mod clock;
 mod cluster;
 mod sentinel;
 #[cfg(feature = "tls")]
 mod tls;
 
 use std::{
+    ffi::OsStr,
     fmt::Write as _,
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use clock::Clock;
 pub use cluster::Cluster;
 pub use sentinel::Sentinel;
 #[cfg(feature = "tls")]
@@ -30,6 +33,8 @@ pub struct Redis {
     process: Process,
     port: Port,
     password: Option<String>,
+    /// `None` where it has the machine's.
+    clock: Option<Clock>,
 }
 
 fn redis_server() -> PathBuf {
@@ -64,6 +69,31 @@ impl Redis {
     /// As [`Redis::start`].
     pub fn with(settings: &[(&str, &str)]) -> Self {
         Self::run(&redis_server(), settings)
+    }
+
+    /// A Redis whose clock can be [set](Self::set_clock). Linux only.
+    ///
+    /// # Panics
+    /// As [`Redis::start`].
+    pub fn with_clock() -> Self {
+        process::run(|| Self::spawn_with_clock(&redis_server()), Self::ready)
+    }
+
+    /// A Valkey whose clock can be [set](Self::set_clock). Linux only.
+    ///
+    /// # Panics
+    /// As [`Redis::start`].
+    pub fn valkey_with_clock() -> Self {
+        process::run(|| Self::spawn_with_clock(&valkey_server()), Self::ready)
+    }
+
+    /// Puts its clock ahead of the machine's by so many seconds, or behind it. It steps, as by an
+    /// operator's hand, once the server looks at it.
+    ///
+    /// # Panics
+    /// Where it was not started with a clock.
+    pub fn set_clock(&self, ahead: i64) {
+        self.clock.as_ref().expect("it has the clock of the machine").set(ahead);
     }
 
     /// Where clients find it, with its password if it has one.
@@ -145,7 +175,19 @@ impl Redis {
         Self::spawn_in(process::folder(), program, settings)
     }
 
+    fn spawn_with_clock(program: &Path) -> Self {
+        let folder = process::folder();
+        let (clock, args) = Clock::new(&folder, program);
+        let server = Self::spawn_as(folder, Path::new(clock::ENV), &clock::borrowed(&args), &[]);
+        Self { clock: Some(clock), ..server }
+    }
+
     fn spawn_in(folder: PathBuf, program: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::spawn_as(folder, program, &[], settings)
+    }
+
+    /// Starts the program with these arguments before its own.
+    fn spawn_as(folder: PathBuf, program: &Path, args: &[&OsStr], settings: &[(&str, &str)]) -> Self {
         let port = Port::free();
         let own = [("bind", "127.0.0.1"), ("port", &port.number().to_string()), ("save", "")];
         let mut config = String::new();
@@ -153,11 +195,12 @@ impl Redis {
             writeln!(config, "{name} {}", if value.is_empty() { "\"\"" } else { value }).unwrap();
         }
         fs::write(folder.join("config"), config).unwrap();
-        let process = Process::new(program, &["config".as_ref()], folder);
+        let args: Vec<&OsStr> = args.iter().copied().chain(["config".as_ref()]).collect();
+        let process = Process::new(program, &args, folder);
         process.start();
         let password = settings.iter().find(|(name, _)| *name == "requirepass");
         let password = password.map(|(_, password)| (*password).to_owned());
-        Self { process, port, password }
+        Self { process, port, password, clock: None }
     }
 
     /// Waits until it answers, itself and not another server on its port, and has read what it

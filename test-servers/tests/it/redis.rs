@@ -1,3 +1,4 @@
+use std::time::Duration;
 use test_servers::redis::Redis;
 
 #[test]
@@ -82,4 +83,23 @@ fn cpu_grows_with_work() {
 #[should_panic(expected = "Bad directive")]
 fn setting_that_redis_does_not_know_fails_with_its_own_words() {
     Redis::with(&[("no-such-setting", "1")]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn clocks_of_redis_and_valkey_step_as_they_are_told() {
+    for server in [Redis::with_clock(), Redis::valkey_with_clock()] {
+        let time = |command: &[&str]| server.command(command).lines().next().unwrap().parse::<i64>().unwrap();
+        let before = time(&["TIME"]);
+        for ahead in [-3_600, 3_600, 0] {
+            server.set_clock(ahead);
+            let script = ["EVAL", "return redis.call('TIME')", "0"];
+            // A server may look at the clock only now and then.
+            let has_moved = test_servers::within(Duration::from_secs(10), || {
+                let moved = [time(&["TIME"]), time(&script)].map(|time| time - before - ahead);
+                moved.iter().all(|moved| (0..600).contains(moved)).then_some(())
+            });
+            assert!(has_moved.is_some(), "it is not {ahead} s ahead");
+        }
+    }
 }

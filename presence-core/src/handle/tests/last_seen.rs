@@ -1,7 +1,7 @@
 //! When users were last seen, and what others see of those who hide.
 
 use super::*;
-use crate::{Status, Viewer};
+use crate::{LastSeen, Status, Viewer};
 
 async fn remembering(remember_for: Duration) -> (World, Presence, Presence) {
     let mut world = World::with_shards(2);
@@ -124,4 +124,53 @@ async fn without_a_memory_a_hidden_user_is_unknown_to_others_a_minute_later() {
     here.beat(renew("alice", "tab")).await.unwrap();
     assert_eq!(here.user_as(&Viewer::Anyone, &user("alice")), None);
     assert!(here.user_as(&Viewer::Operator, &user("alice")).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn others_are_told_by_steps_when_a_user_was_last_seen() {
+    let mut world = World::new();
+    world.policy.remember_for = Some(secs(90 * 60));
+    world.policy.last_seen = LastSeen::Coarse;
+    let here = world.process().await;
+    here.beat(enter("alice", "tab")).await.unwrap();
+    let seen_at = here.now();
+    let shown = |viewer: Viewer| here.user_as(&viewer, &user("alice")).map(|person| person.last_seen);
+    let minute = LastSeen::Coarse.shown(seen_at, seen_at);
+    assert_ne!(minute, Some(seen_at), "the test must begin in the middle of a minute");
+    let told_exactly = |seen_at| {
+        assert_eq!(shown(Viewer::Operator), Some(Some(seen_at)));
+        assert_eq!(shown(Viewer::User(user("alice"))), Some(Some(seen_at)));
+        assert_eq!(here.user(&user("alice")).unwrap().last_seen, Some(seen_at));
+    };
+    // While they are here, once they are gone, and when only that is remembered.
+    for (seconds, minutes) in [(1, 0), (300, 5), (1_200, 25)] {
+        world.pass(secs(seconds)).await;
+        assert_eq!(shown(Viewer::Anyone), Some(minute), "{minutes} minutes later");
+        assert_eq!(shown(Viewer::User(user("bob"))), Some(minute), "{minutes} minutes later");
+        told_exactly(seen_at);
+    }
+    // From an hour on only the day is shown, and that has long begun: it says nothing more to be
+    // within the time for which it is remembered.
+    world.pass(secs(45 * 60)).await;
+    assert_eq!(shown(Viewer::Anyone), None);
+    told_exactly(seen_at);
+}
+
+#[tokio::test(start_paused = true)]
+async fn others_are_not_told_at_all_when_a_user_was_last_seen() {
+    let mut world = World::new();
+    world.policy.remember_for = Some(secs(3_600));
+    world.policy.last_seen = LastSeen::Hidden;
+    let here = world.process().await;
+    here.beat(enter("alice", "tab")).await.unwrap();
+    let seen_at = here.now();
+    let shown = |viewer: Viewer| here.user_as(&viewer, &user("alice"));
+    assert_eq!(shown(Viewer::Anyone).unwrap().last_seen, None);
+    assert_eq!(shown(Viewer::Operator).unwrap().last_seen, Some(seen_at));
+    world.pass(secs(300)).await;
+    assert_eq!(shown(Viewer::Anyone), None, "as one of whom nothing is known");
+    for viewer in [Viewer::Operator, Viewer::User(user("alice"))] {
+        assert_eq!(shown(viewer).unwrap().last_seen, Some(seen_at));
+    }
+    assert_eq!(here.last_seen(&user("alice")), Some(seen_at));
 }

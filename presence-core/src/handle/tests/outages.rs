@@ -200,3 +200,59 @@ async fn a_process_whose_clock_is_wrong_agrees_with_the_others() {
         assert_eq!((liveness(&right, &name), liveness(&wrong, &name)), (Liveness::Gone, Liveness::Gone));
     }
 }
+
+const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Both times go on together, a little at a time, until it holds; answers for how long.
+async fn passes_until(world: &World, holds: impl Fn() -> bool) -> Duration {
+    let begins = tokio::time::Instant::now();
+    while !holds() {
+        assert!(begins.elapsed() < secs(60), "it never holds");
+        world.pass(millis(50)).await;
+        tokio::time::sleep(millis(50)).await;
+    }
+    begins.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_writes_again_hears_of_this_process_before_its_next_beat_is_due() {
+    let world = World::new();
+    let one = world.process().await;
+    let _hold = one.hold(enter("alice", "socket")).unwrap();
+    world.pass(secs(3)).await;
+    let beaten = || world.store.contents().nodes.values().map(|node| node.seen_at).max().unwrap();
+    let last = beaten();
+    passes_until(&world, || beaten() > last).await;
+    // The next two beats are refused, and a third one would come almost two seconds later.
+    world.store.faults().refuse_writes();
+    let refused = beaten();
+    for _ in 0..42 {
+        world.pass(millis(100)).await;
+    }
+    assert_eq!(beaten(), refused);
+    world.store.faults().accept_writes();
+    for _ in 0..9 {
+        world.pass(millis(100)).await;
+    }
+    assert!(beaten() > refused, "the first proof of time has brought it about");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_writes_again_is_told_what_it_is_owed_before_the_backoff_is_over() {
+    let world = World::new();
+    let one = world.process().await;
+    world.store.faults().refuse_writes();
+    assert!(matches!(one.beat(enter("alice", "tab")).await, Err(Error::Degraded(_))));
+    let puts = || world.store.calls().puts;
+    // Once the backoff is at its longest, right after an attempt.
+    for _ in 0..8 {
+        let before = puts();
+        passes_until(&world, || puts() > before).await;
+    }
+    assert_eq!(one.health().owed, 1);
+    world.store.faults().accept_writes();
+    let waited = passes_until(&world, || one.health().owed == 0).await;
+    assert!(waited < millis(800), "the backoff alone takes a second at least, and this took {waited:?}");
+}

@@ -86,3 +86,16 @@ fn a_node_is_forgotten_by_the_one_whose_duty_it_is_and_a_turn_later_by_the_next(
         assert_eq!(stage.roster.nodes.known().len(), names.len());
     }
 }
+
+#[test]
+fn a_process_that_stood_still_sees_none_of_its_own_connections_lapse_when_time_is_proven_first() {
+    let mut stage = Stage::new();
+    stage.hold(&enter("ann", "tab"));
+    stage.roster.confirm([(&user("ann"), &sid("tab"))], stage.now);
+    stage.pass(3);
+    // The others have proven time meanwhile: the shard knows of no blind stretch that would excuse it.
+    stage.now = stage.now + secs(10);
+    stage.roster.prove(0, stage.now, &[], stage.now);
+    assert!(stage.is_here("ann"));
+    assert_eq!(stage.counts().0, 1);
+}

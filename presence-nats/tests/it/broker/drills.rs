@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use test_servers::nats::{Cluster, Nats};
+use test_servers::nats::{BlackHole, Cluster, Nats};
 
 const CHANNELS: usize = 50;
 const EVENTS: usize = 1_000;
@@ -191,4 +191,107 @@ async fn viewers_are_told_when_the_stream_is_deleted() {
     let (brokers, deleted) = ([open(), open()], name.clone());
     is_told_of_the_loss(brokers, outside(move || rig::lose_events(&rig::NATS, &deleted))).await;
     rig::lose_events(&rig::NATS, &name);
+}
+
+/// What is stored in a channel, in order.
+async fn payloads(broker: &NatsBroker, name: &str) -> Vec<String> {
+    let stored = loop {
+        match broker.history(&channel(name), 1_000).await {
+            Ok(stored) => break stored,
+            Err(error) => assert_ne!(error.kind(), Kind::Rejected, "{error}"),
+        }
+    };
+    stored.iter().map(|event| String::from_utf8_lossy(&event.payload).into_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_publish_whose_answer_does_not_come_is_neither_lost_nor_doubled() {
+    let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
+    let name = unique();
+    let brokers = [0, 1].map(|_| on(&server.url(), rig::events(&name)));
+    // What the first handle knows of the channel is not the newest.
+    for (broker, payload) in brokers.iter().zip(["a", "b"]) {
+        publish(broker, Publish::new(channel("c"), payload)).await;
+    }
+    for (broker, payload) in brokers.iter().zip(["c", "d"]) {
+        server.pause();
+        let (broker, message) = (broker.clone(), Publish::new(channel("c"), payload));
+        let published = tokio::spawn(async move { broker.publish(message).await });
+        // The server gets it, and answers when nobody listens any more.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert!(!published.is_finished(), "it waits until it knows");
+        server.resume();
+        let published = tokio::time::timeout(PATIENCE, published).await.unwrap().unwrap();
+        assert!(matches!(published, Ok(Published::Stored(_))), "{published:?}");
+    }
+    assert_eq!(payloads(&brokers[0], "c").await, ["a", "b", "c", "d"]);
+}
+
+#[tokio::test]
+async fn a_publish_that_could_not_even_be_sent_is_told_to_be_unavailable() {
+    let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
+    let broker = on(&server.url(), rig::events(&unique()));
+    publish(&broker, Publish::new(channel("known"), "x")).await;
+    server.pause();
+    let error = broker.publish(Publish::new(channel("c"), "y")).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+    server.resume();
+    assert_eq!(payloads(&broker, "c").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_publish_whose_place_another_one_has_taken_is_stored_after_it() {
+    let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
+    let (name, link) = (unique(), BlackHole::before(&server));
+    let (far, near) = (on(&link.url(), rig::events(&name)), on(&server.url(), rig::events(&name)));
+    publish(&far, Publish::new(channel("c"), "first")).await;
+    link.swallow();
+    let (broker, message) = (far.clone(), Publish::new(channel("c"), "held back"));
+    let published = tokio::spawn(async move { broker.publish(message).await });
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    publish(&near, Publish::new(channel("c"), "faster")).await;
+    link.pass();
+    let published = tokio::time::timeout(PATIENCE, published).await.unwrap().unwrap();
+    assert!(matches!(published, Ok(Published::Stored(_))), "{published:?}");
+    assert_eq!(payloads(&near, "c").await, ["first", "faster", "held back"]);
+}
+
+#[tokio::test]
+async fn publishes_without_a_key_are_neither_lost_nor_doubled_while_the_leader_is_killed() {
+    let cluster = Arc::new(tokio::task::spawn_blocking(Cluster::start).await.unwrap());
+    let name = unique();
+    let mut options = rig::events(&name);
+    options.replicas = 3;
+    let broker = on(&cluster.urls().join(","), options);
+    publish(&broker, Publish::new(channel("c"), "first")).await;
+    let publisher = tokio::spawn({
+        let broker = broker.clone();
+        async move {
+            let (mut stored, mut unknown) = (Vec::new(), Vec::new());
+            for n in 0..400 {
+                // Who is told that nothing was stored tries again; who is told nothing does not.
+                let payload = n.to_string();
+                loop {
+                    match broker.publish(Publish::new(channel("c"), payload.clone())).await {
+                        Ok(Published::Stored(_)) => break stored.push(payload),
+                        Err(error) if error.kind() == Kind::Unavailable => {}
+                        Err(error) if error.kind() == Kind::Timeout => break unknown.push(payload),
+                        other => panic!("{other:?}"),
+                    }
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            (stored, unknown)
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    let (killed, stream) = (Arc::clone(&cluster), format!("EVENTS_{name}"));
+    outside(move || _ = killed.kill_leader_of(&stream)).await;
+    let (stored, unknown) = tokio::time::timeout(PATIENCE, publisher).await.unwrap().unwrap();
+    let mut found = payloads(&broker, "c").await;
+    found.remove(0);
+    found.retain(|payload| !unknown.contains(payload));
+    assert_eq!(found, stored);
+    assert!(unknown.is_empty(), "an election is shorter than the patience: {unknown:?}");
 }

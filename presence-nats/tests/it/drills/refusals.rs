@@ -1,28 +1,37 @@
 //! A server that answers and refuses what is written, in one of the two streams or in both.
 
 use super::world::{Process, enter, until};
-use crate::rig::{self, NATS, unique};
+use crate::rig::{self, CLUSTER, NATS, unique};
 use presence_core::{Hold, UserId};
-use presence_nats::Storage;
+use presence_nats::{NatsStore, Storage};
 use std::collections::BTreeSet;
 use std::time::Duration;
+use test_servers::nats::Nats;
 
 /// Longer than every lease in use.
 const REFUSES_FOR: Duration = Duration::from_secs(8);
 
 async fn nobody_leaves_while_refused(streams: &[&str]) {
     let name = unique();
-    let open = || rig::on(&NATS, &name, Storage::Memory);
+    nobody_leaves_while_one_refuses(&NATS, &name, || rig::on(&NATS, &name, Storage::Memory), streams).await;
+}
+
+async fn nobody_leaves_while_one_refuses(
+    server: &Nats,
+    name: &str,
+    open: impl Fn() -> NatsStore,
+    streams: &[&str],
+) {
     let (one, other) = (Process::start(open()).await, Process::start(open()).await);
     let held: Vec<Hold> =
         ["ada", "bob", "cyd"].iter().map(|user| one.presence.hold(enter(user, "/start")).unwrap()).collect();
     until("everybody is here", || async { other.online("/start") == 3 }).await;
     until("both views are fresh", || async { one.is_fresh() && other.is_fresh() }).await;
-    streams.iter().for_each(|stream| rig::refuse(&NATS, stream, &name, true));
+    streams.iter().for_each(|stream| rig::refuse(server, stream, name, true));
     until("both views are stale", || async { !one.is_fresh() && !other.is_fresh() }).await;
     tokio::time::sleep(REFUSES_FOR).await;
     assert!(!one.is_fresh() && !other.is_fresh());
-    streams.iter().for_each(|stream| rig::refuse(&NATS, stream, &name, false));
+    streams.iter().for_each(|stream| rig::refuse(server, stream, name, false));
     let late = Process::start(open()).await;
     for process in [&one, &other, &late] {
         until("the view is fresh and right", || async {
@@ -35,7 +44,7 @@ async fn nobody_leaves_while_refused(streams: &[&str]) {
     drop(held);
     let gone: BTreeSet<UserId> = ["ada", "bob", "cyd"].map(super::world::user).into();
     until("they are gone", || async { other.saw_leave() == gone && late.saw_leave() == gone }).await;
-    rig::lose(&NATS, &name);
+    rig::lose(server, name);
 }
 
 #[tokio::test]
@@ -51,4 +60,11 @@ async fn nobody_leaves_while_the_bucket_refuses() {
 #[tokio::test]
 async fn nobody_leaves_while_renewals_are_refused() {
     nobody_leaves_while_refused(&["BEATS"]).await;
+}
+
+#[tokio::test]
+async fn nobody_leaves_while_a_cluster_refuses() {
+    let name = unique();
+    let open = || rig::on_cluster(&CLUSTER, &name);
+    nobody_leaves_while_one_refuses(&CLUSTER.nodes()[0], &name, open, &["KV", "BEATS"]).await;
 }

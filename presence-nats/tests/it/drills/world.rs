@@ -47,6 +47,11 @@ pub async fn outside(work: impl FnOnce() + Send + 'static) {
     tokio::task::spawn_blocking(work).await.unwrap();
 }
 
+/// Whether all drills are run, and not only a short choice.
+pub fn is_all() -> bool {
+    std::env::var("PRESENCE_DRILLS").is_ok_and(|which| which == "all")
+}
+
 /// Short windows: an outage outlasts them all.
 pub fn policy() -> Policy {
     Policy {
@@ -68,7 +73,11 @@ pub struct Process {
 
 impl Process {
     pub async fn start(store: NatsStore) -> Self {
-        let presence = Presence::builder(store.clone()).policy(policy()).start().unwrap();
+        Self::with(store, policy()).await
+    }
+
+    pub async fn with(store: NatsStore, policy: Policy) -> Self {
+        let presence = Presence::builder(store.clone()).policy(policy).start().unwrap();
         Self::of(presence, store).await
     }
 
@@ -129,6 +138,50 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
     }
+}
+
+/// People who keep beating at one process, whatever happens to the store.
+pub struct Crowd {
+    pub users: BTreeSet<UserId>,
+    task: JoinHandle<()>,
+}
+
+impl Crowd {
+    /// Everybody enters, and then beats four times in a lease.
+    pub fn at(presence: &Presence, kind: &str, count: usize) -> Self {
+        let users: BTreeSet<UserId> = (0..count).map(|n| user(&format!("{kind}-{n}"))).collect();
+        let (presence, names) = (presence.clone(), users.clone());
+        let task = tokio::spawn(async move {
+            let tab = SessionId::new("tab").unwrap();
+            let mut enters = true;
+            loop {
+                let beats = names.iter().map(|name| {
+                    let beat = if enters {
+                        enter(name.as_str(), "/start")
+                    } else {
+                        Beat::renew(name.clone(), tab.clone())
+                    };
+                    presence.beat(beat)
+                });
+                // A store that is away makes them degraded, and no more.
+                futures_util::future::join_all(beats).await;
+                enters = false;
+                tokio::time::sleep(presence.policy().lease_for / 4).await;
+            }
+        });
+        Self { users, task }
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Connections that a process holds.
+pub fn hold_all(process: &Process, kind: &str, count: usize) -> Vec<Hold> {
+    (0..count).map(|n| process.presence.hold(enter(&format!("{kind}-{n}"), "/start")).unwrap()).collect()
 }
 
 /// Two processes; users whose connections the first one holds, and users who beat through both in

@@ -1,7 +1,7 @@
 //! Links that are reset again and again: nobody who beats leaves, and nobody who has fallen silent
 //! stays.
 
-use super::{Crowd, Process, eventually, hold_all, names};
+use super::{Crowd, Process, eventually, hold_all, is_all, names};
 use crate::rig;
 use presence_core::{Policy, Presence};
 use presence_redis::RedisStore;
@@ -11,11 +11,6 @@ use std::time::Duration;
 use test_servers::Proxy;
 use test_servers::redis::Redis;
 use tokio::task::{block_in_place, spawn_blocking};
-
-/// Whether all drills are run, and not only a short choice.
-fn all() -> bool {
-    std::env::var("PRESENCE_DRILLS").is_ok_and(|which| which == "all")
-}
 
 /// Resets all links every `period`, with `down` of it without any, until told to stop.
 fn flap(proxy: &Arc<Proxy>, period: Duration, down: Duration) -> Arc<AtomicBool> {
@@ -73,7 +68,7 @@ async fn who_beats_stays_and_who_is_silent_goes(period: Duration, down: Duration
 #[tokio::test(flavor = "multi_thread")]
 async fn links_that_are_reset_every_six_seconds() {
     who_beats_stays_and_who_is_silent_goes(Duration::from_secs(6), Duration::from_millis(200)).await;
-    if all() {
+    if is_all() {
         for (period, down) in [(8_000, 4_000), (13_000, 5_000), (20_000, 10_000)] {
             let (period, down) = (Duration::from_millis(period), Duration::from_millis(down));
             who_beats_stays_and_who_is_silent_goes(period, down).await;
@@ -84,7 +79,7 @@ async fn links_that_are_reset_every_six_seconds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn links_that_are_down_for_most_of_the_time() {
     who_beats_stays_and_who_is_silent_goes(Duration::from_millis(1_300), Duration::from_millis(800)).await;
-    if all() {
+    if is_all() {
         for (period, down) in [(1_000, 900), (2_000, 1_000), (2_040, 100), (3_000, 2_500), (5_000, 4_000)] {
             let (period, down) = (Duration::from_millis(period), Duration::from_millis(down));
             who_beats_stays_and_who_is_silent_goes(period, down).await;

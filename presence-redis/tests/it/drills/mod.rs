@@ -1,5 +1,7 @@
 //! Several processes on real servers, and what can happen to them.
 
+#[cfg(target_os = "linux")]
+mod clock;
 mod crash;
 mod flaps;
 mod mass;
@@ -17,7 +19,7 @@ use parking_lot::Mutex;
 use presence_core::roster::LeftReason;
 use presence_core::time::View;
 use presence_core::{
-    Beat, Hold, Policy, Presence, PresenceStore, Scope, SessionId, Topic, Topics, Update, UserId,
+    Beat, Hold, LastSeen, Policy, Presence, PresenceStore, Scope, SessionId, Topic, Topics, Update, UserId,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +37,13 @@ fn policy() -> Policy {
         grace: Duration::from_millis(500),
         declared_counts: false,
         remember_for: None,
+        last_seen: LastSeen::Exact,
     }
+}
+
+/// Whether all drills are run, and not only a short choice.
+fn is_all() -> bool {
+    std::env::var("PRESENCE_DRILLS").is_ok_and(|which| which == "all")
 }
 
 fn user(name: &str) -> UserId {

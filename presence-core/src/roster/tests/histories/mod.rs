@@ -13,7 +13,7 @@ use super::reader::Reader;
 use super::reference::{Reference, Step};
 use super::stage::*;
 use crate::conformance::Rng;
-use crate::liveness::Policy;
+use crate::liveness::{LastSeen, Policy};
 use crate::model::{
     Activity, Beat, Declared, Departure, Meta, Node, Session, SessionKey, Status, Stay, Topics,
 };
@@ -111,6 +111,7 @@ impl History {
             grace: secs(2),
             declared_counts: rng.one_in(2),
             remember_for: None,
+            last_seen: LastSeen::Exact,
         };
         let shards = 1 + u16::try_from(rng.below(2)).unwrap();
         let settings = Settings {

@@ -1,0 +1,124 @@
+//! How exactly others are told when a user was last seen.
+
+use crate::time::Timestamp;
+use std::time::Duration;
+
+const MINUTE: u64 = 60_000;
+const DAY: u64 = 24 * 60 * MINUTE;
+const WEEK: u64 = 7 * DAY;
+/// The Unix epoch was a Thursday: so much later came the first Monday.
+const FIRST_MONDAY: u64 = 4 * DAY;
+
+/// How exactly others are told when a user was last seen.
+///
+/// The user themself, operators and the host's own code are always told exactly. It is about what
+/// is told of the past: who watches somebody leave knows when that was, whatever is set here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LastSeen {
+    /// To the millisecond.
+    #[default]
+    Exact,
+    /// By steps, rounded down: to the minute for an hour, then to the day while that day lasts, then
+    /// to the week. Days and weeks begin at 00:00 UTC, weeks on Monday.
+    ///
+    /// How long ago it was is reckoned from the step that is shown, so that the moment at which a
+    /// step gives way to the next one says nothing that the step did not.
+    Coarse,
+    /// Not at all: a user who is gone is shown as one of whom nothing is known.
+    Hidden,
+}
+
+impl LastSeen {
+    /// What others are told, at `now`, of a user who was last seen at `seen_at`.
+    ///
+    /// ```
+    /// use presence_core::{LastSeen, Timestamp};
+    /// let seen_at = Timestamp::from_secs(1_710_000_123);
+    /// let shown = LastSeen::Coarse.shown(seen_at, Timestamp::from_secs(1_710_000_200));
+    /// assert_eq!(shown, Some(Timestamp::from_secs(1_710_000_120)));
+    /// assert_eq!(LastSeen::Hidden.shown(seen_at, seen_at), None);
+    /// ```
+    pub fn shown(self, seen_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Exact => Some(seen_at),
+            Self::Coarse => Some(coarse(seen_at, now)),
+            Self::Hidden => None,
+        }
+    }
+}
+
+fn coarse(seen_at: Timestamp, now: Timestamp) -> Timestamp {
+    let seen = seen_at.as_millis();
+    let lasts =
+        |step: u64, period: u64| now.since(Timestamp::from_millis(step)) < Duration::from_millis(period);
+    let (minute, day) = (seen - seen % MINUTE, seen - seen % DAY);
+    let week = seen.saturating_sub((seen % WEEK + WEEK - FIRST_MONDAY) % WEEK);
+    Timestamp::from_millis(if lasts(minute, 60 * MINUTE) {
+        minute
+    } else if lasts(day, DAY) {
+        day
+    } else {
+        week
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Wednesday, 2024-03-13, 14:27:31.250 UTC.
+    const SEEN: Timestamp = Timestamp::from_millis(1_710_340_051_250);
+
+    fn shown_after(seconds: u64) -> u64 {
+        LastSeen::Coarse.shown(SEEN, SEEN + Duration::from_secs(seconds)).unwrap().as_secs()
+    }
+
+    #[test]
+    fn it_is_shown_to_the_minute_then_to_the_day_then_to_the_week() {
+        const MINUTE: u64 = 1_710_340_020;
+        const WEDNESDAY: u64 = 1_710_288_000;
+        const MONDAY: u64 = 1_710_115_200;
+        for (seconds, shown) in [
+            (0, MINUTE),
+            (3_500, MINUTE),
+            (3_600, WEDNESDAY),
+            (9 * 3_600, WEDNESDAY),
+            (10 * 3_600, MONDAY),
+            (30 * 86_400, MONDAY),
+        ] {
+            assert_eq!(shown_after(seconds), shown, "{seconds} s later");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_shows_the_minute() {
+        assert_eq!(LastSeen::Coarse.shown(SEEN, Timestamp::ZERO), Some(Timestamp::from_secs(1_710_340_020)));
+    }
+
+    proptest! {
+        /// Two users whose answers are the same at one moment have the same answers ever after.
+        #[test]
+        fn what_is_shown_later_says_nothing_that_was_not_shown_before(
+            seen in 0..4 * WEEK, apart in 0..2 * MINUTE, ago in 0..2 * DAY, later in 0..2 * WEEK,
+        ) {
+            let [one, other] = [seen, seen + apart].map(Timestamp::from_millis);
+            let now = Timestamp::from_millis(seen + apart + ago);
+            let shown = |at, now| LastSeen::Coarse.shown(at, now);
+            prop_assume!(shown(one, now) == shown(other, now));
+            let later = now + Duration::from_millis(later);
+            prop_assert_eq!(shown(one, later), shown(other, later));
+        }
+
+        #[test]
+        fn it_is_never_later_than_the_truth_and_never_grows(
+            seen in 0..1_u64 << 42, ago in 0..2 * WEEK, later in 0..2 * WEEK,
+        ) {
+            let (seen_at, now) = (Timestamp::from_millis(seen), Timestamp::from_millis(seen + ago));
+            let shown = LastSeen::Coarse.shown(seen_at, now).unwrap();
+            prop_assert!(shown <= seen_at && seen_at.since(shown) < Duration::from_millis(WEEK));
+            prop_assert!(LastSeen::Coarse.shown(seen_at, now + Duration::from_millis(later)).unwrap() <= shown);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Links that are reset again and again, and leaders that change again and again: nobody who beats
+//! leaves, and nobody who has fallen silent stays.
+
+use super::world::{Crowd, Process, hold_all, is_all, policy, until};
+use crate::rig::{self, unique};
+use presence_core::{Policy, Presence};
+use presence_nats::{NatsStore, Storage};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use test_servers::Proxy;
+use test_servers::nats::{Cluster, Nats};
+use tokio::task::spawn_blocking;
+
+/// Does something again and again until it is told to stop.
+fn again(mut flap: impl FnMut() + Send + 'static) -> Arc<AtomicBool> {
+    let stops = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stops);
+    spawn_blocking(move || {
+        while !stopped.load(Ordering::Relaxed) {
+            flap();
+        }
+    });
+    stops
+}
+
+async fn who_beats_stays_and_who_is_silent_goes(
+    open: impl Fn() -> NatsStore,
+    goes_on: bool,
+    flap: impl FnMut() + Send + 'static,
+) {
+    let policy =
+        || Policy { lease_for: Duration::from_secs(12), held_for: Duration::from_secs(8), ..policy() };
+    let (one, other) = (Process::with(open(), policy()).await, Process::with(open(), policy()).await);
+    let crowd = Crowd::at(&one.presence, "beats", 10);
+    let held = hold_all(&one, "held", 10);
+    let silent = Crowd::at(&one.presence, "silent", 5);
+    for process in [&one, &other] {
+        until("everybody is seen", || async { process.online("/start") == 25 && process.is_fresh() }).await;
+    }
+    let stops = again(flap);
+    let gone = silent.users.clone();
+    drop(silent);
+    if goes_on {
+        // Proofs come often enough: time goes on for those who are silent, however long this lasts.
+        for process in [&one, &other] {
+            until("the silent are gone", || async { process.saw_leave().is_superset(&gone) }).await;
+        }
+    } else {
+        tokio::time::sleep(policy().lease_for * 2).await;
+    }
+    stops.store(true, Ordering::Relaxed);
+    for process in [&one, &other] {
+        until("the view is right", || async { process.online("/start") == 20 && process.is_fresh() }).await;
+        assert_eq!(process.saw_leave(), gone);
+    }
+    // A process that starts now agrees.
+    let store = open();
+    let late = Presence::builder(store.clone()).policy(policy()).start().unwrap();
+    let late = Process::of(late, store).await;
+    until("a newcomer sees the same", || async { late.online("/start") == 20 && late.is_fresh() }).await;
+    drop((crowd, held));
+}
+
+/// All links are reset every so often, and down for a part of that.
+async fn links_are_reset(period: u64, down: u64) {
+    let (period, down) = (Duration::from_millis(period), Duration::from_millis(down));
+    let server = spawn_blocking(Nats::start).await.unwrap();
+    let (link, name) = (Arc::new(Proxy::to(server.port())), unique());
+    let open = || rig::at(&format!("nats://127.0.0.1:{}", link.port()), rig::options(&name, Storage::File));
+    let reset = Arc::clone(&link);
+    let goes_on = period >= Duration::from_secs(6);
+    who_beats_stays_and_who_is_silent_goes(open, goes_on, move || {
+        reset.cut();
+        std::thread::sleep(down);
+        reset.pass();
+        std::thread::sleep(period.saturating_sub(down));
+    })
+    .await;
+    spawn_blocking(move || drop(server)).await.unwrap();
+}
+
+#[tokio::test]
+async fn links_that_are_reset_every_six_seconds() {
+    links_are_reset(6_000, 200).await;
+    if is_all() {
+        for (period, down) in [(8_000, 4_000), (13_000, 5_000), (20_000, 10_000)] {
+            links_are_reset(period, down).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn links_that_are_down_for_most_of_the_time() {
+    links_are_reset(1_300, 800).await;
+    if is_all() {
+        for (period, down) in [(1_000, 900), (2_000, 1_000), (2_040, 100), (3_000, 2_500), (5_000, 4_000)] {
+            links_are_reset(period, down).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn leaders_that_change_every_eight_seconds() {
+    let cluster = Arc::new(spawn_blocking(Cluster::start).await.unwrap());
+    let name = unique();
+    let open = || rig::on_cluster(&cluster, &name);
+    let (moved, streams) = (Arc::clone(&cluster), name.clone());
+    who_beats_stays_and_who_is_silent_goes(open, true, move || {
+        for stream in ["KV", "BEATS"] {
+            let subject = format!("$JS.API.STREAM.LEADER.STEPDOWN.{stream}_{streams}");
+            // One that is just being elected cannot step down.
+            moved.nodes()[0].request(&subject, "");
+        }
+        std::thread::sleep(Duration::from_secs(8));
+    })
+    .await;
+    spawn_blocking(move || drop(cluster)).await.unwrap();
+}
