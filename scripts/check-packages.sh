@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs the crates that are published, all at once since they depend on each other, and checks that each carries the licences.
+# Packs the crates that are published, all at once since they depend on each other, and checks that each carries the licences and its README.
 #
 # Does not compile what it packed: it is what the tests compile.
 set -euo pipefail
@@ -23,5 +23,10 @@ for archive in "$into"/*.crate; do
       exit 1
     fi
   done
+  # What crates.io shows.
+  tar -tf "$archive" | grep -qx "$name/README.md" || {
+    echo "$name does not carry its README.md" >&2
+    exit 1
+  }
   echo "$name: $(tar -tf "$archive" | wc -l) files"
 done

@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
-# Runs every test:  scripts/test.sh [arguments of cargo test]
+# Runs every test:  scripts/test.sh [--quick] [arguments of cargo test]
 #
 # Fetches the servers that tests spawn while cargo compiles; one that is missing fails the run before the first test, with a
-# message that says how to get it. `-p CRATE` narrows the run to a crate; without it the whole workspace is tested.
+# message that says how to get it. `-p CRATE` narrows the run to a crate; without it the whole workspace is tested. `--quick`
+# tests what needs no server and no browser: the library of each published crate, on seeds and properties a tenth as many.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/env.sh
 
-mkdir -p .servers
-scripts/servers.sh >.servers/log 2>&1 </dev/null &
-servers=$!
+quick=
+if [ "${1:-}" = --quick ]; then
+  quick=1
+  shift
+fi
 
 scope=(--workspace)
 for arg; do
@@ -18,8 +21,53 @@ for arg; do
     -p | -p?* | --package | --package=*) scope=() ;;
   esac
 done
+if [ -n "$quick" ]; then
+  if [ ${#scope[@]} != 0 ]; then
+    scope=(--lib)
+    for crate in presence-*/; do scope+=(--package "${crate%/}"); done
+  else
+    scope=(--lib)
+  fi
+  export PRESENCE_SEEDS=${PRESENCE_SEEDS:-20} PROPTEST_CASES=${PROPTEST_CASES:-32}
+fi
 test=(cargo test ${scope[@]+"${scope[@]}"} --all-features --locked)
 
+if [ -n "$quick" ]; then
+  echo 'tests: the libraries alone. Two minutes on two cores the first time, seconds afterwards. Needs Rust.'
+elif [ "${scope[*]-}" = --workspace ]; then
+  echo 'tests: everything. Fifteen minutes on two cores the first time, eight afterwards. Needs Rust, Python 3 with pip, and a network'
+  echo 'for Redis, Valkey, NATS, Chromium and Node, which are fetched once into .servers. `scripts/test.sh --quick` needs none of that.'
+else
+  echo 'tests: a part. Needs Rust, Python 3 with pip, and a network for the servers, which are fetched once into .servers.'
+fi
+
+# Passes the output on, and ends with one line of totals.
+totals() {
+  awk '
+    { print; fflush() }
+    /^test result: / {
+      for (i = 2; i <= NF; i++) {
+        if ($i ~ /^passed/) passed += $(i - 1)
+        if ($i ~ /^failed/) failed += $(i - 1)
+        if ($i ~ /^ignored/) ignored += $(i - 1)
+      }
+      binaries++
+    }
+    END { printf "\n%d binaries\ntotal: %d passed, %d failed, %d skipped\n", binaries, passed, failed, ignored }
+  '
+}
+
+# Its output goes through a pipe, which is no terminal.
+[ ! -t 1 ] || export CARGO_TERM_COLOR=always
+
+if [ -n "$quick" ]; then
+  "${test[@]}" "$@" 2>&1 </dev/null | totals
+  exit
+fi
+
+mkdir -p .servers
+scripts/servers.sh >.servers/log 2>&1 </dev/null &
+servers=$!
 compiled=0
 "${test[@]}" --no-run "$@" </dev/null || compiled=$?
 fetched=0
@@ -29,6 +77,6 @@ cat .servers/log
 [ "$fetched" = 0 ] || exit "$fetched"
 
 # The browser client's own tests, where everything is tested. They take seconds.
-[ ${#scope[@]} = 0 ] || scripts/client.sh test
+[ "${scope[*]-}" != --workspace ] || scripts/client.sh test
 
-exec "${test[@]}" "$@" </dev/null
+"${test[@]}" "$@" 2>&1 </dev/null | totals

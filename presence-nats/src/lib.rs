@@ -98,6 +98,9 @@ mod client;
 mod codec;
 mod error;
 mod feed;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod keys;
 mod known;
 mod link;

@@ -67,6 +67,9 @@ mod connection;
 mod direct;
 mod error;
 mod feed;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod keys;
 mod link;
 mod metrics;

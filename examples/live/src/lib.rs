@@ -78,8 +78,3 @@ pub fn app(presence: Presence) -> Router {
 async fn index() -> impl IntoResponse {
     page::html(include_str!("../assets/index.html"))
 }
-
-/// The README's example compiles.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

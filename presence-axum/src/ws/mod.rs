@@ -32,6 +32,8 @@ mod close;
 mod command;
 mod connection;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod gateway;
 mod handshake;
 mod json;

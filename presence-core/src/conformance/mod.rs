@@ -53,6 +53,7 @@ pub mod isolation;
 pub mod load;
 mod macros;
 mod model;
+mod mutations;
 pub mod put;
 mod rng;
 mod scene;
@@ -63,6 +64,7 @@ pub mod watch;
 use follower::Follower;
 pub use harness::{Cannot, Harness};
 pub use model::{Call, Calls, Fault, Faults, Reference, ReferenceStore};
+pub use mutations::mutations;
 pub(crate) use rng::Rng;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A message broker on Redis and Valkey.
 
-mod calls;
+pub(crate) mod calls;
 mod feed;
 mod foreign;
 mod names;

@@ -7,7 +7,7 @@
 
 mod follow;
 mod inbox;
-mod message;
+pub(crate) mod message;
 mod scan;
 
 use crate::connection::{Connection, OnPush};

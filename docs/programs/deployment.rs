@@ -1,0 +1,45 @@
+//! A process as an orchestrator wants it: probes, logs, metrics, and an end in good order.
+
+use axum::{Router, routing::get};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use presence_axum::{Mount, health, serve};
+use presence_core::{Presence, PresenceStore};
+use presence_memory::MemoryStore;
+use std::error::Error;
+use tokio::net::TcpListener;
+
+/// Serves until `terminated` is there, then drains within ten seconds.
+pub async fn run(
+    store: impl PresenceStore,
+    listener: TcpListener,
+    terminated: impl Future<Output = ()>,
+) -> Result<(), Box<dyn Error>> {
+    // The name of the pod, so that operators recognise the process in the store and in logs.
+    let label = std::env::var("HOSTNAME").unwrap_or_else(|_| "node".to_owned());
+    let presence = Presence::builder(store).label(label).start()?;
+    let probes = Router::new()
+        .route("/healthz", get(health::alive)) // the process runs: restart it when this fails
+        .route("/readyz", get(health::ready)) // what it shows is true: send it no clients while this fails
+        .with_state(presence.clone());
+    let app = Mount::new(presence.clone()).routes().merge(probes);
+
+    // 1. The listener closes. 2. Streams and sockets are told to come back in a moment, each in another one.
+    // 3. The store is told what it does not know yet. Nobody sees the clients leave if they are back in time.
+    serve::serve(listener, app, serve::Options::default(), terminated).await;
+    presence.shutdown().await;
+    Ok(())
+}
+
+/// Serves it on port 8080, with logs, and metrics for Prometheus under `/metrics` on port 9090.
+#[tokio::main]
+pub async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().json().init();
+    // Before anything else starts, so that nothing is missed.
+    let metrics = PrometheusBuilder::new().install_recorder()?;
+    let admin = Router::new().route("/metrics", get(move || std::future::ready(metrics.render())));
+    let port = TcpListener::bind(("0.0.0.0", 9090)).await?;
+    tokio::spawn(async move { axum::serve(port, admin).await });
+
+    let listener = TcpListener::bind(("0.0.0.0", 8080)).await?;
+    run(MemoryStore::new(), listener, serve::terminated()).await
+}

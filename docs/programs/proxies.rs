@@ -1,0 +1,36 @@
+//! Behind one proxy of one's own, which speaks HTTP/2 or HTTP/3 to browsers and HTTP/1.1 to us.
+
+use axum::Router;
+use presence_axum::limits::Quota;
+use presence_axum::{Limits, Mount, serve};
+use presence_core::Presence;
+use presence_memory::MemoryStore;
+use std::error::Error;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// Limits by the address that the proxy saw, not by the proxy's own.
+pub fn limits() -> Limits {
+    Limits {
+        // The last address of `X-Forwarded-For` is the proxy's word; what stands before it anybody can have sent.
+        trusted_proxies: 1,
+        hits_per_client: Quota::per_second(50).map(|quota| quota.burst(100)),
+        ..Limits::default()
+    }
+}
+
+/// Presence under a path of the site.
+pub fn app(presence: Presence, limits: Limits) -> Router {
+    Router::new().nest("/presence", Mount::new(presence).limits(limits).routes())
+}
+
+/// Serves it on port 8080 of this machine alone: only the proxy may reach it.
+#[tokio::main]
+pub async fn main() -> Result<(), Box<dyn Error>> {
+    let presence = Presence::builder(MemoryStore::new()).start()?;
+    let listener = TcpListener::bind(("127.0.0.1", 8080)).await?;
+    // Longer than the proxy keeps an unused connection to us, so that it never writes to one that we are closing.
+    let options = serve::Options { header_timeout: Duration::from_secs(75), ..serve::Options::default() };
+    serve::serve(listener, app(presence, limits()), options, serve::terminated()).await;
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! The programs of the cookbook: one for each page of `docs/`, in `docs/programs/`.
+//!
+//! They are modules of one crate, so that they are built and linked at once. Each stands by itself:
+//! copy one into a `main.rs`, and it runs.
+#![allow(clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "programs, which pages explain")]
+
+#[path = "../programs/authentication.rs"]
+pub mod authentication;
+#[path = "../programs/deployment.rs"]
+pub mod deployment;
+#[path = "../programs/friends.rs"]
+pub mod friends;
+#[path = "../programs/kick.rs"]
+pub mod kick;
+#[path = "../programs/last-seen.rs"]
+pub mod last_seen;
+#[path = "../programs/limits.rs"]
+pub mod limits;
+#[path = "../programs/migration.rs"]
+pub mod migration;
+#[path = "../programs/processes.rs"]
+pub mod processes;
+#[path = "../programs/proxies.rs"]
+pub mod proxies;
+#[path = "../programs/rooms.rs"]
+pub mod rooms;
+#[path = "../programs/sockets.rs"]
+pub mod sockets;
+#[path = "../programs/testing.rs"]
+pub mod testing;
+#[path = "../programs/tls.rs"]
+pub mod tls;
+#[path = "../programs/typing.rs"]
+pub mod typing;
+#[path = "../programs/worker.rs"]
+pub mod worker;
+
+/// A program's `main`.
+pub type Main = fn() -> Result<(), Box<dyn std::error::Error>>;
+
+/// Every program, by the name of its page.
+pub const PROGRAMS: [(&str, Main); 15] = [
+    ("authentication", authentication::main),
+    ("deployment", deployment::main),
+    ("friends", friends::main),
+    ("kick", kick::main),
+    ("last-seen", last_seen::main),
+    ("limits", limits::main),
+    ("migration", migration::main),
+    ("processes", processes::main),
+    ("proxies", proxies::main),
+    ("rooms", rooms::main),
+    ("sockets", sockets::main),
+    ("testing", testing::main),
+    ("tls", tls::main),
+    ("typing", typing::main),
+    ("worker", worker::main),
+];
+
+/// The examples of the READMEs compile.
+#[cfg(doctest)]
+mod readmes {
+    #[doc = include_str!("../../README.md")]
+    struct Workspace;
+    #[doc = include_str!("../../presence-core/README.md")]
+    struct Core;
+    #[doc = include_str!("../../presence-memory/README.md")]
+    struct Memory;
+    #[doc = include_str!("../../presence-redis/README.md")]
+    struct Redis;
+    #[doc = include_str!("../../presence-nats/README.md")]
+    struct Nats;
+    #[doc = include_str!("../../presence-axum/README.md")]
+    struct Axum;
+}

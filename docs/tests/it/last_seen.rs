@@ -1,0 +1,27 @@
+//! `docs/last-seen.md`.
+
+use crate::client::send;
+use crate::rig::Rig;
+use cookbook::last_seen::{app, policy};
+use presence_core::Policy;
+use std::time::Duration;
+
+#[tokio::test]
+async fn last_sights_are_remembered_for_a_while_and_erased_on_request() {
+    assert_eq!(policy().remember_for, Some(Duration::from_hours(30 * 24)));
+    // Less, since each second of a clock that is turned takes its steps.
+    let hour = Policy { remember_for: Some(Duration::from_hours(1)), ..policy() };
+    let rig = Rig::with(hour, app).await;
+    assert_eq!(rig.get("/seen/ada").await.status, 404);
+    rig.enter("ada", &[]).await;
+    assert_eq!(rig.get("/seen/ada").await.text, "online");
+    rig.advance(1_800).await;
+    let seen = rig.get("/seen/ada").await;
+    assert_eq!((seen.status, &*seen.text), (200, "last seen 1800 s ago"));
+    assert_eq!(send(rig.address, "DELETE", "/seen/ada", &[], "").await.status, 204);
+    assert_eq!(rig.get("/seen/ada").await.status, 404);
+    // A user of whom nobody asks for an erasure is forgotten by itself.
+    rig.enter("bob", &[]).await;
+    rig.advance(3_700).await;
+    assert_eq!(rig.get("/seen/bob").await.status, 404);
+}

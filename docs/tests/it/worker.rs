@@ -1,0 +1,30 @@
+//! `docs/worker.md`.
+
+use crate::client::soon;
+use crate::rig::Rig;
+use cookbook::worker::{News, work};
+use presence_axum::Mount;
+use presence_core::UserId;
+use tokio::sync::mpsc;
+
+#[tokio::test]
+async fn a_worker_hears_each_user_come_and_go_once() {
+    let rig = Rig::serving(|presence| Mount::new(presence).routes()).await;
+    rig.enter("ada", &[]).await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let worker = tokio::spawn(work(rig.presence.clone(), move |news| tell.send(news).unwrap()));
+    let user = |name| UserId::new(name).unwrap();
+    assert_eq!(soon(told.recv()).await, Some(News::Came(user("ada"))), "who was there before it started");
+
+    rig.post("/v1/hit", r#"{"user":"bob","session":"phone","kind":"enter"}"#).await;
+    rig.post("/v1/hit", r#"{"user":"bob","session":"laptop","kind":"enter"}"#).await;
+    assert_eq!(soon(told.recv()).await, Some(News::Came(user("bob"))));
+    rig.post("/v1/hit", r#"{"user":"bob","session":"phone","kind":"leave","now":true}"#).await;
+    rig.leave("ada").await;
+    assert_eq!(soon(told.recv()).await, Some(News::Went(user("ada"))), "bob has another session");
+    rig.advance(61).await;
+    assert_eq!(soon(told.recv()).await, Some(News::Went(user("bob"))), "his lease has lapsed");
+
+    rig.presence.shutdown().await;
+    soon(worker).await.unwrap();
+}

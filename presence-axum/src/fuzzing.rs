@@ -1,0 +1,91 @@
+//! What reads what clients send, for `fuzz/` and for the tests below, which run it on stable Rust.
+//!
+//! Each function takes any bytes. It must not panic, but for a broken promise.
+#![allow(clippy::missing_panics_doc, reason = "a broken promise panics")]
+
+use crate::LenientJson;
+use crate::limits::Client;
+use crate::wire::Hit;
+use crate::ws::{self, Protocol};
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, HeaderValue};
+
+/// Bodies of hits: one that is refused is refused with 400.
+pub fn hits(data: &[u8]) {
+    let body = LenientJson::from(Bytes::copy_from_slice(data));
+    if let Err(error) = Hit::read(&body, None) {
+        assert_eq!(error.status(), 400, "{}", error.word());
+    }
+}
+
+/// Frames of a socket, as bytes: they mean the same however the network cuts them up.
+pub fn frames(data: &[u8]) {
+    let whole = ws::fuzzing::decoded([data]);
+    for size in [1, 7] {
+        assert_eq!(ws::fuzzing::decoded(data.chunks(size)), whole);
+    }
+}
+
+/// Messages of a socket in our own format: one that is refused is refused as HTTP would.
+pub fn messages(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match ws::Json.decode(text) {
+        Ok(request) => assert!(!format!("{request:?}").contains("hush"), "no token is shown"),
+        Err(problem) => assert!(matches!(problem.code, 400 | 413), "{}", problem.code),
+    }
+}
+
+/// `X-Forwarded-For`, which anybody can send.
+pub fn forwarded(data: &[u8]) {
+    let mut headers = HeaderMap::new();
+    for line in data.split(|byte| *byte == b'\n').take(8) {
+        if let Ok(value) = HeaderValue::from_bytes(line) {
+            headers.append("x-forwarded-for", value);
+        }
+    }
+    for proxies in 0..3 {
+        let _ = Client::of(&Extensions::new(), &headers, proxies);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use presence_core::conformance::mutations;
+
+    #[test]
+    fn hits_that_are_nearly_right_are_taken_or_refused() {
+        let examples = [
+            &br#"{"user":"ada","session":"tab","kind":"enter","topics":["a","b"],"idle_ms":1500,"status":"away","message":"tea"}"#[..],
+            br#"{"user":1.5e3,"kind":"leave","now":true,"placed_at":1700000000000,"topics":["a"]}"#,
+            br#"{"user":"ada","meta":{"name":"Ada","n":1e400}}"#,
+        ];
+        mutations(&examples, super::hits);
+    }
+
+    #[test]
+    fn frames_mean_the_same_however_they_are_cut() {
+        let text = b"\x81\x85\x01\x02\x03\x04\x69\x67\x6f\x68\x6e";
+        let fragments = b"\x01\x82\0\0\0\0he\x80\x83\0\0\0\0llo\x89\x80\0\0\0\0\x88\x82\0\0\0\0\x03\xe8";
+        mutations(&[text, fragments], super::frames);
+    }
+
+    #[test]
+    fn messages_that_are_nearly_right_are_taken_or_refused() {
+        let examples = [
+            &br#"{"type":"enter","ref":1,"topics":["a"],"idle_ms":0,"status":"busy","meta":{"x":1}}"#[..],
+            br#"{"type":"subscribe","topics":["a",null,{"topic":"b","version":"0123456789abcdef-7","after":"1f-2a","counts":true}]}"#,
+            br#"{"type":"publish","ref":"r","topic":"a","data":{"text":"hi"},"key":"k"}"#,
+            br#"{"type":"list","topic":null,"limit":10,"cursor":"ada"}"#,
+            br#"{"type":"auth","token":"hush"}"#,
+        ];
+        mutations(&examples, super::messages);
+    }
+
+    #[test]
+    fn forwarded_addresses_that_are_nearly_right_are_passed_over() {
+        mutations(
+            &[b"203.0.113.7, 10.0.0.1\n[2001:db8::1]:4711", b"unknown, ::ffff:1.2.3.4"],
+            super::forwarded,
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! Inputs that are nearly right, for whatever reads bytes that others wrote.
+
+use super::Rng;
+
+/// How many mutated inputs are tried unless `PRESENCE_SEEDS` says otherwise.
+const INPUTS: u64 = 4_000;
+/// The most edits of one input.
+const EDITS: u64 = 8;
+/// Bytes that readers of text treat specially.
+const SPECIAL: &[u8] = b"\0\t\n\r \"',-./0019:=[\\]{}~\x7f\x80\xc3\xff";
+
+/// Calls `read` with each example, and then with examples in which a few bytes were changed, taken
+/// out, repeated or moved over from another example.
+///
+/// For readers of what other processes, servers and clients write: they must refuse anything
+/// without panicking, and check their own promises beside it. The inputs are the same in each run.
+/// A failure names the seed of its input: `PRESENCE_SEED=n` tries that one alone,
+/// `PRESENCE_SEEDS=n` the first n (4,000 by default).
+///
+/// ```
+/// use presence_core::Topic;
+/// use presence_core::conformance::mutations;
+///
+/// mutations(&[b"lobby", b"/pricing?plan=2"], |bytes| {
+///     let Ok(text) = std::str::from_utf8(bytes) else { return };
+///     if let Ok(topic) = Topic::new(text) {
+///         assert_eq!(topic.as_str(), text);
+///     }
+/// });
+/// ```
+///
+/// # Panics
+/// When `read` does, or without examples.
+pub fn mutations(examples: &[&[u8]], mut read: impl FnMut(&[u8])) {
+    assert!(!examples.is_empty(), "there must be an example to change");
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let one = number("PRESENCE_SEED");
+    if one.is_none() {
+        for input in examples {
+            let told = Told { seed: None, input };
+            read(input);
+            std::mem::forget(told);
+        }
+    }
+    let inputs = number("PRESENCE_SEEDS").unwrap_or(INPUTS);
+    for seed in one.map_or(0..inputs, |seed| seed..seed + 1) {
+        let input = mutated(examples, seed);
+        let told = Told { seed: Some(seed), input: &input };
+        read(&input);
+        std::mem::forget(told);
+    }
+}
+
+/// Says on which input a reader has panicked.
+struct Told<'a> {
+    /// `None` for an example.
+    seed: Option<u64>,
+    input: &'a [u8],
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        eprint!("on \"{}\"", self.input.escape_ascii());
+        match self.seed {
+            Some(seed) => eprintln!("; PRESENCE_SEED={seed} shows it again"),
+            None => eprintln!(", an example"),
+        }
+    }
+}
+
+fn mutated(examples: &[&[u8]], seed: u64) -> Vec<u8> {
+    let mut rng = Rng::seeded(seed);
+    let mut input = examples[rng.index(examples.len())].to_vec();
+    for _ in 0..=rng.below(EDITS) {
+        let (from, to) = range(&mut rng, input.len());
+        match rng.below(6) {
+            0 => drop(input.drain(from..to)),
+            1 => input.truncate(from),
+            2 => {
+                let repeated = input[from..to].to_vec();
+                input.splice(to..to, repeated);
+            }
+            3 => {
+                let other = examples[rng.index(examples.len())];
+                let (start, end) = range(&mut rng, other.len());
+                input.splice(from..to, other[start..end].iter().copied());
+            }
+            4 => input.insert(from, SPECIAL[rng.index(SPECIAL.len())]),
+            _ => {
+                let byte = rng.next().to_le_bytes()[0];
+                input.splice(from..to.min(from + 1), [byte]);
+            }
+        }
+    }
+    input
+}
+
+/// A part of something of this length, mostly a short one.
+fn range(rng: &mut Rng, len: usize) -> (usize, usize) {
+    let from = rng.index(len + 1);
+    let most = if rng.one_in(4) { len } else { len.min(4) };
+    (from, (from + rng.index(most + 1)).min(len))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn inputs_are_the_examples_and_many_that_are_nearly_so() {
+        let (mut inputs, examples) = (Vec::new(), [&b"one example"[..], b"another"]);
+        mutations(&examples, |input| inputs.push(input.to_vec()));
+        assert_eq!(inputs[..2], examples);
+        let different: HashSet<_> = inputs.iter().collect();
+        assert!(different.len() > inputs.len() / 2, "{} of {}", different.len(), inputs.len());
+        assert!(inputs.iter().all(|input| input.len() < 4_096), "inputs stay short");
+    }
+
+    #[test]
+    fn a_seed_makes_the_same_input_again() {
+        let examples = [&b"{\"a\":1}"[..]];
+        assert_eq!(mutated(&examples, 7), mutated(&examples, 7));
+        assert_ne!(mutated(&examples, 7), mutated(&examples, 8));
+    }
+
+    #[test]
+    #[should_panic(expected = "found")]
+    fn a_reader_that_panics_on_a_rare_byte_is_caught() {
+        mutations(&[b"harmless"], |input| assert!(!input.contains(&b'\xff'), "found"));
+    }
+}

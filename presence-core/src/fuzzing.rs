@@ -1,0 +1,74 @@
+//! What reads what others wrote, for `fuzz/` and for the tests below, which run it on stable Rust.
+//!
+//! Each function takes any bytes. It must not panic, but for a broken promise.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a broken promise panics")]
+
+use crate::broker::{Channel, EventId};
+use crate::{NodeId, Session, SessionId, Topic, UserId, UserRecord, Version};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
+
+/// Records as JSON, as stores keep them: what can be read can be written, and read again as the
+/// same; merging it with itself again and again changes nothing.
+pub fn records(data: &[u8]) {
+    if let Some(session) = read::<Session>(data) {
+        let mut merged = session.clone();
+        assert!(!merged.merge(&session));
+        assert_eq!(merged, session);
+    }
+    if let Some(record) = read::<UserRecord>(data) {
+        let mut merged = record.clone();
+        merged.merge(&record); // a sight from before the erasure, which nobody of ours writes, goes with it
+        assert!(!merged.merge(&record));
+    }
+}
+
+fn read<T: DeserializeOwned + Serialize + PartialEq + Debug>(data: &[u8]) -> Option<T> {
+    let value: T = serde_json::from_slice(data).ok()?;
+    let again: T = serde_json::from_slice(&serde_json::to_vec(&value).unwrap()).unwrap();
+    assert_eq!(again, value);
+    Some(value)
+}
+
+/// Names and numbers that clients send: what is taken is within its bounds, and is written as it
+/// was read.
+pub fn names(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let taken = [
+        UserId::new(text).is_ok_and(|id| id.as_str() == text && text.len() <= UserId::MAX_BYTES),
+        SessionId::new(text).is_ok_and(|id| id.as_str() == text && text.len() <= SessionId::MAX_BYTES),
+        NodeId::new(text).is_ok_and(|id| id.as_str() == text && text.len() <= NodeId::MAX_BYTES),
+        Topic::new(text).is_ok_and(|topic| topic.as_str() == text && text.len() <= Topic::MAX_BYTES),
+        Channel::new(text).is_ok_and(|channel| channel.as_str() == text),
+    ];
+    assert!(!taken.contains(&true) || !text.chars().any(char::is_control));
+    if let Ok(version) = text.parse::<Version>() {
+        assert_eq!(version.to_string().parse(), Ok(version));
+    }
+    if let Ok(id) = text.parse::<EventId>() {
+        assert_eq!(id.to_string().parse(), Ok(id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::conformance::mutations;
+
+    #[test]
+    fn records_that_are_nearly_right_are_refused_or_kept() {
+        let placement = r#"{"placed_at":1700000000000,"left":{"at":5,"ends_at":7},"node":"web-1~9f","held":true,"lease":60000,"topics":["a",{"topic":"b","until":3}],"meta":{"x":1.5}}"#;
+        let session = format!(
+            r#"{{"user":"ada","id":"tab","placement":{placement},"declared":{{"at":3,"status":"away","message":"tea","until":9}},"seen_at":3,"active_at":2}}"#
+        );
+        let user = r#"{"user":"ada","seen_at":9,"erased_at":7,"block":{"at":1,"until":2,"session":"tab"}}"#;
+        mutations(&[session.as_bytes(), user.as_bytes()], super::records);
+    }
+
+    #[test]
+    fn names_that_are_nearly_right_are_refused_or_kept() {
+        let long = "é".repeat(128);
+        let examples = ["/pricing?plan=2", "0123456789abcdef-17", "1f-2a", &long];
+        mutations(&examples.map(str::as_bytes), super::names);
+    }
+}
