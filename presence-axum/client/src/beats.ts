@@ -74,7 +74,6 @@ export class Beats {
 
   constructor(env: Env, options: Options, said: Said, way: Way, changed: (answer: Answer | null, hadFailed?: boolean) => void) {
     [this.#env, this.#options, this.said, this.#way, this.#changed] = [env, options, said, way, changed];
-    if (said.status !== null) this.#declared = 1;
     this.#alarm = env.alarm(() => void this.#send());
   }
 
@@ -89,7 +88,10 @@ export class Beats {
 
   /** Takes what makes sense of what the server says of its windows. */
   learn(said: { [of in keyof Windows]?: unknown }): void {
-    for (const of of Object.keys(this.windows) as (keyof Windows)[]) this.windows[of] = Number(said[of]) > 0 ? Number(said[of]) : this.windows[of];
+    for (const of of Object.keys(this.windows) as (keyof Windows)[]) {
+      const ms = Number(said[of]);
+      if (ms > 0) this.windows[of] = ms;
+    }
   }
 
   /** What an earlier page of this tab knew of the user's activity. */
@@ -129,16 +131,9 @@ export class Beats {
   /** Somebody else from now on: nothing of the former is kept. */
   become(said: Said): void {
     this.said = said;
-    this.#declared = this.#declaredTold = said.status === null ? 0 : this.#declared + 1;
-    if (said.status !== null) this.#declaredTold = 0;
     this.#placedAt = undefined;
     this.#topicsTold = null;
     this.#touchTold = -Infinity;
-  }
-
-  /** The server knows better who we are. */
-  #isCalled(user: string | undefined): void {
-    if (user !== undefined && this.said.user === null) this.said = { ...this.said, user };
   }
 
   say(said: Partial<Said>): void {
@@ -218,34 +213,24 @@ export class Beats {
       if (said.status !== null && said.message !== null) beat.message = said.message;
       if (said.meta !== null) beat.meta = said.meta;
     }
-    let answer: Answer;
-    try {
-      answer = await this.#way.deliver(beat);
-    } catch (error) {
-      // Only the host's own `encode` or `headers` can throw here.
-      this.#env.report(error);
-      answer = { status: 0, retryAfter: 0, body: { error: 'the hit could not be made' }, code: 'protocol' };
-    }
+    const answer = await this.#way.deliver(beat);
     if (this.#flight !== flight) return; // left meanwhile: this answer is about the past
     this.#flight = null;
     const hadFailed = this.#failures > 0;
-    if (isTaken(answer)) this.#taken(answer, { places, placedBefore, declared, touched, said });
-    else this.#failed(answer);
+    if (isTaken(answer)) {
+      const { body } = answer;
+      // Placed anew although we did not move: the server had lost us, and with us what only an enter says. So we enter again.
+      const lost = !places && body.placed_at! > placedBefore!;
+      [this.#entered, this.#again] = [!lost && !this.#isMoved, this.#again || lost];
+      [this.#failures, this.error, this.here, this.#placedAt] = [0, null, true, body.placed_at];
+      [this.#touchTold, this.#topicsTold, this.#declaredTold] = [touched, said.topics, declared];
+      // The server knows who we are.
+      if (body.user !== undefined && this.said.user === null) this.said = { ...this.said, user: body.user };
+      this.learn(body);
+      this.#alarm.set(jitter(this.#env, this.#every));
+    } else this.#failed(answer);
     this.#changed(answer, hadFailed);
     if (this.#again) this.soon();
-  }
-
-  #taken(answer: Answer, told: { places: boolean; placedBefore: number | undefined; declared: number; touched: number; said: Said }): void {
-    const { body } = answer;
-    const lost = !told.places && told.placedBefore !== undefined && body.placed_at !== undefined && body.placed_at > told.placedBefore;
-    // Placed anew although we did not move: the server had lost us, and with us what only an enter says. So we enter again.
-    [this.#entered, this.#again] = [!lost && !this.#isMoved, this.#again || lost];
-    [this.#failures, this.error, this.here] = [0, null, true];
-    [this.#touchTold, this.#topicsTold, this.#declaredTold] = [told.touched, told.said.topics, told.declared];
-    this.#placedAt = body.placed_at;
-    this.#isCalled(body.user);
-    this.learn(body);
-    this.#alarm.set(jitter(this.#env, this.#every));
   }
 
   #failed(answer: Answer): void {

@@ -1,9 +1,11 @@
 /** The browser, as the state machines see it. Whatever a policy or a setting forbids is taken for absent. */
 
-import type { Alarm, Channel, Env, Page, PageEvent, Socket } from './env.ts';
+import type { Alarm, Env, Page, PageEvent, Socket } from './env.ts';
 
 /** Not `scroll`: scripts scroll too. A person's scrolling is a wheel, a touch, a key or a pointer on the bar. */
 const ACTIVITY = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart', 'touchmove'];
+/** What is told as it is, by the name of its event. */
+const TOLD = { freeze: 'frozen', resume: 'resumed', prerenderingchange: 'activated', pagehide: 'gone', online: 'online' } as const;
 /** How long a lock of a page that is just going may still be held. */
 const LOCK_WITHIN = 1_000;
 /** The name of a worker that is this very file. */
@@ -22,6 +24,15 @@ declare const WorkerGlobalScope: unknown;
 
 if (typeof WorkerGlobalScope !== 'undefined' && (globalThis as { name?: string }).name === ALARM) rings();
 
+/** Null where a policy or a setting forbids it. */
+function allowed<T>(what: () => T): T | null {
+  try {
+    return what();
+  } catch {
+    return null;
+  }
+}
+
 export function browser(workerUrl?: string | URL): Env {
   return {
     now: () => performance.now(),
@@ -36,34 +47,25 @@ export function browser(workerUrl?: string | URL): Env {
     },
     alarm: (ring) => new PageAlarm(ring, workerUrl),
     fetch: (url, init) => fetch(url, init),
-    socket: (url, protocols) => {
-      try {
+    socket: (url, protocols) =>
+      allowed(() => {
         const at = new URL(url, location.href);
         at.protocol = at.protocol.replace('http', 'ws');
         return new WebSocket(at, protocols) as unknown as Socket;
-      } catch {
-        return null;
-      }
-    },
+      }),
     storage: {
-      get: (area, key) => {
-        try {
-          return window[`${area}Storage`].getItem(key);
-        } catch {
-          return null;
-        }
-      },
+      get: (area, key) => allowed(() => window[`${area}Storage`].getItem(key)),
       set: (area, key, value) => {
-        try {
-          if (value === null) window[`${area}Storage`].removeItem(key);
-          else window[`${area}Storage`].setItem(key, value);
-        } catch {
-          // Nothing is kept.
-        }
+        allowed(() => (value === null ? window[`${area}Storage`].removeItem(key) : window[`${area}Storage`].setItem(key, value)));
       },
     },
     lock,
-    channel,
+    channel: (name, heard) =>
+      allowed(() => {
+        const open = new BroadcastChannel(name);
+        open.onmessage = ({ data }: MessageEvent<unknown>) => heard(data);
+        return { post: (data) => open.postMessage(data), close: () => open.close() };
+      }),
     page: page(),
     report: (error) => (typeof reportError === 'function' ? reportError(error) : console.error(error)),
   };
@@ -168,41 +170,26 @@ function lock(name: string): Promise<(() => void) | null | undefined> {
   });
 }
 
-function channel(name: string, heard: (data: unknown) => void): Channel | null {
-  try {
-    const open = new BroadcastChannel(name);
-    open.onmessage = ({ data }: MessageEvent<unknown>) => heard(data);
-    return { post: (data) => open.postMessage(data), close: () => open.close() };
-  } catch {
-    return null;
-  }
-}
-
 function page(): Page {
   return {
     hidden: () => document.hidden,
     prerendering: () => (document as { prerendering?: boolean }).prerendering === true,
     listen: (heard) => {
       const aborts = new AbortController();
-      const { signal } = aborts;
-      const on = (target: EventTarget, names: string[], told: PageEvent | ((event: Event) => PageEvent | null)): void => {
-        for (const name of names) {
-          const listener = (event: Event): void => {
-            const it = typeof told === 'string' ? told : told(event);
-            if (it) heard(it);
-          };
-          target.addEventListener(name, listener, { passive: true, capture: true, signal });
-        }
+      const options = { passive: true, capture: true, signal: aborts.signal };
+      // Those of the document pass by the window too.
+      const on = (name: string, told: (event: Event) => PageEvent | false): void => {
+        const listener = (event: Event): void => {
+          const it = told(event);
+          if (it) heard(it);
+        };
+        window.addEventListener(name, listener, options);
       };
       // What a script makes up is no activity.
-      on(window, ACTIVITY, (event) => (event.isTrusted ? 'activity' : null));
-      on(document, ['visibilitychange'], () => (document.hidden ? 'hidden' : 'shown'));
-      on(document, ['freeze'], 'frozen');
-      on(document, ['resume'], 'resumed');
-      on(document, ['prerenderingchange'], 'activated');
-      on(window, ['pagehide'], 'gone');
-      on(window, ['pageshow'], (event) => ((event as PageTransitionEvent).persisted ? 'restored' : null));
-      on(window, ['online'], 'online');
+      for (const name of ACTIVITY) on(name, ({ isTrusted }) => isTrusted && 'activity');
+      for (const name of Object.keys(TOLD) as (keyof typeof TOLD)[]) on(name, () => TOLD[name]);
+      on('visibilitychange', () => (document.hidden ? 'hidden' : 'shown'));
+      on('pageshow', (event) => (event as PageTransitionEvent).persisted && 'restored');
       return () => aborts.abort();
     },
     // Beacons are what blockers swallow, and they carry no token: only where nothing else outlives the page.

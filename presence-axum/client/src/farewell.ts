@@ -3,6 +3,7 @@
 import { backoff } from './backoff.ts';
 import type { Env } from './env.ts';
 import { isRefused, isTaken, type Sender } from './http.ts';
+import { Timer } from './timer.ts';
 import type { Beat } from './types.ts';
 
 /** How long the host waits for it at most. */
@@ -17,11 +18,11 @@ export class Farewell {
   #failures = 0;
   #isOver = false;
   #isUnderWay = false;
-  #cancel = (): void => {};
+  #timer: Timer;
   #resolve!: (result: 'confirmed' | 'unconfirmed') => void;
 
   constructor(env: Env, beat: Beat, send: Sender, lease: number) {
-    [this.#env, this.beat, this.#send, this.#until] = [env, beat, send, env.now() + lease];
+    [this.#env, this.beat, this.#send, this.#until, this.#timer] = [env, beat, send, env.now() + lease, new Timer(env)];
     this.result = new Promise((resolve) => (this.#resolve = resolve));
     env.timer(WAIT_FOR, () => this.#resolve('unconfirmed'));
     void this.again();
@@ -34,7 +35,7 @@ export class Farewell {
   /** Tries now: when the network is back. */
   async again(): Promise<void> {
     if (this.#isOver || this.#isUnderWay) return;
-    this.#cancel();
+    this.#timer.clear();
     this.#isUnderWay = true;
     const answer = await this.#send(this.beat);
     this.#isUnderWay = false;
@@ -42,13 +43,13 @@ export class Farewell {
     if (isTaken(answer)) return this.end('confirmed');
     if (isRefused(answer) || this.#env.now() >= this.#until) return this.end('unconfirmed');
     this.#failures += 1;
-    this.#cancel = this.#env.timer(Math.max(answer.retryAfter, 200 + backoff(this.#env, this.#failures, 8_000)), () => void this.again());
+    this.#timer.set(Math.max(answer.retryAfter, 200 + backoff(this.#env, this.#failures, 8_000)), () => void this.again());
   }
 
   /** Is not told any more: confirmed, or its session has been entered again. */
   end(result: 'confirmed' | 'unconfirmed'): void {
     this.#isOver = true;
-    this.#cancel();
+    this.#timer.clear();
     this.#resolve(result);
   }
 }

@@ -3,18 +3,16 @@
 import { call } from './backoff.ts';
 import type { Env } from './env.ts';
 import type { Http } from './http.ts';
+import type { Connection } from './lifecycle.ts';
 import { EventStream } from './stream.ts';
 import type { State, WatchUrlOptions } from './types.ts';
 
-const PAUSE_AFTER = 10_000;
-
-export class Foreign {
+export class Foreign implements Connection {
   #env: Env;
   #stream: EventStream;
   #seen: (data: unknown, state: State) => void;
   #state: State = 'connecting';
   #streams: boolean;
-  #cancelPause = (): void => {};
   #isClosed = false;
 
   constructor(env: Env, http: Http, url: string, seen: (data: unknown, state: State) => void, options: WatchUrlOptions) {
@@ -44,15 +42,13 @@ export class Foreign {
   }
 
   shown(): void {
-    this.#cancelPause();
     if (this.#isClosed || !this.#stream.isClosed) return;
     this.#is('connecting');
     this.#stream.open();
   }
 
-  hidden(): void {
-    this.#cancelPause();
-    if (!this.#streams) this.#cancelPause = this.#env.timer(PAUSE_AFTER, () => this.away());
+  pause(): void {
+    if (!this.#streams) this.away();
   }
 
   away(): void {
@@ -64,14 +60,16 @@ export class Foreign {
     if (!this.#stream.isClosed) this.#stream.open();
   }
 
-  /** A heartbeat waits for long: the connection is given up until it was answered. */
   starving(): void {
     if (!this.#stream.isClosed) this.away();
   }
 
+  fed(): void {
+    if (!this.#env.page.hidden()) this.shown();
+  }
+
   close(): void {
     this.#isClosed = true;
-    this.#cancelPause();
     this.#stream.close();
   }
 

@@ -17,6 +17,9 @@ export interface Answer {
 /** How a farewell is said: with the credentials that its user had. */
 export type Sender = (beat: Beat) => Promise<Answer>;
 
+/** What became of a heartbeat that nobody answered. */
+export const unanswered = (error: string, code: Problem['code'] = 'network'): Answer => ({ status: 0, retryAfter: 0, body: { error }, code });
+
 export const isTaken = ({ status }: Answer): boolean => status >= 200 && status < 300;
 /** The same again would be refused again. */
 export const isRefused = ({ status }: Answer): boolean => status >= 400 && status < 500 && ![401, 408, 425, 429].includes(status);
@@ -73,7 +76,7 @@ export class Http {
       token = await this.#token.get();
       headers = this.#headers(token);
     } catch (error) {
-      return { status: 0, retryAfter: 0, body: { error: textOf(error) }, code: 'token' };
+      return unanswered(textOf(error), 'token');
     }
     const answer = await this.#send(beat, headers);
     if (answer.status === 401) this.#token.refuse(token);
@@ -87,21 +90,27 @@ export class Http {
   }
 
   async #send(beat: Beat, headers: Record<string, string>): Promise<Answer> {
-    const encoded = this.#options.encode ? this.#options.encode(beat) : beat;
-    if (encoded === null) return { status: 200, retryAfter: 0, body: {}, code: 'network' };
+    const answer = unanswered('no answer');
+    let body;
+    try {
+      body = this.#body(beat);
+    } catch (error) {
+      this.#env.report(error);
+      return unanswered(textOf(error), 'protocol');
+    }
+    if (!body) return { ...answer, status: 200, body: {} };
     const abort = new AbortController();
     const starves = this.#env.timer(STARVES_AFTER, this.#starving);
     const ends = this.#env.timer(ANSWER_WITHIN, () => abort.abort());
-    const answer: Answer = { status: 0, retryAfter: 0, body: { error: 'no answer' }, code: 'network' };
     try {
-      const response = await this.#env.fetch(this.url('/v1/hit'), { ...this.init(headers, JSON.stringify(encoded)), signal: abort.signal, keepalive: true });
+      const response = await this.#env.fetch(this.url('/v1/hit'), { ...this.init(headers, body), signal: abort.signal, keepalive: true });
       starves();
       answer.status = response.status;
       answer.retryAfter = 1000 * Number(response.headers.get('retry-after')) || 0;
       answer.code = response.status < 500 ? 'refused' : 'server';
       answer.body = { error: `http ${response.status}` };
-      const body: unknown = await response.json();
-      if (typeof body === 'object' && body !== null) answer.body = body;
+      const told: unknown = await response.json();
+      if (typeof told === 'object' && told !== null) answer.body = told;
     } catch {
       // The status tells.
     }
@@ -112,8 +121,13 @@ export class Http {
 
   /** From a page that goes: nobody waits for the answer. */
   lastWord(beat: Beat): void {
+    const body = this.#body(beat);
+    if (body) this.#env.page.lastWord(this.url('/v1/hit'), this.init(this.#headers(this.#token.last), body));
+  }
+
+  /** The body of a heartbeat; null for one that the host does not send. */
+  #body(beat: Beat): string | null {
     const encoded = this.#options.encode ? this.#options.encode(beat) : beat;
-    if (encoded === null) return;
-    this.#env.page.lastWord(this.url('/v1/hit'), this.init(this.#headers(this.#token.last), JSON.stringify(encoded)));
+    return encoded && JSON.stringify(encoded);
   }
 }

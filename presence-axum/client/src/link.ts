@@ -1,15 +1,16 @@
 /** The connection of the page: which there is at the moment, and what it tells. */
 
+import { jitter } from './backoff.ts';
 import type { Channel, Env } from './env.ts';
 import type { Http } from './http.ts';
+import type { Connection } from './lifecycle.ts';
 import type { Scopes } from './scopes.ts';
 import { SocketLine, type Tell } from './socket.ts';
 import { EventStream } from './stream.ts';
+import { Timer } from './timer.ts';
 import type { Token } from './token.ts';
 import type { Problem } from './types.ts';
 
-/** A page that is hidden for so long gives its connection up: a browser opens six to a host over HTTP/1.1, all tabs together. */
-const PAUSE_AFTER = 10_000;
 const SETTLE_FOR = 100;
 /** How many streams all pages of this origin hold; who has one longest gives it up, and asks now and then. */
 const STREAMS = 3;
@@ -31,7 +32,7 @@ export interface LinkHost {
   windows(said: Record<string, unknown>): void;
 }
 
-export class Link {
+export class Link implements Connection {
   #env: Env;
   #scopes: Scopes;
   #host: LinkHost;
@@ -39,10 +40,9 @@ export class Link {
   readonly socket: SocketLine;
   /** The mount has a socket. */
   #maySocket = false;
-  #cancelPause = (): void => {};
-  #cancelSettle = (): void => {};
-  #cancelPoll = (): void => {};
-  #cancelPollEnd = (): void => {};
+  #settling: Timer;
+  /** Until the next poll, or the end of this one. */
+  #polling: Timer;
   #isPaused: boolean;
   #isAway = false;
   #isClosed = false;
@@ -59,6 +59,7 @@ export class Link {
 
   constructor(env: Env, http: Http, token: Token, scopes: Scopes, host: LinkHost, shared: string) {
     [this.#env, this.#scopes, this.#host] = [env, scopes, host];
+    [this.#settling, this.#polling] = [new Timer(env), new Timer(env)];
     this.#isPaused = env.page.hidden() || env.page.prerendering();
     this.#me = env.id();
     this.#open = () => env.channel(`presence-streams ${shared}`, (data) => this.#heardOf(data));
@@ -138,22 +139,15 @@ export class Link {
 
   /** Other scopes are watched, or another token is to be used: what was connected is connected anew, from where it was. */
   settle(): void {
-    this.#cancelSettle();
-    this.#cancelSettle = this.#env.timer(SETTLE_FOR, () => this.#connect());
+    this.#settling.set(SETTLE_FOR, () => this.#connect());
   }
 
   shown(): void {
-    this.#cancelPause();
     this.#isAway = false;
     const wasPaused = this.#isPaused;
     this.#isPaused = false;
     this.#newer = 0;
     if (wasPaused || (this.#stream.isClosed && !this.socket.isOpen)) this.#connect();
-  }
-
-  hidden(): void {
-    this.#cancelPause();
-    if (!this.#isPaused) this.#cancelPause = this.#env.timer(PAUSE_AFTER, () => this.pause());
   }
 
   pause(): void {
@@ -162,13 +156,11 @@ export class Link {
     this.#close();
   }
 
-  /** The page goes, or freezes: a connection left open would be dead when it comes back. */
   away(): void {
     this.#isAway = true;
     this.pause();
   }
 
-  /** After a change of network the old connection may be dead without the browser knowing. */
   reconnect(): void {
     if (this.socket.isOpen) {
       this.socket.close();
@@ -177,7 +169,6 @@ export class Link {
     this.#connect();
   }
 
-  /** A heartbeat waits for long: perhaps for the connection that we hold. */
   starving(): void {
     if (this.#stream.isClosed) return;
     const now = this.#env.now();
@@ -187,18 +178,15 @@ export class Link {
     this.#close();
   }
 
-  /** A heartbeat was answered. */
   fed(): void {
     if (!this.#isStarving) return;
     this.#isStarving = false;
-    this.#cancelSettle();
-    this.#cancelSettle = this.#env.timer(500 + 1_500 * this.#env.random(), () => this.#connect());
+    this.#settling.set(500 + 1_500 * this.#env.random(), () => this.#connect());
   }
 
   close(): void {
     this.#isClosed = true;
-    this.#cancelPause();
-    this.#cancelSettle();
+    this.#settling.clear();
     this.#close();
   }
 
@@ -206,8 +194,7 @@ export class Link {
     if (this.#isAway || this.#isClosed) this.socket.close();
     // A hidden page keeps its socket, which is its heartbeat, and is told nothing.
     else if (this.socket.isOpen) this.socket.subscribe(null);
-    this.#cancelPoll();
-    this.#cancelPollEnd();
+    this.#polling.clear();
     this.#stream.close();
     this.#channel?.close();
     this.#channel = null;
@@ -215,9 +202,8 @@ export class Link {
   }
 
   #connect(): void {
-    this.#cancelPoll();
-    this.#cancelPollEnd();
-    this.#cancelSettle();
+    this.#polling.clear();
+    this.#settling.clear();
     if (this.#isClosed || this.#isPaused || this.#isStarving) {
       if (!this.#stream.isClosed) this.#close();
       return;
@@ -282,10 +268,9 @@ export class Link {
 
   /** Closes a poll once nothing comes any more. What is shown counts as seen until the next. */
   #pollEnds(): void {
-    this.#cancelPollEnd();
-    this.#cancelPollEnd = this.#env.timer(POLL_ENDS_AFTER, () => {
+    this.#polling.set(POLL_ENDS_AFTER, () => {
       this.#stream.close();
-      this.#cancelPoll = this.#env.timer(POLL_EVERY * (0.8 + 0.4 * this.#env.random()), () => this.#connect());
+      this.#polling.set(jitter(this.#env, POLL_EVERY), () => this.#connect());
     });
   }
 }

@@ -5,6 +5,7 @@ const MOST = 32 * 1024 * 1024;
 
 export class Parser {
   #rest = '';
+  #end = '';
   #data: string[] = [];
   #size = 0;
   #name = '';
@@ -17,16 +18,13 @@ export class Parser {
 
   /** Throws where an event is too large. */
   push(text: string): void {
-    const all = this.#rest + text;
-    let at = 0;
-    for (;;) {
-      const end = nextEnd(all, Math.max(at, at === 0 ? this.#rest.length - 1 : 0));
-      // A carriage return at the end may be half of a line break.
-      if (end < 0 || (all[end] === '\r' && end + 1 === all.length)) break;
-      this.#line(all.slice(at, end));
-      at = all[end] === '\r' && all[end + 1] === '\n' ? end + 2 : end + 1;
-    }
-    this.#rest = all.slice(at);
+    const all = this.#end + text;
+    // A carriage return at the end may be half of a line break.
+    this.#end = all.endsWith('\r') ? '\r' : '';
+    const lines = all.slice(0, all.length - this.#end.length).split(/\r\n?|\n/);
+    lines[0] = this.#rest + lines[0]!;
+    this.#rest = lines.pop()!;
+    for (const line of lines) this.#line(line);
     if (this.#rest.length + this.#size > MOST) throw new Error('an event is too large');
   }
 
@@ -36,22 +34,11 @@ export class Parser {
       [this.#data, this.#name, this.#size] = [[], '', 0];
       return;
     }
-    const colon = line.indexOf(':');
-    if (colon === 0) return;
-    const field = colon < 0 ? line : line.slice(0, colon);
-    const value = colon < 0 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);
+    const [, field, value] = /^([^:]*):? ?(.*)/s.exec(line) as unknown as [string, string, string];
     if (field === 'data') {
       this.#data.push(value);
       this.#size += value.length;
-      if (this.#size > MOST) throw new Error('an event is too large');
     } else if (field === 'event') this.#name = value;
     else if (field === 'retry' && /^\d+$/.test(value)) this.#retry(Number(value));
   }
-}
-
-const END = /[\r\n]/g;
-
-function nextEnd(text: string, from: number): number {
-  END.lastIndex = Math.max(0, from);
-  return END.exec(text)?.index ?? -1;
 }

@@ -2,14 +2,14 @@
 
 import { call } from './backoff.ts';
 import { Beats } from './beats.ts';
-import type { Env, PageEvent } from './env.ts';
+import type { Env } from './env.ts';
 import { Foreign } from './foreign.ts';
-import { type Answer, Http, type Sender, isTaken } from './http.ts';
+import { type Answer, Http, type Sender } from './http.ts';
+import { type Connection, Lifecycle } from './lifecycle.ts';
 import { Link } from './link.ts';
 import { Outbox } from './messages.ts';
 import { Scopes } from './scopes.ts';
 import type { Tell } from './socket.ts';
-import { type Session, claim, putBack } from './session.ts';
 import { Token } from './token.ts';
 import type {
   Beat,
@@ -54,9 +54,9 @@ class Tab implements Presence {
   #link: Link;
   #scopes: Scopes;
   #outbox: Outbox;
-  #foreign: Set<Foreign> = new Set();
-  #session: Session | null = null;
-  #isAway = false;
+  /** The link, and the streams of other formats. */
+  #connections: Set<Connection> = new Set();
+  #lifecycle: Lifecycle;
   /** How many users there were before this one. */
   #users = 0;
   #isDestroyed = false;
@@ -72,13 +72,12 @@ class Tab implements Presence {
     message: new Set(),
     missed: new Set(),
   };
-  #unlisten: () => void;
 
   constructor(env: Env, options: Options) {
     [this.#env, this.#options] = [env, options];
     const user = options.user === null ? null : String(options.user ?? anonymous(env));
     this.#token = new Token(env, options.token, (token) => this.#link.renewed(token));
-    this.#http = new Http(env, options, this.#token, () => this.#starving());
+    this.#http = new Http(env, options, this.#token, () => this.#connections.forEach((connection) => connection.starving()));
     const said = {
       user,
       session: options.session ?? '',
@@ -118,10 +117,9 @@ class Tab implements Presence {
       },
       getSnapshot: () => this.#snapshot,
     };
-    this.#unlisten = env.page.listen((event) => this.#page(event));
     this.#beats.wanted = options.autoEnter !== false;
-    // A page that is only being prerendered has nobody in front of it.
-    if (!env.page.prerendering()) void this.#start();
+    this.#connections.add(this.#link);
+    this.#lifecycle = new Lifecycle(env, options.session, this.#beats, this.#connections, () => this.#update());
   }
 
   get user(): string {
@@ -132,21 +130,10 @@ class Tab implements Presence {
     return this.#beats.said.session;
   }
 
-  async #start(): Promise<void> {
-    if (this.#session || this.#isDestroyed) return;
-    const session = await claim(this.#env, this.#options.session);
-    if (this.#isDestroyed || this.#isAway || this.#session) return session.release();
-    this.#session = session;
-    this.#beats.said = { ...this.#beats.said, session: session.id };
-    this.#beats.resumeActivity(session.idleFor ?? this.#beats.idleFor());
-    if (this.#beats.wanted) this.#beats.enter();
-    this.#update();
-  }
-
   enter(): void {
     if (this.#isDestroyed) return;
     this.#beats.wanted = true;
-    if (this.#session) this.#beats.enter();
+    if (this.#lifecycle.hasSession) this.#beats.enter();
     this.#update();
   }
 
@@ -160,12 +147,8 @@ class Tab implements Presence {
     if (this.#isDestroyed) return Promise.resolve('confirmed');
     this.#isDestroyed = true;
     const result = this.leave();
-    this.#unlisten();
     this.#beats.close();
-    this.#link.close();
-    for (const foreign of this.#foreign) foreign.close();
-    this.#foreign.clear();
-    this.#session?.release();
+    this.#lifecycle.close();
     return result;
   }
 
@@ -194,11 +177,8 @@ class Tab implements Presence {
     this.#token.forget();
     this.#scopes.forget();
     this.#outbox.forget();
-    this.#session?.release();
-    const id = this.#options.session ?? this.#env.id();
-    if (this.#session) this.#session = { id, idleFor: null, release: () => {} };
     const topics = [...(next.topics ?? this.#beats.said.topics)];
-    this.#beats.become({ user: name, session: this.#session ? id : '', topics, status: null, message: null, meta: next.meta ?? null });
+    this.#beats.become({ user: name, session: this.#lifecycle.renew(), topics, status: null, message: null, meta: next.meta ?? null });
     this.#users += 1;
     this.#link.restart();
     if (wanted) this.enter();
@@ -220,10 +200,10 @@ class Tab implements Presence {
 
   watchUrl(url: string, seen: (data: unknown, state: State) => void, options: WatchUrlOptions = {}): () => void {
     const foreign = new Foreign(this.#env, this.#http, url, seen, options);
-    this.#foreign.add(foreign);
+    this.#connections.add(foreign);
     return () => {
       foreign.close();
-      this.#foreign.delete(foreign);
+      this.#connections.delete(foreign);
     };
   }
 
@@ -262,16 +242,8 @@ class Tab implements Presence {
     this.#outbox.flush();
     // Any answer shows that hits get through.
     if (answer?.body.ws === true && this.#options.transport !== 'http' && !this.#options.encode) this.#link.offered(hadFailed);
-    if (answer && answer.status > 0) {
-      this.#link.fed();
-      if (isTaken(answer)) for (const foreign of this.#foreign) if (!this.#env.page.hidden()) foreign.shown();
-    }
+    if (answer?.status) for (const connection of this.#connections) connection.fed();
     this.#update();
-  }
-
-  #starving(): void {
-    this.#link.starving();
-    for (const foreign of this.#foreign) foreign.starving();
   }
 
   #opened(): void {
@@ -316,61 +288,5 @@ class Tab implements Presence {
     for (const changed of [...this.#subscribers]) call(this.#env, changed);
     this.#tell('state', now);
     if (now.error && now.error !== before.error) this.#tell('error', now.error);
-  }
-
-  // ---- what the browser tells
-
-  #page(event: PageEvent): void {
-    if (event === 'activity') this.#beats.activity();
-    else if (event === 'shown') this.#shown();
-    else if (event === 'hidden') {
-      this.#link.hidden();
-      for (const foreign of this.#foreign) foreign.hidden();
-    } else if (event === 'gone') this.#gone();
-    else if (event === 'restored') this.#restored();
-    else if (event === 'frozen') this.#leaveConnections();
-    else if (event === 'resumed') this.#back();
-    else if (event === 'online') {
-      this.#beats.reachable();
-      this.#link.reconnect();
-      for (const foreign of this.#foreign) foreign.reconnect();
-    } else if (event === 'activated') {
-      this.#shown();
-      void this.#start();
-    }
-    this.#update();
-  }
-
-  #shown(): void {
-    this.#beats.activity();
-    this.#link.shown();
-    for (const foreign of this.#foreign) foreign.shown();
-  }
-
-  #leaveConnections(): void {
-    this.#link.away();
-    for (const foreign of this.#foreign) foreign.away();
-  }
-
-  #back(): void {
-    this.#beats.reachable();
-    if (!this.#env.page.hidden()) this.#shown();
-  }
-
-  #gone(): void {
-    this.#isAway = true;
-    const session = this.#session;
-    this.#session = null;
-    if (session && this.#options.session === undefined) putBack(this.#env, session.id, this.#beats.idleFor());
-    session?.release();
-    this.#beats.away();
-    this.#leaveConnections();
-  }
-
-  /** Out of the back/forward cache: the same page, whose id another tab may have by now. */
-  #restored(): void {
-    this.#isAway = false;
-    if (!this.#env.page.hidden()) this.#shown();
-    void this.#start();
   }
 }

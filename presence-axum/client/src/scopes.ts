@@ -3,6 +3,7 @@
 import { call } from './backoff.ts';
 import type { Env } from './env.ts';
 import type { Change, Counts, Member, Scope, State, View } from './types.ts';
+import { UNCHANGED, Watched, type Watcher, record } from './watched.ts';
 
 /** The name of a scope on the wire. Sets of users share one, `users`: each sees its own of it. */
 export type Name = string;
@@ -16,93 +17,11 @@ export interface Wanted {
   counts: (string | null)[];
 }
 
-const NONE: Counts = { online: 0, active: 0, idle: 0 };
-const UNCHANGED: Change = { joined: [], changed: [], left: [], reset: false };
-
 export function nameOf(scope: Scope): Name {
   if (scope === 'everyone') return 'everyone';
   if ('topic' in scope) return `topic:${scope.topic}`;
   if ('counts' in scope) return scope.counts === null ? '#everyone' : `#topic:${scope.counts}`;
   return `users:${JSON.stringify([...new Set(scope.users)].sort())}`;
-}
-
-/** One scope: the state that its events add up to, and who looks at it. */
-class Watched {
-  readonly scope: Scope;
-  readonly name: Name;
-  members: Map<string, Member> = new Map();
-  version: string | null = null;
-  counts: Counts = NONE;
-  isKnown = false;
-  watchers: Set<Watcher> = new Set();
-  #view: View | null = null;
-
-  constructor(scope: Scope, name: Name) {
-    [this.scope, this.name] = [scope, name];
-  }
-
-  /** The same object until something changed; its members do not change under the caller. */
-  view(state: State, stale: boolean): View {
-    if (this.#view && this.#view.state === state && this.#view.stale === stale) return this.#view;
-    return (this.#view = { state, stale, members: new Map(this.members), counts: this.counts });
-  }
-
-  live(state: State, stale: boolean): View {
-    return { state, stale, members: this.members, counts: this.counts };
-  }
-
-  touched(): void {
-    this.#view = null;
-  }
-
-  /** A whole state: what we had and it has not, went unseen. */
-  replace(users: Record<string, unknown>): Change {
-    const [before, first] = [this.members, !this.isKnown];
-    this.members = new Map();
-    const [joined, changed]: [Member[], Member[]] = [[], []];
-    for (const [user, said] of Object.entries(users)) {
-      const old = before.get(user);
-      const member = memberOf(user, said, old);
-      this.members.set(user, member);
-      if (!old) joined.push(member);
-      else if (old !== member) changed.push(member);
-    }
-    const left: Change['left'] = [...before.values()].filter(({ user }) => !this.members.has(user)).map((member) => ({ member, reason: 'unseen' }));
-    this.#count();
-    this.isKnown = true;
-    return { joined: first ? [] : joined, changed, left, reset: true };
-  }
-
-  apply(data: Record<string, unknown>): Change {
-    const [joined, changed]: [Member[], Member[]] = [[], []];
-    const left: { member: Member; reason: 'left' | 'lapsed' | 'unseen' }[] = [];
-    for (const [user, why] of Object.entries(record(data['left'] ?? {}))) {
-      const member = this.members.get(user);
-      if (!member) continue;
-      this.members.delete(user);
-      left.push({ member, reason: record(why)['reason'] === 'lapsed' ? 'lapsed' : 'left' });
-    }
-    for (const [user, said] of Object.entries({ ...record(data['joined'] ?? {}), ...record(data['changed'] ?? {}) })) {
-      const old = this.members.get(user);
-      const member = memberOf(user, said, old);
-      if (old === member) continue;
-      this.members.set(user, member);
-      (old ? changed : joined).push(member);
-    }
-    this.#count();
-    return { joined, changed, left, reset: false };
-  }
-
-  #count(): void {
-    let active = 0;
-    for (const member of this.members.values()) if (member.liveness === 'active') active += 1;
-    this.counts = { online: this.members.size, active, idle: this.members.size - active };
-  }
-}
-
-interface Watcher {
-  seen: (view: View, change: Change) => void;
-  streams: boolean;
 }
 
 export class Scopes {
@@ -139,7 +58,7 @@ export class Scopes {
     const name = nameOf(scope);
     let watched = this.#watched.get(name);
     const isNew = !watched;
-    if (!watched) this.#watched.set(name, (watched = new Watched(scope, name)));
+    if (!watched) this.#watched.set(name, (watched = new Watched(scope)));
     const it = watched;
     it.watchers.add(watcher);
     if (isNew) this.#changed();
@@ -159,7 +78,7 @@ export class Scopes {
   }
 
   view(scope: Scope): View {
-    const watched = this.#watched.get(nameOf(scope)) ?? new Watched(scope, '');
+    const watched = this.#watched.get(nameOf(scope)) ?? new Watched(scope);
     return watched.view(this.#state(), this.isStale);
   }
 
@@ -188,8 +107,7 @@ export class Scopes {
   forget(): void {
     this.#usersVersion = null;
     for (const watched of this.#watched.values()) {
-      [watched.members, watched.version, watched.counts, watched.isKnown] = [new Map(), null, NONE, false];
-      watched.touched();
+      watched.clear();
       this.#say(watched, { ...UNCHANGED, reset: true });
     }
   }
@@ -214,29 +132,26 @@ export class Scopes {
 
   /** An event of a transport. Throws where it makes no sense. */
   heard(name: string, data: Record<string, unknown>): void {
-    const scope = data['scope'];
-    if (typeof scope !== 'string') throw new Error(`${name} without a scope`);
+    const scope = textOf(data, 'scope');
     if (name === 'presence_counts') return this.#counted(scope, data);
     const isState = name === 'presence_state';
-    const version = data['version'];
-    if (typeof version !== 'string') throw new Error(`${name} without a version`);
+    const version = textOf(data, 'version');
     if (isState && data['view']) this.serverIsStale = data['view'] === 'stale';
     if (scope === 'users') return this.#users(isState, version, data);
     const watched = this.#watched.get(scope);
     if (!watched) return;
     this.#follows(isState, watched.version, data);
-    const change = isState ? watched.replace(record(data['users'])) : watched.apply(data);
+    const change = watched.take(isState, data);
     watched.version = version;
     watched.touched();
     this.#say(watched, change);
     // A socket tells a topic in one way: whoever wants its counts alone has them from here.
-    const { online, active, idle } = watched.counts;
-    this.#count(`#${scope}`, { online, active, idle });
+    this.#count(`#${scope}`, watched.counts);
   }
 
   /** Throws where a diff does not start where we are. */
   #follows(isState: boolean, version: string | null, data: Record<string, unknown>): void {
-    if (!isState && data['from'] !== version) throw new Error('a diff that does not start where we are');
+    if (!isState && data['from'] !== version) throw new Error('a diff from elsewhere');
   }
 
   #users(isState: boolean, version: string, data: Record<string, unknown>): void {
@@ -246,9 +161,8 @@ export class Scopes {
       if (watched.scope === 'everyone' || !('users' in watched.scope)) continue;
       const mine = new Set(watched.scope.users);
       const of = (part: unknown) => Object.fromEntries(Object.entries(record(part ?? {})).filter(([user]) => mine.has(user)));
-      const change = isState
-        ? watched.replace(of(data['users']))
-        : watched.apply({ joined: of(data['joined']), changed: of(data['changed']), left: of(data['left']) });
+      const part = Object.fromEntries(['users', 'joined', 'changed', 'left'].map((name) => [name, of(data[name])]));
+      const change = watched.take(isState, part);
       if (!isState && !change.joined.length && !change.changed.length && !change.left.length) continue;
       watched.touched();
       this.#say(watched, change);
@@ -256,15 +170,14 @@ export class Scopes {
   }
 
   #counted(scope: Name, data: Record<string, unknown>): void {
-    const [online, active, idle] = [Number(data['online']), Number(data['active']), Number(data['idle'])];
+    const { online, active, idle } = data;
     if (![online, active, idle].every(Number.isFinite)) throw new Error('counts that are no numbers');
-    this.#count(`#${scope}`, { online, active, idle });
+    const counts = { online, active, idle } as Counts;
+    this.#count(`#${scope}`, counts);
     // A topic that has grown too large to be told by name.
     const watched = this.#watched.get(scope);
     if (!watched || data['large'] !== true) return;
-    [watched.members, watched.version, watched.isKnown] = [new Map(), null, false];
-    watched.counts = { online, active, idle };
-    watched.touched();
+    watched.clear(counts);
     this.#say(watched, { ...UNCHANGED, reset: true });
   }
 
@@ -284,16 +197,8 @@ export class Scopes {
   }
 }
 
-function record(value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('no object where one should be');
-  return value as Record<string, unknown>;
-}
-
-/** The old member where it says the same, so that nothing is drawn anew that did not change. */
-function memberOf(user: string, said: unknown, old: Member | undefined): Member {
-  const { liveness, status, message = null, meta = null } = record(said);
-  const member = { user, liveness: liveness === 'active' ? 'active' : 'idle', status, message, meta } as Member;
-  const isSame =
-    old && old.liveness === member.liveness && old.status === status && old.message === message && JSON.stringify(old.meta) === JSON.stringify(meta);
-  return isSame ? old : member;
+function textOf(data: Record<string, unknown>, name: string): string {
+  const text = data[name];
+  if (typeof text !== 'string') throw new Error(`no ${name}`);
+  return text;
 }

@@ -28,8 +28,7 @@ export async function claim(env: Env, fixed?: string): Promise<Session> {
   if (kept && Math.abs(age) < KEPT_FOR) {
     const release = await hold(env, kept);
     if (release) {
-      const idleFor = idle === undefined || idle === '' || !Number.isFinite(Number(idle)) ? null : Number(idle) + Math.max(0, age);
-      return { id: kept, idleFor, release };
+      return { id: kept, idleFor: idle ? (Number(idle) || 0) + Math.max(0, age) : null, release };
     }
   }
   const id = env.id();

@@ -2,8 +2,9 @@
 
 import { backoff, textOf } from './backoff.ts';
 import type { Env, Socket } from './env.ts';
-import type { Answer } from './http.ts';
+import { type Answer, unanswered } from './http.ts';
 import type { Wanted } from './scopes.ts';
+import { Timer } from './timer.ts';
 import type { Beat, Events, Message, Missed, Problem, Typing } from './types.ts';
 
 const HELLO_WITHIN = 4_000;
@@ -37,7 +38,7 @@ export class SocketLine {
   #host: SocketHost;
   #socket: Socket | null = null;
   #turn = 0;
-  #cancel = (): void => {};
+  #timer: Timer;
   #failures = 0;
   #withoutHello = 0;
   #reconnectIn: number | null = null;
@@ -45,7 +46,7 @@ export class SocketLine {
   #waiting: Map<number, (answer: Answer) => void> = new Map();
   /** By topic (`null`: everyone), what is told: counts alone, and messages. */
   #subscribed: Map<string | null, string> = new Map();
-  /** By topic, the last message that was heard. */
+  /** By topic, the last message that was heard, or the position at which the subscription began. */
   #after: Map<string, string> = new Map();
   #typed: Map<string, number> = new Map();
   isOpen = false;
@@ -53,7 +54,7 @@ export class SocketLine {
   notBefore = 0;
 
   constructor(env: Env, host: SocketHost) {
-    [this.#env, this.#host] = [env, host];
+    [this.#env, this.#host, this.#timer] = [env, host, new Timer(env)];
   }
 
   get isClosed(): boolean {
@@ -73,7 +74,7 @@ export class SocketLine {
   }
 
   #drop(): void {
-    this.#cancel();
+    this.#timer.clear();
     const socket = this.#socket;
     [this.#socket, this.isOpen] = [null, false];
     this.#subscribed.clear();
@@ -81,7 +82,7 @@ export class SocketLine {
       [socket.onmessage, socket.onclose] = [null, null];
       socket.close();
     }
-    for (const answer of [...this.#waiting.values()]) answer({ status: 0, retryAfter: 0, body: { error: 'the socket closed' }, code: 'network' });
+    for (const answer of [...this.#waiting.values()]) answer(unanswered('the socket closed'));
     this.#waiting.clear();
   }
 
@@ -99,7 +100,7 @@ export class SocketLine {
     this.#socket = socket;
     // None, or no network: which of them it is, heartbeats will show.
     const without = (this.#withoutHello += 1) < ATTEMPTS ? 0 : AGAIN_AFTER;
-    this.#cancel = this.#env.timer(HELLO_WITHIN, () => this.#lost({ code: 'network', message: 'no hello' }, without));
+    this.#timer.set(HELLO_WITHIN, () => this.#lost({ code: 'network', message: 'no hello' }, without));
     socket.onmessage = ({ data }) => {
       if (turn === this.#turn && typeof data === 'string') this.#frame(data);
     };
@@ -122,7 +123,7 @@ export class SocketLine {
     if (isFinal) this.#turn += 1;
     else {
       const turn = this.#turn;
-      this.#cancel = this.#env.timer(wait, () => turn === this.#turn && void this.#run(turn));
+      this.#timer.set(wait, () => turn === this.#turn && void this.#run(turn));
     }
     this.#host.lost(isFinal ? problem : { ...problem, retryIn: Math.round(wait) }, isFinal);
   }
@@ -132,14 +133,14 @@ export class SocketLine {
       const frame = JSON.parse(text) as Record<string, unknown>;
       const type = String(frame['type']);
       if (type === 'hello') {
-        this.#cancel();
+        this.#timer.clear();
         [this.isOpen, this.#failures, this.#withoutHello] = [true, 0, 0];
         this.#host.opened(frame);
       } else if (type === 'reconnect') this.#reconnectIn = Math.max(0, Number(frame['in']) || 0);
       else if (type === 'typing') this.#host.tell(type, { ...(frame as unknown as Typing), typing: frame['value'] != null });
-      else if (type === 'message' && typeof frame['id'] === 'string') {
-        this.#after.set(String(frame['topic']), frame['id']);
-        this.#host.tell(type, frame as unknown as Message);
+      else if (type === 'position' || type === 'message') {
+        this.#after.set(String(frame['topic']), String(frame['id']));
+        if (type === 'message') this.#host.tell(type, frame as unknown as Message);
       } else if (type === 'missed') this.#host.tell(type, frame as unknown as Missed);
       else if (type.startsWith('presence_')) this.#host.heard(type, { ...frame, scope: frame['topic'] == null ? 'everyone' : `topic:${frame['topic']}` });
       else if (typeof frame['ref'] === 'number') this.#answered(type, frame);

@@ -3,6 +3,7 @@
 import { backoff, textOf } from './backoff.ts';
 import type { Env } from './env.ts';
 import { Parser } from './parse.ts';
+import { Timer } from './timer.ts';
 import type { Problem } from './types.ts';
 
 /** Headers that are not there by then never come: the next attempt may find a path that works. */
@@ -25,7 +26,7 @@ export class EventStream {
   #env: Env;
   #host: StreamHost;
   #attempt: AbortController | null = null;
-  #cancel: () => void = () => {};
+  #timer: Timer;
   #failures = 0;
   #retryIn = 0;
   #pingEvery = PING_EVERY;
@@ -33,7 +34,7 @@ export class EventStream {
 
   /** `watches`: the server breaks silence, so that silence means a lost connection. */
   constructor(env: Env, host: StreamHost, watches: boolean) {
-    [this.#env, this.#host, this.#watches] = [env, host, watches];
+    [this.#env, this.#host, this.#watches, this.#timer] = [env, host, watches, new Timer(env)];
   }
 
   get isClosed(): boolean {
@@ -47,7 +48,7 @@ export class EventStream {
   }
 
   close(): void {
-    this.#cancel();
+    this.#timer.clear();
     this.#attempt?.abort();
     this.#attempt = null;
   }
@@ -111,12 +112,12 @@ export class EventStream {
   }
 
   #listens(attempt: AbortController): void {
-    this.#cancel();
+    this.#timer.clear();
     if (this.#watches) this.#ends(2 * this.#pingEvery, attempt);
   }
 
   #ends(ms: number, attempt: AbortController): void {
-    this.#cancel = this.#env.timer(ms, () => {
+    this.#timer.set(ms, () => {
       if (this.#isOver(attempt)) return;
       attempt.abort();
       this.#lost({ code: 'network', message: 'silence' });
@@ -129,7 +130,7 @@ export class EventStream {
     const asked = this.#retryIn * (1 + 0.2 * this.#env.random());
     const wait = Math.max(asked, backoff(this.#env, this.#failures, 4_000));
     const waiting = (this.#attempt = new AbortController());
-    this.#cancel = this.#env.timer(wait, () => {
+    this.#timer.set(wait, () => {
       if (!this.#isOver(waiting)) this.open();
     });
     this.#host.lost({ ...problem, retryIn: Math.round(wait) });

@@ -2,6 +2,7 @@
 
 import { within } from './backoff.ts';
 import type { Env } from './env.ts';
+import { Timer } from './timer.ts';
 import type { TokenAsk } from './types.ts';
 
 const ASK_FOR = 10_000;
@@ -18,7 +19,7 @@ export class Token {
   /** Counts the users: an answer for an earlier one is dropped. */
   #life = 0;
   #refused: string | null = null;
-  #renewal: (() => void) | null = null;
+  #renewal: Timer;
   #renewed: (token: string) => void;
 
   /** `renewed` hears of each token that follows another. */
@@ -26,6 +27,7 @@ export class Token {
     this.#env = env;
     this.#ask = ask;
     this.#renewed = renewed;
+    this.#renewal = new Timer(env);
   }
 
   /** The last one, without asking. */
@@ -33,16 +35,20 @@ export class Token {
     return this.#token;
   }
 
+  get #isGood(): boolean {
+    return this.#token !== null && this.#token !== this.#refused;
+  }
+
   /** The newest; null where the host has none to give. */
   async get(): Promise<string | null> {
     if (!this.#ask) return null;
     const now = this.#env.now();
-    if (this.#token !== null && this.#token !== this.#refused && now < this.#renewAt) return this.#token;
+    if (this.#isGood && now < this.#renewAt) return this.#token;
     try {
       return await this.#fetch(this.#token === null ? 'first' : this.#token === this.#refused ? 'refused' : 'expiring');
     } catch (error) {
       // The last one serves as long as it is accepted.
-      if (this.#token !== null && this.#token !== this.#refused && now < this.#endsAt) return this.#token;
+      if (this.#isGood && now < this.#endsAt) return this.#token;
       throw error;
     }
   }
@@ -58,7 +64,7 @@ export class Token {
     this.#flight = null;
     this.#token = this.#refused = null;
     this.#renewAt = this.#endsAt = Infinity;
-    this.#renewal?.();
+    this.#renewal.clear();
   }
 
   #fetch(reason: TokenAsk['reason']): Promise<string> {
@@ -68,7 +74,7 @@ export class Token {
     const asked = (async () => this.#ask!({ signal: abort.signal, reason }))();
     const flight = within(this.#env, ASK_FOR, 'the token', asked).then(
       (token) => {
-        if (life !== this.#life) throw new Error('the token is another user’s');
+        if (life !== this.#life) throw new Error('another user’s token');
         if (typeof token !== 'string' || token === '') throw new Error('the token is no text');
         this.#flight = null;
         this.#take(token, reason);
@@ -89,10 +95,10 @@ export class Token {
     this.#token = token;
     this.#endsAt = this.#env.now() + life;
     this.#renewAt = this.#env.now() + RENEW_AT * life;
-    this.#renewal?.();
+    this.#renewal.clear();
     // Not for ever at once: a token that is always over would be asked for without end.
     const wait = Math.max(1_000, RENEW_AT * life);
-    this.#renewal = wait < 2 ** 31 ? this.#env.timer(wait, () => void this.#fetch('expiring').catch(() => {})) : null;
+    if (wait < 2 ** 31) this.#renewal.set(wait, () => void this.#fetch('expiring').catch(() => {}));
     if (reason !== 'first') this.#renewed(token);
   }
 }

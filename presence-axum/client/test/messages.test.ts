@@ -120,6 +120,20 @@ test('messages are asked for while somebody hears them, and after a lost socket 
   assert.deepEqual(missed, ['trimmed']);
 });
 
+test('a page that has heard no message yet resumes from where its subscription began', async () => {
+  const { env, presence, world, socket } = await connected();
+  presence.on('message', () => {});
+  presence.watch({ topic: 'lobby' }, () => {});
+  await world.pass(200);
+  assert.equal(socket.of('subscribe').at(-1).topics[0].after, undefined);
+  socket.tell({ type: 'position', topic: 'lobby', id: 'm-0' });
+  socket.drop();
+  while (env.sockets.length === 1) await world.pass(100);
+  const next = env.sockets.at(-1)!;
+  await greet(env, next);
+  assert.equal(next.of('subscribe').at(-1).topics[0].after, 'm-0');
+});
+
 test('what the former user wanted to say is not said by the next', async () => {
   const env = new TabEnv(new World());
   env.server = (asked) => {
