@@ -31,7 +31,7 @@ async function bundle(entry: string, external: string[]): Promise<string> {
     format: 'esm',
     target: 'es2022',
     minify: true,
-    lineLimit: 1_000,
+    lineLimit: 4_000,
     legalComments: 'none',
     charset: 'utf8',
     external,

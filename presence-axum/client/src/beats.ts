@@ -143,17 +143,17 @@ export class Beats {
   }
 
   /** Heartbeats go another way: the session is entered there. */
-  moved(): void {
+  moved(after?: number): void {
     [this.#entered, this.#isMoved] = [false, true];
     this.#placedAt = undefined;
-    this.soon();
+    this.soon(after);
   }
 
   /** Sends as soon as may be: a burst of changes makes one hit, and a failing server is not hammered. */
-  soon(): void {
+  soon(after: number = 0): void {
     if (!this.#live) return;
     if (this.#flight) this.#again = true;
-    else this.#alarm.set(Math.max(0, this.#sentAt + (this.#failures ? 1_000 : 100) - this.#env.now()));
+    else this.#alarm.set(Math.max(after, this.#sentAt + (this.#failures ? 1_000 : 100) - this.#env.now()));
   }
 
   /** The page dies, or goes to where it may come back from. */

@@ -23,8 +23,8 @@ const STARVED_FOR = 300_000;
 const TOLD = ['hello', 'presence_view', 'presence_state', 'presence_diff', 'presence_counts'];
 
 export interface LinkHost {
-  /** Heartbeats go another way from now on: over the socket, or no more over it. */
-  moved(): void;
+  /** Heartbeats go another way from now on: over the socket, or, after so many ms, no more over it. */
+  moved(after?: number): void;
   tell: Tell;
   hearsMessages(): boolean;
   opened(): void;
@@ -79,14 +79,16 @@ export class Link implements Connection {
       heard: (name, data) => TOLD.includes(name) && this.heard(name, data),
       ...host,
       opened: (hello) => this.#moved(hello),
-      lost: (problem, isFinal) => {
+      lost: (problem, isFinal, wasOpen) => {
         if (problem.code === 'protocol') scopes.resync();
-        host.moved();
+        // Not at once where others may have lost the same server: as spread as the socket comes back.
+        const after = problem.code === 'network' ? problem.retryIn : 0;
+        if (wasOpen) host.moved(after);
         if (this.#isPaused || this.#isClosed) return;
         // Until there is a socket again a stream tells.
         if (isFinal || problem.code === 'protocol') host.lost(problem);
         scopes.connection(false);
-        this.settle();
+        this.settle(after);
       },
       refused: () => token.refuse(token.last),
     });
@@ -138,8 +140,8 @@ export class Link implements Connection {
   }
 
   /** Other scopes are watched, or another token is to be used: what was connected is connected anew, from where it was. */
-  settle(): void {
-    this.#settling.set(SETTLE_FOR, () => this.#connect());
+  settle(after: number = SETTLE_FOR): void {
+    this.#settling.set(after, () => this.#connect());
   }
 
   shown(): void {
@@ -231,7 +233,6 @@ export class Link implements Connection {
   }
 
   #opened(): void {
-    this.#scopes.connection(true);
     this.#host.opened();
     if (this.#polls) this.#pollEnds();
   }
@@ -239,8 +240,8 @@ export class Link implements Connection {
   #lost(problem: Problem): void {
     // What we hold may not be what the server thinks we hold.
     if (problem.code === 'protocol') this.#scopes.resync();
-    this.#scopes.connection(false);
     if (problem.code !== 'protocol' || !this.#complained) this.#host.lost(problem);
+    this.#scopes.connection(false);
     this.#complained = problem.code === 'protocol';
   }
 

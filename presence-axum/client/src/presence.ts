@@ -78,14 +78,8 @@ class Tab implements Presence {
     const user = options.user === null ? null : String(options.user ?? anonymous(env));
     this.#token = new Token(env, options.token, (token) => this.#link.renewed(token));
     this.#http = new Http(env, options, this.#token, () => this.#connections.forEach((connection) => connection.starving()));
-    const said = {
-      user,
-      session: options.session ?? '',
-      topics: [...(options.topics ?? [])],
-      status: options.status ?? null,
-      message: options.message ?? null,
-      meta: options.meta ?? null,
-    };
+    const { session = '', topics = [], status = null, message = null, meta = null } = options;
+    const said = { user, session, topics: [...topics], status, message, meta };
     const http = this.#http;
     const overSocket = (): boolean => this.#link.socket.isOpen && !options.encode;
     const way = {
@@ -98,11 +92,11 @@ class Tab implements Presence {
       lastWord: (beat: Beat) => (overSocket() ? this.#link.socket.lastWord() : http.lastWord(beat)),
     };
     this.#beats = new Beats(env, options, said, way, (answer, hadFailed) => this.#beaten(answer, hadFailed));
-    this.#scopes = new Scopes(env, () => this.#link.settle(), () => this.#viewState());
+    this.#scopes = new Scopes(env, () => this.#link.settle(), () => this.#update(), () => this.#viewState());
     const host = {
       opened: () => this.#opened(),
       lost: (problem: Problem) => this.#lost(problem),
-      moved: () => this.#beats.moved(),
+      moved: (after?: number) => this.#beats.moved(after),
       tell: this.#tell.bind(this) as Tell,
       hearsMessages: () => this.#heard.message.size + this.#heard.typing.size > 0,
       windows: (said: Record<string, unknown>) => this.#beats.learn(said),
@@ -250,11 +244,13 @@ class Tab implements Presence {
     this.#problem = null;
     if (this.#wasOpen) this.#beats.reachable();
     this.#wasOpen = true;
+    this.#scopes.connection(true);
     this.#update();
   }
 
   #lost(problem: Problem): void {
     this.#problem = problem;
+    this.#scopes.connection(false);
     this.#update();
   }
 
@@ -274,17 +270,16 @@ class Tab implements Presence {
 
   #now(): Self {
     const { said, here } = this.#beats;
-    const { topics, status, meta } = said;
     const state = this.#state();
     const error = this.#beats.error ?? (this.#link.isWanted ? this.#problem : null);
-    return { user: this.user, session: said.session, topics, status, message: said.message || null, meta, state, here, error };
+    return { ...said, user: this.user, message: said.message || null, state, here, error };
   }
 
   #update(): void {
+    this.#scopes.restated();
     const [before, now] = [this.#snapshot, this.#now()];
     if ((Object.keys(now) as (keyof Self)[]).every((key) => now[key] === before[key])) return;
     this.#snapshot = now;
-    if (now.state !== before.state) this.#scopes.restated();
     for (const changed of [...this.#subscribers]) call(this.#env, changed);
     this.#tell('state', now);
     if (now.error && now.error !== before.error) this.#tell('error', now.error);

@@ -31,14 +31,17 @@ export class Scopes {
   #usersVersion: string | null = null;
   #usersTold = '';
   #changed: () => void;
+  #connected: () => void;
   #state: () => State;
+  /** What all watchers were told of the connection. */
+  #told = '';
   /** Whether somebody waits for the newest of this connection. */
   isOpen = false;
   serverIsStale = false;
 
-  /** `changed` hears when other scopes are watched than before. */
-  constructor(env: Env, changed: () => void, state: () => State) {
-    [this.#env, this.#changed, this.#state] = [env, changed, state];
+  /** `changed` hears when other scopes are watched than before, `connected` when the connection has changed: it has all restated. */
+  constructor(env: Env, changed: () => void, connected: () => void, state: () => State) {
+    [this.#env, this.#changed, this.#connected, this.#state] = [env, changed, connected, state];
   }
 
   get isEmpty(): boolean {
@@ -122,11 +125,14 @@ export class Scopes {
   connection(isOpen: boolean, serverIsStale: boolean = this.serverIsStale): void {
     if (this.isOpen === isOpen && this.serverIsStale === serverIsStale) return;
     [this.isOpen, this.serverIsStale] = [isOpen, serverIsStale];
-    this.restated();
+    this.#connected();
   }
 
-  /** The state has changed, and nobody with it. */
+  /** The state may have changed, and nobody with it. */
   restated(): void {
+    const now = `${this.#state()} ${this.isStale}`;
+    if (now === this.#told) return;
+    this.#told = now;
     for (const watched of this.#watched.values()) this.#say(watched, UNCHANGED);
   }
 
@@ -136,7 +142,7 @@ export class Scopes {
     if (name === 'presence_counts') return this.#counted(scope, data);
     const isState = name === 'presence_state';
     const version = textOf(data, 'version');
-    if (isState && data['view']) this.serverIsStale = data['view'] === 'stale';
+    if (isState && data['view']) this.connection(this.isOpen, data['view'] === 'stale');
     if (scope === 'users') return this.#users(isState, version, data);
     const watched = this.#watched.get(scope);
     if (!watched) return;

@@ -28,8 +28,8 @@ export interface SocketHost {
   /** Whether anybody wants messages, or to know who types. */
   hearsMessages(): boolean;
   opened(hello: Record<string, unknown>): void;
-  /** It is gone; `isFinal`: and does not come back by itself. */
-  lost(problem: Problem, isFinal: boolean): void;
+  /** It is gone; `isFinal`: and does not come back by itself. `wasOpen`: it carried heartbeats. */
+  lost(problem: Problem, isFinal: boolean, wasOpen: boolean): void;
   refused(): void;
 }
 
@@ -113,6 +113,7 @@ export class SocketLine {
 
   /** Comes back by itself, unless for a while it is not to. */
   #lost(problem: Problem, notFor: number = 0): void {
+    const { isOpen } = this;
     this.#drop();
     const isFinal = notFor > 0;
     if (isFinal) [this.notBefore, this.#withoutHello] = [this.#env.now() + notFor, 0];
@@ -125,7 +126,7 @@ export class SocketLine {
       const turn = this.#turn;
       this.#timer.set(wait, () => turn === this.#turn && void this.#run(turn));
     }
-    this.#host.lost(isFinal ? problem : { ...problem, retryIn: Math.round(wait) }, isFinal);
+    this.#host.lost(isFinal ? problem : { ...problem, retryIn: Math.round(wait) }, isFinal, isOpen);
   }
 
   #frame(text: string): void {

@@ -83,6 +83,7 @@ impl Place {
                 Delivery::Missed(missed) => {
                     self.room.encode(&Update::Missed { topic: topic.clone(), missed })
                 }
+                Delivery::Position(id) => self.room.encode(&Update::Position { topic: topic.clone(), id }),
                 Delivery::Signal { payload, .. } => match self.room.signal(topic, &payload) {
                     Some(signal) if signal.by != self.connection => signal.frames,
                     _ => continue,

@@ -130,6 +130,14 @@ pub enum Update {
         /// As it is stored; see [`Said`](Envelope) for what sockets publish.
         event: Event,
     },
+    /// Where the messages of a subscription without an id begin: a client that is interrupted before
+    /// it has heard one comes back after this.
+    Position {
+        /// The topic it is about.
+        topic: Topic,
+        /// The newest message at that time, or [`EventId::BEGINNING`].
+        id: EventId,
+    },
     /// Messages before the next one cannot be had any more.
     Missed {
         /// The topic it is about.

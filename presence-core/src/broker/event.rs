@@ -20,6 +20,11 @@ pub struct EventId {
     pub number: u64,
 }
 
+impl EventId {
+    /// The position in a channel that has no history: before its first event. No event has it.
+    pub const BEGINNING: Self = Self { incarnation: 0, number: 0 };
+}
+
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}-{:x}", self.incarnation, self.number)
@@ -155,7 +160,10 @@ impl Event {
 pub enum Start {
     /// With what is published from now on.
     Live,
+    /// As `Live`, after a [`Delivery::Position`] that says where that is.
+    Here,
     /// After this event; after `Missed` and with the oldest stored event if that cannot be done.
+    /// After [`EventId::BEGINNING`]: with the first event.
     After(EventId),
     /// With the newest `n` stored events. `Last(usize::MAX)` replays the whole history.
     Last(usize),
@@ -191,4 +199,8 @@ pub enum Delivery {
     },
     /// Events before the next one cannot be replayed.
     Missed(Missed),
+    /// The newest event when the subscription began, or [`EventId::BEGINNING`]: a subscriber that
+    /// is interrupted before it has heard anything goes on after it. The first delivery of a
+    /// subscription from [`Start::Here`], and of no other.
+    Position(EventId),
 }

@@ -100,7 +100,7 @@ impl<H> Viewer<H> {
                 Begin::Everything => Some(missed_event(missed)),
             },
             // What is not stored is no part of a stream that is resumed.
-            Delivery::Signal { .. } => None,
+            Delivery::Signal { .. } | Delivery::Position(_) => None,
         }
     }
 }

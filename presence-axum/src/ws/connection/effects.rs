@@ -192,7 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let joined = room.join(version);
         let messages = topic.clone().filter(|_| messages).and_then(|topic| {
             let (broker, channel) = core.broker.as_ref().zip(channel_of(&topic))?;
-            Some((topic, broker.subscribe(&channel, after.map_or(Start::Live, Start::After))))
+            Some((topic, broker.subscribe(&channel, after.map_or(Start::Here, Start::After))))
         });
         let large = joined.large;
         let place = Place::new(room, joined, messages, self.session.connection().clone());

@@ -70,6 +70,9 @@ pub(super) fn text(update: &Update) -> Option<String> {
             };
             frame("message", None, &In { topic: Some(topic), what })
         }
+        Update::Position { topic, id } => {
+            frame("position", None, &In { topic: Some(topic), what: Position { id: id.to_string() } })
+        }
         Update::Missed { topic, missed } => {
             let reason = match missed {
                 Missed::Trimmed => "trimmed",
@@ -209,6 +212,11 @@ struct Message<'a> {
     user: Option<&'a str>,
     name: Option<&'a str>,
     data: Data<'a>,
+}
+
+#[derive(Serialize)]
+struct Position {
+    id: String,
 }
 
 #[derive(Serialize)]

@@ -83,6 +83,28 @@ async fn a_client_that_comes_back_gets_the_messages_that_it_missed() {
 }
 
 #[tokio::test]
+async fn a_client_that_had_heard_nothing_comes_back_to_where_it_began() {
+    let (rig, broker) = rig().await;
+    for history in [0, 3] {
+        for n in 0..history {
+            let old = Publish::new(Channel::new("topic:room").unwrap(), format!("{n}"));
+            broker.publish(old).await.unwrap();
+        }
+        let mut bob = member(&rig, "bob").await;
+        let position = bob.of("position").await;
+        assert_eq!(position["topic"], "room");
+        assert_eq!(position["id"] == "0-0", history == 0);
+        drop(bob);
+        let mut ada = member(&rig, "ada").await;
+        say(&mut ada, "meanwhile").await;
+        let mut back = Client::connect(rig.address).await;
+        let wish = json!({ "topic": "room", "after": position["id"] });
+        back.send(&json!({ "type": "subscribe", "topics": [wish] }).to_string()).await;
+        assert_eq!(back.of("message").await["data"]["text"], "meanwhile", "{history}");
+    }
+}
+
+#[tokio::test]
 async fn a_history_that_is_another_one_is_said_before_what_is_left_of_it() {
     let (rig, _) = rig().await;
     let mut ada = member(&rig, "ada").await;

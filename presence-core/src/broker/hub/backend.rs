@@ -29,6 +29,7 @@ pub enum From {
 impl From {
     /// To go on after a position.
     pub fn position(position: Option<EventId>) -> Self {
+        let position = position.filter(|id| *id != EventId::BEGINNING);
         position.map_or(Self::Beginning, Self::After)
     }
 }

@@ -113,7 +113,7 @@ fn size(delivery: &Delivery) -> usize {
     match delivery {
         Delivery::Event(event) => event.payload.len(),
         Delivery::Signal { payload, .. } => payload.len(),
-        Delivery::Missed(_) => 0,
+        Delivery::Missed(_) | Delivery::Position(_) => 0,
     }
 }
 

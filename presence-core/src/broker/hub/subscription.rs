@@ -23,6 +23,8 @@ pub(super) struct Subscription {
     /// Whether anything was read or delivered: what is trimmed from then on was missed by being
     /// slow.
     begun: bool,
+    /// Whether its position is still to be told.
+    tells: bool,
 }
 
 struct Inside {
@@ -74,11 +76,12 @@ struct Backlog {
 impl Subscription {
     pub(super) fn new(hub: Arc<Inner>, channel: Channel, start: Start) -> Self {
         let from = match start {
-            Start::Live | Start::Last(0) => None,
-            Start::After(id) => Some(From::After(id)),
+            Start::Live | Start::Here | Start::Last(0) => None,
+            Start::After(id) => Some(From::position(Some(id))),
             Start::Last(count) => Some(From::Last(count)),
         };
-        Self { hub, channel, inside: None, stage: Stage::Entering(from), last: None, begun: false }
+        let (stage, tells) = (Stage::Entering(from), start == Start::Here);
+        Self { hub, channel, inside: None, stage, last: None, begun: false, tells }
     }
 
     fn reading(&self, from: From, failures: u32) -> Stage {
@@ -127,21 +130,15 @@ impl Subscription {
                     return Poll::Pending;
                 }
                 inside.entered = Some(Entered::now(&mut state));
-                match *from {
-                    // Who is up to date needs no history: a wave of reconnections reads nothing.
-                    Some(From::After(id)) if state.head == Some(id) => {
-                        self.last = state.head;
-                        self.begun = true;
-                        self.stage = Stage::Live;
-                    }
-                    None => {
-                        self.last = state.head;
-                        self.begun = true;
-                        self.stage = Stage::Live;
-                    }
-                    Some(from) => {
-                        drop(state);
-                        self.stage = self.reading(from, 0);
+                // Who is up to date needs no history: a wave of reconnections reads nothing.
+                if let Some(from) = from.filter(|from| *from != From::position(state.head)) {
+                    drop(state);
+                    self.stage = self.reading(from, 0);
+                } else {
+                    (self.last, self.begun, self.stage) = (state.head, true, Stage::Live);
+                    if std::mem::take(&mut self.tells) {
+                        let position = self.last.unwrap_or(EventId::BEGINNING);
+                        return Poll::Ready(Some(Delivery::Position(position)));
                     }
                 }
             }

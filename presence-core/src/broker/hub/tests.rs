@@ -123,6 +123,7 @@ async fn heard(stream: &mut BoxStream<'static, Delivery>) -> Vec<String> {
                 Delivery::Event(event) => String::from_utf8_lossy(&event.payload).into_owned(),
                 Delivery::Signal { payload, .. } => format!("~{}", String::from_utf8_lossy(&payload)),
                 Delivery::Missed(missed) => format!("{missed:?}"),
+                Delivery::Position(id) => format!("at {id}"),
             });
         }
         tokio::task::yield_now().await;
@@ -147,6 +148,23 @@ async fn history_meets_what_is_live_without_gap_or_repeat() {
     for stream in [&mut all, &mut newest, &mut live, &mut after] {
         assert_eq!(heard(stream).await, ["c"]);
     }
+}
+
+#[tokio::test]
+async fn a_position_is_told_first_and_whoever_is_at_it_reads_nothing() {
+    let (server, hub) = Server::start();
+    let mut empty = hub.subscribe(&channel(), Start::Here);
+    assert_eq!(heard(&mut empty).await, ["at 0-0"]);
+    let reads = server.state.lock().reads;
+    let mut back = hub.subscribe(&channel(), Start::After(EventId::BEGINNING));
+    assert_eq!(heard(&mut back).await, [""; 0]);
+    assert_eq!(server.state.lock().reads, reads);
+    server.publish("a");
+    for stream in [&mut empty, &mut back] {
+        assert_eq!(heard(stream).await, ["a"]);
+    }
+    assert_eq!(heard(&mut hub.subscribe(&channel(), Start::Here)).await.len(), 1);
+    assert_eq!(heard(&mut hub.subscribe(&channel(), Start::After(EventId::BEGINNING))).await, ["a"]);
 }
 
 #[tokio::test]

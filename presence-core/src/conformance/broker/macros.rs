@@ -41,6 +41,7 @@ macro_rules! broker_conformance_cases {
             publish::b5_history_is_bounded_by_age
             subscribe::b6_each_start_delivers_what_it_promises
             subscribe::b6_live_begins_with_what_is_published_from_then_on
+            subscribe::b6_here_says_where_another_subscription_goes_on
             subscribe::b6_a_long_history_is_replayed_whole
             subscribe::b6_who_reconnects_while_others_publish_sees_each_event_once
             subscribe::b7_what_was_trimmed_is_announced

@@ -146,7 +146,7 @@ impl Handle {
             match delivery {
                 Delivery::Event(event) => hub.stored(event.clone(), previous),
                 Delivery::Signal { payload, .. } => hub.signal(channel, payload.clone()),
-                Delivery::Missed(_) => continue,
+                Delivery::Missed(_) | Delivery::Position(_) => continue,
             };
             hub.by_prefix(channel, delivery);
         }

@@ -51,7 +51,7 @@ pub async fn b11_a_prefix_hears_its_channels_and_no_others<H: BrokerHarness>(har
                 Delivery::Signal { channel, payload } => {
                     (channel.to_string(), String::from_utf8_lossy(&payload).into_owned())
                 }
-                Delivery::Missed(missed) => panic!("{missed:?}"),
+                other => panic!("{other:?}"),
             });
         }
         // A signal, which is not stored, may overtake an event.

@@ -88,7 +88,7 @@ async fn subscribe(brokers: [Arc<RedisBroker>; 2], n: usize, seed: u64) -> Vec<R
                     }
                 }
                 Delivery::Missed(missed) => told.push(Err(missed)),
-                Delivery::Signal { .. } => panic!("nobody sent a signal"),
+                other => panic!("{other:?}"),
             }
         }
     }

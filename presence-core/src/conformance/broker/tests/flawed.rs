@@ -20,6 +20,7 @@ pub(super) enum Flaw {
     TheSeamRepeats,
     TheSeamHasAGap,
     LiveReplays,
+    ThePositionIsLate,
     NothingIsMissed,
     SignalsAreStored,
     SignalsAreLost,
@@ -59,6 +60,13 @@ impl Broken {
         } else {
             channel.clone()
         }
+    }
+}
+
+fn late(delivery: Delivery) -> Delivery {
+    match delivery {
+        Delivery::Position(id) => Delivery::Position(EventId { number: id.number + 1, ..id }),
+        delivery => delivery,
     }
 }
 
@@ -108,6 +116,7 @@ impl Broker for Broken {
         let deliveries = self.broker.subscribe(&channel, from);
         match self.flaw {
             Flaw::NothingIsMissed => deliveries.filter(|d| ready(!matches!(d, Delivery::Missed(_)))).boxed(),
+            Flaw::ThePositionIsLate => deliveries.map(late).boxed(),
             _ => deliveries,
         }
     }

@@ -132,9 +132,12 @@ found! {
     a_history_without_bounds: NothingIsTrimmed by b4_a_closed_channel_opens_when_its_history_has_expired, b5_history_is_bounded_by_count,
         b5_history_is_bounded_by_bytes, b5_history_is_bounded_by_age, b7_what_was_trimmed_is_announced;
     a_seam_that_repeats: TheSeamRepeats by b6_each_start_delivers_what_it_promises, b6_a_long_history_is_replayed_whole,
-        b6_who_reconnects_while_others_publish_sees_each_event_once, b7_what_was_trimmed_is_announced;
+        b6_here_says_where_another_subscription_goes_on, b6_who_reconnects_while_others_publish_sees_each_event_once,
+        b7_what_was_trimmed_is_announced;
     a_seam_with_a_gap: TheSeamHasAGap by b6_each_start_delivers_what_it_promises, b6_a_long_history_is_replayed_whole,
-        b6_who_reconnects_while_others_publish_sees_each_event_once, b7_what_was_trimmed_is_announced;
+        b6_here_says_where_another_subscription_goes_on, b6_who_reconnects_while_others_publish_sees_each_event_once,
+        b7_what_was_trimmed_is_announced;
+    a_position_that_is_late: ThePositionIsLate by b6_here_says_where_another_subscription_goes_on;
     live_that_replays: LiveReplays by b6_live_begins_with_what_is_published_from_then_on,
         b9_a_signal_reaches_every_handle_and_is_never_stored;
     what_is_missed_in_silence: NothingIsMissed by b7_what_was_trimmed_is_announced, b7_an_id_of_another_history_is_announced,
