@@ -31,6 +31,8 @@ export class Lifecycle {
   #beats: Beats;
   #connections: ReadonlySet<Connection>;
   #changed: () => void;
+  /** Whose session it is, as the host named them. */
+  #user: string | null;
   #session: Session | null = null;
   #isAway = false;
   #isClosed = false;
@@ -40,7 +42,7 @@ export class Lifecycle {
   /** `fixed`: the session that the host chose. `changed` hears when anything has become of the page. */
   constructor(env: Env, fixed: string | undefined, beats: Beats, connections: ReadonlySet<Connection>, changed: () => void) {
     [this.#env, this.#fixed, this.#beats, this.#connections, this.#changed] = [env, fixed, beats, connections, changed];
-    this.#pausing = new Timer(env);
+    [this.#user, this.#pausing] = [beats.said.user, new Timer(env)];
     this.#unlisten = env.page.listen((event) => {
       this.#on(event);
       changed();
@@ -53,8 +55,9 @@ export class Lifecycle {
     return this.#session !== null;
   }
 
-  /** Another session from now on, and its id; none before the first one is claimed. */
-  renew(): string {
+  /** A session for somebody else from now on, and its id; none before the first one is claimed. */
+  renew(user: string | null): string {
+    this.#user = user;
     if (!this.#session) return '';
     this.#session.release();
     this.#session = { id: this.#fixed ?? this.#env.id(), idleFor: null, release: () => {} };
@@ -75,7 +78,7 @@ export class Lifecycle {
 
   async #start(): Promise<void> {
     if (this.#session || this.#isClosed) return;
-    const session = await claim(this.#env, this.#fixed);
+    const session = await claim(this.#env, this.#user, this.#fixed);
     if (this.#isClosed || this.#isAway || this.#session) return session.release();
     this.#session = session;
     this.#beats.said = { ...this.#beats.said, session: session.id };
@@ -113,7 +116,7 @@ export class Lifecycle {
     this.#isAway = true;
     const session = this.#session;
     this.#session = null;
-    if (session && this.#fixed === undefined) putBack(this.#env, session.id, this.#beats.idleFor());
+    if (session && this.#fixed === undefined) putBack(this.#env, this.#user, session.id, this.#beats.idleFor());
     session?.release();
     this.#beats.away();
     this.#each('away');

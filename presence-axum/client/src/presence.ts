@@ -172,7 +172,7 @@ class Tab implements Presence {
     this.#scopes.forget();
     this.#outbox.forget();
     const topics = [...(next.topics ?? this.#beats.said.topics)];
-    this.#beats.become({ user: name, session: this.#lifecycle.renew(), topics, status: null, message: null, meta: next.meta ?? null });
+    this.#beats.become({ user: name, session: this.#lifecycle.renew(name), topics, status: null, message: null, meta: next.meta ?? null });
     this.#users += 1;
     this.#link.restart();
     if (wanted) this.enter();

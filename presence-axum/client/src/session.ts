@@ -13,17 +13,18 @@ export interface Session {
 const KEPT_FOR = 60_000;
 /** How long another tab has to say that the id is its own, where there are no locks. */
 const ASK_FOR = 80;
-const NAME = 'presence.session';
+/** Each user of a tab has a session of their own: frames of one origin share the storage of their tab. */
+const keyOf = (user: string | null): string => `presence.session.${user ?? ''}`;
 
 /**
  * The id is in the tab's storage only while no page uses it: a page takes it out, and puts it back when it goes. A tab that
  * is duplicated while it shows another page copies the id all the same, hence the lock: of two tabs that find the same id,
  * the second gets another.
  */
-export async function claim(env: Env, fixed?: string): Promise<Session> {
+export async function claim(env: Env, user: string | null, fixed?: string): Promise<Session> {
   if (fixed !== undefined) return { id: fixed, idleFor: null, release: () => {} };
-  const [at, kept, idle] = (env.storage.get('session', NAME) ?? '').split(' ');
-  env.storage.set('session', NAME, null);
+  const [at, kept, idle] = (env.storage.get('session', keyOf(user)) ?? '').split(' ');
+  env.storage.set('session', keyOf(user), null);
   const age = env.wall() - Number(at);
   if (kept && Math.abs(age) < KEPT_FOR) {
     const release = await hold(env, kept);
@@ -36,8 +37,8 @@ export async function claim(env: Env, fixed?: string): Promise<Session> {
 }
 
 /** Leaves the id for the next page of this tab. */
-export function putBack(env: Env, id: string, idleFor: number | null): void {
-  env.storage.set('session', NAME, `${env.wall()} ${id} ${idleFor === null ? '' : Math.round(idleFor)}`);
+export function putBack(env: Env, user: string | null, id: string, idleFor: number | null): void {
+  env.storage.set('session', keyOf(user), `${env.wall()} ${id} ${idleFor === null ? '' : Math.round(idleFor)}`);
 }
 
 async function hold(env: Env, id: string): Promise<(() => void) | null> {

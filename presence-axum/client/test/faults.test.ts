@@ -250,6 +250,25 @@ test('a page that reloads itself becomes idle', async () => {
   assert.ok(idle >= 80_000 && idle < 90_000, `${idle}`);
 });
 
+test('two users of one tab, as in frames of one origin, take nothing of each other over a reload', async () => {
+  const world = new World();
+  const session = new Map<string, string>();
+  const pages = async () => {
+    const envs = [new TabEnv(world, session), new TabEnv(world, session)];
+    const [outer, inner] = [await open(envs[0]!, { user: 'ada' }), await open(envs[1]!, { user: 'grace' })];
+    return { envs, ids: [outer!.session, inner!.session] };
+  };
+  const before = await pages();
+  await world.pass(20_000);
+  before.envs[0]!.tell('activity');
+  for (const env of before.envs) env.tell('gone');
+  await world.pass(300);
+  const after = await pages();
+  assert.deepEqual(after.ids, before.ids);
+  const [outer, inner] = after.envs.map((env) => env.hits[0]!.body.idle_ms);
+  assert.ok(outer < 1_000 && inner >= 20_000, `${outer} and ${inner}`);
+});
+
 test('a page that was never seen is not active, takes no stream, and does when it is shown', async () => {
   const world = new World();
   const env = new TabEnv(world);

@@ -9,6 +9,7 @@ mod blinding;
 mod chat_gateway;
 mod chromium;
 mod client;
+mod demo;
 mod job_events;
 mod live;
 mod looks;

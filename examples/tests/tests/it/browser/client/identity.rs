@@ -11,7 +11,7 @@ async fn a_tab_duplicated_while_it_shows_another_page_is_a_session_of_its_own() 
     let session = grace.eval("presence.session").await;
     grace.go(&site.url("/elsewhere")).await;
     grace.until("document.body.innerText === 'Elsewhere'").await;
-    grace.until(&format!("sessionStorage.getItem('presence.session').includes({session})")).await;
+    grace.until(&format!("sessionStorage.getItem('presence.session.Grace').includes({session})")).await;
     let page = at(&site, &json!({"user": "Grace"}));
     let other = grace.open_by_script(&page).await;
     grace.go(&page).await;

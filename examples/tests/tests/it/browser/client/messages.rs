@@ -35,6 +35,28 @@ async fn each_message_arrives_once_though_the_path_breaks_while_they_are_sent() 
 }
 
 #[tokio::test]
+async fn a_page_that_had_heard_no_message_yet_gets_what_is_said_while_it_is_cut_off() {
+    let site = site().await;
+    let ada = open_as(&site, "Ada").await;
+    let (path, grace) = behind(&site, "auto").await;
+    grace.until("sockets.at(-1)?.readyState === 1").await;
+    grace
+        .eval(
+            "globalThis.heard = [];
+             sockets.at(-1).addEventListener('message', ({ data }) => { globalThis.isPlaced ||= data.includes('\"position\"'); });
+             presence.on('message', ({ user, data }) => heard.push(`${user} ${data}`)); 0",
+        )
+        .await;
+    grace.until("isPlaced").await;
+    path.cut();
+    grace.until("state() === 'retrying'").await;
+    ada.until("presence.publish('lobby', 'meanwhile').then(({ error }) => error === null)").await;
+    path.pass();
+    grace.until("heard.length > 0").await;
+    assert_eq!(grace.eval("heard.join()").await, "Ada meanwhile");
+}
+
+#[tokio::test]
 async fn who_types_is_shown_to_the_others_until_they_stop() {
     let site = site().await;
     let (ada, grace) = (open_as(&site, "Ada").await, open_as(&site, "Grace").await);

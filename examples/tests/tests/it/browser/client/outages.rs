@@ -56,6 +56,33 @@ async fn a_farewell_that_is_said_offline_is_told_once_the_network_is_back() {
     assert_eq!(grace.eval("state()").await, "stopped");
 }
 
+#[tokio::test]
+async fn a_farewell_gets_through_though_beacons_are_swallowed() {
+    let site = site().await;
+    let ada = open_as(&site, "Ada").await;
+    ada.eval(
+        "globalThis.left = [];
+         presence.watch({ topic: 'lobby' }, (_, { left: gone }) => left.push(...gone.map(({ member, reason }) => `${member.user} ${reason}`))); 0",
+    )
+    .await;
+    let swallowed = async |user: &str| {
+        let tab = open_over_http(&site, user).await;
+        tab.eval("navigator.sendBeacon = () => true; 0").await;
+        ada.until(&format!("view.members.has('{user}')")).await;
+        tab
+    };
+    let leaves = swallowed("Leaves").await;
+    assert_eq!(leaves.eval("presence.leave({ now: true })").await, "confirmed");
+    let becomes = swallowed("Becomes").await;
+    assert_eq!(becomes.eval("presence.setUser('Another')").await, "confirmed");
+    let goes = swallowed("Goes").await;
+    goes.go(&site.url("/elsewhere")).await;
+    let closes = swallowed("Closes").await;
+    closes.close().await;
+    ada.until("view.members.size === 2 && view.members.has('Another')").await;
+    assert_eq!(ada.eval("left.sort().join()").await, "Becomes left,Closes left,Goes left,Leaves left");
+}
+
 /// A path to this site that can go silent.
 pub(super) async fn behind(site: &Site, transport: &str) -> (Proxy, Tab) {
     let path = Proxy::to(site.port());
