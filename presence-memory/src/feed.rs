@@ -103,7 +103,7 @@ impl Watch {
             let mut locked = self.shared.shards[shard].lock();
             let from = cursor.get_or_insert_with(|| {
                 locked.listeners.push(Arc::clone(&self.queue));
-                self.records.extend(locked.records.values().cloned());
+                self.records.extend(locked.records.iter());
                 Cursor::default()
             });
             if locked.scan(from, &mut sessions, BATCH_ENTRIES) {

@@ -14,6 +14,7 @@
 mod broker;
 mod feed;
 mod queue;
+mod records;
 mod shard;
 mod slot;
 mod store;

@@ -1,11 +1,10 @@
 //! One part of the map: sessions in numbered slots, and an index that finds them by user.
 
 use crate::queue::Queue;
+use crate::records::Records;
 use crate::slot::{self, Slot};
-use foldhash::fast::RandomState;
 use presence_core::index::Index;
-use presence_core::{Session, SessionId, Timestamp, UserId, UserRecord};
-use std::collections::HashMap;
+use presence_core::{Session, SessionId, Timestamp, UserId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -27,7 +26,7 @@ pub(crate) struct Shard {
     /// Changes whenever sessions move to other slots.
     layout: u64,
     /// What is kept of users beside their sessions.
-    pub(crate) records: HashMap<UserId, UserRecord, RandomState>,
+    pub(crate) records: Records,
     /// Whoever is in this list is told under the shard's lock: in the order in which things happen.
     pub(crate) listeners: Vec<Arc<Queue>>,
 }

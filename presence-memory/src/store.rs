@@ -197,7 +197,7 @@ impl MemoryStore {
             }
             Seen::User(record) => {
                 let mut shard = self.shared.locate(&record.user).0.lock();
-                if shard.records.get(&record.user).is_some_and(|known| record.covers(known)) {
+                if shard.records.get(&record.user).is_some_and(|known| record.covers(&known)) {
                     shard.records.remove(&record.user);
                     shard.tell(self.handle, |queue| queue.forgotten(seen));
                 }
@@ -281,8 +281,7 @@ impl PresenceStore for MemoryStore {
     async fn remember(&self, users: &[UserRecord]) -> Result<()> {
         for record in users {
             let mut shard = self.shared.locate(&record.user).0.lock();
-            let known = shard.records.entry(record.user.clone());
-            known.or_insert_with(|| UserRecord::new(record.user.clone())).merge(record);
+            shard.records.merge(record);
             shard.tell(self.handle, |queue| queue.record(record));
         }
         Ok(())
@@ -303,7 +302,7 @@ impl PresenceStore for MemoryStore {
             let shard = shard.lock();
             facts.sessions.extend(shard.of(hash, user));
             if asked.insert(user) {
-                facts.users.extend(shard.records.get(user).cloned());
+                facts.users.extend(shard.records.get(user));
             }
             drop(shard);
             facts.sessions[from..].sort_unstable_by(|one, other| one.id.cmp(&other.id));

@@ -7,7 +7,7 @@ use presence_core::roster::{By, Roster, Settings, Told};
 use presence_core::store::Seen;
 use presence_core::{
     Beat, Message, Meta, NodeId, Policy, PresenceStore, Session, SessionId, Status, Timestamp, Topic, Topics,
-    UserId,
+    UserId, UserRecord,
 };
 use presence_memory::MemoryStore;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
@@ -26,14 +26,18 @@ fn allocated() -> usize {
 }
 
 fn roster() -> Roster {
+    roster_with(Policy::default())
+}
+
+fn roster_with(policy: Policy) -> Roster {
     let settings = Settings {
-        policy: Policy::default(),
+        policy,
         node: NodeId::new("me").unwrap(),
         shards: 1,
         max_sessions: usize::MAX,
         max_bytes: usize::MAX,
         max_topics_per_user: usize::MAX,
-        remember_bytes: 0,
+        remember_bytes: usize::MAX,
     };
     let roster = Roster::new(settings, START);
     roster.begin();
@@ -113,8 +117,40 @@ fn forget(session: &Session) -> Seen {
     Seen::Session { key: session.key(), seen_at: Timestamp::MAX, placed_at: Timestamp::MAX }
 }
 
+/// What a user of whom only the last sight is remembered takes beside the bytes of their id, at
+/// many sizes of the tables: in a roster, and in the store.
+fn a_last_sight_takes_little() {
+    let remember_for = Some(Duration::from_hours(24));
+    let roster = roster_with(Policy { remember_for, ..Policy::default() });
+    let store = MemoryStore::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let (mut in_roster, mut in_store, mut ids) = (0, 0, 0);
+    let (mut each_in_roster, mut each_in_store) = (Vec::new(), Vec::new());
+    for n in 1..=96_000 {
+        let record =
+            UserRecord { seen_at: START, ..UserRecord::new(UserId::new(format!("user-{n}")).unwrap()) };
+        ids += record.user.as_str().len();
+        let record = [record];
+        let before = allocated();
+        roster.learn(&record, |_| 0, START);
+        let between = allocated();
+        runtime.block_on(async { store.remember(&record).await.unwrap() });
+        in_roster += between - before;
+        in_store += allocated() - between;
+        if n >= 48_000 && n % 1_000 == 0 {
+            each_in_roster.push((in_roster - ids) / n);
+            each_in_store.push((in_store - ids) / n);
+        }
+    }
+    println!(
+        "a last sight takes {each_in_roster:?} bytes beside the id's in a roster, {each_in_store:?} in a store"
+    );
+    assert!(each_in_roster.iter().all(|each| *each <= 64) && each_in_store.iter().all(|each| *each <= 120));
+}
+
 #[test]
 fn sessions_take_what_is_estimated_and_give_it_back() {
+    a_last_sight_takes_little();
     let mut wrong = Vec::new();
     for kind in KINDS {
         let (name, count, _) = kind;

@@ -1,7 +1,7 @@
 //! The Redis broker keeps the contract, on every kind of server, and its own promises.
 
 mod data;
-mod drill;
+mod drills;
 mod foreign;
 
 use crate::rig::{self, CLUSTER, REDIS, SENTINEL, VALKEY};

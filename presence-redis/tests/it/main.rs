@@ -4,4 +4,5 @@
 mod broker;
 mod conformance;
 mod drills;
+mod records;
 mod rig;

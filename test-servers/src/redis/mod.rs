@@ -76,7 +76,7 @@ impl Redis {
     /// # Panics
     /// As [`Redis::start`].
     pub fn with_clock() -> Self {
-        process::run(|| Self::spawn_with_clock(&redis_server()), Self::ready)
+        Self::run_with_clock(&redis_server(), &[])
     }
 
     /// A Valkey whose clock can be [set](Self::set_clock). Linux only.
@@ -84,7 +84,7 @@ impl Redis {
     /// # Panics
     /// As [`Redis::start`].
     pub fn valkey_with_clock() -> Self {
-        process::run(|| Self::spawn_with_clock(&valkey_server()), Self::ready)
+        Self::run_with_clock(&valkey_server(), &[])
     }
 
     /// Puts its clock ahead of the machine's by so many seconds, or behind it. It steps, as by an
@@ -175,11 +175,14 @@ impl Redis {
         Self::spawn_in(process::folder(), program, settings)
     }
 
-    fn spawn_with_clock(program: &Path) -> Self {
-        let folder = process::folder();
-        let (clock, args) = Clock::new(&folder, program);
-        let server = Self::spawn_as(folder, Path::new(clock::ENV), &clock::borrowed(&args), &[]);
-        Self { clock: Some(clock), ..server }
+    fn run_with_clock(program: &Path, settings: &[(&str, &str)]) -> Self {
+        let spawn = || {
+            let folder = process::folder();
+            let (clock, args) = Clock::new(&folder, program);
+            let server = Self::spawn_as(folder, Path::new(clock::ENV), &clock::borrowed(&args), settings);
+            Self { clock: Some(clock), ..server }
+        };
+        process::run(spawn, Self::ready)
     }
 
     fn spawn_in(folder: PathBuf, program: &Path, settings: &[(&str, &str)]) -> Self {

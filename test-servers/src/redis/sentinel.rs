@@ -22,13 +22,22 @@ impl Sentinel {
     /// # Panics
     /// Where it cannot be had, with the reason.
     pub fn start() -> Self {
-        let program = redis_server();
-        let master = Redis::run(&program, &[("repl-diskless-sync-delay", "0")]);
+        Self::of(|settings| Redis::run(&redis_server(), settings))
+    }
+
+    /// The same, where the clocks of the master and the replica can be set. Linux only.
+    ///
+    /// # Panics
+    /// As [`Sentinel::start`].
+    pub fn with_clocks() -> Self {
+        Self::of(|settings| Redis::run_with_clock(&redis_server(), settings))
+    }
+
+    fn of(server: impl Fn(&[(&str, &str)]) -> Redis) -> Self {
+        let master = server(&[("repl-diskless-sync-delay", "0")]);
         let port = master.port().to_string();
-        let replica = Redis::run(
-            &program,
-            &[("repl-diskless-sync-delay", "0"), ("replicaof", &format!("127.0.0.1 {port}"))],
-        );
+        let replica =
+            server(&[("repl-diskless-sync-delay", "0"), ("replicaof", &format!("127.0.0.1 {port}"))]);
         // A sentinel that finds no replica at first looks again only 10 s later.
         wait_until("the replica is in sync", || {
             replica.command(&["INFO", "replication"]).contains("master_link_status:up")

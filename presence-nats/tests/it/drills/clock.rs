@@ -31,9 +31,9 @@ async fn nobody_notices(server: Nats, steps: &[i64]) {
     let crowd = Crowd::at(&one.presence, "beats", 10);
     let held = hold_all(&one, "held", 10);
     let mut gone = BTreeSet::new();
-    for ahead in steps {
-        let silent = Crowd::at(&one.presence, &format!("silent{ahead}"), 5);
-        let leaves = hold_all(&other, &format!("leaves{ahead}"), 5);
+    for (round, ahead) in steps.iter().enumerate() {
+        let silent = Crowd::at(&one.presence, &format!("silent{round}"), 5);
+        let leaves = hold_all(&other, &format!("leaves{round}"), 5);
         let is = |process: &Process, count| process.online("/start") == count && process.is_fresh();
         soon("everybody is seen", || is(&one, 30) && is(&other, 30)).await;
         clock.set(*ahead);

@@ -3,8 +3,9 @@
 use super::{Crowd, Process, hold_all, is_all, names, policy};
 use crate::rig;
 use presence_core::{Policy, Presence};
+use presence_redis::RedisStore;
 use std::time::Duration;
-use test_servers::redis::Redis;
+use test_servers::redis::{Redis, Sentinel};
 use tokio::task::block_in_place;
 
 /// Waits for what takes a second or a lease, and never as long as the shortest step: time that
@@ -18,20 +19,18 @@ async fn soon(what: &str, mut holds: impl FnMut() -> bool) {
     assert!(within.await.is_ok(), "waited in vain: {what}");
 }
 
-async fn nobody_notices(server: Redis, steps: &[i64]) {
-    let name = rig::unique();
+async fn nobody_notices(open: impl Fn() -> RedisStore, step: impl Fn(i64), steps: &[i64]) {
     let policy =
         || Policy { lease_for: Duration::from_secs(8), held_for: Duration::from_secs(8), ..policy() };
-    let open = || rig::on(&server, &name);
     let (one, other) = (Process::with(open(), policy()).await, Process::with(open(), policy()).await);
     let crowd = Crowd::at(&one.presence, names("beats", 10));
     let held = hold_all(&one.presence, &names("held", 10));
-    for ahead in steps {
-        let silent = Crowd::at(&one.presence, names(&format!("silent{ahead}"), 5));
-        let leaves = hold_all(&other.presence, &names(&format!("leaves{ahead}"), 5));
+    for (round, ahead) in steps.iter().enumerate() {
+        let silent = Crowd::at(&one.presence, names(&format!("silent{round}"), 5));
+        let leaves = hold_all(&other.presence, &names(&format!("leaves{round}"), 5));
         let everybody = |process: &Process| process.online() == 30 && !process.is_stale();
         soon("everybody is seen", || everybody(&one) && everybody(&other)).await;
-        server.set_clock(*ahead);
+        step(*ahead);
         drop((silent, leaves));
         // One that starts meanwhile knows of nothing but what the server tells.
         let late = Process::of(Presence::builder(open()).policy(policy()).start().unwrap());
@@ -48,7 +47,7 @@ async fn nobody_notices(server: Redis, steps: &[i64]) {
         for (process, left) in [&one, &other].map(|process| (process, process.left())) {
             let of = |kind: &str| left.keys().filter(|name| name.starts_with(kind)).count();
             assert_eq!((of("beats"), of("held")), (0, 0), "false leaves: {left:?}");
-            assert_eq!((of(&format!("silent{ahead}-")), of(&format!("leaves{ahead}-"))), (5, 5));
+            assert_eq!((of(&format!("silent{round}-")), of(&format!("leaves{round}-"))), (5, 5));
             assert!(left.values().all(|times| *times == 1), "{left:?}");
             assert_eq!(process.online(), 20);
         }
@@ -56,6 +55,11 @@ async fn nobody_notices(server: Redis, steps: &[i64]) {
         assert!(left.keys().all(|name| !name.starts_with("beats") && !name.starts_with("held")), "{left:?}");
     }
     drop((crowd, held));
+}
+
+async fn nobody_notices_on(server: Redis, steps: &[i64]) {
+    let name = rig::unique();
+    nobody_notices(|| rig::on(&server, &name), |ahead| server.set_clock(ahead), steps).await;
     block_in_place(|| server.kill());
 }
 
@@ -67,11 +71,25 @@ fn steps() -> &'static [i64] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_clock_of_a_redis_steps() {
-    nobody_notices(block_in_place(Redis::with_clock), steps()).await;
+    nobody_notices_on(block_in_place(Redis::with_clock), steps()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_clock_of_a_valkey_steps() {
     let steps = if is_all() { steps() } else { &[-45] };
-    nobody_notices(block_in_place(Redis::valkey_with_clock), steps).await;
+    nobody_notices_on(block_in_place(Redis::valkey_with_clock), steps).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failover_leads_to_a_server_whose_clock_is_behind() {
+    let (sentinel, name) = (block_in_place(Sentinel::with_clocks), rig::unique());
+    let fails_over = |ahead| {
+        let replica = sentinel.servers().iter().find(|server| server.port() != sentinel.master().port());
+        block_in_place(|| {
+            replica.unwrap().set_clock(ahead);
+            sentinel.fail_over();
+        });
+    };
+    nobody_notices(|| rig::through_sentinel(&sentinel, &name), fails_over, &[-45]).await;
+    block_in_place(|| drop(sentinel));
 }

@@ -1,0 +1,56 @@
+//! What is kept of users beside their sessions.
+
+use foldhash::fast::RandomState;
+use presence_core::{Block, Timestamp, UserId, UserRecord};
+use std::collections::HashMap;
+
+/// Records of users. Of most of them only the last sight is known: they take a name and two words.
+#[derive(Debug, Default)]
+pub(crate) struct Records(HashMap<UserId, Kept, RandomState>);
+
+#[derive(Debug)]
+struct Kept {
+    seen_at: Timestamp,
+    /// That the user was disconnected or erased.
+    mark: Option<Box<Mark>>,
+}
+
+#[derive(Debug)]
+struct Mark {
+    erased_at: Option<Timestamp>,
+    block: Option<Block>,
+}
+
+impl Kept {
+    fn record(&self, user: &UserId) -> UserRecord {
+        let mut record = UserRecord { seen_at: self.seen_at, ..UserRecord::new(user.clone()) };
+        if let Some(mark) = self.mark.as_deref() {
+            record.erased_at = mark.erased_at;
+            record.block.clone_from(&mark.block);
+        }
+        record
+    }
+}
+
+impl Records {
+    pub(crate) fn get(&self, user: &UserId) -> Option<UserRecord> {
+        self.0.get(user).map(|kept| kept.record(user))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = UserRecord> {
+        self.0.iter().map(|(user, kept)| kept.record(user))
+    }
+
+    pub(crate) fn merge(&mut self, record: &UserRecord) {
+        let mut merged = self.get(&record.user).unwrap_or_else(|| UserRecord::new(record.user.clone()));
+        merged.merge(record);
+        let UserRecord { user, seen_at, erased_at, block } = merged;
+        let is_marked = erased_at.is_some() || block.is_some();
+        let mark = is_marked.then(|| Box::new(Mark { erased_at, block }));
+        self.0.insert(user, Kept { seen_at, mark });
+    }
+
+    pub(crate) fn remove(&mut self, user: &UserId) {
+        self.0.remove(user);
+    }
+}
