@@ -10,7 +10,16 @@ async fn the_demo_shows_a_page_and_who_is_on_it() {
     let page = rig.get("/").await;
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
     assert_eq!(page.header("cache-control"), Some("no-cache"));
-    assert!(!page.header("content-security-policy").unwrap().contains("unsafe"));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(!policy.contains("unsafe"), "{policy}");
+    // The other person's page is framed by this one, and by no other site's.
+    for only in ["frame-src 'self';", "frame-ancestors 'self'"] {
+        assert!(policy.contains(only), "{policy}");
+    }
+    // It says where it comes from, and the README shows it.
+    assert!(page.text.contains("https://github.com/presence-rs/presence"));
+    assert!(include_str!("../../../../README.md").contains("(examples/live/picture.png)"));
+    assert!(include_bytes!("../../../live/picture.png").starts_with(b"\x89PNG"));
     assert!(page.text.contains("<title>"));
     assert_eq!(rig.get("/presence.js").await.header("content-type"), Some("text/javascript; charset=utf-8"));
 
