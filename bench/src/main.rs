@@ -5,6 +5,7 @@
 
 #![expect(clippy::cast_precision_loss, reason = "a figure has three digits that mean something")]
 
+mod attacks;
 mod broker;
 mod client;
 mod clock;
@@ -35,6 +36,10 @@ mod ws;
 
 use options::{Options, What};
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Whatever goes wrong ends the run.
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
@@ -52,6 +57,7 @@ fn main() -> Outcome {
         What::Rest => rest::run(&options),
         What::Pages => pages::run(&options),
         What::Jobs => jobs::run(&options),
+        What::Attacks => attacks::run(&options),
         What::All => {
             roster(&options)?;
             hit::run(&options)?;

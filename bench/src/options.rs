@@ -4,7 +4,7 @@ use crate::Outcome;
 
 /// The words on the command line.
 pub const USAGE: &str = "\
-usage: bench roster|hit|instructions|sse|ws|redis|nats|broker|rest|pages|jobs|all [options]
+usage: bench roster|hit|instructions|sse|ws|redis|nats|broker|rest|pages|jobs|attacks|all [options]
   --rounds N     how often each measurement is repeated, in turn with its limit (5)
   --quick        everything smaller, for a look
   --sessions N   of roster: sessions in it (1000000)
@@ -12,7 +12,9 @@ usage: bench roster|hit|instructions|sse|ws|redis|nats|broker|rest|pages|jobs|al
   --only PART    of roster: entering, beats, threads, handle, time, lists or memory;
                  of instructions: nothing, reads, mount, mount-full, active-idle or beats;
                  of redis: calls, batches, feed, load or resync;
-                 of nats: puts, touches, feed, load or reads
+                 of nats: puts, touches, feed, load or reads;
+                 of attacks: nobody, sessions, ids, fat, slow, topics, tabs, users, files or rooms
+  --seconds N    of attacks: how long each lasts (60)
   --shards N     of redis: into how many shards the store cuts (its default)
   --valkey       of redis and broker: on Valkey
   --file         of nats: sessions in files, not in memory";
@@ -41,7 +43,9 @@ pub enum What {
     Pages,
     /// Streams of job status.
     Jobs,
-    /// All of these.
+    /// Attacks on a service; not part of all.
+    Attacks,
+    /// All of these but the attacks.
     All,
     /// One case of the memory measurement, in a process of its own.
     Memory(String),
@@ -55,6 +59,7 @@ pub struct Options {
     pub sessions: usize,
     pub clients: usize,
     pub rounds: usize,
+    pub seconds: u64,
     pub quick: bool,
     pub shards: Option<u16>,
     pub valkey: bool,
@@ -77,20 +82,23 @@ impl Options {
             "rest" => What::Rest,
             "pages" => What::Pages,
             "jobs" => What::Jobs,
+            "attacks" => What::Attacks,
             "all" => What::All,
             "memory" => What::Memory(word()?),
             "served" => What::Served(word()?, word()?.parse()?),
             _ => return Err(USAGE.into()),
         };
-        let (sessions, clients, rounds) = (1_000_000, 1_000, 5);
+        let (sessions, clients, rounds, seconds) = (1_000_000, 1_000, 5, 60);
         let (quick, valkey, file, shards, only) = (false, false, false, None, None);
-        let mut options = Self { what, sessions, clients, rounds, quick, shards, valkey, file, only };
+        let mut options =
+            Self { what, sessions, clients, rounds, seconds, quick, shards, valkey, file, only };
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(USAGE);
             match word.as_str() {
                 "--sessions" => options.sessions = value()?.parse()?,
                 "--clients" => options.clients = value()?.parse::<usize>()?.max(10),
                 "--rounds" => options.rounds = value()?.parse::<usize>()?.max(1),
+                "--seconds" => options.seconds = value()?.parse::<u64>()?.max(1),
                 "--only" => options.only = Some(value()?),
                 "--shards" => options.shards = Some(value()?.parse()?),
                 "--valkey" => options.valkey = true,

@@ -15,9 +15,9 @@ use std::collections::HashSet;
 
 /// The most users that one query may name.
 const MAX_IDS: usize = 1_000;
-/// The most that an answer about users may say, in bytes: their names, sessions and topics. One
-/// user can have 4 MiB of them.
-const MAX_ANSWER: usize = 8 * 1024 * 1024;
+/// The most that an answer about several users takes, in bytes: what is written in some two
+/// milliseconds, for which nobody else has that processor. One user can have 1 MiB of topics.
+const MAX_ANSWER: usize = 2 * 1024 * 1024;
 /// The most topics that one query is told.
 const MAX_TOPICS: usize = 1_000;
 
@@ -87,7 +87,7 @@ pub async fn user(
 ///
 /// # Errors
 /// 401, 403 and 429; 400 `no ids`, `invalid user`, `too many ids` (beyond 1,000); 413 `too large:
-/// name fewer users` when the answer would be larger than 8 MiB.
+/// name fewer users` when the answer would be larger than 2 MiB.
 pub async fn users(
     State(mount): State<Mount>,
     asks: Asks,
@@ -111,16 +111,23 @@ pub async fn users(
     Ok(wire::json(StatusCode::OK, &People { users }))
 }
 
-/// About how many bytes the answer about a user takes.
+/// At most how many bytes the answer about a user takes.
 fn weight(user: &UserId, person: Option<&presence_core::roster::Person>) -> usize {
     const USER: usize = 128;
     const SESSION: usize = 48;
-    let sessions = person.map_or(&[][..], |person| &person.member.sessions);
+    let Some(member) = person.map(|person| &person.member) else { return USER + written(user.as_str()) };
     let session = |session: &presence_core::roster::MemberSession| {
-        let topics: usize = session.topics.iter().map(|topic| topic.as_str().len() + 3).sum();
-        SESSION + session.id.as_str().len() + topics
+        let topics: usize = session.topics.iter().map(|topic| written(topic.as_str()) + 1).sum();
+        SESSION + written(session.id.as_str()) + topics
     };
-    USER + user.as_str().len() + sessions.iter().map(session).sum::<usize>()
+    let message = member.message.as_ref().map_or(0, |message| written(message.as_str()));
+    USER + written(user.as_str()) + message + member.sessions.iter().map(session).sum::<usize>()
+}
+
+/// How many bytes a text takes as JSON. Of what is escaped, texts hold only what takes two.
+fn written(text: &str) -> usize {
+    let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\t')).count();
+    text.len() + escaped + 2
 }
 
 /// The ids in a query, split before they are decoded: an id may hold a comma.

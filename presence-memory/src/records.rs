@@ -50,7 +50,15 @@ impl Records {
         self.0.insert(user, Kept { seen_at, mark });
     }
 
+    /// Drops a record, and gives back what a table that has become nearly empty had taken.
     pub(crate) fn remove(&mut self, user: &UserId) {
         self.0.remove(user);
+        if self.0.capacity() > 4 * self.0.len() + 64 {
+            self.0.shrink_to(2 * self.0.len());
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 }

@@ -29,7 +29,8 @@ pub(crate) const SHARDS: usize = 256;
 /// common case, one `Presence` on one store, cost no message at all.
 ///
 /// A watch whose reader falls [`QUEUE_ENTRIES`](crate::QUEUE_ENTRIES) behind ends. Nothing else
-/// grows but what is put, within [`max_bytes`](Self::max_bytes); what is forgotten is freed.
+/// grows but what is put, within [`max_bytes`](Self::max_bytes), and what is remembered of users,
+/// within `Builder::remember_bytes`; what is forgotten is freed.
 ///
 /// ```
 /// use presence_core::{NodeId, PresenceStore, Timestamp, store::Touch};
@@ -158,6 +159,15 @@ impl MemoryStore {
     /// About how many bytes the sessions take.
     pub fn bytes(&self) -> usize {
         self.shared.budget.taken()
+    }
+
+    /// Of how many users something is kept beside their sessions: when they were last seen, or that
+    /// they were disconnected or erased.
+    ///
+    /// These are not counted in [`bytes`](Self::bytes), and are never refused: `Presence` bounds
+    /// them by `Builder::remember_bytes`, here as in the process.
+    pub fn remembered(&self) -> usize {
+        self.shared.shards.iter().map(|shard| shard.lock().records.len()).sum()
     }
 
     /// Puts a session, if there is room for it; answers whether there was.

@@ -1,6 +1,7 @@
-//! The servers that are measured. Each runs on the main thread of its process, and ends when its
-//! input does.
+//! The servers that are measured. Each runs on the main thread of its process, but for the one that
+//! is attacked, and ends when its input does.
 
+mod attacked;
 mod jobs;
 mod paging;
 mod plain;
@@ -9,6 +10,7 @@ mod rooms;
 mod taking;
 mod telling;
 
+pub use attacked::HEAVY_NAME;
 pub use taking::ORIGIN;
 
 use crate::clock::{Shifted, Waking};
@@ -33,6 +35,9 @@ pub fn run(case: &str, size: usize) -> Outcome {
     obey(clock.0.clone());
     if case == "plain" {
         return plain::run(&listener, size);
+    }
+    if case == "attacked" {
+        return attacked::run(listener, size);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     if case == "frames" {

@@ -1,4 +1,6 @@
 //! How much one process serves at a time, and how much of it one client or user.
+//!
+#![doc = include_str!("../../docs/bounds.md")]
 
 mod cells;
 mod client;
@@ -21,8 +23,8 @@ pub struct Limits {
     ///
     /// Default 16 KiB.
     pub body: usize,
-    /// How many bytes the lists of one frame of a snapshot stream may take; longer ones are cut,
-    /// and the frame says so.
+    /// How many bytes the lists of one frame of a stream may take. Longer ones of the snapshot
+    /// stream are cut, those of the diff streams become counts, and the frame says so.
     ///
     /// Default 2 MiB, some 100,000 users. A reader that is slow holds one frame in memory.
     pub frame: usize,

@@ -1,21 +1,20 @@
 //! `GET /v1/sse/diff`: a state, then what changes; resumable.
 
 use super::caller::Watcher;
-use super::encoded::Encoder;
+use super::members::members;
 use super::{Key, response};
 use crate::limits::Permit;
-use crate::metrics::STREAMS;
 use crate::query::{fields, topic_of};
 use crate::{Error, Mount, wire};
 use axum::extract::{RawQuery, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
+use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, stream};
 use presence_core::Presence;
-use presence_core::handle::{Subscription, ViewWatch};
+use presence_core::handle::ViewWatch;
 use presence_core::roster::{Scope, Version};
 use presence_core::time::View;
-use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) use super::encoded::Encoders;
@@ -49,14 +48,11 @@ pub async fn diff(
     let presence = mount.presence().clone();
     let encoder = mount.streams().diffs.of(&topic);
     let scope = topic.map_or(Scope::All, Scope::Topic);
-    let updates = match seen {
-        Some(version) => presence.subscribe_from(&scope, version),
-        None => presence.subscribe(&scope),
-    };
+    let updates = members(&presence, scope, seen, encoder, mount.gate().limits().frame);
     let views = presence.watch_view();
     // A state carries the view; who goes on with diffs is told it first.
     let views = if seen.is_some() { views } else { views.changes() };
-    Ok(response(watcher.bound(events(Reader { presence, updates, views, encoder, _permit: permit }))))
+    Ok(response(watcher.bound(events(Reader { presence, updates, views, _permit: permit }))))
 }
 
 /// Says that the view has become fresh or stale. It has no id: nobody resumes from it.
@@ -66,9 +62,8 @@ fn view_event(view: View) -> Bytes {
 
 struct Reader {
     presence: Presence,
-    updates: Subscription,
+    updates: BoxStream<'static, Bytes>,
     views: ViewWatch,
-    encoder: Arc<Encoder>,
     _permit: Permit,
 }
 
@@ -85,10 +80,7 @@ impl Reader {
         let clock = self.presence.clock();
         tokio::select! {
             biased;
-            update = self.updates.next() => {
-                STREAMS.diffs.increment(1);
-                Some(self.encoder.encode(&update?, || self.presence.health().view))
-            }
+            event = self.updates.next() => event,
             view = self.views.next() => Some(view_event(view?)),
             () = clock.sleep_until(clock.now() + QUIET) => Some(PING),
         }

@@ -1,14 +1,15 @@
 //! Updates as events, written once for all who get them.
 
+use super::Key;
 use super::by_key::ByKey;
-use super::{Key, write};
 use crate::wire;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use presence_core::roster::{Update, Version};
+use presence_core::roster::{Counts, Update, Version};
 use presence_core::time::View;
 use serde::Serialize;
 use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 
 /// What was written last for one scope.
@@ -21,8 +22,11 @@ pub(super) struct Encoder {
     /// events have no `id:`.
     scope: Option<String>,
     /// At most `KEPT`, of which one is a state.
-    recent: Mutex<VecDeque<(Written, Bytes)>>,
+    recent: Mutex<VecDeque<(Written, Event)>>,
 }
+
+/// An event, or `None` for one that would be too large.
+type Event = Option<Bytes>;
 
 /// How many events are kept for readers who come a little later.
 const KEPT: usize = 8;
@@ -42,17 +46,31 @@ impl Encoder {
         Self { scope: Some(scope.to_owned()), ..Self::default() }
     }
 
-    fn write(&self, name: &str, version: Version, data: &impl Serialize, room: usize) -> Bytes {
-        match &self.scope {
-            Some(scope) => write_scoped(name, scope, data, room),
-            None => write(format!("event: {name}\nid: {version}\ndata: ").as_bytes(), data, room),
-        }
+    /// Writes an event of up to `most` bytes; answers `None` for a larger one, of which no more than
+    /// that is written.
+    fn write(
+        &self,
+        name: &str,
+        version: Version,
+        data: &impl Serialize,
+        (room, most): (usize, usize),
+    ) -> Event {
+        let (head, scope_ends_at) = match &self.scope {
+            Some(scope) => {
+                let head = format!("event: {name}\ndata: {scope}");
+                let ends_at = head.len();
+                (head, Some(ends_at))
+            }
+            None => (format!("event: {name}\nid: {version}\ndata: "), None),
+        };
+        write_within(head, scope_ends_at, data, (room, most))
     }
 
-    /// The event of this update; `view` is asked only for a state.
+    /// The event of this update; `None` if it would take more than `most` bytes. `view` is asked
+    /// only for a state.
     ///
     /// The lock is held while an event is written, so that it is written once.
-    pub(super) fn encode(&self, update: &Update, view: impl FnOnce() -> View) -> Bytes {
+    pub(super) fn encode(&self, update: &Update, most: usize, view: impl FnOnce() -> View) -> Event {
         let mut recent = self.recent.lock();
         match update {
             Update::Snapshot(snapshot) => {
@@ -62,8 +80,8 @@ impl Encoder {
                     let room = 64 + PER_USER * snapshot.members.len();
                     // Older states are of no use to anybody, and large.
                     recent.retain(|(said, _)| !matches!(said, Written::State { .. }));
-                    let event =
-                        self.write("presence_state", snapshot.version, &wire::state(snapshot, view), room);
+                    let state = wire::state(snapshot, view);
+                    let event = self.write("presence_state", snapshot.version, &state, (room, most));
                     keep(&mut recent, said, event)
                 })
             }
@@ -71,10 +89,20 @@ impl Encoder {
                 let said = Written::Diff { from: diff.from, to: diff.to };
                 find(&recent, said).unwrap_or_else(|| {
                     let room = 128 + PER_USER * (diff.joined.len() + diff.changed.len() + diff.left.len());
-                    let event = self.write("presence_diff", diff.to, &wire::diff(diff), room);
+                    let event = self.write("presence_diff", diff.to, &wire::diff(diff), (room, most));
                     keep(&mut recent, said, event)
                 })
             }
+        }
+    }
+
+    /// The event that stands for a state which would be too large. It has no id: nobody resumes
+    /// from it.
+    pub(super) fn counts(&self, counts: Counts) -> Bytes {
+        let counts = wire::large(counts);
+        match &self.scope {
+            Some(scope) => write_scoped("presence_counts", scope, &counts, 80),
+            None => super::write(b"event: presence_counts\ndata: ", &counts, 80),
         }
     }
 }
@@ -83,26 +111,60 @@ impl Encoder {
 /// added.
 pub(super) fn write_scoped(name: &str, scope: &str, data: &impl Serialize, room: usize) -> Bytes {
     let head = format!("event: {name}\ndata: {scope}");
-    let object_at = head.len();
-    let mut frame = Vec::with_capacity(head.len() + room + 2);
-    frame.extend_from_slice(head.as_bytes());
-    if let Err(error) = serde_json::to_writer(&mut frame, data) {
+    let ends_at = head.len();
+    write_within(head, Some(ends_at), data, (room, usize::MAX)).unwrap_or_default()
+}
+
+/// Writes an event: what it begins with, and a JSON object that goes on where a scope ends.
+fn write_within(
+    head: String,
+    scope_ends_at: Option<usize>,
+    data: &impl Serialize,
+    (room, most): (usize, usize),
+) -> Event {
+    let mut text = head.into_bytes();
+    text.reserve(room.min(most) + 2);
+    let mut within = Within { text, most };
+    if let Err(error) = serde_json::to_writer(&mut within, data) {
+        if error.is_io() {
+            return None;
+        }
         tracing::error!(%error, "an event could not be written");
-        return Bytes::from_static(b":\n\n");
+        return Some(Bytes::from_static(b":\n\n"));
     }
-    // The object goes on where the scope ends.
-    if let Some(brace) = frame.get_mut(object_at) {
+    let mut frame = within.text;
+    if let Some(brace) = scope_ends_at.and_then(|at| frame.get_mut(at)) {
         *brace = b',';
     }
     frame.extend_from_slice(b"\n\n");
-    frame.into()
+    Some(frame.into())
 }
 
-fn find(recent: &VecDeque<(Written, Bytes)>, said: Written) -> Option<Bytes> {
+/// Text that grows up to a bound, where writing fails.
+struct Within {
+    text: Vec<u8>,
+    most: usize,
+}
+
+impl Write for Within {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.text.len() + bytes.len() > self.most {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn find(recent: &VecDeque<(Written, Event)>, said: Written) -> Option<Event> {
     recent.iter().rev().find(|(written, _)| *written == said).map(|(_, event)| event.clone())
 }
 
-fn keep(recent: &mut VecDeque<(Written, Bytes)>, said: Written, event: Bytes) -> Bytes {
+fn keep(recent: &mut VecDeque<(Written, Event)>, said: Written, event: Event) -> Event {
     if recent.len() == KEPT {
         recent.pop_front();
     }
@@ -149,9 +211,8 @@ mod tests {
     fn readers_of_the_same_update_get_the_same_bytes() {
         let encoder = Encoder::default();
         for update in [state(1), step(1)] {
-            let first = encoder.encode(&update, || View::Fresh);
-            let second = encoder.encode(&update, || View::Fresh);
-            assert_eq!(first.as_ptr(), second.as_ptr());
+            let encode = || encoder.encode(&update, usize::MAX, || View::Fresh).unwrap();
+            assert_eq!(encode().as_ptr(), encode().as_ptr());
         }
     }
 
@@ -159,8 +220,8 @@ mod tests {
     fn few_events_are_kept_and_one_state() {
         let encoder = Encoder::default();
         for n in 0..100 {
-            encoder.encode(&state(n), || View::Fresh);
-            encoder.encode(&step(n), || View::Fresh);
+            encoder.encode(&state(n), usize::MAX, || View::Fresh);
+            encoder.encode(&step(n), usize::MAX, || View::Fresh);
         }
         let recent = encoder.recent.lock();
         assert!(recent.len() <= KEPT);
@@ -168,10 +229,24 @@ mod tests {
     }
 
     #[test]
+    fn what_would_be_too_large_is_not_written() {
+        for encoder in [Encoder::default(), Encoder::scoped("{\"scope\":\"everyone\"")] {
+            let event = encoder.encode(&state(1), usize::MAX, || View::Fresh).unwrap();
+            let most = event.len() - 2;
+            assert_eq!(encoder.encode(&state(2), most, || View::Fresh).unwrap().len(), event.len());
+            assert_eq!(encoder.encode(&state(3), most - 1, || View::Fresh), None);
+            assert_eq!(encoder.encode(&step(3), 60, || View::Fresh), None);
+        }
+    }
+
+    #[test]
     fn events_are_named_and_carry_their_version() {
         let encoder = Encoder::default();
         let stale = || View::Stale { since: presence_core::Timestamp::ZERO };
-        let text = |update: &Update| String::from_utf8(encoder.encode(update, stale).to_vec()).unwrap();
+        let text = |update: &Update| {
+            let event = encoder.encode(update, usize::MAX, stale).unwrap();
+            String::from_utf8(event.to_vec()).unwrap()
+        };
         assert_eq!(
             text(&state(1)),
             "event: presence_state\nid: 0000000000000007-1\n\

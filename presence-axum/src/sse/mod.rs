@@ -6,6 +6,7 @@ mod caller;
 mod diff;
 mod encoded;
 mod many;
+mod members;
 mod replay;
 mod snapshot;
 mod ticker;

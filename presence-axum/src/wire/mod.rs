@@ -9,6 +9,7 @@ mod stream;
 
 pub use hit::{Entered, Hit, Socket, Taken};
 pub(crate) use hit::{invalid, said_of, session_name, topics_of, user_name, wrong};
+pub(crate) use people::large;
 pub use people::{Counted, Listed, People, Person, TopicCounts, Topics};
 pub(crate) use stream::view_word;
 pub use stream::{Ids, Lists, Shortened, diff, snapshot, state, view};

@@ -22,6 +22,18 @@ impl From<Counts> for Counted {
     }
 }
 
+/// The numbers of a place with too many users to name them:
+/// `{"online","active","idle","large":true}`.
+pub(crate) fn large(counts: Counts) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Large {
+        #[serde(flatten)]
+        counts: Counted,
+        large: bool,
+    }
+    Large { counts: counts.into(), large: true }
+}
+
 /// One user: `{"user","liveness","status","message","last_seen","sessions"}`.
 ///
 /// Somebody of whom nothing is known is gone and offline, like somebody who went long ago: an

@@ -1,6 +1,7 @@
 //! What the subscribers of one topic share: what they are told is written once.
 
 mod follow;
+mod state;
 
 use super::protocol::{Frames, Protocol};
 use super::rooms::Key;
@@ -12,8 +13,8 @@ use parking_lot::Mutex;
 use presence_core::broker::{Event, EventId};
 use presence_core::handle::Subscription;
 use presence_core::roster::{self, Counts, Scope, Snapshot, Version};
-use presence_core::time::View;
 use presence_core::{Presence, SessionId, Topic};
+use state::State;
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
@@ -25,8 +26,6 @@ pub(super) type Shared = Arc<[Frame]>;
 
 /// How many updates a subscriber may lag behind before it gets the state instead.
 const BEHIND: usize = 64;
-/// How many diffs are kept for those who come back.
-const KEPT: usize = 64;
 /// How many messages are kept in their written form.
 const WRITTEN: usize = 32;
 /// The largest state or diff, in bytes: a topic that needs more is told in counts.
@@ -64,19 +63,6 @@ pub(super) struct Signal {
     /// The connection that it comes from.
     pub(super) by: SessionId,
     pub(super) frames: Shared,
-}
-
-/// What the members have been told.
-#[derive(Default)]
-struct State {
-    snapshot: Option<Snapshot>,
-    counts: Counts,
-    /// Whether it is told in counts because it is large.
-    large: bool,
-    /// The state in its written form, and with which view.
-    written: Option<(View, Shared)>,
-    /// The diffs that led to the state.
-    log: VecDeque<(Version, Shared)>,
 }
 
 /// How a member begins.
@@ -196,13 +182,10 @@ impl Room {
             (size(&frames) <= LARGEST).then_some((from, frames))
         });
         let frames = if let Some((from, frames)) = frames {
-            if state.log.len() == KEPT {
-                state.log.pop_front();
-            }
-            state.log.push_back((from, Arc::clone(&frames)));
+            state.keep(from, &frames);
             frames
         } else {
-            state.log.clear();
+            state.forget();
             if state.large { self.encode(&self.counts_update(&state)) } else { self.state(&mut state) }
         };
         // Nobody may be there.
@@ -284,17 +267,6 @@ impl Drop for Room {
         if let Some(task) = self.task.get() {
             task.abort();
         }
-    }
-}
-
-impl State {
-    /// The diffs since a version, if they are all there.
-    fn since(&self, version: Version) -> Option<Vec<Shared>> {
-        if self.snapshot.as_ref()?.version == version {
-            return Some(Vec::new());
-        }
-        let at = self.log.iter().position(|(from, _)| *from == version)?;
-        Some(self.log.range(at..).map(|(_, frames)| Arc::clone(frames)).collect())
     }
 }
 

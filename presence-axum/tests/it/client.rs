@@ -81,7 +81,7 @@ pub struct Events {
     pub status: u16,
     pub headers: HeaderMap,
     body: Incoming,
-    read: String,
+    read: Vec<u8>,
 }
 
 pub async fn events(to: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Events {
@@ -97,20 +97,20 @@ pub async fn events_of(
     body: impl Into<Bytes>,
 ) -> Events {
     let (head, body) = answer(to, request(method, path, headers, body)).await.into_parts();
-    Events { status: head.status.as_u16(), headers: head.headers, body, read: String::new() }
+    Events { status: head.status.as_u16(), headers: head.headers, body, read: Vec::new() }
 }
 
 impl Events {
     /// The next event or comment, without the empty line after it; `None` at the end of the stream.
     pub async fn next(&mut self) -> Option<String> {
         loop {
-            if let Some(end) = self.read.find("\n\n") {
-                let event = self.read[..end].to_owned();
+            if let Some(end) = self.read.windows(2).position(|two| two == b"\n\n") {
+                let event = String::from_utf8(self.read[..end].to_vec()).unwrap();
                 self.read.drain(..end + 2);
                 return Some(event);
             }
             let frame = soon(self.body.frame()).await?.unwrap();
-            self.read.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
+            self.read.extend_from_slice(frame.data_ref().unwrap());
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::client::{Events, events};
 use crate::rig::Rig;
+use presence_axum::Limits;
 use serde_json::{Value, json};
 
 /// An event's name, id and data.
@@ -123,4 +124,67 @@ async fn the_stream_ends_when_the_presence_does() {
     let (mut stream, ..) = opened(&rig, "/v1/sse/diff", &[]).await;
     rig.presence.shutdown().await;
     assert_eq!(stream.next().await, None);
+}
+
+#[tokio::test]
+async fn a_state_that_would_be_too_large_is_told_in_counts_until_fewer_are_here() {
+    let rig = Rig::with(|mount| mount.limits(Limits { frame: 4_000, ..Limits::default() })).await;
+    for n in 0..60 {
+        rig.hits(&format!(r#"{{"user":"{n:0>40}","kind":"enter"}}"#)).await;
+    }
+    let mut stream = events(rig.address, "/v1/sse/diff", &[]).await;
+    assert_eq!(stream.event().await, "retry: 2000");
+    let counts = |n: u32| {
+        let counts = format!(r#"{{"online":{n},"active":{n},"idle":0,"large":true}}"#);
+        format!("event: presence_counts\ndata: {counts}")
+    };
+    assert_eq!(stream.event().await, counts(60));
+    // It goes on in counts while hardly fewer are here, and then by name.
+    rig.hits(&format!(r#"{{"user":"{:0>40}","kind":"leave","now":true}}"#, 0)).await;
+    rig.advance(1).await;
+    assert_eq!(stream.event().await, counts(59));
+    for n in 1..40 {
+        rig.hits(&format!(r#"{{"user":"{n:0>40}","kind":"leave","now":true}}"#)).await;
+    }
+    let state = loop {
+        rig.advance(1).await;
+        let event = stream.event().await;
+        if !event.starts_with("event: presence_counts\n") {
+            break event;
+        }
+        let counts: Value = serde_json::from_str(event.split_once("data: ").unwrap().1).unwrap();
+        assert!(counts["online"].as_u64().unwrap() > 45, "{event}");
+    };
+    assert!(state.starts_with("event: presence_state\n"), "{state}");
+    let state: Value = serde_json::from_str(state.split_once("data: ").unwrap().1).unwrap();
+    assert_eq!(state["users"].as_object().unwrap().len(), 20);
+    rig.hits(r#"{"user":"last","kind":"enter"}"#).await;
+    assert_eq!(told(&mut stream).await.2["joined"]["last"]["liveness"], "active");
+}
+
+#[tokio::test]
+async fn more_changes_than_fit_into_an_event_are_told_as_a_state() {
+    let rig = Rig::with(|mount| mount.limits(Limits { frame: 4_000, ..Limits::default() })).await;
+    let hit = async |n: u32, kind: &str| {
+        rig.hits(&format!(r#"{{"user":"{n:0>40}","kind":"{kind}","now":true}}"#)).await;
+    };
+    let (stream, seen, _) = opened(&rig, "/v1/sse/diff", &[]).await;
+    drop(stream);
+    for n in 0..60 {
+        hit(n, "enter").await;
+    }
+    for n in 0..50 {
+        hit(n, "leave").await;
+    }
+    for n in 60..80 {
+        hit(n, "enter").await;
+    }
+    let (_, version, users) = {
+        let mut stream = events(rig.address, &format!("/v1/sse/diff?last_event_id={seen}"), &[]).await;
+        assert_eq!(stream.event().await, "retry: 2000");
+        told(&mut stream).await
+    };
+    assert_ne!(version, seen);
+    let told = users.get("users").or(users.get("joined")).and_then(Value::as_object).unwrap();
+    assert_eq!(told.len(), 30);
 }

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "auth")]
 mod auth;
+mod bounds;
 mod client;
 mod cors;
 mod degraded;

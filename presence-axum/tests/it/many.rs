@@ -135,3 +135,18 @@ async fn what_is_wrong_is_named() {
     }
     assert_eq!(rig.get("/v1/sse?topic=").await.status, 400);
 }
+
+#[tokio::test]
+async fn a_scope_with_too_many_users_is_told_in_counts_and_the_others_by_name() {
+    let limits = presence_axum::Limits { frame: 4_000, ..presence_axum::Limits::default() };
+    let rig = Rig::with(|mount| mount.limits(limits)).await;
+    for n in 0..60 {
+        rig.hits(&format!(r#"{{"user":"{n:0>40}","kind":"enter","topics":["x"]}}"#)).await;
+    }
+    rig.hits(r#"{"user":"a","kind":"enter","topics":["y"]}"#).await;
+    let mut stream = opened(&rig, "GET", "/v1/sse?topic=x&topic=y", Value::Null).await;
+    let first = by_scope(&mut stream, 2).await;
+    let counts = json!({"scope": "topic:x", "online": 60, "active": 60, "idle": 0, "large": true});
+    assert_eq!(first["presence_counts topic:x"], counts);
+    assert_eq!(first["presence_state topic:y"]["users"]["a"]["liveness"], "active");
+}

@@ -102,7 +102,7 @@ impl<B: Broker + ?Sized> Broker for Arc<B> {
 }
 
 /// How long an idempotency key is remembered at least, also where its event was trimmed for count
-/// or bytes.
+/// or bytes, as far as a budget of all histories reaches.
 pub const KEYS_FOR: std::time::Duration = std::time::Duration::from_mins(2);
 /// The largest payload, in bytes.
 pub const MAX_PAYLOAD: usize = 256 * 1024;

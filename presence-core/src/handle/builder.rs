@@ -87,10 +87,13 @@ impl Builder {
         Self { max_topics_per_user, ..self }
     }
 
-    /// How many bytes this process spends on when users were last seen, if the policy says that it
-    /// is remembered. Default: 256 MiB, some 3.5 million users. What exceeds it goes within ten
-    /// seconds, those first who were seen longest ago; one process of the cluster has the store
-    /// forget them as well.
+    /// How many bytes this process spends on what it remembers of users: who was disconnected or
+    /// erased, and when users were last seen, if the policy says that it is remembered. Default: 256
+    /// MiB, some 3.5 million users.
+    ///
+    /// What exceeds it goes within ten seconds, those first who were seen longest ago; one process
+    /// of the cluster has the store forget them as well. Where blocks and erasures alone take all of
+    /// it, and at least 1 MiB, another one is refused with [`Error::Full`](super::Error::Full).
     pub fn remember_bytes(self, remember_bytes: usize) -> Self {
         Self { remember_bytes, ..self }
     }

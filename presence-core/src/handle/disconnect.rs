@@ -146,7 +146,8 @@ impl Presence {
     ///
     /// # Errors
     /// [`Error::Degraded`]: it counts here, and the others are told later. [`Error::Rejected`]: it counts here only.
-    /// [`Error::ShuttingDown`]: nothing was touched.
+    /// [`Error::Full`] where blocks and erasures take all the room that there is
+    /// ([`Builder::remember_bytes`](super::Builder::remember_bytes)), and [`Error::ShuttingDown`]: nothing was touched.
     ///
     /// # Cancellation
     /// Dropping the future undoes nothing; the store is then told in the background.
@@ -156,6 +157,9 @@ impl Presence {
             return Err(Error::ShuttingDown);
         }
         inner.calibrated().await;
+        if !inner.roster.has_room_for_mark(whom.user()) {
+            return Err(Error::Full);
+        }
         let for_long = for_long.min(crate::Policy::MAX_REMEMBER);
         let shard = inner.store().shard_of(whom.user());
         let (record, owed) = inner.roster.block(whom, shard, for_long, inner.now());
@@ -197,7 +201,8 @@ impl Presence {
     ///
     /// # Errors
     /// [`Error::Degraded`]: it is done here; ask again until it succeeds, so that the store's own data goes as well.
-    /// [`Error::Rejected`]: the store refuses. [`Error::ShuttingDown`]: nothing was touched.
+    /// [`Error::Rejected`]: the store refuses. [`Error::Full`] and [`Error::ShuttingDown`]: nothing was touched; ask again, of the first when blocks
+    /// have ended.
     ///
     /// # Cancellation
     /// Erasing twice is harmless: repeat what was given up.
@@ -207,6 +212,9 @@ impl Presence {
             return Err(Error::ShuttingDown);
         }
         inner.calibrated().await;
+        if !inner.roster.has_room_for_mark(user) {
+            return Err(Error::Full);
+        }
         let record = inner.roster.erase(user, inner.store().shard_of(user), inner.now());
         inner.outbox.mark_records([user.clone()]);
         inner.end_disconnected();

@@ -20,7 +20,8 @@ pub enum Error {
     #[error("refused by the store")]
     Rejected(#[source] store::Error),
     /// This process, or its store, holds as many sessions as it may (`max_sessions`) or takes as
-    /// much memory for them as it may (`max_bytes`). Nothing was touched; retry later or elsewhere.
+    /// much memory for them as it may (`max_bytes`); of a disconnection or an erasure, it remembers
+    /// as many as it may (`remember_bytes`). Nothing was touched; retry later or elsewhere.
     #[error("no room for another session")]
     Full,
     /// The user's sessions would be in more topics together than they may (`max_topics_per_user`).

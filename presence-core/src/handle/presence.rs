@@ -179,6 +179,13 @@ impl Presence {
         inner.roster.person_as(viewer, user, inner.store().shard_of(user), inner.now())
     }
 
+    /// When a user was last seen, as a viewer may see it: what [`user_as`](Self::user_as) says of
+    /// it, without a copy of sessions and topics.
+    pub fn last_seen_as(&self, viewer: &Viewer, user: &UserId) -> Option<Timestamp> {
+        let inner = &self.inner;
+        inner.roster.last_seen_as(viewer, user, inner.store().shard_of(user), inner.now())
+    }
+
     /// Several users, in this order.
     pub fn users(&self, users: &[UserId]) -> Vec<Option<Person>> {
         users.iter().map(|user| self.user(user)).collect()

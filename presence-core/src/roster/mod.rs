@@ -17,6 +17,7 @@ mod leave;
 mod member;
 mod merge;
 mod nodes;
+mod person;
 mod placed;
 mod proof;
 mod query;

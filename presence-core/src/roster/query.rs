@@ -1,12 +1,12 @@
 //! Questions.
 
 use super::Roster;
-use super::member::{Counts, Member, MemberSession, Person};
+use super::member::{Counts, Member, MemberSession};
 use super::scope::Scope;
 use super::scope_state::{ScopeState, Sorted};
 use super::shard::Shard;
 use super::slot::flag;
-use crate::liveness::{self, Liveness, Policy};
+use crate::liveness::{self, Liveness};
 use crate::model::{Session, SessionKey, Topic, UserId};
 use crate::time::{Timestamp, ViewClock};
 use std::sync::Arc;
@@ -71,64 +71,6 @@ impl Roster {
         }
         let member = locked.member(head, topic.as_ref(), with_sessions);
         member.liveness.is_live().then_some(member)
-    }
-
-    /// All that is known of a user, gone or not.
-    ///
-    /// Who declares to be offline shows as `Gone` with status `Offline`; the sessions are shown as
-    /// they are.
-    pub fn person(&self, user: &UserId) -> Option<Person> {
-        let (shard, hash) = self.shard_of(user);
-        let locked = shard.lock();
-        let Some(head) = locked.head(hash, user) else {
-            return locked.records.seen.get(user).map(|at| Person::gone(user, *at));
-        };
-        let mut member = locked.member(head, None, true);
-        if locked.slots[head].has(flag::HIDDEN) {
-            member.liveness = Liveness::Gone;
-        }
-        let seen = locked.chain(head).map(|at| locked.slots[at].last_seen()).max();
-        Some(Person { member, last_seen: seen.filter(|&at| at != Timestamp::ZERO) })
-    }
-
-    /// The same as a viewer may see it.
-    ///
-    /// For all but the user and operators, one who has declared to be offline is one who left at
-    /// that moment: with nothing but the time of that, and after [`Policy::MIN_MEMORY`], or
-    /// [`Policy::remember_for`], not known at all. To them, the time is as exact as
-    /// [`Policy::last_seen`] says, and so is the moment at which it is forgotten.
-    pub fn person_as(&self, viewer: &Viewer, user: &UserId, shard: u16, now: Timestamp) -> Option<Person> {
-        if viewer.sees_all_of(user) {
-            return self.person(user);
-        }
-        let (lock, hash) = self.shard_of(user);
-        let locked = lock.lock();
-        let clocks = self.clocks();
-        let now = clocks.at(now).proven_at(shard);
-        let Policy { remember_for, last_seen, .. } = self.settings.policy;
-        let head = locked.head(hash, user);
-        if let Some(head) = head
-            && locked.chain(head).any(|at| locked.slots[at].shown().is_live())
-        {
-            drop(locked);
-            let mut person = self.person(user)?;
-            person.last_seen = person.last_seen.and_then(|seen_at| last_seen.shown(seen_at, now));
-            return Some(person);
-        }
-        let seen_at = match head {
-            Some(head) => locked.shown_seen(head),
-            None => *locked.records.seen.get(user)?,
-        };
-        let seen_at = last_seen.shown(seen_at, now)?;
-        // How long a session is remembered depends on what it has been up to since: this does not.
-        let shows = match (remember_for, head) {
-            (Some(remember_for), _) => now.since(seen_at) < remember_for,
-            (None, Some(head)) => {
-                locked.has_lapsed_in_the_open(head) || now.since(seen_at) < Policy::MIN_MEMORY
-            }
-            (None, None) => false,
-        };
-        shows.then(|| Person::gone(user, seen_at))
     }
 
     /// What is known of each session of a user, and why they are what they are.
@@ -245,7 +187,7 @@ impl Shard {
     }
 
     /// How the user whose sessions start at `head` shows in a topic, or anywhere.
-    fn member(&self, head: u32, topic: Option<&Arc<ScopeState>>, with_sessions: bool) -> Member {
+    pub(super) fn member(&self, head: u32, topic: Option<&Arc<ScopeState>>, with_sessions: bool) -> Member {
         let sessions = self.sessions_in(head, topic);
         let (status, message) = self.status(head);
         let newest = sessions.iter().filter(|&&at| self.slots[at].meta().is_some());

@@ -1,6 +1,7 @@
 //! What one lock's worth of users left behind beside their sessions: when they were last seen, and
 //! few marks.
 
+use crate::footprint;
 use crate::model::{Block, SessionId, UserId, UserRecord};
 use crate::time::Timestamp;
 use std::collections::HashMap;
@@ -13,6 +14,8 @@ type Map<V> = HashMap<UserId, V, foldhash::fast::RandomState>;
 pub(super) struct Records {
     pub seen: Map<Timestamp>,
     pub marks: Map<Mark>,
+    /// About how many bytes the marks take.
+    marked: usize,
 }
 
 /// That a user was disconnected or erased.
@@ -32,6 +35,14 @@ pub(super) struct News {
 }
 
 impl Mark {
+    /// About how many bytes it takes, the user's name included, when the table has just grown.
+    fn bytes(&self, user: &UserId) -> usize {
+        const MARK: usize = 2 * (size_of::<UserId>() + size_of::<Mark>() + 1);
+        let session = self.block.as_ref().and_then(|block| block.session.as_ref());
+        let session = session.map_or(0, |session| footprint::name(session.as_str().len()));
+        MARK + footprint::name(user.as_str().len()) + session
+    }
+
     /// Until when a session is kept away, if it is at `now`.
     pub fn keeps_away(&self, session: &SessionId, now: Timestamp) -> Option<Timestamp> {
         self.block.as_ref().filter(|block| block.keeps_away(session, now)).map(|block| block.until)
@@ -61,6 +72,7 @@ impl Records {
         if record.erased_at.is_none() && record.block.is_none() {
             return News { blocks: false, erases: false };
         }
+        let known = self.marks.get(&record.user).map_or(0, |mark| mark.bytes(&record.user));
         let mark = self.marks.entry(record.user.clone()).or_default();
         let news = News { blocks: record.block > mark.block, erases: record.erased_at > mark.erased_at };
         if news.blocks {
@@ -71,6 +83,7 @@ impl Records {
         if record.block == mark.block && record.erased_at == mark.erased_at {
             mark.generation = generation;
         }
+        self.marked = self.marked - known + mark.bytes(&record.user);
         if news.erases && self.seen.get(&record.user).is_some_and(|at| Some(*at) <= record.erased_at) {
             self.seen.remove(&record.user);
         }
@@ -93,7 +106,21 @@ impl Records {
     pub fn forget(&mut self, record: &UserRecord) {
         if self.of(&record.user).is_some_and(|known| record.covers(&known)) {
             self.seen.remove(&record.user);
-            self.marks.remove(&record.user);
+            if let Some(mark) = self.marks.remove(&record.user) {
+                self.marked -= mark.bytes(&record.user);
+            }
         }
+    }
+
+    /// About how many bytes the marks take.
+    pub fn marked(&self) -> usize {
+        self.marked
+    }
+
+    /// Drops the marks that are not to be kept.
+    pub fn retain_marks(&mut self, keeps: impl Fn(&UserId, &Mark) -> bool) -> Vec<(UserId, Mark)> {
+        let marked = &mut self.marked;
+        let dropped = self.marks.extract_if(|user, mark| !keeps(user, mark));
+        dropped.inspect(|(user, mark)| *marked -= mark.bytes(user)).collect()
     }
 }

@@ -1,7 +1,6 @@
 //! How long records of users are kept, how many, and which of them a store must be told again.
 
 use super::Roster;
-use super::records::Mark;
 use super::shard::Shard;
 use crate::model::{UserId, UserRecord};
 use crate::store::Seen;
@@ -15,6 +14,8 @@ const MARKED_FOR: Duration = Duration::from_hours(1);
 /// What a user of whom only the last sight is remembered takes beside the id's own bytes, when the
 /// table has just grown.
 const SEEN_BYTES: usize = 76;
+/// Blocks and erasures find room for so many bytes, however little is to be remembered.
+const MARKS_AT_LEAST: usize = 1024 * 1024;
 /// Of ids up to here, the bytes are within that.
 const INLINE_ID: usize = 24;
 
@@ -44,6 +45,18 @@ impl Roster {
         users
     }
 
+    /// Whether there is room for a block or an erasure of this user: they take the room of what is
+    /// remembered of others, and one that is renewed takes none.
+    pub fn has_room_for_mark(&self, user: &UserId) -> bool {
+        let is_marked = self.shard_of(user).0.lock().records.marks.contains_key(user);
+        is_marked || self.marked() < self.settings.remember_bytes.max(MARKS_AT_LEAST)
+    }
+
+    /// About how many bytes blocks and erasures take.
+    fn marked(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().records.marked()).sum()
+    }
+
     /// Drops records that have no use any more, and the oldest of them beyond the budget; answers
     /// which of them it is this process's duty to have forgotten.
     pub fn tidy_records(&self, shard_of: impl Fn(&UserId) -> u16, now: Timestamp) -> Vec<Seen> {
@@ -68,32 +81,35 @@ impl Roster {
                 }
                 keeps
             });
-            records.marks.retain(|user, mark| {
+            // The store drops a record as a whole.
+            let seen = std::mem::take(&mut records.seen);
+            let dropped = records.retain_marks(|user, mark| {
                 let ends =
                     mark.block.as_ref().map(|block| block.until).max(mark.erased_at).unwrap_or_default();
-                let now = times.proven_at(shard_of(user));
-                // The store drops a record as a whole.
-                let keeps = now < ends + MARKED_FOR || records.seen.contains_key(user);
-                if !keeps {
-                    let Mark { erased_at, block, .. } = std::mem::take(mark);
-                    expired.push(UserRecord { user: user.clone(), seen_at: limit(user), erased_at, block });
-                }
-                keeps
+                times.proven_at(shard_of(user)) < ends + MARKED_FOR || seen.contains_key(user)
             });
+            records.seen = seen;
+            expired.extend(dropped.into_iter().map(|(user, mark)| UserRecord {
+                seen_at: limit(&user),
+                erased_at: mark.erased_at,
+                block: mark.block,
+                user,
+            }));
             forget.extend(expired);
         }
-        if bytes > self.settings.remember_bytes && !kept.is_empty() {
-            forget.extend(self.drop_oldest_seen(bytes, kept));
+        let room = self.settings.remember_bytes.saturating_sub(self.marked());
+        if bytes > room && !kept.is_empty() {
+            forget.extend(self.drop_oldest_seen(bytes, room, kept));
         }
         let mine = |record: &UserRecord| duty.rank(record.user.as_str()).is_some_and(|rank| rank <= 1);
         forget.into_iter().filter(mine).map(Seen::User).collect()
     }
 
-    /// Drops those seen longest ago: what exceeds the budget, and a sixteenth more, so that it is
+    /// Drops those seen longest ago: what exceeds the room, and a sixteenth more, so that it is
     /// seldom done.
-    fn drop_oldest_seen(&self, bytes: usize, mut kept: Vec<Timestamp>) -> Vec<UserRecord> {
+    fn drop_oldest_seen(&self, bytes: usize, room: usize, mut kept: Vec<Timestamp>) -> Vec<UserRecord> {
         let each = (bytes / kept.len()).max(1);
-        let fits = self.settings.remember_bytes / each;
+        let fits = room / each;
         let goes = (kept.len() - fits.min(kept.len()) + fits / 16).clamp(1, kept.len());
         let (_, last, _) = kept.select_nth_unstable(goes - 1);
         let (last, mut dropped) = (*last, Vec::new());

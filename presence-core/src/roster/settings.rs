@@ -24,8 +24,8 @@ pub struct Settings {
     /// How many topics all sessions of one user may be in together, each counted as often as a
     /// session is in it.
     pub max_topics_per_user: usize,
-    /// How many bytes it spends on when users were last seen; beyond that, those seen longest ago
-    /// go.
+    /// How many bytes it spends on what is remembered of users: who is kept away or was erased, and
+    /// when users were last seen, of whom those seen longest ago go when there is more.
     pub remember_bytes: usize,
 }
 

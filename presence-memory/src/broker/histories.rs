@@ -70,10 +70,19 @@ impl Histories {
         published
     }
 
-    /// The channel that was published to last keeps its history: its own bounds suffice for one.
+    /// The channel that was published to last keeps its history, whose own bounds suffice for one,
+    /// but not the keys of events that are gone from it.
     fn keep_to_budget(&mut self) {
         while self.bytes > self.budget && self.channels.len() > 1 {
             self.drop_oldest();
+        }
+        let excess = self.bytes.saturating_sub(self.budget);
+        if excess > 0
+            && let Some(entry) = self.channels.values_mut().next()
+        {
+            self.bytes -= entry.history.bytes;
+            entry.history.forget_keys(excess);
+            self.bytes += entry.history.bytes;
         }
     }
 

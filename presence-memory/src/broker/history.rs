@@ -101,6 +101,16 @@ impl History {
         }
     }
 
+    /// Forgets keys of events that are trimmed, the oldest first, until so many bytes are free.
+    pub(super) fn forget_keys(&mut self, excess: usize) {
+        let enough = self.bytes.saturating_sub(excess);
+        while self.bytes > enough {
+            let Some((_, key)) = self.late.pop_front() else { break };
+            self.bytes -= cost(&key);
+            self.keys.remove(&key);
+        }
+    }
+
     pub(super) fn newest(&self, count: usize) -> Vec<Event> {
         let skipped = self.events.len().saturating_sub(count);
         self.events.iter().skip(skipped).map(|(event, _)| event.clone()).collect()

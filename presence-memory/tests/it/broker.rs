@@ -124,6 +124,18 @@ async fn keys_are_remembered_as_long_as_promised_and_then_forgotten() {
 }
 
 #[tokio::test]
+async fn keys_of_one_channel_keep_to_the_budget() {
+    let (broker, _clock) = broker(Retention::default().count(1), 100_000);
+    for n in 0..10_000 {
+        broker.publish(message("c", "a").key(format!("key-{n}"))).await.unwrap();
+        assert!(broker.stored().1 <= 100_000);
+    }
+    // The newest of them are remembered.
+    let again = broker.publish(message("c", "a").key("key-9900")).await.unwrap();
+    assert!(matches!(again, Published::Repeated(_)));
+}
+
+#[tokio::test]
 async fn a_subscriber_who_has_seen_all_does_not_notice_that_it_expired() {
     let (broker, clock) = broker(Retention::default().age(Duration::from_mins(1)), HISTORY_BYTES);
     let mut live = broker.subscribe(&channel("c"), Start::Live);

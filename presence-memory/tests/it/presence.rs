@@ -3,7 +3,8 @@
 use presence_core::handle::{Error, StoreHealth};
 use presence_core::roster::Counts;
 use presence_core::{
-    Beat, Leave, Liveness, ManualClock, Presence, PresenceStore, SessionId, Timestamp, Topic, Topics, UserId,
+    Beat, Leave, Liveness, ManualClock, Policy, Presence, PresenceStore, SessionId, Timestamp, Topic, Topics,
+    UserId,
 };
 use presence_memory::MemoryStore;
 use std::time::Duration;
@@ -144,4 +145,27 @@ async fn a_store_without_room_is_told_as_full_and_is_not_down() {
     }
     assert_eq!(world.store.bytes(), 0);
     one.beat(enter("bob")).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_remembered_of_a_flood_of_users_keeps_to_its_bytes_in_the_store_as_well() {
+    let world = World::new();
+    let policy = Policy { remember_for: Some(secs(86_400)), ..Policy::default() };
+    let presence = Presence::builder(world.store.clone())
+        .clock(world.clock.clone())
+        .policy(policy)
+        .remember_bytes(100 * 76)
+        .start()
+        .unwrap();
+    presence.ready().await;
+    for n in 0..1_000 {
+        presence.beat(enter(&format!("user-{n}"))).await.unwrap();
+        if n % 10 == 9 {
+            world.pass(1).await;
+        }
+    }
+    world.pass(600).await;
+    assert_eq!(world.store.bytes(), 0);
+    let remembered = world.store.remembered();
+    assert!((80..=100).contains(&remembered), "{remembered}");
 }

@@ -104,7 +104,7 @@ pub(crate) async fn all(
     }
     let everyone = service.presence().everyone();
     let listing = everyone.list(&Page { after, limit });
-    let last_seen = |user| service.presence().user_as(&Viewer::Anyone, user)?.last_seen.map(rfc3339);
+    let last_seen = |user| service.presence().last_seen_as(&Viewer::Anyone, user).map(rfc3339);
     let users = listing
         .members
         .iter()

@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod active_idle;
+mod bounds;
 mod browser;
 mod chat_gateway;
 #[path = "../../../../presence-axum/tests/it/client.rs"]

@@ -4,9 +4,9 @@ mod wanted;
 
 use super::caller::Watcher;
 use super::encoded::{Encoder, write_scoped};
+use super::members::{COUNTS_EVERY, members};
 use super::response;
 use crate::limits::Permit;
-use crate::metrics::STREAMS;
 use crate::wire::{self, Counted};
 use crate::{Error, LenientJson, Mount};
 use axum::extract::{RawQuery, Request, State};
@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_util::stream::{BoxStream, SelectAll};
 use futures_util::{Stream, StreamExt, stream};
 use presence_core::handle::{CountsWatch, ViewWatch};
-use presence_core::roster::{Scope, Version};
+use presence_core::roster::Scope;
 use presence_core::{Presence, Topic};
 use serde::Serialize;
 use std::sync::Arc;
@@ -25,8 +25,9 @@ use wanted::Wanted;
 /// How long a silence is before it is broken by an event `ping`.
 const PING_EVERY: Duration = Duration::from_secs(15);
 const PING: Bytes = Bytes::from_static(b"event: ping\ndata: {}\n\n");
-/// How long counts that have been sent stand before others are.
-const COUNTS_EVERY: Duration = Duration::from_millis(250);
+/// The largest event about users who are named. It is never reached: a thousand users with a
+/// message and a meta each take less.
+const USERS_FRAME: usize = 4 * 1024 * 1024;
 
 /// Streams the scopes that the query names: `?topic=a&topic=b&user=x&user=y&counts=c`, or everybody
 /// where it names none.
@@ -60,21 +61,22 @@ pub async fn post(State(mount): State<Mount>, request: Request) -> Result<Respon
 }
 
 fn stream(mount: &Mount, wanted: Wanted, permit: Permit) -> impl Stream<Item = Bytes> + Send + use<> {
-    let presence = mount.presence();
+    let (presence, most) = (mount.presence(), mount.gate().limits().frame);
     let encoders = &mount.streams().many;
     let mut updates = SelectAll::new();
     for (topic, after) in wanted.topics {
         let scope = scope_of("topic:", topic.as_str());
         let encoder = encoders.scoped(&Some(topic.clone()), &scope);
-        updates.push(members(presence, &Scope::Topic(topic), after, encoder));
+        updates.push(members(presence, Scope::Topic(topic), after, encoder, most));
     }
     if wanted.everyone {
         let encoder = encoders.scoped(&None, &scope_of("everyone", ""));
-        updates.push(members(presence, &Scope::All, wanted.everyone_after, encoder));
+        updates.push(members(presence, Scope::All, wanted.everyone_after, encoder, most));
     }
     if !wanted.users.is_empty() {
         let encoder = Arc::new(Encoder::scoped(&scope_of("users", "")));
-        updates.push(members(presence, &Scope::users(wanted.users), wanted.users_after, encoder));
+        let scope = Scope::users(wanted.users);
+        updates.push(members(presence, scope, wanted.users_after, encoder, USERS_FRAME.max(most)));
     }
     for topic in wanted.counts {
         updates.push(counts(presence, topic));
@@ -86,24 +88,6 @@ fn stream(mount: &Mount, wanted: Wanted, permit: Permit) -> impl Stream<Item = B
 /// What each event of a scope starts with: `{"scope":"topic:a"`.
 fn scope_of(kind: &str, name: &str) -> String {
     format!("{{\"scope\":{}", serde_json::Value::from(format!("{kind}{name}")))
-}
-
-fn members(
-    presence: &Presence,
-    scope: &Scope,
-    after: Option<Version>,
-    encoder: Arc<Encoder>,
-) -> BoxStream<'static, Bytes> {
-    let updates = match after {
-        Some(version) => presence.subscribe_from(scope, version),
-        None => presence.subscribe(scope),
-    };
-    let presence = presence.clone();
-    let events = updates.map(move |update| {
-        STREAMS.diffs.increment(1);
-        encoder.encode(&update, || presence.health().view)
-    });
-    events.boxed()
 }
 
 fn counts(presence: &Presence, topic: Option<Topic>) -> BoxStream<'static, Bytes> {

@@ -7,6 +7,7 @@ use crate::{Error, Json};
 use bytes::Bytes;
 use presence_core::Topic;
 use serde_json::value::RawValue;
+use std::collections::HashSet;
 
 /// The largest value of a user in a topic, in bytes of JSON.
 const MAX_VALUE: usize = 1024;
@@ -14,6 +15,12 @@ const MAX_VALUE: usize = 1024;
 const MAX_KEY: usize = 128;
 /// The longest page.
 const MAX_LIMIT: u64 = 1_000;
+/// The most entries of a list of subscriptions: each is answered and asked for by itself.
+const MAX_ENTRIES: usize = 256;
+
+/// The types of frames that clients send.
+pub(super) const TYPES: [&str; 10] =
+    ["enter", "beat", "leave", "subscribe", "unsubscribe", "typing", "publish", "list", "auth", "ping"];
 
 /// Reads a frame.
 pub(super) fn request(text: &str) -> Result<Request, Problem> {
@@ -42,6 +49,10 @@ fn reference_of(reference: &Json<'_>) -> Result<Option<Reference>, Problem> {
 }
 
 fn command(kind: &str, text: &str) -> Result<Command, Error> {
+    // So that the list is complete.
+    if !TYPES.contains(&kind) {
+        return invalid("type");
+    }
     Ok(match kind {
         "enter" => {
             let [user, session] = fields(text, ["user", "session"])?;
@@ -66,14 +77,15 @@ fn command(kind: &str, text: &str) -> Result<Command, Error> {
         }
         "subscribe" => {
             let [topics] = fields(text, ["topics"])?;
-            Command::Subscribe(list(&topics)?.iter().map(|entry| wish(entry)).collect::<Result<_, _>>()?)
+            let wishes = list(&topics)?.iter().map(|entry| wish(entry)).collect::<Result<_, _>>()?;
+            Command::Subscribe(once(wishes, |wish: &Wish| &wish.topic))
         }
         "unsubscribe" => {
             let [topics] = fields(text, ["topics"])?;
             let topics = list(&topics)?;
-            Command::Unsubscribe(
-                topics.iter().map(|entry| topic_of(&Json::from(*entry))).collect::<Result<_, _>>()?,
-            )
+            let topics =
+                topics.iter().map(|entry| topic_of(&Json::from(*entry))).collect::<Result<_, _>>()?;
+            Command::Unsubscribe(once(topics, |topic| topic))
         }
         "typing" => {
             let [topic, value] = raw(text, ["topic", "value"])?;
@@ -125,13 +137,27 @@ fn said(text: &str) -> Result<Said, Error> {
     Ok(Said { activity, topics, declares, meta })
 }
 
-/// The entries of a list that must be there. How many there may be is the session's business; a
-/// frame bounds them.
+/// The entries of a list that must be there. How many topics a socket may have is the session's
+/// business.
 fn list<'a>(list: &Json<'a>) -> Result<Vec<&'a RawValue>, Error> {
-    match list {
-        Json::Array(text) => serde_json::from_str(text).map_err(|_| wrong("topics")),
-        _ => invalid("topics"),
+    let entries: Vec<&RawValue> = match list {
+        Json::Array(text) => serde_json::from_str(text).map_err(|_| wrong("topics"))?,
+        _ => return invalid("topics"),
+    };
+    if entries.len() > MAX_ENTRIES {
+        return Err(Error::bad_request("too many topics"));
     }
+    Ok(entries)
+}
+
+/// The last entry of each topic, in their order: a small frame must not ask for one state many
+/// times.
+fn once<T>(mut entries: Vec<T>, topic: impl Fn(&T) -> &Option<Topic>) -> Vec<T> {
+    let mut seen = HashSet::new();
+    entries.reverse();
+    entries.retain(|entry| seen.insert(topic(entry).clone()));
+    entries.reverse();
+    entries
 }
 
 fn wish(entry: &RawValue) -> Result<Wish, Error> {

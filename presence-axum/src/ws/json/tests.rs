@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ws::{Command, Reference};
+use presence_core::Topic;
 use proptest::prelude::*;
 
 #[test]
@@ -30,6 +31,43 @@ fn a_token_is_not_shown_when_a_command_is() {
     let request = Json.decode(r#"{"type":"auth","token":"hush"}"#).unwrap();
     assert!(matches!(request.command, Command::Auth { .. }));
     assert!(!format!("{request:?}").contains("hush"));
+}
+
+#[test]
+fn each_topic_of_a_list_counts_once_and_there_are_few_of_them() {
+    let subscribe = |entries: &str| {
+        Json.decode(&format!(r#"{{"type":"subscribe","topics":[{entries}]}}"#)).map(|request| request.command)
+    };
+    let Ok(Command::Subscribe(wishes)) = subscribe(r#""a",null,"b",{"topic":"a","counts":true},null"#) else {
+        panic!()
+    };
+    let names: Vec<_> =
+        wishes.iter().map(|wish| (wish.topic.as_ref().map_or("", Topic::as_str), wish.counts)).collect();
+    assert_eq!(names, [("b", false), ("a", true), ("", false)]);
+    for kind in ["subscribe", "unsubscribe"] {
+        let decode = |n: usize| {
+            let entries = vec!["null"; n].join(",");
+            Json.decode(&format!(r#"{{"type":"{kind}","topics":[{entries}]}}"#))
+        };
+        match decode(256).unwrap().command {
+            Command::Subscribe(wishes) => assert_eq!(wishes.len(), 1),
+            Command::Unsubscribe(topics) => assert_eq!(topics, [None]),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(decode(257).unwrap_err().words, "too many topics");
+    }
+}
+
+#[test]
+fn every_type_of_frame_has_a_row_in_the_table_of_bounds() {
+    let bounds = include_str!("../../../docs/bounds.md");
+    for kind in decode::TYPES {
+        let row = bounds.lines().find(|line| line.starts_with(&format!("| `{kind}` |")));
+        assert!(row.is_some(), "no row for frames of the type {kind}");
+        // A type that is known is refused for other reasons.
+        let wrong = Json.decode(&format!(r#"{{"type":"{kind}"}}"#)).err();
+        assert!(wrong.is_none_or(|problem| problem.words != "invalid type"), "{kind}");
+    }
 }
 
 proptest! {

@@ -187,3 +187,29 @@ async fn an_erased_user_leaves_no_trace_and_nobody_tells_of_them_again() {
     world.pass(secs(4_000)).await;
     assert_eq!(traces(&world), (0, None));
 }
+
+#[tokio::test(start_paused = true)]
+async fn blocks_and_erasures_have_a_bound_and_end() {
+    let world = World::new();
+    let presence =
+        Presence::builder(world.store.clone()).clock(world.clock.clone()).remember_bytes(0).start().unwrap();
+    presence.ready().await;
+    let mut blocked = 0;
+    while blocked < 50_000 {
+        match presence.disconnect(&whole(&format!("user-{blocked}")), secs(60)).await {
+            Ok(_) => blocked += 1,
+            Err(error) => {
+                assert!(matches!(error, Error::Full), "{error}");
+                break;
+            }
+        }
+    }
+    assert!((2_000..10_000).contains(&blocked), "{blocked}");
+    assert!(matches!(presence.erase(&user("someone")).await, Err(Error::Full)));
+    // Who is blocked already can be blocked for longer.
+    presence.disconnect(&whole("user-0"), secs(120)).await.unwrap();
+    assert_eq!(world.store.contents().users.len(), blocked);
+    world.pass(secs(3_600 + 180)).await;
+    assert_eq!(world.store.contents().users.len(), 0);
+    presence.disconnect(&whole("someone"), secs(60)).await.unwrap();
+}

@@ -93,6 +93,12 @@ async fn a_hidden_user_shows_to_others_as_one_who_left_then() {
                     person
                 })
             };
+            for viewer in [Viewer::Anyone, Viewer::User(user("other")), Viewer::Operator] {
+                for name in ["hides", "leaves"] {
+                    let seen = presence.user_as(&viewer, &user(name)).and_then(|person| person.last_seen);
+                    assert_eq!(presence.last_seen_as(&viewer, &user(name)), seen);
+                }
+            }
             for viewer in [Viewer::Anyone, Viewer::User(user("other"))] {
                 assert_eq!(shown(&viewer, "hides"), shown(&viewer, "leaves"));
                 assert!(shown(&viewer, "hides").is_some_and(|person| person.member.sessions.is_empty()));

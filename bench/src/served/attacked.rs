@@ -1,0 +1,65 @@
+//! What is attacked: our routes with the limits that are recommended, on as many threads as there
+//! are processors, and many users in it.
+
+use crate::Outcome;
+use crate::attacks::long_topics;
+use axum::Router;
+use presence_axum::serve::{Options, serve};
+use presence_axum::{Mount, not_found};
+use presence_core::{Beat, Policy, Presence, SessionId, Status, Topic, Topics, UserId};
+use presence_memory::{MemoryBroker, MemoryStore};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use std::net::TcpListener;
+use std::time::Duration;
+
+/// The most bytes of the roster, and of the store.
+const MAX_BYTES: usize = 512 * 1024 * 1024;
+/// Users with long names, whose list is larger than a frame.
+const CROWD: usize = 20_000;
+/// Users with as many bytes of topics as there may be.
+const HEAVY: usize = 500;
+/// What their names begin with.
+pub const HEAVY_NAME: &str = "c";
+
+/// Serves until the process ends, with so many files at most.
+pub fn run(listener: TcpListener, files: usize) -> Outcome {
+    if files > 0 {
+        let most = Some(files as u64);
+        setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most })?;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let store = MemoryStore::new().max_bytes(MAX_BYTES);
+        let policy = Policy { lease_for: Duration::from_secs(20), ..Policy::default() };
+        let presence =
+            Presence::builder(store).policy(policy).max_sessions(1_000_000).max_bytes(MAX_BYTES).start()?;
+        presence.ready().await;
+        fill(&presence).await?;
+        let routes: Router = Mount::new(presence).broker(MemoryBroker::new()).routes();
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        println!("{}", listener.local_addr()?);
+        // Clients connect directly here.
+        let options = Options { max_connections_per_client: Some(100), ..Options::default() };
+        serve(listener, routes.fallback(not_found), options, std::future::pending()).await;
+        Ok(())
+    })
+}
+
+/// Those who are here all the time.
+async fn fill(presence: &Presence) -> Outcome {
+    let stays = |user: String| -> Outcome<Beat> {
+        let beat = Beat::enter(UserId::new(user)?, SessionId::new("tab")?);
+        Ok(beat.lease(Duration::from_hours(2)))
+    };
+    for n in 0..CROWD {
+        presence.beat(stays(format!("{n:0>200}"))?.declares(Status::Busy, None)).await?;
+    }
+    for n in 0..HEAVY {
+        let user = format!("{HEAVY_NAME}{n}");
+        let names: Vec<String> = serde_json::from_str(&format!("[{}]", long_topics(&user)))?;
+        let topics = names.into_iter().map(Topic::new).collect::<Result<Vec<_>, _>>()?;
+        presence.beat(stays(user)?.topics(Topics::new(topics)?)).await?;
+    }
+    Ok(())
+}
