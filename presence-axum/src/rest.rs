@@ -1,6 +1,7 @@
 //! Queries: who is here, and how many.
 
 use crate::auth::{Action, Identity, On, Transport};
+use crate::limits::Client;
 use crate::query::{decode, fields, limit_of, topic_of};
 use crate::wire::{self, Counted, Listed, People, Person, TopicCounts, Topics};
 use crate::{Error, Mount};
@@ -18,6 +19,8 @@ const MAX_IDS: usize = 1_000;
 /// The most that an answer about several users takes, in bytes: what is written in some two
 /// milliseconds, for which nobody else has that processor. One user can have 1 MiB of topics.
 const MAX_ANSWER: usize = 2 * 1024 * 1024;
+/// How many bytes of an answer about users count as one more row.
+const ROW: usize = 1024;
 /// The most topics that one query is told.
 const MAX_TOPICS: usize = 1_000;
 
@@ -30,7 +33,7 @@ fn user_id(text: &str) -> Result<UserId, Error> {
 }
 
 /// Who asks, within the rate of their client.
-pub struct Asks(Identity);
+pub struct Asks(Identity, Option<Client>);
 
 impl<S> FromRequestParts<S> for Asks
 where
@@ -42,7 +45,8 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let mount = Mount::from_ref(state);
         mount.gate().query(&parts.extensions, &parts.headers)?;
-        mount.caller(parts, Transport::Request).await.map(Self)
+        let client = mount.gate().client(&parts.extensions, &parts.headers);
+        mount.caller(parts, Transport::Request).await.map(|caller| Self(caller, client))
     }
 }
 
@@ -53,6 +57,11 @@ impl Asks {
             return Viewer::Operator;
         }
         self.0.user().map_or(Viewer::Anyone, |user| Viewer::User(user.clone()))
+    }
+
+    /// Counts that so many rows are asked for: they cost more than a query of one.
+    fn rows(&self, mount: &Mount, rows: usize) -> Result<(), Error> {
+        mount.gate().rows(self.1, rows)
     }
 
     /// Makes sure that it may be read about them.
@@ -94,6 +103,7 @@ pub async fn users(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Error> {
     let ids = ids(query.as_deref().unwrap_or_default())?;
+    asks.rows(&mount, ids.len())?;
     for user in &ids {
         asks.reads(&mount, On::User(user)).await?;
     }
@@ -107,6 +117,8 @@ pub async fn users(
         left = left.checked_sub(weight(user, person.as_ref())).ok_or_else(too_large)?;
         people.push(person);
     }
+    // Of users with much to tell fewer are as dear.
+    asks.rows(&mount, (MAX_ANSWER - left) / ROW)?;
     let users = ids.iter().zip(&people).map(|(user, person)| Person::of(user, person.as_ref())).collect();
     Ok(wire::json(StatusCode::OK, &People { users }))
 }
@@ -175,6 +187,7 @@ pub async fn list(
     let [topic, limit, cursor] = fields(query.as_deref(), ["topic", "limit", "cursor"])?;
     let topic = topic_of(topic)?;
     let limit = limit_of(limit.as_deref(), 100, Page::MAX)?;
+    asks.rows(&mount, limit)?;
     let after = cursor.map(UserId::new).transpose().map_err(|_| Error::bad_request("invalid cursor"))?;
     asks.reads(&mount, On::topic_or_everyone(topic.as_ref())).await?;
     let place = place(&mount, topic.as_ref());
@@ -193,6 +206,7 @@ pub async fn topics(
 ) -> Result<Response, Error> {
     let [limit] = fields(query.as_deref(), ["limit"])?;
     let limit = limit_of(limit.as_deref(), 10, MAX_TOPICS)?;
+    asks.rows(&mount, limit)?;
     asks.reads(&mount, On::Everyone).await?;
     let found = mount.presence().topics(limit);
     let topics =

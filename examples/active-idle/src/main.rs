@@ -2,6 +2,7 @@
 
 use active_idle::{Settings, app, policy};
 use clap::Parser;
+use mimalloc::MiMalloc;
 use presence_axum::serve::{Options, serve, terminated};
 use presence_core::Presence;
 use presence_memory::MemoryStore;
@@ -14,6 +15,10 @@ use tracing_subscriber::EnvFilter;
 /// roster, and as much in the store.
 const MAX_SESSIONS: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
+
+/// Gives memory back after a flood, which the system's allocator does not.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {

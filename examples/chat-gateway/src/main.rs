@@ -2,11 +2,16 @@
 
 use chat_gateway::{Settings, logs, record, run};
 use clap::Parser;
+use mimalloc::MiMalloc;
 use presence_axum::serve::terminated;
 use std::error::Error;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
+
+/// Gives memory back after a flood, which the system's allocator does not.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {

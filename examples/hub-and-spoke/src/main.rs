@@ -3,6 +3,7 @@
 use clap::Parser;
 use hub_and_spoke::node::{Stores, keeper, statuses};
 use hub_and_spoke::{NodeType, Service, Settings, StoreSettings, app, logs, record, rule, server};
+use mimalloc::MiMalloc;
 use presence_axum::auth::Auth;
 use presence_axum::serve::{serve, terminated};
 use presence_core::SystemClock;
@@ -10,6 +11,10 @@ use std::error::Error;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
+
+/// Gives memory back after a flood, which the system's allocator does not.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -2,12 +2,17 @@
 
 use clap::Parser;
 use job_events::{Access, Service, Settings, Stores, app, options, record};
+use mimalloc::MiMalloc;
 use presence_axum::serve::{serve, terminated};
 use presence_core::SystemClock;
 use std::error::Error;
 use std::io::{IsTerminal, stdout};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
+
+/// Gives memory back after a flood, which the system's allocator does not.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {

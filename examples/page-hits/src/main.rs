@@ -1,6 +1,7 @@
 //! The process: settings, logs, the server.
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use page_hits::{Settings, app, open};
 use presence_axum::serve::{Options, serve, terminated};
 use std::error::Error;
@@ -12,6 +13,10 @@ use tracing_subscriber::EnvFilter;
 
 /// How long the process waits, before it listens, until it knows what the store holds.
 const FILLED_IN: Duration = Duration::from_secs(5);
+
+/// Gives memory back after a flood, which the system's allocator does not.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {

@@ -1,6 +1,7 @@
 //! The process: settings, logs, the server.
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use presence_axum::serve::{Options, serve, terminated};
 use presence_core::Presence;
 use presence_memory::MemoryStore;
@@ -25,6 +26,10 @@ struct Settings {
 /// roster, and as much in the store.
 const MAX_SESSIONS: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
+
+/// Gives memory back after a flood, which the system's allocator does not.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {

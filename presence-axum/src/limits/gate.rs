@@ -9,8 +9,12 @@ use http::{Extensions, HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use presence_core::{Clock, SystemClock, UserId};
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// How many rows of an answer count as one query.
+const ROWS: usize = 50;
 
 /// Counts open streams, in all and for each client, and the hits and queries of each.
 ///
@@ -98,6 +102,27 @@ impl Gate {
     /// 429 `too many requests` when the client has sent as many as it may.
     pub fn query(&self, extensions: &Extensions, headers: &HeaderMap) -> Result<(), Error> {
         self.count(self.0.queries_of_client.as_ref(), extensions, headers)
+    }
+
+    /// Counts what a query costs beyond one: of so many rows, one for each fifty.
+    ///
+    /// # Errors
+    /// 429 `too many requests` when that is more than the client may send.
+    pub fn rows(&self, client: Option<Client>, rows: usize) -> Result<(), Error> {
+        let more = u32::try_from(rows / ROWS).ok().and_then(NonZeroU32::new);
+        let (Some(rate), Some(client), Some(more)) = (&self.0.queries_of_client, client, more) else {
+            return Ok(());
+        };
+        rate.check_many(&client, more).map_err(|too_many| {
+            LIMITS.client.increment(1);
+            self.warn();
+            too_many.into()
+        })
+    }
+
+    /// Whom a request comes from, as these limits see it.
+    pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<Client> {
+        Client::of(extensions, headers, self.0.limits.trusted_proxies)
     }
 
     fn count(&self, rate: Option<&Rate>, extensions: &Extensions, headers: &HeaderMap) -> Result<(), Error> {

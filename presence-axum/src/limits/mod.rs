@@ -52,7 +52,7 @@ pub struct Limits {
     /// `None` for no such bound.
     ///
     /// Default 200 a second and 2,000 at once: an office whose tabs all come back at once is let
-    /// in.
+    /// in. Of a query for many rows each fifty count as one, and so do fifty kilobytes about users.
     pub queries_per_client: Option<Quota>,
     /// How many proxies of your own stand in front, each of which appends its peer to
     /// `X-Forwarded-For`.

@@ -88,6 +88,7 @@ pub struct Rate {
     /// Those of the limiter.
     cells: Cells,
     seed: RandomState,
+    burst: NonZeroU32,
     /// When keys were last forgotten, in milliseconds.
     swept_at: AtomicU64,
 }
@@ -120,7 +121,7 @@ impl Rate {
     pub fn with(quota: Quota, clock: Arc<dyn Clock>, max_keys: usize) -> Self {
         let cells = Cells::new(max_keys);
         let limiter = RateLimiter::new(quota.cells(), cells.clone(), Ticks(clock));
-        Self { limiter, cells, seed: RandomState::new(), swept_at: AtomicU64::new(0) }
+        Self { limiter, cells, seed: RandomState::new(), burst: quota.burst, swept_at: AtomicU64::new(0) }
     }
 
     /// Counts one request of this key, if it may have one more.
@@ -134,6 +135,22 @@ impl Rate {
         self.limiter.check_key(&self.seed.hash_one(key)).map_err(|not_until| {
             let now = self.limiter.clock().now();
             TooMany { retry_after: not_until.earliest_possible().duration_since(now).into() }
+        })
+    }
+
+    /// Counts `n` requests of this key at once, if it may have as many more; more than the whole
+    /// burst count as that.
+    ///
+    /// # Errors
+    /// [`TooMany`] when it may not; then nothing is counted.
+    pub fn check_many(&self, key: &impl Hash, n: NonZeroU32) -> Result<(), TooMany> {
+        let n = n.min(self.burst);
+        let now = || self.limiter.clock().now();
+        let told = self.limiter.check_key_n(&self.seed.hash_one(key), n);
+        // There is always room for a burst.
+        let Ok(told) = told else { return Err(TooMany { retry_after: Quota::LONGEST }) };
+        told.map_err(|not_until| TooMany {
+            retry_after: not_until.earliest_possible().duration_since(now()).into(),
         })
     }
 

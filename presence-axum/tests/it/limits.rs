@@ -85,6 +85,23 @@ async fn a_client_that_sends_too_many_hits_or_queries_is_told_when_to_come_back(
 }
 
 #[tokio::test]
+async fn a_query_for_many_rows_counts_as_many() {
+    let quota = Quota::per_minute(60).map(|quota| quota.burst(30));
+    let rig = rig(Limits { queries_per_client: quota, ..Limits::default() }).await;
+    let ids = (0..1_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    for path in
+        ["/v1/list?limit=1000".to_owned(), "/v1/topics?limit=1000".to_owned(), format!("/v1/users?ids={ids}")]
+    {
+        assert_eq!(rig.get(&path).await.status, 200, "{path}");
+        let refused = rig.get(&path).await;
+        assert_eq!(refused.said(), (429, r#"{"ok":false,"error":"too many requests"}"#), "{path}");
+        // Small ones go on meanwhile.
+        assert_eq!(rig.get("/v1/list?limit=10").await.status, 200);
+        rig.advance(60).await;
+    }
+}
+
+#[tokio::test]
 async fn one_user_of_many_tabs_is_told_to_slow_down_and_the_others_are_not() {
     let limits =
         Limits { hits_per_user: Quota::per_minute(6).map(|quota| quota.burst(3)), ..Limits::default() };
