@@ -12,7 +12,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 
-/// Gives memory back after a flood, which the system's allocator does not.
+/// Gives much of its memory back after a flood; glibc's keeps it (BENCHMARKS.md).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

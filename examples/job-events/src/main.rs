@@ -10,7 +10,7 @@ use std::io::{IsTerminal, stdout};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-/// Gives memory back after a flood, which the system's allocator does not.
+/// Gives much of its memory back after a flood; glibc's keeps it (BENCHMARKS.md).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

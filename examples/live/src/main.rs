@@ -28,7 +28,7 @@ struct Settings {
 const MAX_SESSIONS: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
 
-/// Gives memory back after a flood, which the system's allocator does not.
+/// Gives much of its memory back after a flood; glibc's keeps it (BENCHMARKS.md).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 /// How long the process waits, before it listens, until it knows what the store holds.
 const FILLED_IN: Duration = Duration::from_secs(5);
 
-/// Gives memory back after a flood, which the system's allocator does not.
+/// Gives much of its memory back after a flood; glibc's keeps it (BENCHMARKS.md).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
