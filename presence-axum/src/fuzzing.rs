@@ -1,6 +1,7 @@
 //! What reads what clients send, for `fuzz/` and for the tests below, which run it on stable Rust.
 //!
-//! Each function takes any bytes. It must not panic, but for a broken promise.
+//! Each function takes any bytes, and answers whether they meant anything. It must not panic, but
+//! for a broken promise.
 #![allow(clippy::missing_panics_doc, reason = "a broken promise panics")]
 
 use crate::LenientJson;
@@ -11,41 +12,49 @@ use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderValue};
 
 /// Bodies of hits: one that is refused is refused with 400.
-pub fn hits(data: &[u8]) {
-    let body = LenientJson::from(Bytes::copy_from_slice(data));
-    if let Err(error) = Hit::read(&body, None) {
+pub fn hits(data: &[u8]) -> bool {
+    let read = Hit::read(&LenientJson::from(Bytes::copy_from_slice(data)), None);
+    if let Err(error) = &read {
         assert_eq!(error.status(), 400, "{}", error.word());
     }
+    read.is_ok()
 }
 
 /// Frames of a socket, as bytes: they mean the same however the network cuts them up.
-pub fn frames(data: &[u8]) {
+pub fn frames(data: &[u8]) -> bool {
     let whole = ws::fuzzing::decoded([data]);
     for size in [1, 7] {
         assert_eq!(ws::fuzzing::decoded(data.chunks(size)), whole);
     }
+    !whole.0.is_empty()
 }
 
 /// Messages of a socket in our own format: one that is refused is refused as HTTP would.
-pub fn messages(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
+pub fn messages(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else { return false };
     match ws::Json.decode(text) {
-        Ok(request) => assert!(!format!("{request:?}").contains("hush"), "no token is shown"),
-        Err(problem) => assert!(matches!(problem.code, 400 | 413), "{}", problem.code),
+        Ok(request) => {
+            let shows = matches!(request.command, ws::Command::Auth { .. })
+                && format!("{request:?}").contains("hush");
+            assert!(!shows, "no token is shown");
+            true
+        }
+        Err(problem) => {
+            assert!(matches!(problem.code, 400 | 413), "{}", problem.code);
+            false
+        }
     }
 }
 
 /// `X-Forwarded-For`, which anybody can send.
-pub fn forwarded(data: &[u8]) {
+pub fn forwarded(data: &[u8]) -> bool {
     let mut headers = HeaderMap::new();
     for line in data.split(|byte| *byte == b'\n').take(8) {
         if let Ok(value) = HeaderValue::from_bytes(line) {
             headers.append("x-forwarded-for", value);
         }
     }
-    for proxies in 0..3 {
-        let _ = Client::of(&Extensions::new(), &headers, proxies);
-    }
+    (0..3).filter_map(|proxies| Client::of(&Extensions::new(), &headers, proxies)).count() > 0
 }
 
 #[cfg(test)]
@@ -57,7 +66,7 @@ mod tests {
         let examples = [
             &br#"{"user":"ada","session":"tab","kind":"enter","topics":["a","b"],"idle_ms":1500,"status":"away","message":"tea"}"#[..],
             br#"{"user":1.5e3,"kind":"leave","now":true,"placed_at":1700000000000,"topics":["a"]}"#,
-            br#"{"user":"ada","meta":{"name":"Ada","n":1e400}}"#,
+            br#"{"user":"ada","meta":{"name":"Ada","n":1e30}}"#,
         ];
         mutations(&examples, super::hits);
     }

@@ -1,6 +1,7 @@
 //! What reads what others wrote, for `fuzz/` and for the tests below, which run it on stable Rust.
 //!
-//! Each function takes any bytes. It must not panic, but for a broken promise.
+//! Each function takes any bytes, and answers whether they meant anything. It must not panic, but
+//! for a broken promise.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a broken promise panics")]
 
 use crate::broker::{Channel, EventId};
@@ -9,19 +10,23 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
-/// Records as JSON, as stores keep them: what can be read can be written, and read again as the
-/// same; merging it with itself again and again changes nothing.
-pub fn records(data: &[u8]) {
-    if let Some(session) = read::<Session>(data) {
-        let mut merged = session.clone();
-        assert!(!merged.merge(&session));
-        assert_eq!(merged, session);
-    }
-    if let Some(record) = read::<UserRecord>(data) {
-        let mut merged = record.clone();
-        merged.merge(&record); // a sight from before the erasure, which nobody of ours writes, goes with it
-        assert!(!merged.merge(&record));
-    }
+/// Sessions as JSON, as stores keep them: what can be read can be written, and read again as the
+/// same; merging it with itself changes nothing.
+pub fn sessions(data: &[u8]) -> bool {
+    let Some(session) = read::<Session>(data) else { return false };
+    let mut merged = session.clone();
+    assert!(!merged.merge(&session));
+    assert_eq!(merged, session);
+    true
+}
+
+/// Users' records as JSON: likewise, once what an erasure takes with it has gone.
+pub fn users(data: &[u8]) -> bool {
+    let Some(record) = read::<UserRecord>(data) else { return false };
+    let mut merged = record.clone();
+    merged.merge(&record);
+    assert!(!merged.merge(&record));
+    true
 }
 
 fn read<T: DeserializeOwned + Serialize + PartialEq + Debug>(data: &[u8]) -> Option<T> {
@@ -33,8 +38,8 @@ fn read<T: DeserializeOwned + Serialize + PartialEq + Debug>(data: &[u8]) -> Opt
 
 /// Names and numbers that clients send: what is taken is within its bounds, and is written as it
 /// was read.
-pub fn names(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
+pub fn names(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else { return false };
     let taken = [
         UserId::new(text).is_ok_and(|id| id.as_str() == text && text.len() <= UserId::MAX_BYTES),
         SessionId::new(text).is_ok_and(|id| id.as_str() == text && text.len() <= SessionId::MAX_BYTES),
@@ -49,6 +54,7 @@ pub fn names(data: &[u8]) {
     if let Ok(id) = text.parse::<EventId>() {
         assert_eq!(id.to_string().parse(), Ok(id));
     }
+    taken.contains(&true)
 }
 
 #[cfg(test)]
@@ -56,13 +62,18 @@ mod tests {
     use crate::conformance::mutations;
 
     #[test]
-    fn records_that_are_nearly_right_are_refused_or_kept() {
-        let placement = r#"{"placed_at":1700000000000,"left":{"at":5,"ends_at":7},"node":"web-1~9f","held":true,"lease":60000,"topics":["a",{"topic":"b","until":3}],"meta":{"x":1.5}}"#;
+    fn sessions_that_are_nearly_right_are_refused_or_kept() {
+        let placement = r#"{"placed_at":1700000000000,"left":{"at":5,"ends_at":7},"node":"web-1~9f","held":true,"lease":60000,"topics":[{"topic":"a"},{"topic":"b","until":3}],"meta":{"x":1.5}}"#;
         let session = format!(
             r#"{{"user":"ada","id":"tab","placement":{placement},"declared":{{"at":3,"status":"away","message":"tea","until":9}},"seen_at":3,"active_at":2}}"#
         );
-        let user = r#"{"user":"ada","seen_at":9,"erased_at":7,"block":{"at":1,"until":2,"session":"tab"}}"#;
-        mutations(&[session.as_bytes(), user.as_bytes()], super::records);
+        mutations(&[session.as_bytes()], super::sessions);
+    }
+
+    #[test]
+    fn users_records_that_are_nearly_right_are_refused_or_kept() {
+        let erased = r#"{"user":"ada","seen_at":9,"erased_at":7,"block":{"at":1,"until":2,"session":"tab"}}"#;
+        mutations(&[erased.as_bytes(), br#"{"user":"ada"}"#], super::users);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What reads what others wrote to NATS, for `fuzz/` and for the tests below, which run it on stable
 //! Rust.
 //!
-//! Each function takes any bytes. It must not panic, but for a broken promise.
+//! Each function takes any bytes, and answers whether they meant anything. It must not panic, but
+//! for a broken promise.
 #![allow(clippy::missing_panics_doc, reason = "a broken promise panics")]
 
 use crate::codec::{self, Forgotten, Gone, Raw, Record};
@@ -12,11 +13,12 @@ use presence_core::Timestamp;
 
 /// Messages of the bucket, `subject LF payload`: what can be read is written so that it is read
 /// again as the same.
-pub fn bucket(data: &[u8]) {
-    let Some(end) = data.iter().position(|byte| *byte == b'\n') else { return };
-    let Ok(subject) = std::str::from_utf8(&data[..end]) else { return };
-    let Ok(namespace) = Namespace::new("chat") else { return };
+pub fn bucket(data: &[u8]) -> bool {
+    let Some(end) = data.iter().position(|byte| *byte == b'\n') else { return false };
+    let Ok(subject) = std::str::from_utf8(&data[..end]) else { return false };
+    let Ok(namespace) = Namespace::new("chat") else { return false };
     let keys = Keys::new(&Options::new(namespace));
+    let mut taken = false;
     for gone in [None, Some(Gone::default())] {
         let raw = |payload: Bytes| Raw {
             subject: subject.to_owned(),
@@ -28,29 +30,37 @@ pub fn bucket(data: &[u8]) {
             payload,
         };
         let payload = Bytes::copy_from_slice(&data[end + 1..]);
-        if let Record::Session(session) = raw(payload).read(&keys) {
+        let record = raw(payload).read(&keys);
+        taken |= gone.is_none() && !matches!(record, Record::Foreign | Record::Unreadable);
+        if let Record::Session(session) = record {
             assert_eq!(keys.session(&session.user, &session.id), subject);
             let again = raw(codec::encode(&session)).read(&keys);
             assert!(matches!(again, Record::Session(again) if again == session));
         }
     }
+    taken
 }
 
 /// Batches of renewals, and what old servers answer with: base64 and blocks of headers.
-pub fn renewals(data: &[u8]) {
-    if let Some((touches, revisions)) = codec::beats(data) {
+pub fn renewals(data: &[u8]) -> bool {
+    let beats = codec::beats(data);
+    if let Some((touches, revisions)) = &beats {
         assert_eq!(touches.len(), revisions.len());
     }
-    let Ok(text) = std::str::from_utf8(data) else { return };
-    let _ = (codec::base64(text), codec::header(text, "Presence-Forgotten"));
+    let Ok(text) = std::str::from_utf8(data) else { return false };
+    let mut taken = beats.is_some();
+    taken |= codec::base64(text).is_some() || codec::header(text, "Presence-Forgotten").is_some();
     if let Some(forgotten) = Forgotten::parse(text) {
+        taken = true;
         assert_eq!(Forgotten::parse(&forgotten.header()), Some(forgotten));
     }
     if let Some(name) = keys::decode(text) {
+        taken = true;
         let mut token = String::new();
         keys::encode(&name, &mut token);
         assert_eq!(token, text);
     }
+    taken
 }
 
 #[cfg(test)]
@@ -60,7 +70,7 @@ mod tests {
     #[test]
     fn records_that_are_nearly_right_are_passed_over_or_kept() {
         let session = br#"$KV.chat.s.ada.tab
-{"user":"ada","id":"tab","placement":{"placed_at":1700000000000,"node":"web-1~9f","held":true,"lease":60000,"topics":["a"],"meta":{"x":1.5}},"seen_at":3,"active_at":2}"#;
+{"user":"ada","id":"tab","placement":{"placed_at":1700000000000,"node":"web-1~9f","held":true,"lease":60000,"topics":[{"topic":"a"}],"meta":{"x":1.5}},"seen_at":3,"active_at":2}"#;
         let node = b"$KV.chat.n.web-1=7E9f\n{\"id\":\"web-1~9f\",\"seen_at\":3}";
         let user = b"$KV.chat.u.ada\n{\"user\":\"ada\",\"seen_at\":5,\"block\":{\"at\":1,\"until\":2}}";
         mutations(&[session, node, user], super::bucket);

@@ -12,6 +12,9 @@ const SPECIAL: &[u8] = b"\0\t\n\r \"',-./0019:=[\\]{}~\x7f\x80\xc3\xff";
 /// Calls `read` with each example, and then with examples in which a few bytes were changed, taken
 /// out, repeated or moved over from another example.
 ///
+/// `read` answers whether it took the input. Each example must be taken: what is refused at once
+/// leads nowhere.
+///
 /// For readers of what other processes, servers and clients write: they must refuse anything
 /// without panicking, and check their own promises beside it. The inputs are the same in each run.
 /// A failure names the seed of its input: `PRESENCE_SEED=n` tries that one alone,
@@ -22,23 +25,22 @@ const SPECIAL: &[u8] = b"\0\t\n\r \"',-./0019:=[\\]{}~\x7f\x80\xc3\xff";
 /// use presence_core::conformance::mutations;
 ///
 /// mutations(&[b"lobby", b"/pricing?plan=2"], |bytes| {
-///     let Ok(text) = std::str::from_utf8(bytes) else { return };
-///     if let Ok(topic) = Topic::new(text) {
-///         assert_eq!(topic.as_str(), text);
-///     }
+///     let Ok(text) = std::str::from_utf8(bytes) else { return false };
+///     let topic = Topic::new(text);
+///     topic.is_ok_and(|topic| topic.as_str() == text)
 /// });
 /// ```
 ///
 /// # Panics
-/// When `read` does, or without examples.
-pub fn mutations(examples: &[&[u8]], mut read: impl FnMut(&[u8])) {
+/// When `read` does or refuses an example, or without examples.
+pub fn mutations(examples: &[&[u8]], mut read: impl FnMut(&[u8]) -> bool) {
     assert!(!examples.is_empty(), "there must be an example to change");
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let one = number("PRESENCE_SEED");
     if one.is_none() {
         for input in examples {
             let told = Told { seed: None, input };
-            read(input);
+            assert!(read(input), "an example must be taken");
             std::mem::forget(told);
         }
     }
@@ -110,7 +112,10 @@ mod tests {
     #[test]
     fn inputs_are_the_examples_and_many_that_are_nearly_so() {
         let (mut inputs, examples) = (Vec::new(), [&b"one example"[..], b"another"]);
-        mutations(&examples, |input| inputs.push(input.to_vec()));
+        mutations(&examples, |input| {
+            inputs.push(input.to_vec());
+            true
+        });
         assert_eq!(inputs[..2], examples);
         let different: HashSet<_> = inputs.iter().collect();
         assert!(different.len() > inputs.len() / 2, "{} of {}", different.len(), inputs.len());
@@ -127,6 +132,15 @@ mod tests {
     #[test]
     #[should_panic(expected = "found")]
     fn a_reader_that_panics_on_a_rare_byte_is_caught() {
-        mutations(&[b"harmless"], |input| assert!(!input.contains(&b'\xff'), "found"));
+        mutations(&[b"harmless"], |input| {
+            assert!(!input.contains(&b'\xff'), "found");
+            true
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "an example must be taken")]
+    fn an_example_that_tests_nothing_is_caught() {
+        mutations(&[b"taken", b"refused"], |input| input == b"taken");
     }
 }
