@@ -1,38 +1,23 @@
-//! The programs of the cookbook: one for each page of `docs/`, in `docs/programs/`.
+//! The programs of the cookbook: one for each page of `docs/`.
 //!
 //! They are modules of one crate, so that they are built and linked at once. Each stands by itself:
 //! copy one into a `main.rs`, and it runs.
 #![allow(clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "programs, which pages explain")]
 
-#[path = "../programs/authentication.rs"]
 pub mod authentication;
-#[path = "../programs/deployment.rs"]
 pub mod deployment;
-#[path = "../programs/friends.rs"]
 pub mod friends;
-#[path = "../programs/kick.rs"]
 pub mod kick;
-#[path = "../programs/last-seen.rs"]
 pub mod last_seen;
-#[path = "../programs/limits.rs"]
 pub mod limits;
-#[path = "../programs/migration.rs"]
 pub mod migration;
-#[path = "../programs/processes.rs"]
 pub mod processes;
-#[path = "../programs/proxies.rs"]
 pub mod proxies;
-#[path = "../programs/rooms.rs"]
 pub mod rooms;
-#[path = "../programs/sockets.rs"]
 pub mod sockets;
-#[path = "../programs/testing.rs"]
 pub mod testing;
-#[path = "../programs/tls.rs"]
 pub mod tls;
-#[path = "../programs/typing.rs"]
 pub mod typing;
-#[path = "../programs/worker.rs"]
 pub mod worker;
 
 /// A program's `main`.

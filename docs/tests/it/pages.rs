@@ -18,6 +18,11 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// The file of a program.
+fn program_of(name: &str) -> PathBuf {
+    docs().join("src").join(name.replace('-', "_")).with_extension("rs")
+}
+
 /// The names of the files with this ending in a folder.
 fn names(folder: &Path, ending: &str) -> BTreeSet<String> {
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -28,14 +33,14 @@ fn names(folder: &Path, ending: &str) -> BTreeSet<String> {
 fn a_page_shows_its_program_as_it_is() {
     for (name, _) in PROGRAMS {
         let path = docs().join(format!("{name}.md"));
-        let (page, program) = (read(&path), read(&docs().join(format!("programs/{name}.rs"))));
+        let (page, program) = (read(&path), read(&program_of(name)));
         let from = page.find(BEGIN).map(|at| at + BEGIN.len());
         let from = from.unwrap_or_else(|| panic!("docs/{name}.md shows no program"));
         let to = from + page[from..].find(END).expect("a block ends") + 1;
         if page[from..to] != program {
             assert!(
                 std::env::var_os("UPDATE_PAGES").is_some(),
-                "docs/{name}.md shows another program than docs/programs/{name}.rs: \
+                "docs/{name}.md shows another program than there is in docs/src: \
                  UPDATE_PAGES=1 cargo test -p cookbook pages"
             );
             fs::write(&path, format!("{}{program}{}", &page[..from], &page[to..])).unwrap();
@@ -46,13 +51,15 @@ fn a_page_shows_its_program_as_it_is() {
 #[test]
 fn a_program_is_short_and_every_page_has_one() {
     let programs: BTreeSet<_> = PROGRAMS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_eq!(names(&docs().join("programs"), ".rs"), programs);
+    let mut modules = names(&docs().join("src"), ".rs");
+    assert!(modules.remove("lib") && modules.remove("main"));
+    assert_eq!(modules, programs.iter().map(|name| name.replace('-', "_")).collect());
     let mut pages = names(&docs(), ".md");
     assert!(pages.remove("README"));
     assert_eq!(pages, programs);
     for name in programs {
-        let lines = read(&docs().join(format!("programs/{name}.rs"))).lines().count();
-        assert!(lines <= LINES, "docs/programs/{name}.rs has {lines} lines");
+        let lines = read(&program_of(&name)).lines().count();
+        assert!(lines <= LINES, "{name} has {lines} lines");
     }
 }
 
