@@ -24,7 +24,7 @@ for archive in "$into"/*.crate; do
     fi
   done
   # What crates.io shows.
-  tar -tf "$archive" | grep -qx "$name/README.md" || {
+  tar -xOf "$archive" "$name/README.md" >/dev/null 2>&1 || {
     echo "$name does not carry its README.md" >&2
     exit 1
   }

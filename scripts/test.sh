@@ -33,7 +33,7 @@ fi
 test=(cargo test ${scope[@]+"${scope[@]}"} --all-features --locked)
 
 if [ -n "$quick" ]; then
-  echo 'tests: the libraries alone. Two minutes on two cores the first time, seconds afterwards. Needs Rust.'
+  echo 'tests: the libraries alone. Three minutes on two cores the first time, half a minute afterwards. Needs Rust.'
 elif [ "${scope[*]-}" = --workspace ]; then
   echo 'tests: everything. Fifteen minutes on two cores the first time, eight afterwards. Needs Rust, Python 3 with pip, and a network'
   echo 'for Redis, Valkey, NATS, Chromium and Node, which are fetched once into .servers. `scripts/test.sh --quick` needs none of that.'

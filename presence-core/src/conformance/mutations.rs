@@ -1,6 +1,7 @@
 //! Inputs that are nearly right, for whatever reads bytes that others wrote.
 
 use super::Rng;
+use std::ops::Range;
 
 /// How many mutated inputs are tried unless `PRESENCE_SEEDS` says otherwise.
 const INPUTS: u64 = 4_000;
@@ -33,19 +34,23 @@ const SPECIAL: &[u8] = b"\0\t\n\r \"',-./0019:=[\\]{}~\x7f\x80\xc3\xff";
 ///
 /// # Panics
 /// When `read` does or refuses an example, or without examples.
-pub fn mutations(examples: &[&[u8]], mut read: impl FnMut(&[u8]) -> bool) {
-    assert!(!examples.is_empty(), "there must be an example to change");
+pub fn mutations(examples: &[&[u8]], read: impl FnMut(&[u8]) -> bool) {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let one = number("PRESENCE_SEED");
-    if one.is_none() {
-        for input in examples {
-            let told = Told { seed: None, input };
-            assert!(read(input), "an example must be taken");
-            std::mem::forget(told);
-        }
+    let seeds = match number("PRESENCE_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("PRESENCE_SEEDS").unwrap_or(INPUTS),
+    };
+    mutations_of(examples, seeds, read);
+}
+
+fn mutations_of(examples: &[&[u8]], seeds: Range<u64>, mut read: impl FnMut(&[u8]) -> bool) {
+    assert!(!examples.is_empty(), "there must be an example to change");
+    for input in examples {
+        let told = Told { seed: None, input };
+        assert!(read(input), "an example must be taken");
+        std::mem::forget(told);
     }
-    let inputs = number("PRESENCE_SEEDS").unwrap_or(INPUTS);
-    for seed in one.map_or(0..inputs, |seed| seed..seed + 1) {
+    for seed in seeds {
         let input = mutated(examples, seed);
         let told = Told { seed: Some(seed), input: &input };
         read(&input);
@@ -112,7 +117,7 @@ mod tests {
     #[test]
     fn inputs_are_the_examples_and_many_that_are_nearly_so() {
         let (mut inputs, examples) = (Vec::new(), [&b"one example"[..], b"another"]);
-        mutations(&examples, |input| {
+        mutations_of(&examples, 0..INPUTS, |input| {
             inputs.push(input.to_vec());
             true
         });
@@ -132,7 +137,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "found")]
     fn a_reader_that_panics_on_a_rare_byte_is_caught() {
-        mutations(&[b"harmless"], |input| {
+        mutations_of(&[b"harmless"], 0..INPUTS, |input| {
             assert!(!input.contains(&b'\xff'), "found");
             true
         });
@@ -141,6 +146,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "an example must be taken")]
     fn an_example_that_tests_nothing_is_caught() {
-        mutations(&[b"taken", b"refused"], |input| input == b"taken");
+        mutations_of(&[b"taken", b"refused"], 0..INPUTS, |input| input == b"taken");
     }
 }
