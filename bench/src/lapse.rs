@@ -5,7 +5,7 @@ use crate::report::{self, Target};
 use crate::roster::{self, BEAT_EVERY, START};
 use crate::{Outcome, cpu, options::Options};
 use presence_core::Timestamp;
-use presence_core::roster::{By, Roster};
+use presence_core::roster::{BeatSource, Roster};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub fn run(options: &Options) -> Outcome {
     for _ in 0..360 {
         world.step();
     }
-    let steady: Vec<Swept> = (0..120).map(|_| world.step()).collect();
+    let steady: Vec<SweepOutput> = (0..120).map(|_| world.step()).collect();
     let per_second = steady.iter().map(|swept| swept.cpu).sum::<u64>() as f64 / 30.0;
     let longest = steady.iter().map(|swept| swept.longest).max().unwrap_or(0);
     report::alone(
@@ -34,17 +34,17 @@ pub fn run(options: &Options) -> Outcome {
     // All of the first half beat in one moment, and never again.
     world.silent = people / 2;
     for person in 0..world.silent {
-        let _ = roster.beat(&people::renews(person), By::Beat, 0, world.now);
+        let _ = roster.beat(&people::renews(person), BeatSource::Beat, 0, world.now);
     }
     for _ in 0..(60_000 / STEP.as_millis() - 1) {
         world.step();
     }
     let before = roster.counts().online as usize;
     let (swept, latencies) = beside_a_beater(world.roster, people, world.now, || {
-        let mut all = Swept::default();
+        let mut all = SweepOutput::default();
         while roster.counts().online as usize + world.silent > before {
             let swept = world.step();
-            all = Swept {
+            all = SweepOutput {
                 cpu: all.cpu + swept.cpu,
                 longest: all.longest.max(swept.longest),
                 sort: all.sort + swept.sort,
@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Outcome {
 }
 
 #[derive(Default)]
-struct Swept {
+struct SweepOutput {
     cpu: u64,
     longest: u64,
     /// Of sorting the lists, in all and for the longest slice.
@@ -91,29 +91,29 @@ struct World<'a> {
 }
 
 impl World<'_> {
-    fn step(&mut self) -> Swept {
+    fn step(&mut self) -> SweepOutput {
         self.now = self.now + STEP;
         let beats = self.people as u128 * STEP.as_millis() / BEAT_EVERY.as_millis();
         for _ in 0..beats {
             let person = self.order.next(self.people);
             if person >= self.silent {
-                let _ = self.roster.beat(&people::renews(person), By::Beat, 0, self.now);
+                let _ = self.roster.beat(&people::renews(person), BeatSource::Beat, 0, self.now);
             }
         }
         self.roster.prove(0, self.now, &[], self.now);
-        let mut swept = Swept::default();
+        let mut swept = SweepOutput::default();
         loop {
             // The least budget: each call ends with the first hold of a lock that found anything to
             // do.
             let start = cpu::thread();
             let more = self.roster.sweep(self.now, 1).more;
             let took = cpu::thread() - start;
-            swept = Swept { cpu: swept.cpu + took, longest: swept.longest.max(took), ..swept };
+            swept = SweepOutput { cpu: swept.cpu + took, longest: swept.longest.max(took), ..swept };
             // What a handle does in between: a slice of a list at a time, without any shard's lock.
             let start = cpu::thread();
             let sorts = self.roster.sort(1);
             let took = cpu::thread() - start;
-            swept = Swept { sort: swept.sort + took, slice: swept.slice.max(took), ..swept };
+            swept = SweepOutput { sort: swept.sort + took, slice: swept.slice.max(took), ..swept };
             if !more && !sorts {
                 return swept;
             }
@@ -137,7 +137,7 @@ fn beside_a_beater<T>(
                 let person = people / 2 + order.next(people - people / 2);
                 let beat = people::renews(person);
                 let start = cpu::wall();
-                let _ = roster.beat(&beat, By::Beat, 0, now);
+                let _ = roster.beat(&beat, BeatSource::Beat, 0, now);
                 taken.push(cpu::wall() - start);
             }
             taken.sort_unstable();

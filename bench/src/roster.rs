@@ -4,7 +4,7 @@ use crate::limit::Map;
 use crate::people::{self, Order};
 use crate::report::{self, Target};
 use crate::{Outcome, cpu, options::Options};
-use presence_core::roster::{By, Roster, Settings, Told};
+use presence_core::roster::{BeatSource, Roster, Settings, StoreWrite};
 use presence_core::{NodeId, Policy, Timestamp, Topics};
 use std::hint::black_box;
 use std::time::Duration;
@@ -39,7 +39,9 @@ pub fn full(people: usize) -> Outcome<Roster> {
 }
 
 fn enter(roster: &Roster, person: usize, topics: &[Topics], now: Timestamp) {
-    if let Ok(Told::Put { sessions, .. }) = roster.beat(&people::enters(person, topics), By::Beat, 0, now) {
+    if let Ok(StoreWrite::Put { sessions, .. }) =
+        roster.beat(&people::enters(person, topics), BeatSource::Beat, 0, now)
+    {
         roster.confirm(sessions.iter().map(|session| (&session.user, &session.id)), now);
     }
 }
@@ -116,7 +118,7 @@ fn beat(
                 *now = *now + Duration::from_millis(1);
             }
             let beat = people::renews(order.next(people));
-            let _ = black_box(roster.beat(&beat, By::Beat, 0, *now));
+            let _ = black_box(roster.beat(&beat, BeatSource::Beat, 0, *now));
         }
     });
     spent as f64 / beats as f64
@@ -131,7 +133,7 @@ fn again_with_topics(options: &Options, roster: &Roster, now: &mut Timestamp, pe
             for _ in 0..500_000 {
                 let person = order.next(people);
                 let beat = people::renews(person).topics(topics[person % people::TOPICS].clone());
-                let _ = black_box(roster.beat(&beat, By::Beat, 0, *now));
+                let _ = black_box(roster.beat(&beat, BeatSource::Beat, 0, *now));
             }
         });
         spent as f64 / 500_000.0

@@ -3,7 +3,7 @@
 use crate::{Outcome, cpu};
 use futures_util::StreamExt;
 use presence_core::PresenceStore;
-use presence_core::store::Feed;
+use presence_core::store::FeedEvent;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -106,9 +106,13 @@ async fn watch(store: impl PresenceStore, counts: Arc<Counts>) {
     let mut feed = store.watch();
     while let Some(told) = feed.next().await {
         match told {
-            Feed::Synced { .. } => _ = counts.synced.fetch_add(1, Ordering::Relaxed),
-            Feed::Touched(touches) => _ = counts.touched.fetch_add(touches.len() as u64, Ordering::Relaxed),
-            Feed::Facts(facts) => _ = counts.facts.fetch_add(facts.sessions.len() as u64, Ordering::Relaxed),
+            FeedEvent::Synced { .. } => _ = counts.synced.fetch_add(1, Ordering::Relaxed),
+            FeedEvent::Touched(touches) => {
+                _ = counts.touched.fetch_add(touches.len() as u64, Ordering::Relaxed);
+            }
+            FeedEvent::Facts(facts) => {
+                _ = counts.facts.fetch_add(facts.sessions.len() as u64, Ordering::Relaxed);
+            }
             _ => {}
         }
         counts.cpu.store(cpu::thread(), Ordering::Relaxed);

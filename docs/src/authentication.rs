@@ -1,6 +1,6 @@
 //! Tokens say who calls; a hook says what they may do.
 
-use presence_axum::auth::{Action, Hs256, Identity, On};
+use presence_axum::auth::{Action, Hs256, Identity, Resource};
 use presence_axum::{Mount, serve};
 use presence_core::Presence;
 use presence_memory::MemoryStore;
@@ -15,12 +15,12 @@ pub fn app(presence: Presence, secret: &str) -> axum::Router {
 }
 
 /// Rooms whose name begins with `staff/` are for tokens with the claim `"staff": true`.
-fn may(who: &Identity, action: Action, on: On<'_>) -> bool {
+fn may(who: &Identity, action: Action, on: Resource<'_>) -> bool {
     let is_staff = || who.claim(&["staff"]).is_some_and(|claim| claim == true);
     match (action, on) {
         // To speak for somebody else and to disconnect somebody.
         (Action::SpeakFor | Action::Kick, _) => who.is_admin(),
-        (_, On::Topic(room)) if room.as_str().starts_with("staff/") => is_staff(),
+        (_, Resource::Topic(room)) if room.as_str().starts_with("staff/") => is_staff(),
         _ => who.user().is_some(),
     }
 }

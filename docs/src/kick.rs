@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::{Router, http::StatusCode, routing::post};
 use presence_axum::{Mount, serve};
-use presence_core::{Beat, Ended, Presence, SessionId, UserId, Whom};
+use presence_core::{Beat, DisconnectTarget, Ended, Presence, SessionId, UserId};
 use presence_memory::MemoryStore;
 use std::error::Error;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub fn app(presence: Presence) -> Router {
 
 async fn kick(State(presence): State<Presence>, Path(user): Path<String>) -> Result<String, StatusCode> {
     let user = UserId::new(user).map_err(|_| StatusCode::BAD_REQUEST)?;
-    let until = presence.disconnect(&Whom::User(user), Duration::from_mins(10)).await;
+    let until = presence.disconnect(&DisconnectTarget::User(user), Duration::from_mins(10)).await;
     // An error: it counts on this process at once, and the others hear of it as soon as the store is back.
     let until = until.map_err(|_| StatusCode::ACCEPTED)?;
     Ok(format!("kept away until {}", until.as_millis()))

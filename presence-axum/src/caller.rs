@@ -1,7 +1,7 @@
 //! Who calls a mount's route, and what becomes of those who may not, or may no longer.
 
 use crate::auth::origin::{Page, page};
-use crate::auth::{Action, Identity, On, Refused, Transport, note};
+use crate::auth::{Action, Identity, Refused, Resource, Transport, note};
 use crate::{Error, Mount};
 use futures_util::future::{Either, pending};
 use http::Method;
@@ -70,7 +70,7 @@ impl Mount {
     ///
     /// # Errors
     /// 403.
-    pub async fn permit(&self, caller: &Identity, action: Action, on: On<'_>) -> Result<(), Error> {
+    pub async fn permit(&self, caller: &Identity, action: Action, on: Resource<'_>) -> Result<(), Error> {
         Ok(self.guard().permit(caller, action, on).await?)
     }
 
@@ -92,7 +92,7 @@ impl Mount {
         topics: impl IntoIterator<Item = &Topic>,
     ) -> Result<(), Error> {
         for topic in topics {
-            self.permit(caller, Action::Enter, On::Topic(topic)).await?;
+            self.permit(caller, Action::Enter, Resource::Topic(topic)).await?;
         }
         Ok(())
     }
@@ -109,11 +109,11 @@ impl Mount {
         let permit = |on| self.guard().permit(caller, Action::Watch, on);
         for scope in scopes {
             match scope {
-                Scope::All => permit(On::Everyone).await?,
-                Scope::Topic(topic) => permit(On::Topic(topic)).await?,
+                Scope::All => permit(Resource::Everyone).await?,
+                Scope::Topic(topic) => permit(Resource::Topic(topic)).await?,
                 Scope::Users(users) => {
                     for user in users.iter() {
-                        permit(On::User(user)).await?;
+                        permit(Resource::User(user)).await?;
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! How things stand, for people and for load balancers.
 
-use crate::auth::On;
+use crate::auth::Resource;
 use crate::rest::Asks;
 use crate::wire::{self, view_word};
 use crate::{Error, Mount};
@@ -28,7 +28,7 @@ pub async fn report(State(mount): State<Mount>, asks: Asks) -> Result<Response, 
         users: usize,
         topics: usize,
     }
-    asks.reads(&mount, On::Everyone).await?;
+    asks.reads(&mount, Resource::Everyone).await?;
     let health = mount.presence().health();
     let wire = Wire {
         ok: true,

@@ -2,13 +2,13 @@
 
 use crate::auth::Transport;
 use crate::metrics::HITS;
-use crate::wire::{Entered, Hit, Taken};
+use crate::wire::{Entered, Hit, HitResponse};
 use crate::{Error, LenientJson, Mount};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use metrics::Counter;
-use presence_core::{Beat, Beaten, Leave, Presence, Timestamp, handle};
+use presence_core::{Beat, BeatOutcome, Leave, Presence, Timestamp, handle};
 
 /// Takes a hit.
 pub async fn post(State(mount): State<Mount>, request: Request) -> Response {
@@ -16,9 +16,9 @@ pub async fn post(State(mount): State<Mount>, request: Request) -> Response {
     let taken = match read(&mount, request).await.inspect_err(refused) {
         Ok(Hit::Beat(beat)) => {
             let entered = beat.enters.then(|| Entered::of(&beat.user, presence.policy(), mount.socket()));
-            record(presence, beat).await.map(|placed_at| Taken { placed_at, entered })
+            record(presence, beat).await.map(|placed_at| HitResponse { placed_at, entered })
         }
-        Ok(Hit::Leave(leave)) => record_leave(presence, leave).await.map(|()| Taken::default()),
+        Ok(Hit::Leave(leave)) => record_leave(presence, leave).await.map(|()| HitResponse::default()),
         Err(error) => Err(error),
     };
     taken.into_response()
@@ -54,7 +54,7 @@ pub async fn record(presence: &Presence, beat: Beat) -> Result<Option<Timestamp>
     let beaten = presence.beat(beat).await;
     count(&beaten);
     Ok(match beaten? {
-        Beaten::Stored { placed_at } | Beaten::Postponed { placed_at } => Some(placed_at),
+        BeatOutcome::Stored { placed_at } | BeatOutcome::Postponed { placed_at } => Some(placed_at),
         // It was under way when its session left: all is well, and there is nothing to tell.
         _ => None,
     })
@@ -71,10 +71,10 @@ pub async fn record_leave(presence: &Presence, leave: Leave) -> Result<(), Error
 }
 
 /// Counts what became of a beat, for services that answer errors in their own way.
-pub fn count(beaten: &Result<Beaten, handle::Error>) {
+pub fn count(beaten: &Result<BeatOutcome, handle::Error>) {
     let counter = match beaten {
-        Ok(Beaten::Stored { .. }) => &HITS.stored,
-        Ok(Beaten::Postponed { .. }) => &HITS.postponed,
+        Ok(BeatOutcome::Stored { .. }) => &HITS.stored,
+        Ok(BeatOutcome::Postponed { .. }) => &HITS.postponed,
         Ok(_) => &HITS.late,
         Err(error) => counter_of(error),
     };

@@ -1,6 +1,6 @@
 //! Disconnecting users.
 
-use crate::auth::{Action, On, Refused, note};
+use crate::auth::{Action, Refused, Resource, note};
 use crate::rest::Asks;
 use crate::wire::{invalid, json, session_name};
 use crate::{Error, Json, LenientJson, Mount};
@@ -9,7 +9,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
-use presence_core::{SessionKey, UserId, Whom};
+use presence_core::{DisconnectTarget, SessionKey, UserId};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub async fn post(
     }
     let user = path.ok().and_then(|Path(user)| UserId::new(user).ok());
     let user = user.ok_or_else(|| Error::bad_request("invalid user"))?;
-    asks.may(&mount, Action::Kick, On::User(&user)).await?;
+    asks.may(&mount, Action::Kick, Resource::User(&user)).await?;
     let body = LenientJson::read(request, mount.gate().limits().body).await?;
     let (whom, keeps_away_for) = read(body, user)?;
     let until = mount.presence().disconnect(&whom, keeps_away_for).await?;
@@ -46,7 +46,7 @@ pub async fn post(
 }
 
 /// Whom a body means, and for how long; an empty one is one without fields.
-fn read(body: LenientJson, user: UserId) -> Result<(Whom, Duration), Error> {
+fn read(body: LenientJson, user: UserId) -> Result<(DisconnectTarget, Duration), Error> {
     let text = Bytes::from(body);
     let body = LenientJson::from(if text.trim_ascii().is_empty() { Bytes::from_static(b"{}") } else { text });
     let [seconds, session] = body.fields(["seconds", "session"])?;
@@ -56,8 +56,8 @@ fn read(body: LenientJson, user: UserId) -> Result<(Whom, Duration), Error> {
         _ => return invalid("seconds"),
     };
     let whom = match session {
-        Json::Null => Whom::User(user),
-        session => Whom::Session(SessionKey { user, id: session_name(&session)? }),
+        Json::Null => DisconnectTarget::User(user),
+        session => DisconnectTarget::Session(SessionKey { user, id: session_name(&session)? }),
     };
     Ok((whom, Duration::from_secs(seconds)))
 }

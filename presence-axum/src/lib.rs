@@ -3,7 +3,7 @@
 //! [`Mount`] is all of it in one value: mount its routes, or give its handlers paths of your own. A
 //! service with a wire format of its own writes its own short handlers from the pieces:
 //! [`LenientJson`] bodies, [`Error`] answers, [`sse::Ticker`] and [`sse::Replay`] streams,
-//! [`ws::Gateway`]s, [`limits::Permit`]s, an [`Edge`] with [`Cors`]. [`serve`](serve::serve) is the
+//! [`ws::Gateway`]s, [`limits::Permit`]s, an [`PresenceLayer`] with [`Cors`]. [`serve`](serve::serve) is the
 //! server that our examples run on. Who calls, and what they may do, is asked by [`auth`].
 //!
 //! # Metrics
@@ -12,6 +12,7 @@
 //! [METRICS.md](https://github.com/presence-rs/presence/blob/main/METRICS.md).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod assets;
 pub mod auth;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -20,7 +21,6 @@ pub mod health;
 pub mod hit;
 pub mod kick;
 pub mod limits;
-pub mod page;
 pub mod rest;
 pub mod serve;
 pub mod sse;
@@ -29,8 +29,8 @@ pub mod ws;
 
 mod caller;
 mod cors;
-mod edge;
 mod error;
+mod layer;
 mod lenient_json;
 mod metrics;
 mod mount;
@@ -38,9 +38,9 @@ mod query;
 mod route;
 
 pub use cors::{Cors, InvalidCors};
-pub use edge::{Edge, EdgeFuture, EdgeService};
 pub use error::{Error, method_not_allowed, not_found};
-pub use lenient_json::{BadBody, Json, LenientJson, Number};
+pub use layer::{PresenceLayer, PresenceLayerFuture, PresenceLayerService};
+pub use lenient_json::{BodyError, Json, LenientJson, Number};
 pub use limits::Limits;
 pub use mount::Mount;
 pub use route::Route;

@@ -1,9 +1,9 @@
 //! The whole of it in one value.
 
 use crate::auth::{Auth, Authorize, Identify};
-use crate::edge::Edge;
 use crate::error::method_not_allowed;
-use crate::limits::{Gate, Limits};
+use crate::layer::PresenceLayer;
+use crate::limits::{Limiter, Limits};
 use crate::sse::Streams;
 use crate::wire::Socket;
 use crate::ws;
@@ -66,7 +66,7 @@ struct Inner {
     check: Duration,
     auth: Auth,
     cors: Option<Cors>,
-    gate: Gate,
+    gate: Limiter,
     without: BTreeSet<Route>,
     /// Whether it has been said that bodies are believed.
     warned: Arc<AtomicBool>,
@@ -181,7 +181,7 @@ impl Mount {
     }
 
     /// What the limits let in.
-    pub fn gate(&self) -> &Gate {
+    pub fn gate(&self) -> &Limiter {
         &self.0.gate
     }
 
@@ -227,7 +227,7 @@ impl Mount {
         routes
             .fold(Router::new(), |router, route| router.route(route.path(), route.handler()))
             .method_not_allowed_fallback(method_not_allowed)
-            .layer(self.edge())
+            .layer(self.layer())
             .with_state(self.clone())
     }
 
@@ -247,11 +247,11 @@ impl Mount {
     /// ```
     pub fn route<S: Clone + Send + Sync + 'static>(&self, route: Route) -> MethodRouter<S, Infallible> {
         self.warn();
-        route.handler().fallback(method_not_allowed).layer(self.edge()).with_state(self.clone())
+        route.handler().fallback(method_not_allowed).layer(self.layer()).with_state(self.clone())
     }
 
-    fn edge(&self) -> Edge {
-        self.0.cors.clone().map_or_else(Edge::new, |cors| Edge::new().cors(cors))
+    fn layer(&self) -> PresenceLayer {
+        self.0.cors.clone().map_or_else(PresenceLayer::new, |cors| PresenceLayer::new().cors(cors))
     }
 
     fn warn(&self) {
@@ -263,8 +263,8 @@ impl Mount {
     }
 }
 
-fn gate(presence: &Presence, limits: Limits) -> Gate {
-    Gate::with_clock(limits, presence.clock())
+fn gate(presence: &Presence, limits: Limits) -> Limiter {
+    Limiter::with_clock(limits, presence.clock())
 }
 
 impl FromRef<Mount> for Presence {
@@ -279,7 +279,7 @@ impl FromRef<Mount> for Auth {
     }
 }
 
-impl FromRef<Mount> for Gate {
+impl FromRef<Mount> for Limiter {
     fn from_ref(mount: &Mount) -> Self {
         mount.gate().clone()
     }

@@ -1,16 +1,16 @@
 //! Queries: who is here, and how many.
 
-use crate::auth::{Action, Identity, On, Transport};
+use crate::auth::{Action, Identity, Resource, Transport};
 use crate::limits::Client;
 use crate::query::{decode, fields, limit_of, topic_of};
-use crate::wire::{self, Counted, Listed, People, Person, TopicCounts, Topics};
+use crate::wire::{self, CountsBody, ListBody, People, Person, TopicCounts, Topics};
 use crate::{Error, Mount};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRef, FromRequestParts, Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
-use presence_core::handle::{Page, Place};
+use presence_core::handle::{Page, ScopeView};
 use presence_core::{Topic, UserId, Viewer};
 use std::collections::HashSet;
 
@@ -24,7 +24,7 @@ const ROW: usize = 1024;
 /// The most topics that one query is told.
 const MAX_TOPICS: usize = 1_000;
 
-fn place(mount: &Mount, topic: Option<&Topic>) -> Place {
+fn place(mount: &Mount, topic: Option<&Topic>) -> ScopeView {
     topic.map_or_else(|| mount.presence().everyone(), |topic| mount.presence().topic(topic))
 }
 
@@ -65,12 +65,12 @@ impl Asks {
     }
 
     /// Makes sure that it may be read about them.
-    pub(crate) async fn reads(&self, mount: &Mount, on: On<'_>) -> Result<(), Error> {
+    pub(crate) async fn reads(&self, mount: &Mount, on: Resource<'_>) -> Result<(), Error> {
         self.may(mount, Action::Read, on).await
     }
 
     /// Makes sure that they may do this.
-    pub(crate) async fn may(&self, mount: &Mount, action: Action, on: On<'_>) -> Result<(), Error> {
+    pub(crate) async fn may(&self, mount: &Mount, action: Action, on: Resource<'_>) -> Result<(), Error> {
         mount.permit(&self.0, action, on).await
     }
 }
@@ -86,7 +86,7 @@ pub async fn user(
 ) -> Result<Response, Error> {
     let Path(user) = path.map_err(|_| Error::bad_request("invalid user"))?;
     let user = user_id(&user)?;
-    asks.reads(&mount, On::User(&user)).await?;
+    asks.reads(&mount, Resource::User(&user)).await?;
     let person = mount.presence().user_as(&asks.viewer(), &user);
     Ok(wire::json(StatusCode::OK, &Person::of(&user, person.as_ref())))
 }
@@ -105,7 +105,7 @@ pub async fn users(
     let ids = ids(query.as_deref().unwrap_or_default())?;
     asks.rows(&mount, ids.len())?;
     for user in &ids {
-        asks.reads(&mount, On::User(user)).await?;
+        asks.reads(&mount, Resource::User(user)).await?;
     }
     let viewer = asks.viewer();
     let mut people = Vec::with_capacity(ids.len());
@@ -171,8 +171,8 @@ pub async fn counts(
 ) -> Result<Response, Error> {
     let [topic] = fields(query.as_deref(), ["topic"])?;
     let topic = topic_of(topic)?;
-    asks.reads(&mount, On::topic_or_everyone(topic.as_ref())).await?;
-    Ok(wire::json(StatusCode::OK, &Counted::from(place(&mount, topic.as_ref()).counts())))
+    asks.reads(&mount, Resource::topic_or_everyone(topic.as_ref())).await?;
+    Ok(wire::json(StatusCode::OK, &CountsBody::from(place(&mount, topic.as_ref()).counts())))
 }
 
 /// `GET /v1/list`: who is here, or in `?topic=`, in pages of `?limit=` from `?cursor=` on.
@@ -189,10 +189,10 @@ pub async fn list(
     let limit = limit_of(limit.as_deref(), 100, Page::MAX)?;
     asks.rows(&mount, limit)?;
     let after = cursor.map(UserId::new).transpose().map_err(|_| Error::bad_request("invalid cursor"))?;
-    asks.reads(&mount, On::topic_or_everyone(topic.as_ref())).await?;
+    asks.reads(&mount, Resource::topic_or_everyone(topic.as_ref())).await?;
     let place = place(&mount, topic.as_ref());
     let listing = place.list(&Page { after, limit });
-    Ok(wire::json(StatusCode::OK, &Listed::of(&listing, place.counts())))
+    Ok(wire::json(StatusCode::OK, &ListBody::of(&listing, place.counts())))
 }
 
 /// `GET /v1/topics`: the `?limit=` topics with most users.
@@ -207,7 +207,7 @@ pub async fn topics(
     let [limit] = fields(query.as_deref(), ["limit"])?;
     let limit = limit_of(limit.as_deref(), 10, MAX_TOPICS)?;
     asks.rows(&mount, limit)?;
-    asks.reads(&mount, On::Everyone).await?;
+    asks.reads(&mount, Resource::Everyone).await?;
     let found = mount.presence().topics(limit);
     let topics =
         found.into_iter().map(|(topic, counts)| TopicCounts { topic, counts: counts.into() }).collect();

@@ -1,6 +1,6 @@
 //! The routes of a mount, each by its name.
 
-use crate::{Mount, health, hit, kick, page, rest, sse, ws};
+use crate::{Mount, assets, health, hit, kick, rest, sse, ws};
 use axum::routing::{MethodRouter, get, post};
 
 /// One route of a [`Mount`], to leave it out ([`Mount::without`]) or to give it another path
@@ -87,7 +87,7 @@ impl Route {
             Self::Diff => get(sse::diff),
             Self::Socket => get(ws::get),
             Self::Health => get(health::report),
-            Self::Client => get(page::presence_js),
+            Self::Client => get(assets::presence_js),
         }
     }
 }

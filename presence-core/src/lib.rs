@@ -61,9 +61,9 @@ pub mod store;
 pub mod time;
 
 pub use broker::Broker;
-pub use handle::{Beaten, Disconnection, Hold, Presence};
+pub use handle::{BeatOutcome, Disconnection, Hold, Presence};
 pub use liveness::{InvalidPolicy, LastSeen, Liveness, Policy};
 pub use model::*;
-pub use roster::{Counts, Ended, Member, Scope, Update, Version, Viewer, Whom};
+pub use roster::{Counts, DisconnectTarget, Ended, Member, Scope, Update, Version, Viewer};
 pub use store::PresenceStore;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -4,7 +4,7 @@ use crate::queue::{Overflown, Queue};
 use crate::shard::Cursor;
 use crate::store::{SHARDS, Shared};
 use futures_util::stream::{self, BoxStream, StreamExt};
-use presence_core::store::{BATCH_ENTRIES, Facts, Feed};
+use presence_core::store::{BATCH_ENTRIES, Facts, FeedEvent};
 use presence_core::{Timestamp, UserRecord};
 use std::future::Future;
 use std::pin::Pin;
@@ -43,7 +43,7 @@ enum Stage {
     Following,
 }
 
-pub(crate) fn of(shared: Arc<Shared>, handle: u64) -> BoxStream<'static, Feed> {
+pub(crate) fn of(shared: Arc<Shared>, handle: u64) -> BoxStream<'static, FeedEvent> {
     let watch = Watch {
         shared,
         queue: Arc::new(Queue::new(handle)),
@@ -58,18 +58,18 @@ pub(crate) fn of(shared: Arc<Shared>, handle: u64) -> BoxStream<'static, Feed> {
 }
 
 impl Watch {
-    async fn next(&mut self) -> Option<Feed> {
+    async fn next(&mut self) -> Option<FeedEvent> {
         loop {
             if !self.records.is_empty() {
                 let users = self.records.drain(..self.records.len().min(BATCH_ENTRIES)).collect();
-                return Some(Feed::Facts(Arc::new(Facts { users, ..Facts::default() })));
+                return Some(FeedEvent::Facts(Arc::new(Facts { users, ..Facts::default() })));
             }
             match self.stage {
                 Stage::Nodes => {
                     self.stage = Stage::Sessions { shard: 0, cursor: None, queue_first: false };
                     let nodes = self.shared.listen_to_nodes(&self.queue);
                     if !nodes.is_empty() {
-                        return Some(Feed::Facts(Arc::new(Facts { nodes, ..Facts::default() })));
+                        return Some(FeedEvent::Facts(Arc::new(Facts { nodes, ..Facts::default() })));
                     }
                 }
                 Stage::Sessions { shard, cursor, queue_first } => {
@@ -81,7 +81,7 @@ impl Watch {
                 }
                 Stage::Synced => {
                     self.stage = Stage::Following;
-                    return Some(Feed::Synced { shard: 0, epoch: Arc::clone(&self.shared.epoch) });
+                    return Some(FeedEvent::Synced { shard: 0, epoch: Arc::clone(&self.shared.epoch) });
                 }
                 Stage::Following => {
                     if let Some(told) = self.follow().ok()? {
@@ -97,7 +97,7 @@ impl Watch {
     }
 
     /// The next slice of the snapshot; from its first on, the queue hears what happens in a shard.
-    fn slice(&mut self, mut shard: usize, mut cursor: Option<Cursor>) -> Option<Feed> {
+    fn slice(&mut self, mut shard: usize, mut cursor: Option<Cursor>) -> Option<FeedEvent> {
         let mut sessions = Vec::new();
         while shard < SHARDS && sessions.len() < BATCH_ENTRIES {
             let mut locked = self.shared.shards[shard].lock();
@@ -112,10 +112,10 @@ impl Watch {
         }
         self.stage =
             if shard < SHARDS { Stage::Sessions { shard, cursor, queue_first: true } } else { Stage::Synced };
-        (!sessions.is_empty()).then(|| Feed::Facts(Arc::new(Facts { sessions, ..Facts::default() })))
+        (!sessions.is_empty()).then(|| FeedEvent::Facts(Arc::new(Facts { sessions, ..Facts::default() })))
     }
 
-    fn take(&mut self) -> Result<Option<Feed>, Overflown> {
+    fn take(&mut self) -> Result<Option<FeedEvent>, Overflown> {
         let taken = self.queue.take()?;
         Ok(taken.map(|(feed, entries)| {
             self.taken += entries;
@@ -126,7 +126,7 @@ impl Watch {
     /// What came, and, once all that came before the alarm was told, that it was so late then.
     ///
     /// A busy reader never waits for the alarm, so the time itself is looked at.
-    fn follow(&mut self) -> Result<Option<Feed>, Overflown> {
+    fn follow(&mut self) -> Result<Option<FeedEvent>, Overflown> {
         let at = self.shared.clock.now();
         if at >= self.alarm_at {
             let alarm_at = at + ALIVE_EVERY;
@@ -144,7 +144,7 @@ impl Watch {
         {
             self.due = None;
             let blind = self.shared.line.lock().blind.as_slice().into();
-            return Ok(Some(Feed::Alive { shard: 0, at, blind }));
+            return Ok(Some(FeedEvent::Alive { shard: 0, at, blind }));
         }
         self.take()
     }

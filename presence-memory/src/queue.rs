@@ -1,7 +1,7 @@
 //! What a watch still has to be told.
 
 use parking_lot::Mutex;
-use presence_core::store::{BATCH_ENTRIES, Facts, Feed, Seen, Touch};
+use presence_core::store::{BATCH_ENTRIES, Facts, FeedEvent, ForgetIf, Touch};
 use presence_core::{Session, UserRecord};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ enum Part {
     Sessions(Vec<Session>),
     Touches(Vec<Touch>),
     Records(Vec<UserRecord>),
-    Forgotten(Vec<Seen>),
+    Forgotten(Vec<ForgetIf>),
 }
 
 /// The reader is too far behind.
@@ -80,7 +80,7 @@ impl Queue {
         });
     }
 
-    pub(crate) fn forgotten(&self, seen: &Seen) {
+    pub(crate) fn forgotten(&self, seen: &ForgetIf) {
         self.push(|last| match last {
             Some(Part::Forgotten(batch)) if batch.len() < BATCH_ENTRIES => {
                 batch.push(seen.clone());
@@ -114,7 +114,7 @@ impl Queue {
     }
 
     /// Takes the oldest part, and says how many entries were taken with it.
-    pub(crate) fn take(&self) -> Result<Option<(Feed, u64)>, Overflown> {
+    pub(crate) fn take(&self) -> Result<Option<(FeedEvent, u64)>, Overflown> {
         let mut waiting = self.waiting.lock();
         if waiting.overflown {
             return Err(Overflown);
@@ -123,19 +123,19 @@ impl Queue {
         let (feed, entries) = match part {
             Part::Sessions(sessions) => {
                 let entries = sessions.len();
-                (Feed::Facts(Arc::new(Facts { sessions, ..Facts::default() })), entries)
+                (FeedEvent::Facts(Arc::new(Facts { sessions, ..Facts::default() })), entries)
             }
             Part::Touches(touches) => {
                 let entries = touches.len();
-                (Feed::Touched(touches.into()), entries)
+                (FeedEvent::Touched(touches.into()), entries)
             }
             Part::Records(users) => {
                 let entries = users.len();
-                (Feed::Facts(Arc::new(Facts { users, ..Facts::default() })), entries)
+                (FeedEvent::Facts(Arc::new(Facts { users, ..Facts::default() })), entries)
             }
             Part::Forgotten(seen) => {
                 let entries = seen.len();
-                (Feed::Forgotten(seen.into()), entries)
+                (FeedEvent::Forgotten(seen.into()), entries)
             }
         };
         waiting.entries -= entries;

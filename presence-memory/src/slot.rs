@@ -1,7 +1,7 @@
 //! One session as the store keeps it: what a touch reads and writes together, the rest apart.
 
 use presence_core::footprint::{self, PIECE};
-use presence_core::{Declared, Meta, Placement, Session, SessionId, Stay, Timestamp, UserId};
+use presence_core::{Declared, Membership, Meta, Placement, Session, SessionId, Timestamp, UserId};
 
 /// One session. With a million of them, each line of memory that a touch reads is a good part of
 /// what it costs.
@@ -62,9 +62,11 @@ pub(crate) fn bytes(
     declared: Option<&Declared>,
 ) -> usize {
     const SESSION: usize = size_of::<Slot>() + 8 + size_of::<Rest>() + PIECE;
-    let stays = placement.topics.stays();
-    let topics: usize =
-        stays.iter().map(|stay| size_of::<Stay>() + footprint::name(stay.topic.as_str().len())).sum();
+    let memberships = placement.topics.memberships();
+    let topics: usize = memberships
+        .iter()
+        .map(|membership| size_of::<Membership>() + footprint::name(membership.topic.as_str().len()))
+        .sum();
     let said = declared.map_or(0, |declared| {
         let message = declared.message.as_ref().map_or(0, |message| message.as_str().len() + PIECE);
         size_of::<Declared>() + PIECE + message
@@ -73,7 +75,7 @@ pub(crate) fn bytes(
         + footprint::name(user.as_str().len())
         + footprint::name(id.as_str().len())
         + footprint::name(placement.node.as_str().len())
-        + if stays.is_empty() { 0 } else { 2 * PIECE + topics }
+        + if memberships.is_empty() { 0 } else { 2 * PIECE + topics }
         + placement.meta.as_ref().map_or(0, Meta::footprint)
         + said
 }

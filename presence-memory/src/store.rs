@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use foldhash::fast::RandomState;
 use futures_util::stream::BoxStream;
 use parking_lot::{Mutex, RwLock};
-use presence_core::store::{Error, Facts, Feed, Kind, Misses, PresenceStore, Result, Seen, Touch};
+use presence_core::store::{Error, Facts, FeedEvent, ForgetIf, Kind, Misses, PresenceStore, Result, Touch};
 use presence_core::time::{Ask, BlindList, TimeLine};
 use presence_core::{
     Clock, Node, NodeId, Placement, Session, SessionKey, SystemClock, Timestamp, UserId, UserRecord,
@@ -191,28 +191,28 @@ impl MemoryStore {
         let (id, seen_at, active_at) = seen;
         let (shard, hash) = self.shared.locate(user);
         let mut shard = shard.lock();
-        let Some(stays) = shard.touch(hash, (user, id), (seen_at, active_at)) else { return false };
+        let Some(memberships) = shard.touch(hash, (user, id), (seen_at, active_at)) else { return false };
         shard.tell(self.handle, |queue| queue.touch(touch));
-        stays
+        memberships
     }
 
-    fn forget_one(&self, seen: &Seen) {
+    fn forget_one(&self, seen: &ForgetIf) {
         match seen {
-            Seen::Node { node, seen_at } => {
+            ForgetIf::Node { node, seen_at } => {
                 let mut nodes = self.shared.nodes.write();
                 if nodes.known.get(node).is_some_and(|known| known.seen_at <= *seen_at) {
                     nodes.known.remove(node);
                     tell(&nodes.listeners, self.handle, |queue| queue.forgotten(seen));
                 }
             }
-            Seen::User(record) => {
+            ForgetIf::User(record) => {
                 let mut shard = self.shared.locate(&record.user).0.lock();
                 if shard.records.get(&record.user).is_some_and(|known| record.covers(&known)) {
                     shard.records.remove(&record.user);
                     shard.tell(self.handle, |queue| queue.forgotten(seen));
                 }
             }
-            Seen::Session { key, seen_at, placed_at } => {
+            ForgetIf::Session { key, seen_at, placed_at } => {
                 let nodes = self.shared.nodes.read();
                 let (shard, hash) = self.shared.locate(&key.user);
                 let mut shard = shard.lock();
@@ -297,7 +297,7 @@ impl PresenceStore for MemoryStore {
         Ok(())
     }
 
-    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+    async fn forget(&self, seen: &[ForgetIf]) -> Result<()> {
         for seen in seen {
             self.forget_one(seen);
         }
@@ -325,7 +325,7 @@ impl PresenceStore for MemoryStore {
         Ok(facts)
     }
 
-    fn watch(&self) -> BoxStream<'static, Feed> {
+    fn watch(&self) -> BoxStream<'static, FeedEvent> {
         feed::of(Arc::clone(&self.shared), self.handle)
     }
 

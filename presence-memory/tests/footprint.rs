@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use presence_core::roster::{By, Roster, Settings, Told};
-use presence_core::store::Seen;
+use presence_core::roster::{BeatSource, Roster, Settings, StoreWrite};
+use presence_core::store::ForgetIf;
 use presence_core::{
     Beat, Message, Meta, NodeId, Policy, PresenceStore, Session, SessionId, Status, Timestamp, Topic, Topics,
     UserId, UserRecord,
@@ -93,7 +93,8 @@ const KINDS: [Kind; 6] = [
 fn fill(roster: &Roster, (_, count, beat): Kind) -> Vec<Session> {
     let mut sessions = Vec::with_capacity(count);
     for n in 0..count {
-        let Ok(Told::Put { sessions: told, .. }) = roster.beat(&beat(n), By::Beat, 0, START) else {
+        let Ok(StoreWrite::Put { sessions: told, .. }) = roster.beat(&beat(n), BeatSource::Beat, 0, START)
+        else {
             panic!()
         };
         sessions.extend(told.into_iter().take(1));
@@ -113,8 +114,8 @@ fn compare(wrong: &mut Vec<String>, what: &str, kind: &str, count: usize, estima
     }
 }
 
-fn forget(session: &Session) -> Seen {
-    Seen::Session { key: session.key(), seen_at: Timestamp::MAX, placed_at: Timestamp::MAX }
+fn forget(session: &Session) -> ForgetIf {
+    ForgetIf::Session { key: session.key(), seen_at: Timestamp::MAX, placed_at: Timestamp::MAX }
 }
 
 /// What a user of whom only the last sight is remembered takes beside the bytes of their id, at
@@ -192,7 +193,7 @@ fn sessions_take_what_is_estimated_and_give_it_back() {
         let before = allocated();
         let told: Vec<Session> = serde_json::from_slice(&encoded).unwrap();
         runtime.block_on(async { store.put(&told).await.unwrap() });
-        let seen: Vec<Seen> = told.iter().map(forget).collect();
+        let seen: Vec<ForgetIf> = told.iter().map(forget).collect();
         drop(told);
         let without = {
             let with = allocated();

@@ -3,7 +3,7 @@
 
 use crate::keys::{Key, Keys};
 use bytes::Bytes;
-use presence_core::store::{Seen, Touch};
+use presence_core::store::{ForgetIf, Touch};
 use presence_core::{Node, Session, SessionId, SessionKey, Timestamp, UserId, UserRecord};
 use serde::Serialize;
 use std::time::Duration;
@@ -71,8 +71,8 @@ impl Forgotten {
 
 impl Gone {
     /// As news of this session.
-    pub(crate) fn seen(self, key: SessionKey) -> Seen {
-        Seen::Session { key, seen_at: self.seen_at, placed_at: self.placed_at }
+    pub(crate) fn seen(self, key: SessionKey) -> ForgetIf {
+        ForgetIf::Session { key, seen_at: self.seen_at, placed_at: self.placed_at }
     }
 
     /// Reads it from headers.
@@ -91,7 +91,7 @@ pub(crate) enum Record {
     Session(Session),
     Node(Node),
     User(UserRecord),
-    Gone(Seen),
+    Gone(ForgetIf),
     /// A key of ours whose value cannot be read.
     Unreadable,
     /// A key that is not ours.
@@ -113,13 +113,13 @@ impl Raw {
         let read = match (key, self.gone) {
             (Key::Session(key), Some(gone)) => return Record::Gone(gone.seen(key)),
             (Key::Node(node), Some(Gone { seen_at, .. })) => {
-                return Record::Gone(Seen::Node { node, seen_at });
+                return Record::Gone(ForgetIf::Node { node, seen_at });
             }
             // What its forgetter knew stands in the mark.
             (Key::User(user), Some(_)) => {
                 let known = serde_json::from_slice(&self.payload).ok();
                 let known = known.filter(|known: &UserRecord| known.user == user);
-                return Record::Gone(Seen::User(known.unwrap_or_else(|| UserRecord::new(user))));
+                return Record::Gone(ForgetIf::User(known.unwrap_or_else(|| UserRecord::new(user))));
             }
             (Key::User(user), None) => serde_json::from_slice::<UserRecord>(&self.payload)
                 .map(|record| (record.user == user).then_some(Record::User(record))),

@@ -1,6 +1,6 @@
 //! What went wrong, by what the caller should do.
 
-use crate::api::Refusal;
+use crate::jetstream::api::Refusal;
 use async_nats::{RequestErrorKind, client::RequestError};
 use presence_core::store::{Error, Kind};
 use std::time::Duration;

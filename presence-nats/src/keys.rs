@@ -112,14 +112,14 @@ impl Keys {
     }
 }
 
-fn stays(byte: u8) -> bool {
+fn memberships(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/')
 }
 
 /// Appends a name as a token.
 pub(crate) fn encode(text: &str, to: &mut String) {
     for byte in text.bytes() {
-        if stays(byte) {
+        if memberships(byte) {
             to.push(char::from(byte));
         } else {
             to.push('=');
@@ -143,13 +143,13 @@ pub(crate) fn decode(token: &str) -> Option<String> {
             [] => return String::from_utf8(text).ok(),
             [b'=', high, low, later @ ..] => {
                 let byte = digit(high)? << 4 | digit(low)?;
-                if stays(byte) {
+                if memberships(byte) {
                     return None;
                 }
                 text.push(byte);
                 rest = later;
             }
-            [byte, later @ ..] if stays(*byte) => {
+            [byte, later @ ..] if memberships(*byte) => {
                 text.push(*byte);
                 rest = later;
             }
@@ -219,7 +219,7 @@ mod tests {
             let key = SessionKey { user: user(&one), id: SessionId::new(&two).unwrap() };
             let subject = keys().session(&key.user, &key.id);
             prop_assert_eq!(subject.split('.').count(), 5);
-            prop_assert!(subject.bytes().all(|byte| stays(byte) || b"$.=".contains(&byte)));
+            prop_assert!(subject.bytes().all(|byte| memberships(byte) || b"$.=".contains(&byte)));
             prop_assert_eq!(keys().parse(&subject), Some(Key::Session(key)));
             let node = NodeId::new(&one).unwrap();
             prop_assert_eq!(keys().parse(&keys().node(&node)), Some(Key::Node(node)));

@@ -72,17 +72,14 @@
 //! | `store` | how a store is opened, and the trait |
 //! | `options` | settings |
 //! | `verbs/` | put, touch, forget, load |
-//! | `feed/` | what a watch does; ordered readers; writing old records again |
-//! | `bucket`, `merge` | reading records, and writing them until it lands |
-//! | `beats` | renewals |
+//! | `feed/` | what a watch does; writing old records again |
+//! | `jetstream/` | JetStream's API over one connection, the streams, and ordered readers |
+//! | `state/` | the bucket of sessions: conditional writes, cached revisions, epochs |
+//! | `renewals/` | renewals of sessions, in a stream of their own |
 //! | `broker/` | the broker: its stream, publishing, reading history, following what is stored |
-//! | `known` | what a handle remembers of its own sessions |
-//! | `lives` | epochs |
 //! | `policy` | whether all processes have the same windows |
-//! | `streams` | the two streams, and what their server can do |
 //! | `keys`, `codec` | names, and what stands under them |
-//! | `client` | the client of NATS, and what it says beside its answers |
-//! | `link`, `api`, `error` | requests, JetStream's words, what went wrong |
+//! | `error` | what can go wrong |
 //!
 //! # Metrics
 //! | name | kind | what it says |
@@ -90,27 +87,21 @@
 //! | `presence_nats_unreadable_total` | counter | messages under our names that are none of ours |
 //! | `presence_nats_conflicts_total` | counter | writes that somebody else was faster with, and that were repeated |
 
-mod api;
-mod beats;
 mod broker;
-mod bucket;
-mod client;
 mod codec;
 mod error;
 mod feed;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod jetstream;
 mod keys;
-mod known;
-mod link;
-mod lives;
-mod merge;
 mod metrics;
 mod options;
 mod policy;
+mod renewals;
+mod state;
 mod store;
-mod streams;
 mod verbs;
 
 /// The client crate, for ready-made clients and for how to connect.

@@ -1,8 +1,8 @@
 //! Whether the processes of a namespace judge by the same windows.
 
 use crate::error::Outcome;
+use crate::jetstream::streams::Traits;
 use crate::store::Shared;
-use crate::streams::Traits;
 use presence_core::Policy;
 
 impl Shared {

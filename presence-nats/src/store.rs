@@ -1,20 +1,20 @@
 //! The store: the trait's methods.
 
-use crate::beats::Beats;
-use crate::client;
 use crate::error::rejected;
 use crate::feed;
-use crate::known::Known;
-use crate::link::{Heard, Link};
-use crate::lives::Lives;
+use crate::jetstream::client;
+use crate::jetstream::link::{Heard, Link};
+use crate::jetstream::streams::Streams;
 use crate::options::Options;
-use crate::streams::Streams;
+use crate::renewals::Beats;
+use crate::state::epochs::Epochs;
+use crate::state::revision_cache::Known;
 use crate::verbs::Nodes;
 use async_nats::{Client, ConnectOptions};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
-use presence_core::store::{Coalesce, Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
+use presence_core::store::{Coalesce, Facts, FeedEvent, ForgetIf, Misses, PresenceStore, Result, Touch};
 use presence_core::time::Reckoning;
 use presence_core::{Session, Timestamp, UserId, UserRecord};
 use std::fmt;
@@ -46,7 +46,7 @@ pub(crate) struct Shared {
     pub(crate) streams: Arc<Streams>,
     pub(crate) beats: Beats,
     pub(crate) known: Known,
-    pub(crate) lives: Lives,
+    pub(crate) epochs: Epochs,
     pub(crate) nodes: Nodes,
     /// What this handle knows of time.
     pub(crate) reckoning: Reckoning,
@@ -116,7 +116,7 @@ impl NatsStore {
             beats: Beats::new(&streams),
             streams,
             known: Known::default(),
-            lives: Lives::default(),
+            epochs: Epochs::default(),
             nodes: Nodes::default(),
             reckoning: Reckoning::new(1),
             has_watched: AtomicBool::new(false),
@@ -161,7 +161,7 @@ impl PresenceStore for NatsStore {
         self.store.remember(users).await
     }
 
-    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+    async fn forget(&self, seen: &[ForgetIf]) -> Result<()> {
         self.store.forget(seen).await
     }
 
@@ -169,7 +169,7 @@ impl PresenceStore for NatsStore {
         self.store.load(users).await
     }
 
-    fn watch(&self) -> BoxStream<'static, Feed> {
+    fn watch(&self) -> BoxStream<'static, FeedEvent> {
         self.store.watch()
     }
 
@@ -200,7 +200,7 @@ impl PresenceStore for Handle {
         if users.is_empty() { Ok(()) } else { self.0.remember(users).await }
     }
 
-    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+    async fn forget(&self, seen: &[ForgetIf]) -> Result<()> {
         if seen.is_empty() { Ok(()) } else { self.0.forget(seen).await }
     }
 
@@ -208,7 +208,7 @@ impl PresenceStore for Handle {
         if users.is_empty() { Ok(Facts::default()) } else { self.0.load(users).await }
     }
 
-    fn watch(&self) -> BoxStream<'static, Feed> {
+    fn watch(&self) -> BoxStream<'static, FeedEvent> {
         feed::of(Arc::clone(&self.0))
     }
 

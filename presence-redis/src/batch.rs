@@ -3,9 +3,9 @@
 
 use crate::codec;
 use crate::keys::{Keys, shard_of};
-use crate::script::{Header, Script};
+use crate::wire::script::{Header, Script};
 use foldhash::fast::RandomState;
-use presence_core::store::{BATCH_BYTES, BATCH_ENTRIES, Seen, Touch};
+use presence_core::store::{BATCH_BYTES, BATCH_ENTRIES, ForgetIf, Touch};
 use presence_core::{NodeId, Policy, Session, Timestamp, UserId, UserRecord};
 use redis::Cmd;
 use std::borrow::Cow;
@@ -206,13 +206,15 @@ pub fn records(users: &[UserRecord], shards: u16) -> Vec<(u16, Part)> {
 }
 
 /// What is to be forgotten, in its order; nodes by every shard.
-pub fn forgets(seen: &[Seen], shards: u16) -> Vec<(u16, Part)> {
+pub fn forgets(seen: &[ForgetIf], shards: u16) -> Vec<(u16, Part)> {
     let mut parts = Parts::new(shards, 1);
     for seen in seen {
         match seen {
-            Seen::Session { key, .. } => parts.part(shard_of(&key.user, shards)).push(0, codec::seen(seen)),
-            Seen::User(record) => parts.part(shard_of(&record.user, shards)).push(0, codec::seen(seen)),
-            Seen::Node { .. } => {
+            ForgetIf::Session { key, .. } => {
+                parts.part(shard_of(&key.user, shards)).push(0, codec::seen(seen));
+            }
+            ForgetIf::User(record) => parts.part(shard_of(&record.user, shards)).push(0, codec::seen(seen)),
+            ForgetIf::Node { .. } => {
                 (0..parts.shards()).for_each(|shard| parts.part(shard).push(0, codec::seen(seen)));
             }
         }

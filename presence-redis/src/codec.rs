@@ -19,7 +19,7 @@
 //! so that TAB and line break separate.
 
 use crate::keys;
-use presence_core::store::{Seen, Touch};
+use presence_core::store::{ForgetIf, Touch};
 use presence_core::{
     Block, Declared, Departure, Meta, Node, NodeId, Placement, Session, SessionId, SessionKey, Timestamp,
     Topics, UserId, UserRecord,
@@ -203,26 +203,26 @@ pub fn touch_of(field: &str, moved: &str) -> Option<Touch> {
 }
 
 /// How a wish to forget travels.
-pub fn seen(seen: &Seen) -> (String, String) {
+pub fn seen(seen: &ForgetIf) -> (String, String) {
     match seen {
-        Seen::Session { key, seen_at, placed_at } => {
+        ForgetIf::Session { key, seen_at, placed_at } => {
             (keys::session_field(&key.user, &key.id), times(*seen_at, *placed_at))
         }
-        Seen::User(record) => (record.user.as_str().to_owned(), user_record(record)),
-        Seen::Node { node, seen_at } => (keys::node_field(node), beat(*seen_at, None)),
+        ForgetIf::User(record) => (record.user.as_str().to_owned(), user_record(record)),
+        ForgetIf::Node { node, seen_at } => (keys::node_field(node), beat(*seen_at, None)),
     }
 }
 
 /// Reads what was forgotten.
-pub fn seen_of(field: &str, told: &str) -> Option<Seen> {
+pub fn seen_of(field: &str, told: &str) -> Option<ForgetIf> {
     if !field.contains(keys::SEPARATOR) {
-        return user_record_of(field, told).map(Seen::User);
+        return user_record_of(field, told).map(ForgetIf::User);
     }
     Some(match touch_of(field, told)? {
         Touch::Session { user, id, seen_at, active_at: placed_at } => {
-            Seen::Session { key: SessionKey { user, id }, seen_at, placed_at }
+            ForgetIf::Session { key: SessionKey { user, id }, seen_at, placed_at }
         }
-        Touch::Node { node, seen_at, .. } => Seen::Node { node, seen_at },
+        Touch::Node { node, seen_at, .. } => ForgetIf::Node { node, seen_at },
     })
 }
 

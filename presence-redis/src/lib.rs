@@ -41,14 +41,14 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `store` | how a store is opened |
-//! | `direct` | its verbs |
+//! | `verbs` | put, touch, forget, load |
 //! | `options` | settings |
 //! | `keys` | names of keys and fields, which shard |
 //! | `codec` | how sessions, nodes and touches are written |
 //! | `batch` | from batches to calls |
-//! | `script`, `lua/` | the scripts |
-//! | `connection`, `link` | one connection, and the one that calls share |
-//! | `answer`, `error` | what the server says |
+//! | `lua/` | the scripts |
+//! | `wire/` | one connection, the one that calls share, scripts and their replies |
+//! | `error` | what can go wrong |
 //! | `feed/` | what a watch does |
 //! | `broker/`, `lua/broker/` | [`RedisBroker`], which carries messages |
 //!
@@ -59,23 +59,20 @@
 //! | `presence_redis_foreign_ignored_total` | counter | messages of foreign publishers that were none, or went to a closed channel |
 //! | `presence_redis_foreign_dropped_total` | counter | messages of foreign publishers that came faster than they could be stored |
 
-mod answer;
 mod batch;
 mod broker;
 mod codec;
-mod connection;
-mod direct;
 mod error;
 mod feed;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod keys;
-mod link;
 mod metrics;
 mod options;
-mod script;
 mod store;
+mod verbs;
+mod wire;
 
 pub use broker::{BrokerOptions, Foreign, RedisBroker};
 pub use keys::Namespace;

@@ -1,14 +1,16 @@
 //! The store: how it is opened.
 
-use crate::connection::Source;
-use crate::direct::{Direct, Inner};
 use crate::keys::Keys;
-use crate::link::Link;
 use crate::options::Options;
-use crate::script::{HELLO, Header};
+use crate::verbs::{Direct, Inner};
+use crate::wire::connection::Source;
+use crate::wire::link::Link;
+use crate::wire::script::{HELLO, Header};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
-use presence_core::store::{Coalesce, Error, Facts, Feed, Kind, Misses, PresenceStore, Result, Seen, Touch};
+use presence_core::store::{
+    Coalesce, Error, Facts, FeedEvent, ForgetIf, Kind, Misses, PresenceStore, Result, Touch,
+};
 use presence_core::time::Reckoning;
 use presence_core::{Session, Timestamp, UserId, UserRecord};
 use redis::Client;
@@ -205,7 +207,7 @@ impl PresenceStore for RedisStore {
         self.0.remember(users).await
     }
 
-    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+    async fn forget(&self, seen: &[ForgetIf]) -> Result<()> {
         self.0.forget(seen).await
     }
 
@@ -213,7 +215,7 @@ impl PresenceStore for RedisStore {
         self.0.load(users).await
     }
 
-    fn watch(&self) -> BoxStream<'static, Feed> {
+    fn watch(&self) -> BoxStream<'static, FeedEvent> {
         self.0.watch()
     }
 

@@ -14,7 +14,7 @@ use crate::watchers::Watchers;
 use crate::{Outcome, options::Options};
 use futures_util::StreamExt;
 use presence_core::PresenceStore;
-use presence_core::store::{BATCH_ENTRIES, Feed};
+use presence_core::store::{BATCH_ENTRIES, FeedEvent};
 use presence_nats::NatsStore;
 use raw::Raw;
 use server::Server;
@@ -49,7 +49,7 @@ impl Rig<'_> {
         let store = self.runtime.block_on(async {
             let store = self.server.store("bench")?;
             let mut feed = store.watch();
-            while !matches!(feed.next().await.ok_or("a watch ended")?, Feed::Synced { .. }) {}
+            while !matches!(feed.next().await.ok_or("a watch ended")?, FeedEvent::Synced { .. }) {}
             let watched = store.clone();
             tokio::spawn(async move {
                 loop {

@@ -6,9 +6,9 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::response::Response;
 use axum::routing::get;
-use presence_axum::limits::{Gate, Permit};
+use presence_axum::limits::{Limiter, Permit};
 use presence_axum::sse::{Ticker, event};
-use presence_axum::{Edge, Limits, wire};
+use presence_axum::{Limits, PresenceLayer, wire};
 use presence_core::{Policy, Presence};
 use std::time::Duration;
 
@@ -20,11 +20,11 @@ pub fn policy() -> Policy {
 
 #[derive(Clone)]
 struct Service {
-    gate: Gate,
+    gate: Limiter,
     ticker: Ticker,
 }
 
-impl FromRef<Service> for Gate {
+impl FromRef<Service> for Limiter {
     fn from_ref(service: &Service) -> Self {
         service.gate.clone()
     }
@@ -44,10 +44,13 @@ pub async fn ticker(presence: &Presence, users: usize) -> Outcome<Router> {
             .sorted(|users| event(&wire::snapshot(users, now, view, usize::MAX), 16 * users.active.len()));
         [stamp.as_bytes(), &frame].concat().into()
     });
-    let gate = Gate::new(Limits::shared());
+    let gate = Limiter::new(Limits::shared());
     let stream = |service: axum::extract::State<Service>, permit: Permit| async move {
         let answer: Response = service.ticker.response(permit);
         answer
     };
-    Ok(Router::new().route("/stream", get(stream)).layer(Edge::new()).with_state(Service { gate, ticker }))
+    Ok(Router::new()
+        .route("/stream", get(stream))
+        .layer(PresenceLayer::new())
+        .with_state(Service { gate, ticker }))
 }

@@ -13,9 +13,9 @@ pub use settings::Settings;
 use axum::extract::FromRef;
 use axum::routing::{get, post};
 use axum::{Router, response::IntoResponse};
-use presence_axum::limits::Gate;
+use presence_axum::limits::Limiter;
 use presence_axum::sse::Ticker;
-use presence_axum::{Cors, Edge, Limits, health, method_not_allowed, not_found, page};
+use presence_axum::{Cors, Limits, PresenceLayer, assets, health, method_not_allowed, not_found};
 use presence_core::{Policy, Presence};
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub fn policy() -> Policy {
 #[derive(Clone)]
 struct Service {
     presence: Presence,
-    gate: Gate,
+    gate: Limiter,
     online: Ticker,
 }
 
@@ -46,7 +46,7 @@ impl FromRef<Service> for Presence {
     }
 }
 
-impl FromRef<Service> for Gate {
+impl FromRef<Service> for Limiter {
     fn from_ref(service: &Service) -> Self {
         service.gate.clone()
     }
@@ -65,20 +65,21 @@ pub fn app(presence: Presence, cors: Cors, max_frame: usize) -> Router {
     // On Cloud Run every client comes from the same few addresses; a bound for each would lock
     // visitors out.
     let limits = Limits::shared();
-    let service = Service { online: online::ticker(&presence, max_frame), gate: Gate::new(limits), presence };
+    let service =
+        Service { online: online::ticker(&presence, max_frame), gate: Limiter::new(limits), presence };
     Router::new()
         .route("/v1/hit", post(hit::hit))
         .route("/sse/online", get(online::online))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::alive))
         .route("/", get(index))
-        .route("/presence.js", get(page::presence_js))
+        .route("/presence.js", get(assets::presence_js))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(Edge::new().cors(cors))
+        .layer(PresenceLayer::new().cors(cors))
         .with_state(service)
 }
 
 async fn index() -> impl IntoResponse {
-    page::html(include_str!("../assets/index.html"))
+    assets::html(include_str!("../assets/index.html"))
 }

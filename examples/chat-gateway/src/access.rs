@@ -3,7 +3,7 @@
 use crate::{Room, Tokens};
 use async_trait::async_trait;
 use presence_axum::auth::{
-    Action, Authenticator, Authorize, Credentials, Hs256, Identity, Jwks, On, Refused,
+    Action, Authenticator, Authorize, Credentials, Hs256, Identity, Jwks, Refused, Resource,
 };
 use presence_core::{Clock, Topic};
 use serde_json::Value;
@@ -85,10 +85,10 @@ impl Authenticator for Users {
 /// The rule of this service: everybody may be in the rooms that their token is for, and
 /// administrators may do everything.
 pub fn rule() -> impl Authorize {
-    |who: &Identity, action: Action, on: On<'_>| match (action, on) {
+    |who: &Identity, action: Action, on: Resource<'_>| match (action, on) {
         _ if who.is_admin() => true,
         (Action::SpeakFor | Action::Kick, _) => false,
-        (_, On::Topic(topic)) => may_be_in(who, topic),
+        (_, Resource::Topic(topic)) => may_be_in(who, topic),
         _ => true,
     }
 }
@@ -109,7 +109,7 @@ mod tests {
     use presence_core::{Timestamp, UserId};
     use serde_json::json;
 
-    fn allows(claims: Value, action: Action, on: On<'_>) -> bool {
+    fn allows(claims: Value, action: Action, on: Resource<'_>) -> bool {
         let Value::Object(claims) = claims else { panic!("{claims}") };
         let who = Identity::new(claims, Timestamp::MAX, &Admins::default());
         at_once(rule().allows(&who, action, on))
@@ -123,7 +123,7 @@ mod tests {
     fn a_token_that_lists_rooms_is_for_those_and_any_other_for_all() {
         let topic = |name| Topic::new(name).unwrap();
         for action in [Action::Watch, Action::Enter, Action::Signal, Action::Publish] {
-            let in_room = |claims, name| allows(claims, action, On::Topic(&topic(name)));
+            let in_room = |claims, name| allows(claims, action, Resource::Topic(&topic(name)));
             assert!(in_room(json!({"sub": "a"}), "channel:general"));
             assert!(in_room(json!({"sub": "a", "rooms": null}), "dm:7"));
             assert!(in_room(json!({"sub": "a", "rooms": ["general", "7"]}), "dm:7"));
@@ -138,8 +138,8 @@ mod tests {
     #[test]
     fn only_administrators_disconnect_others() {
         let user = UserId::new("b").unwrap();
-        assert!(!allows(json!({"sub": "a"}), Action::Kick, On::User(&user)));
-        assert!(allows(json!({"sub": "a", "admin": true}), Action::Kick, On::User(&user)));
-        assert!(allows(json!({"sub": "a"}), Action::Read, On::User(&user)));
+        assert!(!allows(json!({"sub": "a"}), Action::Kick, Resource::User(&user)));
+        assert!(allows(json!({"sub": "a", "admin": true}), Action::Kick, Resource::User(&user)));
+        assert!(allows(json!({"sub": "a"}), Action::Read, Resource::User(&user)));
     }
 }

@@ -36,7 +36,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use presence_axum::serve::{self, Options};
 use presence_axum::ws::{self, Gateway};
-use presence_axum::{Cors, Edge, Limits, Mount, method_not_allowed, not_found};
+use presence_axum::{Cors, Limits, Mount, PresenceLayer, method_not_allowed, not_found};
 use presence_core::{Presence, SystemClock};
 use std::error::Error;
 use std::sync::Arc;
@@ -138,7 +138,7 @@ impl Service {
 
 /// The endpoints, and what lets pages of `cors` call them.
 pub fn app(service: Service, cors: Option<Cors>) -> Router {
-    let edge = cors.map_or_else(Edge::new, |cors| Edge::new().cors(cors));
+    let edge = cors.map_or_else(PresenceLayer::new, |cors| PresenceLayer::new().cors(cors));
     Router::new()
         .route("/ws", get(socket))
         .route("/presence", get(presence::all))

@@ -1,6 +1,6 @@
 //! Rooms: channels, and direct messages.
 
-use presence_core::{Invalid, Topic};
+use presence_core::{InvalidValue, Topic};
 
 /// A room: a channel or a direct message, which may have the same id. Its topic is `channel:<id>`
 /// or `dm:<id>`.
@@ -41,13 +41,13 @@ impl<'a> Room<'a> {
     /// Its topic.
     ///
     /// # Errors
-    /// [`Invalid`] when the id is empty, too long, or holds a control character.
-    pub fn topic(self) -> Result<Topic, Invalid> {
+    /// [`InvalidValue`] when the id is empty, too long, or holds a control character.
+    pub fn topic(self) -> Result<Topic, InvalidValue> {
         if self.id.is_empty() {
-            return Err(Invalid::Empty { what: "room" });
+            return Err(InvalidValue::Empty { what: "room" });
         }
         if self.id.len() > MAX_ID {
-            return Err(Invalid::TooLong { what: "room", max: MAX_ID, unit: "bytes" });
+            return Err(InvalidValue::TooLong { what: "room", max: MAX_ID, unit: "bytes" });
         }
         let prefix = match self.kind {
             Kind::Channel => PREFIXES[0].1,

@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use presence_axum::auth::Refused;
-use presence_axum::{BadBody, wire};
+use presence_axum::{BodyError, wire};
 use presence_core::{UserId, store};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -58,11 +58,11 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     words.join(": ")
 }
 
-impl From<BadBody> for Error {
-    fn from(bad: BadBody) -> Self {
+impl From<BodyError> for Error {
+    fn from(bad: BodyError) -> Self {
         let status = match bad {
-            BadBody::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            BadBody::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
             _ => StatusCode::BAD_REQUEST,
         };
         Self::Said(status, bad.to_string().into())

@@ -30,7 +30,7 @@ use axum::routing::get;
 use http::{HeaderName, HeaderValue};
 use presence_axum::auth::Auth;
 use presence_axum::serve::Options;
-use presence_axum::{Cors, Edge};
+use presence_axum::{Cors, PresenceLayer};
 use presence_core::{UserId, store};
 use std::sync::Arc;
 
@@ -100,7 +100,7 @@ impl FromRef<Service> for Auth {
 
 /// The endpoints, and what lets pages of `cors` call them.
 pub fn app(service: Service, cors: Option<Cors>) -> Router {
-    let edge = cors.map_or_else(Edge::new, |cors| Edge::new().cors(cors));
+    let edge = cors.map_or_else(PresenceLayer::new, |cors| PresenceLayer::new().cors(cors));
     let named = || get(read::one).put(write::one).delete(write::clear);
     let presence = Router::new()
         .route("/", get(read::several))

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use presence_axum::auth::Refused;
 use presence_axum::limits::TooMany;
-use presence_axum::{BadBody, wire};
+use presence_axum::{BodyError, wire};
 use presence_core::store;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -75,18 +75,18 @@ impl From<presence_core::handle::Error> for Error {
     }
 }
 
-impl From<BadBody> for Error {
-    fn from(bad: BadBody) -> Self {
+impl From<BodyError> for Error {
+    fn from(bad: BodyError) -> Self {
         match bad {
-            BadBody::TooLarge => Self::Said(StatusCode::PAYLOAD_TOO_LARGE, "Body too large".into()),
-            BadBody::TooSlow => Self::Said(StatusCode::REQUEST_TIMEOUT, "Body too slow".into()),
+            BodyError::TooLarge => Self::Said(StatusCode::PAYLOAD_TOO_LARGE, "Body too large".into()),
+            BodyError::TooSlow => Self::Said(StatusCode::REQUEST_TIMEOUT, "Body too slow".into()),
             bad => Self::field("body", bad.to_string()),
         }
     }
 }
 
-impl From<presence_core::Invalid> for Error {
-    fn from(invalid: presence_core::Invalid) -> Self {
+impl From<presence_core::InvalidValue> for Error {
+    fn from(invalid: presence_core::InvalidValue) -> Self {
         Self::field("jobId", invalid.to_string())
     }
 }

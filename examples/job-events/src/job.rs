@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use presence_core::broker::Channel;
-use presence_core::{Invalid, Topic};
+use presence_core::{InvalidValue, Topic};
 use std::fmt;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -24,16 +24,16 @@ impl JobId {
     /// Checks an id.
     ///
     /// # Errors
-    /// [`Invalid`] when it is empty, too long, or holds a control character.
-    pub fn new(id: &str) -> Result<Self, Invalid> {
+    /// [`InvalidValue`] when it is empty, too long, or holds a control character.
+    pub fn new(id: &str) -> Result<Self, InvalidValue> {
         if id.is_empty() {
-            return Err(Invalid::Empty { what: "jobId" });
+            return Err(InvalidValue::Empty { what: "jobId" });
         }
         if id.len() > Self::MAX_BYTES {
-            return Err(Invalid::TooLong { what: "jobId", max: Self::MAX_BYTES, unit: "bytes" });
+            return Err(InvalidValue::TooLong { what: "jobId", max: Self::MAX_BYTES, unit: "bytes" });
         }
         if id.chars().any(char::is_control) {
-            return Err(Invalid::Control { what: "jobId" });
+            return Err(InvalidValue::Control { what: "jobId" });
         }
         Ok(Self(id.into()))
     }
@@ -52,7 +52,7 @@ impl JobId {
     ///
     /// # Errors
     /// None for a valid id: the name is shorter than a channel's may be.
-    pub fn updates(&self) -> Result<Channel, Invalid> {
+    pub fn updates(&self) -> Result<Channel, InvalidValue> {
         Channel::new(format!("{}{self}{}", Self::UPDATES.0, Self::UPDATES.1))
     }
 
@@ -63,7 +63,7 @@ impl JobId {
     ///
     /// # Errors
     /// None for a valid id.
-    pub fn ownership(&self) -> Result<Channel, Invalid> {
+    pub fn ownership(&self) -> Result<Channel, InvalidValue> {
         // No id makes this the name of a channel of updates: those begin otherwise.
         Channel::new(format!("owner:{self}"))
     }
@@ -72,7 +72,7 @@ impl JobId {
     ///
     /// # Errors
     /// None for a valid id.
-    pub fn topic(&self) -> Result<Topic, Invalid> {
+    pub fn topic(&self) -> Result<Topic, InvalidValue> {
         Topic::new(format!("{}{self}", Self::TOPIC))
     }
 

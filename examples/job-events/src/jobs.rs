@@ -7,7 +7,7 @@ mod owners;
 use crate::{JobId, Status, Update};
 use owners::Owners;
 use presence_core::broker::{Event, Publish, Published};
-use presence_core::{Broker, Clock, Invalid, Timestamp, store};
+use presence_core::{Broker, Clock, InvalidValue, Timestamp, store};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -103,13 +103,13 @@ impl Jobs {
 }
 
 /// An update as it is published, without an idempotency key; `now` is its time where it says none.
-pub(crate) fn message(job: &JobId, update: &Update, now: Option<Timestamp>) -> Result<Publish, Invalid> {
+pub(crate) fn message(job: &JobId, update: &Update, now: Option<Timestamp>) -> Result<Publish, InvalidValue> {
     let message = Publish::new(job.updates()?, update.render(job, now));
     Ok(if update.status().is_final() { message.last() } else { message })
 }
 
 /// No valid id gets here.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` calls")]
-fn rejected(invalid: Invalid) -> store::Error {
+fn rejected(invalid: InvalidValue) -> store::Error {
     store::Error::new(store::Kind::Rejected, invalid.to_string())
 }

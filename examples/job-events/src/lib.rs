@@ -34,10 +34,10 @@ use api::{events, health, jobs as api_jobs, metrics, page, push, updates};
 use axum::Router;
 use axum::extract::Request;
 use axum::routing::{get, post};
-use presence_axum::limits::{Client, Gate, Quota, Rate};
+use presence_axum::limits::{Client, Limiter, Quota, Rate};
 use presence_axum::serve::Options;
 use presence_axum::sse::{Ping, Replay};
-use presence_axum::{Edge, Limits};
+use presence_axum::{Limits, PresenceLayer};
 use presence_core::Presence;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +54,7 @@ pub struct Service {
     jobs: Jobs,
     intake: Intake,
     replay: Replay,
-    gate: Gate,
+    gate: Limiter,
     rate: Option<Arc<Rate>>,
     access: Access,
     probe: Probe,
@@ -85,7 +85,7 @@ impl Service {
             presence: stores.presence.clone(),
             intake: Intake::new(jobs.clone()),
             replay,
-            gate: Gate::new(limits),
+            gate: Limiter::new(limits),
             rate: rate.map(|quota| Arc::new(Rate::with(quota, Arc::clone(clock), Rate::MAX_KEYS))),
             access,
             probe: Probe::default(),
@@ -130,6 +130,6 @@ pub fn app(service: Service, settings: &Settings) -> Router {
         .route("/page.css", get(page::style))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
-        .layer(Edge::new().cors(settings.cors_origins.clone()))
+        .layer(PresenceLayer::new().cors(settings.cors_origins.clone()))
         .with_state(service)
 }

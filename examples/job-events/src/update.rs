@@ -2,7 +2,7 @@
 
 use crate::JobId;
 use bytes::Bytes;
-use presence_axum::{BadBody, Json, LenientJson};
+use presence_axum::{BodyError, Json, LenientJson};
 use presence_core::Timestamp;
 use presence_core::broker::Event;
 use serde::{Deserialize, Serialize};
@@ -188,7 +188,7 @@ pub(crate) fn shown(event: &Event) -> Bytes {
 }
 
 /// What is wrong with a body as a whole.
-fn bad_body(bad: BadBody) -> Vec<Problem> {
+fn bad_body(bad: BodyError) -> Vec<Problem> {
     vec![Problem::new("body", bad.to_string())]
 }
 

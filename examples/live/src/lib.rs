@@ -12,7 +12,7 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use crowd::Crowd;
 use history::History;
-use presence_axum::{Mount, health, method_not_allowed, not_found, page};
+use presence_axum::{Mount, assets, health, method_not_allowed, not_found};
 use presence_core::{Policy, Presence};
 use presence_memory::MemoryBroker;
 use std::time::Duration;
@@ -76,5 +76,5 @@ pub fn app(presence: Presence) -> Router {
 }
 
 async fn index() -> impl IntoResponse {
-    page::html(include_str!("../assets/index.html"))
+    assets::html(include_str!("../assets/index.html"))
 }

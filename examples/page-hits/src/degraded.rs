@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use presence_axum::wire;
 use presence_core::handle;
 use presence_core::store::Kind;
-use presence_core::{Invalid, Timestamp};
+use presence_core::{InvalidValue, Timestamp};
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -80,8 +80,8 @@ impl From<handle::Error> for Degraded {
 }
 
 /// Names are checked when a hit is read, so this is a mistake of ours, and no reason to answer 5xx.
-impl From<Invalid> for Degraded {
-    fn from(_: Invalid) -> Self {
+impl From<InvalidValue> for Degraded {
+    fn from(_: InvalidValue) -> Self {
         Self::Internal
     }
 }

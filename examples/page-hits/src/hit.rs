@@ -5,7 +5,7 @@ use crate::{Service, visit};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use presence_axum::{BadBody, Error, Json, LenientJson, health, hit};
+use presence_axum::{BodyError, Error, Json, LenientJson, health, hit};
 use presence_core::{Topic, UserId};
 
 /// Takes a hit.
@@ -54,11 +54,11 @@ fn page(path: Json<'_>) -> Result<Topic, Error> {
     path.and_then(|path| Topic::new(path).map_err(drop)).map_err(|()| Error::bad_request("invalid_path"))
 }
 
-fn refusal(bad: BadBody) -> Error {
+fn refusal(bad: BodyError) -> Error {
     match bad {
-        BadBody::NotAnObject => Error::bad_request("invalid_payload"),
-        BadBody::NotJson | BadBody::Broken => Error::bad_request("invalid_json"),
-        BadBody::TooLarge => Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
-        BadBody::TooSlow => Error::new(StatusCode::REQUEST_TIMEOUT, "timeout"),
+        BodyError::NotAnObject => Error::bad_request("invalid_payload"),
+        BodyError::NotJson | BodyError::Broken => Error::bad_request("invalid_json"),
+        BodyError::TooLarge => Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+        BodyError::TooSlow => Error::new(StatusCode::REQUEST_TIMEOUT, "timeout"),
     }
 }

@@ -19,9 +19,9 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::{get, post};
 use degraded::Degradations;
-use presence_axum::limits::Gate;
+use presence_axum::limits::Limiter;
 use presence_axum::sse::Ticker;
-use presence_axum::{Cors, Edge, Limits, health, method_not_allowed, not_found};
+use presence_axum::{Cors, Limits, PresenceLayer, health, method_not_allowed, not_found};
 use presence_core::{Policy, Presence};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ struct Service {
     presence: Presence,
     probe: Probe,
     degradations: Arc<Degradations>,
-    gate: Gate,
+    gate: Limiter,
     online: Ticker,
 }
 
@@ -50,7 +50,7 @@ impl FromRef<Service> for Probe {
     }
 }
 
-impl FromRef<Service> for Gate {
+impl FromRef<Service> for Limiter {
     fn from_ref(service: &Service) -> Self {
         service.gate.clone()
     }
@@ -70,7 +70,7 @@ pub fn app(presence: Presence, probe: Probe, cors: Cors) -> Router {
     let limits = Limits::shared();
     let service = Service {
         online: online::ticker(&presence),
-        gate: Gate::new(limits),
+        gate: Limiter::new(limits),
         degradations: Arc::default(),
         presence,
         probe,
@@ -82,6 +82,6 @@ pub fn app(presence: Presence, probe: Probe, cors: Cors) -> Router {
         .route("/readyz", get(probe::ready))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(Edge::new().cors(cors.echoing()))
+        .layer(PresenceLayer::new().cors(cors.echoing()))
         .with_state(service)
 }

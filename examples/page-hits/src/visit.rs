@@ -4,7 +4,7 @@ use crate::Probe;
 use crate::degraded::Degraded;
 use presence_axum::hit;
 use presence_core::{
-    Beat, Beaten, Leave, Meta, Presence, Session, SessionId, SessionKey, Topic, Topics, UserId,
+    Beat, BeatOutcome, Leave, Meta, Presence, Session, SessionId, SessionKey, Topic, Topics, UserId,
 };
 use serde_json::json;
 use std::time::Duration;
@@ -65,7 +65,7 @@ async fn beat(presence: &Presence, visitor: UserId, page: Topic, loads: bool) ->
     let beat = Beat { enters, topics, meta, ..Beat::renew(key.user, key.id) };
     let beaten = presence.beat(beat).await;
     hit::count(&beaten);
-    Ok(matches!(beaten?, Beaten::Stored { .. }))
+    Ok(matches!(beaten?, BeatOutcome::Stored { .. }))
 }
 
 /// An unload of a page on which the visitor is not (any more) changes nothing: it names what is

@@ -8,8 +8,8 @@ pub mod host;
 use axum::response::IntoResponse;
 use axum::{Router, routing};
 use host::{Host, LoggedIn};
-use presence_axum::auth::{Action, Identity, On, from_extractor};
-use presence_axum::{Mount, page};
+use presence_axum::auth::{Action, Identity, Resource, from_extractor};
+use presence_axum::{Mount, assets};
 use presence_core::{Presence, UserId};
 
 /// The app with presence under `/presence`.
@@ -25,9 +25,9 @@ pub fn app(presence: Presence) -> Router {
             let id = UserId::new(user.id.to_string())?;
             Ok(Identity::from_host(id).named(user.name).admin(user.is_admin))
         }))
-        .authorize(move |who: &Identity, action: Action, on: On<'_>| match (action, on) {
+        .authorize(move |who: &Identity, action: Action, on: Resource<'_>| match (action, on) {
             (Action::SpeakFor | Action::Kick, _) => who.is_admin(),
-            (_, On::Topic(room)) => who.subject().is_some_and(|user| rooms.admits(user, room.as_str())),
+            (_, Resource::Topic(room)) => who.subject().is_some_and(|user| rooms.admits(user, room.as_str())),
             _ => true,
         });
     let presence = mount.routes();
@@ -36,5 +36,5 @@ pub fn app(presence: Presence) -> Router {
 }
 
 async fn index() -> impl IntoResponse {
-    page::html(include_str!("../assets/index.html"))
+    assets::html(include_str!("../assets/index.html"))
 }

@@ -30,7 +30,7 @@ pub enum Action {
 /// With whom, or where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum On<'a> {
+pub enum Resource<'a> {
     /// A user.
     User(&'a UserId),
     /// A topic.
@@ -39,7 +39,7 @@ pub enum On<'a> {
     Everyone,
 }
 
-impl<'a> On<'a> {
+impl<'a> Resource<'a> {
     /// This topic, or everyone where there is none.
     pub fn topic_or_everyone(topic: Option<&'a Topic>) -> Self {
         topic.map_or(Self::Everyone, Self::Topic)
@@ -53,11 +53,11 @@ impl<'a> On<'a> {
 /// need not wait is one as it stands:
 ///
 /// ```
-/// use presence_axum::auth::{Action, Auth, Hs256, Identity, On};
+/// use presence_axum::auth::{Action, Auth, Hs256, Identity, Resource};
 ///
-/// let auth = Auth::new(Hs256::new("secret")).authorize(|who: &Identity, action: Action, on: On<'_>| match (action, on) {
+/// let auth = Auth::new(Hs256::new("secret")).authorize(|who: &Identity, action: Action, on: Resource<'_>| match (action, on) {
 ///     (Action::SpeakFor | Action::Kick, _) => who.is_admin(),
-///     (_, On::Topic(topic)) => who.is_admin() || !topic.as_str().starts_with("staff/"),
+///     (_, Resource::Topic(topic)) => who.is_admin() || !topic.as_str().starts_with("staff/"),
 ///     _ => true,
 /// });
 /// # let _ = auth;
@@ -65,15 +65,15 @@ impl<'a> On<'a> {
 #[async_trait]
 pub trait Authorize: Send + Sync + 'static {
     /// Whether `identity` may do `action` there.
-    async fn allows(&self, identity: &Identity, action: Action, on: On<'_>) -> bool;
+    async fn allows(&self, identity: &Identity, action: Action, on: Resource<'_>) -> bool;
 }
 
 #[async_trait]
 impl<F> Authorize for F
 where
-    F: Fn(&Identity, Action, On<'_>) -> bool + Send + Sync + 'static,
+    F: Fn(&Identity, Action, Resource<'_>) -> bool + Send + Sync + 'static,
 {
-    async fn allows(&self, identity: &Identity, action: Action, on: On<'_>) -> bool {
+    async fn allows(&self, identity: &Identity, action: Action, on: Resource<'_>) -> bool {
         self(identity, action, on)
     }
 }

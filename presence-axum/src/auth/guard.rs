@@ -1,7 +1,7 @@
 //! Both questions in one value: who calls, and may they.
 
 use super::authorize::by_default;
-use super::{Action, Authorize, Credentials, Identify, Identity, On, Refused, Transport};
+use super::{Action, Authorize, Credentials, Identify, Identity, Refused, Resource, Transport};
 use http::request::Parts;
 use presence_core::UserId;
 use std::fmt;
@@ -77,7 +77,7 @@ impl Auth {
     ///
     /// # Errors
     /// [`Refused::Forbidden`].
-    pub async fn permit(&self, identity: &Identity, action: Action, on: On<'_>) -> Result<(), Refused> {
+    pub async fn permit(&self, identity: &Identity, action: Action, on: Resource<'_>) -> Result<(), Refused> {
         let allowed = match &self.authorize {
             Some(authorize) => authorize.allows(identity, action, on).await,
             None => !self.identifies() || by_default(identity, action),
@@ -96,7 +96,7 @@ impl Auth {
     /// [`Refused::Forbidden`].
     pub async fn permit_speaking(&self, identity: &Identity, user: &UserId) -> Result<(), Refused> {
         let own = !self.identifies() || identity.user() == Some(user);
-        self.permit(identity, if own { Action::Speak } else { Action::SpeakFor }, On::User(user)).await
+        self.permit(identity, if own { Action::Speak } else { Action::SpeakFor }, Resource::User(user)).await
     }
 }
 

@@ -11,7 +11,7 @@
 //! ```
 //! # #[cfg(feature = "auth")] {
 //! use axum::{Router, extract::{FromRef, State}, routing::get};
-//! use presence_axum::auth::{Action, Auth, Hs256, Identity, On, Refused};
+//! use presence_axum::auth::{Action, Auth, Hs256, Identity, Resource, Refused};
 //!
 //! #[derive(Clone)]
 //! struct Host {
@@ -26,7 +26,7 @@
 //!
 //! async fn me(State(auth): State<Auth>, identity: Identity) -> Result<String, Refused> {
 //!     let me = identity.user().ok_or(Refused::Forbidden)?;
-//!     auth.permit(&identity, Action::Read, On::User(me)).await?;
+//!     auth.permit(&identity, Action::Read, Resource::User(me)).await?;
 //!     Ok(format!("{me}"))
 //! }
 //!
@@ -61,7 +61,7 @@ mod verified;
 
 pub use admins::Admins;
 pub use authenticator::Authenticator;
-pub use authorize::{Action, Authorize, On};
+pub use authorize::{Action, Authorize, Resource};
 pub use claims::Rules;
 pub use credentials::{BEARER, Credentials, Sources, Transport};
 pub use guard::Auth;

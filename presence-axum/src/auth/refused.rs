@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use presence_core::Invalid;
+use presence_core::InvalidValue;
 use serde::Serialize;
 
 /// Why a request was refused: `{"error":"…"}`, with `WWW-Authenticate` as RFC 6750 has it.
@@ -65,8 +65,8 @@ impl Refused {
 }
 
 /// Whoever has a name that presence cannot have is nobody here.
-impl From<Invalid> for Refused {
-    fn from(_: Invalid) -> Self {
+impl From<InvalidValue> for Refused {
+    fn from(_: InvalidValue) -> Self {
         Self::Invalid("no user id")
     }
 }

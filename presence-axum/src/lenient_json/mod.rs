@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 ///
 /// ```
 /// use presence_axum::{Json, LenientJson};
-/// # fn main() -> Result<(), presence_axum::BadBody> {
+/// # fn main() -> Result<(), presence_axum::BodyError> {
 /// let body = LenientJson::from(&br#"{"uid": 12345678901234567890123, "more": []}"#[..]);
 /// let [uid, last_activity] = body.fields(["uid", "last_activity"])?;
 /// assert!(matches!(uid, Json::Number(n) if n.as_str() == "12345678901234567890123"));
@@ -35,7 +35,7 @@ pub struct LenientJson(Bytes);
 
 /// Why a body was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadBody {
+pub enum BodyError {
     /// Its text is no JSON, or no UTF-8.
     #[error("not json")]
     NotJson,
@@ -60,22 +60,25 @@ impl LenientJson {
     /// Reads the body of `request`, up to `limit` bytes.
     ///
     /// # Errors
-    /// [`BadBody::TooLarge`], [`BadBody::TooSlow`] after 10 s, [`BadBody::Broken`].
-    pub async fn read(request: Request, limit: usize) -> Result<Self, BadBody> {
+    /// [`BodyError::TooLarge`], [`BodyError::TooSlow`] after 10 s, [`BodyError::Broken`].
+    pub async fn read(request: Request, limit: usize) -> Result<Self, BodyError> {
         read::read(request, limit).await.map(Self)
     }
 
     /// The fields of these names; an absent one is `null`, and the last of a repeated one counts.
     ///
     /// # Errors
-    /// [`BadBody::NotJson`], [`BadBody::NotAnObject`].
-    pub fn fields<const N: usize>(&self, names: [&str; N]) -> Result<[Json<'_>; N], BadBody> {
-        fields(std::str::from_utf8(&self.0).map_err(|_| BadBody::NotJson)?, names)
+    /// [`BodyError::NotJson`], [`BodyError::NotAnObject`].
+    pub fn fields<const N: usize>(&self, names: [&str; N]) -> Result<[Json<'_>; N], BodyError> {
+        fields(std::str::from_utf8(&self.0).map_err(|_| BodyError::NotJson)?, names)
     }
 }
 
 /// The fields of a JSON object of these names, as [`LenientJson::fields`] reads them.
-pub(crate) fn fields<'a, const N: usize>(text: &'a str, names: [&str; N]) -> Result<[Json<'a>; N], BadBody> {
+pub(crate) fn fields<'a, const N: usize>(
+    text: &'a str,
+    names: [&str; N],
+) -> Result<[Json<'a>; N], BodyError> {
     Ok(raw_fields(text, names)?.map(|raw| raw.map_or(Json::Null, Json::from)))
 }
 
@@ -83,7 +86,7 @@ pub(crate) fn fields<'a, const N: usize>(text: &'a str, names: [&str; N]) -> Res
 pub(crate) fn raw_fields<'a, const N: usize>(
     text: &'a str,
     names: [&str; N],
-) -> Result<[Option<&'a RawValue>; N], BadBody> {
+) -> Result<[Option<&'a RawValue>; N], BodyError> {
     object::fields(text, names)
 }
 
@@ -114,14 +117,14 @@ impl<S: Sync> FromRequest<S> for LenientJson {
     }
 }
 
-impl From<BadBody> for Error {
-    fn from(bad: BadBody) -> Self {
+impl From<BodyError> for Error {
+    fn from(bad: BodyError) -> Self {
         match bad {
-            BadBody::NotJson => Self::bad_request("not json"),
-            BadBody::NotAnObject => Self::bad_request("not an object"),
-            BadBody::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too large"),
-            BadBody::TooSlow => Self::new(StatusCode::REQUEST_TIMEOUT, "timeout"),
-            BadBody::Broken => Self::bad_request("broken body"),
+            BodyError::NotJson => Self::bad_request("not json"),
+            BodyError::NotAnObject => Self::bad_request("not an object"),
+            BodyError::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too large"),
+            BodyError::TooSlow => Self::new(StatusCode::REQUEST_TIMEOUT, "timeout"),
+            BodyError::Broken => Self::bad_request("broken body"),
         }
     }
 }

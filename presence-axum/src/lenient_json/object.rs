@@ -1,6 +1,6 @@
 //! The fields of an object, by name.
 
-use super::BadBody;
+use super::BodyError;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -12,13 +12,13 @@ use std::fmt;
 pub(super) fn fields<'a, const N: usize>(
     text: &'a str,
     names: [&str; N],
-) -> Result<[Option<&'a RawValue>; N], BadBody> {
+) -> Result<[Option<&'a RawValue>; N], BodyError> {
     let mut json = serde_json::Deserializer::from_str(text);
     match json.deserialize_map(Fields { names }).and_then(|fields| json.end().map(|()| fields)) {
         Ok(fields) => Ok(fields),
-        Err(_) if text.trim_ascii_start().starts_with('{') => Err(BadBody::NotJson),
-        Err(_) if serde_json::from_str::<IgnoredAny>(text).is_ok() => Err(BadBody::NotAnObject),
-        Err(_) => Err(BadBody::NotJson),
+        Err(_) if text.trim_ascii_start().starts_with('{') => Err(BodyError::NotJson),
+        Err(_) if serde_json::from_str::<IgnoredAny>(text).is_ok() => Err(BodyError::NotAnObject),
+        Err(_) => Err(BodyError::NotJson),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Bodies, read up to a bound.
 
-use super::BadBody;
+use super::BodyError;
 use axum::body::Body;
 use axum::extract::Request;
 use bytes::{Bytes, BytesMut};
@@ -20,28 +20,28 @@ const SLOWEST: Duration = Duration::from_secs(10);
 const DRAINED: usize = 4 * 1024 * 1024;
 
 /// Reads a whole body of up to `limit` bytes; one that came in one piece is not copied.
-pub(super) async fn read(request: Request, limit: usize) -> Result<Bytes, BadBody> {
+pub(super) async fn read(request: Request, limit: usize) -> Result<Bytes, BodyError> {
     let (head, mut body) = request.into_parts();
     let announced = body.size_hint().lower();
     if announced > limit as u64 && (announced > DRAINED as u64 || head.headers.contains_key(header::EXPECT)) {
-        return Err(BadBody::TooLarge); // far too large, or not sent before we ask for it
+        return Err(BodyError::TooLarge); // far too large, or not sent before we ask for it
     }
     // A body mostly comes with its head; a timer is set only for one that does not.
     let mut gathering = pin!(gather(&mut body, limit));
     match gathering.as_mut().now_or_never() {
         Some(outcome) => outcome,
-        None => tokio::time::timeout(SLOWEST, gathering).await.unwrap_or(Err(BadBody::TooSlow)),
+        None => tokio::time::timeout(SLOWEST, gathering).await.unwrap_or(Err(BodyError::TooSlow)),
     }
 }
 
-async fn gather(body: &mut Body, limit: usize) -> Result<Bytes, BadBody> {
+async fn gather(body: &mut Body, limit: usize) -> Result<Bytes, BodyError> {
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| BadBody::Broken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
         if first.len() + all.len() + data.len() > limit {
             drain(body).await;
-            return Err(BadBody::TooLarge);
+            return Err(BodyError::TooLarge);
         }
         if first.is_empty() && all.is_empty() {
             first = data;

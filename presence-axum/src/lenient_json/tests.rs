@@ -1,6 +1,6 @@
 use super::*;
 
-fn uid(text: &'static str) -> Result<String, BadBody> {
+fn uid(text: &'static str) -> Result<String, BodyError> {
     let body = LenientJson::from(text.as_bytes());
     let [uid] = body.fields(["uid"])?;
     Ok(format!("{uid:?}"))
@@ -35,18 +35,18 @@ fn what_is_no_json_is_told_from_what_is_no_object() {
         "[1,",
         "nul",
     ] {
-        assert_eq!(uid(text), Err(BadBody::NotJson), "{text}");
+        assert_eq!(uid(text), Err(BodyError::NotJson), "{text}");
     }
     for text in ["[]", r#"["a",1]"#, "null", "1", r#""{}""#, " true "] {
-        assert_eq!(uid(text), Err(BadBody::NotAnObject), "{text}");
+        assert_eq!(uid(text), Err(BodyError::NotAnObject), "{text}");
     }
-    assert_eq!(LenientJson::from(&b"{\"uid\":\"\xff\"}"[..]).fields(["uid"]), Err(BadBody::NotJson));
-    assert_eq!(LenientJson::from(&b"\xef\xbb\xbf{}"[..]).fields(["uid"]), Err(BadBody::NotJson));
+    assert_eq!(LenientJson::from(&b"{\"uid\":\"\xff\"}"[..]).fields(["uid"]), Err(BodyError::NotJson));
+    assert_eq!(LenientJson::from(&b"\xef\xbb\xbf{}"[..]).fields(["uid"]), Err(BodyError::NotJson));
 }
 
 #[test]
 fn nesting_of_any_depth_is_passed_over_without_recursion() {
     let deep = format!(r#"{{"x":{}{},"uid":1}}"#, "[".repeat(7000), "]".repeat(7000));
     assert!(LenientJson::from(Bytes::from(deep)).fields(["uid"]).is_ok());
-    assert_eq!(LenientJson::from(Bytes::from("[".repeat(16_000))).fields(["uid"]), Err(BadBody::NotJson));
+    assert_eq!(LenientJson::from(Bytes::from("[".repeat(16_000))).fields(["uid"]), Err(BodyError::NotJson));
 }

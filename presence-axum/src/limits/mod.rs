@@ -4,11 +4,11 @@
 
 mod cells;
 mod client;
-mod gate;
+mod limiter;
 mod rate;
 
 pub use client::Client;
-pub use gate::{Gate, Permit};
+pub use limiter::{Limiter, Permit};
 pub use rate::{Quota, Rate, TooMany};
 
 use crate::LenientJson;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, stream};
 use presence_core::Presence;
-use presence_core::handle::ViewWatch;
+use presence_core::handle::ViewUpdates;
 use presence_core::roster::{Scope, Version};
 use presence_core::time::View;
 use std::time::Duration;
@@ -63,7 +63,7 @@ fn view_event(view: View) -> Bytes {
 struct Reader {
     presence: Presence,
     updates: BoxStream<'static, Bytes>,
-    views: ViewWatch,
+    views: ViewUpdates,
     _permit: Permit,
 }
 

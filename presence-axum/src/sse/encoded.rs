@@ -1,7 +1,7 @@
 //! Updates as events, written once for all who get them.
 
 use super::Key;
-use super::by_key::ByKey;
+use super::shared_map::SharedMap;
 use crate::wire;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -174,7 +174,7 @@ fn keep(recent: &mut VecDeque<(Written, Event)>, said: Written, event: Event) ->
 
 /// An encoder for each scope that somebody reads.
 #[derive(Default)]
-pub(super) struct Encoders(ByKey<Key, Arc<Encoder>>);
+pub(super) struct Encoders(SharedMap<Key, Arc<Encoder>>);
 
 impl Encoders {
     pub(super) fn of(&self, key: &Key) -> Arc<Encoder> {

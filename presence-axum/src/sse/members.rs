@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use presence_core::Presence;
-use presence_core::handle::{CountsWatch, Subscription};
+use presence_core::handle::{CountUpdates, Subscription};
 use presence_core::roster::{Scope, Update, Version};
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +50,7 @@ enum By {
     Name(Subscription),
     /// In counts until no more than `small` users are left.
     Counts {
-        watch: CountsWatch,
+        watch: CountUpdates,
         small: u32,
         is_first: bool,
     },

@@ -1,13 +1,13 @@
 //! Server-Sent Events: snapshots that everybody shares, diffs of one scope or of many, and channels
 //! of a broker that can be resumed.
 
-mod by_key;
 mod caller;
 mod diff;
 mod encoded;
 mod many;
 mod members;
 mod replay;
+mod shared_map;
 mod snapshot;
 mod ticker;
 

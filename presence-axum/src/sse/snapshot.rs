@@ -1,7 +1,7 @@
 //! `GET /v1/sse/snapshot`: who is here, every two seconds.
 
-use super::by_key::ByKey;
 use super::caller::Watcher;
+use super::shared_map::SharedMap;
 use super::{Key, Ticker, event, response};
 use crate::query::{fields, topic_of};
 use crate::{Error, Mount, wire};
@@ -9,7 +9,7 @@ use axum::extract::{RawQuery, Request, State};
 use axum::response::Response;
 
 /// A ticker for each scope that somebody watches.
-pub(super) type Tickers = ByKey<Key, Ticker>;
+pub(super) type Tickers = SharedMap<Key, Ticker>;
 
 /// How many bytes an id takes in a frame, mostly.
 const PER_USER: usize = 16;

@@ -187,7 +187,7 @@ fn leave(
 /// Who enters is told as well who that is, and the windows:
 /// `"user":"ada","active_for":300000,"lease_for":60000`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Taken {
+pub struct HitResponse {
     /// The placement that the session has now, for a later leave.
     pub placed_at: Option<Timestamp>,
     /// What one who enters is told.
@@ -224,7 +224,7 @@ impl Entered {
     }
 }
 
-impl IntoResponse for Taken {
+impl IntoResponse for HitResponse {
     fn into_response(self) -> Response {
         let mut text = Vec::with_capacity(128);
         text.extend_from_slice(br#"{"ok":true"#);

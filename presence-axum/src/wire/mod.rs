@@ -7,10 +7,10 @@ mod hit;
 mod people;
 mod stream;
 
-pub use hit::{Entered, Hit, Socket, Taken};
+pub use hit::{Entered, Hit, HitResponse, Socket};
 pub(crate) use hit::{invalid, said_of, session_name, topics_of, user_name, wrong};
 pub(crate) use people::large;
-pub use people::{Counted, Listed, People, Person, TopicCounts, Topics};
+pub use people::{CountsBody, ListBody, People, Person, TopicCounts, Topics};
 pub(crate) use stream::view_word;
 pub use stream::{Ids, Lists, Shortened, diff, snapshot, state, view};
 

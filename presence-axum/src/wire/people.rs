@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 /// How many are here: `{"online","active","idle"}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Counted {
+pub struct CountsBody {
     /// Active and idle together.
     pub online: u32,
     /// Active ones.
@@ -16,7 +16,7 @@ pub struct Counted {
     pub idle: u32,
 }
 
-impl From<Counts> for Counted {
+impl From<Counts> for CountsBody {
     fn from(counts: Counts) -> Self {
         Self { online: counts.online, active: counts.active, idle: counts.idle() }
     }
@@ -28,7 +28,7 @@ pub(crate) fn large(counts: Counts) -> impl Serialize {
     #[derive(Serialize)]
     struct Large {
         #[serde(flatten)]
-        counts: Counted,
+        counts: CountsBody,
         large: bool,
     }
     Large { counts: counts.into(), large: true }
@@ -97,15 +97,15 @@ pub struct People<'a> {
 
 /// A page of who is here: `{"users":[..],"next","online","active","idle"}`.
 #[derive(Debug, Serialize)]
-pub struct Listed<'a> {
+pub struct ListBody<'a> {
     #[serde(serialize_with = "members")]
     users: &'a [Member],
     next: Option<&'a str>,
     #[serde(flatten)]
-    counts: Counted,
+    counts: CountsBody,
 }
 
-impl<'a> Listed<'a> {
+impl<'a> ListBody<'a> {
     /// This page, of a place that has so many.
     pub fn of(listing: &'a Listing, counts: Counts) -> Self {
         Self {
@@ -146,5 +146,5 @@ pub struct TopicCounts {
     pub topic: Topic,
     /// How many.
     #[serde(flatten)]
-    pub counts: Counted,
+    pub counts: CountsBody,
 }

@@ -2,7 +2,7 @@
 
 use super::gateway::channel_of;
 use super::{Command, Problem, Reference, Request, Token, Update, Wish};
-use crate::auth::{Action, Identity, On, Refused, Transport};
+use crate::auth::{Action, Identity, Refused, Resource, Transport};
 use crate::ws::Close;
 use crate::{Error, Mount};
 use base64::Engine;
@@ -71,9 +71,9 @@ async fn may_subscribe(
     topic: Option<&Topic>,
     joins: bool,
 ) -> Result<(), Error> {
-    mount.permit(caller, Action::Watch, On::topic_or_everyone(topic)).await?;
+    mount.permit(caller, Action::Watch, Resource::topic_or_everyone(topic)).await?;
     if joins && let Some(topic) = topic {
-        mount.permit(caller, Action::Enter, On::Topic(topic)).await?;
+        mount.permit(caller, Action::Enter, Resource::Topic(topic)).await?;
     }
     Ok(())
 }
@@ -159,7 +159,7 @@ pub(super) async fn checked(
     }
     let mut lost = Vec::new();
     for topic in topics {
-        let on = On::topic_or_everyone(topic.as_ref());
+        let on = Resource::topic_or_everyone(topic.as_ref());
         if mount.guard().permit(&caller, Action::Watch, on).await.is_err() {
             lost.push(topic);
         }

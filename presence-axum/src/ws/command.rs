@@ -1,7 +1,7 @@
 //! What clients ask for.
 
 use super::Reference;
-use crate::auth::{Action, On};
+use crate::auth::{Action, Resource};
 use bytes::Bytes;
 use presence_core::broker::EventId;
 use presence_core::roster::Version;
@@ -137,15 +137,15 @@ impl std::fmt::Debug for Token {
 impl Command {
     /// What the caller must be allowed to do for it, one subscription apart, each of which is asked
     /// by itself.
-    pub(super) fn asks(&self) -> Vec<(Action, On<'_>)> {
+    pub(super) fn asks(&self) -> Vec<(Action, Resource<'_>)> {
         match self {
             Self::Enter { said, .. } | Self::Beat(said) => {
                 let topics = said.topics.iter().flat_map(Topics::names);
-                topics.map(|topic| (Action::Enter, On::Topic(topic))).collect()
+                topics.map(|topic| (Action::Enter, Resource::Topic(topic))).collect()
             }
-            Self::Typing { topic, .. } => vec![(Action::Signal, On::Topic(topic))],
-            Self::Publish { topic, .. } => vec![(Action::Publish, On::Topic(topic))],
-            Self::List { topic, .. } => vec![(Action::Read, On::topic_or_everyone(topic.as_ref()))],
+            Self::Typing { topic, .. } => vec![(Action::Signal, Resource::Topic(topic))],
+            Self::Publish { topic, .. } => vec![(Action::Publish, Resource::Topic(topic))],
+            Self::List { topic, .. } => vec![(Action::Read, Resource::topic_or_everyone(topic.as_ref()))],
             _ => Vec::new(),
         }
     }

@@ -215,8 +215,8 @@ impl Session {
     fn leave(&mut self, at_once: bool, topics: Option<Vec<Topic>>, out: &mut Effects) {
         let Some(entered) = &mut self.entered else { return };
         let left = topics.map(|leaving| {
-            let stays = entered.topics.names().filter(|topic| !leaving.contains(topic)).cloned();
-            Topics::new(stays).unwrap_or(Topics::NONE) // fewer than before: always fine
+            let memberships = entered.topics.names().filter(|topic| !leaving.contains(topic)).cloned();
+            Topics::new(memberships).unwrap_or(Topics::NONE) // fewer than before: always fine
         });
         match left {
             Some(topics) if !topics.is_empty() => {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use presence_axum::{Mount, health, not_found};
-use presence_core::store::{self, Error, Facts, Feed, Kind, Misses, Seen, Touch};
+use presence_core::store::{self, Error, Facts, FeedEvent, ForgetIf, Kind, Misses, Touch};
 use presence_core::{ManualClock, PresenceStore, Session, Timestamp, UserId, UserRecord};
 use presence_memory::MemoryStore;
 use std::sync::Arc;
@@ -52,15 +52,15 @@ impl PresenceStore for Failing {
     async fn remember(&self, users: &[UserRecord]) -> store::Result<()> {
         self.store.remember(users).await
     }
-    async fn forget(&self, seen: &[Seen]) -> store::Result<()> {
+    async fn forget(&self, seen: &[ForgetIf]) -> store::Result<()> {
         self.store.forget(seen).await
     }
     async fn load(&self, users: &[UserId]) -> store::Result<Facts> {
         self.store.load(users).await
     }
-    fn watch(&self) -> BoxStream<'static, Feed> {
+    fn watch(&self) -> BoxStream<'static, FeedEvent> {
         let fails = Arc::clone(&self.fails);
-        let speaks = move |_: &Feed| std::future::ready(fails.load(Ordering::SeqCst) != SILENT);
+        let speaks = move |_: &FeedEvent| std::future::ready(fails.load(Ordering::SeqCst) != SILENT);
         self.store.watch().filter(speaks).boxed()
     }
     async fn now(&self) -> store::Result<Timestamp> {

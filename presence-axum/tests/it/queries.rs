@@ -156,7 +156,7 @@ async fn answers_about_this_moment_are_kept_by_nobody() {
 async fn the_client_is_served_beside_the_routes() {
     let rig = Rig::new().await;
     let script = rig.get("/presence.js").await;
-    assert_eq!(script.said(), (200, presence_axum::page::PRESENCE_JS));
+    assert_eq!(script.said(), (200, presence_axum::assets::PRESENCE_JS));
     assert_eq!(script.header("content-type"), Some("text/javascript; charset=utf-8"));
     assert_eq!(script.header("cache-control"), Some("no-cache"));
 }

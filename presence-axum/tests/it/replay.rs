@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use presence_axum::Limits;
-use presence_axum::limits::{Gate, Permit};
+use presence_axum::limits::{Limiter, Permit};
 use presence_axum::sse::{Begin, Ping, Replay, Resume};
 use presence_core::broker::{Channel, Publish, Retention};
 use presence_core::{Broker, ManualClock};
@@ -20,12 +20,12 @@ use tokio::net::TcpStream;
 struct Stage {
     rig: Rig,
     broker: MemoryBroker,
-    gate: Gate,
+    gate: Limiter,
 }
 
 impl Stage {
     async fn with(retention: Retention, set: impl FnOnce(Replay) -> Replay) -> Self {
-        let gate = Gate::new(Limits::default());
+        let gate = Limiter::new(Limits::default());
         let clock = ManualClock::at(START);
         let broker = MemoryBroker::with(retention, usize::MAX, clock.clone());
         let (store, shared) = (MemoryStore::with_clock(clock.clone()), Arc::new(clock.clone()));
@@ -54,7 +54,7 @@ fn channel() -> Channel {
     Channel::new("news").unwrap()
 }
 
-async fn news(State((replay, gate)): State<(Replay, Gate)>, resume: Resume) -> Response {
+async fn news(State((replay, gate)): State<(Replay, Limiter)>, resume: Resume) -> Response {
     let permit: Permit = gate.admit(None).unwrap();
     let until = START + Duration::from_secs(1_000);
     replay.response(&channel(), resume, Some(until), permit).await

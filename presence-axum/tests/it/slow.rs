@@ -5,7 +5,7 @@ use crate::rig::Rig;
 use axum::Router;
 use axum::routing::get;
 use bytes::Bytes;
-use presence_axum::limits::{Gate, Permit};
+use presence_axum::limits::{Limiter, Permit};
 use presence_axum::{Limits, sse};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,7 +24,7 @@ fn large() -> impl FnOnce(presence_core::Presence) -> Router {
             Bytes::from(frame)
         });
         let handler = move |permit: Permit| async move { ticker.response(permit) };
-        Router::new().route("/large", get(handler)).with_state(Gate::new(Limits::default()))
+        Router::new().route("/large", get(handler)).with_state(Limiter::new(Limits::default()))
     }
 }
 

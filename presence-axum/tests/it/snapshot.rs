@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::routing::get;
 use bytes::Bytes;
-use presence_axum::limits::{Gate, Permit};
+use presence_axum::limits::{Limiter, Permit};
 use presence_axum::{Limits, Mount, sse};
 use presence_core::{Clock, Presence, Timestamp};
 use presence_memory::MemoryStore;
@@ -84,7 +84,7 @@ fn counting(made: &Arc<AtomicU64>) -> impl FnOnce(Presence) -> Router {
             Bytes::from(format!("data: {}\n\n", made.fetch_add(1, Ordering::SeqCst)))
         });
         let handler = move |permit: Permit| async move { ticker.response(permit) };
-        Router::new().route("/numbers", get(handler)).with_state(Gate::new(Limits::default()))
+        Router::new().route("/numbers", get(handler)).with_state(Limiter::new(Limits::default()))
     }
 }
 
@@ -143,7 +143,7 @@ async fn a_frame_that_cannot_be_made_does_not_end_the_ticker_for_good() {
             Bytes::from(format!("data: {now}\n\n"))
         });
         let handler = move |permit: Permit| async move { ticker.response(permit) };
-        Router::new().route("/fragile", get(handler)).with_state(Gate::new(Limits::default()))
+        Router::new().route("/fragile", get(handler)).with_state(Limiter::new(Limits::default()))
     })
     .await;
     let mut first = rig.events("/fragile").await;
@@ -189,7 +189,7 @@ async fn a_small_frame_that_is_made_of_much_is_not_made_for_each_of_a_crowd() {
         counting.fetch_add(1, Ordering::SeqCst);
         Bytes::from_static(b"data: 1\n\n")
     });
-    let gate = Gate::new(Limits::default());
+    let gate = Limiter::new(Limits::default());
     let _viewers: Vec<_> = (0..100).map(|_| ticker.watch(gate.admit(None).unwrap())).collect();
     assert_eq!(made.load(Ordering::SeqCst), 1);
     clock.0.fetch_add(500, Ordering::SeqCst);

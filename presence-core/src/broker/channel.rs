@@ -1,6 +1,6 @@
 //! The name of a stream of messages.
 
-use crate::model::Invalid;
+use crate::model::InvalidValue;
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ impl Channel {
     /// Checks a name.
     ///
     /// # Errors
-    /// [`Invalid`] when the text is empty, too long, or holds a control character.
-    pub fn new(name: impl AsRef<str>) -> Result<Self, Invalid> {
+    /// [`InvalidValue`] when the text is empty, too long, or holds a control character.
+    pub fn new(name: impl AsRef<str>) -> Result<Self, InvalidValue> {
         let name = name.as_ref();
         crate::model::check_name("channel", name, Self::MAX_BYTES)?;
         Ok(Self(name.into()))
@@ -35,15 +35,15 @@ impl fmt::Display for Channel {
 }
 
 impl std::str::FromStr for Channel {
-    type Err = Invalid;
-    fn from_str(name: &str) -> Result<Self, Invalid> {
+    type Err = InvalidValue;
+    fn from_str(name: &str) -> Result<Self, InvalidValue> {
         Self::new(name)
     }
 }
 
 impl TryFrom<&str> for Channel {
-    type Error = Invalid;
-    fn try_from(name: &str) -> Result<Self, Invalid> {
+    type Error = InvalidValue;
+    fn try_from(name: &str) -> Result<Self, InvalidValue> {
         Self::new(name)
     }
 }

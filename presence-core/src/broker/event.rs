@@ -1,7 +1,7 @@
 //! What is published, stored and delivered.
 
 use super::Channel;
-use crate::model::Invalid;
+use crate::model::InvalidValue;
 use crate::store::{Error, Kind, Result};
 use crate::time::Timestamp;
 use bytes::Bytes;
@@ -32,11 +32,13 @@ impl fmt::Display for EventId {
 }
 
 impl FromStr for EventId {
-    type Err = Invalid;
+    type Err = InvalidValue;
 
-    fn from_str(text: &str) -> std::result::Result<Self, Invalid> {
-        let invalid =
-            Invalid::Shape { what: "event id", expected: "two hexadecimal numbers with a hyphen between" };
+    fn from_str(text: &str) -> std::result::Result<Self, InvalidValue> {
+        let invalid = InvalidValue::Shape {
+            what: "event id",
+            expected: "two hexadecimal numbers with a hyphen between",
+        };
         let hex = |part: &str| {
             // `from_str_radix` takes a sign, which would give one id two spellings.
             let plain = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -188,24 +188,24 @@ pub async fn w6_a_stretch_without_a_proof_is_blind_for_everybody<H: Harness>(har
 /// W6: a handle that did not ask while another one did finds no stretch.
 pub async fn w6_time_that_somebody_else_has_proven_is_not_blind<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
-    let mut stays = Follower::new(harness, &scene.store);
-    stays.proven_on().await;
+    let mut memberships = Follower::new(harness, &scene.store);
+    memberships.proven_on().await;
     let mut goes = scene.follower().await;
     let before = goes.proven_on().await;
     drop(goes);
-    let (mut longest, mut proven) = (Duration::ZERO, stays.proven.clone());
+    let (mut longest, mut proven) = (Duration::ZERO, memberships.proven.clone());
     for _ in 0..24 {
-        stays.hear_for(1).await;
-        for (shard, at) in &stays.proven {
+        memberships.hear_for(1).await;
+        for (shard, at) in &memberships.proven {
             longest = longest.max(at.since(proven[shard]));
         }
-        proven.clone_from(&stays.proven);
+        proven.clone_from(&memberships.proven);
     }
     let mut back = Follower::new(harness, &scene.other);
     while back.proven.len() < usize::from(scene.other.shards()) {
         tokio::select! {
             _ = back.hear() => {}
-            _ = stays.hear() => {}
+            _ = memberships.hear() => {}
         }
     }
     if longest < Duration::from_secs(2) {

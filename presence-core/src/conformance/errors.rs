@@ -2,7 +2,7 @@
 
 use super::scene::{Scene, user};
 use super::{Cannot, Harness};
-use crate::store::{Error, Facts, Feed, Kind, Misses, PresenceStore};
+use crate::store::{Error, Facts, FeedEvent, Kind, Misses, PresenceStore};
 use crate::time::Timestamp;
 use futures_util::FutureExt;
 use futures_util::future::ready;
@@ -54,7 +54,7 @@ pub async fn e1_a_store_out_of_reach_says_so<H: Harness>(harness: &H) {
 /// or alive.
 pub async fn e1_a_watch_out_of_reach_claims_nothing<H: Harness>(harness: &H) {
     let Some(broken) = broken(harness).await else { return };
-    let claims = |message: &Feed| matches!(message, Feed::Synced { .. } | Feed::Alive { .. });
+    let claims = |message: &FeedEvent| matches!(message, FeedEvent::Synced { .. } | FeedEvent::Alive { .. });
     let mut claimed = broken.watch().filter(|message| ready(claims(message)));
     let claim = tokio::select! {
         claim = claimed.next() => claim,

@@ -1,7 +1,7 @@
 //! A reader of a watch: folds what it is told, as a roster would.
 
 use super::{Harness, Reference};
-use crate::store::{Feed, PresenceStore};
+use crate::store::{FeedEvent, PresenceStore};
 use crate::time::{Blind, Timestamp};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt};
@@ -16,7 +16,7 @@ const TURN: Duration = Duration::from_millis(250);
 pub(super) struct Follower<'h, H> {
     harness: &'h H,
     pub(super) store: Arc<dyn PresenceStore>,
-    feed: BoxStream<'static, Feed>,
+    feed: BoxStream<'static, FeedEvent>,
     /// Goes on while messages come: a feed that never rests uses up the patience as well.
     turn: BoxFuture<'h, ()>,
     pub(super) view: Reference,
@@ -47,7 +47,7 @@ impl<'h, H: Harness> Follower<'h, H> {
 
     /// The next message, or `None` if a turn passed without one. A feed that ended is replaced by a
     /// new one, from which everything comes anew.
-    pub(super) async fn hear(&mut self) -> Option<Feed> {
+    pub(super) async fn hear(&mut self) -> Option<FeedEvent> {
         let message = tokio::select! {
             biased;
             message = self.feed.next() => message,
@@ -64,10 +64,10 @@ impl<'h, H: Harness> Follower<'h, H> {
         };
         self.view.apply(&message);
         match &message {
-            Feed::Synced { shard, epoch } => {
+            FeedEvent::Synced { shard, epoch } => {
                 self.epochs.insert(*shard, Arc::clone(epoch));
             }
-            Feed::Alive { shard, at, blind } => {
+            FeedEvent::Alive { shard, at, blind } => {
                 self.proven.insert(*shard, *at);
                 self.blind.insert(*shard, Arc::clone(blind));
             }

@@ -2,19 +2,21 @@
 
 use super::Harness;
 use super::scene::{Scene, node};
-use crate::store::{Misses, Seen};
+use crate::store::{ForgetIf, Misses};
 
 /// F1: what has not been seen since is gone, for every process.
 pub async fn f1_forget_removes_what_was_not_seen_since<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
-    let (gone, departed, stays) =
+    let (gone, departed, memberships) =
         (scene.session("u/gone", 10), scene.session("u/left", 10), scene.session("u/stays", 10));
-    scene.put(&[gone.clone(), scene.departed(&departed, 15), stays.clone()]).await;
+    scene.put(&[gone.clone(), scene.departed(&departed, 15), memberships.clone()]).await;
     let mut reader = scene.follower().await;
     scene.forget(&[scene.seen(&gone, 10, 10), scene.seen(&departed, 20, 20)]).await;
-    assert_eq!(scene.load_one("u").await.as_ref(), Some(&stays));
-    reader.until("only the third is left", |reader| reader.view.sessions.keys().eq([&stays.key()])).await;
-    assert_eq!(scene.follower().await.view.sessions.into_values().collect::<Vec<_>>(), [stays]);
+    assert_eq!(scene.load_one("u").await.as_ref(), Some(&memberships));
+    reader
+        .until("only the third is left", |reader| reader.view.sessions.keys().eq([&memberships.key()]))
+        .await;
+    assert_eq!(scene.follower().await.view.sessions.into_values().collect::<Vec<_>>(), [memberships]);
 }
 
 /// F1: what was seen, or placed, after what the caller knows stays.
@@ -64,7 +66,7 @@ pub async fn f1_a_forgotten_node_comes_back_with_its_next_beat<H: Harness>(harne
     scene.put(&[scene.held("u", 10, "n")]).await;
     scene.touched(&[scene.beat("n", 20)]).await;
     let mut reader = scene.follower().await;
-    let of = |millis| [Seen::Node { node: node("n"), seen_at: scene.at(millis) }];
+    let of = |millis| [ForgetIf::Node { node: node("n"), seen_at: scene.at(millis) }];
     scene.forget(&of(19)).await;
     assert_eq!(scene.load(&["u"]).await.nodes.len(), 1);
     scene.forget(&of(20)).await;
@@ -83,17 +85,17 @@ pub async fn f1_a_forgotten_node_comes_back_with_its_next_beat<H: Harness>(harne
 /// F1: forgetting twice, or what never was, changes nothing.
 pub async fn f1_forgetting_what_is_not_there_is_harmless<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
-    let (gone, stays) = (scene.session("u/gone", 10), scene.session("u/stays", 10));
-    scene.put(&[gone.clone(), stays.clone()]).await;
+    let (gone, memberships) = (scene.session("u/gone", 10), scene.session("u/stays", 10));
+    scene.put(&[gone.clone(), memberships.clone()]).await;
     let seen = [
         scene.seen(&gone, 10, 10),
         scene.seen(&gone, 10, 10),
         scene.seen(&scene.session("nobody", 0), 99, 99),
-        Seen::Node { node: node("none"), seen_at: scene.at(99) },
+        ForgetIf::Node { node: node("none"), seen_at: scene.at(99) },
     ];
     scene.forget(&seen).await;
     scene.forget(&seen).await;
-    assert_eq!(scene.load_one("u").await, Some(stays));
+    assert_eq!(scene.load_one("u").await, Some(memberships));
 }
 
 /// F1, T2: a session that was forgotten too early misses its next touch, is put, and is visible to

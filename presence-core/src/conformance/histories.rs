@@ -5,7 +5,7 @@ use super::rng::Rng;
 use super::scene::{Scene, node, topics};
 use super::{Follower, Harness, Reference};
 use crate::model::{Session, SessionKey, Status};
-use crate::store::{Misses, PresenceStore, Seen, Touch};
+use crate::store::{ForgetIf, Misses, PresenceStore, Touch};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
@@ -198,12 +198,12 @@ impl<H: Harness> History<'_, H> {
             let name = format!("n{}", self.rng.below(NODES));
             let known = self.model.nodes.get(name.as_str()).map(|node| node.seen_at);
             let seen_at = self.guess(known);
-            Seen::Node { node: node(&name), seen_at }
+            ForgetIf::Node { node: node(&name), seen_at }
         } else {
             let session = self.any_session().1;
             let known = self.model.sessions.get(&session.key());
             let (seen_at, placed_at) = (known.map(|s| s.seen_at), known.map(|s| s.placement.placed_at));
-            Seen::Session {
+            ForgetIf::Session {
                 key: session.key(),
                 seen_at: self.guess(seen_at),
                 placed_at: self.guess(placed_at),
@@ -212,9 +212,9 @@ impl<H: Harness> History<'_, H> {
         author.forget(std::slice::from_ref(&seen)).await.expect("forget");
         if self.model.forget(&seen) {
             let forgotten = match &seen {
-                Seen::Session { key, .. } => name(key),
-                Seen::Node { node, .. } => node.to_string(),
-                Seen::User(record) => record.user.to_string(),
+                ForgetIf::Session { key, .. } => name(key),
+                ForgetIf::Node { node, .. } => node.to_string(),
+                ForgetIf::User(record) => record.user.to_string(),
             };
             self.floor.insert(forgotten, self.now);
         }

@@ -3,7 +3,7 @@
 use super::Harness;
 use super::scene::{Scene, node, topics, user};
 use crate::model::{Session, SessionKey};
-use crate::store::{Misses, Seen};
+use crate::store::{ForgetIf, Misses};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -111,7 +111,7 @@ pub async fn i1_nodes_of_any_name_keep_apart<H: Harness>(harness: &H) {
     assert_eq!(told(&reader), expected);
     let gone: Vec<_> = expected.keys().step_by(2).cloned().collect();
     let seen: Vec<_> =
-        gone.iter().map(|id| Seen::Node { node: id.clone(), seen_at: scene.at(9_999) }).collect();
+        gone.iter().map(|id| ForgetIf::Node { node: id.clone(), seen_at: scene.at(9_999) }).collect();
     scene.forget(&seen).await;
     expected.retain(|id, _| !gone.contains(id));
     reader.until("every other one goes", |reader| told(reader) == expected).await;

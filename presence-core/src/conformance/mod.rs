@@ -52,9 +52,9 @@ pub mod histories;
 pub mod isolation;
 pub mod load;
 mod macros;
-mod model;
 mod mutations;
 pub mod put;
+mod reference_store;
 mod rng;
 mod scene;
 pub mod touch;
@@ -63,8 +63,8 @@ pub mod watch;
 
 use follower::Follower;
 pub use harness::{Cannot, Harness};
-pub use model::{Call, Calls, Fault, Faults, Reference, ReferenceStore};
 pub use mutations::mutations;
+pub use reference_store::{Call, Calls, Fault, Faults, Reference, ReferenceStore};
 pub(crate) use rng::Rng;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::Harness;
 use super::scene::{Scene, node, topics, user};
-use crate::model::{Meta, Session, Status, Stay, Topic, Topics};
+use crate::model::{Membership, Meta, Session, Status, Topic, Topics};
 use crate::store::{BATCH_ENTRIES, Misses};
 use std::time::Duration;
 
@@ -31,9 +31,9 @@ pub async fn p1_put_merges_each_part<H: Harness>(harness: &H) {
 pub async fn p1_every_field_comes_back<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut session = scene.held("u", 1_000, "host~00ff");
-    let stay = |name: &str, until| Stay { topic: Topic::new(name).expect("a valid topic"), until };
-    let stays = vec![stay("/a b?c=d&e={}", None), stay("é:*.>", Some(scene.at(9_000)))];
-    session.placement.topics = Topics::of(stays).expect("two topics");
+    let stay = |name: &str, until| Membership { topic: Topic::new(name).expect("a valid topic"), until };
+    let memberships = vec![stay("/a b?c=d&e={}", None), stay("é:*.>", Some(scene.at(9_000)))];
+    session.placement.topics = Topics::of(memberships).expect("two topics");
     let meta = serde_json::json!({ "n": 1.5, "big": 9_007_199_254_740_991_i64, "s": "\"\\\u{0}\n☃", "a": [[], {}, null, true] });
     session.placement.meta = Some(Meta::new(meta).expect("a small object"));
     session.placement.lease = Duration::from_millis(86_400_001);

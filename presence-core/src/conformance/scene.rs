@@ -6,7 +6,7 @@ use crate::model::{
     Declared, Departure, Message, NodeId, Placement, Session, SessionId, SessionKey, Status, Topic, Topics,
     UserId,
 };
-use crate::store::{Facts, PresenceStore, Seen, Touch};
+use crate::store::{Facts, ForgetIf, PresenceStore, Touch};
 use crate::time::Timestamp;
 use std::slice;
 use std::sync::Arc;
@@ -103,8 +103,8 @@ impl<'h, H: Harness> Scene<'h, H> {
         Touch::Node { node: node(name), seen_at: self.at(seen), drain_for: None }
     }
 
-    pub(super) fn seen(&self, session: &Session, seen: u64, placed: u64) -> Seen {
-        Seen::Session { key: session.key(), seen_at: self.at(seen), placed_at: self.at(placed) }
+    pub(super) fn seen(&self, session: &Session, seen: u64, placed: u64) -> ForgetIf {
+        ForgetIf::Session { key: session.key(), seen_at: self.at(seen), placed_at: self.at(placed) }
     }
 
     pub(super) async fn put(&self, sessions: &[Session]) {
@@ -123,7 +123,7 @@ impl<'h, H: Harness> Scene<'h, H> {
         misses
     }
 
-    pub(super) async fn forget(&self, seen: &[Seen]) {
+    pub(super) async fn forget(&self, seen: &[ForgetIf]) {
         self.store.forget(seen).await.expect("forget");
     }
 

@@ -3,7 +3,7 @@
 use super::scene::{Scene, id, user};
 use super::{Follower, Harness};
 use crate::model::{Block, UserRecord};
-use crate::store::{BATCH_ENTRIES, Facts, Seen};
+use crate::store::{BATCH_ENTRIES, Facts, ForgetIf};
 use std::collections::BTreeMap;
 
 impl<H: Harness> Scene<'_, H> {
@@ -133,9 +133,9 @@ pub async fn u3_forget_drops_a_record_that_says_no_more<H: Harness>(harness: &H)
     let more = UserRecord { block: scene.blocked("u", 30, 90, None).block, ..known.clone() };
     scene.remember(std::slice::from_ref(&more)).await;
     let mut reader = scene.follower().await;
-    scene.forget(&[Seen::User(known), Seen::User(scene.seen_at("nobody", 99))]).await;
+    scene.forget(&[ForgetIf::User(known), ForgetIf::User(scene.seen_at("nobody", 99))]).await;
     assert_eq!(scene.record("u").await.as_ref(), Some(&more));
-    scene.forget(&[Seen::User(more.clone())]).await;
+    scene.forget(&[ForgetIf::User(more.clone())]).await;
     assert_eq!(scene.record("u").await, None);
     assert_eq!(scene.load_one("u").await.as_ref(), Some(&session));
     reader.until("the record is gone", |reader| reader.view.users.is_empty()).await;

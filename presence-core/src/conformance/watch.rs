@@ -3,7 +3,7 @@
 use super::scene::{Scene, node};
 use super::{Cannot, Follower, Harness};
 use crate::model::Session;
-use crate::store::{BATCH_ENTRIES, Feed, Seen};
+use crate::store::{BATCH_ENTRIES, FeedEvent, ForgetIf};
 use futures_util::future::join;
 use std::slice;
 
@@ -19,15 +19,17 @@ pub async fn w1_watch_starts_with_everything<H: Harness>(harness: &H) {
     let mut synced = 0;
     while synced < scene.other.shards() {
         let message = reader.hear().await;
-        if let Some(Feed::Facts(facts)) = &message {
+        if let Some(FeedEvent::Facts(facts)) = &message {
             assert!(facts.sessions.len() <= BATCH_ENTRIES, "a slice is a batch at most");
         }
-        let Some(Feed::Synced { shard, .. } | Feed::Alive { shard, .. }) = message else { continue };
+        let Some(FeedEvent::Synced { shard, .. } | FeedEvent::Alive { shard, .. }) = message else {
+            continue;
+        };
         let here = all.iter().filter(|session| scene.other.shard_of(&session.user) == shard);
         let missing =
             here.filter(|session| reader.view.sessions.get(&session.key()) != Some(session)).count();
         assert_eq!(missing, 0, "shard {shard} claimed too early that all was told");
-        synced += u16::from(matches!(message, Some(Feed::Synced { .. })));
+        synced += u16::from(matches!(message, Some(FeedEvent::Synced { .. })));
     }
     assert_eq!(reader.view.sessions.len(), all.len());
     assert!(reader.view.nodes.contains_key("n"), "a node that holds nothing is told as well");
@@ -62,7 +64,9 @@ pub async fn w2_watch_hears_every_verb_of_another_handle<H: Harness>(harness: &H
     let left = scene.departed(&session, 30);
     scene.put_one(&left).await;
     reader.until("the leave arrives", |reader| reader.view.sessions.get(&key) == Some(&left)).await;
-    scene.forget(&[scene.seen(&left, 99, 99), Seen::Node { node: node("n"), seen_at: scene.at(99) }]).await;
+    scene
+        .forget(&[scene.seen(&left, 99, 99), ForgetIf::Node { node: node("n"), seen_at: scene.at(99) }])
+        .await;
     reader.until("it is forgotten", |reader| reader.view == super::Reference::default()).await;
 }
 
@@ -160,7 +164,7 @@ pub async fn w3_time_is_proven_after_what_was_written<H: Harness>(harness: &H) {
             let message = reader.hear().await;
             turns = if message.is_none() { turns - 1 } else { turns };
             assert!(turns > 0, "shards {waiting:?} do not prove their time");
-            let Some(Feed::Alive { shard, at, .. }) = message else { continue };
+            let Some(FeedEvent::Alive { shard, at, .. }) = message else { continue };
             if at > now {
                 waiting.retain(|waiting| *waiting != shard);
                 let here = written.iter().filter(|session| scene.other.shard_of(&session.user) == shard);

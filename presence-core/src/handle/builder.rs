@@ -1,7 +1,7 @@
 //! How a `Presence` comes to be.
 
 use super::Presence;
-use super::inner::Inner;
+use super::shared::Shared;
 use crate::liveness::{InvalidPolicy, Policy};
 use crate::model::NodeId;
 use crate::roster::{Roster, Settings};
@@ -119,6 +119,6 @@ impl Builder {
         let settings =
             Settings { policy, node, shards, max_sessions, max_bytes, max_topics_per_user, remember_bytes };
         let roster = Roster::new(settings, self.clock.now());
-        Ok(Presence::start(Arc::new(Inner::new(self.store, roster, self.clock))))
+        Ok(Presence::start(Arc::new(Shared::new(self.store, roster, self.clock))))
     }
 }

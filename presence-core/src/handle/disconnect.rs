@@ -1,11 +1,11 @@
 //! Disconnecting and erasing users, and who is to know of it.
 
-use super::inner::Inner;
+use super::shared::Shared;
 use super::store_state::Verb;
 use super::{Error, Presence};
 use crate::model::{Session, SessionKey, UserId, UserRecord};
-use crate::roster::{Ended, Ending, Whom};
-use crate::store::{self, BATCH_ENTRIES, Kind, Seen};
+use crate::roster::{DisconnectTarget, Ended, Ending};
+use crate::store::{self, BATCH_ENTRIES, ForgetIf, Kind};
 use crate::time::Timestamp;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -97,7 +97,7 @@ impl Disconnection {
     }
 }
 
-impl Inner {
+impl Shared {
     /// Ends what the roster has learnt to be over: connections of this process, and whoever waits
     /// for that.
     pub fn end_disconnected(&self) {
@@ -151,35 +151,35 @@ impl Presence {
     ///
     /// # Cancellation
     /// Dropping the future undoes nothing; the store is then told in the background.
-    pub async fn disconnect(&self, whom: &Whom, for_long: Duration) -> Result<Timestamp, Error> {
-        let inner = &self.inner;
-        if inner.is_closed() {
+    pub async fn disconnect(&self, whom: &DisconnectTarget, for_long: Duration) -> Result<Timestamp, Error> {
+        let shared = &self.shared;
+        if shared.is_closed() {
             return Err(Error::ShuttingDown);
         }
-        inner.calibrated().await;
-        if !inner.roster.has_room_for_mark(whom.user()) {
+        shared.calibrated().await;
+        if !shared.roster.has_room_for_mark(whom.user()) {
             return Err(Error::Full);
         }
         let for_long = for_long.min(crate::Policy::MAX_REMEMBER);
-        let shard = inner.store().shard_of(whom.user());
-        let (record, owed) = inner.roster.block(whom, shard, for_long, inner.now());
+        let shard = shared.store().shard_of(whom.user());
+        let (record, owed) = shared.roster.block(whom, shard, for_long, shared.now());
         // Marked first: whatever becomes of the call below, it will be told.
-        inner.outbox.mark_records([whom.user().clone()]);
-        inner.outbox.mark(owed, super::outbox::Owes::Put);
-        inner.end_disconnected();
-        inner.remember(&record).await?;
+        shared.outbox.mark_records([whom.user().clone()]);
+        shared.outbox.mark(owed, super::outbox::WriteKind::Put);
+        shared.end_disconnected();
+        shared.remember(&record).await?;
         Ok(record.block.map(|block| block.until).unwrap_or_default())
     }
 
     /// Until when a user is kept away, by the store's time; `None` if they may come.
     pub fn blocked(&self, user: &UserId) -> Option<Timestamp> {
-        let inner = &self.inner;
-        inner.roster.blocked(user, inner.store().shard_of(user), inner.now())
+        let shared = &self.shared;
+        shared.roster.blocked(user, shared.store().shard_of(user), shared.now())
     }
 
     /// Learns when all that a user has open is to end.
     pub fn disconnection(&self, user: &UserId) -> Disconnection {
-        let endings = self.inner.disconnections.of(user);
+        let endings = self.shared.disconnections.of(user);
         let blocked = self.blocked(user).map(|until| Ended::Blocked { until });
         Disconnection { endings, blocked }
     }
@@ -187,7 +187,7 @@ impl Presence {
     /// When a user was last seen who has no session any more, if the policy says that it is
     /// remembered.
     pub fn last_seen(&self, user: &UserId) -> Option<Timestamp> {
-        self.inner.roster.record(user).map(|record| record.seen_at).filter(|at| *at != Timestamp::ZERO)
+        self.shared.roster.record(user).map(|record| record.seen_at).filter(|at| *at != Timestamp::ZERO)
     }
 
     /// Removes every trace of a user from the store and from all processes: sessions, what they
@@ -207,32 +207,32 @@ impl Presence {
     /// # Cancellation
     /// Erasing twice is harmless: repeat what was given up.
     pub async fn erase(&self, user: &UserId) -> Result<(), Error> {
-        let inner = &self.inner;
-        if inner.is_closed() {
+        let shared = &self.shared;
+        if shared.is_closed() {
             return Err(Error::ShuttingDown);
         }
-        inner.calibrated().await;
-        if !inner.roster.has_room_for_mark(user) {
+        shared.calibrated().await;
+        if !shared.roster.has_room_for_mark(user) {
             return Err(Error::Full);
         }
-        let record = inner.roster.erase(user, inner.store().shard_of(user), inner.now());
-        inner.outbox.mark_records([user.clone()]);
-        inner.end_disconnected();
-        inner.remember(&record).await?;
-        let degraded = |error| inner.owe_record(user, error);
+        let record = shared.roster.erase(user, shared.store().shard_of(user), shared.now());
+        shared.outbox.mark_records([user.clone()]);
+        shared.end_disconnected();
+        shared.remember(&record).await?;
+        let degraded = |error| shared.owe_record(user, error);
         // Also what this process has not heard of.
         let facts =
-            inner.call(Verb::Forget, inner.store().load(slice::from_ref(user))).await.map_err(degraded)?;
+            shared.call(Verb::Forget, shared.store().load(slice::from_ref(user))).await.map_err(degraded)?;
         let erased_at = record.erased_at.unwrap_or_default();
         let old = facts.sessions.iter().filter(|session| session.placement.placed_at <= erased_at);
-        let seen = |session: &Session| Seen::Session {
+        let seen = |session: &Session| ForgetIf::Session {
             key: session.key(),
             seen_at: Timestamp::MAX,
             placed_at: erased_at,
         };
-        let seen: Vec<Seen> = old.map(seen).collect();
+        let seen: Vec<ForgetIf> = old.map(seen).collect();
         for batch in seen.chunks(BATCH_ENTRIES) {
-            inner.call(Verb::Forget, inner.store().forget(batch)).await.map_err(degraded)?;
+            shared.call(Verb::Forget, shared.store().forget(batch)).await.map_err(degraded)?;
         }
         Ok(())
     }

@@ -16,10 +16,10 @@ impl Presence {
     /// Connections learn of it by [`draining`](Self::draining). Returns once the store knows, or
     /// has not answered 3 times.
     pub async fn drain(&self, reconnect_in: Duration) {
-        let node = self.inner.roster.drain(reconnect_in, self.inner.now());
-        self.inner.draining.send_replace(Some(reconnect_in));
+        let node = self.shared.roster.drain(reconnect_in, self.shared.now());
+        self.shared.draining.send_replace(Some(reconnect_in));
         for _ in 0..3 {
-            if tasks::beat::tell(&self.inner, node.clone()).await.is_ok() {
+            if tasks::heartbeat::tell(&self.shared, node.clone()).await.is_ok() {
                 return;
             }
         }
@@ -29,11 +29,11 @@ impl Presence {
     /// Returns once this process drains, with the time in which clients should reconnect: each at a
     /// random moment of it. Cancel-safe.
     pub async fn draining(&self) -> Duration {
-        let mut draining = self.inner.draining.subscribe();
+        let mut draining = self.shared.draining.subscribe();
         let said = draining.wait_for(Option::is_some).await.map(|said| *said);
         match said {
             Ok(Some(reconnect_in)) => reconnect_in,
-            // The sender lives in `inner`, which we hold.
+            // The sender lives in `shared`, which we hold.
             _ => std::future::pending().await,
         }
     }
@@ -43,33 +43,33 @@ impl Presence {
     /// most 2 s, whatever the store does.
     pub async fn shutdown(&self) {
         if tokio::time::timeout(ENDS_WITHIN, self.tell_the_rest()).await != Ok(true) {
-            let sessions = self.inner.outbox.len();
+            let sessions = self.shared.outbox.len();
             tracing::warn!(sessions, "ending before the store was told everything");
         }
-        self.inner.close();
-        self.inner.roster.publish();
-        self.inner.roster.end();
-        self.inner.has_ended.send_replace(true);
+        self.shared.close();
+        self.shared.roster.publish();
+        self.shared.roster.end();
+        self.shared.has_ended.send_replace(true);
         self.tasks.abort();
     }
 
     /// Returns once [`shutdown`](Self::shutdown) has ended all subscriptions: whatever a host
     /// streams beside them ends then, too, or its server waits for it. Cancel-safe.
     pub async fn ended(&self) {
-        // The sender lives in `inner`, which we hold.
-        let _ = self.inner.has_ended.subscribe().wait_for(|ended| *ended).await;
+        // The sender lives in `shared`, which we hold.
+        let _ = self.shared.has_ended.subscribe().wait_for(|ended| *ended).await;
     }
 
     /// Drains if that has not been done, closes, and tells what is owed; answers whether the store
     /// has it all.
     async fn tell_the_rest(&self) -> bool {
-        let drains = self.inner.draining.borrow().is_some();
+        let drains = self.shared.draining.borrow().is_some();
         if !drains {
             self.drain(RECONNECT_IN).await;
         }
-        self.inner.close();
-        while self.inner.outbox.len() > 0 {
-            if tasks::tell::drain(&self.inner).await.is_err() {
+        self.shared.close();
+        while self.shared.outbox.len() > 0 {
+            if tasks::outbox::drain(&self.shared).await.is_err() {
                 return false;
             }
         }

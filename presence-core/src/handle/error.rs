@@ -1,6 +1,6 @@
 //! Errors of the handle, by what the caller should do.
 
-use crate::model::Invalid;
+use crate::model::InvalidValue;
 use crate::roster::Refused;
 use crate::store;
 use crate::time::Timestamp;
@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 pub enum Error {
     /// The input breaks a bound. Nothing was touched; change the input.
     #[error(transparent)]
-    Invalid(#[from] Invalid),
+    Invalid(#[from] InvalidValue),
     /// This process has recorded it and shows it; the store does not have it yet and will be told
     /// as soon as it can be. Nothing needs to be repeated; answer "accepted, degraded".
     #[error("recorded here, not yet stored")]

@@ -1,10 +1,10 @@
 //! A session that a connection holds.
 
 use super::Error;
-use super::inner::Inner;
-use super::outbox::{Answer, Owes};
+use super::outbox::{Answer, WriteKind};
+use super::shared::Shared;
 use crate::model::{Activity, Beat, Message, Meta, SessionKey, Status, Topics};
-use crate::roster::{By, Ended, Refused, Told};
+use crate::roster::{BeatSource, Ended, Refused, StoreWrite};
 use crate::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 /// meanwhile. Nothing here waits for the store; what it cannot take now it is told later.
 #[must_use = "dropping a hold leaves"]
 pub struct Hold {
-    inner: Arc<Inner>,
+    shared: Arc<Shared>,
     key: SessionKey,
     /// Which connection this is: a later one of the same session takes its place.
     connection: u64,
@@ -33,25 +33,25 @@ pub(super) struct Connection {
 }
 
 impl Hold {
-    pub(super) fn new(inner: Arc<Inner>, beat: &Beat) -> Result<Self, Refused> {
+    pub(super) fn new(shared: Arc<Shared>, beat: &Beat) -> Result<Self, Refused> {
         let key = SessionKey { user: beat.user.clone(), id: beat.session.clone() };
-        let connection = inner.drawn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let shard = inner.store().shard_of(&beat.user);
+        let connection = shared.next_id.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let shard = shared.store().shard_of(&beat.user);
         let told = {
             // Held until the roster knows: the drop of the connection before this one comes wholly
             // before, or finds itself replaced.
-            let mut connections = inner.connections.lock();
-            let told = inner.roster.beat(beat, By::Connection, shard, inner.now())?;
+            let mut connections = shared.connections.lock();
+            let told = shared.roster.beat(beat, BeatSource::Connection, shard, shared.now())?;
             connections.insert(key.clone(), Connection { number: connection, ended: None });
             told
         };
-        if let Told::Put { sessions, .. } = &told {
+        if let StoreWrite::Put { sessions, .. } = &told {
             // Whoever had to make room is told of with it.
-            inner.outbox.mark(sessions.iter().skip(1).map(crate::Session::key), Owes::Put);
+            shared.outbox.mark(sessions.iter().skip(1).map(crate::Session::key), WriteKind::Put);
         }
-        let stored = Mutex::new(Some(inner.outbox.mark_and_wait(key.clone())));
-        let grace = inner.roster.policy().grace;
-        Ok(Self { inner, key, connection, stored, grace })
+        let stored = Mutex::new(Some(shared.outbox.mark_and_wait(key.clone())));
+        let grace = shared.roster.policy().grace;
+        Ok(Self { shared, key, connection, stored, grace })
     }
 
     /// Which session.
@@ -85,7 +85,7 @@ impl Hold {
     /// The session has left by then, and nothing that is said through this brings it back.
     /// Cancel-safe.
     pub async fn ended(&self) -> Ended {
-        let mut endings = self.inner.disconnections.of(&self.key.user);
+        let mut endings = self.shared.disconnections.of(&self.key.user);
         loop {
             if let Some(why) = self.has_ended() {
                 return why;
@@ -95,7 +95,7 @@ impl Hold {
     }
 
     fn has_ended(&self) -> Option<Ended> {
-        let connections = self.inner.connections.lock();
+        let connections = self.shared.connections.lock();
         connections.get(&self.key).filter(|latest| latest.number == self.connection)?.ended
     }
 
@@ -104,16 +104,16 @@ impl Hold {
             return Ok(());
         }
         let beat = change(Beat::renew(self.key.user.clone(), self.key.id.clone()));
-        let shard = self.inner.store().shard_of(&beat.user);
+        let shard = self.shared.store().shard_of(&beat.user);
         // The session is known, so that it needs no room; were it forgotten here, it would be
         // entered again.
-        match self.inner.roster.beat(&beat, By::Connection, shard, self.inner.now()) {
-            Ok(Told::Put { sessions, .. }) => {
-                self.inner.outbox.mark(sessions.iter().map(crate::Session::key), Owes::Put);
+        match self.shared.roster.beat(&beat, BeatSource::Connection, shard, self.shared.now()) {
+            Ok(StoreWrite::Put { sessions, .. }) => {
+                self.shared.outbox.mark(sessions.iter().map(crate::Session::key), WriteKind::Put);
             }
-            Ok(Told::Touch { .. }) => self.inner.outbox.mark([self.key.clone()], Owes::Touch),
+            Ok(StoreWrite::Touch { .. }) => self.shared.outbox.mark([self.key.clone()], WriteKind::Touch),
             // Whoever waits for `ended` knows of a block.
-            Ok(Told::Postponed { .. } | Told::Nothing) | Err(Refused::Blocked { .. }) => {}
+            Ok(StoreWrite::Postponed { .. } | StoreWrite::Nothing) | Err(Refused::Blocked { .. }) => {}
             Err(refused) => return Err(refused.into()),
         }
         Ok(())
@@ -165,14 +165,15 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let mut connections = self.inner.connections.lock();
+        let mut connections = self.shared.connections.lock();
         if connections.get(&self.key).map(|latest| latest.number) != Some(self.connection) {
             // A later connection of the same session has taken over.
             return;
         }
         connections.remove(&self.key);
-        if let Told::Put { .. } = self.inner.roster.drop_held(&self.key, self.grace, self.inner.now()) {
-            self.inner.outbox.mark([self.key.clone()], Owes::Put);
+        if let StoreWrite::Put { .. } = self.shared.roster.drop_held(&self.key, self.grace, self.shared.now())
+        {
+            self.shared.outbox.mark([self.key.clone()], WriteKind::Put);
         }
     }
 }

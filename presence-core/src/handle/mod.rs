@@ -5,12 +5,12 @@ mod disconnect;
 mod ending;
 mod error;
 mod hold;
-mod inner;
 mod metrics;
 mod outbox;
-mod place;
 mod presence;
 mod report;
+mod scope_view;
+mod shared;
 mod store_state;
 mod subscription;
 mod tasks;
@@ -20,10 +20,10 @@ pub use builder::Builder;
 pub use disconnect::Disconnection;
 pub use error::Error;
 pub use hold::Hold;
-pub use place::{Listing, Page, Place};
-pub use presence::{Beaten, Presence};
+pub use presence::{BeatOutcome, Presence};
 pub use report::{Explanation, Health, SessionReport, StoreHealth};
-pub use subscription::{CountsWatch, Subscription, ViewWatch};
+pub use scope_view::{Listing, Page, ScopeView};
+pub use subscription::{CountUpdates, Subscription, ViewUpdates};
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, oneshot};
 
 /// How much of a session the store must be told. The greater includes the lesser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Owes {
+pub(super) enum WriteKind {
     /// Its times.
     Touch,
     /// All of it.
@@ -26,7 +26,7 @@ type Waiter = oneshot::Sender<Result<(), Arc<store::Error>>>;
 pub(super) type Answer = oneshot::Receiver<Result<(), Arc<store::Error>>>;
 
 pub(super) struct Owed {
-    pub owes: Owes,
+    pub owes: WriteKind,
     pub waiters: Vec<Waiter>,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// Marks sessions, to be told as soon as possible.
-    pub fn mark(&self, keys: impl IntoIterator<Item = SessionKey>, owes: Owes) {
+    pub fn mark(&self, keys: impl IntoIterator<Item = SessionKey>, owes: WriteKind) {
         let mut any = false;
         {
             let mut owed = self.owed.lock();
@@ -60,8 +60,8 @@ impl Outbox {
     pub fn mark_and_wait(&self, key: SessionKey) -> Answer {
         let (waiter, told) = oneshot::channel();
         let mut owed = self.owed.lock();
-        let entry = owed.entry(key).or_insert(Owed { owes: Owes::Put, waiters: Vec::new() });
-        entry.owes = Owes::Put;
+        let entry = owed.entry(key).or_insert(Owed { owes: WriteKind::Put, waiters: Vec::new() });
+        entry.owes = WriteKind::Put;
         entry.waiters.push(waiter);
         drop(owed);
         self.marked.notify_one();

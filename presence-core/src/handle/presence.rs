@@ -1,13 +1,13 @@
 //! The handle.
 
-use super::inner::Inner;
-use super::place::Place;
 use super::report::{Explanation, Health};
-use super::subscription::{CountsWatch, Subscription, ViewWatch};
+use super::scope_view::ScopeView;
+use super::shared::Shared;
+use super::subscription::{CountUpdates, Subscription, ViewUpdates};
 use super::{Builder, Error, Hold, tasks};
 use crate::liveness::Policy;
 use crate::model::{Beat, Leave, Message, Node, Session, SessionKey, Status, Topic, UserId};
-use crate::roster::{By, Counts, Detail, Person, Scope, Version, Viewer};
+use crate::roster::{BeatSource, Counts, Detail, Person, Scope, Version, Viewer};
 use crate::store::PresenceStore;
 use crate::time::{Clock, Timestamp};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 /// order.
 #[derive(Clone)]
 pub struct Presence {
-    pub(super) inner: Arc<Inner>,
+    pub(super) shared: Arc<Shared>,
     pub(super) tasks: Arc<Tasks>,
 }
 
@@ -42,7 +42,7 @@ impl Drop for Tasks {
 /// What became of a beat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Beaten {
+pub enum BeatOutcome {
     /// The store has it.
     Stored {
         /// The placement that the session has now: a later [`Leave`] may name it.
@@ -64,31 +64,31 @@ impl Presence {
         Builder::new(Arc::new(store))
     }
 
-    pub(super) fn start(inner: Arc<Inner>) -> Self {
-        let tasks = Arc::new(Tasks(tasks::start(&inner)));
-        Self { inner, tasks }
+    pub(super) fn start(shared: Arc<Shared>) -> Self {
+        let tasks = Arc::new(Tasks(tasks::start(&shared)));
+        Self { shared, tasks }
     }
 
     /// Returns once the roster holds what the store holds. Cancel-safe; waits as long as the store
     /// is down.
     pub async fn ready(&self) {
-        // The sender lives in `inner`, which we hold.
-        let _ = self.inner.is_ready.subscribe().wait_for(|ready| *ready).await;
+        // The sender lives in `shared`, which we hold.
+        let _ = self.shared.is_ready.subscribe().wait_for(|ready| *ready).await;
     }
 
     /// The time that stamps are made with: the store's, as far as it is known.
     pub fn now(&self) -> Timestamp {
-        self.inner.roster.stamp(self.inner.now())
+        self.shared.roster.stamp(self.shared.now())
     }
 
     /// The process's clock, for whatever must go in step with presence.
     pub fn clock(&self) -> &Arc<dyn Clock> {
-        &self.inner.clock
+        &self.shared.clock
     }
 
     /// The windows that count here.
     pub fn policy(&self) -> &Policy {
-        self.inner.roster.policy()
+        self.shared.roster.policy()
     }
 
     /// Takes a beat: shows it here at once, and tells the store.
@@ -100,15 +100,15 @@ impl Presence {
     ///
     /// # Cancellation
     /// Dropping the future undoes nothing: the store is then told in the background.
-    pub async fn beat(&self, beat: Beat) -> Result<Beaten, Error> {
-        let inner = &self.inner;
-        if inner.is_closed() {
+    pub async fn beat(&self, beat: Beat) -> Result<BeatOutcome, Error> {
+        let shared = &self.shared;
+        if shared.is_closed() {
             return Err(Error::ShuttingDown);
         }
-        inner.calibrated().await;
-        let shard = inner.store().shard_of(&beat.user);
-        let told = inner.roster.beat(&beat, By::Beat, shard, inner.now())?;
-        inner.tell(told).await
+        shared.calibrated().await;
+        let shard = shared.store().shard_of(&beat.user);
+        let told = shared.roster.beat(&beat, BeatSource::Beat, shard, shared.now())?;
+        shared.tell(told).await
     }
 
     /// Takes a leave: the others see it after the policy's grace, unless it says *now*. Leaving
@@ -120,11 +120,11 @@ impl Presence {
     /// # Cancellation
     /// As for [`beat`](Self::beat).
     pub async fn leave(&self, leave: Leave) -> Result<(), Error> {
-        if self.inner.is_closed() {
+        if self.shared.is_closed() {
             return Err(Error::ShuttingDown);
         }
-        let told = self.inner.roster.leave(&leave, self.inner.now());
-        self.inner.tell(told).await.map(drop)
+        let told = self.shared.roster.leave(&leave, self.shared.now());
+        self.shared.tell(told).await.map(drop)
     }
 
     /// Declares a status for a session, for as long as that lives, or until `until`.
@@ -144,14 +144,14 @@ impl Presence {
         message: Option<Message>,
         until: Option<Timestamp>,
     ) -> Result<(), Error> {
-        if self.inner.is_closed() {
+        if self.shared.is_closed() {
             return Err(Error::ShuttingDown);
         }
-        self.inner.calibrated().await;
-        let shard = self.inner.store().shard_of(&key.user);
+        self.shared.calibrated().await;
+        let shard = self.shared.store().shard_of(&key.user);
         let declares = (status, message, until);
-        let told = self.inner.roster.declare(&key, declares, shard, self.inner.now())?;
-        self.inner.tell(told).await.map(drop)
+        let told = self.shared.roster.declare(&key, declares, shard, self.shared.now())?;
+        self.shared.tell(told).await.map(drop)
     }
 
     /// Binds a session to a connection of this process, as `beat` describes it; returns at once.
@@ -160,30 +160,30 @@ impl Presence {
     /// [`Error::Full`], [`Error::TooManyTopics`], [`Error::Blocked`] and [`Error::ShuttingDown`]:
     /// nothing has been touched.
     pub fn hold(&self, beat: Beat) -> Result<Hold, Error> {
-        if self.inner.draining.borrow().is_some() {
+        if self.shared.draining.borrow().is_some() {
             return Err(Error::ShuttingDown);
         }
         let beat = Beat { enters: true, ..beat };
-        Ok(Hold::new(Arc::clone(&self.inner), &beat)?)
+        Ok(Hold::new(Arc::clone(&self.shared), &beat)?)
     }
 
     /// One user with their sessions, gone or not; `None` if nothing at all is known of them.
     pub fn user(&self, user: &UserId) -> Option<Person> {
-        self.inner.roster.person(user)
+        self.shared.roster.person(user)
     }
 
     /// One user as a viewer may see them: for all but the user and operators, one who declared to
     /// be offline is one who left at that moment.
     pub fn user_as(&self, viewer: &Viewer, user: &UserId) -> Option<Person> {
-        let inner = &self.inner;
-        inner.roster.person_as(viewer, user, inner.store().shard_of(user), inner.now())
+        let shared = &self.shared;
+        shared.roster.person_as(viewer, user, shared.store().shard_of(user), shared.now())
     }
 
     /// When a user was last seen, as a viewer may see it: what [`user_as`](Self::user_as) says of
     /// it, without a copy of sessions and topics.
     pub fn last_seen_as(&self, viewer: &Viewer, user: &UserId) -> Option<Timestamp> {
-        let inner = &self.inner;
-        inner.roster.last_seen_as(viewer, user, inner.store().shard_of(user), inner.now())
+        let shared = &self.shared;
+        shared.roster.last_seen_as(viewer, user, shared.store().shard_of(user), shared.now())
     }
 
     /// Several users, in this order.
@@ -195,22 +195,22 @@ impl Presence {
     ///
     /// For hosts whose own rules ask where a session was placed, when, and whether it has left.
     pub fn session(&self, key: &SessionKey) -> Option<Session> {
-        self.inner.roster.session(key)
+        self.shared.roster.session(key)
     }
 
     /// One topic.
-    pub fn topic(&self, topic: &Topic) -> Place {
-        Place::new(Arc::clone(&self.inner), Some(topic))
+    pub fn topic(&self, topic: &Topic) -> ScopeView {
+        ScopeView::new(Arc::clone(&self.shared), Some(topic))
     }
 
     /// Everybody.
-    pub fn everyone(&self) -> Place {
-        Place::new(Arc::clone(&self.inner), None)
+    pub fn everyone(&self) -> ScopeView {
+        ScopeView::new(Arc::clone(&self.shared), None)
     }
 
     /// The topics with most users online, the ties by name.
     pub fn topics(&self, limit: usize) -> Vec<(Topic, Counts)> {
-        self.inner.roster.top_topics(limit)
+        self.shared.roster.top_topics(limit)
     }
 
     /// A scope's snapshot, then its diffs.
@@ -218,48 +218,48 @@ impl Presence {
     /// The first reader of a scope pays for looking at everybody in it; all readers share what is
     /// made.
     pub fn subscribe(&self, scope: &Scope) -> Subscription {
-        Subscription::new(&self.inner, scope, Detail::Members, None)
+        Subscription::new(&self.shared, scope, Detail::Members, None)
     }
 
     /// The same, starting with the diff since `version` where that is still known, else with a
     /// snapshot.
     pub fn subscribe_from(&self, scope: &Scope, version: Version) -> Subscription {
-        Subscription::new(&self.inner, scope, Detail::Members, Some(version))
+        Subscription::new(&self.shared, scope, Detail::Members, Some(version))
     }
 
     /// The same, with sessions in members and diffs.
     pub fn subscribe_sessions(&self, scope: &Scope) -> Subscription {
-        Subscription::new(&self.inner, scope, Detail::Sessions, None)
+        Subscription::new(&self.shared, scope, Detail::Sessions, None)
     }
 
     /// A scope's counts whenever they change, the newest only.
-    pub fn watch_counts(&self, scope: &Scope) -> CountsWatch {
-        CountsWatch::new(&self.inner, scope)
+    pub fn watch_counts(&self, scope: &Scope) -> CountUpdates {
+        CountUpdates::new(&self.shared, scope)
     }
 
     /// Whether what is shown is worth believing, whenever that changes.
-    pub fn watch_view(&self) -> ViewWatch {
-        ViewWatch::new(&self.inner)
+    pub fn watch_view(&self) -> ViewUpdates {
+        ViewUpdates::new(&self.shared)
     }
 
     /// How this process stands with its store.
     pub fn health(&self) -> Health {
-        Health::of(&self.inner)
+        Health::of(&self.shared)
     }
 
     /// Why a user is what they are.
     pub fn explain(&self, user: &UserId) -> Explanation {
-        Explanation::of(&self.inner, user)
+        Explanation::of(&self.shared, user)
     }
 
     /// This process as the others see it.
     pub fn node(&self) -> Node {
-        self.inner.roster.own_node()
+        self.shared.roster.own_node()
     }
 }
 
 impl std::fmt::Debug for Presence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Presence").field("node", self.inner.roster.node()).finish_non_exhaustive()
+        f.debug_struct("Presence").field("node", self.shared.roster.node()).finish_non_exhaustive()
     }
 }

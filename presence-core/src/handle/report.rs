@@ -1,6 +1,6 @@
 //! How things stand.
 
-use super::inner::Inner;
+use super::shared::Shared;
 use crate::liveness::{Liveness, Policy};
 use crate::model::{SessionId, Status, UserId};
 use crate::roster::Examined;
@@ -80,33 +80,36 @@ pub struct SessionReport {
 }
 
 impl Health {
-    pub(super) fn of(inner: &Inner) -> Self {
+    pub(super) fn of(shared: &Shared) -> Self {
         Self {
-            store: inner.health(),
-            view: inner.roster.view(inner.now()),
-            sessions: inner.roster.len(),
-            shown_sessions: inner.roster.shown_sessions(),
-            users: inner.roster.counts().online as usize,
-            shown_topics: inner.roster.shown_topics(),
-            topics: inner.roster.topic_count(),
-            owed: inner.outbox.len(),
-            bytes: inner.roster.bytes(),
+            store: shared.health(),
+            view: shared.roster.view(shared.now()),
+            sessions: shared.roster.len(),
+            shown_sessions: shared.roster.shown_sessions(),
+            users: shared.roster.counts().online as usize,
+            shown_topics: shared.roster.shown_topics(),
+            topics: shared.roster.topic_count(),
+            owed: shared.outbox.len(),
+            bytes: shared.roster.bytes(),
         }
     }
 }
 
 impl Explanation {
-    pub(super) fn of(inner: &Inner, user: &UserId) -> Self {
-        let now = inner.now();
-        let examined = inner.roster.examine(user, now);
-        let person = inner.roster.person(user);
+    pub(super) fn of(shared: &Shared, user: &UserId) -> Self {
+        let now = shared.now();
+        let examined = shared.roster.examine(user, now);
+        let person = shared.roster.person(user);
         Self {
             user: user.clone(),
             liveness: person.as_ref().map_or(Liveness::Gone, |person| person.member.liveness),
             status: person.map_or(Status::Offline, |person| person.member.status),
-            now: examined.iter().map(|one| one.now).max().unwrap_or_else(|| inner.roster.stamp(now)),
-            view: inner.roster.view(now),
-            sessions: examined.into_iter().map(|one| SessionReport::of(one, inner.roster.policy())).collect(),
+            now: examined.iter().map(|one| one.now).max().unwrap_or_else(|| shared.roster.stamp(now)),
+            view: shared.roster.view(now),
+            sessions: examined
+                .into_iter()
+                .map(|one| SessionReport::of(one, shared.roster.policy()))
+                .collect(),
         }
     }
 }

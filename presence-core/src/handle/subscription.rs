@@ -1,6 +1,6 @@
 //! Streams of what changes.
 
-use super::inner::Inner;
+use super::shared::Shared;
 use crate::roster::{Counts, Detail, Scope, Update, Version, Watch};
 use crate::time::View;
 use futures_util::Stream;
@@ -18,9 +18,9 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(inner: &Inner, scope: &Scope, detail: Detail) -> Self {
-        let id = inner.drawn.fetch_add(1, Ordering::Relaxed);
-        Self { watch: inner.roster.watch(scope, detail), id }
+    fn new(shared: &Shared, scope: &Scope, detail: Detail) -> Self {
+        let id = shared.next_id.fetch_add(1, Ordering::Relaxed);
+        Self { watch: shared.roster.watch(scope, detail), id }
     }
 }
 
@@ -40,8 +40,8 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    pub(super) fn new(inner: &Inner, scope: &Scope, detail: Detail, at: Option<Version>) -> Self {
-        Self { reader: Reader::new(inner, scope, detail), at }
+    pub(super) fn new(shared: &Shared, scope: &Scope, detail: Detail, at: Option<Version>) -> Self {
+        Self { reader: Reader::new(shared, scope, detail), at }
     }
 
     /// The next update; `None` once the `Presence` has shut down. Cancel-safe.
@@ -67,14 +67,14 @@ impl Stream for Subscription {
 }
 
 /// Whether what is shown is worth believing, the newest only.
-pub struct ViewWatch {
+pub struct ViewUpdates {
     view: watch::Receiver<View>,
     told: bool,
 }
 
-impl ViewWatch {
-    pub(super) fn new(inner: &Inner) -> Self {
-        Self { view: inner.watch_view(), told: false }
+impl ViewUpdates {
+    pub(super) fn new(shared: &Shared) -> Self {
+        Self { view: shared.watch_view(), told: false }
     }
 
     /// The view now, without waiting; it does not count as yielded.
@@ -100,16 +100,16 @@ impl ViewWatch {
 }
 
 /// The counts of a scope, the newest only.
-pub struct CountsWatch {
+pub struct CountUpdates {
     reader: Reader,
     last: Option<Counts>,
 }
 
-impl CountsWatch {
-    pub(super) fn new(inner: &Inner, scope: &Scope) -> Self {
+impl CountUpdates {
+    pub(super) fn new(shared: &Shared, scope: &Scope) -> Self {
         // Of single users nobody keeps a count, so that their watch keeps them.
         let detail = if matches!(scope, Scope::Users(_)) { Detail::Members } else { Detail::Counts };
-        Self { reader: Reader::new(inner, scope, detail), last: None }
+        Self { reader: Reader::new(shared, scope, detail), last: None }
     }
 
     /// The counts now, without waiting.

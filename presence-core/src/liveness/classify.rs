@@ -74,7 +74,7 @@ impl Vitals {
 
     /// Its beats and how long each keeps it alive: its own, and its node's unless the store lost
     /// sight of it.
-    fn beats(&self) -> impl Iterator<Item = (Timestamp, Duration)> {
+    fn heartbeats(&self) -> impl Iterator<Item = (Timestamp, Duration)> {
         let own = (self.seen_at.max(self.unconfirmed_since.unwrap_or_default()), self.lease);
         let node = self.node.filter(|_| self.unconfirmed_since.is_none());
         let held = node.map(|(seen_at, drain_for)| (seen_at, drain_for.unwrap_or_default().max(self.lease)));
@@ -102,7 +102,7 @@ pub fn classify(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Liveness 
             policy.declared_counts && vitals.declared_until().is_some_and(|until| view.now() < until);
         return if counts { Liveness::Active } else { Liveness::Gone };
     }
-    if !vitals.beats().any(|(at, limit)| view.age(at) < limit) {
+    if !vitals.heartbeats().any(|(at, limit)| view.age(at) < limit) {
         return Liveness::Gone;
     }
     if view.idle_for(vitals.last_active()) < policy.active_for { Liveness::Active } else { Liveness::Idle }
@@ -121,7 +121,7 @@ pub fn next_change(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Option
     if vitals.seen_at == Timestamp::ZERO {
         return [leaves_at, vitals.declared_until()].into_iter().flatten().min();
     }
-    let lapses_at = vitals.beats().map(|(at, limit)| view.when_aged(at, limit)).max();
+    let lapses_at = vitals.heartbeats().map(|(at, limit)| view.when_aged(at, limit)).max();
     let idles_at =
         (liveness == Liveness::Active).then(|| view.when_idle_for(vitals.last_active(), policy.active_for));
     [leaves_at, lapses_at, idles_at].into_iter().flatten().min()
@@ -133,7 +133,7 @@ pub fn gone_at(vitals: &Vitals, view: &ViewClock) -> Timestamp {
     let lapses_at = if vitals.seen_at == Timestamp::ZERO {
         vitals.declared_until()
     } else {
-        vitals.beats().map(|(at, limit)| view.when_aged(at, limit)).max()
+        vitals.heartbeats().map(|(at, limit)| view.when_aged(at, limit)).max()
     };
     [vitals.left.map(|left| left.ends_at.max(left.at)), lapses_at]
         .into_iter()

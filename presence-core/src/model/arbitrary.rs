@@ -1,8 +1,8 @@
 //! Any value that keeps the bounds, for property tests.
 
 use super::{
-    Declared, Departure, Message, Meta, NodeId, Placement, Session, SessionId, Status, Stay, Topic, Topics,
-    UserId,
+    Declared, Departure, Membership, Message, Meta, NodeId, Placement, Session, SessionId, Status, Topic,
+    Topics, UserId,
 };
 use crate::time::Timestamp;
 use proptest::prelude::*;
@@ -44,9 +44,10 @@ fn meta() -> impl Strategy<Value = Meta> {
 }
 
 pub(crate) fn topics() -> impl Strategy<Value = Topics> {
-    let stay = (text(12), prop::option::of(instant()));
-    let stay = stay.prop_map(|(name, until)| Stay { topic: Topic::new(name).unwrap(), until });
-    prop::collection::vec(stay, 0..4).prop_map(|stays| Topics::of(stays).unwrap())
+    let membership = (text(12), prop::option::of(instant()));
+    let membership =
+        membership.prop_map(|(name, until)| Membership { topic: Topic::new(name).unwrap(), until });
+    prop::collection::vec(membership, 0..4).prop_map(|memberships| Topics::of(memberships).unwrap())
 }
 
 fn placement() -> impl Strategy<Value = Placement> {

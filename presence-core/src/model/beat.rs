@@ -22,7 +22,7 @@ pub enum Activity {
 ///
 /// ```
 /// use presence_core::{Beat, SessionId, Topic, Topics, UserId};
-/// # fn main() -> Result<(), presence_core::Invalid> {
+/// # fn main() -> Result<(), presence_core::InvalidValue> {
 /// let beat = Beat::enter(UserId::new("alice")?, SessionId::new("tab-1")?)
 ///     .topics(Topics::new([Topic::new("/pricing")?])?);
 /// assert!(beat.enters);

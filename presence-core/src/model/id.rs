@@ -9,7 +9,7 @@ use std::fmt;
 /// Nothing has been touched when this is returned; the caller's input must change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Invalid {
+pub enum InvalidValue {
     /// The value is empty.
     #[error("{what} is empty")]
     Empty {
@@ -43,17 +43,17 @@ pub enum Invalid {
 }
 
 /// Checks a name: 1 to `max` bytes, no control characters.
-pub(crate) fn check(what: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
+pub(crate) fn check(what: &'static str, text: &str, max: usize) -> Result<(), InvalidValue> {
     if text.is_empty() {
-        return Err(Invalid::Empty { what });
+        return Err(InvalidValue::Empty { what });
     }
     if text.len() > max {
-        return Err(Invalid::TooLong { what, max, unit: "bytes" });
+        return Err(InvalidValue::TooLong { what, max, unit: "bytes" });
     }
     // Nearly every name is plain ASCII, of which a glance at the bytes tells.
     let is_plain = text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte));
     if !is_plain && text.chars().any(char::is_control) {
-        return Err(Invalid::Control { what });
+        return Err(InvalidValue::Control { what });
     }
     Ok(())
 }
@@ -73,8 +73,8 @@ macro_rules! name {
             #[doc = concat!("Makes a ", $what, " of any text that keeps the bounds.")]
             ///
             /// # Errors
-            /// [`Invalid`] when the text is empty, too long, or holds a control character.
-            pub fn new(text: impl AsRef<str>) -> Result<Self, Invalid> {
+            /// [`InvalidValue`] when the text is empty, too long, or holds a control character.
+            pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidValue> {
                 let text = text.as_ref();
                 super::id::check($what, text, Self::MAX_BYTES)?;
                 Ok(Self(CompactString::new(text)))
@@ -87,8 +87,8 @@ macro_rules! name {
         }
 
         impl TryFrom<CompactString> for $type {
-            type Error = Invalid;
-            fn try_from(text: CompactString) -> Result<Self, Invalid> {
+            type Error = InvalidValue;
+            fn try_from(text: CompactString) -> Result<Self, InvalidValue> {
                 super::id::check($what, &text, Self::MAX_BYTES)?;
                 Ok(Self(text))
             }
@@ -101,8 +101,8 @@ macro_rules! name {
         }
 
         impl std::str::FromStr for $type {
-            type Err = Invalid;
-            fn from_str(text: &str) -> Result<Self, Invalid> {
+            type Err = InvalidValue;
+            fn from_str(text: &str) -> Result<Self, InvalidValue> {
                 Self::new(text)
             }
         }
@@ -154,9 +154,9 @@ impl NodeId {
     /// Draws the name of a process that starts now: `label` and 64 random bits.
     ///
     /// # Errors
-    /// [`Invalid`] when the label is empty, holds a control character, or leaves no room for the
+    /// [`InvalidValue`] when the label is empty, holds a control character, or leaves no room for the
     /// incarnation.
-    pub fn draw(label: &str) -> Result<Self, Invalid> {
+    pub fn draw(label: &str) -> Result<Self, InvalidValue> {
         Self::new(format!("{label}~{:016x}", crate::random::u64()))
     }
 }

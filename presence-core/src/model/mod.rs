@@ -8,6 +8,7 @@
 pub(crate) mod arbitrary;
 mod beat;
 mod id;
+mod merge;
 mod node;
 mod session;
 mod status;
@@ -16,11 +17,11 @@ mod user;
 
 pub use beat::{Activity, Beat, Leave};
 pub(crate) use id::check as check_name;
-pub use id::{Invalid, NodeId, SessionId, UserId};
+pub use id::{InvalidValue, NodeId, SessionId, UserId};
 pub use node::Node;
 pub use session::{Departure, MAX_SESSIONS_PER_USER, Meta, Placement, Session, SessionKey};
 pub use status::{Declared, Message, Status};
-pub use topic::{MAX_TOPICS, MAX_TOPICS_BYTES, Stay, Topic, Topics};
+pub use topic::{MAX_TOPICS, MAX_TOPICS_BYTES, Membership, Topic, Topics};
 pub use user::{Block, UserRecord};
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The session: three registers that merge by themselves.
 
-use super::{Declared, Invalid, NodeId, SessionId, Topics, UserId};
+use super::{Declared, InvalidValue, NodeId, SessionId, Topics, UserId};
 use crate::footprint;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -40,13 +40,13 @@ impl Meta {
     /// Wraps a JSON object.
     ///
     /// # Errors
-    /// [`Invalid`] when the value is not an object, or its JSON is longer than 1 KiB.
-    pub fn new(value: Value) -> Result<Self, Invalid> {
+    /// [`InvalidValue`] when the value is not an object, or its JSON is longer than 1 KiB.
+    pub fn new(value: Value) -> Result<Self, InvalidValue> {
         if !value.is_object() {
-            return Err(Invalid::Shape { what: "meta", expected: "a JSON object" });
+            return Err(InvalidValue::Shape { what: "meta", expected: "a JSON object" });
         }
         if value.to_string().len() > Self::MAX_BYTES {
-            return Err(Invalid::TooLong { what: "meta", max: Self::MAX_BYTES, unit: "bytes" });
+            return Err(InvalidValue::TooLong { what: "meta", max: Self::MAX_BYTES, unit: "bytes" });
         }
         let footprint = 2 * footprint::PIECE + size_of::<Said>() + footprint::json(&value);
         Ok(Self(Arc::new(Said { value, footprint })))
@@ -70,8 +70,8 @@ impl fmt::Debug for Meta {
 }
 
 impl TryFrom<Value> for Meta {
-    type Error = Invalid;
-    fn try_from(value: Value) -> Result<Self, Invalid> {
+    type Error = InvalidValue;
+    fn try_from(value: Value) -> Result<Self, InvalidValue> {
         Self::new(value)
     }
 }
@@ -128,7 +128,7 @@ pub struct Placement {
 ///
 /// ```
 /// use presence_core::{Session, SessionId, Timestamp, UserId};
-/// # fn main() -> Result<(), presence_core::Invalid> {
+/// # fn main() -> Result<(), presence_core::InvalidValue> {
 /// # let placement = presence_core::Placement {
 /// #     placed_at: Timestamp::from_millis(1), left: None, node: presence_core::NodeId::new("n")?,
 /// #     held: false, lease: std::time::Duration::from_secs(60), topics: Default::default(), meta: None };

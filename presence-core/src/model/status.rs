@@ -1,6 +1,6 @@
 //! What a user says of themselves.
 
-use super::Invalid;
+use super::InvalidValue;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -32,14 +32,14 @@ impl Status {
 }
 
 impl std::str::FromStr for Status {
-    type Err = Invalid;
-    fn from_str(word: &str) -> Result<Self, Invalid> {
+    type Err = InvalidValue;
+    fn from_str(word: &str) -> Result<Self, InvalidValue> {
         match word {
             "online" => Ok(Self::Online),
             "away" => Ok(Self::Away),
             "busy" => Ok(Self::Busy),
             "offline" => Ok(Self::Offline),
-            _ => Err(Invalid::Shape { what: "status", expected: "online, away, busy or offline" }),
+            _ => Err(InvalidValue::Shape { what: "status", expected: "online, away, busy or offline" }),
         }
     }
 }
@@ -62,15 +62,15 @@ impl Message {
     /// Makes a message.
     ///
     /// # Errors
-    /// [`Invalid`] when the text is too long or holds a control character.
-    pub fn new(text: impl Into<String>) -> Result<Self, Invalid> {
+    /// [`InvalidValue`] when the text is too long or holds a control character.
+    pub fn new(text: impl Into<String>) -> Result<Self, InvalidValue> {
         let text = text.into();
         // A byte count first: nobody makes us count the characters of a megabyte.
         if text.len() > Self::MAX_CHARS * 4 || text.chars().count() > Self::MAX_CHARS {
-            return Err(Invalid::TooLong { what: "message", max: Self::MAX_CHARS, unit: "characters" });
+            return Err(InvalidValue::TooLong { what: "message", max: Self::MAX_CHARS, unit: "characters" });
         }
         if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
-            return Err(Invalid::Control { what: "message" });
+            return Err(InvalidValue::Control { what: "message" });
         }
         Ok(Self(text.into()))
     }
@@ -88,8 +88,8 @@ impl fmt::Debug for Message {
 }
 
 impl TryFrom<String> for Message {
-    type Error = Invalid;
-    fn try_from(text: String) -> Result<Self, Invalid> {
+    type Error = InvalidValue;
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
         Self::new(text)
     }
 }

@@ -9,16 +9,16 @@ fn topic(name: &str) -> Topic {
     Topic::new(name).unwrap()
 }
 
-fn stay(name: &str, until: Option<u64>) -> Stay {
-    Stay { topic: topic(name), until: until.map(Timestamp::from_millis) }
+fn membership(name: &str, until: Option<u64>) -> Membership {
+    Membership { topic: topic(name), until: until.map(Timestamp::from_millis) }
 }
 
 #[test]
 fn an_id_has_from_1_to_256_bytes() {
-    assert_eq!(UserId::new(""), Err(Invalid::Empty { what: "user id" }));
+    assert_eq!(UserId::new(""), Err(InvalidValue::Empty { what: "user id" }));
     assert!(UserId::new("é".repeat(128)).is_ok());
     let long = UserId::new("é".repeat(128) + "x");
-    assert_eq!(long, Err(Invalid::TooLong { what: "user id", max: 256, unit: "bytes" }));
+    assert_eq!(long, Err(InvalidValue::TooLong { what: "user id", max: 256, unit: "bytes" }));
     assert_eq!(long.unwrap_err().to_string(), "user id is longer than 256 bytes");
     assert!(Topic::new("x".repeat(1024)).is_ok() && Topic::new("x".repeat(1025)).is_err());
 }
@@ -26,7 +26,7 @@ fn an_id_has_from_1_to_256_bytes() {
 #[test]
 fn an_id_has_no_control_characters_and_anything_else() {
     for bad in ["\0", "a\nb", "\t", "\u{7f}", "\u{85}", "\u{9f}"] {
-        assert_eq!(SessionId::new(bad), Err(Invalid::Control { what: "session id" }), "{bad:?}");
+        assert_eq!(SessionId::new(bad), Err(InvalidValue::Control { what: "session id" }), "{bad:?}");
     }
     for good in [" ", ".", "..", "*", ">", "{}", ":", "\u{200b}", "\u{202e}", "🙂", "\u{10ffff}", "'\"\\"] {
         assert_eq!(SessionId::new(good).unwrap().as_str(), good);
@@ -52,10 +52,14 @@ fn two_nodes_of_one_label_have_two_names() {
 
 #[test]
 fn of_two_stays_in_one_topic_the_longer_one_counts() {
-    let topics =
-        Topics::of(vec![stay("b", Some(5)), stay("a", Some(1)), stay("b", None), stay("a", Some(2))])
-            .unwrap();
-    assert_eq!(topics.stays(), [stay("a", Some(2)), stay("b", None)]);
+    let topics = Topics::of(vec![
+        membership("b", Some(5)),
+        membership("a", Some(1)),
+        membership("b", None),
+        membership("a", Some(2)),
+    ])
+    .unwrap();
+    assert_eq!(topics.memberships(), [membership("a", Some(2)), membership("b", None)]);
 }
 
 #[test]
@@ -73,10 +77,18 @@ fn topics_are_bounded_in_number_and_bytes() {
 
 #[test]
 fn leaving_a_topic_ends_the_stay_unless_it_ends_earlier() {
-    let topics =
-        Topics::of(vec![stay("a", None), stay("b", Some(5)), stay("c", None), stay("d", Some(50))]).unwrap();
+    let topics = Topics::of(vec![
+        membership("a", None),
+        membership("b", Some(5)),
+        membership("c", None),
+        membership("d", Some(50)),
+    ])
+    .unwrap();
     let left = topics.leaving(&[topic("a"), topic("b"), topic("d"), topic("x")], Timestamp::from_millis(9));
-    assert_eq!(left.stays(), [stay("a", Some(9)), stay("b", Some(5)), stay("c", None), stay("d", Some(9))]);
+    assert_eq!(
+        left.memberships(),
+        [membership("a", Some(9)), membership("b", Some(5)), membership("c", None), membership("d", Some(9))]
+    );
     assert_eq!(Topics::NONE.leaving(&[topic("a")], Timestamp::ZERO), Topics::NONE);
 }
 
@@ -125,7 +137,7 @@ fn a_session_is_stored_in_words_that_a_person_can_read() {
     }))
     .unwrap();
     assert_eq!(session.placement.lease, std::time::Duration::from_mins(1));
-    assert_eq!(session.placement.topics.stays(), [stay("/a", None), stay("/b", Some(9))]);
+    assert_eq!(session.placement.topics.memberships(), [membership("/a", None), membership("/b", Some(9))]);
     assert_eq!(session.declared.unwrap().status, Status::Busy);
 }
 
@@ -153,8 +165,8 @@ proptest! {
     fn any_text_is_an_id_or_says_why_not(text in any::<String>()) {
         match UserId::new(&text) {
             Ok(id) => prop_assert_eq!(id.as_str(), text),
-            Err(Invalid::Empty { .. }) => prop_assert!(text.is_empty()),
-            Err(Invalid::Control { .. }) => prop_assert!(text.chars().any(char::is_control)),
+            Err(InvalidValue::Empty { .. }) => prop_assert!(text.is_empty()),
+            Err(InvalidValue::Control { .. }) => prop_assert!(text.chars().any(char::is_control)),
             Err(_) => prop_assert!(text.len() > 256),
         }
     }

@@ -1,6 +1,6 @@
 //! Where a session is: a page, a room, a channel, a job.
 
-use super::id::{Invalid, name};
+use super::id::{InvalidValue, name};
 use crate::time::Timestamp;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ name! {
 
 /// A session's stay in one topic.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Stay {
+pub struct Membership {
     /// The topic of the session.
     pub topic: Topic,
     /// When the stay ends, if the session has left this topic and its grace still runs.
@@ -31,8 +31,8 @@ pub struct Stay {
 ///
 /// Cloning shares the list.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Vec<Stay>", into = "Vec<Stay>")]
-pub struct Topics(Option<Arc<[Stay]>>);
+#[serde(try_from = "Vec<Membership>", into = "Vec<Membership>")]
+pub struct Topics(Option<Arc<[Membership]>>);
 
 impl Topics {
     /// In no topic at all.
@@ -41,47 +41,53 @@ impl Topics {
     /// Gathers topics to stay in until further notice.
     ///
     /// # Errors
-    /// [`Invalid`] when there are more than [`MAX_TOPICS`], or their names exceed
+    /// [`InvalidValue`] when there are more than [`MAX_TOPICS`], or their names exceed
     /// [`MAX_TOPICS_BYTES`].
-    pub fn new(topics: impl IntoIterator<Item = Topic>) -> Result<Self, Invalid> {
-        Self::of(topics.into_iter().map(|topic| Stay { topic, until: None }).collect())
+    pub fn new(topics: impl IntoIterator<Item = Topic>) -> Result<Self, InvalidValue> {
+        Self::of(topics.into_iter().map(|topic| Membership { topic, until: None }).collect())
     }
 
     /// Gathers stays, each of which may already have its end.
     ///
     /// # Errors
     /// Those of [`Topics::new`].
-    pub fn of(mut stays: Vec<Stay>) -> Result<Self, Invalid> {
-        if stays.is_empty() {
+    pub fn of(mut memberships: Vec<Membership>) -> Result<Self, InvalidValue> {
+        if memberships.is_empty() {
             return Ok(Self::NONE);
         }
         // Of two stays in one topic the longer one counts; `None` is for ever.
-        stays.sort_unstable_by(|a, b| {
+        memberships.sort_unstable_by(|a, b| {
             (&a.topic, a.until.is_some(), b.until).cmp(&(&b.topic, b.until.is_some(), a.until))
         });
-        stays.dedup_by(|later, kept| later.topic == kept.topic);
-        if stays.len() > MAX_TOPICS {
-            return Err(Invalid::TooLong { what: "list of topics", max: MAX_TOPICS, unit: "entries" });
+        memberships.dedup_by(|later, kept| later.topic == kept.topic);
+        if memberships.len() > MAX_TOPICS {
+            return Err(InvalidValue::TooLong { what: "list of topics", max: MAX_TOPICS, unit: "entries" });
         }
-        if stays.iter().map(|stay| stay.topic.as_str().len()).sum::<usize>() > MAX_TOPICS_BYTES {
-            return Err(Invalid::TooLong { what: "list of topics", max: MAX_TOPICS_BYTES, unit: "bytes" });
+        if memberships.iter().map(|membership| membership.topic.as_str().len()).sum::<usize>()
+            > MAX_TOPICS_BYTES
+        {
+            return Err(InvalidValue::TooLong {
+                what: "list of topics",
+                max: MAX_TOPICS_BYTES,
+                unit: "bytes",
+            });
         }
-        Ok(Self(Some(stays.into())))
+        Ok(Self(Some(memberships.into())))
     }
 
     /// The stays, sorted by topic.
-    pub fn stays(&self) -> &[Stay] {
+    pub fn memberships(&self) -> &[Membership] {
         self.0.as_deref().unwrap_or_default()
     }
 
     /// The names, sorted, whether or not a stay has its end.
     pub fn names(&self) -> impl Iterator<Item = &Topic> {
-        self.stays().iter().map(|stay| &stay.topic)
+        self.memberships().iter().map(|membership| &membership.topic)
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.stays().len()
+        self.memberships().len()
     }
 
     /// Whether the session is in no topic.
@@ -91,34 +97,34 @@ impl Topics {
 
     /// These stays, those in `leaving` ending at `ends_at` unless they end earlier already.
     pub fn leaving(&self, leaving: &[Topic], ends_at: Timestamp) -> Self {
-        let stays = self.stays().iter().map(|stay| {
-            let until = if leaving.contains(&stay.topic) {
-                Some(stay.until.map_or(ends_at, |until| until.min(ends_at)))
+        let memberships = self.memberships().iter().map(|membership| {
+            let until = if leaving.contains(&membership.topic) {
+                Some(membership.until.map_or(ends_at, |until| until.min(ends_at)))
             } else {
-                stay.until
+                membership.until
             };
-            Stay { topic: stay.topic.clone(), until }
+            Membership { topic: membership.topic.clone(), until }
         });
-        let stays: Vec<_> = stays.collect();
-        Self(if stays.is_empty() { None } else { Some(stays.into()) })
+        let memberships: Vec<_> = memberships.collect();
+        Self(if memberships.is_empty() { None } else { Some(memberships.into()) })
     }
 }
 
 impl fmt::Debug for Topics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.stays()).finish()
+        f.debug_list().entries(self.memberships()).finish()
     }
 }
 
-impl TryFrom<Vec<Stay>> for Topics {
-    type Error = Invalid;
-    fn try_from(stays: Vec<Stay>) -> Result<Self, Invalid> {
-        Self::of(stays)
+impl TryFrom<Vec<Membership>> for Topics {
+    type Error = InvalidValue;
+    fn try_from(memberships: Vec<Membership>) -> Result<Self, InvalidValue> {
+        Self::of(memberships)
     }
 }
 
-impl From<Topics> for Vec<Stay> {
+impl From<Topics> for Vec<Membership> {
     fn from(topics: Topics) -> Self {
-        topics.stays().to_vec()
+        topics.memberships().to_vec()
     }
 }

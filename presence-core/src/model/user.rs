@@ -36,7 +36,7 @@ impl Block {
 ///
 /// ```
 /// use presence_core::{Timestamp, UserId, UserRecord};
-/// # fn main() -> Result<(), presence_core::Invalid> {
+/// # fn main() -> Result<(), presence_core::InvalidValue> {
 /// let at = Timestamp::from_millis;
 /// let mut known = UserRecord { seen_at: at(5), ..UserRecord::new(UserId::new("ada")?) };
 /// known.merge(&UserRecord { seen_at: at(3), ..known.clone() });

@@ -5,83 +5,49 @@
 //! scope's pending list, a watch's pending list, the nodes). Reading lists and flushing watches
 //! take their own lock first and then, one at a time, shards.
 
-mod beat;
-mod cost;
-mod crowd;
-mod declare;
-mod diff;
-mod duty;
-mod feed;
-mod forgotten;
-mod leave;
-mod member;
-mod merge;
-mod nodes;
-mod person;
-mod placed;
-mod proof;
-mod query;
-mod ranking;
-mod rare;
-mod records;
-mod remember;
-mod renew;
-mod retention;
-mod scope;
-mod scope_state;
+mod clock;
+mod inbound;
+mod readers;
+mod reconcile;
+mod sessions;
 mod settings;
-mod settle;
-mod shard;
-mod shown;
-mod slab;
-mod slot;
-mod standing;
-mod stays;
-mod sums;
-mod sweep;
-mod times;
-mod told;
-mod topics;
-mod undo;
-mod users;
-mod watch;
-mod watches;
-mod wheel;
+mod store;
+mod user_records;
 mod work;
 
-pub use beat::By;
-pub use diff::{Diff, LeftReason, NotAVersion, SessionEvent, Snapshot, Version};
-pub use member::{Counts, Member, MemberSession, Person};
-pub use query::{Examined, Viewer};
-pub use remember::{Ended, Ending, Whom};
-pub use scope::Scope;
-pub use scope_state::Sorted;
+pub use clock::sweep::SweepOutput;
+pub use inbound::beat::BeatSource;
+pub use inbound::rollback::Rollback;
+pub use inbound::store_write::StoreWrite;
+pub use readers::diff::{Diff, LeftReason, NotAVersion, SessionEvent, Snapshot, Version};
+pub use readers::member::{Counts, Member, MemberSession, Person};
+pub use readers::query::{Examined, Viewer};
+pub use readers::scope::Scope;
+pub use readers::scope_state::Sorted;
+pub use readers::users::Users;
+pub use readers::watch::{Detail, Update};
 pub use settings::{Refused, Settings};
-pub use sweep::Swept;
-pub use told::Told;
-pub use undo::Undo;
-pub use users::Users;
-pub use watch::{Detail, Update};
+pub use user_records::exclusion::{DisconnectTarget, Ended, Ending};
 
-pub(crate) use scope_state::ScopeState;
-pub(crate) use watch::Watch;
+pub(crate) use readers::scope_state::ScopeState;
+pub(crate) use readers::watch::Watch;
 
 use crate::liveness::Policy;
 use crate::model::{Node, NodeId, UserId};
 use crate::time::{Timestamp, View};
-use nodes::{NodeState, Nodes};
+use clock::nodes::{NodeState, Nodes};
+use clock::readings::Clocks;
 use parking_lot::{Mutex, RwLock};
-use scope_state::Overdue;
-use settle::Settling;
-use shard::Shard;
-use shown::Shown;
+use readers::scope_state::SortQueue;
+use readers::shown::Shown;
+use readers::topics::Topics;
+use readers::watch::Dirty;
+use reconcile::transition::Reconciler;
+use sessions::shard::Shard;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
-use times::Clocks;
-use topics::Topics;
-use watch::Dirty;
 
 /// Locks: enough that a beat rarely meets another, and that no table's growth is a long wait. A
 /// power of two.
@@ -103,7 +69,7 @@ pub struct Roster {
     me: Arc<NodeState>,
     draining: AtomicBool,
     everyone: Arc<ScopeState>,
-    overdue: Overdue,
+    sort_queue: SortQueue,
     shown: Shown,
     /// The shard at which the last sweep ended.
     swept_to: AtomicUsize,
@@ -119,7 +85,7 @@ pub struct Roster {
     heard: AtomicBool,
     versions: AtomicU64,
     dirty: Arc<Dirty>,
-    watches: Mutex<watches::Watches>,
+    watches: Mutex<readers::watches::Watches>,
     /// What is to be ended in this process, and has not been taken yet.
     endings: Mutex<Vec<Ending>>,
 }
@@ -143,7 +109,7 @@ impl Roster {
             nodes,
             draining: AtomicBool::new(false),
             everyone: Arc::new(ScopeState::new(None)),
-            overdue: Overdue::default(),
+            sort_queue: SortQueue::default(),
             shown: Shown::default(),
             swept_to: AtomicUsize::new(0),
             listing: Mutex::new(()),
@@ -229,12 +195,12 @@ impl Roster {
         &self,
         user: &UserId,
         now: Timestamp,
-        work: impl FnOnce(&mut Shard, u32, &Settling<'_>) -> T,
+        work: impl FnOnce(&mut Shard, u32, &Reconciler<'_>) -> T,
     ) -> T {
         let (shard, hash) = self.shard_of(user);
         let mut shard = shard.lock();
         let clocks = self.clocks();
-        let done = work(&mut shard, hash, &self.settling(&clocks.at(now)));
+        let done = work(&mut shard, hash, &self.reconciler(&clocks.at(now)));
         drop(shard);
         self.relieve();
         done
@@ -246,9 +212,9 @@ impl Roster {
         Arc::clone(&self.clocks.read())
     }
 
-    fn settling<'a>(&'a self, times: &'a times::Times<'a>) -> Settling<'a> {
+    fn reconciler<'a>(&'a self, times: &'a clock::readings::ClockReadings<'a>) -> Reconciler<'a> {
         let (policy, all, ranking) = (&self.settings.policy, &self.everyone, &self.topics.ranking);
-        Settling { policy, times, all, overdue: &self.overdue, shown: &self.shown, ranking }
+        Reconciler { policy, times, all, sort_queue: &self.sort_queue, shown: &self.shown, ranking }
     }
 
     fn next_version(&self) -> u64 {
@@ -257,7 +223,7 @@ impl Roster {
 
     /// Visits every session, a part of a shard at a time; `visit` may remove the session that it is
     /// given.
-    fn walk(&self, now: Timestamp, mut visit: impl FnMut(&mut Shard, u32, &Settling<'_>)) {
+    fn walk(&self, now: Timestamp, mut visit: impl FnMut(&mut Shard, u32, &Reconciler<'_>)) {
         for lock in &self.shards {
             let mut at = 0;
             loop {
@@ -268,7 +234,7 @@ impl Roster {
                 let until = end.min(at + HOLD);
                 for at in at..until {
                     if locked.slots.get(at).is_some() {
-                        visit(&mut locked, at, &self.settling(&times));
+                        visit(&mut locked, at, &self.reconciler(&times));
                     }
                 }
                 drop(locked);

@@ -35,7 +35,7 @@ pub type Misses = Vec<SessionKey>;
 
 /// What the caller knows of something that it wants forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
+pub enum ForgetIf {
     /// A session, as last seen: it is dropped unless it was seen or placed later than this.
     Session {
         /// The key of the session.
@@ -70,7 +70,7 @@ pub struct Facts {
 
 /// What a watch tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Feed {
+pub enum FeedEvent {
     /// Sessions, nodes and users' records as they are now, or as they were put.
     Facts(Arc<Facts>),
     /// Times moved forward.
@@ -80,7 +80,7 @@ pub enum Feed {
     /// A reader who knows a later beat or placement of the session itself keeps it: it has come
     /// back. Its node does not count here: the store has counted it, and the node's next beat may
     /// overtake this news.
-    Forgotten(Arc<[Seen]>),
+    Forgotten(Arc<[ForgetIf]>),
     /// Everything that a shard holds has been told; from here on come changes.
     Synced {
         /// Which shard.

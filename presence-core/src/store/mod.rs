@@ -9,7 +9,7 @@ pub(crate) use batch::batches;
 pub use batch::{BATCH_BYTES, BATCH_ENTRIES};
 pub use coalesce::Coalesce;
 pub use error::{Error, Kind};
-pub use facts::{Facts, Feed, Misses, Seen, Touch};
+pub use facts::{Facts, FeedEvent, ForgetIf, Misses, Touch};
 
 use crate::model::{Session, UserId, UserRecord};
 use crate::time::Timestamp;
@@ -47,7 +47,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// | U3 | `forget` drops a record unless it holds more than the caller knows; sessions and records are forgotten apart |
 /// | W1 | `watch` starts with everything, in slices of at most [`BATCH_ENTRIES`], then `Synced` for each shard |
 /// | W2 | every later put, touch, remember and forget of any *other* handle arrives at least once, puts and forgets of one session in the order in which the store took them, or the feed ends; whether a handle hears itself is up to the store |
-/// | W3 | each second at least, the watch has a write accepted in each shard, in every place where the verbs write; it reads (epoch, sequence, time, blind stretches) as of that write, and yields `Alive` once everything up to that sequence has been delivered. A write that is refused proves nothing and does not end the feed ([`Feed::Unproven`]); another epoch, or any sequence but last + 1, is a gap, which does |
+/// | W3 | each second at least, the watch has a write accepted in each shard, in every place where the verbs write; it reads (epoch, sequence, time, blind stretches) as of that write, and yields `Alive` once everything up to that sequence has been delivered. A write that is refused proves nothing and does not end the feed ([`FeedEvent::Unproven`]); another epoch, or any sequence but last + 1, is a gap, which does |
 /// | W4 | a store that lost data shows a new epoch |
 /// | W5 | a shard's time never goes back, whatever its server's clock does, across failovers and losses as far as any handle remembers, and moves on at the pace of the handles that watch ([`TimeLine`](crate::time::TimeLine)) |
 /// | W6 | a move of more than 3 s from one proof to the next is a blind stretch; all handles are told the same ones |
@@ -81,7 +81,7 @@ pub trait PresenceStore: Send + Sync + 'static {
     async fn remember(&self, users: &[UserRecord]) -> Result<()>;
 
     /// Drops what has not been seen since: F1, U3.
-    async fn forget(&self, seen: &[Seen]) -> Result<()>;
+    async fn forget(&self, seen: &[ForgetIf]) -> Result<()>;
 
     /// Reads the sessions of users, the nodes that hold them, and the users' records: L1, N2, U2.
     async fn load(&self, users: &[UserId]) -> Result<Facts>;
@@ -90,7 +90,7 @@ pub trait PresenceStore: Send + Sync + 'static {
     ///
     /// A feed that cannot go on ends; the core then calls `watch` again, with backoff. Dropping it
     /// unsubscribes.
-    fn watch(&self) -> BoxStream<'static, Feed>;
+    fn watch(&self) -> BoxStream<'static, FeedEvent>;
 
     /// The store's own time, as the next proof would tell it: W5.
     async fn now(&self) -> Result<Timestamp>;
@@ -118,7 +118,7 @@ impl<S: PresenceStore + ?Sized> PresenceStore for Arc<S> {
         (**self).remember(users).await
     }
 
-    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+    async fn forget(&self, seen: &[ForgetIf]) -> Result<()> {
         (**self).forget(seen).await
     }
 
@@ -126,7 +126,7 @@ impl<S: PresenceStore + ?Sized> PresenceStore for Arc<S> {
         (**self).load(users).await
     }
 
-    fn watch(&self) -> BoxStream<'static, Feed> {
+    fn watch(&self) -> BoxStream<'static, FeedEvent> {
         (**self).watch()
     }
 

@@ -43,7 +43,7 @@ pub struct ManualClock(Arc<Mutex<State>>);
 struct State {
     now: Timestamp,
     /// Numbers the sleepers: those of one instant wake in the order they lay down.
-    drawn: u64,
+    next_id: u64,
     sleepers: BTreeMap<(Timestamp, u64), oneshot::Sender<()>>,
 }
 
@@ -121,8 +121,8 @@ impl Clock for ManualClock {
             if at <= state.now {
                 return;
             }
-            let key = (at, state.drawn);
-            state.drawn += 1;
+            let key = (at, state.next_id);
+            state.next_id += 1;
             let (wake, woken) = oneshot::channel();
             state.sleepers.insert(key, wake);
             (woken, Bed { clock: self.clone(), key })

@@ -2,7 +2,7 @@
 
 use super::history::History;
 use presence_core::Timestamp;
-use presence_core::broker::hub::{From, Page};
+use presence_core::broker::hub::{Page, ReadFrom};
 use presence_core::broker::{Channel, Event, Missed, Publish, Published, Retention};
 use std::collections::{BTreeMap, HashMap};
 
@@ -127,9 +127,9 @@ impl Histories {
         self.trimmed(channel, now).map_or_else(Vec::new, |history| history.newest(count))
     }
 
-    pub(super) fn read(&mut self, channel: &Channel, from: From, now: Timestamp) -> Page {
+    pub(super) fn read(&mut self, channel: &Channel, from: ReadFrom, now: Timestamp) -> Page {
         let nothing = || Page {
-            missed: matches!(from, From::After(_)).then_some(Missed::Incarnation),
+            missed: matches!(from, ReadFrom::After(_)).then_some(Missed::Incarnation),
             ..Page::default()
         };
         self.trimmed(channel, now).map_or_else(nothing, |history| history.read(from))

@@ -1,6 +1,6 @@
 //! What is stored of one channel.
 
-use presence_core::broker::hub::{From, PAGE_BYTES, PAGE_EVENTS, Page};
+use presence_core::broker::hub::{PAGE_BYTES, PAGE_EVENTS, Page, ReadFrom};
 use presence_core::broker::{Event, EventId, KEYS_FOR, Missed, Publish, Published, Retention};
 use presence_core::{Timestamp, random};
 use std::collections::{HashMap, VecDeque};
@@ -116,15 +116,17 @@ impl History {
         self.events.iter().skip(skipped).map(|(event, _)| event.clone()).collect()
     }
 
-    pub(super) fn read(&self, from: From) -> Page {
+    pub(super) fn read(&self, from: ReadFrom) -> Page {
         let position = Some(self.id(self.number));
         let (missed, first) = match from {
-            From::Beginning => ((self.trimmed > 0).then_some(Missed::Trimmed), 0),
-            From::After(id) if id.incarnation != self.incarnation || id.number > self.number => {
+            ReadFrom::Beginning => ((self.trimmed > 0).then_some(Missed::Trimmed), 0),
+            ReadFrom::After(id) if id.incarnation != self.incarnation || id.number > self.number => {
                 (Some(Missed::Incarnation), 0)
             }
-            From::After(id) => ((id.number < self.trimmed).then_some(Missed::Trimmed), self.index(id.number)),
-            From::Last(count) => (None, self.events.len().saturating_sub(count)),
+            ReadFrom::After(id) => {
+                ((id.number < self.trimmed).then_some(Missed::Trimmed), self.index(id.number))
+            }
+            ReadFrom::Last(count) => (None, self.events.len().saturating_sub(count)),
         };
         let (mut bytes, mut events) = (0, Vec::new());
         for (event, _) in self.events.iter().skip(first) {

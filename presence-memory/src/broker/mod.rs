@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use histories::Histories;
 use parking_lot::Mutex;
-use presence_core::broker::hub::{Backend, From, Hub, Interest, Page};
+use presence_core::broker::hub::{Backend, Hub, Interest, Page, ReadFrom};
 use presence_core::broker::{
     Broker, Channel, Delivery, Event, EventId, Publish, Published, Retention, Start, check_payload,
 };
@@ -151,7 +151,7 @@ impl Backend for Shared {
 
     fn close(&self, _interest: &Interest) {}
 
-    async fn read(&self, channel: &Channel, from: From) -> Result<Page> {
+    async fn read(&self, channel: &Channel, from: ReadFrom) -> Result<Page> {
         let now = self.clock.now();
         Ok(self.histories.lock().read(channel, from, now))
     }
@@ -160,7 +160,7 @@ impl Backend for Shared {
         let now = self.clock.now();
         let mut histories = self.histories.lock();
         let head = match interest {
-            Interest::Channel(channel) => histories.read(channel, From::Last(0), now).position,
+            Interest::Channel(channel) => histories.read(channel, ReadFrom::Last(0), now).position,
             Interest::Prefix(_) => None,
         };
         opened(head);

@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt;
 use futures_util::stream::{BoxStream, StreamExt};
-use presence_core::store::{BATCH_ENTRIES, Feed, Kind, Misses, PresenceStore, Seen, Touch};
+use presence_core::store::{BATCH_ENTRIES, FeedEvent, ForgetIf, Kind, Misses, PresenceStore, Touch};
 use presence_core::{
     Departure, ManualClock, NodeId, Placement, Session, SessionId, SessionKey, Timestamp, Topic, Topics,
     UserId,
@@ -37,7 +37,7 @@ fn touch(n: usize, secs: u64) -> Touch {
 }
 
 /// What is told without waiting.
-fn told(feed: &mut BoxStream<'static, Feed>) -> Vec<Feed> {
+fn told(feed: &mut BoxStream<'static, FeedEvent>) -> Vec<FeedEvent> {
     let mut told = Vec::new();
     while let Some(Some(message)) = feed.next().now_or_never() {
         told.push(message);
@@ -55,9 +55,9 @@ async fn a_handle_does_not_hear_itself_and_the_others_do() {
     store.put(&[session(1)]).await.unwrap();
     assert_eq!(store.touch(&[touch(1, 2)]).await.unwrap(), Misses::new());
     assert_eq!(told(&mut own), []);
-    assert!(matches!(&told(&mut others)[..], [Feed::Facts(_), Feed::Touched(_)]));
+    assert!(matches!(&told(&mut others)[..], [FeedEvent::Facts(_), FeedEvent::Touched(_)]));
     other.touch(&[touch(1, 3)]).await.unwrap();
-    assert!(matches!(&told(&mut own)[..], [Feed::Touched(_)]));
+    assert!(matches!(&told(&mut own)[..], [FeedEvent::Touched(_)]));
     assert_eq!(told(&mut others), []);
 }
 
@@ -68,8 +68,8 @@ async fn two_watches_of_one_handle_both_hear_it() {
     told(&mut one);
     told(&mut two);
     store.put(&[session(1)]).await.unwrap();
-    assert!(matches!(&told(&mut one)[..], [Feed::Facts(_)]));
-    assert!(matches!(&told(&mut two)[..], [Feed::Facts(_)]));
+    assert!(matches!(&told(&mut one)[..], [FeedEvent::Facts(_)]));
+    assert!(matches!(&told(&mut two)[..], [FeedEvent::Facts(_)]));
     drop(two);
     store.put(&[session(2)]).await.unwrap();
     assert_eq!(told(&mut one), []);
@@ -88,8 +88,9 @@ async fn the_feed_of_a_reader_who_falls_behind_ends_and_a_new_one_tells_everythi
     assert_eq!(count(&told(&mut store.watch())), all.len());
 }
 
-fn count(messages: &[Feed]) -> usize {
-    let sessions = messages.iter().map(|m| if let Feed::Facts(facts) = m { facts.sessions.len() } else { 0 });
+fn count(messages: &[FeedEvent]) -> usize {
+    let sessions =
+        messages.iter().map(|m| if let FeedEvent::Facts(facts) = m { facts.sessions.len() } else { 0 });
     sessions.sum()
 }
 
@@ -103,15 +104,15 @@ async fn a_snapshot_comes_in_slices_and_what_happens_meanwhile_in_between() {
     let (mut slices, mut heard) = (0, 0);
     loop {
         match feed.next().await.unwrap() {
-            Feed::Facts(facts) => {
+            FeedEvent::Facts(facts) => {
                 assert!(facts.sessions.len() <= BATCH_ENTRIES);
                 slices += 1;
                 // What has been told hears of it now, what has not is told with it.
                 let touches: Vec<_> = (0..3_000).map(|n| touch(n, 100 + slices)).collect();
                 writer.touch(&touches).await.unwrap();
             }
-            Feed::Touched(_) => heard += 1,
-            Feed::Synced { .. } => break,
+            FeedEvent::Touched(_) => heard += 1,
+            FeedEvent::Synced { .. } => break,
             message => panic!("{message:?} before the end of the snapshot"),
         }
     }
@@ -123,7 +124,7 @@ async fn time_is_proven_at_once_and_then_four_times_a_second() {
     let clock = ManualClock::at(Timestamp::from_secs(10));
     let store = MemoryStore::with_clock(clock.clone());
     let mut feed = store.watch();
-    let alive = |millis| Feed::Alive { shard: 0, at: Timestamp::from_millis(millis), blind: [].into() };
+    let alive = |millis| FeedEvent::Alive { shard: 0, at: Timestamp::from_millis(millis), blind: [].into() };
     assert_eq!(told(&mut feed).last(), Some(&alive(10_000)));
     let mut proofs = Vec::new();
     for _ in 0..4 {
@@ -146,7 +147,7 @@ async fn a_busy_reader_is_told_the_time_between_the_news() {
         store.put(&all).await.unwrap();
         clock.advance(Duration::from_millis(250)).await;
         for _ in 0..2 {
-            proofs += usize::from(matches!(feed.next().await, Some(Feed::Alive { .. })));
+            proofs += usize::from(matches!(feed.next().await, Some(FeedEvent::Alive { .. })));
         }
     }
     assert!(proofs > 2, "{proofs} proofs");
@@ -161,13 +162,14 @@ async fn what_is_forgotten_is_freed_while_a_snapshot_is_told() {
     let first = feed.next().await.unwrap();
     let at = Timestamp::from_secs(1);
     for session in &all[..99_000] {
-        store.forget(&[Seen::Session { key: session.key(), seen_at: at, placed_at: at }]).await.unwrap();
+        store.forget(&[ForgetIf::Session { key: session.key(), seen_at: at, placed_at: at }]).await.unwrap();
     }
     // The shards have moved what was left while the snapshot was on its way: none of it is missing.
     let mut messages = told(&mut feed);
     messages.push(first);
     assert!(count(&messages) < 20_000, "{}", count(&messages));
-    let facts = messages.iter().filter_map(|m| if let Feed::Facts(facts) = m { Some(facts) } else { None });
+    let facts =
+        messages.iter().filter_map(|m| if let FeedEvent::Facts(facts) = m { Some(facts) } else { None });
     let shown: HashSet<_> = facts.flat_map(|facts| facts.sessions.iter().map(Session::key)).collect();
     assert!(all[99_000..].iter().all(|session| shown.contains(&session.key())));
     let users: Vec<_> = all.iter().map(|session| session.user.clone()).collect();
@@ -203,7 +205,7 @@ async fn a_store_that_is_full_refuses_what_is_new_or_grows_and_takes_all_else() 
     );
     // What was refused is told to nobody.
     let sessions = told(&mut feed).into_iter().map(|feed| match feed {
-        Feed::Facts(facts) => facts.sessions.len(),
+        FeedEvent::Facts(facts) => facts.sessions.len(),
         _ => 0,
     });
     assert_eq!(sessions.sum::<usize>(), 1);
@@ -215,7 +217,7 @@ async fn a_store_that_is_full_refuses_what_is_new_or_grows_and_takes_all_else() 
     // What is forgotten makes room.
     let Session { user, id, .. } = session(6);
     let key = SessionKey { user, id };
-    store.forget(&[Seen::Session { key, seen_at: at, placed_at: at }]).await.unwrap();
+    store.forget(&[ForgetIf::Session { key, seen_at: at, placed_at: at }]).await.unwrap();
     store.put(&[session(20)]).await.unwrap();
     assert!(full(store.put(&[session(21)]).await));
 }

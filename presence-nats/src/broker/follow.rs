@@ -9,9 +9,9 @@ use super::chain::Chain;
 use super::heads::Heads;
 use super::stored::Stored;
 use super::stream::Events;
-use crate::api::StreamInfo;
 use crate::error::{Failure, Outcome, timeout, unavailable};
-use crate::feed::reader::{End, From, Place, Reader};
+use crate::jetstream::api::StreamInfo;
+use crate::jetstream::reader::{ReadPosition, Reader, StartAt, StreamEnd};
 use async_nats::Message;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
@@ -106,7 +106,7 @@ impl Following {
         let (events, link) = (Arc::clone(&self.events), Arc::clone(&self.events.link));
         let (stream, all) = (&events.names.stream, events.names.events());
         let info = events.look().await?;
-        let end = End::of(&link, &info, stream, &all).await?;
+        let end = StreamEnd::of(&link, &info, stream, &all).await?;
         let has_shrunk =
             self.place.as_ref().is_some_and(|place| place.created == info.created && place.seq > end.seq);
         if has_shrunk && events.is_behind(&info, self.place.as_ref().map_or(0, |place| place.seq)) {
@@ -118,7 +118,7 @@ impl Following {
         // Until it reads, this is where it has to go on.
         self.place = Some(Reached { created: info.created.clone(), seq: after });
         let mut signals = link.subscribe(events.names.signals()).await?;
-        let mut reader = Reader::open(&link, stream, &all, From::After(after), end).await?;
+        let mut reader = Reader::open(&link, stream, &all, StartAt::After(after), end).await?;
         if is_lost {
             tracing::warn!(stream, "the stream of events is another or shorter than before");
             self.heads.clear();
@@ -159,7 +159,7 @@ impl Following {
                         Some(Ok(now)) => {
                             let is_late = now.state.last_seq > reader.position();
                             if is_late && is_suspect {
-                                let end = match End::of(&link, &now, stream, &all).await {
+                                let end = match StreamEnd::of(&link, &now, stream, &all).await {
                                     Ok(end) => end,
                                     Err(failure) => break Err(failure),
                                 };
@@ -180,7 +180,7 @@ impl Following {
         done
     }
 
-    fn tell(&self, message: Message, place: &Place) {
+    fn tell(&self, message: Message, place: &ReadPosition) {
         let Some(hub) = self.hub.upgrade() else { return };
         let chain = Chain::of(message.headers.as_ref());
         let Some(channel) = self.events.names.channel_of_event(&message.subject).filter(|_| chain.is_some())

@@ -4,7 +4,7 @@ use super::Shared;
 use super::stored::Stored;
 use super::stream::Traits;
 use crate::error::{Failure, Outcome, unavailable};
-use presence_core::broker::hub::{From, PAGE_BYTES, PAGE_EVENTS, Page};
+use presence_core::broker::hub::{PAGE_BYTES, PAGE_EVENTS, Page, ReadFrom};
 use presence_core::broker::{Channel, Event, EventId, Missed};
 use std::collections::VecDeque;
 
@@ -13,7 +13,7 @@ const ROUNDS: usize = 4;
 
 impl Shared {
     /// A page of history, as of this call.
-    pub(super) async fn page(&self, traits: Traits, channel: &Channel, from: From) -> Outcome<Page> {
+    pub(super) async fn page(&self, traits: Traits, channel: &Channel, from: ReadFrom) -> Outcome<Page> {
         let mut is_sure = false;
         for _ in 0..ROUNDS {
             let newest = self.events.newest(channel).await?;
@@ -21,7 +21,7 @@ impl Shared {
             let is_older = |seen: EventId| {
                 id.is_none_or(|id| id.incarnation == seen.incarnation && id.number < seen.number)
             };
-            if let From::After(seen) = from
+            if let ReadFrom::After(seen) = from
                 && !is_sure
                 && is_older(seen)
             {
@@ -34,16 +34,18 @@ impl Shared {
             }
             let Some((newest, id)) = newest.zip(id) else { break };
             let seen = match from {
-                From::Last(0) => return Ok(Page { position: Some(id), ..Page::default() }),
-                From::Last(1) => return Ok(page(channel, None, vec![newest], id)),
-                From::Last(count) => {
+                ReadFrom::Last(0) => return Ok(Page { position: Some(id), ..Page::default() }),
+                ReadFrom::Last(1) => return Ok(page(channel, None, vec![newest], id)),
+                ReadFrom::Last(count) => {
                     let mut events = self.newest(traits, channel, count, &newest).await?;
                     cut(&mut events);
                     return Ok(page(channel, None, events.into(), id));
                 }
-                From::After(seen) if seen == id => return Ok(Page { position: Some(id), ..Page::default() }),
-                From::After(seen) => Some(seen),
-                From::Beginning => None,
+                ReadFrom::After(seen) if seen == id => {
+                    return Ok(Page { position: Some(id), ..Page::default() });
+                }
+                ReadFrom::After(seen) => Some(seen),
+                ReadFrom::Beginning => None,
             };
             let is_same =
                 seen.is_none_or(|seen| seen.incarnation == id.incarnation && seen.number < id.number);
@@ -61,7 +63,7 @@ impl Shared {
             return Ok(page(channel, missed, stored, id));
         }
         // There is no history any more.
-        let missed = matches!(from, From::After(_)).then_some(Missed::Incarnation);
+        let missed = matches!(from, ReadFrom::After(_)).then_some(Missed::Incarnation);
         Ok(Page { missed, ..Page::default() })
     }
 

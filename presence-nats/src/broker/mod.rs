@@ -12,9 +12,9 @@ mod stream;
 
 pub use options::BrokerOptions;
 
-use crate::client;
 use crate::error::{rejected, unavailable};
-use crate::link::{Heard, Link};
+use crate::jetstream::client;
+use crate::jetstream::link::{Heard, Link};
 use async_nats::{Client, ConnectOptions};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -22,7 +22,7 @@ use follow::Follower;
 use futures_util::stream::BoxStream;
 use heads::Heads;
 use parking_lot::Mutex;
-use presence_core::broker::hub::{Backend, From, Hub, Interest, Page, WeakHub};
+use presence_core::broker::hub::{Backend, Hub, Interest, Page, ReadFrom, WeakHub};
 use presence_core::broker::{Broker, Channel, Delivery, Event, Publish, Published, Start, check_payload};
 use presence_core::store::Result;
 use std::fmt;
@@ -168,7 +168,7 @@ impl Backend for Shared {
     /// All channels come by one consumer, which stays.
     fn close(&self, _interest: &Interest) {}
 
-    async fn read(&self, channel: &Channel, from: From) -> Result<Page> {
+    async fn read(&self, channel: &Channel, from: ReadFrom) -> Result<Page> {
         self.events.with(|traits| self.page(traits, channel, from)).await
     }
 }

@@ -46,7 +46,7 @@ impl Stored {
         let headers = message.headers?;
         let seq = headers.get("Nats-Sequence")?.as_str().parse().ok()?;
         let at = headers.get("Nats-Time-Stamp")?.as_str().to_owned();
-        let at = crate::api::Time::try_from(at).ok()?.0;
+        let at = crate::jetstream::api::Time::try_from(at).ok()?.0;
         let message_id = headers.get(MESSAGE_ID).map(|id| id.as_str().into());
         let nonce = headers.get(NONCE).and_then(|text| nonce(text.as_str()));
         let chain = Chain::of(Some(&headers));

@@ -5,10 +5,10 @@ use super::chain::{CHAIN, Chain};
 use super::names::Names;
 use super::options::BrokerOptions;
 use super::stored::{MESSAGE_ID, NONCE, Stored, nonce};
-use crate::api::{Got, NewStream, StreamInfo, nanos};
 use crate::codec::{base64, encode, header};
 use crate::error::{Failure, Outcome, again, code, corrupt, rejected, timeout};
-use crate::link::Link;
+use crate::jetstream::api::{MessageGot, NewStream, StreamInfo, nanos};
+use crate::jetstream::link::Link;
 use crate::options::Storage;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -223,7 +223,7 @@ impl Events {
             Ok(got) => got,
             Err(_late) => ask().await,
         };
-        let got: Got = match got {
+        let got: MessageGot = match got {
             Err(failure) if failure.is(&[code::NO_MESSAGE]) => return Ok(None),
             got => got?,
         };

@@ -73,7 +73,7 @@ fn a_mark_tells_what_its_forgetter_knew() {
     let mark = Raw { gone: Some(of(5, 6)), ..raw("$KV.chat.s.alice.tab", "") };
     let session = session("alice");
     let key = SessionKey { user: session.user, id: session.id };
-    let seen = Seen::Session { key, seen_at: of(5, 0).seen_at, placed_at: of(0, 6).placed_at };
+    let seen = ForgetIf::Session { key, seen_at: of(5, 0).seen_at, placed_at: of(0, 6).placed_at };
     assert!(matches!(mark.read(&keys()), Record::Gone(gone) if gone == seen));
 }
 

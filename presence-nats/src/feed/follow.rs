@@ -1,14 +1,14 @@
 //! After the snapshot: what changes, and proofs of time.
 
 use super::time::Line;
-use super::{End, Watch, tell};
-use crate::api::StreamInfo;
-use crate::beats::{BATCHES_WAITING, Batch};
+use super::{FeedEnd, Watch, tell};
 use crate::error::{Failure, Outcome};
+use crate::jetstream::api::StreamInfo;
+use crate::renewals::{BATCHES_WAITING, Batch};
 use crate::store::Shared;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use presence_core::store::Feed;
+use presence_core::store::FeedEvent;
 use presence_core::time::TimeLine;
 use presence_core::{Clock, SystemClock};
 use std::collections::VecDeque;
@@ -42,19 +42,19 @@ struct Proof {
 }
 
 async fn probe(shared: Arc<Shared>, known: Line) -> Outcome<Seen> {
-    let (streams, before) = (&shared.streams, shared.lives.tops());
+    let (streams, before) = (&shared.streams, shared.epochs.tops());
     let proven = shared.prove(&known).await;
     // Also where nothing was written: a stream that is gone says so only here.
     let (state, beats) =
         tokio::try_join!(streams.info(&streams.keys.state), streams.info(&streams.keys.beats))?;
     let line = proven?;
-    let epoch = shared.lives.epoch(&before, &state, &beats);
+    let epoch = shared.epochs.epoch(&before, &state, &beats);
     Ok(Seen { state, beats, line, epoch })
 }
 
 impl Watch<'_> {
     /// W2, W3: until there is a gap.
-    pub(super) async fn follow(&mut self, mut news: News) -> Result<(), End> {
+    pub(super) async fn follow(&mut self, mut news: News) -> Result<(), FeedEnd> {
         let mut waiting = VecDeque::new();
         let mut probing: Option<Probe> = None;
         // How far it had read when it asked: what is shorter than that has lost something.
@@ -66,16 +66,16 @@ impl Watch<'_> {
         proves.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = self.to.closed() => return Err(End::Unheard),
+                () = self.to.closed() => return Err(FeedEnd::Unheard),
                 next = self.reader.next() => self.tell_from(next?).await?,
                 // One who lags behind has missed some.
-                batch = news.recv() => waiting.push_back(batch.map_err(|_| End::Gap)?),
+                batch = news.recv() => waiting.push_back(batch.map_err(|_| FeedEnd::Gap)?),
                 seen = async { Some(probing.as_mut()?.await) }, if probing.is_some() => {
                     probing = None;
                     match seen {
                         Some(Ok(seen)) => {
                             if seen.epoch != self.epoch || seen.state.state.last_seq < read {
-                                return Err(End::Gap);
+                                return Err(FeedEnd::Gap);
                             }
                             self.line.take(&seen.line);
                             if std::mem::take(&mut is_suspect) {
@@ -84,10 +84,10 @@ impl Watch<'_> {
                             }
                             proof.get_or_insert(Proof { seen, late_at: Instant::now() + LATE_AFTER });
                         }
-                        Some(Err(Failure::NoStream(_))) => return Err(End::Gap),
+                        Some(Err(Failure::NoStream(_))) => return Err(FeedEnd::Gap),
                         _ => {
                             is_suspect = true;
-                            tell(self.to, Feed::Unproven { shard: 0 }).await?;
+                            tell(self.to, FeedEvent::Unproven { shard: 0 }).await?;
                         }
                     }
                 }
@@ -103,21 +103,21 @@ impl Watch<'_> {
             if let Some(TimeLine { at, blind, .. }) = self.proven(&mut proof, &mut news, &mut waiting).await?
             {
                 self.shared.reckoning.answered(0, at, blind.as_slice(), SystemClock.now());
-                tell(self.to, Feed::Alive { shard: 0, at, blind: blind.as_slice().into() }).await?;
+                tell(self.to, FeedEvent::Alive { shard: 0, at, blind: blind.as_slice().into() }).await?;
             }
         }
     }
 
     /// Tells the renewals whose records have been told.
-    async fn renew(&self, waiting: &mut VecDeque<Batch>) -> Result<(), End> {
+    async fn renew(&self, waiting: &mut VecDeque<Batch>) -> Result<(), FeedEnd> {
         while let Some(batch) = waiting.front() {
             if batch.life == self.life && batch.after > self.reader.position() {
                 break;
             }
             let Some(Batch { touches, .. }) = waiting.pop_front() else { break };
-            tell(self.to, Feed::Touched(touches)).await?;
+            tell(self.to, FeedEvent::Touched(touches)).await?;
         }
-        if waiting.len() > BATCHES_WAITING { Err(End::Gap) } else { Ok(()) }
+        if waiting.len() > BATCHES_WAITING { Err(FeedEnd::Gap) } else { Ok(()) }
     }
 
     /// The time of the proof, if everything has been told that came before.
@@ -126,7 +126,7 @@ impl Watch<'_> {
         proof: &mut Option<Proof>,
         news: &mut News,
         waiting: &mut VecDeque<Batch>,
-    ) -> Result<Option<TimeLine>, End> {
+    ) -> Result<Option<TimeLine>, FeedEnd> {
         let Some(Proof { seen, .. }) = proof else { return Ok(None) };
         let is_read = self.reader.position() >= seen.state.state.last_seq
             && self.shared.beats.has_reached(&seen.beats.created, seen.beats.state.last_seq);
@@ -138,7 +138,7 @@ impl Watch<'_> {
             match news.try_recv() {
                 Ok(batch) => waiting.push_back(batch),
                 Err(TryRecvError::Empty) => break,
-                Err(_) => return Err(End::Gap),
+                Err(_) => return Err(FeedEnd::Gap),
             }
         }
         self.renew(waiting).await?;
@@ -149,7 +149,7 @@ impl Watch<'_> {
     }
 
     /// A proof that does not come about needs somebody who asks why.
-    async fn look_after(&mut self, proof: &mut Option<Proof>) -> Result<(), End> {
+    async fn look_after(&mut self, proof: &mut Option<Proof>) -> Result<(), FeedEnd> {
         let Some(Proof { seen, late_at }) = proof else { return Ok(()) };
         if Instant::now() < *late_at {
             return Ok(());
@@ -163,7 +163,7 @@ impl Watch<'_> {
         Ok(())
     }
 
-    async fn check(&mut self, state: &StreamInfo) -> Result<(), End> {
+    async fn check(&mut self, state: &StreamInfo) -> Result<(), FeedEnd> {
         // If the server does not say, there is a next time.
         if let Ok(end) = self.shared.streams.end(state).await {
             self.reader.check(end).await?;

@@ -7,19 +7,18 @@
 //! silent and tries again, so that a watch begins within a moment of its return.
 
 mod follow;
-pub(crate) mod reader;
 mod rewrite;
 mod slice;
 mod time;
 
 use crate::codec::{Raw, Record};
 use crate::error::{Failure, Outcome};
-use crate::feed::reader::{From, Gap, Reader};
-use crate::known::{Feeding, State};
+use crate::jetstream::reader::{Gap, Reader, StartAt};
+use crate::jetstream::streams::Traits;
+use crate::state::revision_cache::{Feeding, State};
 use crate::store::Shared;
-use crate::streams::Traits;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use presence_core::store::{BATCH_ENTRIES, Error, Facts, Feed, Kind, Seen};
+use presence_core::store::{BATCH_ENTRIES, Error, Facts, FeedEvent, ForgetIf, Kind};
 use presence_core::{Block, Node, Timestamp, UserRecord};
 use slice::Slice;
 use std::sync::Arc;
@@ -43,7 +42,7 @@ const SPREAD_BY_RECORD: Duration = Duration::from_micros(10);
 /// And no longer than this.
 const SPREAD: Duration = Duration::from_millis(1_500);
 
-pub(crate) fn of(shared: Arc<Shared>) -> BoxStream<'static, Feed> {
+pub(crate) fn of(shared: Arc<Shared>) -> BoxStream<'static, FeedEvent> {
     // The task begins when somebody listens, on the listener's runtime.
     let begin = async move {
         let (to, from) = mpsc::channel(MESSAGES_WAITING);
@@ -71,24 +70,24 @@ impl Drop for Task {
 
 /// Why a feed ends.
 #[derive(Debug)]
-enum End {
+enum FeedEnd {
     /// Nobody listens any more.
     Unheard,
     /// It cannot go on.
     Gap,
 }
 
-impl std::convert::From<Gap> for End {
+impl From<Gap> for FeedEnd {
     fn from(_: Gap) -> Self {
         Self::Gap
     }
 }
 
 /// The sending side of a feed.
-type To = mpsc::Sender<Feed>;
+type To = mpsc::Sender<FeedEvent>;
 
-async fn tell(to: &To, feed: Feed) -> Result<(), End> {
-    to.send(feed).await.map_err(|_| End::Unheard)
+async fn tell(to: &To, feed: FeedEvent) -> Result<(), FeedEnd> {
+    to.send(feed).await.map_err(|_| FeedEnd::Unheard)
 }
 
 /// A watch that has begun.
@@ -108,7 +107,7 @@ struct Watch<'a> {
     is_told: bool,
 }
 
-async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), End> {
+async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), FeedEnd> {
     let mut last = None;
     let (mut watch, news) = loop {
         // Before anything is looked at: no batch may fall between.
@@ -120,12 +119,12 @@ async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), End> {
         let every = note(&failure, last.replace(failure.kind()));
         tokio::select! {
             () = tokio::time::sleep(every.mul_f64(0.4 + 0.6 * presence_core::random::fraction())) => {}
-            () = to.closed() => return Err(End::Unheard),
+            () = to.closed() => return Err(FeedEnd::Unheard),
         }
     };
     watch.tell_everything().await?;
     watch.is_told = true;
-    tell(to, Feed::Synced { shard: 0, epoch: Arc::clone(&watch.epoch) }).await?;
+    tell(to, FeedEvent::Synced { shard: 0, epoch: Arc::clone(&watch.epoch) }).await?;
     // Beside the feed, whose listener may be slow.
     let _rewriting = Task(tokio::spawn(rewrite::run(Arc::clone(shared))));
     watch.follow(news).await
@@ -147,12 +146,12 @@ fn note(error: &Error, last: Option<Kind>) -> Duration {
 }
 
 /// Tells of the processes, and begins to read the bucket.
-async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<'a>, End>> {
+async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<'a>, FeedEnd>> {
     let streams = &shared.streams;
     let traits = streams.traits().await?;
-    let tops = shared.lives.tops();
+    let tops = shared.epochs.tops();
     let (state, beats) = streams.look().await?;
-    let epoch = shared.lives.epoch(&tops, &state, &beats);
+    let epoch = shared.epochs.epoch(&tops, &state, &beats);
     if shared.watched_before() {
         let records = u32::try_from(state.state.messages).unwrap_or(u32::MAX);
         let spread = SPREAD_BY_RECORD.saturating_mul(records).min(SPREAD);
@@ -161,14 +160,14 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
     shared.compare_policies(traits).await?;
     for nodes in nodes(shared, traits).await?.chunks(BATCH_ENTRIES) {
         let nodes = nodes.to_vec();
-        if let Err(end) = tell(to, Feed::Facts(Arc::new(Facts { nodes, ..Facts::default() }))).await {
+        if let Err(end) = tell(to, FeedEvent::Facts(Arc::new(Facts { nodes, ..Facts::default() }))).await {
             return Ok(Err(end));
         }
     }
     let feeding = shared.known.feed();
     let (stream, all) = (&streams.keys.state, streams.keys.all());
     let end = streams.end(&state).await?;
-    let reader = Reader::open(&streams.link, stream, &all, From::Latest, end).await?;
+    let reader = Reader::open(&streams.link, stream, &all, StartAt::Latest, end).await?;
     // Sessions are told with their renewals.
     let caught_up = shared.beats.reach(&beats.created, beats.state.last_seq);
     if tokio::time::timeout(streams.link.timeout(), caught_up).await.is_err() {
@@ -211,20 +210,20 @@ async fn next_in_time(shared: &Shared, reader: &mut Reader) -> Outcome<Option<Ra
 
 impl Watch<'_> {
     /// W1: the last message of every key.
-    async fn tell_everything(&mut self) -> Result<(), End> {
+    async fn tell_everything(&mut self) -> Result<(), FeedEnd> {
         while !self.reader.is_at_start() {
             let shared = self.shared;
             match next_in_time(shared, &mut self.reader).await {
                 Ok(Some(raw)) => self.tell_from(raw).await?,
                 Ok(None) => {}
-                Err(_) => return Err(End::Gap),
+                Err(_) => return Err(FeedEnd::Gap),
             }
         }
         Ok(())
     }
 
     /// Tells what a message says, together with those that have come already.
-    async fn tell_from(&mut self, first: Raw) -> Result<(), End> {
+    async fn tell_from(&mut self, first: Raw) -> Result<(), FeedEnd> {
         let mut slice = Slice::default();
         let mut next = Some(first);
         while let Some(raw) = next {
@@ -264,13 +263,13 @@ impl Watch<'_> {
                     let block = Some(Block { at: all, until: all, session: None });
                     let known =
                         UserRecord { user: record.user.clone(), seen_at: all, erased_at: Some(all), block };
-                    slice.forgotten().push(Seen::User(known));
+                    slice.forgotten().push(ForgetIf::User(known));
                 }
                 slice.facts().users.push(record);
             }
             Record::Node(node) => slice.facts().nodes.push(node),
             Record::Gone(seen) => {
-                if let Seen::Session { key, .. } = &seen {
+                if let ForgetIf::Session { key, .. } = &seen {
                     known.hear(&self.feeding, key, raw.seq, State::Gone);
                 }
                 slice.forgotten().push(seen);

@@ -7,10 +7,10 @@
 //! else's write is undone by it.
 
 use super::nodes;
-use super::reader::{From, Reader};
-use crate::bucket::MARKS_FOR;
 use crate::codec::{Raw, Record, encode};
 use crate::error::Outcome;
+use crate::jetstream::reader::{Reader, StartAt};
+use crate::state::bucket::MARKS_FOR;
 use crate::store::Shared;
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -60,7 +60,7 @@ async fn rewrite(shared: &Arc<Shared>, age: Duration) -> Outcome<usize> {
     let nodes: HashMap<NodeId, Node> =
         nodes(shared, traits).await?.into_iter().map(|node| (node.id.clone(), node)).collect();
     let (all, end) = (streams.keys.all(), streams.end(&info).await?);
-    let mut reader = Reader::open(&streams.link, &streams.keys.state, &all, From::Latest, end).await?;
+    let mut reader = Reader::open(&streams.link, &streams.keys.state, &all, StartAt::Latest, end).await?;
     let (mut old, mut written) = (Vec::new(), 0);
     // Records come in the order in which they were written: the first young one ends it.
     while !reader.is_at_start() {

@@ -1,6 +1,6 @@
 //! Messages of the bucket, gathered into what a watch tells.
 
-use presence_core::store::{Facts, Feed, Seen};
+use presence_core::store::{Facts, FeedEvent, ForgetIf};
 use std::sync::Arc;
 
 /// What is told next, in order.
@@ -12,12 +12,12 @@ pub(super) struct Slice {
 
 enum Part {
     Facts(Facts),
-    Forgotten(Vec<Seen>),
+    Forgotten(Vec<ForgetIf>),
 }
 
 impl Slice {
     /// What is to be told.
-    pub(super) fn feeds(self) -> impl Iterator<Item = Feed> {
+    pub(super) fn feeds(self) -> impl Iterator<Item = FeedEvent> {
         self.parts.into_iter().map(Part::into_feed)
     }
 
@@ -34,7 +34,7 @@ impl Slice {
     }
 
     /// What was forgotten, to add one entry to.
-    pub(super) fn forgotten(&mut self) -> &mut Vec<Seen> {
+    pub(super) fn forgotten(&mut self) -> &mut Vec<ForgetIf> {
         self.entries += 1;
         if !matches!(self.parts.last(), Some(Part::Forgotten(_))) {
             self.parts.push(Part::Forgotten(Vec::new()));
@@ -47,10 +47,10 @@ impl Slice {
 }
 
 impl Part {
-    fn into_feed(self) -> Feed {
+    fn into_feed(self) -> FeedEvent {
         match self {
-            Self::Facts(facts) => Feed::Facts(Arc::new(facts)),
-            Self::Forgotten(seen) => Feed::Forgotten(seen.into()),
+            Self::Facts(facts) => FeedEvent::Facts(Arc::new(facts)),
+            Self::Forgotten(seen) => FeedEvent::Forgotten(seen.into()),
         }
     }
 }

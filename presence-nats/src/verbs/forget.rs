@@ -5,12 +5,12 @@
 
 use crate::codec::{Raw, Record};
 use crate::error::{Failure, Outcome, unavailable};
-use crate::known::State;
-use crate::merge::Register;
+use crate::jetstream::streams::Traits;
+use crate::state::merge::Register;
+use crate::state::revision_cache::State;
 use crate::store::Shared;
-use crate::streams::Traits;
 use futures_util::future::join_all;
-use presence_core::store::{BATCH_ENTRIES, Result, Seen};
+use presence_core::store::{BATCH_ENTRIES, ForgetIf, Result};
 use presence_core::{Node, NodeId, Session, Timestamp};
 use std::collections::HashMap;
 
@@ -18,16 +18,16 @@ use std::collections::HashMap;
 const ROUNDS: usize = 12;
 
 impl Shared {
-    pub(crate) async fn forget(&self, seen: &[Seen]) -> Result<()> {
+    pub(crate) async fn forget(&self, seen: &[ForgetIf]) -> Result<()> {
         for part in seen.chunks(BATCH_ENTRIES) {
-            let seen: Vec<&Seen> = part.iter().collect();
+            let seen: Vec<&ForgetIf> = part.iter().collect();
             self.streams.with(|traits| self.forget_once(traits, seen.clone())).await?;
         }
         Ok(())
     }
 
-    async fn forget_once(&self, traits: Traits, mut seen: Vec<&Seen>) -> Outcome<()> {
-        if seen.iter().any(|seen| matches!(seen, Seen::Session { .. })) {
+    async fn forget_once(&self, traits: Traits, mut seen: Vec<&ForgetIf>) -> Outcome<()> {
+        if seen.iter().any(|seen| matches!(seen, ForgetIf::Session { .. })) {
             self.beats.catch_up().await?;
         }
         for _ in 0..ROUNDS {
@@ -55,11 +55,11 @@ impl Shared {
                 match (sent?, one) {
                     // Somebody wrote it meanwhile: looked at once more.
                     (None, one) => seen.push(one),
-                    (Some(revision), Seen::Session { key, .. }) => {
+                    (Some(revision), ForgetIf::Session { key, .. }) => {
                         self.known.fill(&key.user, &key.id, revision, State::Gone);
                     }
-                    (Some(_), Seen::User(_)) => {}
-                    (Some(_), Seen::Node { node, .. }) => drop(self.nodes.lock().remove(node)),
+                    (Some(_), ForgetIf::User(_)) => {}
+                    (Some(_), ForgetIf::Node { node, .. }) => drop(self.nodes.lock().remove(node)),
                 }
             }
             if seen.is_empty() {
@@ -69,21 +69,21 @@ impl Shared {
         Err(Failure::Other(unavailable("too many writers of one record at once")))
     }
 
-    fn subject(&self, seen: &Seen) -> String {
+    fn subject(&self, seen: &ForgetIf) -> String {
         match seen {
-            Seen::Session { key, .. } => self.streams.keys.session(&key.user, &key.id),
-            Seen::Node { node, .. } => self.streams.keys.node(node),
-            Seen::User(record) => self.streams.keys.user(&record.user),
+            ForgetIf::Session { key, .. } => self.streams.keys.session(&key.user, &key.id),
+            ForgetIf::Node { node, .. } => self.streams.keys.node(node),
+            ForgetIf::User(record) => self.streams.keys.user(&record.user),
         }
     }
 
     /// Whether it was not seen since; for a held session that has not left, *seen* includes its
     /// node.
-    fn is_to_go(&self, seen: &Seen, record: &Record, nodes: &HashMap<NodeId, Node>) -> bool {
+    fn is_to_go(&self, seen: &ForgetIf, record: &Record, nodes: &HashMap<NodeId, Node>) -> bool {
         match (seen, record) {
-            (Seen::User(known), Record::User(record)) => known.covers(record),
-            (Seen::Node { seen_at, .. }, Record::Node(node)) => node.seen_at <= *seen_at,
-            (Seen::Session { seen_at, placed_at, .. }, Record::Session(session)) => {
+            (ForgetIf::User(known), Record::User(record)) => known.covers(record),
+            (ForgetIf::Node { seen_at, .. }, Record::Node(node)) => node.seen_at <= *seen_at,
+            (ForgetIf::Session { seen_at, placed_at, .. }, Record::Session(session)) => {
                 let mut session = session.clone();
                 self.beats.renew(&mut session);
                 let node = holder(&session).and_then(|id| nodes.get(id));

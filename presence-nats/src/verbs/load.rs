@@ -2,8 +2,8 @@
 
 use crate::codec::Record;
 use crate::error::{Failure, Outcome, corrupt};
+use crate::jetstream::streams::Traits;
 use crate::store::Shared;
-use crate::streams::Traits;
 use futures_util::future::try_join3;
 use presence_core::store::{Facts, Result};
 use presence_core::{Session, UserId, UserRecord};

@@ -2,10 +2,10 @@
 
 use crate::codec::Record;
 use crate::error::Outcome;
-use crate::known::State;
-use crate::merge::{Merged, Register, Write};
+use crate::jetstream::streams::Traits;
+use crate::state::merge::{Merged, Register, Write};
+use crate::state::revision_cache::State;
 use crate::store::Shared;
-use crate::streams::Traits;
 use presence_core::store::Result;
 use presence_core::{Session, SessionId, UserId};
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Merges records of users: U1.
 
 use crate::codec::Record;
-use crate::merge::{Register, Write};
+use crate::state::merge::{Register, Write};
 use crate::store::Shared;
 use presence_core::store::Result;
 use presence_core::{UserId, UserRecord};

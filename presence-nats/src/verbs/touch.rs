@@ -1,12 +1,12 @@
 //! Moves times forward: T1, T2, N1.
 
-use crate::bucket::MARKS_FOR;
 use crate::codec::{Beat, Record, encode};
 use crate::error::{Failure, Outcome, unavailable};
-use crate::known::{State, There};
-use crate::merge::{Merged, Register, Write};
+use crate::jetstream::streams::Traits;
+use crate::state::bucket::MARKS_FOR;
+use crate::state::merge::{Merged, Register, Write};
+use crate::state::revision_cache::{State, There};
 use crate::store::Shared;
-use crate::streams::Traits;
 use futures_util::future::{join_all, try_join};
 use parking_lot::Mutex;
 use presence_core::store::{Misses, Result, Touch};

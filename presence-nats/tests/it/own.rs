@@ -2,7 +2,7 @@
 
 use crate::rig::{self, NATS, OLD, unique};
 use futures_util::StreamExt;
-use presence_core::store::{Feed, Kind, Seen, Touch};
+use presence_core::store::{FeedEvent, ForgetIf, Kind, Touch};
 use presence_core::{
     Departure, NodeId, Placement, Policy, PresenceStore, Session, SessionId, Timestamp, Topics, UserId,
 };
@@ -39,8 +39,8 @@ pub const MINUTE: Duration = Duration::from_mins(1);
 
 /// Reads a feed until this holds of what was told.
 async fn told(
-    feed: &mut (impl futures_util::Stream<Item = Feed> + Unpin),
-    mut holds: impl FnMut(&Feed) -> bool,
+    feed: &mut (impl futures_util::Stream<Item = FeedEvent> + Unpin),
+    mut holds: impl FnMut(&FeedEvent) -> bool,
 ) {
     let all = async {
         while let Some(feed) = feed.next().await {
@@ -53,12 +53,12 @@ async fn told(
     tokio::time::timeout(PATIENCE, all).await.unwrap();
 }
 
-fn is_synced(feed: &Feed) -> bool {
-    matches!(feed, Feed::Synced { .. })
+fn is_synced(feed: &FeedEvent) -> bool {
+    matches!(feed, FeedEvent::Synced { .. })
 }
 
-fn tells_of(feed: &Feed, name: &str) -> bool {
-    matches!(feed, Feed::Facts(facts) if facts.sessions.iter().any(|session| session.user.as_str() == name))
+fn tells_of(feed: &FeedEvent, name: &str) -> bool {
+    matches!(feed, FeedEvent::Facts(facts) if facts.sessions.iter().any(|session| session.user.as_str() == name))
 }
 
 /// Publishes beside the store, as an operator with `nats kv put` would.
@@ -90,7 +90,7 @@ async fn a_record_that_cannot_be_read_harms_nobody_else() {
         by_hand(server, format!("$KV.{name}.n.bad"), &[], "{}").await;
         store.put(&[session("later", now, MINUTE)]).await.unwrap();
         told(&mut feed, |feed| tells_of(feed, "later")).await;
-        told(&mut feed, |feed| matches!(feed, Feed::Alive { .. })).await;
+        told(&mut feed, |feed| matches!(feed, FeedEvent::Alive { .. })).await;
         assert_eq!(other.load(&[user("bad")]).await.unwrap_err().kind(), Kind::Corrupt);
         assert_eq!(other.load(&[user("good")]).await.unwrap().sessions.len(), 1);
         // Whoever has it puts it right: for a renewal it is lacking.
@@ -112,9 +112,9 @@ async fn a_key_that_is_deleted_by_hand_is_news_that_nobody_need_believe() {
     told(&mut feed, is_synced).await;
     by_hand(&NATS, format!("$KV.{name}.s.here.tab"), &[("KV-Operation", "DEL")], "").await;
     told(&mut feed, |feed| {
-        let Feed::Forgotten(seen) = feed else { return false };
+        let FeedEvent::Forgotten(seen) = feed else { return false };
         let zero = Timestamp::ZERO;
-        **seen == [Seen::Session { key: here.key(), seen_at: zero, placed_at: zero }]
+        **seen == [ForgetIf::Session { key: here.key(), seen_at: zero, placed_at: zero }]
     })
     .await;
     // The watch of this very handle has told it: it is not taken to be there any more.

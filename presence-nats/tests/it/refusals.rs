@@ -2,7 +2,7 @@
 
 use crate::own::{MINUTE, session};
 use crate::rig::{self, NATS, unique};
-use presence_core::store::{Kind, Seen};
+use presence_core::store::{ForgetIf, Kind};
 use presence_core::{PresenceStore, Session, Timestamp, UserId};
 use presence_nats::async_nats::{self, ConnectOptions};
 use presence_nats::{Namespace, NatsStore, Options, Storage};
@@ -40,9 +40,9 @@ async fn a_bucket_that_is_full_says_so_and_still_lets_go() {
     let users: Vec<UserId> = all.iter().map(|session| session.user.clone()).collect();
     let stored = store.load(&users).await.unwrap().sessions;
     assert!(!stored.is_empty() && stored.len() < all.len());
-    let seen: Vec<Seen> = stored
+    let seen: Vec<ForgetIf> = stored
         .iter()
-        .map(|session| Seen::Session { key: session.key(), seen_at: now, placed_at: now })
+        .map(|session| ForgetIf::Session { key: session.key(), seen_at: now, placed_at: now })
         .collect();
     store.forget(&seen).await.unwrap();
     assert_eq!(store.load(&users).await.unwrap().sessions, []);

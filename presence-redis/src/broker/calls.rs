@@ -1,11 +1,11 @@
 //! What the scripts of the broker are asked, and what they answer.
 
 use super::names::Names;
-use crate::answer::{list, text, tuple};
 use crate::error::unexpected;
-use crate::script::Script;
+use crate::wire::reply::{list, text, tuple};
+use crate::wire::script::Script;
 use presence_core::Timestamp;
-use presence_core::broker::hub::{From, PAGE_BYTES, PAGE_EVENTS, Page};
+use presence_core::broker::hub::{PAGE_BYTES, PAGE_EVENTS, Page, ReadFrom};
 use presence_core::broker::{Channel, Event, EventId, KEYS_FOR, Missed, Publish, Published, Retention};
 use presence_core::store::Result;
 use redis::{Cmd, Value};
@@ -90,15 +90,15 @@ impl Calls {
     }
 
     /// `is_head` for an id that this process has seen itself.
-    pub fn read(&self, channel: &Channel, from: From, is_head: bool) -> Cmd {
+    pub fn read(&self, channel: &Channel, from: ReadFrom, is_head: bool) -> Cmd {
         let mut call = self.of_log(&READ, channel, None);
         match from {
-            From::Beginning => call.arg("beginning").arg("").arg(""),
-            From::After(id) => {
+            ReadFrom::Beginning => call.arg("beginning").arg("").arg(""),
+            ReadFrom::After(id) => {
                 let word = if is_head { "head" } else { "after" };
                 call.arg(word).arg(format!("{:016x}", id.incarnation)).arg(id.number)
             }
-            From::Last(count) => call.arg("last").arg("").arg(count.min(1 << 40)),
+            ReadFrom::Last(count) => call.arg("last").arg("").arg(count.min(1 << 40)),
         };
         call.arg(PAGE_EVENTS).arg(PAGE_BYTES);
         call

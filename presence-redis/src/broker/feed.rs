@@ -3,9 +3,9 @@
 use super::calls::{Announced, announced};
 use super::foreign::Intake;
 use super::{Shared, foreign};
-use crate::connection::Connection;
 use crate::error::classify;
-use crate::link::backoff;
+use crate::wire::connection::Connection;
+use crate::wire::link::backoff;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
 use presence_core::broker::Delivery;

@@ -192,7 +192,7 @@ pub async fn store(shared: Arc<Shared>, mut heard: mpsc::Receiver<Heard>, bytes:
                 }
                 Ok(Published::Stored(_) | Published::Repeated(_)) => {}
                 Err(error) if matches!(error.kind(), Kind::Unavailable | Kind::Timeout) => {
-                    tokio::time::sleep(crate::link::backoff(failures)).await;
+                    tokio::time::sleep(crate::wire::link::backoff(failures)).await;
                     failures = failures.saturating_add(1);
                     continue;
                 }

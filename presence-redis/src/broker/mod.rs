@@ -10,16 +10,16 @@ mod witness;
 pub use foreign::Foreign;
 pub use options::BrokerOptions;
 
-use crate::connection::Source;
-use crate::link::Link;
 use crate::store::Sentinels;
+use crate::wire::connection::Source;
+use crate::wire::link::Link;
 use async_trait::async_trait;
 use bytes::Bytes;
 use calls::{Calls, Once, READ, REMOVE, SIGNAL};
 use feed::Ask;
 use futures_util::stream::BoxStream;
 use names::Names;
-use presence_core::broker::hub::{Backend, From, Hub, Interest, Page};
+use presence_core::broker::hub::{Backend, Hub, Interest, Page, ReadFrom};
 use presence_core::broker::{
     Broker, Channel, Delivery, Event, EventId, Publish, Published, Start, check_payload,
 };
@@ -147,7 +147,7 @@ impl Shared {
         Ok(published)
     }
 
-    async fn page(&self, channel: &Channel, from: From, is_head: bool) -> Result<Page> {
+    async fn page(&self, channel: &Channel, from: ReadFrom, is_head: bool) -> Result<Page> {
         let answer = self.link.call(&READ, &self.calls.read(channel, from, is_head)).await?;
         calls::page(answer, channel)
     }
@@ -176,14 +176,14 @@ impl Broker for RedisBroker {
     }
 
     async fn history(&self, channel: &Channel, count: usize) -> Result<Vec<Event>> {
-        let (mut from, mut events) = (From::Last(count), Vec::new());
+        let (mut from, mut events) = (ReadFrom::Last(count), Vec::new());
         if count == 0 {
             return Ok(events);
         }
         loop {
             let page = self.shared.page(channel, from, false).await?;
             events.extend(page.events);
-            from = From::position(page.position);
+            from = ReadFrom::position(page.position);
             if !page.more {
                 // What was published meanwhile is newer.
                 events.drain(..events.len().saturating_sub(count));
@@ -218,12 +218,12 @@ impl Backend for Shared {
         let _ = self.asks.send(Ask::Close(interest.clone()));
     }
 
-    async fn read(&self, channel: &Channel, from: From) -> Result<Page> {
+    async fn read(&self, channel: &Channel, from: ReadFrom) -> Result<Page> {
         self.page(channel, from, false).await
     }
 
     async fn read_after_head(&self, channel: &Channel, head: EventId) -> Result<Page> {
-        self.page(channel, From::After(head), true).await
+        self.page(channel, ReadFrom::After(head), true).await
     }
 }
 

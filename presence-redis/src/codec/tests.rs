@@ -1,5 +1,5 @@
 use super::*;
-use presence_core::{Message, SessionId, Status, Stay, Topic, UserId};
+use presence_core::{Membership, Message, SessionId, Status, Topic, UserId};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -17,14 +17,15 @@ fn name() -> impl Strategy<Value = String> {
 
 fn placement() -> impl Strategy<Value = Placement> {
     let left = option::of((instant(), instant()).prop_map(|(at, ends_at)| Departure { at, ends_at }));
-    let stays = vec((name(), option::of(instant())), 0..3);
+    let memberships = vec((name(), option::of(instant())), 0..3);
     let meta = option::of(name().prop_map(|text| Meta::new(json!({ "k": text, "n": 1.5 })).unwrap()));
     let lease = (0..100_000u64).prop_map(Duration::from_millis);
-    (instant(), left, name(), any::<bool>(), lease, stays, meta).prop_map(
-        |(placed_at, left, node, held, lease, stays, meta)| {
-            let stays =
-                stays.into_iter().map(|(topic, until)| Stay { topic: Topic::new(topic).unwrap(), until });
-            let (node, topics) = (NodeId::new(node).unwrap(), Topics::of(stays.collect()).unwrap());
+    (instant(), left, name(), any::<bool>(), lease, memberships, meta).prop_map(
+        |(placed_at, left, node, held, lease, memberships, meta)| {
+            let memberships = memberships
+                .into_iter()
+                .map(|(topic, until)| Membership { topic: Topic::new(topic).unwrap(), until });
+            let (node, topics) = (NodeId::new(node).unwrap(), Topics::of(memberships.collect()).unwrap());
             Placement { placed_at, left, node, held, lease, topics, meta }
         },
     )
@@ -75,7 +76,7 @@ proptest! {
         let with = |placement: &Placement| record(&Session { placement: placement.clone(), ..whole.clone() });
         let (a, b) = (with(&one), with(&other));
         let greater = registers(&a).0.as_bytes() > registers(&b).0.as_bytes();
-        prop_assert_eq!(greater, one.beats(&other));
+        prop_assert_eq!(greater, one.supersedes(&other));
     }
 
     #[test]
@@ -83,7 +84,7 @@ proptest! {
         let with = |declared: &Declared| record(&Session { declared: Some(declared.clone()), ..whole.clone() });
         let (a, b) = (with(&one), with(&other));
         let greater = registers(&a).1.as_bytes() > registers(&b).1.as_bytes();
-        prop_assert_eq!(greater, one.beats(&other));
+        prop_assert_eq!(greater, one.supersedes(&other));
         let none = record(&Session { declared: None, ..whole });
         prop_assert_eq!(registers(&none).1, "");
     }

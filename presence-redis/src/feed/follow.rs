@@ -3,13 +3,13 @@
 
 use super::inbox::Messages;
 use super::{Ended, message};
-use crate::answer::{text, tuple};
-use crate::connection::Connection;
-use crate::direct::Inner;
 use crate::error::{classify, ends_connection, timeout, unexpected};
-use crate::link::{Silence, backoff};
-use crate::script::{LOOK, PROVE, Script};
-use presence_core::store::{self, Error, Feed, Kind};
+use crate::verbs::Inner;
+use crate::wire::connection::Connection;
+use crate::wire::link::{Silence, backoff};
+use crate::wire::reply::{text, tuple};
+use crate::wire::script::{LOOK, PROVE, Script};
+use presence_core::store::{self, Error, FeedEvent, Kind};
 use presence_core::time::{Ask, Blind, BlindList};
 use presence_core::{Clock, SystemClock, Timestamp};
 use redis::{Cmd, RedisResult, Value};
@@ -31,7 +31,7 @@ pub struct Follower {
     pub shard: u16,
     connection: Connection,
     messages: Messages,
-    out: mpsc::Sender<Feed>,
+    out: mpsc::Sender<FeedEvent>,
     /// The number of the last message that was told, or is included in what was told.
     number: u64,
     /// Whether anything was told: from then on there is no going back.
@@ -83,7 +83,7 @@ impl Follower {
         shard: u16,
         connection: Connection,
         messages: Messages,
-        out: mpsc::Sender<Feed>,
+        out: mpsc::Sender<FeedEvent>,
         silence: Arc<Silence>,
     ) -> Self {
         let (number, has_told, is_lost, has_complained) = (0, false, false, false);
@@ -136,7 +136,7 @@ impl Follower {
         };
         (self.life, self.number) = (life, number);
         self.scan().await?;
-        self.tell(Feed::Synced { shard: self.shard, epoch: Arc::clone(&epoch) }).await;
+        self.tell(FeedEvent::Synced { shard: self.shard, epoch: Arc::clone(&epoch) }).await;
         Ok(epoch)
     }
 
@@ -147,7 +147,7 @@ impl Follower {
             if let Some((Proof { at, blind, .. }, _)) =
                 proof.take_if(|(proof, _)| proof.seen.number <= self.number)
             {
-                self.tell(Feed::Alive { shard: self.shard, at, blind }).await;
+                self.tell(FeedEvent::Alive { shard: self.shard, at, blind }).await;
             }
             let lost_at = proof.as_ref().map(|(_, lost_at)| *lost_at);
             tokio::select! {
@@ -164,7 +164,7 @@ impl Follower {
                         Ok(told) => proof = Some((told, Instant::now() + PATIENCE)),
                         Err(error) => {
                             if let Err(why) = self.endure(&error) { return why }
-                            self.tell(Feed::Unproven { shard: self.shard }).await;
+                            self.tell(FeedEvent::Unproven { shard: self.shard }).await;
                         }
                     }
                     ask_at = Instant::now() + EVERY;
@@ -283,7 +283,7 @@ impl Follower {
 
     /// Waits while the reader is busy; the inbox bounds what gathers meanwhile. Without a reader
     /// the task is ended.
-    pub async fn tell(&mut self, told: Feed) {
+    pub async fn tell(&mut self, told: FeedEvent) {
         self.has_told = true;
         let _ = self.out.send(told).await;
     }

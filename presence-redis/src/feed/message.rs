@@ -10,7 +10,7 @@
 //! ```
 
 use crate::codec;
-use presence_core::store::{Facts, Feed, Seen, Touch};
+use presence_core::store::{Facts, FeedEvent, ForgetIf, Touch};
 use std::sync::Arc;
 
 /// A message, and what of it could not be read.
@@ -19,7 +19,7 @@ pub struct Message {
     /// One more than that of the message before it.
     pub number: u64,
     /// What it tells, as far as it can be read.
-    pub told: Vec<Feed>,
+    pub told: Vec<FeedEvent>,
     /// How many of its entries are none of ours.
     pub unreadable: usize,
 }
@@ -47,25 +47,25 @@ pub fn read(message: &[u8]) -> Option<Message> {
                 let sessions: Vec<_> =
                     entries.iter().filter_map(|(name, value)| codec::session(name, value)).collect();
                 let readable = sessions.len();
-                (Feed::Facts(Arc::new(Facts { sessions, ..Facts::default() })), readable)
+                (FeedEvent::Facts(Arc::new(Facts { sessions, ..Facts::default() })), readable)
             }
             "remember" => {
                 let users: Vec<_> =
                     entries.iter().filter_map(|(user, record)| codec::user_record_of(user, record)).collect();
                 let readable = users.len();
-                (Feed::Facts(Arc::new(Facts { users, ..Facts::default() })), readable)
+                (FeedEvent::Facts(Arc::new(Facts { users, ..Facts::default() })), readable)
             }
             "touch" => {
                 let touches: Arc<[Touch]> =
                     entries.iter().filter_map(|(name, value)| codec::touch_of(name, value)).collect();
                 let readable = touches.len();
-                (Feed::Touched(touches), readable)
+                (FeedEvent::Touched(touches), readable)
             }
             "forget" => {
-                let seen: Arc<[Seen]> =
+                let seen: Arc<[ForgetIf]> =
                     entries.iter().filter_map(|(name, value)| codec::seen_of(name, value)).collect();
                 let readable = seen.len();
-                (Feed::Forgotten(seen), readable)
+                (FeedEvent::Forgotten(seen), readable)
             }
             _ => return None,
         };
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!((message.number, message.unreadable, message.told.len()), (42, 0, 2));
         assert_eq!(number(text.as_bytes(), "9f"), Some(42));
         assert_eq!(number(text.as_bytes(), "9"), None);
-        let Feed::Touched(touches) = &message.told[0] else { panic!("{message:?}") };
+        let FeedEvent::Touched(touches) = &message.told[0] else { panic!("{message:?}") };
         let Touch::Session { user, seen_at, .. } = &touches[1] else { panic!("{touches:?}") };
         assert_eq!((user, seen_at.as_millis()), (&UserId::new("bob").unwrap(), 7));
     }
@@ -118,7 +118,7 @@ mod tests {
         let times = codec::times(Timestamp::ZERO, Timestamp::ZERO);
         let message = read(format!("1 touch\n2\nada\ta\nbob\tb\n{times}\nnonsense\n").as_bytes()).unwrap();
         assert_eq!(message.unreadable, 1);
-        assert!(matches!(&message.told[0], Feed::Touched(touches) if touches.len() == 1));
+        assert!(matches!(&message.told[0], FeedEvent::Touched(touches) if touches.len() == 1));
     }
 
     #[test]

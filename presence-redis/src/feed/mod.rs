@@ -10,14 +10,14 @@ mod inbox;
 pub(crate) mod message;
 mod scan;
 
-use crate::connection::{Connection, OnPush};
-use crate::direct::Inner;
-use crate::link::{Silence, backoff};
+use crate::verbs::Inner;
+use crate::wire::connection::{Connection, OnPush};
+use crate::wire::link::{Silence, backoff};
 use follow::Follower;
 use futures_util::future::select_all;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use inbox::Inbox;
-use presence_core::store::{Feed, Kind};
+use presence_core::store::{FeedEvent, Kind};
 use redis::aio::SendError;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -29,7 +29,7 @@ const WAITING: usize = 64;
 /// Why a feed ends, for the log.
 pub type Ended = &'static str;
 
-pub fn watch(inner: Arc<Inner>) -> BoxStream<'static, Feed> {
+pub fn watch(inner: Arc<Inner>) -> BoxStream<'static, FeedEvent> {
     let (out, told) = mpsc::channel(WAITING);
     let task = Task(tokio::spawn(async move {
         let ended = run(inner, out).await;
@@ -48,7 +48,7 @@ impl Drop for Task {
     }
 }
 
-async fn run(inner: Arc<Inner>, out: mpsc::Sender<Feed>) -> Ended {
+async fn run(inner: Arc<Inner>, out: mpsc::Sender<FeedEvent>) -> Ended {
     let (inbox, messages) = Inbox::new(&inner.keys);
     let connection = {
         let ends_at_loss = !inner.link.source.is_cluster();

@@ -1,13 +1,13 @@
 //! Reading a shard as a whole, a slice at a time.
 
 use super::follow::{Follower, Stop};
-use crate::answer::{list, pairs, text, tuple};
 use crate::codec;
 use crate::error::unexpected;
 use crate::keys::SEPARATOR;
-use crate::link::backoff;
-use crate::script::{RECORDS, SCAN, Script};
-use presence_core::store::{BATCH_ENTRIES, Facts, Feed};
+use crate::wire::link::backoff;
+use crate::wire::reply::{list, pairs, text, tuple};
+use crate::wire::script::{RECORDS, SCAN, Script};
+use presence_core::store::{BATCH_ENTRIES, Facts, FeedEvent};
 use presence_core::{NodeId, Session};
 use redis::{Cmd, Value};
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl Follower {
             // A small hash comes whole, whatever was asked for.
             for users in users.chunks(BATCH_ENTRIES) {
                 let users = users.to_vec();
-                self.tell(Feed::Facts(Arc::new(Facts { users, ..Facts::default() }))).await;
+                self.tell(FeedEvent::Facts(Arc::new(Facts { users, ..Facts::default() }))).await;
             }
             text(&next).ok_or_else(|| unexpected("a cursor"))?.clone_into(&mut cursor);
             if cursor == "0" {
@@ -101,11 +101,11 @@ impl Follower {
     /// for.
     async fn tell_all(&mut self, Facts { mut sessions, nodes, .. }: Facts) {
         if !nodes.is_empty() {
-            self.tell(Feed::Facts(Arc::new(Facts { nodes, ..Facts::default() }))).await;
+            self.tell(FeedEvent::Facts(Arc::new(Facts { nodes, ..Facts::default() }))).await;
         }
         while !sessions.is_empty() {
             let rest = sessions.split_off(sessions.len().min(BATCH_ENTRIES));
-            self.tell(Feed::Facts(Arc::new(Facts { sessions, ..Facts::default() }))).await;
+            self.tell(FeedEvent::Facts(Arc::new(Facts { sessions, ..Facts::default() }))).await;
             sessions = rest;
         }
     }

@@ -6,10 +6,10 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
-use presence_axum::auth::{Action, On, Transport};
+use presence_axum::auth::{Action, Resource, Transport};
 use presence_axum::wire::json;
 use presence_axum::{Error, Json, LenientJson};
-use presence_core::{UserId, Whom, handle};
+use presence_core::{DisconnectTarget, UserId, handle};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -33,10 +33,10 @@ pub(crate) async fn disconnect(
     let caller = mount.caller(&mut parts, Transport::Request).await?;
     let user = path.ok().and_then(|Path(name)| UserId::new(name).ok());
     let user = user.ok_or_else(|| Error::bad_request("invalid user"))?;
-    mount.permit(&caller, Action::Kick, On::User(&user)).await?;
+    mount.permit(&caller, Action::Kick, Resource::User(&user)).await?;
     let body = LenientJson::read(Request::from_parts(parts, body), LenientJson::MAX_BYTES).await?;
     let seconds = seconds(body)?;
-    let whom = Whom::User(user.clone());
+    let whom = DisconnectTarget::User(user.clone());
     match service.presence().disconnect(&whom, Duration::from_secs(seconds)).await {
         // What the store has not taken yet is told later.
         Ok(_) | Err(handle::Error::Degraded(_)) => {}

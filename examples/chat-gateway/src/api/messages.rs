@@ -5,7 +5,7 @@ use crate::{Room, Service, rfc3339};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::StatusCode;
-use presence_axum::auth::{Action, On, Transport};
+use presence_axum::auth::{Action, Resource, Transport};
 use presence_axum::wire::json;
 use presence_axum::{Error, Json, LenientJson};
 use serde::Serialize;
@@ -45,7 +45,7 @@ pub(crate) async fn post(State(service): State<Service>, request: Request) -> Re
     let body = LenientJson::read(Request::from_parts(parts, body), LenientJson::MAX_BYTES).await?;
     let topic = named(&body).map_err(Error::bad_request)?;
     let room = Room::of(&topic).ok_or_else(|| Error::bad_request("invalid room"))?;
-    mount.permit(&caller, Action::Publish, On::Topic(&topic)).await?;
+    mount.permit(&caller, Action::Publish, Resource::Topic(&topic)).await?;
     let [content] = body.fields(["content"])?;
     let Json::Text(content) = content else { return Err(Error::bad_request("content must be a string")) };
     if content.trim().is_empty() || content.chars().nth(MAX_CONTENT).is_some() {

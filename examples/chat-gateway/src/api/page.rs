@@ -4,5 +4,5 @@ use axum::response::Response;
 
 /// `GET /`.
 pub(crate) async fn index() -> Response {
-    presence_axum::page::html(include_str!("../../assets/index.html"))
+    presence_axum::assets::html(include_str!("../../assets/index.html"))
 }

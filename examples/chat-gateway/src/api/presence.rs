@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
 use presence_axum::Error;
-use presence_axum::auth::{Action, On, Transport};
+use presence_axum::auth::{Action, Resource, Transport};
 use presence_axum::wire::json;
 use presence_core::handle::Page;
 use presence_core::roster::Person;
@@ -27,7 +27,7 @@ impl FromRequestParts<Service> for Reader {
         mount.gate().query(&parts.extensions, &parts.headers)?;
         if !service.is_public() {
             let caller = mount.caller(parts, Transport::Request).await?;
-            mount.permit(&caller, Action::Read, On::Everyone).await?;
+            mount.permit(&caller, Action::Read, Resource::Everyone).await?;
         }
         Ok(Self)
     }

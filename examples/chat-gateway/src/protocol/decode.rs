@@ -3,7 +3,7 @@
 use crate::room::{Kind, Room};
 use bytes::Bytes;
 use presence_axum::ws::{Command, Problem, Said, Token, Wish};
-use presence_axum::{BadBody, Json, LenientJson};
+use presence_axum::{BodyError, Json, LenientJson};
 use presence_core::{Message, Topic};
 
 /// What others are told of one who types: only that they do.
@@ -37,7 +37,7 @@ fn unknown() -> Problem {
     wrong("Invalid message type")
 }
 
-fn not_json(_: BadBody) -> Problem {
+fn not_json(_: BodyError) -> Problem {
     wrong("Invalid JSON")
 }
 

@@ -8,7 +8,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
 use presence_axum::LenientJson;
-use presence_axum::auth::{Action, Identity, On};
+use presence_axum::auth::{Action, Identity, Resource};
 use presence_axum::wire::json;
 use presence_core::UserId;
 
@@ -22,7 +22,7 @@ pub(crate) async fn one(
     user: Result<Named, Error>,
 ) -> Result<Response, Error> {
     let Named(user) = user?;
-    service.auth().permit(&identity, Action::Read, On::User(&user)).await?;
+    service.auth().permit(&identity, Action::Read, Resource::User(&user)).await?;
     let mut found = service.read(std::slice::from_ref(&user)).await?;
     let shown = found.pop().flatten().ok_or_else(|| Error::unknown(&user))?;
     Ok(json(StatusCode::OK, &*shown))
@@ -55,7 +55,7 @@ pub(crate) async fn queried(
 
 async fn answer(service: &Service, identity: &Identity, users: &[UserId]) -> Result<Response, Error> {
     for user in users {
-        service.auth().permit(identity, Action::Read, On::User(user)).await?;
+        service.auth().permit(identity, Action::Read, Resource::User(user)).await?;
     }
     let found = service.read(users).await?;
     let missing: Vec<&UserId> =

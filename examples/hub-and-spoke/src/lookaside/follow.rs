@@ -5,7 +5,7 @@ use crate::status::{SESSION, is_status};
 use futures_util::StreamExt;
 use presence_core::UserId;
 use presence_core::random;
-use presence_core::store::{Feed, Seen};
+use presence_core::store::{FeedEvent, ForgetIf};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub async fn run(inner: Arc<Inner>) {
                 Ok(None) => break,
                 Err(_) => continue,
             };
-            if matches!(told, Feed::Alive { .. }) {
+            if matches!(told, FeedEvent::Alive { .. }) {
                 pause = PAUSE.0;
             }
             take(&inner, told, &mut unconfirmed).await;
@@ -44,18 +44,18 @@ pub async fn run(inner: Arc<Inner>) {
     }
 }
 
-async fn take(inner: &Inner, told: Feed, unconfirmed: &mut HashSet<UserId>) {
+async fn take(inner: &Inner, told: FeedEvent, unconfirmed: &mut HashSet<UserId>) {
     match told {
-        Feed::Facts(facts) => {
+        FeedEvent::Facts(facts) => {
             for session in facts.sessions.iter().filter(|session| is_status(session)) {
                 unconfirmed.remove(&session.user);
                 inner.flights.tell(session);
                 inner.refresh(session).await;
             }
         }
-        Feed::Forgotten(seen) => {
+        FeedEvent::Forgotten(seen) => {
             for seen in seen.iter() {
-                if let Seen::Session { key, placed_at, .. } = seen
+                if let ForgetIf::Session { key, placed_at, .. } = seen
                     && key.id.as_str() == SESSION
                     && let Some(cached) = inner.cache.get(&key.user).await
                     && cached.session().placement.placed_at <= *placed_at
@@ -64,16 +64,16 @@ async fn take(inner: &Inner, told: Feed, unconfirmed: &mut HashSet<UserId>) {
                 }
             }
         }
-        Feed::Synced { shard, .. } => {
+        FeedEvent::Synced { shard, .. } => {
             let here = |user: &UserId| inner.store.shard_of(user) == shard;
             for user in unconfirmed.extract_if(here) {
                 inner.cache.drop(&user).await;
             }
             inner.sight.synced(shard);
         }
-        Feed::Alive { shard, at, blind } => inner.sight.prove(shard, at, &blind, inner.clock.now()),
-        Feed::Unproven { shard } => inner.sight.falter(shard),
+        FeedEvent::Alive { shard, at, blind } => inner.sight.prove(shard, at, &blind, inner.clock.now()),
+        FeedEvent::Unproven { shard } => inner.sight.falter(shard),
         // Who only declares is not touched.
-        Feed::Touched(_) => {}
+        FeedEvent::Touched(_) => {}
     }
 }

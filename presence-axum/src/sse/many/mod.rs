@@ -7,14 +7,14 @@ use super::encoded::{Encoder, write_scoped};
 use super::members::{COUNTS_EVERY, members};
 use super::response;
 use crate::limits::Permit;
-use crate::wire::{self, Counted};
+use crate::wire::{self, CountsBody};
 use crate::{Error, LenientJson, Mount};
 use axum::extract::{RawQuery, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, SelectAll};
 use futures_util::{Stream, StreamExt, stream};
-use presence_core::handle::{CountsWatch, ViewWatch};
+use presence_core::handle::{CountUpdates, ViewUpdates};
 use presence_core::roster::Scope;
 use presence_core::{Presence, Topic};
 use serde::Serialize;
@@ -100,14 +100,14 @@ fn counts(presence: &Presence, topic: Option<Topic>) -> BoxStream<'static, Bytes
     };
     let watch = presence.watch_counts(&scope);
     let clock = Arc::clone(presence.clock());
-    let next = move |(mut watch, is_first): (CountsWatch, bool)| {
+    let next = move |(mut watch, is_first): (CountUpdates, bool)| {
         let (clock, head) = (Arc::clone(&clock), head.clone());
         async move {
             if !is_first {
                 clock.sleep_until(clock.now() + COUNTS_EVERY).await;
             }
             let counts = watch.next().await?;
-            Some((write_scoped("presence_counts", &head, &Counted::from(counts), 64), (watch, false)))
+            Some((write_scoped("presence_counts", &head, &CountsBody::from(counts), 64), (watch, false)))
         }
     };
     stream::unfold((watch, true), next).boxed()
@@ -116,7 +116,7 @@ fn counts(presence: &Presence, topic: Option<Topic>) -> BoxStream<'static, Bytes
 struct Reader {
     presence: Presence,
     updates: SelectAll<BoxStream<'static, Bytes>>,
-    views: ViewWatch,
+    views: ViewUpdates,
     _permit: Permit,
 }
 

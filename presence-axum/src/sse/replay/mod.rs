@@ -6,8 +6,8 @@ mod viewer;
 
 pub use resume::Resume;
 
-use super::by_key::ByKey;
 use super::response;
+use super::shared_map::SharedMap;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use frames::{Format, Frames};
@@ -33,13 +33,13 @@ use viewer::Viewer;
 ///
 /// ```
 /// use axum::{Router, extract::State, routing::get, response::Response};
-/// use presence_axum::limits::{Gate, Permit};
+/// use presence_axum::limits::{Limiter, Permit};
 /// use presence_axum::sse::{Replay, Resume};
 /// use presence_core::broker::Channel;
 /// # use axum::extract::FromRef;
-/// # #[derive(Clone)] struct Host { replay: Replay, gate: Gate }
+/// # #[derive(Clone)] struct Host { replay: Replay, gate: Limiter }
 /// # impl FromRef<Host> for Replay { fn from_ref(host: &Host) -> Replay { host.replay.clone() } }
-/// # impl FromRef<Host> for Gate { fn from_ref(host: &Host) -> Gate { host.gate.clone() } }
+/// # impl FromRef<Host> for Limiter { fn from_ref(host: &Host) -> Limiter { host.gate.clone() } }
 ///
 /// async fn news(State(replay): State<Replay>, permit: Permit, resume: Resume) -> Response {
 ///     let Ok(channel) = Channel::new("news") else { unreachable!("a constant") };
@@ -61,7 +61,7 @@ struct Inner {
     ping_every: Duration,
     ends_after: Option<Duration>,
     /// Those of channels that somebody watches.
-    frames: ByKey<Channel, Arc<Frames>>,
+    frames: SharedMap<Channel, Arc<Frames>>,
 }
 
 /// What a viewer gets who resumes behind no event, or behind one after which events are missing.
@@ -104,7 +104,7 @@ impl Replay {
             opening: Bytes::from_static(b"retry: 2000\n\n"),
             ping_every: Duration::from_secs(15),
             ends_after: None,
-            frames: ByKey::default(),
+            frames: SharedMap::default(),
         }))
     }
 
@@ -118,7 +118,7 @@ impl Replay {
             format: from.format.clone(),
             ping: from.ping.clone(),
             opening: from.opening.clone(),
-            frames: ByKey::default(),
+            frames: SharedMap::default(),
             ..*from
         };
         set(&mut inner);

@@ -1,6 +1,6 @@
 //! What clients are told.
 
-use crate::wire::{self, Counted};
+use crate::wire::{self, CountsBody};
 use crate::ws::{Envelope, Hello, Problem, Reference, Update};
 use presence_core::broker::Missed;
 use presence_core::{Topic, UserId};
@@ -32,7 +32,7 @@ pub(super) fn text(update: &Update) -> Option<String> {
             frame("published", reference.as_ref(), &In { topic: Some(topic), what })
         }
         Update::Listed { reference, topic, listing, counts } => {
-            let what = wire::Listed::of(listing, *counts);
+            let what = wire::ListBody::of(listing, *counts);
             frame("list", reference.as_ref(), &In { topic: topic.as_ref(), what })
         }
         Update::Pong { reference, at } => frame("pong", reference.as_ref(), &Pong { ts: at.as_millis() }),
@@ -47,7 +47,7 @@ pub(super) fn text(update: &Update) -> Option<String> {
             frame("presence_diff", None, &In { topic: topic.as_ref(), what: wire::diff(diff) })
         }
         Update::Counts { topic, counts, large } => {
-            let what = Large { counts: Counted::from(*counts), large: *large };
+            let what = Large { counts: CountsBody::from(*counts), large: *large };
             frame("presence_counts", None, &In { topic: topic.as_ref(), what })
         }
         Update::Typing { topic, typing } => {
@@ -192,7 +192,7 @@ struct Reconnect {
 #[derive(Serialize)]
 struct Large {
     #[serde(flatten)]
-    counts: Counted,
+    counts: CountsBody,
     large: bool,
 }
 

@@ -1,7 +1,7 @@
 //! The tasks that tell a room what happens in its topic.
 
 use super::{LARGE_WAITS, Room};
-use presence_core::handle::CountsWatch;
+use presence_core::handle::CountUpdates;
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
@@ -27,7 +27,7 @@ pub(super) async fn follow(room: Weak<Room>, again: Arc<Notify>) {
     }
 }
 
-pub(super) async fn follow_counts(room: Weak<Room>, mut counts: CountsWatch) {
+pub(super) async fn follow_counts(room: Weak<Room>, mut counts: CountUpdates) {
     loop {
         let Some(now) = counts.next().await else { return };
         let Some(room) = room.upgrade() else { return };

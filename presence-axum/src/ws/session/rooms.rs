@@ -47,8 +47,8 @@ impl Session {
 
     fn move_out_of(&mut self, topic: &Topic, out: &mut Effects) {
         let Some(entered) = &mut self.entered else { return };
-        let stays = entered.topics.names().filter(|entered| *entered != topic).cloned();
-        let topics = Topics::new(stays).unwrap_or(Topics::NONE);
+        let memberships = entered.topics.names().filter(|entered| *entered != topic).cloned();
+        let topics = Topics::new(memberships).unwrap_or(Topics::NONE);
         entered.topics = topics.clone();
         out.push(Effect::Change(Said { topics: Some(topics), ..Said::default() }));
     }

@@ -13,7 +13,7 @@ use axum::routing::get;
 use forge::{SECRET, signed};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use http_body_util::BodyExt;
-use presence_axum::auth::{Action, Auth, Hs256, Identity, On, Refused, Transport};
+use presence_axum::auth::{Action, Auth, Hs256, Identity, Refused, Resource, Transport};
 use presence_core::{ManualClock, Timestamp, UserId};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -40,7 +40,7 @@ async fn look(
     Path(user): Path<String>,
 ) -> Result<String, Refused> {
     let user = UserId::new(user).unwrap();
-    auth.permit(&identity, Action::Read, On::User(&user)).await?;
+    auth.permit(&identity, Action::Read, Resource::User(&user)).await?;
     Ok(format!("{user} is well"))
 }
 
@@ -121,7 +121,7 @@ async fn who_was_known_until_the_token_expired_is_told_so() {
 
 #[tokio::test]
 async fn the_host_decides_what_somebody_may_do() {
-    let own = |who: &Identity, _: Action, on: On<'_>| matches!(on, On::User(user) if who.subject() == Some(user.as_str()));
+    let own = |who: &Identity, _: Action, on: Resource<'_>| matches!(on, Resource::User(user) if who.subject() == Some(user.as_str()));
     let auth = Auth::new(hs256()).authorize(own);
     let token = bearer(signed(&claims()));
     assert_eq!(ask(&auth, "/of/ada", token.clone()).await.2, "ada is well");

@@ -4,7 +4,7 @@ use super::{admin, ask, hit, look, rig, token, watch};
 use crate::client::send;
 use crate::rig::Rig;
 use crate::ws::client::connect_with;
-use presence_axum::auth::{Action, Identity, On};
+use presence_axum::auth::{Action, Identity, Resource};
 use serde_json::json;
 
 const PATH: &str = "/v1/users/ada/disconnect";
@@ -72,7 +72,7 @@ async fn nobody_is_disconnected_by_one_who_may_not() {
 async fn a_mount_that_believes_bodies_lets_nobody_disconnect() {
     for rig in [
         Rig::new().await,
-        Rig::with(|mount| mount.authorize(|_: &Identity, _: Action, _: On<'_>| true)).await,
+        Rig::with(|mount| mount.authorize(|_: &Identity, _: Action, _: Resource<'_>| true)).await,
     ] {
         let refused = send(rig.address, "POST", PATH, &[], "{}").await;
         assert_eq!(refused.said(), (403, r#"{"ok":false,"error":"forbidden"}"#));
@@ -82,9 +82,10 @@ async fn a_mount_that_believes_bodies_lets_nobody_disconnect() {
 #[tokio::test]
 async fn the_host_decides_who_may() {
     let rig = Rig::with_clock(|mount, clock| {
-        mount.identify(super::hs256(clock)).authorize(|who: &Identity, action: Action, on: On<'_>| {
+        mount.identify(super::hs256(clock)).authorize(|who: &Identity, action: Action, on: Resource<'_>| {
             action != Action::Kick
-                || (who.subject() == Some("mod") && matches!(on, On::User(user) if user.as_str() == "ada"))
+                || (who.subject() == Some("mod")
+                    && matches!(on, Resource::User(user) if user.as_str() == "ada"))
         })
     })
     .await;

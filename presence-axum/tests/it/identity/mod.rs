@@ -10,7 +10,7 @@ use crate::client::{Events, Reply, answer, events, request, send};
 use crate::rig::{Rig, START};
 use axum::routing::get;
 use http::request::Parts;
-use presence_axum::auth::{Action, Hs256, Identity, On, Refused, from_fn};
+use presence_axum::auth::{Action, Hs256, Identity, Refused, Resource, from_fn};
 use presence_axum::{Mount, Route};
 use presence_core::{ManualClock, UserId};
 use serde_json::{Value, json};
@@ -85,11 +85,11 @@ async fn administrators_may_speak_for_others_and_services_without_a_subject_may_
 #[tokio::test]
 async fn the_host_decides_and_is_asked_for_everything_by_its_name() {
     let rig = Rig::with_clock(|mount, clock| {
-        mount.identify(hs256(clock)).authorize(|who: &Identity, action: Action, on: On<'_>| {
+        mount.identify(hs256(clock)).authorize(|who: &Identity, action: Action, on: Resource<'_>| {
             let wants = match on {
-                On::User(user) => format!("{action:?} user {user}"),
-                On::Topic(topic) => format!("{action:?} topic {topic}"),
-                On::Everyone => format!("{action:?} everyone"),
+                Resource::User(user) => format!("{action:?} user {user}"),
+                Resource::Topic(topic) => format!("{action:?} topic {topic}"),
+                Resource::Everyone => format!("{action:?} everyone"),
                 _ => return false,
             };
             who.claim(&["may"]).and_then(Value::as_array).is_some_and(|may| may.contains(&json!(wants)))

@@ -4,8 +4,8 @@ use super::{NOW, claims, hit, hs256, look, token, watch};
 use crate::auth::forge::signed;
 use crate::client::{Events, events};
 use crate::rig::Rig;
-use presence_axum::auth::{Action, Identity, On};
-use presence_core::{UserId, Whom};
+use presence_axum::auth::{Action, Identity, Resource};
+use presence_core::{DisconnectTarget, UserId};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -57,10 +57,10 @@ async fn a_stream_ends_when_the_host_takes_the_right_away() {
     let allowed = Arc::new(AtomicBool::new(true));
     let asked = Arc::clone(&allowed);
     let rig = Rig::with_clock(move |mount, clock| {
-        mount.identify(hs256(clock)).authorize(move |_: &Identity, action: Action, on: On<'_>| {
+        mount.identify(hs256(clock)).authorize(move |_: &Identity, action: Action, on: Resource<'_>| {
             let private = match on {
-                On::Topic(topic) => topic.as_str() == "private",
-                On::User(user) => user.as_str() == "private",
+                Resource::Topic(topic) => topic.as_str() == "private",
+                Resource::User(user) => user.as_str() == "private",
                 _ => false,
             };
             action != Action::Watch || !private || asked.load(SeqCst)
@@ -103,7 +103,7 @@ async fn a_user_who_was_disconnected_loses_every_stream_and_is_refused_until_the
     let mut other = watch(&rig, &token("bob"), STREAMS[1]).await;
     other.event().await;
     let ada = UserId::new("ada").unwrap();
-    rig.presence.disconnect(&Whom::User(ada), std::time::Duration::from_mins(1)).await.unwrap();
+    rig.presence.disconnect(&DisconnectTarget::User(ada), std::time::Duration::from_mins(1)).await.unwrap();
     for stream in streams {
         assert_eq!(last(stream).await, "retry: 2000");
     }

@@ -5,8 +5,8 @@ use crate::auth::forge::{SECRET, signed};
 use crate::log::Log;
 use crate::rig::{Rig, START};
 use http::request::Parts;
-use presence_axum::auth::{Action, Hs256, Identity, On, Refused};
-use presence_core::roster::Whom;
+use presence_axum::auth::{Action, Hs256, Identity, Refused, Resource};
+use presence_core::roster::DisconnectTarget;
 use presence_core::{Beat, ManualClock, SessionId, SessionKey, Topic, Topics, UserId};
 use presence_memory::{MemoryBroker, MemoryStore};
 use serde_json::json;
@@ -27,9 +27,9 @@ async fn rig() -> Rig {
         presence_axum::Mount::new(presence)
             .broker(broker)
             .identify(identify)
-            .authorize(|_: &Identity, action: Action, on: On<'_>| match (action, on) {
+            .authorize(|_: &Identity, action: Action, on: Resource<'_>| match (action, on) {
                 (Action::SpeakFor, _) => false,
-                (_, On::Topic(topic)) => topic.as_str() != "secret",
+                (_, Resource::Topic(topic)) => topic.as_str() != "secret",
                 _ => true,
             })
             .routes()
@@ -136,7 +136,7 @@ async fn a_user_who_is_disconnected_loses_every_socket_and_is_refused_until_the_
         client.send(r#"{"type":"enter","session":"tab"}"#).await;
         client.of("entered").await;
     }
-    let ada = Whom::User(UserId::new("ada").unwrap());
+    let ada = DisconnectTarget::User(UserId::new("ada").unwrap());
     rig.presence.disconnect(&ada, Duration::from_mins(1)).await.unwrap();
     for client in [&mut entered, &mut watching, &mut replaced] {
         assert_eq!(client.closed().await, 4403);
@@ -159,7 +159,7 @@ async fn of_a_session_that_is_disconnected_only_its_socket_ends() {
         client.of("entered").await;
     }
     let key = SessionKey { user: UserId::new("ada").unwrap(), id: SessionId::new("one").unwrap() };
-    rig.presence.disconnect(&Whom::Session(key), Duration::ZERO).await.unwrap();
+    rig.presence.disconnect(&DisconnectTarget::Session(key), Duration::ZERO).await.unwrap();
     assert_eq!(one.closed().await, 4403);
     other.send(r#"{"type":"ping"}"#).await;
     other.of("pong").await;
@@ -178,8 +178,8 @@ async fn rig_of_cookies(logged_in: &Arc<AtomicBool>, trusted: &Arc<AtomicBool>) 
                 let ada = UserId::new("ada").map(Identity::from_host);
                 if logged_in.load(SeqCst) { Ok(ada?) } else { Err(Refused::Missing) }
             }))
-            .authorize(move |_: &Identity, _: Action, on: On<'_>| {
-                !matches!(on, On::Topic(topic) if topic.as_str() == "private") || trusted.load(SeqCst)
+            .authorize(move |_: &Identity, _: Action, on: Resource<'_>| {
+                !matches!(on, Resource::Topic(topic) if topic.as_str() == "private") || trusted.load(SeqCst)
             })
     })
     .await

@@ -16,7 +16,7 @@ pub enum Interest {
 
 /// Where a page of history starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum From {
+pub enum ReadFrom {
     /// With the oldest stored event: the reader has seen a time when there was no history, and
     /// nothing since.
     Beginning,
@@ -26,7 +26,7 @@ pub enum From {
     Last(usize),
 }
 
-impl From {
+impl ReadFrom {
     /// To go on after a position.
     pub fn position(position: Option<EventId>) -> Self {
         let position = position.filter(|id| *id != EventId::BEGINNING);
@@ -46,12 +46,12 @@ pub struct Page {
     ///
     /// `Trimmed`: events after the one asked for, or after the beginning, are gone. `Incarnation`:
     /// the id asked for is of another history, or there is none any more; `events` then start with
-    /// the oldest that is stored. Never with `From::Last`.
+    /// the oldest that is stored. Never with `ReadFrom::Last`.
     pub missed: Option<Missed>,
     /// At most [`PAGE_EVENTS`] and [`PAGE_BYTES`], in order.
     pub events: Vec<Event>,
     /// Where to go on: the id of the last of `events`, without any the position that was asked for
-    /// (of `From::Last`, that of the newest event, even when that is trimmed). `None` when the
+    /// (of `ReadFrom::Last`, that of the newest event, even when that is trimmed). `None` when the
     /// channel has no history.
     pub position: Option<EventId>,
     /// Whether more is stored after `events`.
@@ -81,7 +81,7 @@ pub trait Backend: Send + Sync + 'static {
     ///
     /// # Errors
     /// Those of the server; the hub tries again, with a growing pause.
-    async fn read(&self, channel: &Channel, from: From) -> Result<Page>;
+    async fn read(&self, channel: &Channel, from: ReadFrom) -> Result<Page>;
 
     /// Reads what came after the room's head, an event that this process has seen itself. Default:
     /// [`read`](Self::read).
@@ -93,7 +93,7 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// Those of the server; the hub tries again, with a growing pause.
     async fn read_after_head(&self, channel: &Channel, head: EventId) -> Result<Page> {
-        self.read(channel, From::After(head)).await
+        self.read(channel, ReadFrom::After(head)).await
     }
 
     /// For a backend in the same process: calls `opened` with the position of the channel while

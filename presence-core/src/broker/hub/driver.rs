@@ -1,6 +1,6 @@
 //! The one task of a hub: brings rooms up to date with the server.
 
-use super::backend::{Backend, From, Interest};
+use super::backend::{Backend, Interest, ReadFrom};
 use super::room::Room;
 use super::{Inner, Wakes};
 use crate::random;
@@ -75,11 +75,11 @@ async fn bring_up_to_date(backend: &dyn Backend, room: &Room) -> Result<()> {
     let Interest::Channel(channel) = &room.interest else { return Ok(()) };
     loop {
         let page = match from {
-            From::After(head) => backend.read_after_head(channel, head).await?,
+            ReadFrom::After(head) => backend.read_after_head(channel, head).await?,
             from => backend.read(channel, from).await?,
         };
         let more = page.more;
-        from = From::position(page.position);
+        from = ReadFrom::position(page.position);
         let then = room.state.lock().read(page);
         drop(Wakes(then.wake));
         if !more {

@@ -24,7 +24,7 @@ mod room;
 mod subscription;
 mod wakers;
 
-pub use backend::{Backend, From, Interest, PAGE_BYTES, PAGE_EVENTS, Page};
+pub use backend::{Backend, Interest, PAGE_BYTES, PAGE_EVENTS, Page, ReadFrom};
 pub use ring::{RING_BYTES, RING_ENTRIES};
 
 use super::{Channel, Delivery, Event, Start};

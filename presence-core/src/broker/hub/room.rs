@@ -1,6 +1,6 @@
 //! One channel, or one prefix, with the subscribers of this process.
 
-use super::backend::{From, Interest, Page};
+use super::backend::{Interest, Page, ReadFrom};
 use super::ring::Ring;
 use super::wakers::Wakers;
 use crate::broker::{Delivery, Event, EventId, Missed};
@@ -122,9 +122,9 @@ impl State {
     }
 
     /// The driver begins: what does it have to read?
-    pub(super) fn begin(&mut self) -> From {
+    pub(super) fn begin(&mut self) -> ReadFrom {
         self.again = false;
-        if self.begun { From::position(self.head) } else { From::Last(0) }
+        if self.begun { ReadFrom::position(self.head) } else { ReadFrom::Last(0) }
     }
 
     /// A page that the driver has read.

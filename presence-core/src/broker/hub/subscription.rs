@@ -1,6 +1,6 @@
 //! The stream of a subscriber to one channel: history, then live.
 
-use super::backend::{From, Interest, Page};
+use super::backend::{Interest, Page, ReadFrom};
 use super::room::{Room, State};
 use super::{Inner, driver};
 use crate::broker::{Channel, Delivery, Event, EventId, Missed, Start};
@@ -59,9 +59,9 @@ impl Entered {
 
 enum Stage {
     /// Waits until the room is in step. `None`: then live at once.
-    Entering(Option<From>),
-    Reading(BoxFuture<'static, Result<Page>>, From, u32),
-    Pausing(BoxFuture<'static, ()>, From, u32),
+    Entering(Option<ReadFrom>),
+    Reading(BoxFuture<'static, Result<Page>>, ReadFrom, u32),
+    Pausing(BoxFuture<'static, ()>, ReadFrom, u32),
     /// Delivers what was read.
     Replaying(Backlog),
     Live,
@@ -77,14 +77,14 @@ impl Subscription {
     pub(super) fn new(hub: Arc<Inner>, channel: Channel, start: Start) -> Self {
         let from = match start {
             Start::Live | Start::Here | Start::Last(0) => None,
-            Start::After(id) => Some(From::position(Some(id))),
-            Start::Last(count) => Some(From::Last(count)),
+            Start::After(id) => Some(ReadFrom::position(Some(id))),
+            Start::Last(count) => Some(ReadFrom::Last(count)),
         };
         let (stage, tells) = (Stage::Entering(from), start == Start::Here);
         Self { hub, channel, inside: None, stage, last: None, begun: false, tells }
     }
 
-    fn reading(&self, from: From, failures: u32) -> Stage {
+    fn reading(&self, from: ReadFrom, failures: u32) -> Stage {
         let (backend, channel) = (Arc::clone(&self.hub.backend), self.channel.clone());
         Stage::Reading(Box::pin(async move { backend.read(&channel, from).await }), from, failures)
     }
@@ -106,7 +106,7 @@ impl Subscription {
         let Some(entered) = entered else {
             inside.entered = Some(Entered::now(&mut state));
             drop(state);
-            return self.reading(From::position(self.last), 0);
+            return self.reading(ReadFrom::position(self.last), 0);
         };
         if self.last.is_none_or(|last| entered.meets(last.incarnation, &state)) {
             inside.entered = Some(entered);
@@ -118,7 +118,7 @@ impl Subscription {
         let then = state.doubt();
         drop(state);
         drop(self.hub.follow_up(&inside.room, then));
-        Stage::Entering(Some(From::position(self.last)))
+        Stage::Entering(Some(ReadFrom::position(self.last)))
     }
 
     fn poll_stage(&mut self, inside: &mut Inside, context: &mut Context<'_>) -> Poll<Option<Delivery>> {
@@ -131,7 +131,7 @@ impl Subscription {
                 }
                 inside.entered = Some(Entered::now(&mut state));
                 // Who is up to date needs no history: a wave of reconnections reads nothing.
-                if let Some(from) = from.filter(|from| *from != From::position(state.head)) {
+                if let Some(from) = from.filter(|from| *from != ReadFrom::position(state.head)) {
                     drop(state);
                     self.stage = self.reading(from, 0);
                 } else {
@@ -164,8 +164,11 @@ impl Subscription {
                 if let Some(event) = backlog.events.pop_front() {
                     return Poll::Ready(Some(Delivery::Event(event)));
                 }
-                self.stage =
-                    if backlog.more { self.reading(From::position(self.last), 0) } else { self.meet(inside) };
+                self.stage = if backlog.more {
+                    self.reading(ReadFrom::position(self.last), 0)
+                } else {
+                    self.meet(inside)
+                };
             }
             Stage::Live => return self.poll_live(inside, context),
         }

@@ -83,7 +83,7 @@ impl Backend for Server {
         self.state.lock().opened.remove(interest);
     }
 
-    async fn read(&self, _channel: &Channel, from: From) -> Result<Page> {
+    async fn read(&self, _channel: &Channel, from: ReadFrom) -> Result<Page> {
         let mut state = self.state.lock();
         if state.down {
             return Err(Error::new(Kind::Unavailable, "down"));
@@ -93,15 +93,15 @@ impl Backend for Server {
             (state.number > 0).then_some(EventId { incarnation: state.incarnation, number: state.number });
         let (mut missed, mut after) = (None, 0);
         match from {
-            From::Beginning => missed = (state.trimmed > 0).then_some(Missed::Trimmed),
-            From::After(id) if head.is_none() || id.incarnation != state.incarnation => {
+            ReadFrom::Beginning => missed = (state.trimmed > 0).then_some(Missed::Trimmed),
+            ReadFrom::After(id) if head.is_none() || id.incarnation != state.incarnation => {
                 missed = Some(Missed::Incarnation);
             }
-            From::After(id) => {
+            ReadFrom::After(id) => {
                 missed = (id.number < state.trimmed).then_some(Missed::Trimmed);
                 after = id.number;
             }
-            From::Last(count) => {
+            ReadFrom::Last(count) => {
                 let first = state.events.len().saturating_sub(count);
                 after = state.events.get(first).map_or(state.number, |event| event.id.number - 1);
             }

@@ -1,6 +1,6 @@
 //! A small server with handles, for core's own tests: plain, and not made for many channels.
 
-use crate::broker::hub::{Backend, From, Hub, Interest, PAGE_BYTES, PAGE_EVENTS, Page, WeakHub};
+use crate::broker::hub::{Backend, Hub, Interest, PAGE_BYTES, PAGE_EVENTS, Page, ReadFrom, WeakHub};
 use crate::broker::{
     Broker, Channel, Delivery, Event, EventId, KEYS_FOR, Missed, Publish, Published, Retention, Start,
     check_payload,
@@ -171,22 +171,22 @@ impl Backend for Handle {
 
     fn close(&self, _interest: &Interest) {}
 
-    async fn read(&self, channel: &Channel, from: From) -> Result<Page> {
+    async fn read(&self, channel: &Channel, from: ReadFrom) -> Result<Page> {
         self.ask(
             |state, key, _| {
-                let gone = matches!(from, From::After(_)).then_some(Missed::Incarnation);
+                let gone = matches!(from, ReadFrom::After(_)).then_some(Missed::Incarnation);
                 let Some(history) = state.histories.get(&key) else {
                     return Page { missed: gone, ..Page::default() };
                 };
                 let stored = &history.events;
                 let (missed, first) = match from {
-                    From::Beginning => ((history.trimmed > 0).then_some(Missed::Trimmed), 0),
-                    From::After(id) if id.incarnation != history.incarnation => (gone, 0),
-                    From::After(id) => {
+                    ReadFrom::Beginning => ((history.trimmed > 0).then_some(Missed::Trimmed), 0),
+                    ReadFrom::After(id) if id.incarnation != history.incarnation => (gone, 0),
+                    ReadFrom::After(id) => {
                         let missed = (id.number < history.trimmed).then_some(Missed::Trimmed);
                         (missed, stored.partition_point(|event| event.id.number <= id.number))
                     }
-                    From::Last(count) => (None, stored.len().saturating_sub(count)),
+                    ReadFrom::Last(count) => (None, stored.len().saturating_sub(count)),
                 };
                 let mut bytes = 0;
                 let fits = |event: &&Event| {

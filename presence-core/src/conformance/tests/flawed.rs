@@ -2,7 +2,7 @@
 
 use super::super::{Cannot, Harness, ReferenceStore};
 use crate::model::{Block, Session, SessionKey, UserId, UserRecord};
-use crate::store::{Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
+use crate::store::{Facts, FeedEvent, ForgetIf, Misses, PresenceStore, Result, Touch};
 use crate::time::{Clock, ManualClock, Timestamp};
 use async_trait::async_trait;
 use futures_util::future::ready;
@@ -139,8 +139,8 @@ impl Workshop {
     }
 }
 
-fn everything_about(key: SessionKey) -> Seen {
-    Seen::Session { key, seen_at: Timestamp::MAX, placed_at: Timestamp::MAX }
+fn everything_about(key: SessionKey) -> ForgetIf {
+    ForgetIf::Session { key, seen_at: Timestamp::MAX, placed_at: Timestamp::MAX }
 }
 
 /// More than any record holds.
@@ -268,7 +268,7 @@ impl PresenceStore for Broken {
         for record in users {
             let mut record = record.clone();
             if self.flaw == Flaw::RememberOverwrites {
-                self.store.forget(&[Seen::User(whole_record(&record.user))]).await?;
+                self.store.forget(&[ForgetIf::User(whole_record(&record.user))]).await?;
             }
             if self.flaw == Flaw::ErasingKeepsWhatWasSeen {
                 record.erased_at = None;
@@ -278,15 +278,15 @@ impl PresenceStore for Broken {
         Ok(())
     }
 
-    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+    async fn forget(&self, seen: &[ForgetIf]) -> Result<()> {
         for seen in seen {
             let mut seen = seen.clone();
-            if let Seen::User(record) = &mut seen
+            if let ForgetIf::User(record) = &mut seen
                 && self.flaw == Flaw::ForgetDropsAnyRecord
             {
                 *record = whole_record(&record.user);
             }
-            if let Seen::Session { key, seen_at, .. } = &mut seen {
+            if let ForgetIf::Session { key, seen_at, .. } = &mut seen {
                 if self.flaw == Flaw::ForgetIgnoresWhatWasSeen {
                     seen = everything_about(key.clone());
                 } else if self.flaw == Flaw::ForgetIgnoresNodes {
@@ -314,7 +314,7 @@ impl PresenceStore for Broken {
         Ok(facts)
     }
 
-    fn watch(&self) -> BoxStream<'static, Feed> {
+    fn watch(&self) -> BoxStream<'static, FeedEvent> {
         let feed = self.store.watch();
         let (clock, ahead) = (self.clock.clone(), Arc::clone(&self.ahead));
         let now = move || {
@@ -336,75 +336,79 @@ impl PresenceStore for Broken {
 
 /// `now` is what the server's clock says.
 fn spoil_time(
-    feed: BoxStream<'static, Feed>,
+    feed: BoxStream<'static, FeedEvent>,
     flaw: Flaw,
     now: impl Fn() -> Timestamp + Send + 'static,
-) -> BoxStream<'static, Feed> {
+) -> BoxStream<'static, FeedEvent> {
     let mut began = None;
     feed.map(move |message| match (message, flaw) {
-        (Feed::Unproven { shard }, Flaw::ProofsOnlyRead) => {
-            Feed::Alive { shard, at: now(), blind: Arc::default() }
+        (FeedEvent::Unproven { shard }, Flaw::ProofsOnlyRead) => {
+            FeedEvent::Alive { shard, at: now(), blind: Arc::default() }
         }
-        (Feed::Alive { shard, blind, .. }, Flaw::TimeIsTheClocks) => Feed::Alive { shard, at: now(), blind },
-        (Feed::Alive { shard, at, blind }, Flaw::StretchesAreTheFeeds) => {
+        (FeedEvent::Alive { shard, blind, .. }, Flaw::TimeIsTheClocks) => {
+            FeedEvent::Alive { shard, at: now(), blind }
+        }
+        (FeedEvent::Alive { shard, at, blind }, Flaw::StretchesAreTheFeeds) => {
             let began = *began.get_or_insert(at);
             let blind = blind.iter().filter(|stretch| stretch.to > began).copied().collect();
-            Feed::Alive { shard, at, blind }
+            FeedEvent::Alive { shard, at, blind }
         }
         (other, _) => other,
     })
     .boxed()
 }
 
-fn spoil_feed(feed: BoxStream<'static, Feed>, flaw: Flaw) -> BoxStream<'static, Feed> {
+fn spoil_feed(feed: BoxStream<'static, FeedEvent>, flaw: Flaw) -> BoxStream<'static, FeedEvent> {
     let mut synced = false;
     match flaw {
         Flaw::WatchLosesAPut => feed
             .filter(move |message| {
-                let loses = synced && matches!(message, Feed::Facts(_));
-                synced |= matches!(message, Feed::Synced { .. });
+                let loses = synced && matches!(message, FeedEvent::Facts(_));
+                synced |= matches!(message, FeedEvent::Synced { .. });
                 // Only the first one after the snapshot.
                 synced &= !loses;
                 ready(!loses)
             })
             .boxed(),
-        Flaw::WatchLosesTouches => feed.filter(|message| ready(!matches!(message, Feed::Touched(_)))).boxed(),
+        Flaw::WatchLosesTouches => {
+            feed.filter(|message| ready(!matches!(message, FeedEvent::Touched(_)))).boxed()
+        }
         Flaw::WatchLosesForgets => {
-            feed.filter(|message| ready(!matches!(message, Feed::Forgotten(_)))).boxed()
+            feed.filter(|message| ready(!matches!(message, FeedEvent::Forgotten(_)))).boxed()
         }
         Flaw::SyncedComesTooEarly => {
             let epoch = Arc::from("early");
-            stream::iter([Feed::Synced { shard: 0, epoch }])
-                .chain(feed.filter(|message| ready(!matches!(message, Feed::Synced { .. }))))
+            stream::iter([FeedEvent::Synced { shard: 0, epoch }])
+                .chain(feed.filter(|message| ready(!matches!(message, FeedEvent::Synced { .. }))))
                 .boxed()
         }
         Flaw::TimeIsProvenTooEarly => feed
             .flat_map(move |message| {
-                synced |= matches!(message, Feed::Synced { .. });
-                let early = synced && matches!(message, Feed::Facts(_));
+                synced |= matches!(message, FeedEvent::Synced { .. });
+                let early = synced && matches!(message, FeedEvent::Facts(_));
                 let proof =
-                    early.then_some(Feed::Alive { shard: 0, at: Timestamp::MAX, blind: Arc::default() });
+                    early.then_some(FeedEvent::Alive { shard: 0, at: Timestamp::MAX, blind: Arc::default() });
                 stream::iter(proof.into_iter().chain([message]))
             })
             .boxed(),
         Flaw::OneEpochForEver => feed
             .map(|message| match message {
-                Feed::Synced { shard, .. } => Feed::Synced { shard, epoch: Arc::from("1") },
+                FeedEvent::Synced { shard, .. } => FeedEvent::Synced { shard, epoch: Arc::from("1") },
                 other => other,
             })
             .boxed(),
         Flaw::WatchLosesRecords => feed
             .map(|message| match message {
-                Feed::Facts(facts) => {
-                    Feed::Facts(Arc::new(Facts { users: Vec::new(), ..Facts::clone(&facts) }))
+                FeedEvent::Facts(facts) => {
+                    FeedEvent::Facts(Arc::new(Facts { users: Vec::new(), ..Facts::clone(&facts) }))
                 }
                 other => other,
             })
             .boxed(),
         Flaw::FactsLackNodes => feed
             .map(|message| match message {
-                Feed::Facts(facts) => {
-                    Feed::Facts(Arc::new(Facts { nodes: Vec::new(), ..Facts::clone(&facts) }))
+                FeedEvent::Facts(facts) => {
+                    FeedEvent::Facts(Arc::new(Facts { nodes: Vec::new(), ..Facts::clone(&facts) }))
                 }
                 other => other,
             })

@@ -1,9 +1,9 @@
 //! Takes what the store tells, and watches anew whenever it stops telling.
 
-use super::super::inner::Inner;
-use super::super::outbox::Owes;
+use super::super::outbox::WriteKind;
+use super::super::shared::Shared;
 use super::Backoff;
-use crate::store::Feed;
+use crate::store::FeedEvent;
 use futures_util::StreamExt;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,28 +14,28 @@ use std::time::Duration;
 /// must have heard a proof, and have beaten.
 const RETRIES_EVERY: Duration = Duration::from_millis(500);
 
-pub async fn run(inner: Arc<Inner>) {
+pub async fn run(shared: Arc<Shared>) {
     let mut backoff = Backoff::up_to(RETRIES_EVERY);
     // Which life of each shard was told last.
     let mut epochs: HashMap<u16, Arc<str>> = HashMap::new();
     let (mut synced, mut proven) = (HashSet::new(), HashSet::new());
     loop {
-        inner.ask_time().await;
-        inner.roster.begin();
-        let mut feed = inner.store().watch();
+        shared.ask_time().await;
+        shared.roster.begin();
+        let mut feed = shared.store().watch();
         while let Some(told) = feed.next().await {
-            take(&inner, &told, &mut epochs);
+            take(&shared, &told, &mut epochs);
             match told {
-                Feed::Synced { shard, .. } => drop(synced.insert(shard)),
-                Feed::Alive { shard, .. } => {
+                FeedEvent::Synced { shard, .. } => drop(synced.insert(shard)),
+                FeedEvent::Alive { shard, .. } => {
                     proven.insert(shard);
                     backoff.reset();
                 }
                 _ => {}
             }
-            let shards = usize::from(inner.store().shards());
-            if synced.len() >= shards && proven.len() >= shards && !*inner.is_ready.borrow() {
-                inner.is_ready.send_replace(true);
+            let shards = usize::from(shared.store().shards());
+            if synced.len() >= shards && proven.len() >= shards && !*shared.is_ready.borrow() {
+                shared.is_ready.send_replace(true);
             }
         }
         metrics::counter!("presence_feed_ends_total").increment(1);
@@ -44,46 +44,46 @@ pub async fn run(inner: Arc<Inner>) {
     }
 }
 
-fn take(inner: &Inner, told: &Feed, epochs: &mut HashMap<u16, Arc<str>>) {
-    let now = inner.now();
+fn take(shared: &Shared, told: &FeedEvent, epochs: &mut HashMap<u16, Arc<str>>) {
+    let now = shared.now();
     let owed = match told {
-        Feed::Facts(facts) => {
+        FeedEvent::Facts(facts) => {
             // Records first: what they end need not show for a moment.
-            let mut owed = inner.roster.learn(&facts.users, |user| inner.store().shard_of(user), now);
-            owed.extend(inner.roster.merge(facts, |session| inner.store().shard_of(&session.user), now));
-            inner.end_disconnected();
+            let mut owed = shared.roster.learn(&facts.users, |user| shared.store().shard_of(user), now);
+            owed.extend(shared.roster.merge(facts, |session| shared.store().shard_of(&session.user), now));
+            shared.end_disconnected();
             owed
         }
-        Feed::Touched(touches) => {
-            inner.roster.touched(touches, now);
+        FeedEvent::Touched(touches) => {
+            shared.roster.touched(touches, now);
             return;
         }
-        Feed::Forgotten(seen) => inner.roster.forgotten(seen, now),
-        Feed::Synced { shard, epoch } => {
+        FeedEvent::Forgotten(seen) => shared.roster.forgotten(seen, now),
+        FeedEvent::Synced { shard, epoch } => {
             let before = epochs.insert(*shard, Arc::clone(epoch));
             if before.is_some_and(|before| before != *epoch) {
                 tracing::warn!(shard, "the store came back with another epoch: telling it what it lost");
-                let shard_of = |user: &_| inner.store().shard_of(user);
-                inner.outbox.mark_records(inner.roster.seen_on_duty(*shard, shard_of, now));
+                let shard_of = |user: &_| shared.store().shard_of(user);
+                shared.outbox.mark_records(shared.roster.seen_on_duty(*shard, shard_of, now));
             }
-            let untold = inner.roster.untold_marks(*shard, |user| inner.store().shard_of(user));
-            inner.outbox.mark_records(untold);
-            inner.roster.synced(*shard, now)
+            let untold = shared.roster.untold_marks(*shard, |user| shared.store().shard_of(user));
+            shared.outbox.mark_records(untold);
+            shared.roster.synced(*shard, now)
         }
-        Feed::Alive { shard, at, blind } => {
-            inner.roster.prove(*shard, *at, blind, now);
-            inner.note_time(true);
-            inner.moved.notify_one();
-            inner.proven.notify_waiters();
+        FeedEvent::Alive { shard, at, blind } => {
+            shared.roster.prove(*shard, *at, blind, now);
+            shared.note_time(true);
+            shared.moved.notify_one();
+            shared.proven.notify_waiters();
             return;
         }
-        Feed::Unproven { shard } => {
-            inner.roster.falter(*shard);
+        FeedEvent::Unproven { shard } => {
+            shared.roster.falter(*shard);
             return;
         }
     };
     if !owed.is_empty() {
         metrics::counter!("presence_told_again_total").increment(owed.len() as u64);
-        inner.outbox.mark(owed, Owes::Put);
+        shared.outbox.mark(owed, WriteKind::Put);
     }
 }

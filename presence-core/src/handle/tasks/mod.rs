@@ -1,39 +1,39 @@
 //! What a `Presence` does in the background: one file per task.
 
-pub(super) mod beat;
 pub(super) mod feed;
+pub(super) mod heartbeat;
+pub(super) mod outbox;
 pub(super) mod sweep;
-pub(super) mod tell;
 
-use super::inner::Inner;
+use super::shared::Shared;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// Starts all tasks. They hold `inner` only, so that the last handle's drop can end them.
-pub(super) fn start(inner: &Arc<Inner>) -> Vec<JoinHandle<()>> {
-    inner.roster.on_change({
-        let inner = Arc::downgrade(inner);
+/// Starts all tasks. They hold `shared` only, so that the last handle's drop can end them.
+pub(super) fn start(shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
+    shared.roster.on_change({
+        let shared = Arc::downgrade(shared);
         move || {
-            if let Some(inner) = inner.upgrade() {
-                inner.changed.notify_one();
+            if let Some(shared) = shared.upgrade() {
+                shared.changed.notify_one();
             }
         }
     });
     vec![
-        tokio::spawn(feed::run(Arc::clone(inner))),
-        tokio::spawn(sweep::run(Arc::clone(inner))),
-        tokio::spawn(beat::run(Arc::clone(inner))),
-        tokio::spawn(tell::run(Arc::clone(inner))),
-        tokio::spawn(publish(Arc::clone(inner))),
+        tokio::spawn(feed::run(Arc::clone(shared))),
+        tokio::spawn(sweep::run(Arc::clone(shared))),
+        tokio::spawn(heartbeat::run(Arc::clone(shared))),
+        tokio::spawn(outbox::run(Arc::clone(shared))),
+        tokio::spawn(publish(Arc::clone(shared))),
     ]
 }
 
 /// Tells watches what has changed, as soon as it has; what changes meanwhile goes into one diff.
-async fn publish(inner: Arc<Inner>) {
+async fn publish(shared: Arc<Shared>) {
     loop {
-        inner.changed.notified().await;
-        inner.roster.publish();
+        shared.changed.notified().await;
+        shared.roster.publish();
         tokio::task::yield_now().await;
     }
 }

@@ -3,15 +3,15 @@
 use super::*;
 use crate::handle::Error;
 use crate::model::SessionKey;
-use crate::{Ended, Status, Whom};
+use crate::{DisconnectTarget, Ended, Status};
 use futures_util::FutureExt;
 
-fn whole(name: &str) -> Whom {
-    Whom::User(user(name))
+fn whole(name: &str) -> DisconnectTarget {
+    DisconnectTarget::User(user(name))
 }
 
-fn one(name: &str, id: &str) -> Whom {
-    Whom::Session(SessionKey { user: user(name), id: session(id) })
+fn one(name: &str, id: &str) -> DisconnectTarget {
+    DisconnectTarget::Session(SessionKey { user: user(name), id: session(id) })
 }
 
 fn is_blocked<T>(told: &Result<T, Error>) -> bool {
@@ -145,7 +145,7 @@ async fn an_expired_block_is_forgotten_by_all_and_by_the_store() {
     world.pass(secs(100)).await;
     assert_eq!(world.store.contents().users.len(), 0);
     for presence in [here, there] {
-        assert_eq!(presence.inner.roster.record(&user("alice")), None);
+        assert_eq!(presence.shared.roster.record(&user("alice")), None);
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::handle::{Error, Page};
-use crate::{Activity, Beaten, Counts, Status};
+use crate::{Activity, BeatOutcome, Counts, Status};
 
 #[tokio::test(start_paused = true)]
 async fn a_user_enters_goes_idle_and_lapses() {
     let world = World::new();
     let here = world.process().await;
-    assert!(matches!(here.beat(enter("alice", "tab")).await, Ok(Beaten::Stored { .. })));
+    assert!(matches!(here.beat(enter("alice", "tab")).await, Ok(BeatOutcome::Stored { .. })));
     assert_eq!(here.everyone().counts(), Counts { online: 1, active: 1 });
     for _ in 0..10 {
         world.pass(secs(30)).await;
@@ -81,9 +81,9 @@ async fn a_late_beat_is_dropped_and_one_after_the_grace_counts() {
     here.beat(enter("alice", "tab").topics(topics(&["/a"]))).await.unwrap();
     here.leave(leave("alice", "tab").now()).await.unwrap();
     assert_eq!(liveness(&here, "alice"), Liveness::Gone, "now means now");
-    assert_eq!(here.beat(renew("alice", "tab")).await.unwrap(), Beaten::Late);
+    assert_eq!(here.beat(renew("alice", "tab")).await.unwrap(), BeatOutcome::Late);
     world.pass(secs(6)).await;
-    assert!(matches!(here.beat(renew("alice", "tab")).await, Ok(Beaten::Stored { .. })));
+    assert!(matches!(here.beat(renew("alice", "tab")).await, Ok(BeatOutcome::Stored { .. })));
     assert_eq!(here.topic(&topic("/a")).counts().online, 1, "it goes on where it was");
 }
 
@@ -91,7 +91,7 @@ async fn a_late_beat_is_dropped_and_one_after_the_grace_counts() {
 async fn a_leave_of_an_older_placement_ends_nothing() {
     let world = World::new();
     let (one, other) = (world.process().await, world.process().await);
-    let Ok(Beaten::Stored { placed_at }) = one.beat(enter("alice", "tab")).await else {
+    let Ok(BeatOutcome::Stored { placed_at }) = one.beat(enter("alice", "tab")).await else {
         panic!("not stored")
     };
     world.pass(secs(1)).await;
@@ -131,7 +131,7 @@ async fn a_flood_of_beats_costs_the_store_a_few_touches() {
         world.pass(Duration::from_millis(60)).await;
         assert!(matches!(
             here.beat(renew("alice", "tab")).await,
-            Ok(Beaten::Postponed { .. } | Beaten::Stored { .. })
+            Ok(BeatOutcome::Postponed { .. } | BeatOutcome::Stored { .. })
         ));
     }
     // Two processes beat every 2 s for a minute; the flood is what comes on top.

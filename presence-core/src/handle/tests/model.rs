@@ -7,7 +7,7 @@
 use super::*;
 use crate::conformance::Rng;
 use crate::handle::{Hold, Subscription, Update};
-use crate::store::Seen;
+use crate::store::ForgetIf;
 use crate::{Activity, PresenceStore, Scope};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -156,7 +156,7 @@ impl History {
             let seen_at =
                 if of_passing { session.seen_at } else { session.seen_at - Duration::from_millis(1) };
             let (key, placed_at) = (session.key(), session.placement.placed_at);
-            let _ = self.world.store.forget(&[Seen::Session { key, seen_at, placed_at }]).await;
+            let _ = self.world.store.forget(&[ForgetIf::Session { key, seen_at, placed_at }]).await;
         }
     }
 

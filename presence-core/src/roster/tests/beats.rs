@@ -2,7 +2,7 @@
 
 use super::stage::*;
 use crate::model::{Activity, Status};
-use crate::roster::Told;
+use crate::roster::StoreWrite;
 use std::time::Duration;
 
 #[test]
@@ -60,10 +60,10 @@ fn a_beat_that_brings_back_a_lapsed_session_is_put() {
     stage.pass(90);
     assert_eq!(stage.counts(), (0, 0));
     // Others may have dropped it by now: a touch would tell them nothing.
-    assert!(matches!(stage.beat(&renew("ann", "tab")), Told::Put { .. }));
+    assert!(matches!(stage.beat(&renew("ann", "tab")), StoreWrite::Put { .. }));
     assert_eq!(stage.counts(), (1, 1));
     stage.pass(40);
-    assert!(matches!(stage.beat(&renew("ann", "tab")), Told::Touch { .. }));
+    assert!(matches!(stage.beat(&renew("ann", "tab")), StoreWrite::Touch { .. }));
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_held_session_lives_at_least_as_long_as_held_sessions_do() {
     stage.hold(&enter("bob", "tab").lease(secs(20)));
     assert_eq!(stage.session("bob", "tab").unwrap().placement.lease, secs(20));
     // Saying the same again moves nothing.
-    let Told::Touch { .. } = stage.hold(&renew("ann", "tab").lease(secs(1))) else { panic!() };
+    let StoreWrite::Touch { .. } = stage.hold(&renew("ann", "tab").lease(secs(1))) else { panic!() };
     stage.pass(30);
     assert_eq!(stage.counts().0, 2);
 }
@@ -94,7 +94,7 @@ fn a_lease_counts_whole_milliseconds() {
     let stage = Stage::new();
     let odd = Duration::from_micros(2_000_500);
     stage.beat(&enter("ann", "tab").lease(odd));
-    assert!(matches!(stage.beat(&renew("ann", "tab").lease(odd)), Told::Touch { .. }));
+    assert!(matches!(stage.beat(&renew("ann", "tab").lease(odd)), StoreWrite::Touch { .. }));
 }
 
 #[test]
@@ -102,12 +102,12 @@ fn renewing_a_held_session_costs_nothing() {
     let mut stage = Stage::new();
     stage.hold(&enter("ann", "tab"));
     for _ in 0..400 {
-        assert!(matches!(stage.hold(&renew("ann", "tab")), Told::Postponed { .. }));
+        assert!(matches!(stage.hold(&renew("ann", "tab")), StoreWrite::Postponed { .. }));
         assert_eq!(stage.pass(1).touch, vec![]);
     }
     assert_eq!(stage.counts(), (1, 0));
     // Its activity is its own to tell.
-    assert!(matches!(stage.hold(&renew("ann", "tab").activity(Activity::Now)), Told::Touch { .. }));
+    assert!(matches!(stage.hold(&renew("ann", "tab").activity(Activity::Now)), StoreWrite::Touch { .. }));
     assert_eq!(stage.counts(), (1, 1));
 }
 
@@ -119,7 +119,7 @@ fn a_beat_speaks_for_a_session_whose_process_has_fallen_silent() {
     let mut told = 0;
     for _ in 0..20 {
         stage.pass(2);
-        told += u32::from(matches!(stage.beat(&renew("ann", "tab")), Told::Touch { .. }));
+        told += u32::from(matches!(stage.beat(&renew("ann", "tab")), StoreWrite::Touch { .. }));
         assert!(stage.is_here("ann"));
     }
     // At least once in a lease, or the others would see it go.

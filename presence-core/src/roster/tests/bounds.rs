@@ -2,7 +2,7 @@
 
 use super::stage::*;
 use crate::model::Status;
-use crate::roster::{By, Detail, Refused, Scope, Told};
+use crate::roster::{BeatSource, Detail, Refused, Scope, StoreWrite};
 use std::time::Duration;
 
 #[test]
@@ -21,7 +21,9 @@ fn the_257th_session_makes_one_step_in_the_counts() {
 fn the_257th_session_stays_the_limit_when_the_store_echoes() {
     let stage = Stage::new();
     for n in 0..600 {
-        let Told::Put { sessions, .. } = stage.beat(&enter("ann", &format!("s{n:03}"))) else { panic!() };
+        let StoreWrite::Put { sessions, .. } = stage.beat(&enter("ann", &format!("s{n:03}"))) else {
+            panic!()
+        };
         stage.merge(&sessions);
     }
     assert_eq!(stage.shows("ann").unwrap().sessions.len(), 256);
@@ -57,7 +59,9 @@ fn a_sweep_comes_to_an_end_when_much_is_due_a_moment_later() {
 fn gone_sessions_of_one_user_do_not_pile_up() {
     let stage = Stage::new();
     for n in 0..700 {
-        let Told::Put { sessions, .. } = stage.beat(&enter("ann", &format!("s{n:03}"))) else { panic!() };
+        let StoreWrite::Put { sessions, .. } = stage.beat(&enter("ann", &format!("s{n:03}"))) else {
+            panic!()
+        };
         stage.merge(&sessions);
     }
     assert!(stage.roster.len() <= 512, "{}", stage.roster.len());
@@ -72,7 +76,7 @@ fn a_roster_that_is_full_refuses_new_sessions_and_touches_nothing() {
     stage.beat(&enter("bob", "tab"));
     let before = (stage.session("ann", "tab"), stage.session("bob", "tab"));
     let new = enter("ann", "other").topics(topics(&["attic"]));
-    assert_eq!(stage.roster.beat(&new, By::Beat, 0, stage.now), Err(Refused::Full));
+    assert_eq!(stage.roster.beat(&new, BeatSource::Beat, 0, stage.now), Err(Refused::Full));
     let declares = (Status::Busy, None, None);
     assert_eq!(stage.roster.declare(&key("cy", "tab"), declares, 0, stage.now), Err(Refused::Full));
     assert_eq!((stage.session("ann", "tab"), stage.session("bob", "tab")), before);

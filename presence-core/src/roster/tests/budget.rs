@@ -2,11 +2,11 @@
 
 use super::stage::*;
 use crate::model::{Beat, Message, Meta, Status};
-use crate::roster::{By, Refused, Told};
+use crate::roster::{BeatSource, Refused, StoreWrite};
 use std::time::Duration;
 
 fn refused(stage: &Stage, beat: &Beat) -> bool {
-    match stage.roster.beat(beat, By::Beat, 0, stage.now) {
+    match stage.roster.beat(beat, BeatSource::Beat, 0, stage.now) {
         Err(refused) => {
             assert_eq!(refused, Refused::Full);
             true
@@ -50,7 +50,7 @@ fn sessions_keep_to_their_bytes_and_those_that_are_here_go_on() {
     // Renewals, hiding and leaves are not.
     stage.now = stage.now + secs(20);
     stage.prove(0, stage.now);
-    assert!(matches!(stage.beat(&renew("ann", "tab")), Told::Touch { .. }));
+    assert!(matches!(stage.beat(&renew("ann", "tab")), StoreWrite::Touch { .. }));
     stage.beat(&enter("ann", "tab"));
     stage.beat(&renew("u-0", "tab").declares(Status::Offline, None));
     stage.roster.declare(&key("u-1", "tab"), (Status::Offline, None, None), 0, stage.now).unwrap();

@@ -3,12 +3,12 @@
 use super::stage::*;
 use crate::liveness::Liveness;
 use crate::model::{Node, Session};
-use crate::roster::Told;
+use crate::roster::StoreWrite;
 use crate::store::Touch;
 use std::time::Duration;
 
-fn put(told: Told) -> Session {
-    let Told::Put { mut sessions, .. } = told else { panic!("{told:?}") };
+fn put(told: StoreWrite) -> Session {
+    let StoreWrite::Put { mut sessions, .. } = told else { panic!("{told:?}") };
     sessions.swap_remove(0)
 }
 
@@ -47,7 +47,7 @@ fn a_leave_of_an_older_placement_ends_nothing() {
     let first = put(stage.beat(&enter("ann", "tab"))).placement.placed_at;
     stage.pass(1);
     stage.beat(&enter("ann", "tab"));
-    assert_eq!(stage.leave(&leave("ann", "tab").placed_at(first).now()), Told::Nothing);
+    assert_eq!(stage.leave(&leave("ann", "tab").placed_at(first).now()), StoreWrite::Nothing);
     // Nor when another process says so.
     let mut left = foreign("ann", "tab", "other", first);
     left.placement.left = Some(crate::model::Departure { at: stage.now, ends_at: stage.now });
@@ -62,7 +62,7 @@ fn the_late_close_of_a_connection_that_was_replaced_elsewhere_ends_nothing() {
     stage.pass(1);
     stage.node_beats("other");
     stage.merge(&[foreign_held("ann", "tab", "other", stage.now)]);
-    assert_eq!(stage.roster.drop_held(&key("ann", "tab"), Duration::ZERO, stage.now), Told::Nothing);
+    assert_eq!(stage.roster.drop_held(&key("ann", "tab"), Duration::ZERO, stage.now), StoreWrite::Nothing);
     assert!(stage.is_here("ann"));
     assert_eq!(stage.session("ann", "tab").unwrap().placement.left, None);
 }

@@ -2,13 +2,13 @@
 
 use super::stage::*;
 use crate::model::{Declared, Status};
-use crate::roster::Told;
+use crate::roster::StoreWrite;
 use crate::time::Timestamp;
 
 #[test]
 fn what_the_store_shows_less_of_a_declaration_is_told_again() {
     let stage = Stage::new();
-    let Told::Put { sessions, .. } = stage.beat(&enter("ann", "tab")) else { panic!() };
+    let StoreWrite::Put { sessions, .. } = stage.beat(&enter("ann", "tab")) else { panic!() };
     stage.beat(&renew("ann", "tab").declares(Status::Busy, None));
     assert_eq!(stage.merge(&sessions), vec![key("ann", "tab")]);
 }

@@ -1,14 +1,14 @@
 //! Leaving: with grace, now, in part, and what survives it.
 
 use super::stage::*;
-use crate::roster::Told;
+use crate::roster::StoreWrite;
 
 #[test]
 fn a_leave_that_says_now_wins_over_one_that_waits_within_one_instant() {
     let stage = Stage::new();
     stage.beat(&enter("ann", "tab"));
-    let Told::Put { sessions: waiting, .. } = stage.leave(&leave("ann", "tab")) else { panic!() };
-    let Told::Put { sessions: now, .. } = stage.leave(&leave("ann", "tab").now()) else { panic!() };
+    let StoreWrite::Put { sessions: waiting, .. } = stage.leave(&leave("ann", "tab")) else { panic!() };
+    let StoreWrite::Put { sessions: now, .. } = stage.leave(&leave("ann", "tab").now()) else { panic!() };
     assert!(!stage.is_here("ann"));
     let mut merged = now[0].clone();
     merged.merge(&waiting[0]);

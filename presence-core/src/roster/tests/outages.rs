@@ -2,7 +2,7 @@
 
 use super::stage::*;
 use crate::model::Session;
-use crate::roster::Told;
+use crate::roster::StoreWrite;
 use crate::store::Facts;
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -164,7 +164,9 @@ fn who_fell_silent_or_left_while_this_process_was_cut_off_is_gone_in_time_once_i
 #[test]
 fn beats_that_two_failovers_have_lost_are_told_again() {
     let mut stage = Stage::new();
-    let Told::Put { sessions, .. } = stage.beat(&enter("ann", "tab")) else { panic!("a new session is put") };
+    let StoreWrite::Put { sessions, .. } = stage.beat(&enter("ann", "tab")) else {
+        panic!("a new session is put")
+    };
     assert_eq!(stage.merge(&sessions), []);
     for told in [14, 15, 16] {
         stage.now = stage.now + secs(1);

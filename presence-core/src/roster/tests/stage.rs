@@ -2,10 +2,10 @@
 
 use crate::liveness::Policy;
 use crate::model::{
-    Beat, Leave, Node, NodeId, Placement, Session, SessionId, SessionKey, Stay, Topic, Topics, UserId,
+    Beat, Leave, Membership, Node, NodeId, Placement, Session, SessionId, SessionKey, Topic, Topics, UserId,
 };
-use crate::roster::{By, Counts, Member, Roster, Scope, Settings, Swept, Told};
-use crate::store::{Facts, Seen, Touch};
+use crate::roster::{BeatSource, Counts, Member, Roster, Scope, Settings, StoreWrite, SweepOutput};
+use crate::store::{Facts, ForgetIf, Touch};
 use crate::time::{Blind, BlindList, SILENCE, Timestamp};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,9 +83,9 @@ pub fn foreign_held(name: &str, session: &str, by: &str, at: Timestamp) -> Sessi
 }
 
 pub fn in_topics(session: &Session, names: &[&str]) -> Session {
-    let stays = names.iter().map(|name| Stay { topic: topic(name), until: None }).collect();
+    let memberships = names.iter().map(|name| Membership { topic: topic(name), until: None }).collect();
     let mut session = session.clone();
-    session.placement.topics = Topics::of(stays).unwrap();
+    session.placement.topics = Topics::of(memberships).unwrap();
     session
 }
 
@@ -129,22 +129,22 @@ impl Stage {
         stage
     }
 
-    pub fn beat(&self, beat: &Beat) -> Told {
-        self.roster.beat(beat, By::Beat, 0, self.now).unwrap()
+    pub fn beat(&self, beat: &Beat) -> StoreWrite {
+        self.roster.beat(beat, BeatSource::Beat, 0, self.now).unwrap()
     }
 
-    pub fn hold(&self, beat: &Beat) -> Told {
-        self.roster.beat(beat, By::Connection, 0, self.now).unwrap()
+    pub fn hold(&self, beat: &Beat) -> StoreWrite {
+        self.roster.beat(beat, BeatSource::Connection, 0, self.now).unwrap()
     }
 
-    pub fn leave(&self, leave: &Leave) -> Told {
+    pub fn leave(&self, leave: &Leave) -> StoreWrite {
         self.roster.leave(leave, self.now)
     }
 
     /// A whole second at a time: this process beats, the store proves its time, what is due is
     /// looked at.
-    pub fn pass(&mut self, seconds: u64) -> Swept {
-        let mut all = Swept::default();
+    pub fn pass(&mut self, seconds: u64) -> SweepOutput {
+        let mut all = SweepOutput::default();
         for _ in 0..seconds {
             self.now = self.now + secs(1);
             self.roster.beat_node(self.now);
@@ -170,8 +170,8 @@ impl Stage {
     }
 
     /// Time passes without a word from the store.
-    pub fn pass_blind(&mut self, seconds: u64) -> Swept {
-        let mut all = Swept::default();
+    pub fn pass_blind(&mut self, seconds: u64) -> SweepOutput {
+        let mut all = SweepOutput::default();
         for _ in 0..seconds {
             self.now = self.now + secs(1);
             self.roster.beat_node(self.now);
@@ -183,8 +183,8 @@ impl Stage {
     }
 
     /// Looks at all that is due now.
-    pub fn sweep(&self) -> Swept {
-        let mut all = Swept::default();
+    pub fn sweep(&self) -> SweepOutput {
+        let mut all = SweepOutput::default();
         loop {
             let swept = self.roster.sweep(self.now, 4_096);
             all.touch.extend(swept.touch);
@@ -218,7 +218,7 @@ impl Stage {
     }
 
     pub fn forgotten(&self, name: &str, session: &str, seen_at: Timestamp) -> Vec<SessionKey> {
-        let seen = Seen::Session { key: key(name, session), seen_at, placed_at: seen_at };
+        let seen = ForgetIf::Session { key: key(name, session), seen_at, placed_at: seen_at };
         self.roster.forgotten(&[seen], self.now)
     }
 

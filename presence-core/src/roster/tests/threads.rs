@@ -7,7 +7,7 @@ use super::stage::*;
 use crate::conformance::Rng;
 use crate::liveness::Policy;
 use crate::model::{Activity, Session, Status};
-use crate::roster::{By, Detail, Roster, Scope, Settings, Told};
+use crate::roster::{BeatSource, Detail, Roster, Scope, Settings, StoreWrite};
 use crate::store::{Facts, Touch};
 use crate::time::Timestamp;
 use std::sync::Barrier;
@@ -28,34 +28,36 @@ fn work(roster: &Roster, clock: &AtomicU64, seed: u64, told: &mut Vec<Session>) 
         let (name, session) = (format!("u{}", rng.below(60)), format!("s{}", rng.below(3)));
         let room = topics(&[["attic", "hall", "yard"][rng.index(3)]]);
         let said = match rng.below(16) {
-            0..=2 => roster.beat(&enter(&name, &session).topics(room), By::Beat, 0, now).unwrap(),
-            3..=5 => roster.beat(&renew(&name, &session).activity(Activity::Now), By::Beat, 0, now).unwrap(),
-            6 => roster.beat(&enter(&name, &session), By::Connection, 0, now).unwrap(),
+            0..=2 => roster.beat(&enter(&name, &session).topics(room), BeatSource::Beat, 0, now).unwrap(),
+            3..=5 => roster
+                .beat(&renew(&name, &session).activity(Activity::Now), BeatSource::Beat, 0, now)
+                .unwrap(),
+            6 => roster.beat(&enter(&name, &session), BeatSource::Connection, 0, now).unwrap(),
             7 => roster.drop_held(&key(&name, &session), secs(0), now),
             8 => roster.leave(&leave(&name, &session).now(), now),
             9 => roster.declare(&key(&name, &session), (Status::Offline, None, None), 0, now).unwrap(),
             10 => {
                 let session = in_topics(&foreign(&name, &session, "other", now), &["hall"]);
                 roster.merge(&Facts { sessions: vec![session], ..Facts::default() }, |_| 0, now);
-                Told::Nothing
+                StoreWrite::Nothing
             }
             11 => {
                 let (node, seen_at, drain_for) = (node("other"), now, None);
                 roster.touched(&[Touch::Node { node, seen_at, drain_for }], now);
                 roster.beat_node(now);
-                Told::Nothing
+                StoreWrite::Nothing
             }
             12 => {
                 roster.prove(0, now, &[], now);
                 roster.sweep(now, 100);
-                Told::Nothing
+                StoreWrite::Nothing
             }
             13 => {
                 roster.publish();
                 if rng.one_in(20) {
                     roster.tidy(now);
                 }
-                Told::Nothing
+                StoreWrite::Nothing
             }
             14 if rng.one_in(4) => {
                 let scope =
@@ -63,17 +65,17 @@ fn work(roster: &Roster, clock: &AtomicU64, seed: u64, told: &mut Vec<Session>) 
                 let detail = [Detail::Members, Detail::Sessions, Detail::Counts][rng.index(3)];
                 let new = Reader::new(roster, &scope[rng.index(3)], detail, seed);
                 reader.replace(new).map(Reader::leave);
-                Told::Nothing
+                StoreWrite::Nothing
             }
             _ => {
                 if let Some(reader) = &mut reader {
                     reader.read_all();
                 }
                 roster.read(&roster.scope(&Scope::All).unwrap(), |sorted| sorted.active.len());
-                Told::Nothing
+                StoreWrite::Nothing
             }
         };
-        if let Told::Put { sessions, .. } = said {
+        if let StoreWrite::Put { sessions, .. } = said {
             told.extend(sessions);
         }
         // The store's echo of what somebody else may have changed meanwhile.

@@ -2,25 +2,29 @@
 
 use super::stage::*;
 use crate::model::Status;
-use crate::roster::Told;
+use crate::roster::StoreWrite;
 
 #[test]
 fn taking_back_a_change_keeps_what_others_have_seen_since() {
     let mut stage = Stage::new();
     stage.beat(&enter("ann", "tab"));
     stage.pass(1);
-    let Told::Put { undo, .. } = stage.beat(&renew("ann", "tab").topics(topics(&["hall"]))) else { panic!() };
+    let StoreWrite::Put { roll_back, .. } = stage.beat(&renew("ann", "tab").topics(topics(&["hall"]))) else {
+        panic!()
+    };
     stage.pass(1);
     stage.touched("ann", "tab", stage.now);
-    stage.roster.undo(&undo, stage.now);
+    stage.roster.roll_back(&roll_back, stage.now);
     assert_eq!(stage.session("ann", "tab").unwrap().seen_at, stage.now);
 }
 
 #[test]
 fn taking_back_an_entry_takes_the_session_out() {
     let stage = Stage::new();
-    let Told::Put { undo, .. } = stage.beat(&enter("ann", "tab").topics(topics(&["hall"]))) else { panic!() };
-    stage.roster.undo(&undo, stage.now);
+    let StoreWrite::Put { roll_back, .. } = stage.beat(&enter("ann", "tab").topics(topics(&["hall"]))) else {
+        panic!()
+    };
+    stage.roster.roll_back(&roll_back, stage.now);
     assert_eq!((stage.counts(), stage.counts_in("hall"), stage.roster.len()), ((0, 0), (0, 0), 0));
 }
 
@@ -30,11 +34,12 @@ fn taking_back_a_move_brings_the_session_where_it_was() {
     stage.beat(&enter("ann", "tab").topics(topics(&["hall"])));
     let before = stage.session("ann", "tab");
     stage.pass(1);
-    let Told::Put { undo, .. } = stage.beat(&renew("ann", "tab").topics(topics(&["attic"]))) else {
+    let StoreWrite::Put { roll_back, .. } = stage.beat(&renew("ann", "tab").topics(topics(&["attic"])))
+    else {
         panic!()
     };
     assert_eq!((stage.counts_in("hall"), stage.counts_in("attic")), ((0, 0), (1, 1)));
-    stage.roster.undo(&undo, stage.now);
+    stage.roster.roll_back(&roll_back, stage.now);
     assert_eq!((stage.counts_in("hall"), stage.counts_in("attic")), ((1, 1), (0, 0)));
     assert_eq!(stage.session("ann", "tab"), before);
 }
@@ -44,10 +49,12 @@ fn taking_back_leaves_what_came_later() {
     let mut stage = Stage::new();
     stage.beat(&enter("ann", "tab"));
     stage.pass(1);
-    let Told::Put { undo, .. } = stage.beat(&renew("ann", "tab").topics(topics(&["hall"]))) else { panic!() };
+    let StoreWrite::Put { roll_back, .. } = stage.beat(&renew("ann", "tab").topics(topics(&["hall"]))) else {
+        panic!()
+    };
     stage.beat(&renew("ann", "tab").declares(Status::Busy, None));
     stage.beat(&renew("ann", "tab").topics(topics(&["attic"])));
-    stage.roster.undo(&undo, stage.now);
+    stage.roster.roll_back(&roll_back, stage.now);
     let session = stage.session("ann", "tab").unwrap();
     assert_eq!(session.placement.topics, topics(&["attic"]));
     assert_eq!(session.declared.map(|declared| declared.status), Some(Status::Busy));
@@ -58,8 +65,8 @@ fn taking_back_a_leave_brings_the_session_back() {
     let mut stage = Stage::new();
     stage.beat(&enter("ann", "tab"));
     stage.pass(1);
-    let Told::Put { undo, .. } = stage.leave(&leave("ann", "tab").now()) else { panic!() };
+    let StoreWrite::Put { roll_back, .. } = stage.leave(&leave("ann", "tab").now()) else { panic!() };
     assert!(!stage.is_here("ann"));
-    stage.roster.undo(&undo, stage.now);
+    stage.roster.roll_back(&roll_back, stage.now);
     assert!(stage.is_here("ann"));
 }

@@ -3,11 +3,11 @@
 use super::stage::*;
 use crate::conformance::Rng;
 use crate::model::Topics;
-use crate::roster::placed::Placed;
-use crate::roster::slab::Slab;
-use crate::roster::slot::Slot;
-use crate::roster::stays::Stays;
-use crate::roster::wheel::{NOT_QUEUED, Wheel};
+use crate::roster::clock::wheel::{NOT_QUEUED, Wheel};
+use crate::roster::sessions::memberships::Memberships;
+use crate::roster::sessions::placed::Placed;
+use crate::roster::sessions::slab::Slab;
+use crate::roster::sessions::slot::Slot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ fn a_slab_holds_what_a_map_holds() {
     let stage = Stage::new();
     let slot = |n: u64| {
         let session = foreign("ann", &format!("{n}"), "other", START);
-        let placed = Placed { stays: Stays::Nowhere, ..stage.roster.placed_as(&session) };
+        let placed = Placed { memberships: Memberships::Nowhere, ..stage.roster.placed_as(&session) };
         assert_eq!(session.placement.topics, Topics::NONE);
         Slot::new(session.key(), 0, placed)
     };

@@ -3,7 +3,7 @@
 use super::stage::*;
 use crate::model::{Meta, Status, Topics};
 use crate::roster::work;
-use crate::roster::{By, Detail, Refused, Scope, Told};
+use crate::roster::{BeatSource, Detail, Refused, Scope, StoreWrite};
 
 /// So many topics, each of them only for one session; `all` is one for everybody.
 fn own_topics(session: usize, count: usize) -> Topics {
@@ -127,8 +127,9 @@ fn who_lapses_with_all_sessions_at_once_goes_in_one_step_for_whoever_watches() {
 #[test]
 fn a_user_is_in_so_many_topics_with_all_sessions_and_in_no_more() {
     let mut stage = Stage::with(|settings| settings.max_topics_per_user = 100);
-    let refused =
-        |stage: &Stage, beat| stage.roster.beat(&beat, By::Beat, 0, stage.now) == Err(Refused::TooManyTopics);
+    let refused = |stage: &Stage, beat| {
+        stage.roster.beat(&beat, BeatSource::Beat, 0, stage.now) == Err(Refused::TooManyTopics)
+    };
     stage.beat(&enter("ann", "a").topics(own_topics(0, 60)));
     stage.beat(&enter("ann", "b").topics(own_topics(1, 40)));
     let before = (stage.session("ann", "a"), stage.session("ann", "b"));
@@ -155,7 +156,7 @@ fn a_user_is_in_so_many_topics_with_all_sessions_and_in_no_more() {
     assert!(!stage.is_here("ann"));
     stage.beat(&renew("ann", "a"));
     stage.beat(&renew("ann", "c"));
-    assert!(matches!(stage.beat(&enter("ann", "b").topics(topics(&["1", "2"]))), Told::Put { .. }));
+    assert!(matches!(stage.beat(&enter("ann", "b").topics(topics(&["1", "2"]))), StoreWrite::Put { .. }));
     assert!(refused(&stage, enter("ann", "b").topics(topics(&["1", "2", "3"]))));
 }
 

@@ -3,7 +3,7 @@
 mod entry;
 mod lane;
 
-use super::{Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
+use super::{Facts, FeedEvent, ForgetIf, Misses, PresenceStore, Result, Touch};
 use crate::model::{Session, UserId, UserRecord};
 use crate::time::Timestamp;
 use async_trait::async_trait;
@@ -81,7 +81,7 @@ impl<S: PresenceStore> PresenceStore for Coalesce<S> {
         self.store.remember(users).await
     }
 
-    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+    async fn forget(&self, seen: &[ForgetIf]) -> Result<()> {
         self.store.forget(seen).await
     }
 
@@ -89,7 +89,7 @@ impl<S: PresenceStore> PresenceStore for Coalesce<S> {
         self.store.load(users).await
     }
 
-    fn watch(&self) -> BoxStream<'static, Feed> {
+    fn watch(&self) -> BoxStream<'static, FeedEvent> {
         self.store.watch()
     }
 

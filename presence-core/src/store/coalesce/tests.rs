@@ -2,7 +2,7 @@ use super::{Coalesce, WAITING_ENTRIES};
 use crate::conformance::{Call, Calls, Fault, ReferenceStore};
 use crate::model::{Meta, NodeId, Placement, Session, SessionId, Topic, Topics, UserId, UserRecord};
 use crate::store::{
-    BATCH_BYTES, BATCH_ENTRIES, Facts, Feed, Kind, Misses, PresenceStore, Result, Seen, Touch,
+    BATCH_BYTES, BATCH_ENTRIES, Facts, FeedEvent, ForgetIf, Kind, Misses, PresenceStore, Result, Touch,
 };
 use crate::time::{ManualClock, Timestamp};
 use async_trait::async_trait;
@@ -284,7 +284,7 @@ impl PresenceStore for Gate {
         self.inner.remember(users).await
     }
 
-    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+    async fn forget(&self, seen: &[ForgetIf]) -> Result<()> {
         self.inner.forget(seen).await
     }
 
@@ -292,7 +292,7 @@ impl PresenceStore for Gate {
         self.inner.load(users).await
     }
 
-    fn watch(&self) -> BoxStream<'static, Feed> {
+    fn watch(&self) -> BoxStream<'static, FeedEvent> {
         self.inner.watch()
     }
 

@@ -6,7 +6,7 @@ use crate::rig::{self, unique};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
-use presence_core::store::{Feed, PresenceStore, Seen, Touch};
+use presence_core::store::{FeedEvent, ForgetIf, PresenceStore, Touch};
 use presence_core::{
     Departure, NodeId, Placement, Session, SessionId, SessionKey, Timestamp, Topics, UserId, random,
 };
@@ -83,7 +83,7 @@ impl Plot {
                     let seen = |session: Session| {
                         self.forgotten.lock().insert(session.key());
                         let (seen_at, placed_at) = (session.seen_at, session.placement.placed_at);
-                        Seen::Session { key: session.key(), seen_at, placed_at }
+                        ForgetIf::Session { key: session.key(), seen_at, placed_at }
                     };
                     store.forget(&self.some(Some(writer), seen)).await
                 }
@@ -102,15 +102,15 @@ impl Plot {
 struct View(BTreeMap<SessionKey, Session>);
 
 impl View {
-    fn take(&mut self, told: &Feed) {
+    fn take(&mut self, told: &FeedEvent) {
         match told {
-            Feed::Facts(facts) => {
+            FeedEvent::Facts(facts) => {
                 for session in &facts.sessions {
                     let known = self.0.entry(session.key()).or_insert_with(|| session.clone());
                     known.merge(session);
                 }
             }
-            Feed::Touched(touches) => {
+            FeedEvent::Touched(touches) => {
                 for touch in touches.iter() {
                     let Touch::Session { user, id, seen_at, active_at } = touch else { continue };
                     let key = SessionKey { user: user.clone(), id: id.clone() };
@@ -119,9 +119,9 @@ impl View {
                     }
                 }
             }
-            Feed::Forgotten(gone) => {
+            FeedEvent::Forgotten(gone) => {
                 for seen in gone.iter() {
-                    let Seen::Session { key, seen_at, placed_at } = seen else { continue };
+                    let ForgetIf::Session { key, seen_at, placed_at } = seen else { continue };
                     let is_gone = |known: &Session| {
                         known.seen_at <= *seen_at && known.placement.placed_at <= *placed_at
                     };
@@ -146,7 +146,7 @@ async fn watch(store: NatsStore, is_done: Arc<AtomicBool>, slowness: Duration) -
             if since.is_none() && is_done.load(Ordering::Relaxed) {
                 since = store.now().await.ok();
             }
-            if let (Feed::Alive { at, .. }, Some(since)) = (told, since)
+            if let (FeedEvent::Alive { at, .. }, Some(since)) = (told, since)
                 && at > since
             {
                 return view;

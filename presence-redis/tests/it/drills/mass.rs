@@ -4,7 +4,7 @@ use super::{eventually, policy, tab, user};
 use crate::rig::{self, CLUSTER};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use presence_core::store::{Feed, PresenceStore, Touch};
+use presence_core::store::{FeedEvent, PresenceStore, Touch};
 use presence_core::{NodeId, Presence, Session, Timestamp, Topics};
 use presence_redis::RedisStore;
 use std::collections::HashSet;
@@ -93,10 +93,10 @@ async fn twenty_processes_read_a_hundred_thousand_sessions_at_once_and_nobody_is
             let (mut feed, mut seen, mut synced) = (store.watch(), HashSet::new(), 0);
             while synced < store.shards() {
                 match feed.next().await.expect("a feed was cut off") {
-                    Feed::Facts(facts) => {
+                    FeedEvent::Facts(facts) => {
                         seen.extend(facts.sessions.iter().map(|session| session.user.clone()));
                     }
-                    Feed::Synced { .. } => synced += 1,
+                    FeedEvent::Synced { .. } => synced += 1,
                     _ => {}
                 }
             }

@@ -5,7 +5,7 @@ use super::{Process, eventually, hold_all, names, tab, user};
 use crate::rig::{self, REDIS};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use presence_core::store::{Feed, PresenceStore};
+use presence_core::store::{FeedEvent, PresenceStore};
 use presence_core::{NodeId, Placement, Session, Timestamp, Topics, UserId};
 use presence_redis::{RedisStore, Sentinels};
 use std::collections::BTreeSet;
@@ -58,12 +58,12 @@ async fn answers(store: &RedisStore, users: &[UserId], shards: &BTreeSet<u16>) {
 }
 
 /// Waits until a feed has synced these shards; it may not end.
-async fn syncs(feed: &mut (impl StreamExt<Item = Feed> + Unpin), shards: &BTreeSet<u16>) {
+async fn syncs(feed: &mut (impl StreamExt<Item = FeedEvent> + Unpin), shards: &BTreeSet<u16>) {
     let mut synced = BTreeSet::new();
     let read = async {
         while !synced.is_superset(shards) {
             let Some(told) = feed.next().await else { panic!("the feed ended") };
-            if let Feed::Synced { shard, .. } = told {
+            if let FeedEvent::Synced { shard, .. } = told {
                 synced.insert(shard);
             }
         }
@@ -105,7 +105,7 @@ async fn a_master_of_a_cluster_hangs_and_the_shards_of_the_others_are_served_to_
                 if asked.as_mut().is_some_and(|asked| asked.try_recv().is_ok()) {
                     (asked, alive) = (None, BTreeSet::new());
                 }
-                if let Feed::Alive { shard, .. } = feed.next().await.expect("the feed ended") {
+                if let FeedEvent::Alive { shard, .. } = feed.next().await.expect("the feed ended") {
                     alive.insert(shard);
                 }
             }

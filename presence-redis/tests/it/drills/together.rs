@@ -2,7 +2,7 @@
 
 use super::{Process, eventually, tab, topics, user};
 use crate::rig::{self, CLUSTER, REDIS};
-use presence_core::{Beat, Beaten, Leave, Policy, PresenceStore, Scope, Topic, Update};
+use presence_core::{Beat, BeatOutcome, Leave, Policy, PresenceStore, Scope, Topic, Update};
 use presence_redis::RedisStore;
 use std::time::Duration;
 
@@ -55,7 +55,9 @@ async fn a_reload_shows_no_leave_in_whatever_order_and_place_its_halves_arrive()
     for (n, unload_first) in [true, false, true, false].into_iter().enumerate() {
         let visitor = format!("v{n}");
         let enter = || Beat::enter(user(&visitor), tab("t")).topics(topics("/"));
-        let Ok(Beaten::Stored { placed_at }) = one.presence.beat(enter()).await else { panic!("not stored") };
+        let Ok(BeatOutcome::Stored { placed_at }) = one.presence.beat(enter()).await else {
+            panic!("not stored")
+        };
         eventually("the other sees it", || two.is_online(&visitor)).await;
         // Half of the time the load arrives where the page was, half of the time elsewhere.
         let (loads_at, unloads_at) = if n < 2 { (&two, &one) } else { (&one, &two) };

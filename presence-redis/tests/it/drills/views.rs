@@ -5,7 +5,7 @@ use super::{tab, user};
 use crate::rig;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use presence_core::store::{Feed, PresenceStore, Seen, Touch};
+use presence_core::store::{FeedEvent, ForgetIf, PresenceStore, Touch};
 use presence_core::{Departure, NodeId, Placement, Session, SessionKey, Timestamp, Topics, UserId, random};
 use presence_redis::RedisStore;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,7 +57,7 @@ async fn write(store: RedisStore, is_done: Arc<AtomicBool>) {
                 store.touch(&some(touch)).await.map(drop)
             }
             _ => {
-                let seen = |session: Session| Seen::Session {
+                let seen = |session: Session| ForgetIf::Session {
                     key: session.key(),
                     seen_at: session.seen_at,
                     placed_at: session.placement.placed_at,
@@ -72,15 +72,15 @@ async fn write(store: RedisStore, is_done: Arc<AtomicBool>) {
 struct View(BTreeMap<SessionKey, Session>);
 
 impl View {
-    fn take(&mut self, told: &Feed) {
+    fn take(&mut self, told: &FeedEvent) {
         match told {
-            Feed::Facts(facts) => {
+            FeedEvent::Facts(facts) => {
                 for session in &facts.sessions {
                     let known = self.0.entry(session.key()).or_insert_with(|| session.clone());
                     known.merge(session);
                 }
             }
-            Feed::Touched(touches) => {
+            FeedEvent::Touched(touches) => {
                 for touch in touches.iter() {
                     let Touch::Session { user, id, seen_at, active_at } = touch else { continue };
                     let key = SessionKey { user: user.clone(), id: id.clone() };
@@ -90,9 +90,9 @@ impl View {
                     }
                 }
             }
-            Feed::Forgotten(gone) => {
+            FeedEvent::Forgotten(gone) => {
                 for seen in gone.iter() {
-                    let Seen::Session { key, seen_at, placed_at } = seen else { continue };
+                    let ForgetIf::Session { key, seen_at, placed_at } = seen else { continue };
                     let is_gone = |known: &Session| {
                         known.seen_at <= *seen_at && known.placement.placed_at <= *placed_at
                     };
@@ -116,7 +116,7 @@ async fn watch(store: RedisStore, is_done: Arc<AtomicBool>) -> View {
             if since.is_none() && is_done.load(Ordering::Relaxed) {
                 since = store.now().await.ok();
             }
-            if let (Feed::Alive { shard, at, .. }, Some(since)) = (told, since)
+            if let (FeedEvent::Alive { shard, at, .. }, Some(since)) = (told, since)
                 && at > since
             {
                 proven.insert(shard);

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use presence_core::store::{Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
+use presence_core::store::{Facts, FeedEvent, ForgetIf, Misses, PresenceStore, Result, Touch};
 use presence_core::{Session, Timestamp, UserId, UserRecord};
 use presence_memory::MemoryStore;
 use std::future;
@@ -40,15 +40,15 @@ impl PresenceStore for Blinding {
     async fn remember(&self, users: &[UserRecord]) -> Result<()> {
         self.store.remember(users).await
     }
-    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+    async fn forget(&self, seen: &[ForgetIf]) -> Result<()> {
         self.store.forget(seen).await
     }
     async fn load(&self, users: &[UserId]) -> Result<Facts> {
         self.store.load(users).await
     }
-    fn watch(&self) -> BoxStream<'static, Feed> {
+    fn watch(&self) -> BoxStream<'static, FeedEvent> {
         let is_blind = Arc::clone(&self.is_blind);
-        let speaks = move |_: &Feed| future::ready(!is_blind.load(Ordering::SeqCst));
+        let speaks = move |_: &FeedEvent| future::ready(!is_blind.load(Ordering::SeqCst));
         self.store.watch().filter(speaks).boxed()
     }
     async fn now(&self) -> Result<Timestamp> {

@@ -5,9 +5,9 @@ use super::store::{Store, outlook_of};
 use super::world::{HELD_FOR, LEASE, NODE_BEATS, POLICY_GRACE, key};
 use crate::liveness::Policy;
 use crate::model::{Beat, Leave, NodeId, SessionKey};
-use crate::roster::slot::{Slot, flag};
-use crate::roster::{By, Roster, Settings, Told};
-use crate::store::{Feed, Touch};
+use crate::roster::sessions::slot::{Slot, flag};
+use crate::roster::{BeatSource, Roster, Settings, StoreWrite};
+use crate::store::{FeedEvent, Touch};
 use crate::time::{Reckoning, Timestamp};
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -129,9 +129,9 @@ impl Process {
         let from = std::mem::replace(next, store.told());
         for told in store.told_from(from) {
             let owed = match told {
-                Feed::Facts(facts) => self.roster.merge(facts, |_| 0, now),
-                Feed::Forgotten(seen) => self.roster.forgotten(seen, now),
-                Feed::Touched(touches) => {
+                FeedEvent::Facts(facts) => self.roster.merge(facts, |_| 0, now),
+                FeedEvent::Forgotten(seen) => self.roster.forgotten(seen, now),
+                FeedEvent::Touched(touches) => {
                     self.roster.touched(touches, now);
                     continue;
                 }
@@ -183,18 +183,18 @@ impl Process {
     }
 
     /// Tells the store of what was entered here, or notes that it must be told.
-    fn tell(&mut self, told: Told, store: &mut Store, now: Timestamp) {
+    fn tell(&mut self, told: StoreWrite, store: &mut Store, now: Timestamp) {
         let writes = self.writes(store);
         match told {
-            Told::Nothing | Told::Postponed { .. } => {}
-            Told::Put { sessions, .. } if writes => {
+            StoreWrite::Nothing | StoreWrite::Postponed { .. } => {}
+            StoreWrite::Put { sessions, .. } if writes => {
                 for session in &sessions {
                     store.put(session);
                     self.roster.confirm([(&session.user, &session.id)], now);
                 }
             }
-            Told::Put { sessions, .. } => self.owe(sessions.iter().map(crate::Session::key), Owes::Put),
-            Told::Touch { touch, confirms, .. } => {
+            StoreWrite::Put { sessions, .. } => self.owe(sessions.iter().map(crate::Session::key), Owes::Put),
+            StoreWrite::Touch { touch, confirms, .. } => {
                 let Touch::Session { user, id, .. } = &touch else { unreachable!("a session's own") };
                 if !writes {
                     return self.owe([SessionKey { user: user.clone(), id: id.clone() }], Owes::Touch);
@@ -208,12 +208,12 @@ impl Process {
     }
 
     pub fn beat(&mut self, beat: &Beat, store: &mut Store, now: Timestamp) {
-        let told = self.roster.beat(beat, By::Beat, 0, now).unwrap();
+        let told = self.roster.beat(beat, BeatSource::Beat, 0, now).unwrap();
         self.tell(told, store, now);
     }
 
     pub fn hold(&mut self, beat: &Beat, store: &mut Store, now: Timestamp) {
-        let told = self.roster.beat(beat, By::Connection, 0, now).unwrap();
+        let told = self.roster.beat(beat, BeatSource::Connection, 0, now).unwrap();
         self.tell(told, store, now);
     }
 

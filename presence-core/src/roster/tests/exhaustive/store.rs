@@ -5,7 +5,7 @@ use super::world::START;
 use crate::SessionKey;
 use crate::conformance::Reference;
 use crate::model::Session;
-use crate::store::{Facts, Feed, Seen, Touch};
+use crate::store::{Facts, FeedEvent, ForgetIf, Touch};
 use crate::time::{Ask, Blind, TimeLine, Timestamp};
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
@@ -29,7 +29,7 @@ pub struct Store {
     /// Which life of the data this is.
     pub epoch: u64,
     /// What this life has told.
-    log: Vec<Feed>,
+    log: Vec<FeedEvent>,
     /// Answers, and takes no writes.
     pub refuses: bool,
     /// By how many milliseconds its clock has stepped.
@@ -74,7 +74,7 @@ impl Store {
     }
 
     /// What has been told from this message on.
-    pub fn told_from(&self, next: usize) -> &[Feed] {
+    pub fn told_from(&self, next: usize) -> &[FeedEvent] {
         self.log.get(next..).unwrap_or_default()
     }
 
@@ -105,21 +105,21 @@ impl Store {
     pub fn put(&mut self, session: &Session) {
         self.data.facts.put(session);
         let facts = self.data.facts.facts(vec![session.clone()]);
-        self.log.push(Feed::Facts(Arc::new(facts)));
+        self.log.push(FeedEvent::Facts(Arc::new(facts)));
     }
 
     /// Answers with the session if it is lacking or has departed.
     pub fn touch(&mut self, touch: &Touch) -> Option<SessionKey> {
         let miss = self.data.facts.touch(touch);
         if miss.as_ref().is_none_or(|key| self.session(key).is_some()) {
-            self.log.push(Feed::Touched([touch.clone()].into()));
+            self.log.push(FeedEvent::Touched([touch.clone()].into()));
         }
         miss
     }
 
-    pub fn forget(&mut self, seen: &Seen) {
+    pub fn forget(&mut self, seen: &ForgetIf) {
         if self.data.facts.forget(seen) {
-            self.log.push(Feed::Forgotten([seen.clone()].into()));
+            self.log.push(FeedEvent::Forgotten([seen.clone()].into()));
         }
     }
 

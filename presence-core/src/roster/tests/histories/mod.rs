@@ -15,11 +15,11 @@ use super::stage::*;
 use crate::conformance::Rng;
 use crate::liveness::{LastSeen, Policy};
 use crate::model::{
-    Activity, Beat, Declared, Departure, Meta, Node, Session, SessionKey, Status, Stay, Topics,
+    Activity, Beat, Declared, Departure, Membership, Meta, Node, Session, SessionKey, Status, Topics,
 };
-use crate::roster::crowd::CROWD;
-use crate::roster::{By, Detail, Scope, Settings, Told, Undo};
-use crate::store::{Facts, Seen, Touch};
+use crate::roster::sessions::crowd::CROWD;
+use crate::roster::{BeatSource, Detail, Rollback, Scope, Settings, StoreWrite};
+use crate::store::{Facts, ForgetIf, Touch};
 use crate::time::Timestamp;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,10 +93,10 @@ struct History {
     paused: BTreeSet<&'static str>,
     /// What has ever been told, by whomever.
     told: Vec<Session>,
-    steps: Vec<(Undo, Step)>,
+    steps: Vec<(Rollback, Step)>,
     readers: Vec<Reader>,
     /// Since when sessions could have been let go of.
-    overdue: BTreeMap<SessionKey, Timestamp>,
+    sort_queue: BTreeMap<SessionKey, Timestamp>,
     log: Vec<String>,
 }
 
@@ -139,7 +139,7 @@ impl History {
             told: Vec::new(),
             steps: Vec::new(),
             readers: Vec::new(),
-            overdue: BTreeMap::new(),
+            sort_queue: BTreeMap::new(),
             log: vec![format!("{shards} shards, ahead by {ahead}")],
         };
         if !rng.one_in(4) {
@@ -173,8 +173,8 @@ impl History {
         let key = key(USERS[rng.index(USERS.len())], SESSIONS[rng.index(SESSIONS.len())]);
         let shard = self.shard_of(&key);
         match rng.below(32) {
-            0..=6 => self.beat(&mut rng, key, By::Beat, shard),
-            7 | 8 => self.beat(&mut rng, key, By::Connection, shard),
+            0..=6 => self.beat(&mut rng, key, BeatSource::Beat, shard),
+            7 | 8 => self.beat(&mut rng, key, BeatSource::Connection, shard),
             9 | 10 => self.leave(&mut rng, &key),
             11 => {
                 let grace = secs(rng.below(3));
@@ -215,7 +215,7 @@ impl History {
             27 => {
                 let index = rng.index(self.steps.len());
                 if !self.steps.is_empty() {
-                    self.undo(index);
+                    self.roll_back(index);
                 }
             }
             28 if rng.one_in(12) => {
@@ -240,11 +240,11 @@ fn set(keys: Vec<SessionKey>) -> BTreeSet<SessionKey> {
 /// Any number of topics; with a time, some of the stays have their end about then.
 fn some_topics(rng: &mut Rng, ends_about: Option<Timestamp>) -> Topics {
     let chosen: Vec<&str> = TOPICS.into_iter().filter(|_| rng.one_in(2)).collect();
-    let stays = chosen.into_iter().map(|name| {
+    let memberships = chosen.into_iter().map(|name| {
         let until = ends_about.filter(|_| rng.one_in(4)).map(|at| at + secs(rng.below(6)) - secs(2));
-        Stay { topic: topic(name), until }
+        Membership { topic: topic(name), until }
     });
-    Topics::of(stays.collect()).unwrap()
+    Topics::of(memberships.collect()).unwrap()
 }
 
 fn declaration(rng: &mut Rng, now: Timestamp) -> (Status, Option<crate::model::Message>, Option<Timestamp>) {

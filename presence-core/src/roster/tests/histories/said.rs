@@ -3,7 +3,7 @@
 use super::*;
 
 impl History {
-    pub(super) fn beat(&mut self, rng: &mut Rng, key: SessionKey, by: By, shard: u16) {
+    pub(super) fn beat(&mut self, rng: &mut Rng, key: SessionKey, by: BeatSource, shard: u16) {
         let stamp = self.reference.stamp();
         let mut beat =
             if rng.one_in(3) { Beat::enter(key.user, key.id) } else { Beat::renew(key.user, key.id) };
@@ -58,19 +58,19 @@ impl History {
     }
 
     /// A change is told as what it is; one in a few is refused at once.
-    pub(super) fn said(&mut self, rng: &mut Rng, told: Told, step: Option<Step>) {
+    pub(super) fn said(&mut self, rng: &mut Rng, told: StoreWrite, step: Option<Step>) {
         match (told, step) {
-            (Told::Put { sessions, undo }, Some(step)) => {
+            (StoreWrite::Put { sessions, roll_back }, Some(step)) => {
                 assert_eq!(self.reference.sessions[&sessions[0].key()].session, sessions[0]);
                 self.told.extend(sessions);
-                self.steps.push((undo, step));
+                self.steps.push((roll_back, step));
                 if rng.one_in(8) {
-                    self.undo(self.steps.len() - 1);
+                    self.roll_back(self.steps.len() - 1);
                 }
             }
-            (Told::Put { sessions, .. }, None) => panic!("told what is no change: {sessions:?}"),
+            (StoreWrite::Put { sessions, .. }, None) => panic!("told what is no change: {sessions:?}"),
             (told, Some(step)) => panic!("a change is told as {told:?}: {step:?}"),
-            (Told::Touch { touch: Touch::Session { user, id, seen_at, active_at }, .. }, None) => {
+            (StoreWrite::Touch { touch: Touch::Session { user, id, seen_at, active_at }, .. }, None) => {
                 let session = &self.reference.sessions[&SessionKey { user, id }].session;
                 assert_eq!((seen_at, active_at), (session.seen_at, session.active_at));
             }
@@ -78,10 +78,10 @@ impl History {
         }
     }
 
-    pub(super) fn undo(&mut self, index: usize) {
-        let (undo, step) = self.steps.swap_remove(index);
-        self.log.push(format!("undo {undo:?}"));
-        self.stage.roster.undo(&undo, self.stage.now);
-        self.reference.undo(&step);
+    pub(super) fn roll_back(&mut self, index: usize) {
+        let (roll_back, step) = self.steps.swap_remove(index);
+        self.log.push(format!("undo {roll_back:?}"));
+        self.stage.roster.roll_back(&roll_back, self.stage.now);
+        self.reference.roll_back(&step);
     }
 }

@@ -47,7 +47,7 @@ impl History {
     pub(super) fn sweep(&mut self) {
         self.stage.sweep();
         // Only sessions that have been gone for twice their memory may be let go of, and must be.
-        let Self { stage, reference, overdue, .. } = self;
+        let Self { stage, reference, sort_queue, .. } = self;
         let gone: BTreeMap<SessionKey, Option<Duration>> =
             reference.sessions.iter().map(|(key, known)| (key.clone(), reference.gone_for(known))).collect();
         reference.sessions.retain(|key, known| {
@@ -56,10 +56,10 @@ impl History {
             let is_gone = stage.roster.session(key).is_none();
             assert!(is_due || !is_gone, "{key:?} let go of after {:?}", gone[key]);
             if is_due && !is_gone {
-                let since = *overdue.entry(key.clone()).or_insert(stage.now);
+                let since = *sort_queue.entry(key.clone()).or_insert(stage.now);
                 assert!(stage.now.since(since) <= secs(1), "{key:?} still here after {:?}", gone[key]);
             } else {
-                overdue.remove(key);
+                sort_queue.remove(key);
             }
             !is_gone
         });

@@ -72,7 +72,7 @@ impl History {
 
     pub(super) fn forget(&mut self, rng: &mut Rng, key: SessionKey) {
         let seen = if rng.one_in(5) {
-            Seen::Node {
+            ForgetIf::Node {
                 node: node(OTHERS[rng.index(2)]),
                 seen_at: self.reference.stamp() - secs(rng.below(9)),
             }
@@ -80,7 +80,7 @@ impl History {
             let Some(known) = self.reference.sessions.get(&key) else { return };
             let older = secs(rng.below(4) / 3);
             let (seen_at, placed_at) = (known.session.seen_at - older, known.session.placement.placed_at);
-            Seen::Session { key, seen_at, placed_at }
+            ForgetIf::Session { key, seen_at, placed_at }
         };
         self.log.push(format!("forgotten {seen:?}"));
         let owed = self.stage.roster.forgotten(std::slice::from_ref(&seen), self.stage.now);

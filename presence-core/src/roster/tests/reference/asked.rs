@@ -38,8 +38,9 @@ impl Reference {
     /// The topics without the stays that have ended.
     pub(super) fn lasting(&self, known: &Known) -> Topics {
         let now = self.time_of(known);
-        let stays = known.session.placement.topics.stays();
-        let lasting = stays.iter().filter(|stay| stay.until.is_none_or(|until| now < until));
+        let memberships = known.session.placement.topics.memberships();
+        let lasting =
+            memberships.iter().filter(|membership| membership.until.is_none_or(|until| now < until));
         Topics::of(lasting.cloned().collect()).unwrap()
     }
 

@@ -10,11 +10,11 @@ mod told;
 
 use crate::liveness::{self, Liveness, Policy, Vitals};
 use crate::model::{
-    Activity, Beat, Declared, Departure, Leave, Message, Node, NodeId, Placement, Session, SessionKey,
-    Status, Stay, Topic, Topics, UserId,
+    Activity, Beat, Declared, Departure, Leave, Membership, Message, Node, NodeId, Placement, Session,
+    SessionKey, Status, Topic, Topics, UserId,
 };
-use crate::roster::{By, Counts, Member, MemberSession, Scope, Settings, Sorted};
-use crate::store::{Seen, Touch};
+use crate::roster::{BeatSource, Counts, Member, MemberSession, Scope, Settings, Sorted};
+use crate::store::{ForgetIf, Touch};
 use crate::time::{Blind, Timestamp, ViewClock};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -3,10 +3,10 @@
 use super::*;
 
 impl Reference {
-    pub fn beat(&mut self, beat: &Beat, by: By, shard: u16) -> Option<Step> {
+    pub fn beat(&mut self, beat: &Beat, by: BeatSource, shard: u16) -> Option<Step> {
         let stamp = self.stamp();
         let key = SessionKey { user: beat.user.clone(), id: beat.session.clone() };
-        let here = by == By::Connection;
+        let here = by == BeatSource::Connection;
         let at = |known: Option<&Known>| {
             known.map_or(stamp, |k| stamp.max(k.session.placement.placed_at + INSTANT))
         };
@@ -86,7 +86,7 @@ impl Reference {
         known.is_here |= here;
         let declares = say(&mut known.session, beat.declares.as_ref(), stamp);
         let session = &mut known.session;
-        if by != By::Declaration {
+        if by != BeatSource::Declaration {
             let first = session.seen_at == Timestamp::ZERO;
             session.touch(stamp, told_active.or(first.then_some(stamp)).unwrap_or_default());
         }
@@ -103,7 +103,7 @@ impl Reference {
         let stamp = self.stamp();
         let Some(known) = self.sessions.get_mut(key) else {
             let beat = Beat { declares: Some(declares), ..Beat::renew(key.user.clone(), key.id.clone()) };
-            return self.beat(&beat, By::Declaration, shard);
+            return self.beat(&beat, BeatSource::Declaration, shard);
         };
         let before = Some(known.session.clone());
         if !say(&mut known.session, Some(&declares), stamp) {
@@ -154,8 +154,13 @@ impl Reference {
             }
             (None, None) => placement.left = Some(Departure { at: stamp, ends_at: stamp + grace }),
             (None, Some(leaving)) => {
-                let stays = placement.topics.stays();
-                let open = || stays.iter().filter(|stay| stay.until.is_none()).map(|stay| &stay.topic);
+                let memberships = placement.topics.memberships();
+                let open = || {
+                    memberships
+                        .iter()
+                        .filter(|membership| membership.until.is_none())
+                        .map(|membership| &membership.topic)
+                };
                 if !open().any(|topic| leaving.contains(topic)) {
                     return None;
                 }
@@ -172,7 +177,7 @@ impl Reference {
         Some(Step { before: Some(before), after: known.session.clone() })
     }
 
-    pub fn undo(&mut self, Step { before, after }: &Step) {
+    pub fn roll_back(&mut self, Step { before, after }: &Step) {
         let key = after.key();
         let Some(known) = self.sessions.get_mut(&key) else { return };
         let session = &mut known.session;

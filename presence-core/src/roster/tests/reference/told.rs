@@ -31,7 +31,7 @@ impl Reference {
             doubted_at: None,
         });
         let was_own = known.is_own;
-        if told.placement.beats(&known.session.placement) && told.placement.node != self.me {
+        if told.placement.supersedes(&known.session.placement) && told.placement.node != self.me {
             (known.is_own, known.is_here) = (false, false);
         }
         let before = &known.session;
@@ -74,9 +74,9 @@ impl Reference {
         }
     }
 
-    pub fn forgotten(&mut self, seen: &Seen) -> Option<SessionKey> {
+    pub fn forgotten(&mut self, seen: &ForgetIf) -> Option<SessionKey> {
         match seen {
-            Seen::Session { key, seen_at, placed_at } => {
+            ForgetIf::Session { key, seen_at, placed_at } => {
                 let known = self.sessions.get(key)?;
                 let lives = self.liveness(known).is_live();
                 if lives && known.is_own {
@@ -90,8 +90,8 @@ impl Reference {
                     self.sessions.remove(key);
                 }
             }
-            Seen::User(_) => {}
-            Seen::Node { node, seen_at } => {
+            ForgetIf::User(_) => {}
+            ForgetIf::Node { node, seen_at } => {
                 let is_needed = self.sessions.values().any(|known| known.session.placement.node == *node);
                 if !is_needed && self.nodes.get(node).is_some_and(|node| node.seen_at <= *seen_at) {
                     self.nodes.remove(node);
@@ -170,9 +170,9 @@ impl Reference {
             if let Some(declared) = declared {
                 shift(&mut declared.at);
             }
-            let mut stays: Vec<Stay> = placement.topics.stays().to_vec();
-            stays.iter_mut().filter_map(|stay| stay.until.as_mut()).for_each(shift);
-            placement.topics = Topics::of(stays).unwrap();
+            let mut memberships: Vec<Membership> = placement.topics.memberships().to_vec();
+            memberships.iter_mut().filter_map(|membership| membership.until.as_mut()).for_each(shift);
+            placement.topics = Topics::of(memberships).unwrap();
         }
         if let Some(me) = self.nodes.get_mut(&self.me) {
             shift(&mut me.seen_at);

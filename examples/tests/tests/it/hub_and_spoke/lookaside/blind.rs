@@ -2,7 +2,7 @@
 
 use super::{Scene, user};
 use presence_core::conformance::{Call, Fault};
-use presence_core::store::{Kind, PresenceStore, Seen};
+use presence_core::store::{ForgetIf, Kind, PresenceStore};
 use presence_core::{SessionId, SessionKey, Status, Timestamp};
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ async fn what_changed_while_nobody_watched_is_known_when_the_watch_has_told_ever
     scene.clear("cleared").await;
     let key = SessionKey { user: user("forgotten"), id: SessionId::new("status").unwrap() };
     let placed_at = scene.held("forgotten").unwrap().placement.placed_at;
-    scene.store.forget(&[Seen::Session { key, seen_at: Timestamp::ZERO, placed_at }]).await.unwrap();
+    scene.store.forget(&[ForgetIf::Session { key, seen_at: Timestamp::ZERO, placed_at }]).await.unwrap();
     scene.faults().heal();
     scene.faults().end_feeds();
     fresh(&scene).await;

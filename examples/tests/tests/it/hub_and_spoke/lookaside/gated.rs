@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use presence_core::conformance::ReferenceStore;
-use presence_core::store::{Facts, Feed, Misses, PresenceStore, Result, Seen, Touch};
+use presence_core::store::{Facts, FeedEvent, ForgetIf, Misses, PresenceStore, Result, Touch};
 use presence_core::{Session, Timestamp, UserId, UserRecord};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -48,7 +48,7 @@ impl PresenceStore for Gated {
     async fn remember(&self, users: &[UserRecord]) -> Result<()> {
         self.store.remember(users).await
     }
-    async fn forget(&self, seen: &[Seen]) -> Result<()> {
+    async fn forget(&self, seen: &[ForgetIf]) -> Result<()> {
         self.store.forget(seen).await
     }
     async fn load(&self, users: &[UserId]) -> Result<Facts> {
@@ -56,7 +56,7 @@ impl PresenceStore for Gated {
         let _answers = self.answers.acquire().await;
         read
     }
-    fn watch(&self) -> BoxStream<'static, Feed> {
+    fn watch(&self) -> BoxStream<'static, FeedEvent> {
         self.store.watch()
     }
     async fn now(&self) -> Result<Timestamp> {

@@ -1,0 +1,124 @@
+//! What every answer passes: CORS headers, and a span.
+
+use crate::Cors;
+use axum::extract::MatchedPath;
+use axum::response::{IntoResponse, Response};
+use http::header::ORIGIN;
+use http::{HeaderValue, Method, Request, StatusCode};
+use pin_project_lite::pin_project;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tower::{Layer, Service};
+use tracing::Span;
+
+/// A layer for routes that browsers call: answers preflights, lets pages read every answer (errors
+/// too), and opens a span of the method and the matched path. Never of the query, in which tokens
+/// travel.
+///
+/// One thin layer, without a box: both together cost a hit well under a microsecond.
+#[derive(Debug, Clone, Default)]
+pub struct PresenceLayer {
+    cors: Option<Arc<Cors>>,
+}
+
+impl PresenceLayer {
+    /// Spans alone: pages of other origins cannot read answers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets pages of other origins call.
+    pub fn cors(self, cors: Cors) -> Self {
+        Self { cors: Some(Arc::new(cors)) }
+    }
+}
+
+impl<S> Layer<S> for PresenceLayer {
+    type Service = PresenceLayerService<S>;
+
+    fn layer(&self, inner: S) -> PresenceLayerService<S> {
+        PresenceLayerService { inner, cors: self.cors.clone() }
+    }
+}
+
+/// What [`PresenceLayer`] makes of a service.
+#[derive(Debug, Clone)]
+pub struct PresenceLayerService<S> {
+    inner: S,
+    cors: Option<Arc<Cors>>,
+}
+
+impl<S, B> Service<Request<B>> for PresenceLayerService<S>
+where
+    S: Service<Request<B>, Response = Response>,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = PresenceLayerFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if let Some(cors) = &self.cors
+            && request.method() == Method::OPTIONS
+        {
+            let preflight = (StatusCode::NO_CONTENT, cors.preflight(request.headers())).into_response();
+            return PresenceLayerFuture {
+                inner: Inner::Preflight { answer: Some(preflight) },
+                cors: None,
+                asks: None,
+                span: Span::none(),
+            };
+        }
+        let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        let span = tracing::debug_span!("request", method = %request.method(), path);
+        let asks = request.headers().get(ORIGIN).filter(|_| self.cors.is_some()).cloned();
+        let inner = Inner::Route { route: self.inner.call(request) };
+        PresenceLayerFuture { inner, cors: self.cors.clone(), asks, span }
+    }
+}
+
+pin_project! {
+    /// The answer of a service within [`PresenceLayer`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct PresenceLayerFuture<F> {
+        #[pin]
+        inner: Inner<F>,
+        cors: Option<Arc<Cors>>,
+        asks: Option<HeaderValue>,
+        span: Span,
+    }
+}
+
+pin_project! {
+    #[project = InnerProjected]
+    enum Inner<F> {
+        Preflight { answer: Option<Response> },
+        Route { #[pin] route: F },
+    }
+}
+
+impl<F, E> Future for PresenceLayerFuture<F>
+where
+    F: Future<Output = Result<Response, E>>,
+{
+    type Output = Result<Response, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let _within = this.span.enter();
+        let mut response = match this.inner.project() {
+            InnerProjected::Preflight { answer } => answer.take().unwrap_or_default(),
+            InnerProjected::Route { route } => ready!(route.poll(cx))?,
+        };
+        tracing::debug!(status = response.status().as_u16(), "answered");
+        if let Some(cors) = this.cors {
+            cors.answer(this.asks.as_ref(), response.headers_mut());
+        }
+        Poll::Ready(Ok(response))
+    }
+}

@@ -1,0 +1,8 @@
+//! What time brings: the clocks of the store, the nodes, and the sweep that finds what is due.
+
+pub(super) mod nodes;
+pub(super) mod readings;
+pub(super) mod responsible;
+pub(super) mod sweep;
+pub(super) mod updates;
+pub(super) mod wheel;

@@ -1,0 +1,64 @@
+//! What users declare.
+
+use crate::model::{Beat, Declared, Message, SessionKey, Status};
+use crate::roster::sessions::cost::Need;
+use crate::roster::sessions::slot::{Slot, flag};
+use crate::roster::{BeatSource, Refused, Roster, StoreWrite};
+use crate::time::Timestamp;
+use std::time::Duration;
+
+impl Roster {
+    /// Enters a declaration; a session that is not known comes to be by it, without a beat.
+    ///
+    /// # Errors
+    /// As for [`Roster::beat`].
+    pub fn declare(
+        &self,
+        key: &SessionKey,
+        (status, message, until): (Status, Option<Message>, Option<Timestamp>),
+        shard: u16,
+        now: Timestamp,
+    ) -> Result<StoreWrite, Refused> {
+        let declares = Some((status, message, until));
+        let beat = Beat { declares, ..Beat::renew(key.user.clone(), key.id.clone()) };
+        self.under_lock(&key.user, now, |locked, hash, reconciler| {
+            Self::admit(locked, (&key.user, &key.id), shard, reconciler)?;
+            if let Some(at) = locked.find(hash, &key.user, &key.id) {
+                locked.move_to_store_time(hash, at, reconciler);
+                let head = locked.head(hash, &key.user).unwrap_or(at);
+                let before = locked.user_state(Some(head), [at]);
+                self.admit_need(&Need::of(&beat, Some(&locked.slots[at]), |_| true))?;
+                let (stamp, slot) = (reconciler.times.stamp, &mut locked.slots[at]);
+                let old = slot.session();
+                if !slot.declare(&beat, stamp) {
+                    return Ok(StoreWrite::Postponed { placed_at: slot.placed_at });
+                }
+                slot.set(flag::TRACKED, true);
+                locked.reconcile(head, before, reconciler);
+                return Ok(locked.slots[at].store_write(Some(old)));
+            }
+            self.enter(locked, hash, &beat, BeatSource::Declaration, shard, reconciler)
+        })
+    }
+}
+
+impl Slot {
+    /// Takes over what a beat declares; answers whether that is news.
+    pub(crate) fn declare(&mut self, beat: &Beat, stamp: Timestamp) -> bool {
+        let Some((status, message, until)) = &beat.declares else { return false };
+        let known = self.declared();
+        let same =
+            |known: &Declared| (known.status, &known.message, known.until) == (*status, message, *until);
+        // A session that never beats lives by what it declares: saying it again renews it.
+        let renews = |known: &Declared| {
+            self.seen_at == Timestamp::ZERO && until.is_none() && stamp.since(known.at) >= self.lease() / 4
+        };
+        if known.is_some_and(|known| same(known) && !renews(known)) {
+            return false;
+        }
+        let at = known.map_or(stamp, |known| stamp.max(known.at + Duration::from_millis(1)));
+        let (status, message, until) = (*status, message.clone(), *until);
+        self.say(Some(Declared { at, status, message, until }));
+        true
+    }
+}

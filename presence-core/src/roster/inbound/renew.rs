@@ -1,0 +1,96 @@
+//! The short way: a beat that does nothing but renew.
+
+use crate::liveness::Liveness;
+use crate::model::{Activity, Beat};
+use crate::roster::sessions::shard::Shard;
+use crate::roster::sessions::slot::{Slot, flag};
+use crate::roster::{BeatSource, StoreWrite};
+use crate::time::Timestamp;
+use std::time::Duration;
+
+impl Shard {
+    /// Takes a beat that does nothing but renew a session which shows the same afterwards; `None`
+    /// if it is not one.
+    pub(crate) fn renew(
+        &mut self,
+        hash: u32,
+        beat: &Beat,
+        by: BeatSource,
+        policy: &crate::Policy,
+        stamp: Timestamp,
+        now: Timestamp,
+    ) -> Option<StoreWrite> {
+        if beat.enters || beat.declares.is_some() || beat.meta.is_some() || beat.lease.is_some() {
+            return None;
+        }
+        let at = self.find(hash, &beat.user, &beat.session)?;
+        let slot = &mut self.slots[at];
+        if slot.has(flag::LEFT | flag::UNCONFIRMED | flag::OWN_TIME)
+            || (by == BeatSource::Connection && !(slot.has(flag::HELD_HERE) && slot.has(flag::HELD)))
+            // Only ever declared: its first beat changes by what it is judged.
+            || slot.seen_at == Timestamp::ZERO
+        {
+            return None;
+        }
+        if beat.topics.as_ref().is_some_and(|topics| !slot.is_in(topics)) {
+            return None;
+        }
+        let active_at = activity(beat.activity, stamp).unwrap_or_default().max(slot.active_at);
+        match slot.state {
+            Liveness::Gone => return None,
+            // Activity that was told of before it was seen counts from now on.
+            Liveness::Idle if active_at > slot.active_at.min(slot.seen_at) => return None,
+            Liveness::Idle | Liveness::Active => {}
+        }
+        let placed_at = slot.placed_at;
+        // The node speaks for the life of a held session; only its activity is its own to tell.
+        let life = if slot.has(flag::HELD) && slot.is_spoken_for(stamp) {
+            if active_at == slot.active_at && active_at <= slot.seen_at {
+                slot.seen_at = slot.seen_at.max(stamp);
+                slot.flags |= flag::TRACKED;
+                return Some(StoreWrite::Postponed { placed_at });
+            }
+            Duration::MAX
+        } else {
+            slot.lease() / 4
+        };
+        let is_fresh = |then: Timestamp, window| stamp.since(then) < window || stamp <= then;
+        let fresh = is_fresh(slot.seen_at, life)
+            && (active_at == slot.active_at || active_at.since(slot.active_at) < policy.active_for / 4);
+        let seen_before = slot.seen_at;
+        slot.seen_at = slot.seen_at.max(stamp);
+        slot.active_at = active_at;
+        slot.flags |= flag::TRACKED;
+        if !fresh {
+            slot.set(flag::TOUCH_DUE, false);
+            return Some(StoreWrite::Touch {
+                touch: slot.touch(),
+                placed_at,
+                confirms: !slot.has(flag::CONFIRMED),
+            });
+        }
+        if !slot.has(flag::TOUCH_DUE) {
+            slot.set(flag::TOUCH_DUE, true);
+            let due_in = life.min(policy.active_for / 4).saturating_sub(stamp.since(seen_before));
+            self.check_in(at, now, due_in);
+        }
+        Some(StoreWrite::Postponed { placed_at })
+    }
+}
+
+impl Slot {
+    /// Whether the process that holds it is known to beat for it.
+    fn is_spoken_for(&self, stamp: Timestamp) -> bool {
+        self.has(flag::HELD_HERE) || stamp.since(self.node.seen_at()) < self.lease() / 2
+    }
+}
+
+/// When the user was last active, by what a beat says.
+pub(crate) fn activity(activity: Activity, stamp: Timestamp) -> Option<Timestamp> {
+    match activity {
+        Activity::Unknown => None,
+        Activity::Now => Some(stamp),
+        Activity::Ago(ago) => Some(stamp - ago),
+        Activity::At(at) => Some(at.min(stamp)),
+    }
+}

@@ -1,0 +1,216 @@
+//! Questions.
+
+use crate::liveness::{self, Liveness};
+use crate::model::{Session, SessionKey, Topic, UserId};
+use crate::roster::Roster;
+use crate::roster::readers::member::{Counts, Member, MemberSession};
+use crate::roster::readers::scope::Scope;
+use crate::roster::readers::scope_state::{ScopeState, Sorted};
+use crate::roster::sessions::shard::Shard;
+use crate::roster::sessions::slot::flag;
+use crate::time::{Timestamp, ViewClock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// One session and why it is what it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Examined {
+    /// The session.
+    pub session: Session,
+    /// What it shows.
+    pub liveness: Liveness,
+    /// The proven time that this is said of.
+    pub now: Timestamp,
+    /// The last beat of its node, for a held session whose node is known.
+    pub node_seen_at: Option<Timestamp>,
+    /// Whether the last snapshot of the store lacked it.
+    pub unconfirmed: bool,
+    /// Whether this process answers for it.
+    pub own: bool,
+    /// When the verdict may change.
+    pub next_change: Option<Timestamp>,
+}
+
+/// On whose behalf something is asked: decides what of a hidden user is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Viewer {
+    /// Somebody of whom nothing is known.
+    #[default]
+    Anyone,
+    /// This user: sees their own sessions although they have declared to be offline.
+    User(UserId),
+    /// Somebody who may see everything.
+    Operator,
+}
+
+impl Viewer {
+    /// Whether nothing of this user is hidden from them.
+    pub fn sees_all_of(&self, user: &UserId) -> bool {
+        match self {
+            Self::Anyone => false,
+            Self::User(viewer) => viewer == user,
+            Self::Operator => true,
+        }
+    }
+}
+
+impl Roster {
+    /// How a user shows in a scope; `None` if they are not there.
+    pub fn member(&self, user: &UserId, scope: &Scope, with_sessions: bool) -> Option<Member> {
+        let topic = match scope {
+            Scope::All => None,
+            Scope::Topic(topic) => Some(self.topics.get(topic)?),
+            Scope::Users(users) if users.contains(user) => None,
+            Scope::Users(_) => return None,
+        };
+        let (shard, hash) = self.shard_of(user);
+        let locked = shard.lock();
+        let head = locked.head(hash, user)?;
+        if locked.slots[head].has(flag::HIDDEN) {
+            return None;
+        }
+        let member = locked.member(head, topic.as_ref(), with_sessions);
+        member.liveness.is_live().then_some(member)
+    }
+
+    /// What is known of each session of a user, and why they are what they are.
+    pub fn examine(&self, user: &UserId, now: Timestamp) -> Vec<Examined> {
+        let (shard, hash) = self.shard_of(user);
+        let locked = shard.lock();
+        let clocks = self.clocks();
+        let times = clocks.at(now);
+        let Some(head) = locked.head(hash, user) else { return Vec::new() };
+        let examine = |at| {
+            let slot = &locked.slots[at];
+            let view = times.of(slot).cloned().unwrap_or_else(|| ViewClock::running(times.stamp));
+            let vitals = slot.vitals(locked.unconfirmed.get(&at).copied());
+            Examined {
+                session: slot.session(),
+                liveness: slot.state,
+                now: view.now(),
+                node_seen_at: vitals.node.map(|(seen_at, _)| seen_at),
+                unconfirmed: slot.has(flag::UNCONFIRMED),
+                own: slot.has(flag::TRACKED),
+                next_change: liveness::next_change(&vitals, &self.settings.policy, &view),
+            }
+        };
+        let mut sessions: Vec<_> = locked.chain(head).map(examine).collect();
+        sessions.sort_by(|a, b| a.session.id.cmp(&b.session.id));
+        sessions
+    }
+
+    /// The truth of a session, as this process knows it.
+    pub fn session(&self, key: &SessionKey) -> Option<Session> {
+        let (shard, hash) = self.shard_of(&key.user);
+        let locked = shard.lock();
+        let at = locked.find(hash, &key.user, &key.id)?;
+        Some(locked.slots[at].session())
+    }
+
+    /// The state of a scope; `None` for a topic that nobody is in, and for users, whose state only
+    /// watches keep.
+    pub(crate) fn scope(&self, scope: &Scope) -> Option<Arc<ScopeState>> {
+        match scope {
+            Scope::All => Some(Arc::clone(&self.everyone)),
+            Scope::Topic(topic) => self.topics.get(topic),
+            Scope::Users(_) => None,
+        }
+    }
+
+    /// How many users are online and active.
+    pub fn counts(&self) -> Counts {
+        self.everyone.counts()
+    }
+
+    /// How many sessions show: live, and not of a hidden user.
+    pub fn shown_sessions(&self) -> usize {
+        self.shown.sessions.load(Ordering::Relaxed)
+    }
+
+    /// How many topics have somebody who shows.
+    pub fn shown_topics(&self) -> usize {
+        self.shown.topics.load(Ordering::Relaxed)
+    }
+
+    /// The topics with most users online, the ties by name.
+    pub fn top_topics(&self, limit: usize) -> Vec<(Topic, Counts)> {
+        self.topics.ranking.top(limit)
+    }
+
+    /// How many topics there are.
+    pub fn topic_count(&self) -> usize {
+        self.topics.len()
+    }
+
+    /// Reads the sorted users of a scope in place. Other readers of it wait meanwhile; beats do
+    /// not.
+    pub(crate) fn read<T>(&self, scope: &Arc<ScopeState>, read: impl FnOnce(&Sorted) -> T) -> T {
+        if scope.topic().is_none() {
+            self.list_everyone();
+        }
+        scope.read(read)
+    }
+
+    /// Makes the lists of everyone, if they are not kept yet. Most hosts never need them, so nobody
+    /// pays before.
+    fn list_everyone(&self) {
+        let now = Timestamp::ZERO;
+        let _one_maker = self.listing.lock();
+        if self.everyone.start_listing() {
+            return;
+        }
+        self.walk(now, |locked, at, _| {
+            let user = locked.slots[at].user.clone();
+            // At each of their sessions: which one is the first may change while the lock is let
+            // go.
+            let best = locked.best(locked.head_of(at));
+            if best.is_live() && !locked.slots[at].has(flag::HIDDEN) {
+                self.everyone.enter(&user, best);
+                self.sort_queue.note(&self.everyone);
+            }
+        });
+    }
+}
+
+impl Shard {
+    /// The live sessions of a user in a topic, or anywhere.
+    fn sessions_in(&self, head: u32, topic: Option<&Arc<ScopeState>>) -> Vec<u32> {
+        if let (Some(crowd), Some(topic)) = (self.crowd(head), topic) {
+            return crowd.topic(topic).map(|here| here.sessions.clone()).unwrap_or_default();
+        }
+        let here = |at: &u32| {
+            let slot = &self.slots[*at];
+            slot.state.is_live()
+                && topic.is_none_or(|topic| slot.places().any(|scope| Arc::ptr_eq(scope, topic)))
+        };
+        self.chain(head).filter(here).collect()
+    }
+
+    /// How the user whose sessions start at `head` shows in a topic, or anywhere.
+    pub(crate) fn member(&self, head: u32, topic: Option<&Arc<ScopeState>>, with_sessions: bool) -> Member {
+        let sessions = self.sessions_in(head, topic);
+        let (status, message) = self.status(head);
+        let newest = sessions.iter().filter(|&&at| self.slots[at].meta().is_some());
+        let newest = newest.max_by_key(|&&at| (self.slots[at].placed_at, &self.slots[at].id));
+        let session = |&at: &u32| {
+            let slot = &self.slots[at];
+            MemberSession {
+                id: slot.id.clone(),
+                liveness: slot.state,
+                topics: slot.places().filter_map(|scope| scope.topic()).cloned().collect(),
+                meta: slot.meta().cloned(),
+            }
+        };
+        let mut shown: Vec<_> =
+            if with_sessions { sessions.iter().map(session).collect() } else { Vec::new() };
+        shown.sort_by(|a, b| a.id.cmp(&b.id));
+        Member {
+            user: self.slots[head].user.clone(),
+            liveness: sessions.iter().map(|&at| self.slots[at].state).max().unwrap_or(Liveness::Gone),
+            status,
+            message,
+            meta: newest.and_then(|&at| self.slots[at].meta().cloned()),
+            sessions: shown,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The topics that sessions are in.
+
+use crate::model;
+use crate::model::Topic;
+use crate::roster::readers::ranking::Ranking;
+use crate::roster::readers::scope_state::ScopeState;
+use crate::roster::sessions::cost;
+use crate::roster::sessions::memberships::{Memberships, SlotMembership};
+use parking_lot::RwLock;
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const PARTS: usize = 16;
+
+type Part = RwLock<HashMap<Topic, Arc<ScopeState>, foldhash::fast::RandomState>>;
+
+/// All topics in which sessions are, or that somebody watches. Bounded by the sessions: nobody else
+/// makes one.
+#[derive(Default)]
+pub(crate) struct Topics {
+    hasher: foldhash::fast::RandomState,
+    parts: [Part; PARTS],
+    /// In order of how many users are in them.
+    pub ranking: Ranking,
+    /// About how many bytes they take.
+    bytes: AtomicUsize,
+}
+
+impl Topics {
+    fn part(&self, topic: &Topic) -> &Part {
+        &self.parts[usize::try_from(self.hasher.hash_one(topic)).unwrap_or_default() % PARTS]
+    }
+
+    pub fn get(&self, topic: &Topic) -> Option<Arc<ScopeState>> {
+        self.part(topic).read().get(topic).map(Arc::clone)
+    }
+
+    /// The state of a topic, made if need be. Whoever makes one keeps it, or it goes with the next
+    /// `tidy`.
+    pub fn of(&self, topic: &Topic) -> Arc<ScopeState> {
+        if let Some(scope) = self.get(topic) {
+            return scope;
+        }
+        let new = || {
+            self.bytes.fetch_add(cost::of_topic(topic), Ordering::Relaxed);
+            Arc::new(ScopeState::new(Some(topic.clone())))
+        };
+        Arc::clone(self.part(topic).write().entry(topic.clone()).or_insert_with(new))
+    }
+
+    /// Looks up the topics of a session.
+    pub fn memberships(&self, topics: &model::Topics) -> Memberships {
+        match topics.memberships() {
+            [] => Memberships::Nowhere,
+            [only] if only.until.is_none() => Memberships::One(self.of(&only.topic)),
+            several => {
+                let membership = |membership: &model::Membership| SlotMembership {
+                    scope: self.of(&membership.topic),
+                    until: membership.until,
+                    in_effect: false,
+                };
+                Memberships::Many(Box::new(several.iter().map(membership).collect()))
+            }
+        }
+    }
+
+    /// About how many bytes they take.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether anybody shows in a topic.
+    pub fn shows(&self, topic: &Topic) -> bool {
+        self.get(topic).is_some_and(|scope| scope.counts().online > 0)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.parts.iter().map(|part| part.read().len()).sum()
+    }
+
+    /// The bytes of all topics, and of those where somebody shows, counted anew.
+    #[cfg(test)]
+    pub fn recount(&self) -> (usize, usize) {
+        let mut bytes = (0, 0);
+        for part in &self.parts {
+            for (topic, scope) in part.read().iter() {
+                bytes.0 += cost::of_topic(topic);
+                bytes.1 += if scope.counts().online > 0 { cost::of_topic(topic) } else { 0 };
+            }
+        }
+        bytes
+    }
+
+    /// Drops topics that no session is in and nobody looks at.
+    pub fn tidy(&self) {
+        self.ranking.tidy();
+        for part in &self.parts {
+            let mut part = part.write();
+            part.retain(|topic, scope| {
+                let keeps = Arc::strong_count(scope) > 1;
+                if !keeps {
+                    self.bytes.fetch_sub(cost::of_topic(topic), Ordering::Relaxed);
+                }
+                keeps
+            });
+            if part.capacity() > 1_024 && part.len() < part.capacity() / 8 {
+                part.shrink_to_fit();
+            }
+        }
+    }
+}

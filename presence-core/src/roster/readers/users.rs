@@ -1,0 +1,264 @@
+//! Sorted users in one piece of memory after the other: read and written out as fast as a plain
+//! list, and changed without moving all of it.
+
+use crate::model::UserId;
+use serde::ser::{Serialize, SerializeSeq, Serializer};
+use std::fmt;
+use std::iter::Peekable;
+
+/// The longest chunk: moving half of one is as quick as finding the place in it.
+const CHUNK: usize = 256;
+/// A shorter chunk joins its neighbour.
+const SHORT: usize = CHUNK / 8;
+/// From how many changes of one chunk on it is made anew, in one pass.
+const MANY: usize = 8;
+
+/// Users, sorted, each once.
+#[derive(Clone, Default)]
+pub struct Users {
+    /// The first user of each chunk, apart from them, so that the search for a chunk stays in the
+    /// cache.
+    firsts: Vec<UserId>,
+    /// None is empty.
+    chunks: Vec<Vec<UserId>>,
+    len: usize,
+}
+
+impl Users {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> Iter<'_> {
+        self.chunks.iter().flatten()
+    }
+
+    /// Those that come after a user, who need not be one of them; all of them after `None`.
+    pub fn after(&self, user: Option<&UserId>) -> impl Iterator<Item = &UserId> {
+        let at = user.map_or(0, |user| self.chunk_of(user));
+        let (first, rest) =
+            self.chunks.get(at..).and_then(<[_]>::split_first).unwrap_or((const { &Vec::new() }, &[]));
+        let skipped = user.map_or(0, |user| first.partition_point(|other| other <= user));
+        first[skipped..].iter().chain(rest.iter().flatten())
+    }
+
+    /// The chunk in which a user is, if in any.
+    fn chunk_of(&self, user: &UserId) -> usize {
+        self.firsts.partition_point(|first| first <= user).saturating_sub(1)
+    }
+
+    /// Takes changes, sorted and one for each user: whether the user is among these from now on.
+    pub(crate) fn apply<'a>(&mut self, changes: impl Iterator<Item = (&'a UserId, bool)>) {
+        let mut changes = changes.peekable();
+        let mut batch = Vec::new();
+        let mut at = 0_usize;
+        while let Some((user, _)) = changes.peek() {
+            // Mostly the next one, or one nearby; and one to the left, where chunks have become
+            // one.
+            at = at.saturating_sub(1);
+            let mut step = 1;
+            while self.firsts.get(at + step).is_some_and(|first| first <= user) {
+                at += step;
+                step *= 2;
+            }
+            let near = self.firsts.get(at..(at + step).min(self.firsts.len())).unwrap_or_default();
+            at += near.partition_point(|first| first <= user).saturating_sub(1);
+            let end = self.firsts.get(at + 1);
+            let is_here = |change: &(&UserId, bool)| end.is_none_or(|end| change.0 < end);
+            batch.extend(std::iter::from_fn(|| changes.next_if(is_here)));
+            self.change(at, &batch);
+            batch.clear();
+        }
+    }
+
+    /// Changes one chunk; the changes are all of users that belong there.
+    fn change(&mut self, at: usize, changes: &[(&UserId, bool)]) {
+        if self.chunks.is_empty() {
+            self.chunks.push(Vec::new());
+            self.firsts.extend(changes.first().map(|(user, _)| (*user).clone()));
+        }
+        let chunk = &mut self.chunks[at];
+        let before = chunk.len();
+        if changes.len() < MANY {
+            let mut from = 0;
+            for (user, enters) in changes {
+                let found = chunk[from..].binary_search(user);
+                from += found.unwrap_or_else(|place| place);
+                match (found, enters) {
+                    (Err(_), true) => chunk.insert(from, (*user).clone()),
+                    (Ok(_), false) => drop(chunk.remove(from)),
+                    _ => {}
+                }
+            }
+        } else {
+            *chunk = merged(std::mem::take(chunk), changes);
+        }
+        self.len = self.len + chunk.len() - before;
+        self.tidy(at);
+    }
+
+    /// Splits a chunk that has become too long, and gives a short one to its neighbour.
+    fn tidy(&mut self, at: usize) {
+        let len = self.chunks[at].len();
+        if len > CHUNK {
+            // Each with room to grow.
+            let each = len.div_ceil(len.div_ceil(CHUNK * 3 / 4));
+            let pieces: Vec<Vec<UserId>> = self.chunks[at].chunks(each).map(<[_]>::to_vec).collect();
+            let firsts: Vec<UserId> = pieces.iter().map(|piece| piece[0].clone()).collect();
+            self.chunks.splice(at..=at, pieces);
+            self.firsts.splice(at..=at, firsts);
+            return;
+        }
+        let with_next = self.chunks.get(at + 1).is_some_and(|next| len + next.len() <= CHUNK / 2);
+        let with_last = at > 0 && len + self.chunks[at - 1].len() <= CHUNK / 2;
+        if len == 0 {
+            self.chunks.remove(at);
+            self.firsts.remove(at);
+        } else if len < SHORT && (with_next || with_last) {
+            let left = if with_next { at } else { at - 1 };
+            let right = self.chunks.remove(left + 1);
+            self.firsts.remove(left + 1);
+            self.chunks[left].extend(right);
+            self.firsts[left] = self.chunks[left][0].clone();
+        } else {
+            let chunk = &mut self.chunks[at];
+            if chunk.capacity() > 4 * len.max(4) {
+                chunk.shrink_to(2 * len);
+            }
+            if self.firsts[at] != chunk[0] {
+                self.firsts[at] = chunk[0].clone();
+            }
+        }
+    }
+}
+
+/// A chunk with its changes, in one pass over both.
+fn merged(chunk: Vec<UserId>, changes: &[(&UserId, bool)]) -> Vec<UserId> {
+    let mut merged = Vec::with_capacity(chunk.len() + changes.len());
+    let mut changes = changes.iter().peekable();
+    for user in chunk {
+        enter_until(&mut merged, &mut changes, Some(&user));
+        match changes.next_if(|change| *change.0 == user) {
+            Some((_, false)) => {}
+            _ => merged.push(user),
+        }
+    }
+    enter_until(&mut merged, &mut changes, None);
+    merged
+}
+
+/// Enters those who come before `end`.
+fn enter_until<'a>(
+    into: &mut Vec<UserId>,
+    changes: &mut Peekable<impl Iterator<Item = &'a (&'a UserId, bool)>>,
+    end: Option<&UserId>,
+) {
+    while let Some((user, enters)) = changes.next_if(|change| end.is_none_or(|end| change.0 < end)) {
+        if *enters {
+            into.push((*user).clone());
+        }
+    }
+}
+
+impl FromIterator<UserId> for Users {
+    fn from_iter<I: IntoIterator<Item = UserId>>(users: I) -> Self {
+        let mut users: Vec<UserId> = users.into_iter().collect();
+        users.sort_unstable();
+        users.dedup();
+        let mut sorted = Self::default();
+        sorted.apply(users.iter().map(|user| (user, true)));
+        sorted
+    }
+}
+
+/// Users in order; see [`Users::iter`].
+pub type Iter<'a> = std::iter::Flatten<std::slice::Iter<'a, Vec<UserId>>>;
+
+impl<'a> IntoIterator for &'a Users {
+    type Item = &'a UserId;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+impl PartialEq for Users {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && self.iter().eq(other)
+    }
+}
+
+impl Eq for Users {}
+
+impl fmt::Debug for Users {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self).finish()
+    }
+}
+
+/// A sequence of ids.
+impl Serialize for Users {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut sequence = to.serialize_seq(Some(self.len))?;
+        for user in self.chunks.iter().flat_map(|chunk| chunk.iter()) {
+            sequence.serialize_element(user.as_str())?;
+        }
+        sequence.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CHUNK, Users};
+    use crate::model::UserId;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+    use std::collections::BTreeSet;
+    use std::ops::Bound;
+
+    fn user(n: u32) -> UserId {
+        UserId::new(format!("user-{n}")).unwrap()
+    }
+
+    /// Changes as they are applied: sorted, one for each user.
+    fn changes() -> impl Strategy<Value = BTreeMap<UserId, bool>> {
+        let scattered = prop::collection::btree_map((0..4_000u32).prop_map(user), any::<bool>(), 0..200);
+        // Many who come or go at once, neighbours or not.
+        let many =
+            (0..4_000u32, 1..3_000u32, 1..5u32, any::<bool>()).prop_map(|(from, count, step, enters)| {
+                (0..count).map(|n| (user((from + n * step) % 4_000), enters)).collect()
+            });
+        prop_oneof![scattered, many]
+    }
+
+    proptest! {
+        #[test]
+        fn holds_what_a_set_holds(batches in prop::collection::vec(changes(), 0..12), at in 0..4_000u32) {
+            let (mut users, mut set) = (Users::default(), BTreeSet::new());
+            for batch in batches {
+                users.apply(batch.iter().map(|(user, enters)| (user, *enters)));
+                for (user, enters) in batch {
+                    if enters { set.insert(user); } else { set.remove(&user); }
+                }
+                prop_assert_eq!(users.len(), set.len());
+                prop_assert!(users.iter().eq(&set));
+                prop_assert!(users.after(None).eq(&set));
+                let rest = set.range((Bound::Excluded(user(at)), Bound::Unbounded));
+                prop_assert!(users.after(Some(&user(at))).eq(rest));
+                // Long enough to be few, short enough to be moved.
+                prop_assert!(users.chunks.iter().all(|chunk| !chunk.is_empty() && chunk.len() <= CHUNK));
+                prop_assert!(users.chunks.windows(2).all(|pair| pair[0].len() + pair[1].len() > CHUNK / 8));
+                prop_assert!(users.chunks.iter().map(|chunk| &chunk[0]).eq(&users.firsts));
+            }
+            prop_assert_eq!(serde_json::to_vec(&users).unwrap(), serde_json::to_vec(&set).unwrap());
+        }
+    }
+}

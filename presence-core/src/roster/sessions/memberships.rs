@@ -1,0 +1,76 @@
+//! Where a session is.
+
+use crate::model::{Membership, Topic, Topics};
+use crate::roster::readers::scope_state::ScopeState;
+use crate::roster::sessions::slot::Slot;
+use crate::time::Timestamp;
+use std::sync::Arc;
+
+/// Where a session is, each topic with its counts at hand. Most sessions are in one topic or in
+/// none.
+#[expect(clippy::box_collection, reason = "one word where most sessions have none: every slot pays for it")]
+pub(crate) enum Memberships {
+    Nowhere,
+    One(Arc<ScopeState>),
+    Many(Box<Vec<SlotMembership>>),
+}
+
+pub(crate) struct SlotMembership {
+    pub scope: Arc<ScopeState>,
+    pub until: Option<Timestamp>,
+    /// Whether the stay was in effect when the session was last settled.
+    pub in_effect: bool,
+}
+
+impl Slot {
+    /// The stays, whether or not they are in effect.
+    pub fn topics(&self) -> impl Iterator<Item = (&Topic, Option<Timestamp>)> {
+        let (one, many) = match &self.memberships {
+            Memberships::Nowhere => (None, [].as_slice()),
+            Memberships::One(scope) => (Some((scope, None)), [].as_slice()),
+            Memberships::Many(memberships) => (None, memberships.as_slice()),
+        };
+        one.into_iter()
+            .chain(many.iter().map(|membership| (&membership.scope, membership.until)))
+            .filter_map(|(scope, until)| Some((scope.topic()?, until)))
+    }
+
+    /// The topics it was in when it was last settled, if it was live.
+    pub fn places(&self) -> impl Iterator<Item = &Arc<ScopeState>> {
+        let (one, many) = match &self.memberships {
+            _ if !self.state.is_live() => (None, [].as_slice()),
+            Memberships::Nowhere => (None, [].as_slice()),
+            Memberships::One(scope) => (Some(scope), [].as_slice()),
+            Memberships::Many(memberships) => (None, memberships.as_slice()),
+        };
+        let many =
+            many.iter().inspect(|_| crate::roster::work::step()).filter(|membership| membership.in_effect);
+        one.into_iter().chain(many.map(|membership| &membership.scope))
+    }
+
+    /// Whether a list says the same as the stays.
+    pub fn is_in(&self, topics: &Topics) -> bool {
+        // Both are sorted by topic.
+        topics.memberships().iter().map(|membership| (&membership.topic, membership.until)).eq(self.topics())
+    }
+
+    /// The list that says the same as the stays.
+    pub fn topic_list(&self) -> Topics {
+        let memberships = self.topics().map(|(topic, until)| Membership { topic: topic.clone(), until });
+        // They came out of a valid list.
+        Topics::of(memberships.collect()).unwrap_or_default()
+    }
+
+    /// The list without the stays that have ended: what a new placement starts from.
+    pub fn lasting_topics(&self, now: Timestamp) -> Topics {
+        let Memberships::Many(memberships) = &self.memberships else { return self.topic_list() };
+        // Not by whether they were in effect when it was last settled: nobody looks at the stays of
+        // who is gone.
+        let lasting =
+            memberships.iter().filter(|membership| membership.until.is_none_or(|until| now < until));
+        let memberships = lasting.filter_map(|SlotMembership { scope, until, .. }| {
+            Some(Membership { topic: scope.topic()?.clone(), until: *until })
+        });
+        Topics::of(memberships.collect()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,87 @@
+//! What a user is in sum: of few sessions by a look at each, of many by their indexes.
+
+use crate::liveness::Liveness;
+use crate::model::{Declared, Message, Status};
+use crate::roster::readers::scope_state::ScopeState;
+use crate::roster::sessions::crowd::{InTopic, address};
+use crate::roster::sessions::shard::Shard;
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+impl Shard {
+    /// The best that a user's sessions are, hidden or not.
+    pub fn best(&self, head: u32) -> Liveness {
+        match self.crowd(head) {
+            Some(crowd) => crowd.best(),
+            None => self.chain(head).map(|at| self.slots[at].state).max().unwrap_or(Liveness::Gone),
+        }
+    }
+
+    /// The best that they are in a topic, without one of them.
+    pub fn best_in(&self, head: u32, topic: &Arc<ScopeState>, but: Option<u32>) -> Liveness {
+        if let Some(crowd) = self.crowd(head) {
+            return crowd.topic(topic).map_or(Liveness::Gone, InTopic::best);
+        }
+        let others = self.chain(head).filter(|&at| Some(at) != but).map(|at| &self.slots[at]);
+        let here = others.filter(|slot| slot.places().any(|scope| Arc::ptr_eq(scope, topic)));
+        here.map(|slot| slot.state).max().unwrap_or(Liveness::Gone)
+    }
+
+    /// How many of a user's sessions live, and about how many bytes they take.
+    pub fn live(&self, head: u32) -> (usize, usize) {
+        if let Some(crowd) = self.crowd(head) {
+            return crowd.live();
+        }
+        let live = self.chain(head).map(|at| &self.slots[at]).filter(|slot| slot.state.is_live());
+        live.fold((0, 0), |(sessions, bytes), slot| (sessions + 1, bytes + slot.counted_bytes()))
+    }
+
+    /// In how many topics a user's live sessions are, each counted as often as a session is in it.
+    pub fn memberships(&self, head: u32) -> usize {
+        match self.crowd(head) {
+            Some(crowd) => crowd.memberships(),
+            None => self.chain(head).map(|at| self.slots[at].places().count()).sum(),
+        }
+    }
+
+    /// The declaration that counts for a user: the newest one of a live session that has not
+    /// expired.
+    fn declared(&self, head: u32) -> Option<&Declared> {
+        if let Some(crowd) = self.crowd(head) {
+            return self.slots[crowd.declares()?].counting();
+        }
+        let live = self.chain(head).filter(|&at| self.slots[at].state.is_live());
+        // Of two of one instant, every process takes the same.
+        let counting = live.filter_map(|at| Some((self.slots[at].counting()?, &self.slots[at].id)));
+        counting.max_by_key(|(declared, id)| (declared.at, *id)).map(|(declared, _)| declared)
+    }
+
+    /// The effective status of a user, and the words beside it.
+    pub fn status(&self, head: u32) -> (Status, Option<Message>) {
+        match (self.best(head), self.declared(head)) {
+            (Liveness::Gone, _) => (Status::Offline, None),
+            (_, Some(declared)) => (declared.status, declared.message.clone()),
+            (Liveness::Active, None) => (Status::Online, None),
+            (Liveness::Idle, None) => (Status::Away, None),
+        }
+    }
+
+    /// Whether a user has declared to be offline.
+    pub fn hides(&self, head: u32) -> bool {
+        self.declared(head).is_some_and(|declared| declared.status == Status::Offline)
+    }
+
+    /// Visits each topic of a user once, with the best of their sessions there.
+    pub fn each_topic(&self, head: u32, mut visit: impl FnMut(&Arc<ScopeState>, Liveness)) {
+        if let Some(crowd) = self.crowd(head) {
+            return crowd.topics().for_each(|topic| visit(&topic.scope, topic.best()));
+        }
+        let slots = self.chain(head).map(|at| &self.slots[at]);
+        let mut topics: SmallVec<[(&Arc<ScopeState>, Liveness); 8]> =
+            slots.flat_map(|slot| slot.places().map(|scope| (scope, slot.state))).collect();
+        // The best of each topic first.
+        topics.sort_unstable_by_key(|(scope, state)| (address(scope), std::cmp::Reverse(*state)));
+        topics.dedup_by_key(|(scope, _)| address(scope));
+        topics.into_iter().for_each(|(scope, best)| visit(scope, best));
+    }
+}

@@ -1,0 +1,305 @@
+//! What is kept of users beyond their sessions, and what follows from it: who is ended, kept away,
+//! erased, last seen.
+
+use crate::model::{Block, Departure, SessionId, SessionKey, Status, UserId, UserRecord};
+use crate::roster::reconcile::transition::Reconciler;
+use crate::roster::sessions::shard::Shard;
+use crate::roster::sessions::slot::{Slot, flag};
+use crate::roster::store::feed::Owed;
+use crate::roster::user_records::records::Mark;
+use crate::roster::{Refused, Roster};
+use crate::store::ForgetIf;
+use crate::time::Timestamp;
+use std::time::Duration;
+
+/// Whom a disconnection is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DisconnectTarget {
+    /// All sessions of a user, present and future.
+    User(UserId),
+    /// One session.
+    Session(SessionKey),
+}
+
+impl DisconnectTarget {
+    /// Whose it is.
+    pub fn user(&self) -> &UserId {
+        match self {
+            Self::User(user) => user,
+            Self::Session(key) => &key.user,
+        }
+    }
+}
+
+/// Why a connection, or all that a user has open, is to be ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// The user or the session was disconnected, and may not come back before then.
+    Blocked {
+        /// By the store's time.
+        until: Timestamp,
+    },
+    /// The user was erased.
+    Erased,
+}
+
+/// What is to be ended in this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Whose it is.
+    pub user: UserId,
+    /// The sessions whose connections to this process end.
+    pub connections: Vec<SessionId>,
+    /// Whether everything else of the user's ends with them.
+    pub is_whole: bool,
+    /// The reason of its end.
+    pub why: Ended,
+}
+
+impl Roster {
+    /// Keeps a user or a session away for so long, from now on; answers the record and which
+    /// sessions the store is to be told of.
+    ///
+    /// A user has one block: a later one replaces it. One of a single session does not replace one
+    /// of the whole user that lasts longer.
+    pub fn block(
+        &self,
+        whom: &DisconnectTarget,
+        shard: u16,
+        for_long: Duration,
+        now: Timestamp,
+    ) -> (UserRecord, Owed) {
+        let user = whom.user();
+        self.under_lock(user, now, |locked, hash, reconciler| {
+            let known = locked.records.marks.get(user).and_then(|mark| mark.block.clone());
+            let stamp = reconciler.times.stamp;
+            let at = known.as_ref().map_or(stamp, |known| stamp.max(known.at + Duration::from_millis(1)));
+            let (mut until, mut session) = (at + for_long, None);
+            if let DisconnectTarget::Session(key) = whom {
+                match known {
+                    Some(whole) if whole.session.is_none() && whole.until >= until => until = whole.until,
+                    _ => session = Some(key.id.clone()),
+                }
+            }
+            let block = Some(Block { at, until, session });
+            let record = UserRecord { block, ..UserRecord::new(user.clone()) };
+            let owed = self.learn_one(locked, hash, &record, (shard, 0), reconciler, Author::Here);
+            (record, owed)
+        })
+    }
+
+    /// Drops every trace of a user, and answers the record that keeps it from coming back.
+    pub fn erase(&self, user: &UserId, shard: u16, now: Timestamp) -> UserRecord {
+        self.under_lock(user, now, |locked, hash, reconciler| {
+            let mut erased_at = reconciler.times.stamp;
+            if let Some(head) = locked.head(hash, user) {
+                // Whatever is known now goes, whoever's clock it was stamped with.
+                let placed = locked.chain(head).map(|at| locked.slots[at].placed_at).max();
+                erased_at = erased_at.max(placed.unwrap_or_default());
+            }
+            erased_at = erased_at.max(locked.records.seen.get(user).copied().unwrap_or_default());
+            let record = UserRecord { erased_at: Some(erased_at), ..UserRecord::new(user.clone()) };
+            self.learn_one(locked, hash, &record, (shard, 0), reconciler, Author::Here);
+            record
+        })
+    }
+
+    /// Takes records that the store tells; answers which sessions it must be told of because of
+    /// them.
+    pub fn learn(&self, users: &[UserRecord], shard_of: impl Fn(&UserId) -> u16, now: Timestamp) -> Owed {
+        let mut owed = Owed::new();
+        for record in users {
+            let stored = (shard_of(&record.user), self.known_in());
+            owed.extend(self.under_lock(&record.user, now, |locked, hash, reconciler| {
+                self.learn_one(locked, hash, record, stored, reconciler, Author::Elsewhere)
+            }));
+        }
+        owed
+    }
+
+    fn learn_one(
+        &self,
+        locked: &mut Shard,
+        hash: u32,
+        record: &UserRecord,
+        (shard, generation): (u16, u8),
+        reconciler: &Reconciler<'_>,
+        author: Author,
+    ) -> Owed {
+        let news = locked.records.mark(record, generation);
+        if let Some(remember_for) = self.settings.policy.remember_for
+            && reconciler.times.stamp.since(record.seen_at) < remember_for
+        {
+            locked.records.note_seen(&record.user, record.seen_at);
+        }
+        let Some(mark) = locked.records.marks.get(&record.user).filter(|_| news.blocks || news.erases) else {
+            return Owed::new();
+        };
+        let mark = mark.clone();
+        let (owed, connections) =
+            self.carry_out(locked, hash, &record.user, &mark, shard, reconciler, author);
+        let (is_whole, why) = match &mark.block {
+            Some(block) if news.blocks => (block.session.is_none(), Ended::Blocked { until: block.until }),
+            _ => (true, Ended::Erased),
+        };
+        let user = record.user.clone();
+        self.endings.lock().push(Ending { user, connections, is_whole, why });
+        owed
+    }
+
+    /// Ends again what a mark has ended, if the store tells of it once more.
+    pub(crate) fn carry_out_again(
+        &self,
+        locked: &mut Shard,
+        hash: u32,
+        user: &UserId,
+        shard: u16,
+        reconciler: &Reconciler<'_>,
+    ) -> Owed {
+        let Some(mark) = locked.records.marks.get(user).cloned() else { return Owed::new() };
+        let (owed, connections) =
+            self.carry_out(locked, hash, user, &mark, shard, reconciler, Author::Elsewhere);
+        if let (false, Some(block)) = (connections.is_empty(), &mark.block) {
+            let why = Ended::Blocked { until: block.until };
+            self.endings.lock().push(Ending { user: user.clone(), connections, is_whole: false, why });
+        }
+        owed
+    }
+
+    /// Ends the sessions that a mark is about; answers of which the store is to be told, and which
+    /// had a connection here.
+    ///
+    /// Every process makes the same of it, so that it does not matter who tells.
+    #[expect(clippy::too_many_arguments, reason = "all of it is what one lock's work needs")]
+    fn carry_out(
+        &self,
+        locked: &mut Shard,
+        hash: u32,
+        user: &UserId,
+        mark: &Mark,
+        shard: u16,
+        reconciler: &Reconciler<'_>,
+        author: Author,
+    ) -> (Owed, Vec<SessionId>) {
+        let (mut owed, mut connections, mut erased) = (Owed::new(), Vec::new(), Vec::new());
+        let Some(head) = locked.head(hash, user) else { return (owed, connections) };
+        let now = reconciler.times.proven_at(shard);
+        // When a session was ended, and whether it is erased.
+        let ended = |slot: &Slot| {
+            let erases = mark.erased_at.filter(|erased_at| slot.placed_at <= *erased_at);
+            let blocks = mark.block.as_ref().filter(|block| block.concerns(&slot.id));
+            let blocks = blocks.filter(|block| slot.placed_at <= block.at || now < block.until);
+            blocks.map(|block| block.at).max(erases).map(|ended_at| (ended_at, erases.is_some()))
+        };
+        let concerned = locked.chain(head).filter_map(|at| Some((at, ended(&locked.slots[at])?)));
+        let concerned: Vec<_> = concerned.collect();
+        let before = locked.user_state(Some(head), concerned.iter().map(|(at, _)| *at));
+        let mut ends = false;
+        for (at, (ended_at, erases)) in concerned {
+            let slot = &mut locked.slots[at];
+            if erases {
+                erased.push(at);
+            }
+            if slot.has(flag::HELD_HERE) {
+                connections.push(slot.id.clone());
+            }
+            if slot.left().is_some_and(|left| left.in_effect(reconciler.times.stamp)) {
+                // What is dropped must be settled as gone.
+                ends |= erases;
+                continue;
+            }
+            slot.end(Some(slot.departs(ended_at.max(slot.placed_at), Duration::ZERO)));
+            slot.set(flag::HELD_HERE, false);
+            ends = true;
+            if !erases && (author == Author::Here || slot.has(flag::TRACKED)) {
+                owed.push(slot.key());
+            }
+        }
+        for &at in &erased {
+            let slot = &mut locked.slots[at];
+            let (key, placed_at) = (slot.key(), slot.placed_at);
+            // Even if the store has heard of it since: it was placed before.
+            locked.surplus.push(ForgetIf::Session { key, seen_at: Timestamp::MAX, placed_at });
+            locked.slots[at].end(Some(Departure { at: Timestamp::ZERO, ends_at: Timestamp::ZERO }));
+        }
+        if ends {
+            locked.reconcile(head, before, reconciler);
+        }
+        erased.into_iter().for_each(|at| self.drop_session(locked, at));
+        (owed, connections)
+    }
+
+    /// What is to be ended in this process because of what was learnt since the last call.
+    pub fn take_endings(&self) -> Vec<Ending> {
+        std::mem::take(&mut *self.endings.lock())
+    }
+
+    /// What is kept of a user beside their sessions.
+    pub fn record(&self, user: &UserId) -> Option<UserRecord> {
+        self.shard_of(user).0.lock().records.of(user)
+    }
+
+    /// Until when all sessions of a user are kept away, if they are now.
+    pub fn blocked(&self, user: &UserId, shard: u16, now: Timestamp) -> Option<Timestamp> {
+        let locked = self.shard_of(user).0.lock();
+        let mark = locked.records.marks.get(user)?;
+        mark.keeps_all_away(self.clocks().at(now).proven_at(shard))
+    }
+
+    /// Refuses a session that is kept away.
+    pub(crate) fn admit(
+        locked: &Shard,
+        (user, session): (&UserId, &SessionId),
+        shard: u16,
+        reconciler: &Reconciler<'_>,
+    ) -> Result<(), Refused> {
+        let Some(mark) = locked.records.marks.get(user) else { return Ok(()) };
+        match mark.keeps_away(session, reconciler.times.proven_at(shard)) {
+            Some(until) => Err(Refused::Blocked { until }),
+            None => Ok(()),
+        }
+    }
+
+    /// Drops a session that is long gone, and keeps when its user was last seen if that is wanted.
+    pub(crate) fn let_go(&self, locked: &mut Shard, at: u32) {
+        if self.settings.policy.remember_for.is_some() {
+            let head = locked.head_of(at);
+            let (user, seen_at) = (locked.slots[at].user.clone(), locked.shown_seen(head));
+            locked.records.note_seen(&user, seen_at);
+        }
+        self.drop_session(locked, at);
+    }
+}
+
+/// Who pronounced what is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Author {
+    /// This process: it tells the store of everybody whom it ends.
+    Here,
+    /// Another one: each tells of its own sessions.
+    Elsewhere,
+}
+
+impl Shard {
+    /// When a user was last seen, as anybody may know it: not later than when they left or went
+    /// into hiding.
+    pub(crate) fn shown_seen(&self, head: u32) -> Timestamp {
+        let seen = self.chain(head).map(|at| self.slots[at].seen_or_left()).max().unwrap_or_default();
+        self.hidden_at(head, seen).unwrap_or(seen)
+    }
+
+    /// When a user went into hiding who was hidden when they were last seen.
+    fn hidden_at(&self, head: u32, seen: Timestamp) -> Option<Timestamp> {
+        let declared =
+            self.chain(head).filter_map(|at| Some((self.slots[at].declared()?, &self.slots[at].id)));
+        let (newest, _) = declared.max_by_key(|(declared, id)| (declared.at, *id))?;
+        (newest.status == Status::Offline && newest.counts_at(seen)).then_some(newest.at)
+    }
+
+    /// Whether a user who is gone was neither hidden nor has left with all sessions.
+    pub(crate) fn has_lapsed_in_the_open(&self, head: u32) -> bool {
+        let seen = self.chain(head).map(|at| self.slots[at].seen_or_left()).max().unwrap_or_default();
+        self.hidden_at(head, seen).is_none() && self.chain(head).any(|at| self.slots[at].left().is_none())
+    }
+}

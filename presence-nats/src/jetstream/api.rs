@@ -1,0 +1,233 @@
+//! The part of JetStream's API that is spoken here, in its own words.
+//!
+//! The client's own types do not do: they lack the `ts` of a stream's info, by which time is
+//! proven, and cannot read what old servers answer.
+
+use presence_core::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
+
+/// The server's no.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Refusal {
+    #[serde(default)]
+    pub(crate) code: u64,
+    #[serde(default)]
+    pub(crate) err_code: u64,
+    #[serde(default)]
+    pub(crate) description: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, {})", self.description, self.code, self.err_code)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Any answer: an error, or what was asked for.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Answer<T> {
+    Refused { error: Refusal },
+    Given(T),
+}
+
+/// What a published message became.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Ack {
+    pub(crate) seq: u64,
+    /// Whether it was there already, by its `Nats-Msg-Id`.
+    #[serde(default)]
+    pub(crate) duplicate: bool,
+}
+
+/// How a stream is to be made. What a server does not know it leaves out.
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the API's own fields")]
+pub(crate) struct NewStream<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) subjects: [String; 1],
+    pub(crate) description: &'static str,
+    pub(crate) retention: &'static str,
+    pub(crate) storage: &'static str,
+    pub(crate) num_replicas: u8,
+    pub(crate) max_consumers: i64,
+    pub(crate) max_msgs: i64,
+    pub(crate) max_msg_size: i64,
+    pub(crate) max_msgs_per_subject: i64,
+    pub(crate) max_bytes: i64,
+    /// Nanoseconds, like all of the API's durations.
+    pub(crate) max_age: u64,
+    pub(crate) duplicate_window: u64,
+    pub(crate) discard: &'static str,
+    pub(crate) allow_direct: bool,
+    pub(crate) allow_rollup_hdrs: bool,
+    pub(crate) deny_delete: bool,
+    pub(crate) allow_msg_ttl: bool,
+}
+
+/// How a stream was made, as far as it matters.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "the API's own fields")]
+pub(crate) struct StreamConfig {
+    pub(crate) subjects: Vec<String>,
+    pub(crate) storage: String,
+    pub(crate) num_replicas: u64,
+    pub(crate) max_msgs_per_subject: i64,
+    pub(crate) max_age: u64,
+    pub(crate) allow_direct: bool,
+    pub(crate) allow_msg_ttl: bool,
+    pub(crate) sealed: bool,
+    pub(crate) no_ack: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct StreamState {
+    pub(crate) messages: u64,
+    pub(crate) last_seq: u64,
+    /// Only where it was asked for: subjects, and how many messages each has.
+    #[serde(default)]
+    pub(crate) subjects: Option<std::collections::BTreeMap<String, u64>>,
+}
+
+/// A stream as it is.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct StreamInfo {
+    pub(crate) config: StreamConfig,
+    /// Which life of it this is.
+    pub(crate) created: String,
+    pub(crate) state: StreamState,
+    /// The time of the server that leads it; not before 2.10.
+    #[serde(default)]
+    pub(crate) ts: Option<Time>,
+}
+
+impl StreamInfo {
+    /// When it was made, in milliseconds: no two lives of a stream share that.
+    pub(crate) fn life(&self) -> u64 {
+        parse_time(&self.created).map_or(0, Timestamp::as_millis)
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct NewConsumer<'a> {
+    pub(crate) stream_name: &'a str,
+    pub(crate) config: ConsumerConfig<'a>,
+}
+
+/// An ordered reader; or, with nowhere to deliver to, the asking of the time.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct ConsumerConfig<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) deliver_subject: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) filter_subject: Option<&'a str>,
+    pub(crate) deliver_policy: &'static str,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) opt_start_seq: u64,
+    pub(crate) ack_policy: &'static str,
+    pub(crate) replay_policy: &'static str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) flow_control: bool,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) idle_heartbeat: u64,
+    pub(crate) inactive_threshold: u64,
+    pub(crate) num_replicas: u8,
+    pub(crate) mem_storage: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ConsumerInfo {
+    /// On old servers, which tell their time nowhere else, the time that it was made is the time.
+    pub(crate) created: Time,
+    pub(crate) delivered: Delivered,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Delivered {
+    pub(crate) consumer_seq: u64,
+}
+
+/// The answer to the asking for one message.
+#[derive(Debug, Deserialize)]
+pub(crate) struct MessageGot {
+    pub(crate) message: GotMessage,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct GotMessage {
+    pub(crate) seq: u64,
+    pub(crate) time: Time,
+    /// Base64, as both of these.
+    #[serde(default)]
+    pub(crate) data: String,
+    #[serde(default)]
+    pub(crate) hdrs: String,
+}
+
+/// An instant in RFC 3339, as the server writes it: UTC, with up to nine digits of a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Time(pub(crate) Timestamp);
+
+impl TryFrom<String> for Time {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        parse_time(&text).map(Self).ok_or("not a time")
+    }
+}
+
+fn parse_time(text: &str) -> Option<Timestamp> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let mut date = date.splitn(3, '-').map(|part| part.parse::<u64>().ok());
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let mut time = time.splitn(3, ':').map(|part| part.parse::<u64>().ok());
+    let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
+    if !(1970..10_000).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    if hour > 23 || minute > 59 || second > 60 || fraction.len() > 9 {
+        return None;
+    }
+    // Days since the epoch, with years that begin in March, so that the leap day is the last.
+    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1;
+    let days = days.checked_sub(719_468)?;
+    let millis: u64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
+    Some(Timestamp::from_millis((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + millis))
+}
+
+/// A duration as the API writes it.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_the_server_writes_them() {
+        let millis = |text| parse_time(text).map(Timestamp::as_millis);
+        assert_eq!(millis("1970-01-01T00:00:00Z"), Some(0));
+        assert_eq!(millis("2026-11-20T18:18:10.389478012Z"), Some(1_795_198_690_389));
+        assert_eq!(millis("2026-11-20T18:18:10.3Z"), Some(1_795_198_690_300));
+        assert_eq!(millis("2000-02-29T23:59:59.999Z"), Some(951_868_799_999));
+        assert_eq!(millis("2100-03-01T00:00:00Z"), Some(4_107_542_400_000));
+        for bad in ["", "0001-01-01T00:00:00Z", "2026-11-20T18:18:10+01:00", "2026-13-20T18:18:10Z", "x"] {
+            assert_eq!(millis(bad), None, "{bad}");
+        }
+    }
+}

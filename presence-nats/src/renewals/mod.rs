@@ -1,0 +1,254 @@
+//! Renewals: batches in a stream of their own, and what each handle knows of them.
+//!
+//! A handle that reads anything follows this stream once, whatever it reads. It keeps the latest
+//! times of all sessions that were renewed lately, some 50 bytes each, and passes the batches on to
+//! its watches.
+
+mod times;
+
+use crate::codec::{Beat, LIFE, Raw, beats, encode};
+use crate::error::{Failure, Outcome, timeout};
+use crate::jetstream::api::StreamInfo;
+use crate::jetstream::reader::{Gap, Reader, StartAt, StreamEnd};
+use crate::jetstream::streams::Streams;
+use async_nats::HeaderMap;
+use parking_lot::Mutex;
+use presence_core::Session;
+use presence_core::store::{BATCH_ENTRIES, Touch};
+use std::sync::Arc;
+use std::time::Duration;
+use times::Times;
+use tokio::sync::{Notify, broadcast, watch};
+use tokio::task::JoinHandle;
+
+/// How many batches wait for a watch that does not read. The feed of one that is further behind
+/// ends.
+pub(crate) const BATCHES_WAITING: usize = 4096;
+/// How many bytes of names go into one message: in JSON they may double.
+const BATCH_BYTES: usize = 200 * 1024;
+/// How long whoever waits for renewals waits before it has the reader looked after.
+const LATE_AFTER: Duration = Duration::from_millis(150);
+/// How long the follower waits before it tries again.
+const RETRY_EVERY: Duration = Duration::from_millis(150);
+
+/// Renewals that were published together.
+#[derive(Debug, Clone)]
+pub(crate) struct Batch {
+    pub(crate) touches: Arc<[Touch]>,
+    /// Which life of the bucket it was published in.
+    pub(crate) life: u64,
+    /// How far a watch of that life must be to tell it: it may not be taken for a renewal of what
+    /// was there before.
+    pub(crate) after: u64,
+}
+
+/// How far a handle has read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Reached {
+    /// Which life of the stream.
+    created: Arc<str>,
+    seq: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Beats {
+    shared: Arc<Shared>,
+    /// Follows the stream, from the first time that somebody wants to know.
+    follower: Mutex<Option<Follower>>,
+    /// What this handle publishes under.
+    subject: String,
+}
+
+#[derive(Debug)]
+struct Shared {
+    streams: Arc<Streams>,
+    times: Mutex<Times>,
+    reached: watch::Sender<Reached>,
+    news: broadcast::Sender<Batch>,
+    /// Somebody waits for what does not come.
+    late: Notify,
+}
+
+#[derive(Debug)]
+struct Follower(JoinHandle<()>);
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Beats {
+    pub(crate) fn new(streams: &Arc<Streams>) -> Self {
+        let shared = Shared {
+            streams: Arc::clone(streams),
+            times: Mutex::default(),
+            reached: watch::Sender::default(),
+            news: broadcast::Sender::new(BATCHES_WAITING),
+            late: Notify::new(),
+        };
+        let subject = streams.keys.renewals_of(presence_core::random::u64());
+        Self { shared: Arc::new(shared), follower: Mutex::default(), subject }
+    }
+
+    /// Publishes renewals; they are known to everybody who asks after this has returned.
+    pub(crate) async fn publish(&self, renewals: &[Beat]) -> Outcome<()> {
+        let mut rest = renewals;
+        let limit = BATCH_BYTES.min(self.shared.streams.link.client.max_payload() / 3);
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = |(user, id, ..): &&Beat| {
+                bytes += user.as_str().len() + id.as_str().len() + 40;
+                bytes <= limit
+            };
+            let count = rest.iter().take(BATCH_ENTRIES).take_while(fits).count().max(1);
+            let (batch, later) = rest.split_at(count);
+            let mut headers = HeaderMap::new();
+            headers.insert(LIFE, self.shared.streams.life().to_string());
+            self.shared.streams.link.publish(&self.subject, Some(headers), encode(&batch)).await?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// Has the stream take a write that says nothing.
+    pub(crate) async fn prove(&self) -> Outcome<()> {
+        let nothing: [Beat; 0] = [];
+        self.shared.streams.link.publish(&self.subject, None, encode(&nothing)).await.map(drop)
+    }
+
+    /// Every batch that comes from now on.
+    pub(crate) fn news(&self) -> broadcast::Receiver<Batch> {
+        self.follow();
+        self.shared.news.subscribe()
+    }
+
+    /// Moves the times of a session forward to what is known of its renewals.
+    pub(crate) fn renew(&self, session: &mut Session) {
+        if let Some(known) = self.shared.times.lock().get(&session.user, &session.id) {
+            session.touch(known.seen_at, known.active_at);
+        }
+    }
+
+    /// The same for a watch, which may read an old record now and a newer one later: what is about
+    /// the newer one waits for it. In between, the session may have been forgotten.
+    pub(crate) fn renew_at(&self, session: &mut Session, revision: u64, life: u64) {
+        let times = self.shared.times.lock();
+        if let Some(known) = times.get(&session.user, &session.id)
+            && (times.life != life || known.revision <= revision)
+        {
+            session.touch(known.seen_at, known.active_at);
+        }
+    }
+
+    /// Returns once everything has been read that was published before this call.
+    pub(crate) async fn catch_up(&self) -> Outcome<()> {
+        self.follow();
+        let streams = &self.shared.streams;
+        let info = streams.info(&streams.keys.beats).await?;
+        let caught_up = self.reach(&info.created, info.state.last_seq);
+        tokio::time::timeout(streams.link.timeout(), caught_up).await.map_err(|_| Failure::Other(timeout()))
+    }
+
+    /// Returns once this sequence has been read in this life of the stream.
+    pub(crate) async fn reach(&self, created: &str, seq: u64) {
+        self.follow();
+        let mut reached = self.shared.reached.subscribe();
+        loop {
+            let is_there = reached.wait_for(|reached| *reached.created == *created && reached.seq >= seq);
+            // The sender lives in `self`.
+            if tokio::time::timeout(LATE_AFTER, is_there).await.is_ok() {
+                return;
+            }
+            self.shared.late.notify_one();
+        }
+    }
+
+    /// Whether this sequence has been read in this life of the stream. If not, the reader is looked
+    /// after.
+    pub(crate) fn has_reached(&self, created: &str, seq: u64) -> bool {
+        let reached = self.shared.reached.borrow();
+        *reached.created == *created && reached.seq >= seq
+    }
+
+    /// What should have come has not.
+    pub(crate) fn is_late(&self) {
+        self.shared.late.notify_one();
+    }
+
+    fn follow(&self) {
+        let mut follower = self.follower.lock();
+        // It ends only with the runtime that it was started on.
+        if follower.as_ref().is_none_or(|follower| follower.0.is_finished()) {
+            *follower = Some(Follower(tokio::spawn(Arc::clone(&self.shared).run())));
+        }
+    }
+}
+
+impl Shared {
+    async fn run(self: Arc<Self>) {
+        loop {
+            if let Err(failure) = self.read().await {
+                tracing::debug!(?failure, "renewals cannot be read at the moment");
+            }
+            tokio::time::sleep(RETRY_EVERY.mul_f64(0.5 + presence_core::random::fraction())).await;
+        }
+    }
+
+    /// Reads the stream from its beginning, until there is a gap. Whatever comes twice does no
+    /// harm.
+    async fn read(&self) -> Outcome<()> {
+        let streams = &self.streams;
+        streams.traits().await?;
+        let stream = &streams.keys.beats;
+        let info = match streams.info(stream).await {
+            // It is gone since we looked: made anew.
+            Err(Failure::NoStream(_)) => streams.look().await?.1,
+            info => info?,
+        };
+        let created: Arc<str> = info.created.as_str().into();
+        let filter = streams.keys.renewals();
+        let mut reader = Reader::open(&streams.link, stream, &filter, StartAt::First, end(&info)).await?;
+        loop {
+            if reader.is_at_start() {
+                let (created, seq) = (Arc::clone(&created), reader.position());
+                self.reached.send_replace(Reached { created, seq });
+            }
+            tokio::select! {
+                next = reader.next() => match next {
+                    Err(Gap) => return Ok(()),
+                    Ok(raw) => self.take(&raw),
+                },
+                () = self.late.notified() => {
+                    let info = streams.info(stream).await?;
+                    let is_another = info.created != *created || info.state.last_seq < reader.position();
+                    if is_another || reader.check(end(&info)).await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&self, raw: &Raw) {
+        let Some((touches, revisions)) = beats(&raw.payload) else {
+            metrics::counter!("presence_nats_unreadable_total").increment(1);
+            tracing::error!("a batch of renewals cannot be read, and is passed over");
+            return;
+        };
+        let after = revisions.iter().copied().max().unwrap_or_default();
+        self.times.lock().enter(&touches, &revisions, raw, self.streams.beats_for());
+        if touches.is_empty() {
+            // A proof that the stream takes writes.
+            return;
+        }
+        // Nobody may be watching.
+        let _ = self.news.send(Batch { touches: touches.into(), life: raw.life, after });
+    }
+}
+
+/// Where the stream of renewals ends: they expire in order, so that the last one goes last.
+fn end(info: &StreamInfo) -> StreamEnd {
+    let seq = info.state.last_seq;
+    StreamEnd { seq, message: if info.state.messages == 0 { 0 } else { seq } }
+}

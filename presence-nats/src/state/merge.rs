@@ -1,0 +1,105 @@
+//! Writing what merges: conditional on what is there, repeated until it lands.
+
+use crate::codec::{Forgotten, Record, encode};
+use crate::error::{Failure, Outcome, unavailable};
+use crate::jetstream::streams::{Streams, Traits};
+use crate::state::bucket::MARKS_FOR;
+use futures_util::future::join_all;
+use presence_core::store::BATCH_ENTRIES;
+use serde::Serialize;
+use std::time::Duration;
+
+/// How often a write is repeated that somebody else was faster with.
+const ROUNDS: usize = 12;
+
+/// A record that two authors may write: it merges.
+pub(crate) trait Register: Serialize + Clone + Send + Sync {
+    fn of(record: Record) -> Option<Self>;
+    /// Takes over what `other` knows better; answers whether anything changed.
+    fn absorb(&mut self, other: &Self) -> bool;
+}
+
+/// Something to be merged into its record.
+#[derive(Debug)]
+pub(crate) struct Write<T> {
+    pub(crate) subject: String,
+    pub(crate) value: T,
+    /// The revision that `value` already contains, as far as is known; zero where there is nothing,
+    /// `None` if it must be read first.
+    pub(crate) expected: Option<u64>,
+    /// The deletion that it follows.
+    pub(crate) forgotten: Option<Forgotten>,
+}
+
+/// A record as it is after it was merged.
+#[derive(Debug)]
+pub(crate) struct Merged<T> {
+    pub(crate) value: T,
+    pub(crate) revision: u64,
+    pub(crate) forgotten: Option<Forgotten>,
+}
+
+impl Streams {
+    /// Merges records, all at once; answers with each as it is now.
+    pub(crate) async fn merge<T: Register>(
+        &self,
+        traits: Traits,
+        mut writes: Vec<Write<T>>,
+    ) -> Outcome<Vec<Merged<T>>> {
+        let mut done = Vec::with_capacity(writes.len());
+        for round in 0..ROUNDS {
+            let mut refused: Vec<Write<T>> = Vec::new();
+            while !writes.is_empty() {
+                let part = writes.split_off(writes.len().saturating_sub(BATCH_ENTRIES));
+                let sent = join_all(part.iter().map(|write| self.send(write))).await;
+                for (write, sent) in part.into_iter().zip(sent) {
+                    match sent? {
+                        Some(revision) => {
+                            done.push(Merged { value: write.value, revision, forgotten: write.forgotten });
+                        }
+                        None => refused.push(write),
+                    }
+                }
+            }
+            if refused.is_empty() {
+                return Ok(done);
+            }
+            metrics::counter!("presence_nats_conflicts_total").increment(refused.len() as u64);
+            if round > 2 {
+                // Those who stand in each other's way should not go on in step.
+                tokio::time::sleep(Duration::from_millis(10).mul_f64(presence_core::random::fraction()))
+                    .await;
+            }
+            let subjects = refused.iter().map(|write| write.subject.clone()).collect();
+            let mut latest = self.latest(traits, subjects).await?;
+            for write in refused {
+                let found = latest.remove(&write.subject);
+                let revision = found.as_ref().map_or(0, |raw| raw.seq);
+                let forgotten = found.as_ref().and_then(|raw| raw.forgets(MARKS_FOR));
+                let expected = Some(revision);
+                match found.and_then(|raw| T::of(raw.read(&self.keys))) {
+                    Some(mut value) => {
+                        if value.absorb(&write.value) {
+                            writes.push(Write { value, expected, forgotten, ..write });
+                        } else {
+                            done.push(Merged { value, revision, forgotten });
+                        }
+                    }
+                    // Nothing there, or nothing that can be read: what is known here is all there
+                    // is.
+                    None => writes.push(Write { expected, forgotten, ..write }),
+                }
+            }
+        }
+        Err(Failure::Other(unavailable("too many writers of one record at once")))
+    }
+
+    async fn send<T: Register>(&self, write: &Write<T>) -> Outcome<Option<u64>> {
+        match write.expected {
+            Some(expected) => {
+                self.write(&write.subject, expected, encode(&write.value), write.forgotten).await
+            }
+            None => Ok(None),
+        }
+    }
+}
