@@ -49,21 +49,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Locks: enough that a beat rarely meets another, and that no table's growth is a long wait. A
-/// power of two.
+/// Number of shards, a power of two. With this many, two heartbeats rarely wait for the same lock,
+/// and growing the table of one shard is short.
 const SHARDS: usize = 256;
-/// How many sessions are worked on at most before a shard's lock is let go.
+/// Most sessions that are processed before the lock of a shard is released.
 const HOLD: u32 = 256;
 
-/// The local replica: what is known of all sessions, and what this means.
+/// The local replica of all sessions, and what is derived from it: counts, lists, joins and leaves.
 pub struct Roster {
     settings: Settings,
     incarnation: u64,
     hasher: foldhash::fast::RandomState,
     shards: Box<[Mutex<Shard>]>,
     clocks: RwLock<Arc<Clocks>>,
-    /// How far the store's time is ahead of the process's, in milliseconds, wrapping: what beats
-    /// need of `clocks`.
+    /// Offset from the process's time to the store's time, in wrapping milliseconds. It is the only
+    /// part of `clocks` that heartbeats need, kept here so that they read it without a lock.
     ahead: AtomicU64,
     nodes: Nodes,
     me: Arc<NodeState>,
@@ -71,32 +71,34 @@ pub struct Roster {
     everyone: Arc<ScopeState>,
     sort_queue: SortQueue,
     shown: Shown,
-    /// The shard at which the last sweep ended.
+    /// The shard at which the last sweep stopped, and where the next one continues.
     swept_to: AtomicUsize,
-    /// Held while the lists of everyone are made.
+    /// Serialises building the sorted lists of the scope "everyone".
     listing: Mutex<()>,
     topics: Topics,
     sessions: AtomicUsize,
-    /// Which watch of the store this is, from 1 to 255 and around: zero is what a session has that
-    /// was never told.
+    /// Number of the current store watch, from 1 to 255 and then from 1 again. Zero marks a session
+    /// that no watch has delivered yet.
     generation: AtomicU8,
-    /// Whether anything was told in this watch. One that told nothing needs no other number, so
-    /// that no outage is so long that the numbers come around.
+    /// Whether the current watch delivered anything. Only such a watch advances `generation`;
+    /// failed attempts cannot make the 8-bit counter wrap.
     heard: AtomicBool,
     versions: AtomicU64,
     dirty: Arc<Dirty>,
     watches: Mutex<readers::watches::Watches>,
-    /// What is to be ended in this process, and has not been taken yet.
+    /// Disconnections to carry out in this process that [`take_endings`](Self::take_endings) has
+    /// not returned yet.
     endings: Mutex<Vec<Ending>>,
 }
 
 impl Roster {
-    /// An empty roster that starts at `now`.
+    /// Creates an empty roster at the process's time `now`.
     pub fn new(settings: Settings, now: Timestamp) -> Self {
         Self::with_locks(SHARDS, settings, now)
     }
 
-    /// The same with so many locks, a power of two: a small one is made in no time.
+    /// Creates a roster with `locks` shards, a power of two. Few shards make small rosters cheap in
+    /// tests.
     fn with_locks(locks: usize, settings: Settings, now: Timestamp) -> Self {
         let nodes = Nodes::default();
         Self {
@@ -125,62 +127,62 @@ impl Roster {
         }
     }
 
-    /// Which process this is.
+    /// The name of this process.
     pub fn node(&self) -> &NodeId {
         &self.settings.node
     }
 
-    /// The windows.
+    /// The policy that sessions are judged by.
     pub fn policy(&self) -> &Policy {
         &self.settings.policy
     }
 
-    /// How many sessions it holds, gone ones included until they are forgotten.
+    /// Number of sessions held, including lapsed ones that are not forgotten yet.
     pub fn len(&self) -> usize {
         self.sessions.load(Ordering::Relaxed)
     }
 
-    /// About how many bytes its sessions and topics take.
+    /// Estimated size of all sessions and topics, in bytes.
     pub fn bytes(&self) -> usize {
         self.shown.bytes(self.topics.bytes()).0
     }
 
-    /// Whether it holds no session at all.
+    /// Whether the roster holds no session.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What stamps are made with: the newest proven time of the store, and the process's own time
-    /// since.
+    /// The time that records are stamped with: the newest proven time of the store plus the
+    /// process's time elapsed since.
     pub fn stamp(&self, now: Timestamp) -> Timestamp {
         Timestamp::from_millis(now.as_millis().wrapping_add(self.ahead.load(Ordering::Relaxed)))
     }
 
-    /// Whether what it shows is worth believing.
+    /// Whether the roster's content is fresh or stale.
     pub fn view(&self, now: Timestamp) -> View {
         self.clocks().view(now)
     }
 
-    /// Beats for this process; answers what the store is to be told.
+    /// Records a heartbeat of this process; returns the node record to write to the store.
     pub fn beat_node(&self, now: Timestamp) -> Node {
         let stamp = self.stamp(now);
         self.beat_of(&self.settings.node, stamp, self.me.drain_for(), now)
     }
 
-    /// This process as the others see it.
+    /// The node record of this process.
     pub fn own_node(&self) -> Node {
         self.me.fact()
     }
 
-    /// Makes this process one that drains: its held sessions live on for `reconnect_in`, and it
-    /// ranks nowhere.
+    /// Starts draining this process: its held sessions live on for `reconnect_in`, and it is no
+    /// longer a candidate for forgetting sessions. Returns the node record to write to the store.
     pub fn drain(&self, reconnect_in: Duration, now: Timestamp) -> Node {
         self.draining.store(true, Ordering::Release);
         let stamp = self.stamp(now).max(self.me.seen_at() + Duration::from_millis(1));
         self.beat_of(&self.settings.node, stamp, Some(reconnect_in), now)
     }
 
-    /// The shard of a user, and the part of the hash that its index keeps.
+    /// The shard of a user, and the part of the user's hash that the shard's index keeps.
     fn shard_of(&self, user: &UserId) -> (&Mutex<Shard>, u32) {
         let hash = self.hasher.hash_one(user.as_str());
         #[expect(
@@ -190,7 +192,8 @@ impl Roster {
         (&self.shards[(hash >> 56) as usize & (self.shards.len() - 1)], hash as u32)
     }
 
-    /// Works on one user under the lock of their shard, and tidies up behind it.
+    /// Runs `work` under the lock of the user's shard, then applies pending list updates if too
+    /// many have piled up.
     fn under_lock<T>(
         &self,
         user: &UserId,
@@ -206,8 +209,8 @@ impl Roster {
         done
     }
 
-    /// The proven clocks. To be taken *under* a shard's lock by whoever settles: then no session is
-    /// ever judged by older clocks than it was judged by before.
+    /// The proven clocks. Code that reconciles sessions reads them *under* the lock of the shard,
+    /// so that no session is judged by older clocks than it was judged by before.
     fn clocks(&self) -> Arc<Clocks> {
         Arc::clone(&self.clocks.read())
     }
@@ -221,8 +224,8 @@ impl Roster {
         self.versions.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Visits every session, a part of a shard at a time; `visit` may remove the session that it is
-    /// given.
+    /// Calls `visit` for every session, releasing the shard's lock every [`HOLD`] slots. `visit`
+    /// may remove the session that it was called with.
     fn walk(&self, now: Timestamp, mut visit: impl FnMut(&mut Shard, u32, &Reconciler<'_>)) {
         for lock in &self.shards {
             let mut at = 0;
@@ -247,7 +250,7 @@ impl Roster {
         }
     }
 
-    /// Takes a session out of its shard, and out of the count.
+    /// Removes a session from its shard and from the roster's totals.
     fn drop_session(&self, shard: &mut Shard, at: u32) {
         if let Some(slot) = shard.remove(at) {
             self.sessions.fetch_sub(1, Ordering::Relaxed);

@@ -1,47 +1,47 @@
-//! What a roster is made with, and what it refuses because of that.
+//! Settings of a roster, and the reasons for which it refuses a session.
 
 use crate::liveness::Policy;
 use crate::model::NodeId;
 use crate::time::Timestamp;
 
-/// What a roster is made with.
+/// Settings of a [`Roster`](super::Roster).
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The windows.
+    /// The windows that sessions are judged by.
     pub policy: Policy,
-    /// Which process this is.
+    /// The name of this process.
     pub node: NodeId,
-    /// How many shards the store has.
+    /// Number of shards of the store.
     pub shards: u16,
-    /// How many sessions may show before [`Roster::beat`](super::Roster::beat) refuses new ones. As
-    /// many again may be gone and not forgotten yet, or of hidden users; more of these count like
-    /// those that show. What the store tells is always taken.
+    /// Most visible sessions; beyond, [`Roster::beat`](super::Roster::beat) refuses new ones. As
+    /// many invisible sessions are allowed besides (lapsed but not forgotten, or of hidden users);
+    /// those beyond that number count as visible. Sessions that the store delivers are always
+    /// accepted.
     pub max_sessions: usize,
-    /// How many bytes all sessions and topics may take, by estimate, before
-    /// [`Roster::beat`](super::Roster::beat) refuses what needs more. A quarter of them is kept for
-    /// sessions that do not show. What the store tells is always taken.
+    /// Most bytes that sessions and topics may take, as estimated; beyond,
+    /// [`Roster::beat`](super::Roster::beat) refuses what needs more. A quarter is reserved for
+    /// invisible sessions. Sessions that the store delivers are always accepted.
     pub max_bytes: usize,
-    /// How many topics all sessions of one user may be in together, each counted as often as a
-    /// session is in it.
+    /// Most memberships of one user: the number of topics summed over all sessions of the user.
     pub max_topics_per_user: usize,
-    /// How many bytes it spends on what is remembered of users: who is kept away or was erased, and
-    /// when users were last seen, of whom those seen longest ago go when there is more.
+    /// Most bytes for records of users: exclusions, erasures and last-seen times. When there are
+    /// more, the records of the users seen longest ago are dropped.
     pub remember_bytes: usize,
 }
 
-/// Why a session was not taken. Nothing has been touched then.
+/// Why a session was refused. A refusal changes nothing in the roster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// There is room for no other session.
+    /// The roster is full: see [`Settings::max_sessions`] and [`Settings::max_bytes`].
     #[error("no room for another session")]
     Full,
-    /// The user's sessions would be in more topics together than they may.
+    /// The user would have more memberships than [`Settings::max_topics_per_user`].
     #[error("too many topics of one user")]
     TooManyTopics,
-    /// It is kept away: see [`Roster::block`](super::Roster::block).
+    /// The user or session is excluded: see [`Roster::block`](super::Roster::block).
     #[error("blocked")]
     Blocked {
-        /// By the store's time.
+        /// When the exclusion ends, by the store's time.
         until: Timestamp,
     },
 }

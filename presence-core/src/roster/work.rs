@@ -1,19 +1,19 @@
-//! Counts what is looked at under a shard's lock, for tests of how that grows. Outside of tests it
-//! does nothing.
+//! Counts the sessions, topics and index entries visited under a shard's lock, so that tests can
+//! check how the work grows. Compiled to nothing outside of tests.
 
 #[cfg(test)]
 thread_local! {
     static STEPS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
-/// One session, topic or index entry was looked at.
+/// Counts one visited session, topic or index entry.
 #[inline]
 pub(super) fn step() {
     #[cfg(test)]
     STEPS.with(|steps| steps.set(steps.get() + 1));
 }
 
-/// How many steps `work` takes on this thread.
+/// Runs `work`; returns its result and the number of steps counted on this thread meanwhile.
 #[cfg(test)]
 pub(super) fn of<T>(work: impl FnOnce() -> T) -> (T, u64) {
     let before = STEPS.with(std::cell::Cell::get);

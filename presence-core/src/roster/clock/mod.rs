@@ -1,4 +1,5 @@
-//! What time brings: the clocks of the store, the nodes, and the sweep that finds what is due.
+//! Time: the clocks that sessions are judged by, the nodes' heartbeats, and the sweep that finds
+//! what is due.
 
 pub(super) mod nodes;
 pub(super) mod readings;

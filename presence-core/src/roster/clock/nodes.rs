@@ -1,4 +1,4 @@
-//! What the roster knows of processes.
+//! Nodes: the processes of the cluster and their last heartbeats.
 
 use crate::model::{Node, NodeId};
 use crate::time::Timestamp;
@@ -8,15 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// One process. Sessions point to the process that placed them, so that a beat for thousands of
-/// held sessions is one store to one number.
+/// One process. Sessions refer to the node that placed them, so that a heartbeat for thousands of
+/// held sessions is a write of one number.
 pub(crate) struct NodeState {
     pub id: NodeId,
-    /// Its last beat in milliseconds; zero while nothing is known.
+    /// Time of the last heartbeat in milliseconds; zero if none is known.
     seen_at: AtomicU64,
-    /// How long its sessions live on while it drains, in milliseconds; zero while it does not.
+    /// How long the node's held sessions live on while it drains, in milliseconds; zero if it does
+    /// not.
     drain_for: AtomicU64,
-    /// Whether a session that it holds was found gone for want of its beats: they bring it back.
+    /// Whether a session that the node holds has lapsed for want of the node's heartbeats: the next
+    /// one must re-check its sessions.
     missed: AtomicBool,
 }
 
@@ -32,13 +34,14 @@ impl NodeState {
         }
     }
 
-    /// What counts for the sessions that it holds, if anything is known.
+    /// What the node's held sessions are judged by: its last heartbeat and its drain time, if
+    /// known.
     pub fn vitals(&self) -> Option<(Timestamp, Option<Duration>)> {
         let seen_at = self.seen_at();
         (seen_at != Timestamp::ZERO).then(|| (seen_at, self.drain_for()))
     }
 
-    /// Moves its last beat to another clock, which is ahead by this many milliseconds, wrapping.
+    /// Converts the last heartbeat to a clock that is ahead by `ahead` milliseconds (wrapping).
     pub fn shift(&self, ahead: u64) {
         if self.seen_at() != Timestamp::ZERO {
             self.seen_at.fetch_add(ahead, Ordering::AcqRel);
@@ -49,7 +52,7 @@ impl NodeState {
         self.missed.store(true, Ordering::Release);
     }
 
-    /// Whether it has been missed since this was last asked.
+    /// Whether [`miss`](Self::miss) was called since the last call of this method.
     pub fn was_missed(&self) -> bool {
         self.missed.load(Ordering::Acquire) && self.missed.swap(false, Ordering::AcqRel)
     }
@@ -59,13 +62,13 @@ impl NodeState {
     }
 }
 
-/// All processes that sessions point to or that have beaten. Bounded by the sessions and, for nodes
-/// without any, by their being forgotten.
+/// All nodes that sessions refer to or that have sent heartbeats. Bounded by the number of
+/// sessions; nodes without sessions are dropped when they are forgotten.
 #[derive(Default)]
 pub(crate) struct Nodes(RwLock<HashMap<NodeId, Arc<NodeState>, foldhash::fast::RandomState>>);
 
 impl Nodes {
-    /// The state of a node, made if need be.
+    /// The state of a node, created if it does not exist.
     pub fn of(&self, id: &NodeId) -> Arc<NodeState> {
         if let Some(node) = self.0.read().get(id) {
             return Arc::clone(node);
@@ -77,8 +80,8 @@ impl Nodes {
         Arc::clone(self.0.write().entry(id.clone()).or_insert_with(new))
     }
 
-    /// Moves a node's register forward; answers also whether its sessions may go sooner than
-    /// before, because it drains no longer.
+    /// Merges a node record; returns the node, and whether it stopped draining, so that its
+    /// sessions may lapse sooner than scheduled.
     pub fn touch(
         &self,
         id: &NodeId,
@@ -86,8 +89,7 @@ impl Nodes {
         drain_for: Option<Duration>,
     ) -> (Arc<NodeState>, bool) {
         let node = self.of(id);
-        // Writers of one node are few and far between; the map's lock keeps the two numbers
-        // together.
+        // Keeps the two numbers consistent. Writers are rare enough to share the map's lock for it.
         let _one_writer = self.0.write();
         let mut sooner = false;
         if (seen_at, drain_for) > (node.seen_at(), node.drain_for()) {
@@ -99,12 +101,12 @@ impl Nodes {
         (node, sooner)
     }
 
-    /// Every node of which something is known.
+    /// All nodes with a known heartbeat.
     pub fn known(&self) -> Vec<Arc<NodeState>> {
         self.0.read().values().filter(|node| node.vitals().is_some()).map(Arc::clone).collect()
     }
 
-    /// Drops a node that nobody points to, unless it has been seen later than `seen_at`.
+    /// Drops a node without sessions, unless it was seen later than `seen_at`.
     pub fn forget(&self, id: &NodeId, seen_at: Timestamp) {
         let mut nodes = self.0.write();
         if nodes.get(id).is_some_and(|node| Arc::strong_count(node) == 1 && node.seen_at() <= seen_at) {
@@ -112,7 +114,7 @@ impl Nodes {
         }
     }
 
-    /// Drops nodes that are not known and that nobody points to.
+    /// Drops nodes without sessions and without a known heartbeat.
     pub fn tidy(&self) {
         self.0.write().retain(|_, node| Arc::strong_count(node) > 1 || node.vitals().is_some());
     }

@@ -1,28 +1,29 @@
-//! By which clock each session is judged.
+//! The clocks that sessions are judged by: the process's own, and one per shard of the store.
 
 use crate::roster::sessions::slot::{Slot, flag};
 use crate::time::{Blind, Timestamp, View, ViewClock};
 use std::time::Duration;
 
-/// By how much a proof may set stamps back.
+/// Most by which one proof sets the time of stamps back.
 const SET_BACK: Duration = Duration::from_millis(1);
 
-/// What time it is: by the process, by its reckoning of the store, and by the proofs of each shard.
+/// The store's time as this process knows it: proofs for each shard, and the time of stamps derived
+/// from the newest one.
 #[derive(Clone)]
 pub(crate) struct Clocks {
-    /// One per shard of the store.
+    /// One clock per shard of the store.
     proven: Vec<ViewClock>,
     /// The newest proof of any shard, and the process's time when it arrived.
     newest: Option<(Timestamp, Timestamp)>,
 }
 
-/// The clocks at one moment of the process.
+/// The clocks as read at one moment.
 pub(crate) struct ClockReadings<'a> {
     /// The process's own time.
     pub now: Timestamp,
-    /// What stamps are made with.
+    /// The time that new records are stamped with.
     pub stamp: Timestamp,
-    /// The stamp as a view: judges what the store never confirmed.
+    /// A view at the time of stamps: judges sessions that the store never confirmed.
     reckoned: ViewClock,
     /// Whether stamps are by the store's time.
     pub is_proven: bool,
@@ -35,15 +36,15 @@ impl Clocks {
         Self { proven, newest: None }
     }
 
-    /// Takes what the store said its time was, for stamps; answers whether nothing was known of it
-    /// before.
+    /// Adjusts the time of stamps to a store's time `at` that arrived at the process's time `on`;
+    /// returns whether it is the first one.
     pub fn calibrate(&mut self, at: Timestamp, on: Timestamp) -> bool {
         let Some((newest, newest_on)) = self.newest else {
             self.newest = Some((at, on));
             return true;
         };
-        // What arrives late is no reason to set stamps back. A clock that runs faster than the
-        // store's is set back little by little.
+        // A late arrival must not set stamps back. If the process's clock runs faster than the
+        // store's, stamps are set back in small steps.
         let reckoned = newest + on.since(newest_on);
         if at >= reckoned {
             self.newest = Some((at, on));
@@ -53,30 +54,31 @@ impl Clocks {
         false
     }
 
-    /// A watch of all shards begins.
+    /// Starts a new watch: the clocks of all shards await proofs of it.
     pub fn begin(&mut self) {
         self.proven.iter_mut().for_each(ViewClock::interrupt);
     }
 
-    /// A proof of a shard's time has failed.
+    /// Notes that a proof of a shard's time failed.
     pub fn falter(&mut self, shard: u16) {
         if let Some(clock) = self.proven.get_mut(usize::from(shard)) {
             clock.interrupt();
         }
     }
 
-    /// Takes a proof; answers whether the shard's time came in a leap.
+    /// Accepts a proof of a shard's time; returns whether that time leapt.
     pub fn prove(&mut self, shard: u16, at: Timestamp, on: Timestamp, blind: &[Blind]) -> bool {
         let Some(clock) = self.proven.get_mut(usize::from(shard)) else { return false };
         clock.prove(at, on, blind)
     }
 
-    /// The newest proof and the process's time since; before the first proof, the process's time.
+    /// The time of stamps: the newest proof plus the process's time since; before the first proof,
+    /// the process's time.
     pub fn stamp(&self, now: Timestamp) -> Timestamp {
         self.newest.map_or(now, |(at, on)| at + now.since(on))
     }
 
-    /// All that decides about what is to come, by times that count from `now`.
+    /// Everything that future behaviour depends on, with times relative to `now`.
     #[cfg(test)]
     pub fn outlook(&self, now: Timestamp) -> impl std::hash::Hash + use<> {
         let proven: Vec<_> = self.proven.iter().map(|clock| clock.outlook(now)).collect();
@@ -89,7 +91,7 @@ impl Clocks {
         ClockReadings { now, stamp, reckoned, is_proven: self.newest.is_some(), proven: &self.proven }
     }
 
-    /// Whether what is shown is worth believing: as stale as the stalest shard.
+    /// Whether the roster's content is fresh: as stale as its stalest shard.
     pub fn view(&self, now: Timestamp) -> View {
         let stale = |clock: &ViewClock| match clock.view(now) {
             View::Fresh => None,
@@ -100,32 +102,33 @@ impl Clocks {
 }
 
 impl ClockReadings<'_> {
-    /// The view that judges a session; `None` as long as nothing can be said of it.
+    /// The view that a session is judged by; `None` if its shard's time is not known yet and the
+    /// session is another process's.
     pub fn of(&self, slot: &Slot) -> Option<&ViewClock> {
         let proven = self.proven.get(usize::from(slot.shard)).filter(|clock| clock.has_proof());
         match proven {
             Some(proven) if slot.has(flag::CONFIRMED) => Some(proven),
-            // Its own beats a process can judge by its own clock; what others said, only by the
-            // store's.
+            // A process may judge its own heartbeats by its own clock, those of other processes
+            // only by the store's.
             _ if slot.has(flag::TRACKED) || !slot.has(flag::CONFIRMED) => Some(&self.reckoned),
             _ => None,
         }
     }
 
-    /// The proven time of a shard; before its first proof, what stamps are made with.
+    /// The proven time of a shard; before its first proof, the time of stamps.
     pub fn proven_at(&self, shard: u16) -> Timestamp {
         let proven = self.proven.get(usize::from(shard)).filter(|clock| clock.has_proof());
         proven.map_or(self.stamp, ViewClock::now)
     }
 
-    /// For how long its time has not been proven, as far as that is no silence: the next proof will
-    /// include it.
+    /// How far the session's view lags behind the process's clock, except for silences: the next
+    /// proof is expected to make up for it.
     pub fn unproven_for(&self, slot: &Slot) -> Duration {
         let view = self.of(slot).filter(|view| !std::ptr::eq(*view, &raw const self.reckoned));
         view.map(|view| view.unproven_for(self.now)).unwrap_or_default()
     }
 
-    /// What time it is for a session; zero as long as nothing can be said of it.
+    /// The time that a session is judged at; zero if it cannot be judged yet.
     pub fn now_of(&self, slot: &Slot) -> Timestamp {
         self.of(slot).map_or(Timestamp::ZERO, ViewClock::now)
     }

@@ -1,15 +1,15 @@
-//! Which process does what must happen once per cluster.
+//! Decides which process does what must happen once per cluster, such as forgetting a session.
 
 use crate::liveness::Policy;
 use crate::model::NodeId;
 use crate::roster::clock::nodes::Nodes;
 use crate::time::ViewClock;
 
-/// The live processes at one moment, and which of them is this one.
+/// The live processes at one moment, for ranking them by responsibility.
 pub(crate) struct Responsibility {
-    /// Hashes of the others that live and do not drain.
+    /// Hashes of the other processes that are alive and not draining.
     others: Vec<u64>,
-    /// This process's hash; `None` while it drains: it then ranks nowhere.
+    /// Hash of this process; `None` while it drains, since it is then responsible for nothing.
     own: Option<u64>,
 }
 
@@ -24,20 +24,20 @@ impl Responsibility {
         }
     }
 
-    /// How many live processes come before this one for a user, or for a process that is no more;
-    /// `None` if it is never its turn.
+    /// This process's rank among the live processes for a key (a user or a node): the number of
+    /// processes that come first. `None` while it drains.
     ///
-    /// Every process finds the same order by itself (rendezvous hashing), and loses few users when
-    /// one comes or goes.
-    pub fn rank(&self, whom: &str) -> Option<usize> {
-        let weight = |node: u64| hash(node, whom);
+    /// Rendezvous hashing: every process computes the same order by itself, and few keys change
+    /// their first process when one comes or goes.
+    pub fn rank(&self, key: &str) -> Option<usize> {
+        let weight = |node: u64| hash(node, key);
         let own = weight(self.own?);
         Some(self.others.iter().filter(|&&other| weight(other) > own).count())
     }
 }
 
-/// FNV-1a with a finishing mix: the same in every process and every version, which our maps' hash
-/// is not.
+/// FNV-1a with a finishing mix. Unlike the hash of maps, it is the same in every process and
+/// version.
 fn hash(seed: u64, text: &str) -> u64 {
     let start = 0xcbf2_9ce4_8422_2325_u64 ^ seed;
     let raw = text.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));

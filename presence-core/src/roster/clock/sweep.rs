@@ -1,5 +1,4 @@
-//! What time alone brings about: lapses, idleness, the end of graces, postponed renewals, and
-//! forgetting.
+//! The periodic sweep: lapses, idleness, ends of graces, postponed renewals, and forgetting.
 
 use crate::liveness::{self, Policy};
 use crate::model::{SessionKey, UserRecord};
@@ -14,30 +13,30 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// What a sweep leaves to be told to the store.
+/// What a sweep found to write to the store.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct SweepOutput {
     /// Sessions whose postponed renewal is due.
     pub touch: Vec<SessionKey>,
-    /// When those whose sessions are forgotten were last seen: to be remembered before that.
+    /// Last-seen times of users whose sessions are forgotten, to be written before these are.
     pub remember: Vec<UserRecord>,
-    /// What is to be forgotten, and is this process's duty.
+    /// Sessions to forget for which this process is responsible.
     pub forget: Vec<ForgetIf>,
-    /// Whether there is more to do at this very moment.
+    /// Whether more sessions are due at this moment.
     pub more: bool,
 }
 
 impl Roster {
-    /// Looks at sessions whose time has come, at most 256 per hold of a lock and about `budget` in
-    /// all.
+    /// Checks the sessions that are due: up to 256 per hold of a shard's lock, and about `budget`
+    /// in total.
     ///
-    /// Call it again while it answers `more`.
+    /// Call it again while the result says `more`.
     pub fn sweep(&self, now: Timestamp, budget: u32) -> SweepOutput {
         let mut swept = SweepOutput::default();
         let responsibility = self.responsibility(now);
         let (mut checked, mut checks) = (0, Vec::with_capacity(HOLD as usize));
-        // Where the last sweep ended, so that one in many parts does not turn all wheels for each
-        // of them.
+        // Continues where the last sweep stopped, so that a sweep in many parts does not turn all
+        // wheels for each part.
         let start = self.swept_to.load(Ordering::Relaxed);
         for part in 0..self.shards.len() {
             let at = (start + part) % self.shards.len();
@@ -85,7 +84,7 @@ impl Roster {
             swept.touch.push(locked.slots[at].key());
         }
         if !locked.is_reconciled(head, at, reconciler) {
-            // It is queued by the verdict that it has now.
+            // Reconciling queues the next check.
             return locked.reconcile_at(at, reconciler);
         }
         let slot = &locked.slots[at];
@@ -99,8 +98,8 @@ impl Roster {
         if gone_for < memory {
             return locked.queue_check(at, reconciler);
         }
-        // First the process whose duty it is; the next one if that one did not; then everybody lets
-        // go.
+        // Forgetting is first left to the process responsible; after twice the time, the next one
+        // tries too, and all drop the session.
         let turn = usize::from(gone_for >= memory * 2);
         if responsibility.rank(slot.user.as_str()).is_some_and(|rank| rank <= turn) {
             swept.forget.push(slot.seen());
@@ -117,11 +116,12 @@ impl Roster {
         }
     }
 
-    /// Sorts pending steps into the lists of scopes that have many of them, about `budget` in all;
-    /// answers whether there are more.
+    /// Applies pending updates to the sorted lists of scopes, about `budget` of them; returns
+    /// whether there are more.
     ///
-    /// To be called after sweeps, again while it answers so. Readers sort in what they read; this
-    /// bounds what waits in the lists that nobody reads, without a beat or a sweep paying for it.
+    /// To be called after sweeps, until it returns false. Reading a list applies its pending
+    /// updates; this bounds what accumulates in unread lists, without cost to heartbeats and
+    /// sweeps.
     pub fn sort(&self, budget: usize) -> bool {
         let mut sorted = 0;
         while let Some(steps) = self.sort_queue.sort() {
@@ -133,7 +133,8 @@ impl Roster {
         false
     }
 
-    /// Helps to sort where nobody keeps up. To be called without a lock, by whoever has made steps.
+    /// Applies some pending list updates if too many have accumulated. To be called without a lock
+    /// by code that adds them.
     pub(crate) fn relieve(&self) {
         if self.sort_queue.presses() {
             self.sort(1);
@@ -146,8 +147,8 @@ impl Roster {
         Responsibility::now(&self.settings.node, draining, &self.nodes, &self.settings.policy, &view)
     }
 
-    /// What happens now and then rather than at an instant: nodes that are long gone are forgotten,
-    /// topics and watches that nobody needs are dropped.
+    /// Periodic maintenance that needs no exact time: returns nodes to forget, and drops unused
+    /// topics and watches.
     pub fn tidy(&self, now: Timestamp) -> Vec<ForgetIf> {
         self.topics.tidy();
         self.shards.iter().for_each(|shard| shard.lock().tidy());
@@ -159,13 +160,13 @@ impl Roster {
         for node in self.nodes.known() {
             let limit = node.drain_for().unwrap_or_default().max(self.settings.policy.held_for) + memory;
             let gone_for = stamp.since(node.seen_at());
-            // Sessions that point to it may live by it for longer than nodes usually do.
+            // Sessions of this node may have longer leases than nodes usually hold.
             let is_needed = Arc::strong_count(&node) > 2;
             if node.id == self.settings.node || gone_for < limit || is_needed {
                 continue;
             }
-            // As for sessions: first the process whose duty it is, then the next one, then
-            // everybody lets go.
+            // As for sessions: the process responsible first, then the next one, then all drop the
+            // node.
             let turn = usize::from(gone_for >= limit + memory);
             if responsibility.rank(node.id.as_str()).is_some_and(|rank| rank <= turn) {
                 long_gone.push(ForgetIf::Node { node: node.id.clone(), seen_at: node.seen_at() });
@@ -179,7 +180,7 @@ impl Roster {
         long_gone
     }
 
-    /// How often `sweep` should be called: what shows is at most this much late.
+    /// How often `sweep` should be called: transitions show at most this late.
     pub const SWEEP_EVERY: Duration = Duration::from_millis(250);
     /// How often `tidy` should be called.
     pub const TIDY_EVERY: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! What the store proves of its time, and what must be looked at because of it.
+//! Updates of the store's proven time, and the re-checks that they cause.
 
 use crate::roster::Roster;
 use crate::roster::clock::readings::Clocks;
@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl Roster {
-    /// Learns the store's time, so that stamps are made by it; answers nothing about what it holds.
+    /// Adjusts the time of stamps to the store's time `at`, without proving anything about the
+    /// roster's content.
     ///
-    /// The first time, what has been stamped by the process's own clock is moved to the store's, as
-    /// long as the store has not been told of it.
+    /// At the first time, sessions that were stamped by the process's own clock are converted to
+    /// the store's time, unless the store has them already.
     pub fn calibrate(&self, at: Timestamp, now: Timestamp) {
         let (is_first, ahead) = self.change_clocks(now, |clocks| clocks.calibrate(at, now));
         if is_first {
@@ -24,32 +25,31 @@ impl Roster {
         }
     }
 
-    /// Takes a proof: a shard of the store took a write at its time `at`, everything up to then has
-    /// been told, and in the stretches `blind` nobody could write.
+    /// Accepts a proof: the shard accepted a write at its time `at`, everything written before has
+    /// been delivered, and during the stretches `blind` no process could write.
     pub fn prove(&self, shard: u16, at: Timestamp, blind: &[Blind], now: Timestamp) {
         self.calibrate(at, now);
         if !self.draining.load(Ordering::Acquire) {
-            // Nobody knows better how this process is. One that was stopped for a while would
-            // otherwise see all its own connections lapse, until its next beat.
+            // Counts as a heartbeat of this process, which evidently runs. After a pause of the
+            // process, its own connections would otherwise seem lapsed until its next heartbeat.
             self.beat_node(now);
         }
         if self.change_clocks(now, |clocks| clocks.prove(shard, at, now, blind)).0 {
-            // What the store told of this shard can be judged at last, or what was to be looked at
-            // by a time that stood still is due sooner than the wheel thinks, or has not come to
-            // pass after all. So is what is judged by this process's reckoning, which has gone
-            // along.
+            // The shard's time leapt. Its sessions can be judged for the first time, or are due
+            // sooner than scheduled, or lapsed only by mistake. The same holds for sessions judged
+            // by the time of stamps, which moved too.
             self.reconcile_all(now, |slot| {
                 slot.shard == shard || slot.has(flag::TRACKED) || !slot.has(flag::CONFIRMED)
             });
         }
     }
 
-    /// An attempt to prove a shard's time has failed.
+    /// Notes that an attempt to prove a shard's time failed.
     pub fn falter(&self, shard: u16) {
         Arc::make_mut(&mut self.clocks.write()).falter(shard);
     }
 
-    /// Changes the clocks, and answers how far they are ahead of the process's own after that.
+    /// Changes the clocks; returns the result, and the new offset from the process's time.
     pub(crate) fn change_clocks<T>(&self, now: Timestamp, change: impl FnOnce(&mut Clocks) -> T) -> (T, u64) {
         let mut clocks = self.clocks.write();
         let done = change(Arc::make_mut(&mut clocks));
@@ -58,7 +58,7 @@ impl Roster {
         (done, ahead)
     }
 
-    /// Looks at the chosen sessions out of turn.
+    /// Re-checks the sessions that `choose` selects, whether or not they are due.
     pub(crate) fn reconcile_all(&self, now: Timestamp, mut choose: impl FnMut(&mut Slot) -> bool) {
         self.walk(now, |locked, at, reconciler| {
             if choose(&mut locked.slots[at]) {
@@ -80,8 +80,8 @@ impl Roster {
 }
 
 impl Shard {
-    /// Moves a session that was stamped by the process's own clock to the store's time, if that has
-    /// become known and [`Roster::calibrate`] has not come to this shard yet.
+    /// Converts a session stamped by the process's own clock to the store's time, if that is known
+    /// by now and [`Roster::calibrate`] has not reached this shard yet.
     pub(crate) fn move_to_store_time(&mut self, hash: u32, at: u32, reconciler: &Reconciler<'_>) {
         if !self.slots[at].has(flag::OWN_TIME) || !reconciler.times.is_proven {
             return;
@@ -96,8 +96,8 @@ impl Shard {
 }
 
 impl Slot {
-    /// Moves what was stamped by the process's own clock, unless the store was told of it so;
-    /// answers whether it moved.
+    /// Converts the session to the store's time, unless the store has it already; returns whether
+    /// it did.
     fn move_to_store_time(&mut self, ahead: u64) -> bool {
         self.set(flag::OWN_TIME, false);
         let moves = !self.has(flag::CONFIRMED);

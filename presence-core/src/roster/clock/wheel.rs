@@ -1,32 +1,31 @@
-//! A lazy timer wheel: it says when to *look* at an entry, never what is the matter with it.
+//! A lazy timer wheel: it tells when to *check* a session; what follows is up to the check.
 //!
-//! A beat does not touch the wheel. It overwrites times, and when the wheel comes to the entry, the
-//! entry's real next change is found to be later, and it is queued again: one look per lease,
-//! instead of one queue operation per beat. Only a deadline that moves *earlier* is queued anew;
-//! the older item then finds that it is not the current one.
+//! A heartbeat does not touch the wheel. It only changes times. When the session is checked, its
+//! next change is found to be later, and it is queued again: one check per lease instead of one
+//! queue operation per heartbeat. Only a deadline that moves *earlier* is queued at once; the
+//! previous item is then obsolete and gets ignored.
 
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// The width of a slot.
+/// Width of a slot in milliseconds.
 const TICK: u64 = 250;
-/// The slots: what is due later than 64 s is looked at earlier, and queued again.
+/// Number of slots. What is due later than 64 s is checked early, and queued again.
 const SLOTS: u32 = 256;
 
-/// The number of a tick since the wheel's start; what an entry remembers of its current item.
+/// Number of slot widths since the wheel's start. Each session stores the tick of its current item.
 pub(crate) type Tick = u32;
 
-/// The tick of an entry that is not queued.
+/// The tick of a session that is not queued.
 pub(crate) const NOT_QUEUED: Tick = Tick::MAX;
 
 pub(crate) struct Wheel {
     started_at: Timestamp,
-    /// The tick up to which (inclusive) items have been taken out.
+    /// Last tick whose items were taken out.
     current: Tick,
     slots: Box<[Vec<u32>]>,
-    /// What has been taken out and not yet been looked at, with the tick it was queued for. It is
-    /// detached before it is looked at, so that what is queued again meanwhile cannot make the loop
-    /// endless.
+    /// Items taken out but not checked yet, with their ticks. They are kept apart from the slots,
+    /// so that sessions queued again meanwhile cannot make the loop endless.
     due: Vec<(Tick, u32)>,
 }
 
@@ -41,11 +40,11 @@ impl Wheel {
         Tick::try_from(ticks).unwrap_or(NOT_QUEUED - 1).min(NOT_QUEUED - 1)
     }
 
-    /// Queues an entry to be looked at in `after`, unless its current item comes no later than
-    /// that; answers the tick of what is now its current item.
+    /// Queues a check of `entry` in `after`, unless its current item is due no later; returns the
+    /// tick of the item that is current then.
     ///
-    /// Never in the tick that has been turned to: whatever is looked at too early would be due
-    /// again at once, and who turns until nothing is due would not come to an end.
+    /// The item is never due in the present tick: a session checked too early would be due again at
+    /// once, and a loop that runs until nothing is due would not end.
     pub fn queue(&mut self, entry: u32, queued: Tick, now: Timestamp, after: Duration) -> Tick {
         let tick = self.tick_of(now + after).clamp(self.current + 1, self.current + (SLOTS - 1));
         if queued != NOT_QUEUED && queued <= tick {
@@ -55,10 +54,10 @@ impl Wheel {
         tick
     }
 
-    /// Takes out all that is queued up to `now`.
+    /// Takes out all items that are due by `now`.
     pub fn turn(&mut self, now: Timestamp) {
         let target = self.tick_of(now).max(self.current);
-        // No item is further away than one turn, whatever the clock does.
+        // Every item is within one turn of the wheel, whatever the clock does.
         for tick in self.current..=target.min(self.current + (SLOTS - 1)) {
             let items = std::mem::take(&mut self.slots[slot(tick)]);
             self.due.extend(items.into_iter().map(|entry| (tick, entry)));
@@ -66,8 +65,8 @@ impl Wheel {
         self.current = target;
     }
 
-    /// The next entry to look at, with the tick it was queued for: if that is not the entry's
-    /// current item, it is to be passed over.
+    /// The next item that is due, with its tick. It is obsolete if that is not the tick that the
+    /// session stores.
     pub fn next_due(&mut self) -> Option<(Tick, u32)> {
         let next = self.due.pop();
         if next.is_none() && self.due.capacity() > 512 {

@@ -1,4 +1,4 @@
-//! Beats: what they enter, and what they change.
+//! Heartbeats: they enter sessions, move them, and renew them.
 
 use crate::model::{Beat, MAX_SESSIONS_PER_USER, Session, SessionKey, UserId};
 use crate::roster::inbound::renew::activity;
@@ -11,27 +11,28 @@ use crate::time::Timestamp;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// What stands behind a beat.
+/// Where a heartbeat comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BeatSource {
-    /// Itself: the session lives by its own beats.
+    /// The session's own client: the session lives by its own heartbeats.
     Beat,
-    /// A connection of this process: the session lives with the process.
+    /// A connection of this process: the session lives as long as the process holds it.
     Connection,
-    /// A declaration of a session that is not known: no beat at all.
+    /// A declaration for an unknown session, which enters the session without counting as a
+    /// heartbeat.
     Declaration,
 }
 
 impl Roster {
-    /// Enters a beat, and answers what the store is to be told.
+    /// Records a heartbeat; returns what to write to the store.
     ///
     /// `shard` is the store's shard of the user.
     ///
     /// # Errors
-    /// [`Refused::Full`] when the session is new, or grows, and there is no room,
-    /// [`Refused::TooManyTopics`] when it would be in more topics than the user may,
-    /// [`Refused::Blocked`] when it is kept away; nothing has been touched then. A renewal of a
-    /// live session is never refused for want of room.
+    /// [`Refused::Full`] if the session is new or grows and there is no room,
+    /// [`Refused::TooManyTopics`] if the user would have too many memberships, [`Refused::Blocked`]
+    /// if the user or session is excluded; the roster is unchanged then. A renewal of a live
+    /// session is never refused for want of room.
     pub fn beat(
         &self,
         beat: &Beat,
@@ -40,12 +41,12 @@ impl Roster {
         now: Timestamp,
     ) -> Result<StoreWrite, Refused> {
         let (lock, hash) = self.shard_of(&beat.user);
-        // Nearly every beat only renews, and needs neither the proven clocks nor anything but its
-        // own slot.
+        // Fast path: nearly every heartbeat only renews. That needs its own slot, and no proven
+        // clocks.
         {
             let mut locked = lock.lock();
-            // Only now: once the store's time is known, no other stamp must meet a session that was
-            // moved to it.
+            // Read under the lock: once the store's time is known and sessions are converted to it,
+            // no stamp by the process's own time may reach them.
             let stamp = self.stamp(now);
             if let Some(store_write) = locked.renew(hash, beat, by, &self.settings.policy, stamp, now) {
                 return Ok(store_write);
@@ -56,6 +57,11 @@ impl Roster {
         })
     }
 
+    // Enters a session, or changes one that is known, in three steps: check that the user may and
+    // that there is room; build the new slot, or change placement, declaration and times of the
+    // known one; reconcile, which derives joins and leaves from the user's state before and after.
+    //
+    // The result is a put if anything but times changed or the session revives, else a touch.
     pub(crate) fn enter(
         &self,
         locked: &mut Shard,
@@ -82,7 +88,7 @@ impl Roster {
         }))?;
         let Some(at) = known else {
             let mut sessions = self.make_room(locked, hash, &beat.user, reconciler);
-            // Only now: making room was a step of its own.
+            // Computed after making room, which was a transition of its own.
             let before = locked.user_state(locked.head(hash, &beat.user), None);
             let key = SessionKey { user: beat.user.clone(), id: beat.session.clone() };
             let placed = self.placed(beat, None, here, reconciler);
@@ -112,13 +118,13 @@ impl Roster {
         }
         let moves = beat.enters
             || slot.has(flag::LEFT)
-            // The connection that was heard last is the one that holds it.
+            // The connection that was heard last holds the session.
             || here && !(slot.has(flag::HELD) && slot.node.id == *self.node())
             || beat.topics.as_ref().is_some_and(|topics| !slot.is_in(topics))
             || self.changes_lease(beat, slot)
             || beat.meta.is_some() && beat.meta.as_ref() != slot.meta();
-        // Whoever took a lapsed session for gone for good may have dropped it, and would not know
-        // whom a touch renews.
+        // A put instead of a touch: a process that judged the lapsed session as gone for good may
+        // have dropped it, and a touch alone would not tell it what the session is.
         let revives = !slot.state.is_live();
         let old = (moves || revives || beat.declares.is_some()).then(|| slot.session());
         if moves {
@@ -126,11 +132,11 @@ impl Roster {
             slot.place(placed);
         }
         let declares = slot.declare(beat, stamp);
-        // A session's first beat is activity, unless it says otherwise; also of one that only ever
-        // declared.
-        let unsaid = if slot.seen_at == Timestamp::ZERO { stamp } else { Timestamp::ZERO };
+        // The first heartbeat of a session counts as activity unless it says otherwise, also if the
+        // session was entered by a declaration.
+        let default_activity = if slot.seen_at == Timestamp::ZERO { stamp } else { Timestamp::ZERO };
         slot.seen_at = slot.seen_at.max(stamp);
-        slot.active_at = slot.active_at.max(activity(beat.activity, stamp).unwrap_or(unsaid));
+        slot.active_at = slot.active_at.max(activity(beat.activity, stamp).unwrap_or(default_activity));
         slot.set(flag::TOUCH_DUE, false);
         slot.set(flag::TRACKED, true);
         slot.set(flag::HELD_HERE, here || slot.has(flag::HELD_HERE));
@@ -145,7 +151,7 @@ impl Roster {
         }
     }
 
-    /// Refuses what there is no room for.
+    /// Refuses a heartbeat that there is no room for.
     pub(crate) fn admit_need(&self, need: &Need) -> Result<(), Refused> {
         let Settings { max_sessions, max_bytes, .. } = self.settings;
         let (bytes, shown_bytes) = self.shown.bytes(self.topics.bytes());
@@ -157,8 +163,8 @@ impl Roster {
         Ok(())
     }
 
-    /// Refuses a beat by which a session would be in more topics than before, if its user would be
-    /// in too many.
+    /// Refuses a heartbeat that adds memberships to its session, if its user would then have too
+    /// many.
     fn admit_topics(
         &self,
         locked: &Shard,
@@ -171,7 +177,7 @@ impl Roster {
         let own = slot.map_or(0, |slot| slot.places().count());
         let wanted = match (&beat.topics, slot) {
             (Some(topics), _) => topics.len(),
-            // It comes back to where it was.
+            // A reviving session returns to its topics.
             (None, Some(slot)) if !beat.enters && !slot.state.is_live() => {
                 slot.lasting_topics(reconciler.times.now_of(slot)).len()
             }
@@ -184,12 +190,12 @@ impl Roster {
         Ok(())
     }
 
-    /// Makes room for another session of a user: of the live ones, those seen longest ago leave.
-    /// Answers what the store is to be told of them.
+    /// Makes room for another session of a user who is at the limit: of the live sessions, those
+    /// seen longest ago leave. Returns them, to be written to the store.
     ///
-    /// Gone ones stay, since the store's echo of their leave would only bring them back; of these,
-    /// too, there are not more than a user may have live ones: what exceeds them is forgotten, what
-    /// went first before the others.
+    /// Lapsed sessions are kept at first, since the store's echo of their leave would bring them
+    /// back. Of those, too, a user has at most [`MAX_SESSIONS_PER_USER`]; beyond, those that lapsed
+    /// first are forgotten.
     fn make_room(
         &self,
         locked: &mut Shard,
@@ -197,7 +203,7 @@ impl Roster {
         user: &UserId,
         reconciler: &Reconciler<'_>,
     ) -> Vec<Session> {
-        let mut store_write = Vec::new();
+        let mut evicted = Vec::new();
         while let Some(head) = locked.head(hash, user)
             && locked.live(head).0 >= MAX_SESSIONS_PER_USER
             && let Some(at) = locked.oldest_live(head)
@@ -206,7 +212,7 @@ impl Roster {
             let slot = &mut locked.slots[at];
             slot.end(Some(slot.departs(reconciler.times.stamp, Duration::ZERO)));
             locked.reconcile(head, before, reconciler);
-            store_write.push(locked.slots[at].session());
+            evicted.push(locked.slots[at].session());
         }
         while let Some(head) = locked.head(hash, user)
             && let Some(at) = locked.crowd(head).and_then(|crowd| crowd.oldest_gone(MAX_SESSIONS_PER_USER))
@@ -214,6 +220,6 @@ impl Roster {
             locked.surplus.push(locked.slots[at].seen());
             self.drop_session(locked, at);
         }
-        store_write
+        evicted
     }
 }

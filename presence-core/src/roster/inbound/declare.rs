@@ -1,4 +1,4 @@
-//! What users declare.
+//! Declared statuses: online, away, busy or offline, with a message.
 
 use crate::model::{Beat, Declared, Message, SessionKey, Status};
 use crate::roster::sessions::cost::Need;
@@ -8,7 +8,8 @@ use crate::time::Timestamp;
 use std::time::Duration;
 
 impl Roster {
-    /// Enters a declaration; a session that is not known comes to be by it, without a beat.
+    /// Records a declaration; returns what to write to the store. An unknown session is entered by
+    /// it, without counting as a heartbeat.
     ///
     /// # Errors
     /// As for [`Roster::beat`].
@@ -43,13 +44,14 @@ impl Roster {
 }
 
 impl Slot {
-    /// Takes over what a beat declares; answers whether that is news.
+    /// Applies the declaration of a heartbeat; returns whether it changed anything.
     pub(crate) fn declare(&mut self, beat: &Beat, stamp: Timestamp) -> bool {
         let Some((status, message, until)) = &beat.declares else { return false };
         let known = self.declared();
         let same =
             |known: &Declared| (known.status, &known.message, known.until) == (*status, message, *until);
-        // A session that never beats lives by what it declares: saying it again renews it.
+        // A session without heartbeats lives by its declarations: repeating one after a quarter of
+        // the lease renews the session.
         let renews = |known: &Declared| {
             self.seen_at == Timestamp::ZERO && until.is_none() && stamp.since(known.at) >= self.lease() / 4
         };

@@ -1,4 +1,4 @@
-//! Leaves: of sessions, of topics, of connections.
+//! Departures: of sessions, from single topics, and of connections that dropped.
 
 use crate::model::{Departure, Leave, SessionKey, Topic, Topics};
 use crate::roster::reconcile::transition::Reconciler;
@@ -9,7 +9,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 impl Roster {
-    /// Ends a session, or its stay in some topics, and answers what the store is to be told.
+    /// Ends a session, or its memberships in the topics that `leave` names; returns what to write
+    /// to the store.
     pub fn leave(&self, leave: &Leave, now: Timestamp) -> StoreWrite {
         self.depart(&leave.key, now, |slot, reconciler| {
             if leave.placed_at.is_some_and(|seen| slot.placed_at > seen) {
@@ -20,19 +21,19 @@ impl Roster {
         })
     }
 
-    /// Ends a session whose connection to this process has dropped, unless it is placed elsewhere
+    /// Ends a session whose connection to this process has dropped, unless another process holds it
     /// by now.
     pub fn drop_held(&self, key: &SessionKey, grace: Duration, now: Timestamp) -> StoreWrite {
         let draining = self.draining.load(Ordering::Acquire);
         self.depart(key, now, |slot, reconciler| {
             slot.set(flag::HELD_HERE, false);
             let mine = slot.has(flag::HELD) && slot.node.id == *self.node();
-            // Whoever drains has said how long its sessions live on.
+            // While draining, held sessions live on for the time that the node record names.
             (mine && !draining).then(|| slot.departed(None, reconciler, grace))
         })
     }
 
-    /// Applies what `decide` makes of a session that has not left yet.
+    /// Applies the change that `decide` derives from the session, then reconciles.
     fn depart(
         &self,
         key: &SessionKey,
@@ -47,7 +48,7 @@ impl Roster {
             let slot = &mut locked.slots[at];
             let old = slot.session();
             match decide(slot, reconciler) {
-                None | Some(Departed::Already) => return StoreWrite::Nothing,
+                None | Some(Departed::Unchanged) => return StoreWrite::Nothing,
                 Some(Departed::Wholly(left)) => slot.end(Some(left)),
                 Some(Departed::Partly(topics)) => {
                     slot.placed_at = reconciler.times.stamp.max(slot.placed_at + Duration::from_millis(1));
@@ -60,15 +61,16 @@ impl Roster {
     }
 }
 
-/// What a leave makes of a session.
+/// How a leave changes a session.
 enum Departed {
     Wholly(Departure),
     Partly(Topics),
-    Already,
+    Unchanged,
 }
 
 impl Slot {
-    /// A departure that wins over the one there may be, whatever became of the clock since.
+    /// A departure at `stamp`, or just after the present departure if that is later, so that it
+    /// wins the merge even after the clock stepped back.
     pub(crate) fn departs(&self, stamp: Timestamp, grace: Duration) -> Departure {
         let at = self.left().map_or(stamp, |left| stamp.max(left.at + Duration::from_millis(1)));
         Departure { at, ends_at: at + grace }
@@ -78,16 +80,16 @@ impl Slot {
         let departure = self.departs(reconciler.times.stamp, grace);
         let whole = Departed::Wholly(departure);
         if let Some(left) = self.left() {
-            // A second leave counts only if it ends sooner: one that says *now* after one that
-            // waits.
+            // A second leave counts only if it takes effect sooner, such as an immediate one within
+            // the grace of the first.
             let sooner = departure.ends_at < left.ends_at && topics.is_none();
-            return if sooner { whole } else { Departed::Already };
+            return if sooner { whole } else { Departed::Unchanged };
         }
         let Some(leaving) = topics else { return whole };
         let memberships: Vec<_> = self.topics().filter(|(_, until)| until.is_none()).collect();
         let stays_on = |topic| !leaving.contains(topic);
         if !memberships.iter().any(|(topic, _)| leaving.contains(topic)) {
-            return Departed::Already;
+            return Departed::Unchanged;
         }
         if !memberships.iter().any(|(topic, _)| stays_on(topic)) {
             return whole;

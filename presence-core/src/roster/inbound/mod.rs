@@ -1,4 +1,5 @@
-//! What this process is told: heartbeats, declarations and leaves, and what they leave to be written.
+//! Input from this process: heartbeats, declarations and leaves, and the store writes that they
+//! result in.
 
 pub(super) mod beat;
 pub(super) mod declare;

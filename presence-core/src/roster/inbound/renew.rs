@@ -1,4 +1,4 @@
-//! The short way: a beat that does nothing but renew.
+//! Renewals: the fast path of a heartbeat that changes nothing but times.
 
 use crate::liveness::Liveness;
 use crate::model::{Activity, Beat};
@@ -9,8 +9,8 @@ use crate::time::Timestamp;
 use std::time::Duration;
 
 impl Shard {
-    /// Takes a beat that does nothing but renew a session which shows the same afterwards; `None`
-    /// if it is not one.
+    /// Records a heartbeat that only renews a session, without changing what its user shows. `None`
+    /// if the heartbeat does more than that, and must take the slow path.
     pub(crate) fn renew(
         &mut self,
         hash: u32,
@@ -27,7 +27,8 @@ impl Shard {
         let slot = &mut self.slots[at];
         if slot.has(flag::LEFT | flag::UNCONFIRMED | flag::OWN_TIME)
             || (by == BeatSource::Connection && !(slot.has(flag::HELD_HERE) && slot.has(flag::HELD)))
-            // Only ever declared: its first beat changes by what it is judged.
+            // A session entered by a declaration is judged by other times once it had a heartbeat,
+            // so it needs reconciling.
             || slot.seen_at == Timestamp::ZERO
         {
             return None;
@@ -38,13 +39,15 @@ impl Shard {
         let active_at = activity(beat.activity, stamp).unwrap_or_default().max(slot.active_at);
         match slot.state {
             Liveness::Gone => return None,
-            // Activity that was told of before it was seen counts from now on.
+            // Activity at a time before the session was last seen may now count for the first time,
+            // so it needs reconciling.
             Liveness::Idle if active_at > slot.active_at.min(slot.seen_at) => return None,
             Liveness::Idle | Liveness::Active => {}
         }
         let placed_at = slot.placed_at;
-        // The node speaks for the life of a held session; only its activity is its own to tell.
-        let life = if slot.has(flag::HELD) && slot.is_spoken_for(stamp) {
+        // A held session lives by the heartbeats of its node: while those come, only new activity
+        // needs a write of its own.
+        let renew_every = if slot.has(flag::HELD) && slot.is_renewed_by_node(stamp) {
             if active_at == slot.active_at && active_at <= slot.seen_at {
                 slot.seen_at = slot.seen_at.max(stamp);
                 slot.flags |= flag::TRACKED;
@@ -55,7 +58,7 @@ impl Shard {
             slot.lease() / 4
         };
         let is_fresh = |then: Timestamp, window| stamp.since(then) < window || stamp <= then;
-        let fresh = is_fresh(slot.seen_at, life)
+        let fresh = is_fresh(slot.seen_at, renew_every)
             && (active_at == slot.active_at || active_at.since(slot.active_at) < policy.active_for / 4);
         let seen_before = slot.seen_at;
         slot.seen_at = slot.seen_at.max(stamp);
@@ -71,7 +74,7 @@ impl Shard {
         }
         if !slot.has(flag::TOUCH_DUE) {
             slot.set(flag::TOUCH_DUE, true);
-            let due_in = life.min(policy.active_for / 4).saturating_sub(stamp.since(seen_before));
+            let due_in = renew_every.min(policy.active_for / 4).saturating_sub(stamp.since(seen_before));
             self.check_in(at, now, due_in);
         }
         Some(StoreWrite::Postponed { placed_at })
@@ -79,13 +82,13 @@ impl Shard {
 }
 
 impl Slot {
-    /// Whether the process that holds it is known to beat for it.
-    fn is_spoken_for(&self, stamp: Timestamp) -> bool {
+    /// Whether the process that holds the session is known to send heartbeats for it.
+    fn is_renewed_by_node(&self, stamp: Timestamp) -> bool {
         self.has(flag::HELD_HERE) || stamp.since(self.node.seen_at()) < self.lease() / 2
     }
 }
 
-/// When the user was last active, by what a beat says.
+/// When the user was last active, according to a heartbeat; `None` if it does not say.
 pub(crate) fn activity(activity: Activity, stamp: Timestamp) -> Option<Timestamp> {
     match activity {
         Activity::Unknown => None,

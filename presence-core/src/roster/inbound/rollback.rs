@@ -1,4 +1,4 @@
-//! Taking back what the store has refused.
+//! Rollback of changes that the store has refused.
 
 use crate::model::{Departure, Session};
 use crate::roster::Roster;
@@ -7,12 +7,13 @@ use crate::roster::reconcile::user_state::UserState;
 use crate::roster::sessions::shard::Shard;
 use crate::time::Timestamp;
 
-/// What a session was before a change, so that a refused change can be taken back.
+/// A session before and after a change, to revert the change if the store refuses it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rollback {
-    /// `None` if it was not known.
+    /// The session before the change; `None` if it did not exist.
     before: Option<Box<Session>>,
-    /// What the change made of it: of this is taken back what is still so; what came later stays.
+    /// The session after the change. Only fields that still have these values are reverted; later
+    /// changes are kept.
     after: Box<Session>,
 }
 
@@ -23,16 +24,16 @@ impl Rollback {
 }
 
 impl Roster {
-    /// Takes back a change that the store has refused; what has come since stays.
+    /// Reverts a change that the store has refused. Fields that have changed since are kept.
     pub fn roll_back(&self, Rollback { before, after }: &Rollback, now: Timestamp) {
         self.under_lock(&after.user, now, |locked, hash, reconciler| {
             let Some(at) = locked.find(hash, &after.user, &after.id) else { return };
             let head = locked.head(hash, &after.user).unwrap_or(at);
             let user_state = locked.user_state(Some(head), [at]);
-            let is_so = locked.slots[at].placement() == after.placement;
+            let is_unchanged = locked.slots[at].placement() == after.placement;
             match before {
                 Some(old) => {
-                    let placed = is_so.then(|| self.placed_as(old));
+                    let placed = is_unchanged.then(|| self.placed_as(old));
                     let slot = &mut locked.slots[at];
                     if let Some(placed) = placed {
                         slot.place(placed);
@@ -45,15 +46,16 @@ impl Roster {
                     }
                     locked.reconcile(head, user_state, reconciler);
                 }
-                None if is_so => self.reconcile_removal(locked, at, user_state, reconciler),
+                None if is_unchanged => self.reconcile_removal(locked, at, user_state, reconciler),
                 None => {}
             }
         });
     }
 
-    /// Takes a session out, whatever it was, and tells who saw it.
+    /// Removes a session that the refused change entered, and derives the leaves that follow.
     fn reconcile_removal(&self, locked: &mut Shard, at: u32, before: UserState, reconciler: &Reconciler<'_>) {
-        // As departed it settles as gone; its place in the chain may be the only one.
+        // An immediate departure makes it reconcile as gone; only then may it be removed from the
+        // user's chain.
         locked.slots[at].end(Some(Departure { at: Timestamp::ZERO, ends_at: Timestamp::ZERO }));
         locked.reconcile(locked.head_of(at), before, reconciler);
         self.drop_session(locked, at);

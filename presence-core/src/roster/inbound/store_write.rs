@@ -1,4 +1,4 @@
-//! What the store is to be told of what has just been entered here.
+//! The store write that follows from a heartbeat, declaration or leave.
 
 use crate::model::Session;
 use crate::roster::Rollback;
@@ -6,38 +6,38 @@ use crate::roster::sessions::slot::Slot;
 use crate::store::Touch;
 use crate::time::Timestamp;
 
-/// What the store is to be told of what has just been entered here.
+/// What to write to the store after a heartbeat, declaration or leave was recorded.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StoreWrite {
-    /// A renewal.
+    /// A renewal of the session's times.
     Touch {
         /// The new times.
         touch: Touch,
-        /// The placement that the session has.
+        /// When the session's present placement was made.
         placed_at: Timestamp,
-        /// Whether the store's answer would be the first sign that it has the session: see
+        /// Whether a successful answer would be the first sign that the store has the session: see
         /// [`Roster::confirm`](crate::roster::Roster::confirm).
         confirms: bool,
     },
-    /// A change, and what must be restored if the store refuses it.
+    /// A change of the session.
     Put {
-        /// The session as it is now, and any that had to make room for it.
+        /// The changed session, and any that were evicted to make room for it.
         sessions: Vec<Session>,
-        /// How to take it back.
+        /// Reverts the change if the store refuses it.
         roll_back: Rollback,
     },
-    /// Nothing now: it renews what was renewed less than a quarter of its window ago. The next
-    /// sweep that finds it due tells the store.
+    /// Nothing for now: the store has a renewal that is less than a quarter of its window old. A
+    /// sweep returns the touch when it is due.
     Postponed {
-        /// The placement that the session has.
+        /// When the session's present placement was made.
         placed_at: Timestamp,
     },
-    /// Nothing at all: the beat was late, or there was nothing to leave.
+    /// Nothing: the heartbeat came after a leave, or there was nothing to leave.
     Nothing,
 }
 
 impl Slot {
-    /// What is told of a change, and how it is taken back.
+    /// The put of the session as it is now, with the rollback to `before`.
     pub(crate) fn store_write(&self, before: Option<Session>) -> StoreWrite {
         let after = self.session();
         StoreWrite::Put { sessions: vec![after.clone()], roll_back: Rollback::new(before, after) }

@@ -1,13 +1,14 @@
-//! From facts to what shows: one place derives every transition, from what was shown before and
-//! what is true now.
+//! Derives every join, leave and change of a user, from what the user showed before and the facts
+//! now.
 //!
-//! `UserState` is a pure function of the states that sessions were *settled* with, never of the
-//! clock. So whatever changes a session takes the standing first, changes facts, settles, and the
-//! difference of the two standings is what happened: exactly once, whoever asks when.
+//! `UserState` is a function of the states that sessions were *reconciled* with, never of the
+//! clock. Code that changes a session takes the `UserState` first, changes the facts, and then
+//! reconciles. The difference between the states before and after is the transition: exactly once,
+//! whenever and by whichever path it is found.
 //!
-//! Only the sessions that change are looked at, and only the topics that they are or were in. When
-//! what the user shows everywhere changes (the status, or being hidden), all sessions and topics of
-//! the user are.
+//! Only the sessions that change are visited, and only the topics that these are or were in. When
+//! the user's status changes, or whether the user is hidden, all sessions and topics of the user
+//! are.
 
 use crate::liveness::{self, Liveness, Policy};
 use crate::model::UserId;
@@ -22,12 +23,11 @@ use crate::roster::sessions::memberships::Memberships;
 use crate::roster::sessions::shard::Shard;
 use crate::roster::sessions::slot::flag;
 use crate::roster::work;
-use crate::time::{Timestamp, ViewClock};
+use crate::time::Timestamp;
 use smallvec::SmallVec;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// How a settling is carried out.
+/// What reconciling needs besides the shard: policy and clocks, and where transitions are recorded.
 pub(crate) struct Reconciler<'a> {
     pub policy: &'a Policy,
     pub times: &'a ClockReadings<'a>,
@@ -38,7 +38,7 @@ pub(crate) struct Reconciler<'a> {
 }
 
 impl Reconciler<'_> {
-    /// Takes a user's step in a scope.
+    /// Records a user's change in a scope: in its counts and lists, the ranking, and the totals.
     fn step(
         &self,
         scope: &Arc<ScopeState>,
@@ -67,25 +67,29 @@ impl Reconciler<'_> {
 }
 
 impl Shard {
-    /// Brings what is shown of a user in line with the facts, and tells the scopes what differs
+    /// Reconciles the sessions in `before.parts`, and records how the user's state then differs
     /// from `before`.
+    ///
+    /// It goes about it in three steps: reconcile each changed session, adding others of the user
+    /// that are due as well if the status changes; spread the hidden flag and schedule the next
+    /// checks; record the differences in totals, scopes and watches.
     pub fn reconcile(&mut self, head: u32, mut before: UserState, reconciler: &Reconciler<'_>) {
-        let (mut reason, mut settled) = (None, 0);
+        let (mut reason, mut reconciled) = (None, 0);
         let changes = loop {
-            while settled < before.parts.len() {
-                let why = self.reconcile_part(head, settled, &mut before, reconciler);
-                // Who lapses in one session and leaves in another lapses.
+            while reconciled < before.parts.len() {
+                let why = self.reconcile_part(head, reconciled, &mut before, reconciler);
+                // A user with a lapsing and a leaving session counts as lapsed.
                 reason = if reason == Some(LeftReason::Lapsed) { reason } else { why.or(reason) };
-                settled += 1;
+                reconciled += 1;
             }
             let changes = self.hides(head) != before.hidden || self.status(head) != before.status;
             if !changes {
                 break false;
             }
-            // What is due at this instant goes in the same step: nobody sees one of two sessions
-            // outlive the other.
+            // Sessions due at this instant join the same transition, so that no reader sees one of
+            // them outlive the other.
             let due: SmallVec<[u32; 8]> =
-                self.chain(head).filter(|&at| !self.is_judged(at, reconciler)).collect();
+                self.chain(head).filter(|&at| !self.is_session_reconciled(at, reconciler)).collect();
             if due.is_empty() {
                 break true;
             }
@@ -102,10 +106,11 @@ impl Shard {
         let (was, is) = (shown(before.hidden, before.live), shown(hidden, self.live(head)));
         Shown::step(&reconciler.shown.sessions, was.0, is.0);
         Shown::step(&reconciler.shown.bytes, was.1, is.1);
-        self.tell(head, before, hidden, changes, reason, reconciler);
+        self.record_changes(head, before, hidden, changes, reason, reconciler);
     }
 
-    /// Settles one of the sessions that change; answers why, if it is gone only now.
+    /// Reconciles one of the changed sessions; returns the reason if it is gone now and was not
+    /// before.
     fn reconcile_part(
         &mut self,
         head: u32,
@@ -114,15 +119,15 @@ impl Shard {
         reconciler: &Reconciler<'_>,
     ) -> Option<LeftReason> {
         let at = before.parts[part].at;
-        let why = self.judge(at, reconciler);
-        self.weigh(head, at, reconciler);
+        let why = self.update_state(at, reconciler);
+        self.update_size(head, at, reconciler);
         let Self { crowds, slots, .. } = self;
         if let Some(crowd) = crowds.get_mut(&head) {
             let part = &before.parts[part];
             let topics = before.was[part.topics.clone()].iter().map(|(scope, _)| scope);
             crowd.uncount(&slots[at].id, part, topics);
         }
-        // Where it was not before, the user was what the others are.
+        // For topics entered just now, the state before was that of the user's other sessions.
         for scope in self.slots[at].places() {
             before.note(scope, self.best_in(head, scope, Some(at)));
         }
@@ -133,8 +138,8 @@ impl Shard {
         why
     }
 
-    /// Notes how much memory a session takes.
-    fn weigh(&mut self, head: u32, at: u32, reconciler: &Reconciler<'_>) {
+    /// Updates the estimated size of a session.
+    fn update_size(&mut self, head: u32, at: u32, reconciler: &Reconciler<'_>) {
         let in_crowd = self.slots[head].has(flag::CROWD);
         let slot = &mut self.slots[at];
         let before = slot.counted_bytes();
@@ -142,7 +147,7 @@ impl Shard {
         Shown::step(&reconciler.shown.all_bytes, before, slot.counted_bytes());
     }
 
-    /// Notes at all sessions of a user that the user is hidden, or is not.
+    /// Sets or clears the hidden flag of all sessions of a user.
     fn hide(&mut self, head: u32, hidden: bool) {
         let mut at = Some(head);
         while let Some(slot) = at.and_then(|at| self.slots.get_mut(at)) {
@@ -152,7 +157,7 @@ impl Shard {
         }
     }
 
-    /// Settles the user of one session, when nothing has changed of where it is.
+    /// Reconciles the user of a session whose topics have not changed.
     pub fn reconcile_at(&mut self, at: u32, reconciler: &Reconciler<'_>) {
         let slot = &self.slots[at];
         if slot.is_only() && !slot.has(flag::CROWD) && !matches!(slot.memberships, Memberships::Many(_)) {
@@ -163,12 +168,12 @@ impl Shard {
         self.reconcile(head, before, reconciler);
     }
 
-    /// The same for the only session of a user, in one topic at most: with half a million who lapse
-    /// at once, it counts that nothing is copied.
+    /// The same for a user's only session, in one topic at most. Copies nothing, which matters when
+    /// half a million such sessions lapse at once.
     fn reconcile_only(&mut self, at: u32, reconciler: &Reconciler<'_>) {
         let (from, bytes) = (self.slots[at].shown(), self.slots[at].counted_bytes());
-        let reason = self.judge(at, reconciler);
-        self.weigh(at, at, reconciler);
+        let reason = self.update_state(at, reconciler);
+        self.update_size(at, at, reconciler);
         let hidden = self.hides(at);
         self.slots[at].set(flag::HIDDEN, hidden);
         self.queue_check(at, reconciler);
@@ -186,9 +191,9 @@ impl Shard {
         self.mark(user, reason.or_else(|| left(from, to)));
     }
 
-    /// Decides what one session is, and which of its stays are in effect; answers why, if it is
-    /// gone only now.
-    fn judge(&mut self, at: u32, reconciler: &Reconciler<'_>) -> Option<LeftReason> {
+    /// Recomputes the state of a session, and which of its memberships are in effect; returns the
+    /// reason if it is gone now and was not before.
+    fn update_state(&mut self, at: u32, reconciler: &Reconciler<'_>) -> Option<LeftReason> {
         work::step();
         let (state, now) = self.verdict(at, reconciler);
         let slot = &mut self.slots[at];
@@ -202,7 +207,7 @@ impl Shard {
         was.is_live().then_some(if left { LeftReason::Left } else { LeftReason::Lapsed })
     }
 
-    /// What a session is by the facts, and the proven time that this is said of.
+    /// The state of a session according to the facts, and the time that it was judged at.
     pub fn verdict(&self, at: u32, reconciler: &Reconciler<'_>) -> (Liveness, Timestamp) {
         let slot = &self.slots[at];
         let Some(view) = reconciler.times.of(slot) else { return (Liveness::Gone, Timestamp::ZERO) };
@@ -210,55 +215,22 @@ impl Shard {
         (liveness::classify(&vitals, reconciler.policy, view), view.now())
     }
 
-    /// Whether settling a session would change nothing.
+    /// Whether reconciling a session would change nothing.
     pub fn is_reconciled(&self, head: u32, at: u32, reconciler: &Reconciler<'_>) -> bool {
-        self.is_judged(at, reconciler) && self.hides(head) == self.slots[at].has(flag::HIDDEN)
+        self.is_session_reconciled(at, reconciler) && self.hides(head) == self.slots[at].has(flag::HIDDEN)
     }
 
-    /// Whether a session is what it was when it was last settled.
-    fn is_judged(&self, at: u32, reconciler: &Reconciler<'_>) -> bool {
+    /// Whether a session's state is what it was at the last reconciliation.
+    fn is_session_reconciled(&self, at: u32, reconciler: &Reconciler<'_>) -> bool {
         work::step();
         let (state, now) = self.verdict(at, reconciler);
         let slot = &self.slots[at];
         state == slot.state && slot.is_reconciled_at(now)
     }
 
-    /// Has a session looked at when its verdict may change.
-    pub fn queue_check(&mut self, at: u32, reconciler: &Reconciler<'_>) {
-        let after = match reconciler.times.of(&self.slots[at]) {
-            Some(view) => self.next_check_after(at, view, reconciler.policy),
-            None => Duration::from_secs(1),
-        };
-        // The view is a little behind. When the time comes, the proof that shows it will be there,
-        // or soon.
-        let after = after.saturating_sub(reconciler.times.unproven_for(&self.slots[at]));
-        self.check_in(at, reconciler.times.now, after);
-    }
-
-    fn next_check_after(&self, at: u32, view: &ViewClock, policy: &Policy) -> Duration {
-        let slot = &self.slots[at];
-        let vitals = slot.vitals(self.unconfirmed.get(&at).copied());
-        if !slot.state.is_live() {
-            // Once it is old enough to be forgotten, `sweep` sets the next look itself.
-            let forget_at = liveness::gone_at(&vitals, view) + Policy::memory(slot.lease());
-            return forget_at.since(view.now());
-        }
-        let stays_end = match &slot.memberships {
-            Memberships::Many(memberships) => memberships
-                .iter()
-                .filter(|membership| membership.in_effect)
-                .filter_map(|membership| membership.until)
-                .min(),
-            _ => None,
-        };
-        let declared_ends = slot.declared().and_then(|declared| declared.until).filter(|&at| at > view.now());
-        let next = [liveness::next_change(&vitals, policy, view), stays_end, declared_ends];
-        next.into_iter().flatten().min().map_or(Duration::from_mins(1), |next| next.since(view.now()))
-    }
-
-    /// Tells every scope in which a user stands otherwise than before, and those who watch the
-    /// user. `everywhere` says that what the user shows in all topics has changed.
-    fn tell(
+    /// Records the user's change in every scope where it shows, and in the watches of the user.
+    /// `everywhere` means that the status or the hidden flag changed, which all topics show.
+    fn record_changes(
         &self,
         head: u32,
         mut before: UserState,
@@ -293,7 +265,7 @@ impl Shard {
         self.mark(user, reason.or_else(|| left(all.0, all.1)));
     }
 
-    /// Tells those who watch a user.
+    /// Marks the watches of a user as changed.
     fn mark(&self, user: &UserId, reason: Option<LeftReason>) {
         if !self.watchers.is_empty() {
             for watch in self.watchers.get(user).into_iter().flatten() {

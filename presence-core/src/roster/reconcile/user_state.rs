@@ -1,4 +1,4 @@
-//! What a user shows before a change, so that settling can tell what the change made of it.
+//! The state of a user before a change, from which reconciling derives what the change made of it.
 
 use crate::liveness::Liveness;
 use crate::model::{Message, Status};
@@ -10,39 +10,40 @@ use crate::time::Timestamp;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// A scope, and what the user was there, hidden or not.
+/// A scope, and the user's state in it, hidden or not.
 pub(crate) type Was = (Arc<ScopeState>, Liveness);
 
-/// What a user shows before a change: in sum, and in full by the sessions that are about to change.
+/// The state of a user before a change: aggregates over all sessions, and details of the sessions
+/// that are about to change.
 ///
-/// Whoever changes a session takes it first, then changes facts, then settles.
+/// Code that changes a session takes this first, then changes facts, then reconciles.
 pub(crate) struct UserState {
-    /// The best of all sessions, hidden or not.
+    /// Best state of all sessions, hidden or not.
     pub best: Liveness,
     pub hidden: bool,
-    /// How many sessions live, and about how many bytes they take.
+    /// Number of live sessions, and their estimated bytes.
     pub live: (usize, usize),
     pub status: (Status, Option<Message>),
     /// The sessions that change.
     pub parts: SmallVec<[Part; 1]>,
-    /// What the user was where those sessions were, in the order in which it was found out: of
-    /// several entries for one scope the first one is right.
+    /// The user's state in the topics of those sessions, in order of discovery; of several entries
+    /// for one scope, the first is right.
     pub was: SmallVec<[Was; 2]>,
 }
 
-/// One session as it was settled before a change.
+/// The reconciled state of a session before a change.
 pub(crate) struct Part {
     pub at: u32,
     pub state: Liveness,
     pub bytes: usize,
-    /// When it declared what counts.
+    /// Time of the session's declaration, if that counts.
     pub declared: Option<Timestamp>,
-    /// Which entries of `was` are its topics.
+    /// Which entries of `was` are the session's topics.
     pub topics: std::ops::Range<usize>,
 }
 
 impl UserState {
-    /// Of a user who has no session.
+    /// The state of a user without sessions.
     pub fn nobody() -> Self {
         Self {
             best: Liveness::Gone,
@@ -54,34 +55,34 @@ impl UserState {
         }
     }
 
-    /// The same with a session that has just come to be known: it was nothing.
+    /// Adds a new session, which was gone before.
     pub fn and_new(mut self, at: u32) -> Self {
         let topics = self.was.len()..self.was.len();
         self.parts.push(Part { at, state: Liveness::Gone, bytes: 0, declared: None, topics });
         self
     }
 
-    /// What the user was in a scope, as far as it was found out.
+    /// Adds the user's state in a scope.
     pub fn note(&mut self, scope: &Arc<ScopeState>, liveness: Liveness) {
         self.was.push((Arc::clone(scope), liveness));
     }
 
-    /// Sorts what the user was by scope, each once.
+    /// Sorts the entries by scope and removes duplicates.
     pub fn sort(&mut self) {
-        // Stable: the first entry of each scope stays first.
+        // A stable sort, so that the first entry of each scope is the one that is kept.
         self.was.sort_by_key(|(scope, _)| address(scope));
         self.was.dedup_by_key(|(scope, _)| address(scope));
     }
 
-    /// Whether a scope is among those that changing sessions are or were in. Once it is sorted.
+    /// Whether a changing session is or was in a scope. Requires [`sort`](Self::sort).
     pub fn has(&self, scope: &Arc<ScopeState>) -> bool {
         self.was.binary_search_by_key(&address(scope), |(was, _)| address(was)).is_ok()
     }
 }
 
 impl Shard {
-    /// What the user whose sessions start at `head` shows, with those sessions that are about to
-    /// change.
+    /// The state of the user whose first session is `head`, with details of the `changing`
+    /// sessions.
     pub fn user_state(&self, head: Option<u32>, changing: impl IntoIterator<Item = u32>) -> UserState {
         let Some(head) = head else { return UserState::nobody() };
         let mut user_state = UserState {
@@ -95,7 +96,7 @@ impl Shard {
         user_state
     }
 
-    /// Notes how a session was settled that is about to change.
+    /// Adds the details of a session that is about to change.
     pub fn add_part(&self, head: u32, at: u32, user_state: &mut UserState) {
         let slot = &self.slots[at];
         let from = user_state.was.len();

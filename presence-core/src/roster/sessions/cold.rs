@@ -1,5 +1,5 @@
-//! What most sessions do not have: a departure, a meta, a declaration. Kept apart, so that a slot
-//! stays small.
+//! Fields that most sessions do not have (departure, meta, declaration), kept in a box of their own
+//! so that a slot stays small.
 
 use crate::model::{Declared, Departure, Meta, Session};
 use crate::roster::sessions::slot::{Slot, flag};
@@ -12,28 +12,29 @@ pub(crate) struct Cold {
     said: Option<Box<Said>>,
 }
 
-/// What a session declared. It is kept when it no longer counts: an older one must not come back in
-/// its place.
+/// The declaration of a session. It is kept after it has stopped counting, so that an older one
+/// that arrives late cannot take its place.
 struct Said {
     declared: Declared,
-    /// Whether it counted when the session was last settled.
+    /// Whether the declaration counted at the last reconciliation.
     counts: bool,
 }
 
 impl Cold {
-    /// Settles whether the declaration counts at `now`.
+    /// Recomputes whether the declaration counts at `now`.
     pub fn reconcile_at(&mut self, now: Timestamp) {
         if let Some(said) = &mut self.said {
             said.counts = said.declared.counts_at(now);
         }
     }
 
-    /// Whether settling would change nothing.
+    /// Whether [`reconcile_at`](Self::reconcile_at) would change nothing.
     pub fn is_reconciled_at(&self, now: Timestamp) -> bool {
         self.said.as_deref().is_none_or(|said| said.counts == said.declared.counts_at(now))
     }
 
-    /// Changes the times that this process stamped.
+    /// Applies `shift` to the times that this process stamped. `declared.until` is left alone: the
+    /// host chose it.
     pub fn shift(&mut self, shift: impl Fn(&mut Timestamp)) {
         if let Some(left) = &mut self.left {
             shift(&mut left.at);
@@ -46,7 +47,7 @@ impl Cold {
 }
 
 impl Slot {
-    /// Whether and when it left.
+    /// The departure of the session, if it has left.
     pub fn left(&self) -> Option<Departure> {
         if self.has(flag::LEFT) { self.cold.as_ref()?.left } else { None }
     }
@@ -57,41 +58,41 @@ impl Slot {
         self.change_cold(left.is_some(), |cold| cold.left = left);
     }
 
-    /// What the host said of it.
+    /// The host's metadata of the session.
     pub fn meta(&self) -> Option<&Meta> {
         self.cold.as_ref()?.meta.as_ref()
     }
 
-    /// Replaces what the host said of it.
+    /// Replaces the host's metadata.
     pub fn describe(&mut self, meta: Option<Meta>) {
         self.change_cold(meta.is_some(), |cold| cold.meta = meta);
     }
 
-    /// What it declared last, whether or not that still counts.
+    /// The session's last declaration, whether or not it still counts.
     pub fn declared(&self) -> Option<&Declared> {
         self.cold.as_ref()?.said.as_deref().map(|said| &said.declared)
     }
 
-    /// What it declared last, if that counted when it was last settled.
+    /// The session's last declaration, if it counted at the last reconciliation.
     pub fn counting(&self) -> Option<&Declared> {
         let said = self.cold.as_ref()?.said.as_deref();
         said.filter(|said| said.counts).map(|said| &said.declared)
     }
 
-    /// Whether it declared something that `stored` does not know of.
+    /// Whether the declaration in this slot is newer than the one in `stored`.
     pub fn declares_over(&self, stored: &Session) -> bool {
         self.declared()
             .is_some_and(|known| stored.declared.as_ref().is_none_or(|stored| known.supersedes(stored)))
     }
 
-    /// Replaces what it declared; settling says whether that counts.
+    /// Replaces the declaration; the next reconciliation computes whether it counts.
     pub fn say(&mut self, declared: Option<Declared>) {
         let said = declared.map(|declared| Box::new(Said { declared, counts: false }));
         self.change_cold(said.is_some(), |cold| cold.said = said);
     }
 
-    /// Changes what is rare: made if something is to be entered, given back once nothing is left of
-    /// it.
+    /// Changes the cold fields. The box is allocated if `enters` (a value is set), and freed once
+    /// all fields are empty.
     fn change_cold(&mut self, enters: bool, change: impl FnOnce(&mut Cold)) {
         if enters {
             change(self.cold.get_or_insert_default());

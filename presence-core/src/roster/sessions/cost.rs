@@ -1,9 +1,9 @@
-//! What the roster's own memory is spent on, and whether there is room for more.
+//! Estimates the memory of sessions and topics, and decides whether there is room for more.
 //!
-//! Some room is kept for sessions that do not show: those that are gone and not forgotten yet, and
-//! those of hidden users. There may be as many of them as show, in a quarter of the bytes; within
-//! that they count for nobody else. So whether there is room for a session says nothing about
-//! hidden users to others, unless more than that is taken.
+//! Room is reserved for invisible sessions: those lapsed but not forgotten, and those of hidden
+//! users. As many invisible sessions as visible ones fit, in a quarter of the bytes. Within the
+//! reserve they do not reduce the room for visible sessions, so that a refusal tells nothing about
+//! hidden users unless the reserve is exceeded.
 
 use crate::footprint::{self, PIECE};
 use crate::model::{Beat, Message, Meta, Status, Topic, UserId};
@@ -11,36 +11,36 @@ use crate::roster::readers::scope_state::ScopeState;
 use crate::roster::sessions::memberships::{Memberships, SlotMembership};
 use crate::roster::sessions::slot::Slot;
 
-/// A session by itself: its entry in the slab, its words in the index and the wheel, its user's
-/// place in the list of everyone, and what chunks have to spare.
+/// Bytes of a session without topics: its slab entry, its words in the index and the wheel, its
+/// user's entry in the list of everyone, and spare capacity of chunks.
 const SESSION: usize = 128 + 8 + 8 + 34 + 32;
-/// A place in the sorted list of a topic, with what chunks have to spare.
+/// Bytes of an entry in the sorted list of a topic, with spare capacity of chunks.
 const LISTED: usize = 48;
-/// A session's place among several topics.
+/// Bytes of one membership of a session that has several.
 const AMONG_SEVERAL: usize = size_of::<SlotMembership>();
-/// What a session has that most have not, if only a departure.
+/// Bytes of the box of cold fields, if a session has any of them.
 const RARE: usize = 64 + PIECE;
-/// A declaration.
+/// Bytes of a declaration without its message.
 const SAID: usize = 72 + PIECE;
-/// A session's entries in the indexes of a user who has many, who on the other hand stands but once
-/// in the lists of topics.
+/// Bytes of a session's entries in a [`Crowd`](super::crowd::Crowd). The entries in the lists of
+/// topics that sessions of one user share are not deducted.
 const CROWDED: usize = 80;
-/// A topic beside its name: its state, its entry in the map and in the order of topics, and its
-/// lists when they are short.
+/// Bytes of a topic without its name: its state, its entries in the map and the ranking, and its
+/// lists while they are short.
 const TOPIC: usize = size_of::<ScopeState>() + 2 * PIECE + 64 + 40 + 90;
-/// Slots count in units of so many bytes.
+/// Unit in which slots store their estimated size, in bytes.
 pub(crate) const UNIT: usize = 16;
 
-/// The bytes of a session.
+/// What the estimate of a session's size depends on.
 #[derive(Clone, Copy)]
 struct Parts<'a> {
     user: &'a UserId,
     id: usize,
     topics: usize,
-    /// Whether the topics stand in a list of their own.
+    /// Whether the memberships are in a list of their own.
     several: bool,
     meta: Option<&'a Meta>,
-    /// The bytes of the message, if there is a declaration.
+    /// Size of the status message, if the session has a declaration.
     said: Option<usize>,
     left: bool,
 }
@@ -66,7 +66,7 @@ fn message_bytes(message: Option<&Message>) -> usize {
 }
 
 impl Slot {
-    /// About how many bytes the session takes, topics' own apart.
+    /// Estimated bytes of the session, without the topics themselves.
     pub(crate) fn bytes(&self, in_crowd: bool) -> usize {
         let several = matches!(self.memberships, Memberships::Many(_));
         let declared = self.declared();
@@ -82,9 +82,9 @@ impl Slot {
         parts.bytes() + if in_crowd { CROWDED } else { 0 }
     }
 
-    /// How many bytes more the session would take after a beat, not counting topics' own: only what
-    /// a client can make large. Declaring to be offline is never refused for want of room, so that
-    /// it is as if it took none.
+    /// Estimated growth of the session by this heartbeat, in bytes, without new topics. Counts only
+    /// what a client can make large. A declaration of *offline* without a message counts as free,
+    /// so that it is never refused for want of room.
     fn grows_by(&self, beat: &Beat) -> usize {
         let topics =
             beat.topics.as_ref().map_or(0, |topics| topics.len().saturating_sub(self.topics().count()));
@@ -100,21 +100,21 @@ impl Slot {
     }
 }
 
-/// About how many bytes a topic takes, with nobody in it.
+/// Estimated bytes of a topic without members.
 pub(crate) fn of_topic(topic: &Topic) -> usize {
     TOPIC + 2 * footprint::name(topic.as_str().len())
 }
 
-/// How much room a beat needs.
+/// The room that a heartbeat needs.
 pub(crate) struct Need {
-    /// Whether it needs room for a session.
+    /// Whether the heartbeat enters a new session.
     pub session: bool,
     pub bytes: usize,
 }
 
 impl Need {
-    /// What a beat needs of a session that is known, or is not. `is_known` says which topics are
-    /// there already.
+    /// The room that `beat` needs, given the slot of its session if there is one. `is_known` tells
+    /// whether a topic exists already.
     pub fn of(beat: &Beat, known: Option<&Slot>, is_known: impl Fn(&Topic) -> bool) -> Self {
         let topics = beat.topics.as_ref().map_or(&[][..], |topics| topics.memberships());
         let is_own = |topic| known.is_some_and(|slot| slot.topics().any(|(own, _)| own == topic));
@@ -140,26 +140,27 @@ impl Need {
     }
 }
 
-/// How much there may be of something of which part does not show.
+/// A limit for a total of which a part is invisible.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bound {
-    /// The most that may show, and whatever does not beyond what is kept for it.
+    /// Most of the visible part, together with the invisible part beyond the reserve.
     most: usize,
+    /// The reserve of the invisible part.
     kept: usize,
 }
 
 impl Bound {
-    /// So much may show, and as much again may not.
+    /// Allows `most` visible ones, and as many invisible ones besides.
     pub fn beside(most: usize) -> Self {
         Self { most, kept: most }
     }
 
-    /// So much in all, a quarter of it kept for what does not show.
+    /// Allows `all` in total, a quarter of it reserved for invisible ones.
     pub fn within(all: usize) -> Self {
         Self { most: all - all / 4, kept: all / 4 }
     }
 
-    /// Whether there is room for `more`, where there are `all` of which so many show.
+    /// Whether `more` fit, given the total and the visible part of it.
     pub fn has_room(self, all: usize, shown: usize, more: usize) -> bool {
         let counted = all - all.saturating_sub(shown).min(self.kept);
         counted.saturating_add(more) <= self.most

@@ -1,5 +1,5 @@
-//! Indexes of one user's sessions, for a user who has many of them: a change of one session is then
-//! entered without a look at the others.
+//! Indexes over the sessions of one user who has many of them. A change of one session is then
+//! counted without visiting the others.
 
 use crate::liveness::Liveness;
 use crate::model::SessionId;
@@ -12,55 +12,55 @@ use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// From how many sessions on a user has indexes. Fewer sessions are looked at one by one: that is
-/// as quick, and most users have one or two.
+/// Number of sessions from which a user has a [`Crowd`]. Fewer are visited one by one, which is as
+/// fast; most users have one or two.
 pub(crate) const CROWD: usize = 5;
 
-/// What decides which session goes first when a user has too many; the number of the session tells
-/// apart what is equal.
+/// Order of eviction when a user has too many sessions: last seen, placed, slot number (as a
+/// tie-breaker).
 type Age = (Timestamp, Timestamp, u32);
 
-/// The indexes of one user's sessions, by how each session was last settled. Whether the user is
-/// hidden does not matter here.
+/// Indexes over the sessions of one user, by their state at the last reconciliation. Whether the
+/// user is hidden does not matter here.
 #[derive(Default)]
 pub(crate) struct Crowd {
     links: HashMap<SessionId, Link, foldhash::fast::RandomState>,
     active: usize,
-    /// About how many bytes the live sessions take.
+    /// Estimated bytes of the live sessions.
     bytes: usize,
-    /// By the address of the topic's state, which is kept alive by the entry.
+    /// Keyed by the address of the topic's state; each entry keeps that state alive.
     topics: HashMap<usize, InTopic, foldhash::fast::RandomState>,
-    /// The topics of all live sessions, each counted as often as a session is in it.
+    /// Memberships of all live sessions in total.
     memberships: usize,
-    /// The declarations that count.
+    /// The declarations that count, ordered by time.
     declared: BTreeSet<(Timestamp, SessionId)>,
-    /// Live sessions by when they were last seen, as far as this is known here: a renewal does not
-    /// come by.
+    /// Live sessions in order of eviction. Renewals do not update this index: `oldest_live`
+    /// corrects entries when it reads them.
     live: BTreeSet<Age>,
-    /// Gone sessions in the order in which they went, by a number that grows.
+    /// Lapsed sessions in the order in which they lapsed, keyed by a growing number.
     gone: BTreeMap<u64, u32>,
-    went: u64,
+    last_gone: u64,
 }
 
-/// A session of the user.
+/// What the indexes know of one session.
 struct Link {
     at: u32,
-    /// The session before it in the chain; its own number for the first one.
+    /// The preceding session in the user's chain; for the first one, its own slot number.
     before: u32,
-    place: Place,
+    rank: Rank,
 }
 
-/// Where a session stands in order.
-enum Place {
+/// In which of the two orders a session is, and under which key.
+enum Rank {
     Live(Age),
     Gone(u64),
 }
 
-/// The user's live sessions in one topic.
+/// The live sessions of the user in one topic.
 pub(crate) struct InTopic {
     pub scope: Arc<ScopeState>,
     active: usize,
-    /// In order of their numbers.
+    /// Slot numbers in ascending order.
     pub sessions: Vec<u32>,
 }
 
@@ -70,7 +70,7 @@ impl InTopic {
     }
 }
 
-/// The address of a scope, which tells it from others.
+/// The address of a scope's state, used as its identity.
 pub(crate) fn address(scope: &Arc<ScopeState>) -> usize {
     Arc::as_ptr(scope).addr()
 }
@@ -85,7 +85,7 @@ impl Crowd {
         self.links.get(id).map(|link| link.at)
     }
 
-    /// How many sessions live, and about how many bytes they take.
+    /// Number of live sessions, and their estimated bytes.
     pub fn live(&self) -> (usize, usize) {
         (self.live.len(), self.bytes)
     }
@@ -111,37 +111,37 @@ impl Crowd {
         self.topics.values().inspect(|_| work::step())
     }
 
-    /// The session whose declaration is the newest one that counts; of two of one instant, the one
-    /// with the greater id.
+    /// The session whose declaration counts for the user: the newest one; of two with the same
+    /// time, the one with the greater session id.
     pub fn declares(&self) -> Option<u32> {
         self.declared.last().and_then(|(_, id)| self.find(id))
     }
 
-    /// Enters a session behind another one of the chain. It is not settled yet, so that it counts
-    /// as gone.
+    /// Adds the session `at`, which follows `before` in the chain. It is not reconciled yet, so
+    /// that it counts as lapsed.
     pub fn link(&mut self, at: u32, before: u32, slots: &Slab) {
         let slot = &slots[at];
         if let Some(next) = slots.get(slot.next) {
             self.relink(&next.id, at);
         }
-        let place = self.go(at);
-        self.links.insert(slot.id.clone(), Link { at, before, place });
+        let rank = self.push_gone(at);
+        self.links.insert(slot.id.clone(), Link { at, before, rank });
     }
 
-    /// Puts a session behind all those that are gone.
-    fn go(&mut self, at: u32) -> Place {
-        self.went += 1;
-        self.gone.insert(self.went, at);
-        Place::Gone(self.went)
+    /// Appends a session to the order of lapsed sessions.
+    fn push_gone(&mut self, at: u32) -> Rank {
+        self.last_gone += 1;
+        self.gone.insert(self.last_gone, at);
+        Rank::Gone(self.last_gone)
     }
 
-    /// Takes out a session that is settled as gone; answers which one is before it in the chain.
+    /// Removes a session that was reconciled as gone; returns its predecessor in the chain.
     pub fn unlink(&mut self, at: u32, slots: &Slab) -> Option<u32> {
         let slot = &slots[at];
         let link = self.links.remove(&slot.id)?;
-        match link.place {
-            Place::Live(age) => drop(self.live.remove(&age)),
-            Place::Gone(went) => drop(self.gone.remove(&went)),
+        match link.rank {
+            Rank::Live(age) => drop(self.live.remove(&age)),
+            Rank::Gone(last_gone) => drop(self.gone.remove(&last_gone)),
         }
         let before = if link.before == at { slot.next } else { link.before };
         if let Some(next) = slots.get(slot.next) {
@@ -156,19 +156,19 @@ impl Crowd {
         }
     }
 
-    /// Counts a session as it is settled now.
+    /// Counts a session by its state after a reconciliation.
     pub fn count(&mut self, slot: &Slot) {
         let Some(link) = self.links.get_mut(&slot.id) else { return };
         let (at, lives) = (link.at, slot.state.is_live());
-        match link.place {
-            Place::Live(age) => drop(self.live.remove(&age)),
-            Place::Gone(went) if lives => drop(self.gone.remove(&went)),
-            Place::Gone(_) => return,
+        match link.rank {
+            Rank::Live(age) => drop(self.live.remove(&age)),
+            Rank::Gone(last_gone) if lives => drop(self.gone.remove(&last_gone)),
+            Rank::Gone(_) => return,
         }
         let age = (slot.last_seen(), slot.placed_at, at);
-        let place = if lives { Place::Live(age) } else { self.go(at) };
+        let rank = if lives { Rank::Live(age) } else { self.push_gone(at) };
         if let Some(link) = self.links.get_mut(&slot.id) {
-            link.place = place;
+            link.rank = rank;
         }
         if !lives {
             return;
@@ -192,7 +192,7 @@ impl Crowd {
         }
     }
 
-    /// Takes back what [`count`](Self::count) counted of a session.
+    /// Reverts what [`count`](Self::count) counted for a session, given its state from before.
     pub fn uncount<'a>(
         &mut self,
         id: &SessionId,
@@ -224,8 +224,8 @@ impl Crowd {
         }
     }
 
-    /// The live session that was seen longest ago. What has been renewed since it was last put in
-    /// order is put in order now: once for many renewals.
+    /// The live session that was seen longest ago. Entries that renewals have outdated are
+    /// re-sorted on the way, once for any number of renewals.
     pub fn oldest_live(&mut self, slots: &Slab) -> Option<u32> {
         loop {
             work::step();
@@ -238,12 +238,12 @@ impl Crowd {
             self.live.remove(&age);
             self.live.insert(now);
             if let Some(link) = self.links.get_mut(&slot.id) {
-                link.place = Place::Live(now);
+                link.rank = Rank::Live(now);
             }
         }
     }
 
-    /// The gone session that went first, if there are more than so many.
+    /// The session that lapsed first, if more than `beyond` are lapsed.
     pub fn oldest_gone(&self, beyond: usize) -> Option<u32> {
         work::step();
         self.gone.first_key_value().filter(|_| self.gone.len() > beyond).map(|(_, at)| *at)

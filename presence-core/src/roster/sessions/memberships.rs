@@ -1,4 +1,4 @@
-//! Where a session is.
+//! The topics that a session is in.
 
 use crate::model::{Membership, Topic, Topics};
 use crate::roster::readers::scope_state::ScopeState;
@@ -6,8 +6,8 @@ use crate::roster::sessions::slot::Slot;
 use crate::time::Timestamp;
 use std::sync::Arc;
 
-/// Where a session is, each topic with its counts at hand. Most sessions are in one topic or in
-/// none.
+/// The topics that a session is in, each with a reference to its counts. Most sessions are in one
+/// topic or in none.
 #[expect(clippy::box_collection, reason = "one word where most sessions have none: every slot pays for it")]
 pub(crate) enum Memberships {
     Nowhere,
@@ -18,12 +18,12 @@ pub(crate) enum Memberships {
 pub(crate) struct SlotMembership {
     pub scope: Arc<ScopeState>,
     pub until: Option<Timestamp>,
-    /// Whether the stay was in effect when the session was last settled.
+    /// Whether the membership was in effect at the last reconciliation.
     pub in_effect: bool,
 }
 
 impl Slot {
-    /// The stays, whether or not they are in effect.
+    /// All memberships with their ends, whether or not they are in effect.
     pub fn topics(&self) -> impl Iterator<Item = (&Topic, Option<Timestamp>)> {
         let (one, many) = match &self.memberships {
             Memberships::Nowhere => (None, [].as_slice()),
@@ -35,7 +35,7 @@ impl Slot {
             .filter_map(|(scope, until)| Some((scope.topic()?, until)))
     }
 
-    /// The topics it was in when it was last settled, if it was live.
+    /// The topics that the session counted in at the last reconciliation; none if it was not live.
     pub fn places(&self) -> impl Iterator<Item = &Arc<ScopeState>> {
         let (one, many) = match &self.memberships {
             _ if !self.state.is_live() => (None, [].as_slice()),
@@ -48,24 +48,23 @@ impl Slot {
         one.into_iter().chain(many.map(|membership| &membership.scope))
     }
 
-    /// Whether a list says the same as the stays.
+    /// Whether `topics` has exactly these memberships.
     pub fn is_in(&self, topics: &Topics) -> bool {
         // Both are sorted by topic.
         topics.memberships().iter().map(|membership| (&membership.topic, membership.until)).eq(self.topics())
     }
 
-    /// The list that says the same as the stays.
+    /// The memberships as a `Topics` list.
     pub fn topic_list(&self) -> Topics {
         let memberships = self.topics().map(|(topic, until)| Membership { topic: topic.clone(), until });
-        // They came out of a valid list.
+        // Cannot fail: the memberships came from a valid list.
         Topics::of(memberships.collect()).unwrap_or_default()
     }
 
-    /// The list without the stays that have ended: what a new placement starts from.
+    /// The memberships that have not ended at `now`: the starting point of a new placement.
     pub fn lasting_topics(&self, now: Timestamp) -> Topics {
         let Memberships::Many(memberships) = &self.memberships else { return self.topic_list() };
-        // Not by whether they were in effect when it was last settled: nobody looks at the stays of
-        // who is gone.
+        // `in_effect` cannot be used here: it is not kept up to date for sessions that are gone.
         let lasting =
             memberships.iter().filter(|membership| membership.until.is_none_or(|until| now < until));
         let memberships = lasting.filter_map(|SlotMembership { scope, until, .. }| {

@@ -1,4 +1,4 @@
-//! Placements on their way into the roster: made by a beat, or told by the store.
+//! Placements on their way into a slot, made by a heartbeat or delivered by the store.
 
 use crate::liveness::Policy;
 use crate::model::{Beat, Departure, Meta, NodeId, Session, Topics};
@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A placement whose names have been looked up.
+/// A placement whose node and topics are resolved to the roster's shared states.
 #[expect(clippy::struct_field_names, reason = "a placement's fields, by their names")]
 pub(crate) struct Placed {
     pub placed_at: Timestamp,
@@ -24,7 +24,8 @@ pub(crate) struct Placed {
 }
 
 impl Roster {
-    /// The placement that a beat makes, with what it does not say taken from the one before.
+    /// The placement that a heartbeat makes. Fields that the heartbeat leaves out are taken from
+    /// the slot as it was before.
     pub(crate) fn placed(
         &self,
         beat: &Beat,
@@ -33,17 +34,18 @@ impl Roster {
         reconciler: &Reconciler<'_>,
     ) -> Placed {
         let stamp = reconciler.times.stamp;
-        // Who enters says all anew; who renews goes on as before.
+        // An entering heartbeat starts afresh; a renewing one keeps what it does not name.
         let kept = before.filter(|_| !beat.enters);
         let topics = match (&beat.topics, kept) {
             (Some(topics), _) => topics.clone(),
             (None, Some(slot)) => slot.lasting_topics(reconciler.times.now_of(slot)),
             (None, None) => Topics::NONE,
         };
-        // What a connection of this very process holds it goes on holding, whoever beats beside it.
+        // A session that a connection of this process holds stays held, even if heartbeats arrive
+        // by other ways too.
         let here = here || before.is_some_and(|slot| slot.has(flag::HELD_HERE));
         let held = here || kept.is_some_and(|slot| slot.has(flag::HELD) && !slot.has(flag::LEFT));
-        // The holder of a session that merely moves stays its node.
+        // A held session that merely changes topics keeps the node of its holder.
         let node = match before {
             Some(slot) if held && !here => Arc::clone(&slot.node),
             _ => Arc::clone(&self.me),
@@ -59,25 +61,27 @@ impl Roster {
         }
     }
 
-    /// How long a session lives that a beat places: as long as it says, or as long as before.
+    /// The lease of the session after `beat`: the requested one, else the present one, else the
+    /// policy's.
     fn lease(&self, beat: &Beat, kept: Option<&Slot>, held: bool) -> Duration {
         let policy = &self.settings.policy;
         let usual = if held { policy.held_for } else { policy.lease_for };
         let before = kept.filter(|slot| slot.has(flag::HELD) == held).map(Slot::lease);
         let lease = beat.lease.or(before).unwrap_or(usual).clamp(Duration::from_millis(1), Policy::MAX_LEASE);
-        // A process beats for what it holds as its policy says, and not more often.
+        // The node's heartbeats for held sessions follow the policy, so a shorter lease would lapse
+        // between them.
         let least = if held { policy.held_for } else { Duration::ZERO };
         let lease = lease.max(least);
-        // In whole milliseconds, like all that is stored.
+        // Stored times are whole milliseconds.
         (Timestamp::ZERO + lease).since(Timestamp::ZERO)
     }
 
-    /// Whether a renewal changes how long a session lives.
+    /// Whether a renewal changes the lease of the session.
     pub(crate) fn changes_lease(&self, beat: &Beat, slot: &Slot) -> bool {
         beat.lease.is_some() && self.lease(beat, Some(slot), slot.has(flag::HELD)) != slot.lease()
     }
 
-    /// The placement of a session, its names looked up.
+    /// The placement of a session that the store delivered.
     pub(crate) fn placed_as(&self, session: &Session) -> Placed {
         let placement = &session.placement;
         Placed {

@@ -1,6 +1,6 @@
-//! One lock's worth of sessions: all those of the users whose hash falls here.
+//! One lock's worth of sessions: those of all users whose hash maps to this shard.
 //!
-//! All sessions of a user are under one lock, so that whether the user joins or leaves is decided
+//! All sessions of a user are under one lock, so that each join and leave of the user is decided
 //! exactly once.
 
 use crate::index::Index;
@@ -20,21 +20,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) struct Shard {
-    /// Where each user's sessions start.
+    /// Maps each user to their first session.
     index: Index,
     pub slots: Slab,
-    /// Indexes of users with many sessions, by the first session; that one has a flag.
+    /// Indexes of users with many sessions, keyed by the first session, which has `flag::CROWD`.
     pub crowds: HashMap<u32, Box<Crowd>, foldhash::fast::RandomState>,
-    /// From how many sessions on a user has indexes.
+    /// Number of sessions from which a user has indexes.
     pub crowd_from: usize,
     pub wheel: Wheel,
-    /// Since when a session waits to be confirmed; only for those that have the flag.
+    /// When each session with `flag::UNCONFIRMED` became unconfirmed.
     pub unconfirmed: HashMap<u32, Timestamp, foldhash::fast::RandomState>,
-    /// What users left behind beside their sessions.
+    /// Records of users that outlive their sessions.
     pub records: Records,
-    /// Who watches single users.
+    /// Watches of single users.
     pub watchers: HashMap<UserId, Vec<Arc<Watch>>, foldhash::fast::RandomState>,
-    /// Gone sessions of users who have too many; the next sweep has the store forget them.
+    /// Lapsed sessions of users who have too many of them; the next sweep has the store forget
+    /// them.
     pub surplus: Vec<ForgetIf>,
 }
 
@@ -53,23 +54,23 @@ impl Shard {
         }
     }
 
-    /// A user's first session.
+    /// The first session of a user.
     pub fn head(&self, hash: u32, user: &UserId) -> Option<u32> {
         self.index.find(hash, |head| self.slots[head].user == *user)
     }
 
-    /// A user's sessions, from the first on.
+    /// The sessions of a user, starting with `head`.
     pub fn chain(&self, head: u32) -> impl Iterator<Item = u32> {
         let next = |&at: &u32| Some(self.slots[at].next).filter(|&next| next != NONE);
         std::iter::successors(Some(head), next).inspect(|_| work::step())
     }
 
-    /// The indexes of a user's sessions, if there are so many that it has some.
+    /// The indexes of a user's sessions, if the user has many.
     pub fn crowd(&self, head: u32) -> Option<&Crowd> {
         if self.slots[head].has(flag::CROWD) { self.crowds.get(&head).map(AsRef::as_ref) } else { None }
     }
 
-    /// One of a user's sessions.
+    /// Finds a session of the user whose first session is `head`.
     pub fn find_from(&self, head: u32, id: &SessionId) -> Option<u32> {
         match self.crowd(head) {
             Some(crowd) => crowd.find(id),
@@ -81,21 +82,21 @@ impl Shard {
         self.find_from(self.head(hash, user)?, id)
     }
 
-    /// The first session of the user of `at`.
+    /// The first session of the user that session `at` belongs to.
     pub fn head_of(&self, at: u32) -> u32 {
         let slot = &self.slots[at];
         if slot.has(flag::FIRST) { at } else { self.head(slot.hash, &slot.user).unwrap_or(at) }
     }
 
-    /// Enters a session that is not here yet; answers its number.
+    /// Adds a session that is not here yet; returns its number.
     pub fn insert(&mut self, hash: u32, mut slot: Slot) -> u32 {
         slot.hash = hash;
         let Some(head) = self.head(hash, &slot.user) else {
             let at = self.slots.insert(slot);
-            self.name(at);
+            self.set_first(at);
             return at;
         };
-        // Behind the first, so that the index stays as it is.
+        // Inserted after the first session, so that the index need not change.
         slot.next = self.slots[head].next;
         slot.flags |= self.slots[head].flags & flag::HIDDEN;
         let at = self.slots.insert(slot);
@@ -103,20 +104,19 @@ impl Shard {
         if let Some(crowd) = self.crowds.get_mut(&head) {
             crowd.link(at, head, &self.slots);
         } else if self.chain(head).count() >= self.crowd_from {
-            self.gather(head);
+            self.build_crowd(head);
         }
         at
     }
 
-    /// The live session of a user that was seen longest ago, if there are so many that this is
-    /// known.
+    /// The live session of a user that was seen longest ago; `None` if the user has no indexes.
     pub fn oldest_live(&mut self, head: u32) -> Option<u32> {
         let Self { crowds, slots, .. } = self;
         crowds.get_mut(&head)?.oldest_live(slots)
     }
 
-    /// Makes the indexes of a user's sessions.
-    fn gather(&mut self, head: u32) {
+    /// Builds the indexes of a user's sessions.
+    fn build_crowd(&mut self, head: u32) {
         let (mut crowd, mut before) = (Box::<Crowd>::default(), head);
         for at in self.chain(head) {
             crowd.link(at, before, &self.slots);
@@ -127,15 +127,15 @@ impl Shard {
         self.crowds.insert(head, crowd);
     }
 
-    /// Makes a session the one that the index names for its user.
-    fn name(&mut self, at: u32) {
+    /// Makes `at` the session that the index refers to for its user.
+    fn set_first(&mut self, at: u32) {
         let slot = &mut self.slots[at];
         slot.set(flag::FIRST, true);
         let hash = slot.hash;
         self.index.insert(hash, at, |other| self.slots[other].hash);
     }
 
-    /// Takes a session out. It must have been settled as gone.
+    /// Removes a session, which must have been reconciled as gone.
     pub fn remove(&mut self, at: u32) -> Option<Slot> {
         let head = self.slots.get(at).map(|_| self.head_of(at))?;
         let before = match self.crowds.get_mut(&head) {
@@ -148,18 +148,18 @@ impl Shard {
             let hash = self.slots[at].hash;
             self.index.remove(hash, at, |other| self.slots[other].hash);
             if next != NONE {
-                self.name(next);
+                self.set_first(next);
                 first = next;
             }
         } else if let Some(before) = before {
             self.slots[before].next = next;
         }
         if let Some(crowd) = self.crowds.remove(&head) {
-            // What is left of a crowd is looked at one by one again, at some distance from where it
-            // becomes one.
-            let memberships = crowd.len() > self.crowd_from / 2;
-            self.slots[first].set(flag::CROWD, memberships);
-            if memberships {
+            // The indexes are dropped at half the number that makes them, so that a user at the
+            // limit does not rebuild them again and again.
+            let keeps_indexes = crowd.len() > self.crowd_from / 2;
+            self.slots[first].set(flag::CROWD, keeps_indexes);
+            if keeps_indexes {
                 self.crowds.insert(first, crowd);
             }
         }
@@ -167,7 +167,7 @@ impl Shard {
         self.slots.remove(at)
     }
 
-    /// Gives back what maps took that are nearly empty by now.
+    /// Shrinks maps that are nearly empty.
     pub fn tidy(&mut self) {
         fn shrink<K: Eq + Hash, V>(map: &mut HashMap<K, V, foldhash::fast::RandomState>) {
             if map.capacity() > 64 && map.len() < map.capacity() / 8 {
@@ -181,20 +181,21 @@ impl Shard {
         shrink(&mut self.records.marks);
     }
 
-    /// Has a session looked at in `after`, or earlier.
+    /// Schedules a check of a session in `after`, or earlier.
     pub fn check_in(&mut self, at: u32, now: Timestamp, after: Duration) {
         let queued = self.slots[at].queued;
         self.slots[at].queued = self.wheel.queue(at, queued, now, after);
     }
 
-    /// The next sessions to look at, at most so many.
+    /// Appends the next due sessions to `into`, up to a length of `limit`.
     ///
-    /// All at once, so that the processor fetches them from far away side by side.
+    /// They are collected before they are checked, so that the processor can fetch them from memory
+    /// in parallel.
     pub fn next_checks(&mut self, limit: usize, into: &mut Vec<u32>) {
         while into.len() < limit
             && let Some((tick, at)) = self.wheel.next_due()
         {
-            // Otherwise the item was overtaken by an earlier one, or the session is no more.
+            // Other items are obsolete: an earlier check replaced them, or the session was removed.
             if let Some(slot) = self.slots.get_mut(at)
                 && slot.queued == tick
             {

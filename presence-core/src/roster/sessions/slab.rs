@@ -1,13 +1,14 @@
-//! Sessions in chunks: one number each, no copying when it grows, nothing lost to spare capacity.
+//! Storage of sessions in chunks: each has a fixed number, growing copies nothing, and spare
+//! capacity is small.
 
 use crate::roster::sessions::slot::Slot;
 use std::collections::BTreeSet;
 
-/// Entries of a chunk: few enough that what the last one has to spare does not matter.
+/// Entries per chunk; small, so that the spare capacity of the last chunk does not matter.
 const CHUNK: usize = 128;
 
-/// Aligned to a pair of cache lines, the unit in which the processor fetches from far away: a beat
-/// touches one pair.
+/// Aligned to a pair of cache lines, the unit that the processor fetches, so that a heartbeat
+/// touches one such unit.
 #[repr(align(128))]
 struct Entry(State);
 
@@ -16,23 +17,22 @@ enum State {
     Taken(Slot),
 }
 
-/// The end of a list of entries.
+/// End of a list of entries.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// Sessions by number. A chunk that becomes empty gives its memory back, wherever it is; the one
-/// with the lowest numbers that has room is filled first, so that chunks do become empty after a
-/// flood.
+/// Sessions by number. A chunk that becomes empty frees its memory, wherever it is. New sessions go
+/// to the chunk with the lowest numbers that has room, so that chunks become empty after a peak.
 #[derive(Default)]
 pub(crate) struct Slab {
     chunks: Vec<Chunk>,
-    /// The chunks that have room, by number.
+    /// Numbers of the chunks that have room.
     open: BTreeSet<u32>,
 }
 
 struct Chunk {
     entries: Vec<Entry>,
     taken: usize,
-    /// The first vacant entry, or `NONE`.
+    /// First vacant entry of the chunk, or `NONE`.
     vacant: u32,
 }
 
@@ -55,7 +55,7 @@ impl Entry {
 impl Chunk {
     const EMPTY: Self = Self { entries: Vec::new(), taken: 0, vacant: NONE };
 
-    /// Enters a session where there is room; answers its place.
+    /// Stores a session in a vacant entry or a new one; returns its position in the chunk.
     fn insert(&mut self, slot: Slot) -> usize {
         self.taken += 1;
         let entry = Entry(State::Taken(slot));
@@ -76,7 +76,7 @@ impl Chunk {
     }
 }
 
-/// The chunk of a number, and the place in it.
+/// The chunk that a number belongs to, and the position in it.
 fn place(at: u32) -> (usize, usize) {
     (at as usize / CHUNK, at as usize % CHUNK)
 }
@@ -107,7 +107,7 @@ impl Slab {
         }
         let chunk = &mut self.chunks[number];
         if number > 0 && chunk.entries.is_empty() {
-            // The first one grows by doubling, so that a shard of a few sessions stays small.
+            // The first chunk grows by doubling, so that a shard with few sessions stays small.
             chunk.entries.reserve_exact(CHUNK);
         }
         let place = chunk.insert(slot);
@@ -141,7 +141,7 @@ impl Slab {
         Some(slot)
     }
 
-    /// How many entries it has memory for.
+    /// Number of entries that memory is allocated for.
     #[cfg(test)]
     pub fn capacity(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.entries.capacity()).sum()
@@ -150,7 +150,7 @@ impl Slab {
 
 impl std::ops::Index<u32> for Slab {
     type Output = Slot;
-    /// For numbers that come from an index of this very shard.
+    /// Panics on a vacant number: callers pass only numbers from the shard's own index.
     fn index(&self, at: u32) -> &Slot {
         let (chunk, place) = place(at);
         match &self.chunks[chunk].entries[place].0 {

@@ -1,4 +1,4 @@
-//! One session as the roster holds it: everything in one place, what a beat needs first.
+//! One session as the roster stores it: a record of 128 bytes with what a heartbeat needs up front.
 
 use crate::liveness::{Liveness, Vitals};
 use crate::model::{Placement, Session, SessionId, SessionKey, UserId};
@@ -14,67 +14,69 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Things that are true or not of a session, one bit each.
+/// Boolean properties of a session, one bit each.
 pub(crate) mod flag {
-    /// The store has it, or had it.
+    /// The store has the session, or had it.
     pub const CONFIRMED: u16 = 1;
-    /// This process beat or held it, and tells the store again when the store knows less.
+    /// This process received heartbeats of the session or held it, and writes it again when the
+    /// store turns out to know less of it.
     pub const TRACKED: u16 = 1 << 1;
-    /// A connection holds it; it lives with its node.
+    /// A connection holds the session: it lives as long as its node sends heartbeats.
     pub const HELD: u16 = 1 << 2;
-    /// A connection of this very process holds it.
+    /// A connection of this process holds the session.
     pub const HELD_HERE: u16 = 1 << 3;
-    /// A beat was counted that the store has not been told of.
+    /// A heartbeat was recorded that the store does not know of yet.
     pub const TOUCH_DUE: u16 = 1 << 4;
-    /// A newer snapshot of the store lacked it, and nobody has confirmed it since.
+    /// A newer snapshot of the store lacked the session, and no process has confirmed it since.
     pub const UNCONFIRMED: u16 = 1 << 5;
-    /// Its times are by this process's own clock: nothing had been heard of the store when they
-    /// were stamped.
+    /// The session's times are by this process's own clock, because no time of the store was known
+    /// when they were stamped.
     pub const OWN_TIME: u16 = 1 << 6;
-    /// Its user has declared to be offline: whatever it is, it is not shown. The same for all
-    /// sessions of a user.
+    /// The user has declared to be offline, so that the session is not shown, whatever its state.
+    /// All sessions of a user have the same value.
     pub const HIDDEN: u16 = 1 << 7;
-    /// It has left, now or when its grace is over: says without a look at `cold` that it has not.
+    /// The session has a departure, in effect or within its grace. A cleared flag spares a look
+    /// into `cold`.
     pub const LEFT: u16 = 1 << 8;
-    /// It is the first session of its user: the one that the index names.
+    /// First session of its user: the one that the shard's index refers to.
     pub const FIRST: u16 = 1 << 9;
-    /// It is the first session of a user who has so many that there are indexes of them.
+    /// First session of a user who has a [`Crowd`](super::crowd::Crowd).
     pub const CROWD: u16 = 1 << 10;
 }
 
-/// Two cache lines, a pair that the processor fetches together: in the first who it is, in the
-/// second what a look at it needs to know.
+/// One session: two adjacent cache lines, which the processor fetches together. The first has the
+/// identity of the session, the second what deriving its state needs.
 #[repr(C)]
 pub(crate) struct Slot {
     pub user: UserId,
     pub id: SessionId,
     pub node: Arc<NodeState>,
-    /// What the index has of its user.
+    /// The part of the user's hash that the shard's index keeps.
     pub hash: u32,
-    /// The next session of the same user, or `slab::NONE`.
+    /// Number of the next session of the same user, or `slab::NONE`.
     pub next: u32,
 
     pub seen_at: Timestamp,
     pub active_at: Timestamp,
     pub placed_at: Timestamp,
     pub memberships: Memberships,
-    /// What most sessions do not have.
+    /// Fields that most sessions do not have.
     pub cold: Option<Box<Cold>>,
     pub lease_millis: u32,
     pub queued: Tick,
     pub flags: u16,
-    /// What it was when it was last settled: what counts, lists and events are made of.
+    /// State at the last reconciliation. Counts, lists and events are derived from it.
     pub state: Liveness,
-    /// The watch in which it was last told; compared with the roster's at `Synced`.
+    /// Number of the watch that last delivered the session; compared with the roster's at `Synced`.
     pub generation: u8,
-    /// Which shard of the store holds the user.
+    /// The store's shard that holds the user.
     pub shard: u16,
-    /// About how much memory it took when it was last settled, in units of [`cost::UNIT`] bytes.
+    /// Estimated memory at the last reconciliation, in units of [`cost::UNIT`] bytes.
     pub weight: u16,
 }
 
 impl Slot {
-    /// A session that has just come to be known, not yet settled.
+    /// Creates a slot for a newly known session, not reconciled yet.
     pub fn new(key: SessionKey, shard: u16, placed: Placed) -> Self {
         let mut slot = Self {
             user: key.user,
@@ -111,17 +113,17 @@ impl Slot {
         }
     }
 
-    /// What it lets its user show.
+    /// What the session contributes to the state that its user shows.
     pub fn shown(&self) -> Liveness {
         if self.has(flag::HIDDEN) { Liveness::Gone } else { self.state }
     }
 
-    /// How many bytes it took when it was last settled.
+    /// Estimated bytes at the last reconciliation.
     pub fn counted_bytes(&self) -> usize {
         usize::from(self.weight) * cost::UNIT
     }
 
-    /// Whether it is the only session of its user.
+    /// Whether this is the only session of its user.
     pub fn is_only(&self) -> bool {
         self.has(flag::FIRST) && self.next == slab::NONE
     }
@@ -168,7 +170,8 @@ impl Slot {
         }
     }
 
-    /// Notes, of a session that is gone, whether the next beat of its node brings it back.
+    /// If this lapsed session would revive with its node, flags the node so that its next heartbeat
+    /// re-checks the session.
     pub fn miss_node(&self, now: Timestamp) {
         let left = self.left().is_some_and(|left| left.in_effect(now));
         if self.has(flag::HELD) && !self.has(flag::UNCONFIRMED) && !left {
@@ -176,7 +179,7 @@ impl Slot {
         }
     }
 
-    /// Settles what of its parts counts at `now`.
+    /// Recomputes which memberships, and whether the declaration, are in effect at `now`.
     pub fn reconcile_at(&mut self, now: Timestamp) {
         if let Some(cold) = &mut self.cold {
             cold.reconcile_at(now);
@@ -188,7 +191,7 @@ impl Slot {
         }
     }
 
-    /// Whether settling its parts would change nothing.
+    /// Whether [`reconcile_at`](Self::reconcile_at) would change nothing.
     pub fn is_reconciled_at(&self, now: Timestamp) -> bool {
         let memberships = match &self.memberships {
             Memberships::Many(memberships) => memberships.as_slice(),
@@ -200,8 +203,8 @@ impl Slot {
             && self.cold.as_ref().is_none_or(|cold| cold.is_reconciled_at(now))
     }
 
-    /// Moves what was stamped by this process to another clock, which is ahead by this many
-    /// milliseconds, wrapping. Times that a host named stay.
+    /// Converts the times that this process stamped to a clock that is ahead by `ahead`
+    /// milliseconds (wrapping). The end of a declaration, which the host chose, is left alone.
     pub fn shift(&mut self, ahead: u64) {
         let shift = |at: &mut Timestamp| {
             if *at != Timestamp::ZERO {
@@ -219,9 +222,9 @@ impl Slot {
         }
     }
 
-    /// Whether `other` is the placement that stays when it meets this one.
+    /// Whether `other` wins the merge against this slot's placement.
     pub fn yields_to(&self, other: &Placement) -> bool {
-        // The first two decide nearly always, and cost no copy.
+        // The first two fields decide nearly always, and comparing them copies nothing.
         match (other.placed_at, other.left).cmp(&(self.placed_at, self.left())) {
             std::cmp::Ordering::Equal => other.supersedes(&self.placement()),
             order => order.is_gt(),
@@ -240,26 +243,29 @@ impl Slot {
         }
     }
 
-    /// Its last beat; for a held session, the later of its own and its node's.
+    /// When the session's last heartbeat was; for a held session, the later of its own and its
+    /// node's.
     pub fn last_seen(&self) -> Timestamp {
         if self.has(flag::HELD) { self.seen_at.max(self.node.seen_at()) } else { self.seen_at }
     }
 
-    /// The same, and not later than when it left: its node lives on. Leaving is a sign of life.
+    /// Like [`last_seen`](Self::last_seen), but the time of the departure if the session has left:
+    /// the heartbeats of its node no longer count for it, and leaving is a sign of life.
     pub fn seen_or_left(&self) -> Timestamp {
         self.left().map_or_else(|| self.last_seen(), |left| left.at)
     }
 
-    /// Whether more of its beats are known here than a store may lack that has lost nothing: a
-    /// quarter of the lease is postponed.
+    /// Whether the stored session lacks more heartbeats than postponing them explains, which is a
+    /// quarter of the lease.
     ///
-    /// Most lost beats need no telling, since the next one comes in time; not so after two
-    /// failovers within one lease. A held session lives by its node, which beats soon.
+    /// Smaller gaps need no write, since the next heartbeat closes them in time; but after two
+    /// failovers within one lease it would not. Held sessions live by the heartbeats of their node,
+    /// which are frequent.
     pub fn was_seen_long_after(&self, stored: &Session) -> bool {
         !self.has(flag::HELD) && self.seen_at.since(stored.seen_at) > self.lease() / 4
     }
 
-    /// What this process knows of it, for a store that is to forget it.
+    /// The condition under which the store may forget this session: unchanged since this state.
     pub fn seen(&self) -> ForgetIf {
         ForgetIf::Session { key: self.key(), seen_at: self.last_seen(), placed_at: self.placed_at }
     }

@@ -1,4 +1,5 @@
-//! What a user is in sum: of few sessions by a look at each, of many by their indexes.
+//! Aggregates over the sessions of one user: computed from the sessions if they are few, else read
+//! from the user's [`Crowd`](super::crowd::Crowd).
 
 use crate::liveness::Liveness;
 use crate::model::{Declared, Message, Status};
@@ -9,7 +10,7 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 
 impl Shard {
-    /// The best that a user's sessions are, hidden or not.
+    /// The best state of a user's sessions, hidden or not.
     pub fn best(&self, head: u32) -> Liveness {
         match self.crowd(head) {
             Some(crowd) => crowd.best(),
@@ -17,7 +18,8 @@ impl Shard {
         }
     }
 
-    /// The best that they are in a topic, without one of them.
+    /// The best state of a user's sessions in a topic. The session `but` is left out, unless the
+    /// user has indexes: those no longer count it.
     pub fn best_in(&self, head: u32, topic: &Arc<ScopeState>, but: Option<u32>) -> Liveness {
         if let Some(crowd) = self.crowd(head) {
             return crowd.topic(topic).map_or(Liveness::Gone, InTopic::best);
@@ -27,7 +29,7 @@ impl Shard {
         here.map(|slot| slot.state).max().unwrap_or(Liveness::Gone)
     }
 
-    /// How many of a user's sessions live, and about how many bytes they take.
+    /// Number of a user's live sessions, and their estimated bytes.
     pub fn live(&self, head: u32) -> (usize, usize) {
         if let Some(crowd) = self.crowd(head) {
             return crowd.live();
@@ -36,7 +38,7 @@ impl Shard {
         live.fold((0, 0), |(sessions, bytes), slot| (sessions + 1, bytes + slot.counted_bytes()))
     }
 
-    /// In how many topics a user's live sessions are, each counted as often as a session is in it.
+    /// Number of memberships of a user's live sessions in total.
     pub fn memberships(&self, head: u32) -> usize {
         match self.crowd(head) {
             Some(crowd) => crowd.memberships(),
@@ -44,19 +46,18 @@ impl Shard {
         }
     }
 
-    /// The declaration that counts for a user: the newest one of a live session that has not
-    /// expired.
+    /// The declaration that counts for a user: the newest unexpired one of a live session.
     fn declared(&self, head: u32) -> Option<&Declared> {
         if let Some(crowd) = self.crowd(head) {
             return self.slots[crowd.declares()?].counting();
         }
         let live = self.chain(head).filter(|&at| self.slots[at].state.is_live());
-        // Of two of one instant, every process takes the same.
+        // Of two with the same time, the greater session id wins, in every process alike.
         let counting = live.filter_map(|at| Some((self.slots[at].counting()?, &self.slots[at].id)));
         counting.max_by_key(|(declared, id)| (declared.at, *id)).map(|(declared, _)| declared)
     }
 
-    /// The effective status of a user, and the words beside it.
+    /// The effective status of a user, with its message.
     pub fn status(&self, head: u32) -> (Status, Option<Message>) {
         match (self.best(head), self.declared(head)) {
             (Liveness::Gone, _) => (Status::Offline, None),
@@ -66,12 +67,13 @@ impl Shard {
         }
     }
 
-    /// Whether a user has declared to be offline.
+    /// Whether the user has declared to be offline.
     pub fn hides(&self, head: u32) -> bool {
         self.declared(head).is_some_and(|declared| declared.status == Status::Offline)
     }
 
-    /// Visits each topic of a user once, with the best of their sessions there.
+    /// Calls `visit` once for each topic of a user, with the best state of the user's sessions
+    /// there.
     pub fn each_topic(&self, head: u32, mut visit: impl FnMut(&Arc<ScopeState>, Liveness)) {
         if let Some(crowd) = self.crowd(head) {
             return crowd.topics().for_each(|topic| visit(&topic.scope, topic.best()));
@@ -79,7 +81,7 @@ impl Shard {
         let slots = self.chain(head).map(|at| &self.slots[at]);
         let mut topics: SmallVec<[(&Arc<ScopeState>, Liveness); 8]> =
             slots.flat_map(|slot| slot.places().map(|scope| (scope, slot.state))).collect();
-        // The best of each topic first.
+        // Sorted so that `dedup` keeps the best state of each topic.
         topics.sort_unstable_by_key(|(scope, state)| (address(scope), std::cmp::Reverse(*state)));
         topics.dedup_by_key(|(scope, _)| address(scope));
         topics.into_iter().for_each(|(scope, best)| visit(scope, best));

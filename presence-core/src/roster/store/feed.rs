@@ -1,4 +1,5 @@
-//! What the store tells, and what this process must tell again because the store shows less.
+//! Merges what a store watch delivers, and finds the sessions that must be written again because
+//! the store shows less of them than this process knows.
 
 use crate::model::{Departure, Node, Session, SessionId, SessionKey, UserId};
 use crate::roster::Roster;
@@ -11,11 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Sessions of which the store must be told the truth again.
-pub type Owed = Vec<SessionKey>;
+/// Keys of sessions whose present state must be written to the store again.
+pub type Rewrites = Vec<SessionKey>;
 
 impl Roster {
-    /// A watch of the store begins: until `synced`, what it tells confirms what is known.
+    /// Starts a new watch of the store. Until `synced`, each delivered session confirms the one
+    /// known here.
     pub fn begin(&self) {
         Arc::make_mut(&mut self.clocks.write()).begin();
         if self.heard.swap(false, Ordering::AcqRel) {
@@ -24,29 +26,35 @@ impl Roster {
         }
     }
 
-    /// The watch in which something is told now.
-    pub(crate) fn known_in(&self) -> u8 {
+    /// Marks the current watch as having delivered something; returns its generation.
+    pub(crate) fn watch_generation(&self) -> u8 {
         if !self.heard.load(Ordering::Acquire) {
             self.heard.store(true, Ordering::Release);
         }
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Takes facts; `shard_of` answers the store's shard of a session's user.
-    pub fn merge(&self, facts: &Facts, shard_of: impl Fn(&Session) -> u16, now: Timestamp) -> Owed {
-        let mut owed = Owed::new();
-        // Nodes first: a held session is judged by its node.
+    /// Merges facts into the roster; returns the sessions to write again. `shard_of` returns the
+    /// store's shard of a session's user.
+    pub fn merge(&self, facts: &Facts, shard_of: impl Fn(&Session) -> u16, now: Timestamp) -> Rewrites {
+        let mut rewrites = Rewrites::new();
+        // Nodes first, since held sessions are judged by their node.
         for Node { id, seen_at, drain_for } in &facts.nodes {
             self.touch_node(id, *seen_at, *drain_for, now);
         }
         for session in &facts.sessions {
             self.under_lock(&session.user, now, |locked, hash, reconciler| {
-                self.merge_one(locked, hash, session, shard_of(session), reconciler, &mut owed);
+                self.merge_one(locked, hash, session, shard_of(session), reconciler, &mut rewrites);
             });
         }
-        owed
+        rewrites
     }
 
+    // Merges one stored session, in three steps: decide whether this process knows more of it and
+    // must write it again; take over whichever of placement, declaration and times are newer;
+    // reconcile, if anything changed by which the session is judged.
+    //
+    // Being delivered also confirms the session.
     fn merge_one(
         &self,
         locked: &mut Shard,
@@ -54,7 +62,7 @@ impl Roster {
         stored: &Session,
         shard: u16,
         reconciler: &Reconciler<'_>,
-        owed: &mut Owed,
+        rewrites: &mut Rewrites,
     ) {
         let found = locked.find(hash, &stored.user, &stored.id);
         let found = found.inspect(|&at| locked.move_to_store_time(hash, at, reconciler));
@@ -75,12 +83,12 @@ impl Roster {
         if slot.has(flag::TRACKED)
             && (knows_more || slot.declares_over(stored) || slot.was_seen_long_after(stored))
         {
-            owed.push(slot.key());
+            rewrites.push(slot.key());
         }
         if let Some(placed) = placed {
             slot.place(placed);
-            // Whoever took it over speaks for it now. The connection here, if any, ends without a
-            // word.
+            // Another process that took the session over is responsible for it now. A connection of
+            // this process that still holds it will end without a leave.
             slot.set(flag::TRACKED, slot.has(flag::TRACKED) && slot.node.id == *self.node());
             slot.set(flag::HELD_HERE, slot.has(flag::HELD_HERE) && slot.node.id == *self.node());
         }
@@ -95,50 +103,51 @@ impl Roster {
         let times = (slot.seen_at, slot.active_at);
         slot.seen_at = times.0.max(stored.seen_at);
         slot.active_at = times.1.max(stored.active_at);
-        slot.generation = self.known_in();
+        slot.generation = self.watch_generation();
         let was_unconfirmed = slot.has(flag::UNCONFIRMED) || !slot.has(flag::CONFIRMED);
         slot.set(flag::CONFIRMED, true);
         slot.set(flag::UNCONFIRMED, false);
-        let corrected = self.correct(slot, reconciler, owed);
+        let corrected = self.correct(slot, reconciler, rewrites);
         if was_unconfirmed {
             locked.unconfirmed.remove(&at);
         }
         let head = locked.head(hash, &stored.user).unwrap_or(at);
-        let moved_on = times != (locked.slots[at].seen_at, locked.slots[at].active_at);
-        // Its first beat changes by what it is judged, and may bring its next change nearer.
-        let starts = moved_on && times.0 == Timestamp::ZERO;
+        let renewed = times != (locked.slots[at].seen_at, locked.slots[at].active_at);
+        // The first heartbeat of a session changes the times by which it is judged, and may bring
+        // its next change nearer.
+        let starts = renewed && times.0 == Timestamp::ZERO;
         let changed = starts || found.is_none() || moved || declares || was_unconfirmed || corrected;
-        if changed || moved_on && !locked.is_reconciled(head, at, reconciler) {
+        if changed || renewed && !locked.is_reconciled(head, at, reconciler) {
             locked.reconcile(head, before, reconciler);
         }
-        owed.extend(self.carry_out_again(locked, hash, &stored.user, shard, reconciler));
+        rewrites.extend(self.carry_out_again(locked, hash, &stored.user, shard, reconciler));
     }
 
-    /// Sets right what the store holds of this process's own connections; answers whether anything
-    /// was.
-    fn correct(&self, slot: &mut Slot, reconciler: &Reconciler<'_>, owed: &mut Owed) -> bool {
+    /// Corrects a stored session that contradicts the connections of this process; returns whether
+    /// it did.
+    fn correct(&self, slot: &mut Slot, reconciler: &Reconciler<'_>, rewrites: &mut Rewrites) -> bool {
         let stamp = reconciler.times.stamp;
         let mine = slot.has(flag::HELD) && slot.node.id == *self.node();
         match slot.left() {
-            // Somebody ended it although its client has been heard here since: it is still
-            // connected.
+            // The session was ended elsewhere, but its client has been heard on this connection
+            // since, so it is still connected.
             Some(left) if slot.has(flag::HELD_HERE) && slot.seen_at > left.at => {
                 slot.placed_at = stamp.max(slot.placed_at + Duration::from_millis(1));
                 slot.end(None);
                 slot.node = Arc::clone(&self.me);
                 slot.set(flag::HELD, true);
             }
-            // A connection that is long gone: its leave got lost.
+            // The session's connection ended long ago, and its leave was lost.
             None if mine && !slot.has(flag::HELD_HERE) && !self.draining.load(Ordering::Acquire) => {
                 slot.end(Some(Departure { at: stamp, ends_at: stamp }));
             }
             _ => return false,
         }
-        owed.push(slot.key());
+        rewrites.push(slot.key());
         true
     }
 
-    /// Takes renewals.
+    /// Merges renewals.
     pub fn touched(&self, touches: &[Touch], now: Timestamp) {
         for touch in touches {
             match touch {
@@ -174,14 +183,14 @@ impl Roster {
         now: Timestamp,
     ) {
         if *id == self.settings.node {
-            // Nobody knows better than this process how it is.
+            // This process's own state is newer than any echo of it.
             return;
         }
         self.beat_of(id, seen_at, drain_for, now);
     }
 
-    /// Enters a node's beat. One that comes back after a pause brings back the sessions that lapsed
-    /// with it; so does one that facts tell of after its sessions.
+    /// Records the heartbeat of a node. If sessions lapsed with the node, or its state became known
+    /// only after its sessions, reconciles the sessions that it holds.
     pub(crate) fn beat_of(
         &self,
         id: &crate::NodeId,
@@ -198,10 +207,10 @@ impl Roster {
         node.fact()
     }
 
-    /// A shard of the store has told everything: what it lacked is unconfirmed, and what of that is
-    /// own is owed.
-    pub fn synced(&self, shard: u16, now: Timestamp) -> Owed {
-        let mut owed = Owed::new();
+    /// Ends the snapshot of a store shard. Sessions that the snapshot lacked become unconfirmed;
+    /// returns those of this process, which must be written again.
+    pub fn synced(&self, shard: u16, now: Timestamp) -> Rewrites {
+        let mut rewrites = Rewrites::new();
         let generation = self.generation.load(Ordering::Acquire);
         self.walk(now, |locked, at, reconciler| {
             let slot = &mut locked.slots[at];
@@ -209,27 +218,27 @@ impl Roster {
                 return;
             }
             if slot.has(flag::TRACKED) && slot.state.is_live() {
-                owed.push(slot.key());
+                rewrites.push(slot.key());
             }
             if !slot.has(flag::CONFIRMED) || slot.has(flag::UNCONFIRMED) {
                 return;
             }
             if slot.state.is_live() {
-                locked.doubt(at, reconciler);
+                locked.mark_unconfirmed(at, reconciler);
             } else {
                 self.let_go(locked, at);
             }
         });
-        owed
+        rewrites
     }
 
-    /// The store has these sessions: it answered a put or a touch of them.
+    /// Marks sessions as confirmed by the store, which answered a put or touch of them.
     pub fn confirm<'a>(&self, keys: impl IntoIterator<Item = (&'a UserId, &'a SessionId)>, now: Timestamp) {
         for (user, id) in keys {
             self.under_lock(user, now, |locked, hash, reconciler| {
                 let Some(at) = locked.find(hash, user, id) else { return };
                 let slot = &mut locked.slots[at];
-                slot.generation = self.known_in();
+                slot.generation = self.watch_generation();
                 if slot.has(flag::CONFIRMED) && !slot.has(flag::UNCONFIRMED) {
                     return;
                 }

@@ -1,33 +1,34 @@
-//! What the store has forgotten.
+//! Sessions, users and nodes that the store has forgotten.
 
 use crate::model::SessionKey;
 use crate::roster::Roster;
 use crate::roster::reconcile::transition::Reconciler;
 use crate::roster::sessions::shard::Shard;
 use crate::roster::sessions::slot::flag;
-use crate::roster::store::feed::Owed;
+use crate::roster::store::feed::Rewrites;
 use crate::store::ForgetIf;
 use crate::time::{Timestamp, ViewClock};
 
 impl Roster {
-    /// Drops what was forgotten, unless it has been seen later here. Forgetting is no verdict: what
-    /// lives here is told again if it is own, and else waits for a lease to be confirmed.
-    pub fn forgotten(&self, seen: &[ForgetIf], now: Timestamp) -> Owed {
-        let mut owed = Owed::new();
+    /// Drops what the store has forgotten, unless it was seen later here. Live sessions are not
+    /// dropped: this process's own ones are returned, to be written again; others become
+    /// unconfirmed and lapse after a lease unless they are confirmed.
+    pub fn forgotten(&self, seen: &[ForgetIf], now: Timestamp) -> Rewrites {
+        let mut rewrites = Rewrites::new();
         for seen in seen {
             match seen {
                 ForgetIf::Session { key, seen_at, placed_at } => {
-                    let owes = self.under_lock(&key.user, now, |locked, hash, reconciler| {
+                    let rewrite = self.under_lock(&key.user, now, |locked, hash, reconciler| {
                         let at = locked.find(hash, &key.user, &key.id)?;
                         self.forget_one(locked, at, (*seen_at, *placed_at), reconciler)
                     });
-                    owed.extend(owes);
+                    rewrites.extend(rewrite);
                 }
                 ForgetIf::User(record) => self.shard_of(&record.user).0.lock().records.forget(record),
                 ForgetIf::Node { node, seen_at } => self.nodes.forget(node, *seen_at),
             }
         }
-        owed
+        rewrites
     }
 
     fn forget_one(
@@ -37,13 +38,13 @@ impl Roster {
         (seen_at, placed_at): (Timestamp, Timestamp),
         reconciler: &Reconciler<'_>,
     ) -> Option<SessionKey> {
-        // What time has brought about comes first.
+        // Applies first what is due by the passage of time.
         if !locked.is_reconciled(locked.head_of(at), at, reconciler) {
             locked.reconcile_at(at, reconciler);
         }
         let slot = &locked.slots[at];
-        // Of the session itself: the store has counted its node, whose next beat may have overtaken
-        // this news.
+        // Compares the session's own times, not those of its node: the store counted the node's
+        // heartbeat when it forgot, and a newer one may have arrived here before this event.
         let is_known_later = slot.seen_at > seen_at || slot.placed_at > placed_at;
         if slot.state.is_live() && slot.has(flag::TRACKED) {
             return Some(slot.key());
@@ -52,7 +53,7 @@ impl Roster {
             return None;
         }
         if slot.state.is_live() {
-            locked.doubt(at, reconciler);
+            locked.mark_unconfirmed(at, reconciler);
         } else {
             self.let_go(locked, at);
         }
@@ -61,9 +62,9 @@ impl Roster {
 }
 
 impl Shard {
-    /// Notes that the store lacks a session that lives here: it goes in a lease, unless it is
+    /// Marks a live session as missing from the store: it lapses after a lease unless it is
     /// confirmed.
-    pub(crate) fn doubt(&mut self, at: u32, reconciler: &Reconciler<'_>) {
+    pub(crate) fn mark_unconfirmed(&mut self, at: u32, reconciler: &Reconciler<'_>) {
         let slot = &mut self.slots[at];
         if slot.has(flag::UNCONFIRMED) {
             return;

@@ -1,4 +1,4 @@
-//! What the store tells of sessions, and what it has forgotten.
+//! Input from the store: sessions, renewals, and what the store has forgotten.
 
 pub(super) mod feed;
 pub(super) mod forgotten;

@@ -5,7 +5,7 @@ use crate::model::{Block, Departure, SessionId, SessionKey, Status, UserId, User
 use crate::roster::reconcile::transition::Reconciler;
 use crate::roster::sessions::shard::Shard;
 use crate::roster::sessions::slot::{Slot, flag};
-use crate::roster::store::feed::Owed;
+use crate::roster::store::feed::Rewrites;
 use crate::roster::user_records::records::Mark;
 use crate::roster::{Refused, Roster};
 use crate::store::ForgetIf;
@@ -69,7 +69,7 @@ impl Roster {
         shard: u16,
         for_long: Duration,
         now: Timestamp,
-    ) -> (UserRecord, Owed) {
+    ) -> (UserRecord, Rewrites) {
         let user = whom.user();
         self.under_lock(user, now, |locked, hash, reconciler| {
             let known = locked.records.marks.get(user).and_then(|mark| mark.block.clone());
@@ -84,8 +84,8 @@ impl Roster {
             }
             let block = Some(Block { at, until, session });
             let record = UserRecord { block, ..UserRecord::new(user.clone()) };
-            let owed = self.learn_one(locked, hash, &record, (shard, 0), reconciler, Author::Here);
-            (record, owed)
+            let rewrites = self.learn_one(locked, hash, &record, (shard, 0), reconciler, Author::Here);
+            (record, rewrites)
         })
     }
 
@@ -107,15 +107,15 @@ impl Roster {
 
     /// Takes records that the store tells; answers which sessions it must be told of because of
     /// them.
-    pub fn learn(&self, users: &[UserRecord], shard_of: impl Fn(&UserId) -> u16, now: Timestamp) -> Owed {
-        let mut owed = Owed::new();
+    pub fn learn(&self, users: &[UserRecord], shard_of: impl Fn(&UserId) -> u16, now: Timestamp) -> Rewrites {
+        let mut rewrites = Rewrites::new();
         for record in users {
-            let stored = (shard_of(&record.user), self.known_in());
-            owed.extend(self.under_lock(&record.user, now, |locked, hash, reconciler| {
+            let stored = (shard_of(&record.user), self.watch_generation());
+            rewrites.extend(self.under_lock(&record.user, now, |locked, hash, reconciler| {
                 self.learn_one(locked, hash, record, stored, reconciler, Author::Elsewhere)
             }));
         }
-        owed
+        rewrites
     }
 
     fn learn_one(
@@ -126,7 +126,7 @@ impl Roster {
         (shard, generation): (u16, u8),
         reconciler: &Reconciler<'_>,
         author: Author,
-    ) -> Owed {
+    ) -> Rewrites {
         let news = locked.records.mark(record, generation);
         if let Some(remember_for) = self.settings.policy.remember_for
             && reconciler.times.stamp.since(record.seen_at) < remember_for
@@ -134,10 +134,10 @@ impl Roster {
             locked.records.note_seen(&record.user, record.seen_at);
         }
         let Some(mark) = locked.records.marks.get(&record.user).filter(|_| news.blocks || news.erases) else {
-            return Owed::new();
+            return Rewrites::new();
         };
         let mark = mark.clone();
-        let (owed, connections) =
+        let (rewrites, connections) =
             self.carry_out(locked, hash, &record.user, &mark, shard, reconciler, author);
         let (is_whole, why) = match &mark.block {
             Some(block) if news.blocks => (block.session.is_none(), Ended::Blocked { until: block.until }),
@@ -145,7 +145,7 @@ impl Roster {
         };
         let user = record.user.clone();
         self.endings.lock().push(Ending { user, connections, is_whole, why });
-        owed
+        rewrites
     }
 
     /// Ends again what a mark has ended, if the store tells of it once more.
@@ -156,15 +156,15 @@ impl Roster {
         user: &UserId,
         shard: u16,
         reconciler: &Reconciler<'_>,
-    ) -> Owed {
-        let Some(mark) = locked.records.marks.get(user).cloned() else { return Owed::new() };
-        let (owed, connections) =
+    ) -> Rewrites {
+        let Some(mark) = locked.records.marks.get(user).cloned() else { return Rewrites::new() };
+        let (rewrites, connections) =
             self.carry_out(locked, hash, user, &mark, shard, reconciler, Author::Elsewhere);
         if let (false, Some(block)) = (connections.is_empty(), &mark.block) {
             let why = Ended::Blocked { until: block.until };
             self.endings.lock().push(Ending { user: user.clone(), connections, is_whole: false, why });
         }
-        owed
+        rewrites
     }
 
     /// Ends the sessions that a mark is about; answers of which the store is to be told, and which
@@ -181,9 +181,9 @@ impl Roster {
         shard: u16,
         reconciler: &Reconciler<'_>,
         author: Author,
-    ) -> (Owed, Vec<SessionId>) {
-        let (mut owed, mut connections, mut erased) = (Owed::new(), Vec::new(), Vec::new());
-        let Some(head) = locked.head(hash, user) else { return (owed, connections) };
+    ) -> (Rewrites, Vec<SessionId>) {
+        let (mut rewrites, mut connections, mut erased) = (Rewrites::new(), Vec::new(), Vec::new());
+        let Some(head) = locked.head(hash, user) else { return (rewrites, connections) };
         let now = reconciler.times.proven_at(shard);
         // When a session was ended, and whether it is erased.
         let ended = |slot: &Slot| {
@@ -213,7 +213,7 @@ impl Roster {
             slot.set(flag::HELD_HERE, false);
             ends = true;
             if !erases && (author == Author::Here || slot.has(flag::TRACKED)) {
-                owed.push(slot.key());
+                rewrites.push(slot.key());
             }
         }
         for &at in &erased {
@@ -227,7 +227,7 @@ impl Roster {
             locked.reconcile(head, before, reconciler);
         }
         erased.into_iter().for_each(|at| self.drop_session(locked, at));
-        (owed, connections)
+        (rewrites, connections)
     }
 
     /// What is to be ended in this process because of what was learnt since the last call.
