@@ -136,7 +136,7 @@ impl Roster {
     /// Applies some pending list updates if too many have accumulated. To be called without a lock
     /// by code that adds them.
     pub(crate) fn relieve(&self) {
-        if self.sort_queue.presses() {
+        if self.sort_queue.needs_help() {
             self.sort(1);
         }
     }

@@ -1,4 +1,4 @@
-//! A scope's state at a version, and what changed since another.
+//! Snapshots of a scope, and the diffs between two versions of it.
 
 use crate::liveness::Liveness;
 use crate::model::{SessionId, UserId};
@@ -9,13 +9,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// A point in the history of one roster, `<incarnation>-<n>`: comparable only within one
-/// incarnation.
+/// The number of a state of one roster, written `<incarnation>-<n>`. Versions of different
+/// incarnations cannot be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Version {
-    /// Which roster: drawn when it starts.
+    /// Random number of the roster, drawn when it starts.
     pub incarnation: u64,
-    /// Which state of it; grows.
+    /// Number of the state; grows.
     pub n: u64,
 }
 
@@ -25,7 +25,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// The text is no version.
+/// The text is not a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a version")]
 pub struct NotAVersion;
@@ -47,21 +47,21 @@ impl FromStr for Version {
 /// The members of a scope at a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Which state this is.
+    /// The version of this state.
     pub version: Version,
-    /// Who is here, sorted by user.
+    /// The users that are present, sorted by id.
     pub members: BTreeMap<UserId, Arc<Member>>,
 }
 
 impl Snapshot {
-    /// How many are here.
+    /// Number of users that are online, and active.
     #[expect(clippy::cast_possible_truncation, reason = "a roster holds fewer than four billion users")]
     pub fn counts(&self) -> Counts {
         let active = self.members.values().filter(|m| m.liveness == Liveness::Active).count();
         Counts { online: self.members.len() as u32, active: active as u32 }
     }
 
-    /// Becomes the later state that `diff` leads to.
+    /// Applies `diff`, which must start at this version.
     pub fn apply(&mut self, diff: &Diff) {
         for member in diff.joined.iter().chain(&diff.changed) {
             self.members.insert(member.user.clone(), Arc::clone(member));
@@ -73,65 +73,65 @@ impl Snapshot {
     }
 }
 
-/// Why a user or a session went.
+/// Why a user or a session is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LeftReason {
-    /// It left, moved elsewhere, or declared itself offline.
+    /// It left, moved elsewhere, or the user declared to be offline.
     Left,
-    /// Nothing was heard of it for its lease.
+    /// No heartbeat came within its lease.
     Lapsed,
 }
 
-/// What changed in a scope between two versions. Each user appears at most once.
+/// The changes of a scope between two versions. Each user appears at most once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diff {
-    /// The state it starts from.
+    /// The version that the diff starts from.
     pub from: Version,
-    /// The state it leads to.
+    /// The version that the diff leads to.
     pub to: Version,
-    /// Who came.
+    /// Users that are present now and were not before.
     pub joined: Vec<Arc<Member>>,
-    /// Who is here and shows otherwise than before.
+    /// Users that were present before, and show differently now.
     pub changed: Vec<Arc<Member>>,
-    /// Who went.
+    /// Users that are no longer present, with the reason.
     pub left: Vec<(UserId, LeftReason)>,
-    /// What happened to single sessions; empty unless they were asked for.
+    /// Changes of single sessions; empty unless the subscription asked for sessions.
     pub sessions: Vec<SessionEvent>,
 }
 
-/// What happened to one session, as a scope sees it.
+/// A change of one session in a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionEvent {
-    /// It came.
+    /// The session entered the scope.
     Joined(UserId, MemberSession),
-    /// It shows otherwise than before.
+    /// The session shows differently than before.
     Changed(UserId, MemberSession),
-    /// It went.
+    /// The session left the scope.
     Left(UserId, SessionId, LeftReason),
 }
 
 impl Diff {
-    /// A diff without any change yet.
+    /// An empty diff.
     pub(crate) fn between(from: Version, to: Version) -> Self {
         Self { from, to, joined: Vec::new(), changed: Vec::new(), left: Vec::new(), sessions: Vec::new() }
     }
 
-    /// Whether nothing changed.
+    /// Whether the diff has no changes.
     pub fn is_empty(&self) -> bool {
         self.entries() == 0
     }
 
-    /// How many changes it holds.
+    /// Number of changes.
     pub fn entries(&self) -> usize {
         self.joined.len() + self.changed.len() + self.left.len() + self.sessions.len()
     }
 
-    /// What several diffs, each starting where the one before led to, amount to.
+    /// Combines consecutive diffs into one.
     ///
-    /// Session events are told one by one; users who came and went again are not told at all.
+    /// Session events are kept one by one; users who both joined and left are left out.
     pub(crate) fn joined<'a>(diffs: impl Iterator<Item = &'a Self>) -> Self {
-        /// Whether the user was here before the first diff, and what they are after the last.
+        /// Whether the user was present before the first diff, and the user's state after the last.
         type Step = (bool, Result<Arc<Member>, LeftReason>);
         let mut versions: Option<(Version, Version)> = None;
         let mut steps: BTreeMap<UserId, Step> = BTreeMap::new();
@@ -163,7 +163,7 @@ impl Diff {
     }
 }
 
-/// What happened to the sessions of one user between two states.
+/// Appends the changes of one user's sessions between two states.
 pub(crate) fn session_events(
     user: &UserId,
     before: Option<&Member>,

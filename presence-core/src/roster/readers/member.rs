@@ -1,24 +1,25 @@
-//! What a reader is told of a user.
+//! How a user is shown to readers.
 
 use crate::liveness::Liveness;
 use crate::model::{Message, Meta, SessionId, Status, Topic, UserId};
 use crate::time::Timestamp;
 use serde::Serialize;
 
-/// A user as a scope shows them.
+/// A user as shown in a scope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Member {
     /// The id of the user.
     pub user: UserId,
-    /// `Active` or `Idle` in lists and diffs; a query of the very user may also answer `Gone`.
+    /// `Active` or `Idle` in lists and diffs. A query of a single user may also return `Gone`.
     pub liveness: Liveness,
-    /// The effective status: declared, or else derived from the liveness.
+    /// The effective status: the declared one, or else the one derived from the liveness.
     pub status: Status,
-    /// The words declared with the status.
+    /// The message declared with the status.
     pub message: Option<Message>,
-    /// What the host said of the newest placed session that has a meta.
+    /// The metadata of the user's most recently placed session that has any.
     pub meta: Option<Meta>,
-    /// Its live sessions in this scope, sorted by id. Empty unless they were asked for.
+    /// The user's live sessions in this scope, sorted by id. Empty unless the query asked for
+    /// sessions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sessions: Vec<MemberSession>,
 }
@@ -30,25 +31,25 @@ pub struct MemberSession {
     pub id: SessionId,
     /// `Active` or `Idle`.
     pub liveness: Liveness,
-    /// Where it is.
+    /// The topics that the session is in.
     pub topics: Vec<Topic>,
-    /// What the host said of it.
+    /// The host's metadata of the session.
     pub meta: Option<Meta>,
 }
 
-/// All that is known of one user, gone or not.
+/// Everything known of one user, present or gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Person {
     /// The user, with sessions; its liveness may be `Gone`.
     #[serde(flatten)]
     pub member: Member,
-    /// The last beat of any of their sessions, or of the node that holds one; `None` if none ever
-    /// beat.
+    /// The last heartbeat of any of the user's sessions, or of a node that holds one; `None` if
+    /// there never was one.
     pub last_seen: Option<Timestamp>,
 }
 
 impl Person {
-    /// One who is gone, and was last seen then.
+    /// A user without sessions who was last seen at `seen_at`.
     pub(crate) fn gone(user: &UserId, seen_at: Timestamp) -> Self {
         let (liveness, status) = (Liveness::Gone, Status::Offline);
         let member =
@@ -57,22 +58,22 @@ impl Person {
     }
 }
 
-/// How many users a scope has.
+/// Number of users in a scope.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Active and idle together.
+    /// Users that are active or idle.
     pub online: u32,
-    /// Active ones.
+    /// Users that are active.
     pub active: u32,
 }
 
 impl Counts {
-    /// Those who are online and not active.
+    /// Users that are online but not active.
     pub const fn idle(self) -> u32 {
         self.online - self.active
     }
 
-    /// The counts after one user's step; `None` is absent.
+    /// The counts after a change of one user; `None` means not present.
     pub(crate) fn step(self, from: Option<Liveness>, to: Option<Liveness>) -> Self {
         let weight = |liveness: Option<Liveness>| {
             (u32::from(liveness.is_some()), u32::from(liveness == Some(Liveness::Active)))

@@ -1,4 +1,4 @@
-//! One user, as different viewers may see them.
+//! A single user, as different viewers may see them.
 
 use crate::liveness::{Liveness, Policy};
 use crate::model::UserId;
@@ -8,21 +8,21 @@ use crate::roster::readers::query::Viewer;
 use crate::roster::sessions::slot::flag;
 use crate::time::Timestamp;
 
-/// What a viewer may see of a user.
+/// How much of a user a viewer may see.
 enum Shows {
     All,
-    /// All but for when exactly they were last seen, at this time.
+    /// Everything, except that the last-seen time is coarsened as of this time.
     Live(Timestamp),
-    /// That they are gone, and since when.
+    /// Only that the user is gone, and since when.
     GoneSince(Timestamp),
     Nothing,
 }
 
 impl Roster {
-    /// All that is known of a user, gone or not.
+    /// Everything known of a user, present or gone.
     ///
-    /// Who declares to be offline shows as `Gone` with status `Offline`; the sessions are shown as
-    /// they are.
+    /// A user who has declared to be offline shows as `Gone` with status `Offline`; the sessions
+    /// are shown as they are.
     pub fn person(&self, user: &UserId) -> Option<Person> {
         let (shard, hash) = self.shard_of(user);
         let locked = shard.lock();
@@ -37,7 +37,7 @@ impl Roster {
         Some(Person { member, last_seen: seen.filter(|&at| at != Timestamp::ZERO) })
     }
 
-    /// When a user was last seen, gone or not.
+    /// When a user was last seen, present or gone.
     fn last_seen(&self, user: &UserId) -> Option<Timestamp> {
         let (shard, hash) = self.shard_of(user);
         let locked = shard.lock();
@@ -46,12 +46,12 @@ impl Roster {
         seen.filter(|&at| at != Timestamp::ZERO)
     }
 
-    /// The same as a viewer may see it.
+    /// What `viewer` may see of a user.
     ///
-    /// For all but the user and operators, one who has declared to be offline is one who left at
-    /// that moment: with nothing but the time of that, and after [`Policy::MIN_MEMORY`], or
-    /// [`Policy::remember_for`], not known at all. To them, the time is as exact as
-    /// [`Policy::last_seen`] says, and so is the moment at which it is forgotten.
+    /// To other users, one who declares to be offline looks like one who left at that moment: they
+    /// see only the time of that, for [`Policy::remember_for`] or else [`Policy::MIN_MEMORY`], and
+    /// then nothing. The time is coarsened to [`Policy::last_seen`], and so is the moment at which
+    /// it is forgotten. The user and operators see everything.
     pub fn person_as(&self, viewer: &Viewer, user: &UserId, shard: u16, now: Timestamp) -> Option<Person> {
         match self.shows(viewer, user, shard, now) {
             Shows::All => self.person(user),
@@ -66,8 +66,8 @@ impl Roster {
         }
     }
 
-    /// When a user was last seen, as a viewer may see it: what [`person_as`](Self::person_as) says
-    /// of it, without a look at topics.
+    /// When a user was last seen, as far as `viewer` may know: `last_seen` of
+    /// [`person_as`](Self::person_as), at less cost.
     pub fn last_seen_as(
         &self,
         viewer: &Viewer,
@@ -105,7 +105,8 @@ impl Roster {
         let Some(seen_at) = seen_at.and_then(|seen_at| last_seen.shown(seen_at, now)) else {
             return Shows::Nothing;
         };
-        // How long a session is remembered depends on what it has been up to since: this does not.
+        // Must not depend on how long the roster still holds the session, since that tells about
+        // hidden activity.
         let shows = match (remember_for, head) {
             (Some(remember_for), _) => now.since(seen_at) < remember_for,
             (None, Some(head)) => {

@@ -1,4 +1,4 @@
-//! Questions.
+//! Queries of the roster: members, counts, sessions, and why a session is in its state.
 
 use crate::liveness::{self, Liveness};
 use crate::model::{Session, SessionKey, Topic, UserId};
@@ -12,39 +12,39 @@ use crate::time::{Timestamp, ViewClock};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// One session and why it is what it is.
+/// One session, with the facts that explain its state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Examined {
     /// The session.
     pub session: Session,
-    /// What it shows.
+    /// The state that the session shows.
     pub liveness: Liveness,
-    /// The proven time that this is said of.
+    /// The proven time at which it was judged.
     pub now: Timestamp,
-    /// The last beat of its node, for a held session whose node is known.
+    /// The last heartbeat of the node, for a held session whose node is known.
     pub node_seen_at: Option<Timestamp>,
-    /// Whether the last snapshot of the store lacked it.
+    /// Whether the last snapshot of the store lacked the session.
     pub unconfirmed: bool,
-    /// Whether this process answers for it.
+    /// Whether this process keeps the session in the store.
     pub own: bool,
-    /// When the verdict may change.
+    /// When the state may change next without new facts.
     pub next_change: Option<Timestamp>,
 }
 
-/// On whose behalf something is asked: decides what of a hidden user is shown.
+/// On whose behalf a query is made: decides what is shown of hidden users.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Viewer {
-    /// Somebody of whom nothing is known.
+    /// An unknown viewer.
     #[default]
     Anyone,
-    /// This user: sees their own sessions although they have declared to be offline.
+    /// This user, who also sees their own sessions while they have declared to be offline.
     User(UserId),
-    /// Somebody who may see everything.
+    /// A viewer who may see everything.
     Operator,
 }
 
 impl Viewer {
-    /// Whether nothing of this user is hidden from them.
+    /// Whether this viewer sees everything of `user`, hidden or not.
     pub fn sees_all_of(&self, user: &UserId) -> bool {
         match self {
             Self::Anyone => false,
@@ -55,7 +55,7 @@ impl Viewer {
 }
 
 impl Roster {
-    /// How a user shows in a scope; `None` if they are not there.
+    /// A user as shown in a scope; `None` if the user is not present there.
     pub fn member(&self, user: &UserId, scope: &Scope, with_sessions: bool) -> Option<Member> {
         let topic = match scope {
             Scope::All => None,
@@ -73,7 +73,7 @@ impl Roster {
         member.liveness.is_live().then_some(member)
     }
 
-    /// What is known of each session of a user, and why they are what they are.
+    /// All sessions of a user, with the facts that explain their states.
     pub fn examine(&self, user: &UserId, now: Timestamp) -> Vec<Examined> {
         let (shard, hash) = self.shard_of(user);
         let locked = shard.lock();
@@ -99,7 +99,7 @@ impl Roster {
         sessions
     }
 
-    /// The truth of a session, as this process knows it.
+    /// The record of a session as this process knows it.
     pub fn session(&self, key: &SessionKey) -> Option<Session> {
         let (shard, hash) = self.shard_of(&key.user);
         let locked = shard.lock();
@@ -107,8 +107,8 @@ impl Roster {
         Some(locked.slots[at].session())
     }
 
-    /// The state of a scope; `None` for a topic that nobody is in, and for users, whose state only
-    /// watches keep.
+    /// The state of a scope; `None` for a topic without members, and for sets of users, which only
+    /// watches keep a state of.
     pub(crate) fn scope(&self, scope: &Scope) -> Option<Arc<ScopeState>> {
         match scope {
             Scope::All => Some(Arc::clone(&self.everyone)),
@@ -117,33 +117,33 @@ impl Roster {
         }
     }
 
-    /// How many users are online and active.
+    /// Number of users online and active in total.
     pub fn counts(&self) -> Counts {
         self.everyone.counts()
     }
 
-    /// How many sessions show: live, and not of a hidden user.
+    /// Number of visible sessions: live, and not of a hidden user.
     pub fn shown_sessions(&self) -> usize {
         self.shown.sessions.load(Ordering::Relaxed)
     }
 
-    /// How many topics have somebody who shows.
+    /// Number of topics with visible members.
     pub fn shown_topics(&self) -> usize {
         self.shown.topics.load(Ordering::Relaxed)
     }
 
-    /// The topics with most users online, the ties by name.
+    /// The topics with most users online; those with equally many are sorted by name.
     pub fn top_topics(&self, limit: usize) -> Vec<(Topic, Counts)> {
         self.topics.ranking.top(limit)
     }
 
-    /// How many topics there are.
+    /// Number of topics.
     pub fn topic_count(&self) -> usize {
         self.topics.len()
     }
 
-    /// Reads the sorted users of a scope in place. Other readers of it wait meanwhile; beats do
-    /// not.
+    /// Calls `read` with the sorted users of a scope. Other readers of the scope wait meanwhile;
+    /// heartbeats do not.
     pub(crate) fn read<T>(&self, scope: &Arc<ScopeState>, read: impl FnOnce(&Sorted) -> T) -> T {
         if scope.topic().is_none() {
             self.list_everyone();
@@ -151,8 +151,8 @@ impl Roster {
         scope.read(read)
     }
 
-    /// Makes the lists of everyone, if they are not kept yet. Most hosts never need them, so nobody
-    /// pays before.
+    /// Builds the sorted lists of everyone on first use. Most hosts never read them, so their cost
+    /// is deferred until then.
     fn list_everyone(&self) {
         let now = Timestamp::ZERO;
         let _one_maker = self.listing.lock();
@@ -161,8 +161,8 @@ impl Roster {
         }
         self.walk(now, |locked, at, _| {
             let user = locked.slots[at].user.clone();
-            // At each of their sessions: which one is the first may change while the lock is let
-            // go.
+            // Visited at every session of the user, because the first one may change while the lock
+            // is released.
             let best = locked.best(locked.head_of(at));
             if best.is_live() && !locked.slots[at].has(flag::HIDDEN) {
                 self.everyone.enter(&user, best);
@@ -173,7 +173,7 @@ impl Roster {
 }
 
 impl Shard {
-    /// The live sessions of a user in a topic, or anywhere.
+    /// The live sessions of a user in a topic, or in total.
     fn sessions_in(&self, head: u32, topic: Option<&Arc<ScopeState>>) -> Vec<u32> {
         if let (Some(crowd), Some(topic)) = (self.crowd(head), topic) {
             return crowd.topic(topic).map(|here| here.sessions.clone()).unwrap_or_default();
@@ -186,7 +186,7 @@ impl Shard {
         self.chain(head).filter(here).collect()
     }
 
-    /// How the user whose sessions start at `head` shows in a topic, or anywhere.
+    /// The user whose first session is `head` as shown in a topic, or in total.
     pub(crate) fn member(&self, head: u32, topic: Option<&Arc<ScopeState>>, with_sessions: bool) -> Member {
         let sessions = self.sessions_in(head, topic);
         let (status, message) = self.status(head);

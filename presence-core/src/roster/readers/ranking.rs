@@ -1,5 +1,5 @@
-//! The topics in order of how many users are in them, kept up to date by every step, so that a
-//! question for the first few looks at those few.
+//! The topics ranked by the number of users in them, kept up to date so that a query of the first
+//! few visits only those.
 
 use crate::model::Topic;
 use crate::roster::readers::member::Counts;
@@ -10,16 +10,16 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Into how many parts the order is split, each with a lock of its own.
+/// Number of parts that the ranking is split into, each with a lock of its own.
 const PARTS: usize = 16;
-/// How many topics of a part may have changed before they are put in order. A reader puts in order
-/// what it finds, so this also bounds what one question pays for others' steps.
+/// Most topics of a part that await re-ranking. Readers re-rank what they find, so this bounds the
+/// work of one query.
 const LATE: usize = 32;
 
-/// The order of all topics with somebody online.
+/// The ranking of all topics with somebody online.
 ///
-/// A step only notes that the topic has changed; a topic with many steps is noted once. Noting and
-/// putting in order take the lock of the topic's part, a leaf among the locks.
+/// A change of a count only queues the topic for re-ranking, once for any number of changes. Both
+/// take the lock of the topic's part, after which no other lock is taken.
 #[derive(Default)]
 pub(crate) struct Ranking {
     parts: [Mutex<Part>; PARTS],
@@ -28,11 +28,11 @@ pub(crate) struct Ranking {
 #[derive(Default)]
 struct Part {
     order: BTreeSet<Ranked>,
-    /// Topics whose place may have changed, each once.
+    /// Topics to re-rank, each once.
     changed: Vec<Arc<ScopeState>>,
 }
 
-/// A topic and how many were online when it was put in order: most of them first, the ties by name.
+/// A topic and the count that it is ranked by. Greater counts come first, then names.
 struct Ranked {
     online: u32,
     scope: Arc<ScopeState>,
@@ -65,7 +65,7 @@ impl Ord for Ranked {
 }
 
 impl Part {
-    /// Puts in order what has changed.
+    /// Re-ranks the queued topics.
     fn sort(&mut self) {
         for scope in self.changed.drain(..) {
             let (from, to) = scope.rank();
@@ -84,11 +84,11 @@ impl Part {
 
 impl Ranking {
     fn part(&self, scope: &Arc<ScopeState>) -> &Mutex<Part> {
-        // Above the bits that allocation makes equal.
+        // Skips the low bits, which alignment makes equal.
         &self.parts[(Arc::as_ptr(scope).addr() >> 6) % PARTS]
     }
 
-    /// Notes that the number of users online in a topic has changed.
+    /// Queues a topic for re-ranking.
     pub fn note(&self, scope: &Arc<ScopeState>) {
         if scope.is_first_change() {
             let mut part = self.part(scope).lock();
@@ -99,7 +99,7 @@ impl Ranking {
         }
     }
 
-    /// The first topics in order, at most so many.
+    /// The first `limit` topics.
     #[expect(clippy::mutable_key_type, reason = "ordered by the name and a count of the entry's own")]
     pub fn top(&self, limit: usize) -> Vec<(Topic, Counts)> {
         let mut top: BTreeSet<Ranked> = BTreeSet::new();
@@ -111,7 +111,7 @@ impl Ranking {
                 work::step();
                 if top.len() >= limit {
                     if top.last() < Some(ranked) {
-                        // All that follow come later still.
+                        // The rest of this part ranks lower still.
                         break;
                     }
                     top.pop_last();
@@ -119,7 +119,7 @@ impl Ranking {
                 top.insert(Ranked { online: ranked.online, scope: Arc::clone(&ranked.scope) });
             }
         }
-        // Counts may have moved since; the answer is in order of what it says.
+        // Counts may have changed meanwhile, so the result is sorted by those that it shows.
         let counted =
             top.iter().filter_map(|ranked| Some((ranked.scope.topic()?.clone(), ranked.scope.counts())));
         let mut counted: Vec<_> = counted.filter(|(_, counts)| counts.online > 0).collect();
@@ -127,7 +127,7 @@ impl Ranking {
         counted
     }
 
-    /// Lets go of topics that nobody is in any more.
+    /// Releases references to topics without members.
     pub fn tidy(&self) {
         for part in &self.parts {
             let mut part = part.lock();

@@ -1,4 +1,4 @@
-//! What is kept of everyone, and of each topic: counts, the sorted users, and who watches.
+//! The state of a scope (everyone, or one topic): counts, the sorted users, and watches.
 
 use crate::liveness::Liveness;
 use crate::model::{Topic, UserId};
@@ -7,37 +7,30 @@ use crate::roster::readers::member::Counts;
 use crate::roster::readers::users::Users;
 use crate::roster::readers::watch::Watch;
 use parking_lot::{Mutex, RwLock};
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
 
-/// When pending steps are sorted in without a reader: once there are a quarter as many as users,
-/// within these bounds.
-const FEW: usize = 64;
-const ENOUGH: usize = 4_096;
-/// From how many pending steps on those who make more must help to sort them in, because nobody
-/// else keeps up.
-const TOO_MANY: usize = 65_536;
-/// How many are sorted in before others get their turn: half a millisecond even where every one of
-/// them is in a piece of memory of its own, and a tenth where a few thousand users are listed.
-const SLICE: usize = 1_024;
+/// Changes applied per slice. A slice takes half a millisecond if every user is in another piece of
+/// memory, and a tenth of that with a few thousand users.
+pub(super) const SLICE: usize = 1_024;
 
 /// The users of a scope, sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sorted {
-    /// The active ones.
+    /// The active users.
     pub active: Users,
-    /// The idle ones.
+    /// The idle users.
     pub idle: Users,
 }
 
 impl Sorted {
     fn apply(&mut self, mut steps: Vec<Change>) {
-        // Stable: those of one user stay in the order in which they happened.
+        // A stable sort: the changes of one user stay in order.
         steps.sort_by(|one, other| one.user.cmp(&other.user));
-        // Of each user the last step says where they are now. All of them together say where they
-        // may have been: not only the first, since who was here before the lists were kept is
-        // entered beside their steps.
+        // Combines the changes of each user: the last one tells which list the user is in now, all
+        // of them together which lists the user may have been in. The first alone does not tell
+        // that, since users who were present before the lists were built are added among their
+        // changes.
         let mut net: Vec<(Change, u8)> = Vec::with_capacity(steps.len());
         for step in steps {
             let lists = bit(step.from) | bit(step.to);
@@ -56,7 +49,7 @@ impl Sorted {
     }
 }
 
-/// Stands for a list in a set of them.
+/// The list that a liveness belongs to, as a bit of a set.
 fn bit(liveness: Liveness) -> u8 {
     match liveness {
         Liveness::Gone => 0,
@@ -65,101 +58,53 @@ fn bit(liveness: Liveness) -> u8 {
     }
 }
 
-/// The lists, and what has been taken out of `pending` and not been sorted in yet: it comes before
-/// what is pending.
+/// The sorted lists, and changes taken out of `pending` but not applied yet; those precede the
+/// pending ones.
 #[derive(Default)]
 struct Lists {
     sorted: Sorted,
     backlog: std::vec::IntoIter<Change>,
 }
 
-/// Scopes with more pending steps than they should have, each once.
-///
-/// Whoever makes a step only notes it. Sorting in is the work of readers and of
-/// [`Roster::sort`](crate::roster::Roster::sort), which a `Presence` calls beside each sweep, a slice at a
-/// time; beats and sweeps pay only where that does not keep up.
-#[derive(Default)]
-pub(crate) struct SortQueue {
-    /// Weak: who waits here does not keep a topic alive.
-    scopes: Mutex<VecDeque<Weak<ScopeState>>>,
-    /// Whether one of them has far too many.
-    pressing: AtomicBool,
-}
-
-impl SortQueue {
-    /// Notes that a scope may be overdue. A leaf among the locks.
-    pub fn note(&self, scope: &Arc<ScopeState>) {
-        let waiting = scope.waiting.load(Ordering::Relaxed);
-        if waiting < FEW || waiting < (scope.counts().online as usize / 4).min(ENOUGH) {
-            return;
-        }
-        if waiting > TOO_MANY {
-            self.pressing.store(true, Ordering::Relaxed);
-        }
-        if !scope.sort_queue.swap(true, Ordering::Relaxed) {
-            self.scopes.lock().push_back(Arc::downgrade(scope));
-        }
-    }
-
-    /// Whether somebody must help. Says so once.
-    pub fn presses(&self) -> bool {
-        self.pressing.load(Ordering::Relaxed) && self.pressing.swap(false, Ordering::Relaxed)
-    }
-
-    /// Sorts in a slice; answers how many steps that were, `None` if nothing is overdue.
-    pub fn sort(&self) -> Option<usize> {
-        let scope = self.scopes.lock().pop_front()?;
-        let Some(scope) = scope.upgrade() else { return Some(0) };
-        let sorted = scope.sort();
-        if sorted == SLICE {
-            // The rest comes after all the others.
-            self.scopes.lock().push_back(Arc::downgrade(&scope));
-        } else {
-            scope.sort_queue.store(false, Ordering::Relaxed);
-            self.note(&scope);
-        }
-        Some(sorted)
-    }
-}
-
-/// One user's step in a scope.
+/// A change of one user in a scope.
 pub(crate) struct Change {
     pub user: UserId,
     pub from: Liveness,
     pub to: Liveness,
 }
 
-/// Why a user is gone whose sessions still live: they have moved on, or are hidden.
+/// The reason for which a user is gone whose sessions did not end: they moved elsewhere, or the
+/// user is hidden.
 pub(crate) fn left(from: Liveness, to: Liveness) -> Option<LeftReason> {
     (from.is_live() && !to.is_live()).then_some(LeftReason::Left)
 }
 
-/// One scope: everyone, or one topic.
+/// The state of one scope: everyone, or one topic.
 pub(crate) struct ScopeState {
     /// `None` for everyone.
     topic: Option<Topic>,
-    /// Online in the upper half, active in the lower: one load sees both of one moment. Changed
-    /// only under the lock of the user's shard, on transitions; a user is subtracted only after
-    /// being added, so neither half underflows.
+    /// Online users in the upper half, active ones in the lower, so that one load reads both
+    /// consistently. Changed only under the lock of the user's shard, on transitions; a user is
+    /// subtracted only after having been added, so neither half underflows.
     counts: AtomicU64,
-    /// Steps not yet sorted in, in the order in which they happened to each user. A leaf among the
-    /// locks: pushing here is all that a transition does to the lists, so a long read of them never
-    /// holds up a beat.
+    /// Changes not yet applied to the lists, in order for each user. Adding to it is all that a
+    /// transition does to the lists, so that a long read of them never delays a heartbeat. No other
+    /// lock is taken while this one is held.
     pending: Mutex<Vec<Change>>,
-    /// How many are pending, for whoever asks without the lock.
-    waiting: AtomicUsize,
+    /// Length of `pending`, readable without its lock.
+    pub(super) waiting: AtomicUsize,
     lists: Mutex<Lists>,
-    /// Whether it stands in the list of overdue ones.
-    sort_queue: AtomicBool,
-    /// With how many users online it stands in the ranking of topics. Changed only under the lock
-    /// of its part there.
+    /// Whether the scope is in the [`SortQueue`](super::sort_queue::SortQueue).
+    pub(super) is_queued: AtomicBool,
+    /// The count that the topic is ranked by. Changed only under the lock of its part of the
+    /// ranking.
     ranked: AtomicU32,
-    /// Whether that is to be looked at again.
-    to_rank: AtomicBool,
-    /// Whether the lists are kept at all. Topics always keep theirs; everyone's start with the
+    /// Whether the topic is queued for re-ranking.
+    rank_is_stale: AtomicBool,
+    /// Whether the lists are kept. Topics always keep theirs; those of everyone start with the
     /// first reader.
     listed: AtomicBool,
-    /// The watches of this scope; `watched` says without the lock that there are any.
+    /// The watches of this scope, and whether there are any, readable without the lock.
     watches: RwLock<Vec<Arc<Watch>>>,
     watched: AtomicBool,
 }
@@ -173,9 +118,9 @@ impl ScopeState {
             pending: Mutex::default(),
             waiting: AtomicUsize::new(0),
             lists: Mutex::default(),
-            sort_queue: AtomicBool::new(false),
+            is_queued: AtomicBool::new(false),
             ranked: AtomicU32::new(0),
-            to_rank: AtomicBool::new(false),
+            rank_is_stale: AtomicBool::new(false),
             watches: RwLock::default(),
             watched: AtomicBool::new(false),
         }
@@ -191,8 +136,8 @@ impl ScopeState {
         Counts { online: (packed >> 32) as u32, active: packed as u32 }
     }
 
-    /// Takes one user's step. To be called under the lock of the user's shard.
-    /// Answers how many were online before and after, if that or how many are active has changed.
+    /// Records a change of one user, under the lock of the user's shard. Returns the online counts
+    /// before and after if the counts changed.
     pub(crate) fn step(
         &self,
         user: &UserId,
@@ -225,16 +170,15 @@ impl ScopeState {
         change
     }
 
-    /// Notes that its place in the ranking may have changed; answers whether that was not known.
+    /// Marks the topic for re-ranking; returns whether it was not marked yet.
     pub(crate) fn is_first_change(&self) -> bool {
-        !self.to_rank.swap(true, Ordering::AcqRel)
+        !self.rank_is_stale.swap(true, Ordering::AcqRel)
     }
 
-    /// With how many users online it stands in the ranking, and with how many it is to stand there
-    /// from now on.
+    /// The count that the topic is ranked by, and the one that it is to be ranked by from now on.
     pub(crate) fn rank(&self) -> (u32, u32) {
-        // Before the counts are read: whoever changes them after that notes it anew.
-        self.to_rank.swap(false, Ordering::AcqRel);
+        // Cleared before the counts are read, so that a later change marks the topic again.
+        self.rank_is_stale.swap(false, Ordering::AcqRel);
         let online = self.counts().online;
         (self.ranked.swap(online, Ordering::Relaxed), online)
     }
@@ -244,7 +188,7 @@ impl ScopeState {
         self.pending.lock().len()
     }
 
-    /// Reads the lists as they are now.
+    /// Calls `read` with the up-to-date lists.
     pub fn read<T>(&self, read: impl FnOnce(&Sorted) -> T) -> T {
         let mut lists = self.lists.lock();
         let mut steps: Vec<Change> = std::mem::take(&mut lists.backlog).collect();
@@ -259,9 +203,9 @@ impl ScopeState {
         std::mem::take(&mut *pending)
     }
 
-    /// Sorts in a slice of what is pending; answers how many steps that were: none if somebody
-    /// reads, for they sort.
-    fn sort(&self) -> usize {
+    /// Applies a slice of the pending changes; returns their number. It is zero while a reader
+    /// holds the lists, since readers apply all changes.
+    pub(super) fn sort(&self) -> usize {
         let Some(mut lists) = self.lists.try_lock() else { return 0 };
         if lists.backlog.len() == 0 {
             lists.backlog = self.take().into_iter();
@@ -272,14 +216,13 @@ impl ScopeState {
         sorted
     }
 
-    /// Keeps lists from now on; answers whether it did already. What is here already must then be
-    /// stepped in.
+    /// Starts keeping lists; returns whether that was so already. If not, the caller must add the
+    /// users already present.
     pub(crate) fn start_listing(&self) -> bool {
         self.listed.swap(true, Ordering::AcqRel)
     }
 
-    /// Enters a user who was here before the lists were kept. To be called under the lock of the
-    /// user's shard.
+    /// Adds a user who was present before the lists were kept, under the lock of the user's shard.
     pub(crate) fn enter(&self, user: &UserId, liveness: Liveness) {
         let mut pending = self.pending.lock();
         pending.push(Change { user: user.clone(), from: Liveness::Gone, to: liveness });

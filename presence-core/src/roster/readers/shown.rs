@@ -1,28 +1,28 @@
-//! How much shows to anybody.
+//! Totals of what is visible.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How much shows to anybody: changed by settling alone, like the counts of scopes.
+/// Totals of what is visible. Like the counts of scopes, they change only by reconciling.
 #[derive(Default)]
 pub(crate) struct Shown {
     pub sessions: AtomicUsize,
     pub topics: AtomicUsize,
-    /// About how many bytes those sessions and topics take.
+    /// Estimated bytes of the visible sessions and topics.
     pub bytes: AtomicUsize,
-    /// About how many bytes all sessions take, whether or not they show.
+    /// Estimated bytes of all sessions, visible or not.
     pub all_bytes: AtomicUsize,
 }
 
 impl Shown {
-    /// Takes the step of some sessions, or topics.
+    /// Replaces a contribution `before` to a total by `after`.
     pub fn step(count: &AtomicUsize, before: usize, after: usize) {
         if before != after {
-            // Wrapping: what was counted before is taken away.
+            // Wraps when the contribution shrinks.
             count.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
         }
     }
 
-    /// The bytes of all sessions and topics, and of those that show.
+    /// Estimated bytes of all sessions and topics, and of the visible ones.
     pub fn bytes(&self, topics: usize) -> (usize, usize) {
         (self.all_bytes.load(Ordering::Relaxed) + topics, self.bytes.load(Ordering::Relaxed))
     }

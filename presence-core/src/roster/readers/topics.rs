@@ -16,15 +16,15 @@ const PARTS: usize = 16;
 
 type Part = RwLock<HashMap<Topic, Arc<ScopeState>, foldhash::fast::RandomState>>;
 
-/// All topics in which sessions are, or that somebody watches. Bounded by the sessions: nobody else
-/// makes one.
+/// All topics that sessions are in or that are watched. Bounded by these, since nothing else
+/// creates topics.
 #[derive(Default)]
 pub(crate) struct Topics {
     hasher: foldhash::fast::RandomState,
     parts: [Part; PARTS],
-    /// In order of how many users are in them.
+    /// The topics ranked by the number of users in them.
     pub ranking: Ranking,
-    /// About how many bytes they take.
+    /// Estimated bytes of all topics.
     bytes: AtomicUsize,
 }
 
@@ -37,8 +37,8 @@ impl Topics {
         self.part(topic).read().get(topic).map(Arc::clone)
     }
 
-    /// The state of a topic, made if need be. Whoever makes one keeps it, or it goes with the next
-    /// `tidy`.
+    /// The state of a topic, created if there is none. It is dropped by the next `tidy` unless the
+    /// caller keeps a reference.
     pub fn of(&self, topic: &Topic) -> Arc<ScopeState> {
         if let Some(scope) = self.get(topic) {
             return scope;
@@ -50,7 +50,7 @@ impl Topics {
         Arc::clone(self.part(topic).write().entry(topic.clone()).or_insert_with(new))
     }
 
-    /// Looks up the topics of a session.
+    /// Resolves a list of topics to their states.
     pub fn memberships(&self, topics: &model::Topics) -> Memberships {
         match topics.memberships() {
             [] => Memberships::Nowhere,
@@ -66,22 +66,22 @@ impl Topics {
         }
     }
 
-    /// About how many bytes they take.
+    /// Estimated bytes of all topics.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Whether anybody shows in a topic.
+    /// Whether a topic has visible members.
     pub fn shows(&self, topic: &Topic) -> bool {
         self.get(topic).is_some_and(|scope| scope.counts().online > 0)
     }
 
-    /// How many there are.
+    /// Number of topics.
     pub fn len(&self) -> usize {
         self.parts.iter().map(|part| part.read().len()).sum()
     }
 
-    /// The bytes of all topics, and of those where somebody shows, counted anew.
+    /// The bytes of all topics, and of those with visible members, counted afresh.
     #[cfg(test)]
     pub fn recount(&self) -> (usize, usize) {
         let mut bytes = (0, 0);
@@ -94,7 +94,7 @@ impl Topics {
         bytes
     }
 
-    /// Drops topics that no session is in and nobody looks at.
+    /// Drops topics that nothing refers to.
     pub fn tidy(&self) {
         self.ranking.tidy();
         for part in &self.parts {

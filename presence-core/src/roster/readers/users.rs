@@ -1,46 +1,45 @@
-//! Sorted users in one piece of memory after the other: read and written out as fast as a plain
-//! list, and changed without moving all of it.
+//! A sorted set of users, stored in chunks: read as fast as a plain list, and changed without
+//! moving all of it.
 
 use crate::model::UserId;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use std::fmt;
 use std::iter::Peekable;
 
-/// The longest chunk: moving half of one is as quick as finding the place in it.
+/// Longest chunk. Moving half of it costs as much as finding the position in it.
 const CHUNK: usize = 256;
-/// A shorter chunk joins its neighbour.
+/// Shorter chunks are merged with a neighbour.
 const SHORT: usize = CHUNK / 8;
-/// From how many changes of one chunk on it is made anew, in one pass.
+/// Number of changes from which a chunk is rebuilt in one pass.
 const MANY: usize = 8;
 
-/// Users, sorted, each once.
+/// A sorted set of users.
 #[derive(Clone, Default)]
 pub struct Users {
-    /// The first user of each chunk, apart from them, so that the search for a chunk stays in the
-    /// cache.
+    /// First user of each chunk, stored apart from the chunks so that a search stays in the cache.
     firsts: Vec<UserId>,
-    /// None is empty.
+    /// No chunk is empty.
     chunks: Vec<Vec<UserId>>,
     len: usize,
 }
 
 impl Users {
-    /// How many there are.
+    /// Number of users.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is none.
+    /// Whether there are no users.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// All of them, in order.
+    /// All users in order.
     pub fn iter(&self) -> Iter<'_> {
         self.chunks.iter().flatten()
     }
 
-    /// Those that come after a user, who need not be one of them; all of them after `None`.
+    /// The users after `user`, which need not be in the set; all of them for `None`.
     pub fn after(&self, user: Option<&UserId>) -> impl Iterator<Item = &UserId> {
         let at = user.map_or(0, |user| self.chunk_of(user));
         let (first, rest) =
@@ -49,19 +48,19 @@ impl Users {
         first[skipped..].iter().chain(rest.iter().flatten())
     }
 
-    /// The chunk in which a user is, if in any.
+    /// The chunk that holds `user` if any does.
     fn chunk_of(&self, user: &UserId) -> usize {
         self.firsts.partition_point(|first| first <= user).saturating_sub(1)
     }
 
-    /// Takes changes, sorted and one for each user: whether the user is among these from now on.
+    /// Applies changes, sorted and one for each user: whether the user is in the set from now on.
     pub(crate) fn apply<'a>(&mut self, changes: impl Iterator<Item = (&'a UserId, bool)>) {
         let mut changes = changes.peekable();
         let mut batch = Vec::new();
         let mut at = 0_usize;
         while let Some((user, _)) = changes.peek() {
-            // Mostly the next one, or one nearby; and one to the left, where chunks have become
-            // one.
+            // Searches from the present chunk on, since the next change is mostly nearby. One step
+            // back, since the last change may have merged chunks.
             at = at.saturating_sub(1);
             let mut step = 1;
             while self.firsts.get(at + step).is_some_and(|first| first <= user) {
@@ -78,7 +77,7 @@ impl Users {
         }
     }
 
-    /// Changes one chunk; the changes are all of users that belong there.
+    /// Applies changes to the one chunk that they all belong to.
     fn change(&mut self, at: usize, changes: &[(&UserId, bool)]) {
         if self.chunks.is_empty() {
             self.chunks.push(Vec::new());
@@ -104,11 +103,11 @@ impl Users {
         self.tidy(at);
     }
 
-    /// Splits a chunk that has become too long, and gives a short one to its neighbour.
+    /// Splits a chunk that has become too long, and merges a short one with a neighbour.
     fn tidy(&mut self, at: usize) {
         let len = self.chunks[at].len();
         if len > CHUNK {
-            // Each with room to grow.
+            // Leaves each part room to grow.
             let each = len.div_ceil(len.div_ceil(CHUNK * 3 / 4));
             let pieces: Vec<Vec<UserId>> = self.chunks[at].chunks(each).map(<[_]>::to_vec).collect();
             let firsts: Vec<UserId> = pieces.iter().map(|piece| piece[0].clone()).collect();
@@ -139,7 +138,7 @@ impl Users {
     }
 }
 
-/// A chunk with its changes, in one pass over both.
+/// A chunk with changes applied, in one pass over both.
 fn merged(chunk: Vec<UserId>, changes: &[(&UserId, bool)]) -> Vec<UserId> {
     let mut merged = Vec::with_capacity(chunk.len() + changes.len());
     let mut changes = changes.iter().peekable();
@@ -154,7 +153,7 @@ fn merged(chunk: Vec<UserId>, changes: &[(&UserId, bool)]) -> Vec<UserId> {
     merged
 }
 
-/// Enters those who come before `end`.
+/// Adds the users of changes that come before `end`.
 fn enter_until<'a>(
     into: &mut Vec<UserId>,
     changes: &mut Peekable<impl Iterator<Item = &'a (&'a UserId, bool)>>,
@@ -178,7 +177,7 @@ impl FromIterator<UserId> for Users {
     }
 }
 
-/// Users in order; see [`Users::iter`].
+/// Iterator over users in order; see [`Users::iter`].
 pub type Iter<'a> = std::iter::Flatten<std::slice::Iter<'a, Vec<UserId>>>;
 
 impl<'a> IntoIterator for &'a Users {
@@ -204,7 +203,7 @@ impl fmt::Debug for Users {
     }
 }
 
-/// A sequence of ids.
+/// Serialises as a sequence of ids.
 impl Serialize for Users {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut sequence = to.serialize_seq(Some(self.len))?;
@@ -228,10 +227,10 @@ mod tests {
         UserId::new(format!("user-{n}")).unwrap()
     }
 
-    /// Changes as they are applied: sorted, one for each user.
+    /// Changes as `apply` expects them: sorted, one for each user.
     fn changes() -> impl Strategy<Value = BTreeMap<UserId, bool>> {
         let scattered = prop::collection::btree_map((0..4_000u32).prop_map(user), any::<bool>(), 0..200);
-        // Many who come or go at once, neighbours or not.
+        // Many users that enter or leave at once, adjacent or not.
         let many =
             (0..4_000u32, 1..3_000u32, 1..5u32, any::<bool>()).prop_map(|(from, count, step, enters)| {
                 (0..count).map(|n| (user((from + n * step) % 4_000), enters)).collect()
@@ -253,7 +252,7 @@ mod tests {
                 prop_assert!(users.after(None).eq(&set));
                 let rest = set.range((Bound::Excluded(user(at)), Bound::Unbounded));
                 prop_assert!(users.after(Some(&user(at))).eq(rest));
-                // Long enough to be few, short enough to be moved.
+                // No chunk is too long, and no two neighbours are both too short.
                 prop_assert!(users.chunks.iter().all(|chunk| !chunk.is_empty() && chunk.len() <= CHUNK));
                 prop_assert!(users.chunks.windows(2).all(|pair| pair[0].len() + pair[1].len() > CHUNK / 8));
                 prop_assert!(users.chunks.iter().map(|chunk| &chunk[0]).eq(&users.firsts));

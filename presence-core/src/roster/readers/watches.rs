@@ -1,4 +1,5 @@
-//! Who watches what.
+//! The watches of the roster: one for each scope that has readers, created and dropped as they come
+//! and go.
 
 use crate::model::UserId;
 use crate::roster::Roster;
@@ -13,10 +14,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// How long a watch without readers goes on, for readers who come back.
+/// How long a watch without readers is kept, for readers who reconnect.
 const LINGER: Duration = Duration::from_mins(1);
 
-/// From how many watches on those without readers do not go on.
+/// Number of watches from which those without readers are dropped at once.
 const UNREAD: usize = 4_096;
 
 /// All watches, one for each scope and detail.
@@ -24,8 +25,8 @@ const UNREAD: usize = 4_096;
 pub(crate) struct Watches {
     ended: bool,
     by_scope: HashMap<(Scope, Detail), Watched, foldhash::fast::RandomState>,
-    /// How many had readers when all were last looked at. There are at most twice as many before it
-    /// is done again, so that making a watch looks at two others on average, however many are read.
+    /// Number of watches with readers at the last cleanup. The next one is due when there are twice
+    /// as many watches, so that the cost of creating a watch stays constant on average.
     read: usize,
 }
 
@@ -38,23 +39,24 @@ impl Watches {
 
 struct Watched {
     watch: Arc<Watch>,
-    /// Set once everybody in the scope has been looked at; whoever joins meanwhile waits for it.
+    /// Set once the watch holds all users of the scope; readers that join before wait for it.
     filled: Arc<Filled>,
-    /// Since when nobody has read it.
+    /// When the last reader left.
     unread_since: Option<Timestamp>,
 }
 
-/// The state of a watched scope, which is kept alive while it is watched; none for users.
+/// Set when a watch is filled: the state of the scope, kept alive while it is watched; `None` for
+/// sets of users.
 type Filled = OnceLock<Option<Arc<ScopeState>>>;
 
 impl Roster {
-    /// Calls `signal` whenever watches have something to tell: [`Roster::publish`] is then to be
+    /// Calls `signal` whenever there are unpublished changes: [`Roster::publish`] should then be
     /// called.
     pub fn on_change(&self, signal: impl Fn() + Send + Sync + 'static) {
         self.dirty.on_first(signal);
     }
 
-    /// Tells all readers what has changed.
+    /// Publishes all changes to readers.
     pub fn publish(&self) {
         for watch in self.dirty.take() {
             self.flush(&watch);
@@ -74,17 +76,17 @@ impl Roster {
         self.scope(scope).map(|state| state.counts()).unwrap_or_default()
     }
 
-    /// The version of a state that is made now. No other watch has it, so that whoever comes back
-    /// with a version of an earlier watch of the same scope is not taken for up to date.
+    /// A new version. No other watch has it, so that a reader with a version of an earlier watch of
+    /// the same scope is not taken for up to date.
     fn version(&self) -> Version {
         Version { incarnation: self.incarnation, n: self.next_version() }
     }
 
-    /// Joins the readers of a scope. The first reader pays for looking at everybody in it.
+    /// Adds a reader to the watch of a scope. The first reader waits until the watch is filled.
     pub(crate) fn watch(&self, scope: &Scope, detail: Detail) -> Arc<Watch> {
         let (watch, filled) = self.join(scope, detail);
-        // Outside the lock of all watches: looking at everybody takes a while, and concerns nobody
-        // else. The reader that has been counted keeps the watch from being dropped meanwhile.
+        // Outside the lock of all watches, since filling one takes a while. The reader counted
+        // already keeps this watch from being dropped meanwhile.
         filled.get_or_init(|| {
             let state = self.attach(&watch);
             self.fill(&watch);
@@ -93,14 +95,14 @@ impl Roster {
         watch
     }
 
-    /// Counts another reader of a watch, which is made if need be.
+    /// Counts another reader of a watch, which is created if it does not exist.
     fn join(&self, scope: &Scope, detail: Detail) -> (Arc<Watch>, Arc<Filled>) {
         let mut watches = self.watches.lock();
         let ended = watches.ended;
         let key = (scope.clone(), detail);
         let is_new = !watches.by_scope.contains_key(&key);
         if is_new && watches.by_scope.len() >= UNREAD.max(watches.read.saturating_mul(2)) {
-            // Who opens and closes watches of ever other scopes does not make them pile up.
+            // Clients that open and close watches of ever new scopes must not make them accumulate.
             watches.by_scope.retain(|_, watched| {
                 let keep = watched.watch.readers.load(Ordering::Acquire) > 0;
                 if !keep {
@@ -123,7 +125,7 @@ impl Roster {
         (Arc::clone(&watched.watch), Arc::clone(&watched.filled))
     }
 
-    /// A scope's state as it is now. The scope is then watched for a while.
+    /// The present state of a scope. The scope is then watched for a while.
     pub(crate) fn snapshot(&self, scope: &Scope, detail: Detail) -> Arc<Snapshot> {
         let watch = self.watch(scope, detail);
         self.flush(&watch);
@@ -166,8 +168,8 @@ impl Roster {
         }
     }
 
-    /// Looks at everybody in a scope that has just come to be watched. Whoever changes meanwhile is
-    /// looked at again.
+    /// Fills a new watch with all users of its scope. Users that change meanwhile are marked and
+    /// compared again.
     fn fill(&self, watch: &Arc<Watch>) {
         let users: Vec<UserId> = match (&watch.scope, watch.detail) {
             (_, Detail::Counts) => Vec::new(),
@@ -186,7 +188,7 @@ impl Roster {
         watch.start_log();
     }
 
-    /// Drops watches that nobody has read for a minute.
+    /// Drops watches that had no reader for a minute.
     pub(crate) fn tidy_watches(&self, now: Timestamp) {
         let mut watches = self.watches.lock();
         let mut read = 0;
@@ -209,7 +211,7 @@ impl Roster {
         }
     }
 
-    /// Tells every reader that nothing more will come, now and from now on.
+    /// Ends all watches, and those created from now on.
     pub fn end(&self) {
         let mut watches = self.watches.lock();
         watches.ended = true;

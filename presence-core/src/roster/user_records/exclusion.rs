@@ -1,5 +1,5 @@
-//! What is kept of users beyond their sessions, and what follows from it: who is ended, kept away,
-//! erased, last seen.
+//! Disconnections and erasures: ends the sessions that they concern, and refuses new ones while
+//! they last.
 
 use crate::model::{Block, Departure, SessionId, SessionKey, Status, UserId, UserRecord};
 use crate::roster::reconcile::transition::Reconciler;
@@ -12,7 +12,7 @@ use crate::store::ForgetIf;
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// Whom a disconnection is about.
+/// What a disconnection concerns: a user, or one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DisconnectTarget {
     /// All sessions of a user, present and future.
@@ -22,7 +22,7 @@ pub enum DisconnectTarget {
 }
 
 impl DisconnectTarget {
-    /// Whose it is.
+    /// The user concerned.
     pub fn user(&self) -> &UserId {
         match self {
             Self::User(user) => user,
@@ -31,52 +31,52 @@ impl DisconnectTarget {
     }
 }
 
-/// Why a connection, or all that a user has open, is to be ended.
+/// Why a connection, or everything that a user has open, must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ended {
-    /// The user or the session was disconnected, and may not come back before then.
+    /// The user or the session was disconnected and excluded.
     Blocked {
-        /// By the store's time.
+        /// When the exclusion ends, by the store's time.
         until: Timestamp,
     },
     /// The user was erased.
     Erased,
 }
 
-/// What is to be ended in this process.
+/// Connections that must end in this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ending {
-    /// Whose it is.
+    /// The user whose connections end.
     pub user: UserId,
     /// The sessions whose connections to this process end.
     pub connections: Vec<SessionId>,
-    /// Whether everything else of the user's ends with them.
+    /// Whether everything else that the user has open ends as well.
     pub is_whole: bool,
-    /// The reason of its end.
+    /// Why they end.
     pub why: Ended,
 }
 
 impl Roster {
-    /// Keeps a user or a session away for so long, from now on; answers the record and which
-    /// sessions the store is to be told of.
+    /// Excludes a user or a session for `for_long`, starting now; returns the record to write to
+    /// the store, and the sessions to write again.
     ///
-    /// A user has one block: a later one replaces it. One of a single session does not replace one
-    /// of the whole user that lasts longer.
+    /// A user has one exclusion: a later one replaces it. An exclusion of a single session does not
+    /// replace a longer one of the whole user.
     pub fn block(
         &self,
-        whom: &DisconnectTarget,
+        target: &DisconnectTarget,
         shard: u16,
         for_long: Duration,
         now: Timestamp,
     ) -> (UserRecord, Rewrites) {
-        let user = whom.user();
+        let user = target.user();
         self.under_lock(user, now, |locked, hash, reconciler| {
             let known = locked.records.marks.get(user).and_then(|mark| mark.block.clone());
             let stamp = reconciler.times.stamp;
             let at = known.as_ref().map_or(stamp, |known| stamp.max(known.at + Duration::from_millis(1)));
             let (mut until, mut session) = (at + for_long, None);
-            if let DisconnectTarget::Session(key) = whom {
+            if let DisconnectTarget::Session(key) = target {
                 match known {
                     Some(whole) if whole.session.is_none() && whole.until >= until => until = whole.until,
                     _ => session = Some(key.id.clone()),
@@ -89,12 +89,12 @@ impl Roster {
         })
     }
 
-    /// Drops every trace of a user, and answers the record that keeps it from coming back.
+    /// Drops all data of a user; returns the record that keeps it from coming back.
     pub fn erase(&self, user: &UserId, shard: u16, now: Timestamp) -> UserRecord {
         self.under_lock(user, now, |locked, hash, reconciler| {
             let mut erased_at = reconciler.times.stamp;
             if let Some(head) = locked.head(hash, user) {
-                // Whatever is known now goes, whoever's clock it was stamped with.
+                // Covers all present data, even if it was stamped by a clock that is ahead.
                 let placed = locked.chain(head).map(|at| locked.slots[at].placed_at).max();
                 erased_at = erased_at.max(placed.unwrap_or_default());
             }
@@ -105,7 +105,7 @@ impl Roster {
         })
     }
 
-    /// Takes records that the store tells; answers which sessions it must be told of because of
+    /// Merges records that the store delivered; returns the sessions to write again because of
     /// them.
     pub fn learn(&self, users: &[UserRecord], shard_of: impl Fn(&UserId) -> u16, now: Timestamp) -> Rewrites {
         let mut rewrites = Rewrites::new();
@@ -127,20 +127,21 @@ impl Roster {
         reconciler: &Reconciler<'_>,
         author: Author,
     ) -> Rewrites {
-        let news = locked.records.mark(record, generation);
+        let changes = locked.records.mark(record, generation);
         if let Some(remember_for) = self.settings.policy.remember_for
             && reconciler.times.stamp.since(record.seen_at) < remember_for
         {
             locked.records.note_seen(&record.user, record.seen_at);
         }
-        let Some(mark) = locked.records.marks.get(&record.user).filter(|_| news.blocks || news.erases) else {
+        let Some(mark) = locked.records.marks.get(&record.user).filter(|_| changes.blocks || changes.erases)
+        else {
             return Rewrites::new();
         };
         let mark = mark.clone();
         let (rewrites, connections) =
             self.carry_out(locked, hash, &record.user, &mark, shard, reconciler, author);
         let (is_whole, why) = match &mark.block {
-            Some(block) if news.blocks => (block.session.is_none(), Ended::Blocked { until: block.until }),
+            Some(block) if changes.blocks => (block.session.is_none(), Ended::Blocked { until: block.until }),
             _ => (true, Ended::Erased),
         };
         let user = record.user.clone();
@@ -148,7 +149,7 @@ impl Roster {
         rewrites
     }
 
-    /// Ends again what a mark has ended, if the store tells of it once more.
+    /// Applies a record again, in case the store delivered a session that it had ended.
     pub(crate) fn carry_out_again(
         &self,
         locked: &mut Shard,
@@ -167,10 +168,10 @@ impl Roster {
         rewrites
     }
 
-    /// Ends the sessions that a mark is about; answers of which the store is to be told, and which
-    /// had a connection here.
+    /// Ends the sessions that a record concerns; returns those to write again, and those that had a
+    /// connection here.
     ///
-    /// Every process makes the same of it, so that it does not matter who tells.
+    /// Every process derives the same result, whichever of them made the record.
     #[expect(clippy::too_many_arguments, reason = "all of it is what one lock's work needs")]
     fn carry_out(
         &self,
@@ -186,13 +187,13 @@ impl Roster {
         let Some(head) = locked.head(hash, user) else { return (rewrites, connections) };
         let now = reconciler.times.proven_at(shard);
         // When a session was ended, and whether it is erased.
-        let ended = |slot: &Slot| {
+        let end_of = |slot: &Slot| {
             let erases = mark.erased_at.filter(|erased_at| slot.placed_at <= *erased_at);
             let blocks = mark.block.as_ref().filter(|block| block.concerns(&slot.id));
             let blocks = blocks.filter(|block| slot.placed_at <= block.at || now < block.until);
             blocks.map(|block| block.at).max(erases).map(|ended_at| (ended_at, erases.is_some()))
         };
-        let concerned = locked.chain(head).filter_map(|at| Some((at, ended(&locked.slots[at])?)));
+        let concerned = locked.chain(head).filter_map(|at| Some((at, end_of(&locked.slots[at])?)));
         let concerned: Vec<_> = concerned.collect();
         let before = locked.user_state(Some(head), concerned.iter().map(|(at, _)| *at));
         let mut ends = false;
@@ -205,7 +206,7 @@ impl Roster {
                 connections.push(slot.id.clone());
             }
             if slot.left().is_some_and(|left| left.in_effect(reconciler.times.stamp)) {
-                // What is dropped must be settled as gone.
+                // Sessions that are dropped below must be reconciled as gone first.
                 ends |= erases;
                 continue;
             }
@@ -219,7 +220,8 @@ impl Roster {
         for &at in &erased {
             let slot = &mut locked.slots[at];
             let (key, placed_at) = (slot.key(), slot.placed_at);
-            // Even if the store has heard of it since: it was placed before.
+            // Forgets the session even if the store received heartbeats of it since: its placement
+            // is older.
             locked.surplus.push(ForgetIf::Session { key, seen_at: Timestamp::MAX, placed_at });
             locked.slots[at].end(Some(Departure { at: Timestamp::ZERO, ends_at: Timestamp::ZERO }));
         }
@@ -230,24 +232,24 @@ impl Roster {
         (rewrites, connections)
     }
 
-    /// What is to be ended in this process because of what was learnt since the last call.
+    /// Connections that must end in this process because of records merged since the last call.
     pub fn take_endings(&self) -> Vec<Ending> {
         std::mem::take(&mut *self.endings.lock())
     }
 
-    /// What is kept of a user beside their sessions.
+    /// The record of a user, if there is one.
     pub fn record(&self, user: &UserId) -> Option<UserRecord> {
         self.shard_of(user).0.lock().records.of(user)
     }
 
-    /// Until when all sessions of a user are kept away, if they are now.
+    /// When the exclusion of all sessions of a user ends, if there is one now.
     pub fn blocked(&self, user: &UserId, shard: u16, now: Timestamp) -> Option<Timestamp> {
         let locked = self.shard_of(user).0.lock();
         let mark = locked.records.marks.get(user)?;
         mark.keeps_all_away(self.clocks().at(now).proven_at(shard))
     }
 
-    /// Refuses a session that is kept away.
+    /// Refuses a session that is excluded.
     pub(crate) fn admit(
         locked: &Shard,
         (user, session): (&UserId, &SessionId),
@@ -261,7 +263,8 @@ impl Roster {
         }
     }
 
-    /// Drops a session that is long gone, and keeps when its user was last seen if that is wanted.
+    /// Drops a session that is long gone. Records when its user was last seen, if the policy says
+    /// so.
     pub(crate) fn let_go(&self, locked: &mut Shard, at: u32) {
         if self.settings.policy.remember_for.is_some() {
             let head = locked.head_of(at);
@@ -272,24 +275,23 @@ impl Roster {
     }
 }
 
-/// Who pronounced what is carried out.
+/// Where a record was made, which decides who writes the ended sessions to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Author {
-    /// This process: it tells the store of everybody whom it ends.
+    /// In this process, which writes all sessions that the record ends.
     Here,
-    /// Another one: each tells of its own sessions.
+    /// In another process; each process writes its own sessions.
     Elsewhere,
 }
 
 impl Shard {
-    /// When a user was last seen, as anybody may know it: not later than when they left or went
-    /// into hiding.
+    /// When a user was last seen, as others may know: at most the time of leaving or hiding.
     pub(crate) fn shown_seen(&self, head: u32) -> Timestamp {
         let seen = self.chain(head).map(|at| self.slots[at].seen_or_left()).max().unwrap_or_default();
         self.hidden_at(head, seen).unwrap_or(seen)
     }
 
-    /// When a user went into hiding who was hidden when they were last seen.
+    /// When a user went into hiding, if the user was hidden when last seen.
     fn hidden_at(&self, head: u32, seen: Timestamp) -> Option<Timestamp> {
         let declared =
             self.chain(head).filter_map(|at| Some((self.slots[at].declared()?, &self.slots[at].id)));
@@ -297,7 +299,7 @@ impl Shard {
         (newest.status == Status::Offline && newest.counts_at(seen)).then_some(newest.at)
     }
 
-    /// Whether a user who is gone was neither hidden nor has left with all sessions.
+    /// Whether a user who is gone was not hidden, and lapsed with at least one session.
     pub(crate) fn has_lapsed_in_the_open(&self, head: u32) -> bool {
         let seen = self.chain(head).map(|at| self.slots[at].seen_or_left()).max().unwrap_or_default();
         self.hidden_at(head, seen).is_none() && self.chain(head).any(|at| self.slots[at].left().is_none())

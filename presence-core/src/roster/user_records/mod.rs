@@ -1,4 +1,4 @@
-//! What is kept of users without a session: when they were last seen, and until when they are kept away.
+//! Records of users that outlive their sessions: last seen, excluded until, erased.
 
 pub(super) mod exclusion;
 pub(super) mod records;

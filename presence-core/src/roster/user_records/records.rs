@@ -1,5 +1,4 @@
-//! What one lock's worth of users left behind beside their sessions: when they were last seen, and
-//! few marks.
+//! Records of the users of one shard: when they were last seen, and exclusions and erasures.
 
 use crate::footprint;
 use crate::model::{Block, SessionId, UserId, UserRecord};
@@ -8,34 +7,34 @@ use std::collections::HashMap;
 
 type Map<V> = HashMap<UserId, V, foldhash::fast::RandomState>;
 
-/// Records of users. Those that only say when a user was last seen are many, so they take no more
-/// than a name and an instant each; the few others have a map of their own.
+/// Records of users. Last-seen times are many, so they take no more than a name and a time each;
+/// the few exclusions and erasures ("marks") have a map of their own.
 #[derive(Default)]
 pub(crate) struct Records {
     pub seen: Map<Timestamp>,
     pub marks: Map<Mark>,
-    /// About how many bytes the marks take.
+    /// Estimated bytes of the marks.
     marked: usize,
 }
 
-/// That a user was disconnected or erased.
+/// An exclusion or erasure of a user.
 #[derive(Clone, Default)]
 pub(crate) struct Mark {
     pub erased_at: Option<Timestamp>,
     pub block: Option<Block>,
-    /// The watch of the store in which it was told last; zero for one of this process's own.
+    /// Number of the watch that last delivered it; zero for one made by this process.
     pub generation: u8,
 }
 
-/// What a merge brought that must be carried out.
+/// Which parts of a merged record are new and must be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct News {
+pub(crate) struct Changes {
     pub blocks: bool,
     pub erases: bool,
 }
 
 impl Mark {
-    /// About how many bytes it takes, the user's name included, when the table has just grown.
+    /// Estimated bytes with the user's name, for a table that has just grown.
     fn bytes(&self, user: &UserId) -> usize {
         const MARK: usize = 2 * (size_of::<UserId>() + size_of::<Mark>() + 1);
         let session = self.block.as_ref().and_then(|block| block.session.as_ref());
@@ -43,12 +42,12 @@ impl Mark {
         MARK + footprint::name(user.as_str().len()) + session
     }
 
-    /// Until when a session is kept away, if it is at `now`.
+    /// When the exclusion of a session ends, if there is one at `now`.
     pub fn keeps_away(&self, session: &SessionId, now: Timestamp) -> Option<Timestamp> {
         self.block.as_ref().filter(|block| block.keeps_away(session, now)).map(|block| block.until)
     }
 
-    /// Until when all sessions are kept away, if they are at `now`.
+    /// When the exclusion of all sessions ends, if there is one at `now`.
     pub fn keeps_all_away(&self, now: Timestamp) -> Option<Timestamp> {
         let block = self.block.as_ref().filter(|block| block.session.is_none() && now < block.until);
         block.map(|block| block.until)
@@ -66,31 +65,31 @@ impl Records {
         Some(UserRecord { user: user.clone(), seen_at: seen.copied().unwrap_or_default(), erased_at, block })
     }
 
-    /// Takes a record over by the rule of [`UserRecord::merge`], except for what it says of when
-    /// the user was last seen.
-    pub fn mark(&mut self, record: &UserRecord, generation: u8) -> News {
+    /// Merges a record by the rule of [`UserRecord::merge`], except for its last-seen time.
+    pub fn mark(&mut self, record: &UserRecord, generation: u8) -> Changes {
         if record.erased_at.is_none() && record.block.is_none() {
-            return News { blocks: false, erases: false };
+            return Changes { blocks: false, erases: false };
         }
         let known = self.marks.get(&record.user).map_or(0, |mark| mark.bytes(&record.user));
         let mark = self.marks.entry(record.user.clone()).or_default();
-        let news = News { blocks: record.block > mark.block, erases: record.erased_at > mark.erased_at };
-        if news.blocks {
+        let changes =
+            Changes { blocks: record.block > mark.block, erases: record.erased_at > mark.erased_at };
+        if changes.blocks {
             mark.block.clone_from(&record.block);
         }
         mark.erased_at = mark.erased_at.max(record.erased_at);
-        // What is told may be less than what is known; only all of it counts as told.
+        // Only a record with all that is known here counts as delivered.
         if record.block == mark.block && record.erased_at == mark.erased_at {
             mark.generation = generation;
         }
         self.marked = self.marked - known + mark.bytes(&record.user);
-        if news.erases && self.seen.get(&record.user).is_some_and(|at| Some(*at) <= record.erased_at) {
+        if changes.erases && self.seen.get(&record.user).is_some_and(|at| Some(*at) <= record.erased_at) {
             self.seen.remove(&record.user);
         }
-        news
+        changes
     }
 
-    /// Notes when a user was last seen, unless they were erased since.
+    /// Records when a user was last seen, unless the user was erased since.
     pub fn note_seen(&mut self, user: &UserId, at: Timestamp) {
         let erased_at = self.marks.get(user).and_then(|mark| mark.erased_at);
         if at == Timestamp::ZERO || erased_at.is_some_and(|erased_at| at <= erased_at) {
@@ -102,7 +101,7 @@ impl Records {
         }
     }
 
-    /// Drops what the store has dropped, unless more is known here.
+    /// Drops the record of a user that the store has dropped, unless it is newer here.
     pub fn forget(&mut self, record: &UserRecord) {
         if self.of(&record.user).is_some_and(|known| record.covers(&known)) {
             self.seen.remove(&record.user);
@@ -112,12 +111,12 @@ impl Records {
         }
     }
 
-    /// About how many bytes the marks take.
+    /// Estimated bytes of the marks.
     pub fn marked(&self) -> usize {
         self.marked
     }
 
-    /// Drops the marks that are not to be kept.
+    /// Drops the marks that `keeps` returns false for, and returns them.
     pub fn retain_marks(&mut self, keeps: impl Fn(&UserId, &Mark) -> bool) -> Vec<(UserId, Mark)> {
         let marked = &mut self.marked;
         let dropped = self.marks.extract_if(|user, mark| !keeps(user, mark));

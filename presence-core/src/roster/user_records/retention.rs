@@ -1,4 +1,5 @@
-//! How long records of users are kept, how many, and which of them a store must be told again.
+//! Retention of user records: how long and how many are kept, and which must be written to the
+//! store again.
 
 use crate::model::{UserId, UserRecord};
 use crate::roster::Roster;
@@ -8,20 +9,19 @@ use crate::time::Timestamp;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// How long what was remembered of a block or an erasure is kept beyond its end: whoever was cut
-/// off for no longer than that learns of it, and does not tell again what it ended.
+/// How long an exclusion or erasure is remembered after its end. A process cut off from the store
+/// for less than this learns of it, and does not write again what it ended.
 const MARKED_FOR: Duration = Duration::from_hours(1);
-/// What a user of whom only the last sight is remembered takes beside the id's own bytes, when the
-/// table has just grown.
+/// Bytes of a last-seen record without the bytes of a long id, for a table that has just grown.
 const SEEN_BYTES: usize = 76;
-/// Blocks and erasures find room for so many bytes, however little is to be remembered.
+/// Exclusions and erasures may take this much memory even if less is configured.
 const MARKS_AT_LEAST: usize = 1024 * 1024;
-/// Of ids up to here, the bytes are within that.
+/// Ids up to this length take no extra bytes.
 const INLINE_ID: usize = 24;
 
 impl Roster {
-    /// The users whose marks the present watch has not told: once a shard is synced, the store
-    /// lacks them or less is known there.
+    /// Users whose exclusions or erasures the present watch has not delivered. Once the shard is
+    /// synced, this means that the store lacks them or knows less of them.
     pub fn untold_marks(&self, shard: u16, shard_of: impl Fn(&UserId) -> u16) -> Vec<UserId> {
         let generation = self.generation.load(Ordering::Acquire);
         let mut users = Vec::new();
@@ -33,7 +33,8 @@ impl Roster {
         users
     }
 
-    /// The users whose last sight it is this process's duty to tell a store that has lost it.
+    /// Users whose last-seen times this process is responsible for writing to a store that lost
+    /// them.
     pub fn seen_on_duty(&self, shard: u16, shard_of: impl Fn(&UserId) -> u16, now: Timestamp) -> Vec<UserId> {
         let responsibility = self.responsibility(now);
         let mut users = Vec::new();
@@ -45,20 +46,20 @@ impl Roster {
         users
     }
 
-    /// Whether there is room for a block or an erasure of this user: they take the room of what is
-    /// remembered of others, and one that is renewed takes none.
+    /// Whether there is room for an exclusion or erasure of this user. These take precedence over
+    /// last-seen records; replacing one takes no room.
     pub fn has_room_for_mark(&self, user: &UserId) -> bool {
         let is_marked = self.shard_of(user).0.lock().records.marks.contains_key(user);
         is_marked || self.marked() < self.settings.remember_bytes.max(MARKS_AT_LEAST)
     }
 
-    /// About how many bytes blocks and erasures take.
+    /// Estimated bytes of exclusions and erasures.
     fn marked(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().records.marked()).sum()
     }
 
-    /// Drops records that have no use any more, and the oldest of them beyond the budget; answers
-    /// which of them it is this process's duty to have forgotten.
+    /// Drops expired records, and the oldest ones beyond the budget; returns those that this
+    /// process is responsible for having the store forget.
     pub fn tidy_records(&self, shard_of: impl Fn(&UserId) -> u16, now: Timestamp) -> Vec<ForgetIf> {
         let remember_for = self.settings.policy.remember_for.unwrap_or_default();
         let (responsibility, clocks) = (self.responsibility(now), self.clocks());
@@ -68,8 +69,7 @@ impl Roster {
             let mut locked = lock.lock();
             let Shard { records, .. } = &mut *locked;
             let mut expired = Vec::new();
-            // Whatever was seen before this is not remembered any more, also if only the store has
-            // it.
+            // Last-seen times before this have expired, also those that only the store has.
             let limit = |user: &UserId| times.proven_at(shard_of(user)) - remember_for;
             records.seen.retain(|user, at| {
                 let keeps = *at > limit(user);
@@ -81,7 +81,7 @@ impl Roster {
                 }
                 keeps
             });
-            // The store drops a record as a whole.
+            // The store drops a record only as a whole.
             let seen = std::mem::take(&mut records.seen);
             let dropped = records.retain_marks(|user, mark| {
                 let ends =
@@ -106,8 +106,8 @@ impl Roster {
         forget.into_iter().filter(mine).map(ForgetIf::User).collect()
     }
 
-    /// Drops those seen longest ago: what exceeds the room, and a sixteenth more, so that it is
-    /// seldom done.
+    /// Drops the records of users seen longest ago: those beyond the room, and a sixteenth more so
+    /// that this happens seldom.
     fn drop_oldest_seen(&self, bytes: usize, room: usize, mut kept: Vec<Timestamp>) -> Vec<UserRecord> {
         let each = (bytes / kept.len()).max(1);
         let fits = room / each;

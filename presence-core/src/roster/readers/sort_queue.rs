@@ -1,0 +1,65 @@
+//! Schedules updates of sorted lists that nobody reads, so that their pending changes stay bounded.
+
+use crate::roster::readers::scope_state::{SLICE, ScopeState};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+/// Unread lists are updated once pending changes reach a quarter of the user count, clamped to
+/// these bounds.
+const FEW: usize = 64;
+const ENOUGH: usize = 4_096;
+/// Number of pending changes from which the code that adds them must help to apply them, because
+/// nothing else keeps up.
+const TOO_MANY: usize = 65_536;
+
+/// Scopes with too many pending changes, each once.
+///
+/// Transitions only queue a scope here. Readers apply the changes of lists that they read;
+/// [`Roster::sort`](crate::roster::Roster::sort), which a `Presence` calls beside each sweep,
+/// applies the rest in slices. Heartbeats and sweeps pay only where that does not keep up.
+#[derive(Default)]
+pub(crate) struct SortQueue {
+    /// Weak references, since waiting here must not keep a topic alive.
+    scopes: Mutex<VecDeque<Weak<ScopeState>>>,
+    /// Whether a scope has more than [`TOO_MANY`] pending changes.
+    pressing: AtomicBool,
+}
+
+impl SortQueue {
+    /// Queues a scope if it has too many pending changes. Takes no further lock while it holds its
+    /// own.
+    pub fn note(&self, scope: &Arc<ScopeState>) {
+        let waiting = scope.waiting.load(Ordering::Relaxed);
+        if waiting < FEW || waiting < (scope.counts().online as usize / 4).min(ENOUGH) {
+            return;
+        }
+        if waiting > TOO_MANY {
+            self.pressing.store(true, Ordering::Relaxed);
+        }
+        if !scope.is_queued.swap(true, Ordering::Relaxed) {
+            self.scopes.lock().push_back(Arc::downgrade(scope));
+        }
+    }
+
+    /// Whether the caller must help; true once for each time that a scope had far too many changes.
+    pub fn needs_help(&self) -> bool {
+        self.pressing.load(Ordering::Relaxed) && self.pressing.swap(false, Ordering::Relaxed)
+    }
+
+    /// Applies one slice; returns its number of changes, or `None` if no scope is queued.
+    pub fn sort(&self) -> Option<usize> {
+        let scope = self.scopes.lock().pop_front()?;
+        let Some(scope) = scope.upgrade() else { return Some(0) };
+        let sorted = scope.sort();
+        if sorted == SLICE {
+            // The rest waits behind the other scopes.
+            self.scopes.lock().push_back(Arc::downgrade(&scope));
+        } else {
+            scope.is_queued.store(false, Ordering::Relaxed);
+            self.note(&scope);
+        }
+        Some(sorted)
+    }
+}
