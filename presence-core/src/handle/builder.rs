@@ -1,4 +1,4 @@
-//! How a `Presence` comes to be.
+//! The builder of a `Presence`: its settings and their defaults.
 
 use super::Presence;
 use super::shared::Shared;
@@ -37,75 +37,76 @@ impl Builder {
         }
     }
 
-    /// The windows. Default: [`Policy::default`]. The same in every process on one store.
+    /// The windows that sessions are judged by. Default: [`Policy::default`]. Must be the same in
+    /// every process on one store.
     pub fn policy(self, policy: Policy) -> Self {
         Self { policy, ..self }
     }
 
     /// The process's clock. Default: [`SystemClock`].
     ///
-    /// Tests give a [`ManualClock`](crate::ManualClock), the same one to the store.
+    /// Tests pass a [`ManualClock`](crate::ManualClock), and the same one to the store.
     pub fn clock(self, clock: impl Clock) -> Self {
         Self { clock: Arc::new(clock), ..self }
     }
 
-    /// What names of this process begin with, for the eyes of operators. Default: `node`. At most
-    /// 200 bytes, without control characters; what does not fit is left out.
+    /// Prefix of this process's node name, for operators to recognise it. Default: `node`. At most
+    /// 200 bytes, without control characters; the rest is dropped.
     pub fn label(self, label: impl Into<String>) -> Self {
         Self { label: label.into(), ..self }
     }
 
-    /// How many sessions may show in the roster of this process before a *new* one is refused with
+    /// Most visible sessions in the roster of this process; beyond, a *new* one is refused with
     /// [`Error::Full`](super::Error::Full). Default: 4,000,000, about 1 GB if each is in one topic.
     ///
-    /// Counts the sessions of the whole cluster. Those that do not show (gone ones until they are
-    /// forgotten, and those of hidden users) do not count, up to the same number again: nobody
-    /// learns of hidden users by being refused. What other processes have already taken is never
-    /// refused.
+    /// The roster holds the sessions of the whole cluster. Invisible ones (lapsed but not
+    /// forgotten, or of hidden users) do not count, up to the same number again, so that a refusal
+    /// tells nothing about hidden users. Sessions accepted by other processes are never refused.
     pub fn max_sessions(self, max_sessions: usize) -> Self {
         Self { max_sessions, ..self }
     }
 
-    /// How many bytes the sessions and topics in the roster of this process may take before what
+    /// Most bytes that the sessions and topics in the roster of this process may take. Beyond, what
     /// needs more is refused with [`Error::Full`](super::Error::Full): a new session, more topics,
     /// a longer meta or message. Renewals, leaves and hiding are never refused. Default: 2 GiB.
     ///
-    /// By estimate, which is within a quarter of what the allocator is asked for. A quarter of the
-    /// budget is kept for sessions that do not show, and what they take of it counts for nobody
-    /// else. A store in memory has a budget of its own.
+    /// An estimate, within a quarter of what the allocator is asked for. A quarter of the budget is
+    /// reserved for invisible sessions, which within it do not count against others. A memory store
+    /// has a budget of its own.
     pub fn max_bytes(self, max_bytes: usize) -> Self {
         Self { max_bytes, ..self }
     }
 
-    /// How many topics all sessions of one user may be in together, each counted as often as a
-    /// session is in it, before one that would be in *more* topics is refused with
+    /// Most memberships of one user: the number of topics summed over all sessions of the user.
+    /// Beyond, a heartbeat that adds memberships is refused with
     /// [`Error::TooManyTopics`](super::Error::TooManyTopics). Default: 1,024, as many as 16
     /// sessions in 64 topics each.
     ///
-    /// Bounds what one hit of such a user costs: a change of status shows in all of them.
+    /// Bounds the cost of one heartbeat of such a user, since a change of status shows in all of
+    /// the user's topics.
     pub fn max_topics_per_user(self, max_topics_per_user: usize) -> Self {
         Self { max_topics_per_user, ..self }
     }
 
-    /// How many bytes this process spends on what it remembers of users: who was disconnected or
-    /// erased, and when users were last seen, if the policy says that it is remembered. Default: 256
-    /// MiB, some 3.5 million users.
+    /// Most bytes for records of users: exclusions, erasures, and last-seen times if the policy
+    /// keeps them. Default: 256 MiB, some 3.5 million users.
     ///
-    /// What exceeds it goes within ten seconds, those first who were seen longest ago; one process
-    /// of the cluster has the store forget them as well. Where blocks and erasures alone take all of
-    /// it, and at least 1 MiB, another one is refused with [`Error::Full`](super::Error::Full).
+    /// Records beyond that are dropped within ten seconds, users seen longest ago first; one
+    /// process of the cluster has the store forget them too. If exclusions and erasures alone take
+    /// all of it (and at least 1 MiB), further ones are refused with
+    /// [`Error::Full`](super::Error::Full).
     pub fn remember_bytes(self, remember_bytes: usize) -> Self {
         Self { remember_bytes, ..self }
     }
 
-    /// Starts, with the store up or down. The roster fills in the background: see
-    /// [`Presence::ready`].
+    /// Starts the presence, whether or not the store is reachable. The roster fills in the
+    /// background: see [`Presence::ready`].
     ///
     /// # Errors
-    /// [`InvalidPolicy`] when the windows do not fit together.
+    /// [`InvalidPolicy`] if the windows of the policy contradict each other.
     ///
     /// # Panics
-    /// Outside a tokio runtime.
+    /// Outside of a tokio runtime.
     pub fn start(self) -> Result<Presence, InvalidPolicy> {
         self.policy.validate()?;
         super::metrics::describe();

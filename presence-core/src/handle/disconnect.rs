@@ -1,4 +1,4 @@
-//! Disconnecting and erasing users, and who is to know of it.
+//! Disconnecting and erasing users, and notifying the connections that must end.
 
 use super::shared::Shared;
 use super::store_state::Verb;
@@ -15,24 +15,24 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Who waits to be told that a user was disconnected: one entry for each such user, as long as
-/// somebody waits.
+/// Channels that notify waiting streams and holds of a user's disconnection: one per user, as long
+/// as any of them waits.
 #[derive(Default)]
-pub(super) struct Disconnections(Mutex<HashMap<UserId, watch::Sender<News>, foldhash::fast::RandomState>>);
+pub(super) struct Disconnections(Mutex<HashMap<UserId, watch::Sender<Changes>, foldhash::fast::RandomState>>);
 
-/// How often a user's connections were ended, and why all of them were last.
-type News = (u64, Option<Ended>);
+/// How often connections of a user were ended, and why all of them were last.
+type Changes = (u64, Option<Ended>);
 
 impl Disconnections {
     pub fn of(self: &Arc<Self>, user: &UserId) -> Endings {
         let mut all = self.0.lock();
-        let news = all.entry(user.clone()).or_insert_with(|| watch::Sender::new((0, None))).subscribe();
-        Endings { all: Arc::clone(self), user: user.clone(), news: Some(news) }
+        let changes = all.entry(user.clone()).or_insert_with(|| watch::Sender::new((0, None))).subscribe();
+        Endings { all: Arc::clone(self), user: user.clone(), changes: Some(changes) }
     }
 
-    fn tell(&self, user: &UserId, whole: Option<Ended>) {
-        if let Some(news) = self.0.lock().get(user) {
-            news.send_modify(|(times, why)| {
+    fn notify(&self, user: &UserId, whole: Option<Ended>) {
+        if let Some(changes) = self.0.lock().get(user) {
+            changes.send_modify(|(times, why)| {
                 *times += 1;
                 *why = whole.or(*why);
             });
@@ -40,34 +40,34 @@ impl Disconnections {
     }
 }
 
-/// Somebody who waits.
+/// A receiver of the disconnections of one user.
 pub(super) struct Endings {
     all: Arc<Disconnections>,
     user: UserId,
-    /// Taken when it is dropped.
-    news: Option<watch::Receiver<News>>,
+    /// Taken when the receiver is dropped.
+    changes: Option<watch::Receiver<Changes>>,
 }
 
 impl Endings {
-    /// Returns when any connection of the user was ended since the last call.
+    /// Returns when a connection of the user was ended since the last call.
     pub async fn next(&mut self) {
-        match &mut self.news {
-            // The sender stays as long as somebody waits.
-            Some(news) => drop(news.changed().await),
+        match &mut self.changes {
+            // The sender lives as long as this receiver.
+            Some(changes) => drop(changes.changed().await),
             None => std::future::pending().await,
         }
     }
 
-    /// Why all that the user has was ended since this was made.
+    /// Why everything the user has open was ended since this receiver was created, if it was.
     fn whole(&self) -> Option<Ended> {
-        self.news.as_ref().and_then(|news| news.borrow().1)
+        self.changes.as_ref().and_then(|changes| changes.borrow().1)
     }
 }
 
 impl Drop for Endings {
     fn drop(&mut self) {
         let mut all = self.all.0.lock();
-        self.news = None;
+        self.changes = None;
         if let Entry::Occupied(entry) = all.entry(self.user.clone())
             && entry.get().receiver_count() == 0
         {
@@ -76,17 +76,17 @@ impl Drop for Endings {
     }
 }
 
-/// Waits for the end of all that a user has open: for streams and sockets that are no
+/// Waits until everything that a user has open must end: for streams and sockets that are not a
 /// [`Hold`](super::Hold).
 pub struct Disconnection {
     endings: Endings,
-    /// The user was blocked before this was made.
+    /// The exclusion of the user at the time of creation, if there was one.
     blocked: Option<Ended>,
 }
 
 impl Disconnection {
-    /// Returns once the user was disconnected as a whole, or erased; at once if they are kept away
-    /// already. Cancel-safe.
+    /// Returns once the user was disconnected as a whole, or erased; at once if the user is
+    /// excluded already. Cancel-safe.
     pub async fn ended(&mut self) -> Ended {
         loop {
             if let Some(why) = self.blocked.or_else(|| self.endings.whole()) {
@@ -98,8 +98,8 @@ impl Disconnection {
 }
 
 impl Shared {
-    /// Ends what the roster has learnt to be over: connections of this process, and whoever waits
-    /// for that.
+    /// Ends the connections that the roster found disconnected, and notifies those that wait for
+    /// it.
     pub fn end_disconnected(&self) {
         for Ending { user, connections, is_whole, why } in self.roster.take_endings() {
             for id in connections {
@@ -108,20 +108,20 @@ impl Shared {
                     connection.ended = Some(why);
                 }
             }
-            self.disconnections.tell(&user, is_whole.then_some(why));
+            self.disconnections.notify(&user, is_whole.then_some(why));
         }
     }
 
-    /// Tells the store of a record; what fails is told later.
+    /// Writes a user record to the store; if that fails, the outbox does it later.
     async fn remember(&self, record: &UserRecord) -> Result<(), Error> {
-        let told = self.call(Verb::Remember, self.store().remember(slice::from_ref(record))).await;
-        if told.is_ok() {
+        let result = self.call(Verb::Remember, self.store().remember(slice::from_ref(record))).await;
+        if result.is_ok() {
             self.outbox.unmark_record(&record.user);
         }
-        told.map_err(|error| self.owe_record(&record.user, error))
+        result.map_err(|error| self.defer_record(&record.user, error))
     }
 
-    fn owe_record(&self, user: &UserId, error: store::Error) -> Error {
+    fn defer_record(&self, user: &UserId, error: store::Error) -> Error {
         if error.kind() == Kind::Rejected {
             return Error::Rejected(error);
         }
@@ -131,81 +131,84 @@ impl Shared {
 }
 
 impl Presence {
-    /// Disconnects a user or one session on all processes, and keeps them away for so long; answers
-    /// until when.
+    /// Disconnects a user or one session on all processes, and excludes them for `for_long`;
+    /// returns when the exclusion ends.
     ///
-    /// Their sessions leave at once. Holds learn of it by [`Hold::ended`](super::Hold::ended),
-    /// streams by [`disconnection`](Self::disconnection). Until the time is over, by the store's
-    /// proven time, what would bring them back is refused with [`Error::Blocked`] on every process
-    /// that has heard of it; what one that has not heard of it takes is ended as soon as it has.
-    /// Processes tell a store that has lost this again. With a duration of zero they may come back
-    /// at once. More than 90 days count as 90 days.
+    /// The sessions leave at once. Holds are notified by [`Hold::ended`](super::Hold::ended),
+    /// streams by [`disconnection`](Self::disconnection). Until the exclusion ends (by the store's
+    /// proven time), every process that knows of it refuses the user's or session's heartbeats with
+    /// [`Error::Blocked`]; sessions accepted by a process that does not know yet are ended as soon
+    /// as it does. If the store loses the record, processes write it again. With a duration of
+    /// zero, the user may return at once. More than 90 days count as 90 days.
     ///
-    /// A user has one block, and a later one replaces it; but one of a session does not shorten one
-    /// of the whole user.
+    /// A user has one exclusion: a later one replaces it, but that of a single session does not
+    /// shorten one of the whole user.
     ///
     /// # Errors
-    /// [`Error::Degraded`]: it counts here, and the others are told later. [`Error::Rejected`]: it counts here only.
-    /// [`Error::Full`] where blocks and erasures take all the room that there is
-    /// ([`Builder::remember_bytes`](super::Builder::remember_bytes)), and [`Error::ShuttingDown`]: nothing was touched.
+    /// [`Error::Degraded`]: in effect here, and written to the store later. [`Error::Rejected`]: in
+    /// effect here only. [`Error::Full`] if exclusions and erasures take all the room
+    /// ([`Builder::remember_bytes`](super::Builder::remember_bytes)), and [`Error::ShuttingDown`]:
+    /// nothing was changed.
     ///
     /// # Cancellation
-    /// Dropping the future undoes nothing; the store is then told in the background.
-    pub async fn disconnect(&self, whom: &DisconnectTarget, for_long: Duration) -> Result<Timestamp, Error> {
+    /// Dropping the future reverts nothing; the store write then happens in the background.
+    pub async fn disconnect(
+        &self,
+        target: &DisconnectTarget,
+        for_long: Duration,
+    ) -> Result<Timestamp, Error> {
         let shared = &self.shared;
         if shared.is_closed() {
             return Err(Error::ShuttingDown);
         }
         shared.calibrated().await;
-        if !shared.roster.has_room_for_mark(whom.user()) {
+        if !shared.roster.has_room_for_mark(target.user()) {
             return Err(Error::Full);
         }
         let for_long = for_long.min(crate::Policy::MAX_REMEMBER);
-        let shard = shared.store().shard_of(whom.user());
-        let (record, owed) = shared.roster.block(whom, shard, for_long, shared.now());
-        // Marked first: whatever becomes of the call below, it will be told.
-        shared.outbox.mark_records([whom.user().clone()]);
-        shared.outbox.mark(owed, super::outbox::WriteKind::Put);
+        let shard = shared.store().shard_of(target.user());
+        let (record, rewrites) = shared.roster.block(target, shard, for_long, shared.now());
+        // Queued first, so that it is written whatever becomes of the call below.
+        shared.outbox.mark_records([target.user().clone()]);
+        shared.outbox.mark(rewrites, super::outbox::WriteKind::Put);
         shared.end_disconnected();
         shared.remember(&record).await?;
         Ok(record.block.map(|block| block.until).unwrap_or_default())
     }
 
-    /// Until when a user is kept away, by the store's time; `None` if they may come.
+    /// When the exclusion of a user ends, by the store's time; `None` if there is none.
     pub fn blocked(&self, user: &UserId) -> Option<Timestamp> {
         let shared = &self.shared;
         shared.roster.blocked(user, shared.store().shard_of(user), shared.now())
     }
 
-    /// Learns when all that a user has open is to end.
+    /// Waits for the moment at which everything that a user has open must end.
     pub fn disconnection(&self, user: &UserId) -> Disconnection {
         let endings = self.shared.disconnections.of(user);
         let blocked = self.blocked(user).map(|until| Ended::Blocked { until });
         Disconnection { endings, blocked }
     }
 
-    /// When a user was last seen who has no session any more, if the policy says that it is
-    /// remembered.
+    /// When a user without sessions was last seen, if the policy keeps that.
     pub fn last_seen(&self, user: &UserId) -> Option<Timestamp> {
         self.shared.roster.record(user).map(|record| record.seen_at).filter(|at| *at != Timestamp::ZERO)
     }
 
-    /// Removes every trace of a user from the store and from all processes: sessions, what they
-    /// declared, when they were last seen. Their connections end as by
-    /// [`disconnect`](Self::disconnect); whoever comes again after it is new.
+    /// Removes all data of a user from the store and all processes: sessions, declarations,
+    /// last-seen times. The user's connections end as by [`disconnect`](Self::disconnect);
+    /// afterwards the user may return as a new one.
     ///
-    /// For an hour, a record of the user's *id* and of when this was says on all processes that
-    /// nothing older is to be told again; then that goes as well. A block outlives this: an erasure
-    /// is no way back in. Messages in a broker are the host's: have its channels of that user
-    /// dropped by the same request.
+    /// For an hour, a record of the user's *id* and the time of the erasure prevents all processes
+    /// from writing older data again; then it is dropped as well. An exclusion outlives the
+    /// erasure, which is therefore no way around it. Messages in a broker are the host's to drop.
     ///
     /// # Errors
-    /// [`Error::Degraded`]: it is done here; ask again until it succeeds, so that the store's own data goes as well.
-    /// [`Error::Rejected`]: the store refuses. [`Error::Full`] and [`Error::ShuttingDown`]: nothing was touched; ask again, of the first when blocks
-    /// have ended.
+    /// [`Error::Degraded`]: done here; repeat until it succeeds, so that the store's own data is
+    /// removed too. [`Error::Rejected`]: the store refuses. [`Error::Full`] (repeat once exclusions
+    /// have ended) and [`Error::ShuttingDown`]: nothing was changed.
     ///
     /// # Cancellation
-    /// Erasing twice is harmless: repeat what was given up.
+    /// Erasing twice is harmless: repeat a call that was cancelled.
     pub async fn erase(&self, user: &UserId) -> Result<(), Error> {
         let shared = &self.shared;
         if shared.is_closed() {
@@ -219,8 +222,8 @@ impl Presence {
         shared.outbox.mark_records([user.clone()]);
         shared.end_disconnected();
         shared.remember(&record).await?;
-        let degraded = |error| shared.owe_record(user, error);
-        // Also what this process has not heard of.
+        let degraded = |error| shared.defer_record(user, error);
+        // Sessions that the store has and this process does not know, too.
         let facts =
             shared.call(Verb::Forget, shared.store().load(slice::from_ref(user))).await.map_err(degraded)?;
         let erased_at = record.erased_at.unwrap_or_default();

@@ -1,50 +1,50 @@
-//! How a process ends: it drains, tells what it owes, and stops.
+//! The end of a process: it drains, writes what the store lacks, and stops.
 
 use super::{Presence, tasks};
 use std::time::Duration;
 
-/// How long clients have to reconnect if a host shuts down without having said it.
+/// Time for clients to reconnect if the host shuts down without a drain of its own.
 const RECONNECT_IN: Duration = Duration::from_secs(10);
-/// How long an end in good order may take.
+/// Longest duration of a shutdown.
 const ENDS_WITHIN: Duration = Duration::from_secs(2);
 
 impl Presence {
-    /// Takes no new connections, and says for how long the sessions of the present ones live on, so
-    /// that nobody sees anyone leave while their clients reconnect elsewhere. What is dropped from
-    /// now on leaves nothing.
+    /// Starts draining: accepts no new connections, and announces how long the sessions of the
+    /// present ones live on, so that no one is seen to leave while clients reconnect elsewhere.
+    /// Connections dropped from now on cause no leave.
     ///
-    /// Connections learn of it by [`draining`](Self::draining). Returns once the store knows, or
-    /// has not answered 3 times.
+    /// Connections are notified by [`draining`](Self::draining). Returns once the store knows, or
+    /// after three failed attempts.
     pub async fn drain(&self, reconnect_in: Duration) {
         let node = self.shared.roster.drain(reconnect_in, self.shared.now());
         self.shared.draining.send_replace(Some(reconnect_in));
         for _ in 0..3 {
-            if tasks::heartbeat::tell(&self.shared, node.clone()).await.is_ok() {
+            if tasks::heartbeat::send(&self.shared, node.clone()).await.is_ok() {
                 return;
             }
         }
-        tracing::warn!("the store could not be told that this process drains");
+        tracing::warn!("the store does not know that this process drains");
     }
 
-    /// Returns once this process drains, with the time in which clients should reconnect: each at a
+    /// Returns once this process drains, with the time in which clients should reconnect, each at a
     /// random moment of it. Cancel-safe.
     pub async fn draining(&self) -> Duration {
         let mut draining = self.shared.draining.subscribe();
-        let said = draining.wait_for(Option::is_some).await.map(|said| *said);
-        match said {
+        let announced = draining.wait_for(Option::is_some).await.map(|announced| *announced);
+        match announced {
             Ok(Some(reconnect_in)) => reconnect_in,
-            // The sender lives in `shared`, which we hold.
+            // The sender lives in `shared`, which this handle keeps alive.
             _ => std::future::pending().await,
         }
     }
 
-    /// Ends in good order: drains if that has not been done, tells the store what it does not have
-    /// yet, ends all subscriptions and stops. Beats and leaves are refused from now on. Takes at
-    /// most 2 s, whatever the store does.
+    /// Shuts down in order: drains unless that was done, writes to the store what it lacks, ends
+    /// all subscriptions, and stops. Heartbeats and leaves are refused from now on. Takes at most 2
+    /// s, whatever the store does.
     pub async fn shutdown(&self) {
-        if tokio::time::timeout(ENDS_WITHIN, self.tell_the_rest()).await != Ok(true) {
+        if tokio::time::timeout(ENDS_WITHIN, self.flush()).await != Ok(true) {
             let sessions = self.shared.outbox.len();
-            tracing::warn!(sessions, "ending before the store was told everything");
+            tracing::warn!(sessions, "shutting down before the store has every change");
         }
         self.shared.close();
         self.shared.roster.publish();
@@ -53,16 +53,16 @@ impl Presence {
         self.tasks.abort();
     }
 
-    /// Returns once [`shutdown`](Self::shutdown) has ended all subscriptions: whatever a host
-    /// streams beside them ends then, too, or its server waits for it. Cancel-safe.
+    /// Returns once [`shutdown`](Self::shutdown) has ended all subscriptions. Hosts end their other
+    /// streams then, since a server waits for them. Cancel-safe.
     pub async fn ended(&self) {
-        // The sender lives in `shared`, which we hold.
+        // The sender lives in `shared`, which this handle keeps alive.
         let _ = self.shared.has_ended.subscribe().wait_for(|ended| *ended).await;
     }
 
-    /// Drains if that has not been done, closes, and tells what is owed; answers whether the store
-    /// has it all.
-    async fn tell_the_rest(&self) -> bool {
+    /// Drains unless that was done, closes, and empties the outbox; returns whether the store has
+    /// everything.
+    async fn flush(&self) -> bool {
         let drains = self.shared.draining.borrow().is_some();
         if !drains {
             self.drain(RECONNECT_IN).await;

@@ -1,4 +1,4 @@
-//! A session that a connection holds.
+//! Holds: sessions that live as long as a connection of this process.
 
 use super::Error;
 use super::outbox::{Answer, WriteKind};
@@ -10,16 +10,17 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// A session bound to a connection of this process: it lives as long as both do, at no cost to the
-/// store.
+/// A session bound to a connection of this process: it lives as long as both do, without heartbeats
+/// of its own to the store.
 ///
-/// Dropping it leaves, after the policy's grace, unless the session has been placed elsewhere
-/// meanwhile. Nothing here waits for the store; what it cannot take now it is told later.
+/// Dropping the hold ends the session after the policy's grace, unless the session was placed
+/// elsewhere meanwhile. No method but [`stored`](Self::stored) waits for the store; what it cannot
+/// accept now is written later.
 #[must_use = "dropping a hold leaves"]
 pub struct Hold {
     shared: Arc<Shared>,
     key: SessionKey,
-    /// Which connection this is: a later one of the same session takes its place.
+    /// Number of the connection: a later one of the same session replaces it.
     connection: u64,
     stored: Mutex<Option<Answer>>,
     grace: Duration,
@@ -28,7 +29,7 @@ pub struct Hold {
 /// The latest connection of a session.
 pub(super) struct Connection {
     pub number: u64,
-    /// Why it is to end, once it is.
+    /// Why the connection must end, if it must.
     pub ended: Option<Ended>,
 }
 
@@ -37,16 +38,16 @@ impl Hold {
         let key = SessionKey { user: beat.user.clone(), id: beat.session.clone() };
         let connection = shared.next_id.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let shard = shared.store().shard_of(&beat.user);
-        let told = {
-            // Held until the roster knows: the drop of the connection before this one comes wholly
-            // before, or finds itself replaced.
+        let write = {
+            // Locked until the roster knows the session, so that the drop of a previous hold either
+            // comes first as a whole or finds itself replaced.
             let mut connections = shared.connections.lock();
-            let told = shared.roster.beat(beat, BeatSource::Connection, shard, shared.now())?;
+            let write = shared.roster.beat(beat, BeatSource::Connection, shard, shared.now())?;
             connections.insert(key.clone(), Connection { number: connection, ended: None });
-            told
+            write
         };
-        if let StoreWrite::Put { sessions, .. } = &told {
-            // Whoever had to make room is told of with it.
+        if let StoreWrite::Put { sessions, .. } = &write {
+            // The other sessions of the put are those evicted to make room.
             shared.outbox.mark(sessions.iter().skip(1).map(crate::Session::key), WriteKind::Put);
         }
         let stored = Mutex::new(Some(shared.outbox.mark_and_wait(key.clone())));
@@ -54,36 +55,35 @@ impl Hold {
         Ok(Self { shared, key, connection, stored, grace })
     }
 
-    /// Which session.
+    /// The session that is held.
     pub fn key(&self) -> &SessionKey {
         &self.key
     }
 
     /// Returns once the store has the session.
     ///
-    /// Cancel-safe. Waits as long as the store is down; the session is shown by this process
+    /// Cancel-safe. Waits as long as the store is unreachable; this process shows the session
     /// meanwhile.
     ///
     /// # Errors
-    /// [`Error::Rejected`] if the store refuses it; [`Error::ShuttingDown`] if the process ends
-    /// before it was told.
+    /// [`Error::Rejected`] if the store refuses the session; [`Error::ShuttingDown`] if the process
+    /// ends before the store had it.
     pub async fn stored(&self) -> Result<(), Error> {
         let mut stored = self.stored.lock().await;
-        let Some(told) = stored.as_mut() else { return Ok(()) };
-        let told = told.await;
+        let Some(answer) = stored.as_mut() else { return Ok(()) };
+        let result = answer.await;
         *stored = None;
-        match told {
+        match result {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Error::Rejected(error.again())),
             Err(_) => Err(Error::ShuttingDown),
         }
     }
 
-    /// Returns once the session was disconnected or its user erased, on whichever process: the
-    /// connection is to be closed.
+    /// Returns once the session was disconnected or its user erased, on any process: the connection
+    /// should then be closed.
     ///
-    /// The session has left by then, and nothing that is said through this brings it back.
-    /// Cancel-safe.
+    /// The session has left by then, and this hold cannot bring it back. Cancel-safe.
     pub async fn ended(&self) -> Ended {
         let mut endings = self.shared.disconnections.of(&self.key.user);
         loop {
@@ -105,33 +105,33 @@ impl Hold {
         }
         let beat = change(Beat::renew(self.key.user.clone(), self.key.id.clone()));
         let shard = self.shared.store().shard_of(&beat.user);
-        // The session is known, so that it needs no room; were it forgotten here, it would be
+        // The session is known, so that it normally needs no room. If it was forgotten here, it is
         // entered again.
         match self.shared.roster.beat(&beat, BeatSource::Connection, shard, self.shared.now()) {
             Ok(StoreWrite::Put { sessions, .. }) => {
                 self.shared.outbox.mark(sessions.iter().map(crate::Session::key), WriteKind::Put);
             }
             Ok(StoreWrite::Touch { .. }) => self.shared.outbox.mark([self.key.clone()], WriteKind::Touch),
-            // Whoever waits for `ended` knows of a block.
+            // A blocked session ends its hold through `ended`.
             Ok(StoreWrite::Postponed { .. } | StoreWrite::Nothing) | Err(Refused::Blocked { .. }) => {}
             Err(refused) => return Err(refused.into()),
         }
         Ok(())
     }
 
-    /// Tells of activity.
+    /// Reports activity of the user.
     pub fn active(&self, activity: Activity) {
         if let Err(error) = self.beat(|beat| beat.activity(activity)) {
-            // It was forgotten here although it is held, and there was no room for it again.
+            // The held session was forgotten here, and there is no room to enter it again.
             tracing::warn!(%error, "a held session was refused");
         }
     }
 
-    /// Moves to these topics, and out of all others at once.
+    /// Moves the session to these topics, and out of all others at once.
     ///
     /// # Errors
-    /// [`Error::TooManyTopics`] and [`Error::Full`] when there is no room for more: the session
-    /// stays where it is.
+    /// [`Error::TooManyTopics`] and [`Error::Full`] if there is no room for more: the topics stay
+    /// as they were.
     pub fn place(&self, topics: Topics) -> Result<(), Error> {
         self.beat(|beat| beat.topics(topics))
     }
@@ -139,7 +139,7 @@ impl Hold {
     /// Declares a status, for as long as the session lives or until `until`.
     ///
     /// # Errors
-    /// [`Error::Full`] when there is no room for more: what was declared before stays.
+    /// [`Error::Full`] if there is no room for more: the previous declaration stays in effect.
     pub fn declare(
         &self,
         status: Status,
@@ -149,15 +149,15 @@ impl Hold {
         self.beat(|beat| Beat { declares: Some((status, message, until)), ..beat })
     }
 
-    /// Says something of the session.
+    /// Replaces the host's metadata of the session.
     ///
     /// # Errors
-    /// [`Error::Full`] when there is no room for more: what was said before stays.
+    /// [`Error::Full`] if there is no room for more: the previous metadata is kept.
     pub fn meta(&self, meta: Meta) -> Result<(), Error> {
         self.beat(|beat| beat.meta(meta))
     }
 
-    /// Leaves now, without the grace.
+    /// Ends the session now, without the grace.
     pub fn leave_now(mut self) {
         self.grace = Duration::ZERO;
     }
@@ -167,7 +167,7 @@ impl Drop for Hold {
     fn drop(&mut self) {
         let mut connections = self.shared.connections.lock();
         if connections.get(&self.key).map(|latest| latest.number) != Some(self.connection) {
-            // A later connection of the same session has taken over.
+            // A later connection of the same session replaced this one.
             return;
         }
         connections.remove(&self.key);

@@ -1,14 +1,18 @@
-//! What the metrics of this crate say, for exporters that show it.
+//! Descriptions of this crate's metrics, for exporters that show them.
 
 use metrics::{describe_counter, describe_gauge};
 
-/// Tells the recorder, if there is one by now. METRICS.md is the table for people.
+/// Registers the descriptions with the metrics recorder, if one is installed. METRICS.md documents
+/// the metrics.
 pub(super) fn describe() {
-    describe_gauge!("presence_sessions", "Live sessions of users who show");
+    describe_gauge!("presence_sessions", "Live sessions of users who are not hidden");
     describe_gauge!("presence_users_online", "Users online");
-    describe_gauge!("presence_outbox", "Own sessions of which the store must still be told");
-    describe_gauge!("presence_view_stale", "1 while what is shown is not known to be true now");
-    describe_counter!("presence_store_errors_total", "Calls of the store that failed");
-    describe_counter!("presence_feed_ends_total", "Feeds that ended, to be begun anew");
-    describe_counter!("presence_told_again_total", "Sessions told again because the feed showed less");
+    describe_gauge!("presence_outbox", "Own sessions and user records that wait to be written to the store");
+    describe_gauge!("presence_view_stale", "1 while the roster's content is stale");
+    describe_counter!("presence_store_errors_total", "Failed calls of the store");
+    describe_counter!("presence_feed_ends_total", "Store watches that ended and were started again");
+    describe_counter!(
+        "presence_told_again_total",
+        "Sessions written again because the store showed less of them"
+    );
 }

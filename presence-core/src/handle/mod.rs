@@ -1,4 +1,5 @@
-//! `Presence`: what a host holds. The only async logic of the crate.
+//! `Presence`, the handle that a host holds, and the background tasks behind it: the only async
+//! logic of the crate.
 
 mod builder;
 mod disconnect;
@@ -11,6 +12,7 @@ mod presence;
 mod report;
 mod scope_view;
 mod shared;
+mod store_calls;
 mod store_state;
 mod subscription;
 mod tasks;

@@ -1,8 +1,9 @@
-//! Own sessions whose truth the store must still be told.
+//! The outbox: keys of this process's sessions whose present state must still be written to the
+//! store.
 //!
-//! Whatever goes wrong only marks a session's key: a failed or timed-out call, a miss, a dropped
-//! hold, a feed that shows less. One writer drains the set and tells the truth as it is *then*. The
-//! set is bounded by the process's own sessions.
+//! Every failure only adds a session's key: a failed or timed-out call, a miss, a dropped hold, a
+//! feed that shows less. One task empties the set and writes each session as it is *then*. The set
+//! is bounded by the process's own sessions.
 
 use crate::model::{SessionKey, UserId};
 use crate::store;
@@ -11,43 +12,43 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::{Notify, oneshot};
 
-/// How much of a session the store must be told. The greater includes the lesser.
+/// How much of a session must be written. The greater kind includes the lesser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum WriteKind {
-    /// Its times.
+    /// A renewal of its times.
     Touch,
-    /// All of it.
+    /// The whole session.
     Put,
 }
 
-/// Who wants to know when it has been told.
+/// Notifies a caller once a session was written, or refused.
 type Waiter = oneshot::Sender<Result<(), Arc<store::Error>>>;
-/// What they get.
+/// The receiver of that notification.
 pub(super) type Answer = oneshot::Receiver<Result<(), Arc<store::Error>>>;
 
-pub(super) struct Owed {
-    pub owes: WriteKind,
+pub(super) struct Pending {
+    pub kind: WriteKind,
     pub waiters: Vec<Waiter>,
 }
 
 #[derive(Default)]
 pub(super) struct Outbox {
-    owed: Mutex<HashMap<SessionKey, Owed, foldhash::fast::RandomState>>,
-    /// Users of whose records the store must still be told.
+    pending: Mutex<HashMap<SessionKey, Pending, foldhash::fast::RandomState>>,
+    /// Users whose records must be written.
     records: Mutex<HashSet<UserId, foldhash::fast::RandomState>>,
-    /// Wakes the writer.
+    /// Wakes the task that empties the outbox.
     pub marked: Notify,
 }
 
 impl Outbox {
-    /// Marks sessions, to be told as soon as possible.
-    pub fn mark(&self, keys: impl IntoIterator<Item = SessionKey>, owes: WriteKind) {
+    /// Adds sessions, to be written as soon as possible.
+    pub fn mark(&self, keys: impl IntoIterator<Item = SessionKey>, kind: WriteKind) {
         let mut any = false;
         {
-            let mut owed = self.owed.lock();
+            let mut pending = self.pending.lock();
             for key in keys {
-                let entry = owed.entry(key).or_insert(Owed { owes, waiters: Vec::new() });
-                entry.owes = entry.owes.max(owes);
+                let entry = pending.entry(key).or_insert(Pending { kind, waiters: Vec::new() });
+                entry.kind = entry.kind.max(kind);
                 any = true;
             }
         }
@@ -56,19 +57,19 @@ impl Outbox {
         }
     }
 
-    /// Marks a session to be put, and answers when that has happened.
+    /// Adds a session to be put; returns a receiver that is notified when that happened.
     pub fn mark_and_wait(&self, key: SessionKey) -> Answer {
-        let (waiter, told) = oneshot::channel();
-        let mut owed = self.owed.lock();
-        let entry = owed.entry(key).or_insert(Owed { owes: WriteKind::Put, waiters: Vec::new() });
-        entry.owes = WriteKind::Put;
+        let (waiter, answer) = oneshot::channel();
+        let mut pending = self.pending.lock();
+        let entry = pending.entry(key).or_insert(Pending { kind: WriteKind::Put, waiters: Vec::new() });
+        entry.kind = WriteKind::Put;
         entry.waiters.push(waiter);
-        drop(owed);
+        drop(pending);
         self.marked.notify_one();
-        told
+        answer
     }
 
-    /// Marks users whose records are to be told.
+    /// Adds users whose records must be written.
     pub fn mark_records(&self, users: impl IntoIterator<Item = UserId>) {
         let before = self.len();
         self.records.lock().extend(users);
@@ -77,12 +78,12 @@ impl Outbox {
         }
     }
 
-    /// The record of a user has been told.
+    /// Removes a user whose record was written.
     pub fn unmark_record(&self, user: &UserId) {
         self.records.lock().remove(user);
     }
 
-    /// Takes out at most `limit` users whose records are to be told.
+    /// Takes out at most `limit` users whose records must be written.
     pub fn take_records(&self, limit: usize) -> Vec<UserId> {
         let mut records = self.records.lock();
         let users: Vec<UserId> = records.iter().take(limit).cloned().collect();
@@ -92,27 +93,27 @@ impl Outbox {
         users
     }
 
-    /// Puts back what could not be told.
-    pub fn put_back(&self, batch: Vec<(SessionKey, Owed)>) {
-        let mut all = self.owed.lock();
-        for (key, owed) in batch {
-            let entry = all.entry(key).or_insert(Owed { owes: owed.owes, waiters: Vec::new() });
-            entry.owes = entry.owes.max(owed.owes);
-            entry.waiters.extend(owed.waiters);
+    /// Puts back sessions whose write failed.
+    pub fn put_back(&self, batch: Vec<(SessionKey, Pending)>) {
+        let mut all = self.pending.lock();
+        for (key, kept) in batch {
+            let entry = all.entry(key).or_insert(Pending { kind: kept.kind, waiters: Vec::new() });
+            entry.kind = entry.kind.max(kept.kind);
+            entry.waiters.extend(kept.waiters);
         }
     }
 
-    /// Takes out at most `limit`.
-    pub fn take(&self, limit: usize) -> Vec<(SessionKey, Owed)> {
-        let mut owed = self.owed.lock();
-        if owed.len() <= limit {
-            return std::mem::take(&mut *owed).into_iter().collect();
+    /// Takes out at most `limit` sessions.
+    pub fn take(&self, limit: usize) -> Vec<(SessionKey, Pending)> {
+        let mut pending = self.pending.lock();
+        if pending.len() <= limit {
+            return std::mem::take(&mut *pending).into_iter().collect();
         }
-        let keys: Vec<SessionKey> = owed.keys().take(limit).cloned().collect();
-        keys.into_iter().filter_map(|key| owed.remove_entry(&key)).collect()
+        let keys: Vec<SessionKey> = pending.keys().take(limit).cloned().collect();
+        keys.into_iter().filter_map(|key| pending.remove_entry(&key)).collect()
     }
 
     pub fn len(&self) -> usize {
-        self.owed.lock().len() + self.records.lock().len()
+        self.pending.lock().len() + self.records.lock().len()
     }
 }

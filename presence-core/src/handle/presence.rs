@@ -1,4 +1,4 @@
-//! The handle.
+//! `Presence`, the handle of a host: heartbeats, leaves, declarations, queries and subscriptions.
 
 use super::report::{Explanation, Health};
 use super::scope_view::ScopeView;
@@ -13,10 +13,10 @@ use crate::time::{Clock, Timestamp};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
-/// Who is here, active, idle or gone, and where.
+/// The presence of users: who is active, idle or gone, and where.
 ///
-/// Cheap to clone. All questions are answered from this process's own replica, without touching the
-/// network. The last clone's drop ends its tasks; [`shutdown`](Self::shutdown) does so in good
+/// Cheap to clone. Queries are answered from this process's own replica, without network access.
+/// Dropping the last clone ends the background tasks; [`shutdown`](Self::shutdown) does so in
 /// order.
 #[derive(Clone)]
 pub struct Presence {
@@ -24,7 +24,7 @@ pub struct Presence {
     pub(super) tasks: Arc<Tasks>,
 }
 
-/// The background tasks; they end with the last handle.
+/// The background tasks, which end with the last handle.
 pub(super) struct Tasks(Vec<JoinHandle<()>>);
 
 impl Tasks {
@@ -39,27 +39,27 @@ impl Drop for Tasks {
     }
 }
 
-/// What became of a beat.
+/// The outcome of a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BeatOutcome {
     /// The store has it.
     Stored {
-        /// The placement that the session has now: a later [`Leave`] may name it.
+        /// When the session's present placement was made; a later [`Leave`] may name it.
         placed_at: Timestamp,
     },
-    /// It renews what was renewed a moment ago: it counts here at once, and the store is told
-    /// within a quarter of the window, together with all that follow until then.
+    /// The heartbeat repeats a recent one. It counts here at once; the store gets one renewal for
+    /// all such heartbeats within a quarter of the window.
     Postponed {
-        /// The placement that the session has now.
+        /// When the session's present placement was made.
         placed_at: Timestamp,
     },
-    /// It came within the grace of the session's leave, and was dropped.
+    /// The heartbeat came within the grace of the session's leave, and was ignored.
     Late,
 }
 
 impl Presence {
-    /// Settings of a new one, on this store.
+    /// The settings of a new `Presence` on `store`.
     pub fn builder(store: impl PresenceStore) -> Builder {
         Builder::new(Arc::new(store))
     }
@@ -70,36 +70,36 @@ impl Presence {
     }
 
     /// Returns once the roster holds what the store holds. Cancel-safe; waits as long as the store
-    /// is down.
+    /// is unreachable.
     pub async fn ready(&self) {
-        // The sender lives in `shared`, which we hold.
+        // The sender lives in `shared`, which this handle keeps alive.
         let _ = self.shared.is_ready.subscribe().wait_for(|ready| *ready).await;
     }
 
-    /// The time that stamps are made with: the store's, as far as it is known.
+    /// The time that records are stamped with: the store's, as far as it is known.
     pub fn now(&self) -> Timestamp {
         self.shared.roster.stamp(self.shared.now())
     }
 
-    /// The process's clock, for whatever must go in step with presence.
+    /// The process's clock, for code of the host that must agree with presence.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.shared.clock
     }
 
-    /// The windows that count here.
+    /// The policy that sessions are judged by.
     pub fn policy(&self) -> &Policy {
         self.shared.roster.policy()
     }
 
-    /// Takes a beat: shows it here at once, and tells the store.
+    /// Records a heartbeat: it shows here at once, and is written to the store.
     ///
     /// # Errors
-    /// [`Error::Degraded`] after at most 2 s if the store does not answer: the beat counts here and
-    /// is told later. [`Error::Rejected`], [`Error::Full`], [`Error::TooManyTopics`],
+    /// [`Error::Degraded`] after at most 2 s if the store does not answer: the heartbeat counts
+    /// here and is written later. [`Error::Rejected`], [`Error::Full`], [`Error::TooManyTopics`],
     /// [`Error::Blocked`], [`Error::ShuttingDown`]: it does not count.
     ///
     /// # Cancellation
-    /// Dropping the future undoes nothing: the store is then told in the background.
+    /// Dropping the future reverts nothing: the store write then happens in the background.
     pub async fn beat(&self, beat: Beat) -> Result<BeatOutcome, Error> {
         let shared = &self.shared;
         if shared.is_closed() {
@@ -107,15 +107,15 @@ impl Presence {
         }
         shared.calibrated().await;
         let shard = shared.store().shard_of(&beat.user);
-        let told = shared.roster.beat(&beat, BeatSource::Beat, shard, shared.now())?;
-        shared.tell(told).await
+        let write = shared.roster.beat(&beat, BeatSource::Beat, shard, shared.now())?;
+        shared.write(write).await
     }
 
-    /// Takes a leave: the others see it after the policy's grace, unless it says *now*. Leaving
-    /// twice, or a session that is not known, is no error.
+    /// Ends a session, or memberships of it: other users see that after the policy's grace, unless
+    /// the leave is immediate. Leaving twice, or leaving an unknown session, is no error.
     ///
     /// # Errors
-    /// Those of [`beat`](Self::beat), but for `Full` and `TooManyTopics`.
+    /// Those of [`beat`](Self::beat), except `Full` and `TooManyTopics`.
     ///
     /// # Cancellation
     /// As for [`beat`](Self::beat).
@@ -123,14 +123,14 @@ impl Presence {
         if self.shared.is_closed() {
             return Err(Error::ShuttingDown);
         }
-        let told = self.shared.roster.leave(&leave, self.shared.now());
-        self.shared.tell(told).await.map(drop)
+        let write = self.shared.roster.leave(&leave, self.shared.now());
+        self.shared.write(write).await.map(drop)
     }
 
-    /// Declares a status for a session, for as long as that lives, or until `until`.
+    /// Declares a status for a session, for as long as the session lives, or until `until`.
     ///
-    /// A session that is not known comes to be by it without a beat: whether it then counts as
-    /// alive is the policy's `declared_counts`.
+    /// An unknown session is entered by it without a heartbeat: the policy's `declared_counts`
+    /// decides whether it then counts as alive.
     ///
     /// # Errors
     /// Those of [`beat`](Self::beat).
@@ -150,15 +150,15 @@ impl Presence {
         self.shared.calibrated().await;
         let shard = self.shared.store().shard_of(&key.user);
         let declares = (status, message, until);
-        let told = self.shared.roster.declare(&key, declares, shard, self.shared.now())?;
-        self.shared.tell(told).await.map(drop)
+        let write = self.shared.roster.declare(&key, declares, shard, self.shared.now())?;
+        self.shared.write(write).await.map(drop)
     }
 
-    /// Binds a session to a connection of this process, as `beat` describes it; returns at once.
+    /// Binds the session that `beat` describes to a connection of this process; returns at once.
     ///
     /// # Errors
     /// [`Error::Full`], [`Error::TooManyTopics`], [`Error::Blocked`] and [`Error::ShuttingDown`]:
-    /// nothing has been touched.
+    /// nothing was changed.
     pub fn hold(&self, beat: Beat) -> Result<Hold, Error> {
         if self.shared.draining.borrow().is_some() {
             return Err(Error::ShuttingDown);
@@ -167,92 +167,93 @@ impl Presence {
         Ok(Hold::new(Arc::clone(&self.shared), &beat)?)
     }
 
-    /// One user with their sessions, gone or not; `None` if nothing at all is known of them.
+    /// A user with all sessions, present or gone; `None` if nothing is known of the user.
     pub fn user(&self, user: &UserId) -> Option<Person> {
         self.shared.roster.person(user)
     }
 
-    /// One user as a viewer may see them: for all but the user and operators, one who declared to
-    /// be offline is one who left at that moment.
+    /// A user as `viewer` may see them: to other users, one who declared to be offline looks like
+    /// one who left at that moment.
     pub fn user_as(&self, viewer: &Viewer, user: &UserId) -> Option<Person> {
         let shared = &self.shared;
         shared.roster.person_as(viewer, user, shared.store().shard_of(user), shared.now())
     }
 
-    /// When a user was last seen, as a viewer may see it: what [`user_as`](Self::user_as) says of
-    /// it, without a copy of sessions and topics.
+    /// When a user was last seen, as far as `viewer` may know: the same as in
+    /// [`user_as`](Self::user_as), without copying sessions and topics.
     pub fn last_seen_as(&self, viewer: &Viewer, user: &UserId) -> Option<Timestamp> {
         let shared = &self.shared;
         shared.roster.last_seen_as(viewer, user, shared.store().shard_of(user), shared.now())
     }
 
-    /// Several users, in this order.
+    /// Several users, in the given order.
     pub fn users(&self, users: &[UserId]) -> Vec<Option<Person>> {
         users.iter().map(|user| self.user(user)).collect()
     }
 
-    /// One session's record as this process knows it, gone or not.
+    /// The record of one session as this process knows it, present or gone.
     ///
-    /// For hosts whose own rules ask where a session was placed, when, and whether it has left.
+    /// For hosts with rules of their own about where and when a session was placed, and whether it
+    /// left.
     pub fn session(&self, key: &SessionKey) -> Option<Session> {
         self.shared.roster.session(key)
     }
 
-    /// One topic.
+    /// Queries of one topic.
     pub fn topic(&self, topic: &Topic) -> ScopeView {
         ScopeView::new(Arc::clone(&self.shared), Some(topic))
     }
 
-    /// Everybody.
+    /// Queries of all users.
     pub fn everyone(&self) -> ScopeView {
         ScopeView::new(Arc::clone(&self.shared), None)
     }
 
-    /// The topics with most users online, the ties by name.
+    /// The topics with most users online; those with equally many are sorted by name.
     pub fn topics(&self, limit: usize) -> Vec<(Topic, Counts)> {
         self.shared.roster.top_topics(limit)
     }
 
-    /// A scope's snapshot, then its diffs.
+    /// A snapshot of a scope, followed by its diffs.
     ///
-    /// The first reader of a scope pays for looking at everybody in it; all readers share what is
-    /// made.
+    /// The first reader of a scope pays for collecting its members; all readers share snapshots and
+    /// diffs.
     pub fn subscribe(&self, scope: &Scope) -> Subscription {
         Subscription::new(&self.shared, scope, Detail::Members, None)
     }
 
-    /// The same, starting with the diff since `version` where that is still known, else with a
-    /// snapshot.
+    /// Like [`subscribe`](Self::subscribe), but starts with the diff since `version` if that is
+    /// still known.
     pub fn subscribe_from(&self, scope: &Scope, version: Version) -> Subscription {
         Subscription::new(&self.shared, scope, Detail::Members, Some(version))
     }
 
-    /// The same, with sessions in members and diffs.
+    /// Like [`subscribe`](Self::subscribe), with sessions in members and diffs.
     pub fn subscribe_sessions(&self, scope: &Scope) -> Subscription {
         Subscription::new(&self.shared, scope, Detail::Sessions, None)
     }
 
-    /// A scope's counts whenever they change, the newest only.
+    /// The counts of a scope, whenever they change. A slow reader skips to the newest ones.
     pub fn watch_counts(&self, scope: &Scope) -> CountUpdates {
         CountUpdates::new(&self.shared, scope)
     }
 
-    /// Whether what is shown is worth believing, whenever that changes.
+    /// Whether the roster's content is fresh or stale, whenever that changes.
     pub fn watch_view(&self) -> ViewUpdates {
         ViewUpdates::new(&self.shared)
     }
 
-    /// How this process stands with its store.
+    /// The state of this process and its store.
     pub fn health(&self) -> Health {
         Health::of(&self.shared)
     }
 
-    /// Why a user is what they are.
+    /// The facts that explain a user's state.
     pub fn explain(&self, user: &UserId) -> Explanation {
         Explanation::of(&self.shared, user)
     }
 
-    /// This process as the others see it.
+    /// This process's node record.
     pub fn node(&self) -> Node {
         self.shared.roster.own_node()
     }

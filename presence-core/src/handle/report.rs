@@ -1,4 +1,4 @@
-//! How things stand.
+//! Reports for operators: the health of a process, and explanations of a user's state.
 
 use super::shared::Shared;
 use crate::liveness::{Liveness, Policy};
@@ -7,75 +7,75 @@ use crate::roster::Examined;
 use crate::time::{Timestamp, View};
 use std::fmt::Write;
 
-/// How a process stands with its store.
+/// The state of a process and its store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     /// Whether calls to the store succeed.
     pub store: StoreHealth,
-    /// Whether what is shown is known to be true now.
+    /// Whether the roster's content is known to be up to date.
     pub view: View,
-    /// Sessions in the roster, gone ones included until they are forgotten, and those of hidden
-    /// users: for operators.
+    /// Sessions in the roster, including those lapsed but not forgotten and those of hidden users.
+    /// For operators only.
     pub sessions: usize,
-    /// Live sessions of users who show: what anybody may know.
+    /// Live sessions of users who are not hidden. May be public.
     pub shown_sessions: usize,
     /// Users online.
     pub users: usize,
     /// Topics with somebody online.
     pub shown_topics: usize,
-    /// Topics with at least one session, whether or not it shows: for operators.
+    /// Topics with any session, visible or not. For operators only.
     pub topics: usize,
-    /// Own sessions whose truth the store must still be told.
+    /// Own sessions and user records that wait to be written to the store.
     pub owed: usize,
-    /// About how many bytes all sessions and topics take: for operators.
+    /// Estimated bytes of all sessions and topics. For operators only.
     pub bytes: usize,
 }
 
 /// Whether calls to the store succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreHealth {
-    /// The last one did, or none was made yet.
+    /// The last call did, or none was made yet.
     Up,
-    /// None has since then.
+    /// All calls since then failed, or writes wait to be repeated.
     Down {
-        /// The first failure.
+        /// Time of the first failure.
         since: Timestamp,
-        /// What it said.
+        /// Text of the first failure.
         error: String,
     },
 }
 
-/// Why a user is what they are.
+/// The facts that explain a user's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     /// The id of the user.
     pub user: UserId,
-    /// What they are.
+    /// The state of the user.
     pub liveness: Liveness,
-    /// Their effective status.
+    /// The effective status.
     pub status: Status,
-    /// The proven time that this is said of.
+    /// The proven time at which the user was judged.
     pub now: Timestamp,
     /// Whether that time is fresh.
     pub view: View,
-    /// Each session.
+    /// The user's sessions.
     pub sessions: Vec<SessionReport>,
 }
 
-/// Why a session is what it is.
+/// The facts that explain a session's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionReport {
     /// The id of the session.
     pub id: SessionId,
-    /// What it is.
+    /// The state of the session.
     pub liveness: Liveness,
-    /// Its last beat.
+    /// The last heartbeat.
     pub seen_at: Timestamp,
-    /// Its last activity.
+    /// The last activity.
     pub active_at: Timestamp,
-    /// The rule that decided, in words.
+    /// The rule that decided, as text.
     pub rule: String,
-    /// When the verdict may change.
+    /// When the state may change next without new facts.
     pub next_change: Option<Timestamp>,
 }
 
@@ -127,12 +127,12 @@ impl SessionReport {
     }
 }
 
-/// The rule that decides about a session, in words.
+/// The text of the rule that decides a session's state.
 fn rule(one: &Examined, policy: &Policy) -> String {
     let secs = |then: Timestamp| one.now.since(then).as_secs_f64();
     let placement = &one.session.placement;
     let lease = placement.lease.as_secs_f64();
-    let mut said = match (placement.left, one.liveness) {
+    let mut text = match (placement.left, one.liveness) {
         (Some(left), Liveness::Gone) => format!("left {:.1} s ago", secs(left.at)),
         (Some(left), _) => format!("left {:.1} s ago, its grace still runs", secs(left.at)),
         (None, _) if one.session.seen_at == Timestamp::ZERO => {
@@ -147,13 +147,13 @@ fn rule(one: &Examined, policy: &Policy) -> String {
     if one.liveness.is_live() {
         let (active, window) = (secs(one.session.active_at), policy.active_for.as_secs_f64());
         // Writing to a string cannot fail.
-        let _ = write!(said, "; last activity {active:.1} s ago, of {window} s");
+        let _ = write!(text, "; last activity {active:.1} s ago, of {window} s");
     }
     if one.unconfirmed {
-        said += "; the store's last snapshot lacks it, so it goes unless it is confirmed";
+        text += "; the store's last snapshot lacks it, so it goes unless it is confirmed";
     }
     if one.own {
-        said += "; this process answers for it";
+        text += "; this process answers for it";
     }
-    said
+    text
 }

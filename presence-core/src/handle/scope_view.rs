@@ -1,34 +1,33 @@
-//! Queries of one scope.
+//! Queries of one scope: counts, lists and snapshots.
 
 use super::shared::Shared;
 use crate::model::{Topic, UserId};
 use crate::roster::{Counts, Detail, Member, Scope, ScopeState, Snapshot, Sorted};
 use std::sync::Arc;
 
-/// Everyone, or one topic: what can be asked of it, without touching the network.
+/// Queries of everyone, or of one topic, without network access.
 ///
-/// Cheap to make. Keep it where the same scope is asked often: [`counts`](Self::counts) is then one
-/// atomic load.
+/// Cheap to create. Keep it where the same scope is queried often: [`counts`](Self::counts) is then
+/// one atomic load.
 #[derive(Clone)]
 pub struct ScopeView {
     shared: Arc<Shared>,
     scope: Scope,
-    /// `None` for a topic that nobody was in when this was made: it is looked up again at each
-    /// question.
+    /// `None` for a topic that had no members at creation: it is then looked up at each query.
     state: Option<Arc<ScopeState>>,
 }
 
-/// Where a page of a list starts and how long it is.
+/// Start and length of a page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// The last user of the page before; `None` for the first page.
+    /// The last user of the previous page; `None` for the first page.
     pub after: Option<UserId>,
-    /// At most this many, from 1 to [`Page::MAX`]; anything else is brought into that range.
+    /// Most members of the page, clamped to 1..=[`Page::MAX`].
     pub limit: usize,
 }
 
 impl Page {
-    /// The longest page.
+    /// Greatest length of a page.
     pub const MAX: usize = 1_000;
 }
 
@@ -41,9 +40,9 @@ impl Default for Page {
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// Sorted by user. May be shorter than the limit although there are more: see `next`.
+    /// The members, sorted by user. May be fewer than the limit although more follow: see `next`.
     pub members: Vec<Member>,
-    /// The `after` of the next page, if there may be more.
+    /// The `after` of the next page, if more may follow.
     pub next: Option<UserId>,
 }
 
@@ -54,7 +53,7 @@ impl ScopeView {
         Self { shared, scope, state }
     }
 
-    /// Which scope this is.
+    /// The scope that is queried.
     pub fn scope(&self) -> &Scope {
         &self.scope
     }
@@ -63,7 +62,7 @@ impl ScopeView {
         self.state.clone().or_else(|| self.shared.roster.scope(&self.scope))
     }
 
-    /// How many users are here.
+    /// Number of users in the scope.
     pub fn counts(&self) -> Counts {
         match &self.state {
             Some(state) => state.counts(),
@@ -71,8 +70,8 @@ impl ScopeView {
         }
     }
 
-    /// A page of who is here, sorted by user. A user who comes or goes between two pages is on one
-    /// of them or not; nobody else is skipped or repeated.
+    /// A page of the members, sorted by user. A user who joins or leaves between two pages may be
+    /// on one of them or not; other users are neither skipped nor repeated.
     pub fn list(&self, page: &Page) -> Listing {
         let limit = page.limit.clamp(1, Page::MAX);
         let users = self.sorted(|sorted| sorted.page(page.after.as_ref(), limit + 1));
@@ -81,8 +80,8 @@ impl ScopeView {
         Listing { members: users.iter().take(limit).filter_map(show).collect(), next }
     }
 
-    /// Reads the sorted users in place, without copying them. Keep it short: other readers of this
-    /// scope wait.
+    /// Calls `read` with the sorted users, without copying them. Keep it short: other readers of
+    /// this scope wait.
     pub fn sorted<T>(&self, read: impl FnOnce(&Sorted) -> T) -> T {
         match self.state() {
             Some(state) => self.shared.roster.read(&state, read),
@@ -90,9 +89,9 @@ impl ScopeView {
         }
     }
 
-    /// Everybody here with all that is shown of them.
+    /// All members of the scope as a shared snapshot.
     ///
-    /// The first call looks at everybody; from then on the scope is followed, until nobody has
+    /// The first call collects all members; from then on the scope is watched, until nobody has
     /// asked for a minute.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.shared.roster.snapshot(&self.scope, Detail::Members)
@@ -100,7 +99,7 @@ impl ScopeView {
 }
 
 impl Sorted {
-    /// The first `limit` users after `after`, active and idle together.
+    /// The first `limit` users after `after`, active and idle ones merged.
     fn page(&self, after: Option<&UserId>, limit: usize) -> Vec<UserId> {
         let mut active = self.active.after(after).peekable();
         let mut idle = self.idle.after(after).peekable();

@@ -1,5 +1,5 @@
-//! How the store is, by the calls that this process makes: what `health` answers, and what the log
-//! is told of it.
+//! The health of the store, judged by the outcome of this process's calls: what `health` returns,
+//! and what is logged.
 
 use super::report::StoreHealth;
 use crate::store;
@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-/// A kind of call: a store that is full refuses puts and takes touches.
+/// A kind of call. They are tracked apart, since a full store refuses puts but accepts touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Verb {
@@ -16,35 +16,34 @@ pub(super) enum Verb {
     Touch = 1 << 1,
     Now = 1 << 2,
     Remember = 1 << 3,
-    /// Garbage collection: nothing waits for it, and the next one may be a lease away. Its failure
-    /// alone is no outage.
+    /// Garbage collection: its failure alone is no outage, since nothing waits for it and the next
+    /// call may be a lease away.
     Forget = 0,
 }
 
-/// How often an outage is logged at most, with its end.
+/// Shortest interval between two logged outages.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
-/// What is to be logged.
+/// A line to log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Line {
-    /// The store does not serve. Outages since the last such line that were not logged, for their
-    /// number.
+    /// The store fails. `unlogged` is the number of outages since the last such line.
     Down { unlogged: u32 },
-    /// It does again.
+    /// The store works again.
     Up,
 }
 
-/// How the store is: down from the first call that fails until each kind of call that failed has
-/// succeeded again, and nothing is owed.
+/// The health of the store: down from the first failed call until each kind of call that failed has
+/// succeeded again, and the outbox is empty.
 #[derive(Debug)]
 pub(super) struct StoreState {
-    /// The kinds of call that fail, and [`DOWN`]; says without the lock that there is nothing to
-    /// note.
+    /// The kinds of call that fail, and [`DOWN`]. Zero tells without the lock that a success
+    /// changes nothing.
     failing: AtomicU8,
     state: Mutex<State>,
 }
 
-/// The store counts as down: set until nothing is owed any more, although no kind of call fails.
+/// The store counts as down, even if no kind of call fails, until the outbox is empty.
 const DOWN: u8 = 1 << 7;
 
 #[derive(Debug)]
@@ -52,7 +51,7 @@ struct State {
     health: StoreHealth,
     /// When the last outage was logged.
     logged_at: Option<Timestamp>,
-    /// Whether the present outage was.
+    /// Whether the present outage was logged.
     is_logged: bool,
     unlogged: u32,
 }
@@ -69,12 +68,12 @@ impl StoreState {
         self.state.lock().health.clone()
     }
 
-    /// Whether a success is to be noted.
+    /// Whether a success must be recorded.
     pub fn is_down(&self) -> bool {
         self.failing.load(Ordering::Relaxed) != 0
     }
 
-    /// A call has failed.
+    /// Records a failed call; returns the line to log, if any.
     pub fn failed(&self, verb: Verb, error: &store::Error, now: Timestamp) -> Option<Line> {
         if verb == Verb::Forget {
             return None;
@@ -94,11 +93,11 @@ impl StoreState {
         Some(Line::Down { unlogged })
     }
 
-    /// A call has succeeded; `owes` says whether the store must still be told anything.
-    pub fn succeeded(&self, verb: Verb, owes: impl FnOnce() -> bool) -> Option<Line> {
+    /// Records a successful call; `has_pending` returns whether the outbox still has writes.
+    pub fn succeeded(&self, verb: Verb, has_pending: impl FnOnce() -> bool) -> Option<Line> {
         let mut state = self.state.lock();
         let failing = self.failing.fetch_and(!(verb as u8), Ordering::Relaxed) & !(verb as u8);
-        if failing != DOWN || owes() {
+        if failing != DOWN || has_pending() {
             return None;
         }
         self.failing.store(0, Ordering::Relaxed);

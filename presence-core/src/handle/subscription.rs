@@ -1,4 +1,4 @@
-//! Streams of what changes.
+//! Streams of changes: members of a scope, counts, and whether the view is fresh.
 
 use super::shared::Shared;
 use crate::roster::{Counts, Detail, Scope, Update, Version, Watch};
@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use tokio::sync::watch;
 
-/// One reader of a watch: its number there, and nothing else.
+/// One reader of a watch, identified by a number.
 struct Reader {
     watch: Arc<Watch>,
     id: u64,
@@ -30,10 +30,10 @@ impl Drop for Reader {
     }
 }
 
-/// A snapshot, then diffs, without a gap.
+/// A stream of a scope: a snapshot, followed by diffs without gaps.
 ///
-/// Nothing is queued for a reader: whoever is slow gets several diffs in one, and whoever is too
-/// slow for those a fresh snapshot. Also a [`Stream`].
+/// Nothing is queued per reader: a slow one gets several diffs combined into one, and one that is
+/// too slow for that a new snapshot. Also a [`Stream`].
 pub struct Subscription {
     reader: Reader,
     at: Option<Version>,
@@ -50,8 +50,8 @@ impl Subscription {
     }
 
     fn poll_update(&mut self, context: &Context<'_>) -> Poll<Option<Update>> {
-        self.reader.watch.poll(self.reader.id, self.at, context).map(|told| {
-            let (update, version) = told?;
+        self.reader.watch.poll(self.reader.id, self.at, context).map(|next| {
+            let (update, version) = next?;
             self.at = Some(version);
             Some(update)
         })
@@ -66,40 +66,40 @@ impl Stream for Subscription {
     }
 }
 
-/// Whether what is shown is worth believing, the newest only.
+/// Changes of the view between fresh and stale; a slow reader skips to the newest.
 pub struct ViewUpdates {
     view: watch::Receiver<View>,
-    told: bool,
+    has_yielded: bool,
 }
 
 impl ViewUpdates {
     pub(super) fn new(shared: &Shared) -> Self {
-        Self { view: shared.watch_view(), told: false }
+        Self { view: shared.watch_view(), has_yielded: false }
     }
 
-    /// The view now, without waiting; it does not count as yielded.
+    /// The present view, without waiting; it does not count as yielded.
     pub fn get(&self) -> View {
         *self.view.borrow()
     }
 
-    /// The view: the first at once, and then whenever it becomes fresh or stale. `None` once the
+    /// The view: the first at once, then whenever it becomes fresh or stale. `None` once the
     /// `Presence` is gone. Cancel-safe.
     pub async fn next(&mut self) -> Option<View> {
-        if std::mem::replace(&mut self.told, true) {
+        if std::mem::replace(&mut self.has_yielded, true) {
             self.view.changed().await.ok()?;
         }
         Some(*self.view.borrow_and_update())
     }
 
-    /// Yields nothing but changes from here on.
+    /// Skips the present view, so that only later changes are yielded.
     pub fn changes(mut self) -> Self {
-        self.told = true;
+        self.has_yielded = true;
         self.view.mark_unchanged();
         self
     }
 }
 
-/// The counts of a scope, the newest only.
+/// Changes of a scope's counts; a slow reader skips to the newest.
 pub struct CountUpdates {
     reader: Reader,
     last: Option<Counts>,
@@ -107,12 +107,12 @@ pub struct CountUpdates {
 
 impl CountUpdates {
     pub(super) fn new(shared: &Shared, scope: &Scope) -> Self {
-        // Of single users nobody keeps a count, so that their watch keeps them.
+        // The roster keeps no counts of sets of users, so a watch of the members counts them.
         let detail = if matches!(scope, Scope::Users(_)) { Detail::Members } else { Detail::Counts };
         Self { reader: Reader::new(shared, scope, detail), last: None }
     }
 
-    /// The counts now, without waiting.
+    /// The present counts, without waiting.
     pub fn get(&self) -> Counts {
         self.reader.watch.counts()
     }

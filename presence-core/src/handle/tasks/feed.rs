@@ -1,4 +1,4 @@
-//! Takes what the store tells, and watches anew whenever it stops telling.
+//! Merges what the store's watch delivers, and starts a new watch whenever one ends.
 
 use super::super::outbox::WriteKind;
 use super::super::shared::Shared;
@@ -9,23 +9,23 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often a watch is tried while the store is out of reach, at least. The others take a view for
-/// fresh once they have heard steadily for a second: until then, whoever was cut off as they were
-/// must have heard a proof, and have beaten.
+/// Longest delay between attempts to watch an unreachable store. Other processes consider their
+/// view fresh after a second of steady proofs; a process cut off at the same time must have
+/// received a proof and sent a heartbeat by then.
 const RETRIES_EVERY: Duration = Duration::from_millis(500);
 
 pub async fn run(shared: Arc<Shared>) {
     let mut backoff = Backoff::up_to(RETRIES_EVERY);
-    // Which life of each shard was told last.
+    // The last epoch of each shard.
     let mut epochs: HashMap<u16, Arc<str>> = HashMap::new();
     let (mut synced, mut proven) = (HashSet::new(), HashSet::new());
     loop {
         shared.ask_time().await;
         shared.roster.begin();
         let mut feed = shared.store().watch();
-        while let Some(told) = feed.next().await {
-            take(&shared, &told, &mut epochs);
-            match told {
+        while let Some(event) = feed.next().await {
+            take(&shared, &event, &mut epochs);
+            match event {
                 FeedEvent::Synced { shard, .. } => drop(synced.insert(shard)),
                 FeedEvent::Alive { shard, .. } => {
                     proven.insert(shard);
@@ -39,20 +39,24 @@ pub async fn run(shared: Arc<Shared>) {
             }
         }
         metrics::counter!("presence_feed_ends_total").increment(1);
-        tracing::debug!("the store's feed ended; watching anew");
+        tracing::debug!("the store's watch ended; starting another");
         backoff.wait().await;
     }
 }
 
-fn take(shared: &Shared, told: &FeedEvent, epochs: &mut HashMap<u16, Arc<str>>) {
+fn take(shared: &Shared, event: &FeedEvent, epochs: &mut HashMap<u16, Arc<str>>) {
     let now = shared.now();
-    let owed = match told {
+    let rewrites = match event {
         FeedEvent::Facts(facts) => {
-            // Records first: what they end need not show for a moment.
-            let mut owed = shared.roster.learn(&facts.users, |user| shared.store().shard_of(user), now);
-            owed.extend(shared.roster.merge(facts, |session| shared.store().shard_of(&session.user), now));
+            // User records first, so that sessions which they end do not show for a moment.
+            let mut rewrites = shared.roster.learn(&facts.users, |user| shared.store().shard_of(user), now);
+            rewrites.extend(shared.roster.merge(
+                facts,
+                |session| shared.store().shard_of(&session.user),
+                now,
+            ));
             shared.end_disconnected();
-            owed
+            rewrites
         }
         FeedEvent::Touched(touches) => {
             shared.roster.touched(touches, now);
@@ -62,12 +66,15 @@ fn take(shared: &Shared, told: &FeedEvent, epochs: &mut HashMap<u16, Arc<str>>) 
         FeedEvent::Synced { shard, epoch } => {
             let before = epochs.insert(*shard, Arc::clone(epoch));
             if before.is_some_and(|before| before != *epoch) {
-                tracing::warn!(shard, "the store came back with another epoch: telling it what it lost");
+                tracing::warn!(
+                    shard,
+                    "the store lost data (its epoch changed); writing this process's sessions again"
+                );
                 let shard_of = |user: &_| shared.store().shard_of(user);
-                shared.outbox.mark_records(shared.roster.seen_on_duty(*shard, shard_of, now));
+                shared.outbox.mark_records(shared.roster.seen_times_to_rewrite(*shard, shard_of, now));
             }
-            let untold = shared.roster.untold_marks(*shard, |user| shared.store().shard_of(user));
-            shared.outbox.mark_records(untold);
+            let undelivered = shared.roster.undelivered_marks(*shard, |user| shared.store().shard_of(user));
+            shared.outbox.mark_records(undelivered);
             shared.roster.synced(*shard, now)
         }
         FeedEvent::Alive { shard, at, blind } => {
@@ -82,8 +89,8 @@ fn take(shared: &Shared, told: &FeedEvent, epochs: &mut HashMap<u16, Arc<str>>) 
             return;
         }
     };
-    if !owed.is_empty() {
-        metrics::counter!("presence_told_again_total").increment(owed.len() as u64);
-        shared.outbox.mark(owed, WriteKind::Put);
+    if !rewrites.is_empty() {
+        metrics::counter!("presence_told_again_total").increment(rewrites.len() as u64);
+        shared.outbox.mark(rewrites, WriteKind::Put);
     }
 }

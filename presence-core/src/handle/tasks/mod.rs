@@ -1,4 +1,4 @@
-//! What a `Presence` does in the background: one file per task.
+//! The background tasks of a `Presence`, one file each.
 
 pub(super) mod feed;
 pub(super) mod heartbeat;
@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// Starts all tasks. They hold `shared` only, so that the last handle's drop can end them.
+/// Starts all tasks. They hold only `shared`, not the handle, so that dropping the last handle can
+/// end them.
 pub(super) fn start(shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
     shared.roster.on_change({
         let shared = Arc::downgrade(shared);
@@ -29,7 +30,7 @@ pub(super) fn start(shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
     ]
 }
 
-/// Tells watches what has changed, as soon as it has; what changes meanwhile goes into one diff.
+/// Publishes changes to watches as soon as there are any; those that come meanwhile share one diff.
 async fn publish(shared: Arc<Shared>) {
     loop {
         shared.changed.notified().await;
@@ -38,23 +39,23 @@ async fn publish(shared: Arc<Shared>) {
     }
 }
 
-/// Waits between attempts: at once, then from 100 ms doubling to a most, with jitter so that
-/// processes do not march in step.
+/// Delays between attempts: none at first, then from 100 ms doubling up to a maximum, with jitter
+/// so that processes do not retry in step.
 pub(super) struct Backoff {
     attempts: u32,
-    most: Duration,
+    max: Duration,
 }
 
 impl Backoff {
-    pub fn up_to(most: Duration) -> Self {
-        Self { attempts: 0, most }
+    pub fn up_to(max: Duration) -> Self {
+        Self { attempts: 0, max }
     }
 
     pub async fn wait(&mut self) {
         if self.attempts == 0 {
             tokio::task::yield_now().await;
         } else {
-            let full = Duration::from_millis(50 << self.attempts.min(6)).min(self.most);
+            let full = Duration::from_millis(50 << self.attempts.min(6)).min(self.max);
             tokio::time::sleep(full.mul_f64(0.5 + crate::random::fraction() / 2.0)).await;
         }
         self.attempts += 1;

@@ -1,6 +1,6 @@
-//! Drains the outbox: tells the store the truth of what it must still be told.
+//! Empties the outbox: writes sessions and user records that the store lacks.
 
-use super::super::outbox::{Owed, WriteKind};
+use super::super::outbox::{Pending, WriteKind};
 use super::super::shared::Shared;
 use super::super::store_state::Verb;
 use super::Backoff;
@@ -9,15 +9,14 @@ use crate::store::{self, BATCH_ENTRIES, Kind, Touch, batches};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// From how many owed sessions on it counts as a mass event, which every process of the cluster has
-/// at the same time.
+/// Number of waiting sessions that indicates a mass event, which all processes of the cluster
+/// experience at once.
 const MASS: usize = 64;
-/// How often it is tried while nothing gets through, at least. Proofs of the store's time bring it
-/// about sooner.
+/// Longest delay between attempts. Proofs of the store's time trigger earlier ones.
 const RETRIES_EVERY: Duration = Duration::from_secs(2);
-/// How soon after a failed attempt a proof of the store's time brings the next one about.
+/// Shortest delay after a failed attempt for one triggered by a proof.
 const WAKES_AFTER: Duration = Duration::from_millis(100);
-/// Over how long processes spread what they tell after a mass event.
+/// Period over which processes spread their writes after a mass event.
 const SPREAD: Duration = Duration::from_secs(1);
 
 pub async fn run(shared: Arc<Shared>) {
@@ -25,12 +24,12 @@ pub async fn run(shared: Arc<Shared>) {
     shared.knows_time().await;
     loop {
         shared.outbox.marked.notified().await;
-        let owed = shared.outbox.len();
-        if owed >= MASS {
+        let waiting = shared.outbox.len();
+        if waiting >= MASS {
             tokio::time::sleep((SPREAD / 2).mul_f64(crate::random::fraction())).await;
         }
-        // What is owed takes the rest of the spread, a batch at a time.
-        let batches = u32::try_from(owed.div_ceil(BATCH_ENTRIES)).unwrap_or(u32::MAX).max(1);
+        // The rest of the spread is divided among the batches.
+        let batches = u32::try_from(waiting.div_ceil(BATCH_ENTRIES)).unwrap_or(u32::MAX).max(1);
         while shared.outbox.len() > 0 {
             if drain(&shared).await.is_ok() {
                 backoff.reset();
@@ -38,7 +37,7 @@ pub async fn run(shared: Arc<Shared>) {
                 tokio::select! {
                     biased;
                     () = backoff.wait() => {}
-                    () = woken(&shared) => {}
+                    () = store_accepts_writes(&shared) => {}
                 }
             }
             if shared.outbox.len() >= MASS {
@@ -48,25 +47,25 @@ pub async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// Returns once the store has taken a write of somebody, if the last attempt is not only just over.
-async fn woken(shared: &Shared) {
+/// Returns when a proof shows that the store accepts writes, but not right after the last attempt.
+async fn store_accepts_writes(shared: &Shared) {
     tokio::time::sleep(WAKES_AFTER).await;
     shared.proven.notified().await;
 }
 
-/// Tells one batch; what fails goes back.
+/// Writes one batch; if that fails, puts it back.
 pub async fn drain(shared: &Shared) -> store::Result<()> {
-    tell_records(shared).await?;
+    write_records(shared).await?;
     let batch = shared.outbox.take(BATCH_ENTRIES);
     let (mut puts, mut touches) = (Vec::new(), Vec::new());
-    for (key, owed) in &batch {
+    for (key, entry) in &batch {
         let Some(session) = shared.roster.session(key) else { continue };
-        match owed.owes {
+        match entry.kind {
             WriteKind::Put => puts.push(session),
             WriteKind::Touch => touches.push(touch_of(&session)),
         }
     }
-    match tell(shared, puts, touches).await {
+    match write(shared, puts, touches).await {
         Ok(()) => {
             answer(batch, &Ok(()));
             Ok(())
@@ -75,7 +74,7 @@ pub async fn drain(shared: &Shared) -> store::Result<()> {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 sessions = batch.len(),
-                "the store refuses"
+                "the store refuses sessions"
             );
             answer(batch, &Err(Arc::new(error)));
             Ok(())
@@ -87,8 +86,8 @@ pub async fn drain(shared: &Shared) -> store::Result<()> {
     }
 }
 
-/// Tells a batch of users' records: first, since they end what is put.
-async fn tell_records(shared: &Shared) -> store::Result<()> {
+/// Writes a batch of user records; first, since they end sessions that are put next.
+async fn write_records(shared: &Shared) -> store::Result<()> {
     let users = shared.outbox.take_records(BATCH_ENTRIES);
     let records: Vec<_> = users.iter().filter_map(|user| shared.roster.record(user)).collect();
     if records.is_empty() {
@@ -108,7 +107,7 @@ async fn tell_records(shared: &Shared) -> store::Result<()> {
     }
 }
 
-async fn tell(shared: &Shared, mut puts: Vec<Session>, touches: Vec<Touch>) -> store::Result<()> {
+async fn write(shared: &Shared, mut puts: Vec<Session>, touches: Vec<Touch>) -> store::Result<()> {
     if !touches.is_empty() {
         let missed = shared.call(Verb::Touch, shared.store().touch(&touches)).await?;
         if missed.is_empty() {
@@ -132,9 +131,9 @@ fn touch_of(session: &Session) -> Touch {
     }
 }
 
-fn answer(batch: Vec<(SessionKey, Owed)>, told: &Result<(), Arc<store::Error>>) {
-    for waiter in batch.into_iter().flat_map(|(_, owed)| owed.waiters) {
-        // Whoever stopped waiting has no use for the answer.
-        let _ = waiter.send(told.clone());
+fn answer(batch: Vec<(SessionKey, Pending)>, result: &Result<(), Arc<store::Error>>) {
+    for waiter in batch.into_iter().flat_map(|(_, waiting)| waiting.waiters) {
+        // A waiter that was dropped needs no answer.
+        let _ = waiter.send(result.clone());
     }
 }

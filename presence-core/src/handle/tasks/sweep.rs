@@ -1,4 +1,4 @@
-//! Looks at what time brings about, whenever the view moves and at least four times a second.
+//! Runs the roster's sweep whenever the view moves, and at least four times a second.
 
 use super::super::outbox::WriteKind;
 use super::super::shared::Shared;
@@ -8,7 +8,7 @@ use crate::roster::{Roster, SweepOutput};
 use crate::store::{BATCH_ENTRIES, ForgetIf};
 use std::sync::Arc;
 
-/// How many sessions are looked at before other tasks get their turn: a few milliseconds.
+/// Sessions checked before other tasks get a turn: a few milliseconds of work.
 const BUDGET: u32 = 4_096;
 
 pub async fn run(shared: Arc<Shared>) {
@@ -41,7 +41,8 @@ async fn sweep(shared: &Shared) -> SweepOutput {
         }
         all.remember.extend(swept.remember);
         all.forget.extend(swept.forget);
-        // In between, so that in a mass event little waits at any time.
+        // Interleaved with the sweep, so that few changes are pending at any time even in a mass
+        // event.
         if !shared.roster.sort(BUDGET as usize) && !swept.more {
             return all;
         }
@@ -49,14 +50,14 @@ async fn sweep(shared: &Shared) -> SweepOutput {
     }
 }
 
-/// Garbage collection of the store: first what is kept of users whose sessions go, then those go.
-/// What fails comes up again a lease later, here or in another process.
+/// Garbage collection of the store: writes the last-seen times of users whose sessions are dropped,
+/// then drops these. Failures are repeated a lease later, here or in another process.
 fn forget_all(shared: &Arc<Shared>, remember: Vec<UserRecord>, forget: Vec<ForgetIf>) {
     if forget.is_empty() {
         return;
     }
     let shared = Arc::clone(shared);
-    // Apart, so that a store that hangs does not hold up verdicts.
+    // In a task of its own, so that a hanging store does not delay verdicts.
     tokio::spawn(async move {
         for batch in remember.chunks(BATCH_ENTRIES) {
             if shared.call(Verb::Forget, shared.store().remember(batch)).await.is_err() {
@@ -66,8 +67,8 @@ fn forget_all(shared: &Arc<Shared>, remember: Vec<UserRecord>, forget: Vec<Forge
         }
         for batch in forget.chunks(BATCH_ENTRIES) {
             if shared.call(Verb::Forget, shared.store().forget(batch)).await.is_ok() {
-                let owed = shared.roster.forgotten(batch, shared.now());
-                shared.outbox.mark(owed, WriteKind::Put);
+                let rewrites = shared.roster.forgotten(batch, shared.now());
+                shared.outbox.mark(rewrites, WriteKind::Put);
             }
         }
     });

@@ -22,20 +22,25 @@ const INLINE_ID: usize = 24;
 impl Roster {
     /// Users whose exclusions or erasures the present watch has not delivered. Once the shard is
     /// synced, this means that the store lacks them or knows less of them.
-    pub fn untold_marks(&self, shard: u16, shard_of: impl Fn(&UserId) -> u16) -> Vec<UserId> {
+    pub fn undelivered_marks(&self, shard: u16, shard_of: impl Fn(&UserId) -> u16) -> Vec<UserId> {
         let generation = self.generation.load(Ordering::Acquire);
         let mut users = Vec::new();
         for lock in &self.shards {
             let locked = lock.lock();
-            let untold = locked.records.marks.iter().filter(|(_, mark)| mark.generation != generation);
-            users.extend(untold.map(|(user, _)| user).filter(|user| shard_of(user) == shard).cloned());
+            let undelivered = locked.records.marks.iter().filter(|(_, mark)| mark.generation != generation);
+            users.extend(undelivered.map(|(user, _)| user).filter(|user| shard_of(user) == shard).cloned());
         }
         users
     }
 
     /// Users whose last-seen times this process is responsible for writing to a store that lost
     /// them.
-    pub fn seen_on_duty(&self, shard: u16, shard_of: impl Fn(&UserId) -> u16, now: Timestamp) -> Vec<UserId> {
+    pub fn seen_times_to_rewrite(
+        &self,
+        shard: u16,
+        shard_of: impl Fn(&UserId) -> u16,
+        now: Timestamp,
+    ) -> Vec<UserId> {
         let responsibility = self.responsibility(now);
         let mut users = Vec::new();
         for lock in &self.shards {

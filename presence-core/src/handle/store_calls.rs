@@ -1,0 +1,182 @@
+//! Calls of the store: their time limit, what follows from their outcome, and what is repeated later.
+
+use super::outbox::WriteKind;
+use super::shared::Shared;
+use super::store_state::{Line, Verb};
+use super::{BeatOutcome, Error};
+use crate::model::{Session, SessionKey};
+use crate::roster::{Rollback, StoreWrite};
+use crate::store::{self, Kind, Touch};
+use futures_util::future::BoxFuture;
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+/// Time limit for the store calls of one heartbeat, so that its caller hears "degraded" within 2 s
+/// in total.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+
+impl Shared {
+    /// Awaits a call of the store with a time limit, and records whether the store is up.
+    pub async fn call<T>(&self, verb: Verb, call: BoxFuture<'_, store::Result<T>>) -> store::Result<T> {
+        self.call_within(verb, PATIENCE, call).await.0
+    }
+
+    /// Like [`call`](Self::call) with another time limit; returns also the time taken.
+    async fn call_within<T>(
+        &self,
+        verb: Verb,
+        patience: Duration,
+        mut call: BoxFuture<'_, store::Result<T>>,
+    ) -> (store::Result<T>, Duration) {
+        // A memory store answers at the first poll, and needs no timer.
+        let (answered, took) = match poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
+            Poll::Ready(answered) => (answered, Duration::ZERO),
+            Poll::Pending => {
+                let asked = tokio::time::Instant::now();
+                let answered = tokio::time::timeout(patience, call).await;
+                let late = |_| Err(store::Error::new(Kind::Timeout, "no answer in time"));
+                (answered.unwrap_or_else(late), asked.elapsed())
+            }
+        };
+        match &answered {
+            Ok(_) if self.store_state.is_down() => self.note_success(verb),
+            Ok(_) => {}
+            // A full store is up.
+            Err(error) if error.kind() == Kind::Full => {}
+            Err(error) => self.note_failure(verb, error),
+        }
+        (answered, took)
+    }
+
+    pub(super) fn note_success(&self, verb: Verb) {
+        if self.store_state.succeeded(verb, || self.outbox.len() > 0).is_some() {
+            tracing::info!("the store answers again");
+        }
+    }
+
+    fn note_failure(&self, verb: Verb, error: &store::Error) {
+        metrics::counter!("presence_store_errors_total", "kind" => error.kind().as_str()).increment(1);
+        if let Some(Line::Down { unlogged }) = self.store_state.failed(verb, error, self.now()) {
+            let error = error as &dyn std::error::Error;
+            tracing::warn!(error, unlogged, "the store does not answer");
+        }
+    }
+
+    /// Writes to the store what the roster has recorded.
+    pub async fn write(&self, write: StoreWrite) -> Result<BeatOutcome, Error> {
+        match write {
+            StoreWrite::Nothing => Ok(BeatOutcome::Late),
+            StoreWrite::Postponed { placed_at } => Ok(BeatOutcome::Postponed { placed_at }),
+            StoreWrite::Touch { touch, placed_at, confirms } => {
+                self.touch(touch, confirms).await?;
+                Ok(BeatOutcome::Stored { placed_at })
+            }
+            StoreWrite::Put { sessions, roll_back } => {
+                let placed_at =
+                    sessions.first().map(|session| session.placement.placed_at).unwrap_or_default();
+                self.put(sessions, Some(roll_back), PATIENCE).await?;
+                Ok(BeatOutcome::Stored { placed_at })
+            }
+        }
+    }
+
+    async fn touch(&self, touch: Touch, confirms: bool) -> Result<(), Error> {
+        let touches = [touch];
+        let unfinished = Unfinished { shared: self, keys: || keys_of(&touches), kind: WriteKind::Touch };
+        let touching = self.store().touch(&touches);
+        let (answered, took) = self.call_within(Verb::Touch, PATIENCE, touching).await;
+        unfinished.finish();
+        match answered {
+            Ok(missed) if missed.is_empty() => {
+                if confirms {
+                    self.confirm_touched(&touches);
+                }
+                Ok(())
+            }
+            Ok(missed) => {
+                let sessions: Vec<_> = missed.iter().filter_map(|key| self.roster.session(key)).collect();
+                self.put(sessions, None, PATIENCE.saturating_sub(took)).await
+            }
+            Err(error) => Err(self.defer(keys_of(&touches), WriteKind::Touch, error)),
+        }
+    }
+
+    async fn put(
+        &self,
+        sessions: Vec<Session>,
+        roll_back: Option<Rollback>,
+        patience: Duration,
+    ) -> Result<(), Error> {
+        let keys = || sessions.iter().map(Session::key).collect::<Vec<_>>();
+        let unfinished = Unfinished { shared: self, keys, kind: WriteKind::Put };
+        let (answered, _) = self.call_within(Verb::Put, patience, self.store().put(&sessions)).await;
+        unfinished.finish();
+        match answered {
+            Ok(()) => {
+                self.confirm_put(&sessions);
+                Ok(())
+            }
+            Err(error) => {
+                if matches!(error.kind(), Kind::Rejected | Kind::Full)
+                    && let Some(roll_back) = &roll_back
+                {
+                    self.roster.roll_back(roll_back, self.now());
+                    if error.kind() == Kind::Full {
+                        // Sessions evicted to make room have been written.
+                        return Err(Error::Full);
+                    }
+                }
+                Err(self.defer(keys(), WriteKind::Put, error))
+            }
+        }
+    }
+
+    pub fn confirm_put(&self, sessions: &[Session]) {
+        self.roster.confirm(sessions.iter().map(|session| (&session.user, &session.id)), self.now());
+    }
+
+    pub fn confirm_touched(&self, touches: &[Touch]) {
+        let keys = touches.iter().filter_map(|touch| match touch {
+            Touch::Session { user, id, .. } => Some((user, id)),
+            Touch::Node { .. } => None,
+        });
+        self.roster.confirm(keys, self.now());
+    }
+
+    /// Adds writes that failed to the outbox, unless repeating them is pointless.
+    fn defer(&self, keys: Vec<SessionKey>, kind: WriteKind, error: store::Error) -> Error {
+        if error.kind() == Kind::Rejected {
+            return Error::Rejected(error);
+        }
+        self.outbox.mark(keys, kind);
+        Error::Degraded(error)
+    }
+}
+
+fn keys_of(touches: &[Touch]) -> Vec<SessionKey> {
+    let key = |touch: &Touch| match touch {
+        Touch::Session { user, id, .. } => Some(SessionKey { user: user.clone(), id: id.clone() }),
+        Touch::Node { .. } => None,
+    };
+    touches.iter().filter_map(key).collect()
+}
+
+/// Guard of a call in flight: if the caller is cancelled, the outbox repeats the write.
+struct Unfinished<'a, K: Fn() -> Vec<SessionKey>> {
+    shared: &'a Shared,
+    keys: K,
+    kind: WriteKind,
+}
+
+impl<K: Fn() -> Vec<SessionKey>> Unfinished<'_, K> {
+    fn finish(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl<K: Fn() -> Vec<SessionKey>> Drop for Unfinished<'_, K> {
+    fn drop(&mut self) {
+        self.shared.outbox.mark((self.keys)(), self.kind);
+    }
+}
