@@ -73,6 +73,7 @@ impl Service {
             // Behind a proxy that is not counted, all clients have its address: what bounds one of
             // them is its rate.
             streams_per_client: None,
+            topics_per_client: None,
             trusted_proxies: settings.trusted_proxies,
             ..Limits::default()
         };

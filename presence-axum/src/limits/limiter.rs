@@ -1,10 +1,8 @@
 //! What the limits let in.
 
-use super::{Client, Limits, Quota, Rate};
+use super::{Client, Limits, Permit, Quota, Rate};
 use crate::Error;
 use crate::metrics::{LIMITS, STREAMS};
-use axum::extract::{FromRef, FromRequestParts};
-use http::request::Parts;
 use http::{Extensions, HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use presence_core::{Clock, SystemClock, UserId};
@@ -14,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// How many rows of an answer count as one query.
-const ROWS: usize = 50;
+pub(super) const ROWS: usize = 50;
 
 /// Counts open streams, in all and for each client, and the hits and queries of each.
 ///
@@ -24,9 +22,9 @@ const ROWS: usize = 50;
 pub struct Limiter(Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
-    limits: Limits,
-    open: Mutex<Open>,
+pub(super) struct Inner {
+    pub(super) limits: Limits,
+    pub(super) open: Mutex<Open>,
     hits_of_client: Option<Rate>,
     hits_of_user: Option<Rate>,
     queries_of_client: Option<Rate>,
@@ -34,18 +32,19 @@ struct Inner {
     warned: AtomicBool,
 }
 
-/// Holds an entry only for clients with an open stream, so `all` bounds the map.
+/// Holds an entry only for clients with an open stream, so that `all` bounds the map.
 #[derive(Debug, Default)]
-struct Open {
-    all: usize,
-    by_client: HashMap<Client, usize>,
+pub(super) struct Open {
+    pub(super) all: Held,
+    pub(super) by_client: HashMap<Client, Held>,
 }
 
-/// The right to one open stream, given back when it is dropped: keep it in the stream's body.
-#[derive(Debug)]
-pub struct Permit {
-    gate: Arc<Inner>,
-    client: Option<Client>,
+/// What is open.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) streams: usize,
+    /// The topics that those streams watch, each for each stream.
+    pub(super) topics: usize,
 }
 
 impl Limiter {
@@ -74,7 +73,7 @@ impl Limiter {
 
     /// How many streams are open.
     pub fn open(&self) -> usize {
-        self.0.open.lock().all
+        self.0.open.lock().all.streams
     }
 
     /// Counts a hit of the client that sends this request.
@@ -109,15 +108,7 @@ impl Limiter {
     /// # Errors
     /// 429 `too many requests` when that is more than the client may send.
     pub fn rows(&self, client: Option<Client>, rows: usize) -> Result<(), Error> {
-        let more = u32::try_from(rows / ROWS).ok().and_then(NonZeroU32::new);
-        let (Some(rate), Some(client), Some(more)) = (&self.0.queries_of_client, client, more) else {
-            return Ok(());
-        };
-        rate.check_many(&client, more).map_err(|too_many| {
-            LIMITS.client.increment(1);
-            self.warn();
-            too_many.into()
-        })
+        self.0.queries(client, rows / ROWS)
     }
 
     /// Whom a request comes from, as these limits see it.
@@ -130,21 +121,9 @@ impl Limiter {
         let client = Client::of(extensions, headers, self.0.limits.trusted_proxies);
         client.map_or(Ok(()), |client| rate.check(&client)).map_err(|too_many| {
             LIMITS.client.increment(1);
-            self.warn();
+            self.0.warn();
             too_many.into()
         })
-    }
-
-    /// Says once that a client has met its bound: it may be a proxy, which stands for all clients
-    /// behind it.
-    fn warn(&self) {
-        if !self.0.warned.swap(true, Relaxed) {
-            let trusted_proxies = self.0.limits.trusted_proxies;
-            tracing::warn!(
-                trusted_proxies,
-                "a client sends more than it may; behind a proxy all have its address unless Limits::trusted_proxies says so"
-            );
-        }
     }
 
     /// Lets one more stream of this client in; `None`, one of nobody knows whom, counts in all
@@ -156,24 +135,24 @@ impl Limiter {
     pub fn admit(&self, client: Option<Client>) -> Result<Permit, Error> {
         let limits = &self.0.limits;
         let mut open = self.0.open.lock();
-        if open.all >= limits.streams {
+        if open.all.streams >= limits.streams {
             STREAMS.refused_all.increment(1);
             return Err(Error::unavailable("full"));
         }
         if let Some(client) = client {
             let of_client = open.by_client.entry(client).or_default();
-            if limits.streams_per_client.is_some_and(|most| *of_client >= most) {
-                if *of_client == 0 {
+            if limits.streams_per_client.is_some_and(|most| of_client.streams >= most) {
+                if of_client.streams == 0 {
                     open.by_client.remove(&client);
                 }
                 STREAMS.refused_client.increment(1);
                 return Err(Error::new(StatusCode::TOO_MANY_REQUESTS, "too many streams"));
             }
-            *of_client += 1;
+            of_client.streams += 1;
         }
-        open.all += 1;
+        open.all.streams += 1;
         STREAMS.open.increment(1.0);
-        Ok(Permit { gate: Arc::clone(&self.0), client })
+        Ok(Permit::new(Arc::clone(&self.0), client))
     }
 
     /// Lets one more stream in, for the client that sent this request.
@@ -185,74 +164,32 @@ impl Limiter {
     }
 }
 
-impl Drop for Permit {
-    fn drop(&mut self) {
-        let mut open = self.gate.open.lock();
-        open.all -= 1;
-        if let Some(client) = self.client
-            && let Some(of_client) = open.by_client.get_mut(&client)
-        {
-            *of_client -= 1;
-            if *of_client == 0 {
-                open.by_client.remove(&client);
-            }
-        }
-        STREAMS.open.decrement(1.0);
+impl Inner {
+    /// Counts so many queries of a client, if it is one that is counted.
+    pub(super) fn queries(&self, client: Option<Client>, queries: usize) -> Result<(), Error> {
+        let queries = u32::try_from(queries).ok().and_then(NonZeroU32::new);
+        let (Some(rate), Some(client), Some(queries)) = (&self.queries_of_client, client, queries) else {
+            return Ok(());
+        };
+        rate.check_many(&client, queries).map_err(|too_many| {
+            LIMITS.client.increment(1);
+            self.warn();
+            too_many.into()
+        })
     }
-}
 
-/// As an extractor, a permit refuses the request where the gate does.
-impl<S> FromRequestParts<S> for Permit
-where
-    Limiter: FromRef<S>,
-    S: Sync,
-{
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        Limiter::from_ref(state).admit_from(&parts.extensions, &parts.headers)
+    /// Says once that a client has met its bound: it may be a proxy, which stands for all clients
+    /// behind it.
+    fn warn(&self) {
+        if !self.warned.swap(true, Relaxed) {
+            let trusted_proxies = self.limits.trusted_proxies;
+            tracing::warn!(
+                trusted_proxies,
+                "a client sends more than it may; behind a proxy all have its address unless Limits::trusted_proxies says so"
+            );
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::IpAddr;
-
-    fn client(last: u8) -> Client {
-        Client::from(IpAddr::from([10, 0, 0, last]))
-    }
-
-    fn gate(streams: usize, of_client: usize) -> Limiter {
-        Limiter::new(Limits { streams, streams_per_client: Some(of_client), ..Limits::default() })
-    }
-
-    #[test]
-    fn one_client_cannot_take_the_room_of_the_others() {
-        let gate = gate(10, 2);
-        let _held = [gate.admit(Some(client(1))).unwrap(), gate.admit(Some(client(1))).unwrap()];
-        assert_eq!(gate.admit(Some(client(1))).unwrap_err().status(), 429);
-        assert!(gate.admit(Some(client(2))).is_ok());
-    }
-
-    #[test]
-    fn a_full_house_answers_503_until_somebody_goes() {
-        let gate = gate(1, 1);
-        let held = gate.admit(Some(client(1))).unwrap();
-        assert_eq!(gate.admit(Some(client(2))).unwrap_err().status(), 503);
-        drop(held);
-        assert!(gate.admit(None).is_ok());
-    }
-
-    #[test]
-    fn clients_without_streams_are_not_remembered() {
-        let gate = gate(10, 0);
-        assert!(gate.admit(Some(client(1))).is_err());
-        let held = Limiter::new(Limits::default());
-        drop(held.admit(Some(client(1))));
-        for gate in [gate, held] {
-            assert_eq!(gate.open(), 0);
-            assert!(gate.0.open.lock().by_client.is_empty());
-        }
-    }
-}
+mod tests;

@@ -5,10 +5,12 @@
 mod cells;
 mod client;
 mod limiter;
+mod permit;
 mod rate;
 
 pub use client::Client;
-pub use limiter::{Limiter, Permit};
+pub use limiter::Limiter;
+pub use permit::Permit;
 pub use rate::{Quota, Rate, TooMany};
 
 use crate::LenientJson;
@@ -38,6 +40,16 @@ pub struct Limits {
     ///
     /// Default 1,000, enough for an office behind one address.
     pub streams_per_client: Option<usize>,
+    /// How many topics streams and sockets watch, each counted for each of them; one more gets 503.
+    ///
+    /// Default 100,000: five for each stream. One takes about a kilobyte. What is watched of single
+    /// users counts as one topic for each sixteen.
+    pub topics: usize,
+    /// How many topics the streams and sockets of one client watch; one more gets 429. `None` for no
+    /// such bound.
+    ///
+    /// Default 4,000. A topic that nobody else watches takes up to four kilobytes.
+    pub topics_per_client: Option<usize>,
     /// How many hits one client sends; more get 429. `None` for no such bound.
     ///
     /// Default 1,000 a second and 5,000 at once, enough for 20,000 tabs behind one address and too
@@ -52,7 +64,8 @@ pub struct Limits {
     /// `None` for no such bound.
     ///
     /// Default 200 a second and 2,000 at once: an office whose tabs all come back at once is let
-    /// in. Of a query for many rows each fifty count as one, and so do fifty kilobytes about users.
+    /// in. Of a query for many rows each fifty count as one, and so do fifty kilobytes about users
+    /// and each eight topics that streams and sockets begin to watch.
     pub queries_per_client: Option<Quota>,
     /// How many proxies of your own stand in front, each of which appends its peer to
     /// `X-Forwarded-For`.
@@ -69,6 +82,8 @@ impl Default for Limits {
             frame: 2 * 1024 * 1024,
             streams: 20_000,
             streams_per_client: Some(1_000),
+            topics: 100_000,
+            topics_per_client: Some(4_000),
             hits_per_client: Quota::per_second(1_000).map(|quota| quota.burst(5_000)),
             hits_per_user: Quota::per_second(20).map(|quota| quota.burst(200)),
             queries_per_client: Quota::per_second(200).map(|quota| quota.burst(2_000)),
@@ -83,6 +98,7 @@ impl Limits {
     pub fn shared() -> Self {
         Self {
             streams_per_client: None,
+            topics_per_client: None,
             hits_per_client: None,
             hits_per_user: None,
             queries_per_client: None,

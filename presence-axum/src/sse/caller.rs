@@ -15,6 +15,11 @@ use presence_core::roster::Scope;
 /// refused.
 const RETRY: Bytes = Bytes::from_static(b"retry: 2000\n\n");
 
+/// As how many topics a scope counts.
+fn topics(scope: &Scope) -> usize {
+    if let Scope::Users(users) = scope { users.len().div_ceil(16) } else { 1 }
+}
+
 /// Somebody who may watch.
 pub(super) struct Watcher {
     mount: Mount,
@@ -47,7 +52,10 @@ impl Watcher {
         self.mount.permit_watching(&self.caller, &scopes).await?;
         let gate = self.mount.gate();
         let client = Client::of(&self.parts.extensions, &self.parts.headers, gate.limits().trusted_proxies);
-        let permit = gate.admit(client)?;
+        let mut permit = gate.admit(client)?;
+        for _ in 0..scopes.iter().map(topics).sum() {
+            permit.watch()?;
+        }
         Ok((Self { scopes, ..self }, permit))
     }
 

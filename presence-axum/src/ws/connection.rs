@@ -32,7 +32,7 @@ use tokio_stream::StreamMap;
 pub(super) struct Parties {
     pub(super) mount: Mount,
     pub(super) core: Arc<Core>,
-    pub(super) _permit: Permit,
+    pub(super) permit: Permit,
 }
 
 /// One connection with all that it needs.

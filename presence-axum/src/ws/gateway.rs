@@ -122,7 +122,7 @@ impl Gateway {
         let session = Session::new(id, caller, Arc::clone(&core.settings), joins, now);
         // Only what a browser shows by itself can be asked for again.
         let parts = Some(parts).filter(|_| self.mount.guard().is_ambient());
-        let parties = Parties { mount: self.mount.clone(), core: Arc::clone(core), _permit: permit };
+        let parties = Parties { mount: self.mount.clone(), core: Arc::clone(core), permit };
         (Connection::new(stream, session, parties, parts), span)
     }
 }

@@ -4,7 +4,7 @@ mod follow;
 mod state;
 
 use super::protocol::{Frames, Protocol};
-use super::rooms::Key;
+use super::rooms::{Counted, Key};
 use super::typing::is_hidden;
 use super::{Frame, Settings, Typing, Update};
 use bytes::Bytes;
@@ -24,8 +24,9 @@ use tokio::task::AbortHandle;
 /// The frames of one update, shared by all who get them.
 pub(super) type Shared = Arc<[Frame]>;
 
-/// How many updates a subscriber may lag behind before it gets the state instead.
-const BEHIND: usize = 64;
+/// How many updates a subscriber may lag behind before it gets the state instead: those of more than
+/// a second. Each takes room in every topic, told or not.
+const BEHIND: usize = 16;
 /// How many messages are kept in their written form.
 const WRITTEN: usize = 32;
 /// The largest state or diff, in bytes: a topic that needs more is told in counts.
@@ -55,6 +56,7 @@ pub(super) struct Room {
     /// Makes the task ask anew: another has asked, and it would not be woken.
     again: Arc<Notify>,
     task: OnceLock<AbortHandle>,
+    _counted: Counted,
 }
 
 /// A signal in its written form.
@@ -79,6 +81,7 @@ impl Room {
         presence: Presence,
         protocol: Arc<dyn Protocol>,
         settings: Arc<Settings>,
+        counted: Counted,
     ) -> Self {
         Self {
             topic,
@@ -93,6 +96,7 @@ impl Room {
             updates: Mutex::default(),
             again: Arc::default(),
             task: OnceLock::new(),
+            _counted: counted,
         }
     }
 

@@ -21,6 +21,9 @@ pub struct Settings {
     /// How many topics one socket may subscribe to; one more gets 429. Default 64, which is also as
     /// many as a session may be in.
     pub topics: usize,
+    /// How many topics all sockets together may subscribe to, each counted once; the first
+    /// subscription to one more gets 503. Default 20,000, which take some 60 MB.
+    pub rooms: usize,
     /// After how long without a frame a client is closed with 1008. Default 60 s: twice the
     /// interval of its pings.
     pub idle_for: Duration,
@@ -46,6 +49,7 @@ impl Default for Settings {
             frames_per_second: 25,
             burst: 60,
             topics: 64,
+            rooms: 20_000,
             idle_for: Duration::from_mins(1),
             write_within: Duration::from_secs(10),
             close_within: Duration::from_secs(5),

@@ -150,3 +150,22 @@ async fn a_scope_with_too_many_users_is_told_in_counts_and_the_others_by_name() 
     assert_eq!(first["presence_counts topic:x"], counts);
     assert_eq!(first["presence_state topic:y"]["users"]["a"]["liveness"], "active");
 }
+
+#[tokio::test]
+async fn the_topics_of_all_streams_of_a_client_are_counted_until_they_end() {
+    let limits = presence_axum::Limits { topics_per_client: Some(5), ..presence_axum::Limits::default() };
+    let rig = Rig::with(|mount| mount.limits(limits)).await;
+    let held = rig.events("/v1/sse?topic=a&topic=b&counts=c").await;
+    let refused = rig.get("/v1/sse?topic=d&topic=e&counts=f").await;
+    assert_eq!(refused.said(), (429, r#"{"ok":false,"error":"too many topics"}"#));
+    // Of users each sixteen count as one topic.
+    let users = (0..33).map(|n| format!("user={n}")).collect::<Vec<_>>().join("&");
+    assert_eq!(rig.get(&format!("/v1/sse?{users}")).await.status, 429);
+    assert_eq!(rig.events("/v1/sse?topic=d&topic=e").await.status, 200);
+    drop(held);
+    let mut refused = 0;
+    while rig.events("/v1/sse?topic=d&topic=e&counts=f").await.status != 200 {
+        refused += 1; // the server has yet to see the closed connections
+        assert!(refused < 10_000);
+    }
+}

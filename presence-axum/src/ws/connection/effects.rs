@@ -1,6 +1,6 @@
 //! Doing what the session of a connection decides.
 
-use super::{Connection, End};
+use super::{Connection, End, Parties};
 use crate::metrics::SOCKETS;
 use crate::ws::frame::Note;
 use crate::ws::gateway::channel_of;
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use presence_core::broker::Start;
 use presence_core::handle::Page;
-use presence_core::{Timestamp, Topic};
+use presence_core::{Beat, Timestamp, Topic};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -21,6 +21,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     pub(super) fn execute(&mut self) {
         let mut effects = std::mem::take(&mut self.effects);
         let mut refused = None;
+        let mut undone = Vec::new();
         for effect in effects.drain(..) {
             match effect {
                 Effect::Send(update) => {
@@ -41,29 +42,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     let frames = encode(&*self.parties.core.protocol, &update);
                     self.queue(&frames);
                 }
-                Effect::Hold(beat) => match self.parties.mount.presence().hold(*beat) {
-                    Ok(hold) => {
-                        let hold = Arc::new(hold);
-                        let held = Arc::clone(&hold);
-                        // The user's end is asked for by itself: a later connection may have the
-                        // session.
-                        let mut user = self.parties.mount.presence().disconnection(&hold.key().user);
-                        self.removal = Some(Box::pin(async move {
-                            tokio::select! {
-                                _ = held.ended() => {}
-                                _ = user.ended() => {}
-                            }
-                        }));
-                        // The session before it leaves, unless it is the same.
-                        self.hold = Some(hold);
-                    }
-                    Err(error) => {
-                        self.session.not_held();
-                        self.removal = self.removal_of_caller();
-                        self.hold = None;
+                Effect::Hold(beat) => {
+                    if let Err(error) = self.hold(*beat) {
                         refused = Some(Problem::from(crate::Error::from(error)));
                     }
-                },
+                }
                 Effect::Change(said) => {
                     if let Err(error) = self.change(said) {
                         refused = Some(Problem::from(crate::Error::from(error)));
@@ -77,27 +60,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                         hold.leave_now();
                     }
                 }
-                Effect::Join { wish, reference } => match refused.take() {
-                    // There is no room for the user in the topic.
-                    Some(problem) => {
-                        self.session.not_subscribed(wish.topic.as_ref());
-                        self.tell_problem(problem.of(reference).in_topic(wish.topic));
+                Effect::Join { wish, reference } => {
+                    let topic = wish.topic.clone();
+                    // A refusal before is of the user, for whom there is no room in the topic.
+                    if let Some(problem) = refused.take() {
+                        self.session.not_subscribed(topic.as_ref());
+                        self.tell_problem(problem.of(reference).in_topic(topic));
+                    } else if let Err(error) = self.join(wish, reference.clone()) {
+                        if !self.places.contains_key(&topic) {
+                            self.session.unsubscribe(topic.as_ref(), &mut undone);
+                        }
+                        self.tell_problem(Problem::from(error).of(reference).in_topic(topic));
                     }
-                    None => self.join(wish, reference),
-                },
-                Effect::Part(topic) => _ = self.places.remove(&topic),
+                }
+                Effect::Part(topic) => {
+                    if self.places.remove(&topic).is_some() {
+                        self.parties.permit.unwatch();
+                    }
+                }
                 Effect::Signal { topic, value } => self.signal(&topic, value),
                 Effect::Publish { topic, data, key, reference } => {
                     self.publish(topic, &data, key.as_deref(), reference);
                 }
                 Effect::List { topic, after, limit, reference } => {
-                    let presence = self.parties.mount.presence();
-                    let place =
-                        topic.as_ref().map_or_else(|| presence.everyone(), |topic| presence.topic(topic));
-                    let listing = place.list(&Page { after, limit });
-                    let listed = Update::Listed { reference, topic, listing, counts: place.counts() };
-                    let frames = encode(&*self.parties.core.protocol, &listed);
-                    self.queue(&frames);
+                    self.list(topic, &Page { after, limit }, reference);
                 }
                 Effect::Authenticate { token, reference } => {
                     let (mount, caller) = (self.parties.mount.clone(), self.session.caller().clone());
@@ -115,6 +101,49 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if self.effects.capacity() > 16 {
             self.effects = Vec::new();
         }
+        if !undone.is_empty() {
+            self.effects.append(&mut undone);
+            self.execute();
+        }
+    }
+
+    /// Binds this session to the connection. The session before it leaves, unless it is the same.
+    fn hold(&mut self, beat: Beat) -> Result<(), presence_core::handle::Error> {
+        match self.parties.mount.presence().hold(beat) {
+            Ok(hold) => {
+                let hold = Arc::new(hold);
+                let held = Arc::clone(&hold);
+                // The user's end is asked for by itself: a later connection may have the session.
+                let mut user = self.parties.mount.presence().disconnection(&hold.key().user);
+                self.removal = Some(Box::pin(async move {
+                    tokio::select! {
+                        _ = held.ended() => {}
+                        _ = user.ended() => {}
+                    }
+                }));
+                self.hold = Some(hold);
+                Ok(())
+            }
+            Err(error) => {
+                self.session.not_held();
+                self.removal = self.removal_of_caller();
+                self.hold = None;
+                Err(error)
+            }
+        }
+    }
+
+    /// Tells a page of those in a topic, or of everybody. It costs the client as much as a query.
+    fn list(&mut self, topic: Option<Topic>, page: &Page, reference: Option<Reference>) {
+        if let Err(error) = self.parties.permit.rows(page.limit) {
+            return self.tell_problem(Problem::from(error).of(reference).in_topic(topic));
+        }
+        let presence = self.parties.mount.presence();
+        let place = topic.as_ref().map_or_else(|| presence.everyone(), |topic| presence.topic(topic));
+        let (listing, counts) = (place.list(page), place.counts());
+        let frames =
+            encode(&*self.parties.core.protocol, &Update::Listed { reference, topic, listing, counts });
+        self.queue(&frames);
     }
 
     pub(super) fn tell_problem(&mut self, problem: Problem) {
@@ -185,10 +214,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         Ok(())
     }
 
-    pub(super) fn join(&mut self, wish: Wish, reference: Option<Reference>) {
+    /// Begins to tell of a topic, or begins anew.
+    pub(super) fn join(&mut self, wish: Wish, reference: Option<Reference>) -> Result<(), crate::Error> {
         let Wish { topic, version, after, counts, messages } = wish;
-        let core = &self.parties.core;
-        let room = core.rooms.room(topic.as_ref(), counts);
+        let Parties { core, permit, .. } = &mut self.parties;
+        let is_new = !self.places.contains_key(&topic);
+        if is_new { permit.watch() } else { permit.watch_anew() }?;
+        let room = core.rooms.room(topic.as_ref(), counts).inspect_err(|_| {
+            if is_new {
+                permit.unwatch();
+            }
+        })?;
         let joined = room.join(version);
         let messages = topic.clone().filter(|_| messages).and_then(|topic| {
             let (broker, channel) = core.broker.as_ref().zip(channel_of(&topic))?;
@@ -200,6 +236,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let subscribed = Update::Subscribed { reference, topic, counts, large };
         let frames = encode(&*core.protocol, &subscribed);
         self.queue(&frames);
+        Ok(())
     }
 
     pub(super) fn signal(&self, topic: &Topic, value: Option<Box<str>>) {

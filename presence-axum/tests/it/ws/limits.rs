@@ -186,7 +186,7 @@ async fn a_user_in_too_many_topics_is_told_so_and_stays_where_they_are() {
 }
 
 /// The mount's own protocol, but for this: who subscribes to a topic is there.
-struct Joins;
+pub struct Joins;
 
 impl Protocol for Joins {
     fn decode(&self, text: &str) -> Result<presence_axum::ws::Request, Problem> {

@@ -8,3 +8,4 @@ mod presence;
 mod raw;
 #[cfg(feature = "auth")]
 mod tokens;
+mod topics;

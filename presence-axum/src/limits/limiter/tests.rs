@@ -1,0 +1,75 @@
+use super::*;
+use std::net::IpAddr;
+
+fn client(last: u8) -> Client {
+    Client::from(IpAddr::from([10, 0, 0, last]))
+}
+
+fn gate(streams: usize, of_client: usize) -> Limiter {
+    Limiter::new(Limits { streams, streams_per_client: Some(of_client), ..Limits::default() })
+}
+
+#[test]
+fn one_client_cannot_take_the_room_of_the_others() {
+    let gate = gate(10, 2);
+    let _held = [gate.admit(Some(client(1))).unwrap(), gate.admit(Some(client(1))).unwrap()];
+    assert_eq!(gate.admit(Some(client(1))).unwrap_err().status(), 429);
+    assert!(gate.admit(Some(client(2))).is_ok());
+}
+
+#[test]
+fn a_full_house_answers_503_until_somebody_goes() {
+    let gate = gate(1, 1);
+    let held = gate.admit(Some(client(1))).unwrap();
+    assert_eq!(gate.admit(Some(client(2))).unwrap_err().status(), 503);
+    drop(held);
+    assert!(gate.admit(None).is_ok());
+}
+
+#[test]
+fn clients_without_streams_are_not_remembered() {
+    let gate = gate(10, 0);
+    assert!(gate.admit(Some(client(1))).is_err());
+    let held = Limiter::new(Limits::default());
+    drop(held.admit(Some(client(1))));
+    for gate in [gate, held] {
+        assert_eq!(gate.open(), 0);
+        assert!(gate.0.open.lock().by_client.is_empty());
+    }
+}
+
+#[test]
+fn topics_are_counted_in_all_and_for_each_client_until_their_stream_ends() {
+    let limits = Limits { topics: 5, topics_per_client: Some(3), ..Limits::default() };
+    let gate = Limiter::new(limits);
+    let mut one = gate.admit(Some(client(1))).unwrap();
+    let mut same = gate.admit(Some(client(1))).unwrap();
+    let mut other = gate.admit(Some(client(2))).unwrap();
+    assert!(one.watch().is_ok() && one.watch().is_ok() && same.watch().is_ok());
+    let refused = same.watch().unwrap_err();
+    assert_eq!((refused.status().as_u16(), refused.word()), (429, "too many topics"));
+    assert!(other.watch().is_ok() && other.watch().is_ok());
+    let refused = other.watch().unwrap_err();
+    assert_eq!((refused.status().as_u16(), refused.word()), (503, "full"));
+    drop(one);
+    assert!(same.watch().is_ok() && same.watch().is_ok());
+    same.unwatch();
+    assert!(other.watch().is_ok());
+    drop((same, other));
+    let open = gate.0.open.lock();
+    assert_eq!((open.all.streams, open.all.topics, open.by_client.len()), (0, 0, 0));
+}
+
+#[test]
+fn each_eighth_topic_that_a_stream_begins_with_is_a_query() {
+    let clock: Arc<dyn Clock> = Arc::new(presence_core::ManualClock::at(presence_core::Timestamp::ZERO));
+    let queries_per_client = Quota::per_minute(1).map(|quota| quota.burst(2));
+    let gate = Limiter::with_clock(Limits { queries_per_client, ..Limits::default() }, &clock);
+    let mut stream = gate.admit(Some(client(1))).unwrap();
+    let begun = (0..100).take_while(|_| stream.watch().is_ok()).count();
+    assert_eq!(begun, 23);
+    let refused = stream.watch_anew().unwrap_err();
+    assert_eq!((refused.status().as_u16(), refused.word()), (429, "too many requests"));
+    assert_eq!(gate.0.open.lock().all.topics, 23, "what is refused is not counted");
+    assert!(stream.rows(10).is_err(), "and a list is a query, too");
+}
