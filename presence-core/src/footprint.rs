@@ -1,33 +1,33 @@
-//! How much memory things take, by estimate: for whoever keeps sessions within a budget of bytes.
+//! Estimates of the memory that values take, for stores and rosters with a budget of bytes.
 //!
-//! Counted is what is asked of the allocator, and about what that adds. The estimates are compared
-//! with a counting allocator in tests.
+//! They count what is requested from the allocator, plus its usual overhead. Tests compare them
+//! with a counting allocator.
 
 use serde_json::Value;
 
-/// What a piece of memory of its own costs beside its bytes: the allocator's own, and rounding.
+/// Overhead of a separate allocation, in bytes: the allocator's own, and rounding.
 pub const PIECE: usize = 16;
 
-/// What a name takes beside its place: short ones live inside it.
+/// Bytes of a name beyond its inline storage, which holds short names entirely.
 #[must_use]
 pub const fn name(len: usize) -> usize {
     const INLINE: usize = 24;
     if len > INLINE { len + PIECE } else { 0 }
 }
 
-/// What a JSON value takes beside its own place. Much more than its text, where that is full of
-/// small arrays and objects.
+/// Bytes of a JSON value beyond its own `Value`. Much more than its text if it has many small
+/// arrays and objects.
 #[must_use]
 pub fn json(value: &Value) -> usize {
-    /// A node of the tree that objects are: places for eleven names and values, however few there
-    /// are.
+    /// A node of the tree that objects are stored in: room for eleven names and values, however few
+    /// it has.
     const NODE: usize = 11 * (size_of::<String>() + size_of::<Value>()) + 2 * PIECE;
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
         Value::String(text) => text.len() + PIECE,
         Value::Array(values) if values.is_empty() => 0,
         Value::Array(values) => {
-            // It grows by doubling, from four.
+            // Arrays grow by doubling, starting at four.
             let places = values.len().next_power_of_two().max(4);
             PIECE + places * size_of::<Value>() + values.iter().map(json).sum::<usize>()
         }

@@ -1,7 +1,8 @@
-//! What reads what others wrote, for `fuzz/` and for the tests below, which run it on stable Rust.
+//! Fuzz targets for the parsers of foreign input, used by `fuzz/` and, on stable Rust, by the tests
+//! below.
 //!
-//! Each function takes any bytes, and answers whether they meant anything. It must not panic, but
-//! for a broken promise.
+//! Each function takes any bytes, and returns whether they were valid. It panics only if a property
+//! is violated.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a broken promise panics")]
 
 use crate::broker::{Channel, EventId};
@@ -10,8 +11,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
-/// Sessions as JSON, as stores keep them: what can be read can be written, and read again as the
-/// same; merging it with itself changes nothing.
+/// Sessions as stores keep them, as JSON: a session that can be read is the same after writing and
+/// reading it again, and merging it with itself changes nothing.
 pub fn sessions(data: &[u8]) -> bool {
     let Some(session) = read::<Session>(data) else { return false };
     let mut merged = session.clone();
@@ -20,7 +21,7 @@ pub fn sessions(data: &[u8]) -> bool {
     true
 }
 
-/// Users' records as JSON: likewise, once what an erasure takes with it has gone.
+/// User records as JSON: likewise, once the erasure has cleared the fields that it covers.
 pub fn users(data: &[u8]) -> bool {
     let Some(record) = read::<UserRecord>(data) else { return false };
     let mut merged = record.clone();
@@ -36,8 +37,8 @@ fn read<T: DeserializeOwned + Serialize + PartialEq + Debug>(data: &[u8]) -> Opt
     Some(value)
 }
 
-/// Names and numbers that clients send: what is taken is within its bounds, and is written as it
-/// was read.
+/// Names and numbers that clients send: accepted ones are within their bounds, and are written as
+/// they were read.
 pub fn names(data: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(data) else { return false };
     let taken = [

@@ -1,30 +1,31 @@
-//! Slots by hash, in one flat array: a lookup touches one line of memory where a table with control
-//! bytes touches two. With a million sessions, that is a quarter of what a beat costs.
+//! A flat hash index of numbered slots: a lookup touches one cache line, where a table with control
+//! bytes touches two. With a million sessions, that saves a quarter of a heartbeat's cost.
 //!
-//! The roster finds its sessions by it, and a store that holds sessions in memory may do the same:
-//! it keeps the sessions in numbered slots, and their (seeded) hashes here.
+//! The roster finds its sessions by it. A memory store may do the same: it keeps the sessions in
+//! numbered slots, and their (seeded) hashes here.
 
-/// The fewest words of an index that holds anything.
+/// Fewest words of an index that is not empty.
 const LEAST: usize = 16;
 
-/// Which slots have which hash. Several slots may have the same.
+/// Maps hashes to slot numbers. Several slots may have the same hash.
 ///
 /// Open addressing, linear probing, at most three quarters full. A word has 32 bits, so that the
-/// index of a million sessions mostly stays in the processor's cache; it does not hold the whole
-/// hash, and whoever keeps the slots keeps their hashes too: `hash_of` gives them back where words
-/// must move.
+/// index of a million sessions mostly stays in the processor's cache. It does not contain the whole
+/// hash, so the owner of the slots keeps their hashes too: `hash_of` returns them when words must
+/// move.
 #[derive(Debug, Default)]
 pub struct Index {
-    /// Above, bits of the hash; below, the slot plus one; zero for a vacant word. None, or a power
-    /// of two.
+    /// Upper bits of the hash, and below them the slot number plus one; zero if vacant. The length
+    /// is zero or a power of two.
     words: Vec<u32>,
     len: usize,
-    /// Which bits of a word say the slot: the lowest ones, at least as many as a place in `words`
-    /// takes. So those of the hash that stand above them tell apart what has the same place.
+    /// Mask of the bits of a word that contain the slot number: the lowest ones, at least as many
+    /// as a position in `words` takes. The bits of the hash above them distinguish hashes with the
+    /// same position.
     below: u32,
 }
 
-/// As many of the lowest bits as `number` takes.
+/// A mask of the low bits that `number` occupies.
 fn bits_of(number: u32) -> u32 {
     u32::MAX.checked_shr(number.leading_zeros()).unwrap_or(0)
 }
@@ -50,12 +51,12 @@ impl Index {
         (word & self.below).wrapping_sub(1)
     }
 
-    /// Whether a word may be one of this hash.
+    /// Whether a word may belong to this hash.
     fn is_like(&self, word: u32, hash: u32) -> bool {
         (word ^ hash) & !self.below == 0
     }
 
-    /// The first slot that `is_it` says is the right one, of those that may have this hash.
+    /// The first slot for which `is_it` returns true, among those that may have this hash.
     #[inline]
     pub fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         let mask = self.words.len().checked_sub(1)?;
@@ -73,18 +74,17 @@ impl Index {
         }
     }
 
-    /// How many slots it holds.
+    /// Number of slots.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether it holds none.
+    /// Whether there are no slots.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The slots that may have this hash, in no order: all those that have it, and hardly ever
-    /// another.
+    /// The slots that may have this hash, in no order: all that do, and hardly ever another.
     pub fn slots(&self, hash: u32) -> impl Iterator<Item = u32> {
         let start = if self.words.is_empty() { 0 } else { self.home(hash) };
         let around = self.words[start..].iter().chain(&self.words[..start]);
@@ -97,7 +97,7 @@ impl Index {
         self.words.iter().filter(|&&word| word != 0).map(|&word| self.slot(word))
     }
 
-    /// Adds a slot that is not in it; `hash_of` answers the hash of any that is.
+    /// Adds a slot that is not in the index. `hash_of` returns the hash of any slot that is.
     ///
     /// # Panics
     /// If the slot is `u32::MAX`.
@@ -111,8 +111,8 @@ impl Index {
         self.place(hash, slot);
     }
 
-    /// Moves to an array for `len` slots, with words in which slots of up to `greatest - 1` have
-    /// their place.
+    /// Rebuilds the index for `len` slots, with words that have room for slot numbers below
+    /// `greatest`.
     fn rebuild(&mut self, len: usize, greatest: u32, hash_of: impl Fn(u32) -> u32) {
         let mut other = Self::with_capacity(len);
         other.below |= self.below | bits_of(greatest);
@@ -129,8 +129,8 @@ impl Index {
         self.len += 1;
     }
 
-    /// Takes a slot out; answers whether it was there. `hash_of` answers the hash of any other that
-    /// is.
+    /// Removes a slot; returns whether it was in the index. `hash_of` returns the hash of any other
+    /// slot in it.
     pub fn remove(&mut self, hash: u32, slot: u32, hash_of: impl Fn(u32) -> u32) -> bool {
         if self.words.is_empty() || slot >= self.below {
             return false;
@@ -144,8 +144,7 @@ impl Index {
             at = (at + 1) & mask;
         }
         self.len -= 1;
-        // Whatever could not have its home because of this word moves up, so that every run stays
-        // without holes.
+        // Words that were displaced by the removed one move up, so that no run has holes.
         let mut next = at;
         loop {
             next = (next + 1) & mask;
@@ -160,7 +159,7 @@ impl Index {
             }
         }
         self.words[at] = 0;
-        // An array that has become far too large is worth a move.
+        // Shrinks an index that has become far too large.
         if self.words.len() > 1_024 && self.len < self.words.len() / 8 {
             self.rebuild(self.len * 2, 0, hash_of);
         }
@@ -181,9 +180,9 @@ mod tests {
         ) {
             let (mut index, mut map) = (Index::default(), BTreeMap::new());
             for (hash, slot, adds, far) in steps {
-                // Neighbours at the end of the array wrap around to its start.
+                // Hashes around zero, so that runs wrap around the end of the array.
                 let hash = hash.wrapping_sub(6);
-                // The greatest number of all leaves no bit for the hash.
+                // The greatest slot number leaves no bit for the hash.
                 let slot = if far && slot == 7 { u32::MAX - 1 } else if far { slot << 20 } else { slot };
                 let hash_of = |map: &BTreeMap<u32, u32>, slot| map.get(&slot).copied().unwrap();
                 if adds && !map.contains_key(&slot) {

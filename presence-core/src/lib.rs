@@ -1,7 +1,7 @@
-//! The engine of presence: who is here, active, idle or gone, and where.
+//! The engine of presence: which users are active, idle or gone, and where.
 //!
-//! A host starts a [`Presence`] on a store, tells it of beats, and asks it questions. Everything it
-//! asks is answered from a replica in its own process.
+//! A host starts a [`Presence`] on a store, passes heartbeats to it, and queries it. Queries are
+//! answered from a replica in the host's own process.
 //!
 //! ```
 //! # use presence_core::conformance::ReferenceStore as MemoryStore;
@@ -17,25 +17,25 @@
 //! presence.beat(Beat::enter(ada.clone(), tab)).await?;
 //! assert_eq!(presence.everyone().counts().active, 1);
 //!
-//! clock.advance(Duration::from_secs(61)).await; // her lease is a minute, and nothing was heard of her
+//! clock.advance(Duration::from_secs(61)).await; // her lease is a minute, and no heartbeat came
 //! assert_eq!(presence.user(&ada).unwrap().member.liveness, Liveness::Gone);
 //! assert_eq!(presence.everyone().counts().online, 0);
 //! # Ok(()) }
 //! ```
 //!
 //! # The map
-//! | module | what lives there |
+//! | module | contents |
 //! |---|---|
-//! | [`model`] | what is stored and sent, and its bounds |
+//! | [`model`] | the data that is stored and sent, with its bounds |
 //! | [`time`] | instants, clocks, and what a store's time has proven |
 //! | [`liveness`] | the policy, and the pure rules of active, idle and gone |
 //! | [`roster`] | the replica and its indexes: pure, sharded, without a runtime |
-//! | [`broker`] | what a message broker has to do: the trait and its contract, and the hub that every one has in its process |
-//! | [`store`] | what a store has to do: the trait and its contract |
+//! | [`broker`] | the trait of message brokers, its contract, and the hub that all of them share |
+//! | [`store`] | the trait of stores, and its contract |
 //! | [`handle`] | [`Presence`] and its background tasks |
 //! | [`conformance`] | the suites that a store and a broker pass (feature `conformance`) |
-//! | [`footprint`] | how much memory things take, by estimate |
-//! | [`index`] | a flat index of slots by hash |
+//! | [`footprint`] | estimates of memory |
+//! | [`index`] | a flat hash index of numbered slots |
 //! | [`random`] | random numbers for incarnations and jitter |
 //!
 //! # Metrics

@@ -1,32 +1,31 @@
-//! Random numbers for incarnations, jitter and ranks: unpredictable enough not to collide, never
-//! for secrets.
+//! Random numbers for incarnations, jitter and ranks: unpredictable enough to be unique, but not
+//! meant for secrets.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// 64 bits that no other call, thread or process is likely to draw.
+/// 64 random bits that no other call, thread or process is likely to draw.
 pub fn u64() -> u64 {
     static DRAWN: AtomicU64 = AtomicU64::new(0);
     #[cfg(test)]
     if let Some(drawn) = seeded::draw() {
         return drawn;
     }
-    // `RandomState` is seeded by the operating system; the counter keeps two draws of one thread
-    // apart.
+    // `RandomState` is seeded by the operating system; the counter distinguishes two draws of one
+    // thread.
     let mut hasher = RandomState::new().build_hasher();
     hasher.write_u64(DRAWN.fetch_add(1, Ordering::Relaxed));
     hasher.write_u32(std::process::id());
     hasher.finish()
 }
 
-/// A fraction in `0.0..1.0`.
+/// A random fraction in `0.0..1.0`.
 #[expect(clippy::cast_precision_loss, reason = "53 bits are what a double holds")]
 pub fn fraction() -> f64 {
     (u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// Numbers that come again with their seed, so that a failing history is the same one when it is
-/// run again.
+/// Reproducible random numbers, so that a failing test can be repeated with its seed.
 #[cfg(test)]
 pub mod seeded {
     use crate::conformance::Rng;
@@ -36,12 +35,12 @@ pub mod seeded {
         static SEEDED: RefCell<Option<Rng>> = const { RefCell::new(None) };
     }
 
-    /// From now on, this thread draws what follows from `seed`.
+    /// Makes this thread draw the numbers that follow from `seed`.
     pub fn start(seed: u64) {
         SEEDED.set(Some(Rng::seeded(seed)));
     }
 
-    /// From now on, this thread draws at random again.
+    /// Makes this thread draw at random again.
     pub fn stop() {
         SEEDED.set(None);
     }

@@ -1,4 +1,5 @@
-//! Facts, policy and proven time in; a verdict, and when it may change, out.
+//! Derives the state of a session from its facts, the policy and the proven time, and when that
+//! state may change.
 
 use super::Policy;
 use crate::model::{Declared, Departure, Node, Session};
@@ -7,22 +8,22 @@ use serde::{Deserialize, Serialize};
 use std::iter;
 use std::time::Duration;
 
-/// What a session, or a user, is.
+/// The state of a session or a user.
 ///
-/// The order is from least to most present: the best of a user's sessions is their maximum.
+/// Ordered from least to most present: a user's state is the maximum over the user's sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Liveness {
-    /// Not here: lapsed, left, or never seen.
+    /// Not present: lapsed, left, or never seen.
     Gone,
-    /// Here, without activity for a while.
+    /// Present, without recent activity.
     Idle,
-    /// Here and active.
+    /// Present and active.
     Active,
 }
 
 impl Liveness {
-    /// The word on the wire.
+    /// The name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Gone => "gone",
@@ -37,23 +38,24 @@ impl Liveness {
     }
 }
 
-/// The facts that decide about one session.
+/// The facts that determine the state of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Vitals {
-    /// Its last beat; zero if it never beat.
+    /// The last heartbeat; zero if there was none.
     pub seen_at: Timestamp,
-    /// Its user's last activity.
+    /// The user's last activity.
     pub active_at: Timestamp,
-    /// How long it lives after it was last seen.
+    /// How long the session lives after its last heartbeat.
     pub lease: Duration,
-    /// For a held session: its process's last beat, and how long its sessions live on if it drains.
+    /// For a held session: the node's last heartbeat, and how long its sessions live on if it
+    /// drains.
     pub node: Option<(Timestamp, Option<Duration>)>,
-    /// Whether and when it left.
+    /// The departure, if the session has left.
     pub left: Option<Departure>,
-    /// When its declared status was declared and stops counting, if it declared one.
+    /// When the status was declared and when it stops counting, if one was declared.
     pub declared: Option<(Timestamp, Option<Timestamp>)>,
-    /// Since when a new snapshot of the store lacks it. Until it is confirmed, its process does not
-    /// speak for it.
+    /// When a snapshot of the store lacked the session. Until it is confirmed, heartbeats of its
+    /// node do not count for it.
     pub unconfirmed_since: Option<Timestamp>,
 }
 
@@ -72,8 +74,8 @@ impl Vitals {
         }
     }
 
-    /// Its beats and how long each keeps it alive: its own, and its node's unless the store lost
-    /// sight of it.
+    /// The heartbeats with the time that each keeps the session alive: its own, and those of its
+    /// node unless the session is unconfirmed.
     fn heartbeats(&self) -> impl Iterator<Item = (Timestamp, Duration)> {
         let own = (self.seen_at.max(self.unconfirmed_since.unwrap_or_default()), self.lease);
         let node = self.node.filter(|_| self.unconfirmed_since.is_none());
@@ -81,18 +83,18 @@ impl Vitals {
         iter::once(own).chain(held)
     }
 
-    /// The activity that counts: none is later than the beat that told it.
+    /// The activity that counts: not later than the last heartbeat.
     fn last_active(&self) -> Timestamp {
         self.active_at.min(self.seen_at)
     }
 
-    /// When the declaration of a session that never beat stops counting.
+    /// When the declaration of a session without heartbeats stops counting.
     fn declared_until(&self) -> Option<Timestamp> {
         self.declared.map(|(at, until)| until.unwrap_or(at + self.lease))
     }
 }
 
-/// What a session is, by the proven time of its shard.
+/// The state of a session at the proven time of its shard.
 pub fn classify(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Liveness {
     if vitals.left.is_some_and(|left| left.in_effect(view.now())) {
         return Liveness::Gone;
@@ -108,10 +110,10 @@ pub fn classify(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Liveness 
     if view.idle_for(vitals.last_active()) < policy.active_for { Liveness::Active } else { Liveness::Idle }
 }
 
-/// When the verdict may be another, if nothing is heard and the view does not go blind; `None` for
+/// When the state changes next, if no new facts arrive and no blind stretch comes; `None` for
 /// never.
 ///
-/// Exact: [`classify`] gives the same answer at every earlier time, and another one then.
+/// Exact: [`classify`] returns the same state at every earlier time, and another one then.
 pub fn next_change(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Option<Timestamp> {
     let liveness = classify(vitals, policy, view);
     if liveness == Liveness::Gone {
@@ -127,8 +129,7 @@ pub fn next_change(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Option
     [leaves_at, lapses_at, idles_at].into_iter().flatten().min()
 }
 
-/// Since when a gone session has been gone, by the same view; for one that is not gone, when it
-/// will be.
+/// When a gone session became so, by the same view; for a live one, when it will lapse or leave.
 pub fn gone_at(vitals: &Vitals, view: &ViewClock) -> Timestamp {
     let lapses_at = if vitals.seen_at == Timestamp::ZERO {
         vitals.declared_until()

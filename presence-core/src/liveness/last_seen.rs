@@ -1,4 +1,4 @@
-//! How exactly others are told when a user was last seen.
+//! The precision with which users see when another user was last seen.
 
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -6,31 +6,31 @@ use std::time::Duration;
 const MINUTE: u64 = 60_000;
 const DAY: u64 = 24 * 60 * MINUTE;
 const WEEK: u64 = 7 * DAY;
-/// The Unix epoch was a Thursday: so much later came the first Monday.
+/// The Unix epoch was a Thursday; the first Monday came this much later.
 const FIRST_MONDAY: u64 = 4 * DAY;
 
-/// How exactly others are told when a user was last seen.
+/// The precision with which other users see when a user was last seen.
 ///
-/// The user themself, operators and the host's own code are always told exactly. It is about what
-/// is told of the past: who watches somebody leave knows when that was, whatever is set here.
+/// The user, operators and the host's own code always see the exact time. The setting concerns
+/// queries about the past: users who watch somebody leave know when that was in any case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LastSeen {
-    /// To the millisecond.
+    /// Exact to the millisecond.
     #[default]
     Exact,
-    /// By steps, rounded down: to the minute for an hour, then to the day while that day lasts, then
-    /// to the week. Days and weeks begin at 00:00 UTC, weeks on Monday.
+    /// Rounded down in steps: to the minute for an hour, then to the day until that day is over,
+    /// then to the week. Days and weeks begin at 00:00 UTC, weeks on Monday.
     ///
-    /// How long ago it was is reckoned from the step that is shown, so that the moment at which a
-    /// step gives way to the next one says nothing that the step did not.
+    /// Elapsed time is measured from the rounded time, so that the moment at which one step
+    /// replaces another tells no more than the step did.
     Coarse,
-    /// Not at all: a user who is gone is shown as one of whom nothing is known.
+    /// Not shown: a user who is gone looks like an unknown one.
     Hidden,
 }
 
 impl LastSeen {
-    /// What others are told, at `now`, of a user who was last seen at `seen_at`.
+    /// What other users see at `now` of a user who was last seen at `seen_at`.
     ///
     /// ```
     /// use presence_core::{LastSeen, Timestamp};
@@ -98,7 +98,7 @@ mod tests {
     }
 
     proptest! {
-        /// Two users whose answers are the same at one moment have the same answers ever after.
+        /// Two users with equal answers at one moment have equal answers ever after.
         #[test]
         fn what_is_shown_later_says_nothing_that_was_not_shown_before(
             seen in 0..4 * WEEK, apart in 0..2 * MINUTE, ago in 0..2 * DAY, later in 0..2 * WEEK,

@@ -1,4 +1,4 @@
-//! What the facts mean: active, idle, gone. Pure functions of facts, policy and proven time.
+//! The meaning of facts: active, idle or gone. Pure functions of facts, policy and proven time.
 
 mod classify;
 mod last_seen;

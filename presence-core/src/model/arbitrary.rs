@@ -1,4 +1,4 @@
-//! Any value that keeps the bounds, for property tests.
+//! Generators of valid values for property tests.
 
 use super::{
     Declared, Departure, Membership, Message, Meta, NodeId, Placement, Session, SessionId, Status, Topic,
@@ -8,8 +8,8 @@ use crate::time::Timestamp;
 use proptest::prelude::*;
 use std::time::Duration;
 
-/// Text of 1 to `max` bytes without control characters: short and likely to be met again, or of any
-/// characters.
+/// Text of 1 to `max` bytes without control characters: either short, so that equal texts are
+/// common, or of any characters.
 pub(crate) fn text(max: usize) -> impl Strategy<Value = String> {
     let any = any::<char>().prop_map(|c| if c.is_control() { '☃' } else { c });
     let any = prop::collection::vec(any, 1..max);
@@ -73,7 +73,7 @@ fn declared() -> impl Strategy<Value = Declared> {
     parts.prop_map(|(at, status, message, until)| Declared { at, status, message, until })
 }
 
-/// Some state of the session `u/s`.
+/// A state of the session `u/s`.
 pub(crate) fn state() -> impl Strategy<Value = Session> {
     let parts = (placement(), prop::option::of(declared()), instant(), instant());
     parts.prop_map(|(placement, declared, seen_at, active_at)| Session {
@@ -86,7 +86,7 @@ pub(crate) fn state() -> impl Strategy<Value = Session> {
     })
 }
 
-/// Some state of any session.
+/// A state of any session.
 pub(crate) fn session() -> impl Strategy<Value = Session> {
     (state(), text(256), text(256)).prop_map(|(state, user, id)| Session {
         user: UserId::new(user).unwrap(),

@@ -1,14 +1,14 @@
-//! What hosts say: beats and leaves.
+//! Input of hosts: heartbeats and leaves.
 
 use super::{Message, SessionKey};
 use super::{Meta, SessionId, Status, Topic, Topics, UserId};
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// What a beat says of the user's activity.
+/// What a heartbeat tells of the user's activity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activity {
-    /// Nothing: the session is alive, that is all.
+    /// Nothing; the session is merely alive.
     Unknown,
     /// The user is active now.
     Now,
@@ -30,36 +30,37 @@ pub enum Activity {
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Beat {
-    /// Whose session.
+    /// The user of the session.
     pub user: UserId,
     /// The id of the session.
     pub session: SessionId,
-    /// Whether the session enters (load, connect: always counts) rather than renews.
+    /// Whether the session enters (page load, connect) rather than renews. Entering always counts,
+    /// also within the grace of a leave.
     pub enters: bool,
-    /// What it says of activity. Default: `Now` when it enters, else `Unknown`.
+    /// The user's activity. Default: `Now` when entering, else `Unknown`.
     pub activity: Activity,
-    /// Where the session is from now on; `None` leaves it where it was (nowhere, when it enters).
+    /// The topics of the session from now on; `None` keeps them (none, when entering).
     pub topics: Option<Topics>,
-    /// What the user declares; `None` leaves it as it was.
+    /// The status that the user declares; `None` keeps it.
     pub declares: Option<(Status, Option<Message>, Option<Timestamp>)>,
-    /// What the host says of the session; `None` leaves it as it was.
+    /// The host's metadata of the session; `None` keeps it.
     pub meta: Option<Meta>,
-    /// How long the session lives without another beat; `None` leaves it as it was (the policy's,
-    /// when it enters).
+    /// How long the session lives without another heartbeat; `None` keeps it (the policy's, when
+    /// entering).
     ///
-    /// What a connection holds lives at least the policy's `held_for`.
+    /// A session that a connection holds lives at least the policy's `held_for`.
     pub lease: Option<Duration>,
 }
 
 impl Beat {
-    /// A load or a connect: always counts, and puts the session where `topics` says.
+    /// A heartbeat that enters: it always counts, and sets the topics.
     pub fn enter(user: UserId, session: SessionId) -> Self {
         Self { enters: true, activity: Activity::Now, ..Self::renew(user, session) }
     }
 
-    /// A heartbeat: renews the session, or makes it if it is not known.
+    /// A heartbeat that renews a session, or enters it if it is unknown.
     ///
-    /// One that arrives within the grace of the session's leave is late, and is dropped.
+    /// If it arrives within the grace of the session's leave, it is late and ignored.
     pub fn renew(user: UserId, session: SessionId) -> Self {
         Self {
             user,
@@ -73,12 +74,12 @@ impl Beat {
         }
     }
 
-    /// Says when the user was last active.
+    /// Sets when the user was last active.
     pub fn activity(self, activity: Activity) -> Self {
         Self { activity, ..self }
     }
 
-    /// Puts the session in these topics, and in no others.
+    /// Puts the session into these topics, and out of all others.
     pub fn topics(self, topics: Topics) -> Self {
         Self { topics: Some(topics), ..self }
     }
@@ -88,40 +89,40 @@ impl Beat {
         Self { declares: Some((status, message, None)), ..self }
     }
 
-    /// Says something of the session.
+    /// Sets the host's metadata of the session.
     pub fn meta(self, meta: Meta) -> Self {
         Self { meta: Some(meta), ..self }
     }
 
-    /// Sets how long the session lives without another beat.
+    /// Sets how long the session lives without another heartbeat.
     pub fn lease(self, lease: Duration) -> Self {
         Self { lease: Some(lease), ..self }
     }
 }
 
-/// "This session ends", wholly or in some topics.
+/// "This session ends", as a whole or in some topics.
 ///
-/// It ends what its sender has seen: a placement made meanwhile survives it.
+/// It ends the placement that its sender has seen; one made meanwhile is unaffected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leave {
-    /// Which session.
+    /// The session.
     pub key: SessionKey,
-    /// Only these topics; the session leaves with its last one. `None`: all of it.
+    /// Only these topics; the session leaves with its last one. `None`: the whole session.
     pub topics: Option<Vec<Topic>>,
-    /// The placement its sender has seen, as an earlier beat answered it; `None`: the one known
-    /// here.
+    /// The placement that the sender has seen, as an earlier heartbeat returned it; `None`: the
+    /// present one.
     pub placed_at: Option<Timestamp>,
-    /// Whether it takes effect now, without the grace.
+    /// Whether it takes effect at once, without the grace.
     pub at_once: bool,
 }
 
 impl Leave {
-    /// The whole session leaves, after the grace.
+    /// Ends the whole session, after the grace.
     pub fn new(user: UserId, session: SessionId) -> Self {
         Self { key: SessionKey { user, id: session }, topics: None, placed_at: None, at_once: false }
     }
 
-    /// Leaves only these topics.
+    /// Ends only the memberships in these topics.
     pub fn topics(self, topics: Vec<Topic>) -> Self {
         Self { topics: Some(topics), ..self }
     }
@@ -131,7 +132,7 @@ impl Leave {
         Self { placed_at: Some(placed_at), ..self }
     }
 
-    /// Takes effect without the grace.
+    /// Takes effect at once, without the grace.
     pub fn now(self) -> Self {
         Self { at_once: true, ..self }
     }

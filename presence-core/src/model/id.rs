@@ -1,25 +1,25 @@
-//! Names of users, sessions and nodes: validated once, at the edge, and trusted from there on.
+//! Names of users, sessions and nodes: validated when they are created, and trusted from there on.
 
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Why a value was refused before it reached anything.
+/// Why a value was refused.
 ///
-/// Nothing has been touched when this is returned; the caller's input must change.
+/// Nothing was changed when this is returned; the caller's input must change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidValue {
     /// The value is empty.
     #[error("{what} is empty")]
     Empty {
-        /// Which value, in the words of the glossary.
+        /// The kind of value.
         what: &'static str,
     },
     /// The value is longer than its bound.
     #[error("{what} is longer than {max} {unit}")]
     TooLong {
-        /// Which value.
+        /// The kind of value.
         what: &'static str,
         /// The bound.
         max: usize,
@@ -29,15 +29,15 @@ pub enum InvalidValue {
     /// The value holds a control character.
     #[error("{what} holds a control character")]
     Control {
-        /// Which value.
+        /// The kind of value.
         what: &'static str,
     },
-    /// The value has another shape than it should have.
+    /// The value has a different form than required.
     #[error("{what} is not {expected}")]
     Shape {
-        /// Which value.
+        /// The kind of value.
         what: &'static str,
-        /// The shape it should have.
+        /// The required form.
         expected: &'static str,
     },
 }
@@ -50,7 +50,7 @@ pub(crate) fn check(what: &'static str, text: &str, max: usize) -> Result<(), In
     if text.len() > max {
         return Err(InvalidValue::TooLong { what, max, unit: "bytes" });
     }
-    // Nearly every name is plain ASCII, of which a glance at the bytes tells.
+    // Nearly every name is plain ASCII, which is checked fastest.
     let is_plain = text.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte));
     if !is_plain && text.chars().any(char::is_control) {
         return Err(InvalidValue::Control { what });
@@ -58,7 +58,7 @@ pub(crate) fn check(what: &'static str, text: &str, max: usize) -> Result<(), In
     Ok(())
 }
 
-/// Defines a name that is valid from the moment it exists.
+/// Defines a name type whose values are always valid.
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $what:literal, $max:expr) => {
         $(#[$doc])*
@@ -135,18 +135,17 @@ macro_rules! name {
 pub(super) use name;
 
 name! {
-    /// Who: a user of the host's, by whatever name the host knows them (1 to 256 bytes, no control
-    /// characters).
+    /// A user, by the name that the host uses (1 to 256 bytes, no control characters).
     UserId, "user id", 256
 }
 name! {
     /// One tab, device or connection of a user (1 to 256 bytes, no control characters).
     ///
-    /// It needs to be unique within its user only.
+    /// Needs to be unique only among the sessions of its user.
     SessionId, "session id", 256
 }
 name! {
-    /// A process: a host's label and a random incarnation, drawn at start and never used twice.
+    /// A process: the host's label and a random number drawn at start, never used twice.
     NodeId, "node id", 256
 }
 
@@ -154,8 +153,8 @@ impl NodeId {
     /// Draws the name of a process that starts now: `label` and 64 random bits.
     ///
     /// # Errors
-    /// [`InvalidValue`] when the label is empty, holds a control character, or leaves no room for the
-    /// incarnation.
+    /// [`InvalidValue`] if the label is empty, contains a control character, or is too long to
+    /// append the bits.
     pub fn draw(label: &str) -> Result<Self, InvalidValue> {
         Self::new(format!("{label}~{:016x}", crate::random::u64()))
     }

@@ -1,7 +1,7 @@
-//! How two states of one session become one: three registers, each of which merges by itself.
+//! The merge of two states of one session: three registers, each merged separately.
 //!
-//! The merge is commutative, associative and idempotent, so it does not matter in which order, how
-//! often, or through which process the news arrives.
+//! The merge is commutative, associative and idempotent, so that it does not matter in which order,
+//! how often, or through which process changes arrive.
 
 use crate::model::{Declared, Placement, Session};
 use crate::time::Timestamp;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::cmp::Ordering;
 
 impl Placement {
-    /// Whether this placement is the one that stays when it meets `other`.
+    /// Whether this placement wins the merge against `other`.
     pub fn supersedes(&self, other: &Self) -> bool {
         let rank = |p: &Self| (p.placed_at, p.left);
         rank(self)
@@ -21,16 +21,16 @@ impl Placement {
 }
 
 impl Declared {
-    /// Whether this declaration is the one that stays when it meets `other`.
+    /// Whether this declaration wins the merge against `other`.
     pub fn supersedes(&self, other: &Self) -> bool {
         self.at.cmp(&other.at).then_with(|| compare_encoded(self, other)).is_gt()
     }
 }
 
-/// Decides between two authors of one instant by their bytes: any fixed order will do, if all
-/// backends share it.
+/// Decides between two records with the same time by their encoded bytes. Any fixed order would do,
+/// as long as all backends share it.
 fn compare_encoded<T: Serialize + PartialEq>(one: &T, other: &T) -> Ordering {
-    // An echo of what is known is the common case, and needs no encoding.
+    // Equal records are the common case, and need no encoding.
     if one == other {
         return Ordering::Equal;
     }
@@ -39,7 +39,7 @@ fn compare_encoded<T: Serialize + PartialEq>(one: &T, other: &T) -> Ordering {
 }
 
 impl Session {
-    /// Takes over what `other`, a state of the same session, knows better; answers whether anything
+    /// Merges `other`, a state of the same session, into this one; returns whether anything
     /// changed.
     pub fn merge(&mut self, other: &Self) -> bool {
         let mut changed = false;
@@ -56,7 +56,7 @@ impl Session {
         changed | self.touch(other.seen_at, other.active_at)
     }
 
-    /// Moves the times forward; answers whether either moved.
+    /// Moves the times forward; returns whether either changed.
     pub fn touch(&mut self, seen_at: Timestamp, active_at: Timestamp) -> bool {
         let before = (self.seen_at, self.active_at);
         self.seen_at = before.0.max(seen_at);

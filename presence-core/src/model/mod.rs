@@ -1,5 +1,5 @@
-//! What is stored and sent: users, sessions, topics, statuses, nodes, and the bounds that every one
-//! of them keeps.
+//! The data that is stored and sent: users, sessions, topics, statuses and nodes, with the bounds
+//! of each.
 //!
 //! Everything here is plain data. What it *means* (active, idle, gone) is decided in
 //! [`liveness`](crate::liveness).

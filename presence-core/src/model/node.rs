@@ -1,27 +1,27 @@
-//! Processes.
+//! `Node`: the record of a process.
 
 use super::NodeId;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What is known of a process: its last beat and, when it drains, how long its sessions live on.
+/// The record of a process: its last heartbeat and, when it drains, how long its sessions live on.
 ///
 /// A register: the greater `(seen_at, drain_for)` wins.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Node {
-    /// Which process.
+    /// The name of the process.
     pub id: NodeId,
-    /// Its last beat.
+    /// The last heartbeat.
     pub seen_at: Timestamp,
-    /// Set by the last beat of a process that shuts down: how long its clients have to reconnect
-    /// elsewhere.
+    /// Set by the last heartbeat of a process that shuts down: how long its clients have to
+    /// reconnect elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::time::option_millis")]
     pub drain_for: Option<Duration>,
 }
 
 impl Node {
-    /// What of the register counts against another state of the same node.
+    /// The part of the register that is compared with other states of the same node.
     pub fn rank(&self) -> (Timestamp, Option<Duration>) {
         (self.seen_at, self.drain_for)
     }

@@ -1,4 +1,5 @@
-//! The session: three registers that merge by themselves.
+//! `Session`, the record of one tab, device or connection: three registers that are merged
+//! separately.
 
 use super::{Declared, InvalidValue, NodeId, SessionId, Topics, UserId};
 use crate::footprint;
@@ -9,38 +10,38 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The most sessions one user can have; when another comes, the one seen longest ago leaves.
+/// Most sessions of one user; when another one enters, the one seen longest ago leaves.
 pub const MAX_SESSIONS_PER_USER: usize = 256;
 
-/// Which session: a user and the name of one of their tabs, devices or connections.
+/// The identity of a session: a user, and the id of one of the user's sessions.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SessionKey {
     /// The user it belongs to.
     pub user: UserId,
-    /// Which of theirs.
+    /// The id among the sessions of that user.
     pub id: SessionId,
 }
 
-/// What the host says of a session: a JSON object of up to 1 KiB.
+/// The host's metadata of a session: a JSON object of up to 1 KiB.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "Value")]
-pub struct Meta(Arc<Said>);
+pub struct Meta(Arc<Described>);
 
-/// The object, and about how many bytes it takes.
+/// The object, and its estimated memory in bytes.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Said {
+struct Described {
     value: Value,
     footprint: usize,
 }
 
 impl Meta {
-    /// The longest meta, in bytes of its JSON.
+    /// Greatest length of the object's JSON, in bytes.
     pub const MAX_BYTES: usize = 1024;
 
     /// Wraps a JSON object.
     ///
     /// # Errors
-    /// [`InvalidValue`] when the value is not an object, or its JSON is longer than 1 KiB.
+    /// [`InvalidValue`] if the value is not an object, or its JSON is longer than 1 KiB.
     pub fn new(value: Value) -> Result<Self, InvalidValue> {
         if !value.is_object() {
             return Err(InvalidValue::Shape { what: "meta", expected: "a JSON object" });
@@ -48,8 +49,8 @@ impl Meta {
         if value.to_string().len() > Self::MAX_BYTES {
             return Err(InvalidValue::TooLong { what: "meta", max: Self::MAX_BYTES, unit: "bytes" });
         }
-        let footprint = 2 * footprint::PIECE + size_of::<Said>() + footprint::json(&value);
-        Ok(Self(Arc::new(Said { value, footprint })))
+        let footprint = 2 * footprint::PIECE + size_of::<Described>() + footprint::json(&value);
+        Ok(Self(Arc::new(Described { value, footprint })))
     }
 
     /// The object.
@@ -57,7 +58,7 @@ impl Meta {
         &self.0.value
     }
 
-    /// About how many bytes of memory it takes; clones share them.
+    /// Estimated memory in bytes; clones share it.
     pub fn footprint(&self) -> usize {
         self.0.footprint
     }
@@ -82,44 +83,44 @@ impl From<Meta> for Value {
     }
 }
 
-/// That a session left, and when this takes effect.
+/// The departure of a session, and when it takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Departure {
-    /// When it left.
+    /// When the session left.
     pub at: Timestamp,
-    /// When the others see it leave: `at` and the grace, so that a reload does not flicker.
+    /// When others see it leave: `at` plus the grace, so that reloading a page is not seen.
     pub ends_at: Timestamp,
 }
 
 impl Departure {
-    /// Whether the others see it at `now`. One without grace is seen at once, by whatever clock.
+    /// Whether others see it at `now`. A departure without grace is seen at once, by any clock.
     pub fn in_effect(&self, now: Timestamp) -> bool {
         self.ends_at <= now.max(self.at)
     }
 }
 
-/// How and where a session is: the register that entering, moving and leaving write.
+/// Where and how a session is: the register that entering, moving and leaving write.
 ///
 /// The greater `(placed_at, left, node)` wins; a full tie is decided by the encoded bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Placement {
-    /// When it was made: `max(now, placed_at of the placement its author had seen + 1 ms)`.
+    /// When it was made: `max(now, placed_at of the placement that its author had seen + 1 ms)`.
     pub placed_at: Timestamp,
-    /// Set once the session has left. It carries the `placed_at` of what it ends, and wins that
-    /// tie.
+    /// Set once the session has left. Keeps the `placed_at` of the placement that it ends, and wins
+    /// that tie.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<Departure>,
-    /// The process that made it; for a held session, the one whose life the session follows.
+    /// The process that made it; for a held session, the one whose heartbeats the session lives by.
     pub node: NodeId,
-    /// Whether a connection of `node` holds it.
+    /// Whether a connection of `node` holds the session.
     pub held: bool,
-    /// How long it lives after it was last seen. In whole milliseconds, at most 45 days.
+    /// How long the session lives after its last heartbeat. In whole milliseconds, at most 45 days.
     #[serde(with = "crate::time::millis")]
     pub lease: Duration,
-    /// Where it is.
+    /// The topics of the session.
     #[serde(default, skip_serializing_if = "Topics::is_empty")]
     pub topics: Topics,
-    /// What the host says of it.
+    /// The host's metadata.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meta: Option<Meta>,
 }
@@ -150,21 +151,21 @@ pub struct Placement {
 pub struct Session {
     /// The user it belongs to.
     pub user: UserId,
-    /// Which of theirs.
+    /// The id among the sessions of that user.
     pub id: SessionId,
-    /// Where and how it is.
+    /// Where and how the session is.
     pub placement: Placement,
-    /// What it declared, if anything.
+    /// The declared status, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared: Option<Declared>,
-    /// Its last beat; [`Timestamp::ZERO`] for a session that only ever declared something.
+    /// The last heartbeat; [`Timestamp::ZERO`] for a session that only declared something.
     pub seen_at: Timestamp,
-    /// Its user's last activity. Counts at most as late as `seen_at`.
+    /// The user's last activity. Counts at most as late as `seen_at`.
     pub active_at: Timestamp,
 }
 
 impl Session {
-    /// Which session this is.
+    /// The key of the session.
     pub fn key(&self) -> SessionKey {
         SessionKey { user: self.user.clone(), id: self.id.clone() }
     }

@@ -1,4 +1,4 @@
-//! What a user says of themselves.
+//! Statuses that users declare: online, away, busy or offline, with a message.
 
 use super::InvalidValue;
 use crate::time::Timestamp;
@@ -9,18 +9,18 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Here and available.
+    /// Present and available.
     Online,
-    /// Here, but not at the keyboard.
+    /// Present, but not at the keyboard.
     Away,
-    /// Here, and not to be disturbed.
+    /// Present, and not to be disturbed.
     Busy,
     /// Shown as gone, whatever the sessions do.
     Offline,
 }
 
 impl Status {
-    /// The word on the wire.
+    /// The name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Online => "online",
@@ -50,22 +50,23 @@ impl fmt::Display for Status {
     }
 }
 
-/// The words beside a status: up to 256 characters, no control characters but tab and line break.
+/// The message beside a status: up to 256 characters, no control characters except tab and line
+/// break.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Message(Box<str>);
 
 impl Message {
-    /// The longest message, in characters.
+    /// Greatest length, in characters.
     pub const MAX_CHARS: usize = 256;
 
-    /// Makes a message.
+    /// Checks a text.
     ///
     /// # Errors
-    /// [`InvalidValue`] when the text is too long or holds a control character.
+    /// [`InvalidValue`] if the text is too long or contains a control character.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidValue> {
         let text = text.into();
-        // A byte count first: nobody makes us count the characters of a megabyte.
+        // Bytes first, so that the characters of a very long text need not be counted.
         if text.len() > Self::MAX_CHARS * 4 || text.chars().count() > Self::MAX_CHARS {
             return Err(InvalidValue::TooLong { what: "message", max: Self::MAX_CHARS, unit: "characters" });
         }
@@ -100,14 +101,14 @@ impl From<Message> for String {
     }
 }
 
-/// What a session declared last: a register of its own, in which the newest declaration wins.
+/// The last declaration of a session: a register of its own, in which the newest one wins.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Declared {
     /// When it was declared.
     pub at: Timestamp,
     /// The status.
     pub status: Status,
-    /// The words beside it.
+    /// The message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
     /// When it stops counting; `None` for as long as the session lives.

@@ -1,4 +1,4 @@
-//! Where a session is: a page, a room, a channel, a job.
+//! Topics, and the memberships of a session in them.
 
 use super::id::{InvalidValue, name};
 use crate::time::Timestamp;
@@ -7,22 +7,22 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
-/// The most topics one session can be in.
+/// Most topics of one session.
 pub const MAX_TOPICS: usize = 64;
-/// The most bytes the names of one session's topics take together.
+/// Most bytes of the names of one session's topics together.
 pub const MAX_TOPICS_BYTES: usize = 16 * 1024;
 
 name! {
-    /// Where: a page, room, channel or job (1 to 1,024 bytes, no control characters).
+    /// Where sessions are: a page, room, channel or job (1 to 1,024 bytes, no control characters).
     Topic, "topic", 1024
 }
 
-/// A session's stay in one topic.
+/// A session's membership in one topic.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Membership {
-    /// The topic of the session.
+    /// The topic.
     pub topic: Topic,
-    /// When the stay ends, if the session has left this topic and its grace still runs.
+    /// When the membership ends, if the session has left this topic and its grace still runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
@@ -35,19 +35,19 @@ pub struct Membership {
 pub struct Topics(Option<Arc<[Membership]>>);
 
 impl Topics {
-    /// In no topic at all.
+    /// No topic at all.
     pub const NONE: Self = Self(None);
 
-    /// Gathers topics to stay in until further notice.
+    /// Memberships without an end in these topics.
     ///
     /// # Errors
-    /// [`InvalidValue`] when there are more than [`MAX_TOPICS`], or their names exceed
+    /// [`InvalidValue`] if there are more than [`MAX_TOPICS`], or their names exceed
     /// [`MAX_TOPICS_BYTES`].
     pub fn new(topics: impl IntoIterator<Item = Topic>) -> Result<Self, InvalidValue> {
         Self::of(topics.into_iter().map(|topic| Membership { topic, until: None }).collect())
     }
 
-    /// Gathers stays, each of which may already have its end.
+    /// Memberships that may have an end.
     ///
     /// # Errors
     /// Those of [`Topics::new`].
@@ -55,7 +55,7 @@ impl Topics {
         if memberships.is_empty() {
             return Ok(Self::NONE);
         }
-        // Of two stays in one topic the longer one counts; `None` is for ever.
+        // Of two memberships in one topic, the longer one counts; `None` is unlimited.
         memberships.sort_unstable_by(|a, b| {
             (&a.topic, a.until.is_some(), b.until).cmp(&(&b.topic, b.until.is_some(), a.until))
         });
@@ -75,27 +75,27 @@ impl Topics {
         Ok(Self(Some(memberships.into())))
     }
 
-    /// The stays, sorted by topic.
+    /// The memberships, sorted by topic.
     pub fn memberships(&self) -> &[Membership] {
         self.0.as_deref().unwrap_or_default()
     }
 
-    /// The names, sorted, whether or not a stay has its end.
+    /// The names of the topics, sorted, including those of memberships with an end.
     pub fn names(&self) -> impl Iterator<Item = &Topic> {
         self.memberships().iter().map(|membership| &membership.topic)
     }
 
-    /// How many there are.
+    /// Number of topics.
     pub fn len(&self) -> usize {
         self.memberships().len()
     }
 
-    /// Whether the session is in no topic.
+    /// Whether there are no topics.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// These stays, those in `leaving` ending at `ends_at` unless they end earlier already.
+    /// The same memberships, except that those in `leaving` end at `ends_at` or earlier.
     pub fn leaving(&self, leaving: &[Topic], ends_at: Timestamp) -> Self {
         let memberships = self.memberships().iter().map(|membership| {
             let until = if leaving.contains(&membership.topic) {

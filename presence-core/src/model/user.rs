@@ -1,38 +1,38 @@
-//! What is kept of a user beside their sessions, and outlives them.
+//! `UserRecord`: what is kept of a user independently of sessions, and outlives them.
 
 use super::{SessionId, UserId};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// That a user, or one of their sessions, was disconnected and may not come back for a while.
+/// An exclusion: a user, or one of their sessions, was disconnected and may not return for a while.
 ///
-/// A register: the greater one, by its fields in their order, wins. So the later block of a user
-/// replaces the earlier.
+/// A register: the greater one, by its fields in order, wins. So a later exclusion of a user
+/// replaces an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Block {
-    /// When it was pronounced: sessions placed until then are ended.
+    /// When it was made: sessions placed until then are ended.
     pub at: Timestamp,
-    /// When it ends. One that ends at `at` only disconnects.
+    /// When it ends. If that is `at`, it only disconnects.
     pub until: Timestamp,
-    /// Which session it is about; `None` for all of the user's.
+    /// The session concerned; `None` for all of the user's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
 }
 
 impl Block {
-    /// Whether it keeps this session away at `now`.
+    /// Whether it excludes this session at `now`.
     pub fn keeps_away(&self, session: &SessionId, now: Timestamp) -> bool {
         now < self.until && self.concerns(session)
     }
 
-    /// Whether it is about this session.
+    /// Whether it concerns this session.
     pub fn concerns(&self, session: &SessionId) -> bool {
         self.session.as_ref().is_none_or(|blocked| blocked == session)
     }
 }
 
-/// What a store keeps of a user beside their sessions: three registers, each of which merges by
-/// itself.
+/// The record that a store keeps of a user, apart from sessions: three registers, each merged
+/// separately.
 ///
 /// ```
 /// use presence_core::{Timestamp, UserId, UserRecord};
@@ -49,15 +49,13 @@ impl Block {
 pub struct UserRecord {
     /// The user it belongs to.
     pub user: UserId,
-    /// When the user was last seen; the later one wins. [`Timestamp::ZERO`] if nothing is kept of
-    /// that.
+    /// When the user was last seen; the later time wins. [`Timestamp::ZERO`] if that is not kept.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub seen_at: Timestamp,
-    /// When the user was erased; the later one wins, and takes a `seen_at` that is not later than
-    /// itself.
+    /// When the user was erased; the later time wins, and clears a `seen_at` that is not later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased_at: Option<Timestamp>,
-    /// Whether the user may come back; the greater one wins.
+    /// The exclusion of the user, if there is one; the greater one wins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block: Option<Block>,
 }
@@ -68,13 +66,12 @@ fn is_zero(at: &Timestamp) -> bool {
 }
 
 impl UserRecord {
-    /// A record that says nothing yet.
+    /// An empty record.
     pub fn new(user: UserId) -> Self {
         Self { user, seen_at: Timestamp::ZERO, erased_at: None, block: None }
     }
 
-    /// Takes over what `other`, a state of the same record, knows better; answers whether anything
-    /// changed.
+    /// Merges `other`, another state of the same record; returns whether anything changed.
     ///
     /// Commutative, associative and idempotent.
     pub fn merge(&mut self, other: &Self) -> bool {
@@ -91,8 +88,7 @@ impl UserRecord {
         blocks || (before != (self.seen_at, self.erased_at))
     }
 
-    /// Whether each register of `other` is at most this one's: whoever knows this record knows all
-    /// of `other`.
+    /// Whether this record contains everything in `other`.
     pub fn covers(&self, other: &Self) -> bool {
         other.seen_at <= self.seen_at && other.erased_at <= self.erased_at && other.block <= self.block
     }

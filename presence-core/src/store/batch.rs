@@ -1,16 +1,16 @@
-//! How large batches are.
+//! Limits of batches, and cutting sessions into batches that respect them.
 
 use crate::model::{Meta, Session};
 
-/// How many entries the core puts into one batch at most.
+/// Most entries that the core puts into one batch.
 pub const BATCH_ENTRIES: usize = 512;
-/// How many bytes the core puts into one batch at most, by its own estimate.
+/// Most bytes that the core puts into one batch, as estimated.
 pub const BATCH_BYTES: usize = 256 * 1024;
-/// What an entry takes beside its names.
+/// Estimated bytes of an entry without its names.
 pub(crate) const OVERHEAD: usize = 200;
 
 impl Session {
-    /// About how many bytes it takes on the way to a store.
+    /// Estimated bytes of the session on its way to a store.
     pub(crate) fn weight(&self) -> usize {
         let placement = &self.placement;
         let topics: usize = placement.topics.names().map(|topic| topic.as_str().len() + 16).sum();
@@ -22,8 +22,8 @@ impl Session {
     }
 }
 
-/// Cuts sessions into batches that keep both bounds; a session that is too large by itself goes
-/// alone.
+/// Cuts sessions into batches within both limits. A session that exceeds them gets a batch of its
+/// own.
 pub(crate) fn batches(sessions: &[Session]) -> impl Iterator<Item = &[Session]> {
     let mut rest = sessions;
     std::iter::from_fn(move || {

@@ -1,4 +1,4 @@
-//! Errors of stores, by what the caller should do.
+//! Errors of stores, distinguished by what the caller should do.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,18 +12,17 @@ pub enum Kind {
     Unavailable,
     /// No answer in time: the outcome is unknown, and repeating is safe.
     Timeout,
-    /// The store refuses, and will refuse again: do not retry. Never depends on one session of a
-    /// batch.
+    /// The store refuses, and would again: do not retry. Never depends on one session of a batch.
     Rejected,
-    /// There is no room for what is new or grows in a batch; all else of it has been taken. Retry
-    /// later, or drop it.
+    /// There is no room for those entries of a batch that are new or grow; the others were
+    /// accepted. Retry later, or drop them.
     Full,
-    /// The store holds something that is not ours or cannot be read: tell an operator.
+    /// The store holds foreign or unreadable data: an operator must look.
     Corrupt,
 }
 
 impl Kind {
-    /// The word for logs and metrics.
+    /// The name of the kind in logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unavailable => "unavailable",
@@ -37,8 +36,8 @@ impl Kind {
 
 /// An error of a store.
 ///
-/// Its text names no address and no secret: it may be shown. The [`source`](StdError::source) is
-/// for logs.
+/// Its text contains no address and no secret, and may be shown to users. The
+/// [`source`](StdError::source) is for logs.
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,
@@ -47,17 +46,17 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error of this kind, in words fit to be shown.
+    /// An error of this kind, with a text that may be shown to users.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into().into(), source: None }
     }
 
-    /// The same, with what caused it.
+    /// Adds the cause of the error.
     pub fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { source: Some(Arc::from(source.into())), ..self }
     }
 
-    /// The same error once more, for another caller who waited for the same answer.
+    /// A copy of the error, for another caller of the same batch.
     pub fn again(&self) -> Self {
         Self { kind: self.kind, message: self.message.clone(), source: self.source.clone() }
     }

@@ -1,4 +1,4 @@
-//! Where facts are kept: the trait that every backend implements, and its contract.
+//! The store trait that every backend implements, and its contract.
 
 mod batch;
 pub mod coalesce;
@@ -20,10 +20,10 @@ use std::sync::Arc;
 /// The result of a store's method.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Keeps sessions and tells what changed; decides nothing.
+/// Stores sessions and delivers changes; decides nothing about their meaning.
 ///
-/// A store holds, for each `(user, session)`, three registers that merge by themselves (see
-/// [`Session::merge`]), for each node its last beat, and for some users a record that outlives
+/// A store holds, for each `(user, session)`, three registers that are merged separately (see
+/// [`Session::merge`]), for each node its last heartbeat, and for some users a record that outlives
 /// their sessions ([`UserRecord`]). All methods are batch-shaped, all are safe to repeat, and none
 /// reads a clock but the store's own: every other time is an argument.
 ///
@@ -37,20 +37,20 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// | P3 | a batch may repeat a session, and may exceed the core's own bounds; an empty batch does no I/O |
 /// | P4 | `shard_of` is a pure function of the user, below `shards()` |
 /// | N1 | the first touch of a node creates it; a later one moves its register forward only |
-/// | N2 | facts carry the nodes of their held sessions, where they are known and this watch has not told them before |
+/// | N2 | facts carry the nodes of their held sessions, where they are known and this watch has not delivered them before |
 /// | T1 | `touch` moves times forward only |
-/// | T2 | `touch` answers which sessions the store lacks or has departed, and creates none; the times of a departed one move all the same |
+/// | T2 | `touch` returns the sessions that the store lacks or that have departed, and creates none; the times of a departed one move all the same |
 /// | F1 | `forget` removes only what has not been seen since; for a held session that has not left, *seen* includes its node |
-/// | L1 | `load` answers in request order, sessions of one user sorted by id; unknown users with nothing |
+/// | L1 | `load` returns users in request order, sessions of one user sorted by id; unknown users with nothing |
 /// | U1 | `remember` merges each register of a user's record by the rule of [`UserRecord::merge`], in any order, however often |
-/// | U2 | `load` answers the records of the users asked for, each once and in request order; a watch tells all records before `Synced`, and later what was remembered |
+/// | U2 | `load` returns the records of the requested users, each once and in request order; a watch delivers all records before `Synced`, and later those that were remembered |
 /// | U3 | `forget` drops a record unless it holds more than the caller knows; sessions and records are forgotten apart |
 /// | W1 | `watch` starts with everything, in slices of at most [`BATCH_ENTRIES`], then `Synced` for each shard |
-/// | W2 | every later put, touch, remember and forget of any *other* handle arrives at least once, puts and forgets of one session in the order in which the store took them, or the feed ends; whether a handle hears itself is up to the store |
+/// | W2 | every later put, touch, remember and forget of any *other* handle arrives at least once, puts and forgets of one session in the order in which the store took them, or the feed ends; whether a handle receives its own changes is up to the store |
 /// | W3 | each second at least, the watch has a write accepted in each shard, in every place where the verbs write; it reads (epoch, sequence, time, blind stretches) as of that write, and yields `Alive` once everything up to that sequence has been delivered. A write that is refused proves nothing and does not end the feed ([`FeedEvent::Unproven`]); another epoch, or any sequence but last + 1, is a gap, which does |
 /// | W4 | a store that lost data shows a new epoch |
 /// | W5 | a shard's time never goes back, whatever its server's clock does, across failovers and losses as far as any handle remembers, and moves on at the pace of the handles that watch ([`TimeLine`](crate::time::TimeLine)) |
-/// | W6 | a move of more than 3 s from one proof to the next is a blind stretch; all handles are told the same ones |
+/// | W6 | a move of more than 3 s from one proof to the next is a blind stretch; all handles get the same ones |
 /// | I1 | namespaces and ids never leak into each other, for any bytes the ids allow |
 /// | S1 | no clock is read but the store's own, and that only as W5 carries it on |
 /// | S2 | clones share state |
@@ -58,41 +58,41 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// | R1 | after a timeout the write may have landed, and repeating it is safe |
 ///
 /// # Errors
-/// An `Err` speaks for the whole batch: any part of it may have landed, and repeating all of it is
+/// An `Err` concerns the whole batch: any part of it may have landed, and repeating all of it is
 /// safe. [`Kind::Rejected`] never depends on one session.
 ///
 /// # Cancellation
 /// Dropping a future may or may not have had its effect, like a timeout (R1).
 #[async_trait]
 pub trait PresenceStore: Send + Sync + 'static {
-    /// How many shards the store has, at least one. Each proves its time by itself.
+    /// Number of shards, at least one. Each proves its time separately.
     fn shards(&self) -> u16;
 
-    /// Which shard holds a user; all that belongs to one user is in one.
+    /// The shard that holds all data of a user.
     fn shard_of(&self, user: &UserId) -> u16;
 
     /// Stores sessions: P1–P3.
     async fn put(&self, sessions: &[Session]) -> Result<()>;
 
-    /// Moves times forward, and answers with the sessions that it could not: T1, T2, N1.
+    /// Moves times forward; returns the sessions for which it could not: T1, T2, N1.
     async fn touch(&self, touches: &[Touch]) -> Result<Misses>;
 
-    /// Merges records of users into what is kept of them: U1.
+    /// Merges records of users: U1.
     async fn remember(&self, users: &[UserRecord]) -> Result<()>;
 
-    /// Drops what has not been seen since: F1, U3.
+    /// Drops what has not changed since: F1, U3.
     async fn forget(&self, seen: &[ForgetIf]) -> Result<()>;
 
     /// Reads the sessions of users, the nodes that hold them, and the users' records: L1, N2, U2.
     async fn load(&self, users: &[UserId]) -> Result<Facts>;
 
-    /// Tells everything, and from then on what changes: W1–W4.
+    /// Delivers everything that the store holds, and from then on its changes: W1–W4.
     ///
-    /// A feed that cannot go on ends; the core then calls `watch` again, with backoff. Dropping it
-    /// unsubscribes.
+    /// A feed that cannot go on ends; the core then calls `watch` again, with backoff. Dropping the
+    /// feed unsubscribes.
     fn watch(&self) -> BoxStream<'static, FeedEvent>;
 
-    /// The store's own time, as the next proof would tell it: W5.
+    /// The store's own time, as the next proof would deliver it: W5.
     async fn now(&self) -> Result<Timestamp>;
 }
 

@@ -1,15 +1,14 @@
-//! Blind stretches: parts of a shard's time in which nobody could write, and which therefore make
-//! nobody older.
+//! Blind stretches: parts of a shard's time in which no process could write, and which therefore do
+//! not count into ages.
 
 use super::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How many blind stretches a shard, a handle and a view keep apart.
+/// Most blind stretches that a shard, a handle or a view keeps apart.
 pub const BLIND_STRETCHES: usize = 32;
 
-/// A stretch of a shard's time in which nothing could be written, or over which a clock has
-/// stepped.
+/// A stretch of a shard's time in which nothing could be written, or over which a clock stepped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Blind {
     /// Its first instant.
@@ -19,7 +18,7 @@ pub struct Blind {
 }
 
 impl Blind {
-    /// How long it is.
+    /// Its length.
     pub const fn length(self) -> Duration {
         self.to.since(self.from)
     }
@@ -27,8 +26,8 @@ impl Blind {
 
 /// The blind stretches of one shard: sorted, disjoint, at most [`BLIND_STRETCHES`].
 ///
-/// Where there would be more, the two oldest become one that ends where the later one ended and is
-/// as long as both were together. That makes nobody older than they are.
+/// Beyond that, the two oldest are replaced by one that ends where the later one ended and is as
+/// long as both together, so that no age becomes greater than it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BlindList(Vec<Blind>);
 
@@ -43,7 +42,7 @@ impl BlindList {
         self.0.last().copied()
     }
 
-    /// Adds a stretch; what overlaps or touches it becomes one with it.
+    /// Adds a stretch, merging it with those that it overlaps or touches.
     pub fn add(&mut self, mut stretch: Blind) {
         if stretch.to <= stretch.from {
             return;
@@ -61,10 +60,10 @@ impl BlindList {
         }
     }
 
-    /// Takes what somebody else knows of the same shard; answers whether anything of it was new.
+    /// Merges another list of the same shard's stretches; returns whether this changed anything.
     ///
-    /// A full list may have put its oldest stretches together: those known here that are as old as
-    /// its first one are in it already, and are not counted twice.
+    /// A full list may have merged its oldest stretches. Those here that are no newer than its
+    /// first one are contained in that, and are not counted twice.
     pub fn learn(&mut self, told: &[Blind]) -> bool {
         if self.0 == told {
             return false;
@@ -84,8 +83,8 @@ impl BlindList {
         missed(&self.0, then, now)
     }
 
-    /// The same, but for what was before the shard began ([`Timestamp::ZERO`] is in no other
-    /// stretch).
+    /// Like [`missed`](Self::missed), without the time before the shard began ([`Timestamp::ZERO`]
+    /// is in no other stretch).
     pub fn missed_since_it_began(&self, then: Timestamp, now: Timestamp) -> Duration {
         let unknown = self.0.first().is_some_and(|first| first.from == Timestamp::ZERO);
         missed(&self.0[usize::from(unknown)..], then, now)

@@ -1,4 +1,4 @@
-//! The only place that reads the operating system's clock.
+//! Clocks of a process; the only file that reads the operating system's clock.
 
 use super::Timestamp;
 use async_trait::async_trait;
@@ -6,10 +6,10 @@ use std::fmt;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The clock of a process: what verdicts wait on.
+/// The clock of a process, which decides verdicts.
 ///
-/// What guards I/O (timeouts, backoff) waits on the runtime's own time instead, so that a test may
-/// turn this clock by hand while real sockets keep theirs.
+/// Guards of I/O (timeouts, backoff) wait on the runtime's own time instead, so that a test may
+/// advance this clock by hand while real sockets keep working.
 #[async_trait]
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The time now. It never goes back.
@@ -23,7 +23,7 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
-/// One anchor for the whole process: two `SystemClock`s never disagree.
+/// One anchor for the whole process, so that all `SystemClock`s agree.
 static ANCHOR: LazyLock<(Instant, Timestamp)> = LazyLock::new(|| {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     let (instant, system) = (Instant::now(), SystemTime::now());

@@ -1,45 +1,44 @@
-//! The time of one shard, as the store keeps it and those who ask for it carry it on.
+//! The time of one shard, kept by the store and carried on by the handles that ask for proofs.
 
 use super::{Blind, BlindList, SILENCE, Timestamp};
 
-/// How far the server's clock may be ahead of a shard's time and is still followed.
+/// How far the server's clock may be ahead of a shard's time and still be followed.
 const SANE: std::time::Duration = SILENCE;
 
-/// What a handle brings along when it asks a shard for a proof of its time.
+/// What a handle contributes when it asks a shard for a proof of its time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ask {
-    /// What time it reckons: the newest proof of any shard, and its own monotonic time since.
-    /// `None` before the first.
+    /// The time that the handle reckons: the newest proof of any shard, plus its own monotonic time
+    /// since. `None` before the first proof.
     pub reckoned: Option<Timestamp>,
-    /// The newest time that it knows of this shard; [`Timestamp::ZERO`] if it knows none.
+    /// The newest time of this shard that the handle knows; [`Timestamp::ZERO`] if it knows none.
     pub proven: Timestamp,
-    /// The blind stretches that it knows of this shard.
+    /// The blind stretches of this shard that the handle knows.
     pub blind: BlindList,
 }
 
-/// The time of one shard: it never goes back, never stands still while anybody asks, and follows
-/// the server's clock as long as that makes sense.
+/// The time of one shard: it never goes back, never stands still while handles ask, and follows the
+/// server's clock as long as that is plausible.
 ///
-/// The state is the store's, and each question moves it: the server's clock may step, a failover
-/// may lose the last answers, and a loss of data all of them. So whoever asks says what it knows
-/// ([`Ask`]), and the shard takes over what it has forgotten. A store keeps the three parts
-/// wherever a write is atomic, and moves them by [`advance`](Self::advance).
+/// The state belongs to the store, and each request advances it. The server's clock may step, a
+/// failover may lose the last answers, and a loss of data all of them; so each request brings what
+/// its handle knows ([`Ask`]), and the shard adopts what it has lost. A store keeps the three parts
+/// where a write is atomic, and changes them by [`advance`](Self::advance).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeLine {
-    /// The newest time that was answered.
+    /// The newest time that was returned.
     pub at: Timestamp,
-    /// When this life of the shard began; earlier once somebody has brought back what was before.
+    /// When this epoch of the shard began; earlier once a handle has brought back what was before.
     pub born: Timestamp,
-    /// The stretches over which time has moved by more than [`SILENCE`] from one answer to the
-    /// next.
+    /// Stretches over which the time moved by more than [`SILENCE`] between two answers.
     pub blind: BlindList,
 }
 
 impl TimeLine {
-    /// The time line of a shard that is made now, while the server's clock says `clock`.
+    /// The time line of a shard created now, while the server's clock reads `clock`.
     ///
-    /// If nobody remembers an earlier one, everything until now is blind: what a store has lost
-    /// without a trace is told again, and counts from here.
+    /// If no handle knows an earlier one, everything until now is blind: data lost without a trace
+    /// is written again, and ages from here on.
     pub fn begin(ask: &Ask, clock: Timestamp) -> Self {
         let mut line = if ask.proven == Timestamp::ZERO {
             let now = clock.max(ask.reckoned.unwrap_or_default());
@@ -52,7 +51,7 @@ impl TimeLine {
         line
     }
 
-    /// Moves on to now, for somebody who asks while the server's clock says `clock`.
+    /// Advances to now, for a request made while the server's clock reads `clock`.
     pub fn advance(&mut self, ask: &Ask, clock: Timestamp) {
         self.recall(ask);
         let now = self.reckon(ask.reckoned, clock);
@@ -62,7 +61,8 @@ impl TimeLine {
         self.at = now;
     }
 
-    /// What time [`advance`](Self::advance) would come to, for somebody who reckons this.
+    /// The time that [`advance`](Self::advance) would arrive at, for a handle that reckons
+    /// `reckoned`.
     pub fn reckon(&self, reckoned: Option<Timestamp>, clock: Timestamp) -> Timestamp {
         let now = self.at.max(reckoned.unwrap_or_default());
         match reckoned {
@@ -72,19 +72,19 @@ impl TimeLine {
         }
     }
 
-    /// Takes over what the shard has forgotten and somebody remembers.
+    /// Adopts what the handle knows and the shard has lost.
     fn recall(&mut self, ask: &Ask) {
         if ask.proven == Timestamp::ZERO {
             return;
         }
         if self.born.since(ask.proven) > SILENCE {
-            // A newcomer made this life of the shard, and here is somebody who knows the one
-            // before.
+            // A handle without knowledge began this epoch of the shard, and this one knows the
+            // epoch before.
             self.blind.learn(ask.blind.as_slice());
             self.blind.add(Blind { from: ask.proven, to: self.born });
             self.born = ask.proven;
         } else if ask.proven > self.at {
-            // A failover has lost the last answers.
+            // A failover lost the last answers.
             self.at = ask.proven;
             self.blind.learn(ask.blind.as_slice());
         }

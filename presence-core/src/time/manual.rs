@@ -1,4 +1,4 @@
-//! A clock that stands still until it is told to go on.
+//! A clock for tests that advances only when told to.
 
 use super::{Clock, Timestamp};
 use async_trait::async_trait;
@@ -8,16 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// How often the other tasks are let run before they are taken to have settled: a wake-up that
-/// travels through more tasks than this in a row would be cut off, and nothing of ours comes near
-/// it.
+/// How often other tasks are polled before they count as idle. A chain of wake-ups through more
+/// tasks than this would be cut off; the longest in this project is far shorter.
 const TURNS: usize = 16;
 
-/// A clock for tests: virtual time, turned by hand.
+/// A clock for tests: virtual time, advanced by hand.
 ///
 /// Clones share the time. Give the same clock to the store and to `Presence`, and nothing happens
 /// between two calls of [`advance`](Self::advance). Made for tokio's current-thread runtime (the
-/// default of `#[tokio::test]`), on which letting the other tasks run until they rest is exact.
+/// default of `#[tokio::test]`), on which running the other tasks until they are idle is exact.
 ///
 /// ```
 /// use presence_core::{Clock, ManualClock, Timestamp};
@@ -42,37 +41,37 @@ pub struct ManualClock(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     now: Timestamp,
-    /// Numbers the sleepers: those of one instant wake in the order they lay down.
+    /// Number of the next sleeper; those of one instant wake in the order of their numbers.
     next_id: u64,
     sleepers: BTreeMap<(Timestamp, u64), oneshot::Sender<()>>,
 }
 
 impl ManualClock {
-    /// A clock that stands at `now`.
+    /// A clock that reads `now`.
     pub fn at(now: Timestamp) -> Self {
         Self(Arc::new(Mutex::new(State { now, ..State::default() })))
     }
 
-    /// Goes on by `duration`, stopping at the instant of each sleeper, in order; returns when all
-    /// have settled.
+    /// Advances by `duration`, stopping at the instant of each sleeper in order; returns when all
+    /// tasks are idle.
     pub async fn advance(&self, duration: Duration) {
-        settle().await;
+        run_until_idle().await;
         let target = self.now() + duration;
         while self.wake_next(target) {
-            settle().await;
+            run_until_idle().await;
         }
         self.reach(target);
-        settle().await;
+        run_until_idle().await;
     }
 
-    /// Time never goes back, even if somebody else has turned the clock further meanwhile.
+    /// Advances to `target`, unless another call has advanced the clock further meanwhile.
     fn reach(&self, target: Timestamp) {
         let mut state = self.0.lock();
         state.now = state.now.max(target);
     }
 
-    /// Jumps to the earliest sleeper's instant, if that is not after `target`, and wakes all who
-    /// wait for it.
+    /// Advances to the earliest sleeper's instant, if that is not after `target`, and wakes the
+    /// sleepers of that instant.
     fn wake_next(&self, target: Timestamp) -> bool {
         let mut state = self.0.lock();
         let Some((&(at, _), _)) = state.sleepers.first_key_value() else { return false };
@@ -83,27 +82,27 @@ impl ManualClock {
         while let Some(entry) = state.sleepers.first_entry()
             && entry.key().0 == at
         {
-            // Whoever stopped waiting has no use for the news.
+            // A sleeper that was dropped needs no wake-up.
             let _ = entry.remove().send(());
         }
         true
     }
 }
 
-/// Lets every other task of this runtime run until it rests.
-async fn settle() {
+/// Runs every other task of this runtime until it is idle.
+async fn run_until_idle() {
     for _ in 0..TURNS {
         tokio::task::yield_now().await;
     }
 }
 
-/// Takes a sleeper off the list when its future is dropped.
-struct Bed {
+/// Removes a sleeper when its future is dropped.
+struct SleepGuard {
     clock: ManualClock,
     key: (Timestamp, u64),
 }
 
-impl Drop for Bed {
+impl Drop for SleepGuard {
     fn drop(&mut self) {
         self.clock.0.lock().sleepers.remove(&self.key);
     }
@@ -116,7 +115,7 @@ impl Clock for ManualClock {
     }
 
     async fn sleep_until(&self, at: Timestamp) {
-        let (woken, _bed) = {
+        let (woken, _guard) = {
             let mut state = self.0.lock();
             if at <= state.now {
                 return;
@@ -125,9 +124,9 @@ impl Clock for ManualClock {
             state.next_id += 1;
             let (wake, woken) = oneshot::channel();
             state.sleepers.insert(key, wake);
-            (woken, Bed { clock: self.clone(), key })
+            (woken, SleepGuard { clock: self.clone(), key })
         };
-        // The sender goes only by waking us, or with the clock itself, which `_bed` keeps.
+        // The sender is dropped only with the clock, which `_guard` keeps alive.
         let _ = woken.await;
     }
 }

@@ -1,4 +1,4 @@
-//! Time: instants, clocks, and what a store's clock has proven.
+//! Time: instants, clocks, and the time that a store has proven.
 
 mod blind;
 mod clock;

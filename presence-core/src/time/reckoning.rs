@@ -1,13 +1,13 @@
-//! What one handle of a store knows of time.
+//! The time that one handle of a store reckons.
 
 use super::{Ask, Blind, BlindList, Timestamp};
 use parking_lot::Mutex;
 
-/// What one handle of a store knows of time, over all its shards and watches.
+/// The time that one handle of a store reckons, from the proofs of all its shards and watches.
 ///
-/// Every store that keeps its time on a server has one for each handle, and brings what it says to
-/// each proof. Instants called `on` are by the process's monotonic clock, such as
-/// [`SystemClock`](super::SystemClock).
+/// Every store that keeps its time on a server has one per handle, and sends what it knows with
+/// each request for a proof. Arguments named `on` are times of the process's monotonic clock, such
+/// as [`SystemClock`](super::SystemClock).
 #[derive(Debug)]
 pub struct Reckoning(Mutex<State>);
 
@@ -26,28 +26,28 @@ impl State {
 }
 
 impl Reckoning {
-    /// A handle that knows nothing yet, of a store of this many shards.
+    /// The reckoning of a handle without proofs, of a store with this many shards.
     pub fn new(shards: u16) -> Self {
         let shards = (0..shards.max(1)).map(|_| (Timestamp::ZERO, BlindList::default())).collect();
         Self(Mutex::new(State { newest: None, shards }))
     }
 
-    /// What time it is by all that was proven; `None` before the first proof.
+    /// The reckoned time; `None` before the first proof.
     pub fn now(&self, on: Timestamp) -> Option<Timestamp> {
         self.0.lock().now(on)
     }
 
-    /// What to bring to the next proof of a shard.
+    /// What to send with the next request for a proof of a shard.
     pub fn ask(&self, shard: u16, on: Timestamp) -> Ask {
         let state = self.0.lock();
         let (proven, blind) = state.shards.get(usize::from(shard)).cloned().unwrap_or_default();
         Ask { reckoned: state.now(on), proven, blind }
     }
 
-    /// A shard has answered: it took a write at its time `at`, and has these blind stretches.
+    /// Records an answer: the shard accepted a write at its time `at`, and has these blind
+    /// stretches.
     ///
-    /// An answer has been on its way. So what is reckoned moves only ahead: it is never set back by
-    /// what the way has cost.
+    /// An answer has been in transit for a while, so the reckoned time only moves forward by it.
     pub fn answered(&self, shard: u16, at: Timestamp, blind: &[Blind], on: Timestamp) {
         let mut state = self.0.lock();
         if state.now(on).is_none_or(|now| now <= at) {

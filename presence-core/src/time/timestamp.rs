@@ -1,4 +1,4 @@
-//! Instants.
+//! `Timestamp`: an instant in milliseconds since the Unix epoch.
 
 use serde::{Deserialize, Serialize};
 use std::ops::{Add, Sub};
@@ -10,9 +10,9 @@ use std::time::Duration;
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The epoch; for "never".
+    /// The epoch; stands for "never".
     pub const ZERO: Self = Self(0);
-    /// Later than anything.
+    /// Later than any other instant.
     pub const MAX: Self = Self(u64::MAX);
 
     /// The instant this many milliseconds after the Unix epoch.
@@ -35,12 +35,12 @@ impl Timestamp {
         self.0 / 1000
     }
 
-    /// How long ago `earlier` was; zero when it is in the future.
+    /// The time elapsed since `earlier`; zero if that is in the future.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// How many milliseconds before or after `now` this is; what is long past is one.
+    /// Milliseconds before or after `now`. All times in the distant past are equal.
     #[cfg(test)]
     pub(crate) fn relative_to(self, now: Self) -> i64 {
         const LONG_PAST: i64 = -300_000;
@@ -51,7 +51,7 @@ impl Timestamp {
 
 impl Add<Duration> for Timestamp {
     type Output = Self;
-    /// Saturates at [`Timestamp::MAX`]; fractions of a millisecond are cut.
+    /// Saturates at [`Timestamp::MAX`]; fractions of a millisecond are cut off.
     fn add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(whole_millis(duration)))
     }
@@ -59,13 +59,13 @@ impl Add<Duration> for Timestamp {
 
 impl Sub<Duration> for Timestamp {
     type Output = Self;
-    /// Saturates at [`Timestamp::ZERO`]; fractions of a millisecond are cut.
+    /// Saturates at [`Timestamp::ZERO`]; fractions of a millisecond are cut off.
     fn sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(whole_millis(duration)))
     }
 }
 
-/// The whole milliseconds of a duration; more than 584 million years are cut.
+/// The whole milliseconds of a duration, capped at 584 million years.
 fn whole_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

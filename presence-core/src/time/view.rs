@@ -1,22 +1,22 @@
-//! What time it provably is in one shard of the store, and how old things are by that time.
+//! The proven time of one shard of the store as a process sees it, and ages by that time.
 //!
-//! A process that hears nothing cannot tell "nobody beats any more" from "I am cut off". So the
-//! view moves only when the store proves its time by a write, and stretches in which nobody could
-//! write make nobody older.
+//! A process that receives nothing cannot distinguish "no heartbeats any more" from "cut off". So
+//! the view moves only when the store proves its time by a write, and stretches in which no process
+//! could write do not count into ages.
 
 use super::{Blind, BlindList, Timestamp};
 use std::time::Duration;
 
 /// How long the proven time may stand still before the stretch counts as blind.
 pub const SILENCE: Duration = Duration::from_secs(3);
-/// For how long one watch must have proven the time without a break before its proofs make a view
-/// fresh: good moments between bad ones let proofs through by luck, and beats not.
+/// How long one watch must have proven the time without interruption before the view is fresh. In
+/// an unreliable period, proofs may get through by luck while heartbeats do not.
 const STEADY_FOR: Duration = Duration::from_secs(1);
-/// The longest pause between two proofs that is no break.
+/// The longest pause between two proofs that is no interruption.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long after a blind stretch others may still be telling the store again what it has lost.
-const TOLD_AGAIN_FOR: Duration = Duration::from_secs(3);
-/// How far the proven time may run ahead of the process's own without being called a leap.
+/// How long after a blind stretch other processes may still be rewriting what the store lost.
+const REWRITES_FOR: Duration = Duration::from_secs(3);
+/// How far the proven time may run ahead of the process's own without counting as a leap.
 const AHEAD: Duration = Duration::from_secs(1);
 
 /// The proven time of one shard.
@@ -24,67 +24,67 @@ const AHEAD: Duration = Duration::from_secs(1);
 pub struct ViewClock {
     /// The newest proven time; never goes back.
     now: Timestamp,
-    /// When that proof arrived, by the process's clock; `None` before the first.
+    /// When that proof arrived, by the process's clock; `None` before the first proof.
     proven_on: Option<Timestamp>,
-    /// When the present run of proofs began and when its last one arrived, by the process's clock.
+    /// When the present run of uninterrupted proofs began and when its last one arrived, by the
+    /// process's clock.
     run: Option<(Timestamp, Timestamp)>,
-    /// When the last proof arrived after which the view was fresh, by the process's clock.
+    /// When the last proof arrived that left the view fresh, by the process's clock.
     fresh_on: Option<Timestamp>,
-    /// What the shard has said, at any time.
+    /// All blind stretches that the shard has reported.
     blind: BlindList,
 }
 
-/// Whether a view is worth believing.
+/// Whether a view is known to be up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
     /// Proven steadily, within [`SILENCE`].
     Fresh,
-    /// Not: what is shown is what was true at `since`.
+    /// Not known to be up to date: it shows the state at `since`.
     Stale {
-        /// The process's time of the last proof after which it was fresh; [`Timestamp::ZERO`] as
-        /// long as it never was.
+        /// When the last proof arrived that left the view fresh, by the process's clock;
+        /// [`Timestamp::ZERO`] if it never was.
         since: Timestamp,
     },
 }
 
 impl View {
-    /// Whether what is shown is known to be true now.
+    /// Whether the view is known to be up to date.
     pub const fn is_fresh(self) -> bool {
         matches!(self, Self::Fresh)
     }
 
-    /// Whether it has never been fresh yet, as in the first second of a process.
+    /// Whether the view was never fresh yet, as in the first second of a process.
     pub const fn is_starting(self) -> bool {
         matches!(self, Self::Stale { since: Timestamp::ZERO })
     }
 }
 
 impl Default for ViewClock {
-    /// A clock that has proven nothing yet.
+    /// A clock without proofs.
     fn default() -> Self {
         Self { now: Timestamp::ZERO, proven_on: None, run: None, fresh_on: None, blind: BlindList::default() }
     }
 }
 
 impl ViewClock {
-    /// A clock that has always run and stands at `now`: the view of a process that trusts its own
+    /// A clock that reads `now`, as if proven all along: the view of a process that trusts its own
     /// time.
     pub fn running(now: Timestamp) -> Self {
         Self { proven_on: Some(now), fresh_on: Some(now), now, ..Self::default() }
     }
 
-    /// The run of proofs is over: a watch begins, or a proof has failed.
+    /// Ends the run of proofs: a watch begins, or a proof has failed.
     pub fn interrupt(&mut self) {
         self.run = None;
     }
 
-    /// Takes a proof: the shard took a write at its time `at`, everything up to then has been
-    /// delivered, and `blind` are the stretches in which nobody could write.
+    /// Accepts a proof: the shard accepted a write at its time `at`, everything up to then has been
+    /// delivered, and `blind` are the stretches in which no process could write.
     ///
-    /// `on` is the process's own time of its arrival. Answers whether the time came in a leap,
-    /// being the first proof, or one that ran ahead, or one that ends a silence of this process, or
-    /// one that tells of a blind stretch: what was expected of the time until then may come sooner,
-    /// or has not come to pass.
+    /// `on` is the process's time of arrival. Returns whether the time leapt: this is the first
+    /// proof, or one that ran ahead, ends a silence of this process, or reports a new blind
+    /// stretch. Changes expected before may then be due sooner, or not have happened.
     pub fn prove(&mut self, at: Timestamp, on: Timestamp, blind: &[Blind]) -> bool {
         let grew = self.blind.learn(blind);
         let mut leaps = true;
@@ -92,8 +92,8 @@ impl ViewClock {
             if at <= self.now {
                 return grew;
             }
-            // After a silence it was unknown whether its time would count, and looks were planned
-            // as if it did not.
+            // Whether the time of a silence would count was unknown until now, and checks were
+            // scheduled as if it did not.
             let silent_for = on.since(proven_on);
             leaps = grew || silent_for > SILENCE || at.since(self.now) > silent_for + AHEAD;
         }
@@ -109,7 +109,7 @@ impl ViewClock {
 
     /// Whether the last blind stretch is long enough ago.
     fn has_settled(&self) -> bool {
-        self.blind.last().is_none_or(|last| self.now >= last.to + TOLD_AGAIN_FOR)
+        self.blind.last().is_none_or(|last| self.now >= last.to + REWRITES_FOR)
     }
 
     /// The newest proven time; [`Timestamp::ZERO`] before the first proof.
@@ -117,51 +117,51 @@ impl ViewClock {
         self.now
     }
 
-    /// Whether anything was ever proven.
+    /// Whether there was any proof.
     pub fn has_proof(&self) -> bool {
         self.proven_on.is_some()
     }
 
-    /// What time it is in the shard by this process's reckoning: the newest proof and the process's
-    /// time since.
+    /// The shard's time as this process reckons it: the newest proof plus the process's time since.
     pub fn reckon(&self, on: Timestamp) -> Option<Timestamp> {
         self.proven_on.map(|proven_on| self.now + on.since(proven_on))
     }
 
-    /// For how long the time has stood still at `on`, as far as that is no silence: the next proof
-    /// will include it.
+    /// How long the time has stood still at `on`, unless that is a silence: the next proof is
+    /// expected to make up for it.
     pub fn unproven_for(&self, on: Timestamp) -> Duration {
         let still = self.proven_on.map(|proven_on| on.since(proven_on));
         still.filter(|still| *still <= SILENCE).unwrap_or_default()
     }
 
-    /// How old something of `then` is, blind stretches left out; the future has age zero.
+    /// The age of something that happened at `then`, without blind stretches; zero for the future.
     pub fn age(&self, then: Timestamp) -> Duration {
         self.now.since(then).saturating_sub(self.blind.missed(then, self.now))
     }
 
-    /// When something of `then` reaches the age `limit`, if time goes on without a further gap.
+    /// When something that happened at `then` reaches the age `limit`, if no further blind stretch
+    /// comes.
     ///
-    /// Meaningful for what has not reached it yet.
+    /// Meaningful only if it has not reached that age yet.
     pub fn when_aged(&self, then: Timestamp, limit: Duration) -> Timestamp {
         then + limit + self.blind.missed(then, Timestamp::MAX)
     }
 
-    /// How long ago activity of `then` was, blind stretches left out.
+    /// How long ago activity at `then` was, without blind stretches.
     ///
-    /// A beat may tell of activity long before it: also of what was before the shard began, and
-    /// that is as long ago as it is.
+    /// The time before the shard began does count, since a heartbeat may report activity long
+    /// before it.
     pub fn idle_for(&self, then: Timestamp) -> Duration {
         self.now.since(then).saturating_sub(self.blind.missed_since_it_began(then, self.now))
     }
 
-    /// When activity of `then` will have been that long ago.
+    /// When activity at `then` will be `limit` ago.
     pub fn when_idle_for(&self, then: Timestamp, limit: Duration) -> Timestamp {
         then + limit + self.blind.missed_since_it_began(then, Timestamp::MAX)
     }
 
-    /// All that decides about what is to come, by times that count from `on`: views with one
-    /// outlook go on alike.
+    /// Everything that future behaviour depends on, with times relative to `on`: views with equal
+    /// outlooks behave alike.
     #[cfg(test)]
     pub(crate) fn outlook(&self, on: Timestamp) -> impl std::hash::Hash + use<> {
         let from_now = |at: Timestamp| at.relative_to(on);
@@ -171,7 +171,7 @@ impl ViewClock {
         (from_now(self.now), self.proven_on.map(from_now), run, self.fresh_on.map(from_now), blind)
     }
 
-    /// Whether the view is worth believing at `on`, the process's own time.
+    /// Whether the view is fresh at the process's time `on`.
     pub fn view(&self, on: Timestamp) -> View {
         match self.fresh_on {
             Some(fresh_on) if on.since(fresh_on) <= SILENCE && self.has_settled() => View::Fresh,

@@ -1,4 +1,4 @@
-//! What travels in a lane.
+//! The entries that a lane batches: sessions to put, and touches.
 
 use crate::model::{Session, SessionId, UserId};
 use crate::store::batch::OVERHEAD;
@@ -8,13 +8,13 @@ use async_trait::async_trait;
 /// One entry of a batch.
 #[async_trait]
 pub(super) trait Entry: Clone + Send + Sync + 'static {
-    /// About how many bytes it takes on the way to a store.
+    /// Estimated bytes on the way to a store.
     fn bytes(&self) -> usize;
 
-    /// Which session it is about, if the store may answer that it misses it.
+    /// The session of the entry, if the store may report it as missing.
     fn may_miss(&self) -> Option<(&UserId, &SessionId)>;
 
-    /// Tells a store.
+    /// Sends a batch to the store.
     async fn send<S: PresenceStore>(batch: &[Self], store: &S) -> Result<Misses>;
 }
 
@@ -54,8 +54,7 @@ impl Entry for Touch {
     }
 }
 
-/// The longest beginning of a list that keeps the bounds of a batch, and its bytes; never less than
-/// one entry.
+/// The longest prefix within the limits of a batch, at least one entry: its length and its bytes.
 pub(super) fn first_batch<T: Entry>(entries: &[T]) -> (usize, usize) {
     let (mut count, mut total) = (0, 0);
     for bytes in entries.iter().take(BATCH_ENTRIES).map(Entry::bytes) {

@@ -1,4 +1,4 @@
-//! A queue of callers, and the tasks that send what waits in it.
+//! A lane: the queue of callers of one verb, and the tasks that send what is queued.
 
 use super::entry::{Entry, first_batch};
 use super::{IN_FLIGHT, WAITING_ENTRIES};
@@ -11,7 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// The callers of one verb.
+/// The queue of callers of one verb.
 #[derive(Debug)]
 pub(super) struct Lane<T> {
     state: Mutex<State<T>>,
@@ -22,11 +22,11 @@ pub(super) struct Lane<T> {
 #[derive(Debug)]
 struct State<T> {
     waiting: VecDeque<Waiting<T>>,
-    /// Tasks that send; each looks once more at what waits before it ends.
+    /// Number of sending tasks. Each checks the queue once more before it ends.
     senders: usize,
 }
 
-/// A caller's entries, at most a batch of them, and where the answer goes.
+/// The queued entries of a caller, at most one batch, and the channel for the answer.
 #[derive(Debug)]
 struct Waiting<T> {
     entries: Vec<T>,
@@ -43,8 +43,9 @@ impl<T> Default for Lane<T> {
 }
 
 impl<T: Entry> Lane<T> {
-    /// Tells the store in shared batches; returns once all of it was told, or part of it failed.
-    pub(super) async fn tell<S: PresenceStore>(
+    /// Sends entries to the store in shared batches; returns once all were sent, or a part of them
+    /// failed.
+    pub(super) async fn send<S: PresenceStore>(
         self: &Arc<Self>,
         store: &Arc<S>,
         mut entries: &[T],
@@ -70,20 +71,21 @@ impl<T: Entry> Lane<T> {
         part: &[T],
         bytes: usize,
     ) -> Result<oneshot::Receiver<Result<Misses>>> {
-        // A part is a batch at most, and there is room for many.
+        // A part is at most one batch, and there is room for many.
         let permits = u32::try_from(part.len()).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(permits).await.map_err(|_| cut_off())?;
         let (answer, answered) = oneshot::channel();
         if self.joins(Waiting { entries: part.to_vec(), bytes, answer, _room: room }) {
             let sender = Sender { lane: Arc::clone(self), store: Arc::clone(store), is_done: false };
-            // Not under the lock: a runtime that is shutting down drops the task at once, which
-            // then takes the lock.
+            // Not under the lock: a runtime that is shutting down drops the task at once, and that
+            // takes the lock.
             tokio::spawn(sender.run());
         }
         Ok(answered)
     }
 
-    /// Appends to the queue; whether one more sender has signed on, which the caller starts.
+    /// Appends to the queue; returns whether one more sender is registered, which the caller must
+    /// start.
     fn joins(&self, waiting: Waiting<T>) -> bool {
         let mut state = self.state.lock();
         state.waiting.push_back(waiting);
@@ -92,7 +94,7 @@ impl<T: Entry> Lane<T> {
         wants_sender
     }
 
-    /// Takes all who wait, as far as one batch goes.
+    /// Takes queued callers, as many as fit into one batch.
     fn take(state: &mut State<T>) -> Vec<Waiting<T>> {
         let (mut batch, mut count, mut total) = (Vec::new(), 0, 0);
         while let Some(next) = state.waiting.pop_front() {
@@ -107,16 +109,16 @@ impl<T: Entry> Lane<T> {
     }
 }
 
-/// The batch was given up by whoever sent it; whether it landed is not known.
+/// The sending task was stopped; whether the batch landed is unknown.
 fn cut_off() -> Error {
     Error::new(Kind::Unavailable, "the task that talks to the store was stopped")
 }
 
-/// A task that sends batches while there are any.
+/// A task that sends batches while callers are queued.
 struct Sender<T, S> {
     lane: Arc<Lane<T>>,
     store: Arc<S>,
-    /// Whether it has signed off. One that has not was stopped with its runtime.
+    /// Whether the sender has signed off. One that has not was stopped with its runtime.
     is_done: bool,
 }
 
@@ -127,8 +129,8 @@ impl<T: Entry, S: PresenceStore> Sender<T, S> {
         }
     }
 
-    /// The next batch. Under one lock with signing off, so that whoever joins the queue then starts
-    /// another sender.
+    /// The next batch. Signs off under the same lock if there is none, so that a caller who joins
+    /// the queue afterwards starts another sender.
     fn next(&mut self) -> Option<Vec<Waiting<T>>> {
         let mut state = self.lane.state.lock();
         let batch = Lane::take(&mut state);
@@ -152,7 +154,7 @@ impl<T: Entry, S: PresenceStore> Sender<T, S> {
         match sent {
             Err(error) => {
                 for (_, answer) in callers {
-                    // Who no longer waits needs no answer.
+                    // A caller that was cancelled needs no answer.
                     let _ = answer.send(Err(error.again()));
                 }
             }
@@ -176,12 +178,12 @@ impl<T, S> Drop for Sender<T, S> {
             state.senders -= 1;
             if state.senders > 0 { VecDeque::new() } else { std::mem::take(&mut state.waiting) }
         };
-        // Nobody would send them: their callers are told so.
+        // Dropped without a sender left: the callers get an error.
         drop(left);
     }
 }
 
-/// What of a batch's misses is among these entries.
+/// The misses of a batch that concern these entries.
 fn own_misses<T: Entry>(entries: &[T], all: &BTreeSet<SessionKey>) -> Misses {
     if all.is_empty() {
         return Misses::new();

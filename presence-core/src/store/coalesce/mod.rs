@@ -1,4 +1,5 @@
-//! Callers share batches: a store with a round trip serves hundreds of beats with one.
+//! `Coalesce`: lets concurrent callers of a store share batches, so that one round trip serves
+//! hundreds of heartbeats.
 
 mod entry;
 mod lane;
@@ -11,28 +12,28 @@ use futures_util::stream::BoxStream;
 use lane::Lane;
 use std::sync::Arc;
 
-/// How many batches of a lane are on their way at once.
+/// Most batches of a lane in flight.
 pub const IN_FLIGHT: usize = 2;
-/// How many entries of a lane may wait for a batch; callers beyond that wait for room.
+/// Most queued entries of a lane; callers beyond that wait for room.
 pub const WAITING_ENTRIES: usize = 8 * 1024;
 
-/// Any store, with `put` and `touch` of concurrent callers sent in shared batches.
+/// Wraps a store so that `put` and `touch` of concurrent callers are sent in shared batches.
 ///
-/// There is no timer: a caller who is alone is sent alone and at once. While [`IN_FLIGHT`] batches
-/// are on their way, whoever comes waits, and the next batch takes all who wait, up to
+/// There is no timer: a single caller's batch is sent at once. While [`IN_FLIGHT`] batches are in
+/// flight, callers wait, and the next batch takes all that wait, up to
 /// [`BATCH_ENTRIES`](super::BATCH_ENTRIES) entries and [`BATCH_BYTES`](super::BATCH_BYTES). At most
 /// [`WAITING_ENTRIES`] wait in a lane; further callers wait for room, in order. The other methods
-/// go straight through. Clones share the lanes.
+/// are passed through. Clones share the lanes.
 ///
-/// `put` and `touch` have lanes of their own. What one caller does in turn keeps its order, because
-/// the caller awaits each call; between callers there is no order, and none is needed (P2).
+/// `put` and `touch` have lanes of their own. Successive calls of one caller keep their order,
+/// because the caller awaits each; between callers there is no order, and none is needed (P2).
 ///
-/// Each caller is answered with its own misses. An error speaks for the whole batch, so every
-/// caller in it gets it.
+/// Each caller gets its own misses. An error concerns the whole batch, so every caller in it gets a
+/// copy.
 ///
 /// # Cancellation
 /// Batches are sent by tasks of the runtime that the first waiting caller runs on. Dropping a call
-/// leaves its entries in the queue, as a timeout would (R1), and disturbs nobody else.
+/// leaves its entries in the queue, as a timeout would (R1), and affects no other caller.
 #[derive(Debug)]
 pub struct Coalesce<S> {
     store: Arc<S>,
@@ -46,7 +47,7 @@ impl<S: PresenceStore> Coalesce<S> {
         Self { store: Arc::new(store), puts: Arc::default(), touches: Arc::default() }
     }
 
-    /// The store itself.
+    /// The wrapped store.
     pub fn inner(&self) -> &S {
         &self.store
     }
@@ -70,11 +71,11 @@ impl<S: PresenceStore> PresenceStore for Coalesce<S> {
     }
 
     async fn put(&self, sessions: &[Session]) -> Result<()> {
-        self.puts.tell(&self.store, sessions).await.map(drop)
+        self.puts.send(&self.store, sessions).await.map(drop)
     }
 
     async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
-        self.touches.tell(&self.store, touches).await
+        self.touches.send(&self.store, touches).await
     }
 
     async fn remember(&self, users: &[UserRecord]) -> Result<()> {
