@@ -1,4 +1,4 @@
-//! The name of a stream of messages.
+//! The name of a channel, to which messages are published.
 
 use crate::model::InvalidValue;
 use std::fmt;
@@ -15,7 +15,7 @@ impl Channel {
     /// Checks a name.
     ///
     /// # Errors
-    /// [`InvalidValue`] when the text is empty, too long, or holds a control character.
+    /// [`InvalidValue`] if the text is empty, too long, or contains a control character.
     pub fn new(name: impl AsRef<str>) -> Result<Self, InvalidValue> {
         let name = name.as_ref();
         crate::model::check_name("channel", name, Self::MAX_BYTES)?;

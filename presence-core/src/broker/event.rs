@@ -1,4 +1,4 @@
-//! What is published, stored and delivered.
+//! Messages as they are published, stored and delivered.
 
 use super::Channel;
 use crate::model::InvalidValue;
@@ -13,15 +13,14 @@ use std::str::FromStr;
 /// Numbers grow within one incarnation, not by one. Ids of two incarnations have no order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EventId {
-    /// Which life of the channel's history. Another one means that the earlier history was lost or
-    /// removed.
+    /// Number of the channel's history. It changes when an earlier history was lost or removed.
     pub incarnation: u64,
     /// The position in that history.
     pub number: u64,
 }
 
 impl EventId {
-    /// The position in a channel that has no history: before its first event. No event has it.
+    /// The position before the first event of a channel without history. No event has it.
     pub const BEGINNING: Self = Self { incarnation: 0, number: 0 };
 }
 
@@ -40,7 +39,7 @@ impl FromStr for EventId {
             expected: "two hexadecimal numbers with a hyphen between",
         };
         let hex = |part: &str| {
-            // `from_str_radix` takes a sign, which would give one id two spellings.
+            // `from_str_radix` accepts a sign, which would give one id two spellings.
             let plain = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_hexdigit());
             plain.then(|| u64::from_str_radix(part, 16).ok()).flatten()
         };
@@ -56,12 +55,12 @@ impl FromStr for EventId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Publish {
-    /// The channel it was published to.
+    /// The channel to publish to.
     pub channel: Channel,
-    /// What: at most [`MAX_PAYLOAD`](super::MAX_PAYLOAD) bytes; more is `Rejected`.
+    /// The content: at most [`MAX_PAYLOAD`](super::MAX_PAYLOAD) bytes; more is `Rejected`.
     pub payload: Bytes,
-    /// The idempotency key: of several publishes with one key in one channel, only the first is
-    /// stored. At most [`MAX_KEY`](super::MAX_KEY) bytes.
+    /// The idempotency key: of several publishes with the same key in one channel, only the first
+    /// is stored. At most [`MAX_KEY`](super::MAX_KEY) bytes.
     pub key: Option<Box<str>>,
     /// Whether this is the last event of its channel, which closes it.
     pub last: bool,
@@ -73,7 +72,7 @@ impl Publish {
         Self { channel, payload: payload.into(), key: None, last: false }
     }
 
-    /// Stores it only if this key was not used in this channel before.
+    /// Stores the message only if this key was not used in this channel before.
     pub fn key(self, key: impl Into<Box<str>>) -> Self {
         Self { key: Some(key.into()), ..self }
     }
@@ -81,7 +80,7 @@ impl Publish {
     /// Checks the bounds, as every broker does before it stores anything.
     ///
     /// # Errors
-    /// `Rejected` when the payload exceeds [`MAX_PAYLOAD`](super::MAX_PAYLOAD) or the key
+    /// `Rejected` if the payload exceeds [`MAX_PAYLOAD`](super::MAX_PAYLOAD) or the key
     /// [`MAX_KEY`](super::MAX_KEY).
     pub fn check(&self) -> Result<()> {
         check_payload(&self.payload)?;
@@ -100,7 +99,7 @@ impl Publish {
 /// Checks the size of a payload, also that of a signal.
 ///
 /// # Errors
-/// `Rejected` when it exceeds [`MAX_PAYLOAD`](super::MAX_PAYLOAD).
+/// `Rejected` if it exceeds [`MAX_PAYLOAD`](super::MAX_PAYLOAD).
 pub fn check_payload(payload: &[u8]) -> Result<()> {
     if payload.len() > super::MAX_PAYLOAD {
         return Err(Error::new(Kind::Rejected, "the payload is larger than 256 KiB"));
@@ -108,19 +107,19 @@ pub fn check_payload(payload: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// What became of a publish.
+/// The outcome of a publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
-    /// It is stored under this id.
+    /// The message is stored under this id.
     Stored(EventId),
-    /// Its idempotency key was used before, by the event with this id; nothing was stored.
+    /// The idempotency key was used before, by the event with this id; nothing was stored.
     Repeated(EventId),
-    /// The channel is closed since the event with this id; nothing was stored.
+    /// The channel was closed by the event with this id; nothing was stored.
     Closed(EventId),
 }
 
 impl Published {
-    /// The id of the event that is stored: this one, the one it repeats, or the one that closed the
+    /// The id of the stored event: this one, the one that it repeats, or the one that closed the
     /// channel.
     pub fn id(self) -> EventId {
         match self {
@@ -133,15 +132,15 @@ impl Published {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event {
-    /// Its position in its channel.
+    /// Its position in the channel.
     pub id: EventId,
-    /// Its channel.
+    /// The channel.
     pub channel: Channel,
-    /// What was published.
+    /// The content that was published.
     pub payload: Bytes,
-    /// When it was stored, by the server's clock; for display and for retention, not for order.
+    /// When it was stored, by the server's clock; for display and retention, not for ordering.
     pub at: Timestamp,
-    /// Whether it closed its channel.
+    /// Whether it closed the channel.
     pub last: bool,
 }
 
@@ -151,7 +150,7 @@ impl Event {
         Self { id, channel, payload, at, last: false }
     }
 
-    /// The same event, marked as the last of its channel.
+    /// The same event, marked as the last of its channel if `last` is true.
     pub fn closing(self, last: bool) -> Self {
         Self { last, ..self }
     }
@@ -160,11 +159,11 @@ impl Event {
 /// Where a subscription starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// With what is published from now on.
+    /// With events published from now on.
     Live,
-    /// As `Live`, after a [`Delivery::Position`] that says where that is.
+    /// Like `Live`, after a [`Delivery::Position`] that names the present position.
     Here,
-    /// After this event; after `Missed` and with the oldest stored event if that cannot be done.
+    /// After this event; if that cannot be done, with `Missed` and then the oldest stored event.
     /// After [`EventId::BEGINNING`]: with the first event.
     After(EventId),
     /// With the newest `n` stored events. `Last(usize::MAX)` replays the whole history.
@@ -177,13 +176,13 @@ pub enum Start {
 pub enum Missed {
     /// The events after the given id were trimmed from the history.
     Trimmed,
-    /// The history is of another incarnation: the store lost its data, or the channel was removed
-    /// or has expired.
+    /// The history has another incarnation: the store lost its data, or the channel was removed or
+    /// has expired.
     Incarnation,
-    /// The subscriber did not read fast enough, and what it missed has been trimmed meanwhile.
+    /// The subscriber read too slowly, and what it missed has been trimmed meanwhile.
     Slow,
-    /// The connection to the server was interrupted, and this subscription cannot replay: one by
-    /// prefix.
+    /// The connection to the server was interrupted, and this subscription, which is by prefix,
+    /// cannot replay.
     Interrupted,
 }
 
@@ -194,15 +193,15 @@ pub enum Delivery {
     Event(Event),
     /// A message that was never stored, see [`Broker::signal`](super::Broker::signal).
     Signal {
-        /// Its channel.
+        /// The channel.
         channel: Channel,
-        /// What was sent.
+        /// The content.
         payload: Bytes,
     },
     /// Events before the next one cannot be replayed.
     Missed(Missed),
-    /// The newest event when the subscription began, or [`EventId::BEGINNING`]: a subscriber that
-    /// is interrupted before it has heard anything goes on after it. The first delivery of a
-    /// subscription from [`Start::Here`], and of no other.
+    /// The newest event when the subscription began, or [`EventId::BEGINNING`]. A subscriber that
+    /// is interrupted before its first event resumes after it. The first delivery of a subscription
+    /// from [`Start::Here`], and of no other.
     Position(EventId),
 }

@@ -1,7 +1,7 @@
-//! Publish/subscribe with history, for messages that are not presence: job updates, chat, typing.
+//! Publish/subscribe with history, for messages other than presence: job updates, chat, typing.
 //!
 //! A [`Broker`] stores events in channels, delivers them to subscribers on every process, and
-//! replays what a subscriber has missed. Presence itself does not pass through it.
+//! replays what a subscriber has missed. Presence itself does not use it.
 
 mod channel;
 mod event;
@@ -25,18 +25,18 @@ use std::sync::Arc;
 /// |---|---|
 /// | B1 | `publish` is acknowledged once the event is stored; every event that was acknowledged reaches every subscriber of its channel, on every process, exactly once and in the order of its ids |
 /// | B2 | ids of one channel grow, though not by one; they name the incarnation of their history, and a history that was lost has another incarnation |
-/// | B3 | a publish that repeats an idempotency key of the same channel stores nothing and answers `Repeated` with the id of the first one, for as long as the first one is in the history, and at least for [`KEYS_FOR`] |
-/// | B4 | once an event with `last` is stored, its channel is closed: later publishes answer `Closed` with its id and store nothing, until the history of the channel has expired |
+/// | B3 | a publish that repeats an idempotency key of the same channel stores nothing and returns `Repeated` with the id of the first one, for as long as the first one is in the history, and at least for [`KEYS_FOR`] |
+/// | B4 | once an event with `last` is stored, its channel is closed: later publishes return `Closed` with its id and store nothing, until the history of the channel has expired |
 /// | B5 | the history of a channel is bounded by count, bytes and age; what is trimmed is the oldest |
-/// | B6 | a subscription from `After(id)` delivers all that came after `id`, then live events, with no gap and no repeat; from `Last(n)` the newest `n` stored events and then live ones; from `Live` only what is published after the subscription has begun, which is when its first poll has returned `Pending` or later; from `Here` the same, after a `Position` from which another subscription lacks and repeats nothing of it |
+/// | B6 | a subscription from `After(id)` delivers everything after `id`, then live events, with no gap and no repeat; from `Last(n)` the newest `n` stored events and then live ones; from `Live` only what is published after the subscription has begun, which is when its first poll has returned `Pending` or later; from `Here` the same, after a `Position`; a subscription that starts after that position neither misses nor repeats any of it |
 /// | B7 | what cannot be replayed is announced by `Missed`: the history was trimmed, is of another incarnation, or the subscriber was too slow. After it the subscription goes on with the oldest event that is still stored. Nothing is ever skipped without it |
-/// | B8 | a subscription never ends by itself; during an outage it is silent, and after it goes on where it was |
-/// | B9 | `signal` reaches those who are subscribed at that moment, on every process, at most once; it is never stored, never replayed, and a subscriber that is behind may lose it |
+/// | B8 | a subscription never ends by itself; during an outage it is silent, and then continues where it was |
+/// | B9 | `signal` reaches the present subscribers, on every process, at most once; it is never stored, never replayed, and a subscriber that lags may lose it |
 /// | B10 | channels never leak into each other or into other namespaces, for any bytes that their names allow |
 /// | B11 | `subscribe_prefix` delivers live events and signals of all channels whose name starts with the prefix; lost ones are announced by one `Missed` |
-/// | B12 | a subscriber that does not read holds a bounded amount of memory and delays nobody |
-/// | B13 | `history` answers the newest stored events of a channel, oldest first; of an unknown channel none |
-/// | B14 | `remove` drops the history of a channel and opens it again; subscribers hear nothing of it, and later ids are greater or of another incarnation |
+/// | B12 | a subscriber that does not read takes a bounded amount of memory and delays no other |
+/// | B13 | `history` returns the newest stored events of a channel, oldest first; of an unknown channel none |
+/// | B14 | `remove` drops the history of a channel and opens it again; subscribers are not notified, and later ids are greater or of another incarnation |
 /// | E1 | errors are classified by what the caller should do, as those of a store ([`Kind`](crate::store::Kind)) |
 ///
 /// # Errors
@@ -51,7 +51,7 @@ pub trait Broker: Send + Sync + 'static {
     /// Stores an event and delivers it: B1–B5.
     async fn publish(&self, message: Publish) -> Result<Published>;
 
-    /// Delivers to the present subscribers without storing: B9.
+    /// Delivers a message to the present subscribers without storing it: B9.
     async fn signal(&self, channel: &Channel, payload: Bytes) -> Result<()>;
 
     /// Delivers the events of a channel: B6–B8.
@@ -63,7 +63,7 @@ pub trait Broker: Send + Sync + 'static {
     /// Reads the newest `count` events of a channel: B13.
     async fn history(&self, channel: &Channel, count: usize) -> Result<Vec<Event>>;
 
-    /// Drops what is stored of a channel: B14.
+    /// Drops the history of a channel: B14.
     async fn remove(&self, channel: &Channel) -> Result<()>;
 
     /// Returns once the server has answered, for health checks.
@@ -101,8 +101,8 @@ impl<B: Broker + ?Sized> Broker for Arc<B> {
     }
 }
 
-/// How long an idempotency key is remembered at least, also where its event was trimmed for count
-/// or bytes, as far as a budget of all histories reaches.
+/// Shortest time for which an idempotency key is remembered, even if its event was trimmed for
+/// count or bytes (within the budget of all histories, where there is one).
 pub const KEYS_FOR: std::time::Duration = std::time::Duration::from_mins(2);
 /// The largest payload, in bytes.
 pub const MAX_PAYLOAD: usize = 256 * 1024;
@@ -114,9 +114,9 @@ pub const MAX_KEY: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retention {
-    /// The most events of one channel. Default 1,000; at least 1.
+    /// Most events of one channel. Default 1,000; at least 1.
     pub count: usize,
-    /// The most bytes of payload of one channel. Default 1 MiB; at least one payload of
+    /// Most bytes of payload of one channel. Default 1 MiB; at least one payload of
     /// [`MAX_PAYLOAD`].
     pub bytes: usize,
     /// How long an event is stored. Default one day; at least 1 s. A channel without events costs
@@ -131,17 +131,17 @@ impl Default for Retention {
 }
 
 impl Retention {
-    /// At most this many events of one channel.
+    /// Limits the number of events of one channel.
     pub fn count(self, count: usize) -> Self {
         Self { count: count.max(1), ..self }
     }
 
-    /// At most this many bytes of payload of one channel.
+    /// Limits the bytes of payload of one channel.
     pub fn bytes(self, bytes: usize) -> Self {
         Self { bytes: bytes.max(MAX_PAYLOAD), ..self }
     }
 
-    /// Events are stored for this long.
+    /// Sets how long events are stored.
     pub fn age(self, age: std::time::Duration) -> Self {
         Self { age: age.max(std::time::Duration::from_secs(1)), ..self }
     }

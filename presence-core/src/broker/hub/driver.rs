@@ -1,4 +1,4 @@
-//! The one task of a hub: brings rooms up to date with the server.
+//! The driver, the one task of a hub: brings rooms up to date with the server.
 
 use super::backend::{Backend, Interest, ReadFrom};
 use super::room::Room;
@@ -11,16 +11,16 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How many rooms are brought up to date at the same time.
+/// Most rooms that are brought up to date concurrently.
 const AT_ONCE: usize = 64;
 
-/// What a room waits before the next attempt: from 50 ms doubling to 1 s, with jitter.
+/// Backoff of a room: from 50 ms doubling to 1 s, with jitter.
 pub(super) fn pause(failures: u32) -> Duration {
     let full = Duration::from_millis(50 << failures.min(5)).min(Duration::from_secs(1));
     full.mul_f64(0.5 + random::fraction() / 2.0)
 }
 
-/// Ends with its hub.
+/// Runs until the hub is dropped.
 pub(super) async fn run(hub: Weak<Inner>, mut rooms: mpsc::UnboundedReceiver<Arc<Room>>) {
     let mut running = FuturesUnordered::new();
     let mut pausing = FuturesUnordered::new();
@@ -45,7 +45,7 @@ pub(super) async fn run(hub: Weak<Inner>, mut rooms: mpsc::UnboundedReceiver<Arc
     }
 }
 
-/// Gives the room back if it has to be tried again.
+/// Brings a room up to date; returns it if that must be tried again.
 async fn attempt(hub: Weak<Inner>, room: Arc<Room>, failures: u32) -> Option<(Arc<Room>, u32)> {
     let backend = Arc::clone(&hub.upgrade()?.backend);
     loop {
@@ -53,7 +53,7 @@ async fn attempt(hub: Weak<Inner>, room: Arc<Room>, failures: u32) -> Option<(Ar
             return None;
         }
         let outcome = bring_up_to_date(backend.as_ref(), &room).await;
-        // It may have been opened after its last subscriber had left.
+        // The backend may have opened the interest after its last subscriber had left.
         hub.upgrade()?.close_unless_wanted(&room.interest);
         if let Err(error) = outcome {
             if failures == 0 {

@@ -1,20 +1,20 @@
-//! What every broker needs within its process: one hub for all channels and subscribers.
+//! The hub: distributes a broker's events to the subscribers within this process.
 //!
-//! A [`Backend`] stores events and announces them; the hub hands them to the subscribers of this
-//! process and reads from the history what a subscriber lacks. It has one task, whatever the number
-//! of channels and subscribers, and none while its backend answers at once. A payload is stored
-//! once for all subscribers of a channel.
+//! A [`Backend`] stores events and announces them; the hub passes them to the subscribers of this
+//! process, and reads from the history what a subscriber lacks. It has one task, whatever the
+//! number of channels and subscribers, and none while its backend answers at once. A payload is
+//! stored once for all subscribers of a channel.
 //!
 //! # How history and live events meet
-//! Each channel with a subscriber has a *room*. A room knows its head, the newest event that went
-//! through, and is *in step* with the server as long as each announced event follows the head. When
-//! one does not, or when the backend says that announcements may have been lost, the hub's task
-//! opens the channel again and reads what came after the head; what is announced meanwhile waits.
-//! So all subscribers of a room are healed by one read.
+//! Each channel with a subscriber has a *room*. A room knows its head, the newest event that it has
+//! passed on, and is *in step* with the server as long as each announced event follows the head.
+//! When one does not, or when the backend reports that announcements may have been lost, the hub's
+//! task opens the channel again and reads what came after the head; announcements are set aside
+//! meanwhile. One read thus brings all subscribers of a room up to date.
 //!
-//! A subscriber enters the room first and reads history second: what was stored before the read is
-//! in the page, what came after is in the room, and what is in both is recognised by its id. A
-//! subscriber too slow for the room's ring reads from the history what it lacks, at its own pace.
+//! A subscriber enters the room first and reads history second: events stored before the read are
+//! in the page, later ones are in the room, and those in both are recognised by their ids. A
+//! subscriber too slow for the room's ring reads what it lacks from the history, at its own pace.
 
 mod backend;
 mod driver;
@@ -39,13 +39,13 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 use tokio::sync::mpsc;
 
-/// Hands events to the subscribers of this process. Clones share everything.
+/// Distributes events to the subscribers of this process. Clones share everything.
 #[derive(Clone)]
 pub struct Hub {
     inner: Arc<Inner>,
 }
 
-/// A hub that its backend may refer to without keeping it alive.
+/// A weak reference to a hub, which a backend may keep.
 #[derive(Clone)]
 pub struct WeakHub {
     inner: Weak<Inner>,
@@ -55,7 +55,7 @@ struct Inner {
     backend: Arc<dyn Backend>,
     /// Locked before any room.
     rooms: Mutex<Rooms>,
-    /// Rooms for the task, which starts with the first of them.
+    /// Sends rooms to the driver task, which is started for the first of them.
     driver: OnceLock<mpsc::UnboundedSender<Arc<Room>>>,
 }
 
@@ -66,33 +66,33 @@ struct Rooms {
 }
 
 impl Hub {
-    /// A hub on this backend.
+    /// Creates a hub on a backend.
     pub fn new(backend: Arc<dyn Backend>) -> Self {
         let inner = Inner { backend, rooms: Mutex::default(), driver: OnceLock::new() };
         Self { inner: Arc::new(inner) }
     }
 
-    /// A reference for whatever feeds this hub.
+    /// A weak reference, for the code that feeds this hub.
     pub fn downgrade(&self) -> WeakHub {
         WeakHub { inner: Arc::downgrade(&self.inner) }
     }
 
-    /// The events of a channel, as [`Broker::subscribe`](super::Broker::subscribe) promises them.
+    /// The events of a channel, as specified by [`Broker::subscribe`](super::Broker::subscribe).
     pub fn subscribe(&self, channel: &Channel, from: Start) -> BoxStream<'static, Delivery> {
         subscription::Subscription::new(Arc::clone(&self.inner), channel.clone(), from).boxed()
     }
 
-    /// Live events and signals, as [`Broker::subscribe_prefix`](super::Broker::subscribe_prefix)
-    /// promises them.
+    /// Live events and signals, as specified by
+    /// [`Broker::subscribe_prefix`](super::Broker::subscribe_prefix).
     pub fn subscribe_prefix(&self, prefix: &str) -> BoxStream<'static, Delivery> {
         prefix::Subscription::new(Arc::clone(&self.inner), prefix.into()).boxed()
     }
 
-    /// An event was stored: for the subscribers of its channel.
+    /// Passes a stored event to the subscribers of its channel.
     ///
     /// `previous` is the number of the event before it in its history, zero for the first one;
-    /// `None` where the backend knows that this hub was told of all before. Events of one channel
-    /// come in order; one that came before is ignored.
+    /// `None` if the backend knows that this hub has received all earlier ones. Events of one
+    /// channel must come in order; a repeated one is ignored.
     pub fn stored(&self, event: Event, previous: Option<u64>) -> Wakes {
         let room = self.inner.room(&event.channel);
         room.map_or_else(Wakes::default, |room| {
@@ -100,20 +100,20 @@ impl Hub {
         })
     }
 
-    /// A signal: for the subscribers of its channel.
+    /// Passes a signal to the subscribers of its channel.
     pub fn signal(&self, channel: &Channel, payload: Bytes) -> Wakes {
         let Some(room) = self.inner.room(channel) else { return Wakes::default() };
         let delivery = Delivery::Signal { channel: channel.clone(), payload };
         self.inner.change(&room, |state| state.pass_by(delivery))
     }
 
-    /// An event or a signal: for those who subscribe by this very prefix.
+    /// Passes an event or signal to the subscribers of exactly this prefix.
     pub fn prefixed(&self, prefix: &str, delivery: Delivery) -> Wakes {
         let room = self.inner.rooms.lock().prefixes.get(prefix).cloned();
         room.map_or_else(Wakes::default, |room| self.inner.change(&room, |state| state.pass_by(delivery)))
     }
 
-    /// An event or a signal: for all who subscribe by a prefix of this channel's name.
+    /// Passes an event or signal to the subscribers of any prefix of the channel's name.
     pub fn by_prefix(&self, channel: &Channel, delivery: &Delivery) -> Wakes {
         let rooms = self.inner.rooms.lock();
         if rooms.prefixes.is_empty() {
@@ -126,8 +126,8 @@ impl Hub {
         matching.into_iter().map(change).reduce(Wakes::and).unwrap_or_default()
     }
 
-    /// Announcements of any channel may have been lost: everything is opened again, and what was
-    /// stored is read.
+    /// Announcements of any channel may have been lost: opens everything again, and reads what was
+    /// stored.
     pub fn interrupted(&self) {
         let rooms = self.inner.rooms.lock();
         let all: Vec<_> = rooms.channels.values().chain(rooms.prefixes.values()).cloned().collect();
@@ -137,32 +137,32 @@ impl Hub {
         }
     }
 
-    /// Announcements of this channel may have been lost, or its history is of another incarnation.
+    /// Announcements of this channel may have been lost, or its history has another incarnation.
     pub fn doubt(&self, channel: &Channel) {
         if let Some(room) = self.inner.room(channel) {
             self.inner.change(&room, State::doubt);
         }
     }
 
-    /// Whether anybody in this process subscribes to this channel.
+    /// Whether this process has a subscriber of this channel.
     pub fn has(&self, channel: &Channel) -> bool {
         self.inner.rooms.lock().channels.contains_key(channel)
     }
 
-    /// How many channels and prefixes have a subscriber in this process.
+    /// Number of channels and prefixes with a subscriber in this process.
     pub fn rooms(&self) -> usize {
         let rooms = self.inner.rooms.lock();
         rooms.channels.len() + rooms.prefixes.len()
     }
 }
 
-/// Subscribers to be woken when this is dropped: a backend that told the hub under a lock releases
-/// the lock first.
+/// Subscribers to wake, which happens when this value is dropped: a backend that calls the hub
+/// under a lock releases the lock first.
 #[derive(Debug, Default)]
 pub struct Wakes(Vec<Waker>);
 
 impl Wakes {
-    /// Both.
+    /// Combines two sets of subscribers.
     fn and(mut self, mut other: Self) -> Self {
         self.0.append(&mut other.0);
         self
@@ -217,11 +217,11 @@ impl Inner {
             tokio::spawn(driver::run(Arc::downgrade(self), rooms));
             sender
         });
-        // Without a receiver the runtime is shutting down.
+        // Fails only if the receiver is gone, because the runtime is shutting down.
         let _ = driver.send(Arc::clone(room));
     }
 
-    /// The room of this interest with one member more; the first one opens it.
+    /// Adds a member to the room of an interest; the first one opens the room.
     fn enter(self: &Arc<Self>, interest: &Interest) -> Arc<Room> {
         let mut rooms = self.rooms.lock();
         let new = || Arc::new(Room::new(interest.clone()));
@@ -245,7 +245,7 @@ impl Inner {
         room
     }
 
-    /// One member less; the last one closes the room.
+    /// Removes a member from a room; the last one closes the room.
     fn leave(&self, room: &Arc<Room>, place: u32, cursor: Option<u64>) {
         let mut rooms = self.rooms.lock();
         let mut state = room.state.lock();
@@ -261,7 +261,7 @@ impl Inner {
         }
     }
 
-    /// Closes what was opened for a room that has ended meanwhile.
+    /// Closes an interest that was opened for a room that has ended meanwhile.
     fn close_unless_wanted(&self, interest: &Interest) {
         let rooms = self.rooms.lock();
         let wanted = match interest {

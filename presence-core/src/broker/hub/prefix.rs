@@ -1,4 +1,4 @@
-//! The stream of a subscriber to a prefix: live only.
+//! The stream of a subscriber to a prefix: live events only, without history.
 
 use super::Inner;
 use super::backend::Interest;
@@ -41,7 +41,7 @@ impl Stream for Subscription {
         let delivery = if let Some(cursor) = &mut inside.cursor {
             state.ring.next(cursor)
         } else {
-            // Heard from now on, even before the server has answered.
+            // Events count from now on, even before the server has answered.
             inside.cursor = Some(state.ring.enter());
             Ok(None)
         };

@@ -1,43 +1,43 @@
-//! What the subscribers of one channel have not all read yet.
+//! The ring of a room: deliveries that some subscriber has not read yet.
 
 use crate::broker::Delivery;
 use std::collections::VecDeque;
 
-/// The most deliveries that wait for the slowest subscriber of a channel.
+/// Most deliveries that wait for the slowest subscriber of a channel.
 pub const RING_ENTRIES: usize = 1_024;
-/// The most bytes of payload that wait for it, unless a single delivery is larger.
+/// Most bytes of payload that wait for it, unless a single delivery is larger.
 pub const RING_BYTES: usize = 1024 * 1024;
 
 /// Deliveries in order, each stored once for all readers and dropped when the last of them has read
 /// it.
 ///
-/// A reader is a cursor: the position of the delivery it reads next. When the ring is full, the
-/// oldest delivery goes even though some have not read it: their cursors then lie before the first
-/// position, and they are told so.
+/// A reader is a cursor: the position of the next delivery that it reads. When the ring is full,
+/// the oldest delivery is dropped even if some have not read it: their cursors are then before the
+/// first position, and reading fails with [`Overrun`].
 #[derive(Debug, Default)]
 pub(super) struct Ring {
     slots: VecDeque<Slot>,
     /// The position of the first slot.
     first: u64,
-    /// The bytes of payload in all slots.
+    /// Bytes of payload in all slots.
     bytes: usize,
-    /// How many cursors stand behind the last slot.
+    /// Number of cursors after the last slot.
     at_end: usize,
 }
 
 #[derive(Debug)]
 struct Slot {
     delivery: Delivery,
-    /// How many cursors stand here.
+    /// Number of cursors at this slot.
     cursors: usize,
 }
 
-/// The reader was too slow: what it would have read next is gone.
+/// The reader was too slow: the delivery at its cursor is gone.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Overrun;
 
 impl Ring {
-    /// A cursor behind everything that is there.
+    /// Adds a cursor after all present deliveries.
     pub(super) fn enter(&mut self) -> u64 {
         self.at_end += 1;
         self.end()
@@ -51,7 +51,7 @@ impl Ring {
         cursor.checked_sub(self.first).and_then(|index| usize::try_from(index).ok())
     }
 
-    /// Adds a delivery, for those who have entered.
+    /// Adds a delivery for the present cursors.
     pub(super) fn push(&mut self, delivery: Delivery) {
         self.bytes += size(&delivery);
         self.slots.push_back(Slot { delivery, cursors: std::mem::take(&mut self.at_end) });
@@ -61,7 +61,7 @@ impl Ring {
         self.trim();
     }
 
-    /// The delivery at the cursor, which moves on; `None` at the end.
+    /// The delivery at the cursor, which advances; `None` at the end.
     pub(super) fn next(&mut self, cursor: &mut u64) -> Result<Option<Delivery>, Overrun> {
         let index = self.index(*cursor).ok_or(Overrun)?;
         let Some(slot) = self.slots.get_mut(index) else { return Ok(None) };
@@ -76,12 +76,12 @@ impl Ring {
         Ok(Some(delivery))
     }
 
-    /// Whether the cursor has been overrun.
+    /// Whether the cursor was overrun.
     pub(super) fn has_lost(&self, cursor: u64) -> bool {
         cursor < self.first
     }
 
-    /// Takes a cursor away.
+    /// Removes a cursor.
     pub(super) fn leave(&mut self, cursor: u64) {
         let Some(index) = self.index(cursor) else { return };
         match self.slots.get_mut(index) {
@@ -91,7 +91,7 @@ impl Ring {
         self.trim();
     }
 
-    /// Drops what everybody has read.
+    /// Drops deliveries that all readers have read.
     fn trim(&mut self) {
         while self.slots.front().is_some_and(|slot| slot.cursors == 0) {
             self.drop_first();

@@ -1,4 +1,4 @@
-//! One channel, or one prefix, with the subscribers of this process.
+//! A room: one channel or prefix, with its subscribers in this process.
 
 use super::backend::{Interest, Page, ReadFrom};
 use super::ring::Ring;
@@ -7,10 +7,10 @@ use crate::broker::{Delivery, Event, EventId, Missed};
 use parking_lot::Mutex;
 use std::task::Waker;
 
-/// How many events may be announced while the room is being brought up to date; more, and it is
-/// done once more.
+/// Most events that are set aside while the room is brought up to date; if there are more, that is
+/// repeated.
 const EARLY_EVENTS: usize = 256;
-/// How many bytes of payload, likewise.
+/// Most bytes of payload of those events.
 const EARLY_BYTES: usize = 1024 * 1024;
 
 #[derive(Debug)]
@@ -19,37 +19,37 @@ pub(super) struct Room {
     pub(super) state: Mutex<State>,
 }
 
-/// A room is *in step* when every event up to `head` is in the ring or was, and what comes next
-/// will be announced.
+/// The state of a room. It is *in step* if every event up to `head` was put into the ring, and all
+/// later ones will be announced.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent facts about one room")]
 pub(super) struct State {
     pub(super) ring: Ring,
     pub(super) wakers: Wakers,
-    /// How many subscribers there are; the room ends with the last one.
+    /// Number of subscribers; the room ends with the last one.
     pub(super) members: usize,
     pub(super) in_step: bool,
-    /// Whether the driver has it, or will.
+    /// Whether the room is with the driver, or queued for it.
     queued: bool,
     /// Whether announcements may have been lost since the driver began.
     again: bool,
-    /// Whether it ever was in step: `head` then means something, also when it is `None`.
+    /// Whether the room was ever in step: `head` is then meaningful even if it is `None`.
     begun: bool,
-    /// The newest event that went through; `None` when there was no history.
+    /// The newest event that was passed on; `None` if there was no history.
     pub(super) head: Option<EventId>,
     /// How often the incarnation has changed.
     pub(super) turn: u64,
-    /// What was announced while the room was not in step, with the number before it.
+    /// Events announced while the room was not in step, each with the number before it.
     early: Vec<(Event, Option<u64>)>,
     early_bytes: usize,
 }
 
-/// What a change of the room demands, once its lock is released.
+/// What must be done once the room's lock is released.
 #[must_use]
 #[derive(Debug, Default)]
 pub(super) struct Then {
     pub(super) wake: Vec<Waker>,
-    /// Whether the driver must be given the room.
+    /// Whether to give the room to the driver.
     pub(super) queue: bool,
 }
 
@@ -60,15 +60,15 @@ impl Room {
 }
 
 impl State {
-    /// In step from the start, as a backend in this process can have it.
+    /// Puts the room in step at once, for a backend in this process.
     pub(super) fn opened(&mut self, head: Option<EventId>) {
         (self.in_step, self.begun, self.head) = (true, true, head);
     }
 
-    /// Passes an announced event on, once, and only if none is lacking before it.
+    /// Passes on an announced event, unless it is a repeat or an event before it is missing.
     ///
-    /// `previous` is the number before it in its history, zero for the first; `None` where the
-    /// backend knows that none is lacking.
+    /// `previous` is the number before it in its history, zero for the first; `None` if the backend
+    /// knows that none is missing.
     pub(super) fn stored(&mut self, event: Event, previous: Option<u64>) -> Then {
         if !self.in_step {
             self.set_aside(event, previous);
@@ -81,7 +81,7 @@ impl State {
                 }
                 previous.is_none_or(|previous| previous == head.number)
             }
-            // A new history from its first event on: the room has seen all of the old one, so that
+            // The first event of a new history: the room has passed on all of the old one, so
             // nothing is missed.
             _ => previous.is_none_or(|previous| previous == 0),
         };
@@ -108,26 +108,26 @@ impl State {
         }
     }
 
-    /// Passes on what is not an event.
+    /// Passes on a delivery that is not part of the history.
     pub(super) fn pass_by(&mut self, delivery: Delivery) -> Then {
         self.ring.push(delivery);
         Then { wake: self.wakers.take(), queue: false }
     }
 
-    /// Announcements may have been lost: the driver must ask the server.
+    /// Announcements may have been lost: the driver must read from the server.
     pub(super) fn doubt(&mut self) -> Then {
         self.in_step = false;
         self.again = true;
         Then { wake: Vec::new(), queue: !std::mem::replace(&mut self.queued, true) }
     }
 
-    /// The driver begins: what does it have to read?
+    /// Starts an attempt of the driver; returns where it must read from.
     pub(super) fn begin(&mut self) -> ReadFrom {
         self.again = false;
         if self.begun { ReadFrom::position(self.head) } else { ReadFrom::Last(0) }
     }
 
-    /// A page that the driver has read.
+    /// Passes on a page that the driver has read.
     pub(super) fn read(&mut self, page: Page) -> Then {
         if let Some(missed) = page.missed {
             self.turn += u64::from(missed == Missed::Incarnation);
@@ -140,8 +140,8 @@ impl State {
         Then { wake: self.wakers.take(), queue: false }
     }
 
-    /// The driver has come to the end of what is stored, or, for a prefix, has opened it. False if
-    /// it must go on.
+    /// Ends an attempt: the driver has read everything stored or, for a prefix, has opened it.
+    /// Returns false if the driver must go on.
     pub(super) fn finish(&mut self, of_prefix: bool) -> (bool, Then) {
         let mut wake = Vec::new();
         if !self.again {
@@ -157,7 +157,7 @@ impl State {
         let done = self.in_step;
         self.queued = !done;
         if !done {
-            // What is set aside will be read.
+            // The events set aside will be read from the history.
             self.early = Vec::new();
             self.early_bytes = 0;
         }

@@ -1,4 +1,4 @@
-//! The stream of a subscriber to one channel: history, then live.
+//! The stream of a subscriber to one channel: first history, then live events.
 
 use super::backend::{Interest, Page, ReadFrom};
 use super::room::{Room, State};
@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-/// A stream that enters its room when it is first polled.
+/// A subscription, which enters its room when it is first polled.
 pub(super) struct Subscription {
     hub: Arc<Inner>,
     channel: Channel,
@@ -20,11 +20,10 @@ pub(super) struct Subscription {
     stage: Stage,
     /// The newest event that was delivered, or the position at which the subscription began.
     last: Option<EventId>,
-    /// Whether anything was read or delivered: what is trimmed from then on was missed by being
-    /// slow.
+    /// Whether anything was read or delivered. Events trimmed after that were missed by slowness.
     begun: bool,
-    /// Whether its position is still to be told.
-    tells: bool,
+    /// Whether its position is still to be delivered.
+    delivers_position: bool,
 }
 
 struct Inside {
@@ -33,10 +32,12 @@ struct Inside {
     entered: Option<Entered>,
 }
 
-/// From when on what goes through the room is this subscriber's; before it reads any history.
+/// The point from which deliveries of the room belong to this subscriber; set before it reads
+/// history.
 struct Entered {
     cursor: u64,
-    /// The room's turn and the incarnation of its head at that time: the ring goes on from there.
+    /// The room's turn and the incarnation of its head at that point: the ring continues from
+    /// there.
     turn: u64,
     incarnation: Option<u64>,
 }
@@ -47,7 +48,7 @@ impl Entered {
         Self { cursor: state.ring.enter(), turn: state.turn, incarnation }
     }
 
-    /// Whether a page that ends in this incarnation goes on in the ring.
+    /// Whether a page that ends in this incarnation is continued by the ring.
     fn meets(&self, incarnation: u64, state: &State) -> bool {
         let Some(entered) = self.incarnation else {
             let head = state.head.map(|head| head.incarnation);
@@ -62,7 +63,7 @@ enum Stage {
     Entering(Option<ReadFrom>),
     Reading(BoxFuture<'static, Result<Page>>, ReadFrom, u32),
     Pausing(BoxFuture<'static, ()>, ReadFrom, u32),
-    /// Delivers what was read.
+    /// Delivers the events that were read.
     Replaying(Backlog),
     Live,
 }
@@ -80,8 +81,8 @@ impl Subscription {
             Start::After(id) => Some(ReadFrom::position(Some(id))),
             Start::Last(count) => Some(ReadFrom::Last(count)),
         };
-        let (stage, tells) = (Stage::Entering(from), start == Start::Here);
-        Self { hub, channel, inside: None, stage, last: None, begun: false, tells }
+        let (stage, delivers_position) = (Stage::Entering(from), start == Start::Here);
+        Self { hub, channel, inside: None, stage, last: None, begun: false, delivers_position }
     }
 
     fn reading(&self, from: ReadFrom, failures: u32) -> Stage {
@@ -98,8 +99,8 @@ impl Subscription {
         Stage::Replaying(Backlog { missed, events: page.events.into(), more: page.more })
     }
 
-    /// What was read has been delivered: goes on in the room, or reads once more where the two do
-    /// not meet.
+    /// Continues in the room after all events that were read, or reads again if the two do not
+    /// connect.
     fn meet(&mut self, inside: &mut Inside) -> Stage {
         let mut state = inside.room.state.lock();
         let entered = inside.entered.take().filter(|entered| !state.ring.has_lost(entered.cursor));
@@ -112,7 +113,7 @@ impl Subscription {
             inside.entered = Some(entered);
             return Stage::Live;
         }
-        // The page is of a history that the room has not heard of yet, or of one that it has left
+        // The page belongs to a history that the room does not know yet, or that it has left
         // behind.
         state.ring.leave(entered.cursor);
         let then = state.doubt();
@@ -130,13 +131,14 @@ impl Subscription {
                     return Poll::Pending;
                 }
                 inside.entered = Some(Entered::now(&mut state));
-                // Who is up to date needs no history: a wave of reconnections reads nothing.
+                // A subscriber that is up to date needs no history, so that a wave of reconnections
+                // reads nothing.
                 if let Some(from) = from.filter(|from| *from != ReadFrom::position(state.head)) {
                     drop(state);
                     self.stage = self.reading(from, 0);
                 } else {
                     (self.last, self.begun, self.stage) = (state.head, true, Stage::Live);
-                    if std::mem::take(&mut self.tells) {
+                    if std::mem::take(&mut self.delivers_position) {
                         let position = self.last.unwrap_or(EventId::BEGINNING);
                         return Poll::Ready(Some(Delivery::Position(position)));
                     }
@@ -175,7 +177,7 @@ impl Subscription {
         Poll::Ready(None)
     }
 
-    /// `Ready(None)` after a change of stage.
+    /// Delivers from the ring; `Ready(None)` after a change of stage.
     fn poll_live(&mut self, inside: &mut Inside, context: &mut Context<'_>) -> Poll<Option<Delivery>> {
         let mut state = inside.room.state.lock();
         let Some(Entered { cursor, .. }) = &mut inside.entered else { return Poll::Ready(None) };
@@ -193,7 +195,7 @@ impl Subscription {
                 }
                 Ok(Some(delivery)) => {
                     if delivery == Delivery::Missed(Missed::Incarnation) {
-                        // All of the new history is news.
+                        // Everything in the new history is new to the subscriber.
                         self.last = None;
                     }
                     return Poll::Ready(Some(delivery));

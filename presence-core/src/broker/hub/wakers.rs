@@ -1,26 +1,26 @@
-//! The tasks that wait for a channel.
+//! The wakers of the tasks that wait for a room.
 
 use std::task::{Context, Waker};
 
-/// One place per subscriber, so that a task that is polled again does not wait twice.
+/// One place per subscriber, so that a task that is polled again is not registered twice.
 #[derive(Debug, Default)]
 pub(super) struct Wakers {
     places: Vec<Place>,
     /// Places whose subscriber is gone.
     free: Vec<u32>,
-    /// Places that have waited since the last wake-up.
+    /// Places that registered since the last wake-up.
     waiting: Vec<u32>,
 }
 
 #[derive(Debug, Default)]
 struct Place {
     waker: Option<Waker>,
-    /// Whether it is among the waiting ones; a place may be freed meanwhile.
+    /// Whether the place is in `waiting`; it may be freed meanwhile.
     listed: bool,
 }
 
 impl Wakers {
-    /// A place for a subscriber.
+    /// Adds a place for a subscriber.
     pub(super) fn enter(&mut self) -> u32 {
         self.free.pop().unwrap_or_else(|| {
             self.places.push(Place::default());
@@ -28,7 +28,7 @@ impl Wakers {
         })
     }
 
-    /// Gives a place back.
+    /// Frees a place.
     pub(super) fn leave(&mut self, place: u32) {
         if let Some(freed) = self.places.get_mut(place as usize) {
             freed.waker = None;
@@ -36,7 +36,7 @@ impl Wakers {
         }
     }
 
-    /// Wakes this task at the next [`take`](Self::take).
+    /// Registers a task to be woken by the next [`take`](Self::take).
     pub(super) fn wait(&mut self, place: u32, context: &Context<'_>) {
         let Some(waiting) = self.places.get_mut(place as usize) else { return };
         match &mut waiting.waker {
@@ -48,7 +48,7 @@ impl Wakers {
         }
     }
 
-    /// All who wait, to be woken once no lock is held.
+    /// Takes all registered wakers, to be woken once no lock is held.
     pub(super) fn take(&mut self) -> Vec<Waker> {
         let mut woken = Vec::with_capacity(self.waiting.len());
         for place in self.waiting.drain(..) {
