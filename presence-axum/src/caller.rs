@@ -6,8 +6,7 @@ use crate::{Error, Mount};
 use futures_util::future::{Either, pending};
 use http::Method;
 use http::request::Parts;
-use presence_core::roster::Scope;
-use presence_core::{Topic, UserId};
+use presence_core::{Scope, Topic, UserId};
 use std::future::Future;
 
 impl Mount {

@@ -7,9 +7,7 @@ use crate::{Error, Mount};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
-use presence_core::Presence;
-use presence_core::handle::StoreHealth;
-use presence_core::time::View;
+use presence_core::{Presence, StoreHealth, View};
 use serde::Serialize;
 
 /// `GET /v1/health`: the store, the view, and how much is known. 200 however things stand; a

@@ -10,8 +10,7 @@ use axum::extract::{FromRef, FromRequestParts, Path, RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
-use presence_core::handle::{Page, ScopeView};
-use presence_core::{Topic, UserId, Viewer};
+use presence_core::{Page, ScopeView, Topic, UserId, Viewer};
 use std::collections::HashSet;
 
 /// The most users that one query may name.
@@ -124,11 +123,11 @@ pub async fn users(
 }
 
 /// At most how many bytes the answer about a user takes.
-fn weight(user: &UserId, person: Option<&presence_core::roster::Person>) -> usize {
+fn weight(user: &UserId, person: Option<&presence_core::Person>) -> usize {
     const USER: usize = 128;
     const SESSION: usize = 48;
     let Some(member) = person.map(|person| &person.member) else { return USER + written(user.as_str()) };
-    let session = |session: &presence_core::roster::MemberSession| {
+    let session = |session: &presence_core::MemberSession| {
         let topics: usize = session.topics.iter().map(|topic| written(topic.as_str()) + 1).sum();
         SESSION + written(session.id.as_str()) + topics
     };

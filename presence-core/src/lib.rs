@@ -34,9 +34,10 @@
 //! | [`store`] | the trait of stores, and its contract |
 //! | [`handle`] | [`Presence`] and its background tasks |
 //! | [`conformance`] | the suites that a store and a broker pass (feature `conformance`) |
-//! | [`footprint`] | estimates of memory |
-//! | [`index`] | a flat hash index of numbered slots |
-//! | [`random`] | random numbers for incarnations and jitter |
+//!
+//! What a host needs stands at the root of the crate. [`store`] and [`broker`] are for whoever
+//! writes a store or a broker of their own; [`roster`], [`liveness`] and [`time`] are the engine's
+//! parts, for whoever builds something else of them.
 //!
 //! # Metrics
 //! Through the `metrics` facade: the host chooses the exporter, and installs it before it starts
@@ -47,23 +48,32 @@
 pub mod broker;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+#[doc(hidden)]
 pub mod footprint;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod handle;
+#[doc(hidden)]
 pub mod index;
 pub mod liveness;
 pub mod model;
+#[doc(hidden)]
 pub mod random;
 pub mod roster;
 pub mod store;
 pub mod time;
 
 pub use broker::Broker;
-pub use handle::{BeatOutcome, Disconnection, Hold, Presence};
+pub use handle::{
+    BeatOutcome, Builder, CountUpdates, Disconnection, Error, Explanation, Health, Hold, Listing, Page,
+    Presence, ScopeView, StoreHealth, Subscription, ViewUpdates,
+};
 pub use liveness::{InvalidPolicy, LastSeen, Liveness, Policy};
 pub use model::*;
-pub use roster::{Counts, DisconnectTarget, Ended, Member, Scope, Update, Version, Viewer};
+pub use roster::{
+    Counts, Diff, DisconnectTarget, Ended, LeftReason, Member, MemberSession, Person, Scope, SessionEvent,
+    Snapshot, Update, Version, Viewer,
+};
 pub use store::PresenceStore;
-pub use time::{Clock, ManualClock, SystemClock, Timestamp};
+pub use time::{Clock, ManualClock, SystemClock, Timestamp, View};

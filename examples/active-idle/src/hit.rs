@@ -36,7 +36,7 @@ fn user_id(uid: &Json<'_>) -> Result<UserId, Error> {
     if missing {
         return Err(Error::bad_request("no uid"));
     }
-    let name = uid.name(UserId::MAX_BYTES).and_then(|name| UserId::try_from(name).ok());
+    let name = uid.name(UserId::MAX_BYTES).and_then(|name| UserId::new(name).ok());
     name.ok_or_else(|| Error::bad_request("invalid uid"))
 }
 

@@ -69,8 +69,8 @@ impl From<TooMany> for Error {
     }
 }
 
-impl From<presence_core::handle::Error> for Error {
-    fn from(error: presence_core::handle::Error) -> Self {
+impl From<presence_core::Error> for Error {
+    fn from(error: presence_core::Error) -> Self {
         presence_axum::Error::from(error).into()
     }
 }

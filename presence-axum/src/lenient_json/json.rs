@@ -1,7 +1,6 @@
 //! One value, by its kind.
 
 use super::Number;
-use compact_str::CompactString;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -24,12 +23,12 @@ pub enum Json<'a> {
     Object(&'a str),
 }
 
-impl Json<'_> {
+impl<'a> Json<'a> {
     /// The name that a string or a number gives, numbers by their decimal string; `None` for
     /// another kind, and for a number of more than `max` bytes.
-    pub fn name(&self, max: usize) -> Option<CompactString> {
+    pub fn name(&self, max: usize) -> Option<Cow<'a, str>> {
         match self {
-            Self::Text(text) => Some(CompactString::new(text)),
+            Self::Text(text) => Some(text.clone()),
             Self::Number(number) => number.decimal(max),
             _ => None,
         }

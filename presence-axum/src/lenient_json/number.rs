@@ -1,6 +1,6 @@
 //! Numbers as they were written.
 
-use compact_str::CompactString;
+use std::borrow::Cow;
 
 /// A JSON number, by its text: no digit is lost on the way through a float.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +27,13 @@ impl<'a> Number<'a> {
     /// `1.0` and `10e-1` are `1`.
     ///
     /// `None` if that has more than `max` bytes, as the one of `1e400` would.
-    pub fn decimal(self, max: usize) -> Option<CompactString> {
+    pub fn decimal(self, max: usize) -> Option<Cow<'a, str>> {
         let whole = self.0.strip_prefix('-').unwrap_or(self.0);
         if whole.bytes().all(|b| b.is_ascii_digit()) && whole != "0" {
-            return (self.0.len() <= max).then(|| CompactString::new(self.0));
+            return (self.0.len() <= max).then_some(Cow::Borrowed(self.0));
         }
         if self.is_zero() {
-            return Some(CompactString::const_new("0"));
+            return Some(Cow::Borrowed("0"));
         }
         let (mantissa, exponent) = whole.split_once(['e', 'E']).unwrap_or((whole, "0"));
         let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -47,7 +47,7 @@ impl<'a> Number<'a> {
         if point > longest || point < -longest {
             return None;
         }
-        let mut text = CompactString::const_new(if self.0.starts_with('-') { "-" } else { "" });
+        let mut text = String::from(if self.0.starts_with('-') { "-" } else { "" });
         match usize::try_from(point) {
             Ok(point) if point >= digits.len() => {
                 text.push_str(digits);
@@ -64,7 +64,7 @@ impl<'a> Number<'a> {
                 text.push_str(digits);
             }
         }
-        (text.len() <= max).then_some(text)
+        (text.len() <= max).then_some(Cow::Owned(text))
     }
 
     /// The value as a float; `None` if it is too great for one.
@@ -90,11 +90,11 @@ impl<'a> Number<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::Number;
+    use super::{Cow, Number};
     use proptest::prelude::*;
 
     fn decimal(text: &str) -> Option<String> {
-        Number::new(text).decimal(256).map(Into::into)
+        Number::new(text).decimal(256).map(Cow::into_owned)
     }
 
     #[test]

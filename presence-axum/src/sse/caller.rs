@@ -8,8 +8,7 @@ use bytes::Bytes;
 use futures_util::future::Either;
 use futures_util::{Stream, StreamExt, stream};
 use http::request::Parts;
-use presence_core::Topic;
-use presence_core::roster::Scope;
+use presence_core::{Scope, Topic};
 
 /// Told to those who may not go on: they come back with what they have by then, and are let in or
 /// refused.

@@ -11,10 +11,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, stream};
-use presence_core::Presence;
-use presence_core::handle::ViewUpdates;
-use presence_core::roster::{Scope, Version};
-use presence_core::time::View;
+use presence_core::{Presence, Scope, Version, View, ViewUpdates};
 use std::time::Duration;
 
 pub(super) use super::encoded::Encoders;

@@ -5,9 +5,7 @@ use crate::metrics::STREAMS;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use presence_core::Presence;
-use presence_core::handle::{CountUpdates, Subscription};
-use presence_core::roster::{Scope, Update, Version};
+use presence_core::{CountUpdates, Presence, Scope, Subscription, Update, Version};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +24,7 @@ pub(super) fn members(
     most: usize,
 ) -> BoxStream<'static, Bytes> {
     let updates = match after {
-        Some(version) => presence.subscribe_from(&scope, version),
+        Some(version) => presence.subscribe(&scope).from(version),
         None => presence.subscribe(&scope),
     };
     let members = Members { presence: presence.clone(), scope, encoder, most, by: By::Name(updates) };

@@ -2,7 +2,6 @@
 
 use crate::{Error, Json, LenientJson};
 use axum::response::{IntoResponse, Response};
-use compact_str::CompactString;
 use http::header;
 use presence_core::{
     Activity, Beat, Leave, Message, Meta, Policy, SessionId, Status, Timestamp, Topic, Topics, UserId,
@@ -109,19 +108,22 @@ fn user_id(user: &Json<'_>, caller: Option<&UserId>) -> Result<UserId, Error> {
 
 /// The user that is named.
 pub(crate) fn user_name(user: &Json<'_>) -> Result<UserId, Error> {
-    user.name(UserId::MAX_BYTES).and_then(|name| name.try_into().ok()).ok_or_else(|| wrong("user"))
+    user.name(UserId::MAX_BYTES).and_then(|name| UserId::new(name).ok()).ok_or_else(|| wrong("user"))
 }
 
 /// The session that is named.
 pub(crate) fn session_name(session: &Json<'_>) -> Result<SessionId, Error> {
-    session.name(SessionId::MAX_BYTES).and_then(|name| name.try_into().ok()).ok_or_else(|| wrong("session"))
+    session
+        .name(SessionId::MAX_BYTES)
+        .and_then(|name| SessionId::new(name).ok())
+        .ok_or_else(|| wrong("session"))
 }
 
 /// The session named, or the one that a user without a name for it has: that of the user's own
 /// name.
 fn session_id(session: &Json<'_>, user: &UserId) -> Result<SessionId, Error> {
     if matches!(session, Json::Null) {
-        return CompactString::new(user).try_into().map_err(|_| wrong("session"));
+        return SessionId::new(user).map_err(|_| wrong("session"));
     }
     session_name(session)
 }

@@ -1,8 +1,8 @@
 //! People and numbers, as queries answer them.
 
-use presence_core::handle::Listing;
-use presence_core::roster::{self, Counts, Member, MemberSession};
-use presence_core::{Liveness, Message, Status, Timestamp, Topic, UserId};
+use presence_core::{
+    Counts, Listing, Liveness, Member, MemberSession, Message, Status, Timestamp, Topic, UserId, roster,
+};
 use serde::{Serialize, Serializer};
 
 /// How many are here: `{"online","active","idle"}`.

@@ -1,8 +1,9 @@
 //! What streams carry.
 
-use presence_core::roster::{Diff, LeftReason, Member, Snapshot, Sorted, Users};
-use presence_core::time::View;
-use presence_core::{Liveness, Message, Meta, Status, Timestamp, UserId};
+use presence_core::roster::{Sorted, Users};
+use presence_core::{
+    Diff, LeftReason, Liveness, Member, Message, Meta, Snapshot, Status, Timestamp, UserId, View,
+};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use std::sync::Arc;

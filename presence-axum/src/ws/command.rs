@@ -4,8 +4,7 @@ use super::Reference;
 use crate::auth::{Action, Resource};
 use bytes::Bytes;
 use presence_core::broker::EventId;
-use presence_core::roster::Version;
-use presence_core::{Activity, Message, Meta, SessionId, Status, Topic, Topics, UserId};
+use presence_core::{Activity, Message, Meta, SessionId, Status, Topic, Topics, UserId, Version};
 
 /// A frame of a client, read by a [`Protocol`](super::Protocol).
 #[derive(Debug, Clone, PartialEq)]

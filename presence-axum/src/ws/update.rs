@@ -2,10 +2,7 @@
 
 use super::Reference;
 use presence_core::broker::{Event, EventId, Missed};
-use presence_core::handle::Listing;
-use presence_core::roster::{Counts, Diff, Snapshot};
-use presence_core::time::View;
-use presence_core::{SessionId, Timestamp, Topic, UserId};
+use presence_core::{Counts, Diff, Listing, SessionId, Snapshot, Timestamp, Topic, UserId, View};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;

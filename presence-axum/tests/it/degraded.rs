@@ -139,7 +139,7 @@ async fn a_session_too_many_is_refused_and_those_that_are_here_beat_on() {
 #[tokio::test]
 async fn more_memory_than_there_is_is_refused_and_those_that_are_here_beat_on() {
     let clock = ManualClock::at(START - crate::rig::WARM_UP);
-    let set = |builder: presence_core::handle::Builder| builder.max_bytes(6_000);
+    let set = |builder: presence_core::Builder| builder.max_bytes(6_000);
     let app = |presence| Mount::new(presence).routes();
     let rig = Rig::built(MemoryStore::with_clock(clock.clone()), clock, set, app).await;
     rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
@@ -156,7 +156,7 @@ async fn more_memory_than_there_is_is_refused_and_those_that_are_here_beat_on() 
 #[tokio::test]
 async fn a_user_in_too_many_topics_is_told_so() {
     let clock = ManualClock::at(START - crate::rig::WARM_UP);
-    let set = |builder: presence_core::handle::Builder| builder.max_topics_per_user(3);
+    let set = |builder: presence_core::Builder| builder.max_topics_per_user(3);
     let app = |presence| Mount::new(presence).routes();
     let rig = Rig::built(MemoryStore::with_clock(clock.clone()), clock, set, app).await;
     rig.hits(r#"{"user":"a","session":"1","kind":"enter","topics":["x","y"]}"#).await;

@@ -10,10 +10,9 @@ use http::{Request, Response, StatusCode};
 use presence_axum::Mount;
 use presence_axum::serve::{Options, serve};
 use presence_axum::ws::Settings;
-use presence_core::handle::Builder;
 use presence_core::{
-    Activity, Beat, LastSeen, Leave, ManualClock, Message, Policy, Presence, SessionId, SessionKey, Status,
-    Topic, Topics, UserId,
+    Activity, Beat, Builder, LastSeen, Leave, ManualClock, Message, Policy, Presence, SessionId, SessionKey,
+    Status, Topic, Topics, UserId,
 };
 use presence_memory::MemoryStore;
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@ use super::subscription::{CountUpdates, Subscription, ViewUpdates};
 use super::{Builder, Error, Hold, tasks};
 use crate::liveness::Policy;
 use crate::model::{Beat, Leave, Message, Node, Session, SessionKey, Status, Topic, UserId};
-use crate::roster::{BeatSource, Counts, Detail, Person, Scope, Version, Viewer};
+use crate::roster::{BeatSource, Counts, Person, Scope, Viewer};
 use crate::store::PresenceStore;
 use crate::time::{Clock, Timestamp};
 use std::sync::Arc;
@@ -214,23 +214,13 @@ impl Presence {
         self.shared.roster.top_topics(limit)
     }
 
-    /// A snapshot of a scope, followed by its diffs.
+    /// A snapshot of a scope, followed by its diffs; [from](Subscription::from) a version that is
+    /// known already, or [with sessions](Subscription::with_sessions).
     ///
     /// The first reader of a scope pays for collecting its members; all readers share snapshots and
     /// diffs.
     pub fn subscribe(&self, scope: &Scope) -> Subscription {
-        Subscription::new(&self.shared, scope, Detail::Members, None)
-    }
-
-    /// Like [`subscribe`](Self::subscribe), but starts with the diff since `version` if that is
-    /// still known.
-    pub fn subscribe_from(&self, scope: &Scope, version: Version) -> Subscription {
-        Subscription::new(&self.shared, scope, Detail::Members, Some(version))
-    }
-
-    /// Like [`subscribe`](Self::subscribe), with sessions in members and diffs.
-    pub fn subscribe_sessions(&self, scope: &Scope) -> Subscription {
-        Subscription::new(&self.shared, scope, Detail::Sessions, None)
+        Subscription::new(&self.shared, scope)
     }
 
     /// The counts of a scope, whenever they change. A slow reader skips to the newest ones.

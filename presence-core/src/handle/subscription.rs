@@ -6,8 +6,8 @@ use crate::time::View;
 use futures_util::Stream;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use tokio::sync::watch;
 
@@ -32,16 +32,54 @@ impl Drop for Reader {
 
 /// A stream of a scope: a snapshot, followed by diffs without gaps.
 ///
-/// Nothing is queued per reader: a slow one gets several diffs combined into one, and one that is
-/// too slow for that a new snapshot. Also a [`Stream`].
+/// Nothing is queued for a reader: a slow one gets several diffs in one, and one that is too slow
+/// for those a fresh snapshot. It is a [`Stream`], which ends when the `Presence` shuts down.
+///
+/// ```
+/// # use presence_core::conformance::ReferenceStore as MemoryStore;
+/// # use presence_core::{Beat, ManualClock, Presence, Scope, SessionId, Timestamp, Update, UserId};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
+/// # let presence = Presence::builder(MemoryStore::new(clock.clone())).clock(clock.clone()).start()?;
+/// let mut updates = presence.subscribe(&Scope::All);
+/// let Some(Update::Snapshot(snapshot)) = updates.next().await else { panic!("it begins with one") };
+/// assert!(snapshot.members.is_empty());
+///
+/// presence.beat(Beat::enter(UserId::new("ada")?, SessionId::new("tab-1")?)).await?;
+/// let Some(Update::Diff(diff)) = updates.next().await else { panic!("then diffs come") };
+/// assert_eq!(diff.joined.len(), 1);
+///
+/// // Whoever comes back with the version that they have seen gets what they missed.
+/// let mut resumed = presence.subscribe(&Scope::All).from(snapshot.version);
+/// let Some(Update::Diff(missed)) = resumed.next().await else { panic!("nobody has forgotten it") };
+/// assert_eq!(missed.joined.len(), 1);
+/// # Ok(()) }
+/// ```
 pub struct Subscription {
+    shared: Weak<Shared>,
     reader: Reader,
+    scope: Scope,
     at: Option<Version>,
 }
 
 impl Subscription {
-    pub(super) fn new(shared: &Shared, scope: &Scope, detail: Detail, at: Option<Version>) -> Self {
-        Self { reader: Reader::new(shared, scope, detail), at }
+    pub(super) fn new(shared: &Arc<Shared>, scope: &Scope) -> Self {
+        let reader = Reader::new(shared, scope, Detail::Members);
+        Self { shared: Arc::downgrade(shared), reader, scope: scope.clone(), at: None }
+    }
+
+    /// Begins with the diff since `version` where that is still known, else with a snapshot.
+    #[must_use]
+    pub fn from(self, version: Version) -> Self {
+        Self { at: Some(version), ..self }
+    }
+
+    /// Has sessions in members and diffs.
+    #[must_use]
+    pub fn with_sessions(self) -> Self {
+        // Once nobody has the `Presence` any more, there is nothing to read.
+        let Some(shared) = self.shared.upgrade() else { return self };
+        Self { reader: Reader::new(&shared, &self.scope, Detail::Sessions), ..self }
     }
 
     /// The next update; `None` once the `Presence` has shut down. Cancel-safe.
@@ -120,9 +158,21 @@ impl CountUpdates {
     /// The next counts that differ from the last ones yielded; the first at once. `None` once the
     /// `Presence` has shut down. Cancel-safe.
     pub async fn next(&mut self) -> Option<Counts> {
-        let counts =
-            poll_fn(|context| self.reader.watch.poll_counts(self.reader.id, self.last, context)).await?;
-        self.last = Some(counts);
-        Some(counts)
+        poll_fn(|context| self.poll_counts(context)).await
+    }
+
+    fn poll_counts(&mut self, context: &Context<'_>) -> Poll<Option<Counts>> {
+        self.reader.watch.poll_counts(self.reader.id, self.last, context).map(|counts| {
+            self.last = Some(counts?);
+            counts
+        })
+    }
+}
+
+impl Stream for CountUpdates {
+    type Item = Counts;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Counts>> {
+        self.poll_counts(context)
     }
 }

@@ -1,7 +1,6 @@
 //! Names of users, sessions and nodes: validated when they are created, and trusted from there on.
 
 use compact_str::CompactString;
-use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Why a value was refused.
@@ -62,8 +61,7 @@ pub(crate) fn check(what: &'static str, text: &str, max: usize) -> Result<(), In
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $what:literal, $max:expr) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "CompactString", into = "CompactString")]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $type(CompactString);
 
         impl $type {
@@ -86,17 +84,37 @@ macro_rules! name {
             }
         }
 
-        impl TryFrom<CompactString> for $type {
+        impl TryFrom<&str> for $type {
             type Error = InvalidValue;
-            fn try_from(text: CompactString) -> Result<Self, InvalidValue> {
-                super::id::check($what, &text, Self::MAX_BYTES)?;
-                Ok(Self(text))
+            fn try_from(text: &str) -> Result<Self, InvalidValue> {
+                Self::new(text)
             }
         }
 
-        impl From<$type> for CompactString {
+        impl TryFrom<String> for $type {
+            type Error = InvalidValue;
+            fn try_from(text: String) -> Result<Self, InvalidValue> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$type> for String {
             fn from(name: $type) -> Self {
-                name.0
+                name.0.into()
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = CompactString::deserialize(from)?;
+                super::id::check($what, &text, Self::MAX_BYTES).map_err(serde::de::Error::custom)?;
+                Ok(Self(text))
             }
         }
 

@@ -1,10 +1,8 @@
 //! A handle on this store: it never hears its own writes, and misses nothing by it.
 
-use presence_core::handle::{Error, StoreHealth};
-use presence_core::roster::Counts;
 use presence_core::{
-    Beat, Leave, Liveness, ManualClock, Policy, Presence, PresenceStore, SessionId, Timestamp, Topic, Topics,
-    UserId,
+    Beat, Counts, Error, Leave, Liveness, ManualClock, Policy, Presence, PresenceStore, SessionId,
+    StoreHealth, Timestamp, Topic, Topics, UserId,
 };
 use presence_memory::MemoryStore;
 use std::time::Duration;

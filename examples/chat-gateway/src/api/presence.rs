@@ -10,9 +10,7 @@ use http::request::Parts;
 use presence_axum::Error;
 use presence_axum::auth::{Action, Resource, Transport};
 use presence_axum::wire::json;
-use presence_core::handle::Page;
-use presence_core::roster::Person;
-use presence_core::{Timestamp, UserId, Viewer};
+use presence_core::{Page, Person, Timestamp, UserId, Viewer};
 use serde::{Deserialize, Serialize};
 
 /// Somebody who may read: within the rate of their client, and with a token unless `REST_PUBLIC`

@@ -4,8 +4,7 @@ use crate::broadcast::Broadcast;
 use crate::frame::{Frame, Ids, User};
 use crate::{Room, profile, rfc3339};
 use presence_axum::ws::{Frames, Problem, Update};
-use presence_core::roster::{Diff, Snapshot};
-use presence_core::{Presence, Topic, UserId, Viewer};
+use presence_core::{Diff, Presence, Snapshot, Topic, UserId, Viewer};
 
 /// Writes what an update becomes; nothing for what this format does not say.
 pub(super) fn update(presence: &Presence, update: &Update, frames: &mut Frames) {

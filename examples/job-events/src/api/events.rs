@@ -5,8 +5,7 @@ use crate::{Error, JobId, Service};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use presence_axum::sse::Resume;
-use presence_core::handle::Hold;
-use presence_core::{Beat, SessionId, Topics, UserId, random};
+use presence_core::{Beat, Hold, SessionId, Topics, UserId, random};
 
 /// Streams the status of a job: the latest, or what came after `Last-Event-ID`, and then what
 /// comes.

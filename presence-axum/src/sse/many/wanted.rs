@@ -2,8 +2,7 @@
 
 use crate::query::decode;
 use crate::{Error, Json, LenientJson};
-use presence_core::roster::{Scope, Version};
-use presence_core::{Topic, UserId};
+use presence_core::{Scope, Topic, UserId, Version};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 

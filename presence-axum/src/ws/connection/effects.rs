@@ -11,8 +11,7 @@ use crate::ws::{Envelope, Problem, Reference, Said, Typing, Update, Wish, asks};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use presence_core::broker::Start;
-use presence_core::handle::Page;
-use presence_core::{Beat, Timestamp, Topic};
+use presence_core::{Beat, Page, Timestamp, Topic};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -194,7 +193,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     /// Changes what the session says; what comes after something that was refused is not said.
-    pub(super) fn change(&mut self, said: Said) -> Result<(), presence_core::handle::Error> {
+    pub(super) fn change(&mut self, said: Said) -> Result<(), presence_core::Error> {
         let Some(hold) = &self.hold else { return Ok(()) };
         if let Some(activity) = said.activity {
             hold.active(activity);

@@ -1,7 +1,7 @@
 //! The tasks that tell a room what happens in its topic.
 
 use super::{LARGE_WAITS, Room};
-use presence_core::handle::CountUpdates;
+use presence_core::CountUpdates;
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 use std::task::Poll;

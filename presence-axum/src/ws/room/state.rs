@@ -1,8 +1,7 @@
 //! What the members of a room have been told.
 
 use super::{Shared, size};
-use presence_core::roster::{Counts, Snapshot, Version};
-use presence_core::time::View;
+use presence_core::{Counts, Snapshot, Version, View};
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -10,12 +10,12 @@ use futures_util::stream::FuturesUnordered;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A quarter of the default `held_for`, so that three heartin_flight in a row may be lost.
+/// A quarter of the default `held_for`, so that three heartbeats in a row may be lost.
 const EVERY: Duration = Duration::from_secs(2);
 /// Shortest delay after a heartbeat for an extra one, sent when the store accepts writes again
 /// after an outage.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
-/// Most heartin_flight in flight, when the store hangs.
+/// Most heartbeats in flight, when the store hangs.
 const IN_FLIGHT: usize = 4;
 
 pub async fn run(shared: Arc<Shared>) {
@@ -54,7 +54,7 @@ pub async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// When heartin_flight were sent, and when all shards of the store last accepted one.
+/// When heartbeats were sent, and when all shards of the store last accepted one.
 struct Rhythm {
     next: Timestamp,
     every: Duration,

@@ -67,11 +67,11 @@ async fn who_comes_back_resumes_and_a_foreign_version_gets_a_snapshot() {
     drop(changes);
     here.beat(enter("bob", "tab")).await.unwrap();
     world.pass(secs(1)).await;
-    let mut resumed = here.subscribe_from(&Scope::All, first.version);
+    let mut resumed = here.subscribe(&Scope::All).from(first.version);
     let Some(Update::Diff(diff)) = resumed.next().await else { panic!("no diff") };
     assert_eq!((diff.from, diff.joined.len()), (first.version, 1));
     let foreign = crate::Version { incarnation: first.version.incarnation ^ 1, ..first.version };
-    let mut strange = here.subscribe_from(&Scope::All, foreign);
+    let mut strange = here.subscribe(&Scope::All).from(foreign);
     assert!(matches!(strange.next().await, Some(Update::Snapshot(_))));
 }
 
@@ -79,7 +79,7 @@ async fn who_comes_back_resumes_and_a_foreign_version_gets_a_snapshot() {
 async fn sessions_are_told_of_where_they_are_asked_for() {
     let world = World::new();
     let here = world.process().await;
-    let mut changes = here.subscribe_sessions(&Scope::users([user("alice")]));
+    let mut changes = here.subscribe(&Scope::users([user("alice")])).with_sessions();
     changes.next().await.unwrap();
     here.beat(enter("alice", "one")).await.unwrap();
     here.beat(enter("bob", "one")).await.unwrap();

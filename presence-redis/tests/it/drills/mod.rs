@@ -16,10 +16,9 @@ mod together;
 mod views;
 
 use parking_lot::Mutex;
-use presence_core::roster::LeftReason;
-use presence_core::time::View;
 use presence_core::{
-    Beat, Hold, LastSeen, Policy, Presence, PresenceStore, Scope, SessionId, Topic, Topics, Update, UserId,
+    Beat, Hold, LastSeen, LeftReason, Policy, Presence, PresenceStore, Scope, SessionId, Topic, Topics,
+    Update, UserId, View,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;

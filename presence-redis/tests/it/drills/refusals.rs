@@ -91,9 +91,9 @@ async fn a_process_with_another_number_of_shards_says_so_and_shows_nobody() {
     with_shards(&name, 8).put(&[session("ada")]).await.unwrap();
     let presence = presence_core::Presence::builder(with_shards(&name, 16)).start().unwrap();
     let refused = presence.beat(Beat::enter(user("bob"), tab("t"))).await.unwrap_err();
-    assert!(matches!(refused, presence_core::handle::Error::Rejected(_)), "{refused:?}");
+    assert!(matches!(refused, presence_core::Error::Rejected(_)), "{refused:?}");
     assert_eq!(presence.everyone().counts().online, 0);
-    assert!(matches!(presence.health().view, presence_core::time::View::Stale { .. }));
+    assert!(matches!(presence.health().view, presence_core::View::Stale { .. }));
 }
 
 #[tokio::test]

@@ -2,8 +2,7 @@
 
 use super::{Crowd, Process, eventually, names};
 use crate::rig;
-use presence_core::Policy;
-use presence_core::handle::StoreHealth;
+use presence_core::{Policy, StoreHealth};
 use std::path::PathBuf;
 use std::time::Duration;
 use test_servers::redis::Redis;
