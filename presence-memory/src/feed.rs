@@ -1,4 +1,4 @@
-//! The watch: everything in slices, then what changes, and the time again and again.
+//! The feed of a watch: a snapshot in slices, then changes, with regular proofs of time.
 
 use crate::queue::{Overflown, Queue};
 use crate::shard::Cursor;
@@ -11,29 +11,29 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often the store proves its time.
+/// Interval of the proofs of time.
 const ALIVE_EVERY: Duration = Duration::from_millis(250);
 
-/// A reader, and how far it is.
+/// A watch and its progress.
 struct Watch {
     shared: Arc<Shared>,
     queue: Arc<Queue>,
     stage: Stage,
-    /// Records of users that were read with the slice before, and come before anything else.
+    /// Records of users that were read with the last slice; delivered before anything else.
     records: Vec<UserRecord>,
-    /// How many entries were taken from the queue.
+    /// Number of entries taken from the queue.
     taken: u64,
-    /// A proof of time waits until this many entries were taken: all that came before that time.
+    /// A pending proof of time, and the number of queue entries that must be delivered before it.
     due: Option<(Timestamp, u64)>,
     alarm: Pin<Box<dyn Future<Output = ()> + Send>>,
     alarm_at: Timestamp,
 }
 
-/// What is told next.
+/// What to deliver next.
 #[derive(Clone, Copy)]
 enum Stage {
     Nodes,
-    /// Slices of the snapshot, in turn with what the queue holds.
+    /// Slices of the snapshot, alternating with the queue.
     Sessions {
         shard: usize,
         cursor: Option<Cursor>,
@@ -74,9 +74,9 @@ impl Watch {
                 }
                 Stage::Sessions { shard, cursor, queue_first } => {
                     self.stage = Stage::Sessions { shard, cursor, queue_first: !queue_first };
-                    let told = if queue_first { self.take().ok()? } else { self.slice(shard, cursor) };
-                    if told.is_some() {
-                        return told;
+                    let event = if queue_first { self.take().ok()? } else { self.slice(shard, cursor) };
+                    if event.is_some() {
+                        return event;
                     }
                 }
                 Stage::Synced => {
@@ -84,11 +84,11 @@ impl Watch {
                     return Some(FeedEvent::Synced { shard: 0, epoch: Arc::clone(&self.shared.epoch) });
                 }
                 Stage::Following => {
-                    if let Some(told) = self.follow().ok()? {
-                        return Some(told);
+                    if let Some(event) = self.follow().ok()? {
+                        return Some(event);
                     }
                     tokio::select! {
-                        () = self.queue.news() => {}
+                        () = self.queue.changed() => {}
                         () = &mut self.alarm => {}
                     }
                 }
@@ -96,7 +96,8 @@ impl Watch {
         }
     }
 
-    /// The next slice of the snapshot; from its first on, the queue hears what happens in a shard.
+    /// The next slice of the snapshot. Its first visit to a shard registers the queue for the
+    /// shard's changes.
     fn slice(&mut self, mut shard: usize, mut cursor: Option<Cursor>) -> Option<FeedEvent> {
         let mut sessions = Vec::new();
         while shard < SHARDS && sessions.len() < BATCH_ENTRIES {
@@ -123,9 +124,10 @@ impl Watch {
         }))
     }
 
-    /// What came, and, once all that came before the alarm was told, that it was so late then.
+    /// The next queued change; or `Alive { at }` once everything queued before `at` has been
+    /// delivered.
     ///
-    /// A busy reader never waits for the alarm, so the time itself is looked at.
+    /// A busy reader never waits for the alarm, so the time is checked at each call.
     fn follow(&mut self) -> Result<Option<FeedEvent>, Overflown> {
         let at = self.shared.clock.now();
         if at >= self.alarm_at {
@@ -134,9 +136,10 @@ impl Watch {
             self.alarm = Box::pin(async move { clock.sleep_until(alarm_at).await });
             self.alarm_at = alarm_at;
             let at = self.shared.prove(at);
-            // The time was read before the count: whatever was written before that time is counted.
-            // A proof that still waits is not replaced, or a busy reader would never get to one.
-            let count = self.queue.came();
+            // The time is read before the count, so that the count includes everything written
+            // before that time. A pending proof is not replaced, or a busy reader would never reach
+            // one.
+            let count = self.queue.total();
             self.due.get_or_insert((at, count));
         }
         if let Some((at, count)) = self.due

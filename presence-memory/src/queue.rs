@@ -1,4 +1,4 @@
-//! What a watch still has to be told.
+//! The queue of a watch: changes that are not delivered yet.
 
 use parking_lot::Mutex;
 use presence_core::store::{BATCH_ENTRIES, Facts, FeedEvent, ForgetIf, Touch};
@@ -7,29 +7,27 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// How many sessions, renewals and removals may wait for the reader of a watch.
+/// Most sessions, renewals and removals that wait for the reader of a watch.
 ///
-/// The feed of a reader who falls further behind ends, and what waited is dropped: a new watch
-/// tells everything again. One entry takes some 300 bytes, and shares topics and meta with the
-/// store.
+/// If the reader falls further behind, its feed ends and the queue is dropped; a new watch delivers
+/// everything again. An entry takes some 300 bytes, and shares topics and meta with the store.
 pub const QUEUE_ENTRIES: usize = 65_536;
 
-/// The messages for one watch, in the order in which things happened. News that come one by one
-/// travel together.
+/// The undelivered events of one watch, in order. Successive changes of one kind are batched.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    /// Through which handle the watch was made.
+    /// The handle that the watch belongs to.
     pub(crate) handle: u64,
     waiting: Mutex<Waiting>,
-    news: Notify,
+    added: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     parts: VecDeque<Part>,
     entries: usize,
-    /// How many entries came so far.
-    came: u64,
+    /// Number of entries added so far.
+    total: u64,
     overflown: bool,
 }
 
@@ -47,7 +45,7 @@ pub(crate) struct Overflown;
 
 impl Queue {
     pub(crate) fn new(handle: u64) -> Self {
-        Self { handle, waiting: Mutex::default(), news: Notify::new() }
+        Self { handle, waiting: Mutex::default(), added: Notify::new() }
     }
 
     pub(crate) fn session(&self, session: &Session) {
@@ -90,7 +88,7 @@ impl Queue {
         });
     }
 
-    /// Adds one entry: to the last part if `add` finds room there, or else as a new one.
+    /// Adds one entry: to the last part if `add` finds room there, else as a new part.
     fn push(&self, add: impl FnOnce(Option<&mut Part>) -> Option<Part>) {
         let mut waiting = self.waiting.lock();
         if waiting.overflown {
@@ -100,20 +98,20 @@ impl Queue {
             *waiting = Waiting { overflown: true, ..Waiting::default() };
         } else {
             waiting.entries += 1;
-            waiting.came += 1;
+            waiting.total += 1;
             let part = add(waiting.parts.back_mut());
             waiting.parts.extend(part);
         }
         drop(waiting);
-        self.news.notify_one();
+        self.added.notify_one();
     }
 
-    /// How many entries came so far.
-    pub(crate) fn came(&self) -> u64 {
-        self.waiting.lock().came
+    /// Number of entries added so far.
+    pub(crate) fn total(&self) -> u64 {
+        self.waiting.lock().total
     }
 
-    /// Takes the oldest part, and says how many entries were taken with it.
+    /// Takes the oldest part, with its number of entries.
     pub(crate) fn take(&self) -> Result<Option<(FeedEvent, u64)>, Overflown> {
         let mut waiting = self.waiting.lock();
         if waiting.overflown {
@@ -142,8 +140,8 @@ impl Queue {
         Ok(Some((feed, entries as u64)))
     }
 
-    /// Returns once something came since the last call, at once if it did already.
-    pub(crate) async fn news(&self) {
-        self.news.notified().await;
+    /// Returns once an entry was added since the last call.
+    pub(crate) async fn changed(&self) {
+        self.added.notified().await;
     }
 }

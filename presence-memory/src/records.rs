@@ -1,17 +1,17 @@
-//! What is kept of users beside their sessions.
+//! Records of users that outlive their sessions.
 
 use foldhash::fast::RandomState;
 use presence_core::{Block, Timestamp, UserId, UserRecord};
 use std::collections::HashMap;
 
-/// Records of users. Of most of them only the last sight is known: they take a name and two words.
+/// Records of users. Most have only a last-seen time, and take a name and two words.
 #[derive(Debug, Default)]
 pub(crate) struct Records(HashMap<UserId, Kept, RandomState>);
 
 #[derive(Debug)]
 struct Kept {
     seen_at: Timestamp,
-    /// That the user was disconnected or erased.
+    /// The exclusion or erasure of the user.
     mark: Option<Box<Mark>>,
 }
 
@@ -50,7 +50,7 @@ impl Records {
         self.0.insert(user, Kept { seen_at, mark });
     }
 
-    /// Drops a record, and gives back what a table that has become nearly empty had taken.
+    /// Drops a record, and shrinks the table if it is nearly empty.
     pub(crate) fn remove(&mut self, user: &UserId) {
         self.0.remove(user);
         if self.0.capacity() > 4 * self.0.len() + 64 {

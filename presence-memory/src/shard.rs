@@ -1,4 +1,5 @@
-//! One part of the map: sessions in numbered slots, and an index that finds them by user.
+//! A shard: one part of the map, with sessions in numbered slots and an index that finds them by
+//! user.
 
 use crate::queue::Queue;
 use crate::records::Records;
@@ -8,30 +9,30 @@ use presence_core::{Session, SessionId, Timestamp, UserId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Slots are made in chunks of this many: growing copies no session, and wastes less than a chunk.
+/// Slots per chunk. Growing by chunks copies no session, and wastes less than one chunk.
 const CHUNK: usize = 64;
-/// A shard of fewer slots is not worth compacting.
+/// Number of slots from which a shard is worth compacting.
 const WORTH_COMPACTING: usize = 2 * CHUNK;
 
-/// One part of the map, and who is told what happens in it.
+/// One part of the map, with the listeners of its changes.
 ///
-/// The index hashes the user only: all sessions of one (256 at most, by the core's bound) are found
-/// with one lookup.
+/// The index hashes the user only, so that all sessions of a user (at most 256, limited by the
+/// core) are found with one lookup.
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
     index: Index,
     chunks: Vec<Vec<Option<Slot>>>,
     /// Vacant slots.
     free: Vec<u32>,
-    /// Changes whenever sessions move to other slots.
+    /// Incremented whenever sessions move to other slots.
     layout: u64,
-    /// What is kept of users beside their sessions.
+    /// Records of users that outlive their sessions.
     pub(crate) records: Records,
-    /// Whoever is in this list is told under the shard's lock: in the order in which things happen.
+    /// Queues of watches, notified under the shard's lock and therefore in order.
     pub(crate) listeners: Vec<Arc<Queue>>,
 }
 
-/// How many bytes all sessions of a store take, and may take.
+/// The bytes that all sessions of a store take, and their limit.
 #[derive(Debug)]
 pub(crate) struct Budget {
     taken: AtomicUsize,
@@ -53,14 +54,14 @@ impl Budget {
         self.taken().saturating_add(more) <= self.most.load(Ordering::Relaxed)
     }
 
-    /// A session takes so much now, where it took so much before.
+    /// Replaces a session's former size by its present one.
     fn change(&self, before: usize, now: usize) {
-        // Wrapping: what was counted before is taken away.
+        // Wraps when the session shrinks.
         self.taken.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
     }
 }
 
-/// How far a scan is.
+/// The position of a scan.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Cursor {
     slot: usize,
@@ -95,8 +96,8 @@ impl Shard {
         self.at(self.find(hash, user, id)?)
     }
 
-    /// Merges a session into the one that is there, or adds it; unless that takes more bytes than
-    /// before, and more than there is room for. Answers whether it was taken. A leave always is.
+    /// Merges a session into the stored one, or adds it, unless it grows beyond the available room;
+    /// returns whether it was accepted. A leave always is.
     pub(crate) fn put(&mut self, hash: u32, session: &Session, budget: &Budget) -> bool {
         let Session { user, id, placement, declared, .. } = session;
         let wanted = slot::bytes(user, id, placement, declared.as_ref());
@@ -123,8 +124,8 @@ impl Shard {
         true
     }
 
-    /// Moves the times of a session forward; answers whether it has not left, `None` if it is not
-    /// there.
+    /// Moves the times of a session forward; returns whether it is still present (has not left),
+    /// `None` if it does not exist.
     pub(crate) fn touch(
         &mut self,
         hash: u32,
@@ -144,7 +145,7 @@ impl Shard {
         known.filter(move |known| known.user == *user).map(Slot::session)
     }
 
-    /// Adds a session that is not there yet.
+    /// Adds a session that does not exist yet.
     fn insert(&mut self, session: Slot) {
         let slot = self.free.pop().unwrap_or_else(|| self.grow());
         let hash = session.hash;
@@ -155,7 +156,7 @@ impl Shard {
         }
     }
 
-    /// Makes another slot at the end.
+    /// Adds a slot at the end.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "memory ends long before four billion sessions per shard"
@@ -169,8 +170,8 @@ impl Shard {
                 chunk.push(None);
                 self.chunks.push(chunk);
             }
-            // A store of a few users is a few kilobytes: the first chunk of a shard grows by
-            // doubling.
+            // The first chunk of a shard grows by doubling, so that a store with few users stays
+            // small.
             None => self.chunks.push(vec![None]),
         }
         slot as u32
@@ -191,7 +192,7 @@ impl Shard {
         }
     }
 
-    /// Gives back what the sessions that went had taken.
+    /// Frees the memory of removed sessions.
     fn compact(&mut self) {
         self.index = if self.len() == 0 { Index::default() } else { Index::with_capacity(self.len()) };
         let old = std::mem::take(&mut self.chunks);
@@ -200,11 +201,11 @@ impl Shard {
         old.into_iter().flatten().flatten().for_each(|session| self.insert(session));
     }
 
-    /// Copies sessions from where the scan is until `into` is full; answers whether the shard is
-    /// through.
+    /// Copies sessions from the cursor on until `into` has `full` of them; returns whether the end
+    /// was reached.
     ///
-    /// What comes or goes meanwhile is told by the queue. When sessions have moved, the scan begins
-    /// anew: telling one twice is harmless.
+    /// Changes meanwhile are delivered by the queue. If sessions were moved, the scan starts again:
+    /// delivering a session twice is harmless.
     pub(crate) fn scan(&self, cursor: &mut Cursor, into: &mut Vec<Session>, full: usize) -> bool {
         if cursor.layout != self.layout {
             *cursor = Cursor { slot: 0, layout: self.layout };
@@ -217,27 +218,27 @@ impl Shard {
         cursor.slot >= slots
     }
 
-    /// Tells all but the one who says it, if that one has a single ear.
-    pub(crate) fn tell(&self, handle: u64, say: impl Fn(&Queue)) {
-        tell(&self.listeners, handle, say);
+    /// Notifies all listeners, except the writer's own if the writer has exactly one watch.
+    pub(crate) fn notify(&self, handle: u64, push: impl Fn(&Queue)) {
+        notify(&self.listeners, handle, push);
     }
 }
 
-/// What the index has of a slot that it names.
+/// The hash that the index stores for an occupied slot.
 fn hash_at(chunks: &[Vec<Option<Slot>>], slot: u32) -> u32 {
     let slot = slot as usize;
     chunks[slot / CHUNK][slot % CHUNK].as_ref().map_or(0, |known| known.hash)
 }
 
-/// Tells all listeners; the only watch of the handle that writes need not be told.
-pub(crate) fn tell(listeners: &[Arc<Queue>], handle: u64, say: impl Fn(&Queue)) {
+/// Notifies all listeners, except the writer's own if the writer has exactly one watch.
+pub(crate) fn notify(listeners: &[Arc<Queue>], handle: u64, push: impl Fn(&Queue)) {
     match listeners {
         [] => {}
         [only] if only.handle == handle => {}
         all => {
             let own = all.iter().filter(|listener| listener.handle == handle).count();
             for listener in all.iter().filter(|listener| own != 1 || listener.handle != handle) {
-                say(listener);
+                push(listener);
             }
         }
     }

@@ -1,10 +1,10 @@
-//! One session as the store keeps it: what a touch reads and writes together, the rest apart.
+//! One session in the store: the fields that a touch needs up front, the rest in a box.
 
 use presence_core::footprint::{self, PIECE};
 use presence_core::{Declared, Membership, Meta, Placement, Session, SessionId, Timestamp, UserId};
 
-/// One session. With a million of them, each line of memory that a touch reads is a good part of
-/// what it costs.
+/// One session. With a million of them, each cache line that a touch reads is a good part of its
+/// cost.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Slot {
@@ -12,9 +12,9 @@ pub(crate) struct Slot {
     pub(crate) id: SessionId,
     pub(crate) seen_at: Timestamp,
     pub(crate) active_at: Timestamp,
-    /// Whether its placement has ended.
+    /// Whether the session has left.
     pub(crate) has_left: bool,
-    /// What the index has of its user.
+    /// The hash that the index stores for its user.
     pub(crate) hash: u32,
     rest: Box<Rest>,
 }
@@ -33,7 +33,7 @@ impl Slot {
         Self { user, id, seen_at, active_at, has_left, hash, rest }
     }
 
-    /// About how many bytes it takes, with its words in the index.
+    /// Estimated bytes, including the words in the index.
     pub(crate) fn bytes(&self) -> usize {
         bytes(&self.user, &self.id, &self.rest.placement, self.rest.declared.as_deref())
     }
@@ -54,7 +54,7 @@ impl Slot {
     }
 }
 
-/// About how many bytes a session takes in the store, with its words in the index.
+/// Estimated bytes of a session in the store, including the words in the index.
 pub(crate) fn bytes(
     user: &UserId,
     id: &SessionId,
@@ -67,7 +67,7 @@ pub(crate) fn bytes(
         .iter()
         .map(|membership| size_of::<Membership>() + footprint::name(membership.topic.as_str().len()))
         .sum();
-    let said = declared.map_or(0, |declared| {
+    let declared = declared.map_or(0, |declared| {
         let message = declared.message.as_ref().map_or(0, |message| message.as_str().len() + PIECE);
         size_of::<Declared>() + PIECE + message
     });
@@ -77,7 +77,7 @@ pub(crate) fn bytes(
         + footprint::name(placement.node.as_str().len())
         + if memberships.is_empty() { 0 } else { 2 * PIECE + topics }
         + placement.meta.as_ref().map_or(0, Meta::footprint)
-        + said
+        + declared
 }
 
 impl From<Slot> for Session {

@@ -1,8 +1,8 @@
-//! The store: what is kept, and the trait's methods.
+//! `MemoryStore`: the state that its handles share, and the methods of the store trait.
 
 use crate::feed;
 use crate::queue::Queue;
-use crate::shard::{Budget, Shard, tell};
+use crate::shard::{Budget, Shard, notify};
 use async_trait::async_trait;
 use foldhash::fast::RandomState;
 use futures_util::stream::BoxStream;
@@ -18,18 +18,18 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Into how many parts the map is split, each with a lock of its own. A power of two.
+/// Number of parts of the map, each with a lock of its own. A power of two.
 pub(crate) const SHARDS: usize = 256;
 
-/// Presence in the memory of this process.
+/// A store in the memory of this process.
 ///
 /// Clones share the state, and each is a handle of its own, as another process would be: the watch
-/// of one hears what is written through the others. **A handle does not hear itself**: what is
-/// written through it is not told to its own watch, as long as it has only one. That makes the
-/// common case, one `Presence` on one store, cost no message at all.
+/// of one delivers what is written through the others. **A handle does not receive its own writes**
+/// as long as it has a single watch. So in the common case of one `Presence` on one store, no
+/// events are queued at all.
 ///
-/// A watch whose reader falls [`QUEUE_ENTRIES`](crate::QUEUE_ENTRIES) behind ends. Nothing else
-/// grows but what is put, within [`max_bytes`](Self::max_bytes), and what is remembered of users,
+/// A watch whose reader falls [`QUEUE_ENTRIES`](crate::QUEUE_ENTRIES) behind ends. Memory grows
+/// only with the sessions, within [`max_bytes`](Self::max_bytes), and with the records of users,
 /// within `Builder::remember_bytes`; what is forgotten is freed.
 ///
 /// ```
@@ -44,14 +44,14 @@ pub(crate) const SHARDS: usize = 256;
 /// ```
 pub struct MemoryStore {
     shared: Arc<Shared>,
-    /// Tells this handle from others on the same state.
+    /// Number that identifies this handle.
     handle: u64,
 }
 
-/// What the handles share.
+/// The state that the handles share.
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
-    /// What has been proven of its time, and the stretches in which this process stood still.
+    /// The time that was proven, and the stretches in which this process stood still.
     pub(crate) line: Mutex<TimeLine>,
     pub(crate) epoch: Arc<str>,
     pub(crate) shards: Box<[Mutex<Shard>]>,
@@ -76,14 +76,14 @@ impl Shared {
         (&self.shards[low % SHARDS], high)
     }
 
-    /// Moves the proven time on to `now`, over which nobody could be heard if it is long.
+    /// Advances the proven time to `now`. A long step becomes a blind stretch.
     pub(crate) fn prove(&self, now: Timestamp) -> Timestamp {
         let mut line = self.line.lock();
         line.advance(&Ask::default(), now);
         line.at
     }
 
-    /// All nodes; from now on, `queue` hears of them.
+    /// Returns all nodes, and registers `queue` for their changes.
     pub(crate) fn listen_to_nodes(&self, queue: &Arc<Queue>) -> Vec<Node> {
         let mut nodes = self.nodes.write();
         nodes.listeners.push(Arc::clone(queue));
@@ -110,7 +110,7 @@ impl Nodes {
         }
     }
 
-    /// The last beat of the node that a session lives by; zero if it lives by none.
+    /// The last heartbeat of the node that a session lives by; zero if there is none.
     fn seen_at(&self, placement: &Placement) -> Timestamp {
         let is_held = placement.held && placement.left.is_none();
         let node = is_held.then(|| self.known.get(&placement.node)).flatten();
@@ -119,15 +119,15 @@ impl Nodes {
 }
 
 impl MemoryStore {
-    /// An empty store, on the system's clock.
+    /// An empty store on the system's clock.
     pub fn new() -> Self {
         Self::with_clock(SystemClock)
     }
 
-    /// An empty store whose own time is that of `clock`.
+    /// An empty store on `clock`.
     pub fn with_clock(clock: impl Clock) -> Self {
-        // Nothing was ever lost that somebody could tell again: no stretch lies before its
-        // beginning.
+        // A memory store has no earlier data that processes could write again, so no blind stretch
+        // precedes it.
         let now = clock.now();
         let line = TimeLine { at: now, born: now, blind: BlindList::default() };
         let shared = Shared {
@@ -143,45 +143,44 @@ impl MemoryStore {
         Self { shared: Arc::new(shared), handle: 0 }
     }
 
-    /// How many bytes the sessions may take before what needs more is refused, for all handles on
-    /// the same state. Default: no bound.
+    /// Limits the bytes that sessions may take, for all handles on the same state. Default: no
+    /// limit.
     ///
-    /// By estimate, which is within a quarter of what the allocator is asked for. Refused, with
-    /// [`Kind::Full`], are new sessions and those that grow; renewals and leaves are not. Give it
-    /// as much as the roster (`Builder::max_bytes`) or more: that one knows whom it must not refuse
-    /// for the sake of hidden users.
+    /// An estimate, within a quarter of what the allocator is asked for. Beyond, new sessions and
+    /// those that grow are refused with [`Kind::Full`]; renewals and leaves are not. Set it to at
+    /// least the roster's limit (`Builder::max_bytes`), since only the roster refuses sessions
+    /// without revealing hidden users.
     #[must_use]
     pub fn max_bytes(self, max_bytes: usize) -> Self {
         self.shared.budget.most.store(max_bytes, Ordering::Relaxed);
         self
     }
 
-    /// About how many bytes the sessions take.
+    /// Estimated bytes of the sessions.
     pub fn bytes(&self) -> usize {
         self.shared.budget.taken()
     }
 
-    /// Of how many users something is kept beside their sessions: when they were last seen, or that
-    /// they were disconnected or erased.
+    /// Number of users with a record: a last-seen time, an exclusion or an erasure.
     ///
-    /// These are not counted in [`bytes`](Self::bytes), and are never refused: `Presence` bounds
+    /// Records are not counted in [`bytes`](Self::bytes), and are never refused: `Presence` limits
     /// them by `Builder::remember_bytes`, here as in the process.
     pub fn remembered(&self) -> usize {
         self.shared.shards.iter().map(|shard| shard.lock().records.len()).sum()
     }
 
-    /// Puts a session, if there is room for it; answers whether there was.
+    /// Puts a session if there is room for it; returns whether there was.
     fn put_one(&self, session: &Session) -> bool {
         let (shard, hash) = self.shared.locate(&session.user);
         let mut shard = shard.lock();
         let taken = shard.put(hash, session, &self.shared.budget);
         if taken {
-            shard.tell(self.handle, |queue| queue.session(session));
+            shard.notify(self.handle, |queue| queue.session(session));
         }
         taken
     }
 
-    /// Moves the times of a session forward; answers whether it is there and has not left.
+    /// Moves the times of a session forward; returns whether it exists and has not left.
     fn touch_one(
         &self,
         user: &UserId,
@@ -191,9 +190,9 @@ impl MemoryStore {
         let (id, seen_at, active_at) = seen;
         let (shard, hash) = self.shared.locate(user);
         let mut shard = shard.lock();
-        let Some(memberships) = shard.touch(hash, (user, id), (seen_at, active_at)) else { return false };
-        shard.tell(self.handle, |queue| queue.touch(touch));
-        memberships
+        let Some(is_present) = shard.touch(hash, (user, id), (seen_at, active_at)) else { return false };
+        shard.notify(self.handle, |queue| queue.touch(touch));
+        is_present
     }
 
     fn forget_one(&self, seen: &ForgetIf) {
@@ -202,14 +201,14 @@ impl MemoryStore {
                 let mut nodes = self.shared.nodes.write();
                 if nodes.known.get(node).is_some_and(|known| known.seen_at <= *seen_at) {
                     nodes.known.remove(node);
-                    tell(&nodes.listeners, self.handle, |queue| queue.forgotten(seen));
+                    notify(&nodes.listeners, self.handle, |queue| queue.forgotten(seen));
                 }
             }
             ForgetIf::User(record) => {
                 let mut shard = self.shared.locate(&record.user).0.lock();
                 if shard.records.get(&record.user).is_some_and(|known| record.covers(&known)) {
                     shard.records.remove(&record.user);
-                    shard.tell(self.handle, |queue| queue.forgotten(seen));
+                    shard.notify(self.handle, |queue| queue.forgotten(seen));
                 }
             }
             ForgetIf::Session { key, seen_at, placed_at } => {
@@ -222,7 +221,7 @@ impl MemoryStore {
                 });
                 if forgets {
                     shard.remove(hash, &key.user, &key.id, &self.shared.budget);
-                    shard.tell(self.handle, |queue| queue.forgotten(seen));
+                    shard.notify(self.handle, |queue| queue.forgotten(seen));
                 }
             }
         }
@@ -236,7 +235,7 @@ impl Default for MemoryStore {
 }
 
 impl Clone for MemoryStore {
-    /// Another handle on the same state.
+    /// Creates another handle on the same state.
     fn clone(&self) -> Self {
         let handle = self.shared.handles.fetch_add(1, Ordering::Relaxed);
         Self { shared: Arc::clone(&self.shared), handle }
@@ -251,7 +250,7 @@ impl fmt::Debug for MemoryStore {
 
 #[async_trait]
 impl PresenceStore for MemoryStore {
-    /// One: this process's own time is all the proof there is.
+    /// One shard, since this process's own time is the only one.
     fn shards(&self) -> u16 {
         1
     }
@@ -261,7 +260,7 @@ impl PresenceStore for MemoryStore {
     }
 
     async fn put(&self, sessions: &[Session]) -> Result<()> {
-        // All of them, whatever becomes of one.
+        // All sessions are tried, even if one is refused.
         let refused = sessions.iter().filter(|session| !self.put_one(session)).count();
         if refused > 0 {
             return Err(Error::new(Kind::Full, "no room for another session"));
@@ -281,7 +280,7 @@ impl PresenceStore for MemoryStore {
                 Touch::Node { node, seen_at, drain_for } => {
                     let mut nodes = self.shared.nodes.write();
                     nodes.touch(Node { id: node.clone(), seen_at: *seen_at, drain_for: *drain_for });
-                    tell(&nodes.listeners, self.handle, |queue| queue.touch(touch));
+                    notify(&nodes.listeners, self.handle, |queue| queue.touch(touch));
                 }
             }
         }
@@ -292,7 +291,7 @@ impl PresenceStore for MemoryStore {
         for record in users {
             let mut shard = self.shared.locate(&record.user).0.lock();
             shard.records.merge(record);
-            shard.tell(self.handle, |queue| queue.record(record));
+            shard.notify(self.handle, |queue| queue.record(record));
         }
         Ok(())
     }

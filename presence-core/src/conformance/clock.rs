@@ -1,5 +1,4 @@
-//! W3, W5, W6: that a shard's time is proven by writes, that it never goes back, and which of its
-//! stretches are blind.
+//! W3, W5, W6: a shard's time is proven by writes, never goes back, and has blind stretches.
 
 use super::scene::Scene;
 use super::{Cannot, Follower, Harness};
@@ -7,9 +6,9 @@ use crate::time::{Blind, SILENCE, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A minute less a quarter: as clocks step when somebody sets them right.
+/// A step of 45 s: as when an administrator corrects a clock.
 const STEP: i64 = 45_000;
-/// As clocks step when a summer ends.
+/// A step of an hour: as when daylight saving time is applied wrongly.
 const HOUR: i64 = 3_600_000;
 
 fn untested(clause: &str, why: Cannot) {
@@ -17,7 +16,7 @@ fn untested(clause: &str, why: Cannot) {
 }
 
 impl<H: Harness> Follower<'_, H> {
-    /// Hears for so many quarters of a second.
+    /// Reads events for this many quarters of a second.
     async fn hear_for(&mut self, quarters: u32) {
         let mut left = quarters;
         while left > 0 {
@@ -27,7 +26,7 @@ impl<H: Harness> Follower<'_, H> {
         }
     }
 
-    /// Hears until every shard proves a later time than it has; answers the times.
+    /// Reads until every shard has proven a later time than now; returns the times.
     async fn proven_on(&mut self) -> BTreeMap<u16, Timestamp> {
         self.synced().await;
         let (before, shards) = (self.proven.clone(), self.store.shards());
@@ -38,15 +37,15 @@ impl<H: Harness> Follower<'_, H> {
         self.proven.clone()
     }
 
-    /// What is blind in a shard after `from`.
+    /// The blind stretches of a shard after `from`.
     fn blind_after(&self, shard: u16, from: Timestamp) -> Vec<Blind> {
         let told = self.blind.get(&shard).map(|blind| blind.to_vec()).unwrap_or_default();
         told.into_iter().filter(|stretch| stretch.to > from).collect()
     }
 }
 
-/// W3: a store that answers and refuses writes proves nothing, the feed goes on, and so does time
-/// afterwards, with the stretch in which nobody could write left out.
+/// W3: a store that answers but refuses writes proves no time, and the feed goes on. Afterwards
+/// time goes on too, with the stretch without writes marked as blind.
 pub async fn w3_a_write_that_is_refused_proves_nothing<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 10);
@@ -57,7 +56,7 @@ pub async fn w3_a_write_that_is_refused_proves_nothing<H: Harness>(harness: &H) 
     if let Err(why) = harness.refuse_writes("", true).await {
         return untested("W3 of refused writes", why);
     }
-    // What was on its way is told.
+    // Events in flight are delivered first.
     reader.hear_for(4).await;
     let before = reader.proven.clone();
     assert!(scene.store.put(&[session]).await.is_err());
@@ -73,8 +72,8 @@ pub async fn w3_a_write_that_is_refused_proves_nothing<H: Harness>(harness: &H) 
     }
 }
 
-/// W5: the server's clock steps back or ahead; time goes on at the pace of those who ask, for old
-/// handles and new ones.
+/// W5: the server's clock steps back or ahead; time goes on at the handles' pace, for old and new
+/// handles.
 pub async fn w5_time_goes_on_whatever_the_servers_clock_does<H: Harness>(harness: &H) {
     for (namespace, step) in [("a", -STEP), ("b", -HOUR), ("c", STEP)] {
         let scene = Scene::in_namespace(harness, namespace).await;
@@ -120,7 +119,7 @@ pub async fn w5_a_lost_tail_sets_no_time_back<H: Harness>(harness: &H) {
     reader.hear_for(16).await;
     let before = reader.proven_on().await;
     harness.fail_over("").await.expect("a replica takes over");
-    // A clock that cannot be set is not behind, but for that all the same holds.
+    // If the clock cannot be set, it is not behind; everything else holds all the same.
     let steps = harness.step_clock("", -STEP).await.is_ok();
     let after = reader.proven_on().await;
     for (shard, at) in &after {
@@ -131,7 +130,7 @@ pub async fn w5_a_lost_tail_sets_no_time_back<H: Harness>(harness: &H) {
     }
 }
 
-/// W5, W6: whoever remembers brings time back to a store that lost everything, and what lies
+/// W5, W6: after a total loss of data, a handle that knows the time brings it back, and the stretch
 /// between is blind.
 pub async fn w5_a_loss_of_data_sets_no_time_back<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
@@ -158,8 +157,8 @@ pub async fn w5_a_loss_of_data_sets_no_time_back<H: Harness>(harness: &H) {
     }
 }
 
-/// W6: time in which nobody asked is blind if it was longer than three seconds, and everybody is
-/// told the same.
+/// W6: time in which no handle asked is blind if it was longer than three seconds, equally for all
+/// handles.
 pub async fn w6_a_stretch_without_a_proof_is_blind_for_everybody<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     for silent in [1_000, 5_000] {
@@ -174,8 +173,8 @@ pub async fn w6_a_stretch_without_a_proof_is_blind_for_everybody<H: Harness>(har
         old.proven_on().await;
         for (shard, last) in before {
             let blind = old.blind_after(shard, last);
-            // A machine that is busy may have made a longer pause of it: there is one stretch then,
-            // and none otherwise.
+            // On a busy machine the pause may have been longer: then there is one stretch, else
+            // none.
             assert!(blind.len() <= 1 && blind.iter().all(|stretch| stretch.length() > SILENCE), "{blind:?}");
             if silent > 3_000 {
                 assert!(blind.len() == 1 && blind[0].from >= last, "{blind:?}");
@@ -185,7 +184,7 @@ pub async fn w6_a_stretch_without_a_proof_is_blind_for_everybody<H: Harness>(har
     }
 }
 
-/// W6: a handle that did not ask while another one did finds no stretch.
+/// W6: a handle that did not ask while another one did finds no blind stretch.
 pub async fn w6_time_that_somebody_else_has_proven_is_not_blind<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut memberships = Follower::new(harness, &scene.store);

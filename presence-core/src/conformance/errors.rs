@@ -1,4 +1,4 @@
-//! E1, R1, and the half of P3 that a broken store shows: what happens when nothing does.
+//! E1, R1, and the part of P3 that concerns an unreachable store: errors and repetitions.
 
 use super::scene::{Scene, user};
 use super::{Cannot, Harness};
@@ -10,7 +10,7 @@ use futures_util::stream::StreamExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The broken store, or a line in the test's output that says why there is none.
+/// An unreachable store; if there is none, prints the reason.
 async fn broken<H: Harness>(harness: &H) -> Option<Arc<dyn PresenceStore>> {
     match harness.open_broken().await {
         Ok(store) => Some(store),
@@ -21,7 +21,7 @@ async fn broken<H: Harness>(harness: &H) -> Option<Arc<dyn PresenceStore>> {
     }
 }
 
-/// E1: a store that cannot be reached says so itself, in time, and as something to retry.
+/// E1: an unreachable store reports that itself, in time, and as a retryable error.
 pub async fn e1_a_store_out_of_reach_says_so<H: Harness>(harness: &H) {
     let Some(broken) = broken(harness).await else { return };
     let scene = Scene::of(harness).await;
@@ -50,8 +50,7 @@ pub async fn e1_a_store_out_of_reach_says_so<H: Harness>(harness: &H) {
     }
 }
 
-/// E1: the watch of a store that cannot be reached ends or is silent: it never claims to be synced
-/// or alive.
+/// E1: the watch of an unreachable store ends or is silent; it never claims to be synced or alive.
 pub async fn e1_a_watch_out_of_reach_claims_nothing<H: Harness>(harness: &H) {
     let Some(broken) = broken(harness).await else { return };
     let claims = |message: &FeedEvent| matches!(message, FeedEvent::Synced { .. } | FeedEvent::Alive { .. });
@@ -63,11 +62,11 @@ pub async fn e1_a_watch_out_of_reach_claims_nothing<H: Harness>(harness: &H) {
     assert_eq!(claim, None);
 }
 
-/// P3: an empty batch needs no store at all.
+/// P3: an empty batch does no I/O.
 pub async fn p3_an_empty_batch_does_no_io<H: Harness>(harness: &H) {
     let store = match harness.open_broken().await {
         Ok(store) => store,
-        // Then at least it does no harm.
+        // Without an unreachable store, checks at least that it does no harm.
         Err(Cannot(_)) => harness.open("").await,
     };
     assert!(store.put(&[]).await.is_ok());
@@ -77,12 +76,12 @@ pub async fn p3_an_empty_batch_does_no_io<H: Harness>(harness: &H) {
     assert_eq!(store.load(&[]).await.ok(), Some(Facts::default()));
 }
 
-/// R1: a call that was given up may have landed or not; repeating it comes to the same end.
+/// R1: a call that was cancelled may have landed or not; repeating it leads to the same state.
 pub async fn r1_what_was_given_up_may_be_repeated<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 10);
     let (sessions, touch) = ([session.clone()], [scene.touch(&session, 20, 15)]);
-    // Polled once and dropped: what has been sent is on its way.
+    // Polled once and dropped: what has been sent is in flight.
     let _ = scene.store.put(&sessions).now_or_never();
     scene.put(&sessions).await;
     let _ = scene.store.touch(&touch).now_or_never();
@@ -93,7 +92,7 @@ pub async fn r1_what_was_given_up_may_be_repeated<H: Harness>(harness: &H) {
     let mut newer = scene.session("u", 30);
     newer.active_at = Timestamp::ZERO;
     scene.put(&[newer]).await;
-    // The first ones once more, from a process that never heard an answer.
+    // Repeats the first ones, as a process would that got no answer.
     scene.put(&sessions).await;
     assert_eq!(scene.touched(&touch).await, Misses::new());
     assert_eq!(stored(scene.load_one("u").await), Some(times((30, 15))));

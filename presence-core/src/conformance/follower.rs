@@ -1,4 +1,4 @@
-//! A reader of a watch: folds what it is told, as a roster would.
+//! A reader of a watch: folds its events into a state, as a roster would.
 
 use super::{Harness, Reference};
 use crate::store::{FeedEvent, PresenceStore};
@@ -9,22 +9,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How much time passes before a reader that waits looks at what it has.
+/// Time that passes before a waiting reader checks its state again.
 const TURN: Duration = Duration::from_millis(250);
 
-/// What one handle's watch has told so far.
+/// What one handle's watch has delivered so far.
 pub(super) struct Follower<'h, H> {
     harness: &'h H,
     pub(super) store: Arc<dyn PresenceStore>,
     feed: BoxStream<'static, FeedEvent>,
-    /// Goes on while messages come: a feed that never rests uses up the patience as well.
+    /// Continues while events come, so that a feed that never rests uses up the patience as well.
     turn: BoxFuture<'h, ()>,
     pub(super) view: Reference,
-    /// The epoch of each shard that is synced.
+    /// The epoch of each synced shard.
     pub(super) epochs: BTreeMap<u16, Arc<str>>,
     /// The newest proven time of each shard.
     pub(super) proven: BTreeMap<u16, Timestamp>,
-    /// The blind stretches of each shard, as told last.
+    /// The last reported blind stretches of each shard.
     pub(super) blind: BTreeMap<u16, Arc<[Blind]>>,
     /// How often the feed has ended.
     pub(super) restarts: u32,
@@ -45,8 +45,8 @@ impl<'h, H: Harness> Follower<'h, H> {
         }
     }
 
-    /// The next message, or `None` if a turn passed without one. A feed that ended is replaced by a
-    /// new one, from which everything comes anew.
+    /// The next event, or `None` if a turn passed without one. A feed that ended is replaced by a
+    /// new one, which delivers everything again.
     pub(super) async fn hear(&mut self) -> Option<FeedEvent> {
         let message = tokio::select! {
             biased;
@@ -76,7 +76,7 @@ impl<'h, H: Harness> Follower<'h, H> {
         Some(message)
     }
 
-    /// Hears until this holds; panics if the harness's patience ends first.
+    /// Reads until `holds` returns true; panics if the harness's patience ends first.
     pub(super) async fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
         let mut turns = self.harness.patience().as_millis() / TURN.as_millis();
         while !holds(self) {
@@ -87,7 +87,7 @@ impl<'h, H: Harness> Follower<'h, H> {
         }
     }
 
-    /// Panics with what is different, unless the view is exactly this.
+    /// Panics with the differences unless the view equals `expected`.
     pub(super) fn expect(&self, what: &str, expected: &Reference) {
         let (told, kept) = (&self.view, expected);
         let sessions = told.sessions.keys().chain(kept.sessions.keys());
@@ -103,13 +103,13 @@ impl<'h, H: Harness> Follower<'h, H> {
         }
     }
 
-    /// Hears until every shard has told all that it holds.
+    /// Reads until every shard has delivered its snapshot.
     pub(super) async fn synced(&mut self) {
         let shards = usize::from(self.store.shards());
         self.until("every shard is synced", |reader| reader.epochs.len() == shards).await;
     }
 
-    /// Hears until everything that was written before this call has been told.
+    /// Reads until everything written before this call has been delivered.
     pub(super) async fn caught_up(&mut self) {
         let written = self.store.now().await.expect("a store that works tells its time");
         let shards = self.store.shards();

@@ -1,10 +1,10 @@
-//! F1: what `forget` removes, and what it leaves.
+//! F1: what `forget` removes, and what it keeps.
 
 use super::Harness;
 use super::scene::{Scene, node};
 use crate::store::{ForgetIf, Misses};
 
-/// F1: what has not been seen since is gone, for every process.
+/// F1: a session not seen since is removed, for every process.
 pub async fn f1_forget_removes_what_was_not_seen_since<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let (gone, departed, memberships) =
@@ -19,7 +19,7 @@ pub async fn f1_forget_removes_what_was_not_seen_since<H: Harness>(harness: &H) 
     assert_eq!(scene.follower().await.view.sessions.into_values().collect::<Vec<_>>(), [memberships]);
 }
 
-/// F1: what was seen, or placed, after what the caller knows stays.
+/// F1: a session seen or placed later than the caller knows is kept.
 pub async fn f1_forget_keeps_what_was_seen_since<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let (seen, placed) = (scene.session("u/seen", 10), scene.session("u/placed", 10));
@@ -50,7 +50,7 @@ pub async fn f1_a_node_speaks_for_the_sessions_it_holds<H: Harness>(harness: &H)
     assert_eq!(scene.load_one("u").await, None);
 }
 
-/// F1: a session that has left is forgotten although its node lives on.
+/// F1: a session that has left is forgotten although its node is alive.
 pub async fn f1_a_node_does_not_speak_for_who_has_left<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let here = scene.held("u", 10, "n");
@@ -60,7 +60,7 @@ pub async fn f1_a_node_does_not_speak_for_who_has_left<H: Harness>(harness: &H) 
     assert_eq!(scene.load_one("u").await, None);
 }
 
-/// F1: a node is forgotten by the same rule, and lives again with its next beat.
+/// F1: a node is forgotten by the same rule, and created again by its next heartbeat.
 pub async fn f1_a_forgotten_node_comes_back_with_its_next_beat<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     scene.put(&[scene.held("u", 10, "n")]).await;
@@ -82,7 +82,7 @@ pub async fn f1_a_forgotten_node_comes_back_with_its_next_beat<H: Harness>(harne
     reader.until("the node is back", back(scene.at(30))).await;
 }
 
-/// F1: forgetting twice, or what never was, changes nothing.
+/// F1: forgetting twice, or something unknown, changes nothing.
 pub async fn f1_forgetting_what_is_not_there_is_harmless<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let (gone, memberships) = (scene.session("u/gone", 10), scene.session("u/stays", 10));
@@ -98,8 +98,8 @@ pub async fn f1_forgetting_what_is_not_there_is_harmless<H: Harness>(harness: &H
     assert_eq!(scene.load_one("u").await, Some(memberships));
 }
 
-/// F1, T2: a session that was forgotten too early misses its next touch, is put, and is visible to
-/// the others again.
+/// F1, T2: a session forgotten too early misses its next touch, is put, and is visible to others
+/// again.
 pub async fn f1_a_forgotten_session_misses_its_touch_and_comes_back<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 10);

@@ -1,5 +1,4 @@
-//! Random histories of several processes: whatever happens in whatever order, all views come to the
-//! same end.
+//! Random histories of several processes: in whatever order things happen, all views converge.
 
 use super::rng::Rng;
 use super::scene::{Scene, node, topics};
@@ -15,18 +14,17 @@ use std::sync::Arc;
 
 /// Steps of one history.
 const STEPS: usize = 40;
-/// Histories that are played side by side, each in a namespace of its own.
+/// Histories that run concurrently, each in a namespace of its own.
 const SIDE_BY_SIDE: usize = 8;
-/// How many watch while it goes on, at most.
+/// Most watches during a history.
 const READERS: usize = 3;
-/// How far back in time the stamps of what happens lie, at most, in milliseconds.
+/// How far in the past stamps are, at most, in milliseconds.
 const BACK: u64 = 3_000;
 
-/// All of it: the views of several processes that put, touch, leave and forget, with batches
-/// repeated and in any order, equal the model once everything is delivered; so do `load` and a new
-/// watch.
+/// Several processes put, touch, leave and forget, with batches repeated and reordered. Once
+/// everything is delivered, their views equal the model; so do `load` and a new watch.
 ///
-/// A history that fails prints its seed; `PRESENCE_SEED=<seed>` plays that one alone.
+/// A failing history prints its seed; `PRESENCE_SEED=<seed>` runs that one alone.
 pub async fn random_histories_come_to_one_end<H: Harness>(harness: &H) {
     let seed = std::env::var("PRESENCE_SEED").ok().and_then(|seed| seed.parse().ok());
     let seeds = seed.map_or(0..harness.histories(), |seed: u64| seed..seed + 1);
@@ -47,13 +45,13 @@ async fn play<H: Harness>(harness: &H, seed: u64) {
     for _ in 0..rng.below(3) {
         stores.push(harness.open(&namespace).await);
     }
-    // Readers have handles of their own: a handle need not hear itself.
+    // Readers have handles of their own, since a handle need not receive its own writes.
     let mut readers: Vec<Follower<'_, H>> = Vec::new();
     let model = Reference::default();
-    let mut history = History { scene, rng, model, now: BACK, floor: BTreeMap::new(), told: Vec::new() };
+    let mut history = History { scene, rng, model, now: BACK, floor: BTreeMap::new(), past: Vec::new() };
     for step in 0..STEPS {
-        // One watches from the start, some come later; one reads now and then, the others only at
-        // the end.
+        // One reader watches from the start, others join later; one reads now and then, the others
+        // only at the end.
         if step == 0 || (readers.len() < READERS && history.rng.one_in(8)) {
             readers.push(Follower::new(harness, &harness.open(&namespace).await));
         }
@@ -83,17 +81,17 @@ struct History<'h, H> {
     scene: Scene<'h, H>,
     rng: Rng,
     model: Reference,
-    /// The histories' own time, in milliseconds.
+    /// The history's own time, in milliseconds.
     now: u64,
-    /// What was forgotten, and when: whatever is older is not told again. A retry that outlives the
-    /// record it speaks of would bring it back, in any store; what a watch tells of it then depends
-    /// on what it had told before.
+    /// What was forgotten, and when: anything older is not written again. A late retry would bring
+    /// a forgotten record back, in any store; what a watch then delivers depends on what it had
+    /// delivered before.
     floor: BTreeMap<String, u64>,
-    /// Batches of the past, to be repeated.
-    told: Vec<Batch>,
+    /// Past batches, to be repeated.
+    past: Vec<Batch>,
 }
 
-/// What one process tells in one call, each entry with the stamp it was made at.
+/// One call of one process, each entry with its stamp.
 #[derive(Clone)]
 enum Batch {
     Put(Vec<(u64, Session)>),
@@ -119,14 +117,14 @@ impl<H: Harness> History<'_, H> {
             0 => self.forget(author).await,
             1..4 => {
                 let batch = self.any_batch();
-                self.tell_alone(author, batch).await;
+                self.write_alone(author, batch).await;
             }
-            _ => self.tell_together(stores).await,
+            _ => self.write_together(stores).await,
         }
     }
 
-    /// One process tells something while the others are quiet: its misses are known beforehand.
-    async fn tell_alone(&mut self, author: &Arc<dyn PresenceStore>, batch: Batch) {
+    /// One process writes while the others are idle, so that its misses can be predicted.
+    async fn write_alone(&mut self, author: &Arc<dyn PresenceStore>, batch: Batch) {
         match &batch {
             Batch::Put(sessions) => {
                 let sessions: Vec<_> = sessions.iter().map(|(_, session)| session.clone()).collect();
@@ -147,17 +145,17 @@ impl<H: Harness> History<'_, H> {
                 assert_eq!(misses, expected, "other misses");
             }
         }
-        self.told.push(batch);
+        self.past.push(batch);
     }
 
-    /// Several processes tell something at once: only what commutes, so that there is one end to
-    /// come to.
-    async fn tell_together(&mut self, stores: &[Arc<dyn PresenceStore>]) {
+    /// Several processes write concurrently: only what commutes, so that the outcome can be
+    /// predicted.
+    async fn write_together(&mut self, stores: &[Arc<dyn PresenceStore>]) {
         let known: Vec<String> = self.model.sessions.keys().map(name).collect();
         let mut batches: Vec<Batch> = stores.iter().map(|_| self.any_batch()).collect();
         for batch in &mut batches {
             if let Batch::Touch(touches) = batch {
-                // A touch of a session that another one is about to put may miss it, or not.
+                // A touch of a session that another process is about to put may miss or not.
                 touches.retain(|(_, touch)| {
                     matches!(touch, Touch::Node { .. }) || known.contains(&name_of(touch))
                 });
@@ -189,7 +187,7 @@ impl<H: Harness> History<'_, H> {
                     }
                 }
             }
-            self.told.push(batch);
+            self.past.push(batch);
         }
     }
 
@@ -220,14 +218,14 @@ impl<H: Harness> History<'_, H> {
         }
     }
 
-    /// What a forgetter knows: exactly this, a bit more, or something old.
+    /// What the caller of `forget` knows: the exact time, a later one, or an old one.
     fn guess(&mut self, known: Option<crate::Timestamp>) -> crate::Timestamp {
         let any = self.scene.at(self.now - self.rng.below(BACK));
         known.filter(|_| !self.rng.one_in(3)).unwrap_or(any)
     }
 
     fn any_batch(&mut self) -> Batch {
-        if !self.told.is_empty() && self.rng.one_in(3) {
+        if !self.past.is_empty() && self.rng.one_in(3) {
             return self.repeated();
         }
         let len = 1 + self.rng.below(5);
@@ -238,12 +236,12 @@ impl<H: Harness> History<'_, H> {
         }
     }
 
-    /// A batch of the past, in another order, without what was forgotten meanwhile.
+    /// A past batch in another order, without what was forgotten meanwhile.
     fn repeated(&mut self) -> Batch {
-        let index = self.rng.index(self.told.len());
+        let index = self.rng.index(self.past.len());
         let (floor, backwards) = (&self.floor, self.rng.one_in(2));
         let lives = |name: &str, stamp: u64| floor.get(name).is_none_or(|floor| stamp > *floor);
-        match self.told[index].clone() {
+        match self.past[index].clone() {
             Batch::Put(mut sessions) => {
                 sessions.retain(|(stamp, session)| lives(&name(&session.key()), *stamp));
                 if backwards {
@@ -261,7 +259,7 @@ impl<H: Harness> History<'_, H> {
         }
     }
 
-    /// A stamp of the recent past, after what was forgotten.
+    /// A stamp of the recent past, later than the record was forgotten.
     fn stamp(&mut self, name: &str) -> u64 {
         let floor = self.floor.get(name).copied().unwrap_or_default();
         (self.now - self.rng.below(BACK)).max(floor + 1)

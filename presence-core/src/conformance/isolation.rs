@@ -1,4 +1,4 @@
-//! I1, S1, S2: what must not touch each other, and what must be shared.
+//! I1, S1, S2: what must be kept apart, and what must be shared.
 
 use super::Harness;
 use super::scene::{Scene, node, topics, user};
@@ -7,7 +7,7 @@ use crate::store::{ForgetIf, Misses};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// Names that are valid and that some encoding, pattern or separator will take for something else.
+/// Valid names that some encoding, pattern or separator could misinterpret.
 #[rustfmt::skip] // One name per line is four screens of names.
 fn odd_names() -> BTreeSet<String> {
     let mut names: BTreeSet<String> = (' '..='~').map(String::from).collect();
@@ -22,14 +22,14 @@ fn odd_names() -> BTreeSet<String> {
     ];
     names.extend(more.map(String::from));
     for filler in ["x", ".", ":", "%", "é"] {
-        // As long as can be, and just a little shorter: one is the beginning of the other.
+        // The longest name, and a slightly shorter one that is its prefix.
         names.insert(filler.repeat(256 / filler.len()));
         names.insert(filler.repeat(256 / filler.len() - 1));
     }
     names
 }
 
-/// I1: sessions of users and ids with any bytes keep apart: in load, touch, watch and forget.
+/// I1: sessions of users and ids with any bytes are kept apart: in load, touch, watch and forget.
 pub async fn i1_ids_of_any_bytes_keep_apart<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let names: Vec<String> = odd_names().into_iter().collect();
@@ -54,7 +54,7 @@ pub async fn i1_ids_of_any_bytes_keep_apart<H: Harness>(harness: &H) {
     expect_exactly(&scene, &names, &all).await;
     reader.until("the watch tells them apart", |reader| reader.view.sessions == all).await;
 
-    // Every other one goes, and takes nobody with it.
+    // Forgets every other one, and no others are affected.
     let seen: Vec<_> = all.values().step_by(2).map(|session| scene.seen(session, 9_999, 9_999)).collect();
     scene.forget(&seen).await;
     let mut nth = 0..;
@@ -75,12 +75,12 @@ async fn expect_exactly<H: Harness>(
     }
 }
 
-/// I1: a user and an id do not run together: where one ends and the other begins is never in doubt.
+/// I1: the boundary between user and session id is unambiguous.
 pub async fn i1_user_and_session_do_not_run_together<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut all = BTreeMap::new();
     for separator in [":", "/", ".", "|", "_", "-", ",", ";", "=", "~", " ", "\u{1f}", "\u{0}"] {
-        // Control characters are no part of an id, but the pairs around them are.
+        // Control characters are not allowed in ids, but the pairs around them are tested.
         let separator = if separator.chars().any(char::is_control) { "" } else { separator };
         for (owner, tab) in [("a", format!("b{separator}c")), (&*format!("a{separator}b"), "c".to_owned())] {
             let mut session = scene.session("placeholder", all.len() as u64);
@@ -96,7 +96,7 @@ pub async fn i1_user_and_session_do_not_run_together<H: Harness>(harness: &H) {
     expect_exactly(&scene, &names, &all).await;
 }
 
-/// I1: nodes of any name keep apart.
+/// I1: nodes of any name are kept apart.
 pub async fn i1_nodes_of_any_name_keep_apart<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let names = odd_names();
@@ -117,8 +117,8 @@ pub async fn i1_nodes_of_any_name_keep_apart<H: Harness>(harness: &H) {
     reader.until("every other one goes", |reader| told(reader) == expected).await;
 }
 
-/// I1: what happens in one namespace is neither seen nor undone in another, though its name begins
-/// the same.
+/// I1: changes in one namespace neither show in another nor affect it, even if its name has the
+/// same prefix.
 pub async fn i1_namespaces_keep_apart<H: Harness>(harness: &H) {
     let mut readers = Vec::new();
     let mut expected = Vec::new();
@@ -145,8 +145,7 @@ pub async fn i1_namespaces_keep_apart<H: Harness>(harness: &H) {
     }
 }
 
-/// S1: stamps are kept as they are given, whatever the store's own time is, and that time goes
-/// forward.
+/// S1: stamps are stored as given, whatever the store's own time is, and that time moves forward.
 pub async fn s1_only_the_stores_own_clock_is_read<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let before = scene.other.now().await.expect("a store that works tells its time");
@@ -165,7 +164,7 @@ pub async fn s1_only_the_stores_own_clock_is_read<H: Harness>(harness: &H) {
     assert!(scene.store.now().await.expect("a store that works tells its time") > before);
 }
 
-/// S2: a handle that was opened before and one that is opened after see the same.
+/// S2: handles opened before and after a write see the same state.
 pub async fn s2_handles_share_the_state<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 10);

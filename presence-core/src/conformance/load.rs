@@ -1,11 +1,10 @@
-//! L1: what `load` answers.
+//! L1: what `load` returns.
 
 use super::Harness;
 use super::scene::Scene;
 use crate::model::MAX_SESSIONS_PER_USER;
 
-/// L1: users in request order, the sessions of each sorted by the bytes of their ids; unknown users
-/// with nothing.
+/// L1: users in request order, the sessions of each sorted by id; nothing for unknown users.
 pub async fn l1_load_answers_in_request_order<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let names = ["b/10", "b/2", "b/B", "b/é", "b/a", "a/1", "c/1"];
@@ -17,7 +16,7 @@ pub async fn l1_load_answers_in_request_order<H: Harness>(harness: &H) {
     assert_eq!(scene.load(&[]).await, crate::store::Facts::default());
 }
 
-/// L1: a user with as many sessions as one can have is answered whole.
+/// L1: a user with the most sessions possible is returned completely.
 pub async fn l1_a_user_with_many_sessions_is_answered_whole<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let batch: Vec<_> =

@@ -1,10 +1,10 @@
-//! The list of cases.
+//! The list of store cases, and the macro that makes tests of them.
 
-/// One test per case of the [suite](crate::conformance), for this
+/// Defines one test per case of the [suite](crate::conformance) for a
 /// [`Harness`](crate::conformance::Harness).
 ///
-/// To be called once, in a module of its own or at the top of a test file. The crate that calls it
-/// needs `tokio` with `macros` and `rt`.
+/// Call it once, in a module of its own or at the top of a test file. The calling crate needs
+/// `tokio` with `macros` and `rt`.
 #[macro_export]
 macro_rules! conformance_tests {
     ($harness:ty) => {

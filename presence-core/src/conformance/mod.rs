@@ -1,8 +1,8 @@
-//! The suites that every store and every [broker] passes, and the small store that core's own tests
+//! The conformance suites of stores and [brokers](broker), and the reference store that core's own tests
 //! run on.
 //!
-//! A backend says where its stores come from, and gets one test per clause of the
-//! [contract](crate::PresenceStore). The whole test file of one that keeps everything in its
+//! A backend implements a [`Harness`], and gets one test per clause of the
+//! [contract](crate::PresenceStore). The whole test file of a backend that lives in its
 //! process:
 //!
 //! ```
@@ -35,11 +35,11 @@
 //! ```
 //!
 //! A store that takes a [`Clock`](crate::Clock) gets a [`ManualClock`](crate::ManualClock) and
-//! turns it in [`advance`](Harness::advance): its suite then takes no time at all.
+//! advances it in [`advance`](Harness::advance): its suite then takes no time at all.
 //!
-//! Each case is a function of its own, for whoever wants to call one by hand. A case fails by
-//! panicking. What a backend [cannot](Cannot) do it has to say; the case that would have tested it
-//! prints the reason.
+//! Each case is a function of its own, which can also be called directly. A case fails by
+//! panicking. If a backend [cannot](Cannot) provide something, the case that needs it
+//! prints the reason instead.
 #![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "a case is a test: it fails by panicking")]
 
 pub mod broker;

@@ -1,23 +1,23 @@
-//! Inputs that are nearly right, for whatever reads bytes that others wrote.
+//! Mutated inputs: nearly valid bytes, for testing parsers of foreign data.
 
 use super::Rng;
 use std::ops::Range;
 
-/// How many mutated inputs are tried unless `PRESENCE_SEEDS` says otherwise.
+/// Number of mutated inputs unless `PRESENCE_SEEDS` sets another.
 const INPUTS: u64 = 4_000;
-/// The most edits of one input.
+/// Most edits per input.
 const EDITS: u64 = 8;
-/// Bytes that readers of text treat specially.
+/// Bytes with a special meaning in text formats.
 const SPECIAL: &[u8] = b"\0\t\n\r \"',-./0019:=[\\]{}~\x7f\x80\xc3\xff";
 
 /// Calls `read` with each example, and then with examples in which a few bytes were changed, taken
-/// out, repeated or moved over from another example.
+/// out, repeated or copied from another example.
 ///
-/// `read` answers whether it took the input. Each example must be taken: what is refused at once
-/// leads nowhere.
+/// `read` returns whether it accepted the input. Each example must be accepted: mutations of an
+/// invalid one would test nothing.
 ///
-/// For readers of what other processes, servers and clients write: they must refuse anything
-/// without panicking, and check their own promises beside it. The inputs are the same in each run.
+/// For parsers of data from other processes, servers and clients: they must accept any bytes
+/// without panicking, and should check their own properties. The inputs are the same in each run.
 /// A failure names the seed of its input: `PRESENCE_SEED=n` tries that one alone,
 /// `PRESENCE_SEEDS=n` the first n (4,000 by default).
 ///
@@ -33,7 +33,7 @@ const SPECIAL: &[u8] = b"\0\t\n\r \"',-./0019:=[\\]{}~\x7f\x80\xc3\xff";
 /// ```
 ///
 /// # Panics
-/// When `read` does or refuses an example, or without examples.
+/// If `read` panics or refuses an example, or without examples.
 pub fn mutations(examples: &[&[u8]], read: impl FnMut(&[u8]) -> bool) {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seeds = match number("PRESENCE_SEED") {
@@ -46,26 +46,26 @@ pub fn mutations(examples: &[&[u8]], read: impl FnMut(&[u8]) -> bool) {
 fn mutations_of(examples: &[&[u8]], seeds: Range<u64>, mut read: impl FnMut(&[u8]) -> bool) {
     assert!(!examples.is_empty(), "there must be an example to change");
     for input in examples {
-        let told = Told { seed: None, input };
+        let told = PrintOnPanic { seed: None, input };
         assert!(read(input), "an example must be taken");
         std::mem::forget(told);
     }
     for seed in seeds {
         let input = mutated(examples, seed);
-        let told = Told { seed: Some(seed), input: &input };
+        let told = PrintOnPanic { seed: Some(seed), input: &input };
         read(&input);
         std::mem::forget(told);
     }
 }
 
-/// Says on which input a reader has panicked.
-struct Told<'a> {
-    /// `None` for an example.
+/// Prints the failing input if a reader panics.
+struct PrintOnPanic<'a> {
+    /// `None` for an unmodified example.
     seed: Option<u64>,
     input: &'a [u8],
 }
 
-impl Drop for Told<'_> {
+impl Drop for PrintOnPanic<'_> {
     fn drop(&mut self) {
         eprint!("on \"{}\"", self.input.escape_ascii());
         match self.seed {
@@ -102,7 +102,7 @@ fn mutated(examples: &[&[u8]], seed: u64) -> Vec<u8> {
     input
 }
 
-/// A part of something of this length, mostly a short one.
+/// A random range within `len`, mostly a short one.
 fn range(rng: &mut Rng, len: usize) -> (usize, usize) {
     let from = rng.index(len + 1);
     let most = if rng.one_in(4) { len } else { len.min(4) };

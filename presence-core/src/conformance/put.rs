@@ -1,4 +1,4 @@
-//! P1–P4: what `put` does.
+//! P1–P4: `put`.
 
 use super::Harness;
 use super::scene::{Scene, node, topics, user};
@@ -6,7 +6,7 @@ use crate::model::{Membership, Meta, Session, Status, Topic, Topics};
 use crate::store::{BATCH_ENTRIES, Misses};
 use std::time::Duration;
 
-/// P1: the newest placement, the newest declaration and the latest times win, each by itself.
+/// P1: the newest placement, the newest declaration and the latest times win, each independently.
 pub async fn p1_put_merges_each_part<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut placed = scene.session("u", 10);
@@ -27,7 +27,7 @@ pub async fn p1_put_merges_each_part<H: Harness>(harness: &H) {
     assert_eq!(stored, Some(merged));
 }
 
-/// P1: what is put comes back as it was, every field of it.
+/// P1: every field of a session comes back as it was put.
 pub async fn p1_every_field_comes_back<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut session = scene.held("u", 1_000, "host~00ff");
@@ -51,7 +51,7 @@ pub async fn p1_every_field_comes_back<H: Harness>(harness: &H) {
     assert_eq!(scene.load_one("bare").await, Some(bare));
 }
 
-/// P1: a put that comes late takes nothing back from a newer touch.
+/// P1: a late put does not set back a newer touch.
 pub async fn p1_an_old_put_after_a_newer_touch_keeps_the_touch<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let old = scene.session("u", 10);
@@ -62,7 +62,7 @@ pub async fn p1_an_old_put_after_a_newer_touch_keeps_the_touch<H: Harness>(harne
     assert_eq!(stored, Some((scene.at(500), scene.at(400))));
 }
 
-/// P1: two puts with one stamp come to the same end in either order.
+/// P1: two puts with one stamp lead to the same state in either order.
 pub async fn p1_two_puts_with_one_stamp_agree_in_any_order<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let pair = |name: &str| {
@@ -73,7 +73,7 @@ pub async fn p1_two_puts_with_one_stamp_agree_in_any_order<H: Harness>(harness: 
         two.declared = Some(scene.declared(Status::Away, "one", 10));
         [one, two]
     };
-    // By the bytes of what was placed and declared.
+    // Decided by the encoded bytes of placement and declaration.
     let ([one, two], [three, four]) = (pair("forth"), pair("back"));
     for state in [one.clone(), two.clone(), four, three] {
         scene.put(&[state]).await;
@@ -84,7 +84,7 @@ pub async fn p1_two_puts_with_one_stamp_agree_in_any_order<H: Harness>(harness: 
     merged.user = user("back");
     assert_eq!(scene.load_one("back").await.as_ref(), Some(&merged));
 
-    // By the node, whatever else was placed.
+    // Decided by the node, whatever else differs.
     let ([mut one, two], [mut three, four]) = (pair("to"), pair("fro"));
     one.placement.node = node("z");
     three.placement.node = node("z");
@@ -96,13 +96,13 @@ pub async fn p1_two_puts_with_one_stamp_agree_in_any_order<H: Harness>(harness: 
     }
 }
 
-/// P1: a leave ends the placement it has seen, also when both have one stamp.
+/// P1: a leave ends the placement that it has seen, even with an equal stamp.
 pub async fn p1_a_leave_wins_its_tie<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let (first, second) = (scene.session("first", 10), scene.session("second", 10));
     for here in [first, second] {
         let mut departed = scene.departed(&here, 20);
-        // Not even a greater node makes the placement win.
+        // Even a greater node does not make the placement win.
         departed.placement.node = node("a");
         let [one, two] = if here.user.as_str() == "first" { [&here, &departed] } else { [&departed, &here] };
         scene.put_one(one).await;
@@ -121,7 +121,7 @@ pub async fn p1_a_leave_of_an_older_placement_ends_nothing<H: Harness>(harness: 
     assert_eq!(scene.load_one("u").await, Some(newer));
 }
 
-/// P2: a put that comes twice is a put that came once.
+/// P2: repeating a put changes nothing.
 pub async fn p2_a_put_may_come_twice<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let batch = [scene.session("a", 10), scene.held("b", 10, "n"), scene.session("a/2", 20)];
@@ -131,7 +131,7 @@ pub async fn p2_a_put_may_come_twice<H: Harness>(harness: &H) {
     assert_eq!(scene.load(&["a", "b"]).await, once);
 }
 
-/// P2: puts come to the same end in any order.
+/// P2: puts lead to the same state in any order.
 pub async fn p2_puts_may_come_in_any_order<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let states = |name: &str| {
@@ -158,8 +158,7 @@ pub async fn p2_puts_may_come_in_any_order<H: Harness>(harness: &H) {
     }
 }
 
-/// P2: a put and a touch of a known session come to the same end in either order, whether it left
-/// or not.
+/// P2: a put and a touch of a known session commute, whether or not it has left.
 pub async fn p2_put_and_touch_commute<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     for leaves in [false, true] {
@@ -186,7 +185,7 @@ pub async fn p2_put_and_touch_commute<H: Harness>(harness: &H) {
     }
 }
 
-/// P3: a batch may repeat a session; all that it says counts.
+/// P3: a batch may contain a session several times; all entries count.
 pub async fn p3_a_batch_may_repeat_a_session<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let (mut one, mut two) = (scene.session("u", 10), scene.session("u", 20));
@@ -202,8 +201,8 @@ pub async fn p3_a_batch_may_repeat_a_session<H: Harness>(harness: &H) {
     assert_eq!(stored, Some((scene.at(50), scene.at(50))));
 }
 
-/// P3: a batch may exceed the core's own bounds: 1,200 sessions in more than 1 MiB land and are
-/// told like any others.
+/// P3: a batch may exceed the core's own limits: 1,200 sessions in more than 1 MiB are stored and
+/// delivered.
 pub async fn p3_a_batch_may_exceed_a_mebibyte<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
@@ -233,7 +232,7 @@ pub async fn p3_a_batch_may_exceed_a_mebibyte<H: Harness>(harness: &H) {
     reader.until("all 1,200 are forgotten", |reader| reader.view.sessions.is_empty()).await;
 }
 
-/// P4: a user belongs to one shard, below `shards`, whichever process asks.
+/// P4: a user belongs to one shard, below `shards`, for every handle.
 pub async fn p4_a_user_stays_in_one_shard<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     assert!(scene.store.shards() > 0);

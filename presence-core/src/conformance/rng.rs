@@ -1,6 +1,6 @@
-//! Numbers that come again with their seed.
+//! Seeded random numbers, so that a failing test can be repeated.
 
-/// A `SplitMix64`: small, and good enough to shuffle a history.
+/// `SplitMix64`: small, and random enough to shuffle a history.
 #[derive(Debug, Clone)]
 pub(crate) struct Rng(u64);
 
@@ -17,17 +17,17 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// A number in `0..bound`; zero if the bound is.
+    /// A number in `0..bound`; zero if `bound` is zero.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next().checked_rem(bound).unwrap_or(0)
     }
 
-    /// An index into a list of this length.
+    /// An index into a list of `len` elements.
     pub(crate) fn index(&mut self, len: usize) -> usize {
         usize::try_from(self.below(len as u64)).unwrap_or(0)
     }
 
-    /// True once in `n` times.
+    /// True with probability `1/n`.
     pub(crate) fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }

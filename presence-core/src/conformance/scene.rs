@@ -1,5 +1,4 @@
-//! What the cases are played with: two processes on one namespace, and sessions whose stamps are
-//! arguments.
+//! The setting of a case: two handles on one namespace, and sessions with given stamps.
 
 use super::{Follower, Harness};
 use crate::model::{
@@ -12,7 +11,7 @@ use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Two handles on one namespace, as of two processes, and the instant that stamps count from.
+/// Two handles on one namespace, as of two processes, and the instant that stamps are relative to.
 pub(super) struct Scene<'h, H> {
     pub(super) harness: &'h H,
     /// The handle that writes.
@@ -49,7 +48,7 @@ impl<'h, H: Harness> Scene<'h, H> {
         Self { harness, store, other, start }
     }
 
-    /// This many milliseconds after the start.
+    /// The instant this many milliseconds after the start.
     pub(super) fn at(&self, millis: u64) -> Timestamp {
         self.start + Duration::from_millis(millis)
     }
@@ -70,7 +69,7 @@ impl<'h, H: Harness> Scene<'h, H> {
         Session { user: user(owner), id: id(tab), placement, declared: None, seen_at: at, active_at: at }
     }
 
-    /// The same, held by a node.
+    /// Like [`session`](Self::session), but held by a node.
     pub(super) fn held(&self, name: &str, millis: u64, by: &str) -> Session {
         let mut session = self.session(name, millis);
         session.placement.node = node(by);
@@ -78,7 +77,7 @@ impl<'h, H: Harness> Scene<'h, H> {
         session
     }
 
-    /// The same session after it left at `millis`, as one who has seen this placement says it.
+    /// The session after a leave at `millis` of its present placement.
     pub(super) fn departed(&self, session: &Session, millis: u64) -> Session {
         let mut departed = session.clone();
         departed.placement.left = Some(Departure { at: self.at(millis), ends_at: self.at(millis + 5_000) });
@@ -115,7 +114,7 @@ impl<'h, H: Harness> Scene<'h, H> {
         self.put(slice::from_ref(session)).await;
     }
 
-    /// Touches, and answers with the misses, sorted.
+    /// Touches; returns the misses, sorted.
     pub(super) async fn touched(&self, touches: &[Touch]) -> Vec<SessionKey> {
         let mut misses = self.store.touch(touches).await.expect("touch");
         misses.sort_unstable();
@@ -127,20 +126,20 @@ impl<'h, H: Harness> Scene<'h, H> {
         self.store.forget(seen).await.expect("forget");
     }
 
-    /// What the other handle reads of these users.
+    /// What the other handle loads of these users.
     pub(super) async fn load(&self, users: &[&str]) -> Facts {
         let users: Vec<_> = users.iter().map(|name| user(name)).collect();
         self.other.load(&users).await.expect("load")
     }
 
-    /// The one session of a user, as the other handle reads it.
+    /// The only session of a user, as the other handle loads it.
     pub(super) async fn load_one(&self, name: &str) -> Option<Session> {
         let mut sessions = self.load(&[name]).await.sessions;
         assert!(sessions.len() <= 1, "one session was put: {sessions:#?}");
         sessions.pop()
     }
 
-    /// A reader of the other handle's watch, to whom everything so far has been told.
+    /// A reader of the other handle's watch that is caught up.
     pub(super) async fn follower(&self) -> Follower<'h, H> {
         let mut follower = Follower::new(self.harness, &self.other);
         follower.synced().await;

@@ -1,4 +1,4 @@
-//! N1, N2, T1, T2: what `touch` does, to sessions and to nodes.
+//! N1, N2, T1, T2: `touch` of sessions and nodes.
 
 use super::Harness;
 use super::scene::{Scene, node};
@@ -20,7 +20,7 @@ pub async fn n1_a_node_is_created_and_moves_forward_only<H: Harness>(harness: &H
     assert_eq!(seen, [scene.at(20), scene.at(40), scene.at(40)]);
 }
 
-/// N1: a node that drains says for how long, and its last beat stays as it was.
+/// N1: a draining node stores its drain time; its last heartbeat is kept.
 pub async fn n1_a_node_drains_with_its_last_beat<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
@@ -37,7 +37,7 @@ pub async fn n1_a_node_drains_with_its_last_beat<H: Harness>(harness: &H) {
     assert_eq!(reader.view.nodes.get(&drained.id), Some(&drained));
 }
 
-/// N2: `load` and the start of a watch carry the nodes of held sessions, and `load` each of them
+/// N2: `load` and the start of a watch deliver the nodes of held sessions, `load` each of them
 /// once.
 pub async fn n2_facts_carry_the_nodes_of_held_sessions<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
@@ -55,7 +55,7 @@ pub async fn n2_facts_carry_the_nodes_of_held_sessions<H: Harness>(harness: &H) 
     assert_eq!(nodes, [known("idle", 40), known("one", 20), known("two", 30)]);
 }
 
-/// T1: each time moves by itself, and forward only.
+/// T1: each time moves independently, and forward only.
 pub async fn t1_touch_moves_times_forward_only<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 100);
@@ -71,7 +71,7 @@ pub async fn t1_touch_moves_times_forward_only<H: Harness>(harness: &H) {
     assert_eq!(times, expected.map(|(seen, active)| (scene.at(seen), scene.at(active))));
 }
 
-/// T2: touch names the sessions that the store lacks, and creates none of them.
+/// T2: touch returns the sessions that the store lacks, and creates none of them.
 pub async fn t2_touch_names_what_is_lacking_and_creates_nothing<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
@@ -86,7 +86,7 @@ pub async fn t2_touch_names_what_is_lacking_and_creates_nothing<H: Harness>(harn
     assert_eq!(reader.view.sessions.keys().collect::<Vec<_>>(), [&known.key()]);
 }
 
-/// T2: touch names the sessions that have departed, and moves their times all the same.
+/// T2: touch returns the sessions that have departed, and moves their times all the same.
 pub async fn t2_touch_names_what_has_departed<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;

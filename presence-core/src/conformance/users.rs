@@ -1,4 +1,4 @@
-//! U1–U3: records of users, which outlive their sessions.
+//! U1–U3: user records, which outlive sessions.
 
 use super::scene::{Scene, id, user};
 use super::{Follower, Harness};
@@ -7,7 +7,7 @@ use crate::store::{BATCH_ENTRIES, Facts, ForgetIf};
 use std::collections::BTreeMap;
 
 impl<H: Harness> Scene<'_, H> {
-    /// A record of a user who was last seen then.
+    /// The record of a user who was last seen at `millis`.
     fn seen_at(&self, name: &str, millis: u64) -> UserRecord {
         UserRecord { seen_at: self.at(millis), ..UserRecord::new(user(name)) }
     }
@@ -25,7 +25,7 @@ impl<H: Harness> Scene<'_, H> {
         self.store.remember(users).await.expect("remember");
     }
 
-    /// The record of a user, as the other handle reads it.
+    /// The record of a user, as the other handle loads it.
     async fn record(&self, name: &str) -> Option<UserRecord> {
         let mut users = self.load(&[name]).await.users;
         assert!(users.len() <= 1, "a user has one record: {users:#?}");
@@ -33,7 +33,7 @@ impl<H: Harness> Scene<'_, H> {
     }
 }
 
-/// U1: each register wins by itself, also within one batch.
+/// U1: each register wins independently, also within one batch.
 pub async fn u1_a_record_merges_each_register<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let block = scene.blocked("u", 20, 90, Some("tab"));
@@ -48,7 +48,7 @@ pub async fn u1_a_record_merges_each_register<H: Harness>(harness: &H) {
     assert_eq!(scene.record("u").await, Some(later));
 }
 
-/// U1: records of one user come to one end in any order and however often they are told, ties
+/// U1: records of one user lead to the same state in any order and however often they come, ties
 /// included.
 pub async fn u1_records_may_come_in_any_order<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
@@ -81,8 +81,8 @@ pub async fn u1_records_may_come_in_any_order<H: Harness>(harness: &H) {
     }
 }
 
-/// U1: erasing takes what was seen until then, and what is told of it later; not what is seen after
-/// it, nor a block.
+/// U1: an erasure clears last-seen times up to then, including those that arrive later; not later
+/// ones, nor an exclusion.
 pub async fn u1_erasing_takes_what_was_seen_before<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let block = scene.blocked("u", 10, 900, None);
@@ -96,8 +96,8 @@ pub async fn u1_erasing_takes_what_was_seen_before<H: Harness>(harness: &H) {
     assert_eq!(scene.record("u").await.map(|record| record.seen_at), Some(scene.at(31)));
 }
 
-/// U2: a watch tells what is remembered, and a new one all of it before it is synced; `load`
-/// answers in request order.
+/// U2: a watch delivers remembered records, and a new one all of them before it is synced; `load`
+/// returns them in request order.
 pub async fn u2_watch_and_load_tell_records<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
@@ -114,7 +114,7 @@ pub async fn u2_watch_and_load_tell_records<H: Harness>(harness: &H) {
     assert_eq!(users, [&records[0], &records[2], &records[1]].map(Clone::clone));
 }
 
-/// U2: more records than a batch holds are all told, in batches.
+/// U2: more records than one batch holds are delivered, in batches.
 pub async fn u2_many_records_are_all_told<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let records: Vec<_> = (0..=2 * BATCH_ENTRIES).map(|n| scene.seen_at(&format!("u{n}"), 10)).collect();
@@ -124,7 +124,7 @@ pub async fn u2_many_records_are_all_told<H: Harness>(harness: &H) {
     assert_eq!(reader.view.users.len(), records.len());
 }
 
-/// U3: a record is dropped unless it holds more than the caller knows; the user's sessions are not.
+/// U3: a record is dropped unless it has more than the caller knows; the user's sessions are kept.
 pub async fn u3_forget_drops_a_record_that_says_no_more<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 10);
@@ -140,7 +140,7 @@ pub async fn u3_forget_drops_a_record_that_says_no_more<H: Harness>(harness: &H)
     assert_eq!(scene.load_one("u").await.as_ref(), Some(&session));
     reader.until("the record is gone", |reader| reader.view.users.is_empty()).await;
     assert_eq!(scene.follower().await.view.users, BTreeMap::new());
-    // What is remembered again is there again; the session goes, and the record stays.
+    // A record remembered again exists again; forgetting the session keeps it.
     scene.remember(std::slice::from_ref(&more)).await;
     scene.forget(&[scene.seen(&session, 10, 10)]).await;
     assert_eq!(scene.record("u").await, Some(more));

@@ -1,4 +1,4 @@
-//! W1–W4: what a watch tells, when, and what it may claim.
+//! W1–W4: what a watch delivers, when, and what it may claim.
 
 use super::scene::{Scene, node};
 use super::{Cannot, Follower, Harness};
@@ -7,7 +7,7 @@ use crate::store::{BATCH_ENTRIES, FeedEvent, ForgetIf};
 use futures_util::future::join;
 use std::slice;
 
-/// W1: a watch starts with everything that each shard holds, and says so once it has told it.
+/// W1: a watch starts with everything that each shard holds, and then reports it as synced.
 pub async fn w1_watch_starts_with_everything<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let all: Vec<Session> = (0..1_100).map(|n| scene.session(&format!("user-{n}"), 10)).collect();
@@ -35,7 +35,7 @@ pub async fn w1_watch_starts_with_everything<H: Harness>(harness: &H) {
     assert!(reader.view.nodes.contains_key("n"), "a node that holds nothing is told as well");
 }
 
-/// W1: a watch of nothing says that this was everything.
+/// W1: a watch of an empty store is synced.
 pub async fn w1_watch_of_an_empty_store_is_synced<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let reader = scene.follower().await;
@@ -46,7 +46,7 @@ pub async fn w1_watch_of_an_empty_store_is_synced<H: Harness>(harness: &H) {
     );
 }
 
-/// W2: a watch hears the puts, the touches and the forgets of another handle.
+/// W2: a watch delivers puts, touches and forgets of another handle.
 pub async fn w2_watch_hears_every_verb_of_another_handle<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
@@ -70,7 +70,7 @@ pub async fn w2_watch_hears_every_verb_of_another_handle<H: Harness>(harness: &H
     reader.until("it is forgotten", |reader| reader.view == super::Reference::default()).await;
 }
 
-/// W2: a watch hears another handle also when it tells things of its own.
+/// W2: a watch delivers the changes of another handle even if its own handle writes too.
 pub async fn w2_both_sides_hear_each_other<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut here = Follower::new(harness, &scene.store);
@@ -93,7 +93,7 @@ pub async fn w2_both_sides_hear_each_other<H: Harness>(harness: &H) {
     there.until("there sees here touch", is_seen(mine.key(), scene.at(20))).await;
 }
 
-/// W2: what one handle does with one session arrives in that order.
+/// W2: changes of one session by one handle arrive in order.
 pub async fn w2_changes_of_a_session_arrive_in_order<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
@@ -109,7 +109,7 @@ pub async fn w2_changes_of_a_session_arrive_in_order<H: Harness>(harness: &H) {
     assert_eq!(reader.view.sessions.into_values().collect::<Vec<_>>(), [last]);
 }
 
-/// W2: nothing that is written while a watch begins is lost.
+/// W2: nothing written while a watch begins is lost.
 pub async fn w2_nothing_is_lost_while_a_watch_begins<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let all: Vec<Session> = (0..600).map(|n| scene.session(&format!("user-{n}"), 10)).collect();
@@ -131,7 +131,7 @@ pub async fn w2_nothing_is_lost_while_a_watch_begins<H: Harness>(harness: &H) {
     assert_eq!(touched.count(), meanwhile.len());
 }
 
-/// W2: a reader who did not read for long has missed nothing once it is told that it is caught up.
+/// W2: a reader that did not read for long has missed nothing once it is caught up.
 pub async fn w2_a_slow_reader_misses_nothing<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
@@ -147,8 +147,8 @@ pub async fn w2_a_slow_reader_misses_nothing<H: Harness>(harness: &H) {
     assert!(reader.view.sessions.values().all(|session| session.seen_at >= least));
 }
 
-/// W3: a watch proves the store's time again and again, and never before all that was written until
-/// then has been told.
+/// W3: a watch proves the store's time regularly, and never before everything written until then
+/// has been delivered.
 pub async fn w3_time_is_proven_after_what_was_written<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
@@ -185,7 +185,7 @@ pub async fn w3_time_is_proven_after_what_was_written<H: Harness>(harness: &H) {
     }
 }
 
-/// W4: a store that lost data shows another epoch.
+/// W4: a store that lost data has another epoch.
 pub async fn w4_a_store_that_lost_data_shows_another_epoch<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     scene.put(&[scene.session("u", 10)]).await;
@@ -199,7 +199,7 @@ pub async fn w4_a_store_that_lost_data_shows_another_epoch<H: Harness>(harness: 
         !reader.epochs.is_empty()
             && reader.epochs.iter().all(|(shard, epoch)| before.get(shard) != Some(epoch))
     };
-    // The feed of before ends by itself; what the reader follows then shows the loss.
+    // The old feed ends by itself; the next one shows the loss.
     reader.until("another epoch", |reader| another(reader) && reader.epochs.len() == before.len()).await;
     assert_eq!(reader.view.sessions.len(), 0);
     assert_eq!(scene.load_one("u").await, None);
@@ -207,7 +207,7 @@ pub async fn w4_a_store_that_lost_data_shows_another_epoch<H: Harness>(harness: 
     reader.until("life goes on", |reader| reader.view.sessions.len() == 1).await;
 }
 
-/// W4: a store that lost nothing shows the same epoch to everyone, whatever is written.
+/// W4: a store that lost nothing has the same epoch for all handles, whatever is written.
 pub async fn w4_an_epoch_lasts<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let before = scene.follower().await.epochs;

@@ -1,4 +1,4 @@
-//! All channels that have a history.
+//! The histories of all channels, within one budget of bytes.
 
 use super::history::History;
 use presence_core::Timestamp;
@@ -11,9 +11,9 @@ pub(super) struct Histories {
     retention: Retention,
     budget: usize,
     channels: HashMap<Channel, Entry>,
-    /// Channels by the time of their newest event; those of one time in the order in which it came.
+    /// Channels by the time of their newest event; those with equal times in order of arrival.
     by_age: BTreeMap<Age, Channel>,
-    drawn: u64,
+    published: u64,
     bytes: usize,
     swept: bool,
 }
@@ -33,7 +33,7 @@ impl Histories {
             budget,
             channels: HashMap::new(),
             by_age: BTreeMap::new(),
-            drawn: 0,
+            published: 0,
             bytes: 0,
             swept: false,
         }
@@ -47,12 +47,12 @@ impl Histories {
         self.bytes
     }
 
-    /// The event is returned if it was stored.
+    /// Publishes a message; returns the event if it was stored.
     pub(super) fn publish(&mut self, message: Publish, now: Timestamp) -> (Published, Option<Event>) {
         self.expire(now);
         let channel = message.channel.clone();
-        self.drawn += 1;
-        let age = (now, self.drawn);
+        self.published += 1;
+        let age = (now, self.published);
         let entry = self.channels.entry(channel.clone()).or_insert_with(|| {
             let history = History::new();
             self.bytes += history.bytes;
@@ -70,8 +70,8 @@ impl Histories {
         published
     }
 
-    /// The channel that was published to last keeps its history, whose own bounds suffice for one,
-    /// but not the keys of events that are gone from it.
+    /// Drops histories until the budget is met. The last remaining channel keeps its history, which
+    /// has bounds of its own, but not the keys of its trimmed events.
     fn keep_to_budget(&mut self) {
         while self.bytes > self.budget && self.channels.len() > 1 {
             self.drop_oldest();
@@ -94,7 +94,7 @@ impl Histories {
         }
     }
 
-    /// Drops what has expired. A history goes with its newest event.
+    /// Drops expired histories. A history expires with its newest event.
     fn expire(&mut self, now: Timestamp) {
         while let Some((&(at, _), _)) = self.by_age.first_key_value() {
             if now.since(at) < self.retention.age {
@@ -135,12 +135,12 @@ impl Histories {
         self.trimmed(channel, now).map_or_else(nothing, |history| history.read(from))
     }
 
-    /// Whether a sweeper must be started; it is taken to run from then on.
+    /// Whether the caller must start a sweeper, which counts as running from then on.
     pub(super) fn needs_sweeper(&mut self) -> bool {
         !self.channels.is_empty() && !std::mem::replace(&mut self.swept, true)
     }
 
-    /// Drops what has expired, and says when to come again; `None` ends the sweeper.
+    /// Drops expired histories; returns when to sweep next, `None` to end the sweeper.
     pub(super) fn sweep(&mut self, now: Timestamp) -> Option<Timestamp> {
         self.expire(now);
         let next = self.by_age.first_key_value().map(|(&(at, _), _)| at + self.retention.age);

@@ -1,4 +1,4 @@
-//! What is stored of one channel.
+//! The history of one channel.
 
 use presence_core::broker::hub::{PAGE_BYTES, PAGE_EVENTS, Page, ReadFrom};
 use presence_core::broker::{Event, EventId, KEYS_FOR, Missed, Publish, Published, Retention};
@@ -6,27 +6,28 @@ use presence_core::{Timestamp, random};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-/// What an event takes beside its payload, and a channel beside its events, roughly.
+/// Estimated bytes of an event without its payload, and of a channel without its events.
 const EVENT_BYTES: usize = 160;
 pub(super) const CHANNEL_BYTES: usize = 512;
 
-/// A history is of one incarnation: another one begins when this one has expired or was removed.
+/// The history of one channel. It has one incarnation; another begins when it has expired or was
+/// removed.
 #[derive(Debug)]
 pub(super) struct History {
     incarnation: u64,
-    /// The number of the newest event.
+    /// Number of the newest event.
     number: u64,
-    /// That of the newest event which is not stored any more.
+    /// Number of the newest event that was trimmed.
     trimmed: u64,
     events: VecDeque<(Event, Option<Arc<str>>)>,
-    /// Which event has used a key.
+    /// The event that has used each key.
     keys: HashMap<Arc<str>, u64>,
-    /// The keys of trimmed events that are still remembered, with the time of their events.
+    /// Keys of trimmed events that are still remembered, with the times of their events.
     late: VecDeque<(Timestamp, Arc<str>)>,
     closed: bool,
-    /// The bytes of all payloads.
+    /// Bytes of all payloads.
     payloads: usize,
-    /// The bytes of everything.
+    /// Bytes of everything.
     pub(super) bytes: usize,
 }
 
@@ -78,8 +79,7 @@ impl History {
         (Published::Stored(id), Some(event))
     }
 
-    /// Drops the oldest events that exceed the bounds, and the keys that need not be remembered any
-    /// more.
+    /// Drops the oldest events beyond the bounds, and keys that need not be remembered any more.
     pub(super) fn trim(&mut self, now: Timestamp, retention: &Retention) {
         while let Some((event, _)) = self.events.front() {
             let within = self.events.len() <= retention.count
@@ -101,7 +101,7 @@ impl History {
         }
     }
 
-    /// Forgets keys of events that are trimmed, the oldest first, until so many bytes are free.
+    /// Forgets keys of trimmed events, oldest first, until `excess` bytes are free.
     pub(super) fn forget_keys(&mut self, excess: usize) {
         let enough = self.bytes.saturating_sub(excess);
         while self.bytes > enough {
@@ -141,7 +141,7 @@ impl History {
         Page { missed, events, position, more }
     }
 
-    /// The index of the first event after this number: numbers of one history grow by one here.
+    /// The index of the first event after a number; the numbers of this history increase by one.
     fn index(&self, number: u64) -> usize {
         usize::try_from(number.saturating_sub(self.trimmed)).unwrap_or(usize::MAX)
     }

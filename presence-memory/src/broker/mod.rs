@@ -1,4 +1,4 @@
-//! A message broker within one process.
+//! A message broker in the memory of this process.
 
 mod histories;
 mod history;
@@ -17,15 +17,15 @@ use presence_core::{Clock, SystemClock};
 use std::fmt;
 use std::sync::Arc;
 
-/// How many bytes all histories may take together by default.
+/// Default budget of all histories together, in bytes.
 pub const HISTORY_BYTES: usize = 256 * 1024 * 1024;
 
 /// A [`Broker`] whose histories live in the memory of this process.
 ///
 /// Clones share everything: give each part of the process its own. A history is bounded by its
-/// [`Retention`] and goes when its newest event has reached the age; one task sees to that while
-/// there is any. All histories together are bounded by a budget: when it is exceeded, the channel
-/// whose newest event is the oldest loses its history.
+/// [`Retention`], and expires when its newest event has reached the maximum age; one task removes
+/// expired histories. All histories together are bounded by a budget: when it is exceeded, the
+/// channel whose newest event is the oldest loses its history.
 ///
 /// ```
 /// use futures_util::StreamExt;
@@ -61,7 +61,7 @@ impl MemoryBroker {
 
     /// A broker with these bounds, on this clock.
     ///
-    /// `budget` is in bytes, for payloads, keys and what stands around them.
+    /// `budget` is in bytes, for payloads, keys and their overhead.
     pub fn with(retention: Retention, budget: usize, clock: impl Clock) -> Self {
         let histories = Mutex::new(Histories::new(retention, budget));
         let shared = Arc::new(Shared { clock: Arc::new(clock), histories });
@@ -69,13 +69,13 @@ impl MemoryBroker {
         Self { shared, hub }
     }
 
-    /// How many channels have a history, and how many bytes all of them take.
+    /// Number of channels with a history, and the bytes that all of them take.
     pub fn stored(&self) -> (usize, usize) {
         let histories = self.shared.histories.lock();
         (histories.len(), histories.bytes())
     }
 
-    /// Whoever finds no sweeper starts one; it ends when nothing is stored any more.
+    /// Starts the sweeper, which ends when nothing is stored any more.
     fn sweep(&self) {
         let shared = Arc::downgrade(&self.shared);
         tokio::spawn(async move {
@@ -98,8 +98,8 @@ impl Broker for MemoryBroker {
         message.check()?;
         let mut histories = self.shared.histories.lock();
         let (published, event) = histories.publish(message, self.shared.clock.now());
-        // Told under the lock, so that events come in order; woken after it, so that nobody waits
-        // for subscribers.
+        // The hub is called under the lock, so that events stay in order; subscribers are woken
+        // after it is released.
         let wakes = event.map(|event| {
             let by_prefix = self.hub.by_prefix(&event.channel, &Delivery::Event(event.clone()));
             (self.hub.stored(event, None), by_prefix)

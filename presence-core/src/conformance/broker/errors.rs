@@ -1,4 +1,4 @@
-//! E1: what an error says.
+//! E1: errors of a broker.
 
 use super::{ALL, BrokerHarness, channel, message, pair, untested};
 use crate::broker::{Broker, MAX_KEY, MAX_PAYLOAD};
@@ -6,7 +6,7 @@ use crate::store::Kind;
 use bytes::Bytes;
 use futures_util::StreamExt;
 
-/// E1: something to retry, in time.
+/// E1: an unreachable broker reports a retryable error, in time.
 pub async fn e1_a_broker_out_of_reach_says_so<H: BrokerHarness>(harness: &H) {
     let broken = match harness.open_broken().await {
         Ok(broken) => broken,
@@ -29,7 +29,7 @@ pub async fn e1_a_broker_out_of_reach_says_so<H: BrokerHarness>(harness: &H) {
     }
 }
 
-/// E1 and B8: a subscription neither ends nor claims anything.
+/// E1 and B8: a subscription of an unreachable broker neither ends nor delivers anything.
 pub async fn e1_a_subscription_out_of_reach_is_silent<H: BrokerHarness>(harness: &H) {
     let broken = match harness.open_broken().await {
         Ok(broken) => broken,
@@ -41,7 +41,7 @@ pub async fn e1_a_subscription_out_of_reach_is_silent<H: BrokerHarness>(harness:
     assert!(told.is_err(), "something was claimed");
 }
 
-/// E1: retrying would not help.
+/// E1: a payload that is too large is rejected, since retrying would not help.
 pub async fn e1_what_is_too_large_is_rejected<H: BrokerHarness>(harness: &H) {
     let [broker, _] = pair(harness).await;
     let large = "x".repeat(MAX_PAYLOAD + 1);

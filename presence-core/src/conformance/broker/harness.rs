@@ -1,4 +1,4 @@
-//! What a broker does to be tested.
+//! The harness: what a broker provides to be tested.
 
 use crate::broker::{Broker, Retention};
 use crate::conformance::Cannot;
@@ -6,54 +6,53 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A broker under test: where its handles come from, and what can be done to its server.
+/// A broker under test: opens its handles, and injects faults.
 ///
-/// Every case gets a harness of its own, and with it namespaces that nobody else uses.
+/// Every case gets a harness of its own, with namespaces that nothing else uses.
 #[async_trait]
 pub trait BrokerHarness: Send + Sync + 'static {
-    /// A new harness, whose namespaces are empty and its own.
+    /// A new harness with empty namespaces of its own.
     ///
-    /// A server that is missing is a failed test: panic, and say how to get it.
+    /// A missing server fails the test: panic, and tell how to get it.
     async fn fresh() -> Self
     where
         Self: Sized;
 
-    /// A new handle, as another process would open it, on this harness's namespace of that name.
+    /// A new handle on the namespace of that name, as another process would open it.
     ///
-    /// A name is one of `a` and `b`. All handles of one namespace are opened with the same
-    /// retention.
+    /// A name is `a` or `b`. All handles of one namespace are opened with the same retention.
     async fn open(&self, namespace: &str, retention: Retention) -> Arc<dyn Broker>;
 
-    /// A handle that cannot reach its server, as after a wrong address.
+    /// A handle that cannot reach its server, as with a wrong address.
     ///
     /// # Errors
-    /// [`Cannot`], the default, where nothing can be out of reach: E1 is then tested in part.
+    /// [`Cannot`], the default, if nothing can be unreachable: E1 is then tested in part.
     async fn open_broken(&self) -> Result<Arc<dyn Broker>, Cannot> {
         Err(Cannot("nothing can be out of reach"))
     }
 
-    /// Loses everything that is stored, as a restart without a disk would.
+    /// Loses all data, as a restart without a disk would.
     ///
     /// # Errors
-    /// [`Cannot`], the default, where data lives as long as its broker: a part of B2 and B7 is then
+    /// [`Cannot`], the default, if data lives as long as its broker: a part of B2 and B7 is then
     /// untested.
     async fn lose_data(&self) -> Result<(), Cannot> {
         Err(Cannot("data lives as long as its broker"))
     }
 
-    /// Interrupts the connections between all handles and the server: for a moment, or until
+    /// Interrupts the connections between all handles and the server, for a moment or until
     /// [`heal`](Self::heal).
     ///
     /// # Errors
-    /// [`Cannot`], the default, where there is no connection: B8 is then untested.
+    /// [`Cannot`], the default, if there is no connection: B8 is then untested.
     async fn interrupt(&self) -> Result<(), Cannot> {
         Err(Cannot("there is no connection"))
     }
 
-    /// Ends what [`interrupt`](Self::interrupt) began. Default: it has ended by itself.
+    /// Ends the interruption of [`interrupt`](Self::interrupt). Default: it has ended by itself.
     async fn heal(&self) {}
 
-    /// Lets time pass for the retention of this harness. Default: it really passes.
+    /// Lets time pass for the retention of this harness. Default: sleeps.
     async fn advance(&self, by: Duration) {
         tokio::time::sleep(by).await;
     }
@@ -64,7 +63,7 @@ pub trait BrokerHarness: Send + Sync + 'static {
         Duration::from_secs(1)
     }
 
-    /// How long a case waits for what must come, in real time. Default 30 s.
+    /// How long a case waits for an expected delivery, in real time. Default 30 s.
     fn patience(&self) -> Duration {
         Duration::from_secs(30)
     }

@@ -7,7 +7,7 @@ async fn newest(broker: &dyn Broker, name: &str, count: usize) -> Vec<Event> {
     broker.history(&channel(name), count).await.expect("a history")
 }
 
-/// B13: at most as many as are asked for.
+/// B13: `history` returns at most as many events as requested.
 pub async fn b13_history_answers_the_newest_events_oldest_first<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     let mut ids = Vec::new();
@@ -28,7 +28,7 @@ pub async fn b13_history_answers_the_newest_events_oldest_first<H: BrokerHarness
     );
 }
 
-/// B14: a removed channel is as if it had never been, but for its ids.
+/// B14: a removed channel is like a new one, except for its ids.
 pub async fn b14_remove_drops_the_history_and_opens_the_channel<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     store(&*broker, message("c", "a").key("k")).await;
@@ -41,7 +41,7 @@ pub async fn b14_remove_drops_the_history_and_opens_the_channel<H: BrokerHarness
     other.remove(&channel("nothing")).await.expect("removing what is not there is harmless");
 }
 
-/// B14: they go on with what is published next.
+/// B14: subscribers continue with what is published next.
 pub async fn b14_subscribers_hear_nothing_of_a_removal<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     let mut stream = other.subscribe(&channel("c"), ALL);

@@ -1,4 +1,4 @@
-//! B10: what never leaks.
+//! B10: channels and namespaces are kept apart.
 
 use super::{ALL, BrokerHarness, channel, message, next_texts, pair, store};
 use crate::broker::{Broker, Channel, Retention};
@@ -58,7 +58,7 @@ pub async fn b10_channels_of_any_name_keep_apart<H: BrokerHarness>(harness: &H) 
     }
 }
 
-/// B10: the same channel in another namespace is another channel.
+/// B10: the same channel name in another namespace is another channel.
 pub async fn b10_namespaces_keep_apart<H: BrokerHarness>(harness: &H) {
     let a = harness.open("a", Retention::default()).await;
     let b = harness.open("b", Retention::default()).await;

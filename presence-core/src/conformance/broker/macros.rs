@@ -1,10 +1,10 @@
-//! The list of cases.
+//! The list of broker cases, and the macro that makes tests of them.
 
-/// One test per case of the [suite](crate::conformance::broker), for this
+/// Defines one test per case of the [suite](crate::conformance::broker) for a
 /// [`BrokerHarness`](crate::conformance::broker::BrokerHarness).
 ///
-/// To be called once, in a module of its own or at the top of a test file. The crate that calls it
-/// needs `tokio` with `macros` and `rt`.
+/// Call it once, in a module of its own or at the top of a test file. The calling crate needs
+/// `tokio` with `macros` and `rt`.
 #[macro_export]
 macro_rules! broker_conformance_tests {
     ($harness:ty) => {

@@ -1,7 +1,7 @@
 //! The suite that every [`Broker`] passes: one named test per clause of its
 //! [contract](crate::Broker), for two handles on one server.
 //!
-//! A broker says where its handles come from. The whole test file of a third party:
+//! A broker implements a [`BrokerHarness`]. The whole test file of a third party:
 //!
 //! ```
 //! use presence_core::broker::{Broker, Retention};
@@ -29,8 +29,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! What a broker [cannot](Cannot) do it has to say; the case that would have tested it prints the
-//! reason.
+//! If a broker [cannot](Cannot) provide something, the case that needs it prints the
+//! reason instead.
 
 pub mod errors;
 mod harness;
@@ -54,7 +54,7 @@ use std::sync::Arc;
 
 type Stream = BoxStream<'static, Delivery>;
 
-/// Everything that is stored, and then what comes.
+/// The whole history, then live events.
 const ALL: Start = Start::Last(usize::MAX);
 
 fn channel(name: &str) -> Channel {
@@ -74,7 +74,7 @@ async fn pair<H: BrokerHarness>(harness: &H) -> [Arc<dyn Broker>; 2] {
     [harness.open("a", Retention::default()).await, harness.open("a", Retention::default()).await]
 }
 
-/// Stores a message that must be stored.
+/// Publishes a message that must be stored.
 async fn store(broker: &dyn Broker, message: Publish) -> EventId {
     match broker.publish(message).await {
         Ok(Published::Stored(id)) => id,
@@ -121,17 +121,17 @@ async fn next_texts<H: BrokerHarness>(harness: &H, stream: &mut Stream, count: u
     texts
 }
 
-/// A subscription that has surely begun: it has delivered something that was published after its
-/// first poll.
+/// A subscription that has certainly begun: it has delivered something published after its first
+/// poll.
 ///
-/// What was published for this purpose has the payload `begun`, and may come again.
+/// The messages published for this purpose have the payload `begun`, and may be delivered again.
 async fn begun<H: BrokerHarness>(harness: &H, broker: &dyn Broker, on: &Channel, stream: Stream) -> Stream {
     let (stream, first) = next_after_begun(harness, broker, on, stream).await;
     assert_eq!(text(&first), "begun", "only what is live comes");
     stream
 }
 
-/// The same, with the first event that came.
+/// Like [`begun`], with the first event that came.
 async fn next_after_begun<H: BrokerHarness>(
     harness: &H,
     broker: &dyn Broker,
@@ -154,8 +154,8 @@ async fn next_after_begun<H: BrokerHarness>(
     }
 }
 
-/// The next delivery that is no leftover of [`begun`].
-async fn next_news<H: BrokerHarness>(harness: &H, stream: &mut Stream) -> Delivery {
+/// The next delivery that is not a leftover of [`begun`].
+async fn next_new<H: BrokerHarness>(harness: &H, stream: &mut Stream) -> Delivery {
     loop {
         match next(harness, stream).await {
             Delivery::Event(event) if event.payload == "begun" => {}
@@ -164,7 +164,7 @@ async fn next_news<H: BrokerHarness>(harness: &H, stream: &mut Stream) -> Delive
     }
 }
 
-/// Says that a case has tested nothing.
+/// Prints that a case has tested nothing.
 fn untested(clause: &str, Cannot(why): Cannot) {
     eprintln!("{clause} is not tested: {why}");
 }

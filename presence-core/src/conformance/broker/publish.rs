@@ -1,10 +1,10 @@
-//! B1 to B5: what a publish does.
+//! B1 to B5: `publish`.
 
 use super::{ALL, BrokerHarness, channel, message, next_event, next_texts, pair, store, text, untested};
 use crate::broker::{Broker, MAX_PAYLOAD, Published, Retention};
 use std::collections::HashSet;
 
-/// B1: events of two handles reach subscribers of both.
+/// B1: events of two handles reach the subscribers of both.
 pub async fn b1_what_is_acknowledged_reaches_every_handle_once_and_in_order<H: BrokerHarness>(harness: &H) {
     let brokers = pair(harness).await;
     let mut early = [0, 1].map(|n: usize| brokers[n].subscribe(&channel("c"), ALL));
@@ -23,7 +23,7 @@ pub async fn b1_what_is_acknowledged_reaches_every_handle_once_and_in_order<H: B
     }
 }
 
-/// B1: whatever order the server decides on, all subscribers see it.
+/// B1: all subscribers see the same order, whichever the server decides on.
 pub async fn b1_publishers_at_the_same_time_agree_on_one_order<H: BrokerHarness>(harness: &H) {
     const EACH: usize = 50;
     let brokers = pair(harness).await;
@@ -45,7 +45,7 @@ pub async fn b1_publishers_at_the_same_time_agree_on_one_order<H: BrokerHarness>
     }
 }
 
-/// B2: within one history, numbers grow.
+/// B2: numbers grow within one history.
 pub async fn b2_ids_grow<H: BrokerHarness>(harness: &H) {
     let brokers = pair(harness).await;
     let mut ids = Vec::new();
@@ -71,7 +71,7 @@ pub async fn b2_a_history_that_was_lost_has_another_incarnation<H: BrokerHarness
     assert_ne!(before.incarnation, after.incarnation);
 }
 
-/// B3: the second publish with a key is told the id of the first one.
+/// B3: the second publish with a key returns the id of the first one.
 pub async fn b3_a_repeated_key_stores_nothing<H: BrokerHarness>(harness: &H) {
     let [one, two] = pair(harness).await;
     let mut stream = two.subscribe(&channel("c"), ALL);
@@ -110,7 +110,7 @@ pub async fn b3_a_key_outlives_its_trimmed_event<H: BrokerHarness>(harness: &H) 
     assert_eq!(repeated, Some(Published::Repeated(first)));
 }
 
-/// B4: after the last event nothing is stored.
+/// B4: nothing is stored after the last event.
 pub async fn b4_the_last_event_closes_its_channel<H: BrokerHarness>(harness: &H) {
     let [one, two] = pair(harness).await;
     let first = store(&*one, message("c", "a").key("k")).await;
@@ -118,7 +118,7 @@ pub async fn b4_the_last_event_closes_its_channel<H: BrokerHarness>(harness: &H)
     for broker in [&one, &two] {
         assert_eq!(broker.publish(message("c", "late")).await.ok(), Some(Published::Closed(last)));
         assert_eq!(broker.publish(message("c", "late").last()).await.ok(), Some(Published::Closed(last)));
-        // A repeat is what it was, closed or not.
+        // A repeated publish gets the same answer whether or not the channel is closed.
         let repeated = broker.publish(message("c", "a").key("k")).await.ok();
         assert_eq!(repeated, Some(Published::Repeated(first)));
         let repeated = broker.publish(message("c", "end").key("e").last()).await.ok();
@@ -132,7 +132,7 @@ pub async fn b4_the_last_event_closes_its_channel<H: BrokerHarness>(harness: &H)
     assert!(next_event(harness, &mut stream).await.last);
 }
 
-/// B4: the name may be used again.
+/// B4: the name of a closed channel can be used again once its history has expired.
 pub async fn b4_a_closed_channel_opens_when_its_history_has_expired<H: BrokerHarness>(harness: &H) {
     let age = harness.shortest_age();
     let broker = harness.open("a", Retention::default().age(age)).await;
@@ -142,7 +142,7 @@ pub async fn b4_a_closed_channel_opens_when_its_history_has_expired<H: BrokerHar
     assert!(next.incarnation != last.incarnation || next.number > last.number);
 }
 
-/// B5: the oldest events go.
+/// B5: beyond the count, the oldest events are dropped.
 pub async fn b5_history_is_bounded_by_count<H: BrokerHarness>(harness: &H) {
     let broker = harness.open("a", Retention::default().count(3)).await;
     for n in 0..10 {
@@ -151,7 +151,7 @@ pub async fn b5_history_is_bounded_by_count<H: BrokerHarness>(harness: &H) {
     assert_eq!(stored(&*broker).await, ["7", "8", "9"]);
 }
 
-/// B5: so do they when the payloads are large.
+/// B5: beyond the bytes of payload, the oldest events are dropped.
 pub async fn b5_history_is_bounded_by_bytes<H: BrokerHarness>(harness: &H) {
     let broker = harness.open("a", Retention::default().bytes(MAX_PAYLOAD)).await;
     let payload = |n: usize| format!("{n}{}", "x".repeat(100 * 1024));
@@ -164,7 +164,7 @@ pub async fn b5_history_is_bounded_by_bytes<H: BrokerHarness>(harness: &H) {
     assert_eq!(stored(&*broker).await.len(), 1);
 }
 
-/// B5: and when they are old.
+/// B5: beyond the age, events are dropped.
 pub async fn b5_history_is_bounded_by_age<H: BrokerHarness>(harness: &H) {
     let age = harness.shortest_age();
     let broker = harness.open("a", Retention::default().age(age)).await;

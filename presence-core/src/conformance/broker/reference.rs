@@ -1,4 +1,5 @@
-//! A small server with handles, for core's own tests: plain, and not made for many channels.
+//! A small in-process broker with separate handles, for core's own tests: simple, and slow with
+//! many channels.
 
 use crate::broker::hub::{Backend, Hub, Interest, PAGE_BYTES, PAGE_EVENTS, Page, ReadFrom, WeakHub};
 use crate::broker::{
@@ -23,9 +24,9 @@ pub struct ReferenceServer {
 
 #[derive(Default)]
 struct State {
-    /// By namespace and channel.
+    /// Keyed by namespace and channel.
     histories: HashMap<(String, Channel), History>,
-    /// The feed of each handle, with its namespace.
+    /// The hub of each handle, with its namespace.
     hubs: Vec<(String, WeakHub)>,
     incarnations: u64,
     down: bool,
@@ -70,17 +71,17 @@ impl ReferenceServer {
         ReferenceBroker { backend, hub }
     }
 
-    /// Cannot be reached from now on.
+    /// Makes the server unreachable.
     pub fn go_down(&self) {
         self.state.lock().down = true;
     }
 
-    /// Takes calls, and announces nothing from now on.
+    /// Makes the server accept calls without announcing anything.
     pub fn fall_silent(&self) {
         self.state.lock().silent = true;
     }
 
-    /// Announces again; what handles missed they have to read.
+    /// Makes the server announce again; handles must read what they missed.
     pub fn come_back(&self) {
         self.state.lock().silent = false;
         for (_, hub) in self.hubs() {
@@ -88,7 +89,7 @@ impl ReferenceServer {
         }
     }
 
-    /// Loses everything that is stored.
+    /// Loses all data.
     pub fn lose_data(&self) {
         self.state.lock().histories.clear();
     }
@@ -116,7 +117,7 @@ impl History {
 }
 
 impl Handle {
-    /// Calls `answer` with the state, if the server can be reached.
+    /// Calls `answer` with the state, if the server is reachable.
     fn ask<T>(
         &self,
         answer: impl FnOnce(&mut State, (String, Channel), Timestamp) -> T,
@@ -137,7 +138,7 @@ impl Handle {
         Ok(answer(&mut state, key, now))
     }
 
-    /// Tells all handles.
+    /// Announces a delivery to all handles.
     fn announce(&self, channel: &Channel, delivery: &Delivery, previous: Option<u64>) {
         for (namespace, hub) in self.server.hubs() {
             if namespace != self.namespace || self.server.state.lock().silent {

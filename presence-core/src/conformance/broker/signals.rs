@@ -1,4 +1,4 @@
-//! B9 and B11: what is not replayed.
+//! B9 and B11: deliveries that are not replayed.
 
 use super::{
     ALL, BrokerHarness, begun, channel, message, next, pair, store, store_in_the_end, text, untested,
@@ -6,7 +6,7 @@ use super::{
 use crate::broker::{Broker, Delivery};
 use bytes::Bytes;
 
-/// B9: to those who are there.
+/// B9: a signal reaches the present subscribers of every handle.
 pub async fn b9_a_signal_reaches_every_handle_and_is_never_stored<H: BrokerHarness>(harness: &H) {
     let brokers = pair(harness).await;
     store(&*brokers[0], message("c", "stored")).await;
@@ -16,7 +16,7 @@ pub async fn b9_a_signal_reaches_every_handle_and_is_never_stored<H: BrokerHarne
         brokers[0].signal(&channel("d"), Bytes::from_static(b"elsewhere")).await.expect("signalled");
         brokers[0].signal(&channel("c"), Bytes::from_static(b"typing")).await.expect("signalled");
         let signal = Delivery::Signal { channel: channel("c"), payload: Bytes::from_static(b"typing") };
-        assert_eq!(super::next_news(harness, &mut stream).await, signal);
+        assert_eq!(super::next_new(harness, &mut stream).await, signal);
     }
     let history = brokers[1].history(&channel("c"), usize::MAX).await.expect("a history");
     assert!(history.iter().all(|event| event.payload != "typing"));
@@ -46,7 +46,7 @@ pub async fn b11_a_prefix_hears_its_channels_and_no_others<H: BrokerHarness>(har
         broker.signal(&inside, Bytes::from_static(b"signal")).await.expect("signalled");
         let mut heard = Vec::new();
         while heard.len() < 3 {
-            heard.push(match super::next_news(harness, &mut stream).await {
+            heard.push(match super::next_new(harness, &mut stream).await {
                 Delivery::Event(event) => (event.channel.to_string(), text(&event)),
                 Delivery::Signal { channel, payload } => {
                     (channel.to_string(), String::from_utf8_lossy(&payload).into_owned())
@@ -56,7 +56,7 @@ pub async fn b11_a_prefix_hears_its_channels_and_no_others<H: BrokerHarness>(har
         }
         // A signal, which is not stored, may overtake an event.
         heard[1..].sort_unstable();
-        // Channels may live on different servers: there is an order within each of them only.
+        // Channels may be on different servers: there is an order only within each of them.
         heard.sort_by(|one, other| one.0.cmp(&other.0));
         let expected =
             [(prefix, "of the very name"), (inside.as_str(), "inside"), (inside.as_str(), "signal")];
@@ -64,7 +64,7 @@ pub async fn b11_a_prefix_hears_its_channels_and_no_others<H: BrokerHarness>(har
     }
 }
 
-/// B11: one `Missed` stands for all that was lost.
+/// B11: one `Missed` announces all lost deliveries.
 pub async fn b11_what_a_prefix_has_lost_is_announced<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     let mut stream = begun(harness, &*broker, &channel("p:0"), other.subscribe_prefix("p:")).await;
@@ -78,13 +78,13 @@ pub async fn b11_what_a_prefix_has_lost_is_announced<H: BrokerHarness>(harness: 
     let mut complete = false;
     let mut n = 0;
     let (mut heard, mut missed) = (false, false);
-    // What comes after the interruption is heard in the end, and the first one unless something was
-    // announced as missed.
+    // Messages published after the interruption arrive in the end; the first one too, unless a loss
+    // was announced.
     while !complete {
         store_in_the_end(harness, &*broker, message("p:2", "later").key(format!("later {n}"))).await;
         n += 1;
         let every = std::time::Duration::from_millis(50);
-        while let Ok(delivery) = tokio::time::timeout(every, super::next_news(harness, &mut stream)).await {
+        while let Ok(delivery) = tokio::time::timeout(every, super::next_new(harness, &mut stream)).await {
             match delivery {
                 Delivery::Missed(_) => missed = true,
                 Delivery::Event(event) if event.payload == "first" => heard = true,

@@ -1,13 +1,13 @@
-//! B6 to B8 and B12: what a subscription delivers.
+//! B6 to B8 and B12: `subscribe`.
 
 use super::{
-    ALL, BrokerHarness, begun, channel, message, next, next_after_begun, next_event, next_news, next_texts,
+    ALL, BrokerHarness, begun, channel, message, next, next_after_begun, next_event, next_new, next_texts,
     pair, store, store_in_the_end, text, untested,
 };
 use crate::broker::{Delivery, EventId, Missed, Retention, Start};
 use crate::conformance::Rng;
 
-/// B6: `After` and `Last`.
+/// B6: `After` and `Last` deliver what they specify.
 pub async fn b6_each_start_delivers_what_it_promises<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     let mut ids = Vec::new();
@@ -30,7 +30,7 @@ pub async fn b6_each_start_delivers_what_it_promises<H: BrokerHarness>(harness: 
     for stream in &mut streams {
         assert_eq!(next_texts(harness, stream, 1).await, ["new"]);
     }
-    // Of a channel without a history.
+    // Subscriptions of a channel without history.
     let mut empty = other.subscribe(&channel("d"), Start::Last(3));
     let mut all = other.subscribe(&channel("d"), ALL);
     store(&*broker, message("d", "first")).await;
@@ -38,7 +38,7 @@ pub async fn b6_each_start_delivers_what_it_promises<H: BrokerHarness>(harness: 
     assert_eq!(next_texts(harness, &mut all, 1).await, ["first"]);
 }
 
-/// B6: `Live` replays nothing, and then lacks nothing.
+/// B6: `Live` replays nothing, and then misses nothing.
 pub async fn b6_live_begins_with_what_is_published_from_then_on<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     store(&*broker, message("c", "old")).await;
@@ -50,12 +50,12 @@ pub async fn b6_live_begins_with_what_is_published_from_then_on<H: BrokerHarness
         store(&*broker, message("c", n)).await;
     }
     for n in 0..20 {
-        let Delivery::Event(event) = next_news(harness, &mut live).await else { panic!("{n} is missing") };
+        let Delivery::Event(event) = next_new(harness, &mut live).await else { panic!("{n} is missing") };
         assert_eq!(text(&event), n.to_string());
     }
 }
 
-/// B6: the `Position` of `Here`, in a channel with and without a history.
+/// B6: the `Position` of `Here`, in a channel with and without history.
 pub async fn b6_here_says_where_another_subscription_goes_on<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     let newest = store(&*broker, message("c", "old")).await;
@@ -73,7 +73,7 @@ pub async fn b6_here_says_where_another_subscription_goes_on<H: BrokerHarness>(h
     }
 }
 
-/// B6: more than fits into one answer of a server.
+/// B6: a history that is longer than one answer of a server is replayed completely.
 pub async fn b6_a_long_history_is_replayed_whole<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     let payload = |n: usize| format!("{n}{}", "x".repeat(if n.is_multiple_of(100) { 70_000 } else { 10 }));
@@ -89,7 +89,7 @@ pub async fn b6_a_long_history_is_replayed_whole<H: BrokerHarness>(harness: &H) 
     }
 }
 
-/// B6: the seam between history and live, at random places.
+/// B6: the transition from history to live, at random points.
 pub async fn b6_who_reconnects_while_others_publish_sees_each_event_once<H: BrokerHarness>(harness: &H) {
     const EVENTS: usize = 300;
     let seed = crate::random::u64();
@@ -132,7 +132,8 @@ pub async fn b6_who_reconnects_while_others_publish_sees_each_event_once<H: Brok
     }
 }
 
-/// B7: `Trimmed` before the oldest stored event; not for whom nothing is lacking.
+/// B7: `Trimmed` comes before the oldest stored event, but not for a subscriber that misses
+/// nothing.
 pub async fn b7_what_was_trimmed_is_announced<H: BrokerHarness>(harness: &H) {
     let broker = harness.open("a", Retention::default().count(3)).await;
     let mut ids = Vec::new();
@@ -165,7 +166,7 @@ pub async fn b7_an_id_of_another_history_is_announced<H: BrokerHarness>(harness:
     assert_eq!(next_texts(harness, &mut stream, 1).await, ["first"]);
 }
 
-/// B7: a store that lost its data is not silent about it.
+/// B7: a loss of data is announced.
 pub async fn b7_lost_data_is_announced_and_what_is_stored_since_follows<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     let mut there = other.subscribe(&channel("c"), ALL);
@@ -175,7 +176,7 @@ pub async fn b7_lost_data_is_announced_and_what_is_stored_since_follows<H: Broke
         return untested("B7", cannot);
     }
     store_in_the_end(harness, &*broker, message("c", "new").key("n")).await;
-    // A subscriber who was connected all the time has lost nothing, and may be told nothing.
+    // A subscriber that was connected all the time has missed nothing, and may get no announcement.
     let news = loop {
         match next(harness, &mut there).await {
             Delivery::Missed(Missed::Incarnation) => {}
@@ -188,7 +189,7 @@ pub async fn b7_lost_data_is_announced_and_what_is_stored_since_follows<H: Broke
     assert_eq!(next_texts(harness, &mut back, 1).await, ["new"]);
 }
 
-/// B8: a subscription goes on where it was.
+/// B8: a subscription continues where it was interrupted.
 pub async fn b8_an_interruption_loses_and_repeats_nothing<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     let mut streams = [
@@ -199,7 +200,7 @@ pub async fn b8_an_interruption_loses_and_repeats_nothing<H: BrokerHarness>(harn
         if let Err(cannot) = harness.interrupt().await {
             return untested("B8", cannot);
         }
-        // Taken or not: the same publish is repeated until it is acknowledged.
+        // Stored or not: the same publish is repeated until it is acknowledged.
         let publish = |k: usize| message("c", format!("{n}/{k}")).key(format!("{n}/{k}"));
         let _ = broker.publish(publish(0)).await;
         harness.heal().await;
@@ -208,7 +209,7 @@ pub async fn b8_an_interruption_loses_and_repeats_nothing<H: BrokerHarness>(harn
         }
         for stream in &mut streams {
             for k in 0..3 {
-                let news = next_news(harness, stream).await;
+                let news = next_new(harness, stream).await;
                 let Delivery::Event(event) = news else { panic!("{n}/{k}: {news:?}") };
                 assert_eq!(text(&event), format!("{n}/{k}"));
             }
@@ -216,7 +217,7 @@ pub async fn b8_an_interruption_loses_and_repeats_nothing<H: BrokerHarness>(harn
     }
 }
 
-/// B12: and B7, `Slow` or `Trimmed`: nothing is skipped in silence.
+/// B12 and B7: a slow subscriber gets `Slow` or `Trimmed`; nothing is skipped silently.
 pub async fn b12_a_subscriber_that_does_not_read_delays_nobody_and_is_told<H: BrokerHarness>(harness: &H) {
     const EVENTS: usize = 3_000;
     let retention = Retention::default().count(50);
@@ -226,12 +227,12 @@ pub async fn b12_a_subscriber_that_does_not_read_delays_nobody_and_is_told<H: Br
     let mut quick = begun(harness, &*broker, &channel("c"), live()).await;
     for n in 0..EVENTS {
         store(&*broker, message("c", n)).await;
-        let Delivery::Event(event) = next_news(harness, &mut quick).await else { panic!("{n} is missing") };
+        let Delivery::Event(event) = next_new(harness, &mut quick).await else { panic!("{n} is missing") };
         assert_eq!(text(&event), n.to_string());
     }
     let (mut expected, mut told) = (0, false);
     while expected < EVENTS {
-        match next_news(harness, &mut slow).await {
+        match next_new(harness, &mut slow).await {
             Delivery::Missed(_) => told = true,
             Delivery::Event(event) => {
                 let n: usize = text(&event).parse().expect("a number");

@@ -1,4 +1,4 @@
-//! What can be wrong with a store, at the push of a button.
+//! Faults that tests inject into a reference store.
 
 use super::Inner;
 use super::state::{Shard, State};
@@ -10,7 +10,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Which method is called.
+/// A method of the store trait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Call {
@@ -24,7 +24,7 @@ pub enum Call {
     Forget,
     /// [`load`](crate::PresenceStore::load).
     Load,
-    /// [`watch`](crate::PresenceStore::watch). A feed that fails ends at once, one that hangs tells
+    /// [`watch`](crate::PresenceStore::watch). A failing feed ends at once, a hanging one delivers
     /// nothing.
     Watch,
     /// [`now`](crate::PresenceStore::now).
@@ -39,46 +39,45 @@ impl Call {
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It fails and changes nothing.
+    /// It fails without effect.
     Fails(Kind),
-    /// It does what it should, and fails all the same.
+    /// It takes effect, and fails nevertheless.
     FailsAfter(Kind),
-    /// It changes nothing and never returns.
+    /// It has no effect and never returns.
     Hangs,
-    /// It does what it should, and never returns.
+    /// It takes effect, and never returns.
     HangsAfter,
-    /// It does what it should, so much later, by the runtime's time.
+    /// It takes effect after this delay, by the runtime's time.
     Late(Duration),
 }
 
-/// Everything that is wrong at the moment.
+/// All faults that are injected at present.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) calls: BTreeMap<Call, Fault>,
     pub(super) silent: BTreeSet<u16>,
-    /// Feeds that began before this count of ends are over.
+    /// Feeds that began before this many ends are over.
     pub(super) ended: u64,
-    /// The seed by which feeds delay and repeat.
+    /// The seed by which feeds delay and repeat events.
     pub(super) disorder: Option<u64>,
     /// How far the clock of each shard's server has stepped.
     pub(super) ahead_millis: BTreeMap<u16, i64>,
-    /// Shards that answer, and refuse writes.
+    /// Shards that answer but refuse writes.
     pub(super) refuses: BTreeSet<u16>,
-    /// Out of which delays of calls are drawn.
+    /// Source of the random delays of calls.
     pub(super) delays: Option<Rng>,
-    /// What a failover falls back to.
+    /// The state that a failover falls back to.
     replica: Option<Vec<Shard>>,
 }
 
 impl Plan {
-    /// What the clock of a shard's server says while the clock that the store was given stands at
-    /// `on`.
+    /// What the clock of a shard's server reads while the store's clock is at `on`.
     pub(super) fn clock_of(&self, shard: u16, on: Timestamp) -> Timestamp {
         let ahead = self.ahead_millis.get(&shard).copied().unwrap_or_default();
         Timestamp::from_millis(on.as_millis().saturating_add_signed(ahead))
     }
 
-    /// What to do before a call's work.
+    /// What to do before a call takes effect.
     pub(super) fn before(&self, call: Call) -> Outcome {
         match self.calls.get(&call) {
             Some(Fault::Fails(kind)) => Outcome::Fails(*kind),
@@ -88,7 +87,7 @@ impl Plan {
         }
     }
 
-    /// What to do after it.
+    /// What to do after a call took effect.
     pub(super) fn after(&self, call: Call) -> Outcome {
         match self.calls.get(&call) {
             Some(Fault::FailsAfter(kind)) => Outcome::Fails(*kind),
@@ -98,7 +97,7 @@ impl Plan {
     }
 }
 
-/// How a call goes on.
+/// How a call continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     Passes,
@@ -143,35 +142,35 @@ impl Faults {
         self.0.tell();
     }
 
-    /// From now on, this call goes wrong.
+    /// Makes this call go wrong from now on.
     pub fn inject(&self, call: Call, fault: Fault) {
         self.change(|state| {
             state.plan.calls.insert(call, fault);
         });
     }
 
-    /// From now on, every call goes wrong.
+    /// Makes every call go wrong from now on.
     pub fn inject_all(&self, fault: Fault) {
         self.change(|state| state.plan.calls.extend(Call::ALL.map(|call| (call, fault))));
     }
 
-    /// From now on, calls do what they should. Those that hang go on hanging.
+    /// Makes all calls work again. Those that hang go on hanging.
     pub fn heal(&self) {
         self.change(|state| state.plan.calls.clear());
     }
 
-    /// Every call fails with [`Kind::Unavailable`], and all feeds end.
+    /// Makes every call fail with [`Kind::Unavailable`], and ends all feeds.
     pub fn go_down(&self) {
         self.inject_all(Fault::Fails(Kind::Unavailable));
         self.end_feeds();
     }
 
-    /// The end of [`go_down`](Self::go_down): everything is as it was.
+    /// Ends [`go_down`](Self::go_down), with all data intact.
     pub fn come_back(&self) {
         self.heal();
     }
 
-    /// The end of [`go_down`](Self::go_down), with nothing left and another epoch. Feeds end.
+    /// Ends [`go_down`](Self::go_down), with all data lost and another epoch. Ends all feeds.
     pub fn come_back_empty(&self) {
         self.change(|state| {
             state.shards.iter_mut().for_each(Shard::lose_all);
@@ -180,39 +179,40 @@ impl Faults {
         });
     }
 
-    /// All feeds end; new ones can be had.
+    /// Ends all feeds; new ones can be opened.
     pub fn end_feeds(&self) {
         self.change(|state| state.plan.ended += 1);
     }
 
-    /// Feeds tell nothing of this shard any more, neither changes nor its time, and do not end.
+    /// Makes feeds deliver nothing more of this shard, neither changes nor its time, without
+    /// ending.
     pub fn silence(&self, shard: u16) {
         self.change(|state| {
             state.plan.silent.insert(shard);
         });
     }
 
-    /// Feeds tell nothing any more, and do not end.
+    /// Makes feeds deliver nothing more, without ending.
     pub fn silence_all(&self) {
         self.change(|state| state.plan.silent = (0..state.count()).collect());
     }
 
-    /// The end of silence: what was not told in the meantime is told first.
+    /// Ends the silence: events since then are delivered first.
     pub fn speak(&self) {
         self.change(|state| state.plan.silent.clear());
     }
 
-    /// Feeds deliver late, by up to 400 ms of the clock, and repeat stretches of what they told.
+    /// Makes feeds deliver late, by up to 400 ms of the clock, and repeat ranges of events.
     pub fn disorder(&self, seed: u64) {
         self.change(|state| state.plan.disorder = Some(seed));
     }
 
-    /// The end of disorder.
+    /// Ends the disorder.
     pub fn order(&self) {
         self.change(|state| state.plan.disorder = None);
     }
 
-    /// The clocks of all servers step by this many milliseconds, back if negative.
+    /// Steps the clocks of all servers by this many milliseconds, back if negative.
     pub fn jump_clock(&self, millis: i64) {
         self.change(|state| {
             for shard in 0..state.count() {
@@ -221,47 +221,46 @@ impl Faults {
         });
     }
 
-    /// The clock of one shard's server steps by this many milliseconds.
+    /// Steps the clock of one shard's server by this many milliseconds.
     pub fn jump_clock_of(&self, shard: u16, millis: i64) {
         self.change(|state| *state.plan.ahead_millis.entry(shard).or_default() += millis);
     }
 
-    /// The store answers, and refuses everything that writes: puts, touches, forgets, and proofs of
-    /// its time. As one that is full, or whose disk is, or that has lost its replicas.
+    /// Makes the store refuse all writes while it answers reads: puts, touches, forgets, and proofs
+    /// of its time. As a store that is full, or that has lost its replicas.
     pub fn refuse_writes(&self) {
         self.change(|state| state.plan.refuses = (0..state.count()).collect());
     }
 
-    /// The same of one shard only.
+    /// Makes one shard refuse all writes.
     pub fn refuse_writes_of(&self, shard: u16) {
         self.change(|state| {
             state.plan.refuses.insert(shard);
         });
     }
 
-    /// The store takes writes again.
+    /// Makes the store accept writes again.
     pub fn accept_writes(&self) {
         self.change(|state| state.plan.refuses.clear());
     }
 
-    /// Calls take their time, there and back: up to 300 ms each.
+    /// Delays calls and their answers by up to 300 ms each.
     pub fn delay(&self, seed: u64) {
         self.change(|state| state.plan.delays = Some(Rng::seeded(seed)));
     }
 
-    /// From now on nothing is replicated: a failover loses it.
+    /// Stops replication: a failover loses all later writes.
     pub fn stop_replication(&self) {
         self.change(|state| state.plan.replica = Some(state.shards.clone()));
     }
 
-    /// Loses what was written since replication stopped; another epoch shows it. Feeds end.
+    /// Loses what was written since replication stopped; the epoch changes. Ends all feeds.
     pub fn fail_over(&self) {
         self.fall_back();
         self.change(|state| state.shards.iter_mut().for_each(Shard::renew_epoch));
     }
 
-    /// Loses what was written since replication stopped, and shows it by nothing but the feeds'
-    /// end.
+    /// Loses what was written since replication stopped, without another epoch. Ends all feeds.
     pub fn fail_over_unnoticed(&self) {
         self.fall_back();
     }

@@ -1,4 +1,4 @@
-//! What a reader of the reference store is told: everything, then the log from there on.
+//! The feed of a reference store: a snapshot, then the log of changes.
 
 use super::faults::Outcome;
 use super::link::Handle;
@@ -12,37 +12,37 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often the store proves its time.
+/// Interval of the proofs of time.
 const ALIVE_EVERY: Duration = Duration::from_millis(250);
-/// How late disorder delivers, at most.
+/// Longest delay of a delivery under disorder.
 const LATE_BY: u64 = 400;
 
-/// A reader, and how far it is.
+/// A reader and its progress.
 struct Reader {
     inner: Arc<Inner>,
     handle: Arc<Handle>,
     /// How often the link had been cut when this feed began.
     cuts: u64,
-    /// The feed is over once this many ends were ordered.
+    /// The number of ordered ends at which the feed is over.
     ends_at: u64,
     rng: Rng,
-    /// What comes before anything else.
+    /// Delivered before anything else.
     snapshot: VecDeque<FeedEvent>,
     positions: Option<Vec<Position>>,
 }
 
-/// How far a reader is in one shard.
+/// The progress of a reader in one shard.
 struct Position {
-    /// Where its log began for this reader; nothing before is repeated.
+    /// Where the log began for this reader; earlier events are not repeated.
     from: u64,
     next: u64,
     /// When the next proof of time is taken.
     alive_at: Timestamp,
-    /// A proof that waits.
+    /// A pending proof.
     proof: Option<Proof>,
 }
 
-/// A proof of time, to be told once everything before the number `end` has been.
+/// A proof of time, delivered once everything before the number `end` has been.
 struct Proof {
     at: Timestamp,
     blind: Arc<[Blind]>,
@@ -108,7 +108,7 @@ impl Reader {
         self.follow(&mut state, now)
     }
 
-    /// W1: everything, in slices, then `Synced` for each shard.
+    /// W1: the snapshot in slices, then `Synced` for each shard.
     fn begin(&mut self, state: &State, now: Timestamp) {
         let mut positions = Vec::new();
         for (shard, number) in state.shards.iter().zip(0..) {
@@ -128,7 +128,7 @@ impl Reader {
         self.positions = Some(positions);
     }
 
-    /// W2, W3: what each shard's log holds, and its time once all of it is told.
+    /// W2, W3: the log of each shard, and its time once all of it is delivered.
     fn follow(&mut self, state: &mut State, now: Timestamp) -> Step {
         let mut wait = Timestamp::MAX;
         let State { shards, plan, .. } = state;
@@ -171,7 +171,7 @@ impl Reader {
 }
 
 impl Position {
-    /// Now and then, lets some messages come again. Their order stays.
+    /// Repeats some events now and then, in order.
     fn go_back(&mut self, rng: &mut Rng, first: u64) {
         if rng.one_in(4) {
             self.next = self.next.saturating_sub(rng.below(4)).max(self.from).max(first);
@@ -179,7 +179,7 @@ impl Position {
     }
 }
 
-/// How late disorder lets a message be.
+/// The random delay of an event under disorder.
 fn late_by(seed: u64) -> Duration {
     let mut rng = Rng::seeded(seed);
     let millis = if rng.one_in(2) { 0 } else { rng.below(LATE_BY) };

@@ -1,4 +1,4 @@
-//! The link of one handle to the store: it can be cut, and it can hang.
+//! The link of one handle to the reference store: it can be cut, and it can hang.
 
 use super::{Inner, ReferenceStore};
 use crate::conformance::rng::Rng;
@@ -9,25 +9,25 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How late a delayed call arrives and is answered, at most; three in ten take that long, the
-/// others a tenth of it.
+/// Longest delay of a call and of its answer; three in ten take that long, the others a tenth of
+/// it.
 const LATE_BY: u64 = 300;
 
-/// What one handle has for itself.
+/// State of one handle.
 #[derive(Debug)]
 pub(super) struct Handle {
     pub(super) reckoning: Reckoning,
     pub(super) link: Mutex<Link>,
 }
 
-/// How the link is.
+/// State of a link.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Link {
-    /// Nothing gets through, and both sides know.
+    /// Nothing gets through, and both sides notice.
     pub(super) is_cut: bool,
-    /// Nothing gets through, and nobody knows.
+    /// Nothing gets through, and neither side notices.
     pub(super) is_stalled: bool,
-    /// How often it was cut.
+    /// How often the link was cut.
     pub(super) cuts: u64,
 }
 
@@ -38,8 +38,8 @@ impl Handle {
 }
 
 impl ReferenceStore {
-    /// The same handle once more: for a test that cuts the link of a process to which it has given
-    /// its store.
+    /// The same handle again, so that a test can cut the link of a process that it gave the store
+    /// to.
     pub fn share(&self) -> Self {
         Self { inner: Arc::clone(&self.inner), handle: Arc::clone(&self.handle) }
     }
@@ -49,24 +49,24 @@ impl ReferenceStore {
         self.inner.tell();
     }
 
-    /// Resets the link of this handle: its feeds end, its calls fail at once, those in flight as
-    /// well.
+    /// Cuts the link of this handle: its feeds end and its calls fail at once, including those in
+    /// flight.
     pub fn cut_off(&self) {
         self.change_link(|link| (link.is_cut, link.is_stalled, link.cuts) = (true, false, link.cuts + 1));
     }
 
-    /// Lets the link of this handle hang: nothing gets through any more, and nothing says so. Calls
-    /// that are made meanwhile are never answered.
+    /// Makes the link of this handle hang: nothing gets through, without an error. Calls made
+    /// meanwhile never return.
     pub fn stall(&self) {
         self.change_link(|link| link.is_stalled = true);
     }
 
-    /// The link of this handle is as it should be again.
+    /// Repairs the link of this handle.
     pub fn reconnect(&self) {
         self.change_link(|link| (link.is_cut, link.is_stalled) = (false, false));
     }
 
-    /// The way of a call, or of its answer.
+    /// Transfers a call or its answer.
     pub(super) async fn arrives(&self) -> Result<()> {
         let cuts = self.handle.link.lock().cuts;
         if let Some(late) = self.inner.draw_delay() {
@@ -82,7 +82,7 @@ impl ReferenceStore {
             if !link.is_stalled {
                 return Ok(());
             }
-            // What was sent into a link that hangs is lost: only a reset lets the caller know.
+            // Data sent into a hanging link is lost: only a reset informs the caller.
             loop {
                 if news.changed().await.is_err() {
                     return pending().await;

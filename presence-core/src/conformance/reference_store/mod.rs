@@ -1,4 +1,4 @@
-//! The simplest correct store, whose every misfortune can be ordered.
+//! The reference store: the simplest correct store, with faults on demand.
 
 mod faults;
 mod feed;
@@ -21,13 +21,13 @@ use state::{Shard, State, shard_of};
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// A store in memory, as simple as can be: for tests of whatever uses a store.
+/// A store in memory, as simple as possible, for tests of code that uses a store.
 ///
-/// Clones share the state, and every watch hears all of them; each is a handle of its own, as
-/// another process would open it, with a link that can be cut ([`cut_off`](Self::cut_off),
-/// [`stall`](Self::stall)). Nothing waits but on the clock that it was given: with a
-/// [`ManualClock`](crate::ManualClock) a test decides all that happens. [`faults`](Self::faults)
-/// make it fail in every way that the contract knows of.
+/// Clones share the state, and every watch delivers the changes of all of them. Each clone is a
+/// handle of its own, as another process would open it, with a link that can be cut
+/// ([`cut_off`](Self::cut_off), [`stall`](Self::stall)). Nothing waits except on the given clock,
+/// so that with a [`ManualClock`](crate::ManualClock) a test controls everything.
+/// [`faults`](Self::faults) make it fail in every way that the contract allows.
 #[derive(Debug)]
 pub struct ReferenceStore {
     inner: Arc<Inner>,
@@ -35,7 +35,7 @@ pub struct ReferenceStore {
 }
 
 impl Clone for ReferenceStore {
-    /// Another handle on the same state.
+    /// Creates another handle on the same state.
     fn clone(&self) -> Self {
         Self::with_inner(Arc::clone(&self.inner))
     }
@@ -45,11 +45,11 @@ impl Clone for ReferenceStore {
 struct Inner {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// Counts up whenever a reader should look again.
+    /// Incremented whenever readers should check for events.
     news: watch::Sender<u64>,
 }
 
-/// How often the store was called, and with how many entries, failed calls included.
+/// Numbers of calls and of entries in them, failed calls included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Calls {
     /// Calls of `put`.
@@ -81,7 +81,7 @@ impl Inner {
 }
 
 impl ReferenceStore {
-    /// An empty store of one shard, with this clock for its own.
+    /// An empty store of one shard on this clock.
     pub fn new(clock: impl Clock) -> Self {
         Self::with_shards(clock, 1)
     }
@@ -102,17 +102,17 @@ impl ReferenceStore {
         Self { inner, handle: Arc::new(Handle::new(shards)) }
     }
 
-    /// What can go wrong with it.
+    /// The faults to inject.
     pub fn faults(&self) -> Faults {
         Faults(Arc::clone(&self.inner))
     }
 
-    /// How often it was called so far.
+    /// Numbers of calls so far.
     pub fn calls(&self) -> Calls {
         self.inner.state.lock().calls
     }
 
-    /// All that it holds, whatever is wrong with it.
+    /// Everything that the store holds, regardless of faults.
     pub fn contents(&self) -> Reference {
         let mut all = Reference::default();
         for shard in &self.inner.state.lock().shards {
@@ -121,7 +121,7 @@ impl ReferenceStore {
         all
     }
 
-    /// One call: faults before, work under the lock, faults after.
+    /// Runs one call: faults before, effect under the lock, faults after.
     async fn call<T>(&self, call: Call, work: impl FnOnce(&mut State) -> Result<T> + Send) -> Result<T>
     where
         T: Send,

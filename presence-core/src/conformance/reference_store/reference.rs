@@ -1,4 +1,4 @@
-//! What facts become as puts, touches and forgets arrive: the contract's meaning, in its plainest
+//! The meaning of the contract as code: the effect of puts, touches and forgets, in its simplest
 //! form.
 
 use crate::model::{Node, NodeId, Session, SessionKey, UserId, UserRecord};
@@ -6,22 +6,22 @@ use crate::store::{Facts, FeedEvent, ForgetIf, Touch};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Sessions and nodes, and what every verb of the contract does to them.
+/// Sessions, nodes and user records, and the effect of each method of the contract on them.
 ///
-/// The state of a [`ReferenceStore`](super::ReferenceStore), what a reader knows who follows a
-/// watch, and the model that the suite compares stores with: the same rules hold for all three.
+/// Used as the state of a [`ReferenceStore`](super::ReferenceStore), as the view of a reader of a
+/// watch, and as the model that the suite compares stores with: the same rules hold for all three.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reference {
     /// The sessions.
     pub sessions: BTreeMap<SessionKey, Session>,
     /// The nodes.
     pub nodes: BTreeMap<NodeId, Node>,
-    /// What is kept of users beside their sessions.
+    /// Records of users that outlive their sessions.
     pub users: BTreeMap<UserId, UserRecord>,
 }
 
 impl Reference {
-    /// P1–P3: merges a session into what is known of it.
+    /// P1–P3: merges a session.
     pub fn put(&mut self, session: &Session) {
         match self.sessions.entry(session.key()) {
             Entry::Vacant(entry) => {
@@ -33,7 +33,7 @@ impl Reference {
         }
     }
 
-    /// T1, T2, N1: moves times forward; answers with the session if it is lacking or has departed.
+    /// T1, T2, N1: moves times forward; returns the session's key if it is missing or has departed.
     ///
     /// The times of a departed session move as well: otherwise touch and put would not commute.
     pub fn touch(&mut self, touch: &Touch) -> Option<SessionKey> {
@@ -51,7 +51,7 @@ impl Reference {
         }
     }
 
-    /// N1: the greater rank stays.
+    /// N1: the greater rank wins.
     pub fn put_node(&mut self, node: &Node) {
         let known = self.nodes.entry(node.id.clone()).or_insert_with(|| node.clone());
         if node.rank() > known.rank() {
@@ -59,13 +59,13 @@ impl Reference {
         }
     }
 
-    /// U1: merges a record into what is known of it.
+    /// U1: merges a record.
     pub fn remember(&mut self, record: &UserRecord) {
         let known = self.users.entry(record.user.clone());
         known.or_insert_with(|| UserRecord::new(record.user.clone())).merge(record);
     }
 
-    /// F1, U3: drops what has not been seen since; answers whether it did.
+    /// F1, U3: drops what has not changed since; returns whether it did.
     pub fn forget(&mut self, seen: &ForgetIf) -> bool {
         match seen {
             ForgetIf::Node { node, seen_at } => {
@@ -78,7 +78,7 @@ impl Reference {
             }
             ForgetIf::Session { key, seen_at, placed_at } => {
                 let forgets = self.sessions.get(key).is_some_and(|known| {
-                    // Whoever has left does not live by a node any more.
+                    // A session that has left does not live by its node any more.
                     let node = self.node_of(known).filter(|_| known.placement.left.is_none());
                     let node = node.map(|node| node.seen_at).unwrap_or_default();
                     known.seen_at.max(node) <= *seen_at && known.placement.placed_at <= *placed_at
@@ -107,11 +107,11 @@ impl Reference {
         }
     }
 
-    /// W1, W2: takes over what a watch tells.
+    /// W1, W2: applies an event of a watch.
     ///
-    /// A session that was forgotten goes unless a later beat or placement *of its own* is known.
-    /// Its node does not count here: the store has counted it, and a later beat of the node may
-    /// well have overtaken the news.
+    /// A forgotten session is dropped unless a later heartbeat or placement *of its own* is known.
+    /// Its node does not count here: the store has considered it, and a later heartbeat of the node
+    /// may have arrived before the event.
     pub fn apply(&mut self, feed: &FeedEvent) {
         match feed {
             FeedEvent::Facts(facts) => {
@@ -150,7 +150,7 @@ impl Reference {
         }
     }
 
-    /// The node that holds a session, if one does and is known.
+    /// The node that holds a session, if there is one and it is known.
     fn node_of(&self, session: &Session) -> Option<&Node> {
         let placement = &session.placement;
         self.nodes.get(&placement.node).filter(|_| placement.held)

@@ -1,4 +1,4 @@
-//! What the reference store holds, and what each verb does to it.
+//! The state of the reference store, and the effect of each method.
 
 use super::faults::Plan;
 use super::{Calls, Reference};
@@ -8,8 +8,7 @@ use crate::time::{Ask, Blind, TimeLine, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// How many messages a shard keeps for its readers; the feed of a reader who is further behind
-/// ends.
+/// Most events that a shard keeps for its readers; the feed of a reader further behind ends.
 const LOG: usize = 16_384;
 
 #[derive(Debug)]
@@ -19,16 +18,16 @@ pub(super) struct State {
     pub(super) calls: Calls,
 }
 
-/// One part of the store, with its own life and its own messages.
+/// One shard of the store, with an epoch and a log of its own.
 #[derive(Debug, Clone)]
 pub(super) struct Shard {
     pub(super) facts: Reference,
     pub(super) epoch: Arc<str>,
-    /// The number of the first message in `log`.
+    /// The number of the first event in `log`.
     pub(super) first: u64,
-    /// Its time, once anybody has asked for it.
+    /// Its time, once it was asked for.
     pub(super) line: Option<TimeLine>,
-    /// Each with the time of its writing, by the clock that was given.
+    /// Events with the time of their writing, by the store's clock.
     pub(super) log: VecDeque<(Timestamp, FeedEvent)>,
 }
 
@@ -55,7 +54,8 @@ impl Shard {
         self.renew_epoch();
     }
 
-    /// Moves the shard's time to now for somebody who asks; answers it as written.
+    /// Advances the shard's time to now for a handle that asks; returns the time and the blind
+    /// stretches.
     pub(super) fn prove(&mut self, ask: &Ask, clock: Timestamp) -> (Timestamp, Arc<[Blind]>) {
         match &mut self.line {
             Some(line) => line.advance(ask, clock),
@@ -147,8 +147,8 @@ impl State {
         done((), refused)
     }
 
-    /// What time it is by the first shard, for somebody who reckons this, while their clock is at
-    /// `on`.
+    /// The time of the first shard, for a handle that reckons `reckoned` while the store's clock is
+    /// at `on`.
     pub(super) fn now(&self, reckoned: Option<Timestamp>, on: Timestamp) -> Timestamp {
         let clock = self.plan.clock_of(0, on);
         let line = self.shards.first().and_then(|shard| shard.line.as_ref());
@@ -163,7 +163,7 @@ impl State {
         all.load(users)
     }
 
-    /// The part of a batch that belongs to one shard; nothing if that refuses it.
+    /// The part of a batch that belongs to one shard; empty if the shard refuses writes.
     fn part<T: Clone>(
         &self,
         batch: &[T],
@@ -186,7 +186,7 @@ fn done<T>(done: T, refused: bool) -> Result<T> {
     if refused { Err(Error::new(Kind::Unavailable, "the store takes no writes")) } else { Ok(done) }
 }
 
-/// A hash that no other version of anything changes (FNV-1a).
+/// A stable hash (FNV-1a), the same in every version.
 pub(super) fn shard_of(user: &UserId, shards: u16) -> u16 {
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     let hash = user.as_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step);
