@@ -1,5 +1,5 @@
-//! The conformance suites of stores and [brokers](broker), and the reference store that core's own tests
-//! run on.
+//! The conformance suites of stores and [brokers](broker), and the reference store that core's own
+//! tests run on.
 //!
 //! A backend implements a [`Harness`], and gets one test per clause of the
 //! [contract](crate::PresenceStore). The whole test file of a backend that lives in its

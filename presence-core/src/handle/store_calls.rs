@@ -1,4 +1,5 @@
-//! Calls of the store: their time limit, what follows from their outcome, and what is repeated later.
+//! Calls of the store: their time limit, what follows from their outcome, and what is repeated
+//! later.
 
 use super::outbox::WriteKind;
 use super::shared::Shared;
