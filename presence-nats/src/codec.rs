@@ -1,5 +1,5 @@
-//! What stands in the bucket and in the stream of renewals: JSON that a person can read with `nats
-//! kv get`.
+//! The formats of the stored records and of the renewals: JSON that a person can read with `nats kv
+//! get`.
 
 use crate::keys::{Key, Keys};
 use bytes::Bytes;
@@ -8,46 +8,48 @@ use presence_core::{Node, Session, SessionId, SessionKey, Timestamp, UserId, Use
 use serde::Serialize;
 use std::time::Duration;
 
-/// What a deletion is called in a bucket's headers, and why an expired record left a mark.
+/// The header that marks a deleted key, as NATS key-value clients write it.
 pub(crate) const OPERATION: &str = "KV-Operation";
 pub(crate) const MARKER: &str = "Nats-Marker-Reason";
-/// Milliseconds: what its forgetter knew of a session or node.
+/// Header of a deletion, in milliseconds: the last-seen time that the deleting process knew of the
+/// session or node.
 pub(crate) const SEEN_AT: &str = "Presence-Seen-At";
-/// Milliseconds: what its forgetter knew of a session's placement.
+/// Header of a deletion, in milliseconds: the time of the placement that the deleting process knew
+/// of the session.
 pub(crate) const PLACED_AT: &str = "Presence-Placed-At";
 
-/// What was known of the session when its record was deleted, in the records that follow: `<seen
-/// at> <placed at> <until>`, in milliseconds. A bucket keeps one message of a key: a watch that is
-/// a moment behind reads the record that was put after a deletion, and not the deletion.
+/// Header that repeats a deletion in the records that follow it: `<seen at> <placed at> <until>`,
+/// in milliseconds. A bucket keeps only the last message of a key. A watch that lags may therefore
+/// read the record that was put after a deletion, and never the deletion itself.
 pub(crate) const FORGOTTEN: &str = "Presence-Forgotten";
 
-/// The last message of a key.
+/// The last message of a key, not yet decoded.
 #[derive(Debug, Clone)]
 pub(crate) struct Raw {
     pub(crate) subject: String,
     /// Its revision.
     pub(crate) seq: u64,
-    /// When the server took it.
+    /// When the server stored it.
     pub(crate) at: Timestamp,
-    /// Set if it says that there is nothing any more.
+    /// Set if the message is the mark of a deletion.
     pub(crate) gone: Option<Gone>,
-    /// Set if it was put after a deletion, not long ago.
+    /// Set if the record was put shortly after a deletion.
     pub(crate) forgotten: Option<Forgotten>,
-    /// Only with renewals: which life of the bucket their revisions are of.
+    /// For renewals only: the incarnation of the bucket that their revisions belong to.
     pub(crate) life: u64,
     pub(crate) payload: Bytes,
 }
 
-/// A deletion, told with the records that follow it.
+/// A deletion, repeated in the records that are written after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Forgotten {
     pub(crate) gone: Gone,
-    /// Whoever writes later than this leaves it out.
+    /// Records written after this time no longer repeat the deletion.
     until: Timestamp,
 }
 
-/// What a forgetter knew. A mark that somebody else left says nothing: then whoever knows anything
-/// keeps it.
+/// What the deleting process knew of a deleted record, from the headers of the mark. The mark of a
+/// deletion by another tool has no such headers; a process that has a newer state then keeps it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Gone {
     seen_at: Timestamp,
@@ -55,14 +57,14 @@ pub(crate) struct Gone {
 }
 
 impl Forgotten {
-    /// What a header says.
+    /// Reads the value of the header [`FORGOTTEN`].
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut times = text.split(' ').map(|time| time.parse().ok().map(Timestamp::from_millis));
         let (seen_at, placed_at, until) = (times.next()??, times.next()??, times.next()??);
         Some(Self { gone: Gone { seen_at, placed_at }, until })
     }
 
-    /// What it says in a header.
+    /// The value of the header [`FORGOTTEN`].
     pub(crate) fn header(self) -> String {
         let Self { gone: Gone { seen_at, placed_at }, until } = self;
         format!("{} {} {}", seen_at.as_millis(), placed_at.as_millis(), until.as_millis())
@@ -70,12 +72,12 @@ impl Forgotten {
 }
 
 impl Gone {
-    /// As news of this session.
+    /// The deletion as the watch of a store reports it for this session.
     pub(crate) fn seen(self, key: SessionKey) -> ForgetIf {
         ForgetIf::Session { key, seen_at: self.seen_at, placed_at: self.placed_at }
     }
 
-    /// Reads it from headers.
+    /// Reads it from the headers of a message.
     pub(crate) fn of<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
         let is_gone =
             header(OPERATION).is_some_and(|operation| operation != "PUT") || header(MARKER).is_some();
@@ -85,21 +87,21 @@ impl Gone {
     }
 }
 
-/// What a message of the bucket says.
+/// A decoded message of the bucket.
 #[derive(Debug)]
 pub(crate) enum Record {
     Session(Session),
     Node(Node),
     User(UserRecord),
     Gone(ForgetIf),
-    /// A key of ours whose value cannot be read.
+    /// A key of this namespace whose value cannot be decoded.
     Unreadable,
-    /// A key that is not ours.
+    /// A key that this crate does not write.
     Foreign,
 }
 
 impl Raw {
-    /// The deletion that whoever writes after this must tell of.
+    /// The deletion that the next record written to this key must repeat.
     pub(crate) fn forgets(&self, for_long: Duration) -> Option<Forgotten> {
         match (self.gone, self.forgotten) {
             (Some(gone), _) => Some(Forgotten { gone, until: self.at + for_long }),
@@ -107,7 +109,7 @@ impl Raw {
         }
     }
 
-    /// What it says. What cannot be read is logged and counted here.
+    /// Decodes the message. A value that cannot be decoded is logged and counted here.
     pub(crate) fn read(&self, keys: &Keys) -> Record {
         let Some(key) = keys.parse(&self.subject) else { return Record::Foreign };
         let read = match (key, self.gone) {
@@ -115,7 +117,7 @@ impl Raw {
             (Key::Node(node), Some(Gone { seen_at, .. })) => {
                 return Record::Gone(ForgetIf::Node { node, seen_at });
             }
-            // What its forgetter knew stands in the mark.
+            // The mark itself holds what the deleting process knew.
             (Key::User(user), Some(_)) => {
                 let known = serde_json::from_slice(&self.payload).ok();
                 let known = known.filter(|known: &UserRecord| known.user == user);
@@ -132,27 +134,28 @@ impl Raw {
         };
         read.ok().flatten().unwrap_or_else(|| {
             metrics::counter!("presence_nats_unreadable_total").increment(1);
-            // The key may name a user, the value may hold anything: neither is for the log.
-            tracing::error!(revision = self.seq, "a record in the bucket cannot be read, and is passed over");
+            // The key may hold a user id and the value anything, so neither is logged.
+            tracing::error!(revision = self.seq, "a record of the bucket cannot be decoded and is skipped");
             Record::Unreadable
         })
     }
 }
 
-/// The bytes of a session or a node.
+/// Encodes a session, a node or a user record.
 pub(crate) fn encode(record: &impl Serialize) -> Bytes {
-    // Neither has anything that JSON could not say.
+    // These types have only string keys and finite numbers, so encoding cannot fail.
     serde_json::to_vec(record).unwrap_or_default().into()
 }
 
-/// A renewal, as it travels: who, when, and the revision of the record that it is about.
+/// A renewal in its wire format: user, session, last seen, last active, and the revision of the
+/// renewed record.
 pub(crate) type Beat = (UserId, SessionId, Timestamp, Timestamp, u64);
 
-/// Which life of the bucket the revisions of a batch belong to: the time that it was made, in
+/// Header of a batch of renewals: the creation time of the bucket that the revisions belong to, in
 /// milliseconds.
 pub(crate) const LIFE: &str = "Presence-Life";
 
-/// Reads a batch of renewals; `None` if that is none.
+/// Decodes a batch of renewals; `None` if the payload is not one.
 pub(crate) fn beats(payload: &[u8]) -> Option<(Vec<Touch>, Vec<u64>)> {
     let beats: Vec<Beat> = serde_json::from_slice(payload).ok()?;
     let part = |(user, id, seen_at, active_at, revision)| {
@@ -161,7 +164,7 @@ pub(crate) fn beats(payload: &[u8]) -> Option<(Vec<Touch>, Vec<u64>)> {
     Some(beats.into_iter().map(part).unzip())
 }
 
-/// Decodes base64, in which old servers answer; `None` if it is none.
+/// Decodes base64, which old servers use in answers; `None` if the text is not base64.
 pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
     let value = |byte: u8| match byte {
         b'A'..=b'Z' => Some(byte - b'A'),
@@ -184,7 +187,7 @@ pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Finds a header in the raw block of headers that old servers answer with.
+/// Finds a header in the raw header block that old servers answer with.
 pub(crate) fn header<'a>(block: &'a str, name: &str) -> Option<&'a str> {
     let lines = block.split("\r\n").filter_map(|line| line.split_once(':'));
     lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()

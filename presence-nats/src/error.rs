@@ -1,23 +1,24 @@
-//! What went wrong, by what the caller should do.
+//! Failures of requests, and how they become errors of the store.
 
 use crate::jetstream::api::Refusal;
 use async_nats::{RequestErrorKind, client::RequestError};
 use presence_core::store::{Error, Kind};
 use std::time::Duration;
 
-/// What an exchange with the server comes to.
+/// The result of a request to the server.
 pub(crate) type Outcome<T> = Result<T, Failure>;
 
-/// Why an exchange with the server came to nothing.
+/// Why a request to the server failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The server knows no such stream.
+    /// The stream does not exist.
     NoStream(Error),
-    /// Nobody answers for the stream: it is gone, it has no leader, or the domain is cut off.
+    /// No server answers for the stream: it was deleted, it has no leader, or the domain is not
+    /// reachable.
     Unserved(Error),
-    /// The server answered no.
+    /// JetStream answered with an error.
     Refused(Refusal),
-    /// Anything else.
+    /// Any other error.
     Other(Error),
 }
 
@@ -31,18 +32,18 @@ impl From<Failure> for Error {
 }
 
 impl Failure {
-    /// Whether the server refused for this reason.
+    /// Whether JetStream answered with one of these error codes.
     pub(crate) fn is(&self, codes: &[u64]) -> bool {
         matches!(self, Self::Refused(refusal) if codes.contains(&refusal.err_code))
     }
 }
 
-/// Does something that needs streams, and does it again when one was missing, after `forget`:
-/// whoever asks then makes it.
+/// Runs `work`, and repeats it when a stream was missing. `forget` is called before each
+/// repetition, so that the next look at the streams creates what is missing.
 ///
-/// In a cluster the servers hear of a new stream one after the other, and for a moment some still
-/// say that there is none. So what is missing is asked for seven times within 0.7 s; what nobody
-/// answers for, twice.
+/// In a cluster, the servers learn of a new stream one after the other, and some report it as
+/// missing for a moment. A missing stream is therefore tried up to seven times within 0.7 s, a
+/// stream that no server answers for twice.
 pub(crate) async fn again<T, F>(forget: impl Fn(), work: impl Fn() -> F) -> Result<T, Error>
 where
     F: Future<Output = Outcome<T>>,
@@ -84,12 +85,12 @@ pub(crate) fn timeout() -> Error {
     Error::new(Kind::Timeout, "the NATS server did not answer in time")
 }
 
-/// A request that was not answered.
+/// Maps a request that got no answer to a [`Failure`].
 pub(crate) fn unanswered(error: RequestError) -> Failure {
     match error.kind() {
         RequestErrorKind::NoResponders => Failure::Unserved(
             unavailable(
-                "nobody serves the stream: is JetStream enabled, and the domain right and connected?",
+                "no server answers for the stream: is JetStream enabled, and the domain right and connected?",
             )
             .with_source(error),
         ),
@@ -106,17 +107,18 @@ pub(crate) fn unanswered(error: RequestError) -> Failure {
     }
 }
 
-/// Codes of the server that mean something to us.
+/// JetStream's error codes that this crate acts on.
 pub(crate) mod code {
     pub(crate) const CONSUMER_NOT_FOUND: u64 = 10014;
     pub(crate) const DUPLICATE_IN_FLIGHT: u64 = 10158;
     pub(crate) const NO_MESSAGE: u64 = 10037;
-    /// Of a deletion: servers say the first or the second.
+    /// Answers to the deletion of a message that does not exist; which of the two depends on the
+    /// server's version.
     pub(crate) const NO_SUCH_SEQUENCE: [u64; 2] = [10043, 10057];
     pub(crate) const SEALED: u64 = 10109;
     pub(crate) const STREAM_NAME_IN_USE: u64 = 10058;
     pub(crate) const STREAM_NOT_FOUND: u64 = 10059;
-    /// Servers before 2.12 say which sequence is the right one in the text; later ones may not.
+    /// Servers before 2.12 put the right sequence into the text of the error; later ones may not.
     pub(crate) const WRONG_LAST_SEQUENCE: [u64; 2] = [10071, 10164];
 }
 
@@ -124,26 +126,29 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let words = |text: &str| format!("{text} (NATS error {})", refusal.err_code);
         let error = match (refusal.err_code, refusal.code) {
-            // The server's own words for these name a limit: memory, storage, streams, replicas,
-            // bytes, messages.
+            // For these codes the server's text names the limit that was reached: memory, storage,
+            // streams, replicas, bytes or messages.
             (
                 10002 | 10023 | 10026 | 10027 | 10028 | 10047 | 10050 | 10074 | 10076 | 10077 | 10101 | 10110,
                 _,
             ) => unavailable(words(
                 "the server or the account is full: raise max_bytes or the limits of JetStream",
             )),
-            // A server that is slow for a moment counts as offline for some seconds: more often
-            // that than a mistake.
+            // A server that is slow for a moment counts as offline for some seconds. That is more
+            // frequent than a wrong setting, so the error asks for a retry.
             (10005, _) => unavailable(words("the cluster has fewer servers online than replicas asks for")),
             (10035 | 10039, _) => rejected(words("JetStream is not enabled for this account")),
             (code::STREAM_NAME_IN_USE, _) => {
                 rejected(words("another stream has our name: choose another namespace"))
             }
-            // Only an operator can help, and then it has to be told what it was not.
-            (code::SEALED, _) => unavailable(words("the stream is sealed: delete it, and it is made anew")),
+            // Only an operator can unseal or delete the stream. Until then nothing is stored, so
+            // writes have to be repeated later: `Unavailable`.
+            (code::SEALED, _) => {
+                unavailable(words("the stream is sealed: delete it, and it is created again"))
+            }
             (10065, _) => rejected(words("another stream has our subjects: choose another namespace")),
             (code::STREAM_NOT_FOUND, _) => unavailable(words("the stream is gone")),
-            // No leader, not current, busy: the next attempt may find another state.
+            // The server has no leader, is not up to date, or is busy: a retry may succeed.
             (_, 408 | 429 | 500..=599) => unavailable(words("JetStream does not serve at the moment")),
             _ => rejected(words("JetStream refuses")),
         };
@@ -156,8 +161,8 @@ mod tests {
     use super::*;
     use std::cell::Cell;
 
-    /// How often it was done and how often what is known was forgotten, where the first `failures`
-    /// fail like this.
+    /// The number of attempts, the number of calls of `forget`, and whether it succeeded in the
+    /// end, if the first `failures` attempts fail with `failure`.
     async fn done(failures: u32, failure: impl Fn() -> Failure) -> (u32, u32, bool) {
         let (done, forgotten) = (Cell::new(0), Cell::new(0));
         let work = async || {

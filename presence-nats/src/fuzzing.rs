@@ -1,8 +1,8 @@
-//! What reads what others wrote to NATS, for `fuzz/` and for the tests below, which run it on stable
-//! Rust.
+//! Entry points for fuzzing the decoders of data that others wrote to NATS: for `fuzz/`, and for
+//! the tests below, which run them on stable Rust.
 //!
-//! Each function takes any bytes, and answers whether they meant anything. It must not panic, but
-//! for a broken promise.
+//! Each function takes any bytes, and returns whether they could be decoded. It panics only if a
+//! promise of the decoder is broken.
 #![allow(clippy::missing_panics_doc, reason = "a broken promise panics")]
 
 use crate::codec::{self, Forgotten, Gone, Raw, Record};
@@ -11,8 +11,8 @@ use crate::{Namespace, Options};
 use bytes::Bytes;
 use presence_core::Timestamp;
 
-/// Messages of the bucket, `subject LF payload`: what can be read is written so that it is read
-/// again as the same.
+/// Messages of the bucket, as `subject LF payload`. A message that decodes is encoded and decoded
+/// again, with the same result.
 pub fn bucket(data: &[u8]) -> bool {
     let Some(end) = data.iter().position(|byte| *byte == b'\n') else { return false };
     let Ok(subject) = std::str::from_utf8(&data[..end]) else { return false };
@@ -41,7 +41,7 @@ pub fn bucket(data: &[u8]) -> bool {
     taken
 }
 
-/// Batches of renewals, and what old servers answer with: base64 and blocks of headers.
+/// Batches of renewals, and the formats of old servers' answers: base64 and header blocks.
 pub fn renewals(data: &[u8]) -> bool {
     let beats = codec::beats(data);
     if let Some((touches, revisions)) = &beats {

@@ -1,27 +1,27 @@
-//! What things are called on the server: legible, reversible, and never mistaken for a pattern.
+//! Names of streams, subjects and keys: legible, reversible, and never mistaken for a wildcard.
 //!
 //! A token keeps `A-Z`, `a-z`, `0-9`, `_`, `-` and `/`; any other byte becomes `=` and two
-//! hexadecimal digits. So `alice` is `alice`, `a.b c` is `a=2Eb=20c`, and `*` is `=2A`. Ids have
-//! 256 bytes at most, hence tokens 768.
+//! hexadecimal digits. So `alice` is `alice`, `a.b c` is `a=2Eb=20c`, and `*` is `=2A`. Ids have at
+//! most 256 bytes, hence tokens at most 768.
 
 use crate::options::{Namespace, Options};
 use presence_core::{NodeId, SessionId, SessionKey, UserId};
 
-/// Names of streams and subjects in one namespace.
+/// The names of streams and subjects in one namespace.
 #[derive(Debug)]
 pub(crate) struct Keys {
     /// The stream under the bucket.
     pub(crate) state: String,
     /// The stream of renewals.
     pub(crate) beats: String,
-    /// What the subjects of the bucket begin with: `$KV.<namespace>.`
+    /// The prefix of the bucket's subjects: `$KV.<namespace>.`
     bucket: String,
-    /// What the subjects of renewals begin with. In the realm of buckets, because only that reaches
-    /// another domain; and no bucket's name holds an `=`.
+    /// The prefix of the subjects of renewals. It begins with `$KV.`, since only such subjects pass
+    /// between domains; the name of a bucket cannot hold an `=`, so no bucket has this prefix.
     renewals: String,
 }
 
-/// What a key of the bucket is about.
+/// A decoded key of the bucket.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Key {
     Session(SessionKey),
@@ -40,7 +40,7 @@ impl Keys {
         }
     }
 
-    /// All of the bucket.
+    /// The filter of all keys of the bucket.
     pub(crate) fn all(&self) -> String {
         format!("{}>", self.bucket)
     }
@@ -52,7 +52,7 @@ impl Keys {
         subject
     }
 
-    /// All sessions of a user.
+    /// The filter of all sessions of a user.
     pub(crate) fn of_user(&self, user: &UserId) -> String {
         let mut subject = format!("{}s.", self.bucket);
         encode(user.as_str(), &mut subject);
@@ -66,19 +66,19 @@ impl Keys {
         subject
     }
 
-    /// What is kept of a user beside the sessions.
+    /// The key of a user record: last seen, erased, blocked.
     pub(crate) fn user(&self, user: &UserId) -> String {
         let mut subject = format!("{}u.", self.bucket);
         encode(user.as_str(), &mut subject);
         subject
     }
 
-    /// The time of the bucket.
+    /// The key of the bucket's time.
     pub(crate) fn time(&self) -> String {
         format!("{}t", self.bucket)
     }
 
-    /// The policy of whoever was first.
+    /// The key of the policy of the first process in the namespace.
     pub(crate) fn policy(&self) -> String {
         format!("{}policy", self.bucket)
     }
@@ -87,7 +87,7 @@ impl Keys {
         format!("{}n.*", self.bucket)
     }
 
-    /// What this writer's renewals are published under.
+    /// The subject of this writer's renewals.
     pub(crate) fn renewals_of(&self, writer: u64) -> String {
         format!("{}{writer:016x}", self.renewals)
     }
@@ -96,7 +96,7 @@ impl Keys {
         format!("{}*", self.renewals)
     }
 
-    /// What a subject is about; `None` for what is not ours.
+    /// Decodes a subject of the bucket; `None` if this crate does not write such a subject.
     pub(crate) fn parse(&self, subject: &str) -> Option<Key> {
         let mut tokens = subject.strip_prefix(&self.bucket)?.split('.');
         let key = match (tokens.next()?, tokens.next()?, tokens.next()) {
@@ -116,7 +116,7 @@ fn memberships(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/')
 }
 
-/// Appends a name as a token.
+/// Encodes a name as a token and appends it.
 pub(crate) fn encode(text: &str, to: &mut String) {
     for byte in text.bytes() {
         if memberships(byte) {
@@ -130,7 +130,7 @@ pub(crate) fn encode(text: &str, to: &mut String) {
     }
 }
 
-/// The text of a token; `None` if [`encode`] would not have written it so: the map is one to one.
+/// Decodes a token; `None` if [`encode`] would not have written it so: the mapping is one to one.
 pub(crate) fn decode(token: &str) -> Option<String> {
     let digit = |byte: &u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),

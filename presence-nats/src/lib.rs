@@ -1,7 +1,7 @@
 //! Presence on NATS JetStream: one server, a cluster, or the leaf nodes of either.
 //!
-//! [`NatsStore`] keeps what [`presence_core`] tells it in a key-value bucket, where one can read
-//! it, and renewals in a second stream, where they cost next to nothing. It works on servers from
+//! [`NatsStore`] keeps sessions in a key-value bucket, legible with the tools of NATS, and renewals in
+//! a second stream, where they cost next to nothing. It works on servers from
 //! 2.9 on; from 2.11 on, reads take fewer requests, and deleted keys leave nothing behind.
 //!
 //! ```no_run
@@ -19,48 +19,52 @@
 //! | where | what |
 //! |---|---|
 //! | bucket `chat` (stream `KV_chat`), key `s.<user>.<session>` | a session, as JSON |
-//! | the same, key `n.<node>` | a process and its last beat, as JSON |
-//! | the same, key `u.<user>` | what is kept of a user beside sessions: last seen, erased, blocked |
-//! | the same, key `t` | the time of the bucket, and the stretches of it in which nobody could write |
-//! | the same, key `policy` | the windows of the first process that told its own |
+//! | the same, key `n.<node>` | a process and its last heartbeat, as JSON |
+//! | the same, key `u.<user>` | the user record: last seen, erased, blocked |
+//! | the same, key `t` | the time of the bucket, and its blind stretches, in which nobody could write |
+//! | the same, key `policy` | the policy of the first process that has one in its options |
 //! | stream `BEATS_chat`, subject `$KV.chat=beats.<writer>` | renewals, up to 512 in a message: `[["alice","tab-1",<seen>,<active>,<revision>],…]` |
 //!
-//! Both are made by whoever first finds them missing. `nats kv get chat s.alice.tab-1` shows a
+//! The first process that finds a stream missing creates it. `nats kv get chat s.alice.tab-1` shows a
 //! session; other bytes than `A-Z`, `a-z`, `0-9`, `_`, `-` and `/` stand there as `=XX`. Whoever
 //! deletes a key by hand asks the process that knows better to write it again.
 //!
 //! An account needs to publish to `$JS.API.>` and `$KV.>` (with a domain: `$JS.<domain>.API.>`) and
 //! to `$JS.FC.>`, and to subscribe to its inbox.
 //!
-//! # Why it is right
-//! - **A put lands only where nobody else has written meanwhile**
-//!   (`Nats-Expected-Last-Subject-Sequence`); else it reads, merges and repeats. A batch is on its
-//!   way all at once. What this handle wrote last it need not read.
-//! - **A renewal is published only for a session that is there**: the handle knows by its own
-//!   watch, once that has read up to where the leader says the bucket is; a handle that does not
-//!   watch reads the records. So renewals of another life of a session never count.
-//! - **Times are those of the record or of the renewals, the later ones.** Every handle that reads
-//!   follows the renewals (some 50 bytes for each session that was renewed lately) and first
-//!   catches up with what had been published when it was asked. Leases too long for that stream are
-//!   renewed in the record.
-//! - **Reads are as of the call**, in a cluster as well: what a replica answers that is behind the
-//!   leader is asked of the leader.
-//! - **A watch proves time by a write in both streams**, an empty batch of renewals and then the
-//!   record `t`, and only after all that their leaders had then has been told. One process writes
-//!   for all; a server that refuses writes proves nothing. A lost message, a stream that is another
-//!   or shorter than before, a reader that the server has dropped: each ends the feed, and the next
-//!   one tells everything. Another life of either stream is another epoch.
-//! - **A deletion is not lost on whoever is a moment behind.** A bucket keeps one message of a key,
-//!   so that a record put after a deletion may be all that a watch reads: for ten minutes, such a
-//!   record tells of the deletion in a header. And a renewal, which comes by the other stream,
-//!   waits until its record has been told.
-//! - **A record that lives is written again in good time before `max_age`**, whether it changes or
-//!   not; what expires is a record that nobody's life depends on. A mark that somebody else left
-//!   says *forgotten*, never *left*.
+//! # How it keeps the contract
+//! - **A put is stored only if nobody else has written the record meanwhile**
+//!   (`Nats-Expected-Last-Subject-Sequence`); otherwise it reads the record, merges and tries
+//!   again. All records of a batch are in flight at once. A record that this handle wrote last need
+//!   not be read.
+//! - **A renewal is published only for a session that exists.** The handle knows that from its own
+//!   watch, once the watch has read up to the end of the bucket that the leader reports; a handle
+//!   without a watch reads the records. So a renewal of an earlier session of the same id never
+//!   counts.
+//! - **The times of a session are the later of those in its record and those of its renewals.**
+//!   Every handle that reads follows the renewals (some 50 bytes for each recently renewed
+//!   session), and a read first catches up with all that were published before it. A session whose
+//!   lease is too long for that stream is renewed in its record.
+//! - **Reads are as of the call**, in a cluster as well: where the answering replica lags behind
+//!   the leader, the leader is asked.
+//! - **A watch proves time by a write to both streams**, an empty batch of renewals and then the
+//!   record `t`, and reports the proof only after everything that the leaders had stored at that
+//!   time. One process writes for all; a server that refuses writes proves nothing. A lost message,
+//!   a stream that was replaced or is shorter than before, and a consumer that the server has
+//!   dropped each end the feed; the next one begins with a snapshot. When either stream is created
+//!   again, the epoch is a new one.
+//! - **A watch that lags does not miss a deletion.** A bucket keeps one message of a key, so a
+//!   record that was put after a deletion may be all that a watch reads: for ten minutes, such a
+//!   record repeats the deletion in a header. And a renewal, which arrives by the other stream,
+//!   waits until its record has been reported.
+//! - **The record of a live session is written again in good time before `max_age`**, whether it
+//!   changes or not; only records of sessions that are no longer alive expire. The mark of a
+//!   deletion by another tool means *forgotten*, never *left*.
 //!
-//! Renewals are kept in memory, also where sessions are kept in files: a server that restarts alone
-//! has lost the last two minutes of them. Every process knows them still; one that starts in that
-//! moment sees those who only renewed a moment later.
+//! Renewals are kept in memory, also where sessions are kept in files: a server without replicas
+//! loses the last two minutes of them when it restarts. All running processes still know them; a
+//! process that starts at that moment sees sessions whose latest change was a renewal a moment
+//! later.
 //!
 //! # Messages
 //! [`NatsBroker`] is a [`Broker`](presence_core::Broker) on a stream of its own, for messages that
@@ -69,17 +73,17 @@
 //! # The map
 //! | file | what lives there |
 //! |---|---|
-//! | `store` | how a store is opened, and the trait |
+//! | `store` | how a store is opened, and its implementation of the trait |
 //! | `options` | settings |
 //! | `verbs/` | put, touch, forget, load |
-//! | `feed/` | what a watch does; writing old records again |
+//! | `feed/` | a watch: snapshot, changes, proofs of time; rewriting old records |
 //! | `jetstream/` | JetStream's API over one connection, the streams, and ordered readers |
-//! | `state/` | the bucket of sessions: conditional writes, cached revisions, epochs |
+//! | `state/` | the bucket: conditional writes, cached revisions, epochs |
 //! | `renewals/` | renewals of sessions, in a stream of their own |
 //! | `broker/` | the broker: its stream, publishing, reading history, following what is stored |
-//! | `policy` | whether all processes have the same windows |
-//! | `keys`, `codec` | names, and what stands under them |
-//! | `error` | what can go wrong |
+//! | `policy` | compares the policies of the processes |
+//! | `keys`, `codec` | names on the server, and the formats of records |
+//! | `error` | failures of requests |
 //!
 //! # Metrics
 //! | name | kind | what it says |

@@ -1,4 +1,4 @@
-//! What one sets, and what it may be.
+//! The settings of a store, and the bounds of each.
 
 use crate::error::rejected;
 use presence_core::store::Result;
@@ -6,10 +6,11 @@ use presence_core::{Policy, SessionId};
 use std::fmt;
 use std::time::Duration;
 
-/// The name of the bucket: what keeps one population apart from another on the same server.
+/// The name of the bucket, which separates independent populations on one server.
 ///
-/// 1 to 64 bytes of `A-Z`, `a-z`, `0-9`, `-` and `_`: the names of buckets allow no more. It
-/// becomes the bucket `<namespace>` (stream `KV_<namespace>`) and the stream `BEATS_<namespace>`.
+/// 1 to 64 bytes of `A-Z`, `a-z`, `0-9`, `-` and `_`, the characters that a bucket's name may have.
+/// The namespace uses the bucket `<namespace>` (stream `KV_<namespace>`) and the stream
+/// `BEATS_<namespace>`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Namespace(Box<str>);
 
@@ -36,7 +37,7 @@ impl Namespace {
         Ok(Self(name.into()))
     }
 
-    /// The name.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -63,8 +64,8 @@ fn is_word(text: &str) -> bool {
 pub enum Storage {
     /// In files: sessions outlive a restart of the server.
     File,
-    /// In memory: faster by a fifth, and empty after a restart. Every process then tells again what
-    /// is its own.
+    /// In memory: faster by a fifth, and empty after a restart. Every process then writes its own
+    /// sessions again.
     Memory,
 }
 
@@ -83,7 +84,7 @@ pub enum Storage {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// Which bucket. All processes of one population use the same.
+    /// The name of the bucket. All processes of one population use the same.
     pub namespace: Namespace,
     /// The JetStream domain that holds the bucket: for a process that is connected to a leaf node
     /// of it. Default: none, the JetStream of the server that the process is connected to. Letters,
@@ -92,39 +93,38 @@ pub struct Options {
     /// Where the server keeps the bucket. Default: [`Storage::File`]. Renewals are always kept in
     /// memory.
     pub storage: Storage,
-    /// On how many servers of a cluster each stream is kept, 1 to 5. Default: 1. Take 3 to survive
-    /// the loss of a server.
+    /// The number of servers of a cluster that keep each stream, 1 to 5. Default: 1. Use 3 to
+    /// survive the loss of a server.
     pub replicas: u8,
-    /// How long a record stays that nobody writes again. Default: 7 days; at least 4 s.
+    /// How long a record is kept that is not written again. Default: 7 days; at least 4 s.
     ///
-    /// It clears up after a population that went for good; what lives is written again in good
-    /// time, whether it changes or not. It must be longer than twice the longest lease that is in
-    /// use.
+    /// It cleans up after a population that has gone for good. The records of live sessions are
+    /// written again in good time. It must be longer than twice the longest lease that is in use.
     pub max_age: Duration,
-    /// How large the bucket may grow, in bytes. Default: no bound but the account's. When it is
-    /// full, what needs more room is refused as
-    /// [`Unavailable`](presence_core::store::Kind::Unavailable); deletions pass.
+    /// The maximum size of the bucket, in bytes. Default: only the account's limit. When the bucket
+    /// is full, writes that need more room are refused as
+    /// [`Unavailable`](presence_core::store::Kind::Unavailable); deletions succeed.
     pub max_bytes: Option<u64>,
     /// How long renewals are kept. Default: 2 minutes; at least 1 s.
     ///
-    /// A session with a longer lease than four fifths of this is renewed in its record, at the
-    /// price of a put for each renewal. A longer time costs the server memory, some 60 bytes for
-    /// each renewal, and whoever begins to watch the reading of it.
+    /// A session whose lease is longer than four fifths of this is renewed in its record, and each
+    /// renewal then costs a put. A longer time costs the server memory, some 60 bytes for each
+    /// renewal, and every new watch has to read more.
     pub beats_for: Duration,
-    /// How long one exchange with the server may take. Default: 1 s. A call makes up to a few of
-    /// them; the core gives it 1.5 s in all.
+    /// The timeout of one request to the server. Default: 1 s. A call makes at most a few requests;
+    /// the core gives it 1.5 s in all.
     pub call_timeout: Duration,
     /// The policy of this process, to be compared with that of the others. Default `None`: not
     /// compared.
     ///
-    /// Processes with different windows judge the same facts differently. Another policy than the
-    /// first one of the namespace is warned of in the log, not refused: a rollout changes it
-    /// process by process.
+    /// Processes with different windows judge the same facts differently. A policy that differs
+    /// from the first one of the namespace is logged as a warning and not refused, since a rollout
+    /// changes it process by process.
     pub policy: Option<Policy>,
 }
 
 impl Options {
-    /// The defaults, in this namespace.
+    /// The default settings, in this namespace.
     pub fn new(namespace: Namespace) -> Self {
         Self {
             namespace,
@@ -139,7 +139,7 @@ impl Options {
         }
     }
 
-    /// Whether they can be used at all.
+    /// Checks every setting against its bounds.
     pub(crate) fn check(&self) -> Result<()> {
         check_place(self.domain.as_deref(), self.replicas, self.call_timeout)?;
         if self.max_age < Duration::from_secs(4) {
@@ -152,7 +152,7 @@ impl Options {
     }
 }
 
-/// Whether streams can be kept there, and asked so.
+/// Checks the settings that a store and a broker have in common.
 pub(crate) fn check_place(domain: Option<&str>, replicas: u8, call_timeout: Duration) -> Result<()> {
     if domain.is_some_and(|domain| domain.is_empty() || domain.len() > 64 || !is_word(domain)) {
         return Err(rejected("the domain is not 1 to 64 letters, digits, - or _"));
@@ -166,8 +166,8 @@ pub(crate) fn check_place(domain: Option<&str>, replicas: u8, call_timeout: Dura
     Ok(())
 }
 
-// The longest subject: three characters for each byte of two ids, and what stands around them. A
-// server drops the connection of whoever sends a line of more than 4,096 bytes.
+// The longest subject has three characters for each byte of two ids, plus prefix and separators. A
+// server closes a connection that sends a line of more than 4,096 bytes.
 const _: () = assert!(3 * 2 * SessionId::MAX_BYTES + 4 * Namespace::MAX_BYTES + 300 < 4096);
 
 #[cfg(test)]

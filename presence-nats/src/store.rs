@@ -1,4 +1,4 @@
-//! The store: the trait's methods.
+//! [`NatsStore`]: how it is opened, and its implementation of the trait `PresenceStore`.
 
 use crate::error::rejected;
 use crate::feed;
@@ -22,13 +22,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
-/// Presence on NATS JetStream. See the [crate] for how.
+/// Presence on NATS JetStream. The [crate] documentation says how it works.
 ///
-/// Clones share the connection, and what the handle knows. `put` and `touch` of concurrent callers
-/// share batches ([`Coalesce`]).
+/// Clones share the connection and the caches. `put` and `touch` of concurrent callers share
+/// batches ([`Coalesce`]).
 ///
 /// # Cancellation
-/// Dropping a call may or may not have had its effect, like a timeout; repeating it is safe.
+///
+/// A dropped call may or may not have had its effect, as after a timeout; repeating it is safe.
 #[derive(Clone)]
 pub struct NatsStore {
     store: Coalesce<Handle>,
@@ -41,30 +42,30 @@ impl fmt::Debug for NatsStore {
     }
 }
 
-/// What the methods work with.
+/// The state that all methods and the tasks of watches share.
 pub(crate) struct Shared {
     pub(crate) streams: Arc<Streams>,
     pub(crate) beats: Beats,
     pub(crate) known: Known,
     pub(crate) epochs: Epochs,
     pub(crate) nodes: Nodes,
-    /// What this handle knows of time.
+    /// The time that this handle reckons by itself, which it brings to a store that was lost.
     pub(crate) reckoning: Reckoning,
-    /// Whether there was a watch before.
+    /// Whether this handle has had a watch.
     has_watched: AtomicBool,
-    /// Whether another policy was warned of.
+    /// Whether a differing policy was logged.
     has_warned: AtomicBool,
-    /// When old records are looked for next.
+    /// The time of the next scan for old records.
     pub(crate) looks_at: Mutex<Option<Instant>>,
 }
 
 impl Shared {
-    /// Whether another policy was warned of before.
+    /// Returns whether a differing policy was logged before, and records that it is logged now.
     pub(crate) fn has_warned_of_policies(&self) -> bool {
         self.has_warned.swap(true, Ordering::Relaxed)
     }
 
-    /// Whether there was a watch before this one.
+    /// Returns whether there was a watch before, and records that there is one now.
     pub(crate) fn watched_before(&self) -> bool {
         self.has_watched.swap(true, Ordering::Relaxed)
     }
@@ -73,17 +74,19 @@ impl Shared {
 struct Handle(Arc<Shared>);
 
 impl NatsStore {
-    /// A store on the server or cluster at these URLs (`nats://host:4222`, with `,` between
-    /// several). Returns at once, also while its server is down, and connects as long as it takes.
+    /// Makes a store on the server or cluster at these URLs (`nats://host:4222`, with `,` between
+    /// several). Returns at once, also while the server is down, and tries to connect until it
+    /// succeeds.
     ///
-    /// `connect` says who we are (`ConnectOptions::with_credentials`, `with_token`, …), unless the
-    /// URLs do (`nats://user:password@host`, `nats://token@host`; the same one in all that say so),
-    /// and how TLS is done; with `tls://` the binary installs a crypto provider of rustls before.
-    /// What follows from being a store is set here: it reconnects for ever, within 250 ms, pings
-    /// every 2 s, and reports the server's events by `tracing`. For anything else make the client
-    /// yourself, and use [`with_client`](Self::with_client).
+    /// `connect` holds the credentials (`ConnectOptions::with_credentials`, `with_token`, …),
+    /// unless the URLs do (`nats://user:password@host`, `nats://token@host`; the same in all URLs
+    /// that have any), and the settings of TLS; for `tls://`, the binary installs a crypto provider
+    /// of rustls before. This method sets what a store needs: the client reconnects for ever,
+    /// within 250 ms, pings every 2 s, and logs the server's events by `tracing`. For other
+    /// settings make the client yourself, and use [`with_client`](Self::with_client).
     ///
     /// # Errors
+    ///
     /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when a URL or an option cannot be
     /// used, or outside of a tokio runtime.
     pub fn connect(urls: &str, connect: ConnectOptions, options: Options) -> Result<Self> {
@@ -96,13 +99,15 @@ impl NatsStore {
         Ok(Self::of(client, options, heard))
     }
 
-    /// A store on a client that is there already.
+    /// Makes a store on an existing client.
     ///
-    /// It should reconnect for ever and soon (`max_reconnects(None)`, `reconnect_delay_callback`):
-    /// a store is away for as long as its client is. What the server denies shows as a timeout
-    /// here: only the client's own callback hears of it.
+    /// The client should reconnect for ever and soon (`max_reconnects(None)`,
+    /// `reconnect_delay_callback`): the store is unavailable for as long as its client is. A
+    /// request that the server denies ends in a timeout here, since only the client's own event
+    /// callback learns of the denial.
     ///
     /// # Errors
+    ///
     /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when an option cannot be used.
     pub fn with_client(client: Client, options: Options) -> Result<Self> {
         options.check()?;
@@ -126,12 +131,13 @@ impl NatsStore {
         Self { store: Coalesce::new(Handle(Arc::new(shared))) }
     }
 
-    /// Whether the stream under the bucket answers: for readiness. Makes the streams if they are
-    /// missing.
+    /// Checks whether the stream of the bucket answers, for a readiness probe. Creates the streams
+    /// if they are missing.
     ///
     /// # Errors
+    ///
     /// Those of any call: [`Unavailable`](presence_core::store::Kind::Unavailable) and
-    /// [`Timeout`](presence_core::store::Kind::Timeout) while there is no server that leads it,
+    /// [`Timeout`](presence_core::store::Kind::Timeout) while no server leads the stream,
     /// [`Rejected`](presence_core::store::Kind::Rejected) when it cannot be used.
     pub async fn ping(&self) -> Result<()> {
         self.store.now().await.map(drop)
@@ -140,7 +146,7 @@ impl NatsStore {
 
 #[async_trait]
 impl PresenceStore for NatsStore {
-    /// One: the bucket is one stream, with one leader.
+    /// One shard: the bucket is one stream with one leader, whose clock judges all sessions.
     fn shards(&self) -> u16 {
         1
     }

@@ -1,4 +1,4 @@
-//! After the snapshot: what changes, and proofs of time.
+//! The second part of a watch, after the snapshot: changes and proofs of time.
 
 use super::time::Line;
 use super::{FeedEnd, Watch, tell};
@@ -18,24 +18,25 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::time::Instant;
 
-/// How often the time is proven.
+/// The interval between two proofs of time.
 const PROVES_EVERY: Duration = Duration::from_millis(350);
-/// How long a proof waits for what it speaks of before the readers are looked after.
+/// How long a proof waits for the messages stored before it; after that, the readers are checked.
 const LATE_AFTER: Duration = Duration::from_millis(300);
 
 type News = broadcast::Receiver<Batch>;
-/// The streams as they are where they live.
+/// A request in flight for the state of both streams, as their leaders have it.
 type Probe = BoxFuture<'static, Outcome<Seen>>;
 
 struct Seen {
     state: StreamInfo,
     beats: StreamInfo,
-    /// The newest time that was written before the streams were looked at.
+    /// The newest time that was written before the state of the streams was read.
     line: Line,
     epoch: Arc<str>,
 }
 
-/// It was this time, and it counts once everything up to then has been told.
+/// A proof of time that is waiting: it is reported once everything that was stored before it has
+/// been reported.
 struct Proof {
     seen: Seen,
     late_at: Instant,
@@ -44,7 +45,8 @@ struct Proof {
 async fn probe(shared: Arc<Shared>, known: Line) -> Outcome<Seen> {
     let (streams, before) = (&shared.streams, shared.epochs.tops());
     let proven = shared.prove(&known).await;
-    // Also where nothing was written: a stream that is gone says so only here.
+    // Also read when no time was written: this request is the only one that notices a deleted
+    // stream.
     let (state, beats) =
         tokio::try_join!(streams.info(&streams.keys.state), streams.info(&streams.keys.beats))?;
     let line = proven?;
@@ -53,14 +55,15 @@ async fn probe(shared: Arc<Shared>, known: Line) -> Outcome<Seen> {
 }
 
 impl Watch<'_> {
-    /// W2, W3: until there is a gap.
+    /// Reports changes (clause W2) and proofs of time (W3) until there is a gap.
     pub(super) async fn follow(&mut self, mut news: News) -> Result<(), FeedEnd> {
         let mut waiting = VecDeque::new();
         let mut probing: Option<Probe> = None;
-        // How far it had read when it asked: what is shorter than that has lost something.
+        // The reader's position at the time of the request: a stream that is shorter than that has
+        // lost data.
         let mut read = 0;
         let mut proof: Option<Proof> = None;
-        // Whether the line was cut: then something may have been lost on it.
+        // Whether the connection was interrupted, so that messages may have been lost.
         let mut is_suspect = false;
         let mut proves = tokio::time::interval(PROVES_EVERY);
         proves.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -68,7 +71,7 @@ impl Watch<'_> {
             tokio::select! {
                 () = self.to.closed() => return Err(FeedEnd::Unheard),
                 next = self.reader.next() => self.tell_from(next?).await?,
-                // One who lags behind has missed some.
+                // A receiver that lagged has lost batches of renewals.
                 batch = news.recv() => waiting.push_back(batch.map_err(|_| FeedEnd::Gap)?),
                 seen = async { Some(probing.as_mut()?.await) }, if probing.is_some() => {
                     probing = None;
@@ -97,7 +100,7 @@ impl Watch<'_> {
                     self.look_after(&mut proof).await?;
                 }
             }
-            // Also where nothing came, because nothing was to come.
+            // Also when no message was due.
             self.feeding.has_read(&self.created, self.reader.position());
             self.renew(&mut waiting).await?;
             if let Some(TimeLine { at, blind, .. }) = self.proven(&mut proof, &mut news, &mut waiting).await?
@@ -108,7 +111,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Tells the renewals whose records have been told.
+    /// Reports the renewals whose records have been reported.
     async fn renew(&self, waiting: &mut VecDeque<Batch>) -> Result<(), FeedEnd> {
         while let Some(batch) = waiting.front() {
             if batch.life == self.life && batch.after > self.reader.position() {
@@ -120,7 +123,7 @@ impl Watch<'_> {
         if waiting.len() > BATCHES_WAITING { Err(FeedEnd::Gap) } else { Ok(()) }
     }
 
-    /// The time of the proof, if everything has been told that came before.
+    /// The time of the proof, if everything that was stored before it has been reported.
     async fn proven(
         &self,
         proof: &mut Option<Proof>,
@@ -133,7 +136,7 @@ impl Watch<'_> {
         if !is_read {
             return Ok(None);
         }
-        // What the handle has read of renewals has been passed on.
+        // Drain the renewals that the handle has already read, since the proof covers them.
         for _ in 0..news.len() {
             match news.try_recv() {
                 Ok(batch) => waiting.push_back(batch),
@@ -148,7 +151,7 @@ impl Watch<'_> {
         Ok(proof.take().and_then(|proof| proof.seen.line.time().cloned()))
     }
 
-    /// A proof that does not come about needs somebody who asks why.
+    /// Checks the readers when a proof is overdue.
     async fn look_after(&mut self, proof: &mut Option<Proof>) -> Result<(), FeedEnd> {
         let Some(Proof { seen, late_at }) = proof else { return Ok(()) };
         if Instant::now() < *late_at {
@@ -164,7 +167,7 @@ impl Watch<'_> {
     }
 
     async fn check(&mut self, state: &StreamInfo) -> Result<(), FeedEnd> {
-        // If the server does not say, there is a next time.
+        // If the server does not answer, the next proof checks again.
         if let Ok(end) = self.shared.streams.end(state).await {
             self.reader.check(end).await?;
         }

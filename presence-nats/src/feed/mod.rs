@@ -1,10 +1,10 @@
-//! What a watch does: everything in slices, then what changes, and the time again and again.
+//! A watch: a snapshot of the bucket in slices, then changes, with proofs of time at intervals.
 //!
-//! A watch reads the bucket by an ordered reader of its own, and hears of renewals from the
-//! handle's. Processes come first, then the last message of every key, then what is written.
-//! Whenever there is the slightest gap it ends, and the next one begins with everything: a hundred
-//! thousand sessions are read in a third of a second. While the server cannot be reached it is
-//! silent and tries again, so that a watch begins within a moment of its return.
+//! A watch reads the bucket by an ordered consumer of its own, and gets renewals from the one
+//! consumer that its handle has for them. It reports the processes first, then the last message of
+//! every key, then each change. On any gap it ends, and the next watch begins with a full snapshot:
+//! a hundred thousand sessions are read in a third of a second. While the server cannot be reached,
+//! a watch stays silent and retries, so that it begins within a moment of the server's return.
 
 mod follow;
 mod rewrite;
@@ -29,27 +29,27 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 
-/// How many messages wait for the reader of a watch. When it does not read, nothing more is read
-/// from the server, which then holds back, and in the end the feed has a gap.
+/// The capacity of a watch's channel, in feed events. When it is full, the watch stops reading from
+/// the server, which then holds messages back; in the end the feed has a gap.
 const MESSAGES_WAITING: usize = 16;
-/// How long a watch waits, at most, before it tries the server again.
+/// The longest wait of a watch before it retries while the server cannot be reached.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
-/// The same, if the server refuses.
+/// The longest wait of a watch before it retries after the server refused it.
 const RETRY_REFUSED_EVERY: Duration = Duration::from_secs(2);
-/// After a gap, which all processes may have at once, each waits a part of this for each record
-/// there is.
+/// After a gap, a watch waits a random part of this for each record of the bucket, since all
+/// processes may have the gap at once.
 const SPREAD_BY_RECORD: Duration = Duration::from_micros(10);
-/// And no longer than this.
+/// The bound of the wait after a gap.
 const SPREAD: Duration = Duration::from_millis(1_500);
 
 pub(crate) fn of(shared: Arc<Shared>) -> BoxStream<'static, FeedEvent> {
-    // The task begins when somebody listens, on the listener's runtime.
+    // The task starts when the stream is first polled, on the runtime that polls it.
     let begin = async move {
         let (to, from) = mpsc::channel(MESSAGES_WAITING);
         let task = Task(tokio::spawn(async move {
-            // However it ends, the listener hears of the end.
+            // The channel closes when the task ends, so the listener's stream ends too.
             let ended = run(&shared, &to).await;
-            tracing::debug!(?ended, "a feed ends");
+            tracing::debug!(?ended, "the feed of the store ends");
         }));
         ReceiverStream::new(from).map(move |feed| {
             let _lives = &task;
@@ -59,7 +59,7 @@ pub(crate) fn of(shared: Arc<Shared>) -> BoxStream<'static, FeedEvent> {
     stream::once(begin).flatten().boxed()
 }
 
-/// Ends with the stream that it feeds.
+/// A task that is aborted when this value is dropped.
 struct Task(JoinHandle<()>);
 
 impl Drop for Task {
@@ -71,9 +71,9 @@ impl Drop for Task {
 /// Why a feed ends.
 #[derive(Debug)]
 enum FeedEnd {
-    /// Nobody listens any more.
+    /// The listener has dropped its stream.
     Unheard,
-    /// It cannot go on.
+    /// Messages are missing, or a stream was replaced: a new watch has to begin with a snapshot.
     Gap,
 }
 
@@ -83,34 +83,34 @@ impl From<Gap> for FeedEnd {
     }
 }
 
-/// The sending side of a feed.
+/// The sending side of a feed's channel.
 type To = mpsc::Sender<FeedEvent>;
 
 async fn tell(to: &To, feed: FeedEvent) -> Result<(), FeedEnd> {
     to.send(feed).await.map_err(|_| FeedEnd::Unheard)
 }
 
-/// A watch that has begun.
+/// A watch whose readers are open.
 struct Watch<'a> {
     shared: &'a Arc<Shared>,
     to: &'a To,
     reader: Reader,
     feeding: Feeding,
-    /// Which life of the bucket it reads.
+    /// The creation time of the bucket that it reads: its incarnation.
     created: Arc<str>,
-    /// The same, as renewals name it.
+    /// The same in milliseconds, as batches of renewals name it.
     life: u64,
     epoch: Arc<str>,
-    /// The record of the bucket's time, as last read or written.
+    /// The record of the bucket's time, as last read or written by this watch.
     line: Line,
-    /// Whether everything has been told: what comes from then on is new.
+    /// Whether the snapshot has been reported; messages after it are changes.
     is_told: bool,
 }
 
 async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), FeedEnd> {
     let mut last = None;
     let (mut watch, news) = loop {
-        // Before anything is looked at: no batch may fall between.
+        // Subscribe before the streams are read, so that no batch of renewals is missed.
         let news = shared.beats.news();
         let failure = match begin(shared, to).await {
             Ok(watch) => break (watch?, news),
@@ -125,27 +125,28 @@ async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), FeedEnd> {
     watch.tell_everything().await?;
     watch.is_told = true;
     tell(to, FeedEvent::Synced { shard: 0, epoch: Arc::clone(&watch.epoch) }).await?;
-    // Beside the feed, whose listener may be slow.
+    // A task of its own, since the feed may be held up by a slow listener.
     let _rewriting = Task(tokio::spawn(rewrite::run(Arc::clone(shared))));
     watch.follow(news).await
 }
 
-/// Logs why a watch cannot begin, which was for this kind of reason the last time; answers with how
-/// long it should wait.
+/// Logs why a watch cannot begin: a refusal as an error, unless `last`, the kind of the previous
+/// failure, was one too; anything else at debug level. Returns how long to wait before the next
+/// attempt.
 fn note(error: &Error, last: Option<Kind>) -> Duration {
     let kind = error.kind();
     let error = error as &dyn std::error::Error;
     if kind == Kind::Rejected {
         if last != Some(kind) {
-            tracing::error!(error, "the store refuses to be watched");
+            tracing::error!(error, "the store refuses the watch");
         }
         return RETRY_REFUSED_EVERY;
     }
-    tracing::debug!(error, "the store cannot be watched at the moment");
+    tracing::debug!(error, "the store cannot be watched at the moment; the watch will be tried again");
     RETRY_EVERY
 }
 
-/// Tells of the processes, and begins to read the bucket.
+/// Opens the readers and reports the processes.
 async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<'a>, FeedEnd>> {
     let streams = &shared.streams;
     let traits = streams.traits().await?;
@@ -168,7 +169,7 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
     let (stream, all) = (&streams.keys.state, streams.keys.all());
     let end = streams.end(&state).await?;
     let reader = Reader::open(&streams.link, stream, &all, StartAt::Latest, end).await?;
-    // Sessions are told with their renewals.
+    // Sessions are reported with their latest renewals, so those are read first.
     let caught_up = shared.beats.reach(&beats.created, beats.state.last_seq);
     if tokio::time::timeout(streams.link.timeout(), caught_up).await.is_err() {
         return Err(Failure::Other(crate::error::timeout()));
@@ -178,22 +179,23 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
     Ok(Ok(Watch { shared, to, reader, feeding, created, life, epoch, line, is_told }))
 }
 
-/// All processes: they come before the sessions that they hold, which are judged by them.
+/// Reads all processes. They are reported before the sessions that they hold, since those are
+/// judged by their processes.
 async fn nodes(shared: &Arc<Shared>, traits: Traits) -> Outcome<Vec<Node>> {
     let keys = &shared.streams.keys;
     let subjects = shared.streams.subjects(&keys.state, &keys.nodes()).await?;
     shared.read_nodes(traits, subjects).await
 }
 
-/// The next message of a reader on its way to where it started; `None` if there is none to come
-/// after all.
+/// The next message of a reader that has not yet reached the position where the stream was when it
+/// started; `None` if no more messages are due before that.
 async fn next_in_time(shared: &Shared, reader: &mut Reader) -> Outcome<Option<Raw>> {
     let gap = || Failure::Other(crate::error::unavailable("messages were lost on the way"));
     let mut checks = 0;
     loop {
         match tokio::time::timeout(shared.streams.link.timeout() / 4, reader.next()).await {
             Ok(next) => return next.map(Some).map_err(|Gap| gap()),
-            // The last ones may have gone since.
+            // The last messages may have been deleted since, so the reader is checked.
             Err(_) if checks == 8 => return Err(Failure::Other(crate::error::timeout())),
             Err(_) => {
                 checks += 1;
@@ -209,7 +211,7 @@ async fn next_in_time(shared: &Shared, reader: &mut Reader) -> Outcome<Option<Ra
 }
 
 impl Watch<'_> {
-    /// W1: the last message of every key.
+    /// Reports the snapshot (clause W1): the last message of every key.
     async fn tell_everything(&mut self) -> Result<(), FeedEnd> {
         while !self.reader.is_at_start() {
             let shared = self.shared;
@@ -222,7 +224,7 @@ impl Watch<'_> {
         Ok(())
     }
 
-    /// Tells what a message says, together with those that have come already.
+    /// Reports a message, together with those that have already arrived.
     async fn tell_from(&mut self, first: Raw) -> Result<(), FeedEnd> {
         let mut slice = Slice::default();
         let mut next = Some(first);
@@ -230,7 +232,7 @@ impl Watch<'_> {
             self.enter(&raw, &mut slice);
             next = if slice.entries < BATCH_ENTRIES - 1 { self.reader.ready().transpose()? } else { None };
         }
-        // A renewal that comes now finds it.
+        // Recorded before the renewals are reported, so that they find their records.
         self.feeding.has_read(&self.created, self.reader.position());
         for feed in slice.feeds() {
             tell(self.to, feed).await?;
@@ -258,7 +260,8 @@ impl Watch<'_> {
             }
             Record::User(record) => {
                 if raw.forgotten.is_some() {
-                    // Whatever was known before: the deletion may not have been told.
+                    // The deletion may not have been reported, so it applies to every state that
+                    // was known before.
                     let all = Timestamp::MAX;
                     let block = Some(Block { at: all, until: all, session: None });
                     let known =

@@ -1,10 +1,9 @@
-//! Records that live but do not change are written again before they are so old that the server
-//! drops them.
+//! Rewrites the records of live sessions before the server drops them for their age (`max_age`).
 //!
-//! A connection may be held for weeks, and a session be renewed for weeks, without anybody writing
-//! its record. Every process that watches looks for such records now and then, each at its own
-//! random moments; whoever finds one writes it again, and then it is young for the others. Nobody
-//! else's write is undone by it.
+//! A connection may be held for weeks, and a session may be renewed for weeks, without a write of
+//! its record. Every watching process looks for such records from time to time, at random moments
+//! of its own. The process that finds an old record writes it again; for the other processes the
+//! record is then young. The write is conditional, so it never overwrites a newer state.
 
 use super::nodes;
 use crate::codec::{Raw, Record, encode};
@@ -21,10 +20,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How many parts of `max_age` lie between two looks of one process, on the average.
+/// The average number of scans that one process makes in one `max_age`.
 const LOOKS: u32 = 8;
 
-/// One look after the other, for ever.
+/// Scans again and again until the task is aborted.
 pub(super) async fn run(shared: Arc<Shared>) {
     loop {
         look(&shared).await;
@@ -34,15 +33,15 @@ pub(super) async fn run(shared: Arc<Shared>) {
 async fn look(shared: &Arc<Shared>) {
     let max_age = shared.streams.max_age();
     let pause = (max_age / LOOKS).mul_f64(0.5 + presence_core::random::fraction());
-    // The handle's moment, which no end of a feed puts off: feeds may never last as long as a
-    // pause.
+    // The time of the next scan belongs to the handle and survives the end of a feed: feeds may
+    // always be shorter than the pause between two scans.
     let at = *shared.looks_at.lock().get_or_insert_with(|| Instant::now() + pause);
     tokio::time::sleep_until(at).await;
     if shared.looks_at.lock().take_if(|next| *next == at).is_none() {
-        // Another watch of this handle looks.
+        // Another watch of this handle scans already.
         return;
     }
-    // Random, so that not all find the same ones at the same moment.
+    // A random age, so that processes do not find the same records at the same time.
     let age = max_age.mul_f64(0.25 + presence_core::random::fraction() / 4.0);
     match rewrite(shared, age).await {
         Ok(0) => {}
@@ -51,7 +50,7 @@ async fn look(shared: &Arc<Shared>) {
     }
 }
 
-/// Writes those again that are older than this, and alive.
+/// Rewrites the live records that are older than `age`. Returns how many.
 async fn rewrite(shared: &Arc<Shared>, age: Duration) -> Outcome<usize> {
     let streams = &shared.streams;
     let traits = streams.traits().await?;
@@ -62,7 +61,7 @@ async fn rewrite(shared: &Arc<Shared>, age: Duration) -> Outcome<usize> {
     let (all, end) = (streams.keys.all(), streams.end(&info).await?);
     let mut reader = Reader::open(&streams.link, &streams.keys.state, &all, StartAt::Latest, end).await?;
     let (mut old, mut written) = (Vec::new(), 0);
-    // Records come in the order in which they were written: the first young one ends it.
+    // Records arrive in the order in which they were written, so the first young one ends the scan.
     while !reader.is_at_start() {
         let Some(raw) = super::next_in_time(shared, &mut reader).await? else { break };
         if now.since(raw.at) < age {
@@ -76,8 +75,8 @@ async fn rewrite(shared: &Arc<Shared>, age: Duration) -> Outcome<usize> {
     Ok(written + write(shared, old).await?)
 }
 
-/// What a record says, if that is a user's, which only goes when it is forgotten, or a session that
-/// is alive; left or lapsed ones are to go.
+/// The decoded record if it is to be rewritten: a user record, which only a `forget` removes, or a
+/// live session. Sessions that have left or lapsed are left to expire.
 fn worth(shared: &Shared, raw: &Raw, nodes: &HashMap<NodeId, Node>, now: Timestamp) -> Option<Bytes> {
     let mut session = match raw.read(&shared.streams.keys) {
         Record::Session(session) => session,
@@ -97,7 +96,8 @@ async fn write(shared: &Shared, old: Vec<(Raw, Bytes)>) -> Outcome<usize> {
     });
     let mut count = 0;
     for written in join_all(writes).await {
-        // Whoever was faster has written it again as well.
+        // `None` means that another process has written the record meanwhile, which makes it young
+        // as well.
         count += usize::from(written?.is_some());
     }
     Ok(count)

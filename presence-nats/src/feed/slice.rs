@@ -1,9 +1,9 @@
-//! Messages of the bucket, gathered into what a watch tells.
+//! A slice: messages of the bucket, grouped into the events that a watch reports.
 
 use presence_core::store::{Facts, FeedEvent, ForgetIf};
 use std::sync::Arc;
 
-/// What is told next, in order.
+/// The events to report next, in the order of their messages.
 #[derive(Default)]
 pub(super) struct Slice {
     parts: Vec<Part>,
@@ -16,12 +16,12 @@ enum Part {
 }
 
 impl Slice {
-    /// What is to be told.
+    /// The events of this slice, in order.
     pub(super) fn feeds(self) -> impl Iterator<Item = FeedEvent> {
         self.parts.into_iter().map(Part::into_feed)
     }
 
-    /// Facts to add one entry to.
+    /// The facts event that the next entry is added to.
     pub(super) fn facts(&mut self) -> &mut Facts {
         self.entries += 1;
         if !matches!(self.parts.last(), Some(Part::Facts(_))) {
@@ -29,11 +29,11 @@ impl Slice {
         }
         match self.parts.last_mut() {
             Some(Part::Facts(facts)) => facts,
-            _ => unreachable!("it was pushed if it was not there"),
+            _ => unreachable!("pushed above if it was missing"),
         }
     }
 
-    /// What was forgotten, to add one entry to.
+    /// The event of forgotten sessions that the next entry is added to.
     pub(super) fn forgotten(&mut self) -> &mut Vec<ForgetIf> {
         self.entries += 1;
         if !matches!(self.parts.last(), Some(Part::Forgotten(_))) {
@@ -41,7 +41,7 @@ impl Slice {
         }
         match self.parts.last_mut() {
             Some(Part::Forgotten(seen)) => seen,
-            _ => unreachable!("it was pushed if it was not there"),
+            _ => unreachable!("pushed above if it was missing"),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The time of the bucket: a record that all watches carry on, and whose writing proves that the
-//! store takes writes.
+//! The time of the bucket: a record that all watches advance. Writing it proves that the store
+//! accepts writes.
 //!
-//! W3, W5, W6: the key `t` holds the [`TimeLine`]. A watch that has not heard of a new one for a
-//! moment first has the stream of renewals take an empty batch, and then writes the record on
-//! condition that it is still the one it knows. So a time that can be read was preceded by a write
-//! in both places. One process writes for all.
+//! W3, W5, W6: the key `t` holds the [`TimeLine`]. A watch that has not read a new time for a
+//! moment publishes an empty batch to the stream of renewals, and then writes the record on
+//! condition that it is still the one that the watch has read. Each time in the record was
+//! therefore preceded by a write to both streams. One process writes for all.
 
 use crate::codec::{Raw, encode};
 use crate::error::Outcome;
@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How old the newest time is that a watch leaves as it is.
+/// A watch does not advance the time while the newest one is younger than this.
 const SHARED_FOR: Duration = Duration::from_millis(300);
 
-/// What stands in the record.
+/// The JSON of the record.
 #[derive(Debug, Serialize, Deserialize)]
 struct Wire {
     at: Timestamp,
@@ -26,13 +26,14 @@ struct Wire {
     blind: Vec<Blind>,
 }
 
-/// The record, as a watch knows it.
+/// The time record, as a watch last read or wrote it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Line {
     revision: u64,
-    /// `None` if there is none, or none that can be read.
+    /// `None` if the record is missing or cannot be decoded.
     time: Option<TimeLine>,
-    /// When it was heard of as news.
+    /// When this process received the record as a change; `None` if it was read as part of a
+    /// snapshot.
     on: Option<Instant>,
 }
 
@@ -49,14 +50,14 @@ impl Line {
         self.time.as_ref()
     }
 
-    /// Takes a newer one.
+    /// Replaces this with `other`, if that one is newer.
     pub(crate) fn take(&mut self, other: &Self) {
         if other.revision > self.revision {
             self.clone_from(other);
         }
     }
 
-    /// Whether it is new enough, and knows all that this handle could bring back to it.
+    /// Whether the time is new enough and contains all blind stretches that this handle could add.
     fn suffices(&self, ask: &Ask) -> bool {
         let is_young = self.on.is_some_and(|on| on.elapsed() < SHARED_FOR);
         let remembers = |time: &TimeLine| {
@@ -69,7 +70,7 @@ impl Line {
 }
 
 impl Shared {
-    /// Has both streams take a write, unless that was done a moment ago; answers with the newest
+    /// Writes to both streams, unless the newest time was written a moment ago. Returns the newest
     /// time that is known to be written.
     pub(crate) async fn prove(&self, known: &Line) -> Outcome<Line> {
         if known.suffices(&self.reckoning.ask(0, SystemClock.now())) {
@@ -78,7 +79,7 @@ impl Shared {
         self.beats.prove().await?;
         let streams = &self.streams;
         let ask = self.reckoning.ask(0, SystemClock.now());
-        // The server's clock matters only to who has nothing else to go by.
+        // The server's clock is needed only by a handle that has no reckoning of its own.
         let clock = if ask.reckoned.is_some() { Timestamp::ZERO } else { self.server_time().await? };
         let time = match known.time.clone() {
             Some(mut time) => {
@@ -90,12 +91,12 @@ impl Shared {
         let wire = Wire { at: time.at, born: time.born, blind: time.blind.as_slice().to_vec() };
         match streams.write(&streams.keys.time(), known.revision, encode(&wire), None).await? {
             Some(revision) => Ok(Line { revision, time: Some(time), on: Some(Instant::now()) }),
-            // Somebody else was faster: that is on its way.
+            // Another process has written the record; the watch will read it.
             None => Ok(known.clone()),
         }
     }
 
-    /// What time the next proof would tell.
+    /// The time that the next proof would report.
     pub(crate) async fn now(&self) -> Outcome<Timestamp> {
         let (streams, subject) = (&self.streams, self.streams.keys.time());
         let kept = streams.leading(&subject).await?.and_then(|raw| Line::read(&raw, None).time);

@@ -1,14 +1,14 @@
-//! The part of JetStream's API that is spoken here, in its own words.
+//! The requests and answers of JetStream's API that this crate uses, under the API's own names.
 //!
-//! The client's own types do not do: they lack the `ts` of a stream's info, by which time is
-//! proven, and cannot read what old servers answer.
+//! The types of `async-nats` are not enough: they lack the field `ts` of a stream's info, by which
+//! time is proven, and cannot decode what old servers answer.
 
 use presence_core::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
-/// The server's no.
+/// An error answer of JetStream.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Refusal {
     #[serde(default)]
@@ -27,7 +27,7 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Any answer: an error, or what was asked for.
+/// Any answer of JetStream: an error, or the requested value.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Answer<T> {
@@ -35,16 +35,16 @@ pub(crate) enum Answer<T> {
     Given(T),
 }
 
-/// What a published message became.
+/// The acknowledgement of a published message.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Ack {
     pub(crate) seq: u64,
-    /// Whether it was there already, by its `Nats-Msg-Id`.
+    /// Whether a message with the same `Nats-Msg-Id` was stored before.
     #[serde(default)]
     pub(crate) duplicate: bool,
 }
 
-/// How a stream is to be made. What a server does not know it leaves out.
+/// The settings of a stream to create. A server ignores those that it does not know.
 #[derive(Debug, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "the API's own fields")]
 pub(crate) struct NewStream<'a> {
@@ -69,7 +69,7 @@ pub(crate) struct NewStream<'a> {
     pub(crate) allow_msg_ttl: bool,
 }
 
-/// How a stream was made, as far as it matters.
+/// The settings of an existing stream that this crate checks.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "the API's own fields")]
@@ -89,25 +89,25 @@ pub(crate) struct StreamConfig {
 pub(crate) struct StreamState {
     pub(crate) messages: u64,
     pub(crate) last_seq: u64,
-    /// Only where it was asked for: subjects, and how many messages each has.
+    /// Each subject with its number of messages; only if the request asked for it.
     #[serde(default)]
     pub(crate) subjects: Option<std::collections::BTreeMap<String, u64>>,
 }
 
-/// A stream as it is.
+/// The state of a stream.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct StreamInfo {
     pub(crate) config: StreamConfig,
-    /// Which life of it this is.
+    /// The creation time, which identifies the incarnation of the stream.
     pub(crate) created: String,
     pub(crate) state: StreamState,
-    /// The time of the server that leads it; not before 2.10.
+    /// The clock of the stream's leader; missing on servers before 2.10.
     #[serde(default)]
     pub(crate) ts: Option<Time>,
 }
 
 impl StreamInfo {
-    /// When it was made, in milliseconds: no two lives of a stream share that.
+    /// The creation time in milliseconds, which differs for each incarnation of the stream.
     pub(crate) fn life(&self) -> u64 {
         parse_time(&self.created).map_or(0, Timestamp::as_millis)
     }
@@ -119,7 +119,8 @@ pub(crate) struct NewConsumer<'a> {
     pub(crate) config: ConsumerConfig<'a>,
 }
 
-/// An ordered reader; or, with nowhere to deliver to, the asking of the time.
+/// The settings of an ordered consumer; without `deliver_subject`, of a short-lived consumer that
+/// is made only to read the server's time.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct ConsumerConfig<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,7 +150,7 @@ fn is_zero(number: &u64) -> bool {
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct ConsumerInfo {
-    /// On old servers, which tell their time nowhere else, the time that it was made is the time.
+    /// The creation time of the consumer: the only way to read the clock of a server before 2.10.
     pub(crate) created: Time,
     pub(crate) delivered: Delivered,
 }
@@ -159,7 +160,7 @@ pub(crate) struct Delivered {
     pub(crate) consumer_seq: u64,
 }
 
-/// The answer to the asking for one message.
+/// The answer to a request for one message.
 #[derive(Debug, Deserialize)]
 pub(crate) struct MessageGot {
     pub(crate) message: GotMessage,
@@ -169,14 +170,14 @@ pub(crate) struct MessageGot {
 pub(crate) struct GotMessage {
     pub(crate) seq: u64,
     pub(crate) time: Time,
-    /// Base64, as both of these.
+    /// The payload in base64, as the headers are.
     #[serde(default)]
     pub(crate) data: String,
     #[serde(default)]
     pub(crate) hdrs: String,
 }
 
-/// An instant in RFC 3339, as the server writes it: UTC, with up to nine digits of a second.
+/// A time in RFC 3339, as the server writes it: UTC, with up to nine digits of a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Time(pub(crate) Timestamp);
@@ -209,7 +210,7 @@ fn parse_time(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from_millis((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + millis))
 }
 
-/// A duration as the API writes it.
+/// A duration in nanoseconds, as the API writes it.
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

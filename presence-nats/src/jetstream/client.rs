@@ -1,4 +1,4 @@
-//! The client of NATS: made of URLs, and listened to.
+//! Makes a NATS client from URLs, and logs its events.
 
 use crate::error::rejected;
 use crate::jetstream::link::Heard;
@@ -11,19 +11,19 @@ use std::collections::HashSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often a connection that nobody uses is tried, so that a dead one is noticed.
+/// The ping interval of an idle connection, so that a dead one is noticed.
 const PINGS_EVERY: Duration = Duration::from_secs(2);
-/// How long a connection may take to be made, by default.
+/// The default bound of one attempt to connect.
 const CONNECTS_FOR: Duration = Duration::from_secs(2);
-/// How long it waits, at most, before it tries to connect again. With jitter: all processes lose a
+/// The longest delay before the client reconnects. The delay is random, since all processes lose a
 /// server at once.
 const RECONNECTS_EVERY: Duration = Duration::from_millis(250);
-/// How long something is not said again.
+/// How long the same event is not logged again.
 const SAID_FOR: Duration = Duration::from_mins(10);
-/// How many things are said in that time.
+/// How many different events are logged in that time.
 const SAID: usize = 16;
 
-/// A client that connects for as long as it takes; must be called in a runtime.
+/// Makes a client that tries to connect until it succeeds. Must be called in a tokio runtime.
 pub(crate) fn of(urls: &str, connect: ConnectOptions, heard: &Heard) -> Result<Client> {
     let (servers, credentials) = read(urls)?;
     let places = servers.iter().map(|server| format!("{}:{}", server.host(), server.port()));
@@ -48,22 +48,23 @@ pub(crate) fn of(urls: &str, connect: ConnectOptions, heard: &Heard) -> Result<C
             ear.hear(&event);
             std::future::ready(())
         });
-    // It waits for nothing: connecting goes on beside.
+    // `connect` returns at once because of `retry_on_initial_connect`; the client connects in the
+    // background.
     let client = connect.connect(servers).now_or_never();
     client.and_then(std::result::Result::ok).ok_or_else(|| rejected("the URLs of NATS cannot be used"))
 }
 
-/// Who we are, as URLs say it: a user and a password, or a token where a user would stand.
+/// The credentials in URLs: a user and a password, or a token in the place of the user.
 #[derive(Clone, PartialEq, Eq)]
 struct Credentials {
     user: String,
     password: Option<String>,
 }
 
-/// The servers, and who we are there. The client does not heed what URLs say of that, and prints it
-/// in its log: so it is taken out of them.
+/// Splits URLs into servers and credentials. The client ignores credentials in URLs, but prints the
+/// URLs in its log, so the credentials are taken out of them.
 fn read(urls: &str) -> Result<(Vec<ServerAddr>, Option<Credentials>)> {
-    // What an error says may hold a password.
+    // The parser's error is dropped, since its text may hold a password.
     let unreadable = || rejected("a URL of NATS cannot be read");
     let (mut servers, mut known) = (Vec::new(), None);
     for url in urls.split(',') {
@@ -79,7 +80,7 @@ fn read(urls: &str) -> Result<(Vec<ServerAddr>, Option<Credentials>)> {
                 password: password.map(std::borrow::Cow::into_owned),
             };
             if *known.get_or_insert_with(|| said.clone()) != said {
-                return Err(rejected("the URLs of NATS say different users: one client is one user"));
+                return Err(rejected("the URLs of NATS name different users: a client has one user"));
             }
             url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| unreadable())?;
         }
@@ -88,11 +89,11 @@ fn read(urls: &str) -> Result<(Vec<ServerAddr>, Option<Credentials>)> {
     Ok((servers, known))
 }
 
-/// Hears what the client and its server say beside their answers.
+/// Logs the events of the client and of its server that are not answers to requests.
 struct EventLogger {
     heard: Heard,
-    /// What was said lately, and since when that is counted. The client reports each of its
-    /// attempts to connect, some five in a second: once is enough for each outage.
+    /// The events that were logged lately, and when this set was last emptied. The client reports
+    /// each attempt to connect, some five in a second; one line for each outage is enough.
     said: Mutex<(HashSet<String>, Instant)>,
 }
 
@@ -133,7 +134,7 @@ impl EventLogger {
         }
     }
 
-    /// Whether this is to be said: it was not lately, nor was much else.
+    /// Whether to log this event: not if it was logged lately, nor if too many others were.
     fn is_news(&self, text: &str, now: Instant) -> bool {
         let (said, since) = &mut *self.said.lock();
         if now.duration_since(*since) > SAID_FOR {
@@ -146,7 +147,7 @@ impl EventLogger {
     }
 }
 
-/// Why the client could not connect, in its words.
+/// The client's own text of why it could not connect.
 fn reason(error: &ClientError) -> String {
     match error {
         ClientError::Other(why) => why.clone(),
@@ -158,7 +159,7 @@ fn reason(error: &ClientError) -> String {
 mod tests {
     use super::*;
 
-    /// The servers, then who we are.
+    /// The servers, then the credentials.
     fn told(urls: &str) -> Option<String> {
         let (servers, who) = read(urls).ok()?;
         let mut words: Vec<String> = servers.iter().map(|server| server.as_url_str().to_owned()).collect();

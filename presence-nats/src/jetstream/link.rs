@@ -1,4 +1,4 @@
-//! The line to the server: requests, each with its bound in time.
+//! Requests to JetStream over one connection, each with a timeout.
 
 use crate::codec::{FORGOTTEN, Forgotten, Gone, Raw};
 use crate::error::{Failure, Outcome, corrupt, rejected, timeout, unanswered, unavailable};
@@ -19,22 +19,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// How long a call waits for a connection that was lost; one that is just being made is waited for
-/// as long as a call may take.
+/// How long a call waits for the client to reconnect after it lost its connection. While the client
+/// connects for the first time, a call waits for its whole timeout.
 const RECONNECTS_FOR: Duration = Duration::from_millis(100);
-/// How often it looks meanwhile.
+/// How often the state of the connection is checked meanwhile.
 const LOOKS_EVERY: Duration = Duration::from_millis(10);
 
-/// What is heard of the servers beside their answers.
+/// What the client's events say of the servers: denials, and why connecting failed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Heard(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// How often a server said that something is not allowed: the request itself is just not
-    /// answered.
+    /// How many permission violations the server has reported. The denied request itself gets no
+    /// answer.
     denials: AtomicU64,
-    /// Where the servers are, as far as URLs said it, without who we are.
+    /// The addresses of the servers, without credentials; not set for a client that the host made.
     servers: OnceLock<String>,
     /// Why the last attempt to connect failed, until one succeeds.
     failure: Mutex<Option<String>>,
@@ -50,7 +50,7 @@ impl Heard {
     }
 
     pub(crate) fn of_servers(&self, servers: String) {
-        // A client is made once.
+        // Set once, when the client is made.
         let _ = self.0.servers.set(servers);
     }
 
@@ -62,7 +62,7 @@ impl Heard {
         *self.0.failure.lock() = None;
     }
 
-    /// That there is no connection; to whom, and why, is for logs only.
+    /// The error of a missing connection. The servers and the reason are only logged.
     fn no_connection(&self) -> Error {
         let error = unavailable("there is no connection to a NATS server");
         let why = self.0.failure.lock().clone();
@@ -77,17 +77,17 @@ impl Heard {
 
 pub(crate) struct Link {
     pub(crate) client: Client,
-    /// `$JS.API.`, or that of a domain.
+    /// The prefix of API subjects: `$JS.API.`, or that of a domain.
     api: String,
-    /// What stands before the subject of what is published into a stream: only so does it reach
-    /// another domain.
+    /// The prefix of subjects that are published into a stream, which is how messages reach another
+    /// domain.
     into: String,
     timeout: Duration,
     heard: Heard,
 }
 
 impl fmt::Debug for Link {
-    /// What a client prints of itself is not ours to judge.
+    /// Leaves out the client, whose `Debug` output may hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Link").field("api", &self.api).finish_non_exhaustive()
     }
@@ -107,8 +107,8 @@ impl Link {
         self.timeout
     }
 
-    /// Returns once there is a connection. Nothing is sent before: the client would keep it, and
-    /// send it much later.
+    /// Waits for a connection, within a bound. Nothing may be sent before: the client would buffer
+    /// it and send it much later.
     pub(crate) async fn connected(&self) -> Result<()> {
         let mut waits = match self.client.connection_state() {
             State::Connected => return Ok(()),
@@ -125,7 +125,7 @@ impl Link {
         Err(self.heard.no_connection())
     }
 
-    /// Gives an exchange its bound in time.
+    /// Applies the timeout to a request.
     async fn bounded<T>(&self, exchange: impl Future<Output = Outcome<T>>) -> Outcome<T> {
         self.connected().await?;
         let denials = self.heard.denials();
@@ -148,13 +148,13 @@ impl Link {
         self.bounded(async { answered.await.map_err(unanswered) }).await
     }
 
-    /// Asks JetStream's API. Some questions must come with nothing at all.
+    /// Sends a request to JetStream's API. Some requests must have an empty body.
     pub(crate) async fn ask<T: DeserializeOwned>(&self, what: &str, body: Bytes) -> Outcome<T> {
         let answer = self.request(format!("{}{what}", self.api), None, body).await?;
         given(&answer.payload)
     }
 
-    /// Publishes into a stream, and returns the sequence that it got.
+    /// Publishes into a stream. Returns the sequence of the stored message.
     pub(crate) async fn publish(
         &self,
         subject: &str,
@@ -164,7 +164,7 @@ impl Link {
         self.append(subject, headers, payload).await.map(|ack| ack.seq)
     }
 
-    /// Publishes into a stream, and returns all that the server says of it.
+    /// Publishes into a stream. Returns the server's whole acknowledgement.
     pub(crate) async fn append(
         &self,
         subject: &str,
@@ -175,7 +175,7 @@ impl Link {
         given(&ack.payload)
     }
 
-    /// Asks for several messages at once, and returns them with what was said at their end.
+    /// Requests several messages at once. Returns them with the message that ended the answer.
     pub(crate) async fn get_many<T>(
         &self,
         stream: &str,
@@ -207,7 +207,7 @@ impl Link {
     }
 }
 
-/// Reads an answer.
+/// Decodes an answer of JetStream's API.
 fn given<T: DeserializeOwned>(payload: &[u8]) -> Outcome<T> {
     match serde_json::from_slice(payload) {
         Ok(Answer::Given(given)) => Ok(given),
@@ -223,7 +223,7 @@ fn unreadable(error: serde_json::Error) -> Error {
     corrupt("the server's answer cannot be read").with_source(error)
 }
 
-/// A message as a direct get answers it.
+/// Reads a message from the answer to a direct get.
 pub(crate) fn direct(message: Message) -> Option<Raw> {
     let headers = message.headers?;
     let header = |name: &str| headers.get(name).map(HeaderValue::as_str);

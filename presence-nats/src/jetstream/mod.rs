@@ -1,4 +1,4 @@
-//! JetStream's API, spoken over one connection.
+//! JetStream over one connection: its API, the two streams of a store, and ordered readers.
 
 pub(crate) mod api;
 pub(crate) mod client;

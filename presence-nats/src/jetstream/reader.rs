@@ -1,4 +1,4 @@
-//! Reads a stream in order, and notices what is missing.
+//! An ordered reader of a stream that notices missing messages.
 
 use crate::codec::{LIFE, Raw, encode};
 use crate::error::{Failure, Outcome, code};
@@ -13,33 +13,37 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the server keeps a reader that is not connected. What comes meanwhile waits for it.
+/// How long the server keeps the consumer of a disconnected process, which goes on with the
+/// messages that were stored meanwhile.
 const KEPT_FOR: Duration = Duration::from_secs(30);
-/// The server wants readers with flow control to have a heartbeat; nothing here depends on it.
+/// The idle heartbeat of a consumer. The server requires one for flow control; nothing here depends
+/// on it.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// How often in turn a reader may not answer, while its stream does, before it is given up.
+/// After this many checks in a row that the consumer, but not its stream, left unanswered, the
+/// reader is given up.
 const UNANSWERED: u8 = 2;
 
-/// How long it may take to.
+/// The timeout of one such check.
 const ANSWERS_WITHIN: Duration = Duration::from_millis(500);
 
-/// Something is missing: everything must be read anew.
+/// Messages are missing: the stream must be read again from a snapshot.
 #[derive(Debug)]
 pub(crate) struct Gap;
 
-/// Where a stream ends, by its leader. What a reader's own server says does not count: it may be
-/// behind.
+/// The end of a stream, as its leader has it. The reader's own server may lag, so its view does not
+/// count.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StreamEnd {
-    /// The sequence that was given out last.
+    /// The last sequence that was assigned.
     pub(crate) seq: u64,
-    /// The last message that there is, zero if there is none: later ones have expired.
+    /// The sequence of the last message that still exists, zero if the stream is empty: later
+    /// messages have been deleted or have expired.
     pub(crate) message: u64,
 }
 
 impl StreamEnd {
-    /// Where a stream ends whose subjects are all of this filter.
+    /// Reads the end of a stream; `all` is a filter that matches all its subjects.
     pub(crate) async fn of(link: &Link, info: &StreamInfo, stream: &str, all: &str) -> Outcome<Self> {
         let seq = info.state.last_seq;
         if info.state.messages == 0 {
@@ -50,8 +54,8 @@ impl StreamEnd {
             Err(failure) if failure.is(&[code::NO_MESSAGE]) => Ok(None),
             got => got.map(|got| Some(got.message.seq)),
         };
-        // The last one is missing after a deletion whose mark has expired: rare, and the second
-        // question is dear.
+        // The last message is missing only after a deletion whose mark has expired. That is rare,
+        // so the expensive second request is made only then.
         if get(json!({ "seq": seq })).await?.is_some() {
             return Ok(Self { seq, message: seq });
         }
@@ -59,47 +63,49 @@ impl StreamEnd {
         Ok(Self { seq: seq.max(message), message })
     }
 
-    /// How far one is who has read this far.
+    /// The position that a reader at `position` has in effect: at the last message there is nothing
+    /// left to read, so it is at the last sequence.
     fn reached_from(self, position: u64) -> u64 {
         if position >= self.message { position.max(self.seq) } else { position }
     }
 }
 
-/// Where a reader begins.
+/// The message at which a reader begins.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum StartAt {
-    /// The last message of each subject, then what comes.
+    /// The last message of each subject, then new messages.
     Latest,
-    /// All messages.
+    /// The first message of the stream.
     First,
-    /// The messages after this sequence.
+    /// The first message after this sequence.
     After(u64),
 }
 
-/// An ordered consumer of our own: the client's would hide a gap by reading on.
+/// An ordered consumer that reports gaps. The one of `async-nats` would hide a gap by reading on.
 ///
-/// The server holds back when this does not read (flow control). What the client drops all the same
-/// shows as a gap.
+/// The server holds messages back while this does not read (flow control). If the client drops
+/// messages nevertheless, that shows as a gap.
 #[derive(Debug)]
 pub(crate) struct Reader {
     link: Arc<Link>,
     stream: String,
     name: String,
     messages: Subscriber,
-    /// How many messages came.
+    /// The number of messages received.
     came: u64,
-    /// Everything up to this sequence has come, as far as there is such a thing.
+    /// All messages up to this sequence have been received, as far as they still exist.
     position: u64,
-    /// Where the stream was when reading began.
+    /// The end of the stream when reading began.
     start: StreamEnd,
-    /// How many the server had sent when it was last asked, if that was more than had come.
+    /// The number of messages that the server had sent at the last check, if that was more than had
+    /// been received.
     sent: u64,
-    /// How often in turn the server did not answer when it was asked.
+    /// The number of checks in a row that got no answer.
     unanswered: u8,
 }
 
 impl Reader {
-    /// Begins to read; `start` is where the stream was before this call.
+    /// Creates the consumer; `start` is the end of the stream as read before this call.
     pub(crate) async fn open(
         link: &Arc<Link>,
         stream: &str,
@@ -140,22 +146,22 @@ impl Reader {
         Ok(Self { link, stream, name, messages, came: 0, position, start, sent: 0, unanswered: 0 })
     }
 
-    /// Everything up to this sequence of the stream has been read.
+    /// The sequence up to which the stream has been read.
     pub(crate) fn position(&self) -> u64 {
         self.position
     }
 
-    /// Whether all that was there at the start has been read.
+    /// Whether all messages that existed when reading began have been read.
     pub(crate) fn is_at_start(&self) -> bool {
         self.position >= self.start.seq
     }
 
-    /// The next message. Dropping the future loses none.
+    /// Waits for the next message. Dropping the future loses no message.
     pub(crate) async fn next(&mut self) -> Result<Raw, Gap> {
         self.next_message().await.map(|(message, place)| raw(message, &place))
     }
 
-    /// The same as it came, with its place in the stream.
+    /// Waits for the next message and returns it undecoded, with its position in the stream.
     pub(crate) async fn next_message(&mut self) -> Result<(Message, ReadPosition), Gap> {
         loop {
             let message = self.messages.next().await.ok_or(Gap)?;
@@ -167,21 +173,22 @@ impl Reader {
         }
     }
 
-    /// The next message, if it has come already.
+    /// The next message, if it has already arrived.
     pub(crate) fn ready(&mut self) -> Option<Result<Raw, Gap>> {
         self.next().now_or_never()
     }
 
-    /// The server waits for a word before it sends more.
+    /// Answers a flow-control message, which the server waits for before it sends more.
     fn control(&self, message: Message) {
         let stalled = message.headers.as_ref().and_then(|headers| headers.get("Nats-Consumer-Stalled"));
         let answer_to = message.reply.or_else(|| stalled.map(|subject| subject.as_str().into()));
         if let Some(subject) = answer_to {
             let client = self.link.client.clone();
-            // Sending waits only when the line is full, and nobody should wait for that here.
+            // Publishing waits only while the client's buffer is full, which must not block the
+            // reader.
             let sent = async move { client.publish(subject, Bytes::new()).await };
             if let Some(sent) = sent.now_or_never() {
-                // A closed client shows by its subscription.
+                // A closed client also ends the subscription, so the error can be ignored here.
                 let _ = sent;
             }
         }
@@ -192,7 +199,12 @@ impl Reader {
             return Ok(None);
         };
         if place.consumer_seq != self.came + 1 {
-            tracing::debug!(stream = self.stream, came = self.came, next = place.consumer_seq, "a gap");
+            tracing::debug!(
+                stream = self.stream,
+                came = self.came,
+                next = place.consumer_seq,
+                "messages are missing between the last one and this one"
+            );
             return Err(Gap);
         }
         self.came += 1;
@@ -200,9 +212,10 @@ impl Reader {
         Ok(Some(place))
     }
 
-    /// Asks the server after this reader; `end` is where the stream was before this call. To be
-    /// called when that is not reached: the last messages may have gone before they were sent, the
-    /// reader may be gone, or something was lost on the way.
+    /// Asks the server for the state of this consumer; `end` is the end of the stream as read
+    /// before this call. To be called when the reader has not reached that: the last messages may
+    /// have been deleted before they were sent, the consumer may be gone, or messages were lost in
+    /// transit.
     pub(crate) async fn check(&mut self, end: StreamEnd) -> Result<(), Gap> {
         self.position = end.reached_from(self.position);
         let what = format!("CONSUMER.INFO.{}.{}", self.stream, self.name);
@@ -213,17 +226,17 @@ impl Reader {
             Ok(info) => info,
             Err(Failure::NoStream(_)) => return Err(Gap),
             Err(failure) if failure.is(&[code::CONSUMER_NOT_FOUND]) => return Err(Gap),
-            // Not now; whoever waits asks again. In a cluster it may be on a server that is down
-            // while the stream goes on.
+            // The caller repeats the check. In a cluster, the consumer may be on a server that is
+            // down while the stream is available.
             Err(failure) => {
-                tracing::debug!(stream = self.stream, ?failure, "a reader cannot be asked after");
+                tracing::debug!(stream = self.stream, ?failure, "the state of a consumer cannot be read");
                 self.unanswered += 1;
                 return if self.unanswered < UNANSWERED { Ok(()) } else { Err(Gap) };
             }
         };
         self.unanswered = 0;
         let sent = info.delivered.consumer_seq;
-        // What was sent before the last check should have come by now.
+        // Messages that were sent before the last check should have arrived by now.
         if self.sent > self.came {
             tracing::debug!(stream = self.stream, came = self.came, sent = self.sent, "messages were lost");
             return Err(Gap);
@@ -234,19 +247,19 @@ impl Reader {
 }
 
 impl Drop for Reader {
-    /// Tells the server that nobody reads any more; else it would keep its side for a while.
+    /// Deletes the consumer, which the server would otherwise keep for a while.
     fn drop(&mut self) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let link = Arc::clone(&self.link);
         let what = format!("CONSUMER.DELETE.{}.{}", self.stream, self.name);
         runtime.spawn(async move {
-            // If it does not hear of it, it will notice.
+            // If the request is lost, the server deletes the inactive consumer by itself.
             let _ = link.ask::<serde_json::Value>(&what, Bytes::new()).await;
         });
     }
 }
 
-/// A message of the store's streams.
+/// Reads a message of one of the store's streams.
 fn raw(message: Message, place: &ReadPosition) -> Raw {
     let (gone, forgotten) = marks(message.headers.as_ref());
     let life = message.headers.as_ref().and_then(|headers| headers.get(LIFE)?.as_str().parse().ok());
@@ -255,18 +268,19 @@ fn raw(message: Message, place: &ReadPosition) -> Raw {
     Raw { subject, seq, at, gone, forgotten, life, payload: message.payload }
 }
 
-/// What the reply subject of a message says of its place.
+/// The position of a message in its stream, from its reply subject.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ReadPosition {
     pub(crate) stream_seq: u64,
     consumer_seq: u64,
-    /// When the server stored it.
+    /// When the server stored the message.
     pub(crate) at: Timestamp,
 }
 
 impl ReadPosition {
-    /// `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>`, or
-    /// the same with `<domain>.<account>` before the stream and a random token at the end.
+    /// Reads `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer
+    /// seq>.<time>.<pending>`, or the same with `<domain>.<account>` before the stream and a random
+    /// token at the end.
     fn parse(reply: &str) -> Option<Self> {
         let tokens: Vec<&str> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
         let numbers = match tokens.len() {

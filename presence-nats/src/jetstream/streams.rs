@@ -1,4 +1,5 @@
-//! The two streams: made by whoever first finds them missing, and looked at before they are used.
+//! The two streams of a store: created by the first process that finds them missing, and checked
+//! before they are used.
 
 mod age;
 
@@ -22,13 +23,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What the server that keeps the bucket can do, by what it made of the stream. Its version says
-/// nothing: a process on a leaf node sees the version of the leaf.
+/// What the server that holds the bucket supports, judged by the settings that it gave the stream.
+/// The version of the connected server does not tell: a process on a leaf node sees the version of
+/// the leaf.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Traits {
-    /// From 2.11 on: many keys in one request, and marks of deletion that go by themselves.
+    /// Whether the server is 2.11 or later: it answers many keys in one request, and expires marks
+    /// of deletion.
     pub(crate) is_modern: bool,
-    /// Whether other servers than the leader answer reads, perhaps of a moment ago.
+    /// Whether servers other than the leader answer reads; those may lag.
     pub(crate) is_replicated: bool,
 }
 
@@ -43,16 +46,16 @@ pub(crate) struct Streams {
     pub(crate) link: Arc<Link>,
     pub(crate) keys: Keys,
     pub(crate) options: Options,
-    /// `None` until looked at, and again when a stream was missing.
+    /// `None` until the streams were checked, and again after a stream was missing.
     traits: Mutex<Option<Traits>>,
-    /// Held by who looks and makes. Says how often that failed, and why it did last: whoever waited
-    /// meanwhile is answered the same, or a hundred callers would wait for a hundred timeouts in
-    /// turn.
+    /// Locked by the task that checks and creates the streams. Holds the number of failed attempts
+    /// and the last error. Callers that waited for the lock get the same error; otherwise a hundred
+    /// callers would wait for a hundred timeouts in turn.
     making: tokio::sync::Mutex<(u64, Option<Error>)>,
     failures: AtomicU64,
-    /// When the bucket was made, as last seen: which life of it this is.
+    /// The creation time of the bucket when last read, which identifies its incarnation.
     life: AtomicU64,
-    /// How long the bucket keeps a record, and how long renewals are kept.
+    /// The maximum ages of the bucket and of the stream of renewals.
     ages: (Age, Age),
 }
 
@@ -71,7 +74,8 @@ impl Streams {
         }
     }
 
-    /// Does something that needs the streams; again if they were missing and could be made.
+    /// Runs `work`, which needs the streams; runs it again if a stream was missing and could be
+    /// created.
     pub(crate) async fn with<T, F>(&self, work: impl Fn(Traits) -> F) -> Result<T>
     where
         F: Future<Output = Outcome<T>>,
@@ -79,7 +83,7 @@ impl Streams {
         again(|| *self.traits.lock() = None, || async { work(self.traits().await?).await }).await
     }
 
-    /// Looks at the streams, unless that was done, and makes those that are missing.
+    /// Checks the streams, unless that was done before, and creates those that are missing.
     pub(crate) async fn traits(&self) -> Outcome<Traits> {
         if let Some(traits) = *self.traits.lock() {
             return Ok(traits);
@@ -108,7 +112,7 @@ impl Streams {
         Ok(traits)
     }
 
-    /// Both streams as they are now; made, if they are missing.
+    /// Reads the state of both streams; creates those that are missing.
     pub(crate) async fn look(&self) -> Outcome<(StreamInfo, StreamInfo)> {
         let state = self.look_or_make(&self.keys.state, || self.new_state()).await?;
         self.life.store(state.life(), Ordering::Relaxed);
@@ -130,7 +134,7 @@ impl Streams {
         age.see(info.config.max_age);
         if stream == self.keys.state {
             self.life.store(info.life(), Ordering::Relaxed);
-            // An operator may have made it a cluster's meanwhile.
+            // An operator may have changed the number of replicas.
             if let Some(traits) = &mut *self.traits.lock() {
                 *traits = Traits::of(&info.config);
             }
@@ -148,29 +152,30 @@ impl Streams {
         self.ages.1.or(self.options.beats_for)
     }
 
-    /// Which life of the bucket was last seen.
+    /// The incarnation of the bucket that was last read.
     pub(crate) fn life(&self) -> u64 {
         self.life.load(Ordering::Relaxed)
     }
 
-    /// The subjects of a stream that match a filter, by its leader.
+    /// The subjects of a stream that match a filter, as its leader has them.
     pub(crate) async fn subjects(&self, stream: &str, filter: &str) -> Outcome<Vec<String>> {
         let body = json!({ "subjects_filter": filter });
         let info: StreamInfo = self.link.ask(&format!("STREAM.INFO.{stream}"), encode(&body)).await?;
         Ok(info.state.subjects.unwrap_or_default().into_keys().collect())
     }
 
-    /// Where the bucket's stream ends.
+    /// The end of the bucket's stream.
     pub(crate) async fn end(&self, info: &StreamInfo) -> Outcome<StreamEnd> {
         StreamEnd::of(&self.link, info, &self.keys.state, &self.keys.all()).await
     }
 
-    /// The time of the server that leads a stream.
+    /// The clock of the server that leads a stream.
     pub(crate) async fn time(&self, info: &StreamInfo, stream: &str) -> Outcome<Timestamp> {
         if let Some(ts) = info.ts {
             return Ok(ts.0);
         }
-        // Servers before 2.10 tell their time nowhere but here. It goes by itself within a second.
+        // Servers before 2.10 report their time only as the creation time of a consumer. The server
+        // deletes this consumer within a second.
         let config = ConsumerConfig {
             deliver_policy: "new",
             ack_policy: "none",
@@ -194,15 +199,15 @@ impl Streams {
             Err(Failure::NoStream(_)) => {}
             answered => return answered,
         }
-        tracing::info!(stream, "making a stream");
+        tracing::info!(stream, "creating a stream");
         match self.link.ask(&format!("STREAM.CREATE.{stream}"), encode(&new())).await {
-            // Somebody else was faster, with other options.
+            // Another process has created it meanwhile, with other options.
             Err(failure) if failure.is(&[code::STREAM_NAME_IN_USE]) => self.info(stream).await,
             made => made,
         }
     }
 
-    /// Whether the bucket can be used; warns where it is not what the options ask for.
+    /// Checks whether the bucket can be used; logs a warning where it differs from the options.
     fn check_state(&self, config: &StreamConfig) -> Result<()> {
         let name = &self.keys.state;
         let refuse = |why: &str| Err(rejected(format!("stream {name} cannot be used: {why}")));
@@ -223,7 +228,11 @@ impl Streams {
             || config.num_replicas != u64::from(asked.num_replicas)
             || config.max_age != asked.max_age;
         if differs {
-            tracing::warn!(stream = name, ?config, "the bucket was made otherwise, and stays as it is");
+            tracing::warn!(
+                stream = name,
+                ?config,
+                "the bucket was created with other settings than the options ask for, and keeps them"
+            );
         }
         Ok(())
     }
@@ -247,7 +256,8 @@ impl Streams {
             max_bytes: max_bytes.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
             max_age: nanos(*max_age),
             duplicate_window: nanos((*max_age).min(Duration::from_mins(2))),
-            // What a full bucket refuses is said to somebody; what it dropped would just be gone.
+            // A full bucket refuses new records, which the caller learns of. Dropping old ones
+            // would go unnoticed.
             discard: "new",
             allow_direct: true,
             allow_rollup_hdrs: true,

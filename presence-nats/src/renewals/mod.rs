@@ -1,8 +1,7 @@
-//! Renewals: batches in a stream of their own, and what each handle knows of them.
+//! Renewals of sessions: batches in a stream of their own, and what each handle has read of them.
 //!
-//! A handle that reads anything follows this stream once, whatever it reads. It keeps the latest
-//! times of all sessions that were renewed lately, some 50 bytes each, and passes the batches on to
-//! its watches.
+//! A handle that reads anything follows this stream with one consumer. It keeps the latest times of
+//! all recently renewed sessions, some 50 bytes each, and passes the batches on to its watches.
 
 mod times;
 
@@ -21,31 +20,31 @@ use times::Times;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::JoinHandle;
 
-/// How many batches wait for a watch that does not read. The feed of one that is further behind
+/// The number of batches that wait for a slow watch. The feed of a watch that is further behind
 /// ends.
 pub(crate) const BATCHES_WAITING: usize = 4096;
-/// How many bytes of names go into one message: in JSON they may double.
+/// The bytes of ids in one message; JSON escapes may double them.
 const BATCH_BYTES: usize = 200 * 1024;
-/// How long whoever waits for renewals waits before it has the reader looked after.
+/// How long a caller waits for renewals before it has the reader checked.
 const LATE_AFTER: Duration = Duration::from_millis(150);
-/// How long the follower waits before it tries again.
+/// The pause before the follower reads again after a failure.
 const RETRY_EVERY: Duration = Duration::from_millis(150);
 
-/// Renewals that were published together.
+/// The renewals of one message.
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
     pub(crate) touches: Arc<[Touch]>,
-    /// Which life of the bucket it was published in.
+    /// The incarnation of the bucket that the revisions belong to.
     pub(crate) life: u64,
-    /// How far a watch of that life must be to tell it: it may not be taken for a renewal of what
-    /// was there before.
+    /// The revision that a watch of that incarnation must have read before it reports the batch.
+    /// Otherwise the batch might be taken for a renewal of an earlier session of that id.
     pub(crate) after: u64,
 }
 
-/// How far a handle has read.
+/// The position up to which a handle has read the renewals.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Reached {
-    /// Which life of the stream.
+    /// The creation time of the stream, which identifies its incarnation.
     created: Arc<str>,
     seq: u64,
 }
@@ -53,9 +52,9 @@ pub(crate) struct Reached {
 #[derive(Debug)]
 pub(crate) struct Beats {
     shared: Arc<Shared>,
-    /// Follows the stream, from the first time that somebody wants to know.
+    /// The task that follows the stream; started by the first read.
     follower: Mutex<Option<Follower>>,
-    /// What this handle publishes under.
+    /// The subject under which this handle publishes.
     subject: String,
 }
 
@@ -65,7 +64,7 @@ struct Shared {
     times: Mutex<Times>,
     reached: watch::Sender<Reached>,
     news: broadcast::Sender<Batch>,
-    /// Somebody waits for what does not come.
+    /// Notified when expected renewals are overdue.
     late: Notify,
 }
 
@@ -91,7 +90,7 @@ impl Beats {
         Self { shared: Arc::new(shared), follower: Mutex::default(), subject }
     }
 
-    /// Publishes renewals; they are known to everybody who asks after this has returned.
+    /// Publishes renewals. Every read that begins after this has returned takes them into account.
     pub(crate) async fn publish(&self, renewals: &[Beat]) -> Outcome<()> {
         let mut rest = renewals;
         let limit = BATCH_BYTES.min(self.shared.streams.link.client.max_payload() / 3);
@@ -111,27 +110,28 @@ impl Beats {
         Ok(())
     }
 
-    /// Has the stream take a write that says nothing.
+    /// Publishes an empty batch, which proves that the stream accepts writes.
     pub(crate) async fn prove(&self) -> Outcome<()> {
         let nothing: [Beat; 0] = [];
         self.shared.streams.link.publish(&self.subject, None, encode(&nothing)).await.map(drop)
     }
 
-    /// Every batch that comes from now on.
+    /// A receiver of all batches from now on.
     pub(crate) fn news(&self) -> broadcast::Receiver<Batch> {
         self.follow();
         self.shared.news.subscribe()
     }
 
-    /// Moves the times of a session forward to what is known of its renewals.
+    /// Advances the times of a session to those of its latest renewal.
     pub(crate) fn renew(&self, session: &mut Session) {
         if let Some(known) = self.shared.times.lock().get(&session.user, &session.id) {
             session.touch(known.seen_at, known.active_at);
         }
     }
 
-    /// The same for a watch, which may read an old record now and a newer one later: what is about
-    /// the newer one waits for it. In between, the session may have been forgotten.
+    /// The same for a watch, which may read an old record now and a newer one later. A renewal of
+    /// the newer record waits until that is read, since the session may have been forgotten in
+    /// between.
     pub(crate) fn renew_at(&self, session: &mut Session, revision: u64, life: u64) {
         let times = self.shared.times.lock();
         if let Some(known) = times.get(&session.user, &session.id)
@@ -141,7 +141,7 @@ impl Beats {
         }
     }
 
-    /// Returns once everything has been read that was published before this call.
+    /// Waits until everything that was published before this call has been read.
     pub(crate) async fn catch_up(&self) -> Outcome<()> {
         self.follow();
         let streams = &self.shared.streams;
@@ -150,13 +150,13 @@ impl Beats {
         tokio::time::timeout(streams.link.timeout(), caught_up).await.map_err(|_| Failure::Other(timeout()))
     }
 
-    /// Returns once this sequence has been read in this life of the stream.
+    /// Waits until this sequence has been read in this incarnation of the stream.
     pub(crate) async fn reach(&self, created: &str, seq: u64) {
         self.follow();
         let mut reached = self.shared.reached.subscribe();
         loop {
             let is_there = reached.wait_for(|reached| *reached.created == *created && reached.seq >= seq);
-            // The sender lives in `self`.
+            // `wait_for` cannot fail: its sender lives in `self`.
             if tokio::time::timeout(LATE_AFTER, is_there).await.is_ok() {
                 return;
             }
@@ -164,21 +164,22 @@ impl Beats {
         }
     }
 
-    /// Whether this sequence has been read in this life of the stream. If not, the reader is looked
-    /// after.
+    /// Whether this sequence has been read in this incarnation of the stream. If not, the reader is
+    /// checked.
     pub(crate) fn has_reached(&self, created: &str, seq: u64) -> bool {
         let reached = self.shared.reached.borrow();
         *reached.created == *created && reached.seq >= seq
     }
 
-    /// What should have come has not.
+    /// Has the reader checked, because expected renewals have not arrived.
     pub(crate) fn is_late(&self) {
         self.shared.late.notify_one();
     }
 
     fn follow(&self) {
         let mut follower = self.follower.lock();
-        // It ends only with the runtime that it was started on.
+        // The task ends only with the runtime that it was started on; it is then started on this
+        // one.
         if follower.as_ref().is_none_or(|follower| follower.0.is_finished()) {
             *follower = Some(Follower(tokio::spawn(Arc::clone(&self.shared).run())));
         }
@@ -189,20 +190,20 @@ impl Shared {
     async fn run(self: Arc<Self>) {
         loop {
             if let Err(failure) = self.read().await {
-                tracing::debug!(?failure, "renewals cannot be read at the moment");
+                tracing::debug!(?failure, "renewals cannot be read at the moment; they will be read again");
             }
             tokio::time::sleep(RETRY_EVERY.mul_f64(0.5 + presence_core::random::fraction())).await;
         }
     }
 
-    /// Reads the stream from its beginning, until there is a gap. Whatever comes twice does no
-    /// harm.
+    /// Reads the stream from its beginning until there is a gap. Reading a renewal twice has no
+    /// effect.
     async fn read(&self) -> Outcome<()> {
         let streams = &self.streams;
         streams.traits().await?;
         let stream = &streams.keys.beats;
         let info = match streams.info(stream).await {
-            // It is gone since we looked: made anew.
+            // The stream has been deleted since the check: create it again.
             Err(Failure::NoStream(_)) => streams.look().await?.1,
             info => info?,
         };
@@ -233,21 +234,21 @@ impl Shared {
     fn take(&self, raw: &Raw) {
         let Some((touches, revisions)) = beats(&raw.payload) else {
             metrics::counter!("presence_nats_unreadable_total").increment(1);
-            tracing::error!("a batch of renewals cannot be read, and is passed over");
+            tracing::error!("a batch of renewals cannot be decoded and is skipped");
             return;
         };
         let after = revisions.iter().copied().max().unwrap_or_default();
         self.times.lock().enter(&touches, &revisions, raw, self.streams.beats_for());
         if touches.is_empty() {
-            // A proof that the stream takes writes.
+            // An empty batch is only a proof that the stream accepts writes.
             return;
         }
-        // Nobody may be watching.
+        // There may be no watch.
         let _ = self.news.send(Batch { touches: touches.into(), life: raw.life, after });
     }
 }
 
-/// Where the stream of renewals ends: they expire in order, so that the last one goes last.
+/// The end of the stream of renewals. They expire in order, so the last message is the last to go.
 fn end(info: &StreamInfo) -> StreamEnd {
     let seq = info.state.last_seq;
     StreamEnd { seq, message: if info.state.messages == 0 { 0 } else { seq } }

@@ -1,4 +1,4 @@
-//! What is known of renewals, for as long as their stream keeps them.
+//! The latest renewal of each session, for as long as the stream keeps renewals.
 
 use crate::codec::Raw;
 use foldhash::quality::RandomState;
@@ -8,28 +8,28 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-/// The latest times of sessions, by a hash of their names: two of a million share one once in ten
-/// million years of restarts, and one of them then looks alive for longer.
+/// The latest times of sessions, keyed by a 64-bit hash of user and session. Of a million sessions,
+/// two share a hash once in ten million years of restarts; one of them then seems alive for longer.
 #[derive(Debug, Default)]
 pub(super) struct Times {
     hasher: RandomState,
-    /// Those of this stretch of `beats_for`, and those of the one before: what is older is in no
-    /// stream any more.
+    /// The renewals of the current period of `beats_for`, and those of the period before. Older
+    /// ones have expired from the stream.
     current: Stretch,
     before: Stretch,
     began_at: Timestamp,
-    /// Which life of the bucket the revisions are of.
+    /// The incarnation of the bucket that the revisions belong to.
     pub(super) life: u64,
 }
 
 type Stretch = HashMap<u64, Renewed, foldhash::fast::RandomState>;
 
-/// What is known of a session's renewals.
+/// The latest renewal of a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Renewed {
     pub(super) seen_at: Timestamp,
     pub(super) active_at: Timestamp,
-    /// The record that the latest one was about.
+    /// The revision of the record that was renewed.
     pub(super) revision: u64,
 }
 
@@ -53,14 +53,14 @@ impl Times {
         }
     }
 
-    /// Enters a batch.
+    /// Records a batch.
     pub(super) fn enter(&mut self, batch: &[Touch], revisions: &[u64], raw: &Raw, keeps_for: Duration) {
         if raw.at.since(self.began_at) > keeps_for {
             self.before = std::mem::take(&mut self.current);
             self.began_at = raw.at;
         }
         if raw.life > self.life {
-            // Revisions begin anew.
+            // The bucket was created again, and revisions with it begin at one.
             let all = self.current.values_mut().chain(self.before.values_mut());
             all.for_each(|known| known.revision = 0);
             self.life = raw.life;
@@ -128,7 +128,7 @@ mod tests {
         enter(&mut times, &[touch("a", 6, 6)], 3, 101, 2);
         assert_eq!(known(&times, "a"), Some((6, 6, 3)));
         assert_eq!(known(&times, "b"), Some((5, 5, 0)));
-        // One who has not heard of the new life yet.
+        // A writer that has not yet noticed the new bucket.
         enter(&mut times, &[touch("a", 7, 7)], 91, 102, 1);
         assert_eq!(known(&times, "a"), Some((7, 7, 3)));
     }

@@ -1,5 +1,5 @@
-//! The bucket: records that are read as they are at this moment, and written only where nobody else
-//! has meanwhile.
+//! Reads and conditional writes of the bucket: reads are as of the call, and a write succeeds only
+//! if the record has not changed since it was read.
 
 use crate::codec::{FORGOTTEN, Forgotten, Gone, OPERATION, PLACED_AT, Raw, SEEN_AT, base64, encode, header};
 use crate::error::{Failure, Outcome, code, corrupt, unavailable};
@@ -15,31 +15,32 @@ use serde_json::json;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// How many requests that answer one key each are on their way at once.
+/// The number of one-key requests in flight at once.
 const AT_ONCE: usize = 64;
-/// How many users are read with one request, if they have few sessions.
+/// The number of users in one request, as long as their sessions fit into one answer.
 const USERS_AT_ONCE: usize = 64;
-/// How many bytes of subjects are put into one request.
+/// The bytes of subjects in one request.
 const SUBJECT_BYTES: usize = 200 * 1024;
-/// How long marks of deletion stay, for the feeds that have not read them yet. A feed that is cut
-/// off for longer begins anew anyway.
+/// How long marks of deletion are kept, for feeds that have not yet read them. A feed that is cut
+/// off for longer ends, and the next one begins with a snapshot.
 pub(crate) const MARKS_FOR: Duration = Duration::from_mins(10);
 
-/// What only lands if the key's last revision is this; zero for a key that has none.
+/// The header of a conditional write: the expected last revision of the key, zero if the key has
+/// none.
 pub(crate) const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
 
-/// What one request for many keys came to.
+/// The result of one request for many keys.
 enum Many {
     All(Vec<Raw>),
-    /// More than one answer may hold.
+    /// The keys do not fit into one answer.
     Excess,
-    /// Whoever answered may be behind, or does not know such requests: the leader will do.
+    /// The answering server may lag, or does not support such requests: the leader has to be asked.
     Unsure,
 }
 
 impl Streams {
-    /// Writes a record if its revision is still this one; answers with the new one, or `None` if it
-    /// is not.
+    /// Writes a record if its revision is still `revision`. Returns the new revision, or `None` if
+    /// the record has changed.
     pub(crate) async fn write(
         &self,
         subject: &str,
@@ -55,8 +56,8 @@ impl Streams {
         landed(self.link.publish(subject, Some(headers), value).await)
     }
 
-    /// Deletes a record if its revision is still this one, and leaves word of what its forgetter
-    /// knew.
+    /// Deletes a record if its revision is still `revision`. The mark of the deletion holds what
+    /// this process knew of the record.
     pub(crate) async fn delete(
         &self,
         traits: Traits,
@@ -82,7 +83,7 @@ impl Streams {
         landed(self.link.publish(subject, Some(headers), known).await)
     }
 
-    /// The last messages of these subjects, marks of deletion included, no older than this call.
+    /// The last messages of these subjects, marks of deletion included, as of this call.
     pub(crate) async fn latest(
         &self,
         traits: Traits,
@@ -103,12 +104,12 @@ impl Streams {
         Ok(found)
     }
 
-    /// The last messages of all sessions of these users, in no order, no older than this call.
+    /// The last messages of all sessions of these users, in no order, as of this call.
     pub(crate) async fn of_users(&self, traits: Traits, users: &[&UserId]) -> Outcome<Vec<Raw>> {
         let floor = self.floor(traits).await?;
         let filters: Vec<String> = users.iter().map(|user| self.keys.of_user(user)).collect();
         let mut found = Vec::new();
-        // Read one part after the other: an answer is up to a thousand records.
+        // The parts are read one after the other, since an answer has up to a thousand records.
         let mut parts: Vec<&[String]> = filters.chunks(USERS_AT_ONCE).rev().collect();
         while let Some(part) = parts.pop() {
             match self.many(traits, floor, part).await? {
@@ -129,7 +130,7 @@ impl Streams {
         Ok(found)
     }
 
-    /// The sequence up to which a replica must be to answer for this moment.
+    /// The sequence that a replica must have reached for its answer to be as of now.
     async fn floor(&self, traits: Traits) -> Outcome<u64> {
         if !traits.is_modern || !traits.is_replicated {
             return Ok(0);
@@ -137,7 +138,7 @@ impl Streams {
         Ok(self.info(&self.keys.state).await?.state.last_seq)
     }
 
-    /// The last messages of subjects or patterns in one request, by whichever server comes first.
+    /// The last messages of subjects or filters in one request, answered by any replica.
     async fn many(&self, traits: Traits, floor: u64, subjects: &[String]) -> Outcome<Many> {
         if !traits.is_modern {
             return Ok(Many::Unsure);
@@ -151,16 +152,16 @@ impl Streams {
         match end.status.map(|status| status.as_u16()) {
             Some(204) if number("Nats-Num-Pending").unwrap_or_default() > 0 => Ok(Many::Excess),
             Some(204) if number("Nats-UpTo-Sequence").unwrap_or_default() < floor => Ok(Many::Unsure),
-            // Says nothing of how far it is, whoever says it.
+            // This answer does not say how far the replica is.
             Some(404) if traits.is_replicated => Ok(Many::Unsure),
             Some(204 | 404) => Ok(Many::All(raws)),
-            // More keys than one answer may hold.
+            // The keys do not fit into one answer.
             Some(413) => Ok(Many::Excess),
             _ => Err(ended(&end)),
         }
     }
 
-    /// The last messages of subjects, one by one, by the leader.
+    /// The last messages of subjects, requested one by one from the leader.
     async fn each(&self, subjects: &[String]) -> Outcome<Vec<Raw>> {
         let mut raws = Vec::with_capacity(subjects.len());
         for part in subjects.chunks(AT_ONCE) {
@@ -170,7 +171,7 @@ impl Streams {
         Ok(raws)
     }
 
-    /// The last message of a subject, by the leader.
+    /// The last message of a subject, from the leader.
     pub(crate) async fn leading(&self, subject: &str) -> Outcome<Option<Raw>> {
         let what = format!("STREAM.MSG.GET.{}", self.keys.state);
         let got: MessageGot = match self.link.ask(&what, encode(&json!({ "last_by_subj": subject }))).await {
@@ -188,7 +189,7 @@ impl Streams {
     }
 }
 
-/// Whether a conditional write landed.
+/// The revision of a conditional write, or `None` if the condition did not hold.
 fn landed(published: Outcome<u64>) -> Outcome<Option<u64>> {
     match published {
         Err(failure) if failure.is(&code::WRONG_LAST_SEQUENCE) => Ok(None),
@@ -196,14 +197,14 @@ fn landed(published: Outcome<u64>) -> Outcome<Option<u64>> {
     }
 }
 
-/// A request that ended with another status than it should.
+/// The error of a request that ended with an unexpected status.
 fn ended(end: &Message) -> Failure {
     let status = end.status.map(|status| status.as_u16()).unwrap_or_default();
     let error = unavailable(format!("the server does not answer reads at the moment (status {status})"));
     if status == 503 { Failure::Unserved(error) } else { Failure::Other(error) }
 }
 
-/// Cuts subjects into requests.
+/// Divides subjects into requests of a bounded size.
 fn cut(subjects: &[String], limit: usize) -> impl Iterator<Item = &[String]> {
     let mut rest = subjects;
     std::iter::from_fn(move || {
@@ -219,7 +220,7 @@ fn cut(subjects: &[String], limit: usize) -> impl Iterator<Item = &[String]> {
     })
 }
 
-/// What the headers of a stream's message say.
+/// Reads the headers of a message that concern deletions.
 pub(crate) fn marks(headers: Option<&HeaderMap>) -> (Option<Gone>, Option<Forgotten>) {
     let Some(headers) = headers else { return (None, None) };
     let header = |name: &str| headers.get(name).map(HeaderValue::as_str);

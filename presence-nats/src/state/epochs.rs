@@ -1,21 +1,21 @@
-//! Which life of the streams it is: another one has lost data.
+//! The epoch of the streams: a new one means that data was lost.
 
 use crate::jetstream::api::StreamInfo;
 use parking_lot::Mutex;
 use std::sync::Arc;
 
-/// What was seen of the streams so far.
+/// The state of the streams as seen so far.
 #[derive(Debug, Default)]
 pub(crate) struct Epochs(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     tops: Tops,
-    /// How often a stream was shorter than before, though it is the same.
+    /// How often a stream with the same creation time was shorter than before.
     losses: u64,
 }
 
-/// How far each stream was.
+/// The last sequence of each stream.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tops {
     state: Top,
@@ -42,12 +42,14 @@ impl Top {
 }
 
 impl Epochs {
-    /// To be asked for before the streams are looked at: what they are compared with.
+    /// The last sequences so far. To be read before the state of the streams is requested, which is
+    /// then compared with them.
     pub(crate) fn tops(&self) -> Tops {
         self.0.lock().tops.clone()
     }
 
-    /// The epoch. Both streams count: renewals are data as well.
+    /// The epoch of this state. A loss in either stream makes a new one, since renewals are data as
+    /// well.
     pub(crate) fn epoch(&self, before: &Tops, state: &StreamInfo, beats: &StreamInfo) -> Arc<str> {
         let mut seen = self.0.lock();
         let shrunk = (before.state.has_shrunk(state), before.beats.has_shrunk(beats));

@@ -1,4 +1,5 @@
-//! Writing what merges: conditional on what is there, repeated until it lands.
+//! Merging writes: a write is conditional on the record that it was merged with, and repeated until
+//! it succeeds.
 
 use crate::codec::{Forgotten, Record, encode};
 use crate::error::{Failure, Outcome, unavailable};
@@ -9,29 +10,29 @@ use presence_core::store::BATCH_ENTRIES;
 use serde::Serialize;
 use std::time::Duration;
 
-/// How often a write is repeated that somebody else was faster with.
+/// How often a write is repeated after another process changed the record.
 const ROUNDS: usize = 12;
 
-/// A record that two authors may write: it merges.
+/// A record that several processes may write, and whose states can be merged.
 pub(crate) trait Register: Serialize + Clone + Send + Sync {
     fn of(record: Record) -> Option<Self>;
-    /// Takes over what `other` knows better; answers whether anything changed.
+    /// Merges `other` into this; returns whether anything changed.
     fn absorb(&mut self, other: &Self) -> bool;
 }
 
-/// Something to be merged into its record.
+/// A value to be merged into its record.
 #[derive(Debug)]
 pub(crate) struct Write<T> {
     pub(crate) subject: String,
     pub(crate) value: T,
-    /// The revision that `value` already contains, as far as is known; zero where there is nothing,
-    /// `None` if it must be read first.
+    /// The revision of the record whose content `value` already contains. Zero if there is no
+    /// record, `None` if it must be read first.
     pub(crate) expected: Option<u64>,
-    /// The deletion that it follows.
+    /// The deletion that the record follows, if it has to repeat one.
     pub(crate) forgotten: Option<Forgotten>,
 }
 
-/// A record as it is after it was merged.
+/// A record after the merge.
 #[derive(Debug)]
 pub(crate) struct Merged<T> {
     pub(crate) value: T,
@@ -40,7 +41,7 @@ pub(crate) struct Merged<T> {
 }
 
 impl Streams {
-    /// Merges records, all at once; answers with each as it is now.
+    /// Merges values into their records, all concurrently. Returns each record after the merge.
     pub(crate) async fn merge<T: Register>(
         &self,
         traits: Traits,
@@ -66,7 +67,7 @@ impl Streams {
             }
             metrics::counter!("presence_nats_conflicts_total").increment(refused.len() as u64);
             if round > 2 {
-                // Those who stand in each other's way should not go on in step.
+                // A random pause, so that conflicting writers do not repeat in step.
                 tokio::time::sleep(Duration::from_millis(10).mul_f64(presence_core::random::fraction()))
                     .await;
             }
@@ -85,8 +86,7 @@ impl Streams {
                             done.push(Merged { value, revision, forgotten });
                         }
                     }
-                    // Nothing there, or nothing that can be read: what is known here is all there
-                    // is.
+                    // There is no record, or it cannot be decoded: write the value alone.
                     None => writes.push(Write { expected, forgotten, ..write }),
                 }
             }

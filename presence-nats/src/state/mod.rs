@@ -1,4 +1,4 @@
-//! The bucket of sessions: conditional writes, and what a handle remembers so that it need not read.
+//! The bucket of sessions: conditional writes, epochs, and the cache of revisions that saves reads.
 
 pub(crate) mod bucket;
 pub(crate) mod epochs;

@@ -1,11 +1,11 @@
-//! What a handle remembers of the records that it writes and renews, so that it need not read them.
+//! A cache of the records that a handle writes and renews, so that it need not read them.
 //!
-//! For a put it is a guess: the server refuses a wrong one. A renewal needs certainty that its
-//! session is there; that is what a watch of the same handle gives, once it has read everything up
-//! to the moment of asking. A handle that does not watch asks for the records themselves.
+//! For a put, the cached revision is a guess: the server refuses a wrong one. A renewal has to be
+//! certain that its session exists. A watch of the same handle gives that certainty, once it has
+//! read everything up to the time of the renewal; a handle without a watch reads the records.
 //!
-//! Bounded by what this process writes and renews, and by [`ENTRIES`], some 130 bytes each: when it
-//! is full it begins anew, at the price of one read for each session.
+//! The cache is bounded by what this process writes and renews, and by [`ENTRIES`], some 130 bytes
+//! each. When it is full, it is emptied, which costs one read for each session.
 
 use foldhash::quality::RandomState;
 use parking_lot::Mutex;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How many sessions are remembered at most.
+/// The maximum number of cached sessions.
 const ENTRIES: usize = 1 << 20;
 
 #[derive(Debug, Default)]
@@ -28,47 +28,47 @@ pub(crate) struct Known {
 #[derive(Debug, Default)]
 struct Memory {
     entries: HashMap<u64, Entry, foldhash::fast::RandomState>,
-    /// Counts the watches.
+    /// The number of watches so far.
     generation: u32,
-    /// How far the latest watch is: which life of the stream, and up to which sequence.
+    /// The position of the latest watch: the incarnation of the stream, and the sequence.
     read: Option<watch::Receiver<(Arc<str>, u64)>>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
     revision: u64,
-    /// The watch that has kept it right from its revision on.
+    /// The number of the watch that has kept this entry up to date since its revision.
     generation: u32,
-    /// The watch that went on when it was last reserved.
+    /// The number of the watch that was running when the entry was last reserved.
     reserved: u32,
-    /// What the record says; `None` while that is being found out.
+    /// A digest of the record; `None` while the record is being read or written.
     says: Option<RecordDigest>,
 }
 
-/// As much of a record as tells whether another state of the session has all that it has.
+/// The parts of a record that show whether another state of the session contains all of it.
 #[derive(Debug, Clone, Copy)]
 struct RecordDigest {
     placed_at: Timestamp,
     left: Option<Departure>,
     placement: u64,
-    /// Zero if nothing is declared.
+    /// A hash of the declared status, zero if none is declared.
     declared: u64,
     declared_at: Timestamp,
     seen_at: Timestamp,
     active_at: Timestamp,
     lease: Duration,
-    /// Whether it tells of a deletion that it follows: what is written next must as well.
+    /// Whether the record repeats a deletion, which the next write must repeat as well.
     tells_of_deletion: bool,
 }
 
-/// A record, as it was read or written.
+/// The state of a record that was read or written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum State<'a> {
     There { session: &'a Session, tells_of_deletion: bool },
     Gone,
 }
 
-/// What a renewal needs to know of a session that is there.
+/// The properties of an existing session that a renewal needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct There {
     pub(crate) revision: u64,
@@ -76,7 +76,7 @@ pub(crate) struct There {
     pub(crate) lease: Duration,
 }
 
-/// A watch that keeps entries right for as long as it lives.
+/// The registration of a watch, which keeps the entries up to date until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Feeding {
     generation: u32,
@@ -84,7 +84,7 @@ pub(crate) struct Feeding {
 }
 
 impl Feeding {
-    /// The watch has read everything up to this sequence.
+    /// Records that the watch has read everything up to this sequence.
     pub(crate) fn has_read(&self, created: &Arc<str>, seq: u64) {
         self.read.send_replace((Arc::clone(created), seq));
     }
@@ -96,7 +96,7 @@ impl Known {
     }
 
     fn hash_of(&self, part: &impl Hash) -> u64 {
-        // Zero stands for nothing.
+        // Zero is reserved for an absent part.
         self.hasher.hash_one(part).max(1)
     }
 
@@ -116,8 +116,8 @@ impl Known {
         }
     }
 
-    /// From now on, what a watch reads of these sessions is not passed over. To be called before
-    /// what is to be remembered is read or written.
+    /// Makes entries for these sessions, so that what a watch reads of them is recorded. To be
+    /// called before their records are read or written.
     pub(crate) fn reserve<'a>(&self, sessions: impl Iterator<Item = (&'a UserId, &'a SessionId)>) {
         let mut state = self.memory.lock();
         let state = &mut *state;
@@ -129,12 +129,12 @@ impl Known {
         }
     }
 
-    /// A record was read or written: this is what it is at that revision.
+    /// Records the state of a record at a revision, after it was read or written.
     pub(crate) fn fill(&self, user: &UserId, id: &SessionId, revision: u64, state: State<'_>) {
         self.enter(self.hash(user, id), revision, state, None);
     }
 
-    /// A watch has read this of a record.
+    /// Records what a watch has read of a record.
     pub(crate) fn hear(&self, feeding: &Feeding, key: &SessionKey, revision: u64, state: State<'_>) {
         self.enter(self.hash(&key.user, &key.id), revision, state, Some(feeding.generation));
     }
@@ -145,7 +145,7 @@ impl Known {
         if generation.is_some_and(|generation| generation != current) {
             return;
         }
-        // Who is not here is not waited for: only what this process writes or renews is remembered.
+        // Only sessions that this process writes or renews have entries.
         let Some(entry) = state.entries.get_mut(&hash) else { return };
         if revision < entry.revision {
             return;
@@ -159,8 +159,9 @@ impl Known {
         entry.says = Some(self.says(session, tells_of_deletion));
     }
 
-    /// The revision that is merged into a session by moving its times, which is done; zero if none
-    /// is known, `None` if the record may say more than this session does.
+    /// Advances the times of a session to those of its cached record, and returns the revision that
+    /// the session then contains. Zero if no record is known; `None` if the record may hold more
+    /// than the session does.
     pub(crate) fn contained(&self, session: &mut Session) -> Option<u64> {
         let entry = self.memory.lock().entries.get(&self.hash(&session.user, &session.id)).copied();
         let Some(Entry { revision, says: Some(says), .. }) = entry else { return Some(0) };
@@ -181,13 +182,13 @@ impl Known {
         })
     }
 
-    /// Whether a watch goes on.
+    /// Whether a watch is running.
     pub(crate) fn is_watched(&self) -> bool {
         self.memory.lock().read.as_ref().is_some_and(|read| read.has_changed().is_ok())
     }
 
-    /// The watch that has read everything up to this sequence, if there is one, and it gets there
-    /// in time.
+    /// Waits for the watch to have read everything up to this sequence, and returns its number.
+    /// `None` if there is no watch, or it does not get there in time.
     pub(crate) async fn watched(&self, created: &str, seq: u64, within: Duration) -> Option<u32> {
         let (generation, mut read) = {
             let state = self.memory.lock();
@@ -198,7 +199,7 @@ impl Known {
         is_there.is_ok_and(|is_there| is_there.is_ok()).then_some(generation)
     }
 
-    /// What this watch says of a session, as of the moment that it has read up to; `None` if it
+    /// The cached session, as of the position that this watch has read up to; `None` if the cache
     /// does not know.
     pub(crate) fn there(&self, watched: Option<u32>, user: &UserId, id: &SessionId) -> Option<There> {
         let entry = self.memory.lock().entries.get(&self.hash(user, id)).copied()?;
@@ -206,7 +207,7 @@ impl Known {
         Some(There { revision: entry.revision, has_left: says.left.is_some(), lease: says.lease })
     }
 
-    /// A watch begins: what it does not tell of is not certain any more.
+    /// Registers a new watch. Entries that it does not confirm are no longer certain.
     pub(crate) fn feed(&self) -> Feeding {
         let (read, reader) = watch::channel((Arc::from(""), 0));
         let mut state = self.memory.lock();

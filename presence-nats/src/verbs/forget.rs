@@ -1,7 +1,8 @@
-//! Drops what has not been seen since: F1, U3.
+//! `forget`: deletes sessions, processes and user records that have not been seen since a time
+//! (clauses F1, U3).
 //!
-//! A renewal that another process publishes while a session is forgotten may be missed here. That
-//! process hears of the forgetting by its watch, knows a later beat, and puts the session again.
+//! A renewal that another process publishes during the deletion may be missed here. That process
+//! learns of the deletion by its watch, knows a later heartbeat, and puts the session again.
 
 use crate::codec::{Raw, Record};
 use crate::error::{Failure, Outcome, unavailable};
@@ -14,7 +15,7 @@ use presence_core::store::{BATCH_ENTRIES, ForgetIf, Result};
 use presence_core::{Node, NodeId, Session, Timestamp};
 use std::collections::HashMap;
 
-/// How often it is tried again when a record changed in between.
+/// How often a deletion is repeated after the record changed meanwhile.
 const ROUNDS: usize = 12;
 
 impl Shared {
@@ -53,7 +54,7 @@ impl Shared {
             seen = Vec::new();
             for ((one, ..), sent) in goes.into_iter().zip(sent) {
                 match (sent?, one) {
-                    // Somebody wrote it meanwhile: looked at once more.
+                    // Another process has written the record meanwhile: check it again.
                     (None, one) => seen.push(one),
                     (Some(revision), ForgetIf::Session { key, .. }) => {
                         self.known.fill(&key.user, &key.id, revision, State::Gone);
@@ -77,8 +78,8 @@ impl Shared {
         }
     }
 
-    /// Whether it was not seen since; for a held session that has not left, *seen* includes its
-    /// node.
+    /// Whether the record has not been seen since the time in `seen`. For a held session that has
+    /// not left, the heartbeats of its process count as well.
     fn is_to_go(&self, seen: &ForgetIf, record: &Record, nodes: &HashMap<NodeId, Node>) -> bool {
         match (seen, record) {
             (ForgetIf::User(known), Record::User(record)) => known.covers(record),
@@ -94,7 +95,7 @@ impl Shared {
         }
     }
 
-    /// The processes by which these sessions live.
+    /// Reads the processes that hold these sessions.
     async fn nodes_of(
         &self,
         traits: Traits,
@@ -118,7 +119,7 @@ impl Shared {
     }
 }
 
-/// The process by which a session lives: none, once it has left.
+/// The process that holds a session; `None` once the session has left.
 fn holder(session: &Session) -> Option<&NodeId> {
     let placement = &session.placement;
     (placement.held && placement.left.is_none()).then_some(&placement.node)

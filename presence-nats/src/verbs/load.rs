@@ -1,4 +1,4 @@
-//! Reads the sessions and the records of users: L1, N2, U2.
+//! `load`: reads the sessions and the records of users (clauses L1, N2, U2).
 
 use crate::codec::Record;
 use crate::error::{Failure, Outcome, corrupt};
@@ -56,7 +56,7 @@ impl Shared {
         nodes.sort_unstable();
         let mut records: Vec<UserRecord> = Vec::new();
         for user in users {
-            // Each once: what was read before is not there any more.
+            // Each user once: a repeated id finds its record already taken.
             match kept.remove(&keys.user(user)).map(|raw| raw.read(keys)) {
                 Some(Record::User(record)) => records.push(record),
                 Some(Record::Unreadable) => {

@@ -1,4 +1,4 @@
-//! What each verb does, one file each.
+//! The verbs of the store, one file each.
 
 mod forget;
 mod load;

@@ -1,4 +1,4 @@
-//! Stores sessions: P1–P3.
+//! `put`: stores sessions (clauses P1 to P3).
 
 use crate::codec::Record;
 use crate::error::Outcome;
@@ -25,8 +25,8 @@ impl Register for Session {
 
 impl Shared {
     pub(crate) async fn put(&self, sessions: &[Session]) -> Result<()> {
-        // A batch may repeat a session; two writes of one record at once would only be in each
-        // other's way.
+        // A batch may repeat a session. Its states are merged first, since two writes of one record
+        // at once would conflict.
         let mut merged: BTreeMap<(&UserId, &SessionId), Session> = BTreeMap::new();
         for session in sessions {
             let entry = merged.entry((&session.user, &session.id));

@@ -1,4 +1,4 @@
-//! Merges records of users: U1.
+//! `remember`: merges user records (clause U1).
 
 use crate::codec::Record;
 use crate::state::merge::{Register, Write};
@@ -29,7 +29,7 @@ impl Shared {
         }
         let write = |value: &UserRecord| {
             let subject = self.streams.keys.user(&value.user);
-            // Most are there already.
+            // Most of these records exist, so they are read first.
             Write { subject, value: value.clone(), expected: None, forgotten: None }
         };
         let merge = |traits| self.streams.merge(traits, merged.values().map(write).collect());

@@ -1,4 +1,4 @@
-//! Moves times forward: T1, T2, N1.
+//! `touch`: renews sessions and processes (clauses T1, T2, N1).
 
 use crate::codec::{Beat, Record, encode};
 use crate::error::{Failure, Outcome, unavailable};
@@ -14,14 +14,14 @@ use presence_core::{Node, NodeId, Session, SessionId, SessionKey, Timestamp, Use
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-/// How long a renewal waits for the watch of its handle before it asks for the records themselves.
+/// How long a renewal waits for the watch of its handle before it reads the records instead.
 const WATCH_LATE_AFTER: Duration = Duration::from_millis(100);
-/// How many processes are remembered, of those that beat through this handle: one, as a rule.
+/// The maximum number of cached process records. As a rule, one process beats through a handle.
 const NODES: usize = 256;
-/// How often a long lease's renewal is repeated that somebody else was faster with.
+/// How often the renewal of a long lease is repeated after another process changed the record.
 const ROUNDS: usize = 12;
 
-/// The records of processes that beat through this handle, and their revisions.
+/// The records of the processes that beat through this handle, with their revisions.
 pub(crate) type Nodes = Mutex<HashMap<NodeId, (Node, u64)>>;
 
 impl Register for Node {
@@ -65,7 +65,8 @@ impl Shared {
         Ok(misses)
     }
 
-    /// Processes have records: there are few, and each has to be found when it beats no more.
+    /// Writes the heartbeats of processes to their records. They are few, and a process must be
+    /// found after it stopped beating.
     async fn beat(&self, traits: Traits, nodes: &[Node]) -> Outcome<()> {
         if nodes.is_empty() {
             return Ok(());
@@ -101,7 +102,8 @@ impl Shared {
             }
             match there {
                 None => {}
-                // The stream of renewals would forget it before it lapses.
+                // The lease is so long that the stream of renewals would expire the renewal before
+                // the lease ends.
                 Some(there) if there.lease + there.lease / 4 > self.streams.beats_for() => {
                     long.insert((user, id), (*seen_at, *active_at));
                 }
@@ -116,7 +118,7 @@ impl Shared {
         Ok(misses)
     }
 
-    /// Which of these sessions are there, as of a moment after this call began.
+    /// Finds which of these sessions exist, as of a moment after this call began.
     async fn there<'a>(
         &self,
         traits: Traits,
@@ -156,8 +158,7 @@ impl Shared {
         Ok(there)
     }
 
-    /// Renews sessions in their records; answers with those that are there no more. None is
-    /// created.
+    /// Renews sessions in their records, and creates none. Returns those that do not exist.
     async fn renew_records(&self, traits: Traits, mut renewals: Renewals<'_>) -> Outcome<Misses> {
         let mut misses = Misses::new();
         for _ in 0..ROUNDS {

@@ -1,10 +1,11 @@
-//! How long a stream keeps what is in it.
+//! The maximum age of a stream's messages, shared by all tasks of a handle.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// As the server said last, in nanoseconds: whoever made the stream decided it, or an operator
-/// later. Zero while it is not known, and where the stream keeps everything.
+/// The maximum age that the server reported last, in nanoseconds. It was set by the process that
+/// created the stream, or by an operator later. Zero while it is unknown, and if the stream keeps
+/// messages for ever.
 #[derive(Debug, Default)]
 pub(super) struct Age(AtomicU64);
 
