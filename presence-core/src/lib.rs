@@ -35,9 +35,9 @@
 //! | [`handle`] | [`Presence`] and its background tasks |
 //! | [`conformance`] | the suites that a store and a broker pass (feature `conformance`) |
 //!
-//! What a host needs stands at the root of the crate. [`store`] and [`broker`] are for whoever
-//! writes a store or a broker of their own; [`roster`], [`liveness`] and [`time`] are the engine's
-//! parts, for whoever builds something else of them.
+//! The root of the crate has what a host needs. [`store`] and [`broker`] are for authors of stores
+//! and brokers; [`roster`], [`liveness`] and [`time`] are the parts of the engine, for building
+//! something else of them.
 //!
 //! # Metrics
 //! Through the `metrics` facade: the host chooses the exporter, and installs it before it starts

@@ -49,7 +49,7 @@ impl Drop for Reader {
 /// let Some(Update::Diff(diff)) = updates.next().await else { panic!("then diffs come") };
 /// assert_eq!(diff.joined.len(), 1);
 ///
-/// // Whoever comes back with the version that they have seen gets what they missed.
+/// // A reader that returns with the last version it has seen gets the changes since.
 /// let mut resumed = presence.subscribe(&Scope::All).from(snapshot.version);
 /// let Some(Update::Diff(missed)) = resumed.next().await else { panic!("nobody has forgotten it") };
 /// assert_eq!(missed.joined.len(), 1);

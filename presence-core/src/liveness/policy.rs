@@ -1,46 +1,46 @@
-//! The windows.
+//! The policy: the windows by which sessions are judged.
 
 use super::LastSeen;
 use std::time::Duration;
 
-/// The windows within which facts mean something.
+/// The windows by which sessions are judged.
 ///
-/// Every process on one store should have the same policy; a difference is no danger to the data,
-/// but two processes then tell two stories.
+/// Every process on one store should have the same policy. A difference does no harm to the data,
+/// but the processes then show different states.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// How long a session lives after its last beat.
+    /// How long a session lives after its last heartbeat.
     ///
-    /// Default 60 s. From 1 s to 45 days. Two and a half times the interval of the clients' beats
-    /// forgives one lost beat.
+    /// Default 60 s. From 1 s to 45 days. Two and a half times the clients' heartbeat interval
+    /// tolerates one lost heartbeat.
     pub lease_for: Duration,
-    /// How long a held session lives after its process's last beat.
+    /// How long a held session lives after its process's last heartbeat.
     ///
-    /// Default 8 s. At least 3 s; processes beat every 2 s. A killed process is noticed this much
-    /// plus one beat later.
+    /// Default 8 s. At least 3 s; processes send one every 2 s. A killed process is noticed after
+    /// this time plus one heartbeat interval.
     pub held_for: Duration,
     /// How long after their last activity a user counts as active.
     ///
-    /// Default 5 min. At least 1 s. Longer than `lease_for` makes sense; a user is never active
-    /// longer than alive.
+    /// Default 5 min. At least 1 s. Usually longer than `lease_for`; a user is never active longer
+    /// than alive.
     pub active_for: Duration,
-    /// How long a leave waits before the others see it, so that a reload does not flicker.
+    /// How long a leave is withheld from other users, so that reloading a page is not seen.
     ///
-    /// Default 5 s. Zero makes every leave immediate. Shorter than `lease_for`.
+    /// Default 5 s. Zero makes every leave immediate. Must be shorter than `lease_for`.
     pub grace: Duration,
-    /// Whether a session that only ever declared a status, without a beat, counts as alive while
+    /// Whether a session that declared a status, but never sent a heartbeat, counts as alive while
     /// its status counts.
     ///
     /// Default no. Choose yes for services whose users set a status and send no heartbeats.
     pub declared_counts: bool,
-    /// How long it is remembered when a user was last seen, after their sessions are forgotten.
+    /// How long a user's last-seen time is kept after the user's sessions are forgotten.
     ///
     /// Default not at all. At most 90 days. Personal data: choose as short as the host's purpose
     /// allows.
     pub remember_for: Option<Duration>,
-    /// How exactly others are told when a user was last seen.
+    /// The precision with which other users see a user's last-seen time.
     ///
-    /// Default to the millisecond. See [`LastSeen`].
+    /// Default exact. See [`LastSeen`].
     pub last_seen: LastSeen,
 }
 
@@ -62,24 +62,24 @@ impl Default for Policy {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid policy: {field} {why}")]
 pub struct InvalidPolicy {
-    /// The field that is wrong.
+    /// The invalid field.
     pub field: &'static str,
-    /// What is wrong with it.
+    /// The constraint that it violates.
     pub why: &'static str,
 }
 
 impl Policy {
-    /// The longest lease: what 32 bits of milliseconds hold.
+    /// The longest lease: what 32 bits of milliseconds can hold.
     pub const MAX_LEASE: Duration = Duration::from_hours(45 * 24);
-    /// The longest time for which a user's last sight is remembered.
+    /// The longest time for which a last-seen time is kept.
     pub const MAX_REMEMBER: Duration = Duration::from_hours(90 * 24);
-    /// The least time for which a lapsed or departed session is remembered before it is forgotten.
+    /// The shortest time for which a lapsed or departed session is kept before it is forgotten.
     pub const MIN_MEMORY: Duration = Duration::from_mins(1);
 
-    /// Checks that the windows fit together.
+    /// Checks the constraints of all fields.
     ///
     /// # Errors
-    /// [`InvalidPolicy`] names the first field that breaks its constraint.
+    /// [`InvalidPolicy`] names the first field that violates its constraint.
     pub fn validate(&self) -> Result<(), InvalidPolicy> {
         let second = Duration::from_secs(1);
         let wrong = |field, why| Err(InvalidPolicy { field, why });
@@ -101,8 +101,7 @@ impl Policy {
         Ok(())
     }
 
-    /// How long a session with this lease is remembered after it lapsed or left, before it is
-    /// forgotten.
+    /// How long a session with this lease is kept after it lapsed or left, before it is forgotten.
     pub fn memory(lease: Duration) -> Duration {
         lease.max(Self::MIN_MEMORY)
     }

@@ -14,7 +14,7 @@ fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// A view that always ran, so many milliseconds after the start.
+/// A view that was always proven, `millis` after the start.
 fn view(millis: u64) -> ViewClock {
     ViewClock::running(at(millis))
 }
@@ -24,7 +24,7 @@ fn policy() -> Policy {
     Policy::default()
 }
 
-/// Seen and active at the start, for a minute.
+/// Seen and active at the start, with a lease of a minute.
 fn seen() -> Vitals {
     let start = at(0);
     Vitals {
@@ -64,7 +64,8 @@ fn a_session_is_idle_when_its_user_has_not_been_active_for_long() {
 fn the_future_has_no_age_and_no_activity_is_later_than_its_beat() {
     let early = Vitals { seen_at: at(10_000), active_at: at(10_000), ..seen() };
     assert_eq!(verdict(&early, 0), Liveness::Active);
-    // A client whose clock is ahead is not active for longer than it is heard.
+    // Activity from a client clock that is ahead counts no longer than the session's last
+    // heartbeat.
     let boasts = Vitals { active_at: at(9_999_999), lease: secs(3_600), ..seen() };
     assert_eq!(verdict(&boasts, 300_000), Liveness::Idle);
 }
@@ -75,13 +76,13 @@ fn a_held_session_lives_with_its_node() {
     let held = Vitals { lease: secs(8), node: node(100_000, None), ..seen() };
     assert_eq!(verdict(&held, 107_999), Liveness::Active);
     assert_eq!(verdict(&held, 108_000), Liveness::Gone);
-    // Draining gives its clients time to come back elsewhere, and never takes any.
+    // Draining gives clients time to reconnect elsewhere, and never shortens it.
     let drains = Vitals { node: node(100_000, Some(secs(30))), ..held };
     assert_eq!(verdict(&drains, 129_999), Liveness::Active);
     assert_eq!(next_change(&drains, &policy(), &view(107_000)), Some(at(130_000)));
     let hurries = Vitals { node: node(100_000, Some(secs(1))), ..held };
     assert_eq!(verdict(&hurries, 107_999), Liveness::Active);
-    // A node that is not known leaves it to its own beats; a node that is dead does not end them.
+    // With an unknown node, the session lives by its own heartbeats; a dead node does not end them.
     let alone = Vitals { node: None, ..held };
     assert_eq!((verdict(&alone, 7_999), verdict(&alone, 8_000)), (Liveness::Active, Liveness::Gone));
     let outlived = Vitals { seen_at: at(150_000), active_at: at(150_000), ..held };
@@ -188,15 +189,15 @@ fn vitals() -> impl Strategy<Value = Vitals> {
     })
 }
 
-/// What a process hears of the store's time: how much both clocks go on, now and then with a gap or
-/// a jump.
+/// The store's time as a process learns it: by how much both clocks advance, sometimes with a gap
+/// or a jump.
 fn rhythm() -> impl Strategy<Value = Vec<(u64, u64)>> {
     let step = prop_oneof![8 => 1..2_500u64, 1 => 3_001..15_000u64];
     let jump = prop_oneof![12 => Just(0u64), 1 => 1_500..15_000u64];
     prop::collection::vec((step, jump), 1..25)
 }
 
-/// A view that follows a rhythm, and the process's own time.
+/// A view that follows such a rhythm, and the process's own time.
 fn follow(
     view: &mut ViewClock,
     now: &mut (Timestamp, Timestamp),
@@ -239,8 +240,7 @@ proptest! {
         for step in rhythm {
             follow(&mut view, &mut now, &mut blind, step);
         }
-        // From here on there is no gap: the foretold times come true, one after the other, until
-        // the end.
+        // Without further gaps, the predicted times come true one after the other, until the end.
         for _ in 0..8 {
             let verdict = classify(&vitals, &policy, &view);
             let Some(next) = next_change(&vitals, &policy, &view) else {

@@ -67,7 +67,7 @@ fn topics_are_bounded_in_number_and_bytes() {
     let many = |n: usize| (0..n).map(|n| topic(&format!("t{n}")));
     assert!(Topics::new(many(MAX_TOPICS)).is_ok());
     assert!(Topics::new(many(MAX_TOPICS + 1)).is_err());
-    // Those that repeat count once.
+    // Repeated topics count once.
     assert!(Topics::new(many(MAX_TOPICS).chain(many(MAX_TOPICS))).is_ok());
     let long = |n: usize| (0..n).map(|n| topic(&format!("{n:01024}")));
     assert!(Topics::new(long(16)).is_ok());
@@ -147,7 +147,7 @@ proptest! {
         let written = serde_json::to_string(&session).unwrap();
         let read: Session = serde_json::from_str(&written).unwrap();
         prop_assert_eq!(&read, &session);
-        // Ties are decided by the bytes, so they must not depend on who wrote them.
+        // Ties are decided by the encoded bytes, so those must not depend on the writer.
         prop_assert_eq!(serde_json::to_string(&read).unwrap(), written);
     }
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use std::collections::HashMap;
 
-/// Stores events in the process and announces them when it is told to.
+/// A backend that stores events in the process and announces them on demand.
 #[derive(Default)]
 struct Server {
     state: Mutex<Stored>,
@@ -39,7 +39,7 @@ impl Server {
         (server, hub)
     }
 
-    /// Stores without announcing.
+    /// Stores an event without announcing it.
     fn store(&self, payload: &str) -> (Event, u64) {
         let mut state = self.state.lock();
         let previous = state.number;
@@ -114,7 +114,7 @@ impl Backend for Server {
     }
 }
 
-/// What arrives without further ado, once all tasks rest.
+/// The deliveries available once all tasks are idle.
 async fn heard(stream: &mut BoxStream<'static, Delivery>) -> Vec<String> {
     let mut heard = Vec::new();
     for _ in 0..32 {
@@ -173,8 +173,8 @@ async fn what_is_announced_while_history_is_read_comes_once() {
     let mut opened = hub.subscribe(&channel(), Start::Live);
     heard(&mut opened).await;
     let mut stream = hub.subscribe(&channel(), Start::Last(usize::MAX));
-    // Entered, and the read has not been answered: the announcement is both in the ring and in the
-    // page.
+    // The subscriber has entered, and its read is not answered yet: the event is both in the ring
+    // and in the page.
     let event = server.store("a");
     server.announce(event.clone());
     assert_eq!(heard(&mut stream).await, ["a"]);
@@ -340,7 +340,7 @@ async fn the_last_subscriber_of_a_channel_closes_it() {
     drop(two);
     drop(prefix);
     assert_eq!((hub.rooms(), server.state.lock().opened.len()), (0, 0));
-    // Dropped while it is being opened.
+    // Dropped while the channel is being opened.
     let mut brief = hub.subscribe(&channel(), Start::Live);
     assert!(brief.next().now_or_never().is_none());
     drop(brief);

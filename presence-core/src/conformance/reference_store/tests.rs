@@ -26,7 +26,7 @@ fn session(user: &str, at: u64) -> Session {
     }
 }
 
-/// Folds what comes without waiting, and answers with the shards that proved their time.
+/// Applies the events available without waiting; returns the shards that proved their time.
 fn drain(feed: &mut BoxStream<'static, FeedEvent>, view: &mut Reference) -> Vec<u16> {
     let mut alive = Vec::new();
     while let Some(Some(message)) = feed.next().now_or_never() {

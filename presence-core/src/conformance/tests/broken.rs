@@ -1,11 +1,11 @@
-//! The suite is worth something: each store that breaks a clause fails the case of that clause.
+//! Tests of the suite itself: each store that violates a clause fails the case of that clause.
 
 use super::super::{clock, errors, forget, histories, isolation, load, put, touch, users, watch};
 use super::flawed::{Flaw, Workshop};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 
-/// Each flaw is found by the case of its clause.
+/// Asserts that each flaw is found by the case of its clause.
 macro_rules! found {
     ($($name:ident: $flaw:ident by $($case:path),+;)+) => {$(
         #[tokio::test]

@@ -1,4 +1,4 @@
-//! Stores each of which breaks one clause.
+//! Broken stores, each of which violates one clause.
 
 use super::super::{Cannot, Harness, ReferenceStore};
 use crate::model::{Block, Session, SessionKey, UserId, UserRecord};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-/// What is wrong with a store.
+/// The flaw of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {
     PutOverwrites,
@@ -61,7 +61,7 @@ struct Broken {
 pub(super) struct Workshop {
     flaw: Flaw,
     clock: ManualClock,
-    /// How far the store's clock has been set.
+    /// How far the store's clock was stepped.
     ahead: Arc<AtomicI64>,
     namespaces: Mutex<HashMap<String, ReferenceStore>>,
 }
@@ -143,7 +143,7 @@ fn everything_about(key: SessionKey) -> ForgetIf {
     ForgetIf::Session { key, seen_at: Timestamp::MAX, placed_at: Timestamp::MAX }
 }
 
-/// More than any record holds.
+/// A record that covers every other.
 fn whole_record(user: &UserId) -> UserRecord {
     let block = Block { at: Timestamp::MAX, until: Timestamp::MAX, session: None };
     let (seen_at, erased_at) = (Timestamp::MAX, Some(Timestamp::MAX));
@@ -151,7 +151,7 @@ fn whole_record(user: &UserId) -> UserRecord {
 }
 
 impl Broken {
-    /// The name under which a broken store files a session.
+    /// The session under the name that a broken store files it by.
     fn filed(&self, mut session: Session) -> Session {
         if let Some(user) = self.filed_user(&session.user) {
             session.user = user;
@@ -334,7 +334,7 @@ impl PresenceStore for Broken {
     }
 }
 
-/// `now` is what the server's clock says.
+/// Breaks the proofs of time; `now` is the time of the server's clock.
 fn spoil_time(
     feed: BoxStream<'static, FeedEvent>,
     flaw: Flaw,

@@ -1,4 +1,4 @@
-//! A blind observer says "I don't know", never "everybody left".
+//! A process that is cut off reports a stale view, and never that everybody left.
 
 use super::*;
 use crate::time::View;
@@ -26,7 +26,7 @@ async fn a_hiccup_of_six_and_a_half_seconds_without_a_disconnect_ends_nobody() {
         world.store.faults().speak();
         world.pass(secs(2)).await;
         assert_eq!(liveness(&other, "alice"), Liveness::Active);
-        // The others may still be telling again what the store has lost.
+        // Other processes may still be rewriting what the store has lost.
         assert!(!other.health().view.is_fresh());
         world.pass(secs(2)).await;
         assert_eq!(other.health().view, View::Fresh);
@@ -48,14 +48,14 @@ async fn one_shard_dead_for_an_hour_freezes_its_users_only() {
     world.store.faults().silence(0);
     world.pass(secs(3_600)).await;
     assert_eq!(other.everyone().counts().online, 20);
-    // Who leaves in the living shard is seen to leave; of the dead one nothing is known.
+    // Leaves in the working shard are seen; nothing is known of the other one.
     let alive = names.iter().filter(|name| shard(name) == 1).count();
     drop(holds);
     world.pass(secs(60)).await;
     assert_eq!(other.everyone().counts().online as usize, 20 - alive);
     world.store.faults().speak();
-    // The hour does not count against those who beat shortly before it: they have their lease from
-    // here on.
+    // The hour does not count into ages: sessions seen shortly before it keep their lease from here
+    // on.
     world.pass(secs(30)).await;
     assert_eq!(other.everyone().counts().online as usize, 20 - alive);
     world.pass(secs(40)).await;
@@ -107,7 +107,7 @@ async fn a_backlog_of_ten_seconds_delivered_at_once_ends_nobody() {
 async fn what_is_missing_in_a_new_snapshot_goes_a_lease_later_unless_confirmed() {
     let world = World::new();
     let (one, other) = (world.process().await, world.process().await);
-    // Two whose process is gone, so that nobody tells of them again; one of them still beats,
+    // Two users whose process is gone, so that it does not rewrite them; one still sends heartbeats
     // elsewhere.
     one.beat(enter("ghost", "tab")).await.unwrap();
     one.beat(enter("alice", "tab")).await.unwrap();
@@ -133,7 +133,7 @@ async fn a_ghost_is_not_kept_alive_by_its_node() {
     let (one, other) = (world.process().await, world.process().await);
     let hold = one.hold(enter("ghost", "s")).unwrap();
     world.pass(secs(3_600)).await;
-    // The leave gets lost together with the store's data; the node goes on beating.
+    // The leave is lost together with the store's data; the node goes on sending heartbeats.
     world.store.faults().silence_all();
     drop(hold);
     world.store.faults().come_back_empty();

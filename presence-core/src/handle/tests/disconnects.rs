@@ -1,4 +1,4 @@
-//! Users who are disconnected, kept away and erased.
+//! Users who are disconnected, excluded and erased.
 
 use super::*;
 use crate::handle::Error;
@@ -45,10 +45,10 @@ async fn a_disconnected_user_is_gone_everywhere_and_stays_away_until_the_time_is
         assert!(is_blocked(&presence.declare(key, Status::Busy, None, None).await));
         presence.beat(renew("bob", "tab")).await.unwrap();
     }
-    // What the connection still says brings nobody back, and its drop ends nothing.
+    // Activity of the connection does not bring the session back, and its drop ends nothing.
     hold.active(crate::Activity::Now);
     drop(hold);
-    // A process that starts meanwhile knows it, too.
+    // A process that starts meanwhile knows of the exclusion too.
     let late = world.process().await;
     assert!(is_blocked(&late.hold(enter("alice", "socket"))));
     assert_eq!(late.disconnection(&user("alice")).ended().now_or_never(), Some(Ended::Blocked { until }));
@@ -79,7 +79,7 @@ async fn a_disconnected_session_ends_alone_and_its_user_stays() {
     assert_eq!(stream.ended().now_or_never(), None);
     assert!(is_blocked(&there.hold(enter("alice", "a"))));
     assert_eq!((there.blocked(&user("alice")), liveness(&here, "alice")), (None, Liveness::Active));
-    // One of a session does not shorten one of the whole user.
+    // The exclusion of a session does not shorten one of the whole user.
     let longer = here.disconnect(&whole("alice"), secs(600)).await.unwrap();
     assert_eq!(here.disconnect(&one("alice", "a"), secs(1)).await.unwrap(), longer);
     assert_eq!(here.blocked(&user("alice")), Some(longer));
@@ -127,7 +127,7 @@ async fn a_process_that_was_cut_off_ends_what_it_took_meanwhile() {
     assert!(matches!(told, Err(Error::Degraded(_))));
     assert!(is_blocked(&here.beat(enter("alice", "tab")).await));
     world.store.faults().come_back();
-    // One who has not heard of it yet takes her.
+    // A process that does not know of the exclusion yet accepts the user.
     let there = world.start(world.clock.clone());
     let hold = there.hold(enter("alice", "socket")).unwrap();
     world.rest().await;
@@ -180,7 +180,7 @@ async fn an_erased_user_leaves_no_trace_and_nobody_tells_of_them_again() {
     world.pass(secs(300)).await;
     assert_eq!(traces(&world), (0, Some((Timestamp::ZERO, true))));
     assert_eq!(there.user(&user("alice")), None);
-    // She may come again, as somebody new.
+    // The user may return as a new one.
     there.beat(enter("alice", "tab")).await.unwrap();
     world.pass(secs(1)).await;
     assert_eq!(liveness(&here, "alice"), Liveness::Active);
@@ -206,7 +206,7 @@ async fn blocks_and_erasures_have_a_bound_and_end() {
     }
     assert!((2_000..10_000).contains(&blocked), "{blocked}");
     assert!(matches!(presence.erase(&user("someone")).await, Err(Error::Full)));
-    // Who is blocked already can be blocked for longer.
+    // An existing exclusion can be extended.
     presence.disconnect(&whole("user-0"), secs(120)).await.unwrap();
     assert_eq!(world.store.contents().users.len(), blocked);
     world.pass(secs(3_600 + 180)).await;

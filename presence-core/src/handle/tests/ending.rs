@@ -1,4 +1,4 @@
-//! Promises that have an end: of calls, and of the process.
+//! Time limits: of calls, and of the shutdown.
 
 use super::*;
 use crate::conformance::{Call, Fault};
@@ -26,7 +26,7 @@ async fn a_touch_that_misses_and_is_then_put_is_answered_within_two_seconds() {
     let one = world.process().await;
     one.beat(enter("alice", "tab")).await.unwrap();
     world.pass(secs(30)).await;
-    // It is gone, unnoticed, and both calls take their time.
+    // The session is gone unnoticed, and both calls time out.
     world.store.faults().silence_all();
     world.store.faults().come_back_empty();
     world.store.faults().inject(Call::Put, Fault::Hangs);

@@ -1,4 +1,4 @@
-//! Connections.
+//! Holds: sessions bound to connections.
 
 use super::*;
 use crate::handle::Error;
@@ -18,8 +18,8 @@ async fn a_held_session_lives_with_its_process_at_no_cost() {
     let calls = world.store.calls();
     assert_eq!(calls.puts, before.puts);
     assert!(calls.touch_entries - before.touch_entries <= 2 * 1_801, "one beat per process and two seconds");
-    // A process that starts now sees all of them: their own last beat is an hour old, their node's
-    // is not.
+    // For a process that starts now, the sessions' own last heartbeats are an hour old, but not
+    // that of their node.
     let late = world.process().await;
     assert_eq!(late.everyone().counts().online, 100);
 }
@@ -48,7 +48,7 @@ async fn the_late_close_of_a_replaced_connection_ends_nothing() {
     drop(first);
     world.pass(secs(10)).await;
     assert_eq!(liveness(&other, "alice"), Liveness::Active);
-    // The same across processes: the session has moved, and the old connection has no say.
+    // The same across processes: the session has moved, and the old connection has no effect.
     let third = other.hold(enter("alice", "s")).unwrap();
     world.pass(secs(1)).await;
     drop(second);
@@ -67,7 +67,7 @@ async fn a_killed_process_is_noticed_within_ten_seconds_and_nobody_else_leaves()
     let _stays = other.hold(enter("bob", "s")).unwrap();
     one.beat(enter("carol", "tab")).await.unwrap();
     world.pass(secs(5)).await;
-    // As a kill does it: nothing is told any more, not even by the drop of the hold.
+    // As when the process is killed: nothing is written any more, not even by dropping the hold.
     world.store.faults().stop_replication();
     std::mem::forget(hold);
     drop(one);
@@ -115,7 +115,7 @@ async fn a_hold_moves_declares_and_tells_of_activity() {
 #[tokio::test(start_paused = true)]
 async fn a_process_that_paused_ten_seconds_comes_back_with_all_it_holds() {
     let world = World::new();
-    // It has its own clock, which stands still while the others go on.
+    // A process with a clock of its own, which stands still while the others go on.
     let own = ManualClock::at(START);
     let paused = world.start(own.clone());
     own.advance(secs(1)).await;

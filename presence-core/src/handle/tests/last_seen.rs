@@ -1,4 +1,4 @@
-//! When users were last seen, and what others see of those who hide.
+//! Last-seen times, and what other users see of hidden ones.
 
 use super::*;
 use crate::{LastSeen, Status, Viewer};
@@ -28,7 +28,7 @@ async fn when_a_user_was_last_seen_outlives_their_sessions() {
         let shown = presence.user_as(&Viewer::Anyone, &user("alice")).unwrap();
         assert_eq!((shown.member.liveness, shown.last_seen), (Liveness::Gone, Some(seen_at)));
     }
-    // All processes know, so that a store that lost it is told again.
+    // All processes know the time, so that it is written again to a store that lost it.
     world.store.faults().come_back_empty();
     world.rest().await;
     assert_eq!(world.store.contents().users.len(), 2);
@@ -108,7 +108,7 @@ async fn a_hidden_user_shows_to_others_as_one_who_left_then() {
             }
         }
     }
-    // Also once both are gone for good: what is remembered is the same.
+    // Also once the sessions are forgotten: the remembered time is the same.
     world.pass(secs(600)).await;
     assert_eq!(world.store.contents().sessions.len(), 0);
     for presence in [&here, &there] {
@@ -148,15 +148,15 @@ async fn others_are_told_by_steps_when_a_user_was_last_seen() {
         assert_eq!(shown(Viewer::User(user("alice"))), Some(Some(seen_at)));
         assert_eq!(here.user(&user("alice")).unwrap().last_seen, Some(seen_at));
     };
-    // While they are here, once they are gone, and when only that is remembered.
+    // While the users are present, once they are gone, and when only the time is remembered.
     for (seconds, minutes) in [(1, 0), (300, 5), (1_200, 25)] {
         world.pass(secs(seconds)).await;
         assert_eq!(shown(Viewer::Anyone), Some(minute), "{minutes} minutes later");
         assert_eq!(shown(Viewer::User(user("bob"))), Some(minute), "{minutes} minutes later");
         told_exactly(seen_at);
     }
-    // From an hour on only the day is shown, and that has long begun: it says nothing more to be
-    // within the time for which it is remembered.
+    // From an hour on only the day is shown, and that began long ago: being within the time of
+    // remembrance tells nothing more.
     world.pass(secs(45 * 60)).await;
     assert_eq!(shown(Viewer::Anyone), None);
     told_exactly(seen_at);

@@ -1,4 +1,4 @@
-//! A user's life as one and as several processes see it.
+//! The life of a user as one process and as several processes see it.
 
 use super::*;
 use crate::handle::{Error, Page};
@@ -134,11 +134,11 @@ async fn a_flood_of_beats_costs_the_store_a_few_touches() {
             Ok(BeatOutcome::Postponed { .. } | BeatOutcome::Stored { .. })
         ));
     }
-    // Two processes beat every 2 s for a minute; the flood is what comes on top.
+    // Two processes send heartbeats every 2 s for a minute; the rest are those of the sessions.
     let touches = world.store.calls().touch_entries - before - 2 * 30;
     assert!(touches <= 6, "{touches} touches in a minute");
-    // The last, postponed beat counts everywhere: nobody lapses earlier for having beaten too
-    // often.
+    // The last, postponed heartbeat counts everywhere: frequent heartbeats do not shorten the
+    // lease.
     world.pass(secs(59)).await;
     assert_eq!((liveness(&here, "alice"), liveness(&watcher, "alice")), (Liveness::Active, Liveness::Active));
     world.pass(secs(2)).await;

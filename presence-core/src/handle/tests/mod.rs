@@ -1,6 +1,6 @@
-//! The handle on the reference store, in virtual time: the process's clock is turned by hand, and
-//! the runtime's own time is paused, so that patience and backoff pass at once when everybody
-//! rests.
+//! The handle on the reference store, in virtual time: the process's clock is advanced by hand, and
+//! the runtime's own time is paused, so that time limits and backoff pass at once when all tasks
+//! are idle.
 
 mod blindness;
 mod disconnects;
@@ -19,7 +19,7 @@ use crate::{
 };
 use std::time::Duration;
 
-/// Some instant to start at, far from zero.
+/// An arbitrary start, far from zero.
 const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 
 const fn secs(secs: u64) -> Duration {
@@ -54,7 +54,7 @@ fn leave(name: &str, tab: &str) -> Leave {
     Leave::new(user(name), session(tab))
 }
 
-/// A store, its clock, and processes on it.
+/// A store, its clock, and the processes on it.
 struct World {
     clock: ManualClock,
     store: ReferenceStore,
@@ -72,7 +72,7 @@ impl World {
         Self { clock, store, policy: Policy::default() }
     }
 
-    /// Another process, which knows all that the store holds.
+    /// Starts another process, which knows everything that the store holds.
     async fn process(&self) -> Presence {
         let presence = self.start(self.clock.clone());
         self.pass(secs(1)).await;
@@ -88,8 +88,8 @@ impl World {
         self.clock.advance(duration).await;
     }
 
-    /// Lets what waits on the runtime's time (patience, backoff, the spread of a mass event) pass,
-    /// and what follows.
+    /// Lets everything pass that waits on the runtime's time (time limits, backoff, the spread of a
+    /// mass event), and what follows from it.
     async fn rest(&self) {
         tokio::time::sleep(secs(10)).await;
         self.pass(Duration::from_millis(500)).await;

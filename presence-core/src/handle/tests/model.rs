@@ -1,8 +1,8 @@
-//! Several processes on one store with everything that can go wrong, in random histories.
+//! Random histories of several processes on one store with every kind of fault.
 //!
-//! Whoever keeps beating never leaves, for anybody, at any moment; and once everything is
-//! delivered, all views agree with each other and with the store. A failure names its seed;
-//! `PRESENCE_SEED=n` runs that one alone, `PRESENCE_SEEDS=n` the first n.
+//! Users with continuous heartbeats are never seen to leave; and once everything is delivered, all
+//! views agree with each other and with the store. A failure prints its seed; `PRESENCE_SEED=n`
+//! runs that one alone, `PRESENCE_SEEDS=n` the first n.
 
 use super::*;
 use crate::conformance::Rng;
@@ -12,7 +12,7 @@ use crate::{Activity, PresenceStore, Scope};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 
-/// How many histories are played by default.
+/// Number of histories by default.
 const SEEDS: u64 = 120;
 const STEPS: usize = 24;
 
@@ -39,7 +39,7 @@ fn run(seed: u64) {
     }
 }
 
-/// A process, what it holds, and what it has been told of who left.
+/// A process, its holds, and the leaves that it has reported.
 struct Process {
     presence: Presence,
     changes: Subscription,
@@ -50,7 +50,7 @@ struct History {
     world: World,
     rng: Rng,
     processes: Vec<Process>,
-    /// What has been done, for whoever reads a failure.
+    /// The steps so far, printed by a failure.
     log: Vec<String>,
 }
 
@@ -59,8 +59,8 @@ const STEADY: [&str; 3] = ["steady-0", "steady-1", "steady-2"];
 impl History {
     async fn play(seed: u64) {
         let mut rng = Rng::seeded(seed);
-        // Short windows: what there is to see happens sooner. But nobody goes idle: when that is
-        // depends on how long a process was blind.
+        // Short windows, so that changes come sooner. Nobody becomes idle, since the moment of that
+        // depends on how long a process was cut off.
         let policy =
             Policy { lease_for: secs(20), active_for: secs(3_600), grace: secs(2), ..Policy::default() };
         let world = World { policy, ..World::with_shards(1 + u16::try_from(rng.below(3)).unwrap()) };
@@ -68,8 +68,7 @@ impl History {
         for _ in 0..2 + history.rng.below(2) {
             history.start().await;
         }
-        // One connection per process that stays for good, so that the process must not be seen to
-        // die.
+        // One permanent connection per process, so that the process is never considered dead.
         for n in 0..history.processes.len() {
             let held = history.processes[n].presence.hold(enter(&format!("steady-held-{n}"), "s")).unwrap();
             history.processes[n].holds.insert(0, held);
@@ -127,7 +126,7 @@ impl History {
         }
         let seconds = 1 + self.rng.below(9);
         for _ in 0..seconds {
-            // Both times go on together: that of verdicts, and that of patience and backoff.
+            // Both times advance together: that of verdicts, and that of time limits and backoff.
             self.world.pass(secs(1)).await;
             tokio::time::sleep(secs(1)).await;
         }
@@ -135,24 +134,24 @@ impl History {
         self.beat_steadily(at).await;
     }
 
-    /// Those who never stop beat, one process after the other.
+    /// Sends the heartbeats of the permanent users, through one process after the other.
     async fn beat_steadily(&mut self, first: usize) {
         for (n, name) in STEADY.iter().enumerate() {
             let at = (first + n) % self.processes.len();
-            // Told now or owed: it counts. Activity as well, so that what one process was blind to
-            // does not show.
+            // Stored or queued, the heartbeat counts. It reports activity too, so that what a
+            // process missed does not show.
             let beaten = self.processes[at].presence.beat(renew(name, "tab").activity(Activity::Now)).await;
             self.log.push(format!("  {name} at {at}: {beaten:?}"));
         }
     }
 
-    /// Somebody forgets a session with what it had seen of it some time ago, which may have been a
-    /// moment ago.
+    /// Forgets a session by what was known of it some time ago, possibly a moment ago.
     async fn forget(&mut self, name: &str) {
         let known: Vec<_> = self.world.store.contents().sessions.into_values().collect();
         for session in known {
             let of_passing = session.user.as_str() == name && session.placement.left.is_some();
-            // Of who keeps beating, nobody has ever seen the last beat and then no other.
+            // For a user with continuous heartbeats, no process has seen the last one and then no
+            // other.
             let seen_at =
                 if of_passing { session.seen_at } else { session.seen_at - Duration::from_millis(1) };
             let (key, placed_at) = (session.key(), session.placement.placed_at);
@@ -175,7 +174,7 @@ impl History {
         }
     }
 
-    /// Everything works again, and everything gets delivered, while those who beat go on.
+    /// Ends all faults and delivers everything, while the permanent users go on.
     async fn settle(&mut self) {
         let faults = self.world.store.faults();
         faults.come_back();
@@ -187,7 +186,7 @@ impl History {
             self.beat_steadily(0).await;
             self.nobody_steady_left();
         }
-        // Longer than a lease, a blind stretch and the wait of a session that nobody confirms.
+        // Longer than a lease, a blind stretch and the wait of an unconfirmed session.
         for _ in 0..12 {
             self.world.pass(secs(5)).await;
             self.beat_steadily(0).await;
@@ -208,7 +207,7 @@ impl History {
             assert_eq!(process.presence.everyone().counts(), views[0].counts(), "{:#?}", self.log);
             assert_eq!(process.presence.health().owed, 0, "{:#?}", self.log);
         }
-        // And with the store: a process that starts now sees the same.
+        // The views also agree with the store: a process that starts now sees the same.
         let stored = self.world.store.contents();
         for user in views[0].members.keys() {
             assert!(
@@ -219,7 +218,7 @@ impl History {
         }
     }
 
-    /// Everybody stops: nothing remains.
+    /// Stops all heartbeats: nothing remains.
     async fn end(mut self) {
         for process in &mut self.processes {
             process.holds.clear();

@@ -1,4 +1,4 @@
-//! The store fails, hangs, comes back empty, or loses its last writes.
+//! Outages: the store fails, hangs, comes back empty, or loses its last writes.
 
 use super::*;
 use crate::conformance::{Call, Fault};
@@ -69,7 +69,7 @@ async fn a_store_down_for_three_leases_loses_nobody_who_beats() {
     for _ in 0..9 {
         world.pass(secs(20)).await;
         for name in ["alice", "bob", "carol"] {
-            // Degraded, every time.
+            // Degraded each time.
             one.beat(renew(name, "tab")).await.unwrap_err();
         }
         assert_eq!((one.everyone().counts().online, other.everyone().counts().online), (4, 4));
@@ -105,7 +105,7 @@ async fn a_store_that_restarts_empty_is_refilled_and_nobody_flickers() {
     assert_eq!((one.everyone().counts().online, other.everyone().counts().online), (201, 201));
     let silence = tokio::time::timeout(secs(1), changes.next()).await;
     assert!(silence.is_err(), "somebody flickered: {silence:?}");
-    // One who was not refilled, because nobody beat for them, would be gone by now.
+    // A session that was not written again would be gone by now.
     let late = world.process().await;
     assert_eq!(late.everyone().counts().online, 201);
 }
@@ -158,8 +158,8 @@ async fn it_starts_with_its_store_down_and_recovers() {
 #[tokio::test(start_paused = true)]
 async fn a_feed_that_outlives_an_outage_at_the_start_tells_the_time_that_was_not_to_be_had() {
     let world = World::new();
-    // A network store's feed does not end while its server is down: it is silent, and goes on by
-    // itself.
+    // The feed of a network store does not end while its server is down: it is silent, and resumes
+    // by itself.
     world.store.faults().inject(Call::Now, Fault::Fails(Kind::Unavailable));
     world.store.faults().inject(Call::Put, Fault::Fails(Kind::Unavailable));
     let presence = world.start(world.clock.clone());
@@ -182,7 +182,7 @@ async fn a_process_whose_clock_is_wrong_agrees_with_the_others() {
         ));
         let wrong = world.start(skewed.clone());
         let name = format!("user{ahead}");
-        // Even before it has heard the store's time for the first time.
+        // Even before the process knows the store's time.
         wrong.beat(enter(&name, "tab")).await.unwrap();
         let tick = async |n: u64| {
             for _ in 0..n * 4 {
@@ -205,7 +205,7 @@ const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Both times go on together, a little at a time, until it holds; answers for how long.
+/// Advances both times in small steps until `holds` returns true; returns how long that took.
 async fn passes_until(world: &World, holds: impl Fn() -> bool) -> Duration {
     let begins = tokio::time::Instant::now();
     while !holds() {
@@ -225,7 +225,7 @@ async fn a_store_that_takes_writes_again_hears_of_this_process_before_its_next_b
     let beaten = || world.store.contents().nodes.values().map(|node| node.seen_at).max().unwrap();
     let last = beaten();
     passes_until(&world, || beaten() > last).await;
-    // The next two beats are refused, and a third one would come almost two seconds later.
+    // The next two heartbeats are refused, and a third one would come almost two seconds later.
     world.store.faults().refuse_writes();
     let refused = beaten();
     for _ in 0..42 {
@@ -246,7 +246,7 @@ async fn a_store_that_takes_writes_again_is_told_what_it_is_owed_before_the_back
     world.store.faults().refuse_writes();
     assert!(matches!(one.beat(enter("alice", "tab")).await, Err(Error::Degraded(_))));
     let puts = || world.store.calls().puts;
-    // Once the backoff is at its longest, right after an attempt.
+    // When the backoff is at its longest, right after an attempt.
     for _ in 0..8 {
         let before = puts();
         passes_until(&world, || puts() > before).await;

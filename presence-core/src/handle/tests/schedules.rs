@@ -1,8 +1,9 @@
-//! Who beats stays, who is silent goes, and a view that cannot promise both is stale: over random
-//! schedules of what can happen to a store, its clock and its links, with processes that start at
-//! any moment.
+//! Random schedules of faults of the store, its clock and its links, with processes that start at
+//! any moment: users with heartbeats stay, silent users go, and a view that cannot guarantee both
+//! is stale.
 //!
-//! A failure names its seed; `PRESENCE_SEED=n` runs that one alone, `PRESENCE_SEEDS=n` the first n.
+//! A failure prints its seed; `PRESENCE_SEED=n` runs that one alone, `PRESENCE_SEEDS=n` the first
+//! n.
 
 use super::*;
 use crate::conformance::Rng;
@@ -17,15 +18,17 @@ use tokio::time::Instant;
 const SEEDS: u64 = 24;
 const LEASE: Duration = secs(20);
 const GRACE: Duration = secs(5);
-/// How long a schedule is, and when its faults are over.
+/// Length of a schedule; its faults are over before.
 const LENGTH: Duration = secs(130);
 const CALM_AFTER: Duration = secs(110);
 const USERS: usize = 6;
 const TICK: Duration = Duration::from_millis(50);
-/// How late what the notes promise within a second may be shown here: by sweeps, looks and delays.
+/// How late anything may show that is specified to take a second: because of sweeps, checks and
+/// delays.
 const LATE: Duration = secs(2);
 
-/// The runtime's paused time as everybody's clock: patience, backoff and verdicts go on together.
+/// The runtime's paused time as the clock of all processes: time limits, backoff and verdicts
+/// advance together.
 #[derive(Debug, Clone)]
 struct Paused(Instant);
 
@@ -56,7 +59,7 @@ enum Event {
     Leave(usize),
 }
 
-/// What happens when.
+/// A random schedule of events.
 fn schedule(rng: &mut Rng) -> Vec<(Duration, Event)> {
     let mut events = Vec::new();
     let millis = |rng: &mut Rng, from: u64, to: u64| Duration::from_millis(from + rng.below(to - from));
@@ -96,9 +99,10 @@ fn schedule(rng: &mut Rng) -> Vec<(Duration, Event)> {
                 continue;
             }
         };
-        // Resets, of all links or of one, and refusals, again and again.
+        // Repeated resets of all links or of one, and refusals.
         let period = millis(rng, 800, 15_000);
-        // A process that is cut off alone for most of the time is beyond what the others can know.
+        // The other processes cannot know better than a process that is cut off alone for most of
+        // the time.
         let share = 5 + u32::try_from(rng.below(if who == 1 { 55 } else { 85 })).unwrap();
         let bad = (period * share / 100).min(if who == 1 { secs(2) } else { secs(60) });
         let mut t = at;
@@ -126,12 +130,12 @@ fn schedule(rng: &mut Rng) -> Vec<(Duration, Event)> {
 struct Process {
     presence: Presence,
     store: ReferenceStore,
-    /// What it holds for good.
+    /// The permanent connection of the process.
     _hold: Hold,
     held: String,
     started: Instant,
     is_cut: bool,
-    /// Since when its link is up and the store takes writes.
+    /// Since when the process's link is up and the store accepts writes.
     connected: Option<Instant>,
 }
 
@@ -139,9 +143,9 @@ struct Process {
 struct User {
     began: Option<Instant>,
     next: Duration,
-    /// For how long each process has been connected since the user fell silent.
+    /// How long each process has been connected since the user fell silent.
     silent: Option<Vec<Duration>>,
-    /// Whether the store took a leave, and for how long each process has been connected since.
+    /// Whether the store accepted a leave, and how long each process has been connected since.
     left: Arc<AtomicBool>,
     left_for: Vec<Duration>,
 }
@@ -153,14 +157,14 @@ struct Play {
     processes: Vec<Process>,
     users: Vec<User>,
     is_refused: bool,
-    /// Whether the store has lost anything: what was silent then may take a lease more.
+    /// Whether the store has lost data: users silent by then may show for another lease.
     has_lost: bool,
 }
 
 impl Play {
     async fn run(seed: u64) {
         let mut rng = Rng::seeded(seed);
-        // Names of processes and jitter as well.
+        // Makes names of processes and jitter reproducible as well.
         seeded::start(seed);
         let clock = Paused(Instant::now());
         let store = ReferenceStore::with_shards(clock.clone(), 1 + u16::try_from(rng.below(2)).unwrap());
@@ -257,7 +261,7 @@ impl Play {
         }
     }
 
-    /// Everybody who is not silent beats now and then, mostly at the same process.
+    /// Sends heartbeats of the users that are not silent, mostly through the same process each.
     fn beat(&mut self, now: Duration) {
         for (n, user) in self.users.iter_mut().enumerate() {
             if user.silent.is_some() || now < user.next || now < secs(1) {

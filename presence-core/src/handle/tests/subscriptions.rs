@@ -47,7 +47,7 @@ async fn a_reader_too_slow_for_diffs_gets_a_fresh_snapshot() {
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
         if n % 100 == 0 {
-            // A little late: several diffs come as one.
+            // Read a little late, so that several diffs are combined.
             apply(&mut lagged, &lagging.next().await.unwrap());
         }
     }

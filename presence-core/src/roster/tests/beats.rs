@@ -1,4 +1,4 @@
-//! Beats: what they renew, and what they move.
+//! Heartbeats: what they renew, and what they move.
 
 use super::stage::*;
 use crate::model::{Activity, Status};
@@ -26,7 +26,7 @@ fn a_declared_only_session_that_beats_is_judged_by_its_beat() {
     stage.pass(1);
     stage.beat(&renew("ann", "tab"));
     assert_eq!(stage.counts(), (1, 1));
-    // Its first beat counts as activity, like that of any session.
+    // Its first heartbeat counts as activity, as for any session.
     stage.pass(59);
     assert_eq!(stage.counts(), (1, 1));
     stage.pass(1);
@@ -59,7 +59,7 @@ fn a_beat_that_brings_back_a_lapsed_session_is_put() {
     stage.merge(&[foreign("ann", "tab", "other", stage.now)]);
     stage.pass(90);
     assert_eq!(stage.counts(), (0, 0));
-    // Others may have dropped it by now: a touch would tell them nothing.
+    // Other processes may have dropped the session by now: a touch would not tell them what it is.
     assert!(matches!(stage.beat(&renew("ann", "tab")), StoreWrite::Put { .. }));
     assert_eq!(stage.counts(), (1, 1));
     stage.pass(40);
@@ -73,7 +73,7 @@ fn a_held_session_lives_at_least_as_long_as_held_sessions_do() {
     assert_eq!(stage.session("ann", "tab").unwrap().placement.lease, secs(8));
     stage.hold(&enter("bob", "tab").lease(secs(20)));
     assert_eq!(stage.session("bob", "tab").unwrap().placement.lease, secs(20));
-    // Saying the same again moves nothing.
+    // Repeating the same lease moves nothing.
     let StoreWrite::Touch { .. } = stage.hold(&renew("ann", "tab").lease(secs(1))) else { panic!() };
     stage.pass(30);
     assert_eq!(stage.counts().0, 2);
@@ -106,7 +106,7 @@ fn renewing_a_held_session_costs_nothing() {
         assert_eq!(stage.pass(1).touch, vec![]);
     }
     assert_eq!(stage.counts(), (1, 0));
-    // Its activity is its own to tell.
+    // Its activity is not covered by the node's heartbeats.
     assert!(matches!(stage.hold(&renew("ann", "tab").activity(Activity::Now)), StoreWrite::Touch { .. }));
     assert_eq!(stage.counts(), (1, 1));
 }
@@ -122,6 +122,6 @@ fn a_beat_speaks_for_a_session_whose_process_has_fallen_silent() {
         told += u32::from(matches!(stage.beat(&renew("ann", "tab")), StoreWrite::Touch { .. }));
         assert!(stage.is_here("ann"));
     }
-    // At least once in a lease, or the others would see it go.
+    // At least once per lease, or other processes would see it lapse.
     assert!(told >= 4, "{told}");
 }

@@ -1,4 +1,4 @@
-//! Nothing grows without bound, and what is too much is said.
+//! Nothing grows without bound, and what exceeds a bound is refused.
 
 use super::stage::*;
 use crate::model::Status;
@@ -65,7 +65,7 @@ fn gone_sessions_of_one_user_do_not_pile_up() {
         stage.merge(&sessions);
     }
     assert!(stage.roster.len() <= 512, "{}", stage.roster.len());
-    // What went is to be forgotten by the store as well.
+    // The store forgets the evicted sessions as well.
     assert_eq!(stage.sweep().forget.len(), 700 - stage.roster.len());
 }
 
@@ -81,7 +81,7 @@ fn a_roster_that_is_full_refuses_new_sessions_and_touches_nothing() {
     assert_eq!(stage.roster.declare(&key("cy", "tab"), declares, 0, stage.now), Err(Refused::Full));
     assert_eq!((stage.session("ann", "tab"), stage.session("bob", "tab")), before);
     assert_eq!((stage.roster.len(), stage.counts(), stage.roster.topic_count()), (2, (2, 2), 1));
-    // Who is known goes on, and what the store tells is always taken.
+    // Known sessions are renewed, and what the store delivers is always accepted.
     stage.beat(&renew("ann", "tab").topics(topics(&["attic"])));
     stage.merge(&[foreign("dee", "tab", "other", stage.now)]);
     assert_eq!(stage.counts().0, 3);
@@ -128,7 +128,7 @@ fn watches_of_ever_other_scopes_do_not_pile_up() {
         }
         assert!(stage.roster.watches.lock().len() <= 4_097);
     }
-    // The one that is read stays.
+    // The watch with a reader is kept.
     assert!(std::sync::Arc::ptr_eq(&read, &stage.roster.watch(&Scope::All, Detail::Members)));
     stage.roster.tidy(stage.now);
     stage.pass(61);

@@ -1,4 +1,4 @@
-//! Memory: what there is no room for is refused, what is needed no more is given back.
+//! Memory: what does not fit is refused, and what is not needed any more is freed.
 
 use super::stage::*;
 use crate::model::{Beat, Message, Meta, Status};
@@ -15,7 +15,7 @@ fn refused(stage: &Stage, beat: &Beat) -> bool {
     }
 }
 
-/// How many large sessions of other users find room.
+/// Number of large sessions of other users that fit.
 fn fill(stage: &Stage, name: &str) -> usize {
     let fits = |n: &usize| {
         let long = "x".repeat(400);
@@ -30,24 +30,24 @@ fn sessions_keep_to_their_bytes_and_those_that_are_here_go_on() {
     let mut stage = Stage::with(|settings| settings.max_bytes = 200_000);
     stage.beat(&enter("ann", "tab"));
     let filled = fill(&stage, "u");
-    // Small ones still find room, until hardly a byte is left.
+    // Small ones still fit, until hardly a byte is left.
     let smalls = (0..100).take_while(|n| !refused(&stage, &enter(&format!("small-{n}"), "tab"))).count();
     assert!(smalls < 8, "{smalls}");
-    // A quarter is for those that do not show.
+    // A quarter is reserved for invisible sessions.
     assert!((50..120).contains(&filled), "{filled}");
     assert!((140_000..=150_000).contains(&stage.roster.bytes()), "{}", stage.roster.bytes());
     let before = (stage.session("ann", "tab"), stage.roster.bytes());
     let long = "x".repeat(900);
     let meta = Meta::new(serde_json::json!({ "page": long.clone() })).unwrap();
     let message = Message::new("y".repeat(250)).unwrap();
-    // What grows is refused, and nothing is touched.
+    // Growth is refused, and changes nothing.
     assert!(refused(&stage, &renew("ann", "tab").topics(topics(&[&long]))));
     assert!(refused(&stage, &renew("ann", "tab").meta(meta)));
     assert!(refused(&stage, &renew("ann", "tab").declares(Status::Busy, Some(message.clone()))));
     let declares = (Status::Busy, Some(message), None);
     assert_eq!(stage.roster.declare(&key("ann", "tab"), declares, 0, stage.now), Err(Refused::Full));
     assert_eq!((stage.session("ann", "tab"), stage.roster.bytes()), before);
-    // Renewals, hiding and leaves are not.
+    // Renewals, hiding and leaves are not refused.
     stage.now = stage.now + secs(20);
     stage.prove(0, stage.now);
     assert!(matches!(stage.beat(&renew("ann", "tab")), StoreWrite::Touch { .. }));
@@ -57,7 +57,7 @@ fn sessions_keep_to_their_bytes_and_those_that_are_here_go_on() {
     for n in 2..filled {
         stage.leave(&leave(&format!("u-{n}"), "tab").now());
     }
-    // Once they are forgotten there is room again.
+    // Once the sessions are forgotten, there is room again.
     for _ in 0..20 {
         stage.pass(10);
         stage.beat(&renew("ann", "tab"));
@@ -89,14 +89,14 @@ fn what_does_not_show_takes_no_room_of_others_within_what_is_kept_for_it_and_nev
         }
         assert_eq!(fill(&stage, "u"), 8);
     }
-    // Whoever hides all of their sessions gets no more room by it than what is kept.
+    // A user who hides all sessions gains no more room than the reserve.
     let stage = Stage::with(|settings| (settings.max_bytes, settings.max_sessions) = (200_000, 100));
     for n in 0..2_000 {
         let name = format!("flood-{n}");
         if !refused(&stage, &enter(&name, "tab").topics(topics(&[&format!("{n}-{}", "z".repeat(300))]))) {
             stage.beat(&renew(&name, "tab").declares(Status::Offline, None));
         }
-        // Hiding alone is never refused: its few bytes may come on top.
+        // Hiding alone is never refused: its few bytes may exceed the budget.
         assert!(stage.roster.bytes() <= 210_000, "{}", stage.roster.bytes());
         assert!(stage.roster.len() <= 200, "{}", stage.roster.len());
     }
@@ -124,6 +124,6 @@ fn a_flood_leaves_little_memory_behind_although_some_stay() {
         stage.roster.tidy(stage.now);
     }
     assert_eq!(stage.counts().0, 20);
-    // A chunk for each of those who stay, at most.
+    // At most one chunk for each remaining session.
     assert!(capacity(&stage) <= 20 * 128, "{}", capacity(&stage));
 }

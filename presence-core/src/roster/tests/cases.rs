@@ -1,4 +1,4 @@
-//! The cases that earlier drafts got wrong, as far as they concern one roster.
+//! Regression tests of single rosters.
 
 use super::stage::*;
 use crate::liveness::Liveness;
@@ -48,7 +48,7 @@ fn a_leave_of_an_older_placement_ends_nothing() {
     stage.pass(1);
     stage.beat(&enter("ann", "tab"));
     assert_eq!(stage.leave(&leave("ann", "tab").placed_at(first).now()), StoreWrite::Nothing);
-    // Nor when another process says so.
+    // Nor by the word of another process.
     let mut left = foreign("ann", "tab", "other", first);
     left.placement.left = Some(crate::model::Departure { at: stage.now, ends_at: stage.now });
     assert_eq!(stage.merge(&[left]), vec![key("ann", "tab")]);
@@ -119,11 +119,11 @@ fn a_failover_that_lost_its_tail_is_told_again_what_is_own() {
     stage.merge(&[lost]);
     stage.merge(&[foreign("cy", "tab", "other", stage.now)]);
     stage.roster.begin();
-    // Of ann it shows an older placement, of bob and cy nothing.
+    // The store shows an older placement of ann, and nothing of bob and cy.
     assert_eq!(stage.merge(&[old]), vec![key("ann", "tab")]);
     assert_eq!(stage.roster.synced(0, stage.now), vec![key("bob", "tab")]);
     assert_eq!((stage.counts(), stage.counts_in("hall")), ((3, 3), (1, 1)));
-    // What another process does not tell again lapses.
+    // A session that its process does not write again lapses.
     stage.pass(59);
     assert!(stage.is_here("cy"));
     stage.pass(1);
@@ -142,7 +142,7 @@ fn a_new_process_shows_sessions_that_were_held_through_a_quiet_hour() {
     stage.prove(0, stage.now);
     stage.sweep();
     assert!(stage.is_here("ann"));
-    // Idle, since nothing was heard of its activity for an hour.
+    // Idle, since there was no activity for an hour.
     assert_eq!(stage.shows("ann").unwrap().liveness, Liveness::Idle);
     stage.pass(7);
     assert!(!stage.is_here("ann"));
@@ -156,7 +156,7 @@ fn a_snapshot_without_a_session_whose_node_lives_lets_it_go_after_its_own_lease(
     stage.merge(&[foreign_held("bob", "tab", "other", stage.now)]);
     stage.roster.begin();
     stage.roster.synced(0, stage.now);
-    // It has its lease to be heard of again.
+    // The session has a lease in which it can be confirmed.
     for second in 0..9 {
         assert_eq!(stage.counts().0, if second < 8 { 2 } else { 1 }, "{second}");
         stage.pass(1);

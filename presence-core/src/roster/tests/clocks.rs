@@ -1,4 +1,4 @@
-//! Clocks: of the process, of the store, and what happens when they differ.
+//! Clocks of the process and of the store, and what happens when they differ.
 
 use super::stage::*;
 use crate::model::Activity;
@@ -27,7 +27,8 @@ fn this_process_beats_by_the_stores_time_after_the_first_proof() {
     assert_eq!(beat.seen_at, stage.now + secs(2) - secs(600));
 }
 
-/// A beat that comes when the store's time is known and before the session has been moved to it.
+/// A heartbeat that comes after the store's time is known and before the session was converted to
+/// it.
 fn beat_between(change: impl FnOnce(&Stage)) -> Stage {
     let mut stage = Stage::cut_off(|_| ());
     stage.beat(&enter("ann", "tab"));
@@ -74,8 +75,7 @@ fn a_hundred_blind_stretches_make_nobody_live_longer_than_their_lease() {
     let mut ann = foreign("ann", "tab", "other", stage.now);
     ann.placement.lease = secs(2_400);
     stage.merge(&[ann]);
-    // Each makes everybody 20 s older: the silence of 5 s, with the proof that ends it, does not
-    // count.
+    // Each adds 20 s to all ages: the silence of 5 s, with the proof that ends it, does not count.
     for _ in 0..119 {
         stage.pass_blind(4);
         stage.pass(21);

@@ -1,4 +1,4 @@
-//! What users declare, and what shows of it.
+//! Declared statuses, and what shows of them.
 
 use super::stage::*;
 use crate::model::{Declared, Status};
@@ -24,7 +24,7 @@ fn what_is_declared_before_the_stores_time_is_known_shows_alike_with_indexes_and
         stage.now = stage.now + secs(1);
         stage.beat(&enter("ann", "b").declares(Status::Away, None));
         shown.push(stage.shows("ann"));
-        // The store's time is behind: all that was stamped so far is moved to it.
+        // The store's time is behind: all stamps so far are converted to it.
         stage.prove(0, stage.now - secs(30));
         shown.push(stage.shows("ann"));
         for said in [renew("ann", "a").declares(Status::Online, None), renew("ann", "b"), enter("ann", "b")] {

@@ -1,4 +1,4 @@
-//! What readers are told: snapshots, diffs, versions.
+//! What readers get: snapshots, diffs, versions.
 
 use super::stage::*;
 use crate::roster::{Detail, LeftReason, Scope, Update};

@@ -1,4 +1,4 @@
-//! Forgetting is garbage collection, never liveness.
+//! Forgetting is garbage collection and never decides liveness.
 
 use super::stage::*;
 use crate::roster::{Detail, LeftReason, Scope, Update};

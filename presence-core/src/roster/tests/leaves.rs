@@ -1,4 +1,4 @@
-//! Leaving: with grace, now, in part, and what survives it.
+//! Leaves: with grace, immediate, from single topics, and what survives them.
 
 use super::stage::*;
 use crate::roster::StoreWrite;

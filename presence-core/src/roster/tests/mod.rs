@@ -1,4 +1,4 @@
-//! What the roster promises, attacked.
+//! Tests of the roster.
 
 mod beats;
 mod bounds;

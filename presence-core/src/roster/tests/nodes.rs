@@ -1,4 +1,4 @@
-//! Processes: their beats, their pauses, and the sessions they hold.
+//! Nodes: their heartbeats, their pauses, and the sessions that they hold.
 
 use super::stage::*;
 
@@ -55,7 +55,7 @@ fn a_node_is_not_forgotten_while_its_sessions_live() {
     assert_eq!(stage.roster.tidy(stage.now), vec![]);
 }
 
-/// A process that starts with the others known, and sees one of them go.
+/// A process that starts knowing the others, and sees one of them go.
 fn witness(me: &str, others: &[&str]) -> Stage {
     let stage = Stage::with(|settings| settings.node = node(me));
     stage.node_beats("gone");
@@ -93,7 +93,7 @@ fn a_process_that_stood_still_sees_none_of_its_own_connections_lapse_when_time_i
     stage.hold(&enter("ann", "tab"));
     stage.roster.confirm([(&user("ann"), &sid("tab"))], stage.now);
     stage.pass(3);
-    // The others have proven time meanwhile: the shard knows of no blind stretch that would excuse it.
+    // Other processes have proven time meanwhile: the shard knows of no blind stretch.
     stage.now = stage.now + secs(10);
     stage.roster.prove(0, stage.now, &[], stage.now);
     assert!(stage.is_here("ann"));

@@ -1,4 +1,4 @@
-//! Silence, backlogs and leaping clocks: whoever lives is not seen to leave.
+//! Silences, backlogs and leaping clocks: live users are not seen to leave.
 
 use super::stage::*;
 use crate::model::Session;
@@ -20,7 +20,7 @@ fn a_hiccup_of_six_and_a_half_seconds_without_a_disconnect_lets_nobody_leave() {
     stage.prove(0, stage.now);
     stage.sweep();
     assert_eq!(stage.counts().0, 2);
-    // They are heard within what is left of their lease, or they go.
+    // They are confirmed within the rest of their lease, or lapse.
     stage.pass(4);
     assert_eq!(stage.counts().0, 2);
     stage.touched("bob", "tab", stage.now);
@@ -63,8 +63,8 @@ fn a_shard_that_is_dead_for_an_hour_keeps_its_sessions_and_holds_up_no_other() {
     assert_eq!((stage.is_here("ann"), stage.is_here("bob")), (false, true));
     stage.pass(3_540);
     assert_eq!((stage.counts().0, stage.is_here("dead")), (2, true));
-    // It comes back: who still beats is heard in time, who does not lapses as if the hour had not
-    // been.
+    // The store comes back: users with heartbeats are seen in time; the others lapse as if the hour
+    // had not been.
     stage.prove(1, stage.now);
     stage.sweep();
     assert_eq!(stage.counts().0, 2);
@@ -75,14 +75,14 @@ fn a_shard_that_is_dead_for_an_hour_keeps_its_sessions_and_holds_up_no_other() {
         stage.prove(1, stage.now);
         stage.sweep();
     }
-    // Looked at before the proof came, they are looked at again at the next tick.
+    // Checked before the proof came, they are checked again at the next tick.
     stage.now = stage.now + Duration::from_millis(250);
     stage.sweep();
     assert_eq!((stage.is_here("dead"), stage.is_here("mute")), (false, false));
 }
 
-/// The store's clock leaps by so many milliseconds while somebody beats through this process,
-/// somebody through another, and somebody is held by each.
+/// Steps the store's clock while one user sends heartbeats through this process, one through
+/// another, and each process holds one.
 fn leap(by: i64) {
     let mut stage = Stage::new();
     let mut ahead = 0_i64;
@@ -102,7 +102,7 @@ fn leap(by: i64) {
         }
         let before = store;
         store = Timestamp::from_millis(stage.now.as_millis().checked_add_signed(ahead).unwrap());
-        // The others stamp as this process does: never back.
+        // The other processes stamp as this one does: never back.
         let stamp = store.max(before);
         stage.roster.beat_node(stage.now);
         stage.node_beat("other", stamp, None);
@@ -139,7 +139,7 @@ fn who_fell_silent_or_left_while_this_process_was_cut_off_is_gone_in_time_once_i
     stage.merge(&[ann, foreign("bob", "tab", "me", stage.now)]);
     stage.pass(1);
     let (left_at, seen_at) = (stage.now, stage.now);
-    // The others go on: the store's time has no stretch that is blind.
+    // Other processes go on: the store's time has no blind stretch.
     stage.pass_blind(8);
     stage.touched("ann", "tab", seen_at);
     stage.leave(&leave("bob", "tab"));
@@ -148,7 +148,7 @@ fn who_fell_silent_or_left_while_this_process_was_cut_off_is_gone_in_time_once_i
         stage.roster.prove(0, stage.now, &[], stage.now);
         stage.sweep();
     };
-    // The grace of the leave, from when it was said.
+    // The grace of the leave, from when it was made.
     while stage.now.since(left_at) < secs(8 + 5) {
         assert!(stage.is_here("ann") && stage.is_here("bob"));
         prove(&mut stage);
@@ -171,8 +171,8 @@ fn beats_that_two_failovers_have_lost_are_told_again() {
     for told in [14, 15, 16] {
         stage.now = stage.now + secs(1);
         stage.beat(&renew("ann", "tab"));
-        // A quarter of the lease is what a beat may be postponed by: no store lacks that through
-        // any fault.
+        // Heartbeats are postponed by up to a quarter of the lease: no store lacks that through a
+        // fault.
         let seen_at = stage.now - secs(told);
         let stored = Session { seen_at, ..sessions[0].clone() };
         let owed = if told > 15 { vec![key("ann", "tab")] } else { Vec::new() };

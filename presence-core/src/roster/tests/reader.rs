@@ -1,5 +1,4 @@
-//! A reader of a watch who believes nothing: it applies what it is told and checks that the story
-//! holds together.
+//! A checking reader of a watch: applies its updates, and verifies that they are consistent.
 
 use crate::model::{SessionId, UserId};
 use crate::roster::{Counts, Detail, Member, Roster, Scope, SessionEvent, Snapshot, Update, Version, Watch};
@@ -12,7 +11,7 @@ pub struct Reader {
     id: u64,
     pub at: Option<Version>,
     state: Option<Snapshot>,
-    /// Live sessions, as the events tell of them.
+    /// Live sessions according to the events.
     sessions: BTreeSet<(UserId, SessionId)>,
     pub snapshots: u32,
     pub diffs: u32,
@@ -32,7 +31,7 @@ impl Reader {
         self.watch.detail
     }
 
-    /// Takes one update; answers whether there was one.
+    /// Reads one update; returns whether there was one.
     pub fn read(&mut self) -> bool {
         let context = Context::from_waker(Waker::noop());
         let Poll::Ready(Some((update, version))) = self.watch.poll(self.id, self.at, &context) else {
@@ -100,7 +99,7 @@ impl Reader {
         }
     }
 
-    /// What it has made of all that it was told.
+    /// The members according to all updates.
     pub fn members(&self) -> BTreeMap<UserId, Member> {
         let members = self.state.iter().flat_map(|state| &state.members);
         members.map(|(user, member)| (user.clone(), Member::clone(member))).collect()
@@ -110,7 +109,7 @@ impl Reader {
         self.watch.counts()
     }
 
-    /// Leaves, and forgets all but the version.
+    /// Leaves, keeping only the version.
     pub fn leave(self) -> Option<Version> {
         self.watch.leave(self.id);
         self.at

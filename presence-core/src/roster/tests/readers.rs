@@ -1,4 +1,4 @@
-//! Several readers of one watch who lag differently: all are told one story.
+//! Several readers of one watch with different lags arrive at the same state.
 
 use super::reader::Reader;
 use super::stage::*;
@@ -18,7 +18,7 @@ fn poll(watch: &crate::roster::Watch, at: Option<Version>) -> Option<(Update, Ve
     }
 }
 
-/// Somebody comes, goes, moves or says something, and the readers are told.
+/// Makes a user enter, leave, move or declare something, and publishes that.
 fn something_happens(stage: &mut Stage, rng: &mut Rng) {
     let (name, session) = (format!("u{}", rng.below(5)), format!("s{}", rng.below(2)));
     match rng.below(5) {
@@ -121,7 +121,7 @@ fn a_shutdown_ends_every_reader_now_and_later() {
     assert!(matches!(watch.poll(1, reader.at, &context), Poll::Ready(None)));
 }
 
-/// A state of up to six users, each of which is one of a few things.
+/// A state of up to six users, each in one of a few conditions.
 fn state() -> impl Strategy<Value = BTreeMap<u8, u8>> {
     prop::collection::btree_map(0..6u8, 0..4u8, 0..6)
 }
@@ -171,7 +171,7 @@ proptest! {
         let diffs: Vec<_> = states.windows(2).map(|pair| diff(&pair[0], &pair[1])).collect();
         let joined = Diff::joined(diffs.iter());
         let (first, last) = (&states[0], &states[states.len() - 1]);
-        // Each user at most once, and those only who are here on one side or the other.
+        // Each user at most once, and only those present before or after.
         prop_assert!(joined.joined.iter().all(|member| !first.members.contains_key(&member.user)));
         prop_assert!(joined.changed.iter().all(|member| first.members.contains_key(&member.user)));
         prop_assert!(joined.left.iter().all(|(user, _)| first.members.contains_key(user)));

@@ -1,4 +1,4 @@
-//! A roster on a stage: time by hand, and few words for what happens to it.
+//! The stage: a roster with time advanced by hand, and short helpers for what happens to it.
 
 use crate::liveness::Policy;
 use crate::model::{
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// When every stage begins.
+/// The time at which every stage begins.
 pub const START: Timestamp = Timestamp::from_secs(1_000_000);
 
 pub fn user(name: &str) -> UserId {
@@ -89,16 +89,16 @@ pub fn in_topics(session: &Session, names: &[&str]) -> Session {
     session
 }
 
-/// One roster whose store keeps the process's own time, unless a test says otherwise.
+/// One roster whose store keeps the process's own time, unless a test changes that.
 pub struct Stage {
     pub roster: Roster,
     pub now: Timestamp,
-    /// What the store has said of the time of each shard: the newest, and where it stood still.
+    /// The newest time of each shard, and its blind stretches.
     lines: Mutex<BTreeMap<u16, (Timestamp, BlindList)>>,
 }
 
 impl Stage {
-    /// A roster that has heard from its store, which holds nothing.
+    /// A roster that is connected to an empty store.
     pub fn new() -> Self {
         Self::with(|_| ())
     }
@@ -111,7 +111,7 @@ impl Stage {
         stage
     }
 
-    /// A roster that has heard nothing yet.
+    /// A roster that is not connected yet.
     pub fn cut_off(change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings {
             policy: Policy::default(),
@@ -141,8 +141,8 @@ impl Stage {
         self.roster.leave(leave, self.now)
     }
 
-    /// A whole second at a time: this process beats, the store proves its time, what is due is
-    /// looked at.
+    /// Passes whole seconds: in each, this process sends a heartbeat, the store proves its time,
+    /// and due sessions are checked.
     pub fn pass(&mut self, seconds: u64) -> SweepOutput {
         let mut all = SweepOutput::default();
         for _ in 0..seconds {
@@ -156,8 +156,8 @@ impl Stage {
         all
     }
 
-    /// The store takes a write in a shard at its time `at`; over which no more than three seconds
-    /// have passed since the last one, or the time between is blind.
+    /// Proves a shard's time `at`: if more than three seconds have passed since the last proof, the
+    /// time between is blind.
     pub fn prove(&self, shard: u16, at: Timestamp) -> BlindList {
         let mut lines = self.lines.lock();
         let (last, blind) = lines.entry(shard).or_insert_with(|| (at, BlindList::default()));
@@ -169,7 +169,7 @@ impl Stage {
         blind.clone()
     }
 
-    /// Time passes without a word from the store.
+    /// Passes time without anything from the store.
     pub fn pass_blind(&mut self, seconds: u64) -> SweepOutput {
         let mut all = SweepOutput::default();
         for _ in 0..seconds {
@@ -182,7 +182,7 @@ impl Stage {
         all
     }
 
-    /// Looks at all that is due now.
+    /// Checks all due sessions.
     pub fn sweep(&self) -> SweepOutput {
         let mut all = SweepOutput::default();
         loop {
@@ -253,12 +253,12 @@ fn both(counts: Counts) -> (u32, u32) {
 }
 
 impl Roster {
-    /// From how many sessions on a user has indexes of them.
+    /// Sets the number of sessions from which a user has indexes.
     pub(super) fn crowd_from(&self, sessions: usize) {
         self.shards.iter().for_each(|shard| shard.lock().crowd_from = sessions);
     }
 
-    /// The bytes of all, the bytes of what shows and the sessions that show, counted anew.
+    /// The bytes of all sessions, the visible bytes and the visible sessions, counted afresh.
     pub(super) fn recount(&self) -> (usize, usize, usize) {
         let (mut bytes, mut shown_bytes) = self.topics.recount();
         let mut shown_sessions = 0;

@@ -1,5 +1,5 @@
-//! Everything at once from several threads: nobody waits for ever, and in the end all shows what
-//! the facts say.
+//! Concurrent use from several threads: nothing deadlocks, and in the end everything shown matches
+//! the facts.
 
 use super::reader::Reader;
 use super::reference::Reference;
@@ -17,12 +17,12 @@ const THREADS: u64 = 4;
 const ROUNDS: u64 = 30;
 const STEPS: u64 = 3_000;
 
-/// What one thread does in one round.
+/// The work of one thread in one round.
 fn work(roster: &Roster, clock: &AtomicU64, seed: u64, told: &mut Vec<Session>) {
     let mut rng = Rng::seeded(seed);
     let mut reader: Option<Reader> = None;
     for _ in 0..STEPS {
-        // Now and then it is a moment later for everybody.
+        // Now and then the clock advances for all threads.
         let late = u64::from(rng.one_in(50));
         let now = Timestamp::from_millis(clock.fetch_add(late, Ordering::AcqRel) + late);
         let (name, session) = (format!("u{}", rng.below(60)), format!("s{}", rng.below(3)));
@@ -78,7 +78,7 @@ fn work(roster: &Roster, clock: &AtomicU64, seed: u64, told: &mut Vec<Session>) 
         if let StoreWrite::Put { sessions, .. } = said {
             told.extend(sessions);
         }
-        // The store's echo of what somebody else may have changed meanwhile.
+        // An echo by the store, which another thread may have changed meanwhile.
         if rng.one_in(20) && !told.is_empty() {
             let sessions = vec![told.swap_remove(rng.index(told.len()))];
             roster.merge(&Facts { sessions, ..Facts::default() }, |_| 0, now);
@@ -117,7 +117,7 @@ fn whatever_threads_do_at_once_ends_in_what_the_facts_say() {
                 });
             }
         });
-        // Everybody rests, on a whole second; what the roster then holds are the facts.
+        // All threads are idle, at a whole second; the roster's sessions are the facts.
         let now = Timestamp::from_secs(Timestamp::from_millis(clock.load(Ordering::Acquire)).as_secs() + 1);
         clock.store(now.as_millis(), Ordering::Release);
         stage.now = now;

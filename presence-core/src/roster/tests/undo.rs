@@ -1,4 +1,4 @@
-//! Taking back what the store refused.
+//! Rollback of changes that the store refused.
 
 use super::stage::*;
 use crate::model::Status;

@@ -1,4 +1,4 @@
-//! The timer wheel and the slab, each against the simplest thing that does the same.
+//! The timer wheel and the slab, each compared with the simplest equivalent.
 
 use super::stage::*;
 use crate::conformance::Rng;
@@ -16,7 +16,7 @@ fn nothing_queued_is_lost_however_time_goes_on() {
     for seed in 0..300 {
         let mut rng = Rng::seeded(seed);
         let (mut wheel, mut now) = (Wheel::new(START), START);
-        // The current item of each entry, and by when it must have been looked at.
+        // The current item of each session, and by when it must have been checked.
         let mut queued = BTreeMap::new();
         for _ in 0..400 {
             match rng.below(6) {

@@ -1,4 +1,4 @@
-//! Brokers each of which breaks one clause.
+//! Broken brokers, each of which violates one clause.
 
 use super::super::ReferenceBroker;
 use crate::broker::{Broker, Channel, Delivery, Event, EventId, Publish, Published, Start};
@@ -10,7 +10,7 @@ use futures_util::stream::{BoxStream, StreamExt};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 
-/// What is wrong with a broker.
+/// The flaw of a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {
     KeysMeanNothing,
@@ -36,7 +36,7 @@ pub(super) enum Flaw {
 pub(super) struct Broken {
     broker: ReferenceBroker,
     flaw: Flaw,
-    /// The first event of each key, whatever its channel.
+    /// The first event of each key, in any channel.
     keys: Mutex<HashMap<Box<str>, EventId>>,
 }
 

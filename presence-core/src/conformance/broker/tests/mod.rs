@@ -1,5 +1,5 @@
-//! The suite is worth something: the reference passes it, and each broken broker fails the cases of
-//! its clause only.
+//! Tests of the suite itself: the reference passes it, and each broken broker fails exactly the
+//! cases of its clause.
 
 mod flawed;
 
@@ -80,7 +80,7 @@ impl BrokerHarness for Workshop {
         self.clock.advance(by).await;
     }
 
-    /// A broken broker that says nothing need not be waited for long.
+    /// Short, since a broken broker may never deliver.
     fn patience(&self) -> Duration {
         Duration::from_secs(if self.flaw.is_some() { 2 } else { 30 })
     }
@@ -98,7 +98,7 @@ macro_rules! list {
 
 crate::broker_conformance_cases! { list: }
 
-/// Which cases fail.
+/// The names of the cases that fail.
 async fn failing(flaw: Flaw) -> Vec<&'static str> {
     let mut failing = Vec::new();
     for (name, case) in CASES {
@@ -110,7 +110,7 @@ async fn failing(flaw: Flaw) -> Vec<&'static str> {
     failing
 }
 
-/// Each flaw is found by these cases and by no others.
+/// Asserts that each flaw is found by these cases and no others.
 macro_rules! found {
     ($($name:ident: $flaw:ident by $($case:ident),+;)+) => {$(
         #[tokio::test]

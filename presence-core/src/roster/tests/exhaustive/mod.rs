@@ -1,10 +1,10 @@
-//! All histories of a small world: two users with a session each, three processes, one loss of
-//! data, and every fault at every moment, in every order, up to so many events.
+//! Exhaustive search of a small world: two users with a session each, three processes, one loss of
+//! data, and every fault at every moment, in every order, up to a number of events.
 //!
-//! What is driven is the rosters, the time line, the reckonings and the merge that services run;
-//! only the loop around them is of this test. A search goes through the histories breadth first.
-//! Two histories that lead to the same state (all times taken from now) have the same future, and
-//! only the first of them goes on.
+//! It drives the rosters, the time line, the reckonings and the merge of production; only the loop
+//! around them belongs to this test. The search is breadth first. Two histories that lead to the
+//! same state (with times relative to now) have the same future, so only the first of them is
+//! continued.
 //!
 //! `PRESENCE_DEPTH=n` searches deeper than by default. A failure prints its history, which is a
 //! shortest one.
@@ -18,12 +18,12 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use world::{Event, World};
 
-/// How many events a history has.
+/// Number of events of a history.
 const DEPTH: usize = 4;
-/// As many states as this depth has at least: a model that stops moving would pass.
+/// Fewest states at this depth, since a model that stopped moving would pass.
 const FLOOR: usize = 10_000;
 
-/// The world after these events, at each moment of which all promises were kept.
+/// Plays these events, checking all promises at each moment; returns the world.
 fn play(history: &[Event]) -> World {
     let mut world = World::new();
     for event in history {
@@ -32,7 +32,7 @@ fn play(history: &[Event]) -> World {
     world
 }
 
-/// Plays a history, and then lets everything heal; answers what it has come to before that.
+/// Plays a history, then lets everything heal; returns the state before that.
 fn explore(history: &[Event], known: &HashSet<u64>) -> (u64, Vec<Event>) {
     let mut world = play(history);
     let (state, next) = (world.fingerprint(), world.possible());

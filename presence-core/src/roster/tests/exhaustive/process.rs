@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-/// How much of a session the store must be told.
+/// How much of a session must be written to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Owes {
     Touch,
@@ -23,15 +23,15 @@ enum Owes {
 pub struct Process {
     pub roster: Roster,
     reckoning: Reckoning,
-    /// Whether its link to the store is up.
+    /// Whether the link to the store is up.
     pub is_up: bool,
-    /// What it follows: a life of the store, and how much of that it has heard.
+    /// The epoch of the store that the process follows, and how much of its log was read.
     watch: Option<(u64, usize)>,
     told: Option<u64>,
     owed: BTreeMap<SessionKey, Owes>,
-    /// When its last beat was taken.
+    /// When the store accepted its last heartbeat.
     beaten_at: Option<Timestamp>,
-    /// Since when its link has been up and the store has taken writes.
+    /// Since when its link has been up and the store has accepted writes.
     pub connected_since: Option<Timestamp>,
 }
 
@@ -89,7 +89,7 @@ impl Process {
         }
     }
 
-    /// A second has passed.
+    /// Runs one second of the process.
     pub fn go_on(&mut self, store: &mut Store, now: Timestamp) {
         let connected = self.writes(store);
         self.connected_since = connected.then(|| self.connected_since.unwrap_or(now));
@@ -108,7 +108,7 @@ impl Process {
         self.drain(store, now);
     }
 
-    /// Takes all that the store has told.
+    /// Reads all events of the store.
     fn hear(&mut self, store: &Store, now: Timestamp) {
         if !self.is_up || self.watch.is_some_and(|(epoch, _)| epoch != store.epoch) {
             self.watch = None;
@@ -151,7 +151,7 @@ impl Process {
         self.roster.prove(0, at, &blind, now);
     }
 
-    /// Tells the store what it is owed, if it takes that.
+    /// Writes the outbox to the store, if that accepts it.
     fn drain(&mut self, store: &mut Store, now: Timestamp) {
         if !self.writes(store) {
             return;
@@ -182,7 +182,7 @@ impl Process {
         }
     }
 
-    /// Tells the store of what was entered here, or notes that it must be told.
+    /// Writes a change to the store, or adds it to the outbox.
     fn tell(&mut self, told: StoreWrite, store: &mut Store, now: Timestamp) {
         let writes = self.writes(store);
         match told {
@@ -222,13 +222,13 @@ impl Process {
         self.tell(told, store, now);
     }
 
-    /// A connection here ends.
+    /// Ends a connection of this process.
     pub fn close(&mut self, key: &SessionKey, store: &mut Store, now: Timestamp) {
         let told = self.roster.drop_held(key, POLICY_GRACE, now);
         self.tell(told, store, now);
     }
 
-    /// Has the store forget who is gone by what is known here.
+    /// Has the store forget sessions that are gone by what is known here.
     pub fn collect(&mut self, store: &mut Store, now: Timestamp) {
         if !self.writes(store) {
             return;
@@ -243,8 +243,8 @@ impl Process {
         self.owe(owed, Owes::Put);
     }
 
-    /// What it will do, by times that count from `now`. When the wheel looks at a session is left
-    /// out: that must not matter.
+    /// Everything that future behaviour depends on, with times relative to `now`. When the wheel
+    /// checks a session is left out, since that must not matter.
     pub fn outlook(&self, now: Timestamp, into: &mut impl Hasher) {
         let heard = self.watch.map(|(epoch, _)| epoch);
         let since = |at: Option<Timestamp>| at.map(|at| at.relative_to(now).max(-10_000));

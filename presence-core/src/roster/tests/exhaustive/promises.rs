@@ -1,4 +1,4 @@
-//! What must hold at every moment of every history.
+//! The promises: what must hold at every moment of every history.
 
 use super::process::Process;
 use super::world::{BEATS, HELD, HELD_FOR, LEASE, NODE_BEATS, POLICY_GRACE, World, key};
@@ -7,27 +7,27 @@ use crate::time::{SILENCE, Timestamp};
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-/// By how much anything may be late: what is promised within a second shows with the next one.
+/// How late anything may be: what is specified to take a second shows with the next one.
 const LATE: Duration = Duration::from_secs(2);
-/// From this much of connected time on, what a process is told counts.
+/// Connected time after which a process must know what the store has.
 const SETTLED: Duration = Duration::from_secs(1);
-/// How long after the last disturbance a connected process is fresh, and knows what the others
-/// know.
+/// Time after the last disturbance from which a connected process is fresh, and knows what the
+/// others know.
 const AT_PEACE: Duration = Duration::from_secs(8);
-/// For how long a process that is cut off alone is covered: the others cannot know better.
+/// How long a process may be cut off alone: beyond that, the others cannot know better.
 const COVERED: Duration = LEASE.saturating_sub(NODE_BEATS).saturating_sub(Duration::from_secs(2));
 
 /// What is promised of a user.
 #[derive(Default)]
 pub struct Promise {
-    /// For how long each process has been connected since the user fell silent or left.
+    /// How long each process has been connected since the user fell silent or left.
     silent: Option<[Duration; 3]>,
-    /// The placement that was left, and whether the store has taken that.
+    /// The placement that was left, and whether the store has accepted that.
     left: Option<Timestamp>,
     left_for: Option<[Duration; 3]>,
-    /// For how long no process that speaks for the user has been connected while another one was.
+    /// How long no process that holds the user has been connected while another one was.
     unheard: Duration,
-    /// For how many more seconds nothing is promised, since the user was unheard for too long.
+    /// Remaining seconds without promises, since the user was unheard for too long.
     excused: u32,
 }
 
@@ -41,14 +41,14 @@ impl Promise {
         self.silent.get_or_insert_default();
     }
 
-    /// The user has left, by what its process knows then.
+    /// Records a leave of the user, as its process knows the session then.
     pub fn leave(&mut self, session: Option<Session>) {
         self.fall_silent();
         self.left = session.map(|session| session.placement.placed_at);
     }
 
-    /// The store has lost its data: who has not heard of a silence or a leave tells what was
-    /// before, and it counts from here.
+    /// The store has lost its data: a process that does not know of a silence or leave writes the
+    /// old state, which ages from here.
     pub fn begin_anew(&mut self) {
         self.silent = self.silent.map(|_| Default::default());
         self.left_for = self.left_for.map(|_| Default::default());
@@ -67,7 +67,7 @@ impl Promise {
         }
     }
 
-    /// Notes whether the processes that speak for the user could, while others were told.
+    /// Records whether the processes that hold the user could write while others could read.
     fn hear(&mut self, passed: Duration, is_heard: bool, others: bool) {
         self.excused = self.excused.saturating_sub(1);
         if is_heard {
@@ -82,7 +82,7 @@ impl Promise {
 }
 
 impl World {
-    /// Looks whether all that is promised holds, after so much time.
+    /// Checks all promises after `passed` more time.
     pub fn look(&mut self, passed: Duration) {
         let now = self.now;
         let since = |process: &Process| process.connected_since.map(|since| now.since(since));
@@ -117,9 +117,9 @@ impl World {
         }
     }
 
-    /// What a fresh view shows.
+    /// Checks what a fresh view shows.
     fn shows_the_truth(&self, n: usize, process: &Process) {
-        // What a store has lost may take a lease more.
+        // Data that a store has lost may show for another lease.
         let more = if self.store.epoch > 0 { LEASE } else { Duration::ZERO };
         for (user, promise, lease) in [(HELD, &self.held, HELD_FOR), (BEATS, &self.beats, LEASE)] {
             let shows = process.shows(user);
@@ -128,7 +128,7 @@ impl World {
                 continue;
             };
             assert!(!shows || silent[n] <= lease + LATE + more, "L: {user} is silent and here at {n}");
-            // A placement that was made meanwhile survives the leave.
+            // A placement made meanwhile survives the leave.
             let placed_at = process.roster.session(&key(user)).map(|session| session.placement.placed_at);
             if let Some(left_for) = promise.left_for.filter(|_| placed_at <= promise.left) {
                 let is_due = left_for[n] > POLICY_GRACE + LATE + more;
@@ -137,7 +137,8 @@ impl World {
         }
     }
 
-    /// Long after everything has healed, all processes and the store agree, and nothing is owed.
+    /// Long after everything has healed, all processes and the store agree, and all outboxes are
+    /// empty.
     pub fn is_calm(&self) {
         for (n, process) in self.processes.iter().enumerate().filter_map(|(n, it)| Some((n, it.as_ref()?))) {
             assert!(process.roster.view(self.now).is_fresh(), "F: {n} is stale in the end");

@@ -1,4 +1,4 @@
-//! The store of the small world: the contract in its plainest form, with the time line of
+//! The store of the small world: the contract in its simplest form, with the time line of
 //! production.
 
 use super::world::START;
@@ -11,10 +11,10 @@ use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// For how many seconds a failover falls back.
+/// How many seconds a failover loses.
 const TAIL: usize = 4;
 
-/// What is lost with the data.
+/// The part of the state that a loss of data affects.
 #[derive(Clone, Default)]
 struct Data {
     facts: Reference,
@@ -24,31 +24,31 @@ struct Data {
 #[derive(Default)]
 pub struct Store {
     data: Data,
-    /// What it was a second ago, two, and so on.
+    /// The state one second ago, two, and so on.
     before: VecDeque<Data>,
-    /// Which life of the data this is.
+    /// The epoch of the data.
     pub epoch: u64,
-    /// What this life has told.
+    /// The events of this epoch.
     log: Vec<FeedEvent>,
-    /// Answers, and takes no writes.
+    /// Whether the store answers but refuses writes.
     pub refuses: bool,
-    /// By how many milliseconds its clock has stepped.
+    /// How many milliseconds its clock has stepped.
     pub stepped: i64,
 }
 
 impl Store {
-    /// A second passes.
+    /// Runs one second of the store.
     pub fn remember(&mut self) {
         self.before.push_front(self.data.clone());
         self.before.truncate(TAIL);
     }
 
-    /// Comes back with nothing.
+    /// Loses all data.
     pub fn lose(&mut self) {
         self.fall_back(Data::default());
     }
 
-    /// Comes back with what it had some seconds ago.
+    /// Falls back to the data of some seconds ago.
     pub fn fail_over(&mut self) {
         let replica = self.before.back().cloned().unwrap_or_default();
         self.fall_back(replica);
@@ -73,7 +73,7 @@ impl Store {
         self.data.facts.sessions.get(key)
     }
 
-    /// What has been told from this message on.
+    /// The events from this number on.
     pub fn told_from(&self, next: usize) -> &[FeedEvent] {
         self.log.get(next..).unwrap_or_default()
     }
@@ -82,14 +82,14 @@ impl Store {
         self.log.len()
     }
 
-    /// What time it is for somebody who reckons this, without a write.
+    /// The time for a handle that reckons `reckoned`, without a write.
     pub fn now(&self, reckoned: Option<Timestamp>, now: Timestamp) -> Timestamp {
         let clock = self.clock(now);
         let line = self.data.line.as_ref();
         line.map_or(clock.max(reckoned.unwrap_or_default()), |line| line.reckon(reckoned, clock))
     }
 
-    /// Proves its time, if it takes writes.
+    /// Proves its time, if it accepts writes.
     pub fn prove(&mut self, ask: &Ask, now: Timestamp) -> Option<(Timestamp, Vec<Blind>)> {
         if self.refuses {
             return None;
@@ -108,7 +108,7 @@ impl Store {
         self.log.push(FeedEvent::Facts(Arc::new(facts)));
     }
 
-    /// Answers with the session if it is lacking or has departed.
+    /// Returns the session's key if it is missing or has departed.
     pub fn touch(&mut self, touch: &Touch) -> Option<SessionKey> {
         let miss = self.data.facts.touch(touch);
         if miss.as_ref().is_none_or(|key| self.session(key).is_some()) {
@@ -123,7 +123,7 @@ impl Store {
         }
     }
 
-    /// What it will do, by times that count from `now`.
+    /// Everything that future behaviour depends on, with times relative to `now`.
     pub fn outlook(&self, now: Timestamp, into: &mut impl Hasher) {
         (self.refuses, self.stepped, self.epoch, self.before.len()).hash(into);
         for data in std::iter::once(&self.data).chain(&self.before) {
@@ -143,7 +143,7 @@ impl Store {
     }
 }
 
-/// A session, by times that count from `now`.
+/// A session, with times relative to `now`.
 pub fn outlook_of(session: &Session, now: Timestamp, into: &mut impl Hasher) {
     let placement = &session.placement;
     let left = placement.left.map(|left| (left.at.relative_to(now), left.ends_at.relative_to(now)));

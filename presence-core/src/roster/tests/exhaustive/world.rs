@@ -1,4 +1,4 @@
-//! The small world, and what can happen in it.
+//! The small world, and the events that can happen in it.
 
 use super::process::Process;
 use super::promises::Promise;
@@ -14,31 +14,31 @@ pub const HELD_FOR: Duration = Duration::from_secs(8);
 pub const POLICY_GRACE: Duration = Duration::from_secs(2);
 pub const NODE_BEATS: Duration = Duration::from_secs(2);
 const SECOND: Duration = Duration::from_secs(1);
-/// For how long everything works before a history begins, and after it.
+/// Seconds for which everything works before a history begins, and after it.
 const CALM: u64 = 8;
 const HEALED: u64 = 22;
 
-/// A connection of the first process holds this user's session.
+/// The user whose session a connection of the first process holds.
 pub const HELD: &str = "held";
-/// This one beats each second, at the first process and at the second in turn.
+/// The user who sends a heartbeat each second, through the first and the second process in turn.
 pub const BEATS: &str = "beats";
 
 pub fn key(user: &str) -> SessionKey {
     SessionKey { user: UserId::new(user).unwrap(), id: SessionId::new("s").unwrap() }
 }
 
-/// What happens. Each takes no time but the first.
+/// Events. Only the first takes time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// So many seconds go by.
+    /// This many seconds pass.
     Pass(u64),
-    /// The links of all processes are reset and stay down.
+    /// The links of all processes are cut, and stay down.
     CutAll,
-    /// That of the second one is.
+    /// The link of the second process is cut.
     CutSecond,
-    /// All links are up again.
+    /// All links are repaired.
     Mend,
-    /// The store answers and refuses writes; or it takes them again.
+    /// The store answers but refuses writes; or accepts them again.
     Refuse,
     Accept,
     /// The store comes back without any data, or with what it had some seconds ago.
@@ -50,15 +50,15 @@ pub enum Event {
     Newcomer,
     /// The first process is killed.
     Kill,
-    /// The user that beats falls silent, leaves, or enters anew: at the second process or at two at
-    /// the same instant.
+    /// The user with heartbeats falls silent, leaves, or enters again: at the second process or at
+    /// two at the same instant.
     Silent,
     Leave,
     Enter,
     EnterTwice,
-    /// The connection of the user that is held ends.
+    /// The connection of the held user ends.
     Close,
-    /// The second process has the store forget who is gone by what it knows.
+    /// The second process has the store forget what is gone by its knowledge.
     Collect,
 }
 
@@ -90,11 +90,11 @@ impl Event {
 pub struct World {
     pub now: Timestamp,
     pub store: Store,
-    /// In the order of their starts; `None` once killed.
+    /// In order of their starts; `None` once killed.
     pub processes: Vec<Option<Process>>,
     pub held: Promise,
     pub beats: Promise,
-    /// When something last happened that views may be stale for.
+    /// When the last event happened for which views may be stale.
     pub disturbed_at: Timestamp,
     ticks: u64,
 }
@@ -127,7 +127,7 @@ impl World {
         self.processes.push(Some(Process::start(&name, &self.store, is_up, self.now)));
     }
 
-    /// What can happen now and has an effect.
+    /// The events that are possible now and have an effect.
     pub fn possible(&self) -> Vec<Event> {
         let is_up = |n: usize| self.process(n).is_some_and(|process| process.is_up);
         let can = |event: &Event| match event {
@@ -215,7 +215,7 @@ impl World {
         }
     }
 
-    /// The user that beats does so, where it is this second's turn.
+    /// Sends the heartbeat of this second.
     fn beat(&mut self) {
         if self.beats.is_over() {
             return;
@@ -228,7 +228,7 @@ impl World {
         }
     }
 
-    /// Everything works again, for longer than any promise takes.
+    /// Lets everything work again, for longer than any promise takes.
     pub fn heal(&mut self) {
         self.happen(Event::Mend);
         self.happen(Event::Accept);
@@ -236,7 +236,7 @@ impl World {
         self.is_calm();
     }
 
-    /// What decides about all that is to come, by times that count from now.
+    /// Everything that future behaviour depends on, with times relative to now.
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.store.outlook(self.now, &mut hasher);

@@ -1,13 +1,13 @@
-//! Whatever happens, in whatever order: the roster shows what a naive reference makes of the same
-//! facts.
+//! Random histories: in whatever order things happen, the roster shows what a naive reference
+//! derives from the same facts.
 //!
-//! A failure of a seeded history names its seed; `PRESENCE_SEED=n` runs that one alone,
-//! `PRESENCE_SEEDS=n` the first n.
+//! A failure prints its seed; `PRESENCE_SEED=n` runs that one alone, `PRESENCE_SEEDS=n` the first
+//! n.
 
-mod asked;
-mod said;
+mod inbound;
+mod queries;
+mod store;
 mod time;
-mod told;
 
 use super::reader::Reader;
 use super::reference::{Reference, Step};
@@ -27,7 +27,7 @@ use std::fmt::Write;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-/// How many histories are played by default.
+/// Number of histories by default.
 const SEEDS: u64 = 240;
 const STEPS: usize = 60;
 
@@ -85,23 +85,23 @@ struct History {
     stage: Stage,
     reference: Reference,
     shards: u16,
-    /// How far the store's time is ahead of this process's, in milliseconds.
+    /// Offset of the store's time to this process's, in milliseconds.
     ahead: i64,
-    /// Shards that say nothing.
+    /// Shards that deliver nothing.
     silent: BTreeSet<u16>,
-    /// Processes that do not beat by themselves.
+    /// Processes that send no heartbeats by themselves.
     paused: BTreeSet<&'static str>,
-    /// What has ever been told, by whomever.
+    /// All sessions ever delivered or written.
     told: Vec<Session>,
     steps: Vec<(Rollback, Step)>,
     readers: Vec<Reader>,
-    /// Since when sessions could have been let go of.
-    sort_queue: BTreeMap<SessionKey, Timestamp>,
+    /// Since when each session may be dropped.
+    droppable: BTreeMap<SessionKey, Timestamp>,
     log: Vec<String>,
 }
 
 impl History {
-    /// Every decision comes out of one number: a step does the same whatever has been before it.
+    /// Every decision derives from one number, so that a step does the same whatever preceded it.
     fn new(seed: u64) -> Self {
         let mut rng = Rng::seeded(seed);
         let policy = Policy {
@@ -124,7 +124,7 @@ impl History {
             remember_bytes: usize::MAX,
         };
         let stage = Stage::cut_off(|s| s.clone_from(&settings));
-        // Users with indexes of their sessions and users without show the same.
+        // Users show the same whether or not they have indexes of their sessions.
         stage.roster.crowd_from([2, 3, CROWD][rng.index(3)]);
         let mut reference = Reference::new(&settings, stage.now);
         reference.beat_node();
@@ -139,7 +139,7 @@ impl History {
             told: Vec::new(),
             steps: Vec::new(),
             readers: Vec::new(),
-            sort_queue: BTreeMap::new(),
+            droppable: BTreeMap::new(),
             log: vec![format!("{shards} shards, ahead by {ahead}")],
         };
         if !rng.one_in(4) {
@@ -205,9 +205,8 @@ impl History {
                 }
             }
             25 if rng.one_in(3) => {
-                // Steps of less than a second come to nobody's attention, and are shown that much
-                // late. Steps back let this process's stamps go back, so that what is not confirmed
-                // lapses twice: see `clocks`.
+                // Steps of less than a second show that much late. After steps back, this process's
+                // stamps go back too, so that unconfirmed sessions lapse twice: see `clocks`.
                 self.ahead += 3_000 + i64::try_from(rng.below(9_000)).unwrap();
                 self.log.push(format!("the store's clock leaps: ahead by {}", self.ahead));
             }
@@ -237,7 +236,7 @@ fn set(keys: Vec<SessionKey>) -> BTreeSet<SessionKey> {
     keys.into_iter().collect()
 }
 
-/// Any number of topics; with a time, some of the stays have their end about then.
+/// A random list of topics; if `ends_about` is set, some memberships end about then.
 fn some_topics(rng: &mut Rng, ends_about: Option<Timestamp>) -> Topics {
     let chosen: Vec<&str> = TOPICS.into_iter().filter(|_| rng.one_in(2)).collect();
     let memberships = chosen.into_iter().map(|name| {

@@ -1,4 +1,4 @@
-//! Time, and what it brings about.
+//! The passage of time, and what follows from it.
 
 use super::*;
 
@@ -14,11 +14,10 @@ impl History {
         self.sweep();
     }
 
-    /// So many seconds, in each of which processes beat and the store proves its time.
+    /// Passes seconds; in each, processes send heartbeats and the store proves its time.
     pub(super) fn pass(&mut self, rng: &mut Rng, seconds: u64) {
         for _ in 0..seconds {
-            // Looks are taken at ticks of a quarter second: in between, what shows is that much
-            // late.
+            // Checks happen at ticks of a quarter second: in between, changes show that much late.
             self.turn(1_000 - rng.below(2) * 250);
             if !self.paused.contains("me") {
                 self.stage.roster.beat_node(self.stage.now);
@@ -46,8 +45,8 @@ impl History {
 
     pub(super) fn sweep(&mut self) {
         self.stage.sweep();
-        // Only sessions that have been gone for twice their memory may be let go of, and must be.
-        let Self { stage, reference, sort_queue, .. } = self;
+        // Only sessions that have been gone for twice their memory may be dropped, and must be.
+        let Self { stage, reference, droppable, .. } = self;
         let gone: BTreeMap<SessionKey, Option<Duration>> =
             reference.sessions.iter().map(|(key, known)| (key.clone(), reference.gone_for(known))).collect();
         reference.sessions.retain(|key, known| {
@@ -56,10 +55,10 @@ impl History {
             let is_gone = stage.roster.session(key).is_none();
             assert!(is_due || !is_gone, "{key:?} let go of after {:?}", gone[key]);
             if is_due && !is_gone {
-                let since = *sort_queue.entry(key.clone()).or_insert(stage.now);
+                let since = *droppable.entry(key.clone()).or_insert(stage.now);
                 assert!(stage.now.since(since) <= secs(1), "{key:?} still here after {:?}", gone[key]);
             } else {
-                sort_queue.remove(key);
+                droppable.remove(key);
             }
             !is_gone
         });

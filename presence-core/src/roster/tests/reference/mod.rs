@@ -1,12 +1,12 @@
-//! A roster without indexes, wheels or caches: plain facts in lists, from which every question is
-//! answered anew.
+//! A roster without indexes, wheels or caches: plain facts in lists, from which every query is
+//! computed afresh.
 //!
-//! It shares with the real one the merge, the verdict on one session and the view clock, each of
-//! which has tests of its own, and nothing else.
+//! It shares with the real one only the merge, the verdict on one session and the view clock, each
+//! of which has tests of its own.
 
-mod asked;
-mod said;
-mod told;
+mod inbound;
+mod queries;
+mod store;
 
 use crate::liveness::{self, Liveness, Policy, Vitals};
 use crate::model::{
@@ -21,13 +21,13 @@ use std::time::Duration;
 
 pub(super) const INSTANT: Duration = Duration::from_millis(1);
 
-/// A session, and how this process stands to it.
+/// A session, and its relation to this process.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "plain facts, not packed")]
 pub struct Known {
     pub session: Session,
     shard: u16,
-    /// In which watch of the store it was last told.
+    /// Number of the watch that last delivered it.
     watch: u64,
     is_own: bool,
     /// Whether a connection of this process holds it.
@@ -43,14 +43,14 @@ pub struct Reference {
     pub sessions: BTreeMap<SessionKey, Known>,
     pub nodes: BTreeMap<NodeId, Node>,
     views: Vec<ViewClock>,
-    /// The newest word of the store's time, and when it came.
+    /// The newest known time of the store, and when it came.
     newest: Option<(Timestamp, Timestamp)>,
     watch: u64,
     is_draining: bool,
     pub now: Timestamp,
 }
 
-/// What a step did to a session: enough to take it back.
+/// What a step did to a session: enough to revert it.
 #[derive(Debug)]
 pub struct Step {
     before: Option<Session>,
@@ -78,7 +78,7 @@ impl Reference {
     }
 }
 
-/// Declares; answers whether that is news.
+/// Declares a status; returns whether that changed anything.
 fn say(
     session: &mut Session,
     declares: Option<&(Status, Option<Message>, Option<Timestamp>)>,
@@ -99,7 +99,7 @@ fn say(
     true
 }
 
-// For a reference that is made of what another roster holds.
+// For a reference built from another roster's sessions.
 impl Reference {
     pub fn nodes_to_be(&self) -> BTreeSet<NodeId> {
         self.sessions.values().map(|known| known.session.placement.node.clone()).collect()
@@ -111,7 +111,7 @@ impl Reference {
         }
     }
 
-    /// Takes a session as it is.
+    /// Adds a session as it is.
     pub fn know(&mut self, session: Session, shard: u16) {
         let (watch, key) = (self.watch, session.key());
         let known = Known {

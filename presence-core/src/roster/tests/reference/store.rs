@@ -1,4 +1,4 @@
-//! What the store tells, and when.
+//! Input from the store.
 
 use super::*;
 
@@ -17,7 +17,7 @@ impl Reference {
         sessions.iter().filter_map(|told| self.merge_one(told, shard)).collect()
     }
 
-    /// Answers with its key if the store shows less of it than is known here.
+    /// Merges a session; returns its key if the store shows less of it than is known here.
     pub(super) fn merge_one(&mut self, told: &Session, shard: u16) -> Option<SessionKey> {
         let stamp = self.stamp();
         let known = self.sessions.entry(told.key()).or_insert_with(|| Known {
@@ -122,7 +122,7 @@ impl Reference {
             match (known.is_confirmed, lives) {
                 (false, _) => {}
                 (true, true) => self.doubt(&key),
-                // Doubted ones wait for their memory to end, like all that are gone.
+                // Unconfirmed ones are kept until the end of their memory, like all that are gone.
                 (true, false) if known.doubted_at.is_some() => {}
                 (true, false) => drop(self.sessions.remove(&key)),
             }

@@ -1,4 +1,4 @@
-//! What the store tells.
+//! Input from the store.
 
 use super::*;
 
@@ -43,7 +43,7 @@ impl History {
         assert_eq!(set(owed), set(expected), "what is owed");
     }
 
-    /// Something that was told before comes again.
+    /// Repeats something that was delivered before.
     pub(super) fn echo(&mut self, rng: &mut Rng) {
         if let Some(session) = self.told.get(rng.index(self.told.len())).cloned() {
             let shard = self.shard_of(&session.key());
@@ -87,7 +87,7 @@ impl History {
         assert_eq!(owed, Vec::from_iter(self.reference.forgotten(&seen)));
     }
 
-    /// The feed ended, and a new one tells everything, or some of it.
+    /// Ends the feed; a new one delivers everything, or some of it.
     pub(super) fn resync(&mut self, rng: &mut Rng) {
         self.log.push("begin".to_owned());
         self.stage.roster.begin();

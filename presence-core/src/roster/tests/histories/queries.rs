@@ -1,4 +1,4 @@
-//! The questions, and the end.
+//! Compares roster and reference by queries, and ends a history.
 
 use super::*;
 
@@ -62,7 +62,7 @@ impl History {
         }
     }
 
-    /// The sessions of which roster and reference think differently.
+    /// The sessions on which roster and reference differ.
     pub(super) fn differences(&self) -> String {
         let mut told = String::new();
         for of in self.reference.users() {
@@ -76,7 +76,7 @@ impl History {
         told
     }
 
-    /// Nothing more is heard of anybody: nothing remains.
+    /// Stops all heartbeats: nothing remains.
     pub(super) fn end(&mut self) {
         let mut rng = Rng::seeded(0);
         self.log.push("the end".to_owned());
@@ -86,8 +86,8 @@ impl History {
             self.reference.drop_held(&key, Duration::ZERO);
             self.stage.roster.drop_held(&key, Duration::ZERO, self.stage.now);
         }
-        // A leap backwards of the store's clock stands still for as long; held sessions of this
-        // process go with it.
+        // After the store's clock leapt back, time stands still for as long; this process's held
+        // sessions lapse meanwhile.
         self.paused.insert("me");
         self.readers.drain(..).for_each(|reader| _ = reader.leave());
         for _ in 0..30 {

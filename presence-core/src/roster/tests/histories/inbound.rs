@@ -1,4 +1,4 @@
-//! What this process itself says.
+//! Input from this process: heartbeats, declarations and leaves.
 
 use super::*;
 
@@ -57,7 +57,7 @@ impl History {
         self.said(rng, told, step);
     }
 
-    /// A change is told as what it is; one in a few is refused at once.
+    /// Checks the store write that a change results in, and refuses one in a few.
     pub(super) fn said(&mut self, rng: &mut Rng, told: StoreWrite, step: Option<Step>) {
         match (told, step) {
             (StoreWrite::Put { sessions, roll_back }, Some(step)) => {

@@ -1,4 +1,4 @@
-//! What this process itself says.
+//! Input from this process: heartbeats, declarations and leaves.
 
 use super::*;
 
@@ -25,7 +25,7 @@ impl Reference {
         {
             return None;
         }
-        // What goes on from before: nothing for who enters.
+        // The state that a heartbeat builds on: none if it enters.
         let kept = known.filter(|_| !beat.enters);
         let is_here = here || known.is_some_and(|known| known.is_here);
         let is_held =

@@ -1,4 +1,4 @@
-//! The answers.
+//! Queries of the reference.
 
 use super::*;
 
@@ -22,7 +22,7 @@ impl Reference {
         liveness::classify(&self.vitals(known), &self.policy, &view)
     }
 
-    /// For how long a session has been gone by its own view; `None` while it lives.
+    /// How long a session has been gone by its own view; `None` if it is live.
     pub fn gone_for(&self, known: &Known) -> Option<Duration> {
         if self.liveness(known).is_live() {
             return None;
@@ -35,7 +35,7 @@ impl Reference {
         self.view(known).map_or(Timestamp::ZERO, |view| view.now())
     }
 
-    /// The topics without the stays that have ended.
+    /// The topics without memberships that have ended.
     pub(super) fn lasting(&self, known: &Known) -> Topics {
         let now = self.time_of(known);
         let memberships = known.session.placement.topics.memberships();
@@ -65,7 +65,7 @@ impl Reference {
         self.declared(user).is_some_and(|declared| declared.status == Status::Offline)
     }
 
-    /// How a user would show in a topic, or anywhere, if they were not hidden.
+    /// A user as shown in a topic, or in total, if not hidden.
     pub fn unhidden(&self, user: &UserId, topic: Option<&Topic>, with_sessions: bool) -> Member {
         let live = || self.of_user(user).filter(|known| self.liveness(known).is_live());
         let shown: Vec<&Known> = live()
@@ -138,7 +138,7 @@ impl Reference {
         Counts { online: count(active.len() + idle.len()), active: count(active.len()) }
     }
 
-    /// Those with most users first, the ties by name.
+    /// Topics with most users first; those with equally many sorted by name.
     pub fn top_topics(&self, limit: usize) -> Vec<(Topic, Counts)> {
         let names: BTreeSet<Topic> =
             self.sessions.values().flat_map(|k| k.session.placement.topics.names().cloned()).collect();
