@@ -42,6 +42,12 @@ impl<H: Harness> Follower<'_, H> {
         let told = self.blind.get(&shard).map(|blind| blind.to_vec()).unwrap_or_default();
         told.into_iter().filter(|stretch| stretch.to > from).collect()
     }
+
+    /// A loss of data leaves a stretch, also one that was over in a moment.
+    fn assert_loss_is_blind(&self, shard: u16, before: Timestamp) {
+        let blind = self.blind_after(shard, before);
+        assert!(!blind.is_empty(), "a loss of data since {before:?} leaves no stretch");
+    }
 }
 
 /// W3: a store that answers but refuses writes proves no time, and the feed goes on. Afterwards
@@ -107,8 +113,8 @@ pub async fn w5_time_goes_on_whatever_the_servers_clock_does<H: Harness>(harness
     }
 }
 
-/// W5: a failover to a server that lacks the last seconds, and whose clock is behind, sets no time
-/// back.
+/// W5, W6: a failover to a server that lacks the last seconds, and whose clock is behind, sets no
+/// time back; when it turns out is blind.
 pub async fn w5_a_lost_tail_sets_no_time_back<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
@@ -124,6 +130,7 @@ pub async fn w5_a_lost_tail_sets_no_time_back<H: Harness>(harness: &H) {
     let after = reader.proven_on().await;
     for (shard, at) in &after {
         assert!(*at > before[shard], "{at:?} after {:?}", before[shard]);
+        reader.assert_loss_is_blind(*shard, before[shard]);
     }
     if steps {
         harness.step_clock("", STEP).await.expect("what steps once steps twice");
@@ -149,6 +156,7 @@ pub async fn w5_a_loss_of_data_sets_no_time_back<H: Harness>(harness: &H) {
     let known = reader.blind.clone();
     for (shard, at) in &after {
         assert!(*at > before[shard]);
+        reader.assert_loss_is_blind(*shard, before[shard]);
     }
     let mut newcomer = Follower::new(harness, &harness.open("").await);
     newcomer.proven_on().await;

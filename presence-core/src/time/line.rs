@@ -30,7 +30,8 @@ pub struct TimeLine {
     pub at: Timestamp,
     /// When this epoch of the shard began; earlier once a handle has brought back what was before.
     pub born: Timestamp,
-    /// Stretches over which the time moved by more than [`SILENCE`] between two answers.
+    /// Stretches over which the time moved by more than [`SILENCE`] between two answers, or after
+    /// which the shard turned out to have lost data.
     pub blind: BlindList,
 }
 
@@ -40,22 +41,25 @@ impl TimeLine {
     /// If no handle knows an earlier one, everything until now is blind: data lost without a trace
     /// is written again, and ages from here on.
     pub fn begin(ask: &Ask, clock: Timestamp) -> Self {
-        let mut line = if ask.proven == Timestamp::ZERO {
+        if ask.proven == Timestamp::ZERO {
             let now = clock.max(ask.reckoned.unwrap_or_default());
             let unknown = Blind { from: Timestamp::ZERO, to: now };
-            Self { at: now, born: now, blind: BlindList::from_iter([unknown]) }
-        } else {
-            Self { at: ask.proven, born: ask.proven, blind: ask.blind.clone() }
-        };
+            return Self { at: now, born: now, blind: BlindList::from_iter([unknown]) };
+        }
+        let mut line = Self { at: Timestamp::ZERO, born: ask.proven, blind: BlindList::default() };
         line.advance(ask, clock);
         line
     }
 
     /// Advances to now, for a request made while the server's clock reads `clock`.
+    ///
+    /// A shard that has lost its last answers has lost sessions as well, and their processes write
+    /// those again only now. So this step is blind however short it is, and every view is stale for
+    /// some seconds, also that of a process that starts now.
     pub fn advance(&mut self, ask: &Ask, clock: Timestamp) {
-        self.recall(ask);
+        let has_lost = self.recall(ask);
         let now = self.reckon(ask.reckoned, clock);
-        if now.since(self.at) > SILENCE {
+        if has_lost || now.since(self.at) > SILENCE {
             self.blind.add(Blind { from: self.at, to: now });
         }
         self.at = now;
@@ -72,10 +76,11 @@ impl TimeLine {
         }
     }
 
-    /// Adopts what the handle knows and the shard has lost.
-    fn recall(&mut self, ask: &Ask) {
+    /// Adopts what the handle knows and the shard has lost; answers whether the shard had lost its
+    /// last answers.
+    fn recall(&mut self, ask: &Ask) -> bool {
         if ask.proven == Timestamp::ZERO {
-            return;
+            return false;
         }
         if self.born.since(ask.proven) > SILENCE {
             // A handle without knowledge began this epoch of the shard, and this one knows the
@@ -84,9 +89,11 @@ impl TimeLine {
             self.blind.add(Blind { from: ask.proven, to: self.born });
             self.born = ask.proven;
         } else if ask.proven > self.at {
-            // A failover lost the last answers.
+            // A failover lost the last answers, or a loss of data all of them.
             self.at = ask.proven;
             self.blind.learn(ask.blind.as_slice());
+            return true;
         }
+        false
     }
 }

@@ -69,24 +69,24 @@ local clock = now()
 
 local stands = tonumber(known[3])
 local last, born, blind = stands, tonumber(known[4]) or 0, read(known[5] or '')
-local changes = not stands
+local changes, has_lost = not stands, false
 if not stands and proven == 0 then
   -- Nobody remembers: what is told again counts from here.
   last = math.max(clock, reckoned)
   born, blind = last, { { 0, last } }
 elseif not stands then
-  last, born, blind = proven, proven, theirs
+  last, born, blind, has_lost = proven, proven, theirs, true
 elseif proven > 0 and born - proven > SILENCE then
   -- A newcomer made this life of the shard, and here is somebody who knows the one before.
   blind = union(learn(blind, theirs), { { proven, born } })
   born, changes = proven, true
 elseif proven > last then
   -- A failover has lost the last answers.
-  last, blind, changes = proven, learn(blind, theirs), true
+  last, blind, changes, has_lost = proven, learn(blind, theirs), true, true
 end
 
 local at = reckon(last, reckoned, clock)
-if at - last > SILENCE then
+if has_lost or at - last > SILENCE then
   blind, changes = union(blind, { { last, at } }), true
 end
 -- First of all that is written: what a server that is full still lets through proves nothing.

@@ -54,6 +54,8 @@ found! {
     a_time_that_is_the_servers: TimeIsTheClocks by clock::w5_time_goes_on_whatever_the_servers_clock_does,
         clock::w5_a_lost_tail_sets_no_time_back;
     stretches_that_each_feed_keeps_for_itself: StretchesAreTheFeeds by clock::w6_a_stretch_without_a_proof_is_blind_for_everybody;
+    losses_that_leave_no_stretch: LossesLeaveNoStretch by clock::w5_a_lost_tail_sets_no_time_back,
+        clock::w5_a_loss_of_data_sets_no_time_back;
     an_epoch_that_survives_a_loss: OneEpochForEver by watch::w4_a_store_that_lost_data_shows_another_epoch;
     ids_that_run_together: IdsRunTogether by isolation::i1_ids_of_any_bytes_keep_apart;
     ids_that_lose_their_case: CaseIsLost by isolation::i1_ids_of_any_bytes_keep_apart;

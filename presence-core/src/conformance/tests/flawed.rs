@@ -3,7 +3,7 @@
 use super::super::{Cannot, Harness, ReferenceStore};
 use crate::model::{Block, Session, SessionKey, UserId, UserRecord};
 use crate::store::{Facts, FeedEvent, ForgetIf, Misses, PresenceStore, Result, Touch};
-use crate::time::{Clock, ManualClock, Timestamp};
+use crate::time::{Clock, ManualClock, SILENCE, Timestamp};
 use async_trait::async_trait;
 use futures_util::future::ready;
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -42,6 +42,7 @@ pub(super) enum Flaw {
     ProofsOnlyRead,
     TimeIsTheClocks,
     StretchesAreTheFeeds,
+    LossesLeaveNoStretch,
     OneEpochForEver,
     IdsRunTogether,
     CaseIsLost,
@@ -322,9 +323,10 @@ impl PresenceStore for Broken {
             Timestamp::from_millis(millis)
         };
         match self.flaw {
-            Flaw::ProofsOnlyRead | Flaw::TimeIsTheClocks | Flaw::StretchesAreTheFeeds => {
-                spoil_time(feed, self.flaw, now)
-            }
+            Flaw::ProofsOnlyRead
+            | Flaw::TimeIsTheClocks
+            | Flaw::StretchesAreTheFeeds
+            | Flaw::LossesLeaveNoStretch => spoil_time(feed, self.flaw, now),
             flaw => spoil_feed(feed, flaw),
         }
     }
@@ -351,6 +353,10 @@ fn spoil_time(
         (FeedEvent::Alive { shard, at, blind }, Flaw::StretchesAreTheFeeds) => {
             let began = *began.get_or_insert(at);
             let blind = blind.iter().filter(|stretch| stretch.to > began).copied().collect();
+            FeedEvent::Alive { shard, at, blind }
+        }
+        (FeedEvent::Alive { shard, at, blind }, Flaw::LossesLeaveNoStretch) => {
+            let blind = blind.iter().filter(|stretch| stretch.length() > SILENCE).copied().collect();
             FeedEvent::Alive { shard, at, blind }
         }
         (other, _) => other,

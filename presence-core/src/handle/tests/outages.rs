@@ -111,6 +111,23 @@ async fn a_store_that_restarts_empty_is_refilled_and_nobody_flickers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_process_that_starts_after_a_short_loss_of_data_waits_for_what_is_written_again() {
+    let world = World::new();
+    let one = world.process().await;
+    world.pass(secs(5)).await;
+    assert!(one.health().view.is_fresh());
+    world.store.faults().go_down();
+    world.pass(millis(100)).await;
+    world.store.faults().come_back_empty();
+    world.rest().await;
+    let late = world.process().await;
+    world.pass(secs(1)).await;
+    assert_eq!((one.health().view.is_fresh(), late.health().view.is_fresh()), (false, false));
+    world.pass(secs(2)).await;
+    assert_eq!((one.health().view.is_fresh(), late.health().view.is_fresh()), (true, true));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failover_that_lost_its_tail_is_healed() {
     let world = World::new();
     let (one, other) = (world.process().await, world.process().await);

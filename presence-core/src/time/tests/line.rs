@@ -137,8 +137,10 @@ fn what_a_failover_has_lost_is_brought_back() {
     world.line = tail;
     world.clock = world.clock - Duration::from_secs(45);
     world.pass(1_000);
-    assert_eq!(world.ask(&handle), before + Duration::from_secs(1));
-    assert_eq!(world.stretches(), known);
+    let now = world.ask(&handle);
+    assert_eq!(now, before + Duration::from_secs(1));
+    let (last, earlier) = world.stretches().split_last().unwrap();
+    assert_eq!((earlier, *last), (&known[..], Blind { from: before, to: now }));
 }
 
 #[test]
@@ -172,6 +174,26 @@ fn an_old_handle_that_makes_the_shard_again_carries_its_time_on() {
     let at = world.ask(&old);
     assert_eq!(at, lost.at + Duration::from_secs(15));
     assert_eq!(world.stretches().last(), Some(&Blind { from: lost.at, to: at }));
+}
+
+#[test]
+fn a_loss_of_data_leaves_a_stretch_however_short_it_was() {
+    for loses_all in [true, false] {
+        let (mut world, old) = (World::new(), Reckoning::new(1));
+        world.ask(&old);
+        world.run(&[&old], 5_000);
+        let replica = world.line.clone().filter(|_| !loses_all);
+        world.run(&[&old], 5_000);
+        let known = world.stretches().len();
+        let last = world.line.as_ref().unwrap().at;
+        world.line = replica;
+        world.pass(100);
+        let now = world.ask(&old);
+        assert_eq!(now, last + Duration::from_millis(100));
+        assert_eq!(world.stretches().last(), Some(&Blind { from: last, to: now }));
+        world.run(&[&old], 5_000);
+        assert_eq!(world.stretches().len(), known + 1, "once");
+    }
 }
 
 #[test]
