@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use presence_axum::{Mount, health, not_found};
+use presence_core::conformance::ReferenceStore;
 use presence_core::store::{self, Error, Facts, FeedEvent, ForgetIf, Kind, Misses, Touch};
 use presence_core::{ManualClock, PresenceStore, Session, Timestamp, UserId, UserRecord};
 use presence_memory::MemoryStore;
@@ -98,6 +99,29 @@ async fn a_hit_the_store_does_not_have_yet_is_accepted_and_shown() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_start_in_a_new_namespace_is_no_outage() {
+    // Without the seconds that other tests wait until the view is fresh.
+    let clock = ManualClock::at(START);
+    let rig = Rig::on(ReferenceStore::new(clock.clone()), clock, 100, |presence| {
+        let ready = axum::routing::get(health::ready).with_state(presence.clone());
+        Mount::new(presence).routes().route("/readyz", ready)
+    })
+    .await;
+    for second in 0..3 {
+        assert!(rig.presence.health().view.is_starting(), "{second}");
+        rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
+        let health = rig.get("/v1/health").await;
+        assert_eq!((health.status, &health.json()["store"]), (200, &"up".into()), "{second}");
+        // Traffic is for processes that can promise what they show.
+        assert_eq!(rig.get("/readyz").await.status, 503, "{second}");
+        rig.advance(1).await;
+    }
+    rig.advance(2).await;
+    assert_eq!(rig.get("/v1/health").await.json()["view"], "fresh");
+    assert_eq!(rig.get("/readyz").await.status, 200);
 }
 
 #[tokio::test]
