@@ -122,10 +122,16 @@ async fn a_page_at_rest_lays_nothing_out() {
     ada.until("document.getElementById('shown').textContent === 'Ada'").await;
     // Once it is idle nothing changes any more.
     ada.until("view.members.get('Ada').liveness === 'idle'").await;
-    let before = layouts(&ada).await;
-    ada.eval("globalThis.before = count('/v1/hit')").await;
-    ada.until("count('/v1/hit') >= before + 2").await;
-    assert_eq!(layouts(&ada).await, before);
+    // On a busy machine the view may turn stale meanwhile, which shows; heartbeats must not.
+    for _ in 0..5 {
+        let before = layouts(&ada).await;
+        ada.eval("globalThis.before = count('/v1/hit')").await;
+        ada.until("count('/v1/hit') >= before + 2").await;
+        if layouts(&ada).await == before {
+            return;
+        }
+    }
+    panic!("each heartbeat has the page laid out anew");
 }
 
 async fn layouts(tab: &Tab) -> Value {
