@@ -1,5 +1,5 @@
-//! From batches to calls: each session once, sorted into shards, cut so that no call holds up the
-//! server for long.
+//! Turns batches into calls of scripts: each session once, sorted by shard, and divided so that no
+//! call occupies the server for long.
 
 use crate::codec;
 use crate::keys::{Keys, shard_of};
@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
 
-/// Names and what belongs to them, as scripts read them: `n`, the names, the values, and an empty
-/// argument.
+/// A list of names with their values, as scripts read it: the number of names, the names, the
+/// values, and an empty argument.
 #[derive(Debug, Default)]
 pub struct Block {
     names: Vec<String>,
@@ -32,10 +32,10 @@ impl Block {
     }
 }
 
-/// What one call tells one shard.
+/// The arguments of one call for one shard.
 #[derive(Debug, Default)]
 pub struct Part {
-    /// Goes in front of the blocks.
+    /// The number that precedes the blocks, for scripts that take one.
     number: Option<u64>,
     blocks: Vec<Block>,
     entries: usize,
@@ -58,10 +58,10 @@ impl Part {
     }
 }
 
-/// Parts, each with its shard. A shard whose part is full gets another.
+/// Parts, each with its shard. When a part is full, its shard gets another.
 #[derive(Debug)]
 pub struct Parts {
-    /// How many blocks a part has.
+    /// The number of blocks in each part.
     blocks: usize,
     done: Vec<(u16, Part)>,
     open: Vec<Option<Part>>,
@@ -93,8 +93,8 @@ impl Parts {
     }
 }
 
-/// The calls that tell these parts: as few as the bounds allow, or one for each part where a script
-/// may see one shard only.
+/// The calls that send these parts: as few as the bounds allow, or one for each part where a script
+/// may use the keys of one shard only.
 pub fn calls(
     script: &Script,
     header: &Header,
@@ -119,7 +119,7 @@ pub fn calls(
     calls
 }
 
-/// The call that tells these parts.
+/// One call that sends all these parts.
 pub fn call(script: &Script, header: &Header, keys: &[Keys], parts: &[(u16, Part)]) -> Cmd {
     let mut call = script.of(header, parts.iter().map(|(shard, _)| &keys[usize::from(*shard)]));
     for (_, part) in parts {
@@ -131,8 +131,8 @@ pub fn call(script: &Script, header: &Header, keys: &[Keys], parts: &[(u16, Part
     call
 }
 
-/// Each session once: what is told twice is merged here, since the script reads all before it
-/// writes any.
+/// The parts of a put, with each session once. Several states of a session are merged here, since
+/// the script reads all records before it writes any.
 pub fn puts(sessions: &[Session], shards: u16) -> Vec<(u16, Part)> {
     let mut at: HashMap<_, usize, RandomState> = HashMap::default();
     let mut once: Vec<Cow<'_, Session>> = Vec::with_capacity(sessions.len());
@@ -150,7 +150,7 @@ pub fn puts(sessions: &[Session], shards: u16) -> Vec<(u16, Part)> {
     let mut parts = Parts::new(shards, 1);
     for session in once {
         let part = parts.part(shard_of(&session.user, shards));
-        // A number that a key can live for, whoever made the session.
+        // Bounded, so that it is a valid expiry of a key whatever the session holds.
         let lease = session.placement.lease.min(Policy::MAX_LEASE).as_millis();
         let lease = u64::try_from(lease).unwrap_or(u64::MAX);
         part.number = part.number.max(Some(lease));
@@ -159,8 +159,8 @@ pub fn puts(sessions: &[Session], shards: u16) -> Vec<(u16, Part)> {
     parts.finish()
 }
 
-/// Each session and each node once. Nodes go to every shard: each judges its held sessions by
-/// itself.
+/// The parts of a touch, with each session and each node once. Nodes go to every shard, which
+/// judges its held sessions by itself.
 pub fn touches(touches: &[Touch], shards: u16) -> Vec<(u16, Part)> {
     let mut sessions: HashMap<_, (Timestamp, Timestamp), RandomState> = HashMap::default();
     let mut nodes: HashMap<&NodeId, (Timestamp, Option<Duration>), RandomState> = HashMap::default();
@@ -191,7 +191,7 @@ pub fn touches(touches: &[Touch], shards: u16) -> Vec<(u16, Part)> {
     parts.finish()
 }
 
-/// Each user's record once.
+/// The parts of a remember, with each user record once.
 pub fn records(users: &[UserRecord], shards: u16) -> Vec<(u16, Part)> {
     let mut once: HashMap<&UserId, UserRecord, RandomState> = HashMap::default();
     for record in users {
@@ -205,7 +205,7 @@ pub fn records(users: &[UserRecord], shards: u16) -> Vec<(u16, Part)> {
     parts.finish()
 }
 
-/// What is to be forgotten, in its order; nodes by every shard.
+/// The parts of a forget, in the given order. Nodes go to every shard.
 pub fn forgets(seen: &[ForgetIf], shards: u16) -> Vec<(u16, Part)> {
     let mut parts = Parts::new(shards, 1);
     for seen in seen {
@@ -222,13 +222,14 @@ pub fn forgets(seen: &[ForgetIf], shards: u16) -> Vec<(u16, Part)> {
     parts.finish()
 }
 
-/// Users to read, without values; few at a time, since each may have many sessions.
+/// The parts of a load: users without values. A part holds few, since each user may have many
+/// sessions.
 pub fn loads<'u>(users: impl Iterator<Item = &'u UserId>, shards: u16) -> Vec<(u16, Part)> {
     let mut parts = Parts::new(shards, 1);
     for user in users {
         let part = parts.part(shard_of(user, shards));
-        // Each counts as much as the sessions that it may well have; those who have hundreds are
-        // few.
+        // A user counts as sixteen entries, for the sessions to read. Users with hundreds of
+        // sessions are rare.
         part.entries += 15;
         part.bytes += 1024;
         part.blocks[0].names.push(user.as_str().to_owned());

@@ -28,12 +28,13 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// The latest instant that is written as such: the year 2286. A later one is written as this.
+/// The latest time that can be written: the year 2286. A later time is written as this one.
 const LATEST: u64 = 9_999_999_999_999;
-/// How many digits an instant has.
+/// The number of digits of a time.
 const DIGITS: usize = 13;
 
-/// What of a placement no script needs to see, in the order of its own JSON, which decides ties.
+/// The fields of a placement that no script reads. Their JSON order is part of the merge order,
+/// since it decides ties.
 #[derive(Serialize, Deserialize)]
 struct Rest<T> {
     held: bool,
@@ -49,7 +50,7 @@ fn push_instant(text: &mut String, at: Timestamp) {
     let _ = write!(text, "{:013}", at.as_millis().min(LATEST));
 }
 
-/// Reads an instant off the front.
+/// Takes a time off the front of the text.
 fn take_instant(text: &mut &str) -> Option<Timestamp> {
     let (digits, rest) = text.split_at_checked(DIGITS)?;
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -59,7 +60,7 @@ fn take_instant(text: &mut &str) -> Option<Timestamp> {
     digits.parse().ok().map(Timestamp::from_millis)
 }
 
-/// The two times of a session, as a touch moves them.
+/// Encodes the two times of a session that a touch advances.
 pub fn times(seen_at: Timestamp, active_at: Timestamp) -> String {
     let mut text = String::with_capacity(2 * DIGITS);
     push_instant(&mut text, seen_at);
@@ -67,7 +68,7 @@ pub fn times(seen_at: Timestamp, active_at: Timestamp) -> String {
     text
 }
 
-/// A session's record, without whose it is: the field says that.
+/// Encodes the record of a session, without its user and id, which are in the field.
 pub fn record(session: &Session) -> String {
     let Session { placement, declared, seen_at, active_at, .. } = session;
     let mut text = times(*seen_at, *active_at);
@@ -89,7 +90,7 @@ pub fn record(session: &Session) -> String {
         topics: Some(&placement.topics).filter(|topics| !topics.is_empty()),
         meta: placement.meta.clone(),
     };
-    // Maps with string keys, strings and numbers: nothing in here can fail to be written.
+    // The value has only string keys, strings and numbers, so encoding cannot fail.
     text.push_str(&serde_json::to_string(&rest).unwrap_or_default());
     text.push('\t');
     if let Some(declared) = declared {
@@ -99,13 +100,13 @@ pub fn record(session: &Session) -> String {
     text
 }
 
-/// Reads a session; `None` if this is none of ours.
+/// Decodes a session from its record; `None` if this crate did not write it.
 pub fn session(field: &str, record: &str) -> Option<Session> {
     let (times, rest) = record.split_at_checked(2 * DIGITS)?;
     stored(field, times, rest)
 }
 
-/// Reads a session as it lies in Redis; `None` if this is none of ours.
+/// Decodes a session as stored in the two hashes; `None` if this crate did not write it.
 pub fn stored(field: &str, mut times: &str, mut rest: &str) -> Option<Session> {
     let SessionKey { user, id } = keys::session_of(field)?;
     let (seen_at, active_at) = (take_instant(&mut times)?, take_instant(&mut times)?);
@@ -136,7 +137,7 @@ pub fn stored(field: &str, mut times: &str, mut rest: &str) -> Option<Session> {
     Some(Session { user, id, placement, declared, seen_at, active_at })
 }
 
-/// A node's beat: the greater string is the greater rank.
+/// Encodes the heartbeat of a node. The greater string is the one that wins a merge.
 pub fn beat(seen_at: Timestamp, drain_for: Option<Duration>) -> String {
     let mut text = String::with_capacity(2 * DIGITS);
     push_instant(&mut text, seen_at);
@@ -146,7 +147,7 @@ pub fn beat(seen_at: Timestamp, drain_for: Option<Duration>) -> String {
     text
 }
 
-/// Reads a node's beat; `None` if this is none of ours.
+/// Decodes the heartbeat of a node; `None` if this crate did not write it.
 pub fn node(id: NodeId, beat: &str) -> Option<Node> {
     let mut rest = beat;
     let seen_at = take_instant(&mut rest)?;
@@ -157,9 +158,9 @@ pub fn node(id: NodeId, beat: &str) -> Option<Node> {
     rest.is_empty().then_some(Node { id, seen_at, drain_for })
 }
 
-/// A user's record, without whose it is: `seen_at`, and if there is more to say, `erased_at` and
-/// the block. Of two blocks the greater string wins: `at`, `until`, and the session if it is about
-/// one.
+/// Encodes a user record without its user: `seen_at`, and if they are set, `erased_at` and the
+/// block. Of two blocks the greater string wins: `at`, `until`, and the session if the block is
+/// about one.
 pub fn user_record(record: &UserRecord) -> String {
     let mut text = String::with_capacity(DIGITS);
     push_instant(&mut text, record.seen_at);
@@ -174,7 +175,7 @@ pub fn user_record(record: &UserRecord) -> String {
     text
 }
 
-/// Reads a user's record; `None` if this is none of ours.
+/// Decodes a user record; `None` if this crate did not write it.
 pub fn user_record_of(user: &str, mut text: &str) -> Option<UserRecord> {
     let user = UserId::new(user).ok()?;
     let seen_at = take_instant(&mut text)?;
@@ -190,7 +191,7 @@ pub fn user_record_of(user: &str, mut text: &str) -> Option<UserRecord> {
     Some(UserRecord { user, seen_at, erased_at, block })
 }
 
-/// Reads a touch.
+/// Decodes a touch.
 pub fn touch_of(field: &str, moved: &str) -> Option<Touch> {
     if let Some(id) = keys::node_of(field) {
         let Node { id: node, seen_at, drain_for } = node(id, moved)?;
@@ -202,7 +203,7 @@ pub fn touch_of(field: &str, moved: &str) -> Option<Touch> {
     rest.is_empty().then_some(Touch::Session { user, id, seen_at, active_at })
 }
 
-/// How a wish to forget travels.
+/// Encodes a condition to forget: a name, and the times that were known of it.
 pub fn seen(seen: &ForgetIf) -> (String, String) {
     match seen {
         ForgetIf::Session { key, seen_at, placed_at } => {
@@ -213,7 +214,7 @@ pub fn seen(seen: &ForgetIf) -> (String, String) {
     }
 }
 
-/// Reads what was forgotten.
+/// Decodes a condition to forget.
 pub fn seen_of(field: &str, told: &str) -> Option<ForgetIf> {
     if !field.contains(keys::SEPARATOR) {
         return user_record_of(field, told).map(ForgetIf::User);

@@ -1,19 +1,20 @@
-//! What went wrong, by what the caller should do.
+//! Turns errors of the Redis client into errors of the store, by what the caller should do.
 
 use presence_core::store::{Error, Kind};
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-/// No answer in time. The outcome is unknown; repeating is safe.
+/// The error of a call that got no answer in time. The outcome is unknown; repeating the call is
+/// safe.
 pub fn timeout() -> Error {
     Error::new(Kind::Timeout, "Redis did not answer in time")
 }
 
-/// An answer that our scripts do not give.
+/// The error of an answer that the scripts of this crate never give.
 pub fn unexpected(what: &'static str) -> Error {
     Error::new(Kind::Corrupt, format!("Redis answered something else than {what}"))
 }
 
-/// Whether the connection is worth nothing any more, or leads to the wrong server.
+/// Whether the connection is broken, or leads to the wrong server.
 pub fn ends_connection(error: &RedisError) -> bool {
     let moved = matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly));
     moved
@@ -29,19 +30,19 @@ pub fn is_other_shards(error: &RedisError) -> bool {
     says(error, OTHER_SHARDS)
 }
 
-/// What our scripts raise: that the namespace has another number of shards, that they were sent to
+/// The errors that the scripts raise: the namespace has another number of shards, or the server is
 /// a replica.
 const OTHER_SHARDS: &str = "OTHERSHARDS:";
 const REPLICA: &str = "READONLY:";
 
-/// Servers put what a script raises, or what failed in it, somewhere into the text of a general
-/// error. Before Redis 7 the code of a command that failed in a script stands there too, behind a
-/// dash.
+/// Whether the text of a general error contains `word`. Servers put the error of a script, or of a
+/// command in it, somewhere into that text. Before Redis 7, the code of a command that failed in a
+/// script is there too, behind a dash.
 fn says(error: &RedisError, word: &str) -> bool {
     error.code() == Some(word) || error.detail().is_some_and(|text| text.contains(word))
 }
 
-/// Whether the server would, were it not for its state, as said by a command within a script before
+/// Whether a command in a script failed because of the state of the server, as reported before
 /// Redis 7.
 fn does_not_serve(error: &RedisError) -> bool {
     ["-READONLY ", "-OOM ", "-MISCONF ", "-NOREPLICAS ", "-LOADING ", "-BUSY ", "-MASTERDOWN "]
@@ -49,20 +50,20 @@ fn does_not_serve(error: &RedisError) -> bool {
         .any(|code| says(error, code))
 }
 
-/// Why a server answers and takes no writes, if that is what it said.
+/// The reason why a server answers but refuses writes, if that is the error.
 fn refuses_writes(error: &RedisError) -> Option<&'static str> {
     let reasons = [
         ("OOM", "Redis has no memory left, and refuses writes"),
         ("MISCONF", "Redis could not save its data, and refuses writes"),
         ("NOREPLICAS", "Redis lacks replicas, and refuses writes"),
     ];
-    // Before Redis 7 behind a dash, in the text of a command that failed in a script.
+    // Before Redis 7, the code is in the text of a script's error, behind a dash.
     let told = |code: &str| error.code() == Some(code) || says(error, &format!("-{code} "));
     reasons.into_iter().find_map(|(code, reason)| told(code).then_some(reason))
 }
 
-/// Says what the caller should do. The text names neither address nor secret: those are in the
-/// source, for the log.
+/// Classifies an error by what the caller should do. The text holds neither address nor secret:
+/// those are in the source, for the log.
 pub fn classify(error: RedisError) -> Error {
     if let Some(reason) = refuses_writes(&error) {
         return Error::new(Kind::Unavailable, reason).with_source(error);
@@ -94,8 +95,8 @@ pub fn classify(error: RedisError) -> Error {
             (Kind::Rejected, "Redis sees the keys of one shard in several slots")
         }
         ErrorKind::Server(ServerErrorKind::ResponseError) => (Kind::Rejected, "Redis refuses the command"),
-        // LOADING, CLUSTERDOWN, READONLY …, and as extensions OOM, MISCONF, BUSY: it would, were it
-        // not for its state.
+        // LOADING, CLUSTERDOWN, READONLY …, and as extensions OOM, MISCONF, BUSY: temporary states
+        // of the server.
         ErrorKind::Server(_) | ErrorKind::Extension => NOT_NOW,
         _ => (Kind::Unavailable, "Redis cannot be reached"),
     };

@@ -1,8 +1,8 @@
-//! What reads what others wrote to Redis, for `fuzz/` and for the tests below, which run it on
-//! stable Rust.
+//! Entry points for fuzzing the decoders of data that others wrote to Redis: for `fuzz/`, and for
+//! the tests below, which run them on stable Rust.
 //!
-//! Each function takes any bytes, and answers whether they meant anything. It must not panic, but
-//! for a broken promise.
+//! Each function takes any bytes, and returns whether they could be decoded. It panics only if a
+//! promise of the decoder is broken.
 #![allow(clippy::missing_panics_doc, reason = "a broken promise panics")]
 
 use crate::broker::calls;
@@ -21,8 +21,8 @@ pub fn feed(data: &[u8]) -> bool {
     whole.is_some_and(|whole| whole.unreadable == 0)
 }
 
-/// Fields and values of the hashes, `field LF value`: what can be read is written so that it is
-/// read again as the same.
+/// Fields and values of the hashes, as `field LF value`. A record that decodes is encoded and
+/// decoded again, with the same result.
 pub fn records(data: &[u8]) -> bool {
     let Some((field, value)) = std::str::from_utf8(data).ok().and_then(|text| text.split_once('\n')) else {
         return false;

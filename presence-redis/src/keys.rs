@@ -1,13 +1,12 @@
-//! Where things lie in Redis: the names of keys, and which shard a user belongs to.
+//! The names of keys, fields and channels in Redis, and the shard of a user.
 
 use presence_core::store::{Error, Kind, Result};
 use presence_core::{NodeId, SessionId, SessionKey, UserId};
 
-/// Whose presence it is: every key and channel carries it, so that several services share one
-/// Redis.
+/// A name that separates independent services on one Redis: part of every key and channel.
 ///
-/// 1 to 64 bytes of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`: what is read the same in a key, a
-/// pattern and a shell.
+/// 1 to 64 bytes of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`, none of which has a special meaning in a
+/// key, a pattern or a shell.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Namespace(Box<str>);
 
@@ -29,33 +28,34 @@ impl Namespace {
         Ok(Self(name.into()))
     }
 
-    /// The name.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// How many keys scripts are given of each shard.
+/// The number of keys of each shard that a script gets.
 pub const KEYS_PER_SHARD: usize = 6;
 
-/// The keys of one shard. The part in braces decides the slot of a cluster, so that a shard's keys
-/// share one.
+/// The keys of one shard. The part in braces decides the slot in a cluster, so that all keys of a
+/// shard have the same slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys {
-    /// HASH: `user TAB session` → times; `TAB epoch` and the like → what the shard says of itself.
+    /// HASH: `user TAB session` → times. Fields such as `TAB epoch` hold the properties of the
+    /// shard.
     pub sessions: String,
-    /// HASH: `user TAB session` → the rest of the record. By itself: beats read and write times
-    /// alone.
+    /// HASH: `user TAB session` → the rest of the record. A key of its own, since heartbeats read
+    /// and write only times.
     pub placements: String,
     /// HASH: user → the ids of their sessions, separated by TAB.
     pub users: String,
-    /// HASH: node → its last beat.
+    /// HASH: node → its last heartbeat.
     pub nodes: String,
-    /// HASH: user → what is kept of them beside their sessions.
+    /// HASH: user → the user record.
     pub records: String,
-    /// STRING: touches that are written but not yet announced.
+    /// STRING: touches that are stored but not yet announced.
     pub touched: String,
-    /// Where the shard announces what happens.
+    /// The pub/sub channel on which the shard announces changes.
     pub channel: String,
 }
 
@@ -79,21 +79,21 @@ impl Keys {
         (0..shards).map(|shard| Self::of(namespace, shard)).collect()
     }
 
-    /// What scripts are given of them, in the order in which they expect it.
+    /// The keys that a script gets, in the order in which it expects them.
     pub fn names(&self) -> [&str; KEYS_PER_SHARD] {
         [&self.sessions, &self.placements, &self.users, &self.nodes, &self.touched, &self.records]
     }
 }
 
-/// Which of `shards` a user belongs to: FNV-1a, which no version of anything changes.
+/// The shard of a user, one of `shards`, by FNV-1a. The result must never change between versions.
 pub fn shard_of(user: &UserId, shards: u16) -> u16 {
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     let hash = user.as_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step);
     u16::try_from(hash % u64::from(shards.max(1))).unwrap_or(0)
 }
 
-/// Stands between a user and a session, and in front of what is neither: no id holds a control
-/// character.
+/// The separator between user and session in a field, and the prefix of fields that are not
+/// sessions. No id holds a control character.
 pub const SEPARATOR: char = '\t';
 
 /// The field of a session.
@@ -106,18 +106,18 @@ pub fn session_field(user: &UserId, id: &SessionId) -> String {
     field
 }
 
-/// How messages and arguments name a node, to tell it from a session.
+/// The name of a node in messages and arguments, which differs from that of any session.
 pub fn node_field(node: &NodeId) -> String {
     format!("{SEPARATOR}{node}")
 }
 
-/// The session that a field names; `None` if it is none of ours.
+/// Decodes the field of a session; `None` if this crate did not write it.
 pub fn session_of(field: &str) -> Option<SessionKey> {
     let (user, id) = field.split_once(SEPARATOR)?;
     Some(SessionKey { user: UserId::new(user).ok()?, id: SessionId::new(id).ok()? })
 }
 
-/// The node that a field names; `None` if it is none of ours.
+/// Decodes the name of a node; `None` if this crate did not write it.
 pub fn node_of(field: &str) -> Option<NodeId> {
     NodeId::new(field.strip_prefix(SEPARATOR)?).ok()
 }
@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn shards_never_move() {
-        // Stored by every version there was: another value here loses everybody.
+        // Every released version has stored data by these values: with other values, all stored
+        // sessions would be lost.
         let shard = |user| shard_of(&UserId::new(user).unwrap(), 8);
         assert_eq!(["ada", "bob", "日本", "a b"].map(shard), [3, 4, 1, 2]);
     }

@@ -1,8 +1,8 @@
 //! Presence on Redis and Valkey: one server, Sentinel, or a cluster.
 //!
-//! [`RedisStore`] keeps what [`presence_core`] tells it in a few hashes per shard, and tells every
-//! other process what changes. One Lua script per verb runs within one shard, so that each verb is
-//! atomic there; callers at the same time share batches.
+//! [`RedisStore`] keeps sessions in a few hashes per shard, and announces each change to all other
+//! processes. One Lua script per verb runs within one shard, so that each verb is atomic there;
+//! concurrent callers share batches.
 //!
 //! # In Redis
 //! Users are spread over shards. The keys of shard 3 of the namespace `chat`:
@@ -11,27 +11,27 @@
 //! |---|---|
 //! | `presence:{chat:3}:sessions` | HASH `user TAB session` → last seen and last active; fields that begin with a TAB are the shard's own |
 //! | `presence:{chat:3}:placements` | HASH `user TAB session` → placement, status |
-//! | `presence:{chat:3}:users` | HASH user → the names of their sessions |
-//! | `presence:{chat:3}:nodes` | HASH process → its last beat |
-//! | `presence:{chat:3}:records` | HASH user → when they were last seen or erased, whether they are blocked |
+//! | `presence:{chat:3}:users` | HASH user → the ids of the user's sessions |
+//! | `presence:{chat:3}:nodes` | HASH process → its last heartbeat |
+//! | `presence:{chat:3}:records` | HASH user → the user record: last seen, erased, blocked |
 //! | `presence:{chat:3}:touched` | STRING, renewals that are stored and will be announced within a quarter of a second |
-//! | `presence:{chat:3}` | the channel of what changes |
+//! | `presence:{chat:3}` | the channel on which changes are announced |
 //!
-//! All of them expire together when no process beats any more, but for `records`, which stays for
-//! 100 days after its last change. `redis-cli hgetall 'presence:{chat:3}:sessions'` shows who is
-//! there.
+//! The keys of a shard expire together some time after the last heartbeat of a process, except
+//! `records`, which is kept for 100 days after its last change. `redis-cli hgetall
+//! 'presence:{chat:3}:sessions'` shows the sessions.
 //!
 //! # What the server needs
 //! - **No eviction**: `maxmemory-policy noeviction`, the default. All keys expire, so that the
-//!   `volatile-` policies would take them as well. Of a shard that has lost one of its keys, a
-//!   process that starts then sees nobody until they enter again; delete all of its keys, and the
-//!   processes tell it anew.
+//!   `volatile-` policies would evict them as well. When a shard has lost one of its keys, a process
+//!   that starts afterwards sees no sessions until they enter again. The remedy is to delete all keys
+//!   of the shard: the processes then write their sessions again.
 //! - **Rights**, where it knows users: `EVALSHA`, `EVAL`, `SUBSCRIBE` (`SSUBSCRIBE`), `PING`,
 //!   `HELLO`, `CLIENT`, and what the scripts call: `HGET`, `HMGET`, `HSET`, `HSETNX`, `HDEL`,
 //!   `HSCAN`, `HGETALL`, `HINCRBY`, `GET`, `SET`, `SETRANGE`, `GETRANGE`, `STRLEN`, `APPEND`,
 //!   `DEL`, `PEXPIRE`, `TIME`, `PUBLISH` (`SPUBLISH`), on `presence:{<namespace>:*`, keys and
 //!   channels. `INFO` too, if it can be had: it tells of failovers.
-//! - **No persistence**: what it has lost, the processes tell it again. [`RedisBroker`] needs it
+//! - **No persistence**: data that it has lost is written again by the processes. [`RedisBroker`] needs it
 //!   where messages shall survive a restart, with `appendfsync always` where none that was
 //!   acknowledged may be lost; its scripts also call `XADD`, `XDEL`, `XLEN`, `XRANGE` and
 //!   `XREVRANGE` on `presence:log:*`, `presence:meta:*`, `presence:key:*` and `presence:heard:*`,
@@ -43,13 +43,13 @@
 //! | `store` | how a store is opened |
 //! | `verbs` | put, touch, forget, load |
 //! | `options` | settings |
-//! | `keys` | names of keys and fields, which shard |
-//! | `codec` | how sessions, nodes and touches are written |
-//! | `batch` | from batches to calls |
+//! | `keys` | names of keys and fields, the shard of a user |
+//! | `codec` | the formats of sessions, nodes and touches |
+//! | `batch` | divides batches into calls |
 //! | `lua/` | the scripts |
-//! | `wire/` | one connection, the one that calls share, scripts and their replies |
-//! | `error` | what can go wrong |
-//! | `feed/` | what a watch does |
+//! | `wire/` | connections, calls of scripts, and decoding of replies |
+//! | `error` | errors of the store, by what the caller should do |
+//! | `feed/` | a watch: its connection, and a follower for each shard |
 //! | `broker/`, `lua/broker/` | [`RedisBroker`], which carries messages |
 //!
 //! # Metrics

@@ -1,8 +1,9 @@
-//! What the metrics of this crate say, for exporters that show it.
+//! Descriptions of this crate's metrics, for exporters that show them.
 
 use metrics::describe_counter;
 
-/// Tells the recorder, if there is one by now. METRICS.md is the table for people.
+/// Describes the metrics to the recorder, if one is installed by now. METRICS.md has the same table
+/// for people.
 pub(crate) fn describe() {
     describe_counter!(
         "presence_redis_unreadable_total",

@@ -1,4 +1,4 @@
-//! Settings of the store.
+//! The settings of a store.
 
 use crate::keys::Namespace;
 use presence_core::Policy;
@@ -18,45 +18,47 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// Whose presence it is. Every process of one service names the same one, every other service
-    /// another.
+    /// The namespace. All processes of one service use the same, every other service another.
     pub namespace: Namespace,
-    /// Into how many parts users are spread. Default `None`: 2, and 16 on a cluster. 1 to 1,024.
+    /// The number of shards over which users are spread. Default `None`: 2, and 16 on a cluster. 1
+    /// to 1,024.
     ///
-    /// On a cluster more than it has masters, so that the load spreads; otherwise few, because each
-    /// makes batches dearer and costs every process four calls a second. One server with a million
-    /// sessions does well with 8, or with `lazyfree-lazy-expire yes`: a shard that nobody refreshes
-    /// any more expires at one go. Every process of a namespace must say the same: another count
-    /// than the one in use is refused.
+    /// On a cluster, use more shards than it has masters, so that the load spreads. Otherwise use
+    /// few: each shard makes batches more expensive, and costs every process four calls a second.
+    /// One server with a million sessions works well with 8, or with `lazyfree-lazy-expire yes`,
+    /// since a shard that no process refreshes expires all at once. All processes of a namespace
+    /// must use the same number: a number other than the one in use is refused.
     pub shards: Option<u16>,
-    /// How long a call may take before it is given up as
+    /// The timeout of a call, after which it fails as
     /// [`Kind::Timeout`](presence_core::store::Kind::Timeout). Default 1 s. More than zero.
     ///
-    /// The core gives up after 1.5 s, and a hit is answered within 2 s: stay below.
+    /// It should be shorter than 1.5 s, after which the core gives up a call: a hit is answered
+    /// within 2 s.
     pub call_timeout: Duration,
-    /// How long an attempt to connect may take. Default 800 ms. More than zero.
+    /// The timeout of an attempt to connect. Default 800 ms. More than zero.
     ///
-    /// Less than `call_timeout`, so that who waits for it hears why it failed. On a cluster each
-    /// node has as long, and all together three times that, so that one that hangs does not keep
-    /// anybody from the others. Sentinels may take up to 4 s beside it.
+    /// It should be shorter than `call_timeout`, so that a call that waits for the connection fails
+    /// with the reason. On a cluster it applies to each node, and three times as long to all
+    /// together, so that one node that hangs does not block access to the others. Asking sentinels
+    /// may take up to 4 s in addition.
     pub connect_timeout: Duration,
-    /// How long the keys of a shard stay after the last beat of the last process, beyond the
-    /// longest lease in it. Default 10 min. From 1 s to 1 year.
+    /// How long the keys of a shard are kept after the last heartbeat of the last process, beyond
+    /// the longest lease in the shard. Default 10 min. From 1 s to 1 year.
     ///
-    /// Long enough for a restart of everything to find everybody still there; afterwards nothing is
-    /// left behind.
+    /// It should be long enough that all processes can restart and find the sessions still stored;
+    /// after it, nothing is left behind.
     pub keep_for: Duration,
     /// The policy of this process, to be compared with that of the others. Default `None`: not
     /// compared.
     ///
-    /// Processes with different windows judge the same facts differently. Another policy than the
-    /// first one of the namespace is warned of in the log, not refused: a rollout changes it
-    /// process by process.
+    /// Processes with different windows judge the same facts differently. A policy that differs
+    /// from the first one of the namespace is logged as a warning and not refused, since a rollout
+    /// changes it process by process.
     pub policy: Option<Policy>,
 }
 
 impl Options {
-    /// The defaults, in this namespace.
+    /// The default settings, in this namespace.
     pub fn new(namespace: Namespace) -> Self {
         Self {
             namespace,

@@ -1,4 +1,4 @@
-//! The store: how it is opened.
+//! [`RedisStore`]: how it is opened.
 
 use crate::keys::Keys;
 use crate::options::Options;
@@ -23,16 +23,16 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Into how many shards users are spread where nothing else is said.
+/// The default number of shards on one server.
 ///
-/// On one server they spread no load, and each costs every batch some microseconds: 16 beats in 8
-/// shards cost twice what they cost in one, in 2 hardly more. But a key that expires holds up a
-/// server without `lazyfree-lazy-expire` for some 20 ms per 100,000 sessions; two keys do so one
-/// after the other.
+/// On one server, shards spread no load, and each costs every batch some microseconds: 16
+/// heartbeats in 8 shards cost twice what they cost in one shard; in 2 shards they cost hardly
+/// more. But the expiry of a key blocks a server without `lazyfree-lazy-expire` for some 20 ms per
+/// 100,000 sessions; with two keys, these pauses come one after the other.
 const SHARDS: u16 = 2;
 const SHARDS_OF_CLUSTER: u16 = 16;
-/// Shorter than it takes to announce a touch would lose it; longer is more than a key can live for,
-/// somewhere.
+/// The bounds of `keep_for`. At least the interval at which touches are announced, or they would
+/// expire before; at most one year, since servers bound the expiry of a key.
 const KEEP_FOR: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24 * 365);
 
 /// Presence on Redis ≥ 6.2 or Valkey: one server, Sentinel, or a cluster (there Redis ≥ 7).
@@ -55,18 +55,18 @@ const KEEP_FOR: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::fr
 #[derive(Clone)]
 pub struct RedisStore(Coalesce<Direct>);
 
-/// Where sentinels are, and whom they watch.
+/// The addresses of sentinels, and the master that they watch.
 ///
-/// The master is talked to without TLS; where it wants that, give a ready client:
-/// [`RedisStore::with_sentinel_client`].
+/// The connection to the master has no TLS. For a master that requires TLS, use a ready-made
+/// client: [`RedisStore::with_sentinel_client`].
 #[derive(Clone)]
 pub struct Sentinels {
-    /// Addresses of the sentinels, as URLs: `redis://10.0.0.1:26379`, with their own user and
-    /// password if they have any.
+    /// The addresses of the sentinels as URLs: `redis://10.0.0.1:26379`, with user and password of
+    /// the sentinel if it has any.
     pub urls: Vec<String>,
-    /// The name under which they watch the master.
+    /// The name under which the sentinels watch the master.
     pub service: String,
-    /// The user of the master, where it knows users. Default none.
+    /// The user on the master, where it has users. Default none.
     pub username: Option<String>,
     /// The password of the master. Default none. Not shown by `Debug`.
     pub password: Option<String>,
@@ -75,7 +75,7 @@ pub struct Sentinels {
 }
 
 impl Sentinels {
-    /// These sentinels, and a master without a password.
+    /// The settings for these sentinels and a master without a password.
     pub fn new(urls: impl IntoIterator<Item = impl Into<String>>, service: impl Into<String>) -> Self {
         let urls = urls.into_iter().map(Into::into).collect();
         Self { urls, service: service.into(), username: None, password: None, database: 0 }
@@ -84,63 +84,69 @@ impl Sentinels {
 
 impl fmt::Debug for Sentinels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The URLs may hold passwords as well.
+        // The URLs are left out, since they may hold passwords.
         f.debug_struct("Sentinels").field("service", &self.service).finish_non_exhaustive()
     }
 }
 
 impl RedisStore {
-    /// A store on one server: `redis://user:password@host:port/database`, or `rediss://` with the
-    /// feature `tls`.
+    /// Makes a store on one server: `redis://user:password@host:port/database`, or `rediss://` with
+    /// the feature `tls`.
     ///
     /// # Errors
-    /// [`Kind::Rejected`] when the URL cannot be read.
+    ///
+    /// [`Kind::Rejected`] when the URL cannot be parsed.
     pub fn connect(url: &str, options: Options) -> Result<Self> {
         Self::open(Source::at(url)?, options)
     }
 
-    /// A store on the server of a ready client. The connections are the store's own; they speak
-    /// RESP3, without delay.
+    /// Makes a store on the server of a ready-made client. The store opens its own connections;
+    /// they use RESP3 and `TCP_NODELAY`.
     ///
     /// # Errors
+    ///
     /// [`Kind::Rejected`] when an option is out of bounds.
     pub fn with_client(client: Client, options: Options) -> Result<Self> {
         Self::open(Source::Single(client), options)
     }
 
-    /// A store on the master that sentinels name. They are asked at every new connection.
+    /// Makes a store on the master that sentinels name. The sentinels are asked before each new
+    /// connection.
     ///
     /// # Errors
-    /// [`Kind::Rejected`] when a URL cannot be read.
+    ///
+    /// [`Kind::Rejected`] when a URL cannot be parsed.
     pub fn sentinel(sentinels: Sentinels, options: Options) -> Result<Self> {
         Self::open(Source::watched_by(sentinels)?, options)
     }
 
-    /// A store on the master that a ready client of sentinels finds.
+    /// Makes a store on the master that a ready-made client of sentinels finds.
     ///
     /// # Errors
+    ///
     /// [`Kind::Rejected`] when an option is out of bounds.
     pub fn with_sentinel_client(client: SentinelClient, options: Options) -> Result<Self> {
         Self::open(Source::Sentinel(client.into()), options)
     }
 
-    /// A store on a cluster, of which some nodes are named. Needs Redis ≥ 7 or Valkey, for their
-    /// sharded channels.
+    /// Makes a store on a cluster, from the URLs of some of its nodes. Needs Redis ≥ 7 or Valkey,
+    /// for their sharded channels.
     ///
-    /// Shards whose master is gone are out of reach until its replica has taken over; the others go
-    /// on. While a node hangs that nobody takes over from, the client crate stops now and then to
-    /// look for it, for all shards: those of the others are then served with pauses of a second or
-    /// two.
+    /// Shards whose master has failed are unavailable until its replica has taken over; the others
+    /// are still served. While a node hangs and no replica takes over from it, the client crate
+    /// stops now and then to look for it. The other shards then have pauses of a second or two.
     ///
     /// # Errors
-    /// [`Kind::Rejected`] when a URL cannot be read.
+    ///
+    /// [`Kind::Rejected`] when a URL cannot be parsed.
     pub fn cluster(urls: impl IntoIterator<Item = impl Into<String>>, options: Options) -> Result<Self> {
         Self::open(Source::of_nodes(urls)?, options)
     }
 
-    /// A store on the cluster of a ready client, which must use RESP3.
+    /// Makes a store on the cluster of a ready-made client, which must use RESP3.
     ///
     /// # Errors
+    ///
     /// [`Kind::Rejected`] when an option is out of bounds.
     pub fn with_cluster_client(client: ClusterClient, options: Options) -> Result<Self> {
         Self::open(Source::Cluster(client), options)
@@ -170,10 +176,11 @@ impl RedisStore {
         Ok(Self(Coalesce::new(Direct(Arc::new(inner)))))
     }
 
-    /// Asks whether the server answers: `PING`, of a cluster every master.
+    /// Checks whether the server answers: sends `PING`, on a cluster to every master.
     ///
     /// # Errors
-    /// Those of any call: [`Kind::Unavailable`] or [`Kind::Timeout`] while it does not.
+    ///
+    /// Those of any call: [`Kind::Unavailable`] or [`Kind::Timeout`] while it does not answer.
     pub async fn ping(&self) -> Result<()> {
         self.0.inner().0.link.send(&redis::cmd("PING")).await.map(drop)
     }

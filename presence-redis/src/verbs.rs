@@ -1,5 +1,5 @@
-//! The verbs, as each caller tells them by itself: from batches to scripts, and from answers to
-//! facts.
+//! The verbs of the store without shared batches: calls scripts with batches, and turns their
+//! answers into facts.
 
 use crate::batch;
 use crate::codec;
@@ -21,27 +21,29 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tokio::sync::Semaphore;
 
-/// The store as it talks to the server, each caller by itself.
+/// The store without [`Coalesce`](presence_core::store::Coalesce): each caller makes calls of its
+/// own.
 pub struct Direct(pub Arc<Inner>);
 
-/// What calls and watches share.
+/// The state that calls and watches share.
 pub struct Inner {
     pub link: Link,
     pub keys: Box<[Keys]>,
     pub header: Header,
-    /// Whether another policy has been warned of.
+    /// Whether a differing policy was logged.
     pub warned: AtomicBool,
-    /// What this handle knows of time, which it brings to every proof.
+    /// The time that this handle reckons by itself, which it passes to every proof of time.
     pub reckoning: Reckoning,
-    /// One permit: a process asks for slices of shards one at a time.
+    /// One permit: a process reads slices of shards one at a time.
     pub scans: Semaphore,
 }
 
 impl Inner {
-    /// Calls a script for these parts; answers with how many shards each answer speaks of.
+    /// Calls a script for these parts. Returns the answers, each with the number of shards that it
+    /// covers.
     ///
-    /// Every part is told to its end, whatever becomes of the others: a shard that refuses costs
-    /// the rest nothing.
+    /// Every part is sent, whatever the result of the others: a shard that refuses a call does not
+    /// affect the rest.
     async fn run(&self, script: &Script, parts: Vec<(u16, batch::Part)>) -> Result<Vec<(usize, Value)>> {
         let one_shard = self.link.source.is_cluster();
         let calls = batch::calls(script, &self.header, &self.keys, parts, one_shard);
@@ -49,8 +51,8 @@ impl Inner {
             let answer = self.link.call(script, &call).await;
             match answer {
                 Err(error) if error.kind() == Kind::Corrupt && parts.len() > 1 => {
-                    // The script stopped at a shard in which a key holds something else, and those
-                    // behind it were not told: each is told by itself.
+                    // The script stopped at a shard in which a key has the wrong type, and did not
+                    // reach the shards behind it: each part is sent again by itself.
                     let calls =
                         parts.chunks(1).map(|part| batch::call(script, &self.header, &self.keys, part));
                     for call in calls.collect::<Vec<_>>() {
@@ -124,7 +126,8 @@ impl PresenceStore for Direct {
                 for pair in pairs(&list(holding, "nodes")?) {
                     let node = pair.and_then(|(id, beat)| codec::node(NodeId::new(id).ok()?, beat));
                     let node = node.ok_or_else(|| unexpected("a node of ours"))?;
-                    // Shards know it as of their own last beat.
+                    // Each shard has the last heartbeat that was written to it; the latest one
+                    // counts.
                     let known = nodes.entry(node.id.clone()).or_insert_with(|| node.clone());
                     if node.rank() > known.rank() {
                         *known = node;

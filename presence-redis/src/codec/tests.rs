@@ -6,12 +6,12 @@ use proptest::prelude::*;
 use serde_json::json;
 
 fn instant() -> impl Strategy<Value = Timestamp> {
-    // Few, so that registers meet at the same instant.
+    // Few values, so that registers often have the same time.
     prop_oneof![0..4u64, Just(1_700_000_000_000), Just(LATEST)].prop_map(Timestamp::from_millis)
 }
 
 fn name() -> impl Strategy<Value = String> {
-    // What sorts differently as JSON, in a locale, or by characters.
+    // Characters that sort differently as JSON, in a locale, or by code point.
     prop_oneof!["[ab!\" \\\\é日]{1,3}", "\\PC{1,20}"]
 }
 

@@ -1,5 +1,5 @@
-//! One shard of a watch: everything it holds, then what changes, and again and again what time it
-//! has proven.
+//! A follower: one shard of a watch. It reports the shard's content, then changes, and proofs of
+//! time at intervals.
 
 use super::inbox::Messages;
 use super::{Ended, message};
@@ -20,35 +20,36 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout as within};
 
-/// How often a shard's time is proven. What is touched is announced at the same pace.
+/// The interval between proofs of a shard's time. Touches are announced at the same interval.
 const EVERY: Duration = Duration::from_millis(250);
-/// How long the next message may be on its way once it has a number; after that it is lost.
+/// How long a message may take to arrive after its number is known; after that it counts as lost.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 
-/// Follows one shard.
+/// The task that follows one shard.
 pub struct Follower {
     pub inner: Arc<Inner>,
     pub shard: u16,
     connection: Connection,
     messages: Messages,
     out: mpsc::Sender<FeedEvent>,
-    /// The number of the last message that was told, or is included in what was told.
+    /// The number of the last message that was reported, or that is included in what was reported.
     number: u64,
-    /// Whether anything was told: from then on there is no going back.
+    /// Whether anything was reported. After that, an error ends the feed, since a restart would
+    /// report entries twice.
     has_told: bool,
-    /// That of the connection, to all of its followers.
+    /// The time without an answer on the connection, which all followers share.
     silence: Arc<Silence>,
-    /// Whether the connection is of no use any more.
+    /// Whether the connection is broken.
     is_lost: bool,
-    /// Which life of the shard is followed, as its messages name it.
+    /// The part of the shard's epoch that its messages carry.
     life: Box<str>,
-    /// Whether the last call failed: an outage is one line in the log.
+    /// Whether the last call failed, so that an outage is logged once.
     has_complained: bool,
 }
 
-/// Why a step could not be done.
+/// Why a step failed.
 pub enum Stop {
-    /// The server did not do it.
+    /// The call failed; it can be tried again.
     Failed(Error),
     /// The feed cannot go on.
     Ended(Ended),
@@ -60,10 +61,10 @@ impl From<Error> for Stop {
     }
 }
 
-/// What a shard says of itself.
+/// The state of a shard, as its own fields hold it.
 struct Seen {
     epoch: Arc<str>,
-    /// What of the epoch its messages carry.
+    /// The part of the epoch that the shard's messages carry.
     life: Box<str>,
     /// The number of its last message.
     number: u64,
@@ -72,7 +73,8 @@ struct Seen {
 /// A write that proves a shard's time.
 struct Proof {
     seen: Seen,
-    /// Everything written until then has been announced, in messages up to the number.
+    /// Everything that was written until this time has been announced, in messages up to the
+    /// number.
     at: Timestamp,
     blind: Arc<[Blind]>,
 }
@@ -109,7 +111,7 @@ impl Follower {
             match self.sync().await {
                 Ok(epoch) => break epoch,
                 Err(Stop::Ended(why)) => return why,
-                // What was told cannot be taken back by telling all again: a new feed can.
+                // Reporting all entries again cannot take back what was reported; a new feed can.
                 Err(Stop::Failed(_)) if self.has_told => return "a shard could not be read to its end",
                 Err(Stop::Failed(error)) => {
                     if let Err(why) = self.endure(&error) {
@@ -123,13 +125,13 @@ impl Follower {
         self.follow(&epoch).await
     }
 
-    /// Tells everything.
+    /// Reports the whole content of the shard, and returns its epoch.
     async fn sync(&mut self) -> Result<Arc<str>, Stop> {
         let inner = Arc::clone(&self.inner);
         let channel = &inner.keys[usize::from(self.shard)].channel;
         let subscribed = within(inner.link.call_timeout(), self.connection.subscribe(channel)).await;
         self.answered(subscribed)?;
-        // A shard that is not there is made by the first proof.
+        // The first proof of time creates a shard that does not exist.
         let Seen { epoch, life, number } = match self.look().await? {
             Some(seen) => seen,
             None => self.prove().await?.seen,
@@ -173,7 +175,7 @@ impl Follower {
         }
     }
 
-    /// Tells messages up to this number.
+    /// Reports messages up to this number.
     pub async fn catch_up(&mut self, number: u64) -> Result<(), Stop> {
         while self.number < number {
             let message = within(PATIENCE, self.messages.next()).await;
@@ -183,11 +185,11 @@ impl Follower {
         Ok(())
     }
 
-    /// Tells a message, unless what was told includes it.
+    /// Reports a message, unless what was reported already includes it.
     async fn hear(&mut self, message: Option<Vec<u8>>) -> Result<(), Ended> {
         let Some(message) = message else { return Err("the connection broke, or messages came too fast") };
-        // Channels are common to all databases of a server, and anybody can say anything there.
-        // What is missing of this life is found out by its numbers.
+        // All databases of a server share its channels, and anybody may publish there, so other
+        // messages are ignored. A missing message of this epoch is noticed by the numbers.
         let Some(number) = message::number(&message, &self.life) else { return Ok(()) };
         if number <= self.number {
             return Ok(());
@@ -220,7 +222,7 @@ impl Follower {
         Ok(Proof { seen, at, blind })
     }
 
-    /// Reads what a shard says of itself; `None` if it is not there.
+    /// Reads the state of the shard; `None` if it does not exist.
     async fn look(&mut self) -> store::Result<Option<Seen>> {
         let call = self.inner.one(&LOOK, self.shard);
         let told = self.call(&LOOK, &call).await?;
@@ -231,12 +233,12 @@ impl Follower {
         seen(&epoch, &replid, &number).map(Some).ok_or_else(|| unexpected(SAID))
     }
 
-    /// Warns once of processes that judge the same facts by other windows.
+    /// Logs once that the first process of the namespace has another policy.
     fn compare(&self, theirs: &str) {
         let ours = self.inner.header.policy();
         let differs = !ours.is_empty() && !theirs.is_empty() && theirs != ours;
         if differs && !self.inner.warned.swap(true, Ordering::Relaxed) {
-            tracing::warn!(ours, theirs, "another process of this namespace began it with another policy");
+            tracing::warn!(ours, theirs, "the first process of this namespace has another policy");
         }
     }
 
@@ -246,7 +248,7 @@ impl Follower {
         self.answered(told)
     }
 
-    /// Notes what the answer to a call, or its absence, says of the connection.
+    /// Judges the connection by the answer to a call, or by its absence.
     fn answered<T, E>(&mut self, told: Result<RedisResult<T>, E>) -> store::Result<T> {
         match told {
             Ok(Ok(told)) => {
@@ -255,25 +257,26 @@ impl Follower {
                 Ok(told)
             }
             Ok(Err(error)) => {
-                // A cluster's connection mends itself, and one node is not the whole of it.
+                // The client reconnects to the nodes of a cluster by itself, and the error may
+                // concern one node only.
                 let ends = ends_connection(&error);
                 self.is_lost |= ends && (!self.inner.link.source.is_cluster() || self.silence.is_long());
                 Err(classify(error))
             }
             Err(_elapsed) => {
-                // A server that hangs, or a peer that vanished: a new connection will tell.
+                // The server hangs or the peer has vanished; a new connection will show which.
                 self.is_lost |= self.silence.is_long();
                 Err(timeout())
             }
         }
     }
 
-    /// Whether it is worth trying again here, after this.
+    /// Returns if the call may be tried again after this error; an error ends the feed.
     pub fn endure(&mut self, error: &Error) -> Result<(), Ended> {
         if !std::mem::replace(&mut self.has_complained, true) {
             let (shard, error) = (self.shard, error as &dyn std::error::Error);
-            // Calls fail as well, and whoever makes them says so once.
-            tracing::debug!(shard, error, "a shard cannot be read; trying again");
+            // Calls of the store fail for the same reason and are logged by the core.
+            tracing::debug!(shard, error, "a shard cannot be read; it will be read again");
         }
         if error.kind() == Kind::Rejected {
             return Err("Redis refuses");
@@ -281,8 +284,8 @@ impl Follower {
         if self.is_lost || self.messages.is_closed() { Err("the connection is lost") } else { Ok(()) }
     }
 
-    /// Waits while the reader is busy; the inbox bounds what gathers meanwhile. Without a reader
-    /// the task is ended.
+    /// Reports an event; waits while the reader is busy. The inbox bounds the messages that gather
+    /// meanwhile. The task is aborted when there is no reader.
     pub async fn tell(&mut self, told: FeedEvent) {
         self.has_told = true;
         let _ = self.out.send(told).await;
@@ -297,7 +300,7 @@ fn seen(epoch: &Value, replid: &Value, number: &Value) -> Option<Seen> {
     Some(Seen { epoch, life: life.into(), number: text(number)?.parse().ok()? })
 }
 
-/// Blind stretches as the script reads them.
+/// Encodes blind stretches as the script reads them.
 fn in_words(blind: &BlindList) -> String {
     let words = blind.as_slice().iter().map(|Blind { from, to }| {
         let (from, to) = (from.as_millis(), to.as_millis());
@@ -306,7 +309,7 @@ fn in_words(blind: &BlindList) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Blind stretches as the script writes them.
+/// Decodes blind stretches as the script writes them.
 fn stretches(text: &str) -> Option<Arc<[Blind]>> {
     let mut words = text.split_ascii_whitespace().map(|word| word.parse().map(Timestamp::from_millis));
     let mut all = Vec::new();

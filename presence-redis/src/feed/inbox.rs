@@ -1,4 +1,4 @@
-//! Where messages wait until their shard's follower takes them.
+//! The inbox: bounded queues of messages, one for each shard.
 
 use crate::keys::Keys;
 use parking_lot::Mutex;
@@ -8,22 +8,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc;
 
-/// How many messages of one shard may wait.
+/// The maximum number of waiting messages of one shard.
 const MESSAGES: usize = 8 * 1024;
-/// How many bytes may wait, of all shards together.
+/// The maximum bytes of waiting messages, of all shards together.
 const BYTES: usize = 64 * 1024 * 1024;
 
-/// Takes what the server pushes.
+/// The sending side, which takes the server's push messages.
 ///
-/// Bounded: where a bound would be passed, every shard's queue is closed instead, and the feed ends
-/// once what is in it has been read. The next one starts with everything.
+/// When a message would exceed a bound, the queues of all shards are closed, and the feed ends once
+/// the messages in them have been read. The next feed begins with a snapshot.
 pub struct Inbox {
-    /// By channel; none once it is closed.
+    /// The queues by channel; empty once the inbox is closed.
     shards: Mutex<HashMap<String, mpsc::Sender<Vec<u8>>>>,
     waiting: Arc<AtomicUsize>,
 }
 
-/// The messages of one shard.
+/// The receiving side for one shard.
 pub struct Messages {
     queue: mpsc::Receiver<Vec<u8>>,
     waiting: Arc<AtomicUsize>,
@@ -42,13 +42,13 @@ impl Inbox {
         (Self { shards: Mutex::new(shards), waiting }, messages)
     }
 
-    /// Takes one push. Does not wait: it is called by whoever reads the connection.
+    /// Takes one push message. Must not block: it is called by the task that reads the connection.
     pub fn take(&self, push: PushInfo, ends_at_loss: bool) {
         match push.kind {
             PushKind::Message | PushKind::SMessage => self.queue(push.data),
             PushKind::Disconnection if ends_at_loss => self.close(),
-            // A cluster moves a channel with its slot. Whether anything was missed, the numbers
-            // tell.
+            // A cluster moves a channel with its slot. Messages that were missed meanwhile are
+            // noticed by their numbers.
             _ => {}
         }
     }
@@ -78,14 +78,14 @@ impl Inbox {
 }
 
 impl Messages {
-    /// The next message; `None` once there will be no more.
+    /// Waits for the next message; `None` once the inbox is closed and empty.
     pub async fn next(&mut self) -> Option<Vec<u8>> {
         let message = self.queue.recv().await?;
         self.waiting.fetch_sub(message.len(), Ordering::Relaxed);
         Some(message)
     }
 
-    /// Whether there will be no more once those that wait are read.
+    /// Whether the inbox is closed; messages that wait can still be read.
     pub fn is_closed(&self) -> bool {
         self.queue.is_closed()
     }
@@ -107,7 +107,7 @@ mod tests {
         PushInfo { kind, data: vec![text(channel.as_bytes()), text(message)] }
     }
 
-    /// What comes without waiting.
+    /// The next message, if one is waiting.
     fn now(messages: &mut Messages) -> Poll<Option<Vec<u8>>> {
         messages.next().now_or_never().map_or(Poll::Pending, Poll::Ready)
     }

@@ -13,19 +13,19 @@ use crate::codec;
 use presence_core::store::{Facts, FeedEvent, ForgetIf, Touch};
 use std::sync::Arc;
 
-/// A message, and what of it could not be read.
+/// A decoded message, and the number of its entries that could not be decoded.
 #[derive(Debug, PartialEq)]
 pub struct Message {
-    /// One more than that of the message before it.
+    /// The number of the message: one more than that of the message before.
     pub number: u64,
-    /// What it tells, as far as it can be read.
+    /// The events of the message that could be decoded.
     pub told: Vec<FeedEvent>,
-    /// How many of its entries are none of ours.
+    /// The number of entries that could not be decoded.
     pub unreadable: usize,
 }
 
-/// The number of a message of this life, read without the rest; `None` if it is of another, or none
-/// of ours.
+/// Reads only the number of a message; `None` if the message is of another epoch, or not of this
+/// crate.
 pub fn number(message: &[u8], life: &str) -> Option<u64> {
     let end = message.iter().position(|byte| *byte == b'\n')?;
     let mut words = std::str::from_utf8(&message[..end]).ok()?.split(' ');
@@ -33,7 +33,7 @@ pub fn number(message: &[u8], life: &str) -> Option<u64> {
     (words.next_back()? == life).then_some(number)
 }
 
-/// Reads a message; `None` if it is none of ours.
+/// Decodes a message; `None` if it is not of this crate.
 pub fn read(message: &[u8]) -> Option<Message> {
     let (head, mut rest) = std::str::from_utf8(message).ok()?.split_once('\n')?;
     let mut head = head.split(' ');
@@ -77,7 +77,7 @@ pub fn read(message: &[u8]) -> Option<Message> {
     Some(read)
 }
 
-/// Takes a block off the front.
+/// Takes a block off the front of the text.
 fn block<'m>(rest: &mut &'m str) -> Option<Vec<(&'m str, &'m str)>> {
     let mut line = || {
         let (line, after) = rest.split_once('\n')?;
@@ -85,7 +85,7 @@ fn block<'m>(rest: &mut &'m str) -> Option<Vec<(&'m str, &'m str)>> {
         Some(line)
     };
     let count: usize = line()?.parse().ok()?;
-    // A number that somebody else wrote allocates nothing: the lines must be there.
+    // Nothing is allocated for a count that may be forged: each line has to exist.
     let mut names = Vec::new();
     for _ in 0..count {
         names.push(line()?);

@@ -1,9 +1,9 @@
-//! What a watch does: a connection of its own, and one follower for each shard.
+//! A watch: a connection of its own, with one follower for each shard.
 //!
-//! The feed ends where it cannot go on without a gap: the connection broke, a message is missing,
-//! the shard lost data, the reader is too slow. While nothing can be reached a feed that has just
-//! begun is silent and tries again, so that it is there a quarter of a second after its server. A
-//! shard that cannot be reached does not stop the others.
+//! The feed ends when it cannot go on without a gap: the connection broke, a message is missing, a
+//! shard lost data, or the reader is too slow. While no shard can be reached, a feed that has just
+//! begun stays silent and retries, so that it is ready a quarter of a second after the server is
+//! back. A shard that cannot be reached does not stop the others.
 
 mod follow;
 mod inbox;
@@ -23,10 +23,11 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// How many items wait for the reader; messages behind them wait in the inbox.
+/// The capacity of the channel to the reader, in feed events; when it is full, messages wait in the
+/// inbox.
 const WAITING: usize = 64;
 
-/// Why a feed ends, for the log.
+/// The reason for the end of a feed, for the log.
 pub type Ended = &'static str;
 
 pub fn watch(inner: Arc<Inner>) -> BoxStream<'static, FeedEvent> {
@@ -35,7 +36,7 @@ pub fn watch(inner: Arc<Inner>) -> BoxStream<'static, FeedEvent> {
         let ended = run(inner, out).await;
         tracing::debug!(why = ended, "a watch of Redis ended");
     }));
-    // The task ends with the stream that reads from it.
+    // The stream owns the task, which is aborted when the stream is dropped.
     stream::unfold((told, task), |(mut told, task)| async move { Some((told.recv().await?, (told, task))) })
         .boxed()
 }
@@ -67,15 +68,15 @@ async fn run(inner: Arc<Inner>, out: mpsc::Sender<FeedEvent>) -> Ended {
     select_all(followers).await.0
 }
 
-/// Tries until it succeeds.
+/// Opens a connection; retries until it succeeds.
 async fn connect(inner: &Inner, on_push: OnPush) -> Connection {
     let mut failures = 0;
     loop {
         match inner.link.open(Arc::clone(&on_push)).await {
             Ok(connection) => return connection,
             Err(error) => {
-                // Whoever calls the store hears of what is only unavailable; what stays wrong an
-                // operator must hear of.
+                // Calls of the store report a server that is only unavailable. An error that will
+                // not go away by itself is logged for an operator.
                 if failures == 0 && error.kind() == Kind::Rejected {
                     tracing::error!(error = &error as &dyn std::error::Error, "Redis cannot be watched");
                 }

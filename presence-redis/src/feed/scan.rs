@@ -1,4 +1,4 @@
-//! Reading a shard as a whole, a slice at a time.
+//! Reads the content of a shard in slices.
 
 use super::follow::{Follower, Stop};
 use crate::codec;
@@ -13,20 +13,21 @@ use redis::{Cmd, Value};
 use std::sync::Arc;
 use tokio::time::sleep;
 
-/// How many entries the server is asked for at once: about a millisecond of its time.
+/// The number of entries in a slice: about a millisecond of the server's time.
 const SLICE: usize = 500;
 
 impl Follower {
-    /// Tells all that the shard holds.
+    /// Reports the whole content of the shard.
     ///
-    /// Slices are read one after the other, each asked for when the one before has arrived: however
-    /// many processes read at once, the server has one short call of each to answer, and
-    /// everybody's beats come in between. The shards take turns, so that nobody's messages pile up
-    /// meanwhile, and nobody waits for a reader who does not read.
+    /// Slices are read one after the other, each requested when the one before has arrived. However
+    /// many processes read at once, the server has one short call of each in its queue, and
+    /// heartbeats are served in between. The shards take turns, so that the messages of none pile
+    /// up meanwhile, and a reader that is slow delays no other.
     ///
-    /// A slice says which messages it includes, and is told after them: the reader sees one order
-    /// of events. Told before them, it would be changed back: an old put would bring back what a
-    /// forget between the two had taken away.
+    /// A slice comes with the number of the last message that it includes, and is reported after
+    /// that message, so that the reader sees one order of events. If the slice were reported first,
+    /// the messages would undo it: an old put would bring back a session that a later forget had
+    /// deleted.
     pub async fn scan(&mut self) -> Result<(), Stop> {
         let mut cursor = "0".to_owned();
         let mut unreadable = 0;
@@ -49,7 +50,7 @@ impl Follower {
         self.scan_records(unreadable).await
     }
 
-    /// The same for the records of users.
+    /// The same for user records.
     async fn scan_records(&mut self, mut unreadable: usize) -> Result<(), Stop> {
         let mut cursor = "0".to_owned();
         loop {
@@ -64,7 +65,7 @@ impl Follower {
             let read: Vec<_> = read.collect();
             unreadable += read.iter().filter(|entry| entry.is_none()).count();
             let users: Vec<_> = read.into_iter().flatten().collect();
-            // A small hash comes whole, whatever was asked for.
+            // The server returns a small hash whole, whatever the size of the slice.
             for users in users.chunks(BATCH_ENTRIES) {
                 let users = users.to_vec();
                 self.tell(FeedEvent::Facts(Arc::new(Facts { users, ..Facts::default() }))).await;
@@ -77,14 +78,14 @@ impl Follower {
         }
     }
 
-    /// Asks for a slice until it comes: a server that was busy has it later as well, and what it
-    /// includes it says.
+    /// Requests a slice until it arrives. A busy server can answer later as well, since the slice
+    /// says which messages it includes.
     async fn slice(&mut self, script: &Script, call: &Cmd) -> Result<Value, Stop> {
         let inner = Arc::clone(&self.inner);
         let mut failures = 0;
         loop {
             let told = {
-                // The permit is there as long as the store is.
+                // The semaphore is never closed, so this cannot fail.
                 let _turn = inner.scans.acquire().await;
                 self.call(script, call).await
             };
@@ -97,8 +98,8 @@ impl Follower {
         }
     }
 
-    /// Nodes first: held sessions are judged by them. A small hash comes whole, whatever was asked
-    /// for.
+    /// Reports nodes first, since held sessions are judged by them, then sessions in batches: the
+    /// server returns a small hash whole, whatever the size of the slice.
     async fn tell_all(&mut self, Facts { mut sessions, nodes, .. }: Facts) {
         if !nodes.is_empty() {
             self.tell(FeedEvent::Facts(Arc::new(Facts { nodes, ..Facts::default() }))).await;
@@ -110,19 +111,23 @@ impl Follower {
         }
     }
 
-    /// Tells an operator of what somebody else has written here.
+    /// Logs and counts entries that this crate did not write.
     pub fn report(&self, unreadable: usize) {
         if unreadable > 0 {
             let key = &self.inner.keys[usize::from(self.shard)].channel;
             metrics::counter!("presence_redis_unreadable_total").increment(unreadable as u64);
-            tracing::error!(key, unreadable, "entries under our keys are none of ours; they are passed over");
+            tracing::error!(
+                key,
+                unreadable,
+                "entries under keys of this namespace cannot be decoded and are skipped"
+            );
         }
     }
 }
 
-/// What a slice holds, and how many of its entries are none of ours.
+/// Decodes a slice; also returns the number of entries that could not be decoded.
 fn read(sessions: &[Value], placements: &[Value], nodes: &[Value]) -> (Facts, usize) {
-    // What begins with the separator the shard says of itself.
+    // Fields that begin with the separator hold properties of the shard.
     let own = |field: &str| field.starts_with(SEPARATOR);
     let sessions = pairs(sessions).zip(placements);
     let sessions = sessions.filter(|(pair, _)| !pair.is_some_and(|(field, _)| own(field)));

@@ -1,4 +1,4 @@
-//! One connection, whatever is behind it, and where a new one comes from.
+//! A connection to one server or to a cluster, and the sources of new connections.
 
 use crate::error::{classify, timeout};
 use crate::store::Sentinels;
@@ -15,20 +15,20 @@ use redis::{
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Takes what a server sends without being asked; must not wait.
+/// The receiver of push messages, which the server sends without a request; must not block.
 pub type OnPush = Arc<dyn AsyncPushSender>;
 
-/// A connection: calls of all its clones share it.
+/// A connection. Its clones share it, and calls are pipelined.
 #[derive(Clone)]
 pub enum Connection {
-    /// To one server. Ends for good when the server does.
+    /// A connection to one server. When it breaks, a new one has to be opened.
     Single(MultiplexedConnection),
-    /// To all masters. Looks by itself for where a shard has gone.
+    /// Connections to all masters. The client finds by itself to which one a shard has moved.
     Cluster(ClusterConnection),
 }
 
 impl Connection {
-    /// Sends a command; an error of the server is an error here.
+    /// Sends a command; an error answer of the server is returned as an error.
     pub async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
         let told = match self {
             Self::Single(connection) => connection.req_packed_command(command).await?,
@@ -37,7 +37,7 @@ impl Connection {
         told.extract_error()
     }
 
-    /// Hears all these channels from now on. On a cluster they must share a slot.
+    /// Subscribes to these channels. On a cluster they must share a slot.
     pub async fn subscribe_all(&mut self, channels: &[String]) -> RedisResult<()> {
         match self {
             Self::Single(connection) => connection.subscribe(channels).await,
@@ -45,7 +45,7 @@ impl Connection {
         }
     }
 
-    /// Hears these channels no longer.
+    /// Unsubscribes from these channels.
     pub async fn unsubscribe(&mut self, channels: &[String]) -> RedisResult<()> {
         match self {
             Self::Single(connection) => connection.unsubscribe(channels).await,
@@ -58,8 +58,7 @@ impl Connection {
         }
     }
 
-    /// Hears what is published to channels of these patterns; on a cluster, what is published
-    /// without a shard.
+    /// Subscribes to these patterns; on a cluster, only messages of plain `PUBLISH` match.
     pub async fn psubscribe(&mut self, patterns: &[&str]) -> RedisResult<()> {
         match self {
             Self::Single(connection) => connection.psubscribe(patterns).await,
@@ -67,7 +66,7 @@ impl Connection {
         }
     }
 
-    /// Hears this pattern no longer.
+    /// Unsubscribes from this pattern.
     pub async fn punsubscribe(&mut self, pattern: &str) -> RedisResult<()> {
         match self {
             Self::Single(connection) => connection.punsubscribe(pattern).await,
@@ -75,7 +74,7 @@ impl Connection {
         }
     }
 
-    /// Hears a channel from now on.
+    /// Subscribes to a channel.
     pub async fn subscribe(&mut self, channel: &str) -> RedisResult<()> {
         match self {
             Self::Single(connection) => connection.subscribe(channel).await,
@@ -84,18 +83,18 @@ impl Connection {
     }
 }
 
-/// How long sentinels may take to name a master. The crate takes their answers in the order in
-/// which they are configured, and waits a second for one that hangs, or for its master: the others
-/// must still be heard.
+/// The timeout for all sentinels to name a master. The client crate asks them in the configured
+/// order, and waits a second for one that hangs, or for the master that it names; there must be
+/// time left to ask the others.
 const PATIENCE_OF_SENTINELS: Duration = Duration::from_secs(4);
 
-/// Where connections come from.
+/// A source of new connections.
 pub enum Source {
-    /// A server's address.
+    /// One server, by its address.
     Single(Client),
-    /// Sentinels, who know the address. They are asked each time: it changes.
+    /// Sentinels, which are asked for the master's address at each connection, since it changes.
     Sentinel(tokio::sync::Mutex<SentinelClient>),
-    /// Some nodes of a cluster.
+    /// A cluster, by some of its nodes.
     Cluster(ClusterClient),
 }
 
@@ -105,7 +104,7 @@ impl Source {
         Client::open(url).map(Self::Single).map_err(classify)
     }
 
-    /// The master of sentinels.
+    /// The master that sentinels name.
     pub fn watched_by(sentinels: Sentinels) -> Result<Self> {
         let Sentinels { urls, service, username, password, database } = sentinels;
         let mut master =
@@ -133,7 +132,7 @@ impl Source {
         client.map(Self::Cluster).map_err(classify)
     }
 
-    /// Which of a server's databases is used, where that is known.
+    /// The number of the database that is used; 0 where it is not known.
     pub fn database(&self) -> i64 {
         match self {
             Self::Single(client) => client.get_connection_info().redis_settings().db(),
@@ -141,14 +140,15 @@ impl Source {
         }
     }
 
-    /// Whether it is a cluster: a script then sees one shard at a time.
+    /// Whether this is a cluster, where a script can use the keys of one shard only.
     pub fn is_cluster(&self) -> bool {
         matches!(self, Self::Cluster(_))
     }
 
-    /// A new connection within `patience`. What it pushes goes to `on_push`.
+    /// Opens a connection within `patience`. Push messages go to `on_push`.
     ///
     /// # Errors
+    ///
     /// Those of [`classify`]; a server that does not answer is a timeout.
     pub async fn open(&self, patience: Duration, on_push: Option<OnPush>) -> Result<Connection> {
         let client = match self {
@@ -172,7 +172,8 @@ async fn open_single(
     patience: Duration,
     on_push: Option<OnPush>,
 ) -> RedisResult<Connection> {
-    // Our own timeouts are around every call; the crate's would end long before them.
+    // Every call has a timeout of this crate. The client crate's defaults are shorter and are
+    // switched off.
     let mut config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(patience))
         .set_response_timeout(None)
@@ -184,8 +185,9 @@ async fn open_single(
     client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
 }
 
-/// The crate waits for every node that it is given, and then for every one that it finds, the ones
-/// that hang too: there is time for both rounds, and for what is asked in between.
+/// The client crate waits for every node that it is given, and then for every node that it
+/// discovers, also for those that hang. The timeout leaves room for both rounds and for the
+/// requests in between.
 async fn open_cluster(
     client: &ClusterClient,
     patience: Duration,
@@ -199,13 +201,13 @@ async fn open_cluster(
     within(rounds, client.get_async_connection_with_config(config)).await.map(Connection::Cluster)
 }
 
-/// The same address with the settings that we rely on.
+/// The same address with the settings that this crate needs.
 fn tuned(info: &ConnectionInfo) -> ConnectionInfo {
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     info.clone().set_redis_settings(settings).set_tcp_settings(tcp_settings())
 }
 
-/// Small messages go at once, and a peer that has silently vanished is given up.
+/// `TCP_NODELAY`, and keepalive settings by which a vanished peer is noticed.
 pub fn tcp_settings() -> TcpSettings {
     let keepalive = socket2::TcpKeepalive::new()
         .with_time(Duration::from_secs(5))

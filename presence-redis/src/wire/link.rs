@@ -1,5 +1,5 @@
-//! The connection that a handle's calls share: made when it is needed, given up when it is of no
-//! use any more.
+//! The connection that the calls of a handle share: opened when it is first needed, and replaced
+//! when it is broken.
 
 use crate::error::{classify, ends_connection, is_other_shards, timeout};
 use crate::wire::connection::{Connection, Source};
@@ -15,54 +15,54 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Waits between attempts to connect: from 20 ms doubling to 250 ms, with jitter so that processes
-/// do not march in step.
+/// The pause between attempts to connect: doubles from 20 ms to 250 ms, with jitter, so that
+/// processes do not retry in step.
 pub fn backoff(failures: u32) -> Duration {
     let full = Duration::from_millis(20 << failures.min(4)).min(Duration::from_millis(250));
     full.mul_f64(0.5 + random::fraction() / 2.0)
 }
 
-/// A connection on demand.
+/// A connection that is opened on demand.
 ///
-/// Callers who need one at the same time wait for the same attempt. After a failed one, calls fail
-/// at once for a short while: they say what is wrong, and nobody queues up in front of a server
-/// that is gone.
+/// Concurrent callers wait for the same attempt to connect. After a failed attempt, calls fail at
+/// once with its error for a short while, so that no queue builds up in front of a server that is
+/// down.
 pub struct Link {
     pub source: Arc<Source>,
     connect_timeout: Duration,
     call_timeout: Duration,
-    /// What a new connection must not refuse: a look at the first shard.
+    /// The call that a new connection must accept: it checks the first shard.
     hello: (&'static Script, Cmd),
     state: Mutex<State>,
-    /// That of the present connection.
+    /// The time without an answer on the current connection.
     silence: Silence,
 }
 
-/// For how long nothing at all was answered. While anything is, the connection lives, and what
-/// hangs or fails is a node of a cluster, or a call.
+/// Measures the time without any answer. As long as there are answers, the connection works; a call
+/// that hangs or fails then concerns one node of a cluster, or that call only.
 #[derive(Debug)]
 pub struct Silence {
     began: Instant,
-    /// When the last answer came, in milliseconds since then.
+    /// The time of the last answer, in milliseconds since the start of this value.
     answered: AtomicU64,
-    /// How long is too long.
+    /// The silence after which a connection is given up.
     patience: Duration,
 }
 
 impl Silence {
-    /// Too long is what a few calls take in turn: a server that hangs, and a peer that vanished
-    /// without a word, look the same.
+    /// Sets the bound to three call timeouts. A server that hangs and a peer that vanished cannot
+    /// be told apart by one call without an answer.
     pub fn new(call_timeout: Duration) -> Self {
         Self { began: Instant::now(), answered: AtomicU64::new(0), patience: call_timeout.saturating_mul(3) }
     }
 
-    /// A call was answered, or a new connection begins.
+    /// Ends the silence: a call was answered, or a new connection was opened.
     pub fn ends(&self) {
         let after = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.answered.store(after, Ordering::Relaxed);
     }
 
-    /// Whether it is too long.
+    /// Whether the silence has exceeded its bound.
     pub fn is_long(&self) -> bool {
         let answered = Duration::from_millis(self.answered.load(Ordering::Relaxed));
         self.began.elapsed().saturating_sub(answered) >= self.patience
@@ -71,7 +71,8 @@ impl Silence {
 
 type Attempt = Shared<BoxFuture<'static, std::result::Result<Connection, Arc<Error>>>>;
 
-/// Attempts are numbered, so that the failure of an old connection does not end the new one.
+/// The state of the connection. Attempts are numbered, so that the failure of an old connection
+/// does not close the new one.
 enum State {
     Down { number: u64, failures: u32, until: Instant, error: Option<Arc<Error>> },
     Connecting { number: u64, failures: u32, attempt: Attempt },
@@ -91,12 +92,12 @@ impl Link {
         }
     }
 
-    /// Calls a script, within the time that a call may take.
+    /// Calls a script, with the timeout of a call.
     pub async fn call(&self, script: &Script, call: &Cmd) -> Result<Value> {
         self.within(|mut connection| async move { script.call(&mut connection, call).await }).await
     }
 
-    /// Sends a command, within the time that a call may take.
+    /// Sends a command, with the timeout of a call.
     pub async fn send(&self, command: &Cmd) -> Result<Value> {
         self.within(|mut connection| async move { connection.send(command).await }).await
     }
@@ -126,7 +127,8 @@ impl Link {
             Ok(Ok(Err(error))) => {
                 match used {
                     Some(_) if !ends_connection(&error) => self.silence.ends(),
-                    // A cluster's connection mends itself, and one node is not the whole of it.
+                    // The client reconnects to the nodes of a cluster by itself, and the error may
+                    // concern one node only.
                     Some(number) if self.source.is_cluster() => self.doubt(number),
                     Some(number) => self.give_up(number),
                     None => {}
@@ -171,7 +173,8 @@ impl Link {
         outcome.map(|connection| (number, connection)).map_err(|error| error.again())
     }
 
-    /// Runs by itself: whoever waits for it may give up, and the next one finds it further on.
+    /// Starts an attempt as a task, so that it goes on when a waiting call times out; the next call
+    /// then finds it further on.
     fn attempt(&self) -> Attempt {
         let (source, patience, (script, hello)) =
             (Arc::clone(&self.source), self.connect_timeout, self.hello.clone());
@@ -202,13 +205,13 @@ impl Link {
         };
     }
 
-    /// A connection of its own, for a watch.
+    /// Opens a separate connection, for a watch.
     pub async fn open(&self, on_push: crate::wire::connection::OnPush) -> Result<Connection> {
         let connection = self.source.open(self.connect_timeout, Some(on_push)).await?;
         greet(&self.source, connection, self.connect_timeout, self.hello.0, &self.hello.1).await
     }
 
-    /// How long a call may take.
+    /// The timeout of a call.
     pub fn call_timeout(&self) -> Duration {
         self.call_timeout
     }
@@ -218,9 +221,10 @@ async fn open(source: &Source, patience: Duration, script: &Script, hello: &Cmd)
     greet(source, source.open(patience, None).await?, patience, script, hello).await
 }
 
-/// A namespace in use with another number of shards is refused before anything is written, and so
-/// is a server that has become a replica, or is gone again: there the next attempt waits. Nothing
-/// else is: what else may be wrong with the first shard says nothing of the others.
+/// Checks a new connection. It is refused if the namespace is in use with another number of shards,
+/// before anything is written, and if the server is a replica or has gone again; the next attempt
+/// then waits. Other errors are ignored, since a problem of the first shard says nothing about the
+/// others.
 async fn greet(
     source: &Source,
     mut connection: Connection,

@@ -1,4 +1,4 @@
-//! What goes over a connection: scripts, their replies, and how long one waits for them.
+//! Connections to Redis, calls of scripts with timeouts, and decoding of replies.
 
 pub(crate) mod connection;
 pub(crate) mod link;

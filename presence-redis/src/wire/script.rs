@@ -1,4 +1,4 @@
-//! The scripts: one per verb, each atomic within a shard.
+//! The Lua scripts: one per verb, each atomic within a shard.
 
 use crate::keys::{KEYS_PER_SHARD, Keys};
 use crate::wire::connection::Connection;
@@ -7,7 +7,7 @@ use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value, cmd};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// A script as the server runs it.
+/// A script with its hash.
 pub struct Script {
     code: String,
     hash: String,
@@ -27,29 +27,29 @@ macro_rules! scripts {
 scripts! {
     /// Merges sessions.
     PUT = "put.lua";
-    /// Moves times forward.
+    /// Renews sessions and nodes.
     TOUCH = "touch.lua";
-    /// Merges records of users.
+    /// Merges user records.
     REMEMBER = "remember.lua";
-    /// Drops what has not been seen since.
+    /// Deletes what has not been seen since a given time.
     FORGET = "forget.lua";
-    /// Reads users.
+    /// Reads the sessions and records of users.
     LOAD = "load.lua";
-    /// Greets a server.
+    /// Checks a server before it is used.
     HELLO = "hello.lua";
-    /// Reads epoch and number of a shard.
+    /// Reads the epoch of a shard and the number of its last message.
     LOOK = "look.lua";
     /// Proves the time of a shard by a write.
     PROVE = "prove.lua";
-    /// Reads a slice of a shard.
+    /// Reads a slice of a shard's sessions.
     SCAN = "scan.lua";
-    /// Reads a slice of the users' records of a shard.
+    /// Reads a slice of a shard's user records.
     RECORDS = "records.lua";
-    /// Reads the time.
+    /// Reads the time of a shard.
     NOW = "now.lua";
 }
 
-/// What every script is told; see `shard.lua`.
+/// The arguments that every script gets first; see `shard.lua`.
 pub struct Header {
     publish: &'static str,
     shards: u16,
@@ -58,25 +58,26 @@ pub struct Header {
 }
 
 impl Header {
-    /// `policy` is that of this process, if it is to be compared with that of the others.
+    /// `policy` is the policy of this process, if it is to be compared with those of other
+    /// processes.
     pub fn new(publish: &'static str, shards: u16, keep_for: Duration, policy: Option<&Policy>) -> Self {
         let keep_millis = u64::try_from(keep_for.as_millis()).unwrap_or(u64::MAX);
         Self { publish, shards, keep_millis, policy: policy.map(in_words).unwrap_or_default() }
     }
 
-    /// How many shards the namespace is reckoned to have.
+    /// The number of shards that this process expects the namespace to have.
     pub fn shards(&self) -> u16 {
         self.shards
     }
 
-    /// This process's policy in words; empty if it is not compared.
+    /// The policy of this process as text; empty if it is not compared.
     pub fn policy(&self) -> &str {
         &self.policy
     }
 }
 
 fn in_words(policy: &Policy) -> String {
-    // How long users are remembered is no window by which anything is judged.
+    // `remember_for` is not compared: it does not affect how a session is judged.
     let Policy { lease_for, held_for, active_for, grace, declared_counts, remember_for: _, last_seen: _ } =
         policy;
     format!(
@@ -85,31 +86,31 @@ fn in_words(policy: &Policy) -> String {
 }
 
 impl Script {
-    /// A script that is not told of shards, from its whole code.
+    /// Makes a script that does not use shards, from its complete code.
     pub fn new(code: &str) -> Self {
         Self { hash: redis::Script::new(code).get_hash().to_owned(), code: code.to_owned() }
     }
 
-    /// A call with so many keys; they and the arguments follow.
+    /// Begins a call with this number of keys; the caller adds the keys and the arguments.
     pub fn begin(&self, keys: usize) -> Cmd {
         let mut call = cmd("EVALSHA");
         call.arg(&self.hash).arg(keys);
         call
     }
 
-    /// A call with the keys of these shards; the script's own arguments follow.
+    /// Begins a call with the keys of these shards; the caller adds the script's own arguments.
     pub fn of<'k>(&self, header: &Header, shards: impl ExactSizeIterator<Item = &'k Keys>) -> Cmd {
         let mut call = self.begin(shards.len() * KEYS_PER_SHARD);
         for keys in shards {
             call.arg(&keys.names());
         }
-        // A draw for each call: whichever call makes a shard, its epoch is new.
+        // A random epoch for each call: the call that creates a shard gives it this new epoch.
         let epoch = format!("{:016x}", presence_core::random::u64());
         call.arg(header.publish).arg(header.shards).arg(epoch).arg(header.keep_millis).arg(&header.policy);
         call
     }
 
-    /// Sends a call of this script; teaches it to a server that does not know it.
+    /// Sends a call of this script; sends the code along if the server does not know the script.
     pub async fn call(&self, connection: &mut Connection, call: &Cmd) -> RedisResult<Value> {
         let told = connection.send(call).await;
         match told {
