@@ -1,5 +1,5 @@
-//! What sessions take in memory is what is estimated, and is given back once they are gone. A test
-//! binary of its own, and one test: it counts all that the process allocates.
+//! The estimates of memory are right, and removed sessions free theirs. A test binary of its own
+//! with a single test, since it counts everything that the process allocates.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -19,7 +19,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const START: Timestamp = Timestamp::from_secs(1_000_000);
 
-/// How many bytes are allocated at the moment.
+/// Bytes allocated at present.
 fn allocated() -> usize {
     let stats = ALLOCATOR.stats();
     stats.bytes_allocated - stats.bytes_deallocated
@@ -46,7 +46,7 @@ fn roster_with(policy: Policy) -> Roster {
     roster
 }
 
-/// A kind of session: the n-th of them.
+/// A kind of session: name, number, and the heartbeat that enters the n-th one.
 type Kind = (&'static str, usize, fn(usize) -> Beat);
 
 fn enter(user: String, session: String) -> Beat {
@@ -89,7 +89,7 @@ const KINDS: [Kind; 6] = [
     }),
 ];
 
-/// Enters sessions of a kind; answers them as the store is told of them.
+/// Enters sessions of a kind; returns them as they are written to the store.
 fn fill(roster: &Roster, (_, count, beat): Kind) -> Vec<Session> {
     let mut sessions = Vec::with_capacity(count);
     for n in 0..count {
@@ -99,12 +99,12 @@ fn fill(roster: &Roster, (_, count, beat): Kind) -> Vec<Session> {
         };
         sessions.extend(told.into_iter().take(1));
     }
-    // Pending steps are no lasting cost.
+    // Pending list updates are no lasting cost.
     while roster.sort(usize::MAX) {}
     sessions
 }
 
-/// Notes an estimate that is not right within a quarter.
+/// Records an estimate that is off by more than a quarter.
 fn compare(wrong: &mut Vec<String>, what: &str, kind: &str, count: usize, estimated: usize, taken: usize) {
     let (each, estimated_each) = (taken / count, estimated / count);
     println!("{what}, {kind}: {each} bytes each, estimated {estimated_each}");
@@ -118,8 +118,8 @@ fn forget(session: &Session) -> ForgetIf {
     ForgetIf::Session { key: session.key(), seen_at: Timestamp::MAX, placed_at: Timestamp::MAX }
 }
 
-/// What a user of whom only the last sight is remembered takes beside the bytes of their id, at
-/// many sizes of the tables: in a roster, and in the store.
+/// The cost of a last-seen record without the bytes of the id, for many sizes of the tables, in a
+/// roster and in the store.
 fn a_last_sight_takes_little() {
     let remember_for = Some(Duration::from_hours(24));
     let roster = roster_with(Policy { remember_for, ..Policy::default() });
@@ -159,11 +159,11 @@ fn sessions_take_what_is_estimated_and_give_it_back() {
         let (before, counted) = (allocated(), roster.bytes());
         let sessions = fill(&roster, kind);
         assert_eq!(sessions.len(), count);
-        // What the answers hold is not the roster's.
+        // The returned sessions are not part of the roster.
         drop(sessions);
         let taken = allocated() - before;
         compare(&mut wrong, "roster", name, count, roster.bytes() - counted, taken);
-        // They lapse, and are forgotten.
+        // The sessions lapse, and are forgotten.
         let mut now = START;
         for _ in 0..400 {
             now = now + Duration::from_secs(1);
@@ -186,7 +186,7 @@ fn sessions_take_what_is_estimated_and_give_it_back() {
         let source = roster();
         let sessions = fill(&source, kind);
         drop(source);
-        // Not shared with anybody, as when another process has put them.
+        // Decoded afresh, so that nothing is shared, as when another process has put them.
         let encoded = serde_json::to_vec(&sessions).unwrap();
         drop(sessions);
         let store = MemoryStore::new();

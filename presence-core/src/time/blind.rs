@@ -64,17 +64,17 @@ impl BlindList {
     ///
     /// A full list may have merged its oldest stretches. Those here that are no newer than its
     /// first one are contained in that, and are not counted twice.
-    pub fn learn(&mut self, told: &[Blind]) -> bool {
-        if self.0 == told {
+    pub fn learn(&mut self, others: &[Blind]) -> bool {
+        if self.0 == others {
             return false;
         }
         let before = self.0.clone();
-        if told.len() >= BLIND_STRETCHES
-            && let Some(oldest) = told.first()
+        if others.len() >= BLIND_STRETCHES
+            && let Some(oldest) = others.first()
         {
             self.0.retain(|known| known.to > oldest.to);
         }
-        told.iter().for_each(|stretch| self.add(*stretch));
+        others.iter().for_each(|stretch| self.add(*stretch));
         self.0 != before
     }
 

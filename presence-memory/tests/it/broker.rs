@@ -1,4 +1,4 @@
-//! The memory broker keeps the contract, and its own promises.
+//! The memory broker passes the conformance suite, and keeps its own guarantees.
 
 use futures_util::FutureExt;
 use futures_util::stream::{BoxStream, StreamExt};
@@ -44,7 +44,7 @@ fn message(name: &str, payload: &str) -> Publish {
     Publish::new(channel(name), payload.to_owned())
 }
 
-/// What is delivered without waiting.
+/// Everything delivered without waiting.
 fn delivered(stream: &mut BoxStream<'static, Delivery>) -> Vec<Delivery> {
     let mut delivered = Vec::new();
     while let Some(Some(delivery)) = stream.next().now_or_never() {
@@ -91,7 +91,7 @@ async fn all_is_gone_after_the_age_without_a_call() {
     assert_eq!(broker.stored().0, 1_000);
     clock.advance(Duration::from_secs(2)).await;
     assert_eq!(broker.stored(), (0, 0));
-    // And the next one is swept as well.
+    // The sweeper runs for the next one as well.
     broker.publish(message("again", "x")).await.unwrap();
     clock.advance(Duration::from_mins(2)).await;
     assert_eq!(broker.stored(), (0, 0));
@@ -130,7 +130,7 @@ async fn keys_of_one_channel_keep_to_the_budget() {
         broker.publish(message("c", "a").key(format!("key-{n}"))).await.unwrap();
         assert!(broker.stored().1 <= 100_000);
     }
-    // The newest of them are remembered.
+    // The newest keys are remembered.
     let again = broker.publish(message("c", "a").key("key-9900")).await.unwrap();
     assert!(matches!(again, Published::Repeated(_)));
 }

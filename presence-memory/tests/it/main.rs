@@ -1,4 +1,4 @@
-//! The in-memory store keeps the contract, and its own promises.
+//! The memory store passes the conformance suite, and keeps its own guarantees.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod broker;

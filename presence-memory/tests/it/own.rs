@@ -1,4 +1,4 @@
-//! What this store promises beyond the contract.
+//! Guarantees of this store beyond the contract.
 
 use futures_util::FutureExt;
 use futures_util::stream::{BoxStream, StreamExt};
@@ -36,7 +36,7 @@ fn touch(n: usize, secs: u64) -> Touch {
     Touch::Session { user, id, seen_at: Timestamp::from_secs(secs), active_at: Timestamp::from_secs(secs) }
 }
 
-/// What is told without waiting.
+/// Everything delivered without waiting.
 fn told(feed: &mut BoxStream<'static, FeedEvent>) -> Vec<FeedEvent> {
     let mut told = Vec::new();
     while let Some(Some(message)) = feed.next().now_or_never() {
@@ -107,7 +107,8 @@ async fn a_snapshot_comes_in_slices_and_what_happens_meanwhile_in_between() {
             FeedEvent::Facts(facts) => {
                 assert!(facts.sessions.len() <= BATCH_ENTRIES);
                 slices += 1;
-                // What has been told hears of it now, what has not is told with it.
+                // Sessions delivered already get these touches now; the others are delivered with
+                // them.
                 let touches: Vec<_> = (0..3_000).map(|n| touch(n, 100 + slices)).collect();
                 writer.touch(&touches).await.unwrap();
             }
@@ -142,7 +143,7 @@ async fn a_busy_reader_is_told_the_time_between_the_news() {
     told(&mut feed);
     let mut proofs = 0;
     for n in 0..40 {
-        // More comes in than is read.
+        // More is written than read.
         let all: Vec<_> = (0..2 * BATCH_ENTRIES).map(|k| session(n * 1_000 + k)).collect();
         store.put(&all).await.unwrap();
         clock.advance(Duration::from_millis(250)).await;
@@ -164,7 +165,8 @@ async fn what_is_forgotten_is_freed_while_a_snapshot_is_told() {
     for session in &all[..99_000] {
         store.forget(&[ForgetIf::Session { key: session.key(), seen_at: at, placed_at: at }]).await.unwrap();
     }
-    // The shards have moved what was left while the snapshot was on its way: none of it is missing.
+    // The shards moved the remaining sessions while the snapshot was in progress: none of them is
+    // missing.
     let mut messages = told(&mut feed);
     messages.push(first);
     assert!(count(&messages) < 20_000, "{}", count(&messages));
@@ -191,7 +193,7 @@ async fn a_store_that_is_full_refuses_what_is_new_or_grows_and_takes_all_else() 
         session.placement.topics = topics;
         session
     };
-    // In a batch, what needs no room is taken whatever comes before it.
+    // Entries of a batch that need no room are accepted whatever precedes them.
     let hall = || Topics::new([Topic::new("hall").unwrap()]).unwrap();
     let batch = [session(20), moved(3, hall()), moved(4, Topics::NONE)];
     assert!(full(store.put(&batch).await));
@@ -203,7 +205,7 @@ async fn a_store_that_is_full_refuses_what_is_new_or_grows_and_takes_all_else() 
         (placed_at(20).await, placed_at(3).await, placed_at(4).await),
         (None, Some(1_000), Some(2_000))
     );
-    // What was refused is told to nobody.
+    // Refused sessions are delivered to no watch.
     let sessions = told(&mut feed).into_iter().map(|feed| match feed {
         FeedEvent::Facts(facts) => facts.sessions.len(),
         _ => 0,
@@ -214,7 +216,7 @@ async fn a_store_that_is_full_refuses_what_is_new_or_grows_and_takes_all_else() 
     let at = Timestamp::from_secs(2);
     left.placement.left = Some(Departure { at, ends_at: at });
     store.put(&[left]).await.unwrap();
-    // What is forgotten makes room.
+    // Forgotten sessions make room.
     let Session { user, id, .. } = session(6);
     let key = SessionKey { user, id };
     store.forget(&[ForgetIf::Session { key, seen_at: at, placed_at: at }]).await.unwrap();

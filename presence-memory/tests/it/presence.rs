@@ -1,4 +1,4 @@
-//! A handle on this store: it never hears its own writes, and misses nothing by it.
+//! `Presence` on this store: a handle does not receive its own writes, and misses nothing by that.
 
 use presence_core::{
     Beat, Counts, Error, Leave, Liveness, ManualClock, Policy, Presence, PresenceStore, SessionId,
@@ -68,7 +68,7 @@ async fn a_session_lives_lapses_and_is_forgotten_on_one_handle() {
         world.pass(50).await;
         presence.beat(renew("ann")).await.unwrap();
     }
-    // Both were active for five minutes at most; one of them has been heard ever since.
+    // Both were active five minutes ago at most; only one of them has sent heartbeats since.
     assert_eq!((liveness(&presence, "ann"), liveness(&presence, "bob")), (Liveness::Idle, Liveness::Gone));
     assert_eq!(presence.everyone().counts(), Counts { online: 1, active: 0 });
     assert_eq!((world.stored("ann").await, world.stored("bob").await), (1, 0));
@@ -94,7 +94,7 @@ async fn two_handles_of_one_store_see_each_other() {
     }
     for _ in 0..4 {
         world.pass(50).await;
-        // Each beats the other's session.
+        // Each process sends the heartbeats of the other's session.
         one.beat(renew("bob")).await.unwrap();
         two.beat(renew("ann")).await.unwrap();
     }
@@ -113,7 +113,7 @@ async fn a_process_that_dies_takes_its_connections_with_it_within_ten_seconds() 
     let held = one.hold(enter("eve")).unwrap();
     world.pass(60).await;
     assert_eq!(liveness(&two, "eve"), Liveness::Active);
-    // Nothing of it runs any more, and it says nothing.
+    // Nothing of the process runs any more, and it writes nothing.
     std::mem::forget(held);
     drop(one);
     world.pass(10).await;
@@ -132,7 +132,7 @@ async fn a_store_without_room_is_told_as_full_and_is_not_down() {
     assert!(matches!(one.beat(renew("bob")).await, Err(Error::Full)));
     assert_eq!((liveness(&one, "bob"), one.health().sessions, one.health().owed), (Liveness::Gone, 1, 0));
     assert_eq!(one.health().store, StoreHealth::Up);
-    // Who is here goes on, and may leave.
+    // Present sessions are renewed, and may leave.
     world.pass(30).await;
     one.beat(renew("ann")).await.unwrap();
     assert_eq!(liveness(&one, "ann"), Liveness::Active);

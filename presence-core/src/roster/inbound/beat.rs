@@ -174,7 +174,7 @@ impl Roster {
         reconciler: &Reconciler<'_>,
     ) -> Result<(), Refused> {
         let slot = known.map(|at| &locked.slots[at]);
-        let own = slot.map_or(0, |slot| slot.places().count());
+        let own = slot.map_or(0, |slot| slot.current_topics().count());
         let wanted = match (&beat.topics, slot) {
             (Some(topics), _) => topics.len(),
             // A reviving session returns to its topics.
@@ -210,7 +210,7 @@ impl Roster {
         {
             let before = locked.user_state(Some(head), [at]);
             let slot = &mut locked.slots[at];
-            slot.end(Some(slot.departs(reconciler.times.stamp, Duration::ZERO)));
+            slot.set_left(Some(slot.departs(reconciler.times.stamp, Duration::ZERO)));
             locked.reconcile(head, before, reconciler);
             evicted.push(locked.slots[at].session());
         }

@@ -60,7 +60,7 @@ impl Slot {
         }
         let at = known.map_or(stamp, |known| stamp.max(known.at + Duration::from_millis(1)));
         let (status, message, until) = (*status, message.clone(), *until);
-        self.say(Some(Declared { at, status, message, until }));
+        self.set_declared(Some(Declared { at, status, message, until }));
         true
     }
 }

@@ -49,7 +49,7 @@ impl Roster {
             let old = slot.session();
             match decide(slot, reconciler) {
                 None | Some(Departed::Unchanged) => return StoreWrite::Nothing,
-                Some(Departed::Wholly(left)) => slot.end(Some(left)),
+                Some(Departed::Wholly(left)) => slot.set_left(Some(left)),
                 Some(Departed::Partly(topics)) => {
                     slot.placed_at = reconciler.times.stamp.max(slot.placed_at + Duration::from_millis(1));
                     slot.memberships = self.topics.memberships(&topics);

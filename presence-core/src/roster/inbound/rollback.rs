@@ -39,7 +39,7 @@ impl Roster {
                         slot.place(placed);
                     }
                     if slot.declared() == after.declared.as_ref() {
-                        slot.say(old.declared.clone());
+                        slot.set_declared(old.declared.clone());
                     }
                     if (slot.seen_at, slot.active_at) == (after.seen_at, after.active_at) {
                         (slot.seen_at, slot.active_at) = (old.seen_at, old.active_at);
@@ -56,7 +56,7 @@ impl Roster {
     fn reconcile_removal(&self, locked: &mut Shard, at: u32, before: UserState, reconciler: &Reconciler<'_>) {
         // An immediate departure makes it reconcile as gone; only then may it be removed from the
         // user's chain.
-        locked.slots[at].end(Some(Departure { at: Timestamp::ZERO, ends_at: Timestamp::ZERO }));
+        locked.slots[at].set_left(Some(Departure { at: Timestamp::ZERO, ends_at: Timestamp::ZERO }));
         locked.reconcile(locked.head_of(at), before, reconciler);
         self.drop_session(locked, at);
     }

@@ -181,7 +181,7 @@ impl Shard {
         let here = |at: &u32| {
             let slot = &self.slots[*at];
             slot.state.is_live()
-                && topic.is_none_or(|topic| slot.places().any(|scope| Arc::ptr_eq(scope, topic)))
+                && topic.is_none_or(|topic| slot.current_topics().any(|scope| Arc::ptr_eq(scope, topic)))
         };
         self.chain(head).filter(here).collect()
     }
@@ -197,7 +197,7 @@ impl Shard {
             MemberSession {
                 id: slot.id.clone(),
                 liveness: slot.state,
-                topics: slot.places().filter_map(|scope| scope.topic()).cloned().collect(),
+                topics: slot.current_topics().filter_map(|scope| scope.topic()).cloned().collect(),
                 meta: slot.meta().cloned(),
             }
         };

@@ -129,7 +129,7 @@ impl Shard {
             crowd.uncount(&slots[at].id, part, topics);
         }
         // For topics entered just now, the state before was that of the user's other sessions.
-        for scope in self.slots[at].places() {
+        for scope in self.slots[at].current_topics() {
             before.note(scope, self.best_in(head, scope, Some(at)));
         }
         let Self { crowds, slots, .. } = self;

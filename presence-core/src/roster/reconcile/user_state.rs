@@ -100,11 +100,12 @@ impl Shard {
     pub fn add_part(&self, head: u32, at: u32, user_state: &mut UserState) {
         let slot = &self.slots[at];
         let from = user_state.was.len();
-        for scope in slot.places() {
+        for scope in slot.current_topics() {
             let best = self.best_in(head, scope, None);
             user_state.note(scope, best);
         }
-        let declared = slot.counting().filter(|_| slot.state.is_live()).map(|declared| declared.at);
+        let declared =
+            slot.counting_declaration().filter(|_| slot.state.is_live()).map(|declared| declared.at);
         let topics = from..user_state.was.len();
         user_state.parts.push(Part { at, state: slot.state, bytes: slot.counted_bytes(), declared, topics });
     }

@@ -9,12 +9,12 @@ use crate::time::Timestamp;
 pub(crate) struct Cold {
     left: Option<Departure>,
     meta: Option<Meta>,
-    said: Option<Box<Said>>,
+    declaration: Option<Box<DeclaredState>>,
 }
 
 /// The declaration of a session. It is kept after it has stopped counting, so that an older one
 /// that arrives late cannot take its place.
-struct Said {
+struct DeclaredState {
     declared: Declared,
     /// Whether the declaration counted at the last reconciliation.
     counts: bool,
@@ -23,14 +23,16 @@ struct Said {
 impl Cold {
     /// Recomputes whether the declaration counts at `now`.
     pub fn reconcile_at(&mut self, now: Timestamp) {
-        if let Some(said) = &mut self.said {
-            said.counts = said.declared.counts_at(now);
+        if let Some(declaration) = &mut self.declaration {
+            declaration.counts = declaration.declared.counts_at(now);
         }
     }
 
     /// Whether [`reconcile_at`](Self::reconcile_at) would change nothing.
     pub fn is_reconciled_at(&self, now: Timestamp) -> bool {
-        self.said.as_deref().is_none_or(|said| said.counts == said.declared.counts_at(now))
+        self.declaration
+            .as_deref()
+            .is_none_or(|declaration| declaration.counts == declaration.declared.counts_at(now))
     }
 
     /// Applies `shift` to the times that this process stamped. `declared.until` is left alone: the
@@ -40,8 +42,8 @@ impl Cold {
             shift(&mut left.at);
             shift(&mut left.ends_at);
         }
-        if let Some(said) = &mut self.said {
-            shift(&mut said.declared.at);
+        if let Some(declaration) = &mut self.declaration {
+            shift(&mut declaration.declared.at);
         }
     }
 }
@@ -53,7 +55,7 @@ impl Slot {
     }
 
     /// Replaces the departure.
-    pub fn end(&mut self, left: Option<Departure>) {
+    pub fn set_left(&mut self, left: Option<Departure>) {
         self.set(flag::LEFT, left.is_some());
         self.change_cold(left.is_some(), |cold| cold.left = left);
     }
@@ -64,19 +66,19 @@ impl Slot {
     }
 
     /// Replaces the host's metadata.
-    pub fn describe(&mut self, meta: Option<Meta>) {
+    pub fn set_meta(&mut self, meta: Option<Meta>) {
         self.change_cold(meta.is_some(), |cold| cold.meta = meta);
     }
 
     /// The session's last declaration, whether or not it still counts.
     pub fn declared(&self) -> Option<&Declared> {
-        self.cold.as_ref()?.said.as_deref().map(|said| &said.declared)
+        self.cold.as_ref()?.declaration.as_deref().map(|declaration| &declaration.declared)
     }
 
     /// The session's last declaration, if it counted at the last reconciliation.
-    pub fn counting(&self) -> Option<&Declared> {
-        let said = self.cold.as_ref()?.said.as_deref();
-        said.filter(|said| said.counts).map(|said| &said.declared)
+    pub fn counting_declaration(&self) -> Option<&Declared> {
+        let declaration = self.cold.as_ref()?.declaration.as_deref();
+        declaration.filter(|declaration| declaration.counts).map(|declaration| &declaration.declared)
     }
 
     /// Whether the declaration in this slot is newer than the one in `stored`.
@@ -86,9 +88,9 @@ impl Slot {
     }
 
     /// Replaces the declaration; the next reconciliation computes whether it counts.
-    pub fn say(&mut self, declared: Option<Declared>) {
-        let said = declared.map(|declared| Box::new(Said { declared, counts: false }));
-        self.change_cold(said.is_some(), |cold| cold.said = said);
+    pub fn set_declared(&mut self, declared: Option<Declared>) {
+        let declaration = declared.map(|declared| Box::new(DeclaredState { declared, counts: false }));
+        self.change_cold(declaration.is_some(), |cold| cold.declaration = declaration);
     }
 
     /// Changes the cold fields. The box is allocated if `enters` (a value is set), and freed once
@@ -98,7 +100,7 @@ impl Slot {
             change(self.cold.get_or_insert_default());
         } else if let Some(cold) = &mut self.cold {
             change(cold);
-            if cold.left.is_none() && cold.meta.is_none() && cold.said.is_none() {
+            if cold.left.is_none() && cold.meta.is_none() && cold.declaration.is_none() {
                 self.cold = None;
             }
         }

@@ -19,9 +19,9 @@ const LISTED: usize = 48;
 /// Bytes of one membership of a session that has several.
 const AMONG_SEVERAL: usize = size_of::<SlotMembership>();
 /// Bytes of the box of cold fields, if a session has any of them.
-const RARE: usize = 64 + PIECE;
+const COLD: usize = 64 + PIECE;
 /// Bytes of a declaration without its message.
-const SAID: usize = 72 + PIECE;
+const DECLARATION: usize = 72 + PIECE;
 /// Bytes of a session's entries in a [`Crowd`](super::crowd::Crowd). The entries in the lists of
 /// topics that sessions of one user share are not deducted.
 const CROWDED: usize = 80;
@@ -41,7 +41,7 @@ struct Parts<'a> {
     several: bool,
     meta: Option<&'a Meta>,
     /// Size of the status message, if the session has a declaration.
-    said: Option<usize>,
+    declaration: Option<usize>,
     left: bool,
 }
 
@@ -49,15 +49,15 @@ impl Parts<'_> {
     fn bytes(self) -> usize {
         let user = footprint::name(self.user.as_str().len());
         let list = if self.several { 2 * PIECE + 24 + self.topics * AMONG_SEVERAL } else { 0 };
-        let is_rare = self.left || self.meta.is_some() || self.said.is_some();
+        let is_cold = self.left || self.meta.is_some() || self.declaration.is_some();
         SESSION
             + 2 * user
             + footprint::name(self.id)
             + list
             + self.topics * (LISTED + user)
-            + if is_rare { RARE } else { 0 }
+            + if is_cold { COLD } else { 0 }
             + self.meta.map_or(0, Meta::footprint)
-            + self.said.map_or(0, |message| SAID + message)
+            + self.declaration.map_or(0, |message| DECLARATION + message)
     }
 }
 
@@ -76,7 +76,7 @@ impl Slot {
             topics: self.topics().count(),
             several,
             meta: self.meta(),
-            said: declared.map(|declared| message_bytes(declared.message.as_ref())),
+            declaration: declared.map(|declared| message_bytes(declared.message.as_ref())),
             left: self.left().is_some(),
         };
         parts.bytes() + if in_crowd { CROWDED } else { 0 }
@@ -90,13 +90,14 @@ impl Slot {
             beat.topics.as_ref().map_or(0, |topics| topics.len().saturating_sub(self.topics().count()));
         let meta = beat.meta.as_ref().map_or(0, Meta::footprint);
         let meta = meta.saturating_sub(self.meta().map_or(0, Meta::footprint));
-        let said = beat
+        let declaration = beat
             .declares
             .as_ref()
             .filter(|(status, message, _)| *status != Status::Offline || message.is_some());
-        let said = said.map_or(0, |(_, message, _)| SAID + message_bytes(message.as_ref()));
-        let known = self.declared().map_or(0, |known| SAID + message_bytes(known.message.as_ref()));
-        topics * (LISTED + AMONG_SEVERAL) + meta + said.saturating_sub(known)
+        let declaration =
+            declaration.map_or(0, |(_, message, _)| DECLARATION + message_bytes(message.as_ref()));
+        let known = self.declared().map_or(0, |known| DECLARATION + message_bytes(known.message.as_ref()));
+        topics * (LISTED + AMONG_SEVERAL) + meta + declaration.saturating_sub(known)
     }
 }
 
@@ -133,7 +134,7 @@ impl Need {
             topics: topics.len(),
             several: topics.len() > 1,
             meta: beat.meta.as_ref(),
-            said: beat.declares.as_ref().map(|(_, message, _)| message_bytes(message.as_ref())),
+            declaration: beat.declares.as_ref().map(|(_, message, _)| message_bytes(message.as_ref())),
             left: false,
         };
         Self { session: true, bytes: new + parts.bytes() }

@@ -177,10 +177,10 @@ impl Crowd {
         self.bytes += slot.counted_bytes();
         let active = usize::from(slot.state == Liveness::Active);
         self.active += active;
-        if let Some(declared) = slot.counting() {
+        if let Some(declared) = slot.counting_declaration() {
             self.declared.insert((declared.at, slot.id.clone()));
         }
-        for scope in slot.places() {
+        for scope in slot.current_topics() {
             work::step();
             self.memberships += 1;
             let new = || InTopic { scope: Arc::clone(scope), active: 0, sessions: Vec::new() };

@@ -36,7 +36,7 @@ impl Slot {
     }
 
     /// The topics that the session counted in at the last reconciliation; none if it was not live.
-    pub fn places(&self) -> impl Iterator<Item = &Arc<ScopeState>> {
+    pub fn current_topics(&self) -> impl Iterator<Item = &Arc<ScopeState>> {
         let (one, many) = match &self.memberships {
             _ if !self.state.is_live() => (None, [].as_slice()),
             Memberships::Nowhere => (None, [].as_slice()),

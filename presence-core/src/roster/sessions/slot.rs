@@ -139,8 +139,8 @@ impl Slot {
         self.set(flag::HELD, placed.held);
         self.lease_millis = u32::try_from(placed.lease.as_millis()).unwrap_or(u32::MAX);
         self.memberships = placed.memberships;
-        self.end(placed.left);
-        self.describe(placed.meta);
+        self.set_left(placed.left);
+        self.set_meta(placed.meta);
     }
 
     pub fn placement(&self) -> Placement {

@@ -25,7 +25,7 @@ impl Shard {
             return crowd.topic(topic).map_or(Liveness::Gone, InTopic::best);
         }
         let others = self.chain(head).filter(|&at| Some(at) != but).map(|at| &self.slots[at]);
-        let here = others.filter(|slot| slot.places().any(|scope| Arc::ptr_eq(scope, topic)));
+        let here = others.filter(|slot| slot.current_topics().any(|scope| Arc::ptr_eq(scope, topic)));
         here.map(|slot| slot.state).max().unwrap_or(Liveness::Gone)
     }
 
@@ -42,18 +42,19 @@ impl Shard {
     pub fn memberships(&self, head: u32) -> usize {
         match self.crowd(head) {
             Some(crowd) => crowd.memberships(),
-            None => self.chain(head).map(|at| self.slots[at].places().count()).sum(),
+            None => self.chain(head).map(|at| self.slots[at].current_topics().count()).sum(),
         }
     }
 
     /// The declaration that counts for a user: the newest unexpired one of a live session.
     fn declared(&self, head: u32) -> Option<&Declared> {
         if let Some(crowd) = self.crowd(head) {
-            return self.slots[crowd.declares()?].counting();
+            return self.slots[crowd.declares()?].counting_declaration();
         }
         let live = self.chain(head).filter(|&at| self.slots[at].state.is_live());
         // Of two with the same time, the greater session id wins, in every process alike.
-        let counting = live.filter_map(|at| Some((self.slots[at].counting()?, &self.slots[at].id)));
+        let counting =
+            live.filter_map(|at| Some((self.slots[at].counting_declaration()?, &self.slots[at].id)));
         counting.max_by_key(|(declared, id)| (declared.at, *id)).map(|(declared, _)| declared)
     }
 
@@ -80,7 +81,7 @@ impl Shard {
         }
         let slots = self.chain(head).map(|at| &self.slots[at]);
         let mut topics: SmallVec<[(&Arc<ScopeState>, Liveness); 8]> =
-            slots.flat_map(|slot| slot.places().map(|scope| (scope, slot.state))).collect();
+            slots.flat_map(|slot| slot.current_topics().map(|scope| (scope, slot.state))).collect();
         // Sorted so that `dedup` keeps the best state of each topic.
         topics.sort_unstable_by_key(|(scope, state)| (address(scope), std::cmp::Reverse(*state)));
         topics.dedup_by_key(|(scope, _)| address(scope));

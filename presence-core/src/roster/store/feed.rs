@@ -70,7 +70,7 @@ impl Roster {
         let at = found.unwrap_or_else(|| {
             self.sessions.fetch_add(1, Ordering::Relaxed);
             let mut slot = Slot::new(stored.key(), shard, self.placed_as(stored));
-            slot.say(stored.declared.clone());
+            slot.set_declared(stored.declared.clone());
             locked.insert(hash, slot)
         });
         if found.is_none() {
@@ -98,7 +98,7 @@ impl Roster {
             .filter(|declared| slot.declared().is_none_or(|known| declared.supersedes(known)));
         let declares = declared.is_some();
         if let Some(declared) = declared {
-            slot.say(Some(declared.clone()));
+            slot.set_declared(Some(declared.clone()));
         }
         let times = (slot.seen_at, slot.active_at);
         slot.seen_at = times.0.max(stored.seen_at);
@@ -133,13 +133,13 @@ impl Roster {
             // since, so it is still connected.
             Some(left) if slot.has(flag::HELD_HERE) && slot.seen_at > left.at => {
                 slot.placed_at = stamp.max(slot.placed_at + Duration::from_millis(1));
-                slot.end(None);
+                slot.set_left(None);
                 slot.node = Arc::clone(&self.me);
                 slot.set(flag::HELD, true);
             }
             // The session's connection ended long ago, and its leave was lost.
             None if mine && !slot.has(flag::HELD_HERE) && !self.draining.load(Ordering::Acquire) => {
-                slot.end(Some(Departure { at: stamp, ends_at: stamp }));
+                slot.set_left(Some(Departure { at: stamp, ends_at: stamp }));
             }
             _ => return false,
         }

@@ -210,7 +210,7 @@ impl Roster {
                 ends |= erases;
                 continue;
             }
-            slot.end(Some(slot.departs(ended_at.max(slot.placed_at), Duration::ZERO)));
+            slot.set_left(Some(slot.departs(ended_at.max(slot.placed_at), Duration::ZERO)));
             slot.set(flag::HELD_HERE, false);
             ends = true;
             if !erases && (author == Author::Here || slot.has(flag::TRACKED)) {
@@ -223,7 +223,7 @@ impl Roster {
             // Forgets the session even if the store received heartbeats of it since: its placement
             // is older.
             locked.surplus.push(ForgetIf::Session { key, seen_at: Timestamp::MAX, placed_at });
-            locked.slots[at].end(Some(Departure { at: Timestamp::ZERO, ends_at: Timestamp::ZERO }));
+            locked.slots[at].set_left(Some(Departure { at: Timestamp::ZERO, ends_at: Timestamp::ZERO }));
         }
         if ends {
             locked.reconcile(head, before, reconciler);
