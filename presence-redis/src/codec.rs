@@ -1,5 +1,5 @@
-//! How facts are written: legible in `redis-cli`, and made so that a script can merge them without
-//! understanding them.
+//! The formats of records: legible in `redis-cli`, and such that a script can merge them by comparing
+//! strings, without decoding them.
 //!
 //! A record is `times placement TAB declared`:
 //!
@@ -9,14 +9,14 @@
 //!                                            └ h: here; l: left, with two more instants, when and until when
 //! ```
 //!
-//! (without the spaces). Calls and messages carry it whole; in Redis the times lie in one hash and
-//! the rest in another, since times are all that a beat reads and writes. There an `l` behind the
+//! (without the spaces). Calls and messages hold the whole record. In Redis the times are in one
+//! hash and the rest in another, since heartbeats read and write only times; there an `l` after the
 //! times says that the session has left.
 //!
-//! Instants are 13 digits, so that the greater string is the later instant. **Each register is a
-//! string whose byte order is the order of the core's merge**: of two placements, and of two
-//! declarations, the greater string wins. An id holds no control character and JSON escapes them,
-//! so that TAB and line break separate.
+//! Times have 13 digits, so that the greater string is the later time. **Each register is a string
+//! whose byte order is the order of the core's merge**: of two placements, and of two declarations,
+//! the greater string wins. Ids hold no control characters and JSON escapes them, so TAB and line
+//! break are safe separators.
 
 use crate::keys;
 use presence_core::store::{ForgetIf, Touch};

@@ -26,14 +26,14 @@
 //!   `volatile-` policies would evict them as well. When a shard has lost one of its keys, a process
 //!   that starts afterwards sees no sessions until they enter again. The remedy is to delete all keys
 //!   of the shard: the processes then write their sessions again.
-//! - **Rights**, where it knows users: `EVALSHA`, `EVAL`, `SUBSCRIBE` (`SSUBSCRIBE`), `PING`,
+//! - **Rights**, where it has users: `EVALSHA`, `EVAL`, `SUBSCRIBE` (`SSUBSCRIBE`), `PING`,
 //!   `HELLO`, `CLIENT`, and what the scripts call: `HGET`, `HMGET`, `HSET`, `HSETNX`, `HDEL`,
 //!   `HSCAN`, `HGETALL`, `HINCRBY`, `GET`, `SET`, `SETRANGE`, `GETRANGE`, `STRLEN`, `APPEND`,
 //!   `DEL`, `PEXPIRE`, `TIME`, `PUBLISH` (`SPUBLISH`), on `presence:{<namespace>:*`, keys and
-//!   channels. `INFO` too, if it can be had: it tells of failovers.
-//! - **No persistence**: data that it has lost is written again by the processes. [`RedisBroker`] needs it
-//!   where messages shall survive a restart, with `appendfsync always` where none that was
-//!   acknowledged may be lost; its scripts also call `XADD`, `XDEL`, `XLEN`, `XRANGE` and
+//!   channels. `INFO` too, if possible, by which failovers are noticed.
+//! - **No persistence**: the processes write data again that the server has lost. [`RedisBroker`]
+//!   needs persistence if messages must survive a restart, with `appendfsync always` if no
+//!   acknowledged message may be lost. Its scripts also call `XADD`, `XDEL`, `XLEN`, `XRANGE` and
 //!   `XREVRANGE` on `presence:log:*`, `presence:meta:*`, `presence:key:*` and `presence:heard:*`,
 //!   its connections `PSUBSCRIBE` to `presence:event:*`.
 //!

@@ -1,4 +1,4 @@
-//! What stands beside the payload of an event: how it is linked to the one before it.
+//! The header of an event, which links it to the one before it.
 
 use async_nats::HeaderMap;
 
@@ -8,11 +8,13 @@ pub(super) const CHAIN: &str = "Presence-Event";
 
 /// How an event is linked to the others of its channel.
 ///
-/// Every event is published on condition that the one it names as the previous one is still the
-/// newest. So whoever reads a channel knows from each event whether one is lacking before it.
+/// Every event is published on condition that the event which it names as the previous one is still
+/// the newest. A reader of a channel therefore sees from each event whether one is missing before
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Chain {
-    /// Drawn by the publisher of the first event of a history, and taken over by all that follow.
+    /// A random number chosen by the publisher of the first event of a history, and repeated by all
+    /// that follow.
     pub(super) incarnation: u64,
     /// The sequence of the event before, zero for the first of a history.
     pub(super) previous: u64,

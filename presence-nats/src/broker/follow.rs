@@ -1,8 +1,8 @@
-//! What the server stores and signals, told to the hub of this process.
+//! The follower: passes stored events and signals from the server to the hub of this process.
 //!
-//! One ordered consumer and one subscription serve all channels. After a gap the consumer goes on
-//! where it was; when the stream is another or shorter than before, the hub is told and reads what
-//! it needs.
+//! One ordered consumer and one subscription serve all channels. After a gap the consumer continues
+//! at its position. When the stream was replaced or is shorter than before, the hub is notified and
+//! reads what it needs.
 
 use super::Shared;
 use super::chain::Chain;
@@ -23,16 +23,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// How often the stream is asked how far it is.
+/// The interval between requests for the end of the stream.
 const LOOKS_EVERY: Duration = Duration::from_millis(500);
-/// How long the follower waits, at most, before it tries again.
+/// The longest pause of the follower before it retries.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
 
-/// The one task of a broker; ends with it.
+/// The task of a broker; aborted when the broker is dropped.
 #[derive(Debug)]
 pub(super) struct Follower {
     task: JoinHandle<()>,
-    /// Whether all that is stored from now on will be told.
+    /// Whether all events stored from now on will be received.
     hears: watch::Receiver<bool>,
 }
 
@@ -43,11 +43,12 @@ impl Drop for Follower {
 }
 
 impl Shared {
-    /// Returns once everything is told that is stored or signalled from now on.
+    /// Waits until all events and signals from now on will be received.
     pub(super) async fn follow(&self) -> Result<()> {
         let mut hears = {
             let mut follower = self.follower.lock();
-            // It ends only with the runtime that it was started on.
+            // The task ends only with the runtime that it was started on; it is then started on
+            // this one.
             if follower.as_ref().is_none_or(|follower| follower.task.is_finished()) {
                 *follower = Some(self.start());
             }
@@ -74,9 +75,9 @@ impl Shared {
     }
 }
 
-/// How far the stream was followed.
+/// The position in the stream up to which events have been received.
 struct Reached {
-    /// Which life of the stream.
+    /// The creation time of the stream, which identifies its incarnation.
     created: String,
     seq: u64,
 }
@@ -101,7 +102,7 @@ impl Following {
         }
     }
 
-    /// Until there is a gap.
+    /// Follows the stream until there is a gap.
     async fn once(&mut self) -> Outcome<()> {
         let (events, link) = (Arc::clone(&self.events), Arc::clone(&self.events.link));
         let (stream, all) = (&events.names.stream, events.names.events());
@@ -115,7 +116,7 @@ impl Following {
         let goes_on = self.place.take_if(|place| place.created == info.created && place.seq <= end.seq);
         let is_lost = self.place.take().is_some();
         let after = goes_on.map_or(end.seq, |place| place.seq);
-        // Until it reads, this is where it has to go on.
+        // Until the first message, this is the position to continue at.
         self.place = Some(Reached { created: info.created.clone(), seq: after });
         let mut signals = link.subscribe(events.names.signals()).await?;
         let mut reader = Reader::open(&link, stream, &all, StartAt::After(after), end).await?;
@@ -130,7 +131,7 @@ impl Following {
         let mut looks = tokio::time::interval(LOOKS_EVERY);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (mut looking, mut asked_at): (Option<Look>, u64) = (None, 0);
-        // Whether something may have been lost on the way.
+        // Whether messages may have been lost in transit.
         let mut is_suspect = false;
         let done = loop {
             tokio::select! {
@@ -167,7 +168,7 @@ impl Following {
                                     break Ok(());
                                 }
                             }
-                            // It may be on its way: looked at once more.
+                            // The message may still be in transit: check once more.
                             is_suspect = is_late;
                         }
                         Some(Err(Failure::NoStream(_))) => break Ok(()),

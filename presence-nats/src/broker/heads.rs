@@ -1,4 +1,4 @@
-//! What a handle knows of the channels that it publishes to.
+//! The newest event of each channel that a handle publishes to.
 
 use super::stored::Stored;
 use parking_lot::Mutex;
@@ -6,8 +6,8 @@ use presence_core::broker::Channel;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// How many channels are remembered at most, some 200 bytes and a name each. The next one makes
-/// room by dropping those that nobody publishes to at that moment; each then costs one read more.
+/// The maximum number of cached channels, some 200 bytes and a name each. When it is exceeded, the
+/// channels without a publish in progress are dropped; each then costs one more read.
 const CHANNELS: usize = 16_384;
 
 /// The newest event of a channel, as far as is known: the server refuses a publish that relies on
@@ -26,7 +26,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Of a channel whose newest message this is.
+    /// The head of a channel whose newest message this is.
     pub(super) fn of(newest: Option<&Stored>) -> Self {
         let known = newest.and_then(|stored| Some((stored.seq, stored.chain?)));
         if let Some((seq, chain)) = known {
@@ -38,13 +38,13 @@ impl Head {
                 closed: chain.last,
             };
         }
-        // A new history.
+        // The channel has no history: begin a new one.
         Self { seq: 0, incarnation: presence_core::random::u64(), bytes: 0, trimmed: 0, closed: false }
     }
 }
 
-/// `None` while it is not known. Locked for as long as a publish takes: those of one handle go one
-/// after the other.
+/// The head of one channel, `None` while it is unknown. Locked during a publish, so that the
+/// publishes of one handle to one channel run one after the other.
 pub(super) type Slot = Arc<tokio::sync::Mutex<Option<Head>>>;
 
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ impl Heads {
         Arc::clone(slots.entry(channel.clone()).or_default())
     }
 
-    /// An event was stored, by this handle or another one.
+    /// Records an event that was stored by this handle or another one.
     pub(super) fn hear(&self, channel: &Channel, stored: &Stored) {
         let slot = self.0.lock().get(channel).cloned();
         let Some(mut head) = slot.as_ref().and_then(|slot| slot.try_lock().ok()) else { return };
@@ -75,7 +75,7 @@ impl Heads {
         }
     }
 
-    /// Nothing is known any more.
+    /// Empties the cache.
     pub(super) fn clear(&self) {
         self.0.lock().clear();
     }

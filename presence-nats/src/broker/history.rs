@@ -1,4 +1,4 @@
-//! Reading what is stored: B6, B7, B13.
+//! Reads the history of a channel (clauses B6, B7, B13).
 
 use super::Shared;
 use super::stored::Stored;
@@ -8,7 +8,7 @@ use presence_core::broker::hub::{PAGE_BYTES, PAGE_EVENTS, Page, ReadFrom};
 use presence_core::broker::{Channel, Event, EventId, Missed};
 use std::collections::VecDeque;
 
-/// How often a page is read anew whose events were removed while they were read.
+/// How often a page is read again after its events were removed during the read.
 const ROUNDS: usize = 4;
 
 impl Shared {
@@ -28,7 +28,7 @@ impl Shared {
                 if self.events.is_behind(&self.events.info().await?, seen.number) {
                     return Err(Failure::Other(unavailable("the leader of the stream is behind")));
                 }
-                // It may have caught up since.
+                // The leader may have caught up since.
                 is_sure = true;
                 continue;
             }
@@ -52,7 +52,7 @@ impl Shared {
             let after = seen.filter(|_| is_same).map_or(0, |seen| seen.number);
             let range = (after + 1, newest.seq);
             let stored = self.events.range(traits, channel, range, (PAGE_EVENTS, PAGE_BYTES)).await?;
-            // What somebody else put there is no event, and bears no word of the one before it.
+            // A message of another publisher is not an event and has no link to the one before it.
             let first = stored.iter().find_map(|stored| stored.chain);
             let Some(first) = first.filter(|first| first.incarnation == id.incarnation) else { continue };
             let missed = match seen {
@@ -62,7 +62,7 @@ impl Shared {
             };
             return Ok(page(channel, missed, stored, id));
         }
-        // There is no history any more.
+        // The history has expired.
         let missed = matches!(from, ReadFrom::After(_)).then_some(Missed::Incarnation);
         Ok(Page { missed, ..Page::default() })
     }
@@ -105,7 +105,7 @@ impl Shared {
     }
 }
 
-/// As much as a page holds.
+/// Cuts a page to its maximum size.
 fn cut(events: &mut VecDeque<Stored>) {
     let mut bytes = 0;
     let fits = events.iter().take(PAGE_EVENTS).take_while(|stored| {

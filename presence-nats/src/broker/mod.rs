@@ -73,16 +73,17 @@ struct Shared {
     events: Arc<Events>,
     heads: Arc<Heads>,
     hub: OnceLock<WeakHub>,
-    /// From the first subscription on.
+    /// The follower; started by the first subscription.
     follower: Mutex<Option<Follower>>,
 }
 
 impl NatsBroker {
-    /// A broker on the server or cluster at these URLs, as
+    /// Makes a broker on the server or cluster at these URLs, as
     /// [`NatsStore::connect`](crate::NatsStore::connect) takes them. Returns at once, also while
-    /// the server is down, and connects as long as it takes.
+    /// the server is down, and tries to connect until it succeeds.
     ///
     /// # Errors
+    ///
     /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when a URL or an option cannot be
     /// used, or outside of a tokio runtime.
     pub fn connect(urls: &str, connect: ConnectOptions, options: BrokerOptions) -> Result<Self> {
@@ -95,10 +96,11 @@ impl NatsBroker {
         Ok(Self::of(client, options, heard))
     }
 
-    /// A broker on a client that is there already, as
+    /// Makes a broker on an existing client, as
     /// [`NatsStore::with_client`](crate::NatsStore::with_client) takes it.
     ///
     /// # Errors
+    ///
     /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when an option cannot be used.
     pub fn with_client(client: Client, options: BrokerOptions) -> Result<Self> {
         options.check()?;
@@ -129,7 +131,7 @@ impl Broker for NatsBroker {
     async fn signal(&self, channel: &Channel, payload: Bytes) -> Result<()> {
         check_payload(&payload)?;
         let Events { link, names, .. } = &*self.shared.events;
-        // The client would keep it, and send it much later.
+        // Without a connection, the client would buffer the signal and send it much later.
         link.connected().await?;
         let sent = link.client.publish(names.signals_of(channel), payload).await;
         sent.map_err(|error| unavailable("the client of NATS is closed").with_source(error))
@@ -165,7 +167,7 @@ impl Backend for Shared {
         self.follow().await
     }
 
-    /// All channels come by one consumer, which stays.
+    /// Nothing to do: one consumer serves all channels, and it stays open.
     fn close(&self, _interest: &Interest) {}
 
     async fn read(&self, channel: &Channel, from: ReadFrom) -> Result<Page> {

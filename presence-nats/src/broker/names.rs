@@ -1,4 +1,4 @@
-//! What the stream and the subjects of channels are called.
+//! The names of the stream and of the subjects of channels.
 
 use crate::keys::{decode, encode};
 use crate::options::Namespace;
@@ -8,16 +8,16 @@ use presence_core::broker::Channel;
 #[derive(Debug)]
 pub(super) struct Names {
     pub(super) stream: String,
-    /// What the subjects of events begin with. In the realm of buckets, because only that reaches
-    /// another domain; and no bucket's name holds an `=`.
+    /// The prefix of the subjects of events. It begins with `$KV.`, since only such subjects pass
+    /// between domains; the name of a bucket cannot hold an `=`, so no bucket has this prefix.
     events: String,
-    /// What the subjects of signals begin with. Not in that realm: it does not pass between the
-    /// servers of two domains.
+    /// The prefix of the subjects of signals. It does not begin with `$KV.`, so signals do not pass
+    /// between domains.
     signals: String,
 }
 
-// The longest subject: three characters for each byte of a channel, and what stands around them. A
-// server drops the connection that sends it a line of more than 4,096 bytes.
+// The longest subject has three characters for each byte of a channel, plus prefix and separators.
+// A server closes a connection that sends a line of more than 4,096 bytes.
 const _: () = assert!(3 * Channel::MAX_BYTES + 4 * Namespace::MAX_BYTES + 300 < 4096);
 
 impl Names {
@@ -29,22 +29,22 @@ impl Names {
         }
     }
 
-    /// Where the events of a channel are published.
+    /// The subject of the events of a channel.
     pub(super) fn events_of(&self, channel: &Channel) -> String {
         subject(&self.events, channel)
     }
 
-    /// Where the signals of a channel are published.
+    /// The subject of the signals of a channel.
     pub(super) fn signals_of(&self, channel: &Channel) -> String {
         subject(&self.signals, channel)
     }
 
-    /// The events of all channels.
+    /// The filter of the events of all channels.
     pub(super) fn events(&self) -> String {
         format!("{}*", self.events)
     }
 
-    /// The signals of all channels.
+    /// The filter of the signals of all channels.
     pub(super) fn signals(&self) -> String {
         format!("{}*", self.signals)
     }
@@ -60,8 +60,8 @@ impl Names {
     }
 }
 
-/// The name of an idempotency key for the server, which knows nothing of channels: it belongs to
-/// one history.
+/// The `Nats-Msg-Id` of an idempotency key. It holds the incarnation, since the server compares
+/// these ids across all channels and histories.
 pub(super) fn message_id(incarnation: u64, key: &str) -> String {
     let mut id = format!("{incarnation:x}.");
     encode(key, &mut id);

@@ -1,4 +1,4 @@
-//! Settings of a broker.
+//! The settings of a broker.
 
 use crate::options::{Namespace, Storage, check_place};
 use presence_core::broker::Retention;
@@ -21,7 +21,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BrokerOptions {
-    /// Whose channels. All processes that share channels use the same. It may be the namespace of a
+    /// The namespace. All processes that share channels use the same. It may be the namespace of a
     /// store.
     pub namespace: Namespace,
     /// The JetStream domain that holds the events: for a process that is connected to a leaf node
@@ -30,8 +30,8 @@ pub struct BrokerOptions {
     pub domain: Option<String>,
     /// Where the server keeps events. Default: [`Storage::File`].
     pub storage: Storage,
-    /// On how many servers of a cluster the stream is kept, 1 to 5. Default: 1. Take 3 to survive
-    /// the loss of a server.
+    /// The number of servers of a cluster that keep the stream, 1 to 5. Default: 1. Use 3 to
+    /// survive the loss of a server.
     pub replicas: u8,
     /// The bounds of each channel's history.
     ///
@@ -40,16 +40,15 @@ pub struct BrokerOptions {
     /// than [`KEYS_FOR`](presence_core::broker::KEYS_FOR) is that of keys as well. When a channel
     /// exceeds its bytes, it is cut to seven eighths of them.
     pub retention: Retention,
-    /// How large the stream of all channels may grow, in bytes. Default: no bound but the
-    /// account's. When it is full, the oldest events of all channels go.
+    /// The maximum size of the stream of all channels, in bytes. Default: only the account's limit.
+    /// When it is full, the oldest events of all channels are removed.
     pub max_bytes: Option<u64>,
-    /// How long one exchange with the server may take. Default: 1 s. A call makes up to a few of
-    /// them.
+    /// The timeout of one request to the server. Default: 1 s. A call makes at most a few requests.
     pub call_timeout: Duration,
 }
 
 impl BrokerOptions {
-    /// The defaults, in this namespace.
+    /// The default settings, in this namespace.
     pub fn new(namespace: Namespace) -> Self {
         Self {
             namespace,

@@ -1,12 +1,12 @@
-//! Storing an event: B1 to B5.
+//! Publishes an event (clauses B1 to B5).
 //!
 //! Every event is stored on condition that the newest one of its channel is the one that this
 //! handle knows. So no event follows one that has closed the channel, and each names the one before
-//! it. A handle that does not know reads it; one that was refused reads it again.
+//! it. A handle that does not know the newest event reads it; after a refusal it reads it again.
 //!
-//! The condition also makes it safe to send an event again whose answer did not come: of the two,
-//! one can be stored. Each attempt of a publish bears the same nonce, by which the one that was
-//! stored is found.
+//! The condition also makes it safe to send an event again whose acknowledgement was lost: only one
+//! of the two can be stored. All attempts of a publish have the same nonce, by which the stored one
+//! is recognised.
 
 use super::Shared;
 use super::chain::{CHAIN, Chain};
@@ -24,23 +24,23 @@ use presence_core::store::{Error, Kind, Result};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often a publish is repeated that another process was faster with.
+/// How often a publish is repeated after another process published first.
 const ROUNDS: u32 = 32;
-/// How long it waits, at most, before it is repeated.
+/// The longest pause before such a repetition.
 const PAUSE: Duration = Duration::from_millis(50);
-/// For how long it is tried to learn what became of an event whose answer did not come: longer than
-/// an election takes.
+/// How long a publish tries to find out whether an event without an acknowledgement was stored:
+/// longer than an election takes.
 const RESOLVES_FOR: Duration = Duration::from_secs(10);
-/// How long it waits between two attempts at that.
+/// The pause between two attempts at that.
 const RESOLVES_EVERY: Duration = Duration::from_millis(250);
 
-/// One publish: what is repeated when an attempt is.
+/// The parts of a publish that all its attempts share.
 struct Attempt<'a> {
     message: &'a Publish,
     nonce: u64,
 }
 
-/// What failed before anything was sent leaves nothing in doubt.
+/// The error of a publish that failed before anything was sent, so that nothing was stored.
 fn unsent(error: Error) -> Error {
     if error.kind() != Kind::Timeout {
         return error;
@@ -48,13 +48,13 @@ fn unsent(error: Error) -> Error {
     unavailable("the newest event of the channel cannot be read: nothing was stored").with_source(error)
 }
 
-/// What became of an event whose answer did not come.
+/// Whether an event without an acknowledgement was stored.
 enum Landed {
-    /// It is stored, and it is the newest then.
+    /// The event is stored, and is the newest of its channel.
     Ours(Published, Head),
-    /// Another one was stored in its place.
+    /// Another event was stored in its place.
     Never,
-    /// Nothing was stored there, as far as can be read.
+    /// Nothing was stored in its place yet, as far as can be read.
     Unknown,
 }
 
@@ -64,7 +64,7 @@ impl Shared {
         let slot = self.heads.of(&message.channel);
         let mut known = slot.lock().await;
         for round in 0..ROUNDS {
-            // It may have been opened again: what is closed is looked at every time.
+            // A closed channel may have been opened again, so its head is read every time.
             let head = match known.take().filter(|head| !head.closed) {
                 Some(head) => head,
                 None => self.events.with(|_| self.head(&message.channel)).await.map_err(unsent)?,
@@ -89,11 +89,11 @@ impl Shared {
         Ok(Head::of(self.events.newest(channel).await?.as_ref()))
     }
 
-    /// Learns what became of an event whose answer did not come, and stores it if it was not
-    /// stored; answers as [`attempt`](Self::attempt) does.
+    /// Finds out whether an event without an acknowledgement was stored, and stores it if not;
+    /// returns what [`attempt`](Self::attempt) does.
     ///
-    /// It is sent again on the same condition. If that is refused, the event that was stored after
-    /// `head` is ours, or ours can never be stored there.
+    /// The event is sent again on the same condition. If that is refused, the event that was stored
+    /// after `head` is either this one, or this one can never be stored there.
     async fn resolve(
         &self,
         attempt: &Attempt<'_>,
@@ -116,13 +116,13 @@ impl Shared {
         Err(late)
     }
 
-    /// What was stored right after `head`.
+    /// Reads the event that was stored right after `head`.
     async fn landed(&self, traits: Traits, attempt: &Attempt<'_>, head: Head) -> Outcome<Landed> {
         let channel = &attempt.message.channel;
         let page = self.events.range(traits, channel, (head.seq + 1, u64::MAX), (1, MAX_PAYLOAD)).await?;
         let next = page.first().and_then(|stored| Some((stored, stored.chain?)));
         let Some((stored, chain)) = next.filter(|(_, chain)| chain.previous == head.seq) else {
-            // Not yet stored; or the history was dropped since.
+            // The event is not stored yet, or the history was dropped since.
             return Ok(Landed::Unknown);
         };
         if stored.nonce != Some(attempt.nonce) {
@@ -133,7 +133,7 @@ impl Shared {
         Ok(Landed::Ours(Published::Stored(id), head))
     }
 
-    /// Stores the event if nothing was stored after `head`; answers `None` if something was.
+    /// Stores the event if nothing was stored after `head`; returns `None` if something was.
     async fn attempt(
         &self,
         traits: Traits,
@@ -162,7 +162,7 @@ impl Shared {
                 Ok(Some((Published::Stored(id(seq)), head)))
             }
             Err(failure) if failure.is(&code::WRONG_LAST_SEQUENCE) => Ok(None),
-            // Another publish with this key is on its way.
+            // Another publish with this key is in progress.
             Err(failure) if failure.is(&[code::DUPLICATE_IN_FLIGHT]) => Ok(None),
             Err(failure) => Err(failure),
         }
@@ -183,8 +183,8 @@ impl Shared {
         self.events.link.append(&subject, Some(headers), message.payload.clone()).await
     }
 
-    /// The event with this key in the history of a closed channel: the server would look at the key
-    /// only of what it stores.
+    /// Finds the event with this key in the history of a closed channel. The server compares keys
+    /// only when it stores an event.
     async fn with_key(
         &self,
         traits: Traits,
@@ -204,8 +204,8 @@ impl Shared {
         }
     }
 
-    /// Drops the oldest events of a channel that has too many bytes. What fails here is done by the
-    /// next publish.
+    /// Drops the oldest events of a channel that exceeds its bytes. After a failure, the next
+    /// publish tries again.
     async fn keep_to_bytes(&self, traits: Traits, channel: &Channel, head: &mut Head) {
         let limit = self.events.options.retention.bytes as u64;
         if head.bytes.saturating_sub(head.trimmed) <= limit {
@@ -217,8 +217,8 @@ impl Shared {
         }
     }
 
-    /// Cuts a history to seven eighths of the limit, so that not every publish has to; answers with
-    /// the bytes of what is not stored any more.
+    /// Cuts a history to seven eighths of the limit, so that not every publish has to cut. Returns
+    /// the bytes of the events that are no longer stored.
     async fn cut(&self, traits: Traits, channel: &Channel, head: Head, limit: u64) -> Outcome<u64> {
         let goal = limit - limit / 8;
         let mut from = 1;

@@ -1,4 +1,4 @@
-//! Events as the stream has them.
+//! Events as they are stored in the stream.
 
 use super::chain::Chain;
 use async_nats::Message;
@@ -6,10 +6,10 @@ use bytes::Bytes;
 use presence_core::Timestamp;
 use presence_core::broker::{Channel, Event, EventId};
 
-/// By which the server recognises a publish that is repeated.
+/// The header by which the server recognises a repeated publish.
 pub(super) const MESSAGE_ID: &str = "Nats-Msg-Id";
-/// By which a publisher recognises its own event when the answer to it did not come. The server
-/// knows nothing of it: one that it knew it would have to keep in memory for each event.
+/// The header by which a publisher recognises its own event when the acknowledgement was lost. The
+/// server does not interpret it; it would keep a `Nats-Msg-Id` of each event in memory.
 pub(super) const NONCE: &str = "Presence-Nonce";
 
 /// A message of the stream.
@@ -17,9 +17,9 @@ pub(super) const NONCE: &str = "Presence-Nonce";
 pub(super) struct Stored {
     pub(super) seq: u64,
     pub(super) at: Timestamp,
-    /// `None` for what somebody else put there.
+    /// `None` for a message that this crate did not publish.
     pub(super) chain: Option<Chain>,
-    /// Its idempotency key, as the server knows it.
+    /// Its idempotency key, in the form of a `Nats-Msg-Id`.
     pub(super) message_id: Option<Box<str>>,
     pub(super) nonce: Option<u64>,
     pub(super) payload: Bytes,
@@ -35,13 +35,13 @@ impl Stored {
         self.chain.map(|chain| EventId { incarnation: chain.incarnation, number: self.seq })
     }
 
-    /// As an event; `None` for what is none of ours.
+    /// Converts it to an event; `None` for a message that this crate did not publish.
     pub(super) fn event(self, channel: &Channel) -> Option<(Event, Chain)> {
         let (id, chain) = (self.id()?, self.chain?);
         Some((Event::new(id, channel.clone(), self.payload, self.at).closing(chain.last), chain))
     }
 
-    /// As the answer to a direct get.
+    /// Reads it from the answer to a direct get.
     pub(super) fn direct(message: Message) -> Option<Self> {
         let headers = message.headers?;
         let seq = headers.get("Nats-Sequence")?.as_str().parse().ok()?;

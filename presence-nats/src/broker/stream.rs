@@ -1,4 +1,4 @@
-//! The stream of all events: made by the process that first finds it missing, and read by its
+//! The stream of all events: created by the process that first finds it missing, and read from its
 //! leader.
 
 use super::chain::{CHAIN, Chain};
@@ -20,13 +20,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long the leader of a replicated stream may take to get what its predecessor had.
+/// How long a new leader of a replicated stream may take to apply what its predecessor had stored.
 const CATCHES_UP_WITHIN: Duration = Duration::from_secs(5);
 
-/// What the server that keeps the stream can do, by what it made of it.
+/// What the server that holds the stream supports, judged by the settings that it gave the stream.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Traits {
-    /// From 2.11 on: several messages in one answer, and an age of each message.
+    /// Whether the server is 2.11 or later: it answers several messages at once, and messages have
+    /// ages of their own.
     pub(super) modern: bool,
 }
 
@@ -35,11 +36,11 @@ pub(super) struct Events {
     pub(super) link: Arc<Link>,
     pub(super) names: Names,
     pub(super) options: BrokerOptions,
-    /// `None` until looked at, and again when the stream was missing.
+    /// `None` until the stream was checked, and again after it was missing.
     traits: Mutex<Option<Traits>>,
-    /// Held by the caller that looks and makes.
+    /// Locked by the caller that checks and creates the stream.
     making: tokio::sync::Mutex<()>,
-    /// Since when the leader has been behind what is known.
+    /// The time since when the leader has lacked events that are known to be stored.
     behind_since: Mutex<Option<Instant>>,
 }
 
@@ -56,7 +57,8 @@ impl Events {
         }
     }
 
-    /// Does something that needs the stream; again if it was missing and could be made.
+    /// Runs `work`, which needs the stream; runs it again if the stream was missing and could be
+    /// created.
     pub(super) async fn with<T, F>(&self, work: impl Fn(Traits) -> F) -> Result<T>
     where
         F: Future<Output = Outcome<T>>,
@@ -69,7 +71,7 @@ impl Events {
             return Ok(traits);
         }
         self.link.connected().await?;
-        // Many callers may wait for one that gets no answer.
+        // The wait is bounded, since many callers may wait for one that gets no answer.
         let making = tokio::time::timeout(self.link.timeout(), self.making.lock()).await;
         let _making = making.map_err(|_| Failure::Other(timeout()))?;
         if let Some(traits) = *self.traits.lock() {
@@ -79,18 +81,18 @@ impl Events {
         Ok(Traits { modern: info.config.allow_msg_ttl })
     }
 
-    /// The stream as it is now; made, if it is missing.
+    /// Reads the state of the stream; creates it if it is missing.
     pub(super) async fn look(&self) -> Outcome<StreamInfo> {
         let stream = &self.names.stream;
         let info = match self.info().await {
             Err(Failure::NoStream(_)) => {
-                tracing::info!(stream, "making a stream");
+                tracing::info!(stream, "creating a stream");
                 let (new, short) = (self.new_stream(self.longest()), self.shorter_age());
                 match self.link.ask::<StreamInfo>(&format!("STREAM.CREATE.{stream}"), encode(&new)).await {
-                    // Somebody else was faster, with other options.
+                    // Another process has created it meanwhile, with other options.
                     Err(failure) if failure.is(&[code::STREAM_NAME_IN_USE]) => self.info().await?,
-                    // Where messages have no ages of their own, the stream's is theirs, and that of
-                    // keys.
+                    // Where messages have no ages of their own, the age of the stream applies to
+                    // events and keys.
                     Ok(made) if !made.config.allow_msg_ttl && short.is_some() => {
                         let new = self.new_stream(self.options.retention.age);
                         self.link.ask(&format!("STREAM.UPDATE.{stream}"), encode(&new)).await?
@@ -120,7 +122,7 @@ impl Events {
                 tracing::warn!(
                     stream,
                     ?config,
-                    "the stream of events was made otherwise, and stays as it is"
+                    "the stream of events was created with other settings than the options ask for, and keeps them"
                 );
             }
         }
@@ -131,8 +133,8 @@ impl Events {
         self.link.ask(&format!("STREAM.INFO.{}", self.names.stream), Bytes::new()).await
     }
 
-    /// Whether the leader lacks what was stored up to this sequence, and may still get it: one that
-    /// was just elected has not yet applied all that it has. What it lacks for longer is lost.
+    /// Whether the leader lacks events up to this sequence and may still get them: one that was
+    /// just elected has not yet applied all that it has. Events that it lacks for longer are lost.
     pub(super) fn is_behind(&self, info: &StreamInfo, seq: u64) -> bool {
         let mut since = self.behind_since.lock();
         if info.config.num_replicas < 2 || info.state.last_seq >= seq {
@@ -142,8 +144,8 @@ impl Events {
         since.get_or_insert_with(Instant::now).elapsed() < CATCHES_UP_WITHIN
     }
 
-    /// The newest event of a channel, by the leader. What somebody else put behind it is no event,
-    /// and is deleted: the next one could not be linked to it.
+    /// Reads the newest event of a channel from the leader. A newer message of another publisher is
+    /// not an event and is deleted, since the next event could not be linked to it.
     pub(super) async fn newest(&self, channel: &Channel) -> Outcome<Option<Stored>> {
         let body = json!({ "last_by_subj": self.names.events_of(channel) });
         loop {
@@ -159,18 +161,18 @@ impl Events {
             let what = format!("STREAM.MSG.DELETE.{}", self.names.stream);
             let body = encode(&json!({ "seq": foreign.seq, "no_erase": true }));
             match self.link.ask::<serde_json::Value>(&what, body).await {
-                // Somebody else was faster.
+                // Another process has deleted it.
                 Err(failure) if failure.is(&code::NO_SUCH_SEQUENCE) => {}
                 deleted => drop(deleted?),
             }
         }
     }
 
-    /// The messages of a channel from one sequence to another, in order: up to `count` of them and
-    /// `bytes` of payload, at least one if there is any.
+    /// Reads the messages of a channel from one sequence to another, in order: up to `count` of
+    /// them and `bytes` of payload, at least one if there is any.
     ///
-    /// Any server may answer most of them; what it lacks, because it is behind or old, the leader
-    /// answers one by one.
+    /// Any server may answer most of them. Messages that it lacks, because it lags or is old, are
+    /// requested from the leader one by one.
     pub(super) async fn range(
         &self,
         traits: Traits,
@@ -216,8 +218,8 @@ impl Events {
         let what = format!("STREAM.MSG.GET.{}", self.names.stream);
         let body = encode(&body);
         let ask = || self.link.ask(&what, body.clone());
-        // In a cluster, a server that has just become the leader may let a question pass: it is
-        // asked once more.
+        // In a cluster, a server that has just become the leader may leave a request unanswered: it
+        // is sent once more.
         let soon = tokio::time::timeout(self.link.timeout() / 4, ask()).await;
         let got = match soon {
             Ok(got) => got,
@@ -237,13 +239,13 @@ impl Events {
         Ok(Some(Stored { seq: got.message.seq, at: got.message.time.0, chain, message_id, nonce, payload }))
     }
 
-    /// How long an event is stored, if that is less than the stream keeps what is in it.
+    /// How long an event is stored, if that is shorter than the age of the stream.
     pub(super) fn shorter_age(&self) -> Option<Duration> {
         Some(self.options.retention.age).filter(|age| *age < KEYS_FOR)
     }
 
-    /// How long anything is kept: keys are remembered as long as events are stored, and the server
-    /// wants that within the age.
+    /// The age of the stream: keys are remembered as long as events are stored, and the server
+    /// requires that window to lie within the age.
     fn longest(&self) -> Duration {
         self.options.retention.age.max(KEYS_FOR)
     }

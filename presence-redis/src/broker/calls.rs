@@ -1,4 +1,4 @@
-//! What the scripts of the broker are asked, and what they answer.
+//! Calls of the broker's scripts, and the decoding of their answers.
 
 use super::names::Names;
 use crate::error::unexpected;
@@ -27,11 +27,11 @@ scripts! {
     HELLO = "hello.lua";
 }
 
-/// What decides that a message was stored before.
+/// How a repeated message is recognised.
 pub enum Once {
-    /// Its key, if it has one.
+    /// By its idempotency key, if it has one.
     Key,
-    /// Its content, for this long.
+    /// By a digest of its content, for this long.
     Content(String, Duration),
 }
 
@@ -40,7 +40,8 @@ pub enum Once {
 pub struct Calls {
     pub names: Names,
     retention: Retention,
-    /// What announces: sharded on a cluster, and beside it for patterns, which know no shards.
+    /// The commands that announce an event: `SPUBLISH` on a cluster, and in addition `PUBLISH` for
+    /// subscribers by pattern, which sharded channels do not have.
     commands: &'static str,
 }
 
@@ -63,8 +64,8 @@ impl Calls {
         call
     }
 
-    /// `witness` is the newest event of the channel that this process knows; `foreign` is where
-    /// others hear the payload.
+    /// `witness` is the newest event of the channel that this process knows; `foreign` is the
+    /// channel on which other services get the payload.
     pub fn publish(
         &self,
         message: &Publish,
@@ -89,7 +90,7 @@ impl Calls {
         call
     }
 
-    /// `is_head` for an id that this process has seen itself.
+    /// `is_head` is set for an id that this process has itself seen as the newest.
     pub fn read(&self, channel: &Channel, from: ReadFrom, is_head: bool) -> Cmd {
         let mut call = self.of_log(&READ, channel, None);
         match from {
@@ -121,7 +122,7 @@ fn id(incarnation: &str, number: &str) -> Option<EventId> {
     Some(EventId { incarnation: u64::from_str_radix(incarnation, 16).ok()?, number: number.parse().ok()? })
 }
 
-/// Numbers are microseconds.
+/// The numbers of events are times in microseconds.
 fn event(id: EventId, channel: &Channel, last: bool, payload: Vec<u8>) -> Event {
     let at = Timestamp::from_millis(id.number / 1000);
     Event::new(id, channel.clone(), payload.into(), at).closing(last)
@@ -167,17 +168,18 @@ pub fn page(answer: Value, channel: &Channel) -> Result<Page> {
     read().ok_or_else(|| unexpected("a page of history"))
 }
 
-/// What is announced on a channel.
+/// A decoded announcement.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Announced {
     /// An event, and the number of the one before it.
     Event(Event, u64),
     Signal(Vec<u8>),
-    /// The history is of another incarnation from now on.
+    /// The history has a new incarnation from now on.
     Turn,
 }
 
-/// `None` for what is none of ours: anybody can publish anything.
+/// Decodes an announcement; `None` if it is not of this crate, since anybody can publish to the
+/// channel.
 pub fn announced(channel: &Channel, mut message: Vec<u8>) -> Option<Announced> {
     let end = message.iter().take(128).position(|byte| *byte == b'\n')?;
     let payload = message.split_off(end + 1);

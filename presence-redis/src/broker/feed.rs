@@ -1,4 +1,4 @@
-//! The one connection on which a process hears everything.
+//! The connection on which a process receives all announcements, and the task that keeps it open.
 
 use super::calls::{Announced, announced};
 use super::foreign::Intake;
@@ -19,31 +19,31 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
-/// How many subscriptions one command asks for at most.
+/// The maximum number of channels in one subscribe command.
 const AT_ONCE: usize = 128;
-/// How often the connection is asked whether it lives.
+/// The interval between pings on the connection.
 const PING_EVERY: Duration = Duration::from_secs(1);
-/// How many pings in a row may fail.
+/// After this many failed pings in a row, the connection is replaced.
 const PATIENCE: u32 = 3;
 
-/// What the keeper of the connection is asked, in order.
+/// A request to the task that keeps the connection; requests are served in order.
 pub enum Ask {
-    /// To hear something from now on; told when it is.
+    /// Subscribe; the sender is answered once the subscription is confirmed.
     Open(Interest, oneshot::Sender<Result<()>>),
     Close(Interest),
 }
 
-/// Takes what the server pushes; called by the task that reads the connection.
+/// Receives push messages; called by the task that reads the connection.
 pub struct Ears {
     hub: WeakHub,
     shared: Weak<Shared>,
     intake: Option<Intake>,
-    /// By pattern.
+    /// The prefixes by their patterns.
     prefixes: Mutex<HashMap<String, Arc<str>>>,
 }
 
 impl Ears {
-    /// `lost` is told when this very connection breaks.
+    /// `lost` is notified when the connection of this push breaks.
     fn hear(&self, push: PushInfo, lost: &Notify) {
         let (Some(hub), Some(shared)) = (self.hub.upgrade(), self.shared.upgrade()) else { return };
         match push.kind {
@@ -63,8 +63,8 @@ impl Ears {
                 }
             }
             PushKind::Disconnection => lost.notify_one(),
-            // A slot that moves to another node takes its subscriptions along. So does a close,
-            // after which nobody is there.
+            // The subscriptions of a slot end when it moves to another node. A requested close ends
+            // them as well, but then no subscriber is left.
             PushKind::SUnsubscribe => {
                 if let Some(Value::BulkString(heard)) = push.data.first()
                     && let Some(channel) = shared.calls.names.channel(heard)
@@ -106,7 +106,7 @@ fn hear(hub: &Hub, shared: &Shared, heard: &[u8], message: Vec<u8>, prefix: Opti
     }
 }
 
-/// Keeps a connection, for as long as the broker lives.
+/// Keeps a connection open until the broker is dropped.
 pub async fn run(shared: Weak<Shared>, hub: WeakHub, mut asks: mpsc::UnboundedReceiver<Ask>) {
     let Some(strong) = shared.upgrade() else { return };
     let mut storing = None;
@@ -138,8 +138,8 @@ pub async fn run(shared: Weak<Shared>, hub: WeakHub, mut asks: mpsc::UnboundedRe
                 if !std::mem::replace(&mut complained, true) && error.kind() == Kind::Rejected {
                     tracing::error!(error = &error as &dyn std::error::Error, "Redis cannot be listened to");
                 }
-                // Whoever asked is told at once, and asks again; without a connection there is
-                // nothing to close.
+                // Dropping the requests fails them at once, and the hub repeats them. A close needs
+                // nothing without a connection.
                 while asks.try_recv().is_ok() {}
                 tokio::time::sleep(backoff(failures)).await;
                 failures = failures.saturating_add(1);
@@ -156,7 +156,8 @@ impl Drop for Task {
     }
 }
 
-/// A connection on which foreign services are heard already, and what is told when it breaks.
+/// Opens a connection and subscribes to the channels of foreign services. Returns it with the
+/// notification of its loss.
 async fn connect(shared: &Shared, ears: &Arc<Ears>) -> Result<(Connection, Arc<Notify>)> {
     let lost = Arc::new(Notify::new());
     let (hearing, breaking) = (Arc::clone(ears), Arc::clone(&lost));
@@ -178,7 +179,7 @@ async fn within(shared: &Shared, asking: impl Future<Output = redis::RedisResult
     }
 }
 
-/// Serves until the connection is lost; `None` once the broker is gone.
+/// Serves requests until the connection is lost; returns `None` once the broker is dropped.
 async fn keep(
     shared: &Weak<Shared>,
     ears: &Arc<Ears>,
@@ -199,7 +200,8 @@ async fn keep(
                 if !strong.link.source.is_cluster() {
                     return Some(());
                 }
-                // The connection finds the other node by itself; what it missed has to be read.
+                // The client finds the other node by itself; events that were missed have to be
+                // read from the history.
                 ears.hub.upgrade()?.interrupted();
             }
             _ = ping.tick() => {
@@ -219,7 +221,7 @@ async fn keep(
     }
 }
 
-/// Asks the server, in the order of the asks: those of one kind that follow each other together.
+/// Sends the requests to the server in order; consecutive requests of one kind share a command.
 async fn serve(shared: &Shared, ears: &Ears, connection: &mut Connection, batch: &mut Vec<Ask>) {
     let mut asks = batch.drain(..).peekable();
     while let Some(ask) = asks.next() {
@@ -263,7 +265,7 @@ async fn serve(shared: &Shared, ears: &Ears, connection: &mut Connection, batch:
 
 async fn subscribe(shared: &Shared, connection: &Connection, names: &[String]) -> Vec<Result<()>> {
     if shared.link.source.is_cluster() {
-        // Each may lie on another node.
+        // Each channel may be on another node.
         return join_all(names.iter().map(|name| {
             let mut connection = connection.clone();
             async move { within(shared, connection.subscribe(name)).await }

@@ -1,4 +1,4 @@
-//! Plain `PUBLISH` by services that know nothing of this crate, and for them.
+//! Plain `PUBLISH` messages from and to services that do not use this crate.
 
 use super::names::escape;
 use super::{Shared, calls};
@@ -15,14 +15,14 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// Stands behind every payload that this crate publishes for foreign services: white space, which
-/// parsers of JSON skip.
+/// A suffix of every payload that this crate publishes for foreign services, by which it ignores
+/// its own messages. It is white space, which parsers of JSON skip.
 pub const MARK: &str = " \t\t \t  \t\n \t\t\t \n";
 
-/// How many foreign messages may wait to be stored, and how many bytes of them; more are dropped,
-/// counted and logged.
+/// The maximum number of foreign messages that wait to be stored; more are dropped, counted and
+/// logged.
 pub const WAITING: usize = 16 * 1024;
-/// See [`WAITING`].
+/// The maximum bytes of foreign messages that wait to be stored; see [`WAITING`].
 pub const WAITING_BYTES: usize = 16 * 1024 * 1024;
 
 type Read = dyn Fn(&str, &[u8]) -> Option<Publish> + Send + Sync;
@@ -85,16 +85,17 @@ impl Foreign {
         }
     }
 
-    /// Within this time, equal messages without a key are one event. Default 10 s; at least 1 s.
+    /// The time within which equal messages without a key are one event. Default 10 s; at least 1
+    /// s.
     ///
-    /// Longer than processes may differ in when they come to store it. Where the same message may
-    /// rightly come twice within that time, as in a chat, give messages a key.
+    /// It should be longer than the delay between the processes that store the same message. Where
+    /// the same message may be sent twice within that time, as in a chat, give messages a key.
     pub fn window(self, window: Duration) -> Self {
         Self { window: window.max(Duration::from_secs(1)), ..self }
     }
 
-    /// What is published to a channel of this broker, foreign services hear under the text that
-    /// `name` makes of it.
+    /// Publishes the messages of this broker's channels for foreign services too, on the pub/sub
+    /// channel that `name` returns.
     pub fn heard_as(self, name: impl Fn(&Channel) -> Option<String> + Send + Sync + 'static) -> Self {
         Self { heard_as: Some(Arc::new(name)), ..self }
     }
@@ -104,7 +105,7 @@ impl Foreign {
         format!("{}*{}", escape(&self.before), escape(&self.after))
     }
 
-    /// A host's code: what foreign services send must not end the task that reads the connection.
+    /// Calls the host's code; a panic in it must not end the task that reads the connection.
     fn read(&self, captured: &str, payload: &[u8]) -> Option<Publish> {
         catch_unwind(AssertUnwindSafe(|| (self.read)(captured, payload))).ok().flatten()
     }
@@ -113,7 +114,7 @@ impl Foreign {
         heard.strip_prefix(&*self.before)?.strip_suffix(&*self.after)
     }
 
-    /// Where foreign services hear of this channel.
+    /// The pub/sub channel on which foreign services get the messages of this channel.
     pub(super) fn heard(&self, channel: &Channel) -> Option<String> {
         let name = self.heard_as.as_ref()?(channel)?;
         Some(format!("{}{name}{}", self.before, self.after))
@@ -128,13 +129,13 @@ impl fmt::Debug for Foreign {
     }
 }
 
-/// A foreign message on its way into its channel.
+/// A foreign message that waits to be stored.
 pub struct Heard {
     message: Publish,
     window: Option<Duration>,
 }
 
-/// Takes foreign messages from the connection, and stores them one after the other.
+/// Takes foreign messages from the connection and queues them for the task that stores them.
 pub struct Intake {
     out: mpsc::Sender<Heard>,
     bytes: Arc<AtomicUsize>,
@@ -148,8 +149,8 @@ impl Intake {
         (Self { out, bytes: Arc::clone(&bytes), log: Seldom::default() }, heard, bytes)
     }
 
-    /// Does not wait. What ends with our mark was published by this crate, in this process or
-    /// another one.
+    /// Queues a message; never blocks. A payload that ends with [`MARK`] was published by this
+    /// crate, in this process or another one, and is ignored.
     pub fn take(&self, foreign: &Foreign, heard: &[u8], payload: &[u8]) {
         if payload.ends_with(MARK.as_bytes()) {
             return;
@@ -172,7 +173,7 @@ impl Intake {
     }
 }
 
-/// Stores what was heard, in order; during an outage the oldest is tried again and again.
+/// Stores the queued messages in order; during an outage the oldest is tried again and again.
 pub async fn store(shared: Arc<Shared>, mut heard: mpsc::Receiver<Heard>, bytes: Arc<AtomicUsize>) {
     let log = Seldom::default();
     while let Some(Heard { message, window }) = heard.recv().await {
@@ -207,10 +208,10 @@ pub async fn store(shared: Arc<Shared>, mut heard: mpsc::Receiver<Heard>, bytes:
     }
 }
 
-/// The same in every process: 128 bits of the channel and the payload.
+/// A digest of channel and payload in 128 bits, which is the same in every process.
 fn digest(message: &Publish) -> String {
-    // Seeds are fixed: it tells messages apart, and keeps nobody out who could publish anything
-    // anyway.
+    // The seeds are fixed. The digest need not resist attacks, since an attacker here can publish
+    // anything anyway.
     let hash = |seed| {
         let state = foldhash::quality::FixedState::with_seed(seed);
         state.hash_one((message.channel.as_str(), &message.payload[..]))
@@ -218,7 +219,7 @@ fn digest(message: &Publish) -> String {
     format!("{:016x}{:016x}", hash(1), hash(2))
 }
 
-/// Logs at most every ten seconds, with how often it happened since.
+/// Logs an event at most every ten seconds, with the number of times that it happened since.
 #[derive(Default)]
 struct Seldom(Mutex<(u64, Option<Instant>)>);
 

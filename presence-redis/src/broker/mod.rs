@@ -76,41 +76,45 @@ struct Shared {
     calls: Calls,
     asks: mpsc::UnboundedSender<Ask>,
     witness: Witness,
-    /// By pattern.
+    /// The foreign channels by their patterns.
     foreign: Vec<(String, Foreign)>,
 }
 
 impl RedisBroker {
-    /// A broker on one server: `redis://user:password@host:port/database`, or `rediss://` with the
-    /// feature `tls`.
+    /// Makes a broker on one server: `redis://user:password@host:port/database`, or `rediss://`
+    /// with the feature `tls`.
     ///
     /// # Errors
-    /// [`Kind::Rejected`] when the URL cannot be read or an option is out of bounds.
+    ///
+    /// [`Kind::Rejected`] when the URL cannot be parsed or an option is out of bounds.
     pub fn connect(url: &str, options: BrokerOptions) -> Result<Self> {
         Self::open(Source::at(url)?, options)
     }
 
-    /// A broker on the server of a ready client. The connections are the broker's own.
+    /// Makes a broker on the server of a ready-made client. The broker opens its own connections.
     ///
     /// # Errors
+    ///
     /// [`Kind::Rejected`] when an option is out of bounds.
     pub fn with_client(client: redis::Client, options: BrokerOptions) -> Result<Self> {
         Self::open(Source::Single(client), options)
     }
 
-    /// A broker on the master that sentinels name.
+    /// Makes a broker on the master that sentinels name.
     ///
     /// # Errors
-    /// [`Kind::Rejected`] when a URL cannot be read or an option is out of bounds.
+    ///
+    /// [`Kind::Rejected`] when a URL cannot be parsed or an option is out of bounds.
     pub fn sentinel(sentinels: Sentinels, options: BrokerOptions) -> Result<Self> {
         Self::open(Source::watched_by(sentinels)?, options)
     }
 
-    /// A broker on a cluster, of which some nodes are named. Needs Redis ≥ 7 or Valkey, for their
-    /// sharded channels.
+    /// Makes a broker on a cluster, from the URLs of some of its nodes. Needs Redis ≥ 7 or Valkey,
+    /// for their sharded channels.
     ///
     /// # Errors
-    /// [`Kind::Rejected`] when a URL cannot be read or an option is out of bounds.
+    ///
+    /// [`Kind::Rejected`] when a URL cannot be parsed or an option is out of bounds.
     pub fn cluster(
         urls: impl IntoIterator<Item = impl Into<String>>,
         options: BrokerOptions,
@@ -125,7 +129,7 @@ impl RedisBroker {
         }
         let names = Names::new(namespace, source.database());
         let calls = Calls::new(names, retention, source.is_cluster());
-        // Nothing a new connection could be refused for: what is wrong shows with the first call.
+        // This call only checks that scripts may run; other problems show with the first real call.
         let hello = (&*calls::HELLO, calls::HELLO.begin(0));
         let link = Link::new(source, (connect_timeout, call_timeout), hello);
         let (asks, asked) = mpsc::unbounded_channel();
@@ -138,7 +142,7 @@ impl RedisBroker {
 }
 
 impl Shared {
-    /// `foreign` is where other services hear it.
+    /// `foreign` is the channel on which other services get the message.
     async fn publish(&self, message: &Publish, once: &Once, foreign: Option<&str>) -> Result<Published> {
         let witness = self.witness.of(&message.channel);
         let call = self.calls.publish(message, once, witness, foreign);
@@ -185,7 +189,7 @@ impl Broker for RedisBroker {
             events.extend(page.events);
             from = ReadFrom::position(page.position);
             if !page.more {
-                // What was published meanwhile is newer.
+                // Events that were published meanwhile are newer than the requested ones.
                 events.drain(..events.len().saturating_sub(count));
                 return Ok(events);
             }
@@ -214,7 +218,7 @@ impl Backend for Shared {
     }
 
     fn close(&self, interest: &Interest) {
-        // Without a keeper nothing is open.
+        // If the task has ended, no subscription is open.
         let _ = self.asks.send(Ask::Close(interest.clone()));
     }
 

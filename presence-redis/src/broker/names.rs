@@ -1,4 +1,4 @@
-//! Where a channel lies in Redis, and where it is heard.
+//! The keys of a channel in Redis, and its pub/sub channels.
 
 use crate::keys::Namespace;
 use presence_core::broker::Channel;
@@ -12,7 +12,7 @@ use presence_core::broker::Channel;
 #[derive(Debug)]
 pub struct Names {
     namespace: Namespace,
-    /// Databases of one server share their pub/sub channels.
+    /// Part of the names of pub/sub channels, since all databases of a server share them.
     database: i64,
 }
 
@@ -30,13 +30,13 @@ impl Names {
         self.of("log", channel)
     }
 
-    /// HASH: what the history says of itself.
+    /// HASH: the properties of the history.
     pub fn meta(&self, channel: &Channel) -> String {
         self.of("meta", channel)
     }
 
-    /// STRING: which event has used a key; `kind` keeps those of publishers and those of this crate
-    /// apart.
+    /// STRING: the event that used an idempotency key; `kind` separates keys of publishers from
+    /// those of this crate.
     pub fn keys(&self, kind: &str, channel: &Channel) -> String {
         let namespace = self.namespace.as_str();
         format!("presence:{kind}:{}:{{{namespace}:{channel}}}:", channel.as_str().len())
@@ -51,19 +51,20 @@ impl Names {
         format!("{}{channel}}}", self.heard_prefix())
     }
 
-    /// The pub/sub pattern of all channels whose name starts so.
+    /// The pub/sub pattern of all channels whose names start with `prefix`.
     pub fn pattern(&self, prefix: &str) -> String {
         format!("{}*", escape(&format!("{}{prefix}", self.heard_prefix())))
     }
 
-    /// The channel that is announced there; `None` if it is none of ours.
+    /// The channel that is announced on this pub/sub channel; `None` if the name is not of this
+    /// crate.
     pub fn channel(&self, heard: &[u8]) -> Option<Channel> {
         let name = heard.strip_prefix(self.heard_prefix().as_bytes())?.strip_suffix(b"}")?;
         Channel::new(std::str::from_utf8(name).ok()?).ok()
     }
 }
 
-/// The same text as a pattern of Redis.
+/// Escapes text for a Redis pattern.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {

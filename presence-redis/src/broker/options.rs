@@ -1,4 +1,4 @@
-//! Settings of the broker.
+//! The settings of a broker.
 
 use super::foreign::Foreign;
 use crate::keys::Namespace;
@@ -9,24 +9,23 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BrokerOptions {
-    /// Whose channels they are. Every process of one service names the same one, every other
-    /// service another.
+    /// The namespace. All processes of one service use the same, every other service another.
     pub namespace: Namespace,
-    /// The bounds of each channel's history. Every process of a namespace should say the same:
-    /// whoever publishes trims.
+    /// The bounds of each channel's history. All processes of a namespace should use the same,
+    /// since each publish trims by its own.
     pub retention: Retention,
-    /// How long a call may take before it is given up as
+    /// The timeout of a call, after which it fails as
     /// [`Kind::Timeout`](presence_core::store::Kind::Timeout). Default 1 s. More than zero.
     pub call_timeout: Duration,
-    /// How long an attempt to connect may take. Default 800 ms. More than zero, and less than
+    /// The timeout of an attempt to connect. Default 800 ms. More than zero, and less than
     /// `call_timeout`.
     pub connect_timeout: Duration,
-    /// Pub/sub channels that other services use; see [`foreign`](Self::foreign). Default none.
+    /// The pub/sub channels of other services; see [`foreign`](Self::foreign). Default none.
     pub(crate) foreign: Vec<Foreign>,
 }
 
 impl BrokerOptions {
-    /// The defaults, in this namespace.
+    /// The default settings, in this namespace.
     pub fn new(namespace: Namespace) -> Self {
         Self {
             namespace,
@@ -37,12 +36,12 @@ impl BrokerOptions {
         }
     }
 
-    /// Histories within these bounds.
+    /// Sets the bounds of histories.
     pub fn retention(self, retention: Retention) -> Self {
         Self { retention, ..self }
     }
 
-    /// Takes part in the plain pub/sub channels of other services.
+    /// Exchanges messages with other services on plain pub/sub channels.
     pub fn foreign(mut self, foreign: Foreign) -> Self {
         self.foreign.push(foreign);
         self

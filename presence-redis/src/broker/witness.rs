@@ -1,16 +1,16 @@
-//! What this process knows to be stored.
+//! The newest event of each channel that this process knows to be stored.
 
 use parking_lot::Mutex;
 use presence_core::broker::{Channel, EventId};
 use std::collections::HashMap;
 
-/// How many channels are remembered at least; twice as many at most.
+/// The number of channels that are kept at least; at most twice as many.
 const CHANNELS: usize = 2_048;
 
 /// The newest event that was acknowledged to this process, per channel: a server that does not have
-/// it has lost it.
+/// it has lost data.
 ///
-/// Two generations, so that a channel that is published to stays.
+/// There are two generations, so that a channel in use is kept.
 #[derive(Debug, Default)]
 pub struct Witness(Mutex<[HashMap<Channel, EventId>; 2]>);
 
@@ -24,8 +24,7 @@ impl Witness {
         let mut generations = self.0.lock();
         let [young, old] = &mut *generations;
         if let Some(known) = young.get_mut(channel) {
-            // Answers to calls at the same time come in any order, and an event may repeat an old
-            // one.
+            // Concurrent calls are answered in any order, and an answer may repeat an old event.
             if known.incarnation != id.incarnation || known.number < id.number {
                 *known = id;
             }
