@@ -70,6 +70,9 @@ impl Roster {
         swept
     }
 
+    /// Checks one due session, in the order of its possible states: write a renewal that is due;
+    /// reconcile if its state changed; else schedule the next check, or forget the session if it
+    /// has been gone for long enough.
     fn check(
         &self,
         locked: &mut Shard,

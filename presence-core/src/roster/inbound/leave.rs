@@ -76,6 +76,8 @@ impl Slot {
         Departure { at, ends_at: at + grace }
     }
 
+    /// The change that a leave of these topics (`None`: of all) makes: a departure, a shorter list
+    /// of topics, or nothing if the session has left already or is in none of them.
     fn departed(&self, topics: Option<&[Topic]>, reconciler: &Reconciler<'_>, grace: Duration) -> Departed {
         let departure = self.departs(reconciler.times.stamp, grace);
         let whole = Departed::Wholly(departure);

@@ -31,6 +31,9 @@ impl Roster {
         rewrites
     }
 
+    /// Handles one forgotten session: brings its state up to date; if it is live and this process's
+    /// own, returns its key to write it again; if nothing newer is known, drops it, or marks it as
+    /// unconfirmed if it is live.
     fn forget_one(
         &self,
         locked: &mut Shard,

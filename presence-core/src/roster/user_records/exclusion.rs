@@ -118,6 +118,8 @@ impl Roster {
         rewrites
     }
 
+    /// Merges one user record. If its exclusion or erasure is new, ends the sessions that it
+    /// concerns, and queues the end of their connections; returns the sessions to write again.
     fn learn_one(
         &self,
         locked: &mut Shard,
