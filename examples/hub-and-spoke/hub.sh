@@ -13,6 +13,8 @@
 #   docker-build [TAG] | docker-buildx REGISTRY | compose     the image by Docker, for two architectures, and the six processes
 #   helm-install-center | helm-install-leaf NAME | helm-install-all | helm-uninstall [NAME]   into the namespace presence-system
 #   k8s-status | k8s-logs | k8s-port-forward [PORT]           what runs there
+#   build | dev-up | test-coverage | coverage-check | bench-service | helm-install-leaf-us | helm-install-leaf-eu
+#                               as the original's Makefile calls them; the check wants three lines of four to be reached
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$here/../.."
@@ -137,18 +139,20 @@ demand() {
 logs=${CARGO_TARGET_DIR:-target}/hub-and-spoke-logs
 case ${1:-} in
   helm-install-*) demand ;;
-  secret | run | up | dev | token) JWT_SECRET=$(secret) && export JWT_SECRET ;;
+  secret | run | up | dev | dev-up | token) JWT_SECRET=$(secret) && export JWT_SECRET ;;
 esac
 
 case ${1:-} in
   secret) printf '%s\n' "$JWT_SECRET" ;;
   run) exec cargo run --package hub-and-spoke ;;
-  up | dev) up ;;
+  up | dev | dev-up) up ;;
+  build) cargo build --package hub-and-spoke ;;
   dev-logs) tail -n 100 -F "$logs/"${2:-*}.log ;;
   token) token "${2:?token SUBJECT [CLAIMS]}" "${3:-}" ;;
   test) scripts/test.sh -p example-tests hub_and_spoke ;;
-  coverage) cargo llvm-cov --package example-tests --package hub-and-spoke --html -- hub_and_spoke ;;
-  bench) cargo run --release --package bench -- rest ;;
+  coverage | test-coverage) cargo llvm-cov --package example-tests --package hub-and-spoke --html -- hub_and_spoke ;;
+  coverage-check) cargo llvm-cov --package example-tests --package hub-and-spoke --fail-under-lines 75 -- hub_and_spoke ;;
+  bench | bench-service) cargo run --release --package bench -- rest ;;
   check) scripts/check-deploy.sh ;;
   docker-build) docker build --file "$here/Dockerfile" --tag "${2:-presence-service}" . ;;
   docker-buildx)
@@ -157,6 +161,7 @@ case ${1:-} in
     ;;
   compose) docker compose --file "$here/docker-compose.yaml" up --build ;;
   helm-install-center) install presence-center center ;;
+  helm-install-leaf-us | helm-install-leaf-eu) install "presence-leaf-${1##*-}" leaf ;;
   helm-install-leaf) install "presence-leaf-${2:?helm-install-leaf NAME}" leaf ;;
   helm-install-all)
     install presence-center center

@@ -98,6 +98,20 @@ mod tests {
     }
 
     #[test]
+    fn a_page_tells_nobody_where_it_is_shares_no_window_and_is_what_it_says() {
+        let page = html("<script>1</script>");
+        for (name, value) in [
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("x-content-type-options", "nosniff"),
+        ] {
+            assert_eq!(page.headers()[name], value);
+        }
+        let policy = page.headers()["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self' 'sha256-"), "{policy}");
+    }
+
+    #[test]
     fn inline_scripts_and_styles_are_named_by_hash() {
         let page = "<style>a{}</style><script src=\"x.js\"></script><script type=\"module\">alert('Hello, world.');</script>";
         let policy = policy(page);

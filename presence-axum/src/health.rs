@@ -50,7 +50,12 @@ pub async fn report(State(mount): State<Mount>, asks: Asks) -> Result<Response, 
 /// `GET /healthz`: the process runs.
 #[expect(clippy::unused_async, reason = "a handler is async")]
 pub async fn alive() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], r#"{"ok":true}"#)
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, r#"{"ok":true}"#)
 }
 
 /// `GET /readyz` of a service whose readiness is that its store answers and its view is fresh: 200,

@@ -244,7 +244,8 @@ impl IntoResponse for HitResponse {
             }
         }
         text.push(b'}');
-        ([(header::CONTENT_TYPE, super::JSON)], bytes::Bytes::from(text)).into_response()
+        let headers = [(header::CONTENT_TYPE, super::JSON), super::NOSNIFF];
+        (headers, bytes::Bytes::from(text)).into_response()
     }
 }
 

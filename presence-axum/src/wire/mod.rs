@@ -16,10 +16,13 @@ pub use stream::{Ids, Lists, Shortened, diff, snapshot, state, view};
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// No browser takes an answer for something else than it says it is.
+const NOSNIFF: (HeaderName, HeaderValue) =
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 
 /// A JSON answer with this status.
 ///
@@ -30,7 +33,7 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
             let headers = [
                 (header::CONTENT_TYPE, JSON),
                 (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-                (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+                NOSNIFF,
             ];
             (status, headers, body).into_response()
         }

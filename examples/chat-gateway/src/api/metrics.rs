@@ -12,7 +12,9 @@ use std::time::Duration;
 /// `GET /metrics`, in the text format of Prometheus.
 pub(crate) async fn prometheus() -> Response {
     let text = RECORDER.get().map(PrometheusHandle::render).unwrap_or_default();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+    let headers =
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    (headers, text).into_response()
 }
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();

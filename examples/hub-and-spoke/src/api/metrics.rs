@@ -20,7 +20,9 @@ pub(crate) async fn cache(State(service): State<Service>, _: Identity) -> Respon
 pub(crate) async fn prometheus(State(service): State<Service>) -> Response {
     gauge!("presence_view_stale").set(if service.statuses().lookaside().is_stale() { 1.0 } else { 0.0 });
     let text = RECORDER.get().map(PrometheusHandle::render).unwrap_or_default();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+    let headers =
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    (headers, text).into_response()
 }
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();

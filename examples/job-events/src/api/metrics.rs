@@ -22,7 +22,9 @@ pub(crate) fn count(source: &'static str, outcome: &'static str) {
 pub(crate) async fn prometheus(State(service): State<Service>) -> Response {
     let mut text = RECORDER.get().map(PrometheusHandle::render).unwrap_or_default();
     viewers(&service, &mut text);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+    let headers =
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    (headers, text).into_response()
 }
 
 /// Viewers on all instances, for the jobs with the most. Labels that the recorder has once seen it

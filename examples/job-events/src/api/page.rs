@@ -1,21 +1,11 @@
 //! The page that creates a job and follows it.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, header};
-
-/// The page runs only what comes from here: no script and no style stands in it.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-);
+use http::{HeaderName, header};
 
 /// `GET /`.
 pub(crate) async fn index() -> Response {
-    let mut response = asset("text/html; charset=utf-8", include_str!("../../assets/index.html"));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
+    presence_axum::assets::html(include_str!("../../assets/index.html"))
 }
 
 /// `GET /page.js`.

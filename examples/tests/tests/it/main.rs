@@ -19,6 +19,7 @@ mod log;
 mod metrics;
 mod page_hits;
 mod rig;
+mod shipped;
 mod with_users;
 #[expect(dead_code, reason = "how the sockets of the library's own format connect")]
 #[path = "../../../../presence-axum/tests/it/ws/client.rs"]

@@ -96,6 +96,7 @@ async fn an_administrator_speaks_for_others() {
 #[tokio::test]
 async fn the_page_and_the_client_need_no_login() {
     let rig = rig().await;
-    assert_eq!(rig.get("/").await.status, 200);
+    let page = rig.get("/").await;
+    assert_eq!((page.status, page.header("cross-origin-opener-policy")), (200, Some("same-origin")));
     assert_eq!(rig.get("/presence/presence.js").await.status, 200);
 }
