@@ -131,7 +131,10 @@ async fn a_user_who_is_called_as_a_key_of_the_store_overwrites_nothing() {
         clients.push(connect(&process, key.strip_prefix("presence:").unwrap()).await);
         let last = connect(&process, "bob").await;
         until(&redis, &["EXISTS", "presence:bob"], |answer| answer == "1").await;
-        assert_eq!(ask(&redis, &["TYPE", key]).await, before, "{key}");
+        let after = ask(&redis, &["TYPE", key]).await;
+        // What is touched and not announced yet comes and goes.
+        let comes_and_goes = key.ends_with(":touched") && ["none", "string"].contains(&after.trim());
+        assert!(after == before || comes_and_goes, "{key}: {after}");
         drop(last);
         until(&redis, &["EXISTS", "presence:bob"], |answer| answer == "0").await;
     }
