@@ -36,8 +36,8 @@ impl Served {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let said = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let address = said.filter_map(|line| Some(line.split_once(ADDRESS)?.1.to_owned())).next();
+        let mut said = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let address = said.find_map(|line| Some(line.split_once(ADDRESS)?.1.to_owned()));
         Self { process, address: address.expect("it serves") }
     }
 

@@ -21,6 +21,9 @@ fn lines(folder: &Path, found: &mut Vec<(String, String)>) {
 /// What a line sets a secret to, if it does.
 fn secret(line: &str) -> Option<&str> {
     let line = line.trim_start().trim_start_matches("export ");
+    if line.starts_with('#') {
+        return None;
+    }
     let (name, value) = line.split_once([':', '='])?;
     let name = name.trim().to_ascii_lowercase();
     let is_secret = ["secret", "password", "token"].iter().any(|word| name.ends_with(word));
