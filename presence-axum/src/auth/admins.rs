@@ -1,4 +1,4 @@
-//! Who is an administrator.
+//! The rule that decides from the claims of a token whether a caller is an administrator.
 
 use serde_json::{Map, Value};
 
@@ -26,24 +26,24 @@ impl Default for Admins {
 }
 
 impl Admins {
-    /// A rule by which nobody is an administrator.
+    /// A rule that matches no caller.
     pub fn none() -> Self {
         Self { flags: Vec::new(), roles: Vec::new() }
     }
 
-    /// Also whoever has `true` as this claim.
+    /// Adds callers whose claim at this path is `true`.
     pub fn flag(mut self, claim: &[&str]) -> Self {
         self.flags.push(path(claim));
         self
     }
 
-    /// Also whoever has this role in the list that this claim is.
+    /// Adds callers whose claim at this path is a list that holds this role.
     pub fn role(mut self, claim: &[&str], role: impl Into<String>) -> Self {
         self.roles.push((path(claim), role.into()));
         self
     }
 
-    /// Whether claims are those of an administrator.
+    /// Whether these claims make the caller an administrator.
     pub fn include(&self, claims: &Map<String, Value>) -> bool {
         let has_role = |(claim, role): &(Vec<String>, String)| {
             let roles = find(claims, claim).and_then(Value::as_array);

@@ -1,4 +1,4 @@
-//! Who makes an identity of credentials.
+//! The trait that turns credentials into an identity.
 
 use super::{Credentials, Identity, Refused};
 use async_trait::async_trait;

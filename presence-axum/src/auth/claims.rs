@@ -1,4 +1,4 @@
-//! What the claims of a token must say, whoever signed it.
+//! The checks on the claims of a token, which do not depend on how it is signed.
 
 use super::{Admins, Identity, Refused};
 use presence_core::{Timestamp, UserId};
@@ -11,20 +11,21 @@ use std::time::Duration;
 /// argument.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// How far the clock of whoever signs may be off. Default zero.
+    /// How far the clock of the issuer may be off. Default zero.
     ///
-    /// A token lives this much longer than it says: choose seconds, where clocks are not kept.
+    /// A token is valid this much longer than it says: choose seconds, where clocks are not
+    /// synchronised.
     pub leeway: Duration,
-    /// Who must have signed (`iss`). Default: anybody who has the key.
+    /// The required issuer (`iss`). Default: any.
     pub issuer: Option<String>,
-    /// For whom it must be (`aud`). Default: for anybody.
+    /// The required audience (`aud`). Default: any.
     pub audience: Option<String>,
     /// To which client it must have been issued (`azp`), or for which it must be (`aud`). Default:
     /// any.
     ///
     /// Keycloak names the client in `azp`, and in `aud` only where a mapper adds it.
     pub client: Option<String>,
-    /// Who is an administrator. Default [`Admins::default`].
+    /// Which callers are administrators. Default [`Admins::default`].
     pub admins: Admins,
 }
 

@@ -1,4 +1,4 @@
-//! What a request shows to say who calls.
+//! The token that a request carries, and where in a request it may be.
 
 use super::Refused;
 use crate::query::decode;
@@ -7,7 +7,7 @@ use http::{HeaderMap, header};
 use std::borrow::Cow;
 use std::fmt;
 
-/// A token, not yet looked into. It never shows in a log.
+/// A token that has not been verified. `Debug` does not show it.
 #[derive(Clone)]
 pub struct Credentials<'a> {
     token: Cow<'a, str>,

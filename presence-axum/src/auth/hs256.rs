@@ -1,4 +1,4 @@
-//! Tokens signed with a secret that both sides know.
+//! [`Hs256`]: verifies tokens that are signed with a shared secret.
 
 use super::jwt;
 use super::verified::{Key, Verified};
@@ -24,7 +24,7 @@ pub struct Hs256 {
 }
 
 impl Hs256 {
-    /// Knows tokens that are signed with `secret`.
+    /// Accepts tokens that are signed with `secret`.
     pub fn new(secret: impl AsRef<[u8]>) -> Self {
         Self {
             key: DecodingKey::from_secret(secret.as_ref()),
@@ -35,31 +35,31 @@ impl Hs256 {
         }
     }
 
-    /// How far the clock of whoever signs may be off. Default zero; see [`Rules::leeway`].
+    /// How far the clock of the issuer may be off. Default zero; see [`Rules::leeway`].
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.rules.leeway = leeway;
         self
     }
 
-    /// Who must have signed (`iss`). Default: anybody who has the secret.
+    /// The required issuer (`iss`). Default: any.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.rules.issuer = Some(issuer.into());
         self
     }
 
-    /// For whom a token must be (`aud`). Default: for anybody.
+    /// The required audience (`aud`). Default: any.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.rules.audience = Some(audience.into());
         self
     }
 
-    /// To which client a token must have been issued. Default: any; see [`Rules::client`].
+    /// The client that a token must have been issued to. Default: any; see [`Rules::client`].
     pub fn client(mut self, client: impl Into<String>) -> Self {
         self.rules.client = Some(client.into());
         self
     }
 
-    /// Who is an administrator. Default [`Admins::default`].
+    /// Which callers are administrators. Default [`Admins::default`].
     pub fn admins(mut self, admins: Admins) -> Self {
         self.rules.admins = admins;
         self
@@ -89,7 +89,7 @@ impl Authenticator for Hs256 {
     }
 }
 
-/// Says nothing of the secret.
+/// Leaves out the secret.
 impl fmt::Debug for Hs256 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hs256").field("rules", &self.rules).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! How a host tells who calls.
+//! The trait that identifies the caller of a request, and adapters for functions and extractors.
 
 use super::{Authenticator, Credentials, Identity, Refused, Sources, Transport};
 use async_trait::async_trait;

@@ -1,4 +1,4 @@
-//! Who calls.
+//! [`Identity`]: the caller of a request.
 
 use super::admins::{self, Admins};
 use super::{Auth, Refused, Transport};
@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-/// Who calls, as a token says or the host. Cheap to clone.
+/// The caller of a request, as identified by a token or by the host. Cheap to clone.
 ///
-/// As an extractor it refuses whoever shows no token in the header, or a false one. Put it before
-/// the body among a handler's arguments: nobody's body is read before it is known who they are.
+/// As an extractor it refuses requests without a valid token in the header. Put it before the body
+/// among a handler's arguments, so that no body is read before the caller is known.
 #[derive(Clone, Default)]
 pub struct Identity(Option<Arc<Inner>>);
 
@@ -88,12 +88,12 @@ impl Identity {
         self.but(|inner| inner.is_admin = is_admin)
     }
 
-    /// Which user it is; `None` for one that names nobody, such as that of a guest or of a service.
+    /// The user; `None` for an identity without one, such as that of a guest or of a service.
     pub fn user(&self) -> Option<&UserId> {
         self.0.as_ref()?.user.as_ref()
     }
 
-    /// Which user it is, as text.
+    /// The id of the user, as text.
     pub fn subject(&self) -> Option<&str> {
         self.user().map(UserId::as_str)
     }
@@ -131,7 +131,7 @@ fn can_be_shown(name: &str) -> bool {
     !name.trim().is_empty() && !name.chars().any(char::is_control) && name.chars().nth(MAX_NAME).is_none()
 }
 
-/// Says who, and nothing of the claims.
+/// Shows the user, and none of the claims.
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity").field("user", &self.user()).finish_non_exhaustive()

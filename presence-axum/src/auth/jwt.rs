@@ -1,4 +1,4 @@
-//! What all tokens have in common, whoever signs them.
+//! Verification of signed tokens, common to all kinds of keys.
 
 use super::Refused;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode};

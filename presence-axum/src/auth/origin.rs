@@ -1,9 +1,9 @@
-//! Which page asks: that of our own origin, or another.
+//! Finds out whether a request comes from a page of this origin or of another.
 
 use crate::Cors;
 use http::{HeaderMap, HeaderValue, header};
 
-/// What a request says of the page that sends it.
+/// The kind of page that sends a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Page {
     /// A page of this very origin.
@@ -12,7 +12,7 @@ pub(crate) enum Page {
     Listed { credentials: bool },
     /// A page of another origin.
     Foreign,
-    /// It says nothing: no browser sends it, or a very old one.
+    /// The request does not say: it comes from no browser, or from a very old one.
     Unsaid,
 }
 

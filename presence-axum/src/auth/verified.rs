@@ -1,4 +1,4 @@
-//! Tokens that were verified a moment ago.
+//! A cache of verified tokens.
 
 use super::Identity;
 use parking_lot::Mutex;
@@ -37,7 +37,7 @@ impl Key {
 }
 
 impl Verified {
-    /// How many tokens are remembered. A token with many claims takes a few KiB.
+    /// The maximum number of cached tokens. A token with many claims takes a few KiB.
     pub(super) const MOST: usize = 10_000;
 
     pub(super) fn new(most: usize) -> Self {

@@ -1,4 +1,4 @@
-//! What a rate remembers of its keys, bounded.
+//! The bounded memory of a rate limit: a cell for each key.
 
 use governor::nanos::Nanos;
 use governor::state::StateStore;
@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// The cell of all newcomers for whom there is no room.
+/// The key of the cell that all new keys share while there is no room for more cells.
 const SHARED: u64 = 0;
-/// With how many cells a sweep is wanted, at the least.
+/// The smallest number of cells at which a sweep is requested.
 const LEAST: usize = 64;
 
 /// A cell for each key: the instant at which it has its whole burst again.
@@ -29,7 +29,7 @@ struct Shared {
 
 struct Inner {
     cells: HashMap<u64, Nanos>,
-    /// With how many cells a sweep is wanted.
+    /// The number of cells at which the next sweep is requested.
     sweep_at: usize,
 }
 

@@ -1,4 +1,4 @@
-//! One connection.
+//! Serves one connection, or refuses it.
 
 use super::Options;
 use super::refusal;
@@ -67,19 +67,19 @@ impl Connection {
             }
         };
         if let Err(error) = ended {
-            // Clients go without a word all the time.
+            // Clients often disconnect without closing, so this is not worth a warning.
             tracing::trace!(%error, %peer, "connection ended");
         }
     }
 }
 
-/// How long a client that is refused may take.
+/// The time limit for refusing a client.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Tells a client that there is no room for it.
+/// Answers a client that the server is full.
 ///
-/// Its request is read first: closing with something unread resets the connection, and the client
-/// would never see why.
+/// The client's request is read first: closing a connection with unread bytes resets it, and the
+/// client would never see the answer.
 pub(super) async fn refuse(mut stream: TcpStream, why: (StatusCode, &str), options: &Options) {
     let full = refusal::bytes(why.0, why.1, options);
     let refused = async {

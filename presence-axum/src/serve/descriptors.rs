@@ -2,18 +2,18 @@
 
 use std::fs::File;
 
-/// Descriptors left for everything that is no connection of ours: stores, files, clients that are
-/// being refused.
+/// Descriptors reserved for everything that is not a connection of this server: stores, files,
+/// clients that are being refused.
 const RESERVE: usize = 128;
 
-/// How many connections may be open: `wanted`, or fewer where the process may not have that many
-/// descriptors.
+/// The number of connections that may be open: `wanted`, or fewer if the process has not enough
+/// file descriptors.
 ///
-/// Raises the soft limit of the process to its hard limit first, and says once if that is not
+/// Raises the soft limit of the process to its hard limit first, and logs once if that is not
 /// enough.
 pub(super) fn connections(wanted: usize) -> usize {
     let Some(limit) = raised(wanted) else { return wanted };
-    // What is open already is not ours to use.
+    // Descriptors that are already open are not available.
     let open = std::fs::read_dir("/dev/fd").map_or(RESERVE, Iterator::count);
     let room = limit.saturating_sub(open + RESERVE.min(limit / 4)).max(1);
     if room >= wanted {
@@ -60,12 +60,13 @@ impl Spare {
         spare
     }
 
-    /// Gives the descriptor up for one connection; answers whether there was one.
+    /// Closes the spare descriptor, so that one connection can be accepted. Returns whether there
+    /// was one.
     pub(super) fn give_up(&mut self) -> bool {
         self.0.take().is_some()
     }
 
-    /// Takes a descriptor back.
+    /// Opens the spare descriptor again.
     pub(super) fn keep(&mut self) {
         if self.0.is_none() {
             self.0 = File::open("/dev/null").ok();

@@ -28,13 +28,14 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How many connections beyond the cap are told so at a time; more are closed without a word.
+/// The number of connections beyond the cap that are refused with an answer at a time; more are
+/// closed without one.
 const REFUSED_AT_A_TIME: usize = 64;
 /// How long to wait when the process has no file descriptor left to accept with.
 const EXHAUSTED: Duration = Duration::from_millis(100);
-/// What a client is told beyond the cap.
+/// The answer to a client beyond the cap.
 const FULL: (StatusCode, &str) = (StatusCode::SERVICE_UNAVAILABLE, "full");
-/// How often the log says that connections cannot be accepted.
+/// The minimum time between two log lines about connections that cannot be accepted.
 const SAID_EVERY: Duration = Duration::from_mins(1);
 
 /// Serves `app` on `listener` until `shutdown` is there, then drains.
@@ -60,8 +61,8 @@ pub async fn serve(listener: TcpListener, app: Router, options: Options, shutdow
     }
 }
 
-/// Accepts until `shutdown` is there, and answers with the open connections. The listener is closed
-/// by then.
+/// Accepts connections until `shutdown` completes, and returns the open ones. The listener is
+/// closed by then.
 async fn accept(
     listener: TcpListener,
     app: &Router,
@@ -116,7 +117,7 @@ async fn accept(
     }
 }
 
-/// What is done when the process cannot accept.
+/// Handles errors of accepting connections.
 struct Exhaustion {
     spare: Spare,
     said_on: Option<tokio::time::Instant>,
@@ -127,9 +128,9 @@ impl Exhaustion {
         Self { spare: Spare::new(), said_on: None }
     }
 
-    /// Meets an error of accepting. One of a single connection is of no concern; one of the process
-    /// (no file descriptors) would be met at once again: the descriptor kept back lets one client
-    /// be told so, and the log says it once a minute.
+    /// Handles an error of accepting. An error of one connection is ignored. An error of the
+    /// process (no file descriptors) would repeat at once: the spare descriptor lets one client be
+    /// refused with an answer, and the error is logged once a minute.
     async fn meet(&mut self, listener: &TcpListener, error: &io::Error, options: &Options) {
         use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
         if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {

@@ -1,4 +1,4 @@
-//! How many connections each client has open.
+//! Counts the open connections of each client.
 
 use crate::limits::Client;
 use parking_lot::Mutex;
@@ -26,7 +26,8 @@ impl Seats {
         Self { most, taken: Arc::default() }
     }
 
-    /// One more connection of this peer; `None` when it has as many as it may.
+    /// Takes a seat for one more connection of this peer; `None` if the client has reached its
+    /// limit.
     pub(super) fn take(&self, peer: SocketAddr) -> Option<Seat> {
         let Some(most) = self.most else { return Some(Seat { of: None }) };
         let client = Client::from(peer.ip());

@@ -1,4 +1,4 @@
-//! Event streams end when the server drains.
+//! Ends event streams when the server drains.
 
 use axum::body::Body;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! One frame for everybody.
+//! [`Ticker`]: makes one frame per interval and sends it to all viewers.
 
 use super::response;
 use crate::limits::Permit;
@@ -180,10 +180,10 @@ impl Drop for Restart<'_> {
     }
 }
 
-/// What one connection sees.
+/// The state of one viewer's stream.
 struct Viewer {
     first: Option<Bytes>,
-    /// The tick it saw last.
+    /// The tick that the viewer got last.
     tick: u64,
     frames: WatchStream<Frame>,
     _permit: Permit,

@@ -1,4 +1,4 @@
-//! Why a socket is closed.
+//! The reasons for which a socket is closed, with their close codes.
 
 /// Why the server closes a socket: the one table of close codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,13 +12,13 @@ pub enum Close {
     Binary,
     /// 1007: the client's text is not UTF-8.
     NotText,
-    /// 1008: the client has sent more frames than it may, and went on after it was told.
+    /// 1008: the client went on sending frames after it was told that it exceeded the rate limit.
     Flood,
     /// 1008: the client has sent no frame for too long.
     Idle,
     /// 1009: the client's message is too large.
     TooLarge,
-    /// 1012: this process goes, and the client should come back.
+    /// 1012: this process shuts down, and the client should reconnect.
     Reconnect,
     /// 1013: the client reads too slowly.
     Slow,
@@ -62,7 +62,7 @@ impl Close {
         }
     }
 
-    /// What the metric calls it.
+    /// The label of the reason in metrics.
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Normal => "client",

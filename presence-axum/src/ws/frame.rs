@@ -17,14 +17,15 @@ pub struct Frame {
     pub(super) note: Option<Note>,
 }
 
-/// What a connection is to know of a frame beside its bytes.
+/// A note on a frame, for the connections that send it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Note {
-    /// It tells the state of one subject, and is left out where that was told last.
+    /// The frame holds the state of one subject. A connection that sent the same state last leaves
+    /// the frame out.
     State(Tells),
-    /// It tells the states of several subjects. It is always sent.
+    /// The frame holds the states of several subjects. It is always sent.
     States(Arc<[Tells]>),
-    /// It is a message of this user.
+    /// The frame is a message of this user.
     By(UserId),
 }
 
@@ -36,12 +37,12 @@ pub(super) struct Tells {
 }
 
 impl Frame {
-    /// The frame of this text.
+    /// Makes a text frame.
     pub fn text(text: impl AsRef<str>) -> Self {
         Self::of(framed(opcode::TEXT, text.as_ref().as_bytes()))
     }
 
-    /// The same with a note for the connection.
+    /// Adds a note for the connections that send the frame.
     pub(super) fn noting(self, note: Note) -> Self {
         Self { note: Some(note), ..self }
     }
@@ -50,7 +51,7 @@ impl Frame {
         Self { bytes, note: None }
     }
 
-    /// The frame that says why a connection is closed.
+    /// Makes a close frame with a code and a reason.
     pub(super) fn close(code: u16, reason: &str) -> Self {
         let mut payload = Vec::with_capacity(2 + reason.len());
         payload.put_u16(code);
@@ -68,12 +69,12 @@ impl Frame {
         Self::of(framed(opcode::PONG, payload))
     }
 
-    /// What is written.
+    /// The bytes to write.
     pub(super) fn into_bytes(self) -> Bytes {
         self.bytes
     }
 
-    /// How many bytes are written.
+    /// The number of bytes to write.
     #[expect(clippy::len_without_is_empty, reason = "a frame has a header, and is never empty")]
     pub fn len(&self) -> usize {
         self.bytes.len()
@@ -124,13 +125,13 @@ fn framed(opcode: u8, payload: &[u8]) -> Bytes {
 pub(super) enum Received {
     /// A whole text message; its bytes are UTF-8.
     Text(String),
-    /// A whole binary message, whose content nobody wants.
+    /// A whole binary message; its content is dropped.
     Binary,
-    /// It wants this back.
+    /// A ping; its payload is to be sent back.
     Ping(Bytes),
     /// An answer to a ping, or a sign of life without one.
     Pong,
-    /// It closes, with this code if it said one.
+    /// A close frame, with its code if it has one.
     Close(Option<u16>),
 }
 
@@ -139,15 +140,15 @@ pub(super) enum Received {
 /// It holds at most one message and one frame: `max_message` bytes each, and nothing between two
 /// messages.
 pub(super) struct Decoder {
-    /// Bytes that are not a whole frame yet.
+    /// Received bytes that do not yet form a whole frame.
     input: BytesMut,
-    /// The fragments of a message that goes on, without their masks.
+    /// The unmasked fragments of an unfinished message.
     message: Vec<u8>,
-    /// How much of it is known to be text.
+    /// The number of bytes of `message` that are known to be UTF-8.
     checked: usize,
-    /// Whether a message goes on, and whether it is text.
+    /// The kind of the unfinished message; `None` between messages.
     fragmented: Option<Kind>,
-    /// How many fragments it has so far.
+    /// The number of fragments of the unfinished message so far.
     fragments: usize,
     max_message: usize,
 }
@@ -163,7 +164,7 @@ struct Head {
     opcode: u8,
     ends: bool,
     mask: [u8; 4],
-    /// How long the head is, and the payload.
+    /// The length of the head, in bytes.
     len: usize,
     payload: usize,
 }
@@ -180,7 +181,7 @@ impl Decoder {
         }
     }
 
-    /// Takes bytes as they come.
+    /// Adds received bytes.
     pub(super) fn extend(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
     }
@@ -207,8 +208,8 @@ impl Decoder {
         }
     }
 
-    /// The head of the frame that comes next, checked as far as it is there: a frame that is too
-    /// large is refused before its payload comes.
+    /// Decodes and checks the head of the next frame as far as it was received. A frame that is too
+    /// large is refused before its payload arrives.
     fn head(&self) -> Result<Option<Head>, Close> {
         let [first, second, rest @ ..] = &self.input[..] else { return Ok(None) };
         let (opcode, ends) = (first & 0x0f, first & FINAL != 0);
@@ -249,7 +250,7 @@ impl Decoder {
         Ok(Some(Head { opcode, ends, mask: *mask, len: 2 + extended + 4, payload }))
     }
 
-    /// What a whole frame means; `None` for one that a message goes on behind.
+    /// Decodes a whole frame; `None` for a fragment that does not end its message.
     fn take(&mut self, head: &Head, payload: &[u8]) -> Result<Option<Received>, Close> {
         let kind = match head.opcode {
             opcode::PING => return Ok(Some(Received::Ping(Bytes::copy_from_slice(payload)))),
@@ -282,8 +283,8 @@ impl Decoder {
 }
 
 impl Decoder {
-    /// Refuses broken text when it comes, and not when its message ends; each byte is looked at
-    /// about once.
+    /// Refuses invalid UTF-8 when it arrives, and not only at the end of its message. Each byte is
+    /// checked about once.
     fn check_text(&mut self) -> Result<(), Close> {
         match std::str::from_utf8(&self.message[self.checked..]) {
             Ok(text) => self.checked += text.len(),

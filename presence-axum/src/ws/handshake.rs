@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use sha1::{Digest, Sha1};
 
-/// What the key of a request is hashed with.
+/// The constant of RFC 6455 that is hashed together with the key of a request.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// A request that asks for an upgrade as RFC 6455 has it.
@@ -21,11 +21,11 @@ pub(super) struct Handshake {
     pub(super) upgrade: OnUpgrade,
 }
 
-/// Why a request is no such upgrade.
+/// Why a request is not a valid upgrade.
 pub(super) enum NotOne {
-    /// 426: it asks for nothing, or for another version.
+    /// 426: the request asks for no upgrade, or for another version.
     NotAsked,
-    /// Something is wrong with it.
+    /// The upgrade request is invalid.
     Wrong(Error),
 }
 
@@ -52,12 +52,13 @@ impl Handshake {
         let selects = |offered: &str| offered == BEARER || known.contains(&offered);
         let protocol = tokens(headers, &header::SEC_WEBSOCKET_PROTOCOL).find(|offered| selects(offered));
         let protocol = protocol.and_then(|protocol| HeaderValue::from_str(protocol).ok());
-        // There is none behind a server or a layer that cannot upgrade.
+        // The extension is missing behind a server or a layer that cannot upgrade.
         let upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(NotOne::NotAsked)?;
         Ok(Self { accept, protocol, upgrade })
     }
 
-    /// The answer after which the connection carries frames, and what becomes it.
+    /// The response after which the connection carries frames, and the future of the upgraded
+    /// connection.
     pub(super) fn accept(self) -> (OnUpgrade, Response) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

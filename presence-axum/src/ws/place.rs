@@ -17,7 +17,7 @@ use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 /// gets the state anew, and messages from the broker's history.
 pub(super) struct Place {
     room: Arc<Room>,
-    /// Newest first.
+    /// Updates to deliver before those of `live`, the newest first.
     first: Vec<Shared>,
     live: BroadcastStream<Shared>,
     /// Set when `live` is to be polled.
@@ -34,7 +34,7 @@ struct Messages {
     delivers: WakeFlag,
 }
 
-/// What a connection hears of one of its topics.
+/// An event of one topic of a connection.
 pub(super) enum News {
     Frames(Shared),
     /// The connection reads too slowly and missed something; the state of the topic comes next.
@@ -69,7 +69,7 @@ impl Place {
                 self.live = BroadcastStream::new(live);
                 News::Skipped
             }
-            // Its sender is in the room, which is held here.
+            // Not reached: the sender is in the room, which this value keeps alive.
             None => return Poll::Pending,
         })
     }

@@ -1,4 +1,4 @@
-//! The wire format of a socket, as a value.
+//! [`Protocol`]: the trait by which a host defines the wire format of a socket.
 
 use super::frame::{Note, Tells};
 use super::{Frame, Problem, Request, Said, Update};
@@ -9,7 +9,7 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::sync::LazyLock;
 
-/// Nobody can find two subjects with one hash without knowing it.
+/// A random seed, without which a client cannot construct two subjects with the same hash.
 static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// What is carried back in the answer to a request: a string or an integer, as JSON.

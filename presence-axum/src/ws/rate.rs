@@ -1,36 +1,36 @@
-//! How many frames a client may send.
+//! The rate limit on the frames of one client.
 
 use presence_core::Timestamp;
 use std::time::Duration;
 
-/// A bucket of permissions that fills at a steady rate.
+/// A token bucket that fills at a steady rate.
 pub(super) struct Rate {
-    /// How long one permission takes to come.
+    /// The time in which one token is added.
     every: Duration,
-    /// How much time the full bucket is worth.
+    /// The content of the full bucket, as time.
     full: Duration,
-    /// How much time is in it.
+    /// The current content, as time.
     saved: Duration,
     at: Timestamp,
-    /// How many frames came in vain since the bucket was full.
+    /// The number of frames refused since the bucket was full.
     refused: u32,
     burst: u32,
     told_at: Option<Timestamp>,
 }
 
-/// What becomes of a frame.
+/// Whether a frame is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Take,
-    /// It is one too many, and the client is to be told so.
+    /// The frame exceeds the rate, and the client is to be told so.
     Tell,
-    /// It is one too many, and the client has been told within a second.
+    /// The frame exceeds the rate, and the client was told so within the last second.
     Drop,
-    /// The client goes on and on.
+    /// The client keeps exceeding the rate: close the connection.
     Close,
 }
 
-/// How often a client is told.
+/// The minimum time between two such errors to a client.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 impl Rate {

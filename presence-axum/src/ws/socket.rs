@@ -1,4 +1,4 @@
-//! A socket that frames go over.
+//! A socket that reads and writes WebSocket frames.
 
 use super::frame::{Decoder, Frame, Received};
 use super::wake::WakeFlag;
@@ -19,28 +19,29 @@ pub(super) struct Socket<S> {
     /// Set when there may be something to read.
     readable: WakeFlag,
     decoder: Decoder,
-    /// Frames that are not written yet, the first of them perhaps in part.
+    /// Frames to write; the first may be written in part.
     queue: VecDeque<Bytes>,
-    /// How many bytes those are.
+    /// The bytes of those frames.
     queued: usize,
-    /// Runs from the first write that has to wait until everything is written.
+    /// The deadline of a blocked write, set from the first write that has to wait until everything
+    /// is written.
     deadline: Option<Pin<Box<Sleep>>>,
     write_within: Duration,
 }
 
-/// What a socket tells.
+/// An event of a socket.
 #[derive(Debug)]
 pub(super) enum Told {
     Received(Received),
     /// The client has broken a rule, or reads too slowly: the connection is to be closed with this.
     Close(Close),
-    /// There is no connection any more.
+    /// The connection has ended.
     Gone,
 }
 
 /// How much is read at a time. The buffer lies on the stack: an idle connection has none.
 const READ: usize = 4096;
-/// Whoever has more to send waits while so much is not written yet.
+/// While this many bytes are unwritten, no more frames should be queued.
 pub(super) const FULL: usize = 16 * 1024;
 /// Small frames are written together, up to this many bytes.
 const TOGETHER: usize = 16 * 1024;
@@ -67,8 +68,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.queue.push_back(frame.into_bytes());
     }
 
-    /// How many bytes are not written yet. Whoever has something to send waits while these are
-    /// many.
+    /// The number of unwritten bytes. While they exceed [`FULL`], no more frames should be queued.
     pub(super) fn queued(&self) -> usize {
         self.queued
     }
@@ -182,7 +182,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             match std::future::poll_fn(|cx| self.poll_read(cx)).await {
                 Told::Received(Received::Close(_)) => return false,
                 Told::Received(_) if messages < 4_096 => messages += 1,
-                // It goes on with what broke a rule: the frames cannot be told apart any more.
+                // The client broke the framing, so that its frames can no longer be told apart.
                 Told::Received(_) | Told::Close(_) => return false,
                 Told::Gone => return true,
             }

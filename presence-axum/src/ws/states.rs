@@ -1,18 +1,18 @@
-//! What a connection was told last of each subject.
+//! The states that a connection has sent to its client, so that none is sent twice.
 
 use super::frame::Tells;
 use std::collections::VecDeque;
 
-/// How many subjects are remembered.
+/// The maximum number of subjects that are remembered.
 const REMEMBERED: usize = 256;
 
-/// The states told last, those of the subjects heard of longest ago first. It takes no memory until
-/// there is one.
+/// The latest state sent of each subject, the least recent first. It allocates no memory until the
+/// first state.
 #[derive(Default)]
 pub(super) struct States(VecDeque<Tells>);
 
 impl States {
-    /// Whether this differs from what was told of the subject last, and remembers it.
+    /// Whether this differs from the state of the subject that was sent last; remembers it.
     pub(super) fn is_news(&mut self, tells: Tells) -> bool {
         let last = self.0.iter().position(|last| last.subject == tells.subject);
         if last.is_some_and(|at| self.0[at].state == tells.state) {
@@ -27,7 +27,7 @@ impl States {
         true
     }
 
-    /// Knows of nobody any more: something was not told, and nobody knows of whom.
+    /// Forgets all states, since a frame was skipped whose subjects are not known.
     pub(super) fn forget(&mut self) {
         self.0 = VecDeque::new();
     }

@@ -1,4 +1,4 @@
-//! Short-lived values that a user shows.
+//! Short-lived values of a user in a topic, such as "is typing".
 
 use presence_core::{Presence, Status, Timestamp, Topic, UserId};
 use std::time::Duration;
@@ -11,9 +11,9 @@ use std::time::Duration;
 pub(super) struct Typed {
     pub(super) topic: Topic,
     pub(super) value: Box<str>,
-    /// When it ends unless it is repeated.
+    /// The time when the value ends unless the client repeats it.
     ends_at: Timestamp,
-    /// When what the others were told runs out.
+    /// The time when the value ends for the other subscribers, as they were last told.
     shown_until: Timestamp,
 }
 
@@ -26,7 +26,7 @@ impl Typed {
         self.ends_at = now + lasts;
     }
 
-    /// When it ends, or must be shown again.
+    /// The time when the value ends or must be sent to the others again.
     pub(super) fn due_at(&self) -> Timestamp {
         self.ends_at.min(self.shown_until)
     }

@@ -12,7 +12,7 @@ use std::task::{Context, Wake, Waker};
 /// holds any more.
 pub(super) struct WakeFlag {
     shared: Arc<Shared>,
-    /// What the source is polled with.
+    /// The waker that the source is polled with.
     waker: Waker,
 }
 
@@ -39,7 +39,7 @@ impl WakeFlag {
         self.shared.is_set.swap(false, Ordering::AcqRel).then(|| self.waker.clone())
     }
 
-    /// Has the source polled at the next opportunity, though it has not asked for it.
+    /// Sets the flag, so that the source is polled at the next opportunity.
     pub(super) fn set(&self) {
         self.shared.is_set.store(true, Ordering::Release);
     }

@@ -1,4 +1,4 @@
-//! Tokens signed with keys that an identity provider publishes.
+//! [`Jwks`]: verifies tokens that are signed with keys published by an identity provider.
 
 mod fetch;
 mod keys;
@@ -51,7 +51,7 @@ pub struct Jwks {
     verified: Verified,
 }
 
-/// Where the keys come from, and what is known of them.
+/// The URL of the keys, and the keys that were fetched last.
 struct Source {
     url: Url,
     client: Client,
@@ -89,9 +89,10 @@ pub enum InvalidJwks {
 }
 
 impl Jwks {
-    /// Knows tokens by the keys that are published at `url`.
+    /// Accepts tokens that are signed with a key published at `url`.
     ///
     /// # Errors
+    ///
     /// [`InvalidJwks`].
     pub fn new(url: impl AsRef<str>) -> Result<Self, InvalidJwks> {
         let url = Url::parse(url.as_ref()).map_err(|_| InvalidJwks::Url)?;
@@ -121,32 +122,32 @@ impl Jwks {
         Ok(Self::new(format!("{issuer}/protocol/openid-connect/certs"))?.issuer(issuer))
     }
 
-    /// How far the clock of whoever signs may be off. Default zero; see [`Rules::leeway`].
+    /// How far the clock of the issuer may be off. Default zero; see [`Rules::leeway`].
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.rules.leeway = leeway;
         self
     }
 
-    /// Who must have signed (`iss`). Default: anybody who has one of the keys.
+    /// The required issuer (`iss`). Default: any.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.rules.issuer = Some(issuer.into());
         self
     }
 
-    /// For whom a token must be (`aud`). Default: for anybody.
+    /// The required audience (`aud`). Default: any.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.rules.audience = Some(audience.into());
         self
     }
 
-    /// To which client a token must have been issued (`azp`, or `aud`). Default: any; see
+    /// The client that a token must have been issued to (`azp`, or `aud`). Default: any; see
     /// [`Rules::client`].
     pub fn client(mut self, client: impl Into<String>) -> Self {
         self.rules.client = Some(client.into());
         self
     }
 
-    /// Who is an administrator. Default [`Admins::default`].
+    /// Which callers are administrators. Default [`Admins::default`].
     pub fn admins(mut self, admins: Admins) -> Self {
         self.rules.admins = admins;
         self

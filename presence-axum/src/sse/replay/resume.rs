@@ -1,4 +1,4 @@
-//! Behind which event a viewer goes on.
+//! The event after which a viewer resumes.
 
 use crate::query::fields;
 use axum::extract::FromRequestParts;
@@ -15,7 +15,7 @@ use std::convert::Infallible;
 pub struct Resume(Option<EventId>);
 
 impl Resume {
-    /// Resumes behind this event.
+    /// Resumes after this event.
     pub fn behind(id: EventId) -> Self {
         Self(Some(id))
     }

@@ -1,4 +1,4 @@
-//! One connection: a cursor, and a timer.
+//! The stream of one viewer: a cursor in the broker's history, and a timer.
 
 use super::frames::Frames;
 use super::{Begin, Replay};

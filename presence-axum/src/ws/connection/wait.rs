@@ -1,4 +1,4 @@
-//! What wakes a connection.
+//! Polls the sources of a connection's events.
 
 use super::{Connection, Event, STUFFED};
 use crate::ws::place::News;
@@ -10,14 +10,14 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
-    /// Writes what is to be written, and waits for what comes next.
+    /// Writes queued frames, and waits for the next event.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         if let Some(waker) = self.seldom.take(cx)
             && let Poll::Ready(event) = self.poll_seldom(&mut Context::from_waker(&waker))
         {
             return Poll::Ready(event);
         }
-        // All that is there goes into one write.
+        // All frames that are ready are written together.
         while self.socket.queued() < FULL {
             match Pin::new(&mut self.places).poll_next(cx) {
                 Poll::Ready(Some((_, News::Skipped))) => self.told.forget(),
@@ -35,7 +35,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         self.socket.poll(reads, cx).map(|told| told.map_or(Event::Wrote, Event::Told))
     }
 
-    /// Waits for what comes seldom, beside frames and news of topics.
+    /// Waits for the rarer events, which are neither frames nor news of topics.
     fn poll_seldom(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         if let Poll::Ready(after) = self.draining.as_mut().poll(cx) {
             return Poll::Ready(Event::Drain(after));
@@ -67,8 +67,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// The timer is set anew when it rings, and when something is due earlier; not whenever a frame
-    /// moves the deadline.
+    /// Polls the timer. It is reset when it fires and when an earlier deadline appears, but not
+    /// each time that a frame moves the deadline.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let clock = self.parties.mount.presence().clock();
         loop {

@@ -1,9 +1,9 @@
-//! What is to be done for a connection.
+//! The effects that a session asks its connection to carry out.
 
 use crate::ws::{Close, Problem, Reference, Said, Token, Update, Wish};
 use presence_core::{Beat, Topic, UserId};
 
-/// What the driver of the connection is to do.
+/// One action for the task of the connection.
 #[derive(Debug, Clone)]
 pub(in crate::ws) enum Effect {
     Send(Box<Update>),
@@ -42,11 +42,11 @@ pub(in crate::ws) enum Effect {
     Close(Close),
 }
 
-/// Whether a frame is looked at.
+/// Whether a frame is processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::ws) enum Heard {
     Take,
-    /// It is one too many.
+    /// The frame exceeds the rate and is dropped.
     Drop,
 }
 
