@@ -13,19 +13,19 @@ pub struct Credentials<'a> {
     token: Cow<'a, str>,
 }
 
-/// How a request is answered, which says where it may show its token.
+/// How a request is answered, which decides where it may carry its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transport {
-    /// At once, as a hit or a query is: the token comes in the header.
+    /// With one response, as for a hit or a query: the token is in the header.
     Request,
-    /// With events that go on: `EventSource` sends no headers, so that the token may come in the
-    /// query as well.
+    /// With a stream of events: `EventSource` sends no headers, so the token may also be in the
+    /// query.
     Stream,
-    /// By an upgrade to a WebSocket: the token may come in the query or as a subprotocol as well.
+    /// With an upgrade to a WebSocket: the token may also be in the query or a subprotocol.
     Socket,
 }
 
-/// Where a request may show its token, besides the header `Authorization: Bearer`.
+/// Where a request may carry its token, besides the header `Authorization: Bearer`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sources<'s> {
     /// The parameter of the query that may hold it.
@@ -44,7 +44,7 @@ impl Sources<'_> {
 }
 
 impl<'a> Credentials<'a> {
-    /// The longest token that is looked at, in bytes.
+    /// The longest token that is accepted, in bytes.
     pub const MAX_BYTES: usize = 8 * 1024;
 
     /// A token that came by another way than a request, such as the first message on a socket.

@@ -18,25 +18,26 @@ pub struct Identity(Option<Arc<Inner>>);
 
 struct Inner {
     user: Option<UserId>,
-    /// The name to show, where it is another than the user's id.
+    /// The name to show, if it differs from the user's id.
     name: Option<String>,
     claims: Map<String, Value>,
     expires_at: Option<Timestamp>,
     is_admin: bool,
 }
 
-/// The longest name that is shown, in characters; one that is longer says nothing.
+/// The longest name that is shown, in characters; a longer one is ignored.
 const MAX_NAME: usize = 256;
 
 static NO_CLAIMS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 
 impl Identity {
-    /// Nobody in particular: a guest, where the host lets guests in.
+    /// An identity without a user: a guest, if the host admits guests.
     pub fn anonymous() -> Self {
         Self(None)
     }
 
-    /// This user, as the host knows it: by a session of its own, or by a proxy in front.
+    /// The identity of a user that the host has identified: by a session of its own, or by a proxy
+    /// in front.
     pub fn from_host(user: UserId) -> Self {
         let (claims, name) = (Map::new(), None);
         Self::of(Inner { user: Some(user), name, claims, expires_at: None, is_admin: false })
@@ -71,19 +72,19 @@ impl Identity {
         Self::of(inner)
     }
 
-    /// Shows this name. Blank ones, and those of more than 256 characters or with control
-    /// characters, are passed over.
+    /// Sets the name to show. Blank names, and those of more than 256 characters or with control
+    /// characters, are ignored.
     pub fn named(self, name: impl Into<String>) -> Self {
         let name = Some(name.into()).filter(|name| can_be_shown(name));
         self.but(|inner| inner.name = name)
     }
 
-    /// Ends at this instant; what it opened ends with it.
+    /// Sets the time when the identity expires; its streams and sockets end then.
     pub fn until(self, expires_at: Timestamp) -> Self {
         self.but(|inner| inner.expires_at = Some(expires_at))
     }
 
-    /// Makes an administrator of it, or takes that away.
+    /// Sets whether the caller is an administrator.
     pub fn admin(self, is_admin: bool) -> Self {
         self.but(|inner| inner.is_admin = is_admin)
     }
@@ -105,23 +106,24 @@ impl Identity {
         name.or_else(|| self.subject())
     }
 
-    /// All that its token says; empty without one.
+    /// All claims of the token; empty without a token.
     pub fn claims(&self) -> &Map<String, Value> {
         self.0.as_ref().map_or(&NO_CLAIMS, |inner| &inner.claims)
     }
 
-    /// One claim, by the names that lead to it: `["realm_access", "roles"]`.
+    /// One claim, by its path: `["realm_access", "roles"]`.
     pub fn claim(&self, path: &[&str]) -> Option<&Value> {
         admins::find(self.claims(), path)
     }
 
-    /// Whether it is an administrator, by its claims (see [`Admins`]) or because the host says so.
+    /// Whether the caller is an administrator, by its claims (see [`Admins`]) or because the host
+    /// says so.
     pub fn is_admin(&self) -> bool {
         self.0.as_ref().is_some_and(|inner| inner.is_admin)
     }
 
-    /// When it ends: what outlives a request, such as a socket, has to look. `None`: as long as the
-    /// host knows it.
+    /// The time when the identity expires, which streams and sockets have to observe. `None`: it
+    /// does not expire.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.0.as_ref()?.expires_at
     }

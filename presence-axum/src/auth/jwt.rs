@@ -13,13 +13,13 @@ pub(super) fn signature(algorithm: Algorithm) -> Validation {
     signature
 }
 
-/// The claims of a token that is signed with this key.
+/// Verifies that a token is signed with this key, and returns its claims.
 pub(super) fn claims(
     token: &str,
     key: &DecodingKey,
     signature: &Validation,
 ) -> Result<Map<String, Value>, Refused> {
-    // The library's error is not passed on: it may quote the token.
+    // The library's error is dropped, since it may quote the token.
     let signed = decode::<Map<String, Value>>(token, key, signature);
     let signed = signed.map_err(|_| Refused::Invalid("not signed by us"))?;
     check(&signed.header)?;
@@ -31,8 +31,8 @@ fn check(header: &Header) -> Result<(), Refused> {
         return Err(Refused::Invalid("it brings its own key"));
     }
     if header.crit.is_some() {
-        // RFC 7515: whoever does not understand what is critical must refuse. We understand nothing
-        // of it.
+        // RFC 7515: a token with critical extensions that are not understood must be refused. No
+        // extension is supported.
         return Err(Refused::Invalid("a critical extension"));
     }
     Ok(())

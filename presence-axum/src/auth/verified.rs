@@ -19,7 +19,8 @@ pub(super) struct Verified {
 
 #[derive(Default)]
 struct Inner {
-    /// The keys that the tokens were verified with; with others, they must be verified again.
+    /// The number of the key set that the tokens were verified with; after a change of keys, they
+    /// must be verified again.
     keys: u64,
     /// Those that were used since the halves changed places, at most `half`.
     young: HashMap<Key, Identity>,
@@ -44,7 +45,7 @@ impl Verified {
         Self { half: most / 2, inner: Mutex::default() }
     }
 
-    /// Whose token it is, if it was verified with these keys and has not ended.
+    /// The identity of a token, if it was verified with these keys and has not expired.
     pub(super) fn get(&self, key: &Key, keys: u64, now: Timestamp, leeway: Duration) -> Option<Identity> {
         let mut inner = self.inner.lock();
         if inner.keys != keys {
@@ -60,7 +61,7 @@ impl Verified {
         found.expires_at().is_some_and(|ends| ends + leeway > now).then_some(found)
     }
 
-    /// Remembers whose token it is.
+    /// Caches the identity of a token.
     pub(super) fn keep(&self, key: Key, keys: u64, identity: Identity) {
         let mut inner = self.inner.lock();
         if inner.keys > keys {

@@ -1,4 +1,4 @@
-//! Which client a request comes from.
+//! Identifies the client that a request comes from.
 
 use axum::extract::ConnectInfo;
 use http::{Extensions, HeaderMap};
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn an_element_that_is_no_text_counts_as_one() {
         let of = |lists: &[&[u8]], proxies| client_of_bytes("10.0.0.1", lists, proxies);
-        // The proxy's own line comes last; what stands before it anyone wrote.
+        // The proxy's own line is the last; a client may have written those before it.
         assert_eq!(of(&[b"6.6.6.6", b"\xff\xfe", b"10.0.0.9"], 2), Some(is("10.0.0.1")));
         assert_eq!(of(&[b"6.6.6.6, \xe9, 1.1.1.1"], 1), Some(is("1.1.1.1")));
         assert_eq!(of(&[b"6.6.6.6, \xe9, 1.1.1.1"], 2), Some(is("10.0.0.1")));

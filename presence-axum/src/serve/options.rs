@@ -1,19 +1,19 @@
-//! Settings of the server.
+//! The settings of the server.
 
 use super::ErrorBody;
 use crate::Cors;
 use std::time::Duration;
 
-/// How [`serve`](super::serve) serves.
+/// The settings of [`serve`](super::serve).
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How many connections are open at a time; one more is told 503 and closed.
+    /// The maximum number of open connections; one more is answered 503 and closed.
     ///
     /// Default 50,000. Each takes a file descriptor: the soft limit of the process is raised to its
-    /// hard limit, and where that is not enough, fewer connections are open and a warning says so.
+    /// hard limit, and where that is not enough, the maximum is lowered and a warning is logged.
     pub max_connections: usize,
-    /// How many connections one client has open at a time; one more is told 429 and closed. `None`
-    /// for no such bound.
+    /// The maximum number of open connections of one client; one more is answered 429 and closed.
+    /// `None` for no such limit.
     ///
     /// Default `None`: behind a proxy all connections are the proxy's. Set it where clients connect
     /// directly: a browser has up to six. A client is an IPv4 address or an IPv6 /64 network. A
@@ -25,40 +25,40 @@ pub struct Options {
     /// Default 30 s: longer than the pause between two hits on one connection should be, if they
     /// are to share it.
     pub header_timeout: Duration,
-    /// The largest head of a request that is sure to be taken, in bytes; one of more than twice
+    /// The largest head of a request that is always accepted, in bytes; a head of more than twice
     /// that gets 431. At least 8 KiB.
     ///
-    /// Default 64 KiB: a query may name a thousand ids. It also bounds what is kept for a reader
-    /// that is slow, beside one frame.
+    /// Default 64 KiB: a query may name a thousand ids. It also bounds the memory for a slow
+    /// reader, in addition to one frame.
     pub max_head: usize,
-    /// How much the kernel buffers for a reader that is slow, in bytes (it doubles the number);
-    /// `None` leaves it to the kernel.
+    /// The size of the kernel's send buffer, in bytes (the kernel doubles it); `None` leaves it to
+    /// the kernel.
     ///
-    /// Default 64 KiB. The kernel alone would take 4 MB for each reader that has stopped, and what
-    /// a slow one gets would be old.
+    /// Default 64 KiB. The kernel alone would use 4 MB for each reader that has stopped, and a slow
+    /// reader would get old data.
     pub send_buffer: Option<usize>,
-    /// How long a reader may take for what is being sent to it before its connection is closed.
+    /// How long a reader may take to receive written data before its connection is closed.
     ///
-    /// Default 30 s. A reader that is slow holds a frame of its own in memory; this is for how
-    /// long.
+    /// Default 30 s. A slow reader holds a frame of its own in memory for up to this long.
     pub frame_for: Duration,
-    /// After how long without a sign of the peer a connection is given up.
+    /// The time without any sign of the peer after which a connection is closed.
     ///
-    /// Default 60 s. A laptop that sleeps is noticed, on Linux also a reader that reads nothing for
+    /// Default 60 s. It detects a laptop that sleeps; on Linux also a reader that reads nothing for
     /// that long.
     pub dead_after: Duration,
-    /// How long a drain may take before what is still open is closed.
+    /// How long a drain may take before connections that are still open are closed.
     ///
-    /// Default 8 s, for containers are mostly killed 10 s after they are asked to end.
+    /// Default 8 s, since containers are usually killed 10 s after they are asked to end.
     pub drain_for: Duration,
-    /// Writes the body of what the server answers by itself: no room (503), a head that is too long
-    /// or malformed (400, 414, 431), an unknown transfer coding (501).
+    /// Writes the body of the errors that the server answers by itself: no room (503), a head that
+    /// is too long or malformed (400, 414, 431), an unknown transfer coding (501).
     ///
-    /// Default [`error_body`](super::error_body), the shape of our own wire format.
+    /// Default [`error_body`](super::error_body), the shape of this crate's wire format.
     pub error_body: ErrorBody,
     /// Lets pages of other origins read those answers. Default: none may.
     ///
-    /// Which origin asks is not known then, so that only `*` or a single origin is named.
+    /// The origin of the request is not known at that point, so only `*` or a single origin is
+    /// named.
     pub cors: Option<Cors>,
 }
 

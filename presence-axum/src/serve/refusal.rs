@@ -1,4 +1,4 @@
-//! What the server itself answers, before a request comes to the app.
+//! The errors that the server answers by itself, before a request reaches the app.
 
 use super::Options;
 use axum::body::Body;
@@ -10,7 +10,7 @@ use std::fmt::Write;
 /// shape.
 pub type ErrorBody = fn(&str) -> String;
 
-/// `{"ok":false,"error":"…"}`, the shape of our own wire format. The words need no escapes.
+/// `{"ok":false,"error":"…"}`, the shape of this crate's wire format. The words need no escapes.
 pub fn error_body(words: &str) -> String {
     format!(r#"{{"ok":false,"error":"{words}"}}"#)
 }
@@ -23,7 +23,7 @@ pub(super) fn response(status: StatusCode, words: &str, options: &Options) -> Re
     response
 }
 
-/// The same as bytes, for where no request could be read.
+/// The same as bytes, for connections whose request could not be parsed.
 pub(super) fn bytes(status: StatusCode, words: &str, options: &Options) -> Vec<u8> {
     let body = (options.error_body)(words);
     let mut head =
@@ -45,7 +45,8 @@ fn headers(status: StatusCode, options: &Options) -> HeaderMap {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     if let Some(cors) = &options.cors {
-        // Which page asks was not read, or is not believed: a list of several origins names none.
+        // The origin of the request was not read, or cannot be trusted: with a list of several
+        // origins, none is named.
         cors.answer(None, &mut headers);
     }
     headers

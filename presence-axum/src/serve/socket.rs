@@ -24,21 +24,21 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// How long, and how much, is read after a refusal: closing with something unread resets the
-/// connection, and the client would never see why.
+/// The time limit for reading after a refusal. Closing a connection with unread bytes resets it,
+/// and the client would never see the answer.
 const LINGER: Duration = Duration::from_secs(1);
 const UNREAD: usize = 1024 * 1024;
 
 pin_project! {
-    /// A socket whose first bytes are looked at, and whose reader is waited for no longer than it
-    /// may take.
+    /// A socket that replaces hyper's own errors, and bounds how long a write waits for the reader.
     pub(super) struct Socket<S> {
         #[pin]
         stream: S,
         options: Arc<Options>,
         dispatched: Arc<AtomicBool>,
         refusal: Option<Refusal>,
-        // Runs from the first write that has to wait until everything is flushed.
+        // The deadline of a blocked write, set from the first write that has to wait until
+        // everything is flushed.
         deadline: Option<Pin<Box<Sleep>>>,
     }
 }
@@ -58,7 +58,7 @@ impl<S> Socket<S> {
     }
 }
 
-/// The status of hyper's own answer, and words for it.
+/// The status of hyper's own answer, and the text of its error.
 fn status_of(head: &[u8]) -> Option<(StatusCode, &'static str)> {
     let status = StatusCode::from_bytes(head.strip_prefix(b"HTTP/1.1 ")?.get(..3)?).ok()?;
     let words = match status {

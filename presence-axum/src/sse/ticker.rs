@@ -43,13 +43,13 @@ struct Inner {
     newest: Mutex<Newest>,
 }
 
-/// The newest frame, which need not be one that all got.
+/// The newest frame; slow viewers may not have got it.
 #[derive(Default)]
 struct Newest {
     /// Whether the task that ticks is there. It sees under this lock that nobody watches, and goes.
     ticking: bool,
     made_at: Timestamp,
-    /// How long it took to make.
+    /// The time that it took to make the frame.
     took: Duration,
     frame: Bytes,
 }
@@ -67,7 +67,7 @@ struct Frame {
 const MADE_PER_MILLI: usize = 512 * 1024;
 
 impl Newest {
-    /// Makes another frame.
+    /// Makes the next frame.
     fn make(&mut self, inner: &Inner) {
         let clock = inner.presence.clock();
         self.made_at = clock.now();
@@ -107,7 +107,7 @@ impl Ticker {
         }))
     }
 
-    /// The answer for one more viewer.
+    /// The response for one more viewer.
     pub fn response(&self, permit: Permit) -> Response {
         response(self.watch(permit))
     }
@@ -134,7 +134,7 @@ impl Ticker {
         }
     }
 
-    /// Whether only this handle is left: nobody watches, and nothing ticks.
+    /// Whether the ticker is unused: it has no viewers and no task.
     pub(super) fn rests(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }

@@ -12,9 +12,9 @@ const WITHIN: Duration = Duration::from_secs(5);
 /// How long it may take to connect.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
-/// A client that follows no redirects: keys come from where the host says.
+/// Makes a client that follows no redirects: keys are only accepted from the configured URL.
 pub(super) fn client() -> reqwest::Result<Client> {
-    // Fetches are minutes apart: a connection that is kept would be dead.
+    // Fetches are minutes apart, so a pooled connection would be dead.
     Client::builder()
         .timeout(WITHIN)
         .connect_timeout(CONNECT_WITHIN)
@@ -23,7 +23,7 @@ pub(super) fn client() -> reqwest::Result<Client> {
         .build()
 }
 
-/// Why there are no keys. It names no URL, which may hold a password.
+/// Why a fetch failed. It names no URL, since that may hold a password.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failed {
     #[error("it cannot be asked")]
@@ -42,7 +42,7 @@ impl From<reqwest::Error> for Failed {
     }
 }
 
-/// The keys that are published there.
+/// Fetches the keys that are published at `url`.
 pub(super) async fn fetch(client: &Client, url: reqwest::Url) -> Result<Keys, Failed> {
     let mut answer = client.get(url).header("accept", "application/json").send().await?;
     if answer.status() != reqwest::StatusCode::OK {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::fmt;
 
-/// The most keys of one provider; those beyond are passed over.
+/// The maximum number of keys of one provider; more are ignored.
 const MOST: usize = 100;
 /// An RSA modulus of 2,048 to 8,192 bits, in digits of base64.
 const MODULUS: std::ops::RangeInclusive<usize> = 342..=1_366;
@@ -20,7 +20,7 @@ pub(super) struct Keys(Vec<Key>);
 pub(super) struct Key {
     id: Option<String>,
     public: DecodingKey,
-    /// Of the key's own algorithm, whatever a token says of itself.
+    /// The validation for the key's own algorithm; the header of a token cannot choose another.
     pub(super) signature: Validation,
     algorithm: Algorithm,
 }
@@ -31,7 +31,7 @@ impl Key {
     }
 }
 
-/// One entry of a set (RFC 7517), as far as it is looked at.
+/// The fields of a key in a set (RFC 7517) that are used.
 #[derive(Deserialize)]
 struct Entry {
     kty: String,

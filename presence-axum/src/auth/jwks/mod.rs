@@ -61,7 +61,7 @@ struct Source {
 #[derive(Default)]
 struct State {
     keys: Arc<Keys>,
-    /// Which keys they are, counted: zero until the first came.
+    /// The number of the key set: zero until the first was fetched, then one more with each change.
     number: u64,
     fetched_at: Timestamp,
     tried_at: Option<Timestamp>,
@@ -69,21 +69,21 @@ struct State {
     under_way: Option<Shared<BoxFuture<'static, ()>>>,
 }
 
-/// After how long a token of an unknown key may make us fetch again.
+/// The minimum time between two fetches that tokens with unknown keys cause.
 const UNKNOWN_EVERY: Duration = Duration::from_secs(10);
-/// After how long it is tried again while there are no keys at all.
+/// The pause before another fetch while there are no keys at all.
 const FIRST_EVERY: Duration = Duration::from_secs(2);
-/// How old keys may become before they are fetched again.
+/// The age of keys after which they are fetched again.
 const REFRESH_AFTER: Duration = Duration::from_mins(5);
 
-/// Why a set of keys cannot be asked for.
+/// Why a set of keys cannot be fetched.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidJwks {
-    /// It is no URL of `http` or `https`.
+    /// The URL is not one of `http` or `https`.
     #[error("the URL of the keys is not like https://id.example/keys")]
     Url,
-    /// There is no client: certificates of authorities cannot be read, say.
+    /// The HTTP client cannot be made: the root certificates cannot be read, for example.
     #[error("no HTTP client: {0}")]
     Client(String),
 }

@@ -1,4 +1,4 @@
-//! Events of a channel as they go over the wire, encoded once for all who get them.
+//! The events of a channel as frames, encoded once for all viewers.
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -8,13 +8,13 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How events are written.
+/// The format of events.
 #[derive(Clone)]
 pub(super) struct Format {
     pub name: Option<&'static str>,
     /// When a client comes back that does not know what 204 means, or lost the last id.
     pub retry_when_ended: Duration,
-    /// What of an event is shown; its payload where there is none.
+    /// The function that makes the data of an event; `None` for its payload.
     pub payload: Option<Arc<Payload>>,
 }
 
