@@ -4,8 +4,8 @@
 use crate::keys::{Key, Keys};
 use bytes::Bytes;
 use presence_core::store::{ForgetIf, Touch};
-use presence_core::{Node, Session, SessionId, SessionKey, Timestamp, UserId, UserRecord};
-use serde::Serialize;
+use presence_core::{Block, Node, Session, SessionId, SessionKey, Timestamp, UserId, UserRecord};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The header that marks a deleted key, as NATS key-value clients write it.
@@ -119,12 +119,13 @@ impl Raw {
             }
             // The mark itself holds what the deleting process knew.
             (Key::User(user), Some(_)) => {
-                let known = serde_json::from_slice(&self.payload).ok();
-                let known = known.filter(|known: &UserRecord| known.user == user);
+                let known = serde_json::from_slice::<Kept>(&self.payload).ok();
+                let known = known.map(|kept| kept.of(user.clone()));
                 return Record::Gone(ForgetIf::User(known.unwrap_or_else(|| UserRecord::new(user))));
             }
-            (Key::User(user), None) => serde_json::from_slice::<UserRecord>(&self.payload)
-                .map(|record| (record.user == user).then_some(Record::User(record))),
+            (Key::User(user), None) => {
+                serde_json::from_slice::<Kept>(&self.payload).map(|kept| Some(Record::User(kept.of(user))))
+            }
             (Key::Session(key), None) => serde_json::from_slice::<Session>(&self.payload).map(|session| {
                 let is_it = session.user == key.user && session.id == key.id;
                 is_it.then_some(Record::Session(session))
@@ -141,10 +142,44 @@ impl Raw {
     }
 }
 
-/// Encodes a session, a node or a user record.
+/// Encodes a session or a node; [`encode_user`] encodes a user record.
 pub(crate) fn encode(record: &impl Serialize) -> Bytes {
     // These types have only string keys and finite numbers, so encoding cannot fail.
     serde_json::to_vec(record).unwrap_or_default().into()
+}
+
+/// A user's record as it is stored. There may be millions of them: the key names the user already,
+/// and the value of most is only the time when the user was last seen.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Kept {
+    Seen(Timestamp),
+    All {
+        #[serde(default)]
+        seen_at: Timestamp,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        erased_at: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        block: Option<Block>,
+    },
+}
+
+impl Kept {
+    fn of(self, user: UserId) -> UserRecord {
+        match self {
+            Self::Seen(seen_at) => UserRecord { seen_at, ..UserRecord::new(user) },
+            Self::All { seen_at, erased_at, block } => UserRecord { user, seen_at, erased_at, block },
+        }
+    }
+}
+
+/// The bytes of a user's record.
+pub(crate) fn encode_user(record: &UserRecord) -> Bytes {
+    let UserRecord { user: _, seen_at, erased_at, block } = record.clone();
+    encode(&match (erased_at, block) {
+        (None, None) => Kept::Seen(seen_at),
+        (erased_at, block) => Kept::All { seen_at, erased_at, block },
+    })
 }
 
 /// A renewal in its wire format: user, session, last seen, last active, and the revision of the

@@ -72,8 +72,9 @@ mod tests {
         let session = br#"$KV.chat.s.ada.tab
 {"user":"ada","id":"tab","placement":{"placed_at":1700000000000,"node":"web-1~9f","held":true,"lease":60000,"topics":[{"topic":"a"}],"meta":{"x":1.5}},"seen_at":3,"active_at":2}"#;
         let node = b"$KV.chat.n.web-1=7E9f\n{\"id\":\"web-1~9f\",\"seen_at\":3}";
-        let user = b"$KV.chat.u.ada\n{\"user\":\"ada\",\"seen_at\":5,\"block\":{\"at\":1,\"until\":2}}";
-        mutations(&[session, node, user], super::bucket);
+        let user = b"$KV.chat.u.ada\n{\"seen_at\":5,\"block\":{\"at\":1,\"until\":2}}";
+        let seen = b"$KV.chat.u.ada\n1700000000000";
+        mutations(&[session, node, user, seen], super::bucket);
     }
 
     #[test]

@@ -95,6 +95,20 @@ fn a_deletion_is_told_with_the_records_that_follow_it_for_a_while() {
 }
 
 #[test]
+fn a_users_record_comes_back_as_it_was_and_does_not_repeat_the_user() {
+    let at = Timestamp::from_millis;
+    let seen = UserRecord { seen_at: at(5), ..UserRecord::new(UserId::new("ada").unwrap()) };
+    let block = Block { at: at(1), until: at(9), session: None };
+    let all = UserRecord { erased_at: Some(at(3)), block: Some(block), ..seen.clone() };
+    for (record, text) in [(seen, "5"), (all, r#"{"seen_at":5,"erased_at":3,"block":{"at":1,"until":9}}"#)] {
+        let stored = encode_user(&record);
+        assert_eq!(stored, text.as_bytes());
+        let read = raw("$KV.chat.u.ada", stored).read(&keys());
+        assert!(matches!(&read, Record::User(read) if *read == record), "{read:?}");
+    }
+}
+
+#[test]
 fn base64_is_read() {
     for (text, bytes) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg==", "foob")] {
         assert_eq!(base64(text).unwrap(), bytes.as_bytes());

@@ -6,7 +6,7 @@
 //! record is then young. The write is conditional, so it never overwrites a newer state.
 
 use super::nodes;
-use crate::codec::{Raw, Record, encode};
+use crate::codec::{Raw, Record, encode, encode_user};
 use crate::error::Outcome;
 use crate::jetstream::reader::{Reader, StartAt};
 use crate::state::bucket::MARKS_FOR;
@@ -80,7 +80,7 @@ async fn rewrite(shared: &Arc<Shared>, age: Duration) -> Outcome<usize> {
 fn worth(shared: &Shared, raw: &Raw, nodes: &HashMap<NodeId, Node>, now: Timestamp) -> Option<Bytes> {
     let mut session = match raw.read(&shared.streams.keys) {
         Record::Session(session) => session,
-        Record::User(record) => return Some(encode(&record)),
+        Record::User(record) => return Some(encode_user(&record)),
         _ => return None,
     };
     shared.beats.renew(&mut session);

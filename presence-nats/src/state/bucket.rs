@@ -1,7 +1,9 @@
 //! Reads and conditional writes of the bucket: reads are as of the call, and a write succeeds only
 //! if the record has not changed since it was read.
 
-use crate::codec::{FORGOTTEN, Forgotten, Gone, OPERATION, PLACED_AT, Raw, SEEN_AT, base64, encode, header};
+use crate::codec::{
+    FORGOTTEN, Forgotten, Gone, OPERATION, PLACED_AT, Raw, SEEN_AT, base64, encode, encode_user, header,
+};
 use crate::error::{Failure, Outcome, code, corrupt, unavailable};
 use crate::jetstream::api::MessageGot;
 use crate::jetstream::link::direct;
@@ -79,7 +81,7 @@ impl Streams {
             let marks_for = MARKS_FOR.min(self.max_age());
             headers.insert("Nats-TTL", marks_for.as_secs().max(1).to_string());
         }
-        let known = if let ForgetIf::User(record) = seen { encode(record) } else { Bytes::new() };
+        let known = if let ForgetIf::User(record) = seen { encode_user(record) } else { Bytes::new() };
         landed(self.link.publish(subject, Some(headers), known).await)
     }
 

@@ -1,21 +1,23 @@
 //! Merging writes: a write is conditional on the record that it was merged with, and repeated until
 //! it succeeds.
 
-use crate::codec::{Forgotten, Record, encode};
+use crate::codec::{Forgotten, Record};
 use crate::error::{Failure, Outcome, unavailable};
 use crate::jetstream::streams::{Streams, Traits};
 use crate::state::bucket::MARKS_FOR;
+use bytes::Bytes;
 use futures_util::future::join_all;
 use presence_core::store::BATCH_ENTRIES;
-use serde::Serialize;
 use std::time::Duration;
 
 /// How often a write is repeated after another process changed the record.
 const ROUNDS: usize = 12;
 
 /// A record that several processes may write, and whose states can be merged.
-pub(crate) trait Register: Serialize + Clone + Send + Sync {
+pub(crate) trait Register: Clone + Send + Sync {
     fn of(record: Record) -> Option<Self>;
+    /// The record as it is stored.
+    fn encode(&self) -> Bytes;
     /// Merges `other` into this; returns whether anything changed.
     fn absorb(&mut self, other: &Self) -> bool;
 }
@@ -97,7 +99,7 @@ impl Streams {
     async fn send<T: Register>(&self, write: &Write<T>) -> Outcome<Option<u64>> {
         match write.expected {
             Some(expected) => {
-                self.write(&write.subject, expected, encode(&write.value), write.forgotten).await
+                self.write(&write.subject, expected, write.value.encode(), write.forgotten).await
             }
             None => Ok(None),
         }

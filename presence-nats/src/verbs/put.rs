@@ -1,11 +1,12 @@
 //! `put`: stores sessions (clauses P1 to P3).
 
-use crate::codec::Record;
+use crate::codec::{Record, encode};
 use crate::error::Outcome;
 use crate::jetstream::streams::Traits;
 use crate::state::merge::{Merged, Register, Write};
 use crate::state::revision_cache::State;
 use crate::store::Shared;
+use bytes::Bytes;
 use presence_core::store::Result;
 use presence_core::{Session, SessionId, UserId};
 use std::collections::BTreeMap;
@@ -16,6 +17,10 @@ impl Register for Session {
             Record::Session(session) => Some(session),
             _ => None,
         }
+    }
+
+    fn encode(&self) -> Bytes {
+        encode(self)
     }
 
     fn absorb(&mut self, other: &Self) -> bool {

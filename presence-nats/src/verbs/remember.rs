@@ -1,8 +1,9 @@
 //! `remember`: merges user records (clause U1).
 
-use crate::codec::Record;
+use crate::codec::{Record, encode_user};
 use crate::state::merge::{Register, Write};
 use crate::store::Shared;
+use bytes::Bytes;
 use presence_core::store::Result;
 use presence_core::{UserId, UserRecord};
 use std::collections::BTreeMap;
@@ -13,6 +14,10 @@ impl Register for UserRecord {
             Record::User(record) => Some(record),
             _ => None,
         }
+    }
+
+    fn encode(&self) -> Bytes {
+        encode_user(self)
     }
 
     fn absorb(&mut self, other: &Self) -> bool {

@@ -7,6 +7,7 @@ use crate::state::bucket::MARKS_FOR;
 use crate::state::merge::{Merged, Register, Write};
 use crate::state::revision_cache::{State, There};
 use crate::store::Shared;
+use bytes::Bytes;
 use futures_util::future::{join_all, try_join};
 use parking_lot::Mutex;
 use presence_core::store::{Misses, Result, Touch};
@@ -30,6 +31,10 @@ impl Register for Node {
             Record::Node(node) => Some(node),
             _ => None,
         }
+    }
+
+    fn encode(&self) -> Bytes {
+        encode(self)
     }
 
     fn absorb(&mut self, other: &Self) -> bool {

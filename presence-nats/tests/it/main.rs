@@ -5,5 +5,6 @@ mod broker;
 mod conformance;
 mod drills;
 mod own;
+mod records;
 mod refusals;
 mod rig;
