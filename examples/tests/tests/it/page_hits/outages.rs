@@ -2,11 +2,11 @@
 
 use super::{Shared, TTL, body, hit, online, pages, rig};
 use crate::client::soon;
-use crate::rig::{Rig, clock};
+use crate::rig::{Rig, START, clock};
 use page_hits::{Probe, app, policy};
-use presence_core::Presence;
-use presence_core::conformance::Fault;
+use presence_core::conformance::{Fault, ReferenceStore};
 use presence_core::store::Kind;
+use presence_core::{ManualClock, Presence, Timestamp};
 use presence_memory::MemoryStore;
 use serde_json::json;
 
@@ -120,6 +120,22 @@ async fn a_store_that_falls_silent_is_told_as_degraded() {
     // The others are told again what the store may have lost, before the view counts as fresh.
     rig.advance(5).await;
     assert_eq!(online(&rig).await.get("degraded"), None);
+}
+
+#[tokio::test]
+async fn a_start_in_a_new_namespace_is_not_told_as_degraded() {
+    // Without the seconds that other tests wait until the view is fresh.
+    let clock = ManualClock::at(Timestamp::from_secs(START));
+    let store = ReferenceStore::with_shards(clock.clone(), 2);
+    let rig =
+        Rig::on(store, clock, policy(TTL), |presence| app(presence, Probe::NONE, "*".parse().unwrap())).await;
+    assert!(rig.presence.health().view.is_starting());
+    for second in 0..6 {
+        hit(&rig, "a", "/", "beat").await;
+        assert_eq!(online(&rig).await.get("degraded"), None, "{second}");
+        rig.advance(1).await;
+    }
+    assert!(rig.presence.health().view.is_fresh());
 }
 
 #[tokio::test]
