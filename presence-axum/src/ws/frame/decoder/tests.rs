@@ -1,6 +1,7 @@
 //! Frames by themselves; `tests/it/ws/echo.rs` has them over a socket.
 
 use super::*;
+use crate::ws::frame::framed;
 use proptest::prelude::*;
 
 fn masked(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
