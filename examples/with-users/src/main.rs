@@ -6,6 +6,7 @@ use presence_axum::serve::{Options, serve, terminated};
 use presence_core::Presence;
 use presence_memory::MemoryStore;
 use std::error::Error;
+use std::io::{IsTerminal, stdout};
 use std::net::IpAddr;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
@@ -34,7 +35,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let logs = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(logs).init();
+    tracing_subscriber::fmt().with_env_filter(logs).with_ansi(stdout().is_terminal()).init();
     let Settings { host, port } = Settings::parse();
 
     let store = MemoryStore::new().max_bytes(MAX_BYTES);
