@@ -27,8 +27,8 @@ redis.call('DEL', KEYS[1])
 redis.call('PUBLISH', ARGV[3], ARGV[2])
 return 1";
 
-/// Writes a user's key, and tells `presence:updates` unless the key said the same already: for a
-/// moment two processes may both take themselves for the one that writes it.
+/// Writes a user's key, and tells `presence:updates` unless the key said the same already: whichever
+/// process writes a change first tells it, and no other does.
 ///
 /// `KEYS[1]` the user's key; `ARGV[1]` its value; `ARGV[2]` for how many seconds; `ARGV[3]` the
 /// frame; `ARGV[4]` the channel.
@@ -61,7 +61,7 @@ pub(crate) struct Mirror {
 
 /// What is to be written.
 enum Owed {
-    /// The key of a user, and with it perhaps the change.
+    /// The key of a user, and the frame for those who follow changes, if it is one.
     Shown { user: UserId, frame: Option<String> },
     /// That a user is gone, whose key named this connection.
     Gone { user: UserId, connection: String, frame: String },
@@ -143,9 +143,9 @@ impl Mirror {
         if before.as_ref() == Some(member) || !profile::is_of(member.meta.as_ref(), &self.node) {
             return;
         }
-        let shown = |member: &Member| (member.status, member.message.clone());
-        let is_news = before.is_none_or(|before| shown(&before) != shown(member));
-        let frame = is_news.then(|| self.frame(User::of(member)));
+        // Whether it is news, the key decides: the process that this one had the user from may not
+        // have written it, and leaves it to this one, whose connection is newer.
+        let frame = Some(self.frame(User::of(member)));
         self.owed.push(Owed::Shown { user: member.user.clone(), frame });
     }
 

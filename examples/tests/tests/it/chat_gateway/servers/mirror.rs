@@ -96,6 +96,23 @@ async fn a_users_key_says_how_they_show_and_goes_with_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_the_first_instance_has_not_told_is_told_by_the_second() {
+    let redis = redis().await;
+    let url = redis.url();
+    let (one, two) = pair(&["--redis-url", &url]).await;
+    let _alice = connect(&one, "alice").await;
+    until(&redis, &["EXISTS", "presence:alice"], |answer| answer == "1").await;
+    let _bob = connect(&two, "bob").await;
+    until(&redis, &["EXISTS", "presence:bob"], |answer| answer == "1").await;
+    // As if the first had been about to write when a tab at the second took the key over.
+    ask(&redis, &["DEL", "presence:alice"]).await;
+    let mut updates = hears(&redis, "presence:updates").await;
+    let _tab = connect(&two, "alice").await;
+    let frame = json_of(&soon(updates.recv()).await.unwrap());
+    assert_eq!((&frame["user_id"], &frame["status"]), (&json!("alice"), &json!("online")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_key_of_a_killed_instances_user_goes_and_one_with_a_tab_elsewhere_stays() {
     let redis = redis().await;
     let url = redis.url();
