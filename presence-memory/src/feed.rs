@@ -25,6 +25,8 @@ struct Watch {
     taken: u64,
     /// A pending proof of time, and the number of queue entries that must be delivered before it.
     due: Option<(Timestamp, u64)>,
+    /// Whether that proof comes after virtual time that was skipped, which is to be said before.
+    is_skipped: bool,
     alarm: Pin<Box<dyn Future<Output = ()> + Send>>,
     alarm_at: Timestamp,
 }
@@ -51,6 +53,7 @@ pub(crate) fn of(shared: Arc<Shared>, handle: u64) -> BoxStream<'static, FeedEve
         records: Vec::new(),
         taken: 0,
         due: None,
+        is_skipped: false,
         alarm: Box::pin(std::future::ready(())),
         alarm_at: Timestamp::ZERO,
     };
@@ -131,11 +134,14 @@ impl Watch {
     fn follow(&mut self) -> Result<Option<FeedEvent>, Overflown> {
         let at = self.shared.clock.now();
         if at >= self.alarm_at {
-            let alarm_at = at + ALIVE_EVERY;
             let clock = Arc::clone(&self.shared.clock);
-            self.alarm = Box::pin(async move { clock.sleep_until(alarm_at).await });
+            // Before the first proof, this watch cannot say what was missed.
+            let is_skipped = clock.is_virtual() && self.alarm_at > Timestamp::ZERO && at > self.alarm_at;
+            self.is_skipped |= is_skipped;
+            let alarm_at = at + ALIVE_EVERY;
+            self.alarm = Box::pin(async move { clock.sleep_past(alarm_at).await });
             self.alarm_at = alarm_at;
-            let at = self.shared.prove(at);
+            let at = self.shared.prove(at, is_skipped);
             // The time is read before the count, so that the count includes everything written
             // before that time. A pending proof is not replaced, or a busy reader would never reach
             // one.
@@ -145,6 +151,9 @@ impl Watch {
         if let Some((at, count)) = self.due
             && self.taken >= count
         {
+            if std::mem::take(&mut self.is_skipped) {
+                return Ok(Some(FeedEvent::Skipped { shard: 0 }));
+            }
             self.due = None;
             let blind = self.shared.line.lock().blind.as_slice().into();
             return Ok(Some(FeedEvent::Alive { shard: 0, at, blind }));

@@ -24,8 +24,10 @@ pub(super) struct Shared {
     pub roster: Roster,
     pub clock: Arc<dyn Clock>,
     pub outbox: Outbox,
-    /// Wakes the sweep early, because the view has moved.
+    /// Wakes the sweep that waits for a proof, because the view has moved.
     pub moved: Notify,
+    /// Wakes the sweep, because something is due earlier than it knows.
+    pub due: Notify,
     /// Wakes tasks that wait with writes for the store, because it has just accepted one.
     pub proven: Notify,
     /// Wakes the publisher, because watches have unpublished changes.
@@ -58,6 +60,7 @@ impl Shared {
             clock,
             outbox: Outbox::default(),
             moved: Notify::new(),
+            due: Notify::new(),
             proven: Notify::new(),
             changed: Notify::new(),
             is_calibrated: watch::Sender::new(None),
@@ -138,7 +141,12 @@ impl Shared {
     /// Notifies watchers of the view if it became fresh or stale.
     pub fn note_view(&self) {
         let now = self.roster.view(self.now());
-        self.view.send_if_modified(|view| std::mem::replace(view, now).is_fresh() != now.is_fresh());
+        let changes =
+            self.view.send_if_modified(|view| std::mem::replace(view, now).is_fresh() != now.is_fresh());
+        if changes && now.is_fresh() {
+            // The sweep, which notices when it turns stale, does not know of that time yet.
+            self.due.notify_one();
+        }
     }
 
     pub fn watch_view(&self) -> watch::Receiver<View> {

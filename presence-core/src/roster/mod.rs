@@ -11,6 +11,7 @@ mod readers;
 mod reconcile;
 mod sessions;
 mod settings;
+mod signal;
 mod store;
 mod user_records;
 mod work;
@@ -35,6 +36,7 @@ pub(crate) use readers::watch::Watch;
 use crate::liveness::Policy;
 use crate::model::{Node, NodeId, UserId};
 use crate::time::{Timestamp, View};
+use clock::due::Due;
 use clock::nodes::{NodeState, Nodes};
 use clock::readings::Clocks;
 use parking_lot::{Mutex, RwLock};
@@ -44,6 +46,7 @@ use readers::topics::Topics;
 use readers::watch::Dirty;
 use reconcile::transition::Reconciler;
 use sessions::shard::Shard;
+use signal::Signal;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -53,7 +56,7 @@ use std::time::Duration;
 /// and growing the table of one shard is short.
 const SHARDS: usize = 256;
 /// Most sessions that are processed before the lock of a shard is released.
-const HOLD: u32 = 256;
+const HOLD: u32 = 128;
 
 /// The local replica of all sessions, and what is derived from it: counts, lists, joins and leaves.
 pub struct Roster {
@@ -69,6 +72,9 @@ pub struct Roster {
     me: Arc<NodeState>,
     draining: AtomicBool,
     everyone: Arc<ScopeState>,
+    due: Arc<Due>,
+    /// Called when sweeping or sorting is due earlier than announced.
+    early: Arc<Signal>,
     sort_queue: SortQueue,
     shown: Shown,
     /// The shard at which the last sweep stopped, and where the next one continues.
@@ -100,18 +106,22 @@ impl Roster {
     /// Creates a roster with `locks` shards, a power of two. Few shards make small rosters cheap in
     /// tests.
     fn with_locks(locks: usize, settings: Settings, now: Timestamp) -> Self {
-        let nodes = Nodes::default();
+        let (nodes, early) = (Nodes::default(), Arc::<Signal>::default());
+        let due = Arc::new(Due::new(locks, Arc::clone(&early)));
+        let shard = |number| Mutex::new(Shard::new(number, Arc::clone(&due), now));
         Self {
             incarnation: crate::random::u64(),
             hasher: foldhash::fast::RandomState::default(),
-            shards: (0..locks).map(|_| Mutex::new(Shard::new(now))).collect(),
+            shards: (0..locks).map(shard).collect(),
+            sort_queue: SortQueue::new(Arc::clone(&early)),
+            due,
+            early,
             ahead: AtomicU64::new(0),
             clocks: RwLock::new(Arc::new(Clocks::new(settings.shards))),
             me: nodes.of(&settings.node),
             nodes,
             draining: AtomicBool::new(false),
             everyone: Arc::new(ScopeState::new(None)),
-            sort_queue: SortQueue::default(),
             shown: Shown::default(),
             swept_to: AtomicUsize::new(0),
             listing: Mutex::new(()),

@@ -1,12 +1,12 @@
-//! Counts the sessions, topics and index entries visited under a shard's lock, so that tests can
-//! check how the work grows. Compiled to nothing outside of tests.
+//! Counts the shards that a sweep locks, and the sessions, topics and index entries visited under
+//! their locks, so that tests can check how the work grows. Compiled to nothing outside of tests.
 
 #[cfg(test)]
 thread_local! {
     static STEPS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
-/// Counts one visited session, topic or index entry.
+/// Counts one visited shard, session, topic or index entry.
 #[inline]
 pub(super) fn step() {
     #[cfg(test)]

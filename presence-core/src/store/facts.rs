@@ -99,6 +99,12 @@ pub enum FeedEvent {
         /// [`BLIND_STRETCHES`](crate::time::BLIND_STRETCHES).
         blind: Arc<[Blind]>,
     },
+    /// The shard's clock is virtual, and has skipped the time up to the next `Alive` in one step: it
+    /// is no silence. Yielded right before that `Alive`, by stores for tests only.
+    Skipped {
+        /// Number of the shard.
+        shard: u16,
+    },
     /// An attempt to prove the shard's time failed, and the feed goes on: the proofs before and
     /// after it are not one unbroken run. Not needed before the feed ends.
     Unproven {

@@ -17,6 +17,25 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 
     /// Returns once [`now`](Self::now) has reached `at`. Dropping the future cancels the wait.
     async fn sleep_until(&self, at: Timestamp);
+
+    /// Returns at `at` or later: for periodic work that only keeps up with time.
+    ///
+    /// Virtual time does not stop for it: such work runs at the next instant at which that time
+    /// stops anyway, before everything else that happens then. Default: [`sleep_until`]. Dropping
+    /// the future cancels the wait.
+    ///
+    /// [`sleep_until`]: Self::sleep_until
+    async fn sleep_past(&self, at: Timestamp) {
+        self.sleep_until(at).await;
+    }
+
+    /// Whether this is virtual time, which passes only when a test advances it. Default: no.
+    ///
+    /// However far it advances in one step, no process misses anything meanwhile; so a store on
+    /// such a clock calls no stretch of time blind that one of its watches has lived through.
+    fn is_virtual(&self) -> bool {
+        false
+    }
 }
 
 /// The time of the operating system, read once at start and monotonic from there on.

@@ -65,6 +65,12 @@ impl TimeLine {
         self.at = now;
     }
 
+    /// Advances to `now` over virtual time that was skipped in one step while a handle watched: it
+    /// is not blind, however long it is.
+    pub fn skip(&mut self, now: Timestamp) {
+        self.at = self.at.max(now);
+    }
+
     /// The time that [`advance`](Self::advance) would arrive at, for a handle that reckons
     /// `reckoned`.
     pub fn reckon(&self, reckoned: Option<Timestamp>, clock: Timestamp) -> Timestamp {

@@ -18,6 +18,9 @@ const TURNS: usize = 16;
 /// between two calls of [`advance`](Self::advance). Made for tokio's current-thread runtime (the
 /// default of `#[tokio::test]`), on which running the other tasks until they are idle is exact.
 ///
+/// Time goes from one instant at which something is due to the next, and periodic work
+/// ([`Clock::sleep_past`]) is no such thing: a day in which little happens takes some milliseconds.
+///
 /// ```
 /// use presence_core::{Clock, ManualClock, Timestamp};
 /// use std::time::Duration;
@@ -43,7 +46,30 @@ struct State {
     now: Timestamp,
     /// Number of the next sleeper; those of one instant wake in the order of their numbers.
     next_id: u64,
-    sleepers: BTreeMap<(Timestamp, u64), oneshot::Sender<()>>,
+    /// Waiting for an exact instant: time stops at each of them.
+    sleepers: Sleepers,
+    /// Waiting for any instant from theirs on: time does not stop for them.
+    periodic: Sleepers,
+    /// Number of sleepers woken so far.
+    woken: u64,
+}
+
+type Sleepers = BTreeMap<(Timestamp, u64), oneshot::Sender<()>>;
+
+/// Which of the sleepers of a clock.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Exact,
+    Periodic,
+}
+
+impl State {
+    fn of(&mut self, kind: Kind) -> &mut Sleepers {
+        match kind {
+            Kind::Exact => &mut self.sleepers,
+            Kind::Periodic => &mut self.periodic,
+        }
+    }
 }
 
 impl ManualClock {
@@ -57,35 +83,69 @@ impl ManualClock {
     pub async fn advance(&self, duration: Duration) {
         run_until_idle().await;
         let target = self.now() + duration;
-        while self.wake_next(target) {
+        while let Some(at) = self.next_stop(target) {
+            self.reach(at).await;
+            self.wake(Kind::Exact, at);
             run_until_idle().await;
         }
-        self.reach(target);
+        self.reach(target).await;
         run_until_idle().await;
     }
 
-    /// Advances to `target`, unless another call has advanced the clock further meanwhile.
-    fn reach(&self, target: Timestamp) {
-        let mut state = self.0.lock();
-        state.now = state.now.max(target);
+    /// Number of sleepers that this clock has woken so far, and therefore about what advancing it
+    /// has cost: for tests that hold a program to few wake-ups.
+    pub fn woken(&self) -> u64 {
+        self.0.lock().woken
     }
 
-    /// Advances to the earliest sleeper's instant, if that is not after `target`, and wakes the
-    /// sleepers of that instant.
-    fn wake_next(&self, target: Timestamp) -> bool {
-        let mut state = self.0.lock();
-        let Some((&(at, _), _)) = state.sleepers.first_key_value() else { return false };
-        if at > target {
-            return false;
+    /// The earliest instant up to `target` that somebody sleeps until.
+    fn next_stop(&self, target: Timestamp) -> Option<Timestamp> {
+        let state = self.0.lock();
+        state.sleepers.first_key_value().map(|((at, _), _)| *at).filter(|at| *at <= target)
+    }
+
+    /// Advances to `at`, unless another call has advanced the clock further meanwhile, and has the
+    /// periodic work done that is due.
+    async fn reach(&self, at: Timestamp) {
+        let now = {
+            let mut state = self.0.lock();
+            state.now = state.now.max(at);
+            state.now
+        };
+        if self.wake(Kind::Periodic, now) {
+            run_until_idle().await;
         }
-        state.now = state.now.max(at);
-        while let Some(entry) = state.sleepers.first_entry()
-            && entry.key().0 == at
+    }
+
+    /// Wakes the sleepers of instants up to `until`; returns whether there were any.
+    fn wake(&self, kind: Kind, until: Timestamp) -> bool {
+        let mut state = self.0.lock();
+        let before = state.woken;
+        while let Some(entry) = state.of(kind).first_entry()
+            && entry.key().0 <= until
         {
             // A sleeper that was dropped needs no wake-up.
             let _ = entry.remove().send(());
+            state.woken += 1;
         }
-        true
+        state.woken > before
+    }
+
+    /// Sleeps until the clock has reached `at` and wakes the sleepers of this kind.
+    async fn sleep(&self, kind: Kind, at: Timestamp) {
+        let (woken, _guard) = {
+            let mut state = self.0.lock();
+            if at <= state.now {
+                return;
+            }
+            let key = (at, state.next_id);
+            state.next_id += 1;
+            let (wake, woken) = oneshot::channel();
+            state.of(kind).insert(key, wake);
+            (woken, SleepGuard { clock: self.clone(), kind, key })
+        };
+        // The sender is dropped only with the clock, which `_guard` keeps alive.
+        let _ = woken.await;
     }
 }
 
@@ -99,12 +159,13 @@ async fn run_until_idle() {
 /// Removes a sleeper when its future is dropped.
 struct SleepGuard {
     clock: ManualClock,
+    kind: Kind,
     key: (Timestamp, u64),
 }
 
 impl Drop for SleepGuard {
     fn drop(&mut self) {
-        self.clock.0.lock().sleepers.remove(&self.key);
+        self.clock.0.lock().of(self.kind).remove(&self.key);
     }
 }
 
@@ -115,18 +176,14 @@ impl Clock for ManualClock {
     }
 
     async fn sleep_until(&self, at: Timestamp) {
-        let (woken, _guard) = {
-            let mut state = self.0.lock();
-            if at <= state.now {
-                return;
-            }
-            let key = (at, state.next_id);
-            state.next_id += 1;
-            let (wake, woken) = oneshot::channel();
-            state.sleepers.insert(key, wake);
-            (woken, SleepGuard { clock: self.clone(), key })
-        };
-        // The sender is dropped only with the clock, which `_guard` keeps alive.
-        let _ = woken.await;
+        self.sleep(Kind::Exact, at).await;
+    }
+
+    async fn sleep_past(&self, at: Timestamp) {
+        self.sleep(Kind::Periodic, at).await;
+    }
+
+    fn is_virtual(&self) -> bool {
+        true
     }
 }

@@ -31,6 +31,8 @@ pub struct ViewClock {
     run: Option<(Timestamp, Timestamp)>,
     /// When the last proof arrived that left the view fresh, by the process's clock.
     fresh_on: Option<Timestamp>,
+    /// Whether the time since the last proof was virtual time, skipped in one step.
+    is_skipped: bool,
     /// All blind stretches that the shard has reported.
     blind: BlindList,
 }
@@ -63,7 +65,8 @@ impl View {
 impl Default for ViewClock {
     /// A clock without proofs.
     fn default() -> Self {
-        Self { now: Timestamp::ZERO, proven_on: None, run: None, fresh_on: None, blind: BlindList::default() }
+        let (now, blind) = (Timestamp::ZERO, BlindList::default());
+        Self { now, proven_on: None, run: None, fresh_on: None, is_skipped: false, blind }
     }
 }
 
@@ -79,6 +82,12 @@ impl ViewClock {
         self.run = None;
     }
 
+    /// Notes that the time until the next proof was virtual time, skipped in one step: that proof
+    /// ends no silence, however much later it is.
+    pub fn skip(&mut self) {
+        self.is_skipped = true;
+    }
+
     /// Accepts a proof: the shard accepted a write at its time `at`, everything up to then has been
     /// delivered, and `blind` are the stretches in which no process could write.
     ///
@@ -87,6 +96,7 @@ impl ViewClock {
     /// stretch. Changes expected before may then be due sooner, or not have happened.
     pub fn prove(&mut self, at: Timestamp, on: Timestamp, blind: &[Blind]) -> bool {
         let grew = self.blind.learn(blind);
+        let is_skipped = std::mem::take(&mut self.is_skipped);
         let mut leaps = true;
         if let Some(proven_on) = self.proven_on {
             if at <= self.now {
@@ -95,11 +105,13 @@ impl ViewClock {
             // Whether the time of a silence would count was unknown until now, and checks were
             // scheduled as if it did not.
             let silent_for = on.since(proven_on);
-            leaps = grew || silent_for > SILENCE || at.since(self.now) > silent_for + AHEAD;
+            let is_silence = silent_for > SILENCE && !is_skipped;
+            leaps = grew || is_silence || at.since(self.now) > silent_for + AHEAD;
         }
         self.now = at;
         self.proven_on = Some(on);
-        let began = self.run.filter(|(_, last)| on.since(*last) <= PAUSE).map_or(on, |(began, _)| began);
+        let goes_on = |last| is_skipped || on.since(last) <= PAUSE;
+        let began = self.run.filter(|(_, last)| goes_on(*last)).map_or(on, |(began, _)| began);
         self.run = Some((began, on));
         if on.since(began) >= STEADY_FOR && self.has_settled() {
             self.fresh_on = Some(on);
@@ -132,6 +144,11 @@ impl ViewClock {
     pub fn unproven_for(&self, on: Timestamp) -> Duration {
         let still = self.proven_on.map(|proven_on| on.since(proven_on));
         still.filter(|still| *still <= SILENCE).unwrap_or_default()
+    }
+
+    /// Whether a proof that arrives after `since` is still to come, and may be expected soon.
+    pub fn awaits_proof(&self, since: Timestamp, on: Timestamp) -> bool {
+        self.proven_on.is_some_and(|proven_on| proven_on < since && on.since(proven_on) <= SILENCE)
     }
 
     /// The age of something that happened at `then`, without blind stretches; zero for the future.
@@ -168,7 +185,8 @@ impl ViewClock {
         let blind: Vec<_> =
             self.blind.as_slice().iter().map(|blind| (from_now(blind.from), from_now(blind.to))).collect();
         let run = self.run.map(|(began, last)| (from_now(began), from_now(last)));
-        (from_now(self.now), self.proven_on.map(from_now), run, self.fresh_on.map(from_now), blind)
+        let fresh_on = self.fresh_on.map(from_now);
+        (from_now(self.now), self.proven_on.map(from_now), run, fresh_on, self.is_skipped, blind)
     }
 
     /// Whether the view is fresh at the process's time `on`.
@@ -177,5 +195,10 @@ impl ViewClock {
             Some(fresh_on) if on.since(fresh_on) <= SILENCE && self.has_settled() => View::Fresh,
             since => View::Stale { since: since.unwrap_or_default() },
         }
+    }
+
+    /// When a view that is fresh at `on` turns stale unless a proof arrives; `None` if it is stale.
+    pub fn fresh_until(&self, on: Timestamp) -> Option<Timestamp> {
+        self.fresh_on.filter(|_| self.view(on).is_fresh()).map(|fresh_on| fresh_on + SILENCE)
     }
 }

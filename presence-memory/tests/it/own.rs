@@ -3,6 +3,7 @@
 use futures_util::FutureExt;
 use futures_util::stream::{BoxStream, StreamExt};
 use presence_core::store::{BATCH_ENTRIES, FeedEvent, ForgetIf, Kind, Misses, PresenceStore, Touch};
+use presence_core::time::Blind;
 use presence_core::{
     Departure, ManualClock, NodeId, Placement, Session, SessionId, SessionKey, Timestamp, Topic, Topics,
     UserId,
@@ -133,6 +134,24 @@ async fn time_is_proven_at_once_and_then_four_times_a_second() {
         proofs.extend(told(&mut feed));
     }
     assert_eq!(proofs, [alive(10_250), alive(10_500), alive(10_750), alive(11_000)]);
+}
+
+#[tokio::test]
+async fn virtual_time_that_is_skipped_is_no_silence_for_a_watch_that_was_there() {
+    let clock = ManualClock::at(Timestamp::from_secs(10));
+    let store = MemoryStore::with_clock(clock.clone());
+    let mut feed = store.watch();
+    told(&mut feed);
+    clock.advance(Duration::from_hours(1)).await;
+    let at = Timestamp::from_secs(3_610);
+    let proof = [FeedEvent::Skipped { shard: 0 }, FeedEvent::Alive { shard: 0, at, blind: [].into() }];
+    assert_eq!(told(&mut feed), proof);
+    // Nobody was there.
+    drop(feed);
+    clock.advance(Duration::from_hours(1)).await;
+    let blind = Blind { from: at, to: Timestamp::from_secs(7_210) };
+    let alive = FeedEvent::Alive { shard: 0, at: blind.to, blind: [blind].into() };
+    assert_eq!(told(&mut store.watch()).last(), Some(&alive));
 }
 
 #[tokio::test]

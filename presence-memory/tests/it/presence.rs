@@ -1,5 +1,7 @@
 //! `Presence` on this store: a handle does not receive its own writes, and misses nothing by that.
 
+use presence_core::Scope;
+use presence_core::roster::{LeftReason, Update, Viewer};
 use presence_core::{
     Beat, Counts, Error, Leave, Liveness, ManualClock, Policy, Presence, PresenceStore, SessionId,
     StoreHealth, Timestamp, Topic, Topics, UserId,
@@ -166,4 +168,60 @@ async fn what_is_remembered_of_a_flood_of_users_keeps_to_its_bytes_in_the_store_
     assert_eq!(world.store.bytes(), 0);
     let remembered = world.store.remembered();
     assert!((80..=100).contains(&remembered), "{remembered}");
+}
+
+/// The number of wake-ups in which the clock advances by `duration`.
+async fn woken(clock: &ManualClock, duration: Duration) -> u64 {
+    let before = clock.woken();
+    clock.advance(duration).await;
+    clock.woken() - before
+}
+
+#[tokio::test]
+async fn an_hour_or_a_day_of_virtual_time_takes_as_many_wake_ups_as_something_happens() {
+    let world = World::new();
+    let policy = Policy { remember_for: Some(Duration::from_hours(90 * 24)), ..Policy::default() };
+    let builder = Presence::builder(world.store.clone()).clock(world.clock.clone()).policy(policy);
+    let presence = builder.start().unwrap();
+    presence.ready().await;
+    world.pass(10).await;
+    let start = presence.now();
+    for n in 0..10 {
+        presence.beat(enter(&format!("user-{n}"))).await.unwrap();
+    }
+    let hour = woken(&world.clock, Duration::from_hours(1)).await;
+    assert!(hour <= 40, "{hour} wake-ups");
+    let day = woken(&world.clock, Duration::from_hours(24)).await;
+    assert!(day <= 10, "{day} wake-ups");
+    // What a user of tests asks for: seen yesterday, and everything else as if time had passed.
+    let seen = presence.last_seen_as(&Viewer::Anyone, &user("user-3"));
+    assert_eq!((seen, presence.now()), (Some(start), start + Duration::from_hours(25)));
+    assert_eq!((presence.health().view.is_fresh(), presence.health().sessions), (true, 0));
+    assert_eq!((world.store.bytes(), world.store.remembered()), (0, 10));
+}
+
+#[tokio::test]
+async fn who_is_held_stays_through_a_day_of_virtual_time_for_every_process() {
+    let world = World::new();
+    let (one, two) = (world.process().await, world.process().await);
+    world.pass(10).await;
+    let holds: Vec<_> = (0..10).map(|n| one.hold(enter(&format!("user-{n}"))).unwrap()).collect();
+    two.beat(enter("guest")).await.unwrap();
+    world.pass(1).await;
+    let mut seen = two.subscribe(&Scope::All);
+    seen.next().await;
+    let hour = woken(&world.clock, Duration::from_hours(1)).await;
+    assert!(hour <= 10_000, "{hour} wake-ups");
+    world.clock.advance(Duration::from_hours(23)).await;
+    for presence in [&one, &two] {
+        assert_eq!(presence.everyone().counts(), Counts { online: 10, active: 0 });
+        assert!(presence.health().view.is_fresh());
+    }
+    // They turned idle, the guest lapsed, and nobody left for a moment.
+    let Some(Update::Diff(changes)) = seen.next().await else { panic!("no diff") };
+    assert_eq!(changes.left, [(user("guest"), LeftReason::Lapsed)]);
+    assert_eq!((changes.joined.len(), changes.changed.len()), (0, 10));
+    drop(holds);
+    world.pass(6).await;
+    assert_eq!((one.everyone().counts().online, two.everyone().counts().online), (0, 0));
 }

@@ -72,6 +72,7 @@ async fn take(inner: &Inner, told: FeedEvent, unconfirmed: &mut HashSet<UserId>)
             inner.sight.synced(shard);
         }
         FeedEvent::Alive { shard, at, blind } => inner.sight.prove(shard, at, &blind, inner.clock.now()),
+        FeedEvent::Skipped { shard } => inner.sight.skip(shard),
         FeedEvent::Unproven { shard } => inner.sight.falter(shard),
         // Who only declares is not touched.
         FeedEvent::Touched(_) => {}

@@ -135,7 +135,10 @@ impl Reference {
                     self.hear_forgotten(seen);
                 }
             }
-            FeedEvent::Synced { .. } | FeedEvent::Alive { .. } | FeedEvent::Unproven { .. } => {}
+            FeedEvent::Synced { .. }
+            | FeedEvent::Alive { .. }
+            | FeedEvent::Skipped { .. }
+            | FeedEvent::Unproven { .. } => {}
         }
     }
 

@@ -80,8 +80,13 @@ fn take(shared: &Shared, event: &FeedEvent, epochs: &mut HashMap<u16, Arc<str>>)
         FeedEvent::Alive { shard, at, blind } => {
             shared.roster.prove(*shard, *at, blind, now);
             shared.note_time(true);
+            shared.note_view();
             shared.moved.notify_one();
             shared.proven.notify_waiters();
+            return;
+        }
+        FeedEvent::Skipped { shard } => {
+            shared.roster.skip(*shard);
             return;
         }
         FeedEvent::Unproven { shard } => {

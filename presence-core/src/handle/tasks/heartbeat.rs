@@ -26,7 +26,7 @@ pub async fn run(shared: Arc<Shared>) {
     loop {
         tokio::select! {
             biased; // So that a history comes again with its seed.
-            () = shared.clock.sleep_until(rhythm.next) => {}
+            () = shared.clock.sleep_past(rhythm.next) => {}
             () = shared.proven.notified(), if in_flight.len() < IN_FLIGHT => {
                 if !rhythm.is_overdue(shared.now()) {
                     continue;

@@ -13,14 +13,16 @@ use tokio::task::JoinHandle;
 /// Starts all tasks. They hold only `shared`, not the handle, so that dropping the last handle can
 /// end them.
 pub(super) fn start(shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
-    shared.roster.on_change({
+    let notify = |notify: fn(&Shared)| {
         let shared = Arc::downgrade(shared);
         move || {
             if let Some(shared) = shared.upgrade() {
-                shared.changed.notify_one();
+                notify(&shared);
             }
         }
-    });
+    };
+    shared.roster.on_change(notify(|shared| shared.changed.notify_one()));
+    shared.roster.on_due(notify(|shared| shared.due.notify_one()));
     vec![
         tokio::spawn(feed::run(Arc::clone(shared))),
         tokio::spawn(sweep::run(Arc::clone(shared))),

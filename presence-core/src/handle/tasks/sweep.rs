@@ -1,4 +1,4 @@
-//! Runs the roster's sweep whenever the view moves, and at least four times a second.
+//! Runs the roster's sweep when something is due, and its upkeep from time to time.
 
 use super::super::outbox::WriteKind;
 use super::super::shared::Shared;
@@ -6,7 +6,9 @@ use super::super::store_state::Verb;
 use crate::model::UserRecord;
 use crate::roster::{Roster, SweepOutput};
 use crate::store::{BATCH_ENTRIES, ForgetIf};
+use crate::time::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Sessions checked before other tasks get a turn: a few milliseconds of work.
 const BUDGET: u32 = 4_096;
@@ -14,12 +16,17 @@ const BUDGET: u32 = 4_096;
 pub async fn run(shared: Arc<Shared>) {
     let mut tidy_at = shared.now() + Roster::TIDY_EVERY;
     loop {
-        let next = shared.now() + Roster::SWEEP_EVERY;
+        let due_at = shared.roster.due_at();
+        // Proofs make a view fresh; that it is stale is noticed here.
+        let stale_at = shared.roster.fresh_until(shared.now()).unwrap_or(Timestamp::MAX);
+        let upkeep_at = tidy_at.min(stale_at + Duration::from_millis(1));
         tokio::select! {
             biased; // So that a history comes again with its seed.
-            () = shared.clock.sleep_until(next) => {}
-            () = shared.moved.notified() => {}
+            () = shared.clock.sleep_until(due_at) => {}
+            () = shared.clock.sleep_past(upkeep_at) => {}
+            () = shared.due.notified() => {}
         }
+        proof_of(&shared, due_at).await;
         shared.note_view();
         let SweepOutput { remember, mut forget, .. } = sweep(&shared).await;
         if shared.now() >= tidy_at {
@@ -29,6 +36,18 @@ pub async fn run(shared: Arc<Shared>) {
             gauges(&shared);
         }
         forget_all(&shared, remember, forget);
+    }
+}
+
+/// Returns once proofs show what is due, or a moment later: sessions are judged by proven time, and
+/// a check before the proof would find nothing.
+async fn proof_of(shared: &Shared, due_at: Timestamp) {
+    while due_at <= shared.now() && shared.roster.awaits_proof(due_at, shared.now()) {
+        tokio::select! {
+            biased;
+            () = shared.moved.notified() => {}
+            () = shared.clock.sleep_until(due_at + Roster::SWEEP_EVERY) => return,
+        }
     }
 }
 

@@ -35,6 +35,20 @@ async fn a_hiccup_of_six_and_a_half_seconds_without_a_disconnect_ends_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_view_turns_stale_three_seconds_after_the_last_proof_although_nothing_is_due() {
+    let world = World::new();
+    let here = world.process().await;
+    world.pass(secs(4)).await;
+    let mut views = here.watch_view();
+    assert_eq!(views.next().await, Some(View::Fresh));
+    world.store.faults().silence_all();
+    world.pass(secs(3)).await;
+    assert_eq!(views.get(), View::Fresh);
+    world.pass(Duration::from_millis(1)).await;
+    assert!(matches!(views.get(), View::Stale { .. }));
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_shard_dead_for_an_hour_freezes_its_users_only() {
     let world = World::with_shards(2);
     let (one, other) = (world.process().await, world.process().await);

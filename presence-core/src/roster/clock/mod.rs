@@ -1,6 +1,7 @@
 //! Time: the clocks that sessions are judged by, the nodes' heartbeats, and the sweep that finds
 //! what is due.
 
+pub(super) mod due;
 pub(super) mod nodes;
 pub(super) mod readings;
 pub(super) mod responsible;

@@ -66,6 +66,13 @@ impl Clocks {
         }
     }
 
+    /// Notes that the time until the next proof of a shard was virtual, skipped in one step.
+    pub fn skip(&mut self, shard: u16) {
+        if let Some(clock) = self.proven.get_mut(usize::from(shard)) {
+            clock.skip();
+        }
+    }
+
     /// Accepts a proof of a shard's time; returns whether that time leapt.
     pub fn prove(&mut self, shard: u16, at: Timestamp, on: Timestamp, blind: &[Blind]) -> bool {
         let Some(clock) = self.proven.get_mut(usize::from(shard)) else { return false };
@@ -98,6 +105,20 @@ impl Clocks {
             View::Stale { since } => Some(since),
         };
         self.proven.iter().filter_map(stale).min().map_or(View::Fresh, |since| View::Stale { since })
+    }
+
+    /// Whether a proof after `since` is still to come for some shard, and may be expected soon.
+    pub fn awaits_proof(&self, since: Timestamp, now: Timestamp) -> bool {
+        self.proven.iter().any(|clock| clock.awaits_proof(since, now))
+    }
+
+    /// When the roster's content turns stale unless proofs arrive; `None` if it is stale.
+    pub fn fresh_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut earliest = Some(Timestamp::MAX);
+        for clock in &self.proven {
+            earliest = earliest.min(clock.fresh_until(now));
+        }
+        earliest
     }
 }
 

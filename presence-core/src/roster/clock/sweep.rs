@@ -6,7 +6,7 @@ use crate::roster::clock::responsible::Responsibility;
 use crate::roster::reconcile::transition::Reconciler;
 use crate::roster::sessions::shard::Shard;
 use crate::roster::sessions::slot::flag;
-use crate::roster::{HOLD, Roster};
+use crate::roster::{HOLD, Roster, work};
 use crate::store::ForgetIf;
 use crate::time::{Timestamp, ViewClock};
 use std::sync::Arc;
@@ -27,22 +27,22 @@ pub struct SweepOutput {
 }
 
 impl Roster {
-    /// Checks the sessions that are due: up to 256 per hold of a shard's lock, and about `budget`
+    /// Checks the sessions that are due: up to 128 per hold of a shard's lock, and about `budget`
     /// in total.
     ///
-    /// Call it again while the result says `more`.
+    /// Call it when [`due_at`](Self::due_at) says so, and again while the result says `more`.
     pub fn sweep(&self, now: Timestamp, budget: u32) -> SweepOutput {
         let mut swept = SweepOutput::default();
-        let responsibility = self.responsibility(now);
+        let mut responsibility = None;
         let (mut checked, mut checks) = (0, Vec::with_capacity(HOLD as usize));
         // Continues where the last sweep stopped, so that a sweep in many parts does not turn all
         // wheels for each part.
         let start = self.swept_to.load(Ordering::Relaxed);
         for part in 0..self.shards.len() {
             let at = (start + part) % self.shards.len();
-            let lock = &self.shards[at];
-            loop {
-                let mut locked = lock.lock();
+            while self.due.is_due(at, now) {
+                work::step();
+                let mut locked = self.shards[at].lock();
                 let clocks = self.clocks();
                 let times = clocks.at(now);
                 let reconciler = self.reconciler(&times);
@@ -50,8 +50,9 @@ impl Roster {
                 locked.wheel.turn(now);
                 locked.next_checks(HOLD as usize, &mut checks);
                 for &at in &checks {
-                    self.check(&mut locked, at, &reconciler, &responsibility, &mut swept);
+                    self.check(&mut locked, at, &reconciler, &mut responsibility, &mut swept);
                 }
+                locked.swept();
                 drop(locked);
                 let held = checks.len();
                 checks.clear();
@@ -61,9 +62,6 @@ impl Roster {
                     self.swept_to.store(at, Ordering::Relaxed);
                     swept.more = true;
                     return swept;
-                }
-                if held < HOLD as usize {
-                    break;
                 }
             }
         }
@@ -78,7 +76,7 @@ impl Roster {
         locked: &mut Shard,
         at: u32,
         reconciler: &Reconciler<'_>,
-        responsibility: &Responsibility,
+        responsibility: &mut Option<Responsibility>,
         swept: &mut SweepOutput,
     ) {
         let head = locked.head_of(at);
@@ -104,6 +102,7 @@ impl Roster {
         // Forgetting is first left to the process responsible; after twice the time, the next one
         // tries too, and all drop the session.
         let turn = usize::from(gone_for >= memory * 2);
+        let responsibility = responsibility.get_or_insert_with(|| self.responsibility(reconciler.times.now));
         if responsibility.rank(slot.user.as_str()).is_some_and(|rank| rank <= turn) {
             swept.forget.push(slot.seen());
             if self.settings.policy.remember_for.is_some() {
@@ -122,7 +121,7 @@ impl Roster {
     /// Applies pending updates to the sorted lists of scopes, about `budget` of them; returns
     /// whether there are more.
     ///
-    /// To be called after sweeps, until it returns false. Reading a list applies its pending
+    /// To be called together with sweeps, until it returns false. Reading a list applies its pending
     /// updates; this bounds what accumulates in unread lists, without cost to heartbeats and
     /// sweeps.
     pub fn sort(&self, budget: usize) -> bool {
@@ -183,7 +182,31 @@ impl Roster {
         long_gone
     }
 
-    /// How often `sweep` should be called: transitions show at most this late.
+    /// When `sweep` has something to do next, by the process's time.
+    ///
+    /// The callback of [`on_due`](Self::on_due) is called if that becomes earlier after this call.
+    pub fn due_at(&self) -> Timestamp {
+        self.due.announce()
+    }
+
+    /// Calls `signal` whenever `sweep` or `sort` is to be called earlier than
+    /// [`due_at`](Self::due_at) said.
+    pub fn on_due(&self, signal: impl Fn() + Send + Sync + 'static) {
+        self.early.set(signal);
+    }
+
+    /// Whether a sweep of what is due since `due_at` had better wait for a proof, because the time
+    /// of some shard is still that of an earlier one.
+    pub fn awaits_proof(&self, due_at: Timestamp, now: Timestamp) -> bool {
+        self.clocks().awaits_proof(due_at, now)
+    }
+
+    /// When the roster's content turns stale unless proofs arrive; `None` if it is stale.
+    pub fn fresh_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.clocks().fresh_until(now)
+    }
+
+    /// The grain of checks: what is due within it is checked at its end.
     pub const SWEEP_EVERY: Duration = Duration::from_millis(250);
     /// How often `tidy` should be called.
     pub const TIDY_EVERY: Duration = Duration::from_secs(10);

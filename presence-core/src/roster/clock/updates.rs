@@ -49,6 +49,11 @@ impl Roster {
         Arc::make_mut(&mut self.clocks.write()).falter(shard);
     }
 
+    /// Notes that the time until the next proof of a shard was virtual, skipped in one step.
+    pub fn skip(&self, shard: u16) {
+        Arc::make_mut(&mut self.clocks.write()).skip(shard);
+    }
+
     /// Changes the clocks; returns the result, and the new offset from the process's time.
     pub(crate) fn change_clocks<T>(&self, now: Timestamp, change: impl FnOnce(&mut Clocks) -> T) -> (T, u64) {
         let mut clocks = self.clocks.write();

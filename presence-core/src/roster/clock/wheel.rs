@@ -13,6 +13,9 @@ const TICK: u64 = 250;
 /// Number of slots. What is due later than 64 s is checked early, and queued again.
 const SLOTS: u32 = 256;
 
+/// Most entries for which an emptied slot keeps its memory.
+const KEPT: usize = 64;
+
 /// Number of slot widths since the wheel's start. Each session stores the tick of its current item.
 pub(crate) type Tick = u32;
 
@@ -23,6 +26,8 @@ pub(crate) struct Wheel {
     started_at: Timestamp,
     /// Last tick whose items were taken out.
     current: Tick,
+    /// Earliest tick that has an item, not counting `due`; `NOT_QUEUED` if none has.
+    earliest: Tick,
     slots: Box<[Vec<u32>]>,
     /// Items taken out but not checked yet, with their ticks. They are kept apart from the slots,
     /// so that sessions queued again meanwhile cannot make the loop endless.
@@ -32,11 +37,21 @@ pub(crate) struct Wheel {
 impl Wheel {
     pub fn new(started_at: Timestamp) -> Self {
         let slots = (0..SLOTS).map(|_| Vec::new()).collect();
-        Self { started_at, current: 0, slots, due: Vec::new() }
+        Self { started_at, current: 0, earliest: NOT_QUEUED, slots, due: Vec::new() }
     }
 
+    /// When the next item is due; [`Timestamp::MAX`] if none is queued.
+    pub fn next_at(&self) -> Timestamp {
+        match self.earliest {
+            _ if !self.due.is_empty() => Timestamp::ZERO,
+            NOT_QUEUED => Timestamp::MAX,
+            tick => self.started_at + Duration::from_millis(u64::from(tick) * TICK),
+        }
+    }
+
+    /// The last tick that has begun at `at`.
     fn tick_of(&self, at: Timestamp) -> Tick {
-        let ticks = at.since(self.started_at).as_millis() / u128::from(TICK);
+        let ticks = at.as_millis().saturating_sub(self.started_at.as_millis()) / TICK;
         Tick::try_from(ticks).unwrap_or(NOT_QUEUED - 1).min(NOT_QUEUED - 1)
     }
 
@@ -46,22 +61,40 @@ impl Wheel {
     /// The item is never due in the present tick: a session checked too early would be due again at
     /// once, and a loop that runs until nothing is due would not end.
     pub fn queue(&mut self, entry: u32, queued: Tick, now: Timestamp, after: Duration) -> Tick {
-        let tick = self.tick_of(now + after).clamp(self.current + 1, self.current + (SLOTS - 1));
+        // Nobody turns the wheel while nothing is due.
+        let present = self.tick_of(now);
+        if self.earliest > present {
+            self.current = self.current.max(present);
+        }
+        // The first tick that begins no earlier: a check before its time would find nothing.
+        let tick = self.tick_of(now + after + Duration::from_millis(TICK - 1));
+        let tick = tick.clamp(self.current + 1, self.current + (SLOTS - 1));
         if queued != NOT_QUEUED && queued <= tick {
             return queued;
         }
         self.slots[slot(tick)].push(entry);
+        self.earliest = self.earliest.min(tick);
         tick
     }
 
     /// Takes out all items that are due by `now`.
     pub fn turn(&mut self, now: Timestamp) {
         let target = self.tick_of(now).max(self.current);
-        // Every item is within one turn of the wheel, whatever the clock does.
-        for tick in self.current..=target.min(self.current + (SLOTS - 1)) {
-            let items = std::mem::take(&mut self.slots[slot(tick)]);
-            self.due.extend(items.into_iter().map(|entry| (tick, entry)));
+        if self.earliest > target {
+            self.current = target;
+            return;
         }
+        // Every item is within one turn of the wheel, whatever the clock does.
+        let last = self.current + (SLOTS - 1);
+        for tick in self.earliest..=target.min(last) {
+            let items = &mut self.slots[slot(tick)];
+            self.due.extend(items.drain(..).map(|entry| (tick, entry)));
+            if items.capacity() > KEPT {
+                *items = Vec::new();
+            }
+        }
+        let mut later = target.saturating_add(1)..=last;
+        self.earliest = later.find(|&tick| !self.slots[slot(tick)].is_empty()).unwrap_or(NOT_QUEUED);
         self.current = target;
     }
 

@@ -217,7 +217,7 @@ impl Roster {
         while let Some(head) = locked.head(hash, user)
             && let Some(at) = locked.crowd(head).and_then(|crowd| crowd.oldest_gone(MAX_SESSIONS_PER_USER))
         {
-            locked.surplus.push(locked.slots[at].seen());
+            locked.surrender(locked.slots[at].seen());
             self.drop_session(locked, at);
         }
         evicted

@@ -172,7 +172,7 @@ impl ScopeState {
 
     /// Marks the topic for re-ranking; returns whether it was not marked yet.
     pub(crate) fn is_first_change(&self) -> bool {
-        !self.rank_is_stale.swap(true, Ordering::AcqRel)
+        !self.rank_is_stale.load(Ordering::Acquire) && !self.rank_is_stale.swap(true, Ordering::AcqRel)
     }
 
     /// The count that the topic is ranked by, and the one that it is to be ranked by from now on.

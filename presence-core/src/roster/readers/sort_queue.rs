@@ -1,6 +1,7 @@
 //! Schedules updates of sorted lists that nobody reads, so that their pending changes stay bounded.
 
 use crate::roster::readers::scope_state::{SLICE, ScopeState};
+use crate::roster::signal::Signal;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,15 +20,20 @@ const TOO_MANY: usize = 65_536;
 /// Transitions only queue a scope here. Readers apply the changes of lists that they read;
 /// [`Roster::sort`](crate::roster::Roster::sort), which a `Presence` calls beside each sweep,
 /// applies the rest in slices. Heartbeats and sweeps pay only where that does not keep up.
-#[derive(Default)]
 pub(crate) struct SortQueue {
     /// Weak references, since waiting here must not keep a topic alive.
     scopes: Mutex<VecDeque<Weak<ScopeState>>>,
     /// Whether a scope has more than [`TOO_MANY`] pending changes.
     pressing: AtomicBool,
+    /// Called when the first scope is queued.
+    first: Arc<Signal>,
 }
 
 impl SortQueue {
+    pub fn new(first: Arc<Signal>) -> Self {
+        Self { scopes: Mutex::default(), pressing: AtomicBool::new(false), first }
+    }
+
     /// Queues a scope if it has too many pending changes. Takes no further lock while it holds its
     /// own.
     pub fn note(&self, scope: &Arc<ScopeState>) {
@@ -38,8 +44,15 @@ impl SortQueue {
         if waiting > TOO_MANY {
             self.pressing.store(true, Ordering::Relaxed);
         }
-        if !scope.is_queued.swap(true, Ordering::Relaxed) {
-            self.scopes.lock().push_back(Arc::downgrade(scope));
+        if !scope.is_queued.load(Ordering::Relaxed) && !scope.is_queued.swap(true, Ordering::Relaxed) {
+            let is_first = {
+                let mut scopes = self.scopes.lock();
+                scopes.push_back(Arc::downgrade(scope));
+                scopes.len() == 1
+            };
+            if is_first {
+                self.first.call();
+            }
         }
     }
 

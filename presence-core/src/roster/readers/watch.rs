@@ -5,6 +5,7 @@ use crate::roster::readers::diff::{Diff, LeftReason, Snapshot, Version};
 use crate::roster::readers::member::{Counts, Member};
 use crate::roster::readers::published::Published;
 use crate::roster::readers::scope::Scope;
+use crate::roster::signal::Signal;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,15 +27,10 @@ pub enum Detail {
 #[derive(Default)]
 pub(crate) struct Dirty {
     watches: Mutex<Vec<Arc<Watch>>>,
-    signal: std::sync::OnceLock<Box<dyn Fn() + Send + Sync>>,
+    pub signal: Signal,
 }
 
 impl Dirty {
-    pub fn on_first(&self, signal: impl Fn() + Send + Sync + 'static) {
-        // Set once, when the tasks of the roster's one `Presence` start.
-        let _ = self.signal.set(Box::new(signal));
-    }
-
     pub fn take(&self) -> Vec<Arc<Watch>> {
         std::mem::take(&mut self.watches.lock())
     }
@@ -103,8 +99,8 @@ impl Watch {
                 watches.push(Arc::clone(self));
                 watches.len() == 1
             };
-            if first && let Some(signal) = self.dirty.signal.get() {
-                signal();
+            if first {
+                self.dirty.signal.call();
             }
         }
     }

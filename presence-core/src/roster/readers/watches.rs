@@ -53,7 +53,7 @@ impl Roster {
     /// Calls `signal` whenever there are unpublished changes: [`Roster::publish`] should then be
     /// called.
     pub fn on_change(&self, signal: impl Fn() + Send + Sync + 'static) {
-        self.dirty.on_first(signal);
+        self.dirty.signal.set(signal);
     }
 
     /// Publishes all changes to readers.

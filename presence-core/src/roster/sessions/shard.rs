@@ -5,6 +5,7 @@
 
 use crate::index::Index;
 use crate::model::{SessionId, UserId};
+use crate::roster::clock::due::Due;
 use crate::roster::clock::wheel::{NOT_QUEUED, Wheel};
 use crate::roster::readers::watch::Watch;
 use crate::roster::sessions::crowd::{CROWD, Crowd};
@@ -20,6 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) struct Shard {
+    /// Its number, and where it notes when its next check is due.
+    number: usize,
+    due: Arc<Due>,
     /// Maps each user to their first session.
     index: Index,
     pub slots: Slab,
@@ -40,8 +44,10 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    pub fn new(started_at: Timestamp) -> Self {
+    pub fn new(number: usize, due: Arc<Due>, started_at: Timestamp) -> Self {
         Self {
+            number,
+            due,
             index: Index::default(),
             slots: Slab::default(),
             crowds: HashMap::default(),
@@ -185,6 +191,18 @@ impl Shard {
     pub fn check_in(&mut self, at: u32, now: Timestamp, after: Duration) {
         let queued = self.slots[at].queued;
         self.slots[at].queued = self.wheel.queue(at, queued, now, after);
+        self.due.advance(self.number, self.wheel.next_at());
+    }
+
+    /// Has the store forget a lapsed session that is dropped here.
+    pub fn surrender(&mut self, surplus: ForgetIf) {
+        self.surplus.push(surplus);
+        self.due.advance(self.number, Timestamp::ZERO);
+    }
+
+    /// Notes when the next check is due, after a sweep.
+    pub fn swept(&self) {
+        self.due.postpone(self.number, self.wheel.next_at());
     }
 
     /// Appends the next due sessions to `into`, up to a length of `limit`.

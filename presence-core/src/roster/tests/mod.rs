@@ -7,6 +7,7 @@ mod cases;
 mod clocks;
 mod declared;
 mod diffs;
+mod due;
 mod exhaustive;
 mod forgotten;
 mod histories;

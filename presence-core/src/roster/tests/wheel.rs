@@ -8,6 +8,7 @@ use crate::roster::sessions::memberships::Memberships;
 use crate::roster::sessions::placed::Placed;
 use crate::roster::sessions::slab::Slab;
 use crate::roster::sessions::slot::Slot;
+use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -32,6 +33,10 @@ fn nothing_queued_is_lost_however_time_goes_on() {
                 _ if rng.one_in(6) => now = now + secs(rng.below(20_000)),
                 _ => {}
             }
+            // Turned only when it says so, as a sweep does.
+            if wheel.next_at() > now {
+                continue;
+            }
             wheel.turn(now);
             let mut seen = BTreeSet::new();
             while let Some((tick, entry)) = wheel.next_due() {
@@ -40,9 +45,27 @@ fn nothing_queued_is_lost_however_time_goes_on() {
                     queued.remove(&entry);
                 }
             }
+            assert!(wheel.next_at() > now);
             let late = queued.iter().find(|(_, (_, due))| *due + Duration::from_millis(250) <= now);
             assert_eq!(late, None, "seed {seed}, {now:?}");
         }
+    }
+}
+
+#[test]
+fn a_check_comes_in_the_tick_after_its_time_and_not_before_even_if_nothing_was_due_for_long() {
+    let mut wheel = Wheel::new(START);
+    assert_eq!(wheel.next_at(), Timestamp::MAX);
+    for days in [0, 1, 300] {
+        let now = START + Duration::from_hours(24 * days) + Duration::from_millis(10);
+        wheel.queue(1, NOT_QUEUED, now, secs(60));
+        let next_at = START + Duration::from_hours(24 * days) + Duration::from_millis(60_250);
+        assert_eq!(wheel.next_at(), next_at);
+        wheel.turn(next_at - Duration::from_millis(1));
+        assert_eq!(wheel.next_due(), None);
+        wheel.turn(next_at);
+        assert!(wheel.next_due().is_some());
+        assert_eq!(wheel.next_at(), Timestamp::MAX);
     }
 }
 

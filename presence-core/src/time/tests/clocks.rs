@@ -78,6 +78,36 @@ async fn a_sleeper_who_gives_up_is_not_waited_for() {
     assert!(clock.sleep_until(secs(10)).now_or_never().is_some());
 }
 
+/// Does something every so many seconds, and writes down when.
+async fn periodic(clock: ManualClock, every: u64, done: Arc<Mutex<Vec<u64>>>) {
+    loop {
+        clock.sleep_past(clock.now() + Duration::from_secs(every)).await;
+        done.lock().push(clock.now().as_secs());
+    }
+}
+
+#[tokio::test]
+async fn time_does_not_stop_for_periodic_work_which_runs_first_wherever_it_stops() {
+    let clock = ManualClock::default();
+    let done = Arc::new(Mutex::new(Vec::new()));
+    tokio::spawn(periodic(clock.clone(), 1, Arc::clone(&done)));
+    tokio::spawn(periodic(clock.clone(), 50, Arc::clone(&done)));
+    let (inner, list) = (clock.clone(), Arc::clone(&done));
+    tokio::spawn(async move {
+        inner.sleep_until(secs(100)).await;
+        assert_eq!(*list.lock(), [100, 100]);
+        inner.sleep_until(secs(86_400)).await;
+        assert_eq!(*list.lock(), [100, 100, 86_400, 86_400]);
+    });
+    clock.advance(Duration::from_hours(24)).await;
+    assert_eq!(clock.woken(), 6);
+    // With nobody else to stop for, it runs at the end.
+    clock.advance(Duration::from_secs(3)).await;
+    assert_eq!(done.lock()[4..], [86_403]);
+    clock.advance(Duration::from_millis(500)).await;
+    assert_eq!(done.lock().len(), 5);
+}
+
 #[tokio::test]
 async fn time_does_not_go_back_when_two_turn_the_clock() {
     let clock = ManualClock::default();

@@ -201,6 +201,22 @@ fn a_proof_that_runs_ahead_of_the_process_is_a_leap() {
 }
 
 #[test]
+fn virtual_time_that_was_skipped_is_no_silence() {
+    let mut observed = Observed::new();
+    observed.steady(1_000);
+    let then = observed.at;
+    observed.silent(3_600_000);
+    observed.line.skip(observed.at);
+    observed.view.skip();
+    assert!(!observed.prove(), "it is no leap");
+    assert_eq!((observed.age(then), observed.is_fresh()), (3_600_000, true));
+    // The next silence is one.
+    observed.silent(10_000);
+    assert!(observed.prove() && !observed.is_fresh());
+    assert_eq!(observed.age(then), 3_600_000);
+}
+
+#[test]
 fn stamps_go_on_in_the_dark() {
     let mut observed = Observed::new();
     observed.steady(10_000);

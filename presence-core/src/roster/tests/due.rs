@@ -1,0 +1,72 @@
+//! When a sweep has something to do.
+
+use super::stage::*;
+use crate::model::Status;
+use crate::roster::work;
+use crate::time::Timestamp;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Number of steps that a sweep takes now.
+fn steps(stage: &Stage) -> u64 {
+    work::of(|| stage.sweep()).1
+}
+
+#[test]
+fn a_sweep_locks_no_shard_until_something_is_due() {
+    let mut stage = Stage::new();
+    assert_eq!((stage.roster.due_at(), steps(&stage)), (Timestamp::MAX, 0));
+    let entered = stage.now;
+    for n in 0..500 {
+        stage.beat(&enter(&format!("u{n}"), "tab"));
+    }
+    // A lease is a minute; within it nothing can change.
+    assert_eq!(stage.roster.due_at(), entered + secs(60));
+    for _ in 0..59 {
+        stage.now = stage.now + secs(1);
+        stage.prove(0, stage.now);
+        assert_eq!(steps(&stage), 0);
+    }
+    assert_eq!(stage.counts().0, 500);
+    stage.pass(1);
+    assert_eq!(stage.counts().0, 0);
+    // They are forgotten a minute later, and then there is nothing left to do.
+    assert_eq!(stage.roster.due_at(), entered + secs(120));
+    stage.pass(180);
+    assert_eq!((stage.roster.due_at(), stage.roster.len()), (Timestamp::MAX, 0));
+}
+
+#[test]
+fn what_becomes_due_earlier_than_announced_is_signalled_once() {
+    let stage = Stage::new();
+    let signals = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&signals);
+    stage.roster.on_due(move || _ = count.fetch_add(1, Ordering::Relaxed));
+    let signals = || signals.swap(0, Ordering::Relaxed);
+    stage.beat(&enter("ann", "tab"));
+    assert_eq!((signals(), stage.roster.due_at()), (1, stage.now + secs(60)));
+    // What is due no earlier needs no signal.
+    stage.beat(&enter("bob", "tab"));
+    stage.beat(&enter("eve", "tab").lease(secs(600)));
+    assert_eq!(signals(), 0);
+    stage.beat(&enter("dan", "tab").lease(secs(5)));
+    stage.beat(&enter("joe", "tab").lease(secs(5)));
+    assert_eq!((signals(), stage.roster.due_at()), (1, stage.now + secs(5)));
+    let until = Some(stage.now + secs(2));
+    stage.roster.declare(&key("ann", "tab"), (Status::Busy, None, until), 0, stage.now).unwrap();
+    assert_eq!((signals(), stage.roster.due_at()), (1, stage.now + secs(2)));
+}
+
+#[test]
+fn a_list_that_nobody_reads_is_to_be_sorted_before_anything_is_due() {
+    let stage = Stage::new();
+    let signals = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&signals);
+    stage.beat(&enter("ann", "tab").topics(topics(&["hall"])));
+    assert_eq!(stage.roster.due_at(), stage.now + secs(60));
+    stage.roster.on_due(move || _ = count.fetch_add(1, Ordering::Relaxed));
+    for n in 0..200 {
+        stage.beat(&enter(&format!("u{n}"), "tab").topics(topics(&["hall"])));
+    }
+    assert_eq!(signals.load(Ordering::Relaxed), 1);
+}
