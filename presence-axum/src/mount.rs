@@ -1,7 +1,6 @@
 //! The whole of it in one value.
 
 use crate::auth::{Auth, Authorize, Identify};
-use crate::error::method_not_allowed;
 use crate::layer::PresenceLayer;
 use crate::limits::{Limiter, Limits};
 use crate::sse::Streams;
@@ -224,10 +223,9 @@ impl Mount {
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         self.warn();
         let routes = Route::ALL.into_iter().filter(|route| !self.0.without.contains(route));
+        let layer = self.layer();
         routes
-            .fold(Router::new(), |router, route| router.route(route.path(), route.handler()))
-            .method_not_allowed_fallback(method_not_allowed)
-            .layer(self.layer())
+            .fold(Router::new(), |router, route| router.route(route.path(), route.handler(&layer)))
             .with_state(self.clone())
     }
 
@@ -247,7 +245,7 @@ impl Mount {
     /// ```
     pub fn route<S: Clone + Send + Sync + 'static>(&self, route: Route) -> MethodRouter<S, Infallible> {
         self.warn();
-        route.handler().fallback(method_not_allowed).layer(self.layer()).with_state(self.clone())
+        route.handler(&self.layer()).with_state(self.clone())
     }
 
     fn layer(&self) -> PresenceLayer {

@@ -1,6 +1,8 @@
 //! The routes of a mount, each by its name.
 
-use crate::{Mount, assets, health, hit, kick, rest, sse, ws};
+use crate::error::method_not_allowed;
+use crate::{Mount, PresenceLayer, assets, health, hit, kick, rest, sse, ws};
+use axum::handler::Handler;
 use axum::routing::{MethodRouter, get, post};
 
 /// One route of a [`Mount`], to leave it out ([`Mount::without`]) or to give it another path
@@ -73,21 +75,26 @@ impl Route {
         }
     }
 
-    pub(crate) fn handler(self) -> MethodRouter<Mount> {
-        match self {
-            Self::Hit => post(hit::post),
-            Self::Users => get(rest::users),
-            Self::User => get(rest::user),
-            Self::Disconnect => post(kick::post),
-            Self::Counts => get(rest::counts),
-            Self::List => get(rest::list),
-            Self::Topics => get(rest::topics),
-            Self::Stream => get(sse::get).post(sse::post),
-            Self::Snapshot => get(sse::snapshot),
-            Self::Diff => get(sse::diff),
-            Self::Socket => get(ws::get),
-            Self::Health => get(health::report),
-            Self::Client => get(assets::presence_js),
-        }
+    /// What answers it, within a layer that is part of the handler: around a route it would cost
+    /// each request a box and two copies more.
+    pub(crate) fn handler(self, layer: &PresenceLayer) -> MethodRouter<Mount> {
+        let layer = || layer.clone();
+        let handler = match self {
+            Self::Hit => post(hit::post.layer(layer())),
+            Self::Users => get(rest::users.layer(layer())),
+            Self::User => get(rest::user.layer(layer())),
+            Self::Disconnect => post(kick::post.layer(layer())),
+            Self::Counts => get(rest::counts.layer(layer())),
+            Self::List => get(rest::list.layer(layer())),
+            Self::Topics => get(rest::topics.layer(layer())),
+            Self::Stream => get(sse::get.layer(layer())).post(sse::post.layer(layer())),
+            Self::Snapshot => get(sse::snapshot.layer(layer())),
+            Self::Diff => get(sse::diff.layer(layer())),
+            Self::Socket => get(ws::get.layer(layer())),
+            Self::Health => get(health::report.layer(layer())),
+            Self::Client => get(assets::presence_js.layer(layer())),
+        };
+        // Other methods: a preflight is one of them.
+        handler.fallback(method_not_allowed.layer(layer()))
     }
 }

@@ -3,12 +3,11 @@
 use super::Identity;
 use parking_lot::Mutex;
 use presence_core::Timestamp;
-use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Remembers whose a token is, by its SHA-256, until the token ends: a signature costs more than
-/// all else of a request.
+/// Remembers whose a token is, by its BLAKE3 digest, until the token ends: a signature costs more
+/// than all else of a request.
 ///
 /// Bounded: the tokens that were used longest ago are forgotten first, in halves. Tokens themselves
 /// are not kept.
@@ -23,8 +22,8 @@ struct Inner {
     /// must be verified again.
     keys: u64,
     /// Those that were used since the halves changed places, at most `half`.
-    young: HashMap<Key, Identity>,
-    old: HashMap<Key, Identity>,
+    young: HashMap<Key, Identity, foldhash::fast::RandomState>,
+    old: HashMap<Key, Identity, foldhash::fast::RandomState>,
 }
 
 /// The digest of a token.
@@ -33,7 +32,7 @@ pub(super) struct Key([u8; 32]);
 
 impl Key {
     pub(super) fn of(token: &str) -> Self {
-        Self(Sha256::digest(token).into())
+        Self(blake3::hash(token.as_bytes()).into())
     }
 }
 

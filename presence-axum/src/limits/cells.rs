@@ -28,14 +28,15 @@ struct Shared {
 }
 
 struct Inner {
-    cells: HashMap<u64, Nanos>,
+    /// The keys are seeded hashes already.
+    cells: HashMap<u64, Nanos, foldhash::fast::RandomState>,
     /// The number of cells at which the next sweep is requested.
     sweep_at: usize,
 }
 
 impl Cells {
     pub(super) fn new(max_keys: usize) -> Self {
-        let inner = Inner { cells: HashMap::new(), sweep_at: LEAST.min(max_keys) };
+        let inner = Inner { cells: HashMap::default(), sweep_at: LEAST.min(max_keys) };
         Self(Arc::new(Shared { max_keys, wants_sweep: AtomicBool::new(false), inner: Mutex::new(inner) }))
     }
 
