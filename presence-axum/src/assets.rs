@@ -1,4 +1,4 @@
-//! The browser's side: the client, and pages that use it.
+//! The browser client, and HTML pages that use it.
 
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -16,10 +16,9 @@ pub async fn presence_js() -> impl IntoResponse {
 
 /// Serves an HTML page of one file, with its scripts and styles inside.
 ///
-/// Its security policy names each inline script and style by hash, so that nothing else runs in it:
-/// not what somebody managed to write into the page, nor an event handler in an attribute. The page
-/// calls only its own origin, is framed only by it, and tells no other site where its visitors come
-/// from.
+/// The content security policy names each inline script and style by its hash, so that nothing else
+/// runs: no injected script, no event handler in an attribute. The page calls only its own origin,
+/// only that origin may frame it, and it sends no referrer to other sites.
 pub fn html(page: &'static str) -> Response {
     let mut response = asset("text/html; charset=utf-8", page);
     let headers = response.headers_mut();
@@ -34,7 +33,7 @@ pub fn html(page: &'static str) -> Response {
     response
 }
 
-/// `blob:` is the worker that `presence.js` makes for itself: it keeps the beats of a hidden tab on
+/// `blob:` allows the worker that `presence.js` creates to keep the heartbeats of a hidden tab on
 /// time.
 fn policy(page: &str) -> String {
     let (scripts, styles) = (hashes(page, "script"), hashes(page, "style"));
@@ -45,7 +44,7 @@ fn policy(page: &str) -> String {
     )
 }
 
-/// The hashes of the inline elements of this name, as a policy lists them.
+/// The hashes of the inline elements of this name, in the form of a policy.
 fn hashes(page: &str, element: &str) -> String {
     let (open, close) = (format!("<{element}"), format!("</{element}>"));
     let mut hashes = String::new();
@@ -60,7 +59,7 @@ fn hashes(page: &str, element: &str) -> String {
     hashes
 }
 
-/// Asked for anew each time, so that a page and its script never differ in age.
+/// Revalidated at each use, so that a page never runs with a script of another version.
 fn asset(kind: &'static str, text: &'static str) -> Response {
     let headers: [(HeaderName, &str); 3] = [
         (header::CONTENT_TYPE, kind),

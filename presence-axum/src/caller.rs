@@ -1,7 +1,7 @@
-//! Who calls a mount's route, and what becomes of those who may not, or may no longer.
+//! How a [`Mount`] identifies callers, checks their rights, and ends what they may no longer watch.
 
 use crate::auth::origin::{Page, page};
-use crate::auth::{Action, Identity, Refused, Resource, Transport, note};
+use crate::auth::{Action, Identity, Refused, Resource, Transport, count_refusal};
 use crate::{Error, Mount};
 use futures_util::future::{Either, pending};
 use http::Method;
@@ -10,20 +10,21 @@ use presence_core::{Scope, Topic, UserId};
 use std::future::Future;
 
 impl Mount {
-    /// Says who calls: [`Identity::anonymous`] where nobody is asked.
+    /// Identifies the caller; [`Identity::anonymous`] where callers are not identified.
     ///
-    /// Where a browser shows by itself who calls (a cookie), pages of other origins are refused
-    /// what changes anything: such a request must say `Origin`, or `Sec-Fetch-Site`, as browsers
-    /// do, and they must be our own or one that [`cors`](Self::cors) lists with credentials. A
-    /// socket is refused from any foreign page, however it shows who calls.
+    /// Where the browser authenticates by itself (a cookie), changes are refused when they come
+    /// from a page of another origin: the request must have the header `Origin` or
+    /// `Sec-Fetch-Site`, as browsers send them, and name this origin or one that
+    /// [`cors`](Self::cors) lists with credentials. Sockets are refused from any foreign page,
+    /// however the caller is identified.
     ///
     /// # Errors
-    /// 401; 403 `foreign origin`; 403 `blocked` for a user who was disconnected and may not come
-    /// back yet; 503 when it cannot be told at the moment.
+    /// 401; 403 `foreign origin`; 403 `blocked` for a user who was disconnected and may not return
+    /// yet; 503 when the caller cannot be identified at the moment.
     pub async fn caller(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Error> {
         let caller = self.identified(parts, transport).await?;
         if caller.user().is_some_and(|user| self.presence().blocked(user).is_some()) {
-            note(Refused::Forbidden);
+            count_refusal(Refused::Forbidden);
             return Err(Error::blocked());
         }
         Ok(caller)
@@ -31,7 +32,7 @@ impl Mount {
 
     async fn identified(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Refused> {
         if self.is_foreign(parts, transport) {
-            note(Refused::ForeignOrigin);
+            count_refusal(Refused::ForeignOrigin);
             return Err(Refused::ForeignOrigin);
         }
         self.guard().identify(parts, transport).await
@@ -47,25 +48,25 @@ impl Mount {
             Page::Own => false,
             Page::Listed { credentials } => ambient && !credentials,
             Page::Foreign => true,
-            Page::Unsaid => ambient,
+            Page::Unknown => ambient,
         }
     }
 
-    /// Says whose token this is, shown on a connection that is open already; it must be the
-    /// caller's own.
+    /// Identifies the caller by a new token that was sent on an open connection. It must be a token
+    /// of the same user.
     ///
     /// # Errors
-    /// 401; 403 when it is another user's; 503.
+    /// 401; 403 for another user's token; 503.
     pub async fn refreshed(&self, caller: &Identity, token: &str) -> Result<Identity, Error> {
         let identity = self.guard().identify_token(token).await?;
         if identity.user() != caller.user() {
-            note(Refused::Forbidden);
+            count_refusal(Refused::Forbidden);
             return Err(Refused::Forbidden.into());
         }
         Ok(identity)
     }
 
-    /// Whether a caller may do this.
+    /// Checks that a caller may do this.
     ///
     /// # Errors
     /// 403.
@@ -73,7 +74,7 @@ impl Mount {
         Ok(self.guard().permit(caller, action, on).await?)
     }
 
-    /// Whether a caller may speak for this user.
+    /// Checks that a caller may act for this user.
     ///
     /// # Errors
     /// 403.
@@ -81,7 +82,7 @@ impl Mount {
         Ok(self.guard().permit_speaking(caller, user).await?)
     }
 
-    /// Whether a caller may be in all of these topics.
+    /// Checks that a caller may enter all of these topics.
     ///
     /// # Errors
     /// 403 when one of them is refused.
@@ -96,10 +97,10 @@ impl Mount {
         Ok(())
     }
 
-    /// Whether a caller may watch all of this.
+    /// Checks that a caller may watch all of these scopes.
     ///
     /// # Errors
-    /// 403 when any of it is refused.
+    /// 403 when one of them is refused.
     pub async fn permit_watching(&self, caller: &Identity, scopes: &[Scope]) -> Result<(), Error> {
         Ok(self.watches(caller, scopes).await?)
     }
@@ -120,12 +121,13 @@ impl Mount {
         Ok(())
     }
 
-    /// Waits until a caller who watches something may no longer: the identity has expired, the host
-    /// does not know it any more, the right is gone, or the user was disconnected or erased. It
-    /// never returns where nobody is asked.
+    /// Waits until a caller may no longer watch these scopes: the identity has expired, the host
+    /// does not know it any more, a right was withdrawn, or the user was disconnected or erased.
+    /// Never completes where callers are not identified.
     ///
-    /// The request is identified again [every half a minute](Self::check), and so is the right to
-    /// watch this; [`Refused::Unavailable`] changes nothing. Dropping the future ends the wait.
+    /// The caller is identified and the rights are checked again [every half a
+    /// minute](Self::check); [`Refused::Unavailable`] changes nothing. Dropping the future ends the
+    /// wait.
     pub fn until_refused(
         &self,
         parts: Parts,
@@ -165,7 +167,7 @@ impl Mount {
             let ends = caller.expires_at().filter(|ends| *ends <= next);
             clock.sleep_until(ends.unwrap_or(next)).await;
             if ends.is_some() {
-                note(Refused::Expired);
+                count_refusal(Refused::Expired);
                 return Refused::Expired;
             }
             match self.guard().identify(&mut parts, transport).await {

@@ -1,4 +1,4 @@
-//! Which pages of other origins may call.
+//! [`Cors`]: the pages of other origins that may call.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -10,12 +10,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The origins whose pages may call, valid from the moment it exists.
+/// The origins whose pages may call. Every value of this type is a valid configuration.
 ///
-/// Written by hand instead of taken from `tower-http`: one origin is one header that is ready
-/// beforehand, which costs a hit nothing to speak of (the layer there costs a quarter of a
-/// request), and a setting that contradicts itself is an error when it is read instead of a panic
-/// when the layer is built.
+/// Our own instead of `tower-http`'s layer for two reasons: the header of a single origin is built
+/// once, while that layer costs a quarter of a request; and contradictory settings are an error
+/// when they are read instead of a panic when the layer is built.
 ///
 /// ```
 /// use presence_axum::Cors;
@@ -30,18 +29,18 @@ pub struct Cors {
     credentials: bool,
     max_age: HeaderValue,
     methods: HeaderValue,
-    /// `None` allows what is asked for.
+    /// The request headers that are allowed; `None`: whichever the preflight asks for.
     headers: Option<HeaderValue>,
-    /// What a page may read of every answer; `None` for nothing but `Retry-After` where it is.
+    /// The response headers that a page may read; `None`: only `Retry-After`, where it is present.
     exposes: Option<HeaderValue>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Origins {
     Any,
-    /// Named in each answer, whoever asks: the browser compares. Nothing depends on the request.
+    /// Every response names this one origin, whatever the request: the browser compares.
     One(HeaderValue),
-    /// The one that asks is named, if it is in the list.
+    /// A response names the origin of the request if it is in this list.
     Listed(Arc<[HeaderValue]>),
 }
 
@@ -49,25 +48,25 @@ enum Origins {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidCors {
-    /// There is no origin in the list.
+    /// The list has no origin.
     #[error("no origin is given")]
     Empty,
-    /// An entry is no origin.
+    /// An entry is not an origin.
     #[error(
         "{0:?} is no origin: it must be like https://app.example or http://localhost:3000, without a path"
     )]
     NoOrigin(String),
-    /// Browsers refuse credentials where every origin is allowed.
+    /// Credentials cannot be combined with "any origin": browsers refuse that.
     #[error("credentials need the origins to be listed, not `*`")]
     AnyWithCredentials,
-    /// An entry is no name of a method or a header.
+    /// An entry is not the name of a method or a header.
     #[error("{0:?} is no name of a method or a header")]
     NoName(String),
 }
 
-/// Methods that our routes have.
+/// The methods of the routes of this crate.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, OPTIONS");
-/// What a preflight that asks for no header by name is told.
+/// Allowed when a preflight names no header.
 const HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type, last-event-id");
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -96,7 +95,7 @@ impl Cors {
         Self { origins, credentials: false, max_age, methods: METHODS, headers: None, exposes: None }
     }
 
-    /// Lets pages send cookies and other credentials. Default no.
+    /// Lets pages send cookies and other credentials. Default: they may not.
     ///
     /// # Errors
     /// [`InvalidCors::AnyWithCredentials`].
@@ -107,9 +106,9 @@ impl Cors {
         }
     }
 
-    /// Names an origin only to the page that asks from it, also where there is but one.
+    /// Names an origin only to requests from that origin, even if it is the only one.
     ///
-    /// By default a single origin is named to everybody, which lets answers be cached for all.
+    /// By default a single origin is named in every response, so that caches can share responses.
     pub fn echoing(self) -> Self {
         let origins = match self.origins {
             Origins::One(origin) => Origins::Listed([origin].into()),
@@ -118,13 +117,13 @@ impl Cors {
         Self { origins, ..self }
     }
 
-    /// How long a browser may remember a preflight's answer. Default 1 h; browsers cut it at 2 to
-    /// 24 h.
+    /// How long a browser may cache the response to a preflight. Default 1 h; browsers cap it at 2
+    /// to 24 h.
     pub fn max_age(self, max_age: Duration) -> Self {
         Self { max_age: max_age.as_secs().into(), ..self }
     }
 
-    /// The methods that pages may use. Default: those of our own routes, `GET` and `POST`.
+    /// The methods that pages may use. Default: those of this crate's routes, `GET` and `POST`.
     ///
     /// # Errors
     /// [`InvalidCors::NoName`].
@@ -132,7 +131,7 @@ impl Cors {
         Ok(Self { methods: names(methods)?, ..self })
     }
 
-    /// The headers that pages may send. Default: those that they ask for.
+    /// The headers that pages may send. Default: whichever they ask for.
     ///
     /// # Errors
     /// [`InvalidCors::NoName`].
@@ -140,8 +139,8 @@ impl Cors {
         Ok(Self { headers: Some(names(headers)?), ..self })
     }
 
-    /// The headers of answers that pages may read, beside those that browsers always show. Default:
-    /// `Retry-After`.
+    /// The response headers that pages may read in addition to those that browsers always show.
+    /// Default: `Retry-After`.
     ///
     /// # Errors
     /// [`InvalidCors::NoName`].
@@ -149,8 +148,8 @@ impl Cors {
         Ok(Self { exposes: Some(names(headers)?), ..self })
     }
 
-    /// Whether an origin is listed, and then whether its pages may send credentials. Where any may
-    /// call, none is listed with credentials.
+    /// Whether an origin is listed, and if so, whether its pages may send credentials. "Any origin"
+    /// counts as listed without credentials.
     pub(crate) fn lists(&self, origin: &HeaderValue) -> Option<bool> {
         let listed = match &self.origins {
             Origins::Any => true,
@@ -160,16 +159,16 @@ impl Cors {
         listed.then_some(self.credentials)
     }
 
-    /// Adds to any answer what lets the page read it; answers whether the page may.
-    pub(crate) fn answer(&self, asks: Option<&HeaderValue>, headers: &mut HeaderMap) -> bool {
+    /// Adds the headers that let the page read a response. Returns whether the page may read it.
+    pub(crate) fn answer(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) -> bool {
         let allowed = match &self.origins {
             Origins::Any => HeaderValue::from_static("*"),
             Origins::One(origin) => origin.clone(),
             Origins::Listed(origins) => {
-                // A cache must not give one page the answer that names another.
+                // Keeps a cache from giving the response for one origin to a page of another.
                 headers.append(VARY, HeaderValue::from_static("origin"));
-                match asks.filter(|asks| origins.contains(asks)) {
-                    Some(asks) => asks.clone(),
+                match origin.filter(|origin| origins.contains(origin)) {
+                    Some(origin) => origin.clone(),
                     None => return false,
                 }
             }
@@ -186,11 +185,10 @@ impl Cors {
         true
     }
 
-    /// What a preflight is answered.
+    /// The headers of the response to a preflight.
     ///
-    /// Unless headers are listed it allows those that are asked for: an origin that may call may
-    /// say what it likes, and the browser asks for those of the page alone. A page that may not
-    /// call is told nothing.
+    /// Without a list of headers, those that the preflight asks for are allowed: an origin that may
+    /// call may send any header. A page that may not call gets no headers.
     pub(crate) fn preflight(&self, request: &HeaderMap) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(8);
         if !self.answer(request.get(ORIGIN), &mut headers) {
@@ -216,12 +214,12 @@ impl FromStr for Cors {
     }
 }
 
-/// Names of methods or headers as one header lists them.
+/// Joins names of methods or headers into the value of one header.
 fn names<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Result<HeaderValue, InvalidCors> {
     let mut list = String::new();
     for name in names {
         let name = name.as_ref();
-        // Both are tokens by RFC 9110. `*` is one too, and means all of them.
+        // Both are tokens in the sense of RFC 9110. `*` is one as well and means all of them.
         let token = http::Method::from_bytes(name.as_bytes());
         token.map_err(|_| InvalidCors::NoName(name.to_owned()))?;
         list += if list.is_empty() { "" } else { ", " };
@@ -230,7 +228,7 @@ fn names<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Result<HeaderValu
     HeaderValue::try_from(&list).map_err(|_| InvalidCors::NoName(list))
 }
 
-/// An origin as browsers send it: in lower case, without the slash that people add.
+/// An origin in the form that browsers send: in lower case, without a trailing slash.
 fn origin(text: &str) -> Result<HeaderValue, InvalidCors> {
     let wrong = || InvalidCors::NoOrigin(text.to_owned());
     let bare = text.strip_suffix('/').unwrap_or(text).to_ascii_lowercase();
@@ -240,7 +238,7 @@ fn origin(text: &str) -> Result<HeaderValue, InvalidCors> {
     if odd || format!("{scheme}://{authority}") != bare {
         return Err(wrong());
     }
-    // Browsers leave out the port that goes without saying.
+    // Browsers leave out the default port.
     let said = match scheme {
         "https" => bare.strip_suffix(":443"),
         "http" => bare.strip_suffix(":80"),

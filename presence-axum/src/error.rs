@@ -1,5 +1,4 @@
-//! Errors as they are answered: a status, and JSON that says one short thing and nothing of the
-//! inside.
+//! Error responses: a status and a JSON body with a short message, without internal details.
 
 use crate::auth::Refused;
 use axum::response::{IntoResponse, Response};
@@ -8,21 +7,21 @@ use presence_core::handle;
 use serde::Serialize;
 use std::borrow::Cow;
 
-/// An error answer: `{"ok":false,"error":"<short word>"}`.
+/// An error response: `{"ok":false,"error":"<message>"}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     status: StatusCode,
     word: Cow<'static, str>,
     degraded: bool,
     retry_after: Option<u64>,
-    /// Why it is not known who calls, or why they may not; for `WWW-Authenticate`.
+    /// Why the caller was not identified or not allowed; sets `WWW-Authenticate`.
     refused: Option<Refused>,
 }
 
-/// After how many seconds a client that was refused for want of room should ask again.
+/// The seconds after which to retry a request that was refused for lack of room.
 const RETRY_AFTER: u64 = 5;
 
-/// The body on the wire, in this order.
+/// The body, with its fields in this order.
 #[derive(Serialize)]
 struct Wire<'a> {
     ok: bool,
@@ -32,12 +31,12 @@ struct Wire<'a> {
 }
 
 impl Error {
-    /// An error of this status and these words.
+    /// An error with this status and message.
     pub fn new(status: StatusCode, word: impl Into<Cow<'static, str>>) -> Self {
         Self { status, word: word.into(), degraded: false, retry_after: None, refused: None }
     }
 
-    /// Says after how many seconds to ask again. Default 5 for 429 and 503, and nothing for others.
+    /// Sets `Retry-After`, in seconds. Default 5 for 429 and 503, none for other statuses.
     pub fn retry_after(self, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }
@@ -47,12 +46,12 @@ impl Error {
         Self::new(StatusCode::BAD_REQUEST, word)
     }
 
-    /// 503: there is no room, or no service, at the moment.
+    /// 503: there is no room, or the service is not available at the moment.
     pub fn unavailable(word: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, word)
     }
 
-    /// 403: the user was disconnected, and may not come back yet.
+    /// 403: the user was disconnected and may not return yet.
     pub fn blocked() -> Self {
         Self::new(StatusCode::FORBIDDEN, "blocked")
     }
@@ -62,7 +61,7 @@ impl Error {
         self.status
     }
 
-    /// The words.
+    /// The message.
     pub fn word(&self) -> &str {
         &self.word
     }
@@ -77,11 +76,11 @@ impl From<handle::Error> for Error {
             handle::Error::TooManyTopics => Self::new(StatusCode::TOO_MANY_REQUESTS, "too many topics"),
             handle::Error::ShuttingDown => Self::unavailable("shutting down"),
             handle::Error::Degraded(cause) => {
-                tracing::debug!(%cause, "recorded here, not yet stored");
+                tracing::debug!(%cause, "recorded in memory, not yet in the store");
                 Self { degraded: true, ..Self::new(StatusCode::ACCEPTED, "not yet stored") }
             }
             other => {
-                tracing::warn!(error = %other, "a store refused");
+                tracing::warn!(error = %other, "the store refused a request");
                 Self::unavailable("store")
             }
         }
@@ -110,12 +109,12 @@ impl IntoResponse for Error {
     }
 }
 
-/// A handler for paths that do not exist: 404, as JSON. Give it to `Router::fallback`.
+/// A handler for unknown paths: 404 as JSON. Pass it to `Router::fallback`.
 pub async fn not_found() -> Error {
     Error::new(StatusCode::NOT_FOUND, "not found")
 }
 
-/// A handler for methods that a path does not have: 405, as JSON. Give it to
+/// A handler for methods that a path does not support: 405 as JSON. Pass it to
 /// `Router::method_not_allowed_fallback`.
 pub async fn method_not_allowed() -> Error {
     Error::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")

@@ -1,7 +1,8 @@
-//! What reads what clients send, for `fuzz/` and for the tests below, which run it on stable Rust.
+//! Entry points to the parsers of client input, for `fuzz/` and for the tests below, which run them
+//! on stable Rust.
 //!
-//! Each function takes any bytes, and answers whether they meant anything. It must not panic, but
-//! for a broken promise.
+//! Each function accepts any bytes and returns whether they were valid input. A panic means that a
+//! parser broke one of its guarantees.
 #![allow(clippy::missing_panics_doc, reason = "a broken promise panics")]
 
 use crate::LenientJson;
@@ -11,7 +12,7 @@ use crate::ws::{self, Protocol};
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderValue};
 
-/// Bodies of hits: one that is refused is refused with 400.
+/// Bodies of hits: an invalid one is refused with 400.
 pub fn hits(data: &[u8]) -> bool {
     let read = Hit::read(&LenientJson::from(Bytes::copy_from_slice(data)), None);
     if let Err(error) = &read {
@@ -20,7 +21,7 @@ pub fn hits(data: &[u8]) -> bool {
     read.is_ok()
 }
 
-/// Frames of a socket, as bytes: they mean the same however the network cuts them up.
+/// Frames of a socket: the result does not depend on how the network splits the bytes.
 pub fn frames(data: &[u8]) -> bool {
     let whole = ws::fuzzing::decoded([data]);
     for size in [1, 7] {
@@ -29,7 +30,7 @@ pub fn frames(data: &[u8]) -> bool {
     !whole.0.is_empty()
 }
 
-/// Messages of a socket in our own format: one that is refused is refused as HTTP would.
+/// Messages of the socket's JSON format: an invalid one gets the same refusal as over HTTP.
 pub fn messages(data: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(data) else { return false };
     match ws::Json.decode(text) {
@@ -46,7 +47,7 @@ pub fn messages(data: &[u8]) -> bool {
     }
 }
 
-/// `X-Forwarded-For`, which anybody can send.
+/// `X-Forwarded-For`, which any client can send.
 pub fn forwarded(data: &[u8]) -> bool {
     let mut headers = HeaderMap::new();
     for line in data.split(|byte| *byte == b'\n').take(8) {

@@ -1,7 +1,7 @@
-//! How things stand, for people and for load balancers.
+//! Health and readiness, for people and for load balancers.
 
 use crate::auth::Resource;
-use crate::rest::Asks;
+use crate::rest::QueryCaller;
 use crate::wire::{self, view_word};
 use crate::{Error, Mount};
 use axum::extract::State;
@@ -10,12 +10,12 @@ use http::{StatusCode, header};
 use presence_core::{Presence, StoreHealth, View};
 use serde::Serialize;
 
-/// `GET /v1/health`: the store, the view, and how much is known. 200 however things stand; a
-/// service's readiness is its own decision.
+/// `GET /v1/health`: the state of the store, of the view and of the roster. Always 200; what counts
+/// as ready is the service's own decision.
 ///
 /// # Errors
-/// 401, 403 and 429: who asks must be allowed to read about everyone.
-pub async fn report(State(mount): State<Mount>, asks: Asks) -> Result<Response, Error> {
+/// 401, 403 and 429: the caller must be allowed to read about everyone.
+pub async fn report(State(mount): State<Mount>, caller: QueryCaller) -> Result<Response, Error> {
     #[derive(Serialize)]
     struct Wire {
         ok: bool,
@@ -26,7 +26,7 @@ pub async fn report(State(mount): State<Mount>, asks: Asks) -> Result<Response, 
         users: usize,
         topics: usize,
     }
-    asks.reads(&mount, Resource::Everyone).await?;
+    caller.reads(&mount, Resource::Everyone).await?;
     let health = mount.presence().health();
     let wire = Wire {
         ok: true,
@@ -39,7 +39,7 @@ pub async fn report(State(mount): State<Mount>, asks: Asks) -> Result<Response, 
             View::Fresh => None,
             View::Stale { since } => Some(since.as_millis()),
         },
-        // What a hidden user does must not be seen in sums either.
+        // The count must not reveal hidden users either.
         sessions: health.shown_sessions,
         users: health.users,
         topics: health.shown_topics,
@@ -58,11 +58,11 @@ pub async fn alive() -> impl IntoResponse {
     (headers, r#"{"ok":true}"#)
 }
 
-/// `GET /readyz` of a service whose readiness is that its store answers and its view is fresh: 200,
-/// or 503 `not ready`.
+/// `GET /readyz` for a service that is ready when its store answers and its view is fresh: 200, or
+/// 503 `not ready`.
 ///
 /// # Errors
-/// 503 while it is not so.
+/// 503 while that is not the case.
 pub async fn ready(State(presence): State<Presence>) -> Result<impl IntoResponse, Error> {
     let health = presence.health();
     if health.store == StoreHealth::Up && health.view == View::Fresh {

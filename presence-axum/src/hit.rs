@@ -1,4 +1,4 @@
-//! `POST /v1/hit`: a beat, or a leave, over HTTP.
+//! `POST /v1/hit`: a heartbeat or a leave over HTTP.
 
 use crate::auth::Transport;
 use crate::metrics::HITS;
@@ -10,7 +10,7 @@ use http::StatusCode;
 use metrics::Counter;
 use presence_core::{Beat, BeatOutcome, Leave, Presence, Timestamp, handle};
 
-/// Takes a hit.
+/// The handler: authenticates the caller, and records the hit.
 pub async fn post(State(mount): State<Mount>, request: Request) -> Response {
     let presence = mount.presence();
     let taken = match read(&mount, request).await.inspect_err(refused) {
@@ -24,16 +24,16 @@ pub async fn post(State(mount): State<Mount>, request: Request) -> Response {
     taken.into_response()
 }
 
-/// Reads a hit, and makes sure that its sender may send it.
+/// Reads a hit, and checks that the caller may send it and has not used up a quota.
 async fn read(mount: &Mount, request: Request) -> Result<Hit, Error> {
-    mount.gate().hit(request.extensions(), request.headers())?;
+    mount.limiter().hit(request.extensions(), request.headers())?;
     let (mut parts, body) = request.into_parts();
     let caller = mount.caller(&mut parts, Transport::Request).await?;
     let request = Request::from_parts(parts, body);
-    let body = LenientJson::read(request, mount.gate().limits().body).await?;
+    let body = LenientJson::read(request, mount.limiter().limits().body).await?;
     let hit = Hit::read(&body, caller.user())?;
     mount.permit_speaking(&caller, hit.user()).await?;
-    mount.gate().hit_of(hit.user())?;
+    mount.limiter().hit_of(hit.user())?;
     if let Hit::Beat(beat) = &hit
         && let Some(topics) = &beat.topics
     {
@@ -42,8 +42,8 @@ async fn read(mount: &Mount, request: Request) -> Result<Hit, Error> {
     Ok(hit)
 }
 
-/// Takes a beat and counts what became of it; answers the session's placement, or `None` for a beat
-/// that came too late.
+/// Records a beat and counts its outcome. Returns the time of the session's placement, or `None`
+/// for a beat that arrived after its session had left.
 ///
 /// For services whose hits have another format.
 ///
@@ -55,12 +55,12 @@ pub async fn record(presence: &Presence, beat: Beat) -> Result<Option<Timestamp>
     count(&beaten);
     Ok(match beaten? {
         BeatOutcome::Stored { placed_at } | BeatOutcome::Postponed { placed_at } => Some(placed_at),
-        // It was under way when its session left: all is well, and there is nothing to tell.
+        // The beat was under way when its session left: it is ignored, and that is no error.
         _ => None,
     })
 }
 
-/// Takes a leave and counts it.
+/// Records a leave and counts its outcome.
 ///
 /// # Errors
 /// Those of [`Presence::leave`].
@@ -70,7 +70,7 @@ pub async fn record_leave(presence: &Presence, leave: Leave) -> Result<(), Error
     Ok(left?)
 }
 
-/// Counts what became of a beat, for services that answer errors in their own way.
+/// Counts the outcome of a beat, for services that answer errors in their own way.
 pub fn count(beaten: &Result<BeatOutcome, handle::Error>) {
     let counter = match beaten {
         Ok(BeatOutcome::Stored { .. }) => &HITS.stored,
@@ -81,7 +81,7 @@ pub fn count(beaten: &Result<BeatOutcome, handle::Error>) {
     counter.increment(1);
 }
 
-/// Counts what became of a leave, for services that answer errors in their own way.
+/// Counts the outcome of a leave, for services that answer errors in their own way.
 pub fn count_leave(left: &Result<(), handle::Error>) {
     left.as_ref().map_or_else(counter_of, |()| &HITS.left).increment(1);
 }
@@ -94,7 +94,7 @@ fn counter_of(error: &handle::Error) -> &'static Counter {
     }
 }
 
-/// Counts a hit that was refused before it came to a beat.
+/// Counts a hit that was refused before it was recorded.
 pub fn refused(error: &Error) {
     let status = error.status();
     let counter = match status {

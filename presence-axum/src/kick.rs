@@ -1,7 +1,7 @@
-//! Disconnecting users.
+//! `POST /v1/users/{user}/disconnect`.
 
-use crate::auth::{Action, Refused, Resource, note};
-use crate::rest::Asks;
+use crate::auth::{Action, Refused, Resource, count_refusal};
+use crate::rest::QueryCaller;
 use crate::wire::{invalid, json, session_name};
 use crate::{Error, Json, LenientJson, Mount};
 use axum::extract::rejection::PathRejection;
@@ -13,16 +13,16 @@ use presence_core::{DisconnectTarget, SessionKey, UserId};
 use serde::Serialize;
 use std::time::Duration;
 
-/// `POST /v1/users/{user}/disconnect` `{"seconds"?, "session"?}`: ends all that a user has open on
-/// all processes, or one session, and keeps it away for so long.
+/// `POST /v1/users/{user}/disconnect` `{"seconds"?, "session"?}`: ends everything that a user has
+/// open on all processes, or one session, and refuses them for the given time.
 ///
 /// # Errors
-/// 401; 403 without the right to [`Action::Kick`], and always where nobody is asked who they are;
+/// 401; 403 without the right to [`Action::Kick`], and always where callers are not identified;
 /// 429; 400 `invalid user`, `invalid seconds`, `invalid session`; 202 with `degraded` when the
-/// store could not be told yet.
+/// store does not have it yet.
 pub async fn post(
     State(mount): State<Mount>,
-    asks: Asks,
+    caller: QueryCaller,
     path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Error> {
@@ -31,21 +31,21 @@ pub async fn post(
         ok: bool,
         until: u64,
     }
-    // A mount that believes bodies would let anybody disconnect everybody.
+    // Without identified callers, anybody could disconnect everybody.
     if !mount.guard().identifies() {
-        note(Refused::Forbidden);
+        count_refusal(Refused::Forbidden);
         return Err(Refused::Forbidden.into());
     }
     let user = path.ok().and_then(|Path(user)| UserId::new(user).ok());
     let user = user.ok_or_else(|| Error::bad_request("invalid user"))?;
-    asks.may(&mount, Action::Kick, Resource::User(&user)).await?;
-    let body = LenientJson::read(request, mount.gate().limits().body).await?;
+    caller.may(&mount, Action::Kick, Resource::User(&user)).await?;
+    let body = LenientJson::read(request, mount.limiter().limits().body).await?;
     let (whom, keeps_away_for) = read(body, user)?;
     let until = mount.presence().disconnect(&whom, keeps_away_for).await?;
     Ok(json(StatusCode::ACCEPTED, &Kicked { ok: true, until: until.as_millis() }))
 }
 
-/// Whom a body means, and for how long; an empty one is one without fields.
+/// Reads what is to be disconnected, and for how long. An empty body sets neither.
 fn read(body: LenientJson, user: UserId) -> Result<(DisconnectTarget, Duration), Error> {
     let text = Bytes::from(body);
     let body = LenientJson::from(if text.trim_ascii().is_empty() { Bytes::from_static(b"{}") } else { text });

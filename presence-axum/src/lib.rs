@@ -1,10 +1,11 @@
 //! Presence over HTTP: hits, Server-Sent Events and queries, for any axum app.
 //!
-//! [`Mount`] is all of it in one value: mount its routes, or give its handlers paths of your own. A
-//! service with a wire format of its own writes its own short handlers from the pieces:
-//! [`LenientJson`] bodies, [`Error`] answers, [`sse::Ticker`] and [`sse::Replay`] streams,
-//! [`ws::Gateway`]s, [`limits::Permit`]s, an [`PresenceLayer`] with [`Cors`]. [`serve`](serve::serve) is the
-//! server that our examples run on. Who calls, and what they may do, is asked by [`auth`].
+//! [`Mount`] is everything in one value: mount its routes, or give single handlers paths of your
+//! own. A service with a wire format of its own writes short handlers from the same pieces:
+//! [`LenientJson`] bodies, [`Error`] responses, [`sse::Ticker`] and [`sse::Replay`] streams,
+//! [`ws::Gateway`]s, [`limits::Permit`]s, a [`PresenceLayer`] with [`Cors`].
+//! [`serve`](serve::serve) is the server that the examples run on. [`auth`] is about who calls, and
+//! what they may do.
 //!
 //! # Metrics
 //! Through the `metrics` facade: the host chooses the exporter, and installs it before it starts

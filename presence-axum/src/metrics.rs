@@ -1,10 +1,10 @@
-//! Counters and gauges, through the `metrics` facade. METRICS.md is their table.
+//! Counters and gauges, through the `metrics` facade. METRICS.md lists them.
 
 use metrics::{Counter, Gauge, Histogram, Unit};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use std::sync::LazyLock;
 
-/// Looked up once, at the first use: a lookup by name and labels costs more than the count.
+/// Registered once, at first use: a lookup by name and labels costs more than counting.
 pub(crate) static HITS: LazyLock<Hits> = LazyLock::new(|| {
     describe_counter!("presence_hits_total", "Hits, by what became of them");
     let of = |outcome: &'static str| counter!("presence_hits_total", "outcome" => outcome);
@@ -108,12 +108,12 @@ pub(crate) struct Sockets {
     pub signals_lost: Counter,
 }
 
-/// Counts the end of a WebSocket, by a word of a fixed set.
+/// Counts the end of a WebSocket. `reason` is one of a fixed set.
 pub(crate) fn socket_closed(reason: &'static str) {
     counter!("presence_sockets_closed_total", "reason" => reason).increment(1);
 }
 
-/// Counts a caller who was refused, by a word of a fixed set.
+/// Counts a refused caller. `reason` is one of a fixed set.
 pub(crate) fn auth_refused(reason: &'static str) {
     static DESCRIBED: LazyLock<()> = LazyLock::new(|| {
         describe_counter!("presence_auth_refused_total", "Callers refused, by reason");

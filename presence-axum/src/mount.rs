@@ -1,4 +1,4 @@
-//! The whole of it in one value.
+//! [`Mount`]: all routes and their settings in one value.
 
 use crate::auth::{Auth, Authorize, Identify};
 use crate::layer::PresenceLayer;
@@ -17,11 +17,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// A presence and how it is served: mount its [`routes`](Self::routes), or give its handlers paths
-/// of your own.
+/// A [`Presence`] and how it is served: mount its [`routes`](Self::routes), or give single handlers
+/// paths of your own.
 ///
-/// An app that has users says how it knows them: [`identify`](Self::identify), and
-/// [`auth`](crate::auth) for the whole story.
+/// An app with user accounts sets [`identify`](Self::identify); [`auth`](crate::auth) explains how.
 ///
 /// ```no_run
 /// # async fn example(presence: presence_core::Presence) -> std::io::Result<()> {
@@ -34,7 +33,7 @@ use std::time::Duration;
 /// # Ok(()) }
 /// ```
 ///
-/// Each handler also stands alone. It asks the host's state for the mount:
+/// Each handler also works alone. It takes the mount from the host's state:
 ///
 /// ```
 /// use axum::{Router, extract::FromRef, routing::post};
@@ -57,7 +56,7 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Mount(Arc<Inner>);
 
-/// Cloned only while it is being set up; handlers share it.
+/// Cloned only while the mount is being set up; handlers share one.
 #[derive(Clone)]
 struct Inner {
     presence: Presence,
@@ -65,9 +64,9 @@ struct Inner {
     check: Duration,
     auth: Auth,
     cors: Option<Cors>,
-    gate: Limiter,
+    limiter: Limiter,
     without: BTreeSet<Route>,
-    /// Whether it has been said that bodies are believed.
+    /// Whether the warning that callers are not identified was logged.
     warned: Arc<AtomicBool>,
     streams: Arc<Streams>,
     broker: Option<Arc<dyn Broker>>,
@@ -76,23 +75,23 @@ struct Inner {
 }
 
 impl Mount {
-    /// How often the snapshot stream tells, unless told otherwise.
+    /// The default interval of the snapshot stream.
     pub const TICK: Duration = Duration::from_secs(2);
 
-    /// How often it is asked again whether who watches may go on, unless told otherwise.
+    /// The default interval at which the rights of an open stream are checked again.
     pub const CHECK: Duration = Duration::from_secs(30);
 
     /// Serves this presence with the defaults.
     ///
-    /// Until [`identify`](Self::identify) is set, whoever reaches its routes is believed to be whom
-    /// a body names.
+    /// Until [`identify`](Self::identify) is set, callers are not identified: a hit counts for the
+    /// user that its body names.
     pub fn new(presence: Presence) -> Self {
         Self(Arc::new(Inner {
             tick: Self::TICK,
             check: Self::CHECK,
-            auth: Auth::believing(),
+            auth: Auth::none(),
             cors: None,
-            gate: gate(&presence, Limits::default()),
+            limiter: limiter(&presence, Limits::default()),
             without: BTreeSet::new(),
             warned: Arc::default(),
             presence,
@@ -106,53 +105,54 @@ impl Mount {
     fn with(self, set: impl FnOnce(&mut Inner)) -> Self {
         let mut inner = Arc::unwrap_or_clone(self.0);
         set(&mut inner);
-        // A mount that is set otherwise shares no streams with the one it was made from.
+        // The streams are made for the settings of one mount, so a changed copy gets its own.
         inner.streams = Arc::default();
         inner.sockets = Arc::default();
         Self(Arc::new(inner))
     }
 
-    /// Asks this who calls, on every route: an [`Authenticator`](crate::auth::Authenticator) of
-    /// tokens, or what the host knows by itself ([`from_extractor`](crate::auth::from_extractor),
-    /// [`from_fn`](crate::auth::from_fn)).
+    /// Sets how callers are identified on every route: by an
+    /// [`Authenticator`](crate::auth::Authenticator) of tokens, or from the host's own session
+    /// ([`from_extractor`](crate::auth::from_extractor), [`from_fn`](crate::auth::from_fn)).
     ///
-    /// A hit that names no user is then the caller's, and one that names another is refused with 403. Default: nobody is
-    /// asked, and bodies are believed; a warning says so when the routes are made.
+    /// A hit that names no user is then the caller's, and one that names another user is refused
+    /// with 403. Default: callers are not identified and bodies are trusted; a warning is logged
+    /// when the routes are made.
     pub fn identify(self, identify: impl Identify) -> Self {
         self.with(|inner| inner.auth = inner.auth.clone().identify_by(identify))
     }
 
-    /// Asks this hook what a caller may do, on every route. Default: everybody speaks for
-    /// themselves and sees everybody; [administrators](crate::auth::Identity::is_admin) may also
-    /// speak for others and disconnect them.
+    /// Sets what callers may do, on every route. Default: users act for themselves and see
+    /// everybody; [administrators](crate::auth::Identity::is_admin) may also act for others and
+    /// disconnect them.
     pub fn authorize(self, authorize: impl Authorize) -> Self {
         self.with(|inner| inner.auth = inner.auth.clone().authorize(authorize))
     }
 
-    /// Asks the same as handlers of the host's own.
+    /// Sets both at once, from a value that handlers of the host use as well.
     pub fn auth(self, auth: Auth) -> Self {
         self.with(|inner| inner.auth = auth)
     }
 
-    /// How often it is asked again whether who watches may go on: whoever has logged out, or has
-    /// lost the right, loses the stream. Default 30 s; at least 1 s. A token's end is known and is
-    /// not waited for.
+    /// How often the rights of an open stream or socket are checked again; one whose caller has
+    /// logged out or lost a right is closed. Default 30 s; at least 1 s. The expiry of a token
+    /// needs no check: it closes the stream at once.
     pub fn check(self, every: Duration) -> Self {
         self.with(|inner| inner.check = every.max(Duration::from_secs(1)))
     }
 
-    /// Bounds of bodies, streams and rates. Default [`Limits::default`].
+    /// Limits on bodies, streams and rates. Default [`Limits::default`].
     pub fn limits(self, limits: Limits) -> Self {
-        self.with(|inner| inner.gate = gate(&inner.presence, limits))
+        self.with(|inner| inner.limiter = limiter(&inner.presence, limits))
     }
 
-    /// How often the snapshot stream tells. Default 2 s; at least 10 ms.
+    /// The interval of the snapshot stream. Default 2 s; at least 10 ms.
     pub fn tick(self, every: Duration) -> Self {
         self.with(|inner| inner.tick = every)
     }
 
-    /// Carries messages and short-lived values on sockets over this broker. Default: they carry
-    /// presence alone.
+    /// Lets sockets carry messages and short-lived values over this broker. Default: they carry
+    /// presence only.
     pub fn broker(self, broker: impl Broker) -> Self {
         self.with(|inner| inner.broker = Some(Arc::new(broker)))
     }
@@ -162,12 +162,13 @@ impl Mount {
         self.with(|inner| inner.socket_settings = settings)
     }
 
-    /// Lets pages of other origins call. Default: none may.
+    /// Allows requests from pages of other origins. Default: none.
     pub fn cors(self, cors: Cors) -> Self {
         self.with(|inner| inner.cors = Some(cors))
     }
 
-    /// Leaves a route out of [`routes`](Self::routes): the host has one of its own in that place.
+    /// Leaves a route out of [`routes`](Self::routes), so that the host can have one of its own
+    /// there.
     pub fn without(self, route: Route) -> Self {
         self.with(|inner| {
             inner.without.insert(route);
@@ -179,12 +180,12 @@ impl Mount {
         &self.0.presence
     }
 
-    /// What the limits let in.
-    pub fn gate(&self) -> &Limiter {
-        &self.0.gate
+    /// The limiter that enforces [`limits`](Self::limits), for handlers of the host's own.
+    pub fn limiter(&self) -> &Limiter {
+        &self.0.limiter
     }
 
-    /// Who calls, and what they may do.
+    /// Identifies callers and decides what they may do.
     pub(crate) fn guard(&self) -> &Auth {
         &self.0.auth
     }
@@ -201,8 +202,8 @@ impl Mount {
         self.0.tick
     }
 
-    /// The broker that sockets carry messages over.
-    pub(crate) fn carries(&self) -> Option<&Arc<dyn Broker>> {
+    /// The broker that carries the messages of sockets.
+    pub(crate) fn message_broker(&self) -> Option<&Arc<dyn Broker>> {
         self.0.broker.as_ref()
     }
 
@@ -218,8 +219,8 @@ impl Mount {
         &self.0.streams
     }
 
-    /// All routes but those that were left out, with their state: they can be merged or nested into
-    /// a router of any state.
+    /// All routes except those left out, with their state: they can be merged or nested into a
+    /// router of any state.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         self.warn();
         let routes = Route::ALL.into_iter().filter(|route| !self.0.without.contains(route));
@@ -229,13 +230,13 @@ impl Mount {
             .with_state(self.clone())
     }
 
-    /// Whether its routes include the socket.
+    /// Whether the routes include the socket.
     pub(crate) fn socket(&self) -> Socket {
         if self.0.without.contains(&Route::Socket) { Socket::Absent } else { Socket::Served }
     }
 
-    /// One route, for a path of the host's choice. The paths of [`Route::User`] and
-    /// [`Route::Disconnect`] have one parameter.
+    /// One route, for a path of your choice. The paths of [`Route::User`] and [`Route::Disconnect`]
+    /// need one parameter.
     ///
     /// ```
     /// # fn example(mount: &presence_axum::Mount) -> axum::Router {
@@ -255,13 +256,13 @@ impl Mount {
     fn warn(&self) {
         if !self.0.auth.identifies() && !self.0.warned.swap(true, Relaxed) {
             tracing::warn!(
-                "nobody is asked who they are: hits are believed to be of the user that they name (Mount::identify)"
+                "callers are not identified: every hit counts for the user that it names (see Mount::identify)"
             );
         }
     }
 }
 
-fn gate(presence: &Presence, limits: Limits) -> Limiter {
+fn limiter(presence: &Presence, limits: Limits) -> Limiter {
     Limiter::with_clock(limits, presence.clock())
 }
 
@@ -279,6 +280,6 @@ impl FromRef<Mount> for Auth {
 
 impl FromRef<Mount> for Limiter {
     fn from_ref(mount: &Mount) -> Self {
-        mount.gate().clone()
+        mount.limiter().clone()
     }
 }

@@ -1,17 +1,17 @@
-//! What queries say, field by field, so that an error names what is wrong.
+//! Reads query strings field by field, so that an error can name the wrong field.
 
 use crate::Error;
 use percent_encoding::percent_decode_str;
 use presence_core::Topic;
 use std::borrow::Cow;
 
-/// The named fields of a query; unknown ones are passed over.
+/// The named fields of a query; unknown ones are ignored.
 ///
-/// Not axum's `Query`: that makes a replacement character of what is no UTF-8, and so another topic
-/// of one.
+/// Not axum's `Query`, which replaces invalid UTF-8 by a replacement character and would so turn
+/// one topic into another.
 ///
 /// # Errors
-/// 400 `invalid query` when a field is there twice, or is no UTF-8.
+/// 400 `invalid query` when a field is repeated, or is not valid UTF-8.
 pub(crate) fn fields<'q, const N: usize>(
     query: Option<&'q str>,
     names: [&str; N],
@@ -29,7 +29,7 @@ pub(crate) fn fields<'q, const N: usize>(
     Ok(found)
 }
 
-/// A value as forms encode it; `None` if it is no UTF-8.
+/// Decodes a form-encoded value; `None` if it is not valid UTF-8.
 pub(crate) fn decode(value: &str) -> Option<Cow<'_, str>> {
     if value.contains('+') {
         let spaced = value.replace('+', " ");
@@ -38,12 +38,12 @@ pub(crate) fn decode(value: &str) -> Option<Cow<'_, str>> {
     percent_decode_str(value).decode_utf8().ok()
 }
 
-/// The topic in a query, if there is one.
+/// Reads a topic, if the query has one.
 pub(crate) fn topic_of(text: Option<Cow<'_, str>>) -> Result<Option<Topic>, Error> {
     text.map(Topic::new).transpose().map_err(|_| Error::bad_request("invalid topic"))
 }
 
-/// A number of rows from 1 to `most`.
+/// Reads a number of rows, from 1 to `most`.
 pub(crate) fn limit_of(text: Option<&str>, default: usize, most: usize) -> Result<usize, Error> {
     let Some(text) = text else { return Ok(default) };
     let limit = text.parse().ok().filter(|limit| (1..=most).contains(limit));

@@ -1,4 +1,4 @@
-//! Queries: who is here, and how many.
+//! The queries: users, counts and topics.
 
 use crate::auth::{Action, Identity, Resource, Transport};
 use crate::limits::Client;
@@ -13,17 +13,17 @@ use http::request::Parts;
 use presence_core::{Page, ScopeView, Topic, UserId, Viewer};
 use std::collections::HashSet;
 
-/// The most users that one query may name.
+/// The maximum number of users in one query.
 const MAX_IDS: usize = 1_000;
-/// The most that an answer about several users takes, in bytes: what is written in some two
-/// milliseconds, for which nobody else has that processor. One user can have 1 MiB of topics.
+/// The maximum size of a response about several users, in bytes: about two milliseconds of work,
+/// during which the thread serves nobody else. A single user can have 1 MiB of topics.
 const MAX_ANSWER: usize = 2 * 1024 * 1024;
-/// How many bytes of an answer about users count as one more row.
+/// How many bytes of a response about users count as one more row.
 const ROW: usize = 1024;
-/// The most topics that one query is told.
+/// The maximum number of topics in one response.
 const MAX_TOPICS: usize = 1_000;
 
-fn place(mount: &Mount, topic: Option<&Topic>) -> ScopeView {
+fn scope(mount: &Mount, topic: Option<&Topic>) -> ScopeView {
     topic.map_or_else(|| mount.presence().everyone(), |topic| mount.presence().topic(topic))
 }
 
@@ -31,10 +31,10 @@ fn user_id(text: &str) -> Result<UserId, Error> {
     UserId::new(text).map_err(|_| Error::bad_request("invalid user"))
 }
 
-/// Who asks, within the rate of their client.
-pub struct Asks(Identity, Option<Client>);
+/// The caller of a query, once their client is within its quota.
+pub struct QueryCaller(Identity, Option<Client>);
 
-impl<S> FromRequestParts<S> for Asks
+impl<S> FromRequestParts<S> for QueryCaller
 where
     S: Send + Sync,
     Mount: FromRef<S>,
@@ -43,14 +43,14 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let mount = Mount::from_ref(state);
-        mount.gate().query(&parts.extensions, &parts.headers)?;
-        let client = mount.gate().client(&parts.extensions, &parts.headers);
+        mount.limiter().query(&parts.extensions, &parts.headers)?;
+        let client = mount.limiter().client(&parts.extensions, &parts.headers);
         mount.caller(parts, Transport::Request).await.map(|caller| Self(caller, client))
     }
 }
 
-impl Asks {
-    /// On whose behalf it is asked: decides what of hidden users is shown.
+impl QueryCaller {
+    /// The viewer that decides whether hidden users are shown.
     fn viewer(&self) -> Viewer {
         if self.0.is_admin() {
             return Viewer::Operator;
@@ -58,71 +58,71 @@ impl Asks {
         self.0.user().map_or(Viewer::Anyone, |user| Viewer::User(user.clone()))
     }
 
-    /// Counts that so many rows are asked for: they cost more than a query of one.
+    /// Counts the rows of a large response: they cost more than the query itself.
     fn rows(&self, mount: &Mount, rows: usize) -> Result<(), Error> {
-        mount.gate().rows(self.1, rows)
+        mount.limiter().rows(self.1, rows)
     }
 
-    /// Makes sure that it may be read about them.
+    /// Checks that the caller may read this.
     pub(crate) async fn reads(&self, mount: &Mount, on: Resource<'_>) -> Result<(), Error> {
         self.may(mount, Action::Read, on).await
     }
 
-    /// Makes sure that they may do this.
+    /// Checks that the caller may do this.
     pub(crate) async fn may(&self, mount: &Mount, action: Action, on: Resource<'_>) -> Result<(), Error> {
         mount.permit(&self.0, action, on).await
     }
 }
 
-/// `GET /v1/users/{user}`: one user, with sessions; somebody unknown is gone.
+/// `GET /v1/users/{user}`: one user with their sessions; an unknown user is gone.
 ///
 /// # Errors
 /// 401, 403 and 429; 400 `invalid user`.
 pub async fn user(
     State(mount): State<Mount>,
-    asks: Asks,
+    caller: QueryCaller,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Error> {
     let Path(user) = path.map_err(|_| Error::bad_request("invalid user"))?;
     let user = user_id(&user)?;
-    asks.reads(&mount, Resource::User(&user)).await?;
-    let person = mount.presence().user_as(&asks.viewer(), &user);
+    caller.reads(&mount, Resource::User(&user)).await?;
+    let person = mount.presence().user_as(&caller.viewer(), &user);
     Ok(wire::json(StatusCode::OK, &Person::of(&user, person.as_ref())))
 }
 
-/// `GET /v1/users?ids=a,b`: several users, each once, in this order. A comma within an id is
-/// written `%2C`.
+/// `GET /v1/users?ids=a,b`: several users in this order, without repeats. A comma within an id is
+/// written as `%2C`.
 ///
 /// # Errors
 /// 401, 403 and 429; 400 `no ids`, `invalid user`, `too many ids` (beyond 1,000); 413 `too large:
 /// name fewer users` when the answer would be larger than 2 MiB.
 pub async fn users(
     State(mount): State<Mount>,
-    asks: Asks,
+    caller: QueryCaller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Error> {
     let ids = ids(query.as_deref().unwrap_or_default())?;
-    asks.rows(&mount, ids.len())?;
+    caller.rows(&mount, ids.len())?;
     for user in &ids {
-        asks.reads(&mount, Resource::User(user)).await?;
+        caller.reads(&mount, Resource::User(user)).await?;
     }
-    let viewer = asks.viewer();
+    let viewer = caller.viewer();
     let mut people = Vec::with_capacity(ids.len());
     let mut left = MAX_ANSWER;
     for user in &ids {
         let person = mount.presence().user_as(&viewer, user);
-        // Before the next one is copied: one kilobyte of query could name gigabytes.
+        // Checked before the next user is copied: a query of one kilobyte could name gigabytes.
         let too_large = || Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too large: name fewer users");
         left = left.checked_sub(weight(user, person.as_ref())).ok_or_else(too_large)?;
         people.push(person);
     }
-    // Of users with much to tell fewer are as dear.
-    asks.rows(&mount, (MAX_ANSWER - left) / ROW)?;
+    // Users with many sessions or topics cost more, so the size of the response counts too.
+    caller.rows(&mount, (MAX_ANSWER - left) / ROW)?;
     let users = ids.iter().zip(&people).map(|(user, person)| Person::of(user, person.as_ref())).collect();
     Ok(wire::json(StatusCode::OK, &People { users }))
 }
 
-/// At most how many bytes the answer about a user takes.
+/// An upper bound for the size of one user in the response, in bytes.
 fn weight(user: &UserId, person: Option<&presence_core::Person>) -> usize {
     const USER: usize = 128;
     const SESSION: usize = 48;
@@ -135,7 +135,8 @@ fn weight(user: &UserId, person: Option<&presence_core::Person>) -> usize {
     USER + written(user.as_str()) + message + member.sessions.iter().map(session).sum::<usize>()
 }
 
-/// How many bytes a text takes as JSON. Of what is escaped, texts hold only what takes two.
+/// The size of a text as a JSON string. The only characters to escape that it can hold take two
+/// bytes.
 fn written(text: &str) -> usize {
     let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'\n' | b'\t')).count();
     text.len() + escaped + 2
@@ -151,7 +152,7 @@ fn ids(query: &str) -> Result<Vec<UserId>, Error> {
         }
         let decoded = decode(encoded).ok_or_else(|| Error::bad_request("invalid user"))?;
         let user = user_id(&decoded)?;
-        // Each once: an answer that repeats a user says nothing more.
+        // A repeated user would add nothing to the response.
         if seen.insert(user.clone()) {
             ids.push(user);
         }
@@ -159,54 +160,54 @@ fn ids(query: &str) -> Result<Vec<UserId>, Error> {
     if ids.is_empty() { Err(Error::bad_request("no ids")) } else { Ok(ids) }
 }
 
-/// `GET /v1/counts`: how many are here, or in `?topic=`.
+/// `GET /v1/counts`: how many users are online, or in `?topic=`.
 ///
 /// # Errors
 /// 401, 403 and 429; 400 `invalid topic`.
 pub async fn counts(
     State(mount): State<Mount>,
-    asks: Asks,
+    caller: QueryCaller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Error> {
     let [topic] = fields(query.as_deref(), ["topic"])?;
     let topic = topic_of(topic)?;
-    asks.reads(&mount, Resource::topic_or_everyone(topic.as_ref())).await?;
-    Ok(wire::json(StatusCode::OK, &CountsBody::from(place(&mount, topic.as_ref()).counts())))
+    caller.reads(&mount, Resource::topic_or_everyone(topic.as_ref())).await?;
+    Ok(wire::json(StatusCode::OK, &CountsBody::from(scope(&mount, topic.as_ref()).counts())))
 }
 
-/// `GET /v1/list`: who is here, or in `?topic=`, in pages of `?limit=` from `?cursor=` on.
+/// `GET /v1/list`: the users online, or in `?topic=`, in pages of `?limit=` starting at `?cursor=`.
 ///
 /// # Errors
 /// 401, 403 and 429; 400 `invalid topic`, `invalid limit` (1 to 1,000), `invalid cursor`.
 pub async fn list(
     State(mount): State<Mount>,
-    asks: Asks,
+    caller: QueryCaller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Error> {
     let [topic, limit, cursor] = fields(query.as_deref(), ["topic", "limit", "cursor"])?;
     let topic = topic_of(topic)?;
     let limit = limit_of(limit.as_deref(), 100, Page::MAX)?;
-    asks.rows(&mount, limit)?;
+    caller.rows(&mount, limit)?;
     let after = cursor.map(UserId::new).transpose().map_err(|_| Error::bad_request("invalid cursor"))?;
-    asks.reads(&mount, Resource::topic_or_everyone(topic.as_ref())).await?;
-    let place = place(&mount, topic.as_ref());
-    let listing = place.list(&Page { after, limit });
-    Ok(wire::json(StatusCode::OK, &ListBody::of(&listing, place.counts())))
+    caller.reads(&mount, Resource::topic_or_everyone(topic.as_ref())).await?;
+    let scope = scope(&mount, topic.as_ref());
+    let listing = scope.list(&Page { after, limit });
+    Ok(wire::json(StatusCode::OK, &ListBody::of(&listing, scope.counts())))
 }
 
-/// `GET /v1/topics`: the `?limit=` topics with most users.
+/// `GET /v1/topics`: the `?limit=` topics with the most users.
 ///
 /// # Errors
 /// 401, 403 and 429; 400 `invalid limit` (1 to 1,000).
 pub async fn topics(
     State(mount): State<Mount>,
-    asks: Asks,
+    caller: QueryCaller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Error> {
     let [limit] = fields(query.as_deref(), ["limit"])?;
     let limit = limit_of(limit.as_deref(), 10, MAX_TOPICS)?;
-    asks.rows(&mount, limit)?;
-    asks.reads(&mount, Resource::Everyone).await?;
+    caller.rows(&mount, limit)?;
+    caller.reads(&mount, Resource::Everyone).await?;
     let found = mount.presence().topics(limit);
     let topics =
         found.into_iter().map(|(topic, counts)| TopicCounts { topic, counts: counts.into() }).collect();

@@ -1,11 +1,11 @@
-//! The routes of a mount, each by its name.
+//! The names of a mount's routes.
 
 use crate::error::method_not_allowed;
 use crate::{Mount, PresenceLayer, assets, health, hit, kick, rest, sse, ws};
 use axum::handler::Handler;
 use axum::routing::{MethodRouter, get, post};
 
-/// One route of a [`Mount`], to leave it out ([`Mount::without`]) or to give it another path
+/// A route of a [`Mount`], to leave out ([`Mount::without`]) or to give another path
 /// ([`Mount::route`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -39,7 +39,7 @@ pub enum Route {
 }
 
 impl Route {
-    /// All of them.
+    /// All routes.
     pub const ALL: [Self; 13] = [
         Self::Hit,
         Self::Users,
@@ -56,7 +56,7 @@ impl Route {
         Self::Client,
     ];
 
-    /// Its path in [`Mount::routes`].
+    /// The path in [`Mount::routes`].
     pub fn path(self) -> &'static str {
         match self {
             Self::Hit => "/v1/hit",

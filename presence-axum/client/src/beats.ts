@@ -1,15 +1,18 @@
-/** The heartbeat of one tab: enters, renews, tells what changed, and leaves. At most one hit is under way. */
+/**
+ * The heartbeats of one tab: enters, renews, sends changes, and leaves. At most one hit is under
+ * transport.
+ */
 
 import { backoff, jitter } from './backoff.ts';
 import type { Alarm, Env } from './env.ts';
 import { Farewell } from './farewell.ts';
-import { type Answer, type Sender, isRefused, isTaken } from './http.ts';
+import { type Answer, type Sender, isRefused, isAccepted } from './http.ts';
 import type { Beat, Json, Options, Problem, Status } from './types.ts';
 
 type Meta = { [key: string]: Json };
 
-/** Whose presence, and what is said with it. */
-export interface Said {
+/** The session of this tab, and the fields that are sent with its heartbeats. */
+export interface SessionFields {
   user: string | null;
   session: string;
   topics: readonly string[];
@@ -18,15 +21,15 @@ export interface Said {
   meta: Meta | null;
 }
 
-/** Where heartbeats go. */
-export interface Way {
+/** The transport for heartbeats. */
+export interface Transport {
   deliver: Sender;
-  /** A sender with the credentials of this moment. */
-  asNow(): Sender;
-  lastWord(beat: Beat): void;
+  /** A sender that keeps using the credentials of this moment. */
+  capture(): Sender;
+  sendFinal(beat: Beat): void;
 }
 
-/** What the server says of time, in ms. */
+/** The server's time windows, in ms. */
 interface Windows {
   active_for: number;
   lease_for: number;
@@ -34,50 +37,53 @@ interface Windows {
 }
 
 const REFUSED_AT_MOST = 300_000;
-/** Told for a page that nobody has seen yet: long enough ago to be idle anywhere. */
+/**
+ * The idle time to send for a page that nobody has looked at: long enough to be idle under any
+ * policy.
+ */
 const NEVER = 30 * 86_400_000;
 
 export class Beats {
-  said: Said;
-  /** Whether the server took the last hit. */
+  fields: SessionFields;
+  /** Whether the server accepted the last hit. */
   here = false;
-  /** The host wants us here. */
+  /** Whether the host wants this tab to be present. */
   wanted = false;
-  /** Refused for good. */
+  /** Whether the server refused this tab and heartbeats have ended. */
   stopped = false;
   error: Problem | null = null;
-  /** `idle_for`: how long a socket may be silent. */
+  /** `idle_for`: the longest time without a frame on a socket. */
   windows: Windows = { active_for: 300_000, lease_for: 62_500, idle_for: Infinity };
 
   #env: Env;
   #options: Options;
-  #way: Way;
+  #transport: Transport;
   #changed: (answer: Answer | null, hadFailed?: boolean) => void;
   #alarm: Alarm;
-  /** Wanted, and the page is not away. */
+  /** Whether the session is to be kept up: wanted, and the page is not leaving. */
   #live = false;
   #entered = false;
-  /** Heartbeats go another way since the one that is under way was sent. */
+  /** Whether the transport has changed since the pending hit was sent. */
   #isMoved = false;
   #flight: object | null = null;
   #again = false;
   #failures = 0;
   #sentAt = -Infinity;
   #placedAt: number | undefined;
-  #topicsTold: readonly string[] | null = null;
-  /** Counts what is declared; the hit that was taken last told this one. */
+  #topicsSent: readonly string[] | null = null;
+  /** A counter of changes to status, message and meta, and its value at the last accepted hit. */
   #declared = 0;
-  #declaredTold = 0;
+  #declaredSent = 0;
   #touched: { now: number; wall: number } | null = null;
-  #touchTold = -Infinity;
+  #touchSent = -Infinity;
   #farewells: Farewell[] = [];
 
-  constructor(env: Env, options: Options, said: Said, way: Way, changed: (answer: Answer | null, hadFailed?: boolean) => void) {
-    [this.#env, this.#options, this.said, this.#way, this.#changed] = [env, options, said, way, changed];
+  constructor(env: Env, options: Options, fields: SessionFields, transport: Transport, changed: (answer: Answer | null, hadFailed?: boolean) => void) {
+    [this.#env, this.#options, this.fields, this.#transport, this.#changed] = [env, options, fields, transport, changed];
     this.#alarm = env.alarm(() => void this.#send());
   }
 
-  /** Whether the server has us in where heartbeats go now. */
+  /** Whether the server has accepted an enter on the current transport. */
   get isEntered(): boolean {
     return this.#live && this.#entered;
   }
@@ -86,21 +92,24 @@ export class Beats {
     return this.#failures;
   }
 
-  /** Takes what makes sense of what the server says of its windows. */
-  learn(said: { [of in keyof Windows]?: unknown }): void {
+  /** Stores the windows that the server names, if they are valid. */
+  learn(fields: { [of in keyof Windows]?: unknown }): void {
     for (const of of Object.keys(this.windows) as (keyof Windows)[]) {
-      const ms = Number(said[of]);
+      const ms = Number(fields[of]);
       if (ms > 0) this.windows[of] = ms;
     }
   }
 
-  /** What an earlier page of this tab knew of the user's activity. */
+  /** Restores the user's idle time, as an earlier page of this tab saved it. */
   resumeActivity(idleFor: number | null): void {
     if (idleFor !== null) this.#touched = { now: this.#env.now() - idleFor, wall: this.#env.wall() - idleFor };
     else if (!this.#env.page.hidden() && !this.#env.page.prerendering()) this.#touch();
   }
 
-  /** Milliseconds since the user did something; null while nobody has seen the page. A clock that stood still in sleep is mended by the other. */
+  /**
+   * Milliseconds since the user's last activity; `null` if nobody has looked at the page. The
+   * larger of two clocks counts, because one of them may stand still while the device sleeps.
+   */
   idleFor(): number | null {
     if (this.#touched === null) return null;
     return Math.max(0, this.#env.now() - this.#touched.now, this.#env.wall() - this.#touched.wall);
@@ -110,56 +119,56 @@ export class Beats {
     this.wanted = true;
     if (this.#live) return;
     for (const farewell of this.#farewells) {
-      if (farewell.beat.session === this.said.session && farewell.beat.user === this.said.user) farewell.end('unconfirmed');
+      if (farewell.beat.session === this.fields.session && farewell.beat.user === this.fields.user) farewell.end('unconfirmed');
     }
     [this.#live, this.#entered, this.#failures, this.stopped, this.error] = [true, false, 0, false, null];
     this.#changed(null);
     void this.#send();
   }
 
-  /** Stops; the farewell is told until it is confirmed. */
+  /** Ends heartbeats; the leave is repeated until it is confirmed. */
   leave(now: boolean): Promise<'confirmed' | 'unconfirmed'> {
     this.wanted = false;
     if (!this.#live) return Promise.resolve('confirmed');
     const beat = this.#end(now);
     this.#changed(null);
-    const farewell = new Farewell(this.#env, beat, this.#way.asNow(), this.windows.lease_for);
+    const farewell = new Farewell(this.#env, beat, this.#transport.capture(), this.windows.lease_for);
     this.#farewells = [...this.#farewells.filter((it) => !it.isOver), farewell];
     return farewell.result;
   }
 
-  /** Somebody else from now on: nothing of the former is kept. */
-  become(said: Said): void {
-    this.said = said;
+  /** Switches to another user; nothing of the previous one is kept. */
+  become(fields: SessionFields): void {
+    this.fields = fields;
     this.#placedAt = undefined;
-    this.#topicsTold = null;
-    this.#touchTold = -Infinity;
+    this.#topicsSent = null;
+    this.#touchSent = -Infinity;
   }
 
-  say(said: Partial<Said>): void {
-    this.said = { ...this.said, ...said };
-    if ('status' in said || 'message' in said || 'meta' in said) this.#declared += 1;
+  set(fields: Partial<SessionFields>): void {
+    this.fields = { ...this.fields, ...fields };
+    if ('status' in fields || 'message' in fields || 'meta' in fields) this.#declared += 1;
     this.soon();
   }
 
-  /** Heartbeats go another way: the session is entered there. */
+  /** The transport has changed: the session has to be entered there. */
   moved(after?: number): void {
     [this.#entered, this.#isMoved] = [false, true];
     this.#placedAt = undefined;
     this.soon(after);
   }
 
-  /** Sends as soon as may be: a burst of changes makes one hit, and a failing server is not hammered. */
+  /** Sends soon: changes in quick succession share one hit, and a failing server is spared. */
   soon(after: number = 0): void {
     if (!this.#live) return;
     if (this.#flight) this.#again = true;
     else this.#alarm.set(Math.max(after, this.#sentAt + (this.#failures ? 1_000 : 100) - this.#env.now()));
   }
 
-  /** The page dies, or goes to where it may come back from. */
+  /** The page is unloaded or frozen; it may be restored later. */
   away(): void {
-    for (const farewell of this.#farewells) if (!farewell.isOver) this.#way.lastWord(farewell.beat);
-    if (this.#live) this.#way.lastWord(this.#end(false));
+    for (const farewell of this.#farewells) if (!farewell.isOver) this.#transport.sendFinal(farewell.beat);
+    if (this.#live) this.#transport.sendFinal(this.#end(false));
   }
 
   close(): void {
@@ -176,10 +185,13 @@ export class Beats {
     if (this.#env.page.hidden() || (idle !== null && idle < 1_000)) return;
     this.#touch();
     const activeFor = this.#options.activeFor ?? this.windows.active_for;
-    if (this.#failures === 0 && this.#env.now() - this.#touchTold >= activeFor / 4) this.soon();
+    if (this.#failures === 0 && this.#env.now() - this.#touchSent >= activeFor / 4) this.soon();
   }
 
-  /** The network is back, or a stream was: what failed may get through now, and a server that was away may not know us. */
+  /**
+   * The network or a stream is back: retries at once, also because a server that was down may have
+   * lost the session.
+   */
   reachable(): void {
     for (const farewell of this.#farewells) void farewell.again();
     if (this.#failures || this.#env.now() - this.#sentAt >= 1_000) this.soon();
@@ -188,8 +200,8 @@ export class Beats {
   #end(now: boolean): Beat {
     [this.#live, this.here, this.#flight] = [false, false, null];
     this.#alarm.clear();
-    const beat: Beat = { kind: 'leave', session: this.said.session };
-    if (this.said.user !== null) beat.user = this.said.user;
+    const beat: Beat = { kind: 'leave', session: this.fields.session };
+    if (this.fields.user !== null) beat.user = this.fields.user;
     if (now) beat.now = true;
     if (this.#placedAt !== undefined) beat.placed_at = this.#placedAt;
     return beat;
@@ -198,34 +210,36 @@ export class Beats {
   async #send(): Promise<void> {
     if (!this.#live || this.#flight) return;
     const flight = (this.#flight = {});
-    const { said } = this;
+    const { fields } = this;
     const [declared, touched, placedBefore] = [this.#declared, this.#touched?.now ?? -Infinity, this.#placedAt];
     const kind = this.#entered ? 'beat' : 'enter';
-    const places = kind === 'enter' || said.topics !== this.#topicsTold;
+    const places = kind === 'enter' || fields.topics !== this.#topicsSent;
     this.#again = this.#isMoved = false;
     this.#sentAt = this.#env.now();
-    // Until the answer comes the newest placement is unknown; a leave then names none and ends whichever there is.
+    // Until the response arrives, the newest placement is unknown. A leave sent before names none,
+    // and so ends any placement.
     if (places) this.#placedAt = undefined;
-    const beat: Beat = { kind, session: said.session, topics: [...said.topics], idle_ms: Math.round(this.idleFor() ?? NEVER) };
-    if (said.user !== null) beat.user = said.user;
-    if (kind === 'enter' || declared !== this.#declaredTold) {
-      if (said.status !== null) beat.status = said.status;
-      if (said.status !== null && said.message !== null) beat.message = said.message;
-      if (said.meta !== null) beat.meta = said.meta;
+    const beat: Beat = { kind, session: fields.session, topics: [...fields.topics], idle_ms: Math.round(this.idleFor() ?? NEVER) };
+    if (fields.user !== null) beat.user = fields.user;
+    if (kind === 'enter' || declared !== this.#declaredSent) {
+      if (fields.status !== null) beat.status = fields.status;
+      if (fields.status !== null && fields.message !== null) beat.message = fields.message;
+      if (fields.meta !== null) beat.meta = fields.meta;
     }
-    const answer = await this.#way.deliver(beat);
+    const answer = await this.#transport.deliver(beat);
     if (this.#flight !== flight) return; // left meanwhile: this answer is about the past
     this.#flight = null;
     const hadFailed = this.#failures > 0;
-    if (isTaken(answer)) {
+    if (isAccepted(answer)) {
       const { body } = answer;
-      // Placed anew although we did not move: the server had lost us, and with us what only an enter says. So we enter again.
+      // A new placement without a change of topics: the server had lost the session, including
+      // fields that only an enter sends. So enter again.
       const lost = !places && body.placed_at! > placedBefore!;
       [this.#entered, this.#again] = [!lost && !this.#isMoved, this.#again || lost];
       [this.#failures, this.error, this.here, this.#placedAt] = [0, null, true, body.placed_at];
-      [this.#touchTold, this.#topicsTold, this.#declaredTold] = [touched, said.topics, declared];
-      // The server knows who we are.
-      if (body.user !== undefined && this.said.user === null) this.said = { ...this.said, user: body.user };
+      [this.#touchSent, this.#topicsSent, this.#declaredSent] = [touched, fields.topics, declared];
+      // The server identified the user.
+      if (body.user !== undefined && this.fields.user === null) this.fields = { ...this.fields, user: body.user };
       this.learn(body);
       this.#alarm.set(jitter(this.#env, this.#every));
     } else this.#failed(answer);
@@ -238,12 +252,13 @@ export class Beats {
     this.here = false;
     const message = answer.body.error ?? 'no answer';
     if (answer.status === 401 || answer.status === 403) {
-      // The newest token was refused, or we are not wanted here: only the host can change that.
+      // The newest token or the user was refused: only the host can change that.
       [this.#live, this.stopped, this.error] = [false, true, { code: 'refused', message }];
       this.#alarm.clear();
       return;
     }
-    // The same again would be refused again: the refused wait longer than a beat. `Retry-After` is kept, within reason.
+    // Repeating a refused hit is useless, so wait longer than a heartbeat interval. `Retry-After`
+    // is respected up to a limit.
     const delay = isRefused(answer)
       ? Math.min(REFUSED_AT_MOST, (1 + this.#env.random()) * this.#every * 2 ** (this.#failures - 1))
       : backoff(this.#env, this.#failures);

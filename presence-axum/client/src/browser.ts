@@ -1,18 +1,24 @@
-/** The browser, as the state machines see it. Whatever a policy or a setting forbids is taken for absent. */
+/** The browser's implementation of `Env`. What a policy or a setting forbids counts as absent. */
 
 import type { Alarm, Env, Page, PageEvent, Socket } from './env.ts';
 
-/** Not `scroll`: scripts scroll too. A person's scrolling is a wheel, a touch, a key or a pointer on the bar. */
+/**
+ * Events that show a person's activity. Not `scroll`, which scripts cause as well; a person scrolls
+ * by wheel, touch, key or pointer.
+ */
 const ACTIVITY = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart', 'touchmove'];
-/** What is told as it is, by the name of its event. */
-const TOLD = { freeze: 'frozen', resume: 'resumed', prerenderingchange: 'activated', pagehide: 'gone', online: 'online' } as const;
-/** How long a lock of a page that is just going may still be held. */
+/** Browser events that are passed on under another name. */
+const PASSED_ON = { freeze: 'frozen', resume: 'resumed', prerenderingchange: 'activated', pagehide: 'gone', online: 'online' } as const;
+/** How long to wait for a lock that a closing page may still hold. */
 const LOCK_WITHIN = 1_000;
-/** The name of a worker that is this very file. */
+/** The name of a worker that runs this same file. */
 const ALARM = 'presence-alarm';
 
-/** Rings when it is told to: the whole of what the worker does. It knows nothing of this file, since it is also made of its own text. */
-function rings(): void {
+/**
+ * The whole worker: a timer. It must not refer to anything outside of this function, whose text
+ * alone may be run.
+ */
+function worker(): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   globalThis.onmessage = ({ data: [turn, ms] }: MessageEvent<[number, number]>) => {
     clearTimeout(timer);
@@ -22,9 +28,9 @@ function rings(): void {
 
 declare const WorkerGlobalScope: unknown;
 
-if (typeof WorkerGlobalScope !== 'undefined' && (globalThis as { name?: string }).name === ALARM) rings();
+if (typeof WorkerGlobalScope !== 'undefined' && (globalThis as { name?: string }).name === ALARM) worker();
 
-/** Null where a policy or a setting forbids it. */
+/** The result, or `null` where a policy or a setting forbids it. */
 function allowed<T>(what: () => T): T | null {
   try {
     return what();
@@ -38,10 +44,10 @@ export function browser(workerUrl?: string | URL): Env {
     now: () => performance.now(),
     wall: () => Date.now(),
     random: () => Math.random(),
-    // Not `crypto.randomUUID`: that is missing on plain http.
+    // Not `crypto.randomUUID`, which is missing on plain http.
     id: () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join(''),
     timer: (ms, ring) => {
-      // A part of a millisecond is cut off, and who rings early finds that nothing is due.
+      // Rounded up, because a timer that worker early would find nothing due.
       const timer = setTimeout(ring, Math.ceil(ms));
       return () => clearTimeout(timer);
     },
@@ -60,10 +66,10 @@ export function browser(workerUrl?: string | URL): Env {
       },
     },
     lock,
-    channel: (name, heard) =>
+    channel: (name, listener) =>
       allowed(() => {
         const open = new BroadcastChannel(name);
-        open.onmessage = ({ data }: MessageEvent<unknown>) => heard(data);
+        open.onmessage = ({ data }: MessageEvent<unknown>) => listener(data);
         return { post: (data) => open.postMessage(data), close: () => open.close() };
       }),
     page: page(),
@@ -72,8 +78,9 @@ export function browser(workerUrl?: string | URL): Env {
 }
 
 /**
- * An alarm that also rings on time in a hidden tab: browsers slow the timers of a tab that is hidden for some minutes to one
- * a minute, longer than some leases, but not those of a worker. It compares no clock: each setting has a number.
+ * An alarm that worker on time in a hidden tab as well. In a tab that is hidden for some minutes,
+ * browsers fire timers only once a minute, which is longer than some leases; the timers of a worker
+ * are not slowed. Each setting has a number, so that clocks of page and worker need not agree.
  */
 class PageAlarm implements Alarm {
   #ring: () => void;
@@ -125,23 +132,26 @@ class PageAlarm implements Alarm {
       this.#worker = null;
     } else if (!this.#worker) {
       try {
-        this.#worker = work(this.#workerUrl);
+        this.#worker = startWorker(this.#workerUrl);
         this.#worker.onmessage = ({ data }: MessageEvent<number>) => this.#due(data);
         this.#worker.onerror = (event) => event.preventDefault();
         if (this.#dueAt < Infinity) this.#worker.postMessage([this.#turn, Math.max(0, this.#dueAt - performance.now())]);
       } catch {
-        // A policy forbids it: the page's own timer it is.
+        // A policy forbids workers: use the page's own timer.
       }
     }
   }
 }
 
-/** This very file where it is served as it is, since a policy that lets it run lets it work; else a few bytes of its own. */
-function work(workerUrl?: string | URL): Worker {
+/**
+ * Runs this file as the worker if it is served under its own name, since a policy that allows the
+ * file allows the worker; else a blob of a few bytes.
+ */
+function startWorker(workerUrl?: string | URL): Worker {
   const itself = import.meta.url;
   const url = workerUrl ?? (/\/presence\.js(\?|$)/.test(itself) && new URL(itself).origin === location.origin ? itself : undefined);
   if (url !== undefined) return new Worker(url, { type: 'module', name: ALARM });
-  const blob = URL.createObjectURL(new Blob([`(${rings})()`], { type: 'text/javascript' }));
+  const blob = URL.createObjectURL(new Blob([`(${worker})()`], { type: 'text/javascript' }));
   try {
     return new Worker(blob);
   } finally {
@@ -161,7 +171,7 @@ function lock(name: string): Promise<(() => void) | null | undefined> {
       };
       navigator.locks.request(name, { signal: abort.signal }, held).catch((error: unknown) => {
         clearTimeout(timer);
-        // Aborted: somebody holds it. Anything else: locks are forbidden here.
+        // Aborted: another tab holds the lock. Any other error: locks are forbidden here.
         resolve(error instanceof DOMException && error.name === 'AbortError' ? null : undefined);
       });
     } catch {
@@ -174,26 +184,26 @@ function page(): Page {
   return {
     hidden: () => document.hidden,
     prerendering: () => (document as { prerendering?: boolean }).prerendering === true,
-    listen: (heard) => {
+    listen: (listener) => {
       const aborts = new AbortController();
       const options = { passive: true, capture: true, signal: aborts.signal };
-      // Those of the document pass by the window too.
-      const on = (name: string, told: (event: Event) => PageEvent | false): void => {
-        const listener = (event: Event): void => {
-          const it = told(event);
-          if (it) heard(it);
+      // Events of the document are also dispatched to the window.
+      const on = (name: string, convert: (event: Event) => PageEvent | false): void => {
+        const handler = (event: Event): void => {
+          const it = convert(event);
+          if (it) listener(it);
         };
-        window.addEventListener(name, listener, options);
+        window.addEventListener(name, handler, options);
       };
-      // What a script makes up is no activity.
+      // Events made by scripts are not activity.
       for (const name of ACTIVITY) on(name, ({ isTrusted }) => isTrusted && 'activity');
-      for (const name of Object.keys(TOLD) as (keyof typeof TOLD)[]) on(name, () => TOLD[name]);
+      for (const name of Object.keys(PASSED_ON) as (keyof typeof PASSED_ON)[]) on(name, () => PASSED_ON[name]);
       on('visibilitychange', () => (document.hidden ? 'hidden' : 'shown'));
       on('pageshow', (event) => (event as PageTransitionEvent).persisted && 'restored');
       return () => aborts.abort();
     },
-    // Beacons are what blockers swallow, and they carry no token: only where nothing else outlives the page.
-    lastWord: (url, init) => {
+    // `fetch` with `keepalive` is preferred: beacons carry no token, and ad blockers drop them.
+    sendFinal: (url, init) => {
       if ('keepalive' in Request.prototype) void fetch(url, { ...init, keepalive: true }).catch(() => {});
       else navigator.sendBeacon(url, init.body);
     },

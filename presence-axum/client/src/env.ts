@@ -1,26 +1,32 @@
-/** All that the state machines need of the world: the browser's is in `browser.ts`, the tests' in `test/world.ts`. */
+/**
+ * Everything that the state machines need from outside. `browser.ts` implements it for browsers,
+ * `test/world.ts` for tests.
+ */
 
 export interface Env {
-  /** Milliseconds that never go back. */
+  /** Monotonic milliseconds. */
   now(): number;
-  /** Milliseconds by the wall clock: only to compare with what an earlier page kept. */
+  /** Milliseconds of the wall clock, for comparison with what an earlier page saved. */
   wall(): number;
-  /** From 0 to 1. */
+  /** A random number from 0 to 1. */
   random(): number;
   id(): string;
-  /** Rings once, unless it is cancelled. */
+  /** Calls `ring` once; the result cancels it. */
   timer(ms: number, ring: () => void): () => void;
-  /** Rings on time also while the page is hidden. */
+  /** A timer that is on time in hidden pages as well. */
   alarm(ring: () => void): Alarm;
   fetch(url: string, init: RequestInit): Promise<Response>;
-  /** Null where there is none. */
+  /** `null` if there are no WebSockets here. */
   socket(url: string, protocols: string[]): Socket | null;
   storage: Storage;
-  /** Holds a name that no other tab holds. `null`: it is taken; `undefined`: there are no locks here. */
+  /**
+   * Acquires a lock that one tab can hold. `null`: another tab holds it; `undefined`: there are no
+   * locks here.
+   */
   lock(name: string): Promise<(() => void) | null | undefined>;
-  channel(name: string, heard: (data: unknown) => void): Channel | null;
+  channel(name: string, listener: (data: unknown) => void): Channel | null;
   page: Page;
-  /** Tells the page's own error handling. */
+  /** Passes an error to the page's own error handling. */
   report(error: unknown): void;
 }
 
@@ -32,7 +38,7 @@ export interface Alarm {
 
 export interface Storage {
   get(area: 'local' | 'session', key: string): string | null;
-  /** `null` removes. */
+  /** `null` removes the value. */
   set(area: 'local' | 'session', key: string, value: string | null): void;
 }
 
@@ -53,7 +59,7 @@ export type PageEvent = 'shown' | 'hidden' | 'gone' | 'restored' | 'frozen' | 'r
 export interface Page {
   hidden(): boolean;
   prerendering(): boolean;
-  listen(heard: (event: PageEvent) => void): () => void;
-  /** Sends a last word from a page that goes. */
-  lastWord(url: string, init: RequestInit & { body: string }): void;
+  listen(listener: (event: PageEvent) => void): () => void;
+  /** Sends a request from a page that is being unloaded. */
+  sendFinal(url: string, init: RequestInit & { body: string }): void;
 }

@@ -1,12 +1,12 @@
-/** A leave that is told until it is confirmed, or the session is over anyway. */
+/** A leave that is repeated until it is confirmed, or until the lease of the session is over. */
 
 import { backoff } from './backoff.ts';
 import type { Env } from './env.ts';
-import { isRefused, isTaken, type Sender } from './http.ts';
+import { isRefused, isAccepted, type Sender } from './http.ts';
 import { Timer } from './timer.ts';
 import type { Beat } from './types.ts';
 
-/** How long the host waits for it at most. */
+/** The maximum time until the host gets a result. */
 const WAIT_FOR = 5_000;
 
 export class Farewell {
@@ -32,7 +32,7 @@ export class Farewell {
     return this.#isOver;
   }
 
-  /** Tries now: when the network is back. */
+  /** Tries now, for example because the network is back. */
   async again(): Promise<void> {
     if (this.#isOver || this.#isUnderWay) return;
     this.#timer.clear();
@@ -40,13 +40,13 @@ export class Farewell {
     const answer = await this.#send(this.beat);
     this.#isUnderWay = false;
     if (this.#isOver) return;
-    if (isTaken(answer)) return this.end('confirmed');
+    if (isAccepted(answer)) return this.end('confirmed');
     if (isRefused(answer) || this.#env.now() >= this.#until) return this.end('unconfirmed');
     this.#failures += 1;
     this.#timer.set(Math.max(answer.retryAfter, 200 + backoff(this.#env, this.#failures, 8_000)), () => void this.again());
   }
 
-  /** Is not told any more: confirmed, or its session has been entered again. */
+  /** Stops repeating: the leave was confirmed, or its session has been entered again. */
   end(result: 'confirmed' | 'unconfirmed'): void {
     this.#isOver = true;
     this.#timer.clear();

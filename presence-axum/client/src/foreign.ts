@@ -1,4 +1,4 @@
-/** A stream of another format: each event comes as it is. */
+/** A stream of a foreign format, whose events are passed on unchanged. */
 
 import { call } from './backoff.ts';
 import type { Env } from './env.ts';
@@ -24,7 +24,7 @@ export class Foreign implements Connection {
           const { body: _, ...init } = http.init(await http.headers(), '');
           return { url, init: { ...init, method: 'GET' } };
         },
-        heard: (name, data) => {
+        onEvent: (name, data) => {
           if (name !== 'message') return;
           this.#state = 'live';
           call(env, seen, JSON.parse(data), 'live');
@@ -64,7 +64,7 @@ export class Foreign implements Connection {
     if (!this.#stream.isClosed) this.away();
   }
 
-  fed(): void {
+  unblocked(): void {
     if (!this.#env.page.hidden()) this.shown();
   }
 

@@ -5,27 +5,27 @@ import type { Env } from './env.ts';
 import { Token } from './token.ts';
 import type { Beat, Options, Problem } from './types.ts';
 
-/** What became of a heartbeat. It is a value also where there was no answer: status 0. */
+/** The outcome of a heartbeat; status 0 if there was no response. */
 export interface Answer {
   status: number;
-  /** Milliseconds that the server asks to wait. */
+  /** The milliseconds that the server asks to wait. */
   retryAfter: number;
   body: { placed_at?: number; active_for?: number; lease_for?: number; idle_for?: number; degraded?: boolean; error?: string; user?: string; ws?: boolean; id?: string };
   code: Problem['code'];
 }
 
-/** How a farewell is said: with the credentials that its user had. */
+/** Sends a leave with the credentials that its user had. */
 export type Sender = (beat: Beat) => Promise<Answer>;
 
-/** What became of a heartbeat that nobody answered. */
+/** The outcome of a heartbeat without a response. */
 export const unanswered = (error: string, code: Problem['code'] = 'network'): Answer => ({ status: 0, retryAfter: 0, body: { error }, code });
 
-export const isTaken = ({ status }: Answer): boolean => status >= 200 && status < 300;
-/** The same again would be refused again. */
+export const isAccepted = ({ status }: Answer): boolean => status >= 200 && status < 300;
+/** Whether repeating the request would be refused again. */
 export const isRefused = ({ status }: Answer): boolean => status >= 400 && status < 500 && ![401, 408, 425, 429].includes(status);
 
 const ANSWER_WITHIN = 10_000;
-/** An answer that is not there by then may wait for a connection that our own stream holds. */
+/** A response that takes longer may be waiting for the connection that our own stream occupies. */
 const STARVES_AFTER = 4_000;
 
 export class Http {
@@ -34,7 +34,7 @@ export class Http {
   #token: Token;
   #starving: () => void;
 
-  /** `starving` hears of a heartbeat that waits for long. */
+  /** `starving` is called when a heartbeat waits for that long. */
   constructor(env: Env, options: Options, token: Token, starving: () => void) {
     this.#env = env;
     this.#options = options;
@@ -46,13 +46,13 @@ export class Http {
     return (this.#options.url ?? '') + path;
   }
 
-  /** Everything that a request carries. Rejects where the host has no token to give. */
+  /** The headers of a request. Rejects if the host has no token. */
   async headers(): Promise<Record<string, string>> {
     return this.#headers(await this.#token.get());
   }
 
   #headers(token: string | null): Record<string, string> {
-    // text/plain needs no preflight, and is what a beacon sends.
+    // text/plain needs no preflight, and beacons use it too.
     const headers: Record<string, string> = { 'content-type': 'text/plain;charset=UTF-8', ...this.#options.headers?.() };
     if (token !== null) headers['authorization'] = `Bearer ${token}`;
     return headers;
@@ -62,7 +62,7 @@ export class Http {
     return { method: 'POST', headers, body, cache: 'no-store', credentials: this.#options.credentials ?? 'same-origin' };
   }
 
-  /** Sends a heartbeat; a token that is refused is asked for once more. */
+  /** Sends a heartbeat; if the token is refused, asks for a new one and tries once more. */
   async deliver(beat: Beat): Promise<Answer> {
     const answer = await this.#attempt(beat);
     if (answer.status !== 401 || this.#options.token === undefined) return answer;
@@ -83,8 +83,8 @@ export class Http {
     return answer;
   }
 
-  /** Sends with the credentials of this moment, whoever the user is later. */
-  asNow(): Sender {
+  /** A sender that keeps using the credentials of this moment, even if the user changes later. */
+  capture(): Sender {
     const headers = this.#headers(this.#token.last);
     return (beat) => this.#send(beat, headers);
   }
@@ -109,23 +109,23 @@ export class Http {
       answer.retryAfter = 1000 * Number(response.headers.get('retry-after')) || 0;
       answer.code = response.status < 500 ? 'refused' : 'server';
       answer.body = { error: `http ${response.status}` };
-      const told: unknown = await response.json();
-      if (typeof told === 'object' && told !== null) answer.body = told;
+      const parsed: unknown = await response.json();
+      if (typeof parsed === 'object' && parsed !== null) answer.body = parsed;
     } catch {
-      // The status tells.
+      // The body is not JSON: the status is enough.
     }
     starves();
     ends();
     return answer;
   }
 
-  /** From a page that goes: nobody waits for the answer. */
-  lastWord(beat: Beat): void {
+  /** Sends a heartbeat from a page that is being unloaded, without waiting for the response. */
+  sendFinal(beat: Beat): void {
     const body = this.#body(beat);
-    if (body) this.#env.page.lastWord(this.url('/v1/hit'), this.init(this.#headers(this.#token.last), body));
+    if (body) this.#env.page.sendFinal(this.url('/v1/hit'), this.init(this.#headers(this.#token.last), body));
   }
 
-  /** The body of a heartbeat; null for one that the host does not send. */
+  /** The body of a heartbeat; `null` if the host's `encode` sends none. */
   #body(beat: Beat): string | null {
     const encoded = this.#options.encode ? this.#options.encode(beat) : beat;
     return encoded && JSON.stringify(encoded);

@@ -1,9 +1,9 @@
 /**
- * Tells a presence server that this tab is here, and shows who else is.
+ * Keeps this tab present on a presence server, and shows which users are online.
  *
  *   import { createPresence } from '/presence/presence.js';
  *   const presence = createPresence({ url: '/presence', user: 'ada', topics: ['lobby'] });
- *   presence.watch({ topic: 'lobby' }, ({ members, stale }) => console.log([...members.keys()], stale));
+ *   presence.watch({ topic: 'lobby' }, ({ members }) => console.log([...members.keys()]));
  */
 
 import { browser } from './browser.ts';
@@ -12,7 +12,7 @@ import type { Options, Presence } from './types.ts';
 
 export type * from './types.ts';
 
-/** Makes this tab present, and keeps it so until `leave` or `destroy`. */
+/** Makes this tab present until `leave` or `destroy`. */
 export function createPresence(options: Options = {}): Presence {
   return presenceIn(browser(options.workerUrl), options);
 }

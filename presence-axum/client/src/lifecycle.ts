@@ -1,27 +1,35 @@
-/** Which session the tab is, and what becomes of it as its page is shown, hidden, frozen, left and restored. */
+/**
+ * The session of the tab, and its reaction to the page being shown, hidden, frozen, unloaded and
+ * restored.
+ */
 
 import type { Beats } from './beats.ts';
 import type { Env, PageEvent } from './env.ts';
 import { type Session, claim, putBack } from './session.ts';
 import { Timer } from './timer.ts';
 
-/** A page that is hidden for so long gives its connections up: a browser opens six to a host over HTTP/1.1, all tabs together. */
+/**
+ * How long a page is hidden before it closes its connections: over HTTP/1.1 a browser opens only
+ * six to a host, shared by all tabs.
+ */
 const PAUSE_AFTER = 10_000;
 
-/** Something that the page holds open. */
+/** A connection that the page keeps open. */
 export interface Connection {
-  /** Somebody looks at the page. */
+  /** The page is visible. */
   shown(): void;
-  /** Nobody has looked at it for a while. */
+  /** The page has been hidden for a while. */
   pause(): void;
-  /** The page goes, or freezes: what is left open would be dead when it comes back. */
+  /**
+   * The page is unloaded or frozen; connections that stay open would be dead when it is restored.
+   */
   away(): void;
-  /** After a change of network the old connection may be dead without the browser knowing. */
+  /** The network has changed, so that the connection may be dead without the browser noticing. */
   reconnect(): void;
-  /** A heartbeat waits for long: perhaps for this connection. */
+  /** A heartbeat waits for long, perhaps because this connection occupies the last slot. */
   starving(): void;
   /** A heartbeat was answered. */
-  fed(): void;
+  unblocked(): void;
   close(): void;
 }
 
@@ -31,7 +39,7 @@ export class Lifecycle {
   #beats: Beats;
   #connections: ReadonlySet<Connection>;
   #changed: () => void;
-  /** Whose session it is, as the host named them. */
+  /** The user of the session, as the host named them. */
   #user: string | null;
   #session: Session | null = null;
   #isAway = false;
@@ -39,15 +47,17 @@ export class Lifecycle {
   #pausing: Timer;
   #unlisten: () => void;
 
-  /** `fixed`: the session that the host chose. `changed` hears when anything has become of the page. */
+  /**
+   * `fixed`: a session id chosen by the host. `changed` is called after each event of the page.
+   */
   constructor(env: Env, fixed: string | undefined, beats: Beats, connections: ReadonlySet<Connection>, changed: () => void) {
     [this.#env, this.#fixed, this.#beats, this.#connections, this.#changed] = [env, fixed, beats, connections, changed];
-    [this.#user, this.#pausing] = [beats.said.user, new Timer(env)];
+    [this.#user, this.#pausing] = [beats.fields.user, new Timer(env)];
     this.#unlisten = env.page.listen((event) => {
       this.#on(event);
       changed();
     });
-    // A page that is only being prerendered has nobody in front of it.
+    // A prerendered page is not visible to anybody yet.
     if (!env.page.prerendering()) void this.#start();
   }
 
@@ -55,7 +65,10 @@ export class Lifecycle {
     return this.#session !== null;
   }
 
-  /** A session for somebody else from now on, and its id; none before the first one is claimed. */
+  /**
+   * Starts a session for another user and returns its id; an empty one if no session was claimed
+   * yet.
+   */
   renew(user: string | null): string {
     this.#user = user;
     if (!this.#session) return '';
@@ -81,7 +94,7 @@ export class Lifecycle {
     const session = await claim(this.#env, this.#user, this.#fixed);
     if (this.#isClosed || this.#isAway || this.#session) return session.release();
     this.#session = session;
-    this.#beats.said = { ...this.#beats.said, session: session.id };
+    this.#beats.fields = { ...this.#beats.fields, session: session.id };
     this.#beats.resumeActivity(session.idleFor ?? this.#beats.idleFor());
     if (this.#beats.wanted) this.#beats.enter();
     this.#changed();
@@ -98,7 +111,7 @@ export class Lifecycle {
       if (event === 'online') this.#each('reconnect');
       else this.#shown();
     } else {
-      // `activated`, or `restored`: the same page, whose id another tab may have by now.
+      // `activated` or `restored`: another tab may have claimed the id meanwhile.
       this.#isAway = false;
       this.#shown();
       void this.#start();

@@ -1,35 +1,41 @@
-/** The connection of the page: which there is at the moment, and what it tells. */
+/**
+ * The connection of the page: chooses between socket, stream and polling, and passes on what
+ * arrives.
+ */
 
 import { jitter } from './backoff.ts';
 import type { Channel, Env } from './env.ts';
 import type { Http } from './http.ts';
 import type { Connection } from './lifecycle.ts';
 import type { Scopes } from './scopes.ts';
-import { SocketLine, type Tell } from './socket.ts';
+import { SocketLine, type Emit } from './socket.ts';
 import { EventStream } from './stream.ts';
 import { Timer } from './timer.ts';
 import type { Token } from './token.ts';
 import type { Problem } from './types.ts';
 
 const SETTLE_FOR = 100;
-/** How many streams all pages of this origin hold; who has one longest gives it up, and asks now and then. */
+/**
+ * How many streams the pages of this origin may hold together. The page with the oldest stream
+ * closes it and polls instead.
+ */
 const STREAMS = 3;
 const POLL_EVERY = 10_000;
-/** A poll has been told everything when nothing has come for so long. */
+/** A poll is complete when nothing has arrived for this long. */
 const POLL_ENDS_AFTER = 300;
-/** A page whose heartbeats starve twice within this time only asks now and then for as long. */
+/** A page whose heartbeats starve twice within this time polls for as long. */
 const STARVED_FOR = 300_000;
 
-const TOLD = ['hello', 'presence_view', 'presence_state', 'presence_diff', 'presence_counts'];
+const EVENTS = ['hello', 'presence_view', 'presence_state', 'presence_diff', 'presence_counts'];
 
 export interface LinkHost {
-  /** Heartbeats go another way from now on: over the socket, or, after so many ms, no more over it. */
+  /** Heartbeats use another transport from now on: the socket, or after this many ms HTTP. */
   moved(after?: number): void;
-  tell: Tell;
-  hearsMessages(): boolean;
+  emit: Emit;
+  wantsMessages(): boolean;
   opened(): void;
   lost(problem: Problem): void;
-  windows(said: Record<string, unknown>): void;
+  windows(fields: Record<string, unknown>): void;
 }
 
 export class Link implements Connection {
@@ -38,10 +44,10 @@ export class Link implements Connection {
   #host: LinkHost;
   #stream: EventStream;
   readonly socket: SocketLine;
-  /** The mount has a socket. */
+  /** Whether the mount has a socket. */
   #maySocket = false;
   #settling: Timer;
-  /** Until the next poll, or the end of this one. */
+  /** Rings at the next poll, or at the end of the current one. */
   #polling: Timer;
   #isPaused: boolean;
   #isAway = false;
@@ -49,11 +55,14 @@ export class Link implements Connection {
   #starvedAt = -Infinity;
   #starvesUntil = -Infinity;
   #isStarving = false;
-  /** Open while we hold a stream: one that stays open keeps a page out of the back/forward cache. */
+  /**
+   * Open only while this page holds a stream, because an open channel keeps a page out of the
+   * back/forward cache.
+   */
   #channel: Channel | null = null;
   #open: () => Channel | null;
   #me: string;
-  /** How many other pages have opened a stream since we did. */
+  /** How many other pages have opened a stream since this one did. */
   #newer = 0;
   #complained = false;
 
@@ -62,12 +71,12 @@ export class Link implements Connection {
     [this.#settling, this.#polling] = [new Timer(env), new Timer(env)];
     this.#isPaused = env.page.hidden() || env.page.prerendering();
     this.#me = env.id();
-    this.#open = () => env.channel(`presence-streams ${shared}`, (data) => this.#heardOf(data));
+    this.#open = () => env.channel(`presence-streams ${shared}`, (data) => this.#onChannel(data));
     this.#stream = new EventStream(
       env,
       {
         request: async () => ({ url: http.url('/v1/sse'), init: http.init(await http.headers(), JSON.stringify(this.#ofStream())) }),
-        heard: (name, data) => this.#heard(name, data),
+        onEvent: (name, data) => this.#onEvent(name, data),
         opened: () => this.#opened(),
         lost: (problem) => this.#lost(problem),
         refused: () => token.refuse(token.last),
@@ -76,16 +85,17 @@ export class Link implements Connection {
     );
     this.socket = new SocketLine(env, {
       address: async () => ({ url: http.url('/v1/ws'), token: await token.get() }),
-      heard: (name, data) => TOLD.includes(name) && this.heard(name, data),
+      onPresence: (name, data) => EVENTS.includes(name) && this.handle(name, data),
       ...host,
       opened: (hello) => this.#moved(hello),
       lost: (problem, isFinal, wasOpen) => {
         if (problem.code === 'protocol') scopes.resync();
-        // Not at once where others may have lost the same server: as spread as the socket comes back.
+        // If the network failed, wait as long as the socket does, since many clients may have lost
+        // the same server.
         const after = problem.code === 'network' ? problem.retryIn : 0;
         if (wasOpen) host.moved(after);
         if (this.#isPaused || this.#isClosed) return;
-        // Until there is a socket again a stream tells.
+        // Until the socket is back, a stream takes its place.
         if (isFinal || problem.code === 'protocol') host.lost(problem);
         scopes.connection(false);
         this.settle(after);
@@ -94,20 +104,24 @@ export class Link implements Connection {
     });
   }
 
-  /** What the stream is asked for: sets of users alone, where a socket tells the rest. */
+  /**
+   * What the stream is asked for: everything, or only sets of users if a socket carries the rest.
+   */
   #ofStream(): ReturnType<Scopes['wanted']> {
     const wanted = this.#scopes.wanted();
     return this.socket.isOpen ? { ...wanted, topics: {}, everyone: undefined, counts: [] } : wanted;
   }
 
-  /** The mount has a socket: it takes the place of the stream. `isBack`: what failed before was the network. */
+  /**
+   * The mount has a socket, which replaces the stream. `isBack`: the network had failed before.
+   */
   offered(isBack: boolean): void {
     this.#maySocket = true;
     if (isBack) this.socket.notBefore = 0;
     if (!this.#isPaused && !this.#isClosed) this.socket.open();
   }
 
-  /** Another user, or another token that may not be told to an open socket. */
+  /** Reconnects for another user, or for a token that an open socket must not get. */
   restart(): void {
     this.socket.close();
     this.settle();
@@ -130,7 +144,7 @@ export class Link implements Connection {
     return this.#isPaused;
   }
 
-  /** Whether there is anything to be connected for. */
+  /** Whether a connection is needed. */
   get isWanted(): boolean {
     return !this.#isClosed && !this.#scopes.isEmpty;
   }
@@ -139,7 +153,7 @@ export class Link implements Connection {
     return this.#newer >= STREAMS || this.#env.now() < this.#starvesUntil;
   }
 
-  /** Other scopes are watched, or another token is to be used: what was connected is connected anew, from where it was. */
+  /** The scopes or the token have changed: reconnects, and resumes from the known versions. */
   settle(after: number = SETTLE_FOR): void {
     this.#settling.set(after, () => this.#connect());
   }
@@ -180,7 +194,7 @@ export class Link implements Connection {
     this.#close();
   }
 
-  fed(): void {
+  unblocked(): void {
     if (!this.#isStarving) return;
     this.#isStarving = false;
     this.#settling.set(500 + 1_500 * this.#env.random(), () => this.#connect());
@@ -194,7 +208,7 @@ export class Link implements Connection {
 
   #close(): void {
     if (this.#isAway || this.#isClosed) this.socket.close();
-    // A hidden page keeps its socket, which is its heartbeat, and is told nothing.
+    // A hidden page keeps its socket for heartbeats, without subscriptions.
     else if (this.socket.isOpen) this.socket.subscribe(null);
     this.#polling.clear();
     this.#stream.close();
@@ -225,7 +239,7 @@ export class Link implements Connection {
     this.#stream.open();
   }
 
-  #heardOf(data: unknown): void {
+  #onChannel(data: unknown): void {
     const opens = (data as { opens?: string } | null)?.opens;
     if (typeof opens !== 'string' || opens === this.#me || this.#stream.isClosed) return;
     this.#newer += 1;
@@ -238,36 +252,36 @@ export class Link implements Connection {
   }
 
   #lost(problem: Problem): void {
-    // What we hold may not be what the server thinks we hold.
+    // The known state may not be what the server assumes.
     if (problem.code === 'protocol') this.#scopes.resync();
     if (problem.code !== 'protocol' || !this.#complained) this.#host.lost(problem);
     this.#scopes.connection(false);
     this.#complained = problem.code === 'protocol';
   }
 
-  #heard(name: string, text: string): void {
+  #onEvent(name: string, text: string): void {
     if (this.#polls) this.#pollEnds();
-    // Others are of a later server.
-    if (!TOLD.includes(name)) return;
+    // An event type of a later server.
+    if (!EVENTS.includes(name)) return;
     const data: unknown = JSON.parse(text);
     if (typeof data !== 'object' || data === null) throw new Error(`${name} that is no object`);
-    this.heard(name, data as Record<string, unknown>);
+    this.handle(name, data as Record<string, unknown>);
   }
 
-  /** An event, whichever transport brought it. */
-  heard(name: string, data: Record<string, unknown>): void {
+  /** Handles an event of either transport. */
+  handle(name: string, data: Record<string, unknown>): void {
     if (name === 'hello') {
       this.#stream.pingsEvery(Number(data['ping_every']));
       this.#host.windows(data);
     } else if (name === 'presence_view') {
       this.#scopes.connection(true, data['view'] === 'stale');
     } else {
-      this.#scopes.heard(name, data);
+      this.#scopes.handle(name, data);
       this.#complained = false;
     }
   }
 
-  /** Closes a poll once nothing comes any more. What is shown counts as seen until the next. */
+  /** Closes a poll once nothing more arrives. Until the next poll, the view counts as current. */
   #pollEnds(): void {
     this.#polling.set(POLL_ENDS_AFTER, () => {
       this.#stream.close();

@@ -1,11 +1,11 @@
-/** Messages that wait for the server's word that they are stored. */
+/** Messages that are waiting for the server's confirmation. */
 
 import { backoff } from './backoff.ts';
 import type { Env } from './env.ts';
 import { type Answer, isRefused } from './http.ts';
 import type { Json, Problem, Published } from './types.ts';
 
-/** How long a message is sent again, and how many may wait. */
+/** How long a message is retried, and how many messages may wait. */
 const TRIED_FOR = 30_000;
 const MOST = 64;
 
@@ -17,7 +17,7 @@ interface Waiting {
 
 export class Outbox {
   #env: Env;
-  /** Null while nothing can be sent. */
+  /** Sends a frame; `null` while that is not possible. */
   #ask: (frame: object) => Promise<Answer> | null;
   #waiting: Set<Waiting> = new Set();
 
@@ -25,7 +25,7 @@ export class Outbox {
     [this.#env, this.#ask] = [env, ask];
   }
 
-  /** Its key makes the server store it once, however often it is sent. */
+  /** The key makes the server store the message once, however often it is sent. */
   publish(topic: string, data: Json): Promise<Published> {
     return new Promise((resolve) => {
       if (this.#waiting.size >= MOST) return resolve(failed('refused', 'too many messages wait'));
@@ -44,12 +44,12 @@ export class Outbox {
     });
   }
 
-  /** Sends what waits, in order: whenever it may get through. */
+  /** Sends all waiting messages in order. */
   flush(): void {
     for (const message of this.#waiting) if (!message.isUnderWay) void this.#send(message);
   }
 
-  /** Somebody else speaks from now on. */
+  /** Fails all waiting messages, because the user changes. */
   forget(): void {
     for (const message of this.#waiting) message.end(failed('refused', 'another user'));
   }
@@ -62,7 +62,7 @@ export class Outbox {
     const { id, error = '' } = answer.body;
     if (answer.status === 200 && id !== undefined) message.end({ id, error: null });
     else if (isRefused(answer)) message.end(failed(answer.code, error));
-    // A socket that is lost has its own way back.
+    // After a lost socket, messages are sent again when it is back.
     else if (answer.status) await new Promise<void>((resolve) => this.#env.timer(500 + backoff(this.#env, 2), resolve));
     message.isUnderWay = false;
     if (answer.status) this.flush();

@@ -1,6 +1,9 @@
-/** Reads `text/event-stream`, in whatever pieces it comes. Its decoder has taken a byte order mark away. */
+/**
+ * Parses `text/event-stream` in pieces of any size. A byte order mark was already removed by the
+ * decoder.
+ */
 
-/** A line or an event beyond this is no event of ours. */
+/** The maximum size of a line or an event. */
 const MOST = 32 * 1024 * 1024;
 
 export class Parser {
@@ -9,17 +12,17 @@ export class Parser {
   #data: string[] = [];
   #size = 0;
   #name = '';
-  #heard: (name: string, data: string) => void;
+  #onEvent: (name: string, data: string) => void;
   #retry: (ms: number) => void;
 
-  constructor(heard: (name: string, data: string) => void, retry: (ms: number) => void) {
-    [this.#heard, this.#retry] = [heard, retry];
+  constructor(onEvent: (name: string, data: string) => void, retry: (ms: number) => void) {
+    [this.#onEvent, this.#retry] = [onEvent, retry];
   }
 
-  /** Throws where an event is too large. */
+  /** Throws if an event is too large. */
   push(text: string): void {
     const all = this.#end + text;
-    // A carriage return at the end may be half of a line break.
+    // A carriage return at the end may be the first half of a line break.
     this.#end = all.endsWith('\r') ? '\r' : '';
     const lines = all.slice(0, all.length - this.#end.length).split(/\r\n?|\n/);
     lines[0] = this.#rest + lines[0]!;
@@ -30,7 +33,7 @@ export class Parser {
 
   #line(line: string): void {
     if (line === '') {
-      if (this.#data.length) this.#heard(this.#name || 'message', this.#data.join('\n'));
+      if (this.#data.length) this.#onEvent(this.#name || 'message', this.#data.join('\n'));
       [this.#data, this.#name, this.#size] = [[], '', 0];
       return;
     }

@@ -1,4 +1,6 @@
-/** One tab's presence: the heartbeat, the connection and what is known of others, put together. */
+/**
+ * `Presence` of one tab: puts together heartbeats, the connection, and the known state of others.
+ */
 
 import { call } from './backoff.ts';
 import { Beats } from './beats.ts';
@@ -9,7 +11,7 @@ import { type Connection, Lifecycle } from './lifecycle.ts';
 import { Link } from './link.ts';
 import { Outbox } from './messages.ts';
 import { Scopes } from './scopes.ts';
-import type { Tell } from './socket.ts';
+import type { Emit } from './socket.ts';
 import { Token } from './token.ts';
 import type {
   Beat,
@@ -37,7 +39,9 @@ export function presenceIn(env: Env, options: Options = {}): Presence {
   return new Tab(env, options);
 }
 
-/** A random id that stays with this browser; for this page alone where nothing can be kept. */
+/**
+ * A random id that is stored in this browser, or valid for this page only if nothing can be stored.
+ */
 function anonymous(env: Env): string {
   const kept = env.storage.get('local', 'presence.user') ?? env.id();
   env.storage.set('local', 'presence.user', kept);
@@ -54,10 +58,10 @@ class Tab implements Presence {
   #link: Link;
   #scopes: Scopes;
   #outbox: Outbox;
-  /** The link, and the streams of other formats. */
+  /** The link, and the streams of foreign formats. */
   #connections: Set<Connection> = new Set();
   #lifecycle: Lifecycle;
-  /** How many users there were before this one. */
+  /** How many times the user has changed. */
   #users = 0;
   #isDestroyed = false;
   #problem: Problem | null = null;
@@ -65,7 +69,7 @@ class Tab implements Presence {
   #snapshot: Self;
   #subscribers: Set<() => void> = new Set();
   #views: Map<string, Store<View>> = new Map();
-  #heard: { [E in keyof Events]: Set<(what: Events[E]) => void> } = {
+  #listeners: { [E in keyof Events]: Set<(what: Events[E]) => void> } = {
     state: new Set(),
     error: new Set(),
     typing: new Set(),
@@ -79,27 +83,27 @@ class Tab implements Presence {
     this.#token = new Token(env, options.token, (token) => this.#link.renewed(token));
     this.#http = new Http(env, options, this.#token, () => this.#connections.forEach((connection) => connection.starving()));
     const { session = '', topics = [], status = null, message = null, meta = null } = options;
-    const said = { user, session, topics: [...topics], status, message, meta };
+    const fields = { user, session, topics: [...topics], status, message, meta };
     const http = this.#http;
     const overSocket = (): boolean => this.#link.socket.isOpen && !options.encode;
-    const way = {
+    const transport = {
       deliver: (beat: Beat) => (overSocket() ? this.#link.socket.deliver(beat) : http.deliver(beat)),
-      asNow: (): Sender => {
-        const send = http.asNow();
+      capture: (): Sender => {
+        const send = http.capture();
         const turn = this.#users;
         return (beat) => (overSocket() && turn === this.#users ? this.#link.socket.deliver(beat) : send(beat));
       },
-      lastWord: (beat: Beat) => (overSocket() ? this.#link.socket.lastWord() : http.lastWord(beat)),
+      sendFinal: (beat: Beat) => (overSocket() ? this.#link.socket.sendFinal() : http.sendFinal(beat)),
     };
-    this.#beats = new Beats(env, options, said, way, (answer, hadFailed) => this.#beaten(answer, hadFailed));
+    this.#beats = new Beats(env, options, fields, transport, (answer, hadFailed) => this.#onHit(answer, hadFailed));
     this.#scopes = new Scopes(env, () => this.#link.settle(), () => this.#update(), () => this.#viewState());
     const host = {
       opened: () => this.#opened(),
       lost: (problem: Problem) => this.#lost(problem),
       moved: (after?: number) => this.#beats.moved(after),
-      tell: this.#tell.bind(this) as Tell,
-      hearsMessages: () => this.#heard.message.size + this.#heard.typing.size > 0,
-      windows: (said: Record<string, unknown>) => this.#beats.learn(said),
+      emit: this.#emit.bind(this) as Emit,
+      wantsMessages: () => this.#listeners.message.size + this.#listeners.typing.size > 0,
+      windows: (fields: Record<string, unknown>) => this.#beats.learn(fields),
     };
     this.#link = new Link(env, this.#http, this.#token, this.#scopes, host, options.url ?? '');
     this.#outbox = new Outbox(env, (frame) => (overSocket() && this.#beats.isEntered ? this.#link.socket.ask(frame) : null));
@@ -117,11 +121,11 @@ class Tab implements Presence {
   }
 
   get user(): string {
-    return this.#beats.said.user ?? '';
+    return this.#beats.fields.user ?? '';
   }
 
   get session(): string {
-    return this.#beats.said.session;
+    return this.#beats.fields.session;
   }
 
   enter(): void {
@@ -147,31 +151,31 @@ class Tab implements Presence {
   }
 
   setTopics(topics: readonly string[]): void {
-    this.#say({ topics: [...topics] });
+    this.#set({ topics: [...topics] });
   }
 
   setStatus(status: Status, message?: string | null): void {
-    this.#say({ status, message: message === undefined ? this.#beats.said.message : (message ?? '') });
+    this.#set({ status, message: message === undefined ? this.#beats.fields.message : (message ?? '') });
   }
 
   setMeta(meta: { [key: string]: Json } | null): void {
-    this.#say({ meta: meta ?? {} });
+    this.#set({ meta: meta ?? {} });
   }
 
-  #say(said: Parameters<Beats['say']>[0]): void {
-    this.#beats.say(said);
+  #set(fields: Parameters<Beats['set']>[0]): void {
+    this.#beats.set(fields);
     this.#update();
   }
 
   setUser(user: string | number | null, next: { meta?: { [key: string]: Json }; topics?: readonly string[] } = {}): Promise<Outcome> {
     const name = user === null ? null : String(user);
-    if (name !== null && name === this.#beats.said.user) return Promise.resolve('confirmed');
+    if (name !== null && name === this.#beats.fields.user) return Promise.resolve('confirmed');
     const wanted = this.#beats.wanted;
     const result = this.#beats.leave(true);
     this.#token.forget();
     this.#scopes.forget();
     this.#outbox.forget();
-    const topics = [...(next.topics ?? this.#beats.said.topics)];
+    const topics = [...(next.topics ?? this.#beats.fields.topics)];
     this.#beats.become({ user: name, session: this.#lifecycle.renew(name), topics, status: null, message: null, meta: next.meta ?? null });
     this.#users += 1;
     this.#link.restart();
@@ -218,25 +222,25 @@ class Tab implements Presence {
     return [...this.#scopes.members({ topic }).values()].filter(({ user }) => user !== this.user);
   }
 
-  on<E extends keyof Events>(event: E, heard: (what: Events[E]) => void): () => void {
-    const all = this.#heard[event];
-    all.add(heard);
-    // A socket tells messages and typing only where somebody hears them.
+  on<E extends keyof Events>(event: E, listener: (what: Events[E]) => void): () => void {
+    const all = this.#listeners[event];
+    all.add(listener);
+    // A socket subscribes to messages and typing only if there are listeners.
     if ((event === 'message' || event === 'typing') && this.#link.socket.isOpen) this.#link.settle();
-    return () => all.delete(heard);
+    return () => all.delete(listener);
   }
 
-  #tell<E extends keyof Events>(event: E, what: Events[E]): void {
-    for (const heard of [...this.#heard[event]]) call(this.#env, heard, what);
+  #emit<E extends keyof Events>(event: E, what: Events[E]): void {
+    for (const listener of [...this.#listeners[event]]) call(this.#env, listener, what);
   }
 
-  // ---- what becomes of hits and of the connection
+  // ---- outcomes of hits and events of the connection
 
-  #beaten(answer: Answer | null, hadFailed = false): void {
+  #onHit(answer: Answer | null, hadFailed = false): void {
     this.#outbox.flush();
-    // Any answer shows that hits get through.
+    // Any response shows that hits get through.
     if (answer?.body.ws === true && this.#options.transport !== 'http' && !this.#options.encode) this.#link.offered(hadFailed);
-    if (answer?.status) for (const connection of this.#connections) connection.fed();
+    if (answer?.status) for (const connection of this.#connections) connection.unblocked();
     this.#update();
   }
 
@@ -269,19 +273,19 @@ class Tab implements Presence {
   }
 
   #now(): Self {
-    const { said, here } = this.#beats;
+    const { fields, here } = this.#beats;
     const state = this.#state();
     const error = this.#beats.error ?? (this.#link.isWanted ? this.#problem : null);
-    return { ...said, user: this.user, message: said.message || null, state, here, error };
+    return { ...fields, user: this.user, message: fields.message || null, state, here, error };
   }
 
   #update(): void {
-    this.#scopes.restated();
+    this.#scopes.notifyState();
     const [before, now] = [this.#snapshot, this.#now()];
     if ((Object.keys(now) as (keyof Self)[]).every((key) => now[key] === before[key])) return;
     this.#snapshot = now;
     for (const changed of [...this.#subscribers]) call(this.#env, changed);
-    this.#tell('state', now);
-    if (now.error && now.error !== before.error) this.#tell('error', now.error);
+    this.#emit('state', now);
+    if (now.error && now.error !== before.error) this.#emit('error', now.error);
   }
 }

@@ -1,4 +1,7 @@
-/** React: what is known of a scope, of one member, of oneself. A list whose rows are memoised draws only those that changed. */
+/**
+ * Hooks for React: a scope, one member, or one's own presence. Memoised rows are rendered again
+ * only when their member changes.
+ */
 
 import { useCallback, useMemo, useSyncExternalStore } from 'react';
 import type { Counts, Member, Presence, Scope, Self, State, Store, View } from './types.ts';
@@ -10,7 +13,10 @@ function useStore<T>(store: Store<T>): T {
   return useSyncExternalStore(subscribe, getSnapshot, getSnapshot);
 }
 
-/** A topic, a set of users, counts or everyone. Each member is the same object until something about it changes. */
+/**
+ * The view of a topic, a set of users, counts or everyone. A member is the same object until it
+ * changes.
+ */
 export function usePresence(
   presence: Presence,
   scope: Scope | string,
@@ -28,14 +34,14 @@ export function usePresence(
   }, [members, counts, state, stale, user]);
 }
 
-/** One member of a topic: draws anew only when that member changes. */
+/** One member of a topic; renders again only when that member changes. */
 export function useMember(presence: Presence, topic: string, user: string): Member | null {
   const store = useMemo(() => presence.view({ topic }), [presence, topic]);
   const get = useCallback(() => store.getSnapshot().members.get(user) ?? null, [store, user]);
   return useSyncExternalStore(store.subscribe, get, () => null);
 }
 
-/** Oneself. */
+/** One's own presence. */
 export function useSelf(presence: Presence): Self {
   return useStore(presence.self);
 }

@@ -1,14 +1,16 @@
-/** What is watched, and what is known of it. */
+/** The watched scopes and their known state. */
 
 import { call } from './backoff.ts';
 import type { Env } from './env.ts';
 import type { Change, Counts, Member, Scope, State, View } from './types.ts';
 import { UNCHANGED, Watched, type Watcher, record } from './watched.ts';
 
-/** The name of a scope on the wire. Sets of users share one, `users`: each sees its own of it. */
+/**
+ * The name of a scope on the wire. All sets of users share the name `users`; each gets its part.
+ */
 export type Name = string;
 
-/** What the transports are asked to tell. */
+/** What the transports are to subscribe to. */
 export interface Wanted {
   topics: Record<string, string | null>;
   everyone: string | true | undefined;
@@ -27,19 +29,22 @@ export function nameOf(scope: Scope): Name {
 export class Scopes {
   #env: Env;
   #watched: Map<Name, Watched> = new Map();
-  /** The union of all sets of users, as the server knows it. */
+  /** The version of the union of all sets of users. */
   #usersVersion: string | null = null;
-  #usersTold = '';
+  #usersKey = '';
   #changed: () => void;
   #connected: () => void;
   #state: () => State;
-  /** What all watchers were told of the connection. */
-  #told = '';
-  /** Whether somebody waits for the newest of this connection. */
+  /** The state of the connection that watchers were notified of last. */
+  #notified = '';
+  /** Whether the connection delivers current updates. */
   isOpen = false;
   serverIsStale = false;
 
-  /** `changed` hears when other scopes are watched than before, `connected` when the connection has changed: it has all restated. */
+  /**
+   * `changed` is called when the set of scopes changes, `connected` when the connection changes; it
+   * must call `notifyState`.
+   */
   constructor(env: Env, changed: () => void, connected: () => void, state: () => State) {
     [this.#env, this.#changed, this.#connected, this.#state] = [env, changed, connected, state];
   }
@@ -48,7 +53,7 @@ export class Scopes {
     return this.#watched.size === 0;
   }
 
-  /** Whether somebody wants the connection to stay while the page is hidden. */
+  /** Whether a watcher needs the connection while the page is hidden. */
   get streams(): boolean {
     return [...this.#watched.values()].some((it) => [...it.watchers].some((watcher) => watcher.streams));
   }
@@ -71,7 +76,7 @@ export class Scopes {
       if (isOver) return;
       isOver = true;
       it.watchers.delete(watcher);
-      // A component that is mounted anew at once finds what it knew.
+      // A component that is mounted again within a second finds the known state.
       this.#env.timer(1_000, () => {
         if (it.watchers.size || this.#watched.get(name) !== it) return;
         this.#watched.delete(name);
@@ -89,7 +94,7 @@ export class Scopes {
     return this.#watched.get(nameOf(scope))?.members ?? new Map();
   }
 
-  /** Everything that is watched, with the versions that we have. */
+  /** All watched scopes with their known versions. */
   wanted(): Wanted {
     const wanted: Wanted = { topics: {}, everyone: undefined, users: [], users_after: null, counts: [] };
     const users = new Set<string>();
@@ -100,44 +105,44 @@ export class Scopes {
       else for (const user of scope.users) users.add(user);
     }
     wanted.users = [...users].sort();
-    const told = JSON.stringify(wanted.users);
-    if (told !== this.#usersTold) [this.#usersVersion, this.#usersTold] = [null, told];
+    const key = JSON.stringify(wanted.users);
+    if (key !== this.#usersKey) [this.#usersVersion, this.#usersKey] = [null, key];
     wanted.users_after = this.#usersVersion;
     return wanted;
   }
 
-  /** The next user may see other things: nothing of what the former saw is kept. */
+  /** The next user may have other rights, so nothing that was received is kept. */
   forget(): void {
     this.#usersVersion = null;
     for (const watched of this.#watched.values()) {
       watched.clear();
-      this.#say(watched, { ...UNCHANGED, reset: true });
+      this.#notify(watched, { ...UNCHANGED, reset: true });
     }
   }
 
-  /** What we know does not fit what we are told: everything is told anew. */
+  /** The known state does not fit the updates: all scopes are to be sent in full. */
   resync(): void {
     this.#usersVersion = null;
     for (const watched of this.#watched.values()) watched.version = null;
   }
 
-  /** The connection, or how far the server sees, has changed. */
+  /** The connection, or the server's own view, has changed. */
   connection(isOpen: boolean, serverIsStale: boolean = this.serverIsStale): void {
     if (this.isOpen === isOpen && this.serverIsStale === serverIsStale) return;
     [this.isOpen, this.serverIsStale] = [isOpen, serverIsStale];
     this.#connected();
   }
 
-  /** The state may have changed, and nobody with it. */
-  restated(): void {
+  /** Notifies all watchers if the state of the connection has changed; no members changed. */
+  notifyState(): void {
     const now = `${this.#state()} ${this.isStale}`;
-    if (now === this.#told) return;
-    this.#told = now;
-    for (const watched of this.#watched.values()) this.#say(watched, UNCHANGED);
+    if (now === this.#notified) return;
+    this.#notified = now;
+    for (const watched of this.#watched.values()) this.#notify(watched, UNCHANGED);
   }
 
-  /** An event of a transport. Throws where it makes no sense. */
-  heard(name: string, data: Record<string, unknown>): void {
+  /** Handles an event. Throws if it is not valid. */
+  handle(name: string, data: Record<string, unknown>): void {
     const scope = textOf(data, 'scope');
     if (name === 'presence_counts') return this.#counted(scope, data);
     const isState = name === 'presence_state';
@@ -147,15 +152,15 @@ export class Scopes {
     const watched = this.#watched.get(scope);
     if (!watched) return;
     this.#follows(isState, watched.version, data);
-    const change = watched.take(isState, data);
+    const change = watched.apply(isState, data);
     watched.version = version;
-    watched.touched();
-    this.#say(watched, change);
-    // A socket tells a topic in one way: whoever wants its counts alone has them from here.
+    watched.invalidate();
+    this.#notify(watched, change);
+    // A socket sends one kind of update per topic, so watchers of its counts get them from here.
     this.#count(`#${scope}`, watched.counts);
   }
 
-  /** Throws where a diff does not start where we are. */
+  /** Throws if a diff does not start at the known version. */
   #follows(isState: boolean, version: string | null, data: Record<string, unknown>): void {
     if (!isState && data['from'] !== version) throw new Error('a diff from elsewhere');
   }
@@ -168,10 +173,10 @@ export class Scopes {
       const mine = new Set(watched.scope.users);
       const of = (part: unknown) => Object.fromEntries(Object.entries(record(part ?? {})).filter(([user]) => mine.has(user)));
       const part = Object.fromEntries(['users', 'joined', 'changed', 'left'].map((name) => [name, of(data[name])]));
-      const change = watched.take(isState, part);
+      const change = watched.apply(isState, part);
       if (!isState && !change.joined.length && !change.changed.length && !change.left.length) continue;
-      watched.touched();
-      this.#say(watched, change);
+      watched.invalidate();
+      this.#notify(watched, change);
     }
   }
 
@@ -180,11 +185,11 @@ export class Scopes {
     if (![online, active, idle].every(Number.isFinite)) throw new Error('counts that are no numbers');
     const counts = { online, active, idle } as Counts;
     this.#count(`#${scope}`, counts);
-    // A topic that has grown too large to be told by name.
+    // The topic has become too large and is shown as counts.
     const watched = this.#watched.get(scope);
     if (!watched || data['large'] !== true) return;
     watched.clear(counts);
-    this.#say(watched, { ...UNCHANGED, reset: true });
+    this.#notify(watched, { ...UNCHANGED, reset: true });
   }
 
   #count(name: Name, counts: Counts): void {
@@ -193,11 +198,11 @@ export class Scopes {
     const { online, active, idle } = watched.counts;
     if (watched.isKnown && online === counts.online && active === counts.active && idle === counts.idle) return;
     [watched.counts, watched.isKnown] = [counts, true];
-    watched.touched();
-    this.#say(watched, UNCHANGED);
+    watched.invalidate();
+    this.#notify(watched, UNCHANGED);
   }
 
-  #say(watched: Watched, change: Change): void {
+  #notify(watched: Watched, change: Change): void {
     const view = watched.live(this.#state(), this.isStale);
     for (const watcher of [...watched.watchers]) call(this.#env, watcher.seen, view, change);
   }

@@ -1,4 +1,7 @@
-/** The WebSocket of the mount: heartbeats, subscriptions and typing over one connection that is not among the six of HTTP. */
+/**
+ * The WebSocket of the mount: heartbeats, subscriptions, typing and messages. It is not among the
+ * six HTTP connections.
+ */
 
 import { backoff, textOf } from './backoff.ts';
 import type { Env, Socket } from './env.ts';
@@ -9,26 +12,34 @@ import type { Beat, Events, Message, Missed, Problem, Typing } from './types.ts'
 
 const HELLO_WITHIN = 4_000;
 const ANSWER_WITHIN = 8_000;
-/** After so many attempts without a hello there is no socket to be had here, for so long. */
+/**
+ * After this many attempts without a hello, WebSockets seem to be blocked and are not tried for
+ * `AGAIN_AFTER`.
+ */
 const ATTEMPTS = 2;
 const AGAIN_AFTER = 300_000;
-/** Close codes after which nobody comes back: broken framing, too large a frame, disconnected by an operator. */
+/**
+ * Close codes without reconnection: broken framing, too large a frame, disconnected by an operator.
+ */
 const FINAL = [1002, 1003, 1007, 1009, 4403];
 const TYPING_EVERY = 2_000;
 
-/** Hands something to whoever listens for it. */
-export type Tell = <E extends keyof Events>(event: E, what: Events[E]) => void;
+/** Passes an event to the host's listeners. */
+export type Emit = <E extends keyof Events>(event: E, what: Events[E]) => void;
 
 export interface SocketHost {
-  /** Where it is, and the token to show. Rejects where the host has none to give. */
+  /** The URL and the token. Rejects if the host has no token. */
   address(): Promise<{ url: string; token: string | null }>;
-  /** A frame of presence; what it throws makes all topics be told anew. */
-  heard(name: string, data: Record<string, unknown>): void;
-  tell: Tell;
-  /** Whether anybody wants messages, or to know who types. */
-  hearsMessages(): boolean;
+  /** A presence frame. If it throws, all topics are subscribed again. */
+  onPresence(name: string, data: Record<string, unknown>): void;
+  emit: Emit;
+  /** Whether there are listeners for messages or typing. */
+  wantsMessages(): boolean;
   opened(hello: Record<string, unknown>): void;
-  /** It is gone; `isFinal`: and does not come back by itself. `wasOpen`: it carried heartbeats. */
+  /**
+   * The socket is closed. `isFinal`: it does not reconnect by itself. `wasOpen`: it carried
+   * heartbeats.
+   */
   lost(problem: Problem, isFinal: boolean, wasOpen: boolean): void;
   refused(): void;
 }
@@ -44,13 +55,18 @@ export class SocketLine {
   #reconnectIn: number | null = null;
   #ref = 0;
   #waiting: Map<number, (answer: Answer) => void> = new Map();
-  /** By topic (`null`: everyone), what is told: counts alone, and messages. */
+  /**
+   * The subscribed topics (`null`: everyone), and which updates each delivers: counts only,
+   * messages.
+   */
   #subscribed: Map<string | null, string> = new Map();
-  /** By topic, the last message that was heard, or the position at which the subscription began. */
+  /**
+   * For each topic, the last message received, or the position at which the subscription began.
+   */
   #after: Map<string, string> = new Map();
   #typed: Map<string, number> = new Map();
   isOpen = false;
-  /** There is none to be had until then. */
+  /** No attempt is made before this time. */
   notBefore = 0;
 
   constructor(env: Env, host: SocketHost) {
@@ -98,7 +114,7 @@ export class SocketLine {
     }
     if (!socket) return this.#lost({ code: 'network', message: 'no socket' }, Infinity);
     this.#socket = socket;
-    // None, or no network: which of them it is, heartbeats will show.
+    // Either WebSockets are blocked or the network is down; heartbeats show which.
     const without = (this.#withoutHello += 1) < ATTEMPTS ? 0 : AGAIN_AFTER;
     this.#timer.set(HELLO_WITHIN, () => this.#lost({ code: 'network', message: 'no hello' }, without));
     socket.onmessage = ({ data }) => {
@@ -111,7 +127,7 @@ export class SocketLine {
     };
   }
 
-  /** Comes back by itself, unless for a while it is not to. */
+  /** Reconnects by itself, or not before `notFor` has passed. */
   #lost(problem: Problem, notFor: number = 0): void {
     const { isOpen } = this;
     this.#drop();
@@ -138,12 +154,12 @@ export class SocketLine {
         [this.isOpen, this.#failures, this.#withoutHello] = [true, 0, 0];
         this.#host.opened(frame);
       } else if (type === 'reconnect') this.#reconnectIn = Math.max(0, Number(frame['in']) || 0);
-      else if (type === 'typing') this.#host.tell(type, { ...(frame as unknown as Typing), typing: frame['value'] != null });
+      else if (type === 'typing') this.#host.emit(type, { ...(frame as unknown as Typing), typing: frame['value'] != null });
       else if (type === 'position' || type === 'message') {
         this.#after.set(String(frame['topic']), String(frame['id']));
-        if (type === 'message') this.#host.tell(type, frame as unknown as Message);
-      } else if (type === 'missed') this.#host.tell(type, frame as unknown as Missed);
-      else if (type.startsWith('presence_')) this.#host.heard(type, { ...frame, scope: frame['topic'] == null ? 'everyone' : `topic:${frame['topic']}` });
+        if (type === 'message') this.#host.emit(type, frame as unknown as Message);
+      } else if (type === 'missed') this.#host.emit(type, frame as unknown as Missed);
+      else if (type.startsWith('presence_')) this.#host.onPresence(type, { ...frame, scope: frame['topic'] == null ? 'everyone' : `topic:${frame['topic']}` });
       else if (typeof frame['ref'] === 'number') this.#answered(type, frame);
     } catch (error) {
       this.#lost({ code: 'protocol', message: textOf(error) });
@@ -162,7 +178,7 @@ export class SocketLine {
     return this.ask({ type: kind, ...beat });
   }
 
-  /** Sends what is answered; where no answer comes the path is dead, and another is looked for. */
+  /** Sends a frame that has a response. Without one, the connection is dead and is replaced. */
   ask(frame: object): Promise<Answer> {
     return new Promise((resolve) => {
       const ref = (this.#ref += 1);
@@ -175,22 +191,25 @@ export class SocketLine {
     });
   }
 
-  /** The page goes: the session leaves with the connection, whatever became of its frames. */
-  lastWord(): void {
+  /**
+   * The page is unloaded: the session leaves when the connection closes, even if this frame is
+   * lost.
+   */
+  sendFinal(): void {
     this.#send({ type: 'leave' });
   }
 
-  /** The newest token, on the connection that is open. */
+  /** Sends a new token on the open connection. */
   auth(token: string): void {
     this.#send({ type: 'auth', token });
   }
 
-  /** Subscribes to what is wanted and was not, or otherwise; ends what is wanted no more. */
+  /** Subscribes to what is new or has changed, and unsubscribes from the rest. */
   subscribe(wanted: Wanted | null): void {
-    const hears = this.#host.hearsMessages();
+    const wantsMessages = this.#host.wantsMessages();
     const all = new Map<string | null, { topic: string | null; counts: boolean; messages: boolean; version?: string; after?: string }>();
     const add = (topic: string | null, version: unknown, counts: boolean = false): void => {
-      const messages = hears && topic !== null;
+      const messages = wantsMessages && topic !== null;
       const entry = { topic, counts, messages, version: version ?? undefined, after: messages ? this.#after.get(topic) : undefined };
       all.set(topic, entry as { topic: string; counts: boolean; messages: boolean });
     };
@@ -199,7 +218,8 @@ export class SocketLine {
     if (wanted?.everyone) add(null, wanted.everyone === true ? null : wanted.everyone);
     const ended = [...this.#subscribed.keys()].filter((topic) => !all.has(topic));
     for (const topic of ended) this.#subscribed.delete(topic);
-    // What a page that is hidden missed it hears when it is shown; what it does not watch any more it does not miss.
+    // Positions of watched topics are kept, so that a page that was hidden gets the messages it
+    // missed.
     if (wanted) for (const topic of this.#after.keys()) if (!all.has(topic)) this.#after.delete(topic);
     const begun = [...all.values()].filter(({ topic, counts, messages }) => {
       const how = `${counts} ${messages}`;
@@ -209,7 +229,7 @@ export class SocketLine {
     if (begun.length) this.#send({ type: 'subscribe', topics: begun });
   }
 
-  /** Says it at most every two seconds, and the end at once. */
+  /** Sends at most every two seconds; the end is sent at once. */
   typing(topic: string, isTyping: boolean): void {
     const now = this.#env.now();
     if (!this.isOpen || (isTyping && now - (this.#typed.get(topic) ?? -Infinity) < TYPING_EVERY)) return;
@@ -222,7 +242,7 @@ export class SocketLine {
     try {
       this.#socket?.send(JSON.stringify(frame));
     } catch {
-      // It is closing: `onclose` tells.
+      // The socket is closing; `onclose` follows.
     }
   }
 }

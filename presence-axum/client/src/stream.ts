@@ -1,4 +1,7 @@
-/** One stream of events, read by `fetch` so that it carries a token: comes back by itself, and notices silence. */
+/**
+ * An event stream that is read by `fetch`, so that it can carry a token. Reconnects by itself, and
+ * detects silence.
+ */
 
 import { backoff, textOf } from './backoff.ts';
 import type { Env } from './env.ts';
@@ -6,19 +9,22 @@ import { Parser } from './parse.ts';
 import { Timer } from './timer.ts';
 import type { Problem } from './types.ts';
 
-/** Headers that are not there by then never come: the next attempt may find a path that works. */
+/**
+ * If the headers have not arrived by then, the connection is given up; the next attempt may get
+ * through.
+ */
 const HEADERS_WITHIN = 4_000;
-/** The server breaks silence this often, as long as it has not said otherwise. */
+/** The default interval of the server's pings. */
 const PING_EVERY = 15_000;
 
 export interface StreamHost {
-  /** What to ask for now. Rejects where the host has no token to give. */
+  /** The request to send now. Rejects if the host has no token. */
   request(): Promise<{ url: string; init: RequestInit }>;
-  /** An event; what it throws ends the connection, which then comes back. */
-  heard(name: string, data: string): void;
+  /** An event. If it throws, the stream is closed and reconnects. */
+  onEvent(name: string, data: string): void;
   opened(): void;
   lost(problem: Problem): void;
-  /** The server did not take the token. */
+  /** The server refused the token. */
   refused(): void;
 }
 
@@ -32,7 +38,7 @@ export class EventStream {
   #pingEvery = PING_EVERY;
   #watches: boolean;
 
-  /** `watches`: the server breaks silence, so that silence means a lost connection. */
+  /** `watches`: the server sends pings, so that silence means a lost connection. */
   constructor(env: Env, host: StreamHost, watches: boolean) {
     [this.#env, this.#host, this.#watches, this.#timer] = [env, host, watches, new Timer(env)];
   }
@@ -41,7 +47,7 @@ export class EventStream {
     return this.#attempt === null;
   }
 
-  /** Opens, or opens anew. */
+  /** Opens the stream, or opens it again. */
   open(): void {
     this.close();
     void this.#run((this.#attempt = new AbortController()));
@@ -53,7 +59,7 @@ export class EventStream {
     this.#attempt = null;
   }
 
-  /** The server breaks silence this often. */
+  /** Sets the interval of the server's pings. */
   pingsEvery(ms: number): void {
     if (ms > 0) this.#pingEvery = ms;
   }
@@ -95,23 +101,23 @@ export class EventStream {
         this.#retryIn = 0;
         this.#failures = 0;
         try {
-          this.#host.heard(name, data);
+          this.#host.onEvent(name, data);
         } catch (error) {
           throw new Broken(textOf(error));
         }
       },
       (ms) => (this.#retryIn = ms),
     );
-    this.#listens(attempt);
+    this.#resetTimeout(attempt);
     for (;;) {
       const { done, value } = await reader.read();
       if (done || this.#isOver(attempt)) return;
       parser.push(decoder.decode(value, { stream: true }));
-      if (!this.#isOver(attempt)) this.#listens(attempt);
+      if (!this.#isOver(attempt)) this.#resetTimeout(attempt);
     }
   }
 
-  #listens(attempt: AbortController): void {
+  #resetTimeout(attempt: AbortController): void {
     this.#timer.clear();
     if (this.#watches) this.#ends(2 * this.#pingEvery, attempt);
   }
@@ -137,5 +143,5 @@ export class EventStream {
   }
 }
 
-/** The server said what we do not understand. */
+/** The server sent something invalid. */
 class Broken extends Error {}

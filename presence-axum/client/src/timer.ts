@@ -1,6 +1,6 @@
 import type { Env } from './env.ts';
 
-/** One timer: whoever sets it anew gives up what it was set to. */
+/** A single timer; setting it again cancels the previous setting. */
 export class Timer {
   #env: Env;
   #cancel = (): void => {};

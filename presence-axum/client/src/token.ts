@@ -1,4 +1,4 @@
-/** The host's token: the newest one, asked for in time, never waited for without end. */
+/** The token of the host: cached, renewed in time, and never waited for without limit. */
 
 import { within } from './backoff.ts';
 import type { Env } from './env.ts';
@@ -6,7 +6,7 @@ import { Timer } from './timer.ts';
 import type { TokenAsk } from './types.ts';
 
 const ASK_FOR = 10_000;
-/** A token is renewed when this part of its life is over. */
+/** The part of a token's lifetime after which it is renewed. */
 const RENEW_AT = 0.8;
 
 export class Token {
@@ -16,13 +16,13 @@ export class Token {
   #renewAt = Infinity;
   #endsAt = Infinity;
   #flight: Promise<string> | null = null;
-  /** Counts the users: an answer for an earlier one is dropped. */
-  #life = 0;
+  /** Counts the users, so that a token that arrives for an earlier user is dropped. */
+  #users = 0;
   #refused: string | null = null;
   #renewal: Timer;
   #renewed: (token: string) => void;
 
-  /** `renewed` hears of each token that follows another. */
+  /** `renewed` is called with each token except the first. */
   constructor(env: Env, ask: ((ask: TokenAsk) => string | Promise<string>) | undefined, renewed: (token: string) => void) {
     this.#env = env;
     this.#ask = ask;
@@ -30,7 +30,7 @@ export class Token {
     this.#renewal = new Timer(env);
   }
 
-  /** The last one, without asking. */
+  /** The cached token. */
   get last(): string | null {
     return this.#token;
   }
@@ -39,7 +39,7 @@ export class Token {
     return this.#token !== null && this.#token !== this.#refused;
   }
 
-  /** The newest; null where the host has none to give. */
+  /** A valid token; `null` if the host uses none. */
   async get(): Promise<string | null> {
     if (!this.#ask) return null;
     const now = this.#env.now();
@@ -47,20 +47,20 @@ export class Token {
     try {
       return await this.#fetch(this.#token === null ? 'first' : this.#token === this.#refused ? 'refused' : 'expiring');
     } catch (error) {
-      // The last one serves as long as it is accepted.
+      // The cached token is still valid.
       if (this.#isGood && now < this.#endsAt) return this.#token;
       throw error;
     }
   }
 
-  /** The server did not take this one: the next `get` asks for another. */
+  /** The server refused this token: the next `get` asks for another. */
   refuse(token: string | null): void {
     if (token !== null && token === this.#token) this.#refused = token;
   }
 
-  /** The next user has another. */
+  /** Drops the token, because the user changes. */
   forget(): void {
-    this.#life += 1;
+    this.#users += 1;
     this.#flight = null;
     this.#token = this.#refused = null;
     this.#renewAt = this.#endsAt = Infinity;
@@ -69,20 +69,20 @@ export class Token {
 
   #fetch(reason: TokenAsk['reason']): Promise<string> {
     if (this.#flight) return this.#flight;
-    const life = this.#life;
+    const user = this.#users;
     const abort = new AbortController();
     const asked = (async () => this.#ask!({ signal: abort.signal, reason }))();
     const flight = within(this.#env, ASK_FOR, 'the token', asked).then(
       (token) => {
-        if (life !== this.#life) throw new Error('another user’s token');
+        if (user !== this.#users) throw new Error('another user’s token');
         if (typeof token !== 'string' || token === '') throw new Error('the token is no text');
         this.#flight = null;
-        this.#take(token, reason);
+        this.#store(token, reason);
         return token;
       },
       (error: unknown) => {
         abort.abort();
-        if (life === this.#life) this.#flight = null;
+        if (user === this.#users) this.#flight = null;
         throw error;
       },
     );
@@ -90,21 +90,24 @@ export class Token {
     return flight;
   }
 
-  #take(token: string, reason: TokenAsk['reason']): void {
-    const life = lifeOf(token, this.#env.wall());
+  #store(token: string, reason: TokenAsk['reason']): void {
+    const life = lifetimeOf(token, this.#env.wall());
     this.#token = token;
     this.#endsAt = this.#env.now() + life;
     this.#renewAt = this.#env.now() + RENEW_AT * life;
     this.#renewal.clear();
-    // Not for ever at once: a token that is always over would be asked for without end.
+    // At least a second, so that an expired token is not requested in a tight loop.
     const wait = Math.max(1_000, RENEW_AT * life);
     if (wait < 2 ** 31) this.#renewal.set(wait, () => void this.#fetch('expiring').catch(() => {}));
     if (reason !== 'first') this.#renewed(token);
   }
 }
 
-/** How long a JWT lives from now on, in ms. Where this machine's clock is plainly wrong, it is taken for new. */
-function lifeOf(token: string, wall: number): number {
+/**
+ * The remaining lifetime of a JWT, in ms. If this device's clock is clearly wrong, the token counts
+ * as new.
+ */
+function lifetimeOf(token: string, wall: number): number {
   try {
     const claims = JSON.parse(atob(token.split('.')[1]!.replace(/-/g, '+').replace(/_/g, '/'))) as { exp?: number; iat?: number };
     if (typeof claims.exp !== 'number') return Infinity;

@@ -1,74 +1,91 @@
-/** What the client tells and is told: every public type. */
+/** The public types. */
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type Status = 'online' | 'away' | 'busy' | 'offline';
 
 /**
- * How far what is shown can be believed.
- * - `connecting`: no answer yet; show a placeholder.
- * - `live`: the last heartbeat was accepted, and what is watched is heard in time.
- * - `retrying`: a heartbeat or the connection failed; `error` says why, and it is tried again by itself.
- * - `stale`: heartbeats are accepted, but nothing is heard: the connection is silent or paused, or the server itself cannot see.
- * - `stopped`: left, destroyed, or refused for good; only the host starts it again.
+ * How current the view is.
+ * - `connecting`: no response yet; show a placeholder.
+ * - `live`: the last heartbeat was accepted, and updates arrive in time.
+ * - `retrying`: a heartbeat or the connection failed and is retried; `error` says why.
+ * - `stale`: heartbeats are accepted, but no updates arrive: the connection is silent or paused, or
+ *   the server itself is cut off from its store.
+ * - `stopped`: left, destroyed, or refused; only the host can start it again.
  */
 export type State = 'connecting' | 'live' | 'retrying' | 'stale' | 'stopped';
 
-/** What one heartbeat says: the body of `POST /v1/hit`, unless `encode` makes another of it. */
+/** A heartbeat: the body of `POST /v1/hit`, unless `encode` converts it. */
 export interface Beat {
   kind: 'enter' | 'beat' | 'leave';
-  /** Absent where the server knows the user from credentials. */
+  /** Absent if the server identifies the user by credentials. */
   user?: string;
   session: string;
-  /** Where the tab is; each enter and beat says it, so that a server that lost it has it again. */
+  /**
+   * The topics of the tab. Each enter and beat has them, so that a server that lost the session can
+   * restore it.
+   */
   topics?: string[];
-  /** Milliseconds since the user last did something. */
+  /** Milliseconds since the user's last activity. */
   idle_ms?: number;
-  /** On an enter, and when it changed. */
+  /** Sent on an enter, and when it has changed. */
   status?: Status;
   message?: string;
   meta?: { [key: string]: Json };
-  /** Of a leave: without the server's grace. */
+  /** On a leave: skips the server's grace. */
   now?: boolean;
-  /** Of a leave: which placement it ends. */
+  /** On a leave: the placement that it ends. */
   placed_at?: number;
 }
 
 export interface TokenAsk {
-  /** Aborted when the answer is no longer waited for. */
+  /** Aborted when the token is no longer needed. */
   signal: AbortSignal;
   reason: 'first' | 'expiring' | 'refused';
 }
 
 export interface Options {
-  /** Where the routes are mounted, such as `/presence`. Default: the root of this origin. */
+  /** The path of the routes, such as `/presence`. Default: the root of this origin. */
   url?: string;
-  /** Who. Default: a random id kept in this browser. `null`: the server knows it from credentials. */
+  /**
+   * The user. Default: a random id stored in this browser. `null`: the server identifies the user.
+   */
   user?: string | number | null;
-  /** Where the tab is. */
+  /** The topics that the tab is in. */
   topics?: string[];
-  /** Small JSON that is shown with the user. */
+  /** A small JSON object that is shown with the user. */
   meta?: { [key: string]: Json };
   status?: Status;
   message?: string;
-  /** Enter at once. Default true. */
+  /** Whether to enter at once. Default true. */
   autoEnter?: boolean;
-  /** `http` opens no WebSocket. Default `auto`: one where the mount has it. */
+  /** `http` opens no WebSocket. Default `auto`: opens one if the mount has it. */
   transport?: 'auto' | 'http';
-  /** A bearer token for every request. It is asked for again before it ends, and when it was refused; each time for at most 10 s. */
+  /**
+   * Returns a bearer token for every request. Called again before the token expires and when it was
+   * refused; has 10 s to answer.
+   */
   token?: (ask: TokenAsk) => string | Promise<string>;
-  /** More headers for every request. */
+  /** Additional headers for every request. */
   headers?: () => Record<string, string>;
   /** As for `fetch`. Default `same-origin`. */
   credentials?: RequestCredentials;
-  /** Which tab. Default: a random id that survives a reload and is never shared by two tabs. */
+  /**
+   * The session id. Default: a random id that survives a reload and is never shared by two tabs.
+   */
   session?: string;
-  /** The file `presence.js` at a URL of this page's origin, as the worker that keeps heartbeats of hidden tabs on time. */
+  /**
+   * The URL of `presence.js` on this page's origin, for the worker that keeps heartbeats of hidden
+   * tabs on time.
+   */
   workerUrl?: string | URL;
-  /** Another body for a heartbeat, for services with their own format; `null` sends none. */
+  /** Converts heartbeats for services with a format of their own; `null` sends none. */
   encode?: (beat: Beat) => object | null;
-  /** Milliseconds between heartbeats, give or take a fifth. Default: two fifths of the server's lease. */
+  /**
+   * The interval of heartbeats in ms, varied by up to a fifth. Default: two fifths of the server's
+   * lease.
+   */
   beatEvery?: number;
-  /** Milliseconds of the server's active window. Default: what it says. */
+  /** The server's window of activity, in ms. Default: as the server says. */
   activeFor?: number;
 }
 
@@ -86,26 +103,29 @@ export interface Counts {
   readonly idle: number;
 }
 
-/** What to watch: a topic, everyone, a set of users, or only the counts of a topic (`null`: of everyone). */
+/**
+ * What to watch: a topic, everyone, a set of users, or only the counts of a topic (`null`: of
+ * everyone).
+ */
 export type Scope = 'everyone' | { topic: string } | { users: readonly string[] } | { counts: string | null };
 
-/** What is known of a scope. */
+/** The known state of a scope. */
 export interface View {
   readonly state: State;
-  /** Nobody is known to have gone: show people greyed and announce no absence. */
+  /** The view is not current: show users as greyed out, and do not announce that anybody left. */
   readonly stale: boolean;
-  /** The same object for a member until something about it changes. */
+  /** A member is the same object until it changes. */
   readonly members: ReadonlyMap<string, Member>;
   readonly counts: Counts;
 }
 
-/** What a call changed. A change of the connection alone changes nobody. */
+/** What has changed. Empty if only the state of the connection changed. */
 export interface Change {
   readonly joined: readonly Member[];
   readonly changed: readonly Member[];
-  /** `unseen`: went while we could not see. */
+  /** `unseen`: left while there was no connection. */
   readonly left: readonly { readonly member: Member; readonly reason: 'left' | 'lapsed' | 'unseen' }[];
-  /** The whole scope was told anew. */
+  /** Whether the whole scope was sent again. */
   readonly reset: boolean;
 }
 
@@ -118,50 +138,53 @@ export interface Self {
   readonly message: string | null;
   readonly meta: { [key: string]: Json } | null;
   readonly state: State;
-  /** Whether the server takes us for present. */
+  /** Whether the server counts this tab as present. */
   readonly here: boolean;
   readonly error: Problem | null;
 }
 
-/** What went wrong, and when it is tried again. Nothing of the client throws but a wrong argument. */
+/** An error, and when the operation is retried. Methods throw only on invalid arguments. */
 export interface Problem {
   readonly code: 'network' | 'refused' | 'server' | 'token' | 'protocol';
   readonly message: string;
-  /** Milliseconds until the next attempt; absent where there is none. */
+  /** Milliseconds until the next attempt; absent if there is none. */
   readonly retryIn?: number;
 }
 
-/** For `useSyncExternalStore` and its like. */
+/** A store for `useSyncExternalStore` and similar hooks. */
 export interface Store<T> {
   subscribe(changed: () => void): () => void;
   getSnapshot(): T;
 }
 
-/** Somebody types in a topic. */
+/** A user is typing in a topic. */
 export interface Typing {
   readonly topic: string;
   readonly user: string;
   readonly typing: boolean;
 }
 
-/** What became of a message: it has an id, or an error says why it was not stored, or that nothing is known of it. */
+/**
+ * The outcome of a message: its id, or an error. After a network error it is not known whether it
+ * was stored.
+ */
 export type Published = { readonly id: string; readonly error: null } | { readonly id: null; readonly error: Problem };
 
-/** A message in a topic, also one's own. */
+/** A message in a topic, including one's own. */
 export interface Message {
   readonly topic: string;
-  /** Ids of a topic grow. */
+  /** Ids of a topic increase. */
   readonly id: string;
   /** Unix milliseconds, by the server's clock. */
   readonly at: number;
-  /** `null`: the server itself. */
+  /** `null`: the server itself published it. */
   readonly user: string | null;
   /** The name in the user's token. */
   readonly name: string | null;
   readonly data: Json;
 }
 
-/** Messages of this topic before the next one cannot be had any more. */
+/** Some messages of this topic before the next one are no longer available. */
 export interface Missed {
   readonly topic: string;
   readonly reason: 'trimmed' | 'incarnation' | 'slow';
@@ -171,18 +194,25 @@ export interface Events {
   state: Self;
   error: Problem;
   typing: Typing;
-  /** In the topics that are watched; after a lost connection from the last one that was heard. Needs a WebSocket. */
+  /**
+   * Messages of the watched topics; after a lost connection, from the last one received. Needs a
+   * WebSocket.
+   */
   message: Message;
   missed: Missed;
 }
 
 export interface WatchOptions {
-  /** `stream` keeps the connection while the page is hidden. Default `pause`: 10 s after that it is given up. */
+  /**
+   * `stream` keeps the connection while the page is hidden. Default `pause`: closes it after 10 s.
+   */
   whenHidden?: 'pause' | 'stream';
 }
 
 export interface WatchUrlOptions extends WatchOptions {
-  /** Milliseconds of silence that mean a lost connection, for a stream that always has something to tell. */
+  /**
+   * Milliseconds without an event that mean a lost connection, for a stream that sends regularly.
+   */
   silentFor?: number;
 }
 
@@ -190,40 +220,53 @@ export interface Presence {
   readonly self: Store<Self>;
   readonly user: string;
   readonly session: string;
-  /** Comes (back), after `leave` or `autoEnter: false`. */
+  /** Enters (again), after `leave` or `autoEnter: false`. */
   enter(): void;
   /**
-   * Goes and stays away until `enter`. `now` skips the grace that keeps a reload from flickering.
-   * Resolves when the server has confirmed it, or after 5 s without; then it goes on being told as long as the session could live.
+   * Leaves until the next `enter`. `now` skips the grace that covers reloads.
+   * Resolves when the server has confirmed it, or after 5 s without confirmation; it is then still
+   * repeated until the lease is over.
    */
   leave(how?: { now?: boolean }): Promise<'confirmed' | 'unconfirmed'>;
-  /** Leaves, ends every watch and listens to nothing any more. */
+  /** Leaves, ends all watches and removes all listeners. */
   destroy(): Promise<'confirmed' | 'unconfirmed'>;
-  /** All topics that the tab is in from now on. */
+  /** Replaces the topics that the tab is in. */
   setTopics(topics: readonly string[]): void;
-  /** `message`: `null` takes it back, `undefined` leaves it. */
+  /** `message`: `null` removes it, `undefined` keeps it. */
   setStatus(status: Status, message?: string | null): void;
-  /** What is shown with the user from now on. */
+  /** Replaces the object that is shown with the user. */
   setMeta(meta: { [key: string]: Json } | null): void;
-  /** Somebody else from now on, in a new session; nothing of the former user is kept but the topics. Resolves as `leave` does. */
+  /**
+   * Switches to another user, with a new session; only the topics are kept. Resolves like `leave`.
+   */
   setUser(
     user: string | number | null,
     next?: { meta?: { [key: string]: Json }; topics?: readonly string[] },
   ): Promise<'confirmed' | 'unconfirmed'>;
-  /** Says that the user types in this topic; call it at each key, it is sent seldom. Needs a WebSocket. */
+  /**
+   * Shows that the user is typing in this topic. Call it at each key; it is sent rarely. Needs a
+   * WebSocket.
+   */
   typing(topic: string, isTyping?: boolean): void;
   /**
-   * Sends a message to a topic that is watched or that the tab is in, and resolves once it is stored: once, however often it had to be
-   * sent. Tried for 30 s; 64 may wait. Needs a WebSocket.
+   * Sends a message to a topic that is watched or that the tab is in. Resolves once it is stored,
+   * and it is stored only once even if it was sent several times. Retried for 30 s; up to 64
+   * messages may wait. Needs a WebSocket.
    */
   publish(topic: string, data: Json): Promise<Published>;
-  /** Calls back at once and at each change, with the live members and what changed. */
+  /** Calls `seen` at once and at each change, with the current members and what has changed. */
   watch(scope: Scope, seen: (view: View, change: Change) => void, options?: WatchOptions): () => void;
-  /** Another stream of JSON events, such as a service's own: each comes as it is, and `state` when that changes. */
+  /**
+   * Watches another stream of JSON events, such as a service's own. Events are passed on unchanged;
+   * `state` is passed when it changes.
+   */
   watchUrl(url: string, seen: (data: unknown, state: State) => void, options?: WatchUrlOptions): () => void;
-  /** The scope as a store: the same view until something changed, one object per scope however often it is asked for. */
+  /**
+   * The scope as a store. Returns the same object for the same scope; its view is the same until it
+   * changes.
+   */
   view(scope: Scope): Store<View>;
   /** The members of a watched topic, without oneself. */
   others(topic: string): Member[];
-  on<E extends keyof Events>(event: E, heard: (what: Events[E]) => void): () => void;
+  on<E extends keyof Events>(event: E, listener: (what: Events[E]) => void): () => void;
 }

@@ -1,4 +1,4 @@
-/** One scope: the state that its events add up to, and who looks at it. */
+/** The known state of one scope, and its watchers. */
 
 import type { Change, Counts, Member, Scope, State, View } from './types.ts';
 
@@ -7,7 +7,7 @@ export const UNCHANGED: Change = { joined: [], changed: [], left: [], reset: fal
 
 export interface Watcher {
   seen: (view: View, change: Change) => void;
-  /** Wants the connection to stay while the page is hidden. */
+  /** Needs the connection while the page is hidden. */
   streams: boolean;
 }
 
@@ -24,7 +24,7 @@ export class Watched {
     this.scope = scope;
   }
 
-  /** The same object until something changed; its members do not change under the caller. */
+  /** A snapshot; the same object until something changes, and its members do not change. */
   view(state: State, stale: boolean): View {
     if (this.#view?.state === state && this.#view.stale === stale) return this.#view;
     return (this.#view = { ...this.live(state, stale), members: new Map(this.members) });
@@ -34,18 +34,18 @@ export class Watched {
     return { state, stale, members: this.members, counts: this.counts };
   }
 
-  touched(): void {
+  invalidate(): void {
     this.#view = null;
   }
 
-  /** Nobody is known any more, at most how many there are. */
+  /** Drops all members; the counts may still be known. */
   clear(counts: Counts = NONE): void {
     [this.members, this.version, this.counts, this.isKnown] = [new Map(), null, counts, false];
-    this.touched();
+    this.invalidate();
   }
 
-  /** Takes a whole state or a diff. Whoever we had and a state has not, went unseen. */
-  take(isState: boolean, data: Record<string, unknown>): Change {
+  /** Applies a state or a diff. Members that are missing in a state are reported as `unseen`. */
+  apply(isState: boolean, data: Record<string, unknown>): Change {
     const [joined, changed, left]: [Member[], Member[], Change['left'][number][]] = [[], [], []];
     const users = isState ? record(data['users']) : { ...record(data['joined'] ?? {}), ...record(data['changed'] ?? {}) };
     const gone = isState
@@ -57,9 +57,9 @@ export class Watched {
       if (member) left.push({ member, reason: reason === 'lapsed' || reason === 'unseen' ? reason : 'left' });
       this.members.delete(user);
     }
-    for (const [user, said] of Object.entries(users)) {
+    for (const [user, value] of Object.entries(users)) {
       const old = this.members.get(user);
-      const member = memberOf(user, said, old);
+      const member = memberOf(user, value, old);
       if (old === member) continue;
       this.members.set(user, member);
       (old ? changed : joined).push(member);
@@ -78,9 +78,9 @@ export function record(value: unknown): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** The old member where it says the same, so that nothing is drawn anew that did not change. */
-function memberOf(user: string, said: unknown, old: Member | undefined): Member {
-  const { liveness, status, message = null, meta = null } = record(said);
+/** Returns the old object if nothing has changed, so that it is not rendered again. */
+function memberOf(user: string, value: unknown, old: Member | undefined): Member {
+  const { liveness, status, message = null, meta = null } = record(value);
   const member = { user, liveness: liveness === 'active' ? 'active' : 'idle', status, message, meta } as Member;
   const isSame =
     old && old.liveness === member.liveness && old.status === status && old.message === message && JSON.stringify(old.meta) === JSON.stringify(meta);

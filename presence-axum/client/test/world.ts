@@ -197,7 +197,7 @@ export class TabEnv implements Env {
       this.#heard.add(heard);
       return () => this.#heard.delete(heard);
     },
-    lastWord: (url: string, init: RequestInit & { body: string }): void => {
+    sendFinal: (url: string, init: RequestInit & { body: string }): void => {
       this.lastWords.push({ url, init, body: JSON.parse(init.body) });
     },
   };

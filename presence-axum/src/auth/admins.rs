@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value};
 
-/// Which claims make somebody an administrator: a flag that is `true`, or a role in a list.
+/// Which claims make a caller an administrator: a flag that is `true`, or a role in a list.
 ///
-/// A claim is named by the names that lead to it, since a name may hold a dot.
+/// A claim is given by its path of names rather than as one string, because a name may contain a
+/// dot.
 ///
 /// ```
 /// use presence_axum::auth::Admins;
@@ -58,7 +59,7 @@ fn path(claim: &[&str]) -> Vec<String> {
     claim.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// One claim, by the names that lead to it.
+/// Finds the claim at a path.
 pub(super) fn find<'a, N: AsRef<str>>(claims: &'a Map<String, Value>, path: &[N]) -> Option<&'a Value> {
     let (first, rest) = path.split_first()?;
     let first = claims.get(first.as_ref())?;

@@ -4,17 +4,17 @@ use super::{Credentials, Identity, Refused};
 use async_trait::async_trait;
 use std::sync::Arc;
 
-/// Makes an [`Identity`] of what a request shows.
+/// Verifies the credentials of a request and makes an [`Identity`] of them.
 ///
-/// It may wait: one that asks a server for keys is as good as one that holds a secret. It is told
-/// nothing but the credentials, so that nobody is who they are because of a body or a query.
+/// It is async, so it may ask a server. It gets nothing but the credentials, so that no field of a
+/// body or a query can influence who the caller is.
 #[async_trait]
 pub trait Authenticator: Send + Sync + 'static {
-    /// Says who shows these credentials.
+    /// Identifies the caller by these credentials.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] and [`Refused::Expired`] for what is wrong with the credentials;
-    /// [`Refused::Unavailable`] when it cannot be told at the moment.
+    /// [`Refused::Invalid`] and [`Refused::Expired`] for wrong credentials;
+    /// [`Refused::Unavailable`] when they cannot be verified at the moment.
     async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<Identity, Refused>;
 }
 

@@ -1,33 +1,34 @@
-//! What callers may do: the host decides.
+//! The rights of callers, which the host decides.
 
 use super::Identity;
 use async_trait::async_trait;
 use presence_core::{Topic, UserId};
 
-/// What somebody wants to do.
+/// What a caller wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {
-    /// Speak for oneself: beat, declare, leave. On the user.
+    /// Act for oneself: send heartbeats, declare a status, leave. Resource: the user.
     Speak,
-    /// Speak for somebody else. On that user.
+    /// Act for somebody else. Resource: that user.
     SpeakFor,
-    /// Be somewhere. On each topic that a beat or a socket names.
+    /// Enter a topic. Resource: each topic that a beat or a socket names.
     Enter,
-    /// Ask how somebody is, or who is there. On the user, the topic, or everyone.
-    Read,
-    /// See what changes, as long as it takes: a stream, a subscription. On the topic, the user, or
+    /// Query the state of a user, or the users of a topic. Resource: the user, the topic, or
     /// everyone.
+    Read,
+    /// Follow changes for as long as a stream or subscription lasts. Resource: the topic, the user,
+    /// or everyone.
     Watch,
-    /// Send a message that all get who are there. On the topic.
+    /// Send a message to all subscribers of a topic. Resource: the topic.
     Publish,
-    /// Send what is gone in a moment, such as "is typing". On the topic.
+    /// Send a short-lived value such as "is typing". Resource: the topic.
     Signal,
-    /// Disconnect somebody. On that user.
+    /// Disconnect a user. Resource: that user.
     Kick,
 }
 
-/// With whom, or where.
+/// What an [`Action`] is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Resource<'a> {
@@ -35,12 +36,12 @@ pub enum Resource<'a> {
     User(&'a UserId),
     /// A topic.
     Topic(&'a Topic),
-    /// All users, wherever they are.
+    /// All users, in whichever topic.
     Everyone,
 }
 
 impl<'a> Resource<'a> {
-    /// This topic, or everyone where there is none.
+    /// The topic, or everyone for `None`.
     pub fn topic_or_everyone(topic: Option<&'a Topic>) -> Self {
         topic.map_or(Self::Everyone, Self::Topic)
     }
@@ -48,9 +49,9 @@ impl<'a> Resource<'a> {
 
 /// Decides what an identity may do.
 ///
-/// It may wait, to ask a database. It is asked at each hit, query and frame that needs it, and
-/// again by streams that go on: an answer that is dear should be kept by the host. A function that
-/// need not wait is one as it stands:
+/// It is asked at each hit, query and frame that needs a right, and again at intervals by open
+/// streams. It is async, so it may ask a database; the host should cache decisions that are
+/// expensive. A plain function is an `Authorize` too:
 ///
 /// ```
 /// use presence_axum::auth::{Action, Auth, Hs256, Identity, Resource};
@@ -78,8 +79,8 @@ where
     }
 }
 
-/// The rule where the host has none: everybody speaks for themselves and sees everybody;
-/// administrators may do all.
+/// The rule without a hook: users act for themselves and see everybody; administrators may do
+/// everything.
 pub(super) fn by_default(identity: &Identity, action: Action) -> bool {
     match action {
         Action::SpeakFor | Action::Kick => identity.is_admin(),

@@ -5,35 +5,75 @@ use presence_core::{Timestamp, UserId};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-/// What the claims of a token must say, besides being signed.
+/// The conditions on the claims of a token, in addition to its signature.
 ///
-/// `exp` is required and counts to the second; `nbf` counts where it is there. Pure: the time is an
-/// argument.
+/// `exp` is required and counts to the second; `nbf` is checked if it is present. Pure: the time is
+/// an argument.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules {
     /// How far the clock of the issuer may be off. Default zero.
     ///
-    /// A token is valid this much longer than it says: choose seconds, where clocks are not
+    /// A token is accepted for this long after its `exp`: a few seconds, where clocks are not
     /// synchronised.
     pub leeway: Duration,
     /// The required issuer (`iss`). Default: any.
     pub issuer: Option<String>,
     /// The required audience (`aud`). Default: any.
     pub audience: Option<String>,
-    /// To which client it must have been issued (`azp`), or for which it must be (`aud`). Default:
-    /// any.
+    /// The client that the token must have been issued to (`azp`) or for (`aud`). Default: any.
     ///
-    /// Keycloak names the client in `azp`, and in `aud` only where a mapper adds it.
+    /// Keycloak names the client in `azp`; in `aud` only with a mapper that adds it.
     pub client: Option<String>,
     /// Which callers are administrators. Default [`Admins::default`].
     pub admins: Admins,
 }
 
-/// The end of the year 9999: a later time is a mistake, or an attempt at an overflow.
+/// The setters of an authenticator's [`Rules`], in its field `rules`.
+#[cfg(feature = "auth")]
+macro_rules! rule_setters {
+    () => {
+        /// How far the clock of the issuer may be off. Default zero; see
+        /// [`Rules::leeway`](crate::auth::Rules::leeway).
+        pub fn leeway(mut self, leeway: std::time::Duration) -> Self {
+            self.rules.leeway = leeway;
+            self
+        }
+
+        /// The required issuer (`iss`). Default: any.
+        pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+            self.rules.issuer = Some(issuer.into());
+            self
+        }
+
+        /// The required audience (`aud`). Default: any.
+        pub fn audience(mut self, audience: impl Into<String>) -> Self {
+            self.rules.audience = Some(audience.into());
+            self
+        }
+
+        /// The client that a token must have been issued to (`azp`, or `aud`). Default: any; see
+        /// [`Rules::client`](crate::auth::Rules::client).
+        pub fn client(mut self, client: impl Into<String>) -> Self {
+            self.rules.client = Some(client.into());
+            self
+        }
+
+        /// Which callers are administrators. Default
+        /// [`Admins::default`](crate::auth::Admins).
+        pub fn admins(mut self, admins: crate::auth::Admins) -> Self {
+            self.rules.admins = admins;
+            self
+        }
+    };
+}
+#[cfg(feature = "auth")]
+pub(super) use rule_setters;
+
+/// The end of the year 9999; a later expiry is a mistake or an attempt at an overflow.
 const LATEST: f64 = 253_402_300_799.0;
 
 impl Rules {
-    /// Makes an identity of claims that keep the rules.
+    /// Checks the claims, and makes an identity of them.
     ///
     /// # Errors
     /// [`Refused::Expired`], and [`Refused::Invalid`] for anything else.
@@ -67,7 +107,7 @@ impl Rules {
     }
 }
 
-/// A time as RFC 7519 has it: seconds, with a fraction or without.
+/// Converts a time of RFC 7519: seconds, possibly with a fraction.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -13,25 +13,25 @@ pub struct Credentials<'a> {
     token: Cow<'a, str>,
 }
 
-/// How a request is answered, which decides where it may carry its token.
+/// The kind of response to a request, which decides where the request may carry its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transport {
-    /// With one response, as for a hit or a query: the token is in the header.
+    /// A single response, as for a hit or a query: the token is in the header.
     Request,
-    /// With a stream of events: `EventSource` sends no headers, so the token may also be in the
-    /// query.
+    /// A stream of events: the token may also be in the query, because `EventSource` cannot set
+    /// headers.
     Stream,
-    /// With an upgrade to a WebSocket: the token may also be in the query or a subprotocol.
+    /// An upgrade to a WebSocket: the token may also be in the query or in a subprotocol.
     Socket,
 }
 
 /// Where a request may carry its token, besides the header `Authorization: Bearer`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sources<'s> {
-    /// The parameter of the query that may hold it.
+    /// The query parameter that may hold the token.
     pub query: Option<&'s str>,
-    /// Whether it may be the subprotocol that is offered after `bearer`: `Sec-WebSocket-Protocol:
-    /// bearer, <token>`.
+    /// Whether the token may be the subprotocol after `bearer`: `Sec-WebSocket-Protocol: bearer,
+    /// <token>`.
     pub subprotocol: bool,
 }
 
@@ -39,7 +39,7 @@ pub struct Sources<'s> {
 pub const BEARER: &str = "bearer";
 
 impl Sources<'_> {
-    /// The header, and nothing else: a query ends up in logs and in other pages' referrers.
+    /// The header only: queries end up in logs and in the `Referer` of other pages.
     pub const HEADER: Self = Self { query: None, subprotocol: false };
 }
 
@@ -47,7 +47,7 @@ impl<'a> Credentials<'a> {
     /// The longest token that is accepted, in bytes.
     pub const MAX_BYTES: usize = 8 * 1024;
 
-    /// A token that came by another way than a request, such as the first message on a socket.
+    /// A token that did not come with a request, such as one in the first message on a socket.
     ///
     /// # Errors
     /// [`Refused::Invalid`] when it is longer than [`MAX_BYTES`](Self::MAX_BYTES),
@@ -61,25 +61,25 @@ impl<'a> Credentials<'a> {
         }
     }
 
-    /// The token of `Authorization: Bearer`, from nowhere else.
+    /// The token of the header `Authorization: Bearer`.
     ///
     /// # Errors
-    /// [`Refused::Missing`] without such a header; [`Refused::Invalid`] when there are two, or what
-    /// it says is no text.
+    /// [`Refused::Missing`] without such a header; [`Refused::Invalid`] for two of them, or for one
+    /// that is not text.
     pub fn of(headers: &'a HeaderMap) -> Result<Self, Refused> {
         Self::new(header(headers)?.ok_or(Refused::Missing)?)
     }
 
     /// The token of a request, from the header and from these sources.
     ///
-    /// It may stand in several of them, if it is the same: two that differ are refused, for one of
-    /// them may be what a proxy looked at, and the other what we would. One source that has it
-    /// twice is refused as well. A scheme other than `Bearer`, and a parameter without a value,
-    /// count as none.
+    /// Several sources may hold a token if it is the same. Two different tokens are refused,
+    /// because a proxy in front may have checked one of them while we would use the other. A source
+    /// that holds two tokens is refused as well. A scheme other than `Bearer`, and a parameter
+    /// without a value, count as no token.
     ///
     /// # Errors
-    /// [`Refused::Missing`] without a token; [`Refused::Invalid`] for two, and for one that is too
-    /// long or no text.
+    /// [`Refused::Missing`] without a token; [`Refused::Invalid`] for two tokens, and for one that
+    /// is too long or not text.
     pub fn from_request(parts: &'a Parts, sources: Sources<'_>) -> Result<Self, Refused> {
         let query = match (sources.query, parts.uri.query()) {
             (Some(name), Some(text)) => parameter(text, name)?,
@@ -95,7 +95,7 @@ impl<'a> Credentials<'a> {
         Self::new(token)
     }
 
-    /// The token itself. Keep it out of logs and answers.
+    /// The token itself. Keep it out of logs and responses.
     pub fn token(&self) -> &str {
         &self.token
     }

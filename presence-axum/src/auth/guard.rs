@@ -1,4 +1,4 @@
-//! Both questions in one value: who calls, and may they.
+//! [`Auth`]: identification and authorization in one value.
 
 use super::authorize::by_default;
 use super::{Action, Authorize, Credentials, Identify, Identity, Refused, Resource, Transport};
@@ -7,32 +7,32 @@ use presence_core::UserId;
 use std::fmt;
 use std::sync::Arc;
 
-/// How a host tells who calls and what they may do. Cheap to clone; a part of the host's state.
+/// How the host identifies callers and decides what they may do. Cheap to clone; a part of the
+/// host's state.
 #[derive(Clone)]
 pub struct Auth {
-    /// `None`: nobody is asked, and everybody is believed.
+    /// `None`: callers are not identified, and every request is allowed.
     identify: Option<Arc<dyn Identify>>,
     authorize: Option<Arc<dyn Authorize>>,
 }
 
 impl Auth {
-    /// Asks this who calls: an [`Authenticator`](super::Authenticator) such as
-    /// [`Hs256`](super::Hs256), or what the host knows by itself
+    /// Identifies callers by this: an [`Authenticator`](super::Authenticator) such as
+    /// [`Hs256`](super::Hs256), or an adapter of the host's own sessions
     /// ([`from_extractor`](super::from_extractor)).
     ///
-    /// Until [`authorize`](Self::authorize) says otherwise, everybody speaks for themselves and
-    /// sees everybody; [administrators](Identity::is_admin) may also speak for others and
-    /// disconnect them.
+    /// Unless [`authorize`](Self::authorize) is set, users act for themselves and see everybody;
+    /// [administrators](Identity::is_admin) may also act for others and disconnect them.
     pub fn new(identify: impl Identify) -> Self {
         Self { identify: Some(Arc::new(identify)), authorize: None }
     }
 
-    /// Asks nobody, and believes what bodies say.
-    pub(crate) fn believing() -> Self {
+    /// Without identification: a hit counts for the user that its body names.
+    pub(crate) fn none() -> Self {
         Self { identify: None, authorize: None }
     }
 
-    /// Asks this hook what an identity may do.
+    /// Sets the hook that decides what an identity may do.
     pub fn authorize(self, authorize: impl Authorize) -> Self {
         Self { authorize: Some(Arc::new(authorize)), ..self }
     }
@@ -41,39 +41,39 @@ impl Auth {
         Self { identify: Some(Arc::new(identify)), ..self }
     }
 
-    /// Whether anybody is asked who they are.
+    /// Whether callers are identified.
     pub(crate) fn identifies(&self) -> bool {
         self.identify.is_some()
     }
 
-    /// Whether it is a browser, and not its page, that shows who calls.
+    /// Whether the browser authenticates by itself, for example by a cookie.
     pub(crate) fn is_ambient(&self) -> bool {
         self.identify.as_ref().is_some_and(|identify| identify.is_ambient())
     }
 
-    /// Says who sends a request. A request says in its head alone who sends it.
+    /// Identifies the sender of a request, from its head alone.
     ///
     /// # Errors
-    /// [`Refused`] when that is nobody who may call.
+    /// [`Refused`] when the caller cannot be identified.
     pub async fn identify(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Refused> {
         let Some(identify) = &self.identify else { return Ok(Identity::anonymous()) };
-        identify.identify(parts, transport).await.inspect_err(|refused| note(*refused))
+        identify.identify(parts, transport).await.inspect_err(|refused| count_refusal(*refused))
     }
 
-    /// Says whose token this is, shown on a connection that is open already.
+    /// Identifies the sender of a token on an open connection.
     ///
     /// # Errors
-    /// [`Refused`] when it is nobody's, or when callers are known by other means than tokens.
+    /// [`Refused`] when the token is not valid, or when callers are not identified by tokens.
     pub async fn identify_token(&self, token: &str) -> Result<Identity, Refused> {
         let Some(identify) = &self.identify else { return Ok(Identity::anonymous()) };
         let identity = match Credentials::new(token) {
             Ok(credentials) => identify.identify_token(&credentials).await,
             Err(refused) => Err(refused),
         };
-        identity.inspect_err(|refused| note(*refused))
+        identity.inspect_err(|refused| count_refusal(*refused))
     }
 
-    /// Whether an identity may do this.
+    /// Checks whether an identity has this right.
     ///
     /// # Errors
     /// [`Refused::Forbidden`].
@@ -85,12 +85,12 @@ impl Auth {
         if allowed {
             return Ok(());
         }
-        note(Refused::Forbidden);
+        count_refusal(Refused::Forbidden);
         Err(Refused::Forbidden)
     }
 
-    /// Whether an identity may speak for this user: for itself ([`Action::Speak`]), or for another
-    /// ([`Action::SpeakFor`]).
+    /// Checks whether an identity may act for this user: for itself ([`Action::Speak`]), or for
+    /// another user ([`Action::SpeakFor`]).
     ///
     /// # Errors
     /// [`Refused::Forbidden`].
@@ -100,7 +100,7 @@ impl Auth {
     }
 }
 
-pub(crate) fn note(refused: Refused) {
+pub(crate) fn count_refusal(refused: Refused) {
     crate::metrics::auth_refused(refused.word());
     if let Refused::Invalid(why) = refused {
         tracing::debug!(why, "a token was refused");

@@ -2,19 +2,18 @@
 
 use super::jwt;
 use super::verified::{Key, Verified};
-use super::{Admins, Authenticator, Credentials, Identity, Refused, Rules};
+use super::{Authenticator, Credentials, Identity, Refused, Rules};
 use async_trait::async_trait;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use presence_core::{Clock, SystemClock};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// Knows tokens by HMAC-SHA-256 with one secret.
+/// Verifies tokens that are signed by HMAC-SHA-256 with one secret.
 ///
-/// The algorithm is this one, whatever a token says of itself, and so is the key: a token that
-/// brings its own, or says where to fetch one, is refused. A token that was verified is remembered
-/// until it ends, 10,000 of them. RFC 7518 wants a secret of at least 32 bytes.
+/// Algorithm and key are fixed: a token that names another algorithm, brings a key, or says where
+/// to fetch one is refused. Verified tokens are cached until they expire, at most 10,000. RFC 7518
+/// requires a secret of at least 32 bytes.
 pub struct Hs256 {
     key: DecodingKey,
     signature: Validation,
@@ -35,35 +34,7 @@ impl Hs256 {
         }
     }
 
-    /// How far the clock of the issuer may be off. Default zero; see [`Rules::leeway`].
-    pub fn leeway(mut self, leeway: Duration) -> Self {
-        self.rules.leeway = leeway;
-        self
-    }
-
-    /// The required issuer (`iss`). Default: any.
-    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.rules.issuer = Some(issuer.into());
-        self
-    }
-
-    /// The required audience (`aud`). Default: any.
-    pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.rules.audience = Some(audience.into());
-        self
-    }
-
-    /// The client that a token must have been issued to. Default: any; see [`Rules::client`].
-    pub fn client(mut self, client: impl Into<String>) -> Self {
-        self.rules.client = Some(client.into());
-        self
-    }
-
-    /// Which callers are administrators. Default [`Admins::default`].
-    pub fn admins(mut self, admins: Admins) -> Self {
-        self.rules.admins = admins;
-        self
-    }
+    super::claims::rule_setters!();
 
     /// The clock by which tokens expire. Default: the system's.
     pub fn clock(self, clock: impl Clock) -> Self {

@@ -8,23 +8,22 @@ use http::StatusCode;
 use http::request::Parts;
 use std::marker::PhantomData;
 
-/// Says who sends a request.
+/// Identifies the sender of a request.
 ///
-/// Every [`Authenticator`] is one: it takes the token of the header, on streams and sockets also of
-/// `?token=`, and on sockets also of the subprotocol (other places: [`Tokens`]). What the host
-/// knows by itself, such as a session in a cookie, becomes one by [`from_extractor`] or
-/// [`from_fn`].
+/// Every [`Authenticator`] is an `Identify`: it uses the token of the header, on streams and
+/// sockets also that of `?token=`, and on sockets also that of a subprotocol ([`Tokens`] changes
+/// these places). A session of the host's own, for example in a cookie, is adapted by
+/// [`from_extractor`] or [`from_fn`].
 #[async_trait]
 pub trait Identify: Send + Sync + 'static {
-    /// Says who sends this request.
+    /// Identifies the sender of this request.
     ///
     /// # Errors
-    /// [`Refused`] when that is nobody who may call at all; [`Refused::Unavailable`] when it cannot
-    /// be told at the moment.
+    /// [`Refused`] when the caller is not known; [`Refused::Unavailable`] when that cannot be
+    /// decided at the moment.
     async fn identify(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Refused>;
 
-    /// Says whose token this is, shown on a connection that is open already. Default: it knows no
-    /// tokens.
+    /// Identifies the sender of a token on an open connection. Default: no token is accepted.
     ///
     /// # Errors
     /// As for [`identify`](Self::identify).
@@ -32,8 +31,8 @@ pub trait Identify: Send + Sync + 'static {
         Err(Refused::Invalid("no token is known here"))
     }
 
-    /// Whether a browser adds by itself what tells who calls, as it adds cookies: then pages of
-    /// other origins are refused what changes anything, and sockets. Default yes.
+    /// Whether browsers authenticate by themselves, as they add cookies. If so, pages of other
+    /// origins may neither change anything nor open sockets. Default: yes.
     fn is_ambient(&self) -> bool {
         true
     }
@@ -67,7 +66,7 @@ async fn by_token(
     authenticator.authenticate(&Credentials::from_request(parts, sources)?).await
 }
 
-/// Takes tokens from other places than those that an [`Authenticator`] looks at by itself.
+/// Changes where an [`Authenticator`] finds the token of a request.
 ///
 /// ```
 /// use presence_axum::auth::{Auth, Hs256, Tokens};
@@ -81,17 +80,15 @@ pub struct Tokens<A> {
 }
 
 impl<A> Tokens<A> {
-    /// The parameter of the query that holds the token of a stream or a socket, unless told
-    /// otherwise.
+    /// The default query parameter for the token of a stream or a socket.
     pub const PARAMETER: &'static str = "token";
 
-    /// Takes tokens that this authenticator knows.
+    /// Uses this authenticator, with the default parameter.
     pub fn new(authenticator: A) -> Self {
         Self { authenticator, parameter: Some(Self::PARAMETER.to_owned()) }
     }
 
-    /// The parameter of the query that holds the token of a stream or a socket; `None` for no such
-    /// parameter.
+    /// Sets the query parameter for the token of a stream or a socket; `None`: no such parameter.
     pub fn parameter(self, name: Option<&str>) -> Self {
         Self { parameter: name.map(str::to_owned), ..self }
     }
@@ -112,9 +109,9 @@ impl<A: Authenticator> Identify for Tokens<A> {
     }
 }
 
-/// Asks a function that need not wait: for a header that a proxy sets, say.
+/// Identifies callers by a function that does not wait, for example by a header that a proxy sets.
 ///
-/// Only behind a proxy that removes that header from what clients send.
+/// Trust such a header only behind a proxy that removes it from what clients send.
 ///
 /// ```
 /// use http::request::Parts;
@@ -146,11 +143,11 @@ where
     FromFn(identify)
 }
 
-/// Asks an extractor of the host, which gets the host's own state: a session by its cookie, say.
+/// Identifies callers by an extractor of the host, for example of a session cookie. The extractor
+/// gets the host's own state.
 ///
-/// A request that the extractor rejects is refused: with 403 if it answers that, with 503 if it
-/// fails (5xx), else with
-/// 401. Nothing else of its answer is passed on.
+/// A request that the extractor rejects is refused: with 403 if the rejection is 403, with 503 if
+/// it is a 5xx, else with 401. Nothing else of the rejection is passed on.
 ///
 /// ```
 /// # use axum::extract::FromRequestParts;

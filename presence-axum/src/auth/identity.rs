@@ -25,7 +25,7 @@ struct Inner {
     is_admin: bool,
 }
 
-/// The longest name that is shown, in characters; a longer one is ignored.
+/// The longest name to show, in characters; a longer one is ignored.
 const MAX_NAME: usize = 256;
 
 static NO_CLAIMS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
@@ -36,17 +36,16 @@ impl Identity {
         Self(None)
     }
 
-    /// The identity of a user that the host has identified: by a session of its own, or by a proxy
-    /// in front.
+    /// An identity of a user whom the host has identified by its own session or by a proxy in
+    /// front.
     pub fn from_host(user: UserId) -> Self {
         let (claims, name) = (Map::new(), None);
         Self::of(Inner { user: Some(user), name, claims, expires_at: None, is_admin: false })
     }
 
-    /// Whoever these claims are about, until then: `sub` is the user, `preferred_username` the
-    /// name.
+    /// An identity made of claims: `sub` is the user, `preferred_username` the name.
     ///
-    /// For authenticators; it checks nothing. See [`Rules::identity`](super::Rules::identity).
+    /// For authenticators; it verifies nothing. See [`Rules::identity`](super::Rules::identity).
     pub fn new(claims: Map<String, Value>, expires_at: Timestamp, admins: &Admins) -> Self {
         let text = |claim: &str| claims.get(claim).and_then(Value::as_str);
         let user = text("sub").and_then(|subject| UserId::new(subject).ok());
@@ -99,8 +98,8 @@ impl Identity {
         self.user().map(UserId::as_str)
     }
 
-    /// The name to show: that of the token (`preferred_username`) or of the host, or else the
-    /// user's id.
+    /// The name to show: from the token (`preferred_username`) or from the host, else the user's
+    /// id.
     pub fn name(&self) -> Option<&str> {
         let name = self.0.as_ref()?.name.as_deref();
         name.or_else(|| self.subject())
@@ -122,8 +121,8 @@ impl Identity {
         self.0.as_ref().is_some_and(|inner| inner.is_admin)
     }
 
-    /// The time when the identity expires, which streams and sockets have to observe. `None`: it
-    /// does not expire.
+    /// The time when the identity expires and its streams and sockets end. `None`: it does not
+    /// expire.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.0.as_ref()?.expires_at
     }
@@ -133,7 +132,7 @@ fn can_be_shown(name: &str) -> bool {
     !name.trim().is_empty() && !name.chars().any(char::is_control) && name.chars().nth(MAX_NAME).is_none()
 }
 
-/// Shows the user, and none of the claims.
+/// `Debug` shows the user and none of the claims.
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity").field("user", &self.user()).finish_non_exhaustive()

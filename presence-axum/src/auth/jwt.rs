@@ -4,8 +4,8 @@ use super::Refused;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode};
 use serde_json::{Map, Value};
 
-/// Checks signatures of this algorithm and nothing else: the claims are judged by `Rules`, which
-/// are told the time instead of reading a clock.
+/// Checks only the signature, with this algorithm only. The claims are checked by `Rules`, which
+/// get the time as an argument instead of reading a clock.
 pub(super) fn signature(algorithm: Algorithm) -> Validation {
     let mut signature = Validation::new(algorithm);
     signature.required_spec_claims.clear();
@@ -31,8 +31,8 @@ fn check(header: &Header) -> Result<(), Refused> {
         return Err(Refused::Invalid("it brings its own key"));
     }
     if header.crit.is_some() {
-        // RFC 7515: a token with critical extensions that are not understood must be refused. No
-        // extension is supported.
+        // RFC 7515: a token with critical extensions that are not understood must be refused, and
+        // none is supported here.
         return Err(Refused::Invalid("a critical extension"));
     }
     Ok(())

@@ -1,12 +1,12 @@
-//! Who calls, and what they may do.
+//! Authentication and authorization: who calls, and what they may do.
 //!
-//! An [`Identity`] says who calls; it comes from the head of a request alone, never from a field of
-//! a body. An [`Identify`] makes it: an [`Authenticator`] of a token ([`Hs256`] by a shared secret,
-//! feature `auth`; [`Jwks`] by the keys that an identity provider publishes, feature `jwks`; or one
-//! of your own), or the host by what it knows ([`from_extractor`], [`from_fn`]). An [`Authorize`]
-//! decides what an identity may do. A [`Mount`](crate::Mount) takes both, and all of its routes ask
-//! them. For handlers of your own, [`Auth`] is both in one value, which the extractor asks the
-//! host's state for:
+//! An [`Identity`] is the caller of a request. It is made from the head of the request alone, never
+//! from a field of its body, by an [`Identify`]: either an [`Authenticator`] of tokens ([`Hs256`]
+//! with a shared secret, feature `auth`; [`Jwks`] with the published keys of an identity provider,
+//! feature `jwks`; or one of your own), or an adapter of the host's own sessions
+//! ([`from_extractor`], [`from_fn`]). An [`Authorize`] decides what an identity may do. A
+//! [`Mount`](crate::Mount) takes both for all of its routes. Handlers of your own use [`Auth`],
+//! which combines both in one value of the host's state:
 //!
 //! ```
 //! # #[cfg(feature = "auth")] {
@@ -36,8 +36,8 @@
 //! # }
 //! ```
 //!
-//! What is refused is answered with 401 or 403, JSON `{"error":"…"}` and `WWW-Authenticate`;
-//! neither the answer nor the log says anything of the token.
+//! A refused request gets 401 or 403, JSON `{"error":"…"}` and `WWW-Authenticate`; neither the
+//! response nor the log contains anything of the token.
 #![doc = include_str!("../../docs/identity.md")]
 
 mod admins;
@@ -65,7 +65,7 @@ pub use authorize::{Action, Authorize, Resource};
 pub use claims::Rules;
 pub use credentials::{BEARER, Credentials, Sources, Transport};
 pub use guard::Auth;
-pub(crate) use guard::note;
+pub(crate) use guard::count_refusal;
 #[cfg(feature = "auth")]
 pub use hs256::Hs256;
 pub use identify::{Identify, Tokens, from_extractor, from_fn};

@@ -1,4 +1,4 @@
-//! Finds out whether a request comes from a page of this origin or of another.
+//! Determines whether a request comes from a page of this origin or of another.
 
 use crate::Cors;
 use http::{HeaderMap, HeaderValue, header};
@@ -6,52 +6,52 @@ use http::{HeaderMap, HeaderValue, header};
 /// The kind of page that sends a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Page {
-    /// A page of this very origin.
+    /// A page of this origin.
     Own,
-    /// A page of an origin that CORS lists; with credentials or without.
+    /// A page of an origin that CORS lists, with or without credentials.
     Listed { credentials: bool },
     /// A page of another origin.
     Foreign,
-    /// The request does not say: it comes from no browser, or from a very old one.
-    Unsaid,
+    /// Unknown: the request comes from no browser, or from a very old one.
+    Unknown,
 }
 
-/// Says which page sends a request, by `Sec-Fetch-Site` and `Origin`, which no page can set.
+/// Determines the page by `Sec-Fetch-Site` and `Origin`, which pages cannot set themselves.
 pub(crate) fn page(headers: &HeaderMap, cors: Option<&Cors>) -> Page {
     let origin = only(headers, header::ORIGIN.as_str());
     let site = only(headers, "sec-fetch-site");
     match (site, origin) {
-        (Said::Once(site), _) if matches!(site.as_bytes(), b"same-origin" | b"none") => Page::Own,
-        (_, Said::Once(origin)) if is_own(origin, headers) => Page::Own,
-        (_, Said::Once(origin)) => match cors.and_then(|cors| cors.lists(origin)) {
+        (Header::Once(site), _) if matches!(site.as_bytes(), b"same-origin" | b"none") => Page::Own,
+        (_, Header::Once(origin)) if is_own(origin, headers) => Page::Own,
+        (_, Header::Once(origin)) => match cors.and_then(|cors| cors.lists(origin)) {
             Some(credentials) => Page::Listed { credentials },
             None => Page::Foreign,
         },
-        (Said::Nothing, Said::Nothing) => Page::Unsaid,
+        (Header::Absent, Header::Absent) => Page::Unknown,
         _ => Page::Foreign,
     }
 }
 
-enum Said<'a> {
-    Nothing,
+enum Header<'a> {
+    Absent,
     Once(&'a HeaderValue),
-    /// One of them is what a proxy looked at.
-    Twice,
+    /// Two such headers: a proxy may have checked the other one.
+    Repeated,
 }
 
-fn only<'a>(headers: &'a HeaderMap, name: &str) -> Said<'a> {
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Header<'a> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
-        (None, _) => Said::Nothing,
-        (Some(value), None) => Said::Once(value),
-        (Some(_), Some(_)) => Said::Twice,
+        (None, _) => Header::Absent,
+        (Some(value), None) => Header::Once(value),
+        (Some(_), Some(_)) => Header::Repeated,
     }
 }
 
-/// Whether an origin names the host that the request was sent to. The scheme is not compared:
-/// behind a proxy nobody here knows it.
+/// Whether an origin names the host that the request was sent to. The scheme is not compared, since
+/// behind a proxy it is not known here.
 fn is_own(origin: &HeaderValue, headers: &HeaderMap) -> bool {
-    let Said::Once(host) = only(headers, header::HOST.as_str()) else { return false };
+    let Header::Once(host) = only(headers, header::HOST.as_str()) else { return false };
     let (Ok(origin), Ok(host)) = (origin.to_str(), host.to_str()) else { return false };
     let (bare, port) = match origin.split_once("://") {
         Some(("https", bare)) => (bare, ":443"),
@@ -121,6 +121,6 @@ mod tests {
         assert_eq!(of(&[HOST, ("origin", "https://app.example")]), Page::Listed { credentials: true });
         let cross = [HOST, ("origin", "https://app.example"), ("sec-fetch-site", "cross-site")];
         assert_eq!(of(&cross), Page::Listed { credentials: true });
-        assert_eq!(of(&[HOST]), Page::Unsaid);
+        assert_eq!(of(&[HOST]), Page::Unknown);
     }
 }

@@ -5,33 +5,34 @@ use http::{HeaderValue, StatusCode, header};
 use presence_core::InvalidValue;
 use serde::Serialize;
 
-/// Why a request was refused: `{"error":"…"}`, with `WWW-Authenticate` as RFC 6750 has it.
+/// Why a request was refused: `{"error":"…"}`, with `WWW-Authenticate` as in RFC 6750.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// 401: no token was shown.
+    /// 401: the request has no token.
     #[error("missing token")]
     Missing,
-    /// 401: the token is not one of ours. The reason is for the log alone: whoever forges learns
-    /// nothing from us.
+    /// 401: the token is not valid. The reason appears only in the log, so that it does not help a
+    /// forger.
     #[error("invalid token")]
     Invalid(&'static str),
-    /// 401: the token was one of ours until it expired.
+    /// 401: the token is valid but expired.
     #[error("token expired")]
     Expired,
-    /// 403: it is known who calls, and they may not.
+    /// 403: the caller is known, but has not the right.
     #[error("forbidden")]
     Forbidden,
-    /// 403: a page of another site asks, with a cookie that its browser added by itself.
+    /// 403: a page of another site sent the request, with a cookie that the browser added by
+    /// itself.
     #[error("foreign origin")]
     ForeignOrigin,
-    /// 503: it cannot be told at the moment who calls.
+    /// 503: the caller cannot be identified at the moment.
     #[error("authentication unavailable")]
     Unavailable,
 }
 
 impl Refused {
-    /// The status that it is answered with.
+    /// The status of the response.
     pub fn status(self) -> StatusCode {
         match self {
             Self::Missing | Self::Invalid(_) | Self::Expired => StatusCode::UNAUTHORIZED,
@@ -40,7 +41,7 @@ impl Refused {
         }
     }
 
-    /// What the metric and the log call it.
+    /// The reason as it appears in the metric and the log.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -52,7 +53,7 @@ impl Refused {
         }
     }
 
-    /// What `WWW-Authenticate` says of it.
+    /// The value of `WWW-Authenticate`, if there is one.
     pub(crate) fn challenge(self) -> Option<HeaderValue> {
         Some(HeaderValue::from_static(match self {
             Self::Missing => "Bearer",
@@ -64,7 +65,7 @@ impl Refused {
     }
 }
 
-/// Whoever has a name that presence cannot have is nobody here.
+/// A user name that is not a valid id identifies nobody.
 impl From<InvalidValue> for Refused {
     fn from(_: InvalidValue) -> Self {
         Self::Invalid("no user id")

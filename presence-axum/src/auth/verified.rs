@@ -6,11 +6,11 @@ use presence_core::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Remembers whose a token is, by its BLAKE3 digest, until the token ends: a signature costs more
-/// than all else of a request.
+/// Caches the identities of verified tokens until they expire: verifying a signature costs more
+/// than the rest of a request.
 ///
-/// Bounded: the tokens that were used longest ago are forgotten first, in halves. Tokens themselves
-/// are not kept.
+/// Bounded: it has two halves, and when the young one is full, it replaces the old one. The keys
+/// are BLAKE3 digests; the tokens themselves are not kept.
 pub(super) struct Verified {
     half: usize,
     inner: Mutex<Inner>,
@@ -18,10 +18,10 @@ pub(super) struct Verified {
 
 #[derive(Default)]
 struct Inner {
-    /// The number of the key set that the tokens were verified with; after a change of keys, they
-    /// must be verified again.
+    /// The number of the key set that the tokens were verified with. A new key set makes all
+    /// entries invalid.
     keys: u64,
-    /// Those that were used since the halves changed places, at most `half`.
+    /// The entries used since the halves were last swapped, at most `half`.
     young: HashMap<Key, Identity, foldhash::fast::RandomState>,
     old: HashMap<Key, Identity, foldhash::fast::RandomState>,
 }
@@ -64,7 +64,7 @@ impl Verified {
     pub(super) fn keep(&self, key: Key, keys: u64, identity: Identity) {
         let mut inner = self.inner.lock();
         if inner.keys > keys {
-            return; // they were changed while it was verified
+            return; // verified with an older key set
         }
         if inner.keys < keys {
             *inner = Inner { keys, ..Inner::default() };

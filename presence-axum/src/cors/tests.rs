@@ -1,23 +1,23 @@
 use super::*;
 
-fn named(cors: &str, asks: Option<&'static str>) -> Option<String> {
+fn named(cors: &str, origin: Option<&'static str>) -> Option<String> {
     let mut headers = HeaderMap::new();
-    let asks = asks.map(HeaderValue::from_static);
-    cors.parse::<Cors>().unwrap().answer(asks.as_ref(), &mut headers);
+    let origin = origin.map(HeaderValue::from_static);
+    cors.parse::<Cors>().unwrap().answer(origin.as_ref(), &mut headers);
     headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).map(|origin| origin.to_str().unwrap().to_owned())
 }
 
 #[test]
 fn one_origin_is_named_to_everybody() {
-    for asks in [None, Some("https://a.example"), Some("https://evil.example")] {
-        assert_eq!(named("https://A.example/", asks).as_deref(), Some("https://a.example"));
+    for origin in [None, Some("https://a.example"), Some("https://evil.example")] {
+        assert_eq!(named("https://A.example/", origin).as_deref(), Some("https://a.example"));
     }
 }
 
 #[test]
 fn one_origin_may_be_named_only_to_its_own_pages() {
     let cors = Cors::origins(["https://a.example"]).unwrap().echoing();
-    let ask = |asks| HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(asks))]);
+    let ask = |origin| HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]);
     let own = cors.preflight(&ask("https://a.example"));
     assert_eq!(own[ACCESS_CONTROL_ALLOW_ORIGIN], "https://a.example");
     let other = cors.preflight(&ask("https://evil.example"));

@@ -1,31 +1,31 @@
-//! One value, by its kind.
+//! One JSON value.
 
 use super::Number;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// A JSON value where it stands: its kind is known, its inside is not read yet.
+/// A JSON value whose kind is known, but whose content is not parsed yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Json<'a> {
     /// `null`.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number, by its digits.
+    /// A number, as its text.
     Number(Number<'a>),
     /// A string; copied only if it has escapes.
     Text(Cow<'a, str>),
-    /// A string that no Unicode text has: half of a surrogate pair.
+    /// A string with half of a surrogate pair, which is not valid Unicode.
     NoText,
-    /// An array, by its text.
+    /// An array, as its text.
     Array(&'a str),
-    /// An object, by its text.
+    /// An object, as its text.
     Object(&'a str),
 }
 
 impl<'a> Json<'a> {
-    /// The name that a string or a number gives, numbers by their decimal string; `None` for
-    /// another kind, and for a number of more than `max` bytes.
+    /// The value as a name: a string as it is, a number as its decimal string. `None` for other
+    /// kinds, and for a number of more than `max` bytes.
     pub fn name(&self, max: usize) -> Option<Cow<'a, str>> {
         match self {
             Self::Text(text) => Some(text.clone()),

@@ -1,4 +1,4 @@
-//! JSON bodies as browsers send them: under any content type, looked at field by field.
+//! JSON bodies as browsers send them: accepted under any content type, read field by field.
 
 mod json;
 mod number;
@@ -14,12 +14,10 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde_json::value::RawValue;
 
-/// A body that should be a JSON object, whatever its content type says (a beacon says
-/// `text/plain`).
+/// A body that should be a JSON object, whatever its content type (a beacon sends `text/plain`).
 ///
-/// As an extractor it takes up to [`LenientJson::MAX_BYTES`]. Nothing of it is copied: fields are
-/// looked at where they stand, so that each can be refused by its own name and a number keeps its
-/// digits.
+/// As an extractor it accepts up to [`LenientJson::MAX_BYTES`]. Fields are read in place, without
+/// copying, so that an error can name the field, and so that numbers keep all their digits.
 ///
 /// ```
 /// use presence_axum::{Json, LenientJson};
@@ -36,19 +34,19 @@ pub struct LenientJson(Bytes);
 /// Why a body was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// Its text is no JSON, or no UTF-8.
+    /// The text is not JSON, or not UTF-8.
     #[error("not json")]
     NotJson,
-    /// It is JSON, but not an object.
+    /// The text is JSON, but not an object.
     #[error("not an object")]
     NotAnObject,
-    /// It has more bytes than are taken.
+    /// The body is larger than allowed.
     #[error("too large")]
     TooLarge,
-    /// It did not arrive in time.
+    /// The body did not arrive in time.
     #[error("timeout")]
     TooSlow,
-    /// The connection broke while it arrived, or its framing is wrong.
+    /// The connection broke while the body arrived, or its framing is wrong.
     #[error("broken body")]
     Broken,
 }
@@ -65,7 +63,7 @@ impl LenientJson {
         read::read(request, limit).await.map(Self)
     }
 
-    /// The fields of these names; an absent one is `null`, and the last of a repeated one counts.
+    /// The fields with these names. An absent field is `null`; of a repeated one, the last counts.
     ///
     /// # Errors
     /// [`BodyError::NotJson`], [`BodyError::NotAnObject`].
@@ -74,7 +72,7 @@ impl LenientJson {
     }
 }
 
-/// The fields of a JSON object of these names, as [`LenientJson::fields`] reads them.
+/// The fields with these names in a JSON object, read like [`LenientJson::fields`].
 pub(crate) fn fields<'a, const N: usize>(
     text: &'a str,
     names: [&str; N],
@@ -82,7 +80,7 @@ pub(crate) fn fields<'a, const N: usize>(
     Ok(raw_fields(text, names)?.map(|raw| raw.map_or(Json::Null, Json::from)))
 }
 
-/// The same where an absent field is not a `null`, or where the text itself is wanted.
+/// The same as raw text, so that an absent field can be told from `null`.
 pub(crate) fn raw_fields<'a, const N: usize>(
     text: &'a str,
     names: [&str; N],
@@ -102,7 +100,7 @@ impl From<Bytes> for LenientJson {
     }
 }
 
-/// The body itself, for whoever reads it in another way.
+/// The bytes of the body, for handlers that read it in another way.
 impl From<LenientJson> for Bytes {
     fn from(body: LenientJson) -> Self {
         body.0

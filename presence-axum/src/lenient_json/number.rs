@@ -1,23 +1,23 @@
-//! Numbers as they were written.
+//! JSON numbers as text.
 
 use std::borrow::Cow;
 
-/// A JSON number, by its text: no digit is lost on the way through a float.
+/// A JSON number as its text, so that no digit is lost by conversion to a float.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Number<'a>(&'a str);
 
 impl<'a> Number<'a> {
-    /// Trusts that `text` is a number in JSON's grammar.
+    /// Requires that `text` is a number in JSON's grammar.
     pub(super) fn new(text: &'a str) -> Self {
         Self(text)
     }
 
-    /// The text, as it was written.
+    /// The text of the number.
     pub fn as_str(self) -> &'a str {
         self.0
     }
 
-    /// Whether this is a zero, in whatever form.
+    /// Whether the number is zero, in any notation.
     pub fn is_zero(self) -> bool {
         let mantissa = self.0.split(['e', 'E']).next().unwrap_or_default();
         !mantissa.bytes().any(|b| matches!(b, b'1'..=b'9'))
@@ -26,7 +26,7 @@ impl<'a> Number<'a> {
     /// The plain decimal string of exactly this value, without exponent or trailing zeros: `1`,
     /// `1.0` and `10e-1` are `1`.
     ///
-    /// `None` if that has more than `max` bytes, as the one of `1e400` would.
+    /// `None` if it would have more than `max` bytes, as for `1e400`.
     pub fn decimal(self, max: usize) -> Option<Cow<'a, str>> {
         let whole = self.0.strip_prefix('-').unwrap_or(self.0);
         if whole.bytes().all(|b| b.is_ascii_digit()) && whole != "0" {
@@ -40,7 +40,7 @@ impl<'a> Number<'a> {
         let digits: String = [before, after].concat();
         let leading = digits.len() - digits.trim_start_matches('0').len();
         let digits = digits.trim_matches('0');
-        // Where the point stands, counted from the first significant digit.
+        // The position of the decimal point, relative to the first significant digit.
         let exponent: i64 = exponent.parse().ok()?;
         let point = i64::try_from(before.len()).ok()?.checked_add(exponent)? - i64::try_from(leading).ok()?;
         let longest = i64::try_from(max).ok()?;
@@ -67,13 +67,13 @@ impl<'a> Number<'a> {
         (text.len() <= max).then_some(Cow::Owned(text))
     }
 
-    /// The value as a float; `None` if it is too great for one.
+    /// The value as a float; `None` if it is too large for one.
     pub fn finite(self) -> Option<f64> {
         self.0.parse().ok().filter(|value: &f64| value.is_finite())
     }
 
-    /// The value cut to a whole number; `None` if it is negative, and the greatest `u64` if it is
-    /// greater.
+    /// The value truncated to a whole number; `None` if it is negative, `u64::MAX` if it is larger
+    /// than that.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

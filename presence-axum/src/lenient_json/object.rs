@@ -1,14 +1,14 @@
-//! The fields of an object, by name.
+//! Reads the fields of an object by name.
 
 use super::BodyError;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// Reads the named fields of a JSON object; the last of a repeated one counts, unknown ones are
-/// passed over.
+/// Reads the named fields of a JSON object. Of a repeated field the last one counts; unknown fields
+/// are ignored.
 ///
-/// Not derived: a derived struct also takes an array, and refuses a repeated field.
+/// Not a derived `Deserialize`, which would also accept an array and refuse a repeated field.
 pub(super) fn fields<'a, const N: usize>(
     text: &'a str,
     names: [&str; N],
@@ -45,7 +45,7 @@ impl<'de, const N: usize> Visitor<'de> for Fields<'_, N> {
     }
 }
 
-/// Finds a field's name in the list, without making a string of it.
+/// Looks up a field name in the list without allocating a string.
 struct Name<'a>(&'a [&'a str]);
 
 impl<'de> DeserializeSeed<'de> for Name<'_> {

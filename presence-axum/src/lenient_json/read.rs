@@ -1,4 +1,4 @@
-//! Bodies, read up to a bound.
+//! Reads bodies with limits on time and size.
 
 use super::BodyError;
 use axum::body::Body;
@@ -11,22 +11,22 @@ use http_body_util::BodyExt;
 use std::pin::pin;
 use std::time::Duration;
 
-/// How long a body may take to arrive once its head has.
+/// The time limit for a body, counted from its head.
 const SLOWEST: Duration = Duration::from_secs(10);
-/// How much of a body that is too large is read and thrown away before it is refused.
+/// How many bytes of a body that is too large are read and discarded before it is refused.
 ///
-/// A client that is still sending when the connection closes sees a reset and no answer; whoever
-/// sends more than this gets just that.
+/// If the connection is closed while the client is still sending, the client sees a reset instead
+/// of the response. That happens only to clients that send more than this.
 const DRAINED: usize = 4 * 1024 * 1024;
 
-/// Reads a whole body of up to `limit` bytes; one that came in one piece is not copied.
+/// Reads a whole body of up to `limit` bytes. A body that arrived in one piece is not copied.
 pub(super) async fn read(request: Request, limit: usize) -> Result<Bytes, BodyError> {
     let (head, mut body) = request.into_parts();
     let announced = body.size_hint().lower();
     if announced > limit as u64 && (announced > DRAINED as u64 || head.headers.contains_key(header::EXPECT)) {
-        return Err(BodyError::TooLarge); // far too large, or not sent before we ask for it
+        return Err(BodyError::TooLarge); // too large to drain, or the client waits for 100-continue
     }
-    // A body mostly comes with its head; a timer is set only for one that does not.
+    // Usually the body has arrived with its head; only otherwise a timer is needed.
     let mut gathering = pin!(gather(&mut body, limit));
     match gathering.as_mut().now_or_never() {
         Some(outcome) => outcome,
@@ -53,7 +53,7 @@ async fn gather(body: &mut Body, limit: usize) -> Result<Bytes, BodyError> {
     Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
-/// Throws away what is left of a body, up to a bound.
+/// Reads and discards the rest of a body, up to `DRAINED` bytes.
 async fn drain(body: &mut Body) {
     let mut drained = 0;
     while let Some(Ok(frame)) = body.frame().await {

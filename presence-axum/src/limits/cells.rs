@@ -13,10 +13,12 @@ const SHARED: u64 = 0;
 /// The smallest number of cells at which a sweep is requested.
 const LEAST: usize = 64;
 
-/// A cell for each key: the instant at which it has its whole burst again.
+/// The store of a rate limiter: for each key, the instant at which its whole burst is available
+/// again.
 ///
-/// A sweep, which costs as much as there are cells, is wanted when they have doubled, and when
-/// there is no room.
+/// A sweep drops the keys whose whole burst is available. It visits every cell, so it is requested
+/// only when the number of cells has doubled since the last one, or when there is no room for
+/// another.
 #[derive(Clone)]
 pub(super) struct Cells(Arc<Shared>);
 

@@ -4,16 +4,16 @@ use axum::extract::ConnectInfo;
 use http::{Extensions, HeaderMap};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// A client, as far as bounds are concerned: an IPv4 address, or the /64 network of an IPv6 one.
+/// A client as the limits count it: an IPv4 address, or the /64 network of an IPv6 address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Client(IpAddr);
 
 impl Client {
-    /// Whom a request comes from: its peer, or the address that the outermost of `trusted_proxies`
-    /// saw.
+    /// The client that sent a request: its peer, or the address that the outermost of the
+    /// `trusted_proxies` saw.
     ///
-    /// `None` when the server tells nobody's address (without `ConnectInfo`);
-    /// [`serve`](crate::serve::serve) does.
+    /// `None` when the server does not provide the peer's address (no `ConnectInfo`);
+    /// [`serve`](crate::serve::serve) does provide it.
     pub fn of(extensions: &Extensions, headers: &HeaderMap, trusted_proxies: usize) -> Option<Self> {
         let peer = || extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
         forwarded(headers, trusted_proxies).or_else(peer).map(Self::from)
@@ -22,7 +22,7 @@ impl Client {
 
 impl From<IpAddr> for Client {
     fn from(address: IpAddr) -> Self {
-        // Whoever has one IPv6 address mostly has the 2^64 of its network.
+        // A client that has one IPv6 address usually controls the 2^64 addresses of its network.
         Self(match address.to_canonical() {
             IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
             v4 @ IpAddr::V4(_) => v4,
@@ -30,11 +30,10 @@ impl From<IpAddr> for Client {
     }
 }
 
-/// The `proxies`-th address from the right of `X-Forwarded-For`: what lies left of it anyone may
-/// have written.
+/// The `proxies`-th address from the right of `X-Forwarded-For`; anything left of it may be forged.
 ///
-/// A shorter list did not come through all proxies, and is not believed at all. An element that is
-/// no text counts as one, so that it moves none of the others.
+/// A list with fewer elements did not come through all proxies and is ignored as a whole. An
+/// element that is not valid text still counts, so that it does not shift the others.
 fn forwarded(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
     let nth = proxies.checked_sub(1)?;
     let lists = headers.get_all("x-forwarded-for").into_iter().rev();

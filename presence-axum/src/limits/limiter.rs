@@ -1,4 +1,4 @@
-//! What the limits let in.
+//! Enforces the limits: counts open streams, hits and queries, and refuses what exceeds them.
 
 use super::{Client, Limits, Permit, Quota, Rate};
 use crate::Error;
@@ -11,13 +11,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// How many rows of an answer count as one query.
+/// How many rows of a response count as one query.
 pub(super) const ROWS: usize = 50;
 
-/// Counts open streams, in all and for each client, and the hits and queries of each.
+/// Counts open streams, in total and per client, and limits the rates of hits and queries.
 ///
-/// A layer that limits concurrency does not do: it counts handlers, and a stream goes on when its
-/// handler has answered. Hence the [`Permit`], which moves into the stream.
+/// A concurrency-limit layer does not work here: it counts running handlers, and a stream continues
+/// after its handler has returned. Hence the [`Permit`], which is moved into the stream.
 #[derive(Debug, Clone)]
 pub struct Limiter(Arc<Inner>);
 
@@ -28,7 +28,7 @@ pub(super) struct Inner {
     hits_of_client: Option<Rate>,
     hits_of_user: Option<Rate>,
     queries_of_client: Option<Rate>,
-    /// Whether it has been said that a client met its bound.
+    /// Whether the warning about a client at its limit was logged.
     warned: AtomicBool,
 }
 
@@ -39,21 +39,21 @@ pub(super) struct Open {
     pub(super) by_client: HashMap<Client, Held>,
 }
 
-/// What is open.
+/// How many streams and topics are open.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     pub(super) streams: usize,
-    /// The topics that those streams watch, each for each stream.
+    /// The topics that those streams watch; a topic counts once for each stream.
     pub(super) topics: usize,
 }
 
 impl Limiter {
-    /// A gate with these limits, by the system's clock.
+    /// A limiter with these limits and the system's clock.
     pub fn new(limits: Limits) -> Self {
         Self::with_clock(limits, &(Arc::new(SystemClock) as Arc<dyn Clock>))
     }
 
-    /// A gate with these limits, by this clock.
+    /// A limiter with these limits and this clock.
     pub fn with_clock(limits: Limits, clock: &Arc<dyn Clock>) -> Self {
         let rate = |quota: Option<Quota>| Some(Rate::with(quota?, Arc::clone(clock), Rate::MAX_KEYS));
         Self(Arc::new(Inner {
@@ -79,7 +79,7 @@ impl Limiter {
     /// Counts a hit of the client that sends this request.
     ///
     /// # Errors
-    /// 429 `too many requests` when the client has sent as many as it may.
+    /// 429 `too many requests` when the client has used up its quota of hits.
     pub fn hit(&self, extensions: &Extensions, headers: &HeaderMap) -> Result<(), Error> {
         self.count(self.0.hits_of_client.as_ref(), extensions, headers)
     }
@@ -87,7 +87,7 @@ impl Limiter {
     /// Counts a hit of this user.
     ///
     /// # Errors
-    /// 429 `too many requests` when there were as many as may be.
+    /// 429 `too many requests` when the user has used up the quota of hits.
     pub fn hit_of(&self, user: &UserId) -> Result<(), Error> {
         self.0.hits_of_user.as_ref().map_or(Ok(()), |rate| rate.check(user)).map_err(|too_many| {
             LIMITS.hits_user.increment(1);
@@ -98,20 +98,21 @@ impl Limiter {
     /// Counts a query, or the opening of a stream, of the client that sends this request.
     ///
     /// # Errors
-    /// 429 `too many requests` when the client has sent as many as it may.
+    /// 429 `too many requests` when the client has used up its quota of queries.
     pub fn query(&self, extensions: &Extensions, headers: &HeaderMap) -> Result<(), Error> {
         self.count(self.0.queries_of_client.as_ref(), extensions, headers)
     }
 
-    /// Counts what a query costs beyond one: of so many rows, one for each fifty.
+    /// Counts the cost of a large response on top of the query itself: one query for each fifty
+    /// rows.
     ///
     /// # Errors
-    /// 429 `too many requests` when that is more than the client may send.
+    /// 429 `too many requests` when the client has used up its quota of queries.
     pub fn rows(&self, client: Option<Client>, rows: usize) -> Result<(), Error> {
         self.0.queries(client, rows / ROWS)
     }
 
-    /// Whom a request comes from, as these limits see it.
+    /// The client that a request comes from, seen through the trusted proxies.
     pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<Client> {
         Client::of(extensions, headers, self.0.limits.trusted_proxies)
     }
@@ -126,12 +127,12 @@ impl Limiter {
         })
     }
 
-    /// Lets one more stream of this client in; `None`, one of nobody knows whom, counts in all
-    /// only.
+    /// Admits one more stream of this client. A stream of an unknown client (`None`) counts towards
+    /// the total only.
     ///
     /// # Errors
-    /// 503 `full` when there are as many as may be, 429 `too many streams` when this client has as
-    /// many as it may.
+    /// 503 `full` when the process has [`Limits::streams`] open, 429 `too many streams` when the
+    /// client has [`Limits::streams_per_client`] open.
     pub fn admit(&self, client: Option<Client>) -> Result<Permit, Error> {
         let limits = &self.0.limits;
         let mut open = self.0.open.lock();
@@ -155,7 +156,7 @@ impl Limiter {
         Ok(Permit::new(Arc::clone(&self.0), client))
     }
 
-    /// Lets one more stream in, for the client that sent this request.
+    /// Admits one more stream, for the client that sent this request.
     ///
     /// # Errors
     /// Those of [`admit`](Self::admit).
@@ -165,7 +166,7 @@ impl Limiter {
 }
 
 impl Inner {
-    /// Counts so many queries of a client, if it is one that is counted.
+    /// Counts several queries at once; an unknown client is not limited.
     pub(super) fn queries(&self, client: Option<Client>, queries: usize) -> Result<(), Error> {
         let queries = u32::try_from(queries).ok().and_then(NonZeroU32::new);
         let (Some(rate), Some(client), Some(queries)) = (&self.queries_of_client, client, queries) else {
@@ -178,14 +179,14 @@ impl Inner {
         })
     }
 
-    /// Says once that a client has met its bound: it may be a proxy, which stands for all clients
-    /// behind it.
+    /// Logs once that a client has met its limit: it may be a proxy, whose address stands for all
+    /// clients behind it.
     fn warn(&self) {
         if !self.warned.swap(true, Relaxed) {
             let trusted_proxies = self.limits.trusted_proxies;
             tracing::warn!(
                 trusted_proxies,
-                "a client sends more than it may; behind a proxy all have its address unless Limits::trusted_proxies says so"
+                "a client exceeds its rate limit; if it is a proxy of yours, set Limits::trusted_proxies"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! How much one process serves at a time, and how much of it one client or user.
+//! Limits on what one process serves at a time, and on what one client or user may use of it.
 //!
 #![doc = include_str!("../../docs/bounds.md")]
 
@@ -15,63 +15,64 @@ pub use rate::{Quota, Rate, TooMany};
 
 use crate::LenientJson;
 
-/// The bounds of a mount.
+/// The limits of a mount.
 ///
-/// A client is an IPv4 address or an IPv6 /64 network. Behind a proxy all clients have its address
-/// unless [`trusted_proxies`](Self::trusted_proxies) says how to see through it.
+/// A client is an IPv4 address or an IPv6 /64 network. Behind a proxy all clients share its address
+/// unless [`trusted_proxies`](Self::trusted_proxies) is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// The largest body of a hit, in bytes; a larger one gets 413.
     ///
     /// Default 16 KiB.
     pub body: usize,
-    /// How many bytes the lists of one frame of a stream may take. Longer ones of the snapshot
-    /// stream are cut, those of the diff streams become counts, and the frame says so.
+    /// The largest size, in bytes, of the user lists in one frame of a stream. Longer lists are cut
+    /// in the snapshot stream and replaced by counts in the diff streams, and the frame says so.
     ///
-    /// Default 2 MiB, some 100,000 users. A reader that is slow holds one frame in memory.
+    /// Default 2 MiB, about 100,000 users. A slow reader holds one frame in memory.
     pub frame: usize,
-    /// How many streams and sockets are open at a time; one more gets 503.
+    /// How many streams and sockets may be open at a time; one more gets 503.
     ///
-    /// Default 20,000. A waiting stream takes up to 20 KiB, mostly buffers, and one file
-    /// descriptor: `ulimit -n` must allow them.
+    /// Default 20,000. An idle stream takes up to 20 KiB, mostly buffers, and one file descriptor,
+    /// which `ulimit -n` must allow.
     pub streams: usize,
-    /// How many streams and sockets one client has open at a time; one more gets 429. `None` for no
-    /// such bound.
+    /// How many streams and sockets one client may have open at a time; one more gets 429. `None`:
+    /// no limit.
     ///
     /// Default 1,000, enough for an office behind one address.
     pub streams_per_client: Option<usize>,
-    /// How many topics streams and sockets watch, each counted for each of them; one more gets 503.
+    /// How many topics all streams and sockets together may watch, counted once for each stream;
+    /// one more gets 503.
     ///
-    /// Default 100,000: five for each stream. One takes about a kilobyte. What is watched of single
-    /// users counts as one topic for each sixteen.
+    /// Default 100,000, which is five for each stream. One takes about a kilobyte. Sixteen watched
+    /// users count as one topic.
     pub topics: usize,
-    /// How many topics the streams and sockets of one client watch; one more gets 429. `None` for no
-    /// such bound.
+    /// How many topics the streams and sockets of one client may watch; one more gets 429. `None`:
+    /// no limit.
     ///
-    /// Default 4,000. A topic that nobody else watches takes up to four kilobytes.
+    /// Default 4,000. A topic that no other stream watches takes up to four kilobytes.
     pub topics_per_client: Option<usize>,
-    /// How many hits one client sends; more get 429. `None` for no such bound.
+    /// How many hits one client may send; more get 429. `None`: no limit.
     ///
-    /// Default 1,000 a second and 5,000 at once, enough for 20,000 tabs behind one address and too
-    /// few to load a processor. A client without an address is not bounded.
+    /// Default 1,000 a second and 5,000 at once: enough for 20,000 tabs behind one address, too few
+    /// to saturate a processor. A client without a known address is not limited.
     pub hits_per_client: Option<Quota>,
-    /// How many hits are taken for one user, of all their tabs; more get 429. `None` for no such
-    /// bound.
+    /// How many hits of one user are accepted, from all tabs together; more get 429. `None`: no
+    /// limit.
     ///
     /// Default 20 a second and 200 at once.
     pub hits_per_user: Option<Quota>,
-    /// How many queries, and openings of streams and sockets, one client sends; more get 429.
-    /// `None` for no such bound.
+    /// How many queries, and openings of streams and sockets, one client may send; more get 429.
+    /// `None`: no limit.
     ///
-    /// Default 200 a second and 2,000 at once: an office whose tabs all come back at once is let
-    /// in. Of a query for many rows each fifty count as one, and so do fifty kilobytes about users
-    /// and each eight topics that streams and sockets begin to watch.
+    /// Default 200 a second and 2,000 at once, so that an office whose tabs all reconnect at once
+    /// is let in. Each of these counts as one query as well: fifty rows of a response, fifty
+    /// kilobytes about users, and eight topics that a stream or socket begins to watch.
     pub queries_per_client: Option<Quota>,
-    /// How many proxies of your own stand in front, each of which appends its peer to
-    /// `X-Forwarded-For`.
+    /// How many proxies of your own stand in front of the server, each of which appends the address
+    /// of its peer to `X-Forwarded-For`.
     ///
-    /// Default 0: the header is ignored, for anyone can send it. With *n*, its *n*-th address from
-    /// the right is the client.
+    /// Default 0: the header is ignored, because any client can send it. With *n*, the *n*-th
+    /// address from the right is the client.
     pub trusted_proxies: usize,
 }
 
@@ -93,8 +94,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The defaults without any bound per client or user, for services whose clients share one
-    /// address or one name.
+    /// The defaults without limits per client or user, for services whose clients share one address
+    /// or one name.
     pub fn shared() -> Self {
         Self {
             streams_per_client: None,

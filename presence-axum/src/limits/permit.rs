@@ -1,4 +1,4 @@
-//! The right to one open stream.
+//! The permit that an open stream holds while it counts against the limits.
 
 use super::limiter::{Inner, ROWS};
 use super::{Client, Limiter};
@@ -12,14 +12,15 @@ use std::sync::Arc;
 /// How many topics that a stream begins to watch count as one query.
 const BEGUN: usize = 8;
 
-/// The right to one open stream, given back when it is dropped: keep it in the stream's body.
+/// One open stream in the [`Limiter`]; returned when it is dropped, so keep it in the stream's
+/// body.
 #[derive(Debug)]
 pub struct Permit {
     gate: Arc<Inner>,
     client: Option<Client>,
     /// How many topics the stream watches.
     topics: usize,
-    /// How many it has begun to watch that no query stands for yet.
+    /// How many topics it has begun to watch since the last eight of them were counted as a query.
     begun: usize,
 }
 
@@ -31,8 +32,9 @@ impl Permit {
     /// Counts one more topic that the stream watches, until the permit is dropped.
     ///
     /// # Errors
-    /// 503 `full` when as many are watched as may be, 429 `too many topics` when this client
-    /// watches as many as it may, and those of [`watch_anew`](Self::watch_anew).
+    /// 503 `full` when [`Limits::topics`](super::Limits::topics) are watched, 429 `too many topics`
+    /// when the client watches [`Limits::topics_per_client`](super::Limits::topics_per_client), and
+    /// the errors of [`watch_anew`](Self::watch_anew).
     pub fn watch(&mut self) -> Result<(), Error> {
         self.watch_anew()?;
         let limits = &self.gate.limits;
@@ -53,11 +55,11 @@ impl Permit {
         Ok(())
     }
 
-    /// Counts that the stream begins once more with a topic that it watches: each eighth beginning
-    /// is a query of its client.
+    /// Counts that the stream watches one of its topics from the start again. Every eighth time
+    /// counts as a query of the client.
     ///
     /// # Errors
-    /// 429 `too many requests` when that is more than the client may send.
+    /// 429 `too many requests` when the client has used up its quota of queries.
     pub fn watch_anew(&mut self) -> Result<(), Error> {
         let begun = self.begun + 1;
         self.gate.queries(self.client, begun / BEGUN)?;
@@ -76,10 +78,10 @@ impl Permit {
         }
     }
 
-    /// Counts what a list of so many rows costs, as a query for them does.
+    /// Counts the cost of a list with this many rows, like a query for it.
     ///
     /// # Errors
-    /// 429 `too many requests` when that is more than the client may send.
+    /// 429 `too many requests` when the client has used up its quota of queries.
     pub(crate) fn rows(&self, rows: usize) -> Result<(), Error> {
         self.gate.queries(self.client, 1 + rows / ROWS)
     }
@@ -103,7 +105,7 @@ impl Drop for Permit {
     }
 }
 
-/// As an extractor, a permit refuses the request where the gate does.
+/// As an extractor, it refuses a request that the limiter does not admit.
 impl<S> FromRequestParts<S> for Permit
 where
     Limiter: FromRef<S>,

@@ -1,4 +1,4 @@
-//! How often one client, or one user, may do something.
+//! Rate limits for clients, users or any other key.
 
 use super::cells::Cells;
 use crate::Error;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// How many requests in which time, and how many of them at once.
+/// A number of requests per period, and how many of them may come at once.
 ///
 /// ```
 /// use presence_axum::limits::Quota;
@@ -30,27 +30,28 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// The longest time after which a key has its whole burst again: a day.
+    /// The longest time in which a used-up burst may become available again: a day.
     pub const LONGEST: Duration = Duration::from_hours(24);
 
-    /// `n` requests a second, and up to `n` at once; `None`, no limit, for zero.
+    /// `n` requests a second, and up to `n` at once; `None` (no limit) for zero.
     pub fn per_second(n: u32) -> Option<Self> {
         Self::within(Duration::from_secs(1), n)
     }
 
-    /// `n` requests a minute, and up to `n` at once; `None`, no limit, for zero.
+    /// `n` requests a minute, and up to `n` at once; `None` (no limit) for zero.
     pub fn per_minute(n: u32) -> Option<Self> {
         Self::within(Duration::from_mins(1), n)
     }
 
     fn within(period: Duration, n: u32) -> Option<Self> {
         let burst = NonZeroU32::new(n)?;
-        // More than a thousand million a second are as good as that.
+        // The limiter needs a period above zero: the shortest is a nanosecond, 10^9 requests a
+        // second.
         Some(Self { every: (period / n).max(Duration::from_nanos(1)), burst }.burst(n))
     }
 
-    /// How many requests may come at once: at least one, and at most as many as may come within
-    /// [`Quota::LONGEST`].
+    /// Sets how many requests may come at once: at least one, at most as many as the rate allows
+    /// within [`Quota::LONGEST`].
     pub fn burst(self, n: u32) -> Self {
         let most = Self::LONGEST.as_nanos() / self.every.as_nanos();
         let n = n.min(u32::try_from(most).unwrap_or(u32::MAX));
@@ -58,19 +59,18 @@ impl Quota {
     }
 
     fn cells(self) -> governor::Quota {
-        // The period is at least a nanosecond, so that there is always a quota.
+        // `every` is never zero, so `with_period` always answers a quota.
         let quota =
             governor::Quota::with_period(self.every).unwrap_or(governor::Quota::per_second(NonZeroU32::MIN));
         quota.allow_burst(self.burst)
     }
 }
 
-/// Lets each key (a [`Client`](super::Client), a `UserId`) do something as often as its [`Quota`]
-/// says.
+/// A rate limiter: each key (a [`Client`](super::Client), a `UserId`) has the same [`Quota`].
 ///
-/// It remembers keys by a seeded hash, in about 24 bytes each, and forgets those that have their
-/// whole burst again. At most [`Rate::MAX_KEYS`] are remembered: newcomers beyond that share one
-/// quota until others are forgotten, which is looked for once a second.
+/// It remembers keys by a seeded hash, in about 24 bytes each, and drops those whose whole burst is
+/// available again. At most [`Rate::MAX_KEYS`] are remembered: further keys share one quota until a
+/// sweep, at most one a second, has made room.
 ///
 /// ```
 /// use presence_axum::limits::{Quota, Rate};
@@ -85,18 +85,18 @@ impl Quota {
 /// ```
 pub struct Rate {
     limiter: RateLimiter<u64, Cells, Ticks, NoOpMiddleware<Duration>>,
-    /// Those of the limiter.
+    /// A handle to the cells of the limiter.
     cells: Cells,
     seed: RandomState,
     burst: NonZeroU32,
-    /// When keys were last forgotten, in milliseconds.
+    /// The time of the last sweep, in milliseconds.
     swept_at: AtomicU64,
 }
 
-/// How many milliseconds lie between two sweeps, at the least.
+/// The shortest time between two sweeps, in milliseconds.
 const SWEEP_EVERY: u64 = 1_000;
 
-/// Our clocks, as the limiter reads them.
+/// A [`Clock`] in the form that the limiter reads.
 #[derive(Debug, Clone)]
 struct Ticks(Arc<dyn Clock>);
 
@@ -109,25 +109,25 @@ impl governor::clock::Clock for Ticks {
 }
 
 impl Rate {
-    /// How many keys are remembered at a time, unless told otherwise.
+    /// The default for how many keys are remembered at a time.
     pub const MAX_KEYS: usize = 100_000;
 
-    /// A rate by the system's clock.
+    /// A rate limiter with the system's clock.
     pub fn new(quota: Quota) -> Self {
         Self::with(quota, Arc::new(SystemClock), Self::MAX_KEYS)
     }
 
-    /// A rate by this clock, which remembers up to `max_keys` keys.
+    /// A rate limiter with this clock, which remembers up to `max_keys` keys.
     pub fn with(quota: Quota, clock: Arc<dyn Clock>, max_keys: usize) -> Self {
         let cells = Cells::new(max_keys);
         let limiter = RateLimiter::new(quota.cells(), cells.clone(), Ticks(clock));
         Self { limiter, cells, seed: RandomState::new(), burst: quota.burst, swept_at: AtomicU64::new(0) }
     }
 
-    /// Counts one request of this key, if it may have one more.
+    /// Counts one request of this key if its quota allows it.
     ///
     /// # Errors
-    /// [`TooMany`] when it may not; then nothing is counted.
+    /// [`TooMany`] when the quota is used up; the request is then not counted.
     pub fn check(&self, key: &impl Hash) -> Result<(), TooMany> {
         if self.cells.wants_sweep() {
             self.sweep();
@@ -138,18 +138,18 @@ impl Rate {
         })
     }
 
-    /// Counts `n` requests of this key at once, if it may have as many more; more than the whole
-    /// burst count as that.
+    /// Counts `n` requests of this key at once if its quota allows all of them. More than the whole
+    /// burst counts as the whole burst.
     ///
     /// # Errors
-    /// [`TooMany`] when it may not; then nothing is counted.
+    /// [`TooMany`] when the quota does not allow them; none is then counted.
     pub fn check_many(&self, key: &impl Hash, n: NonZeroU32) -> Result<(), TooMany> {
         let n = n.min(self.burst);
         let now = || self.limiter.clock().now();
-        let told = self.limiter.check_key_n(&self.seed.hash_one(key), n);
-        // There is always room for a burst.
-        let Ok(told) = told else { return Err(TooMany { retry_after: Quota::LONGEST }) };
-        told.map_err(|not_until| TooMany {
+        let checked = self.limiter.check_key_n(&self.seed.hash_one(key), n);
+        // `n` was cut to the burst above, so the limiter never refuses it as too large.
+        let Ok(checked) = checked else { return Err(TooMany { retry_after: Quota::LONGEST }) };
+        checked.map_err(|not_until| TooMany {
             retry_after: not_until.earliest_possible().duration_since(now()).into(),
         })
     }
@@ -175,7 +175,7 @@ impl fmt::Debug for Rate {
     }
 }
 
-/// A key has used up its quota: 429, with `Retry-After`.
+/// The quota of a key is used up: 429, with `Retry-After`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many requests")]
 pub struct TooMany {
@@ -183,12 +183,12 @@ pub struct TooMany {
 }
 
 impl TooMany {
-    /// After how long one more request may come.
+    /// How long to wait before the next request.
     pub fn retry_after(self) -> Duration {
         self.retry_after
     }
 
-    /// The same in whole seconds, as `Retry-After` says it; at least one.
+    /// The wait in whole seconds, for `Retry-After`; at least one.
     pub fn seconds(self) -> u64 {
         let rest = u64::from(self.retry_after.subsec_nanos() > 0);
         (self.retry_after.as_secs() + rest).max(1)

@@ -6,8 +6,8 @@ use std::fs::File;
 /// clients that are being refused.
 const RESERVE: usize = 128;
 
-/// The number of connections that may be open: `wanted`, or fewer if the process has not enough
-/// file descriptors.
+/// The number of connections that may be open: `wanted`, or fewer if the process does not have that
+/// many file descriptors.
 ///
 /// Raises the soft limit of the process to its hard limit first, and logs once if that is not
 /// enough.
@@ -28,8 +28,8 @@ pub(super) fn connections(wanted: usize) -> usize {
     room
 }
 
-/// The soft limit of open files after raising it, `None` where there is none or the system does not
-/// say.
+/// Raises the soft limit of open files and returns it; `None` if there is no limit, or if the
+/// system does not tell it.
 #[cfg(unix)]
 fn raised(wanted: usize) -> Option<usize> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -47,10 +47,10 @@ fn raised(_wanted: usize) -> Option<usize> {
     None
 }
 
-/// One descriptor kept back, so that a client can be told that there are none left.
+/// A reserved descriptor, so that a client can be refused when there are no others left.
 ///
-/// Without it a process that is out of descriptors cannot even accept a connection to refuse it:
-/// clients would hang.
+/// Without it, a process that has run out of descriptors could not accept a connection even to
+/// refuse it, and clients would hang.
 pub(super) struct Spare(Option<File>);
 
 impl Spare {

@@ -36,15 +36,15 @@ const EXHAUSTED: Duration = Duration::from_millis(100);
 /// The answer to a client beyond the cap.
 const FULL: (StatusCode, &str) = (StatusCode::SERVICE_UNAVAILABLE, "full");
 /// The minimum time between two log lines about connections that cannot be accepted.
-const SAID_EVERY: Duration = Duration::from_mins(1);
+const LOG_EVERY: Duration = Duration::from_mins(1);
 
-/// Serves `app` on `listener` until `shutdown` is there, then drains.
+/// Serves `app` on `listener` until `shutdown` completes, then drains.
 ///
-/// What plain `axum::serve` does not do: small writes go out at once, the kernel buffers little for
-/// a reader that is slow, half a request head is not waited for, connections have a cap, a dead
-/// peer is noticed, and draining has a deadline and ends event streams (telling their readers to
-/// come back within a few seconds, each at another time). No error of accepting ends it. Handlers
-/// find their peer in `ConnectInfo<SocketAddr>`.
+/// In contrast to `axum::serve`: small writes are sent at once; the kernel buffers little for slow
+/// readers; a client that sends only half a request head is disconnected; the number of connections
+/// is limited; dead peers are detected; draining has a deadline and ends event streams (clients are
+/// told to reconnect within a few seconds, each at another moment). Errors of accepting do not end
+/// it. Handlers find the peer in `ConnectInfo<SocketAddr>`.
 ///
 /// Cancelling it closes all connections.
 pub async fn serve(listener: TcpListener, app: Router, options: Options, shutdown: impl Future<Output = ()>) {
@@ -56,7 +56,10 @@ pub async fn serve(listener: TcpListener, app: Router, options: Options, shutdow
     drain.cancel();
     let all_done = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(options.drain_for, all_done).await.is_err() {
-        tracing::warn!(connections = connections.len(), "closing what the drain did not end");
+        tracing::warn!(
+            connections = connections.len(),
+            "closing the connections that are still open after the drain"
+        );
         connections.shutdown().await;
     }
 }
@@ -85,7 +88,7 @@ async fn accept(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                exhaustion.meet(&listener, &error, options).await;
+                exhaustion.handle(&listener, &error, options).await;
                 continue;
             }
         };
@@ -131,13 +134,13 @@ impl Exhaustion {
     /// Handles an error of accepting. An error of one connection is ignored. An error of the
     /// process (no file descriptors) would repeat at once: the spare descriptor lets one client be
     /// refused with an answer, and the error is logged once a minute.
-    async fn meet(&mut self, listener: &TcpListener, error: &io::Error, options: &Options) {
+    async fn handle(&mut self, listener: &TcpListener, error: &io::Error, options: &Options) {
         use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
         if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
             return;
         }
         let now = tokio::time::Instant::now();
-        if self.said_on.is_none_or(|said_on| now - said_on >= SAID_EVERY) {
+        if self.said_on.is_none_or(|said_on| now - said_on >= LOG_EVERY) {
             self.said_on = Some(now);
             tracing::error!(%error, "cannot accept connections");
         }

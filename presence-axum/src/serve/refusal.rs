@@ -6,8 +6,7 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use std::fmt::Write;
 
-/// Writes the body of an error that the server answers by itself, as JSON of the service's own
-/// shape.
+/// Makes the body of an error that the server answers by itself, in the service's own JSON format.
 pub type ErrorBody = fn(&str) -> String;
 
 /// `{"ok":false,"error":"…"}`, the shape of this crate's wire format. The words need no escapes.

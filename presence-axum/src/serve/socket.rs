@@ -1,14 +1,15 @@
 //! The socket as hyper sees it: errors that hyper answers by itself get a body, and readers get a
 //! deadline.
 //!
-//! **A deadline.** What is written and not read stays in memory. A reader that has not taken all of
-//! it within [`Options::frame_for`](super::Options::frame_for) is given up, however steadily it
-//! trickles.
+//! **A deadline.** Written data that the peer does not read stays in memory. A reader that has not
+//! taken all of it within [`Options::frame_for`](super::Options::frame_for) is disconnected, even
+//! if it reads a few bytes now and then.
 //!
-//! **Errors.** A head that is too long or broken never reaches the app: hyper answers a bare status
-//! and closes. Until the first request is dispatched everything that is written is such an answer,
-//! and it is replaced by one with a JSON body and CORS headers. A later request of the same
-//! connection still gets the bare status: from then on nothing tells hyper's bytes from the app's.
+//! **Errors.** A malformed or too long head never reaches the app: hyper answers with a bare status
+//! and closes the connection. Everything that is written before the first request is dispatched
+//! must be such an answer, and is replaced by one with a JSON body and CORS headers. For later
+//! requests on the same connection the bare status remains, because hyper's bytes can no longer be
+//! told from those of the app.
 
 use super::Options;
 use super::refusal;

@@ -11,12 +11,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// Within how many milliseconds readers come back after a drain, and not before the first second of
-/// them.
+/// The range, in milliseconds, from which each reader gets a random time to reconnect after a
+/// drain.
 const SPREAD: std::ops::Range<u64> = 1_000..6_000;
 
-/// Lets an event stream end when the server drains; any other answer is left as it is, and sent to
-/// its end.
+/// Ends an event stream when the server drains. Any other response is sent to its end.
 pub(super) fn until_drained(answer: Response, drain: &CancellationToken) -> Response {
     let streams = answer.headers().get(header::CONTENT_TYPE).is_some_and(is_event_stream);
     if !streams {
@@ -72,7 +71,7 @@ impl HttpBody for UntilDrained {
     }
 }
 
-/// All readers lose their stream at once; each is told to come back at another moment.
+/// A random moment for each reader, since all lose their stream at once.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

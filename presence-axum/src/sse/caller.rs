@@ -1,4 +1,4 @@
-//! Who watches, and until when.
+//! The caller of an event stream: checks the right to watch, and ends the stream when it is lost.
 
 use crate::auth::{Identity, Transport};
 use crate::limits::{Client, Permit};
@@ -10,16 +10,16 @@ use futures_util::{Stream, StreamExt, stream};
 use http::request::Parts;
 use presence_core::{Scope, Topic};
 
-/// Told to those who may not go on: they come back with what they have by then, and are let in or
-/// refused.
+/// The last bytes of a stream whose caller lost a right: the client reconnects after 2 s with its
+/// current token, and is admitted or refused.
 const RETRY: Bytes = Bytes::from_static(b"retry: 2000\n\n");
 
-/// As how many topics a scope counts.
+/// The number of topics that a scope counts as in the limits.
 fn topics(scope: &Scope) -> usize {
     if let Scope::Users(users) = scope { users.len().div_ceil(16) } else { 1 }
 }
 
-/// Somebody who may watch.
+/// A caller who may watch the scopes.
 pub(super) struct Watcher {
     mount: Mount,
     caller: Identity,
@@ -28,7 +28,7 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    /// Lets somebody in who asks to watch this topic, or everyone.
+    /// Admits a caller who wants to watch this topic, or everyone.
     pub(super) async fn admit(
         mount: &Mount,
         request: Request,
@@ -39,26 +39,27 @@ impl Watcher {
         Self::identify(mount, parts).await?.admitted(vec![scope]).await
     }
 
-    /// Asks who calls, before it is known what they want to watch.
+    /// Identifies the caller, before the scopes to watch are known.
     pub(super) async fn identify(mount: &Mount, mut parts: Parts) -> Result<Self, Error> {
-        mount.gate().query(&parts.extensions, &parts.headers)?;
+        mount.limiter().query(&parts.extensions, &parts.headers)?;
         let caller = mount.caller(&mut parts, Transport::Stream).await?;
         Ok(Self { mount: mount.clone(), caller, parts, scopes: Vec::new() })
     }
 
-    /// Lets them in if they may watch all of these.
+    /// Admits the caller if they may watch all of these scopes.
     pub(super) async fn admitted(self, scopes: Vec<Scope>) -> Result<(Self, Permit), Error> {
         self.mount.permit_watching(&self.caller, &scopes).await?;
-        let gate = self.mount.gate();
-        let client = Client::of(&self.parts.extensions, &self.parts.headers, gate.limits().trusted_proxies);
-        let mut permit = gate.admit(client)?;
+        let limiter = self.mount.limiter();
+        let client =
+            Client::of(&self.parts.extensions, &self.parts.headers, limiter.limits().trusted_proxies);
+        let mut permit = limiter.admit(client)?;
         for _ in 0..scopes.iter().map(topics).sum() {
             permit.watch()?;
         }
         Ok((Self { scopes, ..self }, permit))
     }
 
-    /// Ends a stream when its watcher may no longer watch.
+    /// Ends the stream when the caller may no longer watch it.
     pub(super) fn bound(self, frames: impl Stream<Item = Bytes> + Send) -> impl Stream<Item = Bytes> + Send {
         if !self.mount.guard().identifies() {
             return Either::Left(frames);

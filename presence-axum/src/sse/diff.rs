@@ -1,4 +1,4 @@
-//! `GET /v1/sse/diff`: a state, then what changes; resumable.
+//! `GET /v1/sse/diff`: the state of one scope, then its changes; can be resumed.
 
 use super::caller::Watcher;
 use super::members::members;
@@ -16,17 +16,17 @@ use std::time::Duration;
 
 pub(super) use super::encoded::Encoders;
 
-/// Told first: after how many milliseconds a browser that lost the stream comes back.
+/// The first bytes of a stream: how many milliseconds a browser waits before it reconnects.
 const RETRY: Bytes = Bytes::from_static(b"retry: 2000\n\n");
-/// Told in silence, so that no proxy takes the stream for dead.
+/// A comment sent on an idle stream, so that proxies do not close it.
 const PING: Bytes = Bytes::from_static(b": ping\n\n");
-/// How long a silence is.
+/// The idle time after which a ping is sent.
 const QUIET: Duration = Duration::from_secs(15);
 
-/// Streams a state of everybody, or of `?topic=`, and then what changes.
+/// Streams the state of everybody, or of `?topic=`, and then the changes.
 ///
-/// With the id of an earlier event of this process (`Last-Event-ID`, or `?last_event_id=`) it goes
-/// on from there.
+/// With the id of an earlier event of this process (`Last-Event-ID`, or `?last_event_id=`) it
+/// continues after that event.
 ///
 /// # Errors
 /// 401 and 403; 400 `invalid topic`; 429 and 503 of the [limits](crate::Limits).
@@ -38,21 +38,22 @@ pub async fn diff(
     let [topic, last_event_id] = fields(query.as_deref(), ["topic", "last_event_id"])?;
     let topic: Key = topic_of(topic)?;
     let header = request.headers().get("last-event-id").and_then(|id| id.to_str().ok());
-    // What is no version of ours gets a state, like a version that is too old.
+    // An unknown or malformed version gets a full state, like one that is too old.
     let seen: Option<Version> = header.or(last_event_id.as_deref()).and_then(|id| id.parse().ok());
     let (watcher, permit) = Watcher::admit(&mount, request, topic.clone()).await?;
 
     let presence = mount.presence().clone();
     let encoder = mount.streams().diffs.of(&topic);
     let scope = topic.map_or(Scope::All, Scope::Topic);
-    let updates = members(&presence, scope, seen, encoder, mount.gate().limits().frame);
+    let updates = members(&presence, scope, seen, encoder, mount.limiter().limits().frame);
     let views = presence.watch_view();
-    // A state carries the view; who goes on with diffs is told it first.
+    // A state contains the view; a resumed stream is sent the view first.
     let views = if seen.is_some() { views } else { views.changes() };
     Ok(response(watcher.bound(events(Reader { presence, updates, views, _permit: permit }))))
 }
 
-/// Says that the view has become fresh or stale. It has no id: nobody resumes from it.
+/// The event for a view that became fresh or stale. It has no id, so that no client resumes from
+/// it.
 fn view_event(view: View) -> Bytes {
     super::write(b"event: presence_view\ndata: ", &wire::view(view), 64)
 }

@@ -1,4 +1,4 @@
-//! Updates as events, written once for all who get them.
+//! Encodes updates as events, once for all readers.
 
 use super::Key;
 use super::shared_map::SharedMap;
@@ -11,30 +11,30 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 
-/// What was written last for one scope.
+/// The most recent events of one scope.
 ///
-/// The readers of a scope get the same updates at about the same time: the first writes the event,
-/// the others take it.
+/// The readers of a scope get the same updates at about the same time: the first one encodes the
+/// event, the others reuse it.
 #[derive(Default)]
 pub(super) struct Encoder {
-    /// Of a stream of many scopes: the JSON that each event starts with, `{"scope":"topic:a"`. Such
+    /// In a stream of many scopes: the start of each event's JSON, `{"scope":"topic:a"`. Such
     /// events have no `id:`.
     scope: Option<String>,
-    /// At most `KEPT`, of which one is a state.
-    recent: Mutex<VecDeque<(Written, Event)>>,
+    /// At most `KEPT` events, one of them a state.
+    recent: Mutex<VecDeque<(Content, Event)>>,
 }
 
-/// An event, or `None` for one that would be too large.
+/// An encoded event, or `None` if it would be too large.
 type Event = Option<Bytes>;
 
-/// How many events are kept for readers who come a little later.
+/// How many events are kept for readers who ask a little later.
 const KEPT: usize = 8;
-/// How many bytes a user takes in an event, mostly.
+/// An estimate of the bytes that one user takes in an event.
 const PER_USER: usize = 80;
 
-/// What an event says: two of the same are the same bytes.
+/// Identifies the content of an event: equal values mean equal bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Written {
+enum Content {
     State { version: Version, fresh: bool },
     Diff { from: Version, to: Version },
 }
@@ -45,8 +45,8 @@ impl Encoder {
         Self { scope: Some(scope.to_owned()), ..Self::default() }
     }
 
-    /// Writes an event of up to `most` bytes; answers `None` for a larger one, of which no more than
-    /// that is written.
+    /// Encodes an event of up to `most` bytes; `None`, after at most that many bytes, for a larger
+    /// one.
     fn write(
         &self,
         name: &str,
@@ -65,38 +65,38 @@ impl Encoder {
         write_within(head, scope_ends_at, data, (room, most))
     }
 
-    /// The event of this update; `None` if it would take more than `most` bytes. `view` is asked
+    /// The event of this update; `None` if it would take more than `most` bytes. `view` is called
     /// only for a state.
     ///
-    /// The lock is held while an event is written, so that it is written once.
+    /// The lock is held while an event is encoded, so that it is encoded once.
     pub(super) fn encode(&self, update: &Update, most: usize, view: impl FnOnce() -> View) -> Event {
         let mut recent = self.recent.lock();
         match update {
             Update::Snapshot(snapshot) => {
                 let view = view();
-                let said = Written::State { version: snapshot.version, fresh: view == View::Fresh };
-                find(&recent, said).unwrap_or_else(|| {
+                let content = Content::State { version: snapshot.version, fresh: view == View::Fresh };
+                find(&recent, content).unwrap_or_else(|| {
                     let room = 64 + PER_USER * snapshot.members.len();
-                    // Older states are of no use to anybody, and large.
-                    recent.retain(|(said, _)| !matches!(said, Written::State { .. }));
+                    // Older states are large, and no reader asks for them any more.
+                    recent.retain(|(content, _)| !matches!(content, Content::State { .. }));
                     let state = wire::state(snapshot, view);
                     let event = self.write("presence_state", snapshot.version, &state, (room, most));
-                    keep(&mut recent, said, event)
+                    keep(&mut recent, content, event)
                 })
             }
             Update::Diff(diff) => {
-                let said = Written::Diff { from: diff.from, to: diff.to };
-                find(&recent, said).unwrap_or_else(|| {
+                let content = Content::Diff { from: diff.from, to: diff.to };
+                find(&recent, content).unwrap_or_else(|| {
                     let room = 128 + PER_USER * (diff.joined.len() + diff.changed.len() + diff.left.len());
                     let event = self.write("presence_diff", diff.to, &wire::diff(diff), (room, most));
-                    keep(&mut recent, said, event)
+                    keep(&mut recent, content, event)
                 })
             }
         }
     }
 
-    /// The event that stands for a state which would be too large. It has no id: nobody resumes
-    /// from it.
+    /// The event with counts, sent in place of a state that would be too large. It has no id, so
+    /// that no client resumes from it.
     pub(super) fn counts(&self, counts: Counts) -> Bytes {
         let counts = wire::large(counts);
         match &self.scope {
@@ -106,15 +106,16 @@ impl Encoder {
     }
 }
 
-/// An event of a scope: `data` is a JSON object with at least one field, to which the scope is
-/// added.
+/// An event of a stream of many scopes: `data` is a JSON object with at least one field, to which
+/// the scope is added.
 pub(super) fn write_scoped(name: &str, scope: &str, data: &impl Serialize, room: usize) -> Bytes {
     let head = format!("event: {name}\ndata: {scope}");
     let ends_at = head.len();
     write_within(head, Some(ends_at), data, (room, usize::MAX)).unwrap_or_default()
 }
 
-/// Writes an event: what it begins with, and a JSON object that goes on where a scope ends.
+/// Encodes an event: `head`, then a JSON object, which is joined to the object that `head` opens at
+/// `scope_ends_at`.
 fn write_within(
     head: String,
     scope_ends_at: Option<usize>,
@@ -128,7 +129,7 @@ fn write_within(
         if error.is_io() {
             return None;
         }
-        tracing::error!(%error, "an event could not be written");
+        tracing::error!(%error, "an event could not be serialised");
         return Some(Bytes::from_static(b":\n\n"));
     }
     let mut frame = within.text;
@@ -139,7 +140,7 @@ fn write_within(
     Some(frame.into())
 }
 
-/// Text that grows up to a bound, where writing fails.
+/// A buffer with a maximum size, beyond which writing fails.
 struct Within {
     text: Vec<u8>,
     most: usize,
@@ -159,19 +160,19 @@ impl Write for Within {
     }
 }
 
-fn find(recent: &VecDeque<(Written, Event)>, said: Written) -> Option<Event> {
-    recent.iter().rev().find(|(written, _)| *written == said).map(|(_, event)| event.clone())
+fn find(recent: &VecDeque<(Content, Event)>, content: Content) -> Option<Event> {
+    recent.iter().rev().find(|(kept, _)| *kept == content).map(|(_, event)| event.clone())
 }
 
-fn keep(recent: &mut VecDeque<(Written, Event)>, said: Written, event: Event) -> Event {
+fn keep(recent: &mut VecDeque<(Content, Event)>, content: Content, event: Event) -> Event {
     if recent.len() == KEPT {
         recent.pop_front();
     }
-    recent.push_back((said, event.clone()));
+    recent.push_back((content, event.clone()));
     event
 }
 
-/// An encoder for each scope that somebody reads.
+/// The encoders of the scopes that have readers.
 #[derive(Default)]
 pub(super) struct Encoders(SharedMap<Key, Arc<Encoder>>);
 
@@ -180,7 +181,7 @@ impl Encoders {
         self.0.get(key, Arc::default, |encoder| Arc::strong_count(encoder) == 1)
     }
 
-    /// The same for events that begin with this scope.
+    /// An encoder for events that start with this scope.
     pub(super) fn scoped(&self, key: &Key, scope: &str) -> Arc<Encoder> {
         self.0.get(key, || Arc::new(Encoder::scoped(scope)), |encoder| Arc::strong_count(encoder) == 1)
     }
@@ -224,7 +225,7 @@ mod tests {
         }
         let recent = encoder.recent.lock();
         assert!(recent.len() <= KEPT);
-        assert_eq!(recent.iter().filter(|(said, _)| matches!(said, Written::State { .. })).count(), 1);
+        assert_eq!(recent.iter().filter(|(content, _)| matches!(content, Content::State { .. })).count(), 1);
     }
 
     #[test]

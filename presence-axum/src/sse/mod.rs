@@ -1,5 +1,5 @@
-//! Server-Sent Events: snapshots that everybody shares, diffs of one scope or of many, and channels
-//! of a broker that can be resumed.
+//! Server-Sent Events: snapshots at intervals, diffs of one or many scopes, and channels of a
+//! broker that can be resumed.
 
 mod caller;
 mod diff;
@@ -26,7 +26,7 @@ use presence_core::Topic;
 use serde::Serialize;
 use std::convert::Infallible;
 
-/// The streams of one mount: what viewers of the same thing share.
+/// What the streams of one mount share.
 #[derive(Default)]
 pub(crate) struct Streams {
     snapshots: snapshot::Tickers,
@@ -34,30 +34,30 @@ pub(crate) struct Streams {
     many: diff::Encoders,
 }
 
-/// Whom a stream is about: everybody, or those in one topic.
+/// The scope of a stream: one topic, or `None` for everybody.
 type Key = Option<Topic>;
 
 /// An unnamed event: `data: <JSON>` and an empty line.
 ///
-/// A value that cannot be written as JSON gives an empty comment instead, and an error in the log.
+/// A value that cannot be serialised gives an empty comment instead, and an error in the log.
 pub fn event(data: &impl Serialize, room: usize) -> Bytes {
     write(b"data: ", data, room)
 }
 
-/// The event of these leading fields, up to and including `data: `.
+/// An event: `head` are its leading fields, up to and including `data: `.
 fn write(head: &[u8], data: &impl Serialize, room: usize) -> Bytes {
     let mut frame = Vec::with_capacity(head.len() + room + 2);
     frame.extend_from_slice(head);
-    // JSON on one line: serde_json breaks none.
+    // serde_json writes no line breaks, so the JSON is on one line.
     if let Err(error) = serde_json::to_writer(&mut frame, data) {
-        tracing::error!(%error, "an event could not be written");
+        tracing::error!(%error, "an event could not be serialised");
         return Bytes::from_static(b":\n\n");
     }
     frame.extend_from_slice(b"\n\n");
     frame.into()
 }
 
-/// The answer that is a stream of events. Proxies are told to pass each on at once.
+/// A response that is a stream of events. A header keeps proxies from buffering it.
 ///
 /// The frames are not copied: each should be one or more whole events.
 pub fn response(frames: impl Stream<Item = Bytes> + Send + 'static) -> Response {

@@ -1,13 +1,13 @@
-//! What the viewers of one thing share, found by what they look at.
+//! A map of what the viewers of one thing share.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// A map that forgets what nobody uses any more.
+/// A map that drops unused entries.
 ///
-/// Everything in it belongs to an open stream or is left over from one. Left-overs go when the map
-/// has doubled, so it holds at most twice what was in use, and 64.
+/// An entry is in use while a stream is open that got it. Unused entries are dropped when the map
+/// has doubled, so that it holds at most twice the entries that were in use, or 64.
 pub(super) struct SharedMap<K, T>(Mutex<Inner<K, T>>);
 
 struct Inner<K, T> {
@@ -24,14 +24,14 @@ impl<K, T> Default for SharedMap<K, T> {
 }
 
 impl<K: Clone + Eq + Hash, T: Clone> SharedMap<K, T> {
-    /// What belongs to this key, made if it is not there; `rests` says what may be forgotten.
-    pub(super) fn get(&self, key: &K, make: impl FnOnce() -> T, rests: impl Fn(&T) -> bool) -> T {
+    /// The value of this key, made if it is missing. `is_unused` tells which values may be dropped.
+    pub(super) fn get(&self, key: &K, make: impl FnOnce() -> T, is_unused: impl Fn(&T) -> bool) -> T {
         let mut inner = self.0.lock();
         if let Some(found) = inner.map.get(key) {
             return found.clone();
         }
         if inner.map.len() >= inner.sweep_at {
-            inner.map.retain(|_, shared| !rests(shared));
+            inner.map.retain(|_, shared| !is_unused(shared));
             inner.sweep_at = LEAST.max(2 * inner.map.len());
         }
         let shared = make();

@@ -1,4 +1,4 @@
-//! `GET /v1/sse/snapshot`: who is here, every two seconds.
+//! `GET /v1/sse/snapshot`: the users online, every two seconds.
 
 use super::caller::Watcher;
 use super::shared_map::SharedMap;
@@ -8,13 +8,13 @@ use crate::{Error, Mount, wire};
 use axum::extract::{RawQuery, Request, State};
 use axum::response::Response;
 
-/// A ticker for each scope that somebody watches.
+/// The tickers of the scopes that have viewers.
 pub(super) type Tickers = SharedMap<Key, Ticker>;
 
-/// How many bytes an id takes in a frame, mostly.
+/// An estimate of the bytes that one id takes in a frame.
 const PER_USER: usize = 16;
 
-/// Streams who is here, or in `?topic=`.
+/// Streams the users online, or those in `?topic=`, at an interval.
 ///
 /// # Errors
 /// 401 and 403; 400 `invalid topic`; 429 and 503 of the [limits](crate::Limits).
@@ -26,14 +26,14 @@ pub async fn snapshot(
     let [topic] = fields(query.as_deref(), ["topic"])?;
     let topic: Key = topic_of(topic)?;
     let (watcher, permit) = Watcher::admit(&mount, request, topic.clone()).await?;
-    let ticker = mount.streams().snapshots.get(&topic, || ticker(&mount, &topic), Ticker::rests);
+    let ticker = mount.streams().snapshots.get(&topic, || ticker(&mount, &topic), Ticker::is_idle);
     Ok(response(watcher.bound(ticker.watch(permit))))
 }
 
 fn ticker(mount: &Mount, topic: &Key) -> Ticker {
     let presence = mount.presence();
     let place = topic.as_ref().map_or_else(|| presence.everyone(), |topic| presence.topic(topic));
-    let largest = mount.gate().limits().frame;
+    let largest = mount.limiter().limits().frame;
     Ticker::new(presence, mount.every(), move |presence| {
         let (now, view) = (presence.now(), presence.health().view);
         place.sorted(|users| {

@@ -15,11 +15,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
 
-/// Makes a frame at a fixed interval, once, and gives it to all viewers.
+/// Makes a frame at a fixed interval and sends it to all viewers.
 ///
-/// It works only while somebody watches. A viewer gets a frame at once, and from then on the
-/// newest: one that does not read skips what it missed, holds one frame of memory, and disturbs
-/// nobody. The interval goes by the presence's clock, so that a test may turn it by hand.
+/// It runs only while there are viewers. A new viewer gets a frame at once, and then the newest of
+/// each tick. A slow viewer skips the frames that it missed; it holds one frame in memory and does
+/// not delay others. The interval follows the presence's clock, so that tests can use a manual one.
 ///
 /// ```
 /// # fn example(presence: &presence_core::Presence, permit: presence_axum::limits::Permit) -> axum::response::Response {
@@ -43,10 +43,10 @@ struct Inner {
     newest: Mutex<Newest>,
 }
 
-/// The newest frame; slow viewers may not have got it.
+/// The newest frame, which slow viewers may not have received yet.
 #[derive(Default)]
 struct Newest {
-    /// Whether the task that ticks is there. It sees under this lock that nobody watches, and goes.
+    /// Whether the ticking task runs. The task stops under this lock, when there are no viewers.
     ticking: bool,
     made_at: Timestamp,
     /// The time that it took to make the frame.
@@ -59,11 +59,11 @@ struct Frame {
     /// Counts the ticks, so that a viewer knows how many it skipped.
     tick: u64,
     bytes: Bytes,
-    /// Whether the presence has ended: there will be no other frame.
+    /// Whether the presence has shut down and no further frame follows.
     is_last: bool,
 }
 
-/// How many bytes of a frame are made in a millisecond, at the least.
+/// A lower bound for how many bytes of a frame are made in a millisecond.
 const MADE_PER_MILLI: usize = 512 * 1024;
 
 impl Newest {
@@ -75,14 +75,14 @@ impl Newest {
         self.took = clock.now().since(self.made_at);
     }
 
-    /// Whether the frame will do for a newcomer: if it was made less than ten times as long ago as
-    /// making another takes.
+    /// Whether a new viewer may get this frame instead of a new one: if its age is less than ten
+    /// times what making another takes.
     ///
-    /// So whoever comes after a hit sees it, and a crowd that reconnects costs a tenth of the time
-    /// at most. How long a large frame takes is known without the clock, but one of few bytes may
-    /// be made of much.
-    fn will_do(&self, now: Timestamp) -> bool {
-        // The clock tells whole milliseconds: one that it told may have been next to nothing.
+    /// A viewer that connects right after a hit then sees that hit, and a crowd that reconnects
+    /// uses at most a tenth of the processor for frames. The size of a frame gives a minimum for
+    /// its cost; the measured time covers small frames that are expensive to make.
+    fn is_recent_enough(&self, now: Timestamp) -> bool {
+        // The clock has whole milliseconds, so a measured one may have been almost zero.
         let took = self.took.saturating_sub(Duration::from_millis(1));
         let by_size = Duration::from_millis((self.frame.len() * 10 / MADE_PER_MILLI) as u64);
         now.since(self.made_at) < by_size.max(10 * took)
@@ -90,7 +90,7 @@ impl Newest {
 }
 
 impl Ticker {
-    /// A ticker that makes a frame with `render` each `every` (at least 10 ms).
+    /// A ticker that calls `render` every `every` (at least 10 ms).
     ///
     /// A frame should be one or more whole events, such as [`event`](super::event) makes.
     pub fn new(
@@ -117,7 +117,7 @@ impl Ticker {
         let inner = &self.0;
         let mut newest = inner.newest.lock();
         let now = inner.presence.clock().now();
-        if !newest.ticking || !newest.will_do(now) {
+        if !newest.ticking || !newest.is_recent_enough(now) {
             newest.make(inner);
         }
         let frames = inner.frames.subscribe();
@@ -135,12 +135,13 @@ impl Ticker {
     }
 
     /// Whether the ticker is unused: it has no viewers and no task.
-    pub(super) fn rests(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }
 }
 
-/// Ticks until a tick that nobody waits for, or until the presence ends, and all streams with it.
+/// The task of a ticker. It ends when a tick finds no viewers, or when the presence shuts down,
+/// which ends all streams.
 async fn tick(inner: Arc<Inner>, first: Timestamp) {
     let _if_it_panics = Restart(&inner);
     let clock = inner.presence.clock();
@@ -164,12 +165,12 @@ async fn tick(inner: Arc<Inner>, first: Timestamp) {
         newest.make(&inner);
         let bytes = newest.frame.clone();
         inner.frames.send_modify(|frame| *frame = Frame { tick: frame.tick + 1, bytes, is_last });
-        // After a stall the ticks that were missed are left out.
+        // After a stall, missed ticks are skipped.
         next = (next + inner.every).max(newest.made_at);
     }
 }
 
-/// Lets the next viewer start a task anew when a host's `render` panicked in this one.
+/// If the host's `render` panics, lets the next viewer start the task again.
 struct Restart<'a>(&'a Inner);
 
 impl Drop for Restart<'_> {

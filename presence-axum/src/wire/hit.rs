@@ -1,4 +1,4 @@
-//! What a hit says.
+//! The body of a hit and its response.
 
 use crate::{Error, Json, LenientJson};
 use axum::response::{IntoResponse, Response};
@@ -9,7 +9,7 @@ use presence_core::{
 use std::io::Write;
 use std::time::Duration;
 
-/// A hit, read and checked.
+/// A hit whose fields were read and validated.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Hit {
     /// `"kind":"enter"` or `"beat"`.
@@ -19,7 +19,7 @@ pub enum Hit {
 }
 
 impl Hit {
-    /// For whom it speaks.
+    /// The user whose session the hit is about.
     pub fn user(&self) -> &UserId {
         match self {
             Self::Beat(beat) => &beat.user,
@@ -27,10 +27,10 @@ impl Hit {
         }
     }
 
-    /// Reads a hit from its body; one that names no user is of the one who calls.
+    /// Reads a hit from its body. Without a `user` field it is about the caller.
     ///
     /// # Errors
-    /// 400 names the first field that is wrong: `no user`, `invalid idle_ms`.
+    /// 400, with the first invalid field: `no user`, `invalid idle_ms`.
     pub fn read(body: &LenientJson, caller: Option<&UserId>) -> Result<Self, Error> {
         let [user, session, kind, topics, idle, status, message, now, placed_at, meta] = body.fields([
             "user",
@@ -64,10 +64,11 @@ impl Hit {
     }
 }
 
-/// What a beat says of its session; what is absent is `None`.
+/// What a beat sets in its session, from a hit or a frame of a socket; `None` where it sets
+/// nothing.
 type Said = (Option<Activity>, Option<Topics>, Option<(Status, Option<Message>)>, Option<Meta>);
 
-/// Reads the fields of that, for hits and for frames of a socket.
+/// Reads the fields that a hit and a frame of a socket have in common.
 pub(crate) fn said_of(
     idle: &Json<'_>,
     topics: &Json<'_>,
@@ -106,12 +107,12 @@ fn user_id(user: &Json<'_>, caller: Option<&UserId>) -> Result<UserId, Error> {
     user_name(user)
 }
 
-/// The user that is named.
+/// Reads a user id.
 pub(crate) fn user_name(user: &Json<'_>) -> Result<UserId, Error> {
     user.name(UserId::MAX_BYTES).and_then(|name| UserId::new(name).ok()).ok_or_else(|| wrong("user"))
 }
 
-/// The session that is named.
+/// Reads a session id.
 pub(crate) fn session_name(session: &Json<'_>) -> Result<SessionId, Error> {
     session
         .name(SessionId::MAX_BYTES)
@@ -119,8 +120,7 @@ pub(crate) fn session_name(session: &Json<'_>) -> Result<SessionId, Error> {
         .ok_or_else(|| wrong("session"))
 }
 
-/// The session named, or the one that a user without a name for it has: that of the user's own
-/// name.
+/// The named session, or by default the one that has the user's own name.
 fn session_id(session: &Json<'_>, user: &UserId) -> Result<SessionId, Error> {
     if matches!(session, Json::Null) {
         return SessionId::new(user).map_err(|_| wrong("session"));
@@ -151,7 +151,7 @@ fn declared(status: &Json<'_>, message: Json<'_>) -> Result<Option<(Status, Opti
     match (status, message) {
         (Some(status), message) => Ok(Some((status, message))),
         (None, None) => Ok(None),
-        // A message stands beside a status; kept silently it would never be seen.
+        // A message needs a status to stand beside; without one it would never be shown.
         (None, Some(_)) => Err(Error::bad_request("no status")),
     }
 }
@@ -183,44 +183,43 @@ fn leave(
     Ok(leave)
 }
 
-/// The answer to a hit that was taken: `{"ok":true,"placed_at":1710000000000}`, without what it has
-/// not.
+/// The response to an accepted hit: `{"ok":true,"placed_at":1710000000000}`. Fields without a value
+/// are left out.
 ///
-/// Who enters is told as well who that is, and the windows:
+/// The response to an `enter` also has the user and the windows of the policy:
 /// `"user":"ada","active_for":300000,"lease_for":60000`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HitResponse {
-    /// The placement that the session has now, for a later leave.
+    /// The time of the session's placement, which a later leave may name.
     pub placed_at: Option<Timestamp>,
-    /// What one who enters is told.
+    /// Present in the response to an `enter`.
     pub entered: Option<Entered>,
 }
 
-/// What a client that enters needs to know: who it is, and the windows of the policy that it goes
-/// by.
+/// What a client needs to know when it enters: its user, and the windows of the policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entered {
-    /// For whom it speaks.
+    /// The user of the session.
     pub user: UserId,
     /// How long after the last activity a user counts as active.
     pub active_for: Duration,
     /// How long a session lives after its last beat.
     pub lease_for: Duration,
-    /// Whether there is a socket for it, `/v1/ws` beside the hits.
+    /// Whether the mount serves a socket, `/v1/ws` beside the hits.
     pub socket: Socket,
 }
 
-/// Whether the mount serves a socket.
+/// Whether a mount serves a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Socket {
-    /// It does.
+    /// There is a socket.
     Served,
-    /// It does not.
+    /// There is none.
     Absent,
 }
 
 impl Entered {
-    /// This user, and the windows of this policy.
+    /// The response for this user under this policy.
     pub fn of(user: &UserId, policy: &Policy, socket: Socket) -> Self {
         Self { user: user.clone(), active_for: policy.active_for, lease_for: policy.lease_for, socket }
     }
@@ -230,7 +229,7 @@ impl IntoResponse for HitResponse {
     fn into_response(self) -> Response {
         let mut text = Vec::with_capacity(128);
         text.extend_from_slice(br#"{"ok":true"#);
-        // Writing to a buffer does not fail, and a name is text.
+        // Writing to a buffer does not fail, nor does serialising a string.
         if let Some(placed_at) = self.placed_at {
             let _ = write!(text, r#","placed_at":{}"#, placed_at.as_millis());
         }

@@ -1,6 +1,6 @@
-//! Our own wire format: what hits say, and what is answered.
+//! The JSON format of this crate: bodies of hits, and responses.
 //!
-//! A service with another format has its own types, and leaves these alone.
+//! A service with a format of its own has its own types and does not need these.
 #![doc = include_str!("../../docs/wire.md")]
 
 mod hit;
@@ -20,13 +20,13 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// No browser takes an answer for something else than it says it is.
+/// Keeps browsers from guessing a content type other than the declared one.
 const NOSNIFF: (HeaderName, HeaderValue) =
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 
-/// A JSON answer with this status.
+/// A JSON response with this status.
 ///
-/// Answers are about this moment, so nobody may keep them.
+/// It must not be cached, since it describes the present moment.
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
     match text(value, 128) {
         Ok(body) => {
@@ -37,15 +37,15 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
             ];
             (status, headers, body).into_response()
         }
-        // Only a map whose keys are no strings, or a failing `Serialize`, ends up here.
+        // Only a map whose keys are not strings, or a failing `Serialize`, leads here.
         Err(error) => {
-            tracing::error!(%error, "an answer could not be written");
+            tracing::error!(%error, "a response could not be serialised");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }
 
-/// The JSON of a value, in a buffer that starts with room for this many bytes.
+/// The JSON of a value. `room` is the initial capacity of the buffer, in bytes.
 pub(crate) fn text(value: &impl Serialize, room: usize) -> serde_json::Result<Bytes> {
     let mut buffer = Vec::with_capacity(room);
     serde_json::to_writer(&mut buffer, value)?;

@@ -1,18 +1,18 @@
-//! People and numbers, as queries answer them.
+//! The responses to queries: users, counts and topics.
 
 use presence_core::{
     Counts, Listing, Liveness, Member, MemberSession, Message, Status, Timestamp, Topic, UserId, roster,
 };
 use serde::{Serialize, Serializer};
 
-/// How many are here: `{"online","active","idle"}`.
+/// The number of users online: `{"online","active","idle"}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct CountsBody {
-    /// Active and idle together.
+    /// Active and idle users together.
     pub online: u32,
-    /// Active ones.
+    /// Active users.
     pub active: u32,
-    /// The others.
+    /// Idle users.
     pub idle: u32,
 }
 
@@ -22,7 +22,7 @@ impl From<Counts> for CountsBody {
     }
 }
 
-/// The numbers of a place with too many users to name them:
+/// The counts of a scope with too many users to list them:
 /// `{"online","active","idle","large":true}`.
 pub(crate) fn large(counts: Counts) -> impl Serialize {
     #[derive(Serialize)]
@@ -36,8 +36,8 @@ pub(crate) fn large(counts: Counts) -> impl Serialize {
 
 /// One user: `{"user","liveness","status","message","last_seen","sessions"}`.
 ///
-/// Somebody of whom nothing is known is gone and offline, like somebody who went long ago: an
-/// answer tells nobody which names exist.
+/// An unknown user looks like one who left long ago, gone and offline, so that a response does not
+/// reveal which names exist.
 #[derive(Debug, Serialize)]
 pub struct Person<'a> {
     user: &'a str,
@@ -50,7 +50,7 @@ pub struct Person<'a> {
 }
 
 impl<'a> Person<'a> {
-    /// What is known of `user`.
+    /// The response about `user`; `None`: nothing is known.
     pub fn of(user: &'a UserId, person: Option<&'a roster::Person>) -> Self {
         let user = user.as_str();
         let Some(roster::Person { member, last_seen }) = person else {
@@ -88,14 +88,14 @@ fn sessions<S: Serializer>(sessions: &[MemberSession], to: S) -> Result<S::Ok, S
     }))
 }
 
-/// Several users: `{"users":[..]}`, in the order they were asked for.
+/// Several users: `{"users":[..]}`, in the order of the query.
 #[derive(Debug, Serialize)]
 pub struct People<'a> {
-    /// Each of them.
+    /// One entry for each user.
     pub users: Vec<Person<'a>>,
 }
 
-/// A page of who is here: `{"users":[..],"next","online","active","idle"}`.
+/// One page of the list of users: `{"users":[..],"next","online","active","idle"}`.
 #[derive(Debug, Serialize)]
 pub struct ListBody<'a> {
     #[serde(serialize_with = "members")]
@@ -106,7 +106,7 @@ pub struct ListBody<'a> {
 }
 
 impl<'a> ListBody<'a> {
-    /// This page, of a place that has so many.
+    /// The response with this page; `counts` are those of the whole scope.
     pub fn of(listing: &'a Listing, counts: Counts) -> Self {
         Self {
             users: &listing.members,
@@ -132,19 +132,19 @@ fn members<S: Serializer>(members: &[Member], to: S) -> Result<S::Ok, S::Error> 
     }))
 }
 
-/// The topics with most users: `{"topics":[{"topic","online","active","idle"}]}`.
+/// The topics with the most users: `{"topics":[{"topic","online","active","idle"}]}`.
 #[derive(Debug, Serialize)]
 pub struct Topics {
-    /// By their number, then by name.
+    /// Sorted by the number of users, then by name.
     pub topics: Vec<TopicCounts>,
 }
 
-/// One topic and how many are in it.
+/// One topic with its counts.
 #[derive(Debug, Serialize)]
 pub struct TopicCounts {
     /// The name of the topic.
     pub topic: Topic,
-    /// How many.
+    /// The users in the topic.
     #[serde(flatten)]
     pub counts: CountsBody,
 }

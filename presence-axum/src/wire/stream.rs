@@ -1,4 +1,4 @@
-//! What streams carry.
+//! The data of the events on streams.
 
 use presence_core::roster::{Sorted, Users};
 use presence_core::{
@@ -13,14 +13,14 @@ use std::sync::Arc;
 #[serde(transparent)]
 pub struct Ids<'a>(pub &'a Users);
 
-/// The lists of a frame, cut so that they take at most a number of bytes.
+/// The user lists of one frame, cut to a number of bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Lists<'a> {
-    /// The first of those who are active.
+    /// The first of the active users.
     pub active: Shortened<'a>,
-    /// The first of those who are idle, as far as the active ones leave room.
+    /// The first of the idle users, as far as the active ones leave room.
     pub idle: Shortened<'a>,
-    /// Whether somebody is left out.
+    /// Whether some users were left out.
     pub truncated: bool,
 }
 
@@ -33,7 +33,7 @@ impl<'a> Lists<'a> {
     }
 }
 
-/// The first of some users, as a JSON array of their ids.
+/// The first of a list of users, as a JSON array of their ids.
 #[derive(Debug, Clone, Copy)]
 pub struct Shortened<'a> {
     users: &'a Users,
@@ -41,12 +41,13 @@ pub struct Shortened<'a> {
 }
 
 impl<'a> Shortened<'a> {
-    /// As many as fit, and how many bytes they leave.
+    /// As many users as fit into `bytes`, and how many bytes are left.
     fn within(users: &'a Users, bytes: usize) -> (Self, usize) {
         let (mut count, mut left) = (0, bytes);
         for user in users {
             let text = user.as_str();
-            // Quotes and a comma; what JSON escapes in an id takes one more byte each.
+            // Two quotes and a comma. Only characters that take one more byte when escaped occur in
+            // ids.
             let escapes = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
             let Some(rest) = left.checked_sub(text.len() + escapes + 3) else { break };
             (count, left) = (count + 1, rest);
@@ -65,7 +66,7 @@ impl Serialize for Shortened<'_> {
     }
 }
 
-/// The word for a view.
+/// The view as the wire format names it.
 pub(crate) fn view_word(view: View) -> &'static str {
     match view {
         View::Fresh => "fresh",
@@ -85,7 +86,7 @@ pub fn view(view: View) -> impl Serialize {
 /// A frame of the snapshot stream:
 /// `{"ts","view","online","active","idle","active_users","idle_users"}`.
 ///
-/// Lists that would take more than `bytes` are cut, which `"truncated":true` after the counts says.
+/// Lists are cut to `bytes` in total; then the frame has `"truncated":true` after the counts.
 pub fn snapshot(users: &Sorted, now: Timestamp, view: View, bytes: usize) -> impl Serialize {
     #[derive(Serialize)]
     struct Wire<'a> {
@@ -147,7 +148,7 @@ pub fn diff(diff: &Diff) -> impl Serialize {
     }
 }
 
-/// Members as an object, by user.
+/// Members as a JSON object with the user ids as keys.
 struct ByUser<I>(I);
 
 impl<'a, I: Iterator<Item = &'a Arc<Member>> + Clone> Serialize for ByUser<I> {
@@ -167,7 +168,7 @@ impl<'a, I: Iterator<Item = &'a Arc<Member>> + Clone> Serialize for ByUser<I> {
     }
 }
 
-/// Who went and why, as an object by user.
+/// Users who left, as a JSON object with the user ids as keys and the reasons as values.
 struct Gone<'a>(&'a [(UserId, LeftReason)]);
 
 impl Serialize for Gone<'_> {

@@ -1,4 +1,4 @@
-//! What clients ask for.
+//! The commands of clients.
 
 use super::Reference;
 use crate::auth::{Action, Resource};
@@ -9,115 +9,115 @@ use presence_core::{Activity, Message, Meta, SessionId, Status, Topic, Topics, U
 /// A frame of a client, read by a [`Protocol`](super::Protocol).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// What the answer carries back.
+    /// Echoed in the response.
     pub reference: Option<Reference>,
-    /// What it asks for.
+    /// The command.
     pub command: Command,
 }
 
-/// What a client asks for. `None` as a topic is everybody.
+/// A command of a client. `None` as a topic stands for everybody.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Command {
     /// Binds a session to this socket.
     Enter {
-        /// For whom; `None`: the caller.
+        /// The user of the session; `None`: the caller.
         user: Option<UserId>,
-        /// Which; `None`: one of this socket's own.
+        /// The id of the session; `None`: the connection's own.
         session: Option<SessionId>,
-        /// What is said of it.
-        said: Said,
+        /// The fields of the session to set.
+        fields: SessionFields,
     },
-    /// Says something of the session.
-    Beat(Said),
-    /// Ends the session.
+    /// Sets fields of the session.
+    Beat(SessionFields),
+    /// Ends the session, or leaves some of its topics.
     Leave {
-        /// Without the grace.
+        /// Whether the grace is skipped.
         at_once: bool,
-        /// Only in these topics; `None`: all of it.
+        /// The topics to leave; `None`: the whole session ends.
         topics: Option<Vec<Topic>>,
     },
     /// Begins subscriptions.
-    Subscribe(Vec<Wish>),
-    /// Ends them.
+    Subscribe(Vec<SubscriptionRequest>),
+    /// Ends subscriptions.
     Unsubscribe(Vec<Option<Topic>>),
-    /// Shows a short-lived value to the topic's other subscribers.
+    /// Shows a short-lived value to the other subscribers of the topic.
     Typing {
-        /// The topic it is about.
+        /// The topic that it concerns.
         topic: Topic,
-        /// The value, as JSON; `None` ends it.
+        /// The value, as JSON; `None` ends it before its time.
         value: Option<Box<str>>,
     },
     /// Stores a message and delivers it.
     Publish {
-        /// The topic it is about.
+        /// The topic that it concerns.
         topic: Topic,
         /// The message, as JSON.
         data: Bytes,
         /// The idempotency key, unique for the user and the topic.
         key: Option<Box<str>>,
     },
-    /// Asks for a page of who is there.
+    /// Queries a page of the users in a topic.
     List {
         /// The topic; `None` stands for everyone.
         topic: Option<Topic>,
-        /// The last user of the page before.
+        /// The last user of the previous page.
         after: Option<UserId>,
-        /// At most this many.
+        /// The maximum number of users in the page.
         limit: usize,
     },
-    /// Shows a newer token.
+    /// Authenticates by a new token.
     Auth {
         /// The token.
         token: Token,
     },
-    /// Asks for a sign of life.
+    /// Requests a `Pong`, which shows that the connection is alive.
     Ping,
 }
 
-/// What is said of a session; what is absent stays as it is.
+/// Fields of a session to set. `None` leaves a field as it is.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
-pub struct Said {
+pub struct SessionFields {
     /// When the user was last active.
     pub activity: Option<Activity>,
-    /// Where the session is.
+    /// The topics that the session is in.
     pub topics: Option<Topics>,
-    /// A status, with words beside it.
+    /// A status with an optional message.
     pub declares: Option<(Status, Option<Message>)>,
-    /// What the host shows of the session.
+    /// Data of the host that is shown with the user.
     pub meta: Option<Meta>,
 }
 
-/// One subscription.
+/// A subscription that a client asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Wish {
-    /// To what; `None`: everybody.
+pub struct SubscriptionRequest {
+    /// The topic; `None`: everybody.
     pub topic: Option<Topic>,
-    /// The version of the topic that the client knows.
+    /// The version of the topic that the client already has.
     pub version: Option<Version>,
     /// The last message that the client has seen.
     pub after: Option<EventId>,
-    /// Whether counts will do.
+    /// Whether the client wants counts only.
     pub counts: bool,
-    /// Whether messages and typing are wanted.
+    /// Whether the client wants messages and typing.
     pub messages: bool,
 }
 
-impl Wish {
-    /// A topic from now on, with all that happens there.
+impl SubscriptionRequest {
+    /// A subscription without a known version, with presence, typing and messages.
     pub fn new(topic: Option<Topic>) -> Self {
         Self { topic, version: None, after: None, counts: false, messages: true }
     }
 }
 
-/// A token that came in band. It never shows in a log.
+/// A token that was sent in a frame. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
 impl Token {
-    /// Hides a token.
+    /// Wraps a token.
     pub fn new(token: impl Into<String>) -> Self {
         Self(token.into())
     }
@@ -134,12 +134,12 @@ impl std::fmt::Debug for Token {
 }
 
 impl Command {
-    /// What the caller must be allowed to do for it, one subscription apart, each of which is asked
-    /// by itself.
-    pub(super) fn asks(&self) -> Vec<(Action, Resource<'_>)> {
+    /// The rights that the command needs. Those of subscriptions are checked one by one, see
+    /// `pending::permitted`.
+    pub(super) fn rights(&self) -> Vec<(Action, Resource<'_>)> {
         match self {
-            Self::Enter { said, .. } | Self::Beat(said) => {
-                let topics = said.topics.iter().flat_map(Topics::names);
+            Self::Enter { fields, .. } | Self::Beat(fields) => {
+                let topics = fields.topics.iter().flat_map(Topics::names);
                 topics.map(|topic| (Action::Enter, Resource::Topic(topic))).collect()
             }
             Self::Typing { topic, .. } => vec![(Action::Signal, Resource::Topic(topic))],

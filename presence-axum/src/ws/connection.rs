@@ -1,17 +1,17 @@
-//! The task of one connection: does what its session decides.
+//! The task of one connection: it moves frames, and carries out what the session decides.
 
 mod effects;
 mod wait;
 
 use super::frame::{Frame, Received};
 use super::gateway::Core;
-use super::place::Place;
-use super::session::{Effect, Heard, Session, problem};
-use super::socket::{Socket, Told};
+use super::session::{Admission, Effect, Session, problem};
+use super::socket::{Socket, SocketEvent};
 use super::states::States;
+use super::topic_feed::TopicFeed;
 use super::typing::is_hidden;
 use super::wake::WakeFlag;
-use super::{Close, Command, Problem, Said, Update, asks};
+use super::{Close, Command, Problem, SessionFields, Update, pending};
 use crate::Mount;
 use crate::limits::Permit;
 use crate::metrics::{self, SOCKETS};
@@ -26,51 +26,51 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_stream::StreamMap;
 
-/// What a connection belongs to.
-pub(super) struct Parties {
+/// The parts of the mount and the gateway that a connection uses.
+pub(super) struct Environment {
     pub(super) mount: Mount,
     pub(super) core: Arc<Core>,
     pub(super) permit: Permit,
 }
 
-/// One connection with all that it needs.
+/// One WebSocket connection.
 pub(super) struct Connection<S> {
     socket: Socket<S>,
     session: Session,
-    parties: Parties,
+    environment: Environment,
     effects: Vec<Effect>,
     hold: Option<Arc<Hold>>,
-    /// Returns when the session, or all that the user has open, is to end. It shares the hold.
+    /// Completes when the session or its user has been disconnected. It shares the hold.
     removal: Option<BoxFuture<'static, ()>>,
-    places: StreamMap<Option<Topic>, Place>,
-    told: States,
+    feeds: StreamMap<Option<Topic>, TopicFeed>,
+    sent: States,
     views: BoxStream<'static, View>,
-    /// What the last frame waits for; no other is read meanwhile.
-    busy: Option<BoxFuture<'static, asks::Then>>,
-    /// The question whether the caller may still be here.
-    checking: Option<BoxFuture<'static, asks::Checked>>,
-    /// When that is asked again; never where nobody is asked.
+    /// The pending step of the last command; meanwhile no other frame is read.
+    busy: Option<BoxFuture<'static, pending::Outcome>>,
+    /// The running check of the caller's rights.
+    checking: Option<BoxFuture<'static, pending::Checked>>,
+    /// The time of the next check; never where callers are not identified.
     check_at: Timestamp,
-    /// The request, where the caller can be asked for by it again.
+    /// The head of the request, if the caller can be identified by it again.
     parts: Option<Parts>,
-    /// Rings at this instant, which is no later than what is due.
+    /// A timer at or before the next deadline, with its time.
     timer: Option<(Timestamp, BoxFuture<'static, ()>)>,
     draining: BoxFuture<'static, Duration>,
-    /// Set when something of what comes seldom is to be polled: all but frames and news of topics.
-    seldom: WakeFlag,
-    /// How it ends, once it does.
+    /// Set when one of the rare event sources has to be polled: all but the socket and the topics.
+    rare: WakeFlag,
+    /// Set when the connection is to end.
     end: Option<End>,
     counted: Counted,
 }
 
 /// How a connection ends.
 enum End {
-    /// The server closes.
+    /// The server closes it.
     Close(Close),
-    /// The client has closed.
+    /// The client has closed it.
     Closed(Option<u16>),
-    /// There is no connection any more.
-    Gone,
+    /// The connection was lost.
+    Lost,
 }
 
 /// What wakes a connection.
@@ -78,35 +78,35 @@ enum Event {
     Drain(Duration),
     Removed,
     Tick,
-    Then(asks::Then),
-    Checked(asks::Checked),
+    Outcome(pending::Outcome),
+    Checked(pending::Checked),
     View(View),
-    Told(Told),
-    /// There is room for more, or something to do.
+    Socket(SocketEvent),
+    /// Frames were written, so that there is room for more, or there are effects to carry out.
     Wrote,
 }
 
-/// No more frames are read while so much is not written yet.
-const STUFFED: usize = 64 * 1024;
+/// While more bytes than this are unwritten, no frames are read.
+const MAX_UNWRITTEN: usize = 64 * 1024;
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
-    pub(super) fn new(stream: S, session: Session, parties: Parties, parts: Option<Parts>) -> Self {
-        let presence = parties.mount.presence();
+    pub(super) fn new(stream: S, session: Session, environment: Environment, parts: Option<Parts>) -> Self {
+        let presence = environment.mount.presence();
         let now = presence.clock().now();
-        let asks = parties.mount.guard().identifies();
-        let check_at = if asks { now + parties.mount.checks_every() } else { Timestamp::MAX };
+        let identifies = environment.mount.guard().identifies();
+        let check_at = if identifies { now + environment.mount.checks_every() } else { Timestamp::MAX };
         let views = stream::unfold(presence.watch_view(), |mut views| async {
             let view = views.next().await?;
             Some((view, views))
         });
         let drained = presence.clone();
         Self {
-            socket: Socket::new(stream, &parties.core.settings),
+            socket: Socket::new(stream, &environment.core.settings),
             effects: Vec::new(),
             hold: None,
             removal: None,
-            places: StreamMap::new(),
-            told: States::default(),
+            feeds: StreamMap::new(),
+            sent: States::default(),
             views: views.boxed(),
             busy: None,
             checking: None,
@@ -114,44 +114,43 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             parts,
             timer: None,
             draining: Box::pin(async move { drained.draining().await }),
-            seldom: WakeFlag::new(),
+            rare: WakeFlag::new(),
             end: None,
             counted: Counted::new(),
             session,
-            parties,
+            environment,
         }
     }
 
-    /// Serves the connection to its end. In a box, since a future keeps what it is called with a
-    /// second time.
+    /// Serves the connection until it ends. `self` is boxed because an async fn keeps its arguments
+    /// in its future twice.
     pub(super) async fn run(mut self: Box<Self>) {
         tracing::debug!("open");
-        let policy = self.parties.mount.presence().policy().clone();
-        let says = self.says();
-        self.session.open(&policy, says, &mut self.effects);
+        let policy = self.environment.mount.presence().policy().clone();
+        let session_fields = self.session_fields();
+        self.session.open(&policy, session_fields, &mut self.effects);
         self.removal = self.removal_of_caller();
         let end = loop {
             self.execute();
             if let Some(end) = self.end.take() {
                 break end;
             }
-            // What has happened may have put another future or another deadline in the place of one.
-            self.seldom.set();
+            // Carrying out effects may have replaced one of the futures or moved a deadline.
+            self.rare.set();
             let event = poll_fn(|cx| self.poll(cx)).await;
             self.take(event);
         };
         self.session.end_typing(&mut self.effects);
         self.execute();
-        let within = self.parties.core.settings.close_within;
-        // The session leaves and its permit is free at once, however long the handshake takes.
-        let Self { socket, hold, removal, places, parties, counted, .. } = *self;
-        drop((removal, hold, places, parties, counted));
+        let within = self.environment.core.settings.close_within;
+        // The session and the permit are released before the close handshake, which may be slow.
+        let Self { socket, hold, removal, feeds, environment, counted, .. } = *self;
+        drop((removal, hold, feeds, environment, counted));
         let word = match end {
             End::Close(close) => {
-                // Of a client that breaks the framing no close frame can be expected.
+                // After broken framing, a close frame of the client cannot be recognised.
                 let broken = matches!(close, Close::Protocol | Close::NotText | Close::TooLarge);
-                // In a box as well: it is the rare part, and would make every waiting connection
-                // larger.
+                // Boxed because it is rare and would make the future of every connection larger.
                 Box::pin(socket.close(Frame::close(close.code(), close.reason()), broken, within)).await;
                 close.word()
             }
@@ -160,19 +159,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 Box::pin(socket.close(answer, true, within)).await;
                 Close::Normal.word()
             }
-            End::Gone => "gone",
+            End::Lost => "gone",
         };
         metrics::socket_closed(word);
         tracing::debug!(reason = word, "closed");
     }
 
     fn take(&mut self, event: Event) {
-        let now = self.parties.mount.presence().clock().now();
+        let now = self.environment.mount.presence().clock().now();
         match event {
             Event::Wrote => {}
-            Event::Told(Told::Received(received)) => self.receive(received, now),
-            Event::Told(Told::Close(close)) => self.end = Some(End::Close(close)),
-            Event::Told(Told::Gone) => self.end = Some(End::Gone),
+            Event::Socket(SocketEvent::Received(received)) => self.receive(received, now),
+            Event::Socket(SocketEvent::Close(close)) => self.end = Some(End::Close(close)),
+            Event::Socket(SocketEvent::Lost) => self.end = Some(End::Lost),
             Event::View(view) => self.effects.push(Effect::Send(Box::new(Update::View(view)))),
             Event::Drain(within) => {
                 let after = within.mul_f64(random::fraction());
@@ -186,12 +185,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
                 self.session.tick(now, &mut self.effects);
             }
-            Event::Then(then) => self.go_on(then, now),
+            Event::Outcome(outcome) => self.resume(outcome, now),
             Event::Checked(checked) => {
                 self.parts = checked.parts;
                 self.effects.extend(checked.close.map(Effect::Close));
-                for topic in checked.lost {
-                    self.session.lose(topic.as_ref(), &mut self.effects);
+                for topic in checked.revoked {
+                    self.session.revoke(topic.as_ref(), &mut self.effects);
                 }
             }
         }
@@ -203,17 +202,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             self.end = Some(End::Closed(code));
             return;
         }
-        if self.session.hear(now, &mut self.effects) == Heard::Drop {
+        if self.session.admit_frame(now, &mut self.effects) == Admission::Drop {
             return;
         }
         match received {
-            Received::Text(text) => match self.parties.core.protocol.decode(&text) {
+            Received::Text(text) => match self.environment.core.protocol.decode(&text) {
                 Ok(request) => {
-                    let asked = asks::permitted(
-                        self.parties.mount.clone(),
+                    let asked = pending::permitted(
+                        self.environment.mount.clone(),
                         self.session.caller().clone(),
                         request,
-                        self.parties.core.protocol.subscribing_is_being_there(),
+                        self.environment.core.protocol.subscribing_enters(),
                     );
                     self.busy = Some(Box::pin(asked));
                 }
@@ -225,37 +224,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// What the frame waited for is there.
-    fn go_on(&mut self, then: asks::Then, now: Timestamp) {
-        match then {
-            asks::Then::Do(request) => {
-                let presence = self.parties.mount.presence();
+    /// Continues a command whose pending step has completed.
+    fn resume(&mut self, outcome: pending::Outcome, now: Timestamp) {
+        match outcome {
+            pending::Outcome::Execute(request) => {
+                let presence = self.environment.mount.presence();
                 let types = matches!(request.command, Command::Typing { .. });
                 let hidden = types && self.session.speaker().is_some_and(|user| is_hidden(presence, user));
-                if self.parties.core.broker.is_none()
+                if self.environment.core.broker.is_none()
                     && matches!(request.command, Command::Typing { .. } | Command::Publish { .. })
                 {
                     return self.effects.push(problem(Problem::new(501, "no broker").of(request.reference)));
                 }
                 self.session.command(request, hidden, now, &mut self.effects);
             }
-            asks::Then::Subscribe { wishes, reference } => {
-                for (wish, refused) in wishes {
+            pending::Outcome::Subscribe { subscriptions, reference } => {
+                for (subscription, refused) in subscriptions {
                     match refused {
-                        None => self.session.subscribe(wish, reference.clone(), &mut self.effects),
+                        None => self.session.subscribe(subscription, reference.clone(), &mut self.effects),
                         Some(refused) => {
-                            let refused = Problem::from(refused).of(reference.clone()).in_topic(wish.topic);
+                            let refused =
+                                Problem::from(refused).of(reference.clone()).in_topic(subscription.topic);
                             self.effects.push(problem(refused));
                         }
                     }
                 }
             }
-            asks::Then::Tell(update) => self.effects.push(Effect::Send(update)),
-            asks::Then::Renew(caller, reference) => {
+            pending::Outcome::Respond(update) => self.effects.push(Effect::Send(update)),
+            pending::Outcome::Renew(caller, reference) => {
                 self.session.renew(caller, reference, &mut self.effects);
-                let says = self.says();
-                if says != Said::default() {
-                    self.effects.push(Effect::Change(says));
+                let session_fields = self.session_fields();
+                if session_fields != SessionFields::default() {
+                    self.effects.push(Effect::Change(session_fields));
                 }
             }
         }

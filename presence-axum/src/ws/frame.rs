@@ -1,9 +1,9 @@
 //! Frames of RFC 6455, without a socket.
 //!
-//! Our own codec and not a library's, for three reasons: the usual one writes every message to the
-//! log at trace level, so that a token shown in band would stand there; it holds its buffers for as
-//! long as a connection is idle; and it copies each outgoing frame into each connection's buffer,
-//! where here all connections share one.
+//! An own codec instead of a library's for three reasons. The usual library logs every message at
+//! trace level, and with it tokens that are sent in frames; it keeps its buffers while a connection
+//! is idle; and it copies each outgoing frame into a buffer per connection, whereas here all
+//! connections share the frame.
 
 mod decoder;
 
@@ -25,16 +25,16 @@ pub struct Frame {
 pub(super) enum Note {
     /// The frame holds the state of one subject. A connection that sent the same state last leaves
     /// the frame out.
-    State(Tells),
+    State(SubjectState),
     /// The frame holds the states of several subjects. It is always sent.
-    States(Arc<[Tells]>),
+    States(Arc<[SubjectState]>),
     /// The frame is a message of this user.
-    By(UserId),
+    MessageBy(UserId),
 }
 
 /// A subject and its state, by their hashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tells {
+pub(super) struct SubjectState {
     pub(super) subject: u64,
     pub(super) state: u64,
 }
@@ -46,7 +46,7 @@ impl Frame {
     }
 
     /// Adds a note for the connections that send the frame.
-    pub(super) fn noting(self, note: Note) -> Self {
+    pub(super) fn with_note(self, note: Note) -> Self {
         Self { note: Some(note), ..self }
     }
 
@@ -93,9 +93,9 @@ mod opcode {
     pub const PONG: u8 = 10;
 }
 
-/// The bit of the first byte that says that a message ends with this frame.
+/// The bit of the first byte which says that a message ends with this frame.
 const FINAL: u8 = 0x80;
-/// The bit of the second byte that says that the payload is masked.
+/// The bit of the second byte which says that the payload is masked.
 const MASKED: u8 = 0x80;
 
 /// One unfragmented, unmasked frame.

@@ -1,7 +1,7 @@
 //! The sockets of one mount and one wire format.
 
-use super::connection::{Connection, Parties};
-use super::handshake::{Handshake, NotOne};
+use super::connection::{Connection, Environment};
+use super::handshake::{Handshake, NotAnUpgrade};
 use super::protocol::Protocol;
 use super::rooms::Rooms;
 use super::session::Session;
@@ -23,7 +23,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
-/// Takes sockets for a [`Mount`], in one wire format. Cheap to clone; a part of the host's state.
+/// Serves sockets for a [`Mount`] in one wire format. Cheap to clone; a part of the host's
+/// state.
 #[derive(Clone)]
 pub struct Gateway {
     mount: Mount,
@@ -36,46 +37,46 @@ pub(crate) struct Core {
     pub(super) settings: Arc<Settings>,
     pub(super) rooms: Rooms,
     pub(super) broker: Option<Arc<dyn Broker>>,
-    /// Signals on their way to the broker, in order; one task sends them, and starts with the
-    /// first.
+    /// Signals to be sent to the broker, in order. One task sends them; it is started with the
+    /// first signal.
     signals: OnceLock<mpsc::Sender<(Channel, Bytes)>>,
 }
 
-/// How many signals may wait for the broker; more are lost, as signals may be.
-const SIGNALS: usize = 1024;
-/// How long the broker may take for one.
-const SIGNALLED_WITHIN: Duration = Duration::from_secs(2);
+/// How many signals may wait for the broker; further ones are dropped.
+const MAX_SIGNALS: usize = 1024;
+/// The time limit for sending one signal.
+const SIGNAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Gateway {
-    /// Speaks this format, with the default [`Settings`].
+    /// A gateway for this format, with the default [`Settings`].
     pub fn new(mount: &Mount, protocol: impl Protocol) -> Self {
         Self::with(mount, protocol, Settings::default())
     }
 
-    /// Speaks this format, with these settings.
+    /// A gateway for this format, with these settings.
     pub fn with(mount: &Mount, protocol: impl Protocol, settings: Settings) -> Self {
-        let core = Core::new(mount.presence(), mount.carries(), Arc::new(protocol), settings);
+        let core = Core::new(mount.presence(), mount.message_broker(), Arc::new(protocol), settings);
         Self { mount: mount.clone(), core: Arc::new(core) }
     }
 
-    /// The gateway of the mount's own route.
+    /// The gateway of the mount's own route, `/v1/ws`.
     pub(super) fn of(mount: &Mount) -> Self {
         let core = mount.sockets().get_or_init(|| {
             let settings = mount.socket_settings().clone();
-            Arc::new(Core::new(mount.presence(), mount.carries(), Arc::new(Json), settings))
+            Arc::new(Core::new(mount.presence(), mount.message_broker(), Arc::new(Json), settings))
         });
         Self { mount: mount.clone(), core: Arc::clone(core) }
     }
 
-    /// Answers a request that asks for a socket; the connection then lives in a task of its own.
+    /// Answers an upgrade request. The connection is then served by a task of its own.
     ///
-    /// What is refused is refused before the upgrade: 401, 403 (also a page of a foreign origin),
-    /// 426 for a request that asks for no WebSocket, 429, 503.
+    /// Refusals come before the upgrade: 401, 403 (also for a page of a foreign origin), 426 for a
+    /// request without a WebSocket upgrade, 429, 503.
     pub async fn upgrade(&self, request: Request) -> Response {
         let (mut parts, _) = request.into_parts();
         let handshake = match Handshake::read(&mut parts, self.core.protocol.subprotocols()) {
             Ok(handshake) => handshake,
-            Err(not_one) => return NotOne::into_response(not_one),
+            Err(refusal) => return NotAnUpgrade::into_response(refusal),
         };
         let (caller, permit) = match self.admit(&mut parts).await {
             Ok(admitted) => admitted,
@@ -84,22 +85,22 @@ impl Gateway {
         let (upgrade, response) = handshake.accept();
         let gateway = self.clone();
         tokio::spawn(async move {
-            // The client may go before the answer.
+            // The client may disconnect before it gets the response.
             let Ok(upgraded) = upgrade.await else { return };
             let (connection, span) = gateway.connect(TokioIo::new(upgraded), caller, parts, permit);
-            // In a task of its own: this one keeps the room that the request has taken for as long
-            // as it lives.
+            // In a task of its own, because the current task keeps the memory of the whole upgrade
+            // until it ends.
             tokio::spawn(Box::new(connection).run().instrument(span));
         });
         response
     }
 
     async fn admit(&self, parts: &mut Parts) -> Result<(Identity, Permit), Error> {
-        let gate = self.mount.gate();
-        gate.query(&parts.extensions, &parts.headers)?;
+        let limiter = self.mount.limiter();
+        limiter.query(&parts.extensions, &parts.headers)?;
         let caller = self.mount.caller(parts, Transport::Socket).await?;
-        let client = Client::of(&parts.extensions, &parts.headers, gate.limits().trusted_proxies);
-        Ok((caller, gate.admit(client)?))
+        let client = Client::of(&parts.extensions, &parts.headers, limiter.limits().trusted_proxies);
+        Ok((caller, limiter.admit(client)?))
     }
 
     fn connect<S>(
@@ -118,12 +119,13 @@ impl Gateway {
         let id = id.expect("an id");
         let span = tracing::info_span!("socket", connection = %id, user = caller.subject());
         let now = self.mount.presence().clock().now();
-        let joins = core.protocol.subscribing_is_being_there();
+        let joins = core.protocol.subscribing_enters();
         let session = Session::new(id, caller, Arc::clone(&core.settings), joins, now);
-        // Only what a browser shows by itself can be asked for again.
+        // Only credentials that a browser adds by itself, such as a cookie, can be checked again
+        // later.
         let parts = Some(parts).filter(|_| self.mount.guard().is_ambient());
-        let parties = Parties { mount: self.mount.clone(), core: Arc::clone(core), permit };
-        (Connection::new(stream, session, parties, parts), span)
+        let environment = Environment { mount: self.mount.clone(), core: Arc::clone(core), permit };
+        (Connection::new(stream, session, environment, parts), span)
     }
 }
 
@@ -140,24 +142,24 @@ impl Core {
         protocol: Arc<dyn Protocol>,
         settings: Settings,
     ) -> Self {
-        // So that they show as zero before the first socket.
+        // Registers the metrics, so that they are exported as zero before the first socket.
         LazyLock::force(&SOCKETS);
         let settings = Arc::new(settings);
         let rooms = Rooms::new(presence, Arc::clone(&protocol), Arc::clone(&settings));
         Self { protocol, settings, rooms, broker: broker.cloned(), signals: OnceLock::new() }
     }
 
-    /// Sends a short-lived value to the other subscribers. One that the broker cannot take in time
-    /// is lost.
+    /// Sends a short-lived value to the other subscribers; drops it if too many signals are waiting
+    /// for the broker.
     pub(super) fn signal(&self, topic: &Topic, typing: &Typing) {
         let Some((broker, channel)) = self.broker.as_ref().zip(channel_of(topic)) else { return };
         let Ok(payload) = serde_json::to_vec(typing) else { return };
         let signals = self.signals.get_or_init(|| {
-            let (sender, mut waiting) = mpsc::channel::<(Channel, Bytes)>(SIGNALS);
+            let (sender, mut waiting) = mpsc::channel::<(Channel, Bytes)>(MAX_SIGNALS);
             let broker = Arc::clone(broker);
             tokio::spawn(async move {
                 while let Some((channel, payload)) = waiting.recv().await {
-                    let _ = tokio::time::timeout(SIGNALLED_WITHIN, broker.signal(&channel, payload)).await;
+                    let _ = tokio::time::timeout(SIGNAL_TIMEOUT, broker.signal(&channel, payload)).await;
                 }
             });
             sender
@@ -168,9 +170,9 @@ impl Core {
     }
 }
 
-/// The channel of the broker that carries the messages of a topic, `topic:<topic>`; `None` for a
-/// topic whose name is too long for one. What a host publishes there reaches the sockets that
-/// subscribe to the topic as [`Update::Message`](super::Update).
+/// The broker's channel for the messages of a topic, `topic:<topic>`; `None` if that name would be
+/// too long. Sockets that subscribe to the topic get what the host publishes there as
+/// [`Update::Message`](super::Update).
 pub fn channel_of(topic: &Topic) -> Option<Channel> {
     Channel::new(format!("topic:{topic}")).ok()
 }

@@ -14,7 +14,7 @@ use sha1::{Digest, Sha1};
 /// The constant of RFC 6455 that is hashed together with the key of a request.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// A request that asks for an upgrade as RFC 6455 has it.
+/// A valid upgrade request, as RFC 6455 requires.
 pub(super) struct Handshake {
     accept: HeaderValue,
     protocol: Option<HeaderValue>,
@@ -22,26 +22,26 @@ pub(super) struct Handshake {
 }
 
 /// Why a request is not a valid upgrade.
-pub(super) enum NotOne {
-    /// 426: the request asks for no upgrade, or for another version.
-    NotAsked,
-    /// The upgrade request is invalid.
-    Wrong(Error),
+pub(super) enum NotAnUpgrade {
+    /// 426: the request does not ask for an upgrade to this version.
+    Absent,
+    /// The upgrade request is malformed.
+    Malformed(Error),
 }
 
 impl Handshake {
     /// Reads the head of a request. Of the subprotocols that it offers, `bearer` or one of `known`
     /// is selected.
-    pub(super) fn read(parts: &mut Parts, known: &[&'static str]) -> Result<Self, NotOne> {
+    pub(super) fn read(parts: &mut Parts, known: &[&'static str]) -> Result<Self, NotAnUpgrade> {
         let headers = &parts.headers;
         let asked = parts.method == Method::GET
             && tokens(headers, &header::CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"))
             && tokens(headers, &header::UPGRADE).any(|token| token.eq_ignore_ascii_case("websocket"));
         let version = headers.get(header::SEC_WEBSOCKET_VERSION);
         if !asked || version.is_none_or(|version| version.as_bytes() != b"13") {
-            return Err(NotOne::NotAsked);
+            return Err(NotAnUpgrade::Absent);
         }
-        let wrong = |words: &'static str| NotOne::Wrong(Error::bad_request(words));
+        let wrong = |words: &'static str| NotAnUpgrade::Malformed(Error::bad_request(words));
         let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
         let (Some(key), None) = (keys.next(), keys.next()) else { return Err(wrong("no key")) };
         if STANDARD.decode(key).map_or(0, |nonce| nonce.len()) != 16 {
@@ -53,7 +53,7 @@ impl Handshake {
         let protocol = tokens(headers, &header::SEC_WEBSOCKET_PROTOCOL).find(|offered| selects(offered));
         let protocol = protocol.and_then(|protocol| HeaderValue::from_str(protocol).ok());
         // The extension is missing behind a server or a layer that cannot upgrade.
-        let upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(NotOne::NotAsked)?;
+        let upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(NotAnUpgrade::Absent)?;
         Ok(Self { accept, protocol, upgrade })
     }
 
@@ -73,11 +73,11 @@ impl Handshake {
     }
 }
 
-impl IntoResponse for NotOne {
+impl IntoResponse for NotAnUpgrade {
     fn into_response(self) -> Response {
         match self {
-            Self::Wrong(error) => error.into_response(),
-            Self::NotAsked => {
+            Self::Malformed(error) => error.into_response(),
+            Self::Absent => {
                 let mut response = Error::new(StatusCode::UPGRADE_REQUIRED, "websocket only").into_response();
                 let headers = response.headers_mut();
                 headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));

@@ -1,8 +1,8 @@
-//! Sockets: presence, rooms, short-lived values and messages over one connection.
+//! WebSocket connections: presence, topics, short-lived values and messages over one connection.
 //!
-//! [`Mount::routes`](crate::Mount::routes) has one at `GET /v1/ws`, which speaks our own format
-//! ([`Json`], [`wire`](crate::wire)). A service with another format gives its [`Protocol`] to a
-//! [`Gateway`] and has a route of its own:
+//! [`Mount::routes`](crate::Mount::routes) has one at `GET /v1/ws`, in this crate's own format
+//! ([`Json`], [`wire`](crate::wire)). A service with another format implements [`Protocol`], and
+//! uses a [`Gateway`] in a route of its own:
 //!
 //! ```
 //! use axum::{Router, extract::{Request, State}, response::Response, routing::get};
@@ -21,13 +21,12 @@
 //! ```
 //!
 //! # How it works
-//! One task serves one connection. What it hears goes to a state machine without a socket, and what
-//! that decides is done by the task. All that happens in a topic comes from a *room*, which the
-//! subscribers of the topic share: its changes are gathered for 100 ms, written once, and handed to
-//! all as one frame. A subscriber that reads slowly has nothing queued: it gets the state anew, and
-//! messages from the broker's history.
+//! One task serves one connection. It passes frames to a state machine (`session`), which knows no
+//! socket, and carries out the effects that this returns. The changes of a topic come from a
+//! *room*, which the subscribers of the topic share: it collects changes for 100 ms, encodes them
+//! once, and gives all subscribers the same frame. Nothing is queued for a slow reader: it gets the
+//! current state instead of the changes that it missed, and messages from the broker's history.
 
-mod asks;
 mod close;
 mod command;
 mod connection;
@@ -37,7 +36,7 @@ pub(crate) mod fuzzing;
 mod gateway;
 mod handshake;
 mod json;
-mod place;
+mod pending;
 mod protocol;
 mod rate;
 mod room;
@@ -46,12 +45,13 @@ mod session;
 mod settings;
 mod socket;
 mod states;
+mod topic_feed;
 mod typing;
 mod update;
 mod wake;
 
 pub use close::Close;
-pub use command::{Command, Request, Said, Token, Wish};
+pub use command::{Command, Request, SessionFields, SubscriptionRequest, Token};
 pub use frame::Frame;
 pub(crate) use gateway::Core;
 pub use gateway::{Gateway, channel_of};
@@ -64,7 +64,7 @@ use crate::Mount;
 use axum::extract::State;
 use axum::response::Response;
 
-/// `GET /v1/ws`: a socket that speaks our own format.
+/// `GET /v1/ws`: a socket in this crate's own format.
 pub async fn get(State(mount): State<Mount>, request: axum::extract::Request) -> Response {
     Gateway::of(&mount).upgrade(request).await
 }

@@ -1,7 +1,7 @@
 //! [`Protocol`]: the trait by which a host defines the wire format of a socket.
 
-use super::frame::{Note, Tells};
-use super::{Frame, Problem, Request, Said, Update};
+use super::frame::{Note, SubjectState};
+use super::{Frame, Problem, Request, SessionFields, Update};
 use crate::auth::Identity;
 use presence_core::{SessionId, UserId};
 use std::collections::hash_map::RandomState;
@@ -12,7 +12,8 @@ use std::sync::LazyLock;
 /// A random seed, without which a client cannot construct two subjects with the same hash.
 static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// What is carried back in the answer to a request: a string or an integer, as JSON.
+/// The reference that a client gives to a request and finds in the response: a string or an
+/// integer, as JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference(Box<str>);
 
@@ -20,7 +21,7 @@ impl Reference {
     /// The longest reference, in bytes of JSON.
     pub const MAX_BYTES: usize = 66;
 
-    /// A reference of this JSON; `None` when it is too long.
+    /// A reference with this JSON; `None` when it is too long.
     pub fn new(json: impl Into<Box<str>>) -> Option<Self> {
         Some(Self(json.into())).filter(|reference| reference.0.len() <= Self::MAX_BYTES)
     }
@@ -31,42 +32,42 @@ impl Reference {
     }
 }
 
-/// The frames that an update becomes; several for a format that speaks of one user at a time, none
-/// where it does not speak of such things.
+/// The frames that encode one update: several if the format sends one frame per user, none if it
+/// does not express the update.
 #[derive(Debug, Default)]
 pub struct Frames(Vec<Frame>);
 
 impl Frames {
-    /// One more text frame.
+    /// Adds a text frame.
     pub fn push(&mut self, text: impl AsRef<str>) {
         self.0.push(Frame::text(text));
     }
 
-    /// One more text frame, which tells that `subject` is in `state`. A connection to which that
-    /// was told last is not told again: of somebody with whom a client shares several topics it
-    /// hears once.
+    /// Adds a text frame that shows `subject` in `state`. It is not sent on a connection where the
+    /// last frame about the subject showed the same state: a client that shares several topics with
+    /// a user gets each change of that user once.
     ///
-    /// A connection remembers the states of 256 subjects; of one that it has forgotten it may hear
-    /// twice.
+    /// A connection remembers 256 subjects; about one that it has forgotten, the client may get a
+    /// state twice.
     pub fn push_state(&mut self, subject: impl Hash, state: impl Hash, text: impl AsRef<str>) {
-        self.0.push(Frame::text(text).noting(Note::State(tells(subject, state))));
+        self.0.push(Frame::text(text).with_note(Note::State(subject_state(subject, state))));
     }
 
-    /// One more text frame, which tells the states of all these subjects at once. It is always
-    /// sent, and each of the states counts as told by it: see [`push_state`](Self::push_state).
+    /// Adds a text frame that shows the states of several subjects. It is always sent, and the
+    /// states are remembered as sent: see [`push_state`](Self::push_state).
     pub fn push_states<S: Hash, T: Hash>(
         &mut self,
         states: impl IntoIterator<Item = (S, T)>,
         text: impl AsRef<str>,
     ) {
-        let states = states.into_iter().map(|(subject, state)| tells(subject, state)).collect();
-        self.0.push(Frame::text(text).noting(Note::States(states)));
+        let states = states.into_iter().map(|(subject, state)| subject_state(subject, state)).collect();
+        self.0.push(Frame::text(text).with_note(Note::States(states)));
     }
 
-    /// One more text frame, which is a message of this user: what the user was typing in the topic
+    /// Adds a text frame with a message of this user. The user's typing indication in the topic
     /// ends with it.
     pub fn push_message(&mut self, author: UserId, text: impl AsRef<str>) {
-        self.0.push(Frame::text(text).noting(Note::By(author)));
+        self.0.push(Frame::text(text).with_note(Note::MessageBy(author)));
     }
 
     pub(super) fn into_vec(self) -> Vec<Frame> {
@@ -74,40 +75,38 @@ impl Frames {
     }
 }
 
-fn tells(subject: impl Hash, state: impl Hash) -> Tells {
-    Tells { subject: SEED.hash_one(subject), state: SEED.hash_one(state) }
+fn subject_state(subject: impl Hash, state: impl Hash) -> SubjectState {
+    SubjectState { subject: SEED.hash_one(subject), state: SEED.hash_one(state) }
 }
 
-/// A wire format: reads what clients send, and writes what they are told.
+/// A wire format: decodes what clients send, and encodes what they get.
 ///
-/// A [`Gateway`](super::Gateway) speaks one. [`Json`](super::Json) is our own; a service that must
-/// speak another implements this and nothing else.
+/// Each [`Gateway`](super::Gateway) has one. [`Json`](super::Json) is this crate's own; a service
+/// with another format implements this trait and nothing else.
 pub trait Protocol: Send + Sync + 'static {
-    /// Reads a frame of a client.
+    /// Decodes a frame of a client.
     ///
     /// # Errors
-    /// What is wrong with it; the socket stays open.
+    /// The problem with the frame, which is sent to the client; the socket stays open.
     fn decode(&self, text: &str) -> Result<Request, Problem>;
 
-    /// Writes what clients are told. What happens in a topic is written once for all its
-    /// subscribers.
+    /// Encodes an update. Updates of a topic are encoded once for all its subscribers.
     fn encode(&self, update: &Update, frames: &mut Frames);
 
-    /// Whether a connection is a session from its beginning, and a subscription places it in the
-    /// topic: rooms that one is in by looking at them. Default no: clients enter, and say where
-    /// they are.
-    fn subscribing_is_being_there(&self) -> bool {
+    /// Whether each connection is a session from its start, and subscribing to a topic also enters
+    /// it. Default `false`: clients enter explicitly and name their topics.
+    fn subscribing_enters(&self) -> bool {
         false
     }
 
-    /// What is said of a session that begins with its connection, and again when the caller shows a
-    /// newer token: a meta with the name of the caller, say. Default nothing. It is asked only
-    /// where [`subscribing_is_being_there`](Self::subscribing_is_being_there).
-    fn says_of(&self, _caller: &Identity, _connection: &SessionId) -> Said {
-        Said::default()
+    /// The fields of a session that starts with its connection, for example a meta with the
+    /// caller's name; set again when the caller authenticates by a new token. Default: none. Called
+    /// only if [`subscribing_enters`](Self::subscribing_enters).
+    fn session_fields_of(&self, _caller: &Identity, _connection: &SessionId) -> SessionFields {
+        SessionFields::default()
     }
 
-    /// The subprotocols that this format is known by, for the handshake. Default none.
+    /// The subprotocols by which clients select this format in the handshake. Default: none.
     fn subprotocols(&self) -> &[&'static str] {
         &[]
     }

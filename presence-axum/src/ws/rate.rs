@@ -21,17 +21,17 @@ pub(super) struct Rate {
 /// Whether a frame is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    Take,
-    /// The frame exceeds the rate, and the client is to be told so.
-    Tell,
-    /// The frame exceeds the rate, and the client was told so within the last second.
+    Accept,
+    /// The frame exceeds the rate, and the client gets an error.
+    Warn,
+    /// The frame exceeds the rate, and the client got an error within the last second.
     Drop,
     /// The client keeps exceeding the rate: close the connection.
     Close,
 }
 
 /// The minimum time between two such errors to a client.
-const TOLD_EVERY: Duration = Duration::from_secs(1);
+const WARN_EVERY: Duration = Duration::from_secs(1);
 
 impl Rate {
     pub(super) fn new(per_second: u32, burst: u32, now: Timestamp) -> Self {
@@ -48,17 +48,17 @@ impl Rate {
         }
         if let Some(left) = self.saved.checked_sub(self.every) {
             self.saved = left;
-            return Verdict::Take;
+            return Verdict::Accept;
         }
         self.refused += 1;
         if self.refused > self.burst {
             return Verdict::Close;
         }
-        if self.told_at.is_some_and(|told_at| now.since(told_at) < TOLD_EVERY) {
+        if self.told_at.is_some_and(|told_at| now.since(told_at) < WARN_EVERY) {
             return Verdict::Drop;
         }
         self.told_at = Some(now);
-        Verdict::Tell
+        Verdict::Warn
     }
 }
 
@@ -73,17 +73,17 @@ mod tests {
     #[test]
     fn a_burst_and_then_a_steady_rate_pass() {
         let mut rate = Rate::new(25, 60, at(0));
-        assert!((0..50).all(|_| rate.check(at(0)) == Verdict::Take));
-        assert!((1..2_000).all(|n| rate.check(at(50 * n)) == Verdict::Take));
-        assert!((0..50).all(|_| rate.check(at(100_000)) == Verdict::Take));
+        assert!((0..50).all(|_| rate.check(at(0)) == Verdict::Accept));
+        assert!((1..2_000).all(|n| rate.check(at(50 * n)) == Verdict::Accept));
+        assert!((0..50).all(|_| rate.check(at(100_000)) == Verdict::Accept));
     }
 
     #[test]
     fn a_flood_is_told_once_a_second_and_then_ended() {
         let mut rate = Rate::new(25, 60, at(0));
         let verdicts: Vec<_> = (0..122).map(|_| rate.check(at(0))).collect();
-        assert!(verdicts[..60].iter().all(|verdict| *verdict == Verdict::Take));
-        assert_eq!(verdicts[60], Verdict::Tell);
+        assert!(verdicts[..60].iter().all(|verdict| *verdict == Verdict::Accept));
+        assert_eq!(verdicts[60], Verdict::Warn);
         assert!(verdicts[61..120].iter().all(|verdict| *verdict == Verdict::Drop));
         assert_eq!(verdicts[120], Verdict::Close);
     }
@@ -95,7 +95,7 @@ mod tests {
             let now = at(round * 3_000);
             let verdicts: Vec<_> = (0..100).map(|_| rate.check(now)).collect();
             assert!(!verdicts.contains(&Verdict::Close), "round {round}");
-            assert_eq!(verdicts[60], Verdict::Tell);
+            assert_eq!(verdicts[60], Verdict::Warn);
         }
     }
 }

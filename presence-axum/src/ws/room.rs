@@ -1,4 +1,4 @@
-//! What the subscribers of one topic share: what they are told is written once.
+//! A topic as its subscribers share it: each update is encoded once for all of them.
 
 mod follow;
 mod state;
@@ -19,23 +19,23 @@ use std::task::{Context, Poll, Waker};
 use tokio::sync::{Notify, broadcast};
 use tokio::task::AbortHandle;
 
-/// The frames of one update, shared by all who get them.
+/// The encoded frames of one update, shared by all connections that send them.
 pub(super) type Shared = Arc<[Frame]>;
 
-/// How many updates a subscriber may lag behind before it gets the state instead: those of more than
-/// a second. Each takes room in every topic, told or not.
-const BEHIND: usize = 16;
-/// How many messages are kept in their written form.
-const WRITTEN: usize = 32;
-/// The largest state or diff, in bytes: a topic that needs more is told in counts.
+/// How many updates a subscriber may fall behind before it gets the current state instead; they
+/// cover more than a second. Every topic reserves memory for this many.
+const MAX_LAG: usize = 16;
+/// How many encoded messages are kept.
+const MESSAGES_KEPT: usize = 32;
+/// The largest encoded state or diff, in bytes; a topic that needs more is shown as counts.
 const LARGEST: usize = 1024 * 1024;
-/// In a topic of at most so many users, whoever joins is told the very latest, and the others at
-/// once of whoever joins. In a larger one both wait for the batch.
+/// Up to this many users, a new subscriber gets the state of this moment, and the others are sent
+/// pending changes at once. In a larger topic, both wait for the next batch.
 const SMALL: usize = 64;
-/// How many times as long as others a large topic waits between two counts.
+/// The factor by which a topic shown as counts is updated less often.
 const LARGE_WAITS: u32 = 10;
 
-/// One topic and how it is told, shared by its members.
+/// One topic, shared by the connections that subscribe to it.
 pub(super) struct Room {
     topic: Option<Topic>,
     counts: bool,
@@ -44,28 +44,29 @@ pub(super) struct Room {
     settings: Arc<Settings>,
     state: Mutex<State>,
     live: broadcast::Sender<Shared>,
-    /// Messages as they were written for the first who got them.
+    /// The most recent messages with their encoded frames.
     written: Mutex<VecDeque<(EventId, Shared)>>,
-    /// The signal that came last, by its payload.
+    /// The most recent signal: its payload, and its frames if it is to be shown.
     signal: Mutex<Option<(Bytes, Option<Signal>)>>,
-    /// What the roster tells, where it is not counts alone. Locked until what came is taken, so
-    /// that all comes in order.
+    /// The roster's updates; `None` if only counts are needed. The lock is held until an update has
+    /// been applied, which keeps them in order.
     updates: Mutex<Option<Subscription>>,
-    /// Makes the task ask anew: another has asked, and it would not be woken.
-    again: Arc<Notify>,
+    /// Wakes the room's task after somebody else has polled `updates`, which replaces the task's
+    /// waker.
+    repoll: Arc<Notify>,
     task: OnceLock<AbortHandle>,
     _counted: Counted,
 }
 
-/// A signal in its written form.
+/// A signal with its encoded frames.
 #[derive(Clone)]
 pub(super) struct Signal {
-    /// The connection that it comes from.
+    /// The connection that sent it.
     pub(super) by: SessionId,
     pub(super) frames: Shared,
 }
 
-/// How a member begins.
+/// What a new subscriber gets.
 pub(super) struct Joined {
     pub(super) first: Vec<Shared>,
     pub(super) live: broadcast::Receiver<Shared>,
@@ -73,7 +74,7 @@ pub(super) struct Joined {
 }
 
 impl Room {
-    /// A room that tells nothing before it has begun.
+    /// A room that sends nothing until it is started.
     pub(super) fn new(
         (topic, counts): Key,
         presence: Presence,
@@ -88,24 +89,24 @@ impl Room {
             protocol,
             settings,
             state: Mutex::default(),
-            live: broadcast::Sender::new(BEHIND),
+            live: broadcast::Sender::new(MAX_LAG),
             written: Mutex::default(),
             signal: Mutex::default(),
             updates: Mutex::default(),
-            again: Arc::default(),
+            repoll: Arc::default(),
             task: OnceLock::new(),
             _counted: counted,
         }
     }
 
-    /// Begins to tell, unless it has; until it is dropped.
+    /// Starts the room's task, unless it runs already. It stops when the room is dropped.
     pub(super) fn begin(self: &Arc<Self>) {
         self.task.get_or_init(|| self.start());
     }
 
     fn start(self: &Arc<Self>) -> AbortHandle {
         let scope = self.topic.clone().map_or(Scope::All, Scope::Topic);
-        // The first update of both is there at once.
+        // Both streams have their first item ready.
         let task = if self.counts {
             let mut counts = self.presence.watch_counts(&scope);
             if let Some(first) = counts.next().now_or_never().flatten() {
@@ -115,29 +116,31 @@ impl Room {
         } else {
             *self.updates.lock() = Some(self.presence.subscribe(&scope));
             let _ = self.advance(&mut Context::from_waker(Waker::noop()));
-            tokio::spawn(follow::follow(Arc::downgrade(self), Arc::clone(&self.again)))
+            tokio::spawn(follow::follow(Arc::downgrade(self), Arc::clone(&self.repoll)))
         };
         task.abort_handle()
     }
 
-    /// Takes one update of the roster, and tells the members; `None` once there will be no more.
+    /// Applies one update of the roster and sends it to the subscribers; `None` when no more will
+    /// come.
     fn advance(&self, cx: &mut Context<'_>) -> Poll<Option<()>> {
         let mut updates = self.updates.lock();
         let Some(subscription) = &mut *updates else { return Poll::Ready(None) };
-        subscription.poll_next_unpin(cx).map(|update| update.map(|update| self.take(update)))
+        subscription.poll_next_unpin(cx).map(|update| update.map(|update| self.apply(update)))
     }
 
-    /// Takes what has changed up to this moment.
+    /// Applies all changes up to this moment.
     fn catch_up(&self) {
-        let place =
+        let view =
             self.topic.as_ref().map_or_else(|| self.presence.everyone(), |topic| self.presence.topic(topic));
-        // Makes the roster tell what it has gathered.
-        drop(place.snapshot());
+        // Reading a snapshot makes the roster publish its pending changes.
+        drop(view.snapshot());
         while self.advance(&mut Context::from_waker(Waker::noop())) == Poll::Ready(Some(())) {}
-        self.again.notify_one();
+        self.repoll.notify_one();
     }
 
-    /// Begins with a state, or with the diffs since `version` where they are still there.
+    /// Adds a subscriber. It starts with the diffs since `version` if they are still known, else
+    /// with the current state.
     pub(super) fn join(&self, version: Option<Version>) -> Joined {
         let is_small =
             |state: &State| state.snapshot.as_ref().is_some_and(|snapshot| snapshot.members.len() <= SMALL);
@@ -145,7 +148,8 @@ impl Room {
             self.catch_up();
         }
         let mut state = self.state.lock();
-        // Under the lock: what comes after the state is live.
+        // Subscribed under the lock, so that no update between the state and the live ones is
+        // missed.
         let live = self.live.subscribe();
         let first = if self.counts || state.large {
             vec![self.encode(&self.counts_update(&state))]
@@ -155,8 +159,8 @@ impl Room {
         Joined { first, live, large: state.large }
     }
 
-    /// Takes what the roster tells, and tells the members.
-    fn take(&self, update: roster::Update) {
+    /// Applies an update of the roster and sends it to the subscribers.
+    fn apply(&self, update: roster::Update) {
         let mut state = self.state.lock();
         let diff = match update {
             roster::Update::Snapshot(snapshot) => {
@@ -172,7 +176,7 @@ impl Room {
         };
         let here = state.snapshot.as_ref().map_or(0, |snapshot| snapshot.members.len());
         let was_large = state.large;
-        // A topic at the bound does not go to and fro.
+        // A lower limit for turning back keeps a topic near the limit from alternating.
         let bound = if was_large { self.settings.large / 4 * 3 } else { self.settings.large };
         state.large = here > bound;
         state.written = None;
@@ -190,11 +194,11 @@ impl Room {
             state.forget();
             if state.large { self.encode(&self.counts_update(&state)) } else { self.state(&mut state) }
         };
-        // Nobody may be there.
+        // Fails only if there are no subscribers.
         let _ = self.live.send(frames);
     }
 
-    fn take_counts(&self, counts: Counts) {
+    fn apply_counts(&self, counts: Counts) {
         let mut state = self.state.lock();
         state.counts = counts;
         let _ = self.live.send(self.encode(&self.counts_update(&state)));
@@ -204,7 +208,7 @@ impl Room {
         Update::Counts { topic: self.topic.clone(), counts: state.counts, large: state.large }
     }
 
-    /// The state, written once; counts if it is too large.
+    /// The frames of the current state, encoded once; counts if it is too large.
     fn state(&self, state: &mut State) -> Shared {
         let view = self.presence.health().view;
         if let Some((written, frames)) = &state.written
@@ -223,7 +227,7 @@ impl Room {
         frames
     }
 
-    /// A message in its written form.
+    /// The frames of a message, encoded once.
     pub(super) fn message(&self, topic: &Topic, event: Event) -> Shared {
         let mut written = self.written.lock();
         if let Some((_, frames)) = written.iter().rev().find(|(id, _)| *id == event.id) {
@@ -231,15 +235,15 @@ impl Room {
         }
         let id = event.id;
         let frames = self.encode(&Update::Message { topic: topic.clone(), event });
-        if written.len() == WRITTEN {
+        if written.len() == MESSAGES_KEPT {
             written.pop_front();
         }
         written.push_back((id, Arc::clone(&frames)));
         frames
     }
 
-    /// A signal in its written form; `None` for one that is not ours, and for one of a user who
-    /// shows as offline.
+    /// The frames of a signal; `None` if it was not sent by a socket, or if its user appears
+    /// offline.
     pub(super) fn signal(&self, topic: &Topic, payload: &Bytes) -> Option<Signal> {
         let mut last = self.signal.lock();
         if let Some((seen, signal)) = &*last
@@ -254,7 +258,7 @@ impl Room {
             let by = typing.by.clone();
             Signal { by, frames: self.encode(&Update::Typing { topic: topic.clone(), typing }) }
         });
-        // The payload is kept, so that no other can have its address.
+        // Keeping the payload keeps its address from being reused by another one.
         *last = Some((payload.clone(), signal.clone()));
         signal
     }

@@ -9,17 +9,17 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
-/// The rooms of one gateway, each for as long as somebody is in it.
+/// The rooms of one gateway. A room exists while it has subscribers.
 pub(super) struct Rooms {
     presence: Presence,
     protocol: Arc<dyn Protocol>,
     settings: Arc<Settings>,
     map: Mutex<Map>,
-    /// How many there are.
+    /// The number of rooms.
     open: Arc<AtomicUsize>,
 }
 
-/// Counts a room for as long as it is there.
+/// Counts a room while it exists.
 pub(super) struct Counted(Arc<AtomicUsize>);
 
 impl Drop for Counted {
@@ -31,11 +31,11 @@ impl Drop for Counted {
 #[derive(Default)]
 struct Map {
     rooms: HashMap<Key, Weak<Room>>,
-    /// At how many entries those without a room are removed.
+    /// The number of entries at which those without a room are removed.
     sweep_at: usize,
 }
 
-/// A topic, or everybody; and whether only counts are wanted.
+/// The topic, or `None` for everybody; and whether only counts are needed.
 pub(super) type Key = (Option<Topic>, bool);
 
 impl Rooms {
@@ -44,10 +44,10 @@ impl Rooms {
         Self { presence: presence.clone(), protocol, settings, map, open }
     }
 
-    /// The room of a topic. Its first member pays for looking at everybody in it.
+    /// The room of a topic. Creating it costs a pass over all users of the topic.
     ///
     /// # Errors
-    /// 503 `full` where it would be one room too many.
+    /// 503 `full` if there are already as many rooms as allowed.
     pub(super) fn room(&self, topic: Option<&Topic>, counts: bool) -> Result<Arc<Room>, Error> {
         let key = (topic.cloned(), counts);
         let room = {
@@ -55,7 +55,7 @@ impl Rooms {
             if let Some(room) = map.rooms.get(&key).and_then(Weak::upgrade) {
                 room
             } else {
-                // Rooms are made under this lock only.
+                // Rooms are created only under this lock, so the number cannot grow meanwhile.
                 if self.open.load(Relaxed) >= self.settings.rooms {
                     return Err(Error::unavailable("full"));
                 }
@@ -72,7 +72,7 @@ impl Rooms {
                 room
             }
         };
-        // Not under the lock of all rooms.
+        // Outside the lock, since it may take long.
         room.begin();
         Ok(room)
     }

@@ -1,34 +1,36 @@
-//! What a connection does with what it hears, without a socket and without waiting.
+//! The state machine of one connection. It neither waits nor knows a socket.
 
 mod effect;
 mod rooms;
 
-pub(super) use effect::{Effect, Heard, problem};
+pub(super) use effect::{Admission, Effect, problem};
 
 use effect::{Effects, done, send};
 
 use super::typing::Typed;
-use super::{Close, Command, Hello, Problem, Reference, Request, Said, Settings, Update, rate::Rate};
+use super::{
+    Close, Command, Hello, Problem, Reference, Request, SessionFields, Settings, Update, rate::Rate,
+};
 use crate::auth::Identity;
 use presence_core::{Beat, Policy, SessionId, SessionKey, Status, Timestamp, Topic, Topics, UserId};
 use std::sync::Arc;
 
 /// The state of one connection.
 ///
-/// Time is an argument, and what is to be done comes out as [`Effect`]s, in order. What a command
-/// needs permission for has been asked before it comes here.
+/// Time is an argument, and what is to be done is returned as [`Effect`]s, in order. The
+/// permissions of a command have been checked before it arrives here.
 pub(super) struct Session {
     connection: SessionId,
     caller: Identity,
     settings: Arc<Settings>,
-    /// Whether a subscription also places the session in its topic.
+    /// Whether a subscription also enters the topic.
     joins: bool,
     rate: Rate,
     heard_at: Timestamp,
     entered: Option<Entered>,
     /// At most `settings.topics`.
     subscribed: Vec<Option<Topic>>,
-    /// One for each topic at most, of those that are subscribed or that the session is in.
+    /// At most one value for each topic that is subscribed or entered.
     typed: Vec<Typed>,
 }
 
@@ -72,19 +74,19 @@ impl Session {
         &self.subscribed
     }
 
-    /// For whom the connection speaks: the user of its session, or the caller.
+    /// The user for whom the connection acts: that of its session, else the caller.
     pub(super) fn speaker(&self) -> Option<&UserId> {
         self.entered.as_ref().map(|entered| &entered.key.user).or_else(|| self.caller.user())
     }
 
-    /// The name to show: the caller's, if the caller is who speaks.
+    /// The name to show: the caller's own if the caller acts for themselves.
     pub(super) fn name(&self) -> Option<&str> {
         let speaker = self.speaker()?;
         if self.caller.user() == Some(speaker) { self.caller.name() } else { Some(speaker.as_str()) }
     }
 
-    /// The connection begins; `says` is said of its session, if it is one from the beginning.
-    pub(super) fn open(&mut self, policy: &Policy, says: Said, out: &mut Effects) {
+    /// The connection is open. With `joins`, its session starts at once with these fields.
+    pub(super) fn open(&mut self, policy: &Policy, fields: SessionFields, out: &mut Effects) {
         out.push(send(Update::Hello(Hello {
             connection: self.connection.clone(),
             user: self.caller.user().cloned(),
@@ -97,38 +99,41 @@ impl Session {
         if self.joins
             && let Some(user) = self.caller.user().cloned()
         {
-            self.hold(entering(user, self.connection.clone(), says), out);
+            self.hold(entering(user, self.connection.clone(), fields), out);
         }
     }
 
-    /// A frame of any kind has come: counts it.
-    pub(super) fn hear(&mut self, now: Timestamp, out: &mut Effects) -> Heard {
+    /// Counts a frame of any kind against the rate limit.
+    pub(super) fn admit_frame(&mut self, now: Timestamp, out: &mut Effects) -> Admission {
         use super::rate::Verdict;
         self.heard_at = now;
         match self.rate.check(now) {
-            Verdict::Take => return Heard::Take,
-            Verdict::Tell => out.push(problem(Problem::new(429, "too many frames"))),
+            Verdict::Accept => return Admission::Accept,
+            Verdict::Warn => out.push(problem(Problem::new(429, "too many frames"))),
             Verdict::Drop => {}
             Verdict::Close => out.push(Effect::Close(Close::Flood)),
         }
-        Heard::Drop
+        Admission::Drop
     }
 
-    /// Does what a client asks for, except [`Command::Subscribe`]: see
-    /// [`subscribe`](Self::subscribe).
+    /// Executes a command. Its permissions have been checked.
     ///
-    /// `hidden` says whether the speaker shows as offline.
+    /// `hidden`: whether the user appears offline.
     pub(super) fn command(&mut self, request: Request, hidden: bool, now: Timestamp, out: &mut Effects) {
         let Request { reference, command } = request;
         let done = match command {
-            Command::Enter { user, session, said } => self.enter(user, session, said, reference.clone(), out),
-            Command::Beat(said) => self.beat(said, reference.clone(), out),
+            Command::Enter { user, session, fields } => {
+                self.enter(user, session, fields, reference.clone(), out)
+            }
+            Command::Beat(fields) => self.beat(fields, reference.clone(), out),
             Command::Leave { at_once, topics } => {
                 self.leave(at_once, topics, out);
                 done(reference.clone(), out)
             }
-            Command::Subscribe(wishes) => {
-                wishes.into_iter().for_each(|wish| self.subscribe(wish, reference.clone(), out));
+            Command::Subscribe(subscriptions) => {
+                subscriptions
+                    .into_iter()
+                    .for_each(|subscription| self.subscribe(subscription, reference.clone(), out));
                 Ok(())
             }
             Command::Unsubscribe(topics) => {
@@ -162,7 +167,7 @@ impl Session {
         &mut self,
         user: Option<UserId>,
         session: Option<SessionId>,
-        said: Said,
+        fields: SessionFields,
         reference: Option<Reference>,
         out: &mut Effects,
     ) -> Result<(), Problem> {
@@ -172,7 +177,7 @@ impl Session {
         if self.entered.as_ref().is_some_and(|entered| entered.key.user != user) {
             self.end_typing(out);
         }
-        self.hold(entering(user.clone(), session.clone(), said), out);
+        self.hold(entering(user.clone(), session.clone(), fields), out);
         out.push(send(Update::Entered { reference, user, session }));
         Ok(())
     }
@@ -183,32 +188,37 @@ impl Session {
         out.push(Effect::Hold(Box::new(beat)));
     }
 
-    /// There was no room for the session.
-    pub(super) fn not_held(&mut self) {
+    /// The session was refused for lack of room.
+    pub(super) fn hold_refused(&mut self) {
         self.entered = None;
     }
 
-    /// There was no room for it where it wanted to go: it is in these topics.
-    pub(super) fn stays_in(&mut self, topics: Topics) {
+    /// A change of topics was refused for lack of room: the session is still in these topics.
+    pub(super) fn set_topics(&mut self, topics: Topics) {
         if let Some(entered) = &mut self.entered {
             entered.topics = topics;
         }
     }
 
-    /// A subscription was refused.
-    pub(super) fn not_subscribed(&mut self, topic: Option<&Topic>) {
+    /// A subscription was refused, and does not exist.
+    pub(super) fn subscription_refused(&mut self, topic: Option<&Topic>) {
         self.subscribed.retain(|subscribed| subscribed.as_ref() != topic);
     }
 
-    fn beat(&mut self, said: Said, reference: Option<Reference>, out: &mut Effects) -> Result<(), Problem> {
+    fn beat(
+        &mut self,
+        fields: SessionFields,
+        reference: Option<Reference>,
+        out: &mut Effects,
+    ) -> Result<(), Problem> {
         let entered = self.entered.as_mut().ok_or_else(|| Problem::new(403, "not entered"))?;
-        if let Some(topics) = &said.topics {
+        if let Some(topics) = &fields.topics {
             entered.topics = topics.clone();
         }
-        if said.declares.as_ref().is_some_and(|(status, _)| *status == Status::Offline) {
+        if fields.declares.as_ref().is_some_and(|(status, _)| *status == Status::Offline) {
             self.end_typing(out);
         }
-        out.push(Effect::Change(said));
+        out.push(Effect::Change(fields));
         done(reference, out)
     }
 
@@ -221,7 +231,7 @@ impl Session {
         match left {
             Some(topics) if !topics.is_empty() => {
                 entered.topics = topics.clone();
-                out.push(Effect::Change(Said { topics: Some(topics), ..Said::default() }));
+                out.push(Effect::Change(SessionFields { topics: Some(topics), ..SessionFields::default() }));
             }
             _ => {
                 self.end_typing(out);
@@ -231,19 +241,19 @@ impl Session {
         }
     }
 
-    /// A newer token of the same user has been shown.
+    /// The caller has authenticated by a new token.
     pub(super) fn renew(&mut self, caller: Identity, reference: Option<Reference>, out: &mut Effects) {
         self.caller = caller;
         let _ = done(reference, out);
     }
 
-    /// The caller may not watch this topic any more.
-    pub(super) fn lose(&mut self, topic: Option<&Topic>, out: &mut Effects) {
+    /// Ends the subscription to a topic that the caller may not watch any more.
+    pub(super) fn revoke(&mut self, topic: Option<&Topic>, out: &mut Effects) {
         self.unsubscribe(topic, out);
         out.push(problem(Problem::new(403, "forbidden").in_topic(topic.cloned())));
     }
 
-    /// When [`tick`](Self::tick) has something to do.
+    /// The time at which [`tick`](Self::tick) has something to do.
     pub(super) fn deadline(&self) -> Timestamp {
         let idle = self.heard_at + self.settings.idle_for;
         let expires = self.caller.expires_at().unwrap_or(Timestamp::MAX);
@@ -251,7 +261,7 @@ impl Session {
         idle.min(expires).min(typed)
     }
 
-    /// Does what time brings.
+    /// Handles deadlines: token expiry, idle time, and values that end or must be sent again.
     pub(super) fn tick(&mut self, now: Timestamp, out: &mut Effects) {
         let expired = self.caller.expires_at().is_some_and(|expires_at| expires_at <= now);
         if expired {
@@ -273,14 +283,14 @@ impl Session {
     }
 }
 
-/// The beat that begins a session of which this is said.
-fn entering(user: UserId, session: SessionId, said: Said) -> Beat {
+/// The beat that enters a session with these fields.
+fn entering(user: UserId, session: SessionId, fields: SessionFields) -> Beat {
     let beat = Beat::enter(user, session);
     Beat {
-        activity: said.activity.unwrap_or(beat.activity),
-        topics: said.topics,
-        declares: said.declares.map(|(status, message)| (status, message, None)),
-        meta: said.meta,
+        activity: fields.activity.unwrap_or(beat.activity),
+        topics: fields.topics,
+        declares: fields.declares.map(|(status, message)| (status, message, None)),
+        meta: fields.meta,
         ..beat
     }
 }

@@ -1,44 +1,44 @@
-//! What a gateway lets its clients do.
+//! The settings of a gateway.
 
 use std::time::Duration;
 
-/// The settings of a [`Gateway`](super::Gateway). How many sockets may be open, in all and of one
-/// client, is a matter of the mount's [`Limits`](crate::Limits).
+/// The settings of a [`Gateway`](super::Gateway). The number of open sockets, in total and per
+/// client, is limited by the mount's [`Limits`](crate::Limits).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The largest message of a client, in bytes; a larger one closes the socket with 1009. Default
-    /// 64 KiB.
+    /// The maximum size of a client's message, in bytes; a larger one closes the socket with 1009.
+    /// Default 64 KiB.
     pub max_message: usize,
-    /// How many frames a client may send in a second, over time. Default 25: a client that sends 20
-    /// is well within it.
+    /// How many frames a client may send per second on average. Default 25: enough for a client
+    /// that sends 20.
     ///
-    /// More are answered with 429, once a second; whoever sends as many as [`burst`](Self::burst)
-    /// in vain is closed with 1008.
+    /// Further frames get 429, at most once a second; after [`burst`](Self::burst) refused frames
+    /// the socket is closed with 1008.
     pub frames_per_second: u32,
     /// How many frames a client may send at once. Default 60; at least 1.
     pub burst: u32,
-    /// How many topics one socket may subscribe to; one more gets 429. Default 64, which is also as
-    /// many as a session may be in.
+    /// How many topics one socket may subscribe to; one more gets 429. Default 64, the maximum for
+    /// a session.
     pub topics: usize,
-    /// How many topics all sockets together may subscribe to, each counted once; the first
-    /// subscription to one more gets 503. Default 20,000, which take some 60 MB.
+    /// How many different topics all sockets together may subscribe to; the first subscription to
+    /// one more gets 503. Default 20,000, which take about 60 MB.
     pub rooms: usize,
-    /// After how long without a frame a client is closed with 1008. Default 60 s: twice the
+    /// The time without a frame after which a client is closed with 1008. Default 60 s: twice the
     /// interval of its pings.
     pub idle_for: Duration,
-    /// How long a client may take to read what it was sent; then it is closed with 1013. Default 10
-    /// s.
+    /// How long a client may take to read what it was sent; a slower one is closed with 1013.
+    /// Default 10 s.
     pub write_within: Duration,
     /// How long the close handshake may take. Default 5 s.
     pub close_within: Duration,
-    /// How often a topic's changes are told; those of the time between go into one frame. Default
-    /// 100 ms.
+    /// The interval at which a topic's changes are sent; changes in between are combined into one
+    /// frame. Default 100 ms.
     pub batch: Duration,
-    /// How many users a topic may have to be told by name; a larger one is told in counts. Default
-    /// 1,000.
+    /// The maximum number of users for which a topic is shown with names; a larger topic is shown
+    /// as counts. Default 1,000.
     pub large: usize,
-    /// How long a value such as "is typing" lives unless it is repeated. Default 5 s.
+    /// How long a value such as "is typing" is shown unless it is repeated. Default 5 s.
     pub typing_for: Duration,
 }
 

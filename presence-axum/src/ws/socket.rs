@@ -13,15 +13,15 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Sleep;
 
-/// Reads and writes frames. Its buffers exist only while something is in them.
+/// Reads and writes WebSocket frames. Its buffers are allocated only while they hold data.
 pub(super) struct Socket<S> {
     stream: S,
     /// Set when there may be something to read.
     readable: WakeFlag,
     decoder: Decoder,
-    /// Frames to write; the first may be written in part.
+    /// Frames to write; the first one may be partly written.
     queue: VecDeque<Bytes>,
-    /// The bytes of those frames.
+    /// The number of unwritten bytes in `queue`.
     queued: usize,
     /// The deadline of a blocked write, set from the first write that has to wait until everything
     /// is written.
@@ -31,22 +31,22 @@ pub(super) struct Socket<S> {
 
 /// An event of a socket.
 #[derive(Debug)]
-pub(super) enum Told {
+pub(super) enum SocketEvent {
     Received(Received),
-    /// The client has broken a rule, or reads too slowly: the connection is to be closed with this.
+    /// The client broke the protocol or reads too slowly: close the connection for this reason.
     Close(Close),
-    /// The connection has ended.
-    Gone,
+    /// The connection was lost.
+    Lost,
 }
 
-/// How much is read at a time. The buffer lies on the stack: an idle connection has none.
+/// The size of one read. The buffer is on the stack, so that an idle connection has none.
 const READ: usize = 4096;
 /// While this many bytes are unwritten, no more frames should be queued.
 pub(super) const FULL: usize = 16 * 1024;
-/// Small frames are written together, up to this many bytes.
+/// Small frames are joined into writes of up to this many bytes.
 const TOGETHER: usize = 16 * 1024;
-/// How much is read and thrown away after a close: closing with something unread resets the
-/// connection, and the client would never see why.
+/// How many bytes are read and discarded after a close frame was sent. Closing a connection with
+/// unread bytes resets it, and the client would never see the close frame.
 const UNREAD: usize = 4 * 1024 * 1024;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
@@ -73,46 +73,46 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.queued
     }
 
-    /// Writes what is queued, and reads if `reads`.
+    /// Writes queued frames, and reads if `reads` is set.
     ///
-    /// It is ready with what was read or what went wrong, and also, with `None`, when so much has
-    /// been written that those who waited for room may go on.
-    pub(super) fn poll(&mut self, reads: bool, cx: &mut Context<'_>) -> Poll<Option<Told>> {
+    /// Ready with an event of the socket; also, with `None`, when enough was written for more
+    /// frames to be queued.
+    pub(super) fn poll(&mut self, reads: bool, cx: &mut Context<'_>) -> Poll<Option<SocketEvent>> {
         let before = self.queued;
         match self.poll_write(cx) {
-            Poll::Ready(Err(_)) => return Poll::Ready(Some(Told::Gone)),
+            Poll::Ready(Err(_)) => return Poll::Ready(Some(SocketEvent::Lost)),
             Poll::Ready(Ok(())) => self.deadline = None,
             Poll::Pending => {
                 let deadline =
                     self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.write_within)));
                 if deadline.as_mut().poll(cx).is_ready() {
                     self.deadline = None;
-                    return Poll::Ready(Some(Told::Close(Close::Slow)));
+                    return Poll::Ready(Some(SocketEvent::Close(Close::Slow)));
                 }
             }
         }
         if reads
             && let Some(waker) = self.readable.take(cx)
-            && let Poll::Ready(told) = self.poll_read(&mut Context::from_waker(&waker))
+            && let Poll::Ready(event) = self.poll_read(&mut Context::from_waker(&waker))
         {
             self.readable.set();
-            return Poll::Ready(Some(told));
+            return Poll::Ready(Some(event));
         }
         if before >= FULL && self.queued < before { Poll::Ready(None) } else { Poll::Pending }
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Told> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<SocketEvent> {
         loop {
             match self.decoder.next() {
-                Ok(Some(received)) => return Poll::Ready(Told::Received(received)),
+                Ok(Some(received)) => return Poll::Ready(SocketEvent::Received(received)),
                 Ok(None) => {}
-                Err(close) => return Poll::Ready(Told::Close(close)),
+                Err(close) => return Poll::Ready(SocketEvent::Close(close)),
             }
-            let mut room = [const { MaybeUninit::uninit() }; READ];
-            let mut read = ReadBuf::uninit(&mut room);
+            let mut buffer = [const { MaybeUninit::uninit() }; READ];
+            let mut read = ReadBuf::uninit(&mut buffer);
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read)) {
                 Ok(()) if !read.filled().is_empty() => self.decoder.extend(read.filled()),
-                _ => return Poll::Ready(Told::Gone),
+                _ => return Poll::Ready(SocketEvent::Lost),
             }
         }
     }
@@ -141,8 +141,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    /// Joins small frames at the front of the queue into one write; whether there is anything to
-    /// write. A single frame is written from where all connections share it.
+    /// Joins small frames at the front of the queue into one write. A single frame is written from
+    /// the memory that all connections share. Returns whether there is anything to write.
     fn gather(&mut self) -> bool {
         let together = |len: &mut usize, frame: &Bytes| {
             *len += frame.len();
@@ -157,16 +157,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         !self.queue.is_empty()
     }
 
-    /// Sends a close frame, waits for the client's, and ends the connection; within `within`.
+    /// Sends a close frame, waits for the client's close frame, and ends the connection, all within
+    /// `within`.
     ///
-    /// With `answered` the client's has come already, or cannot come.
+    /// `answered`: the client's close frame was already received, or cannot arrive.
     pub(super) async fn close(mut self, frame: Frame, answered: bool, within: Duration) {
         self.queue(frame);
         let closing = async {
             if std::future::poll_fn(|cx| self.poll_write(cx)).await.is_err() {
                 return;
             }
-            if !answered && self.hears_close().await {
+            if !answered && self.await_close().await {
                 return;
             }
             let _ = self.stream.shutdown().await;
@@ -175,25 +176,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         let _ = tokio::time::timeout(within, closing).await;
     }
 
-    /// Reads until the client's close frame; whether the connection has gone first.
-    async fn hears_close(&mut self) -> bool {
+    /// Reads until the client's close frame. Returns whether the connection was lost first.
+    async fn await_close(&mut self) -> bool {
         let mut messages = 0;
         loop {
             match std::future::poll_fn(|cx| self.poll_read(cx)).await {
-                Told::Received(Received::Close(_)) => return false,
-                Told::Received(_) if messages < 4_096 => messages += 1,
-                // The client broke the framing, so that its frames can no longer be told apart.
-                Told::Received(_) | Told::Close(_) => return false,
-                Told::Gone => return true,
+                SocketEvent::Received(Received::Close(_)) => return false,
+                SocketEvent::Received(_) if messages < 4_096 => messages += 1,
+                // The framing is broken, so that a close frame could not be recognised.
+                SocketEvent::Received(_) | SocketEvent::Close(_) => return false,
+                SocketEvent::Lost => return true,
             }
         }
     }
 
-    /// Throws away what comes until the client ends the connection.
+    /// Reads and discards bytes until the client ends the connection.
     async fn drain(&mut self) {
-        let mut room = [0; READ];
+        let mut buffer = [0; READ];
         let mut unread = 0;
-        while let Ok(read) = self.stream.read(&mut room).await {
+        while let Ok(read) = self.stream.read(&mut buffer).await {
             unread += read;
             if read == 0 || unread > UNREAD {
                 return;

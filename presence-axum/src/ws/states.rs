@@ -1,6 +1,6 @@
-//! The states that a connection has sent to its client, so that none is sent twice.
+//! The states that a connection has sent to its client, so that no state is sent twice in a row.
 
-use super::frame::Tells;
+use super::frame::SubjectState;
 use std::collections::VecDeque;
 
 /// The maximum number of subjects that are remembered.
@@ -9,13 +9,13 @@ const REMEMBERED: usize = 256;
 /// The latest state sent of each subject, the least recent first. It allocates no memory until the
 /// first state.
 #[derive(Default)]
-pub(super) struct States(VecDeque<Tells>);
+pub(super) struct States(VecDeque<SubjectState>);
 
 impl States {
-    /// Whether this differs from the state of the subject that was sent last; remembers it.
-    pub(super) fn is_news(&mut self, tells: Tells) -> bool {
-        let last = self.0.iter().position(|last| last.subject == tells.subject);
-        if last.is_some_and(|at| self.0[at].state == tells.state) {
+    /// Remembers a state, and returns whether it differs from the last one sent for its subject.
+    pub(super) fn is_news(&mut self, state: SubjectState) -> bool {
+        let last = self.0.iter().position(|last| last.subject == state.subject);
+        if last.is_some_and(|at| self.0[at].state == state.state) {
             return false;
         }
         if let Some(at) = last {
@@ -23,7 +23,7 @@ impl States {
         } else if self.0.len() == REMEMBERED {
             self.0.pop_front();
         }
-        self.0.push_back(tells);
+        self.0.push_back(state);
         true
     }
 
@@ -40,7 +40,7 @@ mod tests {
     #[test]
     fn a_state_is_news_once_until_it_changes() {
         let mut states = States::default();
-        let mut tell = |subject, state| states.is_news(Tells { subject, state });
+        let mut tell = |subject, state| states.is_news(SubjectState { subject, state });
         assert!(tell(1, 1) && !tell(1, 1));
         assert!(tell(2, 1) && tell(1, 2) && tell(1, 1));
         assert!(!tell(2, 1));
@@ -49,18 +49,18 @@ mod tests {
     #[test]
     fn what_was_forgotten_is_news_again() {
         let mut states = States::default();
-        assert!(states.is_news(Tells { subject: 1, state: 1 }));
+        assert!(states.is_news(SubjectState { subject: 1, state: 1 }));
         states.forget();
-        assert!(states.is_news(Tells { subject: 1, state: 1 }));
+        assert!(states.is_news(SubjectState { subject: 1, state: 1 }));
     }
 
     #[test]
     fn a_bounded_number_of_subjects_is_remembered() {
         let mut states = States::default();
         for subject in 0..10_000 {
-            states.is_news(Tells { subject, state: 1 });
+            states.is_news(SubjectState { subject, state: 1 });
         }
         assert_eq!(states.0.len(), REMEMBERED);
-        assert!(!states.is_news(Tells { subject: 9_999, state: 1 }));
+        assert!(!states.is_news(SubjectState { subject: 9_999, state: 1 }));
     }
 }

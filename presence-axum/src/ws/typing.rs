@@ -5,15 +5,15 @@ use std::time::Duration;
 
 /// A value that a connection shows in a topic.
 ///
-/// Repeating it prolongs it, and is not told: the others hear of it again when what they were told
-/// last runs out.
+/// When the client repeats it, it is only prolonged here. It is sent to the other subscribers again
+/// when it would end for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Typed {
     pub(super) topic: Topic,
     pub(super) value: Box<str>,
     /// The time when the value ends unless the client repeats it.
     ends_at: Timestamp,
-    /// The time when the value ends for the other subscribers, as they were last told.
+    /// The time when the value ends for the other subscribers unless it is sent again.
     shown_until: Timestamp,
 }
 
@@ -31,14 +31,15 @@ impl Typed {
         self.ends_at.min(self.shown_until)
     }
 
-    /// At `due_at`: whether it goes on, and is to be shown again.
+    /// Called at `due_at`: returns whether the value continues and must be sent to the others
+    /// again.
     pub(super) fn show_again(&mut self, now: Timestamp, lasts: Duration) -> bool {
         self.shown_until = now + lasts;
         self.ends_at > now
     }
 }
 
-/// Whether a user shows as offline, by their own word or because they are not here.
+/// Whether a user appears offline although they have sessions.
 pub(super) fn is_hidden(presence: &Presence, user: &UserId) -> bool {
     presence
         .user(user)

@@ -1,4 +1,4 @@
-//! What clients are told.
+//! The updates that clients get.
 
 use super::Reference;
 use presence_core::broker::{Event, EventId, Missed};
@@ -9,10 +9,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Something that a client is told: an answer, or what happens in a topic. `None` as a topic is
-/// everybody.
+/// An update for a client: the response to a request, or an event of a topic. `None` as a topic
+/// stands for everybody.
 ///
-/// What happens in a topic is encoded once for all its subscribers.
+/// An event of a topic is encoded once for all subscribers.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Update {
@@ -20,176 +20,176 @@ pub enum Update {
     Hello(Hello),
     /// The session is bound to the socket.
     Entered {
-        /// That of the request.
+        /// The reference of the request.
         reference: Option<Reference>,
-        /// For whom the socket speaks.
+        /// The user of the session.
         user: UserId,
-        /// Which session it holds.
+        /// The id of the session.
         session: SessionId,
     },
-    /// What was asked for is done.
+    /// The request was executed.
     Done {
-        /// That of the request.
+        /// The reference of the request.
         reference: Option<Reference>,
     },
     /// A subscription has begun.
     Subscribed {
-        /// That of the request.
+        /// The reference of the request.
         reference: Option<Reference>,
-        /// To what.
+        /// The topic.
         topic: Option<Topic>,
-        /// Whether it was asked to be told in counts.
+        /// Whether the client asked for counts only.
         counts: bool,
-        /// Whether it is told in counts because it is too large.
+        /// Whether counts are sent because the topic is too large.
         large: bool,
     },
     /// A subscription has ended.
     Unsubscribed {
-        /// That of the request.
+        /// The reference of the request.
         reference: Option<Reference>,
-        /// To what it was.
+        /// The topic.
         topic: Option<Topic>,
     },
     /// A message is stored.
     Published {
-        /// That of the request.
+        /// The reference of the request.
         reference: Option<Reference>,
-        /// The topic it is about.
+        /// The topic that it concerns.
         topic: Topic,
-        /// Its place there.
+        /// The id of the message in the topic.
         id: EventId,
-        /// Whether it was stored before, under the same key.
+        /// Whether a message with the same key was stored before.
         repeated: bool,
     },
-    /// A page of who is there.
+    /// A page of the users in a topic.
     Listed {
-        /// That of the request.
+        /// The reference of the request.
         reference: Option<Reference>,
         /// The topic; `None` stands for everyone.
         topic: Option<Topic>,
         /// The page.
         listing: Listing,
-        /// How many there are.
+        /// The counts of the whole topic.
         counts: Counts,
     },
-    /// A sign of life.
+    /// The response to a ping.
     Pong {
-        /// That of the request.
+        /// The reference of the request.
         reference: Option<Reference>,
-        /// The time here.
+        /// The time of the server.
         at: Timestamp,
     },
-    /// What was asked for is not done.
+    /// The request was refused, or the topic has a problem.
     Problem(Problem),
-    /// The process goes.
+    /// This process shuts down.
     Reconnect {
-        /// When the client should come back.
+        /// How long the client should wait before it reconnects.
         after: Duration,
     },
-    /// What is shown has become worth believing, or not.
+    /// The view of this process has become fresh or stale.
     View(View),
-    /// All who are in a topic.
+    /// All users of a topic.
     State {
         /// The topic; `None` stands for everyone.
         topic: Option<Topic>,
         /// The users who are there.
         snapshot: Arc<Snapshot>,
-        /// Whether that is worth believing.
+        /// Whether the process receives updates from the store.
         view: View,
     },
-    /// What changed in a topic.
+    /// The changes in a topic.
     Diff {
         /// The topic; `None` stands for everyone.
         topic: Option<Topic>,
-        /// The changes since the version that was told last.
+        /// The changes since the previous version.
         diff: Arc<Diff>,
     },
-    /// How many are in a topic.
+    /// The number of users in a topic.
     Counts {
         /// The topic; `None` stands for everyone.
         topic: Option<Topic>,
-        /// How many.
+        /// The counts.
         counts: Counts,
-        /// Whether that is told because the topic is too large for more.
+        /// Whether counts are sent because the topic is too large.
         large: bool,
     },
     /// A short-lived value of a user in a topic.
     Typing {
-        /// The topic it is about.
+        /// The topic that it concerns.
         topic: Topic,
-        /// Who and what.
+        /// The user and the value.
         typing: Typing,
     },
-    /// A message.
+    /// A message in a topic.
     Message {
-        /// The topic it is about.
+        /// The topic that it concerns.
         topic: Topic,
-        /// As it is stored; see [`Said`](Envelope) for what sockets publish.
+        /// The stored event; a socket publishes an [`Envelope`].
         event: Event,
     },
-    /// Where the messages of a subscription without an id begin: a client that is interrupted before
-    /// it has heard one comes back after this.
+    /// The position in the topic's messages at which a subscription without `after` starts. A
+    /// client that is interrupted before its first message resumes after this position.
     Position {
-        /// The topic it is about.
+        /// The topic that it concerns.
         topic: Topic,
         /// The newest message at that time, or [`EventId::BEGINNING`].
         id: EventId,
     },
-    /// Messages before the next one cannot be had any more.
+    /// Messages before the next one are no longer available.
     Missed {
-        /// The topic it is about.
+        /// The topic that it concerns.
         topic: Topic,
         /// The reason why events are missing.
         missed: Missed,
     },
 }
 
-/// What a client is told first.
+/// The first update on a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hello {
-    /// The name of the connection, as it stands in the log.
+    /// The id of the connection, as in the log.
     pub connection: SessionId,
-    /// Who the caller is, if anybody is asked.
+    /// The caller's user; `None` for guests and where callers are not identified.
     pub user: Option<UserId>,
     /// The name to show.
     pub name: Option<String>,
-    /// After how long without a frame the socket is closed.
+    /// The time without a frame after which the socket is closed.
     pub idle_for: Duration,
-    /// The policy's window of activity.
+    /// How long a user is active after their last activity.
     pub active_for: Duration,
-    /// How long a session lives that nothing holds.
+    /// How long a session lives after the connection was lost.
     pub lease_for: Duration,
-    /// How long a typing value lives.
+    /// How long a typing value is shown unless it is repeated.
     pub typing_for: Duration,
 }
 
-/// Why something was not done.
+/// Why a request was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// That of the request.
+    /// The reference of the request.
     pub reference: Option<Reference>,
-    /// Of which topic, where it is about one.
+    /// The topic that it concerns, if any.
     pub topic: Option<Topic>,
-    /// A number as HTTP has it.
+    /// A status code of HTTP.
     pub code: u16,
-    /// A few words.
+    /// A short message.
     pub words: Cow<'static, str>,
 }
 
 impl Problem {
-    /// A problem with a frame.
+    /// A problem with this code and message.
     pub fn new(code: u16, words: impl Into<Cow<'static, str>>) -> Self {
         Self { reference: None, topic: None, code, words: words.into() }
     }
 
-    /// Names the request.
+    /// Sets the reference.
     pub fn of(self, reference: Option<Reference>) -> Self {
         Self { reference, ..self }
     }
 
-    /// Names the topic.
+    /// Sets the topic.
     pub fn in_topic(self, topic: Option<Topic>) -> Self {
         Self { topic, ..self }
     }
@@ -201,7 +201,7 @@ impl From<crate::Error> for Problem {
     }
 }
 
-/// A short-lived value, as it travels between processes.
+/// A short-lived value in the format that processes exchange.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Typing {
@@ -211,14 +211,14 @@ pub struct Typing {
     pub name: String,
     /// The value, as JSON; `None` when it ends.
     pub value: Option<Box<str>>,
-    /// For how many milliseconds, if nothing more is heard.
+    /// How many milliseconds the value is shown unless it is sent again.
     #[serde(rename = "for")]
     pub lasts: u64,
-    /// The connection that it comes from: it is not told of it.
+    /// The connection that sent it; it does not get the value back.
     pub by: SessionId,
 }
 
-/// What a socket publishes, around the client's own data.
+/// A message as sockets publish it, with the client's own data inside.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Envelope<'a> {
     /// The id of the user.

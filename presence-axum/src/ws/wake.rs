@@ -1,15 +1,16 @@
-//! Polling a source only when it asks for it.
+//! A flag that tells which event sources have to be polled.
 
 use futures_util::task::AtomicWaker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
-/// A flag that the waker of a source sets: the source need not be polled while it is not set.
+/// A flag that is set by the waker of an event source. While it is not set, the source need not be
+/// polled.
 ///
-/// A connection waits for a dozen sources, and nearly always one of them wakes it. Polling the
-/// others costs more than the frame that is then written, since each lies in memory that no cache
-/// holds any more.
+/// A connection waits for a dozen sources, and usually only one of them wakes it. Polling all
+/// others would cost more than writing the frame, since the memory of each is no longer in any
+/// cache.
 pub(super) struct WakeFlag {
     shared: Arc<Shared>,
     /// The waker that the source is polled with.
@@ -23,23 +24,23 @@ struct Shared {
 }
 
 impl WakeFlag {
-    /// A flag that is set: a source has to be polled once before it can wake anybody.
+    /// The flag starts as set, since a source must be polled once before it can wake a task.
     pub(super) fn new() -> Self {
         let shared = Arc::new(Shared { is_set: AtomicBool::new(true), task: AtomicWaker::new() });
         Self { waker: Waker::from(Arc::clone(&shared)), shared }
     }
 
-    /// The waker to poll the source with, if the flag is set, which it then is no more. Otherwise
-    /// the task of `cx` is woken once it is.
+    /// Clears the flag and returns the waker to poll the source with, if the flag was set.
+    /// Otherwise registers the task of `cx` to be woken once it is set.
     ///
-    /// A source that was ready may have more: whoever does not poll it until it is pending
-    /// [sets](Self::set) the flag again.
+    /// A source that was ready may have more items. A caller that does not poll it until it is
+    /// pending must [set](Self::set) the flag again.
     pub(super) fn take(&self, cx: &Context<'_>) -> Option<Waker> {
         self.shared.task.register(cx.waker());
         self.shared.is_set.swap(false, Ordering::AcqRel).then(|| self.waker.clone())
     }
 
-    /// Sets the flag, so that the source is polled at the next opportunity.
+    /// Sets the flag, so that the source is polled at the next poll of the task.
     pub(super) fn set(&self) {
         self.shared.is_set.store(true, Ordering::Release);
     }

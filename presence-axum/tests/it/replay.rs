@@ -20,19 +20,19 @@ use tokio::net::TcpStream;
 struct Stage {
     rig: Rig,
     broker: MemoryBroker,
-    gate: Limiter,
+    limiter: Limiter,
 }
 
 impl Stage {
     async fn with(retention: Retention, set: impl FnOnce(Replay) -> Replay) -> Self {
-        let gate = Limiter::new(Limits::default());
+        let limiter = Limiter::new(Limits::default());
         let clock = ManualClock::at(START);
         let broker = MemoryBroker::with(retention, usize::MAX, clock.clone());
         let (store, shared) = (MemoryStore::with_clock(clock.clone()), Arc::new(clock.clone()));
         let replay = set(Replay::new(broker.clone()).clock(shared));
-        let app = Router::new().route("/news", get(news)).with_state((replay, gate.clone()));
+        let app = Router::new().route("/news", get(news)).with_state((replay, limiter.clone()));
         let rig = Rig::on(store, clock, 1_000, |_| app).await;
-        Self { rig, broker, gate }
+        Self { rig, broker, limiter }
     }
 
     async fn new() -> Self {
@@ -54,8 +54,8 @@ fn channel() -> Channel {
     Channel::new("news").unwrap()
 }
 
-async fn news(State((replay, gate)): State<(Replay, Limiter)>, resume: Resume) -> Response {
-    let permit: Permit = gate.admit(None).unwrap();
+async fn news(State((replay, limiter)): State<(Replay, Limiter)>, resume: Resume) -> Response {
+    let permit: Permit = limiter.admit(None).unwrap();
     let until = START + Duration::from_secs(1_000);
     replay.response(&channel(), resume, Some(until), permit).await
 }
@@ -160,12 +160,12 @@ async fn pings_may_be_events_with_a_name_and_come_on_time() {
 async fn a_stream_ends_when_its_time_is_over_and_gives_back_what_it_held() {
     let stage = Stage::with(Retention::default(), |replay| replay.ends_after(Duration::from_secs(20))).await;
     let mut stream = stage.open(&[]).await;
-    assert_eq!(stage.gate.open(), 1);
+    assert_eq!(stage.limiter.open(), 1);
     stage.rig.advance(15).await;
     assert_eq!(stream.event().await, ": ping");
     stage.rig.advance(5).await;
     assert_eq!(stream.next().await, None);
-    assert_eq!(stage.gate.open(), 0);
+    assert_eq!(stage.limiter.open(), 0);
 }
 
 #[tokio::test]
@@ -185,7 +185,7 @@ async fn stopped(stage: &Stage) -> Vec<u8> {
     let mut stalled = TcpStream::connect(stage.rig.address).await.unwrap();
     stalled.write_all(b"GET /news HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
     let mut reader = stage.open(&[]).await;
-    while stage.gate.open() < 2 {
+    while stage.limiter.open() < 2 {
         tokio::task::yield_now().await;
     }
     for n in 0..150 {

@@ -189,11 +189,11 @@ async fn a_small_frame_that_is_made_of_much_is_not_made_for_each_of_a_crowd() {
         counting.fetch_add(1, Ordering::SeqCst);
         Bytes::from_static(b"data: 1\n\n")
     });
-    let gate = Limiter::new(Limits::default());
-    let _viewers: Vec<_> = (0..100).map(|_| ticker.watch(gate.admit(None).unwrap())).collect();
+    let limiter = Limiter::new(Limits::default());
+    let _viewers: Vec<_> = (0..100).map(|_| ticker.watch(limiter.admit(None).unwrap())).collect();
     assert_eq!(made.load(Ordering::SeqCst), 1);
     clock.0.fetch_add(500, Ordering::SeqCst);
-    let _late = ticker.watch(gate.admit(None).unwrap());
+    let _late = ticker.watch(limiter.admit(None).unwrap());
     assert_eq!(made.load(Ordering::SeqCst), 2);
 }
 

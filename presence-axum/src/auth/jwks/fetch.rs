@@ -1,15 +1,15 @@
-//! One fetch of a set of keys, bounded in time and size.
+//! Fetches a key set, with limits on time and size.
 
 use super::keys::Keys;
 use reqwest::Client;
 use reqwest::redirect::Policy;
 use std::time::Duration;
 
-/// The largest answer, in bytes.
+/// The largest response that is accepted, in bytes.
 const MOST: usize = 256 * 1024;
-/// How long a fetch may take, all in all.
+/// The time limit for a whole fetch.
 const WITHIN: Duration = Duration::from_secs(5);
-/// How long it may take to connect.
+/// The time limit for connecting.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
 /// Makes a client that follows no redirects: keys are only accepted from the configured URL.

@@ -1,4 +1,4 @@
-//! The keys that a provider publishes.
+//! The published keys of an identity provider.
 
 use super::super::jwt;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -8,9 +8,9 @@ use std::fmt;
 
 /// The maximum number of keys of one provider; more are ignored.
 const MOST: usize = 100;
-/// An RSA modulus of 2,048 to 8,192 bits, in digits of base64.
+/// The length of an RSA modulus of 2,048 to 8,192 bits, in base64 characters.
 const MODULUS: std::ops::RangeInclusive<usize> = 342..=1_366;
-/// A coordinate of P-256, in digits of base64.
+/// The length of a P-256 coordinate, in base64 characters.
 const COORDINATE: usize = 43;
 
 /// Keys that sign with RS256 or ES256.
@@ -48,11 +48,10 @@ struct Entry {
 }
 
 impl Keys {
-    /// The keys of a set that sign: those for another use, of another kind, or too weak are passed
-    /// over.
+    /// The signing keys of a set. Keys for another use, of another kind, or too weak are skipped.
     ///
-    /// `None` for what is no set, and for one without any usable key: that is a mistake of the
-    /// provider.
+    /// `None` for text that is not a key set, and for a set without a usable key, which is a
+    /// mistake of the provider.
     pub(super) fn read(text: &[u8]) -> Option<Self> {
         #[derive(Deserialize)]
         struct Set {
@@ -64,8 +63,8 @@ impl Keys {
         (!keys.is_empty()).then_some(Self(keys))
     }
 
-    /// The key of this id and algorithm. A token without an id is of the only key of its algorithm,
-    /// if there is but one.
+    /// The key with this id and algorithm. For a token without a key id: the only key of its
+    /// algorithm, if there is exactly one.
     pub(super) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
         let mut fitting = self.0.iter().filter(|key| key.algorithm == algorithm);
         match id {
@@ -103,7 +102,7 @@ impl Entry {
                 }
                 (Algorithm::ES256, "ES256", DecodingKey::from_ec_components(&x, &y))
             }
-            // Among them `oct`, a secret that nobody should publish: it would let anybody sign.
+            // This includes `oct`, a shared secret: once published, it would let anybody sign.
             _ => return None,
         };
         if !signs || self.alg.is_some_and(|alg| alg != name) {

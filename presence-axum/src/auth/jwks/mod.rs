@@ -4,7 +4,7 @@ mod fetch;
 mod keys;
 
 use super::verified::{Key, Verified};
-use super::{Admins, Authenticator, Credentials, Identity, Refused, Rules, jwt};
+use super::{Authenticator, Credentials, Identity, Refused, Rules, jwt};
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -18,23 +18,25 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Knows tokens that are signed with RS256 or ES256 by a key of a published set (JWKS, RFC 7517).
+/// Verifies tokens that are signed with RS256 or ES256 by a key of a published set (JWKS, RFC
+/// 7517).
 ///
-/// The keys are fetched when the first token is shown, and again
-/// - at a token with an unknown key id, at most once in 10 s: a new key is accepted within that
-///   time, and whoever makes up ids costs the provider nothing;
-/// - in the background once the keys are 5 min old: a key that is withdrawn is refused from then
+/// The keys are fetched at the first token, and again
+/// - at a token with an unknown key id, at most once in 10 s, so that a new key is accepted soon
+///   and invented ids cost the provider nothing;
+/// - in the background once the keys are 5 min old, so that a withdrawn key is refused from then
 ///   on.
 ///
-/// While the provider is down, answers nonsense or hangs, the known keys go on. A fetch takes 5 s
-/// and 256 KiB at most, is shared by all who wait for it, and follows no redirect. Until the first
-/// one has succeeded, tokens are [`Refused::Unavailable`] (503), and it is tried again every 2 s.
+/// While the provider is down, hangs or answers garbage, the known keys stay in use. A fetch takes
+/// at most 5 s and 256 KiB, is shared by all requests that wait for it, and follows no redirect.
+/// Until the first fetch has succeeded, tokens are [`Refused::Unavailable`] (503), and the fetch is
+/// retried every 2 s.
 ///
-/// The algorithm is the key's, whatever a token says of itself; a token that brings a key is
-/// refused. One without a key id (`kid`) is taken if the set has a single key of its algorithm.
-/// Only keys for signing count (`use` is `sig` or absent, of 2,048 bits or P-256), the first 100 of
-/// them. A token that was verified is remembered until it ends, 10,000 of them, as long as the keys
-/// are the same.
+/// The algorithm is that of the key, whatever the token claims; a token that brings a key is
+/// refused. A token without a key id (`kid`) is accepted if the set has exactly one key of its
+/// algorithm. Only signing keys count (`use` is `sig` or absent; RSA from 2,048 bits, or P-256), at
+/// most 100 of them. Verified tokens are cached until they expire or the key set changes, at most
+/// 10,000.
 ///
 /// ```no_run
 /// # fn example() -> Result<(), presence_axum::auth::InvalidJwks> {
@@ -61,7 +63,7 @@ struct Source {
 #[derive(Default)]
 struct State {
     keys: Arc<Keys>,
-    /// The number of the key set: zero until the first was fetched, then one more with each change.
+    /// The number of the key set: zero before the first fetch, then one more with each change.
     number: u64,
     fetched_at: Timestamp,
     tried_at: Option<Timestamp>,
@@ -69,21 +71,21 @@ struct State {
     under_way: Option<Shared<BoxFuture<'static, ()>>>,
 }
 
-/// The minimum time between two fetches that tokens with unknown keys cause.
+/// The minimum time between two fetches caused by tokens with unknown keys.
 const UNKNOWN_EVERY: Duration = Duration::from_secs(10);
-/// The pause before another fetch while there are no keys at all.
+/// The pause before the next fetch while there are no keys at all.
 const FIRST_EVERY: Duration = Duration::from_secs(2);
-/// The age of keys after which they are fetched again.
+/// The age at which keys are fetched again.
 const REFRESH_AFTER: Duration = Duration::from_mins(5);
 
-/// Why a set of keys cannot be fetched.
+/// Why a [`Jwks`] cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidJwks {
-    /// The URL is not one of `http` or `https`.
-    #[error("the URL of the keys is not like https://id.example/keys")]
+    /// The URL is not a valid `http` or `https` URL.
+    #[error("the URL of the keys is not an http(s) URL such as https://id.example/keys")]
     Url,
-    /// The HTTP client cannot be made: the root certificates cannot be read, for example.
+    /// The HTTP client cannot be made, for example because the root certificates cannot be read.
     #[error("no HTTP client: {0}")]
     Client(String),
 }
@@ -110,10 +112,10 @@ impl Jwks {
         })
     }
 
-    /// Knows tokens of this realm of Keycloak, whose issuer is `{base}/realms/{realm}`.
+    /// Accepts tokens of this realm of Keycloak, whose issuer is `{base}/realms/{realm}`.
     ///
-    /// Where tokens are issued under another address than the one that keys are fetched from, say
-    /// so by [`issuer`](Self::issuer).
+    /// If tokens are issued under another address than the one to fetch keys from, set it by
+    /// [`issuer`](Self::issuer).
     ///
     /// # Errors
     /// [`InvalidJwks`].
@@ -122,36 +124,7 @@ impl Jwks {
         Ok(Self::new(format!("{issuer}/protocol/openid-connect/certs"))?.issuer(issuer))
     }
 
-    /// How far the clock of the issuer may be off. Default zero; see [`Rules::leeway`].
-    pub fn leeway(mut self, leeway: Duration) -> Self {
-        self.rules.leeway = leeway;
-        self
-    }
-
-    /// The required issuer (`iss`). Default: any.
-    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.rules.issuer = Some(issuer.into());
-        self
-    }
-
-    /// The required audience (`aud`). Default: any.
-    pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.rules.audience = Some(audience.into());
-        self
-    }
-
-    /// The client that a token must have been issued to (`azp`, or `aud`). Default: any; see
-    /// [`Rules::client`].
-    pub fn client(mut self, client: impl Into<String>) -> Self {
-        self.rules.client = Some(client.into());
-        self
-    }
-
-    /// Which callers are administrators. Default [`Admins::default`].
-    pub fn admins(mut self, admins: Admins) -> Self {
-        self.rules.admins = admins;
-        self
-    }
+    super::claims::rule_setters!();
 
     /// The clock by which tokens expire and keys grow old. Default: the system's.
     pub fn clock(self, clock: impl Clock) -> Self {
@@ -179,7 +152,7 @@ impl Jwks {
 }
 
 impl Source {
-    /// Which keys are known; old ones are fetched again meanwhile.
+    /// The number of the current key set. Starts a fetch in the background if the keys are old.
     fn number(self: &Arc<Self>, clock: &Arc<dyn Clock>) -> u64 {
         let mut state = self.state.lock();
         if state.number > 0 && clock.now().since(state.fetched_at) >= REFRESH_AFTER {
@@ -188,7 +161,8 @@ impl Source {
         state.number
     }
 
-    /// The keys among which one has this id and algorithm, fetched if need be and if it is time.
+    /// The key set, after fetching it if it lacks a key with this id and algorithm and a fetch is
+    /// due.
     async fn keys_with(
         self: &Arc<Self>,
         id: Option<&str>,
@@ -207,17 +181,17 @@ impl Source {
             under_way.await;
         }
         let state = self.state.lock();
-        // It may be a new key that cannot be fetched.
+        // The token may be signed with a new key that cannot be fetched at the moment.
         if state.failed && state.keys.find(id, algorithm).is_none() {
             return Err(Refused::Unavailable);
         }
         Ok((Arc::clone(&state.keys), state.number))
     }
 
-    /// Begins a fetch, or joins the one that is under way; `None` when the last one was begun too
-    /// short a while ago.
+    /// Starts a fetch, or joins the running one; `None` if the last one was started less than
+    /// `every` ago.
     ///
-    /// It is a task of its own: nobody who waits for it can cancel it for the others.
+    /// The fetch is a task of its own, so that no waiting request can cancel it for the others.
     fn fetch(
         self: &Arc<Self>,
         state: &mut State,
@@ -246,7 +220,7 @@ impl Source {
             Ok(keys) => {
                 state.fetched_at = clock.now();
                 if state.number == 0 || !state.keys.is_like(&keys) {
-                    tracing::info!(?keys, "signing keys are new");
+                    tracing::info!(?keys, "fetched new signing keys");
                     state.keys = Arc::new(keys);
                     state.number += 1;
                 } else if failed_before {
@@ -277,7 +251,7 @@ impl Authenticator for Jwks {
     }
 }
 
-/// Says nothing of the URL, which may hold a password.
+/// Leaves out the URL, which may contain a password.
 impl fmt::Debug for Jwks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.source.state.lock();

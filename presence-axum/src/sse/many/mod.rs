@@ -1,4 +1,4 @@
-//! `GET` and `POST /v1/sse`: many scopes in one stream, so that a page needs no other.
+//! `GET` and `POST /v1/sse`: many scopes in one stream, so that a page needs only one.
 
 mod wanted;
 
@@ -20,15 +20,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use wanted::Wanted;
 
-/// How long a silence is before it is broken by an event `ping`.
+/// The idle time after which an event `ping` is sent.
 const PING_EVERY: Duration = Duration::from_secs(15);
 const PING: Bytes = Bytes::from_static(b"event: ping\ndata: {}\n\n");
-/// The largest event about users who are named. It is never reached: a thousand users with a
-/// message and a meta each take less.
+/// The largest event about named users. It is never reached: a thousand users with a message and a
+/// meta each take less.
 const USERS_FRAME: usize = 4 * 1024 * 1024;
 
-/// Streams the scopes that the query names: `?topic=a&topic=b&user=x&user=y&counts=c`, or everybody
-/// where it names none.
+/// Streams the scopes of the query, `?topic=a&topic=b&user=x&user=y&counts=c`; without any of them,
+/// everybody.
 ///
 /// # Errors
 /// 401 and 403; 400 names what is wrong with the query; 429 and 503 of the [limits](crate::Limits).
@@ -44,7 +44,7 @@ pub async fn get(
     Ok(response(watcher.bound(stream(&mount, wanted, permit))))
 }
 
-/// Streams the scopes that the body names, each from the version that the caller has.
+/// Streams the scopes of the body, each from the version that the caller has.
 ///
 /// # Errors
 /// 401 and 403; 400 names the field that is wrong; 413 for a body that is too large; 429 and 503 of
@@ -52,14 +52,14 @@ pub async fn get(
 pub async fn post(State(mount): State<Mount>, request: Request) -> Result<Response, Error> {
     let (parts, body) = request.into_parts();
     let watcher = Watcher::identify(&mount, parts).await?;
-    let body = LenientJson::read(Request::new(body), mount.gate().limits().body).await?;
+    let body = LenientJson::read(Request::new(body), mount.limiter().limits().body).await?;
     let wanted = Wanted::of_body(&body)?;
     let (watcher, permit) = watcher.admitted(wanted.scopes()).await?;
     Ok(response(watcher.bound(stream(&mount, wanted, permit))))
 }
 
 fn stream(mount: &Mount, wanted: Wanted, permit: Permit) -> impl Stream<Item = Bytes> + Send + use<> {
-    let (presence, most) = (mount.presence(), mount.gate().limits().frame);
+    let (presence, most) = (mount.presence(), mount.limiter().limits().frame);
     let encoders = &mount.streams().many;
     let mut updates = SelectAll::new();
     for (topic, after) in wanted.topics {
@@ -83,7 +83,7 @@ fn stream(mount: &Mount, wanted: Wanted, permit: Permit) -> impl Stream<Item = B
     events(Reader { presence: presence.clone(), updates, views, _permit: permit })
 }
 
-/// What each event of a scope starts with: `{"scope":"topic:a"`.
+/// The start of each event of a scope: `{"scope":"topic:a"`.
 fn scope_of(kind: &str, name: &str) -> String {
     format!("{{\"scope\":{}", serde_json::Value::from(format!("{kind}{name}")))
 }
@@ -127,7 +127,8 @@ fn events(reader: Reader) -> impl Stream<Item = Bytes> + Send + use<> {
     stream::iter([first]).chain(events)
 }
 
-/// What a client needs to know to tell silence from peace, and how often to beat.
+/// The first event: the intervals by which the client tells a dead stream from an idle one, and
+/// sends its heartbeats.
 fn hello(presence: &Presence) -> Bytes {
     #[derive(Serialize)]
     struct Hello {

@@ -1,4 +1,4 @@
-//! Which scopes a caller wants to see in one stream.
+//! The scopes that a caller asks for in one stream.
 
 use crate::query::decode;
 use crate::{Error, Json, LenientJson};
@@ -6,13 +6,13 @@ use presence_core::{Scope, Topic, UserId, Version};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most topics of one stream, and the most of which it tells counts.
+/// The maximum number of topics with members, and of topics with counts, in one stream.
 const MAX_TOPICS: usize = 64;
-/// The most users of one stream.
+/// The maximum number of users in one stream.
 const MAX_USERS: usize = 1_000;
 
-/// The scopes, each with the version that the caller has of it, if any. A topic is in one of them
-/// at most once.
+/// The scopes, each with the version that the caller already has, if any. A topic is in at most one
+/// of them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) topics: BTreeMap<Topic, Option<Version>>,
@@ -20,13 +20,12 @@ pub(super) struct Wanted {
     pub(super) everyone_after: Option<Version>,
     pub(super) users: BTreeSet<UserId>,
     pub(super) users_after: Option<Version>,
-    /// `None` is everybody.
+    /// `None` stands for everybody.
     pub(super) counts: BTreeSet<Option<Topic>>,
 }
 
 impl Wanted {
-    /// Reads `topic=`, `user=` and `counts=`, each any number of times; everybody where there is
-    /// none of them.
+    /// Reads any number of `topic=`, `user=` and `counts=`; without any of them, everybody.
     pub(super) fn of_query(query: &str) -> Result<Self, Error> {
         let mut wanted = Self::default();
         for (name, value) in query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))) {
@@ -48,8 +47,8 @@ impl Wanted {
     }
 
     /// Reads
-    /// `{"topics":{"a":"<version>","b":null},"everyone":"<version>","users":["x"],"users_after":"<version>",
-    /// "counts":["c",null]}`, of which each field may be absent but not all.
+    /// `{"topics":{"a":"<version>","b":null},"everyone":"<version>","users":["x"],"users_after":"<version>","counts":["c",null]}`.
+    /// At least one field must be present.
     pub(super) fn of_body(body: &LenientJson) -> Result<Self, Error> {
         let [topics, everyone, users, users_after, counts] =
             body.fields(["topics", "everyone", "users", "users_after", "counts"])?;
@@ -73,7 +72,7 @@ impl Wanted {
         wanted.bounded()
     }
 
-    /// All that it is about.
+    /// All scopes that the stream is about.
     pub(super) fn scopes(&self) -> Vec<Scope> {
         let of = |topic: Option<&Topic>| topic.cloned().map_or(Scope::All, Scope::Topic);
         let topics = self.topics.keys().map(Some).chain(self.counts.iter().map(Option::as_ref));
@@ -95,7 +94,7 @@ impl Wanted {
     }
 }
 
-/// What is no version of ours gets a state, like a version that is too old.
+/// An unknown or malformed version gets a full state, like one that is too old.
 fn version(after: Option<&str>) -> Option<Version> {
     after.and_then(|after| after.parse().ok())
 }

@@ -1,4 +1,4 @@
-//! The events of a channel as frames, encoded once for all viewers.
+//! Encodes the events of a channel as frames, once for all viewers.
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -12,7 +12,8 @@ use std::time::Duration;
 #[derive(Clone)]
 pub(super) struct Format {
     pub name: Option<&'static str>,
-    /// When a client comes back that does not know what 204 means, or lost the last id.
+    /// The reconnection time, after the last event of a channel, for a client that does not
+    /// understand 204 or has lost the last id.
     pub retry_when_ended: Duration,
     /// The function that makes the data of an event; `None` for its payload.
     pub payload: Option<Arc<Payload>>,
@@ -20,17 +21,17 @@ pub(super) struct Format {
 
 type Payload = dyn Fn(&Event) -> Bytes + Send + Sync;
 
-/// What was written last of one channel.
+/// The most recent frames of one channel.
 ///
-/// The viewers of a channel get the same events at about the same time: the first encodes, the
-/// others take its frame.
+/// The viewers of a channel get the same events at about the same time: the first one encodes the
+/// frame, the others reuse it.
 #[derive(Default)]
 pub(super) struct Frames {
-    /// At most `KEPT`, the newest last.
+    /// At most `KEPT` frames, the newest last.
     recent: Mutex<VecDeque<(EventId, Bytes)>>,
 }
 
-/// How many frames are kept for viewers who come a little later.
+/// How many frames are kept for viewers who ask a little later.
 const KEPT: usize = 4;
 
 impl Frames {
@@ -59,13 +60,12 @@ impl Format {
             head += name;
             head += "\n";
         }
-        // A `String` takes everything.
+        // Writing to a `String` does not fail.
         let _ = writeln!(head, "id: {}", event.id);
         let mut frame = head.into_bytes();
         let payload = self.payload.as_ref().map_or_else(|| event.payload.clone(), |payload| payload(event));
         frame.reserve(payload.len() + 32);
-        // A line of data for each line of the payload, by any of the three ends that a line may
-        // have.
+        // One `data:` line for each line of the payload, which may end in `\n`, `\r` or `\r\n`.
         let mut rest = &payload[..];
         loop {
             frame.extend_from_slice(b"data: ");

@@ -1,4 +1,4 @@
-//! The events of a broker's channel as a stream that can be resumed.
+//! [`Replay`]: streams the events of a broker's channels, so that clients can resume.
 
 mod frames;
 mod resume;
@@ -22,14 +22,16 @@ use viewer::Viewer;
 /// Streams the events of channels to any number of viewers.
 ///
 /// One value serves all channels of one kind; it is cheap to clone and is a part of the host's
-/// state. An event is encoded once, whatever the number of its viewers. A viewer is a cursor in the
-/// broker's history: nothing is queued for it, and one that reads slowly delays nobody (one that
-/// hardly reads is closed by [`frame_for`](crate::serve::Options::frame_for)).
+/// state. An event is encoded once, whatever the number of viewers. A viewer is a cursor in the
+/// broker's history: nothing is queued for it, and a slow reader delays nobody (one that hardly
+/// reads is disconnected by [`frame_for`](crate::serve::Options::frame_for)).
 ///
-/// A stream begins with `retry:`. Each event carries its `id:`, so that a client which comes back
-/// with it ([`Resume`]) goes on behind it, without a gap and without a repeat. A channel whose
-/// events it has missed is told anew as [`Begin`] says. The stream ends after the last event of a
-/// channel, and whoever resumes behind that gets 204, on which an `EventSource` gives up.
+/// A stream begins with `retry:`. Each event carries its `id:`, so that a client that reconnects
+/// with it ([`Resume`]) continues after that event, without gaps and repeats. If events in between
+/// are no longer stored, the stream begins again as [`Begin`] says. The stream ends after the last
+/// event of a channel; a client that resumes after that event gets 204, on which an `EventSource`
+/// stops reconnecting.
+///
 ///
 /// ```
 /// use axum::{Router, extract::State, routing::get, response::Response};
@@ -37,9 +39,9 @@ use viewer::Viewer;
 /// use presence_axum::sse::{Replay, Resume};
 /// use presence_core::broker::Channel;
 /// # use axum::extract::FromRef;
-/// # #[derive(Clone)] struct Host { replay: Replay, gate: Limiter }
+/// # #[derive(Clone)] struct Host { replay: Replay, limiter: Limiter }
 /// # impl FromRef<Host> for Replay { fn from_ref(host: &Host) -> Replay { host.replay.clone() } }
-/// # impl FromRef<Host> for Limiter { fn from_ref(host: &Host) -> Limiter { host.gate.clone() } }
+/// # impl FromRef<Host> for Limiter { fn from_ref(host: &Host) -> Limiter { host.limiter.clone() } }
 ///
 /// async fn news(State(replay): State<Replay>, permit: Permit, resume: Resume) -> Response {
 ///     let Ok(channel) = Channel::new("news") else { unreachable!("a constant") };
@@ -60,40 +62,42 @@ struct Inner {
     opening: Bytes,
     ping_every: Duration,
     ends_after: Option<Duration>,
-    /// Those of channels that somebody watches.
+    /// The frames of the channels that have viewers.
     frames: SharedMap<Channel, Arc<Frames>>,
 }
 
-/// What a viewer gets who resumes behind no event, or behind one after which events are missing.
+/// Where a stream begins for a viewer that does not resume, or that has missed events which are no
+/// longer stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Begin {
-    /// The latest event, then what comes: for states, of which a newer one replaces the older.
+    /// With the latest event. For channels of states, in which a newer one replaces the older.
     #[default]
     Latest,
-    /// All events that are stored, then what comes. Where some are missing, an event named `missed`
-    /// says so first; its data is `"trimmed"`, `"incarnation"` or `"slow"`.
+    /// With all events that are stored. If some are missing, an event named `missed` comes first;
+    /// its data is `"trimmed"`, `"incarnation"` or `"slow"`.
     Everything,
 }
 
-/// What is sent in silence, so that no proxy takes the stream for dead.
+/// What is sent at intervals, so that proxies do not close an idle stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Ping {
-    /// A comment, which an `EventSource` passes over.
+    /// A comment, which an `EventSource` ignores.
     #[default]
     Comment,
-    /// An event of this name with the data `{}`, by which a page can tell silence from a dead
-    /// stream.
+    /// An event of this name with the data `{}`, by which a page can tell an idle stream from a
+    /// dead one.
     Event(&'static str),
 }
 
-/// How long the question waits whether a channel has ended, on resuming.
+/// The time limit for asking the broker, when a client resumes, whether the channel has ended.
 const CHECKED_WITHIN: Duration = Duration::from_secs(2);
-/// When a stream ends of which that could not be told: its client resumes, and asks again.
+/// After how long a stream ends if the broker could not answer that: the client resumes and asks
+/// again.
 const UNCHECKED_FOR: Duration = Duration::from_secs(5);
 
 impl Replay {
-    /// Streams channels of this broker with the defaults: the latest event first, unnamed events, a
-    /// comment every 15 s, no end but that of the channel.
+    /// Streams channels of this broker with the defaults: begins with the latest event, unnamed
+    /// events, a comment every 15 s, no time limit.
     pub fn new(broker: impl Broker) -> Self {
         Self(Arc::new(Inner {
             broker: Arc::new(broker),
@@ -108,8 +112,8 @@ impl Replay {
         }))
     }
 
-    /// Settings share nothing with the value that they were made from: its frames have another
-    /// format.
+    /// Changes a setting. The result shares nothing with the original, since its frames have
+    /// another format.
     fn with(self, set: impl FnOnce(&mut Inner)) -> Self {
         let from = &*self.0;
         let mut inner = Inner {
@@ -130,23 +134,23 @@ impl Replay {
         self.with(|inner| inner.clock = clock)
     }
 
-    /// What a viewer gets who resumes behind no event. Default [`Begin::Latest`].
+    /// Where a stream begins. Default [`Begin::Latest`].
     pub fn begin(self, begin: Begin) -> Self {
         self.with(|inner| inner.begin = begin)
     }
 
-    /// The name of each event (`event:`). Default: none, so that `onmessage` gets them.
+    /// The name of each event (`event:`). Default: none, so that `onmessage` receives them.
     pub fn event_name(self, name: &'static str) -> Self {
         self.with(|inner| inner.format.name = Some(name))
     }
 
-    /// What is shown of an event, instead of its payload; asked once for all viewers.
+    /// Makes the data of an event, instead of its payload; called once for all viewers.
     pub fn payload(self, payload: impl Fn(&Event) -> Bytes + Send + Sync + 'static) -> Self {
         self.with(|inner| inner.format.payload = Some(Arc::new(payload)))
     }
 
-    /// What is sent every so often, whether or not there are events; at least every 10 ms. Default:
-    /// a comment every 15 s.
+    /// What is sent at this interval, independently of events; the interval is at least 10 ms.
+    /// Default: a comment every 15 s.
     pub fn ping(self, ping: Ping, every: Duration) -> Self {
         self.with(|inner| {
             inner.ping_every = every.max(Duration::from_millis(10));
@@ -157,12 +161,12 @@ impl Replay {
         })
     }
 
-    /// How long a stream lives; its client is expected to resume. Default: as long as its channel.
+    /// The time limit for a stream; its client is expected to resume. Default: none.
     pub fn ends_after(self, ends_after: Duration) -> Self {
         self.with(|inner| inner.ends_after = Some(ends_after))
     }
 
-    /// After how long clients come back to a stream that broke, and to one whose channel has ended.
+    /// After how long clients reconnect to a stream that broke, and to one whose channel has ended.
     /// Default 2 s and 15 s.
     pub fn retry(self, broken: Duration, ended: Duration) -> Self {
         self.with(|inner| {
@@ -176,14 +180,14 @@ impl Replay {
         &self.0.broker
     }
 
-    /// The answer for one more viewer of a channel: a stream, or 204 when `resume` is the last
+    /// The response for one more viewer of a channel: a stream, or 204 when `resume` is the last
     /// event of the channel.
     ///
     /// The stream ends at `until` at the latest, for example when the viewer's token expires.
-    /// `held` is dropped with it: the viewer's [`Permit`](crate::limits::Permit), or the session by
-    /// which it is present.
+    /// `held` is dropped with the stream: the viewer's [`Permit`](crate::limits::Permit), or a hold
+    /// that keeps the viewer present.
     ///
-    /// While the broker does not answer, the stream is open and silent, and goes on afterwards
+    /// While the broker does not answer, the stream stays open and silent; afterwards it continues
     /// where it was.
     pub async fn response(
         &self,
@@ -217,7 +221,7 @@ impl Replay {
 }
 
 impl Inner {
-    /// Whether nothing can come after this event; `None` when the broker does not answer.
+    /// Whether no event can follow this one; `None` when the broker does not answer.
     async fn has_ended(&self, channel: &Channel, id: EventId) -> Option<bool> {
         let asked = tokio::time::timeout(CHECKED_WITHIN, self.broker.history(channel, 1)).await;
         let newest = asked.ok()?.ok()?.pop();

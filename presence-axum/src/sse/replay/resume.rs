@@ -7,10 +7,10 @@ use http::request::Parts;
 use presence_core::broker::EventId;
 use std::convert::Infallible;
 
-/// The event that a client saw last: `Last-Event-ID`, which an `EventSource` sends by itself when
-/// it comes back, or `?lastEventId=`, for a page that opens another one.
+/// The last event that a client has seen: `Last-Event-ID`, which an `EventSource` sends when it
+/// reconnects, or `?lastEventId=`, for a page that opens a new stream.
 ///
-/// The header counts where both are there: it is newer. What is no id of an event counts as none.
+/// The header takes precedence, since it is newer. A malformed id counts as none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Resume(Option<EventId>);
 
@@ -30,7 +30,7 @@ impl Resume {
         Self(id.and_then(|id| id.parse().ok()))
     }
 
-    /// The event, if there is one.
+    /// The event to resume after, if any.
     pub fn after(self) -> Option<EventId> {
         self.0
     }

@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-/// The frames of one viewer.
+/// The frames for one viewer.
 ///
 /// It holds a subscription, which is a cursor in the broker's history, and asks for the next event
 /// when the connection has room for it.
@@ -22,11 +22,11 @@ pub(super) struct Viewer<H> {
     channel: Channel,
     frames: Arc<Frames>,
     deliveries: BoxStream<'static, Delivery>,
-    /// The event that was shown last, here or before this stream: the latest of a channel may be
-    /// this one.
+    /// The last event that the viewer has seen, in this stream or before; the latest event of the
+    /// channel may be the same one.
     shown: Option<EventId>,
     opened: bool,
-    /// Whether all that was stored before has been shown.
+    /// Whether everything that was stored at the start has been sent.
     caught_up: bool,
     ended: bool,
     ping_at: Timestamp,
@@ -60,7 +60,7 @@ impl<H> Viewer<H> {
         }
     }
 
-    /// The ping when one is due, and `None` when the stream's time is over.
+    /// The ping if one is due; `None` when the time limit of the stream is reached.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         ready!(self.timer.as_mut().poll(cx));
         let inner = &self.replay.0;
@@ -68,18 +68,18 @@ impl<H> Viewer<H> {
         if now >= self.ends_at {
             return Poll::Ready(None);
         }
-        // After a stall the pings that were missed are left out.
+        // After a stall, missed pings are skipped.
         self.ping_at = (self.ping_at + inner.ping_every).max(now);
         self.timer = timer(&self.replay, self.ping_at.min(self.ends_at));
         Poll::Ready(Some(inner.ping.clone()))
     }
 
-    /// The frame of a delivery, if it is to be shown.
+    /// The frame of a delivery, or `None` if it is not to be sent.
     fn show(&mut self, delivery: Delivery) -> Option<Bytes> {
         let inner = &self.replay.0;
         match delivery {
             Delivery::Event(event) => {
-                // Nothing comes after the last event, shown or not.
+                // Nothing follows the last event, even if that event itself is not sent.
                 self.ended = event.last;
                 if self.shown.replace(event.id) == Some(event.id) {
                     return None;
@@ -99,7 +99,7 @@ impl<H> Viewer<H> {
                 }
                 Begin::Everything => Some(missed_event(missed)),
             },
-            // What is not stored is no part of a stream that is resumed.
+            // Signals are not stored, so a stream that can be resumed does not have them.
             Delivery::Signal { .. } | Delivery::Position(_) => None,
         }
     }
@@ -110,7 +110,7 @@ fn timer(replay: &Replay, at: Timestamp) -> BoxFuture<'static, ()> {
     Box::pin(async move { clock.sleep_until(at).await })
 }
 
-/// It has no id: nobody resumes behind it.
+/// Without an id, so that no client resumes after it.
 fn missed_event(missed: Missed) -> Bytes {
     Bytes::from_static(match missed {
         Missed::Trimmed => b"event: missed\ndata: \"trimmed\"\n\n",

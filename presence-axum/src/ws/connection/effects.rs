@@ -1,13 +1,13 @@
-//! Doing what the session of a connection decides.
+//! Carries out the effects that the session decides on.
 
-use super::{Connection, End, Parties};
+use super::{Connection, End, Environment};
 use crate::metrics::SOCKETS;
 use crate::ws::frame::Note;
 use crate::ws::gateway::channel_of;
-use crate::ws::place::Place;
 use crate::ws::room::{Shared, encode};
 use crate::ws::session::Effect;
-use crate::ws::{Envelope, Problem, Reference, Said, Typing, Update, Wish, asks};
+use crate::ws::topic_feed::TopicFeed;
+use crate::ws::{Envelope, Problem, Reference, SessionFields, SubscriptionRequest, Typing, Update, pending};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use presence_core::broker::Start;
@@ -24,7 +24,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Send(update) => {
-                    // The answer to what found no room.
+                    // If the effect before was refused, its error replaces the response.
                     let update = match *update {
                         Update::Entered { reference, .. } | Update::Done { reference }
                             if refused.is_some() =>
@@ -38,7 +38,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     if matches!(update, Update::Problem(_)) {
                         SOCKETS.problems.increment(1);
                     }
-                    let frames = encode(&*self.parties.core.protocol, &update);
+                    let frames = encode(&*self.environment.core.protocol, &update);
                     self.queue(&frames);
                 }
                 Effect::Hold(beat) => {
@@ -46,8 +46,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                         refused = Some(Problem::from(crate::Error::from(error)));
                     }
                 }
-                Effect::Change(said) => {
-                    if let Err(error) = self.change(said) {
+                Effect::Change(fields) => {
+                    if let Err(error) = self.change(fields) {
                         refused = Some(Problem::from(crate::Error::from(error)));
                     }
                 }
@@ -59,22 +59,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                         hold.leave_now();
                     }
                 }
-                Effect::Join { wish, reference } => {
-                    let topic = wish.topic.clone();
-                    // A refusal before is of the user, for whom there is no room in the topic.
+                Effect::Join { subscription, reference } => {
+                    let topic = subscription.topic.clone();
+                    // If a change of the session before was refused, so is the subscription that
+                    // needed it.
                     if let Some(problem) = refused.take() {
-                        self.session.not_subscribed(topic.as_ref());
-                        self.tell_problem(problem.of(reference).in_topic(topic));
-                    } else if let Err(error) = self.join(wish, reference.clone()) {
-                        if !self.places.contains_key(&topic) {
+                        self.session.subscription_refused(topic.as_ref());
+                        self.send_problem(problem.of(reference).in_topic(topic));
+                    } else if let Err(error) = self.join(subscription, reference.clone()) {
+                        if !self.feeds.contains_key(&topic) {
                             self.session.unsubscribe(topic.as_ref(), &mut undone);
                         }
-                        self.tell_problem(Problem::from(error).of(reference).in_topic(topic));
+                        self.send_problem(Problem::from(error).of(reference).in_topic(topic));
                     }
                 }
                 Effect::Part(topic) => {
-                    if self.places.remove(&topic).is_some() {
-                        self.parties.permit.unwatch();
+                    if self.feeds.remove(&topic).is_some() {
+                        self.environment.permit.unwatch();
                     }
                 }
                 Effect::Signal { topic, value } => self.signal(&topic, value),
@@ -85,8 +86,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     self.list(topic, &Page { after, limit }, reference);
                 }
                 Effect::Authenticate { token, reference } => {
-                    let (mount, caller) = (self.parties.mount.clone(), self.session.caller().clone());
-                    self.busy = Some(Box::pin(asks::renewed(mount, caller, token, reference)));
+                    let (mount, caller) = (self.environment.mount.clone(), self.session.caller().clone());
+                    self.busy = Some(Box::pin(pending::renewed(mount, caller, token, reference)));
                 }
                 Effect::Close(close) => {
                     self.end.get_or_insert(End::Close(close));
@@ -94,7 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             }
         }
         if let Some(problem) = refused {
-            self.tell_problem(problem);
+            self.send_problem(problem);
         }
         self.effects = effects;
         if self.effects.capacity() > 16 {
@@ -106,14 +107,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// Binds this session to the connection. The session before it leaves, unless it is the same.
+    /// Makes the connection hold this session. A session that it held before leaves, unless it is
+    /// the same.
     fn hold(&mut self, beat: Beat) -> Result<(), presence_core::handle::Error> {
-        match self.parties.mount.presence().hold(beat) {
+        match self.environment.mount.presence().hold(beat) {
             Ok(hold) => {
                 let hold = Arc::new(hold);
                 let held = Arc::clone(&hold);
-                // The user's end is asked for by itself: a later connection may have the session.
-                let mut user = self.parties.mount.presence().disconnection(&hold.key().user);
+                // Watched separately, because another connection may have taken the session over.
+                let mut user = self.environment.mount.presence().disconnection(&hold.key().user);
                 self.removal = Some(Box::pin(async move {
                     tokio::select! {
                         _ = held.ended() => {}
@@ -124,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 Ok(())
             }
             Err(error) => {
-                self.session.not_held();
+                self.session.hold_refused();
                 self.removal = self.removal_of_caller();
                 self.hold = None;
                 Err(error)
@@ -132,41 +134,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// Tells a page of those in a topic, or of everybody. It costs the client as much as a query.
+    /// Sends a page of the users in a topic, or of everybody. It counts as a query of the client.
     fn list(&mut self, topic: Option<Topic>, page: &Page, reference: Option<Reference>) {
-        if let Err(error) = self.parties.permit.rows(page.limit) {
-            return self.tell_problem(Problem::from(error).of(reference).in_topic(topic));
+        if let Err(error) = self.environment.permit.rows(page.limit) {
+            return self.send_problem(Problem::from(error).of(reference).in_topic(topic));
         }
-        let presence = self.parties.mount.presence();
-        let place = topic.as_ref().map_or_else(|| presence.everyone(), |topic| presence.topic(topic));
-        let (listing, counts) = (place.list(page), place.counts());
+        let presence = self.environment.mount.presence();
+        let feed = topic.as_ref().map_or_else(|| presence.everyone(), |topic| presence.topic(topic));
+        let (listing, counts) = (feed.list(page), feed.counts());
         let frames =
-            encode(&*self.parties.core.protocol, &Update::Listed { reference, topic, listing, counts });
+            encode(&*self.environment.core.protocol, &Update::Listed { reference, topic, listing, counts });
         self.queue(&frames);
     }
 
-    pub(super) fn tell_problem(&mut self, problem: Problem) {
+    pub(super) fn send_problem(&mut self, problem: Problem) {
         SOCKETS.problems.increment(1);
-        let frames = encode(&*self.parties.core.protocol, &Update::Problem(problem));
+        let frames = encode(&*self.environment.core.protocol, &Update::Problem(problem));
         self.queue(&frames);
     }
 
-    /// Returns when all that the caller has open is to end; nothing where nobody is asked who they
-    /// are.
+    /// Completes when the caller's user is disconnected; `None` for a caller without a user.
     pub(super) fn removal_of_caller(&self) -> Option<BoxFuture<'static, ()>> {
-        let mut disconnection = self.parties.mount.presence().disconnection(self.session.caller().user()?);
+        let mut disconnection =
+            self.environment.mount.presence().disconnection(self.session.caller().user()?);
         Some(Box::pin(async move { _ = disconnection.ended().await }))
     }
 
     pub(super) fn queue(&mut self, frames: &Shared) {
         for frame in frames.iter() {
             let is_news = match &frame.note {
-                Some(Note::State(tells)) => self.told.is_news(*tells),
+                Some(Note::State(state)) => self.sent.is_news(*state),
                 Some(Note::States(all)) => {
-                    all.iter().for_each(|tells| _ = self.told.is_news(*tells));
+                    all.iter().for_each(|state| _ = self.sent.is_news(*state));
                     true
                 }
-                Some(Note::By(_)) | None => true,
+                Some(Note::MessageBy(_)) | None => true,
             };
             if is_news {
                 SOCKETS.sent.increment(1);
@@ -175,49 +177,57 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// What the user was typing in a topic ends with a message of theirs, whichever way it came.
+    /// Ends what the user was typing in a topic when a message of that user arrives, from whichever
+    /// connection.
     pub(super) fn note_messages(&mut self, topic: Option<&Topic>, frames: &Shared) {
         let (Some(topic), Some(speaker)) = (topic, self.session.speaker()) else { return };
-        if frames.iter().any(|frame| matches!(&frame.note, Some(Note::By(author)) if author == speaker)) {
+        if frames
+            .iter()
+            .any(|frame| matches!(&frame.note, Some(Note::MessageBy(author)) if author == speaker))
+        {
             self.session.end_typing_in(topic, &mut self.effects);
         }
     }
 
-    /// What the wire format says of the caller's session by itself.
-    pub(super) fn says(&self) -> Said {
-        let protocol = &self.parties.core.protocol;
-        if !protocol.subscribing_is_being_there() {
-            return Said::default();
+    /// The fields that the wire format sets for the caller's session.
+    pub(super) fn session_fields(&self) -> SessionFields {
+        let protocol = &self.environment.core.protocol;
+        if !protocol.subscribing_enters() {
+            return SessionFields::default();
         }
-        protocol.says_of(self.session.caller(), self.session.connection())
+        protocol.session_fields_of(self.session.caller(), self.session.connection())
     }
 
-    /// Changes what the session says; what comes after something that was refused is not said.
-    pub(super) fn change(&mut self, said: Said) -> Result<(), presence_core::Error> {
+    /// Sets fields of the session, one after another; after a refused one the rest is skipped.
+    pub(super) fn change(&mut self, fields: SessionFields) -> Result<(), presence_core::Error> {
         let Some(hold) = &self.hold else { return Ok(()) };
-        if let Some(activity) = said.activity {
+        if let Some(activity) = fields.activity {
             hold.active(activity);
         }
-        if let Some(topics) = said.topics {
+        if let Some(topics) = fields.topics {
             hold.place(topics).inspect_err(|_| {
-                let known = self.parties.mount.presence().session(hold.key());
-                self.session.stays_in(known.map(|known| known.placement.topics).unwrap_or_default());
+                let known = self.environment.mount.presence().session(hold.key());
+                self.session.set_topics(known.map(|known| known.placement.topics).unwrap_or_default());
             })?;
         }
-        if let Some((status, message)) = said.declares {
+        if let Some((status, message)) = fields.declares {
             hold.declare(status, message, None)?;
         }
-        if let Some(meta) = said.meta {
+        if let Some(meta) = fields.meta {
             hold.meta(meta)?;
         }
         Ok(())
     }
 
-    /// Begins to tell of a topic, or begins anew.
-    pub(super) fn join(&mut self, wish: Wish, reference: Option<Reference>) -> Result<(), crate::Error> {
-        let Wish { topic, version, after, counts, messages } = wish;
-        let Parties { core, permit, .. } = &mut self.parties;
-        let is_new = !self.places.contains_key(&topic);
+    /// Subscribes to a topic; an existing subscription to it starts again.
+    pub(super) fn join(
+        &mut self,
+        subscription: SubscriptionRequest,
+        reference: Option<Reference>,
+    ) -> Result<(), crate::Error> {
+        let SubscriptionRequest { topic, version, after, counts, messages } = subscription;
+        let Environment { core, permit, .. } = &mut self.environment;
+        let is_new = !self.feeds.contains_key(&topic);
         if is_new { permit.watch() } else { permit.watch_anew() }?;
         let room = core.rooms.room(topic.as_ref(), counts).inspect_err(|_| {
             if is_new {
@@ -230,8 +240,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             Some((topic, broker.subscribe(&channel, after.map_or(Start::Here, Start::After))))
         });
         let large = joined.large;
-        let place = Place::new(room, joined, messages, self.session.connection().clone());
-        self.places.insert(topic.clone(), place);
+        let feed = TopicFeed::new(room, joined, messages, self.session.connection().clone());
+        self.feeds.insert(topic.clone(), feed);
         let subscribed = Update::Subscribed { reference, topic, counts, large };
         let frames = encode(&*core.protocol, &subscribed);
         self.queue(&frames);
@@ -240,8 +250,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     pub(super) fn signal(&self, topic: &Topic, value: Option<Box<str>>) {
         let (Some(user), Some(name)) = (self.session.speaker(), self.session.name()) else { return };
-        // A little longer than it lives here, so that it is repeated before it runs out there.
-        let lasts = self.parties.core.settings.typing_for + Duration::from_secs(1);
+        // A second longer than here, so that it is sent again before it ends for the others.
+        let lasts = self.environment.core.settings.typing_for + Duration::from_secs(1);
         let typing = Typing {
             user: user.clone(),
             name: name.to_owned(),
@@ -249,7 +259,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             lasts: u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX),
             by: self.session.connection().clone(),
         };
-        self.parties.core.signal(topic, &typing);
+        self.environment.core.signal(topic, &typing);
     }
 
     pub(super) fn publish(
@@ -260,21 +270,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         reference: Option<Reference>,
     ) {
         let (Some(user), Some(name)) = (self.session.speaker(), self.session.name()) else { return };
-        let Some(broker) = self.parties.core.broker.clone() else { return };
+        let Some(broker) = self.environment.core.broker.clone() else { return };
         let Ok(data) = serde_json::from_slice(data) else { return };
         let envelope = Envelope { user: user.as_str().into(), name: name.into(), data };
         let Ok(payload) = serde_json::to_vec(&envelope) else { return };
-        let key = key.map(|key| asks::key_of(user, key));
-        self.busy = Some(Box::pin(asks::published(broker, topic, payload.into(), key, reference)));
+        let key = key.map(|key| pending::key_of(user, key));
+        self.busy = Some(Box::pin(pending::published(broker, topic, payload.into(), key, reference)));
     }
 
-    /// Asks whether the caller may still be here.
+    /// Starts a check whether the caller may still be connected.
     pub(super) fn check(&mut self, now: Timestamp) {
-        self.check_at = now + self.parties.mount.checks_every();
+        self.check_at = now + self.environment.mount.checks_every();
         if self.checking.is_none() {
-            let (mount, caller) = (self.parties.mount.clone(), self.session.caller().clone());
+            let (mount, caller) = (self.environment.mount.clone(), self.session.caller().clone());
             let topics = self.session.subscribed().to_vec();
-            self.checking = Some(Box::pin(asks::checked(mount, caller, self.parts.take(), topics)));
+            self.checking = Some(Box::pin(pending::checked(mount, caller, self.parts.take(), topics)));
         }
     }
 }

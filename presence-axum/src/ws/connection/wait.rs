@@ -1,8 +1,8 @@
 //! Polls the sources of a connection's events.
 
-use super::{Connection, Event, STUFFED};
-use crate::ws::place::News;
+use super::{Connection, Event, MAX_UNWRITTEN};
 use crate::ws::socket::FULL;
+use crate::ws::topic_feed::News;
 use futures_util::Stream;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Writes queued frames, and waits for the next event.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        if let Some(waker) = self.seldom.take(cx)
-            && let Poll::Ready(event) = self.poll_seldom(&mut Context::from_waker(&waker))
+        if let Some(waker) = self.rare.take(cx)
+            && let Poll::Ready(event) = self.poll_rare(&mut Context::from_waker(&waker))
         {
             return Poll::Ready(event);
         }
         // All frames that are ready are written together.
         while self.socket.queued() < FULL {
-            match Pin::new(&mut self.places).poll_next(cx) {
-                Poll::Ready(Some((_, News::Skipped))) => self.told.forget(),
+            match Pin::new(&mut self.feeds).poll_next(cx) {
+                Poll::Ready(Some((_, News::Skipped))) => self.sent.forget(),
                 Poll::Ready(Some((topic, News::Frames(frames)))) => {
                     self.queue(&frames);
                     self.note_messages(topic.as_ref(), &frames);
@@ -31,12 +31,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if !self.effects.is_empty() {
             return Poll::Ready(Event::Wrote);
         }
-        let reads = self.busy.is_none() && self.socket.queued() < STUFFED;
-        self.socket.poll(reads, cx).map(|told| told.map_or(Event::Wrote, Event::Told))
+        let reads = self.busy.is_none() && self.socket.queued() < MAX_UNWRITTEN;
+        self.socket.poll(reads, cx).map(|event| event.map_or(Event::Wrote, Event::Socket))
     }
 
-    /// Waits for the rarer events, which are neither frames nor news of topics.
-    fn poll_seldom(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+    /// Polls the rare event sources: all but the socket and the topics.
+    fn poll_rare(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         if let Poll::Ready(after) = self.draining.as_mut().poll(cx) {
             return Poll::Ready(Event::Drain(after));
         }
@@ -50,10 +50,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             return Poll::Ready(Event::Tick);
         }
         if let Some(busy) = &mut self.busy
-            && let Poll::Ready(then) = busy.as_mut().poll(cx)
+            && let Poll::Ready(outcome) = busy.as_mut().poll(cx)
         {
             self.busy = None;
-            return Poll::Ready(Event::Then(then));
+            return Poll::Ready(Event::Outcome(outcome));
         }
         if let Some(checking) = &mut self.checking
             && let Poll::Ready(checked) = checking.as_mut().poll(cx)
@@ -70,7 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Polls the timer. It is reset when it fires and when an earlier deadline appears, but not
     /// each time that a frame moves the deadline.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let clock = self.parties.mount.presence().clock();
+        let clock = self.environment.mount.presence().clock();
         loop {
             let due = self.session.deadline().min(self.check_at);
             if due <= clock.now() {

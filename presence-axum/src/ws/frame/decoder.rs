@@ -1,4 +1,4 @@
-//! Frames as they come from a client.
+//! Decodes the frames of a client.
 
 use super::{FINAL, MASKED, opcode};
 use crate::ws::Close;
@@ -6,8 +6,8 @@ use bytes::{Bytes, BytesMut};
 
 /// The largest payload of a control frame.
 const MAX_CONTROL: usize = 125;
-/// The most fragments of a message: empty ones would cost a client nothing, and no limit of
-/// messages counts them.
+/// The maximum number of fragments in a message. Empty fragments cost a client nothing and are not
+/// covered by the limit on the rate of messages.
 const MAX_FRAGMENTS: usize = 4_096;
 
 /// What a client has sent.
@@ -19,15 +19,15 @@ pub(in crate::ws) enum Received {
     Binary,
     /// A ping; its payload is to be sent back.
     Ping(Bytes),
-    /// An answer to a ping, or a sign of life without one.
+    /// A pong, solicited or not.
     Pong,
     /// A close frame, with its code if it has one.
     Close(Option<u16>),
 }
 
-/// Reads frames out of the bytes of a client.
+/// Decodes frames from the bytes of a client.
 ///
-/// It holds at most one message and one frame: `max_message` bytes each, and nothing between two
+/// It holds at most one message and one frame, up to `max_message` bytes each, and nothing between
 /// messages.
 pub(in crate::ws) struct Decoder {
     /// Received bytes that do not yet form a whole frame.
@@ -78,8 +78,7 @@ impl Decoder {
 
     /// The next message or control frame; `None` when more bytes are needed.
     ///
-    /// # Errors
-    /// With what to close the connection. Nothing that comes after an error means anything.
+    /// The reason to close the connection. Nothing after an error can be decoded.
     pub(in crate::ws) fn next(&mut self) -> Result<Option<Received>, Close> {
         loop {
             let Some(head) = self.head()? else { return Ok(None) };
@@ -104,7 +103,7 @@ impl Decoder {
         let [first, second, rest @ ..] = &self.input[..] else { return Ok(None) };
         let (opcode, ends) = (first & 0x0f, first & FINAL != 0);
         if first & 0x70 != 0 || second & MASKED == 0 {
-            return Err(Close::Protocol); // extensions that nobody agreed on; a client that does not mask
+            return Err(Close::Protocol); // an extension that was not negotiated, or an unmasked frame
         }
         let short = usize::from(second & 0x7f);
         let control = match opcode {
@@ -197,15 +196,14 @@ fn unmask(payload: &mut [u8], mask: [u8; 4]) {
     }
 }
 
-/// The code of a close frame.
+/// Decodes the payload of a close frame.
 fn closes(payload: &[u8]) -> Result<Option<u16>, Close> {
     let Some((code, reason)) = payload.split_first_chunk() else {
         return if payload.is_empty() { Ok(None) } else { Err(Close::Protocol) };
     };
     std::str::from_utf8(reason).map_err(|_| Close::NotText)?;
     let code = u16::from_be_bytes(*code);
-    // 1004 to 1006 and 1015 say what no frame can say; what lies between 1016 and 2999 is nobody's
-    // yet.
+    // 1004 to 1006 and 1015 must not be sent in a frame; 1016 to 2999 are reserved.
     let valid = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
     if valid { Ok(Some(code)) } else { Err(Close::Protocol) }
 }

@@ -1,21 +1,21 @@
-//! What clients send.
+//! Decodes the frames of clients.
 
 use crate::lenient_json::fields;
 use crate::wire::{invalid, said_of, session_name, topics_of, user_name, wrong};
-use crate::ws::{Command, Problem, Reference, Request, Said, Token, Wish};
+use crate::ws::{Command, Problem, Reference, Request, SessionFields, SubscriptionRequest, Token};
 use crate::{Error, Json};
 use bytes::Bytes;
 use presence_core::Topic;
 use serde_json::value::RawValue;
 use std::collections::HashSet;
 
-/// The largest value of a user in a topic, in bytes of JSON.
+/// The maximum size of a typing value, in bytes of JSON.
 const MAX_VALUE: usize = 1024;
 /// The longest idempotency key, in bytes.
 const MAX_KEY: usize = 128;
-/// The longest page.
+/// The maximum number of users in a page.
 const MAX_LIMIT: u64 = 1_000;
-/// The most entries of a list of subscriptions: each is answered and asked for by itself.
+/// The maximum length of a list of subscriptions; each entry is checked and answered separately.
 const MAX_ENTRIES: usize = 256;
 
 /// The types of frames that clients send.
@@ -43,13 +43,13 @@ fn reference_of(reference: &Json<'_>) -> Result<Option<Reference>, Problem> {
         Json::Number(number) => number.as_str().parse::<i64>().ok().map(|number| number.to_string()),
         _ => None,
     };
-    // A string of 64 bytes may take more when it is written with escapes.
+    // A string of 64 bytes may take more bytes in JSON because of escapes.
     let reference = json.and_then(Reference::new);
     reference.map(Some).ok_or_else(|| Problem::new(400, "invalid ref"))
 }
 
 fn command(kind: &str, text: &str) -> Result<Command, Error> {
-    // So that the list is complete.
+    // The check makes sure that the list of types is complete.
     if !TYPES.contains(&kind) {
         return invalid("type");
     }
@@ -58,9 +58,9 @@ fn command(kind: &str, text: &str) -> Result<Command, Error> {
             let [user, session] = fields(text, ["user", "session"])?;
             let user = if matches!(user, Json::Null) { None } else { Some(user_name(&user)?) };
             let session = if matches!(session, Json::Null) { None } else { Some(session_name(&session)?) };
-            Command::Enter { user, session, said: said(text)? }
+            Command::Enter { user, session, fields: session_fields(text)? }
         }
-        "beat" => Command::Beat(said(text)?),
+        "beat" => Command::Beat(session_fields(text)?),
         "leave" => {
             let [topics, now] = fields(text, ["topics", "now"])?;
             let topics = topics_of(&topics)?;
@@ -77,8 +77,9 @@ fn command(kind: &str, text: &str) -> Result<Command, Error> {
         }
         "subscribe" => {
             let [topics] = fields(text, ["topics"])?;
-            let wishes = list(&topics)?.iter().map(|entry| wish(entry)).collect::<Result<_, _>>()?;
-            Command::Subscribe(once(wishes, |wish: &Wish| &wish.topic))
+            let subscriptions =
+                list(&topics)?.iter().map(|entry| subscription(entry)).collect::<Result<_, _>>()?;
+            Command::Subscribe(once(subscriptions, |subscription: &SubscriptionRequest| &subscription.topic))
         }
         "unsubscribe" => {
             let [topics] = fields(text, ["topics"])?;
@@ -130,15 +131,14 @@ fn command(kind: &str, text: &str) -> Result<Command, Error> {
     })
 }
 
-fn said(text: &str) -> Result<Said, Error> {
+fn session_fields(text: &str) -> Result<SessionFields, Error> {
     let [idle, topics, status, message, meta] =
         fields(text, ["idle_ms", "topics", "status", "message", "meta"])?;
     let (activity, topics, declares, meta) = said_of(&idle, &topics, &status, message, &meta)?;
-    Ok(Said { activity, topics, declares, meta })
+    Ok(SessionFields { activity, topics, declares, meta })
 }
 
-/// The entries of a list that must be there. How many topics a socket may have is the session's
-/// business.
+/// The entries of a required list. The session limits how many topics a socket may have.
 fn list<'a>(list: &Json<'a>) -> Result<Vec<&'a RawValue>, Error> {
     let entries: Vec<&RawValue> = match list {
         Json::Array(text) => serde_json::from_str(text).map_err(|_| wrong("topics"))?,
@@ -150,7 +150,7 @@ fn list<'a>(list: &Json<'a>) -> Result<Vec<&'a RawValue>, Error> {
     Ok(entries)
 }
 
-/// The last entry of each topic, in their order: a small frame must not ask for one state many
+/// Keeps the last entry of each topic, in order: a small frame must not ask for the same state many
 /// times.
 fn once<T>(mut entries: Vec<T>, topic: impl Fn(&T) -> &Option<Topic>) -> Vec<T> {
     let mut seen = HashSet::new();
@@ -160,9 +160,9 @@ fn once<T>(mut entries: Vec<T>, topic: impl Fn(&T) -> &Option<Topic>) -> Vec<T> 
     entries
 }
 
-fn wish(entry: &RawValue) -> Result<Wish, Error> {
+fn subscription(entry: &RawValue) -> Result<SubscriptionRequest, Error> {
     let Json::Object(text) = Json::from(entry) else {
-        return Ok(Wish::new(topic_of(&Json::from(entry))?));
+        return Ok(SubscriptionRequest::new(topic_of(&Json::from(entry))?));
     };
     let [topic, version, after, counts, messages] =
         fields(text, ["topic", "version", "after", "counts", "messages"])?;
@@ -171,9 +171,9 @@ fn wish(entry: &RawValue) -> Result<Wish, Error> {
         Json::Bool(flag) => Ok(*flag),
         _ => invalid(name),
     };
-    Ok(Wish {
+    Ok(SubscriptionRequest {
         topic: topic_of(&topic)?,
-        // What is no version of ours gets a state, like one that is too old.
+        // An unknown or malformed version gets a full state, like one that is too old.
         version: text_of(&version).and_then(|version| version.parse().ok()),
         after: match &after {
             Json::Null => None,
@@ -199,13 +199,13 @@ fn topic_of(topic: &Json<'_>) -> Result<Option<Topic>, Error> {
     }
 }
 
-/// A topic that must be named.
+/// A required topic.
 fn named(topic: Option<&RawValue>) -> Result<Topic, Error> {
     let topic = topic.map_or(Json::Null, Json::from);
     topic_of(&topic)?.ok_or_else(|| Error::bad_request("no topic"))
 }
 
-/// The fields as they stand in the text; an absent one is not the same as `null`.
+/// The raw fields, so that an absent field can be told from `null`.
 fn raw<'a, const N: usize>(text: &'a str, names: [&str; N]) -> Result<[Option<&'a RawValue>; N], Error> {
     Ok(crate::lenient_json::raw_fields(text, names)?)
 }

@@ -1,4 +1,4 @@
-//! What clients are told.
+//! Encodes updates for clients.
 
 use crate::wire::{self, CountsBody};
 use crate::ws::{Envelope, Hello, Problem, Reference, Update};
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// One line of JSON; `None` for what this format does not say.
+/// The JSON text of an update; `None` for an update that this format does not express.
 pub(super) fn text(update: &Update) -> Option<String> {
     let text = match update {
         Update::Hello(hello) => hello_text(hello),
@@ -51,7 +51,7 @@ pub(super) fn text(update: &Update) -> Option<String> {
             frame("presence_counts", None, &In { topic: topic.as_ref(), what })
         }
         Update::Typing { topic, typing } => {
-            // What is no JSON was not written by us.
+            // An invalid value was not sent by a socket.
             let value = typing.value.as_deref().map(serde_json::from_str::<&RawValue>);
             let value = value.transpose().ok()?;
             let (user, name) = (typing.user.as_str(), &*typing.name);
@@ -60,12 +60,12 @@ pub(super) fn text(update: &Update) -> Option<String> {
         }
         Update::Message { topic, event } => {
             let (id, at) = (event.id.to_string(), event.at.as_millis());
-            let said = serde_json::from_slice::<Envelope<'_>>(&event.payload);
-            let what = match &said {
+            let envelope = serde_json::from_slice::<Envelope<'_>>(&event.payload);
+            let what = match &envelope {
                 Ok(Envelope { user, name, data }) => {
                     Message { id, at, user: Some(user), name: Some(name), data: Data::Json(data) }
                 }
-                // The host publishes what it likes: JSON, or plain text.
+                // The host may publish anything: JSON or plain text.
                 Err(_) => Message { id, at, user: None, name: None, data: Data::of(&event.payload) },
             };
             frame("message", None, &In { topic: Some(topic), what })
@@ -82,7 +82,7 @@ pub(super) fn text(update: &Update) -> Option<String> {
             frame("missed", None, &In { topic: Some(topic), what: Why { reason } })
         }
     };
-    text.inspect_err(|error| tracing::error!(%error, "a frame could not be written")).ok()
+    text.inspect_err(|error| tracing::error!(%error, "a frame could not be serialised")).ok()
 }
 
 type Text = serde_json::Result<String>;
@@ -99,7 +99,7 @@ fn frame(kind: &'static str, reference: Option<&Reference>, rest: &impl Serializ
     }
     let head = text.len();
     serde_json::to_writer(&mut text, rest)?;
-    // The rest is an object: its brace becomes the comma, unless it is empty.
+    // Joins both objects: the opening brace of `rest` becomes the comma, unless `rest` is empty.
     if text[head..] == *b"{}" {
         text.truncate(head);
         text.push(b'}');
@@ -148,7 +148,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What is said of a topic: `{"topic",..}`.
+/// Adds the topic to the fields of `what`: `{"topic",..}`.
 #[derive(Serialize)]
 struct In<'a, T> {
     topic: Option<&'a Topic>,

@@ -1,4 +1,4 @@
-//! Our own wire format; `docs/wire.md` describes it.
+//! This crate's own wire format, described in `docs/wire.md`.
 
 mod decode;
 mod encode;
@@ -6,7 +6,7 @@ mod encode;
 use super::protocol::{Frames, Protocol};
 use super::{Problem, Request, Update};
 
-/// Our own wire format: one JSON object in each frame, as [`wire`](crate::wire) describes it.
+/// This crate's own wire format: one JSON object per frame, as described in [`wire`](crate::wire).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Json;
 

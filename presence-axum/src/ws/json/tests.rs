@@ -1,4 +1,4 @@
-//! Our own format by itself.
+//! Unit tests of the JSON format.
 
 use super::*;
 use crate::ws::{Command, Reference};
@@ -38,11 +38,14 @@ fn each_topic_of_a_list_counts_once_and_there_are_few_of_them() {
     let subscribe = |entries: &str| {
         Json.decode(&format!(r#"{{"type":"subscribe","topics":[{entries}]}}"#)).map(|request| request.command)
     };
-    let Ok(Command::Subscribe(wishes)) = subscribe(r#""a",null,"b",{"topic":"a","counts":true},null"#) else {
+    let Ok(Command::Subscribe(subscriptions)) = subscribe(r#""a",null,"b",{"topic":"a","counts":true},null"#)
+    else {
         panic!()
     };
-    let names: Vec<_> =
-        wishes.iter().map(|wish| (wish.topic.as_ref().map_or("", Topic::as_str), wish.counts)).collect();
+    let names: Vec<_> = subscriptions
+        .iter()
+        .map(|subscription| (subscription.topic.as_ref().map_or("", Topic::as_str), subscription.counts))
+        .collect();
     assert_eq!(names, [("b", false), ("a", true), ("", false)]);
     for kind in ["subscribe", "unsubscribe"] {
         let decode = |n: usize| {
@@ -50,7 +53,7 @@ fn each_topic_of_a_list_counts_once_and_there_are_few_of_them() {
             Json.decode(&format!(r#"{{"type":"{kind}","topics":[{entries}]}}"#))
         };
         match decode(256).unwrap().command {
-            Command::Subscribe(wishes) => assert_eq!(wishes.len(), 1),
+            Command::Subscribe(subscriptions) => assert_eq!(subscriptions.len(), 1),
             Command::Unsubscribe(topics) => assert_eq!(topics, [None]),
             other => panic!("{other:?}"),
         }
@@ -64,7 +67,7 @@ fn every_type_of_frame_has_a_row_in_the_table_of_bounds() {
     for kind in decode::TYPES {
         let row = bounds.lines().find(|line| line.starts_with(&format!("| `{kind}` |")));
         assert!(row.is_some(), "no row for frames of the type {kind}");
-        // A type that is known is refused for other reasons.
+        // A known type is refused for another reason than its name.
         let wrong = Json.decode(&format!(r#"{{"type":"{kind}"}}"#)).err();
         assert!(wrong.is_none_or(|problem| problem.words != "invalid type"), "{kind}");
     }

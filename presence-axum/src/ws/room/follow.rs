@@ -1,4 +1,4 @@
-//! The tasks that tell a room what happens in its topic.
+//! The tasks that pass updates of the roster to a room.
 
 use super::{LARGE_WAITS, Room};
 use presence_core::CountUpdates;
@@ -7,8 +7,9 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 use tokio::sync::Notify;
 
-/// Tells a room what changes; what happens while it waits comes in one diff.
-pub(super) async fn follow(room: Weak<Room>, again: Arc<Notify>) {
+/// Passes updates to a room. Changes during the pause between two updates are combined into one
+/// diff.
+pub(super) async fn follow(room: Weak<Room>, repoll: Arc<Notify>) {
     loop {
         let Some(wait) = room.upgrade().map(|room| {
             let waits = if room.state.lock().large { LARGE_WAITS } else { 1 };
@@ -22,7 +23,7 @@ pub(super) async fn follow(room: Weak<Room>, again: Arc<Notify>) {
                 Some(()) => tokio::time::sleep(wait).await,
                 None => return,
             },
-            () = again.notified() => {}
+            () = repoll.notified() => {}
         }
     }
 }
@@ -31,7 +32,7 @@ pub(super) async fn follow_counts(room: Weak<Room>, mut counts: CountUpdates) {
     loop {
         let Some(now) = counts.next().await else { return };
         let Some(room) = room.upgrade() else { return };
-        room.take_counts(now);
+        room.apply_counts(now);
         let wait = room.settings.batch;
         drop(room);
         tokio::time::sleep(wait).await;

@@ -1,36 +1,36 @@
-//! What the members of a room have been told.
+//! The state of a room as its subscribers have it.
 
 use super::{Shared, size};
 use presence_core::{Counts, Snapshot, Version, View};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// How many diffs are kept for those who come back, and how many bytes of them: whoever has missed
-/// more is better served with the state.
+/// How many diffs, and how many bytes of them, are kept for subscribers that come back. One that
+/// missed more gets the current state, which is then cheaper.
 const KEPT: usize = 64;
 const KEPT_BYTES: usize = 64 * 1024;
-/// What the members have been told.
+/// What the subscribers of a room have been sent.
 #[derive(Default)]
 pub(super) struct State {
     pub(super) snapshot: Option<Snapshot>,
     pub(super) counts: Counts,
-    /// Whether it is told in counts because it is large.
+    /// Whether counts are sent because the topic is large.
     pub(super) large: bool,
-    /// The state in its written form, and with which view.
+    /// The encoded state, and the view that it contains.
     pub(super) written: Option<(View, Shared)>,
-    /// The diffs that led to the state.
+    /// The diffs that led to the state, each with the version before it.
     log: VecDeque<(Version, Shared)>,
-    /// How many bytes those have.
+    /// The total size of those diffs, in bytes.
     logged: usize,
 }
 
 impl State {
-    /// Forgets all diffs: the next ones do not follow them.
+    /// Drops all diffs, since the next state does not follow from them.
     pub(super) fn forget(&mut self) {
         (self.log, self.logged) = (VecDeque::new(), 0);
     }
 
-    /// Keeps a diff, and drops the oldest ones beyond the bounds.
+    /// Keeps a diff, and drops the oldest ones beyond the limits.
     pub(super) fn keep(&mut self, from: Version, frames: &Shared) {
         self.log.push_back((from, Arc::clone(frames)));
         self.logged += size(frames);
@@ -40,7 +40,7 @@ impl State {
         }
     }
 
-    /// The diffs since a version, if they are all there.
+    /// The diffs since a version, if all of them are still kept.
     pub(super) fn since(&self, version: Version) -> Option<Vec<Shared>> {
         if self.snapshot.as_ref()?.version == version {
             return Some(Vec::new());

@@ -1,24 +1,24 @@
 //! The effects that a session asks its connection to carry out.
 
-use crate::ws::{Close, Problem, Reference, Said, Token, Update, Wish};
+use crate::ws::{Close, Problem, Reference, SessionFields, SubscriptionRequest, Token, Update};
 use presence_core::{Beat, Topic, UserId};
 
 /// One action for the task of the connection.
 #[derive(Debug, Clone)]
 pub(in crate::ws) enum Effect {
     Send(Box<Update>),
-    /// Bind this session to the connection, in place of the one that it holds.
+    /// Hold this session, in place of the one that the connection holds.
     Hold(Box<Beat>),
-    Change(Said),
+    Change(SessionFields),
     Release {
         at_once: bool,
     },
     Join {
-        wish: Wish,
+        subscription: SubscriptionRequest,
         reference: Option<Reference>,
     },
     Part(Option<Topic>),
-    /// Show a value, or with `None` that it has ended.
+    /// Send a value to the other subscribers; `None`: the value has ended.
     Signal {
         topic: Topic,
         value: Option<Box<str>>,
@@ -44,8 +44,8 @@ pub(in crate::ws) enum Effect {
 
 /// Whether a frame is processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::ws) enum Heard {
-    Take,
+pub(in crate::ws) enum Admission {
+    Accept,
     /// The frame exceeds the rate and is dropped.
     Drop,
 }
@@ -60,7 +60,7 @@ pub(in crate::ws) fn problem(problem: Problem) -> Effect {
     send(Update::Problem(problem))
 }
 
-/// Says that something is done, to those who gave it a reference.
+/// Confirms the command if the client gave it a reference.
 #[expect(clippy::unnecessary_wraps, reason = "the last step of commands that may fail before")]
 pub(super) fn done(reference: Option<Reference>, out: &mut Effects) -> Result<(), Problem> {
     if reference.is_some() {

@@ -1,36 +1,41 @@
-//! Subscriptions, typing and messages of a connection.
+//! Subscriptions, typing and messages of a session.
 
 use super::{Effect, Effects, Session, problem};
 use crate::ws::typing::Typed;
-use crate::ws::{Problem, Reference, Said, Wish};
+use crate::ws::{Problem, Reference, SessionFields, SubscriptionRequest};
 use presence_core::{Timestamp, Topic, Topics};
 
 impl Session {
-    /// Begins one subscription.
-    pub(in crate::ws) fn subscribe(&mut self, wish: Wish, reference: Option<Reference>, out: &mut Effects) {
+    /// Begins a subscription, or restarts an existing one.
+    pub(in crate::ws) fn subscribe(
+        &mut self,
+        subscription: SubscriptionRequest,
+        reference: Option<Reference>,
+        out: &mut Effects,
+    ) {
         let too_many =
             |topic| problem(Problem::new(429, "too many topics").of(reference.clone()).in_topic(topic));
-        let anew = self.subscribed.contains(&wish.topic);
+        let anew = self.subscribed.contains(&subscription.topic);
         if !anew && self.subscribed.len() >= self.settings.topics {
-            return out.push(too_many(wish.topic));
+            return out.push(too_many(subscription.topic));
         }
         if self.joins
-            && let (Some(topic), Some(entered)) = (&wish.topic, &mut self.entered)
+            && let (Some(topic), Some(entered)) = (&subscription.topic, &mut self.entered)
             && !entered.topics.names().any(|entered| entered == topic)
         {
             let Ok(topics) = Topics::new(entered.topics.names().chain([topic]).cloned()) else {
-                return out.push(too_many(wish.topic));
+                return out.push(too_many(subscription.topic));
             };
             entered.topics = topics.clone();
-            out.push(Effect::Change(Said { topics: Some(topics), ..Said::default() }));
+            out.push(Effect::Change(SessionFields { topics: Some(topics), ..SessionFields::default() }));
         }
         if !anew {
-            self.subscribed.push(wish.topic.clone());
+            self.subscribed.push(subscription.topic.clone());
         }
-        out.push(Effect::Join { wish, reference });
+        out.push(Effect::Join { subscription, reference });
     }
 
-    /// Ends a subscription, if there is one.
+    /// Ends a subscription if it exists.
     pub(in crate::ws) fn unsubscribe(&mut self, topic: Option<&Topic>, out: &mut Effects) {
         let Some(at) = self.subscribed.iter().position(|subscribed| subscribed.as_ref() == topic) else {
             return;
@@ -50,10 +55,11 @@ impl Session {
         let memberships = entered.topics.names().filter(|entered| *entered != topic).cloned();
         let topics = Topics::new(memberships).unwrap_or(Topics::NONE);
         entered.topics = topics.clone();
-        out.push(Effect::Change(Said { topics: Some(topics), ..Said::default() }));
+        out.push(Effect::Change(SessionFields { topics: Some(topics), ..SessionFields::default() }));
     }
 
-    /// Whether the connection has to do with a topic, so that it may speak there.
+    /// Checks that the connection has subscribed to or entered the topic, so that it may send
+    /// there.
     fn is_in(&self, topic: &Topic) -> Result<(), Problem> {
         let subscribed = self.subscribed.iter().flatten().any(|subscribed| subscribed == topic);
         let entered =
@@ -112,7 +118,7 @@ impl Session {
         Ok(())
     }
 
-    /// Ends what the user types in a topic, if anything.
+    /// Ends what the user types in a topic.
     pub(in crate::ws) fn end_typing_in(&mut self, topic: &Topic, out: &mut Effects) {
         if let Some(at) = self.typed.iter().position(|typed| typed.topic == *topic) {
             let topic = self.typed.swap_remove(at).topic;
@@ -120,7 +126,7 @@ impl Session {
         }
     }
 
-    /// Ends whatever the user types: when the user hides or leaves, and when the connection goes.
+    /// Ends everything that the user types, when they hide or leave and when the connection ends.
     pub(in crate::ws) fn end_typing(&mut self, out: &mut Effects) {
         for typed in self.typed.drain(..) {
             out.push(Effect::Signal { topic: typed.topic, value: None });

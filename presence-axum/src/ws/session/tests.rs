@@ -1,7 +1,7 @@
-//! The session by itself: commands in, effects out, time by hand.
+//! Unit tests of the session: commands in, effects out, with a manual time.
 
 use super::*;
-use crate::ws::Wish;
+use crate::ws::SubscriptionRequest;
 use presence_core::UserId;
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ impl Rig {
         Self { session: Session::new(connection, caller, settings, joins, at(0)), now: at(0) }
     }
 
-    fn asks(&mut self, command: Command) -> Vec<Effect> {
+    fn execute(&mut self, command: Command) -> Vec<Effect> {
         self.asks_as(command, false)
     }
 
@@ -40,11 +40,11 @@ impl Rig {
     }
 
     fn subscribes(&mut self, name: &str) -> Vec<Effect> {
-        self.asks(Command::Subscribe(vec![Wish::new(Some(topic(name)))]))
+        self.execute(Command::Subscribe(vec![SubscriptionRequest::new(Some(topic(name)))]))
     }
 
     fn types(&mut self, value: &str) -> Vec<Effect> {
-        self.asks(Command::Typing { topic: topic("room"), value: Some(value.into()) })
+        self.execute(Command::Typing { topic: topic("room"), value: Some(value.into()) })
     }
 
     fn ticks(&mut self, seconds: u64) -> Vec<Effect> {
@@ -83,7 +83,8 @@ fn typing_repeated_within_its_life_is_shown_once_and_goes_on() {
     rig.now = at(3);
     assert!(signals(&rig.types("true")).is_empty());
     assert_eq!(rig.session.deadline(), at(5));
-    // What the others were told runs out: it is shown again, and lasts until it was repeated last.
+    // The value would end for the others, so it is sent again, prolonged since the client repeated
+    // it.
     assert_eq!(signals(&rig.ticks(5)), [Some("true")]);
     assert_eq!(rig.session.deadline(), at(8));
     assert_eq!(signals(&rig.ticks(8)), [None]);
@@ -103,18 +104,19 @@ fn another_value_is_shown_at_once() {
 #[test]
 fn typing_ends_with_a_message_a_leave_an_unsubscribe_and_hiding() {
     let ends: [fn(&mut Rig) -> Vec<Effect>; 5] = [
-        |rig| rig.asks(Command::Publish { topic: topic("room"), data: "1".into(), key: None }),
-        |rig| rig.asks(Command::Leave { at_once: false, topics: None }),
-        |rig| rig.asks(Command::Unsubscribe(vec![Some(topic("room"))])),
+        |rig| rig.execute(Command::Publish { topic: topic("room"), data: "1".into(), key: None }),
+        |rig| rig.execute(Command::Leave { at_once: false, topics: None }),
+        |rig| rig.execute(Command::Unsubscribe(vec![Some(topic("room"))])),
         |rig| {
-            let said = Said { declares: Some((Status::Offline, None)), ..Said::default() };
-            rig.asks(Command::Beat(said))
+            let fields =
+                SessionFields { declares: Some((Status::Offline, None)), ..SessionFields::default() };
+            rig.execute(Command::Beat(fields))
         },
         |rig| rig.asks_as(Command::Typing { topic: topic("room"), value: Some("1".into()) }, true),
     ];
     for (n, end) in ends.into_iter().enumerate() {
         let mut rig = Rig::new();
-        rig.asks(Command::Enter { user: None, session: None, said: Said::default() });
+        rig.execute(Command::Enter { user: None, session: None, fields: SessionFields::default() });
         rig.subscribes("room");
         rig.types("1");
         assert_eq!(signals(&end(&mut rig)), [None], "{n}");
@@ -134,7 +136,7 @@ fn nobody_types_or_publishes_where_they_have_no_business() {
     let mut rig = Rig::new();
     assert_eq!(problems(&rig.types("1")), [(403, "not subscribed")]);
     let publish = Command::Publish { topic: topic("room"), data: "1".into(), key: None };
-    assert_eq!(problems(&rig.asks(publish)), [(403, "not subscribed")]);
+    assert_eq!(problems(&rig.execute(publish)), [(403, "not subscribed")]);
 }
 
 #[test]
@@ -151,7 +153,7 @@ fn silence_is_ended_and_any_frame_breaks_it() {
     let mut rig = Rig::new();
     assert!(rig.ticks(59).is_empty());
     let mut out = Vec::new();
-    assert_eq!(rig.session.hear(at(59), &mut out), Heard::Take);
+    assert_eq!(rig.session.admit_frame(at(59), &mut out), Admission::Accept);
     assert!(rig.ticks(60).is_empty());
     assert!(matches!(rig.ticks(119)[..], [Effect::Close(Close::Idle)]));
 }
@@ -171,18 +173,18 @@ fn an_expired_token_ends_the_connection() {
 fn where_subscribing_is_being_there_the_session_moves_with_it() {
     let mut rig = Rig::of(Identity::from_host(UserId::new("ada").unwrap()), true);
     let mut out = Vec::new();
-    rig.session.open(&Policy::default(), Said::default(), &mut out);
+    rig.session.open(&Policy::default(), SessionFields::default(), &mut out);
     assert!(matches!(&out[1], Effect::Hold(beat) if beat.user.as_str() == "ada"));
     let topics_of = |effects: &[Effect]| -> Vec<String> {
         let changed = effects.iter().find_map(|effect| match effect {
-            Effect::Change(said) => said.topics.clone(),
+            Effect::Change(fields) => fields.topics.clone(),
             _ => None,
         });
         changed.iter().flat_map(Topics::names).map(ToString::to_string).collect()
     };
     assert_eq!(topics_of(&rig.subscribes("a")), ["a"]);
     assert_eq!(topics_of(&rig.subscribes("b")), ["a", "b"]);
-    assert_eq!(topics_of(&rig.asks(Command::Unsubscribe(vec![Some(topic("a"))]))), ["b"]);
+    assert_eq!(topics_of(&rig.execute(Command::Unsubscribe(vec![Some(topic("a"))]))), ["b"]);
 }
 
 #[test]
@@ -190,7 +192,7 @@ fn a_flood_is_ended() {
     let mut rig = Rig::new();
     let mut out = Vec::new();
     for _ in 0..200 {
-        rig.session.hear(at(1), &mut out);
+        rig.session.admit_frame(at(1), &mut out);
     }
     assert_eq!(problems(&out), [(429, "too many frames")]);
     assert!(out.iter().any(|effect| matches!(effect, Effect::Close(Close::Flood))));
@@ -200,7 +202,7 @@ fn a_flood_is_ended() {
 fn what_lives_is_told_for_as_long_as_it_lives() {
     let mut rig = Rig::new();
     let mut out = Vec::new();
-    rig.session.open(&Policy::default(), Said::default(), &mut out);
+    rig.session.open(&Policy::default(), SessionFields::default(), &mut out);
     let Effect::Send(hello) = &out[0] else { panic!("no hello") };
     assert!(matches!(&**hello, Update::Hello(hello) if hello.typing_for == Duration::from_secs(5)));
 }

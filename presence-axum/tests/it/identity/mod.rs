@@ -152,7 +152,7 @@ async fn a_proxy_may_say_who_calls() {
 }
 
 #[tokio::test]
-async fn guests_look_and_do_not_speak() {
+async fn guests_may_read_but_not_send_hits() {
     let guests = from_fn(|_: &Parts| Ok(Identity::anonymous()));
     let rig = Rig::with(|mount| mount.identify(guests)).await;
     assert_eq!(rig.get("/v1/counts").await.status, 200);
@@ -163,14 +163,14 @@ async fn guests_look_and_do_not_speak() {
 }
 
 #[tokio::test]
-async fn a_mount_that_asks_nobody_says_so_once() {
+async fn a_mount_that_does_not_identify_callers_logs_it_once() {
     let (log, _logs) = crate::log::Log::everything();
     let rig = Rig::serving(|presence| {
         let mount = Mount::new(presence);
         axum::Router::new().nest("/a", mount.routes()).nest("/b", mount.clone().routes())
     })
     .await;
-    let said = |log: &crate::log::Log| log.text().matches("nobody is asked who they are").count();
+    let said = |log: &crate::log::Log| log.text().matches("callers are not identified").count();
     assert_eq!(said(&log), 1);
     drop(rig);
     let (log, _logs) = crate::log::Log::everything();

@@ -196,7 +196,7 @@ impl Protocol for Joins {
         Json.encode(update, frames);
     }
 
-    fn subscribing_is_being_there(&self) -> bool {
+    fn subscribing_enters(&self) -> bool {
         true
     }
 }

@@ -1,4 +1,4 @@
-//! Frames by themselves; `tests/it/ws/echo.rs` has them over a socket.
+//! Unit tests of frames; `tests/it/ws/echo.rs` tests them over a socket.
 
 use super::*;
 use crate::ws::frame::framed;
@@ -38,7 +38,7 @@ fn endless_empty_fragments_are_ended() {
 }
 
 proptest! {
-    /// However a message is cut into fragments, and those into reads, it comes out whole.
+    /// A message is decoded completely however it is split into fragments and reads.
     #[test]
     fn a_message_comes_out_whole_however_it_is_cut(
         text in ".{0,300}",
@@ -65,7 +65,7 @@ proptest! {
         prop_assert_eq!(received, [Received::Text(text)]);
     }
 
-    /// No bytes make the decoder panic, or hold more than it may.
+    /// No input makes the decoder panic or exceed its memory limit.
     #[test]
     fn no_bytes_are_too_odd(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         let mut decoder = Decoder::new(100);

@@ -13,15 +13,15 @@ use std::task::{Context, Poll, ready};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
-/// Yields what a connection is told of a topic. Nothing is queued for it: one that reads slowly
-/// gets the state anew, and messages from the broker's history.
-pub(super) struct Place {
+/// The updates and messages of one topic for one connection. Nothing is queued: a connection that
+/// falls behind gets the current state, and messages from the broker's history.
+pub(super) struct TopicFeed {
     room: Arc<Room>,
-    /// Updates to deliver before those of `live`, the newest first.
+    /// Updates to deliver before those of `live`, in reverse order.
     first: Vec<Shared>,
     live: BroadcastStream<Shared>,
-    /// Set when `live` is to be polled.
-    lives: WakeFlag,
+    /// Set when `live` has to be polled.
+    live_ready: WakeFlag,
     messages: Option<Messages>,
     connection: SessionId,
 }
@@ -30,18 +30,18 @@ pub(super) struct Place {
 struct Messages {
     topic: Topic,
     deliveries: BoxStream<'static, Delivery>,
-    /// Set when they are to be polled.
-    delivers: WakeFlag,
+    /// Set when `deliveries` has to be polled.
+    deliveries_ready: WakeFlag,
 }
 
-/// An event of one topic of a connection.
+/// What a connection gets from a topic.
 pub(super) enum News {
     Frames(Shared),
-    /// The connection reads too slowly and missed something; the state of the topic comes next.
+    /// The connection fell behind and missed updates; the current state follows.
     Skipped,
 }
 
-impl Place {
+impl TopicFeed {
     pub(super) fn new(
         room: Arc<Room>,
         joined: Joined,
@@ -50,17 +50,27 @@ impl Place {
     ) -> Self {
         let Joined { mut first, live, .. } = joined;
         first.reverse();
-        let messages =
-            messages.map(|(topic, deliveries)| Messages { topic, deliveries, delivers: WakeFlag::new() });
-        Self { room, first, live: BroadcastStream::new(live), lives: WakeFlag::new(), messages, connection }
+        let messages = messages.map(|(topic, deliveries)| Messages {
+            topic,
+            deliveries,
+            deliveries_ready: WakeFlag::new(),
+        });
+        Self {
+            room,
+            first,
+            live: BroadcastStream::new(live),
+            live_ready: WakeFlag::new(),
+            messages,
+            connection,
+        }
     }
 
-    /// What the roster told of the topic.
+    /// The next update of the topic's room.
     fn poll_live(&mut self, cx: &Context<'_>) -> Poll<News> {
-        let Some(waker) = self.lives.take(cx) else { return Poll::Pending };
-        let told = ready!(Pin::new(&mut self.live).poll_next(&mut Context::from_waker(&waker)));
-        self.lives.set();
-        Poll::Ready(match told {
+        let Some(waker) = self.live_ready.take(cx) else { return Poll::Pending };
+        let next = ready!(Pin::new(&mut self.live).poll_next(&mut Context::from_waker(&waker)));
+        self.live_ready.set();
+        Poll::Ready(match next {
             Some(Ok(frames)) => News::Frames(frames),
             Some(Err(BroadcastStreamRecvError::Lagged(_))) => {
                 let Joined { mut first, live, .. } = self.room.join(None);
@@ -69,14 +79,16 @@ impl Place {
                 self.live = BroadcastStream::new(live);
                 News::Skipped
             }
-            // Not reached: the sender is in the room, which this value keeps alive.
+            // Unreachable: the sender is owned by the room, which this value keeps alive.
             None => return Poll::Pending,
         })
     }
 
     fn poll_message(&mut self, cx: &Context<'_>) -> Poll<Shared> {
-        let Some(Messages { topic, deliveries, delivers }) = &mut self.messages else { return Poll::Pending };
-        let Some(waker) = delivers.take(cx) else { return Poll::Pending };
+        let Some(Messages { topic, deliveries, deliveries_ready }) = &mut self.messages else {
+            return Poll::Pending;
+        };
+        let Some(waker) = deliveries_ready.take(cx) else { return Poll::Pending };
         while let Poll::Ready(Some(delivery)) = deliveries.poll_next_unpin(&mut Context::from_waker(&waker)) {
             let frames = match delivery {
                 Delivery::Event(event) => self.room.message(topic, event),
@@ -89,14 +101,14 @@ impl Place {
                     _ => continue,
                 },
             };
-            delivers.set();
+            deliveries_ready.set();
             return Poll::Ready(frames);
         }
         Poll::Pending
     }
 }
 
-impl Stream for Place {
+impl Stream for TopicFeed {
     type Item = News;
 
     /// Never ends.

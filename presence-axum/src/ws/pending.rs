@@ -1,7 +1,7 @@
-//! What a connection waits for: permissions, tokens, and the broker.
+//! The steps of a command that have to wait: permissions, tokens, and the broker.
 
 use super::gateway::channel_of;
-use super::{Command, Problem, Reference, Request, Token, Update, Wish};
+use super::{Command, Problem, Reference, Request, SubscriptionRequest, Token, Update};
 use crate::auth::{Action, Identity, Refused, Resource, Transport};
 use crate::ws::Close;
 use crate::{Error, Mount};
@@ -16,38 +16,38 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the broker may take.
-const PUBLISHED_WITHIN: Duration = Duration::from_secs(5);
+/// The time limit for storing a message.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What becomes of a frame that had to wait.
-pub(super) enum Then {
-    /// It may be done.
-    Do(Request),
-    /// Those subscriptions that were not refused may begin.
-    Subscribe { wishes: Vec<(Wish, Option<Error>)>, reference: Option<Reference> },
-    /// This is its answer.
-    Tell(Box<Update>),
-    /// The caller is known until later.
+/// The result of such a step, which the connection then carries out.
+pub(super) enum Outcome {
+    /// The command is permitted.
+    Execute(Request),
+    /// Some of the subscriptions may be permitted; those with an error are refused.
+    Subscribe { subscriptions: Vec<(SubscriptionRequest, Option<Error>)>, reference: Option<Reference> },
+    /// The response to the command.
+    Respond(Box<Update>),
+    /// The token is valid: the caller is authenticated for longer.
     Renew(Identity, Option<Reference>),
 }
 
-fn refuse(error: Error, reference: Option<Reference>) -> Then {
-    Then::Tell(Box::new(Update::Problem(Problem::from(error).of(reference))))
+fn refuse(error: Error, reference: Option<Reference>) -> Outcome {
+    Outcome::Respond(Box::new(Update::Problem(Problem::from(error).of(reference))))
 }
 
-/// Asks whether the caller may do this.
+/// Checks whether the caller may execute this command.
 ///
-/// With `joins` a subscription also places the caller in its topic.
-pub(super) async fn permitted(mount: Mount, caller: Identity, request: Request, joins: bool) -> Then {
+/// With `joins`, a subscription also enters the topic and needs that right too.
+pub(super) async fn permitted(mount: Mount, caller: Identity, request: Request, joins: bool) -> Outcome {
     let Request { reference, command } = request;
     let command = match command {
-        Command::Subscribe(wishes) => {
-            let mut asked = Vec::with_capacity(wishes.len());
-            for wish in wishes {
-                let refused = may_subscribe(&mount, &caller, wish.topic.as_ref(), joins).await.err();
-                asked.push((wish, refused));
+        Command::Subscribe(subscriptions) => {
+            let mut asked = Vec::with_capacity(subscriptions.len());
+            for subscription in subscriptions {
+                let refused = may_subscribe(&mount, &caller, subscription.topic.as_ref(), joins).await.err();
+                asked.push((subscription, refused));
             }
-            return Then::Subscribe { wishes: asked, reference };
+            return Outcome::Subscribe { subscriptions: asked, reference };
         }
         command => command,
     };
@@ -57,12 +57,12 @@ pub(super) async fn permitted(mount: Mount, caller: Identity, request: Request, 
     {
         return refuse(error, reference);
     }
-    for (action, on) in command.asks() {
+    for (action, on) in command.rights() {
         if let Err(error) = mount.permit(&caller, action, on).await {
             return refuse(error, reference);
         }
     }
-    Then::Do(Request { reference, command })
+    Outcome::Execute(Request { reference, command })
 }
 
 async fn may_subscribe(
@@ -78,20 +78,21 @@ async fn may_subscribe(
     Ok(())
 }
 
-/// Asks whose token this is.
+/// Verifies a new token of the caller.
 pub(super) async fn renewed(
     mount: Mount,
     caller: Identity,
     token: Token,
     reference: Option<Reference>,
-) -> Then {
+) -> Outcome {
     match mount.refreshed(&caller, token.as_str()).await {
-        Ok(identity) => Then::Renew(identity, reference),
+        Ok(identity) => Outcome::Renew(identity, reference),
         Err(error) => refuse(error, reference),
     }
 }
 
-/// The idempotency key of a user: nobody can use up another's.
+/// The idempotency key as the broker gets it: hashed with the user, so that users cannot use up
+/// each other's keys.
 pub(super) fn key_of(user: &UserId, key: &str) -> Box<str> {
     let digest = Sha256::new().chain_update(user.as_str()).chain_update([0]).chain_update(key).finalize();
     STANDARD.encode(digest).into()
@@ -104,10 +105,10 @@ pub(super) async fn published(
     payload: Bytes,
     key: Option<Box<str>>,
     reference: Option<Reference>,
-) -> Then {
+) -> Outcome {
     let problem = |code, words: &'static str| {
         let problem = Problem::new(code, words).of(reference.clone()).in_topic(Some(topic.clone()));
-        Then::Tell(Box::new(Update::Problem(problem)))
+        Outcome::Respond(Box::new(Update::Problem(problem)))
     };
     let Some(channel) = channel_of(&topic) else { return problem(400, "invalid topic") };
     let publish = Publish::new(channel, payload);
@@ -115,7 +116,7 @@ pub(super) async fn published(
         Some(key) => publish.key(key),
         None => publish,
     };
-    let stored = match tokio::time::timeout(PUBLISHED_WITHIN, broker.publish(publish)).await {
+    let stored = match tokio::time::timeout(PUBLISH_TIMEOUT, broker.publish(publish)).await {
         Ok(Ok(Published::Stored(id))) => (id, false),
         Ok(Ok(Published::Repeated(id))) => (id, true),
         Ok(Ok(Published::Closed(_))) => return problem(409, "closed"),
@@ -127,20 +128,21 @@ pub(super) async fn published(
         Err(_) => return problem(503, "store"),
     };
     let (id, repeated) = stored;
-    Then::Tell(Box::new(Update::Published { reference, topic, id, repeated }))
+    Outcome::Respond(Box::new(Update::Published { reference, topic, id, repeated }))
 }
 
-/// What came of asking again whether a caller may be here.
+/// The result of a periodic check of a connection's rights.
 pub(super) struct Checked {
-    /// The request, to ask by it again.
+    /// The head of the request that opened the connection, for the next check.
     pub(super) parts: Option<Parts>,
-    /// The caller may not be here at all any more.
+    /// Set if the caller may not be connected any more.
     pub(super) close: Option<Close>,
-    /// Topics that the caller may not watch any more.
-    pub(super) lost: Vec<Option<Topic>>,
+    /// The topics that the caller may not watch any more.
+    pub(super) revoked: Vec<Option<Topic>>,
 }
 
-/// Asks again whether a caller is who it was, where a request can tell, and may watch these topics.
+/// Identifies the caller again, if the head of its request allows that, and checks the right to
+/// watch these topics.
 pub(super) async fn checked(
     mount: Mount,
     mut caller: Identity,
@@ -152,17 +154,17 @@ pub(super) async fn checked(
         match mount.guard().identify(parts, Transport::Socket).await {
             Ok(again) if again.user() == caller.user() => caller = again,
             Ok(_) | Err(Refused::Forbidden | Refused::ForeignOrigin) => close = Some(Close::Forbidden),
-            // It cannot be told at the moment, and changes nothing.
+            // The caller cannot be identified at the moment; nothing changes.
             Err(Refused::Unavailable) => {}
             Err(_) => close = Some(Close::Expired),
         }
     }
-    let mut lost = Vec::new();
+    let mut revoked = Vec::new();
     for topic in topics {
         let on = Resource::topic_or_everyone(topic.as_ref());
         if mount.guard().permit(&caller, Action::Watch, on).await.is_err() {
-            lost.push(topic);
+            revoked.push(topic);
         }
     }
-    Checked { parts, close, lost }
+    Checked { parts, close, revoked }
 }
