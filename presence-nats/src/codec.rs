@@ -36,7 +36,7 @@ pub(crate) struct Raw {
     /// Set if the record was put shortly after a deletion.
     pub(crate) forgotten: Option<Forgotten>,
     /// For renewals only: the incarnation of the bucket that their revisions belong to.
-    pub(crate) life: u64,
+    pub(crate) incarnation: u64,
     pub(crate) payload: Bytes,
 }
 
@@ -188,7 +188,7 @@ pub(crate) type Beat = (UserId, SessionId, Timestamp, Timestamp, u64);
 
 /// Header of a batch of renewals: the creation time of the bucket that the revisions belong to, in
 /// milliseconds.
-pub(crate) const LIFE: &str = "Presence-Life";
+pub(crate) const INCARNATION: &str = "Presence-Life";
 
 /// Decodes a batch of renewals; `None` if the payload is not one.
 pub(crate) fn beats(payload: &[u8]) -> Option<(Vec<Touch>, Vec<u64>)> {

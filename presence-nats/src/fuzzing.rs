@@ -26,7 +26,7 @@ pub fn bucket(data: &[u8]) -> bool {
             at: Timestamp::ZERO,
             gone,
             forgotten: None,
-            life: 0,
+            incarnation: 0,
             payload,
         };
         let payload = Bytes::copy_from_slice(&data[end + 1..]);

@@ -3,7 +3,7 @@
 use crate::error::rejected;
 use crate::feed;
 use crate::jetstream::client;
-use crate::jetstream::link::{Heard, Link};
+use crate::jetstream::link::{ConnectionState, Link};
 use crate::jetstream::streams::Streams;
 use crate::options::Options;
 use crate::renewals::Beats;
@@ -56,7 +56,7 @@ pub(crate) struct Shared {
     /// Whether a differing policy was logged.
     has_warned: AtomicBool,
     /// The time of the next scan for old records.
-    pub(crate) looks_at: Mutex<Option<Instant>>,
+    pub(crate) scans_at: Mutex<Option<Instant>>,
 }
 
 impl Shared {
@@ -94,9 +94,9 @@ impl NatsStore {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(rejected("a connection to NATS needs a tokio runtime"));
         }
-        let heard = Heard::default();
-        let client = client::of(urls, connect, &heard)?;
-        Ok(Self::of(client, options, heard))
+        let connection = ConnectionState::default();
+        let client = client::of(urls, connect, &connection)?;
+        Ok(Self::of(client, options, connection))
     }
 
     /// Makes a store on an existing client.
@@ -111,11 +111,11 @@ impl NatsStore {
     /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when an option cannot be used.
     pub fn with_client(client: Client, options: Options) -> Result<Self> {
         options.check()?;
-        Ok(Self::of(client, options, Heard::default()))
+        Ok(Self::of(client, options, ConnectionState::default()))
     }
 
-    fn of(client: Client, options: Options, heard: Heard) -> Self {
-        let link = Link::new(client, options.domain.as_deref(), options.call_timeout, heard);
+    fn of(client: Client, options: Options, connection: ConnectionState) -> Self {
+        let link = Link::new(client, options.domain.as_deref(), options.call_timeout, connection);
         let streams = Arc::new(Streams::new(link, options));
         let shared = Shared {
             beats: Beats::new(&streams),
@@ -126,7 +126,7 @@ impl NatsStore {
             reckoning: Reckoning::new(1),
             has_watched: AtomicBool::new(false),
             has_warned: AtomicBool::new(false),
-            looks_at: Mutex::default(),
+            scans_at: Mutex::default(),
         };
         Self { store: Coalesce::new(Handle(Arc::new(shared))) }
     }

@@ -215,11 +215,11 @@ pub fn seen(seen: &ForgetIf) -> (String, String) {
 }
 
 /// Decodes a condition to forget.
-pub fn seen_of(field: &str, told: &str) -> Option<ForgetIf> {
+pub fn seen_of(field: &str, text: &str) -> Option<ForgetIf> {
     if !field.contains(keys::SEPARATOR) {
-        return user_record_of(field, told).map(ForgetIf::User);
+        return user_record_of(field, text).map(ForgetIf::User);
     }
-    Some(match touch_of(field, told)? {
+    Some(match touch_of(field, text)? {
         Touch::Session { user, id, seen_at, active_at: placed_at } => {
             ForgetIf::Session { key: SessionKey { user, id }, seen_at, placed_at }
         }

@@ -21,13 +21,13 @@ pub fn ends_connection(error: &RedisError) -> bool {
         || error.is_io_error()
         || error.is_connection_dropped()
         || is_other_shards(error)
-        || says(error, REPLICA)
-        || says(error, "-READONLY ")
+        || contains_word(error, REPLICA)
+        || contains_word(error, "-READONLY ")
 }
 
 /// Whether the namespace is in use with another number of shards.
 pub fn is_other_shards(error: &RedisError) -> bool {
-    says(error, OTHER_SHARDS)
+    contains_word(error, OTHER_SHARDS)
 }
 
 /// The errors that the scripts raise: the namespace has another number of shards, or the server is
@@ -38,7 +38,7 @@ const REPLICA: &str = "READONLY:";
 /// Whether the text of a general error contains `word`. Servers put the error of a script, or of a
 /// command in it, somewhere into that text. Before Redis 7, the code of a command that failed in a
 /// script is there too, behind a dash.
-fn says(error: &RedisError, word: &str) -> bool {
+fn contains_word(error: &RedisError, word: &str) -> bool {
     error.code() == Some(word) || error.detail().is_some_and(|text| text.contains(word))
 }
 
@@ -47,7 +47,7 @@ fn says(error: &RedisError, word: &str) -> bool {
 fn does_not_serve(error: &RedisError) -> bool {
     ["-READONLY ", "-OOM ", "-MISCONF ", "-NOREPLICAS ", "-LOADING ", "-BUSY ", "-MASTERDOWN "]
         .iter()
-        .any(|code| says(error, code))
+        .any(|code| contains_word(error, code))
 }
 
 /// The reason why a server answers but refuses writes, if that is the error.
@@ -58,8 +58,8 @@ fn refuses_writes(error: &RedisError) -> Option<&'static str> {
         ("NOREPLICAS", "Redis lacks replicas, and refuses writes"),
     ];
     // Before Redis 7, the code is in the text of a script's error, behind a dash.
-    let told = |code: &str| error.code() == Some(code) || says(error, &format!("-{code} "));
-    reasons.into_iter().find_map(|(code, reason)| told(code).then_some(reason))
+    let has_code = |code: &str| error.code() == Some(code) || contains_word(error, &format!("-{code} "));
+    reasons.into_iter().find_map(|(code, reason)| has_code(code).then_some(reason))
 }
 
 /// Classifies an error by what the caller should do. The text holds neither address nor secret:
@@ -73,10 +73,10 @@ pub fn classify(error: RedisError) -> Error {
         _ if is_other_shards(&error) => {
             (Kind::Rejected, "the namespace is in use with another number of shards")
         }
-        _ if says(&error, "WRONGTYPE") => (Kind::Corrupt, "a key of ours holds something else"),
-        _ if says(&error, REPLICA) => (Kind::Unavailable, "what answers is a replica"),
+        _ if contains_word(&error, "WRONGTYPE") => (Kind::Corrupt, "a key of ours holds something else"),
+        _ if contains_word(&error, REPLICA) => (Kind::Unavailable, "what answers is a replica"),
         _ if does_not_serve(&error) => NOT_NOW,
-        _ if says(&error, "NOAUTH") || says(&error, "WRONGPASS") => REFUSED,
+        _ if contains_word(&error, "NOAUTH") || contains_word(&error, "WRONGPASS") => REFUSED,
         ErrorKind::AuthenticationFailed => REFUSED,
         ErrorKind::InvalidClientConfig => (Kind::Rejected, "the settings of the connection are invalid"),
         ErrorKind::RESP3NotSupported => {

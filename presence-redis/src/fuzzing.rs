@@ -15,8 +15,8 @@ pub fn feed(data: &[u8]) -> bool {
     let whole = message::read(data);
     if let Some(whole) = &whole {
         let head = std::str::from_utf8(data).ok().and_then(|text| text.split('\n').next());
-        let life = head.and_then(|head| head.rsplit(' ').next()).unwrap_or_default();
-        assert_eq!(message::number(data, life), Some(whole.number));
+        let epoch = head.and_then(|head| head.rsplit(' ').next()).unwrap_or_default();
+        assert_eq!(message::number(data, epoch), Some(whole.number));
     }
     whole.is_some_and(|whole| whole.unreadable == 0)
 }

@@ -150,8 +150,8 @@ impl PresenceStore for Direct {
     async fn now(&self) -> Result<Timestamp> {
         let mut call = self.0.one(&NOW, 0);
         call.arg(self.0.reckoning.now(SystemClock.now()).unwrap_or_default().as_millis());
-        let told = self.0.link.call(&NOW, &call).await?;
-        let at = text(&told).and_then(|text| text.parse().ok());
+        let answer = self.0.link.call(&NOW, &call).await?;
+        let at = text(&answer).and_then(|text| text.parse().ok());
         at.map(Timestamp::from_millis).ok_or_else(|| unexpected("its time"))
     }
 }

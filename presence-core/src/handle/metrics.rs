@@ -12,7 +12,7 @@ pub(super) fn describe() {
     describe_counter!("presence_store_errors_total", "Failed calls of the store");
     describe_counter!("presence_feed_ends_total", "Store watches that ended and were started again");
     describe_counter!(
-        "presence_told_again_total",
+        "presence_rewrites_total",
         "Sessions written again because the store showed less of them"
     );
 }

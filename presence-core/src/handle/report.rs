@@ -26,7 +26,7 @@ pub struct Health {
     /// Topics with any session, visible or not. For operators only.
     pub topics: usize,
     /// Own sessions and user records that wait to be written to the store.
-    pub owed: usize,
+    pub outbox: usize,
     /// Estimated bytes of all sessions and topics. For operators only.
     pub bytes: usize,
 }
@@ -89,7 +89,7 @@ impl Health {
             users: shared.roster.counts().online as usize,
             shown_topics: shared.roster.shown_topics(),
             topics: shared.roster.topic_count(),
-            owed: shared.outbox.len(),
+            outbox: shared.outbox.len(),
             bytes: shared.roster.bytes(),
         }
     }

@@ -79,7 +79,7 @@ async fn a_session_lives_lapses_and_is_forgotten_on_one_handle() {
     assert_eq!(liveness(&presence, "ann"), Liveness::Gone);
     world.pass(180).await;
     assert_eq!(world.stored("ann").await, 0);
-    assert_eq!(presence.health().owed, 0);
+    assert_eq!(presence.health().outbox, 0);
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn a_store_without_room_is_told_as_full_and_is_not_down() {
     let _ = world.store.clone().max_bytes(world.store.bytes());
     assert!(matches!(one.beat(enter("bob")).await, Err(Error::Full)));
     assert!(matches!(one.beat(renew("bob")).await, Err(Error::Full)));
-    assert_eq!((liveness(&one, "bob"), one.health().sessions, one.health().owed), (Liveness::Gone, 1, 0));
+    assert_eq!((liveness(&one, "bob"), one.health().sessions, one.health().outbox), (Liveness::Gone, 1, 0));
     assert_eq!(one.health().store, StoreHealth::Up);
     // Present sessions are renewed, and may leave.
     world.pass(30).await;

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// The interval between requests for the end of the stream.
-const LOOKS_EVERY: Duration = Duration::from_millis(500);
+const CHECK_EVERY: Duration = Duration::from_millis(500);
 /// The longest pause of the follower before it retries.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
 
@@ -33,7 +33,7 @@ const RETRY_EVERY: Duration = Duration::from_millis(250);
 pub(super) struct Follower {
     task: JoinHandle<()>,
     /// Whether all events stored from now on will be received.
-    hears: watch::Receiver<bool>,
+    ready: watch::Receiver<bool>,
 }
 
 impl Drop for Follower {
@@ -45,7 +45,7 @@ impl Drop for Follower {
 impl Shared {
     /// Waits until all events and signals from now on will be received.
     pub(super) async fn follow(&self) -> Result<()> {
-        let mut hears = {
+        let mut ready = {
             let mut follower = self.follower.lock();
             // The task ends only with the runtime that it was started on; it is then started on
             // this one.
@@ -53,25 +53,25 @@ impl Shared {
                 *follower = Some(self.start());
             }
             let Some(follower) = &*follower else { return Err(timeout()) };
-            follower.hears.clone()
+            follower.ready.clone()
         };
-        let hears = hears.wait_for(|hears| *hears);
-        match tokio::time::timeout(self.events.link.timeout(), hears).await {
+        let ready = ready.wait_for(|ready| *ready);
+        match tokio::time::timeout(self.events.link.timeout(), ready).await {
             Ok(Ok(_)) => Ok(()),
             _ => Err(timeout()),
         }
     }
 
     fn start(&self) -> Follower {
-        let (tells, hears) = watch::channel(false);
+        let (set_ready, ready) = watch::channel(false);
         let hub = self.hub.get().cloned();
         let (events, heads) = (Arc::clone(&self.events), Arc::clone(&self.heads));
         let task = tokio::spawn(async move {
             if let Some(hub) = hub {
-                Following { events, heads, hub, hears: tells, place: None }.run().await;
+                Following { events, heads, hub, ready: set_ready, place: None }.run().await;
             }
         });
-        Follower { task, hears }
+        Follower { task, ready }
     }
 }
 
@@ -86,7 +86,7 @@ struct Following {
     events: Arc<Events>,
     heads: Arc<Heads>,
     hub: WeakHub,
-    hears: watch::Sender<bool>,
+    ready: watch::Sender<bool>,
     place: Option<Reached>,
 }
 
@@ -106,7 +106,7 @@ impl Following {
     async fn once(&mut self) -> Outcome<()> {
         let (events, link) = (Arc::clone(&self.events), Arc::clone(&self.events.link));
         let (stream, all) = (&events.names.stream, events.names.events());
-        let info = events.look().await?;
+        let info = events.inspect().await?;
         let end = StreamEnd::of(&link, &info, stream, &all).await?;
         let has_shrunk =
             self.place.as_ref().is_some_and(|place| place.created == info.created && place.seq > end.seq);
@@ -127,23 +127,23 @@ impl Following {
                 hub.interrupted();
             }
         }
-        self.hears.send_replace(true);
-        let mut looks = tokio::time::interval(LOOKS_EVERY);
-        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        self.ready.send_replace(true);
+        let mut checks = tokio::time::interval(CHECK_EVERY);
+        checks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (mut looking, mut asked_at): (Option<Look>, u64) = (None, 0);
         // Whether messages may have been lost in transit.
         let mut is_suspect = false;
         let done = loop {
             tokio::select! {
                 next = reader.next_message() => match next {
-                    Ok((message, place)) => self.tell(message, &place),
+                    Ok((message, place)) => self.receive(message, &place),
                     Err(_gap) => break Ok(()),
                 },
                 signal = signals.next() => match signal {
                     Some(signal) => self.pass(signal),
                     None => break Ok(()),
                 },
-                _ = looks.tick(), if looking.is_none() => {
+                _ = checks.tick(), if looking.is_none() => {
                     asked_at = reader.position();
                     let events = Arc::clone(&events);
                     looking = Some(async move { events.info().await }.boxed());
@@ -181,7 +181,7 @@ impl Following {
         done
     }
 
-    fn tell(&self, message: Message, place: &ReadPosition) {
+    fn receive(&self, message: Message, place: &ReadPosition) {
         let Some(hub) = self.hub.upgrade() else { return };
         let chain = Chain::of(message.headers.as_ref());
         let Some(channel) = self.events.names.channel_of_event(&message.subject).filter(|_| chain.is_some())
@@ -197,7 +197,7 @@ impl Following {
             nonce: None,
             payload: message.payload,
         };
-        self.heads.hear(&channel, &stored);
+        self.heads.record(&channel, &stored);
         if let Some((event, chain)) = stored.event(&channel) {
             drop(hub.by_prefix(&channel, &Delivery::Event(event.clone())));
             drop(hub.stored(event, Some(chain.previous)));

@@ -63,7 +63,7 @@ impl Heads {
     }
 
     /// Records an event that was stored by this handle or another one.
-    pub(super) fn hear(&self, channel: &Channel, stored: &Stored) {
+    pub(super) fn record(&self, channel: &Channel, stored: &Stored) {
         let slot = self.0.lock().get(channel).cloned();
         let Some(mut head) = slot.as_ref().and_then(|slot| slot.try_lock().ok()) else { return };
         if let Some(head) = &mut *head

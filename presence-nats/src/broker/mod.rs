@@ -14,7 +14,7 @@ pub use options::BrokerOptions;
 
 use crate::error::{rejected, unavailable};
 use crate::jetstream::client;
-use crate::jetstream::link::{Heard, Link};
+use crate::jetstream::link::{ConnectionState, Link};
 use async_nats::{Client, ConnectOptions};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -91,9 +91,9 @@ impl NatsBroker {
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(rejected("a connection to NATS needs a tokio runtime"));
         }
-        let heard = Heard::default();
-        let client = client::of(urls, connect, &heard)?;
-        Ok(Self::of(client, options, heard))
+        let connection = ConnectionState::default();
+        let client = client::of(urls, connect, &connection)?;
+        Ok(Self::of(client, options, connection))
     }
 
     /// Makes a broker on an existing client, as
@@ -104,11 +104,11 @@ impl NatsBroker {
     /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when an option cannot be used.
     pub fn with_client(client: Client, options: BrokerOptions) -> Result<Self> {
         options.check()?;
-        Ok(Self::of(client, options, Heard::default()))
+        Ok(Self::of(client, options, ConnectionState::default()))
     }
 
-    fn of(client: Client, options: BrokerOptions, heard: Heard) -> Self {
-        let link = Link::new(client, options.domain.as_deref(), options.call_timeout, heard);
+    fn of(client: Client, options: BrokerOptions, connection: ConnectionState) -> Self {
+        let link = Link::new(client, options.domain.as_deref(), options.call_timeout, connection);
         let shared = Arc::new(Shared {
             events: Arc::new(Events::new(link, options)),
             heads: Arc::default(),

@@ -9,7 +9,6 @@ use crate::codec::{base64, encode, header};
 use crate::error::{Failure, Outcome, again, code, corrupt, rejected, timeout};
 use crate::jetstream::api::{MessageGot, NewStream, StreamInfo, nanos};
 use crate::jetstream::link::Link;
-use crate::options::Storage;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use presence_core::broker::{Channel, KEYS_FOR};
@@ -77,27 +76,24 @@ impl Events {
         if let Some(traits) = *self.traits.lock() {
             return Ok(traits);
         }
-        let info = self.look().await?;
+        let info = self.inspect().await?;
         Ok(Traits { modern: info.config.allow_msg_ttl })
     }
 
     /// Reads the state of the stream; creates it if it is missing.
-    pub(super) async fn look(&self) -> Outcome<StreamInfo> {
+    pub(super) async fn inspect(&self) -> Outcome<StreamInfo> {
         let stream = &self.names.stream;
         let info = match self.info().await {
             Err(Failure::NoStream(_)) => {
-                tracing::info!(stream, "creating a stream");
-                let (new, short) = (self.new_stream(self.longest()), self.shorter_age());
-                match self.link.ask::<StreamInfo>(&format!("STREAM.CREATE.{stream}"), encode(&new)).await {
-                    // Another process has created it meanwhile, with other options.
-                    Err(failure) if failure.is(&[code::STREAM_NAME_IN_USE]) => self.info().await?,
+                match self.link.create(&self.new_stream(self.longest())).await? {
                     // Where messages have no ages of their own, the age of the stream applies to
                     // events and keys.
-                    Ok(made) if !made.config.allow_msg_ttl && short.is_some() => {
+                    Some(created) if !created.config.allow_msg_ttl && self.shorter_age().is_some() => {
                         let new = self.new_stream(self.options.retention.age);
                         self.link.ask(&format!("STREAM.UPDATE.{stream}"), encode(&new)).await?
                     }
-                    made => made?,
+                    Some(created) => created,
+                    None => self.info().await?,
                 }
             }
             answered => answered?,
@@ -253,28 +249,14 @@ impl Events {
     fn new_stream(&self, max_age: Duration) -> NewStream<'_> {
         let BrokerOptions { storage, replicas, retention, max_bytes, .. } = &self.options;
         let max_age = nanos(max_age);
+        let new = NewStream::new(&self.names.stream, self.names.events(), "presence: events of channels");
         NewStream {
-            name: &self.names.stream,
-            subjects: [self.names.events()],
-            description: "presence: events of channels",
-            retention: "limits",
-            storage: match storage {
-                Storage::File => "file",
-                Storage::Memory => "memory",
-            },
-            num_replicas: *replicas,
-            max_consumers: -1,
-            max_msgs: -1,
-            max_msg_size: -1,
             max_msgs_per_subject: i64::try_from(retention.count).unwrap_or(i64::MAX),
-            max_bytes: max_bytes.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
             max_age,
             duplicate_window: max_age,
-            discard: "old",
             allow_direct: true,
-            allow_rollup_hdrs: false,
-            deny_delete: false,
             allow_msg_ttl: true,
+            ..new.stored(*storage, *replicas, *max_bytes)
         }
     }
 }

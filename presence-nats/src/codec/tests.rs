@@ -35,7 +35,7 @@ fn raw(subject: &str, payload: impl Into<Bytes>) -> Raw {
         at: Timestamp::from_millis(100),
         gone: None,
         forgotten: None,
-        life: 0,
+        incarnation: 0,
         payload: payload.into(),
     }
 }

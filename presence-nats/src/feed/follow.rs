@@ -1,7 +1,7 @@
 //! The second part of a watch, after the snapshot: changes and proofs of time.
 
 use super::time::Line;
-use super::{FeedEnd, Watch, tell};
+use super::{FeedEnd, Watch, send};
 use crate::error::{Failure, Outcome};
 use crate::jetstream::api::StreamInfo;
 use crate::renewals::{BATCHES_WAITING, Batch};
@@ -90,7 +90,7 @@ impl Watch<'_> {
                         Some(Err(Failure::NoStream(_))) => return Err(FeedEnd::Gap),
                         _ => {
                             is_suspect = true;
-                            tell(self.to, FeedEvent::Unproven { shard: 0 }).await?;
+                            send(self.to, FeedEvent::Unproven { shard: 0 }).await?;
                         }
                     }
                 }
@@ -106,7 +106,7 @@ impl Watch<'_> {
             if let Some(TimeLine { at, blind, .. }) = self.proven(&mut proof, &mut news, &mut waiting).await?
             {
                 self.shared.reckoning.answered(0, at, blind.as_slice(), SystemClock.now());
-                tell(self.to, FeedEvent::Alive { shard: 0, at, blind: blind.as_slice().into() }).await?;
+                send(self.to, FeedEvent::Alive { shard: 0, at, blind: blind.as_slice().into() }).await?;
             }
         }
     }
@@ -114,11 +114,11 @@ impl Watch<'_> {
     /// Reports the renewals whose records have been reported.
     async fn renew(&self, waiting: &mut VecDeque<Batch>) -> Result<(), FeedEnd> {
         while let Some(batch) = waiting.front() {
-            if batch.life == self.life && batch.after > self.reader.position() {
+            if batch.incarnation == self.incarnation && batch.after > self.reader.position() {
                 break;
             }
             let Some(Batch { touches, .. }) = waiting.pop_front() else { break };
-            tell(self.to, FeedEvent::Touched(touches)).await?;
+            send(self.to, FeedEvent::Touched(touches)).await?;
         }
         if waiting.len() > BATCHES_WAITING { Err(FeedEnd::Gap) } else { Ok(()) }
     }

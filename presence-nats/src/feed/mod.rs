@@ -86,7 +86,7 @@ impl From<Gap> for FeedEnd {
 /// The sending side of a feed's channel.
 type To = mpsc::Sender<FeedEvent>;
 
-async fn tell(to: &To, feed: FeedEvent) -> Result<(), FeedEnd> {
+async fn send(to: &To, feed: FeedEvent) -> Result<(), FeedEnd> {
     to.send(feed).await.map_err(|_| FeedEnd::Unheard)
 }
 
@@ -99,12 +99,12 @@ struct Watch<'a> {
     /// The creation time of the bucket that it reads: its incarnation.
     created: Arc<str>,
     /// The same in milliseconds, as batches of renewals name it.
-    life: u64,
+    incarnation: u64,
     epoch: Arc<str>,
     /// The record of the bucket's time, as last read or written by this watch.
     line: Line,
     /// Whether the snapshot has been reported; messages after it are changes.
-    is_told: bool,
+    is_reported: bool,
 }
 
 async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), FeedEnd> {
@@ -123,8 +123,8 @@ async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), FeedEnd> {
         }
     };
     watch.tell_everything().await?;
-    watch.is_told = true;
-    tell(to, FeedEvent::Synced { shard: 0, epoch: Arc::clone(&watch.epoch) }).await?;
+    watch.is_reported = true;
+    send(to, FeedEvent::Synced { shard: 0, epoch: Arc::clone(&watch.epoch) }).await?;
     // A task of its own, since the feed may be held up by a slow listener.
     let _rewriting = Task(tokio::spawn(rewrite::run(Arc::clone(shared))));
     watch.follow(news).await
@@ -151,7 +151,7 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
     let streams = &shared.streams;
     let traits = streams.traits().await?;
     let tops = shared.epochs.tops();
-    let (state, beats) = streams.look().await?;
+    let (state, beats) = streams.inspect().await?;
     let epoch = shared.epochs.epoch(&tops, &state, &beats);
     if shared.watched_before() {
         let records = u32::try_from(state.state.messages).unwrap_or(u32::MAX);
@@ -161,7 +161,7 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
     shared.compare_policies(traits).await?;
     for nodes in nodes(shared, traits).await?.chunks(BATCH_ENTRIES) {
         let nodes = nodes.to_vec();
-        if let Err(end) = tell(to, FeedEvent::Facts(Arc::new(Facts { nodes, ..Facts::default() }))).await {
+        if let Err(end) = send(to, FeedEvent::Facts(Arc::new(Facts { nodes, ..Facts::default() }))).await {
             return Ok(Err(end));
         }
     }
@@ -174,9 +174,9 @@ async fn begin<'a>(shared: &'a Arc<Shared>, to: &'a To) -> Outcome<Result<Watch<
     if tokio::time::timeout(streams.link.timeout(), caught_up).await.is_err() {
         return Err(Failure::Other(crate::error::timeout()));
     }
-    let (created, life) = (state.created.as_str().into(), state.life());
-    let (line, is_told) = (Line::default(), false);
-    Ok(Ok(Watch { shared, to, reader, feeding, created, life, epoch, line, is_told }))
+    let (created, incarnation) = (state.created.as_str().into(), state.incarnation());
+    let (line, is_reported) = (Line::default(), false);
+    Ok(Ok(Watch { shared, to, reader, feeding, created, incarnation, epoch, line, is_reported }))
 }
 
 /// Reads all processes. They are reported before the sessions that they hold, since those are
@@ -235,7 +235,7 @@ impl Watch<'_> {
         // Recorded before the renewals are reported, so that they find their records.
         self.feeding.has_read(&self.created, self.reader.position());
         for feed in slice.feeds() {
-            tell(self.to, feed).await?;
+            send(self.to, feed).await?;
         }
         Ok(())
     }
@@ -246,13 +246,13 @@ impl Watch<'_> {
             Record::Session(mut session) => {
                 let key = session.key();
                 let tells_of_deletion = raw.forgotten.is_some();
-                known.hear(
+                known.record_read(
                     &self.feeding,
                     &key,
                     raw.seq,
                     State::There { session: &session, tells_of_deletion },
                 );
-                beats.renew_at(&mut session, raw.seq, self.life);
+                beats.renew_at(&mut session, raw.seq, self.incarnation);
                 if let Some(forgotten) = raw.forgotten {
                     slice.forgotten().push(forgotten.gone.seen(key));
                 }
@@ -273,12 +273,12 @@ impl Watch<'_> {
             Record::Node(node) => slice.facts().nodes.push(node),
             Record::Gone(seen) => {
                 if let ForgetIf::Session { key, .. } = &seen {
-                    known.hear(&self.feeding, key, raw.seq, State::Gone);
+                    known.record_read(&self.feeding, key, raw.seq, State::Gone);
                 }
                 slice.forgotten().push(seen);
             }
             Record::Foreign if raw.subject == streams.keys.time() => {
-                let on = self.is_told.then(Instant::now);
+                let on = self.is_reported.then(Instant::now);
                 self.line = Line::read(raw, on);
             }
             Record::Unreadable | Record::Foreign => {}

@@ -21,23 +21,23 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The average number of scans that one process makes in one `max_age`.
-const LOOKS: u32 = 8;
+const SCANS: u32 = 8;
 
 /// Scans again and again until the task is aborted.
 pub(super) async fn run(shared: Arc<Shared>) {
     loop {
-        look(&shared).await;
+        scan(&shared).await;
     }
 }
 
-async fn look(shared: &Arc<Shared>) {
+async fn scan(shared: &Arc<Shared>) {
     let max_age = shared.streams.max_age();
-    let pause = (max_age / LOOKS).mul_f64(0.5 + presence_core::random::fraction());
+    let pause = (max_age / SCANS).mul_f64(0.5 + presence_core::random::fraction());
     // The time of the next scan belongs to the handle and survives the end of a feed: feeds may
     // always be shorter than the pause between two scans.
-    let at = *shared.looks_at.lock().get_or_insert_with(|| Instant::now() + pause);
+    let at = *shared.scans_at.lock().get_or_insert_with(|| Instant::now() + pause);
     tokio::time::sleep_until(at).await;
-    if shared.looks_at.lock().take_if(|next| *next == at).is_none() {
+    if shared.scans_at.lock().take_if(|next| *next == at).is_none() {
         // Another watch of this handle scans already.
         return;
     }

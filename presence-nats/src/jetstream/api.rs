@@ -3,6 +3,7 @@
 //! The types of `async-nats` are not enough: they lack the field `ts` of a stream's info, by which
 //! time is proven, and cannot decode what old servers answer.
 
+use crate::options::Storage;
 use presence_core::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -69,6 +70,42 @@ pub(crate) struct NewStream<'a> {
     pub(crate) allow_msg_ttl: bool,
 }
 
+impl<'a> NewStream<'a> {
+    /// The settings that all streams of this crate have in common.
+    pub(crate) fn new(name: &'a str, subject: String, description: &'static str) -> Self {
+        Self {
+            name,
+            subjects: [subject],
+            description,
+            retention: "limits",
+            storage: "file",
+            num_replicas: 1,
+            max_consumers: -1,
+            max_msgs: -1,
+            max_msg_size: -1,
+            max_msgs_per_subject: -1,
+            max_bytes: -1,
+            max_age: 0,
+            duplicate_window: 0,
+            discard: "old",
+            allow_direct: false,
+            allow_rollup_hdrs: false,
+            deny_delete: false,
+            allow_msg_ttl: false,
+        }
+    }
+
+    /// Sets where the stream is stored, and how large it may become.
+    pub(crate) fn stored(self, storage: Storage, replicas: u8, max_bytes: Option<u64>) -> Self {
+        let storage = match storage {
+            Storage::File => "file",
+            Storage::Memory => "memory",
+        };
+        let max_bytes = max_bytes.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+        Self { storage, num_replicas: replicas, max_bytes, ..self }
+    }
+}
+
 /// The settings of an existing stream that this crate checks.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -108,7 +145,7 @@ pub(crate) struct StreamInfo {
 
 impl StreamInfo {
     /// The creation time in milliseconds, which differs for each incarnation of the stream.
-    pub(crate) fn life(&self) -> u64 {
+    pub(crate) fn incarnation(&self) -> u64 {
         parse_time(&self.created).map_or(0, Timestamp::as_millis)
     }
 }

@@ -1,7 +1,7 @@
 //! Makes a NATS client from URLs, and logs its events.
 
 use crate::error::rejected;
-use crate::jetstream::link::Heard;
+use crate::jetstream::link::ConnectionState;
 use async_nats::{Client, ClientError, ConnectOptions, Event, ServerAddr, ServerError};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
@@ -19,21 +19,22 @@ const CONNECTS_FOR: Duration = Duration::from_secs(2);
 /// server at once.
 const RECONNECTS_EVERY: Duration = Duration::from_millis(250);
 /// How long the same event is not logged again.
-const SAID_FOR: Duration = Duration::from_mins(10);
+const LOGGED_FOR: Duration = Duration::from_mins(10);
 /// How many different events are logged in that time.
-const SAID: usize = 16;
+const MAX_LOGGED: usize = 16;
 
 /// Makes a client that tries to connect until it succeeds. Must be called in a tokio runtime.
-pub(crate) fn of(urls: &str, connect: ConnectOptions, heard: &Heard) -> Result<Client> {
+pub(crate) fn of(urls: &str, connect: ConnectOptions, connection: &ConnectionState) -> Result<Client> {
     let (servers, credentials) = read(urls)?;
     let places = servers.iter().map(|server| format!("{}:{}", server.host(), server.port()));
-    heard.of_servers(format!("NATS at {}", places.collect::<Vec<_>>().join(", ")));
+    connection.of_servers(format!("NATS at {}", places.collect::<Vec<_>>().join(", ")));
     let connect = match credentials {
         None => connect,
         Some(Credentials { user, password: Some(password) }) => connect.user_and_password(user, password),
         Some(Credentials { user: token, password: None }) => connect.token(token),
     };
-    let ear = EventLogger { heard: heard.clone(), said: Mutex::new((HashSet::new(), Instant::now())) };
+    let logger =
+        EventLogger { connection: connection.clone(), logged: Mutex::new((HashSet::new(), Instant::now())) };
     let connect = connect
         .retry_on_initial_connect()
         .max_reconnects(None)
@@ -45,7 +46,7 @@ pub(crate) fn of(urls: &str, connect: ConnectOptions, heard: &Heard) -> Result<C
             full.mul_f64(0.4 + 0.6 * presence_core::random::fraction())
         })
         .event_callback(move |event| {
-            ear.hear(&event);
+            logger.log(&event);
             std::future::ready(())
         });
     // `connect` returns at once because of `retry_on_initial_connect`; the client connects in the
@@ -75,11 +76,11 @@ fn read(urls: &str) -> Result<(Vec<ServerAddr>, Option<Credentials>)> {
         if !url.username().is_empty() || url.password().is_some() {
             let plain = |text| percent_decode_str(text).decode_utf8().map_err(|_| unreadable());
             let password = url.password().map(plain).transpose()?;
-            let said = Credentials {
+            let given = Credentials {
                 user: plain(url.username())?.into_owned(),
                 password: password.map(std::borrow::Cow::into_owned),
             };
-            if *known.get_or_insert_with(|| said.clone()) != said {
+            if *known.get_or_insert_with(|| given.clone()) != given {
                 return Err(rejected("the URLs of NATS name different users: a client has one user"));
             }
             url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| unreadable())?;
@@ -91,18 +92,18 @@ fn read(urls: &str) -> Result<(Vec<ServerAddr>, Option<Credentials>)> {
 
 /// Logs the events of the client and of its server that are not answers to requests.
 struct EventLogger {
-    heard: Heard,
+    connection: ConnectionState,
     /// The events that were logged lately, and when this set was last emptied. The client reports
     /// each attempt to connect, some five in a second; one line for each outage is enough.
-    said: Mutex<(HashSet<String>, Instant)>,
+    logged: Mutex<(HashSet<String>, Instant)>,
 }
 
 impl EventLogger {
-    fn hear(&self, event: &Event) {
+    fn log(&self, event: &Event) {
         match event {
             Event::Connected => {
-                self.said.lock().0.clear();
-                self.heard.connected();
+                self.logged.lock().0.clear();
+                self.connection.connected();
                 tracing::info!("connected to NATS");
             }
             Event::Disconnected => tracing::warn!("the connection to NATS was lost"),
@@ -116,7 +117,7 @@ impl EventLogger {
                     ServerError::SlowConsumer(_) => false,
                 };
                 if is_denied {
-                    self.heard.denied();
+                    self.connection.denied();
                 }
                 if self.is_news(&error.to_string(), Instant::now()) {
                     tracing::error!(is_denied, "the NATS server reports an error: {error}");
@@ -125,7 +126,7 @@ impl EventLogger {
             Event::Draining | Event::Closed => tracing::debug!("NATS: {event}"),
             other => {
                 if let Event::ClientError(error) = other {
-                    self.heard.failed(&reason(error));
+                    self.connection.failed(&reason(error));
                 }
                 if self.is_news(&other.to_string(), Instant::now()) {
                     tracing::warn!("NATS: {other}");
@@ -136,14 +137,14 @@ impl EventLogger {
 
     /// Whether to log this event: not if it was logged lately, nor if too many others were.
     fn is_news(&self, text: &str, now: Instant) -> bool {
-        let (said, since) = &mut *self.said.lock();
-        if now.duration_since(*since) > SAID_FOR {
-            said.clear();
+        let (logged, since) = &mut *self.logged.lock();
+        if now.duration_since(*since) > LOGGED_FOR {
+            logged.clear();
         }
-        if said.is_empty() {
+        if logged.is_empty() {
             *since = now;
         }
-        said.len() < SAID && said.insert(text.to_owned())
+        logged.len() < MAX_LOGGED && logged.insert(text.to_owned())
     }
 }
 
@@ -160,7 +161,7 @@ mod tests {
     use super::*;
 
     /// The servers, then the credentials.
-    fn told(urls: &str) -> Option<String> {
+    fn connected_to(urls: &str) -> Option<String> {
         let (servers, who) = read(urls).ok()?;
         let mut words: Vec<String> = servers.iter().map(|server| server.as_url_str().to_owned()).collect();
         if let Some(Credentials { user, password }) = who {
@@ -177,27 +178,32 @@ mod tests {
             ("nats://ann:p%40ss%2F@a:1,tls://b:2", "nats://a:1 tls://b:2 ann p@ss/"),
             ("nats://t0ken@a:1,nats://t0ken@b:2", "nats://a:1 nats://b:2 t0ken"),
         ] {
-            assert_eq!(told(urls).as_deref(), Some(expected));
+            assert_eq!(connected_to(urls).as_deref(), Some(expected));
         }
         for bad in ["nats://ann:one@a:1,nats://ann:two@b:2", "nats://ann:%FF@a:1"] {
-            assert_eq!(told(bad), None, "{bad}");
+            assert_eq!(connected_to(bad), None, "{bad}");
         }
         for bad in ["", "nats://a:1,", "nats://", "nats://:4222", "nats://ann:one@"] {
-            assert_eq!(told(bad), None, "{bad}");
+            assert_eq!(connected_to(bad), None, "{bad}");
         }
     }
 
     #[test]
     fn an_outage_is_told_of_once() {
         let now = Instant::now();
-        let ear = EventLogger { heard: Heard::default(), said: Mutex::new((HashSet::new(), now)) };
-        assert!(ear.is_news("refused", now) && !ear.is_news("refused", now) && ear.is_news("timed out", now));
-        ear.hear(&Event::ClientError(ClientError::Other("down".into())));
-        ear.hear(&Event::Connected);
-        assert!(ear.is_news("refused", now) && !ear.is_news("refused", now));
-        let later = now + SAID_FOR * 2;
-        assert!(ear.is_news("refused", later));
-        let others = (0..100).filter(|n| ear.is_news(&n.to_string(), later)).count();
-        assert_eq!(others, SAID - 1);
+        let logger =
+            EventLogger { connection: ConnectionState::default(), logged: Mutex::new((HashSet::new(), now)) };
+        assert!(
+            logger.is_news("refused", now)
+                && !logger.is_news("refused", now)
+                && logger.is_news("timed out", now)
+        );
+        logger.log(&Event::ClientError(ClientError::Other("down".into())));
+        logger.log(&Event::Connected);
+        assert!(logger.is_news("refused", now) && !logger.is_news("refused", now));
+        let later = now + LOGGED_FOR * 2;
+        assert!(logger.is_news("refused", later));
+        let others = (0..100).filter(|n| logger.is_news(&n.to_string(), later)).count();
+        assert_eq!(others, MAX_LOGGED - 1);
     }
 }

@@ -1,8 +1,8 @@
 //! Requests to JetStream over one connection, each with a timeout.
 
-use crate::codec::{FORGOTTEN, Forgotten, Gone, Raw};
-use crate::error::{Failure, Outcome, corrupt, rejected, timeout, unanswered, unavailable};
-use crate::jetstream::api::{Ack, Answer};
+use crate::codec::{FORGOTTEN, Forgotten, Gone, Raw, encode};
+use crate::error::{Failure, Outcome, code, corrupt, rejected, timeout, unanswered, unavailable};
+use crate::jetstream::api::{Ack, Answer, NewStream, StreamInfo};
 use async_nats::client::Request;
 use async_nats::connection::State;
 use async_nats::{Client, HeaderMap, HeaderValue, Message, Subscriber};
@@ -23,11 +23,11 @@ use std::time::Duration;
 /// connects for the first time, a call waits for its whole timeout.
 const RECONNECTS_FOR: Duration = Duration::from_millis(100);
 /// How often the state of the connection is checked meanwhile.
-const LOOKS_EVERY: Duration = Duration::from_millis(10);
+const CHECK_EVERY: Duration = Duration::from_millis(10);
 
 /// What the client's events say of the servers: denials, and why connecting failed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Heard(Arc<Inner>);
+pub(crate) struct ConnectionState(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -40,7 +40,7 @@ struct Inner {
     failure: Mutex<Option<String>>,
 }
 
-impl Heard {
+impl ConnectionState {
     pub(crate) fn denied(&self) {
         self.0.denials.fetch_add(1, Ordering::Relaxed);
     }
@@ -83,7 +83,7 @@ pub(crate) struct Link {
     /// domain.
     into: String,
     timeout: Duration,
-    heard: Heard,
+    connection: ConnectionState,
 }
 
 impl fmt::Debug for Link {
@@ -94,13 +94,18 @@ impl fmt::Debug for Link {
 }
 
 impl Link {
-    pub(crate) fn new(client: Client, domain: Option<&str>, timeout: Duration, heard: Heard) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        domain: Option<&str>,
+        timeout: Duration,
+        connection: ConnectionState,
+    ) -> Self {
         crate::metrics::describe();
         let (api, into) = match domain {
             None => ("$JS.API.".to_owned(), String::new()),
             Some(domain) => (format!("$JS.{domain}.API."), format!("$JS.{domain}.API.")),
         };
-        Self { client, api, into, timeout, heard }
+        Self { client, api, into, timeout, connection }
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -116,22 +121,22 @@ impl Link {
             State::Disconnected => RECONNECTS_FOR.min(self.timeout),
         };
         while !waits.is_zero() {
-            tokio::time::sleep(LOOKS_EVERY).await;
+            tokio::time::sleep(CHECK_EVERY).await;
             if self.client.connection_state() == State::Connected {
                 return Ok(());
             }
-            waits = waits.saturating_sub(LOOKS_EVERY);
+            waits = waits.saturating_sub(CHECK_EVERY);
         }
-        Err(self.heard.no_connection())
+        Err(self.connection.no_connection())
     }
 
     /// Applies the timeout to a request.
     async fn bounded<T>(&self, exchange: impl Future<Output = Outcome<T>>) -> Outcome<T> {
         self.connected().await?;
-        let denials = self.heard.denials();
+        let denials = self.connection.denials();
         match tokio::time::timeout(self.timeout, exchange).await {
             Ok(done) => done,
-            Err(_) if self.heard.denials() != denials => Err(Failure::Other(rejected(
+            Err(_) if self.connection.denials() != denials => Err(Failure::Other(rejected(
                 "the server denies it: allow publishing to $JS.API.> and $KV.>, and subscribing to the inbox",
             ))),
             Err(late) => Err(Failure::Other(timeout().with_source(late))),
@@ -152,6 +157,17 @@ impl Link {
     pub(crate) async fn ask<T: DeserializeOwned>(&self, what: &str, body: Bytes) -> Outcome<T> {
         let answer = self.request(format!("{}{what}", self.api), None, body).await?;
         given(&answer.payload)
+    }
+
+    /// Creates a stream. `None` if another process has created it meanwhile, perhaps with other
+    /// settings.
+    pub(crate) async fn create(&self, new: &NewStream<'_>) -> Outcome<Option<StreamInfo>> {
+        let stream = new.name;
+        tracing::info!(stream, "creating a stream");
+        match self.ask(&format!("STREAM.CREATE.{stream}"), encode(new)).await {
+            Err(failure) if failure.is(&[code::STREAM_NAME_IN_USE]) => Ok(None),
+            created => created.map(Some),
+        }
     }
 
     /// Publishes into a stream. Returns the sequence of the stored message.
@@ -211,7 +227,7 @@ impl Link {
 fn given<T: DeserializeOwned>(payload: &[u8]) -> Outcome<T> {
     match serde_json::from_slice(payload) {
         Ok(Answer::Given(given)) => Ok(given),
-        Ok(Answer::Refused { error }) if error.err_code == crate::error::code::STREAM_NOT_FOUND => {
+        Ok(Answer::Refused { error }) if error.err_code == code::STREAM_NOT_FOUND => {
             Err(Failure::NoStream(error.into()))
         }
         Ok(Answer::Refused { error }) => Err(Failure::Refused(error)),
@@ -232,5 +248,5 @@ pub(crate) fn direct(message: Message) -> Option<Raw> {
         header("Nats-Time-Stamp").and_then(|at| crate::jetstream::api::Time::try_from(at.to_owned()).ok());
     let at = at.map_or(Timestamp::ZERO, |at| at.0);
     let (gone, forgotten) = (Gone::of(header), header(FORGOTTEN).and_then(Forgotten::parse));
-    Some(Raw { subject, seq, at, gone, forgotten, life: 0, payload: message.payload })
+    Some(Raw { subject, seq, at, gone, forgotten, incarnation: 0, payload: message.payload })
 }

@@ -1,6 +1,6 @@
 //! An ordered reader of a stream that notices missing messages.
 
-use crate::codec::{LIFE, Raw, encode};
+use crate::codec::{INCARNATION, Raw, encode};
 use crate::error::{Failure, Outcome, code};
 use crate::jetstream::api::{ConsumerConfig, ConsumerInfo, MessageGot, NewConsumer, StreamInfo, nanos};
 use crate::jetstream::link::Link;
@@ -262,10 +262,11 @@ impl Drop for Reader {
 /// Reads a message of one of the store's streams.
 fn raw(message: Message, place: &ReadPosition) -> Raw {
     let (gone, forgotten) = marks(message.headers.as_ref());
-    let life = message.headers.as_ref().and_then(|headers| headers.get(LIFE)?.as_str().parse().ok());
+    let incarnation =
+        message.headers.as_ref().and_then(|headers| headers.get(INCARNATION)?.as_str().parse().ok());
     let subject = String::from(message.subject.as_str());
-    let (seq, at, life) = (place.stream_seq, place.at, life.unwrap_or_default());
-    Raw { subject, seq, at, gone, forgotten, life, payload: message.payload }
+    let (seq, at, incarnation) = (place.stream_seq, place.at, incarnation.unwrap_or_default());
+    Raw { subject, seq, at, gone, forgotten, incarnation, payload: message.payload }
 }
 
 /// The position of a message in its stream, from its reply subject.

@@ -4,7 +4,7 @@
 mod age;
 
 use crate::codec::encode;
-use crate::error::{Failure, Outcome, again, code, rejected};
+use crate::error::{Failure, Outcome, again, rejected};
 use crate::jetstream::api::{
     ConsumerConfig, ConsumerInfo, NewConsumer, NewStream, StreamConfig, StreamInfo, nanos,
 };
@@ -54,7 +54,7 @@ pub(crate) struct Streams {
     making: tokio::sync::Mutex<(u64, Option<Error>)>,
     failures: AtomicU64,
     /// The creation time of the bucket when last read, which identifies its incarnation.
-    life: AtomicU64,
+    incarnation: AtomicU64,
     /// The maximum ages of the bucket and of the stream of renewals.
     ages: (Age, Age),
 }
@@ -69,7 +69,7 @@ impl Streams {
             traits: Mutex::default(),
             making: tokio::sync::Mutex::default(),
             failures: AtomicU64::new(0),
-            life: AtomicU64::new(0),
+            incarnation: AtomicU64::new(0),
             ages: Default::default(),
         }
     }
@@ -99,7 +99,7 @@ impl Streams {
         {
             return Err(Failure::Other(error.again()));
         }
-        let (state, _) = match self.look().await {
+        let (state, _) = match self.inspect().await {
             Ok(both) => both,
             Err(failure) => {
                 let error = Error::from(failure);
@@ -113,11 +113,11 @@ impl Streams {
     }
 
     /// Reads the state of both streams; creates those that are missing.
-    pub(crate) async fn look(&self) -> Outcome<(StreamInfo, StreamInfo)> {
-        let state = self.look_or_make(&self.keys.state, || self.new_state()).await?;
-        self.life.store(state.life(), Ordering::Relaxed);
+    pub(crate) async fn inspect(&self) -> Outcome<(StreamInfo, StreamInfo)> {
+        let state = self.info_or_create(&self.keys.state, || self.new_state()).await?;
+        self.incarnation.store(state.incarnation(), Ordering::Relaxed);
         self.check_state(&state.config)?;
-        let beats = self.look_or_make(&self.keys.beats, || self.new_beats()).await?;
+        let beats = self.info_or_create(&self.keys.beats, || self.new_beats()).await?;
         let expected = self.keys.renewals();
         if !beats.config.subjects.contains(&expected) || beats.config.no_ack {
             return Err(Failure::Other(rejected(format!(
@@ -133,7 +133,7 @@ impl Streams {
         let age = if stream == self.keys.state { &self.ages.0 } else { &self.ages.1 };
         age.see(info.config.max_age);
         if stream == self.keys.state {
-            self.life.store(info.life(), Ordering::Relaxed);
+            self.incarnation.store(info.incarnation(), Ordering::Relaxed);
             // An operator may have changed the number of replicas.
             if let Some(traits) = &mut *self.traits.lock() {
                 *traits = Traits::of(&info.config);
@@ -153,8 +153,8 @@ impl Streams {
     }
 
     /// The incarnation of the bucket that was last read.
-    pub(crate) fn life(&self) -> u64 {
-        self.life.load(Ordering::Relaxed)
+    pub(crate) fn incarnation(&self) -> u64 {
+        self.incarnation.load(Ordering::Relaxed)
     }
 
     /// The subjects of a stream that match a filter, as its leader has them.
@@ -190,7 +190,7 @@ impl Streams {
         Ok(made.created.0)
     }
 
-    async fn look_or_make<'a>(
+    async fn info_or_create<'a>(
         &'a self,
         stream: &str,
         new: impl Fn() -> NewStream<'a>,
@@ -199,11 +199,9 @@ impl Streams {
             Err(Failure::NoStream(_)) => {}
             answered => return answered,
         }
-        tracing::info!(stream, "creating a stream");
-        match self.link.ask(&format!("STREAM.CREATE.{stream}"), encode(&new())).await {
-            // Another process has created it meanwhile, with other options.
-            Err(failure) if failure.is(&[code::STREAM_NAME_IN_USE]) => self.info(stream).await,
-            made => made,
+        match self.link.create(&new()).await? {
+            Some(created) => Ok(created),
+            None => self.info(stream).await,
         }
     }
 
@@ -239,21 +237,9 @@ impl Streams {
 
     fn new_state(&self) -> NewStream<'_> {
         let Options { storage, replicas, max_age, max_bytes, .. } = &self.options;
+        let new = NewStream::new(&self.keys.state, self.keys.all(), "presence: sessions and processes");
         NewStream {
-            name: &self.keys.state,
-            subjects: [self.keys.all()],
-            description: "presence: sessions and processes",
-            retention: "limits",
-            storage: match storage {
-                Storage::File => "file",
-                Storage::Memory => "memory",
-            },
-            num_replicas: *replicas,
-            max_consumers: -1,
-            max_msgs: -1,
-            max_msg_size: -1,
             max_msgs_per_subject: 1,
-            max_bytes: max_bytes.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
             max_age: nanos(*max_age),
             duplicate_window: nanos((*max_age).min(Duration::from_mins(2))),
             // A full bucket refuses new records, which the caller learns of. Dropping old ones
@@ -263,26 +249,17 @@ impl Streams {
             allow_rollup_hdrs: true,
             deny_delete: true,
             allow_msg_ttl: true,
+            ..new.stored(*storage, *replicas, *max_bytes)
         }
     }
 
     fn new_beats(&self) -> NewStream<'_> {
         let beats_for = self.options.beats_for;
+        let new = NewStream::new(&self.keys.beats, self.keys.renewals(), "presence: renewals");
         NewStream {
-            name: &self.keys.beats,
-            subjects: [self.keys.renewals()],
-            description: "presence: renewals",
-            storage: "memory",
-            max_msgs_per_subject: -1,
-            max_bytes: -1,
             max_age: nanos(beats_for),
             duplicate_window: nanos(beats_for.min(Duration::from_mins(2))),
-            discard: "old",
-            allow_direct: false,
-            allow_rollup_hdrs: false,
-            deny_delete: false,
-            allow_msg_ttl: false,
-            ..self.new_state()
+            ..new.stored(Storage::Memory, self.options.replicas, None)
         }
     }
 }

@@ -5,7 +5,7 @@
 
 mod times;
 
-use crate::codec::{Beat, LIFE, Raw, beats, encode};
+use crate::codec::{Beat, INCARNATION, Raw, beats, encode};
 use crate::error::{Failure, Outcome, timeout};
 use crate::jetstream::api::StreamInfo;
 use crate::jetstream::reader::{Gap, Reader, StartAt, StreamEnd};
@@ -35,7 +35,7 @@ const RETRY_EVERY: Duration = Duration::from_millis(150);
 pub(crate) struct Batch {
     pub(crate) touches: Arc<[Touch]>,
     /// The incarnation of the bucket that the revisions belong to.
-    pub(crate) life: u64,
+    pub(crate) incarnation: u64,
     /// The revision that a watch of that incarnation must have read before it reports the batch.
     /// Otherwise the batch might be taken for a renewal of an earlier session of that id.
     pub(crate) after: u64,
@@ -103,7 +103,7 @@ impl Beats {
             let count = rest.iter().take(BATCH_ENTRIES).take_while(fits).count().max(1);
             let (batch, later) = rest.split_at(count);
             let mut headers = HeaderMap::new();
-            headers.insert(LIFE, self.shared.streams.life().to_string());
+            headers.insert(INCARNATION, self.shared.streams.incarnation().to_string());
             self.shared.streams.link.publish(&self.subject, Some(headers), encode(&batch)).await?;
             rest = later;
         }
@@ -132,10 +132,10 @@ impl Beats {
     /// The same for a watch, which may read an old record now and a newer one later. A renewal of
     /// the newer record waits until that is read, since the session may have been forgotten in
     /// between.
-    pub(crate) fn renew_at(&self, session: &mut Session, revision: u64, life: u64) {
+    pub(crate) fn renew_at(&self, session: &mut Session, revision: u64, incarnation: u64) {
         let times = self.shared.times.lock();
         if let Some(known) = times.get(&session.user, &session.id)
-            && (times.life != life || known.revision <= revision)
+            && (times.incarnation != incarnation || known.revision <= revision)
         {
             session.touch(known.seen_at, known.active_at);
         }
@@ -204,7 +204,7 @@ impl Shared {
         let stream = &streams.keys.beats;
         let info = match streams.info(stream).await {
             // The stream has been deleted since the check: create it again.
-            Err(Failure::NoStream(_)) => streams.look().await?.1,
+            Err(Failure::NoStream(_)) => streams.inspect().await?.1,
             info => info?,
         };
         let created: Arc<str> = info.created.as_str().into();
@@ -244,7 +244,7 @@ impl Shared {
             return;
         }
         // There may be no watch.
-        let _ = self.news.send(Batch { touches: touches.into(), life: raw.life, after });
+        let _ = self.news.send(Batch { touches: touches.into(), incarnation: raw.incarnation, after });
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Times {
     before: Stretch,
     began_at: Timestamp,
     /// The incarnation of the bucket that the revisions belong to.
-    pub(super) life: u64,
+    pub(super) incarnation: u64,
 }
 
 type Stretch = HashMap<u64, Renewed, foldhash::fast::RandomState>;
@@ -59,16 +59,16 @@ impl Times {
             self.before = std::mem::take(&mut self.current);
             self.began_at = raw.at;
         }
-        if raw.life > self.life {
+        if raw.incarnation > self.incarnation {
             // The bucket was created again, and revisions with it begin at one.
             let all = self.current.values_mut().chain(self.before.values_mut());
             all.for_each(|known| known.revision = 0);
-            self.life = raw.life;
+            self.incarnation = raw.incarnation;
         }
         for (touch, revision) in batch.iter().zip(revisions) {
             let Touch::Session { user, id, seen_at, active_at } = touch else { continue };
             let hash = self.hasher.hash_one((user.as_str(), id.as_str()));
-            let revision = if raw.life == self.life { *revision } else { 0 };
+            let revision = if raw.incarnation == self.incarnation { *revision } else { 0 };
             let renewed = Renewed { seen_at: *seen_at, active_at: *active_at, revision };
             self.current.entry(hash).or_default().absorb(renewed);
         }
@@ -88,14 +88,14 @@ mod tests {
         }
     }
 
-    fn enter(times: &mut Times, touches: &[Touch], revision: u64, at: u64, life: u64) {
+    fn enter(times: &mut Times, touches: &[Touch], revision: u64, at: u64, incarnation: u64) {
         let raw = Raw {
             subject: String::new(),
             seq: 1,
             at: Timestamp::from_secs(at),
             gone: None,
             forgotten: None,
-            life,
+            incarnation,
             payload: bytes::Bytes::new(),
         };
         times.enter(touches, &vec![revision; touches.len()], &raw, Duration::from_secs(10));
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn revisions_are_of_one_life() {
+    fn revisions_belong_to_one_incarnation() {
         let mut times = Times::default();
         enter(&mut times, &[touch("a", 5, 5), touch("b", 5, 5)], 90, 100, 1);
         enter(&mut times, &[touch("a", 6, 6)], 3, 101, 2);

@@ -187,7 +187,7 @@ impl Streams {
         let gone = Gone::of(|name| header(&block, name));
         let forgotten = header(&block, FORGOTTEN).and_then(Forgotten::parse);
         let (subject, seq, at) = (subject.to_owned(), got.message.seq, got.message.time.0);
-        Ok(Some(Raw { subject, seq, at, gone, forgotten, life: 0, payload: payload.into() }))
+        Ok(Some(Raw { subject, seq, at, gone, forgotten, incarnation: 0, payload: payload.into() }))
     }
 }
 

@@ -42,7 +42,7 @@ struct Entry {
     /// The number of the watch that was running when the entry was last reserved.
     reserved: u32,
     /// A digest of the record; `None` while the record is being read or written.
-    says: Option<RecordDigest>,
+    digest: Option<RecordDigest>,
 }
 
 /// The parts of a record that show whether another state of the session contains all of it.
@@ -100,7 +100,7 @@ impl Known {
         self.hasher.hash_one(part).max(1)
     }
 
-    fn says(&self, session: &Session, tells_of_deletion: bool) -> RecordDigest {
+    fn digest(&self, session: &Session, tells_of_deletion: bool) -> RecordDigest {
         let Session { placement, declared, seen_at, active_at, .. } = session;
         let Placement { placed_at, left, lease, .. } = placement;
         RecordDigest {
@@ -135,11 +135,11 @@ impl Known {
     }
 
     /// Records what a watch has read of a record.
-    pub(crate) fn hear(&self, feeding: &Feeding, key: &SessionKey, revision: u64, state: State<'_>) {
+    pub(crate) fn record_read(&self, feeding: &Feeding, key: &SessionKey, revision: u64, state: State<'_>) {
         self.enter(self.hash(&key.user, &key.id), revision, state, Some(feeding.generation));
     }
 
-    fn enter(&self, hash: u64, revision: u64, says: State<'_>, generation: Option<u32>) {
+    fn enter(&self, hash: u64, revision: u64, content: State<'_>, generation: Option<u32>) {
         let mut state = self.memory.lock();
         let current = state.generation;
         if generation.is_some_and(|generation| generation != current) {
@@ -150,13 +150,13 @@ impl Known {
         if revision < entry.revision {
             return;
         }
-        let State::There { session, tells_of_deletion } = says else {
+        let State::There { session, tells_of_deletion } = content else {
             state.entries.remove(&hash);
             return;
         };
         entry.revision = revision;
         entry.generation = generation.unwrap_or(entry.reserved);
-        entry.says = Some(self.says(session, tells_of_deletion));
+        entry.digest = Some(self.digest(session, tells_of_deletion));
     }
 
     /// Advances the times of a session to those of its cached record, and returns the revision that
@@ -164,20 +164,20 @@ impl Known {
     /// than the session does.
     pub(crate) fn contained(&self, session: &mut Session) -> Option<u64> {
         let entry = self.memory.lock().entries.get(&self.hash(&session.user, &session.id)).copied();
-        let Some(Entry { revision, says: Some(says), .. }) = entry else { return Some(0) };
-        if says.tells_of_deletion {
+        let Some(Entry { revision, digest: Some(digest), .. }) = entry else { return Some(0) };
+        if digest.tells_of_deletion {
             return None;
         }
         let placement = &session.placement;
-        let is_placed = (placement.placed_at, placement.left) > (says.placed_at, says.left)
-            || self.hash_of(placement) == says.placement;
+        let is_placed = (placement.placed_at, placement.left) > (digest.placed_at, digest.left)
+            || self.hash_of(placement) == digest.placement;
         let declared = session.declared.as_ref();
-        let is_declared = says.declared == 0
+        let is_declared = digest.declared == 0
             || declared.is_some_and(|declared| {
-                declared.at > says.declared_at || self.hash_of(declared) == says.declared
+                declared.at > digest.declared_at || self.hash_of(declared) == digest.declared
             });
         (is_placed && is_declared).then(|| {
-            session.touch(says.seen_at, says.active_at);
+            session.touch(digest.seen_at, digest.active_at);
             revision
         })
     }
@@ -194,7 +194,7 @@ impl Known {
             let state = self.memory.lock();
             (state.generation, state.read.clone()?)
         };
-        let is_there = read.wait_for(|(life, read)| **life == *created && *read >= seq);
+        let is_there = read.wait_for(|(incarnation, read)| **incarnation == *created && *read >= seq);
         let is_there = tokio::time::timeout(within, is_there).await;
         is_there.is_ok_and(|is_there| is_there.is_ok()).then_some(generation)
     }
@@ -203,8 +203,8 @@ impl Known {
     /// does not know.
     pub(crate) fn there(&self, watched: Option<u32>, user: &UserId, id: &SessionId) -> Option<There> {
         let entry = self.memory.lock().entries.get(&self.hash(user, id)).copied()?;
-        let says = entry.says.filter(|_| watched == Some(entry.generation))?;
-        Some(There { revision: entry.revision, has_left: says.left.is_some(), lease: says.lease })
+        let digest = entry.digest.filter(|_| watched == Some(entry.generation))?;
+        Some(There { revision: entry.revision, has_left: digest.left.is_some(), lease: digest.lease })
     }
 
     /// Registers a new watch. Entries that it does not confirm are no longer certain.

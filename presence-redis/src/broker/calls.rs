@@ -60,7 +60,7 @@ impl Calls {
         let Retention { count, bytes, age, .. } = &self.retention;
         call.arg(format!("{:016x}", presence_core::random::u64())).arg(millis(*age)).arg(*count).arg(*bytes);
         call.arg(millis(KEYS_FOR)).arg(self.names.keys("key", channel));
-        call.arg(self.commands).arg(self.names.heard(channel));
+        call.arg(self.commands).arg(self.names.pubsub(channel));
         call
     }
 
@@ -113,7 +113,7 @@ impl Calls {
 
     pub fn signal(&self, channel: &Channel, payload: &[u8]) -> Cmd {
         let mut call = SIGNAL.begin(1);
-        call.arg(self.names.heard(channel)).arg(self.commands).arg([b"signal\n", payload].concat());
+        call.arg(self.names.pubsub(channel)).arg(self.commands).arg([b"signal\n", payload].concat());
         call
     }
 }

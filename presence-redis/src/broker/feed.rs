@@ -34,7 +34,7 @@ pub enum Ask {
 }
 
 /// Receives push messages; called by the task that reads the connection.
-pub struct Ears {
+pub struct PushHandler {
     hub: WeakHub,
     shared: Weak<Shared>,
     intake: Option<Intake>,
@@ -42,56 +42,55 @@ pub struct Ears {
     prefixes: Mutex<HashMap<String, Arc<str>>>,
 }
 
-impl Ears {
+impl PushHandler {
     /// `lost` is notified when the connection of this push breaks.
-    fn hear(&self, push: PushInfo, lost: &Notify) {
+    fn handle(&self, push: PushInfo, lost: &Notify) {
         let (Some(hub), Some(shared)) = (self.hub.upgrade(), self.shared.upgrade()) else { return };
         match push.kind {
             PushKind::Message | PushKind::SMessage => {
-                if let Ok([Value::BulkString(heard), Value::BulkString(message)]) =
+                if let Ok([Value::BulkString(name), Value::BulkString(message)]) =
                     <[Value; 2]>::try_from(push.data)
                 {
-                    hear(&hub, &shared, &heard, message, None);
+                    handle(&hub, &shared, &name, message, None);
                 }
             }
             PushKind::PMessage => {
-                if let Ok(
-                    [Value::BulkString(pattern), Value::BulkString(heard), Value::BulkString(message)],
-                ) = <[Value; 3]>::try_from(push.data)
+                if let Ok([Value::BulkString(pattern), Value::BulkString(name), Value::BulkString(message)]) =
+                    <[Value; 3]>::try_from(push.data)
                 {
-                    self.hear_pattern(&hub, &shared, &pattern, &heard, message);
+                    self.handle_pattern(&hub, &shared, &pattern, &name, message);
                 }
             }
             PushKind::Disconnection => lost.notify_one(),
             // The subscriptions of a slot end when it moves to another node. A requested close ends
             // them as well, but then no subscriber is left.
             PushKind::SUnsubscribe => {
-                if let Some(Value::BulkString(heard)) = push.data.first()
-                    && let Some(channel) = shared.calls.names.channel(heard)
+                if let Some(Value::BulkString(name)) = push.data.first()
+                    && let Some(channel) = shared.calls.names.channel(name)
                 {
-                    hub.doubt(&channel);
+                    hub.recheck(&channel);
                 }
             }
             _ => {}
         }
     }
 
-    fn hear_pattern(&self, hub: &Hub, shared: &Shared, pattern: &[u8], heard: &[u8], message: Vec<u8>) {
+    fn handle_pattern(&self, hub: &Hub, shared: &Shared, pattern: &[u8], name: &[u8], message: Vec<u8>) {
         let Ok(pattern) = std::str::from_utf8(pattern) else { return };
         let prefix = self.prefixes.lock().get(pattern).cloned();
         if let Some(prefix) = prefix {
-            hear(hub, shared, heard, message, Some(&prefix));
+            handle(hub, shared, name, message, Some(&prefix));
         } else if let Some(intake) = &self.intake {
             let matching = shared.foreign.iter().find(|(of, _)| of == pattern);
             if let Some((_, foreign)) = matching {
-                intake.take(foreign, heard, &message);
+                intake.take(foreign, name, &message);
             }
         }
     }
 }
 
-fn hear(hub: &Hub, shared: &Shared, heard: &[u8], message: Vec<u8>, prefix: Option<&str>) {
-    let Some(channel) = shared.calls.names.channel(heard) else { return };
+fn handle(hub: &Hub, shared: &Shared, name: &[u8], message: Vec<u8>, prefix: Option<&str>) {
+    let Some(channel) = shared.calls.names.channel(name) else { return };
     match (announced(&channel, message), prefix) {
         (Some(Announced::Event(event, previous)), None) => drop(hub.stored(event, Some(previous))),
         (Some(Announced::Event(event, _)), Some(prefix)) => {
@@ -101,7 +100,7 @@ fn hear(hub: &Hub, shared: &Shared, heard: &[u8], message: Vec<u8>, prefix: Opti
         (Some(Announced::Signal(payload)), Some(prefix)) => {
             drop(hub.prefixed(prefix, Delivery::Signal { channel, payload: payload.into() }));
         }
-        (Some(Announced::Turn), None) => hub.doubt(&channel),
+        (Some(Announced::Turn), None) => hub.recheck(&channel),
         (Some(Announced::Turn), Some(_)) | (None, _) => {}
     }
 }
@@ -111,18 +110,22 @@ pub async fn run(shared: Weak<Shared>, hub: WeakHub, mut asks: mpsc::UnboundedRe
     let Some(strong) = shared.upgrade() else { return };
     let mut storing = None;
     let intake = (!strong.foreign.is_empty()).then(|| {
-        let (intake, heard, bytes) = Intake::new();
-        storing = Some(Task(tokio::spawn(foreign::store(Arc::clone(&strong), heard, bytes))));
+        let (intake, queue, bytes) = Intake::new();
+        storing = Some(Task(tokio::spawn(foreign::store(Arc::clone(&strong), queue, bytes))));
         intake
     });
-    let ears =
-        Arc::new(Ears { hub: hub.clone(), shared: shared.clone(), intake, prefixes: Mutex::default() });
+    let handler = Arc::new(PushHandler {
+        hub: hub.clone(),
+        shared: shared.clone(),
+        intake,
+        prefixes: Mutex::default(),
+    });
     drop(strong);
     let mut failures = 0;
     let mut complained = false;
     loop {
         let Some(strong) = shared.upgrade() else { return };
-        let opened = connect(&strong, &ears).await;
+        let opened = connect(&strong, &handler).await;
         drop(strong);
         match opened {
             Ok((connection, lost)) => {
@@ -130,7 +133,7 @@ pub async fn run(shared: Weak<Shared>, hub: WeakHub, mut asks: mpsc::UnboundedRe
                 if let Some(hub) = hub.upgrade() {
                     hub.interrupted();
                 }
-                if keep(&shared, &ears, (connection, &lost), &mut asks).await.is_none() {
+                if keep(&shared, &handler, (connection, &lost), &mut asks).await.is_none() {
                     return;
                 }
             }
@@ -158,11 +161,11 @@ impl Drop for Task {
 
 /// Opens a connection and subscribes to the channels of foreign services. Returns it with the
 /// notification of its loss.
-async fn connect(shared: &Shared, ears: &Arc<Ears>) -> Result<(Connection, Arc<Notify>)> {
+async fn connect(shared: &Shared, handler: &Arc<PushHandler>) -> Result<(Connection, Arc<Notify>)> {
     let lost = Arc::new(Notify::new());
-    let (hearing, breaking) = (Arc::clone(ears), Arc::clone(&lost));
+    let (handling, breaking) = (Arc::clone(handler), Arc::clone(&lost));
     let on_push = move |push| {
-        hearing.hear(push, &breaking);
+        handling.handle(push, &breaking);
         Ok::<_, SendError>(())
     };
     let mut connection = shared.link.open(Arc::new(on_push)).await?;
@@ -174,7 +177,7 @@ async fn connect(shared: &Shared, ears: &Arc<Ears>) -> Result<(Connection, Arc<N
 
 async fn within(shared: &Shared, asking: impl Future<Output = redis::RedisResult<()>>) -> Result<()> {
     match timeout(shared.link.call_timeout(), asking).await {
-        Ok(told) => told.map_err(classify),
+        Ok(reply) => reply.map_err(classify),
         Err(_elapsed) => Err(crate::error::timeout()),
     }
 }
@@ -182,7 +185,7 @@ async fn within(shared: &Shared, asking: impl Future<Output = redis::RedisResult
 /// Serves requests until the connection is lost; returns `None` once the broker is dropped.
 async fn keep(
     shared: &Weak<Shared>,
-    ears: &Arc<Ears>,
+    handler: &Arc<PushHandler>,
     (mut connection, lost): (Connection, &Notify),
     asks: &mut mpsc::UnboundedReceiver<Ask>,
 ) -> Option<()> {
@@ -193,7 +196,7 @@ async fn keep(
         tokio::select! {
             count = asks.recv_many(&mut batch, AT_ONCE) => {
                 let strong = shared.upgrade().filter(|_| count > 0)?;
-                serve(&strong, ears, &mut connection, &mut batch).await;
+                serve(&strong, handler, &mut connection, &mut batch).await;
             }
             () = lost.notified() => {
                 let strong = shared.upgrade()?;
@@ -202,7 +205,7 @@ async fn keep(
                 }
                 // The client finds the other node by itself; events that were missed have to be
                 // read from the history.
-                ears.hub.upgrade()?.interrupted();
+                handler.hub.upgrade()?.interrupted();
             }
             _ = ping.tick() => {
                 let strong = shared.upgrade()?;
@@ -222,40 +225,40 @@ async fn keep(
 }
 
 /// Sends the requests to the server in order; consecutive requests of one kind share a command.
-async fn serve(shared: &Shared, ears: &Ears, connection: &mut Connection, batch: &mut Vec<Ask>) {
+async fn serve(shared: &Shared, handler: &PushHandler, connection: &mut Connection, batch: &mut Vec<Ask>) {
     let mut asks = batch.drain(..).peekable();
     while let Some(ask) = asks.next() {
         match ask {
-            Ask::Open(Interest::Prefix(prefix), told) => {
+            Ask::Open(Interest::Prefix(prefix), reply) => {
                 let pattern = shared.calls.names.pattern(&prefix);
-                ears.prefixes.lock().insert(pattern.clone(), prefix);
+                handler.prefixes.lock().insert(pattern.clone(), prefix);
                 let outcome = within(shared, connection.psubscribe(&[pattern.as_str()])).await;
-                let _ = told.send(outcome);
+                let _ = reply.send(outcome);
             }
             Ask::Close(Interest::Prefix(prefix)) => {
                 let pattern = shared.calls.names.pattern(&prefix);
-                ears.prefixes.lock().remove(&pattern);
+                handler.prefixes.lock().remove(&pattern);
                 let _ = within(shared, connection.punsubscribe(&pattern)).await;
             }
-            Ask::Open(Interest::Channel(channel), told) => {
-                let mut names = vec![shared.calls.names.heard(&channel)];
-                let mut waiting = vec![told];
+            Ask::Open(Interest::Channel(channel), reply) => {
+                let mut names = vec![shared.calls.names.pubsub(&channel)];
+                let mut waiting = vec![reply];
                 while let Some(Ask::Open(Interest::Channel(_), _)) = asks.peek()
-                    && let Some(Ask::Open(Interest::Channel(channel), told)) = asks.next()
+                    && let Some(Ask::Open(Interest::Channel(channel), reply)) = asks.next()
                 {
-                    names.push(shared.calls.names.heard(&channel));
-                    waiting.push(told);
+                    names.push(shared.calls.names.pubsub(&channel));
+                    waiting.push(reply);
                 }
-                for (told, outcome) in waiting.into_iter().zip(subscribe(shared, connection, &names).await) {
-                    let _ = told.send(outcome);
+                for (reply, outcome) in waiting.into_iter().zip(subscribe(shared, connection, &names).await) {
+                    let _ = reply.send(outcome);
                 }
             }
             Ask::Close(Interest::Channel(channel)) => {
-                let mut names = vec![shared.calls.names.heard(&channel)];
+                let mut names = vec![shared.calls.names.pubsub(&channel)];
                 while let Some(Ask::Close(Interest::Channel(_))) = asks.peek()
                     && let Some(Ask::Close(Interest::Channel(channel))) = asks.next()
                 {
-                    names.push(shared.calls.names.heard(&channel));
+                    names.push(shared.calls.names.pubsub(&channel));
                 }
                 let _ = timeout(shared.link.call_timeout(), connection.unsubscribe(&names)).await;
             }

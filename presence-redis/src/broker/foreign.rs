@@ -43,12 +43,12 @@ type Name = dyn Fn(&Channel) -> Option<String> + Send + Sync;
 /// })?
 /// // … the same message within ten seconds is the same event …
 /// .window(Duration::from_secs(10))
-/// // … and what is published to the channel `job:7` is heard on `job:7:updates`.
-/// .heard_as(|channel| channel.as_str().strip_prefix("job:").map(str::to_owned));
+/// // … and what is published to the channel `job:7` is also published on `job:7:updates`.
+/// .published_as(|channel| channel.as_str().strip_prefix("job:").map(str::to_owned));
 /// # Ok(()) }
 /// ```
 ///
-/// A message is stored once, however many processes hear it: those with a [key](Publish::key) by
+/// A message is stored once, however many processes receive it: those with a [key](Publish::key) by
 /// their key, others by their content within the window. Pub/sub itself promises nothing: what no
 /// process hears is lost.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ pub struct Foreign {
     before: Arc<str>,
     after: Arc<str>,
     read: Arc<Read>,
-    heard_as: Option<Arc<Name>>,
+    published_as: Option<Arc<Name>>,
     window: Duration,
 }
 
@@ -78,7 +78,7 @@ impl Foreign {
                 before: before.into(),
                 after: after.into(),
                 read: Arc::new(read),
-                heard_as: None,
+                published_as: None,
                 window: Duration::from_secs(10),
             }),
             _ => Err(Error::new(Kind::Rejected, "a template has one {} and something beside it")),
@@ -96,8 +96,8 @@ impl Foreign {
 
     /// Publishes the messages of this broker's channels for foreign services too, on the pub/sub
     /// channel that `name` returns.
-    pub fn heard_as(self, name: impl Fn(&Channel) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self { heard_as: Some(Arc::new(name)), ..self }
+    pub fn published_as(self, name: impl Fn(&Channel) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self { published_as: Some(Arc::new(name)), ..self }
     }
 
     /// The pattern to subscribe to.
@@ -110,13 +110,13 @@ impl Foreign {
         catch_unwind(AssertUnwindSafe(|| (self.read)(captured, payload))).ok().flatten()
     }
 
-    fn captured<'c>(&self, heard: &'c str) -> Option<&'c str> {
-        heard.strip_prefix(&*self.before)?.strip_suffix(&*self.after)
+    fn captured<'c>(&self, name: &'c str) -> Option<&'c str> {
+        name.strip_prefix(&*self.before)?.strip_suffix(&*self.after)
     }
 
     /// The pub/sub channel on which foreign services get the messages of this channel.
-    pub(super) fn heard(&self, channel: &Channel) -> Option<String> {
-        let name = self.heard_as.as_ref()?(channel)?;
+    pub(super) fn pubsub(&self, channel: &Channel) -> Option<String> {
+        let name = self.published_as.as_ref()?(channel)?;
         Some(format!("{}{name}{}", self.before, self.after))
     }
 }
@@ -130,32 +130,32 @@ impl fmt::Debug for Foreign {
 }
 
 /// A foreign message that waits to be stored.
-pub struct Heard {
+pub struct ForeignMessage {
     message: Publish,
     window: Option<Duration>,
 }
 
 /// Takes foreign messages from the connection and queues them for the task that stores them.
 pub struct Intake {
-    out: mpsc::Sender<Heard>,
+    out: mpsc::Sender<ForeignMessage>,
     bytes: Arc<AtomicUsize>,
     log: Seldom,
 }
 
 impl Intake {
-    pub fn new() -> (Self, mpsc::Receiver<Heard>, Arc<AtomicUsize>) {
-        let (out, heard) = mpsc::channel(WAITING);
+    pub fn new() -> (Self, mpsc::Receiver<ForeignMessage>, Arc<AtomicUsize>) {
+        let (out, queue) = mpsc::channel(WAITING);
         let bytes = Arc::new(AtomicUsize::new(0));
-        (Self { out, bytes: Arc::clone(&bytes), log: Seldom::default() }, heard, bytes)
+        (Self { out, bytes: Arc::clone(&bytes), log: Seldom::default() }, queue, bytes)
     }
 
     /// Queues a message; never blocks. A payload that ends with [`MARK`] was published by this
     /// crate, in this process or another one, and is ignored.
-    pub fn take(&self, foreign: &Foreign, heard: &[u8], payload: &[u8]) {
+    pub fn take(&self, foreign: &Foreign, name: &[u8], payload: &[u8]) {
         if payload.ends_with(MARK.as_bytes()) {
             return;
         }
-        let captured = std::str::from_utf8(heard).ok().and_then(|heard| foreign.captured(heard));
+        let captured = std::str::from_utf8(name).ok().and_then(|name| foreign.captured(name));
         let message = captured.and_then(|captured| foreign.read(captured, payload));
         let Some(message) = message.filter(|message| message.check().is_ok()) else {
             counter!("presence_redis_foreign_ignored_total").increment(1);
@@ -165,7 +165,7 @@ impl Intake {
         let size = message.payload.len();
         let window = message.key.is_none().then_some(foreign.window);
         let fits = self.bytes.fetch_add(size, Ordering::Relaxed) + size <= WAITING_BYTES;
-        if !fits || self.out.try_send(Heard { message, window }).is_err() {
+        if !fits || self.out.try_send(ForeignMessage { message, window }).is_err() {
             self.bytes.fetch_sub(size, Ordering::Relaxed);
             counter!("presence_redis_foreign_dropped_total").increment(1);
             self.log.say(|count| tracing::error!(count, "foreign messages come faster than they are stored"));
@@ -174,9 +174,9 @@ impl Intake {
 }
 
 /// Stores the queued messages in order; during an outage the oldest is tried again and again.
-pub async fn store(shared: Arc<Shared>, mut heard: mpsc::Receiver<Heard>, bytes: Arc<AtomicUsize>) {
+pub async fn store(shared: Arc<Shared>, mut queue: mpsc::Receiver<ForeignMessage>, bytes: Arc<AtomicUsize>) {
     let log = Seldom::default();
-    while let Some(Heard { message, window }) = heard.recv().await {
+    while let Some(ForeignMessage { message, window }) = queue.recv().await {
         let size = message.payload.len();
         let once = match window {
             Some(window) => calls::Once::Content(digest(&message), window),

@@ -161,7 +161,7 @@ impl Shared {
 impl Broker for RedisBroker {
     async fn publish(&self, message: Publish) -> Result<Published> {
         message.check()?;
-        let foreign = self.shared.foreign.iter().find_map(|(_, foreign)| foreign.heard(&message.channel));
+        let foreign = self.shared.foreign.iter().find_map(|(_, foreign)| foreign.pubsub(&message.channel));
         self.shared.publish(&message, &Once::Key, foreign.as_deref()).await
     }
 
@@ -208,9 +208,9 @@ impl Broker for RedisBroker {
 #[async_trait]
 impl Backend for Shared {
     async fn open(&self, interest: &Interest) -> Result<()> {
-        let (told, outcome) = oneshot::channel();
+        let (reply, outcome) = oneshot::channel();
         let gone = || Error::new(Kind::Unavailable, "the connection to Redis is not there");
-        self.asks.send(Ask::Open(interest.clone(), told)).map_err(|_| gone())?;
+        self.asks.send(Ask::Open(interest.clone(), reply)).map_err(|_| gone())?;
         match tokio::time::timeout(self.link.call_timeout() * 2, outcome).await {
             Ok(outcome) => outcome.map_err(|_| gone())?,
             Err(_elapsed) => Err(gone()),

@@ -42,24 +42,24 @@ impl Names {
         format!("presence:{kind}:{}:{{{namespace}:{channel}}}:", channel.as_str().len())
     }
 
-    fn heard_prefix(&self) -> String {
+    fn pubsub_prefix(&self) -> String {
         format!("presence:event:{}:{{{}:", self.database, self.namespace.as_str())
     }
 
     /// The pub/sub channel on which a channel is announced.
-    pub fn heard(&self, channel: &Channel) -> String {
-        format!("{}{channel}}}", self.heard_prefix())
+    pub fn pubsub(&self, channel: &Channel) -> String {
+        format!("{}{channel}}}", self.pubsub_prefix())
     }
 
     /// The pub/sub pattern of all channels whose names start with `prefix`.
     pub fn pattern(&self, prefix: &str) -> String {
-        format!("{}*", escape(&format!("{}{prefix}", self.heard_prefix())))
+        format!("{}*", escape(&format!("{}{prefix}", self.pubsub_prefix())))
     }
 
     /// The channel that is announced on this pub/sub channel; `None` if the name is not of this
     /// crate.
-    pub fn channel(&self, heard: &[u8]) -> Option<Channel> {
-        let name = heard.strip_prefix(self.heard_prefix().as_bytes())?.strip_suffix(b"}")?;
+    pub fn channel(&self, name: &[u8]) -> Option<Channel> {
+        let name = name.strip_prefix(self.pubsub_prefix().as_bytes())?.strip_suffix(b"}")?;
         Channel::new(std::str::from_utf8(name).ok()?).ok()
     }
 }
@@ -97,7 +97,7 @@ mod tests {
         #[test]
         fn any_channel_comes_back(name in "\\PC{1,40}") {
             let channel = Channel::new(&name).unwrap();
-            prop_assert_eq!(names().channel(names().heard(&channel).as_bytes()), Some(channel));
+            prop_assert_eq!(names().channel(names().pubsub(&channel).as_bytes()), Some(channel));
         }
 
         #[test]

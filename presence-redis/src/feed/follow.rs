@@ -8,7 +8,7 @@ use crate::verbs::Inner;
 use crate::wire::connection::Connection;
 use crate::wire::link::{Silence, backoff};
 use crate::wire::reply::{text, tuple};
-use crate::wire::script::{LOOK, PROVE, Script};
+use crate::wire::script::{INSPECT, PROVE, Script};
 use presence_core::store::{self, Error, FeedEvent, Kind};
 use presence_core::time::{Ask, Blind, BlindList};
 use presence_core::{Clock, SystemClock, Timestamp};
@@ -36,13 +36,13 @@ pub struct Follower {
     number: u64,
     /// Whether anything was reported. After that, an error ends the feed, since a restart would
     /// report entries twice.
-    has_told: bool,
+    has_reported: bool,
     /// The time without an answer on the connection, which all followers share.
     silence: Arc<Silence>,
     /// Whether the connection is broken.
     is_lost: bool,
     /// The part of the shard's epoch that its messages carry.
-    life: Box<str>,
+    shard_epoch: Box<str>,
     /// Whether the last call failed, so that an outage is logged once.
     has_complained: bool,
 }
@@ -65,7 +65,7 @@ impl From<Error> for Stop {
 struct Seen {
     epoch: Arc<str>,
     /// The part of the epoch that the shard's messages carry.
-    life: Box<str>,
+    shard_epoch: Box<str>,
     /// The number of its last message.
     number: u64,
 }
@@ -88,8 +88,8 @@ impl Follower {
         out: mpsc::Sender<FeedEvent>,
         silence: Arc<Silence>,
     ) -> Self {
-        let (number, has_told, is_lost, has_complained) = (0, false, false, false);
-        let life = Box::default();
+        let (number, has_reported, is_lost, has_complained) = (0, false, false, false);
+        let shard_epoch = Box::default();
         Self {
             inner,
             shard,
@@ -97,10 +97,10 @@ impl Follower {
             messages,
             out,
             number,
-            has_told,
+            has_reported,
             silence,
             is_lost,
-            life,
+            shard_epoch,
             has_complained,
         }
     }
@@ -112,7 +112,7 @@ impl Follower {
                 Ok(epoch) => break epoch,
                 Err(Stop::Ended(why)) => return why,
                 // Reporting all entries again cannot take back what was reported; a new feed can.
-                Err(Stop::Failed(_)) if self.has_told => return "a shard could not be read to its end",
+                Err(Stop::Failed(_)) if self.has_reported => return "a shard could not be read to its end",
                 Err(Stop::Failed(error)) => {
                     if let Err(why) = self.endure(&error) {
                         return why;
@@ -132,13 +132,13 @@ impl Follower {
         let subscribed = within(inner.link.call_timeout(), self.connection.subscribe(channel)).await;
         self.answered(subscribed)?;
         // The first proof of time creates a shard that does not exist.
-        let Seen { epoch, life, number } = match self.look().await? {
+        let Seen { epoch, shard_epoch, number } = match self.inspect().await? {
             Some(seen) => seen,
             None => self.prove().await?.seen,
         };
-        (self.life, self.number) = (life, number);
+        (self.shard_epoch, self.number) = (shard_epoch, number);
         self.scan().await?;
-        self.tell(FeedEvent::Synced { shard: self.shard, epoch: Arc::clone(&epoch) }).await;
+        self.send(FeedEvent::Synced { shard: self.shard, epoch: Arc::clone(&epoch) }).await;
         Ok(epoch)
     }
 
@@ -149,24 +149,24 @@ impl Follower {
             if let Some((Proof { at, blind, .. }, _)) =
                 proof.take_if(|(proof, _)| proof.seen.number <= self.number)
             {
-                self.tell(FeedEvent::Alive { shard: self.shard, at, blind }).await;
+                self.send(FeedEvent::Alive { shard: self.shard, at, blind }).await;
             }
             let lost_at = proof.as_ref().map(|(_, lost_at)| *lost_at);
             tokio::select! {
                 biased;
                 message = self.messages.next() => {
-                    if let Err(why) = self.hear(message).await { return why }
+                    if let Err(why) = self.receive(message).await { return why }
                     if let Some((_, lost_at)) = &mut proof { *lost_at = Instant::now() + PATIENCE }
                 }
                 () = until(lost_at) => return "messages got lost",
                 () = sleep_until(ask_at), if proof.is_none() => {
                     match self.prove().await {
-                        Ok(told) if told.seen.epoch != *epoch => return "the shard began another life",
-                        Ok(told) if told.seen.number < self.number => return "the shard lost its last messages",
-                        Ok(told) => proof = Some((told, Instant::now() + PATIENCE)),
+                        Ok(answer) if answer.seen.epoch != *epoch => return "the shard has a new epoch",
+                        Ok(answer) if answer.seen.number < self.number => return "the shard lost its last messages",
+                        Ok(answer) => proof = Some((answer, Instant::now() + PATIENCE)),
                         Err(error) => {
                             if let Err(why) = self.endure(&error) { return why }
-                            self.tell(FeedEvent::Unproven { shard: self.shard }).await;
+                            self.send(FeedEvent::Unproven { shard: self.shard }).await;
                         }
                     }
                     ask_at = Instant::now() + EVERY;
@@ -180,17 +180,17 @@ impl Follower {
         while self.number < number {
             let message = within(PATIENCE, self.messages.next()).await;
             let message = message.map_err(|_| Stop::Ended("messages got lost"))?;
-            self.hear(message).await.map_err(Stop::Ended)?;
+            self.receive(message).await.map_err(Stop::Ended)?;
         }
         Ok(())
     }
 
     /// Reports a message, unless what was reported already includes it.
-    async fn hear(&mut self, message: Option<Vec<u8>>) -> Result<(), Ended> {
+    async fn receive(&mut self, message: Option<Vec<u8>>) -> Result<(), Ended> {
         let Some(message) = message else { return Err("the connection broke, or messages came too fast") };
         // All databases of a server share its channels, and anybody may publish there, so other
         // messages are ignored. A missing message of this epoch is noticed by the numbers.
-        let Some(number) = message::number(&message, &self.life) else { return Ok(()) };
+        let Some(number) = message::number(&message, &self.shard_epoch) else { return Ok(()) };
         if number <= self.number {
             return Ok(());
         }
@@ -200,8 +200,8 @@ impl Follower {
         self.number = number;
         let read = message::read(&message).ok_or("a message is none of ours")?;
         self.report(read.unreadable);
-        for told in read.told {
-            self.tell(told).await;
+        for event in read.events {
+            self.send(event).await;
         }
         Ok(())
     }
@@ -211,26 +211,26 @@ impl Follower {
         let mut call = self.inner.one(&PROVE, self.shard);
         let Ask { reckoned, proven, blind } = ask;
         call.arg(reckoned.unwrap_or_default().as_millis()).arg(proven.as_millis()).arg(in_words(&blind));
-        let told = self.call(&PROVE, &call).await?;
-        let [epoch, replid, number, at, policy, blind] = tuple(told, SAID)?;
-        let seen = seen(&epoch, &replid, &number).ok_or_else(|| unexpected(SAID))?;
+        let answer = self.call(&PROVE, &call).await?;
+        let [epoch, replid, number, at, policy, blind] = tuple(answer, SHARD_STATE)?;
+        let seen = seen(&epoch, &replid, &number).ok_or_else(|| unexpected(SHARD_STATE))?;
         let at = text(&at).and_then(|at| at.parse().ok()).map(Timestamp::from_millis);
-        let at = at.ok_or_else(|| unexpected(SAID))?;
-        let blind = text(&blind).and_then(stretches).ok_or_else(|| unexpected(SAID))?;
+        let at = at.ok_or_else(|| unexpected(SHARD_STATE))?;
+        let blind = text(&blind).and_then(stretches).ok_or_else(|| unexpected(SHARD_STATE))?;
         self.inner.reckoning.answered(self.shard, at, &blind, SystemClock.now());
         self.compare(text(&policy).unwrap_or_default());
         Ok(Proof { seen, at, blind })
     }
 
     /// Reads the state of the shard; `None` if it does not exist.
-    async fn look(&mut self) -> store::Result<Option<Seen>> {
-        let call = self.inner.one(&LOOK, self.shard);
-        let told = self.call(&LOOK, &call).await?;
-        let [epoch, replid, number, _policy] = tuple(told, SAID)?;
+    async fn inspect(&mut self) -> store::Result<Option<Seen>> {
+        let call = self.inner.one(&INSPECT, self.shard);
+        let answer = self.call(&INSPECT, &call).await?;
+        let [epoch, replid, number, _policy] = tuple(answer, SHARD_STATE)?;
         if epoch == Value::Nil {
             return Ok(None);
         }
-        seen(&epoch, &replid, &number).map(Some).ok_or_else(|| unexpected(SAID))
+        seen(&epoch, &replid, &number).map(Some).ok_or_else(|| unexpected(SHARD_STATE))
     }
 
     /// Logs once that the first process of the namespace has another policy.
@@ -244,17 +244,17 @@ impl Follower {
 
     /// Calls a script on the watch's own connection.
     pub async fn call(&mut self, script: &Script, call: &Cmd) -> store::Result<Value> {
-        let told = within(self.inner.link.call_timeout(), script.call(&mut self.connection, call)).await;
-        self.answered(told)
+        let answer = within(self.inner.link.call_timeout(), script.call(&mut self.connection, call)).await;
+        self.answered(answer)
     }
 
     /// Judges the connection by the answer to a call, or by its absence.
-    fn answered<T, E>(&mut self, told: Result<RedisResult<T>, E>) -> store::Result<T> {
-        match told {
-            Ok(Ok(told)) => {
+    fn answered<T, E>(&mut self, answer: Result<RedisResult<T>, E>) -> store::Result<T> {
+        match answer {
+            Ok(Ok(answer)) => {
                 self.silence.ends();
                 self.has_complained = false;
-                Ok(told)
+                Ok(answer)
             }
             Ok(Err(error)) => {
                 // The client reconnects to the nodes of a cluster by itself, and the error may
@@ -286,18 +286,18 @@ impl Follower {
 
     /// Reports an event; waits while the reader is busy. The inbox bounds the messages that gather
     /// meanwhile. The task is aborted when there is no reader.
-    pub async fn tell(&mut self, told: FeedEvent) {
-        self.has_told = true;
-        let _ = self.out.send(told).await;
+    pub async fn send(&mut self, event: FeedEvent) {
+        self.has_reported = true;
+        let _ = self.out.send(event).await;
     }
 }
 
-const SAID: &str = "what a shard says of itself";
+const SHARD_STATE: &str = "the state of a shard";
 
 fn seen(epoch: &Value, replid: &Value, number: &Value) -> Option<Seen> {
-    let life = text(epoch)?;
-    let epoch = format!("{life}.{}", text(replid)?).into();
-    Some(Seen { epoch, life: life.into(), number: text(number)?.parse().ok()? })
+    let shard_epoch = text(epoch)?;
+    let epoch = format!("{shard_epoch}.{}", text(replid)?).into();
+    Some(Seen { epoch, shard_epoch: shard_epoch.into(), number: text(number)?.parse().ok()? })
 }
 
 /// Encodes blind stretches as the script reads them.

@@ -1,7 +1,7 @@
-//! What a shard announces: `number kind … life`, and blocks of names and values, a line each.
+//! What a shard announces: `number kind … epoch`, and blocks of names and values, a line each.
 //!
 //! ```text
-//! 42 touch … 9f3c…    kinds: put, touch, remember, forget; a touch says since when it has waited; last, the life it is of
+//! 42 touch … 9f3c…    kinds: put, touch, remember, forget; a touch has the time since which it waited; last is the epoch
 //! 2                   how many there are
 //! ada TAB tab-1       their names …
 //! bob TAB tab-7
@@ -19,18 +19,18 @@ pub struct Message {
     /// The number of the message: one more than that of the message before.
     pub number: u64,
     /// The events of the message that could be decoded.
-    pub told: Vec<FeedEvent>,
+    pub events: Vec<FeedEvent>,
     /// The number of entries that could not be decoded.
     pub unreadable: usize,
 }
 
 /// Reads only the number of a message; `None` if the message is of another epoch, or not of this
 /// crate.
-pub fn number(message: &[u8], life: &str) -> Option<u64> {
+pub fn number(message: &[u8], epoch: &str) -> Option<u64> {
     let end = message.iter().position(|byte| *byte == b'\n')?;
     let mut words = std::str::from_utf8(&message[..end]).ok()?.split(' ');
     let number = words.next()?.parse().ok()?;
-    (words.next_back()? == life).then_some(number)
+    (words.next_back()? == epoch).then_some(number)
 }
 
 /// Decodes a message; `None` if it is not of this crate.
@@ -38,11 +38,11 @@ pub fn read(message: &[u8]) -> Option<Message> {
     let (head, mut rest) = std::str::from_utf8(message).ok()?.split_once('\n')?;
     let mut head = head.split(' ');
     let (number, kind) = (head.next()?, head.next()?);
-    let mut read = Message { number: number.parse().ok()?, told: Vec::new(), unreadable: 0 };
+    let mut read = Message { number: number.parse().ok()?, events: Vec::new(), unreadable: 0 };
     while !rest.is_empty() {
         let entries = block(&mut rest)?;
         let count = entries.len();
-        let (told, readable) = match kind {
+        let (event, readable) = match kind {
             "put" => {
                 let sessions: Vec<_> =
                     entries.iter().filter_map(|(name, value)| codec::session(name, value)).collect();
@@ -71,7 +71,7 @@ pub fn read(message: &[u8]) -> Option<Message> {
         };
         read.unreadable += count - readable;
         if readable > 0 {
-            read.told.push(told);
+            read.events.push(event);
         }
     }
     Some(read)
@@ -105,10 +105,10 @@ mod tests {
         let beat = codec::beat(Timestamp::from_millis(9), None);
         let text = format!("42 touch 9f\n2\nada\ta\nbob\tb\n{times}\n{times}\n1\n\tnode\n{beat}\n");
         let message = read(text.as_bytes()).unwrap();
-        assert_eq!((message.number, message.unreadable, message.told.len()), (42, 0, 2));
+        assert_eq!((message.number, message.unreadable, message.events.len()), (42, 0, 2));
         assert_eq!(number(text.as_bytes(), "9f"), Some(42));
         assert_eq!(number(text.as_bytes(), "9"), None);
-        let FeedEvent::Touched(touches) = &message.told[0] else { panic!("{message:?}") };
+        let FeedEvent::Touched(touches) = &message.events[0] else { panic!("{message:?}") };
         let Touch::Session { user, seen_at, .. } = &touches[1] else { panic!("{touches:?}") };
         assert_eq!((user, seen_at.as_millis()), (&UserId::new("bob").unwrap(), 7));
     }
@@ -118,7 +118,7 @@ mod tests {
         let times = codec::times(Timestamp::ZERO, Timestamp::ZERO);
         let message = read(format!("1 touch\n2\nada\ta\nbob\tb\n{times}\nnonsense\n").as_bytes()).unwrap();
         assert_eq!(message.unreadable, 1);
-        assert!(matches!(&message.told[0], FeedEvent::Touched(touches) if touches.len() == 1));
+        assert!(matches!(&message.events[0], FeedEvent::Touched(touches) if touches.len() == 1));
     }
 
     #[test]

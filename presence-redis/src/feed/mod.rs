@@ -31,14 +31,16 @@ const WAITING: usize = 64;
 pub type Ended = &'static str;
 
 pub fn watch(inner: Arc<Inner>) -> BoxStream<'static, FeedEvent> {
-    let (out, told) = mpsc::channel(WAITING);
+    let (out, events) = mpsc::channel(WAITING);
     let task = Task(tokio::spawn(async move {
         let ended = run(inner, out).await;
         tracing::debug!(why = ended, "a watch of Redis ended");
     }));
     // The stream owns the task, which is aborted when the stream is dropped.
-    stream::unfold((told, task), |(mut told, task)| async move { Some((told.recv().await?, (told, task))) })
-        .boxed()
+    stream::unfold((events, task), |(mut events, task)| async move {
+        Some((events.recv().await?, (events, task)))
+    })
+    .boxed()
 }
 
 struct Task(JoinHandle<()>);

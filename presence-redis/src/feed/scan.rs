@@ -68,7 +68,7 @@ impl Follower {
             // The server returns a small hash whole, whatever the size of the slice.
             for users in users.chunks(BATCH_ENTRIES) {
                 let users = users.to_vec();
-                self.tell(FeedEvent::Facts(Arc::new(Facts { users, ..Facts::default() }))).await;
+                self.send(FeedEvent::Facts(Arc::new(Facts { users, ..Facts::default() }))).await;
             }
             text(&next).ok_or_else(|| unexpected("a cursor"))?.clone_into(&mut cursor);
             if cursor == "0" {
@@ -84,12 +84,12 @@ impl Follower {
         let inner = Arc::clone(&self.inner);
         let mut failures = 0;
         loop {
-            let told = {
+            let answer = {
                 // The semaphore is never closed, so this cannot fail.
                 let _turn = inner.scans.acquire().await;
                 self.call(script, call).await
             };
-            match told {
+            match answer {
                 Ok(slice) => return Ok(slice),
                 Err(error) => self.endure(&error).map_err(Stop::Ended)?,
             }
@@ -102,11 +102,11 @@ impl Follower {
     /// server returns a small hash whole, whatever the size of the slice.
     async fn tell_all(&mut self, Facts { mut sessions, nodes, .. }: Facts) {
         if !nodes.is_empty() {
-            self.tell(FeedEvent::Facts(Arc::new(Facts { nodes, ..Facts::default() }))).await;
+            self.send(FeedEvent::Facts(Arc::new(Facts { nodes, ..Facts::default() }))).await;
         }
         while !sessions.is_empty() {
             let rest = sessions.split_off(sessions.len().min(BATCH_ENTRIES));
-            self.tell(FeedEvent::Facts(Arc::new(Facts { sessions, ..Facts::default() }))).await;
+            self.send(FeedEvent::Facts(Arc::new(Facts { sessions, ..Facts::default() }))).await;
             sessions = rest;
         }
     }

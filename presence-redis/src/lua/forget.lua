@@ -1,10 +1,12 @@
--- Drops what has not been seen since, and announces what was dropped.
+-- Drops what was not renewed since the caller saw it, and announces what was dropped.
 --
--- ARGV, for each shard:  a block of names, with what was seen of each
--- A session's `seen` is seen_at placed_at, 13 digits each; a node's is its seen_at, and its name has a TAB in front.
--- A name without a TAB is a user; what was seen is then the record, which is dropped unless it says more.
+-- ARGV, for each shard:  a block of names, with the state that the caller saw
+-- For a session the state is seen_at placed_at, 13 digits each. For a node it is its seen_at, and
+-- its name has a TAB in front. A name without a TAB is a user; the state is the user's record,
+-- which is dropped if the stored one contains nothing newer.
 
--- The last time a session was seen; of one that is held and has not left, that of its node if it is later.
+-- The time when a session was last seen. If it is held and has not left, the time of its node
+-- counts if that is later.
 local function seen_at(times, placed, nodes)
   local seen = sub(times, 1, 13)
   local node = match(placed, '^h\t([^\t]*)\t{"held":true', 14)
@@ -13,15 +15,15 @@ local function seen_at(times, placed, nodes)
   return seen
 end
 
--- Whether a record says no more than what the caller knows of it.
-local function says_no_more(record, known)
+-- Whether a stored record contains nothing newer than what the caller knows.
+local function is_covered(record, known)
   if not record then return false end
   local seen, erased, block = parts_of(record)
   local seen_known, erased_known, block_known = parts_of(known)
   return seen <= seen_known and erased <= erased_known and not greater(block, block_known)
 end
 
--- Takes a session from its user's list.
+-- Removes a session from the list of its user.
 local function unlist(users, field)
   local user, id = match(field, '^([^\t]*)\t(.*)$')
   local rest = {}
@@ -38,10 +40,10 @@ end
 for k = 1, #KEYS, 6 do
   local sessions, placements, users, nodes, touched, records = unpack(KEYS, k, k + 5)
   check(sessions, call('HGET', sessions, '\tshards'))
-  -- What was touched before this must be heard before this.
+  -- Touches that happened before this must be announced first.
   flush(sessions, touched)
   local n = tonumber(argument())
-  local gone, told = {}, {}
+  local dropped, states = {}, {}
   for i = 1, n do
     local field, seen = ARGV[last + i], ARGV[last + n + i]
     local drops = false
@@ -50,7 +52,7 @@ for k = 1, #KEYS, 6 do
       drops = beat and sub(beat, 1, 13) <= seen
       if drops then call('HDEL', nodes, sub(field, 2)) end
     elseif not find(field, '\t', 1, true) then
-      drops = says_no_more(call('HGET', records, field), seen)
+      drops = is_covered(call('HGET', records, field), seen)
       if drops then call('HDEL', records, field) end
     else
       local times, placed = call('HGET', sessions, field), call('HGET', placements, field) or ''
@@ -62,11 +64,11 @@ for k = 1, #KEYS, 6 do
       end
     end
     if drops then
-      gone[#gone + 1], told[#told + 1] = field, seen
+      dropped[#dropped + 1], states[#states + 1] = field, seen
     end
   end
-  if #gone > 0 then
-    tell(sessions, 'forget', { #gone, concat(gone, '\n'), concat(told, '\n'), '' }, 1, 4)
+  if #dropped > 0 then
+    announce(sessions, 'forget', { #dropped, concat(dropped, '\n'), concat(states, '\n'), '' }, 1, 4)
   end
   last = last + 2 * n + 1
 end

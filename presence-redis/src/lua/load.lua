@@ -1,7 +1,7 @@
--- Reads users: their sessions, the nodes that hold them, and their records. Writes nothing.
+-- Reads users: their sessions, the nodes that hold these, and their records. Writes nothing.
 --
 -- ARGV, for each shard:  n  user x n  ''
--- Answers for each shard:  { { field, record, … }, { node, beat, … }, { user, record, … } }
+-- Returns for each shard:  { { field, record, … }, { node, beat, … }, { user, record, … } }
 local all = {}
 for k = 1, #KEYS, 6 do
   local sessions, placements, users, nodes, _, records = unpack(KEYS, k, k + 5)
@@ -16,7 +16,7 @@ for k = 1, #KEYS, 6 do
       local times = call('HGET', sessions, field)
       if times then
         local placed = call('HGET', placements, field) or ''
-        -- What is none of ours goes as it is: the caller sees that.
+        -- An invalid value is returned as it is; the caller recognises it.
         facts[#facts + 1], facts[#facts + 2] = field, is_times(times) and sub(times, 1, 26) .. placed or times
         local node = match(placed, '^[^\t]*\t([^\t]*)\t{"held":true', 14)
         if node and not seen[node] then

@@ -1,5 +1,5 @@
--- What time it is in a shard, in milliseconds: what the next proof would come to. Writes nothing.
+-- Computes the time of a shard, in milliseconds, as the next proof would write it. Writes nothing.
 --
--- ARGV  what time the caller reckons, 0 if it reckons none
+-- ARGV  the time that the caller reckons; 0: none
 local last = tonumber(call('HGET', KEYS[1], '\tat') or 0)
 return digits(reckon(last, tonumber(argument()), now()))

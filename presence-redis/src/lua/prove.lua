@@ -1,18 +1,21 @@
--- Proves a shard's time by writing it, and reads what was announced up to then. Touches that have waited long enough are
--- announced first: whoever proves time does it for everybody. The same as TimeLine in presence-core, which says why.
+-- Proves a shard's time by writing it, and reads which messages were announced up to that time.
+-- Touches that have waited long enough are announced first, by whichever process proves time next.
+-- The rules are those of TimeLine in presence-core, which explains them.
 --
--- ARGV  what time the caller reckons, and the newest time it knows of this shard: milliseconds, 0 for none
---       the blind stretches it knows:  from to from to …
--- Answers  { epoch, master_replid, seq, at, policy, blind };  the id is empty where the server does not tell it. Everything
--- written until `at` has been announced, in messages up to `seq`.
+-- ARGV  the time that the caller reckons, and the newest time that it knows of this shard (0: none)
+--       the blind stretches that it knows:  from to from to …
+-- Returns  { epoch, master_replid, seq, at, policy, blind }.  The id is empty if the server does
+-- not tell it. Everything written until `at` has been announced, in messages up to `seq`.
 --
--- Fields of the sessions hash: at (the newest time that was written), born (when this life of the shard began), blind.
+-- Fields of the sessions hash: at (the newest time that was written), born (when this epoch of the
+-- shard began), blind (its blind stretches).
 
--- How long touches wait to be announced together.
-local PATIENCE = 200
--- Who asks again within this time is answered what stands there: processes share one write.
-local SHARED = 200
--- How many stretches are kept.
+-- How long touches are collected for one announcement.
+local ANNOUNCE_AFTER = 200
+-- A caller that asks again within this time gets the written time, so that processes share one
+-- write.
+local SHARE_FOR = 200
+-- The maximum number of stretches.
 local STRETCHES = 32
 
 local function read(text)
@@ -29,7 +32,8 @@ local function written(list)
   return concat(words, ' ')
 end
 
--- Both lists in one: sorted, what overlaps or touches put together, and the oldest two as well where there are too many.
+-- The union of both lists: sorted, with overlapping and adjacent stretches joined. If there are too
+-- many, the two oldest are joined as well.
 local function union(list, more)
   for _, stretch in ipairs(more) do
     if stretch[2] > stretch[1] then list[#list + 1] = stretch end
@@ -51,7 +55,8 @@ local function union(list, more)
   return all
 end
 
--- What somebody else knows. A full list may have put together what is known here one by one.
+-- Merges the stretches that the caller knows. If its list is full, one stretch of it may stand for
+-- several of ours, which are dropped.
 local function learn(list, theirs)
   local kept = {}
   for _, stretch in ipairs(list) do
@@ -67,21 +72,22 @@ local replid = master()
 local reckoned, proven, theirs = tonumber(argument()), tonumber(argument()), read(argument())
 local clock = now()
 
-local stands = tonumber(known[3])
-local last, born, blind = stands, tonumber(known[4]) or 0, read(known[5] or '')
-local changes, has_lost = not stands, false
-if not stands and proven == 0 then
-  -- Nobody remembers: what is told again counts from here.
+local stored = tonumber(known[3])
+local last, born, blind = stored, tonumber(known[4]) or 0, read(known[5] or '')
+local changes, has_lost = not stored, false
+if not stored and proven == 0 then
+  -- Neither the shard nor the caller knows a time: it starts here.
   last = math.max(clock, reckoned)
   born, blind = last, { { 0, last } }
-elseif not stands then
+elseif not stored then
   last, born, blind, has_lost = proven, proven, theirs, true
 elseif proven > 0 and born - proven > SILENCE then
-  -- A newcomer made this life of the shard, and here is somebody who knows the one before.
+  -- A process without a known time created this epoch, and the caller knows the time of the one
+  -- before.
   blind = union(learn(blind, theirs), { { proven, born } })
   born, changes = proven, true
 elseif proven > last then
-  -- A failover has lost the last answers.
+  -- A failover has lost the last proofs.
   last, blind, changes, has_lost = proven, learn(blind, theirs), true, true
 end
 
@@ -89,25 +95,26 @@ local at = reckon(last, reckoned, clock)
 if has_lost or at - last > SILENCE then
   blind, changes = union(blind, { { last, at } }), true
 end
--- First of all that is written: what a server that is full still lets through proves nothing.
+-- Written before anything else: a server that is out of memory refuses this write, so nothing is
+-- proven.
 if changes then
   call('HSET', sessions, '\tat', digits(at), '\tborn', digits(born), '\tblind', written(blind))
-elseif at - stands >= SHARED then
+elseif at - stored >= SHARE_FOR then
   call('HSET', sessions, '\tat', digits(at))
 else
-  at = stands
+  at = stored
 end
 check(sessions, known[1])
 
 local proves = at
 local since = tonumber(call('GETRANGE', touched, 20, 32))
 if since then
-  if at - since >= PATIENCE or at < since then
+  if at - since >= ANNOUNCE_AFTER or at < since then
     flush(sessions, touched)
   else
     proves = since
   end
 end
 
-local said = call('HMGET', sessions, '\tepoch', '\tseq')
-return { said[1], replid, said[2], digits(proves), known[2] or policy, written(blind) }
+local state = call('HMGET', sessions, '\tepoch', '\tseq')
+return { state[1], replid, state[2], digits(proves), known[2] or policy, written(blind) }

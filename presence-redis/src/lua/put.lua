@@ -1,28 +1,28 @@
--- Merges sessions into what is known of them, and announces them.
+-- Merges sessions into the stored ones, and announces them.
 --
--- ARGV, for each shard:  longest   milliseconds of the longest lease among them
+-- ARGV, for each shard:  longest   milliseconds of the longest lease among the sessions
 --                        a block of sessions, with their records
 --
--- A record is  times(26) placement TAB declared, see codec.rs; placement has two TABs itself. Each of the three merges by
--- itself: times forward, of the others the greater string wins.
+-- A record is  times(26) placement TAB declared, see codec.rs; placement itself contains two TABs.
+-- Its three parts are merged one by one: the later times, and the greater string of the others.
 
 local PARTS = '^([^\t]*\t[^\t]*\t[^\t]*)\t(.*)$'
 
 -- Placement and declaration.
 local function merge(old, new)
   if old == new then return old end
-  -- As nearly always: the new placement is the later one, and nothing had been declared.
+  -- The usual case: the new placement is later, and nothing was declared.
   if byte(old, -1) == TAB and sub(new, 1, 13) > sub(old, 1, 13) then return new end
   local placement, declared = match(old, PARTS)
   local placement_new, declared_new = match(new, PARTS)
-  -- Not ours after all.
+  -- Not a valid record.
   if not placement then return new end
   if greater(placement_new, placement) then placement = placement_new end
   if greater(declared_new, declared) then declared = declared_new end
   return placement .. '\t' .. declared
 end
 
--- Notes that a user has a session.
+-- Adds a session to the list of its user.
 local function index(users, field)
   local user, id = match(field, '^([^\t]*)\t(.*)$')
   if call('HSETNX', users, user, id) == 1 then return end
@@ -60,6 +60,6 @@ for k = 1, #KEYS, 6 do
   if #moved > 0 then call('HSET', sessions, unpack(moved)) end
   if #stored > 0 then call('HSET', placements, unpack(stored)) end
   for i = k, k + 3 do call('PEXPIRE', KEYS[i], keep) end
-  tell(sessions, 'put', ARGV, last, last + 2 * n + 1)
+  announce(sessions, 'put', ARGV, last, last + 2 * n + 1)
   last = last + 2 * n + 1
 end

@@ -1,10 +1,12 @@
--- Merges records of users into what is kept of them, and announces them.
+-- Merges records of users into the stored ones, and announces them.
 --
 -- ARGV, for each shard:  a block of users, with their records
 --
--- A record is  seen_at  or  seen_at erased_at block, see codec.rs: 13 digits each, and a block whose greater string wins.
+-- A record is  seen_at  or  seen_at erased_at block, see codec.rs: 13 digits each, and a block of
+-- which the greater string wins.
 
--- Longer than any record has a use. What is remembered must outlive a pause of all processes, unlike sessions.
+-- Longer than any record is needed. In contrast to sessions, records must survive a pause of all
+-- processes.
 local KEEP_RECORDS = 100 * 24 * 3600 * 1000
 
 local function merge(old, new)
@@ -33,6 +35,6 @@ for k = 1, #KEYS, 6 do
     call('HSET', records, unpack(stored))
     call('PEXPIRE', records, KEEP_RECORDS)
   end
-  tell(sessions, 'remember', ARGV, last, last + 2 * n + 1)
+  announce(sessions, 'remember', ARGV, last, last + 2 * n + 1)
   last = last + 2 * n + 1
 end

@@ -1,7 +1,8 @@
--- Reads a slice of a shard, together with the number of the last message that it includes. Writes nothing.
+-- Reads a slice of a shard, and the number of the last message that it includes. Writes nothing.
 --
 -- ARGV  cursor  count
--- Answers  { seq, next cursor, { field, times, … }, { placement, … }, { node, beat, … } };  all nodes come with the first slice.
+-- Returns  { seq, next cursor, { field, times, … }, { placement, … }, { node, beat, … } };  all
+-- nodes come with the first slice.
 local sessions, placements, nodes = KEYS[1], KEYS[2], KEYS[4]
 local cursor, count = argument(), argument()
 local slice = call('HSCAN', sessions, cursor, 'COUNT', count)
@@ -9,7 +10,7 @@ local placed, fields = {}, {}
 for i = 1, #slice[2], 2 do
   fields[#fields + 1] = slice[2][i]
 end
--- A slice may be larger than what was asked for, and a call has room for some thousand.
+-- A slice may be larger than `count`, and a call can have some thousand arguments.
 for i = 1, #fields, 1000 do
   for _, placement in ipairs(call('HMGET', placements, unpack(fields, i, math.min(i + 999, #fields)))) do
     placed[#placed + 1] = placement

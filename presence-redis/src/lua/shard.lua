@@ -1,23 +1,24 @@
--- What every script begins with: what it is told of, and how a shard is made, checked and heard.
+-- The common beginning of every script: arguments, and functions on a shard.
 --
--- KEYS, six for each shard:  sessions  placements  users  nodes  touched  records      (see keys.rs)
+-- KEYS, six for each shard (see keys.rs):  sessions  placements  users  nodes  touched  records
 -- ARGV[1]  the command that publishes: PUBLISH, or SPUBLISH on a cluster
--- ARGV[2]  how many shards the caller reckons with
--- ARGV[3]  the epoch of a shard that is made now
--- ARGV[4]  milliseconds that a shard's keys stay after the last beat
--- ARGV[5]  the policy of the caller, in words; empty if it does not say
--- What follows belongs to each script, and is read in order. A block is  n  name x n  value x n  ''  : joined by line breaks
--- it is what messages carry, without another look at it.
+-- ARGV[2]  the number of shards that the caller expects
+-- ARGV[3]  the epoch for a shard that is created by this call
+-- ARGV[4]  milliseconds that a shard's keys are kept after the last beat
+-- ARGV[5]  the policy of the caller as text; may be empty
+-- The arguments behind these belong to each script and are read in order. Often they are a block:
+-- n  name x n  value x n  '' ; joined by line breaks, it is the body of a message as it stands.
 --
--- What is long is dear: the server's Lua hashes every string that comes into being, byte by byte. This is why times have a
--- hash of their own, and why nothing is joined twice.
+-- Long strings are expensive: the server's Lua hashes every new string byte by byte. Therefore
+-- times are in a hash of their own, and no string is joined twice.
 --
--- Fields of the sessions hash that begin with a TAB are the shard's own: epoch, shards, seq (the number of the last
--- message), keep (how long its keys stay), policy, and its time: at, born, blind (see prove.lua). No user id begins with one.
+-- Fields of the sessions hash that begin with a TAB belong to the shard itself: epoch, shards, seq
+-- (the number of the last message), keep (how long the keys are kept), policy, and its time: at,
+-- born, blind (see prove.lua). No user id begins with a TAB.
 local call, concat, unpack = redis.call, table.concat, unpack
 local byte, find, match, sub = string.byte, string.find, string.match, string.sub
 local publish, shards, fresh, keep_for, policy = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
--- The last argument that was read.
+-- The index of the last argument that was read.
 local last = 5
 
 local LEFT, TAB = byte('l'), byte('\t')
@@ -27,21 +28,23 @@ local function argument()
   return ARGV[last]
 end
 
--- Refuses a shard that says another number of shards than the caller; answers whether it says any.
+-- Refuses a shard with another number of shards than the caller's. Returns its number, if it
+-- exists.
 local function agree(count)
-  -- A string: servers before 7 cannot pass on anything else. error.rs knows it by its first word.
+  -- A string, because servers before 7 cannot raise anything else. error.rs recognises the first
+  -- word.
   if count and count ~= shards then error('OTHERSHARDS: ' .. count .. ' are in use, not ' .. shards) end
   return count
 end
 
--- The same, and makes the shard if it is not there.
+-- The same, and creates the shard if it does not exist.
 local function check(sessions, count)
   if agree(count) then return end
   call('HSET', sessions, '\tepoch', fresh, '\tshards', shards, '\tseq', 0, '\tkeep', keep_for, '\tpolicy', policy)
   call('PEXPIRE', sessions, keep_for)
 end
 
--- Thirteen digits: an instant, or the number of a message that has waited for it.
+-- Thirteen digits: a time, or the number of a message in the place of a time.
 local function digits(number)
   return string.format('%013.0f', number)
 end
@@ -52,39 +55,42 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- How far time may move from one proof to the next before what lies between is blind, and how far the server's clock may be
--- ahead and is still followed. As in presence-core.
+-- The longest step between two proofs of time that is not a blind stretch, and how far the server's
+-- clock may be ahead and still be followed. The same value as in presence-core.
 local SILENCE = 3000
 
--- What time it is in a shard, by the time that was written last, what somebody reckons (0 for nothing) and the server's clock.
+-- The time of a shard, from its last written time, the caller's reckoning (0: none) and the
+-- server's clock.
 local function reckon(last, reckoned, clock)
   local at = math.max(last, reckoned)
   if clock > at and (reckoned == 0 or clock - at <= SILENCE) then return clock end
   return at
 end
 
--- The id of the master's history; empty where the server does not tell it. A replica is refused.
+-- The replication id of the master; empty if the server does not tell it. A replica is refused.
 local function master()
-  local told = redis.pcall('INFO', 'replication')
-  local role = type(told) == 'string' and match(told, 'role:(%w+)')
+  local info = redis.pcall('INFO', 'replication')
+  local role = type(info) == 'string' and match(info, 'role:(%w+)')
   if role == 'slave' then error('READONLY: this is a replica') end
-  return role and match(told, 'master_replid:(%w+)') or ''
+  return role and match(info, 'master_replid:(%w+)') or ''
 end
 
--- Which life of a shard it is. Messages name it: the databases of a server share their channels, but not their keys.
-local function life(sessions)
+-- The epoch of a shard. Messages contain it, because the databases of a server share their
+-- channels, but not their keys.
+local function epoch_of(sessions)
   return call('HGET', sessions, '\tepoch') or ''
 end
 
--- Every message has a number, one more than the last: who misses one knows. The channel is what the keys begin with.
-local function tell(sessions, kind, lines, from, to)
+-- Messages are numbered, so that a receiver notices a lost one. The channel is the common prefix of
+-- the shard's keys.
+local function announce(sessions, kind, lines, from, to)
   local number = call('HINCRBY', sessions, '\tseq', 1)
-  lines[from] = number .. ' ' .. kind .. ' ' .. life(sessions) .. '\n' .. lines[from]
+  lines[from] = number .. ' ' .. kind .. ' ' .. epoch_of(sessions) .. '\n' .. lines[from]
   call(publish, sub(sessions, 1, -10), concat(lines, '\n', from, to))
 end
 
--- What waits in `touched` is a message but for its number:  0000000000000 touch INSTANT LIFE  and blocks; the instant is
--- the shard's time, as it was written last, when the oldest of it came.
+-- `touched` holds a message without its number:  0000000000000 touch TIME EPOCH  and blocks. TIME
+-- is the shard's last written time when the oldest block was added.
 local function flush(sessions, touched)
   if call('STRLEN', touched) == 0 then return end
   call('SETRANGE', touched, 0, digits(call('HINCRBY', sessions, '\tseq', 1)))
@@ -92,15 +98,15 @@ local function flush(sessions, touched)
   call('DEL', touched)
 end
 
--- Whether these are times of ours: seen_at active_at, and an l behind them once the session has left. Anything else counts
--- as nothing.
+-- Whether this is a valid value of the sessions hash: seen_at active_at, followed by an l if the
+-- session has left. Any other value counts as missing.
 local function is_times(times)
   return times and (#times == 26 or #times == 27 and byte(times, 27) == LEFT)
 end
 
--- Both times forward, and what stands behind the old ones.
+-- The later of each time, with the old suffix.
 local function later(old, new)
-  -- As nearly always: both are later, and nothing stands there.
+  -- The usual case: both times are later, and there is no suffix.
   if #old == 26 and new > old and sub(new, 14) >= sub(old, 14) then return new end
   local seen, active = sub(old, 1, 13), sub(old, 14, 26)
   if sub(new, 1, 13) > seen then seen = sub(new, 1, 13) end
@@ -108,8 +114,8 @@ local function later(old, new)
   return seen .. active .. sub(old, 27)
 end
 
--- Whether `a` is the greater string, byte by byte. Lua's own comparison follows the server's locale, in which only digits
--- are safe; the instants in front decide nearly always.
+-- Whether `a` is greater, byte by byte. Lua compares by the server's locale, in which only digits
+-- are safe; usually the times in front decide.
 local function greater(a, b)
   if a == b then return false end
   local x, y = sub(a, 1, 13), sub(b, 1, 13)
@@ -121,10 +127,10 @@ local function greater(a, b)
   return #a > #b
 end
 
--- An instant that never was.
+-- The value of a time that is not set.
 local NEVER = '0000000000000'
 
--- The registers of a user's record: seen_at, erased_at, block.
+-- The three parts of a user's record: seen_at, erased_at, block.
 local function parts_of(record)
   local erased = sub(record, 14, 26)
   return sub(record, 1, 13), erased == '' and NEVER or erased, sub(record, 27)

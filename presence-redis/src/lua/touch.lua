@@ -1,26 +1,30 @@
--- Moves times forward, and remembers to announce it.
+-- Renews sessions and nodes by moving their times forward, and collects these changes for an
+-- announcement.
 --
 -- ARGV, for each shard:  a block of sessions, with their times: seen_at active_at, 13 digits each
---                        a block of nodes, with their beats; a node's name has a TAB in front, as in messages
--- Answers with the fields of the sessions that are lacking or have left.
+--                        a block of nodes, with their beats; a node's name has a TAB in front, as
+-- in messages
+-- Returns the fields of the sessions that are missing or have left.
 local missed = {}
 
--- Keeps a block of a message that came at the shard's time `at` until somebody announces it; answers how much waits.
+-- Adds a block to the message that waits in `touched`; `at` is the shard's last written time.
+-- Returns the length of the message.
 local function remember(sessions, touched, at, block)
   local length = call('APPEND', touched, block)
   if length == #block then
-    local head = digits(0) .. ' touch ' .. digits(at) .. ' ' .. life(sessions) .. '\n'
+    local head = digits(0) .. ' touch ' .. digits(at) .. ' ' .. epoch_of(sessions) .. '\n'
     call('SET', touched, head .. block, 'PX', keep_for)
   end
   return length
 end
 
--- A block without those that are `lacking`: to be announced is what was done. A put that overtook the news of a touch which
--- found nothing would be moved by it, elsewhere but not here.
-local function without(lacking, n)
+-- The block without the sessions that are `missing`, so that only what was done is announced.
+-- Otherwise the announcement could arrive after a put of the same session, and receivers would move
+-- times that the store did not move.
+local function without(missing, n)
   local names, values = {}, {}
   for i = 1, n do
-    if not lacking[i] then
+    if not missing[i] then
       names[#names + 1], values[#values + 1] = ARGV[last + i], ARGV[last + n + i]
     end
   end
@@ -36,12 +40,12 @@ for k = 1, #KEYS, 6 do
   check(sessions, known[1])
   local at = tonumber(known[2] or 0)
   if n > 0 then
-    local moved, size, lacking, lacks = {}, 0, {}, 0
+    local moved, size, missing, missing_count = {}, 0, {}, 0
     for i = 1, n do
       local old = known[i + 2]
       if not is_times(old) then
         missed[#missed + 1] = ARGV[last + i]
-        lacking[i], lacks = true, lacks + 1
+        missing[i], missing_count = true, missing_count + 1
       else
         if #old > 26 then missed[#missed + 1] = ARGV[last + i] end
         local times = later(old, ARGV[last + n + i])
@@ -52,10 +56,10 @@ for k = 1, #KEYS, 6 do
       end
     end
     if size > 0 then call('HSET', sessions, unpack(moved, 1, size)) end
-    if lacks == 0 then
+    if missing_count == 0 then
       waits = remember(sessions, touched, at, concat(ARGV, '\n', last, last + 2 * n + 1))
-    elseif lacks < n then
-      waits = remember(sessions, touched, at, without(lacking, n))
+    elseif missing_count < n then
+      waits = remember(sessions, touched, at, without(missing, n))
     end
   end
   last = last + 2 * n + 1
@@ -68,13 +72,13 @@ for k = 1, #KEYS, 6 do
       if not known or beat > known then call('HSET', nodes, node, beat) end
     end
     waits = remember(sessions, touched, at, concat(ARGV, '\n', last, last + 2 * m + 1))
-    -- A beat of a process keeps all that the shard has.
+    -- The heartbeat of a process keeps all keys of the shard alive.
     local keep = tonumber(call('HGET', sessions, '\tkeep'))
     for i = k, k + 3 do call('PEXPIRE', KEYS[i], keep) end
   end
   last = last + 2 * m + 1
 
-  -- Nobody may be there to ask for it.
+  -- Announced here only if it has become long; usually the next proof of time does it.
   if waits > 65536 then flush(sessions, touched) end
 end
 return missed

@@ -30,11 +30,11 @@ pub enum Connection {
 impl Connection {
     /// Sends a command; an error answer of the server is returned as an error.
     pub async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
-        let told = match self {
+        let answer = match self {
             Self::Single(connection) => connection.req_packed_command(command).await?,
             Self::Cluster(connection) => connection.req_packed_command(command).await?,
         };
-        told.extract_error()
+        answer.extract_error()
     }
 
     /// Subscribes to these channels. On a cluster they must share a slot.

@@ -107,15 +107,15 @@ impl Link {
         F: Future<Output = std::result::Result<Value, RedisError>> + Send,
     {
         let mut used = None;
-        let told = tokio::time::timeout(self.call_timeout, async {
+        let answer = tokio::time::timeout(self.call_timeout, async {
             let (number, connection) = self.connection().await?;
             used = Some(number);
             Ok::<_, Error>(send(connection).await)
         });
-        match told.await {
+        match answer.await {
             Err(_elapsed) => {
                 if let Some(number) = used {
-                    self.doubt(number);
+                    self.suspect(number);
                 }
                 Err(timeout())
             }
@@ -129,7 +129,7 @@ impl Link {
                     Some(_) if !ends_connection(&error) => self.silence.ends(),
                     // The client reconnects to the nodes of a cluster by itself, and the error may
                     // concern one node only.
-                    Some(number) if self.source.is_cluster() => self.doubt(number),
+                    Some(number) if self.source.is_cluster() => self.suspect(number),
                     Some(number) => self.give_up(number),
                     None => {}
                 }
@@ -138,7 +138,7 @@ impl Link {
         }
     }
 
-    fn doubt(&self, number: u64) {
+    fn suspect(&self, number: u64) {
         if self.silence.is_long() {
             self.give_up(number);
         }

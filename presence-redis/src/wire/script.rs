@@ -38,7 +38,7 @@ scripts! {
     /// Checks a server before it is used.
     HELLO = "hello.lua";
     /// Reads the epoch of a shard and the number of its last message.
-    LOOK = "look.lua";
+    INSPECT = "inspect.lua";
     /// Proves the time of a shard by a write.
     PROVE = "prove.lua";
     /// Reads a slice of a shard's sessions.
@@ -112,8 +112,8 @@ impl Script {
 
     /// Sends a call of this script; sends the code along if the server does not know the script.
     pub async fn call(&self, connection: &mut Connection, call: &Cmd) -> RedisResult<Value> {
-        let told = connection.send(call).await;
-        match told {
+        let answer = connection.send(call).await;
+        match answer {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 let mut whole = cmd("EVAL");
                 whole.arg(&self.code);
@@ -124,7 +124,7 @@ impl Script {
                 }
                 connection.send(&whole).await
             }
-            told => told,
+            answer => answer,
         }
     }
 }

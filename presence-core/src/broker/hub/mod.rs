@@ -133,14 +133,14 @@ impl Hub {
         let all: Vec<_> = rooms.channels.values().chain(rooms.prefixes.values()).cloned().collect();
         drop(rooms);
         for room in all {
-            self.inner.change(&room, State::doubt);
+            self.inner.change(&room, State::recheck);
         }
     }
 
     /// Announcements of this channel may have been lost, or its history has another incarnation.
-    pub fn doubt(&self, channel: &Channel) {
+    pub fn recheck(&self, channel: &Channel) {
         if let Some(room) = self.inner.room(channel) {
-            self.inner.change(&room, State::doubt);
+            self.inner.change(&room, State::recheck);
         }
     }
 
@@ -239,7 +239,7 @@ impl Inner {
         if first {
             let at_once = self.backend.open_at_once(interest, &mut |head| room.state.lock().opened(head));
             if !at_once {
-                self.change(&room, State::doubt);
+                self.change(&room, State::recheck);
             }
         }
         room

@@ -87,7 +87,7 @@ impl State {
         };
         if !follows {
             self.set_aside(event, previous);
-            return self.doubt();
+            return self.recheck();
         }
         self.pass(event);
         Then { wake: self.wakers.take(), queue: false }
@@ -115,7 +115,7 @@ impl State {
     }
 
     /// Announcements may have been lost: the driver must read from the server.
-    pub(super) fn doubt(&mut self) -> Then {
+    pub(super) fn recheck(&mut self) -> Then {
         self.in_step = false;
         self.again = true;
         Then { wake: Vec::new(), queue: !std::mem::replace(&mut self.queued, true) }

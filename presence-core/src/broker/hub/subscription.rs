@@ -116,7 +116,7 @@ impl Subscription {
         // The page belongs to a history that the room does not know yet, or that it has left
         // behind.
         state.ring.leave(entered.cursor);
-        let then = state.doubt();
+        let then = state.recheck();
         drop(state);
         drop(self.hub.follow_up(&inside.room, then));
         Stage::Entering(Some(ReadFrom::position(self.last)))

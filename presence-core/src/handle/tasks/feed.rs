@@ -95,7 +95,7 @@ fn take(shared: &Shared, event: &FeedEvent, epochs: &mut HashMap<u16, Arc<str>>)
         }
     };
     if !rewrites.is_empty() {
-        metrics::counter!("presence_told_again_total").increment(rewrites.len() as u64);
+        metrics::counter!("presence_rewrites_total").increment(rewrites.len() as u64);
         shared.outbox.mark(rewrites, WriteKind::Put);
     }
 }

@@ -205,7 +205,7 @@ impl History {
         }
         for process in &self.processes {
             assert_eq!(process.presence.everyone().counts(), views[0].counts(), "{:#?}", self.log);
-            assert_eq!(process.presence.health().owed, 0, "{:#?}", self.log);
+            assert_eq!(process.presence.health().outbox, 0, "{:#?}", self.log);
         }
         // The views also agree with the store: a process that starts now sees the same.
         let stored = self.world.store.contents();

@@ -16,7 +16,7 @@ async fn a_beat_that_cannot_be_stored_is_degraded_and_told_later() {
     world.store.faults().heal();
     world.rest().await;
     assert_eq!(liveness(&other, "alice"), Liveness::Active);
-    assert_eq!((one.health().store, one.health().owed), (StoreHealth::Up, 0));
+    assert_eq!((one.health().store, one.health().outbox), (StoreHealth::Up, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -39,7 +39,7 @@ async fn what_the_store_refuses_is_taken_back() {
     assert!(matches!(one.beat(enter("alice", "tab").topics(topics(&["/b"]))).await, Err(Error::Rejected(_))));
     assert_eq!(one.everyone().counts().online, 1);
     assert_eq!(one.topic(&topic("/a")).counts().online, 1);
-    assert_eq!(one.health().owed, 0);
+    assert_eq!(one.health().outbox, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -183,7 +183,7 @@ async fn a_feed_that_outlives_an_outage_at_the_start_tells_the_time_that_was_not
     assert!(matches!(presence.beat(enter("ada", "tab")).await, Err(Error::Degraded(_))));
     world.store.faults().heal();
     world.rest().await;
-    assert_eq!(presence.health().owed, 0);
+    assert_eq!(presence.health().outbox, 0);
     assert_eq!(presence.health().store, StoreHealth::Up);
     let contents = world.store.contents();
     assert_eq!((contents.sessions.len(), contents.nodes.len()), (1, 1));
@@ -268,8 +268,8 @@ async fn a_store_that_takes_writes_again_is_told_what_it_is_owed_before_the_back
         let before = puts();
         passes_until(&world, || puts() > before).await;
     }
-    assert_eq!(one.health().owed, 1);
+    assert_eq!(one.health().outbox, 1);
     world.store.faults().accept_writes();
-    let waited = passes_until(&world, || one.health().owed == 0).await;
+    let waited = passes_until(&world, || one.health().outbox == 0).await;
     assert!(waited < millis(800), "the backoff alone takes a second at least, and this took {waited:?}");
 }

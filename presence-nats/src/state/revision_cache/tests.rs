@@ -65,20 +65,20 @@ async fn only_a_watch_that_is_up_to_date_makes_certain() {
     let (known, stored) = (Known::default(), session(10, "a"));
     let is_there = |watched| known.there(watched, &stored.user, &stored.id);
     remember(&known, &stored, 7);
-    assert_eq!(known.watched("life", 0, Duration::ZERO).await, None);
+    assert_eq!(known.watched("incarnation", 0, Duration::ZERO).await, None);
     assert_eq!(is_there(None), None);
     let feeding = known.feed();
-    let life: Arc<str> = "life".into();
-    feeding.has_read(&life, 8);
-    assert_eq!(known.watched("life", 9, Duration::from_millis(1)).await, None);
+    let incarnation: Arc<str> = "incarnation".into();
+    feeding.has_read(&incarnation, 8);
+    assert_eq!(known.watched("incarnation", 9, Duration::from_millis(1)).await, None);
     assert_eq!(known.watched("another", 8, Duration::from_millis(1)).await, None);
-    let watched = known.watched("life", 8, Duration::from_secs(9)).await;
+    let watched = known.watched("incarnation", 8, Duration::from_secs(9)).await;
     assert!(watched.is_some());
     // The watch has not told of it: it may be gone since.
     assert_eq!(is_there(watched), None);
-    known.hear(&feeding, &stored.key(), 7, there(&stored));
+    known.record_read(&feeding, &stored.key(), 7, there(&stored));
     assert_eq!(is_there(watched), Some(There { revision: 7, has_left: false, lease: MINUTE }));
-    known.hear(&feeding, &stored.key(), 9, State::Gone);
+    known.record_read(&feeding, &stored.key(), 9, State::Gone);
     assert_eq!(is_there(watched), None);
     // What was forgotten meanwhile is not brought back by an answer that comes late.
     known.fill(&stored.user, &stored.id, 7, there(&stored));

@@ -107,7 +107,7 @@ async fn a_process_that_starts_on_a_sealed_bucket_is_stale_until_it_is_made_anew
     let deleted = (Arc::clone(&server), name.clone());
     outside(move || rig::lose(&deleted.0, &deleted.1)).await;
     super::world::until("the bucket is made anew", || async {
-        presence.health().view.is_fresh() && presence.health().owed == 0
+        presence.health().view.is_fresh() && presence.health().outbox == 0
     })
     .await;
     let late = Process::start(open()).await;

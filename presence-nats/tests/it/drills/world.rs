@@ -237,7 +237,7 @@ impl World {
         self.sees("both views are fresh", Process::is_fresh).await;
         self.sees("the moved are where they went", |process| process.online("/moved") == USERS / 2).await;
         self.sees("the new ones are here", |process| process.online("/new") == 4).await;
-        self.sees("nothing is owed", |process| process.presence.health().owed == 0).await;
+        self.sees("nothing is owed", |process| process.presence.health().outbox == 0).await;
         // Long enough for everything to lapse that nobody confirms.
         let now = self.one.store.now().await.unwrap();
         let later = now + policy().held_for + Duration::from_secs(2);

@@ -1,2 +1,2 @@
--- Asks whether scripts are taken at all.
+-- Checks whether the server accepts scripts.
 return 'OK'

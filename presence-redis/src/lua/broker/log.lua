@@ -1,18 +1,28 @@
--- What the scripts of the broker begin with: how the history of a channel lies there, and how it is kept within its bounds.
+-- The common beginning of the broker's scripts: the keys of a channel, and the limits of its
+-- history.
 --
--- KEYS[1]  log   STREAM: one entry per event; its id is the event's number, a dash and a zero. Fields, in this order:
---                s  bytes of payload in all events before it      k  its idempotency key, or nothing
---                l  1 for the last event of the channel           p  the payload
--- KEYS[2]  meta  HASH: inc  incarnation     last     number of the newest event ever
---                total  bytes of payload in all events ever          trimmed  number of the newest event that is gone
---                closed  number of the event that closed the channel
--- ARGV[1]  an incarnation that was never used
--- ARGV[2]  age of a history, in milliseconds     ARGV[3]  most events     ARGV[4]  most bytes of payload
--- ARGV[5]  milliseconds that a key is remembered at least
--- ARGV[6]  what the names of this channel's idempotency keys begin with
+-- KEYS[1]  log   STREAM: one entry per event; its id is the event's number, a dash and a zero.
+--                Fields, in this order:
+--                s  bytes of payload in all events before it
+--                k  its idempotency key, or nothing
+--                l  1 for the last event of the channel
+--                p  the payload
+-- KEYS[2]  meta  HASH:
+--                inc      incarnation
+--                last     number of the newest event ever
+--                total    bytes of payload in all events ever
+--                trimmed  number of the newest event that was dropped
+--                closed   number of the event that closed the channel
+-- ARGV[1]  a new incarnation, in case one is needed
+-- ARGV[2]  age of a history, in milliseconds
+-- ARGV[3]  most events
+-- ARGV[4]  most bytes of payload
+-- ARGV[5]  minimum time in milliseconds that an idempotency key is remembered
+-- ARGV[6]  the prefix of this channel's idempotency keys
 --
--- Numbers are microseconds of the server's clock, or one more than the last: those of a server that has lost its newest events
--- are not used again. Both keys expire together, an age after the newest event.
+-- An event's number is the microseconds of the server's clock, or one more than the last number. So
+-- a server that has lost its newest events does not use their numbers again. Both keys expire
+-- together, an age after the newest event.
 local call = redis.call
 local log, meta = KEYS[1], KEYS[2]
 local fresh, age, most, most_bytes, keys_for, prefix =
@@ -47,7 +57,8 @@ local function stored(number)
   return #call('XRANGE', log, digits(number), digits(number), 'COUNT', 1) > 0
 end
 
--- Drops the oldest events that exceed the bounds; a key is remembered for a while longer.
+-- Drops the oldest events that exceed the limits. Their idempotency keys are remembered for a while
+-- longer.
 local function trim()
   local before = trimmed
   local length = call('XLEN', log)
@@ -67,15 +78,15 @@ local function trim()
   if trimmed ~= before then call('HSET', meta, 'trimmed', digits(trimmed)) end
 end
 
--- Tells those who hear the channel.
+-- Publishes a message to the subscribers of the channel.
 local function announce(commands, channel, message)
   for command in string.gmatch(commands, '%S+') do
     call(command, channel, message)
   end
 end
 
--- The newest events were lost: what is left is another history.
-local function turn(commands, channel)
+-- The newest events were lost: what is left gets a new incarnation.
+local function change_incarnation(commands, channel)
   inc = fresh
   call('HSET', meta, 'inc', inc)
   announce(commands, channel, 'turn\n')

@@ -1,13 +1,17 @@
 -- Stores an event and announces it.
 --
--- KEYS[3]  what is noted under the idempotency key; not given without one
+-- KEYS[3]  the note of the idempotency key; absent without a key
 -- ARGV[7]  the commands that announce, and ARGV[8] the channel
--- ARGV[9]  milliseconds to remember the key, whatever becomes of the event; 0: as long as the event
--- ARGV[10] the key in the words of the caller         ARGV[11]  1 for the last event         ARGV[12]  the payload
--- ARGV[13] the incarnation and ARGV[14] the number of the newest event that the caller knows; empty if none
--- ARGV[15] where foreign services hear the payload; empty for nowhere          ARGV[16] what is said behind it
+-- ARGV[9]  milliseconds to remember the key, independently of the event; 0: as long as the event
+-- ARGV[10] the caller's key
+-- ARGV[11] 1 for the last event
+-- ARGV[12] the payload
+-- ARGV[13] the incarnation and ARGV[14] the number of the newest event that the caller knows; both
+--          empty if none
+-- ARGV[15] the channel of foreign services for the payload; empty: none
+-- ARGV[16] a suffix for their message
 --
--- Answers  what  incarnation  number.
+-- Returns  outcome  incarnation  number.
 local commands, channel, remember, key = ARGV[7], ARGV[8], tonumber(ARGV[9]), ARGV[10]
 local is_last, payload = ARGV[11], ARGV[12]
 
@@ -17,7 +21,7 @@ if not inc then
   call('HSET', meta, 'inc', inc)
 elseif ARGV[13] == inc then
   local seen = tonumber(ARGV[14])
-  if seen > last or seen > trimmed and seen ~= last and not stored(seen) then turn(commands, channel) end
+  if seen > last or seen > trimmed and seen ~= last and not stored(seen) then change_incarnation(commands, channel) end
 end
 
 local note = KEYS[3]

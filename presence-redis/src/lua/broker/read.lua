@@ -1,12 +1,13 @@
 -- Reads a page of history.
 --
 -- ARGV[7]   the commands that announce, and ARGV[8] the channel
--- ARGV[9]   beginning, after, head or last
--- ARGV[10]  the incarnation and ARGV[11] the number that it comes after; of `last` ARGV[11] is how many. With `head` the
---           caller has seen that event itself: if it is not there, the server has lost its newest ones.
+-- ARGV[9]   where the page begins: beginning, after, head or last
+-- ARGV[10]  the incarnation and ARGV[11] the number of the event before the page; for `last`,
+--           ARGV[11] is how many events. With `head` the caller has seen that event itself: if it
+--           is missing, the server has lost its newest events.
 -- ARGV[12]  most events and ARGV[13] most bytes of the page
 --
--- Answers  incarnation  position  missed  more, and for each event  number  last  payload.
+-- Returns  incarnation  position  missed  more, and for each event  number  last  payload.
 local commands, channel, from = ARGV[7], ARGV[8], ARGV[9]
 local most_events, most_page = tonumber(ARGV[12]), tonumber(ARGV[13])
 
@@ -35,7 +36,7 @@ else
     missed = 'trimmed'
   elseif number ~= trimmed and number ~= last and (number > last or not stored(number)) then
     missed = 'incarnation'
-    if from == 'head' then turn(commands, channel) end
+    if from == 'head' then change_incarnation(commands, channel) end
   else
     start = '(' .. ARGV[11]
   end

@@ -23,7 +23,7 @@ fn jobs(name: &str) -> RedisBroker {
         })
     });
     let foreign =
-        foreign.unwrap().heard_as(|channel| channel.as_str().strip_prefix("job:").map(str::to_owned));
+        foreign.unwrap().published_as(|channel| channel.as_str().strip_prefix("job:").map(str::to_owned));
     on(&REDIS, options(name).foreign(foreign))
 }
 
