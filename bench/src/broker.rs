@@ -1,5 +1,5 @@
-//! Brokers: from a publish to its delivery on another handle, what a delivery costs, and what an
-//! idle subscriber weighs.
+//! Brokers: the latency from a publish to its delivery on another handle, the cost of a delivery,
+//! and the memory of an idle subscriber.
 
 use crate::report::{self, Target};
 use crate::{Outcome, cpu, memory, options::Options, process};
@@ -12,7 +12,7 @@ use presence_redis::{BrokerOptions, Namespace, RedisBroker};
 use std::hint::black_box;
 use test_servers::redis::Redis;
 
-/// What is published: the size of a job's update.
+/// A payload of the size of a job's update.
 const PAYLOAD: [u8; 200] = [b'x'; 200];
 
 pub fn run(options: &Options) -> Outcome {
@@ -28,7 +28,7 @@ pub fn run(options: &Options) -> Outcome {
     Ok(())
 }
 
-/// Redis: two handles; beside a plain `PUBLISH` from one connection to another.
+/// Redis with two handles, compared with a plain `PUBLISH` between two connections.
 async fn delivered_elsewhere(options: &Options) -> Outcome {
     report::section("publish of 200 B until it is delivered on another handle; the limit is a plain PUBLISH");
     let server = if options.valkey { Redis::valkey() } else { Redis::start() };
@@ -90,7 +90,7 @@ async fn delivered_elsewhere(options: &Options) -> Outcome {
     Ok(())
 }
 
-/// Memory: one event to many subscribers of one channel, read by one task each.
+/// Memory: one event for many subscribers of one channel, each read by a task.
 async fn delivered_here(options: &Options) -> Outcome {
     const SUBSCRIBERS: usize = 10_000;
     report::section(
@@ -122,7 +122,7 @@ async fn delivered_here(options: &Options) -> Outcome {
     Ok(())
 }
 
-/// Resident set with so many idle subscribers.
+/// The resident set with this many idle subscribers.
 pub fn idle(case: &str, count: usize) -> Outcome<usize> {
     let broker = MemoryBroker::new();
     let mut streams = Vec::with_capacity(count);

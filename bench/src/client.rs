@@ -1,4 +1,4 @@
-//! Keep-alive connections, each with one request under way.
+//! Keep-alive connections, each with one request in flight.
 
 use crate::Outcome;
 use crate::requests::Requests;
@@ -14,7 +14,7 @@ pub struct Client {
 
 struct Connection {
     stream: TcpStream,
-    /// How much of the answer is still to come.
+    /// The number of response bytes still to come.
     left: usize,
 }
 
@@ -33,7 +33,7 @@ impl Client {
         Ok(Self { poll, connections })
     }
 
-    /// Sends all of them, and waits until all are answered.
+    /// Sends all requests, and waits for all responses.
     pub fn send(&mut self, requests: &Requests) -> Outcome {
         let (mut next, mut under_way) = (requests.iter(), 0);
         for connection in &mut self.connections {
@@ -42,7 +42,7 @@ impl Client {
                 under_way += 1;
             }
         }
-        // An answer is read at one go: events come once.
+        // A response must be read completely, because edge-triggered events come only once.
         let (mut events, mut buffer) = (Events::with_capacity(1024), vec![0; 64 * 1024]);
         while under_way > 0 {
             self.poll.poll(&mut events, None)?;
@@ -62,7 +62,7 @@ impl Client {
 }
 
 impl Connection {
-    /// Whether the answer is all there; its head comes in one piece.
+    /// Whether the response is complete. Its head must arrive in one piece.
     fn answered(&mut self, buffer: &mut [u8]) -> Outcome<bool> {
         let read = match self.stream.read(buffer) {
             Ok(0) => return Err("the server closed a connection".into()),
@@ -81,7 +81,7 @@ impl Connection {
     }
 }
 
-/// How long an answer is that begins so.
+/// The length of a response that starts with these bytes.
 fn length(start: &[u8]) -> usize {
     let place = |text: &[u8]| Some(start.windows(text.len()).position(|part| part == text)? + text.len());
     let body =

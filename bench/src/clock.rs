@@ -1,4 +1,4 @@
-//! A clock that costs what the system's clock costs, and jumps when it is told to.
+//! A clock with the cost of the system's clock that can be advanced.
 
 use async_trait::async_trait;
 use presence_core::{Clock, SystemClock, Timestamp};
@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The system's clock, moved ahead. Who sleeps by it sleeps for ever, so that what is measured is
-/// what is called.
+/// The system's clock plus an offset. Its sleeps never end, so that only the measured calls run.
 #[derive(Debug, Clone, Default)]
 pub struct Shifted(Arc<AtomicU64>);
 
@@ -33,7 +32,7 @@ impl Clock for Shifted {
     }
 }
 
-/// The same, for a server: who sleeps by it wakes, a jump that comes meanwhile left aside.
+/// The same for a server: its sleeps end, though not earlier after an advance.
 #[derive(Debug, Clone, Default)]
 pub struct Waking(pub Shifted);
 

@@ -1,4 +1,5 @@
-//! What time brings about: the steady look at everybody, and half a million who lapse at once.
+//! Work that time causes: the regular sweep over all sessions, and half a million that lapse at
+//! once.
 
 use crate::people::{self, Order};
 use crate::report::{self, Target};
@@ -16,7 +17,7 @@ pub fn run(options: &Options) -> Outcome {
     let people = options.sessions;
     let roster = roster::full(people)?;
     let mut world = World { roster: &roster, now: START, order: Order::Once(0), people, silent: 0 };
-    // A minute and a half, so that everybody has the place in the wheel that beating leads to.
+    // For a minute and a half, until all sessions have their regular place in the wheel.
     for _ in 0..360 {
         world.step();
     }
@@ -31,7 +32,7 @@ pub fn run(options: &Options) -> Outcome {
     );
     report::alone("the longest hold of a lock, CPU", longest as f64 / 1e6, "ms", &Target::ValueAtMost(0.5));
 
-    // All of the first half beat in one moment, and never again.
+    // All of the first half beat at the same moment, and never again.
     world.silent = people / 2;
     for person in 0..world.silent {
         let _ = roster.beat(&people::renews(person), BeatSource::Beat, 0, world.now);
@@ -75,18 +76,18 @@ pub fn run(options: &Options) -> Outcome {
 struct SweepOutput {
     cpu: u64,
     longest: u64,
-    /// Of sorting the lists, in all and for the longest slice.
+    /// Sorting the lists: in total, and the longest slice.
     sort: u64,
     slice: u64,
 }
 
-/// A cluster of one process, a quarter of a second at a time.
+/// A cluster of one process, advanced a quarter of a second at a time.
 struct World<'a> {
     roster: &'a Roster,
     now: Timestamp,
     order: Order,
     people: usize,
-    /// The first so many do not beat.
+    /// The first ones do not beat.
     silent: usize,
 }
 
@@ -103,13 +104,13 @@ impl World<'_> {
         self.roster.prove(0, self.now, &[], self.now);
         let mut swept = SweepOutput::default();
         loop {
-            // The least budget: each call ends with the first hold of a lock that found anything to
-            // do.
+            // The smallest budget: each call ends with the first hold of a lock that found work.
             let start = cpu::thread();
             let more = self.roster.sweep(self.now, 1).more;
             let took = cpu::thread() - start;
             swept = SweepOutput { cpu: swept.cpu + took, longest: swept.longest.max(took), ..swept };
-            // What a handle does in between: a slice of a list at a time, without any shard's lock.
+            // What a handle does in between: sorts one slice of a list at a time, without holding a
+            // shard's lock.
             let start = cpu::thread();
             let sorts = self.roster.sort(1);
             let took = cpu::thread() - start;
@@ -121,7 +122,7 @@ impl World<'_> {
     }
 }
 
-/// Does `work` while another thread beats; answers the sorted nanoseconds of those beats.
+/// Runs `work` while another thread beats. Returns the sorted nanoseconds of those beats.
 fn beside_a_beater<T>(
     roster: &Roster,
     people: usize,
@@ -133,7 +134,7 @@ fn beside_a_beater<T>(
         let beater = scope.spawn(|| {
             let (mut order, mut taken) = (Order::Random(99), Vec::new());
             while !done.load(Ordering::Relaxed) {
-                // Only those who beat anyway.
+                // Only users who beat anyway.
                 let person = people / 2 + order.next(people - people / 2);
                 let beat = people::renews(person);
                 let start = cpu::wall();

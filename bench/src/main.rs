@@ -1,5 +1,4 @@
-//! The published benchmark: what we do, side by side with the least that any code could do, in one
-//! run.
+//! The published benchmark: compares our code with the least that any code could do, in one run.
 //!
 //! `cargo run --release -p bench -- all`; see BENCHMARKS.md.
 
@@ -40,7 +39,7 @@ use options::{Options, What};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Whatever goes wrong ends the run.
+/// Any error ends the run.
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Outcome {

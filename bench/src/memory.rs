@@ -1,6 +1,6 @@
-//! Bytes for each session: what the process grows by, in a process of its own.
+//! Bytes per session: the growth of the resident set in a process of its own.
 //!
-//! The resident set is what an operator sees, allocator and all; counting allocations would need
+//! The resident set is what operators see, including the allocator; counting allocations would need
 //! unsafe code.
 
 use crate::clock::Shifted;
@@ -26,7 +26,7 @@ pub fn run(options: &Options) -> Outcome {
     Ok(())
 }
 
-/// Bytes for each of so many, in a process of its own.
+/// Bytes for each of `count` items, measured in a process of its own.
 pub fn measure(case: &str, count: usize) -> Outcome<f64> {
     let sessions = count.to_string();
     let output =
@@ -34,7 +34,7 @@ pub fn measure(case: &str, count: usize) -> Outcome<f64> {
     Ok(String::from_utf8(output.stdout)?.trim().parse()?)
 }
 
-/// Prints the bytes for each session.
+/// Prints the bytes per session.
 pub fn child(case: &str, options: &Options) -> Outcome {
     let people = options.sessions;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

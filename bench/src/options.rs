@@ -1,8 +1,8 @@
-//! What to run, and how large.
+//! The options of a run.
 
 use crate::Outcome;
 
-/// The words on the command line.
+/// The usage on the command line.
 pub const USAGE: &str = "\
 usage: bench roster|hit|instructions|sse|ws|redis|nats|broker|rest|pages|jobs|attacks|all [options]
   --rounds N     how often each measurement is repeated, in turn with its limit (5)
@@ -19,7 +19,7 @@ usage: bench roster|hit|instructions|sse|ws|redis|nats|broker|rest|pages|jobs|at
   --valkey       of redis and broker: on Valkey
   --file         of nats: sessions in files, not in memory";
 
-/// Which benchmark.
+/// The benchmarks.
 pub enum What {
     /// The roster, the handle on the memory store, lists and memory.
     Roster,
@@ -37,23 +37,23 @@ pub enum What {
     Nats,
     /// Messages through brokers.
     Broker,
-    /// The service of hub-and-spoke.
+    /// The service hub-and-spoke.
     Rest,
     /// Hits of page-hits on Redis, and viewers.
     Pages,
     /// Streams of job status.
     Jobs,
-    /// Attacks on a service; not part of all.
+    /// Attacks on a service; not part of `All`.
     Attacks,
-    /// All of these but the attacks.
+    /// All of these except the attacks.
     All,
     /// One case of the memory measurement, in a process of its own.
     Memory(String),
-    /// A server that is measured, in a process of its own: which one, and how large.
+    /// A measured server in a process of its own: its name and its size.
     Served(String, usize),
 }
 
-/// What to run, and how large.
+/// What to run, and its size.
 pub struct Options {
     pub what: What,
     pub sessions: usize,
@@ -113,7 +113,7 @@ impl Options {
         Ok(options)
     }
 
-    /// Whether a part is asked for.
+    /// Whether a part was requested.
     pub fn wants(&self, part: &str) -> bool {
         self.only.as_deref().is_none_or(|only| only == part)
     }

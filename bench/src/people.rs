@@ -1,20 +1,19 @@
-//! Who beats: ids, and the order in which they come.
+//! Users: their ids, and the order in which they beat.
 
 use presence_core::{Beat, SessionId, Topic, Topics, UserId};
 
-/// In how many topics the sessions are, one each.
+/// The number of topics; each session is in one.
 pub const TOPICS: usize = 100;
-/// How many bytes the ids of a user and a session have together: 11 each.
+/// The bytes of the ids of a user and a session together: 11 each.
 pub const KEY: usize = 22;
 
-/// The ids of one session, made anew for every beat, as a host makes them from a request.
+/// The ids of one session, made for every beat, as a host makes them from a request.
 pub struct Key([u8; KEY]);
 
 impl Key {
     pub fn of(person: usize) -> Self {
         let mut key = *b"u----------s----------";
-        // Odd, and without common factors with 10^10: a permutation, so that names differ in all
-        // their digits.
+        // Odd, and coprime to 10^10: a permutation, so that ids differ in all digits.
         let mut number = (person as u64).wrapping_mul(2_654_435_761) % 10_000_000_000;
         for at in (1..11).rev() {
             let digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
@@ -34,7 +33,7 @@ impl Key {
     }
 }
 
-/// The topics of a person, made once: what a host would make of a path.
+/// The topics of a user, made once, as a host would make them from a path.
 pub fn topics() -> Vec<Topics> {
     let topic = |n: usize| Topic::new(format!("/page/{n}")).map(|topic| Topics::new([topic]));
     (0..TOPICS).filter_map(|n| topic(n).ok()?.ok()).collect()
@@ -56,7 +55,7 @@ pub fn renews(person: usize) -> Beat {
     Beat::renew(user, session)
 }
 
-/// The order in which people come: at random, or all of them once in an order without locality.
+/// The order of users: random, or each once in an order without locality.
 #[derive(Clone)]
 pub enum Order {
     Random(u64),
@@ -75,8 +74,8 @@ impl Order {
             }
             Self::Once(at) => {
                 *at += 1;
-                // A prime larger than the square root of any number of people here, and not a
-                // factor of it.
+                // A prime larger than the square root of any number of users here, and not a factor
+                // of it.
                 at.wrapping_mul(982_451_653)
             }
         };

@@ -1,5 +1,4 @@
-//! A server in a process of its own, so that what it costs is told apart from what its clients
-//! cost.
+//! Runs a server in a process of its own, so that its cost is measured without that of its clients.
 
 use crate::{Outcome, served};
 use std::io::{BufRead, BufReader, Write};
@@ -7,10 +6,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-/// Runs until it is dropped, or until we end: it reads from us.
+/// Runs until it is dropped, or until this process ends: its input is a pipe from here.
 pub struct Served {
     process: Child,
-    /// `None` once it has been told to end.
+    /// `None` once it was asked to end.
     input: Option<ChildStdin>,
     pub address: SocketAddr,
 }
@@ -21,12 +20,12 @@ impl Served {
         Self::run(Command::new(std::env::current_exe()?).args(["served", case, &size.to_string()]), case)
     }
 
-    /// Starts a server that is no part of this program, and waits until it prints where it listens.
+    /// Starts another program, and waits until it prints its address.
     pub fn rival(program: &Path, size: usize) -> Outcome<Self> {
         Self::run(Command::new(program).arg(size.to_string()), &program.display().to_string())
     }
 
-    /// Starts a server under callgrind, which writes to `profile` once it has
+    /// Starts a server under callgrind, which writes `profile` once the server has
     /// [finished](Self::finish).
     pub fn profiled(case: &str, size: usize, profile: &Path) -> Outcome<Self> {
         let mut command = Command::new("valgrind");
@@ -37,7 +36,7 @@ impl Served {
             .map_err(|error| format!("valgrind (package `valgrind`): {error}").into())
     }
 
-    /// Ends it in order.
+    /// Ends it regularly.
     pub fn finish(&mut self) -> Outcome {
         self.input = None;
         let ended = self.process.wait()?;
@@ -54,22 +53,22 @@ impl Served {
         Ok(Self { process, input, address })
     }
 
-    /// Nanoseconds for which its main thread, which does all the work, had a processor.
+    /// Nanoseconds of processor time of its main thread, which does all the work.
     pub fn cpu(&self) -> Outcome<u64> {
         Ok(self.times()?.0)
     }
 
-    /// The same, and for how long it had work and no processor.
+    /// The same, and how long it was ready to run without a processor.
     pub fn times(&self) -> Outcome<(u64, u64)> {
         times(self.process.id())
     }
 
-    /// The bytes of memory that it has.
+    /// Its resident memory, in bytes.
     pub fn resident(&self) -> Outcome<usize> {
         resident(&self.process.id().to_string())
     }
 
-    /// Lets 30 s pass for it.
+    /// Advances its clock by 30 s.
     pub fn jump(&mut self) -> Outcome {
         let input = self.input.as_mut().ok_or("the server has ended")?;
         input.write_all(served::JUMP.as_bytes())?;
@@ -85,8 +84,8 @@ impl Drop for Served {
     }
 }
 
-/// Nanoseconds for which a process's main thread had a processor, and for which it had work and
-/// none.
+/// Nanoseconds of processor time of a process's main thread, and how long it was ready to run
+/// without a processor.
 pub fn times(process: u32) -> Outcome<(u64, u64)> {
     let file = format!("/proc/{process}/schedstat");
     let text = std::fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;
@@ -95,15 +94,15 @@ pub fn times(process: u32) -> Outcome<(u64, u64)> {
     Ok((next()??, next()??))
 }
 
-/// The bytes of memory that a process has; `self` is this one.
+/// The resident memory of a process, in bytes; `self` is this process.
 pub fn resident(process: &str) -> Outcome<usize> {
     let statm = std::fs::read_to_string(format!("/proc/{process}/statm"))?;
     let pages: usize = statm.split(' ').nth(1).ok_or("no resident set")?.parse()?;
     Ok(pages * rustix::param::page_size())
 }
 
-/// Lets this process and those that it starts open as many files as the system permits it to: a
-/// socket is one.
+/// Raises the limit of open files (and so of sockets) for this process and its children, as far as
+/// the system permits.
 pub fn open_many_files(wanted: usize) {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);

@@ -1,14 +1,14 @@
-//! One line for each figure: ours, the limit, the ratio, the target, and whether it is met.
+//! Prints one line per figure: ours, the limit, the ratio, the target, and whether it is met.
 
-/// What a figure should be.
+/// The target of a figure.
 pub enum Target {
-    /// Nothing is asked.
+    /// No target.
     None,
-    /// At least this ratio.
+    /// The minimum ratio.
     AtLeast(f64),
-    /// At most this ratio.
+    /// The maximum ratio.
     AtMost(f64),
-    /// At most this value, whatever the limit.
+    /// The maximum value, independently of the limit.
     ValueAtMost(f64),
 }
 
@@ -22,12 +22,12 @@ pub fn section(title: &str) {
     println!("-- {title}");
 }
 
-/// A figure beside its limit.
+/// Prints a figure with its limit.
 pub fn beside(what: &str, (ours, limit): (f64, f64), unit: &str, ratio: f64, target: &Target) {
     print(what, ours, Some((limit, ratio)), unit, target);
 }
 
-/// A figure by itself.
+/// Prints a figure without a limit.
 pub fn alone(what: &str, ours: f64, unit: &str, target: &Target) {
     print(what, ours, None, unit, target);
 }
@@ -51,7 +51,7 @@ fn print(what: &str, ours: f64, limit: Option<(f64, f64)>, unit: &str, target: &
     println!("{what:<58} {:>11} {limit:>11} {ratio:>7}  {target:<10} {met}", value(ours));
 }
 
-/// Three digits that mean something.
+/// Formats three significant digits.
 fn digits(value: f64) -> String {
     match value.abs() {
         v if v >= 100.0 => format!("{value:.0}"),
@@ -60,7 +60,7 @@ fn digits(value: f64) -> String {
     }
 }
 
-/// A ratio: what is small has its digits further back.
+/// Formats a ratio; a small one gets more decimals.
 fn small(ratio: f64) -> String {
     match ratio.abs() {
         r if r >= 0.1 => format!("{ratio:.2}"),

@@ -1,17 +1,17 @@
-//! What the clients say, written beforehand.
+//! The requests of clients, prepared in advance.
 
 use crate::people::{Key, TOPICS};
 use crate::served::ORIGIN;
 use crate::{Outcome, rest};
 
-/// Requests of the same length, one behind the other.
+/// Requests of the same length in one buffer.
 pub struct Requests {
     text: Vec<u8>,
     each: usize,
 }
 
 impl Requests {
-    /// So many: one of each user, or whatever else the number says.
+    /// This many requests, usually one per user.
     pub fn of(count: usize, request: impl Fn(usize) -> String) -> Self {
         let (mut text, mut each) = (Vec::new(), 0);
         for number in 0..count {
@@ -32,7 +32,7 @@ impl Requests {
     }
 }
 
-/// A hit, with the head that a page's `fetch` has, but for what it says of the browser.
+/// A hit with the head that a page's `fetch` sends, without the description of the browser.
 pub fn hit(body: &str) -> String {
     format!(
         "POST /v1/hit HTTP/1.1\r\nhost: here.example\r\ncontent-length: {}\r\n\
@@ -41,7 +41,7 @@ pub fn hit(body: &str) -> String {
     )
 }
 
-/// What presence.js says to the mount, with the token of its user.
+/// A hit of presence.js, with the token of its user.
 pub fn hit_by_token(kind: &str, user: usize) -> Outcome<String> {
     let key = Key::of(user);
     let (name, session) = key.ids();
@@ -54,7 +54,7 @@ pub fn hit_by_token(kind: &str, user: usize) -> Outcome<String> {
     Ok(hit(&body).replacen("\r\norigin:", &head, 1))
 }
 
-/// What presence.js says to the mount.
+/// A hit of presence.js.
 pub fn mount(kind: &str, user: usize) -> String {
     let key = Key::of(user);
     let (name, session) = key.ids();
@@ -64,7 +64,7 @@ pub fn mount(kind: &str, user: usize) -> String {
     )
 }
 
-/// What a page says to active-idle.
+/// A hit of a page of active-idle.
 pub fn active_idle(user: usize) -> String {
     format!(r#"{{"uid":"{}","last_activity":1710000000}}"#, Key::of(user).ids().0)
 }

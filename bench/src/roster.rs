@@ -1,4 +1,4 @@
-//! The roster by itself: beats, counts, inserts, two threads.
+//! The roster alone: beats, counts, inserts, two threads.
 
 use crate::limit::Map;
 use crate::people::{self, Order};
@@ -9,9 +9,9 @@ use presence_core::{NodeId, Policy, Timestamp, Topics};
 use std::hint::black_box;
 use std::time::Duration;
 
-/// Some instant to start at.
+/// The start of the simulated time.
 pub const START: Timestamp = Timestamp::from_secs(1_700_000_000);
-/// How often a client beats.
+/// The interval of a client's beats.
 pub const BEAT_EVERY: Duration = Duration::from_secs(30);
 
 pub fn empty() -> Outcome<Roster> {
@@ -27,7 +27,7 @@ pub fn empty() -> Outcome<Roster> {
     Ok(Roster::new(settings, START))
 }
 
-/// A roster in which everybody has just entered, and the store has confirmed it.
+/// A roster in which all users have just entered, and which the store has confirmed.
 pub fn full(people: usize) -> Outcome<Roster> {
     let roster = empty()?;
     roster.prove(0, START, &[], START);
@@ -46,14 +46,14 @@ fn enter(roster: &Roster, person: usize, topics: &[Topics], now: Timestamp) {
     }
 }
 
-/// How time goes while people beat.
+/// How fast the simulated time passes.
 #[derive(Clone, Copy)]
 enum Pace {
-    /// Everybody once in 30 s: every beat moves times, and is told to the store.
+    /// Each user beats once in 30 s: every beat moves times and is written to the store.
     Steady,
-    /// At random, 30 s for as many beats as there are people.
+    /// Random users; 30 s pass in as many beats as there are users.
     Random,
-    /// At random, a thousand beats in a millisecond: nearly all of them are swallowed.
+    /// Random users, a thousand beats per millisecond: nearly all of them need no write.
     Flood,
 }
 
@@ -62,7 +62,7 @@ impl Pace {
         if matches!(self, Self::Steady) { Order::Once(seed) } else { Order::Random(seed | 1) }
     }
 
-    /// How many milliseconds a beat takes, as beats per millisecond.
+    /// Beats per millisecond of simulated time.
     fn beats_per_milli(self, people: usize) -> usize {
         match self {
             Self::Flood => 1_000,
@@ -85,7 +85,7 @@ pub fn beats(options: &Options) -> Outcome {
             ("a flood of random beats", Pace::Flood),
         ] {
             let (mut one, mut other) = (pace.order(7), pace.order(7));
-            // Once without measuring, so that everybody has the times that the pace leads to.
+            // One run without measuring, to reach the regular state.
             beat(&roster, &mut one.clone(), beats, pace, &mut now, people);
             let both = cpu::in_turn(
                 options.rounds,
@@ -99,7 +99,7 @@ pub fn beats(options: &Options) -> Outcome {
     Ok(())
 }
 
-/// Nanoseconds of processor for one beat.
+/// Nanoseconds of processor time for one beat.
 fn beat(
     roster: &Roster,
     order: &mut Order,
@@ -124,7 +124,7 @@ fn beat(
     spent as f64 / beats as f64
 }
 
-/// The same, each beat saying where it is, as a page's hits do; the topics are made beforehand.
+/// The same with topics in each beat, as in a page's hits; the topics are made in advance.
 fn again_with_topics(options: &Options, roster: &Roster, now: &mut Timestamp, people: usize) {
     let (topics, mut order) = (people::topics(), Pace::Random.order(11));
     let round = || {
@@ -142,7 +142,7 @@ fn again_with_topics(options: &Options, roster: &Roster, now: &mut Timestamp, pe
     report::alone("the same, each naming its topic again", cpu::median(taken), "ns", &Target::None);
 }
 
-/// Tables grow while beats wait.
+/// The latency of beats while tables grow.
 pub fn entering(options: &Options) -> Outcome {
     report::section("entering");
     let (roster, topics) = (empty()?, people::topics());

@@ -1,4 +1,4 @@
-//! Who is in a store.
+//! The sessions in a store.
 
 use crate::{cpu, people};
 use presence_core::store::Touch;
@@ -7,27 +7,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Sessions with one topic each, and who of them beats next.
+/// Sessions with one topic each, and which of them beats next.
 #[derive(Clone)]
 pub struct People {
     sessions: Arc<[Session]>,
     next: Arc<AtomicUsize>,
-    /// One more with each batch: every touch moves its session forward.
+    /// Advances with each batch, so that every touch moves its session forward.
     time: Arc<AtomicU64>,
 }
 
 impl People {
-    /// So many, of some time ago.
+    /// This many sessions, entered some time ago.
     pub fn of(count: usize) -> Self {
         Self::with_leases(count, Duration::from_mins(1))
     }
 
-    /// The same, with other leases.
+    /// The same with other leases.
     pub fn with_leases(count: usize, lease: Duration) -> Self {
         Self::since(count, Timestamp::from_millis(1_700_000_000_000), lease)
     }
 
-    /// So many who entered then, with leases of this length.
+    /// This many sessions, entered at this time, with leases of this length.
     #[expect(clippy::expect_used, reason = "letters and digits are a valid name")]
     pub fn since(count: usize, at: Timestamp, lease: Duration) -> Self {
         let topics = people::topics();
@@ -60,19 +60,19 @@ impl People {
         self.sessions.len()
     }
 
-    /// Everybody, as they entered.
+    /// All sessions, as they entered.
     pub fn sessions(&self) -> &[Session] {
         &self.sessions
     }
 
-    /// The next ones in turn, seen later than ever before.
+    /// The next sessions in turn, with a newer time.
     fn take(&self, count: usize) -> (impl Iterator<Item = &Session>, Timestamp) {
         let from = self.next.fetch_add(count, Ordering::Relaxed);
         let at = Timestamp::from_millis(self.time.fetch_add(1, Ordering::Relaxed));
         ((from..from + count).map(|person| &self.sessions[person % self.len()]), at)
     }
 
-    /// The beats of the next ones.
+    /// The touches of the next sessions.
     pub fn touches(&self, count: usize) -> Vec<Touch> {
         let (sessions, at) = self.take(count);
         sessions
@@ -83,7 +83,7 @@ impl People {
             .collect()
     }
 
-    /// The next ones, placed anew.
+    /// The next sessions, with a new placement.
     pub fn puts(&self, count: usize) -> Vec<Session> {
         let (sessions, at) = self.take(count);
         sessions

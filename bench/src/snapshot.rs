@@ -1,4 +1,4 @@
-//! The sorted list of who is active, told every tick.
+//! The sorted list of active users, serialised at each tick.
 
 use crate::clock::Shifted;
 use crate::people;
@@ -36,7 +36,7 @@ async fn tick(options: &Options, people: usize) -> Outcome {
                 presence.leave(Leave::new(user, session).now()).await?;
             }
         }
-        // Sorting in what changed, then the very bytes of a frame.
+        // Sorts in the changes, then makes the bytes of a frame.
         let start = cpu::thread();
         everyone.sorted(|_| ());
         let sorted = cpu::thread();
@@ -56,7 +56,7 @@ async fn tick(options: &Options, people: usize) -> Outcome {
     Ok(())
 }
 
-/// What a service streams: two sorted lists in an object.
+/// The data of a service's stream: two sorted lists in an object.
 fn render(active: &Users, idle: &Users) -> serde_json::Result<Vec<u8>> {
     let mut frame = Vec::with_capacity(16 * (active.len() + idle.len()) + 64);
     frame.extend_from_slice(b"data: {\"active\":");

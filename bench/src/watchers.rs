@@ -1,4 +1,4 @@
-//! Other processes' worth of handles, and what they are told.
+//! Handles like those of other processes, and what they receive.
 
 use crate::{Outcome, cpu};
 use futures_util::StreamExt;
@@ -10,28 +10,28 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Handles that watch, on a thread of their own.
+/// Watching handles on a thread of their own.
 pub struct Watchers {
     counts: Arc<Counts>,
     wanted: u64,
-    /// Dropped, it stops them.
+    /// Stops them when it is dropped.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What they have been told.
+/// What they have received.
 #[derive(Default)]
 struct Counts {
     synced: AtomicU64,
     touched: AtomicU64,
     facts: AtomicU64,
     ended: AtomicU64,
-    /// Nanoseconds of their thread.
+    /// Nanoseconds of processor time of their thread.
     cpu: AtomicU64,
 }
 
 impl Watchers {
-    /// As many as `count`, each on a handle that `open` opens.
+    /// `count` watchers, each on a handle from `open`.
     pub fn start<S: PresenceStore>(open: impl Fn() -> Outcome<S>, count: usize) -> Outcome<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let entered = runtime.enter();
@@ -52,7 +52,7 @@ impl Watchers {
         Ok(Self { counts, wanted, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Waits until each of them has been told everything.
+    /// Waits until the watch of each is complete.
     pub fn synced(&self) -> Outcome {
         let ends_at = cpu::wall() + 300_000_000_000;
         while !self.is_synced()? {
@@ -64,7 +64,7 @@ impl Watchers {
         Ok(())
     }
 
-    /// Whether each of them has been told everything.
+    /// Whether the watch of each is complete.
     pub fn is_synced(&self) -> Outcome<bool> {
         if self.ended() > 0 {
             return Err("a watch ended before it was told everything".into());
@@ -72,22 +72,22 @@ impl Watchers {
         Ok(self.counts.synced.load(Ordering::Relaxed) >= self.wanted)
     }
 
-    /// How many feeds were cut off.
+    /// The number of feeds that ended.
     pub fn ended(&self) -> u64 {
         self.counts.ended.load(Ordering::Relaxed)
     }
 
-    /// How many renewals they have been told of, all together.
+    /// The number of renewals that they received, all together.
     pub fn touched(&self) -> u64 {
         self.counts.touched.load(Ordering::Relaxed)
     }
 
-    /// How many sessions they have been told, all together.
+    /// The number of sessions that they received, all together.
     pub fn facts(&self) -> u64 {
         self.counts.facts.load(Ordering::Relaxed)
     }
 
-    /// Nanoseconds for which their thread had a processor.
+    /// Nanoseconds of processor time of their thread.
     pub fn cpu(&self) -> u64 {
         self.counts.cpu.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! A process as an orchestrator wants it: probes, logs, metrics, and an end in good order.
+//! A process for an orchestrator: probes, logs, metrics, and a graceful shutdown.
 
 use axum::{Router, routing::get};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -8,7 +8,7 @@ use presence_memory::MemoryStore;
 use std::error::Error;
 use tokio::net::TcpListener;
 
-/// Serves until `terminated` is there, then drains within ten seconds.
+/// Serves until `terminated` completes, then drains within ten seconds.
 pub async fn run(
     store: impl PresenceStore,
     listener: TcpListener,

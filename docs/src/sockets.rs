@@ -1,9 +1,9 @@
-//! A socket with a format of one's own: a client sends `join lobby`, and hears `lobby: ada bob`, `+ carol`, `- bob`.
+//! A socket with its own format: a client sends `join lobby`, and gets `lobby: ada bob`, `+ carol`, `- bob`.
 
 use axum::extract::Request;
 use axum::{Router, http::request::Parts, routing::get};
 use presence_axum::auth::{Identity, Refused, from_fn};
-use presence_axum::ws::{Command, Frames, Gateway, Problem, Protocol, Update, Wish};
+use presence_axum::ws::{Command, Frames, Gateway, Problem, Protocol, SubscriptionRequest, Update};
 use presence_axum::{Mount, serve, ws};
 use presence_core::{Presence, Topic, UserId};
 use presence_memory::MemoryStore;
@@ -16,10 +16,11 @@ impl Protocol for Lines {
     fn decode(&self, text: &str) -> Result<ws::Request, Problem> {
         let room = text.strip_prefix("join ").and_then(|room| Topic::new(room).ok());
         let room = room.ok_or_else(|| Problem::new(400, "say: join <room>"))?;
-        Ok(ws::Request { reference: None, command: Command::Subscribe(vec![Wish::new(Some(room))]) })
+        let command = Command::Subscribe(vec![SubscriptionRequest::new(Some(room))]);
+        Ok(ws::Request { reference: None, command })
     }
 
-    /// What happens in a room is encoded once, for all who are in it.
+    /// An update of a room is encoded once for all its subscribers.
     fn encode(&self, update: &Update, frames: &mut Frames) {
         match update {
             Update::State { topic: Some(room), snapshot, .. } => {
@@ -35,12 +36,12 @@ impl Protocol for Lines {
         }
     }
 
-    fn subscribing_is_being_there(&self) -> bool {
-        true // a connection is a session, and who looks at a room is in it
+    fn subscribing_enters(&self) -> bool {
+        true // each connection is a session, and subscribing to a room enters it
     }
 }
 
-/// `GET /ws`, for users whom a proxy in front names in the header `x-user`.
+/// `GET /ws`; a proxy in front names the user in the header `x-user`.
 pub fn app(presence: Presence) -> Router {
     let user = |parts: &Parts| parts.headers.get("x-user")?.to_str().ok().map(str::to_owned);
     let by_header =

@@ -11,11 +11,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// How often each answer came, by its status; zero where there was none.
+/// The number of responses by status; 0 stands for no response.
 pub type Answers = BTreeMap<u16, u64>;
 type Told = Rc<RefCell<Answers>>;
 
-/// Attacks on a thread of its own until then, and lets go of everything.
+/// Runs an attack on a thread of its own until `until`, and then closes all connections.
 pub fn start(kind: Kind, to: SocketAddr, until: u64) -> JoinHandle<std::io::Result<Answers>> {
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -44,7 +44,7 @@ fn address(client: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 3, client + 1)
 }
 
-/// Sends requests one after the other, whatever is answered.
+/// Sends requests one after the other, whatever the response.
 async fn ask(kind: Kind, (client, number): (u8, u32), to: SocketAddr, told: Told) {
     let mut line = None;
     for n in 0_u32.. {
@@ -65,10 +65,11 @@ async fn ask(kind: Kind, (client, number): (u8, u32), to: SocketAddr, told: Told
     }
 }
 
-/// Opens a connection, asks, and reads hardly anything; opens another one when it is closed.
+/// Holds a connection open, sends one request and hardly reads; opens another one when it is
+/// closed.
 async fn hold(kind: Kind, (client, n): (u8, usize), to: SocketAddr, told: Told) {
     loop {
-        // A machine on the other side of an ocean opens some hundreds a second.
+        // A remote machine would open a few hundred connections a second.
         sleep(Duration::from_millis(4 * n as u64 + 1)).await;
         let Ok(mut line) = Line::open(address(client), to).await else {
             *told.borrow_mut().entry(0).or_default() += 1;
@@ -83,7 +84,7 @@ async fn hold(kind: Kind, (client, n): (u8, usize), to: SocketAddr, told: Told) 
         while open {
             open = line.sip(1).await;
             sleep(Duration::from_secs(1)).await;
-            // A socket that says nothing is closed.
+            // A silent socket would be closed, so send a ping now and then.
             if kind == Kind::Rooms {
                 open = open && line.send(&text(r#"{"type":"ping"}"#)).await.is_ok();
             }
@@ -96,7 +97,7 @@ fn subscribe(client: u8, n: usize) -> Vec<u8> {
     text(&format!(r#"{{"type":"subscribe","topics":[{}]}}"#, topics.join(",")))
 }
 
-/// A text frame whose mask changes nothing.
+/// A text frame with a mask of zeros.
 fn text(text: &str) -> Vec<u8> {
     let mut frame = vec![0x81];
     match u16::try_from(text.len()) {

@@ -1,4 +1,4 @@
-//! Clients that do what pages do, and how long each of their requests takes.
+//! Clients that behave like pages, and the latency of their requests.
 
 use super::line::{Line, PATIENCE, get, hit};
 use crate::cpu;
@@ -9,22 +9,22 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// How many there are, each with an address of its own.
+/// The number of clients, each with an address of its own.
 pub const CLIENTS: u8 = 200;
-/// How many read the stream of their topic.
+/// How many of them read the stream of their topic.
 const READERS: u8 = 2;
-/// Each of so many makes a new connection for every request.
+/// One in this many makes a new connection for every request.
 const ONE_OF: u8 = 10;
-/// Each of so many requests is a query.
+/// One in this many requests is a query.
 const QUERIES: u32 = 5;
 const EVERY: Duration = Duration::from_secs(1);
 
-/// One request, or one event.
+/// A request, or an event of a stream.
 #[derive(Clone, Copy)]
 pub struct Sample {
     /// When it began, in nanoseconds.
     pub at: u64,
-    /// How long it took; of an event, how long the reader waited for it.
+    /// How long it took; for an event, how long the reader waited for it.
     pub took: u64,
     pub what: What,
 }
@@ -32,14 +32,14 @@ pub struct Sample {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum What {
     Answered,
-    /// It got another answer than 200, or none.
+    /// A response other than 200, or none.
     Failed,
     Event,
 }
 
 type Samples = Rc<RefCell<Vec<Sample>>>;
 
-/// Starts all of them on a thread of their own, until then.
+/// Starts all clients on a thread of their own, until `until`.
 pub fn start(address: SocketAddr, until: u64) -> JoinHandle<std::io::Result<Vec<Sample>>> {
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -65,7 +65,7 @@ async fn client(n: u8, to: SocketAddr, samples: Samples) {
     let enter = hit(&format!(r#"{{"user":"honest-{n}","kind":"enter","topics":["home"]}}"#));
     let beat = hit(&format!(r#"{{"user":"honest-{n}","idle_ms":0}}"#));
     let list = get("/v1/list?topic=home");
-    // Not all at once.
+    // Starts are spread over the interval.
     sleep(EVERY * u32::from(n) / u32::from(CLIENTS)).await;
     let mut line = None;
     for turn in 0_u32.. {
@@ -99,7 +99,7 @@ async fn ask(
     Ok(line.ask(request).await?.0 == 200)
 }
 
-/// Notes how long it waits for each event.
+/// Records how long it waits for each event.
 async fn reader(n: u8, to: SocketAddr, samples: Samples) {
     let from = Ipv4Addr::new(127, 0, 2, n + 1);
     loop {

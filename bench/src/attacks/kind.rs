@@ -1,26 +1,26 @@
-//! The attacks, each by what its clients send.
+//! The attacks, described by what their clients send.
 
 use super::line::{get, hit};
 use crate::served::HEAVY_NAME;
 
-/// From how many addresses each is made, and over how many connections from each.
+/// The number of addresses of an attack, and of connections from each.
 pub const CLIENTS: u8 = 4;
 pub const LINES: u32 = 4;
 
-/// What a client does that wants to hurt the others.
+/// The kinds of attacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Nothing: how much the honest ones wait by themselves.
+    /// No attack: the latency of the honest clients alone.
     Nobody,
-    /// One user with many sessions in many topics, who changes in all of them.
+    /// One user with many sessions in many topics, whose changes affect all of them.
     Sessions,
-    /// Queries that name one user thousands of times, and users with much to tell.
+    /// Queries with one user thousands of times, and with users who have long responses.
     Ids,
-    /// Sessions as large as they may be, until there is no room.
+    /// Sessions of the maximum size, until there is no room.
     Fat,
     /// Streams of large frames that are hardly read.
     Slow,
-    /// Topics by the hundred thousand, and queries for the first of them.
+    /// Hundreds of thousands of topics, and queries for the first ones.
     Topics,
     /// One user with ever new sessions.
     Tabs,
@@ -46,7 +46,7 @@ impl Kind {
         Self::Rooms,
     ];
 
-    /// What it is called with `--only`.
+    /// The name for `--only`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Nobody => "nobody",
@@ -77,12 +77,12 @@ impl Kind {
         }
     }
 
-    /// How many files the service may open; zero for as many as it likes.
+    /// How many files the service may open; zero: no limit.
     pub fn files(self) -> usize {
         if self == Self::Files { 1_024 } else { 0 }
     }
 
-    /// How many connections an address holds open without asking for anything more.
+    /// How many idle connections each address holds open.
     pub fn holds(self) -> usize {
         match self {
             Self::Slow => 40,
@@ -92,7 +92,7 @@ impl Kind {
         }
     }
 
-    /// What the `n`-th connection that is held open asks for.
+    /// The request on the `n`-th connection that is held open.
     pub fn opens(self, n: usize) -> Vec<u8> {
         match self {
             Self::Slow if n.is_multiple_of(2) => get("/v1/sse/snapshot"),
@@ -105,7 +105,7 @@ impl Kind {
         }
     }
 
-    /// The `n`-th request of a connection of an address, one after the other without a pause.
+    /// The `n`-th request of a connection; requests follow each other without a pause.
     pub fn request(self, client: u8, line: u32, n: u32) -> Vec<u8> {
         let who = format!("{client}-{line}");
         match self {
@@ -125,7 +125,7 @@ impl Kind {
             Self::Tabs => hit(&format!(
                 r#"{{"user":"one-{client}","session":"{line}-{n}","kind":"enter","topics":["home"]}}"#
             )),
-            // Whoever reads slowly is sent another frame each time.
+            // A change makes the service send another frame to the slow readers.
             Self::Users | Self::Slow => {
                 hit(&format!(r#"{{"user":"new-{who}-{n}","kind":"enter","topics":["t-{n}"]}}"#))
             }
@@ -133,7 +133,7 @@ impl Kind {
         }
     }
 
-    /// Whether it sends requests beside what it holds open.
+    /// Whether the attack sends requests in addition to the connections that it holds open.
     pub fn asks(self) -> bool {
         !matches!(self, Self::Nobody | Self::Files | Self::Rooms)
     }
@@ -163,7 +163,7 @@ fn ids(n: u32) -> Vec<u8> {
             let ids: Vec<String> = (0..500).map(|n| format!("{HEAVY_NAME}{n}")).collect();
             get(&format!("/v1/users?ids={}", ids.join(",")))
         }
-        // As much as one answer may hold.
+        // The maximum size of one response.
         2 => {
             let ids: Vec<String> = (0..100).map(|n| format!("{HEAVY_NAME}{n}")).collect();
             get(&format!("/v1/users?ids={}", ids.join(",")))

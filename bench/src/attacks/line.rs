@@ -1,4 +1,4 @@
-//! One keep-alive connection from an address of the caller's choice.
+//! A keep-alive connection from a chosen address.
 
 use std::io::{Error, ErrorKind, Result};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,18 +7,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-/// How long an answer may take.
+/// The time limit for a response.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct Line {
     stream: TcpStream,
-    /// What was read and is not part of an answer yet.
+    /// Bytes that were read but not processed yet.
     read: Vec<u8>,
     buffer: Box<[u8]>,
 }
 
 impl Line {
-    /// Connects from this address of the loopback network, so that the server tells clients apart.
+    /// Connects from this address of the loopback network, so that the server can tell clients
+    /// apart.
     pub async fn open(from: Ipv4Addr, to: SocketAddr) -> Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.bind((from, 0).into())?;
@@ -27,12 +28,12 @@ impl Line {
         Ok(Self { stream, read: Vec::new(), buffer: vec![0; 16 * 1024].into() })
     }
 
-    /// Sends without waiting for an answer.
+    /// Sends without waiting for the response.
     pub async fn send(&mut self, request: &[u8]) -> Result<()> {
         self.stream.write_all(request).await
     }
 
-    /// Sends a request and reads the whole answer; answers its status and how long it was.
+    /// Sends a request and reads the whole response. Returns its status and its length.
     pub async fn ask(&mut self, request: &[u8]) -> Result<(u16, usize)> {
         timeout(PATIENCE, async {
             self.send(request).await?;
@@ -63,7 +64,7 @@ impl Line {
         Ok((status, length))
     }
 
-    /// Reads once, a little.
+    /// One read of a few bytes.
     async fn more(&mut self) -> Result<()> {
         let read = self.stream.read(&mut self.buffer).await?;
         if read == 0 {
@@ -73,7 +74,7 @@ impl Line {
         Ok(())
     }
 
-    /// Reads one line of a stream; answers whether it has begun an event.
+    /// Reads one line of a stream. Returns whether it starts an event.
     pub async fn event(&mut self) -> Result<bool> {
         loop {
             if let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
@@ -85,7 +86,7 @@ impl Line {
         }
     }
 
-    /// Reads at most so many bytes; answers whether the connection is still open.
+    /// Reads at most this many bytes. Returns whether the connection is still open.
     pub async fn sip(&mut self, bytes: usize) -> bool {
         let most = bytes.min(self.buffer.len());
         !matches!(self.stream.read(&mut self.buffer[..most]).await, Ok(0) | Err(_))

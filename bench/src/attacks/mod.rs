@@ -1,4 +1,4 @@
-//! Attacks on a service by four clients, beside 200 honest ones who should not notice.
+//! Attacks on a service by four clients, next to 200 honest clients that should not be affected.
 
 mod attacker;
 mod honest;
@@ -14,15 +14,15 @@ use honest::{Sample, What, nanos};
 use kind::Kind;
 use std::time::Duration;
 
-/// The memory that the service may take, as a container would limit it.
+/// The memory limit of the service, like that of a container, in MB.
 const MEMORY: f64 = 2_000.0;
-/// How much longer than before an honest client may wait.
+/// The longest additional latency of an honest client, in milliseconds.
 const LONGER: f64 = 50.0;
-/// How long is measured before the attack, and again after it.
+/// The duration of the measurement before the attack, and after it.
 const CALM: Duration = Duration::from_secs(10);
-/// How long after the attack everything is to be as before.
+/// The time after an attack within which everything must be as before.
 const RECOVERS: Duration = Duration::from_mins(1);
-/// How often memory is looked at.
+/// The interval at which memory is measured.
 const LOOKS: Duration = Duration::from_millis(100);
 
 pub fn run(options: &Options) -> Outcome {
@@ -42,7 +42,7 @@ pub fn run(options: &Options) -> Outcome {
 fn attack(kind: Kind, lasts: Duration, recovers: Duration) -> Outcome {
     report::section(&format!("{}: {}", kind.name(), kind.title()));
     let server = Served::start("attacked", kind.files())?;
-    // Whoever comes first pays for much that comes once.
+    // The first requests are not measured, since they pay for one-time work.
     let begins = cpu::wall() + nanos(Duration::from_secs(3));
     let attacked = begins + nanos(CALM);
     let ends = attacked + nanos(lasts);
@@ -94,7 +94,7 @@ fn attack(kind: Kind, lasts: Duration, recovers: Duration) -> Outcome {
     Ok(())
 }
 
-/// The most bytes that a service has until then.
+/// The maximum memory of a service until then, in bytes.
 fn most_memory(server: &Served, until: u64) -> Outcome<usize> {
     let mut most = server.resident()?;
     while cpu::wall() < until {
@@ -104,7 +104,7 @@ fn most_memory(server: &Served, until: u64) -> Outcome<usize> {
     Ok(most)
 }
 
-/// Milliseconds that requests of a phase took, this share of them at the most.
+/// A percentile of the latency of a phase, in milliseconds.
 fn waits(samples: &[Sample], share: f64) -> f64 {
     let mut waits: Vec<u64> =
         samples.iter().filter(|sample| sample.what != What::Event).map(|sample| sample.took).collect();
@@ -114,7 +114,7 @@ fn waits(samples: &[Sample], share: f64) -> f64 {
     waits.get(at.min(waits.len().saturating_sub(1))).map_or(f64::NAN, |wait| *wait as f64 / 1e6)
 }
 
-/// The longest that a reader waited for an event, in milliseconds.
+/// The longest wait of a reader for an event, in milliseconds.
 fn gap(samples: &[Sample]) -> f64 {
     let events = samples.iter().filter(|sample| sample.what == What::Event);
     events.map(|sample| sample.took).max().map_or(f64::NAN, |wait| wait as f64 / 1e6)

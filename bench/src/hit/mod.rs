@@ -1,4 +1,4 @@
-//! `POST /v1/hit`, beside a handler that does nothing on the same server.
+//! `POST /v1/hit`, compared with a handler that does nothing on the same server.
 
 use crate::client::Client;
 use crate::process::Served;
@@ -6,21 +6,21 @@ use crate::report::{self, Target};
 use crate::requests::{self, Requests};
 use crate::{Outcome, cpu, options::Options, process};
 
-/// How many connections a server has, each with one request at a time.
+/// The number of connections of a server, each with one request at a time.
 const CONNECTIONS: usize = 64;
 
-/// A server, what it is asked, and what that cost it.
+/// A server, its requests, and what they cost.
 struct Contender {
     what: &'static str,
     target: Target,
     server: Served,
-    /// What everybody says first, and from then on.
+    /// The first request of each user, and the following ones.
     first: Requests,
     then: Requests,
-    /// Microseconds of its processor for each request: the first round, and the others.
+    /// Microseconds of processor time for each request: in the first round, and in the others.
     entering: f64,
     taken: Vec<f64>,
-    /// How much of the time it had work.
+    /// The share of the time in which the server had work.
     busy: Vec<f64>,
 }
 
@@ -41,10 +41,10 @@ impl Contender {
         Ok(Self { what, target, server, first, then, entering, taken, busy })
     }
 
-    /// Everybody hits once; 30 s have passed since they last did.
+    /// Every user sends one hit, 30 s after the last.
     fn round(&mut self) -> Outcome {
         let (requests, first) = if self.entering == 0.0 { (&self.first, true) } else { (&self.then, false) };
-        // Anew: the server closes what nobody used for a while.
+        // A new client, because the server closes idle connections.
         let mut client = Client::connect(self.server.address, CONNECTIONS)?;
         self.server.jump()?;
         let (wall, before) = (cpu::wall(), self.server.times()?);

@@ -1,8 +1,8 @@
-//! Instructions and allocations of a hit and of a beat: figures that repeat, on any machine, to a
-//! few digits, where times move with caches.
+//! Instructions and allocations of a hit and of a beat. These figures are reproducible on any
+//! machine, whereas times depend on caches.
 //!
-//! Each case is a process under callgrind that does the same thing so often, and another that does
-//! it three times as often; the difference is what it costs.
+//! Each case runs a process under callgrind that does the same work a number of times, and another
+//! that does it three times as often; the difference is the cost.
 
 mod profile;
 
@@ -13,7 +13,7 @@ use crate::{Outcome, options::Options, people};
 use presence_core::Presence;
 use profile::Profile;
 
-/// A case, what it may cost and what it asks for.
+/// A case, its allowed cost, and its requests.
 struct Case {
     name: &'static str,
     what: &'static str,
@@ -21,13 +21,13 @@ struct Case {
 }
 
 enum Asks {
-    /// Hits as pages of the mount send them.
+    /// Hits as pages send them to the mount.
     Mount,
     /// The same, each with a token.
     Token,
-    /// Hits as pages of active-idle send them.
+    /// Hits as pages send them to active-idle.
     ActiveIdle,
-    /// Nothing: the process does it by itself.
+    /// No requests: the process does the work by itself.
     Itself,
 }
 
@@ -40,9 +40,9 @@ const CASES: [Case; 6] = [
     Case { name: "beats", what: "Presence::beat that renews, on memory", asks: Asks::Itself },
 ];
 
-/// How many users there are, each with a session.
+/// The number of users, each with a session.
 const USERS: usize = 1_000;
-/// How often everybody does it in the shorter run; the longer one takes three times as long.
+/// How often every user does it in the shorter run; three times as often in the longer one.
 const ROUNDS: usize = 5;
 
 pub fn run(options: &Options) -> Outcome {
@@ -67,7 +67,7 @@ pub fn run(options: &Options) -> Outcome {
     Ok(())
 }
 
-/// Instructions and allocations of each time.
+/// Instructions and allocations of one operation.
 fn cost(case: &Case) -> Outcome<(f64, f64)> {
     let [short, long] = [ROUNDS, 3 * ROUNDS].map(|rounds| once(case, rounds));
     let (short, long) = (short?, long?);
@@ -100,7 +100,7 @@ fn once(case: &Case, rounds: usize) -> Outcome<Profile> {
     Ok(read)
 }
 
-/// Everybody beats, each time 30 s later, and each beat renews.
+/// All users beat, every 30 s; each beat renews.
 pub async fn beats(presence: &Presence, jump: impl Fn(), rounds: usize) -> Outcome {
     let topics = people::topics();
     for user in 0..USERS {

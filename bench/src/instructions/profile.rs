@@ -1,22 +1,22 @@
-//! What callgrind writes of a process.
+//! Reads the profile that callgrind writes.
 
 use crate::Outcome;
 use std::collections::HashSet;
 use std::path::Path;
 
-/// What a process has done.
+/// The totals of a process.
 pub struct Profile {
     pub instructions: u64,
-    /// Calls of what gives memory: a reallocation is one, too.
+    /// Calls of allocating functions; a reallocation counts as one.
     pub allocations: u64,
 }
 
-/// The functions of the C library that give memory.
+/// The allocating functions of the C library.
 const ALLOCATE: [&str; 5] = ["malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc"];
 
 impl Profile {
-    /// Reads a profile. Its format is in valgrind's manual, "Callgrind Format Specification": names
-    /// are written once, as `(number) name`, and then called by their numbers.
+    /// Reads a profile in the format of valgrind's manual, "Callgrind Format Specification": names
+    /// are defined once, as `(number) name`, and then referenced by number.
     pub fn read(path: &Path) -> Outcome<Self> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let (mut instructions, mut allocations) = (None, 0);
@@ -28,7 +28,7 @@ impl Profile {
                 if ALLOCATE.contains(&name) {
                     allocators.insert(number);
                 }
-                // An allocator that calls another is one call.
+                // A call from one allocating function to another is not counted.
                 calls_one = line.starts_with('c') && allocators.contains(number);
             } else if let Some(calls) = line.strip_prefix("calls=").filter(|_| calls_one) {
                 allocations += calls.split(' ').next().unwrap_or_default().parse::<u64>()?;

@@ -1,4 +1,5 @@
-//! From an update at one instance to a viewer at another, on Redis, beside a bare `PUBLISH`.
+//! The latency from an update at one instance to a viewer at another, on Redis, compared with a
+//! bare `PUBLISH`.
 
 use super::PATIENCE;
 use super::viewers::{Publisher, Viewers};
@@ -32,14 +33,14 @@ pub fn run(options: &Options) -> Outcome {
         middle,
         "ms",
         middle.0 / middle.1,
-        // The request and the service's own work are in it; `bench -- broker` has the target, for
+        // It includes the request and the service's own work; `bench -- broker` has the target for
         // publish to delivery.
         &Target::None,
     );
     Ok(())
 }
 
-/// A publisher and a subscriber that do nothing else.
+/// A publisher and a subscriber without anything else.
 struct Bare {
     publisher: TcpStream,
     subscriber: TcpStream,

@@ -1,5 +1,5 @@
-//! Streams of job status, beside a loop that writes the same bytes to every socket, and beside a
-//! bare `PUBLISH`.
+//! Streams of job status, compared with a loop that writes the same bytes to every socket, and with
+//! a bare `PUBLISH`.
 
 mod across;
 mod viewers;
@@ -10,14 +10,14 @@ use crate::{Outcome, cpu, options::Options, process, sse};
 use std::time::Duration;
 use viewers::{Publisher, Viewers};
 
-/// How many bytes an update has, about, in its frame.
+/// The approximate size of an update in its frame, in bytes.
 const FRAME: usize = 200;
-/// How many viewers wait where memory is measured.
+/// The number of idle viewers for the measurement of memory.
 const IDLE: usize = 5_000;
-/// How many viewers one job has at the most, and how many jobs are watched by two.
+/// The maximum number of viewers of one job, and the number of jobs with two viewers each.
 const MANY: usize = 10_000;
 const JOBS: usize = 5_000;
-/// How long all may take to get one update.
+/// The time limit until all viewers have an update.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub fn run(options: &Options) -> Outcome {
@@ -33,7 +33,7 @@ pub fn run(options: &Options) -> Outcome {
     across::run(options)
 }
 
-/// Updates of one job, which all watch.
+/// Updates of one job that all viewers watch.
 fn one_job(options: &Options, clients: usize) -> Outcome {
     report::section(&format!(
         "updates of {FRAME} B, {clients} viewers of one job; the limit is a loop of write(2)"
@@ -54,7 +54,7 @@ fn one_job(options: &Options, clients: usize) -> Outcome {
         }
         ours.push((server.cpu()? - cpu) as f64 / 1e3 / (ticks * clients) as f64);
         last.push(cpu::median(walls));
-        // Their sockets are wanted by the others.
+        // Frees the sockets for the other measurement.
         drop((server, viewers, publisher));
         limit.push(sse::plain(FRAME, clients, ticks)?);
     }
@@ -64,7 +64,7 @@ fn one_job(options: &Options, clients: usize) -> Outcome {
     Ok(())
 }
 
-/// One update of each of many jobs, which two watch.
+/// One update of each of many jobs with two viewers.
 fn many_jobs() -> Outcome {
     report::section(&format!("{JOBS} jobs with two viewers each, one update of each"));
     let server = Served::start("jobs", 0)?;
@@ -92,7 +92,7 @@ fn many_jobs() -> Outcome {
     Ok(())
 }
 
-/// What a viewer takes that waits.
+/// The memory of an idle viewer.
 fn idle(clients: usize) -> Outcome {
     report::section(&format!("{clients} idle viewers"));
     let server = Served::start("jobs", 0)?;
@@ -104,7 +104,7 @@ fn idle(clients: usize) -> Outcome {
     Ok(())
 }
 
-/// A viewer comes back and gets five updates; the limit asks for the job's status.
+/// A viewer resumes and gets five updates; compared with a request for the job's status.
 fn resumes(options: &Options) -> Outcome {
     let rounds = if options.quick { 200 } else { 1_000 };
     report::section(

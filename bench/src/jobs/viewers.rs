@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What stands once in each event with data.
+/// Occurs once in each event with data.
 const DATA: &[u8] = b"\ndata: ";
 
 pub struct Viewers {
@@ -15,18 +15,18 @@ pub struct Viewers {
     events: Events,
     buffer: Vec<u8>,
     open: Vec<Viewer>,
-    /// Events that came and were not taken.
+    /// Events that were received but not taken yet.
     got: usize,
 }
 
 struct Viewer {
     stream: TcpStream,
-    /// The end of what was read, in which an event's mark may have begun.
+    /// The last bytes read, in which `DATA` may begin.
     carry: Vec<u8>,
 }
 
 impl Viewers {
-    /// Opens the streams of these jobs; each is there when its first line is.
+    /// Opens the streams of these jobs; each is open when its first line has arrived.
     pub fn open<'a>(address: SocketAddr, jobs: impl Iterator<Item = &'a str>) -> Outcome<Self> {
         let poll = Poll::new()?;
         let mut open = Vec::new();
@@ -42,7 +42,7 @@ impl Viewers {
         Ok(Self { poll, events, buffer: vec![0; 64 * 1024], open, got: 0 })
     }
 
-    /// Reads until so many events came, which are taken.
+    /// Reads until this many events have arrived, and takes them.
     pub fn take(&mut self, events: usize, within: Duration) -> Outcome {
         let until = cpu::wall() + u64::try_from(within.as_nanos())?;
         while self.got < events {
@@ -55,7 +55,7 @@ impl Viewers {
         Ok(())
     }
 
-    /// Reads what is there.
+    /// Reads what is available.
     pub fn glance(&mut self) -> Outcome {
         self.pump(Duration::ZERO)
     }
@@ -89,7 +89,7 @@ fn count(text: &[u8], part: &[u8]) -> usize {
     text.windows(part.len()).filter(|window| *window == part).count()
 }
 
-/// Opens a stream, with these further lines in the head.
+/// Opens a stream, with additional lines in the head.
 fn begin(address: SocketAddr, job: &str, head: &str) -> Outcome<std::net::TcpStream> {
     let mut stream = std::net::TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -98,7 +98,7 @@ fn begin(address: SocketAddr, job: &str, head: &str) -> Outcome<std::net::TcpStr
     Ok(stream)
 }
 
-/// Reads until this stands in it so many times.
+/// Reads until `part` has occurred this many times.
 fn until(stream: &mut std::net::TcpStream, part: &[u8], times: usize) -> Outcome<Vec<u8>> {
     let (mut text, mut buffer) = (Vec::new(), [0; 8192]);
     while count(&text, part) < times {
@@ -119,20 +119,20 @@ pub fn first_id(address: SocketAddr, job: &str) -> Outcome<String> {
     Ok(id.to_owned())
 }
 
-/// Comes back behind this event, gets so many, and goes.
+/// Resumes after this event, reads this many events, and disconnects.
 pub fn resume(address: SocketAddr, job: &str, id: &str, events: usize) -> Outcome {
     let mut stream = begin(address, job, &format!("last-event-id: {id}\r\n"))?;
     until(&mut stream, DATA, events).map(drop)
 }
 
-/// A request on a connection of its own.
+/// Sends a request on a connection of its own.
 pub fn get(address: SocketAddr, path: &str) -> Outcome {
     let mut stream = std::net::TcpStream::connect(address)?;
     stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: here.example\r\n\r\n").as_bytes())?;
     until(&mut stream, b"HTTP/1.1 200 ", 1).map(drop)
 }
 
-/// Tells of jobs, over one connection.
+/// Publishes updates over one connection.
 pub struct Publisher(std::net::TcpStream);
 
 impl Publisher {
@@ -142,7 +142,7 @@ impl Publisher {
         Ok(Self(stream))
     }
 
-    /// An update that makes a frame of some 200 B, and returns once it is stored.
+    /// Publishes an update with a frame of some 200 B. Returns once it is stored.
     pub fn update(&mut self, job: &str, step: usize) -> Outcome {
         let progress = step % 100;
         let body = format!(

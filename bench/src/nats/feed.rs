@@ -1,4 +1,4 @@
-//! What it costs to tell others.
+//! The cost of watching.
 
 use super::Rig;
 use super::raw::Raw;
@@ -10,13 +10,13 @@ use presence_nats::NatsStore;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How far watchers may lag behind before the writer waits for them.
+/// How far watchers may fall behind before the writer waits for them.
 const LAG: u64 = 20_000;
 const BATCH: usize = 256;
-/// How many handles watch, beside the one that writes.
+/// The number of watching handles, in addition to the writing one.
 const WATCHING: [usize; 3] = [0, 1, 8];
 
-/// What is told.
+/// The operation that is measured.
 #[derive(Clone, Copy, PartialEq)]
 enum Verb {
     Touch,
@@ -63,8 +63,8 @@ fn measure(rig: &Rig<'_>, store: &NatsStore, verb: Verb) -> Outcome {
     Ok(())
 }
 
-/// Entries told per second, and microseconds for each: of the server for what is written, of a
-/// watcher for what it is told.
+/// Entries per second, and microseconds for each: of the server for the writes, of a watcher for
+/// the events.
 fn told(rig: &Rig<'_>, store: &NatsStore, verb: Verb, watchers: &Watchers, count: u64) -> Outcome<[f64; 3]> {
     let wanted: u64 = match (verb, rig.options.quick) {
         (Verb::Touch, quick) => {
@@ -97,7 +97,7 @@ fn told(rig: &Rig<'_>, store: &NatsStore, verb: Verb, watchers: &Watchers, count
                 tokio::time::sleep(Duration::from_micros(200)).await;
             }
         }
-        // What was taken and not written.
+        // Entries that were taken from the list but not written.
         written.fetch_sub(BATCH as u64, Ordering::Relaxed);
         Outcome::Ok(())
     };

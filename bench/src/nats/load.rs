@@ -1,4 +1,4 @@
-//! Everybody, into the server and out of it again.
+//! Writing and reading all sessions.
 
 use super::Rig;
 use super::raw::Raw;
@@ -8,7 +8,7 @@ use crate::{Outcome, cpu};
 use presence_core::PresenceStore;
 use presence_core::store::BATCH_ENTRIES;
 
-/// Puts everybody, and says what a session takes.
+/// Writes all sessions, and prints the memory of one.
 pub fn fill(rig: &Rig<'_>) -> Outcome {
     rig.runtime.block_on(async {
         for batch in rig.people.sessions().chunks(BATCH_ENTRIES) {

@@ -1,4 +1,4 @@
-//! `presence-nats`, beside what plain NATS does on the same server in the same round.
+//! `presence-nats`, compared with plain NATS on the same server in the same round.
 
 mod feed;
 mod load;
@@ -22,7 +22,7 @@ use std::cell::OnceCell;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-/// What every part has. All clients but those who watch are on one thread: the server wants the
+/// What all parts share. All clients except watchers run on one thread, since the server needs the
 /// other processor.
 struct Rig<'r> {
     options: &'r Options,
@@ -30,18 +30,18 @@ struct Rig<'r> {
     runtime: &'r Runtime,
     raw: Raw,
     people: People,
-    /// Has put everybody, and watches nothing.
+    /// Has written all sessions, and has no watch.
     store: NatsStore,
     process: OnceCell<NatsStore>,
 }
 
 impl Rig<'_> {
-    /// How long one measurement lasts, in milliseconds.
+    /// The duration of one measurement, in milliseconds.
     fn millis(&self) -> u64 {
         if self.options.quick { 300 } else { 1_000 }
     }
 
-    /// A handle as a process has it: it watches, and knows everybody of its own.
+    /// A handle as a process has it: with a watch, and with all sessions known as its own.
     fn process(&self) -> Outcome<&NatsStore> {
         if let Some(store) = self.process.get() {
             return Ok(store);
@@ -65,12 +65,12 @@ impl Rig<'_> {
         Ok(self.process.get_or_init(|| store))
     }
 
-    /// So many other processes' handles, that have been told everything.
+    /// Handles of this many other processes, whose watches are complete.
     fn watchers(&self, count: usize) -> Outcome<Watchers> {
-        // The renewals before would expire while they are read, and that ends a watch.
+        // Earlier renewals would expire while they are read, which ends a watch.
         self.runtime.block_on(async { tokio::time::sleep(server::BEATS_FOR * 5 / 4).await });
         let watchers = Watchers::start(|| self.server.store("bench"), count)?;
-        // Meanwhile the other handles go on reading.
+        // Meanwhile the other handles continue to read.
         self.runtime.block_on(async {
             while !watchers.is_synced()? {
                 tokio::time::sleep(Duration::from_micros(200)).await;

@@ -1,5 +1,4 @@
-//! State changes: callers who each put one session at a time, and share batches without knowing of
-//! it.
+//! State changes: callers that each put one session at a time, which the store joins into batches.
 
 use super::Rig;
 use super::raw::Raw;
@@ -40,8 +39,8 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
     Ok(())
 }
 
-/// So many callers at once for so long, each with its next put when it has its answer; answers
-/// microseconds from call to answer, and how many seconds it was in all.
+/// Runs this many callers for this long, each with one put at a time. Returns the microseconds of
+/// each put, and the total seconds.
 async fn callers(store: &NatsStore, people: &People, count: usize, millis: u64) -> Outcome<(Vec<f64>, f64)> {
     let start = cpu::wall();
     let ends_at = start + millis * 1_000_000;

@@ -1,4 +1,4 @@
-//! The limits: what plain NATS does with the same client.
+//! The limits: plain NATS with the same client.
 
 use super::server::Server;
 use super::touches::WATCHING;
@@ -10,14 +10,14 @@ use futures_util::stream::iter;
 use serde_json::json;
 use tokio::sync::Mutex;
 
-/// How many bytes a message has: a short record's.
+/// The size of a message, in bytes, like that of a short record.
 const BYTES: usize = 150;
-/// How many puts are on their way at once.
+/// The number of puts in flight.
 const AT_ONCE: usize = 512;
-/// How many keys the plain bucket has.
+/// The number of keys in the plain bucket.
 const KEYS: usize = 10_000;
 
-/// Two connections: one speaks, the other listens.
+/// Two connections: one sends, the other receives.
 pub struct Raw {
     client: Client,
     told: Mutex<Subscriber>,
@@ -27,7 +27,7 @@ pub struct Raw {
 impl Raw {
     pub async fn connect(server: &Server) -> Outcome<Self> {
         let client = async_nats::connect(server.url()).await?;
-        // Room for a whole round: what does not fit the client would drop.
+        // Room for a whole round, since the client drops what does not fit.
         let room = ConnectOptions::new().subscription_capacity(1_000_000);
         let listens = room.connect(server.url()).await?;
         let told = Mutex::new(listens.subscribe("raw.told").await?);
@@ -53,7 +53,7 @@ impl Raw {
         Ok(Self { client, told, payload: vec![b'x'; BYTES].into() })
     }
 
-    /// Messages a second, published without an ack, until the one subscriber has them all.
+    /// Messages per second, published without an ack, until the subscriber has received all.
     pub async fn published(&self, count: usize) -> Outcome<f64> {
         let mut told = self.told.lock().await;
         let start = cpu::wall();
@@ -73,8 +73,8 @@ impl Raw {
         Ok(count as f64 / ((cpu::wall() - start) as f64 / 1e9))
     }
 
-    /// Beats as a plain bucket takes them: puts that last for a minute, told to four who watch,
-    /// each with its ack and 512 on their way.
+    /// Beats in a plain bucket: puts with a TTL of a minute, each with an ack, 512 in flight, and
+    /// with four watchers.
     pub async fn put(&self, count: usize) -> Outcome {
         let puts = (0..count).map(|n| async move {
             let key = format!("$KV.raw.s.{}", n % KEYS);
@@ -91,8 +91,8 @@ impl Raw {
         Ok(())
     }
 
-    /// Microseconds of wall time of each request, one at a time, that a client on another
-    /// connection answers.
+    /// Microseconds of wall time for each request, one at a time, answered by a client on another
+    /// connection.
     pub async fn asked(&self, count: usize) -> Outcome<Vec<f64>> {
         let mut taken = Vec::with_capacity(count);
         for _ in 0..count {
@@ -103,7 +103,7 @@ impl Raw {
         Ok(taken)
     }
 
-    /// How many messages a round publishes.
+    /// The number of messages in a round.
     pub fn messages(quick: bool) -> usize {
         if quick { 100_000 } else { 300_000 }
     }

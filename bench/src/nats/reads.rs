@@ -1,4 +1,4 @@
-//! One user, as a process that has everybody reads them, and as one reads them that asks.
+//! Reading one user: from a complete replica, and by a request.
 
 use super::Rig;
 use crate::people::Order;
@@ -55,7 +55,7 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
     Ok(())
 }
 
-/// Microseconds for each.
+/// Microseconds for each read.
 fn local(people: &People, order: &mut Order, reads: usize, read: impl Fn(&Session) -> bool) -> Outcome<f64> {
     let start = cpu::wall();
     for _ in 0..reads {

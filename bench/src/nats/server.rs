@@ -1,4 +1,4 @@
-//! The server that is measured.
+//! The measured server.
 
 use crate::Outcome;
 use presence_nats::async_nats::ConnectOptions;
@@ -8,7 +8,7 @@ use test_servers::nats::Nats;
 
 /// How long the server keeps renewals.
 pub const BEATS_FOR: Duration = Duration::from_secs(2);
-/// The longest leases that are renewed so.
+/// The longest lease that is renewed in this way.
 pub const LEASE: Duration = Duration::from_millis(1_600);
 
 pub struct Server {
@@ -21,14 +21,14 @@ impl Server {
         Self { process: Nats::start(), storage: if file { Storage::File } else { Storage::Memory } }
     }
 
-    /// One more handle, as a process of its own would have it.
+    /// One more handle, like that of another process.
     pub fn store(&self, namespace: &str) -> Outcome<NatsStore> {
         let mut options = Options::new(Namespace::new(namespace)?);
         options.storage = self.storage;
-        // In seconds the benchmark beats as often as 100,000 sessions do in ten minutes; who begins
-        // to watch reads as many renewals as in real life.
+        // In seconds the benchmark renews as often as 100,000 sessions do in ten minutes; a
+        // starting watch then reads a realistic number of renewals.
         options.beats_for = BEATS_FOR;
-        // What is measured is how long it takes on a busy machine, not whether it takes too long.
+        // The benchmark measures how long calls take on a busy machine, so they must not time out.
         options.call_timeout = Duration::from_secs(10);
         Ok(NatsStore::connect(&self.url(), ConnectOptions::new(), options)?)
     }
@@ -37,7 +37,7 @@ impl Server {
         self.process.url()
     }
 
-    /// What it is, and where it keeps sessions.
+    /// The version and the storage.
     pub fn what(&self) -> String {
         let info = self.process.request("$JS.API.INFO", "");
         let level = number(&info, "\"level\":").unwrap_or_default();
@@ -46,19 +46,19 @@ impl Server {
             .replace("Memory", "memory")
     }
 
-    /// Nanoseconds for which all its threads had a processor; in steps of 10 ms.
+    /// Nanoseconds of processor time of all its threads, in steps of 10 ms.
     pub fn cpu(&self) -> f64 {
         self.process.cpu().as_nanos() as f64
     }
 
-    /// How many bytes the bucket takes.
+    /// The size of the bucket, in bytes.
     pub fn bytes(&self, namespace: &str) -> Outcome<f64> {
         let info = self.process.request(&format!("$JS.API.STREAM.INFO.KV_{namespace}"), "");
         Ok(number(&info, "\"bytes\":").ok_or("the server does not say how large the bucket is")?)
     }
 }
 
-/// The number behind this name.
+/// The number after this name.
 fn number(text: &str, name: &str) -> Option<f64> {
     let (_, rest) = text.split_once(name)?;
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()

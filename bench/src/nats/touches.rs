@@ -1,4 +1,4 @@
-//! Renewals, in batches as the core tells them.
+//! Renewals, in batches like those of the core.
 
 use super::Rig;
 use crate::report::{self, Target};
@@ -7,10 +7,9 @@ use crate::{Outcome, cpu};
 use presence_core::PresenceStore;
 use presence_nats::NatsStore;
 
-/// How many others are told.
+/// The number of other watchers.
 pub const WATCHING: usize = 4;
-/// How many batches a handle has on their way, as `Coalesce` has: they stay as large as they are
-/// made.
+/// The number of batches in flight, as in `Coalesce`; more would be joined into larger ones.
 const IN_FLIGHT: usize = 2;
 
 pub fn run(rig: &Rig<'_>) -> Outcome {
@@ -36,7 +35,7 @@ fn measure(rig: &Rig<'_>, store: &NatsStore, size: usize, target: &Target) -> Ou
         rig.runtime.block_on(rig.raw.put(puts))?;
         let limit = (rig.server.cpu() - before) / puts as f64 / 1e3;
         let (server, own, start) = (rig.server.cpu(), cpu::thread(), cpu::wall());
-        // For longer: the server's time is told in steps of 10 ms.
+        // Longer, because the server's time has steps of 10 ms.
         let told = rig.runtime.block_on(tell(store, &rig.people, size, 2 * rig.millis()))? as f64;
         let seconds = (cpu::wall() - start) as f64 / 1e9;
         let server = (rig.server.cpu() - server) / told / 1e3;
@@ -52,7 +51,7 @@ fn measure(rig: &Rig<'_>, store: &NatsStore, size: usize, target: &Target) -> Ou
     Ok(())
 }
 
-/// Tells batches for so long; answers how many entries there were.
+/// Writes batches for this long. Returns the number of entries.
 async fn tell(store: &NatsStore, people: &People, size: usize, millis: u64) -> Outcome<usize> {
     let ends_at = cpu::wall() + millis * 1_000_000;
     let tell = async || {

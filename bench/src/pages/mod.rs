@@ -1,4 +1,4 @@
-//! page-hits on Redis: hits without viewers, and while many view.
+//! page-hits on Redis: hits without viewers, and with many viewers.
 
 mod viewers;
 
@@ -11,15 +11,15 @@ use crate::{Outcome, cpu, options::Options, process};
 use test_servers::redis::Redis;
 use viewers::Viewers;
 
-/// How many connections hit, each with one hit at a time.
+/// The number of connections, each with one hit at a time.
 const CONNECTIONS: usize = 64;
 
-/// What a round came to.
+/// The results of a round.
 struct Round {
     per_second: f64,
-    /// How many for a second of the service's processor.
+    /// Hits per second of the service's processor time.
     per_cpu: f64,
-    /// Events that the viewers got in a second.
+    /// Events per second that the viewers received.
     told: f64,
 }
 
@@ -47,7 +47,7 @@ fn measure(options: &Options, server: &Served, kind: &str, visitors: usize) -> O
     let mut pages = if kind == "load" { [page(1), page(2)] } else { [page(1), page(1)] };
     let lasts = if options.quick { 2 } else { 4 };
     let mut next = || hits(server, &mut pages, lasts);
-    // All are known.
+    // All users are known now.
     next()?;
     let mut rounds: [Vec<f64>; 7] = Default::default();
     for _ in 0..options.rounds {
@@ -78,13 +78,13 @@ fn measure(options: &Options, server: &Served, kind: &str, visitors: usize) -> O
     Ok(())
 }
 
-/// Everybody hits, again and again for so many seconds.
+/// All users send hits for this many seconds.
 fn hits(server: &Served, pages: &mut [Requests; 2], lasts: u64) -> Outcome<Round> {
-    // Anew: the server closes what nobody used for a while.
+    // A new client, because the server closes idle connections.
     let mut client = Client::connect(server.address, CONNECTIONS)?;
     let (spent, start) = (server.cpu()?, cpu::wall());
     let mut count = 0;
-    // The viewers are told every two seconds.
+    // The viewers get an event every two seconds.
     while cpu::wall() - start < lasts * 1_000_000_000 {
         // Each visitor goes to another page than the last time.
         pages.rotate_left(1);
@@ -96,7 +96,7 @@ fn hits(server: &Served, pages: &mut [Requests; 2], lasts: u64) -> Outcome<Round
     Ok(Round { per_second: rate(taken), per_cpu: rate(spent), told: 0.0 })
 }
 
-/// What a page says.
+/// The body of a hit.
 fn body(kind: &str, visitor: usize, page: usize) -> String {
     let key = Key::of(visitor);
     format!(r#"{{"kind":"{kind}","sid":"{}","path":"/page/{:02}"}}"#, key.ids().0, (visitor + page) % 100)

@@ -11,9 +11,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 const REQUEST: &[u8] = b"GET /sse/online HTTP/1.1\r\nhost: here.example\r\naccept: text/event-stream\r\n\r\n";
-/// What an event begins with.
+/// The beginning of an event.
 const EVENT: &[u8] = b"data:";
-/// How long the thread waits for news before it looks whether to stop.
+/// How long the thread waits for data before it checks whether to stop.
 const LOOKS_EVERY: Duration = Duration::from_millis(100);
 
 /// They read until this is dropped.
@@ -29,7 +29,7 @@ struct Shared {
 }
 
 impl Viewers {
-    /// Opens so many streams, and waits until there were as many events.
+    /// Opens this many streams, and waits for the first event of each.
     pub fn open(address: SocketAddr, count: usize) -> Outcome<Self> {
         let mut poll = Poll::new()?;
         let mut streams = Vec::with_capacity(count);
@@ -58,7 +58,7 @@ impl Viewers {
         Err(format!("{} events came to {count} viewers", viewers.events()).into())
     }
 
-    /// How many events all of them got.
+    /// The number of events that all of them received.
     pub fn events(&self) -> u64 {
         self.shared.events.load(Ordering::Relaxed)
     }

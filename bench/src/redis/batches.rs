@@ -1,4 +1,4 @@
-//! Batches as the core tells them.
+//! Batches like those of the core.
 
 use super::{Rig, runtime};
 use crate::report::{self, Target};
@@ -7,11 +7,10 @@ use crate::{Outcome, cpu};
 use presence_core::PresenceStore;
 use presence_redis::RedisStore;
 
-/// How many batches a handle has on their way, as `Coalesce` has: they stay as large as they are
-/// made.
+/// The number of batches in flight, as in `Coalesce`; more would be joined into larger ones.
 const IN_FLIGHT: usize = 2;
 
-/// What is told.
+/// The operation that is measured.
 #[derive(Clone, Copy)]
 enum Verb {
     Touch,
@@ -44,7 +43,7 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
 fn measure(rig: &Rig<'_>, verb: Verb, handles: usize, size: usize, targets: &[Target; 2]) -> Outcome {
     let runtime = runtime()?;
     let stores = (0..handles).map(|_| rig.server.store()).collect::<Outcome<Vec<_>>>()?;
-    // They connect.
+    // Opens the connections.
     runtime.block_on(tell(&stores, &rig.people, verb, size, 20))?;
     let mut rounds: [Vec<f64>; 8] = Default::default();
     for _ in 0..rig.options.rounds {
@@ -80,7 +79,7 @@ fn measure(rig: &Rig<'_>, verb: Verb, handles: usize, size: usize, targets: &[Ta
     Ok(())
 }
 
-/// Tells batches for so long; answers how many entries there were.
+/// Writes batches for this long. Returns the number of entries.
 async fn tell(
     stores: &[RedisStore],
     people: &People,

@@ -1,4 +1,4 @@
-//! Callers who each touch one session at a time, and share batches without knowing of it.
+//! Callers that each touch one session at a time, which the store joins into batches.
 
 use super::{Rig, runtime};
 use crate::report::{self, Target};
@@ -8,10 +8,10 @@ use presence_core::PresenceStore;
 use presence_redis::RedisStore;
 use std::time::Duration;
 
-/// What callers reached.
+/// The results of the callers.
 pub struct Reached {
     pub per_second: f64,
-    /// Microseconds from call to answer.
+    /// Microseconds of each call.
     pub taken: Vec<f64>,
     pub failed: usize,
 }
@@ -73,8 +73,7 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
     Ok(())
 }
 
-/// So many callers at once for so long, each with its next call when it has its answer and has
-/// waited for so long.
+/// Runs this many callers for this long, each with one call at a time and a pause after it.
 pub async fn callers(
     store: &RedisStore,
     people: &People,

@@ -1,4 +1,4 @@
-//! What it costs to tell others.
+//! The cost of watching.
 
 use super::{Rig, runtime};
 use crate::report::{self, Target};
@@ -8,10 +8,10 @@ use presence_core::PresenceStore;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How far watchers may lag behind before the writer waits for them.
+/// How far watchers may fall behind before the writer waits for them.
 const LAG: u64 = 100_000;
 const BATCH: usize = 256;
-/// How many handles watch.
+/// The number of watching handles.
 const WATCHING: [usize; 3] = [0, 1, 8];
 
 pub fn run(rig: &Rig<'_>) -> Outcome {
@@ -43,8 +43,8 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
     Ok(())
 }
 
-/// Entries told per second, and microseconds for each: of the server for a beat, of a watcher for
-/// what it is told.
+/// Entries per second, and microseconds for each: of the server for a beat, of a watcher for an
+/// event.
 fn told(rig: &Rig<'_>, watchers: &Watchers, count: u64) -> Outcome<[f64; 3]> {
     let beats = if rig.options.quick { 100_000 } else { 400_000 };
     let (from, spent) = (watchers.touched(), watchers.cpu());
@@ -59,7 +59,7 @@ fn told(rig: &Rig<'_>, watchers: &Watchers, count: u64) -> Outcome<[f64; 3]> {
                 tokio::time::sleep(Duration::from_micros(200)).await;
             }
         }
-        // What was taken and not written.
+        // Entries that were taken from the list but not written.
         written.fetch_sub(BATCH as u64, Ordering::Relaxed);
         Outcome::Ok(())
     };

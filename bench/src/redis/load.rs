@@ -1,4 +1,4 @@
-//! Everybody, into the server and out of it again.
+//! Writing and reading all sessions.
 
 use super::{Rig, runtime};
 use crate::report::{self, Target};
@@ -7,7 +7,7 @@ use crate::{Outcome, cpu};
 use presence_core::PresenceStore;
 use presence_core::store::BATCH_ENTRIES;
 
-/// Puts everybody, and says what a session takes.
+/// Writes all sessions, and prints the memory of one.
 pub fn fill(rig: &Rig<'_>) -> Outcome {
     let before = rig.server.info("used_memory")?;
     let store = rig.server.store()?;
@@ -26,7 +26,7 @@ pub fn fill(rig: &Rig<'_>) -> Outcome {
     Ok(())
 }
 
-/// A new process reads them.
+/// A new process reads all sessions.
 pub fn run(rig: &Rig<'_>) -> Outcome {
     report::section(&format!("a new process reads {} sessions", rig.people.len()));
     let (mut wall, mut server, mut slowest, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

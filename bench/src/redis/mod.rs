@@ -1,4 +1,4 @@
-//! `presence-redis`, beside plain `SET`s on the same server in the same round.
+//! `presence-redis`, compared with plain `SET`s on the same server in the same round.
 
 mod batches;
 mod calls;
@@ -14,7 +14,7 @@ use crate::{Outcome, options::Options};
 use raw::Raw;
 use server::Server;
 
-/// What every part has.
+/// What all parts share.
 struct Rig<'r> {
     options: &'r Options,
     server: &'r Server,
@@ -23,7 +23,7 @@ struct Rig<'r> {
 }
 
 impl Rig<'_> {
-    /// How long one measurement lasts, in milliseconds.
+    /// The duration of one measurement, in milliseconds.
     fn millis(&self) -> u64 {
         if self.options.quick { 300 } else { 1_000 }
     }
@@ -47,7 +47,7 @@ pub fn run(options: &Options) -> Outcome {
     parts.iter().filter(|(part, _)| options.wants(part)).try_for_each(|(_, run)| run(&rig))
 }
 
-/// A runtime on the calling thread alone: the server wants the other processor.
+/// A runtime on the calling thread, since the server needs the other processor.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }

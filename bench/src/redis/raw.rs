@@ -10,15 +10,15 @@ const SET: &[u8] = b"*3\r\n$3\r\nSET\r\n$16\r\nkey:__rand_int__\r\n$100\r\n\
     xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n";
 const OK: usize = b"+OK\r\n".len();
 
-/// What plain `SET`s reach.
+/// The results of plain `SET`s.
 pub struct Sets {
     pub count: usize,
     pub per_second: f64,
-    /// The middle of the time from sending to the answer, in microseconds.
+    /// The median latency, in microseconds.
     pub p50: f64,
 }
 
-/// Who sends them: `redis-benchmark` if it is on PATH, otherwise a loop of ours.
+/// Sends them by `redis-benchmark` if it is on PATH, otherwise by a loop of our own.
 pub struct Raw {
     port: u16,
     has_program: bool,
@@ -34,12 +34,12 @@ impl Raw {
         if self.has_program { "limit: redis-benchmark" } else { "limit: our own loop of SETs" }
     }
 
-    /// 64 in a pipeline, on 8 connections, all of the same key.
+    /// With 64 in a pipeline, on 8 connections, all of the same key.
     pub fn pipelined(&self, quick: bool) -> Outcome<Sets> {
         self.sets(if quick { 200_000 } else { 500_000 }, 8, 64, 1)
     }
 
-    /// The same, each of one of so many keys; only `redis-benchmark` can.
+    /// The same with random keys; only `redis-benchmark` can do it.
     pub fn spread(&self, quick: bool, keys: usize) -> Outcome<Option<Sets>> {
         let sets = || self.sets(if quick { 200_000 } else { 500_000 }, 8, 64, keys);
         self.has_program.then(sets).transpose()
@@ -68,7 +68,7 @@ impl Raw {
     }
 }
 
-/// A thread for each connection.
+/// One thread per connection.
 fn own(port: u16, count: usize, connections: usize, pipeline: usize) -> Outcome<Sets> {
     let rounds = count / connections / pipeline;
     let start = cpu::wall();
@@ -83,7 +83,7 @@ fn own(port: u16, count: usize, connections: usize, pipeline: usize) -> Outcome<
     Ok(Sets { count, per_second: count as f64 / seconds, p50: cpu::median(taken) })
 }
 
-/// Microseconds from sending to the answer.
+/// Microseconds of each round.
 fn send(port: u16, rounds: usize, pipeline: usize) -> std::io::Result<Vec<f64>> {
     let mut connection = TcpStream::connect(("127.0.0.1", port))?;
     connection.set_nodelay(true)?;

@@ -1,4 +1,4 @@
-//! Many processes read everything at once, while beats go on.
+//! Many processes read everything at once, while heartbeats continue.
 
 use super::calls::{Reached, callers};
 use super::{Rig, runtime};
@@ -9,8 +9,8 @@ use std::time::Duration;
 
 const HANDLES: usize = 20;
 const CALLERS: usize = 16;
-/// What each caller waits between its beats: together they beat at most as often as 100,000
-/// sessions, each once in 30 s.
+/// The pause of each caller between its beats: together they beat at most as often as 100,000
+/// sessions with a beat every 30 s.
 const PAUSE: Duration = Duration::from_millis(5);
 
 pub fn run(rig: &Rig<'_>) -> Outcome {
@@ -44,7 +44,7 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
     Ok(())
 }
 
-/// The slowest of a hundred, in milliseconds.
+/// The 99th percentile, in milliseconds.
 fn p99(mut taken: Vec<f64>) -> f64 {
     taken.sort_by(f64::total_cmp);
     taken.get(taken.len() * 99 / 100).copied().unwrap_or(f64::NAN) / 1e3

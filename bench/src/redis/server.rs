@@ -1,4 +1,4 @@
-//! The server that is measured.
+//! The measured server.
 
 use crate::{Outcome, process};
 use presence_core::PresenceStore;
@@ -25,7 +25,7 @@ impl Server {
         Self { process, options }
     }
 
-    /// One more handle, as a process of its own would have it.
+    /// One more handle, like that of another process.
     pub fn store(&self) -> Outcome<RedisStore> {
         Ok(RedisStore::connect(&self.process.url(), self.options.clone())?)
     }
@@ -34,7 +34,7 @@ impl Server {
         self.process.port()
     }
 
-    /// What it is, and into how many shards the store cuts.
+    /// The version, and the number of shards of the store.
     pub fn version(&self) -> String {
         let info = self.process.command(&["INFO", "server"]);
         let of = |name: &str| info.lines().find_map(|line| line.trim().strip_prefix(name).map(str::to_owned));
@@ -45,26 +45,26 @@ impl Server {
         format!("{}, shards: {shards}", version.unwrap_or_default())
     }
 
-    /// Nanoseconds for which its main thread, which does all the work, had a processor.
+    /// Nanoseconds of processor time of its main thread, which does all the work.
     pub fn cpu(&self) -> Outcome<u64> {
         Ok(process::times(self.process.pid())?.0)
     }
 
-    /// A number out of `INFO`.
+    /// A number in the output of `INFO`.
     pub fn info(&self, name: &str) -> Outcome<f64> {
         let info = self.process.command(&["INFO", "all"]);
         let found = info.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
         Ok(found.ok_or_else(|| format!("INFO has no {name}"))?.parse()?)
     }
 
-    /// From now on calls of a millisecond and more are noted.
+    /// Starts recording calls of a millisecond and more.
     pub fn note_slow_calls(&self) {
         self.process.command(&["CONFIG", "SET", "slowlog-log-slower-than", "1000"]);
         self.process.command(&["SLOWLOG", "RESET"]);
     }
 
-    /// The longest call since then in milliseconds, 1 if none was noted: wall time, with what the
-    /// server waited for a processor.
+    /// The longest call since then in milliseconds, or 1 if none was recorded: wall time, including
+    /// waits for a processor.
     pub fn slowest(&self) -> Outcome<f64> {
         let micros: f64 = self.process.command(&["EVAL", SLOWEST, "0"]).parse()?;
         self.process.command(&["CONFIG", "SET", "slowlog-log-slower-than", "-1"]);

@@ -1,4 +1,5 @@
-//! hub-and-spoke over HTTP and on NATS, beside handlers that check the same token and do the least.
+//! hub-and-spoke over HTTP and on NATS, compared with handlers that verify the same token and do
+//! the least.
 
 mod requests;
 
@@ -12,13 +13,13 @@ use crate::{Outcome, cpu, options::Options, process};
 use std::time::Duration;
 use test_servers::nats::Nats;
 
-/// What tokens are signed with.
+/// The secret that signs tokens.
 pub const SECRET: &str = "a secret of at least 32 bytes, please";
-/// How many users one call asks for at most.
+/// The maximum number of users in one call.
 pub const STATUSES: usize = 100;
-/// How many users have a status: as many as the cache holds by default, and some room.
+/// The number of users with a status: as many as the default cache holds, and some more.
 const USERS: usize = 1_000;
-/// How many connections a server has, each with one request at a time.
+/// The number of connections of a server, each with one request at a time.
 const CONNECTIONS: usize = 64;
 
 pub fn run(options: &Options) -> Outcome {
@@ -28,9 +29,9 @@ pub fn run(options: &Options) -> Outcome {
     report::head(&format!("hub-and-spoke on NATS, {USERS} users, {CONNECTIONS} connections"), options.rounds);
     let (service, least) = (Served::start("hub-and-spoke", port)?, Served::start("least", port)?);
     let token = token("root")?;
-    // Everybody gets a status, so that all are known.
+    // Sets a status for every user.
     send(&service, &Requests::of(USERS, |user| requests::post(&token, user)))?;
-    // The watch tells of them, too.
+    // The watch reports these statuses as well.
     std::thread::sleep(Duration::from_secs(2));
     let few = if options.quick { 4 } else { 1 };
     let one = Requests::of(20 * USERS / few, |n| requests::one(&token, n % USERS));

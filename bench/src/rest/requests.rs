@@ -1,4 +1,4 @@
-//! What the clients say.
+//! The requests of clients.
 
 use super::{SECRET, STATUSES};
 use crate::Outcome;
@@ -7,7 +7,7 @@ use jsonwebtoken::{EncodingKey, Header, encode};
 use presence_core::{Clock, SystemClock};
 use serde_json::json;
 
-/// A token of this user, who may write for all.
+/// A token of this user, with the right to write for all.
 pub fn token(user: &str) -> Outcome<String> {
     let now = SystemClock.now().as_secs();
     let claims = json!({ "sub": user, "admin": true, "iat": now, "exp": now + 24 * 60 * 60 });
@@ -24,12 +24,12 @@ fn head(method: &str, path: &str, token: &str) -> String {
     )
 }
 
-/// Asks for one user.
+/// Queries one user.
 pub fn one(token: &str, user: usize) -> String {
     head("GET", &format!("/{}", name(user)), token) + "\r\n"
 }
 
-/// Asks for the users from this one on.
+/// Queries consecutive users.
 pub fn several(token: &str, from: usize, of: usize) -> String {
     let names: Vec<String> = (from..from + STATUSES).map(|user| name(user % of)).collect();
     head("GET", &format!("?users={}", names.join(",")), token) + "\r\n"

@@ -1,5 +1,5 @@
-//! What is attacked: our routes with the limits that are recommended, on as many threads as there
-//! are processors, and many users in it.
+//! The attacked server: the routes with the recommended limits, many users, and as many threads as
+//! processors.
 
 use crate::Outcome;
 use crate::attacks::long_topics;
@@ -12,16 +12,16 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use std::net::TcpListener;
 use std::time::Duration;
 
-/// The most bytes of the roster, and of the store.
+/// The memory limit of the roster, and of the store.
 const MAX_BYTES: usize = 512 * 1024 * 1024;
 /// Users with long names, whose list is larger than a frame.
 const CROWD: usize = 20_000;
-/// Users with as many bytes of topics as there may be.
+/// Users with the maximum bytes of topics.
 const HEAVY: usize = 500;
-/// What their names begin with.
+/// The prefix of their names.
 pub const HEAVY_NAME: &str = "c";
 
-/// Serves until the process ends, with so many files at most.
+/// Serves until the process ends, with a limit on open files.
 pub fn run(listener: TcpListener, files: usize) -> Outcome {
     if files > 0 {
         let most = Some(files as u64);
@@ -46,7 +46,7 @@ pub fn run(listener: TcpListener, files: usize) -> Outcome {
     })
 }
 
-/// Those who are here all the time.
+/// Enters the users that stay for the whole run.
 async fn fill(presence: &Presence) -> Outcome {
     let stays = |user: String| -> Outcome<Beat> {
         let beat = Beat::enter(UserId::new(user)?, SessionId::new("tab")?);

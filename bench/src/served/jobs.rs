@@ -1,12 +1,12 @@
-//! The service of job-events, in memory or on Redis.
+//! The service job-events, in memory or on Redis.
 
 use crate::Outcome;
 use axum::Router;
 use clap::Parser;
 use job_events::{Access, Service, Settings, Stores, app};
 
-/// An instance, as its `main` makes it; on the Redis server at this port, or in memory where there
-/// is none.
+/// An instance made like that of its `main`: on the Redis server at this port, or in memory for
+/// port 0.
 pub fn service(port: usize) -> Outcome<Router> {
     let url = format!("redis://127.0.0.1:{port}");
     let fixed = ["job-events", "--rate-limit", "0"];

@@ -1,5 +1,5 @@
-//! The servers that are measured. Each runs on the main thread of its process, but for the one that
-//! is attacked, and ends when its input does.
+//! The measured servers. Each runs on the main thread of its process, except the attacked one, and
+//! ends with its input.
 
 mod attacked;
 mod jobs;
@@ -23,14 +23,14 @@ use presence_memory::MemoryStore;
 use std::io::Read;
 use std::net::TcpListener;
 
-/// What lets 30 s pass.
+/// The input that advances the clock by 30 s.
 pub const JUMP: &str = "j";
 
 /// Serves until the input ends.
 pub fn run(case: &str, size: usize) -> Outcome {
     let clock = Waking::default();
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    // All readers come at once.
+    // All readers connect at once.
     rustix::net::listen(&listener, 4096)?;
     obey(clock.0.clone());
     if case == "plain" {
@@ -48,7 +48,7 @@ pub fn run(case: &str, size: usize) -> Outcome {
             "beats" => {
                 let presence = presence(&clock, Policy::default()).await?;
                 instructions::beats(&presence, || clock.0.jump(BEAT_EVERY), size).await?;
-                // Whoever has started it waits until all is done.
+                // The parent process waits for this line.
                 println!("{}", listener.local_addr()?);
                 return std::future::pending().await;
             }
@@ -80,13 +80,13 @@ async fn serve_on(listener: TcpListener, app: Router) -> Outcome {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     println!("{}", listener.local_addr()?);
-    // Queries may name a hundred users, as hub-and-spoke lets them.
+    // Queries may name a hundred users, as hub-and-spoke allows.
     let options = Options { max_head: 96 * 1024, ..Options::default() };
     serve(listener, app, options, std::future::pending()).await;
     Ok(())
 }
 
-/// Listens to whoever started this process, and ends it when they end.
+/// Obeys the parent process, and ends with it.
 fn obey(clock: Shifted) {
     std::thread::spawn(move || {
         for byte in std::io::stdin().lock().bytes() {
@@ -98,8 +98,8 @@ fn obey(clock: Shifted) {
     });
 }
 
-/// The comment in front of a frame that says when it began to be made: what a reader tells the
-/// delay by.
+/// A comment in front of a frame with the time at which its creation started, from which readers
+/// compute the delay.
 fn stamp() -> String {
     format!(":{:020}\n", cpu::wall())
 }

@@ -1,4 +1,4 @@
-//! The least that telling everybody costs: one thread that writes the same bytes to all sockets.
+//! The least cost of a broadcast: one thread that writes the same bytes to all sockets.
 
 use super::stamp;
 use crate::{Outcome, cpu, sse::TICK};
@@ -6,11 +6,11 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-/// The head of the answer.
+/// The head of the response.
 const HEAD: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
 
-/// Tells frames of this many bytes to whoever came since.
+/// Writes frames of this many bytes to all clients that have connected.
 pub fn run(listener: &TcpListener, frame: usize) -> Outcome {
     listener.set_nonblocking(true)?;
     println!("{}", listener.local_addr()?);
@@ -21,7 +21,7 @@ pub fn run(listener: &TcpListener, frame: usize) -> Outcome {
         accept(listener, &mut readers)?;
         let chunk = chunk(frame);
         for mut reader in &readers {
-            // A reader that is slow loses the frame, or what is left of it.
+            // A slow reader loses the frame, or the rest of it.
             let _ = reader.write(&chunk);
         }
     }
@@ -44,7 +44,7 @@ fn accept(listener: &TcpListener, readers: &mut Vec<TcpStream>) -> Outcome {
     }
 }
 
-/// A frame as it stands in a chunked answer.
+/// A frame as a chunk of a chunked response.
 fn chunk(frame: usize) -> Vec<u8> {
     let stamp = stamp();
     let data = "x".repeat(frame.saturating_sub(stamp.len() + "data: \n\n".len()));

@@ -1,4 +1,4 @@
-//! The service of hub-and-spoke on NATS, and handlers that check the same token and do the least.
+//! The service hub-and-spoke on NATS, and handlers that verify the same token and do the least.
 
 use crate::Outcome;
 use crate::rest::{SECRET, STATUSES};
@@ -26,18 +26,18 @@ fn auth(settings: &Settings) -> Outcome<Auth> {
     Ok(Auth::new(settings.tokens()?).authorize(rule(settings.restrict_writes)))
 }
 
-/// A center on the NATS server at this port, as its `main` makes it.
+/// A center made like that of its `main`, on the NATS server at this port.
 pub fn service(port: usize) -> Outcome<Router> {
     let settings = settings(port);
     let stores = Stores::of(&settings.store()?, &settings.node_id)?;
     record();
-    // It runs for as long as the process.
+    // Runs until the process ends.
     std::mem::forget(keeper(stores.open()?, SystemClock, &settings));
     let service = Service::new(statuses(&stores.open()?, SystemClock, &settings), auth(&settings)?);
     Ok(app(service, settings.cors.cors()?))
 }
 
-/// A status, as one would keep it to be serialised.
+/// A status in the form from which it would be serialised.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
@@ -57,7 +57,7 @@ struct Several<'a> {
     missing: [&'a str; 0],
 }
 
-/// What a body says.
+/// The body of a request.
 #[derive(Deserialize)]
 struct Wanted<'a> {
     status: &'a str,
@@ -77,8 +77,8 @@ impl FromRef<Least> for Auth {
     }
 }
 
-/// The least: a constant for one user, a hundred records serialised for a hundred, a body parsed
-/// for what is set.
+/// The least work: a constant for one user, a hundred serialised records for a hundred, a parsed
+/// body for setting a status.
 pub fn least(port: usize) -> Outcome<Router> {
     let at = "2026-01-02T03:04:05.678Z";
     let record = |user: String| Record {

@@ -1,4 +1,4 @@
-//! A room of sockets: ours, and the least that one task for each socket can do.
+//! A room of sockets: ours, and the least that one task per socket can do.
 
 use crate::Outcome;
 use crate::ws::TICK;
@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 
-/// Says something of this size in the room `room`, each tick; of size zero: nothing.
+/// Sends a message of this size in the room `room` at each tick; with size zero, none.
 pub fn room(presence: Presence, frame: usize) -> Outcome<Router> {
     let broker = MemoryBroker::new();
     let channel = Channel::new("topic:room")?;
@@ -31,7 +31,7 @@ pub fn room(presence: Presence, frame: usize) -> Outcome<Router> {
     Ok(Mount::new(presence).broker(broker).limits(Limits::shared()).routes())
 }
 
-/// Writes a frame of this size to each socket, each tick.
+/// Writes a frame of this size to each socket at each tick.
 pub async fn frames(listener: std::net::TcpListener, frame: usize) -> Outcome {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;

@@ -1,4 +1,4 @@
-//! Who takes hits, and who takes them for nothing.
+//! Servers of hits: ours, and handlers that do the least.
 
 use crate::clock::Waking;
 use crate::rest::SECRET;
@@ -12,18 +12,18 @@ use presence_axum::limits::Quota;
 use presence_axum::{Cors, Limits, Mount};
 use presence_core::Presence;
 
-/// The origin whose pages may call, which the clients name.
+/// The allowed origin, which the clients send.
 pub const ORIGIN: &str = "https://app.example";
 
-/// Our routes, as a host mounts them for pages of another origin.
+/// The routes, as a host mounts them for pages of another origin.
 pub fn mount(presence: Presence) -> Router {
-    // All clients have one address here: rates are counted, and out of reach.
+    // All clients have one address here, so the limit is out of reach; the rate is still counted.
     let quota = Quota::per_second(10_000_000);
     let limits = Limits { hits_per_client: quota, hits_per_user: quota, ..Limits::shared() };
     Mount::new(presence).limits(limits).cors(origin()).routes()
 }
 
-/// The same with all that a host may want: tokens, limits, and metrics that are recorded.
+/// The same with all that a host may want: tokens, limits, and a metrics recorder.
 pub fn full(presence: Presence, clock: &Waking) -> Router {
     hub_and_spoke::record();
     let quota = Quota::per_second(10_000_000);
@@ -47,8 +47,7 @@ pub fn nothing() -> Router {
     Router::new().route("/v1/hit", post(async || StatusCode::NO_CONTENT))
 }
 
-/// A handler that reads the body, passes it by and answers what is always the same: what any host
-/// would do at the least.
+/// A handler that reads the body and returns a constant: the least that any host would do.
 pub fn reads() -> Router {
     async fn read(body: Bytes) -> impl IntoResponse {
         std::hint::black_box(body);

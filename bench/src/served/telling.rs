@@ -1,4 +1,4 @@
-//! Who tells everybody, through our ticker.
+//! Servers of the snapshot stream.
 
 use super::stamp;
 use crate::{Outcome, people, sse::TICK};
@@ -12,7 +12,7 @@ use presence_axum::{Limits, PresenceLayer, wire};
 use presence_core::{Policy, Presence};
 use std::time::Duration;
 
-/// Nobody beats here, and all stay.
+/// There are no heartbeats, and all users stay.
 pub fn policy() -> Policy {
     let long = Duration::from_hours(1);
     Policy { lease_for: long, active_for: long, ..Policy::default() }
@@ -30,7 +30,7 @@ impl FromRef<Service> for Limiter {
     }
 }
 
-/// The snapshot stream of this many users: what the mount's is, and a comment that says when it was
+/// The snapshot stream of this many users: that of the mount, with a comment that says when it was
 /// made.
 pub async fn ticker(presence: &Presence, users: usize) -> Outcome<Router> {
     let topics = people::topics();

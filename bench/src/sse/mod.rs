@@ -1,4 +1,4 @@
-//! Snapshots through our ticker, beside a loop that writes the same bytes to every socket.
+//! Snapshots through the ticker, compared with a loop that writes the same bytes to every socket.
 
 mod readers;
 mod stalled;
@@ -9,20 +9,20 @@ use crate::{Outcome, cpu, options::Options, process};
 use readers::Readers;
 use std::time::Duration;
 
-/// How often the servers tell.
+/// The interval of the servers.
 pub const TICK: Duration = Duration::from_millis(100);
 
-/// How many users are in the lists of a small frame, and of a large one.
+/// The number of users in the lists of a small frame, and of a large one.
 const SMALL: usize = 5;
 const LARGE: usize = 1_420;
 
-/// What some ticks cost.
+/// The cost of some ticks.
 struct Told {
-    /// Microseconds of the server's processor for each event that a reader got.
+    /// Microseconds of the server's processor time per event that a reader received.
     each: f64,
-    /// Milliseconds from the tick until the last reader had it, in the middle.
+    /// Median milliseconds from the tick until the last reader had it.
     last: f64,
-    /// Bytes of memory by which the server grew for each reader that waits.
+    /// Bytes of server memory per idle reader.
     waits: f64,
 }
 
@@ -35,7 +35,7 @@ pub fn run(options: &Options) -> Outcome {
     stalled::run(options)
 }
 
-/// Both tell frames of the same size.
+/// Both send frames of the same size.
 fn frames(options: &Options, users: usize) -> Outcome {
     let (frame, ticks) = (size(users)?, if options.quick { 10 } else { 20 });
     report::section(&format!("a snapshot of {frame} B each tick; the limit is a loop of write(2)"));
@@ -63,13 +63,12 @@ fn frames(options: &Options, users: usize) -> Outcome {
     Ok(())
 }
 
-/// Microseconds of processor for each frame of so many bytes that the loop writes to so many
-/// readers.
+/// Microseconds of processor time per frame of this size that the loop writes to this many readers.
 pub fn plain(frame: usize, clients: usize, ticks: usize) -> Outcome<f64> {
     Ok(told("plain", frame, clients, ticks)?.each)
 }
 
-/// How long our frames of so many users are.
+/// The length of our frame for this many users.
 fn size(users: usize) -> Outcome<usize> {
     let server = Served::start("ticker", users)?;
     Ok(Readers::connect(server.address, 1)?.frame)

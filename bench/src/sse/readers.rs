@@ -15,11 +15,11 @@ pub struct Readers {
     events: Events,
     buffer: Vec<u8>,
     open: Vec<Reader>,
-    /// How many bytes a frame has, and how many it has in its chunk.
+    /// The size of a frame, and of its chunk, in bytes.
     pub frame: usize,
     chunk: usize,
-    /// Since the last time that they settled: for each frame how many have it, and when the latest
-    /// of them got it.
+    /// Since the readers last settled: for each frame, how many have it, and when the last of them
+    /// got it.
     frames: Vec<(usize, u64)>,
     /// What the first reader has read since then, for the stamps.
     first: Vec<u8>,
@@ -32,7 +32,7 @@ struct Reader {
 }
 
 impl Readers {
-    /// Opens the streams, one after the other; each is there when its head is.
+    /// Opens the streams, one after the other; each is open when its head has arrived.
     pub fn connect(address: SocketAddr, readers: usize) -> Outcome<Self> {
         let poll = Poll::new()?;
         let mut opened = Vec::with_capacity(readers);
@@ -64,10 +64,10 @@ impl Readers {
         })
     }
 
-    /// Reads until a tick is over and all have the whole of it.
+    /// Reads until a tick is over and all readers have its whole frame.
     pub fn settle(&mut self) -> Outcome {
         for _ in 0..100 {
-            // Most of a tick without a byte: nothing is under way.
+            // Nothing is in flight after most of a tick without a byte.
             while self.pump(TICK / 2)? {}
             if self.open.iter().all(|reader| reader.got.is_multiple_of(self.chunk)) {
                 return Ok(());
@@ -76,7 +76,7 @@ impl Readers {
         Err("the readers do not settle: the machine is too busy for so many".into())
     }
 
-    /// Counts anew, and reads until all have so many frames.
+    /// Resets the counts, and reads until all have this many frames.
     pub fn read(&mut self, ticks: usize) -> Outcome {
         self.anew();
         let until = cpu::wall() + u64::try_from((TICK * u32::try_from(ticks)?).as_nanos())? * 5;
@@ -89,7 +89,7 @@ impl Readers {
         Ok(())
     }
 
-    /// Reads for so long, without asking for more.
+    /// Reads for this long.
     pub fn read_for(&mut self, time: Duration) -> Outcome {
         self.anew();
         let until = cpu::wall() + u64::try_from(time.as_nanos())?;
@@ -99,7 +99,7 @@ impl Readers {
         Ok(())
     }
 
-    /// The last so many never read again.
+    /// The last `readers` never read again.
     pub fn stall(&mut self, readers: usize) -> Outcome<Vec<TcpStream>> {
         let kept = self.open.len() - readers;
         let mut stalled = Vec::with_capacity(readers);
@@ -110,12 +110,12 @@ impl Readers {
         Ok(stalled)
     }
 
-    /// How many frames all of them got together.
+    /// The number of frames of all readers together.
     pub fn got(&self) -> usize {
         self.open.iter().map(|reader| reader.got / self.chunk).sum()
     }
 
-    /// How many frames the quickest of them got.
+    /// The number of frames of the fastest reader.
     pub fn told(&self) -> usize {
         self.frames.len()
     }
@@ -125,7 +125,7 @@ impl Readers {
         self.open.len()
     }
 
-    /// Milliseconds from when a frame began to be made until the last had it, in the middle.
+    /// Median milliseconds from the start of a frame's creation until the last reader had it.
     pub fn last(&self) -> Outcome<f64> {
         let mut delays = Vec::new();
         for (chunk, (readers, at)) in self.first.chunks_exact(self.chunk).zip(&self.frames) {
@@ -144,7 +144,7 @@ impl Readers {
         self.first.clear();
     }
 
-    /// Reads what there is; whether anything came within this time.
+    /// Reads what is available. Returns whether anything arrived within this time.
     fn pump(&mut self, within: Duration) -> Outcome<bool> {
         self.poll.poll(&mut self.events, Some(within))?;
         for event in &self.events {
@@ -169,7 +169,7 @@ impl Readers {
                 if n == 0 {
                     self.first.extend_from_slice(&self.buffer[..read]);
                 }
-                // One that is short was the last; what comes later is told anew.
+                // A short read was the last one; later bytes trigger a new event.
                 if read < self.buffer.len() {
                     break;
                 }
@@ -179,8 +179,8 @@ impl Readers {
     }
 }
 
-/// Reads the head of an answer, and as much as came with it, at least the line of the first chunk;
-/// answers how much that was.
+/// Reads the head of a response, and what came with it, at least the line of the first chunk.
+/// Returns the length of that.
 fn head(stream: &mut std::net::TcpStream, chunk: &mut (usize, usize)) -> Outcome<usize> {
     let (mut text, mut buffer) = (Vec::new(), [0; 4096]);
     loop {

@@ -1,4 +1,4 @@
-//! Some readers stop reading: what the others and the server notice of it.
+//! The effect of readers that stop reading, on the others and on the server.
 
 use super::{LARGE, Readers, TICK};
 use crate::process::Served;
@@ -6,7 +6,7 @@ use crate::report::{self, Target};
 use crate::{Outcome, options::Options};
 use std::time::Duration;
 
-/// Of how many readers one stops.
+/// One in this many readers stops.
 const ONE_OF: usize = 10;
 
 pub fn run(options: &Options) -> Outcome {
@@ -21,7 +21,7 @@ pub fn run(options: &Options) -> Outcome {
     let all = told(&server, &mut readers, time)?;
     let (memory, kernel) = (server.resident()?, kernel()?);
     let kept = readers.stall(stalled)?;
-    // Until the kernel takes no more for them: some 10 to 20 frames.
+    // Until the kernel's buffers are full: some 10 to 20 frames.
     readers.read_for(TICK * 25)?;
     let rest = told(&server, &mut readers, time)?;
     let target = Target::AtLeast(0.98);
@@ -57,7 +57,7 @@ pub fn run(options: &Options) -> Outcome {
 }
 
 struct Told {
-    /// How many percent of the events a reader gets; the quickest reader gets all.
+    /// The percentage of events that a reader gets; the fastest one gets all.
     share: f64,
     each: f64,
     last: f64,
@@ -73,7 +73,7 @@ fn told(server: &Served, readers: &mut Readers, time: Duration) -> Outcome<Told>
     Ok(Told { share, each: cpu / 1e3 / got, last: readers.last()? })
 }
 
-/// The bytes that all TCP sockets of this machine have in the kernel.
+/// The bytes of all TCP sockets of this machine in the kernel.
 fn kernel() -> Outcome<usize> {
     let text = std::fs::read_to_string("/proc/net/sockstat")?;
     let tcp = text.lines().find(|line| line.starts_with("TCP:")).ok_or("no sockets")?;

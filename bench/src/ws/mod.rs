@@ -1,5 +1,5 @@
-//! A room of sockets, beside one task for each socket that writes frames which are ready, and
-//! beside socketioxide.
+//! A room of sockets, compared with one task per socket that writes prepared frames, and with
+//! socketioxide.
 
 mod readers;
 mod rival;
@@ -11,28 +11,28 @@ use readers::{Readers, Speech};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How often something is said in the room.
+/// The interval of messages in the room.
 pub const TICK: Duration = Duration::from_millis(100);
 
-/// How long a frame is, about.
+/// The approximate size of a frame.
 pub const FRAME: usize = 200;
 
-/// What a room costs.
+/// The cost of a room.
 struct Cost {
-    /// Microseconds of the server's processor for each frame that a member got.
+    /// Microseconds of the server's processor time per frame that a member received.
     each: f64,
-    /// Bytes of memory by which the server grew for each member that waits.
+    /// Bytes of server memory per idle member.
     waits: f64,
-    /// Milliseconds of the server's processor for all to come, with all that the others are told of
-    /// it.
+    /// Milliseconds of the server's processor time until all have joined, including the updates for
+    /// the others.
     joins: f64,
 }
 
-/// Whose room it is.
+/// The implementations of a room.
 enum Room {
     /// A server of this program.
     Ours(&'static str),
-    /// A program of its own that speaks the protocol of socket.io.
+    /// Another program, which speaks the protocol of socket.io.
     SocketIo(PathBuf),
 }
 
@@ -66,7 +66,7 @@ pub fn run(options: &Options) -> Outcome {
     let [ours, _, rival] = median(|cost| cost.joins);
     report::section("all of them come; the other is socketioxide");
     beside("CPU of the server, snapshots included", (ours, rival), "ms", Target::AtMost(1.0));
-    // Each member who comes would be told to each who is there, and vice versa.
+    // Each joining member would be sent to each other member, and vice versa.
     let pairs = pair * (members * (members - 1)) as f64 / 2.0 / 1e3;
     report::section("all of them come; the limit is what one write for each pair would cost");
     beside("CPU of the server, snapshots included", (ours, pairs), "ms", Target::AtMost(0.1));
@@ -107,8 +107,8 @@ fn cost(room: &Room, members: usize, options: &Options) -> Outcome<Cost> {
     Ok(Cost { each: cpu / 1e3 / got as f64, waits, joins })
 }
 
-/// Milliseconds of the server's processor until all have entered and know of all others. Nothing
-/// else is said.
+/// Milliseconds of the server's processor time until all have entered and know of all others. There
+/// are no messages.
 fn joins(room: &Room, members: usize) -> Outcome<f64> {
     let server = room.start(0)?;
     let mut readers = room.connect(&server, members)?;

@@ -16,7 +16,7 @@ pub enum Speech {
     SocketIo,
 }
 
-/// What engine.io 4 sends to whoever must show that they are there, and their answer.
+/// The ping of engine.io 4, and the pong that it requires.
 const PING: &[u8] = b"2";
 const PONG: &str = "3";
 
@@ -26,13 +26,13 @@ pub struct Readers {
     buffer: Vec<u8>,
     open: Vec<Reader>,
     speech: Speech,
-    /// How many messages all of them got together.
+    /// The number of messages of all members together.
     got: usize,
 }
 
 struct Reader {
     stream: TcpStream,
-    /// What has come of a frame that is not whole.
+    /// The part of a frame that has arrived so far.
     part: Vec<u8>,
 }
 
@@ -64,7 +64,7 @@ impl Readers {
         })
     }
 
-    /// All enter the room, as after a restart.
+    /// All members enter the room, as after a restart.
     pub fn enter(&mut self) -> Outcome {
         for reader in &mut self.open {
             let user = reader.stream.local_addr()?.port();
@@ -80,7 +80,7 @@ impl Readers {
         Ok(())
     }
 
-    /// Reads until nobody is told anything but messages.
+    /// Reads until only messages arrive.
     pub fn settle(&mut self) -> Outcome {
         let until = cpu::wall() + 1_500_000_000;
         while cpu::wall() < until {
@@ -89,7 +89,7 @@ impl Readers {
         Ok(())
     }
 
-    /// Reads for so long; answers how many messages came.
+    /// Reads for this long. Returns the number of messages.
     pub fn read(&mut self, time: Duration) -> Outcome<usize> {
         self.got = 0;
         let until = cpu::wall() + u64::try_from(time.as_nanos())?;
@@ -120,13 +120,13 @@ impl Readers {
 }
 
 impl Reader {
-    /// Takes bytes; how many frames of the size of a message end in them.
+    /// Takes bytes. Returns how many frames of the size of a message end in them.
     fn take(&mut self, bytes: &[u8]) -> usize {
         self.part.extend_from_slice(bytes);
         let (mut at, mut messages) = (0, 0);
         while let Some(len) = frame(&self.part[at..]) {
             if self.part[at..at + len].strip_prefix(&[0x81, 1]) == Some(PING) {
-                // A socket that is full for these few bytes has other troubles.
+                // The socket has room for these few bytes.
                 let _ = self.stream.write(&masked(PONG));
             }
             messages += usize::from((FRAME / 2..FRAME * 2).contains(&len));
@@ -153,7 +153,7 @@ impl Speech {
     }
 }
 
-/// How long the frame is that these bytes begin with, if it is whole.
+/// The length of the frame at the start of these bytes, if it is complete.
 fn frame(bytes: &[u8]) -> Option<usize> {
     let len = match *bytes.get(1)? {
         126 => 4 + usize::from(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?)),

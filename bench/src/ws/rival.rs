@@ -1,10 +1,10 @@
-//! socketioxide, built from its own crate outside the workspace.
+//! socketioxide, built from its own crate outside of the workspace.
 
 use crate::Outcome;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Builds it if it is not built; where its program is.
+/// Builds it if necessary. Returns the path of the program.
 pub fn socketioxide() -> Outcome<PathBuf> {
     let rivals = Path::new(env!("CARGO_MANIFEST_DIR")).join("rivals");
     println!("building {} ...", rivals.display());

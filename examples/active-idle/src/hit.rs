@@ -1,11 +1,11 @@
-//! `POST /v1/hit`: the visitor's page is open, and this is when they last did something.
+//! `POST /v1/hit`: a visitor's page is open; reports the time of their last activity.
 
 use axum::extract::State;
 use axum::response::IntoResponse;
 use presence_axum::{Error, Json, LenientJson, health, hit};
 use presence_core::{Activity, Beat, Presence, SessionId, Timestamp, UserId};
 
-/// Takes a hit.
+/// Handles a hit.
 pub(crate) async fn hit(
     State(presence): State<Presence>,
     body: Result<LenientJson, Error>,
@@ -15,13 +15,14 @@ pub(crate) async fn hit(
     Ok(health::alive().await)
 }
 
-/// What a hit says; each problem by its name, in the order in which the original looks for them.
+/// Reads a hit. Fields are checked in the order of the original service, so that errors are the
+/// same.
 fn read(body: &LenientJson) -> Result<(UserId, SessionId, Timestamp), Error> {
     let [uid, last_activity] =
         body.fields(["uid", "last_activity"]).map_err(|_| Error::bad_request("no uid"))?;
     let uid = user_id(&uid)?;
     let last_activity = seconds(&last_activity)?;
-    // All tabs of a visitor are one session, of the visitor's own name.
+    // All tabs of a visitor share one session, named like the visitor.
     let session = SessionId::new(&uid).map_err(|_| Error::bad_request("invalid uid"))?;
     Ok((uid, session, last_activity))
 }
@@ -40,15 +41,15 @@ fn user_id(uid: &Json<'_>) -> Result<UserId, Error> {
     name.ok_or_else(|| Error::bad_request("invalid uid"))
 }
 
-/// Unix seconds: a number, or a string that is one; fractions are cut.
+/// Reads unix seconds: a number, or a string with a number; fractions are truncated.
 ///
-/// What is before 1970 is as long ago as can be, and what is ahead of the clock counts as now.
+/// A time before 1970 counts as 1970, a time ahead of the clock as now.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates, as wanted")]
 fn seconds(last_activity: &Json<'_>) -> Result<Timestamp, Error> {
     let seconds = match last_activity {
         Json::Null => return Err(Error::bad_request("no last_activity")),
         Json::Number(number) => number.finite(),
-        // `parse` also knows infinity and NaN by name.
+        // `parse` also accepts "infinity" and "NaN".
         Json::Text(text) => text.trim().parse().ok().filter(|seconds: &f64| seconds.is_finite()),
         _ => None,
     };

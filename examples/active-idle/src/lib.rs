@@ -1,7 +1,7 @@
-//! Active and idle visitors: a heartbeat endpoint and a stream of who is here, without any external
-//! store.
+//! Active and idle visitors: a heartbeat endpoint and a stream of who is online, without an
+//! external store.
 //!
-//! The library is the service without its process: [`app`] is what `main` serves and what tests
+//! The library is the service without its process: `main` serves [`app`], and tests call it.
 //! call.
 
 mod hit;
@@ -19,10 +19,10 @@ use presence_axum::{Cors, Limits, PresenceLayer, assets, health, method_not_allo
 use presence_core::{Policy, Presence};
 use std::time::Duration;
 
-/// The windows of this service: online for 60 s after a beat, active for 5 min after the last
+/// The windows of this service: online for 60 s after a hit, active for 5 min after the last
 /// activity.
 ///
-/// Nobody says that they leave here, so a grace has nothing to wait for.
+/// Visitors never send a leave, so there is no grace.
 pub fn policy() -> Policy {
     Policy {
         lease_for: Duration::from_mins(1),
@@ -58,12 +58,11 @@ impl FromRef<Service> for Ticker {
     }
 }
 
-/// The service: its endpoints, the page, and what lets pages of `cors` call.
+/// The service: its endpoints, its page, and CORS for `cors`.
 ///
-/// An event of the stream takes at most `max_frame` bytes.
+/// An event of the stream has at most `max_frame` bytes.
 pub fn app(presence: Presence, cors: Cors, max_frame: usize) -> Router {
-    // On Cloud Run every client comes from the same few addresses; a bound for each would lock
-    // visitors out.
+    // On Cloud Run all clients share a few addresses, so limits per client would lock visitors out.
     let limits = Limits::shared();
     let service =
         Service { online: online::ticker(&presence, max_frame), gate: Limiter::new(limits), presence };

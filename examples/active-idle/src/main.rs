@@ -11,12 +11,13 @@ use std::io::{IsTerminal, stdout};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-/// How many sessions may be here, and how many bytes of memory they may take: so much in the
-/// roster, and as much in the store.
+/// Limits for the number of sessions and for their memory in bytes. The memory limit applies once
+/// to the roster and once to the store.
 const MAX_SESSIONS: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
 
-/// Gives much of its memory back after a flood; glibc's keeps it (BENCHMARKS.md).
+/// Returns much of its memory to the system after a flood, in contrast to that of glibc
+/// (BENCHMARKS.md).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

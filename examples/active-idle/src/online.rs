@@ -1,4 +1,4 @@
-//! `GET /sse/online`: who is here, every two seconds.
+//! `GET /sse/online`: the visitors online, every two seconds.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -10,20 +10,20 @@ use presence_core::{Presence, Timestamp};
 use serde::Serialize;
 use std::time::Duration;
 
-/// How often the stream tells.
+/// The interval of the stream.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// How many bytes a frame has beside its lists, at the most.
+/// An upper bound for the bytes of a frame beside its lists.
 const HEAD: usize = 256;
 
-/// The stream.
+/// The handler of the stream.
 pub(crate) async fn online(State(online): State<Ticker>, permit: Permit) -> Response {
     online.response(permit)
 }
 
 /// Makes the event of each tick, once for all viewers.
 ///
-/// Lists that would take more than `largest` bytes are cut.
+/// Lists of more than `largest` bytes are cut.
 pub(crate) fn ticker(presence: &Presence, largest: usize) -> Ticker {
     let everyone = presence.everyone();
     Ticker::new(presence, EVERY, move |presence| {

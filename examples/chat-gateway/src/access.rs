@@ -1,4 +1,4 @@
-//! Who may connect, and who may be in which room.
+//! Authentication, and the rights of users in rooms.
 
 use crate::{Room, Tokens};
 use async_trait::async_trait;
@@ -9,19 +9,19 @@ use presence_core::{Clock, Topic};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The claim that lists the rooms which a token is for. A token without it is for all of them.
+/// The claim with the list of rooms that a token is valid for. A token without it is valid for all.
 pub const ROOMS: &str = "rooms";
-/// RFC 7518 wants a secret of at least this many bytes.
+/// The minimum length of a secret by RFC 7518, in bytes.
 const SECRET_BYTES: usize = 32;
 
-/// Knows the tokens of users.
+/// Verifies the tokens of users.
 pub struct Users(Arc<dyn Authenticator>);
 
 impl Users {
-    /// As the settings say; tokens expire by `clock`.
+    /// Verifies tokens as configured; tokens expire by `clock`.
     ///
     /// # Errors
-    /// What is missing or wrong, in words for whoever starts the process.
+    /// A message about the setting that is missing or wrong.
     pub fn of(tokens: &Tokens, clock: impl Clock) -> Result<Self, String> {
         let given = [
             ("KEYCLOAK_URL", tokens.keycloak_url()),
@@ -70,7 +70,7 @@ impl Users {
     }
 }
 
-/// Whoever connects is a user: a token that names nobody is refused.
+/// Every connection needs a user: a token without one is refused.
 #[async_trait]
 impl Authenticator for Users {
     async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<Identity, Refused> {
@@ -82,7 +82,7 @@ impl Authenticator for Users {
     }
 }
 
-/// The rule of this service: everybody may be in the rooms that their token is for, and
+/// The rule of this service: users may enter the rooms that their token is valid for, and
 /// administrators may do everything.
 pub fn rule() -> impl Authorize {
     |who: &Identity, action: Action, on: Resource<'_>| match (action, on) {

@@ -1,4 +1,4 @@
-//! Messages as other services publish them, and as they travel to the rooms.
+//! Messages in the formats of other services and of the rooms.
 
 use crate::Room;
 use crate::frame::Frame;
@@ -12,18 +12,18 @@ use std::fmt;
 /// `{"room_id":"general","type":..,..}` with a frame of its own.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Broadcast {
-    /// The channel and the direct message of this id.
+    /// The topics of the channel and of the direct message with this id.
     pub topics: [Topic; 2],
-    /// What is stored and delivered: see [`stored`](Self::stored).
+    /// The stored payload: see [`stored`](Self::stored).
     pub payload: String,
 }
 
 impl Broadcast {
-    /// Reads what a service published; `None` for what is none.
+    /// Reads a message of another service; `None` if it is not valid.
     ///
-    /// An object with a `type` is a frame, forwarded as it is but for `room_id`. Otherwise the
-    /// object in `data`, or else in `message`, or else all other fields together are the data of a
-    /// `message`. Whose message it is says `user_id`.
+    /// An object with a `type` is a frame and is forwarded without `room_id`. Otherwise the data of
+    /// a `message` is the object in `data`, or else in `message`, or else all other fields
+    /// together. The author is in `user_id`.
     pub fn read(payload: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(payload).ok().filter(|text| text.len() <= MAX_PAYLOAD)?;
         let Fields(fields) = serde_json::from_str(text).ok()?;
@@ -61,15 +61,15 @@ impl Broadcast {
         })
     }
 
-    /// Whose message a stored payload is, and the frame that it is told in: a line for the author,
-    /// which may be empty, and then the frame.
+    /// Splits a stored payload into the author and the frame: a line with the author, which may be
+    /// empty, and then the frame.
     pub fn stored(payload: &[u8]) -> Option<(Option<UserId>, &str)> {
         let (author, frame) = std::str::from_utf8(payload).ok()?.split_once('\n')?;
         Some((UserId::new(author).ok(), frame))
     }
 }
 
-/// The user that an object names.
+/// The user id in an object, if any.
 fn author(object: &str) -> Option<String> {
     let Fields(fields) = serde_json::from_str(object).ok()?;
     let (_, raw) = fields.iter().rev().find(|(name, _)| name == "user_id")?;
@@ -80,7 +80,7 @@ fn string(raw: &RawValue) -> Option<String> {
     serde_json::from_str(raw.get()).ok()
 }
 
-/// The fields of an object in their order, as they were written.
+/// The fields of an object with their original text, in order.
 struct Fields<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Fields<'de> {

@@ -1,4 +1,4 @@
-//! Carries typing and messages between instances, and to and from other services.
+//! Transports typing and messages between instances and to other services.
 
 use crate::broadcast::Broadcast;
 use crate::redis::Redis;
@@ -14,12 +14,12 @@ use presence_core::{Broker, Topic};
 use presence_memory::MemoryBroker;
 use std::sync::Arc;
 
-/// The broker of the gateway. Cheap to clone.
+/// The transport of typing and messages. Cheap to clone.
 ///
-/// Typing travels as signals of the broker behind it. So do messages, as events, in memory and over
-/// NATS. On Redis messages are plain `PUBLISH`es on `message:broadcast`, which is where other
-/// services publish: every instance hears them once, and hands them to its rooms through a broker
-/// of its own, so that a client that reads slowly loses none.
+/// Typing is sent as signals of the broker. In memory and on NATS, messages are events of the same
+/// broker. On Redis, messages are published on the channel `message:broadcast`, like those of other
+/// services. Every instance receives each of them once and stores it in a memory broker of its own
+/// for its rooms, so that slow clients lose none.
 #[derive(Clone)]
 pub struct Exchange {
     shared: Arc<dyn Broker>,
@@ -29,25 +29,25 @@ pub struct Exchange {
 #[derive(Clone)]
 struct OnRedis {
     redis: Redis,
-    /// Holds what was heard for a moment.
-    heard: MemoryBroker,
+    /// Stores the messages received from Redis for a short time.
+    received: MemoryBroker,
 }
 
 impl Exchange {
-    /// Over this broker alone.
+    /// Uses this broker for typing and messages.
     pub fn over(shared: Arc<dyn Broker>) -> Self {
         Self { shared, redis: None }
     }
 
-    /// Over Redis: `shared` carries typing, and `heard` what was heard on `message:broadcast`.
-    pub(crate) fn on_redis(shared: Arc<dyn Broker>, redis: Redis, heard: MemoryBroker) -> Self {
-        Self { shared, redis: Some(OnRedis { redis, heard }) }
+    /// Uses `shared` for typing, and `received` for the messages received on `message:broadcast`.
+    pub(crate) fn on_redis(shared: Arc<dyn Broker>, redis: Redis, received: MemoryBroker) -> Self {
+        Self { shared, redis: Some(OnRedis { redis, received }) }
     }
 
     /// Delivers `data`, a JSON object, as a message to the subscribers of a room on all instances.
     ///
     /// # Errors
-    /// When it could not be sent, or nobody heard it.
+    /// When it could not be sent, or no instance received it.
     pub async fn send(&self, room: Room<'_>, data: &str) -> store::Result<()> {
         let room_id = serde_json::to_string(room.id).unwrap_or_default();
         let payload = format!(r#"{{"room_id":{room_id},"data":{data}}}"#);
@@ -61,7 +61,7 @@ impl Exchange {
     }
 }
 
-/// Puts a message into the channels of its room.
+/// Publishes a message in the channels of its room.
 ///
 /// # Errors
 /// Those of the broker.
@@ -95,7 +95,7 @@ impl Broker for Exchange {
     fn subscribe(&self, channel: &Channel, from: Start) -> BoxStream<'static, Delivery> {
         let shared = self.shared.subscribe(channel, from);
         match &self.redis {
-            Some(on) => stream::select(shared, on.heard.subscribe(channel, Start::Live)).boxed(),
+            Some(on) => stream::select(shared, on.received.subscribe(channel, Start::Live)).boxed(),
             None => shared,
         }
     }
@@ -103,7 +103,7 @@ impl Broker for Exchange {
     fn subscribe_prefix(&self, prefix: &str) -> BoxStream<'static, Delivery> {
         let shared = self.shared.subscribe_prefix(prefix);
         match &self.redis {
-            Some(on) => stream::select(shared, on.heard.subscribe_prefix(prefix)).boxed(),
+            Some(on) => stream::select(shared, on.received.subscribe_prefix(prefix)).boxed(),
             None => shared,
         }
     }
@@ -121,7 +121,7 @@ impl Broker for Exchange {
     }
 }
 
-/// Who types where, as a signal says it.
+/// Decodes a signal: the topic and who is typing there.
 fn typing(channel: &Channel, payload: &[u8]) -> Option<(Topic, Typing)> {
     let topic = Topic::new(channel.as_str().strip_prefix("topic:")?).ok()?;
     Some((topic, serde_json::from_slice(payload).ok()?))

@@ -1,10 +1,10 @@
-//! What clients are told, as it stands on the wire.
+//! The frames that clients receive.
 
 use presence_core::Status;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// One frame; `"type"` is its name in snake case.
+/// A frame; `"type"` is its name in snake case.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Frame<'a> {
@@ -12,63 +12,63 @@ pub enum Frame<'a> {
     Subscribed(Ids<'a>),
     /// A subscription has ended.
     Unsubscribed(Ids<'a>),
-    /// Who is in a room.
+    /// The users in a room.
     PresenceState {
-        /// Which channel; null for a direct message.
+        /// The channel; null for a direct message.
         channel_id: Option<&'a str>,
-        /// Which direct message.
+        /// The direct message; null for a channel.
         #[serde(skip_serializing_if = "Option::is_none")]
         dm_id: Option<&'a str>,
         /// The users in the room.
         users: Vec<User<'a>>,
-        /// How many there are, in a room that is too large for a list.
+        /// The number of users, in a room that is too large for a list.
         #[serde(skip_serializing_if = "Option::is_none")]
         count: Option<u32>,
     },
-    /// A user changed.
+    /// The status of a user has changed.
     Presence {
-        /// The user it is about.
+        /// The id of the user.
         user_id: &'a str,
         /// The name to show.
         username: &'a str,
-        /// How they show now.
+        /// The new status.
         status: Status,
-        /// When it was noticed.
+        /// When the change was noticed.
         timestamp: &'a str,
-        /// The words beside the status.
+        /// The message beside the status.
         #[serde(skip_serializing_if = "Option::is_none")]
         message: Option<&'a str>,
     },
-    /// A user types.
+    /// A user is typing.
     Typing {
-        /// The room it is about.
+        /// The room.
         #[serde(flatten)]
         room: Ids<'a>,
-        /// The user it is about.
+        /// The id of the user.
         user_id: &'a str,
         /// The name to show.
         username: &'a str,
     },
     /// A message.
     Message {
-        /// As whoever published it wrote it.
+        /// The data as the publisher wrote it.
         data: &'a RawValue,
     },
     /// The answer to a ping.
     Pong {
-        /// The time here.
+        /// The time of the server.
         timestamp: &'a str,
     },
-    /// What was asked for was not done.
+    /// A request was refused.
     Error {
-        /// A few words.
+        /// A short message.
         error: &'a str,
-        /// A number as HTTP has it.
+        /// A status code of HTTP.
         code: u16,
     },
 }
 
-/// How a room is named: one of the two is null.
+/// The id of a room, in one of the two fields; the other is null.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Ids<'a> {
     /// The id of a channel.
@@ -93,13 +93,13 @@ pub struct User<'a> {
     pub username: &'a str,
     /// `online`, `away`, `busy` or `offline`.
     pub status: Status,
-    /// The words beside the status.
+    /// The message beside the status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<&'a str>,
 }
 
 impl<'a> User<'a> {
-    /// Somebody who is in a room, or anywhere.
+    /// A user who is online.
     pub fn of(member: &'a presence_core::Member) -> Self {
         Self {
             user_id: member.user.as_str(),
@@ -109,27 +109,27 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Somebody who is not here any more.
+    /// A user who is offline.
     pub fn offline(user_id: &'a str, username: &'a str) -> Self {
         Self { user_id, username, status: Status::Offline, message: None }
     }
 
-    /// What of it is a change when it differs.
+    /// The fields whose change makes a new state.
     pub fn state(&self) -> impl std::hash::Hash + use<'a> {
         (self.username, self.status, self.message)
     }
 }
 
 impl<'a> Frame<'a> {
-    /// How a user shows from this moment on.
+    /// A frame with the status of a user at this time.
     pub fn presence(user: User<'a>, timestamp: &'a str) -> Self {
         let User { user_id, username, status, message } = user;
         Self::Presence { user_id, username, status, timestamp, message }
     }
 
-    /// Its text.
+    /// The JSON text of the frame.
     pub fn text(&self) -> String {
-        // Texts and numbers, and what was JSON before, can always be written.
+        // Strings, numbers and valid JSON can always be serialised.
         serde_json::to_string(self).unwrap_or_default()
     }
 }

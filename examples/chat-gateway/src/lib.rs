@@ -1,7 +1,6 @@
 //! A WebSocket gateway for chat: presence, rooms, typing and messages, on any number of instances.
 //!
-//! The library is the service without its process: [`app`] is what [`run`] serves and what tests
-//! call.
+//! The library is the service without its process: [`run`] serves [`app`], and tests call it.
 
 mod access;
 mod api;
@@ -43,11 +42,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// Within how long clients are to come back, to another instance, when this one ends.
+/// The time within which clients are told to reconnect to another instance when this one ends.
 const RECONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// How long the connections have for their close handshakes.
+/// The time limit for the close handshakes of all connections.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
-/// How many users a room may have to be listed by name; a larger one is told in numbers.
+/// The maximum number of users that are listed by name in a room; in a larger one only their number
+/// is sent.
 const LARGE_ROOM: usize = 5_000;
 
 /// What the handlers share. Cheap to clone.
@@ -64,14 +64,14 @@ struct Inner {
 }
 
 impl Service {
-    /// The service on these stores, as the settings say, for whoever `users` knows.
+    /// The service on these stores with these settings; `users` verifies tokens.
     ///
     /// # Errors
-    /// What is wrong with the settings.
+    /// A message about the wrong setting.
     pub fn new(stores: &Stores, settings: &Settings, users: Users) -> Result<Self, String> {
         let limits = Limits {
-            // Behind a proxy that is not counted, all clients have its address: what bounds one of
-            // them is its rate.
+            // Behind a proxy that `trusted_proxies` does not count, all clients share its address;
+            // therefore clients are limited by rate only.
             streams_per_client: None,
             topics_per_client: None,
             trusted_proxies: settings.trusted_proxies,
@@ -107,7 +107,7 @@ impl Service {
         self.0.mount.presence()
     }
 
-    /// What carries typing and messages.
+    /// The transport of typing and messages.
     pub fn exchange(&self) -> &Exchange {
         &self.0.exchange
     }
@@ -121,15 +121,15 @@ impl Service {
         self.0.is_public
     }
 
-    /// With what tokens are signed for whoever asks, in a demo.
+    /// The secret that signs demo tokens.
     fn demo_secret(&self) -> Option<&str> {
         self.0.demo_secret.as_deref()
     }
 
-    /// Returns once all sockets are closed, or after a few seconds.
+    /// Waits until all sockets are closed, for a few seconds at most.
     async fn closed(&self) {
         let closed = async {
-            while self.mount().gate().open() > 0 {
+            while self.mount().limiter().open() > 0 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -137,7 +137,7 @@ impl Service {
     }
 }
 
-/// The endpoints, and what lets pages of `cors` call them.
+/// The endpoints, with CORS for `cors`.
 pub fn app(service: Service, cors: Option<Cors>) -> Router {
     let edge = cors.map_or_else(PresenceLayer::new, |cors| PresenceLayer::new().cors(cors));
     Router::new()
@@ -160,11 +160,11 @@ async fn socket(State(service): State<Service>, request: Request) -> Response {
     service.0.gateway.upgrade(request).await
 }
 
-/// Serves until `stop` is there, and then lets the clients go elsewhere: nobody sees anyone leave
-/// who comes back in time.
+/// Serves until `stop` completes, and then asks clients to reconnect elsewhere. Those that
+/// reconnect in time are not seen to leave.
 ///
 /// # Errors
-/// What is wrong with the settings, in words for whoever starts the process.
+/// A message about the wrong setting.
 pub async fn run(
     settings: &Settings,
     listener: TcpListener,
@@ -175,7 +175,7 @@ pub async fn run(
     let stores = Stores::open(settings).map_err(|error| error.to_string())?;
     let service = Service::new(&stores, settings, users)?;
     if service.demo_secret().is_some() {
-        tracing::warn!("DEMO is set: whoever asks gets a token of any user");
+        tracing::warn!("DEMO is set: anybody can get a token of any user");
     } else if settings.demo {
         tracing::warn!("DEMO needs JWT_SECRET, and does nothing without it");
     }

@@ -9,7 +9,8 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 
-/// Gives much of its memory back after a flood; glibc's keeps it (BENCHMARKS.md).
+/// Returns much of its memory to the system after a flood, in contrast to that of glibc
+/// (BENCHMARKS.md).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -18,7 +19,7 @@ async fn main() -> ExitCode {
     let settings = match Settings::try_parse() {
         Ok(settings) => settings,
         Err(said) => {
-            // Help is no error.
+            // `--help` is not an error.
             let _ = said.print();
             return if said.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
@@ -32,7 +33,7 @@ async fn main() -> ExitCode {
     match start(&settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // No setting silences why the process ends.
+            // Printed even if the log is silenced, so that the reason for the exit is always shown.
             if tracing::enabled!(tracing::Level::ERROR) {
                 tracing::error!("{error}");
             } else {
@@ -44,8 +45,7 @@ async fn main() -> ExitCode {
 }
 
 async fn start(settings: &Settings) -> Result<(), Box<dyn Error + Send + Sync>> {
-    // Whoever installs one first wins, and there is nobody else: an error here means that it is
-    // there.
+    // Fails only if a provider is installed already, which is fine.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     record();
     let (host, port) = (settings.service_host, settings.service_port);

@@ -1,40 +1,37 @@
-//! What presence keeps of a connection beside who and where: the name to show, and which connection
-//! of which process it is.
+//! The meta of a session: the name to show, and the connection and process that it belongs to.
 
 use presence_core::{Meta, NodeId, Presence, SessionId, UserId};
 use serde_json::{Value, json};
 
-/// The longest name that is kept, in characters: whatever they are, the meta of a session has room
-/// for them.
+/// The maximum length of a stored name, in characters, so that the meta always has room for it.
 const MAX_NAME: usize = 128;
 
 const NAME: &str = "name";
 const CONNECTION: &str = "connection";
 const NODE: &str = "node";
 
-/// The meta of a connection of this process.
+/// The meta for a connection of this process.
 pub fn meta(name: &str, connection: &SessionId, node: &NodeId) -> Option<Meta> {
     let name: String = name.chars().take(MAX_NAME).collect();
     Meta::new(json!({ NAME: name, CONNECTION: connection, NODE: node })).ok()
 }
 
-/// The name that a meta says, or else the user's id.
+/// The name in a meta, or else the user's id.
 pub fn name<'a>(meta: Option<&'a Meta>, user: &'a UserId) -> &'a str {
     field(meta, NAME).unwrap_or(user.as_str())
 }
 
-/// Which connection a meta is about.
+/// The connection in a meta.
 pub fn connection(meta: Option<&Meta>) -> &str {
     field(meta, CONNECTION).unwrap_or_default()
 }
 
-/// Whether a meta is about a connection of this process.
+/// Whether a meta belongs to a connection of this process.
 pub fn is_of(meta: Option<&Meta>, node: &NodeId) -> bool {
     field(meta, NODE) == Some(node.as_str())
 }
 
-/// The name of somebody who may be gone: the last one of their sessions, as long as those are
-/// remembered.
+/// The name of a user who may have left: that of their last session, as long as it is remembered.
 pub fn last_name(presence: &Presence, user: &UserId) -> String {
     let sessions = presence.explain(user).sessions.into_iter();
     let sessions = sessions.filter_map(|session| {

@@ -2,43 +2,43 @@
 
 use presence_core::{InvalidValue, Topic};
 
-/// A room: a channel or a direct message, which may have the same id. Its topic is `channel:<id>`
-/// or `dm:<id>`.
+/// A room: a channel or a direct message. Both kinds may have the same id. The topic is
+/// `channel:<id>` or `dm:<id>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room<'a> {
-    /// Which of the two it is.
+    /// The kind of room.
     pub kind: Kind,
-    /// What clients call it: 1 to 256 bytes without control characters.
+    /// The id that clients use: 1 to 256 bytes without control characters.
     pub id: &'a str,
 }
 
-/// What a room is.
+/// The kinds of rooms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// For many.
+    /// A room for many users.
     Channel,
-    /// For two, or a few.
+    /// A room for two users, or a few.
     Direct,
 }
 
-/// The longest id of a room, in bytes.
+/// The maximum length of a room id, in bytes.
 const MAX_ID: usize = 256;
-/// What the topics of channels begin with, and those of direct messages.
+/// The prefixes of topics.
 const PREFIXES: [(Kind, &str); 2] = [(Kind::Channel, "channel:"), (Kind::Direct, "dm:")];
 
 impl<'a> Room<'a> {
-    /// The channel and the direct message of this id: other services name a room by its id alone.
+    /// The channel and the direct message with this id. Other services name a room by its id only.
     pub fn both(id: &'a str) -> [Self; 2] {
         PREFIXES.map(|(kind, _)| Self { kind, id })
     }
 
-    /// Which room a topic is.
+    /// The room of a topic.
     pub fn of(topic: &'a Topic) -> Option<Self> {
         let known = |(kind, prefix)| Some(Self { kind, id: topic.as_str().strip_prefix(prefix)? });
         PREFIXES.into_iter().find_map(known)
     }
 
-    /// Its topic.
+    /// The topic of the room.
     ///
     /// # Errors
     /// [`InvalidValue`] when the id is empty, too long, or holds a control character.
@@ -56,12 +56,12 @@ impl<'a> Room<'a> {
         Topic::new(format!("{prefix}{}", self.id))
     }
 
-    /// Its id, if it is a channel.
+    /// The id, if it is a channel.
     pub fn channel_id(self) -> Option<&'a str> {
         (self.kind == Kind::Channel).then_some(self.id)
     }
 
-    /// Its id, if it is a direct message.
+    /// The id, if it is a direct message.
     pub fn dm_id(self) -> Option<&'a str> {
         (self.kind == Kind::Direct).then_some(self.id)
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// A WebSocket gateway for chat: presence, rooms, typing and messages.
 #[derive(Debug, Clone, Parser)]
 pub struct Settings {
-    /// What the service is called in `/health`.
+    /// The name of the service in `/health`.
     #[arg(long, env = "SERVICE_NAME", default_value = "presence")]
     pub service_name: String,
     /// The address to listen on.
@@ -19,39 +19,40 @@ pub struct Settings {
     /// The port to listen on.
     #[arg(long, env = "SERVICE_PORT", default_value_t = 8006)]
     pub service_port: u16,
-    /// What is logged: error, warn, info, debug, trace, or by module.
+    /// The log level (error, warn, info, debug, trace), or levels by module.
     #[arg(long, env = "LOG_LEVEL", default_value = "info")]
     pub log_level: String,
-    /// Where instances meet.
+    /// The server that instances share.
     #[command(flatten)]
     pub servers: Servers,
     /// How tokens are verified.
     #[command(flatten)]
     pub tokens: Tokens,
-    /// How often clients ping, in seconds. One that sends nothing for twice as long is closed.
+    /// The interval of clients' pings, in seconds. A client that sends nothing for twice as long is
+    /// disconnected.
     #[arg(long, env = "WS_HEARTBEAT_INTERVAL", value_name = "SECONDS", default_value_t = 30)]
     #[arg(value_parser = RangedU64ValueParser::<u64>::new().range(1..=3_600))]
     ws_heartbeat_interval: u64,
-    /// For how many seconds Redis keeps `presence:{user_id}` after it was last refreshed.
+    /// How long Redis keeps `presence:{user_id}` after its last refresh, in seconds.
     #[arg(long, env = "WS_PRESENCE_TTL", value_name = "SECONDS", default_value_t = 300)]
     #[arg(value_parser = RangedU64ValueParser::<u64>::new().range(5..=86_400))]
     ws_presence_ttl: u64,
-    /// For how many seconds a user types who does not say so again.
+    /// How long typing is shown unless it is repeated, in seconds.
     #[arg(long, env = "WS_TYPING_TTL", value_name = "SECONDS", default_value_t = 5)]
     #[arg(value_parser = RangedU64ValueParser::<u64>::new().range(1..=60))]
     ws_typing_ttl: u64,
-    /// The origins whose pages may connect and call beside the service's own, separated by commas;
-    /// `*` for any.
+    /// The origins whose pages may connect and call, besides the service's own, separated by
+    /// commas; `*` for any.
     #[arg(long, env = "CORS_ORIGINS", value_name = "ORIGINS")]
     #[arg(default_value = "", hide_default_value = true)]
     pub cors_origins: String,
-    /// Whether anybody may read `/presence` without a token.
+    /// Whether `/presence` can be read without a token.
     #[arg(long, env = "REST_PUBLIC", value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
     pub rest_public: bool,
-    /// How many proxies of your own stand in front.
+    /// The number of your own proxies in front.
     #[arg(long, env = "TRUSTED_PROXIES", value_name = "NUMBER", default_value_t = 0)]
     pub trusted_proxies: usize,
-    /// Gives tokens to whoever asks, for the page at `/`. Never in production.
+    /// Issues tokens to anybody, for the page at `/`. Never in production.
     #[arg(long, env = "DEMO", value_parser = BoolishValueParser::new(), action = ArgAction::SetTrue)]
     pub demo: bool,
 }
@@ -67,50 +68,50 @@ pub struct Servers {
     nats_url: Option<Secret>,
 }
 
-/// How tokens are verified: by Keycloak, by published keys, or by a secret.
+/// How tokens are verified: with Keycloak, published keys, or a secret.
 #[derive(Debug, Clone, Args)]
 pub struct Tokens {
-    /// Where Keycloak is.
+    /// The URL of Keycloak.
     #[arg(long, env = "KEYCLOAK_URL", value_name = "URL")]
     keycloak_url: Option<String>,
     /// Its realm.
     #[arg(long, env = "KEYCLOAK_REALM", value_name = "REALM")]
     keycloak_realm: Option<String>,
-    /// To which client a token must have been issued (`azp`), or for which it must be (`aud`).
+    /// The client that a token must have been issued to (`azp`) or for (`aud`).
     #[arg(long, env = "KEYCLOAK_CLIENT_ID", value_name = "CLIENT")]
     keycloak_client_id: Option<String>,
-    /// Where the keys are that tokens are signed with.
+    /// The URL of the keys that sign tokens.
     #[arg(long, env = "JWKS_URL", value_name = "URL")]
     jwks_url: Option<String>,
-    /// The secret that tokens are signed with, for development.
+    /// The secret that signs tokens, for development.
     #[arg(long, env = "JWT_SECRET", hide_env_values = true)]
     jwt_secret: Option<Secret>,
-    /// Who must have signed (`iss`). Default: Keycloak's realm, as `KEYCLOAK_URL` names it; else
-    /// anybody who has the key.
+    /// The required issuer (`iss`). Default: Keycloak's realm under `KEYCLOAK_URL`; without
+    /// Keycloak, any.
     #[arg(long, env = "JWT_ISSUER", value_name = "ISSUER")]
     jwt_issuer: Option<String>,
 }
 
 impl Settings {
-    /// After how long without a frame a client is closed.
+    /// The time without a frame after which a client is disconnected.
     pub fn idle_for(&self) -> Duration {
         Duration::from_secs(2 * self.ws_heartbeat_interval)
     }
 
-    /// How long Redis keeps what it knows of a user.
+    /// How long Redis keeps the key of a user.
     pub fn presence_ttl(&self) -> Duration {
         Duration::from_secs(self.ws_presence_ttl)
     }
 
-    /// How long a user types who does not say so again.
+    /// How long typing is shown unless it is repeated.
     pub fn typing_ttl(&self) -> Duration {
         Duration::from_secs(self.ws_typing_ttl)
     }
 
-    /// The pages of other origins that may connect and call, if any may.
+    /// The origins whose pages may connect and call, if any.
     ///
     /// # Errors
-    /// What is wrong with `CORS_ORIGINS`.
+    /// A message about `CORS_ORIGINS`.
     pub fn cors(&self) -> Result<Option<Cors>, String> {
         if self.cors_origins.trim().is_empty() {
             return Ok(None);
@@ -132,7 +133,7 @@ impl Servers {
 }
 
 impl Tokens {
-    /// Where Keycloak is.
+    /// The URL of Keycloak.
     pub fn keycloak_url(&self) -> Option<&str> {
         set(self.keycloak_url.as_deref())
     }
@@ -142,12 +143,12 @@ impl Tokens {
         set(self.keycloak_realm.as_deref())
     }
 
-    /// The client that tokens are for.
+    /// The required client of tokens.
     pub fn client(&self) -> Option<&str> {
         set(self.keycloak_client_id.as_deref())
     }
 
-    /// Where the keys are.
+    /// The URL of the keys.
     pub fn jwks_url(&self) -> Option<&str> {
         set(self.jwks_url.as_deref())
     }
@@ -157,18 +158,18 @@ impl Tokens {
         set(self.jwt_secret.as_ref().map(|secret| secret.0.as_str()))
     }
 
-    /// Who must have signed.
+    /// The required issuer.
     pub fn issuer(&self) -> Option<&str> {
         set(self.jwt_issuer.as_deref())
     }
 }
 
-/// A setting that is there; one that is blank is not.
+/// Treats a blank setting as absent.
 fn set(setting: Option<&str>) -> Option<&str> {
     setting.map(str::trim).filter(|text| !text.is_empty())
 }
 
-/// Text that neither `--help` nor `Debug` prints: a secret, or a URL that may hold a password.
+/// A secret text, or a URL that may contain a password: neither `--help` nor `Debug` shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

@@ -1,6 +1,6 @@
-//! What an instance stands on: memory, Redis or NATS.
+//! The stores of an instance: memory, Redis or NATS.
 
-use crate::redis::{Redis, heard, mirror::Mirror};
+use crate::redis::{Redis, listen, mirror::Mirror};
 use crate::{Exchange, Settings};
 use async_nats::ConnectOptions;
 use presence_core::broker::Retention;
@@ -11,56 +11,55 @@ use presence_redis::{RedisBroker, RedisStore};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many sessions may be here, and how many bytes of memory they may take: so much in the
-/// roster, and as much in the store.
+/// Limits for the number of sessions and for their memory in bytes. The memory limit applies once
+/// to the roster and once to the store.
 const MAX_SESSIONS: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
 
-/// Whose keys, subjects and streams they are.
+/// The namespace of keys, subjects and streams.
 pub(crate) const NAMESPACE: &str = "chat-gateway";
-/// How much is held of the messages of all rooms, for clients that read slowly, in bytes.
+/// The maximum size of all stored messages, in bytes; they are stored for slow clients.
 const HELD_BYTES: usize = 64 * 1024 * 1024;
 
-/// What an instance stands on.
+/// The stores of an instance.
 pub struct Stores {
-    /// Who is here.
+    /// The presence of users.
     pub presence: Presence,
-    /// Typing and messages.
+    /// The transport of typing and messages.
     pub exchange: Exchange,
 }
 
-/// Why the settings of the stores were refused. Says nothing of addresses and passwords.
+/// Why the settings of the stores were refused. Contains no addresses or passwords.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidStores {
-    /// Two servers are set.
+    /// Redis and NATS are both set.
     #[error("REDIS_URL and NATS_URL are both set: instances meet in one of them")]
     Two,
-    /// The URL is none that can be used.
+    /// The URL of Redis is not valid.
     #[error("REDIS_URL must be like redis://host:6379 ({0})")]
     Redis(store::Error),
-    /// The URL is none that can be used.
+    /// The URL of NATS is not valid.
     #[error("NATS_URL must be like nats://host:4222 ({0})")]
     Nats(store::Error),
-    /// Never with the constants of this service.
+    /// The policy is not valid, which the constants of this service rule out.
     #[error(transparent)]
     Policy(#[from] InvalidPolicy),
 }
 
-/// The windows of connections. A connected user is online until they say otherwise; a reload within
-/// two seconds is not seen.
+/// The windows of connections. A connected user is online unless they declare another status; a
+/// reload within two seconds is not seen.
 pub fn policy() -> Policy {
     Policy { active_for: Policy::MAX_LEASE, grace: Duration::from_secs(2), ..Policy::default() }
 }
 
-/// How much is held of a room's messages: enough for a client that reads slowly, for nobody asks
-/// for older ones.
+/// How much of a room's messages is stored: enough for slow clients, since nobody reads older ones.
 pub fn retention() -> Retention {
     Retention::default().count(100).age(Duration::from_mins(1))
 }
 
 impl Stores {
-    /// Opens what the settings name, whether or not it is up.
+    /// Opens the stores of the settings. The servers may be down.
     ///
     /// # Errors
     /// [`InvalidStores`].
@@ -94,7 +93,7 @@ fn redis(url: &str, settings: &Settings) -> Result<Stores, InvalidStores> {
     let redis = Redis::new(url, settings).map_err(InvalidStores::Redis)?;
     let presence = start(store)?;
     let messages = MemoryBroker::with(retention(), HELD_BYTES, SystemClock);
-    heard::start(&presence, &redis, &messages);
+    listen::start(&presence, &redis, &messages);
     Mirror::start(&presence, &redis);
     Ok(Stores { presence, exchange: Exchange::on_redis(Arc::new(broker), redis, messages) })
 }

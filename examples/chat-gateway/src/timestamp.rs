@@ -1,4 +1,4 @@
-//! Times as this service writes them.
+//! The format of times.
 
 use presence_core::Timestamp;
 use time::OffsetDateTime;
@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 pub fn rfc3339(at: Timestamp) -> String {
     let seconds = i64::try_from(at.as_millis() / 1_000).unwrap_or_default();
     let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    // Four digits of a year and no fraction can always be written.
+    // A year of four digits without fractions of a second can always be formatted.
     time.format(&Rfc3339).unwrap_or_default()
 }
 

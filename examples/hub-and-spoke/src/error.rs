@@ -1,4 +1,4 @@
-//! Errors as this service answers them: a status, and `{"error":"…"}`.
+//! The error responses of this service: a status, and `{"error":"…"}`.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -8,16 +8,16 @@ use presence_core::{UserId, store};
 use serde::Serialize;
 use std::borrow::Cow;
 
-/// An error answer.
+/// An error response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// Something that this service has looked at and does not take.
-    Said(StatusCode, Cow<'static, str>),
-    /// Somebody who may not.
+    /// A status and a message of this service.
+    Message(StatusCode, Cow<'static, str>),
+    /// 401 or 403: the caller is not identified or not allowed.
     Refused(Refused),
 }
 
-/// The body of every error answer.
+/// The body of an error response.
 #[derive(Serialize)]
 struct Wire<'a> {
     error: &'a str,
@@ -26,20 +26,20 @@ struct Wire<'a> {
 impl Error {
     /// 400: the request must change.
     pub fn bad_request(words: impl Into<Cow<'static, str>>) -> Self {
-        Self::Said(StatusCode::BAD_REQUEST, words.into())
+        Self::Message(StatusCode::BAD_REQUEST, words.into())
     }
 
     /// 404: this user has no status.
     pub fn unknown(user: &UserId) -> Self {
-        Self::Said(StatusCode::NOT_FOUND, format!("presence not found for user {user}").into())
+        Self::Message(StatusCode::NOT_FOUND, format!("presence not found for user {user}").into())
     }
 
-    /// 503: the store does not answer. Its own words name no address and no secret; `setting` says
-    /// where to look.
+    /// 503: the store does not answer. The store's message contains no address or secret; `setting`
+    /// names the setting to check.
     pub fn store(error: &store::Error, setting: &str) -> Self {
         tracing::debug!(cause = chain(error), setting, "the store did not answer");
         let words = format!("the store does not answer: {setting}: {error}");
-        Self::Said(StatusCode::SERVICE_UNAVAILABLE, words.into())
+        Self::Message(StatusCode::SERVICE_UNAVAILABLE, words.into())
     }
 }
 
@@ -49,11 +49,11 @@ impl From<Refused> for Error {
     }
 }
 
-/// An error with all that caused it, on one line.
+/// The error and its causes on one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let mut words: Vec<String> = causes.map(ToString::to_string).collect();
-    // Some libraries repeat the cause in the error's own words.
+    // Some libraries repeat the cause in the message of the error.
     words.dedup_by(|cause, error| error.contains(cause.as_str()));
     words.join(": ")
 }
@@ -65,14 +65,14 @@ impl From<BodyError> for Error {
             BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
             _ => StatusCode::BAD_REQUEST,
         };
-        Self::Said(status, bad.to_string().into())
+        Self::Message(status, bad.to_string().into())
     }
 }
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, words) = match self {
-            Self::Said(status, words) => (status, words),
+            Self::Message(status, words) => (status, words),
             Self::Refused(refused) => return refused.into_response(),
         };
         let mut response = wire::json(status, &Wire { error: &words });
@@ -83,12 +83,12 @@ impl IntoResponse for Error {
     }
 }
 
-/// For paths that do not exist.
+/// The handler of unknown paths.
 pub async fn not_found() -> Error {
-    Error::Said(StatusCode::NOT_FOUND, "not found".into())
+    Error::Message(StatusCode::NOT_FOUND, "not found".into())
 }
 
-/// For methods that a path does not have.
+/// The handler of methods that a path does not support.
 pub async fn method_not_allowed() -> Error {
-    Error::Said(StatusCode::METHOD_NOT_ALLOWED, "method not allowed".into())
+    Error::Message(StatusCode::METHOD_NOT_ALLOWED, "method not allowed".into())
 }

@@ -1,6 +1,6 @@
-//! User status over HTTP, at a center and its leaves.
+//! User status over HTTP, in a center and its leaves.
 //!
-//! The library is the service without its process: [`Service`] is what a node does, [`app`] its
+//! The library is the service without its process: [`Service`] is the logic of a node, [`app`] its
 //! endpoints.
 
 mod api;
@@ -34,7 +34,7 @@ use presence_axum::{Cors, PresenceLayer};
 use presence_core::{UserId, store};
 use std::sync::Arc;
 
-/// Says that a node cannot see at the moment whether what it answers is still so.
+/// The response header that tells that the view may be stale.
 pub const VIEW: HeaderName = HeaderName::from_static("presence-view");
 
 /// What the handlers share. Cheap to clone.
@@ -48,45 +48,44 @@ struct Inner {
 }
 
 impl Service {
-    /// A service of these statuses, for whom `auth` lets in.
+    /// The service with these statuses; `auth` identifies callers.
     pub fn new(statuses: Statuses, auth: Auth) -> Self {
         Self(Arc::new(Inner { statuses, auth, setting: "memory" }))
     }
 
-    /// Names the setting that says where the store is, for errors and logs: an operator then knows
-    /// where to look.
+    /// Sets the name of the setting with the store's address, which errors and logs mention for
+    /// operators.
     pub fn setting(self, setting: &'static str) -> Self {
         Self(Arc::new(Inner { statuses: self.0.statuses.clone(), auth: self.0.auth.clone(), setting }))
     }
 
-    /// Says in the log whether the store answers when the process starts, and if not, why and where
-    /// to look.
-    pub async fn say_whether_the_store_answers(self) {
+    /// Logs at start whether the store answers, and if not, why.
+    pub async fn log_whether_the_store_answers(self) {
         match self.0.statuses.probe().await {
             Ok(()) => tracing::info!(setting = self.0.setting, "the store answers"),
             Err(error) => {
                 let cause = error::chain(&error);
-                tracing::error!("the store does not answer, trying on: {}: {cause}", self.0.setting);
+                tracing::error!("the store does not answer, retrying: {}: {cause}", self.0.setting);
             }
         }
     }
 
-    /// The answer to a request that the store did not answer.
+    /// The response when the store did not answer.
     fn unanswered(&self, error: &store::Error) -> Error {
         Error::store(error, self.0.setting)
     }
 
-    /// What it does.
+    /// The statuses.
     pub fn statuses(&self) -> &Statuses {
         &self.0.statuses
     }
 
-    /// Who may.
+    /// Authentication and authorization.
     pub fn auth(&self) -> &Auth {
         &self.0.auth
     }
 
-    /// The current status of users; an error where it is not known of all.
+    /// The current status of users; an error if that of any of them cannot be read.
     async fn read(&self, users: &[UserId]) -> Result<Vec<Option<Arc<Shown>>>, Error> {
         self.0.statuses.lookaside().read(users).await.map_err(|error| self.unanswered(&error))
     }
@@ -98,15 +97,15 @@ impl FromRef<Service> for Auth {
     }
 }
 
-/// The endpoints, and what lets pages of `cors` call them.
+/// The endpoints, with CORS for `cors`.
 pub fn app(service: Service, cors: Option<Cors>) -> Router {
     let edge = cors.map_or_else(PresenceLayer::new, |cors| PresenceLayer::new().cors(cors));
     let named = || get(read::one).put(write::one).delete(write::clear);
     let presence = Router::new()
         .route("/", get(read::several))
         .route("/{userID}", named().post(write::one))
-        // The two names for which POST means something else; all other methods are about the user
-        // who is called so.
+        // For these two names `POST` has another meaning; all other methods are about a user with
+        // that name.
         .route("/batch", named().post(write::several))
         .route("/query", named().post(read::queried))
         .layer(map_response_with_state(service.clone(), say_view));
@@ -123,8 +122,8 @@ pub fn app(service: Service, cors: Option<Cors>) -> Router {
         .with_state(service)
 }
 
-/// How the service is served: a query may name a thousand users, and what is too long is told so
-/// like any other error.
+/// The options of the server: the head of a request may name a thousand users, and the server's own
+/// errors get the format of this service.
 pub fn server(cors: Option<Cors>) -> Options {
     let error_body = |words: &str| format!(r#"{{"error":"{words}"}}"#);
     Options { max_head: 96 * 1024, error_body, cors, ..Options::default() }

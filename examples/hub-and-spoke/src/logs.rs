@@ -1,22 +1,22 @@
-//! What is logged.
+//! The log filter.
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// The filter that `LOG_LEVEL` asks for: a level, or `module=level` pairs separated by commas.
+/// Parses `LOG_LEVEL`: a level, or `module=level` pairs separated by commas.
 ///
-/// A text that cannot be read means `info`, and is returned beside the filter for the log to say
-/// so. The library's own parser would take a misspelt level for the name of a module, and silence
-/// all others.
+/// Invalid text counts as `info`, and is returned beside the filter so that it can be logged. The
+/// library's own parser would take a misspelt level for a module name and silence all other
+/// modules.
 pub fn filter(level: &str) -> (EnvFilter, Option<&str>) {
-    // To the parser an empty text is a level, too.
+    // The parser accepts an empty text as a level.
     let is_level = |text: &str| !text.trim().is_empty() && text.trim().parse::<LevelFilter>().is_ok();
     let is_readable = |directive: &str| {
         let (module, level) = directive.rsplit_once('=').unwrap_or(("all", directive));
         !module.trim().is_empty() && is_level(level)
     };
     let readable = level.split(',').all(is_readable);
-    // The client of NATS logs every attempt to connect; the store says once what happened.
+    // The NATS client logs every attempt to connect; the store logs an outage once.
     let quiet = if level.contains("async_nats") { "" } else { ",async_nats=off" };
     let filter = readable.then(|| EnvFilter::try_new(format!("{level}{quiet}")).ok()).flatten();
     match filter {

@@ -12,7 +12,8 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 
-/// Gives much of its memory back after a flood; glibc's keeps it (BENCHMARKS.md).
+/// Returns much of its memory to the system after a flood, in contrast to that of glibc
+/// (BENCHMARKS.md).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -21,7 +22,7 @@ async fn main() -> ExitCode {
     let settings = match Settings::try_parse() {
         Ok(settings) => settings,
         Err(said) => {
-            // Help is no error.
+            // `--help` is not an error.
             let _ = said.print();
             return if said.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
@@ -35,7 +36,7 @@ async fn main() -> ExitCode {
     match run(&settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // No setting silences why the process ends.
+            // Printed even if the log is silenced, so that the reason for the exit is always shown.
             if tracing::enabled!(tracing::Level::ERROR) {
                 tracing::error!("{error}");
             } else {
@@ -54,7 +55,7 @@ async fn run(settings: &Settings) -> Result<(), Box<dyn Error + Send + Sync>> {
         StoreSettings::Memory => {
             tracing::warn!("no NATS_URL is set: statuses are kept in memory, and end with this process");
         }
-        // Not the URLs: they may hold a password.
+        // The URLs are not logged, since they may contain a password.
         StoreSettings::Nats { domain, bucket, .. } => {
             tracing::info!(bucket, domain, "statuses are kept in NATS KV");
         }
@@ -73,7 +74,7 @@ async fn run(settings: &Settings) -> Result<(), Box<dyn Error + Send + Sync>> {
     let bound = TcpListener::bind((host, port)).await;
     let listener = bound.map_err(|error| format!("cannot listen on {host}, port {port}: {error}"))?;
     tracing::info!(address = %listener.local_addr()?, node = %settings.node_id, "listening");
-    tokio::spawn(service.clone().say_whether_the_store_answers());
+    tokio::spawn(service.clone().log_whether_the_store_answers());
     serve(listener, app(service, cors.clone()), server(cors), terminated()).await;
     if let Some(presence) = presence {
         presence.shutdown().await;

@@ -1,4 +1,4 @@
-//! A node: the service on a store, and at a center what cleans up in that.
+//! A node: the service on a store, and at a center the task that cleans up the store.
 
 use crate::lookaside::{Bounds, Lookaside};
 use crate::status::LASTS;
@@ -10,32 +10,31 @@ use presence_nats::{Namespace, NatsStore, Options};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many sessions may be here, and how many bytes of memory they may take: so much in the
-/// roster, and as much in the store.
+/// Limits for the number of sessions and for their memory in bytes. The memory limit applies once
+/// to the roster and once to the store.
 const MAX_SESSIONS: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
 
-/// A store, as the parts of a node use it: each part has a handle of its own, as another process
-/// would.
+/// The store of a node. Each part of the node opens a handle of its own, as another process would.
 pub enum Stores {
     /// In this process.
     Memory(MemoryStore),
     /// In NATS KV.
     Nats {
-        /// The servers, with commas between.
+        /// The servers, separated by commas.
         urls: String,
-        /// What servers call this node in their lists of connections.
+        /// The name of this node in the servers' lists of connections.
         name: String,
-        /// The rest; by far the largest part.
+        /// All other options; boxed because they are large.
         options: Box<Options>,
     },
 }
 
 impl Stores {
-    /// Where the settings say, for the node of this name.
+    /// The store of these settings, for the node of this name.
     ///
     /// # Errors
-    /// What is wrong with the name of the bucket.
+    /// A message about the name of the bucket.
     pub fn of(settings: &StoreSettings, node: &NodeId) -> store::Result<Self> {
         match settings {
             StoreSettings::Memory => Ok(Self::Memory(MemoryStore::new().max_bytes(MAX_BYTES))),
@@ -47,11 +46,11 @@ impl Stores {
         }
     }
 
-    /// A handle. NATS is connected to in the background: a node starts with its store down, and
-    /// recovers.
+    /// Opens a handle. NATS is connected in the background, so a node starts and recovers with its
+    /// store down.
     ///
     /// # Errors
-    /// What is wrong with the settings of NATS.
+    /// A message about the settings of NATS.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -66,13 +65,13 @@ impl Stores {
     }
 }
 
-/// The windows by which a center takes a status for lapsed: it lives by its declaration, and leaves
-/// at once.
+/// The windows by which a center judges that a status has lapsed: it lasts until the time in its
+/// declaration, without a grace.
 pub fn policy() -> Policy {
     Policy { lease_for: LASTS, grace: Duration::ZERO, declared_counts: true, ..Policy::default() }
 }
 
-/// Starts to read and write statuses.
+/// Starts reading and writing statuses.
 ///
 /// # Panics
 /// Outside a tokio runtime.
@@ -82,8 +81,8 @@ pub fn statuses(store: &Arc<dyn PresenceStore>, clock: impl Clock, settings: &Se
     Statuses::new(Arc::clone(store), lookaside, settings.node_id.clone())
 }
 
-/// Starts what a center does besides: it holds everybody, so it is the one to forget who has
-/// lapsed, and to count.
+/// Starts the additional task of a center: it holds all users, and so it forgets lapsed sessions
+/// and counts users.
 ///
 /// # Panics
 /// Outside a tokio runtime, and when [`policy`] is wrong.

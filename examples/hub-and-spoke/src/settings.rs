@@ -8,13 +8,13 @@ use presence_core::NodeId;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// User status over HTTP, at a center and its leaves.
+/// User status over HTTP, in a center and its leaves.
 #[derive(Debug, Clone, Parser)]
 pub struct Settings {
-    /// What this node is.
+    /// The role of this node.
     #[arg(long, env = "NODE_TYPE", default_value = "center", ignore_case = true)]
     pub node_type: NodeType,
-    /// What this node is called in what it writes.
+    /// The name of this node in what it writes.
     #[arg(long, env = "NODE_ID", default_value = "node-1")]
     pub node_id: NodeId,
     /// The address to listen on.
@@ -23,22 +23,22 @@ pub struct Settings {
     /// The port to listen on.
     #[arg(long, env = "SERVICE_PORT", default_value_t = 8080)]
     pub service_port: u16,
-    /// The secret that tokens are signed with. Required.
+    /// The secret that signs tokens. Required.
     #[arg(long, env = "JWT_SECRET", hide_env_values = true, default_value = "", hide_default_value = true)]
     pub jwt_secret: Secret,
-    /// Who must have signed them (`iss`); nothing for anybody.
+    /// The required issuer (`iss`); empty: any.
     #[arg(long, env = "JWT_ISSUER", default_value = "", hide_default_value = true)]
     pub jwt_issuer: String,
-    /// For whom they must be (`aud`); nothing for anybody.
+    /// The required audience (`aud`); empty: any.
     #[arg(long, env = "JWT_AUDIENCE", default_value = "", hide_default_value = true)]
     pub jwt_audience: String,
-    /// Whether a token's subject may write only its own status, unless it is an administrator.
+    /// Whether a user may write only their own status, unless they are an administrator.
     #[arg(long, env = "RESTRICT_WRITES", default_value = "true", value_parser = BoolishValueParser::new(), action = ArgAction::Set)]
     pub restrict_writes: bool,
-    /// The NATS servers of a center, or a leaf's own, separated by commas; nothing for memory.
+    /// The NATS servers of a center, or a leaf's own ones, separated by commas; empty: memory.
     #[arg(long, env = "NATS_URL", hide_env_values = true, default_value = "", hide_default_value = true)]
     pub nats_url: Secret,
-    /// The center's NATS servers, for a leaf that talks to them directly.
+    /// The center's NATS servers, for a leaf that connects to them directly.
     #[arg(
         long,
         env = "NATS_CENTER_URL",
@@ -47,36 +47,36 @@ pub struct Settings {
         hide_default_value = true
     )]
     pub nats_center_url: Secret,
-    /// The center's JetStream domain, for a leaf over its own NATS server.
+    /// The center's JetStream domain, for a leaf with its own NATS server.
     #[arg(long, env = "NATS_DOMAIN", default_value = "", hide_default_value = true)]
     pub nats_domain: String,
-    /// The bucket in which the statuses are.
+    /// The bucket of the statuses.
     #[arg(long, env = "NATS_BUCKET", default_value = "presence")]
     pub nats_bucket: String,
-    /// How many bytes of statuses a node keeps at hand.
+    /// The maximum size of a node's cache, in bytes.
     #[arg(long, env = "CACHE_MAX_COST", default_value_t = 1_000_000)]
     pub cache_max_cost: u64,
-    /// For how many users it counts how often they are asked for.
+    /// For how many users the cache counts reads.
     #[arg(long, env = "CACHE_NUM_COUNTERS", default_value_t = 100_000)]
     pub cache_num_counters: usize,
-    /// What is logged: error, warn, info, debug, trace, or by module.
+    /// The log level (error, warn, info, debug, trace), or levels by module.
     #[arg(long, env = "LOG_LEVEL", default_value = "info")]
     pub log_level: String,
-    /// Pages of other origins.
+    /// CORS.
     #[command(flatten)]
     pub cors: CorsSettings,
 }
 
-/// What a node is.
+/// The role of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum NodeType {
-    /// Beside the store; cleans up in it.
+    /// Next to the store; cleans it up.
     Center,
-    /// Elsewhere; reads go on when the center is cut off.
+    /// In another place; continues to read when it is cut off from the center.
     Leaf,
 }
 
-/// Text that neither `--help` nor `Debug` prints: a secret, or URLs that may hold a password.
+/// A secret text, or URLs that may contain a password: neither `--help` nor `Debug` shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub String);
 
@@ -92,25 +92,25 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Where statuses are kept.
+/// The store of statuses.
 #[derive(Clone, PartialEq, Eq)]
 pub enum StoreSettings {
     /// In this process.
     Memory,
     /// In NATS KV.
     Nats {
-        /// The setting that names the servers, for messages.
+        /// The setting with the servers, for messages.
         setting: &'static str,
         /// The servers to connect to.
         urls: Vec<String>,
-        /// The JetStream domain in which the bucket is, if it is not that of those servers.
+        /// The JetStream domain of the bucket, if it differs from that of the servers.
         domain: Option<String>,
         /// The bucket.
         bucket: String,
     },
 }
 
-/// Names the bucket and not the servers, whose URLs may hold a password.
+/// Shows the bucket but not the servers, whose URLs may contain a password.
 impl std::fmt::Debug for StoreSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -126,7 +126,7 @@ impl std::fmt::Debug for StoreSettings {
 }
 
 impl StoreSettings {
-    /// What an operator has to look at when the store does not answer.
+    /// The setting to check when the store does not answer.
     pub fn setting(&self) -> &'static str {
         match self {
             Self::Memory => "memory",
@@ -136,10 +136,10 @@ impl StoreSettings {
 }
 
 impl Settings {
-    /// Where statuses are kept.
+    /// The store of statuses.
     ///
     /// # Errors
-    /// What is missing, in words for whoever started the process.
+    /// A message about the setting that is missing.
     pub fn store(&self) -> Result<StoreSettings, &'static str> {
         let list = |urls: &str| {
             urls.split(',').map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned).collect()
@@ -165,10 +165,10 @@ impl Settings {
         }
     }
 
-    /// Who knows the tokens.
+    /// Verifies tokens.
     ///
     /// # Errors
-    /// That there is no secret, in words for whoever started the process.
+    /// A message that the secret is missing.
     pub fn tokens(&self) -> Result<Hs256, &'static str> {
         let secret = self.jwt_secret.0.as_str();
         if secret.is_empty() {
@@ -183,10 +183,10 @@ impl Settings {
     }
 }
 
-/// Which pages of other origins may call.
+/// Pages of other origins.
 #[derive(Debug, Clone, Args)]
 pub struct CorsSettings {
-    /// Whether any may.
+    /// Whether pages of other origins may call.
     #[arg(long, env = "CORS_ENABLED", default_value = "true", value_parser = BoolishValueParser::new(), action = ArgAction::Set)]
     pub cors_enabled: bool,
     /// Their origins, or `*` for all.
@@ -198,19 +198,19 @@ pub struct CorsSettings {
     /// The headers that they may send.
     #[arg(long, env = "CORS_ALLOWED_HEADERS", default_value = "Authorization,Content-Type")]
     pub cors_allowed_headers: String,
-    /// Whether they may send cookies and other credentials; never where the origins are `*`.
+    /// Whether they may send cookies and other credentials; not with `*`.
     #[arg(long, env = "CORS_ALLOW_CREDENTIALS", default_value = "false", value_parser = BoolishValueParser::new(), action = ArgAction::Set)]
     pub cors_allow_credentials: bool,
-    /// How long a browser may remember what it may, in seconds.
+    /// How long a browser may cache the response to a preflight, in seconds.
     #[arg(long, env = "CORS_MAX_AGE", default_value_t = 600)]
     pub cors_max_age: u64,
 }
 
 impl CorsSettings {
-    /// The same for the library; `None` where no page may call.
+    /// The CORS settings in the library's form; `None` if no page may call.
     ///
-    /// `*` with credentials would let any page act for whoever is logged in, and browsers refuse
-    /// it: then credentials are left out, and a warning says so.
+    /// `*` with credentials would let any page act for a logged-in user, and browsers refuse it;
+    /// credentials are then left out, with a warning.
     ///
     /// # Errors
     /// [`InvalidCors`] names what is wrong.

@@ -1,4 +1,4 @@
-//! A status as it is shown: made once, when it comes or changes, and copied into every answer.
+//! A status with its JSON, which is made once per change and copied into every response.
 
 use presence_core::{Declared, Message, Session, Status, Timestamp};
 use serde::{Serialize, Serializer};
@@ -12,7 +12,7 @@ pub struct Shown {
     json: Box<RawValue>,
 }
 
-/// The fields, in the order of their keys on the wire.
+/// The fields, in their order on the wire.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire<'a> {
@@ -29,7 +29,7 @@ struct Wire<'a> {
 }
 
 impl Shown {
-    /// The status that a session holds.
+    /// The status of a session.
     pub fn new(session: Session) -> Self {
         let declared = session.declared.as_ref();
         let at = declared.map_or(Timestamp::ZERO, |declared| declared.at);
@@ -38,22 +38,22 @@ impl Shown {
             user: session.user.as_str(),
             status: declared.map_or(Status::Offline, |declared| declared.status),
             message: message.map_or("", Message::as_str),
-            // Nobody beats here: a user was seen when their status was set.
+            // There are no heartbeats: the user was last seen when the status was set.
             last_seen: session.seen_at.max(at),
             updated_at: at,
             node: session.placement.node.as_str(),
         };
-        // Texts and numbers can always be written.
+        // Strings and numbers can always be serialised.
         let json = to_raw_value(&wire).unwrap_or_else(|_| RawValue::NULL.to_owned());
         Self { session, json }
     }
 
-    /// The session that holds it.
+    /// The session of the status.
     pub fn session(&self) -> &Session {
         &self.session
     }
 
-    /// How many bytes its JSON has.
+    /// The size of the JSON, in bytes.
     pub fn json_bytes(&self) -> usize {
         self.json.get().len()
     }
@@ -65,7 +65,7 @@ impl Serialize for Shown {
     }
 }
 
-/// UTC to the millisecond, with `Z`; always of one length, since some clients read no other.
+/// UTC with milliseconds and `Z`. The length is fixed, since some clients can read no other.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
 fn rfc3339<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
     let seconds = i64::try_from(at.as_secs()).ok();

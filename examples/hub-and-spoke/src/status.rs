@@ -1,28 +1,28 @@
-//! A user's status, as the store holds it: one session that only ever declares.
+//! A user's status as the store holds it: a session that only declares.
 //!
-//! It never beats (`seen_at` stays zero), is in no topic, and ends at the instant that its
-//! declaration names. For a `Presence` on the same store whose policy has `declared_counts`, its
-//! user is there until then.
+//! The session has no heartbeats (`seen_at` stays zero) and no topics, and ends at the time in its
+//! declaration. A `Presence` on the same store, with `declared_counts` in its policy, counts its
+//! user as online until then.
 
 use presence_core::{Declared, Departure, Message, NodeId, Placement, Session, SessionId, Status};
 use presence_core::{Timestamp, Topics, UserId};
 use std::time::Duration;
 
-/// The name of the session that holds a user's status.
+/// The id of the session with a user's status.
 pub const SESSION: &str = "status";
-/// How long a status lasts, unless it is set for less.
+/// The lifetime of a status, unless a shorter one is set.
 pub const LASTS: Duration = Duration::from_hours(1);
 
-/// What somebody wants a status to be.
+/// A status to be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// The user it belongs to.
     pub user: UserId,
     /// The status.
     pub status: Status,
-    /// The words beside it.
+    /// The message beside the status.
     pub message: Option<Message>,
-    /// How long it lasts; at most [`LASTS`].
+    /// The lifetime; at most [`LASTS`].
     pub ttl: Duration,
 }
 
@@ -31,7 +31,7 @@ pub fn is_status(session: &Session) -> bool {
     session.id.as_str() == SESSION
 }
 
-/// Whether a status is to be shown: it has not been cleared and has not lapsed.
+/// Whether a status is to be shown: it was not cleared and has not lapsed.
 pub fn is_current(session: &Session, now: Timestamp) -> bool {
     let until = |declared: &Declared| declared.until.unwrap_or(declared.at + session.placement.lease);
     session.placement.left.is_none()
@@ -39,10 +39,10 @@ pub fn is_current(session: &Session, now: Timestamp) -> bool {
 }
 
 impl Wanted {
-    /// The session that says so, newer than what is `held` of it.
+    /// The session for this status, with stamps newer than those of `held`.
     pub fn session(self, held: Option<&Session>, node: &NodeId, now: Timestamp) -> Session {
-        // Both registers get one stamp; neither may lose against what it replaces, whatever clock
-        // that was made by.
+        // Both registers get the same stamp. It must be newer than what it replaces, whichever
+        // clock made that.
         let (placed_at, declared_at) = held.map_or((Timestamp::ZERO, Timestamp::ZERO), |held| {
             (held.placement.placed_at, held.declared.as_ref().map_or(Timestamp::ZERO, |declared| declared.at))
         });
@@ -71,7 +71,7 @@ impl Wanted {
     }
 }
 
-/// The same status, cleared; `None` if there is nothing left to clear.
+/// The same status, cleared; `None` if there is nothing to clear.
 pub fn cleared(mut held: Session, now: Timestamp) -> Option<Session> {
     if held.placement.left.is_some() {
         return None;

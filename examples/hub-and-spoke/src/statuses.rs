@@ -1,4 +1,4 @@
-//! What the service does: statuses are read, set and cleared.
+//! Reading, setting and clearing statuses.
 
 use crate::Shown;
 use crate::lookaside::{Lookaside, in_time};
@@ -8,14 +8,14 @@ use presence_core::{NodeId, Session, UserId};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the store may take to answer a probe: whoever asks does not wait for long.
+/// The time limit for a probe of the store.
 const PROBE: Duration = Duration::from_secs(2);
 
-/// Reads through the cache, writes to the store. Cheap to clone.
+/// Reads through the cache, and writes to the store. Cheap to clone.
 ///
-/// A write is confirmed by the store or it is an error: nothing is kept here to be told later, so
-/// that a write that was answered with an error does not come true minutes after. One that *timed
-/// out* may have come true, as with any store.
+/// A write is either confirmed by the store or an error. Nothing is kept to be written later, so a
+/// write that returned an error does not take effect minutes later. A write that timed out may have
+/// taken effect, as with any store.
 #[derive(Clone)]
 pub struct Statuses {
     store: Arc<dyn PresenceStore>,
@@ -29,7 +29,7 @@ impl Statuses {
         Self { store, lookaside, node }
     }
 
-    /// How they are read.
+    /// The reading side.
     pub fn lookaside(&self) -> &Lookaside {
         &self.lookaside
     }
@@ -39,16 +39,16 @@ impl Statuses {
         &self.node
     }
 
-    /// Sets statuses, and answers what is stored, in the same order; of two for one user the later
+    /// Sets statuses. Returns what is stored, in the same order; of two for one user, the later
     /// one.
     ///
     /// # Errors
     /// [`store::Error`]: the store has not confirmed them, any of them may be stored.
     pub async fn set(&self, wanted: Vec<Wanted>) -> store::Result<Vec<Arc<Shown>>> {
         let users: Vec<UserId> = wanted.iter().map(|wanted| wanted.user.clone()).collect();
-        // Not from the cache: the write before this one may have been taken by another node a
-        // moment ago. Who cannot read the store does not get as far as a write, which a client
-        // would deliver when the link is back.
+        // Not from the cache, because another node may have written a moment ago. If the store
+        // cannot be read, nothing is written: the client would deliver the write when the link is
+        // back.
         let mut held = self.lookaside.held(&users).await?;
         for wanted in wanted {
             let user = wanted.user.clone();
@@ -60,7 +60,7 @@ impl Statuses {
         self.put(sessions).await
     }
 
-    /// Clears a user's status; one who has none is no error.
+    /// Clears a user's status. It is no error if there is none.
     ///
     /// # Errors
     /// [`store::Error`]: the store has not confirmed it.
@@ -73,7 +73,7 @@ impl Statuses {
         }
     }
 
-    /// Whether the store really answers: reads a user whom nobody is.
+    /// Checks that the store answers, by reading a user who does not exist.
     ///
     /// # Errors
     /// [`store::Error`] when it does not.
@@ -86,9 +86,9 @@ impl Statuses {
     async fn put(&self, sessions: Vec<Session>) -> store::Result<Vec<Arc<Shown>>> {
         for batch in sessions.chunks(BATCH_ENTRIES) {
             if let Err(error) = in_time(self.store.put(batch)).await {
-                // It may have taken them all the same, and a watch need not tell a process of what
-                // it wrote itself.
-                self.lookaside.doubt(&sessions).await;
+                // The store may have written them all the same, and a watch need not report a
+                // process's own writes.
+                self.lookaside.drop_uncertain(&sessions).await;
                 return Err(error);
             }
         }

@@ -1,4 +1,4 @@
-//! Who may watch a job, and who may tell of one.
+//! Access rights: who may watch a job, and who may publish updates.
 
 use crate::settings::set;
 use crate::{Error, JobId, Jobs, Secret, Tokens};
@@ -9,40 +9,40 @@ use serde_json::Value;
 use std::hint::black_box;
 use std::sync::Arc;
 
-/// Who may do what. Cheap to clone; everything is open until it is set.
+/// The access rules. Cheap to clone; without settings everything is open.
 #[derive(Clone, Default)]
 pub struct Access {
-    /// Knows the tokens of users; with it, jobs have owners.
+    /// Verifies the tokens of users; if set, jobs have owners.
     pub users: Option<Arc<dyn Authenticator>>,
-    /// What internal publishers show.
+    /// The bearer token of internal publishers.
     pub internal: Option<Secret>,
-    /// What Pub/Sub shows when it pushes.
+    /// The credentials of Pub/Sub pushes.
     pub push: Push,
 }
 
-/// Where Google's keys are.
+/// The URL of Google's public keys.
 const GOOGLE: &str = "https://www.googleapis.com/oauth2/v3/certs";
-/// `?token=` beside the header: neither an `EventSource` nor the URL of a push subscription sends
-/// headers of its own.
+/// Accepts `?token=` besides the header, because neither an `EventSource` nor a push subscription
+/// can set headers.
 const TOKEN: Sources<'static> = Sources { query: Some("token"), subprotocol: false };
 
-/// What Pub/Sub shows when it pushes; either will do.
+/// The credentials of Pub/Sub pushes; one of them is enough.
 #[derive(Clone, Default)]
 pub struct Push {
-    /// Knows Google's tokens.
+    /// Verifies Google's tokens.
     pub google: Option<Arc<dyn Authenticator>>,
-    /// The account that must have signed: its `email`. Anybody's account at Google can sign for any
-    /// audience.
+    /// The required service account (the claim `email`). Without it, any Google account could sign
+    /// a token for our audience.
     pub account: Option<String>,
     /// The token in the query.
     pub token: Option<Secret>,
 }
 
 impl Access {
-    /// What the settings say; tokens expire by `clock`. What is open is logged, once.
+    /// The rules of the settings; tokens expire by `clock`. Logs once what is open.
     ///
     /// # Errors
-    /// What cannot be used of the settings, in words for whoever started the process.
+    /// A message about the setting that cannot be used.
     pub fn of(tokens: &Tokens, clock: impl Clock + Clone) -> Result<Self, String> {
         let users: Option<Arc<dyn Authenticator>> =
             match (set(tokens.jwt_secret.as_ref()), set(tokens.jwks_url.as_ref())) {
@@ -74,7 +74,7 @@ impl Access {
                 "neither JWT_SECRET nor JWKS_URL is set: anybody who knows a job's id may watch it"
             );
             if self.internal.is_none() {
-                tracing::warn!("INTERNAL_TOKEN is not set either: anybody may tell of any job");
+                tracing::warn!("INTERNAL_TOKEN is not set either: anybody may publish updates of any job");
             }
         }
         match &self.push {
@@ -90,21 +90,20 @@ impl Access {
         }
     }
 
-    /// Who calls; `None` when jobs have no owners.
+    /// The caller; `None` if jobs have no owners.
     ///
     /// # Errors
-    /// [`Refused`], when they have, and the caller shows no valid token.
+    /// [`Refused`] without a valid token, if jobs have owners.
     pub async fn user(&self, request: &Parts) -> Result<Option<Identity>, Refused> {
         let Some(users) = &self.users else { return Ok(None) };
         let credentials = Credentials::from_request(request, TOKEN)?;
         Ok(Some(users.authenticate(&credentials).await?))
     }
 
-    /// Who watches or asks for a job: its owner.
+    /// Checks that the caller owns the job. Returns the caller.
     ///
     /// # Errors
-    /// 401; 404 when nobody has heard of the job; 403 when it is somebody else's; 503 when that
-    /// cannot be known.
+    /// 401; 404 for an unknown job; 403 for another user's job; 503 when the broker cannot tell.
     pub async fn viewer(&self, request: &Parts, jobs: &Jobs, job: &JobId) -> Result<Option<Identity>, Error> {
         let Some(user) = self.user(request).await? else { return Ok(None) };
         let owner = jobs.owner(job).await?;
@@ -115,7 +114,7 @@ impl Access {
         if created || claims(&user, job) { Ok(Some(user)) } else { Err(Refused::Forbidden.into()) }
     }
 
-    /// Lets an internal publisher in: by `INTERNAL_TOKEN`, or by the token of an administrator.
+    /// Admits an internal publisher: with `INTERNAL_TOKEN`, or with the token of an administrator.
     ///
     /// # Errors
     /// [`Refused`].
@@ -132,7 +131,7 @@ impl Access {
         if user.is_admin() { Ok(()) } else { Err(Refused::Forbidden) }
     }
 
-    /// Lets Pub/Sub in.
+    /// Admits a push of Pub/Sub.
     ///
     /// # Errors
     /// [`Refused`].
@@ -160,15 +159,15 @@ fn jwks(setting: &str, url: &str) -> Result<Jwks, String> {
     Jwks::new(url).map_err(|invalid| format!("{setting}: {invalid}"))
 }
 
-/// Whether a token names the job itself, as that of a service which created it elsewhere does:
-/// `jobId`, or one of `jobs`.
+/// Whether a token contains the job's id, in `jobId` or in `jobs`: the services that create jobs
+/// elsewhere issue such tokens.
 fn claims(user: &Identity, job: &JobId) -> bool {
     let is = |value: &Value| value.as_str() == Some(job.as_str());
     user.claim(&["jobId"]).is_some_and(is)
         || user.claim(&["jobs"]).and_then(Value::as_array).is_some_and(|jobs| jobs.iter().any(is))
 }
 
-/// Compares without telling by its time how far they agree.
+/// Compares in constant time.
 fn same(secret: &str, shown: &str) -> bool {
     let differing = secret.bytes().zip(shown.bytes()).fold(0, |bits, (a, b)| black_box(bits | (a ^ b)));
     secret.len() == shown.len() && differing == 0

@@ -1,4 +1,4 @@
-//! A worker that does nothing but tell how far it is (`--demo`).
+//! A worker that only publishes progress (`--demo`).
 
 use crate::{JobId, Jobs, Status, Update, count};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ pub struct Demo {
     step: Duration,
 }
 
-/// How many jobs it works on at a time; one more is not driven.
+/// The number of jobs that it drives at a time; further jobs are ignored.
 const AT_ONCE: usize = 1_000;
 
-/// The stages of a job, and how far it is at each.
+/// The stages of a job, with its progress at each.
 const STAGES: [(&str, &str, u8); 6] = [
     ("retrieving-content", "Retrieving articles", 15),
     ("retrieving-content", "Retrieved 12 articles", 30),
@@ -27,7 +27,7 @@ const STAGES: [(&str, &str, u8); 6] = [
 ];
 
 impl Demo {
-    /// A worker for these jobs, which takes `step` for each stage.
+    /// A worker for these jobs, which spends `step` on each stage.
     pub fn new(jobs: Jobs, step: Duration) -> Self {
         Self { jobs, at_once: Arc::new(Semaphore::new(AT_ONCE)), step }
     }
@@ -45,7 +45,7 @@ impl Demo {
                     Ok(_) => count("demo", "stored"),
                     Err(error) => {
                         count("demo", "unavailable");
-                        tracing::warn!(%error, "the demo could not tell how far it is");
+                        tracing::warn!(%error, "the demo could not publish its progress");
                     }
                 }
             }

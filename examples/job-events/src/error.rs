@@ -1,4 +1,4 @@
-//! Errors as this service answers them: a status, and `{"error":"…"}`.
+//! The error responses of this service: a status, and `{"error":"…"}`.
 
 use crate::Problem;
 use axum::response::{IntoResponse, Response};
@@ -10,42 +10,42 @@ use presence_core::store;
 use serde::Serialize;
 use std::borrow::Cow;
 
-/// An error answer.
+/// An error response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// A status and words.
-    Said(StatusCode, Cow<'static, str>),
-    /// 400: these fields are wrong.
+    /// A status and a message.
+    Message(StatusCode, Cow<'static, str>),
+    /// 400, with the invalid fields.
     Validation(Vec<Problem>),
-    /// 429: after how many seconds the client may call again.
+    /// 429, with the seconds after which the client may retry.
     TooMany(u64),
-    /// Somebody who may not.
+    /// 401 or 403: the caller is not identified or not allowed.
     Refused(Refused),
 }
 
-/// After how many seconds to try again what cannot be served at the moment.
+/// The seconds after which to retry when the service is not available.
 const RETRY_AFTER: u64 = 5;
 
 impl Error {
-    /// 404: nobody has heard of the job.
-    pub const UNKNOWN: Self = Self::Said(StatusCode::NOT_FOUND, Cow::Borrowed("Job not found"));
+    /// 404: the job is unknown.
+    pub const UNKNOWN: Self = Self::Message(StatusCode::NOT_FOUND, Cow::Borrowed("Job not found"));
     /// 409: the job is completed or failed.
-    pub const FINISHED: Self = Self::Said(StatusCode::CONFLICT, Cow::Borrowed("Job is finished"));
+    pub const FINISHED: Self = Self::Message(StatusCode::CONFLICT, Cow::Borrowed("Job is finished"));
 
-    /// 400: this field is wrong.
+    /// 400: this field is invalid.
     pub fn field(field: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::Validation(vec![Problem::new(field, message)])
     }
 
     fn unavailable(words: &'static str) -> Self {
-        Self::Said(StatusCode::SERVICE_UNAVAILABLE, words.into())
+        Self::Message(StatusCode::SERVICE_UNAVAILABLE, words.into())
     }
 }
 
-/// What a broker says of itself is for the log: callers learn that they should try again.
+/// The broker's own message is only logged; the response asks to retry.
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
-        tracing::warn!(%error, "the broker did not take it");
+        tracing::warn!(%error, "the broker refused or failed a request");
         Self::unavailable("Service unavailable")
     }
 }
@@ -56,10 +56,10 @@ impl From<Refused> for Error {
     }
 }
 
-/// Limits of streams and requests, in this service's format.
+/// Errors of the library's limits, in this service's format.
 impl From<presence_axum::Error> for Error {
     fn from(error: presence_axum::Error) -> Self {
-        Self::Said(error.status(), error.word().to_owned().into())
+        Self::Message(error.status(), error.word().to_owned().into())
     }
 }
 
@@ -78,8 +78,8 @@ impl From<presence_core::Error> for Error {
 impl From<BodyError> for Error {
     fn from(bad: BodyError) -> Self {
         match bad {
-            BodyError::TooLarge => Self::Said(StatusCode::PAYLOAD_TOO_LARGE, "Body too large".into()),
-            BodyError::TooSlow => Self::Said(StatusCode::REQUEST_TIMEOUT, "Body too slow".into()),
+            BodyError::TooLarge => Self::Message(StatusCode::PAYLOAD_TOO_LARGE, "Body too large".into()),
+            BodyError::TooSlow => Self::Message(StatusCode::REQUEST_TIMEOUT, "Body too slow".into()),
             bad => Self::field("body", bad.to_string()),
         }
     }
@@ -100,7 +100,7 @@ impl IntoResponse for Error {
             details: &'a [Problem],
         }
         let (status, error, details) = match &self {
-            Self::Said(status, words) => (*status, &**words, &[][..]),
+            Self::Message(status, words) => (*status, &**words, &[][..]),
             Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "Too many requests", &[][..]),
             Self::Validation(problems) => (StatusCode::BAD_REQUEST, "Validation failed", &problems[..]),
             Self::Refused(refused) => return refused.into_response(),
@@ -118,12 +118,12 @@ impl IntoResponse for Error {
     }
 }
 
-/// For paths that do not exist.
+/// The handler of unknown paths.
 pub(crate) async fn not_found() -> Error {
-    Error::Said(StatusCode::NOT_FOUND, "Not found".into())
+    Error::Message(StatusCode::NOT_FOUND, "Not found".into())
 }
 
-/// For methods that a path does not have.
+/// The handler of methods that a path does not support.
 pub(crate) async fn method_not_allowed() -> Error {
-    Error::Said(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed".into())
+    Error::Message(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed".into())
 }

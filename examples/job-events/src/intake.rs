@@ -1,4 +1,4 @@
-//! Messages of Pub/Sub, pulled or pushed.
+//! Messages of Pub/Sub, whether pulled or pushed.
 
 use crate::{Error, JobId, Jobs, Problem, Update, count};
 use bytes::Bytes;
@@ -8,19 +8,20 @@ use presence_core::broker::Published;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-/// Takes messages that may come more than once, and does not take a poisonous one for ever. Cheap
-/// to clone.
+/// Handles messages that may be delivered more than once, and gives up messages that cannot be
+/// read. Cheap to clone.
 #[derive(Clone)]
 pub struct Intake {
     jobs: Jobs,
     tries: Arc<Mutex<Tries>>,
 }
 
-/// After how many tries a message that cannot be read is acknowledged, and logged.
+/// The number of deliveries after which an unreadable message is logged and acknowledged.
 pub const MAX_TRIES: u32 = 5;
-/// The tries of how many such messages are remembered; beyond that the oldest starts anew.
+/// The number of unreadable messages whose deliveries are counted; beyond it the oldest count is
+/// dropped.
 const REMEMBERED: usize = 10_000;
-/// The longest message id, in bytes: an idempotency key has room for it.
+/// The maximum length of a message id, in bytes, so that it fits into an idempotency key.
 const MAX_ID: usize = 200;
 
 #[derive(Default)]
@@ -30,18 +31,18 @@ struct Tries {
 }
 
 impl Intake {
-    /// Takes messages for these jobs.
+    /// An intake for these jobs.
     pub fn new(jobs: Jobs) -> Self {
         Self { jobs, tries: Arc::default() }
     }
 
-    /// Takes the message of this id. `Ok` means that it is done with, and is to be acknowledged.
+    /// Handles the message with this id. `Ok`: it is done with and has to be acknowledged.
     ///
-    /// `attempt` is how often it was delivered, where the sender counts that.
+    /// `attempt` is the number of deliveries, if the sender counts them.
     ///
     /// # Errors
-    /// [`Error::Validation`] when it cannot be read, until it has been tried [`MAX_TRIES`] times;
-    /// 503 when the broker does not take it. Both times it is to be delivered again.
+    /// [`Error::Validation`] for a message that cannot be read, until [`MAX_TRIES`] deliveries; 503
+    /// when the broker fails. In both cases the message has to be delivered again.
     pub async fn take(
         &self,
         source: &'static str,
@@ -57,11 +58,11 @@ impl Intake {
                 if tried < MAX_TRIES {
                     return Err(Error::Validation(problems));
                 }
-                tracing::error!(id, tried, ?problems, "a message that cannot be read is given up");
+                tracing::error!(id, tried, ?problems, "giving up a message that cannot be read");
                 return Ok(());
             }
         };
-        // However it comes, by pull or by push: it is the same message.
+        // The same key for pull and push, since it is the same message.
         let published = self.jobs.publish(&job, &update, Some(format!("pubsub:{id}"))).await;
         let published = published.inspect_err(|_| count(source, "unavailable"))?;
         match published {
@@ -69,7 +70,7 @@ impl Intake {
             Published::Repeated(_) => count(source, "repeated"),
             Published::Closed(_) => {
                 count(source, "finished");
-                tracing::warn!(id, %job, "an update of a finished job is passed over");
+                tracing::warn!(id, %job, "ignoring an update of a finished job");
             }
         }
         Ok(())
@@ -89,7 +90,7 @@ fn read(id: &str, data: Bytes) -> Result<(JobId, Update), Vec<Problem>> {
 }
 
 impl Tries {
-    /// One more try of this message; how many that makes.
+    /// Counts a delivery of this message. Returns the number so far.
     fn count(&mut self, id: &str) -> u32 {
         if !self.by_id.contains_key(id) {
             if self.order.len() == REMEMBERED

@@ -1,4 +1,4 @@
-//! The name of a job, and where it is found.
+//! The id of a job, and the names that are derived from it.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use presence_core::broker::Channel;
@@ -9,19 +9,19 @@ use uuid::Uuid;
 
 /// The id of a job: 1 to 256 bytes without control characters.
 ///
-/// Jobs are also created elsewhere, with ids of any shape. Each has a channel of its own, whatever
-/// bytes are in its id.
+/// Jobs may also be created by other services, with ids of any form. Different ids have different
+/// channels, whatever bytes they contain.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct JobId(Arc<str>);
 
-/// What a path segment may hold as it is.
+/// The characters that need no escape in a path segment.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 impl JobId {
     /// The longest id, in bytes.
     pub const MAX_BYTES: usize = 256;
 
-    /// Checks an id.
+    /// Validates an id.
     ///
     /// # Errors
     /// [`InvalidValue`] when it is empty, too long, or holds a control character.
@@ -38,48 +38,49 @@ impl JobId {
         Ok(Self(id.into()))
     }
 
-    /// A new id that nobody can guess.
+    /// A new id that cannot be guessed.
     pub fn draw() -> Self {
         Self(Uuid::new_v4().to_string().into())
     }
 
-    /// The id.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The channel of its updates. Foreign services publish on the Redis channel of this name.
+    /// The channel of the job's updates. Other services publish on the Redis channel of the same
+    /// name.
     ///
     /// # Errors
-    /// None for a valid id: the name is shorter than a channel's may be.
+    /// Never for a valid id, since the name is short enough for a channel.
     pub fn updates(&self) -> Result<Channel, InvalidValue> {
         Channel::new(format!("{}{self}{}", Self::UPDATES.0, Self::UPDATES.1))
     }
 
-    /// What stands before and after the id in the name of that channel.
+    /// The prefix and the suffix of the id in the name of that channel.
     pub const UPDATES: (&str, &str) = ("job:", ":updates");
 
-    /// The channel that keeps who owns it.
+    /// The channel with the job's owner.
     ///
     /// # Errors
-    /// None for a valid id.
+    /// Never for a valid id.
     pub fn ownership(&self) -> Result<Channel, InvalidValue> {
-        // No id makes this the name of a channel of updates: those begin otherwise.
+        // No id can make this the name of a channel of updates, whose prefix differs.
         Channel::new(format!("owner:{self}"))
     }
 
-    /// The topic in which its viewers are present.
+    /// The topic in which the job's viewers are present.
     ///
     /// # Errors
-    /// None for a valid id.
+    /// Never for a valid id.
     pub fn topic(&self) -> Result<Topic, InvalidValue> {
         Topic::new(format!("{}{self}", Self::TOPIC))
     }
 
-    /// What stands before the id in the name of that topic.
+    /// The prefix of the id in the name of that topic.
     pub const TOPIC: &str = "job:";
 
-    /// The path of its event stream.
+    /// The path of the job's event stream.
     pub fn sse_endpoint(&self) -> String {
         format!("/api/v1/jobs/{}/events", utf8_percent_encode(&self.0, PLAIN))
     }

@@ -1,6 +1,6 @@
-//! Jobs as the broker keeps them: a channel of updates each, and who owns it.
+//! Jobs in the broker: each has a channel of updates, and its owner.
 //!
-//! Nothing of a job is in this process: every instance reads and writes the same channels.
+//! No state of a job is kept in this process: all instances read and write the same channels.
 
 mod owners;
 
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Jobs, on a broker. Cheap to clone.
+/// The jobs of a broker. Cheap to clone.
 #[derive(Clone)]
 pub struct Jobs(Arc<Inner>);
 
@@ -32,16 +32,16 @@ pub struct Created {
 }
 
 impl Jobs {
-    /// Jobs on this broker, which keeps their updates for `retention`.
+    /// Jobs in this broker, which keeps their updates for `retention`.
     pub fn new(broker: Arc<dyn Broker>, clock: Arc<dyn Clock>, retention: Duration) -> Self {
         let owners = Owners::new(Arc::clone(&broker), Arc::clone(&clock), retention);
         Self(Arc::new(Inner { broker, clock, owners }))
     }
 
-    /// Creates a job that is pending, owned by `owner` if there is one.
+    /// Creates a pending job, with an owner if one is given.
     ///
     /// # Errors
-    /// Those of the broker. What was stored of the job until then expires.
+    /// Those of the broker. If it fails halfway, what was stored of the job expires.
     pub async fn create(&self, owner: Option<&str>) -> store::Result<Created> {
         let created = Created { job: JobId::draw(), at: self.0.clock.now() };
         if let Some(owner) = owner {
@@ -52,7 +52,7 @@ impl Jobs {
         Ok(created)
     }
 
-    /// Stores an update and shows it to all viewers of the job; one with a `key` that was used
+    /// Stores an update and sends it to all viewers of the job. An update whose `key` was used
     /// before changes nothing.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl Jobs {
         Ok(published)
     }
 
-    /// The update that was stored last; `None` for a job that nobody has heard of.
+    /// The last stored update; `None` for an unknown job.
     ///
     /// # Errors
     /// Those of the broker.
@@ -78,7 +78,7 @@ impl Jobs {
         Ok(self.0.broker.history(&job.updates().map_err(rejected)?, 1).await?.pop())
     }
 
-    /// Who created it, if that was somebody.
+    /// The owner of the job, if it has one.
     ///
     /// # Errors
     /// Those of the broker.
@@ -86,9 +86,9 @@ impl Jobs {
         self.0.owners.of(job).await
     }
 
-    /// Sees to it that ownership outlives the updates of these jobs, which others store.
-    pub(crate) async fn keep_owners(self, mut heard: mpsc::Receiver<JobId>) {
-        while let Some(job) = heard.recv().await {
+    /// Renews the owner records of jobs whose updates are stored by other services.
+    pub(crate) async fn keep_owners(self, mut changes: mpsc::Receiver<JobId>) {
+        while let Some(job) = changes.recv().await {
             self.0.owners.keep(&job).await;
         }
     }
@@ -102,13 +102,14 @@ impl Jobs {
     }
 }
 
-/// An update as it is published, without an idempotency key; `now` is its time where it says none.
+/// The message that publishes an update, without an idempotency key. `now` is used if the update
+/// has no time of its own.
 pub(crate) fn message(job: &JobId, update: &Update, now: Option<Timestamp>) -> Result<Publish, InvalidValue> {
     let message = Publish::new(job.updates()?, update.render(job, now));
     Ok(if update.status().is_final() { message.last() } else { message })
 }
 
-/// No valid id gets here.
+/// Unreachable for a valid id.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` calls")]
 fn rejected(invalid: InvalidValue) -> store::Error {
     store::Error::new(store::Kind::Rejected, invalid.to_string())

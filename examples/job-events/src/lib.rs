@@ -1,7 +1,6 @@
-//! Live job status over Server-Sent Events: any number of viewers on any instance, resumable.
+//! Job status over Server-Sent Events: any number of viewers on any instance, with resume.
 //!
-//! The library is the service without its process: [`app`] is what `main` serves and what tests
-//! call.
+//! The library is the service without its process: `main` serves [`app`], and tests call it.
 
 mod access;
 mod api;
@@ -42,9 +41,9 @@ use presence_core::Presence;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// After how long a client comes back to a stream that broke, and to one whose job is finished.
+/// The reconnection times of clients: after a stream broke, and after the job has finished.
 const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(15));
-/// How long the demo takes for each stage.
+/// The duration of each stage in the demo.
 const DEMO_STEP: Duration = Duration::from_secs(2);
 
 /// What the handlers share. Cheap to clone.
@@ -63,7 +62,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// The service on these stores, as the settings say, for whom `access` lets in.
+    /// The service on these stores, with these settings and access rules.
     pub fn new(stores: &Stores, settings: &Settings, access: Access) -> Self {
         let clock = stores.presence.clock();
         let jobs = Jobs::new(Arc::clone(&stores.broker), Arc::clone(clock), settings.retention());
@@ -73,8 +72,8 @@ impl Service {
             .ping(Ping::Comment, settings.heartbeat())
             .ends_after(settings.connection_timeout())
             .retry(RETRY.0, RETRY.1);
-        // Behind a proxy that is not counted, all clients have its address: what bounds one of them
-        // is the rate.
+        // Behind a proxy that `trusted_proxies` does not count, all clients share its address;
+        // therefore clients are limited by rate only.
         let limits = Limits {
             streams_per_client: None,
             trusted_proxies: settings.trusted_proxies,
@@ -95,12 +94,12 @@ impl Service {
         }
     }
 
-    /// Takes messages of Pub/Sub.
+    /// The intake of Pub/Sub messages.
     pub fn intake(&self) -> &Intake {
         &self.intake
     }
 
-    /// Counts a request of its client.
+    /// Counts a request of a client.
     fn admit(&self, request: &Request) -> Result<(), Error> {
         let Some(rate) = &self.rate else { return Ok(()) };
         let proxies = self.gate.limits().trusted_proxies;
@@ -109,13 +108,13 @@ impl Service {
     }
 }
 
-/// How it is served: what the server answers by itself has the shape of this service's errors.
+/// The options of the server: its own errors get the format of this service.
 pub fn options(settings: &Settings) -> Options {
     let error_body = |words: &str| format!(r#"{{"error":"{words}"}}"#);
     Options { error_body, cors: Some(settings.cors_origins.clone()), ..Options::default() }
 }
 
-/// The endpoints, and what lets pages of other origins call them.
+/// The endpoints, with CORS.
 pub fn app(service: Service, settings: &Settings) -> Router {
     Router::new()
         .route("/api/v1/jobs", post(api_jobs::create))

@@ -10,19 +10,18 @@ use std::io::{IsTerminal, stdout};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-/// Gives much of its memory back after a flood; glibc's keeps it (BENCHMARKS.md).
+/// Returns much of its memory to the system after a flood, in contrast to that of glibc
+/// (BENCHMARKS.md).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // Whatever the client of NATS meets, it logs at every attempt to connect; the store says it
-    // once.
+    // The NATS client logs every attempt to connect; the store logs an outage once.
     let logs = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,async_nats=off"));
     tracing_subscriber::fmt().with_env_filter(logs).with_ansi(stdout().is_terminal()).init();
     let settings = Settings::parse();
-    // Whoever installs one first wins, and there is nobody else: an error here means that it is
-    // there.
+    // Fails only if a provider is installed already, which is fine.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 
     record();

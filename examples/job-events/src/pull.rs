@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-/// How long to wait after a failure, at first and at most.
+/// The pause after a failure, at first and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// How long the emulator keeps what nobody has acknowledged yet before it delivers that again.
+/// How long the emulator waits for an acknowledgement before it delivers a message again.
 const EMULATOR_DEADLINE: i32 = 10;
 
 /// Pulls until it is dropped.
@@ -25,7 +25,8 @@ impl Drop for Pulling {
     }
 }
 
-/// Pulls messages in the background, if there is a project. An outage of Pub/Sub is waited for.
+/// Pulls messages in the background if a project is configured. After an outage of Pub/Sub it
+/// continues.
 ///
 /// # Panics
 /// Outside a tokio runtime.
@@ -56,7 +57,7 @@ impl Puller {
 
     /// Pulls until the stream of messages breaks.
     ///
-    /// One message after the other: what one job's publisher said first is stored first.
+    /// Messages are handled one after the other, which keeps the order of the updates of a job.
     async fn pull(&self, pause: &mut Duration) -> Result<(), Box<dyn StdError + Send + Sync>> {
         let mut builder = Subscriber::builder();
         if let Some((endpoint, nobody)) = self.emulator() {
@@ -73,11 +74,9 @@ impl Puller {
         Ok(())
     }
 
-    /// Acknowledges a message once it is done with, and has one that cannot be read delivered
-    /// again.
+    /// Acknowledges a message once it is done with; an unreadable one is delivered again.
     ///
-    /// While the broker does not take it, it is kept: the client tells Pub/Sub that somebody is at
-    /// it.
+    /// While the broker fails, the message is kept, and the client extends its deadline at Pub/Sub.
     async fn take(&self, message: &Message, handler: Handler) {
         let attempt = handler.delivery_attempt().and_then(|attempt| u32::try_from(attempt).ok());
         let mut pause = PAUSE.0;
@@ -102,15 +101,15 @@ impl Puller {
         format!("projects/{project}/subscriptions/{name}")
     }
 
-    /// Where the emulator is, and who we are there. The client itself does not look at
+    /// The address of the emulator and the credentials for it. The client itself does not read
     /// `PUBSUB_EMULATOR_HOST`.
     fn emulator(&self) -> Option<(String, Credentials)> {
         let host = self.settings.pubsub_emulator_host.trim();
         (!host.is_empty()).then(|| (format!("http://{host}"), anonymous::Builder::new().build()))
     }
 
-    /// Creates the topic and the subscription in the emulator, which begins with none. At Google
-    /// they are there.
+    /// Creates the topic and the subscription in the emulator, which starts without any. At Google
+    /// they exist.
     async fn prepare(
         &self,
         endpoint: &str,
@@ -131,7 +130,7 @@ impl Puller {
     }
 }
 
-/// That something was there before is no error.
+/// Ignores the error that something exists already.
 fn unless_there(created: google_cloud_pubsub::Result<()>) -> google_cloud_pubsub::Result<()> {
     match created {
         Err(error) if error.status().is_some_and(|status| status.code.name() == "ALREADY_EXISTS") => Ok(()),

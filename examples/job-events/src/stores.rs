@@ -1,4 +1,4 @@
-//! Where jobs and their viewers are kept: in this process, in Redis or in NATS.
+//! The stores of jobs and viewers: memory, Redis or NATS.
 
 use crate::{InvalidHost, JobId, Jobs, Settings, Update, count, jobs};
 use async_nats::ConnectOptions;
@@ -14,60 +14,61 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-/// How many jobs may wait to have their ownership renewed after a foreign update; beyond that the
-/// next update does it.
-const HEARD: usize = 1024;
+/// The maximum number of jobs that wait for a renewal of their owner record after a foreign update;
+/// beyond it the next update does it.
+const RENEWALS: usize = 1024;
 
-/// How many sessions may be here, and how many bytes of memory they may take: so much in the
-/// roster, and as much in the store.
+/// Limits for the number of sessions and for their memory in bytes. The memory limit applies once
+/// to the roster and once to the store.
 const MAX_SESSIONS: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
 
-/// Whose keys, subjects and streams they are.
+/// The namespace of keys, subjects and streams.
 const NAMESPACE: &str = "job-events";
 
-/// What an instance stands on.
+/// The stores of an instance.
 pub struct Stores {
-    /// Who watches which job.
+    /// The viewers of jobs.
     pub presence: Presence,
     /// The updates of jobs.
     pub broker: Arc<dyn Broker>,
-    /// What `GET /health` calls it.
+    /// The name of the backend in `GET /health`.
     pub backend: &'static str,
-    /// Renews the ownership of jobs whose updates come from foreign services; ends with this value.
+    /// Renews the owner records of jobs whose updates come from other services; ends with this
+    /// value.
     pub keeper: Option<AbortOnDropHandle<()>>,
 }
 
-/// Why the settings of the stores were refused. Says nothing of addresses and passwords.
+/// Why the settings of the stores were refused. Contains no addresses or passwords.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidStores {
-    /// Two servers are set.
+    /// Redis and NATS are both set.
     #[error("REDIS_HOST or REDIS_URL and NATS_URL are set: jobs are kept in one of them")]
     Two,
-    /// The host is none.
+    /// The host is not valid.
     #[error(transparent)]
     Host(#[from] InvalidHost),
-    /// The URL is none that can be used.
+    /// The URL is not valid.
     #[error("REDIS_URL must be like redis://host:6379, NATS_URL like nats://host:4222 ({0})")]
     Url(#[from] store::Error),
-    /// Never with the constants of this service.
+    /// The policy is not valid, which the constants of this service rule out.
     #[error(transparent)]
     Policy(#[from] InvalidPolicy),
 }
 
-/// The windows of viewers: held by their streams, gone with them.
+/// The windows of viewers, whose sessions are held by their streams and end with them.
 pub fn policy() -> Policy {
     Policy { grace: Duration::ZERO, ..Policy::default() }
 }
 
-/// How much is kept of a job's updates.
+/// How much of a job's updates is kept.
 pub fn retention(settings: &Settings) -> Retention {
     Retention::default().age(settings.retention())
 }
 
 impl Stores {
-    /// Opens what the settings name, whether or not it is up.
+    /// Opens the stores of the settings. The servers may be down.
     ///
     /// # Errors
     /// [`InvalidStores`].
@@ -78,11 +79,11 @@ impl Stores {
         match (settings.servers.redis()?, settings.servers.nats()) {
             (Some(_), Some(_)) => Err(InvalidStores::Two),
             (Some(url), None) => {
-                tracing::info!("jobs are kept on Redis, where REDIS_HOST or REDIS_URL says");
+                tracing::info!("jobs are kept on the Redis of REDIS_HOST or REDIS_URL");
                 redis(url.reveal(), settings)
             }
             (None, Some(urls)) => {
-                tracing::info!("jobs are kept on NATS, where NATS_URL says");
+                tracing::info!("jobs are kept on the NATS of NATS_URL");
                 nats(urls.reveal(), settings)
             }
             (None, None) => {
@@ -101,33 +102,33 @@ fn redis(url: &str, settings: &Settings) -> Result<Stores, InvalidStores> {
     options.policy = Some(policy());
     let store = RedisStore::connect(url, options)?;
     let options = presence_redis::BrokerOptions::new(presence_redis::Namespace::new(NAMESPACE)?);
-    let (hear, heard) = mpsc::channel(HEARD);
-    let options = options.retention(retention(settings)).foreign(foreign(hear)?);
+    let (changed, changes) = mpsc::channel(RENEWALS);
+    let options = options.retention(retention(settings)).foreign(foreign(changed)?);
     let broker: Arc<dyn Broker> = Arc::new(RedisBroker::connect(url, options)?);
     let jobs = Jobs::new(Arc::clone(&broker), Arc::new(SystemClock), settings.retention());
-    let keeper = AbortOnDropHandle::new(tokio::spawn(jobs.keep_owners(heard)));
+    let keeper = AbortOnDropHandle::new(tokio::spawn(jobs.keep_owners(changes)));
     Ok(Stores { presence: start(store)?, broker, backend: "redis", keeper: Some(keeper) })
 }
 
-/// `job:{jobId}:updates` is also where services publish that know nothing of this one, and where
-/// they hear of updates.
-fn foreign(hear: mpsc::Sender<JobId>) -> store::Result<Foreign> {
+/// The Redis channel `job:{jobId}:updates` is also used by other services, to publish updates and
+/// to receive them.
+fn foreign(changed: mpsc::Sender<JobId>) -> store::Result<Foreign> {
     let (before, after) = JobId::UPDATES;
     let foreign = Foreign::new(&format!("{before}{{}}{after}"), move |id, payload| {
         let read = read_foreign(id, payload);
         count("redis", if read.is_some() { "heard" } else { "invalid" });
         let (job, message) = read?;
-        // Does not wait: the connection is read here.
-        let _ = hear.try_send(job);
+        // Never waits, because this runs in the task that reads the connection.
+        let _ = changed.try_send(job);
         Some(message)
     })?;
-    Ok(foreign.heard_as(|channel| {
+    Ok(foreign.published_as(|channel| {
         let (before, after) = JobId::UPDATES;
         channel.as_str().strip_prefix(before)?.strip_suffix(after).map(str::to_owned)
     }))
 }
 
-/// Two instances that hear the same make the same of it: what a message does not say is not added
+/// All instances that receive a message must derive the same update from it, so nothing is added
 /// here.
 fn read_foreign(id: &str, payload: &[u8]) -> Option<(JobId, Publish)> {
     let job = JobId::new(id).ok()?;

@@ -1,4 +1,4 @@
-//! What a job's status is: as publishers tell it, and as viewers get it.
+//! A job's status, as publishers send it and as viewers get it.
 
 use crate::JobId;
 use bytes::Bytes;
@@ -11,22 +11,22 @@ use std::borrow::Cow;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// How far a job is.
+/// The state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Not begun.
+    /// Not started.
     Pending,
-    /// Under way.
+    /// Running.
     Processing,
-    /// Done; nothing comes after it.
+    /// Finished successfully; no update follows.
     Completed,
-    /// Given up; nothing comes after it.
+    /// Failed; no update follows.
     Failed,
 }
 
 impl Status {
-    /// Whether it is the last of a job.
+    /// Whether no update follows.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed)
     }
@@ -42,12 +42,12 @@ impl Status {
     }
 }
 
-/// One update, each field of it checked.
+/// An update whose fields were validated.
 #[derive(Debug, Clone)]
 pub struct Update {
     job: Option<JobId>,
     status: Status,
-    /// A number in JSON's grammar, as it was written.
+    /// The text of a JSON number.
     progress: Box<str>,
     stage: String,
     message: String,
@@ -56,31 +56,31 @@ pub struct Update {
     data: Option<Box<RawValue>>,
 }
 
-/// A field that was refused, and why: one entry of `details`.
+/// An invalid field, and why it was refused: one entry of `details`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// Which field.
+    /// The name of the field.
     pub field: &'static str,
-    /// What it should be.
+    /// What the field should be.
     pub message: Cow<'static, str>,
 }
 
 impl Problem {
-    /// A problem of this field.
+    /// A problem with this field.
     pub fn new(field: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self { field, message: message.into() }
     }
 }
 
 impl Update {
-    /// The largest update, in bytes.
+    /// The maximum size of an update, in bytes.
     pub const MAX_BYTES: usize = LenientJson::MAX_BYTES;
-    /// The longest stage, in bytes.
+    /// The maximum length of a stage, in bytes.
     pub const MAX_STAGE: usize = 256;
-    /// The longest message, in bytes.
+    /// The maximum length of a message, in bytes.
     pub const MAX_MESSAGE: usize = 4_096;
 
-    /// An update of this service's own.
+    /// An update that this service makes itself.
     pub fn new(status: Status, progress: u8, stage: &str, message: &str) -> Self {
         Self {
             job: None,
@@ -93,11 +93,11 @@ impl Update {
         }
     }
 
-    /// Reads an update: `status` and `progress` are required; an absent `timestamp` is the time at
-    /// which it came.
+    /// Reads an update. `status` and `progress` are required; without a `timestamp` it gets the
+    /// time of its arrival.
     ///
     /// # Errors
-    /// Each field that is wrong, by its name.
+    /// Each invalid field with its name.
     pub fn read(body: &LenientJson) -> Result<Self, Vec<Problem>> {
         let names = ["jobId", "status", "progress", "stage", "message", "timestamp", "data"];
         let [job, status, progress, stage, message, timestamp, data] =
@@ -115,18 +115,18 @@ impl Update {
         if problems.0.is_empty() { Ok(update) } else { Err(problems.0) }
     }
 
-    /// The job that it names, if it does.
+    /// The job that the update names, if any.
     pub fn job(&self) -> Option<&JobId> {
         self.job.as_ref()
     }
 
-    /// How far the job is.
+    /// The state of the job.
     pub fn status(&self) -> Status {
         self.status
     }
 
-    /// What is stored for viewers of `job`, its keys in the order of the contract; `now` is its
-    /// time where it says none.
+    /// The JSON that is stored for viewers of `job`, with its keys in the order of the contract.
+    /// `now` is used if the update has no time of its own.
     pub fn render(&self, job: &JobId, now: Option<Timestamp>) -> Bytes {
         let progress = RawValue::from_string(self.progress.to_string());
         let progress = progress.unwrap_or_else(|_| RawValue::NULL.to_owned());
@@ -144,7 +144,7 @@ impl Update {
     }
 }
 
-/// An update as it is stored and shown.
+/// An update as it is stored and sent to viewers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Shown<'a> {
@@ -157,7 +157,7 @@ pub(crate) struct Shown<'a> {
     pub stage: Cow<'a, str>,
     #[serde(borrow)]
     message: Cow<'a, str>,
-    /// Absent only in what a foreign service published without one.
+    /// Missing only in updates that another service published without one.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Cow<'a, str>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -165,7 +165,7 @@ pub(crate) struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    /// What an event says; its time is when it was stored, where it says none.
+    /// Decodes an event. If the update has no time, it gets the time when it was stored.
     pub(crate) fn of(event: &'a Event) -> serde_json::Result<Self> {
         let mut shown: Self = serde_json::from_slice(&event.payload)?;
         shown.timestamp.get_or_insert_with(|| rfc3339(event.at).into());
@@ -173,12 +173,12 @@ impl<'a> Shown<'a> {
     }
 
     fn render(&self) -> Bytes {
-        // Texts, numbers and what was JSON before can always be written.
+        // Strings, numbers and valid JSON can always be serialised.
         serde_json::to_vec(self).unwrap_or_default().into()
     }
 }
 
-/// What viewers get of an event: what is stored, mostly as it stands.
+/// The data that viewers get of an event: the stored update, usually unchanged.
 pub(crate) fn shown(event: &Event) -> Bytes {
     const TIME: &[u8] = br#""timestamp":"#;
     if event.payload.windows(TIME.len()).any(|part| part == TIME) {
@@ -187,7 +187,7 @@ pub(crate) fn shown(event: &Event) -> Bytes {
     Shown::of(event).map_or_else(|_| event.payload.clone(), |shown| shown.render())
 }
 
-/// What is wrong with a body as a whole.
+/// The problems of a body that is not a JSON object.
 fn bad_body(bad: BodyError) -> Vec<Problem> {
     vec![Problem::new("body", bad.to_string())]
 }
@@ -201,7 +201,7 @@ impl Problems {
     }
 }
 
-/// A field that was read, or what it should have been.
+/// A valid field, or what it should have been.
 type Read<T> = Result<T, Cow<'static, str>>;
 
 fn job_id(json: &Json<'_>) -> Read<Option<JobId>> {
@@ -258,7 +258,7 @@ fn data_of(json: Json<'_>) -> Read<Option<Box<RawValue>>> {
     RawValue::from_string(text).map(Some).map_err(|_| "must be JSON".into())
 }
 
-/// UTC to the millisecond, with `Z`.
+/// Formats a time in UTC with milliseconds and `Z`.
 pub(crate) fn rfc3339(at: Timestamp) -> String {
     let seconds = i64::try_from(at.as_secs()).ok();
     let then = seconds.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());

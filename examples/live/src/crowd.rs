@@ -1,4 +1,5 @@
-//! Simulated people, on request: they come within seconds, move about, and go after a minute.
+//! Simulated users, on request: they arrive within seconds, move between topics, and leave after a
+//! minute.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,12 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How many they are.
+/// The number of simulated users.
 const PEOPLE: usize = 200;
-/// How long a round of the simulation takes, and how many there are.
+/// The duration of a round of the simulation, and the number of rounds.
 const ROUND: Duration = Duration::from_millis(250);
 const ROUNDS: usize = 240;
-/// How many beat in a round: each beats every 5 s.
+/// The number of heartbeats per round: each user sends one every 5 s.
 const BEATS: usize = PEOPLE / 20;
 const ROOMS: [&str; 3] = ["lobby", "library", "workshop"];
 const NAMES: [&str; 20] = [
@@ -23,11 +24,11 @@ const NAMES: [&str; 20] = [
     "Leila", "Mateo", "Nadia", "Oksana", "Priya", "Quinn", "Rosa", "Sanjay", "Tova",
 ];
 
-/// Whether somebody is simulating people already.
+/// Whether a simulation is running.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Crowd(Arc<AtomicBool>);
 
-/// `POST /crowd`: lets them come, unless they are here.
+/// `POST /crowd`: starts the simulation unless it is running.
 pub(crate) async fn post(State(presence): State<Presence>, State(crowd): State<Crowd>) -> Response {
     if !crowd.0.swap(true, Ordering::AcqRel) {
         tokio::spawn(simulate(presence, crowd));
@@ -35,7 +36,7 @@ pub(crate) async fn post(State(presence): State<Presence>, State(crowd): State<C
     json(StatusCode::ACCEPTED, &json!({"people": PEOPLE, "seconds": ROUNDS / 4}))
 }
 
-/// Numbers that look like chance: which ones does not matter.
+/// A simple pseudo-random generator; its quality does not matter here.
 struct Luck(u64);
 
 impl Luck {
@@ -55,7 +56,7 @@ async fn simulate(presence: Presence, crowd: Crowd) {
     let mut luck = Luck(clock.now().as_millis());
     let mut came = 0;
     for round in 0..ROUNDS {
-        // They come in the first five seconds.
+        // The users arrive during the first five seconds.
         let arrived = (PEOPLE * (round + 1) / 20).min(PEOPLE);
         for i in came..arrived {
             step(&presence, i, true, &mut luck).await;
@@ -71,14 +72,14 @@ async fn simulate(presence: Presence, crowd: Crowd) {
     }
     for i in 0..PEOPLE {
         if let Some(key) = person(i) {
-            // A leave that the store does not take is a lease that ends.
+            // If the store refuses the leave, the lease ends anyway.
             let _ = presence.leave(Leave::new(key.user, key.id).now()).await;
         }
     }
     crowd.0.store(false, Ordering::Release);
 }
 
-/// Somebody beats: moves once in a while, rests once in a while, says something once in a while.
+/// The heartbeat of one user, who sometimes moves, rests or declares a status.
 async fn step(presence: &Presence, i: usize, enters: bool, luck: &mut Luck) {
     let Some(SessionKey { user, id }) = person(i) else { return };
     let mut beat = if enters { Beat::enter(user, id) } else { Beat::renew(user, id) };
@@ -93,6 +94,6 @@ async fn step(presence: &Presence, i: usize, enters: bool, luck: &mut Luck) {
     if luck.below(20) == 0 {
         beat = beat.declares(if luck.below(2) == 0 { Status::Busy } else { Status::Online }, None);
     }
-    // A beat that the store does not take is one of many.
+    // A lost heartbeat does not matter.
     let _ = presence.beat(beat).await;
 }

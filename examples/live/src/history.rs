@@ -1,4 +1,4 @@
-//! How many were here in the last minutes, so that a chart is full from the start.
+//! The counts of the last minutes, so that a chart is complete from the start.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,21 +10,22 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-/// How often it is noted.
+/// The interval between two samples.
 const EVERY: Duration = Duration::from_secs(1);
-/// How many notes are kept.
+/// The number of samples that are kept.
 const KEPT: usize = 120;
 
-/// The last notes, oldest first.
+/// The last samples, oldest first.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History(Arc<Mutex<VecDeque<Note>>>);
 
-/// How many were active and idle; together, so that a page reads no other clock than its own.
+/// The number of active and of idle users. Samples have no time of their own: the page computes it
+/// from their position.
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Note(u32, u32);
 
 impl History {
-    /// Begins to take notes, until the presence shuts down or nobody has the history any more.
+    /// Starts sampling, until the presence shuts down or the history is dropped.
     pub(crate) fn of(presence: &Presence) -> Self {
         let history = Self::default();
         tokio::spawn(take_notes(presence.clone(), Arc::downgrade(&history.0)));

@@ -1,7 +1,6 @@
-//! The demo: two people side by side, and what each sees of the other.
+//! The demo: two users side by side, and what each sees of the other.
 //!
-//! The library is the service without its process: [`app`] is what `main` serves and what tests
-//! call.
+//! The library is the service without its process: `main` serves [`app`], and tests call it.
 
 mod crowd;
 mod history;
@@ -17,13 +16,13 @@ use presence_core::{Policy, Presence};
 use presence_memory::MemoryBroker;
 use std::time::Duration;
 
-/// Windows short enough to be watched.
+/// Windows that are short enough to watch.
 ///
-/// - `active_for` 10 s: hands off the keyboard, and ten seconds later the others see one turn idle.
-/// - `lease_for` 15 s: the page beats every two fifths of it, so that a lost beat is forgiven. Only
-///   a tab that was killed waits for it.
-/// - `grace` 1 s: a reload takes less, so it does not flicker; a tab that is closed goes almost at
-///   once.
+/// - `active_for` 10 s: ten seconds after the last activity, the others see a user turn idle.
+/// - `lease_for` 15 s: the page sends a heartbeat every two fifths of it, so that one may be lost.
+///   Only a tab that was killed stays for the whole lease.
+/// - `grace` 1 s: longer than a reload takes, so that it does not flicker, and short enough for
+///   closed tabs to leave almost at once.
 pub fn policy() -> Policy {
     Policy {
         active_for: Duration::from_secs(10),
@@ -59,8 +58,8 @@ impl FromRef<Demo> for Crowd {
     }
 }
 
-/// The page, all of our routes with who types on their sockets, and what the demo adds: counts of
-/// the last minutes, and simulated people on request.
+/// The page, all routes of the mount with typing on their sockets, and the additions of the demo: a
+/// history of counts, and simulated users on request.
 pub fn app(presence: Presence) -> Router {
     let history = History::of(&presence);
     let demo = Demo { presence: presence.clone(), history, crowd: Crowd::default() };

@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 /// The live presence demo: open it in two tabs.
 #[derive(Debug, Parser)]
 struct Settings {
-    /// The address to listen on: this machine alone, unless told otherwise.
+    /// The address to listen on. Default: this machine only.
     #[arg(long, env = "HOST", default_value = "127.0.0.1")]
     host: IpAddr,
     /// The port to listen on.
@@ -23,12 +23,13 @@ struct Settings {
     port: u16,
 }
 
-/// How many sessions may be here, and how many bytes of memory they may take: so much in the
-/// roster, and as much in the store.
+/// Limits for the number of sessions and for their memory in bytes. The memory limit applies once
+/// to the roster and once to the store.
 const MAX_SESSIONS: usize = 1_000_000;
 const MAX_BYTES: usize = 512 * 1024 * 1024;
 
-/// Gives much of its memory back after a flood; glibc's keeps it (BENCHMARKS.md).
+/// Returns much of its memory to the system after a flood, in contrast to that of glibc
+/// (BENCHMARKS.md).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

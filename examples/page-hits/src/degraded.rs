@@ -1,5 +1,5 @@
-//! Hits that the store does not have: never a 5xx, always a tag, and a log that an outage does not
-//! flood.
+//! Hits that could not be stored: they are answered with a tag instead of a 5xx, and logged at a
+//! limited rate.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -11,22 +11,23 @@ use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Why the store does not have a hit.
+/// Why a hit is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Degraded {
-    /// The store cannot be reached. The hit counts here, and the store is told later.
+    /// The store cannot be reached. The hit counts in this process and is written to the store
+    /// later.
     Unavailable,
-    /// It did not answer in time. The hit counts here, and the store is told again.
+    /// The store did not answer in time. The hit counts in this process and is written again.
     Timeout,
-    /// It refuses to be written to (a replica, no memory, no permission). The hit does not count.
+    /// The store refuses writes (a replica, out of memory, no permission). The hit does not count.
     Rejected,
-    /// It holds something that is not ours.
+    /// The store holds something that is not of this service.
     Corrupt,
     /// This process holds as many visitors as it may. The hit does not count.
     Full,
     /// This process is ending. The hit does not count.
     ShuttingDown,
-    /// Anything else.
+    /// Any other reason.
     Internal,
 }
 
@@ -41,7 +42,7 @@ impl Degraded {
         Self::Internal,
     ];
 
-    /// What stands in the answer and in the log.
+    /// The tag in the response and in the log.
     fn tag(self) -> &'static str {
         match self {
             Self::Unavailable => "[HIT_ERR_UNAVAILABLE]",
@@ -79,7 +80,8 @@ impl From<handle::Error> for Degraded {
     }
 }
 
-/// Names are checked when a hit is read, so this is a mistake of ours, and no reason to answer 5xx.
+/// Names are checked when a hit is read, so this would be a bug; even then the response is not a
+/// 5xx.
 impl From<InvalidValue> for Degraded {
     fn from(_: InvalidValue) -> Self {
         Self::Internal
@@ -98,24 +100,24 @@ impl IntoResponse for Degraded {
     }
 }
 
-/// How often the same problem is logged.
+/// The minimum time between two log lines about the same problem.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Logs each problem when it first comes, and then every ten seconds while it lasts, with the
-/// number of hits since.
+/// Logs each problem when it first occurs, and then every ten seconds while it lasts, with the
+/// number of hits since the last line.
 #[derive(Debug, Default)]
 pub(crate) struct Degradations([Noted; Degraded::ALL.len()]);
 
 #[derive(Debug, Default)]
 struct Noted {
-    /// Hits that no line has told of yet.
+    /// Hits since the last log line.
     hits: AtomicU64,
-    /// When the last line was written, in unix milliseconds; 0 for never.
+    /// The time of the last log line, in unix milliseconds; 0: never.
     logged_at: AtomicU64,
 }
 
 impl Degradations {
-    /// Notes one more hit.
+    /// Counts one more hit, and logs if it is time.
     pub(crate) fn note(&self, degraded: Degraded, now: Timestamp) {
         let Some(noted) = self.0.get(degraded as usize) else { return };
         noted.hits.fetch_add(1, Ordering::Relaxed);
@@ -123,7 +125,7 @@ impl Degradations {
         if last != 0 && now.since(Timestamp::from_millis(last)) < EVERY {
             return;
         }
-        // Of several at once, one writes the line.
+        // Of several threads, one writes the line.
         let writes =
             noted.logged_at.compare_exchange(last, now.as_millis(), Ordering::Relaxed, Ordering::Relaxed);
         if writes.is_ok() {

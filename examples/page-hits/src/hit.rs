@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use presence_axum::{BodyError, Error, Json, LenientJson, health, hit};
 use presence_core::{Topic, UserId};
 
-/// Takes a hit.
+/// Handles a hit.
 pub(crate) async fn hit(State(service): State<Service>, request: Request) -> Result<Response, Error> {
     let body = LenientJson::read(request, LenientJson::MAX_BYTES).await;
     let visit = body.map_err(refusal).and_then(|body| read(&body)).inspect_err(hit::refused)?;
@@ -21,7 +21,7 @@ pub(crate) async fn hit(State(service): State<Service>, request: Request) -> Res
     }
 }
 
-/// What a hit says; each problem by its name, in the order of the contract.
+/// Reads a hit. Fields are checked in the order of the contract.
 fn read(body: &LenientJson) -> Result<Visit, Error> {
     let [sid, path, kind] = body.fields(["sid", "path", "kind"]).map_err(refusal)?;
     let (visitor, page) = (visitor(&sid)?, page(path)?);
@@ -33,8 +33,8 @@ fn read(body: &LenientJson) -> Result<Visit, Error> {
     }
 }
 
-/// The visitor is what the page says, to the letter: nothing is trimmed. Control characters are in
-/// no name.
+/// Reads the visitor's name exactly as it is, without trimming. Names with control characters are
+/// refused.
 fn visitor(sid: &Json<'_>) -> Result<UserId, Error> {
     let visitor = match sid {
         Json::Text(sid) if !sid.trim().is_empty() => UserId::new(sid).ok(),
@@ -43,11 +43,11 @@ fn visitor(sid: &Json<'_>) -> Result<UserId, Error> {
     visitor.ok_or_else(|| Error::bad_request("sid_required"))
 }
 
-/// The page: any text that is neither too long nor has control characters.
+/// Reads the page: any text of limited length without control characters.
 fn page(path: Json<'_>) -> Result<Topic, Error> {
     let path = match path {
         Json::Text(path) if !path.is_empty() => Ok(path),
-        // A string that no Unicode text has: half of a surrogate pair.
+        // A string that is not valid Unicode: half of a surrogate pair.
         Json::NoText => Err(()),
         _ => Ok("/".into()),
     };

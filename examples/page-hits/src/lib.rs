@@ -1,7 +1,7 @@
-//! Page presence: hits in, the total and the top pages out, on Redis or in this process.
+//! Page presence: receives hits, and streams the total and the top pages. Runs on Redis or in
+//! memory.
 //!
-//! The library is the service without its process: [`app`] is what `main` serves and what tests
-//! call.
+//! The library is the service without its process: `main` serves [`app`], and tests call it.
 
 mod degraded;
 mod hit;
@@ -26,7 +26,8 @@ use presence_core::{Policy, Presence};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long an unload waits before it shows, so that a reload shows nobody leave.
+/// How long an unload waits before it takes effect, so that a reload does not show the visitor
+/// leave.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The windows of this service: online for `ttl` after a hit.
@@ -62,11 +63,10 @@ impl FromRef<Service> for Ticker {
     }
 }
 
-/// The service: its endpoints, and what lets pages of `cors` call. `probe` asks the store of
-/// `presence` whether it answers.
+/// The service: its endpoints, and CORS for `cors`. `probe` checks whether the store of `presence`
+/// answers.
 pub fn app(presence: Presence, probe: Probe, cors: Cors) -> Router {
-    // On Cloud Run every client comes from the same few addresses; a bound for each would lock
-    // viewers out.
+    // On Cloud Run all clients share a few addresses, so limits per client would lock viewers out.
     let limits = Limits::shared();
     let service = Service {
         online: online::ticker(&presence),

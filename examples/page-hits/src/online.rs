@@ -1,4 +1,4 @@
-//! `GET /sse/online`: how many are here, and the pages most of them are on, every two seconds.
+//! `GET /sse/online`: the number of visitors and the top pages, every two seconds.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -9,18 +9,18 @@ use serde::Serialize;
 use std::ops::Not;
 use std::time::Duration;
 
-/// How often the stream tells.
+/// The interval of the stream.
 const EVERY: Duration = Duration::from_secs(2);
-/// How many pages it tells of.
+/// The number of pages in an event.
 const TOP: usize = 10;
 
-/// The stream.
+/// The handler of the stream.
 pub(crate) async fn online(State(online): State<Ticker>, permit: Permit) -> Response {
     online.response(permit)
 }
 
-/// Makes the event of each tick, once for all viewers: from counts that are kept, not by looking at
-/// visitors.
+/// Makes the event of each tick, once for all viewers. It reads counters that are kept up to date,
+/// so its cost does not grow with the number of visitors.
 pub(crate) fn ticker(presence: &Presence) -> Ticker {
     let everyone = presence.everyone();
     Ticker::new(presence, EVERY, move |presence| {
@@ -34,9 +34,9 @@ pub(crate) fn ticker(presence: &Presence) -> Ticker {
     })
 }
 
-/// Whether the numbers are the last known ones: the store does not answer this process, or what it
-/// told last is more than three seconds old. Ages stand still then, so that nobody is seen to
-/// leave. A start is no outage: in its first second a process only waits to be sure.
+/// Whether the numbers may be outdated: the store does not answer, or its last update is more than
+/// three seconds old. Ages stand still meanwhile, so that nobody seems to leave. Not in the first
+/// second after a start, in which the view is never fresh yet.
 fn is_degraded(presence: &Presence) -> bool {
     let health = presence.health();
     health.store != StoreHealth::Up || !(health.view.is_fresh() || health.view.is_starting())

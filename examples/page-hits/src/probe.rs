@@ -11,16 +11,16 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-/// How long whoever wants to know waits, for their turn and for an answer.
+/// How long a caller waits, for its turn and for an answer together.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long a question waits for its answer. Less than that, so that silence is noted for all who
-/// wait.
+/// How long a ping waits for its answer. Shorter than the above, so that all waiting callers learn
+/// of a silent store.
 const ANSWERED_IN: Duration = Duration::from_millis(900);
-/// For how long a good answer does for whoever asks later.
+/// How long a good answer is reused.
 const GOOD_FOR: Duration = Duration::from_millis(100);
 
-/// Asks the store whether it is there: one question at a time, whose answer is for all who wait for
-/// it, and ten a second at most while the store is well.
+/// Checks whether the store answers. One ping at a time serves all waiting callers, and a store
+/// that works gets at most ten pings a second.
 #[derive(Clone)]
 pub struct Probe(Option<Arc<Inner>>);
 
@@ -28,16 +28,16 @@ type Ping = Box<dyn Fn() -> Pin<Box<dyn Future<Output = store::Result<()>> + Sen
 
 struct Inner {
     ping: Ping,
-    /// The last answer. Who asks holds the lock; the others wait and take what has been answered
-    /// meanwhile.
+    /// The last answer. The caller that sends the ping holds the lock; the others wait for it and
+    /// use the answer.
     last: Mutex<Option<(Instant, Result<(), Kind>)>>,
 }
 
 impl Probe {
-    /// For a store within this process, which is always there.
+    /// For a store within this process, which always answers.
     pub const NONE: Self = Self(None);
 
-    /// Asks by `ping`, each call of which is one question.
+    /// Checks by calling `ping`.
     pub fn new<F>(ping: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = store::Result<()>> + Send + 'static,
@@ -45,7 +45,7 @@ impl Probe {
         Self(Some(Arc::new(Inner { ping: Box::new(move || Box::pin(ping())), last: Mutex::default() })))
     }
 
-    /// Whether other processes may be on the store.
+    /// Whether other processes may use the same store.
     pub(crate) fn is_shared(&self) -> bool {
         self.0.is_some()
     }
@@ -53,7 +53,7 @@ impl Probe {
     /// Whether the store answers, within a second. Cancel-safe.
     ///
     /// # Errors
-    /// What is wrong, by its kind.
+    /// The kind of the store's error.
     pub async fn answers(&self) -> Result<(), Kind> {
         match &self.0 {
             Some(inner) => timeout(PATIENCE, inner.ask()).await.unwrap_or(Err(Kind::Timeout)),
@@ -61,9 +61,9 @@ impl Probe {
         }
     }
 
-    /// Forgets the last answer: a write has failed since.
-    pub(crate) fn doubt(&self) {
-        // Where the lock is held, somebody is asking anew already.
+    /// Discards the last answer, because a write has failed since.
+    pub(crate) fn discard(&self) {
+        // If the lock is held, another caller is sending a ping already.
         if let Some(inner) = &self.0
             && let Ok(mut last) = inner.last.try_lock()
         {
@@ -90,7 +90,7 @@ impl Inner {
     }
 }
 
-/// 200 when the store answers, else 503 with a word that says what is wrong and names no address.
+/// 200 when the store answers, else 503 with the kind of the problem, without addresses.
 pub(crate) async fn ready(State(probe): State<Probe>) -> Result<impl IntoResponse, Error> {
     probe.answers().await.map_err(|kind| {
         Error::unavailable(match kind {

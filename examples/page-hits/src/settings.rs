@@ -20,14 +20,14 @@ pub struct Settings {
     /// The port to listen on.
     #[arg(long, env = "PORT", default_value_t = 8080)]
     pub port: u16,
-    /// For how many seconds a hit counts.
+    /// How long a hit counts, in seconds.
     #[arg(long = "presence-ttl", env = "PRESENCE_TTL", value_name = "SECONDS", default_value_t = 90)]
     #[arg(value_parser = RangedU64ValueParser::<u64>::new().range(1..=Policy::MAX_LEASE.as_secs()))]
     ttl: u64,
     /// The origins whose pages may call, separated by commas; `*` for any.
     #[arg(long, env = "CORS_ORIGINS", default_value = "*", value_name = "ORIGINS")]
     pub cors_origins: Cors,
-    /// Where visits are kept.
+    /// The store for visits.
     #[command(flatten)]
     pub redis: Redis,
 }
@@ -39,7 +39,7 @@ impl Settings {
     }
 }
 
-/// Where the Redis server is. With neither host nor URL, visits are counted in this process only.
+/// The Redis server. With neither host nor URL, visits are counted in this process only.
 #[derive(Debug, Args)]
 pub struct Redis {
     /// The name or address of the Redis server.
@@ -64,7 +64,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// The URL of the server; `None` for none. A setting that is there and empty is not set.
+    /// The URL of the server; `None` if none is configured. An empty setting counts as absent.
     ///
     /// # Errors
     /// [`InvalidHost`].
@@ -83,7 +83,7 @@ impl Redis {
             return Err(InvalidHost);
         }
         let host = if is_v6 { format!("[{host}]") } else { host.to_owned() };
-        // Whatever is in a password, it must not end up in another part of the URL.
+        // Escaped, so that no character of a password ends up in another part of the URL.
         let password = self.password.as_ref().map(Secret::reveal).filter(|password| !password.is_empty());
         let credentials = password
             .map(|password| format!(":{}@", utf8_percent_encode(password, NON_ALPHANUMERIC)))
@@ -92,12 +92,12 @@ impl Redis {
     }
 }
 
-/// `REDIS_HOST` is no name and no address.
+/// `REDIS_HOST` is neither a name nor an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("REDIS_HOST must be a name or an address alone; its port goes into REDIS_PORT, a URL into REDIS_URL")]
 pub struct InvalidHost;
 
-/// A text that is in no log and no message.
+/// A secret text: `Debug` does not show it, and it must not be logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

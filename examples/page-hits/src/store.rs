@@ -1,4 +1,4 @@
-//! Where visits are kept: in Redis, or in this process.
+//! The store for visits: Redis or memory.
 
 use crate::{InvalidHost, Probe, Redis, policy};
 use presence_core::{InvalidPolicy, Presence, PresenceStore, store};
@@ -6,31 +6,32 @@ use presence_memory::MemoryStore;
 use presence_redis::{Namespace, Options, RedisStore};
 use std::time::Duration;
 
-/// Whose keys they are in Redis: `presence:{page-hits:…`.
+/// The namespace of the keys in Redis: `presence:{page-hits:…`.
 const NAMESPACE: &str = "page-hits";
-/// How many visitors this process holds, about 250 MB; one more is told `[HIT_ERR_FULL]`.
+/// The maximum number of visitors in this process, about 250 MB; hits of further visitors get
+/// `[HIT_ERR_FULL]`.
 ///
-/// Anybody may make up visitors here, and their number must not be what ends the process.
+/// Clients can invent visitors, so their number must not exhaust the memory.
 const MAX_VISITORS: usize = 1_000_000;
-/// How many bytes of memory they may take: so much in the roster, and as much in a store in memory.
+/// The maximum memory in bytes, once for the roster and once for a store in memory.
 const MAX_BYTES: usize = 512 * 1024 * 1024;
 
-/// Why the settings of the store were refused. Says nothing of addresses and passwords.
+/// Why the settings of the store were refused. Contains no addresses or passwords.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRedis {
-    /// The host is none.
+    /// The host is not valid.
     #[error(transparent)]
     Host(#[from] InvalidHost),
-    /// The URL is none that can be used.
+    /// The URL is not valid.
     #[error("REDIS_URL must be like redis://host:6379, or redis://:password@host:6379/0 ({0})")]
     Url(store::Error),
-    /// The time for which hits count is none.
+    /// The time for which hits count is not valid.
     #[error(transparent)]
     Policy(#[from] InvalidPolicy),
 }
 
-/// Opens the store, whether or not it is up, and what asks whether it is.
+/// Opens the store, and a probe for it. The store may be down.
 ///
 /// # Errors
 /// [`InvalidRedis`].
@@ -42,7 +43,7 @@ pub fn open(redis: &Redis, ttl: Duration) -> Result<(Presence, Probe), InvalidRe
         tracing::warn!("neither REDIS_HOST nor REDIS_URL is set: visits are counted in this process only");
         return Ok((start(MemoryStore::new().max_bytes(MAX_BYTES), ttl)?, Probe::NONE));
     };
-    tracing::info!("visits are counted on Redis, where REDIS_HOST or REDIS_URL says");
+    tracing::info!("visits are counted on the Redis of REDIS_HOST or REDIS_URL");
     let store = connect(url.reveal(), ttl).map_err(InvalidRedis::Url)?;
     let pinged = store.clone();
     let probe = Probe::new(move || {
@@ -52,7 +53,7 @@ pub fn open(redis: &Redis, ttl: Duration) -> Result<(Presence, Probe), InvalidRe
     Ok((start(store, ttl)?, probe))
 }
 
-/// No I/O yet: the server may be down.
+/// Does no I/O, so the server may be down.
 fn connect(url: &str, ttl: Duration) -> store::Result<RedisStore> {
     let mut options = Options::new(Namespace::new(NAMESPACE)?);
     options.policy = Some(policy(ttl));

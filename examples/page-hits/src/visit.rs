@@ -1,4 +1,4 @@
-//! A visitor is on one page: the last one they hit.
+//! The visits of a visitor, who is on one page at a time: that of the last hit.
 
 use crate::Probe;
 use crate::degraded::Degraded;
@@ -9,27 +9,27 @@ use presence_core::{
 use serde_json::json;
 use std::time::Duration;
 
-/// What a hit says.
+/// What a hit reports.
 #[derive(Debug)]
 pub(crate) enum Visit {
-    /// The page has loaded.
+    /// The page was loaded.
     Load { visitor: UserId, page: Topic },
     /// The page is still open.
     Beat { visitor: UserId, page: Topic },
-    /// The page goes away.
+    /// The page was unloaded.
     Unload { visitor: UserId, page: Topic },
 }
 
-/// Within how long every hit is answered, whatever the store does.
+/// The time limit for answering a hit, whatever the store does.
 const PATIENCE: Duration = Duration::from_millis(1_900);
 
-/// Within how long a process knows, all being well, what another one was told.
+/// How long it usually takes until a process learns what another one has written.
 const TOLD_WITHIN: Duration = Duration::from_millis(250);
 
-/// Takes a visit.
+/// Records a visit.
 ///
 /// # Errors
-/// [`Degraded`] while the store does not have it, after at most 1.9 s.
+/// [`Degraded`] if the store does not have it after at most 1.9 s.
 pub(crate) async fn take(presence: &Presence, probe: &Probe, visit: Visit) -> Result<(), Degraded> {
     let taken = async {
         let told = match visit {
@@ -37,22 +37,22 @@ pub(crate) async fn take(presence: &Presence, probe: &Probe, visit: Visit) -> Re
             Visit::Beat { visitor, page } => beat(presence, visitor, page, false).await,
             Visit::Unload { visitor, page } => leave(presence, probe, visitor, page).await,
         };
-        // Of some hits the store need not be told; "stored" is then only true if it is there.
-        let is_stored = told.inspect_err(|_| probe.doubt())?;
+        // Some hits need no write, so before answering "stored" check that the store is there.
+        let is_stored = told.inspect_err(|_| probe.discard())?;
         if is_stored { Ok(()) } else { probe.answers().await.map_err(Degraded::from) }
     };
-    // Whoever waits no longer undoes nothing: the store is told in the background.
+    // The time limit only ends the wait: the write goes on in the background.
     tokio::time::timeout(PATIENCE, taken).await.unwrap_or(Err(Degraded::Timeout))
 }
 
-/// Answers whether the store has been told.
+/// Returns whether the store was written.
 async fn beat(presence: &Presence, visitor: UserId, page: Topic, loads: bool) -> Result<bool, Degraded> {
     let key = key(visitor)?;
     let known = presence.session(&key);
     let was_here = known.as_ref().is_some_and(|known| is_on(known, &page));
     let reloads = loads && was_here && known.as_ref().is_some_and(|known| is_open(presence, known));
-    // A beat of the page that was left a moment ago is late and counts no more; one of another page
-    // does.
+    // A beat for the page that was just unloaded is late and ignored; one for another page enters
+    // it.
     let enters = loads || !was_here;
     let meta = match known.as_ref() {
         _ if reloads => Some(Meta::new(json!({ RELOADED: true }))?),
@@ -68,13 +68,12 @@ async fn beat(presence: &Presence, visitor: UserId, page: Topic, loads: bool) ->
     Ok(matches!(beaten?, BeatOutcome::Stored { .. }))
 }
 
-/// An unload of a page on which the visitor is not (any more) changes nothing: it names what is
-/// left.
+/// An unload names the page that is left. If the visitor is not on that page, nothing changes.
 async fn leave(presence: &Presence, probe: &Probe, visitor: UserId, page: Topic) -> Result<bool, Degraded> {
     let key = key(visitor)?;
     let mut known = presence.session(&key);
     if probe.is_shared() && !known.as_ref().is_some_and(|known| is_on(known, &page)) {
-        // The load may have come to another process a moment ago.
+        // The load may have arrived at another process a moment ago.
         tokio::time::sleep(TOLD_WITHIN).await;
         known = presence.session(&key);
     }
@@ -84,11 +83,11 @@ async fn leave(presence: &Presence, probe: &Probe, visitor: UserId, page: Topic)
     let left = presence.leave(Leave::new(key.user, key.id).topics(vec![page])).await;
     hit::count_leave(&left);
     left?;
-    // It does not tell whether there was anything to leave.
+    // The result does not tell whether there was anything to leave.
     Ok(false)
 }
 
-/// All tabs of a visitor are one session.
+/// All tabs of a visitor share one session.
 fn key(visitor: UserId) -> Result<SessionKey, Degraded> {
     Ok(SessionKey { user: visitor, id: SessionId::new("page")? })
 }
@@ -97,16 +96,17 @@ fn is_on(known: &Session, page: &Topic) -> bool {
     known.placement.topics.names().eq([page])
 }
 
-/// Whether the visitor, as far as is known, has the page open: it was not unloaded, and its lease
-/// runs.
+/// Whether the visitor has the page open according to the known state: not unloaded, and the lease
+/// is running.
 fn is_open(presence: &Presence, known: &Session) -> bool {
     known.placement.left.is_none() && presence.now().since(known.seen_at) < known.placement.lease
 }
 
-/// A reload sends an unload and a load, which may come in either order, and to two processes. The
-/// load that comes first finds its visitor on the very page: it is marked, and the unload that
-/// follows within the grace belongs to the page as it was before. The mark is part of the session,
-/// so that every process sees it; the next placement has its own.
+/// The meta that marks a reload. A reload sends an unload and a load, which may arrive in either
+/// order and at different processes. If the load arrives first, the visitor is already on that
+/// page; the session is then marked, and an unload within the grace is ignored, because it belongs
+/// to the page before the reload. The mark is part of the session, so all processes see it, and the
+/// next placement replaces it.
 const RELOADED: &str = "reloaded";
 
 fn is_marked(known: &Session) -> bool {

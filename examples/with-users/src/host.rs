@@ -1,4 +1,4 @@
-//! The app as it was before: users, sessions, and who belongs where.
+//! The app before presence was added: users, login sessions, and the members of rooms.
 
 use axum::extract::{FromRef, FromRequestParts, State};
 use axum::response::{AppendHeaders, IntoResponse, Response};
@@ -11,20 +11,20 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-/// The state of the app: a "database" of users, and who is logged in.
+/// The state of the app: a "database" of users, and the login sessions.
 #[derive(Clone, Default)]
 pub struct Host {
     sessions: Arc<Mutex<HashMap<String, User>>>,
 }
 
-/// A user, as the database has them.
+/// A user in the database.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct User {
     /// The key in the database.
     pub id: u32,
     /// The name that others see.
     pub name: &'static str,
-    /// Whether they run the place.
+    /// Whether the user is an administrator.
     pub is_admin: bool,
     #[serde(skip)]
     password: &'static str,
@@ -39,7 +39,7 @@ const USERS: [User; 3] = [
 ];
 
 impl Host {
-    /// Whether a user belongs to a room: `team/engines` is for that team, all others are for
+    /// Whether a user may enter a room: `team/engines` is for that team, all other rooms are for
     /// everybody.
     pub fn admits(&self, user: &str, room: &str) -> bool {
         let team = room.strip_prefix("team/");
@@ -47,7 +47,7 @@ impl Host {
     }
 }
 
-/// Who is logged in: what the app's handlers extract.
+/// The logged-in user: what the app's handlers extract.
 pub struct LoggedIn(pub User);
 
 impl<S> FromRequestParts<S> for LoggedIn
@@ -69,7 +69,7 @@ fn session(parts: &Parts) -> Option<&str> {
     cookies.flat_map(|cookies| cookies.split(';')).find_map(|cookie| cookie.trim().strip_prefix("session="))
 }
 
-/// The routes that the app has of its own.
+/// The app's own routes.
 pub fn routes() -> Router<Host> {
     Router::new()
         .route("/login", routing::post(login))
@@ -97,7 +97,7 @@ async fn login(State(host): State<Host>, Json(login): Json<Login>) -> Result<Res
     Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Json(user)).into_response())
 }
 
-/// Forgets the session that asks, if it is one.
+/// Ends the login session of the request, if there is one.
 async fn logout(State(host): State<Host>, parts: Parts) -> StatusCode {
     if let Some(id) = session(&parts) {
         host.sessions.lock().remove(id);

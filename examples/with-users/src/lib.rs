@@ -1,7 +1,7 @@
-//! Presence in an app that has users of its own: sessions in cookies, a database, rooms that not
-//! everybody may enter.
+//! Presence in an app that has user accounts: login sessions in cookies, a database, and rooms with
+//! restricted access.
 //!
-//! [`host`] is the app as it was; [`app`] is all that presence adds to it.
+//! [`host`] is the app itself; [`app`] is everything that presence adds to it.
 
 pub mod host;
 
@@ -14,8 +14,8 @@ use presence_core::{Presence, UserId};
 
 /// The app with presence under `/presence`.
 ///
-/// Whoever is logged in speaks for themselves, and for nobody else; team rooms are for the team;
-/// whoever logs out loses what is still open.
+/// Logged-in users may act for themselves only; team rooms are for the team; logging out closes
+/// open streams and sockets.
 pub fn app(presence: Presence) -> Router {
     let host = Host::default();
     // presence

@@ -13,7 +13,7 @@ use presence_core::{DisconnectTarget, UserId, handle};
 use serde::Serialize;
 use std::time::Duration;
 
-/// Closes all connections of a user on all instances, and keeps the user away for `{"seconds"}`.
+/// Closes all connections of a user on all instances, and refuses the user for `{"seconds"}`.
 ///
 /// # Errors
 /// 401, 403 and 429; 400 `invalid user`, `invalid seconds`; 503.
@@ -28,7 +28,7 @@ pub(crate) async fn disconnect(
         seconds: u64,
     }
     let mount = service.mount();
-    mount.gate().query(request.extensions(), request.headers())?;
+    mount.limiter().query(request.extensions(), request.headers())?;
     let (mut parts, body) = request.into_parts();
     let caller = mount.caller(&mut parts, Transport::Request).await?;
     let user = path.ok().and_then(|Path(name)| UserId::new(name).ok());
@@ -38,7 +38,7 @@ pub(crate) async fn disconnect(
     let seconds = seconds(body)?;
     let whom = DisconnectTarget::User(user.clone());
     match service.presence().disconnect(&whom, Duration::from_secs(seconds)).await {
-        // What the store has not taken yet is told later.
+        // Not in the store yet: the library writes it later.
         Ok(_) | Err(handle::Error::Degraded(_)) => {}
         Err(error) => return Err(error.into()),
     }
@@ -46,7 +46,7 @@ pub(crate) async fn disconnect(
     Ok(json(StatusCode::ACCEPTED, &Wire { user_id: user.as_str(), seconds }))
 }
 
-/// For how long; an empty body is one without the field.
+/// The duration; an empty body has none.
 fn seconds(body: LenientJson) -> Result<u64, Error> {
     let text = Bytes::from(body);
     if text.trim_ascii().is_empty() {

@@ -1,4 +1,4 @@
-//! `GET /demo/token?user=alice`: a token for whoever asks, in a demo.
+//! `GET /demo/token?user=alice`: issues a token to anybody, in a demo.
 
 use crate::Service;
 use axum::extract::{Query, State};
@@ -11,19 +11,19 @@ use presence_core::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How long such a token lives.
+/// The lifetime of such a token.
 const LIVES_FOR: Duration = Duration::from_hours(1);
 
-/// Whose token is asked for.
+/// The user of the token.
 #[derive(Deserialize)]
 pub(crate) struct Asked {
     user: String,
 }
 
-/// Signs a token of any user that is no administrator.
+/// Signs a token of any user who is not an administrator.
 ///
 /// # Errors
-/// 404 unless this is a demo; 400 for what is no user's id.
+/// 404 unless this is a demo; 400 for an invalid user id.
 pub(crate) async fn token(
     State(service): State<Service>,
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
@@ -40,8 +40,8 @@ pub(crate) async fn token(
     Ok(json(StatusCode::OK, &Wire { token }))
 }
 
-/// A token of this user that lives for an hour, signed with the secret of development; `None` if it
-/// cannot be signed.
+/// A token of this user with a lifetime of an hour, signed with the development secret; `None` if
+/// it cannot be signed.
 pub fn signed(secret: &str, user: &UserId, now: Timestamp) -> Option<String> {
     #[derive(Serialize)]
     struct Claims<'a> {

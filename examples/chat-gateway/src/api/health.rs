@@ -7,8 +7,8 @@ use http::StatusCode;
 use presence_axum::wire::json;
 use serde::Serialize;
 
-/// 200 as long as this instance serves. Also while Redis or NATS is down: its clients stay
-/// connected then, and would lose that if a load balancer took it out.
+/// 200 as long as this instance serves, also while Redis or NATS is down: clients stay connected
+/// during an outage, and a load balancer that removed the instance would disconnect them.
 pub(crate) async fn health(State(service): State<Service>) -> Response {
     #[derive(Serialize)]
     struct Wire<'a> {
@@ -19,7 +19,7 @@ pub(crate) async fn health(State(service): State<Service>) -> Response {
     let wire = Wire {
         status: "healthy",
         service: service.name(),
-        active_connections: service.mount().gate().open(),
+        active_connections: service.mount().limiter().open(),
     };
     json(StatusCode::OK, &wire)
 }

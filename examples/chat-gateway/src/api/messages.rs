@@ -1,4 +1,4 @@
-//! `POST /messages`: a user says something in a room.
+//! `POST /messages`: a user sends a message to a room.
 
 use crate::protocol::named;
 use crate::{Room, Service, rfc3339};
@@ -15,12 +15,12 @@ use uuid::Uuid;
 const MAX_CONTENT: usize = 4_000;
 
 /// Takes `{"channel_id"|"dm_id","content"}` and delivers it as a message of the caller: 202 once it
-/// is on its way.
+/// is sent.
 ///
-/// Stands for the service that stores messages, and publishes them as this does.
+/// In production, a service that stores messages would publish them in the same way.
 ///
 /// # Errors
-/// 400; 401; 403 for a room that the token is not for; 429; 503 when it reaches nobody.
+/// 400; 401; 403 for a room that the token is not valid for; 429; 503 when no instance receives it.
 pub(crate) async fn post(State(service): State<Service>, request: Request) -> Result<Response, Error> {
     #[derive(Serialize)]
     struct Data<'a> {
@@ -39,7 +39,7 @@ pub(crate) async fn post(State(service): State<Service>, request: Request) -> Re
         message_id: &'a str,
     }
     let mount = service.mount();
-    mount.gate().query(request.extensions(), request.headers())?;
+    mount.limiter().query(request.extensions(), request.headers())?;
     let (mut parts, body) = request.into_parts();
     let caller = mount.caller(&mut parts, Transport::Request).await?;
     let body = LenientJson::read(Request::from_parts(parts, body), LenientJson::MAX_BYTES).await?;

@@ -1,4 +1,4 @@
-//! Figures for Prometheus, under the names of this service.
+//! Metrics for Prometheus, under the names of this service.
 
 use axum::response::{IntoResponse, Response};
 use http::header;
@@ -19,8 +19,8 @@ pub(crate) async fn prometheus() -> Response {
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// What the library counts of sockets, with its one label if it has one, and what this service
-/// calls it.
+/// The library's metrics of sockets: name, label value if any, and the name and help text that this
+/// service gives them.
 const NAMES: [(&str, Option<&str>, &str, &str); 5] = [
     ("presence_sockets_open", None, "ws_connections_active", "Open WebSocket connections"),
     ("presence_sockets_total", None, "ws_connections_total", "WebSocket connections that were opened"),
@@ -34,8 +34,7 @@ const NAMES: [(&str, Option<&str>, &str, &str); 5] = [
     ("presence_socket_errors_total", None, "ws_errors_total", "Errors told to clients"),
 ];
 
-/// Records what the process counts from now on, for `/metrics`; once per process, and before
-/// anything counts.
+/// Installs the recorder for `/metrics`: once per process, and before anything is counted.
 ///
 /// # Panics
 /// Outside a tokio runtime.
@@ -44,12 +43,9 @@ pub fn record() {
         let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(Renaming(recorder)).is_err() {
-            tracing::warn!("metrics are already recorded elsewhere; /metrics stays empty");
+            tracing::warn!("another metrics recorder is installed; /metrics stays empty");
         }
-        describe_counter!(
-            "chat_messages_heard_total",
-            "Messages that other services published, by what became of them"
-        );
+        describe_counter!("chat_messages_received_total", "Messages of other services, by outcome");
         let upkeep = handle.clone();
         tokio::spawn(async move {
             loop {
@@ -61,10 +57,10 @@ pub fn record() {
     });
 }
 
-/// Records under the names of this service.
+/// A recorder that renames metrics to the names of this service.
 struct Renaming(PrometheusRecorder);
 
-/// What a metric of the library is called here.
+/// The name of a library metric in this service.
 fn renamed(key: &Key) -> Option<Key> {
     let label = key.labels().next().map(metrics::Label::value);
     let (.., name, _) = NAMES.iter().find(|(known, of, ..)| *known == key.name() && *of == label)?;
@@ -72,7 +68,7 @@ fn renamed(key: &Key) -> Option<Key> {
 }
 
 impl Renaming {
-    /// Describes a metric by its own name, or those that it becomes.
+    /// Describes a metric under its own name, or under the names that replace it.
     fn describe(
         &self,
         name: &KeyName,

@@ -1,4 +1,4 @@
-//! The endpoints beside the socket, one file for each kind.
+//! The endpoints beside the socket, one file per resource.
 
 pub(crate) mod admin;
 pub(crate) mod demo;

@@ -1,4 +1,4 @@
-//! The page with two people side by side.
+//! The demo page with two users side by side.
 
 use axum::response::Response;
 

@@ -1,4 +1,4 @@
-//! `GET /presence` and `GET /presence/{user_id}`: how users show.
+//! `GET /presence` and `GET /presence/{user_id}`: the status of users.
 
 use crate::frame::User;
 use crate::{Service, rfc3339};
@@ -13,8 +13,8 @@ use presence_axum::wire::json;
 use presence_core::{Page, Person, Timestamp, UserId, Viewer};
 use serde::{Deserialize, Serialize};
 
-/// Somebody who may read: within the rate of their client, and with a token unless `REST_PUBLIC`
-/// says otherwise.
+/// Admits a caller who may read: within the rate limit, and with a token unless `REST_PUBLIC` is
+/// set.
 pub(crate) struct Reader;
 
 impl FromRequestParts<Service> for Reader {
@@ -22,7 +22,7 @@ impl FromRequestParts<Service> for Reader {
 
     async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Error> {
         let mount = service.mount();
-        mount.gate().query(&parts.extensions, &parts.headers)?;
+        mount.limiter().query(&parts.extensions, &parts.headers)?;
         if !service.is_public() {
             let caller = mount.caller(parts, Transport::Request).await?;
             mount.permit(&caller, Action::Read, Resource::Everyone).await?;
@@ -31,7 +31,7 @@ impl FromRequestParts<Service> for Reader {
     }
 }
 
-/// Somebody who is online.
+/// A user who is online.
 #[derive(Serialize)]
 struct Online<'a> {
     #[serde(flatten)]
@@ -45,7 +45,7 @@ impl<'a> Online<'a> {
     }
 }
 
-/// Somebody who is not.
+/// A user who is offline.
 #[derive(Serialize)]
 struct Offline<'a> {
     user_id: &'a str,
@@ -53,10 +53,10 @@ struct Offline<'a> {
     last_seen: Option<Timestamp>,
 }
 
-/// How one user shows: always 200, for somebody unknown is offline.
+/// The status of one user. Always 200, since an unknown user is offline.
 ///
 /// # Errors
-/// 401, 403 and 429; 400 for a name that is no text.
+/// 401, 403 and 429; 400 for a user id that is not valid text.
 pub(crate) async fn one(
     State(service): State<Service>,
     _: Reader,
@@ -71,14 +71,14 @@ pub(crate) async fn one(
     })
 }
 
-/// Which page of the list.
+/// The page of the list to return.
 #[derive(Deserialize)]
 pub(crate) struct Asked {
     cursor: Option<String>,
     limit: Option<usize>,
 }
 
-/// Those who are online, by their ids, and how many they are in all.
+/// A page of the users online, sorted by id, and the number of all.
 ///
 /// # Errors
 /// 401, 403 and 429; 400 `invalid query`, `invalid cursor`, `invalid limit` (1 to 1,000).

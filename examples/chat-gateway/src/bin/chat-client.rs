@@ -1,5 +1,5 @@
-//! The client that ships: `chat-client auto` walks through what the gateway does, `chat-client`
-//! does what it is told.
+//! The command-line client: `chat-client auto` demonstrates the gateway's features, `chat-client`
+//! reads commands.
 
 use chat_gateway::client::{Target, auto, interactive};
 use chat_gateway::token_of;
@@ -9,21 +9,21 @@ use presence_core::{Clock, SystemClock, UserId};
 use std::error::Error;
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 
-/// Talks to a chat-gateway.
+/// A client of a chat-gateway.
 #[derive(Parser)]
 struct Arguments {
-    /// `auto` walks through everything by itself; without it, commands are read line by line.
+    /// `auto` runs a demonstration; without it, commands are read line by line.
     mode: Option<Mode>,
-    /// Where the gateway is.
+    /// The URL of the gateway.
     #[arg(long, env = "CHAT_URL", default_value = "ws://localhost:8006/ws")]
     url: String,
     /// The token.
     #[arg(long, env = "TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// Signs a token for this user instead, with the secret.
+    /// The user for whom to sign a token, if none is given.
     #[arg(long, default_value = "alice")]
     user: UserId,
-    /// The secret that the gateway knows tokens by.
+    /// The secret to sign it with, as configured in the gateway.
     #[arg(long, env = "JWT_SECRET", hide_env_values = true)]
     secret: Option<String>,
 }

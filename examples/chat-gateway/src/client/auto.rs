@@ -1,14 +1,14 @@
-//! Walks through what the gateway does.
+//! A demonstration of the gateway's features.
 
-use super::{Ended, PATIENCE, Target, connect, hear, say};
+use super::{Ended, PATIENCE, Target, connect, receive, send_frame};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-/// Connects, subscribes, types, pings, moves to another room, tries direct messages; shows what is
-/// said and heard.
+/// Connects, subscribes, types, pings, changes the room, and uses direct messages; shows all
+/// frames.
 ///
 /// # Errors
-/// [`Ended`], as soon as an answer is not the one that was to come.
+/// [`Ended`], as soon as a response is not the expected one.
 pub async fn auto(target: &Target, show: impl Fn(String)) -> Result<(), Ended> {
     let mut socket = connect(target).await?;
     show(format!("connected to {}", target.url));
@@ -31,18 +31,18 @@ pub async fn auto(target: &Target, show: impl Fn(String)) -> Result<(), Ended> {
             frame[name] = id.clone();
         }
         show(format!("> {frame}"));
-        say(&mut socket, &frame).await?;
+        send_frame(&mut socket, &frame).await?;
         let Some(answer) = answer else { continue };
         let until = async {
             loop {
-                let heard = hear(&mut socket).await?;
-                show(format!("< {heard}"));
-                if heard["type"] == "error" {
-                    return Err(Ended::Failed(format!("{frame} was refused: {heard}")));
+                let reply = receive(&mut socket).await?;
+                show(format!("< {reply}"));
+                if reply["type"] == "error" {
+                    return Err(Ended::Failed(format!("{frame} was refused: {reply}")));
                 }
                 let is_room =
-                    room.as_object().is_none_or(|ids| ids.iter().all(|(name, id)| heard[name] == *id));
-                if heard["type"] == answer && is_room {
+                    room.as_object().is_none_or(|ids| ids.iter().all(|(name, id)| reply[name] == *id));
+                if reply["type"] == answer && is_room {
                     return Ok(());
                 }
             }

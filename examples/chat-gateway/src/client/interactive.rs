@@ -1,6 +1,6 @@
-//! Does what it is told, line by line.
+//! Executes commands line by line.
 
-use super::{Ended, Socket, Target, connect, hear, lost, say};
+use super::{Ended, Socket, Target, connect, lost, receive, send_frame};
 use futures_util::{SinkExt, Stream, StreamExt};
 use presence_core::random;
 use serde_json::{Value, json};
@@ -10,21 +10,21 @@ use std::time::Duration;
 use tokio::time::{Instant, interval, sleep};
 use tokio_tungstenite::tungstenite::Message;
 
-/// How often it pings without a frame of text, which also counts as a sign of life.
+/// The interval of pings while no other frame is sent; any frame shows that the client is alive.
 const PINGS_EVERY: Duration = Duration::from_secs(20);
-/// Within how long clients come back whose instance ends: each at another moment.
+/// The time within which clients reconnect, each at a random moment, when their instance ends.
 const SPREAD: Duration = Duration::from_secs(5);
-/// The longest wait between two attempts.
+/// The longest pause between two attempts to connect.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// What can be said in the interactive mode.
+/// The commands of the interactive mode.
 pub const HELP: &str = "sub <channel>, unsub <channel>, typing <channel>, dm <id>, undm <id>, status <word> [message], ping, quit";
 
-/// Does what each line says, and shows what is heard. It comes back by itself when it loses the
-/// connection, unless it was told to stay away.
+/// Executes the command of each line, and shows all received frames. Reconnects by itself, unless
+/// the close code forbids it.
 ///
 /// # Errors
-/// [`Ended`] when it cannot go on; `quit` and the end of the lines are none.
+/// [`Ended`] when it cannot continue; `quit` and the end of input are not errors.
 pub async fn interactive(
     target: &Target,
     lines: impl Stream<Item = String>,
@@ -60,7 +60,7 @@ pub async fn interactive(
     }
 }
 
-/// How long to wait before connecting again; `None` for never.
+/// The pause before the next attempt to connect; `None`: do not reconnect.
 fn wait_after(why: &Ended, failures: u32) -> Option<Duration> {
     match why {
         Ended::Closed(1012) => Some(SPREAD.mul_f64(random::fraction())),
@@ -72,7 +72,7 @@ fn wait_after(why: &Ended, failures: u32) -> Option<Duration> {
     }
 }
 
-/// Goes on until the lines end, or the connection.
+/// Runs until the end of input or of the connection.
 async fn talk(
     socket: &mut Socket,
     lines: &mut (impl Stream<Item = String> + Unpin),
@@ -80,12 +80,12 @@ async fn talk(
     show: &impl Fn(String),
 ) -> Result<(), Ended> {
     for (name, id) in rooms.iter() {
-        say(socket, &json!({"type": "subscribe", *name: id})).await?;
+        send_frame(socket, &json!({"type": "subscribe", *name: id})).await?;
     }
     let mut pings = interval(PINGS_EVERY);
     loop {
         tokio::select! {
-            heard = hear(socket) => show(format!("< {}", heard?)),
+            reply = receive(socket) => show(format!("< {}", reply?)),
             _ = pings.tick() => socket.send(Message::Ping(Vec::new().into())).await.map_err(lost)?,
             line = lines.next() => {
                 let Some(line) = line else { return Ok(()) };
@@ -94,7 +94,7 @@ async fn talk(
                     return Ok(());
                 }
                 match frame_of(line, rooms) {
-                    Some(frame) => say(socket, &frame).await?,
+                    Some(frame) => send_frame(socket, &frame).await?,
                     None if line.is_empty() => {}
                     None => show(HELP.to_owned()),
                 }
@@ -103,7 +103,7 @@ async fn talk(
     }
 }
 
-/// What a line says; `None` for nothing that is known.
+/// The frame for a command; `None` for an unknown command.
 fn frame_of(line: &str, rooms: &mut BTreeSet<(&'static str, String)>) -> Option<Value> {
     let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
     let rest = rest.trim();

@@ -1,4 +1,4 @@
-//! The client that ships: it walks through what the gateway does, or does what it is told.
+//! The command-line client.
 
 mod auto;
 mod interactive;
@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// Where to connect, and as whom.
+/// The gateway and the user to connect as.
 #[derive(Clone)]
 pub struct Target {
     /// `ws://host:port/ws`.
@@ -27,36 +27,36 @@ pub struct Target {
     pub token: String,
 }
 
-/// Says where, and not with which token.
+/// Shows the URL, but not the token.
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target").field("url", &self.url).finish_non_exhaustive()
     }
 }
 
-/// Why the client ends.
+/// Why the client has ended.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Ended {
-    /// 401 or 403 at the handshake, and any other answer that will not change.
+    /// 401 or 403 at the handshake, or another response that retrying would not change.
     #[error("refused with {0}")]
     Refused(u16),
-    /// Closed with a code after which it does not come back by itself: 4401 for an expired token,
-    /// 4403 for a user who was disconnected, 1008 for one who broke a rule, and the like.
+    /// Closed with a code that forbids reconnecting: 4401 for an expired token, 4403 for a user who
+    /// was disconnected, 1008 for a violated rule, and similar ones.
     #[error("closed with {0}")]
     Closed(u16),
     /// The URL cannot be used.
     #[error("the URL must be like ws://localhost:8006/ws")]
     Url,
-    /// There was no connection.
+    /// The connection failed or was lost.
     #[error("no connection: {0}")]
     Lost(String),
-    /// What was asked for was not done.
+    /// A response was not the expected one.
     #[error("{0}")]
     Failed(String),
 }
 
-/// How long an answer may take.
+/// The time limit for a response.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 type Socket = WebSocketStream<TcpStream>;
@@ -83,8 +83,8 @@ async fn connect(target: &Target) -> Result<Socket, Ended> {
     Ok(socket)
 }
 
-/// The next frame.
-async fn hear(socket: &mut Socket) -> Result<Value, Ended> {
+/// Receives the next frame.
+async fn receive(socket: &mut Socket) -> Result<Value, Ended> {
     loop {
         let message = socket.next().await.ok_or_else(|| Ended::Lost("closed".to_owned()))?;
         match message.map_err(lost)? {
@@ -104,6 +104,6 @@ fn lost(error: tungstenite::Error) -> Ended {
     Ended::Lost(error.to_string())
 }
 
-async fn say(socket: &mut Socket, frame: &Value) -> Result<(), Ended> {
+async fn send_frame(socket: &mut Socket, frame: &Value) -> Result<(), Ended> {
     socket.send(Message::text(frame.to_string())).await.map_err(lost)
 }

@@ -1,21 +1,21 @@
-//! What clients send.
+//! Decodes the frames of clients.
 
 use crate::room::{Kind, Room};
 use bytes::Bytes;
-use presence_axum::ws::{Command, Problem, Said, Token, Wish};
+use presence_axum::ws::{Command, Problem, SessionFields, SubscriptionRequest, Token};
 use presence_axum::{BodyError, Json, LenientJson};
 use presence_core::{Message, Topic};
 
-/// What others are told of one who types: only that they do.
+/// The typing value that other subscribers get.
 const TYPES: &str = "true";
 
-/// Reads a frame.
+/// Decodes a frame.
 pub(super) fn command(text: &str) -> Result<Command, Problem> {
     let frame = LenientJson::from(Bytes::copy_from_slice(text.as_bytes()));
     let [kind] = frame.fields(["type"]).map_err(not_json)?;
     let Json::Text(kind) = kind else { return Err(unknown()) };
     match &*kind {
-        "subscribe" => Ok(Command::Subscribe(vec![Wish::new(Some(room(&frame)?))])),
+        "subscribe" => Ok(Command::Subscribe(vec![SubscriptionRequest::new(Some(room(&frame)?))])),
         "unsubscribe" => Ok(Command::Unsubscribe(vec![Some(room(&frame)?)])),
         "typing" => Ok(Command::Typing { topic: room(&frame)?, value: Some(TYPES.into()) }),
         "ping" => Ok(Command::Ping),
@@ -41,15 +41,15 @@ fn not_json(_: BodyError) -> Problem {
     wrong("Invalid JSON")
 }
 
-/// The room that a frame names, by one of two fields.
+/// The room of a frame, from one of two fields.
 fn room(frame: &LenientJson) -> Result<Topic, Problem> {
     named(frame).map_err(wrong)
 }
 
-/// The same, for bodies.
+/// The room of a request body.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A message about the wrong field.
 pub(crate) fn named(frame: &LenientJson) -> Result<Topic, &'static str> {
     let Ok([channel, direct]) = frame.fields(["channel_id", "dm_id"]) else { return Err("Invalid JSON") };
     let (kind, id) = match (&channel, &direct) {
@@ -75,9 +75,9 @@ fn status(frame: &LenientJson) -> Result<Command, Problem> {
         Json::Text(text) => Message::new(text).ok(),
         _ => return Err(wrong("message must be a string")),
     };
-    let mut said = Said::default();
-    said.declares = Some((status, message));
-    Ok(Command::Beat(said))
+    let mut fields = SessionFields::default();
+    fields.declares = Some((status, message));
+    Ok(Command::Beat(fields))
 }
 
 #[cfg(test)]

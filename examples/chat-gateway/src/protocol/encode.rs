@@ -1,4 +1,4 @@
-//! What clients are told.
+//! Encodes updates for clients.
 
 use crate::broadcast::Broadcast;
 use crate::frame::{Frame, Ids, User};
@@ -6,7 +6,7 @@ use crate::{Room, profile, rfc3339};
 use presence_axum::ws::{Frames, Problem, Update};
 use presence_core::{Diff, Presence, Snapshot, Topic, UserId, Viewer};
 
-/// Writes what an update becomes; nothing for what this format does not say.
+/// Encodes an update; no frame for an update that this format does not have.
 pub(super) fn update(presence: &Presence, update: &Update, frames: &mut Frames) {
     match update {
         Update::Subscribed { topic, .. } => push(topic.as_ref(), frames, Frame::Subscribed),
@@ -19,7 +19,7 @@ pub(super) fn update(presence: &Presence, update: &Update, frames: &mut Frames) 
             count: Some(counts.online),
         }),
         Update::Diff { diff, .. } => changes(presence, diff, frames),
-        // That somebody has stopped is not said: a client shows it for a few seconds.
+        // The end of typing is not sent: clients hide it after a few seconds.
         Update::Typing { topic, typing } if typing.value.is_some() => {
             let (user_id, username) = (typing.user.as_str(), typing.name.as_str());
             push(Some(topic), frames, |room| Frame::Typing { room, user_id, username });
@@ -44,7 +44,7 @@ fn push<'a>(topic: Option<&'a Topic>, frames: &mut Frames, frame: impl FnOnce(Id
     }
 }
 
-/// Everybody in a room. What it says of each counts as told.
+/// All users of a room. Their states count as sent.
 fn state(topic: Option<&Topic>, snapshot: &Snapshot, frames: &mut Frames) {
     let Some(room) = topic.and_then(Room::of) else { return };
     let users: Vec<_> = snapshot.members.values().map(|member| User::of(member)).collect();
@@ -54,8 +54,8 @@ fn state(topic: Option<&Topic>, snapshot: &Snapshot, frames: &mut Frames) {
     frames.push_states(states, frame.text());
 }
 
-/// Those who came to a room or show otherwise than before, and those who are gone altogether: one
-/// who left the room and is still elsewhere has not changed.
+/// The users who joined a room or have changed, and those who are offline. A user who left the room
+/// but is in another one has not changed.
 fn changes(presence: &Presence, diff: &Diff, frames: &mut Frames) {
     let timestamp = rfc3339(presence.now());
     let mut tell = |user: User<'_>| {
@@ -69,7 +69,7 @@ fn changes(presence: &Presence, diff: &Diff, frames: &mut Frames) {
     }
 }
 
-/// Whether a user shows nowhere, asked at this moment: they may be back since they left.
+/// Whether a user is offline at this moment: they may be back since the update.
 fn is_gone(presence: &Presence, user: &UserId) -> bool {
     let person = presence.user_as(&Viewer::Anyone, user);
     person.is_none_or(|person| !person.member.liveness.is_live())

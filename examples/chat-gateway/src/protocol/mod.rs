@@ -1,4 +1,4 @@
-//! The wire format of this gateway, spoken over [`presence_axum::ws`].
+//! The wire format of this gateway, implemented for [`presence_axum::ws`].
 
 mod decode;
 mod encode;
@@ -7,11 +7,11 @@ pub(crate) use decode::named;
 
 use crate::profile;
 use presence_axum::auth::Identity;
-use presence_axum::ws::{Frames, Problem, Protocol, Request, Said, Update};
+use presence_axum::ws::{Frames, Problem, Protocol, Request, SessionFields, Update};
 use presence_core::{NodeId, Presence, SessionId};
 
-/// Reads and writes frames. A connection is a session from its beginning, and a subscription places
-/// it in the room.
+/// Encodes and decodes frames. Each connection is a session from its start, and subscribing to a
+/// room enters it.
 #[derive(Debug)]
 pub struct Chat {
     presence: Presence,
@@ -19,7 +19,7 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// Of this presence, which is asked whether somebody who left a room is still elsewhere.
+    /// `presence` is asked whether a user who left a room is still in another one.
     pub fn new(presence: &Presence) -> Self {
         Self { presence: presence.clone(), node: presence.node().id }
     }
@@ -35,13 +35,13 @@ impl Protocol for Chat {
         encode::update(&self.presence, update, frames);
     }
 
-    fn subscribing_is_being_there(&self) -> bool {
+    fn subscribing_enters(&self) -> bool {
         true
     }
 
-    fn says_of(&self, caller: &Identity, connection: &SessionId) -> Said {
-        let mut said = Said::default();
-        said.meta = caller.name().and_then(|name| profile::meta(name, connection, &self.node));
-        said
+    fn session_fields_of(&self, caller: &Identity, connection: &SessionId) -> SessionFields {
+        let mut fields = SessionFields::default();
+        fields.meta = caller.name().and_then(|name| profile::meta(name, connection, &self.node));
+        fields
     }
 }

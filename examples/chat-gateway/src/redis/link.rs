@@ -1,4 +1,4 @@
-//! A connection that is made when it is needed, and given up when it is of no use.
+//! A connection that is opened when it is needed, and closed after an error.
 
 use presence_core::random;
 use redis::aio::MultiplexedConnection;
@@ -11,21 +11,21 @@ use tokio::sync::Mutex;
 /// How long connecting and each call may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Calls of all clones share one connection.
+/// A connection that all clones share.
 #[derive(Clone)]
 pub(super) struct Link {
     client: Client,
     connection: Arc<Mutex<Option<MultiplexedConnection>>>,
 }
 
-/// Redis did not answer, or refused.
+/// Redis did not answer, or refused the command.
 #[derive(Debug)]
 pub(super) struct Unanswered;
 
 impl Link {
     pub fn new(url: &str) -> Result<Self, ()> {
         let info = Client::open(url).map_err(drop)?.get_connection_info().clone();
-        // A peer that has silently vanished is given up.
+        // Detects a peer that has vanished without closing.
         let keepalive = socket2::TcpKeepalive::new()
             .with_time(Duration::from_secs(5))
             .with_interval(Duration::from_secs(2))
@@ -41,7 +41,7 @@ impl Link {
         &self.client
     }
 
-    /// Runs some commands and answers with what they answer.
+    /// Runs commands and returns their results.
     pub async fn run<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, Unanswered> {
         let mut connection = self.connection().await?;
         let answer = tokio::time::timeout(PATIENCE, commands.query_async(&mut connection)).await;
@@ -56,7 +56,7 @@ impl Link {
     }
 
     async fn connection(&self) -> Result<MultiplexedConnection, Unanswered> {
-        // Whoever needs a connection at the same time waits for the same attempt.
+        // Callers that need a connection at the same time share one attempt.
         let mut connection = self.connection.lock().await;
         if let Some(connection) = &*connection {
             return Ok(connection.clone());
@@ -70,7 +70,7 @@ impl Link {
     }
 }
 
-/// How long to wait before the next attempt: not all processes march in step.
+/// A random pause before the next attempt, so that processes do not retry in step.
 pub(super) async fn pause() {
     tokio::time::sleep(Duration::from_millis(250).mul_f64(0.5 + random::fraction() / 2.0)).await;
 }

@@ -1,5 +1,5 @@
-//! Keeps `presence:{user_id}` and tells `presence:updates`, for services that read presence in
-//! Redis.
+//! Mirrors presence to Redis for other services: writes the keys `presence:{user_id}`, and
+//! publishes changes on `presence:updates`.
 
 use super::link::pause;
 use super::{Redis, UPDATES};
@@ -13,11 +13,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Removes a user's key and tells that they are offline, unless another connection has written it
-/// since: the process that comes first does both, and the others find nothing.
+/// Removes a user's key and publishes that they are offline, unless another connection has written
+/// the key since. The first process does both; the others find no key.
 ///
-/// `KEYS[1]` the user's key; `ARGV[1]` the connection that it was last known to name; `ARGV[2]` the
-/// frame; `ARGV[3]` the channel.
+/// `KEYS[1]` the user's key; `ARGV[1]` the connection that the key is expected to name; `ARGV[2]`
+/// the frame; `ARGV[3]` the channel.
 const GONE: &str = r"
 local stored = redis.call('GET', KEYS[1])
 if not stored then return 0 end
@@ -27,10 +27,10 @@ redis.call('DEL', KEYS[1])
 redis.call('PUBLISH', ARGV[3], ARGV[2])
 return 1";
 
-/// Writes a user's key, and tells `presence:updates` unless the key said the same already: whichever
-/// process writes a change first tells it, and no other does.
+/// Writes a user's key, and publishes the change unless the key already had this content. So the
+/// process that writes a change first publishes it, and no other does.
 ///
-/// `KEYS[1]` the user's key; `ARGV[1]` its value; `ARGV[2]` for how many seconds; `ARGV[3]` the
+/// `KEYS[1]` the user's key; `ARGV[1]` its value; `ARGV[2]` its lifetime in seconds; `ARGV[3]` the
 /// frame; `ARGV[4]` the channel.
 const SHOWN: &str = r"
 local stored = redis.call('GET', KEYS[1])
@@ -42,28 +42,29 @@ if known and type(old) == 'table' and old.status == new.status and old.message =
 redis.call('PUBLISH', ARGV[4], ARGV[3])
 return 1";
 
-/// How many users are written at a time.
+/// The number of users that are written at a time.
 const BATCH: usize = 500;
-/// How often keys are refreshed at least, however long they live.
+/// The longest interval between two refreshes of a key.
 const REFRESH: Duration = Duration::from_secs(30);
 
-/// What this process knows of everybody, and what of it Redis is to know.
+/// The last known state of all users, and the writes that are pending.
 ///
-/// A user's key is written by one process: the one with the newest of their connections. That a
-/// user is gone may be noticed by any, for the one that wrote the key may be gone as well.
+/// The key of an online user is written by one process: that of their newest connection. That a
+/// user went offline is written by any process that notices, since the one that wrote the key may
+/// be gone as well.
 pub(crate) struct Mirror {
     presence: Presence,
     redis: Redis,
     node: NodeId,
     members: BTreeMap<UserId, Arc<Member>>,
-    owed: Vec<Owed>,
+    pending: Vec<Pending>,
 }
 
-/// What is to be written.
-enum Owed {
-    /// The key of a user, and the frame for those who follow changes, if it is one.
+/// A pending write.
+enum Pending {
+    /// The key of a user, with the frame to publish if this is a change.
     Shown { user: UserId, frame: Option<String> },
-    /// That a user is gone, whose key named this connection.
+    /// A user went offline, whose key named this connection.
     Gone { user: UserId, connection: String, frame: String },
 }
 
@@ -77,14 +78,14 @@ struct Wire<'a> {
 }
 
 impl Mirror {
-    /// Mirrors as long as the presence lives.
+    /// Mirrors until the presence shuts down.
     pub fn start(presence: &Presence, redis: &Redis) {
         let mirror = Self {
             presence: presence.clone(),
             redis: redis.clone(),
             node: presence.node().id,
             members: BTreeMap::new(),
-            owed: Vec::new(),
+            pending: Vec::new(),
         };
         tokio::spawn(mirror.run());
     }
@@ -114,7 +115,7 @@ impl Mirror {
         }
     }
 
-    /// Compares what is shown with what was shown before.
+    /// Compares an update with the last known state.
     fn take(&mut self, update: Update) {
         match update {
             Update::Snapshot(snapshot) => {
@@ -143,53 +144,55 @@ impl Mirror {
         if before.as_ref() == Some(member) || !profile::is_of(member.meta.as_ref(), &self.node) {
             return;
         }
-        // Whether it is news, the key decides: the process that this one had the user from may not
-        // have written it, and leaves it to this one, whose connection is newer.
+        // Whether this is a change is decided by the script, which compares it with the key: the
+        // process with the user's former connection may not have written it, and leaves it to this
+        // one.
         let frame = Some(self.frame(User::of(member)));
-        self.owed.push(Owed::Shown { user: member.user.clone(), frame });
+        self.pending.push(Pending::Shown { user: member.user.clone(), frame });
     }
 
     fn lose(&mut self, user: &UserId) {
         let Some(member) = self.members.remove(user) else { return };
         let frame = self.frame(User::offline(user.as_str(), profile::name(member.meta.as_ref(), user)));
         let connection = profile::connection(member.meta.as_ref()).to_owned();
-        self.owed.push(Owed::Gone { user: user.clone(), connection, frame });
+        self.pending.push(Pending::Gone { user: user.clone(), connection, frame });
     }
 
     fn frame(&self, user: User<'_>) -> String {
         Frame::presence(user, &rfc3339(self.presence.now())).text()
     }
 
-    /// Everybody whose key is ours is to be written again.
+    /// Schedules a refresh of all keys that this process is responsible for.
     fn refresh(&mut self) {
         let own = self.members.values().filter(|member| profile::is_of(member.meta.as_ref(), &self.node));
-        self.owed.extend(own.map(|member| Owed::Shown { user: member.user.clone(), frame: None }));
+        self.pending.extend(own.map(|member| Pending::Shown { user: member.user.clone(), frame: None }));
     }
 
-    /// Writes what is owed. While Redis is down it waits, and what changes meanwhile is compared
-    /// when it is back.
+    /// Executes the pending writes. While Redis is down it retries; changes during that time are
+    /// compared when it is back.
     async fn write(&mut self) {
-        while !self.owed.is_empty() {
-            let batch = self.owed.len().min(BATCH);
-            let commands = self.commands(&self.owed[..batch]);
+        while !self.pending.is_empty() {
+            let batch = self.pending.len().min(BATCH);
+            let commands = self.commands(&self.pending[..batch]);
             if self.redis.link.run::<()>(&commands).await.is_ok() {
-                self.owed.drain(..batch);
+                self.pending.drain(..batch);
             } else {
                 pause().await;
             }
         }
-        self.owed = Vec::new();
+        self.pending = Vec::new();
     }
 
-    fn commands(&self, owed: &[Owed]) -> Pipeline {
+    fn commands(&self, pending: &[Pending]) -> Pipeline {
         let last_seen = rfc3339(self.presence.now());
         let ttl = self.redis.presence_ttl.as_secs();
         let mut commands = redis::pipe();
         commands.atomic();
-        for owed in owed {
-            match owed {
-                Owed::Shown { user, frame } => {
-                    // As they are by now: who went meanwhile is owed as gone as well.
+        for write in pending {
+            match write {
+                Pending::Shown { user, frame } => {
+                    // The current state counts: for a user who left meanwhile, a `Gone` is pending
+                    // as well.
                     let Some(member) = self.members.get(user) else { continue };
                     let connection_id = profile::connection(member.meta.as_ref());
                     let wire = Wire { user: User::of(member), connection_id, last_seen: &last_seen };
@@ -202,7 +205,7 @@ impl Mirror {
                         None => _ = commands.set_ex(key(user), value, ttl).ignore(),
                     }
                 }
-                Owed::Gone { user, connection, frame } => {
+                Pending::Gone { user, connection, frame } => {
                     let gone = commands.cmd("EVAL").arg(GONE).arg(1).arg(key(user));
                     gone.arg(connection).arg(frame).arg(UPDATES).ignore();
                 }
@@ -216,8 +219,8 @@ fn key(user: &UserId) -> String {
     format!("presence:{user}")
 }
 
-/// Whether a user's key is none of the store's and the broker's, all of which hold the namespace
-/// like this.
+/// Whether a user's key cannot collide with the keys of the store and the broker, which all contain
+/// the namespace in this form.
 fn is_safe(user: &UserId) -> bool {
     !user.as_str().contains(&format!("{{{NAMESPACE}:"))
 }

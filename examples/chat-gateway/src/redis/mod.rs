@@ -1,7 +1,7 @@
-//! What other services find in Redis: keys, and channels of plain pub/sub.
+//! The keys and pub/sub channels in Redis for other services.
 
-pub(crate) mod heard;
 mod link;
+pub(crate) mod listen;
 pub(crate) mod mirror;
 
 use crate::{Room, Settings};
@@ -12,26 +12,26 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// Where changes of presence are published.
+/// The channel of presence changes.
 const UPDATES: &str = "presence:updates";
-/// Where messages are published.
+/// The channel of messages.
 const BROADCAST: &str = "message:broadcast";
 
-/// The connection to what other services find in Redis. Cheap to clone.
+/// The connection for these keys and channels. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Redis {
     link: Link,
     presence_ttl: Duration,
     typing_ttl: Duration,
-    /// Told when Redis is there again: it may have come back empty.
+    /// Notified when Redis is reachable again, perhaps with its data lost.
     back: Arc<Notify>,
 }
 
 impl Redis {
-    /// At this address; connects when it is needed.
+    /// For this URL; connects when it is needed.
     ///
     /// # Errors
-    /// [`Kind::Rejected`] for a URL that cannot be used.
+    /// [`Kind::Rejected`] for an invalid URL.
     pub fn new(url: &str, settings: &Settings) -> store::Result<Self> {
         let link =
             Link::new(url).map_err(|()| store::Error::new(Kind::Rejected, "the URL cannot be used"))?;
@@ -53,8 +53,8 @@ impl Redis {
         }
     }
 
-    /// Notes who types in `typing:{room}:{user}`, with the name to show; without one, that they
-    /// have stopped.
+    /// Writes the key `typing:{room}:{user}` with the name of a user who types; without a name,
+    /// removes it.
     pub async fn note_typing(&self, room: Room<'_>, user: &UserId, name: Option<&String>) {
         let key = format!("typing:{}:{user}", room.id);
         let mut note = ::redis::pipe();
@@ -62,7 +62,7 @@ impl Redis {
             Some(name) => note.set_ex(key, name, self.typing_ttl.as_secs()).ignore(),
             None => note.del(key).ignore(),
         };
-        // A note that is lost is made again when the user goes on, and ends by itself.
+        // A lost write is repeated while the user goes on typing, and the key expires by itself.
         let _ = self.link.run::<()>(&note).await;
     }
 }

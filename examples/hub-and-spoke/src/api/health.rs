@@ -1,4 +1,4 @@
-//! How the node is.
+//! The health endpoints.
 
 use crate::{Error, Service};
 use axum::extract::State;
@@ -25,7 +25,7 @@ pub(crate) async fn alive(State(service): State<Service>) -> Response {
     report(&service)
 }
 
-/// `GET /health/readiness`: the store really answers.
+/// `GET /health/readiness`: whether the store answers.
 ///
 /// # Errors
 /// 503 with the reason.

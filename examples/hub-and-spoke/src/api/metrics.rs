@@ -1,4 +1,4 @@
-//! Figures, for people and for Prometheus.
+//! Metrics, for people and for Prometheus.
 
 use crate::Service;
 use axum::extract::State;
@@ -27,8 +27,7 @@ pub(crate) async fn prometheus(State(service): State<Service>) -> Response {
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Records what the process counts from now on, for `/metrics`; once per process, and before
-/// anything counts.
+/// Installs the recorder for `/metrics`: once per process, and before anything is counted.
 ///
 /// # Panics
 /// Outside a tokio runtime.
@@ -37,7 +36,7 @@ pub fn record() {
         let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
-            tracing::warn!("metrics are already recorded elsewhere; /metrics stays empty");
+            tracing::warn!("another metrics recorder is installed; /metrics stays empty");
         }
         describe_gauge!("presence_view_stale", "1 while what is shown is not known to be true now");
         let upkeep = handle.clone();

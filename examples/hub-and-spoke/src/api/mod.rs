@@ -1,4 +1,4 @@
-//! The endpoints, one file for each kind.
+//! The endpoints, one file per resource.
 
 pub(crate) mod health;
 pub(crate) mod metrics;

@@ -1,4 +1,4 @@
-//! Who has which status.
+//! Reading statuses.
 
 use super::user::{Named, listed};
 use super::wire::{self, Found, MAX_BODY};
@@ -15,7 +15,7 @@ use presence_core::UserId;
 /// `GET /api/v2/presence/{userID}`.
 ///
 /// # Errors
-/// 401; 403; 400; 404 when the user has no status; 503 when that cannot be known.
+/// 401; 403; 400; 404 when the user has no status; 503 when the store does not answer.
 pub(crate) async fn one(
     State(service): State<Service>,
     identity: Identity,
@@ -31,7 +31,8 @@ pub(crate) async fn one(
 /// `GET /api/v2/presence?users=a,b`.
 ///
 /// # Errors
-/// 401; 403; 400 without users, and beyond 1,000; 503 when it cannot be known of all.
+/// 401; 403; 400 without users, and beyond 1,000; 503 when the status of any of them cannot be
+/// read.
 pub(crate) async fn several(
     State(service): State<Service>,
     identity: Identity,
@@ -40,7 +41,7 @@ pub(crate) async fn several(
     answer(&service, &identity, &listed(query.as_deref().unwrap_or_default())?).await
 }
 
-/// `POST /api/v2/presence/query` `{"users":[..]}`: the same, for more users than a URL holds.
+/// `POST /api/v2/presence/query` `{"users":[..]}`: the same, for more users than fit into a URL.
 ///
 /// # Errors
 /// As for [`several`]; 413 beyond 1 MiB.

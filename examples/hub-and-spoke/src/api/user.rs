@@ -1,4 +1,4 @@
-//! Users as paths and queries name them.
+//! User ids in paths and queries.
 
 use crate::Error;
 use axum::extract::{FromRequestParts, Path};
@@ -6,10 +6,10 @@ use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use presence_core::UserId;
 
-/// The user whom a path names. Any name goes, but for control characters and more than 256 bytes.
+/// The user in a path. Any id is valid that has no control characters and at most 256 bytes.
 pub(crate) struct Named(pub(crate) UserId);
 
-/// The most users that one call may name.
+/// The maximum number of users in one call.
 pub(crate) const MAX_USERS: usize = 1_000;
 
 fn user(text: &str) -> Result<UserId, Error> {
@@ -24,7 +24,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
         let Path(path) = path.map_err(|_| Error::bad_request("invalid userID: no UTF-8"))?;
         match path.first() {
             Some((_, name)) => user(name).map(Self),
-            // A path that is written out in the routes is that of the user who is called so.
+            // The routes `/batch` and `/query` have no parameter; for their other methods the last
+            // segment is the user.
             None => user(parts.uri.path().rsplit('/').next().unwrap_or_default()).map(Self),
         }
     }
@@ -32,8 +33,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
 
 /// The users of `?users=a,b,c`, in this order.
 ///
-/// Clients write the comma between two users plainly or as `%2C`. Where a query has plain commas, a
-/// `%2C` is part of a name; so `a%2Cb,` names the one user `a,b`.
+/// Clients write the comma between two users plainly or as `%2C`. If a query contains a plain
+/// comma, `%2C` is part of an id; so `a%2Cb,` names one user, `a,b`.
 pub(crate) fn listed(query: &str) -> Result<Vec<UserId>, Error> {
     let values: Vec<&str> = query.split('&').filter_map(|pair| pair.strip_prefix("users=")).collect();
     let is_plain = values.iter().any(|value| value.contains(','));

@@ -1,4 +1,4 @@
-//! What comes in and what goes out, as JSON.
+//! The JSON of requests and responses.
 
 use super::user::MAX_USERS;
 use crate::Error;
@@ -9,16 +9,16 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-/// The largest body: a batch of 1,000 fits.
+/// The maximum size of a body, enough for a batch of 1,000.
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
-/// Several statuses, as a batch is answered.
+/// The response to a batch.
 #[derive(Serialize)]
 pub(crate) struct Stored<'a> {
     pub(crate) presences: Vec<&'a Shown>,
 }
 
-/// Several statuses, and who has none.
+/// The response to a query: the statuses found, and the users without one.
 #[derive(Serialize)]
 pub(crate) struct Found<'a> {
     pub(crate) presences: Vec<&'a Shown>,
@@ -36,13 +36,13 @@ fn parsed(body: &[u8]) -> Result<Map<String, Value>, Error> {
     object(serde_json::from_slice(body).map_err(|_| Error::bad_request("invalid JSON"))?)
 }
 
-/// What `{"status","message"?,"ttl"?}` wants for a user.
+/// Reads `{"status","message"?,"ttl"?}`.
 pub(crate) fn one(user: UserId, body: &[u8]) -> Result<Wanted, Error> {
     wanted(user, &parsed(body)?)
 }
 
-/// What `{"presences":[{"userID","status","message"?,"ttl"?},…]}` wants. One that is wrong makes
-/// all wrong.
+/// Reads `{"presences":[{"userID","status","message"?,"ttl"?},…]}`. One invalid entry makes the
+/// whole batch invalid.
 pub(crate) fn several(body: &[u8]) -> Result<Vec<Wanted>, Error> {
     let Some(Value::Array(presences)) = parsed(body)?.remove("presences") else {
         return Err(Error::bad_request("presences is required"));
@@ -59,7 +59,7 @@ pub(crate) fn several(body: &[u8]) -> Result<Vec<Wanted>, Error> {
     presences.into_iter().map(read).collect()
 }
 
-/// The users that `{"users":[..]}` names, in this order.
+/// Reads `{"users":[..]}`, in this order.
 pub(crate) fn users(body: &[u8]) -> Result<Vec<UserId>, Error> {
     let Some(Value::Array(users)) = parsed(body)?.remove("users") else {
         return Err(Error::bad_request("users is required"));

@@ -1,4 +1,4 @@
-//! Statuses are set and cleared.
+//! Setting and clearing statuses.
 
 use super::user::Named;
 use super::wire::{self, MAX_BODY, Stored};
@@ -30,7 +30,7 @@ pub(crate) async fn one(
     Ok(json(StatusCode::OK, &**shown))
 }
 
-/// `POST /api/v2/presence/batch`: all of them, or none if one of them is wrong.
+/// `POST /api/v2/presence/batch`: sets all statuses, or none if one of them is invalid.
 ///
 /// # Errors
 /// As for [`one`].

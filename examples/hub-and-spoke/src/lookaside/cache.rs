@@ -1,4 +1,4 @@
-//! The sessions that are kept.
+//! The cached sessions.
 
 use super::Bounds;
 use super::counters::Counters;
@@ -10,21 +10,21 @@ use presence_core::{Session, Timestamp, UserId};
 use std::future::ready;
 use std::sync::Arc;
 
-/// A W-TinyLFU cache that weighs what it keeps: whoever is asked for often stays, and a sweep over
-/// a million users who are asked for once displaces nobody.
+/// A W-TinyLFU cache with entries weighted by size: frequently read users stay, and a scan over a
+/// million users does not displace them.
 pub struct Cache {
     kept: moka::future::Cache<UserId, Arc<Shown>>,
     counters: Arc<Counters>,
 }
 
-/// What a user takes beside the session itself: their name as the key, the entry in the map, its
-/// place in two queues.
+/// The bytes of an entry beside the session itself: the key, the map entry, and places in two
+/// queues.
 const OVERHEAD: usize = 200;
-/// For more users than these, room is made as they come.
+/// Space for more users than this is allocated as they come.
 const MOST_AT_START: usize = 100_000;
 
-/// For how many users there is room from the start: as the counters say, but no more than the bytes
-/// can hold.
+/// The number of users to allocate space for at start: as configured, but no more than fit into the
+/// bytes.
 fn initial_capacity(bounds: Bounds) -> usize {
     let fit = usize::try_from(bounds.bytes).unwrap_or(usize::MAX) / (OVERHEAD + size_of::<Shown>());
     (bounds.counters / 10).min(fit).min(MOST_AT_START)
@@ -38,7 +38,7 @@ impl Cache {
             .initial_capacity(initial_capacity(bounds))
             .weigher(|_: &UserId, shown: &Arc<Shown>| weight(shown))
             .eviction_listener(move |_, shown, cause| {
-                // What is replaced or dropped is no eviction.
+                // Replacing or dropping an entry is not an eviction.
                 if cause == RemovalCause::Size {
                     evicted.evicted(weight(&shown));
                 }
@@ -59,10 +59,11 @@ impl Cache {
         self.kept.contains_key(user)
     }
 
-    /// Merges a status into what is cached of its user; puts it in if nothing is and it `enters`.
+    /// Merges a status into the cached one of its user. If none is cached, it is inserted only with
+    /// `enters`.
     ///
-    /// One at a time for each user, so that nothing newer is lost. What is not current does not
-    /// stay.
+    /// Merges of one user are serialised, so that no newer state is lost. A status that is not
+    /// current is removed.
     pub async fn merge(&self, news: &Arc<Shown>, enters: bool, now: Timestamp) {
         let mut before = 0;
         let merged = self.kept.entry(news.session().user.clone()).and_compute_with(|cached| {
@@ -87,31 +88,31 @@ impl Cache {
         }
     }
 
-    /// Who is cached now.
+    /// The users in the cache.
     pub fn users(&self) -> impl Iterator<Item = UserId> + '_ {
         self.kept.iter().map(|(user, _)| UserId::clone(&user))
     }
 
-    /// Does what has been put off: room is made beside reads and writes.
+    /// Runs pending maintenance: evictions happen asynchronously to reads and writes.
     pub async fn settle(&self) {
         self.kept.run_pending_tasks().await;
     }
 }
 
-/// What becomes of a known status by the news; `None` if they are none.
+/// The result of merging `news` into a cached status; `None` if nothing changes.
 fn merged(known: &Session, news: &Arc<Shown>) -> Option<Arc<Shown>> {
     let mut merged = known.clone();
     if !merged.merge(news.session()) {
         return None;
     }
-    // Mostly the news are newer in every part.
+    // Usually `news` is newer in every part, so its `Arc` can be shared.
     Some(if merged == *news.session() { Arc::clone(news) } else { Arc::new(Shown::new(merged)) })
 }
 
-/// About how many bytes a user takes here.
+/// An estimate of the bytes of an entry.
 fn weight(shown: &Shown) -> u32 {
     let session = shown.session();
-    // Names of up to 24 bytes lie within the session and the key.
+    // Ids of up to 24 bytes are stored inline.
     let name = |text: &str| if text.len() > 24 { text.len() } else { 0 };
     let message = session.declared.as_ref().and_then(|declared| declared.message.as_ref());
     let bytes = OVERHEAD

@@ -1,28 +1,28 @@
-//! What was found in the cache, and what came and went.
+//! Statistics of the cache.
 
 use metrics::{Counter, counter, describe_counter};
 use serde::Serialize;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The counts of one cache, as `GET /api/v2/cache/metrics` shows them.
+/// The statistics of one cache, as in `GET /api/v2/cache/metrics`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counted {
-    /// Users who were asked for and were in it.
+    /// Reads that were found in the cache.
     pub hits: u64,
-    /// Users who were asked for and were not.
+    /// Reads that were not.
     pub misses: u64,
-    /// Users who were put into it.
+    /// Entries that were inserted.
     pub keys_added: u64,
-    /// Of these, who had to go, or were not let in, for want of room.
+    /// Entries that were evicted, or not admitted, for lack of room.
     pub keys_evicted: u64,
-    /// The bytes of who was put into it, and of what they grew by.
+    /// The bytes of inserted entries, and of their growth.
     pub cost_added: u64,
-    /// The bytes of who had to go.
+    /// The bytes of evicted entries.
     pub cost_evicted: u64,
 }
 
-/// The same for Prometheus, over all caches of the process.
+/// The same for Prometheus, summed over all caches of the process.
 struct Exported {
     hits: Counter,
     misses: Counter,

@@ -1,4 +1,4 @@
-//! One load for all who wait for a user.
+//! Shares one load of a user between all callers that wait for it.
 
 use super::{Inner, in_time};
 use crate::Shown;
@@ -10,33 +10,34 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// What a load brought: who is not in it has no status.
+/// The result of a load; users without a status are missing.
 type Landed = Result<Arc<HashMap<UserId, Arc<Shown>>>, Arc<store::Error>>;
 
-/// Who is being loaded at the moment. Bounded by the requests that wait.
+/// The running loads. Bounded by the number of waiting requests.
 #[derive(Default)]
 pub struct Flights(Mutex<HashMap<UserId, Arc<Flight>>>);
 
 /// One call of the store, for several users.
 struct Flight {
-    /// What was told of them since it began: the store may have answered before that came to be.
-    told: Mutex<HashMap<UserId, Session>>,
+    /// Changes that the watch reported since the call began: the response may be older than these.
+    changes: Mutex<HashMap<UserId, Session>>,
     landed: watch::Receiver<Option<Landed>>,
 }
 
 impl Flights {
-    /// Notes what a load that is under way may not have seen.
-    pub fn tell(&self, session: &Session) {
+    /// Records a change that a running load may not include.
+    pub fn record(&self, session: &Session) {
         let flying = self.0.lock();
         if let Some(flight) = flying.get(&session.user) {
-            merge(&mut flight.told.lock(), session);
+            merge(&mut flight.changes.lock(), session);
         }
     }
 
-    /// Joins the loads that are under way; answers also who begins a new one, for these users.
+    /// Joins the running loads of these users. Also returns the load to start for the others, if
+    /// any.
     fn join(&self, users: Vec<UserId>) -> (Vec<Arc<Flight>>, Option<Departing>) {
         let (landing, landed) = watch::channel(None);
-        let new = Arc::new(Flight { told: Mutex::default(), landed });
+        let new = Arc::new(Flight { changes: Mutex::default(), landed });
         let (mut joined, mut mine) = (Vec::<Arc<Flight>>::new(), Vec::new());
         let mut flying = self.0.lock();
         for user in users {
@@ -57,17 +58,17 @@ impl Flights {
         (joined, departing)
     }
 
-    /// Ends a flight: what is told from now on finds the cache as the flight left it.
+    /// Ends a load: later changes are merged into the cache, which contains its result.
     fn end(&self, users: &[UserId], flight: &Flight) -> HashMap<UserId, Session> {
         let mut flying = self.0.lock();
         for user in users {
             flying.remove(user);
         }
-        std::mem::take(&mut *flight.told.lock())
+        std::mem::take(&mut *flight.changes.lock())
     }
 }
 
-/// A flight that is about to begin.
+/// A load that is about to start.
 struct Departing {
     users: Vec<UserId>,
     flight: Arc<Flight>,
@@ -75,22 +76,23 @@ struct Departing {
 }
 
 impl Inner {
-    /// What the store holds of users, once for all who ask for them at the same time; what is
-    /// current stays cached.
+    /// Reads users from the store, once for all callers that wait for them. Current statuses are
+    /// cached.
     pub(super) async fn load(
         self: &Arc<Self>,
         users: Vec<UserId>,
     ) -> Result<HashMap<UserId, Arc<Shown>>, Arc<store::Error>> {
         let (flights, departing) = self.flights.join(users);
         if let Some(departing) = departing {
-            // A task of its own: whoever asked first may go away, and the others still wait.
+            // A task of its own, so that a caller that goes away does not cancel the load for the
+            // others.
             tokio::spawn(Arc::clone(self).fly(departing));
         }
         let mut all = HashMap::new();
         for flight in flights {
             let mut landed = flight.landed.clone();
             let landed = landed.wait_for(Option::is_some).await.map(|landed| landed.clone());
-            // A flight that ends without landing has panicked.
+            // A load without a result has panicked.
             let Ok(Some(landed)) = landed else {
                 return Err(Arc::new(store::Error::new(Kind::Unavailable, "the load was abandoned")));
             };
@@ -106,11 +108,11 @@ impl Inner {
         for shown in loaded.iter().flat_map(HashMap::values) {
             self.keep(shown).await;
         }
-        // From here on the watch finds what was loaded in the cache.
-        let told = self.flights.end(&users, &flight);
+        // From here on, the watch finds the loaded statuses in the cache.
+        let changes = self.flights.end(&users, &flight);
         let landed = match loaded {
             Ok(mut loaded) => {
-                for mut session in told.into_values() {
+                for mut session in changes.into_values() {
                     if let Some(loaded) = loaded.get(&session.user) {
                         session.merge(loaded.session());
                     }
@@ -126,7 +128,7 @@ impl Inner {
     }
 }
 
-/// Asks the store for the status sessions of users.
+/// Reads the status sessions of users from the store.
 pub async fn load(store: &dyn PresenceStore, users: &[UserId]) -> store::Result<HashMap<UserId, Session>> {
     let mut held = HashMap::with_capacity(users.len());
     for batch in users.chunks(BATCH_ENTRIES) {

@@ -1,4 +1,4 @@
-//! The watch: keeps right what is cached, and stores nothing else.
+//! The watch: updates cached entries, and never inserts any.
 
 use super::Inner;
 use crate::status::{SESSION, is_status};
@@ -10,32 +10,32 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The shortest and the longest pause before a watch that ended is begun anew.
+/// The shortest and the longest pause before an ended watch is restarted.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-/// How often it is looked whether the node can see, for the log.
-const LOOKS_EVERY: Duration = Duration::from_secs(1);
+/// How often the view is checked for the log.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 pub async fn run(inner: Arc<Inner>) {
     let mut pause = PAUSE.0;
     loop {
-        // Who was cached while nobody watched: the new watch tells of them, or they are no longer
-        // there.
+        // Entries that were cached while there was no watch. The new watch confirms them; the
+        // others are dropped once it is complete.
         let mut unconfirmed: HashSet<UserId> = inner.cache.users().collect();
         let mut feed = inner.store.watch();
         loop {
-            // Nothing need be told for the sight to be lost.
-            let next = tokio::time::timeout(LOOKS_EVERY, feed.next()).await;
-            inner.say_sight();
-            let told = match next {
-                Ok(Some(told)) => told,
+            // The view may become stale without any event.
+            let next = tokio::time::timeout(CHECK_EVERY, feed.next()).await;
+            inner.log_view();
+            let event = match next {
+                Ok(Some(event)) => event,
                 Ok(None) => break,
                 Err(_) => continue,
             };
-            if matches!(told, FeedEvent::Alive { .. }) {
+            if matches!(event, FeedEvent::Alive { .. }) {
                 pause = PAUSE.0;
             }
-            take(&inner, told, &mut unconfirmed).await;
+            apply(&inner, event, &mut unconfirmed).await;
         }
         inner.sight.lost();
         tracing::debug!("the store's watch ended; watching anew");
@@ -44,12 +44,12 @@ pub async fn run(inner: Arc<Inner>) {
     }
 }
 
-async fn take(inner: &Inner, told: FeedEvent, unconfirmed: &mut HashSet<UserId>) {
-    match told {
+async fn apply(inner: &Inner, event: FeedEvent, unconfirmed: &mut HashSet<UserId>) {
+    match event {
         FeedEvent::Facts(facts) => {
             for session in facts.sessions.iter().filter(|session| is_status(session)) {
                 unconfirmed.remove(&session.user);
-                inner.flights.tell(session);
+                inner.flights.record(session);
                 inner.refresh(session).await;
             }
         }
@@ -74,7 +74,7 @@ async fn take(inner: &Inner, told: FeedEvent, unconfirmed: &mut HashSet<UserId>)
         FeedEvent::Alive { shard, at, blind } => inner.sight.prove(shard, at, &blind, inner.clock.now()),
         FeedEvent::Skipped { shard } => inner.sight.skip(shard),
         FeedEvent::Unproven { shard } => inner.sight.falter(shard),
-        // Who only declares is not touched.
+        // Status sessions only declare, and are never touched.
         FeedEvent::Touched(_) => {}
     }
 }

@@ -1,25 +1,24 @@
-//! Bounded reads: what was asked for lately stays here, whatever else the store holds.
+//! Reads through a cache of bounded size, for a node that must not hold all users.
 //!
-//! A node that must not hold everybody asks the store ([`PresenceStore::load`]) for whom it does
-//! not know, and keeps the answer in a cache of so many bytes. The store's watch keeps what is
-//! cached right, and puts nothing into it.
+//! A user who is not cached is read from the store ([`PresenceStore::load`]) and then cached. The
+//! store's watch updates cached entries, and never inserts any.
 //!
-//! | file | its one thing |
+//! | file | purpose |
 //! |---|---|
-//! | `cache` | the sessions that are kept, and what of them leaves when there is no room (W-TinyLFU, by bytes) |
-//! | `flights` | one load for all who wait for a user, and what the watch tells meanwhile |
-//! | `follow` | the watch: what is cached is brought up to date, or dropped |
-//! | `view` | the store's time, and whether the node can see |
-//! | `counters` | hits, misses, and what came and went |
+//! | `cache` | the cached sessions, limited by bytes, with eviction by W-TinyLFU |
+//! | `flights` | one load for all callers that wait for a user, merged with concurrent changes |
+//! | `follow` | the watch: updates or drops cached entries |
+//! | `view` | the store's time, and whether the view is fresh |
+//! | `counters` | statistics |
 //!
-//! # What holds
-//! - A cached session is never older than what the watch has told, in whatever order a load, a
-//!   watch and a write meet: all of them *merge*.
-//! - Nobody is cached who has lapsed, left, or is unknown.
-//! - An error is an error: of somebody who is not cached, a node that is cut off says that it does
-//!   not know.
-//! - What was cached before the watch broke is dropped when the next one has told everything,
-//!   unless it told of it.
+//! # Guarantees
+//! - A cached session is never older than what the watch has reported, in whatever order loads,
+//!   watch events and writes arrive: all of them are merged.
+//! - Sessions that have lapsed, left, or are unknown are not cached.
+//! - An error is not "no status": a node that is cut off from the store returns an error for users
+//!   who are not cached.
+//! - Entries from before a broken watch are dropped once the next watch is complete, unless it has
+//!   confirmed them.
 
 mod cache;
 mod counters;
@@ -43,20 +42,20 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use view::Sight;
 
-/// How long the store may take to answer. It has bounds of its own, of about a second for each
-/// exchange with its server; this is for the sum of them, of which a batch on a busy machine may
-/// need a few.
+/// The time limit for the store. Each exchange with the server has a limit of about a second; this
+/// one is for the sum of several exchanges, which a batch on a busy machine may need.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How much is kept.
+/// The limits of the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// How many bytes the cached sessions may take, about. Default 1,000,000, some 1,500 users.
+    /// The approximate maximum size of the cached sessions, in bytes. Default 1,000,000, some 1,500
+    /// users.
     pub bytes: u64,
-    /// For how many users the cache counts how often they are asked for. Default 100,000.
+    /// For how many users the cache counts reads. Default 100,000.
     ///
-    /// Ten times as many as fit is plenty. The counters adapt by themselves; this is where they
-    /// start.
+    /// Ten times the number of cached users is plenty. This is the initial value; the counters
+    /// adapt by themselves.
     pub counters: usize,
 }
 
@@ -79,7 +78,7 @@ struct Inner {
     cache: Cache,
     flights: Flights,
     sight: Sight,
-    /// What the log was last told of the sight.
+    /// The state of the view that was logged last.
     was_stale: AtomicBool,
     counters: Arc<Counters>,
 }
@@ -112,16 +111,15 @@ impl Lookaside {
         Self { inner, _follows: follows }
     }
 
-    /// The current status of users, in request order; `None` for who has none.
+    /// The current status of users, in request order; `None` for users without one.
     ///
     /// # Errors
-    /// [`store::Error`] when the store was asked and did not answer: then it is not known of
-    /// everybody.
+    /// [`store::Error`] when the store had to be read and did not answer.
     pub async fn read(&self, users: &[UserId]) -> Result<Vec<Option<Arc<Shown>>>, Arc<store::Error>> {
         let inner = &self.inner;
         let mut found: Vec<Option<Arc<Shown>>> = Vec::with_capacity(users.len());
         let mut missed = Vec::new();
-        // One reading of the clock does for all of them.
+        // The clock is read once for all of them.
         let on = inner.clock.now();
         for user in users {
             let cached = inner.cached(user, on).await;
@@ -141,9 +139,9 @@ impl Lookaside {
         Ok(found)
     }
 
-    /// What the store holds of users, current or not, without a look into the cache.
+    /// The stored sessions of users, current or not, read without the cache.
     ///
-    /// For whoever is about to write: a write must be newer than what it replaces.
+    /// Read before a write, which must be newer than what it replaces.
     ///
     /// # Errors
     /// [`store::Error`] when the store does not answer.
@@ -151,23 +149,23 @@ impl Lookaside {
         flights::load(&*self.inner.store, users).await
     }
 
-    /// Takes over what the store has just been told, and has confirmed; answers how it is shown.
+    /// Merges a session that the store has confirmed into the cache. Returns its JSON form.
     pub async fn learn(&self, session: Session) -> Arc<Shown> {
-        self.inner.flights.tell(&session);
+        self.inner.flights.record(&session);
         let shown = Arc::new(Shown::new(session));
         self.inner.keep(&shown).await;
         shown
     }
 
-    /// Forgets what is cached of users of whom it is not known what the store has taken.
-    pub async fn doubt(&self, sessions: &[Session]) {
+    /// Drops users from the cache after a write of unknown outcome.
+    pub async fn drop_uncertain(&self, sessions: &[Session]) {
         for session in sessions {
             self.inner.cache.drop(&session.user).await;
         }
     }
 
-    /// The time at the store that holds a user, by which what is written is stamped. Asks, where it
-    /// is not known yet.
+    /// The time at the store that holds a user, for stamps of writes. Asks the store if the time is
+    /// not known yet.
     ///
     /// # Errors
     /// [`store::Error`] when it is not known and the store does not answer.
@@ -179,19 +177,19 @@ impl Lookaside {
         }
     }
 
-    /// Whether what is cached may be out of date.
+    /// Whether cached entries may be out of date.
     pub fn is_stale(&self) -> bool {
         self.inner.is_stale()
     }
 
-    /// What was found here, and what was not.
+    /// The statistics of the cache.
     pub async fn counted(&self) -> Counted {
         self.inner.cache.settle().await;
         self.inner.counters.counted()
     }
 }
 
-/// An answer of the store, or that there was none in time.
+/// Applies the time limit to a call of the store.
 pub(crate) async fn in_time<T>(answer: impl Future<Output = store::Result<T>>) -> store::Result<T> {
     let answered = tokio::time::timeout(PATIENCE, answer).await;
     answered.unwrap_or_else(|_| Err(store::Error::new(store::Kind::Timeout, "no answer in time")))
@@ -202,22 +200,22 @@ impl Inner {
         self.sight.is_stale(self.clock.now())
     }
 
-    /// Tells the log, once, when the node loses sight of the store, and when it can see again.
-    fn say_sight(&self) {
+    /// Logs when the view becomes stale, and when it is fresh again.
+    fn log_view(&self) {
         let is_stale = self.is_stale();
         match (self.was_stale.swap(is_stale, Ordering::Relaxed), is_stale) {
-            (false, true) => tracing::warn!("the store cannot be seen: what is cached may be out of date"),
-            (true, false) => tracing::info!("the store can be seen"),
+            (false, true) => tracing::warn!("the store does not answer: cached statuses may be out of date"),
+            (true, false) => tracing::info!("the store answers again: cached statuses are up to date"),
             _ => {}
         }
     }
 
-    /// For whoever reads: before the first proof by the process's own clock.
+    /// The store's time for reads; before the first proof, the time of the process's own clock.
     fn now(&self, user: &UserId) -> Timestamp {
         self.now_by(user, self.clock.now())
     }
 
-    /// The same, where the process's clock says this.
+    /// The same, for this time of the process's clock.
     fn now_by(&self, user: &UserId, on: Timestamp) -> Timestamp {
         self.sight.reckon(self.store.shard_of(user), on).unwrap_or(on)
     }
@@ -227,19 +225,18 @@ impl Inner {
         if is_current(shown.session(), self.now_by(user, on)) {
             return Some(shown);
         }
-        // It has lapsed. Whether it has been set anew meanwhile the store knows.
+        // It has lapsed. The store may have a new one.
         self.cache.drop(user).await;
         None
     }
 
-    /// Puts into the cache what is current, merged with what is there.
+    /// Merges a current status into the cache.
     async fn keep(&self, shown: &Arc<Shown>) {
         let now = self.now(&shown.session().user);
         self.cache.merge(shown, true, now).await;
     }
 
-    /// Brings up to date what is cached, if it is: the watch tells of everybody, and nearly nobody
-    /// is.
+    /// Updates a cached entry. The watch reports all users, of whom few are cached.
     async fn refresh(&self, session: &Session) {
         if self.cache.has(&session.user) {
             let now = self.now(&session.user);

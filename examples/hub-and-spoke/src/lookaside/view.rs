@@ -1,26 +1,26 @@
-//! The store's time, and whether the node can see.
+//! The store's time, and whether the view is fresh.
 
 use parking_lot::Mutex;
 use presence_core::Timestamp;
 use presence_core::time::{Blind, ViewClock};
 
-/// What the watch has proven, shard by shard.
+/// The time that the watch has proven for each shard.
 pub struct Sight(Mutex<Vec<Shard>>);
 
 struct Shard {
     clock: ViewClock,
-    /// Whether this watch has told everything that there was when it began.
+    /// Whether this watch has reported the whole content of the shard.
     synced: bool,
 }
 
 impl Sight {
     pub fn new(shards: u16) -> Self {
-        // Statuses end at an instant; they do not age, so no time is left out for them.
+        // Statuses end at a fixed time and do not age, so blind stretches are not left out.
         let blind = || Shard { clock: ViewClock::default(), synced: false };
         Self(Mutex::new((0..shards.max(1)).map(|_| blind()).collect()))
     }
 
-    /// The watch has ended: from here on something may be missed.
+    /// The watch has ended: changes may be missed from now on.
     pub fn lost(&self) {
         self.0.lock().iter_mut().for_each(|shard| shard.synced = false);
     }
@@ -31,7 +31,7 @@ impl Sight {
         }
     }
 
-    /// The shard took a write at its time `at`; `on` is the process's time.
+    /// The shard has accepted a write at its time `at`; `on` is the process's time.
     pub fn prove(&self, shard: u16, at: Timestamp, blind: &[Blind], on: Timestamp) {
         if let Some(shard) = self.0.lock().get_mut(usize::from(shard)) {
             shard.clock.prove(at, on, blind);
@@ -56,7 +56,7 @@ impl Sight {
         self.0.lock().iter().any(|shard| !shard.synced || !shard.clock.view(on).is_fresh())
     }
 
-    /// What time it is in a shard, by the process's reckoning; `None` before its first proof.
+    /// The current time of a shard, reckoned by the process; `None` before its first proof.
     pub fn reckon(&self, shard: u16, on: Timestamp) -> Option<Timestamp> {
         self.0.lock().get(usize::from(shard))?.clock.reckon(on)
     }

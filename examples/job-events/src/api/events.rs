@@ -1,4 +1,4 @@
-//! `GET /api/v1/jobs/{jobId}/events`: a job's status, live.
+//! `GET /api/v1/jobs/{jobId}/events`: streams a job's status.
 
 use super::Named;
 use crate::{Error, JobId, Service};
@@ -7,11 +7,10 @@ use axum::response::Response;
 use presence_axum::sse::Resume;
 use presence_core::{Beat, Hold, SessionId, Topics, UserId, random};
 
-/// Streams the status of a job: the latest, or what came after `Last-Event-ID`, and then what
-/// comes.
+/// Streams the status of a job: the latest, or what followed `Last-Event-ID`, and then each update.
 ///
 /// # Errors
-/// 400; 401, 403 and 404 where jobs have owners; 429; 503.
+/// 400; 401, 403 and 404 if jobs have owners; 429; 503.
 pub(crate) async fn stream(
     State(service): State<Service>,
     job: Result<Named, Error>,
@@ -28,8 +27,8 @@ pub(crate) async fn stream(
     Ok(service.replay.response(&job.updates()?, resume, until, held).await)
 }
 
-/// The viewer is present in the job's topic for as long as the stream is open, as somebody of its
-/// own: two tabs are two.
+/// Makes the viewer present in the job's topic while the stream is open. Each stream is a user of
+/// its own, so that two tabs count as two viewers.
 fn hold(service: &Service, job: &JobId) -> Result<Hold, Error> {
     let user = UserId::new(format!("{:016x}", random::u64()))?;
     let beat = Beat::enter(user, SessionId::new("sse")?).topics(Topics::new([job.topic()?])?);

@@ -11,13 +11,12 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-/// Within how long the broker has to answer.
+/// The time limit for the broker's answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
-/// For how long an answer will do for others who ask: however many do, the broker is asked ten
-/// times a second.
+/// How long an answer is reused: the broker gets at most ten requests a second.
 const GOOD_FOR: Duration = Duration::from_millis(100);
 
-/// Asks the broker whether it is there, once for all who want to know.
+/// Checks whether the broker answers, once for all waiting callers.
 #[derive(Clone, Default)]
 pub(crate) struct Probe(Arc<Mutex<Option<(Instant, bool)>>>);
 
@@ -36,7 +35,7 @@ impl Probe {
     }
 }
 
-/// 200, or 503 when the server that is configured does not answer.
+/// 200, or 503 when the configured server does not answer.
 pub(crate) async fn health(State(service): State<Service>) -> Response {
     #[derive(Serialize)]
     struct Wire {

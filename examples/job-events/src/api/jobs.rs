@@ -1,4 +1,4 @@
-//! Jobs are created and asked for.
+//! Creating jobs and reading their status.
 
 use super::Named;
 use crate::update::{Shown, rfc3339};
@@ -12,9 +12,9 @@ use presence_core::store::{self, Kind};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// How many topics, and how many sources, a job may have.
+/// The maximum number of topics, and of sources, of a job.
 const MAX_ENTRIES: usize = 100;
-/// How long each of them may be, in bytes.
+/// The maximum length of each of them, in bytes.
 const MAX_ENTRY: usize = 256;
 
 /// `POST /api/v1/jobs`.
@@ -33,7 +33,7 @@ pub(crate) async fn create(State(service): State<Service>, request: Request) -> 
     service.admit(&request)?;
     let (parts, body) = request.into_parts();
     let user = service.access.user(&parts).await?;
-    // Somebody has to own it: a token that names nobody is one of a service.
+    // A job needs an owner, so a token without a user (that of a service) cannot create one.
     let owner = match &user {
         Some(user) => Some(user.subject().ok_or(Refused::Forbidden)?),
         None => None,
@@ -54,7 +54,7 @@ pub(crate) async fn create(State(service): State<Service>, request: Request) -> 
     Ok(wire::json(StatusCode::CREATED, &wire))
 }
 
-/// What the job is about is for whoever works on it; here it is only checked.
+/// Checks the fields that describe the job. They are meant for the workers and are not used here.
 fn check(body: &LenientJson) -> Result<(), Error> {
     let [topics, sources] = body.fields(["topics", "sources"])?;
     let message = "must be a list of 1 to 100 strings, each of 1 to 256 bytes";

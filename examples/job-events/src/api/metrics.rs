@@ -1,4 +1,4 @@
-//! Figures for Prometheus.
+//! Metrics for Prometheus.
 
 use crate::{JobId, Service};
 use axum::extract::State;
@@ -10,10 +10,10 @@ use std::fmt::Write;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// How many jobs have a line of their own: those with the most viewers.
+/// The number of jobs with a metric of their own: those with the most viewers.
 const JOBS: usize = 20;
 
-/// Counts one update that came from `source`, by what became of it.
+/// Counts one update from `source` by its outcome.
 pub(crate) fn count(source: &'static str, outcome: &'static str) {
     counter!("job_events_updates_total", "source" => source, "outcome" => outcome).increment(1);
 }
@@ -27,15 +27,15 @@ pub(crate) async fn prometheus(State(service): State<Service>) -> Response {
     (headers, text).into_response()
 }
 
-/// Viewers on all instances, for the jobs with the most. Labels that the recorder has once seen it
-/// keeps; these come and go.
+/// The viewers on all instances, of the jobs with the most. Written here instead of recorded,
+/// because the recorder never drops a label, and jobs come and go.
 fn viewers(service: &Service, text: &mut String) {
     *text += "# HELP job_events_viewers Viewers on all instances, of the jobs with the most of them\n\
               # TYPE job_events_viewers gauge\n";
     for (topic, counts) in service.presence.topics(JOBS) {
         let job = topic.as_str().strip_prefix(JobId::TOPIC).unwrap_or_default();
         let job = job.replace('\\', "\\\\").replace('"', "\\\"");
-        // A `String` takes everything.
+        // Writing to a `String` does not fail.
         let _ = writeln!(text, "job_events_viewers{{job=\"{job}\"}} {}", counts.online);
     }
     let all = service.presence.everyone().counts().online;
@@ -46,8 +46,7 @@ fn viewers(service: &Service, text: &mut String) {
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Records what the process counts from now on, for `/metrics`; once per process, and before
-/// anything counts.
+/// Installs the recorder for `/metrics`: once per process, and before anything is counted.
 ///
 /// # Panics
 /// Outside a tokio runtime.
@@ -56,7 +55,7 @@ pub fn record() {
         let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
-            tracing::warn!("metrics are already recorded elsewhere; /metrics has little to tell");
+            tracing::warn!("another metrics recorder is installed; /metrics stays almost empty");
         }
         describe_counter!(
             "job_events_updates_total",

@@ -1,4 +1,4 @@
-//! The endpoints, one file for each kind.
+//! The endpoints, one file per resource.
 
 pub(crate) mod events;
 pub(crate) mod health;
@@ -12,7 +12,7 @@ use crate::{Error, JobId};
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 
-/// The job that a path names.
+/// The job in the path of a request.
 pub(crate) struct Named(pub JobId);
 
 impl<S: Send + Sync> FromRequestParts<S> for Named {

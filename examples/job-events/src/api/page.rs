@@ -18,7 +18,7 @@ pub(crate) async fn style() -> Response {
     asset("text/css; charset=utf-8", include_str!("../../assets/page.css"))
 }
 
-/// Asked for anew each time, so that the page and its script never differ in age.
+/// Revalidated at each use, so that the page never runs with a script of another version.
 fn asset(kind: &'static str, text: &'static str) -> Response {
     let headers: [(HeaderName, &str); 3] = [
         (header::CONTENT_TYPE, kind),

@@ -1,4 +1,4 @@
-//! `POST /pubsub/push`: Google Pub/Sub delivers.
+//! `POST /pubsub/push`: receives messages from Google Pub/Sub.
 
 use crate::{Error, Problem, Service, Update};
 use axum::extract::{Request, State};
@@ -9,20 +9,20 @@ use bytes::Bytes;
 use http::StatusCode;
 use presence_axum::{Json, LenientJson};
 
-/// The largest envelope: an update in base64, and attributes.
+/// The maximum size of an envelope: an update in base64, and attributes.
 const MAX_BYTES: usize = 4 * Update::MAX_BYTES;
 
-/// Padding or not: both are sent.
+/// Accepts base64 with and without padding, since both are sent.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Takes a message: 204 when it is done with.
+/// Handles a message: 204 when it is done with.
 ///
 /// # Errors
-/// 400 for a bad envelope, and for a message that cannot be read until it is given up; 401; 403; 503. Pub/Sub delivers it
-/// again.
+/// 400 for an invalid envelope, and for an unreadable message until it is given up; 401; 403; 503.
+/// Pub/Sub then delivers the message again.
 pub(crate) async fn push(State(service): State<Service>, request: Request) -> Result<StatusCode, Error> {
     let (parts, body) = request.into_parts();
     service.access.pusher(&parts).await?;

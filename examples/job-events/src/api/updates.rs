@@ -1,4 +1,4 @@
-//! `POST /api/v1/jobs/{jobId}/updates`: internal publishers tell of a job.
+//! `POST /api/v1/jobs/{jobId}/updates`: receives updates from internal publishers.
 
 use super::Named;
 use crate::{Error, Service, Update, count};
@@ -12,10 +12,10 @@ use serde::Serialize;
 /// The longest idempotency key, in bytes.
 const MAX_KEY: usize = 200;
 
-/// Takes an update: 202 once it is stored, also when its `Idempotency-Key` was used before.
+/// Stores an update: 202, also when its `Idempotency-Key` was used before.
 ///
 /// # Errors
-/// 400 for each field that is wrong; 401; 403; 409 when the job is finished; 503.
+/// 400 with each invalid field; 401; 403; 409 when the job is finished; 503.
 pub(crate) async fn publish(
     State(service): State<Service>,
     job: Result<Named, Error>,
@@ -55,7 +55,8 @@ pub(crate) async fn publish(
     Ok(wire::json(StatusCode::ACCEPTED, &Wire { job_id: job.as_str(), event_id: id.to_string() }))
 }
 
-/// `Idempotency-Key`, apart from the ids of Pub/Sub messages.
+/// The key of `Idempotency-Key`, with a prefix that keeps it apart from the ids of Pub/Sub
+/// messages.
 fn key(headers: &HeaderMap) -> Result<Option<String>, Error> {
     let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
     let key = key.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()));

@@ -1,4 +1,4 @@
-//! Who created a job, for as long as the job has updates.
+//! The owners of jobs, kept as long as the jobs have updates.
 
 use super::rejected;
 use crate::JobId;
@@ -12,19 +12,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The ownership records of jobs: one event each, in a channel of its own.
+/// The owner records of jobs: one event each, in a channel of its own.
 ///
-/// An event is kept for as long as an update is. A job that takes longer than that has its record
-/// stored again while updates come.
+/// An event is kept for the retention of updates. While a job gets updates for longer than that,
+/// its record is stored again.
 pub(super) struct Owners {
     broker: Arc<dyn Broker>,
     clock: Arc<dyn Clock>,
     retention: Duration,
-    /// When the record of a job is looked at next, by this process.
+    /// The time of the next check of each job's record, by this process.
     looks: Mutex<HashMap<JobId, Timestamp>>,
 }
 
-/// Of how many jobs it is remembered when to look; beyond that all are looked at again.
+/// The maximum number of jobs whose next check is remembered; beyond it all are checked again.
 const REMEMBERED: usize = 10_000;
 
 #[derive(Serialize, Deserialize)]
@@ -50,7 +50,7 @@ impl Owners {
         Ok(())
     }
 
-    /// Who owns it, if its creation recorded anybody.
+    /// The owner of the job, if its creation recorded one.
     pub(super) async fn of(&self, job: &JobId) -> store::Result<Option<String>> {
         let Some(event) = self.read(job).await? else { return Ok(None) };
         let record = serde_json::from_slice::<Record<'_>>(&event.payload);
@@ -58,8 +58,8 @@ impl Owners {
         record.map(|record| Some(record.owner.into_owned())).map_err(unreadable)
     }
 
-    /// Sees to it that the record outlives the update that has just been stored. A failure is made
-    /// up for by the next.
+    /// Makes sure that the record outlives the update that was just stored. After a failure, the
+    /// next update tries again.
     pub(super) async fn keep(&self, job: &JobId) {
         let now = self.clock.now();
         {
@@ -81,12 +81,12 @@ impl Owners {
         }
     }
 
-    /// The record; one that has spent half of its time is stored again.
+    /// Reads the record; if half of its time is over, it is stored again.
     async fn read(&self, job: &JobId) -> store::Result<Option<Event>> {
         let channel = job.ownership().map_err(rejected)?;
         let Some(event) = self.broker.history(&channel, 1).await?.pop() else { return Ok(None) };
         if self.clock.now().since(event.at) > self.retention / 2 {
-            // Whichever process does it first, it is done once.
+            // The key makes sure that it is stored once, by whichever process is first.
             let again = Publish::new(channel, event.payload.clone()).key(event.id.to_string());
             self.broker.publish(again).await?;
         }

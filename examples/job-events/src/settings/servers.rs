@@ -1,10 +1,10 @@
-//! Where Redis or NATS is.
+//! The settings of Redis and NATS.
 
 use super::Secret;
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Redis or NATS; with neither, jobs are in this process only.
+/// Redis or NATS; with neither, jobs are kept in this process only.
 #[derive(Debug, Clone, Args)]
 pub struct Servers {
     /// The name or address of the Redis server.
@@ -21,13 +21,14 @@ pub struct Servers {
     /// Its URL, `redis://[user:password@]host[:port]`. Overrides the three above.
     #[arg(id = "redis-url", long, value_name = "URL", env = "REDIS_URL", hide_env_values = true)]
     url: Option<Secret>,
-    /// The NATS servers, `nats://host:4222`, separated by commas. Not beside Redis.
+    /// The NATS servers, `nats://host:4222`, separated by commas. Cannot be combined with Redis.
     #[arg(id = "nats-url", long, value_name = "URLS", env = "NATS_URL", hide_env_values = true)]
     nats: Option<Secret>,
 }
 
 impl Servers {
-    /// The URL of the Redis server; `None` for none. A setting that is there and empty is not set.
+    /// The URL of the Redis server; `None` if none is configured. An empty setting counts as
+    /// absent.
     ///
     /// # Errors
     /// [`InvalidHost`].
@@ -45,7 +46,7 @@ impl Servers {
             return Err(InvalidHost);
         }
         let host = if is_v6 { format!("[{host}]") } else { host.to_owned() };
-        // Whatever is in a password, it must not end up in another part of the URL.
+        // Escaped, so that no character of a password ends up in another part of the URL.
         let password = self.password.as_ref().map(Secret::reveal).filter(|password| !password.is_empty());
         let credentials = password
             .map(|password| format!(":{}@", utf8_percent_encode(password, NON_ALPHANUMERIC)))
@@ -53,7 +54,7 @@ impl Servers {
         Ok(Some(Secret(format!("redis://{credentials}{host}:{}", self.port))))
     }
 
-    /// The URLs of the NATS servers; `None` for none.
+    /// The URLs of the NATS servers; `None` if none are configured.
     pub fn nats(&self) -> Option<Secret> {
         given(self.nats.as_ref())
     }
@@ -64,7 +65,7 @@ fn given(url: Option<&Secret>) -> Option<Secret> {
     (!url.is_empty()).then(|| Secret(url.to_owned()))
 }
 
-/// `REDIS_HOST` is no name and no address.
+/// `REDIS_HOST` is neither a name nor an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("REDIS_HOST must be a name or an address alone; its port goes into REDIS_PORT, a URL into REDIS_URL")]
 pub struct InvalidHost;

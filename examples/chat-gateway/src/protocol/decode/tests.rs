@@ -12,15 +12,18 @@ fn topic(name: &str) -> Topic {
 
 #[test]
 fn what_clients_may_say_is_read() {
-    let wish = |name| vec![Wish::new(Some(topic(name)))];
-    let said = |status, message: Option<&str>| {
-        let mut said = Said::default();
-        said.declares = Some((status, message.map(|text| Message::new(text).unwrap())));
-        Command::Beat(said)
+    let subscription = |name| vec![SubscriptionRequest::new(Some(topic(name)))];
+    let fields = |status, message: Option<&str>| {
+        let mut fields = SessionFields::default();
+        fields.declares = Some((status, message.map(|text| Message::new(text).unwrap())));
+        Command::Beat(fields)
     };
     for (text, read) in [
-        (r#"{"type":"subscribe","channel_id":"general"}"#, Command::Subscribe(wish("channel:general"))),
-        (r#"{"type":"subscribe","channel_id":null,"dm_id":"7"}"#, Command::Subscribe(wish("dm:7"))),
+        (
+            r#"{"type":"subscribe","channel_id":"general"}"#,
+            Command::Subscribe(subscription("channel:general")),
+        ),
+        (r#"{"type":"subscribe","channel_id":null,"dm_id":"7"}"#, Command::Subscribe(subscription("dm:7"))),
         (
             r#"{"channel_id":"a:b","type":"unsubscribe","more":[1]}"#,
             Command::Unsubscribe(vec![Some(topic("channel:a:b"))]),
@@ -30,8 +33,8 @@ fn what_clients_may_say_is_read() {
             Command::Typing { topic: topic("dm:é"), value: Some("true".into()) },
         ),
         (r#"{"type":"ping"}"#, Command::Ping),
-        (r#"{"type":"status","status":"busy","message":"lunch"}"#, said(Status::Busy, Some("lunch"))),
-        (r#"{"type":"status","status":"offline","message":""}"#, said(Status::Offline, None)),
+        (r#"{"type":"status","status":"busy","message":"lunch"}"#, fields(Status::Busy, Some("lunch"))),
+        (r#"{"type":"status","status":"offline","message":""}"#, fields(Status::Offline, None)),
         (r#"{"type":"auth","token":"t"}"#, Command::Auth { token: Token::new("t") }),
     ] {
         assert_eq!(command(text).unwrap(), read, "{text}");
@@ -78,6 +81,6 @@ fn a_status_is_one_of_four_words() {
 #[test]
 fn a_message_that_is_too_long_leaves_the_status() {
     let text = format!(r#"{{"type":"status","status":"away","message":"{}"}}"#, "x".repeat(257));
-    let Command::Beat(said) = command(&text).unwrap() else { panic!("no status") };
-    assert_eq!(said.declares, Some((Status::Away, None)));
+    let Command::Beat(fields) = command(&text).unwrap() else { panic!("no status") };
+    assert_eq!(fields.declares, Some((Status::Away, None)));
 }

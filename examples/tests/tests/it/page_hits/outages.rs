@@ -24,7 +24,7 @@ async fn ask_anew() {
 /// nothing. It tries again by the time of the sockets.
 async fn until_fresh(rig: &Rig) {
     soon(async {
-        while online(rig).await.get("degraded").is_some() || rig.presence.health().owed > 0 {
+        while online(rig).await.get("degraded").is_some() || rig.presence.health().outbox > 0 {
             rig.advance(1).await;
             ask_anew().await;
         }

@@ -1,4 +1,4 @@
-//! Hears what services publish on `message:broadcast`, and hands it to the rooms of this instance.
+//! Receives the messages on `message:broadcast`, and passes them to the rooms of this instance.
 
 use super::link::{PATIENCE, pause};
 use super::{BROADCAST, Redis};
@@ -11,10 +11,10 @@ use presence_memory::MemoryBroker;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How often a connection on which nothing is heard is asked whether it is there.
+/// The interval of pings on an idle connection.
 const ASKED_EVERY: Duration = Duration::from_secs(5);
 
-/// Listens as long as the presence lives.
+/// Listens until the presence shuts down.
 pub(crate) fn start(presence: &Presence, redis: &Redis, rooms: &MemoryBroker) {
     let (presence, redis, rooms) = (presence.clone(), redis.clone(), rooms.clone());
     tokio::spawn(async move {
@@ -26,26 +26,26 @@ pub(crate) fn start(presence: &Presence, redis: &Redis, rooms: &MemoryBroker) {
 }
 
 async fn listen_on(redis: &Redis, rooms: &MemoryBroker) {
-    let mut is_said = false;
+    let mut is_logged = false;
     loop {
-        if listen(redis, rooms, &mut is_said).await.is_none() && !is_said {
-            tracing::warn!("REDIS_URL: messages are not heard, trying on");
-            is_said = true;
+        if listen(redis, rooms, &mut is_logged).await.is_none() && !is_logged {
+            tracing::warn!("cannot receive messages from REDIS_URL; retrying");
+            is_logged = true;
         }
         pause().await;
     }
 }
 
-/// Listens until the connection ends; `None` if it did, or there was none.
-async fn listen(redis: &Redis, rooms: &MemoryBroker, is_said: &mut bool) -> Option<()> {
+/// Listens until the connection ends. `None` if there was no connection.
+async fn listen(redis: &Redis, rooms: &MemoryBroker, is_logged: &mut bool) -> Option<()> {
     let connecting = async {
         let (mut sink, stream) = redis.link.client().get_async_pubsub().await.ok()?.split();
         sink.subscribe(BROADCAST).await.ok()?;
         Some((sink, stream))
     };
     let (mut sink, mut stream) = timeout(PATIENCE, connecting).await.ok()??;
-    if std::mem::take(is_said) {
-        tracing::info!("messages are heard again");
+    if std::mem::take(is_logged) {
+        tracing::info!("receiving messages again");
     }
     redis.back.notify_one();
     loop {
@@ -61,12 +61,13 @@ async fn listen(redis: &Redis, rooms: &MemoryBroker, is_said: &mut bool) -> Opti
 
 async fn take(payload: &[u8], rooms: &MemoryBroker) {
     let outcome = match Broadcast::read(payload) {
-        // Memory takes whatever fits, and what does not fit is no broadcast.
+        // The memory broker accepts any message that is not too large, and a larger one is not a
+        // valid broadcast.
         Some(broadcast) => deliver(rooms, &broadcast).await.map_or("lost", |()| "delivered"),
         None => "invalid",
     };
     if outcome != "delivered" {
         tracing::debug!(outcome, "a message of another service");
     }
-    counter!("chat_messages_heard_total", "outcome" => outcome).increment(1);
+    counter!("chat_messages_received_total", "outcome" => outcome).increment(1);
 }
