@@ -77,7 +77,10 @@ cat .servers/log
 [ "$compiled" = 0 ] || exit "$compiled"
 [ "$fetched" = 0 ] || exit "$fetched"
 
-# The browser client's own tests, which take seconds.
-[ "${scope[*]-}" != --workspace ] || scripts/client.sh test
+# The browser client's own tests, and a smoke run of the driver that compares us with other servers. They take seconds.
+if [ "${scope[*]-}" = --workspace ]; then
+  scripts/client.sh test
+  scripts/peers.sh --smoke
+fi
 
 "${test[@]}" "$@" 2>&1 </dev/null | totals

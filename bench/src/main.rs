@@ -34,6 +34,8 @@ mod watchers;
 mod ws;
 
 use options::{Options, What};
+use std::path::Path;
+use std::process::Command;
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
@@ -57,6 +59,7 @@ fn main() -> Outcome {
         What::Pages => pages::run(&options),
         What::Jobs => jobs::run(&options),
         What::Attacks => attacks::run(&options),
+        What::Peers(words) => peers(words),
         What::All => {
             roster(&options)?;
             hit::run(&options)?;
@@ -72,6 +75,13 @@ fn main() -> Outcome {
         What::Memory(case) => memory::child(case, &options),
         What::Served(case, size) => served::run(case, *size),
     }
+}
+
+/// They are built outside the workspace, by a script that also fetches what is not Rust.
+fn peers(words: &[String]) -> Outcome {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/peers.sh");
+    let ended = Command::new(script).args(words).status()?;
+    if ended.success() { Ok(()) } else { Err(format!("scripts/peers.sh ended with {ended}").into()) }
 }
 
 fn roster(options: &Options) -> Outcome {

@@ -5,6 +5,7 @@ use crate::Outcome;
 /// The usage on the command line.
 pub const USAGE: &str = "\
 usage: bench roster|hit|instructions|sse|ws|redis|nats|broker|rest|pages|jobs|attacks|all [options]
+       bench peers [options of scripts/peers.sh, which it runs: --help]
   --rounds N     how often each measurement is repeated, in turn with its limit (5)
   --quick        everything smaller, for a look
   --sessions N   of roster: sessions in it (1000000)
@@ -45,7 +46,9 @@ pub enum What {
     Jobs,
     /// Attacks on a service; not part of `All`.
     Attacks,
-    /// All of these except the attacks.
+    /// Other presence servers beside ours; not part of `All`. The arguments of `scripts/peers.sh`.
+    Peers(Vec<String>),
+    /// All of these except the attacks and the peers.
     All,
     /// One case of the memory measurement, in a process of its own.
     Memory(String),
@@ -71,6 +74,7 @@ impl Options {
     pub fn parse(mut words: impl Iterator<Item = String>) -> Outcome<Self> {
         let mut word = || words.next().ok_or(USAGE);
         let what = match word()?.as_str() {
+            "peers" => What::Peers(std::iter::from_fn(|| word().ok()).collect()),
             "roster" => What::Roster,
             "hit" => What::Hit,
             "instructions" => What::Instructions,

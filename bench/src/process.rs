@@ -20,9 +20,11 @@ impl Served {
         Self::run(Command::new(std::env::current_exe()?).args(["served", case, &size.to_string()]), case)
     }
 
-    /// Starts another program, and waits until it prints its address.
+    /// Starts another program, and waits until it prints its address. It sends a message of `size`
+    /// bytes every 100 ms; none if `size` is 0.
     pub fn rival(program: &Path, size: usize) -> Outcome<Self> {
-        Self::run(Command::new(program).arg(size.to_string()), &program.display().to_string())
+        let frame = if size == 0 { String::new() } else { size.to_string() };
+        Self::run(Command::new(program).env("FRAME", frame), &program.display().to_string())
     }
 
     /// Starts a server under callgrind, which writes `profile` once the server has

@@ -73,7 +73,7 @@ impl Readers {
                     let enter = format!(r#"{{"type":"enter","user":"{user}","topics":["room"]}}"#);
                     [masked(&enter), masked(r#"{"type":"subscribe","topics":["room"]}"#)].concat()
                 }
-                Speech::SocketIo => masked(&format!(r#"42["enter","{user}"]"#)),
+                Speech::SocketIo => masked(&format!(r#"42["enter","{user}","room",false]"#)),
             };
             reader.stream.write_all(&says)?;
         }

@@ -1,4 +1,4 @@
-//! socketioxide, built from its own crate outside of the workspace.
+//! socketioxide, built in the workspace of the peers.
 
 use crate::Outcome;
 use std::path::{Path, PathBuf};
@@ -6,16 +6,17 @@ use std::process::Command;
 
 /// Builds it if necessary. Returns the path of the program.
 pub fn socketioxide() -> Outcome<PathBuf> {
-    let rivals = Path::new(env!("CARGO_MANIFEST_DIR")).join("rivals");
-    println!("building {} ...", rivals.display());
+    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
+    println!("building {} ...", peers.display());
     let built = Command::new("cargo")
-        .args(["build", "--release", "--locked", "--quiet", "--manifest-path"])
-        .arg(rivals.join("Cargo.toml"))
+        .args(["build", "--release", "--locked", "--quiet", "--package", "servers", "--bin", "socketioxide"])
+        .arg("--manifest-path")
+        .arg(peers.join("Cargo.toml"))
         .arg("--target-dir")
-        .arg(rivals.join("target"))
+        .arg(peers.join("target"))
         .status()?;
     if !built.success() {
         return Err("socketioxide was not built".into());
     }
-    Ok(rivals.join("target/release/socketioxide"))
+    Ok(peers.join("target/release/socketioxide"))
 }

@@ -1,0 +1,123 @@
+// Members of several processes of ws.mjs, on Redis, by hand.
+//
+// A hash for each room says which process has a user; changes are published as well. A process
+// shows that it is there by a key with a lease. One whose key is missing twice in a row is gone,
+// and each other process then lets its users leave. After an interruption everything is read again.
+import { randomBytes } from "node:crypto";
+import { Redis } from "ioredis";
+
+const BEAT = 2_000;
+const LEASE = 8;
+
+export class Cluster {
+  node = randomBytes(8).toString("hex");
+  rooms = new Map(); // room -> Map of user -> node
+  others = new Map(); // node -> how often its key was not there
+
+  constructor(url, { joined, left }) {
+    this.joined = joined;
+    this.left = left;
+    this.redis = new Redis(url, { enableAutoPipelining: true, maxRetriesPerRequest: null });
+    this.ear = this.redis.duplicate();
+    for (const client of [this.redis, this.ear]) client.on("error", () => {});
+    this.ear.on("message", (_, text) => {
+      const [room, user, node, came] = JSON.parse(text);
+      if (node !== this.node) this.told(room, user, node, came);
+    });
+    this.ear.on("ready", () => this.ear.subscribe("presence").then(() => this.read()).catch(() => {}));
+    setInterval(() => this.beat().catch(() => {}), BEAT);
+    this.redis.on("ready", () => this.beat().catch(() => {}));
+  }
+
+  room(name) {
+    let room = this.rooms.get(name);
+    if (!room) this.rooms.set(name, (room = new Map()));
+    return room;
+  }
+
+  enter(name, user) {
+    if (this.room(name).get(user) === this.node) return;
+    this.room(name).set(user, this.node);
+    this.say(name, user, true);
+  }
+
+  /** Whether it was here that they were. */
+  leave(name, user) {
+    if (this.room(name).get(user) !== this.node) return false;
+    this.room(name).delete(user);
+    this.say(name, user, false);
+    return true;
+  }
+
+  say(name, user, came) {
+    if (came) this.redis.hset(`room:${name}`, user, this.node).catch(() => {});
+    else this.redis.hdel(`room:${name}`, user).catch(() => {});
+    this.redis.publish("presence", JSON.stringify([name, user, this.node, came])).catch(() => {});
+  }
+
+  told(name, user, node, came) {
+    const room = this.room(name);
+    if (came) {
+      room.set(user, node);
+      if (!this.others.has(node)) this.others.set(node, 0);
+      this.joined(name, user);
+    } else if (room.get(user) === node) {
+      room.delete(user);
+      this.left(name, user);
+    }
+  }
+
+  /** Tells the store what it lacks of us, and takes over what it knows of others. */
+  async read() {
+    await this.beat();
+    for (const [name, room] of this.rooms) {
+      const own = [...room].filter(([, node]) => node === this.node).flat();
+      if (own.length > 0) await this.redis.hset(`room:${name}`, own);
+    }
+    await this.each((name, users) => {
+      for (const [user, node] of Object.entries(users)) if (node !== this.node) this.told(name, user, node, true);
+    });
+    // Who left while nothing was heard. The others may have to tell a store that came back empty.
+    setTimeout(() => this.forget().catch(() => {}), 2 * BEAT);
+  }
+
+  async forget() {
+    const stored = new Map();
+    await this.each((name, users) => stored.set(name, users));
+    for (const [name, room] of this.rooms) {
+      for (const [user, node] of [...room]) {
+        if (node !== this.node && !(user in (stored.get(name) ?? {}))) this.told(name, user, node, false);
+      }
+    }
+  }
+
+  async each(tell) {
+    let cursor = "0";
+    do {
+      const [next, keys] = await this.redis.scan(cursor, "MATCH", "room:*", "COUNT", 1000);
+      const told = await Promise.all(keys.map((key) => this.redis.hgetall(key)));
+      keys.forEach((key, i) => tell(key.slice(5), told[i]));
+      cursor = next;
+    } while (cursor !== "0");
+  }
+
+  async beat() {
+    await this.redis.set(`node:${this.node}`, "", "EX", LEASE);
+    for (const [node, missed] of this.others) {
+      const there = await this.redis.exists(`node:${node}`);
+      this.others.set(node, there ? 0 : missed + 1);
+      if (!there && missed > 0) this.gone(node);
+    }
+  }
+
+  gone(node) {
+    this.others.delete(node);
+    for (const [name, room] of this.rooms) {
+      for (const [user, at] of [...room]) {
+        if (at !== node) continue;
+        this.told(name, user, node, false);
+        this.redis.hdel(`room:${name}`, user).catch(() => {});
+      }
+    }
+  }
+}

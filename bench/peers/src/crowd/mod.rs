@@ -1,0 +1,162 @@
+//! The clients: thousands of sockets on one thread.
+
+mod socket;
+mod watch;
+
+pub use watch::Watch;
+
+use crate::protocol::Protocol;
+use crate::{Outcome, frame};
+use mio::{Events, Interest, Poll, Token};
+use socket::{Phase, Socket};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// How many handshakes are under way at a time.
+const SHAKING: usize = 256;
+/// How often every socket says that it is there, if its protocol wants it to.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// How long a server may take for anything that it is bound to do.
+pub const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Sockets to one or more processes of a peer. A socket is named by its place.
+pub struct Crowd {
+    protocol: &'static dyn Protocol,
+    path: String,
+    poll: Poll,
+    events: Events,
+    buffer: Vec<u8>,
+    sockets: Vec<Socket>,
+    shaking: usize,
+    kept_alive_at: Instant,
+    /// How much of what members said all of them got together.
+    pub heard: usize,
+}
+
+impl Crowd {
+    pub fn new(protocol: &'static dyn Protocol, path: &str) -> Outcome<Self> {
+        Ok(Self {
+            protocol,
+            path: path.to_owned(),
+            poll: Poll::new()?,
+            events: Events::with_capacity(1024),
+            buffer: vec![0; 256 * 1024],
+            sockets: Vec::new(),
+            shaking: 0,
+            kept_alive_at: Instant::now(),
+            heard: 0,
+        })
+    }
+
+    pub fn protocol(&self) -> &'static dyn Protocol {
+        self.protocol
+    }
+
+    /// Opens a socket, which says this as soon as the server is ready for it. Waits only where too
+    /// many are being opened.
+    pub fn open(&mut self, address: SocketAddr, says: &[String]) -> Outcome<usize> {
+        while self.shaking >= SHAKING {
+            self.pump(Duration::from_millis(10))?;
+        }
+        let mut socket = Socket::connect(address, &self.path, says)?;
+        let at = self.sockets.len();
+        self.poll.registry().register(socket.source()?, Token(at), Interest::READABLE)?;
+        self.sockets.push(socket);
+        self.shaking += 1;
+        Ok(at)
+    }
+
+    /// The same, and somebody looks at what it hears.
+    pub fn open_watched(&mut self, address: SocketAddr, says: &[String]) -> Outcome<usize> {
+        let at = self.open(address, says)?;
+        self.sockets[at].watch = Some(Box::default());
+        Ok(at)
+    }
+
+    /// Waits until all are open that were not closed.
+    pub fn opened(&mut self) -> Outcome {
+        if self.until(PATIENCE, |crowd| crowd.shaking == 0)? {
+            let refusal = self.sockets.iter_mut().find_map(|socket| socket.refusal.take());
+            return refusal.map_or(Ok(()), |refusal| Err(format!("no socket was opened: {refusal}").into()));
+        }
+        Err(format!("{} sockets were not opened within {} s", self.shaking, PATIENCE.as_secs()).into())
+    }
+
+    /// Says something on a socket.
+    pub fn say(&mut self, at: usize, said: &str) {
+        self.sockets[at].send(&frame::text(said));
+    }
+
+    /// Closes a socket as a page does that is closed.
+    pub fn close(&mut self, at: usize) {
+        let was_shaking = self.sockets[at].close();
+        self.shaking -= usize::from(was_shaking);
+    }
+
+    /// What a watched socket knows.
+    ///
+    /// # Panics
+    /// Nobody watches it.
+    #[expect(clippy::expect_used, reason = "scenarios ask those whom they watch")]
+    pub fn watch(&self, at: usize) -> &Watch {
+        self.sockets[at].watch.as_ref().expect("a watched socket")
+    }
+
+    /// How many sockets the servers have closed.
+    pub fn lost(&self) -> usize {
+        self.sockets.iter().filter(|socket| socket.phase == Phase::Lost).count()
+    }
+
+    /// Whether the server has closed this one.
+    pub fn is_lost(&self, at: usize) -> bool {
+        self.sockets[at].phase == Phase::Lost
+    }
+
+    /// Reads until this is so; answers whether it came to be.
+    pub fn until(&mut self, patience: Duration, is_so: impl Fn(&Self) -> bool) -> Outcome<bool> {
+        let end = Instant::now() + patience;
+        loop {
+            if is_so(self) {
+                return Ok(true);
+            }
+            if Instant::now() > end {
+                return Ok(false);
+            }
+            self.pump(Duration::from_millis(10))?;
+        }
+    }
+
+    /// Reads for so long.
+    pub fn read_for(&mut self, time: Duration) -> Outcome {
+        let end = Instant::now() + time;
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            self.pump(left.min(Duration::from_millis(20)))?;
+        }
+        Ok(())
+    }
+
+    /// Reads what is there, or waits for so long.
+    pub fn pump(&mut self, wait: Duration) -> Outcome {
+        if self.kept_alive_at.elapsed() > KEEP_ALIVE {
+            self.keep_alive();
+        }
+        self.poll.poll(&mut self.events, Some(wait))?;
+        for event in &self.events {
+            let socket = &mut self.sockets[event.token().0];
+            let was_shaking = socket.is_shaking();
+            self.heard += socket.read(&mut self.buffer, self.protocol)?;
+            self.shaking -= usize::from(was_shaking && !socket.is_shaking());
+        }
+        Ok(())
+    }
+
+    fn keep_alive(&mut self) {
+        self.kept_alive_at = Instant::now();
+        let Some(said) = self.protocol.keep_alive() else { return };
+        let frame = frame::text(said);
+        self.sockets
+            .iter_mut()
+            .filter(|socket| socket.phase == Phase::Ready)
+            .for_each(|socket| socket.send(&frame));
+    }
+}

@@ -1,0 +1,189 @@
+//! One client.
+
+use super::Watch;
+use crate::Outcome;
+use crate::frame::{self, Frame, Kind};
+use crate::protocol::Protocol;
+use mio::net::TcpStream;
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+
+/// How far a socket has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The server has not answered the handshake.
+    Handshake,
+    /// It has; it is not ready for more than a hello.
+    Open,
+    Ready,
+    /// We closed it.
+    Closed,
+    /// The server closed it.
+    Lost,
+}
+
+pub struct Socket {
+    /// `None` once it is closed.
+    stream: Option<TcpStream>,
+    pub phase: Phase,
+    /// What has come of a frame that is not whole.
+    part: Vec<u8>,
+    /// What the kernel did not take yet.
+    unsent: Vec<u8>,
+    /// What it says once the server is ready.
+    says: Vec<u8>,
+    /// What the server answered in place of a socket.
+    pub refusal: Option<String>,
+    pub watch: Option<Box<Watch>>,
+}
+
+impl Socket {
+    pub fn connect(address: SocketAddr, path: &str, says: &[String]) -> Outcome<Self> {
+        let stream = std::net::TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        let mut socket = Self {
+            stream: Some(TcpStream::from_std(stream)),
+            phase: Phase::Handshake,
+            part: Vec::new(),
+            unsent: Vec::new(),
+            says: says.iter().flat_map(|said| frame::text(said)).collect(),
+            refusal: None,
+            watch: None,
+        };
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        socket.send(request.as_bytes());
+        Ok(socket)
+    }
+
+    pub fn source(&mut self) -> Outcome<&mut TcpStream> {
+        self.stream.as_mut().ok_or_else(|| "the socket is closed".into())
+    }
+
+    pub fn is_shaking(&self) -> bool {
+        matches!(self.phase, Phase::Handshake | Phase::Open)
+    }
+
+    /// Sends bytes, or keeps what the kernel does not take until the socket is read again.
+    pub fn send(&mut self, bytes: &[u8]) {
+        let Some(stream) = &mut self.stream else { return };
+        self.unsent.extend_from_slice(bytes);
+        while !self.unsent.is_empty() {
+            match stream.write(&self.unsent) {
+                Ok(sent) => drop(self.unsent.drain(..sent)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => return self.lose(),
+            }
+        }
+        self.unsent = Vec::new();
+    }
+
+    /// Closes it; whether it was still being opened.
+    pub fn close(&mut self) -> bool {
+        let was_shaking = self.is_shaking();
+        self.send(&frame::going_away());
+        self.stream = None;
+        self.phase = Phase::Closed;
+        was_shaking
+    }
+
+    fn lose(&mut self) {
+        self.stream = None;
+        self.phase = Phase::Lost;
+    }
+
+    /// Reads all that is there; answers how much of it members said.
+    pub fn read(&mut self, buffer: &mut [u8], protocol: &dyn Protocol) -> Outcome<usize> {
+        let mut said = 0;
+        while let Some(stream) = &mut self.stream {
+            match stream.read(buffer) {
+                Ok(0) => self.lose(),
+                Ok(len) => said += self.take(&buffer[..len], protocol)?,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => self.lose(),
+            }
+        }
+        if !self.unsent.is_empty() {
+            self.send(&[]);
+        }
+        Ok(said)
+    }
+
+    fn take(&mut self, bytes: &[u8], protocol: &dyn Protocol) -> Outcome<usize> {
+        let mut part = std::mem::take(&mut self.part);
+        // Most reads begin and end with a frame: those bytes are looked at where they are.
+        if part.is_empty() {
+            let (end, said) = self.frames(bytes, protocol)?;
+            self.part = bytes[end..].to_vec();
+            return Ok(said);
+        }
+        part.extend_from_slice(bytes);
+        let (end, said) = self.frames(&part, protocol)?;
+        if end < part.len() {
+            part.drain(..end);
+            self.part = part;
+        }
+        Ok(said)
+    }
+
+    /// Takes the whole frames that these bytes begin with; where they end, and how many of them
+    /// members said.
+    fn frames(&mut self, bytes: &[u8], protocol: &dyn Protocol) -> Outcome<(usize, usize)> {
+        let (mut at, mut said) = (0, 0);
+        if self.phase == Phase::Handshake {
+            match self.shake(bytes, protocol) {
+                Some(end) => at = end,
+                None => return Ok((0, 0)),
+            }
+        }
+        while let Some(Frame { kind, start, end }) = Frame::first_of(&bytes[at..]) {
+            let payload = &bytes[at + start..at + end];
+            match kind {
+                Kind::Text => said += usize::from(self.hear(std::str::from_utf8(payload)?, protocol)?),
+                Kind::Ping => self.send(&frame::pong(payload)),
+                Kind::Close => self.lose(),
+                Kind::Other => {}
+            }
+            at += end;
+        }
+        Ok((at, said))
+    }
+
+    /// Where the head of the server's answer ends, if it is there.
+    fn shake(&mut self, bytes: &[u8], protocol: &dyn Protocol) -> Option<usize> {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+        if !bytes.starts_with(b"HTTP/1.1 101") {
+            self.refusal = Some(String::from_utf8_lossy(bytes).into_owned());
+            self.lose();
+            return Some(bytes.len());
+        }
+        self.phase = Phase::Open;
+        if let Some(hello) = protocol.hello() {
+            self.send(&frame::text(&hello));
+        }
+        Some(end)
+    }
+
+    /// Takes a frame; whether it is something that a member said.
+    fn hear(&mut self, text: &str, protocol: &dyn Protocol) -> Outcome<bool> {
+        if self.phase == Phase::Open && protocol.is_ready(text) {
+            self.phase = Phase::Ready;
+            let says = std::mem::take(&mut self.says);
+            self.send(&says);
+        }
+        if let Some(answer) = protocol.answer(text) {
+            self.send(&frame::text(answer));
+        }
+        if protocol.is_said(text) {
+            return Ok(true);
+        }
+        if let Some(watch) = &mut self.watch {
+            protocol.hear(text, &mut |heard| watch.hear(heard))?;
+        }
+        Ok(false)
+    }
+}

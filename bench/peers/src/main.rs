@@ -1,0 +1,156 @@
+//! Presence servers, side by side: ours and its peers do the same work on the same machine.
+//!
+//! `scripts/peers.sh` fetches and builds all of them and runs this; see BENCHMARKS.md.
+
+#![expect(clippy::cast_precision_loss, reason = "a figure has three digits that mean something")]
+
+mod crowd;
+mod frame;
+mod http;
+mod peer;
+mod protocol;
+mod report;
+mod scenario;
+mod server;
+
+use clap::Parser;
+use peer::Peer;
+use report::{Report, Table};
+use scenario::{Scenario, Sizes};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// Whatever goes wrong ends a scenario, and says why in its row.
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+/// Measures presence servers, side by side.
+#[derive(Parser)]
+struct Options {
+    /// Only this peer, which may be given more than once: a name, or `url=ws://host:port/path` of a server that was
+    /// started elsewhere.
+    #[arg(long)]
+    peer: Vec<String>,
+    /// What a server that was started elsewhere speaks: ours, socket.io, ws, centrifugo or phoenix.
+    #[arg(long, default_value = "ours")]
+    protocol: String,
+    /// Only this scenario, which may be given more than once.
+    #[arg(long)]
+    scenario: Vec<String>,
+    /// How many rounds, taken in turn by the peers.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Everything smaller, in one round: less than ten minutes.
+    #[arg(long)]
+    quick: bool,
+    /// Whether the driver works: seconds.
+    #[arg(long)]
+    smoke: bool,
+    /// Where tables and plots are written, beside those of other scenarios that are there.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+fn main() -> Outcome {
+    let options = Options::parse();
+    let sockets = usize::try_from(server::open_many_files()).unwrap_or(usize::MAX).min(28_000);
+    let sizes = Sizes { quick: options.quick, smoke: options.smoke, sockets };
+    let rounds = if options.quick || options.smoke { 1 } else { options.rounds.max(1) };
+    let peers = peers(&options)?;
+    let scenarios: Vec<&Scenario> =
+        scenario::ALL.iter().filter(|scenario| wants(&options, scenario)).collect();
+    if scenarios.is_empty() {
+        return Err(
+            format!("no such scenario: {}", scenario::ALL.map(|scenario| scenario.name).join(", ")).into()
+        );
+    }
+    let size = if options.quick { "quick" } else { "whole" };
+    let about = format!("{size} sizes, a process may open {sockets} sockets");
+    let mut report = Report::new(&peers, about);
+    let mut failed = Vec::new();
+    for scenario in scenarios {
+        let table = run(scenario, &peers, rounds, &sizes, &mut failed);
+        println!(
+            "## {} (load {:.1})\n\n{}\n\n{}",
+            table.name,
+            table.load,
+            table.about,
+            report.markdown_of(&table)
+        );
+        report.add(table);
+        if let Some(folder) = &options.out {
+            report.write(folder)?;
+        }
+    }
+    // A benchmark goes on; a test does not.
+    if options.smoke && !failed.is_empty() {
+        return Err(failed.join("\n").into());
+    }
+    Ok(())
+}
+
+/// Without names it is all of them; those of two processes take longer than a smoke run may.
+fn wants(options: &Options, scenario: &Scenario) -> bool {
+    if options.scenario.is_empty() {
+        return !(options.smoke && scenario.across);
+    }
+    options.scenario.iter().any(|name| name == scenario.name)
+}
+
+fn peers(options: &Options) -> Outcome<Vec<Peer>> {
+    let mut peers = peer::all()?;
+    if options.peer.is_empty() {
+        return Ok(peers);
+    }
+    for url in options.peer.iter().filter_map(|name| name.strip_prefix("url=")) {
+        let mut peer = peer::elsewhere(url, &options.protocol)?;
+        peer.name = format!("url={url}");
+        peers.push(peer);
+    }
+    if let Some(unknown) = options.peer.iter().find(|name| !peers.iter().any(|peer| peer.name == **name)) {
+        return Err(format!("no such peer: {unknown}").into());
+    }
+    peers.retain(|peer| options.peer.contains(&peer.name));
+    Ok(peers)
+}
+
+/// All rounds of a scenario: each peer once, then each once again. One that fails is not asked
+/// again: it takes long to find out what a peer cannot do.
+fn run(scenario: &Scenario, peers: &[Peer], rounds: usize, sizes: &Sizes, failed: &mut Vec<String>) -> Table {
+    let mut table = Table::of(scenario);
+    let (mut out, mut reasons) = (BTreeSet::new(), Vec::new());
+    for round in 1..=rounds.min(scenario.rounds) {
+        for peer in peers {
+            if out.contains(&peer.name) {
+                continue;
+            }
+            eprintln!("{} {round}: {}", scenario.name, peer.name);
+            let samples = match peer.alone.filter(|_| scenario.across) {
+                Some(why) => Err(why.into()),
+                None => (scenario.run)(peer, sizes),
+            };
+            match samples {
+                Ok(samples) => {
+                    let whys = || samples.iter().filter_map(|sample| sample.value.as_ref().err());
+                    if whys().count() == samples.len() {
+                        out.insert(&peer.name);
+                    }
+                    let unexpected = whys().find(|why| !why.starts_with("cannot"));
+                    failed.extend(unexpected.map(|why| format!("{}, {}: {why}", scenario.name, peer.name)));
+                    table.take(&peer.name, samples);
+                }
+                Err(why) => {
+                    out.insert(&peer.name);
+                    reasons.push((&peer.name, why.to_string()));
+                }
+            }
+        }
+    }
+    // Now there are rows to say it in.
+    for (peer, why) in reasons {
+        table.cannot(peer, &why);
+        if !why.starts_with("cannot") {
+            failed.push(format!("{}, {peer}: {why}", scenario.name));
+        }
+    }
+    table
+}

@@ -1,0 +1,78 @@
+//! What `node/ws.mjs` speaks: JSON, written by hand.
+
+use super::{Beat, Heard, List, Post, Protocol};
+use crate::Outcome;
+use serde::Deserialize;
+
+pub struct ByHand;
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Frame {
+    State {
+        users: Vec<String>,
+    },
+    Diff {
+        joined: Vec<String>,
+        left: Vec<String>,
+    },
+    Counts {
+        online: u64,
+    },
+    #[serde(other)]
+    Other,
+}
+
+impl Protocol for ByHand {
+    fn path(&self) -> &'static str {
+        "/"
+    }
+
+    fn is_ready(&self, frame: &str) -> bool {
+        frame.starts_with(r#"{"type":"hello""#)
+    }
+
+    fn enter(&self, user: &str, room: &str) -> Vec<String> {
+        vec![format!(r#"{{"type":"enter","user":"{user}","room":"{room}"}}"#)]
+    }
+
+    fn say(&self, _room: &str, text: &str) -> String {
+        format!(r#"{{"type":"say","data":"{text}"}}"#)
+    }
+
+    fn is_said(&self, frame: &str) -> bool {
+        frame.starts_with(r#"{"type":"message""#)
+    }
+
+    fn hear(&self, frame: &str, tell: &mut dyn FnMut(Heard<'_>)) -> Outcome {
+        match serde_json::from_str(frame)? {
+            Frame::State { users } => {
+                tell(Heard::State);
+                users.iter().for_each(|user| tell(Heard::Joined(user)));
+                tell(Heard::Listed(users.len()));
+            }
+            Frame::Diff { joined, left } => {
+                joined.iter().for_each(|user| tell(Heard::Joined(user)));
+                left.iter().for_each(|user| tell(Heard::Left(user)));
+            }
+            Frame::Counts { online } => tell(Heard::Online(online)),
+            Frame::Other => {}
+        }
+        Ok(())
+    }
+
+    fn list(&self, room: &str) -> List {
+        List::Frame(format!(r#"{{"type":"list","room":"{room}"}}"#))
+    }
+
+    fn beats(&self, user: &str) -> Vec<Beat> {
+        vec![
+            Beat::Http(Post("/hit", format!(r#"{{"user":"{user}"}}"#))),
+            Beat::Frame(r#"{"type":"beat"}"#.to_owned()),
+        ]
+    }
+
+    fn fill(&self, members: usize) -> Vec<Post> {
+        vec![Post("/hit", format!(r#"{{"fill":{members}}}"#))]
+    }
+}

@@ -1,0 +1,72 @@
+//! Phoenix channels, version 2 of their JSON
+//! (<https://hexdocs.pm/phoenix/writing_a_channels_client.html>), with `Phoenix.Presence`
+//! (<https://hexdocs.pm/phoenix/Phoenix.Presence.html>). Not run here: no Phoenix installs from a
+//! registry with one command. Its channel `room:*` must track `user` of the join's payload, push
+//! `presence_state` after it, and `broadcast!` what comes as `say`.
+
+use super::{Beat, Heard, List, Protocol};
+use crate::Outcome;
+use serde_json::Value;
+
+pub struct Phoenix;
+
+impl Protocol for Phoenix {
+    fn path(&self) -> &'static str {
+        "/socket/websocket?vsn=2.0.0"
+    }
+
+    /// Phoenix answers it, and nothing else before a channel is joined.
+    fn hello(&self) -> Option<String> {
+        self.keep_alive().map(str::to_owned)
+    }
+
+    fn is_ready(&self, frame: &str) -> bool {
+        frame.contains(r#""phx_reply""#)
+    }
+
+    fn enter(&self, user: &str, room: &str) -> Vec<String> {
+        vec![format!(r#"["1","1","room:{room}","phx_join",{{"user":"{user}"}}]"#)]
+    }
+
+    fn say(&self, room: &str, text: &str) -> String {
+        format!(r#"["1","2","room:{room}","say",{{"data":"{text}"}}]"#)
+    }
+
+    fn is_said(&self, frame: &str) -> bool {
+        frame.contains(r#","say",{"#)
+    }
+
+    fn keep_alive(&self) -> Option<&'static str> {
+        Some(r#"[null,"0","phoenix","heartbeat",{}]"#)
+    }
+
+    fn hear(&self, frame: &str, tell: &mut dyn FnMut(Heard<'_>)) -> Outcome {
+        let (_, _, _, event, payload): (Value, Value, Value, String, Value) = serde_json::from_str(frame)?;
+        match event.as_str() {
+            "presence_state" => {
+                tell(Heard::State);
+                users(&payload).for_each(|user| tell(Heard::Joined(user)));
+            }
+            "presence_diff" => {
+                users(&payload["joins"]).for_each(|user| tell(Heard::Joined(user)));
+                users(&payload["leaves"]).for_each(|user| tell(Heard::Left(user)));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn list(&self, room: &str) -> List {
+        // A client has the list: a channel is joined to get it.
+        List::Frame(format!(r#"["1","3","room:{room}","phx_join",{{}}]"#))
+    }
+
+    fn beats(&self, _user: &str) -> Vec<Beat> {
+        self.keep_alive().map(|frame| Beat::Frame(frame.to_owned())).into_iter().collect()
+    }
+}
+
+/// The keys of a map.
+fn users(of: &Value) -> impl Iterator<Item = &str> {
+    of.as_object().into_iter().flat_map(|users| users.keys().map(String::as_str))
+}

@@ -1,0 +1,71 @@
+//! Events of socket.io 5 on engine.io 4, by WebSocket from the start
+//! (<https://socket.io/docs/v4/socket-io-protocol/>, <https://socket.io/docs/v4/engine-io-protocol/>),
+//! with the names that its own example of presence has.
+
+use super::{Beat, Heard, List, Protocol};
+use crate::Outcome;
+
+pub struct SocketIo;
+
+/// An event, or the answer to one.
+const EVENT: &str = "42";
+const ANSWER: &str = "431";
+
+impl Protocol for SocketIo {
+    fn path(&self) -> &'static str {
+        "/socket.io/?EIO=4&transport=websocket"
+    }
+
+    fn hello(&self) -> Option<String> {
+        Some("40".to_owned())
+    }
+
+    fn is_ready(&self, frame: &str) -> bool {
+        frame.starts_with("40")
+    }
+
+    fn enter(&self, user: &str, room: &str) -> Vec<String> {
+        vec![format!(r#"42["enter","{user}","{room}",false]"#)]
+    }
+
+    fn enter_quietly(&self, user: &str, room: &str) -> Vec<String> {
+        vec![format!(r#"42["enter","{user}","{room}",true]"#)]
+    }
+
+    fn say(&self, _room: &str, text: &str) -> String {
+        format!(r#"42["say","{text}"]"#)
+    }
+
+    fn is_said(&self, frame: &str) -> bool {
+        frame.starts_with(r#"42["message""#)
+    }
+
+    fn answer(&self, frame: &str) -> Option<&'static str> {
+        (frame == "2").then_some("3")
+    }
+
+    fn hear(&self, frame: &str, tell: &mut dyn FnMut(Heard<'_>)) -> Outcome {
+        if let Some(answer) = frame.strip_prefix(ANSWER) {
+            let [users]: [Vec<String>; 1] = serde_json::from_str(answer)?;
+            tell(Heard::Listed(users.len()));
+        }
+        let Some(event) = frame.strip_prefix(EVENT) else { return Ok(()) };
+        if event.starts_with(r#"["users""#) {
+            let (_, users): (String, Vec<String>) = serde_json::from_str(event)?;
+            tell(Heard::State);
+            users.iter().for_each(|user| tell(Heard::Joined(user)));
+        } else if event.starts_with(r#"["user "#) {
+            let (event, user): (String, String) = serde_json::from_str(event)?;
+            tell(if event == "user connected" { Heard::Joined(&user) } else { Heard::Left(&user) });
+        }
+        Ok(())
+    }
+
+    fn list(&self, room: &str) -> List {
+        List::Frame(format!(r#"421["list","{room}"]"#))
+    }
+
+    fn beats(&self, _user: &str) -> Vec<Beat> {
+        vec![Beat::Frame(r#"42["beat"]"#.to_owned())]
+    }
+}

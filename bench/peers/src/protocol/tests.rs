@@ -1,0 +1,72 @@
+use super::{ALL, Heard, named};
+
+/// What a client hears in these frames, in words.
+fn heard(protocol: &str, frames: &[&str]) -> Vec<String> {
+    let protocol = named(protocol).unwrap();
+    let mut said = Vec::new();
+    for frame in frames {
+        let mut tell = |heard: Heard<'_>| said.push(format!("{heard:?}"));
+        protocol.hear(frame, &mut tell).unwrap();
+    }
+    said
+}
+
+/// The same story in each protocol: ada is here, bob comes, ada goes.
+const STORY: [&str; 4] = ["State", r#"Joined("ada")"#, r#"Joined("bob")"#, r#"Left("ada")"#];
+
+#[test]
+fn each_protocol_tells_the_same_story() {
+    let ours = [
+        r#"{"type":"presence_state","topic":"r","version":"1-1","view":"fresh","users":{"ada":{"liveness":"active"}}}"#,
+        r#"{"type":"presence_diff","topic":"r","from":"1-1","version":"1-2","joined":{"bob":{}},"changed":{},"left":{"ada":{"reason":"left"}}}"#,
+    ];
+    let socket_io =
+        [r#"42["users",["ada"]]"#, r#"42["user connected","bob"]"#, r#"42["user disconnected","ada"]"#];
+    let centrifugo = [
+        r#"{"id":4,"presence":{"presence":{"ada":{"client":"ada","user":""}}}}"#,
+        "{\"push\":{\"channel\":\"r\",\"join\":{\"info\":{\"user\":\"\",\"client\":\"bob\"}}}}\n\
+         {\"push\":{\"channel\":\"r\",\"leave\":{\"info\":{\"user\":\"\",\"client\":\"ada\"}}}}",
+    ];
+    let phoenix = [
+        r#"["1",null,"room:r","presence_state",{"ada":{"metas":[{"phx_ref":"1"}]}}]"#,
+        r#"[null,null,"room:r","presence_diff",{"joins":{"bob":{"metas":[]}},"leaves":{"ada":{"metas":[]}}}]"#,
+    ];
+    let by_hand =
+        [r#"{"type":"state","users":["ada"]}"#, r#"{"type":"diff","joined":["bob"],"left":["ada"]}"#];
+    let stories: [(&str, &[&str]); 5] = [
+        ("ours", &ours),
+        ("socket.io", &socket_io),
+        ("centrifugo", &centrifugo),
+        ("phoenix", &phoenix),
+        ("ws", &by_hand),
+    ];
+    assert_eq!(stories.map(|(name, _)| name).len(), ALL.len());
+    for (protocol, frames) in stories {
+        let mut told = heard(protocol, frames);
+        told.retain(|word| !word.starts_with("Listed"));
+        assert_eq!(told, STORY, "{protocol}");
+    }
+}
+
+#[test]
+fn counts_and_lists_are_numbers() {
+    let counts = r#"{"type":"presence_counts","topic":"r","online":7,"active":7,"idle":0,"large":true}"#;
+    assert_eq!(heard("ours", &[counts]), ["Online(7)"]);
+    assert_eq!(heard("ws", &[r#"{"type":"counts","online":7}"#]), ["Online(7)"]);
+    assert_eq!(heard("socket.io", &[r#"431[["ada","bob"]]"#]), ["Listed(2)"]);
+}
+
+#[test]
+fn pages_are_followed_to_the_last() {
+    let ours = named("ours").unwrap();
+    let (users, next) = ours.page("r", r#"{"users":[{"user":"ada"}],"next":"x","online":2}"#).unwrap();
+    assert_eq!((users, next.as_deref()), (1, Some("/v1/list?topic=r&limit=1000&cursor=x")));
+    assert_eq!(ours.page("r", r#"{"users":[],"next":null}"#).unwrap(), (0, None));
+}
+
+#[test]
+fn an_error_of_a_server_is_an_error() {
+    let refused = r#"{"type":"error","ref":null,"code":429,"error":"too many frames"}"#;
+    assert!(named("ours").unwrap().hear(refused, &mut |_| {}).is_err());
+    assert!(named("nobody").is_err());
+}

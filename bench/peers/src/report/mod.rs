@@ -1,0 +1,186 @@
+//! What came of it: a table for each scenario, in Markdown and JSON, and plots.
+
+mod plot;
+mod table;
+
+use crate::Outcome;
+use crate::peer::Peer;
+use crate::scenario::{Sample, Scenario, Unit};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Everything that was measured.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// Where.
+    pub machine: String,
+    /// How large everything was.
+    pub sizes: String,
+    pub peers: Vec<About>,
+    pub scenarios: Vec<Table>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct About {
+    pub name: String,
+    pub about: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Table {
+    pub name: String,
+    pub about: String,
+    /// How many threads wanted a processor when it began, by the kernel's average of a minute.
+    pub load: f64,
+    pub rows: Vec<Row>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Row {
+    pub what: String,
+    pub unit: String,
+    pub more_is_better: bool,
+    pub cells: Vec<Cell>,
+}
+
+/// One figure of one peer.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Cell {
+    pub peer: String,
+    /// One for each round.
+    pub samples: Vec<f64>,
+    /// Why there is none, or not one of each round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl Cell {
+    /// The middle, the least and the greatest of them.
+    pub fn spread(&self) -> Option<(f64, f64, f64)> {
+        let mut sorted = self.samples.clone();
+        sorted.sort_by(f64::total_cmp);
+        Some((*sorted.get(sorted.len() / 2)?, *sorted.first()?, *sorted.last()?))
+    }
+}
+
+impl Table {
+    pub fn of(scenario: &Scenario) -> Self {
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let load = load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(f64::NAN);
+        Self { name: scenario.name.to_owned(), about: scenario.about.to_owned(), load, rows: Vec::new() }
+    }
+
+    /// Takes what a round gave for a peer.
+    pub fn take(&mut self, peer: &str, samples: Vec<Sample>) {
+        for Sample { what, unit, value } in samples {
+            let cell = self.cell(&what, unit, peer);
+            match value {
+                Ok(value) => cell.samples.push(value),
+                Err(why) => cell.why = Some(why),
+            }
+        }
+    }
+
+    /// None of the figures can be had of a peer: each of its rows says why.
+    pub fn cannot(&mut self, peer: &str, why: &str) {
+        if self.rows.is_empty() {
+            self.rows.push(Row::new(&self.name, Unit::Yes));
+        }
+        for row in &mut self.rows {
+            let cell = row.cell(peer);
+            cell.why.get_or_insert_with(|| why.to_owned());
+        }
+    }
+
+    fn cell(&mut self, what: &str, unit: Unit, peer: &str) -> &mut Cell {
+        let at = self.rows.iter().position(|row| row.what == what).unwrap_or_else(|| {
+            self.rows.push(Row::new(what, unit));
+            self.rows.len() - 1
+        });
+        self.rows[at].cell(peer)
+    }
+}
+
+impl Row {
+    fn new(what: &str, unit: Unit) -> Self {
+        let (unit, more_is_better) = match unit {
+            Unit::Millis => ("ms", false),
+            Unit::Micros => ("us", false),
+            Unit::Kilobytes => ("kB", false),
+            Unit::Bytes => ("B", false),
+            Unit::PerSecond => ("/s", true),
+            Unit::Capacity => ("", true),
+            Unit::Number => ("", false),
+            Unit::Yes => ("yes", true),
+        };
+        Self { what: what.to_owned(), unit: unit.to_owned(), more_is_better, cells: Vec::new() }
+    }
+
+    fn cell(&mut self, peer: &str) -> &mut Cell {
+        let at = self.cells.iter().position(|cell| cell.peer == peer).unwrap_or_else(|| {
+            self.cells.push(Cell { peer: peer.to_owned(), ..Cell::default() });
+            self.cells.len() - 1
+        });
+        &mut self.cells[at]
+    }
+}
+
+impl Report {
+    pub fn new(peers: &[Peer], sizes: String) -> Self {
+        let about = |peer: &Peer| About { name: peer.name.clone(), about: peer.about.to_owned() };
+        Self { machine: machine(), sizes, peers: peers.iter().map(about).collect(), scenarios: Vec::new() }
+    }
+
+    /// Adds a table, in place of an older one of the same scenario.
+    pub fn add(&mut self, table: Table) {
+        match self.scenarios.iter_mut().find(|old| old.name == table.name) {
+            Some(old) => *old = table,
+            None => self.scenarios.push(table),
+        }
+    }
+
+    /// Writes tables and plots into a folder. What a run on the same machine, as large as this one,
+    /// has left there of other scenarios stays.
+    pub fn write(&self, folder: &Path) -> Outcome {
+        std::fs::create_dir_all(folder)?;
+        let file = folder.join("peers.json");
+        let mut all: Self = match std::fs::read_to_string(&file) {
+            Ok(text) => serde_json::from_str(&text)?,
+            Err(_) => Self::default(),
+        };
+        if (&all.machine, &all.sizes) != (&self.machine, &self.sizes) {
+            all = Self { machine: self.machine.clone(), sizes: self.sizes.clone(), ..Self::default() };
+        }
+        for peer in &self.peers {
+            if !all.peers.iter().any(|old| old.name == peer.name) {
+                all.peers.push(peer.clone());
+            }
+        }
+        self.scenarios.iter().for_each(|table| all.add(table.clone()));
+        std::fs::write(&file, serde_json::to_string_pretty(&all)? + "\n")?;
+        std::fs::write(folder.join("peers.md"), table::markdown(&all))?;
+        for (name, svg) in plot::all(&all) {
+            std::fs::write(folder.join(name), svg)?;
+        }
+        Ok(())
+    }
+
+    /// One table, in Markdown.
+    pub fn markdown_of(&self, table: &Table) -> String {
+        table::of(table, &self.peers)
+    }
+}
+
+/// Processors and kernel.
+fn machine() -> String {
+    let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
+    let cpuinfo = read("/proc/cpuinfo");
+    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let kernel = kernel.trim().split('-').next().unwrap_or_default().to_owned();
+    let count = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{count} processors of {}, Linux {kernel}", model.map_or("an unknown model", |(_, name)| name))
+}
+
+#[cfg(test)]
+mod tests;

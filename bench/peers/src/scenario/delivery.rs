@@ -1,0 +1,43 @@
+//! Something is said in a room.
+
+use super::rig::{self, median, settle};
+use super::{Sample, Sizes, Unit};
+use crate::Outcome;
+use crate::peer::Peer;
+use std::time::{Duration, Instant};
+
+const TICK: Duration = Duration::from_millis(100);
+
+pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
+    let members = sizes.of(1_000, 1_000);
+    let (server, mut crowd) = rig::alone(peer, 0)?;
+    let room = rig::room();
+    for n in 0..members {
+        crowd.open(server.address, &peer.protocol.enter_quietly(&rig::user(n), &room))?;
+    }
+    crowd.opened()?;
+    settle(&mut crowd, &server)?;
+    let said = peer.protocol.say(&room, &"x".repeat(200));
+    let (warm, times, mut took) = (sizes.of(20, 10), sizes.of(50, 20), Vec::new());
+    crowd.heard = 0;
+    let mut cpu = server.cpu();
+    for n in 1..=warm + times {
+        if n == warm + 1 {
+            // What is compiled while it runs has been by now.
+            cpu = server.cpu();
+            took.clear();
+        }
+        let start = Instant::now();
+        crowd.say(0, &said);
+        rig::wait(&mut crowd, "all members hear what is said", |crowd| crowd.heard >= n * members)?;
+        took.push(start.elapsed());
+        crowd.read_for(TICK.saturating_sub(start.elapsed()))?;
+    }
+    let mut samples = vec![Sample::millis("from saying it until the last has heard it", median(took))];
+    if let (Ok(before), Ok(after)) = (cpu, server.cpu()) {
+        let each = after.saturating_sub(before).as_secs_f64() * 1e6 / (times * members) as f64;
+        samples.push(Sample::new("processor time for each delivery", Unit::Micros, each));
+        samples.push(Sample::new("deliveries a second and core", Unit::PerSecond, 1e6 / each));
+    }
+    Ok(samples)
+}

@@ -1,0 +1,97 @@
+//! From an enter until the others know of it.
+
+use super::rig::{self, Pair, median, settle, wait};
+use super::{Sample, Sizes};
+use crate::Outcome;
+use crate::crowd::{Crowd, PATIENCE};
+use crate::peer::Peer;
+use crate::server::Server;
+use std::time::{Duration, Instant};
+
+/// How many of the others are looked at.
+const WATCHED: usize = 10;
+/// Everybody is told by name.
+pub const NAMED: usize = 1_000_000;
+
+fn rooms(sizes: &Sizes) -> [usize; 3] {
+    [1, sizes.of(100, 100), sizes.of(10_000, 2_000)]
+}
+
+pub fn alone(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
+    let mut samples = Vec::new();
+    for members in rooms(sizes) {
+        let (server, mut crowd) = rig::alone(peer, NAMED)?;
+        samples.extend(seen(&mut crowd, &server, &server, members, sizes)?);
+    }
+    Ok(samples)
+}
+
+pub fn across(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
+    let mut samples = Vec::new();
+    for members in rooms(sizes) {
+        let mut pair = Pair::start(peer, NAMED)?;
+        samples.extend(seen(&mut pair.crowd, &pair.a, &pair.b, members, sizes)?);
+    }
+    Ok(samples)
+}
+
+/// Users enter at one server, the members are at another, or at the same one.
+fn seen(
+    crowd: &mut Crowd,
+    enters: &Server,
+    there: &Server,
+    members: usize,
+    sizes: &Sizes,
+) -> Outcome<Vec<Sample>> {
+    let room = rig::room();
+    let watched = fill(crowd, there, &room, members)?;
+    let protocol = crowd.protocol();
+    let (mut half, mut last) = (Vec::new(), Vec::new());
+    for n in 0..sizes.of(10, 5) {
+        let at = crowd.open(enters.address, &[])?;
+        crowd.opened()?;
+        // Not in step with anybody's batches.
+        crowd.read_for(Duration::from_millis(250 + 37 * (n as u64 % 7)))?;
+        let before: Vec<usize> = watched.iter().map(|at| crowd.watch(*at).changes).collect();
+        let has_heard = |crowd: &Crowd| {
+            watched.iter().zip(&before).all(|(at, before)| crowd.watch(*at).changes > *before)
+        };
+        let start = Instant::now();
+        for frame in protocol.enter(&rig::user(9_000_000 + n), &room) {
+            crowd.say(at, &frame);
+        }
+        if !crowd.until(PATIENCE, has_heard)? {
+            return Err("not within 60 s: an enter is heard of".into());
+        }
+        let heard = watched.iter().filter_map(|at| crowd.watch(*at).heard_at);
+        let mut times: Vec<Duration> = heard.map(|at| at - start).collect();
+        times.sort();
+        half.push(times[times.len() / 2]);
+        last.extend(times.last());
+        settle(crowd, there)?;
+    }
+    let named = |which: &str| format!("{members} in the room, {which}");
+    Ok(vec![
+        Sample::millis(named("half have heard"), median(half)),
+        Sample::millis(named("the last has"), median(last)),
+    ])
+}
+
+/// Fills the room with so many; answers who of them is watched: some that are spread over it.
+fn fill(crowd: &mut Crowd, server: &Server, room: &str, members: usize) -> Outcome<Vec<usize>> {
+    let protocol = crowd.protocol();
+    let every = members.div_ceil(WATCHED);
+    let mut watched = Vec::new();
+    for n in 0..members {
+        let says = protocol.enter_quietly(&rig::user(n), room);
+        if n % every == 0 {
+            watched.push(crowd.open_watched(server.address, &says)?);
+        } else {
+            crowd.open(server.address, &says)?;
+        }
+    }
+    crowd.opened()?;
+    wait(crowd, "all sockets stay open", |crowd| crowd.lost() == 0)?;
+    settle(crowd, server)?;
+    Ok(watched)
+}

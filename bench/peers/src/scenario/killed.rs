@@ -1,0 +1,47 @@
+//! A process ends without a word.
+
+use super::rig::{self, Pair};
+use super::{Sample, Sizes, Unit};
+use crate::Outcome;
+use crate::crowd::Crowd;
+use crate::peer::Peer;
+use std::time::{Duration, Instant};
+
+/// How long others may take to notice.
+const AT_MOST: Duration = Duration::from_secs(45);
+const WATCHED: usize = 3;
+
+pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
+    let members = sizes.of(100, 100);
+    let Pair { a, b, mut crowd, redis } = Pair::start(peer, 0)?;
+    let enter = |n| peer.protocol.enter(&rig::user(n), "room");
+    let mut watched = Vec::new();
+    for n in 0..WATCHED {
+        watched.push(crowd.open_watched(b.address, &enter(n))?);
+    }
+    crowd.opened()?;
+    for n in 0..members {
+        crowd.open(a.address, &enter(WATCHED + n))?;
+    }
+    crowd.opened()?;
+    let seen = |crowd: &Crowd| watched.iter().map(|at| crowd.watch(*at).online()).min();
+    rig::wait(&mut crowd, "the other process knows all", |crowd| seen(crowd) == Some(WATCHED + members))?;
+    let left = |crowd: &Crowd| watched.iter().map(|at| crowd.watch(*at).left.len()).min();
+    // Drops kill.
+    drop(a);
+    let start = Instant::now();
+    let is_told = crowd.until(AT_MOST, |crowd| left(crowd) >= Some(members))?;
+    let took = start.elapsed();
+    drop((b, redis));
+    let what = "until all of its users are said to have left";
+    Ok(vec![if is_told {
+        Sample::millis(what, took)
+    } else {
+        let why = format!(
+            "cannot: nobody says so ({} of {members} within {} s)",
+            left(&crowd).unwrap_or(0),
+            AT_MOST.as_secs()
+        );
+        Sample::none(what, Unit::Millis, why)
+    }])
+}
