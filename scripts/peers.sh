@@ -3,20 +3,21 @@
 #
 # Fetches Node (PyPI), the servers on it (npm, by the committed lockfile) and Redis into .servers and bench/peers, and builds the
 # rest with cargo, outside the workspace: some minutes the first time. All of it takes two hours, `--quick` less than ten minutes.
-# `--smoke` is what CI runs: the driver against ours, in a debug build and in seconds.
+# `--smoke` is what CI runs: the driver against ours, in a debug build: seconds, and two minutes of
+# building the first time.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-root=$PWD
 
-build=(--release)
+build=(--workspace --release)
 folder=release
 case " $* " in
   *' --smoke '*)
-    build=()
+    build=(--package peers --package servers --bin peers --bin ours)
     folder=debug
     set -- --peer ours "$@"
+    cargo test --quiet --manifest-path bench/peers/Cargo.toml --package peers
     ;;
-  *' --help '* | *' -h '*) ;;
+  *' --help '* | *' -h '*) build=(--package peers --release) ;;
   *)
     scripts/servers.sh redis
     . scripts/node.sh
@@ -25,10 +26,6 @@ case " $* " in
     ;;
 esac
 
-if [ "$folder" = debug ]; then
-  cargo test --locked --quiet --manifest-path bench/peers/Cargo.toml --package peers
-fi
-servers=(--package servers)
-[ "$folder" = release ] || servers=(--package servers --bin ours)
-cargo build ${build[@]+"${build[@]}"} --locked --quiet --manifest-path bench/peers/Cargo.toml --package peers "${servers[@]}"
-exec "$root/bench/peers/target/$folder/peers" "$@"
+# Not --locked: what the library has come to depend on is added to the lockfile, what is pinned there stays.
+cargo build "${build[@]}" --quiet --manifest-path bench/peers/Cargo.toml
+exec "bench/peers/target/$folder/peers" "$@"

@@ -9,7 +9,7 @@ pub fn socketioxide() -> Outcome<PathBuf> {
     let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
     println!("building {} ...", peers.display());
     let built = Command::new("cargo")
-        .args(["build", "--release", "--locked", "--quiet", "--package", "servers", "--bin", "socketioxide"])
+        .args(["build", "--release", "--quiet", "--package", "servers", "--bin", "socketioxide"])
         .arg("--manifest-path")
         .arg(peers.join("Cargo.toml"))
         .arg("--target-dir")

@@ -16,6 +16,7 @@ const EVERY: Duration = Duration::from_secs(20);
 const HTTP: &str = "over HTTP, heartbeats a second and core";
 const FRAMES: &str = "on an open socket, heartbeats a second and core";
 
+#[expect(clippy::unnecessary_wraps, reason = "as every scenario")]
 pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     let mut samples = Vec::new();
     if !peer.protocol.beats("").iter().any(|beat| matches!(beat, Beat::Http(_))) {

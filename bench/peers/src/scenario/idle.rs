@@ -8,20 +8,20 @@ use std::time::Duration;
 
 /// Members of one room.
 const ROOM: usize = 10;
-/// Those that are there first, so that code and tables are.
-const WARM: usize = 200;
 /// Files that a process needs for itself.
 const SPARE: usize = 400;
 
 pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     let (server, mut crowd) = rig::alone(peer, 0)?;
+    // Those that are there first, so that code and tables are.
+    let warm = sizes.of(200, 200);
     let most = sizes.sockets.saturating_sub(SPARE);
     let mut steps = vec![sizes.of(10_000, 5_000).min(most)];
     if !sizes.quick && !sizes.smoke && most > steps[0] {
         steps.push(most);
     }
     let (mut open, mut samples, mut begun) = (0, Vec::new(), 0);
-    for until in std::iter::once(WARM).chain(steps) {
+    for until in std::iter::once(warm).chain(steps) {
         while open < until {
             let room = format!("room-{}", open / ROOM);
             crowd.open(server.address, &peer.protocol.enter(&rig::user(open), &room))?;
@@ -34,11 +34,11 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
             return Err(format!("{} of {until} connections were closed", crowd.lost()).into());
         }
         let resident = server.resident()?;
-        if until == WARM {
+        if until == warm {
             begun = resident;
             continue;
         }
-        let each = resident.saturating_sub(begun) as f64 / (until - WARM) as f64;
+        let each = resident.saturating_sub(begun) as f64 / (until - warm) as f64;
         samples.push(Sample::new(
             format!("{until} connections, memory for each"),
             Unit::Kilobytes,
