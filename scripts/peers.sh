@@ -23,6 +23,8 @@ case " $* " in
     . scripts/node.sh
     export NODE=$node
     (cd bench/peers/node && npm_ci)
+    # Whatever else waits for Node may have it now.
+    exec 8>&-
     ;;
 esac
 

@@ -30,7 +30,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn stores() -> Result<(Arc<dyn PresenceStore>, Arc<dyn Broker>), Box<dyn Error>> {
+/// The store of sessions and the broker of messages.
+type Stores = (Arc<dyn PresenceStore>, Arc<dyn Broker>);
+
+fn stores() -> Result<Stores, Box<dyn Error>> {
     let Some(url) = process::setting("REDIS") else {
         return Ok((Arc::new(MemoryStore::new()), Arc::new(MemoryBroker::new())));
     };
