@@ -175,6 +175,21 @@ impl Mount {
         })
     }
 
+    /// Leaves all routes but these out of [`routes`](Self::routes).
+    ///
+    /// A page that only shows who is here needs the client and its stream:
+    ///
+    /// ```
+    /// # fn example(mount: presence_axum::Mount) -> axum::Router {
+    /// use presence_axum::Route;
+    /// axum::Router::new().nest("/page", mount.only([Route::Client, Route::Stream]).routes())
+    /// # }
+    /// ```
+    pub fn only(self, routes: impl IntoIterator<Item = Route>) -> Self {
+        let wanted: BTreeSet<_> = routes.into_iter().collect();
+        self.with(|inner| inner.without = Route::ALL.into_iter().filter(|route| !wanted.contains(route)).collect())
+    }
+
     /// The presence that is served.
     pub fn presence(&self) -> &Presence {
         &self.0.presence

@@ -93,6 +93,16 @@ pub fn rule() -> impl Authorize {
     }
 }
 
+/// The rule of what the page reads: who may be in a room may see who is there, and nothing else.
+pub fn watching() -> impl Authorize {
+    |who: &Identity, action: Action, on: Resource<'_>| match (action, on) {
+        (Action::Watch, Resource::Topic(topic)) => {
+            Room::of(topic).is_some() && (who.is_admin() || may_be_in(who, topic))
+        }
+        _ => false,
+    }
+}
+
 fn may_be_in(who: &Identity, topic: &Topic) -> bool {
     let Some(room) = Room::of(topic) else { return false };
     match who.claim(&[ROOMS]) {
@@ -110,9 +120,12 @@ mod tests {
     use serde_json::json;
 
     fn allows(claims: Value, action: Action, on: Resource<'_>) -> bool {
+        at_once(rule().allows(&identity(claims), action, on))
+    }
+
+    fn identity(claims: Value) -> Identity {
         let Value::Object(claims) = claims else { panic!("{claims}") };
-        let who = Identity::new(claims, Timestamp::MAX, &Admins::default());
-        at_once(rule().allows(&who, action, on))
+        Identity::new(claims, Timestamp::MAX, &Admins::default())
     }
 
     fn at_once<T>(future: impl Future<Output = T>) -> T {
@@ -132,6 +145,28 @@ mod tests {
             assert!(!in_room(json!({"sub": "a", "rooms": "general"}), "channel:general"));
             assert!(!in_room(json!({"sub": "a"}), "no room"));
             assert!(in_room(json!({"sub": "a", "rooms": [], "admin": true}), "channel:general"));
+        }
+    }
+
+    #[test]
+    fn the_page_reads_the_rooms_that_its_token_is_for_and_nothing_else() {
+        let reads = |claims, action, on: Resource<'_>| at_once(watching().allows(&identity(claims), action, on));
+        let (room, other) = (Topic::new("channel:general").unwrap(), Topic::new("other").unwrap());
+        let user = UserId::new("b").unwrap();
+        for (claims, may) in [
+            (json!({"sub": "a"}), true),
+            (json!({"sub": "a", "rooms": ["general"]}), true),
+            (json!({"sub": "a", "rooms": []}), false),
+            (json!({"sub": "a", "rooms": [], "admin": true}), true),
+        ] {
+            let reads = |action, on: Resource<'_>| reads(claims.clone(), action, on);
+            assert_eq!(reads(Action::Watch, Resource::Topic(&room)), may, "{claims}");
+            for on in [Resource::Topic(&other), Resource::User(&user), Resource::Everyone] {
+                assert!(!reads(Action::Watch, on), "{claims} {on:?}");
+            }
+            for action in [Action::Speak, Action::SpeakFor, Action::Enter, Action::Publish, Action::Signal] {
+                assert!(!reads(action, Resource::Topic(&room)), "{claims} {action:?}");
+            }
         }
     }
 

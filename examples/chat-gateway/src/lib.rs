@@ -56,6 +56,8 @@ pub struct Service(Arc<Inner>);
 
 struct Inner {
     mount: Mount,
+    /// What the page at `/` reads presence from.
+    page: Mount,
     gateway: Gateway,
     exchange: Exchange,
     name: String,
@@ -81,7 +83,7 @@ impl Service {
             .identify(users)
             .authorize(rule())
             .broker(stores.exchange.clone())
-            .limits(limits);
+            .limits(limits.clone());
         if let Some(cors) = settings.cors()? {
             mount = mount.cors(cors);
         }
@@ -90,6 +92,7 @@ impl Service {
         sockets.typing_for = settings.typing_ttl();
         sockets.large = LARGE_ROOM;
         Ok(Self(Arc::new(Inner {
+            page: page::mount(&mount, limits),
             gateway: Gateway::with(&mount, Chat::new(&stores.presence), sockets),
             mount,
             exchange: stores.exchange.clone(),
@@ -139,6 +142,7 @@ impl Service {
 
 /// The endpoints, with CORS for `cors`.
 pub fn app(service: Service, cors: Option<Cors>) -> Router {
+    let page = service.0.page.routes();
     let edge = cors.map_or_else(PresenceLayer::new, |cors| PresenceLayer::new().cors(cors));
     Router::new()
         .route("/ws", get(socket))
@@ -150,6 +154,7 @@ pub fn app(service: Service, cors: Option<Cors>) -> Router {
         .route("/metrics", get(metrics::prometheus))
         .route("/demo/token", get(demo::token))
         .route("/", get(page::index))
+        .nest("/page", page)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(edge)

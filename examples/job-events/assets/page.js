@@ -1,5 +1,7 @@
 // Creates a job and follows it. The job is named in the page's address, so that a reload goes on with it.
 
+import { createPresence } from "./page/presence.js";
+
 const the = (name) => document.querySelector(`[data-testid="${name}"]`);
 const JOBS = new URL("api/v1/jobs", location.href);
 /** How long to wait before a stream that the browser has given up is opened anew, in milliseconds. */
@@ -8,7 +10,7 @@ const AGAIN_AFTER = 3_000;
 const ASLEEP_FOR = 20_000;
 const WATCH_EVERY = 5_000;
 
-let followed; // { id, source, lastEventId, finished, timer }
+let followed; // { id, source, lastEventId, finished, timer, presence }
 
 const token = {
   get: () => sessionStorage.getItem("token") ?? "",
@@ -86,6 +88,8 @@ function open(job) {
     if (update.status === "completed" || update.status === "failed") {
       job.finished = true;
       source.close();
+      job.presence.destroy();
+      viewers("");
       connection("finished");
     }
   };
@@ -93,6 +97,27 @@ function open(job) {
     if (source.readyState === EventSource.CONNECTING) return connection("reconnecting");
     if (!job.finished) void givenUp(job);
   };
+}
+
+function viewers(text) {
+  the("viewers").textContent = text;
+}
+
+/**
+ * Shows how many watch this job. It only looks, so it does not enter: the stream of the job is what makes this page one of
+ * its viewers. Nothing is shown while the number may be an old one.
+ */
+function count(job) {
+  const presence = createPresence({
+    url: "page",
+    user: null,
+    autoEnter: false,
+    ...(token.get() && { token: () => token.get() }),
+  });
+  presence.watch({ counts: `job:${job.id}` }, ({ counts, stale }) => {
+    if (job === followed) viewers(stale || !counts.online ? "" : `· ${counts.online} watching`);
+  });
+  return presence;
 }
 
 /** The browser comes back by itself after a break, but not after an answer that is no stream. */
@@ -103,6 +128,7 @@ async function givenUp(job) {
     const answer = await fetch(`${JOBS}/${encodeURIComponent(job.id)}`, { headers: headers() });
     if (job !== followed) return;
     if (answer.ok || answer.status >= 500 || answer.status === 429) return void later();
+    job.presence.destroy();
     connection("not available");
     problem(await explain(answer));
   } catch {
@@ -115,6 +141,8 @@ function follow() {
   if (followed) {
     clearTimeout(followed.timer);
     followed.source?.close();
+    followed.presence?.destroy();
+    viewers("");
   }
   followed = id ? { id } : undefined;
   the("job").hidden = !id;
@@ -125,6 +153,7 @@ function follow() {
   the("stages").replaceChildren();
   show({ status: "waiting", progress: 0, stage: "", message: "" });
   open(followed);
+  followed.presence = count(followed);
 }
 
 function again() {

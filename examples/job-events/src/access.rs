@@ -2,8 +2,12 @@
 
 use crate::settings::set;
 use crate::{Error, JobId, Jobs, Secret, Tokens};
+use async_trait::async_trait;
 use http::request::Parts;
-use presence_axum::auth::{Authenticator, Credentials, Hs256, Identity, Jwks, Refused, Sources};
+use presence_axum::auth::{
+    Action, Authenticator, Authorize, Credentials, Hs256, Identify, Identity, Jwks, Refused, Resource,
+    Sources, Transport,
+};
 use presence_core::Clock;
 use serde_json::Value;
 use std::hint::black_box;
@@ -106,12 +110,17 @@ impl Access {
     /// 401; 404 for an unknown job; 403 for another user's job; 503 when the broker cannot tell.
     pub async fn viewer(&self, request: &Parts, jobs: &Jobs, job: &JobId) -> Result<Option<Identity>, Error> {
         let Some(user) = self.user(request).await? else { return Ok(None) };
+        self.owns(&user, jobs, job).await?;
+        Ok(Some(user))
+    }
+
+    async fn owns(&self, user: &Identity, jobs: &Jobs, job: &JobId) -> Result<(), Error> {
         let owner = jobs.owner(job).await?;
         if owner.is_none() && jobs.latest(job).await?.is_none() {
             return Err(Error::UNKNOWN);
         }
         let created = owner.is_some() && owner.as_deref() == user.subject();
-        if created || claims(&user, job) { Ok(Some(user)) } else { Err(Refused::Forbidden.into()) }
+        if created || claims(user, job) { Ok(()) } else { Err(Refused::Forbidden.into()) }
     }
 
     /// Admits an internal publisher: with `INTERNAL_TOKEN`, or with the token of an administrator.
@@ -152,6 +161,41 @@ impl Access {
             Some(account) if !is_verified || email != Some(account) => Err(Refused::Forbidden),
             _ => Ok(()),
         }
+    }
+}
+
+/// Who may see how many watch a job: whoever may watch it. Cheap to clone.
+#[derive(Clone)]
+pub struct Viewers {
+    access: Access,
+    jobs: Jobs,
+}
+
+impl Viewers {
+    /// Of these jobs, for whom `access` lets in.
+    pub fn new(access: Access, jobs: Jobs) -> Self {
+        Self { access, jobs }
+    }
+}
+
+#[async_trait]
+impl Identify for Viewers {
+    async fn identify(&self, request: &mut Parts, _: Transport) -> Result<Identity, Refused> {
+        Ok(self.access.user(request).await?.unwrap_or_else(Identity::anonymous))
+    }
+
+    fn is_ambient(&self) -> bool {
+        false
+    }
+}
+
+#[async_trait]
+impl Authorize for Viewers {
+    async fn allows(&self, viewer: &Identity, action: Action, on: Resource<'_>) -> bool {
+        let (Action::Watch, Resource::Topic(topic)) = (action, on) else { return false };
+        let Some(id) = topic.as_str().strip_prefix(JobId::TOPIC) else { return false };
+        let Ok(job) = JobId::new(id) else { return false };
+        self.access.users.is_none() || self.access.owns(viewer, &self.jobs, &job).await.is_ok()
     }
 }
 

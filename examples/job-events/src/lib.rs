@@ -15,7 +15,7 @@ mod settings;
 mod stores;
 mod update;
 
-pub use access::{Access, Push};
+pub use access::{Access, Push, Viewers};
 pub use api::metrics::record;
 pub use demo::Demo;
 pub use error::Error;
@@ -36,7 +36,7 @@ use axum::routing::{get, post};
 use presence_axum::limits::{Client, Limiter, Quota, Rate};
 use presence_axum::serve::Options;
 use presence_axum::sse::{Ping, Replay};
-use presence_axum::{Limits, PresenceLayer};
+use presence_axum::{Limits, Mount, PresenceLayer};
 use presence_core::Presence;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +54,8 @@ pub struct Service {
     intake: Intake,
     replay: Replay,
     gate: Limiter,
+    /// What the page at `/` reads viewers from.
+    page: Mount,
     rate: Option<Arc<Rate>>,
     access: Access,
     probe: Probe,
@@ -84,6 +86,7 @@ impl Service {
             presence: stores.presence.clone(),
             intake: Intake::new(jobs.clone()),
             replay,
+            page: page::mount(&stores.presence, Viewers::new(access.clone(), jobs.clone()), limits.clone()),
             gate: Limiter::new(limits),
             rate: rate.map(|quota| Arc::new(Rate::with(quota, Arc::clone(clock), Rate::MAX_KEYS))),
             access,
@@ -116,6 +119,7 @@ pub fn options(settings: &Settings) -> Options {
 
 /// The endpoints, with CORS.
 pub fn app(service: Service, settings: &Settings) -> Router {
+    let page = service.page.routes();
     Router::new()
         .route("/api/v1/jobs", post(api_jobs::create))
         .route("/api/v1/jobs/{jobId}", get(api_jobs::status))
@@ -127,6 +131,7 @@ pub fn app(service: Service, settings: &Settings) -> Router {
         .route("/", get(page::index))
         .route("/page.js", get(page::script))
         .route("/page.css", get(page::style))
+        .nest("/page", page)
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(PresenceLayer::new().cors(settings.cors_origins.clone()))

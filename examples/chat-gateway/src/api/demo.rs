@@ -47,9 +47,10 @@ pub fn signed(secret: &str, user: &UserId, now: Timestamp) -> Option<String> {
     struct Claims<'a> {
         sub: &'a str,
         preferred_username: &'a str,
+        iat: u64,
         exp: u64,
     }
-    let exp = (now + LIVES_FOR).as_millis() / 1_000;
-    let claims = Claims { sub: user.as_str(), preferred_username: user.as_str(), exp };
+    let (iat, exp) = (now.as_secs(), (now + LIVES_FOR).as_secs());
+    let claims = Claims { sub: user.as_str(), preferred_username: user.as_str(), iat, exp };
     jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(secret.as_bytes())).ok()
 }

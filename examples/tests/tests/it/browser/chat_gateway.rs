@@ -47,7 +47,7 @@ async fn two_people_see_each_other_type_and_talk() {
 }
 
 #[tokio::test]
-async fn one_who_disconnects_is_offline_for_the_other() {
+async fn one_who_disconnects_is_gone_for_the_other() {
     let (node, tab) = page().await;
     for who in ["alice", "bob"] {
         tab.click(&format!("{who}-go")).await;
@@ -58,7 +58,30 @@ async fn one_who_disconnects_is_offline_for_the_other() {
     tab.until("the('bob-state').textContent === 'offline'").await;
     node.open(1).await;
     node.advance(5).await;
-    tab.until(&shows("alice", "bob", "offline")).await;
+    tab.until("users('alice-users') === 'alice' && users('bob-users') === ''").await;
+    assert_eq!(tab.complaints(), []);
+}
+
+#[tokio::test]
+async fn the_client_shows_who_is_here_and_is_nobody_itself() {
+    let (node, tab) = page().await;
+    tab.click("alice-go").await;
+    tab.until(&shows("alice", "alice", "online")).await;
+    // Somebody of another page, under the name of their token.
+    let mut carol = node.connect("carol").await;
+    carol.enters("general").await;
+    tab.until("row('alice-users', 'carol')?.textContent === 'CAROL'").await;
+    carol.says(json!({"type": "status", "status": "away", "message": "tea"})).await;
+    tab.until("row('alice-users', 'carol').title === 'away: tea'").await;
+    let streams = "performance.getEntriesByType('resource').filter((it) => it.name.endsWith('/page/v1/sse')).length";
+    assert_eq!(tab.eval(streams).await, 1, "one stream for one who is connected");
+    // Two sockets, and no session of the client beside them.
+    node.open(2).await;
+    assert_eq!(node.get("/presence").await.json()["count"], 2);
+    drop(carol);
+    node.open(1).await;
+    node.advance(5).await;
+    tab.until("users('alice-users') === 'alice'").await;
     assert_eq!(tab.complaints(), []);
 }
 

@@ -5,6 +5,7 @@ use super::tab::Tab;
 use crate::job_events::Node;
 use serde_json::json;
 use std::sync::Arc;
+use std::time::Duration;
 use test_servers::Proxy;
 
 /// The page of a job, through a network that can be cut.
@@ -140,6 +141,38 @@ async fn an_event_source_that_nobody_closes_does_not_hammer_a_finished_job() {
     tab.until("source.readyState === EventSource.CLOSED").await;
     assert_eq!(tab.eval("seen.join()").await, "pending,completed");
     tab.until(&format!("{STREAMS} <= 2")).await;
+}
+
+#[tokio::test]
+async fn a_page_shows_how_many_watch_its_job_and_is_counted_once() {
+    let site = Site::new().await;
+    let job = site.node.create().await;
+    let one = Tab::open(&site.url(&job)).await;
+    let two = Tab::open(&site.url(&job)).await;
+    site.node.until_watched_by(&job, 2).await;
+    // Counts are told a moment later, by the clock of the test.
+    let goes_on = async {
+        loop {
+            site.node.advance(Duration::from_millis(250)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let seen = async {
+        for tab in [&one, &two] {
+            tab.until("the('viewers').textContent === '· 2 watching'").await;
+        }
+        assert_eq!(site.node.get("/health").await.json()["active_connections"], 2);
+        two.close().await;
+        one.until("the('viewers').textContent === '· 1 watching'").await;
+        // Nobody watches what is over.
+        site.node.update(&job, "completed", 100).await;
+        one.until("the('connection').textContent === 'finished' && the('viewers').textContent === ''").await;
+    };
+    tokio::select! {
+        () = seen => {}
+        () = goes_on => unreachable!(),
+    }
+    assert_eq!(one.complaints(), []);
 }
 
 #[tokio::test]

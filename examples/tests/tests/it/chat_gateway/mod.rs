@@ -6,6 +6,7 @@ mod connecting;
 mod keys;
 mod limits;
 mod messages;
+mod page;
 mod presence;
 mod rest;
 mod rooms;
@@ -48,7 +49,8 @@ fn token_until(mut claims: Value, seconds: u64) -> String {
 
 /// A token of a user whose name is theirs in capitals, for an hour of virtual time.
 pub(crate) fn token(user: &str) -> String {
-    token_until(json!({"sub": user, "preferred_username": user.to_uppercase()}), START + 3_600)
+    let claims = json!({"sub": user, "preferred_username": user.to_uppercase(), "iat": START});
+    token_until(claims, START + 3_600)
 }
 
 fn admin() -> String {
@@ -105,11 +107,11 @@ impl Node {
         Self { cluster: cluster.clone(), presence, address, _serves: stop.drop_guard() }
     }
 
-    async fn connect(&self, user: &str) -> Client {
+    pub(crate) async fn connect(&self, user: &str) -> Client {
         connected(self.address, &token(user)).await
     }
 
-    async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         get(self.address, path, &token("reader")).await
     }
 
@@ -168,12 +170,12 @@ async fn open(address: SocketAddr, connections: u64) {
 }
 
 impl Client {
-    async fn says(&mut self, frame: Value) {
+    pub(crate) async fn says(&mut self, frame: Value) {
         self.send(&frame.to_string()).await;
     }
 
     /// Subscribes to a channel; the ids of those who are there.
-    async fn enters(&mut self, channel: &str) -> Vec<String> {
+    pub(crate) async fn enters(&mut self, channel: &str) -> Vec<String> {
         self.says(json!({"type": "subscribe", "channel_id": channel})).await;
         let subscribed = self.of("subscribed").await;
         assert_eq!(subscribed, json!({"type": "subscribed", "channel_id": channel, "dm_id": null}));

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 const SECRET: &str = "a secret of at least 32 bytes, please";
-const OWNED: [&str; 2] = ["--jwt-secret", SECRET];
+pub(super) const OWNED: [&str; 2] = ["--jwt-secret", SECRET];
 
 /// A token that says this, and ends in an hour.
-fn token(claims: Value) -> String {
+pub(super) fn token(claims: Value) -> String {
     let mut claims = claims;
     if claims.get("exp").is_none() {
         claims["exp"] = json!(START + 3_600);
@@ -19,7 +19,7 @@ fn token(claims: Value) -> String {
     encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
 }
 
-fn of(subject: &str) -> String {
+pub(super) fn of(subject: &str) -> String {
     token(json!({"sub": subject}))
 }
 
@@ -30,7 +30,7 @@ async fn call(node: &Node, method: &str, path: &str, token: Option<&str>, body: 
 }
 
 /// A job of this subject.
-async fn created(node: &Node, subject: &str) -> String {
+pub(super) async fn created(node: &Node, subject: &str) -> String {
     let body = json!({"topics": ["t"], "sources": ["s"]});
     let reply = call(node, "POST", "/api/v1/jobs", Some(&of(subject)), &body).await;
     assert_eq!(reply.status, 201, "{}", reply.text);

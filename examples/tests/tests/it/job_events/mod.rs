@@ -7,6 +7,7 @@ mod failing;
 mod health;
 mod keys;
 mod limits;
+mod page;
 mod pulls;
 mod pushes;
 mod servers;
@@ -14,13 +15,13 @@ mod settings;
 mod streams;
 mod updates;
 
-use crate::client::{Events, Reply, events, send};
+use crate::client::{Events, Reply, events, send, soon};
 use crate::rig::{START, clock};
 use clap::Parser;
 use job_events::{Access, Intake, Service, Settings, Stores, app, policy};
 use presence_axum::serve::{Options, serve};
 use presence_core::broker::Retention;
-use presence_core::{Broker, Clock, ManualClock, Presence, Timestamp};
+use presence_core::{Broker, Clock, ManualClock, Presence, Timestamp, Topic};
 use presence_memory::{HISTORY_BYTES, MemoryBroker, MemoryStore};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -87,7 +88,7 @@ impl Node {
         &self.intake
     }
 
-    async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         send(self.address, "GET", path, &[], "").await
     }
 
@@ -108,6 +109,18 @@ impl Node {
         assert_eq!(reply.status, 202, "{}", reply.text);
     }
 
+    /// Waits until a job has this many viewers: those whose stream has ended are gone by then.
+    pub(crate) async fn until_watched_by(&self, job: &str, viewers: u32) {
+        let topic = Topic::new(format!("job:{job}")).unwrap();
+        let counts = || self.stores.presence.topic(&topic).counts();
+        soon(async {
+            while counts().online != viewers {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+    }
+
     /// An open stream, past its first line.
     async fn watch(&self, job: &str) -> Events {
         self.watch_with(&events_of(job), &[]).await
@@ -120,7 +133,7 @@ impl Node {
         stream
     }
 
-    async fn advance(&self, time: Duration) {
+    pub(crate) async fn advance(&self, time: Duration) {
         self.clock.advance(time).await;
     }
 }
