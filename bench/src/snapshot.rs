@@ -4,8 +4,7 @@ use crate::clock::Shifted;
 use crate::people;
 use crate::report::{self, Target};
 use crate::{Outcome, cpu, handle, options::Options};
-use presence_core::roster::Users;
-use presence_core::{Beat, Leave, UserId};
+use presence_core::{Beat, Leave, UserId, Users};
 
 pub fn run(options: &Options) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -33,7 +32,7 @@ async fn tick(options: &Options, people: usize) -> Outcome {
             if here[person] {
                 presence.beat(people::enters(person, &topics)).await?;
             } else {
-                presence.leave(Leave::new(user, session).now()).await?;
+                presence.leave(Leave::new(user, session).immediately()).await?;
             }
         }
         // Sorts in the changes, then makes the bytes of a frame.

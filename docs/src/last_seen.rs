@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 /// When a user was last seen is personal data: it is kept for 30 days here, and not at all by default.
 pub fn policy() -> Policy {
-    Policy { remember_for: Some(Duration::from_hours(30 * 24)), ..Policy::default() }
+    Policy::default().remember_for(Duration::from_hours(30 * 24))
 }
 
 /// `GET /seen/{user}` and `DELETE /seen/{user}`, beside presence.

@@ -13,12 +13,10 @@ const SESSION_BYTES: usize = 128 * 1024 * 1024;
 
 /// What clients may ask for.
 pub fn limits() -> Limits {
-    Limits {
-        streams: 5_000,                                                   // 20 kB each: 100 MB
-        streams_per_client: Some(100),                                    // an office behind one address
-        hits_per_user: Quota::per_second(5).map(|quota| quota.burst(20)), // all tabs of a user
-        ..Limits::default()
-    }
+    Limits::default()
+        .streams(5_000) // 20 kB each: 100 MB
+        .streams_per_client(100) // an office behind one address
+        .hits_per_user(Quota::per_second(5).map(|quota| quota.burst(20))) // all tabs of a user
 }
 
 /// Starts presence within its bounds.
@@ -30,9 +28,7 @@ pub fn start(max_sessions: usize) -> Result<Presence, Box<dyn Error>> {
 
 /// Presence within these limits.
 pub fn app(presence: Presence, limits: Limits) -> Router {
-    let mut sockets = ws::Settings::default();
-    sockets.max_message = 8 * 1024;
-    sockets.topics = 16;
+    let sockets = ws::Settings::default().max_message(8 * 1024).topics(16);
     Mount::new(presence).limits(limits).sockets_with(sockets).routes()
 }
 
@@ -41,7 +37,7 @@ pub fn app(presence: Presence, limits: Limits) -> Router {
 pub async fn main() -> Result<(), Box<dyn Error>> {
     let app = app(start(300_000)?, limits());
     let listener = TcpListener::bind(("127.0.0.1", 8080)).await?;
-    let options = serve::Options { max_connections: 8_000, ..serve::Options::default() };
+    let options = serve::Options::default().max_connections(8_000);
     serve::serve(listener, app, options, serve::terminated()).await;
     Ok(())
 }

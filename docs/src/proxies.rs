@@ -11,12 +11,10 @@ use tokio::net::TcpListener;
 
 /// Limits by the address that the proxy saw, not by the proxy's own.
 pub fn limits() -> Limits {
-    Limits {
+    Limits::default()
         // The last address of `X-Forwarded-For` is the proxy's word; what stands before it anybody can have sent.
-        trusted_proxies: 1,
-        hits_per_client: Quota::per_second(50).map(|quota| quota.burst(100)),
-        ..Limits::default()
-    }
+        .trusted_proxies(1)
+        .hits_per_client(Quota::per_second(50).map(|quota| quota.burst(100)))
 }
 
 /// Presence under a path of the site.
@@ -30,7 +28,7 @@ pub async fn main() -> Result<(), Box<dyn Error>> {
     let presence = Presence::builder(MemoryStore::new()).start()?;
     let listener = TcpListener::bind(("127.0.0.1", 8080)).await?;
     // Longer than the proxy keeps an unused connection to us, so that it never writes to one that we are closing.
-    let options = serve::Options { header_timeout: Duration::from_secs(75), ..serve::Options::default() };
+    let options = serve::Options::default().header_timeout(Duration::from_secs(75));
     serve::serve(listener, app(presence, limits()), options, serve::terminated()).await;
     Ok(())
 }

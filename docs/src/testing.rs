@@ -10,7 +10,7 @@ use std::time::Duration;
 pub async fn main() -> Result<(), Box<dyn Error>> {
     // The same clock for the store and for presence. Nothing happens between two calls of `advance`.
     let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
-    let policy = Policy { active_for: Duration::from_secs(30), ..Policy::default() };
+    let policy = Policy::default().active_for(Duration::from_secs(30));
     let store = MemoryStore::with_clock(clock.clone());
     let presence = Presence::builder(store.clone()).clock(clock.clone()).policy(policy.clone()).start()?;
     // Another process on the same store.

@@ -18,6 +18,20 @@ impl Mount {
     /// [`cors`](Self::cors) lists with credentials. Sockets are refused from any foreign page,
     /// however the caller is identified.
     ///
+    /// ```
+    /// use axum::extract::{Request, State};
+    /// use presence_axum::auth::{Action, Resource, Transport};
+    /// use presence_axum::{Error, Mount};
+    ///
+    /// async fn count(State(mount): State<Mount>, request: Request) -> Result<String, Error> {
+    ///     let (mut parts, _) = request.into_parts();
+    ///     let caller = mount.caller(&mut parts, Transport::Request).await?;
+    ///     mount.permit(&caller, Action::Read, Resource::Everyone).await?;
+    ///     Ok(mount.presence().everyone().counts().online.to_string())
+    /// }
+    /// # let _ = axum::routing::get::<_, _, Mount>(count);
+    /// ```
+    ///
     /// # Errors
     /// 401; 403 `foreign origin`; 403 `blocked` for a user who was disconnected and may not return
     /// yet; 503 when the caller cannot be identified at the moment.
@@ -55,6 +69,13 @@ impl Mount {
     /// Identifies the caller by a new token that was sent on an open connection. It must be a token
     /// of the same user.
     ///
+    /// ```
+    /// # async fn example(mount: presence_axum::Mount, caller: presence_axum::auth::Identity, token: &str) -> Result<(), presence_axum::Error> {
+    /// let caller = mount.refreshed(&caller, token).await?;
+    /// println!("good until {:?}", caller.expires_at());
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// 401; 403 for another user's token; 503.
     pub async fn refreshed(&self, caller: &Identity, token: &str) -> Result<Identity, Error> {
@@ -68,6 +89,13 @@ impl Mount {
 
     /// Checks that a caller may do this.
     ///
+    /// ```
+    /// # async fn example(mount: presence_axum::Mount, caller: presence_axum::auth::Identity) -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_axum::auth::{Action, Resource};
+    /// mount.permit(&caller, Action::Watch, Resource::Topic(&"lobby".parse()?)).await.map_err(|_| "not allowed")?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// 403.
     pub async fn permit(&self, caller: &Identity, action: Action, on: Resource<'_>) -> Result<(), Error> {
@@ -76,6 +104,13 @@ impl Mount {
 
     /// Checks that a caller may act for this user.
     ///
+    /// ```
+    /// # async fn example(mount: presence_axum::Mount, caller: presence_axum::auth::Identity) -> Result<(), presence_axum::Error> {
+    /// # let Ok(user) = presence_core::UserId::new("alice") else { return Ok(()) };
+    /// mount.permit_speaking(&caller, &user).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// 403.
     pub async fn permit_speaking(&self, caller: &Identity, user: &UserId) -> Result<(), Error> {
@@ -83,6 +118,12 @@ impl Mount {
     }
 
     /// Checks that a caller may enter all of these topics.
+    ///
+    /// ```
+    /// # async fn example(mount: presence_axum::Mount, caller: presence_axum::auth::Identity, topics: presence_core::Topics) -> Result<(), presence_axum::Error> {
+    /// mount.permit_entering(&caller, topics.names()).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// 403 when one of them is refused.
@@ -98,6 +139,13 @@ impl Mount {
     }
 
     /// Checks that a caller may watch all of these scopes.
+    ///
+    /// ```
+    /// # async fn example(mount: presence_axum::Mount, caller: presence_axum::auth::Identity) -> Result<(), presence_axum::Error> {
+    /// use presence_core::Scope;
+    /// mount.permit_watching(&caller, &[Scope::All]).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// 403 when one of them is refused.
@@ -128,6 +176,18 @@ impl Mount {
     /// The caller is identified and the rights are checked again [every half a
     /// minute](Self::check); [`Refused::Unavailable`] changes nothing. Dropping the future ends the
     /// wait.
+    ///
+    /// ```
+    /// # async fn example(mount: presence_axum::Mount, parts: http::request::Parts, caller: presence_axum::auth::Identity) {
+    /// use presence_axum::auth::Transport;
+    /// use presence_core::Scope;
+    /// # async fn stream() {}
+    /// tokio::select! {
+    ///     refused = mount.until_refused(parts, Transport::Stream, &caller, vec![Scope::All]) => println!("{refused:?}"),
+    ///     () = stream() => {}
+    /// }
+    /// # }
+    /// ```
     pub fn until_refused(
         &self,
         parts: Parts,

@@ -72,11 +72,24 @@ const HOUR: Duration = Duration::from_hours(1);
 
 impl Cors {
     /// Pages of any origin may call, without credentials.
+    ///
+    /// ```
+    /// use presence_axum::Cors;
+    /// assert_eq!(Cors::any(), "*".parse().unwrap());
+    /// ```
     pub fn any() -> Self {
         Self::of(Origins::Any)
     }
 
     /// Pages of these origins may call.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_axum::Cors;
+    /// let cors = Cors::origins(["https://app.example", "https://admin.example"])?;
+    /// # let _ = cors;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`InvalidCors::Empty`], [`InvalidCors::NoOrigin`].
@@ -97,6 +110,14 @@ impl Cors {
 
     /// Lets pages send cookies and other credentials. Default: they may not.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_axum::Cors;
+    /// let cors = Cors::origins(["https://app.example"])?.credentials()?;
+    /// # let _ = cors;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidCors::AnyWithCredentials`].
     pub fn credentials(self) -> Result<Self, InvalidCors> {
@@ -109,6 +130,14 @@ impl Cors {
     /// Names an origin only to requests from that origin, even if it is the only one.
     ///
     /// By default a single origin is named in every response, so that caches can share responses.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_axum::Cors;
+    /// let cors = Cors::origins(["https://app.example"])?.echoing();
+    /// # let _ = cors;
+    /// # Ok(()) }
+    /// ```
     pub fn echoing(self) -> Self {
         let origins = match self.origins {
             Origins::One(origin) => Origins::Listed([origin].into()),
@@ -119,11 +148,26 @@ impl Cors {
 
     /// How long a browser may cache the response to a preflight. Default 1 h; browsers cap it at 2
     /// to 24 h.
+    ///
+    /// ```
+    /// use presence_axum::Cors;
+    /// use std::time::Duration;
+    /// let cors = Cors::any().max_age(Duration::from_mins(10));
+    /// # let _ = cors;
+    /// ```
     pub fn max_age(self, max_age: Duration) -> Self {
         Self { max_age: max_age.as_secs().into(), ..self }
     }
 
     /// The methods that pages may use. Default: those of this crate's routes, `GET` and `POST`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_axum::Cors;
+    /// let cors = Cors::any().methods(["GET", "PUT"])?;
+    /// # let _ = cors;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`InvalidCors::NoName`].
@@ -133,6 +177,14 @@ impl Cors {
 
     /// The headers that pages may send. Default: whichever they ask for.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_axum::Cors;
+    /// let cors = Cors::any().headers(["authorization", "x-request-id"])?;
+    /// # let _ = cors;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidCors::NoName`].
     pub fn headers<T: AsRef<str>>(self, headers: impl IntoIterator<Item = T>) -> Result<Self, InvalidCors> {
@@ -141,6 +193,14 @@ impl Cors {
 
     /// The response headers that pages may read in addition to those that browsers always show.
     /// Default: `Retry-After`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_axum::Cors;
+    /// let cors = Cors::any().exposes(["x-request-id"])?;
+    /// # let _ = cors;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`InvalidCors::NoName`].

@@ -32,21 +32,44 @@ struct Wire<'a> {
 
 impl Error {
     /// An error with this status and message.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use presence_axum::Error;
+    /// let error = Error::new(StatusCode::NOT_FOUND, "no such room");
+    /// assert_eq!((error.status(), error.word()), (StatusCode::NOT_FOUND, "no such room"));
+    /// ```
     pub fn new(status: StatusCode, word: impl Into<Cow<'static, str>>) -> Self {
         Self { status, word: word.into(), degraded: false, retry_after: None, refused: None }
     }
 
     /// Sets `Retry-After`, in seconds. Default 5 for 429 and 503, none for other statuses.
+    ///
+    /// ```
+    /// use presence_axum::Error;
+    /// let error = Error::unavailable("no answer").retry_after(5);
+    /// # let _ = error;
+    /// ```
     pub fn retry_after(self, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }
 
     /// 400: the request must change.
+    ///
+    /// ```
+    /// use presence_axum::Error;
+    /// assert_eq!(Error::bad_request("no name").status(), http::StatusCode::BAD_REQUEST);
+    /// ```
     pub fn bad_request(word: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, word)
     }
 
     /// 503: there is no room, or the service is not available at the moment.
+    ///
+    /// ```
+    /// use presence_axum::Error;
+    /// assert_eq!(Error::unavailable("no answer").status(), http::StatusCode::SERVICE_UNAVAILABLE);
+    /// ```
     pub fn unavailable(word: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, word)
     }

@@ -8,14 +8,15 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use metrics::Counter;
-use presence_core::{Beat, BeatOutcome, Leave, Presence, Timestamp, handle};
+use presence_core::{Beat, BeatKind, BeatOutcome, Leave, Presence, Timestamp, handle};
 
 /// The handler: authenticates the caller, and records the hit.
 pub async fn post(State(mount): State<Mount>, request: Request) -> Response {
     let presence = mount.presence();
     let taken = match read(&mount, request).await.inspect_err(refused) {
         Ok(Hit::Beat(beat)) => {
-            let entered = beat.enters.then(|| Entered::of(&beat.user, presence.policy(), mount.socket()));
+            let entered = (beat.kind == BeatKind::Enter)
+                .then(|| Entered::of(&beat.user, presence.policy(), mount.socket()));
             record(presence, beat).await.map(|placed_at| HitResponse { placed_at, entered })
         }
         Ok(Hit::Leave(leave)) => record_leave(presence, leave).await.map(|()| HitResponse::default()),

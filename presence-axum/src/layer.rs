@@ -25,11 +25,23 @@ pub struct PresenceLayer {
 
 impl PresenceLayer {
     /// Spans only: pages of other origins cannot read responses.
+    ///
+    /// ```
+    /// use presence_axum::PresenceLayer;
+    /// let app: axum::Router = axum::Router::new().layer(PresenceLayer::new());
+    /// # drop(app);
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Adds CORS headers for these origins.
+    ///
+    /// ```
+    /// use presence_axum::{Cors, PresenceLayer};
+    /// let app: axum::Router = axum::Router::new().layer(PresenceLayer::new().cors(Cors::any()));
+    /// # drop(app);
+    /// ```
     pub fn cors(self, cors: Cors) -> Self {
         Self { cors: Some(Arc::new(cors)) }
     }

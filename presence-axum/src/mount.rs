@@ -85,6 +85,13 @@ impl Mount {
     ///
     /// Until [`identify`](Self::identify) is set, callers are not identified: a hit counts for the
     /// user that its body names.
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence) -> Result<presence_axum::Mount, Box<dyn std::error::Error>> {
+    /// use presence_axum::Mount;
+    /// let mount = Mount::new(presence);
+    /// # Ok(mount) }
+    /// ```
     pub fn new(presence: Presence) -> Self {
         Self(Arc::new(Inner {
             tick: Self::TICK,
@@ -118,6 +125,14 @@ impl Mount {
     /// A hit that names no user is then the caller's, and one that names another user is refused
     /// with 403. Default: callers are not identified and bodies are trusted; a warning is logged
     /// when the routes are made.
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence, tokens: impl presence_axum::auth::Authenticator) {
+    /// use presence_axum::Mount;
+    /// let mount = Mount::new(presence).identify(tokens);
+    /// # let _ = mount;
+    /// # }
+    /// ```
     pub fn identify(self, identify: impl Identify) -> Self {
         self.with(|inner| inner.auth = inner.auth.clone().identify_by(identify))
     }
@@ -125,11 +140,33 @@ impl Mount {
     /// Sets what callers may do, on every route. Default: users act for themselves and see
     /// everybody; [administrators](crate::auth::Identity::is_admin) may also act for others and
     /// disconnect them.
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence) -> Result<presence_axum::Mount, Box<dyn std::error::Error>> {
+    /// use presence_axum::Mount;
+    /// use presence_axum::auth::{Action, Identity, Resource};
+    ///
+    /// let mount = Mount::new(presence).authorize(|who: &Identity, action: Action, on: Resource<'_>| match (action, on) {
+    ///     (Action::SpeakFor | Action::Kick, _) => who.is_admin(),
+    ///     (_, Resource::Topic(topic)) => !topic.as_str().starts_with("staff/"),
+    ///     _ => true,
+    /// });
+    /// # Ok(mount) }
+    /// ```
     pub fn authorize(self, authorize: impl Authorize) -> Self {
         self.with(|inner| inner.auth = inner.auth.clone().authorize(authorize))
     }
 
     /// Sets both at once, from a value that handlers of the host use as well.
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence, tokens: impl presence_axum::auth::Authenticator) {
+    /// use presence_axum::{Mount, auth::Auth};
+    /// let auth = Auth::new(tokens);
+    /// let mount = Mount::new(presence).auth(auth.clone());
+    /// # let _ = mount;
+    /// # }
+    /// ```
     pub fn auth(self, auth: Auth) -> Self {
         self.with(|inner| inner.auth = auth)
     }
@@ -137,38 +174,91 @@ impl Mount {
     /// How often the rights of an open stream or socket are checked again; one whose caller has
     /// logged out or lost a right is closed. Default 30 s; at least 1 s. The expiry of a token
     /// needs no check: it closes the stream at once.
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence) -> Result<presence_axum::Mount, Box<dyn std::error::Error>> {
+    /// use presence_axum::Mount;
+    /// use std::time::Duration;
+    /// let mount = Mount::new(presence).check(Duration::from_secs(10));
+    /// # Ok(mount) }
+    /// ```
     pub fn check(self, every: Duration) -> Self {
         self.with(|inner| inner.check = every.max(Duration::from_secs(1)))
     }
 
     /// Limits on bodies, streams and rates. Default [`Limits::default`].
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence) -> Result<presence_axum::Mount, Box<dyn std::error::Error>> {
+    /// use presence_axum::{Limits, Mount};
+    /// let mount = Mount::new(presence).limits(Limits::default().trusted_proxies(1));
+    /// # Ok(mount) }
+    /// ```
     pub fn limits(self, limits: Limits) -> Self {
         self.with(|inner| inner.limiter = limiter(&inner.presence, limits))
     }
 
     /// The interval of the snapshot stream. Default 2 s; at least 10 ms.
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence) -> Result<presence_axum::Mount, Box<dyn std::error::Error>> {
+    /// use presence_axum::Mount;
+    /// use std::time::Duration;
+    /// let mount = Mount::new(presence).tick(Duration::from_secs(1));
+    /// # Ok(mount) }
+    /// ```
     pub fn tick(self, every: Duration) -> Self {
         self.with(|inner| inner.tick = every)
     }
 
     /// Lets sockets carry messages and short-lived values over this broker. Default: they carry
     /// presence only.
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence) {
+    /// use presence_axum::Mount;
+    /// use presence_memory::MemoryBroker;
+    /// let mount = Mount::new(presence).broker(MemoryBroker::new());
+    /// # let _ = mount;
+    /// # }
+    /// ```
     pub fn broker(self, broker: impl Broker) -> Self {
         self.with(|inner| inner.broker = Some(Arc::new(broker)))
     }
 
     /// What clients of the socket may do. Default [`ws::Settings::default`].
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence) -> Result<presence_axum::Mount, Box<dyn std::error::Error>> {
+    /// use presence_axum::{Mount, ws};
+    /// let mount = Mount::new(presence).sockets_with(ws::Settings::default().topics(16));
+    /// # Ok(mount) }
+    /// ```
     pub fn sockets_with(self, settings: ws::Settings) -> Self {
         self.with(|inner| inner.socket_settings = settings)
     }
 
     /// Allows requests from pages of other origins. Default: none.
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence) -> Result<presence_axum::Mount, Box<dyn std::error::Error>> {
+    /// use presence_axum::Mount;
+    /// let mount = Mount::new(presence).cors("https://app.example".parse()?);
+    /// # Ok(mount) }
+    /// ```
     pub fn cors(self, cors: Cors) -> Self {
         self.with(|inner| inner.cors = Some(cors))
     }
 
     /// Leaves a route out of [`routes`](Self::routes), so that the host can have one of its own
     /// there.
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence) -> Result<presence_axum::Mount, Box<dyn std::error::Error>> {
+    /// use presence_axum::{Mount, Route};
+    /// let mount = Mount::new(presence).without(Route::Users).without(Route::Topics);
+    /// # Ok(mount) }
+    /// ```
     pub fn without(self, route: Route) -> Self {
         self.with(|inner| {
             inner.without.insert(route);
@@ -187,15 +277,33 @@ impl Mount {
     /// ```
     pub fn only(self, routes: impl IntoIterator<Item = Route>) -> Self {
         let wanted: BTreeSet<_> = routes.into_iter().collect();
-        self.with(|inner| inner.without = Route::ALL.into_iter().filter(|route| !wanted.contains(route)).collect())
+        self.with(|inner| {
+            inner.without = Route::ALL.into_iter().filter(|route| !wanted.contains(route)).collect();
+        })
     }
 
     /// The presence that is served.
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence) -> Result<presence_axum::Mount, Box<dyn std::error::Error>> {
+    /// use presence_axum::Mount;
+    /// let mount = Mount::new(presence);
+    /// println!("{} online", mount.presence().everyone().counts().online);
+    /// # Ok(mount) }
+    /// ```
     pub fn presence(&self) -> &Presence {
         &self.0.presence
     }
 
     /// The limiter that enforces [`limits`](Self::limits), for handlers of the host's own.
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence) -> Result<presence_axum::Mount, Box<dyn std::error::Error>> {
+    /// use presence_axum::Mount;
+    /// let mount = Mount::new(presence);
+    /// println!("{} streams and sockets are open", mount.limiter().open());
+    /// # Ok(mount) }
+    /// ```
     pub fn limiter(&self) -> &Limiter {
         &self.0.limiter
     }
@@ -236,6 +344,15 @@ impl Mount {
 
     /// All routes except those left out, with their state: they can be merged or nested into a
     /// router of any state.
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence) -> Result<presence_axum::Mount, Box<dyn std::error::Error>> {
+    /// use presence_axum::Mount;
+    /// let mount = Mount::new(presence);
+    /// let app: axum::Router = axum::Router::new().nest("/presence", mount.routes());
+    /// # drop(app);
+    /// # Ok(mount) }
+    /// ```
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         self.warn();
         let routes = Route::ALL.into_iter().filter(|route| !self.0.without.contains(route));

@@ -191,7 +191,7 @@ pub async fn list(
     let after = cursor.map(UserId::new).transpose().map_err(|_| Error::bad_request("invalid cursor"))?;
     caller.reads(&mount, Resource::topic_or_everyone(topic.as_ref())).await?;
     let scope = scope(&mount, topic.as_ref());
-    let listing = scope.list(&Page { after, limit });
+    let listing = scope.list(&Page::default().after(after).limit(limit));
     Ok(wire::json(StatusCode::OK, &ListBody::of(&listing, scope.counts())))
 }
 

@@ -61,6 +61,7 @@ pub mod model;
 #[doc(hidden)]
 pub mod random;
 pub mod roster;
+mod setters;
 pub mod store;
 pub mod time;
 
@@ -73,7 +74,7 @@ pub use liveness::{InvalidPolicy, LastSeen, Liveness, Policy};
 pub use model::*;
 pub use roster::{
     Counts, Diff, DisconnectTarget, Ended, LeftReason, Member, MemberSession, Person, Scope, SessionEvent,
-    Snapshot, Update, Version, Viewer,
+    Snapshot, Sorted, Update, Users, Version, Viewer,
 };
 pub use store::PresenceStore;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp, View};

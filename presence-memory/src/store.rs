@@ -125,11 +125,27 @@ impl Nodes {
 
 impl MemoryStore {
     /// An empty store on the system's clock.
+    ///
+    /// ```
+    /// use presence_core::Presence;
+    /// use presence_memory::MemoryStore;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let presence = Presence::builder(MemoryStore::new()).start()?;
+    /// # drop(presence);
+    /// # Ok(()) }
+    /// ```
     pub fn new() -> Self {
         Self::with_clock(SystemClock)
     }
 
     /// An empty store on `clock`.
+    ///
+    /// ```
+    /// use presence_core::{ManualClock, Timestamp};
+    /// use presence_memory::MemoryStore;
+    /// let store = MemoryStore::with_clock(ManualClock::at(Timestamp::from_secs(1_700_000_000)));
+    /// # drop(store);
+    /// ```
     pub fn with_clock(clock: impl Clock) -> Self {
         // A memory store has no earlier data that processes could write again, so no blind stretch
         // precedes it.
@@ -155,6 +171,12 @@ impl MemoryStore {
     /// those that grow are refused with [`Kind::Full`]; renewals and leaves are not. Set it to at
     /// least the roster's limit (`Builder::max_bytes`), since only the roster refuses sessions
     /// without revealing hidden users.
+    ///
+    /// ```
+    /// use presence_memory::MemoryStore;
+    /// let store = MemoryStore::new().max_bytes(512 * 1024 * 1024);
+    /// assert_eq!(store.bytes(), 0);
+    /// ```
     #[must_use]
     pub fn max_bytes(self, max_bytes: usize) -> Self {
         self.shared.budget.most.store(max_bytes, Ordering::Relaxed);

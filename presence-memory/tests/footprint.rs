@@ -6,8 +6,8 @@
 use presence_core::roster::{BeatSource, Roster, Settings, StoreWrite};
 use presence_core::store::ForgetIf;
 use presence_core::{
-    Beat, Message, Meta, NodeId, Policy, PresenceStore, Session, SessionId, Status, Timestamp, Topic, Topics,
-    UserId, UserRecord,
+    Beat, Declaration, Message, Meta, NodeId, Policy, PresenceStore, Session, SessionId, Status, Timestamp,
+    Topic, Topics, UserId, UserRecord,
 };
 use presence_memory::MemoryStore;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
@@ -81,7 +81,7 @@ const KINDS: [Kind; 6] = [
         enter(format!("user-{n}"), "tab".to_owned())
             .topics(topics(names))
             .meta(meta)
-            .declares(Status::Busy, Some(message))
+            .declares(Declaration::new(Status::Busy).message(message))
     }),
     ("of users with a hundred each", 20_000, |n| {
         let names = (0..3).map(|t| format!("room-{}", (n + t) % 50));
@@ -122,7 +122,7 @@ fn forget(session: &Session) -> ForgetIf {
 /// roster and in the store.
 fn a_last_sight_takes_little() {
     let remember_for = Some(Duration::from_hours(24));
-    let roster = roster_with(Policy { remember_for, ..Policy::default() });
+    let roster = roster_with(Policy::default().remember_for(remember_for));
     let store = MemoryStore::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let (mut in_roster, mut in_store, mut ids) = (0, 0, 0);

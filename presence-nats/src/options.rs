@@ -1,7 +1,7 @@
 //! The settings of a store, and the bounds of each.
 
 use crate::error::rejected;
-use presence_core::store::Result;
+use presence_core::store::{Error, Result};
 use presence_core::{Policy, SessionId};
 use std::fmt;
 use std::time::Duration;
@@ -55,6 +55,20 @@ impl fmt::Display for Namespace {
     }
 }
 
+impl std::str::FromStr for Namespace {
+    type Err = Error;
+    fn from_str(name: &str) -> Result<Self> {
+        Self::new(name)
+    }
+}
+
+impl TryFrom<&str> for Namespace {
+    type Error = Error;
+    fn try_from(name: &str) -> Result<Self> {
+        Self::new(name)
+    }
+}
+
 fn is_word(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
@@ -74,8 +88,7 @@ pub enum Storage {
 /// ```
 /// use presence_nats::{Namespace, Options};
 /// # fn main() -> Result<(), presence_core::store::Error> {
-/// let mut options = Options::new(Namespace::new("chat")?);
-/// options.replicas = 3;
+/// let options = Options::new(Namespace::new("chat")?).replicas(3);
 /// # Ok(()) }
 /// ```
 ///
@@ -152,6 +165,17 @@ impl Options {
     }
 }
 
+presence_core::setters! {
+    Options {
+        storage: Storage,
+        replicas: u8,
+        max_age: Duration,
+        beats_for: Duration,
+        call_timeout: Duration,
+    }
+    optional { domain: String, max_bytes: u64, policy: Policy }
+}
+
 /// Checks the settings that a store and a broker have in common.
 pub(crate) fn check_place(domain: Option<&str>, replicas: u8, call_timeout: Duration) -> Result<()> {
     if domain.is_some_and(|domain| domain.is_empty() || domain.len() > 64 || !is_word(domain)) {
@@ -180,7 +204,7 @@ mod tests {
             assert_eq!(Namespace::new(good).unwrap().as_str(), good);
         }
         for bad in ["", "a.b", "a b", "a*", ">", "é", "a=b", &"x".repeat(65)] {
-            assert!(Namespace::new(bad).is_err(), "{bad}");
+            assert!(Namespace::new(bad).is_err() && bad.parse::<Namespace>().is_err(), "{bad}");
         }
     }
 
@@ -189,12 +213,12 @@ mod tests {
         let good = Options::new(Namespace::new("a").unwrap());
         assert!(good.check().is_ok());
         for bad in [
-            Options { domain: Some("a.b".into()), ..good.clone() },
-            Options { domain: Some(String::new()), ..good.clone() },
-            Options { replicas: 0, ..good.clone() },
-            Options { max_age: Duration::from_secs(1), ..good.clone() },
-            Options { beats_for: Duration::ZERO, ..good.clone() },
-            Options { call_timeout: Duration::ZERO, ..good.clone() },
+            good.clone().domain("a.b".to_owned()),
+            good.clone().domain(String::new()),
+            good.clone().replicas(0),
+            good.clone().max_age(Duration::from_secs(1)),
+            good.clone().beats_for(Duration::ZERO),
+            good.clone().call_timeout(Duration::ZERO),
         ] {
             assert!(bad.check().is_err(), "{bad:?}");
         }

@@ -9,7 +9,7 @@ impl Shared {
     /// Compares this process's policy with that of the first process; logs a difference once.
     pub(crate) async fn compare_policies(&self, traits: Traits) -> Outcome<()> {
         let streams = &self.streams;
-        let Some(ours) = streams.options.policy.as_ref().map(in_words) else { return Ok(()) };
+        let Some(ours) = streams.options.policy.as_ref().map(Policy::to_string) else { return Ok(()) };
         let subject = streams.keys.policy();
         if streams.write(&subject, 0, ours.clone().into(), None).await?.is_some() {
             return Ok(());
@@ -21,13 +21,4 @@ impl Shared {
         }
         Ok(())
     }
-}
-
-fn in_words(policy: &Policy) -> String {
-    // `remember_for` is not compared: it does not affect how a session is judged.
-    let Policy { lease_for, held_for, active_for, grace, declared_counts, remember_for: _, last_seen: _ } =
-        policy;
-    format!(
-        "lease {lease_for:?}, held {held_for:?}, active {active_for:?}, grace {grace:?}, declared {declared_counts}"
-    )
 }

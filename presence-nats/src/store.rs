@@ -85,6 +85,15 @@ impl NatsStore {
     /// within 250 ms, pings every 2 s, and logs the server's events by `tracing`. For other
     /// settings make the client yourself, and use [`with_client`](Self::with_client).
     ///
+    /// ```no_run
+    /// use presence_nats::{Namespace, NatsStore, Options, async_nats::ConnectOptions};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let options = Options::new(Namespace::new("chat")?);
+    /// let store = NatsStore::connect("nats://127.0.0.1:4222", ConnectOptions::new(), options)?;
+    /// # drop(store);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when a URL or an option cannot be

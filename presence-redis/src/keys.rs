@@ -2,6 +2,7 @@
 
 use presence_core::store::{Error, Kind, Result};
 use presence_core::{NodeId, SessionId, SessionKey, UserId};
+use std::fmt;
 
 /// A name that separates independent services on one Redis: part of every key and channel.
 ///
@@ -15,6 +16,12 @@ impl Namespace {
     pub const MAX_BYTES: usize = 64;
 
     /// Takes a name.
+    ///
+    /// ```
+    /// use presence_redis::Namespace;
+    /// assert_eq!(Namespace::new("chat").unwrap().as_str(), "chat");
+    /// assert!(Namespace::new("").is_err());
+    /// ```
     ///
     /// # Errors
     /// [`Kind::Rejected`] when it is empty, too long, or holds another character.
@@ -31,6 +38,26 @@ impl Namespace {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for Namespace {
+    type Err = Error;
+    fn from_str(name: &str) -> Result<Self> {
+        Self::new(name)
+    }
+}
+
+impl TryFrom<&str> for Namespace {
+    type Error = Error;
+    fn try_from(name: &str) -> Result<Self> {
+        Self::new(name)
     }
 }
 
@@ -135,6 +162,7 @@ mod tests {
         }
         for name in ["a", "page-hits", "A.b_c-1", &"x".repeat(64)] {
             assert_eq!(Namespace::new(name).unwrap().as_str(), name);
+            assert_eq!(name.parse::<Namespace>().unwrap().to_string(), name);
         }
     }
 

@@ -10,9 +10,9 @@ use std::time::Duration;
 /// use presence_redis::{Namespace, Options};
 /// use std::time::Duration;
 /// # fn main() -> Result<(), presence_core::store::Error> {
-/// let mut options = Options::new(Namespace::new("chat")?);
-/// options.call_timeout = Duration::from_millis(500);
-/// options.connect_timeout = Duration::from_millis(400);
+/// let options = Options::new(Namespace::new("chat")?)
+///     .call_timeout(Duration::from_millis(500))
+///     .connect_timeout(Duration::from_millis(400));
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
@@ -69,4 +69,9 @@ impl Options {
             policy: None,
         }
     }
+}
+
+presence_core::setters! {
+    Options { call_timeout: Duration, connect_timeout: Duration, keep_for: Duration }
+    optional { shards: u16, policy: Policy }
 }

@@ -59,7 +59,15 @@ pub struct RedisStore(Coalesce<Direct>);
 ///
 /// The connection to the master has no TLS. For a master that requires TLS, use a ready-made
 /// client: [`RedisStore::with_sentinel_client`].
+///
+/// ```
+/// use presence_redis::Sentinels;
+///
+/// let sentinels = Sentinels::new(["redis://10.0.0.1:26379"], "mymaster").password("secret").database(1);
+/// # let _ = sentinels;
+/// ```
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Sentinels {
     /// The addresses of the sentinels as URLs: `redis://10.0.0.1:26379`, with user and password of
     /// the sentinel if it has any.
@@ -80,6 +88,24 @@ impl Sentinels {
         let urls = urls.into_iter().map(Into::into).collect();
         Self { urls, service: service.into(), username: None, password: None, database: 0 }
     }
+
+    /// Sets [`username`](field@Self::username).
+    #[must_use]
+    pub fn username(self, username: impl Into<String>) -> Self {
+        Self { username: Some(username.into()), ..self }
+    }
+
+    /// Sets [`password`](field@Self::password).
+    #[must_use]
+    pub fn password(self, password: impl Into<String>) -> Self {
+        Self { password: Some(password.into()), ..self }
+    }
+
+    /// Sets [`database`](field@Self::database).
+    #[must_use]
+    pub fn database(self, database: u32) -> Self {
+        Self { database, ..self }
+    }
 }
 
 impl fmt::Debug for Sentinels {
@@ -93,6 +119,14 @@ impl RedisStore {
     /// Makes a store on one server: `redis://user:password@host:port/database`, or `rediss://` with
     /// the feature `tls`.
     ///
+    /// ```no_run
+    /// use presence_redis::{Namespace, Options, RedisStore};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = RedisStore::connect("redis://127.0.0.1", Options::new(Namespace::new("chat")?))?;
+    /// # drop(store);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Kind::Rejected`] when the URL cannot be parsed.
@@ -103,6 +137,15 @@ impl RedisStore {
     /// Makes a store on the server of a ready-made client. The store opens its own connections;
     /// they use RESP3 and `TCP_NODELAY`.
     ///
+    /// ```no_run
+    /// use presence_redis::{Namespace, Options, RedisStore, redis};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = redis::Client::open("redis://127.0.0.1")?;
+    /// let store = RedisStore::with_client(client, Options::new(Namespace::new("chat")?))?;
+    /// # drop(store);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Kind::Rejected`] when an option is out of bounds.
@@ -112,6 +155,15 @@ impl RedisStore {
 
     /// Makes a store on the master that sentinels name. The sentinels are asked before each new
     /// connection.
+    ///
+    /// ```no_run
+    /// use presence_redis::{Namespace, Options, RedisStore, Sentinels};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sentinels = Sentinels::new(["redis://10.0.0.1:26379", "redis://10.0.0.2:26379"], "mymaster");
+    /// let store = RedisStore::sentinel(sentinels, Options::new(Namespace::new("chat")?))?;
+    /// # drop(store);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -135,6 +187,15 @@ impl RedisStore {
     /// Shards whose master has failed are unavailable until its replica has taken over; the others
     /// are still served. While a node hangs and no replica takes over from it, the client crate
     /// stops now and then to look for it. The other shards then have pauses of a second or two.
+    ///
+    /// ```no_run
+    /// use presence_redis::{Namespace, Options, RedisStore};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let nodes = ["redis://10.0.0.1:6379", "redis://10.0.0.2:6379"];
+    /// let store = RedisStore::cluster(nodes, Options::new(Namespace::new("chat")?))?;
+    /// # drop(store);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

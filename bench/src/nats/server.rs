@@ -23,13 +23,14 @@ impl Server {
 
     /// One more handle, like that of another process.
     pub fn store(&self, namespace: &str) -> Outcome<NatsStore> {
-        let mut options = Options::new(Namespace::new(namespace)?);
-        options.storage = self.storage;
-        // In seconds the benchmark renews as often as 100,000 sessions do in ten minutes; a
-        // starting watch then reads a realistic number of renewals.
-        options.beats_for = BEATS_FOR;
-        // The benchmark measures how long calls take on a busy machine, so they must not time out.
-        options.call_timeout = Duration::from_secs(10);
+        let options = Options::new(Namespace::new(namespace)?)
+            .storage(self.storage)
+            // In seconds the benchmark renews as often as 100,000 sessions do in ten minutes; a
+            // starting watch then reads a realistic number of renewals.
+            .beats_for(BEATS_FOR)
+            // The benchmark measures how long calls take on a busy machine, so they must not time
+            // out.
+            .call_timeout(Duration::from_secs(10));
         Ok(NatsStore::connect(&self.url(), ConnectOptions::new(), options)?)
     }
 

@@ -19,8 +19,7 @@ impl Server {
     #[expect(clippy::expect_used, reason = "letters are a valid name")]
     pub fn start(valkey: bool, shards: Option<u16>) -> Self {
         let process = if valkey { Redis::valkey() } else { Redis::start() };
-        let mut options = Options::new(Namespace::new("bench").expect("a valid name"));
-        options.shards = shards;
+        let options = Options::new(Namespace::new("bench").expect("a valid name")).shards(shards);
         process.command(&["CONFIG", "SET", "slowlog-max-len", "100000"]);
         Self { process, options }
     }

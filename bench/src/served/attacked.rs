@@ -30,7 +30,7 @@ pub fn run(listener: TcpListener, files: usize) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let store = MemoryStore::new().max_bytes(MAX_BYTES);
-        let policy = Policy { lease_for: Duration::from_secs(20), ..Policy::default() };
+        let policy = Policy::default().lease_for(Duration::from_secs(20));
         let presence =
             Presence::builder(store).policy(policy).max_sessions(1_000_000).max_bytes(MAX_BYTES).start()?;
         presence.ready().await;
@@ -40,7 +40,7 @@ pub fn run(listener: TcpListener, files: usize) -> Outcome {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         println!("{}", listener.local_addr()?);
         // Clients connect directly here.
-        let options = Options { max_connections_per_client: Some(100), ..Options::default() };
+        let options = Options::default().max_connections_per_client(100);
         serve(listener, routes.fallback(not_found), options, std::future::pending()).await;
         Ok(())
     })
@@ -53,7 +53,7 @@ async fn fill(presence: &Presence) -> Outcome {
         Ok(beat.lease(Duration::from_hours(2)))
     };
     for n in 0..CROWD {
-        presence.beat(stays(format!("{n:0>200}"))?.declares(Status::Busy, None)).await?;
+        presence.beat(stays(format!("{n:0>200}"))?.declares(Status::Busy)).await?;
     }
     for n in 0..HEAVY {
         let user = format!("{HEAVY_NAME}{n}");

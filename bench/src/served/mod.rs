@@ -81,7 +81,7 @@ async fn serve_on(listener: TcpListener, app: Router) -> Outcome {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     println!("{}", listener.local_addr()?);
     // Queries may name a hundred users, as hub-and-spoke allows.
-    let options = Options { max_head: 96 * 1024, ..Options::default() };
+    let options = Options::default().max_head(96 * 1024);
     serve(listener, app, options, std::future::pending()).await;
     Ok(())
 }

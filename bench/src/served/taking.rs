@@ -19,7 +19,7 @@ pub const ORIGIN: &str = "https://app.example";
 pub fn mount(presence: Presence) -> Router {
     // All clients have one address here, so the limit is out of reach; the rate is still counted.
     let quota = Quota::per_second(10_000_000);
-    let limits = Limits { hits_per_client: quota, hits_per_user: quota, ..Limits::shared() };
+    let limits = Limits::shared().hits_per_client(quota).hits_per_user(quota);
     Mount::new(presence).limits(limits).cors(origin()).routes()
 }
 
@@ -27,7 +27,7 @@ pub fn mount(presence: Presence) -> Router {
 pub fn full(presence: Presence, clock: &Waking) -> Router {
     hub_and_spoke::record();
     let quota = Quota::per_second(10_000_000);
-    let limits = Limits { hits_per_client: quota, hits_per_user: quota, ..Limits::shared() };
+    let limits = Limits::shared().hits_per_client(quota).hits_per_user(quota);
     let identify = Hs256::new(SECRET).clock(clock.clone());
     Mount::new(presence).limits(limits).identify(identify).cors(origin()).routes()
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// There are no heartbeats, and all users stay.
 pub fn policy() -> Policy {
     let long = Duration::from_hours(1);
-    Policy { lease_for: long, active_for: long, ..Policy::default() }
+    Policy::default().lease_for(long).active_for(long)
 }
 
 #[derive(Clone)]

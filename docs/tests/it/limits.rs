@@ -3,13 +3,12 @@
 use crate::client::send;
 use crate::rig::serving;
 use cookbook::limits::{app, limits, start};
-use presence_axum::Limits;
 
 #[tokio::test]
 async fn what_exceeds_a_bound_is_refused_with_a_status_that_says_so() {
     let presence = start(2).unwrap();
     presence.ready().await;
-    let address = serving(app(presence, Limits { streams: 0, ..limits() })).await;
+    let address = serving(app(presence, limits().streams(0))).await;
     let hit = async |body: &str| send(address, "POST", "/v1/hit", &[], body.to_owned()).await.status;
     let enter = async |user: &str| hit(&format!(r#"{{"user":"{user}","kind":"enter"}}"#)).await;
     assert_eq!((enter("a").await, enter("b").await), (200, 200));

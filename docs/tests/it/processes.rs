@@ -16,7 +16,7 @@ async fn two_show_the_same(url: &str) {
     let topics = Topics::new([lobby]).unwrap();
     soon(one.beat(Beat::enter(ada.clone(), tab.clone()).topics(topics))).await.unwrap();
     assert_eq!(soon(counts.next()).await.unwrap().online, 1);
-    soon(one.leave(Leave::new(ada, tab).now())).await.unwrap();
+    soon(one.leave(Leave::new(ada, tab).immediately())).await.unwrap();
     assert_eq!(soon(counts.next()).await.unwrap().online, 0);
 }
 

@@ -3,13 +3,12 @@
 use crate::client::send;
 use crate::rig::Rig;
 use cookbook::proxies::{app, limits};
-use presence_axum::Limits;
 use presence_axum::limits::Quota;
 
 #[tokio::test]
 async fn each_client_behind_the_proxy_has_a_quota_of_its_own() {
     assert_eq!(limits().trusted_proxies, 1);
-    let few = Limits { hits_per_client: Quota::per_second(1), ..limits() };
+    let few = limits().hits_per_client(Quota::per_second(1));
     let rig = Rig::serving(|presence| app(presence, few)).await;
     let hit = async |forwarded: &str| {
         let body = r#"{"user":"ada","kind":"enter"}"#;

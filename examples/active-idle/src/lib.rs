@@ -24,12 +24,10 @@ use std::time::Duration;
 ///
 /// Visitors never send a leave, so there is no grace.
 pub fn policy() -> Policy {
-    Policy {
-        lease_for: Duration::from_mins(1),
-        active_for: Duration::from_mins(5),
-        grace: Duration::ZERO,
-        ..Policy::default()
-    }
+    Policy::default()
+        .lease_for(Duration::from_mins(1))
+        .active_for(Duration::from_mins(5))
+        .grace(Duration::ZERO)
 }
 
 /// What the handlers share.

@@ -5,8 +5,7 @@ use axum::response::Response;
 use presence_axum::limits::Permit;
 use presence_axum::sse::{Ticker, event};
 use presence_axum::wire::{Lists, Shortened};
-use presence_core::roster::Sorted;
-use presence_core::{Presence, Timestamp};
+use presence_core::{Presence, Sorted, Timestamp};
 use serde::Serialize;
 use std::time::Duration;
 

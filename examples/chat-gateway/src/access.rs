@@ -150,7 +150,8 @@ mod tests {
 
     #[test]
     fn the_page_reads_the_rooms_that_its_token_is_for_and_nothing_else() {
-        let reads = |claims, action, on: Resource<'_>| at_once(watching().allows(&identity(claims), action, on));
+        let reads =
+            |claims, action, on: Resource<'_>| at_once(watching().allows(&identity(claims), action, on));
         let (room, other) = (Topic::new("channel:general").unwrap(), Topic::new("other").unwrap());
         let user = UserId::new("b").unwrap();
         for (claims, may) in [

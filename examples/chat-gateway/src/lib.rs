@@ -71,14 +71,12 @@ impl Service {
     /// # Errors
     /// A message about the wrong setting.
     pub fn new(stores: &Stores, settings: &Settings, users: Users) -> Result<Self, String> {
-        let limits = Limits {
-            // Behind a proxy that `trusted_proxies` does not count, all clients share its address;
-            // therefore clients are limited by rate only.
-            streams_per_client: None,
-            topics_per_client: None,
-            trusted_proxies: settings.trusted_proxies,
-            ..Limits::default()
-        };
+        // Behind a proxy that `trusted_proxies` does not count, all clients share its address;
+        // therefore clients are limited by rate only.
+        let limits = Limits::default()
+            .streams_per_client(None)
+            .topics_per_client(None)
+            .trusted_proxies(settings.trusted_proxies);
         let mut mount = Mount::new(stores.presence.clone())
             .identify(users)
             .authorize(rule())
@@ -87,10 +85,10 @@ impl Service {
         if let Some(cors) = settings.cors()? {
             mount = mount.cors(cors);
         }
-        let mut sockets = ws::Settings::default();
-        sockets.idle_for = settings.idle_for();
-        sockets.typing_for = settings.typing_ttl();
-        sockets.large = LARGE_ROOM;
+        let sockets = ws::Settings::default()
+            .idle_for(settings.idle_for())
+            .typing_for(settings.typing_ttl())
+            .large(LARGE_ROOM);
         Ok(Self(Arc::new(Inner {
             page: page::mount(&mount, limits),
             gateway: Gateway::with(&mount, Chat::new(&stores.presence), sockets),
@@ -189,7 +187,7 @@ pub async fn run(
         stop.await;
         stores.presence.drain(RECONNECT_WITHIN).await;
     };
-    let options = Options { cors: cors.clone(), ..Options::default() };
+    let options = Options::default().cors(cors.clone());
     serve::serve(listener, app(service.clone(), cors), options, draining).await;
     service.closed().await;
     stores.presence.shutdown().await;

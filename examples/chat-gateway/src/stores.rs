@@ -50,7 +50,7 @@ pub enum InvalidStores {
 /// The windows of connections. A connected user is online unless they declare another status; a
 /// reload within two seconds is not seen.
 pub fn policy() -> Policy {
-    Policy { active_for: Policy::MAX_LEASE, grace: Duration::from_secs(2), ..Policy::default() }
+    Policy::default().active_for(Policy::MAX_LEASE).grace(Duration::from_secs(2))
 }
 
 /// How much of a room's messages is stored: enough for slow clients, since nobody reads older ones.
@@ -85,8 +85,7 @@ impl Stores {
 
 fn redis(url: &str, settings: &Settings) -> Result<Stores, InvalidStores> {
     let namespace = || presence_redis::Namespace::new(NAMESPACE).map_err(InvalidStores::Redis);
-    let mut options = presence_redis::Options::new(namespace()?);
-    options.policy = Some(policy());
+    let options = presence_redis::Options::new(namespace()?).policy(policy());
     let store = RedisStore::connect(url, options).map_err(InvalidStores::Redis)?;
     let options = presence_redis::BrokerOptions::new(namespace()?).retention(retention());
     let broker = RedisBroker::connect(url, options).map_err(InvalidStores::Redis)?;
@@ -103,8 +102,7 @@ fn nats(urls: &str) -> Result<Stores, InvalidStores> {
     let connect = || ConnectOptions::new().name(NAMESPACE);
     let options = presence_nats::Options::new(namespace()?);
     let store = NatsStore::connect(urls, connect(), options).map_err(InvalidStores::Nats)?;
-    let mut options = presence_nats::BrokerOptions::new(namespace()?);
-    options.retention = retention();
+    let options = presence_nats::BrokerOptions::new(namespace()?).retention(retention());
     let broker = NatsBroker::connect(urls, connect(), options).map_err(InvalidStores::Nats)?;
     Ok(Stores { presence: start(store)?, exchange: Exchange::over(Arc::new(broker)) })
 }

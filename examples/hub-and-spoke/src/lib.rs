@@ -126,7 +126,7 @@ pub fn app(service: Service, cors: Option<Cors>) -> Router {
 /// errors get the format of this service.
 pub fn server(cors: Option<Cors>) -> Options {
     let error_body = |words: &str| format!(r#"{{"error":"{words}"}}"#);
-    Options { max_head: 96 * 1024, error_body, cors, ..Options::default() }
+    Options::default().max_head(96 * 1024).error_body(error_body).cors(cors)
 }
 
 async fn say_view(State(service): State<Service>, mut response: Response) -> Response {

@@ -39,8 +39,7 @@ impl Stores {
         match settings {
             StoreSettings::Memory => Ok(Self::Memory(MemoryStore::new().max_bytes(MAX_BYTES))),
             StoreSettings::Nats { urls, domain, bucket, .. } => {
-                let mut options = Options::new(Namespace::new(bucket)?);
-                options.domain.clone_from(domain);
+                let options = Options::new(Namespace::new(bucket)?).domain(domain.clone());
                 Ok(Self::Nats { urls: urls.join(","), name: node.to_string(), options: options.into() })
             }
         }
@@ -68,7 +67,7 @@ impl Stores {
 /// The windows by which a center judges that a status has lapsed: it lasts until the time in its
 /// declaration, without a grace.
 pub fn policy() -> Policy {
-    Policy { lease_for: LASTS, grace: Duration::ZERO, declared_counts: true, ..Policy::default() }
+    Policy::default().lease_for(LASTS).grace(Duration::ZERO).declared_counts(true)
 }
 
 /// Starts reading and writing statuses.

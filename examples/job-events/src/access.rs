@@ -28,7 +28,7 @@ pub struct Access {
 const GOOGLE: &str = "https://www.googleapis.com/oauth2/v3/certs";
 /// Accepts `?token=` besides the header, because neither an `EventSource` nor a push subscription
 /// can set headers.
-const TOKEN: Sources<'static> = Sources { query: Some("token"), subprotocol: false };
+const TOKEN: Sources<'static> = Sources::HEADER.query("token");
 
 /// The credentials of Pub/Sub pushes; one of them is enough.
 #[derive(Clone, Default)]

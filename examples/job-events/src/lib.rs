@@ -76,11 +76,7 @@ impl Service {
             .retry(RETRY.0, RETRY.1);
         // Behind a proxy that `trusted_proxies` does not count, all clients share its address;
         // therefore clients are limited by rate only.
-        let limits = Limits {
-            streams_per_client: None,
-            trusted_proxies: settings.trusted_proxies,
-            ..Limits::default()
-        };
+        let limits = Limits::default().streams_per_client(None).trusted_proxies(settings.trusted_proxies);
         let rate = Quota::per_minute(settings.rate_limit);
         Self {
             presence: stores.presence.clone(),
@@ -114,7 +110,7 @@ impl Service {
 /// The options of the server: its own errors get the format of this service.
 pub fn options(settings: &Settings) -> Options {
     let error_body = |words: &str| format!(r#"{{"error":"{words}"}}"#);
-    Options { error_body, cors: Some(settings.cors_origins.clone()), ..Options::default() }
+    Options::default().error_body(error_body).cors(settings.cors_origins.clone())
 }
 
 /// The endpoints, with CORS.

@@ -59,7 +59,7 @@ pub enum InvalidStores {
 
 /// The windows of viewers, whose sessions are held by their streams and end with them.
 pub fn policy() -> Policy {
-    Policy { grace: Duration::ZERO, ..Policy::default() }
+    Policy::default().grace(Duration::ZERO)
 }
 
 /// How much of a job's updates is kept.
@@ -98,8 +98,7 @@ impl Stores {
 }
 
 fn redis(url: &str, settings: &Settings) -> Result<Stores, InvalidStores> {
-    let mut options = presence_redis::Options::new(presence_redis::Namespace::new(NAMESPACE)?);
-    options.policy = Some(policy());
+    let options = presence_redis::Options::new(presence_redis::Namespace::new(NAMESPACE)?).policy(policy());
     let store = RedisStore::connect(url, options)?;
     let options = presence_redis::BrokerOptions::new(presence_redis::Namespace::new(NAMESPACE)?);
     let (changed, changes) = mpsc::channel(RENEWALS);
@@ -147,8 +146,8 @@ fn nats(urls: &str, settings: &Settings) -> Result<Stores, InvalidStores> {
     let connect = || ConnectOptions::new().name(NAMESPACE);
     let options = presence_nats::Options::new(presence_nats::Namespace::new(NAMESPACE)?);
     let store = NatsStore::connect(urls, connect(), options)?;
-    let mut options = presence_nats::BrokerOptions::new(presence_nats::Namespace::new(NAMESPACE)?);
-    options.retention = retention(settings);
+    let options = presence_nats::BrokerOptions::new(presence_nats::Namespace::new(NAMESPACE)?)
+        .retention(retention(settings));
     let broker = NatsBroker::connect(urls, connect(), options)?;
     Ok(Stores { presence: start(store)?, broker: Arc::new(broker), backend: "nats", keeper: None })
 }

@@ -73,7 +73,7 @@ async fn simulate(presence: Presence, crowd: Crowd) {
     for i in 0..PEOPLE {
         if let Some(key) = person(i) {
             // If the store refuses the leave, the lease ends anyway.
-            let _ = presence.leave(Leave::new(key.user, key.id).now()).await;
+            let _ = presence.leave(Leave::new(key.user, key.id).immediately()).await;
         }
     }
     crowd.0.store(false, Ordering::Release);
@@ -92,7 +92,7 @@ async fn step(presence: &Presence, i: usize, enters: bool, luck: &mut Luck) {
     let activity = if luck.below(3) == 0 { Activity::Unknown } else { Activity::Ago(Duration::ZERO) };
     beat = beat.activity(activity);
     if luck.below(20) == 0 {
-        beat = beat.declares(if luck.below(2) == 0 { Status::Busy } else { Status::Online }, None);
+        beat = beat.declares(if luck.below(2) == 0 { Status::Busy } else { Status::Online });
     }
     // A lost heartbeat does not matter.
     let _ = presence.beat(beat).await;

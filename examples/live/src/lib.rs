@@ -24,12 +24,10 @@ use std::time::Duration;
 /// - `grace` 1 s: longer than a reload takes, so that it does not flicker, and short enough for
 ///   closed tabs to leave almost at once.
 pub fn policy() -> Policy {
-    Policy {
-        active_for: Duration::from_secs(10),
-        lease_for: Duration::from_secs(15),
-        grace: Duration::from_secs(1),
-        ..Policy::default()
-    }
+    Policy::default()
+        .active_for(Duration::from_secs(10))
+        .lease_for(Duration::from_secs(15))
+        .grace(Duration::from_secs(1))
 }
 
 /// What the demo's own handlers share.

@@ -32,7 +32,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// The windows of this service: online for `ttl` after a hit.
 pub fn policy(ttl: Duration) -> Policy {
-    Policy { lease_for: ttl, grace: GRACE.min(ttl / 2), ..Policy::default() }
+    Policy::default().lease_for(ttl).grace(GRACE.min(ttl / 2))
 }
 
 /// What the handlers share.

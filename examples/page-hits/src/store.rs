@@ -55,8 +55,7 @@ pub fn open(redis: &Redis, ttl: Duration) -> Result<(Presence, Probe), InvalidRe
 
 /// Does no I/O, so the server may be down.
 fn connect(url: &str, ttl: Duration) -> store::Result<RedisStore> {
-    let mut options = Options::new(Namespace::new(NAMESPACE)?);
-    options.policy = Some(policy(ttl));
+    let options = Options::new(Namespace::new(NAMESPACE)?).policy(policy(ttl));
     RedisStore::connect(url, options)
 }
 

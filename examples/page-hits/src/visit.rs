@@ -4,7 +4,7 @@ use crate::Probe;
 use crate::degraded::Degraded;
 use presence_axum::hit;
 use presence_core::{
-    Beat, BeatOutcome, Leave, Meta, Presence, Session, SessionId, SessionKey, Topic, Topics, UserId,
+    Beat, BeatKind, BeatOutcome, Leave, Meta, Presence, Session, SessionId, SessionKey, Topic, Topics, UserId,
 };
 use serde_json::json;
 use std::time::Duration;
@@ -61,8 +61,11 @@ async fn beat(presence: &Presence, visitor: UserId, page: Topic, loads: bool) ->
         }
         _ => None,
     };
-    let topics = Some(Topics::new([page])?);
-    let beat = Beat { enters, topics, meta, ..Beat::renew(key.user, key.id) };
+    let mut beat = Beat::renew(key.user, key.id).topics(Topics::new([page])?);
+    beat.meta = meta;
+    if enters {
+        beat.kind = BeatKind::Enter;
+    }
     let beaten = presence.beat(beat).await;
     hit::count(&beaten);
     Ok(matches!(beaten?, BeatOutcome::Stored { .. }))

@@ -33,6 +33,12 @@ impl Admins {
     }
 
     /// Adds callers whose claim at this path is `true`.
+    ///
+    /// ```
+    /// use presence_axum::auth::Admins;
+    /// let admins = Admins::none().flag(&["is_staff"]).role(&["groups"], "operators");
+    /// # let _ = admins;
+    /// ```
     pub fn flag(mut self, claim: &[&str]) -> Self {
         self.flags.push(path(claim));
         self
@@ -45,6 +51,12 @@ impl Admins {
     }
 
     /// Whether these claims make the caller an administrator.
+    ///
+    /// ```
+    /// use presence_axum::auth::Admins;
+    /// let claims = serde_json::json!({ "roles": ["admin"] });
+    /// assert!(Admins::default().include(claims.as_object().unwrap()));
+    /// ```
     pub fn include(&self, claims: &Map<String, Value>) -> bool {
         let has_role = |(claim, role): &(Vec<String>, String)| {
             let roles = find(claims, claim).and_then(Value::as_array);

@@ -9,7 +9,15 @@ use std::time::Duration;
 ///
 /// `exp` is required and counts to the second; `nbf` is checked if it is present. Pure: the time is
 /// an argument.
+///
+/// ```
+/// use presence_axum::auth::Rules;
+///
+/// let rules = Rules::default().issuer("https://id.example").audience("presence");
+/// # let _ = rules;
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Rules {
     /// How far the clock of the issuer may be off. Default zero.
     ///
@@ -72,7 +80,27 @@ pub(super) use rule_setters;
 /// The end of the year 9999; a later expiry is a mistake or an attempt at an overflow.
 const LATEST: f64 = 253_402_300_799.0;
 
+presence_core::setters! { Rules { leeway: Duration, admins: Admins } }
+
 impl Rules {
+    /// Sets [`issuer`](field@Self::issuer).
+    #[must_use]
+    pub fn issuer(self, issuer: impl Into<String>) -> Self {
+        Self { issuer: Some(issuer.into()), ..self }
+    }
+
+    /// Sets [`audience`](field@Self::audience).
+    #[must_use]
+    pub fn audience(self, audience: impl Into<String>) -> Self {
+        Self { audience: Some(audience.into()), ..self }
+    }
+
+    /// Sets [`client`](field@Self::client).
+    #[must_use]
+    pub fn client(self, client: impl Into<String>) -> Self {
+        Self { client: Some(client.into()), ..self }
+    }
+
     /// Checks the claims, and makes an identity of them.
     ///
     /// # Errors
@@ -143,7 +171,7 @@ mod tests {
 
     #[test]
     fn leeway_forgives_both_ends() {
-        let rules = Rules { leeway: Duration::from_secs(10), ..Rules::default() };
+        let rules = Rules::default().leeway(Duration::from_secs(10));
         assert!(judged(&rules, json!({ "exp": NOW - 9, "nbf": NOW + 10 })).is_ok());
         assert_eq!(judged(&rules, json!({ "exp": NOW - 10 })).unwrap_err(), Refused::Expired);
         assert!(judged(&rules, json!({ "exp": NOW + 60, "nbf": NOW + 11 })).is_err());
@@ -181,7 +209,7 @@ mod tests {
 
     #[test]
     fn the_client_is_whom_a_token_was_issued_to_or_whom_it_is_for() {
-        let rules = Rules { client: Some("us".to_owned()), ..Rules::default() };
+        let rules = Rules::default().client("us");
         for (azp, aud, taken) in [
             (json!("us"), json!("account"), true),
             (json!("them"), json!(["account", "us"]), true),
@@ -203,8 +231,7 @@ mod tests {
         };
         let any = Rules::default();
         assert!(judged(&any, says(json!({ "iss": "x", "aud": ["y"] }))).is_ok());
-        let strict =
-            Rules { issuer: Some("id".to_owned()), audience: Some("us".to_owned()), ..Rules::default() };
+        let strict = Rules::default().issuer("id").audience("us");
         assert!(judged(&strict, says(json!({ "iss": "id", "aud": "us" }))).is_ok());
         assert!(judged(&strict, says(json!({ "iss": "id", "aud": ["them", "us"] }))).is_ok());
         for wrong in [

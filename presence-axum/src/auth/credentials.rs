@@ -26,21 +26,37 @@ pub enum Transport {
 }
 
 /// Where a request may carry its token, besides the header `Authorization: Bearer`.
+///
+/// ```
+/// use presence_axum::auth::Sources;
+///
+/// const TOKEN: Sources<'static> = Sources::HEADER.query("token").subprotocol();
+/// # let _ = TOKEN;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sources<'s> {
-    /// The query parameter that may hold the token.
-    pub query: Option<&'s str>,
-    /// Whether the token may be the subprotocol after `bearer`: `Sec-WebSocket-Protocol: bearer,
-    /// <token>`.
-    pub subprotocol: bool,
+    query: Option<&'s str>,
+    subprotocol: bool,
 }
 
 /// The subprotocol that precedes a token, and the one that the server selects.
 pub const BEARER: &str = "bearer";
 
-impl Sources<'_> {
+impl<'s> Sources<'s> {
     /// The header only: queries end up in logs and in the `Referer` of other pages.
     pub const HEADER: Self = Self { query: None, subprotocol: false };
+
+    /// Adds the query parameter of this name.
+    #[must_use]
+    pub const fn query(self, parameter: &'s str) -> Self {
+        Self { query: Some(parameter), ..self }
+    }
+
+    /// Adds the subprotocol after `bearer`: `Sec-WebSocket-Protocol: bearer, <token>`.
+    #[must_use]
+    pub const fn subprotocol(self) -> Self {
+        Self { subprotocol: true, ..self }
+    }
 }
 
 impl<'a> Credentials<'a> {

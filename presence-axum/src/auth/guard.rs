@@ -23,6 +23,14 @@ impl Auth {
     ///
     /// Unless [`authorize`](Self::authorize) is set, users act for themselves and see everybody;
     /// [administrators](Identity::is_admin) may also act for others and disconnect them.
+    ///
+    /// ```
+    /// # fn example(tokens: impl presence_axum::auth::Authenticator) {
+    /// use presence_axum::auth::Auth;
+    /// let auth = Auth::new(tokens);
+    /// # let _ = auth;
+    /// # }
+    /// ```
     pub fn new(identify: impl Identify) -> Self {
         Self { identify: Some(Arc::new(identify)), authorize: None }
     }
@@ -74,6 +82,13 @@ impl Auth {
     }
 
     /// Checks whether an identity has this right.
+    ///
+    /// ```
+    /// # async fn example(auth: presence_axum::auth::Auth, who: presence_axum::auth::Identity) -> Result<(), presence_axum::auth::Refused> {
+    /// use presence_axum::auth::{Action, Resource};
+    /// auth.permit(&who, Action::Read, Resource::Everyone).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`Refused::Forbidden`].

@@ -24,6 +24,12 @@ pub struct Hs256 {
 
 impl Hs256 {
     /// Accepts tokens that are signed with `secret`.
+    ///
+    /// ```
+    /// use presence_axum::auth::Hs256;
+    /// let tokens = Hs256::new("a secret of at least 32 bytes, please").issuer("https://id.example").audience("presence");
+    /// # let _ = tokens;
+    /// ```
     pub fn new(secret: impl AsRef<[u8]>) -> Self {
         Self {
             key: DecodingKey::from_secret(secret.as_ref()),

@@ -59,10 +59,13 @@ async fn by_token(
     transport: Transport,
     parameter: Option<&str>,
 ) -> Result<Identity, Refused> {
-    let sources = Sources {
-        query: parameter.filter(|_| transport != Transport::Request),
-        subprotocol: transport == Transport::Socket,
-    };
+    let mut sources = Sources::HEADER;
+    if let Some(parameter) = parameter.filter(|_| transport != Transport::Request) {
+        sources = sources.query(parameter);
+    }
+    if transport == Transport::Socket {
+        sources = sources.subprotocol();
+    }
     authenticator.authenticate(&Credentials::from_request(parts, sources)?).await
 }
 
@@ -84,6 +87,14 @@ impl<A> Tokens<A> {
     pub const PARAMETER: &'static str = "token";
 
     /// Uses this authenticator, with the default parameter.
+    ///
+    /// ```
+    /// # fn example(tokens: impl presence_axum::auth::Authenticator) {
+    /// use presence_axum::auth::{Auth, Tokens};
+    /// let auth = Auth::new(Tokens::new(tokens).parameter(None));
+    /// # let _ = auth;
+    /// # }
+    /// ```
     pub fn new(authenticator: A) -> Self {
         Self { authenticator, parameter: Some(Self::PARAMETER.to_owned()) }
     }

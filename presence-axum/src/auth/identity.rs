@@ -32,12 +32,25 @@ static NO_CLAIMS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 
 impl Identity {
     /// An identity without a user: a guest, if the host admits guests.
+    ///
+    /// ```
+    /// use presence_axum::auth::Identity;
+    /// assert_eq!(Identity::anonymous().user(), None);
+    /// ```
     pub fn anonymous() -> Self {
         Self(None)
     }
 
     /// An identity of a user whom the host has identified by its own session or by a proxy in
     /// front.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_axum::auth::Identity;
+    /// let ada = Identity::from_host("7".parse()?).named("Ada").admin(true);
+    /// assert_eq!((ada.subject(), ada.name(), ada.is_admin()), (Some("7"), Some("Ada"), true));
+    /// # Ok(()) }
+    /// ```
     pub fn from_host(user: UserId) -> Self {
         let (claims, name) = (Map::new(), None);
         Self::of(Inner { user: Some(user), name, claims, expires_at: None, is_admin: false })
@@ -79,6 +92,15 @@ impl Identity {
     }
 
     /// Sets the time when the identity expires; its streams and sockets end then.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_axum::auth::Identity;
+    /// use presence_core::Timestamp;
+    /// let ada = Identity::from_host("7".parse()?).until(Timestamp::from_secs(1_800_000_000));
+    /// assert_eq!(ada.expires_at(), Some(Timestamp::from_secs(1_800_000_000)));
+    /// # Ok(()) }
+    /// ```
     pub fn until(self, expires_at: Timestamp) -> Self {
         self.but(|inner| inner.expires_at = Some(expires_at))
     }

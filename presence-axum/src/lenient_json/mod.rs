@@ -57,6 +57,15 @@ impl LenientJson {
 
     /// Reads the body of `request`, up to `limit` bytes.
     ///
+    /// ```
+    /// # async fn example(request: axum::extract::Request) -> Result<(), presence_axum::Error> {
+    /// use presence_axum::LenientJson;
+    /// let body = LenientJson::read(request, LenientJson::MAX_BYTES).await?;
+    /// let [name] = body.fields(["name"])?;
+    /// # let _ = name;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`BodyError::TooLarge`], [`BodyError::TooSlow`] after 10 s, [`BodyError::Broken`].
     pub async fn read(request: Request, limit: usize) -> Result<Self, BodyError> {
@@ -64,6 +73,15 @@ impl LenientJson {
     }
 
     /// The fields with these names. An absent field is `null`; of a repeated one, the last counts.
+    ///
+    /// ```
+    /// use presence_axum::{Json, LenientJson};
+    /// # fn main() -> Result<(), presence_axum::BodyError> {
+    /// let body = LenientJson::from(bytes::Bytes::from_static(br#"{"name":"Ada","age":36}"#));
+    /// let [name, email] = body.fields(["name", "email"])?;
+    /// assert_eq!((name, email), (Json::Text("Ada".into()), Json::Null));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`BodyError::NotJson`], [`BodyError::NotAnObject`].

@@ -49,11 +49,27 @@ pub(super) struct Held {
 
 impl Limiter {
     /// A limiter with these limits and the system's clock.
+    ///
+    /// ```
+    /// use presence_axum::Limits;
+    /// use presence_axum::limits::Limiter;
+    /// let limiter = Limiter::new(Limits::default().streams(1_000));
+    /// assert_eq!(limiter.open(), 0);
+    /// ```
     pub fn new(limits: Limits) -> Self {
         Self::with_clock(limits, &(Arc::new(SystemClock) as Arc<dyn Clock>))
     }
 
     /// A limiter with these limits and this clock.
+    ///
+    /// ```
+    /// # fn example(presence: &presence_core::Presence) {
+    /// use presence_axum::Limits;
+    /// use presence_axum::limits::Limiter;
+    /// let limiter = Limiter::with_clock(Limits::default(), presence.clock());
+    /// # let _ = limiter;
+    /// # }
+    /// ```
     pub fn with_clock(limits: Limits, clock: &Arc<dyn Clock>) -> Self {
         let rate = |quota: Option<Quota>| Some(Rate::with(quota?, Arc::clone(clock), Rate::MAX_KEYS));
         Self(Arc::new(Inner {
@@ -85,6 +101,14 @@ impl Limiter {
     }
 
     /// Counts a hit of this user.
+    ///
+    /// ```
+    /// use presence_axum::Limits;
+    /// use presence_axum::limits::{Limiter, Quota};
+    /// let limiter = Limiter::new(Limits::default().hits_per_user(Quota::per_minute(1)));
+    /// let ada = presence_core::UserId::new("ada").unwrap();
+    /// assert!(limiter.hit_of(&ada).is_ok() && limiter.hit_of(&ada).is_err());
+    /// ```
     ///
     /// # Errors
     /// 429 `too many requests` when the user has used up the quota of hits.
@@ -129,6 +153,16 @@ impl Limiter {
 
     /// Admits one more stream of this client. A stream of an unknown client (`None`) counts towards
     /// the total only.
+    ///
+    /// ```
+    /// use presence_axum::Limits;
+    /// use presence_axum::limits::Limiter;
+    /// let limiter = Limiter::new(Limits::default().streams(1));
+    /// let permit = limiter.admit(None);
+    /// assert!(permit.is_ok() && limiter.admit(None).is_err());
+    /// drop(permit);
+    /// assert!(limiter.admit(None).is_ok());
+    /// ```
     ///
     /// # Errors
     /// 503 `full` when the process has [`Limits::streams`] open, 429 `too many streams` when the

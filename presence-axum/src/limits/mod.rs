@@ -18,8 +18,17 @@ use crate::LenientJson;
 /// The limits of a mount.
 ///
 /// A client is an IPv4 address or an IPv6 /64 network. Behind a proxy all clients share its address
-/// unless [`trusted_proxies`](Self::trusted_proxies) is set.
+/// unless [`trusted_proxies`](field@Self::trusted_proxies) is set.
+///
+/// ```
+/// use presence_axum::Limits;
+/// use presence_axum::limits::Quota;
+///
+/// let limits = Limits::default().streams(5_000).hits_per_user(Quota::per_second(5)).streams_per_client(None);
+/// assert_eq!(limits.body, 16 * 1024);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// The largest body of a hit, in bytes; a larger one gets 413.
     ///
@@ -93,9 +102,25 @@ impl Default for Limits {
     }
 }
 
+presence_core::setters! {
+    Limits { body: usize, frame: usize, streams: usize, topics: usize, trusted_proxies: usize }
+    optional {
+        streams_per_client: usize,
+        topics_per_client: usize,
+        hits_per_client: Quota,
+        hits_per_user: Quota,
+        queries_per_client: Quota,
+    }
+}
+
 impl Limits {
     /// The defaults without limits per client or user, for services whose clients share one address
     /// or one name.
+    ///
+    /// ```
+    /// use presence_axum::Limits;
+    /// assert_eq!(Limits::shared().streams_per_client, None);
+    /// ```
     pub fn shared() -> Self {
         Self {
             streams_per_client: None,

@@ -34,11 +34,23 @@ impl Quota {
     pub const LONGEST: Duration = Duration::from_hours(24);
 
     /// `n` requests a second, and up to `n` at once; `None` (no limit) for zero.
+    ///
+    /// ```
+    /// use presence_axum::limits::Quota;
+    /// let quota = Quota::per_second(10).map(|quota| quota.burst(50));
+    /// assert!(quota.is_some() && Quota::per_second(0).is_none());
+    /// ```
     pub fn per_second(n: u32) -> Option<Self> {
         Self::within(Duration::from_secs(1), n)
     }
 
     /// `n` requests a minute, and up to `n` at once; `None` (no limit) for zero.
+    ///
+    /// ```
+    /// use presence_axum::limits::Quota;
+    /// let quota = Quota::per_minute(600);
+    /// # let _ = quota;
+    /// ```
     pub fn per_minute(n: u32) -> Option<Self> {
         Self::within(Duration::from_mins(1), n)
     }
@@ -52,6 +64,12 @@ impl Quota {
 
     /// Sets how many requests may come at once: at least one, at most as many as the rate allows
     /// within [`Quota::LONGEST`].
+    ///
+    /// ```
+    /// use presence_axum::limits::Quota;
+    /// let quota = Quota::per_minute(60).map(|quota| quota.burst(10));
+    /// # let _ = quota;
+    /// ```
     pub fn burst(self, n: u32) -> Self {
         let most = Self::LONGEST.as_nanos() / self.every.as_nanos();
         let n = n.min(u32::try_from(most).unwrap_or(u32::MAX));
@@ -113,6 +131,15 @@ impl Rate {
     pub const MAX_KEYS: usize = 100_000;
 
     /// A rate limiter with the system's clock.
+    ///
+    /// ```
+    /// use presence_axum::limits::{Quota, Rate};
+    /// let rate = Rate::new(Quota::per_minute(1).unwrap());
+    /// assert!(rate.check(&"ada").is_ok());
+    /// let refused = rate.check(&"ada").unwrap_err();
+    /// assert!(refused.seconds() > 0);
+    /// assert!(rate.check(&"bob").is_ok());
+    /// ```
     pub fn new(quota: Quota) -> Self {
         Self::with(quota, Arc::new(SystemClock), Self::MAX_KEYS)
     }

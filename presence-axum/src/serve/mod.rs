@@ -50,7 +50,7 @@ const LOG_EVERY: Duration = Duration::from_mins(1);
 pub async fn serve(listener: TcpListener, app: Router, options: Options, shutdown: impl Future<Output = ()>) {
     let drain = CancellationToken::new();
     let max_connections = descriptors::connections(options.max_connections);
-    let options = Arc::new(Options { max_connections, ..options });
+    let options = Arc::new(options.max_connections(max_connections));
     let mut connections = accept(listener, &app, &options, &drain, shutdown).await;
     tracing::info!(connections = connections.len(), "draining");
     drain.cancel();

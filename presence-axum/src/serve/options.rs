@@ -5,7 +5,16 @@ use crate::Cors;
 use std::time::Duration;
 
 /// The settings of [`serve`](super::serve).
+///
+/// ```
+/// use presence_axum::serve::Options;
+/// use std::time::Duration;
+///
+/// let options = Options::default().max_connections(8_000).header_timeout(Duration::from_secs(75));
+/// # let _ = options;
+/// ```
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Options {
     /// The maximum number of open connections; one more is answered 503 and closed.
     ///
@@ -77,4 +86,17 @@ impl Default for Options {
             cors: None,
         }
     }
+}
+
+presence_core::setters! {
+    Options {
+        max_connections: usize,
+        header_timeout: Duration,
+        max_head: usize,
+        frame_for: Duration,
+        dead_after: Duration,
+        drain_for: Duration,
+        error_body: ErrorBody,
+    }
+    optional { max_connections_per_client: usize, send_buffer: usize, cors: Cors }
 }

@@ -190,7 +190,7 @@ impl Encoders {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use presence_core::roster::{Diff, Snapshot};
+    use presence_core::{Diff, Snapshot};
     use std::collections::BTreeMap;
 
     fn version(n: u64) -> Version {
@@ -202,9 +202,7 @@ mod tests {
     }
 
     fn step(n: u64) -> Update {
-        let empty = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (joined, changed, left, sessions) = empty;
-        Update::Diff(Arc::new(Diff { from: version(n), to: version(n + 1), joined, changed, left, sessions }))
+        Update::Diff(Arc::new(Diff::between(version(n), version(n + 1))))
     }
 
     #[test]

@@ -93,6 +93,18 @@ impl Ticker {
     /// A ticker that calls `render` every `every` (at least 10 ms).
     ///
     /// A frame should be one or more whole events, such as [`event`](super::event) makes.
+    ///
+    /// ```
+    /// # fn example(presence: &presence_core::Presence) {
+    /// use presence_axum::sse::{Ticker, event};
+    /// use std::time::Duration;
+    ///
+    /// let online = Ticker::new(presence, Duration::from_secs(2), |presence| {
+    ///     event(&presence.everyone().counts().online, 32)
+    /// });
+    /// # let _ = online;
+    /// # }
+    /// ```
     pub fn new(
         presence: &Presence,
         every: Duration,
@@ -108,6 +120,20 @@ impl Ticker {
     }
 
     /// The response for one more viewer.
+    ///
+    /// ```
+    /// use axum::extract::State;
+    /// use axum::response::Response;
+    /// use presence_axum::limits::Permit;
+    /// use presence_axum::sse::Ticker;
+    ///
+    /// async fn online(State(online): State<Ticker>, permit: Permit) -> Response {
+    ///     online.response(permit)
+    /// }
+    /// # fn example<S: Clone + Send + Sync + 'static>() where Ticker: axum::extract::FromRef<S>, presence_axum::limits::Limiter: axum::extract::FromRef<S> {
+    /// # let _ = axum::routing::get::<_, _, S>(online);
+    /// # }
+    /// ```
     pub fn response(&self, permit: Permit) -> Response {
         response(self.watch(permit))
     }

@@ -4,7 +4,8 @@ use crate::{Error, Json, LenientJson};
 use axum::response::{IntoResponse, Response};
 use http::header;
 use presence_core::{
-    Activity, Beat, Leave, Message, Meta, Policy, SessionId, Status, Timestamp, Topic, Topics, UserId,
+    Activity, Beat, Declaration, Leave, LeaveKind, Message, Meta, Policy, SessionId, Status, Timestamp,
+    Topic, Topics, UserId,
 };
 use std::io::Write;
 use std::time::Duration;
@@ -28,6 +29,16 @@ impl Hit {
     }
 
     /// Reads a hit from its body. Without a `user` field it is about the caller.
+    ///
+    /// ```
+    /// use presence_axum::LenientJson;
+    /// use presence_axum::wire::Hit;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let body = LenientJson::from(bytes::Bytes::from_static(br#"{"user":"ada","kind":"enter"}"#));
+    /// let hit = Hit::read(&body, None).map_err(|_| "refused")?;
+    /// assert_eq!(hit.user().as_str(), "ada");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// 400, with the first invalid field: `no user`, `invalid idle_ms`.
@@ -56,17 +67,17 @@ impl Hit {
             },
             _ => return invalid("kind"),
         };
-        let beat = if enters { Beat::enter(user, session) } else { Beat::renew(user, session) };
+        let mut beat = if enters { Beat::enter(user, session) } else { Beat::renew(user, session) };
         let (activity, topics, declares, meta) = said_of(&idle, &topics, &status, message, &meta)?;
-        let activity = activity.unwrap_or(beat.activity);
-        let declares = declares.map(|(status, message)| (status, message, None));
-        Ok(Self::Beat(Beat { activity, topics, declares, meta, ..beat }))
+        beat.activity = activity.unwrap_or(beat.activity);
+        (beat.topics, beat.declares, beat.meta) = (topics, declares, meta);
+        Ok(Self::Beat(beat))
     }
 }
 
 /// What a beat sets in its session, from a hit or a frame of a socket; `None` where it sets
 /// nothing.
-type Said = (Option<Activity>, Option<Topics>, Option<(Status, Option<Message>)>, Option<Meta>);
+type Said = (Option<Activity>, Option<Topics>, Option<Declaration>, Option<Meta>);
 
 /// Reads the fields that a hit and a frame of a socket have in common.
 pub(crate) fn said_of(
@@ -137,7 +148,7 @@ pub(crate) fn topics_of(topics: &Json<'_>) -> Result<Option<Topics>, Error> {
     Topics::new(names).map(Some).map_err(|_| wrong("topics"))
 }
 
-fn declared(status: &Json<'_>, message: Json<'_>) -> Result<Option<(Status, Option<Message>)>, Error> {
+fn declared(status: &Json<'_>, message: Json<'_>) -> Result<Option<Declaration>, Error> {
     let status: Option<Status> = match status {
         Json::Null => None,
         Json::Text(word) => Some(word.parse().map_err(|_| wrong("status"))?),
@@ -149,10 +160,19 @@ fn declared(status: &Json<'_>, message: Json<'_>) -> Result<Option<(Status, Opti
         _ => return invalid("message"),
     };
     match (status, message) {
-        (Some(status), message) => Ok(Some((status, message))),
+        (Some(status), message) => Ok(Some(Declaration::new(status).message(message))),
         (None, None) => Ok(None),
         // A message needs a status to stand beside; without one it would never be shown.
         (None, Some(_)) => Err(Error::bad_request("no status")),
+    }
+}
+
+/// Reads the field `now` of a leave, for hits and for frames of a socket.
+pub(crate) fn leave_kind(now: &Json<'_>) -> Result<LeaveKind, Error> {
+    match now {
+        Json::Null | Json::Bool(false) => Ok(LeaveKind::AfterGrace),
+        Json::Bool(true) => Ok(LeaveKind::Immediate),
+        _ => invalid("now"),
     }
 }
 
@@ -170,11 +190,7 @@ fn leave(
         }
         leave = leave.topics(topics.names().cloned().collect());
     }
-    leave.at_once = match now {
-        Json::Null => false,
-        Json::Bool(now) => *now,
-        _ => return invalid("now"),
-    };
+    leave.kind = leave_kind(now)?;
     leave.placed_at = match placed_at {
         Json::Null => None,
         Json::Number(ms) => Some(Timestamp::from_millis(ms.whole().ok_or_else(|| wrong("placed_at"))?)),

@@ -53,7 +53,7 @@ impl<'a> Person<'a> {
     /// The response about `user`; `None`: nothing is known.
     pub fn of(user: &'a UserId, person: Option<&'a roster::Person>) -> Self {
         let user = user.as_str();
-        let Some(roster::Person { member, last_seen }) = person else {
+        let Some(roster::Person { member, last_seen, .. }) = person else {
             return Self {
                 user,
                 liveness: Liveness::Gone,

@@ -1,8 +1,8 @@
 //! The data of the events on streams.
 
-use presence_core::roster::{Sorted, Users};
 use presence_core::{
-    Diff, LeftReason, Liveness, Member, Message, Meta, Snapshot, Status, Timestamp, UserId, View,
+    Diff, LeftReason, Liveness, Member, Message, Meta, Snapshot, Sorted, Status, Timestamp, UserId, Users,
+    View,
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;

@@ -4,7 +4,7 @@ use super::Reference;
 use crate::auth::{Action, Resource};
 use bytes::Bytes;
 use presence_core::broker::EventId;
-use presence_core::{Activity, Message, Meta, SessionId, Status, Topic, Topics, UserId, Version};
+use presence_core::{Activity, Declaration, LeaveKind, Meta, SessionId, Topic, Topics, UserId, Version};
 
 /// A frame of a client, read by a [`Protocol`](super::Protocol).
 #[derive(Debug, Clone, PartialEq)]
@@ -32,8 +32,8 @@ pub enum Command {
     Beat(SessionFields),
     /// Ends the session, or leaves some of its topics.
     Leave {
-        /// Whether the grace is skipped.
-        at_once: bool,
+        /// When others see it.
+        kind: LeaveKind,
         /// The topics to leave; `None`: the whole session ends.
         topics: Option<Vec<Topic>>,
     },
@@ -84,7 +84,7 @@ pub struct SessionFields {
     /// The topics that the session is in.
     pub topics: Option<Topics>,
     /// A status with an optional message.
-    pub declares: Option<(Status, Option<Message>)>,
+    pub declares: Option<Declaration>,
     /// Data of the host that is shown with the user.
     pub meta: Option<Meta>,
 }

@@ -15,11 +15,9 @@ use super::{Close, Command, Problem, SessionFields, Update, pending};
 use crate::Mount;
 use crate::limits::Permit;
 use crate::metrics::{self, SOCKETS};
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, BoxStream};
 use http::request::Parts;
-use presence_core::{Hold, Timestamp, Topic, View, random};
+use presence_core::{Hold, Timestamp, Topic, View, ViewUpdates, random};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +42,7 @@ pub(super) struct Connection<S> {
     removal: Option<BoxFuture<'static, ()>>,
     feeds: StreamMap<Option<Topic>, TopicFeed>,
     sent: States,
-    views: BoxStream<'static, View>,
+    views: ViewUpdates,
     /// The pending step of the last command; meanwhile no other frame is read.
     busy: Option<BoxFuture<'static, pending::Outcome>>,
     /// The running check of the caller's rights.
@@ -95,10 +93,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let now = presence.clock().now();
         let identifies = environment.mount.guard().identifies();
         let check_at = if identifies { now + environment.mount.checks_every() } else { Timestamp::MAX };
-        let views = stream::unfold(presence.watch_view(), |mut views| async {
-            let view = views.next().await?;
-            Some((view, views))
-        });
         let drained = presence.clone();
         Self {
             socket: Socket::new(stream, &environment.core.settings),
@@ -107,7 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             removal: None,
             feeds: StreamMap::new(),
             sent: States::default(),
-            views: views.boxed(),
+            views: presence.watch_view(),
             busy: None,
             checking: None,
             check_at,

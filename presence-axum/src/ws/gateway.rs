@@ -49,11 +49,27 @@ const SIGNAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Gateway {
     /// A gateway for this format, with the default [`Settings`].
+    ///
+    /// ```
+    /// # fn example(mount: &presence_axum::Mount) {
+    /// use presence_axum::ws::{Gateway, Json};
+    /// let gateway = Gateway::new(mount, Json);
+    /// # let _ = gateway;
+    /// # }
+    /// ```
     pub fn new(mount: &Mount, protocol: impl Protocol) -> Self {
         Self::with(mount, protocol, Settings::default())
     }
 
     /// A gateway for this format, with these settings.
+    ///
+    /// ```
+    /// # fn example(mount: &presence_axum::Mount) {
+    /// use presence_axum::ws::{Gateway, Json, Settings};
+    /// let gateway = Gateway::with(mount, Json, Settings::default().large(5_000));
+    /// # let _ = gateway;
+    /// # }
+    /// ```
     pub fn with(mount: &Mount, protocol: impl Protocol, settings: Settings) -> Self {
         let core = Core::new(mount.presence(), mount.message_broker(), Arc::new(protocol), settings);
         Self { mount: mount.clone(), core: Arc::new(core) }
@@ -72,6 +88,17 @@ impl Gateway {
     ///
     /// Refusals come before the upgrade: 401, 403 (also for a page of a foreign origin), 426 for a
     /// request without a WebSocket upgrade, 429, 503.
+    ///
+    /// ```
+    /// use axum::extract::{Request, State};
+    /// use axum::response::Response;
+    /// use presence_axum::ws::Gateway;
+    ///
+    /// async fn socket(State(gateway): State<Gateway>, request: Request) -> Response {
+    ///     gateway.upgrade(request).await
+    /// }
+    /// # let _ = axum::routing::get::<_, _, Gateway>(socket);
+    /// ```
     pub async fn upgrade(&self, request: Request) -> Response {
         let (mut parts, _) = request.into_parts();
         let handshake = match Handshake::read(&mut parts, self.core.protocol.subprotocols()) {

@@ -39,6 +39,12 @@ pub struct Frames(Vec<Frame>);
 
 impl Frames {
     /// Adds a text frame.
+    ///
+    /// ```
+    /// use presence_axum::ws::Frames;
+    /// let mut frames = Frames::default();
+    /// frames.push(r#"{"type":"pong"}"#);
+    /// ```
     pub fn push(&mut self, text: impl AsRef<str>) {
         self.0.push(Frame::text(text));
     }
@@ -49,6 +55,12 @@ impl Frames {
     ///
     /// A connection remembers 256 subjects; about one that it has forgotten, the client may get a
     /// state twice.
+    ///
+    /// ```
+    /// use presence_axum::ws::Frames;
+    /// let mut frames = Frames::default();
+    /// frames.push_state("ada", "busy", r#"{"user":"ada","status":"busy"}"#);
+    /// ```
     pub fn push_state(&mut self, subject: impl Hash, state: impl Hash, text: impl AsRef<str>) {
         self.0.push(Frame::text(text).with_note(Note::State(subject_state(subject, state))));
     }
@@ -66,6 +78,14 @@ impl Frames {
 
     /// Adds a text frame with a message of this user. The user's typing indication in the topic
     /// ends with it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_axum::ws::Frames;
+    /// let mut frames = Frames::default();
+    /// frames.push_message("ada".parse()?, r#"{"user":"ada","text":"hello"}"#);
+    /// # Ok(()) }
+    /// ```
     pub fn push_message(&mut self, author: UserId, text: impl AsRef<str>) {
         self.0.push(Frame::text(text).with_note(Note::MessageBy(author)));
     }

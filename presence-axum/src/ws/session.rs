@@ -12,7 +12,9 @@ use super::{
     Close, Command, Hello, Problem, Reference, Request, SessionFields, Settings, Update, rate::Rate,
 };
 use crate::auth::Identity;
-use presence_core::{Beat, Policy, SessionId, SessionKey, Status, Timestamp, Topic, Topics, UserId};
+use presence_core::{
+    Beat, LeaveKind, Policy, SessionId, SessionKey, Status, Timestamp, Topic, Topics, UserId,
+};
 use std::sync::Arc;
 
 /// The state of one connection.
@@ -126,8 +128,8 @@ impl Session {
                 self.enter(user, session, fields, reference.clone(), out)
             }
             Command::Beat(fields) => self.beat(fields, reference.clone(), out),
-            Command::Leave { at_once, topics } => {
-                self.leave(at_once, topics, out);
+            Command::Leave { kind, topics } => {
+                self.leave(kind, topics, out);
                 done(reference.clone(), out)
             }
             Command::Subscribe(subscriptions) => {
@@ -215,14 +217,14 @@ impl Session {
         if let Some(topics) = &fields.topics {
             entered.topics = topics.clone();
         }
-        if fields.declares.as_ref().is_some_and(|(status, _)| *status == Status::Offline) {
+        if fields.declares.as_ref().is_some_and(|declaration| declaration.status == Status::Offline) {
             self.end_typing(out);
         }
         out.push(Effect::Change(fields));
         done(reference, out)
     }
 
-    fn leave(&mut self, at_once: bool, topics: Option<Vec<Topic>>, out: &mut Effects) {
+    fn leave(&mut self, kind: LeaveKind, topics: Option<Vec<Topic>>, out: &mut Effects) {
         let Some(entered) = &mut self.entered else { return };
         let left = topics.map(|leaving| {
             let memberships = entered.topics.names().filter(|topic| !leaving.contains(topic)).cloned();
@@ -236,7 +238,7 @@ impl Session {
             _ => {
                 self.end_typing(out);
                 self.entered = None;
-                out.push(Effect::Release { at_once });
+                out.push(Effect::Release { kind });
             }
         }
     }
@@ -285,14 +287,10 @@ impl Session {
 
 /// The beat that enters a session with these fields.
 fn entering(user: UserId, session: SessionId, fields: SessionFields) -> Beat {
-    let beat = Beat::enter(user, session);
-    Beat {
-        activity: fields.activity.unwrap_or(beat.activity),
-        topics: fields.topics,
-        declares: fields.declares.map(|(status, message)| (status, message, None)),
-        meta: fields.meta,
-        ..beat
-    }
+    let mut beat = Beat::enter(user, session);
+    beat.activity = fields.activity.unwrap_or(beat.activity);
+    (beat.topics, beat.declares, beat.meta) = (fields.topics, fields.declares, fields.meta);
+    beat
 }
 
 #[cfg(test)]

@@ -4,6 +4,14 @@ use std::time::Duration;
 
 /// The settings of a [`Gateway`](super::Gateway). The number of open sockets, in total and per
 /// client, is limited by the mount's [`Limits`](crate::Limits).
+///
+/// ```
+/// use presence_axum::ws::Settings;
+/// use std::time::Duration;
+///
+/// let settings = Settings::default().topics(16).typing_for(Duration::from_secs(3));
+/// # let _ = settings;
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
@@ -13,7 +21,7 @@ pub struct Settings {
     /// How many frames a client may send per second on average. Default 25: enough for a client
     /// that sends 20.
     ///
-    /// Further frames get 429, at most once a second; after [`burst`](Self::burst) refused frames
+    /// Further frames get 429, at most once a second; after [`burst`](field@Self::burst) refused frames
     /// the socket is closed with 1008.
     pub frames_per_second: u32,
     /// How many frames a client may send at once. Default 60; at least 1.
@@ -57,5 +65,21 @@ impl Default for Settings {
             large: 1_000,
             typing_for: Duration::from_secs(5),
         }
+    }
+}
+
+presence_core::setters! {
+    Settings {
+        max_message: usize,
+        frames_per_second: u32,
+        burst: u32,
+        topics: usize,
+        rooms: usize,
+        idle_for: Duration,
+        write_within: Duration,
+        close_within: Duration,
+        batch: Duration,
+        large: usize,
+        typing_for: Duration,
     }
 }

@@ -180,6 +180,12 @@ pub struct Problem {
 
 impl Problem {
     /// A problem with this code and message.
+    ///
+    /// ```
+    /// use presence_axum::ws::Problem;
+    /// let problem = Problem::new(404, "no such room");
+    /// assert_eq!(problem.code, 404);
+    /// ```
     pub fn new(code: u16, words: impl Into<Cow<'static, str>>) -> Self {
         Self { reference: None, topic: None, code, words: words.into() }
     }

@@ -34,7 +34,7 @@ async fn a_page_can_read_every_answer_errors_too() {
 
 #[tokio::test]
 async fn a_page_can_read_when_to_come_back() {
-    let limits = presence_axum::Limits { streams: 0, ..presence_axum::Limits::default() };
+    let limits = presence_axum::Limits::default().streams(0);
     let rig = Rig::with(|mount| mount.limits(limits).cors(PAGE.parse().unwrap())).await;
     let reply = send(rig.address, "GET", "/v1/sse/diff", &[("origin", PAGE)], "").await;
     assert_eq!((reply.status, reply.header("retry-after")), (503, Some("5")));

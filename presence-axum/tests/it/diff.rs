@@ -128,7 +128,7 @@ async fn the_stream_ends_when_the_presence_does() {
 
 #[tokio::test]
 async fn a_state_that_would_be_too_large_is_told_in_counts_until_fewer_are_here() {
-    let rig = Rig::with(|mount| mount.limits(Limits { frame: 4_000, ..Limits::default() })).await;
+    let rig = Rig::with(|mount| mount.limits(Limits::default().frame(4_000))).await;
     for n in 0..60 {
         rig.hits(&format!(r#"{{"user":"{n:0>40}","kind":"enter"}}"#)).await;
     }
@@ -164,7 +164,7 @@ async fn a_state_that_would_be_too_large_is_told_in_counts_until_fewer_are_here(
 
 #[tokio::test]
 async fn more_changes_than_fit_into_an_event_are_told_as_a_state() {
-    let rig = Rig::with(|mount| mount.limits(Limits { frame: 4_000, ..Limits::default() })).await;
+    let rig = Rig::with(|mount| mount.limits(Limits::default().frame(4_000))).await;
     let hit = async |n: u32, kind: &str| {
         rig.hits(&format!(r#"{{"user":"{n:0>40}","kind":"{kind}","now":true}}"#)).await;
     };

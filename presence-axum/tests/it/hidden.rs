@@ -11,8 +11,8 @@ use presence_axum::Mount;
 use presence_axum::serve::{Options, serve};
 use presence_axum::ws::Settings;
 use presence_core::{
-    Activity, Beat, Builder, LastSeen, Leave, ManualClock, Message, Policy, Presence, SessionId, SessionKey,
-    Status, Topic, Topics, UserId,
+    Activity, Beat, Builder, Declaration, LastSeen, Leave, ManualClock, Message, Policy, Presence, SessionId,
+    SessionKey, Status, Topic, Topics, UserId,
 };
 use presence_memory::MemoryStore;
 use serde_json::{Value, json};
@@ -86,8 +86,7 @@ impl World {
         let builder = Presence::builder(store).clock(clock.clone()).policy(policy);
         let presence = set(builder).start().unwrap();
         clock.advance(Duration::from_secs(5)).await;
-        let mut settings = Settings::default();
-        settings.batch = Duration::from_millis(1);
+        let settings = Settings::default().batch(Duration::from_millis(1));
         let router = Mount::new(presence.clone()).sockets_with(settings).routes();
         let (streams, told) = (Vec::new(), Vec::new());
         let mut world = Self { clock, presence, router, socket: None, streams, told, newest: 0 };
@@ -192,8 +191,8 @@ async fn others(rng: &mut Rng, worlds: &[World; 2]) {
         match what {
             0 | 1 => world.beat(Beat::enter(user, id).topics(topics(std::slice::from_ref(&topic)))).await,
             2 => world.beat(Beat::renew(user, id).activity(Activity::Now)).await,
-            3 => world.presence.leave(Leave::new(user, id).now()).await.unwrap(),
-            _ => world.beat(Beat::renew(user, id).declares(Status::Busy, None)).await,
+            3 => world.presence.leave(Leave::new(user, id).immediately()).await.unwrap(),
+            _ => world.beat(Beat::renew(user, id).declares(Status::Busy)).await,
         }
     }
 }
@@ -206,7 +205,7 @@ async fn hides(rng: &mut Rng, world: &World) {
         0 => world.beat(Beat::enter(user, id).topics(topics(&[topic]))).await,
         1 => world.beat(Beat::renew(user, id).topics(topics(&[topic, "t0".to_owned()]))).await,
         2 => world.beat(Beat::renew(user, id).activity(Activity::Now)).await,
-        3 => world.presence.leave(Leave::new(user, key("h", 1).id).now()).await.unwrap(),
+        3 => world.presence.leave(Leave::new(user, key("h", 1).id).immediately()).await.unwrap(),
         4 => drop(world.presence.hold(Beat::enter(user, key("h", 2).id)).unwrap()),
         _ => {
             world
@@ -224,7 +223,7 @@ async fn play(seed: u64, with_sockets: bool) {
     // However exactly it is told when somebody was last seen.
     let last_seen = [LastSeen::Exact, LastSeen::Coarse, LastSeen::Hidden];
     let last_seen = last_seen[usize::try_from(seed % 3).unwrap()];
-    let policy = || Policy { remember_for, last_seen, ..Policy::default() };
+    let policy = || Policy::default().remember_for(remember_for).last_seen(last_seen);
     let mut worlds = [World::new(policy()).await, World::new(policy()).await];
     if with_sockets {
         for world in &mut worlds {
@@ -254,9 +253,9 @@ async fn play(seed: u64, with_sockets: bool) {
                     "before, seed {seed}"
                 );
             }
-            worlds[0].presence.declare(key("h", 0), Status::Offline, None, None).await.unwrap();
+            worlds[0].presence.declare(key("h", 0), Status::Offline).await.unwrap();
             let SessionKey { user, id } = key("h", 0);
-            worlds[1].presence.leave(Leave::new(user, id).now()).await.unwrap();
+            worlds[1].presence.leave(Leave::new(user, id).immediately()).await.unwrap();
             is_hidden = true;
         }
         others(&mut rng, &worlds).await;
@@ -327,7 +326,7 @@ impl World {
         let (user, id) = (UserId::new("mark").unwrap(), SessionId::new("tab").unwrap());
         let topics = topics(&["t0", "t1", "t2", "hidden"].map(ToOwned::to_owned));
         let message = Message::new(step.to_string()).unwrap();
-        let beat = Beat { declares: Some((Status::Busy, Some(message), None)), ..Beat::enter(user, id) };
+        let beat = Beat::enter(user, id).declares(Declaration::new(Status::Busy).message(message));
         self.beat(beat.topics(topics)).await;
         let Some(follower) = &mut self.socket else { panic!("there is no socket") };
         let mut named = BTreeSet::new();
@@ -388,9 +387,9 @@ async fn whether_there_is_room_says_nothing_about_hidden_users() {
             let SessionKey { user, id } = key("h", 0);
             world.beat(Beat::enter(user, id).topics(topics(&["t0".to_owned(), "hidden".to_owned()]))).await;
         }
-        worlds[0].presence.declare(key("h", 0), Status::Offline, None, None).await.unwrap();
+        worlds[0].presence.declare(key("h", 0), Status::Offline).await.unwrap();
         let SessionKey { user, id } = key("h", 0);
-        worlds[1].presence.leave(Leave::new(user, id).now()).await.unwrap();
+        worlds[1].presence.leave(Leave::new(user, id).immediately()).await.unwrap();
         for (n, world) in worlds.iter().enumerate() {
             let mut said = Vec::new();
             for round in 0..4 {

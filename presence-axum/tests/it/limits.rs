@@ -11,7 +11,7 @@ async fn rig(limits: Limits) -> Rig {
 
 #[tokio::test]
 async fn a_client_with_too_many_streams_is_told_429() {
-    let rig = rig(Limits { streams_per_client: Some(1), ..Limits::default() }).await;
+    let rig = rig(Limits::default().streams_per_client(1)).await;
     let held = rig.events("/v1/sse/snapshot").await;
     let reply = rig.get("/v1/sse/diff").await;
     assert_eq!(reply.said(), (429, r#"{"ok":false,"error":"too many streams"}"#));
@@ -21,7 +21,7 @@ async fn a_client_with_too_many_streams_is_told_429() {
 
 #[tokio::test]
 async fn a_process_with_too_many_streams_answers_503_until_one_closes() {
-    let rig = rig(Limits { streams: 1, ..Limits::default() }).await;
+    let rig = rig(Limits::default().streams(1)).await;
     let held = rig.events("/v1/sse/diff").await;
     assert_eq!(rig.get("/v1/sse/snapshot").await.said(), (503, r#"{"ok":false,"error":"full"}"#));
     drop(held);
@@ -34,7 +34,7 @@ async fn a_process_with_too_many_streams_answers_503_until_one_closes() {
 
 #[tokio::test]
 async fn a_forwarded_address_counts_behind_a_trusted_proxy_only() {
-    let limits = Limits { streams_per_client: Some(1), ..Limits::default() };
+    let limits = Limits::default().streams_per_client(1);
     let open = async |rig: &Rig, forwarded: &str| {
         events(rig.address, "/v1/sse/snapshot", &[("x-forwarded-for", forwarded)]).await
     };
@@ -42,7 +42,7 @@ async fn a_forwarded_address_counts_behind_a_trusted_proxy_only() {
     let _one = open(&direct, "1.1.1.1").await;
     assert_eq!(open(&direct, "2.2.2.2").await.status, 429);
 
-    let behind = rig(Limits { trusted_proxies: 1, ..limits }).await;
+    let behind = rig(limits.trusted_proxies(1)).await;
     let _one = open(&behind, "1.1.1.1").await;
     let _other = open(&behind, "2.2.2.2").await;
     assert_eq!(open(&behind, "3.3.3.3, 1.1.1.1").await.status, 429);
@@ -50,7 +50,7 @@ async fn a_forwarded_address_counts_behind_a_trusted_proxy_only() {
 
 #[tokio::test]
 async fn a_body_beyond_the_bound_is_told_413_however_it_is_sent() {
-    let rig = rig(Limits { body: 100, ..Limits::default() }).await;
+    let rig = rig(Limits::default().body(100)).await;
     let full = format!(r#"{{"user":"{}"}}"#, "a".repeat(89));
     assert_eq!(full.len(), 100);
     rig.hits(&full).await;
@@ -64,7 +64,7 @@ async fn a_body_beyond_the_bound_is_told_413_however_it_is_sent() {
 #[tokio::test]
 async fn a_client_that_sends_too_many_hits_or_queries_is_told_when_to_come_back() {
     let quota = Quota::per_minute(60).map(|quota| quota.burst(2));
-    let limits = Limits { hits_per_client: quota, queries_per_client: quota, ..Limits::default() };
+    let limits = Limits::default().hits_per_client(quota).queries_per_client(quota);
     let rig = rig(limits).await;
     for user in ["a", "b"] {
         rig.hits(&format!(r#"{{"user":"{user}"}}"#)).await;
@@ -87,7 +87,7 @@ async fn a_client_that_sends_too_many_hits_or_queries_is_told_when_to_come_back(
 #[tokio::test]
 async fn a_query_for_many_rows_counts_as_many() {
     let quota = Quota::per_minute(60).map(|quota| quota.burst(30));
-    let rig = rig(Limits { queries_per_client: quota, ..Limits::default() }).await;
+    let rig = rig(Limits::default().queries_per_client(quota)).await;
     let ids = (0..1_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
     for path in
         ["/v1/list?limit=1000".to_owned(), "/v1/topics?limit=1000".to_owned(), format!("/v1/users?ids={ids}")]
@@ -103,8 +103,7 @@ async fn a_query_for_many_rows_counts_as_many() {
 
 #[tokio::test]
 async fn one_user_of_many_tabs_is_told_to_slow_down_and_the_others_are_not() {
-    let limits =
-        Limits { hits_per_user: Quota::per_minute(6).map(|quota| quota.burst(3)), ..Limits::default() };
+    let limits = Limits::default().hits_per_user(Quota::per_minute(6).map(|quota| quota.burst(3)));
     let rig = rig(limits).await;
     for session in 0..3 {
         rig.hits(&format!(r#"{{"user":"a","session":"{session}","kind":"enter"}}"#)).await;
@@ -117,7 +116,7 @@ async fn one_user_of_many_tabs_is_told_to_slow_down_and_the_others_are_not() {
 
 #[tokio::test]
 async fn behind_a_trusted_proxy_each_client_has_a_rate_of_its_own() {
-    let limits = Limits { hits_per_client: Quota::per_minute(1), trusted_proxies: 1, ..Limits::default() };
+    let limits = Limits::default().hits_per_client(Quota::per_minute(1)).trusted_proxies(1);
     let rig = rig(limits).await;
     let hit = async |forwarded: &str| {
         let headers = [("x-forwarded-for", forwarded)];

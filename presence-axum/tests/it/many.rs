@@ -138,7 +138,7 @@ async fn what_is_wrong_is_named() {
 
 #[tokio::test]
 async fn a_scope_with_too_many_users_is_told_in_counts_and_the_others_by_name() {
-    let limits = presence_axum::Limits { frame: 4_000, ..presence_axum::Limits::default() };
+    let limits = presence_axum::Limits::default().frame(4_000);
     let rig = Rig::with(|mount| mount.limits(limits)).await;
     for n in 0..60 {
         rig.hits(&format!(r#"{{"user":"{n:0>40}","kind":"enter","topics":["x"]}}"#)).await;
@@ -153,7 +153,7 @@ async fn a_scope_with_too_many_users_is_told_in_counts_and_the_others_by_name() 
 
 #[tokio::test]
 async fn the_topics_of_all_streams_of_a_client_are_counted_until_they_end() {
-    let limits = presence_axum::Limits { topics_per_client: Some(5), ..presence_axum::Limits::default() };
+    let limits = presence_axum::Limits::default().topics_per_client(5);
     let rig = Rig::with(|mount| mount.limits(limits)).await;
     let held = rig.events("/v1/sse?topic=a&topic=b&counts=c").await;
     let refused = rig.get("/v1/sse?topic=d&topic=e&counts=f").await;

@@ -81,7 +81,7 @@ async fn draining_finishes_what_is_under_way_and_takes_nothing_new() {
 
 #[tokio::test]
 async fn a_drain_has_a_deadline() {
-    let served = served(app(), Options { drain_for: Duration::from_millis(10), ..Options::default() }).await;
+    let served = served(app(), Options::default().drain_for(Duration::from_millis(10))).await;
     let mut hangs = TcpStream::connect(served.address).await.unwrap();
     hangs.write_all(b"GET /hang HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
     // An answered request shows that the one before it was accepted.
@@ -95,7 +95,7 @@ async fn a_drain_has_a_deadline() {
 
 #[tokio::test]
 async fn a_connection_beyond_the_cap_is_told_so() {
-    let served = served(app(), Options { max_connections: 1, ..Options::default() }).await;
+    let served = served(app(), Options::default().max_connections(1)).await;
     let held = events(served.address, "/stream", &[]).await;
     let refused = send(served.address, "GET", "/", &[], "").await;
     assert_eq!(refused.said(), (503, r#"{"ok":false,"error":"full"}"#));
@@ -109,7 +109,7 @@ async fn a_connection_beyond_the_cap_is_told_so() {
 
 #[tokio::test]
 async fn a_client_with_too_many_connections_is_told_so() {
-    let options = Options { max_connections_per_client: Some(1), ..Options::default() };
+    let options = Options::default().max_connections_per_client(1);
     let served = served(app(), options).await;
     let held = events(served.address, "/stream", &[]).await;
     let refused = send(served.address, "GET", "/", &[], "").await;
@@ -125,8 +125,7 @@ async fn a_client_with_too_many_connections_is_told_so() {
 
 #[tokio::test]
 async fn half_a_head_is_not_waited_for() {
-    let served =
-        served(app(), Options { header_timeout: Duration::from_millis(20), ..Options::default() }).await;
+    let served = served(app(), Options::default().header_timeout(Duration::from_millis(20))).await;
     let mut half = TcpStream::connect(served.address).await.unwrap();
     half.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
     let mut rest = String::new();
@@ -148,7 +147,7 @@ async fn a_stream_outlives_the_time_that_a_head_may_take() {
             sse::response(stream::iter([Bytes::from_static(b"data: 1\n\n")]).chain(later))
         }
     };
-    let options = Options { header_timeout: Duration::from_millis(20), ..Options::default() };
+    let options = Options::default().header_timeout(Duration::from_millis(20));
     let served = served(Router::new().route("/", get(handler)), options).await;
     let mut stream = events(served.address, "/", &[]).await;
     assert_eq!(stream.event().await, "data: 1");
@@ -223,11 +222,9 @@ async fn a_request_has_one_host_and_no_unknown_transfer_coding() {
 
 #[tokio::test]
 async fn what_is_too_long_or_broken_is_told_so_in_the_services_own_words() {
-    let options = Options {
-        error_body: |words| format!(r#"{{"error":"{words}"}}"#),
-        cors: Some("*".parse().unwrap()),
-        ..Options::default()
-    };
+    let options = Options::default()
+        .error_body(|words| format!(r#"{{"error":"{words}"}}"#))
+        .cors(presence_axum::Cors::any());
     let served = served(app(), options).await;
     let (long, longer) = ("x".repeat(70_000), "x".repeat(400_000));
     for (request, status, words) in [
@@ -259,7 +256,7 @@ async fn a_reader_that_does_not_take_its_frame_is_given_up() {
             Bytes::from(vec![b'x'; 1 << 20])
         }))
     };
-    let options = Options { frame_for: Duration::from_millis(50), ..Options::default() };
+    let options = Options::default().frame_for(Duration::from_millis(50));
     let served = served(Router::new().route("/", get(handler)), options).await;
     let mut stops = TcpStream::connect(served.address).await.unwrap();
     stops.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();

@@ -6,7 +6,7 @@ use presence_axum::Limits;
 
 #[tokio::test]
 async fn no_answer_may_be_taken_for_something_else() {
-    let rig = Rig::with(|mount| mount.limits(Limits { streams: 4, ..Limits::default() })).await;
+    let rig = Rig::with(|mount| mount.limits(Limits::default().streams(4))).await;
     rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
     for (method, path, body, status) in [
         ("GET", "/v1/counts", "", 200),

@@ -14,6 +14,14 @@ impl Channel {
 
     /// Checks a name.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::broker::Channel;
+    /// let channel = Channel::new("topic:lobby")?;
+    /// assert_eq!(channel.as_str(), "topic:lobby");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidValue`] if the text is empty, too long, or contains a control character.
     pub fn new(name: impl AsRef<str>) -> Result<Self, InvalidValue> {
@@ -45,5 +53,18 @@ impl TryFrom<&str> for Channel {
     type Error = InvalidValue;
     fn try_from(name: &str) -> Result<Self, InvalidValue> {
         Self::new(name)
+    }
+}
+
+impl TryFrom<String> for Channel {
+    type Error = InvalidValue;
+    fn try_from(name: String) -> Result<Self, InvalidValue> {
+        Self::new(name)
+    }
+}
+
+impl AsRef<str> for Channel {
+    fn as_ref(&self) -> &str {
+        &self.0
     }
 }

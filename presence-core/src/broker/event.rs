@@ -68,6 +68,14 @@ pub struct Publish {
 
 impl Publish {
     /// A message without an idempotency key.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::broker::{Channel, Publish};
+    /// let message = Publish::new(Channel::new("topic:lobby")?, r#"{"text":"hello"}"#).key("once");
+    /// # let _ = message;
+    /// # Ok(()) }
+    /// ```
     pub fn new(channel: Channel, payload: impl Into<Bytes>) -> Self {
         Self { channel, payload: payload.into(), key: None, last: false }
     }

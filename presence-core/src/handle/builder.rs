@@ -39,6 +39,15 @@ impl Builder {
 
     /// The windows that sessions are judged by. Default: [`Policy::default`]. Must be the same in
     /// every process on one store.
+    ///
+    /// ```
+    /// # use presence_core::conformance::ReferenceStore as MemoryStore;
+    /// # use presence_core::{Policy, Presence, SystemClock};
+    /// # let store = MemoryStore::new(SystemClock);
+    /// use std::time::Duration;
+    /// let builder = Presence::builder(store).policy(Policy::default().lease_for(Duration::from_secs(30)));
+    /// # drop(builder);
+    /// ```
     pub fn policy(self, policy: Policy) -> Self {
         Self { policy, ..self }
     }
@@ -46,12 +55,28 @@ impl Builder {
     /// The process's clock. Default: [`SystemClock`].
     ///
     /// Tests pass a [`ManualClock`](crate::ManualClock), and the same one to the store.
+    ///
+    /// ```
+    /// # use presence_core::conformance::ReferenceStore as MemoryStore;
+    /// use presence_core::{ManualClock, Presence, Timestamp};
+    /// let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
+    /// let builder = Presence::builder(MemoryStore::new(clock.clone())).clock(clock);
+    /// # drop(builder);
+    /// ```
     pub fn clock(self, clock: impl Clock) -> Self {
         Self { clock: Arc::new(clock), ..self }
     }
 
     /// Prefix of this process's node name, for operators to recognise it. Default: `node`. At most
     /// 200 bytes, without control characters; the rest is dropped.
+    ///
+    /// ```
+    /// # use presence_core::conformance::ReferenceStore as MemoryStore;
+    /// # use presence_core::{Presence, SystemClock};
+    /// # let store = MemoryStore::new(SystemClock);
+    /// let builder = Presence::builder(store).label("eu-1");
+    /// # drop(builder);
+    /// ```
     pub fn label(self, label: impl Into<String>) -> Self {
         Self { label: label.into(), ..self }
     }
@@ -62,6 +87,14 @@ impl Builder {
     /// The roster holds the sessions of the whole cluster. Invisible ones (lapsed but not
     /// forgotten, or of hidden users) do not count, up to the same number again, so that a refusal
     /// tells nothing about hidden users. Sessions accepted by other processes are never refused.
+    ///
+    /// ```
+    /// # use presence_core::conformance::ReferenceStore as MemoryStore;
+    /// # use presence_core::{Presence, SystemClock};
+    /// # let store = MemoryStore::new(SystemClock);
+    /// let builder = Presence::builder(store).max_sessions(200_000);
+    /// # drop(builder);
+    /// ```
     pub fn max_sessions(self, max_sessions: usize) -> Self {
         Self { max_sessions, ..self }
     }
@@ -73,6 +106,14 @@ impl Builder {
     /// An estimate, within a quarter of what the allocator is asked for. A quarter of the budget is
     /// reserved for invisible sessions, which within it do not count against others. A memory store
     /// has a budget of its own.
+    ///
+    /// ```
+    /// # use presence_core::conformance::ReferenceStore as MemoryStore;
+    /// # use presence_core::{Presence, SystemClock};
+    /// # let store = MemoryStore::new(SystemClock);
+    /// let builder = Presence::builder(store).max_bytes(512 * 1024 * 1024);
+    /// # drop(builder);
+    /// ```
     pub fn max_bytes(self, max_bytes: usize) -> Self {
         Self { max_bytes, ..self }
     }
@@ -84,6 +125,14 @@ impl Builder {
     ///
     /// Bounds the cost of one heartbeat of such a user, since a change of status shows in all of
     /// the user's topics.
+    ///
+    /// ```
+    /// # use presence_core::conformance::ReferenceStore as MemoryStore;
+    /// # use presence_core::{Presence, SystemClock};
+    /// # let store = MemoryStore::new(SystemClock);
+    /// let builder = Presence::builder(store).max_topics_per_user(100);
+    /// # drop(builder);
+    /// ```
     pub fn max_topics_per_user(self, max_topics_per_user: usize) -> Self {
         Self { max_topics_per_user, ..self }
     }
@@ -95,12 +144,30 @@ impl Builder {
     /// process of the cluster has the store forget them too. If exclusions and erasures alone take
     /// all of it (and at least 1 MiB), further ones are refused with
     /// [`Error::Full`](super::Error::Full).
+    ///
+    /// ```
+    /// # use presence_core::conformance::ReferenceStore as MemoryStore;
+    /// # use presence_core::{Presence, SystemClock};
+    /// # let store = MemoryStore::new(SystemClock);
+    /// let builder = Presence::builder(store).remember_bytes(64 * 1024 * 1024);
+    /// # drop(builder);
+    /// ```
     pub fn remember_bytes(self, remember_bytes: usize) -> Self {
         Self { remember_bytes, ..self }
     }
 
     /// Starts the presence, whether or not the store is reachable. The roster fills in the
     /// background: see [`Presence::ready`].
+    ///
+    /// ```
+    /// # use presence_core::conformance::ReferenceStore as MemoryStore;
+    /// # use presence_core::{Presence, SystemClock};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = MemoryStore::new(SystemClock);
+    /// let presence = Presence::builder(store).start()?;
+    /// presence.ready().await;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`InvalidPolicy`] if the windows of the policy contradict each other.

@@ -144,6 +144,16 @@ impl Presence {
     /// A user has one exclusion: a later one replaces it, but that of a single session does not
     /// shorten one of the whole user.
     ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::DisconnectTarget;
+    /// use std::time::Duration;
+    ///
+    /// let until = presence.disconnect(&DisconnectTarget::User("mallory".parse()?), Duration::from_hours(1)).await?;
+    /// println!("kept away until {until:?}");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Degraded`]: in effect here, and written to the store later. [`Error::Rejected`]: in
     /// effect here only. [`Error::Full`] if exclusions and erasures take all the room
@@ -177,12 +187,28 @@ impl Presence {
     }
 
     /// When the exclusion of a user ends, by the store's time; `None` if there is none.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// if presence.blocked(&"mallory".parse()?).is_some() {
+    ///     return Err("come back later".into());
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn blocked(&self, user: &UserId) -> Option<Timestamp> {
         let shared = &self.shared;
         shared.roster.blocked(user, shared.store().shard_of(user), shared.now())
     }
 
     /// Waits for the moment at which everything that a user has open must end.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut disconnection = presence.disconnection(&"alice".parse()?);
+    /// let why = disconnection.ended().await;
+    /// println!("close what she has open: {why:?}");
+    /// # Ok(()) }
+    /// ```
     pub fn disconnection(&self, user: &UserId) -> Disconnection {
         let endings = self.shared.disconnections.of(user);
         let blocked = self.blocked(user).map(|until| Ended::Blocked { until });
@@ -190,6 +216,13 @@ impl Presence {
     }
 
     /// When a user without sessions was last seen, if the policy keeps that.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// let last_seen = presence.last_seen(&"alice".parse()?);
+    /// # let _ = last_seen;
+    /// # Ok(()) }
+    /// ```
     pub fn last_seen(&self, user: &UserId) -> Option<Timestamp> {
         self.shared.roster.record(user).map(|record| record.seen_at).filter(|at| *at != Timestamp::ZERO)
     }
@@ -201,6 +234,12 @@ impl Presence {
     /// For an hour, a record of the user's *id* and the time of the erasure prevents all processes
     /// from writing older data again; then it is dropped as well. An exclusion outlives the
     /// erasure, which is therefore no way around it. Messages in a broker are the host's to drop.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// presence.erase(&"alice".parse()?).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Degraded`]: done here; repeat until it succeeds, so that the store's own data is

@@ -15,6 +15,13 @@ impl Presence {
     ///
     /// Connections are notified by [`draining`](Self::draining). Returns once the store knows, or
     /// after three failed attempts.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// presence.drain(Duration::from_secs(10)).await;
+    /// # Ok(()) }
+    /// ```
     pub async fn drain(&self, reconnect_in: Duration) {
         let node = self.shared.roster.drain(reconnect_in, self.shared.now());
         self.shared.draining.send_replace(Some(reconnect_in));
@@ -28,6 +35,13 @@ impl Presence {
 
     /// Returns once this process drains, with the time in which clients should reconnect, each at a
     /// random moment of it. Cancel-safe.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// let reconnect_in = presence.draining().await;
+    /// println!("tell the client to reconnect within {reconnect_in:?}");
+    /// # Ok(()) }
+    /// ```
     pub async fn draining(&self) -> Duration {
         let mut draining = self.shared.draining.subscribe();
         let announced = draining.wait_for(Option::is_some).await.map(|announced| *announced);
@@ -41,6 +55,13 @@ impl Presence {
     /// Shuts down in order: drains unless that was done, writes to the store what it lacks, ends
     /// all subscriptions, and stops. Heartbeats and leaves are refused from now on. Takes at most 2
     /// s, whatever the store does.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// // Once the server has stopped:
+    /// presence.shutdown().await;
+    /// # Ok(()) }
+    /// ```
     pub async fn shutdown(&self) {
         if tokio::time::timeout(ENDS_WITHIN, self.flush()).await != Ok(true) {
             let sessions = self.shared.outbox.len();
@@ -55,6 +76,16 @@ impl Presence {
 
     /// Returns once [`shutdown`](Self::shutdown) has ended all subscriptions. Hosts end their other
     /// streams then, since a server waits for them. Cancel-safe.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// # async fn next_event() {}
+    /// tokio::select! {
+    ///     () = presence.ended() => {}
+    ///     () = next_event() => {}
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn ended(&self) {
         // The sender lives in `shared`, which this handle keeps alive.
         let _ = self.shared.has_ended.subscribe().wait_for(|ended| *ended).await;

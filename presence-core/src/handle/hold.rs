@@ -3,9 +3,8 @@
 use super::Error;
 use super::outbox::{Answer, WriteKind};
 use super::shared::Shared;
-use crate::model::{Activity, Beat, Message, Meta, SessionKey, Status, Topics};
+use crate::model::{Activity, Beat, Declaration, Meta, SessionKey, Topics};
 use crate::roster::{BeatSource, Ended, Refused, StoreWrite};
-use crate::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -56,6 +55,12 @@ impl Hold {
     }
 
     /// The session that is held.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence, hold: presence_core::Hold) -> Result<(), Box<dyn std::error::Error>> {
+    /// println!("{} holds {}", hold.key().user, hold.key().id);
+    /// # Ok(()) }
+    /// ```
     pub fn key(&self) -> &SessionKey {
         &self.key
     }
@@ -64,6 +69,12 @@ impl Hold {
     ///
     /// Cancel-safe. Waits as long as the store is unreachable; this process shows the session
     /// meanwhile.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence, hold: presence_core::Hold) -> Result<(), Box<dyn std::error::Error>> {
+    /// hold.stored().await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Rejected`] if the store refuses the session; [`Error::ShuttingDown`] if the process
@@ -84,6 +95,16 @@ impl Hold {
     /// should then be closed.
     ///
     /// The session has left by then, and this hold cannot bring it back. Cancel-safe.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence, hold: presence_core::Hold) -> Result<(), Box<dyn std::error::Error>> {
+    /// # async fn serve_connection() {}
+    /// tokio::select! {
+    ///     why = hold.ended() => println!("close the connection: {why:?}"),
+    ///     () = serve_connection() => {}
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn ended(&self) -> Ended {
         let mut endings = self.shared.disconnections.of(&self.key.user);
         loop {
@@ -120,6 +141,13 @@ impl Hold {
     }
 
     /// Reports activity of the user.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence, hold: presence_core::Hold) -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Activity;
+    /// hold.active(Activity::Now);
+    /// # Ok(()) }
+    /// ```
     pub fn active(&self, activity: Activity) {
         if let Err(error) = self.beat(|beat| beat.activity(activity)) {
             // The held session was forgotten here, and there is no room to enter it again.
@@ -129,6 +157,13 @@ impl Hold {
 
     /// Moves the session to these topics, and out of all others at once.
     ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence, hold: presence_core::Hold) -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Topics;
+    /// hold.place(Topics::new(["lobby".parse()?, "chat".parse()?])?)?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::TooManyTopics`] and [`Error::Full`] if there is no room for more: the topics stay
     /// as they were.
@@ -136,20 +171,29 @@ impl Hold {
         self.beat(|beat| beat.topics(topics))
     }
 
-    /// Declares a status, for as long as the session lives or until `until`.
+    /// Declares a status, for as long as the session lives or until the declaration ends.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence, hold: presence_core::Hold) -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Status;
+    /// hold.declare(Status::Busy)?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Full`] if there is no room for more: the previous declaration stays in effect.
-    pub fn declare(
-        &self,
-        status: Status,
-        message: Option<Message>,
-        until: Option<Timestamp>,
-    ) -> Result<(), Error> {
-        self.beat(|beat| Beat { declares: Some((status, message, until)), ..beat })
+    pub fn declare(&self, declaration: impl Into<Declaration>) -> Result<(), Error> {
+        self.beat(|beat| beat.declares(declaration))
     }
 
     /// Replaces the host's metadata of the session.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence, hold: presence_core::Hold) -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Meta;
+    /// hold.meta(Meta::new(serde_json::json!({ "avatar": "/a.png" }))?)?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Full`] if there is no room for more: the previous metadata is kept.
@@ -158,6 +202,12 @@ impl Hold {
     }
 
     /// Ends the session now, without the grace.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence, hold: presence_core::Hold) -> Result<(), Box<dyn std::error::Error>> {
+    /// hold.leave_now();
+    /// # Ok(()) }
+    /// ```
     pub fn leave_now(mut self) {
         self.grace = Duration::ZERO;
     }

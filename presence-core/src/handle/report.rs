@@ -9,6 +9,7 @@ use std::fmt::Write;
 
 /// The state of a process and its store.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Health {
     /// Whether calls to the store succeed.
     pub store: StoreHealth,
@@ -47,6 +48,7 @@ pub enum StoreHealth {
 
 /// The facts that explain a user's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Explanation {
     /// The id of the user.
     pub user: UserId,
@@ -64,6 +66,7 @@ pub struct Explanation {
 
 /// The facts that explain a session's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SessionReport {
     /// The id of the session.
     pub id: SessionId,

@@ -18,7 +18,16 @@ pub struct ScopeView {
 }
 
 /// Start and length of a page of a list.
+///
+/// ```
+/// use presence_core::{Page, UserId};
+/// # fn main() -> Result<(), presence_core::InvalidValue> {
+/// let page = Page::default().after(UserId::new("ada")?).limit(20);
+/// # let _ = page;
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Page {
     /// The last user of the previous page; `None` for the first page.
     pub after: Option<UserId>,
@@ -37,8 +46,14 @@ impl Default for Page {
     }
 }
 
+crate::setters! {
+    Page { limit: usize }
+    optional { after: UserId }
+}
+
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Listing {
     /// The members, sorted by user. May be fewer than the limit although more follow: see `next`.
     pub members: Vec<Member>,
@@ -54,6 +69,13 @@ impl ScopeView {
     }
 
     /// The scope that is queried.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Scope;
+    /// assert_eq!(presence.everyone().scope(), &Scope::All);
+    /// # Ok(()) }
+    /// ```
     pub fn scope(&self) -> &Scope {
         &self.scope
     }
@@ -63,6 +85,13 @@ impl ScopeView {
     }
 
     /// Number of users in the scope.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// let lobby = presence.topic(&"lobby".parse()?);
+    /// println!("{} in the lobby", lobby.counts().online);
+    /// # Ok(()) }
+    /// ```
     pub fn counts(&self) -> Counts {
         match &self.state {
             Some(state) => state.counts(),
@@ -72,6 +101,23 @@ impl ScopeView {
 
     /// A page of the members, sorted by user. A user who joins or leaves between two pages may be
     /// on one of them or not; other users are neither skipped nor repeated.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Page;
+    ///
+    /// let lobby = presence.topic(&"lobby".parse()?);
+    /// let mut page = Page::default();
+    /// loop {
+    ///     let listing = lobby.list(&page);
+    ///     for member in &listing.members {
+    ///         println!("{}", member.user);
+    ///     }
+    ///     let Some(next) = listing.next else { break };
+    ///     page = page.after(next);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn list(&self, page: &Page) -> Listing {
         let limit = page.limit.clamp(1, Page::MAX);
         let users = self.sorted(|sorted| sorted.page(page.after.as_ref(), limit + 1));
@@ -82,6 +128,13 @@ impl ScopeView {
 
     /// Calls `read` with the sorted users, without copying them. Keep it short: other readers of
     /// this scope wait.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// let idle = presence.everyone().sorted(|users| users.idle.len());
+    /// # let _ = idle;
+    /// # Ok(()) }
+    /// ```
     pub fn sorted<T>(&self, read: impl FnOnce(&Sorted) -> T) -> T {
         match self.state() {
             Some(state) => self.shared.roster.read(&state, read),
@@ -93,6 +146,14 @@ impl ScopeView {
     ///
     /// The first call collects all members; from then on the scope is watched, until nobody has
     /// asked for a minute.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// for member in presence.topic(&"lobby".parse()?).snapshot().members.values() {
+    ///     println!("{}: {}", member.user, member.status);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.shared.roster.snapshot(&self.scope, Detail::Members)
     }

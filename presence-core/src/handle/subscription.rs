@@ -3,7 +3,7 @@
 use super::shared::Shared;
 use crate::roster::{Counts, Detail, Scope, Update, Version, Watch};
 use crate::time::View;
-use futures_util::Stream;
+use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
@@ -69,12 +69,30 @@ impl Subscription {
     }
 
     /// Begins with the diff since `version` where that is still known, else with a snapshot.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::{Scope, Version};
+    /// # let last_event_id = "1-1";
+    /// let seen: Version = last_event_id.parse()?;
+    /// let updates = presence.subscribe(&Scope::All).from(seen);
+    /// # let _ = updates;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn from(self, version: Version) -> Self {
         Self { at: Some(version), ..self }
     }
 
     /// Has sessions in members and diffs.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Scope;
+    /// let updates = presence.subscribe(&Scope::All).with_sessions();
+    /// # let _ = updates;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn with_sessions(self) -> Self {
         // Once nobody has the `Presence` any more, there is nothing to read.
@@ -83,6 +101,15 @@ impl Subscription {
     }
 
     /// The next update; `None` once the `Presence` has shut down. Cancel-safe.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Scope;
+    /// let mut updates = presence.subscribe(&Scope::All);
+    /// let first = updates.next().await;
+    /// # let _ = first;
+    /// # Ok(()) }
+    /// ```
     pub async fn next(&mut self) -> Option<Update> {
         poll_fn(|context| self.poll_update(context)).await
     }
@@ -104,37 +131,96 @@ impl Stream for Subscription {
     }
 }
 
-/// Changes of the view between fresh and stale; a slow reader skips to the newest.
+/// A stream of the view: fresh or stale; a slow reader skips to the newest.
+///
+/// ```
+/// # use presence_core::conformance::ReferenceStore as MemoryStore;
+/// # use presence_core::{ManualClock, Presence, Timestamp, View};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
+/// # let presence = Presence::builder(MemoryStore::new(clock.clone())).clock(clock.clone()).start()?;
+/// let mut views = presence.watch_view();
+/// let first: Option<View> = views.next().await;
+/// assert_eq!(first, Some(views.get()));
+/// # Ok(()) }
+/// ```
 pub struct ViewUpdates {
     view: watch::Receiver<View>,
-    has_yielded: bool,
+    updates: BoxStream<'static, View>,
 }
 
 impl ViewUpdates {
     pub(super) fn new(shared: &Shared) -> Self {
-        Self { view: shared.watch_view(), has_yielded: false }
+        let view = shared.watch_view();
+        Self { updates: views(view.clone(), Begin::Now), view }
     }
 
     /// The present view, without waiting; it does not count as yielded.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// if !presence.watch_view().get().is_fresh() {
+    ///     println!("nobody is known to have gone");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn get(&self) -> View {
         *self.view.borrow()
     }
 
     /// The view: the first at once, then whenever it becomes fresh or stale. `None` once the
     /// `Presence` is gone. Cancel-safe.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut views = presence.watch_view();
+    /// let now = views.next().await;
+    /// let later = views.next().await;
+    /// # let _ = (now, later);
+    /// # Ok(()) }
+    /// ```
     pub async fn next(&mut self) -> Option<View> {
-        if std::mem::replace(&mut self.has_yielded, true) {
-            self.view.changed().await.ok()?;
-        }
-        Some(*self.view.borrow_and_update())
+        self.updates.next().await
     }
 
     /// Skips the present view, so that only later changes are yielded.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut changes = presence.watch_view().changes();
+    /// let later = changes.next().await;
+    /// # let _ = later;
+    /// # Ok(()) }
+    /// ```
     pub fn changes(mut self) -> Self {
-        self.has_yielded = true;
         self.view.mark_unchanged();
-        self
+        Self { updates: views(self.view.clone(), Begin::AtChange), view: self.view }
     }
+}
+
+impl Stream for ViewUpdates {
+    type Item = View;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<View>> {
+        self.updates.poll_next_unpin(context)
+    }
+}
+
+/// When a stream of views yields its first one.
+enum Begin {
+    Now,
+    AtChange,
+}
+
+fn views(view: watch::Receiver<View>, begin: Begin) -> BoxStream<'static, View> {
+    let next = |(mut view, begin): (watch::Receiver<View>, Begin)| async move {
+        if let Begin::AtChange = begin {
+            view.changed().await.ok()?;
+        }
+        let now = *view.borrow_and_update();
+        Some((now, (view, Begin::AtChange)))
+    };
+    stream::unfold((view, begin), next).boxed()
 }
 
 /// Changes of a scope's counts; a slow reader skips to the newest.
@@ -151,12 +237,30 @@ impl CountUpdates {
     }
 
     /// The present counts, without waiting.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Scope;
+    /// let online = presence.watch_counts(&Scope::All).get().online;
+    /// # let _ = online;
+    /// # Ok(()) }
+    /// ```
     pub fn get(&self) -> Counts {
         self.reader.watch.counts()
     }
 
     /// The next counts that differ from the last ones yielded; the first at once. `None` once the
     /// `Presence` has shut down. Cancel-safe.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Scope;
+    /// let mut counts = presence.watch_counts(&Scope::Topic("lobby".parse()?));
+    /// while let Some(counts) = counts.next().await {
+    ///     println!("{} in the lobby", counts.online);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn next(&mut self) -> Option<Counts> {
         poll_fn(|context| self.poll_counts(context)).await
     }

@@ -2,10 +2,12 @@
 //! state may change.
 
 use super::Policy;
-use crate::model::{Declared, Departure, Node, Session};
+use crate::model::{Declared, Departure, InvalidValue, Node, Session};
 use crate::time::{Timestamp, ViewClock};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::iter;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// The state of a session or a user.
@@ -35,6 +37,24 @@ impl Liveness {
     /// Whether this is `Active` or `Idle`.
     pub const fn is_live(self) -> bool {
         !matches!(self, Self::Gone)
+    }
+}
+
+impl fmt::Display for Liveness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Liveness {
+    type Err = InvalidValue;
+    fn from_str(word: &str) -> Result<Self, InvalidValue> {
+        match word {
+            "gone" => Ok(Self::Gone),
+            "idle" => Ok(Self::Idle),
+            "active" => Ok(Self::Active),
+            _ => Err(InvalidValue::Shape { what: "liveness", expected: "gone, idle or active" }),
+        }
     }
 }
 

@@ -1,13 +1,23 @@
 //! The policy: the windows by which sessions are judged.
 
 use super::LastSeen;
+use std::fmt;
 use std::time::Duration;
 
 /// The windows by which sessions are judged.
 ///
 /// Every process on one store should have the same policy. A difference does no harm to the data,
 /// but the processes then show different states.
+///
+/// ```
+/// use presence_core::Policy;
+/// use std::time::Duration;
+///
+/// let policy = Policy::default().lease_for(Duration::from_secs(30)).grace(Duration::from_secs(2));
+/// assert_eq!(policy.active_for, Duration::from_mins(5));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Policy {
     /// How long a session lives after its last heartbeat.
     ///
@@ -58,9 +68,35 @@ impl Default for Policy {
     }
 }
 
+crate::setters! {
+    Policy {
+        lease_for: Duration,
+        held_for: Duration,
+        active_for: Duration,
+        grace: Duration,
+        declared_counts: bool,
+        last_seen: LastSeen,
+    }
+    optional { remember_for: Duration }
+}
+
+/// The windows by which a session is judged, in words: what the processes on one store compare.
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The last two do not affect how a session is judged.
+        let Self { lease_for, held_for, active_for, grace, declared_counts, remember_for: _, last_seen: _ } =
+            self;
+        write!(
+            f,
+            "lease {lease_for:?}, held {held_for:?}, active {active_for:?}, grace {grace:?}, declared {declared_counts}"
+        )
+    }
+}
+
 /// Why a policy was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid policy: {field} {why}")]
+#[non_exhaustive]
 pub struct InvalidPolicy {
     /// The invalid field.
     pub field: &'static str,

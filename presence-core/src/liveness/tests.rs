@@ -1,4 +1,4 @@
-use super::{InvalidPolicy, Liveness, Policy, Vitals, classify, next_change};
+use super::{InvalidPolicy, LastSeen, Liveness, Policy, Vitals, classify, next_change};
 use crate::model::{Departure, Node, NodeId, Placement, Session, SessionId, Topics, UserId};
 use crate::time::{Blind, BlindList, SILENCE, Timestamp, ViewClock};
 use proptest::prelude::*;
@@ -114,7 +114,7 @@ fn a_declaration_alone_counts_where_the_policy_says_so() {
         ..seen()
     };
     assert_eq!(verdict(&vitals, 1), Liveness::Gone);
-    let counts = Policy { declared_counts: true, ..policy() };
+    let counts = policy().declared_counts(true);
     let lives = |vitals: &Vitals, millis| classify(vitals, &counts, &view(millis)) == Liveness::Active;
     assert!(lives(&vitals, 59_999) && !lives(&vitals, 60_000), "without an end it counts for its lease");
     let until = Vitals { declared: Some((at(0), Some(at(600_000)))), ..vitals };
@@ -147,21 +147,19 @@ fn vitals_know_the_node_of_a_held_session_only() {
 fn a_policy_whose_windows_do_not_fit_names_the_one_that_is_wrong() {
     assert_eq!(policy().validate(), Ok(()));
     let wrong = |policy: Policy| policy.validate().map_err(|InvalidPolicy { field, .. }| field);
-    assert_eq!(wrong(Policy { lease_for: secs(0), ..policy() }), Err("lease_for"));
-    assert_eq!(wrong(Policy { lease_for: Policy::MAX_LEASE + secs(1), ..policy() }), Err("lease_for"));
-    assert_eq!(wrong(Policy { held_for: secs(2), ..policy() }), Err("held_for"));
-    assert_eq!(wrong(Policy { active_for: secs(0), ..policy() }), Err("active_for"));
-    assert_eq!(wrong(Policy { grace: secs(60), ..policy() }), Err("grace"));
+    assert_eq!(wrong(policy().lease_for(secs(0))), Err("lease_for"));
+    assert_eq!(wrong(policy().lease_for(Policy::MAX_LEASE + secs(1))), Err("lease_for"));
+    assert_eq!(wrong(policy().held_for(secs(2))), Err("held_for"));
+    assert_eq!(wrong(policy().active_for(secs(0))), Err("active_for"));
+    assert_eq!(wrong(policy().grace(secs(60))), Err("grace"));
     assert_eq!(Policy::memory(secs(8)), secs(60));
     assert_eq!(Policy::memory(secs(80)), secs(80));
 }
 
 /// Short windows, so that a history of a minute sees every change.
 fn policies() -> impl Strategy<Value = Policy> {
-    (1..20u64, any::<bool>()).prop_map(|(active, declared_counts)| Policy {
-        active_for: secs(active),
-        declared_counts,
-        ..Policy::default()
+    (1..20u64, any::<bool>()).prop_map(|(active, declared_counts)| {
+        Policy::default().active_for(secs(active)).declared_counts(declared_counts)
     })
 }
 
@@ -258,4 +256,21 @@ proptest! {
         }
         prop_assert!(false, "a session changes three times at most");
     }
+}
+
+#[test]
+fn a_liveness_is_written_and_read_by_its_name() {
+    for liveness in [Liveness::Gone, Liveness::Idle, Liveness::Active] {
+        assert_eq!(liveness.to_string().parse(), Ok(liveness));
+        assert_eq!(serde_json::to_value(liveness).unwrap(), liveness.as_str());
+    }
+    assert!("Active".parse::<Liveness>().is_err());
+}
+
+#[test]
+fn a_policy_is_compared_by_the_windows_that_judge_sessions() {
+    let words = "lease 60s, held 8s, active 300s, grace 5s, declared false";
+    assert_eq!(Policy::default().to_string(), words);
+    assert_eq!(Policy::default().remember_for(secs(60)).last_seen(LastSeen::Coarse).to_string(), words);
+    assert_ne!(Policy::default().grace(secs(6)).to_string(), words);
 }

@@ -1,12 +1,12 @@
 //! Input of hosts: heartbeats and leaves.
 
-use super::{Message, SessionKey};
-use super::{Meta, SessionId, Status, Topic, Topics, UserId};
+use super::{Declaration, Meta, SessionId, SessionKey, Topic, Topics, UserId};
 use crate::time::Timestamp;
 use std::time::Duration;
 
 /// What a heartbeat tells of the user's activity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Activity {
     /// Nothing; the session is merely alive.
     Unknown,
@@ -18,31 +18,43 @@ pub enum Activity {
     At(Timestamp),
 }
 
+/// Whether a heartbeat enters its session or renews it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BeatKind {
+    /// It enters the session, as on page load or connect. It always counts, also within the grace of
+    /// a leave, and replaces the topics.
+    Enter,
+    /// It renews the session, or enters it if it is unknown. Within the grace of the session's leave
+    /// it is late and ignored.
+    Renew,
+}
+
 /// "This session is alive", with optional activity, topics, status and meta.
 ///
 /// ```
-/// use presence_core::{Beat, SessionId, Topic, Topics, UserId};
+/// use presence_core::{Beat, BeatKind, SessionId, Status, Topic, Topics, UserId};
 /// # fn main() -> Result<(), presence_core::InvalidValue> {
 /// let beat = Beat::enter(UserId::new("alice")?, SessionId::new("tab-1")?)
-///     .topics(Topics::new([Topic::new("/pricing")?])?);
-/// assert!(beat.enters);
+///     .topics(Topics::new([Topic::new("/pricing")?])?)
+///     .declares(Status::Busy);
+/// assert_eq!(beat.kind, BeatKind::Enter);
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Beat {
     /// The user of the session.
     pub user: UserId,
     /// The id of the session.
     pub session: SessionId,
-    /// Whether the session enters (page load, connect) rather than renews. Entering always counts,
-    /// also within the grace of a leave.
-    pub enters: bool,
+    /// Whether it enters the session or renews it.
+    pub kind: BeatKind,
     /// The user's activity. Default: `Now` when entering, else `Unknown`.
     pub activity: Activity,
     /// The topics of the session from now on; `None` keeps them (none, when entering).
     pub topics: Option<Topics>,
     /// The status that the user declares; `None` keeps it.
-    pub declares: Option<(Status, Option<Message>, Option<Timestamp>)>,
+    pub declares: Option<Declaration>,
     /// The host's metadata of the session; `None` keeps it.
     pub meta: Option<Meta>,
     /// How long the session lives without another heartbeat; `None` keeps it (the policy's, when
@@ -55,7 +67,7 @@ pub struct Beat {
 impl Beat {
     /// A heartbeat that enters: it always counts, and sets the topics.
     pub fn enter(user: UserId, session: SessionId) -> Self {
-        Self { enters: true, activity: Activity::Now, ..Self::renew(user, session) }
+        Self { kind: BeatKind::Enter, activity: Activity::Now, ..Self::renew(user, session) }
     }
 
     /// A heartbeat that renews a session, or enters it if it is unknown.
@@ -65,7 +77,7 @@ impl Beat {
         Self {
             user,
             session,
-            enters: false,
+            kind: BeatKind::Renew,
             activity: Activity::Unknown,
             topics: None,
             declares: None,
@@ -85,8 +97,8 @@ impl Beat {
     }
 
     /// Declares a status.
-    pub fn declares(self, status: Status, message: Option<Message>) -> Self {
-        Self { declares: Some((status, message, None)), ..self }
+    pub fn declares(self, declaration: impl Into<Declaration>) -> Self {
+        Self { declares: Some(declaration.into()), ..self }
     }
 
     /// Sets the host's metadata of the session.
@@ -100,10 +112,28 @@ impl Beat {
     }
 }
 
+/// When others see a leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LeaveKind {
+    /// After the policy's grace, so that reloading a page is not seen.
+    AfterGrace,
+    /// At once.
+    Immediate,
+}
+
 /// "This session ends", as a whole or in some topics.
 ///
 /// It ends the placement that its sender has seen; one made meanwhile is unaffected.
+///
+/// ```
+/// use presence_core::{Leave, LeaveKind, SessionId, UserId};
+/// # fn main() -> Result<(), presence_core::InvalidValue> {
+/// let leave = Leave::new(UserId::new("alice")?, SessionId::new("tab-1")?).immediately();
+/// assert_eq!(leave.kind, LeaveKind::Immediate);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Leave {
     /// The session.
     pub key: SessionKey,
@@ -112,14 +142,15 @@ pub struct Leave {
     /// The placement that the sender has seen, as an earlier heartbeat returned it; `None`: the
     /// present one.
     pub placed_at: Option<Timestamp>,
-    /// Whether it takes effect at once, without the grace.
-    pub at_once: bool,
+    /// When others see it.
+    pub kind: LeaveKind,
 }
 
 impl Leave {
     /// Ends the whole session, after the grace.
     pub fn new(user: UserId, session: SessionId) -> Self {
-        Self { key: SessionKey { user, id: session }, topics: None, placed_at: None, at_once: false }
+        let key = SessionKey { user, id: session };
+        Self { key, topics: None, placed_at: None, kind: LeaveKind::AfterGrace }
     }
 
     /// Ends only the memberships in these topics.
@@ -133,7 +164,7 @@ impl Leave {
     }
 
     /// Takes effect at once, without the grace.
-    pub fn now(self) -> Self {
-        Self { at_once: true, ..self }
+    pub fn immediately(self) -> Self {
+        Self { kind: LeaveKind::Immediate, ..self }
     }
 }

@@ -15,12 +15,12 @@ mod status;
 mod topic;
 mod user;
 
-pub use beat::{Activity, Beat, Leave};
+pub use beat::{Activity, Beat, BeatKind, Leave, LeaveKind};
 pub(crate) use id::check as check_name;
 pub use id::{InvalidValue, NodeId, SessionId, UserId};
 pub use node::Node;
 pub use session::{Departure, MAX_SESSIONS_PER_USER, Meta, Placement, Session, SessionKey};
-pub use status::{Declared, Message, Status};
+pub use status::{Declaration, Declared, Message, Status};
 pub use topic::{MAX_TOPICS, MAX_TOPICS_BYTES, Membership, Topic, Topics};
 pub use user::{Block, UserRecord};
 

@@ -40,6 +40,15 @@ impl Meta {
 
     /// Wraps a JSON object.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Meta;
+    /// let meta = Meta::new(serde_json::json!({ "name": "Ada" }))?;
+    /// assert_eq!(meta.value()["name"], "Ada");
+    /// assert!(Meta::new(serde_json::json!("Ada")).is_err());
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidValue`] if the value is not an object, or its JSON is longer than 1 KiB.
     pub fn new(value: Value) -> Result<Self, InvalidValue> {

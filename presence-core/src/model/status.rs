@@ -62,6 +62,14 @@ impl Message {
 
     /// Checks a text.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Message;
+    /// assert_eq!(Message::new("at lunch")?.as_str(), "at lunch");
+    /// assert!(Message::new("x".repeat(257)).is_err());
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidValue`] if the text is too long or contains a control character.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidValue> {
@@ -88,6 +96,26 @@ impl fmt::Debug for Message {
     }
 }
 
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for Message {
+    type Err = InvalidValue;
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&str> for Message {
+    type Error = InvalidValue;
+    fn try_from(text: &str) -> Result<Self, InvalidValue> {
+        Self::new(text)
+    }
+}
+
 impl TryFrom<String> for Message {
     type Error = InvalidValue;
     fn try_from(text: String) -> Result<Self, InvalidValue> {
@@ -98,6 +126,59 @@ impl TryFrom<String> for Message {
 impl From<Message> for String {
     fn from(message: Message) -> Self {
         message.0.into()
+    }
+}
+
+/// What a user declares: a status, perhaps with a message, for as long as the session lives or until
+/// a given time.
+///
+/// A [`Status`] alone is one as well.
+///
+/// ```
+/// use presence_core::{Declaration, Message, Status};
+/// # fn main() -> Result<(), presence_core::InvalidValue> {
+/// let lunch = Declaration::new(Status::Away).message(Message::new("at lunch")?);
+/// assert_eq!(Declaration::from(Status::Away).message, None);
+/// # let _ = lunch;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Declaration {
+    /// The status.
+    pub status: Status,
+    /// The message beside it. Default none.
+    pub message: Option<Message>,
+    /// When it stops counting. Default `None`: it counts for as long as the session lives.
+    pub until: Option<Timestamp>,
+}
+
+impl Declaration {
+    /// Declares a status without a message, for as long as the session lives.
+    pub fn new(status: Status) -> Self {
+        Self { status, message: None, until: None }
+    }
+
+    /// The register that holds it once it was declared at `at`.
+    pub(crate) fn declared(self, at: Timestamp) -> Declared {
+        let Self { status, message, until } = self;
+        Declared { at, status, message, until }
+    }
+
+    /// Whether `known` says the same.
+    pub(crate) fn repeats(&self, known: &Declared) -> bool {
+        (self.status, &self.message, self.until) == (known.status, &known.message, known.until)
+    }
+}
+
+crate::setters! {
+    Declaration {}
+    optional { message: Message, until: Timestamp }
+}
+
+impl From<Status> for Declaration {
+    fn from(status: Status) -> Self {
+        Self::new(status)
     }
 }
 

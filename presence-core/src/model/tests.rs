@@ -171,3 +171,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_declaration_repeats_what_says_the_same_whenever_that_was() {
+    let at = Timestamp::from_millis;
+    let lunch = Declaration::new(Status::Away).message(Message::new("lunch").unwrap()).until(at(9));
+    let known = lunch.clone().declared(at(1));
+    assert_eq!((known.at, known.until), (at(1), Some(at(9))));
+    assert!(lunch.repeats(&known));
+    for other in [
+        Declaration::new(Status::Busy).message(lunch.message.clone()).until(at(9)),
+        lunch.clone().message(None),
+        lunch.clone().until(at(10)),
+        Status::Away.into(),
+    ] {
+        assert!(!other.repeats(&known), "{other:?}");
+    }
+}
+
+#[test]
+fn a_message_is_read_and_written_as_its_text() {
+    let message: Message = "at lunch".parse().unwrap();
+    assert_eq!(
+        (message.to_string().as_str(), Message::try_from("at lunch")),
+        ("at lunch", Ok(message.clone()))
+    );
+    assert!("a\0b".parse::<Message>().is_err());
+}

@@ -40,6 +40,14 @@ impl Topics {
 
     /// Memberships without an end in these topics.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::{Topic, Topics};
+    /// let topics = Topics::new([Topic::new("lobby")?, Topic::new("chat")?, Topic::new("lobby")?])?;
+    /// assert_eq!(topics.names().map(Topic::as_str).collect::<Vec<_>>(), ["chat", "lobby"]);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidValue`] if there are more than [`MAX_TOPICS`], or their names exceed
     /// [`MAX_TOPICS_BYTES`].

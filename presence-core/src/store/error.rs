@@ -47,6 +47,12 @@ pub struct Error {
 
 impl Error {
     /// An error of this kind, with a text that may be shown to users.
+    ///
+    /// ```
+    /// use presence_core::store::{Error, Kind};
+    /// let error = Error::new(Kind::Timeout, "no answer within a second");
+    /// assert_eq!(error.kind(), Kind::Timeout);
+    /// ```
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into().into(), source: None }
     }

@@ -74,12 +74,28 @@ impl State {
 
 impl ManualClock {
     /// A clock that reads `now`.
+    ///
+    /// ```
+    /// use presence_core::{Clock, ManualClock, Timestamp};
+    /// let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
+    /// assert_eq!(clock.now(), Timestamp::from_secs(1_700_000_000));
+    /// ```
     pub fn at(now: Timestamp) -> Self {
         Self(Arc::new(Mutex::new(State { now, ..State::default() })))
     }
 
     /// Advances by `duration`, stopping at the instant of each sleeper in order; returns when all
     /// tasks are idle.
+    ///
+    /// ```
+    /// # use presence_core::{Clock, ManualClock, Timestamp};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::time::Duration;
+    /// let clock = ManualClock::at(Timestamp::from_secs(10));
+    /// clock.advance(Duration::from_secs(5)).await;
+    /// assert_eq!(clock.now(), Timestamp::from_secs(15));
+    /// # }
+    /// ```
     pub async fn advance(&self, duration: Duration) {
         run_until_idle().await;
         let target = self.now() + duration;

@@ -36,6 +36,14 @@ impl Timestamp {
     }
 
     /// The time elapsed since `earlier`; zero if that is in the future.
+    ///
+    /// ```
+    /// use presence_core::Timestamp;
+    /// use std::time::Duration;
+    /// let (earlier, later) = (Timestamp::from_secs(10), Timestamp::from_secs(12));
+    /// assert_eq!(later.since(earlier), Duration::from_secs(2));
+    /// assert_eq!(earlier.since(later), Duration::ZERO);
+    /// ```
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }

@@ -54,6 +54,12 @@ struct Shared {
 
 impl MemoryBroker {
     /// A broker with the default retention and budget.
+    ///
+    /// ```
+    /// use presence_memory::MemoryBroker;
+    /// let broker = MemoryBroker::new();
+    /// assert_eq!(broker.stored(), (0, 0));
+    /// ```
     #[expect(clippy::new_without_default, reason = "two of them are two brokers: that should be visible")]
     pub fn new() -> Self {
         Self::with(Retention::default(), HISTORY_BYTES, SystemClock)
@@ -62,6 +68,14 @@ impl MemoryBroker {
     /// A broker with these bounds, on this clock.
     ///
     /// `budget` is in bytes, for payloads, keys and their overhead.
+    ///
+    /// ```
+    /// use presence_core::SystemClock;
+    /// use presence_core::broker::Retention;
+    /// use presence_memory::{HISTORY_BYTES, MemoryBroker};
+    /// let broker = MemoryBroker::with(Retention::default().count(100), HISTORY_BYTES, SystemClock);
+    /// # drop(broker);
+    /// ```
     pub fn with(retention: Retention, budget: usize, clock: impl Clock) -> Self {
         let histories = Mutex::new(Histories::new(retention, budget));
         let shared = Arc::new(Shared { clock: Arc::new(clock), histories });

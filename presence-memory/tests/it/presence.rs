@@ -74,7 +74,7 @@ async fn a_session_lives_lapses_and_is_forgotten_on_one_handle() {
     assert_eq!((liveness(&presence, "ann"), liveness(&presence, "bob")), (Liveness::Idle, Liveness::Gone));
     assert_eq!(presence.everyone().counts(), Counts { online: 1, active: 0 });
     assert_eq!((world.stored("ann").await, world.stored("bob").await), (1, 0));
-    presence.leave(Leave::new(user("ann"), tab()).now()).await.unwrap();
+    presence.leave(Leave::new(user("ann"), tab()).immediately()).await.unwrap();
     world.pass(1).await;
     assert_eq!(liveness(&presence, "ann"), Liveness::Gone);
     world.pass(180).await;
@@ -138,7 +138,7 @@ async fn a_store_without_room_is_told_as_full_and_is_not_down() {
     world.pass(30).await;
     one.beat(renew("ann")).await.unwrap();
     assert_eq!(liveness(&one, "ann"), Liveness::Active);
-    one.leave(Leave::new(user("ann"), tab()).now()).await.unwrap();
+    one.leave(Leave::new(user("ann"), tab()).immediately()).await.unwrap();
     assert_eq!(liveness(&one, "ann"), Liveness::Gone);
     for _ in 0..20 {
         world.pass(10).await;
@@ -150,7 +150,7 @@ async fn a_store_without_room_is_told_as_full_and_is_not_down() {
 #[tokio::test]
 async fn what_is_remembered_of_a_flood_of_users_keeps_to_its_bytes_in_the_store_as_well() {
     let world = World::new();
-    let policy = Policy { remember_for: Some(secs(86_400)), ..Policy::default() };
+    let policy = Policy::default().remember_for(secs(86_400));
     let presence = Presence::builder(world.store.clone())
         .clock(world.clock.clone())
         .policy(policy)
@@ -180,7 +180,7 @@ async fn woken(clock: &ManualClock, duration: Duration) -> u64 {
 #[tokio::test]
 async fn an_hour_or_a_day_of_virtual_time_takes_as_many_wake_ups_as_something_happens() {
     let world = World::new();
-    let policy = Policy { remember_for: Some(Duration::from_hours(90 * 24)), ..Policy::default() };
+    let policy = Policy::default().remember_for(Duration::from_hours(90 * 24));
     let builder = Presence::builder(world.store.clone()).clock(world.clock.clone()).policy(policy);
     let presence = builder.start().unwrap();
     presence.ready().await;

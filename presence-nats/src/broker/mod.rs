@@ -82,6 +82,15 @@ impl NatsBroker {
     /// [`NatsStore::connect`](crate::NatsStore::connect) takes them. Returns at once, also while
     /// the server is down, and tries to connect until it succeeds.
     ///
+    /// ```no_run
+    /// use presence_nats::{BrokerOptions, Namespace, NatsBroker, async_nats::ConnectOptions};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let options = BrokerOptions::new(Namespace::new("chat")?);
+    /// let broker = NatsBroker::connect("nats://127.0.0.1:4222", ConnectOptions::new(), options)?;
+    /// # drop(broker);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when a URL or an option cannot be

@@ -11,8 +11,8 @@ use std::time::Duration;
 /// use presence_core::broker::Retention;
 /// use presence_nats::{BrokerOptions, Namespace};
 /// # fn main() -> Result<(), presence_core::store::Error> {
-/// let mut options = BrokerOptions::new(Namespace::new("chat")?);
-/// options.retention = Retention::default().count(200);
+/// let options = BrokerOptions::new(Namespace::new("chat")?).retention(Retention::default().count(200));
+/// # let _ = options;
 /// # Ok(()) }
 /// ```
 ///
@@ -64,4 +64,9 @@ impl BrokerOptions {
     pub(super) fn check(&self) -> Result<()> {
         check_place(self.domain.as_deref(), self.replicas, self.call_timeout)
     }
+}
+
+presence_core::setters! {
+    BrokerOptions { storage: Storage, replicas: u8, retention: Retention, call_timeout: Duration }
+    optional { domain: String, max_bytes: u64 }
 }

@@ -32,9 +32,8 @@ macro_rules! harness {
                 async fn open(&self, namespace: &str) -> Arc<dyn PresenceStore> {
                     let name = format!("{}-{namespace}", self.prefix);
                     self.opened.lock().unwrap().insert(name.clone());
-                    let mut options = ($options)(&name);
                     // How fast two busy cores are is not what is tested.
-                    options.call_timeout = Duration::from_secs(10);
+                    let options = ($options)(&name).call_timeout(Duration::from_secs(10));
                     Arc::new(rig::at(&$urls, options))
                 }
 

@@ -127,11 +127,10 @@ async fn a_lease_that_outlasts_the_stream_of_renewals_is_renewed_in_its_record()
     let (same, another) = (Duration::from_secs(1), Duration::from_mins(10));
     for (server, asks_for) in [(&NATS, same), (&OLD, same), (&NATS, another)] {
         let name = unique();
-        let mut options = rig::options(&name, Storage::File);
-        options.beats_for = Duration::from_secs(1);
-        rig::at(&server.url(), options.clone()).ping().await.unwrap();
+        let options = rig::options(&name, Storage::File);
+        rig::at(&server.url(), options.clone().beats_for(Duration::from_secs(1))).ping().await.unwrap();
         // The stream is as its maker wanted it.
-        options.beats_for = asks_for;
+        let options = options.beats_for(asks_for);
         let store = rig::at(&server.url(), options.clone());
         let now = store.now().await.unwrap();
         let (mut here, mut gone) = (session("here", now, MINUTE), session("gone", now, MINUTE));
@@ -165,11 +164,9 @@ async fn what_lives_outlives_the_age_of_its_record() {
 
 async fn outlives(server: &Nats, asks_for: Duration) {
     let name = unique();
-    let mut options = rig::options(&name, Storage::Memory);
-    options.max_age = Duration::from_secs(4);
-    rig::at(&server.url(), options.clone()).ping().await.unwrap();
-    options.max_age = asks_for;
-    let store = rig::at(&server.url(), options);
+    let options = rig::options(&name, Storage::Memory);
+    rig::at(&server.url(), options.clone().max_age(Duration::from_secs(4))).ping().await.unwrap();
+    let store = rig::at(&server.url(), options.max_age(asks_for));
     let now = store.now().await.unwrap();
     let (mut held, beats) = (session("held", now, MINUTE), session("beats", now, MINUTE));
     (held.placement.held, held.seen_at) = (true, Timestamp::ZERO);
@@ -201,8 +198,7 @@ async fn outlives(server: &Nats, asks_for: Duration) {
 #[tokio::test]
 async fn what_lives_outlives_the_age_of_its_record_though_no_feed_lasts() {
     let name = unique();
-    let mut options = rig::options(&name, Storage::Memory);
-    options.max_age = Duration::from_secs(4);
+    let options = rig::options(&name, Storage::Memory).max_age(Duration::from_secs(4));
     let store = rig::at(&NATS.url(), options);
     let now = store.now().await.unwrap();
     let mut held = session("held", now, MINUTE);
@@ -229,9 +225,8 @@ async fn what_lives_outlives_the_age_of_its_record_though_no_feed_lasts() {
 async fn the_first_policy_is_kept_for_comparison() {
     let name = unique();
     for lease in [30, 60] {
-        let policy = Policy { lease_for: Duration::from_secs(lease), ..Policy::default() };
-        let mut options = rig::options(&name, Storage::Memory);
-        options.policy = Some(policy);
+        let policy = Policy::default().lease_for(Duration::from_secs(lease));
+        let options = rig::options(&name, Storage::Memory).policy(policy);
         let mut feed = rig::at(&NATS.url(), options).watch();
         told(&mut feed, is_synced).await;
         let kept = NATS.request(&format!("$JS.API.DIRECT.GET.KV_{name}.$KV.{name}.policy"), "");

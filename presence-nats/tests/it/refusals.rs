@@ -29,8 +29,7 @@ async fn a_bucket_that_is_not_ours_is_refused_in_words() {
 #[tokio::test]
 async fn a_bucket_that_is_full_says_so_and_still_lets_go() {
     let name = unique();
-    let mut options = rig::options(&name, Storage::Memory);
-    options.max_bytes = Some(20_000);
+    let options = rig::options(&name, Storage::Memory).max_bytes(20_000);
     let store = rig::at(&NATS.url(), options);
     let now = store.now().await.unwrap();
     let all: Vec<Session> = (0..200).map(|n| session(&format!("user-{n:03}"), now, MINUTE)).collect();
@@ -88,8 +87,7 @@ async fn a_ready_made_client_will_do() {
     let store = NatsStore::with_client(client, rig::options(&name, Storage::Memory)).unwrap();
     store.ping().await.unwrap();
     assert!(!format!("{store:?}").contains("127.0.0.1"));
-    let mut bad = Options::new(Namespace::new("a").unwrap());
-    bad.replicas = 0;
+    let bad = Options::new(Namespace::new("a").unwrap()).replicas(0);
     let refused = NatsStore::connect("nats://127.0.0.1:1", ConnectOptions::new(), bad).unwrap_err();
     assert_eq!(refused.kind(), Kind::Rejected);
     let options = rig::options(&name, Storage::Memory);

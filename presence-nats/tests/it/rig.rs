@@ -18,9 +18,7 @@ pub fn unique() -> String {
 
 /// The defaults, in the namespace of this name.
 pub fn options(name: &str, storage: Storage) -> Options {
-    let mut options = Options::new(Namespace::new(name).unwrap());
-    options.storage = storage;
-    options
+    Options::new(Namespace::new(name).unwrap()).storage(storage)
 }
 
 /// A broker's defaults, in the namespace of this name.
@@ -30,16 +28,12 @@ pub fn events(name: &str) -> BrokerOptions {
 
 /// The same, on three servers.
 pub fn replicated(name: &str) -> Options {
-    let mut options = options(name, Storage::File);
-    options.replicas = 3;
-    options
+    options(name, Storage::File).replicas(3)
 }
 
 /// The same, for a process at the edge whose bucket is in the center.
 pub fn from_the_edge(name: &str) -> Options {
-    let mut options = options(name, Storage::File);
-    options.domain = Some("center".to_owned());
-    options
+    options(name, Storage::File).domain("center".to_owned())
 }
 
 /// A handle of one more process at this address.

@@ -84,6 +84,14 @@ impl RedisBroker {
     /// Makes a broker on one server: `redis://user:password@host:port/database`, or `rediss://`
     /// with the feature `tls`.
     ///
+    /// ```no_run
+    /// use presence_redis::{BrokerOptions, Namespace, RedisBroker};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let broker = RedisBroker::connect("redis://127.0.0.1", BrokerOptions::new(Namespace::new("chat")?))?;
+    /// # drop(broker);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Kind::Rejected`] when the URL cannot be parsed or an option is out of bounds.

@@ -6,6 +6,15 @@ use presence_core::broker::Retention;
 use std::time::Duration;
 
 /// Settings of a [`RedisBroker`](crate::RedisBroker).
+///
+/// ```
+/// use presence_core::broker::Retention;
+/// use presence_redis::{BrokerOptions, Namespace};
+/// # fn main() -> Result<(), presence_core::store::Error> {
+/// let options = BrokerOptions::new(Namespace::new("chat")?).retention(Retention::default().count(200));
+/// # let _ = options;
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BrokerOptions {
@@ -36,14 +45,13 @@ impl BrokerOptions {
         }
     }
 
-    /// Sets the bounds of histories.
-    pub fn retention(self, retention: Retention) -> Self {
-        Self { retention, ..self }
-    }
-
     /// Exchanges messages with other services on plain pub/sub channels.
     pub fn foreign(mut self, foreign: Foreign) -> Self {
         self.foreign.push(foreign);
         self
     }
+}
+
+presence_core::setters! {
+    BrokerOptions { retention: Retention, call_timeout: Duration, connect_timeout: Duration }
 }

@@ -62,7 +62,7 @@ impl Header {
     /// processes.
     pub fn new(publish: &'static str, shards: u16, keep_for: Duration, policy: Option<&Policy>) -> Self {
         let keep_millis = u64::try_from(keep_for.as_millis()).unwrap_or(u64::MAX);
-        Self { publish, shards, keep_millis, policy: policy.map(in_words).unwrap_or_default() }
+        Self { publish, shards, keep_millis, policy: policy.map(Policy::to_string).unwrap_or_default() }
     }
 
     /// The number of shards that this process expects the namespace to have.
@@ -74,15 +74,6 @@ impl Header {
     pub fn policy(&self) -> &str {
         &self.policy
     }
-}
-
-fn in_words(policy: &Policy) -> String {
-    // `remember_for` is not compared: it does not affect how a session is judged.
-    let Policy { lease_for, held_for, active_for, grace, declared_counts, remember_for: _, last_seen: _ } =
-        policy;
-    format!(
-        "lease {lease_for:?}, held {held_for:?}, active {active_for:?}, grace {grace:?}, declared {declared_counts}"
-    )
 }
 
 impl Script {

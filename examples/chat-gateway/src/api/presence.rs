@@ -101,7 +101,7 @@ pub(crate) async fn all(
         return Err(Error::bad_request("invalid limit"));
     }
     let everyone = service.presence().everyone();
-    let listing = everyone.list(&Page { after, limit });
+    let listing = everyone.list(&Page::default().after(after).limit(limit));
     let last_seen = |user| service.presence().last_seen_as(&Viewer::Anyone, user).map(rfc3339);
     let users = listing
         .members

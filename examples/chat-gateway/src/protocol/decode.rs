@@ -4,7 +4,7 @@ use crate::room::{Kind, Room};
 use bytes::Bytes;
 use presence_axum::ws::{Command, Problem, SessionFields, SubscriptionRequest, Token};
 use presence_axum::{BodyError, Json, LenientJson};
-use presence_core::{Message, Topic};
+use presence_core::{Declaration, Message, Topic};
 
 /// The typing value that other subscribers get.
 const TYPES: &str = "true";
@@ -76,7 +76,7 @@ fn status(frame: &LenientJson) -> Result<Command, Problem> {
         _ => return Err(wrong("message must be a string")),
     };
     let mut fields = SessionFields::default();
-    fields.declares = Some((status, message));
+    fields.declares = Some(Declaration::new(status).message(message));
     Ok(Command::Beat(fields))
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use http::{HeaderValue, Request};
 
-const ALL: Sources<'_> = Sources { query: Some("token"), subprotocol: true };
+const ALL: Sources<'_> = Sources::HEADER.query("token").subprotocol();
 
 fn shown(uri: &str, headers: &[(&str, &str)], sources: Sources<'_>) -> Result<String, Refused> {
     let mut request = Request::get(uri);
@@ -29,7 +29,7 @@ fn a_token_comes_from_the_header_the_query_or_a_subprotocol() {
 #[test]
 fn a_source_that_is_not_asked_shows_nothing() {
     let offered = [("sec-websocket-protocol", "bearer, t.1")];
-    for sources in [Sources::HEADER, Sources { query: Some("access_token"), subprotocol: false }] {
+    for sources in [Sources::HEADER, Sources::HEADER.query("access_token")] {
         assert_eq!(shown("/?token=t.1", &offered, sources), Err(Refused::Missing));
     }
 }

@@ -93,6 +93,14 @@ pub enum InvalidJwks {
 impl Jwks {
     /// Accepts tokens that are signed with a key published at `url`.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_axum::auth::Jwks;
+    /// let tokens = Jwks::new("https://id.example/.well-known/jwks.json")?.issuer("https://id.example").audience("presence");
+    /// # let _ = tokens;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`InvalidJwks`].
@@ -116,6 +124,14 @@ impl Jwks {
     ///
     /// If tokens are issued under another address than the one to fetch keys from, set it by
     /// [`issuer`](Self::issuer).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_axum::auth::Jwks;
+    /// let tokens = Jwks::keycloak("https://id.example", "our-realm")?.client("our-app");
+    /// # let _ = tokens;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`InvalidJwks`].

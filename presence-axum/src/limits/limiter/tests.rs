@@ -6,7 +6,7 @@ fn client(last: u8) -> Client {
 }
 
 fn gate(streams: usize, of_client: usize) -> Limiter {
-    Limiter::new(Limits { streams, streams_per_client: Some(of_client), ..Limits::default() })
+    Limiter::new(Limits::default().streams(streams).streams_per_client(of_client))
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn clients_without_streams_are_not_remembered() {
 
 #[test]
 fn topics_are_counted_in_all_and_for_each_client_until_their_stream_ends() {
-    let limits = Limits { topics: 5, topics_per_client: Some(3), ..Limits::default() };
+    let limits = Limits::default().topics(5).topics_per_client(3);
     let gate = Limiter::new(limits);
     let mut one = gate.admit(Some(client(1))).unwrap();
     let mut same = gate.admit(Some(client(1))).unwrap();
@@ -64,7 +64,7 @@ fn topics_are_counted_in_all_and_for_each_client_until_their_stream_ends() {
 fn each_eighth_topic_that_a_stream_begins_with_is_a_query() {
     let clock: Arc<dyn Clock> = Arc::new(presence_core::ManualClock::at(presence_core::Timestamp::ZERO));
     let queries_per_client = Quota::per_minute(1).map(|quota| quota.burst(2));
-    let gate = Limiter::with_clock(Limits { queries_per_client, ..Limits::default() }, &clock);
+    let gate = Limiter::with_clock(Limits::default().queries_per_client(queries_per_client), &clock);
     let mut stream = gate.admit(Some(client(1))).unwrap();
     let begun = (0..100).take_while(|_| stream.watch().is_ok()).count();
     assert_eq!(begun, 23);

@@ -98,6 +98,19 @@ const UNCHECKED_FOR: Duration = Duration::from_secs(5);
 impl Replay {
     /// Streams channels of this broker with the defaults: begins with the latest event, unnamed
     /// events, a comment every 15 s, no time limit.
+    ///
+    /// ```
+    /// # fn example(broker: impl presence_core::Broker) {
+    /// use presence_axum::sse::{Begin, Ping, Replay};
+    /// use std::time::Duration;
+    ///
+    /// let replay = Replay::new(broker)
+    ///     .begin(Begin::Everything)
+    ///     .ping(Ping::Event("ping"), Duration::from_secs(10))
+    ///     .ends_after(Duration::from_hours(1));
+    /// # let _ = replay;
+    /// # }
+    /// ```
     pub fn new(broker: impl Broker) -> Self {
         Self(Arc::new(Inner {
             broker: Arc::new(broker),
@@ -145,6 +158,14 @@ impl Replay {
     }
 
     /// Makes the data of an event, instead of its payload; called once for all viewers.
+    ///
+    /// ```
+    /// # fn example(broker: impl presence_core::Broker) {
+    /// use presence_axum::sse::Replay;
+    /// let replay = Replay::new(broker).payload(|event| format!("{{\"id\":\"{}\"}}", event.id).into());
+    /// # let _ = replay;
+    /// # }
+    /// ```
     pub fn payload(self, payload: impl Fn(&Event) -> Bytes + Send + Sync + 'static) -> Self {
         self.with(|inner| inner.format.payload = Some(Arc::new(payload)))
     }

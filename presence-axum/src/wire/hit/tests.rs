@@ -67,8 +67,8 @@ fn absent_topics_differ_from_none() {
 #[test]
 fn a_status_comes_with_or_without_words() {
     let declares = beat(r#"{"user":"a","status":"busy","message":"in a call"}"#).declares.unwrap();
-    assert_eq!((declares.0, declares.1.unwrap().as_str()), (Status::Busy, "in a call"));
-    assert_eq!(beat(r#"{"user":"a","status":"away"}"#).declares.unwrap().1, None);
+    assert_eq!((declares.status, declares.message.unwrap().as_str()), (Status::Busy, "in a call"));
+    assert_eq!(beat(r#"{"user":"a","status":"away"}"#).declares.unwrap().message, None);
     assert_eq!(refusal(r#"{"user":"a","message":"in a call"}"#), "no status");
 }
 
@@ -78,7 +78,7 @@ fn a_leave_names_topics_placement_and_haste() {
     assert_eq!(all, Leave::new(UserId::new("a").unwrap(), SessionId::new("s").unwrap()));
     let some = leave(r#"{"user":"a","kind":"leave","topics":["/x"],"now":true,"placed_at":17}"#);
     assert_eq!(some.topics.unwrap(), [Topic::new("/x").unwrap()]);
-    assert_eq!((some.at_once, some.placed_at), (true, Some(Timestamp::from_millis(17))));
+    assert_eq!((some.kind, some.placed_at), (LeaveKind::Immediate, Some(Timestamp::from_millis(17))));
     assert_eq!(refusal(r#"{"user":"a","kind":"leave","topics":[]}"#), "no topics");
 }
 

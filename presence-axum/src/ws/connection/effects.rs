@@ -11,7 +11,7 @@ use crate::ws::{Envelope, Problem, Reference, SessionFields, SubscriptionRequest
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use presence_core::broker::Start;
-use presence_core::{Beat, Page, Timestamp, Topic};
+use presence_core::{Beat, LeaveKind, Page, Timestamp, Topic};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -51,10 +51,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                         refused = Some(Problem::from(crate::Error::from(error)));
                     }
                 }
-                Effect::Release { at_once } => {
+                Effect::Release { kind } => {
                     self.removal = self.removal_of_caller();
                     if let Some(hold) = self.hold.take().and_then(Arc::into_inner)
-                        && at_once
+                        && kind == LeaveKind::Immediate
                     {
                         hold.leave_now();
                     }
@@ -83,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     self.publish(topic, &data, key.as_deref(), reference);
                 }
                 Effect::List { topic, after, limit, reference } => {
-                    self.list(topic, &Page { after, limit }, reference);
+                    self.list(topic, &Page::default().after(after).limit(limit), reference);
                 }
                 Effect::Authenticate { token, reference } => {
                     let (mount, caller) = (self.environment.mount.clone(), self.session.caller().clone());
@@ -210,8 +210,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 self.session.set_topics(known.map(|known| known.placement.topics).unwrap_or_default());
             })?;
         }
-        if let Some((status, message)) = fields.declares {
-            hold.declare(status, message, None)?;
+        if let Some(declaration) = fields.declares {
+            hold.declare(declaration)?;
         }
         if let Some(meta) = fields.meta {
             hold.meta(meta)?;

@@ -3,7 +3,7 @@
 use super::{Connection, Event, MAX_UNWRITTEN};
 use crate::ws::socket::FULL;
 use crate::ws::topic_feed::News;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -61,7 +61,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             self.checking = None;
             return Poll::Ready(Event::Checked(checked));
         }
-        match self.views.as_mut().poll_next(cx) {
+        match self.views.poll_next_unpin(cx) {
             Poll::Ready(Some(view)) => Poll::Ready(Event::View(view)),
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }

@@ -1,7 +1,7 @@
 //! Decodes the frames of clients.
 
 use crate::lenient_json::fields;
-use crate::wire::{invalid, said_of, session_name, topics_of, user_name, wrong};
+use crate::wire::{invalid, leave_kind, said_of, session_name, topics_of, user_name, wrong};
 use crate::ws::{Command, Problem, Reference, Request, SessionFields, SubscriptionRequest, Token};
 use crate::{Error, Json};
 use bytes::Bytes;
@@ -64,16 +64,12 @@ fn command(kind: &str, text: &str) -> Result<Command, Error> {
         "leave" => {
             let [topics, now] = fields(text, ["topics", "now"])?;
             let topics = topics_of(&topics)?;
-            let at_once = match now {
-                Json::Null => false,
-                Json::Bool(now) => now,
-                _ => return invalid("now"),
-            };
+            let kind = leave_kind(&now)?;
             let topics = topics.map(|topics| topics.names().cloned().collect::<Vec<_>>());
             if topics.as_ref().is_some_and(Vec::is_empty) {
                 return Err(Error::bad_request("no topics")); // not taken for "all of them"
             }
-            Command::Leave { at_once, topics }
+            Command::Leave { kind, topics }
         }
         "subscribe" => {
             let [topics] = fields(text, ["topics"])?;

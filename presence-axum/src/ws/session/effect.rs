@@ -1,7 +1,7 @@
 //! The effects that a session asks its connection to carry out.
 
 use crate::ws::{Close, Problem, Reference, SessionFields, SubscriptionRequest, Token, Update};
-use presence_core::{Beat, Topic, UserId};
+use presence_core::{Beat, LeaveKind, Topic, UserId};
 
 /// One action for the task of the connection.
 #[derive(Debug, Clone)]
@@ -11,7 +11,7 @@ pub(in crate::ws) enum Effect {
     Hold(Box<Beat>),
     Change(SessionFields),
     Release {
-        at_once: bool,
+        kind: LeaveKind,
     },
     Join {
         subscription: SubscriptionRequest,

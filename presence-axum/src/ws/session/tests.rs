@@ -25,7 +25,7 @@ impl Rig {
 
     fn of(caller: Identity, joins: bool) -> Self {
         let connection = SessionId::new("c1").unwrap();
-        let settings = Arc::new(Settings { topics: 2, ..Settings::default() });
+        let settings = Arc::new(Settings::default().topics(2));
         Self { session: Session::new(connection, caller, settings, joins, at(0)), now: at(0) }
     }
 
@@ -105,11 +105,10 @@ fn another_value_is_shown_at_once() {
 fn typing_ends_with_a_message_a_leave_an_unsubscribe_and_hiding() {
     let ends: [fn(&mut Rig) -> Vec<Effect>; 5] = [
         |rig| rig.execute(Command::Publish { topic: topic("room"), data: "1".into(), key: None }),
-        |rig| rig.execute(Command::Leave { at_once: false, topics: None }),
+        |rig| rig.execute(Command::Leave { kind: LeaveKind::AfterGrace, topics: None }),
         |rig| rig.execute(Command::Unsubscribe(vec![Some(topic("room"))])),
         |rig| {
-            let fields =
-                SessionFields { declares: Some((Status::Offline, None)), ..SessionFields::default() };
+            let fields = SessionFields { declares: Some(Status::Offline.into()), ..SessionFields::default() };
             rig.execute(Command::Beat(fields))
         },
         |rig| rig.asks_as(Command::Typing { topic: topic("room"), value: Some("1".into()) }, true),

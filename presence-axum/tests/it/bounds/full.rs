@@ -3,7 +3,9 @@
 use crate::rig::{Rig, START, WARM_UP};
 use presence_axum::auth::{Identity, from_fn};
 use presence_axum::{Limits, Mount, not_found};
-use presence_core::{Beat, ManualClock, Message, Meta, Presence, SessionId, Status, Topic, Topics, UserId};
+use presence_core::{
+    Beat, Declaration, ManualClock, Message, Meta, Presence, SessionId, Status, Topic, Topics, UserId,
+};
 use presence_memory::{MemoryBroker, MemoryStore};
 
 /// Every character takes two bytes in JSON.
@@ -49,7 +51,7 @@ async fn enter(presence: &Presence, user: &str, session: &str, topics: impl Into
     let topics = topics.into_iter().map(|topic| Topic::new(topic).unwrap());
     let beat = Beat::enter(UserId::new(user).unwrap(), SessionId::new(session).unwrap())
         .topics(Topics::new(topics).unwrap())
-        .declares(Status::Busy, Some(message()))
+        .declares(Declaration::new(Status::Busy).message(message()))
         .meta(meta());
     presence.beat(beat).await.unwrap();
 }

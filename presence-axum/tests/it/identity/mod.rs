@@ -216,7 +216,8 @@ async fn every_route_can_be_taken_alone_and_all_of_them_left_out() {
 
 #[tokio::test]
 async fn only_the_routes_that_are_named_are_served() {
-    let rig = Rig::serving(|presence| Mount::new(presence).only([Route::Client, Route::Counts]).routes()).await;
+    let rig =
+        Rig::serving(|presence| Mount::new(presence).only([Route::Client, Route::Counts]).routes()).await;
     assert_eq!(rig.get("/v1/counts").await.status, 200);
     assert_eq!(rig.get("/presence.js").await.status, 200);
     for route in Route::ALL.into_iter().filter(|route| ![Route::Client, Route::Counts].contains(route)) {

@@ -29,9 +29,8 @@ impl Protocol for Echo {
 
 async fn rig() -> Rig {
     Rig::serving(|presence| {
-        let mut settings = Settings::default();
-        settings.burst = 10_000;
-        settings.close_within = Duration::from_secs(1); // not every test answers a close
+        // Not every test answers a close.
+        let settings = Settings::default().burst(10_000).close_within(Duration::from_secs(1));
         let gateway = Gateway::with(&Mount::new(presence), Echo, settings);
         let echo = move |request: Request| async move { gateway.upgrade(request).await };
         Router::new().route("/echo", get(echo))

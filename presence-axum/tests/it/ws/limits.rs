@@ -92,10 +92,7 @@ async fn mute_connections_are_closed_and_pinging_ones_are_not() {
 
 #[tokio::test]
 async fn one_client_has_no_more_sockets_than_it_may() {
-    let rig = Rig::with(|mount| {
-        mount.limits(Limits { streams: 3, streams_per_client: Some(2), ..Limits::default() })
-    })
-    .await;
+    let rig = Rig::with(|mount| mount.limits(Limits::default().streams(3).streams_per_client(2))).await;
     let first = Client::connect(rig.address).await;
     let _second = Client::connect(rig.address).await;
     assert_eq!(connect_with(rig.address, "/v1/ws", &[]).await.map(drop), Err(429));
@@ -111,9 +108,10 @@ async fn a_reader_that_stops_is_closed_and_its_neighbours_do_not_wait() {
     let broker = MemoryBroker::new();
     let carried = broker.clone();
     let rig = Rig::with(|mount| {
-        let mut settings = Settings::default();
-        settings.write_within = Duration::from_millis(300);
-        (settings.idle_for, settings.close_within) = (Duration::from_hours(1), Duration::from_secs(30));
+        let settings = Settings::default()
+            .write_within(Duration::from_millis(300))
+            .idle_for(Duration::from_hours(1))
+            .close_within(Duration::from_secs(30));
         mount.broker(carried).sockets_with(settings)
     })
     .await;

@@ -174,8 +174,7 @@ async fn typing_ends_by_itself_and_when_the_socket_goes() {
     let broker = MemoryBroker::new();
     let carried = broker.clone();
     let rig = Rig::with(|mount| {
-        let mut settings = Settings::default();
-        settings.typing_for = Duration::from_secs(5);
+        let settings = Settings::default().typing_for(Duration::from_secs(5));
         mount.broker(carried).sockets_with(settings)
     })
     .await;

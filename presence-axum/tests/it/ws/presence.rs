@@ -66,8 +66,7 @@ async fn a_session_lives_as_long_as_its_socket_and_needs_no_beats() {
 #[tokio::test]
 async fn many_joins_come_in_few_frames_and_each_user_in_one() {
     let rig = Rig::with(|mount| {
-        let mut settings = Settings::default();
-        settings.batch = Duration::from_millis(300);
+        let settings = Settings::default().batch(Duration::from_millis(300));
         mount.sockets_with(settings)
     })
     .await;
@@ -112,12 +111,9 @@ async fn a_client_that_comes_back_with_its_version_gets_what_it_missed() {
 
 #[tokio::test]
 async fn a_large_topic_is_told_in_counts_and_says_so() {
-    let rig = Rig::with(|mount| {
-        let mut settings = Settings::default();
-        (settings.large, settings.batch) = (4, Duration::from_millis(10));
-        mount.sockets_with(settings)
-    })
-    .await;
+    let rig =
+        Rig::with(|mount| mount.sockets_with(Settings::default().large(4).batch(Duration::from_millis(10))))
+            .await;
     let mut watcher = Client::connect(rig.address).await;
     watcher.send(r#"{"type":"subscribe","topics":["room"]}"#).await;
     watcher.of("presence_state").await;

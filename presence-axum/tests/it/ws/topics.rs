@@ -29,8 +29,7 @@ async fn subscribed(client: &mut Client, name: &str, n: usize) -> (usize, Vec<Va
 
 #[tokio::test]
 async fn one_client_subscribes_to_no_more_topics_than_it_may_however_many_sockets_it_has() {
-    let rig =
-        Rig::with(|mount| mount.limits(Limits { topics_per_client: Some(70), ..Limits::default() })).await;
+    let rig = Rig::with(|mount| mount.limits(Limits::default().topics_per_client(70))).await;
     let mut first = Client::connect(rig.address).await;
     let mut second = Client::connect(rig.address).await;
     assert_eq!(subscribed(&mut first, "a", 60).await.0, 60);
@@ -55,8 +54,7 @@ async fn one_client_subscribes_to_no_more_topics_than_it_may_however_many_socket
 #[tokio::test]
 async fn there_are_no_more_rooms_than_may_be_and_those_that_are_there_take_everybody() {
     let rig = Rig::with(|mount| {
-        let mut settings = Settings::default();
-        settings.rooms = 5;
+        let settings = Settings::default().rooms(5);
         mount.sockets_with(settings)
     })
     .await;
@@ -76,8 +74,7 @@ async fn there_are_no_more_rooms_than_may_be_and_those_that_are_there_take_every
 #[tokio::test]
 async fn subscriptions_and_lists_of_a_socket_count_as_queries() {
     let quota = Quota::per_minute(1).map(|quota| quota.burst(6));
-    let rig =
-        Rig::with(|mount| mount.limits(Limits { queries_per_client: quota, ..Limits::default() })).await;
+    let rig = Rig::with(|mount| mount.limits(Limits::default().queries_per_client(quota))).await;
     // One of them is the connection.
     let mut client = Client::connect(rig.address).await;
     let (begun, refused) = subscribed(&mut client, "room", 64).await;
@@ -92,8 +89,7 @@ async fn subscriptions_and_lists_of_a_socket_count_as_queries() {
 async fn who_finds_no_room_where_subscribing_is_being_there_is_not_there() {
     let clock = ManualClock::at(START - WARM_UP);
     let app = |presence| {
-        let mut settings = Settings::default();
-        settings.rooms = 2;
+        let settings = Settings::default().rooms(2);
         let gateway = Gateway::with(&Mount::new(presence), Joins, settings);
         let socket = move |request: Request| async move { gateway.upgrade(request).await };
         axum::Router::new().route("/v1/ws", axum::routing::get(socket))

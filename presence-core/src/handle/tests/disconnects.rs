@@ -42,7 +42,7 @@ async fn a_disconnected_user_is_gone_everywhere_and_stays_away_until_the_time_is
         assert!(is_blocked(&presence.beat(renew("alice", "new")).await));
         assert!(is_blocked(&presence.hold(enter("alice", "socket"))));
         let key = SessionKey { user: user("alice"), id: session("x") };
-        assert!(is_blocked(&presence.declare(key, Status::Busy, None, None).await));
+        assert!(is_blocked(&presence.declare(key, Status::Busy).await));
         presence.beat(renew("bob", "tab")).await.unwrap();
     }
     // Activity of the connection does not bring the session back, and its drop ends nothing.

@@ -104,7 +104,7 @@ async fn a_hold_moves_declares_and_tells_of_activity() {
     assert_eq!(liveness(&other, "alice"), Liveness::Idle);
     hold.active(Activity::Now);
     hold.place(topics(&["/b"])).unwrap();
-    hold.declare(Status::Busy, None, None).unwrap();
+    hold.declare(Status::Busy).unwrap();
     world.pass(secs(1)).await;
     assert_eq!(liveness(&other, "alice"), Liveness::Active);
     assert_eq!(other.topic(&topic("/a")).counts().online, 0);
@@ -139,7 +139,7 @@ async fn a_leave_from_elsewhere_does_not_end_a_connection_that_is_heard() {
     let (one, other) = (world.process().await, world.process().await);
     let hold = one.hold(enter("alice", "s")).unwrap();
     world.pass(secs(2)).await;
-    other.leave(leave("alice", "s").now()).await.unwrap();
+    other.leave(leave("alice", "s").immediately()).await.unwrap();
     world.pass(secs(1)).await;
     assert_eq!(liveness(&one, "alice"), Liveness::Gone);
     hold.active(Activity::Now);

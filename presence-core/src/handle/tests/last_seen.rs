@@ -47,7 +47,7 @@ async fn nothing_is_remembered_unless_the_policy_says_so() {
     world.pass(secs(600)).await;
     assert_eq!((here.last_seen(&user("alice")), here.user(&user("alice"))), (None, None));
     assert_eq!(world.store.calls().remembers, 0);
-    let long = Policy { remember_for: Some(secs(91 * 86_400)), ..Policy::default() };
+    let long = Policy::default().remember_for(secs(91 * 86_400));
     assert_eq!(long.validate().unwrap_err().field, "remember_for");
 }
 
@@ -81,8 +81,8 @@ async fn a_hidden_user_shows_to_others_as_one_who_left_then() {
         here.beat(enter(name, "tab").topics(topics(&["lobby"]))).await.unwrap();
     }
     world.pass(secs(10)).await;
-    here.declare(leave("hides", "tab").key, Status::Offline, None, None).await.unwrap();
-    here.leave(leave("leaves", "tab").now()).await.unwrap();
+    here.declare(leave("hides", "tab").key, Status::Offline).await.unwrap();
+    here.leave(leave("leaves", "tab").immediately()).await.unwrap();
     for _ in 0..100 {
         world.pass(secs(10)).await;
         here.beat(renew("hides", "tab").activity(crate::Activity::Now)).await.unwrap();
@@ -122,7 +122,7 @@ async fn without_a_memory_a_hidden_user_is_unknown_to_others_a_minute_later() {
     let world = World::new();
     let here = world.process().await;
     here.beat(enter("alice", "tab")).await.unwrap();
-    here.declare(leave("alice", "tab").key, Status::Offline, None, None).await.unwrap();
+    here.declare(leave("alice", "tab").key, Status::Offline).await.unwrap();
     world.pass(secs(50)).await;
     here.beat(renew("alice", "tab")).await.unwrap();
     assert!(here.user_as(&Viewer::Anyone, &user("alice")).is_some());

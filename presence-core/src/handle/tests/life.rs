@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::handle::{Error, Page};
-use crate::{Activity, BeatOutcome, Counts, Status};
+use crate::{Activity, BeatOutcome, Counts, Declaration, Status};
 
 #[tokio::test(start_paused = true)]
 async fn a_user_enters_goes_idle_and_lapses() {
@@ -49,9 +49,9 @@ async fn what_one_process_is_told_the_others_show() {
         other.topics(10),
         vec![(topic("/b"), Counts { online: 2, active: 1 }), (topic("/a"), Counts { online: 1, active: 1 }),]
     );
-    let listed = other.topic(&topic("/b")).list(&Page { after: None, limit: 1 });
+    let listed = other.topic(&topic("/b")).list(&Page::default().limit(1));
     assert_eq!(listed.members[0].user, user("alice"));
-    let rest = other.topic(&topic("/b")).list(&Page { after: listed.next, limit: 1 });
+    let rest = other.topic(&topic("/b")).list(&Page::default().after(listed.next).limit(1));
     assert_eq!(
         (rest.members[0].user.clone(), rest.members[0].status, rest.next),
         (user("bob"), Status::Away, None)
@@ -79,7 +79,7 @@ async fn a_late_beat_is_dropped_and_one_after_the_grace_counts() {
     let world = World::new();
     let here = world.process().await;
     here.beat(enter("alice", "tab").topics(topics(&["/a"]))).await.unwrap();
-    here.leave(leave("alice", "tab").now()).await.unwrap();
+    here.leave(leave("alice", "tab").immediately()).await.unwrap();
     assert_eq!(liveness(&here, "alice"), Liveness::Gone, "now means now");
     assert_eq!(here.beat(renew("alice", "tab")).await.unwrap(), BeatOutcome::Late);
     world.pass(secs(6)).await;
@@ -97,7 +97,7 @@ async fn a_leave_of_an_older_placement_ends_nothing() {
     world.pass(secs(1)).await;
     one.beat(enter("alice", "tab")).await.unwrap();
     world.pass(secs(1)).await;
-    other.leave(leave("alice", "tab").placed_at(placed_at).now()).await.unwrap();
+    other.leave(leave("alice", "tab").placed_at(placed_at).immediately()).await.unwrap();
     world.pass(secs(1)).await;
     assert_eq!(liveness(&one, "alice"), Liveness::Active);
     assert_eq!(liveness(&other, "alice"), Liveness::Active);
@@ -151,16 +151,16 @@ async fn a_declared_status_shows_until_it_expires_and_offline_hides() {
     let (one, other) = (world.process().await, world.process().await);
     one.beat(enter("alice", "tab").topics(topics(&["/a"]))).await.unwrap();
     let key = crate::SessionKey { user: user("alice"), id: session("tab") };
-    one.declare(key.clone(), Status::Busy, None, Some(one.now() + secs(20))).await.unwrap();
+    one.declare(key.clone(), Declaration::new(Status::Busy).until(one.now() + secs(20))).await.unwrap();
     world.pass(secs(1)).await;
     assert_eq!(other.user(&user("alice")).unwrap().member.status, Status::Busy);
     world.pass(secs(20)).await;
     assert_eq!(other.user(&user("alice")).unwrap().member.status, Status::Online);
-    one.declare(key.clone(), Status::Offline, None, None).await.unwrap();
+    one.declare(key.clone(), Status::Offline).await.unwrap();
     world.pass(secs(1)).await;
     assert_eq!((other.everyone().counts().online, other.topic(&topic("/a")).counts().online), (0, 0));
     assert_eq!(liveness(&other, "alice"), Liveness::Gone);
-    one.declare(key, Status::Online, None, None).await.unwrap();
+    one.declare(key, Status::Online).await.unwrap();
     world.pass(secs(1)).await;
     assert_eq!(other.topic(&topic("/a")).counts().online, 1);
 }

@@ -61,8 +61,7 @@ impl History {
         let mut rng = Rng::seeded(seed);
         // Short windows, so that changes come sooner. Nobody becomes idle, since the moment of that
         // depends on how long a process was cut off.
-        let policy =
-            Policy { lease_for: secs(20), active_for: secs(3_600), grace: secs(2), ..Policy::default() };
+        let policy = Policy::default().lease_for(secs(20)).active_for(secs(3_600)).grace(secs(2));
         let world = World { policy, ..World::with_shards(1 + u16::try_from(rng.below(3)).unwrap()) };
         let mut history = Self { world, rng, processes: Vec::new(), log: Vec::new() };
         for _ in 0..2 + history.rng.below(2) {
@@ -119,7 +118,7 @@ impl History {
             13 => self.forget(&passing).await,
             14 => drop(process.presence.beat(enter(&passing, "tab").topics(topics(&["/a"]))).await),
             15 => drop(process.presence.leave(leave(&passing, "tab")).await),
-            16 => drop(process.presence.leave(leave(&passing, "tab").now()).await),
+            16 => drop(process.presence.leave(leave(&passing, "tab").immediately()).await),
             17 => process.holds.extend(process.presence.hold(enter(&passing, "socket"))),
             18 if process.holds.len() > 1 => drop(process.holds.pop()),
             _ => drop(process.presence.beat(renew(&passing, "other").topics(topics(&["/b"]))).await),

@@ -194,7 +194,7 @@ impl Play {
 
     fn start(&mut self) {
         let store = self.store.clone();
-        let policy = Policy { lease_for: LEASE, grace: GRACE, ..Policy::default() };
+        let policy = Policy::default().lease_for(LEASE).grace(GRACE);
         let presence =
             Presence::builder(store.share()).policy(policy).clock(self.clock.clone()).start().unwrap();
         let held = format!("held-{}", self.processes.len());

@@ -26,7 +26,7 @@ async fn a_subscription_yields_a_snapshot_and_then_diffs() {
     here.beat(enter("bob", "tab").topics(topics(&["/a"]))).await.unwrap();
     let Some(Update::Diff(joined)) = changes.next().await else { panic!("no diff") };
     assert_eq!(joined.joined.iter().map(|member| member.user.clone()).collect::<Vec<_>>(), [user("bob")]);
-    here.leave(leave("alice", "tab").now()).await.unwrap();
+    here.leave(leave("alice", "tab").immediately()).await.unwrap();
     let Some(Update::Diff(left)) = changes.next().await else { panic!("no diff") };
     assert_eq!(left.left, [(user("alice"), LeftReason::Left)]);
     world.pass(secs(60)).await;
@@ -92,7 +92,7 @@ async fn sessions_are_told_of_where_they_are_asked_for() {
             .iter()
             .all(|event| matches!(event, SessionEvent::Joined(who, _) if *who == user("alice")))
     );
-    here.leave(leave("alice", "one").now()).await.unwrap();
+    here.leave(leave("alice", "one").immediately()).await.unwrap();
     let Some(Update::Diff(diff)) = changes.next().await else { panic!("no diff") };
     assert!(diff.left.is_empty(), "the user stays with the other tab");
     assert!(matches!(&diff.sessions[..], [SessionEvent::Left(_, id, _)] if *id == session("one")));
@@ -118,14 +118,14 @@ async fn a_query_is_answered_from_what_is_here() {
         here.beat(enter(&format!("user-{n:02}"), "tab")).await.unwrap();
     }
     assert_eq!(here.everyone().snapshot().members.len(), 25);
-    here.leave(leave("user-03", "tab").now()).await.unwrap();
+    here.leave(leave("user-03", "tab").immediately()).await.unwrap();
     assert_eq!(here.everyone().snapshot().members.len(), 24);
     assert_eq!(here.everyone().sorted(|sorted| sorted.active.len()), 24);
     let loads = world.store.calls().loads;
     let mut after = None;
     let mut seen = Vec::new();
     loop {
-        let page = here.everyone().list(&crate::handle::Page { after, limit: 7 });
+        let page = here.everyone().list(&crate::handle::Page::default().after(after).limit(7));
         seen.extend(page.members.into_iter().map(|member| member.user));
         after = page.next;
         if after.is_none() {

@@ -1,6 +1,6 @@
 //! Heartbeats: they enter sessions, move them, and renew them.
 
-use crate::model::{Beat, MAX_SESSIONS_PER_USER, Session, SessionKey, UserId};
+use crate::model::{Beat, BeatKind, MAX_SESSIONS_PER_USER, Session, SessionKey, UserId};
 use crate::roster::inbound::renew::activity;
 use crate::roster::reconcile::transition::Reconciler;
 use crate::roster::sessions::cost::{Bound, Need};
@@ -110,13 +110,13 @@ impl Roster {
         let before = locked.user_state(head, [at]);
         let slot = &mut locked.slots[at];
         if let Some(left) = slot.left()
-            && !beat.enters
+            && beat.kind == BeatKind::Renew
             && !here
             && stamp < left.at + reconciler.policy.grace
         {
             return Ok(StoreWrite::Nothing);
         }
-        let moves = beat.enters
+        let moves = beat.kind == BeatKind::Enter
             || slot.has(flag::LEFT)
             // The connection that was heard last holds the session.
             || here && !(slot.has(flag::HELD) && slot.node.id == *self.node())
@@ -178,7 +178,7 @@ impl Roster {
         let wanted = match (&beat.topics, slot) {
             (Some(topics), _) => topics.len(),
             // A reviving session returns to its topics.
-            (None, Some(slot)) if !beat.enters && !slot.state.is_live() => {
+            (None, Some(slot)) if beat.kind == BeatKind::Renew && !slot.state.is_live() => {
                 slot.lasting_topics(reconciler.times.now_of(slot)).len()
             }
             (None, _) => 0,

@@ -1,6 +1,6 @@
 //! Declared statuses: online, away, busy or offline, with a message.
 
-use crate::model::{Beat, Declared, Message, SessionKey, Status};
+use crate::model::{Beat, Declaration, Declared, SessionKey};
 use crate::roster::sessions::cost::Need;
 use crate::roster::sessions::slot::{Slot, flag};
 use crate::roster::{BeatSource, Refused, Roster, StoreWrite};
@@ -16,12 +16,11 @@ impl Roster {
     pub fn declare(
         &self,
         key: &SessionKey,
-        (status, message, until): (Status, Option<Message>, Option<Timestamp>),
+        declaration: Declaration,
         shard: u16,
         now: Timestamp,
     ) -> Result<StoreWrite, Refused> {
-        let declares = Some((status, message, until));
-        let beat = Beat { declares, ..Beat::renew(key.user.clone(), key.id.clone()) };
+        let beat = Beat::renew(key.user.clone(), key.id.clone()).declares(declaration);
         self.under_lock(&key.user, now, |locked, hash, reconciler| {
             Self::admit(locked, (&key.user, &key.id), shard, reconciler)?;
             if let Some(at) = locked.find(hash, &key.user, &key.id) {
@@ -46,21 +45,20 @@ impl Roster {
 impl Slot {
     /// Applies the declaration of a heartbeat; returns whether it changed anything.
     pub(crate) fn declare(&mut self, beat: &Beat, stamp: Timestamp) -> bool {
-        let Some((status, message, until)) = &beat.declares else { return false };
+        let Some(declaration) = &beat.declares else { return false };
         let known = self.declared();
-        let same =
-            |known: &Declared| (known.status, &known.message, known.until) == (*status, message, *until);
         // A session without heartbeats lives by its declarations: repeating one after a quarter of
         // the lease renews the session.
         let renews = |known: &Declared| {
-            self.seen_at == Timestamp::ZERO && until.is_none() && stamp.since(known.at) >= self.lease() / 4
+            self.seen_at == Timestamp::ZERO
+                && declaration.until.is_none()
+                && stamp.since(known.at) >= self.lease() / 4
         };
-        if known.is_some_and(|known| same(known) && !renews(known)) {
+        if known.is_some_and(|known| declaration.repeats(known) && !renews(known)) {
             return false;
         }
         let at = known.map_or(stamp, |known| stamp.max(known.at + Duration::from_millis(1)));
-        let (status, message, until) = (*status, message.clone(), *until);
-        self.set_declared(Some(Declared { at, status, message, until }));
+        self.set_declared(Some(declaration.clone().declared(at)));
         true
     }
 }

@@ -1,6 +1,6 @@
 //! Departures: of sessions, from single topics, and of connections that dropped.
 
-use crate::model::{Departure, Leave, SessionKey, Topic, Topics};
+use crate::model::{Departure, Leave, LeaveKind, SessionKey, Topic, Topics};
 use crate::roster::reconcile::transition::Reconciler;
 use crate::roster::sessions::slot::{Slot, flag};
 use crate::roster::{Roster, StoreWrite};
@@ -16,7 +16,10 @@ impl Roster {
             if leave.placed_at.is_some_and(|seen| slot.placed_at > seen) {
                 return None;
             }
-            let grace = if leave.at_once { Duration::ZERO } else { reconciler.policy.grace };
+            let grace = match leave.kind {
+                LeaveKind::Immediate => Duration::ZERO,
+                LeaveKind::AfterGrace => reconciler.policy.grace,
+            };
             Some(slot.departed(leave.topics.as_deref(), reconciler, grace))
         })
     }

@@ -1,7 +1,7 @@
 //! Renewals: the fast path of a heartbeat that changes nothing but times.
 
 use crate::liveness::Liveness;
-use crate::model::{Activity, Beat};
+use crate::model::{Activity, Beat, BeatKind};
 use crate::roster::sessions::shard::Shard;
 use crate::roster::sessions::slot::{Slot, flag};
 use crate::roster::{BeatSource, StoreWrite};
@@ -20,7 +20,11 @@ impl Shard {
         stamp: Timestamp,
         now: Timestamp,
     ) -> Option<StoreWrite> {
-        if beat.enters || beat.declares.is_some() || beat.meta.is_some() || beat.lease.is_some() {
+        if beat.kind == BeatKind::Enter
+            || beat.declares.is_some()
+            || beat.meta.is_some()
+            || beat.lease.is_some()
+        {
             return None;
         }
         let at = self.find(hash, &beat.user, &beat.session)?;

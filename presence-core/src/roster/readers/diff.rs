@@ -62,6 +62,14 @@ impl Snapshot {
     }
 
     /// Applies `diff`, which must start at this version.
+    ///
+    /// ```
+    /// # use presence_core::{Diff, Snapshot};
+    /// # fn example(mut snapshot: Snapshot, diff: Diff) {
+    /// snapshot.apply(&diff);
+    /// println!("{} online", snapshot.counts().online);
+    /// # }
+    /// ```
     pub fn apply(&mut self, diff: &Diff) {
         for member in diff.joined.iter().chain(&diff.changed) {
             self.members.insert(member.user.clone(), Arc::clone(member));
@@ -76,6 +84,7 @@ impl Snapshot {
 /// Why a user or a session is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum LeftReason {
     /// It left, moved elsewhere, or the user declared to be offline.
     Left,
@@ -85,6 +94,7 @@ pub enum LeftReason {
 
 /// The changes of a scope between two versions. Each user appears at most once.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Diff {
     /// The version that the diff starts from.
     pub from: Version,
@@ -102,6 +112,7 @@ pub struct Diff {
 
 /// A change of one session in a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SessionEvent {
     /// The session entered the scope.
     Joined(UserId, MemberSession),
@@ -112,8 +123,8 @@ pub enum SessionEvent {
 }
 
 impl Diff {
-    /// An empty diff.
-    pub(crate) fn between(from: Version, to: Version) -> Self {
+    /// A diff without changes, for tests of what a host makes of diffs.
+    pub fn between(from: Version, to: Version) -> Self {
         Self { from, to, joined: Vec::new(), changed: Vec::new(), left: Vec::new(), sessions: Vec::new() }
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 /// A user as shown in a scope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Member {
     /// The id of the user.
     pub user: UserId,
@@ -26,6 +27,7 @@ pub struct Member {
 
 /// One live session of a member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct MemberSession {
     /// The id of the session.
     pub id: SessionId,
@@ -39,6 +41,7 @@ pub struct MemberSession {
 
 /// Everything known of one user, present or gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Person {
     /// The user, with sessions; its liveness may be `Gone`.
     #[serde(flatten)]

@@ -20,6 +20,14 @@ impl Scope {
     pub const MAX_USERS: usize = 10_000;
 
     /// A scope of the given users.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Scope;
+    /// let friends = Scope::users(["bob".parse()?, "carol".parse()?]);
+    /// # let _ = friends;
+    /// # Ok(()) }
+    /// ```
     pub fn users(users: impl IntoIterator<Item = UserId>) -> Self {
         let mut users: BTreeSet<UserId> = users.into_iter().collect();
         while users.len() > Self::MAX_USERS {

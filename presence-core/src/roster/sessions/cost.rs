@@ -93,9 +93,9 @@ impl Slot {
         let declaration = beat
             .declares
             .as_ref()
-            .filter(|(status, message, _)| *status != Status::Offline || message.is_some());
+            .filter(|declaration| declaration.status != Status::Offline || declaration.message.is_some());
         let declaration =
-            declaration.map_or(0, |(_, message, _)| DECLARATION + message_bytes(message.as_ref()));
+            declaration.map_or(0, |declaration| DECLARATION + message_bytes(declaration.message.as_ref()));
         let known = self.declared().map_or(0, |known| DECLARATION + message_bytes(known.message.as_ref()));
         topics * (LISTED + AMONG_SEVERAL) + meta + declaration.saturating_sub(known)
     }
@@ -134,7 +134,7 @@ impl Need {
             topics: topics.len(),
             several: topics.len() > 1,
             meta: beat.meta.as_ref(),
-            declaration: beat.declares.as_ref().map(|(_, message, _)| message_bytes(message.as_ref())),
+            declaration: beat.declares.as_ref().map(|said| message_bytes(said.message.as_ref())),
             left: false,
         };
         Self { session: true, bytes: new + parts.bytes() }

@@ -1,7 +1,7 @@
 //! Placements on their way into a slot, made by a heartbeat or delivered by the store.
 
 use crate::liveness::Policy;
-use crate::model::{Beat, Departure, Meta, NodeId, Session, Topics};
+use crate::model::{Beat, BeatKind, Departure, Meta, NodeId, Session, Topics};
 use crate::roster::Roster;
 use crate::roster::clock::nodes::NodeState;
 use crate::roster::reconcile::transition::Reconciler;
@@ -35,7 +35,7 @@ impl Roster {
     ) -> Placed {
         let stamp = reconciler.times.stamp;
         // An entering heartbeat starts afresh; a renewing one keeps what it does not name.
-        let kept = before.filter(|_| !beat.enters);
+        let kept = before.filter(|_| beat.kind == BeatKind::Renew);
         let topics = match (&beat.topics, kept) {
             (Some(topics), _) => topics.clone(),
             (None, Some(slot)) => slot.lasting_topics(reconciler.times.now_of(slot)),

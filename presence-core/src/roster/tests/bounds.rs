@@ -77,7 +77,7 @@ fn a_roster_that_is_full_refuses_new_sessions_and_touches_nothing() {
     let before = (stage.session("ann", "tab"), stage.session("bob", "tab"));
     let new = enter("ann", "other").topics(topics(&["attic"]));
     assert_eq!(stage.roster.beat(&new, BeatSource::Beat, 0, stage.now), Err(Refused::Full));
-    let declares = (Status::Busy, None, None);
+    let declares = Status::Busy.into();
     assert_eq!(stage.roster.declare(&key("cy", "tab"), declares, 0, stage.now), Err(Refused::Full));
     assert_eq!((stage.session("ann", "tab"), stage.session("bob", "tab")), before);
     assert_eq!((stage.roster.len(), stage.counts(), stage.roster.topic_count()), (2, (2, 2), 1));
@@ -97,7 +97,7 @@ fn scopes_that_nobody_reads_are_sorted_beside_sweeps_or_by_who_makes_too_many_st
     for n in 0..50_000 {
         let beat = enter(&format!("u{}", n % 3), "tab").topics(topics(&["hall"]));
         stage.beat(&beat);
-        stage.leave(&leave(&format!("u{}", n % 3), "tab").now());
+        stage.leave(&leave(&format!("u{}", n % 3), "tab").immediately());
         for scope in [Scope::All, Scope::Topic(topic("hall"))] {
             let waiting = stage.roster.scope(&scope).unwrap().waiting();
             assert!(waiting <= 65_537, "{waiting} in {scope:?}");
@@ -111,7 +111,7 @@ fn scopes_that_nobody_reads_are_sorted_beside_sweeps_or_by_who_makes_too_many_st
     for n in 0..50_000 {
         let beat = enter(&format!("u{}", n % 3), "tab").topics(topics(&["hall"]));
         stage.beat(&beat);
-        stage.leave(&leave(&format!("u{}", n % 3), "tab").now());
+        stage.leave(&leave(&format!("u{}", n % 3), "tab").immediately());
     }
     assert!(stage.roster.scope(&Scope::All).unwrap().waiting() <= 65_537);
 }

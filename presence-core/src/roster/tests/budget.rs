@@ -1,7 +1,7 @@
 //! Memory: what does not fit is refused, and what is not needed any more is freed.
 
 use super::stage::*;
-use crate::model::{Beat, Message, Meta, Status};
+use crate::model::{Beat, Declaration, Message, Meta, Status};
 use crate::roster::{BeatSource, Refused, StoreWrite};
 use std::time::Duration;
 
@@ -43,8 +43,11 @@ fn sessions_keep_to_their_bytes_and_those_that_are_here_go_on() {
     // Growth is refused, and changes nothing.
     assert!(refused(&stage, &renew("ann", "tab").topics(topics(&[&long]))));
     assert!(refused(&stage, &renew("ann", "tab").meta(meta)));
-    assert!(refused(&stage, &renew("ann", "tab").declares(Status::Busy, Some(message.clone()))));
-    let declares = (Status::Busy, Some(message), None);
+    assert!(refused(
+        &stage,
+        &renew("ann", "tab").declares(Declaration::new(Status::Busy).message(message.clone()))
+    ));
+    let declares = Declaration::new(Status::Busy).message(message);
     assert_eq!(stage.roster.declare(&key("ann", "tab"), declares, 0, stage.now), Err(Refused::Full));
     assert_eq!((stage.session("ann", "tab"), stage.roster.bytes()), before);
     // Renewals, hiding and leaves are not refused.
@@ -52,10 +55,10 @@ fn sessions_keep_to_their_bytes_and_those_that_are_here_go_on() {
     stage.prove(0, stage.now);
     assert!(matches!(stage.beat(&renew("ann", "tab")), StoreWrite::Touch { .. }));
     stage.beat(&enter("ann", "tab"));
-    stage.beat(&renew("u-0", "tab").declares(Status::Offline, None));
-    stage.roster.declare(&key("u-1", "tab"), (Status::Offline, None, None), 0, stage.now).unwrap();
+    stage.beat(&renew("u-0", "tab").declares(Status::Offline));
+    stage.roster.declare(&key("u-1", "tab"), Status::Offline.into(), 0, stage.now).unwrap();
     for n in 2..filled {
-        stage.leave(&leave(&format!("u-{n}"), "tab").now());
+        stage.leave(&leave(&format!("u-{n}"), "tab").immediately());
     }
     // Once the sessions are forgotten, there is room again.
     for _ in 0..20 {
@@ -74,9 +77,7 @@ fn what_does_not_show_takes_no_room_of_others_within_what_is_kept_for_it_and_nev
         let stage = Stage::with(|settings| (settings.max_bytes, settings.max_sessions) = (200_000, 1_000));
         for n in 0..hidden {
             let name = format!("hidden-{n}");
-            stage.beat(
-                &enter(&name, "tab").topics(topics(&[&"z".repeat(300)])).declares(Status::Offline, None),
-            );
+            stage.beat(&enter(&name, "tab").topics(topics(&[&"z".repeat(300)])).declares(Status::Offline));
         }
         filled.push(fill(&stage, "u"));
     }
@@ -85,7 +86,7 @@ fn what_does_not_show_takes_no_room_of_others_within_what_is_kept_for_it_and_nev
     for hidden in [0, 1, 8] {
         let stage = Stage::with(|settings| settings.max_sessions = 8);
         for n in 0..hidden {
-            stage.beat(&enter(&format!("hidden-{n}"), "tab").declares(Status::Offline, None));
+            stage.beat(&enter(&format!("hidden-{n}"), "tab").declares(Status::Offline));
         }
         assert_eq!(fill(&stage, "u"), 8);
     }
@@ -94,7 +95,7 @@ fn what_does_not_show_takes_no_room_of_others_within_what_is_kept_for_it_and_nev
     for n in 0..2_000 {
         let name = format!("flood-{n}");
         if !refused(&stage, &enter(&name, "tab").topics(topics(&[&format!("{n}-{}", "z".repeat(300))]))) {
-            stage.beat(&renew(&name, "tab").declares(Status::Offline, None));
+            stage.beat(&renew(&name, "tab").declares(Status::Offline));
         }
         // Hiding alone is never refused: its few bytes may exceed the budget.
         assert!(stage.roster.bytes() <= 210_000, "{}", stage.roster.bytes());

@@ -47,7 +47,7 @@ fn a_leave_of_an_older_placement_ends_nothing() {
     let first = put(stage.beat(&enter("ann", "tab"))).placement.placed_at;
     stage.pass(1);
     stage.beat(&enter("ann", "tab"));
-    assert_eq!(stage.leave(&leave("ann", "tab").placed_at(first).now()), StoreWrite::Nothing);
+    assert_eq!(stage.leave(&leave("ann", "tab").placed_at(first).immediately()), StoreWrite::Nothing);
     // Nor by the word of another process.
     let mut left = foreign("ann", "tab", "other", first);
     left.placement.left = Some(crate::model::Departure { at: stage.now, ends_at: stage.now });

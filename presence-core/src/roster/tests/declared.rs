@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 fn what_the_store_shows_less_of_a_declaration_is_told_again() {
     let stage = Stage::new();
     let StoreWrite::Put { sessions, .. } = stage.beat(&enter("ann", "tab")) else { panic!() };
-    stage.beat(&renew("ann", "tab").declares(Status::Busy, None));
+    stage.beat(&renew("ann", "tab").declares(Status::Busy));
     assert_eq!(stage.merge(&sessions), vec![key("ann", "tab")]);
 }
 
@@ -20,19 +20,19 @@ fn what_is_declared_before_the_stores_time_is_known_shows_alike_with_indexes_and
         stage.roster.crowd_from(crowd_from);
         stage.roster.begin();
         let mut shown = Vec::new();
-        stage.beat(&enter("ann", "a").declares(Status::Busy, None));
+        stage.beat(&enter("ann", "a").declares(Status::Busy));
         stage.now = stage.now + secs(1);
-        stage.beat(&enter("ann", "b").declares(Status::Away, None));
+        stage.beat(&enter("ann", "b").declares(Status::Away));
         shown.push(stage.shows("ann"));
         // The store's time is behind: all stamps so far are converted to it.
         stage.prove(0, stage.now - secs(30));
         shown.push(stage.shows("ann"));
-        for said in [renew("ann", "a").declares(Status::Online, None), renew("ann", "b"), enter("ann", "b")] {
+        for said in [renew("ann", "a").declares(Status::Online), renew("ann", "b"), enter("ann", "b")] {
             stage.now = stage.now + secs(1);
             stage.beat(&said);
             shown.push(stage.shows("ann"));
         }
-        stage.leave(&leave("ann", "b").now());
+        stage.leave(&leave("ann", "b").immediately());
         shown.push(stage.shows("ann"));
         shown
     };
@@ -79,7 +79,7 @@ fn an_expired_declaration_does_not_make_way_for_an_older_one() {
 fn a_user_who_declares_the_same_again_is_renewed() {
     let mut stage = Stage::with(|s| s.policy.declared_counts = true);
     for _ in 0..5 {
-        stage.roster.declare(&key("ann", "tab"), (Status::Busy, None, None), 0, stage.now).unwrap();
+        stage.roster.declare(&key("ann", "tab"), Status::Busy.into(), 0, stage.now).unwrap();
         stage.pass(30);
     }
     assert!(stage.is_here("ann"));

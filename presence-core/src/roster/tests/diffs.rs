@@ -15,7 +15,7 @@ fn a_watch_made_anew_does_not_take_an_old_version_for_its_own() {
     stage.roster.tidy(stage.now);
     stage.pass(61);
     stage.roster.tidy(stage.now);
-    stage.leave(&leave("ann", "tab").now());
+    stage.leave(&leave("ann", "tab").immediately());
     stage.pass(1);
     let watch = stage.roster.watch(&scope, Detail::Members);
     let polled = watch.poll(1, Some(seen), &std::task::Context::from_waker(std::task::Waker::noop()));
@@ -29,7 +29,7 @@ fn a_lapse_is_told_as_a_lapse_whatever_comes_before_the_readers_are_told() {
     let watch = stage.roster.watch(&Scope::All, Detail::Members);
     let from = watch.snapshot().version;
     stage.pass(60);
-    stage.leave(&leave("ann", "tab").now());
+    stage.leave(&leave("ann", "tab").immediately());
     stage.roster.publish();
     let std::task::Poll::Ready(Some((Update::Diff(diff), _))) =
         watch.poll(1, Some(from), &std::task::Context::from_waker(std::task::Waker::noop()))

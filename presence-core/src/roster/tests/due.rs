@@ -1,7 +1,7 @@
 //! When a sweep has something to do.
 
 use super::stage::*;
-use crate::model::Status;
+use crate::model::{Declaration, Status};
 use crate::roster::work;
 use crate::time::Timestamp;
 use std::sync::Arc;
@@ -52,8 +52,8 @@ fn what_becomes_due_earlier_than_announced_is_signalled_once() {
     stage.beat(&enter("dan", "tab").lease(secs(5)));
     stage.beat(&enter("joe", "tab").lease(secs(5)));
     assert_eq!((signals(), stage.roster.due_at()), (1, stage.now + secs(5)));
-    let until = Some(stage.now + secs(2));
-    stage.roster.declare(&key("ann", "tab"), (Status::Busy, None, until), 0, stage.now).unwrap();
+    let busy = Declaration::new(Status::Busy).until(stage.now + secs(2));
+    stage.roster.declare(&key("ann", "tab"), busy, 0, stage.now).unwrap();
     assert_eq!((signals(), stage.roster.due_at()), (1, stage.now + secs(2)));
 }
 

@@ -8,7 +8,9 @@ fn a_leave_that_says_now_wins_over_one_that_waits_within_one_instant() {
     let stage = Stage::new();
     stage.beat(&enter("ann", "tab"));
     let StoreWrite::Put { sessions: waiting, .. } = stage.leave(&leave("ann", "tab")) else { panic!() };
-    let StoreWrite::Put { sessions: now, .. } = stage.leave(&leave("ann", "tab").now()) else { panic!() };
+    let StoreWrite::Put { sessions: now, .. } = stage.leave(&leave("ann", "tab").immediately()) else {
+        panic!()
+    };
     assert!(!stage.is_here("ann"));
     let mut merged = now[0].clone();
     merged.merge(&waiting[0]);

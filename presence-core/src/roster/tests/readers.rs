@@ -24,9 +24,9 @@ fn something_happens(stage: &mut Stage, rng: &mut Rng) {
     match rng.below(5) {
         0 => drop(stage.beat(&enter(&name, &session).topics(topics(&["hall"])))),
         1 => drop(stage.beat(&enter(&name, &session))),
-        2 => drop(stage.leave(&leave(&name, &session).now())),
-        3 => drop(stage.beat(&renew(&name, &session).declares(Status::Offline, None))),
-        _ => drop(stage.beat(&renew(&name, &session).declares(Status::Busy, None))),
+        2 => drop(stage.leave(&leave(&name, &session).immediately())),
+        3 => drop(stage.beat(&renew(&name, &session).declares(Status::Offline))),
+        _ => drop(stage.beat(&renew(&name, &session).declares(Status::Busy))),
     }
     if rng.one_in(4) {
         stage.pass(rng.below(20));
@@ -77,7 +77,7 @@ fn whoever_comes_back_resumes_where_they_were() {
     reader.read_all();
     let at = reader.leave();
     stage.beat(&enter("bob", "tab"));
-    stage.leave(&leave("ann", "tab").now());
+    stage.leave(&leave("ann", "tab").immediately());
     stage.pass(30);
     stage.roster.tidy(stage.now);
     stage.roster.publish();

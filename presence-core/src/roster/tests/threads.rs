@@ -34,8 +34,8 @@ fn work(roster: &Roster, clock: &AtomicU64, seed: u64, told: &mut Vec<Session>) 
                 .unwrap(),
             6 => roster.beat(&enter(&name, &session), BeatSource::Connection, 0, now).unwrap(),
             7 => roster.drop_held(&key(&name, &session), secs(0), now),
-            8 => roster.leave(&leave(&name, &session).now(), now),
-            9 => roster.declare(&key(&name, &session), (Status::Offline, None, None), 0, now).unwrap(),
+            8 => roster.leave(&leave(&name, &session).immediately(), now),
+            9 => roster.declare(&key(&name, &session), Status::Offline.into(), 0, now).unwrap(),
             10 => {
                 let session = in_topics(&foreign(&name, &session, "other", now), &["hall"]);
                 roster.merge(&Facts { sessions: vec![session], ..Facts::default() }, |_| 0, now);
@@ -90,7 +90,7 @@ fn work(roster: &Roster, clock: &AtomicU64, seed: u64, told: &mut Vec<Session>) 
 
 #[test]
 fn whatever_threads_do_at_once_ends_in_what_the_facts_say() {
-    let policy = Policy { lease_for: secs(10), active_for: secs(6), ..Policy::default() };
+    let policy = Policy::default().lease_for(secs(10)).active_for(secs(6));
     let settings = Settings {
         policy,
         node: node("me"),

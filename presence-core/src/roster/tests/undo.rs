@@ -52,7 +52,7 @@ fn taking_back_leaves_what_came_later() {
     let StoreWrite::Put { roll_back, .. } = stage.beat(&renew("ann", "tab").topics(topics(&["hall"]))) else {
         panic!()
     };
-    stage.beat(&renew("ann", "tab").declares(Status::Busy, None));
+    stage.beat(&renew("ann", "tab").declares(Status::Busy));
     stage.beat(&renew("ann", "tab").topics(topics(&["attic"])));
     stage.roster.roll_back(&roll_back, stage.now);
     let session = stage.session("ann", "tab").unwrap();
@@ -65,7 +65,7 @@ fn taking_back_a_leave_brings_the_session_back() {
     let mut stage = Stage::new();
     stage.beat(&enter("ann", "tab"));
     stage.pass(1);
-    let StoreWrite::Put { roll_back, .. } = stage.leave(&leave("ann", "tab").now()) else { panic!() };
+    let StoreWrite::Put { roll_back, .. } = stage.leave(&leave("ann", "tab").immediately()) else { panic!() };
     assert!(!stage.is_here("ann"));
     stage.roster.roll_back(&roll_back, stage.now);
     assert!(stage.is_here("ann"));

@@ -32,10 +32,10 @@ fn steps_of_hits(sessions: usize) -> Vec<(&'static str, u64)> {
         |what, hit: &mut dyn FnMut(&mut Stage)| steps.push((what, work::of(|| hit(&mut stage)).1));
     count("meta", &mut |stage| _ = stage.beat(&renew("ann", "s7").meta(meta(1))));
     count("move", &mut |stage| _ = stage.beat(&renew("ann", "s7").topics(own_topics(7, 60))));
-    count("leave", &mut |stage| _ = stage.leave(&leave("ann", "s7").now()));
+    count("leave", &mut |stage| _ = stage.leave(&leave("ann", "s7").immediately()));
     count("enter", &mut |stage| _ = stage.beat(&enter("ann", "s7").topics(own_topics(7, 64))));
     count("leave a topic", &mut |stage| {
-        stage.leave(&leave("ann", "s9").topics(vec![topic("t9-3")]).now());
+        stage.leave(&leave("ann", "s9").topics(vec![topic("t9-3")]).immediately());
     });
     count("new", &mut |stage| _ = stage.beat(&enter("ann", "new").topics(own_topics(999, 64))));
     count("touched", &mut |stage| stage.touched("ann", "s11", stage.now + secs(1)));
@@ -59,8 +59,8 @@ fn a_hit_looks_at_its_own_session_and_topics_however_many_the_user_has() {
 fn a_change_of_status_looks_at_each_session_and_topic_a_few_times() {
     let steps = |sessions: usize| {
         let stage = crowded(sessions);
-        let busy = || stage.beat(&renew("ann", "s7").declares(Status::Busy, None));
-        let hides = || stage.beat(&renew("ann", "s7").declares(Status::Offline, None));
+        let busy = || stage.beat(&renew("ann", "s7").declares(Status::Busy));
+        let hides = || stage.beat(&renew("ann", "s7").declares(Status::Offline));
         [work::of(busy).1, work::of(hides).1]
     };
     for (few, many) in steps(50).into_iter().zip(steps(200)) {
@@ -115,7 +115,7 @@ fn who_lapses_with_all_sessions_at_once_goes_in_one_step_for_whoever_watches() {
     for n in 0..20 {
         stage.beat(&enter("ann", &format!("s{n}")));
     }
-    stage.beat(&renew("ann", "s3").declares(Status::Offline, None));
+    stage.beat(&renew("ann", "s3").declares(Status::Offline));
     assert_eq!(stage.counts(), (0, 0));
     for _ in 0..61 {
         stage.pass(1);
@@ -149,7 +149,7 @@ fn a_user_is_in_so_many_topics_with_all_sessions_and_in_no_more() {
     stage.merge(&[in_topics(&foreign, &names)]);
     assert!(refused(&stage, enter("ann", "c").topics(topics(&["one more"]))));
     // Who leaves makes room; who lapses and comes back needs it again.
-    stage.leave(&leave("ann", "b").now());
+    stage.leave(&leave("ann", "b").immediately());
     stage.beat(&enter("ann", "c").topics(own_topics(5, 38)));
     assert!(refused(&stage, enter("ann", "b").topics(topics(&["one more"]))));
     stage.pass(61);
@@ -177,7 +177,7 @@ fn the_first_topics_are_found_without_a_look_at_all_others() {
     assert!(steps <= 16 * (10 + 32), "{steps}");
     // Also when every one of them has just changed.
     for n in 0..20_000 {
-        stage.leave(&leave(&format!("u{n}"), "tab").now());
+        stage.leave(&leave(&format!("u{n}"), "tab").immediately());
     }
     let (top, steps) = work::of(|| stage.roster.top_topics(1_000));
     assert_eq!((top.len(), stage.roster.shown_topics()), (0, 0));

@@ -56,9 +56,8 @@ macro_rules! harness {
                     let mut options: BrokerOptions = rig::events(&name);
                     let change: fn(&mut BrokerOptions) = $options;
                     change(&mut options);
-                    options.retention = retention;
                     // How fast two busy cores are is not what is tested.
-                    options.call_timeout = Duration::from_secs(10);
+                    let options = options.retention(retention).call_timeout(Duration::from_secs(10));
                     let url = format!("nats://127.0.0.1:{}", self.proxy.port());
                     let broker = NatsBroker::connect(&url, ConnectOptions::new(), options).unwrap();
                     if stringify!($module) == "cluster" {

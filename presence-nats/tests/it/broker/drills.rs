@@ -135,8 +135,7 @@ async fn viewers_see_each_event_once_while_the_leader_is_killed() {
     let cluster = Arc::new(tokio::task::spawn_blocking(Cluster::start).await.unwrap());
     let name = unique();
     let open = || {
-        let mut options = rig::events(&name);
-        options.replicas = 3;
+        let options = rig::events(&name).replicas(3);
         on(&cluster.urls().join(","), options)
     };
     let brokers = [open(), open()];
@@ -176,8 +175,7 @@ async fn viewers_are_told_when_the_server_comes_back_empty() {
     let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
     let name = unique();
     let open = || {
-        let mut options = rig::events(&name);
-        options.storage = Storage::Memory;
+        let options = rig::events(&name).storage(Storage::Memory);
         on(&server.url(), options)
     };
     let restarted = Arc::clone(&server);
@@ -260,8 +258,7 @@ async fn a_publish_whose_place_another_one_has_taken_is_stored_after_it() {
 async fn publishes_without_a_key_are_neither_lost_nor_doubled_while_the_leader_is_killed() {
     let cluster = Arc::new(tokio::task::spawn_blocking(Cluster::start).await.unwrap());
     let name = unique();
-    let mut options = rig::events(&name);
-    options.replicas = 3;
+    let options = rig::events(&name).replicas(3);
     let broker = on(&cluster.urls().join(","), options);
     publish(&broker, Publish::new(channel("c"), "first")).await;
     let publisher = tokio::spawn({

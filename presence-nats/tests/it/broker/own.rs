@@ -96,8 +96,7 @@ async fn what_somebody_else_puts_into_the_stream_is_passed_over() {
 #[tokio::test]
 async fn a_full_stream_drops_the_oldest_events_of_all_channels() {
     let name = unique();
-    let mut options = rig::events(&name);
-    options.max_bytes = Some(1024 * 1024);
+    let options = rig::events(&name).max_bytes(1024 * 1024);
     let broker = on(&NATS, options);
     for n in 0..10 {
         store(&broker, &format!("c{n}"), vec![b'x'; MAX_PAYLOAD]).await;
@@ -126,8 +125,7 @@ async fn a_stream_that_is_not_ours_is_refused_in_words() {
 async fn a_broker_and_a_store_share_a_namespace_and_a_client() {
     let name = unique();
     let client = async_nats::connect(NATS.url()).await.unwrap();
-    let mut options = rig::options(&name, presence_nats::Storage::Memory);
-    options.policy = None;
+    let options = rig::options(&name, presence_nats::Storage::Memory).policy(None);
     let store = presence_nats::NatsStore::with_client(client.clone(), options).unwrap();
     let broker = NatsBroker::with_client(client, rig::events(&name)).unwrap();
     store.ping().await.unwrap();

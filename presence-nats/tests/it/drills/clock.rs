@@ -2,7 +2,7 @@
 
 use super::world::{Crowd, Process, hold_all, is_all, policy};
 use crate::rig::{self, unique};
-use presence_core::{Policy, Presence};
+use presence_core::Presence;
 use presence_nats::Storage;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,8 +22,7 @@ async fn soon(what: &str, mut holds: impl FnMut() -> bool) {
 /// The server with a clock of its own is real, but its clock is a stand-in: see [`FalseClock`].
 async fn nobody_notices(server: Nats, steps: &[i64]) {
     let (clock, name) = (FalseClock::before(&server), unique());
-    let policy =
-        || Policy { lease_for: Duration::from_secs(8), held_for: Duration::from_secs(8), ..policy() };
+    let policy = || policy().lease_for(Duration::from_secs(8)).held_for(Duration::from_secs(8));
     let open = || rig::at(&clock.url(), rig::options(&name, Storage::File));
     // The first process learns the time while it is wrong already.
     clock.set(-300);

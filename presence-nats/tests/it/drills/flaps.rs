@@ -3,7 +3,7 @@
 
 use super::world::{Crowd, Process, hold_all, is_all, policy, until};
 use crate::rig::{self, unique};
-use presence_core::{Policy, Presence};
+use presence_core::Presence;
 use presence_nats::{NatsStore, Storage};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,8 +29,7 @@ async fn who_beats_stays_and_who_is_silent_goes(
     goes_on: bool,
     flap: impl FnMut() + Send + 'static,
 ) {
-    let policy =
-        || Policy { lease_for: Duration::from_secs(12), held_for: Duration::from_secs(8), ..policy() };
+    let policy = || policy().lease_for(Duration::from_secs(12)).held_for(Duration::from_secs(8));
     let (one, other) = (Process::with(open(), policy()).await, Process::with(open(), policy()).await);
     let crowd = Crowd::at(&one.presence, "beats", 10);
     let held = hold_all(&one, "held", 10);

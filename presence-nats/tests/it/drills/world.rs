@@ -54,12 +54,10 @@ pub fn is_all() -> bool {
 
 /// Short windows: an outage outlasts them all.
 pub fn policy() -> Policy {
-    Policy {
-        lease_for: Duration::from_secs(4),
-        held_for: Duration::from_secs(4),
-        grace: Duration::from_millis(500),
-        ..Policy::default()
-    }
+    Policy::default()
+        .lease_for(Duration::from_secs(4))
+        .held_for(Duration::from_secs(4))
+        .grace(Duration::from_millis(500))
 }
 
 /// A process, and who it saw go.

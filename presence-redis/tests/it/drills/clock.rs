@@ -2,7 +2,7 @@
 
 use super::{Crowd, Process, hold_all, is_all, names, policy};
 use crate::rig;
-use presence_core::{Policy, Presence};
+use presence_core::Presence;
 use presence_redis::RedisStore;
 use std::time::Duration;
 use test_servers::redis::{Redis, Sentinel};
@@ -20,8 +20,7 @@ async fn soon(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 async fn nobody_notices(open: impl Fn() -> RedisStore, step: impl Fn(i64), steps: &[i64]) {
-    let policy =
-        || Policy { lease_for: Duration::from_secs(8), held_for: Duration::from_secs(8), ..policy() };
+    let policy = || policy().lease_for(Duration::from_secs(8)).held_for(Duration::from_secs(8));
     let (one, other) = (Process::with(open(), policy()).await, Process::with(open(), policy()).await);
     let crowd = Crowd::at(&one.presence, names("beats", 10));
     let held = hold_all(&one.presence, &names("held", 10));

@@ -14,7 +14,7 @@ const URL: &str = "PRESENCE_TEST_CHILD_URL";
 const NAMESPACE: &str = "PRESENCE_TEST_CHILD_NAMESPACE";
 
 fn policy() -> Policy {
-    Policy { lease_for: Duration::from_secs(6), ..super::policy() }
+    super::policy().lease_for(Duration::from_secs(6))
 }
 
 /// The process that is killed. Started as a test, it does nothing.

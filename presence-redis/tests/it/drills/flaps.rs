@@ -3,7 +3,7 @@
 
 use super::{Crowd, Process, eventually, hold_all, is_all, names};
 use crate::rig;
-use presence_core::{Policy, Presence};
+use presence_core::Presence;
 use presence_redis::RedisStore;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,8 +32,7 @@ async fn who_beats_stays_and_who_is_silent_goes(period: Duration, down: Duration
     let proxy = Arc::new(Proxy::to(server.port()));
     let url = format!("redis://127.0.0.1:{}", proxy.port());
     let name = rig::unique();
-    let policy =
-        || Policy { lease_for: Duration::from_secs(12), held_for: Duration::from_secs(8), ..super::policy() };
+    let policy = || super::policy().lease_for(Duration::from_secs(12)).held_for(Duration::from_secs(8));
     let open = || RedisStore::connect(&url, rig::options(&name)).unwrap();
     let (one, other) = (Process::with(open(), policy()).await, Process::with(open(), policy()).await);
     let crowd = Crowd::at(&one.presence, names("beats", 10));

@@ -50,8 +50,7 @@ async fn twenty_processes_read_a_hundred_thousand_sessions_at_once_and_nobody_is
     assert_eq!(server.command(&["CONFIG", "SET", "slowlog-log-slower-than", "20000"]), "OK");
     let name = rig::unique();
     // How long a call may take is not what is tested: whether it is answered.
-    let mut options = rig::options(&name);
-    options.call_timeout = Duration::from_secs(10);
+    let options = rig::options(&name).call_timeout(Duration::from_secs(10));
     let store = RedisStore::connect(&server.url(), options).unwrap();
     put_many(&store, Duration::from_mins(10)).await;
     assert_eq!(server.command(&["SLOWLOG", "RESET"]), "OK");
@@ -120,8 +119,7 @@ async fn twenty_processes_read_a_hundred_thousand_sessions_at_once_and_nobody_is
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_thousand_sessions_and_then_silence_leave_nothing_behind() {
     let server = Redis::start();
-    let mut options = rig::options(&rig::unique());
-    options.keep_for = Duration::from_secs(1);
+    let options = rig::options(&rig::unique()).keep_for(Duration::from_secs(1));
     let store = RedisStore::connect(&server.url(), options).unwrap();
     let beat = [Touch::Node {
         node: NodeId::new("n").unwrap(),
@@ -140,9 +138,8 @@ async fn a_hundred_thousand_sessions_and_then_silence_leave_nothing_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_keeps_the_keys_of_all_shards_as_long_as_it_beats() {
     let server = Redis::start();
-    let mut options = rig::options(&rig::unique());
     // Its beats come every three quarters of a second.
-    options.keep_for = Duration::from_secs(3);
+    let options = rig::options(&rig::unique()).keep_for(Duration::from_secs(3));
     let store = RedisStore::connect(&server.url(), options).unwrap();
     let shards = usize::from(store.shards());
     let presence = Presence::builder(store).policy(policy()).start().unwrap();

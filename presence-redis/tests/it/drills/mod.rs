@@ -17,8 +17,8 @@ mod views;
 
 use parking_lot::Mutex;
 use presence_core::{
-    Beat, Hold, LastSeen, LeftReason, Policy, Presence, PresenceStore, Scope, SessionId, Topic, Topics,
-    Update, UserId, View,
+    Beat, Hold, LeftReason, Policy, Presence, PresenceStore, Scope, SessionId, Topic, Topics, Update, UserId,
+    View,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,15 +29,11 @@ use tokio::task::JoinHandle;
 /// Short windows: a drill of three leases takes seconds. Longer than a failing call and a busy
 /// machine.
 fn policy() -> Policy {
-    Policy {
-        lease_for: Duration::from_secs(4),
-        held_for: Duration::from_secs(4),
-        active_for: Duration::from_mins(1),
-        grace: Duration::from_millis(500),
-        declared_counts: false,
-        remember_for: None,
-        last_seen: LastSeen::Exact,
-    }
+    Policy::default()
+        .lease_for(Duration::from_secs(4))
+        .held_for(Duration::from_secs(4))
+        .active_for(Duration::from_mins(1))
+        .grace(Duration::from_millis(500))
 }
 
 /// Whether all drills are run, and not only a short choice.

@@ -191,8 +191,7 @@ async fn a_shard_that_holds_something_else_makes_nobody_of_another_leave() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_who_does_not_read_keeps_no_other_from_reading() {
-    let mut options = rig::options(&rig::unique());
-    options.shards = Some(1);
+    let options = rig::options(&rig::unique()).shards(1);
     let store = RedisStore::connect(&REDIS.url(), options).unwrap();
     // More slices than wait for a reader.
     let all: Vec<Session> = (0..40_000).map(|n| session(n, Timestamp::ZERO)).collect();

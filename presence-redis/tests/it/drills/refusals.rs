@@ -23,8 +23,7 @@ fn session(name: &str) -> Session {
 }
 
 fn with_shards(name: &str, shards: u16) -> RedisStore {
-    let mut options = rig::options(name);
-    options.shards = Some(shards);
+    let options = rig::options(name).shards(shards);
     RedisStore::connect(&REDIS.url(), options).unwrap()
 }
 
@@ -53,24 +52,20 @@ async fn another_number_of_shards_is_refused_whatever_is_told_first() {
     eight.put(&[session("bob")]).await.unwrap();
     assert_eq!(eight.load(&[user("a"), user("bob")]).await.unwrap().sessions.len(), 1);
     for shards in [0, 1_025] {
-        let mut options = rig::options(&name);
-        options.shards = Some(shards);
+        let options = rig::options(&name).shards(shards);
         assert_eq!(RedisStore::connect(&REDIS.url(), options).unwrap_err().kind(), Kind::Rejected);
     }
 }
 
 #[tokio::test]
 async fn settings_out_of_bounds_are_refused_at_once() {
-    type Change = fn(&mut Options);
-    let changes: [Change; 4] = [
-        |options| options.keep_for = Duration::ZERO,
-        |options| options.keep_for = Duration::MAX,
-        |options| options.call_timeout = Duration::ZERO,
-        |options| options.connect_timeout = Duration::ZERO,
-    ];
-    for change in changes {
-        let mut options = rig::options(&rig::unique());
-        change(&mut options);
+    let options = || rig::options(&rig::unique());
+    for options in [
+        options().keep_for(Duration::ZERO),
+        options().keep_for(Duration::MAX),
+        options().call_timeout(Duration::ZERO),
+        options().connect_timeout(Duration::ZERO),
+    ] {
         let refused = RedisStore::connect(&REDIS.url(), options).unwrap_err();
         assert_eq!(refused.kind(), Kind::Rejected, "{refused}");
     }

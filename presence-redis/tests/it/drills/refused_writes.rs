@@ -2,7 +2,7 @@
 
 use super::{Crowd, Process, eventually, names};
 use crate::rig;
-use presence_core::{Policy, StoreHealth};
+use presence_core::StoreHealth;
 use std::path::PathBuf;
 use std::time::Duration;
 use test_servers::redis::Redis;
@@ -13,7 +13,7 @@ const REFUSED_FOR: Duration = Duration::from_secs(12);
 async fn nobody_leaves_while(refuses: impl Fn(&Redis), accepts: impl Fn(&Redis)) {
     let server = Redis::with(&[]);
     let name = rig::unique();
-    let policy = || Policy { lease_for: Duration::from_secs(8), ..super::policy() };
+    let policy = || super::policy().lease_for(Duration::from_secs(8));
     let one = Process::with(rig::on(&server, &name), policy()).await;
     let other = Process::with(rig::on(&server, &name), policy()).await;
     let crowd = Crowd::at(&one.presence, names("u", 10));

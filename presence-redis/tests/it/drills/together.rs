@@ -2,14 +2,13 @@
 
 use super::{Process, eventually, tab, topics, user};
 use crate::rig::{self, CLUSTER, REDIS};
-use presence_core::{Beat, BeatOutcome, Leave, Policy, PresenceStore, Scope, Topic, Update};
+use presence_core::{Beat, BeatOutcome, Leave, PresenceStore, Scope, Topic, Update};
 use presence_redis::RedisStore;
 use std::time::Duration;
 
 async fn two(open: impl Fn() -> RedisStore) -> (Process, Process) {
     // Long enough for two calls in turn, however busy the machine is.
-    let policy =
-        || Policy { grace: Duration::from_secs(4), lease_for: Duration::from_mins(1), ..super::policy() };
+    let policy = || super::policy().grace(Duration::from_secs(4)).lease_for(Duration::from_mins(1));
     (Process::with(open(), policy()).await, Process::with(open(), policy()).await)
 }
 

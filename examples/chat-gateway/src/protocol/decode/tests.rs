@@ -1,5 +1,5 @@
 use super::*;
-use presence_core::Status;
+use presence_core::{Declaration, Status};
 
 fn problem(text: &str) -> (u16, String) {
     let problem = command(text).unwrap_err();
@@ -15,7 +15,8 @@ fn what_clients_may_say_is_read() {
     let subscription = |name| vec![SubscriptionRequest::new(Some(topic(name)))];
     let fields = |status, message: Option<&str>| {
         let mut fields = SessionFields::default();
-        fields.declares = Some((status, message.map(|text| Message::new(text).unwrap())));
+        fields.declares =
+            Some(Declaration::new(status).message(message.map(|text| Message::new(text).unwrap())));
         Command::Beat(fields)
     };
     for (text, read) in [
@@ -82,5 +83,5 @@ fn a_status_is_one_of_four_words() {
 fn a_message_that_is_too_long_leaves_the_status() {
     let text = format!(r#"{{"type":"status","status":"away","message":"{}"}}"#, "x".repeat(257));
     let Command::Beat(fields) = command(&text).unwrap() else { panic!("no status") };
-    assert_eq!(fields.declares, Some((Status::Away, None)));
+    assert_eq!(fields.declares, Some(Status::Away.into()));
 }

@@ -3,13 +3,12 @@
 use super::site::Site;
 use super::tab::Tab;
 use live::{app, policy};
-use presence_core::Policy;
 use std::time::Duration;
 
 /// The demo, with windows that one does not have to wait for.
 pub(super) async fn site() -> Site {
     let (active_for, grace) = (Duration::from_secs(6), Duration::from_millis(500));
-    Site::serving(Policy { active_for, grace, ..policy() }, app).await
+    Site::serving(policy().active_for(active_for).grace(grace), app).await
 }
 
 /// Opens the page as this user, whose hands do not rest, and waits until they are shown there.

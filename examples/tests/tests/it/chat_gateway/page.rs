@@ -87,7 +87,8 @@ async fn nothing_can_be_said_there() {
     ] {
         assert_eq!(post(node.address, path, &admin(), body).await.status, 404, "{path}");
     }
-    for path in ["/page/v1/ws", "/page/v1/list", "/page/v1/users/alice", "/page/v1/topics", "/page/v1/health"] {
+    for path in ["/page/v1/ws", "/page/v1/list", "/page/v1/users/alice", "/page/v1/topics", "/page/v1/health"]
+    {
         assert_eq!(get(node.address, path, &admin()).await.status, 404, "{path}");
     }
 }

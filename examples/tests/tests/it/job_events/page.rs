@@ -45,9 +45,13 @@ async fn who_may_watch_a_job_may_see_how_many_do() {
     let node = Node::with(&OWNED).await;
     let job = created(&node, "ada").await;
     let named = token(json!({"sub": "service", "jobId": job}));
-    for (token, status) in
-        [(None, 401), (Some(of("bob")), 403), (Some(token(json!({}))), 403), (Some(of("ada")), 200), (Some(named), 200)]
-    {
+    for (token, status) in [
+        (None, 401),
+        (Some(of("bob")), 403),
+        (Some(token(json!({}))), 403),
+        (Some(of("ada")), 200),
+        (Some(named), 200),
+    ] {
         assert_eq!(count(&node, &counts_of(&job), token.as_deref()).await.status, status, "{token:?}");
     }
     assert_eq!(count(&node, &counts_of("unheard-of"), Some(&of("ada"))).await.status, 403);

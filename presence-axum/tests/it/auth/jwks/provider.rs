@@ -144,7 +144,7 @@ impl Provider {
         self.address = listener.local_addr().unwrap();
         let app = Router::new().fallback(answer).with_state(self.shared.clone());
         let stop = CancellationToken::new();
-        let options = Options { drain_for: Duration::from_millis(1), ..Options::default() };
+        let options = Options::default().drain_for(Duration::from_millis(1));
         let serving = tokio::spawn(serve(listener, app, options, stop.clone().cancelled_owned()));
         self.serves = Some((stop.drop_guard(), serving));
     }

@@ -37,13 +37,11 @@ pub struct Process {
 
 impl Process {
     pub fn start(name: &str, store: &Store, is_up: bool, now: Timestamp) -> Self {
-        let policy = Policy {
-            lease_for: LEASE,
-            held_for: HELD_FOR,
-            grace: POLICY_GRACE,
-            active_for: Duration::from_hours(1),
-            ..Policy::default()
-        };
+        let policy = Policy::default()
+            .lease_for(LEASE)
+            .held_for(HELD_FOR)
+            .grace(POLICY_GRACE)
+            .active_for(Duration::from_hours(1));
         let node = NodeId::new(name).unwrap();
         let settings = Settings {
             policy,

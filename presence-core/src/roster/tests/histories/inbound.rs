@@ -34,7 +34,7 @@ impl History {
     pub(super) fn leave(&mut self, rng: &mut Rng, key: &SessionKey) {
         let mut leave = crate::model::Leave::new(key.user.clone(), key.id.clone());
         if rng.one_in(3) {
-            leave = leave.now();
+            leave = leave.immediately();
         }
         if rng.one_in(3) {
             leave = leave.topics(some_topics(rng, None).names().cloned().collect());

@@ -15,7 +15,7 @@ use super::stage::*;
 use crate::conformance::Rng;
 use crate::liveness::{LastSeen, Policy};
 use crate::model::{
-    Activity, Beat, Declared, Departure, Membership, Meta, Node, Session, SessionKey, Status, Topics,
+    Activity, Beat, Declaration, Departure, Membership, Meta, Node, Session, SessionKey, Status, Topics,
 };
 use crate::roster::sessions::crowd::CROWD;
 use crate::roster::{BeatSource, Detail, Rollback, Scope, Settings, StoreWrite};
@@ -246,10 +246,11 @@ fn some_topics(rng: &mut Rng, ends_about: Option<Timestamp>) -> Topics {
     Topics::of(memberships.collect()).unwrap()
 }
 
-fn declaration(rng: &mut Rng, now: Timestamp) -> (Status, Option<crate::model::Message>, Option<Timestamp>) {
+fn declaration(rng: &mut Rng, now: Timestamp) -> Declaration {
     let status = [Status::Online, Status::Away, Status::Busy, Status::Offline][rng.index(4)];
     let message = rng.one_in(4).then(|| crate::model::Message::new("back soon").unwrap());
-    (status, message, rng.one_in(2).then(|| now + secs(rng.below(12))))
+    let until = rng.one_in(2).then(|| now + secs(rng.below(12)));
+    Declaration::new(status).message(message).until(until)
 }
 
 fn meta(rng: &mut Rng) -> Meta {

@@ -23,8 +23,7 @@ impl History {
             session.placement.left = Some(Departure { at, ends_at: at + secs(rng.below(3)) });
         }
         if rng.one_in(4) {
-            let (status, message, until) = declaration(rng, now);
-            session.declared = Some(Declared { at: about(rng), status, message, until });
+            session.declared = Some(declaration(rng, now).declared(about(rng)));
         }
         session.seen_at = if rng.one_in(8) { Timestamp::ZERO } else { about(rng) };
         session.active_at = about(rng);

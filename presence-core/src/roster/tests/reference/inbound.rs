@@ -19,14 +19,14 @@ impl Reference {
         let known = self.sessions.get(&key);
         let before = known.map(|known| known.session.clone());
         if let Some(Session { placement: Placement { left: Some(left), .. }, .. }) = &before
-            && !beat.enters
+            && beat.kind == BeatKind::Renew
             && !here
             && stamp < left.at + self.policy.grace
         {
             return None;
         }
         // The state that a heartbeat builds on: none if it enters.
-        let kept = known.filter(|_| !beat.enters);
+        let kept = known.filter(|_| beat.kind == BeatKind::Renew);
         let is_here = here || known.is_some_and(|known| known.is_here);
         let is_held =
             is_here || kept.is_some_and(|k| k.session.placement.held && k.session.placement.left.is_none());
@@ -52,7 +52,7 @@ impl Reference {
             Placement { placed_at: at(known), left: None, node, held: is_held, lease, topics, meta };
         let moves = before.as_ref().is_none_or(|before| {
             let old = &before.placement;
-            beat.enters
+            beat.kind == BeatKind::Enter
                 || old.left.is_some()
                 || here && !(old.held && old.node == self.me)
                 || beat.topics.as_ref().is_some_and(|topics| *topics != old.topics)
@@ -94,19 +94,14 @@ impl Reference {
         (is_new || moves || revives || declares).then_some(Step { before, after })
     }
 
-    pub fn declare(
-        &mut self,
-        key: &SessionKey,
-        declares: (Status, Option<Message>, Option<Timestamp>),
-        shard: u16,
-    ) -> Option<Step> {
+    pub fn declare(&mut self, key: &SessionKey, declaration: Declaration, shard: u16) -> Option<Step> {
         let stamp = self.stamp();
         let Some(known) = self.sessions.get_mut(key) else {
-            let beat = Beat { declares: Some(declares), ..Beat::renew(key.user.clone(), key.id.clone()) };
+            let beat = Beat::renew(key.user.clone(), key.id.clone()).declares(declaration);
             return self.beat(&beat, BeatSource::Declaration, shard);
         };
         let before = Some(known.session.clone());
-        if !say(&mut known.session, Some(&declares), stamp) {
+        if !say(&mut known.session, Some(&declaration), stamp) {
             return None;
         }
         known.is_own = true;
@@ -118,7 +113,7 @@ impl Reference {
         if leave.placed_at.is_some_and(|placed_at| seen > placed_at) {
             return None;
         }
-        let grace = if leave.at_once { Duration::ZERO } else { self.policy.grace };
+        let grace = if leave.kind == LeaveKind::Immediate { Duration::ZERO } else { self.policy.grace };
         self.depart(&leave.key, leave.topics.as_deref(), grace)
     }
 

@@ -10,8 +10,8 @@ mod store;
 
 use crate::liveness::{self, Liveness, Policy, Vitals};
 use crate::model::{
-    Activity, Beat, Declared, Departure, Leave, Membership, Message, Node, NodeId, Placement, Session,
-    SessionKey, Status, Topic, Topics, UserId,
+    Activity, Beat, BeatKind, Declaration, Declared, Departure, Leave, LeaveKind, Membership, Node, NodeId,
+    Placement, Session, SessionKey, Status, Topic, Topics, UserId,
 };
 use crate::roster::{BeatSource, Counts, Member, MemberSession, Scope, Settings, Sorted};
 use crate::store::{ForgetIf, Touch};
@@ -79,12 +79,8 @@ impl Reference {
 }
 
 /// Declares a status; returns whether that changed anything.
-fn say(
-    session: &mut Session,
-    declares: Option<&(Status, Option<Message>, Option<Timestamp>)>,
-    stamp: Timestamp,
-) -> bool {
-    let Some((status, message, until)) = declares.cloned() else { return false };
+fn say(session: &mut Session, declaration: Option<&Declaration>, stamp: Timestamp) -> bool {
+    let Some(Declaration { status, message, until }) = declaration.cloned() else { return false };
     let old = session.declared.as_ref();
     if let Some(old) = old
         && (old.status, &old.message, old.until) == (status, &message, until)

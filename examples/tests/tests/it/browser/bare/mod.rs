@@ -21,12 +21,10 @@ const SECRET: &str = "a secret of thirty-two bytes, and some more";
 
 /// Windows that one does not have to wait for, and long enough for a machine that is busy.
 pub fn policy() -> Policy {
-    Policy {
-        active_for: Duration::from_secs(4),
-        lease_for: Duration::from_secs(10),
-        grace: Duration::from_secs(1),
-        ..Policy::default()
-    }
+    Policy::default()
+        .active_for(Duration::from_secs(4))
+        .lease_for(Duration::from_secs(10))
+        .grace(Duration::from_secs(1))
 }
 
 pub async fn site() -> Site {
