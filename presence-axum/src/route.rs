@@ -2,7 +2,6 @@
 
 use crate::error::method_not_allowed;
 use crate::{Mount, PresenceLayer, assets, health, hit, kick, rest, sse, ws};
-use axum::handler::Handler;
 use axum::routing::{MethodRouter, get, post};
 
 /// A route of a [`Mount`], to leave out ([`Mount::without`]) or to give another path
@@ -75,26 +74,24 @@ impl Route {
         }
     }
 
-    /// What answers it, within a layer that is part of the handler: around a route it would cost
-    /// each request a box and two copies more.
+    /// What answers it, within a layer.
     pub(crate) fn handler(self, layer: &PresenceLayer) -> MethodRouter<Mount> {
-        let layer = || layer.clone();
-        let handler = match self {
-            Self::Hit => post(hit::post.layer(layer())),
-            Self::Users => get(rest::users.layer(layer())),
-            Self::User => get(rest::user.layer(layer())),
-            Self::Disconnect => post(kick::post.layer(layer())),
-            Self::Counts => get(rest::counts.layer(layer())),
-            Self::List => get(rest::list.layer(layer())),
-            Self::Topics => get(rest::topics.layer(layer())),
-            Self::Stream => get(sse::get.layer(layer())).post(sse::post.layer(layer())),
-            Self::Snapshot => get(sse::snapshot.layer(layer())),
-            Self::Diff => get(sse::diff.layer(layer())),
-            Self::Socket => get(ws::get.layer(layer())),
-            Self::Health => get(health::report.layer(layer())),
-            Self::Client => get(assets::presence_js.layer(layer())),
+        let routes = match self {
+            Self::Hit => post(layer.around(hit::post)),
+            Self::Users => get(layer.around(rest::users)),
+            Self::User => get(layer.around(rest::user)),
+            Self::Disconnect => post(layer.around(kick::post)),
+            Self::Counts => get(layer.around(rest::counts)),
+            Self::List => get(layer.around(rest::list)),
+            Self::Topics => get(layer.around(rest::topics)),
+            Self::Stream => get(layer.around(sse::get)).post(layer.around(sse::post)),
+            Self::Snapshot => get(layer.around(sse::snapshot)),
+            Self::Diff => get(layer.around(sse::diff)),
+            Self::Socket => get(layer.around(ws::get)),
+            Self::Health => get(layer.around(health::report)),
+            Self::Client => get(layer.around(assets::presence_js)),
         };
-        // Other methods: a preflight is one of them.
-        handler.fallback(method_not_allowed.layer(layer()))
+        // A preflight is one of the other methods.
+        routes.fallback(layer.around(method_not_allowed))
     }
 }

@@ -39,7 +39,9 @@ impl<'a> From<&'a RawValue> for Json<'a> {
     fn from(raw: &'a RawValue) -> Self {
         let text = raw.get();
         match text.as_bytes().first() {
-            Some(b'"') if !text.contains('\\') => Self::Text(Cow::Borrowed(text.trim_matches('"'))),
+            Some(b'"') if !text.as_bytes().contains(&b'\\') => {
+                Self::Text(Cow::Borrowed(text.get(1..text.len() - 1).unwrap_or_default()))
+            }
             Some(b'"') => match serde_json::from_str(text) {
                 Ok(unescaped) => Self::Text(Cow::Owned(unescaped)),
                 Err(_) => Self::NoText,

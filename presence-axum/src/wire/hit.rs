@@ -1,13 +1,14 @@
 //! The body of a hit and its response.
 
 use crate::{Error, Json, LenientJson};
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header;
 use presence_core::{
     Activity, Beat, Declaration, Leave, LeaveKind, Message, Meta, Policy, SessionId, Status, Timestamp,
     Topic, Topics, UserId,
 };
-use std::io::Write;
+use serde::Serialize;
 use std::time::Duration;
 
 /// A hit whose fields were read and validated.
@@ -245,23 +246,31 @@ impl IntoResponse for HitResponse {
     fn into_response(self) -> Response {
         let mut text = Vec::with_capacity(128);
         text.extend_from_slice(br#"{"ok":true"#);
-        // Writing to a buffer does not fail, nor does serialising a string.
         if let Some(placed_at) = self.placed_at {
-            let _ = write!(text, r#","placed_at":{}"#, placed_at.as_millis());
+            field(&mut text, br#","placed_at":"#, &placed_at.as_millis());
         }
         if let Some(Entered { user, active_for, lease_for, socket }) = self.entered {
-            text.extend_from_slice(br#","user":"#);
-            let _ = serde_json::to_writer(&mut text, user.as_str());
-            let (active_for, lease_for) = (active_for.as_millis(), lease_for.as_millis());
-            let _ = write!(text, r#","active_for":{active_for},"lease_for":{lease_for}"#);
+            field(&mut text, br#","user":"#, user.as_str());
+            field(&mut text, br#","active_for":"#, &active_for.as_millis());
+            field(&mut text, br#","lease_for":"#, &lease_for.as_millis());
             if socket == Socket::Served {
                 text.extend_from_slice(br#","ws":true"#);
             }
         }
         text.push(b'}');
-        let headers = [(header::CONTENT_TYPE, super::JSON), super::NOSNIFF];
-        (headers, bytes::Bytes::from(text)).into_response()
+        let mut response = Response::new(Body::from(text));
+        let (nosniff, always) = super::NOSNIFF;
+        response.headers_mut().insert(header::CONTENT_TYPE, super::JSON);
+        response.headers_mut().insert(nosniff, always);
+        response
     }
+}
+
+/// Appends a field: its name as written, and its value. Writing to a buffer does not fail, nor does
+/// serialising a string or a number.
+fn field(text: &mut Vec<u8>, name: &[u8], value: &(impl Serialize + ?Sized)) {
+    text.extend_from_slice(name);
+    let _ = serde_json::to_writer(text, value);
 }
 
 #[cfg(test)]
