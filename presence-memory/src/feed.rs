@@ -2,7 +2,7 @@
 
 use crate::queue::{Overflown, Queue};
 use crate::shard::Cursor;
-use crate::store::{SHARDS, Shared};
+use crate::shared::{SHARDS, Shared};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use presence_core::store::{BATCH_ENTRIES, Facts, FeedEvent};
 use presence_core::{Timestamp, UserRecord};

@@ -16,6 +16,7 @@ mod feed;
 mod queue;
 mod records;
 mod shard;
+mod shared;
 mod slot;
 mod store;
 

@@ -1,25 +1,16 @@
-//! `MemoryStore`: the state that its handles share, and the methods of the store trait.
+//! `MemoryStore`: how it is opened, and the methods of the store trait.
 
 use crate::feed;
-use crate::queue::Queue;
-use crate::shard::{Budget, Shard, notify};
+use crate::shard::notify;
+use crate::shared::Shared;
 use async_trait::async_trait;
-use foldhash::fast::RandomState;
 use futures_util::stream::BoxStream;
-use parking_lot::{Mutex, RwLock};
 use presence_core::store::{Error, Facts, FeedEvent, ForgetIf, Kind, Misses, PresenceStore, Result, Touch};
-use presence_core::time::{Ask, BlindList, TimeLine};
-use presence_core::{
-    Clock, Node, NodeId, Placement, Session, SessionKey, SystemClock, Timestamp, UserId, UserRecord,
-};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use presence_core::{Clock, Node, Session, SessionKey, SystemClock, Timestamp, UserId, UserRecord};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
-use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Number of parts of the map, each with a lock of its own. A power of two.
-pub(crate) const SHARDS: usize = 256;
+use std::sync::atomic::Ordering;
 
 /// A store in the memory of this process.
 ///
@@ -48,81 +39,6 @@ pub struct MemoryStore {
     handle: u64,
 }
 
-/// The state that the handles share.
-pub(crate) struct Shared {
-    pub(crate) clock: Arc<dyn Clock>,
-    /// The time that was proven, and the stretches in which this process stood still.
-    pub(crate) line: Mutex<TimeLine>,
-    pub(crate) epoch: Arc<str>,
-    pub(crate) shards: Box<[Mutex<Shard>]>,
-    /// Locked before a shard, never after.
-    nodes: RwLock<Nodes>,
-    hasher: RandomState,
-    handles: AtomicU64,
-    budget: Budget,
-}
-
-#[derive(Default)]
-struct Nodes {
-    known: HashMap<NodeId, Node, RandomState>,
-    listeners: Vec<Arc<Queue>>,
-}
-
-impl Shared {
-    fn locate(&self, user: &UserId) -> (&Mutex<Shard>, u32) {
-        let hash = self.hasher.hash_one(user.as_str());
-        #[expect(clippy::cast_possible_truncation, reason = "the two halves are used for themselves")]
-        let (low, high) = (hash as usize, (hash >> 32) as u32);
-        (&self.shards[low % SHARDS], high)
-    }
-
-    /// Advances the proven time to `now`. A long step becomes a blind stretch, unless it was
-    /// virtual time, `is_skipped` in one step.
-    pub(crate) fn prove(&self, now: Timestamp, is_skipped: bool) -> Timestamp {
-        let mut line = self.line.lock();
-        if is_skipped {
-            line.skip(now);
-        } else {
-            line.advance(&Ask::default(), now);
-        }
-        line.at
-    }
-
-    /// Returns all nodes, and registers `queue` for their changes.
-    pub(crate) fn listen_to_nodes(&self, queue: &Arc<Queue>) -> Vec<Node> {
-        let mut nodes = self.nodes.write();
-        nodes.listeners.push(Arc::clone(queue));
-        nodes.known.values().cloned().collect()
-    }
-
-    pub(crate) fn stop_listening(&self, queue: &Arc<Queue>) {
-        let is_other = |listener: &Arc<Queue>| !Arc::ptr_eq(listener, queue);
-        self.nodes.write().listeners.retain(is_other);
-        for shard in &self.shards {
-            shard.lock().listeners.retain(is_other);
-        }
-    }
-}
-
-impl Nodes {
-    fn touch(&mut self, node: Node) {
-        match self.known.get_mut(&node.id) {
-            Some(known) if known.rank() >= node.rank() => {}
-            Some(known) => *known = node,
-            None => {
-                self.known.insert(node.id.clone(), node);
-            }
-        }
-    }
-
-    /// The last heartbeat of the node that a session lives by; zero if there is none.
-    fn seen_at(&self, placement: &Placement) -> Timestamp {
-        let is_held = placement.held && placement.left.is_none();
-        let node = is_held.then(|| self.known.get(&placement.node)).flatten();
-        node.map_or(Timestamp::ZERO, |node| node.seen_at)
-    }
-}
-
 impl MemoryStore {
     /// An empty store on the system's clock.
     ///
@@ -147,21 +63,7 @@ impl MemoryStore {
     /// # drop(store);
     /// ```
     pub fn with_clock(clock: impl Clock) -> Self {
-        // A memory store has no earlier data that processes could write again, so no blind stretch
-        // precedes it.
-        let now = clock.now();
-        let line = TimeLine { at: now, born: now, blind: BlindList::default() };
-        let shared = Shared {
-            line: Mutex::new(line),
-            clock: Arc::new(clock),
-            epoch: format!("{:016x}", presence_core::random::u64()).into(),
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            nodes: RwLock::default(),
-            hasher: RandomState::default(),
-            handles: AtomicU64::new(1),
-            budget: Budget::default(),
-        };
-        Self { shared: Arc::new(shared), handle: 0 }
+        Self { shared: Arc::new(Shared::new(Arc::new(clock))), handle: 0 }
     }
 
     /// Limits the bytes that sessions may take, for all handles on the same state. Default: no
@@ -205,6 +107,25 @@ impl MemoryStore {
             shard.notify(self.handle, |queue| queue.session(session));
         }
         taken
+    }
+
+    fn touch_all(&self, touches: &[Touch]) -> Misses {
+        let mut misses = Misses::new();
+        for touch in touches {
+            match touch {
+                Touch::Session { user, id, seen_at, active_at } => {
+                    if !self.touch_one(user, touch, (id, *seen_at, *active_at)) {
+                        misses.push(SessionKey { user: user.clone(), id: id.clone() });
+                    }
+                }
+                Touch::Node { node, seen_at, drain_for } => {
+                    let mut nodes = self.shared.nodes.write();
+                    nodes.touch(Node { id: node.clone(), seen_at: *seen_at, drain_for: *drain_for });
+                    notify(&nodes.listeners, self.handle, |queue| queue.touch(touch));
+                }
+            }
+        }
+        misses
     }
 
     /// Moves the times of a session forward; returns whether it exists and has not left.
@@ -296,22 +217,11 @@ impl PresenceStore for MemoryStore {
     }
 
     async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
-        let mut misses = Misses::new();
-        for touch in touches {
-            match touch {
-                Touch::Session { user, id, seen_at, active_at } => {
-                    if !self.touch_one(user, touch, (id, *seen_at, *active_at)) {
-                        misses.push(SessionKey { user: user.clone(), id: id.clone() });
-                    }
-                }
-                Touch::Node { node, seen_at, drain_for } => {
-                    let mut nodes = self.shared.nodes.write();
-                    nodes.touch(Node { id: node.clone(), seen_at: *seen_at, drain_for: *drain_for });
-                    notify(&nodes.listeners, self.handle, |queue| queue.touch(touch));
-                }
-            }
-        }
-        Ok(misses)
+        Ok(self.touch_all(touches))
+    }
+
+    fn touch_now(&self, touches: &[Touch]) -> Option<Result<Misses>> {
+        Some(Ok(self.touch_all(touches)))
     }
 
     async fn remember(&self, users: &[UserRecord]) -> Result<()> {

@@ -153,48 +153,13 @@ impl NatsStore {
     }
 }
 
-#[async_trait]
 impl PresenceStore for NatsStore {
-    /// One shard: the bucket is one stream with one leader, whose clock judges all sessions.
-    fn shards(&self) -> u16 {
-        1
-    }
-
-    fn shard_of(&self, _user: &UserId) -> u16 {
-        0
-    }
-
-    async fn put(&self, sessions: &[Session]) -> Result<()> {
-        self.store.put(sessions).await
-    }
-
-    async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
-        self.store.touch(touches).await
-    }
-
-    async fn remember(&self, users: &[UserRecord]) -> Result<()> {
-        self.store.remember(users).await
-    }
-
-    async fn forget(&self, seen: &[ForgetIf]) -> Result<()> {
-        self.store.forget(seen).await
-    }
-
-    async fn load(&self, users: &[UserId]) -> Result<Facts> {
-        self.store.load(users).await
-    }
-
-    fn watch(&self) -> BoxStream<'static, FeedEvent> {
-        self.store.watch()
-    }
-
-    async fn now(&self) -> Result<Timestamp> {
-        self.store.now().await
-    }
+    presence_core::delegate_store!(|store| store.store);
 }
 
 #[async_trait]
 impl PresenceStore for Handle {
+    /// One shard: the bucket is one stream with one leader, whose clock judges all sessions.
     fn shards(&self) -> u16 {
         1
     }

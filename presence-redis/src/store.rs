@@ -6,13 +6,8 @@ use crate::verbs::{Direct, Inner};
 use crate::wire::connection::Source;
 use crate::wire::link::Link;
 use crate::wire::script::{HELLO, Header};
-use async_trait::async_trait;
-use futures_util::stream::BoxStream;
-use presence_core::store::{
-    Coalesce, Error, Facts, FeedEvent, ForgetIf, Kind, Misses, PresenceStore, Result, Touch,
-};
+use presence_core::store::{Coalesce, Error, Kind, PresenceStore, Result};
 use presence_core::time::Reckoning;
-use presence_core::{Session, Timestamp, UserId, UserRecord};
 use redis::Client;
 use redis::cluster::ClusterClient;
 use redis::sentinel::SentinelClient;
@@ -253,41 +248,6 @@ impl fmt::Debug for RedisStore {
     }
 }
 
-#[async_trait]
 impl PresenceStore for RedisStore {
-    fn shards(&self) -> u16 {
-        self.0.shards()
-    }
-
-    fn shard_of(&self, user: &UserId) -> u16 {
-        self.0.shard_of(user)
-    }
-
-    async fn put(&self, sessions: &[Session]) -> Result<()> {
-        self.0.put(sessions).await
-    }
-
-    async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
-        self.0.touch(touches).await
-    }
-
-    async fn remember(&self, users: &[UserRecord]) -> Result<()> {
-        self.0.remember(users).await
-    }
-
-    async fn forget(&self, seen: &[ForgetIf]) -> Result<()> {
-        self.0.forget(seen).await
-    }
-
-    async fn load(&self, users: &[UserId]) -> Result<Facts> {
-        self.0.load(users).await
-    }
-
-    fn watch(&self) -> BoxStream<'static, FeedEvent> {
-        self.0.watch()
-    }
-
-    async fn now(&self) -> Result<Timestamp> {
-        self.0.now().await
-    }
+    presence_core::delegate_store!(|store| store.0);
 }

@@ -40,6 +40,11 @@ impl Shared {
                 (answered.unwrap_or_else(late), asked.elapsed())
             }
         };
+        (self.note(verb, answered), took)
+    }
+
+    /// Records whether the store is up, by the answer to a call.
+    fn note<T>(&self, verb: Verb, answered: store::Result<T>) -> store::Result<T> {
         match &answered {
             Ok(_) if self.store_state.is_down() => self.note_success(verb),
             Ok(_) => {}
@@ -47,7 +52,7 @@ impl Shared {
             Err(error) if error.kind() == Kind::Full => {}
             Err(error) => self.note_failure(verb, error),
         }
-        (answered, took)
+        answered
     }
 
     pub(super) fn note_success(&self, verb: Verb) {
@@ -84,10 +89,16 @@ impl Shared {
 
     async fn touch(&self, touch: Touch, confirms: bool) -> Result<(), Error> {
         let touches = [touch];
-        let unfinished = Unfinished { shared: self, keys: || keys_of(&touches), kind: WriteKind::Touch };
-        let touching = self.store().touch(&touches);
-        let (answered, took) = self.call_within(Verb::Touch, PATIENCE, touching).await;
-        unfinished.finish();
+        let (answered, took) = if let Some(answered) = self.store().touch_now(&touches) {
+            (self.note(Verb::Touch, answered), Duration::ZERO)
+        } else {
+            let keys = || keys_of(&touches);
+            let unfinished = Unfinished { shared: self, keys, kind: WriteKind::Touch };
+            let touching = self.store().touch(&touches);
+            let answered = self.call_within(Verb::Touch, PATIENCE, touching).await;
+            unfinished.finish();
+            answered
+        };
         match answered {
             Ok(missed) if missed.is_empty() => {
                 if confirms {
@@ -156,11 +167,7 @@ impl Shared {
 }
 
 fn keys_of(touches: &[Touch]) -> Vec<SessionKey> {
-    let key = |touch: &Touch| match touch {
-        Touch::Session { user, id, .. } => Some(SessionKey { user: user.clone(), id: id.clone() }),
-        Touch::Node { .. } => None,
-    };
-    touches.iter().filter_map(key).collect()
+    touches.iter().filter_map(Touch::key).collect()
 }
 
 /// Guard of a call in flight: if the caller is cancelled, the outbox repeats the write.

@@ -135,7 +135,16 @@ pub fn classify(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Liveness 
 ///
 /// Exact: [`classify`] returns the same state at every earlier time, and another one then.
 pub fn next_change(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Option<Timestamp> {
-    let liveness = classify(vitals, policy, view);
+    next_change_of(classify(vitals, policy, view), vitals, policy, view)
+}
+
+/// Like [`next_change`], given the state that [`classify`] returns.
+pub(crate) fn next_change_of(
+    liveness: Liveness,
+    vitals: &Vitals,
+    policy: &Policy,
+    view: &ViewClock,
+) -> Option<Timestamp> {
     if liveness == Liveness::Gone {
         return None;
     }

@@ -4,6 +4,7 @@ mod classify;
 mod last_seen;
 mod policy;
 
+pub(crate) use classify::next_change_of;
 pub use classify::{Liveness, Vitals, classify, gone_at, next_change};
 pub use last_seen::LastSeen;
 pub use policy::{InvalidPolicy, Policy};

@@ -39,17 +39,18 @@ use crate::time::{Timestamp, View};
 use clock::due::Due;
 use clock::nodes::{NodeState, Nodes};
 use clock::readings::Clocks;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use readers::shown::Shown;
 use readers::sort_queue::SortQueue;
 use readers::topics::Topics;
 use readers::watch::Dirty;
 use reconcile::transition::Reconciler;
+use sessions::known::WatchNumber;
 use sessions::shard::Shard;
 use signal::Signal;
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Number of shards, a power of two. With this many, two heartbeats rarely wait for the same lock,
@@ -83,12 +84,7 @@ pub struct Roster {
     listing: Mutex<()>,
     topics: Topics,
     sessions: AtomicUsize,
-    /// Number of the current store watch, from 1 to 255 and then from 1 again. Zero marks a session
-    /// that no watch has delivered yet.
-    generation: AtomicU8,
-    /// Whether the current watch delivered anything. Only such a watch advances `generation`;
-    /// failed attempts cannot make the 8-bit counter wrap.
-    heard: AtomicBool,
+    watch: WatchNumber,
     versions: AtomicU64,
     dirty: Arc<Dirty>,
     watches: Mutex<readers::watches::Watches>,
@@ -127,8 +123,7 @@ impl Roster {
             listing: Mutex::new(()),
             topics: Topics::default(),
             sessions: AtomicUsize::new(0),
-            generation: AtomicU8::new(1),
-            heard: AtomicBool::new(false),
+            watch: WatchNumber::default(),
             versions: AtomicU64::new(0),
             dirty: Arc::default(),
             watches: Mutex::default(),
@@ -211,9 +206,18 @@ impl Roster {
         work: impl FnOnce(&mut Shard, u32, &Reconciler<'_>) -> T,
     ) -> T {
         let (shard, hash) = self.shard_of(user);
-        let mut shard = shard.lock();
+        self.reconciling(shard.lock(), now, |locked, reconciler| work(locked, hash, reconciler))
+    }
+
+    /// The same, given the lock.
+    fn reconciling<T>(
+        &self,
+        mut shard: MutexGuard<'_, Shard>,
+        now: Timestamp,
+        work: impl FnOnce(&mut Shard, &Reconciler<'_>) -> T,
+    ) -> T {
         let clocks = self.clocks();
-        let done = work(&mut shard, hash, &self.reconciler(&clocks.at(now)));
+        let done = work(&mut shard, &self.reconciler(&clocks.at(now)));
         drop(shard);
         self.relieve();
         done

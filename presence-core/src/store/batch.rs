@@ -1,5 +1,6 @@
-//! Limits of batches, and cutting sessions into batches that respect them.
+//! Limits of batches, and cutting entries into batches that respect them.
 
+use super::Touch;
 use crate::model::{Meta, Session};
 
 /// Most entries that the core puts into one batch.
@@ -7,11 +8,16 @@ pub const BATCH_ENTRIES: usize = 512;
 /// Most bytes that the core puts into one batch, as estimated.
 pub const BATCH_BYTES: usize = 256 * 1024;
 /// Estimated bytes of an entry without its names.
-pub(crate) const OVERHEAD: usize = 200;
+const OVERHEAD: usize = 200;
 
-impl Session {
-    /// Estimated bytes of the session on its way to a store.
-    pub(crate) fn weight(&self) -> usize {
+/// An entry of a batch.
+pub(crate) trait Weigh {
+    /// Estimated bytes of the entry on its way to a store.
+    fn weight(&self) -> usize;
+}
+
+impl Weigh for Session {
+    fn weight(&self) -> usize {
         let placement = &self.placement;
         let topics: usize = placement.topics.names().map(|topic| topic.as_str().len() + 16).sum();
         let meta = placement.meta.as_ref().map_or(0, |_| Meta::MAX_BYTES);
@@ -22,19 +28,33 @@ impl Session {
     }
 }
 
-/// Cuts sessions into batches within both limits. A session that exceeds them gets a batch of its
-/// own.
-pub(crate) fn batches(sessions: &[Session]) -> impl Iterator<Item = &[Session]> {
-    let mut rest = sessions;
-    std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let mut fits = |session: &Session| {
-            bytes += session.weight();
-            bytes <= BATCH_BYTES
+impl Weigh for Touch {
+    fn weight(&self) -> usize {
+        let names = match self {
+            Self::Session { user, id, .. } => user.as_str().len() + id.as_str().len(),
+            Self::Node { node, .. } => node.as_str().len(),
         };
-        let count = rest.iter().take(BATCH_ENTRIES).position(|session| !fits(session));
-        let count = count.unwrap_or(BATCH_ENTRIES).clamp(1, rest.len().max(1));
-        let (batch, later) = rest.split_at_checked(count)?;
+        names + OVERHEAD
+    }
+}
+
+/// The longest prefix within both limits of a batch, at least one entry: its length and its bytes.
+pub(crate) fn first_batch<T: Weigh>(entries: &[T]) -> (usize, usize) {
+    let (mut count, mut total) = (0, 0);
+    for bytes in entries.iter().take(BATCH_ENTRIES).map(Weigh::weight) {
+        if count > 0 && total + bytes > BATCH_BYTES {
+            break;
+        }
+        (count, total) = (count + 1, total + bytes);
+    }
+    (count, total)
+}
+
+/// Cuts entries into batches within both limits. An entry that exceeds them gets a batch of its own.
+pub(crate) fn batches<T: Weigh>(entries: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut rest = entries;
+    std::iter::from_fn(move || {
+        let (batch, later) = rest.split_at_checked(first_batch(rest).0.max(1))?;
         rest = later;
         Some(batch)
     })

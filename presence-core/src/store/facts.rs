@@ -30,6 +30,20 @@ pub enum Touch {
     },
 }
 
+impl Touch {
+    /// The renewal of a session to its present times.
+    pub fn of(session: &Session) -> Self {
+        let (user, id) = (session.user.clone(), session.id.clone());
+        Self::Session { user, id, seen_at: session.seen_at, active_at: session.active_at }
+    }
+
+    /// The key of the session; `None` for the heartbeat of a process.
+    pub fn key(&self) -> Option<SessionKey> {
+        let Self::Session { user, id, .. } = self else { return None };
+        Some(SessionKey { user: user.clone(), id: id.clone() })
+    }
+}
+
 /// The sessions of a batch of touches that the store lacks, or that have departed.
 pub type Misses = Vec<SessionKey>;
 

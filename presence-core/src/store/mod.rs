@@ -2,6 +2,7 @@
 
 mod batch;
 pub mod coalesce;
+mod delegate;
 mod error;
 mod facts;
 
@@ -10,11 +11,12 @@ pub use batch::{BATCH_BYTES, BATCH_ENTRIES};
 pub use coalesce::Coalesce;
 pub use error::{Error, Kind};
 pub use facts::{Facts, FeedEvent, ForgetIf, Misses, Touch};
+#[doc(no_inline)]
+pub use futures_util::{future::BoxFuture, stream::BoxStream};
 
 use crate::model::{Session, UserId, UserRecord};
 use crate::time::Timestamp;
 use async_trait::async_trait;
-use futures_util::stream::BoxStream;
 use std::sync::Arc;
 
 /// The result of a store's method.
@@ -77,6 +79,14 @@ pub trait PresenceStore: Send + Sync + 'static {
     /// Moves times forward; returns the sessions for which it could not: T1, T2, N1.
     async fn touch(&self, touches: &[Touch]) -> Result<Misses>;
 
+    /// Answers [`touch`](Self::touch) at once, where that needs no waiting; `None`, the default, if
+    /// nothing was done and `touch` must be called.
+    ///
+    /// For stores in the process itself: it spares each heartbeat the allocation of a future.
+    fn touch_now(&self, _touches: &[Touch]) -> Option<Result<Misses>> {
+        None
+    }
+
     /// Merges records of users: U1.
     async fn remember(&self, users: &[UserRecord]) -> Result<()>;
 
@@ -96,41 +106,6 @@ pub trait PresenceStore: Send + Sync + 'static {
     async fn now(&self) -> Result<Timestamp>;
 }
 
-#[async_trait]
 impl<S: PresenceStore + ?Sized> PresenceStore for Arc<S> {
-    fn shards(&self) -> u16 {
-        (**self).shards()
-    }
-
-    fn shard_of(&self, user: &UserId) -> u16 {
-        (**self).shard_of(user)
-    }
-
-    async fn put(&self, sessions: &[Session]) -> Result<()> {
-        (**self).put(sessions).await
-    }
-
-    async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
-        (**self).touch(touches).await
-    }
-
-    async fn remember(&self, users: &[UserRecord]) -> Result<()> {
-        (**self).remember(users).await
-    }
-
-    async fn forget(&self, seen: &[ForgetIf]) -> Result<()> {
-        (**self).forget(seen).await
-    }
-
-    async fn load(&self, users: &[UserId]) -> Result<Facts> {
-        (**self).load(users).await
-    }
-
-    fn watch(&self) -> BoxStream<'static, FeedEvent> {
-        (**self).watch()
-    }
-
-    async fn now(&self) -> Result<Timestamp> {
-        (**self).now().await
-    }
+    crate::delegate_store!(|store| **store);
 }

@@ -1,10 +1,16 @@
 //! Broken stores, each of which violates one clause.
 
+mod feeds;
+mod workshop;
+
+pub(super) use workshop::Workshop;
+
 use super::super::{Cannot, Harness, ReferenceStore};
 use crate::model::{Block, Session, SessionKey, UserId, UserRecord};
 use crate::store::{Facts, FeedEvent, ForgetIf, Misses, PresenceStore, Result, Touch};
 use crate::time::{Clock, ManualClock, SILENCE, Timestamp};
 use async_trait::async_trait;
+use feeds::{spoil_feed, spoil_time};
 use futures_util::future::ready;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use parking_lot::Mutex;
@@ -57,87 +63,6 @@ struct Broken {
     flaw: Flaw,
     clock: ManualClock,
     ahead: Arc<AtomicI64>,
-}
-
-pub(super) struct Workshop {
-    flaw: Flaw,
-    clock: ManualClock,
-    /// How far the store's clock was stepped.
-    ahead: Arc<AtomicI64>,
-    namespaces: Mutex<HashMap<String, ReferenceStore>>,
-}
-
-impl Workshop {
-    pub(super) fn of(flaw: Flaw) -> Self {
-        Self { flaw, clock: ManualClock::default(), ahead: Arc::default(), namespaces: Mutex::default() }
-    }
-}
-
-#[async_trait]
-impl Harness for Workshop {
-    async fn fresh() -> Self {
-        unreachable!("a broken store is made with its flaw")
-    }
-
-    async fn open(&self, namespace: &str) -> Arc<dyn PresenceStore> {
-        let namespace = if self.flaw == Flaw::NamespacesLeak { "" } else { namespace };
-        let new = || ReferenceStore::new(self.clock.clone());
-        let store = self.namespaces.lock().entry(namespace.to_owned()).or_insert_with(new).clone();
-        Arc::new(self.broken(store))
-    }
-
-    async fn open_broken(&self) -> std::result::Result<Arc<dyn PresenceStore>, Cannot> {
-        let store = ReferenceStore::new(self.clock.clone());
-        if self.flaw != Flaw::OutOfReachIsEmpty {
-            store.faults().go_down();
-        }
-        Ok(Arc::new(self.broken(store)))
-    }
-
-    async fn lose_all(&self, namespace: &str) -> std::result::Result<(), Cannot> {
-        self.namespaces.lock()[namespace].faults().come_back_empty();
-        Ok(())
-    }
-
-    async fn refuse_writes(&self, namespace: &str, refuses: bool) -> std::result::Result<(), Cannot> {
-        let faults = self.namespaces.lock()[namespace].faults();
-        if refuses {
-            faults.refuse_writes();
-        } else {
-            faults.accept_writes();
-        }
-        Ok(())
-    }
-
-    async fn step_clock(&self, namespace: &str, millis: i64) -> std::result::Result<(), Cannot> {
-        self.namespaces.lock()[namespace].faults().jump_clock(millis);
-        self.ahead.fetch_add(millis, Ordering::Relaxed);
-        Ok(())
-    }
-
-    async fn stop_replication(&self, namespace: &str) -> std::result::Result<(), Cannot> {
-        self.namespaces.lock()[namespace].faults().stop_replication();
-        Ok(())
-    }
-
-    async fn fail_over(&self, namespace: &str) -> std::result::Result<(), Cannot> {
-        self.namespaces.lock()[namespace].faults().fail_over();
-        Ok(())
-    }
-
-    async fn advance(&self, by: Duration) {
-        self.clock.advance(by).await;
-    }
-
-    fn histories(&self) -> u64 {
-        16
-    }
-}
-
-impl Workshop {
-    fn broken(&self, store: ReferenceStore) -> Broken {
-        Broken { store, flaw: self.flaw, clock: self.clock.clone(), ahead: Arc::clone(&self.ahead) }
-    }
 }
 
 fn everything_about(key: SessionKey) -> ForgetIf {
@@ -333,92 +258,5 @@ impl PresenceStore for Broken {
 
     async fn now(&self) -> Result<Timestamp> {
         self.store.now().await
-    }
-}
-
-/// Breaks the proofs of time; `now` is the time of the server's clock.
-fn spoil_time(
-    feed: BoxStream<'static, FeedEvent>,
-    flaw: Flaw,
-    now: impl Fn() -> Timestamp + Send + 'static,
-) -> BoxStream<'static, FeedEvent> {
-    let mut began = None;
-    feed.map(move |message| match (message, flaw) {
-        (FeedEvent::Unproven { shard }, Flaw::ProofsOnlyRead) => {
-            FeedEvent::Alive { shard, at: now(), blind: Arc::default() }
-        }
-        (FeedEvent::Alive { shard, blind, .. }, Flaw::TimeIsTheClocks) => {
-            FeedEvent::Alive { shard, at: now(), blind }
-        }
-        (FeedEvent::Alive { shard, at, blind }, Flaw::StretchesAreTheFeeds) => {
-            let began = *began.get_or_insert(at);
-            let blind = blind.iter().filter(|stretch| stretch.to > began).copied().collect();
-            FeedEvent::Alive { shard, at, blind }
-        }
-        (FeedEvent::Alive { shard, at, blind }, Flaw::LossesLeaveNoStretch) => {
-            let blind = blind.iter().filter(|stretch| stretch.length() > SILENCE).copied().collect();
-            FeedEvent::Alive { shard, at, blind }
-        }
-        (other, _) => other,
-    })
-    .boxed()
-}
-
-fn spoil_feed(feed: BoxStream<'static, FeedEvent>, flaw: Flaw) -> BoxStream<'static, FeedEvent> {
-    let mut synced = false;
-    match flaw {
-        Flaw::WatchLosesAPut => feed
-            .filter(move |message| {
-                let loses = synced && matches!(message, FeedEvent::Facts(_));
-                synced |= matches!(message, FeedEvent::Synced { .. });
-                // Only the first one after the snapshot.
-                synced &= !loses;
-                ready(!loses)
-            })
-            .boxed(),
-        Flaw::WatchLosesTouches => {
-            feed.filter(|message| ready(!matches!(message, FeedEvent::Touched(_)))).boxed()
-        }
-        Flaw::WatchLosesForgets => {
-            feed.filter(|message| ready(!matches!(message, FeedEvent::Forgotten(_)))).boxed()
-        }
-        Flaw::SyncedComesTooEarly => {
-            let epoch = Arc::from("early");
-            stream::iter([FeedEvent::Synced { shard: 0, epoch }])
-                .chain(feed.filter(|message| ready(!matches!(message, FeedEvent::Synced { .. }))))
-                .boxed()
-        }
-        Flaw::TimeIsProvenTooEarly => feed
-            .flat_map(move |message| {
-                synced |= matches!(message, FeedEvent::Synced { .. });
-                let early = synced && matches!(message, FeedEvent::Facts(_));
-                let proof =
-                    early.then_some(FeedEvent::Alive { shard: 0, at: Timestamp::MAX, blind: Arc::default() });
-                stream::iter(proof.into_iter().chain([message]))
-            })
-            .boxed(),
-        Flaw::OneEpochForEver => feed
-            .map(|message| match message {
-                FeedEvent::Synced { shard, .. } => FeedEvent::Synced { shard, epoch: Arc::from("1") },
-                other => other,
-            })
-            .boxed(),
-        Flaw::WatchLosesRecords => feed
-            .map(|message| match message {
-                FeedEvent::Facts(facts) => {
-                    FeedEvent::Facts(Arc::new(Facts { users: Vec::new(), ..Facts::clone(&facts) }))
-                }
-                other => other,
-            })
-            .boxed(),
-        Flaw::FactsLackNodes => feed
-            .map(|message| match message {
-                FeedEvent::Facts(facts) => {
-                    FeedEvent::Facts(Arc::new(Facts { nodes: Vec::new(), ..Facts::clone(&facts) }))
-                }
-                other => other,
-            })
-            .boxed(),
-        _ => feed,
     }
 }

@@ -62,7 +62,7 @@ pub async fn drain(shared: &Shared) -> store::Result<()> {
         let Some(session) = shared.roster.session(key) else { continue };
         match entry.kind {
             WriteKind::Put => puts.push(session),
-            WriteKind::Touch => touches.push(touch_of(&session)),
+            WriteKind::Touch => touches.push(Touch::of(&session)),
         }
     }
     match write(shared, puts, touches).await {
@@ -120,15 +120,6 @@ async fn write(shared: &Shared, mut puts: Vec<Session>, touches: Vec<Touch>) -> 
         shared.confirm_put(batch);
     }
     Ok(())
-}
-
-fn touch_of(session: &Session) -> Touch {
-    Touch::Session {
-        user: session.user.clone(),
-        id: session.id.clone(),
-        seen_at: session.seen_at,
-        active_at: session.active_at,
-    }
 }
 
 fn answer(batch: Vec<(SessionKey, Pending)>, result: &Result<(), Arc<store::Error>>) {

@@ -128,10 +128,10 @@ impl ClockReadings<'_> {
     pub fn of(&self, slot: &Slot) -> Option<&ViewClock> {
         let proven = self.proven.get(usize::from(slot.shard)).filter(|clock| clock.has_proof());
         match proven {
-            Some(proven) if slot.has(flag::CONFIRMED) => Some(proven),
+            Some(proven) if slot.known.was_stored() => Some(proven),
             // A process may judge its own heartbeats by its own clock, those of other processes
             // only by the store's.
-            _ if slot.has(flag::TRACKED) || !slot.has(flag::CONFIRMED) => Some(&self.reckoned),
+            _ if slot.has(flag::TRACKED) || !slot.known.was_stored() => Some(&self.reckoned),
             _ => None,
         }
     }

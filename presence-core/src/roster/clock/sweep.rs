@@ -46,7 +46,7 @@ impl Roster {
                 let clocks = self.clocks();
                 let times = clocks.at(now);
                 let reconciler = self.reconciler(&times);
-                swept.forget.extend(std::mem::take(&mut locked.surplus));
+                swept.forget.extend(locked.take_surplus());
                 locked.wheel.turn(now);
                 locked.next_checks(HOLD as usize, &mut checks);
                 for &at in &checks {
@@ -79,22 +79,20 @@ impl Roster {
         responsibility: &mut Option<Responsibility>,
         swept: &mut SweepOutput,
     ) {
-        let head = locked.head_of(at);
         if locked.slots[at].has(flag::TOUCH_DUE) {
             locked.slots[at].set(flag::TOUCH_DUE, false);
             swept.touch.push(locked.slots[at].key());
         }
-        if !locked.is_reconciled(head, at, reconciler) {
-            // Reconciling queues the next check.
-            return locked.reconcile_at(at, reconciler);
+        if locked.reconcile_if_due(at, reconciler) {
+            // Reconciling has queued the next check.
+            return;
         }
         let slot = &locked.slots[at];
         if slot.state.is_live() {
             return locked.queue_check(at, reconciler);
         }
         let Some(view) = reconciler.times.of(slot) else { return locked.queue_check(at, reconciler) };
-        let gone_for =
-            view.now().since(liveness::gone_at(&slot.vitals(locked.unconfirmed.get(&at).copied()), view));
+        let gone_for = view.now().since(liveness::gone_at(&locked.vitals(at), view));
         let memory = Policy::memory(slot.lease());
         if gone_for < memory {
             return locked.queue_check(at, reconciler);
@@ -107,7 +105,7 @@ impl Roster {
             swept.forget.push(slot.seen());
             if self.settings.policy.remember_for.is_some() {
                 let user = slot.user.clone();
-                let seen_at = locked.shown_seen(head);
+                let seen_at = locked.shown_seen(locked.head_of(at));
                 swept.remember.push(UserRecord { seen_at, ..UserRecord::new(user) });
             }
         }

@@ -39,7 +39,7 @@ impl Roster {
             // sooner than scheduled, or lapsed only by mistake. The same holds for sessions judged
             // by the time of stamps, which moved too.
             self.reconcile_all(now, |slot| {
-                slot.shard == shard || slot.has(flag::TRACKED) || !slot.has(flag::CONFIRMED)
+                slot.shard == shard || slot.has(flag::TRACKED) || !slot.known.was_stored()
             });
         }
     }
@@ -73,8 +73,8 @@ impl Roster {
     }
 
     fn recheck(locked: &mut Shard, at: u32, reconciler: &Reconciler<'_>) {
-        if !locked.is_reconciled(locked.head_of(at), at, reconciler) {
-            return locked.reconcile_at(at, reconciler);
+        if locked.reconcile_if_due(at, reconciler) {
+            return;
         }
         if !locked.slots[at].state.is_live() {
             let now = reconciler.times.now_of(&locked.slots[at]);
@@ -105,7 +105,7 @@ impl Slot {
     /// it did.
     fn move_to_store_time(&mut self, ahead: u64) -> bool {
         self.set(flag::OWN_TIME, false);
-        let moves = !self.has(flag::CONFIRMED);
+        let moves = !self.known.was_stored();
         if moves {
             self.shift(ahead);
         }

@@ -4,7 +4,7 @@ use crate::model::{Beat, BeatKind, MAX_SESSIONS_PER_USER, Session, SessionKey, U
 use crate::roster::inbound::renew::activity;
 use crate::roster::reconcile::transition::Reconciler;
 use crate::roster::sessions::cost::{Bound, Need};
-use crate::roster::sessions::shard::Shard;
+use crate::roster::sessions::shard::{Found, Shard};
 use crate::roster::sessions::slot::{Slot, flag};
 use crate::roster::{Refused, Rollback, Roster, Settings, StoreWrite};
 use crate::time::Timestamp;
@@ -41,23 +41,24 @@ impl Roster {
         now: Timestamp,
     ) -> Result<StoreWrite, Refused> {
         let (lock, hash) = self.shard_of(&beat.user);
+        let mut locked = lock.lock();
+        let found = locked.look_up(hash, &beat.user, &beat.session);
         // Fast path: nearly every heartbeat only renews. That needs its own slot, and no proven
-        // clocks.
-        {
-            let mut locked = lock.lock();
-            // Read under the lock: once the store's time is known and sessions are converted to it,
-            // no stamp by the process's own time may reach them.
+        // clocks. The stamp is read under the lock: once the store's time is known and sessions are
+        // converted to it, no stamp by the process's own time may reach them.
+        let renewed = found.at.and_then(|at| {
             let stamp = self.stamp(now);
-            if let Some(store_write) = locked.renew(hash, beat, by, &self.settings.policy, stamp, now) {
-                return Ok(store_write);
-            }
+            locked.renew(at, beat, by, &self.settings.policy, stamp, now)
+        });
+        if let Some(store_write) = renewed {
+            return Ok(store_write);
         }
-        self.under_lock(&beat.user, now, |locked, hash, reconciler| {
-            self.enter(locked, hash, beat, by, shard, reconciler)
+        self.reconciling(locked, now, |locked, reconciler| {
+            self.enter(locked, found, beat, by, shard, reconciler)
         })
     }
 
-    // Enters a session, or changes one that is known, in three steps: check that the user may and
+    // Enters a session, or changes the one that was found, in three steps: check that the user may and
     // that there is room; build the new slot, or change placement, declaration and times of the
     // known one; reconcile, which derives joins and leaves from the user's state before and after.
     //
@@ -65,7 +66,7 @@ impl Roster {
     pub(crate) fn enter(
         &self,
         locked: &mut Shard,
-        hash: u32,
+        Found { hash, head, at: known }: Found,
         beat: &Beat,
         by: BeatSource,
         shard: u16,
@@ -74,8 +75,6 @@ impl Roster {
         Self::admit(locked, (&beat.user, &beat.session), shard, reconciler)?;
         let stamp = reconciler.times.stamp;
         let here = by == BeatSource::Connection;
-        let head = locked.head(hash, &beat.user);
-        let known = head.and_then(|head| locked.find_from(head, &beat.session));
         let known = known.inspect(|&at| locked.move_to_store_time(hash, at, reconciler));
         if let Some(head) = head {
             self.admit_topics(locked, head, known, beat, reconciler)?;
@@ -103,9 +102,9 @@ impl Roster {
             self.sessions.fetch_add(1, Ordering::Relaxed);
             let at = locked.insert(hash, slot);
             locked.reconcile(locked.head_of(at), before.and_new(at), reconciler);
-            let session = locked.slots[at].session();
-            sessions.insert(0, session.clone());
-            return Ok(StoreWrite::Put { sessions, roll_back: Rollback::new(None, session) });
+            let slot = &locked.slots[at];
+            sessions.insert(0, slot.session());
+            return Ok(StoreWrite::Put { sessions, roll_back: Rollback::of(slot, None) });
         };
         let before = locked.user_state(head, [at]);
         let slot = &mut locked.slots[at];
@@ -146,7 +145,7 @@ impl Roster {
         if moves || revives || declares {
             Ok(slot.store_write(old))
         } else {
-            let confirms = slot.flags & (flag::CONFIRMED | flag::UNCONFIRMED) != flag::CONFIRMED;
+            let confirms = !slot.known.is_stored();
             Ok(StoreWrite::Touch { touch, placed_at: slot.placed_at, confirms })
         }
     }

@@ -23,10 +23,10 @@ impl Roster {
         let beat = Beat::renew(key.user.clone(), key.id.clone()).declares(declaration);
         self.under_lock(&key.user, now, |locked, hash, reconciler| {
             Self::admit(locked, (&key.user, &key.id), shard, reconciler)?;
-            if let Some(at) = locked.find(hash, &key.user, &key.id) {
+            let found = locked.look_up(hash, &key.user, &key.id);
+            if let Some(at) = found.at {
                 locked.move_to_store_time(hash, at, reconciler);
-                let head = locked.head(hash, &key.user).unwrap_or(at);
-                let before = locked.user_state(Some(head), [at]);
+                let before = locked.user_state(found.head, [at]);
                 self.admit_need(&Need::of(&beat, Some(&locked.slots[at]), |_| true))?;
                 let (stamp, slot) = (reconciler.times.stamp, &mut locked.slots[at]);
                 let old = slot.session();
@@ -34,10 +34,10 @@ impl Roster {
                     return Ok(StoreWrite::Postponed { placed_at: slot.placed_at });
                 }
                 slot.set(flag::TRACKED, true);
-                locked.reconcile(head, before, reconciler);
+                locked.reconcile(locked.head_of(at), before, reconciler);
                 return Ok(locked.slots[at].store_write(Some(old)));
             }
-            self.enter(locked, hash, &beat, BeatSource::Declaration, shard, reconciler)
+            self.enter(locked, found, &beat, BeatSource::Declaration, shard, reconciler)
         })
     }
 }

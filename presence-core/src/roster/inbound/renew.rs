@@ -13,7 +13,7 @@ impl Shard {
     /// if the heartbeat does more than that, and must take the slow path.
     pub(crate) fn renew(
         &mut self,
-        hash: u32,
+        at: u32,
         beat: &Beat,
         by: BeatSource,
         policy: &crate::Policy,
@@ -27,9 +27,9 @@ impl Shard {
         {
             return None;
         }
-        let at = self.find(hash, &beat.user, &beat.session)?;
         let slot = &mut self.slots[at];
-        if slot.has(flag::LEFT | flag::UNCONFIRMED | flag::OWN_TIME)
+        if slot.has(flag::LEFT | flag::OWN_TIME)
+            || slot.known.is_missing()
             || (by == BeatSource::Connection && !(slot.has(flag::HELD_HERE) && slot.has(flag::HELD)))
             // A session entered by a declaration is judged by other times once it had a heartbeat,
             // so it needs reconciling.
@@ -73,7 +73,7 @@ impl Shard {
             return Some(StoreWrite::Touch {
                 touch: slot.touch(),
                 placed_at,
-                confirms: !slot.has(flag::CONFIRMED),
+                confirms: !slot.known.is_stored(),
             });
         }
         if !slot.has(flag::TOUCH_DUE) {

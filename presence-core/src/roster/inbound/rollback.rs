@@ -1,36 +1,58 @@
 //! Rollback of changes that the store has refused.
 
-use crate::model::{Departure, Session};
+use crate::model::{Departure, Session, SessionKey};
 use crate::roster::Roster;
 use crate::roster::reconcile::transition::Reconciler;
 use crate::roster::reconcile::user_state::UserState;
 use crate::roster::sessions::shard::Shard;
+use crate::roster::sessions::slot::Slot;
 use crate::time::Timestamp;
 
-/// A session before and after a change, to revert the change if the store refuses it.
+/// A session before a change, and the stamps of the change, to revert it if the store refuses it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rollback {
+    key: SessionKey,
     /// The session before the change; `None` if it did not exist.
     before: Option<Box<Session>>,
-    /// The session after the change. Only fields that still have these values are reverted; later
-    /// changes are kept.
-    after: Box<Session>,
+    /// The stamps after the change. Only parts that still have them are reverted; later changes,
+    /// each of which has a stamp of its own, are kept.
+    after: Stamps,
+}
+
+/// The stamps of a session's three parts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Stamps {
+    placed: (Timestamp, Option<Departure>),
+    declared_at: Option<Timestamp>,
+    times: (Timestamp, Timestamp),
+}
+
+impl Stamps {
+    fn of(slot: &Slot) -> Self {
+        Self {
+            placed: (slot.placed_at, slot.left()),
+            declared_at: slot.declared().map(|declared| declared.at),
+            times: (slot.seen_at, slot.active_at),
+        }
+    }
 }
 
 impl Rollback {
-    pub(crate) fn new(before: Option<Session>, after: Session) -> Self {
-        Self { before: before.map(Box::new), after: Box::new(after) }
+    /// The rollback of a change that has made the session what it is now.
+    pub(crate) fn of(slot: &Slot, before: Option<Session>) -> Self {
+        Self { key: slot.key(), before: before.map(Box::new), after: Stamps::of(slot) }
     }
 }
 
 impl Roster {
     /// Reverts a change that the store has refused. Fields that have changed since are kept.
-    pub fn roll_back(&self, Rollback { before, after }: &Rollback, now: Timestamp) {
-        self.under_lock(&after.user, now, |locked, hash, reconciler| {
-            let Some(at) = locked.find(hash, &after.user, &after.id) else { return };
-            let head = locked.head(hash, &after.user).unwrap_or(at);
+    pub fn roll_back(&self, Rollback { key, before, after }: &Rollback, now: Timestamp) {
+        self.under_lock(&key.user, now, |locked, hash, reconciler| {
+            let Some(at) = locked.find(hash, &key.user, &key.id) else { return };
+            let head = locked.head_of(at);
             let user_state = locked.user_state(Some(head), [at]);
-            let is_unchanged = locked.slots[at].placement() == after.placement;
+            let present = Stamps::of(&locked.slots[at]);
+            let is_unchanged = present.placed == after.placed;
             match before {
                 Some(old) => {
                     let placed = is_unchanged.then(|| self.placed_as(old));
@@ -38,10 +60,10 @@ impl Roster {
                     if let Some(placed) = placed {
                         slot.place(placed);
                     }
-                    if slot.declared() == after.declared.as_ref() {
+                    if present.declared_at == after.declared_at {
                         slot.set_declared(old.declared.clone());
                     }
-                    if (slot.seen_at, slot.active_at) == (after.seen_at, after.active_at) {
+                    if present.times == after.times {
                         (slot.seen_at, slot.active_at) = (old.seen_at, old.active_at);
                     }
                     locked.reconcile(head, user_state, reconciler);

@@ -39,8 +39,7 @@ pub enum StoreWrite {
 impl Slot {
     /// The put of the session as it is now, with the rollback to `before`.
     pub(crate) fn store_write(&self, before: Option<Session>) -> StoreWrite {
-        let after = self.session();
-        StoreWrite::Put { sessions: vec![after.clone()], roll_back: Rollback::new(before, after) }
+        StoreWrite::Put { sessions: vec![self.session()], roll_back: Rollback::of(self, before) }
     }
 
     pub(crate) fn touch(&self) -> Touch {

@@ -37,10 +37,18 @@ impl Published {
         }
     }
 
-    /// Clears the log, so that the present state is the first one that readers see.
-    pub fn start_log(&mut self) {
+    /// Makes the present state, as version `n`, the first one that readers see.
+    pub fn start_log(&mut self, n: u64) {
         self.log.clear();
-        (self.logged, self.logged_from) = (0, self.version.n);
+        self.version.n = n;
+        (self.logged, self.logged_from, self.snapshot) = (0, n, None);
+    }
+
+    /// Adds or replaces a member.
+    pub fn put(&mut self, member: Member) {
+        let (user, now) = (member.user.clone(), Some(member.liveness));
+        let before = self.members.insert(user, Arc::new(member));
+        self.counts = self.counts.step(before.map(|member| member.liveness), now);
     }
 
     pub fn compare(&mut self, user: &UserId, now: Option<Member>, reason: LeftReason, diff: &mut Diff) {

@@ -83,13 +83,13 @@ impl Roster {
         let examine = |at| {
             let slot = &locked.slots[at];
             let view = times.of(slot).cloned().unwrap_or_else(|| ViewClock::running(times.stamp));
-            let vitals = slot.vitals(locked.unconfirmed.get(&at).copied());
+            let vitals = locked.vitals(at);
             Examined {
                 session: slot.session(),
                 liveness: slot.state,
                 now: view.now(),
                 node_seen_at: vitals.node.map(|(seen_at, _)| seen_at),
-                unconfirmed: slot.has(flag::UNCONFIRMED),
+                unconfirmed: slot.known.is_missing(),
                 own: slot.has(flag::TRACKED),
                 next_change: liveness::next_change(&vitals, &self.settings.policy, &view),
             }

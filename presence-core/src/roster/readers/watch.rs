@@ -138,9 +138,22 @@ impl Watch {
         wakers.into_values().for_each(Waker::wake);
     }
 
-    /// Clears the log, so that the present state is the first one that readers see.
-    pub fn start_log(&self) {
-        self.state.lock().published.start_log();
+    /// Publishes all of these users at once, as the first state that readers see. The arguments
+    /// are those of [`flush`](Self::flush).
+    pub fn fill(
+        &self,
+        users: &[UserId],
+        member_of: impl Fn(&UserId) -> Option<Member>,
+        count: impl Fn() -> Counts,
+        next_version: impl FnOnce() -> u64,
+    ) {
+        let mut state = self.state.lock();
+        let published = &mut state.published;
+        users.iter().filter_map(member_of).for_each(|member| published.put(member));
+        if self.detail == Detail::Counts {
+            published.counts = count();
+        }
+        published.start_log(next_version());
     }
 
     /// Ends the watch: readers get nothing more.

@@ -181,11 +181,13 @@ impl Roster {
                 self.scope(scope).map(all).unwrap_or_default()
             }
         };
-        for user in &users {
-            watch.mark(user, None);
-        }
-        self.flush(watch);
-        watch.start_log();
+        let with_sessions = watch.detail == Detail::Sessions;
+        watch.fill(
+            &users,
+            |user| self.member(user, &watch.scope, with_sessions),
+            || self.count(&watch.scope),
+            || self.next_version(),
+        );
     }
 
     /// Drops watches that had no reader for a minute.

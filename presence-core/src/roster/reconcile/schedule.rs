@@ -8,7 +8,8 @@ use crate::time::ViewClock;
 use std::time::Duration;
 
 impl Shard {
-    /// Schedules the next check of a session for when its state may change.
+    /// Schedules the next check of a session, which has just been reconciled or found to be so, for
+    /// when its state may change.
     pub fn queue_check(&mut self, at: u32, reconciler: &Reconciler<'_>) {
         let after = match reconciler.times.of(&self.slots[at]) {
             Some(view) => self.next_check_after(at, view, reconciler.policy),
@@ -22,8 +23,7 @@ impl Shard {
 
     /// The time until the next change of a session that its facts foretell.
     fn next_check_after(&self, at: u32, view: &ViewClock, policy: &Policy) -> Duration {
-        let slot = &self.slots[at];
-        let vitals = slot.vitals(self.unconfirmed.get(&at).copied());
+        let (slot, vitals) = (&self.slots[at], self.vitals(at));
         if !slot.state.is_live() {
             // Once the session is old enough to be forgotten, the sweep schedules its checks
             // itself.
@@ -39,7 +39,8 @@ impl Shard {
             _ => None,
         };
         let declared_ends = slot.declared().and_then(|declared| declared.until).filter(|&at| at > view.now());
-        let next = [liveness::next_change(&vitals, policy, view), stays_end, declared_ends];
+        let changes_at = liveness::next_change_of(slot.state, &vitals, policy, view);
+        let next = [changes_at, stays_end, declared_ends];
         next.into_iter().flatten().min().map_or(Duration::from_mins(1), |next| next.since(view.now()))
     }
 }

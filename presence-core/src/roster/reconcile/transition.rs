@@ -38,6 +38,9 @@ pub(crate) struct Reconciler<'a> {
     pub ranking: &'a Ranking,
 }
 
+/// The state of a session, and the time that it was judged at.
+pub(crate) type Verdict = (Liveness, Timestamp);
+
 impl Reconciler<'_> {
     /// Records a user's change in a scope: in its counts and lists, the ranking, and the totals.
     fn step(
@@ -89,8 +92,10 @@ impl Shard {
             }
             // Sessions due at this instant join the same transition, so that no reader sees one of
             // them outlive the other.
-            let due: SmallVec<[u32; 8]> =
-                self.chain(head).filter(|&at| !self.is_session_reconciled(at, reconciler)).collect();
+            let due: SmallVec<[u32; 8]> = self
+                .chain(head)
+                .filter(|&at| !self.is_session_reconciled(at, self.verdict(at, reconciler)))
+                .collect();
             if due.is_empty() {
                 break true;
             }
@@ -120,7 +125,7 @@ impl Shard {
         reconciler: &Reconciler<'_>,
     ) -> Option<LeftReason> {
         let at = before.parts[part].at;
-        let why = self.update_state(at, reconciler);
+        let why = self.update_state(at, self.verdict(at, reconciler), reconciler);
         self.update_size(head, at, reconciler);
         let Self { crowds, slots, .. } = self;
         if let Some(crowd) = crowds.get_mut(&head) {
@@ -158,11 +163,16 @@ impl Shard {
         }
     }
 
-    /// Reconciles the user of a session whose topics have not changed.
+    /// Reconciles the user of a session whose facts have not changed, but its verdict may have.
     pub fn reconcile_at(&mut self, at: u32, reconciler: &Reconciler<'_>) {
+        self.reconcile_as(at, self.verdict(at, reconciler), reconciler);
+    }
+
+    /// The same, given the session's verdict.
+    pub fn reconcile_as(&mut self, at: u32, verdict: Verdict, reconciler: &Reconciler<'_>) {
         let slot = &self.slots[at];
         if slot.is_only() && !slot.has(flag::CROWD) && !matches!(slot.memberships, Memberships::Many(_)) {
-            return self.reconcile_only(at, reconciler);
+            return self.reconcile_only(at, verdict, reconciler);
         }
         let head = self.head_of(at);
         let before = self.user_state(Some(head), [at]);
@@ -171,18 +181,17 @@ impl Shard {
 
     /// The same for a user's only session, in one topic at most. Copies nothing, which matters when
     /// half a million such sessions lapse at once.
-    fn reconcile_only(&mut self, at: u32, reconciler: &Reconciler<'_>) {
-        let (from, bytes) = (self.slots[at].shown(), self.slots[at].counted_bytes());
-        let reason = self.update_state(at, reconciler);
-        self.update_size(at, at, reconciler);
+    fn reconcile_only(&mut self, at: u32, verdict: Verdict, reconciler: &Reconciler<'_>) {
+        let from = self.slots[at].shown();
+        let reason = self.update_state(at, verdict, reconciler);
         let hidden = self.hides(at);
         self.slots[at].set(flag::HIDDEN, hidden);
         self.queue_check(at, reconciler);
         let slot = &self.slots[at];
         let (user, to) = (&slot.user, slot.shown());
         Shown::step(&reconciler.shown.sessions, usize::from(from.is_live()), usize::from(to.is_live()));
-        let shown = |liveness: Liveness, bytes| if liveness.is_live() { bytes } else { 0 };
-        Shown::step(&reconciler.shown.bytes, shown(from, bytes), shown(to, slot.counted_bytes()));
+        let shown = |liveness: Liveness| if liveness.is_live() { slot.counted_bytes() } else { 0 };
+        Shown::step(&reconciler.shown.bytes, shown(from), shown(to));
         reconciler.step(reconciler.all, user, (from, to), reason);
         if let Memberships::One(scope) = &slot.memberships
             && (from.is_live() || to.is_live())
@@ -194,9 +203,13 @@ impl Shard {
 
     /// Recomputes the state of a session, and which of its memberships are in effect; returns the
     /// reason if it is gone now and was not before.
-    fn update_state(&mut self, at: u32, reconciler: &Reconciler<'_>) -> Option<LeftReason> {
+    fn update_state(
+        &mut self,
+        at: u32,
+        (state, now): Verdict,
+        reconciler: &Reconciler<'_>,
+    ) -> Option<LeftReason> {
         work::step();
-        let (state, now) = self.verdict(at, reconciler);
         let slot = &mut self.slots[at];
         let was = std::mem::replace(&mut slot.state, state);
         slot.reconcile_at(now);
@@ -209,24 +222,38 @@ impl Shard {
     }
 
     /// The state of a session according to the facts, and the time that it was judged at.
-    pub fn verdict(&self, at: u32, reconciler: &Reconciler<'_>) -> (Liveness, Timestamp) {
-        let slot = &self.slots[at];
-        let Some(view) = reconciler.times.of(slot) else { return (Liveness::Gone, Timestamp::ZERO) };
-        let vitals = slot.vitals(self.unconfirmed.get(&at).copied());
-        (liveness::classify(&vitals, reconciler.policy, view), view.now())
+    pub fn verdict(&self, at: u32, reconciler: &Reconciler<'_>) -> Verdict {
+        work::step();
+        let Some(view) = reconciler.times.of(&self.slots[at]) else {
+            return (Liveness::Gone, Timestamp::ZERO);
+        };
+        (liveness::classify(&self.vitals(at), reconciler.policy, view), view.now())
     }
 
-    /// Whether reconciling a session would change nothing.
-    pub fn is_reconciled(&self, head: u32, at: u32, reconciler: &Reconciler<'_>) -> bool {
-        self.is_session_reconciled(at, reconciler) && self.hides(head) == self.slots[at].has(flag::HIDDEN)
+    /// Whether reconciling a session with this verdict would change nothing.
+    pub fn is_reconciled(&self, at: u32, verdict: Verdict) -> bool {
+        let slot = &self.slots[at];
+        // All sessions of a user have the flag, so that a user without declarations need not be
+        // looked at; nobody else can be hidden, or have become so.
+        let can_hide = slot.has(flag::HIDDEN) || !slot.is_only() || slot.cold.is_some();
+        self.is_session_reconciled(at, verdict)
+            && (!can_hide || self.hides(self.head_of(at)) == slot.has(flag::HIDDEN))
     }
 
     /// Whether a session's state is what it was at the last reconciliation.
-    fn is_session_reconciled(&self, at: u32, reconciler: &Reconciler<'_>) -> bool {
-        work::step();
-        let (state, now) = self.verdict(at, reconciler);
+    fn is_session_reconciled(&self, at: u32, (state, now): Verdict) -> bool {
         let slot = &self.slots[at];
         state == slot.state && slot.is_reconciled_at(now)
+    }
+
+    /// Reconciles a session if that would change anything; returns whether it did.
+    pub fn reconcile_if_due(&mut self, at: u32, reconciler: &Reconciler<'_>) -> bool {
+        let verdict = self.verdict(at, reconciler);
+        let is_due = !self.is_reconciled(at, verdict);
+        if is_due {
+            self.reconcile_as(at, verdict, reconciler);
+        }
+        is_due
     }
 
     /// Records the user's change in every scope where it shows, and in the watches of the user.

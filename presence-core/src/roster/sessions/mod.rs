@@ -3,6 +3,7 @@
 pub(super) mod cold;
 pub(super) mod cost;
 pub(super) mod crowd;
+pub(super) mod known;
 pub(super) mod memberships;
 pub(super) mod placed;
 pub(super) mod shard;

@@ -4,11 +4,13 @@
 //! exactly once.
 
 use crate::index::Index;
+use crate::liveness::Vitals;
 use crate::model::{SessionId, UserId};
 use crate::roster::clock::due::Due;
 use crate::roster::clock::wheel::{NOT_QUEUED, Wheel};
 use crate::roster::readers::watch::Watch;
 use crate::roster::sessions::crowd::{CROWD, Crowd};
+use crate::roster::sessions::known::Known;
 use crate::roster::sessions::slab::{NONE, Slab};
 use crate::roster::sessions::slot::{Slot, flag};
 use crate::roster::user_records::records::Records;
@@ -32,15 +34,24 @@ pub(crate) struct Shard {
     /// Number of sessions from which a user has indexes.
     pub crowd_from: usize,
     pub wheel: Wheel,
-    /// When each session with `flag::UNCONFIRMED` became unconfirmed.
-    pub unconfirmed: HashMap<u32, Timestamp, foldhash::fast::RandomState>,
+    /// Since when the store lacks each session that is [`Known::MISSING`].
+    pub missing: HashMap<u32, Timestamp, foldhash::fast::RandomState>,
     /// Records of users that outlive their sessions.
     pub records: Records,
     /// Watches of single users.
     pub watchers: HashMap<UserId, Vec<Arc<Watch>>, foldhash::fast::RandomState>,
-    /// Lapsed sessions of users who have too many of them; the next sweep has the store forget
-    /// them.
-    pub surplus: Vec<ForgetIf>,
+    /// Sessions that were dropped here and that the store is to forget: erased ones, and lapsed ones
+    /// of users who have too many of them.
+    surplus: Vec<ForgetIf>,
+}
+
+/// Where a session is, or would be.
+#[derive(Clone, Copy)]
+pub(crate) struct Found {
+    pub hash: u32,
+    /// The first session of its user.
+    pub head: Option<u32>,
+    pub at: Option<u32>,
 }
 
 impl Shard {
@@ -53,7 +64,7 @@ impl Shard {
             crowds: HashMap::default(),
             crowd_from: CROWD,
             wheel: Wheel::new(started_at),
-            unconfirmed: HashMap::default(),
+            missing: HashMap::default(),
             records: Records::default(),
             watchers: HashMap::default(),
             surplus: Vec::new(),
@@ -82,6 +93,12 @@ impl Shard {
             Some(crowd) => crowd.find(id),
             None => self.chain(head).find(|&at| self.slots[at].id == *id),
         }
+    }
+
+    /// Looks up a session and its user.
+    pub fn look_up(&self, hash: u32, user: &UserId, id: &SessionId) -> Found {
+        let head = self.head(hash, user);
+        Found { hash, head, at: head.and_then(|head| self.find_from(head, id)) }
     }
 
     pub fn find(&self, hash: u32, user: &UserId, id: &SessionId) -> Option<u32> {
@@ -169,7 +186,7 @@ impl Shard {
                 self.crowds.insert(first, crowd);
             }
         }
-        self.unconfirmed.remove(&at);
+        self.missing.remove(&at);
         self.slots.remove(at)
     }
 
@@ -181,10 +198,25 @@ impl Shard {
             }
         }
         shrink(&mut self.crowds);
-        shrink(&mut self.unconfirmed);
+        shrink(&mut self.missing);
         shrink(&mut self.watchers);
         shrink(&mut self.records.seen);
         shrink(&mut self.records.marks);
+    }
+
+    /// Notes that the store has a session; returns whether that changes what it is judged by.
+    pub fn note_stored(&mut self, at: u32, stored: Known) -> bool {
+        let before = std::mem::replace(&mut self.slots[at].known, stored);
+        if before.is_missing() {
+            self.missing.remove(&at);
+        }
+        !before.is_stored()
+    }
+
+    /// What a session is judged by.
+    pub fn vitals(&self, at: u32) -> Vitals {
+        let slot = &self.slots[at];
+        slot.vitals(if slot.known.is_missing() { self.missing.get(&at).copied() } else { None })
     }
 
     /// Schedules a check of a session in `after`, or earlier.
@@ -194,10 +226,15 @@ impl Shard {
         self.due.advance(self.number, self.wheel.next_at());
     }
 
-    /// Has the store forget a lapsed session that is dropped here.
+    /// Has the next sweep return a session, which is dropped here, for the store to forget.
     pub fn surrender(&mut self, surplus: ForgetIf) {
         self.surplus.push(surplus);
         self.due.advance(self.number, Timestamp::ZERO);
+    }
+
+    /// The sessions that were surrendered since the last call.
+    pub fn take_surplus(&mut self) -> Vec<ForgetIf> {
+        std::mem::take(&mut self.surplus)
     }
 
     /// Notes when the next check is due, after a sweep.

@@ -6,6 +6,7 @@ use crate::roster::clock::nodes::NodeState;
 use crate::roster::clock::wheel::{self, Tick};
 use crate::roster::sessions::cold::Cold;
 use crate::roster::sessions::cost;
+use crate::roster::sessions::known::Known;
 use crate::roster::sessions::memberships::Memberships;
 use crate::roster::sessions::placed::Placed;
 use crate::roster::sessions::slab;
@@ -16,32 +17,28 @@ use std::time::Duration;
 
 /// Boolean properties of a session, one bit each.
 pub(crate) mod flag {
-    /// The store has the session, or had it.
-    pub const CONFIRMED: u16 = 1;
     /// This process received heartbeats of the session or held it, and writes it again when the
     /// store turns out to know less of it.
-    pub const TRACKED: u16 = 1 << 1;
+    pub const TRACKED: u16 = 1;
     /// A connection holds the session: it lives as long as its node sends heartbeats.
-    pub const HELD: u16 = 1 << 2;
+    pub const HELD: u16 = 1 << 1;
     /// A connection of this process holds the session.
-    pub const HELD_HERE: u16 = 1 << 3;
+    pub const HELD_HERE: u16 = 1 << 2;
     /// A heartbeat was recorded that the store does not know of yet.
-    pub const TOUCH_DUE: u16 = 1 << 4;
-    /// A newer snapshot of the store lacked the session, and no process has confirmed it since.
-    pub const UNCONFIRMED: u16 = 1 << 5;
+    pub const TOUCH_DUE: u16 = 1 << 3;
     /// The session's times are by this process's own clock, because no time of the store was known
     /// when they were stamped.
-    pub const OWN_TIME: u16 = 1 << 6;
+    pub const OWN_TIME: u16 = 1 << 4;
     /// The user has declared to be offline, so that the session is not shown, whatever its state.
     /// All sessions of a user have the same value.
-    pub const HIDDEN: u16 = 1 << 7;
+    pub const HIDDEN: u16 = 1 << 5;
     /// The session has a departure, in effect or within its grace. A cleared flag spares a look
     /// into `cold`.
-    pub const LEFT: u16 = 1 << 8;
+    pub const LEFT: u16 = 1 << 6;
     /// First session of its user: the one that the shard's index refers to.
-    pub const FIRST: u16 = 1 << 9;
+    pub const FIRST: u16 = 1 << 7;
     /// First session of a user who has a [`Crowd`](super::crowd::Crowd).
-    pub const CROWD: u16 = 1 << 10;
+    pub const CROWD: u16 = 1 << 8;
 }
 
 /// One session: two adjacent cache lines, which the processor fetches together. The first has the
@@ -67,8 +64,8 @@ pub(crate) struct Slot {
     pub flags: u16,
     /// State at the last reconciliation. Counts, lists and events are derived from it.
     pub state: Liveness,
-    /// Number of the watch that last delivered the session; compared with the roster's at `Synced`.
-    pub generation: u8,
+    /// Whether the store has the session.
+    pub known: Known,
     /// The store's shard that holds the user.
     pub shard: u16,
     /// Estimated memory at the last reconciliation, in units of [`cost::UNIT`] bytes.
@@ -92,7 +89,7 @@ impl Slot {
             weight: 0,
             state: Liveness::Gone,
             flags: 0,
-            generation: 0,
+            known: Known::NEVER,
             memberships: Memberships::Nowhere,
             node: Arc::clone(&placed.node),
             cold: None,
@@ -174,7 +171,7 @@ impl Slot {
     /// re-checks the session.
     pub fn miss_node(&self, now: Timestamp) {
         let left = self.left().is_some_and(|left| left.in_effect(now));
-        if self.has(flag::HELD) && !self.has(flag::UNCONFIRMED) && !left {
+        if self.has(flag::HELD) && !self.known.is_missing() && !left {
             self.node.miss();
         }
     }
@@ -231,6 +228,7 @@ impl Slot {
         }
     }
 
+    /// What the session is judged by; see [`Shard::vitals`](super::shard::Shard::vitals).
     pub fn vitals(&self, unconfirmed_since: Option<Timestamp>) -> Vitals {
         Vitals {
             seen_at: self.seen_at,

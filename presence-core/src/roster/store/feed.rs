@@ -20,18 +20,7 @@ impl Roster {
     /// known here.
     pub fn begin(&self) {
         Arc::make_mut(&mut self.clocks.write()).begin();
-        if self.heard.swap(false, Ordering::AcqRel) {
-            let next = |generation: u8| Some(generation.checked_add(1).unwrap_or(1));
-            let _ = self.generation.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
-        }
-    }
-
-    /// Marks the current watch as having delivered something; returns its generation.
-    pub(crate) fn watch_generation(&self) -> u8 {
-        if !self.heard.load(Ordering::Acquire) {
-            self.heard.store(true, Ordering::Release);
-        }
-        self.generation.load(Ordering::Acquire)
+        self.watch.begin();
     }
 
     /// Merges facts into the roster; returns the sessions to write again. `shard_of` returns the
@@ -103,21 +92,15 @@ impl Roster {
         let times = (slot.seen_at, slot.active_at);
         slot.seen_at = times.0.max(stored.seen_at);
         slot.active_at = times.1.max(stored.active_at);
-        slot.generation = self.watch_generation();
-        let was_unconfirmed = slot.has(flag::UNCONFIRMED) || !slot.has(flag::CONFIRMED);
-        slot.set(flag::CONFIRMED, true);
-        slot.set(flag::UNCONFIRMED, false);
-        let corrected = self.correct(slot, reconciler, rewrites);
-        if was_unconfirmed {
-            locked.unconfirmed.remove(&at);
-        }
+        let confirmed = locked.note_stored(at, self.watch.delivers());
+        let corrected = self.correct(&mut locked.slots[at], reconciler, rewrites);
         let head = locked.head(hash, &stored.user).unwrap_or(at);
         let renewed = times != (locked.slots[at].seen_at, locked.slots[at].active_at);
         // The first heartbeat of a session changes the times by which it is judged, and may bring
         // its next change nearer.
         let starts = renewed && times.0 == Timestamp::ZERO;
-        let changed = starts || found.is_none() || moved || declares || was_unconfirmed || corrected;
-        if changed || renewed && !locked.is_reconciled(head, at, reconciler) {
+        let changed = starts || found.is_none() || moved || declares || confirmed || corrected;
+        if changed || renewed && !locked.is_reconciled(at, locked.verdict(at, reconciler)) {
             locked.reconcile(head, before, reconciler);
         }
         rewrites.extend(self.carry_out_again(locked, hash, &stored.user, shard, reconciler));
@@ -160,12 +143,9 @@ impl Roster {
                         let starts = slot.seen_at == Timestamp::ZERO;
                         slot.seen_at = slot.seen_at.max(*seen_at);
                         slot.active_at = slot.active_at.max(*active_at);
-                        let confirmed = slot.has(flag::UNCONFIRMED);
-                        slot.set(flag::UNCONFIRMED, false);
-                        if confirmed {
-                            locked.unconfirmed.remove(&at);
-                        }
-                        if starts || confirmed || !locked.is_reconciled(head, at, reconciler) {
+                        let confirmed =
+                            slot.known.is_missing() && locked.note_stored(at, self.watch.earlier());
+                        if starts || confirmed || !locked.is_reconciled(at, locked.verdict(at, reconciler)) {
                             locked.reconcile(head, before, reconciler);
                         }
                     });
@@ -211,22 +191,17 @@ impl Roster {
     /// returns those of this process, which must be written again.
     pub fn synced(&self, shard: u16, now: Timestamp) -> Rewrites {
         let mut rewrites = Rewrites::new();
-        let generation = self.generation.load(Ordering::Acquire);
+        let delivered = self.watch.current();
         self.walk(now, |locked, at, reconciler| {
             let slot = &mut locked.slots[at];
-            if slot.shard != shard || slot.generation == generation {
+            if slot.shard != shard || slot.known == delivered {
                 return;
             }
             if slot.has(flag::TRACKED) && slot.state.is_live() {
                 rewrites.push(slot.key());
             }
-            if !slot.has(flag::CONFIRMED) || slot.has(flag::UNCONFIRMED) {
-                return;
-            }
-            if slot.state.is_live() {
-                locked.mark_unconfirmed(at, reconciler);
-            } else {
-                self.let_go(locked, at);
+            if slot.known.is_stored() {
+                self.note_missing(locked, at, reconciler);
             }
         });
         rewrites
@@ -237,15 +212,9 @@ impl Roster {
         for (user, id) in keys {
             self.under_lock(user, now, |locked, hash, reconciler| {
                 let Some(at) = locked.find(hash, user, id) else { return };
-                let slot = &mut locked.slots[at];
-                slot.generation = self.watch_generation();
-                if slot.has(flag::CONFIRMED) && !slot.has(flag::UNCONFIRMED) {
-                    return;
+                if locked.note_stored(at, self.watch.delivers()) {
+                    locked.reconcile_at(at, reconciler);
                 }
-                slot.set(flag::CONFIRMED, true);
-                slot.set(flag::UNCONFIRMED, false);
-                locked.unconfirmed.remove(&at);
-                locked.reconcile_at(at, reconciler);
             });
         }
     }

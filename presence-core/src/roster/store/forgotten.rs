@@ -3,6 +3,7 @@
 use crate::model::SessionKey;
 use crate::roster::Roster;
 use crate::roster::reconcile::transition::Reconciler;
+use crate::roster::sessions::known::Known;
 use crate::roster::sessions::shard::Shard;
 use crate::roster::sessions::slot::flag;
 use crate::roster::store::feed::Rewrites;
@@ -42,9 +43,7 @@ impl Roster {
         reconciler: &Reconciler<'_>,
     ) -> Option<SessionKey> {
         // Applies first what is due by the passage of time.
-        if !locked.is_reconciled(locked.head_of(at), at, reconciler) {
-            locked.reconcile_at(at, reconciler);
-        }
+        locked.reconcile_if_due(at, reconciler);
         let slot = &locked.slots[at];
         // Compares the session's own times, not those of its node: the store counted the node's
         // heartbeat when it forgot, and a newer one may have arrived here before this event.
@@ -55,26 +54,32 @@ impl Roster {
         if is_known_later {
             return None;
         }
-        if slot.state.is_live() {
-            locked.mark_unconfirmed(at, reconciler);
+        self.note_missing(locked, at, reconciler);
+        None
+    }
+
+    /// Handles a session that the store turned out to lack: one that is live lapses after a lease
+    /// unless it is confirmed, any other is dropped.
+    pub(crate) fn note_missing(&self, locked: &mut Shard, at: u32, reconciler: &Reconciler<'_>) {
+        if locked.slots[at].state.is_live() {
+            locked.note_missing(at, reconciler);
         } else {
             self.let_go(locked, at);
         }
-        None
     }
 }
 
 impl Shard {
     /// Marks a live session as missing from the store: it lapses after a lease unless it is
     /// confirmed.
-    pub(crate) fn mark_unconfirmed(&mut self, at: u32, reconciler: &Reconciler<'_>) {
+    fn note_missing(&mut self, at: u32, reconciler: &Reconciler<'_>) {
         let slot = &mut self.slots[at];
-        if slot.has(flag::UNCONFIRMED) {
+        if slot.known.is_missing() {
             return;
         }
         let since = reconciler.times.of(slot).map_or(reconciler.times.stamp, ViewClock::now);
-        slot.set(flag::UNCONFIRMED, true);
-        self.unconfirmed.insert(at, since);
+        slot.known = Known::MISSING;
+        self.missing.insert(at, since);
         self.reconcile_at(at, reconciler);
     }
 }

@@ -70,3 +70,15 @@ fn a_list_that_nobody_reads_is_to_be_sorted_before_anything_is_due() {
     }
     assert_eq!(signals.load(Ordering::Relaxed), 1);
 }
+
+#[test]
+fn what_the_store_is_to_forget_at_once_is_due_at_once() {
+    let mut stage = Stage::new();
+    stage.beat(&enter("ann", "tab"));
+    assert_eq!(stage.roster.due_at(), stage.now + secs(60));
+    stage.roster.erase(&user("ann"), 0, stage.now);
+    assert_eq!(stage.roster.due_at(), Timestamp::ZERO);
+    assert_eq!(stage.sweep().forget.len(), 1);
+    stage.pass(180);
+    assert_eq!(stage.roster.due_at(), Timestamp::MAX);
+}

@@ -1,8 +1,9 @@
 //! Disconnections and erasures: ends the sessions that they concern, and refuses new ones while
 //! they last.
 
-use crate::model::{Block, Departure, SessionId, SessionKey, Status, UserId, UserRecord};
+use crate::model::{Block, Departure, SessionId, SessionKey, UserId, UserRecord};
 use crate::roster::reconcile::transition::Reconciler;
+use crate::roster::sessions::known::Known;
 use crate::roster::sessions::shard::Shard;
 use crate::roster::sessions::slot::{Slot, flag};
 use crate::roster::store::feed::Rewrites;
@@ -84,7 +85,8 @@ impl Roster {
             }
             let block = Some(Block { at, until, session });
             let record = UserRecord { block, ..UserRecord::new(user.clone()) };
-            let rewrites = self.learn_one(locked, hash, &record, (shard, 0), reconciler, Author::Here);
+            let rewrites =
+                self.learn_one(locked, hash, &record, (shard, Known::NEVER), reconciler, Author::Here);
             (record, rewrites)
         })
     }
@@ -100,7 +102,7 @@ impl Roster {
             }
             erased_at = erased_at.max(locked.records.seen.get(user).copied().unwrap_or_default());
             let record = UserRecord { erased_at: Some(erased_at), ..UserRecord::new(user.clone()) };
-            self.learn_one(locked, hash, &record, (shard, 0), reconciler, Author::Here);
+            self.learn_one(locked, hash, &record, (shard, Known::NEVER), reconciler, Author::Here);
             record
         })
     }
@@ -110,7 +112,7 @@ impl Roster {
     pub fn learn(&self, users: &[UserRecord], shard_of: impl Fn(&UserId) -> u16, now: Timestamp) -> Rewrites {
         let mut rewrites = Rewrites::new();
         for record in users {
-            let stored = (shard_of(&record.user), self.watch_generation());
+            let stored = (shard_of(&record.user), self.watch.delivers());
             rewrites.extend(self.under_lock(&record.user, now, |locked, hash, reconciler| {
                 self.learn_one(locked, hash, record, stored, reconciler, Author::Elsewhere)
             }));
@@ -125,11 +127,11 @@ impl Roster {
         locked: &mut Shard,
         hash: u32,
         record: &UserRecord,
-        (shard, generation): (u16, u8),
+        (shard, known): (u16, Known),
         reconciler: &Reconciler<'_>,
         author: Author,
     ) -> Rewrites {
-        let changes = locked.records.mark(record, generation);
+        let changes = locked.records.mark(record, known);
         if let Some(remember_for) = self.settings.policy.remember_for
             && reconciler.times.stamp.since(record.seen_at) < remember_for
         {
@@ -224,7 +226,7 @@ impl Roster {
             let (key, placed_at) = (slot.key(), slot.placed_at);
             // Forgets the session even if the store received heartbeats of it since: its placement
             // is older.
-            locked.surplus.push(ForgetIf::Session { key, seen_at: Timestamp::MAX, placed_at });
+            locked.surrender(ForgetIf::Session { key, seen_at: Timestamp::MAX, placed_at });
             locked.slots[at].set_left(Some(Departure { at: Timestamp::ZERO, ends_at: Timestamp::ZERO }));
         }
         if ends {
@@ -264,17 +266,6 @@ impl Roster {
             None => Ok(()),
         }
     }
-
-    /// Drops a session that is long gone. Records when its user was last seen, if the policy says
-    /// so.
-    pub(crate) fn let_go(&self, locked: &mut Shard, at: u32) {
-        if self.settings.policy.remember_for.is_some() {
-            let head = locked.head_of(at);
-            let (user, seen_at) = (locked.slots[at].user.clone(), locked.shown_seen(head));
-            locked.records.note_seen(&user, seen_at);
-        }
-        self.drop_session(locked, at);
-    }
 }
 
 /// Where a record was made, which decides who writes the ended sessions to the store.
@@ -284,26 +275,4 @@ enum Author {
     Here,
     /// In another process; each process writes its own sessions.
     Elsewhere,
-}
-
-impl Shard {
-    /// When a user was last seen, as others may know: at most the time of leaving or hiding.
-    pub(crate) fn shown_seen(&self, head: u32) -> Timestamp {
-        let seen = self.chain(head).map(|at| self.slots[at].seen_or_left()).max().unwrap_or_default();
-        self.hidden_at(head, seen).unwrap_or(seen)
-    }
-
-    /// When a user went into hiding, if the user was hidden when last seen.
-    fn hidden_at(&self, head: u32, seen: Timestamp) -> Option<Timestamp> {
-        let declared =
-            self.chain(head).filter_map(|at| Some((self.slots[at].declared()?, &self.slots[at].id)));
-        let (newest, _) = declared.max_by_key(|(declared, id)| (declared.at, *id))?;
-        (newest.status == Status::Offline && newest.counts_at(seen)).then_some(newest.at)
-    }
-
-    /// Whether a user who is gone was not hidden, and lapsed with at least one session.
-    pub(crate) fn has_lapsed_in_the_open(&self, head: u32) -> bool {
-        let seen = self.chain(head).map(|at| self.slots[at].seen_or_left()).max().unwrap_or_default();
-        self.hidden_at(head, seen).is_none() && self.chain(head).any(|at| self.slots[at].left().is_none())
-    }
 }

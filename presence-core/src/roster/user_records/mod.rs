@@ -3,3 +3,4 @@
 pub(super) mod exclusion;
 pub(super) mod records;
 pub(super) mod retention;
+pub(super) mod seen;

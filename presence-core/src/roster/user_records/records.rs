@@ -2,6 +2,7 @@
 
 use crate::footprint;
 use crate::model::{Block, SessionId, UserId, UserRecord};
+use crate::roster::sessions::known::Known;
 use crate::time::Timestamp;
 use std::collections::HashMap;
 
@@ -22,8 +23,8 @@ pub(crate) struct Records {
 pub(crate) struct Mark {
     pub erased_at: Option<Timestamp>,
     pub block: Option<Block>,
-    /// Number of the watch that last delivered it; zero for one made by this process.
-    pub generation: u8,
+    /// Whether the store has it.
+    pub known: Known,
 }
 
 /// Which parts of a merged record are new and must be applied.
@@ -66,7 +67,7 @@ impl Records {
     }
 
     /// Merges a record by the rule of [`UserRecord::merge`], except for its last-seen time.
-    pub fn mark(&mut self, record: &UserRecord, generation: u8) -> Changes {
+    pub fn mark(&mut self, record: &UserRecord, known_now: Known) -> Changes {
         if record.erased_at.is_none() && record.block.is_none() {
             return Changes { blocks: false, erases: false };
         }
@@ -80,7 +81,7 @@ impl Records {
         mark.erased_at = mark.erased_at.max(record.erased_at);
         // Only a record with all that is known here counts as delivered.
         if record.block == mark.block && record.erased_at == mark.erased_at {
-            mark.generation = generation;
+            mark.known = known_now;
         }
         self.marked = self.marked - known + mark.bytes(&record.user);
         if changes.erases && self.seen.get(&record.user).is_some_and(|at| Some(*at) <= record.erased_at) {

@@ -6,7 +6,6 @@ use crate::roster::Roster;
 use crate::roster::sessions::shard::Shard;
 use crate::store::ForgetIf;
 use crate::time::Timestamp;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How long an exclusion or erasure is remembered after its end. A process cut off from the store
@@ -23,11 +22,11 @@ impl Roster {
     /// Users whose exclusions or erasures the present watch has not delivered. Once the shard is
     /// synced, this means that the store lacks them or knows less of them.
     pub fn undelivered_marks(&self, shard: u16, shard_of: impl Fn(&UserId) -> u16) -> Vec<UserId> {
-        let generation = self.generation.load(Ordering::Acquire);
+        let delivered = self.watch.current();
         let mut users = Vec::new();
         for lock in &self.shards {
             let locked = lock.lock();
-            let undelivered = locked.records.marks.iter().filter(|(_, mark)| mark.generation != generation);
+            let undelivered = locked.records.marks.iter().filter(|(_, mark)| mark.known != delivered);
             users.extend(undelivered.map(|(user, _)| user).filter(|user| shard_of(user) == shard).cloned());
         }
         users

@@ -1,18 +1,15 @@
 //! The entries that a lane batches: sessions to put, and touches.
 
-use crate::model::{Session, SessionId, UserId};
-use crate::store::batch::OVERHEAD;
-use crate::store::{BATCH_BYTES, BATCH_ENTRIES, Misses, PresenceStore, Result, Touch};
+use crate::model::{Session, SessionKey};
+use crate::store::batch::Weigh;
+use crate::store::{Misses, PresenceStore, Result, Touch};
 use async_trait::async_trait;
 
 /// One entry of a batch.
 #[async_trait]
-pub(super) trait Entry: Clone + Send + Sync + 'static {
-    /// Estimated bytes on the way to a store.
-    fn bytes(&self) -> usize;
-
+pub(super) trait Entry: Weigh + Clone + Send + Sync + 'static {
     /// The session of the entry, if the store may report it as missing.
-    fn may_miss(&self) -> Option<(&UserId, &SessionId)>;
+    fn may_miss(&self) -> Option<SessionKey>;
 
     /// Sends a batch to the store.
     async fn send<S: PresenceStore>(batch: &[Self], store: &S) -> Result<Misses>;
@@ -20,11 +17,7 @@ pub(super) trait Entry: Clone + Send + Sync + 'static {
 
 #[async_trait]
 impl Entry for Session {
-    fn bytes(&self) -> usize {
-        self.weight()
-    }
-
-    fn may_miss(&self) -> Option<(&UserId, &SessionId)> {
+    fn may_miss(&self) -> Option<SessionKey> {
         None
     }
 
@@ -35,33 +28,11 @@ impl Entry for Session {
 
 #[async_trait]
 impl Entry for Touch {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Session { user, id, .. } => user.as_str().len() + id.as_str().len() + OVERHEAD,
-            Self::Node { node, .. } => node.as_str().len() + OVERHEAD,
-        }
-    }
-
-    fn may_miss(&self) -> Option<(&UserId, &SessionId)> {
-        match self {
-            Self::Session { user, id, .. } => Some((user, id)),
-            Self::Node { .. } => None,
-        }
+    fn may_miss(&self) -> Option<SessionKey> {
+        self.key()
     }
 
     async fn send<S: PresenceStore>(batch: &[Self], store: &S) -> Result<Misses> {
         store.touch(batch).await
     }
-}
-
-/// The longest prefix within the limits of a batch, at least one entry: its length and its bytes.
-pub(super) fn first_batch<T: Entry>(entries: &[T]) -> (usize, usize) {
-    let (mut count, mut total) = (0, 0);
-    for bytes in entries.iter().take(BATCH_ENTRIES).map(Entry::bytes) {
-        if count > 0 && total + bytes > BATCH_BYTES {
-            break;
-        }
-        (count, total) = (count + 1, total + bytes);
-    }
-    (count, total)
 }

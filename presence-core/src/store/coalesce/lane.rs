@@ -1,8 +1,9 @@
 //! A lane: the queue of callers of one verb, and the tasks that send what is queued.
 
-use super::entry::{Entry, first_batch};
+use super::entry::Entry;
 use super::{IN_FLIGHT, WAITING_ENTRIES};
 use crate::model::SessionKey;
+use crate::store::batch::first_batch;
 use crate::store::{BATCH_BYTES, BATCH_ENTRIES, Error, Kind, Misses, PresenceStore, Result};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
@@ -189,6 +190,5 @@ fn own_misses<T: Entry>(entries: &[T], all: &BTreeSet<SessionKey>) -> Misses {
         return Misses::new();
     }
     let keys = entries.iter().filter_map(Entry::may_miss);
-    let keys = keys.map(|(user, id)| SessionKey { user: user.clone(), id: id.clone() });
     keys.filter(|key| all.contains(key)).collect()
 }

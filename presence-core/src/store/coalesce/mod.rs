@@ -4,11 +4,9 @@
 mod entry;
 mod lane;
 
-use super::{Facts, FeedEvent, ForgetIf, Misses, PresenceStore, Result, Touch};
-use crate::model::{Session, UserId, UserRecord};
-use crate::time::Timestamp;
+use super::{Misses, PresenceStore, Result, Touch};
+use crate::model::Session;
 use async_trait::async_trait;
-use futures_util::stream::BoxStream;
 use lane::Lane;
 use std::sync::Arc;
 
@@ -62,13 +60,7 @@ impl<S> Clone for Coalesce<S> {
 
 #[async_trait]
 impl<S: PresenceStore> PresenceStore for Coalesce<S> {
-    fn shards(&self) -> u16 {
-        self.store.shards()
-    }
-
-    fn shard_of(&self, user: &UserId) -> u16 {
-        self.store.shard_of(user)
-    }
+    crate::delegate_store!(@but_put_and_touch |coalesce| *coalesce.store);
 
     async fn put(&self, sessions: &[Session]) -> Result<()> {
         self.puts.send(&self.store, sessions).await.map(drop)
@@ -76,26 +68,6 @@ impl<S: PresenceStore> PresenceStore for Coalesce<S> {
 
     async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
         self.touches.send(&self.store, touches).await
-    }
-
-    async fn remember(&self, users: &[UserRecord]) -> Result<()> {
-        self.store.remember(users).await
-    }
-
-    async fn forget(&self, seen: &[ForgetIf]) -> Result<()> {
-        self.store.forget(seen).await
-    }
-
-    async fn load(&self, users: &[UserId]) -> Result<Facts> {
-        self.store.load(users).await
-    }
-
-    fn watch(&self) -> BoxStream<'static, FeedEvent> {
-        self.store.watch()
-    }
-
-    async fn now(&self) -> Result<Timestamp> {
-        self.store.now().await
     }
 }
 

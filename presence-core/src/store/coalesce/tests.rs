@@ -1,14 +1,11 @@
 use super::{Coalesce, WAITING_ENTRIES};
 use crate::conformance::{Call, Calls, Fault, ReferenceStore};
-use crate::model::{Meta, NodeId, Placement, Session, SessionId, Topic, Topics, UserId, UserRecord};
-use crate::store::{
-    BATCH_BYTES, BATCH_ENTRIES, Facts, FeedEvent, ForgetIf, Kind, Misses, PresenceStore, Result, Touch,
-};
+use crate::model::{Meta, NodeId, Placement, Session, SessionId, Topic, Topics, UserId};
+use crate::store::{BATCH_BYTES, BATCH_ENTRIES, Kind, Misses, PresenceStore, Result, Touch};
 use crate::time::{ManualClock, Timestamp};
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use futures_util::stream::BoxStream;
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
@@ -261,13 +258,7 @@ impl Default for Gate {
 
 #[async_trait]
 impl PresenceStore for Gate {
-    fn shards(&self) -> u16 {
-        1
-    }
-
-    fn shard_of(&self, _user: &UserId) -> u16 {
-        0
-    }
+    crate::delegate_store!(@but_put_and_touch |gate| gate.inner);
 
     async fn put(&self, sessions: &[Session]) -> Result<()> {
         assert!(sessions.iter().all(|session| Some(&session.user) != self.panics_at.as_ref()), "as ordered");
@@ -278,25 +269,5 @@ impl PresenceStore for Gate {
     async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
         self.permits.acquire().await.unwrap().forget();
         self.inner.touch(touches).await
-    }
-
-    async fn remember(&self, users: &[UserRecord]) -> Result<()> {
-        self.inner.remember(users).await
-    }
-
-    async fn forget(&self, seen: &[ForgetIf]) -> Result<()> {
-        self.inner.forget(seen).await
-    }
-
-    async fn load(&self, users: &[UserId]) -> Result<Facts> {
-        self.inner.load(users).await
-    }
-
-    fn watch(&self) -> BoxStream<'static, FeedEvent> {
-        self.inner.watch()
-    }
-
-    async fn now(&self) -> Result<Timestamp> {
-        self.inner.now().await
     }
 }

@@ -1,3 +1,5 @@
 mod clocks;
+mod fresh;
 mod line;
+mod observed;
 mod view;

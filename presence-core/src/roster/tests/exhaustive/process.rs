@@ -159,13 +159,7 @@ impl Process {
             match owes {
                 Owes::Put => store.put(&session),
                 Owes::Touch => {
-                    let touch = Touch::Session {
-                        user: session.user.clone(),
-                        id: session.id.clone(),
-                        seen_at: session.seen_at,
-                        active_at: session.active_at,
-                    };
-                    self.touch(store, &touch);
+                    self.touch(store, &Touch::of(&session));
                 }
             }
             self.roster.confirm([(&session.user, &session.id)], now);
@@ -266,9 +260,9 @@ impl Process {
         slots.sort_by(|(_, one), (_, other)| one.user.cmp(&other.user));
         for (at, slot) in slots {
             outlook_of(&slot.session(), now, into);
-            let told = slot.generation == self.roster.generation.load(std::sync::atomic::Ordering::Relaxed);
-            (slot.flags & !flag::FIRST, slot.state, told).hash(into);
-            locked.unconfirmed.get(&at).map(|since| since.relative_to(now)).hash(into);
+            let known = (slot.known.was_stored(), slot.known == self.roster.watch.current());
+            (slot.flags & !flag::FIRST, slot.state, known).hash(into);
+            locked.missing.get(&at).map(|since| since.relative_to(now)).hash(into);
         }
     }
 }
