@@ -18,13 +18,13 @@ pub async fn run(
     let label = std::env::var("HOSTNAME").unwrap_or_else(|_| "node".to_owned());
     let presence = Presence::builder(store).label(label).start()?;
     let probes = Router::new()
-        .route("/healthz", get(health::alive)) // the process runs: restart it when this fails
-        .route("/readyz", get(health::ready)) // what it shows is true: send it no clients while this fails
+        .route("/healthz", get(health::alive)) // the process runs: restart it if this fails
+        .route("/readyz", get(health::ready)) // the view is fresh: send no clients while this fails
         .with_state(presence.clone());
     let app = Mount::new(presence.clone()).routes().merge(probes);
 
-    // 1. The listener closes. 2. Streams and sockets are told to come back in a moment, each in another one.
-    // 3. The store is told what it does not know yet. Nobody sees the clients leave if they are back in time.
+    // Closes the listener, and tells each stream and socket to reconnect at a random moment.
+    // Then writes what is pending to the store. Clients that reconnect in time are not seen to leave.
     serve::serve(listener, app, serve::Options::default(), terminated).await;
     presence.shutdown().await;
     Ok(())
@@ -34,7 +34,7 @@ pub async fn run(
 #[tokio::main]
 pub async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().json().init();
-    // Before anything else starts, so that nothing is missed.
+    // Installed first, so that no metric is missed.
     let metrics = PrometheusBuilder::new().install_recorder()?;
     let admin = Router::new().route("/metrics", get(move || std::future::ready(metrics.render())));
     let port = TcpListener::bind(("0.0.0.0", 9090)).await?;

@@ -1,4 +1,4 @@
-//! The online friends of a user, live. Who is whose friend is the host's own knowledge.
+//! A live list of a user's online friends. The host knows who is whose friend.
 
 use axum::extract::{Path, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -11,10 +11,10 @@ use std::error::Error;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
-/// Answers with the friends of a user, as a database would.
+/// Returns the friends of a user, like a database query.
 pub type Friends = Arc<dyn Fn(&UserId) -> Vec<UserId> + Send + Sync>;
 
-/// `GET /friends/{user}`: the friends who are online, and again whenever that changes.
+/// `GET /friends/{user}`: the online friends, and the new list after each change.
 pub fn app(presence: Presence, friends: Friends) -> Router {
     let own = Router::new().route("/friends/{user}", get(stream)).with_state((presence.clone(), friends));
     presence_axum::Mount::new(presence).routes().merge(own)
@@ -25,7 +25,7 @@ async fn stream(
     Path(user): Path<String>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, StatusCode> {
     let friends = friends(&UserId::new(user).map_err(|_| StatusCode::BAD_REQUEST)?);
-    // Up to 10,000 users. An update is a snapshot or a diff; here it only says that something changed.
+    // Up to 10,000 users. An update is a snapshot or a diff; here it only signals a change.
     let updates = presence.subscribe(&Scope::users(friends.iter().cloned()));
     let frames = updates.map(move |_| Event::default().json_data(online(&presence, &friends)));
     Ok(Sse::new(frames).keep_alive(KeepAlive::default()))

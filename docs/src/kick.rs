@@ -9,7 +9,7 @@ use std::error::Error;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// `POST /kick/{user}`, beside presence. Put your own check of rights in front of it.
+/// `POST /kick/{user}` and the routes of presence. Add your own check of rights.
 pub fn app(presence: Presence) -> Router {
     let own = Router::new().route("/kick/{user}", post(kick)).with_state(presence.clone());
     Mount::new(presence).routes().merge(own)
@@ -18,12 +18,12 @@ pub fn app(presence: Presence) -> Router {
 async fn kick(State(presence): State<Presence>, Path(user): Path<String>) -> Result<String, StatusCode> {
     let user = UserId::new(user).map_err(|_| StatusCode::BAD_REQUEST)?;
     let until = presence.disconnect(&DisconnectTarget::User(user), Duration::from_mins(10)).await;
-    // An error: it counts on this process at once, and the others hear of it as soon as the store is back.
+    // On an error the block applies in this process, and is written to the store as soon as possible.
     let until = until.map_err(|_| StatusCode::ACCEPTED)?;
     Ok(format!("kept away until {}", until.as_millis()))
 }
 
-/// A connection of the host's own (a game server's, say): online while it is open, closed by a kick.
+/// A connection of the host's own, such as a game's: the user is online while it is open; a kick closes it.
 pub async fn connection(
     presence: Presence,
     user: UserId,
@@ -33,7 +33,7 @@ pub async fn connection(
     let hold = presence.hold(Beat::enter(user, session))?;
     tokio::select! {
         why = hold.ended() => Ok(Some(why)),
-        () = closed_by_client => Ok(None), // the drop of `hold` leaves, after the grace
+        () = closed_by_client => Ok(None), // dropping `hold` leaves after the grace
     }
 }
 

@@ -1,4 +1,4 @@
-//! "Last seen three days ago": remembered for as long as the policy says, and forgotten on request.
+//! "Last seen three days ago": kept for as long as the policy allows, and erased on request.
 
 use axum::extract::{Path, State};
 use axum::{Router, http::StatusCode, routing::get};
@@ -14,7 +14,7 @@ pub fn policy() -> Policy {
     Policy::default().remember_for(Duration::from_hours(30 * 24))
 }
 
-/// `GET /seen/{user}` and `DELETE /seen/{user}`, beside presence.
+/// `GET /seen/{user}`, `DELETE /seen/{user}` and the routes of presence.
 pub fn app(presence: Presence) -> Router {
     let own = Router::new().route("/seen/{user}", get(seen).delete(forget)).with_state(presence.clone());
     Mount::new(presence).routes().merge(own)
@@ -26,17 +26,17 @@ async fn seen(State(presence): State<Presence>, Path(user): Path<String>) -> Res
     if known.member.liveness.is_live() {
         return Ok("online".to_owned());
     }
-    // The store's time, as are all times of presence.
+    // By the store's time, like all times of presence.
     let seconds = known.last_seen.map(|at| presence.now().since(at).as_secs());
     seconds.map(|seconds| format!("last seen {seconds} s ago")).ok_or(StatusCode::NOT_FOUND)
 }
 
-/// Removes every trace of a user, on all processes and in the store.
+/// Removes all data of a user, on all processes and in the store.
 async fn forget(State(presence): State<Presence>, Path(user): Path<String>) -> StatusCode {
     let Ok(user) = UserId::new(user) else { return StatusCode::BAD_REQUEST };
     match presence.erase(&user).await {
         Ok(()) => StatusCode::NO_CONTENT,
-        Err(_) => StatusCode::SERVICE_UNAVAILABLE, // not everywhere yet: ask again
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE, // not erased everywhere yet: try again
     }
 }
 

@@ -1,4 +1,4 @@
-//! All bounds that a host sets, for a process of 512 MiB and some 100,000 users.
+//! The limits to set for a process of 512 MiB and some 100,000 users.
 
 use axum::Router;
 use presence_axum::limits::Quota;
@@ -8,10 +8,10 @@ use presence_memory::MemoryStore;
 use std::error::Error;
 use tokio::net::TcpListener;
 
-/// Bytes that sessions may take: in the roster, and as much again in a store in memory.
+/// The memory limit for sessions: once for the roster, and once for a store in memory.
 const SESSION_BYTES: usize = 128 * 1024 * 1024;
 
-/// What clients may ask for.
+/// Limits for clients.
 pub fn limits() -> Limits {
     Limits::default()
         .streams(5_000) // 20 kB each: 100 MB
@@ -19,14 +19,14 @@ pub fn limits() -> Limits {
         .hits_per_user(Quota::per_second(5).map(|quota| quota.burst(20))) // all tabs of a user
 }
 
-/// Starts presence within its bounds.
+/// Starts presence with limits for sessions.
 pub fn start(max_sessions: usize) -> Result<Presence, Box<dyn Error>> {
     let store = MemoryStore::new().max_bytes(SESSION_BYTES);
     let builder = Presence::builder(store).max_sessions(max_sessions).max_bytes(SESSION_BYTES);
     Ok(builder.max_topics_per_user(64).start()?)
 }
 
-/// Presence within these limits.
+/// Presence with these limits for clients.
 pub fn app(presence: Presence, limits: Limits) -> Router {
     let sockets = ws::Settings::default().max_message(8 * 1024).topics(16);
     Mount::new(presence).limits(limits).sockets_with(sockets).routes()

@@ -1,4 +1,4 @@
-//! The four calls that every presence service has, by the names that others give them.
+//! The four basic calls of a presence service, with their names in other products.
 
 use futures_util::{Stream, StreamExt};
 use presence_core::{Beat, Hold, Meta, Presence, Scope, SessionId, Topic, Topics, Update, UserId};
@@ -8,7 +8,7 @@ use std::error::Error;
 
 /// Phoenix `track(socket, key, meta)`, Pusher `presence-` subscription, socket.io `socket.join(room)`.
 ///
-/// The user is there until the value is dropped: keep it beside the connection.
+/// The user is present until the value is dropped: keep it with the connection.
 pub fn track(
     presence: &Presence,
     room: &str,
@@ -28,12 +28,12 @@ pub fn list(presence: &Presence, room: &Topic) -> BTreeMap<String, Option<serde_
     here.members.values().map(|member| (member.user.to_string(), meta(&member.meta))).collect()
 }
 
-/// Centrifugo `presence_stats`, Pusher `subscription_count`: without looking at anybody.
+/// Centrifugo `presence_stats`, Pusher `subscription_count`: reads a counter.
 pub fn count(presence: &Presence, room: &Topic) -> u32 {
     presence.topic(room).counts().online
 }
 
-/// Phoenix `handle_diff`, Pusher `member_added` and `member_removed`, Centrifugo `join` and `leave`: who came, who went.
+/// Phoenix `handle_diff`, Pusher `member_added` and `member_removed`, Centrifugo `join` and `leave`.
 pub async fn next_diff<S: Stream<Item = Update> + Unpin>(
     updates: &mut S,
 ) -> Option<(Vec<UserId>, Vec<UserId>)> {

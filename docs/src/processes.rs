@@ -1,4 +1,4 @@
-//! Several processes that show the same: one line says on what.
+//! Several processes that share presence: one line selects the store.
 
 use presence_axum::{Mount, serve};
 use presence_core::{Presence, PresenceStore};
@@ -9,9 +9,9 @@ use std::error::Error;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
-/// The store at `redis://…`, at `nats://…`, or in memory. All processes of a service say the same namespace.
+/// The store at `redis://…`, at `nats://…`, or in memory. All processes of a service use the same namespace.
 ///
-/// Nothing is asked of the server yet: a process starts also while it is away.
+/// No connection is made yet, so a process starts even if the server is down.
 pub fn store(url: &str, namespace: &str) -> Result<Arc<dyn PresenceStore>, Box<dyn Error>> {
     Ok(match url.split_once("://") {
         Some(("redis" | "rediss", _)) => {
@@ -26,7 +26,7 @@ pub fn store(url: &str, namespace: &str) -> Result<Arc<dyn PresenceStore>, Box<d
     })
 }
 
-/// Serves it on the port that `PORT` says: start two, and each shows the users of both.
+/// Serves it on port `PORT`: start two, and each shows the users of both.
 #[tokio::main]
 pub async fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::var("STORE").unwrap_or_else(|_| "memory".to_owned());

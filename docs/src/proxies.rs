@@ -1,4 +1,4 @@
-//! Behind one proxy of one's own, which speaks HTTP/2 or HTTP/3 to browsers and HTTP/1.1 to us.
+//! Behind one proxy, which speaks HTTP/2 or HTTP/3 to browsers and HTTP/1.1 to this process.
 
 use axum::Router;
 use presence_axum::limits::Quota;
@@ -9,10 +9,10 @@ use std::error::Error;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// Limits by the address that the proxy saw, not by the proxy's own.
+/// Limits per client address as the proxy sees it.
 pub fn limits() -> Limits {
     Limits::default()
-        // The last address of `X-Forwarded-For` is the proxy's word; what stands before it anybody can have sent.
+        // The proxy appends the last address of `X-Forwarded-For`; clients can forge the others.
         .trusted_proxies(1)
         .hits_per_client(Quota::per_second(50).map(|quota| quota.burst(100)))
 }
@@ -22,12 +22,12 @@ pub fn app(presence: Presence, limits: Limits) -> Router {
     Router::new().nest("/presence", Mount::new(presence).limits(limits).routes())
 }
 
-/// Serves it on port 8080 of this machine alone: only the proxy may reach it.
+/// Serves it on port 8080 of the loopback address, which only the proxy can reach.
 #[tokio::main]
 pub async fn main() -> Result<(), Box<dyn Error>> {
     let presence = Presence::builder(MemoryStore::new()).start()?;
     let listener = TcpListener::bind(("127.0.0.1", 8080)).await?;
-    // Longer than the proxy keeps an unused connection to us, so that it never writes to one that we are closing.
+    // Longer than the proxy keeps an idle connection, so that it never uses one that is being closed.
     let options = serve::Options::default().header_timeout(Duration::from_secs(75));
     serve::serve(listener, app(presence, limits()), options, serve::terminated()).await;
     Ok(())

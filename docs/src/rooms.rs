@@ -1,4 +1,4 @@
-//! Rooms are topics: nobody makes them, and an empty one is gone.
+//! Rooms are topics: they need not be created, and an empty one takes no memory.
 
 use axum::extract::{Path, State};
 use axum::{Json, Router, http::StatusCode, routing::get};
@@ -8,7 +8,7 @@ use presence_memory::MemoryStore;
 use std::error::Error;
 use tokio::net::TcpListener;
 
-/// Presence, and two routes of the host's own about rooms.
+/// The routes of presence, and two own routes about rooms.
 pub fn app(presence: Presence) -> Router {
     let own = Router::new()
         .route("/rooms", get(fullest))
@@ -17,13 +17,13 @@ pub fn app(presence: Presence) -> Router {
     Mount::new(presence).routes().merge(own)
 }
 
-/// The ten rooms with most users.
+/// The ten rooms with the most users.
 async fn fullest(State(presence): State<Presence>) -> Json<Vec<(String, u32)>> {
     let rooms = presence.topics(10).into_iter();
     Json(rooms.map(|(room, counts)| (room.to_string(), counts.online)).collect())
 }
 
-/// Who is in a room, and whether they are active.
+/// The users in a room, and whether they are active.
 async fn room(
     State(presence): State<Presence>,
     Path(room): Path<String>,

@@ -1,14 +1,14 @@
-//! Sees a user go idle and lapse, in no time: the clock is turned by hand.
+//! Tests that a user goes idle and lapses, without waiting: a `ManualClock` is advanced.
 
 use presence_core::{Beat, Liveness, ManualClock, Policy, Presence, SessionId, Timestamp, UserId};
 use presence_memory::MemoryStore;
 use std::error::Error;
 use std::time::Duration;
 
-/// What a test of your own would look like: `#[tokio::test]` instead of `#[tokio::main]`.
+/// A test of your own looks the same, with `#[tokio::test]` instead of `#[tokio::main]`.
 #[tokio::main(flavor = "current_thread")]
 pub async fn main() -> Result<(), Box<dyn Error>> {
-    // The same clock for the store and for presence. Nothing happens between two calls of `advance`.
+    // The same clock for the store and for presence. Time passes only in `advance`.
     let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
     let policy = Policy::default().active_for(Duration::from_secs(30));
     let store = MemoryStore::with_clock(clock.clone());
@@ -19,7 +19,7 @@ pub async fn main() -> Result<(), Box<dyn Error>> {
 
     let (ada, tab) = (UserId::new("ada")?, SessionId::new("tab")?);
     presence.beat(Beat::enter(ada.clone(), tab.clone())).await?;
-    clock.advance(Duration::from_millis(500)).await; // the other process has heard of it
+    clock.advance(Duration::from_millis(500)).await; // the other process receives it
     assert_eq!(liveness(&other, &ada), Liveness::Active);
 
     clock.advance(Duration::from_secs(30)).await;

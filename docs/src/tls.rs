@@ -1,4 +1,4 @@
-//! HTTPS in the process itself, where no proxy ends TLS in front of it.
+//! HTTPS without a proxy in front.
 
 use axum::extract::ConnectInfo;
 use axum::{Extension, Router, serve::Listener};
@@ -23,7 +23,7 @@ pub fn acceptor(chain: &[u8], key: &[u8]) -> Result<TlsAcceptor, Box<dyn Error>>
     Ok(TlsAcceptor::from(Arc::new(config.with_single_cert(chain, PrivateKeyDer::from_pem_slice(key)?)?)))
 }
 
-/// Serves until `ended` is there. Each connection shakes hands in a task of its own.
+/// Serves until `ended` completes. Each connection has a task of its own, also for the handshake.
 pub async fn serve(mut tcp: TcpListener, tls: TlsAcceptor, app: Router, ended: impl Future<Output = ()>) {
     let (mut ended, seats) = (pin!(ended), Arc::new(Semaphore::new(10_000)));
     loop {
@@ -31,8 +31,8 @@ pub async fn serve(mut tcp: TcpListener, tls: TlsAcceptor, app: Router, ended: i
             () = &mut ended => return,
             accepted = Listener::accept(&mut tcp) => accepted,
         };
-        let Ok(seat) = Arc::clone(&seats).try_acquire_owned() else { continue }; // full: it is closed
-        // So that limits know the client.
+        let Ok(seat) = Arc::clone(&seats).try_acquire_owned() else { continue }; // full: closes the connection
+        // For limits per client.
         let (tls, app) = (tls.clone(), app.clone().layer(Extension(ConnectInfo(peer))));
         tokio::spawn(async move {
             let _seat = seat;

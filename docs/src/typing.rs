@@ -10,14 +10,14 @@ use std::error::Error;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
-/// Presence with typing and messages, and `POST /announce/{room}` for messages of the server.
+/// Presence with typing and messages, and `POST /announce/{room}` for the server's own messages.
 pub fn app(presence: Presence) -> Router {
     let broker: Arc<dyn Broker> = Arc::new(MemoryBroker::new());
     let own = Router::new().route("/announce/{room}", post(announce)).with_state(Arc::clone(&broker));
     Mount::new(presence).broker(broker).routes().merge(own)
 }
 
-/// Sends the body, a JSON value, to all who have subscribed to the room.
+/// Sends the body, a JSON value, to all subscribers of the room.
 async fn announce(
     State(broker): State<Arc<dyn Broker>>,
     Path(room): Path<String>,

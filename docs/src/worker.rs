@@ -1,11 +1,11 @@
-//! A worker that reacts when somebody comes or goes: it sends mails, frees seats, pauses games.
+//! A worker that reacts to joins and leaves: it sends mails, frees seats, pauses games.
 
 use presence_core::{Presence, Scope, Update, UserId};
 use presence_memory::MemoryStore;
 use std::collections::BTreeSet;
 use std::error::Error;
 
-/// What the worker reacts to.
+/// The events that the worker reacts to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum News {
     /// The user is online now.
@@ -14,15 +14,15 @@ pub enum News {
     Went(UserId),
 }
 
-/// Reacts until presence shuts down. A user of several tabs comes with the first and goes with the last.
+/// Reacts until presence shuts down. A user with several tabs joins with the first and leaves with the last.
 pub async fn work(presence: Presence, mut react: impl FnMut(News)) {
-    // Else a worker that starts on a running service would take everybody for a newcomer bit by bit.
+    // Otherwise a worker that starts late would report the existing users as new ones, bit by bit.
     presence.ready().await;
     let mut online = BTreeSet::new();
     let mut updates = presence.subscribe(&Scope::All);
     while let Some(update) = updates.next().await {
         match update {
-            // First, and whenever this worker was too slow for diffs: what is missing in between is made up for.
+            // At the start, and after this worker was too slow for diffs: reports the difference.
             Update::Snapshot(snapshot) => {
                 let now: BTreeSet<UserId> = snapshot.members.keys().cloned().collect();
                 online.difference(&now).cloned().for_each(|user| react(News::Went(user)));
@@ -43,7 +43,7 @@ pub async fn work(presence: Presence, mut react: impl FnMut(News)) {
     }
 }
 
-/// Prints who comes and goes; in a service it runs beside the server, in a task of its own.
+/// Prints joins and leaves; in a service, run it in a task of its own.
 #[tokio::main]
 pub async fn main() -> Result<(), Box<dyn Error>> {
     let presence = Presence::builder(MemoryStore::new()).start()?;

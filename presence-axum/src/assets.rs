@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_tells_nobody_where_it_is_shares_no_window_and_is_what_it_says() {
+    fn a_page_has_the_security_headers() {
         let page = html("<script>1</script>");
         for (name, value) in [
             ("referrer-policy", "no-referrer"),

@@ -63,7 +63,7 @@ mod tests {
     use presence_core::conformance::mutations;
 
     #[test]
-    fn hits_that_are_nearly_right_are_taken_or_refused() {
+    fn mutated_hits_are_accepted_or_refused() {
         let examples = [
             &br#"{"user":"ada","session":"tab","kind":"enter","topics":["a","b"],"idle_ms":1500,"status":"away","message":"tea"}"#[..],
             br#"{"user":1.5e3,"kind":"leave","now":true,"placed_at":1700000000000,"topics":["a"]}"#,
@@ -73,14 +73,14 @@ mod tests {
     }
 
     #[test]
-    fn frames_mean_the_same_however_they_are_cut() {
+    fn frames_are_decoded_the_same_however_they_are_split() {
         let text = b"\x81\x85\x01\x02\x03\x04\x69\x67\x6f\x68\x6e";
         let fragments = b"\x01\x82\0\0\0\0he\x80\x83\0\0\0\0llo\x89\x80\0\0\0\0\x88\x82\0\0\0\0\x03\xe8";
         mutations(&[text, fragments], super::frames);
     }
 
     #[test]
-    fn messages_that_are_nearly_right_are_taken_or_refused() {
+    fn mutated_messages_are_accepted_or_refused() {
         let examples = [
             &br#"{"type":"enter","ref":1,"topics":["a"],"idle_ms":0,"status":"busy","meta":{"x":1}}"#[..],
             br#"{"type":"subscribe","topics":["a",null,{"topic":"b","version":"0123456789abcdef-7","after":"1f-2a","counts":true}]}"#,
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn forwarded_addresses_that_are_nearly_right_are_passed_over() {
+    fn mutated_forwarded_headers_do_not_panic() {
         mutations(
             &[b"203.0.113.7, 10.0.0.1\n[2001:db8::1]:4711", b"unknown, ::ffff:1.2.3.4"],
             super::forwarded,

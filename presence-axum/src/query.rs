@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_and_what_is_said_twice_is_refused() {
+    fn invalid_text_and_repeated_fields_are_refused() {
         for query in ["topic=%ff", "topic=%C3+", "topic=a&topic=a"] {
             assert!(topic(query).is_err(), "{query}");
         }

@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn each_id_is_taken_once() {
+    fn each_id_is_used_once() {
         assert_eq!(read("ids=b,a,b,b&ids=a,c").unwrap(), ["b", "a", "c"]);
         assert_eq!(read(&format!("ids={}", "a,".repeat(20_000))).unwrap(), ["a"]);
     }

@@ -19,7 +19,7 @@ async fn last_sights_are_remembered_for_a_while_and_erased_on_request() {
     assert_eq!((seen.status, &*seen.text), (200, "last seen 1800 s ago"));
     assert_eq!(send(rig.address, "DELETE", "/seen/ada", &[], "").await.status, 204);
     assert_eq!(rig.get("/seen/ada").await.status, 404);
-    // A user of whom nobody asks for an erasure is forgotten by itself.
+    // The record of a user expires by itself, without `erase`.
     rig.enter("bob", &[]).await;
     rig.advance(3_700).await;
     assert_eq!(rig.get("/seen/bob").await.status, 404);

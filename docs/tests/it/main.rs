@@ -1,4 +1,4 @@
-//! The cookbook: each program does what its page says, and each page shows its program.
+//! The cookbook: each program does what its page describes, and each page contains its program.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod authentication;

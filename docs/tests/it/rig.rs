@@ -25,7 +25,7 @@ impl Rig {
         let store = MemoryStore::with_clock(clock.clone());
         let presence = Presence::builder(store).clock(clock.clone()).policy(policy).start().unwrap();
         presence.ready().await;
-        // What it shows is worth believing once time has been proven for a while.
+        // The view is fresh after time has been proven for a while.
         clock.advance(Duration::from_secs(4)).await;
         let address = serving(app(presence.clone())).await;
         Self { clock, presence, address }

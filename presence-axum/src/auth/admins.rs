@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_looks_like_it_does() {
+    fn similar_claims_do_not_make_an_administrator() {
         for claims in [
             json!({}),
             json!({ "admin": "true" }),

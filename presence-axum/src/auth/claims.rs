@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_ends_at_the_instant_that_it_says() {
+    fn a_token_expires_exactly_at_exp() {
         let rules = Rules::default();
         assert_eq!(judged(&rules, json!({ "exp": NOW })).unwrap_err(), Refused::Expired);
         assert!(judged(&rules, json!({ "exp": NOW + 1 })).is_ok());
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn leeway_forgives_both_ends() {
+    fn leeway_applies_to_both_ends() {
         let rules = Rules::default().leeway(Duration::from_secs(10));
         assert!(judged(&rules, json!({ "exp": NOW - 9, "nbf": NOW + 10 })).is_ok());
         assert_eq!(judged(&rules, json!({ "exp": NOW - 10 })).unwrap_err(), Refused::Expired);
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_none_is_refused() {
+    fn an_invalid_time_is_refused() {
         for exp in [
             json!("1710000060"),
             json!(-1),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_is_whom_a_token_was_issued_to_or_whom_it_is_for() {
+    fn the_client_is_in_azp_or_in_aud() {
         let rules = Rules::default().client("us");
         for (azp, aud, taken) in [
             (json!("us"), json!("account"), true),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn issuer_and_audience_are_asked_for_only_where_they_are_set() {
+    fn issuer_and_audience_are_checked_only_if_configured() {
         let says = |more: Value| {
             let mut claims = json!({ "exp": NOW + 60 });
             claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

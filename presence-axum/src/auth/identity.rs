@@ -197,14 +197,14 @@ mod tests {
     }
 
     #[test]
-    fn nobody_in_particular_is_nobody() {
+    fn an_anonymous_identity_has_no_user() {
         let nobody = Identity::anonymous().named("root").admin(true).until(Timestamp::from_secs(1));
         assert_eq!((nobody.user(), nobody.name(), nobody.is_admin()), (None, None, false));
         assert!(nobody.claims().is_empty());
     }
 
     #[test]
-    fn what_is_set_on_a_shared_identity_leaves_the_others_as_they_were() {
+    fn changing_a_clone_of_an_identity_leaves_the_original_unchanged() {
         let one = of(json!({ "sub": "u1", "more": 1 }));
         let other = one.clone().admin(true);
         assert!(other.is_admin() && !one.is_admin());

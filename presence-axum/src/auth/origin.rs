@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_that_is_listed_is_and_no_browser_says_nothing() {
+    fn listed_origins_are_recognised_and_other_clients_are_unknown() {
         assert_eq!(of(&[HOST, ("origin", "https://app.example")]), Page::Listed { credentials: true });
         let cross = [HOST, ("origin", "https://app.example"), ("sec-fetch-site", "cross-site")];
         assert_eq!(of(&cross), Page::Listed { credentials: true });

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_known_until_it_ends() {
+    fn a_token_is_cached_until_it_expires() {
         let verified = Verified::new(10);
         let key = Key::of("t");
         let get = |now, leeway| verified.get(&key, 0, now, Duration::from_secs(leeway));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn other_keys_know_none_of_the_tokens_before() {
+    fn a_new_key_set_invalidates_the_cache() {
         let verified = Verified::new(10);
         let key = Key::of("t");
         verified.keep(key, 1, ada());
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn few_are_kept_and_those_in_use_longest() {
+    fn the_cache_is_bounded_and_keeps_the_used_entries() {
         let verified = Verified::new(10);
         verified.keep(Key::of("used"), 0, ada());
         for i in 0..1_000 {

@@ -8,14 +8,14 @@ fn named(cors: &str, origin: Option<&'static str>) -> Option<String> {
 }
 
 #[test]
-fn one_origin_is_named_to_everybody() {
+fn a_single_origin_is_in_every_response() {
     for origin in [None, Some("https://a.example"), Some("https://evil.example")] {
         assert_eq!(named("https://A.example/", origin).as_deref(), Some("https://a.example"));
     }
 }
 
 #[test]
-fn one_origin_may_be_named_only_to_its_own_pages() {
+fn a_single_origin_may_be_limited_to_its_own_pages() {
     let cors = Cors::origins(["https://a.example"]).unwrap().echoing();
     let ask = |origin| HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]);
     let own = cors.preflight(&ask("https://a.example"));
@@ -26,7 +26,7 @@ fn one_origin_may_be_named_only_to_its_own_pages() {
 }
 
 #[test]
-fn of_several_origins_only_the_one_that_asks_is_named() {
+fn of_several_origins_only_that_of_the_request_is_named() {
     let list = "https://a.example, http://localhost:3000";
     assert_eq!(named(list, Some("http://localhost:3000")).as_deref(), Some("http://localhost:3000"));
     assert_eq!(named(list, Some("https://evil.example")), None);
@@ -35,7 +35,7 @@ fn of_several_origins_only_the_one_that_asks_is_named() {
 }
 
 #[test]
-fn what_is_no_origin_is_refused_when_it_is_read() {
+fn an_invalid_origin_is_refused_when_it_is_parsed() {
     for text in [
         "",
         " , ",
@@ -73,7 +73,7 @@ fn methods_and_headers_are_those_that_are_listed() {
 }
 
 #[test]
-fn credentials_for_everybody_are_an_error_and_no_panic() {
+fn credentials_for_any_origin_are_an_error() {
     assert_eq!(Cors::any().credentials(), Err(InvalidCors::AnyWithCredentials));
     assert!(Cors::origins(["https://a.example"]).unwrap().credentials().is_ok());
 }

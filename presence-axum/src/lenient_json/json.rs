@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_is_told_by_its_first_byte() {
+    fn the_kind_is_known_by_the_first_byte() {
         assert_eq!(json("null"), Json::Null);
         assert_eq!(json(" true "), Json::Bool(true));
         assert_eq!(json("false"), Json::Bool(false));

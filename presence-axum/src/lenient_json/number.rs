@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_keeps_its_digits_and_loses_its_form() {
+    fn a_number_keeps_its_digits_in_any_notation() {
         for (written, plain) in [
             ("1", "1"),
             ("-7", "-7"),
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_are_cut_and_saturate() {
+    fn whole_numbers_are_truncated_and_saturate() {
         for (written, whole) in [
             ("1710000000", Some(1_710_000_000)),
             ("1.9", Some(1)),

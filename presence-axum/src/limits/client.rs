@@ -74,14 +74,14 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_too_short_or_no_address_leaves_the_peer() {
+    fn without_a_valid_forwarded_address_the_peer_counts() {
         assert_eq!(client("10.0.0.1", &["1.1.1.1"], 2), Some(is("10.0.0.1")));
         assert_eq!(client("10.0.0.1", &[], 1), Some(is("10.0.0.1")));
         assert_eq!(client("10.0.0.1", &["unknown"], 1), Some(is("10.0.0.1")));
     }
 
     #[test]
-    fn an_element_that_is_no_text_counts_as_one() {
+    fn an_element_that_is_not_text_still_counts() {
         let of = |lists: &[&[u8]], proxies| client_of_bytes("10.0.0.1", lists, proxies);
         // The proxy's own line is the last; a client may have written those before it.
         assert_eq!(of(&[b"6.6.6.6", b"\xff\xfe", b"10.0.0.9"], 2), Some(is("10.0.0.1")));

@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn each_client_has_its_own_and_none_is_remembered_without() {
+    fn connections_are_counted_per_client_and_only_while_open() {
         let seats = Seats::new(Some(2));
         let held = [seats.take(peer(1)), seats.take(peer(1)), seats.take(peer(2))];
         assert!(held.iter().all(Option::is_some));

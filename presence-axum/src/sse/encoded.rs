@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_too_large_is_not_written() {
+    fn an_event_that_would_be_too_large_is_not_encoded() {
         for encoder in [Encoder::default(), Encoder::scoped("{\"scope\":\"everyone\"")] {
             let event = encoder.encode(&state(1), usize::MAX, || View::Fresh).unwrap();
             let most = event.len() - 2;

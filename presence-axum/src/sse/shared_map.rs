@@ -47,7 +47,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn what_nobody_uses_is_forgotten_and_what_somebody_uses_is_kept() {
+    fn unused_entries_are_dropped_and_used_ones_kept() {
         let map = SharedMap::<_, Arc<usize>>::default();
         let key = |i: usize| Some(Topic::new(i.to_string()).unwrap());
         let get = |i: usize| map.get(&key(i), || Arc::new(i), |shared| Arc::strong_count(shared) == 1);

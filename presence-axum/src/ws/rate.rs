@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_and_then_a_steady_rate_pass() {
+    fn a_burst_and_then_a_steady_rate_are_accepted() {
         let mut rate = Rate::new(25, 60, at(0));
         assert!((0..50).all(|_| rate.check(at(0)) == Verdict::Accept));
         assert!((1..2_000).all(|n| rate.check(at(50 * n)) == Verdict::Accept));
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_told_once_a_second_and_then_ended() {
+    fn a_flood_gets_one_error_a_second_and_is_then_closed() {
         let mut rate = Rate::new(25, 60, at(0));
         let verdicts: Vec<_> = (0..122).map(|_| rate.check(at(0))).collect();
         assert!(verdicts[..60].iter().all(|verdict| *verdict == Verdict::Accept));
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_calms_down_is_forgiven() {
+    fn a_client_that_slows_down_is_accepted_again() {
         let mut rate = Rate::new(25, 60, at(0));
         for round in 0..100 {
             let now = at(round * 3_000);

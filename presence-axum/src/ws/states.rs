@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_state_is_news_once_until_it_changes() {
+    fn a_state_is_sent_once_until_it_changes() {
         let mut states = States::default();
         let mut tell = |subject, state| states.is_news(SubjectState { subject, state });
         assert!(tell(1, 1) && !tell(1, 1));
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_forgotten_is_news_again() {
+    fn a_forgotten_state_is_sent_again() {
         let mut states = States::default();
         assert!(states.is_news(SubjectState { subject: 1, state: 1 }));
         states.forget();

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_task_that_asked_last_is_woken() {
+    fn the_task_that_polled_last_is_woken() {
         let flag = WakeFlag::new();
         let tasks = [(); 2].map(|()| Arc::new(Counts(0.into())));
         let mut waker = None;

@@ -1,4 +1,4 @@
-//! A client that shows what is on the wire.
+//! A client that gives access to the raw response.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -12,14 +12,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
-/// How long a test waits for what must come: a hang fails instead of hanging.
+/// How long a test waits before it fails: a hang must not block the run.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, what).await.expect("it comes within 20 s")
 }
 
-/// A whole answer.
+/// A complete response.
 pub struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
@@ -41,7 +41,7 @@ impl Reply {
     }
 }
 
-/// The head of an answer, whose body may go on for ever.
+/// The head of a response, whose body may never end.
 pub async fn answer(to: SocketAddr, request: Request<Full<Bytes>>) -> Response<Incoming> {
     let stream = TcpStream::connect(to).await.unwrap();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
@@ -62,7 +62,7 @@ pub fn request(
     request.body(Full::new(body.into())).unwrap()
 }
 
-/// Sends a request on a connection of its own.
+/// Sends a request on a new connection.
 pub async fn send(
     to: SocketAddr,
     method: &str,
@@ -88,7 +88,7 @@ pub async fn events(to: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Eve
     events_of(to, "GET", path, headers, "").await
 }
 
-/// The stream that a request with a body asks for.
+/// The stream in response to a request with a body.
 pub async fn events_of(
     to: SocketAddr,
     method: &str,
@@ -114,7 +114,7 @@ impl Events {
         }
     }
 
-    /// The next event, which must be there.
+    /// The next event; panics if there is none.
     pub async fn event(&mut self) -> String {
         self.next().await.expect("the stream goes on")
     }

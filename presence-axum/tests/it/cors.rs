@@ -57,7 +57,7 @@ async fn a_preflight_is_answered_204_with_what_may_be_sent() {
 }
 
 #[tokio::test]
-async fn another_page_is_not_named() {
+async fn the_origin_of_an_unlisted_page_is_not_allowed() {
     let rig = rig().await;
     let reply = send(rig.address, "GET", "/v1/counts", &[("origin", "https://evil.example")], "").await;
     assert_eq!(allowed(&reply), Some(PAGE));
@@ -67,7 +67,7 @@ async fn another_page_is_not_named() {
 }
 
 #[tokio::test]
-async fn without_settings_no_page_is_named() {
+async fn without_settings_no_origin_is_allowed() {
     let rig = Rig::new().await;
     let reply = send(rig.address, "GET", "/v1/counts", &[("origin", PAGE)], "").await;
     assert_eq!(allowed(&reply), None);

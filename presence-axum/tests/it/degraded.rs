@@ -1,4 +1,4 @@
-//! What is answered when the store does not take a hit.
+//! The response when the store does not accept a hit.
 
 use crate::rig::{Rig, START};
 use async_trait::async_trait;
@@ -12,7 +12,7 @@ use presence_memory::MemoryStore;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// A memory store whose writes fail as told.
+/// A memory store whose writes fail on request.
 #[derive(Clone)]
 struct Failing {
     store: MemoryStore,
@@ -92,7 +92,7 @@ async fn a_hit_the_store_does_not_have_yet_is_accepted_and_shown() {
     assert_eq!(rig.get("/readyz").await.said(), (503, r#"{"ok":false,"error":"not ready"}"#));
     fails.store(NEVER, Ordering::SeqCst);
     rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
-    // It counts as up again once it has been told all that is owed.
+    // The store counts as up again after everything in the outbox has been written.
     crate::client::soon(async {
         while rig.get("/readyz").await.said() != (200, r#"{"ok":true}"#) {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -103,7 +103,7 @@ async fn a_hit_the_store_does_not_have_yet_is_accepted_and_shown() {
 
 #[tokio::test]
 async fn a_start_in_a_new_namespace_is_no_outage() {
-    // Without the seconds that other tests wait until the view is fresh.
+    // Without the seconds in which other tests wait for a fresh view.
     let clock = ManualClock::at(START);
     let rig = Rig::on(ReferenceStore::new(clock.clone()), clock, 100, |presence| {
         let ready = axum::routing::get(health::ready).with_state(presence.clone());
@@ -115,7 +115,7 @@ async fn a_start_in_a_new_namespace_is_no_outage() {
         rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
         let health = rig.get("/v1/health").await;
         assert_eq!((health.status, &health.json()["store"]), (200, &"up".into()), "{second}");
-        // Traffic is for processes that can promise what they show.
+        // Only processes with a fresh view should get traffic.
         assert_eq!(rig.get("/readyz").await.status, 503, "{second}");
         rig.advance(1).await;
     }
@@ -134,7 +134,7 @@ async fn a_hit_the_store_refuses_is_refused_and_shown_to_nobody() {
 }
 
 #[tokio::test]
-async fn a_view_that_goes_stale_is_told_on_open_streams() {
+async fn open_streams_report_a_stale_view() {
     let (rig, fails) = rig(100).await;
     let mut stream = rig.events("/v1/sse/diff").await;
     assert_eq!(stream.event().await, "retry: 2000");
@@ -151,7 +151,7 @@ async fn a_view_that_goes_stale_is_told_on_open_streams() {
 }
 
 #[tokio::test]
-async fn a_session_too_many_is_refused_and_those_that_are_here_beat_on() {
+async fn a_session_beyond_the_limit_is_refused_and_existing_ones_are_renewed() {
     let (rig, _) = rig(1).await;
     rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
     let reply = rig.hit(r#"{"user":"b","kind":"enter"}"#).await;
@@ -161,7 +161,7 @@ async fn a_session_too_many_is_refused_and_those_that_are_here_beat_on() {
 }
 
 #[tokio::test]
-async fn more_memory_than_there_is_is_refused_and_those_that_are_here_beat_on() {
+async fn a_session_beyond_the_memory_limit_is_refused_and_existing_ones_are_renewed() {
     let clock = ManualClock::at(START - crate::rig::WARM_UP);
     let set = |builder: presence_core::Builder| builder.max_bytes(6_000);
     let app = |presence| Mount::new(presence).routes();
@@ -178,7 +178,7 @@ async fn more_memory_than_there_is_is_refused_and_those_that_are_here_beat_on() 
 }
 
 #[tokio::test]
-async fn a_user_in_too_many_topics_is_told_so() {
+async fn a_user_in_too_many_topics_gets_an_error() {
     let clock = ManualClock::at(START - crate::rig::WARM_UP);
     let set = |builder: presence_core::Builder| builder.max_topics_per_user(3);
     let app = |presence| Mount::new(presence).routes();
@@ -192,7 +192,7 @@ async fn a_user_in_too_many_topics_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_process_that_ends_refuses_hits() {
+async fn a_process_that_shuts_down_refuses_hits() {
     let (rig, _) = rig(100).await;
     rig.presence.shutdown().await;
     assert_eq!(rig.hit(r#"{"user":"a"}"#).await.said(), (503, r#"{"ok":false,"error":"shutting down"}"#));

@@ -1,4 +1,4 @@
-//! Processes that may have few files open.
+//! Processes with a low limit of open files.
 
 use axum::Router;
 use axum::routing::get;
@@ -17,8 +17,7 @@ const SERVES: &str = "DESCRIPTORS_TEST_SERVES";
 const ADDRESS: &str = "serves on ";
 const REQUEST: &str = "HTTP/1.1\r\nhost: test\r\n\r\n";
 
-/// A server in a process of its own, which may have at most 300 files open, and 64 by its soft
-/// limit.
+/// A server in its own process, with a hard limit of 300 open files and a soft limit of 64.
 struct Served {
     process: Child,
     address: String,
@@ -49,7 +48,7 @@ impl Served {
         (stream, answer)
     }
 
-    /// Ends it; answers what it has logged.
+    /// Ends it; returns its log.
     fn end(mut self) -> String {
         self.process.kill().unwrap();
         let mut logged = String::new();
@@ -71,7 +70,7 @@ fn is_full(answer: &str) -> bool {
 }
 
 #[test]
-fn the_soft_limit_is_raised_and_who_finds_no_place_below_the_hard_one_is_told_so() {
+fn the_soft_limit_is_raised_and_clients_beyond_the_hard_limit_get_503() {
     let served = Served::start();
     let (mut held, mut refused) = (Vec::new(), 0);
     for _ in 0..300 {
@@ -91,7 +90,7 @@ fn the_soft_limit_is_raised_and_who_finds_no_place_below_the_hard_one_is_told_so
 }
 
 #[test]
-fn a_process_without_any_descriptor_left_tells_clients_so_and_its_log_once() {
+fn a_process_without_descriptors_refuses_clients_and_logs_it_once() {
     let served = Served::start();
     let (mut first, answer) = served.ask("/exhaust");
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
@@ -104,7 +103,7 @@ fn a_process_without_any_descriptor_left_tells_clients_so_and_its_log_once() {
     assert_eq!(logged.matches("cannot accept connections").count(), 1, "{logged}");
 }
 
-/// Serves, where it is asked to. Started as a test, it does nothing.
+/// Serves if `SERVES` is set; otherwise does nothing.
 #[tokio::test]
 async fn as_a_process_of_its_own() {
     if std::env::var_os(SERVES).is_none() {
@@ -119,7 +118,7 @@ async fn as_a_process_of_its_own() {
     serve(listener, app, Options::default(), std::future::pending()).await;
 }
 
-/// Leaves no descriptor to anybody else.
+/// Opens files until none are left.
 fn exhaust() {
     while let Ok(file) = File::open("/dev/null") {
         std::mem::forget(file);

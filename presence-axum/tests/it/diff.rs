@@ -15,7 +15,7 @@ async fn told(stream: &mut Events) -> (String, String, Value) {
     (field("event: "), field("id: "), serde_json::from_str(&field("data: ")).unwrap())
 }
 
-/// A stream that has told its state: with its version and users.
+/// A stream that has sent its state: with its version and users.
 async fn opened(rig: &Rig, path: &str, headers: &[(&str, &str)]) -> (Events, String, Value) {
     let mut stream = events(rig.address, path, headers).await;
     assert_eq!(stream.event().await, "retry: 2000");
@@ -28,7 +28,7 @@ async fn opened(rig: &Rig, path: &str, headers: &[(&str, &str)]) -> (Events, Str
 }
 
 #[tokio::test]
-async fn a_state_comes_first_and_then_what_changes() {
+async fn a_state_is_followed_by_changes() {
     let rig = Rig::new().await;
     rig.hits(r#"{"user":"a","kind":"enter","meta":{"name":"Ann"}}"#).await;
     let (mut stream, state, users) = opened(&rig, "/v1/sse/diff", &[]).await;
@@ -63,7 +63,7 @@ async fn a_state_comes_first_and_then_what_changes() {
 }
 
 #[tokio::test]
-async fn a_topic_tells_of_those_who_come_to_it_and_go_from_it() {
+async fn a_topic_reports_its_joins_and_leaves() {
     let rig = Rig::new().await;
     rig.hits(r#"{"user":"a","kind":"enter","topics":["/x"]}"#).await;
     let (mut stream, _, users) = opened(&rig, "/v1/sse/diff?topic=/y", &[]).await;
@@ -75,7 +75,7 @@ async fn a_topic_tells_of_those_who_come_to_it_and_go_from_it() {
 }
 
 #[tokio::test]
-async fn a_reader_that_comes_back_gets_what_it_missed() {
+async fn a_reader_that_resumes_gets_what_it_missed() {
     let rig = Rig::new().await;
     let (stream, state, _) = opened(&rig, "/v1/sse/diff", &[]).await;
     drop(stream);
@@ -92,7 +92,7 @@ async fn a_reader_that_comes_back_gets_what_it_missed() {
 }
 
 #[tokio::test]
-async fn the_id_of_another_process_or_of_nobody_gets_a_state() {
+async fn an_unknown_version_gets_a_state() {
     let rig = Rig::new().await;
     for id in ["00000000deadbeef-7", "nonsense", "", "-", "ffffffffffffffff-99999999999999999999"] {
         opened(&rig, "/v1/sse/diff", &[("last-event-id", id)]).await;
@@ -100,7 +100,7 @@ async fn the_id_of_another_process_or_of_nobody_gets_a_state() {
 }
 
 #[tokio::test]
-async fn readers_of_a_scope_are_told_the_same() {
+async fn readers_of_a_scope_get_the_same_bytes() {
     let rig = Rig::new().await;
     let (mut one, ..) = opened(&rig, "/v1/sse/diff", &[]).await;
     let (mut other, ..) = opened(&rig, "/v1/sse/diff", &[]).await;
@@ -109,7 +109,7 @@ async fn readers_of_a_scope_are_told_the_same() {
 }
 
 #[tokio::test]
-async fn silence_is_broken_by_pings() {
+async fn an_idle_stream_gets_pings() {
     let rig = Rig::new().await;
     let (mut stream, ..) = opened(&rig, "/v1/sse/diff", &[]).await;
     for _ in 0..3 {
@@ -119,7 +119,7 @@ async fn silence_is_broken_by_pings() {
 }
 
 #[tokio::test]
-async fn the_stream_ends_when_the_presence_does() {
+async fn the_stream_ends_when_presence_shuts_down() {
     let rig = Rig::new().await;
     let (mut stream, ..) = opened(&rig, "/v1/sse/diff", &[]).await;
     rig.presence.shutdown().await;
@@ -127,7 +127,7 @@ async fn the_stream_ends_when_the_presence_does() {
 }
 
 #[tokio::test]
-async fn a_state_that_would_be_too_large_is_told_in_counts_until_fewer_are_here() {
+async fn a_state_that_would_be_too_large_is_replaced_by_counts_until_it_is_smaller() {
     let rig = Rig::with(|mount| mount.limits(Limits::default().frame(4_000))).await;
     for n in 0..60 {
         rig.hits(&format!(r#"{{"user":"{n:0>40}","kind":"enter"}}"#)).await;
@@ -139,7 +139,7 @@ async fn a_state_that_would_be_too_large_is_told_in_counts_until_fewer_are_here(
         format!("event: presence_counts\ndata: {counts}")
     };
     assert_eq!(stream.event().await, counts(60));
-    // It goes on in counts while hardly fewer are here, and then by name.
+    // It continues in counts while the number is only slightly lower, and then with lists.
     rig.hits(&format!(r#"{{"user":"{:0>40}","kind":"leave","now":true}}"#, 0)).await;
     rig.advance(1).await;
     assert_eq!(stream.event().await, counts(59));
@@ -163,7 +163,7 @@ async fn a_state_that_would_be_too_large_is_told_in_counts_until_fewer_are_here(
 }
 
 #[tokio::test]
-async fn more_changes_than_fit_into_an_event_are_told_as_a_state() {
+async fn changes_that_do_not_fit_into_an_event_are_replaced_by_a_state() {
     let rig = Rig::with(|mount| mount.limits(Limits::default().frame(4_000))).await;
     let hit = async |n: u32, kind: &str| {
         rig.hits(&format!(r#"{{"user":"{n:0>40}","kind":"{kind}","now":true}}"#)).await;

@@ -1,5 +1,5 @@
-//! A hidden user is, to others, one who left at that moment: two worlds that differ only in what
-//! such a user does answer the same bytes on every route and stream.
+//! To others, a hidden user looks exactly like one who left at that moment: two servers that differ
+//! only in the actions of such a user send the same bytes on every route and stream.
 
 use crate::rig::START;
 use crate::ws::client::Client;
@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt;
 
-/// How many histories are played; `PRESENCE_SEEDS` plays more, `PRESENCE_SEED` one alone.
+/// The number of histories; `PRESENCE_SEEDS` runs more, `PRESENCE_SEED` a single one.
 const SEEDS: u64 = 48;
 const ROUTES: [&str; 9] = [
     "/v1/users/h",
@@ -59,11 +59,11 @@ struct World {
     clock: ManualClock,
     presence: Presence,
     router: Router,
-    /// What follows by a WebSocket, where a test asks for it.
+    /// A client of the WebSocket, if the test uses one.
     socket: Option<Follower>,
     streams: Vec<BodyDataStream>,
     told: Vec<String>,
-    /// The newest version that any stream has told.
+    /// The newest version that any stream has sent.
     newest: u64,
 }
 
@@ -111,7 +111,7 @@ impl World {
         format!("{} {:?} {}", parts.status, parts.headers, String::from_utf8_lossy(&body))
     }
 
-    /// Everything that anybody can see now.
+    /// All responses and stream events of this moment.
     async fn shown(&mut self) -> Vec<(String, String)> {
         let mut shown = Vec::new();
         for path in ROUTES {
@@ -143,8 +143,8 @@ impl World {
     }
 }
 
-/// The events of a step without what no two rosters have in common, and the greatest version among
-/// them: their hashes are drawn, so that users and watches which change together come, and are
+/// The events of a step without the parts that differ between any two rosters, and the greatest
+/// version in them. Hashes are random, so that users and watches that change together come, and are
 /// numbered, in any order.
 fn plain(told: &str) -> (Vec<String>, u64) {
     let mut newest = 0;
@@ -165,7 +165,7 @@ fn plain(told: &str) -> (Vec<String>, u64) {
     (events, newest)
 }
 
-/// A text without its versions, and the greatest of them: how many there were in all.
+/// A text without its versions, and the greatest version.
 fn without_versions(text: &str) -> (String, u64) {
     let (mut plain, mut rest, mut newest) = (String::new(), text, 0);
     while let Some(at) = rest.find('-') {
@@ -182,7 +182,7 @@ fn without_versions(text: &str) -> (String, u64) {
     (plain + rest, newest)
 }
 
-/// What the others do, in both worlds.
+/// Actions of the other users, in both worlds.
 async fn others(rng: &mut Rng, worlds: &[World; 2]) {
     let user = ["a", "b", "c"][usize::try_from(rng.below(3)).unwrap()];
     let (key, topic, what) = (key(user, rng.below(2)), format!("t{}", rng.below(3)), rng.below(5));
@@ -197,7 +197,7 @@ async fn others(rng: &mut Rng, worlds: &[World; 2]) {
     }
 }
 
-/// What the hidden user does, where nobody must see it. The session that says so stays.
+/// Actions of the hidden user that nobody must see. The session with the status stays.
 async fn hides(rng: &mut Rng, world: &World) {
     let SessionKey { user, id } = key("h", rng.below(3));
     let topic = ["t0", "t1", "t2", "hidden"][usize::try_from(rng.below(4)).unwrap()].to_owned();
@@ -220,7 +220,7 @@ async fn hides(rng: &mut Rng, world: &World) {
 async fn play(seed: u64, with_sockets: bool) {
     let mut rng = Rng((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let remember_for = (rng.below(2) == 0).then_some(Duration::from_mins(5));
-    // However exactly it is told when somebody was last seen.
+    // At every precision of the last-seen time.
     let last_seen = [LastSeen::Exact, LastSeen::Coarse, LastSeen::Hidden];
     let last_seen = last_seen[usize::try_from(seed % 3).unwrap()];
     let policy = || Policy::default().remember_for(remember_for).last_seen(last_seen);
@@ -235,7 +235,7 @@ async fn play(seed: u64, with_sockets: bool) {
     let mut is_hidden = false;
     for step in 0..steps {
         if step == hides_at {
-            // One session: two leaves would be two moments.
+            // One session only: two leaves would have two times.
             for world in &worlds {
                 let SessionKey { user, id } = key("h", 0);
                 world.beat(Beat::enter(user, id).topics(topics(&["t0".to_owned(), "t1".to_owned()]))).await;
@@ -246,7 +246,7 @@ async fn play(seed: u64, with_sockets: bool) {
             let [hidden, left] = &mut worlds;
             assert_eq!(hidden.shown().await, left.shown().await, "before, seed {seed}");
             if with_sockets {
-                // Both are told before what follows, or a frame could have both.
+                // Both are sent before the next step, or a frame could have both.
                 assert_eq!(
                     hidden.followed(1_000).await.0,
                     left.followed(1_000).await.0,
@@ -278,10 +278,10 @@ async fn play(seed: u64, with_sockets: bool) {
     }
 }
 
-/// A client of the mount's WebSocket, who follows some topics and everybody.
+/// A client of the mount's WebSocket that follows some topics and everybody.
 struct Follower {
     client: Client,
-    /// Who is where, as far as it was told.
+    /// The users of each topic, from the frames so far.
     known: BTreeMap<String, BTreeMap<String, Value>>,
     _serves: DropGuard,
 }
@@ -299,7 +299,7 @@ impl Follower {
         Self { client, known: BTreeMap::new(), _serves: stop.drop_guard() }
     }
 
-    /// Takes what a frame says; notes whom it names.
+    /// Applies a frame; adds the users in it to `named`.
     fn take(&mut self, frame: &Value, named: &mut BTreeSet<String>) {
         let topic = frame["topic"].to_string();
         let known = self.known.entry(topic.clone()).or_default();
@@ -319,10 +319,10 @@ impl Follower {
 }
 
 impl World {
-    /// Who is where by the socket, whom its frames have named since the last step, and its list of
-    /// everybody.
+    /// The users of each topic by the socket, the users in its frames since the last step, and its
+    /// list of everybody.
     async fn followed(&mut self, step: u64) -> (String, BTreeSet<String>) {
-        // Whatever came before it in a topic has been told when this has.
+        // When this has arrived, everything before it in a topic has arrived.
         let (user, id) = (UserId::new("mark").unwrap(), SessionId::new("tab").unwrap());
         let topics = topics(&["t0", "t1", "t2", "hidden"].map(ToOwned::to_owned));
         let message = Message::new(step.to_string()).unwrap();
@@ -354,7 +354,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn what_a_hidden_user_does_changes_no_byte_of_what_others_get() {
+async fn actions_of_a_hidden_user_change_no_byte_of_what_others_get() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seeds = match number("PRESENCE_SEED") {
         Some(seed) => seed..seed + 1,
@@ -366,14 +366,14 @@ async fn what_a_hidden_user_does_changes_no_byte_of_what_others_get() {
 }
 
 #[tokio::test]
-async fn what_a_hidden_user_does_changes_nothing_of_what_a_socket_tells_others() {
+async fn actions_of_a_hidden_user_change_nothing_that_others_get_over_a_socket() {
     for seed in 0..12 {
         play(seed, true).await;
     }
 }
 
-/// How many find room, and how each of them is answered, when one hides, or leaves, and others come
-/// until there is no room.
+/// How many sessions are accepted, and the response to each, when a user hides, or leaves, and
+/// others come until the limit.
 #[tokio::test]
 async fn whether_there_is_room_says_nothing_about_hidden_users() {
     type Set = fn(Builder) -> Builder;
@@ -404,7 +404,7 @@ async fn whether_there_is_room_says_nothing_about_hidden_users() {
                         break;
                     }
                 }
-                // Until what was gone is forgotten; the hidden one stays.
+                // Until the users who left are forgotten; the hidden one stays.
                 for _ in 0..14 {
                     world.pass(Duration::from_secs(10)).await;
                     if n == 0 {

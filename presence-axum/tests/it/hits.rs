@@ -5,7 +5,7 @@ use crate::rig::Rig;
 use serde_json::json;
 
 #[tokio::test]
-async fn a_hit_answers_the_placement_it_made_and_who_enters_learns_the_windows() {
+async fn a_hit_returns_its_placement_and_an_enter_returns_the_windows() {
     let rig = Rig::new().await;
     let reply = rig.hit(r#"{"user":"alice","kind":"enter"}"#).await;
     let told = r#"{"ok":true,"placed_at":1710000000000,"user":"alice","active_for":300000,"lease_for":60000,"ws":true}"#;
@@ -19,7 +19,7 @@ async fn a_hit_answers_the_placement_it_made_and_who_enters_learns_the_windows()
 }
 
 #[tokio::test]
-async fn json_is_taken_under_any_content_type() {
+async fn json_is_accepted_under_any_content_type() {
     let rig = Rig::new().await;
     for kind in ["text/plain;charset=UTF-8", "application/x-www-form-urlencoded", "nonsense"] {
         let headers = [("content-type", kind)];
@@ -49,7 +49,7 @@ async fn topics(rig: &Rig) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn topics_stay_on_a_beat_and_are_none_on_an_enter_that_names_none() {
+async fn a_beat_without_topics_keeps_them_and_an_enter_without_topics_has_none() {
     let rig = Rig::new().await;
     rig.hits(r#"{"user":"a","kind":"enter","topics":["/y","/x"]}"#).await;
     assert_eq!(topics(&rig).await, json!(["/x", "/y"]));
@@ -108,7 +108,7 @@ async fn a_beat_that_comes_after_its_leave_is_dropped_without_complaint() {
 }
 
 #[tokio::test]
-async fn activity_is_what_the_hit_says_of_it() {
+async fn the_hit_sets_the_time_of_the_last_activity() {
     let rig = Rig::new().await;
     rig.hits(r#"{"user":"a","kind":"enter","idle_ms":300000}"#).await;
     assert_eq!(liveness(&rig).await, "idle");
@@ -140,7 +140,7 @@ async fn a_lapsed_session_is_gone() {
 }
 
 #[tokio::test]
-async fn a_hit_that_is_wrong_says_what_is() {
+async fn an_invalid_hit_gets_an_error_that_names_the_field() {
     let rig = Rig::new().await;
     for (body, error) in [
         ("{", "not json"),
@@ -157,7 +157,7 @@ async fn a_hit_that_is_wrong_says_what_is() {
 }
 
 #[tokio::test]
-async fn methods_and_paths_that_are_not_there_are_told_in_json() {
+async fn unknown_methods_and_paths_get_json_errors() {
     let rig = Rig::new().await;
     let reply = rig.get("/v1/hit").await;
     assert_eq!(reply.said(), (405, r#"{"ok":false,"error":"method not allowed"}"#));

@@ -1,4 +1,4 @@
-//! Input that means no good: 4xx, and never more.
+//! Hostile input: always 4xx.
 
 use crate::client::{send, soon};
 use crate::rig::Rig;
@@ -51,7 +51,7 @@ async fn hostile_bodies_are_refused_and_nothing_else_happens() {
 }
 
 #[tokio::test]
-async fn odd_but_valid_bodies_are_taken() {
+async fn odd_but_valid_bodies_are_accepted() {
     let rig = Rig::new().await;
     for body in [
         r#"{"user":"a","user":"b"}"#,
@@ -98,7 +98,7 @@ async fn a_body_whose_framing_breaks_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_in_many_pieces_is_taken() {
+async fn a_body_in_many_pieces_is_accepted() {
     let rig = Rig::new().await;
     let mut socket = TcpStream::connect(rig.address).await.unwrap();
     socket
@@ -115,7 +115,7 @@ async fn a_body_in_many_pieces_is_taken() {
     assert_eq!(rig.get("/v1/users/ann").await.json()["liveness"], "active");
 }
 
-/// Bodies near the format, and far from it.
+/// Almost valid bodies, and arbitrary ones.
 fn body() -> impl Strategy<Value = Vec<u8>> {
     let field = prop::sample::select(vec![
         "user",

@@ -1,4 +1,4 @@
-//! Bounds.
+//! Limits.
 
 use crate::client::{events, send};
 use crate::rig::Rig;
@@ -10,7 +10,7 @@ async fn rig(limits: Limits) -> Rig {
 }
 
 #[tokio::test]
-async fn a_client_with_too_many_streams_is_told_429() {
+async fn a_client_with_too_many_streams_gets_429() {
     let rig = rig(Limits::default().streams_per_client(1)).await;
     let held = rig.events("/v1/sse/snapshot").await;
     let reply = rig.get("/v1/sse/diff").await;
@@ -20,7 +20,7 @@ async fn a_client_with_too_many_streams_is_told_429() {
 }
 
 #[tokio::test]
-async fn a_process_with_too_many_streams_answers_503_until_one_closes() {
+async fn a_process_with_too_many_streams_returns_503_until_one_closes() {
     let rig = rig(Limits::default().streams(1)).await;
     let held = rig.events("/v1/sse/diff").await;
     assert_eq!(rig.get("/v1/sse/snapshot").await.said(), (503, r#"{"ok":false,"error":"full"}"#));
@@ -49,7 +49,7 @@ async fn a_forwarded_address_counts_behind_a_trusted_proxy_only() {
 }
 
 #[tokio::test]
-async fn a_body_beyond_the_bound_is_told_413_however_it_is_sent() {
+async fn a_body_beyond_the_limit_gets_413_however_it_is_sent() {
     let rig = rig(Limits::default().body(100)).await;
     let full = format!(r#"{{"user":"{}"}}"#, "a".repeat(89));
     assert_eq!(full.len(), 100);
@@ -62,7 +62,7 @@ async fn a_body_beyond_the_bound_is_told_413_however_it_is_sent() {
 }
 
 #[tokio::test]
-async fn a_client_that_sends_too_many_hits_or_queries_is_told_when_to_come_back() {
+async fn a_client_beyond_its_rate_of_hits_or_queries_gets_a_retry_after() {
     let quota = Quota::per_minute(60).map(|quota| quota.burst(2));
     let limits = Limits::default().hits_per_client(quota).queries_per_client(quota);
     let rig = rig(limits).await;
@@ -95,14 +95,14 @@ async fn a_query_for_many_rows_counts_as_many() {
         assert_eq!(rig.get(&path).await.status, 200, "{path}");
         let refused = rig.get(&path).await;
         assert_eq!(refused.said(), (429, r#"{"ok":false,"error":"too many requests"}"#), "{path}");
-        // Small ones go on meanwhile.
+        // Small lists are served meanwhile.
         assert_eq!(rig.get("/v1/list?limit=10").await.status, 200);
         rig.advance(60).await;
     }
 }
 
 #[tokio::test]
-async fn one_user_of_many_tabs_is_told_to_slow_down_and_the_others_are_not() {
+async fn one_user_beyond_their_rate_gets_429_and_others_do_not() {
     let limits = Limits::default().hits_per_user(Quota::per_minute(6).map(|quota| quota.burst(3)));
     let rig = rig(limits).await;
     for session in 0..3 {
@@ -115,7 +115,7 @@ async fn one_user_of_many_tabs_is_told_to_slow_down_and_the_others_are_not() {
 }
 
 #[tokio::test]
-async fn behind_a_trusted_proxy_each_client_has_a_rate_of_its_own() {
+async fn behind_a_trusted_proxy_each_client_has_its_own_rate() {
     let limits = Limits::default().hits_per_client(Quota::per_minute(1)).trusted_proxies(1);
     let rig = rig(limits).await;
     let hit = async |forwarded: &str| {
@@ -127,7 +127,7 @@ async fn behind_a_trusted_proxy_each_client_has_a_rate_of_its_own() {
 }
 
 #[tokio::test]
-async fn where_clients_share_an_address_nobody_is_bounded() {
+async fn shared_limits_do_not_limit_clients() {
     let rig = rig(Limits::shared()).await;
     for _ in 0..300 {
         rig.hits(r#"{"user":"a"}"#).await;

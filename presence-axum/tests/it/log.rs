@@ -1,4 +1,4 @@
-//! What this thread logs.
+//! The log of this thread.
 
 use std::io::{self, Write};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -7,22 +7,22 @@ use tracing::level_filters::LevelFilter;
 use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Beside it, ours is not the only one. Where there is but one, `tracing` asks the thread that
-/// first logs something whether anybody wants it, and another test's thread, which gathers nothing,
-/// would say no for all.
+/// A second dispatcher. If there is only one, `tracing` asks the thread that logs something first
+/// whether the callsite is enabled, and caches the result for all threads. Another test's thread,
+/// without a subscriber, would disable it.
 static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Everything that is logged on this thread until the guard goes.
+    /// Collects everything logged on this thread until the guard is dropped.
     #[allow(dead_code, reason = "also a part of the tests of the examples, which gather less")]
     pub fn everything() -> (Self, DefaultGuard) {
         Self::up_to(LevelFilter::TRACE)
     }
 
-    /// What is logged on this thread up to a level, until the guard goes.
+    /// Collects what is logged on this thread up to a level, until the guard is dropped.
     pub fn up_to(level: LevelFilter) -> (Self, DefaultGuard) {
         LazyLock::force(&ANOTHER);
         let log = Self::default();

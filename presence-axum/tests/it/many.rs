@@ -12,7 +12,7 @@ async fn told(stream: &mut Events) -> (String, Value) {
     (field("event: ").unwrap(), serde_json::from_str(&data).unwrap())
 }
 
-/// A stream that has said hello and how its view is.
+/// A stream that has sent `hello` and the state of its view.
 async fn opened(rig: &Rig, method: &str, path: &str, body: Value) -> Events {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let mut stream = events_of(rig.address, method, path, &[], body).await;
@@ -24,7 +24,7 @@ async fn opened(rig: &Rig, method: &str, path: &str, body: Value) -> Events {
     stream
 }
 
-/// The next `n` events by their scopes: scopes take turns in no order that anybody may count on.
+/// The next `n` events by their scopes: the order of scopes is unspecified.
 async fn by_scope(stream: &mut Events, n: usize) -> Value {
     let mut found = serde_json::Map::new();
     for _ in 0..n {
@@ -35,7 +35,7 @@ async fn by_scope(stream: &mut Events, n: usize) -> Value {
 }
 
 #[tokio::test]
-async fn each_topic_tells_its_state_and_then_what_changes_in_it() {
+async fn each_topic_sends_its_state_and_then_its_changes() {
     let rig = Rig::new().await;
     rig.hits(r#"{"user":"a","kind":"enter","topics":["x"]}"#).await;
     let mut stream = opened(&rig, "GET", "/v1/sse?topic=x&topic=y&counts=y", Value::Null).await;
@@ -59,7 +59,7 @@ async fn each_topic_tells_its_state_and_then_what_changes_in_it() {
 }
 
 #[tokio::test]
-async fn a_reader_that_comes_back_gets_of_each_scope_what_it_missed() {
+async fn a_reader_that_resumes_gets_what_it_missed_of_each_scope() {
     let rig = Rig::new().await;
     let body = json!({"topics": {"x": null, "y": null}, "everyone": true});
     let mut stream = opened(&rig, "POST", "/v1/sse", body).await;
@@ -77,7 +77,7 @@ async fn a_reader_that_comes_back_gets_of_each_scope_what_it_missed() {
 }
 
 #[tokio::test]
-async fn a_set_of_users_tells_of_those_wherever_they_are_and_of_nobody_else() {
+async fn a_set_of_users_reports_these_users_only_in_whatever_topic() {
     let rig = Rig::new().await;
     rig.hits(r#"{"user":"a","kind":"enter","topics":["x"]}"#).await;
     rig.hits(r#"{"user":"b","kind":"enter"}"#).await;
@@ -99,7 +99,7 @@ async fn a_set_of_users_tells_of_those_wherever_they_are_and_of_nobody_else() {
 }
 
 #[tokio::test]
-async fn counts_alone_tell_no_names_and_a_crowd_in_one_event() {
+async fn counts_contain_no_names_and_many_joins_make_one_event() {
     let rig = Rig::new().await;
     let mut stream = opened(&rig, "GET", "/v1/sse?counts=", Value::Null).await;
     assert_eq!(told(&mut stream).await.1, json!({"scope": "everyone", "online": 0, "active": 0, "idle": 0}));
@@ -111,7 +111,7 @@ async fn counts_alone_tell_no_names_and_a_crowd_in_one_event() {
 }
 
 #[tokio::test]
-async fn silence_is_broken_by_events_of_the_name_ping() {
+async fn an_idle_stream_gets_ping_events() {
     let rig = Rig::new().await;
     let mut stream = opened(&rig, "GET", "/v1/sse?counts=", Value::Null).await;
     told(&mut stream).await;
@@ -122,7 +122,7 @@ async fn silence_is_broken_by_events_of_the_name_ping() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_named() {
+async fn an_error_names_what_is_wrong() {
     let rig = Rig::new().await;
     for (body, error) in [
         ("", "not json"),
@@ -137,7 +137,7 @@ async fn what_is_wrong_is_named() {
 }
 
 #[tokio::test]
-async fn a_scope_with_too_many_users_is_told_in_counts_and_the_others_by_name() {
+async fn a_scope_with_too_many_users_is_shown_as_counts_and_the_others_with_names() {
     let limits = presence_axum::Limits::default().frame(4_000);
     let rig = Rig::with(|mount| mount.limits(limits)).await;
     for n in 0..60 {
@@ -158,7 +158,7 @@ async fn the_topics_of_all_streams_of_a_client_are_counted_until_they_end() {
     let held = rig.events("/v1/sse?topic=a&topic=b&counts=c").await;
     let refused = rig.get("/v1/sse?topic=d&topic=e&counts=f").await;
     assert_eq!(refused.said(), (429, r#"{"ok":false,"error":"too many topics"}"#));
-    // Of users each sixteen count as one topic.
+    // Sixteen users count as one topic.
     let users = (0..33).map(|n| format!("user={n}")).collect::<Vec<_>>().join("&");
     assert_eq!(rig.get(&format!("/v1/sse?{users}")).await.status, 429);
     assert_eq!(rig.events("/v1/sse?topic=d&topic=e").await.status, 200);

@@ -1,4 +1,4 @@
-//! A host on plain `axum::serve`: no drain of ours, and its streams end all the same.
+//! An app on plain `axum::serve`, without our graceful shutdown: its streams end all the same.
 
 use axum::body::Body;
 use http_body_util::BodyExt;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 #[tokio::test]
-async fn every_stream_ends_with_the_presence() {
+async fn every_stream_ends_when_presence_shuts_down() {
     let presence = Presence::builder(MemoryStore::new()).start().unwrap();
     presence.ready().await;
     let app = Mount::new(presence.clone()).routes();
@@ -27,14 +27,14 @@ async fn every_stream_ends_with_the_presence() {
         let end = tokio::time::timeout(Duration::from_secs(30), body.collect()).await;
         assert!(end.is_ok(), "{path} goes on");
     }
-    // Who comes later is told what there is, and no more.
+    // A later reader gets the present state, and nothing else.
     let request = http::Request::get("/v1/sse/snapshot").body(Body::empty()).unwrap();
     let late = app.oneshot(request).await.unwrap().into_body();
     assert!(tokio::time::timeout(Duration::from_secs(30), late.collect()).await.is_ok());
 }
 
 #[tokio::test]
-async fn a_plain_host_stops_though_somebody_reads_a_snapshot() {
+async fn a_host_on_axum_serve_stops_while_a_snapshot_stream_is_read() {
     let presence = Presence::builder(MemoryStore::new()).start().unwrap();
     presence.ready().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -36,7 +36,7 @@ async fn an_unknown_user_is_gone() {
 }
 
 #[tokio::test]
-async fn a_user_that_is_no_name_is_refused() {
+async fn an_invalid_user_id_is_refused() {
     let rig = Rig::new().await;
     for path in
         ["/v1/users/%00".to_owned(), "/v1/users/%FF".to_owned(), format!("/v1/users/{}", "x".repeat(257))]
@@ -119,7 +119,7 @@ async fn a_page_has_one_to_a_thousand_rows() {
 }
 
 #[tokio::test]
-async fn topics_come_by_their_number_and_then_by_name() {
+async fn topics_are_sorted_by_their_number_of_users_and_then_by_name() {
     let rig = populated().await;
     rig.hits(r#"{"user":"erin","kind":"enter","topics":["/a"]}"#).await;
     rig.hits(r#"{"user":"fred","kind":"enter","topics":["/b"]}"#).await;
@@ -135,7 +135,7 @@ async fn topics_come_by_their_number_and_then_by_name() {
 }
 
 #[tokio::test]
-async fn health_tells_of_store_view_and_numbers() {
+async fn health_reports_store_view_and_counts() {
     let rig = populated().await;
     assert_eq!(
         rig.get("/v1/health").await.said(),
@@ -147,7 +147,7 @@ async fn health_tells_of_store_view_and_numbers() {
 }
 
 #[tokio::test]
-async fn answers_about_this_moment_are_kept_by_nobody() {
+async fn query_responses_must_not_be_cached() {
     let rig = Rig::new().await;
     assert_eq!(rig.get("/v1/counts").await.header("cache-control"), Some("no-store"));
 }
@@ -162,7 +162,7 @@ async fn the_client_is_served_beside_the_routes() {
 }
 
 #[tokio::test]
-async fn an_answer_about_many_users_with_much_to_tell_is_refused_before_it_is_made() {
+async fn a_response_that_would_be_too_large_is_refused_before_it_is_made() {
     let rig = Rig::with(|mount| mount.limits(presence_axum::Limits::shared())).await;
     let topics: Vec<String> = (0..15).map(|n| format!("{n:0>1000}")).collect();
     for user in 0..30 {

@@ -1,4 +1,4 @@
-//! The events of a broker's channel, as a stream that is resumed.
+//! The events of a broker's channel, as a resumable stream.
 
 use crate::client::{Events, Reply, events, send, soon};
 use crate::rig::{Rig, START};
@@ -68,7 +68,7 @@ async fn told(stream: &mut Events) -> (String, String) {
 }
 
 #[tokio::test]
-async fn the_latest_comes_first_and_then_what_comes() {
+async fn the_latest_event_is_sent_first_and_then_each_new_one() {
     let stage = Stage::new().await;
     stage.publish("a").await;
     stage.publish("b").await;
@@ -79,7 +79,7 @@ async fn the_latest_comes_first_and_then_what_comes() {
 }
 
 #[tokio::test]
-async fn everything_that_is_stored_comes_first_where_that_is_wanted() {
+async fn all_stored_events_are_sent_first_if_configured() {
     let stage = Stage::with(Retention::default().count(3), |replay| replay.begin(Begin::Everything)).await;
     for payload in ["a", "b", "c", "d"] {
         stage.publish(payload).await;
@@ -90,7 +90,7 @@ async fn everything_that_is_stored_comes_first_where_that_is_wanted() {
     for payload in ["e", "f", "g"] {
         stage.publish(payload).await;
     }
-    // What was trimmed is told, and then the rest comes.
+    // Trimmed events are reported, and then the rest comes.
     let mut stream = stage.open(&[("last-event-id", &first)]).await;
     assert_eq!(stream.event().await, "event: missed\ndata: \"trimmed\"");
     for payload in ["e", "f", "g"] {
@@ -99,7 +99,7 @@ async fn everything_that_is_stored_comes_first_where_that_is_wanted() {
 }
 
 #[tokio::test]
-async fn a_viewer_resumes_behind_what_it_saw() {
+async fn a_viewer_resumes_after_the_last_event_that_it_saw() {
     let stage = Stage::new().await;
     stage.publish("a").await;
     let (id, _) = told(&mut stage.open(&[]).await).await;
@@ -110,7 +110,7 @@ async fn a_viewer_resumes_behind_what_it_saw() {
 }
 
 #[tokio::test]
-async fn a_history_that_was_lost_is_replaced_by_the_latest() {
+async fn after_a_lost_history_the_latest_event_is_sent() {
     let stage = Stage::new().await;
     stage.publish("a").await;
     let mut open = stage.open(&[]).await;
@@ -157,7 +157,7 @@ async fn pings_may_be_events_with_a_name_and_come_on_time() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_when_its_time_is_over_and_gives_back_what_it_held() {
+async fn a_stream_ends_at_its_time_limit_and_drops_what_it_held() {
     let stage = Stage::with(Retention::default(), |replay| replay.ends_after(Duration::from_secs(20))).await;
     let mut stream = stage.open(&[]).await;
     assert_eq!(stage.limiter.open(), 1);
@@ -169,7 +169,7 @@ async fn a_stream_ends_when_its_time_is_over_and_gives_back_what_it_held() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_with_what_it_was_opened_for() {
+async fn a_stream_ends_at_the_given_time() {
     let stage =
         Stage::with(Retention::default(), |replay| replay.ping(Ping::Comment, Duration::from_mins(30))).await;
     let mut stream = stage.open(&[]).await;
@@ -180,7 +180,7 @@ async fn a_stream_ends_with_what_it_was_opened_for() {
     assert_eq!(stream.next().await, None);
 }
 
-/// Publishes 30 MB beside a reader that has stopped, and lets it read again; what it gets of that.
+/// Publishes 30 MB while a reader has stopped, then lets it read again; returns the bytes it gets.
 async fn stopped(stage: &Stage) -> Vec<u8> {
     let mut stalled = TcpStream::connect(stage.rig.address).await.unwrap();
     stalled.write_all(b"GET /news HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
@@ -207,7 +207,7 @@ async fn stopped(stage: &Stage) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_reader_that_stops_skips_to_the_latest_and_disturbs_nobody() {
+async fn a_reader_that_stops_skips_to_the_latest_event_and_does_not_delay_others() {
     let stage = Stage::with(Retention::default().bytes(4_000_000), |replay| replay).await;
     let got = stopped(&stage).await;
     assert!(got.windows(9).any(|part| part == b"data: end"), "the latest comes");

@@ -1,4 +1,4 @@
-//! A mount on a free port, with a clock that is turned by hand.
+//! A mount on a free port, with a manual clock.
 
 use crate::client::{Events, Reply, events, send};
 use axum::Router;
@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// When every test begins.
+/// The time at which every test begins.
 pub const START: Timestamp = Timestamp::from_secs(1_710_000_000);
 
-/// How long before that a presence starts whose view is to be fresh then.
+/// How long before that a presence starts, so that its view is fresh by then.
 pub const WARM_UP: Duration = Duration::from_secs(4);
 
 pub struct Rig {
@@ -30,25 +30,25 @@ impl Rig {
         Self::with(|mount| mount).await
     }
 
-    /// All routes, set as `set` says.
+    /// All routes, configured by `set`.
     pub async fn with(set: impl FnOnce(Mount) -> Mount) -> Self {
         Self::serving(|presence| set(Mount::new(presence)).routes().fallback(not_found)).await
     }
 
-    /// The same, and told of the clock that is turned by hand.
+    /// The same, with the manual clock as an argument.
     pub async fn with_clock(set: impl FnOnce(Mount, &ManualClock) -> Mount) -> Self {
         let clock = ManualClock::at(START - WARM_UP);
         let app = |presence| set(Mount::new(presence), &clock).routes().fallback(not_found);
         Self::on(MemoryStore::with_clock(clock.clone()), clock.clone(), 1_000, app).await
     }
 
-    /// Whatever `app` makes of a presence.
+    /// The app that `app` makes of a presence.
     pub async fn serving(app: impl FnOnce(Presence) -> Router) -> Self {
         let clock = ManualClock::at(START - WARM_UP);
         Self::on(MemoryStore::with_clock(clock.clone()), clock, 1_000, app).await
     }
 
-    /// The same on a store of the test's own, with room for `max_sessions`.
+    /// The same on its own store, with room for `max_sessions`.
     pub async fn on(
         store: impl PresenceStore,
         clock: ManualClock,
@@ -68,7 +68,7 @@ impl Rig {
         let builder = Presence::builder(store).clock(clock.clone()).policy(Policy::default());
         let presence = set(builder).start().unwrap();
         presence.ready().await;
-        // What it shows is worth believing once time has been proven for a while.
+        // The view is fresh after time has been proven for a while.
         clock.advance(START.since(clock.now())).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -90,7 +90,7 @@ impl Rig {
         send(self.address, "POST", "/v1/hit", &[], body.to_owned()).await
     }
 
-    /// A hit that must be taken.
+    /// A hit that must be accepted.
     pub async fn hits(&self, body: &str) {
         let reply = self.hit(body).await;
         assert_eq!(reply.status, 200, "{}", reply.text);

@@ -31,7 +31,7 @@ async fn served(app: Router, options: Options) -> Served {
     Served { address, stop, ended: tokio::spawn(serve(listener, app, options, shutdown)) }
 }
 
-/// An event at once, and then never another.
+/// One event at once, and then none.
 async fn silent_stream() -> axum::response::Response {
     use futures_util::StreamExt;
     sse::response(stream::iter([Bytes::from_static(b"data: 1\n\n")]).chain(stream::pending()))
@@ -46,7 +46,7 @@ fn app() -> Router {
 }
 
 #[tokio::test]
-async fn draining_ends_event_streams_and_says_when_to_come_back() {
+async fn draining_ends_event_streams_with_a_reconnection_time() {
     let served = served(app(), Options::default()).await;
     let mut stream = events(served.address, "/stream", &[]).await;
     assert_eq!(stream.event().await, "data: 1");
@@ -59,7 +59,7 @@ async fn draining_ends_event_streams_and_says_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn draining_finishes_what_is_under_way_and_takes_nothing_new() {
+async fn draining_finishes_running_requests_and_accepts_no_new_ones() {
     let (reached, release) = (std::sync::Arc::new(Notify::new()), std::sync::Arc::new(Notify::new()));
     let handler = {
         let (reached, release) = (reached.clone(), release.clone());
@@ -84,7 +84,7 @@ async fn a_drain_has_a_deadline() {
     let served = served(app(), Options::default().drain_for(Duration::from_millis(10))).await;
     let mut hangs = TcpStream::connect(served.address).await.unwrap();
     hangs.write_all(b"GET /hang HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
-    // An answered request shows that the one before it was accepted.
+    // The response shows that the connection before it was accepted.
     assert_eq!(send(served.address, "GET", "/", &[], "").await.text, "hello");
     served.stop.send(()).unwrap();
     soon(served.ended).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_drain_has_a_deadline() {
 }
 
 #[tokio::test]
-async fn a_connection_beyond_the_cap_is_told_so() {
+async fn a_connection_beyond_the_limit_gets_503() {
     let served = served(app(), Options::default().max_connections(1)).await;
     let held = events(served.address, "/stream", &[]).await;
     let refused = send(served.address, "GET", "/", &[], "").await;
@@ -108,7 +108,7 @@ async fn a_connection_beyond_the_cap_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_client_with_too_many_connections_is_told_so() {
+async fn a_client_with_too_many_connections_gets_429() {
     let options = Options::default().max_connections_per_client(1);
     let served = served(app(), options).await;
     let held = events(served.address, "/stream", &[]).await;
@@ -124,7 +124,7 @@ async fn a_client_with_too_many_connections_is_told_so() {
 }
 
 #[tokio::test]
-async fn half_a_head_is_not_waited_for() {
+async fn a_client_that_sends_half_a_head_is_disconnected() {
     let served = served(app(), Options::default().header_timeout(Duration::from_millis(20))).await;
     let mut half = TcpStream::connect(served.address).await.unwrap();
     half.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
@@ -134,7 +134,7 @@ async fn half_a_head_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_stream_outlives_the_time_that_a_head_may_take() {
+async fn a_stream_may_last_longer_than_the_time_limit_of_a_head() {
     use futures_util::StreamExt;
     let go_on = std::sync::Arc::new(Notify::new());
     let handler = {
@@ -151,7 +151,7 @@ async fn a_stream_outlives_the_time_that_a_head_may_take() {
     let served = served(Router::new().route("/", get(handler)), options).await;
     let mut stream = events(served.address, "/", &[]).await;
     assert_eq!(stream.event().await, "data: 1");
-    // A connection that came later and says nothing has been closed for it when this returns.
+    // When this returns, a later connection that sends nothing has been closed in its favour.
     let mut silent = TcpStream::connect(served.address).await.unwrap();
     let _ = soon(silent.read_to_end(&mut Vec::new())).await;
     go_on.notify_one();
@@ -159,7 +159,7 @@ async fn a_stream_outlives_the_time_that_a_head_may_take() {
 }
 
 #[tokio::test]
-async fn a_head_beyond_the_bound_is_told_431() {
+async fn a_head_beyond_the_limit_gets_431() {
     let served = served(app(), Options::default()).await;
     let long = "x".repeat(200_000);
     assert_eq!(send(served.address, "GET", "/", &[("x-long", &long)], "").await.status, 431);
@@ -172,7 +172,7 @@ async fn handlers_find_their_peer() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_without_a_word_is_nobodys_problem() {
+async fn a_client_that_resets_its_connection_does_not_disturb_the_server() {
     let served = served(app(), Options::default()).await;
     for _ in 0..20 {
         let mut rude = TcpStream::connect(served.address).await.unwrap();
@@ -185,7 +185,7 @@ async fn a_client_that_goes_without_a_word_is_nobodys_problem() {
 /// Sends these bytes and reads until the server closes.
 async fn raw(address: SocketAddr, request: impl AsRef<[u8]>) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    // The server may have answered and closed before it has read everything.
+    // The server may have responded and closed before it has read everything.
     let _ = stream.write_all(request.as_ref()).await;
     let mut answer = Vec::new();
     let _ = soon(stream.read_to_end(&mut answer)).await;
@@ -221,7 +221,7 @@ async fn a_request_has_one_host_and_no_unknown_transfer_coding() {
 }
 
 #[tokio::test]
-async fn what_is_too_long_or_broken_is_told_so_in_the_services_own_words() {
+async fn errors_of_the_server_itself_use_the_services_own_format() {
     let options = Options::default()
         .error_body(|words| format!(r#"{{"error":"{words}"}}"#))
         .cors(presence_axum::Cors::any());
@@ -246,7 +246,7 @@ async fn what_is_too_long_or_broken_is_told_so_in_the_services_own_words() {
 }
 
 #[tokio::test]
-async fn a_reader_that_does_not_take_its_frame_is_given_up() {
+async fn a_reader_that_does_not_take_its_frame_is_disconnected() {
     let sent = std::sync::Arc::new(());
     let held = std::sync::Arc::clone(&sent);
     let handler = async move || {
@@ -261,7 +261,7 @@ async fn a_reader_that_does_not_take_its_frame_is_given_up() {
     let mut stops = TcpStream::connect(served.address).await.unwrap();
     stops.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     stops.read_exact(&mut [0; 100]).await.unwrap();
-    // The router holds one, this test another; the stream's own goes with its connection.
+    // The router has one reference, this test another; the stream's own ends with its connection.
     soon(async {
         while std::sync::Arc::strong_count(&sent) > 2 {
             tokio::task::yield_now().await;

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 const FRAME: usize = 300_000;
 const TICKS: u64 = 100;
 
-/// Frames of 300 kB, each of which begins with the second of its tick.
+/// Frames of 300 kB, each of which starts with the second of its tick.
 fn large() -> impl FnOnce(presence_core::Presence) -> Router {
     move |presence| {
         let ticker = sse::Ticker::new(&presence, Duration::from_secs(1), |presence| {
@@ -33,7 +33,7 @@ fn second(event: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn a_viewer_that_does_not_read_skips_frames_and_disturbs_nobody() {
+async fn a_viewer_that_does_not_read_skips_frames_and_does_not_delay_others() {
     let rig = Rig::serving(large()).await;
     let mut stalled = TcpStream::connect(rig.address).await.unwrap();
     stalled.write_all(b"GET /large HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 #[tokio::test]
-async fn the_first_event_comes_at_once_and_the_others_with_the_ticks() {
+async fn the_first_event_is_sent_at_once_and_the_others_at_each_tick() {
     let rig = Rig::new().await;
     rig.hits(r#"{"user":"bob","kind":"enter"}"#).await;
     rig.hits(r#"{"user":"Alice","kind":"enter"}"#).await;
@@ -109,7 +109,7 @@ async fn a_frame_is_made_once_for_all_viewers() {
 }
 
 #[tokio::test]
-async fn nothing_is_made_while_nobody_watches_and_the_next_viewer_starts_anew() {
+async fn without_viewers_no_frame_is_made_and_the_next_viewer_restarts_the_ticker() {
     let made = Arc::default();
     let rig = Rig::serving(counting(&made)).await;
     let mut viewer = rig.events("/numbers").await;
@@ -156,7 +156,7 @@ async fn a_frame_that_cannot_be_made_does_not_end_the_ticker_for_good() {
 }
 
 #[tokio::test]
-async fn a_newcomer_sees_what_came_just_before() {
+async fn a_new_viewer_sees_a_hit_that_came_just_before() {
     let rig = Rig::new().await;
     let mut first = rig.events("/v1/sse/snapshot").await;
     assert_eq!(first.data().await["online"], 0);
@@ -180,7 +180,7 @@ impl Clock for Worked {
 }
 
 #[tokio::test]
-async fn a_small_frame_that_is_made_of_much_is_not_made_for_each_of_a_crowd() {
+async fn an_expensive_small_frame_is_not_made_for_each_new_viewer() {
     let (clock, made) = (Worked::default(), Arc::new(AtomicU64::new(0)));
     let presence = Presence::builder(MemoryStore::new()).clock(clock.clone()).start().unwrap();
     let (working, counting) = (clock.clone(), Arc::clone(&made));

@@ -5,7 +5,7 @@ use crate::rig::Rig;
 use presence_axum::Limits;
 
 #[tokio::test]
-async fn no_answer_may_be_taken_for_something_else() {
+async fn every_response_forbids_content_sniffing() {
     let rig = Rig::with(|mount| mount.limits(Limits::default().streams(4))).await;
     rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
     for (method, path, body, status) in [

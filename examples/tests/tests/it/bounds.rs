@@ -1,4 +1,4 @@
-//! Every route of a service has a row in the table of what a request can cost.
+//! Every route of a service has a row in the table of costs in SECURITY.md.
 
 use std::fs;
 use std::path::Path;

@@ -16,7 +16,7 @@ async fn the_demo_shows_a_page_and_who_is_on_it() {
     for only in ["frame-src 'self';", "frame-ancestors 'self'"] {
         assert!(policy.contains(only), "{policy}");
     }
-    // It says where it comes from, and the README shows it.
+    // The page links to the source, and the README has the link.
     assert!(page.text.contains("https://github.com/presence-rs/presence"));
     assert!(include_str!("../../../../README.md").contains("(examples/live/picture.png)"));
     assert!(include_bytes!("../../../live/picture.png").starts_with(b"\x89PNG"));

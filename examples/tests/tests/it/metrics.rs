@@ -1,4 +1,4 @@
-//! METRICS.md names every metric, and Prometheus has nothing to object to what services print.
+//! METRICS.md has every metric, and `promtool` accepts the metrics of the services.
 
 use crate::{chat_gateway, hub_and_spoke, job_events};
 use std::collections::BTreeSet;
@@ -37,7 +37,7 @@ fn promtool_objects_to_no_metric() {
     }
 }
 
-/// The service whose figures are wanted of this process, which counts for nobody else.
+/// The service whose metrics this process prints; a separate process, because a recorder is global.
 const SERVICE: &str = "METRICS_TEST_SERVICE";
 const BEGIN: &str = "--- metrics\n";
 
@@ -49,7 +49,7 @@ fn printed_by(service: &str) -> String {
     text.to_owned()
 }
 
-/// Prints what `GET /metrics` answers, where it is asked to. Started as a test, it does nothing.
+/// Prints the response of `GET /metrics` if `SERVICE` is set; otherwise does nothing.
 #[tokio::test]
 async fn as_a_process_of_its_own() {
     let Ok(service) = std::env::var(SERVICE) else { return };
@@ -61,7 +61,7 @@ async fn as_a_process_of_its_own() {
     print!("{BEGIN}{text}{BEGIN}");
 }
 
-/// What `promtool check metrics` says to a text.
+/// The output of `promtool check metrics` for a text.
 fn promtool(text: &str) -> String {
     let mut check = Command::new(test_servers::find("promtool", "promtool"));
     let pipes =
@@ -97,7 +97,7 @@ fn visit(folder: &Path, seen: &mut impl FnMut(&str)) {
     }
 }
 
-/// The names behind the macros of the facade, and in texts that are written for Prometheus by hand.
+/// The metric names in calls of the facade's macros, and in hand-written Prometheus texts.
 fn names(source: &str) -> impl Iterator<Item = String> {
     let macros =
         ["counter!(", "gauge!(", "histogram!("].into_iter().flat_map(|name| source.split(name).skip(1));

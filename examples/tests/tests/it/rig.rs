@@ -16,7 +16,7 @@ pub const START: u64 = 1_710_000_000;
 /// How many seconds before that a presence starts whose view is to be fresh then.
 const WARM_UP: u64 = 4;
 
-/// A clock that stands shortly before the beginning.
+/// A clock that is set to shortly before [`START`].
 pub fn clock() -> ManualClock {
     ManualClock::at(Timestamp::from_secs(START - WARM_UP))
 }
@@ -29,7 +29,7 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// On a memory store of its own.
+    /// A service on its own memory store.
     pub async fn serving(policy: Policy, app: impl FnOnce(Presence) -> Router) -> Self {
         let clock = clock();
         Self::on(MemoryStore::with_clock(clock.clone()), clock, policy, app).await
@@ -54,7 +54,7 @@ impl Rig {
     ) -> Self {
         let presence = builder.start().unwrap();
         presence.ready().await;
-        // What it shows is worth believing once time has been proven for a while.
+        // The view is fresh after time has been proven for a while.
         clock.advance(Timestamp::from_secs(START).since(clock.now())).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

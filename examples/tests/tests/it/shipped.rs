@@ -1,4 +1,4 @@
-//! What the services are deployed with.
+//! The files that the services are deployed with.
 
 use std::fs;
 use std::path::Path;

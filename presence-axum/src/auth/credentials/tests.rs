@@ -27,7 +27,7 @@ fn a_token_comes_from_the_header_the_query_or_a_subprotocol() {
 }
 
 #[test]
-fn a_source_that_is_not_asked_shows_nothing() {
+fn only_the_allowed_sources_are_read() {
     let offered = [("sec-websocket-protocol", "bearer, t.1")];
     for sources in [Sources::HEADER, Sources::HEADER.query("access_token")] {
         assert_eq!(shown("/?token=t.1", &offered, sources), Err(Refused::Missing));
@@ -35,7 +35,7 @@ fn a_source_that_is_not_asked_shows_nothing() {
 }
 
 #[test]
-fn the_same_token_in_several_sources_is_one() {
+fn the_same_token_may_be_in_several_sources() {
     let headers = [("authorization", "Bearer t"), ("sec-websocket-protocol", "bearer, t")];
     assert_eq!(shown("/?token=t", &headers, ALL).unwrap(), "t");
 }
@@ -58,7 +58,7 @@ fn two_tokens_are_refused() {
 }
 
 #[test]
-fn what_is_no_token_is_none() {
+fn other_schemes_and_empty_parameters_are_not_tokens() {
     for (uri, headers) in [
         ("/", vec![]),
         ("/?token=", vec![]),
@@ -77,7 +77,7 @@ fn what_is_no_token_is_none() {
 }
 
 #[test]
-fn what_is_no_text_or_too_long_is_refused() {
+fn tokens_that_are_not_text_or_too_long_are_refused() {
     let long = "x".repeat(Credentials::MAX_BYTES + 1);
     for (uri, headers) in [
         ("/?token=%ff".to_owned(), vec![]),

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_without_an_id_is_of_the_only_key_of_its_algorithm() {
+    fn a_token_without_a_key_id_uses_the_only_key_of_its_algorithm() {
         let keys =
             read(&json!([rsa(&json!({ "kid": "a" })), rsa(&json!({ "kid": "b" })), ec(&json!({}))])).unwrap();
         assert!(keys.find(None, Algorithm::ES256).is_some());
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_sign_or_is_weak_is_passed_over() {
+    fn keys_that_do_not_sign_or_are_weak_are_skipped() {
         for key in [
             rsa(&json!({ "use": "enc" })),
             rsa(&json!({ "use": "enc", "key_ops": ["verify"] })),
@@ -190,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_set_is_none() {
+    fn invalid_key_sets_are_refused() {
         for text in ["", "{", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[]}"#, "<html>", "null"] {
             assert!(Keys::read(text.as_bytes()).is_none(), "{text}");
         }
     }
 
     #[test]
-    fn keys_beyond_the_bound_are_passed_over() {
+    fn keys_beyond_the_limit_are_skipped() {
         let many: Vec<_> = (0..MOST + 10).map(|i| rsa(&json!({ "kid": i.to_string() }))).collect();
         let keys = read(&json!(many)).unwrap();
         assert_eq!(keys.0.len(), MOST);

@@ -10,7 +10,7 @@ fn gate(streams: usize, of_client: usize) -> Limiter {
 }
 
 #[test]
-fn one_client_cannot_take_the_room_of_the_others() {
+fn one_client_cannot_use_up_the_limit_of_others() {
     let gate = gate(10, 2);
     let _held = [gate.admit(Some(client(1))).unwrap(), gate.admit(Some(client(1))).unwrap()];
     assert_eq!(gate.admit(Some(client(1))).unwrap_err().status(), 429);
@@ -18,7 +18,7 @@ fn one_client_cannot_take_the_room_of_the_others() {
 }
 
 #[test]
-fn a_full_house_answers_503_until_somebody_goes() {
+fn beyond_the_total_limit_streams_get_503_until_one_ends() {
     let gate = gate(1, 1);
     let held = gate.admit(Some(client(1))).unwrap();
     assert_eq!(gate.admit(Some(client(2))).unwrap_err().status(), 503);

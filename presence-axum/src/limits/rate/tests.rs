@@ -7,7 +7,7 @@ fn rate(quota: Option<Quota>, max_keys: usize) -> (Rate, ManualClock) {
 }
 
 #[tokio::test]
-async fn a_key_that_used_up_its_quota_is_told_when_it_may_come_again() {
+async fn a_key_without_quota_gets_the_time_to_wait() {
     let (rate, clock) = rate(Quota::per_minute(60).map(|quota| quota.burst(2)), 10);
     assert!(rate.check(&"a").is_ok() && rate.check(&"a").is_ok());
     let refused = rate.check(&"a").unwrap_err();
@@ -29,7 +29,7 @@ fn one_key_does_not_use_up_the_quota_of_another() {
 }
 
 #[test]
-fn newcomers_beyond_the_bound_share_one_quota_and_take_no_memory() {
+fn new_keys_beyond_the_limit_share_one_quota_and_take_no_memory() {
     let (rate, _clock) = rate(Quota::per_minute(3), 100);
     for key in 0..100 {
         assert!(rate.check(&key).is_ok());
@@ -41,7 +41,7 @@ fn newcomers_beyond_the_bound_share_one_quota_and_take_no_memory() {
 }
 
 #[tokio::test]
-async fn keys_that_have_their_whole_burst_again_are_forgotten() {
+async fn keys_with_their_whole_burst_available_are_dropped() {
     let (rate, clock) = rate(Quota::per_second(2), 100);
     for round in 0..50 {
         for key in 0..100 {
@@ -53,7 +53,7 @@ async fn keys_that_have_their_whole_burst_again_are_forgotten() {
 }
 
 #[test]
-fn no_number_makes_a_quota_fail() {
+fn every_number_makes_a_valid_quota() {
     for n in [1, 2, 999_999_999, u32::MAX] {
         for quota in [Quota::per_second(n), Quota::per_minute(n)] {
             for burst in [0, 1, u32::MAX] {

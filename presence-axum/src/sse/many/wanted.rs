@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_and_what_is_too_much_is_refused() {
+    fn errors_name_the_field_and_limits_are_enforced() {
         let many = |n: usize| (0..n).map(|i| format!("\"u{i}\"")).collect::<Vec<_>>().join(",");
         for (text, error) in [
             ("{}".to_owned(), "nothing to watch"),

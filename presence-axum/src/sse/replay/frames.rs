@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_event_tells_clients_to_come_back_much_later() {
+    fn the_last_event_sets_a_longer_reconnection_time() {
         let last = event(1, "{}").closing(true);
         assert_eq!(text(&PLAIN, &last), "id: ab-1\ndata: {}\n\nretry: 15000\n\n");
     }

@@ -58,14 +58,14 @@ mod tests {
     }
 
     #[test]
-    fn the_header_counts_before_the_query() {
+    fn the_header_takes_precedence_over_the_query() {
         assert_eq!(resume(Some("a-1"), "lastEventId=b-2").as_deref(), Some("a-1"));
         assert_eq!(resume(None, "x=1&lastEventId=b-2").as_deref(), Some("b-2"));
         assert_eq!(resume(Some(""), "lastEventId=b-2").as_deref(), Some("b-2"));
     }
 
     #[test]
-    fn what_is_no_id_counts_as_none() {
+    fn an_invalid_id_counts_as_none() {
         for (header, query) in [
             (None, ""),
             (None, "lastEventId="),

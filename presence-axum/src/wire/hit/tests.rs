@@ -7,7 +7,7 @@ fn read(body: &str) -> Result<Hit, Error> {
 }
 
 #[test]
-fn a_hit_that_names_nobody_is_of_the_one_who_calls() {
+fn a_hit_without_a_user_is_the_callers() {
     let caller = UserId::new("ada").unwrap();
     let read = |body: &'static str| Hit::read(&LenientJson::from(body.as_bytes()), Some(&caller)).unwrap();
     for body in ["{}", r#"{"user":""}"#, r#"{"user":null,"kind":"leave"}"#] {
@@ -41,7 +41,7 @@ fn id(name: &str) -> (UserId, SessionId) {
 }
 
 #[test]
-fn a_user_alone_renews_the_one_session_of_that_name() {
+fn a_hit_with_a_user_only_renews_the_session_of_that_name() {
     let (user, session) = id("alice");
     assert_eq!(beat(r#"{"user":"alice"}"#), Beat::renew(user, session));
     let (user, session) = id("12345678901234567890123");
@@ -49,7 +49,7 @@ fn a_user_alone_renews_the_one_session_of_that_name() {
 }
 
 #[test]
-fn an_enter_is_active_now_unless_it_says_otherwise() {
+fn an_enter_is_active_now_unless_it_has_idle_ms() {
     assert_eq!(beat(r#"{"user":"a","kind":"enter"}"#).activity, Activity::Now);
     assert_eq!(beat(r#"{"user":"a"}"#).activity, Activity::Unknown);
     let ago = Activity::Ago(Duration::from_millis(1500));
@@ -58,14 +58,14 @@ fn an_enter_is_active_now_unless_it_says_otherwise() {
 }
 
 #[test]
-fn absent_topics_differ_from_none() {
+fn absent_topics_differ_from_an_empty_list() {
     assert_eq!(beat(r#"{"user":"a"}"#).topics, None);
     assert_eq!(beat(r#"{"user":"a","topics":[]}"#).topics, Some(Topics::NONE));
     assert_eq!(beat(r#"{"user":"a","topics":["/x","/x","/y"]}"#).topics.unwrap().names().count(), 2);
 }
 
 #[test]
-fn a_status_comes_with_or_without_words() {
+fn a_status_may_have_a_message() {
     let declares = beat(r#"{"user":"a","status":"busy","message":"in a call"}"#).declares.unwrap();
     assert_eq!((declares.status, declares.message.unwrap().as_str()), (Status::Busy, "in a call"));
     assert_eq!(beat(r#"{"user":"a","status":"away"}"#).declares.unwrap().message, None);
@@ -73,7 +73,7 @@ fn a_status_comes_with_or_without_words() {
 }
 
 #[test]
-fn a_leave_names_topics_placement_and_haste() {
+fn a_leave_may_have_topics_placed_at_and_now() {
     let all = leave(r#"{"user":"a","session":"s","kind":"leave"}"#);
     assert_eq!(all, Leave::new(UserId::new("a").unwrap(), SessionId::new("s").unwrap()));
     let some = leave(r#"{"user":"a","kind":"leave","topics":["/x"],"now":true,"placed_at":17}"#);
@@ -145,7 +145,7 @@ fn anything() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn whatever_is_said_is_taken_or_refused_by_name(
+    fn any_fields_are_accepted_or_refused_by_name(
         fields in prop::collection::vec((prop::sample::select(vec![
             "user", "session", "kind", "topics", "idle_ms", "status", "message", "now", "placed_at", "meta", "x",
         ]), anything()), 0..8),

@@ -6,7 +6,7 @@ use presence_core::Topic;
 use proptest::prelude::*;
 
 #[test]
-fn a_reference_is_carried_back_as_it_was_written() {
+fn a_reference_is_echoed_unchanged() {
     for (sent, back) in [(r#""a""#, r#""a""#), ("7", "7"), ("-7", "-7"), (r#""\u0061\n""#, r#""a\n""#)] {
         let request = Json.decode(&format!(r#"{{"type":"ping","ref":{sent}}}"#)).unwrap();
         assert_eq!(request.reference.as_ref().map(Reference::as_json), Some(back));
@@ -17,7 +17,7 @@ fn a_reference_is_carried_back_as_it_was_written() {
 }
 
 #[test]
-fn an_answer_without_fields_is_whole() {
+fn a_response_without_fields_is_valid_json() {
     let mut frames = Frames::default();
     Json.encode(&Update::Done { reference: Reference::new("7") }, &mut frames);
     Json.encode(&Update::Done { reference: None }, &mut frames);
@@ -27,7 +27,7 @@ fn an_answer_without_fields_is_whole() {
 }
 
 #[test]
-fn a_token_is_not_shown_when_a_command_is() {
+fn debug_of_a_command_does_not_show_a_token() {
     let request = Json.decode(r#"{"type":"auth","token":"hush"}"#).unwrap();
     assert!(matches!(request.command, Command::Auth { .. }));
     assert!(!format!("{request:?}").contains("hush"));
@@ -75,7 +75,7 @@ fn every_type_of_frame_has_a_row_in_the_table_of_bounds() {
 
 proptest! {
     #[test]
-    fn no_frame_makes_it_panic(
+    fn no_frame_makes_decoding_panic(
         kind in "enter|beat|leave|subscribe|unsubscribe|typing|publish|list|auth|ping|x",
         field in "ref|user|session|topics|topic|idle_ms|status|message|meta|value|data|key|limit|cursor|token",
         value in r#"null|true|-1|1e400|"[a-z\\n]{0,9}"|\[\]|\[null,1,"a",\{\}\]|\{"topic":1\}|\{\}"#,

@@ -76,7 +76,7 @@ fn problems(effects: &[Effect]) -> Vec<(u16, &str)> {
 }
 
 #[test]
-fn typing_repeated_within_its_life_is_shown_once_and_goes_on() {
+fn repeated_typing_is_sent_once_and_prolonged() {
     let mut rig = Rig::new();
     rig.subscribes("room");
     assert_eq!(signals(&rig.types("true")), [Some("true")]);
@@ -92,7 +92,7 @@ fn typing_repeated_within_its_life_is_shown_once_and_goes_on() {
 }
 
 #[test]
-fn another_value_is_shown_at_once() {
+fn a_changed_typing_value_is_sent_at_once() {
     let mut rig = Rig::new();
     rig.subscribes("room");
     rig.types("1");
@@ -123,7 +123,7 @@ fn typing_ends_with_a_message_a_leave_an_unsubscribe_and_hiding() {
 }
 
 #[test]
-fn a_hidden_user_types_unseen_and_hears_no_error() {
+fn typing_of_a_hidden_user_is_ignored_without_an_error() {
     let mut rig = Rig::new();
     rig.subscribes("room");
     let typing = Command::Typing { topic: topic("room"), value: Some("1".into()) };
@@ -131,7 +131,7 @@ fn a_hidden_user_types_unseen_and_hears_no_error() {
 }
 
 #[test]
-fn nobody_types_or_publishes_where_they_have_no_business() {
+fn typing_and_publishing_need_a_subscription_or_a_session_in_the_topic() {
     let mut rig = Rig::new();
     assert_eq!(problems(&rig.types("1")), [(403, "not subscribed")]);
     let publish = Command::Publish { topic: topic("room"), data: "1".into(), key: None };
@@ -139,7 +139,7 @@ fn nobody_types_or_publishes_where_they_have_no_business() {
 }
 
 #[test]
-fn one_topic_too_many_is_refused_and_one_again_is_not() {
+fn a_topic_beyond_the_limit_is_refused_and_an_existing_subscription_restarts() {
     let mut rig = Rig::new();
     rig.subscribes("a");
     rig.subscribes("b");
@@ -148,7 +148,7 @@ fn one_topic_too_many_is_refused_and_one_again_is_not() {
 }
 
 #[test]
-fn silence_is_ended_and_any_frame_breaks_it() {
+fn an_idle_connection_is_closed_and_any_frame_prevents_it() {
     let mut rig = Rig::new();
     assert!(rig.ticks(59).is_empty());
     let mut out = Vec::new();
@@ -169,7 +169,7 @@ fn an_expired_token_ends_the_connection() {
 }
 
 #[test]
-fn where_subscribing_is_being_there_the_session_moves_with_it() {
+fn with_subscribing_enters_the_session_follows_its_subscriptions() {
     let mut rig = Rig::of(Identity::from_host(UserId::new("ada").unwrap()), true);
     let mut out = Vec::new();
     rig.session.open(&Policy::default(), SessionFields::default(), &mut out);
@@ -187,7 +187,7 @@ fn where_subscribing_is_being_there_the_session_moves_with_it() {
 }
 
 #[test]
-fn a_flood_is_ended() {
+fn a_flood_of_frames_closes_the_connection() {
     let mut rig = Rig::new();
     let mut out = Vec::new();
     for _ in 0..200 {
@@ -198,7 +198,7 @@ fn a_flood_is_ended() {
 }
 
 #[test]
-fn what_lives_is_told_for_as_long_as_it_lives() {
+fn hello_contains_the_windows() {
     let mut rig = Rig::new();
     let mut out = Vec::new();
     rig.session.open(&Policy::default(), SessionFields::default(), &mut out);

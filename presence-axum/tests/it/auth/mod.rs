@@ -1,4 +1,4 @@
-//! Who calls, and what they may do.
+//! Authentication and authorization.
 
 mod attacks;
 pub mod forge;
@@ -56,12 +56,12 @@ fn hs256() -> Hs256 {
         .clock(ManualClock::at(Timestamp::from_secs(NOW)))
 }
 
-/// Claims that are all in order.
+/// Valid claims.
 fn claims() -> Value {
     json!({ "sub": "ada", "exp": NOW + 60, "nbf": NOW, "iss": "https://id.example", "aud": "presence" })
 }
 
-/// The same, but for this.
+/// The same, with one claim replaced.
 fn claims_but(name: &str, value: Value) -> Value {
     let mut claims = claims();
     claims[name] = value;
@@ -89,11 +89,11 @@ fn bearer(token: impl AsRef<[u8]>) -> HeaderMap {
 }
 
 #[tokio::test]
-async fn who_shows_a_good_token_is_who_it_says() {
+async fn a_valid_token_identifies_its_user() {
     let auth = Auth::new(hs256());
     let (status, _, text) = ask(&auth, "/me", bearer(signed(&claims()))).await;
     assert_eq!((status, text.as_str()), (StatusCode::OK, "ada"));
-    // The name of the scheme is in whatever case, and the clocks may be a little apart.
+    // The name of the scheme is case-insensitive, and clocks may differ a little.
     let late = signed(&claims_but("exp", json!(NOW - 4)));
     let header = HeaderValue::try_from(format!("bEARER  {late} ")).unwrap();
     let headers = HeaderMap::from_iter([(header::AUTHORIZATION, header)]);
@@ -103,7 +103,7 @@ async fn who_shows_a_good_token_is_who_it_says() {
 }
 
 #[tokio::test]
-async fn an_answer_to_no_token_says_what_is_missing() {
+async fn a_request_without_a_token_gets_a_challenge() {
     let (status, headers, text) = ask(&Auth::new(hs256()), "/me", HeaderMap::new()).await;
     assert_eq!((status, text.as_str()), (StatusCode::UNAUTHORIZED, r#"{"error":"missing token"}"#));
     assert_eq!(headers[header::WWW_AUTHENTICATE], "Bearer");
@@ -111,7 +111,7 @@ async fn an_answer_to_no_token_says_what_is_missing() {
 }
 
 #[tokio::test]
-async fn who_was_known_until_the_token_expired_is_told_so() {
+async fn an_expired_token_is_reported_as_expired() {
     let token = signed(&claims_but("exp", json!(NOW - 5)));
     let (status, headers, text) = ask(&Auth::new(hs256()), "/me", bearer(token)).await;
     assert_eq!((status, text.as_str()), (StatusCode::UNAUTHORIZED, r#"{"error":"token expired"}"#));
@@ -120,7 +120,7 @@ async fn who_was_known_until_the_token_expired_is_told_so() {
 }
 
 #[tokio::test]
-async fn the_host_decides_what_somebody_may_do() {
+async fn the_host_decides_what_a_user_may_do() {
     let own = |who: &Identity, _: Action, on: Resource<'_>| matches!(on, Resource::User(user) if who.subject() == Some(user.as_str()));
     let auth = Auth::new(hs256()).authorize(own);
     let token = bearer(signed(&claims()));
@@ -131,7 +131,7 @@ async fn the_host_decides_what_somebody_may_do() {
 }
 
 #[test]
-fn nothing_that_can_be_printed_shows_a_secret_or_a_token() {
+fn no_debug_output_shows_a_secret_or_a_token() {
     let token = signed(&claims());
     let headers = bearer(&token);
     let credentials = presence_axum::auth::Credentials::of(&headers).unwrap();

@@ -1,12 +1,12 @@
-//! What frames on the socket are answered with.
+//! The responses to frames on the socket.
 
 use super::full::{SHORT, long, rig, room};
 use super::measured;
 use crate::ws::client::{Client, connect_with};
 use serde_json::{Value, json};
 
-/// How many bytes the answer to a frame has: what carries its reference, and the frame of this type
-/// that is about the same topic, which is the last.
+/// The size of the response to a frame: the frames with its reference, up to the frame of type
+/// `last` about the same topic.
 async fn answered(client: &mut Client, frame: &Value, last: &str) -> usize {
     client.send(&frame.to_string()).await;
     let topic = frame["topics"].get(0).filter(|_| last.starts_with("presence_"));
@@ -37,7 +37,7 @@ async fn no_frame_of_a_full_store_is_larger_than_its_row_says() {
         frame
     };
     let session = long(256, 7);
-    // Messages have channels, whose names are a little shorter.
+    // Messages have channels, whose names are slightly shorter.
     let said = long(1_000, 9);
     client.send(&json!({ "type": "subscribe", "topics": [said] }).to_string()).await;
     client.of("presence_state").await;
@@ -53,10 +53,10 @@ async fn no_frame_of_a_full_store_is_larger_than_its_row_says() {
     ] {
         measured(kind, answered(&mut client, &of(kind, rest), last).await);
     }
-    // What is too large to be told by name is told in counts.
+    // A state that is too large for a list becomes counts.
     let large = of("subscribe", json!({ "topics": [room(850)] }));
     assert!(answered(&mut client, &large, "presence_counts").await < 8 * 1024);
-    // Of those two there is an answer only where they are refused.
+    // These two get a response only if they are refused.
     for (kind, rest) in
         [("typing", json!({ "topic": long(1_024, 9), "value": 1 })), ("auth", json!({ "token": "x" }))]
     {

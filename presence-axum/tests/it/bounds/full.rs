@@ -1,4 +1,4 @@
-//! A store that is full of the largest values that there are.
+//! A store full of the largest allowed values.
 
 use crate::rig::{Rig, START, WARM_UP};
 use presence_axum::auth::{Identity, from_fn};
@@ -10,22 +10,22 @@ use presence_memory::{MemoryBroker, MemoryStore};
 
 /// Every character takes two bytes in JSON.
 const LONG: char = '"';
-/// How many users have short names and much beside them.
+/// The number of users with short names and large values.
 pub const SHORT: usize = 1_000;
 
-/// A name of so many bytes that ends in a number.
+/// A name of this many bytes that ends in a number.
 pub fn long(bytes: usize, n: usize) -> String {
     let n = n.to_string();
     let fill = LONG.to_string().repeat(bytes - n.len());
     format!("{fill}{n}")
 }
 
-/// The same as a query has it.
+/// The same, encoded for a query.
 pub fn encoded(text: &str) -> String {
     text.replace(LONG, "%22")
 }
 
-/// The user with as many sessions and topics as one may have, and the one with half of it.
+/// The user with the maximum of sessions and topics, and the one with half of it.
 pub fn whole() -> String {
     long(256, 1)
 }
@@ -34,7 +34,7 @@ pub fn half() -> String {
     long(256, 2)
 }
 
-/// A topic of so many of the users with short names.
+/// A topic with this many of the users with short names.
 pub fn room(users: usize) -> String {
     long(1_024, users)
 }
@@ -56,7 +56,7 @@ async fn enter(presence: &Presence, user: &str, session: &str, topics: impl Into
     presence.beat(beat).await.unwrap();
 }
 
-/// All routes over it. Everybody is an administrator, so that all of them answer.
+/// All routes on this store. Everybody is an administrator, so that all routes respond.
 pub async fn rig() -> Rig {
     let clock = ManualClock::at(START - WARM_UP);
     let store = MemoryStore::with_clock(clock.clone());

@@ -1,4 +1,4 @@
-//! The table of routes and frames holds: nothing that a full store answers is larger than its row
+//! The table of routes and frames is right: with a full store, no response is larger than its row
 //! says.
 
 mod frames;
@@ -9,7 +9,7 @@ use presence_axum::Route;
 
 const TABLE: &str = include_str!("../../../docs/bounds.md");
 
-/// The largest answer, in bytes, that the row of a route or a frame allows.
+/// The largest response, in bytes, that the row of a route or a frame allows.
 fn allowed(name: &str) -> usize {
     let row = TABLE.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
     let row = row.unwrap_or_else(|| panic!("no row for {name} in docs/bounds.md"));
@@ -25,7 +25,7 @@ fn allowed(name: &str) -> usize {
     bytes
 }
 
-/// An answer that is measured: within its row, and the row is no guess.
+/// Asserts that a measured response is within its row, and that the row is not far too large.
 fn measured(name: &str, bytes: usize) {
     let allowed = allowed(name);
     println!("{name}: {bytes} of {allowed}");

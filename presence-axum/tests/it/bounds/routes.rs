@@ -1,4 +1,4 @@
-//! What routes answer.
+//! The responses of routes.
 
 use super::full::{SHORT, encoded, half, long, rig, room, whole};
 use super::measured;
@@ -6,7 +6,7 @@ use crate::client::{events, events_of, send};
 use crate::rig::Rig;
 use serde_json::json;
 
-/// What a page of our own says of itself: here a browser shows by itself who calls.
+/// The header that browsers send with requests of our own pages.
 const OWN: (&str, &str) = ("sec-fetch-site", "same-origin");
 
 /// The length of the `n`-th event of a stream.
@@ -35,7 +35,7 @@ async fn no_answer_of_a_full_store_is_larger_than_its_row_says() {
         measured(name, reply.text.len());
     }
 
-    // As many as fit, and one more than that.
+    // As many as fit, and one more.
     let many: Vec<_> = (10_000..10_060).map(|n| encoded(&long(256, n))).collect();
     let ids = format!("{},{}", encoded(&half()), many.join(","));
     let reply = rig.get(&format!("/v1/users?ids={ids}")).await;
@@ -60,7 +60,7 @@ async fn no_event_of_a_full_store_is_larger_than_its_row_says() {
     measured("GET /v1/sse/snapshot", event(&rig, "/v1/sse/snapshot", 0).await);
     let topic = encoded(&room(850));
     measured("GET /v1/sse/diff", event(&rig, &format!("/v1/sse/diff?topic={topic}"), 1).await);
-    // Those of a larger topic are counts, as are those of everyone.
+    // Larger topics get counts, as does everyone.
     for query in [String::new(), format!("?topic={}", encoded(&room(SHORT)))] {
         assert!(event(&rig, &format!("/v1/sse/diff{query}"), 1).await < 1_024);
     }

@@ -1,4 +1,4 @@
-//! Attacks on a mount that asks for tokens: all refused.
+//! Attacks on a mount that requires tokens: all are refused.
 
 use super::{NOW, claims, hit, hs256, look, rig, token};
 use crate::auth::forge::{base64url, signed, signed_with};
@@ -8,7 +8,7 @@ use serde_json::json;
 
 const FORBIDDEN: (u16, &str) = (403, r#"{"ok":false,"error":"forbidden"}"#);
 
-/// All that is asked for, beside hits.
+/// All routes except hits.
 const PATHS: [&str; 11] = [
     "/v1/users/ada",
     "/v1/users?ids=ada",
@@ -23,7 +23,7 @@ const PATHS: [&str; 11] = [
     "/v1/sse/diff",
 ];
 
-/// What each route answers to these headers.
+/// The response of each route to these headers.
 async fn everywhere(rig: &Rig, headers: &[(&str, &str)]) -> Vec<(String, Reply)> {
     let mut replies = Vec::new();
     for path in PATHS {
@@ -36,7 +36,7 @@ async fn everywhere(rig: &Rig, headers: &[(&str, &str)]) -> Vec<(String, Reply)>
 }
 
 #[tokio::test]
-async fn nobody_is_spoken_for_by_another() {
+async fn users_cannot_act_for_another_user() {
     let rig = rig().await;
     hit(&rig, &token("ada"), r#"{"kind":"enter","session":"tab","status":"busy"}"#).await;
     for body in [
@@ -51,7 +51,7 @@ async fn nobody_is_spoken_for_by_another() {
     ] {
         assert_eq!(hit(&rig, &token("bob"), body).await.said(), FORBIDDEN, "{body}");
     }
-    // A session of another user's, by its own name, is none of mine.
+    // A session of another user with the same id is not affected.
     assert_eq!(hit(&rig, &token("bob"), r#"{"session":"tab","kind":"leave","now":true}"#).await.status, 200);
     let ada = look(&rig, &token("bob"), "/v1/users/ada").await.json();
     assert_eq!((&ada["liveness"], &ada["status"]), (&json!("active"), &json!("busy")));
@@ -59,7 +59,7 @@ async fn nobody_is_spoken_for_by_another() {
 }
 
 #[tokio::test]
-async fn without_a_token_nothing_is_told_and_nothing_done() {
+async fn without_a_token_every_route_is_refused() {
     let rig = rig().await;
     hit(&rig, &token("ada"), r#"{"kind":"enter"}"#).await;
     for headers in [
@@ -77,7 +77,7 @@ async fn without_a_token_nothing_is_told_and_nothing_done() {
 }
 
 #[tokio::test]
-async fn false_tokens_are_refused_on_every_route() {
+async fn forged_tokens_are_refused_on_every_route() {
     let rig = rig().await;
     let good = token("ada");
     let unsigned = format!("{}.{}.", base64url(r#"{"alg":"none"}"#), base64url(claims("ada").to_string()));
@@ -107,7 +107,7 @@ async fn false_tokens_are_refused_on_every_route() {
 }
 
 #[tokio::test]
-async fn two_tokens_are_refused_where_both_count_and_a_query_is_no_header() {
+async fn two_different_tokens_are_refused_and_a_token_in_the_query_is_not_a_header() {
     let rig = rig().await;
     let (ada, bob) = (token("ada"), token("bob"));
     let bearer = format!("Bearer {ada}");
@@ -125,7 +125,7 @@ async fn two_tokens_are_refused_where_both_count_and_a_query_is_no_header() {
     }
     let twice = [("authorization", bearer.as_str()), ("authorization", bearer.as_str())];
     assert_eq!(send(rig.address, "GET", "/v1/counts", &twice, "").await.status, 401);
-    // What answers at once takes no token from a query: it would end up in logs.
+    // Routes other than streams take no token from the query: it would end up in logs.
     for path in PATHS.into_iter().filter(|path| !path.contains("/sse")) {
         let path = format!("{path}{}token={ada}", if path.contains('?') { '&' } else { '?' });
         assert_eq!(rig.get(&path).await.status, 401, "{path}");
@@ -138,7 +138,7 @@ async fn two_tokens_are_refused_where_both_count_and_a_query_is_no_header() {
 }
 
 #[tokio::test]
-async fn nobodys_body_is_looked_at_before_it_is_known_who_they_are() {
+async fn the_caller_is_identified_before_the_body_is_read() {
     let rig = rig().await;
     let huge = "x".repeat(100_000);
     let reply = send(rig.address, "POST", "/v1/hit", &[], huge).await;
@@ -146,8 +146,8 @@ async fn nobodys_body_is_looked_at_before_it_is_known_who_they_are() {
 }
 
 #[tokio::test]
-async fn a_token_is_no_cookie_and_may_come_from_any_page() {
-    // Whoever has it has to put it there: no browser does so by itself.
+async fn requests_with_a_token_are_accepted_from_any_page() {
+    // Such a header is set by code: no browser sends it by itself.
     let rig = Rig::with_clock(|mount, clock| mount.identify(hs256(clock))).await;
     let bearer = format!("Bearer {}", token("ada"));
     let headers = [("authorization", bearer.as_str()), ("origin", "https://app.example")];

@@ -10,7 +10,7 @@ use serde_json::json;
 const PATH: &str = "/v1/users/ada/disconnect";
 
 #[tokio::test]
-async fn an_administrator_ends_all_that_a_user_has_open_and_keeps_them_away() {
+async fn an_administrator_disconnects_a_user_and_keeps_them_away() {
     let rig = rig().await;
     let bearer = format!("Bearer {}", token("ada"));
     let headers = [("authorization", bearer.as_str())];
@@ -58,7 +58,7 @@ async fn an_empty_body_only_disconnects() {
 }
 
 #[tokio::test]
-async fn nobody_is_disconnected_by_one_who_may_not() {
+async fn disconnecting_needs_the_right_to_kick() {
     let rig = rig().await;
     assert_eq!(hit(&rig, &token("ada"), r#"{"kind":"enter"}"#).await.status, 200);
     for (token, status) in [(token("ada"), 403), (token("bob"), 403), ("nonsense".to_owned(), 401)] {
@@ -69,7 +69,7 @@ async fn nobody_is_disconnected_by_one_who_may_not() {
 }
 
 #[tokio::test]
-async fn a_mount_that_believes_bodies_lets_nobody_disconnect() {
+async fn a_mount_that_does_not_identify_callers_refuses_to_disconnect() {
     for rig in [
         Rig::new().await,
         Rig::with(|mount| mount.authorize(|_: &Identity, _: Action, _: Resource<'_>| true)).await,
@@ -80,7 +80,7 @@ async fn a_mount_that_believes_bodies_lets_nobody_disconnect() {
 }
 
 #[tokio::test]
-async fn the_host_decides_who_may() {
+async fn the_host_decides_who_may_disconnect() {
     let rig = Rig::with_clock(|mount, clock| {
         mount.identify(super::hs256(clock)).authorize(|who: &Identity, action: Action, on: Resource<'_>| {
             action != Action::Kick
@@ -95,7 +95,7 @@ async fn the_host_decides_who_may() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said() {
+async fn errors_name_what_is_wrong() {
     let rig = rig().await;
     for (body, error) in [
         (r#"{"seconds":-1}"#, "invalid seconds"),

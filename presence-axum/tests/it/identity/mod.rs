@@ -1,4 +1,4 @@
-//! Who calls a mount, by token: what that lets them do, and what is refused.
+//! Tokens on a mount: what callers may do, and what is refused.
 
 mod attacks;
 mod kick;
@@ -35,7 +35,7 @@ fn admin() -> String {
     signed(&claims)
 }
 
-/// A mount that asks for tokens.
+/// A mount that requires tokens.
 async fn rig() -> Rig {
     Rig::with_clock(|mount, clock| mount.identify(hs256(clock))).await
 }
@@ -59,7 +59,7 @@ async fn watch(rig: &Rig, token: &str, path: &str) -> Events {
 }
 
 #[tokio::test]
-async fn a_hit_without_a_user_is_of_the_one_who_calls() {
+async fn a_hit_without_a_user_is_the_callers() {
     let rig = rig().await;
     let entered = hit(&rig, &token("ada"), r#"{"kind":"enter"}"#).await;
     let told = r#"{"ok":true,"placed_at":1710000000000,"user":"ada","active_for":300000,"lease_for":60000,"ws":true}"#;
@@ -83,7 +83,7 @@ async fn administrators_may_speak_for_others_and_services_without_a_subject_may_
 }
 
 #[tokio::test]
-async fn the_host_decides_and_is_asked_for_everything_by_its_name() {
+async fn authorize_is_called_for_every_action_with_its_resource() {
     let rig = Rig::with_clock(|mount, clock| {
         mount.identify(hs256(clock)).authorize(|who: &Identity, action: Action, on: Resource<'_>| {
             let wants = match on {
@@ -138,7 +138,7 @@ async fn the_host_decides_and_is_asked_for_everything_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_proxy_may_say_who_calls() {
+async fn a_proxy_may_identify_the_caller() {
     let by_proxy = from_fn(|parts: &Parts| {
         let user = parts.headers.get("x-user").and_then(|name| name.to_str().ok()).ok_or(Refused::Missing)?;
         Ok(Identity::from_host(UserId::new(user)?))

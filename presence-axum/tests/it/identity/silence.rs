@@ -12,7 +12,7 @@ use presence_core::UserId;
 use serde_json::json;
 use std::fmt::Write;
 
-/// All that can be asked of a mount.
+/// All routes of a mount.
 fn all() -> Vec<(&'static str, String)> {
     let paths = Route::ALL.iter().map(|route| ("GET", route.path().replace("{user}", "ada")));
     let posts = [("POST", "/v1/hit".to_owned()), ("POST", "/v1/sse".to_owned())];
@@ -21,7 +21,7 @@ fn all() -> Vec<(&'static str, String)> {
     paths.chain(posts).chain(odd).collect()
 }
 
-/// Sends this to all routes, in every place that may hold it, and gathers all that is answered.
+/// Sends this to all routes, in every place that may hold a token, and collects all responses.
 async fn said_of(rig: &Rig, secret: &str) -> String {
     let mut said = String::new();
     let (bearer, cookie, offered) =
@@ -53,7 +53,7 @@ async fn said_of(rig: &Rig, secret: &str) -> String {
 }
 
 #[tokio::test]
-async fn nothing_of_a_token_is_logged_or_answered_whichever_way_it_comes() {
+async fn no_token_appears_in_a_log_or_a_response() {
     let (log, _logs) = Log::everything();
     let rig = super::rig().await;
     let mut expired = claims("ada");
@@ -80,7 +80,7 @@ async fn nothing_of_a_token_is_logged_or_answered_whichever_way_it_comes() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_cookie_is_logged_or_answered() {
+async fn no_cookie_appears_in_a_log_or_a_response() {
     let (log, _logs) = Log::everything();
     let by_cookie = from_fn(|parts: &Parts| {
         let cookie = parts.headers.get("cookie").and_then(|cookie| cookie.to_str().ok());
@@ -102,7 +102,7 @@ async fn nothing_of_a_cookie_is_logged_or_answered() {
 }
 
 #[tokio::test]
-async fn nothing_that_can_be_printed_shows_a_token() {
+async fn no_debug_output_shows_a_token() {
     let rig = super::rig().await;
     let token = token("ada");
     let credentials = Credentials::new(token.as_str()).unwrap();

@@ -1,4 +1,4 @@
-//! Streams end with the right to watch.
+//! Streams end when the right to watch ends.
 
 use super::{NOW, claims, hit, hs256, look, token, watch};
 use crate::auth::forge::signed;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 const STREAMS: [&str; 3] = ["/v1/sse/snapshot", "/v1/sse/diff", "/v1/sse"];
 
-/// Everything until the end, which must come.
+/// Everything until the end of the stream.
 async fn last(mut stream: Events) -> String {
     let mut last = String::new();
     while let Some(event) = stream.next().await {
@@ -31,7 +31,7 @@ async fn a_token_in_the_query_opens_a_stream() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_when_its_token_does() {
+async fn a_stream_ends_when_its_token_expires() {
     let rig = super::rig().await;
     for (path, lives_for) in STREAMS.into_iter().zip([10, 40, 100]) {
         let mut claims = claims("ada");
@@ -40,7 +40,7 @@ async fn a_stream_ends_when_its_token_does() {
         let mut stream = watch(&rig, &signed(&claims), path).await;
         stream.event().await;
         rig.advance(lives_for - 1).await;
-        // It goes on as long as the token does: what happens now is still told.
+        // The stream lasts as long as the token: a change now is still sent.
         hit(&rig, &token("bob"), &format!(r#"{{"kind":"enter","topics":["t{lives_for}"]}}"#)).await;
         let mut told = stream.event().await;
         rig.advance(1).await;
@@ -53,7 +53,7 @@ async fn a_stream_ends_when_its_token_does() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_when_the_host_takes_the_right_away() {
+async fn a_stream_ends_when_the_host_withdraws_the_right() {
     let allowed = Arc::new(AtomicBool::new(true));
     let asked = Arc::clone(&allowed);
     let rig = Rig::with_clock(move |mount, clock| {
@@ -91,7 +91,7 @@ async fn a_stream_ends_when_the_host_takes_the_right_away() {
 }
 
 #[tokio::test]
-async fn a_user_who_was_disconnected_loses_every_stream_and_is_refused_until_the_time_is_over() {
+async fn a_disconnected_user_loses_every_stream_and_is_refused_until_the_time_is_over() {
     let rig = super::rig().await;
     hit(&rig, &token("ada"), r#"{"kind":"enter"}"#).await;
     let mut streams = Vec::new();

@@ -146,7 +146,7 @@ async fn section_5_fragments_out_of_order_are_refused() {
 }
 
 #[tokio::test]
-async fn section_6_text_is_utf_8_wherever_it_is_cut() {
+async fn section_6_utf_8_text_may_be_split_anywhere() {
     let rig = rig().await;
     let mut raw = connect(&rig).await;
     let word = "Hello-µ@ßöäüàá-UTF-8!! κόσμε \u{10ffff} \u{0}\u{7ff}\u{800}\u{ffff}";
@@ -162,7 +162,7 @@ async fn section_6_text_is_utf_8_wherever_it_is_cut() {
 }
 
 #[tokio::test]
-async fn section_6_text_that_is_not_utf_8_is_refused_when_it_comes() {
+async fn section_6_invalid_utf_8_is_refused_as_soon_as_it_arrives() {
     let rig = rig().await;
     for wrong in [
         &b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80\x65\x64\x69\x74\x65\x64"[..],
@@ -256,7 +256,7 @@ async fn section_10_a_large_message_in_fragments_comes_back_whole() {
 }
 
 #[tokio::test]
-async fn what_is_larger_than_a_message_may_be_is_refused_before_it_comes() {
+async fn a_message_that_is_too_large_is_refused_before_it_arrives() {
     let rig = rig().await;
     let mut raw = connect(&rig).await;
     raw.write(&frame(FINAL | TEXT, &vec![b'*'; 65_537])[..14]).await; // its head alone
@@ -279,7 +279,7 @@ async fn a_frame_without_a_mask_is_refused() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_is_none_is_refused_with_a_reason() {
+async fn an_invalid_handshake_is_refused_with_a_reason() {
     let rig = rig().await;
     for (wrong, status) in [
         (HEAD.replace("upgrade: WebSocket", "upgrade: h2c"), 426),

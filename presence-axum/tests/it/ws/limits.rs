@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
-async fn a_burst_passes_and_a_flood_is_told_and_then_closed() {
+async fn a_burst_is_accepted_and_a_flood_gets_errors_and_is_then_closed() {
     let rig = Rig::new().await;
     let mut client = Client::connect(rig.address).await;
     for n in 0..50 {
@@ -67,7 +67,7 @@ async fn one_socket_has_no_more_than_sixty_four_topics() {
 }
 
 #[tokio::test]
-async fn mute_connections_are_closed_and_pinging_ones_are_not() {
+async fn silent_connections_are_closed_and_pinging_ones_are_not() {
     let rig = Rig::with(|mount| mount.limits(Limits::shared())).await;
     let mut mute = Vec::new();
     for _ in 0..1_000 {
@@ -91,7 +91,7 @@ async fn mute_connections_are_closed_and_pinging_ones_are_not() {
 }
 
 #[tokio::test]
-async fn one_client_has_no_more_sockets_than_it_may() {
+async fn the_number_of_sockets_per_client_is_limited() {
     let rig = Rig::with(|mount| mount.limits(Limits::default().streams(3).streams_per_client(2))).await;
     let first = Client::connect(rig.address).await;
     let _second = Client::connect(rig.address).await;
@@ -104,7 +104,7 @@ async fn one_client_has_no_more_sockets_than_it_may() {
 }
 
 #[tokio::test]
-async fn a_reader_that_stops_is_closed_and_its_neighbours_do_not_wait() {
+async fn a_reader_that_stops_is_disconnected_and_others_are_not_delayed() {
     let broker = MemoryBroker::new();
     let carried = broker.clone();
     let rig = Rig::with(|mount| {
@@ -135,14 +135,14 @@ async fn a_reader_that_stops_is_closed_and_its_neighbours_do_not_wait() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_no_upgrade_is_told_what_is_wanted() {
+async fn a_request_without_an_upgrade_gets_426() {
     let rig = Rig::new().await;
     let reply = rig.get("/v1/ws").await;
     assert_eq!(reply.status, 426);
 }
 
 #[tokio::test]
-async fn a_user_in_too_many_topics_is_told_so_and_stays_where_they_are() {
+async fn a_user_in_too_many_topics_gets_an_error_and_keeps_their_topics() {
     let clock = ManualClock::at(START - WARM_UP);
     let app = |presence| {
         let gateway = Gateway::with(&Mount::new(presence), Joins, Settings::default());

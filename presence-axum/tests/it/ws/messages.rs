@@ -65,7 +65,7 @@ async fn a_message_sent_again_under_its_key_is_stored_once() {
 }
 
 #[tokio::test]
-async fn a_client_that_comes_back_gets_the_messages_that_it_missed() {
+async fn a_client_that_resumes_gets_the_messages_that_it_missed() {
     let (rig, _) = rig().await;
     let mut ada = member(&rig, "ada").await;
     let seen = say(&mut ada, "one").await;
@@ -83,7 +83,7 @@ async fn a_client_that_comes_back_gets_the_messages_that_it_missed() {
 }
 
 #[tokio::test]
-async fn a_client_that_had_heard_nothing_comes_back_to_where_it_began() {
+async fn a_client_that_resumes_before_its_first_message_gets_all_since_its_position() {
     let (rig, broker) = rig().await;
     for history in [0, 3] {
         for n in 0..history {
@@ -105,7 +105,7 @@ async fn a_client_that_had_heard_nothing_comes_back_to_where_it_began() {
 }
 
 #[tokio::test]
-async fn a_history_that_is_another_one_is_said_before_what_is_left_of_it() {
+async fn a_lost_history_is_reported_before_the_remaining_messages() {
     let (rig, _) = rig().await;
     let mut ada = member(&rig, "ada").await;
     say(&mut ada, "one").await;
@@ -119,7 +119,7 @@ async fn a_history_that_is_another_one_is_said_before_what_is_left_of_it() {
 }
 
 #[tokio::test]
-async fn what_the_host_publishes_itself_is_of_nobody() {
+async fn messages_of_the_host_have_no_user() {
     let (rig, broker) = rig().await;
     let mut ada = member(&rig, "ada").await;
     let channel = Channel::new("topic:room").unwrap();
@@ -131,7 +131,7 @@ async fn what_the_host_publishes_itself_is_of_nobody() {
 }
 
 #[tokio::test]
-async fn only_who_has_to_do_with_a_topic_speaks_there() {
+async fn publishing_needs_a_subscription_or_a_session_in_the_topic() {
     let (rig, _) = rig().await;
     let mut ada = member(&rig, "ada").await;
     for frame in [r#"{"type":"publish","topic":"other","data":1}"#, r#"{"type":"typing","topic":"other"}"#] {
@@ -191,7 +191,7 @@ async fn typing_ends_by_itself_and_when_the_socket_goes() {
 }
 
 #[tokio::test]
-async fn of_a_hidden_user_nothing_is_seen() {
+async fn nothing_is_shown_of_a_hidden_user() {
     let (rig, _) = rig().await;
     let (mut ada, mut bob) = (member(&rig, "ada").await, member(&rig, "bob").await);
     ada.send(r#"{"type":"typing","topic":"room","value":1}"#).await;

@@ -29,7 +29,7 @@ async fn a_socket_begins_with_what_a_client_needs_to_know() {
 }
 
 #[tokio::test]
-async fn a_session_lives_as_long_as_its_socket_and_needs_no_beats() {
+async fn a_session_lasts_as_long_as_its_socket_and_needs_no_beats() {
     let rig = Rig::new().await;
     let ada = entered(&rig, "ada", "room").await;
     let user = UserId::new("ada").unwrap();
@@ -64,7 +64,7 @@ async fn a_session_lives_as_long_as_its_socket_and_needs_no_beats() {
 }
 
 #[tokio::test]
-async fn many_joins_come_in_few_frames_and_each_user_in_one() {
+async fn many_joins_are_batched_in_few_frames() {
     let rig = Rig::with(|mount| {
         let settings = Settings::default().batch(Duration::from_millis(300));
         mount.sockets_with(settings)
@@ -88,7 +88,7 @@ async fn many_joins_come_in_few_frames_and_each_user_in_one() {
 }
 
 #[tokio::test]
-async fn a_client_that_comes_back_with_its_version_gets_what_it_missed() {
+async fn a_client_that_resumes_with_its_version_gets_what_it_missed() {
     let rig = Rig::new().await;
     let mut keeper = Client::connect(rig.address).await;
     keeper.send(r#"{"type":"subscribe","topics":["room"]}"#).await;
@@ -110,7 +110,7 @@ async fn a_client_that_comes_back_with_its_version_gets_what_it_missed() {
 }
 
 #[tokio::test]
-async fn a_large_topic_is_told_in_counts_and_says_so() {
+async fn a_large_topic_is_shown_as_counts() {
     let rig =
         Rig::with(|mount| mount.sockets_with(Settings::default().large(4).batch(Duration::from_millis(10))))
             .await;
@@ -145,7 +145,7 @@ async fn a_large_topic_is_told_in_counts_and_says_so() {
 }
 
 #[tokio::test]
-async fn who_wants_counts_gets_nothing_else() {
+async fn a_subscription_to_counts_gets_counts_only() {
     let rig = Rig::new().await;
     let mut watcher = Client::connect(rig.address).await;
     watcher.send(r#"{"type":"subscribe","topics":[{"topic":null,"counts":true}]}"#).await;
@@ -157,7 +157,7 @@ async fn who_wants_counts_gets_nothing_else() {
 }
 
 #[tokio::test]
-async fn beats_change_what_they_name_and_leaves_end_it() {
+async fn beats_set_the_fields_that_they_name_and_a_leave_ends_the_session() {
     let rig = Rig::new().await;
     let mut ada = entered(&rig, "ada", "room").await;
     ada.send(r#"{"type":"beat","status":"busy","message":"writing","meta":{"page":2},"ref":"b"}"#).await;
@@ -178,7 +178,7 @@ async fn beats_change_what_they_name_and_leaves_end_it() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said_and_the_socket_stays_open() {
+async fn errors_name_what_is_wrong_and_the_socket_stays_open() {
     let rig = Rig::new().await;
     let mut client = Client::connect(rig.address).await;
     for (frame, code, words) in [
@@ -207,7 +207,7 @@ async fn what_is_wrong_is_said_and_the_socket_stays_open() {
 }
 
 #[tokio::test]
-async fn a_process_that_goes_says_when_to_come_back_and_nobody_leaves() {
+async fn a_process_that_shuts_down_sends_a_reconnection_time_and_nobody_leaves() {
     let rig = Rig::new().await;
     let mut ada = entered(&rig, "ada", "room").await;
     rig.presence.drain(Duration::from_secs(10)).await;
@@ -237,7 +237,7 @@ async fn sockets_of_a_plain_server_end_when_presence_shuts_down() {
 }
 
 #[tokio::test]
-async fn one_who_joins_a_small_topic_is_in_the_state_that_they_are_told() {
+async fn a_user_who_joins_a_small_topic_is_in_the_state_that_they_get() {
     let rig = Rig::new().await;
     let mut clients = Vec::new();
     for n in 0..20 {

@@ -44,7 +44,7 @@ async fn connect(rig: &Rig, token: &str) -> Client {
 }
 
 #[tokio::test]
-async fn a_token_comes_by_header_query_or_subprotocol_and_a_bad_one_is_refused() {
+async fn a_token_is_accepted_in_header_query_or_subprotocol_and_an_invalid_one_refused() {
     let rig = rig().await;
     let good = token("ada", 60);
     let by_query = format!("/v1/ws?token={good}");
@@ -66,7 +66,7 @@ async fn a_token_comes_by_header_query_or_subprotocol_and_a_bad_one_is_refused()
 }
 
 #[tokio::test]
-async fn the_user_and_the_name_are_the_tokens_and_nobody_speaks_for_another() {
+async fn user_and_name_come_from_the_token_and_users_cannot_act_for_others() {
     let rig = rig().await;
     let (mut ada, mut bob) = (connect(&rig, &token("ada", 60)).await, connect(&rig, &token("bob", 60)).await);
     ada.send(r#"{"type":"enter","user":"bob","ref":1}"#).await;
@@ -149,7 +149,7 @@ async fn a_user_who_is_disconnected_loses_every_socket_and_is_refused_until_the_
 }
 
 #[tokio::test]
-async fn of_a_session_that_is_disconnected_only_its_socket_ends() {
+async fn disconnecting_a_session_closes_only_its_socket() {
     let rig = rig().await;
     let token = token("ada", 600);
     let (mut one, mut other) = (connect(&rig, &token).await, connect(&rig, &token).await);
@@ -211,7 +211,7 @@ async fn a_socket_loses_a_topic_with_the_right_to_see_it_and_keeps_the_others() 
 }
 
 #[tokio::test]
-async fn a_socket_ends_with_the_session_of_the_host_that_it_was_opened_in() {
+async fn a_socket_ends_with_the_hosts_login_session() {
     let (logged_in, trusted) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(true)));
     let rig = rig_of_cookies(&logged_in, &trusted).await;
     let mut ada = connect_with(rig.address, "/v1/ws", &OF_OUR_PAGE).await.ok().unwrap();

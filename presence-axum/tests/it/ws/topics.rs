@@ -28,7 +28,7 @@ async fn subscribed(client: &mut Client, name: &str, n: usize) -> (usize, Vec<Va
 }
 
 #[tokio::test]
-async fn one_client_subscribes_to_no_more_topics_than_it_may_however_many_sockets_it_has() {
+async fn the_number_of_topics_per_client_is_limited_over_all_its_sockets() {
     let rig = Rig::with(|mount| mount.limits(Limits::default().topics_per_client(70))).await;
     let mut first = Client::connect(rig.address).await;
     let mut second = Client::connect(rig.address).await;
@@ -52,7 +52,7 @@ async fn one_client_subscribes_to_no_more_topics_than_it_may_however_many_socket
 }
 
 #[tokio::test]
-async fn there_are_no_more_rooms_than_may_be_and_those_that_are_there_take_everybody() {
+async fn the_number_of_rooms_is_limited_and_existing_ones_accept_everybody() {
     let rig = Rig::with(|mount| {
         let settings = Settings::default().rooms(5);
         mount.sockets_with(settings)
@@ -86,7 +86,7 @@ async fn subscriptions_and_lists_of_a_socket_count_as_queries() {
 }
 
 #[tokio::test]
-async fn who_finds_no_room_where_subscribing_is_being_there_is_not_there() {
+async fn a_refused_subscription_does_not_enter_the_topic() {
     let clock = ManualClock::at(START - WARM_UP);
     let app = |presence| {
         let settings = Settings::default().rooms(2);

@@ -23,7 +23,7 @@ async fn hit(rig: &Rig, uid: &str, last_activity: u64) {
     assert_eq!(rig.hit(body).await.said(), (200, r#"{"ok":true}"#));
 }
 
-/// What a new viewer sees first.
+/// The first event of a new viewer.
 async fn online(rig: &Rig) -> Value {
     rig.events("/sse/online").await.data().await
 }

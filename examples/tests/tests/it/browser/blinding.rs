@@ -10,7 +10,7 @@ use std::future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Takes everything; while it blinds, its feed tells nothing.
+/// A store that accepts all writes; while it is blind, its feed delivers nothing.
 #[derive(Clone, Default)]
 pub struct Blinding {
     store: MemoryStore,

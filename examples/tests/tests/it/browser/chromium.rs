@@ -43,14 +43,14 @@ const FLAGS: [&str; 10] = [
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const LOOKS: usize = 500;
 
-/// A browser that runs until nobody drives it any more.
+/// A browser that runs as long as a test uses it.
 pub struct Chromium {
     pipe: Pipe,
     child: Mutex<Child>,
 }
 
 impl Chromium {
-    /// The one that runs, or a new one.
+    /// The running browser, or a new one.
     pub fn shared() -> Arc<Self> {
         static RUNNING: Mutex<Weak<Chromium>> = Mutex::new(Weak::new());
         let mut running = RUNNING.lock();

@@ -1,4 +1,4 @@
-//! The demo at first sight: two people side by side, and what can happen to the other one's page.
+//! The demo: two users side by side, and the buttons for the other one's page.
 
 use super::bare::encoded;
 use super::live::{assert_content, shows, site};
@@ -7,7 +7,7 @@ use super::tab::Tab;
 use serde_json::json;
 use test_servers::Proxy;
 
-/// What is in the frame with the other person's page.
+/// The document of the frame with the other user's page.
 const THERE: &str = "document.querySelector('#guest-place iframe')?.contentDocument";
 
 /// The page as a stranger opens it, and the name that it gave them.
@@ -121,7 +121,7 @@ async fn names_of_every_kind_are_shown_as_they_are() {
     // A picture that is made of several characters is one.
     let face = format!("{}.querySelector('.face').textContent", row(names[1]));
     assert_eq!(tabs[0].eval(&face).await, "\u{1f469}\u{200d}\u{1f680}\u{1f680}");
-    // Nobody is called nothing.
+    // A name of spaces counts as no name.
     let nameless = Tab::open(&site.url("/?name=%20%20")).await;
     nameless.until("the('me').textContent.trim().length > 3").await;
     nameless.set("name-input", "   ").await;

@@ -1,4 +1,4 @@
-//! The page of job-events, and what a browser's own `EventSource` makes of its streams.
+//! The page of job-events, and the browser's own `EventSource` on its streams.
 
 use super::looks::{assert_fits_a_phone, assert_has_a_dark_look};
 use super::tab::Tab;
@@ -113,7 +113,7 @@ async fn a_machine_that_slept_opens_its_stream_anew() {
     let job = site.node.create().await;
     let tab = Tab::open(&site.url(&job)).await;
     tab.until(&shows("pending", 0)).await;
-    // The connection has died meanwhile, and nobody was told.
+    // The connection is dead, and neither end was notified.
     site.network.swallow();
     tab.eval("{ const now = Date.now; Date.now = () => now() + 60_000; }").await;
     tab.until("the('connection').textContent === 'connecting'").await;
@@ -137,7 +137,7 @@ async fn an_event_source_that_nobody_closes_does_not_hammer_a_finished_job() {
     tab.eval(&source).await;
     tab.until("seen.join() === 'pending'").await;
     site.node.update(&job, "completed", 100).await;
-    // It comes back once, after the time that it was told, hears 204, and gives up.
+    // It reconnects once, after the delay that the server sent, gets 204, and gives up.
     tab.until("source.readyState === EventSource.CLOSED").await;
     assert_eq!(tab.eval("seen.join()").await, "pending,completed");
     tab.until(&format!("{STREAMS} <= 2")).await;

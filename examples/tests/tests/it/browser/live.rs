@@ -1,4 +1,4 @@
-//! The demo: what those who have its page open see of each other.
+//! The demo: what its open pages show of each other.
 
 use super::site::Site;
 use super::tab::Tab;

@@ -1,4 +1,4 @@
-//! How the pages look, as far as it can be told without eyes.
+//! The look of the pages, as far as code can check it.
 
 use super::live::{assert_content, open, site};
 use super::tab::Tab;
@@ -13,7 +13,7 @@ pub(super) async fn assert_fits_a_phone(tab: &Tab) {
     assert_eq!(tab.eval(taken).await, tab.eval(room).await);
 }
 
-/// That this colour is another one for who prefers the dark.
+/// Asserts that this colour changes in dark mode.
 pub(super) async fn assert_has_a_dark_look(tab: &Tab, colour: &str) {
     let mut seen = Vec::new();
     for scheme in ["light", "dark"] {

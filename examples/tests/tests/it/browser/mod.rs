@@ -1,7 +1,7 @@
 //! The pages in a real browser, against the real server, in real time.
 //!
-//! Nothing here is timed: each step waits for what must come to be, as long as [`PATIENCE`], and a
-//! step that waits in vain says what the page showed.
+//! No step depends on time: each waits for a state of the page, at most [`PATIENCE`], and when that
+//! has passed it fails with the content of the page.
 
 mod active_idle;
 mod bare;

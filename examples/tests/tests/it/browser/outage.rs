@@ -1,9 +1,9 @@
-//! The server goes away and comes back, with the demo's page open.
+//! The server stops and comes back, with the demo's page open.
 
 use super::live::{assert_content, open_over_http as open, shows, site};
 use super::tab::Tab;
 
-/// What is no wonder while the server is away is that its network is.
+/// Asserts that only network errors were logged.
 fn assert_nothing_but_the_network_failed(tabs: [&Tab; 2]) {
     for tab in tabs {
         let mut complaints = tab.complaints();
@@ -71,7 +71,7 @@ async fn where_the_server_is_blind_the_page_says_so_and_nobody_grows_older() {
         tab.until("the('view-state').dataset.state === 'stale'").await;
     }
     assert_eq!(ada.eval("users('active-list')").await, "Ada,Grace");
-    // What it hears itself it shows all the same.
+    // A hit of its own is shown all the same.
     let alan = Tab::open(&site.url("/?name=Alan")).await;
     for tab in [&ada, &alan] {
         tab.until(&shows("active-list", "Alan")).await;

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use tokio::sync::oneshot;
 
-/// How much of what Chromium complains of is kept, in bytes.
+/// The size limit of the kept error output of Chromium, in bytes.
 const MOST_COMPLAINTS: usize = 16 * 1024;
 
-/// Both ends. Threads of its own read, so that the tests' runtimes can come and go.
+/// Both ends of the pipe. Threads read it, because a test's runtime ends before the browser does.
 pub struct Pipe {
     commands: Mutex<Option<ChildStdin>>,
     last_id: AtomicU64,
@@ -24,7 +24,7 @@ pub struct Pipe {
 struct Heard {
     waiting: HashMap<u64, oneshot::Sender<Value>>,
     events: HashMap<String, Vec<Value>>,
-    /// What it wrote to its standard error.
+    /// The browser's standard error output.
     complaints: String,
     ended: bool,
 }
@@ -41,7 +41,7 @@ impl Pipe {
     /// Sends a command and waits for its result.
     ///
     /// # Errors
-    /// What the browser says, or that it has ended.
+    /// The browser's response, or an error if it has ended.
     pub async fn call(&self, session: Option<&str>, method: &str, params: Value) -> Result<Value, String> {
         let id = 1 + self.last_id.fetch_add(1, Ordering::Relaxed);
         let mut command = json!({"id": id, "method": method, "params": params});
@@ -87,7 +87,7 @@ fn read(answers: ChildStdout, heard: &Mutex<Heard>) {
         let message: Value = serde_json::from_slice(&message).expect("a message is JSON");
         let mut heard = heard.lock();
         if let Some(id) = message["id"].as_u64() {
-            // Nobody waits any more where a test was given up.
+            // A test that was given up no longer waits.
             heard.waiting.remove(&id).map(|waiting| waiting.send(message));
         } else if let Some(session) = message["sessionId"].as_str() {
             heard.events.entry(session.to_owned()).or_default().push(message);

@@ -52,7 +52,7 @@ impl Site {
         }
     }
 
-    /// Serves again, on the same port, as a process that others have told who is here.
+    /// Serves again, on the same port, as a process that has got the sessions from others.
     pub async fn resume(&mut self) {
         let listener = loop {
             match TcpListener::bind(self.address).await {
@@ -63,14 +63,14 @@ impl Site {
         self.serve(listener);
     }
 
-    /// Serves again, on the same port, as a new process that knows of nobody.
+    /// Serves again, on the same port, as a new process without sessions.
     pub async fn start_anew(&mut self) {
         self.store = Blinding::default();
         self.presence = presence(&self.store, &self.policy);
         self.resume().await;
     }
 
-    /// Cuts it off from what its store has to tell, or takes that back.
+    /// Stops or resumes the feed of its store.
     pub fn blind(&self, is_blind: bool) {
         self.store.blind(is_blind);
     }

@@ -1,4 +1,4 @@
-//! A tab in a window of its own, so that none hides another.
+//! A tab in its own window, so that no tab hides another.
 
 use super::PATIENCE;
 use super::chromium::Chromium;
@@ -11,15 +11,15 @@ use tokio_util::task::AbortOnDropHandle;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const FIDGETS_EVERY: Duration = Duration::from_millis(500);
 
-/// What tests say in the page: `the(testid)` is an element, `row(list, user)` one of a list's,
-/// `users(list)` are all of its users.
+/// Helpers of tests in the page: `the(testid)` is an element, `row(list, user)` a row of a list,
+/// `users(list)` all users of a list.
 const WORDS: &str = r#"
     const the = (testid) => document.querySelector(`[data-testid="${testid}"]`);
     const row = (list, user) => [...the(list).children].find((li) => li.dataset.user === user);
     const users = (list) => [...the(list).children].map((li) => li.dataset.user).join();
 "#;
 
-/// What a page shows, for whoever waits in vain.
+/// The content of a page, for the message of a failed test.
 const SHOWN: &str = "`${location}\n${document.body?.innerText}\n${JSON.stringify([document.hidden, globalThis.presence?.self.getSnapshot(), globalThis.view])}`";
 
 pub struct Tab {
@@ -46,7 +46,7 @@ impl Tab {
         Self::attach(chromium, target).await
     }
 
-    /// Opens this page where no debugger sees it: one that is seen prerenders nothing.
+    /// Opens this page without a debugger: Chromium prerenders nothing in a tab that has one.
     pub async fn open_unseen(url: &str) {
         let page = json!({"url": url, "newWindow": true});
         Chromium::shared().call(None, "Target.createTarget", page).await;
@@ -90,10 +90,10 @@ impl Tab {
         self.chromium.call(Some(&self.session), method, params).await
     }
 
-    /// What this expression is in the page.
+    /// The value of this expression in the page.
     ///
     /// # Errors
-    /// What it throws.
+    /// The exception that it throws.
     async fn try_eval(&self, expression: &str) -> Result<Value, String> {
         let params = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
         let mut answer = self.call("Runtime.evaluate", params).await;
@@ -217,7 +217,7 @@ impl Tab {
     }
 }
 
-/// What the browser logged.
+/// A line that the browser logged.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Complaint {
     /// `network`, `security`, `javascript`, `console`…

@@ -1,4 +1,4 @@
-//! Who may connect, and until when.
+//! Which clients may connect, and until when.
 
 use super::{Node, SECRET, admin, connected, token, token_until};
 use crate::rig::START;

@@ -57,7 +57,7 @@ impl Keycloak {
         Key { pair, id }
     }
 
-    /// A token of this realm, with these claims beside what Keycloak says.
+    /// A token of this realm, with these claims added to those of Keycloak.
     fn token(&self, key: &Key, more: &Value) -> String {
         let mut claims = json!({"sub": "alice", "iss": format!("{}/realms/chat", self.url), "azp": "chat-api",
             "exp": START + 3_600});

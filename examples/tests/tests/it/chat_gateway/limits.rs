@@ -1,4 +1,4 @@
-//! What clients that do too much, or nothing, get.
+//! Clients that do too much, or nothing.
 
 use super::Node;
 use futures_util::SinkExt;

@@ -41,7 +41,7 @@ fn settings(flags: &[&str]) -> Settings {
     Settings::try_parse_from(["chat-gateway"].iter().chain(secret).chain(flags)).unwrap()
 }
 
-/// A token that says this and ends at this second.
+/// A token with these claims that expires at this second.
 fn token_until(mut claims: Value, seconds: u64) -> String {
     claims["exp"] = json!(seconds);
     encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
@@ -57,7 +57,7 @@ fn admin() -> String {
     token_until(json!({"sub": "root", "admin": true}), START + 3_600)
 }
 
-/// What the stores of several instances share, in virtual time.
+/// State that the stores of several instances share, in virtual time.
 #[derive(Clone)]
 struct Cluster {
     clock: ManualClock,
@@ -131,7 +131,7 @@ impl Node {
     }
 }
 
-/// What it prints for Prometheus after a connection or two.
+/// The text of its metrics after some connections.
 pub(crate) async fn metrics() -> String {
     chat_gateway::record();
     let node = Node::new().await;
@@ -174,7 +174,7 @@ impl Client {
         self.send(&frame.to_string()).await;
     }
 
-    /// Subscribes to a channel; the ids of those who are there.
+    /// Subscribes to a channel; returns the ids of the present users.
     pub(crate) async fn enters(&mut self, channel: &str) -> Vec<String> {
         self.says(json!({"type": "subscribe", "channel_id": channel})).await;
         let subscribed = self.of("subscribed").await;
@@ -190,7 +190,7 @@ impl Client {
         (text(&frame["user_id"]), text(&frame["status"]))
     }
 
-    /// All changes until this user is told online: what was told before them.
+    /// All changes before the one that reports this user as online.
     async fn changes_until(&mut self, user: &str) -> Vec<(String, String)> {
         let mut changes = Vec::new();
         loop {

@@ -1,4 +1,4 @@
-//! What is told of users whose room one shares.
+//! Presence of users who share a room.
 
 use super::{Node, is};
 use serde_json::json;

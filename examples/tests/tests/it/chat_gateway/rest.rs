@@ -86,7 +86,7 @@ async fn reading_needs_a_token_unless_it_is_public() {
         assert_eq!(get(node.address, path, &token("a")).await.status, 200, "{path}");
         assert_eq!(send(public.address, "GET", path, &[], "").await.status, 200, "{path}");
     }
-    // What changes something is never public.
+    // Routes that change something are never public.
     for path in ["/admin/disconnect/a", "/messages"] {
         assert_eq!(send(public.address, "POST", path, &[], "{}").await.status, 401, "{path}");
     }

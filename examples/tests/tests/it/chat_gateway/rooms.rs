@@ -1,4 +1,4 @@
-//! Subscriptions, and what is wrong with frames.
+//! Subscriptions, and invalid frames.
 
 use super::{Node, connected, token_until};
 use crate::rig::START;

@@ -1,4 +1,4 @@
-//! What the process makes of its settings.
+//! The settings of the process.
 
 use super::settings;
 use chat_gateway::{InvalidStores, Settings, Stores, Users};

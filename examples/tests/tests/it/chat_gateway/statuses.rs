@@ -1,4 +1,4 @@
-//! What users say of themselves.
+//! Statuses that users declare.
 
 use super::{Node, is};
 use serde_json::{Value, json};

@@ -44,7 +44,7 @@ async fn an_instance_that_ends_in_order_is_not_seen_by_those_whose_friends_come_
     let mut bob = two.connect("bob").await;
     bob.enters("general").await;
     two.advance(40).await;
-    // Who did not come back is gone; who did was never away.
+    // The user who did not reconnect is gone; the one who did never seemed to leave.
     assert_eq!(alice.change().await, is("lost", "offline"));
     let mut carol = two.connect("carol").await;
     carol.enters("general").await;

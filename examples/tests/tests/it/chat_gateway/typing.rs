@@ -1,4 +1,4 @@
-//! Who types.
+//! Typing users.
 
 use super::Node;
 use crate::ws::Client;
@@ -17,7 +17,7 @@ async fn types(client: &mut Client) {
     client.of("pong").await;
 }
 
-/// How often typing was told before this message.
+/// The number of typing events before this message.
 async fn told_before(client: &mut Client, message: &str) -> usize {
     let mut told = 0;
     loop {
@@ -50,7 +50,7 @@ async fn typing_that_goes_on_is_told_once_within_its_time() {
     }
     node.say("carol", "general", "first").await;
     assert_eq!(told_before(&mut alice, "first").await, 1);
-    // It goes on longer than that, and is told again.
+    // Typing goes on for longer than that, and is announced again.
     node.advance(2).await;
     node.say("carol", "general", "second").await;
     assert_eq!(told_before(&mut alice, "second").await, 1);

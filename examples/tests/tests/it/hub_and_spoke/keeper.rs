@@ -1,4 +1,4 @@
-//! What a center does besides: it forgets who has lapsed, and nobody else.
+//! Upkeep by a center: it forgets lapsed users, and no others.
 
 use super::node::{Node, admin, clock, settings};
 use hub_and_spoke::node::keeper;
@@ -22,7 +22,7 @@ async fn a_center_forgets_who_has_lapsed_or_was_cleared_and_nobody_else() {
     node.set("renewed", "away").await;
     node.call("DELETE", "/api/v2/presence/cleared", Some(&admin()), "").await;
     node.advance(1).await;
-    // A `Presence` on the same store understands: who declares is there until it lapses.
+    // A `Presence` on the same store shows the same: a declared status lasts until it lapses.
     let show = |user: &str| presence.user(&UserId::new(user).unwrap()).map(|person| person.member.status);
     assert_eq!(presence.everyone().counts().online, 3);
     assert_eq!((show("stays"), show("cleared")), (Some(Status::Busy), Some(Status::Offline)));

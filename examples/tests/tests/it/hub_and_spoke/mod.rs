@@ -13,7 +13,7 @@ mod writes;
 
 use node::Node;
 
-/// What it prints for Prometheus after a request or two.
+/// The text of its metrics after some requests.
 pub(crate) async fn metrics() -> String {
     let node = Node::memory().await;
     node.get("/api/v2/presence/ada").await;

@@ -1,7 +1,7 @@
-//! A center and its leaves on NATS: a leaf over a server of its own, and one that talks to the
-//! center directly.
+//! A center and its leaves on NATS: a leaf with its own server, and one that connects to the center
+//! directly.
 //!
-//! Real servers have real time, so nothing is asserted of when, but that it comes at all.
+//! Real servers need real time: the tests assert that each event happens, but not when.
 
 use super::node::{Node, admin, settings};
 use hub_and_spoke::node::Stores;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use test_servers::nats::{BlackHole, Leaf, Nats};
 
-/// Waits for what must come.
+/// Waits until this is so.
 async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let all_of_it = async {
         while !is_so().await {
@@ -87,8 +87,8 @@ async fn is_stale(node: &Node) -> bool {
     node.get("/api/v2/presence/anybody").await.header("presence-view") == Some("stale")
 }
 
-/// Sets a status, as often as it takes: a machine that is busy may be too slow for a call, and says
-/// so.
+/// Sets a status. Repeats it while the service answers that the call took too long, as on a busy
+/// machine.
 async fn set(node: &Node, user: &str, status: &str) -> Value {
     let mut stored = Value::Null;
     until("a status is set", async || {
@@ -101,7 +101,7 @@ async fn set(node: &Node, user: &str, status: &str) -> Value {
     stored
 }
 
-/// Tries to set a status, and answers with what number.
+/// Tries to set a status; returns the status code.
 async fn try_set(node: &Node, user: &str, status: &str) -> u16 {
     node.post(&format!("/api/v2/presence/{user}"), json!({ "status": status }).to_string()).await.status
 }
@@ -159,7 +159,7 @@ async fn a_leaf_whose_packets_vanish_reads_on_and_refuses_writes_until_they_arri
     spokes.all_show("ada", "online").await;
 
     spokes.network.swallow();
-    // At once, before the leaf can know: what it answers with an error does not come true later.
+    // At once, before the leaf can know: a write that got an error must not happen later.
     assert_eq!(try_set(&spokes.direct, "bob", "busy").await, 503);
     until("the leaf knows that it cannot see", async || is_stale(&spokes.direct).await).await;
     assert_eq!(spokes.direct.status("ada").await, "online");
@@ -200,7 +200,7 @@ async fn any_name_is_a_user() {
     let presences: Vec<_> =
         (0..1_000).map(|i| json!({ "userID": format!("user-{i}"), "status": "away" })).collect();
     let batch = json!({ "presences": presences }).to_string();
-    // It may take its time on a machine that is busy, and be told to come again.
+    // On a busy machine this may take several attempts.
     let stored = async || node.post("/api/v2/presence/batch", batch.clone()).await.status == 200;
     until("a thousand are stored", stored).await;
     until("one of them is read", async || node.status("user-999").await == "away").await;

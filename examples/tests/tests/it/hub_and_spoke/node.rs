@@ -20,7 +20,7 @@ pub const START: u64 = 1_710_000_000;
 pub const SECRET: &str = "a secret of at least 32 bytes, please";
 
 pub struct Node {
-    /// Where the test decides what time it is.
+    /// A clock that the test controls.
     clock: Option<ManualClock>,
     pub address: SocketAddr,
     _serves: DropGuard,
@@ -38,7 +38,7 @@ pub fn token(subject: &str, more: &Value) -> String {
     encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
 }
 
-/// One who may write for everybody.
+/// A token that may write for everybody.
 pub fn admin() -> String {
     token("root", &json!({ "admin": true }))
 }
@@ -62,7 +62,7 @@ impl Node {
         Self::on(store, clock, &settings(arguments)).await
     }
 
-    /// A center on a store that fails when it is told to.
+    /// A center on a store with faults that a test controls.
     pub async fn faulty() -> (Self, Faults) {
         let clock = clock();
         let store = ReferenceStore::new(clock.clone());
@@ -128,7 +128,7 @@ impl Node {
         reply.json()
     }
 
-    /// What is shown of a user: a status, or the number of an error.
+    /// The shown status of a user, or the code of an error.
     pub async fn status(&self, user: &str) -> String {
         let reply = self.get(&format!("/api/v2/presence/{user}")).await;
         match reply.status {
@@ -137,7 +137,7 @@ impl Node {
         }
     }
 
-    /// What the cache counts.
+    /// A counter of the cache.
     pub async fn counted(&self, name: &str) -> u64 {
         self.get("/api/v2/cache/metrics").await.json()[name].as_u64().unwrap()
     }

@@ -1,4 +1,4 @@
-//! What the process makes of its settings.
+//! The settings of the process.
 
 use super::node::settings;
 use clap::Parser;

@@ -131,7 +131,7 @@ async fn a_ttl_shortens_it_and_setting_it_again_renews_it() {
     let node = Node::memory().await;
     let path = "/api/v2/presence/ada";
     for _ in 0..3 {
-        // Also after it has lapsed: what comes back lapses again.
+        // The same after it has lapsed: a status that is set again lapses again.
         assert_eq!(node.post(path, r#"{"status":"away","ttl":5}"#).await.status, 200);
         node.advance(4).await;
         assert_eq!(node.post(path, r#"{"status":"busy","ttl":5}"#).await.status, 200);

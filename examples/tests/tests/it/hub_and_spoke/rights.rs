@@ -1,4 +1,4 @@
-//! Who may write for whom.
+//! Which callers may write for which users.
 
 use super::node::{Node, token};
 use serde_json::json;

@@ -113,7 +113,7 @@ async fn a_cleared_status_is_gone_at_once_and_can_be_set_again() {
         assert_eq!(reply.said(), (204, ""));
         assert_eq!(node.status("ada").await, "404");
     }
-    // Of somebody who has none, too.
+    // Also for a user without a status.
     for user in ["ada", "nobody"] {
         let path = format!("/api/v2/presence/{user}");
         assert_eq!(node.call("DELETE", &path, Some(&admin()), "").await.status, 204);

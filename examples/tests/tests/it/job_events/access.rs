@@ -1,4 +1,4 @@
-//! Who may watch a job, and who may tell of one.
+//! Which callers may watch a job, and which may publish updates.
 
 use super::{Node, events_of, progress, told, update, updates_of};
 use crate::client::{Reply, events, send};
@@ -10,7 +10,7 @@ use std::time::Duration;
 const SECRET: &str = "a secret of at least 32 bytes, please";
 pub(super) const OWNED: [&str; 2] = ["--jwt-secret", SECRET];
 
-/// A token that says this, and ends in an hour.
+/// A token with these claims that expires in an hour.
 pub(super) fn token(claims: Value) -> String {
     let mut claims = claims;
     if claims.get("exp").is_none() {

@@ -1,4 +1,4 @@
-//! A broker whose calls fail as told.
+//! A broker with faults that a test controls.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,7 +26,7 @@ impl Failing {
         self.fails.store(fails, Ordering::SeqCst);
     }
 
-    /// What is published is stored, and its publisher hears nothing.
+    /// An event is stored, but the publisher gets an error.
     pub fn lose_answers(&self, loses: bool) {
         self.loses_answers.store(loses, Ordering::SeqCst);
     }

@@ -1,4 +1,4 @@
-//! How an instance says that it is.
+//! The health of an instance.
 
 use super::Node;
 use super::failing::Failing;

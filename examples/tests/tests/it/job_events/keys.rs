@@ -33,7 +33,7 @@ impl Provider {
         Self { key, url }
     }
 
-    /// A token that says this, and ends in an hour.
+    /// A token with these claims that expires in an hour.
     fn token(&self, mut claims: Value) -> String {
         claims["exp"] = json!(START + 3_600);
         let encoded = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
@@ -62,7 +62,7 @@ async fn pushes_take_googles_token_for_this_audience_and_account() {
         claims[name] = value;
         google.token(claims)
     };
-    // 400 is what an empty envelope is answered: the token was taken.
+    // The response to an empty envelope is 400: the token was accepted.
     assert_eq!(
         (push(&any, &google.token(claims.clone())).await, push(&node, &google.token(claims.clone())).await),
         (400, 400)

@@ -138,7 +138,7 @@ impl Node {
     }
 }
 
-/// What it prints for Prometheus while a job is watched.
+/// The text of its metrics while a job is watched.
 pub(crate) async fn metrics() -> String {
     job_events::record();
     let node = Node::new().await;
@@ -150,13 +150,13 @@ pub(crate) async fn metrics() -> String {
     node.get("/metrics").await.text
 }
 
-/// An update as a publisher tells it.
+/// An update as publishers send it.
 fn update(status: &str, progress: u8) -> Value {
     json!({"status": status, "progress": progress, "stage": format!("stage-{progress}"), "message": "m",
         "timestamp": "2026-01-02T03:04:05Z"})
 }
 
-/// What viewers of a job get of it.
+/// The event that viewers of the job get for it.
 fn shown(job: &str, status: &str, progress: u8) -> String {
     format!(
         r#"{{"jobId":{},"status":"{status}","progress":{progress},"stage":"stage-{progress}","message":"m","timestamp":"2026-01-02T03:04:05Z"}}"#,
@@ -184,7 +184,7 @@ async fn told(stream: &mut Events) -> (String, String) {
     (id.unwrap_or_else(|| panic!("{event}")).to_owned(), data.unwrap_or_else(|| panic!("{event}")).to_owned())
 }
 
-/// How far the next event says that the job is.
+/// The progress in the next event.
 async fn progress(stream: &mut Events) -> u64 {
     let (_, data) = told(stream).await;
     serde_json::from_str::<Value>(&data).unwrap()["progress"].as_u64().unwrap()

@@ -91,7 +91,7 @@ impl Emulator {
         send(self.address, method, &path, &[("content-type", "application/json")], body.to_string()).await
     }
 
-    /// Waits until the subscription is there: it gets what is published from then on.
+    /// Waits until the subscription exists: it gets all messages that are published from then on.
     async fn subscribed(&self) {
         let path = "subscriptions/sse-service-subscription";
         let there = async {

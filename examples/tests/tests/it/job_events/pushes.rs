@@ -118,7 +118,7 @@ async fn while_the_broker_is_down_a_push_is_refused_so_that_it_is_retried_and_th
     let refused = node.post("/pubsub/push", &message).await;
     assert_eq!(refused.said(), (503, r#"{"error":"Service unavailable"}"#));
     assert!(refused.header("retry-after").is_some());
-    // It was stored, but the pusher was not told so.
+    // It was stored, but the pusher got an error.
     broker.fail(false);
     broker.lose_answers(true);
     assert_eq!(push(&node, &message).await.0, 503);

@@ -86,7 +86,7 @@ impl Instance {
     }
 }
 
-/// Does what takes its time with a server, while the service goes on.
+/// Runs a slow action on a server, while the service continues.
 async fn meanwhile<T: Send + 'static>(does: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(does).await.unwrap()
 }

@@ -1,4 +1,4 @@
-//! What viewers of a job get.
+//! The events that viewers of a job get.
 
 use super::{Node, encoded, events_of, progress, shown, told, update, updates_of};
 use crate::client::{events, soon};
@@ -56,7 +56,7 @@ async fn a_viewer_that_comes_back_gets_what_it_missed_once() {
             assert_eq!(told(&mut stream).await.1, shown(&job, "processing", step));
         }
     }
-    // Nothing was missed: nothing comes but what is new.
+    // Nothing was missed: only new events come.
     let mut stream = node.watch(&job).await;
     let (id, _) = told(&mut stream).await;
     let mut stream = node.watch_with(&events_of(&job), &[("last-event-id", &id)]).await;
@@ -113,7 +113,7 @@ async fn the_stream_ends_after_the_last_status() {
         assert_eq!(stream.event().await, "retry: 15000");
         assert_eq!(stream.next().await, None);
 
-        // Who comes late gets that status, and the end.
+        // A viewer who comes late gets the last status and the end of the stream.
         let mut late = node.watch(&job).await;
         assert_eq!(told(&mut late).await, (id.clone(), data));
         assert_eq!((late.event().await.as_str(), late.next().await), ("retry: 15000", None));

@@ -1,4 +1,4 @@
-//! What internal publishers tell.
+//! Updates by internal publishers.
 
 use super::{Node, progress, shown, told, update, updates_of};
 use crate::client::send;

@@ -1,4 +1,4 @@
-//! Who may call, with which methods.
+//! Which callers and methods are allowed.
 
 use super::{body, rig};
 use crate::client::{Reply, events, send};

@@ -1,4 +1,4 @@
-//! What `POST /v1/hit` takes and refuses.
+//! Bodies that `POST /v1/hit` accepts and refuses.
 
 use super::{Shared, body, hit, online, pages, rig};
 use crate::client::send;

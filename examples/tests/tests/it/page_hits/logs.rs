@@ -1,4 +1,4 @@
-//! What is logged of an outage.
+//! The log of an outage.
 
 use super::{Shared, body};
 use crate::log::Log;

@@ -19,12 +19,12 @@ use std::time::Duration;
 
 const TTL: Duration = Duration::from_secs(90);
 
-/// One process, on a store of its own.
+/// One process, on its own store.
 async fn rig() -> Rig {
     Rig::serving(policy(TTL), |presence| app(presence, Probe::NONE, "*".parse().unwrap())).await
 }
 
-/// A store that several processes share, and that fails as told.
+/// A store that several processes share, with faults that a test controls.
 struct Shared {
     clock: ManualClock,
     store: ReferenceStore,
@@ -60,7 +60,7 @@ async fn hit(rig: &Rig, sid: &str, path: &str, kind: &str) {
     assert_eq!(rig.hit(body(sid, path, kind)).await.said(), (200, r#"{"ok":true}"#), "{kind} of {path}");
 }
 
-/// What a new viewer sees first.
+/// The first event of a new viewer.
 async fn online(rig: &Rig) -> Value {
     rig.events("/sse/online").await.data().await
 }

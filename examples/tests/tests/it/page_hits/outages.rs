@@ -15,7 +15,7 @@ async fn assert_degraded(rig: &Rig, body: String, tag: &str) {
     assert_eq!(rig.hit(&*body).await.said(), (202, said.as_str()), "{body}");
 }
 
-/// Waits until the probe's last answer is good for nobody any more.
+/// Waits until the cached result of the last probe has expired.
 async fn ask_anew() {
     tokio::time::sleep(std::time::Duration::from_millis(120)).await;
 }
@@ -46,7 +46,7 @@ async fn a_hit_that_the_store_does_not_have_is_accepted_with_the_tag_of_its_prob
         hit(&rig, "a", "/", "load").await;
         ask_anew().await;
         shared.store.faults().inject_all(fault);
-        // Among them such that the store need not be told of. Each waits for a store that hangs.
+        // Including hits that need no write. Each waits for a store that hangs.
         let kinds: &[_] =
             if fault == Fault::Hangs { &["beat"] } else { &["beat", "load", "unload", "unload", "beat"] };
         for kind in kinds {
@@ -54,7 +54,7 @@ async fn a_hit_that_the_store_does_not_have_is_accepted_with_the_tag_of_its_prob
         }
         assert_degraded(&rig, body("b", "/x", "load"), tag).await;
         assert_degraded(&rig, body("nobody", "/x", "unload"), tag).await;
-        // What is wrong with a hit is told before.
+        // Invalid hits get their error first.
         assert_eq!(rig.hit("{}").await.said(), (400, r#"{"ok":false,"error":"sid_required"}"#));
     }
 }
@@ -83,7 +83,7 @@ async fn the_last_known_numbers_go_on_as_degraded_and_nobody_is_seen_to_leave() 
     shared.store.faults().go_down();
     rig.advance(4).await;
     rig.advance(2 * TTL.as_secs()).await;
-    // What a slow reader missed is skipped; a new one sees how it is now.
+    // A slow reader misses old states; a new one gets the present state.
     let degraded = online(&rig).await;
     assert_eq!(
         (&degraded["online_total"], &degraded["top_pages"], &degraded["degraded"]),
@@ -117,7 +117,7 @@ async fn a_store_that_falls_silent_is_told_as_degraded() {
     rig.advance(6).await;
     assert_eq!(online(&rig).await["degraded"], true);
     shared.store.faults().speak();
-    // The others are told again what the store may have lost, before the view counts as fresh.
+    // The processes write again what the store may have lost, before the view counts as fresh.
     rig.advance(5).await;
     assert_eq!(online(&rig).await.get("degraded"), None);
 }
@@ -191,6 +191,6 @@ async fn a_flood_of_questions_asks_the_store_little() {
     let questions = (0..100).map(|_| probe.answers());
     let answers = futures_util::future::join_all(questions).await;
     assert!(answers.iter().all(|said| *said == Err(Kind::Timeout)));
-    // One at a time; whoever is next when the first gives up may ask once more.
+    // One at a time; after a timeout of the first, the next in line may ask once more.
     assert!(asked.load(Ordering::SeqCst) <= 2);
 }

@@ -102,7 +102,7 @@ async fn a_reload_shows_no_leave_in_whichever_order_its_hits_come() {
             hit(&rig, "a", "/", kind).await;
         }
         assert_stays(&rig, "/").await;
-        // What is closed later is closed.
+        // A page that is closed later stays closed.
         hit(&rig, "a", "/", "unload").await;
         rig.advance(GRACE).await;
         assert_eq!(online(&rig).await["online_total"], 0, "{kinds:?}");

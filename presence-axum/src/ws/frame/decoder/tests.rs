@@ -28,7 +28,7 @@ fn an_idle_connection_keeps_no_buffer() {
 }
 
 #[test]
-fn endless_empty_fragments_are_ended() {
+fn endless_empty_fragments_are_refused() {
     let mut decoder = Decoder::new(1_000);
     decoder.extend(&masked(opcode::TEXT, b"", [0; 4]));
     for _ in 0..MAX_FRAGMENTS {
@@ -40,7 +40,7 @@ fn endless_empty_fragments_are_ended() {
 proptest! {
     /// A message is decoded completely however it is split into fragments and reads.
     #[test]
-    fn a_message_comes_out_whole_however_it_is_cut(
+    fn a_message_is_decoded_however_it_is_split(
         text in ".{0,300}",
         cuts in prop::collection::vec(0_usize..300, 0..5),
         reads in 1_usize..50,
@@ -67,7 +67,7 @@ proptest! {
 
     /// No input makes the decoder panic or exceed its memory limit.
     #[test]
-    fn no_bytes_are_too_odd(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+    fn no_bytes_make_decoding_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         let mut decoder = Decoder::new(100);
         for read in bytes.chunks(7) {
             decoder.extend(read);

@@ -52,13 +52,13 @@ fn jwks(provider: &Provider, clock: &ManualClock) -> Jwks {
     jwks.issuer("https://id.example").audience("presence").clock(clock.clone())
 }
 
-/// Claims that hold for an hour.
+/// Claims that are valid for an hour.
 fn long() -> serde_json::Value {
     claims_but("exp", json!(NOW + 3_600))
 }
 
 #[tokio::test]
-async fn tokens_of_published_keys_are_taken() {
+async fn tokens_of_published_keys_are_accepted() {
     let rig = Rig::new().await;
     let ec = Signer::ec();
     rig.provider.answers(Answer::Keys(vec![rig.key.public("a"), ec.public("b")]));
@@ -69,7 +69,7 @@ async fn tokens_of_published_keys_are_taken() {
 }
 
 #[tokio::test]
-async fn what_the_claims_say_is_judged_as_ever() {
+async fn claims_are_checked_as_with_a_shared_secret() {
     let rig = Rig::new().await;
     for (name, value) in [
         ("exp", json!(NOW)),
@@ -103,7 +103,7 @@ async fn a_realm_of_keycloak_has_its_keys_and_its_issuer() {
 }
 
 #[tokio::test]
-async fn no_key_is_taken_for_another() {
+async fn a_token_is_verified_only_with_its_own_key() {
     let rig = Rig::new().await;
     let (other, ec) = (Signer::rsa(), Signer::ec());
     rig.provider.answers(Answer::Keys(vec![rig.key.public("a"), ec.public("e"), other.public("o")]));
@@ -143,7 +143,7 @@ async fn no_key_is_taken_for_another() {
 }
 
 #[tokio::test]
-async fn a_key_for_encryption_signs_nothing() {
+async fn a_key_for_encryption_does_not_verify_signatures() {
     let rig = Rig::new().await;
     let other = Signer::rsa();
     let mut published = other.public("enc");
@@ -154,7 +154,7 @@ async fn a_key_for_encryption_signs_nothing() {
 }
 
 #[tokio::test]
-async fn a_new_key_is_accepted_and_made_up_ids_cost_one_fetch_in_ten_seconds() {
+async fn a_new_key_is_accepted_and_invented_ids_cost_one_fetch_in_ten_seconds() {
     let rig = Rig::new().await;
     rig.assert_taken(&rig.token()).await;
     let new = Signer::ec();
@@ -197,7 +197,7 @@ async fn a_key_that_is_withdrawn_is_refused_though_its_tokens_were_verified() {
 }
 
 #[tokio::test]
-async fn known_keys_go_on_while_the_provider_is_down_and_new_ones_are_unavailable() {
+async fn known_keys_stay_in_use_while_the_provider_is_down_and_new_ones_are_unavailable() {
     let mut rig = Rig::new().await;
     rig.assert_taken(&rig.token()).await;
     rig.provider.die().await;
@@ -225,7 +225,7 @@ async fn a_provider_that_is_down_at_first_is_tried_again_every_two_seconds() {
 }
 
 #[tokio::test]
-async fn nonsense_leaves_the_known_keys_as_they_were() {
+async fn an_invalid_key_set_does_not_replace_the_known_keys() {
     let rig = Rig::new().await;
     rig.assert_taken(&rig.token()).await;
     let elsewhere = Provider::publishing(vec![Signer::rsa().public("b")]).await;
@@ -254,7 +254,7 @@ async fn nonsense_leaves_the_known_keys_as_they_were() {
 }
 
 #[tokio::test]
-async fn one_fetch_serves_all_who_wait_and_a_provider_that_hangs_holds_up_nobody_whose_key_is_known() {
+async fn one_fetch_serves_all_waiting_requests_and_a_hanging_provider_does_not_delay_known_keys() {
     let rig = Rig::new().await;
     let tokens: Vec<_> = (0..20).map(|i| rig.key.token(Some("a"), &claims_but("jti", json!(i)))).collect();
     for identity in join_all(tokens.iter().map(|token| rig.ask(token))).await {
@@ -271,14 +271,14 @@ async fn one_fetch_serves_all_who_wait_and_a_provider_that_hangs_holds_up_nobody
         tokio::task::yield_now().await;
     }
     rig.assert_taken(&rig.key.token(Some("a"), &claims_but("jti", json!("another")))).await;
-    // Whoever gives up waiting does not end it for the others.
+    // A caller that gives up waiting does not end the fetch for the others.
     drop(waits);
     assert_eq!(rig.ask(&token).await.unwrap_err(), Refused::Unavailable);
     assert_eq!(rig.provider.asked(), 2);
 }
 
 #[tokio::test]
-async fn nothing_is_logged_of_a_token_or_of_a_password_in_the_url() {
+async fn no_token_or_password_in_the_url_is_logged() {
     let (log, _logs) = Log::everything();
     let mut rig = Rig::new().await;
     let url = rig.provider.url().replace("http://", "http://user:secret-password@");
@@ -299,7 +299,7 @@ async fn nothing_is_logged_of_a_token_or_of_a_password_in_the_url() {
 }
 
 #[test]
-fn what_is_no_url_of_keys_is_refused() {
+fn an_invalid_url_of_keys_is_refused() {
     for url in ["", "id.example/keys", "ftp://id.example/keys", "file:///etc/passwd", "http://"] {
         assert!(matches!(Jwks::new(url), Err(InvalidJwks::Url)), "{url}");
     }

@@ -1,4 +1,4 @@
-//! An identity provider on a free port: it publishes keys and signs, and fails as it is told to.
+//! An identity provider on a free port: it publishes keys, signs tokens, and fails on request.
 
 use super::super::forge::base64url;
 use aws_lc_rs::rand::SystemRandom;
@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// A key that signs.
+/// A signing key.
 pub enum Signer {
     Rsa(RsaKeyPair),
     Ec(EcdsaKeyPair),
@@ -36,7 +36,7 @@ impl Signer {
         Self::Ec(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap())
     }
 
-    /// What is published of it.
+    /// Its public part.
     pub fn public(&self, kid: &str) -> Value {
         match self {
             Self::Rsa(pair) => {
@@ -60,7 +60,7 @@ impl Signer {
         }
     }
 
-    /// A token of this key.
+    /// A token signed by this key.
     pub fn token(&self, kid: Option<&str>, claims: &Value) -> String {
         let mut head = json!({ "alg": self.alg(), "typ": "JWT" });
         if let Some(kid) = kid {
@@ -85,16 +85,16 @@ impl Signer {
     }
 }
 
-/// How the provider answers.
+/// The response of the provider.
 #[derive(Clone)]
 pub enum Answer {
     Keys(Vec<Value>),
     Text(String),
     Status(u16),
     Redirect(String),
-    /// A head, and then nothing.
+    /// Headers, but no body.
     Hang,
-    /// No end.
+    /// A body without end.
     Endless,
 }
 
@@ -126,19 +126,19 @@ impl Provider {
         *self.shared.answer.lock().unwrap() = answer;
     }
 
-    /// How often it was asked.
+    /// The number of requests it got.
     pub fn asked(&self) -> usize {
         *self.shared.asked.lock().unwrap()
     }
 
-    /// Nothing listens there any more.
+    /// Stops listening.
     pub async fn die(&mut self) {
         let (stop, serving) = self.serves.take().unwrap();
         drop(stop);
         serving.await.unwrap();
     }
 
-    /// It listens again, at the same address.
+    /// Listens again, at the same address.
     pub async fn rise(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
         self.address = listener.local_addr().unwrap();

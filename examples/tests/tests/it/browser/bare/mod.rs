@@ -69,7 +69,7 @@ pub fn open_to_all(presence: Presence) -> Router {
     with_pages(&mount(presence).cors(Cors::any()))
 }
 
-/// The same, and who calls shows a token.
+/// The same, with callers identified by token.
 pub fn open_to_tokens(presence: Presence) -> Router {
     with_pages(&mount(presence).cors(Cors::any()).identify(Hs256::new(SECRET)))
 }
@@ -117,7 +117,7 @@ pub async fn is_in(tab: &Tab) {
     tab.until("state() === 'live' && view.state === 'live' && view.members.has(presence.user)").await;
 }
 
-/// That nobody was ever said to be gone in these pages.
+/// Asserts that these pages never saw a user leave.
 pub async fn assert_nobody_went(tabs: &[&Tab]) {
     for tab in tabs {
         assert_eq!(tab.eval("gone.join()").await, "");

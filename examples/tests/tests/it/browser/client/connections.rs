@@ -1,4 +1,4 @@
-//! What a page holds open.
+//! The connections of a page.
 
 use super::super::bare::{assert_nobody_went, at, is_in, open_as, site};
 use super::super::tab::Tab;

@@ -118,7 +118,7 @@ async fn a_tab_opened_in_the_background_takes_nothing_but_its_hit_until_it_is_sh
         hidden.push(tab);
     }
     for (n, tab) in hidden.iter().enumerate() {
-        // Nobody has looked at it yet.
+        // No reader has used this entry yet.
         ada.until(&format!("view.members.get('Grace {n}')?.liveness === 'idle'")).await;
         // The next hit is one heartbeat later.
         tab.until("count('/v1/hit') >= 2").await;

@@ -1,8 +1,8 @@
-//! A server that says what cannot be understood.
+//! A server that sends invalid input.
 
 use super::super::bare::{assert_nobody_went, is_in, open_as, open_over_http, site};
 
-/// Broken JSON, something of a later server, and changes from where nobody is.
+/// Broken JSON, a message of a later version, and changes of an unknown topic.
 const JUNK: [(&str, &str); 4] = [
     ("presence_diff", "{broken"),
     ("presence_state", r#"{"scope":"topic:lobby","version":"1-1","users":[]}"#),

@@ -1,4 +1,4 @@
-//! What a browser does to a page, and a person to a tab.
+//! The life cycle of pages and tabs.
 
 use super::super::bare::{assert_nobody_went, at, encoded, is_in, open, open_as, open_over_http, site};
 use super::super::tab::Tab;
@@ -50,7 +50,7 @@ async fn freezes(transport: &str) {
     bob.close().await;
     ada.until("sees() === 'Ada'").await;
     grace.set_lifecycle("active").await;
-    // Though nobody looks at it.
+    // Although the tab is hidden.
     ada.until("sees() === 'Ada,Grace'").await;
     grace.set_window("normal").await;
     is_in(&grace).await;
@@ -105,7 +105,7 @@ async fn a_page_that_is_only_prerendered_is_nobody_until_it_is_shown() {
     let page = at(&site, &json!({"user": "Grace"}));
     Tab::open_unseen(&site.url(&format!("/prerenders?page={}", encoded(&page)))).await;
     ada.until(&format!("localStorage.getItem('prerenders') === {}", json!(page))).await;
-    // Whoever comes after it is listed before it.
+    // Users who come later are listed before her.
     let _bob = open_over_http(&site, "Bob").await;
     ada.until("sees() === 'Ada,Bob'").await;
     assert_eq!(site.sessions("Grace"), 0);

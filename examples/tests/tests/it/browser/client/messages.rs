@@ -12,7 +12,7 @@ async fn each_message_arrives_once_though_the_path_breaks_while_they_are_sent() 
         tab.eval("globalThis.heard = []; presence.on('message', ({ user, data }) => heard.push(`${user} ${data}`)); 0")
             .await;
     }
-    // It is heard from when it is asked for.
+    // Messages are received from the first listener on.
     for tab in [&ada, &grace] {
         tab.until(
             "presence.publish('lobby', 'first').then(({ error }) => error === null && heard.length > 0)",

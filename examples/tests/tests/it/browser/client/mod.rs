@@ -1,4 +1,4 @@
-//! The client in a real browser: what only a browser shows.
+//! The client in a real browser: behaviour that unit tests cannot show.
 
 mod connections;
 mod identity;

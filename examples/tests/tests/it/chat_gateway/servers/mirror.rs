@@ -1,4 +1,4 @@
-//! What other services find in Redis.
+//! The keys and channels in Redis that other services use.
 
 use super::{Process, connect, enter, meanwhile, pair, redis};
 use crate::client::soon;
@@ -30,7 +30,7 @@ async fn until(redis: &Arc<Redis>, command: &[&str], good: impl Fn(&str) -> bool
     .await
 }
 
-/// What is published on a channel from now on.
+/// The messages published on a channel from now on.
 async fn hears(redis: &Redis, channel: &'static str) -> mpsc::UnboundedReceiver<String> {
     let port = redis.port();
     let (heard, hears) = mpsc::unbounded_channel();
@@ -149,7 +149,7 @@ async fn a_user_who_is_called_as_a_key_of_the_store_overwrites_nothing() {
         let last = connect(&process, "bob").await;
         until(&redis, &["EXISTS", "presence:bob"], |answer| answer == "1").await;
         let after = ask(&redis, &["TYPE", key]).await;
-        // What is touched and not announced yet comes and goes.
+        // Touches that are not announced yet are in a key that comes and goes.
         let comes_and_goes = key.ends_with(":touched") && ["none", "string"].contains(&after.trim());
         assert!(after == before || comes_and_goes, "{key}: {after}");
         drop(last);
@@ -210,7 +210,7 @@ async fn what_any_service_publishes_reaches_the_room_on_every_instance_once() {
         assert_eq!(client.of("reaction").await, reaction);
         assert_eq!(client.of("message").await["data"]["content"], "last");
     }
-    // What users say is heard there as well.
+    // Messages of users are published there as well.
     let mut heard = hears(&redis, "message:broadcast").await;
     super::say(one.address, "alice", "from here").await;
     let heard = json_of(&soon(heard.recv()).await.unwrap());

@@ -32,7 +32,7 @@ async fn enter(process: &Process, user: &str) -> Client {
     client
 }
 
-/// Waits until those who come to one process are seen from the other.
+/// Waits until users of each process are seen by the other.
 async fn see_each_other(one: &Process, two: &Process) {
     for (from, to, user) in [(one, two, "probe-1"), (two, one, "probe-2")] {
         let _probe = connect(from, user).await;
@@ -90,7 +90,7 @@ async fn crosses(flags: &[&str]) {
             assert_eq!(client.of("message").await["data"]["content"], n.to_string());
         }
     }
-    // Two tabs are one user: closing one says nothing.
+    // Two tabs are one user: closing one changes nothing for others.
     drop(tab);
     bob.says(json!({"type": "status", "status": "busy"})).await;
     assert_eq!(alice.change().await, is("bob", "busy"));
@@ -108,7 +108,8 @@ async fn on_nats_presence_typing_and_messages_cross() {
     crosses(&["--nats-url", &nats.url()]).await;
 }
 
-/// Of an instance that is killed, those who are nowhere else go offline for the others, once each.
+/// When an instance is killed, users without a connection to another instance go offline for the
+/// others, once each.
 async fn kills(flags: &[&str]) {
     let (mut one, two) = pair(flags).await;
     let mut bob = enter(&two, "bob").await;
@@ -141,8 +142,7 @@ async fn on_nats_a_killed_instance_takes_offline_those_who_are_nowhere_else() {
     kills(&["--nats-url", &nats.url()]).await;
 }
 
-/// Of an instance that is asked to end, the clients come back elsewhere, and nobody sees them
-/// leave.
+/// When an instance shuts down, its clients reconnect to another one, and nobody sees them leave.
 async fn ends(flags: &[&str]) {
     let (mut one, two) = pair(flags).await;
     let mut bob = enter(&two, "bob").await;
@@ -193,7 +193,7 @@ async fn a_redis_that_comes_back_empty_is_told_who_is_here_and_who_is_kept_away(
         forgetful.restart();
     })
     .await;
-    // It is told again who is here.
+    // The mirror is written again.
     soon(async {
         loop {
             let ask = Arc::clone(&redis);
@@ -210,7 +210,7 @@ async fn a_redis_that_comes_back_empty_is_told_who_is_here_and_who_is_kept_away(
     for process in [&one, &two, &three] {
         assert_eq!(refusal(process, "mallory").await, Some(403));
     }
-    // Nobody went offline, and everything crosses again.
+    // Nobody went offline, and messages pass in both directions again.
     let _carol = enter(&three, "carol").await;
     for client in [&mut alice, &mut bob] {
         let told = client.changes_until("carol").await;

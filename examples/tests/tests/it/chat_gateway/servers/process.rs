@@ -1,4 +1,4 @@
-//! An instance in a process of its own, as `main` runs it.
+//! An instance in its own process, started by `main`.
 
 use crate::chat_gateway::{SECRET, open};
 use crate::client::{send, soon};

@@ -1,4 +1,4 @@
-//! A store that fails, falls silent, or comes back as another.
+//! A store that fails, stops responding, or loses its data.
 
 use super::{Scene, user};
 use presence_core::conformance::{Call, Fault};
@@ -16,9 +16,9 @@ async fn of_whom_it_cannot_know_a_node_says_so_and_never_that_they_are_gone() {
     assert!(scene.lookaside.is_stale());
     assert_eq!(scene.read("unknown").await.unwrap_err().kind(), Kind::Unavailable);
     assert!(scene.lookaside.read(&[user("known"), user("unknown")]).await.is_err());
-    // Who was at hand is shown on.
+    // A cached user is still shown.
     assert_eq!(scene.shown("known").await, Some(Status::Busy));
-    // Until it cannot be so any more: whether it was set anew, nobody here knows.
+    // But not for ever: the status may have been set again meanwhile.
     scene.advance(3_600).await;
     assert_eq!(scene.read("known").await.unwrap_err().kind(), Kind::Unavailable);
     assert_eq!(scene.counted().await.keys_added, 1);

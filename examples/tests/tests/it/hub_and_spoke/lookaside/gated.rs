@@ -25,7 +25,7 @@ impl Gated {
         self.answers.forget_permits(Semaphore::MAX_PERMITS);
     }
 
-    /// Answers what waits, and what comes.
+    /// Lets waiting and later calls return.
     pub fn answer(&self) {
         self.answers.add_permits(Semaphore::MAX_PERMITS);
     }

@@ -1,4 +1,4 @@
-//! Whatever happens in whatever order, a node that can see shows what the store holds.
+//! In every order of events, a node with a working watch shows the content of the store.
 
 use super::Scene;
 use hub_and_spoke::lookaside::Bounds;
@@ -65,7 +65,7 @@ async fn live(bytes: u64, steps: &[Step]) {
 fn a_node_that_can_see_shows_what_the_store_holds() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(200) });
-    // Room for nobody, for two or three, and for all.
+    // Budgets for no entry, for two or three, and for all.
     let bytes = prop::sample::select(vec![0, 1_200, 1_000_000]);
     runner
         .run(&(bytes, prop::collection::vec(step(), 0..40)), |(bytes, steps)| {

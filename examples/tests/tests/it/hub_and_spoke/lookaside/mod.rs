@@ -67,7 +67,7 @@ impl Scene {
         }
     }
 
-    /// What the store holds, whatever is wrong with it.
+    /// The record in the store, also while the store fails.
     fn held(&self, name: &str) -> Option<Session> {
         let contents = self.store.contents();
         contents.sessions.into_values().find(|session| session.user == user(name))
@@ -81,7 +81,7 @@ impl Scene {
             .map(|declared| declared.status))
     }
 
-    /// What is shown, when there is an answer.
+    /// The status that is shown, if the read succeeds.
     async fn shown(&self, name: &str) -> Option<Status> {
         self.read(name).await.unwrap()
     }

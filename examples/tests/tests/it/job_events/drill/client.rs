@@ -1,4 +1,4 @@
-//! A client to which anything may happen: what does not come is `None`.
+//! A client that tolerates failures: a missing response is `None`.
 
 use super::PATIENCE;
 use bytes::Bytes;
@@ -41,7 +41,7 @@ impl Stream {
         (answer.status() == 200).then(|| Self { body: answer.into_body(), read: Vec::new() })
     }
 
-    /// The next event's id and data; `None` at the end, however that comes.
+    /// The next event's id and data; `None` at the end of the stream, for whatever reason.
     pub async fn next(&mut self) -> Option<(EventId, String)> {
         loop {
             if let Some(end) = self.read.windows(2).position(|pair| pair == b"\n\n") {

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_mins(4);
 /// When the middle is: publishers take some two seconds.
 const STRIKES_AFTER: Duration = Duration::from_millis(700);
 
-/// What happens in the middle.
+/// The fault in the middle of a drill.
 pub trait Misfortune {
     async fn strike(&self);
 }
@@ -41,7 +41,7 @@ impl Misfortune for Peace {
 
 /// Tells the foreign services' updates: a `PUBLISH` on a server.
 pub trait Foreign: Send + Sync + 'static {
-    /// Publishes; nothing tells whether anybody received it.
+    /// Publishes; it is unknown whether anybody received it.
     fn publish(&self, channel: &str, payload: &str);
 }
 
@@ -51,10 +51,10 @@ pub struct Shown(Mutex<HashSet<(String, usize)>>);
 pub struct Drill {
     /// Which steps of which jobs some viewer has seen.
     pub shown: Shown,
-    /// Where viewers and publishers find the instances; one that was killed is passed over.
+    /// The instances that viewers and publishers connect to; a killed one is skipped.
     pub instances: Vec<SocketAddr>,
     pub foreign: Option<Arc<dyn Foreign>>,
-    /// What must have been seen in the end.
+    /// The updates that viewers must have seen in the end.
     pub keeps: Keeps,
 }
 
@@ -64,11 +64,11 @@ pub enum Keeps {
     All,
     /// All that was acknowledged, and each foreign update once or not at all.
     Acknowledged,
-    /// The last update: the server loses what it had.
+    /// Only the last update: the server loses its data.
     Nothing,
 }
 
-/// What one viewer saw: the ids of events, and which step of the job each told of.
+/// The events of one viewer: their ids, and the step of the job in each.
 struct Seen {
     job: String,
     events: Vec<(EventId, usize)>,
@@ -121,7 +121,7 @@ impl Drill {
         let mut by_foreign = Vec::new();
         for step in 1..=UPDATES {
             match &self.foreign {
-                // Whether it was stored nobody tells, and while the server is down it is lost.
+                // Whether it was stored is unknown, and while the server is down it is lost.
                 Some(foreign) if rng(3) == 0 => {
                     let (foreign, channel) = (Arc::clone(foreign), format!("job:{job}:updates"));
                     let update = update(&job, "processing", step).to_string();
@@ -133,7 +133,7 @@ impl Drill {
             }
             tokio::time::sleep(Duration::from_millis(rng(150) as u64)).await;
         }
-        // Nobody acknowledges a foreign update, and one that comes after the last is passed over.
+        // A foreign update is not acknowledged, and one after the last update is skipped.
         let is_shown = |step| self.shown.0.lock().contains(&(job.clone(), step));
         while self.keeps == Keeps::All && !by_foreign.iter().all(|step| is_shown(*step)) {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -162,8 +162,8 @@ impl Drill {
         acknowledged.lock().entry(job.to_owned()).or_default().insert(step);
     }
 
-    /// Watches until the last update; a restless viewer leaves after some events and comes back to
-    /// any instance.
+    /// Watches until the last update; a restless viewer disconnects after some events and connects
+    /// to any instance.
     async fn watch(
         &self,
         job: String,

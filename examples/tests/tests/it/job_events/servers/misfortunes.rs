@@ -1,4 +1,4 @@
-//! What happens to servers in the middle of a drill, and a foreign publisher.
+//! Faults of servers in the middle of a drill, and a foreign publisher.
 
 use super::meanwhile;
 use crate::job_events::drill::{Foreign, Misfortune};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use test_servers::nats::Nats;
 use test_servers::redis::Redis;
 
-/// `PUBLISH` as any service sends it; `None` where nobody answers.
+/// `PUBLISH` as any other service sends it; `None` if the server does not respond.
 pub fn publish(port: u16, channel: &str, payload: &str) -> Option<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;

@@ -24,7 +24,7 @@ async fn as_a_process_of_its_own() {
     tokio::time::sleep(Duration::from_mins(5)).await;
 }
 
-/// An instance in a process of its own.
+/// An instance in its own process.
 pub struct Process {
     pub address: SocketAddr,
     pub child: Killed,

@@ -50,7 +50,7 @@ impl Process {
 
     async fn says(&self, sid: &str, path: &str, kind: &str) -> Reply {
         let answer = send(self.address, "POST", "/v1/hit", &[], body(sid, path, kind));
-        // A caller who would wait no longer: a degraded hit is answered within 2 s.
+        // A caller that waits no longer than that: a degraded hit is answered within 2 s.
         tokio::time::timeout(Duration::from_secs(5), answer).await.expect("a hit is answered at once")
     }
 
@@ -92,7 +92,7 @@ impl Process {
     }
 }
 
-/// Does what takes its time with a server, while the service goes on.
+/// Runs a slow action on a server, while the service continues.
 async fn meanwhile<T: Send + 'static>(does: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(does).await.unwrap()
 }

@@ -1,4 +1,4 @@
-//! Redis goes away and comes back.
+//! Redis stops and comes back.
 
 use super::{Process, meanwhile, server};
 use crate::client::{Events, soon};
@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use test_servers::redis::Redis;
 
-/// What must come on an open stream sooner or later; until then, and whatever comes, nobody has
-/// left.
+/// Waits for such an event on an open stream, and asserts that no event shows a user leaving.
 async fn sees(stream: &mut Events, what: impl Fn(&Value) -> bool) {
     soon(async {
         loop {
@@ -25,7 +24,7 @@ fn is_degraded(data: &Value) -> bool {
     data["degraded"] == true
 }
 
-/// Two processes, two visitors, and a Redis that goes and comes back as is said.
+/// Two processes, two visitors, and a Redis that stops and comes back in this way.
 async fn drill(goes: fn(&Redis), comes_back: fn(&Redis), tag: &str, not_ready: &str) {
     let redis = server().await;
     let (one, other) = (Process::on(&redis).await, Process::on(&redis).await);
@@ -59,8 +58,8 @@ async fn drill(goes: fn(&Redis), comes_back: fn(&Redis), tag: &str, not_ready: &
     sees(&mut stream, |data| !is_degraded(data)).await;
     one.takes("a", "/", "beat").await;
     assert_eq!(one.get("/readyz").await.status, 200);
-    // The others hear what was hit meanwhile, and so does a process that knows only what Redis
-    // holds.
+    // Other processes get the hits of the meantime, and so does a new process, which has only the
+    // data in Redis.
     for process in [&other, &Process::on(&redis).await] {
         process.shows(json!([["/", 2], ["/x", 1]])).await;
     }
