@@ -5,7 +5,7 @@
 
 import { backoff, jitter } from './backoff.ts';
 import type { Alarm, Env } from './env.ts';
-import { Farewell } from './farewell.ts';
+import { Leave } from './leave.ts';
 import { type Answer, type Sender, isRefused, isAccepted } from './http.ts';
 import type { Beat, Json, Options, Problem, Status } from './types.ts';
 
@@ -76,7 +76,7 @@ export class Beats {
   #declaredSent = 0;
   #touched: { now: number; wall: number } | null = null;
   #touchSent = -Infinity;
-  #farewells: Farewell[] = [];
+  #leaves: Leave[] = [];
 
   constructor(env: Env, options: Options, fields: SessionFields, transport: Transport, changed: (answer: Answer | null, hadFailed?: boolean) => void) {
     [this.#env, this.#options, this.fields, this.#transport, this.#changed] = [env, options, fields, transport, changed];
@@ -118,8 +118,8 @@ export class Beats {
   enter(): void {
     this.wanted = true;
     if (this.#live) return;
-    for (const farewell of this.#farewells) {
-      if (farewell.beat.session === this.fields.session && farewell.beat.user === this.fields.user) farewell.end('unconfirmed');
+    for (const leave of this.#leaves) {
+      if (leave.beat.session === this.fields.session && leave.beat.user === this.fields.user) leave.end('unconfirmed');
     }
     [this.#live, this.#entered, this.#failures, this.stopped, this.error] = [true, false, 0, false, null];
     this.#changed(null);
@@ -132,9 +132,9 @@ export class Beats {
     if (!this.#live) return Promise.resolve('confirmed');
     const beat = this.#end(now);
     this.#changed(null);
-    const farewell = new Farewell(this.#env, beat, this.#transport.capture(), this.windows.lease_for);
-    this.#farewells = [...this.#farewells.filter((it) => !it.isOver), farewell];
-    return farewell.result;
+    const leave = new Leave(this.#env, beat, this.#transport.capture(), this.windows.lease_for);
+    this.#leaves = [...this.#leaves.filter((it) => !it.isOver), leave];
+    return leave.result;
   }
 
   /** Switches to another user; nothing of the previous one is kept. */
@@ -167,7 +167,7 @@ export class Beats {
 
   /** The page is unloaded or frozen; it may be restored later. */
   away(): void {
-    for (const farewell of this.#farewells) if (!farewell.isOver) this.#transport.sendFinal(farewell.beat);
+    for (const leave of this.#leaves) if (!leave.isOver) this.#transport.sendFinal(leave.beat);
     if (this.#live) this.#transport.sendFinal(this.#end(false));
   }
 
@@ -193,7 +193,7 @@ export class Beats {
    * lost the session.
    */
   reachable(): void {
-    for (const farewell of this.#farewells) void farewell.again();
+    for (const leave of this.#leaves) void leave.again();
     if (this.#failures || this.#env.now() - this.#sentAt >= 1_000) this.soon();
   }
 

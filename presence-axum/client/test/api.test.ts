@@ -20,7 +20,7 @@ async function open(watch: (presence: ReturnType<typeof presenceIn>) => void, op
   return { env, presence, world: env.world, stream: stream! };
 }
 
-test('status, message and meta change at any time, a burst is one hit, and what is unchanged is not said again', async () => {
+test('status, message and meta change at any time, a burst is one hit, and unchanged values are not sent again', async () => {
   const { env, presence, world } = await open(() => {});
   const before = env.hits.length;
   presence.setStatus('away');
@@ -41,7 +41,7 @@ test('status, message and meta change at any time, a burst is one hit, and what 
   assert.deepEqual(said(env.hits.at(-1)!.body), ['busy', '', {}, ['library']]);
 });
 
-test('friends are a set of users: each watch sees its own of it, and another set is asked for anew', async () => {
+test('friends are a set of users: each watch sees its part, and a new set opens a new stream', async () => {
   const seen: Record<string, [string[], Change][]> = { close: [], far: [] };
   let unwatch = (): void => {};
   const { env, presence, world, stream } = await open((it) => {
@@ -66,7 +66,7 @@ test('friends are a set of users: each watch sees its own of it, and another set
   assert.deepEqual([users, after], [['cleo', 'dan', 'eve'], null]);
 });
 
-test('a watch of counts only is told numbers and nobody’s name', async () => {
+test('a watch of counts only gets numbers and no names', async () => {
   const views: View[] = [];
   const { env, world, stream } = await open((it) => {
     it.watch({ counts: 'lobby' }, (view) => views.push({ ...view }));
@@ -82,7 +82,7 @@ test('a watch of counts only is told numbers and nobody’s name', async () => {
   assert.equal(views.at(-1)!.members.size, 0);
 });
 
-test('others are all but oneself', async () => {
+test('others are all users except oneself', async () => {
   const { presence, world, stream } = await open((it) => it.watch({ topic: 'lobby' }, () => {}));
   assert.deepEqual(presence.others('lobby'), []);
   stream.event('presence_state', { scope: 'topic:lobby', version: '1', view: 'fresh', users: { ada: MEMBER, bob: MEMBER } });
@@ -91,7 +91,7 @@ test('others are all but oneself', async () => {
   assert.deepEqual(presence.others('elsewhere'), []);
 });
 
-test('of many members the ones that did not change stay the same objects, and so does a view that did not', async () => {
+test('unchanged members stay the same objects, and so does an unchanged view', async () => {
   const { presence, world, stream } = await open((it) => it.watch({ topic: 'lobby' }, () => {}));
   const users = Object.fromEntries(Array.from({ length: 1_000 }, (_, n) => [`user ${n}`, MEMBER]));
   stream.event('presence_state', { scope: 'topic:lobby', version: '1', view: 'fresh', users });
@@ -108,7 +108,7 @@ test('of many members the ones that did not change stay the same objects, and so
   assert.equal(before.members.get('user 7')!.liveness, 'active', 'what was handed out does not change');
 });
 
-test('the five states say what can be believed, and errors are values', async () => {
+test('the five states show whether the view is reliable, and errors are values', async () => {
   const [states, errors]: [State[], Problem[]] = [[], []];
   const { env, presence, world, stream } = await open((it) => {
     it.on('state', ({ state }) => states.push(state));
@@ -133,7 +133,7 @@ test('the five states say what can be believed, and errors are values', async ()
   assert.deepEqual(errors.map(({ code }) => code), ['network']);
 });
 
-test('what the host’s own code throws is the host’s, and nothing stops for it', async () => {
+test('an exception in a callback is reported as such, and stops nothing', async () => {
   const { env, presence, world, stream } = await open(
     (it) => {
       it.on('state', () => assert.fail('of the host'));

@@ -31,7 +31,7 @@ test('a clock that goes back an hour delays no hit', async () => {
   assert.ok(env.hits.length >= before + 3, 'the heartbeat goes on');
 });
 
-test('a token that never comes costs a deadline each time, and the state says so', async () => {
+test('a token that never comes costs a timeout each time, and the state shows it', async () => {
   const world = new World();
   const env = new TabEnv(world);
   let asked = 0;
@@ -50,7 +50,7 @@ test('a token that never comes costs a deadline each time, and the state says so
   assert.equal(presence.self.getSnapshot().state, 'live');
 });
 
-test('a hit that starves takes the place of the stream, which comes back after the answer', async () => {
+test('a hit that gets no connection closes the stream, which is opened again after the response', async () => {
   const world = new World();
   const env = new TabEnv(world);
   const presence = await open(env);
@@ -68,7 +68,7 @@ test('a hit that starves takes the place of the stream, which comes back after t
   assert.equal(env.openStreams.length, 1, 'and is back');
 });
 
-test('six watches are one stream', async () => {
+test('six watches share one stream', async () => {
   const world = new World();
   const env = new TabEnv(world);
   const presence = await open(env);
@@ -82,7 +82,7 @@ test('six watches are one stream', async () => {
   assert.deepEqual([Object.keys(topics), everyone, users, counts], [['a', 'b', 'c', 'd'], true, ['x', 'y'], ['z']]);
 });
 
-test('of eight tabs three hold a stream, and the others ask now and then', async () => {
+test('of eight tabs three hold a stream, and the others poll', async () => {
   const world = new World();
   const tabs = [];
   for (let i = 0; i < 8; i += 1) {
@@ -100,7 +100,7 @@ test('of eight tabs three hold a stream, and the others ask now and then', async
   assert.ok(tabs.every((env) => env.hits.length >= 1));
 });
 
-test('a stream that goes silent is stale after two pings, and right again when the path is back', async () => {
+test('a stream without data is stale after two ping intervals, and fresh again when the network is back', async () => {
   const world = new World();
   const env = new TabEnv(world);
   const presence = await open(env);
@@ -159,7 +159,7 @@ for (const locks of [true, false]) {
   });
 }
 
-test('a farewell is confirmed, or told again until it is', async () => {
+test('a leave is repeated until it is confirmed', async () => {
   const world = new World();
   const env = new TabEnv(world);
   const presence = await open(env);
@@ -182,7 +182,7 @@ test('a farewell is confirmed, or told again until it is', async () => {
   assert.equal(env.hits.length, told, 'it is told until it is confirmed, and not once more');
 });
 
-test('whoever comes back before the farewell arrived is not ended by it', async () => {
+test('a user who comes back before the leave has arrived is not ended by it', async () => {
   const world = new World();
   const env = new TabEnv(world);
   const presence = await open(env);
@@ -196,7 +196,7 @@ test('whoever comes back before the farewell arrived is not ended by it', async 
   assert.ok(kinds.lastIndexOf('leave') < kinds.lastIndexOf('enter'), `${kinds}`);
 });
 
-test('of a former user nothing is kept: not the status, message, meta, session, token, nor what was seen', async () => {
+test('a new user inherits nothing of the former: no status, message, meta, session, token or view', async () => {
   const world = new World();
   const env = new TabEnv(world);
   let token = 'of ada';
@@ -250,7 +250,7 @@ test('a page that reloads itself becomes idle', async () => {
   assert.ok(idle >= 80_000 && idle < 90_000, `${idle}`);
 });
 
-test('two users of one tab, as in frames of one origin, take nothing of each other over a reload', async () => {
+test('two users of one tab, as in frames of one origin, keep separate sessions over a reload', async () => {
   const world = new World();
   const session = new Map<string, string>();
   const pages = async () => {
@@ -269,7 +269,7 @@ test('two users of one tab, as in frames of one origin, take nothing of each oth
   assert.ok(outer < 1_000 && inner >= 20_000, `${outer} and ${inner}`);
 });
 
-test('a page that was never seen is not active, takes no stream, and does when it is shown', async () => {
+test('a page that was never visible is not active and opens no stream until it is shown', async () => {
   const world = new World();
   const env = new TabEnv(world);
   env.isHidden = true;
@@ -286,7 +286,7 @@ test('a page that was never seen is not active, takes no stream, and does when i
   assert.ok(env.hits.at(-1)!.body.idle_ms < 1_500);
 });
 
-test('a page that is hidden gives its stream up after a while, and costs a request per heartbeat', async () => {
+test('a hidden page closes its stream after a while, and then costs one request per heartbeat', async () => {
   const world = new World();
   const env = new TabEnv(world);
   const presence = await open(env);
@@ -303,7 +303,7 @@ test('a page that is hidden gives its stream up after a while, and costs a reque
   assert.ok(env.asked.length - before <= 13, `${env.asked.length - before} requests in ten heartbeats`);
 });
 
-test('a prerendered page tells nothing before somebody looks at it', async () => {
+test('a prerendered page sends nothing before it is shown', async () => {
   const world = new World();
   const env = new TabEnv(world);
   env.isPrerendering = true;
@@ -322,7 +322,7 @@ const jwt = (world: World, seconds: number, name: string): string => {
   return `h.${btoa(JSON.stringify({ iat: now, exp: now + seconds, name }))}.s`;
 };
 
-test('streams and hits carry the newest token, renewed before it ends', async () => {
+test('streams and hits carry the newest token, which is renewed before it expires', async () => {
   const world = new World();
   const env = new TabEnv(world);
   const reasons: string[] = [];
@@ -344,7 +344,7 @@ test('streams and hits carry the newest token, renewed before it ends', async ()
   assert.equal(presence.self.getSnapshot().state === 'retrying', false);
 });
 
-test('a token that is refused is asked for once more, and then only the host can help', async () => {
+test('after a refused token a new one is requested once, and then the client waits for the host', async () => {
   const world = new World();
   const env = new TabEnv(world);
   env.server = (asked) => asked.answer(asked.authorization === 'Bearer 2' ? 200 : 401, { error: 'bad token' });
@@ -365,7 +365,7 @@ test('a token that is refused is asked for once more, and then only the host can
   assert.equal(presence.self.getSnapshot().state, 'live');
 });
 
-test('what the server says amiss is told once, and everything is seen anew', async () => {
+test('an invalid event of the server is reported once, and the stream is opened again', async () => {
   const world = new World();
   const env = new TabEnv(world);
   const presence = await open(env);

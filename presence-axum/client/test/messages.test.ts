@@ -47,7 +47,7 @@ test('a message is acknowledged with its id', async () => {
   assert.deepEqual(published.now, { id: 'm-1', error: null });
 });
 
-test('a message whose answer was lost is sent again by its key, once the session has entered again', async () => {
+test('a message whose response was lost is sent again with its key, after the session has entered again', async () => {
   const { env, presence, world, socket } = await connected();
   const published = outcome(presence.publish('lobby', 1));
   await world.settle();
@@ -67,7 +67,7 @@ test('a message whose answer was lost is sent again by its key, once the session
   assert.deepEqual(published.now, { id: 'm-1', error: null });
 });
 
-test('a message that is refused says why, and one that there is no room for is sent again', async () => {
+test('a refused message reports the reason, and one that the server has no room for is sent again', async () => {
   const { presence, world, socket } = await connected();
   const [refused, busy] = [outcome(presence.publish('other', 1)), outcome(presence.publish('lobby', 2))];
   await world.settle();
@@ -85,7 +85,7 @@ test('a message that is refused says why, and one that there is no room for is s
   assert.deepEqual(busy.now, { id: 'm-2', error: null });
 });
 
-test('where no socket is to be had a message fails after half a minute, and no more than 64 wait', async () => {
+test('without a socket a message fails after half a minute, and at most 64 wait', async () => {
   const env = new TabEnv(new World());
   const presence = presenceIn(env, { user: 'ada', topics: ['lobby'], transport: 'http' });
   await env.world.settle();
@@ -96,7 +96,7 @@ test('where no socket is to be had a message fails after half a minute, and no m
   assert.deepEqual(new Set(waiting.slice(0, 64).map(({ now }) => now?.error?.code)), new Set(['network']));
 });
 
-test('messages are asked for while somebody hears them, and after a lost socket from the last one on', async () => {
+test('messages are subscribed to while there is a listener, and resume after the last one on a new socket', async () => {
   const { env, presence, world, socket } = await connected();
   presence.watch({ topic: 'lobby' }, () => {});
   await world.pass(200);
@@ -120,7 +120,7 @@ test('messages are asked for while somebody hears them, and after a lost socket 
   assert.deepEqual(missed, ['trimmed']);
 });
 
-test('a page that has heard no message yet resumes from where its subscription began', async () => {
+test('a page that has received no message yet resumes where its subscription began', async () => {
   const { env, presence, world, socket } = await connected();
   presence.on('message', () => {});
   presence.watch({ topic: 'lobby' }, () => {});
@@ -134,7 +134,7 @@ test('a page that has heard no message yet resumes from where its subscription b
   assert.equal(next.of('subscribe').at(-1).topics[0].after, 'm-0');
 });
 
-test('what the former user wanted to say is not said by the next', async () => {
+test('unsent messages of the former user are not sent as the next one', async () => {
   const env = new TabEnv(new World());
   env.server = (asked) => {
     if (asked.url.endsWith('/v1/hit')) asked.answer(200, { ok: true, placed_at: 1, active_for: 60_000, lease_for: 60_000, ws: true });

@@ -34,7 +34,7 @@ function answer(socket: TabEnv['sockets'][number]): void {
   for (const frame of socket.sent) if (frame.ref !== undefined) socket.tell({ type: frame.type === 'enter' ? 'entered' : 'ok', ref: frame.ref, user: 'ada' });
 }
 
-test('a hit that is under way while a socket opens does not count as an enter over it', async () => {
+test('a hit in flight while a socket opens does not count as an enter over it', async () => {
   const { env, presence, world } = await open();
   const socket = env.sockets[0]!;
   let late = (): void => {};
@@ -47,7 +47,7 @@ test('a hit that is under way while a socket opens does not count as an enter ov
   assert.deepEqual([socket.of('enter').map(({ status }) => status), socket.of('beat').length], [['busy'], 0]);
 });
 
-test('a socket takes the place of hits and of the stream', async () => {
+test('a socket replaces hits and the stream', async () => {
   const { env, presence, world, socket } = await connected();
   let members: string[] = [];
   let count = 0;
@@ -73,7 +73,7 @@ test('a socket takes the place of hits and of the stream', async () => {
   assert.equal(presence.self.getSnapshot().state, 'live');
 });
 
-test('a socket that is lost is replaced by hits within two seconds, and by a socket again from where it was', async () => {
+test('a lost socket is replaced by hits within two seconds, and later by a socket that resumes', async () => {
   const { env, presence, world, socket } = await connected();
   let state = '';
   presence.watch({ topic: 'lobby' }, (view) => (state = view.stale ? 'stale' : view.state));
@@ -92,7 +92,7 @@ test('a socket that is lost is replaced by hits within two seconds, and by a soc
   assert.equal(again.of('enter')[0].session, presence.session);
 });
 
-test('a server that goes says when to come back', async () => {
+test('a server that shuts down sends the time to reconnect', async () => {
   const { env, world, socket } = await connected();
   socket.tell({ type: 'reconnect', in: 6_000 });
   socket.drop(1012);
@@ -102,7 +102,7 @@ test('a server that goes says when to come back', async () => {
   assert.equal(env.sockets.length, 2);
 });
 
-test('a frame that is not answered means a dead path: the hit goes by HTTP', async () => {
+test('a frame without a response means a dead connection: the hit goes by HTTP', async () => {
   const { env, presence, world, socket } = await connected();
   const hits = env.hits.length;
   presence.setTopics(['library']);
@@ -112,7 +112,7 @@ test('a frame that is not answered means a dead path: the hit goes by HTTP', asy
   assert.deepEqual(env.hits[hits]!.body.topics, ['library']);
 });
 
-test('where no socket answers a stream does, and nobody tries for ever', async () => {
+test('if sockets fail a stream is used, and attempts end', async () => {
   const { env, presence, world } = await open();
   presence.watch({ topic: 'lobby' }, () => {});
   for (let i = 0; i < 10; i += 1) {
@@ -124,7 +124,7 @@ test('where no socket answers a stream does, and nobody tries for ever', async (
   assert.equal(presence.self.getSnapshot().here, true);
 });
 
-test('the newest token is shown to the socket that is open', async () => {
+test('an open socket gets the newest token', async () => {
   let asked = 0;
   const token = (): string => {
     const from = 1_710_000_002 + 80 * asked;
@@ -139,7 +139,7 @@ test('the newest token is shown to the socket that is open', async () => {
   assert.equal(env.sockets.length, 1);
 });
 
-test('another user gets another socket; the farewell of the former is told all the same', async () => {
+test('another user gets another socket; the leave of the former is sent all the same', async () => {
   const { env, presence, world, socket } = await connected();
   const result = presence.setUser('bob');
   assert.deepEqual(socket.of('leave').map(({ now }) => now), [true]);
@@ -152,7 +152,7 @@ test('another user gets another socket; the farewell of the former is told all t
   assert.equal(env.sockets[1]!.of('enter')[0].user, 'bob');
 });
 
-test('a hidden page keeps its socket and is told nothing; one that goes says so', async () => {
+test('a hidden page keeps its socket without subscriptions; a page that is closed sends a leave', async () => {
   const { env, presence, world, socket } = await connected();
   presence.watch({ topic: 'lobby' }, () => {});
   await world.pass(300);
@@ -168,7 +168,7 @@ test('a hidden page keeps its socket and is told nothing; one that goes says so'
   assert.deepEqual([socket.of('leave').length, socket.closed, env.lastWords.length], [1, 1000, 0]);
 });
 
-test('one’s own typing is sent seldom, that of others is heard, and what comes amiss resyncs', async () => {
+test('typing is sent rarely, that of others is received, and an invalid frame causes a resync', async () => {
   const { env, presence, world, socket } = await connected();
   const heard: string[] = [];
   presence.on('typing', ({ topic, user, typing }) => heard.push(`${topic} ${user} ${typing}`));
@@ -189,7 +189,7 @@ test('one’s own typing is sent seldom, that of others is heard, and what comes
   assert.equal(env.sockets[1]!.of('subscribe')[0].topics[0].version, undefined);
 });
 
-test('a socket that the network did not let through is tried again when heartbeats get through again', async () => {
+test('a socket that failed is tried again when heartbeats succeed again', async () => {
   const { env, world } = await open();
   env.server = (asked) => asked.fail();
   await world.pass(60_000);

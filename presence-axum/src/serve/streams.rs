@@ -55,7 +55,7 @@ impl HttpBody for UntilDrained {
             && drained.poll(cx).is_ready()
         {
             *this.ended = true;
-            return Poll::Ready(Some(Ok(Frame::data(farewell()))));
+            return Poll::Ready(Some(Ok(Frame::data(reconnect_hint()))));
         }
         let frame = ready!(this.stream.poll_frame(cx));
         *this.ended = frame.is_none();
@@ -71,14 +71,15 @@ impl HttpBody for UntilDrained {
     }
 }
 
-/// A random moment for each reader, since all lose their stream at once.
+/// The last event: a random reconnection delay for each reader, since all lose their stream at
+/// once.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss,
     reason = "small and positive"
 )]
-fn farewell() -> Bytes {
+fn reconnect_hint() -> Bytes {
     let within = (SPREAD.end - SPREAD.start) as f64;
     let after = SPREAD.start + (random::fraction() * within) as u64;
     format!("retry: {after}\n\n").into()

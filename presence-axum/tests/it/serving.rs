@@ -51,8 +51,8 @@ async fn draining_ends_event_streams_with_a_reconnection_time() {
     let mut stream = events(served.address, "/stream", &[]).await;
     assert_eq!(stream.event().await, "data: 1");
     served.stop.send(()).unwrap();
-    let farewell = stream.event().await;
-    let after: u64 = farewell.strip_prefix("retry: ").unwrap().parse().unwrap();
+    let last = stream.event().await;
+    let after: u64 = last.strip_prefix("retry: ").unwrap().parse().unwrap();
     assert!((1_000..6_000).contains(&after), "{after}");
     assert_eq!(stream.next().await, None);
     soon(served.ended).await.unwrap();

@@ -7,10 +7,10 @@
 //!
 //! # How history and live events meet
 //! Each channel with a subscriber has a *room*. A room knows its head, the newest event that it has
-//! passed on, and is *in step* with the server as long as each announced event follows the head.
-//! When one does not, or when the backend reports that announcements may have been lost, the hub's
-//! task opens the channel again and reads what came after the head; announcements are set aside
-//! meanwhile. One read thus brings all subscribers of a room up to date.
+//! delivered, and is *current* as long as each announced event follows the head. When one does not,
+//! or when the backend reports that announcements may have been lost, the hub's task opens the
+//! channel again and reads everything after the head; announcements are kept pending meanwhile. One
+//! read thus brings all subscribers of a room up to date.
 //!
 //! A subscriber enters the room first and reads history second: events stored before the read are
 //! in the page, later ones are in the room, and those in both are recognised by their ids. A
@@ -104,13 +104,15 @@ impl Hub {
     pub fn signal(&self, channel: &Channel, payload: Bytes) -> Wakes {
         let Some(room) = self.inner.room(channel) else { return Wakes::default() };
         let delivery = Delivery::Signal { channel: channel.clone(), payload };
-        self.inner.change(&room, |state| state.pass_by(delivery))
+        self.inner.change(&room, |state| state.deliver_live(delivery))
     }
 
     /// Passes an event or signal to the subscribers of exactly this prefix.
     pub fn prefixed(&self, prefix: &str, delivery: Delivery) -> Wakes {
         let room = self.inner.rooms.lock().prefixes.get(prefix).cloned();
-        room.map_or_else(Wakes::default, |room| self.inner.change(&room, |state| state.pass_by(delivery)))
+        room.map_or_else(Wakes::default, |room| {
+            self.inner.change(&room, |state| state.deliver_live(delivery))
+        })
     }
 
     /// Passes an event or signal to the subscribers of any prefix of the channel's name.
@@ -122,7 +124,7 @@ impl Hub {
         let matching = rooms.prefixes.iter().filter(|(prefix, _)| channel.as_str().starts_with(&***prefix));
         let matching: Vec<_> = matching.map(|(_, room)| Arc::clone(room)).collect();
         drop(rooms);
-        let change = |room| self.inner.change(&room, |state| state.pass_by(delivery.clone()));
+        let change = |room| self.inner.change(&room, |state| state.deliver_live(delivery.clone()));
         matching.into_iter().map(change).reduce(Wakes::and).unwrap_or_default()
     }
 

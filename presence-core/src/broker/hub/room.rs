@@ -7,11 +7,11 @@ use crate::broker::{Delivery, Event, EventId, Missed};
 use parking_lot::Mutex;
 use std::task::Waker;
 
-/// Most events that are set aside while the room is brought up to date; if there are more, that is
-/// repeated.
-const EARLY_EVENTS: usize = 256;
-/// Most bytes of payload of those events.
-const EARLY_BYTES: usize = 1024 * 1024;
+/// The maximum number of events kept while the driver reads the history; if more come, it reads
+/// again.
+const MAX_PENDING_EVENTS: usize = 256;
+/// The maximum size of their payloads, in bytes.
+const MAX_PENDING_BYTES: usize = 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Room {
@@ -19,7 +19,7 @@ pub(super) struct Room {
     pub(super) state: Mutex<State>,
 }
 
-/// The state of a room. It is *in step* if every event up to `head` was put into the ring, and all
+/// The state of a room. It is *current* if every event up to `head` was put into the ring, and all
 /// later ones will be announced.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent facts about one room")]
@@ -28,20 +28,20 @@ pub(super) struct State {
     pub(super) wakers: Wakers,
     /// Number of subscribers; the room ends with the last one.
     pub(super) members: usize,
-    pub(super) in_step: bool,
+    pub(super) is_current: bool,
     /// Whether the room is with the driver, or queued for it.
     queued: bool,
     /// Whether announcements may have been lost since the driver began.
-    again: bool,
-    /// Whether the room was ever in step: `head` is then meaningful even if it is `None`.
-    begun: bool,
+    must_reread: bool,
+    /// Whether the head is known; `None` in `head` then means that there is no history.
+    knows_head: bool,
     /// The newest event that was passed on; `None` if there was no history.
     pub(super) head: Option<EventId>,
     /// How often the incarnation has changed.
-    pub(super) turn: u64,
-    /// Events announced while the room was not in step, each with the number before it.
-    early: Vec<(Event, Option<u64>)>,
-    early_bytes: usize,
+    pub(super) incarnation_changes: u64,
+    /// Events announced while the room was not current, each with the number before it.
+    pending: Vec<(Event, Option<u64>)>,
+    pending_bytes: usize,
 }
 
 /// What must be done once the room's lock is released.
@@ -60,9 +60,9 @@ impl Room {
 }
 
 impl State {
-    /// Puts the room in step at once, for a backend in this process.
+    /// Makes the room current at once, for a backend in this process.
     pub(super) fn opened(&mut self, head: Option<EventId>) {
-        (self.in_step, self.begun, self.head) = (true, true, head);
+        (self.is_current, self.knows_head, self.head) = (true, true, head);
     }
 
     /// Passes on an announced event, unless it is a repeat or an event before it is missing.
@@ -70,8 +70,8 @@ impl State {
     /// `previous` is the number before it in its history, zero for the first; `None` if the backend
     /// knows that none is missing.
     pub(super) fn stored(&mut self, event: Event, previous: Option<u64>) -> Then {
-        if !self.in_step {
-            self.set_aside(event, previous);
+        if !self.is_current {
+            self.keep_pending(event, previous);
             return Then::default();
         }
         let follows = match self.head {
@@ -86,80 +86,81 @@ impl State {
             _ => previous.is_none_or(|previous| previous == 0),
         };
         if !follows {
-            self.set_aside(event, previous);
+            self.keep_pending(event, previous);
             return self.recheck();
         }
-        self.pass(event);
+        self.deliver(event);
         Then { wake: self.wakers.take(), queue: false }
     }
 
-    fn pass(&mut self, event: Event) {
-        self.turn += u64::from(self.head.is_some_and(|head| head.incarnation != event.id.incarnation));
+    fn deliver(&mut self, event: Event) {
+        self.incarnation_changes +=
+            u64::from(self.head.is_some_and(|head| head.incarnation != event.id.incarnation));
         self.head = Some(event.id);
         self.ring.push(Delivery::Event(event));
     }
 
-    fn set_aside(&mut self, event: Event, previous: Option<u64>) {
-        if self.early.len() == EARLY_EVENTS || self.early_bytes > EARLY_BYTES {
-            self.again = true;
+    fn keep_pending(&mut self, event: Event, previous: Option<u64>) {
+        if self.pending.len() == MAX_PENDING_EVENTS || self.pending_bytes > MAX_PENDING_BYTES {
+            self.must_reread = true;
         } else {
-            self.early_bytes += event.payload.len();
-            self.early.push((event, previous));
+            self.pending_bytes += event.payload.len();
+            self.pending.push((event, previous));
         }
     }
 
-    /// Passes on a delivery that is not part of the history.
-    pub(super) fn pass_by(&mut self, delivery: Delivery) -> Then {
+    /// Delivers something that is not part of the history: a signal, or an event by prefix.
+    pub(super) fn deliver_live(&mut self, delivery: Delivery) -> Then {
         self.ring.push(delivery);
         Then { wake: self.wakers.take(), queue: false }
     }
 
     /// Announcements may have been lost: the driver must read from the server.
     pub(super) fn recheck(&mut self) -> Then {
-        self.in_step = false;
-        self.again = true;
+        self.is_current = false;
+        self.must_reread = true;
         Then { wake: Vec::new(), queue: !std::mem::replace(&mut self.queued, true) }
     }
 
     /// Starts an attempt of the driver; returns where it must read from.
     pub(super) fn begin(&mut self) -> ReadFrom {
-        self.again = false;
-        if self.begun { ReadFrom::position(self.head) } else { ReadFrom::Last(0) }
+        self.must_reread = false;
+        if self.knows_head { ReadFrom::position(self.head) } else { ReadFrom::Last(0) }
     }
 
     /// Passes on a page that the driver has read.
     pub(super) fn read(&mut self, page: Page) -> Then {
         if let Some(missed) = page.missed {
-            self.turn += u64::from(missed == Missed::Incarnation);
+            self.incarnation_changes += u64::from(missed == Missed::Incarnation);
             self.ring.push(Delivery::Missed(missed));
         }
         for event in page.events {
-            self.pass(event);
+            self.deliver(event);
         }
-        (self.head, self.begun) = (page.position, true);
+        (self.head, self.knows_head) = (page.position, true);
         Then { wake: self.wakers.take(), queue: false }
     }
 
     /// Ends an attempt: the driver has read everything stored or, for a prefix, has opened it.
-    /// Returns false if the driver must go on.
+    /// Returns false if the driver must try again.
     pub(super) fn finish(&mut self, of_prefix: bool) -> (bool, Then) {
         let mut wake = Vec::new();
-        if !self.again {
-            if of_prefix && self.begun {
+        if !self.must_reread {
+            if of_prefix && self.knows_head {
                 self.ring.push(Delivery::Missed(Missed::Interrupted));
             }
-            (self.in_step, self.begun) = (true, true);
-            self.early_bytes = 0;
-            for (event, previous) in std::mem::take(&mut self.early) {
+            (self.is_current, self.knows_head) = (true, true);
+            self.pending_bytes = 0;
+            for (event, previous) in std::mem::take(&mut self.pending) {
                 wake.extend(self.stored(event, previous).wake);
             }
         }
-        let done = self.in_step;
+        let done = self.is_current;
         self.queued = !done;
         if !done {
-            // The events set aside will be read from the history.
-            self.early = Vec::new();
-            self.early_bytes = 0;
+            // The pending events will be read from the history.
+            self.pending = Vec::new();
+            self.pending_bytes = 0;
         }
         wake.extend(self.wakers.take());
         (done, Then { wake, queue: false })

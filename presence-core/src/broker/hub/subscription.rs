@@ -36,30 +36,30 @@ struct Inside {
 /// history.
 struct Entered {
     cursor: u64,
-    /// The room's turn and the incarnation of its head at that point: the ring continues from
-    /// there.
-    turn: u64,
+    /// The room's `incarnation_changes` and the incarnation of its head at that point: the ring
+    /// continues from there.
+    incarnation_changes: u64,
     incarnation: Option<u64>,
 }
 
 impl Entered {
     fn now(state: &mut State) -> Self {
         let incarnation = state.head.map(|head| head.incarnation);
-        Self { cursor: state.ring.enter(), turn: state.turn, incarnation }
+        Self { cursor: state.ring.enter(), incarnation_changes: state.incarnation_changes, incarnation }
     }
 
     /// Whether a page that ends in this incarnation is continued by the ring.
     fn meets(&self, incarnation: u64, state: &State) -> bool {
         let Some(entered) = self.incarnation else {
             let head = state.head.map(|head| head.incarnation);
-            return self.turn == state.turn && head == Some(incarnation);
+            return self.incarnation_changes == state.incarnation_changes && head == Some(incarnation);
         };
         entered == incarnation
     }
 }
 
 enum Stage {
-    /// Waits until the room is in step. `None`: then live at once.
+    /// Waits until the room is current. `None`: then live at once.
     Entering(Option<ReadFrom>),
     Reading(BoxFuture<'static, Result<Page>>, ReadFrom, u32),
     Pausing(BoxFuture<'static, ()>, ReadFrom, u32),
@@ -126,7 +126,7 @@ impl Subscription {
         match &mut self.stage {
             Stage::Entering(from) => {
                 let mut state = inside.room.state.lock();
-                if !state.in_step {
+                if !state.is_current {
                     state.wakers.wait(inside.place, context);
                     return Poll::Pending;
                 }

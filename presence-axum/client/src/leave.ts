@@ -9,7 +9,7 @@ import type { Beat } from './types.ts';
 /** The maximum time until the host gets a result. */
 const WAIT_FOR = 5_000;
 
-export class Farewell {
+export class Leave {
   readonly beat: Beat;
   readonly result: Promise<'confirmed' | 'unconfirmed'>;
   #env: Env;
