@@ -1,4 +1,4 @@
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use super::{Redis, redis_server, valkey_server};
 use crate::{
@@ -25,7 +25,15 @@ impl Cluster {
     /// # Panics
     /// Where it cannot be had, with the reason.
     pub fn start(masters: usize, replicas: usize) -> Self {
-        Self::run(&redis_server(), masters, replicas)
+        Self::of(masters, replicas, |settings| Redis::run(&redis_server(), settings))
+    }
+
+    /// The same, where each node's clock can be [set](Redis::set_clock). Linux only.
+    ///
+    /// # Panics
+    /// As [`Cluster::start`].
+    pub fn with_clocks(masters: usize, replicas: usize) -> Self {
+        Self::of(masters, replicas, |settings| Redis::run_with_clock(&redis_server(), settings))
     }
 
     /// The same of Valkey.
@@ -33,7 +41,7 @@ impl Cluster {
     /// # Panics
     /// As [`Cluster::start`].
     pub fn valkey(masters: usize, replicas: usize) -> Self {
-        Self::run(&valkey_server(), masters, replicas)
+        Self::of(masters, replicas, |settings| Redis::run(&valkey_server(), settings))
     }
 
     /// Where clients find each of the nodes.
@@ -75,23 +83,20 @@ impl Cluster {
         master
     }
 
-    fn run(program: &Path, masters: usize, replicas: usize) -> Self {
+    fn of(masters: usize, replicas: usize, server: impl Fn(&[(&str, &str)]) -> Redis) -> Self {
         assert!(masters > 0, "a cluster has a master");
         let buses: Vec<_> = (0..masters * (1 + replicas)).map(|_| Port::free()).collect();
         let node = |bus: &Port| {
             let bus = bus.number().to_string();
-            Redis::run(
-                program,
-                &[
-                    ("cluster-enabled", "yes"),
-                    ("cluster-port", &bus),
-                    ("cluster-node-timeout", "1000"),
-                    // A test that waits for a replica to take over wants it however old its data.
-                    ("cluster-replica-validity-factor", "0"),
-                    ("cluster-allow-replica-migration", "no"),
-                    ("repl-diskless-sync-delay", "0"),
-                ],
-            )
+            server(&[
+                ("cluster-enabled", "yes"),
+                ("cluster-port", &bus),
+                ("cluster-node-timeout", "1000"),
+                // A test that waits for a replica to take over wants it however old its data.
+                ("cluster-replica-validity-factor", "0"),
+                ("cluster-allow-replica-migration", "no"),
+                ("repl-diskless-sync-delay", "0"),
+            ])
         };
         let nodes = buses.iter().map(node).collect();
         let cluster = Self { nodes, buses };

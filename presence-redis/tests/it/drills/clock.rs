@@ -5,7 +5,7 @@ use crate::rig;
 use presence_core::Presence;
 use presence_redis::RedisStore;
 use std::time::Duration;
-use test_servers::redis::{Redis, Sentinel};
+use test_servers::redis::{Cluster, Redis, Sentinel};
 use tokio::task::block_in_place;
 
 /// Waits for what takes a second or a lease, and never as long as the shortest step: time that
@@ -91,4 +91,13 @@ async fn a_failover_leads_to_a_server_whose_clock_is_behind() {
     };
     nobody_notices(|| rig::through_sentinel(&sentinel, &name), fails_over, &[-45]).await;
     block_in_place(|| drop(sentinel));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clock_of_one_master_of_a_cluster_steps() {
+    let (cluster, name) = (block_in_place(|| Cluster::with_clocks(3, 0)), rig::unique());
+    let steps = if is_all() { steps() } else { &[-45] };
+    let one = |ahead| cluster.nodes()[0].set_clock(ahead);
+    nobody_notices(|| rig::on_cluster(&cluster, &name), one, steps).await;
+    block_in_place(|| drop(cluster));
 }
