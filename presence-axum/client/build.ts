@@ -40,7 +40,7 @@ async function bundle(entry: string, external: string[]): Promise<string> {
   return outputFiles[0]!.text;
 }
 
-const core = `// presence.js, built from client/src (${hash()}): MIT OR Apache-2.0\n${await bundle('index.ts', [])}`;
+const core = `// presence.js (${hash()}), MIT OR Apache-2.0\n${await bundle('index.ts', [])}`;
 const react = await bundle('react.ts', ['react']);
 for (const [name, text] of Object.entries({ 'presence.js': core, 'react.js': react })) {
   const size = gzipSync(text, { level: 9 }).length;

@@ -22,7 +22,7 @@ export const unanswered = (error: string, code: Problem['code'] = 'network'): An
 
 export const isAccepted = ({ status }: Answer): boolean => status >= 200 && status < 300;
 /** Whether repeating the request would be refused again. */
-export const isRefused = ({ status }: Answer): boolean => status >= 400 && status < 500 && ![401, 408, 425, 429].includes(status);
+export const isRefused = ({ status }: { status: number }): boolean => status >= 400 && status < 500 && ![401, 408, 425, 429].includes(status);
 
 const ANSWER_WITHIN = 10_000;
 /** A response that takes longer may be waiting for the connection that our own stream occupies. */

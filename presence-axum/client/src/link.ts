@@ -5,7 +5,7 @@
 
 import { jitter } from './backoff.ts';
 import type { Channel, Env } from './env.ts';
-import type { Http } from './http.ts';
+import { isRefused, type Http } from './http.ts';
 import type { Connection } from './lifecycle.ts';
 import type { Scopes } from './scopes.ts';
 import { SocketLine, type Emit } from './socket.ts';
@@ -101,6 +101,8 @@ export class Link implements Connection {
         this.settle(after);
       },
       refused: () => token.refuse(token.last),
+      denied: ({ code, error }) =>
+        isRefused({ status: code }) ? host.emit('error', { code: 'refused', message: error }) : this.settle(POLL_EVERY),
     });
   }
 

@@ -42,6 +42,8 @@ export interface SocketHost {
    */
   lost(problem: Problem, isFinal: boolean, wasOpen: boolean): void;
   refused(): void;
+  /** A subscription was refused, with an HTTP status. */
+  denied(why: { code: number; error: string }): void;
 }
 
 export class SocketLine {
@@ -116,7 +118,7 @@ export class SocketLine {
     this.#socket = socket;
     // Either WebSockets are blocked or the network is down; heartbeats show which.
     const without = (this.#withoutHello += 1) < ATTEMPTS ? 0 : AGAIN_AFTER;
-    this.#timer.set(HELLO_WITHIN, () => this.#lost({ code: 'network', message: 'no hello' }, without));
+    this.#timer.set(HELLO_WITHIN, () => this.#lost({ code: 'network', message: 'silence' }, without));
     socket.onmessage = ({ data }) => {
       if (turn === this.#turn && typeof data === 'string') this.#frame(data);
     };
@@ -161,6 +163,7 @@ export class SocketLine {
       } else if (type === 'missed') this.#host.emit(type, frame as unknown as Missed);
       else if (type.startsWith('presence_')) this.#host.onPresence(type, { ...frame, scope: frame['topic'] == null ? 'everyone' : `topic:${frame['topic']}` });
       else if (typeof frame['ref'] === 'number') this.#answered(type, frame);
+      else if (type === 'error' && this.#subscribed.delete((frame['topic'] as string) ?? null)) this.#host.denied(frame as never);
     } catch (error) {
       this.#lost({ code: 'protocol', message: textOf(error) });
     }

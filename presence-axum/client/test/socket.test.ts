@@ -201,3 +201,24 @@ test('a socket that failed is tried again when heartbeats succeed again', async 
   await world.pass(60_000);
   assert.ok(env.sockets.length > tried);
 });
+
+test('a subscription that is refused for the moment is repeated, and one without the right is an error', async () => {
+  const { presence, world, socket } = await connected();
+  const errors: string[] = [];
+  presence.on('error', ({ message }) => errors.push(message));
+  presence.watch({ topic: 'lobby' }, () => {});
+  presence.watch({ topic: 'vault' }, () => {});
+  await world.pass(500);
+  const asked = () => socket.of('subscribe').flatMap(({ topics }) => topics).map(({ topic }: any) => topic);
+  assert.deepEqual(asked(), ['lobby', 'vault']);
+  socket.tell({ type: 'error', code: 403, error: 'forbidden', topic: 'vault' });
+  assert.deepEqual(errors, ['forbidden']);
+  await world.pass(5_000);
+  assert.deepEqual(asked(), ['lobby', 'vault']);
+  socket.tell({ type: 'error', code: 429, error: 'too many requests', topic: 'lobby' });
+  socket.tell({ type: 'error', code: 429, error: 'too many requests', topic: 'elsewhere' });
+  await world.pass(9_900);
+  assert.deepEqual(asked(), ['lobby', 'vault']);
+  await world.pass(5_200);
+  assert.deepEqual([asked().slice(0, 3), errors], [['lobby', 'vault', 'lobby'], ['forbidden']]);
+});
