@@ -1,6 +1,7 @@
 //! Tests that a user goes idle and lapses, without waiting: a `ManualClock` is advanced.
 
-use presence_core::{Beat, Liveness, ManualClock, Policy, Presence, SessionId, Timestamp, UserId};
+use presence_core::testing::ManualClock;
+use presence_core::{Beat, Liveness, Policy, Presence, SessionId, Timestamp, UserId};
 use presence_memory::MemoryStore;
 use std::error::Error;
 use std::time::Duration;

@@ -60,7 +60,7 @@ pub fn forwarded(data: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use presence_core::conformance::mutations;
+    use presence_core::testing::conformance::mutations;
 
     #[test]
     fn mutated_hits_are_accepted_or_refused() {

@@ -4,8 +4,9 @@
 //! answered from a replica in the host's own process.
 //!
 //! ```
-//! # use presence_core::conformance::ReferenceStore as MemoryStore;
-//! use presence_core::{Beat, Liveness, ManualClock, Presence, SessionId, Timestamp, UserId};
+//! # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
+//! use presence_core::{Beat, Liveness, Presence, SessionId, Timestamp, UserId};
+//! use presence_core::testing::ManualClock;
 //! use std::time::Duration;
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!
@@ -33,7 +34,7 @@
 //! | [`broker`] | the trait of message brokers, its contract, and the hub that all of them share |
 //! | [`store`] | the trait of stores, and its contract |
 //! | [`handle`] | [`Presence`] and its background tasks |
-//! | [`conformance`] | the suites that a store and a broker pass (feature `conformance`) |
+//! | [`testing`] | virtual time, and the suites that a store and a broker pass (feature `conformance`) |
 //!
 //! The root of the crate has what a host needs. [`store`] and [`broker`] are for authors of stores
 //! and brokers; [`roster`], [`liveness`] and [`time`] are the parts of the engine, for building
@@ -47,6 +48,7 @@
 
 pub mod broker;
 #[cfg(any(test, feature = "conformance"))]
+#[doc(hidden)]
 pub mod conformance;
 #[doc(hidden)]
 pub mod footprint;
@@ -63,6 +65,7 @@ pub mod random;
 pub mod roster;
 mod setters;
 pub mod store;
+pub mod testing;
 pub mod time;
 
 pub use broker::Broker;
@@ -77,4 +80,4 @@ pub use roster::{
     Snapshot, Sorted, Update, Users, Version, Viewer,
 };
 pub use store::PresenceStore;
-pub use time::{Clock, ManualClock, SystemClock, Timestamp, View};
+pub use time::{Clock, SystemClock, Timestamp, View};

@@ -57,7 +57,8 @@ impl MemoryStore {
     /// An empty store on `clock`.
     ///
     /// ```
-    /// use presence_core::{ManualClock, Timestamp};
+    /// use presence_core::Timestamp;
+    /// use presence_core::testing::ManualClock;
     /// use presence_memory::MemoryStore;
     /// let store = MemoryStore::with_clock(ManualClock::at(Timestamp::from_secs(1_700_000_000)));
     /// # drop(store);

@@ -65,7 +65,7 @@ pub fn renewals(data: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use presence_core::conformance::mutations;
+    use presence_core::testing::conformance::mutations;
 
     #[test]
     fn records_that_are_nearly_right_are_passed_over_or_kept() {

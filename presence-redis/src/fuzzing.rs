@@ -53,7 +53,7 @@ pub fn announced(data: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use presence_core::conformance::mutations;
+    use presence_core::testing::conformance::mutations;
 
     const SESSION: &str = "170000000012317000000001001700000000000l17000000002001700000005200\tweb-1~9f3c\t{\"held\":true,\"lease\":60000,\"topics\":[{\"topic\":\"a\"}],\"meta\":{\"x\":1.5}}\t1700000000000{\"at\":1700000000000,\"status\":\"away\",\"message\":\"tea\"}";
 

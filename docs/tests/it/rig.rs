@@ -3,7 +3,8 @@
 use crate::client::{Events, Reply, events, send};
 use axum::Router;
 use presence_axum::serve::{Options, serve};
-use presence_core::{ManualClock, Policy, Presence, Timestamp};
+use presence_core::testing::ManualClock;
+use presence_core::{Policy, Presence, Timestamp};
 use presence_memory::MemoryStore;
 use std::net::SocketAddr;
 use std::time::Duration;

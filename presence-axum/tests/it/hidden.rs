@@ -10,9 +10,10 @@ use http::{Request, Response, StatusCode};
 use presence_axum::Mount;
 use presence_axum::serve::{Options, serve};
 use presence_axum::ws::Settings;
+use presence_core::testing::ManualClock;
 use presence_core::{
-    Activity, Beat, Builder, Declaration, LastSeen, Leave, ManualClock, Message, Policy, Presence, SessionId,
-    SessionKey, Status, Topic, Topics, UserId,
+    Activity, Beat, Builder, Declaration, LastSeen, Leave, Message, Policy, Presence, SessionId, SessionKey,
+    Status, Topic, Topics, UserId,
 };
 use presence_memory::MemoryStore;
 use serde_json::{Value, json};

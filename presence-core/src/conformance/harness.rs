@@ -76,7 +76,7 @@ pub trait Harness: Send + Sync + 'static {
 
     /// Lets time pass for the stores of this harness. Default: sleeps.
     ///
-    /// A store on a [`ManualClock`](crate::ManualClock) advances that instead, and its suite takes
+    /// A store on a [`ManualClock`](crate::testing::ManualClock) advances that instead, and its suite takes
     /// no time.
     async fn advance(&self, by: Duration) {
         tokio::time::sleep(by).await;

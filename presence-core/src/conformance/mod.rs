@@ -6,7 +6,7 @@
 //! process:
 //!
 //! ```
-//! use presence_core::conformance::{Cannot, Harness, ReferenceStore as MyStore};
+//! use presence_core::testing::conformance::{Cannot, Harness, ReferenceStore as MyStore};
 //! use presence_core::{PresenceStore, SystemClock, conformance_tests};
 //! use std::{collections::HashMap, sync::Arc, sync::Mutex};
 //!
@@ -34,7 +34,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! A store that takes a [`Clock`](crate::Clock) gets a [`ManualClock`](crate::ManualClock) and
+//! A store that takes a [`Clock`](crate::Clock) gets a [`ManualClock`](crate::testing::ManualClock) and
 //! advances it in [`advance`](Harness::advance): its suite then takes no time at all.
 //!
 //! Each case is a function of its own, which can also be called directly. A case fails by

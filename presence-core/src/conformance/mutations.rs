@@ -23,7 +23,7 @@ const SPECIAL: &[u8] = b"\0\t\n\r \"',-./0019:=[\\]{}~\x7f\x80\xc3\xff";
 ///
 /// ```
 /// use presence_core::Topic;
-/// use presence_core::conformance::mutations;
+/// use presence_core::testing::conformance::mutations;
 ///
 /// mutations(&[b"lobby", b"/pricing?plan=2"], |bytes| {
 ///     let Ok(text) = std::str::from_utf8(bytes) else { return false };

@@ -41,7 +41,7 @@ impl Builder {
     /// every process on one store.
     ///
     /// ```
-    /// # use presence_core::conformance::ReferenceStore as MemoryStore;
+    /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
     /// # use presence_core::{Policy, Presence, SystemClock};
     /// # let store = MemoryStore::new(SystemClock);
     /// use std::time::Duration;
@@ -54,11 +54,12 @@ impl Builder {
 
     /// The process's clock. Default: [`SystemClock`].
     ///
-    /// Tests pass a [`ManualClock`](crate::ManualClock), and the same one to the store.
+    /// Tests pass a [`ManualClock`](crate::testing::ManualClock), and the same one to the store.
     ///
     /// ```
-    /// # use presence_core::conformance::ReferenceStore as MemoryStore;
-    /// use presence_core::{ManualClock, Presence, Timestamp};
+    /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
+    /// use presence_core::{Presence, Timestamp};
+    /// use presence_core::testing::ManualClock;
     /// let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
     /// let builder = Presence::builder(MemoryStore::new(clock.clone())).clock(clock);
     /// # drop(builder);
@@ -71,7 +72,7 @@ impl Builder {
     /// 200 bytes, without control characters; the rest is dropped.
     ///
     /// ```
-    /// # use presence_core::conformance::ReferenceStore as MemoryStore;
+    /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
     /// # use presence_core::{Presence, SystemClock};
     /// # let store = MemoryStore::new(SystemClock);
     /// let builder = Presence::builder(store).label("eu-1");
@@ -89,7 +90,7 @@ impl Builder {
     /// tells nothing about hidden users. Sessions accepted by other processes are never refused.
     ///
     /// ```
-    /// # use presence_core::conformance::ReferenceStore as MemoryStore;
+    /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
     /// # use presence_core::{Presence, SystemClock};
     /// # let store = MemoryStore::new(SystemClock);
     /// let builder = Presence::builder(store).max_sessions(200_000);
@@ -108,7 +109,7 @@ impl Builder {
     /// has a budget of its own.
     ///
     /// ```
-    /// # use presence_core::conformance::ReferenceStore as MemoryStore;
+    /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
     /// # use presence_core::{Presence, SystemClock};
     /// # let store = MemoryStore::new(SystemClock);
     /// let builder = Presence::builder(store).max_bytes(512 * 1024 * 1024);
@@ -127,7 +128,7 @@ impl Builder {
     /// the user's topics.
     ///
     /// ```
-    /// # use presence_core::conformance::ReferenceStore as MemoryStore;
+    /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
     /// # use presence_core::{Presence, SystemClock};
     /// # let store = MemoryStore::new(SystemClock);
     /// let builder = Presence::builder(store).max_topics_per_user(100);
@@ -146,7 +147,7 @@ impl Builder {
     /// [`Error::Full`](super::Error::Full).
     ///
     /// ```
-    /// # use presence_core::conformance::ReferenceStore as MemoryStore;
+    /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
     /// # use presence_core::{Presence, SystemClock};
     /// # let store = MemoryStore::new(SystemClock);
     /// let builder = Presence::builder(store).remember_bytes(64 * 1024 * 1024);
@@ -160,7 +161,7 @@ impl Builder {
     /// background: see [`Presence::ready`].
     ///
     /// ```
-    /// # use presence_core::conformance::ReferenceStore as MemoryStore;
+    /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
     /// # use presence_core::{Presence, SystemClock};
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let store = MemoryStore::new(SystemClock);

@@ -62,7 +62,7 @@ impl Presence {
     /// The settings of a new `Presence` on `store`.
     ///
     /// ```
-    /// # use presence_core::conformance::ReferenceStore as MemoryStore;
+    /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
     /// use presence_core::{Policy, Presence, SystemClock};
     /// use std::time::Duration;
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {

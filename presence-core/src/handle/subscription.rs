@@ -36,8 +36,9 @@ impl Drop for Reader {
 /// for those a fresh snapshot. It is a [`Stream`], which ends when the `Presence` shuts down.
 ///
 /// ```
-/// # use presence_core::conformance::ReferenceStore as MemoryStore;
-/// # use presence_core::{Beat, ManualClock, Presence, Scope, SessionId, Timestamp, Update, UserId};
+/// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
+/// # use presence_core::{Beat, Presence, Scope, SessionId, Timestamp, Update, UserId};
+/// # use presence_core::testing::ManualClock;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
 /// # let presence = Presence::builder(MemoryStore::new(clock.clone())).clock(clock.clone()).start()?;
@@ -134,8 +135,9 @@ impl Stream for Subscription {
 /// A stream of the view: fresh or stale; a slow reader skips to the newest.
 ///
 /// ```
-/// # use presence_core::conformance::ReferenceStore as MemoryStore;
-/// # use presence_core::{ManualClock, Presence, Timestamp, View};
+/// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
+/// # use presence_core::{Presence, Timestamp, View};
+/// # use presence_core::testing::ManualClock;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
 /// # let presence = Presence::builder(MemoryStore::new(clock.clone())).clock(clock.clone()).start()?;

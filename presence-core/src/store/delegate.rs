@@ -6,7 +6,7 @@
 /// It stands in an `impl` block. A wrapper that does more in some methods writes the trait out.
 ///
 /// ```
-/// use presence_core::conformance::ReferenceStore;
+/// use presence_core::testing::conformance::ReferenceStore;
 /// use presence_core::store::{Coalesce, PresenceStore};
 ///
 /// struct Batching(Coalesce<ReferenceStore>);

@@ -22,7 +22,8 @@ const TURNS: usize = 16;
 /// ([`Clock::sleep_past`]) is no such thing: a day in which little happens takes some milliseconds.
 ///
 /// ```
-/// use presence_core::{Clock, ManualClock, Timestamp};
+/// use presence_core::{Clock, Timestamp};
+/// use presence_core::testing::ManualClock;
 /// use std::time::Duration;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let clock = ManualClock::at(Timestamp::from_secs(1_000));
@@ -76,7 +77,8 @@ impl ManualClock {
     /// A clock that reads `now`.
     ///
     /// ```
-    /// use presence_core::{Clock, ManualClock, Timestamp};
+    /// use presence_core::{Clock, Timestamp};
+    /// use presence_core::testing::ManualClock;
     /// let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
     /// assert_eq!(clock.now(), Timestamp::from_secs(1_700_000_000));
     /// ```
@@ -88,7 +90,8 @@ impl ManualClock {
     /// tasks are idle.
     ///
     /// ```
-    /// # use presence_core::{Clock, ManualClock, Timestamp};
+    /// # use presence_core::{Clock, Timestamp};
+    /// # use presence_core::testing::ManualClock;
     /// # #[tokio::main(flavor = "current_thread")] async fn main() {
     /// use std::time::Duration;
     /// let clock = ManualClock::at(Timestamp::from_secs(10));

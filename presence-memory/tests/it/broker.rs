@@ -5,8 +5,9 @@ use futures_util::stream::{BoxStream, StreamExt};
 use presence_core::broker::{
     Broker, Channel, Delivery, KEYS_FOR, Missed, Publish, Published, Retention, Start,
 };
-use presence_core::conformance::broker::BrokerHarness;
-use presence_core::{ManualClock, Timestamp, broker_conformance_tests};
+use presence_core::testing::ManualClock;
+use presence_core::testing::conformance::broker::BrokerHarness;
+use presence_core::{Timestamp, broker_conformance_tests};
 use presence_memory::{HISTORY_BYTES, MemoryBroker};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use presence_core::conformance::{Cannot, Harness};
-use presence_core::{ManualClock, PresenceStore, conformance_tests};
+use presence_core::testing::ManualClock;
+use presence_core::testing::conformance::{Cannot, Harness};
+use presence_core::{PresenceStore, conformance_tests};
 use presence_memory::MemoryStore;
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -2,9 +2,10 @@
 
 use presence_core::Scope;
 use presence_core::roster::{LeftReason, Update, Viewer};
+use presence_core::testing::ManualClock;
 use presence_core::{
-    Beat, Counts, Error, Leave, Liveness, ManualClock, Policy, Presence, PresenceStore, SessionId,
-    StoreHealth, Timestamp, Topic, Topics, UserId,
+    Beat, Counts, Error, Leave, Liveness, Policy, Presence, PresenceStore, SessionId, StoreHealth, Timestamp,
+    Topic, Topics, UserId,
 };
 use presence_memory::MemoryStore;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use crate::rig::{self, CLUSTER, LEAF, NATS, OLD};
 use async_trait::async_trait;
 use presence_core::PresenceStore;
-use presence_core::conformance::{Cannot, Harness};
+use presence_core::testing::conformance::{Cannot, Harness};
 use presence_nats::{Options, Storage};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};

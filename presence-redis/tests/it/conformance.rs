@@ -3,7 +3,7 @@
 use crate::rig::{self, CLUSTER, REDIS, SENTINEL, VALKEY};
 use async_trait::async_trait;
 use presence_core::PresenceStore;
-use presence_core::conformance::{Cannot, Harness};
+use presence_core::testing::conformance::{Cannot, Harness};
 use presence_redis::RedisStore;
 use std::sync::Arc;
 

@@ -3,7 +3,8 @@
 use crate::client::{Events, Reply, events, send};
 use axum::Router;
 use presence_axum::serve::{Options, serve};
-use presence_core::{Builder, Clock, ManualClock, Policy, Presence, PresenceStore, Timestamp};
+use presence_core::testing::ManualClock;
+use presence_core::{Builder, Clock, Policy, Presence, PresenceStore, Timestamp};
 use presence_memory::MemoryStore;
 use std::net::SocketAddr;
 use std::time::Duration;

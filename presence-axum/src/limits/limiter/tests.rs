@@ -62,7 +62,8 @@ fn topics_are_counted_in_all_and_for_each_client_until_their_stream_ends() {
 
 #[test]
 fn each_eighth_topic_that_a_stream_begins_with_is_a_query() {
-    let clock: Arc<dyn Clock> = Arc::new(presence_core::ManualClock::at(presence_core::Timestamp::ZERO));
+    let clock: Arc<dyn Clock> =
+        Arc::new(presence_core::testing::ManualClock::at(presence_core::Timestamp::ZERO));
     let queries_per_client = Quota::per_minute(1).map(|quota| quota.burst(2));
     let gate = Limiter::with_clock(Limits::default().queries_per_client(queries_per_client), &clock);
     let mut stream = gate.admit(Some(client(1))).unwrap();

@@ -1,5 +1,5 @@
 use super::*;
-use presence_core::ManualClock;
+use presence_core::testing::ManualClock;
 
 fn rate(quota: Option<Quota>, max_keys: usize) -> (Rate, ManualClock) {
     let clock = ManualClock::at(Timestamp::from_secs(1_710_000_000));

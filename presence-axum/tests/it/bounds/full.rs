@@ -3,9 +3,8 @@
 use crate::rig::{Rig, START, WARM_UP};
 use presence_axum::auth::{Identity, from_fn};
 use presence_axum::{Limits, Mount, not_found};
-use presence_core::{
-    Beat, Declaration, ManualClock, Message, Meta, Presence, SessionId, Status, Topic, Topics, UserId,
-};
+use presence_core::testing::ManualClock;
+use presence_core::{Beat, Declaration, Message, Meta, Presence, SessionId, Status, Topic, Topics, UserId};
 use presence_memory::{MemoryBroker, MemoryStore};
 
 /// Every character takes two bytes in JSON.

@@ -12,7 +12,8 @@ use axum::routing::get;
 use http::request::Parts;
 use presence_axum::auth::{Action, Hs256, Identity, Refused, Resource, from_fn};
 use presence_axum::{Mount, Route};
-use presence_core::{ManualClock, UserId};
+use presence_core::UserId;
+use presence_core::testing::ManualClock;
 use serde_json::{Value, json};
 
 const NOW: u64 = START.as_millis() / 1000;

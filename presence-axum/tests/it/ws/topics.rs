@@ -7,7 +7,8 @@ use axum::extract::Request;
 use presence_axum::limits::Quota;
 use presence_axum::ws::{Gateway, Settings};
 use presence_axum::{Limits, Mount};
-use presence_core::{ManualClock, SessionId, SessionKey, Topic, UserId};
+use presence_core::testing::ManualClock;
+use presence_core::{SessionId, SessionKey, Topic, UserId};
 use presence_memory::MemoryStore;
 use serde_json::{Value, json};
 

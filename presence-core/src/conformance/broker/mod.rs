@@ -5,8 +5,9 @@
 //!
 //! ```
 //! use presence_core::broker::{Broker, Retention};
-//! use presence_core::conformance::{Cannot, broker::{BrokerHarness, ReferenceServer as MyServer}};
-//! use presence_core::{ManualClock, broker_conformance_tests};
+//! use presence_core::testing::conformance::{Cannot, broker::{BrokerHarness, ReferenceServer as MyServer}};
+//! use presence_core::broker_conformance_tests;
+//! use presence_core::testing::ManualClock;
 //! use std::{sync::Arc, time::Duration};
 //!
 //! struct Mine(ManualClock, MyServer);

@@ -123,8 +123,9 @@ impl Outcome {
 /// The faults of a [`ReferenceStore`](super::ReferenceStore), which all its clones share.
 ///
 /// ```
-/// use presence_core::conformance::ReferenceStore;
-/// use presence_core::{ManualClock, PresenceStore};
+/// use presence_core::testing::conformance::ReferenceStore;
+/// use presence_core::PresenceStore;
+/// use presence_core::testing::ManualClock;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let store = ReferenceStore::new(ManualClock::default());
 /// store.faults().go_down();

@@ -26,7 +26,7 @@ use tokio::sync::watch;
 /// Clones share the state, and every watch delivers the changes of all of them. Each clone is a
 /// handle of its own, as another process would open it, with a link that can be cut
 /// ([`cut_off`](Self::cut_off), [`stall`](Self::stall)). Nothing waits except on the given clock,
-/// so that with a [`ManualClock`](crate::ManualClock) a test controls everything.
+/// so that with a [`ManualClock`](crate::testing::ManualClock) a test controls everything.
 /// [`faults`](Self::faults) make it fail in every way that the contract allows.
 #[derive(Debug)]
 pub struct ReferenceStore {

@@ -14,9 +14,8 @@ mod schedules;
 mod subscriptions;
 
 use crate::conformance::ReferenceStore;
-use crate::{
-    Beat, Leave, Liveness, ManualClock, Policy, Presence, SessionId, Timestamp, Topic, Topics, UserId,
-};
+use crate::time::ManualClock;
+use crate::{Beat, Leave, Liveness, Policy, Presence, SessionId, Timestamp, Topic, Topics, UserId};
 use std::time::Duration;
 
 /// An arbitrary start, far from zero.

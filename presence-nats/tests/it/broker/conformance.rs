@@ -3,8 +3,8 @@
 use crate::rig::{self, CLUSTER, LEAF, NATS, OLD};
 use async_trait::async_trait;
 use presence_core::broker::{Broker, Channel, Publish, Retention};
-use presence_core::conformance::Cannot;
-use presence_core::conformance::broker::BrokerHarness;
+use presence_core::testing::conformance::Cannot;
+use presence_core::testing::conformance::broker::BrokerHarness;
 use presence_nats::async_nats::ConnectOptions;
 use presence_nats::{BrokerOptions, NatsBroker, Storage};
 use std::collections::BTreeSet;

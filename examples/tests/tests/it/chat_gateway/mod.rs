@@ -23,7 +23,8 @@ use chat_gateway::{Exchange, Service, Settings, Stores, Users, app, policy, rete
 use clap::Parser;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use presence_axum::serve::{Options, serve};
-use presence_core::{Clock, ManualClock, Presence, Timestamp};
+use presence_core::testing::ManualClock;
+use presence_core::{Clock, Presence, Timestamp};
 use presence_memory::{HISTORY_BYTES, MemoryBroker, MemoryStore};
 use serde_json::{Value, json};
 use std::net::SocketAddr;

@@ -1,8 +1,8 @@
 //! `POST`, `PUT` and `DELETE /api/v2/presence/{userID}`.
 
 use super::node::{Node, admin, clock, settings};
-use presence_core::conformance::{Call, Fault};
 use presence_core::store::Kind;
+use presence_core::testing::conformance::{Call, Fault};
 use presence_memory::MemoryStore;
 use serde_json::json;
 use std::sync::Arc;

@@ -12,8 +12,9 @@ mod stream;
 use crate::rig::{Rig, clock};
 use axum::Router;
 use page_hits::{Probe, app, policy};
-use presence_core::conformance::ReferenceStore;
-use presence_core::{ManualClock, Presence, PresenceStore};
+use presence_core::testing::ManualClock;
+use presence_core::testing::conformance::ReferenceStore;
+use presence_core::{Presence, PresenceStore};
 use serde_json::{Value, json};
 use std::time::Duration;
 

@@ -4,9 +4,10 @@ use super::{Shared, TTL, body, hit, online, pages, rig};
 use crate::client::soon;
 use crate::rig::{Rig, START, clock};
 use page_hits::{Probe, app, policy};
-use presence_core::conformance::{Fault, ReferenceStore};
 use presence_core::store::Kind;
-use presence_core::{ManualClock, Presence, Timestamp};
+use presence_core::testing::ManualClock;
+use presence_core::testing::conformance::{Fault, ReferenceStore};
+use presence_core::{Presence, Timestamp};
 use presence_memory::MemoryStore;
 use serde_json::json;
 

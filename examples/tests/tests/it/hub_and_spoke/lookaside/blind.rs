@@ -1,8 +1,8 @@
 //! A store that fails, stops responding, or loses its data.
 
 use super::{Scene, user};
-use presence_core::conformance::{Call, Fault};
 use presence_core::store::{ForgetIf, Kind, PresenceStore};
+use presence_core::testing::conformance::{Call, Fault};
 use presence_core::{SessionId, SessionKey, Status, Timestamp};
 use std::time::Duration;
 

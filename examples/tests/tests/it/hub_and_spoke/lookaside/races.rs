@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use hub_and_spoke::Statuses;
 use hub_and_spoke::lookaside::{Bounds, Lookaside};
 use hub_and_spoke::status::{LASTS, Wanted};
-use presence_core::conformance::ReferenceStore;
+use presence_core::testing::conformance::ReferenceStore;
 use presence_core::{NodeId, Status};
 use std::sync::Arc;
 use std::time::Duration;
