@@ -428,7 +428,7 @@ impl Presence {
     /// use presence_core::StoreHealth;
     /// let health = presence.health();
     /// if let StoreHealth::Down { since, .. } = health.store {
-    ///     println!("down since {since:?}, {} sessions wait for it", health.owed);
+    ///     println!("down since {since:?}, {} sessions wait for it", health.outbox);
     /// }
     /// # Ok(()) }
     /// ```
