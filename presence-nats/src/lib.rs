@@ -26,8 +26,8 @@
 //! | stream `BEATS_chat`, subject `$KV.chat=beats.<writer>` | renewals, up to 512 in a message: `[["alice","tab-1",<seen>,<active>,<revision>],…]` |
 //!
 //! The first process that finds a stream missing creates it. `nats kv get chat s.alice.tab-1` shows a
-//! session; other bytes than `A-Z`, `a-z`, `0-9`, `_`, `-` and `/` stand there as `=XX`. Whoever
-//! deletes a key by hand asks the process that knows better to write it again.
+//! session; other bytes than `A-Z`, `a-z`, `0-9`, `_`, `-` and `/` are encoded as `=XX`. If a key of a
+//! live session is deleted by hand, its process writes it again.
 //!
 //! An account needs to publish to `$JS.API.>` and `$KV.>` (with a domain: `$JS.<domain>.API.>`) and
 //! to `$JS.FC.>`, and to subscribe to its inbox.
@@ -86,10 +86,10 @@
 //! | `error` | failures of requests |
 //!
 //! # Metrics
-//! | name | kind | what it says |
+//! | name | kind | meaning |
 //! |---|---|---|
-//! | `presence_nats_unreadable_total` | counter | messages under our names that are none of ours |
-//! | `presence_nats_conflicts_total` | counter | writes that somebody else was faster with, and that were repeated |
+//! | `presence_nats_unreadable_total` | counter | messages on our subjects that could not be decoded |
+//! | `presence_nats_conflicts_total` | counter | writes that were repeated after a conflict with another writer |
 
 mod broker;
 mod codec;

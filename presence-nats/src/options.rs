@@ -92,8 +92,8 @@ pub enum Storage {
 /// # Ok(()) }
 /// ```
 ///
-/// What concerns a stream (`storage`, `replicas`, `max_age`, `max_bytes`, `beats_for`) is used by
-/// whoever creates it. A stream that exists stays as it is: change it with the tools of NATS.
+/// The settings of streams (`storage`, `replicas`, `max_age`, `max_bytes`, `beats_for`) are used when
+/// a stream is created. An existing stream is not changed: use the tools of NATS.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Options {

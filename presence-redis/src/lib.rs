@@ -53,7 +53,7 @@
 //! | `broker/`, `lua/broker/` | [`RedisBroker`], which carries messages |
 //!
 //! # Metrics
-//! | name | kind | what it says |
+//! | name | kind | meaning |
 //! |---|---|---|
 //! | `presence_redis_unreadable_total` | counter | entries under our keys that are none of ours |
 //! | `presence_redis_foreign_ignored_total` | counter | messages of foreign publishers that were none, or went to a closed channel |

@@ -20,7 +20,7 @@ async fn hit(rig: &Rig, token: &str, body: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_token_says_who_calls_and_the_hook_what_they_may() {
+async fn a_token_identifies_the_caller_and_the_hook_grants_rights() {
     let rig = Rig::serving(|presence| app(presence, SECRET)).await;
     assert_eq!(rig.post("/presence/v1/hit", r#"{"user":"ada","kind":"enter"}"#).await.status, 401);
     let ada = token(&json!({ "sub": "ada" }));

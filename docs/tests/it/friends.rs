@@ -7,7 +7,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 #[tokio::test]
-async fn a_stream_tells_which_friends_are_online() {
+async fn a_stream_lists_the_online_friends() {
     let friends: Vec<UserId> = ["bob", "carol"].map(|name| UserId::new(name).unwrap()).into();
     let rig = Rig::serving(|presence| app(presence, Arc::new(move |_| friends.clone()))).await;
     rig.enter("bob", &[]).await;

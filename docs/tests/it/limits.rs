@@ -5,7 +5,7 @@ use crate::rig::serving;
 use cookbook::limits::{app, limits, start};
 
 #[tokio::test]
-async fn what_exceeds_a_bound_is_refused_with_a_status_that_says_so() {
+async fn requests_beyond_a_limit_are_refused_with_its_status() {
     let presence = start(2).unwrap();
     presence.ready().await;
     let address = serving(app(presence, limits().streams(0))).await;

@@ -8,7 +8,7 @@ use presence_core::{Scope, Topic, UserId};
 use serde_json::json;
 
 #[tokio::test]
-async fn what_is_tracked_is_listed_and_told() {
+async fn tracked_users_are_listed_and_announced() {
     let rig = Rig::serving(|presence| Mount::new(presence).routes()).await;
     let (presence, room) = (&rig.presence, Topic::new("lobby").unwrap());
     let mut updates = presence.subscribe(&Scope::Topic(room.clone()));

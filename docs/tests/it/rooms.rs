@@ -5,7 +5,7 @@ use cookbook::rooms::app;
 use serde_json::json;
 
 #[tokio::test]
-async fn rooms_come_and_go_with_those_who_are_in_them() {
+async fn rooms_exist_as_long_as_users_are_in_them() {
     let rig = Rig::serving(app).await;
     assert_eq!(rig.get("/rooms").await.json(), json!([]));
     rig.enter("ada", &["lobby"]).await;

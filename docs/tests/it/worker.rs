@@ -8,7 +8,7 @@ use presence_core::UserId;
 use tokio::sync::mpsc;
 
 #[tokio::test]
-async fn a_worker_hears_each_user_come_and_go_once() {
+async fn a_worker_sees_each_user_join_and_leave_once() {
     let rig = Rig::serving(|presence| Mount::new(presence).routes()).await;
     rig.enter("ada", &[]).await;
     let (tell, mut told) = mpsc::unbounded_channel();

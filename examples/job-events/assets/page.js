@@ -1,4 +1,4 @@
-// Creates a job and follows it. The job is named in the page's address, so that a reload goes on with it.
+// Creates a job and follows it. The address of the page has the job, so that a reload continues with it.
 
 import { createPresence } from "./page/presence.js";
 

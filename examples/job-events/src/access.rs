@@ -164,7 +164,7 @@ impl Access {
     }
 }
 
-/// Who may see how many watch a job: whoever may watch it. Cheap to clone.
+/// Decides who may see the number of viewers of a job: callers who may watch it. Cheap to clone.
 #[derive(Clone)]
 pub struct Viewers {
     access: Access,

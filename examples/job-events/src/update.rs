@@ -201,7 +201,7 @@ impl Problems {
     }
 }
 
-/// A valid field, or what it should have been.
+/// A valid field, or a description of valid ones.
 type Read<T> = Result<T, Cow<'static, str>>;
 
 fn job_id(json: &Json<'_>) -> Read<Option<JobId>> {

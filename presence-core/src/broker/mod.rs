@@ -27,9 +27,9 @@ use std::sync::Arc;
 /// | B2 | ids of one channel grow, though not by one; they name the incarnation of their history, and a history that was lost has another incarnation |
 /// | B3 | a publish that repeats an idempotency key of the same channel stores nothing and returns `Repeated` with the id of the first one, for as long as the first one is in the history, and at least for [`KEYS_FOR`] |
 /// | B4 | once an event with `last` is stored, its channel is closed: later publishes return `Closed` with its id and store nothing, until the history of the channel has expired |
-/// | B5 | the history of a channel is bounded by count, bytes and age; what is trimmed is the oldest |
+/// | B5 | the history of a channel is limited by count, bytes and age; the oldest events are trimmed |
 /// | B6 | a subscription from `After(id)` delivers everything after `id`, then live events, with no gap and no repeat; from `Last(n)` the newest `n` stored events and then live ones; from `Live` only what is published after the subscription has begun, which is when its first poll has returned `Pending` or later; from `Here` the same, after a `Position`; a subscription that starts after that position neither misses nor repeats any of it |
-/// | B7 | what cannot be replayed is announced by `Missed`: the history was trimmed, is of another incarnation, or the subscriber was too slow. After it the subscription goes on with the oldest event that is still stored. Nothing is ever skipped without it |
+/// | B7 | what cannot be replayed is announced by `Missed`: the history was trimmed, is of another incarnation, or the subscriber was too slow. After it the subscription continues with the oldest stored event. No event is ever skipped without it |
 /// | B8 | a subscription never ends by itself; during an outage it is silent, and then continues where it was |
 /// | B9 | `signal` reaches the present subscribers, on every process, at most once; it is never stored, never replayed, and a subscriber that lags may lose it |
 /// | B10 | channels never leak into each other or into other namespaces, for any bytes that their names allow |

@@ -41,16 +41,17 @@ use stream::Events;
 ///   is still the newest (`Nats-Expected-Last-Subject-Sequence`). So gaps show, and nothing follows
 ///   the event that closes a channel. One channel takes one event per round trip and process.
 /// - **An incarnation is of a channel's history**: the publisher of its first event draws it.
-/// - **History is read as of the call**, in a cluster as well: the stream's leader says what is the
-///   newest event.
-/// - **A publish whose answer does not come** is sent again for some 10 s, on the same condition: an
-///   election neither loses nor doubles it. What is still unknown then is a
+/// - **History is read as of the call**, in a cluster as well: the stream's leader reports the newest
+///   event.
+/// - **A publish without a response** is repeated for some 10 s, on the same condition: an election
+///   neither loses nor duplicates it. If the result is still unknown then, it is a
 ///   [`Timeout`](presence_core::store::Kind::Timeout).
-/// - **An outage is silence**: the consumer goes on where it was. When the stream is another or
-///   shorter than before, subscribers are told [`Missed`](presence_core::broker::Missed).
+/// - **During an outage subscriptions are silent**; then the consumer continues where it was. If the
+///   stream is another or shorter than before, subscribers get
+///   [`Missed`](presence_core::broker::Missed).
 ///
-/// A server that loses power may lose the last moments of a stream in files, unless it syncs always
-/// (`sync_interval`) or the stream has replicas: an id of a lost event may then name another one.
+/// A power failure may lose the newest events of a stream in files, unless the server syncs always
+/// (`sync_interval`) or the stream has replicas: the id of a lost event may then be used again.
 ///
 /// Clones share everything.
 ///

@@ -47,7 +47,7 @@ fn a_record_is_legible() {
 }
 
 #[test]
-fn what_cannot_be_read_is_passed_over() {
+fn undecodable_records_are_skipped() {
     let alice = encode(&session("alice"));
     let read = |subject: &str, payload: Bytes| raw(subject, payload).read(&keys());
     assert!(matches!(read("$KV.chat.s.alice.tab", alice.clone()), Record::Session(_)));
@@ -78,7 +78,7 @@ fn a_mark_tells_what_its_forgetter_knew() {
 }
 
 #[test]
-fn a_deletion_is_told_with_the_records_that_follow_it_for_a_while() {
+fn a_deletion_is_delivered_with_the_records_after_it() {
     let gone = Gone { seen_at: Timestamp::from_millis(5), placed_at: Timestamp::from_millis(6) };
     let mark = Raw { gone: Some(gone), ..raw("$KV.chat.s.alice.tab", "") };
     let forgotten = mark.forgets(Duration::from_millis(50)).unwrap();

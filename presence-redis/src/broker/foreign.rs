@@ -49,8 +49,8 @@ type Name = dyn Fn(&Channel) -> Option<String> + Send + Sync;
 /// ```
 ///
 /// A message is stored once, however many processes receive it: those with a [key](Publish::key) by
-/// their key, others by their content within the window. Pub/sub itself promises nothing: what no
-/// process hears is lost.
+/// their key, others by their content within the window. Pub/sub itself guarantees nothing: a
+/// message that no process receives is lost.
 #[derive(Clone)]
 pub struct Foreign {
     before: Arc<str>,

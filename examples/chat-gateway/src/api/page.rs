@@ -1,4 +1,4 @@
-//! The demo page with two users side by side, and what it reads presence from.
+//! The demo page with two users side by side, and the routes that it uses.
 
 use crate::access;
 use axum::response::Response;
@@ -9,7 +9,7 @@ pub(crate) async fn index() -> Response {
     presence_axum::assets::html(include_str!("../../assets/index.html"))
 }
 
-/// What is served below `/page`: `presence.js`, and the stream by which it shows who is in a room.
+/// The routes below `/page`: `presence.js`, and the stream of the users of a room.
 ///
 /// It only reads. A connection of the gateway is what makes somebody present; a hit would bring a
 /// meta of the caller's choice, in which this service keeps the names that others see. Its streams

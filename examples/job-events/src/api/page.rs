@@ -1,4 +1,4 @@
-//! The page that creates a job and follows it, and what it reads viewers from.
+//! The page that creates a job and follows it, and the routes that it uses.
 
 use crate::Viewers;
 use axum::response::{IntoResponse, Response};

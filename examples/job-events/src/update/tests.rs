@@ -27,7 +27,7 @@ fn an_update_is_shown_with_its_keys_in_the_order_of_the_contract() {
 }
 
 #[test]
-fn what_is_absent_is_empty_and_the_time_is_now() {
+fn missing_fields_are_empty_and_the_time_is_now() {
     assert_eq!(
         shown(r#"{"status":"pending","progress":0}"#),
         r#"{"jobId":"j","status":"pending","progress":0,"stage":"","message":"","timestamp":"2024-03-09T16:00:00.000Z"}"#
@@ -86,7 +86,7 @@ fn data_of_several_lines_is_shown_on_one() {
 
 proptest! {
     #[test]
-    fn what_is_read_and_shown_is_what_was_said(
+    fn an_update_is_shown_as_it_was_sent(
         message in "\\PC{0,40}", stage in ".{0,20}", progress in 0..=100u8, data in any::<Option<(i64, String)>>(),
     ) {
         let said = serde_json::json!({"status": "processing", "progress": progress, "stage": stage,

@@ -5,7 +5,7 @@ use live::{app, policy};
 use serde_json::json;
 
 #[tokio::test]
-async fn the_demo_shows_a_page_and_who_is_on_it() {
+async fn the_demo_shows_a_page_and_its_users() {
     let rig = Rig::serving(policy(), app).await;
     let page = rig.get("/").await;
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));

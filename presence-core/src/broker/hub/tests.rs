@@ -30,7 +30,7 @@ async fn heard(stream: &mut BoxStream<'static, Delivery>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn history_meets_what_is_live_without_gap_or_repeat() {
+async fn history_continues_in_live_events_without_gap_or_repeat() {
     let (server, hub) = Server::start();
     server.publish("a");
     server.publish("b");
@@ -49,7 +49,7 @@ async fn history_meets_what_is_live_without_gap_or_repeat() {
 }
 
 #[tokio::test]
-async fn a_position_is_told_first_and_whoever_is_at_it_reads_nothing() {
+async fn a_position_is_delivered_first_and_a_subscriber_at_it_reads_nothing() {
     let (server, hub) = Server::start();
     let mut empty = hub.subscribe(&channel(), Start::Here);
     assert_eq!(heard(&mut empty).await, ["at 0-0"]);
@@ -66,7 +66,7 @@ async fn a_position_is_told_first_and_whoever_is_at_it_reads_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_announced_while_history_is_read_comes_once() {
+async fn events_announced_while_history_is_read_come_once() {
     let (server, hub) = Server::start();
     let mut opened = hub.subscribe(&channel(), Start::Live);
     heard(&mut opened).await;
@@ -97,7 +97,7 @@ async fn a_lost_announcement_is_healed_by_one_read_for_all() {
 }
 
 #[tokio::test]
-async fn who_comes_back_up_to_date_reads_nothing() {
+async fn a_subscriber_that_resumes_at_the_head_reads_nothing() {
     let (server, hub) = Server::start();
     server.publish("a");
     let mut there = hub.subscribe(&channel(), Start::Live);
@@ -111,7 +111,7 @@ async fn who_comes_back_up_to_date_reads_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_an_interruption_a_subscription_goes_on_where_it_was() {
+async fn after_an_interruption_a_subscription_continues_where_it_was() {
     let (server, hub) = Server::start();
     let mut live = hub.subscribe(&channel(), Start::Live);
     heard(&mut live).await;
@@ -129,7 +129,7 @@ async fn after_an_interruption_a_subscription_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn data_that_was_lost_is_announced_once_and_what_is_stored_since_follows() {
+async fn a_loss_of_data_is_announced_once_and_newer_events_follow() {
     let (server, hub) = Server::start();
     server.publish("old");
     let mut live = hub.subscribe(&channel(), Start::Live);
@@ -145,7 +145,7 @@ async fn data_that_was_lost_is_announced_once_and_what_is_stored_since_follows()
 }
 
 #[tokio::test]
-async fn a_new_history_heard_from_its_first_event_on_misses_nothing() {
+async fn a_new_history_received_from_its_first_event_on_misses_nothing() {
     let (server, hub) = Server::start();
     server.publish("old");
     let mut live = hub.subscribe(&channel(), Start::Live);
@@ -160,7 +160,7 @@ async fn a_new_history_heard_from_its_first_event_on_misses_nothing() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_history_that_the_room_has_not_heard_of_is_not_repeated() {
+async fn a_page_of_a_history_unknown_to_the_room_is_not_repeated() {
     let (server, hub) = Server::start();
     server.publish("old");
     let mut live = hub.subscribe(&channel(), Start::Live);
@@ -176,7 +176,7 @@ async fn a_page_of_a_history_that_the_room_has_not_heard_of_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_slow_subscriber_reads_what_it_lacks_and_is_told_what_is_gone() {
+async fn a_slow_subscriber_reads_missing_events_and_gets_missed_for_trimmed_ones() {
     let (server, hub) = Server::start();
     let mut slow = hub.subscribe(&channel(), Start::Live);
     heard(&mut slow).await;
@@ -200,7 +200,7 @@ async fn a_slow_subscriber_reads_what_it_lacks_and_is_told_what_is_gone() {
 }
 
 #[tokio::test]
-async fn signals_reach_who_is_there_and_prefixes_hear_all_that_start_so() {
+async fn signals_reach_present_subscribers_and_prefixes_get_all_matching_channels() {
     let (server, hub) = Server::start();
     let (mut one, mut many) = (hub.subscribe(&channel(), Start::Live), hub.subscribe_prefix("c"));
     let mut others = hub.subscribe_prefix("d");

@@ -59,7 +59,7 @@ async fn a_reader_follows_through_late_and_repeated_messages() {
 }
 
 #[tokio::test]
-async fn a_silent_shard_neither_tells_nor_ends_and_then_tells_all() {
+async fn a_watch_of_an_unreachable_shard_waits_and_then_delivers_everything() {
     let clock = ManualClock::default();
     let store = ReferenceStore::with_shards(clock.clone(), 2);
     let (mut feed, mut view) = (store.watch(), Reference::default());

@@ -53,7 +53,7 @@ async fn turns() {
 }
 
 #[tokio::test]
-async fn who_is_alone_is_sent_alone() {
+async fn a_single_call_is_sent_alone() {
     let (store, shared) = wrapped();
     shared.put(&[session(1)]).await.unwrap();
     assert_eq!(shared.touch(&[touch(1)]).await.unwrap(), Misses::new());
@@ -130,7 +130,7 @@ async fn a_batch_keeps_both_bounds() {
 }
 
 #[tokio::test]
-async fn an_error_is_told_to_every_caller_of_its_batch_and_to_nobody_else() {
+async fn an_error_reaches_exactly_the_callers_of_its_batch() {
     let (store, shared) = wrapped();
     store.faults().inject(Call::Put, Fault::Fails(Kind::Timeout));
     let answers = join_all((0..100).map(|n| {
@@ -145,7 +145,7 @@ async fn an_error_is_told_to_every_caller_of_its_batch_and_to_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_caller_who_gives_up_disturbs_nobody() {
+async fn a_cancelled_call_does_not_affect_others() {
     let store = Arc::new(Gate::default());
     let shared = Coalesce::new(Arc::clone(&store));
     // Two are on their way, two wait together.
@@ -174,7 +174,7 @@ async fn touch_one<S: PresenceStore>(shared: Coalesce<S>, n: usize) -> Result<Mi
 }
 
 #[tokio::test]
-async fn who_starts_a_batch_and_gives_up_leaves_it_to_the_others() {
+async fn a_batch_continues_after_its_first_caller_has_gone() {
     let (store, shared) = wrapped();
     let batches = [[session(1)], [session(2)], [session(3)]];
     let (first, second) = (shared.put(&batches[0]), shared.put(&batches[1]));
@@ -198,7 +198,7 @@ async fn callers_wait_for_room_and_get_it() {
 }
 
 #[tokio::test]
-async fn a_store_that_panics_is_an_error_and_the_lane_goes_on() {
+async fn a_panic_of_the_store_is_an_error_and_the_lane_continues() {
     let shared =
         Coalesce::new(Gate { permits: Semaphore::new(9), panics_at: Some(user(13)), ..Gate::default() });
     let error = shared.put(&[session(13)]).await.unwrap_err();

@@ -171,7 +171,7 @@ async fn is_told_of_the_loss(brokers: [NatsBroker; 2], lose: impl Future) {
 }
 
 #[tokio::test]
-async fn viewers_are_told_when_the_server_comes_back_empty() {
+async fn viewers_get_missed_when_the_server_comes_back_empty() {
     let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
     let name = unique();
     let open = || {
@@ -183,7 +183,7 @@ async fn viewers_are_told_when_the_server_comes_back_empty() {
 }
 
 #[tokio::test]
-async fn viewers_are_told_when_the_stream_is_deleted() {
+async fn viewers_get_missed_when_the_stream_is_deleted() {
     let name = unique();
     let open = || on(&rig::NATS.url(), rig::events(&name));
     let (brokers, deleted) = ([open(), open()], name.clone());
@@ -226,7 +226,7 @@ async fn a_publish_whose_answer_does_not_come_is_neither_lost_nor_doubled() {
 }
 
 #[tokio::test]
-async fn a_publish_that_could_not_even_be_sent_is_told_to_be_unavailable() {
+async fn a_publish_that_could_not_be_sent_is_unavailable() {
     let server = Arc::new(tokio::task::spawn_blocking(Nats::start).await.unwrap());
     let broker = on(&server.url(), rig::events(&unique()));
     publish(&broker, Publish::new(channel("known"), "x")).await;

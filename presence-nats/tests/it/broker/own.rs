@@ -76,7 +76,7 @@ async fn the_longest_name_of_any_bytes_is_a_channel() {
 }
 
 #[tokio::test]
-async fn what_somebody_else_puts_into_the_stream_is_passed_over() {
+async fn foreign_messages_in_the_stream_are_skipped() {
     let name = unique();
     let broker = on(&NATS, rig::events(&name));
     let mut stream = broker.subscribe(&channel("c"), Start::Last(9));

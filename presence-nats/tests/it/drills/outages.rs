@@ -64,7 +64,7 @@ async fn a_server_that_comes_back_without_its_memory() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_is_deleted_and_made_anew() {
+async fn a_bucket_that_is_deleted_and_created_again() {
     let (server, name) = (server().await, unique());
     let open = || rig::on(&server, &name, Storage::File);
     let world = world(open).await;

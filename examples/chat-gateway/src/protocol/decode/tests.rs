@@ -11,7 +11,7 @@ fn topic(name: &str) -> Topic {
 }
 
 #[test]
-fn what_clients_may_say_is_read() {
+fn valid_frames_of_clients_are_decoded() {
     let subscription = |name| vec![SubscriptionRequest::new(Some(topic(name)))];
     let fields = |status, message: Option<&str>| {
         let mut fields = SessionFields::default();
@@ -43,7 +43,7 @@ fn what_clients_may_say_is_read() {
 }
 
 #[test]
-fn what_is_no_json_and_what_has_no_known_type_is_told_apart() {
+fn invalid_json_and_unknown_types_get_different_errors() {
     for text in ["", "hello", "{", "[1]", "7", r#"{"type":"ping""#, "{'type':'ping'}"] {
         assert_eq!(problem(text), (400, "Invalid JSON".to_owned()), "{text}");
     }

@@ -156,7 +156,7 @@ async fn a_numeric_uid_becomes_its_decimal_string() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large_is_told_so() {
+async fn a_body_that_is_too_large_is_refused() {
     let rig = rig().await;
     let padded = |n: usize| format!(r#"{{"uid":"a","last_activity":{START},"x":"{}"}}"#, "x".repeat(n));
     assert_eq!(rig.hit(padded(16_000)).await.status, 200);

@@ -30,7 +30,7 @@ async fn an_older_last_activity_never_moves_the_user_back() {
 }
 
 #[tokio::test]
-async fn the_stream_tells_who_is_active_and_who_is_idle_in_its_order_of_keys() {
+async fn the_stream_lists_active_and_idle_users_in_the_specified_order_of_keys() {
     let rig = rig().await;
     for (uid, ago) in [("eve", 400), ("bob", 0), ("alice", 10), ("dave", 300), ("carol", 299)] {
         hit(&rig, uid, START - ago).await;
@@ -52,7 +52,7 @@ async fn the_stream_tells_who_is_active_and_who_is_idle_in_its_order_of_keys() {
 }
 
 #[tokio::test]
-async fn the_first_event_comes_at_once_also_when_nobody_is_here() {
+async fn the_first_event_comes_at_once_also_without_users() {
     let rig = rig().await;
     assert_eq!(
         rig.events("/sse/online").await.event().await,
@@ -98,7 +98,7 @@ async fn a_beat_counts_for_sixty_seconds() {
 }
 
 #[tokio::test]
-async fn lapsed_users_leave_memory_though_nobody_watches() {
+async fn lapsed_users_are_removed_from_memory_without_readers() {
     let rig = rig().await;
     for n in 0..500 {
         hit(&rig, &format!("user {n}"), START).await;

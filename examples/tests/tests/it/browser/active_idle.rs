@@ -5,7 +5,7 @@ use super::tab::Tab;
 use active_idle::{app, policy};
 
 #[tokio::test]
-async fn who_opens_the_page_is_active() {
+async fn a_user_who_opens_the_page_is_active() {
     let site =
         Site::serving(policy(), |presence| app(presence, "https://app.example".parse().unwrap(), 1 << 20))
             .await;

@@ -47,7 +47,7 @@ async fn two_people_see_each_other_type_and_talk() {
 }
 
 #[tokio::test]
-async fn one_who_disconnects_is_gone_for_the_other() {
+async fn a_user_who_disconnects_is_gone_for_the_other() {
     let (node, tab) = page().await;
     for who in ["alice", "bob"] {
         tab.click(&format!("{who}-go")).await;
@@ -63,7 +63,7 @@ async fn one_who_disconnects_is_gone_for_the_other() {
 }
 
 #[tokio::test]
-async fn the_client_shows_who_is_here_and_is_nobody_itself() {
+async fn the_client_shows_users_without_entering() {
     let (node, tab) = page().await;
     tab.click("alice-go").await;
     tab.until(&shows("alice", "alice", "online")).await;

@@ -44,7 +44,7 @@ async fn two_people_are_side_by_side_and_each_sees_the_other() {
 }
 
 #[tokio::test]
-async fn what_happens_to_the_other_page_is_seen_in_ones_own() {
+async fn actions_on_the_other_page_are_seen_in_ones_own() {
     let site = site().await;
     let (tab, _) = first_sight(&site).await;
     tab.eval(&act("reload")).await;
@@ -131,7 +131,7 @@ async fn names_of_every_kind_are_shown_as_they_are() {
 }
 
 #[tokio::test]
-async fn of_two_hundred_people_only_those_in_sight_are_drawn() {
+async fn of_two_hundred_users_only_the_visible_rows_are_rendered() {
     let site = site().await;
     let (tab, _) = first_sight(&site).await;
     tab.click("crowd").await;
@@ -164,7 +164,7 @@ async fn on_a_phone_the_people_come_first() {
 }
 
 #[tokio::test]
-async fn while_the_server_stands_still_nothing_on_screen_says_that_all_is_well() {
+async fn while_the_server_is_paused_the_page_does_not_look_healthy() {
     let site = site().await;
     let path = Proxy::to(site.port());
     let tab = Tab::open(&format!("http://127.0.0.1:{}/", path.port())).await;

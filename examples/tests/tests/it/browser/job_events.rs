@@ -62,7 +62,7 @@ async fn a_job_is_created_and_followed_to_its_end() {
 }
 
 #[tokio::test]
-async fn what_a_form_lacks_is_said() {
+async fn missing_fields_of_a_form_are_reported() {
     let site = Site::new().await;
     let tab = Tab::open(&site.url("")).await;
     tab.until("the('submit')?.disabled === false").await;
@@ -108,7 +108,7 @@ async fn after_an_outage_the_page_is_right_again_by_itself() {
 }
 
 #[tokio::test]
-async fn a_machine_that_slept_opens_its_stream_anew() {
+async fn after_sleep_a_page_opens_its_stream_again() {
     let site = Site::new().await;
     let job = site.node.create().await;
     let tab = Tab::open(&site.url(&job)).await;
@@ -125,7 +125,7 @@ async fn a_machine_that_slept_opens_its_stream_anew() {
 }
 
 #[tokio::test]
-async fn an_event_source_that_nobody_closes_does_not_hammer_a_finished_job() {
+async fn an_open_event_source_does_not_poll_a_finished_job() {
     let site = Site::new().await;
     let job = site.node.create().await;
     let tab = Tab::open(&site.url("")).await;

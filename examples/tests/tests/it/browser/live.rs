@@ -60,7 +60,7 @@ async fn of_two_tabs_one_closes_and_the_other_sees_it_leave() {
 }
 
 #[tokio::test]
-async fn what_one_says_is_shown_to_the_others_as_it_is() {
+async fn messages_are_shown_to_others_unchanged() {
     let site = site().await;
     let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);
     grace.set("status-select", "busy").await;
@@ -74,7 +74,7 @@ async fn what_one_says_is_shown_to_the_others_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_room_shows_who_is_in_it() {
+async fn a_room_lists_its_users() {
     let site = site().await;
     let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);
     grace.until(&shows("active-list", "Ada")).await;
@@ -91,7 +91,7 @@ async fn a_room_shows_who_is_in_it() {
 }
 
 #[tokio::test]
-async fn who_types_in_a_room_is_shown_there() {
+async fn a_typing_user_is_shown_in_the_room() {
     let site = site().await;
     let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);
     for tab in [&ada, &grace] {
@@ -109,7 +109,7 @@ async fn who_types_in_a_room_is_shown_there() {
 }
 
 #[tokio::test]
-async fn who_closes_one_of_two_tabs_stays() {
+async fn a_user_who_closes_one_of_two_tabs_stays() {
     let site = site().await;
     let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);
     let other = open(&site, "Ada").await;
@@ -125,7 +125,7 @@ async fn who_closes_one_of_two_tabs_stays() {
 }
 
 #[tokio::test]
-async fn who_rests_turns_idle_and_with_a_hand_on_the_mouse_active_again() {
+async fn an_inactive_user_turns_idle_and_by_moving_the_mouse_active_again() {
     let site = site().await;
     let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);
     ada.until(&shows("active-list", "Grace")).await;
@@ -140,7 +140,7 @@ async fn who_rests_turns_idle_and_with_a_hand_on_the_mouse_active_again() {
 }
 
 #[tokio::test]
-async fn who_takes_another_name_is_known_by_it() {
+async fn a_user_who_changes_their_name_is_shown_by_it() {
     let site = site().await;
     let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);
     grace.until(&shows("active-list", "Ada")).await;
@@ -154,7 +154,7 @@ async fn who_takes_another_name_is_known_by_it() {
 }
 
 #[tokio::test]
-async fn who_leaves_may_come_back() {
+async fn a_user_who_left_can_come_back() {
     let site = site().await;
     let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);
     grace.until(&shows("active-list", "Ada")).await;
@@ -169,7 +169,7 @@ async fn who_leaves_may_come_back() {
 }
 
 #[tokio::test]
-async fn a_page_that_nobody_sees_lets_its_stream_go_and_its_user_stays() {
+async fn a_hidden_page_closes_its_stream_and_its_user_stays() {
     let site = site().await;
     let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);
     ada.until(&shows("active-list", "Grace")).await;

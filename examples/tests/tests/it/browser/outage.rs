@@ -13,7 +13,7 @@ fn assert_nothing_but_the_network_failed(tabs: [&Tab; 2]) {
 }
 
 #[tokio::test]
-async fn while_the_server_is_away_nobody_disappears() {
+async fn while_the_server_is_away_no_user_disappears() {
     let mut site = site().await;
     let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);
     ada.until("users('active-list') === 'Ada,Grace'").await;
@@ -49,7 +49,7 @@ async fn a_server_that_has_lost_everything_has_it_again_at_once() {
     for tab in [&ada, &grace] {
         tab.until("the('view-state').dataset.state === 'retrying'").await;
     }
-    site.start_anew().await;
+    site.start_without_sessions().await;
     for tab in [&ada, &grace] {
         tab.until("the('view-state').dataset.state === 'live'").await;
         tab.until(&shows("active-list", "Ada")).await;
@@ -60,7 +60,7 @@ async fn a_server_that_has_lost_everything_has_it_again_at_once() {
 }
 
 #[tokio::test]
-async fn where_the_server_is_blind_the_page_says_so_and_nobody_grows_older() {
+async fn while_the_server_is_blind_the_page_shows_it_and_no_user_ages() {
     let site = site().await;
     let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);
     ada.until("users('active-list') === 'Ada,Grace'").await;

@@ -64,7 +64,7 @@ impl Site {
     }
 
     /// Serves again, on the same port, as a new process without sessions.
-    pub async fn start_anew(&mut self) {
+    pub async fn start_without_sessions(&mut self) {
         self.store = Blinding::default();
         self.presence = presence(&self.store, &self.policy);
         self.resume().await;

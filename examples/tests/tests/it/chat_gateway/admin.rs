@@ -48,7 +48,7 @@ async fn without_seconds_the_user_may_come_back_at_once() {
 }
 
 #[tokio::test]
-async fn only_administrators_may_and_what_is_wrong_is_said() {
+async fn only_administrators_may_disconnect_and_errors_have_reasons() {
     let node = Node::new().await;
     let path = "/admin/disconnect/mallory";
     assert_eq!(send(node.address, "POST", path, &[], "{}").await.status, 401);

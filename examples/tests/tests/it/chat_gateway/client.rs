@@ -54,7 +54,7 @@ async fn by_itself_it_walks_through_everything() {
 }
 
 #[tokio::test]
-async fn it_does_what_it_is_told_until_it_is_to_quit() {
+async fn the_client_follows_commands_until_quit() {
     let node = Node::new().await;
     let mut bob = node.connect("bob").await;
     bob.enters("general").await;

@@ -117,7 +117,7 @@ async fn a_newer_token_brings_its_name() {
 }
 
 #[tokio::test]
-async fn an_ordinary_request_is_told_that_this_is_a_socket() {
+async fn an_ordinary_request_to_the_socket_route_gets_an_upgrade_error() {
     let node = Node::new().await;
     assert_eq!(node.get("/ws").await.status, 426);
     drop(connected(node.address, &admin()).await);

@@ -25,7 +25,7 @@ async fn bursts_of_fifty_and_twenty_frames_a_second_pass() {
 }
 
 #[tokio::test]
-async fn a_flood_is_told_429_and_then_closed_with_1008() {
+async fn a_flood_gets_429_and_then_a_close_with_1008() {
     let node = Node::new().await;
     let mut alice = node.connect("alice").await;
     for _ in 0..100 {
@@ -55,7 +55,7 @@ async fn a_message_of_64_kib_is_read_and_a_larger_one_closes_with_1009() {
 }
 
 #[tokio::test]
-async fn one_who_sends_nothing_for_two_intervals_is_closed_and_any_ping_counts() {
+async fn a_socket_without_any_frame_for_two_intervals_is_closed() {
     let node = Node::with(&["--ws-heartbeat-interval", "10"]).await;
     let (mut mute, mut pings, mut low) =
         (node.connect("mute").await, node.connect("pings").await, node.connect("low").await);

@@ -5,7 +5,7 @@ use crate::rig::START;
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_message_reaches_all_in_the_room_and_nobody_else() {
+async fn a_message_reaches_only_the_users_of_its_room() {
     let node = Node::new().await;
     let (mut alice, mut bob) = (node.connect("alice").await, node.connect("bob").await);
     alice.enters("general").await;

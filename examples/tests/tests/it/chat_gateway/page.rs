@@ -24,7 +24,7 @@ async fn told(stream: &mut Events, name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn it_tells_who_is_in_a_room_by_the_names_of_their_tokens() {
+async fn a_room_shows_users_with_the_names_in_their_tokens() {
     let node = Node::new().await;
     let mut alice = node.connect("alice").await;
     alice.enters("general").await;
@@ -79,7 +79,7 @@ async fn it_ends_when_its_user_is_disconnected() {
 }
 
 #[tokio::test]
-async fn nothing_can_be_said_there() {
+async fn nothing_can_be_sent_there() {
     let node = Node::new().await;
     for (path, body) in [
         ("/page/v1/hit", json!({"kind": "enter", "topics": ["channel:general"], "meta": {"name": "root"}})),

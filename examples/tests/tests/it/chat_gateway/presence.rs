@@ -4,7 +4,7 @@ use super::{Node, is};
 use serde_json::json;
 
 #[tokio::test]
-async fn one_who_comes_is_told_once_however_many_rooms_are_shared() {
+async fn a_user_who_comes_is_announced_once_however_many_rooms_are_shared() {
     let node = Node::new().await;
     let (mut alice, mut bob) = (node.connect("alice").await, node.connect("bob").await);
     for room in ["general", "random"] {
@@ -26,7 +26,7 @@ async fn enter(node: &Node, user: &str) -> crate::ws::Client {
 }
 
 #[tokio::test]
-async fn those_who_are_there_already_are_not_told_again_in_another_room() {
+async fn known_users_are_not_announced_again_in_another_room() {
     let node = Node::new().await;
     let mut bob = enter(&node, "bob").await;
     let mut alice = enter(&node, "alice").await;
@@ -37,7 +37,7 @@ async fn those_who_are_there_already_are_not_told_again_in_another_room() {
 }
 
 #[tokio::test]
-async fn closing_one_of_two_tabs_says_nothing_and_closing_the_last_one_says_it_once() {
+async fn only_closing_the_last_of_two_tabs_is_seen_as_a_leave() {
     let node = Node::new().await;
     let mut alice = enter(&node, "alice").await;
     alice.enters("random").await;
@@ -80,7 +80,7 @@ async fn a_reload_is_not_seen() {
 }
 
 #[tokio::test]
-async fn leaving_a_room_is_no_change_of_a_user_who_is_still_connected() {
+async fn leaving_a_room_does_not_make_a_connected_user_offline() {
     let node = Node::new().await;
     let mut alice = enter(&node, "alice").await;
     let mut bob = enter(&node, "bob").await;
@@ -94,7 +94,7 @@ async fn leaving_a_room_is_no_change_of_a_user_who_is_still_connected() {
 }
 
 #[tokio::test]
-async fn users_who_share_no_room_hear_nothing_of_each_other() {
+async fn users_without_a_shared_room_get_nothing_of_each_other() {
     let node = Node::new().await;
     let mut alice = enter(&node, "alice").await;
     let mut bob = node.connect("bob").await;
@@ -105,7 +105,7 @@ async fn users_who_share_no_room_hear_nothing_of_each_other() {
 }
 
 #[tokio::test]
-async fn one_who_went_is_told_again_when_they_were_seen_in_another_room_meanwhile() {
+async fn a_leave_is_announced_again_to_users_who_saw_the_user_in_another_room_meanwhile() {
     let node = Node::new().await;
     let mut alice = enter(&node, "alice").await;
     let bob = enter(&node, "bob").await;

@@ -41,7 +41,7 @@ async fn a_user_shows_with_name_status_and_last_sight_or_as_offline() {
 }
 
 #[tokio::test]
-async fn all_who_are_online_are_listed_in_pages() {
+async fn online_users_are_listed_in_pages() {
     let node = Node::new().await;
     let mut clients = Vec::new();
     for user in ["e", "d", "c", "b", "a"] {
@@ -104,7 +104,7 @@ async fn pages_of_listed_origins_may_read() {
 }
 
 #[tokio::test]
-async fn tokens_are_given_to_whoever_asks_only_in_a_demo() {
+async fn tokens_are_given_to_anybody_only_in_a_demo() {
     let (node, demo) = (Node::new().await, Node::with(&["--demo"]).await);
     assert_eq!(send(node.address, "GET", "/demo/token?user=alice", &[], "").await.status, 404);
     let reply = send(demo.address, "GET", "/demo/token?user=alice", &[], "").await;

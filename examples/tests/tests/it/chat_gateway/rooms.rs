@@ -30,7 +30,7 @@ async fn subscriptions_are_confirmed_with_the_absent_id_null() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_frame_is_said_and_the_connection_stays_open() {
+async fn an_invalid_frame_gets_an_error_and_the_connection_stays_open() {
     let node = Node::new().await;
     let mut alice = node.connect("alice").await;
     for (frame, error, code) in [

@@ -39,7 +39,7 @@ fn without_a_way_to_verify_tokens_it_does_not_start() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_used_is_named() {
+async fn unusable_settings_are_named() {
     let two = settings(&["--redis-url", "redis://a", "--nats-url", "nats://b"]);
     assert!(matches!(Stores::open(&two), Err(InvalidStores::Two)));
     for (flag, name) in [("--redis-url", "REDIS_URL"), ("--nats-url", "NATS_URL")] {

@@ -13,7 +13,7 @@ async fn pair(node: &Node) -> (crate::ws::Client, crate::ws::Client) {
 }
 
 #[tokio::test]
-async fn a_status_is_told_with_its_words_and_shown_to_those_who_come() {
+async fn a_status_with_its_message_is_sent_to_present_and_later_users() {
     let node = Node::new().await;
     let (mut alice, mut bob) = pair(&node).await;
     bob.says(json!({"type": "status", "status": "busy", "message": "in a call"})).await;
@@ -42,7 +42,7 @@ async fn the_newest_status_of_any_tab_counts() {
 }
 
 #[tokio::test]
-async fn one_who_shows_as_offline_is_as_one_who_left() {
+async fn a_user_who_appears_offline_looks_like_one_who_left() {
     let node = Node::new().await;
     let (mut alice, mut bob) = pair(&node).await;
     bob.says(json!({"type": "status", "status": "offline", "message": "hiding"})).await;
@@ -66,7 +66,7 @@ async fn one_who_shows_as_offline_is_as_one_who_left() {
 }
 
 #[tokio::test]
-async fn one_who_says_nothing_for_an_hour_but_pings_is_online() {
+async fn a_user_who_only_pings_for_an_hour_is_online() {
     let node = Node::new().await;
     let (mut alice, mut bob) = pair(&node).await;
     for _ in 0..70 {

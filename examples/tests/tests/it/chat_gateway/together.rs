@@ -23,7 +23,7 @@ async fn presence_typing_and_messages_cross_instances() {
 }
 
 #[tokio::test]
-async fn an_instance_that_ends_in_order_is_not_seen_by_those_whose_friends_come_back() {
+async fn a_graceful_shutdown_is_not_seen_by_users_whose_friends_reconnect() {
     let cluster = Cluster::new();
     let (one, two) = (Node::of(&cluster, &[]).await, Node::of(&cluster, &[]).await);
     let mut alice = two.connect("alice").await;

@@ -30,7 +30,7 @@ async fn told_before(client: &mut Client, message: &str) -> usize {
 }
 
 #[tokio::test]
-async fn typing_is_told_to_the_others_in_the_room() {
+async fn typing_is_shown_to_the_others_in_the_room() {
     let node = Node::new().await;
     let (mut alice, mut bob) = pair(&node).await;
     types(&mut bob).await;
@@ -41,7 +41,7 @@ async fn typing_is_told_to_the_others_in_the_room() {
 }
 
 #[tokio::test]
-async fn typing_that_goes_on_is_told_once_within_its_time() {
+async fn continued_typing_is_announced_once_within_its_time() {
     let node = Node::new().await;
     let (mut alice, mut bob) = pair(&node).await;
     for _ in 0..4 {
@@ -96,7 +96,7 @@ async fn typing_ends_with_leaving_the_room() {
 }
 
 #[tokio::test]
-async fn one_who_shows_as_offline_types_unseen() {
+async fn a_user_who_appears_offline_is_not_shown_typing() {
     let node = Node::new().await;
     let (mut alice, mut bob) = pair(&node).await;
     bob.says(json!({"type": "status", "status": "offline"})).await;

@@ -6,7 +6,7 @@ use crate::client::send;
 const PAGE: &str = "https://app.example";
 
 #[tokio::test]
-async fn a_preflight_needs_no_token_and_tells_the_settings() {
+async fn a_preflight_needs_no_token_and_gets_the_settings() {
     let node = Node::memory().await;
     let asks = [("origin", PAGE), ("access-control-request-method", "DELETE")];
     for path in ["/api/v2/presence/ada", "/api/v2/presence/batch", "/api/v2/presence", "/health"] {
@@ -60,7 +60,7 @@ async fn a_single_origin_is_named_to_its_own_pages_alone() {
 }
 
 #[tokio::test]
-async fn every_origin_never_goes_with_credentials() {
+async fn credentials_are_never_combined_with_any_origin() {
     let node = Node::with(&["--cors-allow-credentials", "true"]).await;
     for method in ["OPTIONS", "GET"] {
         let reply = send(node.address, method, "/health", &[("origin", PAGE)], "").await;
@@ -86,7 +86,7 @@ async fn without_cors_no_page_is_named_and_nothing_else_changes() {
 }
 
 #[test]
-fn settings_that_cannot_be_are_said() {
+fn impossible_settings_are_reported() {
     for arguments in [
         ["--cors-allowed-origins", "no origin"],
         ["--cors-allowed-methods", "GET,two words"],

@@ -7,7 +7,7 @@ use presence_memory::MemoryStore;
 use std::sync::Arc;
 
 #[tokio::test]
-async fn a_center_forgets_who_has_lapsed_or_was_cleared_and_nobody_else() {
+async fn a_center_forgets_only_users_who_lapsed_or_were_cleared() {
     let clock = clock();
     let store = MemoryStore::with_clock(clock.clone());
     let settings = settings(&[]);

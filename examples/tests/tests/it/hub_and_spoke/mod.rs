@@ -40,7 +40,7 @@ async fn it_is_alive_ready_and_counted_without_a_token() {
 }
 
 #[tokio::test]
-async fn readiness_says_why_the_store_does_not_answer() {
+async fn readiness_reports_why_the_store_does_not_answer() {
     let (node, faults) = Node::faulty().await;
     assert_eq!(node.call("GET", "/health/readiness", None, "").await.status, 200);
     faults.go_down();

@@ -177,7 +177,7 @@ async fn a_leaf_whose_packets_vanish_reads_on_and_refuses_writes_until_they_arri
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_status_lapses_everywhere_and_again_after_it_was_set_anew() {
+async fn a_status_lapses_on_every_node_also_after_it_was_set_again() {
     let spokes = Spokes::start().await;
     for _ in 0..2 {
         let set =

@@ -34,7 +34,7 @@ async fn a_status_is_shown_with_all_that_is_known_of_it() {
 }
 
 #[tokio::test]
-async fn nobody_is_a_404_that_names_them() {
+async fn an_unknown_user_is_a_404_with_their_id() {
     let node = Node::memory().await;
     let reply = node.get("/api/v2/presence/bob").await;
     assert_eq!(reply.said(), (404, r#"{"error":"presence not found for user bob"}"#));
@@ -60,7 +60,7 @@ async fn any_name_of_up_to_256_bytes_is_a_user() {
 }
 
 #[tokio::test]
-async fn the_user_who_is_called_batch_is_a_user() {
+async fn batch_is_a_valid_user_id() {
     let node = Node::memory().await;
     let put = node.call("PUT", "/api/v2/presence/batch", Some(&admin()), r#"{"status":"away"}"#).await;
     assert_eq!((put.status, put.json()["userID"].as_str()), (200, Some("batch")));
@@ -147,14 +147,14 @@ async fn a_ttl_shortens_it_and_setting_it_again_renews_it() {
 }
 
 #[tokio::test]
-async fn whoever_declares_to_be_offline_is_known() {
+async fn a_user_with_status_offline_is_found() {
     let node = Node::memory().await;
     node.set("ada", "offline").await;
     assert_eq!(node.status("ada").await, "offline");
 }
 
 #[tokio::test]
-async fn nothing_is_told_without_a_token_that_counts() {
+async fn without_a_valid_token_nothing_is_shown() {
     let node = Node::memory().await;
     let expired = token("ada", &json!({ "exp": super::node::START }));
     for (method, path) in [
@@ -209,7 +209,7 @@ async fn more_names_than_a_url_holds_are_asked_for_in_a_body() {
 }
 
 #[tokio::test]
-async fn a_url_of_60_kib_is_read_and_a_longer_one_is_told_so_as_json() {
+async fn a_url_of_60_kib_is_accepted_and_a_longer_one_gets_a_json_error() {
     let node = Node::memory().await;
     let query =
         |bytes: usize| format!("/api/v2/presence?users={}", vec!["x".repeat(249); bytes / 250].join(","));

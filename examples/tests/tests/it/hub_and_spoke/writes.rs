@@ -76,7 +76,7 @@ async fn a_body_that_is_no_json_or_wrongly_typed_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_odd_and_right_is_taken() {
+async fn unusual_but_valid_requests_are_accepted() {
     let node = Node::memory().await;
     for (body, message) in [
         (r#" { "status" : "online" , "more" : [] } "#.to_owned(), String::new()),
@@ -92,7 +92,7 @@ async fn what_is_odd_and_right_is_taken() {
 }
 
 #[tokio::test]
-async fn a_body_of_a_mebibyte_is_taken_and_a_larger_one_told_so() {
+async fn a_body_of_a_mebibyte_is_accepted_and_a_larger_one_refused() {
     let node = Node::memory().await;
     let body = |bytes: usize| {
         let rest = r#"{"status":"online","x":""}"#.len();
@@ -123,7 +123,7 @@ async fn a_cleared_status_is_gone_at_once_and_can_be_set_again() {
 }
 
 #[tokio::test]
-async fn the_last_of_many_writes_at_several_nodes_is_what_all_show() {
+async fn all_nodes_show_the_last_of_many_writes_at_several_nodes() {
     let clock = clock();
     let store = MemoryStore::with_clock(clock.clone());
     let mut nodes = Vec::new();
@@ -176,7 +176,7 @@ async fn a_write_that_the_store_has_not_confirmed_is_a_503_and_leaves_nothing() 
 }
 
 #[tokio::test]
-async fn a_write_that_came_true_though_it_timed_out_is_shown_even_if_the_watch_says_nothing() {
+async fn a_write_that_timed_out_but_was_stored_is_shown_even_if_the_watch_is_silent() {
     let (node, faults) = Node::faulty().await;
     for (status, says) in [("busy", true), ("away", false)] {
         node.set("ada", "online").await;

@@ -95,7 +95,7 @@ async fn a_token_may_name_the_jobs_that_its_subject_owns() {
 }
 
 #[tokio::test]
-async fn with_owners_a_job_that_nobody_has_heard_of_is_404_before_the_stream_starts() {
+async fn with_owners_an_unknown_job_is_404_before_the_stream_starts() {
     let node = Node::with(&OWNED).await;
     let path = format!("{}?token={}", events_of("nobody"), of("ada"));
     let refused = events(node.address, &path, &[]).await;

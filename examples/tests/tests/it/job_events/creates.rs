@@ -4,7 +4,7 @@ use super::{Node, update, updates_of};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn a_job_is_created_and_its_answer_says_where_its_events_are() {
+async fn the_response_for_a_new_job_has_the_url_of_its_events() {
     let node = Node::new().await;
     let reply = node.post("/api/v1/jobs", json!({"topics": ["a", "b"], "sources": ["c"]})).await;
     let job = reply.json()["jobId"].as_str().unwrap().to_owned();
@@ -77,7 +77,7 @@ async fn ids_that_are_too_long_or_no_text_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_answered_in_json() {
+async fn unknown_paths_get_a_json_response() {
     let node = Node::new().await;
     assert_eq!(node.get("/api/v2/jobs").await.said(), (404, r#"{"error":"Not found"}"#));
     assert_eq!(node.get("/api/v1/jobs").await.said(), (405, r#"{"error":"Method not allowed"}"#));

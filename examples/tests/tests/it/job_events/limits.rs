@@ -5,7 +5,7 @@ use crate::client::{events, send};
 use std::time::Duration;
 
 #[tokio::test]
-async fn a_client_that_calls_too_often_is_told_when_to_come_again() {
+async fn a_client_beyond_its_rate_gets_a_retry_after() {
     let node = Node::with(&["--rate-limit", "3"]).await;
     for _ in 0..3 {
         assert_eq!(node.get("/api/v1/jobs/j").await.status, 404);
@@ -33,7 +33,7 @@ async fn zero_is_no_limit() {
 }
 
 #[tokio::test]
-async fn behind_a_proxy_clients_are_told_apart() {
+async fn behind_a_proxy_clients_are_distinguished() {
     let node = Node::with(&["--rate-limit", "1", "--trusted-proxies", "1"]).await;
     for client in ["10.0.0.1", "10.0.0.2"] {
         let headers = [("x-forwarded-for", client)];

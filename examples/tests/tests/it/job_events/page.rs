@@ -28,7 +28,7 @@ async fn viewers(stream: &mut Events) -> Value {
 }
 
 #[tokio::test]
-async fn the_viewers_of_a_job_are_counted_and_whoever_counts_is_none_of_them() {
+async fn the_viewers_of_a_job_are_counted_without_the_page_that_counts() {
     let node = Node::new().await;
     let job = node.create().await;
     let (one, _two) = (node.watch(&job).await, node.watch(&job).await);
@@ -41,7 +41,7 @@ async fn the_viewers_of_a_job_are_counted_and_whoever_counts_is_none_of_them() {
 }
 
 #[tokio::test]
-async fn who_may_watch_a_job_may_see_how_many_do() {
+async fn callers_who_may_watch_a_job_see_its_number_of_viewers() {
     let node = Node::with(&OWNED).await;
     let job = created(&node, "ada").await;
     let named = token(json!({"sub": "service", "jobId": job}));

@@ -116,7 +116,7 @@ fn of(job: &str, status: &str, progress: u8) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_published_to_pubsub_is_shown_and_a_poisonous_message_is_given_up() {
+async fn pubsub_messages_are_shown_and_invalid_ones_are_dropped() {
     let Some(emulator) = Emulator::start().await else { return };
     let node = Node::new().await;
     let _pulling = emulator.pull(&node);

@@ -19,7 +19,7 @@ fn settings_have_the_defaults_of_the_contract() {
 }
 
 #[test]
-fn what_does_not_make_sense_is_refused() {
+fn invalid_requests_are_refused() {
     for wrong in [
         ["--sse-heartbeat-interval", "0"],
         ["--sse-connection-timeout", "0"],

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[tokio::test]
-async fn a_viewer_gets_the_latest_status_at_once_and_then_what_comes() {
+async fn a_viewer_gets_the_latest_status_at_once_and_then_updates() {
     let node = Node::new().await;
     let job = node.create().await;
     node.update(&job, "processing", 10).await;
@@ -29,7 +29,7 @@ async fn a_viewer_gets_the_latest_status_at_once_and_then_what_comes() {
 }
 
 #[tokio::test]
-async fn data_goes_through_as_it_was_said() {
+async fn data_is_passed_on_unchanged() {
     let node = Node::new().await;
     let mut stream = node.watch("j").await;
     let body = r#"{"status":"failed","progress":33.3,"stage":"s","message":"\"ü\"\n","timestamp":"2026-01-02T03:04:05+01:00","data":{"z":1,"a":[null,1.50]}}"#;
@@ -39,7 +39,7 @@ async fn data_goes_through_as_it_was_said() {
 }
 
 #[tokio::test]
-async fn a_viewer_that_comes_back_gets_what_it_missed_once() {
+async fn a_viewer_that_reconnects_gets_each_missed_event_once() {
     let node = Node::new().await;
     let job = node.create().await;
     let mut stream = node.watch(&job).await;

@@ -69,7 +69,7 @@ async fn other_origins_get_no_cors_headers() {
 }
 
 #[tokio::test]
-async fn a_preflight_says_what_may_be_sent() {
+async fn a_preflight_lists_the_allowed_requests() {
     let asks = [("origin", LISTED), ("access-control-request-headers", "content-type")];
     let reply = send(for_pages_of(LISTED).await.address, "OPTIONS", "/v1/hit", &asks, "").await;
     assert_eq!((reply.status, reply.text.as_str()), (204, ""));
@@ -88,7 +88,7 @@ async fn health_answers_head_too() {
 }
 
 #[tokio::test]
-async fn other_methods_and_paths_are_told_so_in_json() {
+async fn other_methods_and_paths_get_json_errors() {
     let rig = rig().await;
     for (method, path, said) in [
         ("GET", "/v1/hit", (405, r#"{"ok":false,"error":"method not allowed"}"#)),

@@ -26,7 +26,7 @@ async fn a_hit_is_stored_whatever_its_content_type() {
 }
 
 #[tokio::test]
-async fn what_is_no_json_is_invalid_json() {
+async fn a_body_that_is_not_json_is_invalid_json() {
     let rig = rig().await;
     for body in ["", " ", "nonsense", "{", r#"{"sid":"a",}"#, r#"{"sid":NaN}"#, "{}{}", &"[".repeat(5_000)] {
         assert_refused(&rig, body, "invalid_json").await;
@@ -117,7 +117,7 @@ async fn names_may_be_any_text() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large_is_told_so() {
+async fn a_body_that_is_too_large_is_refused() {
     let rig = rig().await;
     let padded = |n: usize| json!({"sid": "a", "kind": "load", "more": "x".repeat(n)}).to_string();
     assert_eq!(rig.hit(padded(16_000)).await.status, 200);

@@ -17,7 +17,7 @@ async fn assert_degraded(rig: &Rig, body: String, tag: &str) {
 }
 
 /// Waits until the cached result of the last probe has expired.
-async fn ask_anew() {
+async fn await_next_probe() {
     tokio::time::sleep(std::time::Duration::from_millis(120)).await;
 }
 
@@ -27,7 +27,7 @@ async fn until_fresh(rig: &Rig) {
     soon(async {
         while online(rig).await.get("degraded").is_some() || rig.presence.health().outbox > 0 {
             rig.advance(1).await;
-            ask_anew().await;
+            await_next_probe().await;
         }
     })
     .await;
@@ -45,7 +45,7 @@ async fn a_hit_that_the_store_does_not_have_is_accepted_with_the_tag_of_its_prob
         let shared = Shared::new();
         let rig = shared.process().await;
         hit(&rig, "a", "/", "load").await;
-        ask_anew().await;
+        await_next_probe().await;
         shared.store.faults().inject_all(fault);
         // Including hits that need no write. Each waits for a store that hangs.
         let kinds: &[_] =
@@ -75,7 +75,7 @@ async fn a_full_process_and_one_that_ends_accept_hits_all_the_same() {
 }
 
 #[tokio::test]
-async fn the_last_known_numbers_go_on_as_degraded_and_nobody_is_seen_to_leave() {
+async fn in_an_outage_the_last_numbers_are_shown_as_degraded_and_no_user_leaves() {
     let shared = Shared::new();
     let rig = shared.process().await;
     hit(&rig, "a", "/", "load").await;
@@ -111,7 +111,7 @@ async fn degraded_is_the_last_key_of_the_event() {
 }
 
 #[tokio::test]
-async fn a_store_that_falls_silent_is_told_as_degraded() {
+async fn a_store_that_stops_responding_is_reported_as_degraded() {
     let shared = Shared::new();
     let rig = shared.process().await;
     shared.store.faults().silence_all();
@@ -124,7 +124,7 @@ async fn a_store_that_falls_silent_is_told_as_degraded() {
 }
 
 #[tokio::test]
-async fn a_start_in_a_new_namespace_is_not_told_as_degraded() {
+async fn a_start_in_a_new_namespace_is_not_reported_as_degraded() {
     // Without the seconds that other tests wait until the view is fresh.
     let clock = ManualClock::at(Timestamp::from_secs(START));
     let store = ReferenceStore::with_shards(clock.clone(), 2);
@@ -140,7 +140,7 @@ async fn a_start_in_a_new_namespace_is_not_told_as_degraded() {
 }
 
 #[tokio::test]
-async fn hits_of_an_outage_are_told_when_it_is_over() {
+async fn hits_during_an_outage_are_stored_when_it_is_over() {
     let shared = Shared::new();
     let (one, other) = (shared.process().await, shared.process().await);
     shared.store.faults().go_down();
@@ -162,14 +162,14 @@ async fn readiness_is_that_the_store_answers_and_liveness_is_always() {
         (Fault::Fails(Kind::Rejected), "redis_rejected"),
         (Fault::Hangs, "redis_timeout"),
     ] {
-        ask_anew().await;
+        await_next_probe().await;
         shared.store.faults().inject_all(fault);
         let said = format!(r#"{{"ok":false,"error":"{error}"}}"#);
         assert_eq!(rig.get("/readyz").await.said(), (503, said.as_str()));
         assert_eq!(rig.get("/healthz").await.said(), (200, r#"{"ok":true}"#));
     }
     shared.store.faults().heal();
-    ask_anew().await;
+    await_next_probe().await;
     assert_eq!(rig.get("/readyz").await.said(), (200, r#"{"ok":true}"#));
 }
 

@@ -71,7 +71,7 @@ async fn an_unload_of_another_page_is_ignored() {
 }
 
 #[tokio::test]
-async fn a_beat_that_was_under_way_when_its_page_was_unloaded_brings_nobody_back() {
+async fn a_beat_in_flight_when_its_page_is_unloaded_does_not_undo_the_leave() {
     let rig = rig().await;
     hit(&rig, "a", "/", "load").await;
     hit(&rig, "a", "/", "unload").await;

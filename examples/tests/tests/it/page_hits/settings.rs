@@ -26,7 +26,7 @@ fn they_have_the_defaults_of_the_contract() {
 }
 
 #[test]
-fn a_ttl_that_makes_no_sense_is_refused_with_what_would() {
+fn an_invalid_ttl_is_refused_with_the_valid_range() {
     for ttl in ["0", "-1", "1.5", "90s", "", "3888001", "99999999999999999999"] {
         let refused = parsed(&[&format!("--presence-ttl={ttl}")]).unwrap_err().to_string();
         assert!(refused.contains("--presence-ttl <SECONDS>"), "{ttl}: {refused}");
@@ -47,7 +47,7 @@ fn a_password_may_have_any_characters() {
 }
 
 #[test]
-fn a_url_overrides_the_rest_and_what_is_empty_is_not_set() {
+fn a_url_overrides_other_settings_and_empty_settings_count_as_unset() {
     let all = ["--redis-host=cache", "--redis-password=secret"];
     assert_eq!(url(&[all[0], all[1], "--redis-url=redis://other"]).as_deref(), Some("redis://other"));
     assert_eq!(url(&[all[0], "--redis-url="]).as_deref(), Some("redis://cache:6379"));

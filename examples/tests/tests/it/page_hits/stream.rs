@@ -4,7 +4,7 @@ use super::{hit, online, pages, rig};
 use serde_json::json;
 
 #[tokio::test]
-async fn the_stream_tells_the_total_and_the_pages_every_two_seconds() {
+async fn the_stream_sends_the_total_and_the_pages_every_two_seconds() {
     let rig = rig().await;
     hit(&rig, "a", "/", "load").await;
     hit(&rig, "b", "/x", "load").await;
@@ -27,14 +27,14 @@ async fn the_stream_tells_the_total_and_the_pages_every_two_seconds() {
 }
 
 #[tokio::test]
-async fn the_first_event_comes_at_once_also_when_nobody_is_here() {
+async fn the_first_event_comes_at_once_also_without_users() {
     let rig = rig().await;
     let first = rig.events("/sse/online").await.event().await;
     assert_eq!(first, r#"data: {"ts":1710000000,"online_total":0,"top_pages":[]}"#);
 }
 
 #[tokio::test]
-async fn the_ten_pages_with_most_visitors_are_told_ties_by_name() {
+async fn the_ten_pages_with_most_visitors_are_sent_ties_by_name() {
     let rig = rig().await;
     for page in 0..12 {
         for visitor in 0..=page / 3 {
@@ -76,7 +76,7 @@ async fn a_thousand_viewers_get_the_same_bytes_and_hits_go_on() {
 }
 
 #[tokio::test]
-async fn visitors_and_pages_leave_memory_though_nobody_watches() {
+async fn visitors_and_pages_are_removed_from_memory_without_readers() {
     let rig = rig().await;
     for n in 0..500 {
         hit(&rig, &format!("visitor {n}"), &format!("/{n}"), "load").await;

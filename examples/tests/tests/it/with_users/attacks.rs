@@ -27,7 +27,7 @@ fn online(rig: &Rig) -> u32 {
 }
 
 #[tokio::test]
-async fn nobody_is_spoken_for_by_another() {
+async fn users_cannot_act_for_others() {
     let rig = rig().await;
     let (ada, bob) = (Browser::login(&rig, "Ada").await, Browser::login(&rig, "Bob").await);
     ada.hit(r#"{"kind":"enter","session":"tab"}"#).await;
@@ -55,7 +55,7 @@ async fn nobody_is_spoken_for_by_another() {
 }
 
 #[tokio::test]
-async fn nobody_enters_or_sees_a_room_of_others() {
+async fn rooms_of_others_can_neither_be_entered_nor_seen() {
     let rig = rig().await;
     let bob = Browser::login(&rig, "Bob").await;
     for body in [
@@ -75,7 +75,7 @@ async fn nobody_enters_or_sees_a_room_of_others() {
 }
 
 #[tokio::test]
-async fn without_a_session_that_is_known_nothing_is_told() {
+async fn without_a_known_session_nothing_is_shown() {
     let rig = rig().await;
     let ada = Browser::login(&rig, "Ada").await;
     ada.hit(r#"{"kind":"enter"}"#).await;

@@ -62,7 +62,7 @@ fn presence_takes_fifteen_lines_of_the_host() {
 }
 
 #[tokio::test]
-async fn who_is_logged_in_enters_without_saying_who() {
+async fn a_logged_in_user_enters_without_a_user_id() {
     let rig = rig().await;
     let ada = Browser::login(&rig, "Ada").await;
     let entered = ada.hit(r#"{"kind":"enter","topics":["lobby"]}"#).await;

@@ -118,7 +118,7 @@ pub async fn is_in(tab: &Tab) {
 }
 
 /// Asserts that these pages never saw a user leave.
-pub async fn assert_nobody_went(tabs: &[&Tab]) {
+pub async fn assert_no_user_left(tabs: &[&Tab]) {
     for tab in tabs {
         assert_eq!(tab.eval("gone.join()").await, "");
     }

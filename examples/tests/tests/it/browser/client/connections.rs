@@ -1,6 +1,6 @@
 //! The connections of a page.
 
-use super::super::bare::{assert_nobody_went, at, is_in, open_as, site};
+use super::super::bare::{assert_no_user_left, at, is_in, open_as, site};
 use super::super::tab::Tab;
 use serde_json::json;
 
@@ -23,7 +23,7 @@ async fn eight_tabs_with_six_watches_each_starve_no_hit_over_http_1_1() {
         tab.until("count('/v1/hit') >= 6").await;
     }
     assert_eq!(tabs[7].eval("sees()").await, ada.eval("sees()").await);
-    assert_nobody_went(&[&ada]).await;
+    assert_no_user_left(&[&ada]).await;
     let streams = tabs[0].eval("count('/v1/sse')").await;
     assert!(streams.as_u64().unwrap() > 0);
 }

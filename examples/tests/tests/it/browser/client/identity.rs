@@ -1,6 +1,6 @@
 //! Which session a tab is, and whose.
 
-use super::super::bare::{assert_nobody_went, at, is_in, open, open_as, site};
+use super::super::bare::{assert_no_user_left, at, is_in, open, open_as, site};
 use super::super::tab::Tab;
 use serde_json::json;
 
@@ -29,7 +29,7 @@ async fn a_tab_duplicated_while_it_shows_another_page_is_a_session_of_its_own() 
     }
     grace.eval("presence.setStatus('busy')").await;
     ada.until("view.members.get('Grace')?.status === 'busy'").await;
-    assert_nobody_went(&[&ada]).await;
+    assert_no_user_left(&[&ada]).await;
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn two_apps_of_one_page_are_two_sessions_and_do_not_disturb_each_other() {
     grace.eval("presence.setStatus('busy')").await;
     ada.until("view.members.get('Grace')?.status === 'busy'").await;
     is_in(&grace).await;
-    assert_nobody_went(&[&ada, &grace]).await;
+    assert_no_user_left(&[&ada, &grace]).await;
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn nothing_of_a_user_is_kept_for_the_next() {
 }
 
 #[tokio::test]
-async fn a_page_that_reloads_itself_with_nobody_there_becomes_idle() {
+async fn a_page_that_reloads_itself_becomes_idle() {
     let site = site().await;
     let (ada, grace) = (open_as(&site, "Ada").await, open_as(&site, "Grace").await);
     ada.until("view.members.get('Grace')?.liveness === 'active'").await;
@@ -128,5 +128,5 @@ async fn a_tab_opened_in_the_background_takes_nothing_but_its_hit_until_it_is_sh
     last.set_window("normal").await;
     is_in(&last).await;
     ada.until("view.members.get('Grace 2')?.liveness === 'active'").await;
-    assert_nobody_went(&[&ada]).await;
+    assert_no_user_left(&[&ada]).await;
 }

@@ -1,6 +1,6 @@
 //! A server that sends invalid input.
 
-use super::super::bare::{assert_nobody_went, is_in, open_as, open_over_http, site};
+use super::super::bare::{assert_no_user_left, is_in, open_as, open_over_http, site};
 
 /// Broken JSON, a message of a later version, and changes of an unknown topic.
 const JUNK: [(&str, &str); 4] = [
@@ -14,7 +14,7 @@ const JUNK: [(&str, &str); 4] = [
 ];
 
 #[tokio::test]
-async fn junk_in_a_stream_makes_it_come_anew_and_is_told_once() {
+async fn invalid_data_on_a_stream_causes_one_reconnect_and_one_error() {
     let site = site().await;
     let (ada, grace) = (open_as(&site, "Ada").await, open_over_http(&site, "Grace").await);
     grace.eval("inject('event: of_later\\ndata: {\"a\":1}\\n\\n')").await;
@@ -28,11 +28,11 @@ async fn junk_in_a_stream_makes_it_come_anew_and_is_told_once() {
         ada.eval(&format!("presence.setStatus('{status}')")).await;
         grace.until(&format!("view.members.get('Ada')?.status === '{status}'")).await;
     }
-    assert_nobody_went(&[&ada, &grace]).await;
+    assert_no_user_left(&[&ada, &grace]).await;
 }
 
 #[tokio::test]
-async fn junk_in_a_socket_makes_it_come_anew_and_is_told_once() {
+async fn invalid_data_on_a_socket_causes_one_reconnect_and_one_error() {
     let site = site().await;
     let (ada, grace) = (open_as(&site, "Ada").await, open_as(&site, "Grace").await);
     grace.until("sockets.length === 1 && sockets[0].readyState === 1").await;
@@ -55,5 +55,5 @@ async fn junk_in_a_socket_makes_it_come_anew_and_is_told_once() {
         ada.eval(&format!("presence.setStatus('{status}')")).await;
         grace.until(&format!("view.members.get('Ada')?.status === '{status}'")).await;
     }
-    assert_nobody_went(&[&ada, &grace]).await;
+    assert_no_user_left(&[&ada, &grace]).await;
 }

@@ -1,6 +1,6 @@
 //! The life cycle of pages and tabs.
 
-use super::super::bare::{assert_nobody_went, at, encoded, is_in, open, open_as, open_over_http, site};
+use super::super::bare::{assert_no_user_left, at, encoded, is_in, open, open_as, open_over_http, site};
 use super::super::tab::Tab;
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ async fn goes_back(transport: &str) {
 }
 
 #[tokio::test]
-async fn a_page_that_was_frozen_is_right_again_once_it_goes_on() {
+async fn a_frozen_page_is_up_to_date_again_after_it_resumes() {
     tokio::join!(freezes("auto"), freezes("http"));
 }
 
@@ -59,7 +59,7 @@ async fn freezes(transport: &str) {
 }
 
 #[tokio::test]
-async fn whoever_is_hidden_stays_though_timers_are_slowed_at_one_request_per_heartbeat() {
+async fn a_hidden_page_stays_online_with_slow_timers_at_one_request_per_heartbeat() {
     let site = site().await;
     let ada = open_as(&site, "Ada").await;
     let grace = open(&site, json!({"user": "Grace", "transport": "http", "slow": true})).await;
@@ -71,11 +71,11 @@ async fn whoever_is_hidden_stays_though_timers_are_slowed_at_one_request_per_hea
     grace.until("asked.slice(before).filter((it) => it.endsWith('/v1/hit')).length >= 6").await;
     assert_eq!(grace.eval("asked.slice(before).every((path) => path.endsWith('/v1/hit'))").await, true);
     ada.until("view.members.get('Grace')?.liveness === 'idle'").await;
-    assert_nobody_went(&[&ada]).await;
+    assert_no_user_left(&[&ada]).await;
 
     grace.set_window("normal").await;
     is_in(&grace).await;
-    assert_nobody_went(&[&ada, &grace]).await;
+    assert_no_user_left(&[&ada, &grace]).await;
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn crashes(transport: &str) {
 }
 
 #[tokio::test]
-async fn a_page_that_is_only_prerendered_is_nobody_until_it_is_shown() {
+async fn a_prerendered_page_enters_when_it_is_shown() {
     let site = site().await;
     let ada = open_as(&site, "Ada").await;
     ada.eval("new BroadcastChannel('prerendered').onmessage = () => { globalThis.isPrerendered = true; }; 0")

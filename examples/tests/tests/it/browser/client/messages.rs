@@ -35,7 +35,7 @@ async fn each_message_arrives_once_though_the_path_breaks_while_they_are_sent() 
 }
 
 #[tokio::test]
-async fn a_page_that_had_heard_no_message_yet_gets_what_is_said_while_it_is_cut_off() {
+async fn a_page_without_messages_so_far_gets_those_sent_while_it_was_disconnected() {
     let site = site().await;
     let ada = open_as(&site, "Ada").await;
     let (path, grace) = behind(&site, "auto").await;
@@ -57,7 +57,7 @@ async fn a_page_that_had_heard_no_message_yet_gets_what_is_said_while_it_is_cut_
 }
 
 #[tokio::test]
-async fn who_types_is_shown_to_the_others_until_they_stop() {
+async fn typing_users_are_shown_to_others_until_they_stop() {
     let site = site().await;
     let (ada, grace) = (open_as(&site, "Ada").await, open_as(&site, "Grace").await);
     for tab in [&ada, &grace] {

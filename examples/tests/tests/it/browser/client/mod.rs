@@ -33,7 +33,7 @@ async fn where_the_mount_has_a_socket_it_carries_the_hits() {
 }
 
 #[tokio::test]
-async fn a_reload_is_the_same_session_and_nobody_leaves() {
+async fn a_reload_keeps_the_session_and_is_not_seen_as_a_leave() {
     let site = site().await;
     let (ada, grace) = (open(&site, "Ada").await, open(&site, "Grace").await);
     ada.until(&shows("active-list", "Grace")).await;

@@ -1,7 +1,7 @@
 //! A network that goes, or goes silent.
 
 use super::super::bare::{
-    assert_nobody_went, at, is_in, open_as, open_over_http, policy, site, without_socket,
+    assert_no_user_left, at, is_in, open_as, open_over_http, policy, site, without_socket,
 };
 use super::super::site::Site;
 use super::super::tab::Tab;
@@ -9,7 +9,7 @@ use serde_json::json;
 use test_servers::Proxy;
 
 #[tokio::test]
-async fn offline_the_page_says_so_and_online_it_is_back() {
+async fn offline_is_shown_by_the_page_until_it_is_online_again() {
     let site = site().await;
     let (ada, grace) = (open_as(&site, "Ada").await, open_over_http(&site, "Grace").await);
     ada.until("view.members.has('Grace')").await;
@@ -22,7 +22,7 @@ async fn offline_the_page_says_so_and_online_it_is_back() {
 }
 
 #[tokio::test]
-async fn while_no_connection_can_be_had_nobody_is_gone_and_then_it_is_right() {
+async fn without_a_connection_no_user_disappears_and_then_the_view_is_right() {
     let site = site().await;
     let (ada, bob) = (open_as(&site, "Ada").await, open_as(&site, "Bob").await);
     let (path, grace) = behind(&site, "auto").await;
@@ -33,7 +33,7 @@ async fn while_no_connection_can_be_had_nobody_is_gone_and_then_it_is_right() {
     // Back only when the others have missed her.
     ada.until("sees() === 'Ada'").await;
     assert_eq!(grace.eval("sees()").await, "Ada,Bob,Grace");
-    assert_nobody_went(&[&grace]).await;
+    assert_no_user_left(&[&grace]).await;
     path.pass();
     is_in(&grace).await;
     grace.until("sees() === 'Ada,Grace' && gone.filter((user) => user !== 'Grace').join() === 'Bob'").await;
@@ -43,7 +43,7 @@ async fn while_no_connection_can_be_had_nobody_is_gone_and_then_it_is_right() {
 }
 
 #[tokio::test]
-async fn a_farewell_that_is_said_offline_is_told_once_the_network_is_back() {
+async fn a_leave_while_offline_is_sent_when_the_network_is_back() {
     let site = site().await;
     let ada = open_as(&site, "Ada").await;
     let grace = open_over_http(&site, "Grace").await;
@@ -57,7 +57,7 @@ async fn a_farewell_that_is_said_offline_is_told_once_the_network_is_back() {
 }
 
 #[tokio::test]
-async fn a_farewell_gets_through_though_beacons_are_swallowed() {
+async fn a_leave_arrives_although_beacons_are_lost() {
     let site = site().await;
     let ada = open_as(&site, "Ada").await;
     ada.eval(
@@ -112,13 +112,13 @@ async fn goes_silent(site: &Site, transport: &str) {
 }
 
 #[tokio::test]
-async fn a_path_that_goes_silent_under_a_socket_makes_it_stale_and_it_is_right_when_it_is_back() {
+async fn a_silent_network_makes_a_socket_stale_until_it_is_back() {
     let site = site().await;
     goes_silent(&site, "auto").await;
 }
 
 #[tokio::test]
-async fn a_path_that_goes_silent_under_a_stream_makes_it_stale_and_it_is_right_when_it_is_back() {
+async fn a_silent_network_makes_a_stream_stale_until_it_is_back() {
     let site = Site::serving(policy(), without_socket).await;
     goes_silent(&site, "http").await;
 }

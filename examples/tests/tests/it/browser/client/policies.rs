@@ -2,7 +2,7 @@
 
 use super::super::bare;
 use super::super::bare::{
-    assert_nobody_went, at, is_in, open, open_as, open_to_all, open_to_tokens, policy, strict,
+    assert_no_user_left, at, is_in, open, open_as, open_to_all, open_to_tokens, policy, strict,
 };
 use super::super::site::Site;
 use super::super::tab::Tab;
@@ -18,7 +18,7 @@ async fn under_a_strict_policy_all_works_and_the_worker_too() {
     grace.until("document.hidden").await;
     // Only a worker rings in time.
     grace.until("(globalThis.before ??= count('/v1/hit')) + 4 <= count('/v1/hit')").await;
-    assert_nobody_went(&[&ada]).await;
+    assert_no_user_left(&[&ada]).await;
     for tab in [&ada, &grace] {
         assert_eq!(tab.complaints(), []);
     }

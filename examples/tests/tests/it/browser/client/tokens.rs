@@ -1,12 +1,12 @@
 //! The token of the host.
 
-use super::super::bare::{assert_nobody_went, at, is_in, open, open_to_tokens, policy};
+use super::super::bare::{assert_no_user_left, at, is_in, open, open_to_tokens, policy};
 use super::super::site::Site;
 use super::super::tab::Tab;
 use serde_json::json;
 
 #[tokio::test]
-async fn a_token_that_never_comes_costs_a_deadline_and_the_page_says_so() {
+async fn a_token_that_never_comes_costs_a_timeout_and_the_page_shows_it() {
     let site = Site::serving(policy(), open_to_tokens).await;
     let grace = Tab::open(&at(&site, &json!({"user": null, "tokens": 60, "hangs": true}))).await;
     grace.until("errors.some(({ code }) => code === 'token')").await;
@@ -30,7 +30,7 @@ async fn a_token_that_runs_out_is_renewed_before_and_nothing_is_interrupted() {
             "",
             "{transport}"
         );
-        assert_nobody_went(&[&grace]).await;
+        assert_no_user_left(&[&grace]).await;
         assert_eq!(grace.complaints(), []);
     };
     tokio::join!(outlives("auto"), outlives("http"));

@@ -57,7 +57,7 @@ fn json_of(text: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_users_key_says_how_they_show_and_goes_with_them() {
+async fn a_users_key_has_their_status_and_is_removed_when_they_leave() {
     let redis = redis().await;
     let url = redis.url();
     let (one, two) = pair(&["--redis-url", &url]).await;
@@ -96,7 +96,7 @@ async fn a_users_key_says_how_they_show_and_goes_with_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_change_that_the_first_instance_has_not_told_is_told_by_the_second() {
+async fn a_change_that_the_first_instance_did_not_publish_is_published_by_the_second() {
     let redis = redis().await;
     let url = redis.url();
     let (one, two) = pair(&["--redis-url", &url]).await;
@@ -113,7 +113,7 @@ async fn a_change_that_the_first_instance_has_not_told_is_told_by_the_second() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_key_of_a_killed_instances_user_goes_and_one_with_a_tab_elsewhere_stays() {
+async fn the_key_of_a_killed_instances_user_is_removed_unless_they_are_connected_elsewhere() {
     let redis = redis().await;
     let url = redis.url();
     let (mut one, two) = pair(&["--redis-url", &url]).await;
@@ -133,7 +133,7 @@ async fn the_key_of_a_killed_instances_user_goes_and_one_with_a_tab_elsewhere_st
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_user_who_is_called_as_a_key_of_the_store_overwrites_nothing() {
+async fn a_user_id_that_equals_a_key_of_the_store_overwrites_nothing() {
     let redis = redis().await;
     let url = redis.url();
     let process = Process::start(&["--redis-url", &url]).await;
@@ -158,7 +158,7 @@ async fn a_user_who_is_called_as_a_key_of_the_store_overwrites_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_types_stands_in_a_key_for_a_few_seconds() {
+async fn typing_users_are_in_a_key_for_a_few_seconds() {
     let redis = redis().await;
     let url = redis.url();
     let process = Process::start(&["--redis-url", &url]).await;
@@ -182,7 +182,7 @@ async fn publish(redis: &Arc<Redis>, payload: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_any_service_publishes_reaches_the_room_on_every_instance_once() {
+async fn messages_of_other_services_reach_the_room_on_every_instance_once() {
     let redis = redis().await;
     let url = redis.url();
     let (one, two) = pair(&["--redis-url", &url]).await;

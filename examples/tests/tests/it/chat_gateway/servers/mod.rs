@@ -131,13 +131,13 @@ async fn kills(flags: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_redis_a_killed_instance_takes_offline_those_who_are_nowhere_else() {
+async fn on_redis_users_of_a_killed_instance_go_offline_unless_connected_elsewhere() {
     let redis = redis().await;
     kills(&["--redis-url", &redis.url()]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_nats_a_killed_instance_takes_offline_those_who_are_nowhere_else() {
+async fn on_nats_users_of_a_killed_instance_go_offline_unless_connected_elsewhere() {
     let nats = meanwhile(Nats::start).await;
     kills(&["--nats-url", &nats.url()]).await;
 }
@@ -173,7 +173,7 @@ async fn refusal(process: &Process, user: &str) -> Option<u16> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_comes_back_empty_is_told_who_is_here_and_who_is_kept_away() {
+async fn a_redis_that_comes_back_empty_is_refilled_with_users_and_blocks() {
     let redis = redis().await;
     let url = redis.url();
     let flags = ["--redis-url", &*url];

@@ -7,7 +7,7 @@ use presence_core::{SessionId, SessionKey, Status, Timestamp};
 use std::time::Duration;
 
 #[tokio::test]
-async fn of_whom_it_cannot_know_a_node_says_so_and_never_that_they_are_gone() {
+async fn a_node_reports_an_error_for_unknown_users_and_never_that_they_are_gone() {
     let scene = Scene::new().await;
     scene.set("known", Status::Busy).await;
     assert_eq!(scene.shown("known").await, Some(Status::Busy));
@@ -25,7 +25,7 @@ async fn of_whom_it_cannot_know_a_node_says_so_and_never_that_they_are_gone() {
 }
 
 #[tokio::test]
-async fn an_error_is_told_to_all_who_wait_and_is_not_kept() {
+async fn an_error_reaches_all_waiting_reads_and_is_not_cached() {
     let scene = Scene::new().await;
     scene.set("ada", Status::Busy).await;
     scene.faults().inject(Call::Load, Fault::Fails(Kind::Timeout));
@@ -36,7 +36,7 @@ async fn an_error_is_told_to_all_who_wait_and_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_silent_watch_makes_the_view_stale_and_its_word_makes_it_fresh() {
+async fn a_silent_watch_makes_the_view_stale_until_it_delivers_again() {
     let scene = Scene::new().await;
     scene.set("ada", Status::Busy).await;
     assert_eq!(scene.shown("ada").await, Some(Status::Busy));
@@ -54,7 +54,7 @@ async fn a_silent_watch_makes_the_view_stale_and_its_word_makes_it_fresh() {
 }
 
 #[tokio::test]
-async fn what_changed_while_nobody_watched_is_known_when_the_watch_has_told_everything() {
+async fn changes_during_a_gap_of_the_watch_are_known_after_its_snapshot() {
     let scene = Scene::new().await;
     for name in ["changed", "cleared", "lapsed", "forgotten", "same"] {
         let lasts = if name == "lapsed" { 5 } else { 3_600 };

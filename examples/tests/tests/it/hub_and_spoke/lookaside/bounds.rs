@@ -7,7 +7,7 @@ use presence_core::{Status, UserId};
 const SMALL: Bounds = Bounds { bytes: 20_000, counters: 1_000 };
 
 #[tokio::test]
-async fn the_watch_puts_nobody_into_the_cache() {
+async fn the_watch_adds_no_user_to_the_cache() {
     let scene = Scene::new().await;
     for i in 0..1_000 {
         scene.set(&format!("user-{i}"), Status::Busy).await;
@@ -24,7 +24,7 @@ async fn bounds_that_nothing_reaches_take_no_memory() {
 }
 
 #[tokio::test]
-async fn what_is_kept_stays_within_its_bytes() {
+async fn the_cache_stays_within_its_bytes() {
     let scene = Scene::of(SMALL).await;
     for i in 0..500 {
         scene.set(&format!("user-{i}"), Status::Busy).await;
@@ -39,7 +39,7 @@ async fn what_is_kept_stays_within_its_bytes() {
 }
 
 #[tokio::test]
-async fn a_sweep_over_many_does_not_displace_who_is_asked_for_often() {
+async fn a_scan_over_many_users_does_not_evict_frequently_read_ones() {
     let scene = Scene::of(SMALL).await;
     let often: Vec<UserId> = (0..10).map(|i| user(&format!("often-{i}"))).collect();
     for i in 0..1_000 {

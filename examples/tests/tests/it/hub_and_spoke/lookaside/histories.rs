@@ -62,7 +62,7 @@ async fn live(bytes: u64, steps: &[Step]) {
 }
 
 #[test]
-fn a_node_that_can_see_shows_what_the_store_holds() {
+fn a_node_with_a_working_watch_shows_the_content_of_the_store() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(200) });
     // Budgets for no entry, for two or three, and for all.

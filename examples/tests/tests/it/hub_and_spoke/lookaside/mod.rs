@@ -101,7 +101,7 @@ fn user(name: &str) -> UserId {
 }
 
 #[tokio::test]
-async fn who_is_asked_for_again_is_not_loaded_again() {
+async fn a_cached_user_is_not_loaded_again() {
     let scene = Scene::new().await;
     scene.set("ada", Status::Busy).await;
     for _ in 0..5 {
@@ -114,7 +114,7 @@ async fn who_is_asked_for_again_is_not_loaded_again() {
 }
 
 #[tokio::test]
-async fn what_another_process_writes_is_shown_without_another_load() {
+async fn writes_of_another_process_are_shown_without_another_load() {
     let scene = Scene::new().await;
     scene.set("ada", Status::Busy).await;
     assert_eq!(scene.shown("ada").await, Some(Status::Busy));
@@ -130,7 +130,7 @@ async fn what_another_process_writes_is_shown_without_another_load() {
 }
 
 #[tokio::test]
-async fn nobody_who_has_no_status_is_kept() {
+async fn users_without_a_status_are_not_cached() {
     let scene = Scene::new().await;
     scene.set_for("lapsed", Status::Busy, Duration::from_secs(5)).await;
     scene.set("cleared", Status::Busy).await;
@@ -145,7 +145,7 @@ async fn nobody_who_has_no_status_is_kept() {
 }
 
 #[tokio::test]
-async fn who_is_kept_lapses_at_the_instant_and_comes_back_when_set_anew() {
+async fn a_cached_status_lapses_in_time_and_can_be_set_again() {
     let scene = Scene::new().await;
     scene.set_for("ada", Status::Busy, Duration::from_secs(5)).await;
     assert_eq!(scene.shown("ada").await, Some(Status::Busy));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[tokio::test]
-async fn all_who_ask_at_once_wait_for_one_load() {
+async fn concurrent_reads_share_one_load() {
     let scene = Scene::new().await;
     scene.set("ada", Status::Busy).await;
     let asking = (0..100).map(|_| scene.read("ada"));
@@ -39,7 +39,7 @@ async fn lists_that_overlap_load_each_user_once() {
 }
 
 #[tokio::test]
-async fn who_asked_first_may_go_away_and_the_others_are_answered() {
+async fn a_load_continues_for_others_after_the_first_caller_has_gone() {
     let scene = Scene::new().await;
     scene.set("ada", Status::Busy).await;
     scene.gate.hold();
@@ -88,7 +88,7 @@ async fn a_load_that_is_overtaken_by_a_clear_brings_nobody() {
 }
 
 #[tokio::test]
-async fn what_is_written_here_is_read_here_though_the_watch_says_nothing() {
+async fn own_writes_are_read_even_if_the_watch_is_silent() {
     let scene = Scene::new().await;
     scene.faults().silence_all();
     let store = Arc::new(scene.gate.clone());

@@ -66,12 +66,12 @@ async fn drill(goes: fn(&Redis), comes_back: fn(&Redis), tag: &str, not_ready: &
 }
 
 #[tokio::test]
-async fn a_redis_that_was_killed_comes_back_empty_and_nobody_was_lost() {
+async fn after_redis_restarts_empty_no_user_is_lost() {
     drill(Redis::kill, Redis::restart, "HIT_ERR_UNAVAILABLE", "redis_unavailable").await;
 }
 
 #[tokio::test]
-async fn a_redis_that_hangs_goes_on_and_nobody_was_lost() {
+async fn after_a_hang_of_redis_no_user_is_lost() {
     drill(Redis::pause, Redis::resume, "HIT_ERR_TIMEOUT", "redis_timeout").await;
 }
 
