@@ -1,4 +1,4 @@
-//! Runs a server in a process of its own, so that its cost is measured without that of its clients.
+//! Runs a server in a separate process, so that its cost is measured without that of the clients.
 
 use crate::{Outcome, served};
 use std::io::{BufRead, BufReader, Write};

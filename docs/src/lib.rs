@@ -1,7 +1,7 @@
 //! The programs of the cookbook: one for each page of `docs/`.
 //!
-//! They are modules of one crate, so that they are built and linked only once. Each is complete: it
-//! runs when it is copied into a `main.rs`.
+//! They are modules of one crate, which is built and linked only once. Each is complete: it runs
+//! when it is copied into a `main.rs`.
 #![allow(clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "programs, which pages explain")]
 
 pub mod authentication;

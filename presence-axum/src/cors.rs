@@ -279,7 +279,8 @@ fn names<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Result<HeaderValu
     let mut list = String::new();
     for name in names {
         let name = name.as_ref();
-        // Both are tokens in the sense of RFC 9110. `*` is one as well and means all of them.
+        // Methods and header names are tokens in the sense of RFC 9110. `*` is a token too, and
+        // means all.
         let token = http::Method::from_bytes(name.as_bytes());
         token.map_err(|_| InvalidCors::NoName(name.to_owned()))?;
         list += if list.is_empty() { "" } else { ", " };

@@ -250,8 +250,7 @@ impl Mount {
         self.with(|inner| inner.cors = Some(cors))
     }
 
-    /// Leaves a route out of [`routes`](Self::routes), so that the host can have one of its own
-    /// there.
+    /// Leaves a route out of [`routes`](Self::routes), so that you can define your own there.
     ///
     /// ```
     /// # fn example(presence: presence_core::Presence) -> Result<presence_axum::Mount, Box<dyn std::error::Error>> {

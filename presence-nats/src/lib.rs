@@ -41,10 +41,10 @@
 //!   watch, once the watch has read up to the end of the bucket that the leader reports; a handle
 //!   without a watch reads the records. So a renewal of an earlier session of the same id never
 //!   counts.
-//! - **The times of a session are the later of those in its record and those of its renewals.**
-//!   Every handle that reads follows the renewals (some 50 bytes for each recently renewed
-//!   session), and a read first catches up with all that were published before it. A session whose
-//!   lease is too long for that stream is renewed in its record.
+//! - **The times of a session are the later of those in its record and those of its renewals.** A
+//!   handle follows the renewals (some 50 bytes for each recently renewed session) as soon as it
+//!   reads, and each read first waits for all renewals that were published before it. A session
+//!   whose lease is too long for that stream is renewed in its record.
 //! - **Reads are as of the call**, in a cluster as well: where the answering replica lags behind
 //!   the leader, the leader is asked.
 //! - **A watch proves time by a write to both streams**, an empty batch of renewals and then the

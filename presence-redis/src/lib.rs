@@ -55,8 +55,8 @@
 //! # Metrics
 //! | name | kind | meaning |
 //! |---|---|---|
-//! | `presence_redis_unreadable_total` | counter | entries under our keys that are none of ours |
-//! | `presence_redis_foreign_ignored_total` | counter | messages of foreign publishers that were none, or went to a closed channel |
+//! | `presence_redis_unreadable_total` | counter | entries under our keys that could not be decoded |
+//! | `presence_redis_foreign_ignored_total` | counter | invalid messages of foreign publishers, and those to a closed channel |
 //! | `presence_redis_foreign_dropped_total` | counter | messages of foreign publishers that came faster than they could be stored |
 
 mod batch;

@@ -6,9 +6,9 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-/// Starts and kills the server as it is told to. When its orders end, because the handle was
-/// dropped or because the process that held it is gone, it kills the server and removes the folder:
-/// no signal to us can keep it from that.
+/// Starts and kills the server on command. When its input ends, because the handle was dropped or
+/// the process that held it is gone, it kills the server and removes the folder, whatever signal
+/// ended that process.
 const SCRIPT: &str = r#"
 server=
 stop() { [ -z "$server" ] || { kill -9 "$server"; wait "$server"; server=; }; }
@@ -38,7 +38,7 @@ impl Guard {
             .arg(program)
             .args(args)
             .current_dir(folder)
-            // Ctrl-C is for the tests. The guard must outlive them, by a moment.
+            // Ctrl-C is meant for the tests. The guard must outlive them for a moment.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -60,7 +60,7 @@ impl Guard {
         self.server = None;
     }
 
-    /// Its process, from its start until it is killed.
+    /// The server's process, while it runs.
     pub(crate) fn server(&self) -> Option<u32> {
         self.server
     }
@@ -76,7 +76,7 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.orders = None;
-        // By then the server is gone and the folder with it.
+        // By then the server and its folder are gone.
         let _ = self.shell.wait();
     }
 }

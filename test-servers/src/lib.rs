@@ -1,9 +1,9 @@
 //! Real servers for tests and benchmarks: Redis, Valkey and NATS, alone and in clusters, spawned on
 //! free ports of 127.0.0.1.
 //!
-//! Each server has a temporary folder of its own and ends with its handle. It also ends with the
-//! process that started it, however that one ends: a server in a `static`, which is never dropped,
-//! or one whose test was killed with -9 does not stay behind.
+//! Each server has its own temporary folder and ends with its handle. It also ends with the process
+//! that started it, however that process ends: no server is left behind by a `static`, which is
+//! never dropped, or by a test killed with -9.
 //!
 //! ```no_run
 //! let server = test_servers::redis::Redis::start();
@@ -13,9 +13,8 @@
 //! assert_eq!(server.command(&["GET", "a"]), "(nil)");
 //! ```
 //!
-//! Nothing here returns an error: where a server cannot be had, the test that asks for it fails,
-//! with a message that says why. The programs are those in `.servers/bin`, which
-//! `scripts/servers.sh` fills.
+//! Nothing here returns an error: if a server cannot be started, the test fails with a message that
+//! says why. The programs are in `.servers/bin`, which `scripts/servers.sh` fills.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot have its server fails")]
 #![allow(clippy::disallowed_methods, reason = "what servers do takes real time")]
 

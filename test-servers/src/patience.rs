@@ -3,12 +3,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a server may take to do what it is bound to do, on a machine that compiles meanwhile.
+/// The time limit of anything a server must do, on a machine that compiles at the same time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// Asks again and again until there is an answer; `None` where there is none within `limit`.
+/// Repeats `ask` until it returns a value; `None` if there is none within `limit`.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -32,10 +32,10 @@ pub fn within<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<
     }
 }
 
-/// Waits until `ask` says yes.
+/// Repeats `ask` until it returns true.
 ///
 /// # Panics
-/// Where it does not in time, saying that `what` did not come.
+/// If the time limit is over; the message has `what`.
 pub(crate) fn wait_until(what: &str, mut ask: impl FnMut() -> bool) {
     let came = within(PATIENCE, || ask().then_some(()));
     assert!(came.is_some(), "waited {} s in vain until {what}", PATIENCE.as_secs());

@@ -19,20 +19,20 @@ use crate::{
     patience::{PATIENCE, wait_until, within},
 };
 
-/// A server's process, and the folder that it lives in.
+/// A server's process, and its folder.
 #[derive(Debug)]
 pub(crate) struct Process {
     folder: PathBuf,
     guard: Mutex<Guard>,
 }
 
-/// Makes a folder for one server.
+/// Creates a folder for one server.
 pub(crate) fn folder() -> PathBuf {
     static MADE: AtomicU32 = AtomicU32::new(0);
     loop {
         let name = format!("presence-{}-{}", id(), MADE.fetch_add(1, Ordering::Relaxed));
         let folder = env::temp_dir().join(name);
-        // One that is there was left by a process that had our id before.
+        // An existing one was left by an earlier process with our id.
         match fs::create_dir(&folder) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             made => break made.map(|()| folder).expect("the folder of temporary files cannot be written"),
@@ -40,8 +40,8 @@ pub(crate) fn folder() -> PathBuf {
     }
 }
 
-/// Starts a server, and another one where its ports were taken: where the system does not let us
-/// hold them, another can be faster.
+/// Starts a server, and tries other ports if they are taken: on systems that cannot reserve ports,
+/// another process may be faster.
 pub(crate) fn run<S>(start: impl Fn() -> S, ready: impl Fn(&S) -> Result<(), String>) -> S {
     let mut tries = 0..5;
     loop {
@@ -55,7 +55,7 @@ pub(crate) fn run<S>(start: impl Fn() -> S, ready: impl Fn(&S) -> Result<(), Str
 }
 
 impl Process {
-    /// A server that is not yet started; `folder` is its working directory, and its own.
+    /// A server that is not yet started; `folder` is its working directory, which it owns.
     pub(crate) fn new(program: &Path, args: &[&OsStr], folder: PathBuf) -> Self {
         let guard = Mutex::new(Guard::new(program, args, &folder));
         Self { folder, guard }
@@ -76,12 +76,12 @@ impl Process {
     }
 
     /// # Panics
-    /// Where the server was killed.
+    /// If the server was killed.
     pub(crate) fn pid(&self) -> u32 {
         self.guard().server().expect("the server was killed")
     }
 
-    /// Waits until it is ready; where it does not become so, the error says what it wrote last.
+    /// Waits until it is ready; otherwise the error has the end of its output.
     pub(crate) fn until_ready(&self, mut is_ready: impl FnMut() -> bool) -> Result<(), String> {
         let ended =
             within(PATIENCE, || if is_ready() { Some(false) } else { self.has_ended().then_some(true) });
@@ -93,14 +93,14 @@ impl Process {
         Err(format!("the server in {} {why}:\n{}", self.folder.display(), self.log_tail()))
     }
 
-    /// Whether it ended by itself, as far as the system tells.
+    /// Whether it has ended by itself, as far as the system reports it.
     fn has_ended(&self) -> bool {
         cfg!(target_os = "linux") && self.stat().is_none_or(|stat| stat[0] == "Z")
     }
 
     pub(crate) fn pause(&self) {
         self.signal(Signal::STOP);
-        // The signal stops it soon, not at once.
+        // The signal takes effect soon, not at once.
         wait_until("the server stands still", || {
             self.stat().is_none_or(|stat| stat[0].starts_with(['T', 't']))
         });
@@ -110,15 +110,15 @@ impl Process {
         self.signal(Signal::CONT);
     }
 
-    /// The time it has spent on the CPU, in itself and in the kernel, in steps of 10 ms.
+    /// The CPU time of the process, in user and kernel mode, in steps of 10 ms.
     pub(crate) fn cpu(&self) -> Duration {
         let stat = self.stat().expect("only Linux has /proc");
-        // utime and stime are fields 14 and 15 of the line; ours begin with the third.
+        // utime and stime are fields 14 and 15 of the line; ours start with the third.
         let ticks: u64 = stat[11..=12].iter().map(|field| field.parse::<u64>().unwrap()).sum();
         Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
     }
 
-    /// What the server wrote last.
+    /// The end of the server's output.
     pub(crate) fn log_tail(&self) -> String {
         let log = fs::read(self.folder.join("log")).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
@@ -126,7 +126,7 @@ impl Process {
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
-    /// The fields of its line in /proc from its state on; those before it may hold spaces.
+    /// The fields of its line in /proc, starting with its state; earlier fields may contain spaces.
     fn stat(&self) -> Option<Vec<String>> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).ok()?;
         let (_, fields) = stat.rsplit_once(") ")?;
@@ -139,7 +139,7 @@ impl Process {
     }
 
     fn guard(&self) -> MutexGuard<'_, Guard> {
-        // A test that failed with the lock in its hands still gets its server ended.
+        // The server must be ended also after a test has panicked with the lock held.
         self.guard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,7 +6,7 @@ use std::{
 /// The path of a server's program, or of another one that tests run.
 ///
 /// # Panics
-/// Where it is missing, with the command that fetches it. `fetch` is its name for
+/// If it is missing; the message has the command that fetches it. `fetch` is its name for
 /// `scripts/servers.sh`.
 pub fn find(name: &str, fetch: &str) -> PathBuf {
     let folder = env::var_os("PRESENCE_SERVERS").map_or_else(
@@ -15,7 +15,7 @@ pub fn find(name: &str, fetch: &str) -> PathBuf {
     );
     let program = folder.join(name);
     assert!(program.exists(), "{} is missing; to get it: ./scripts/servers.sh {fetch}", program.display());
-    // The server is started from its own folder. Links stay: one program acts by the name that it
-    // is called by.
+    // Absolute, since the server is started in its own folder. Links are kept: one program depends
+    // on the name by which it is called.
     std::path::absolute(program).unwrap()
 }

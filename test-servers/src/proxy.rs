@@ -11,8 +11,7 @@ use std::{
 
 use crate::{patience::wait_until, port::Port};
 
-/// A network that can fail: forwards TCP connections to a port of 127.0.0.1 until it is told
-/// otherwise.
+/// A network that can fail: forwards TCP connections to a port of 127.0.0.1 until told otherwise.
 #[derive(Debug)]
 pub struct Proxy {
     port: Port,
@@ -21,8 +20,8 @@ pub struct Proxy {
     accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Changes what a server says, in place; answers how many bytes of it can be passed on. What is
-/// held back comes again, in front of what follows.
+/// Changes the server's data in place; returns how many bytes can be forwarded. The rest is passed
+/// in again, in front of the data that follows.
 type Rewrite = dyn Fn(&mut [u8]) -> usize + Send + Sync;
 
 struct Link {
@@ -35,8 +34,8 @@ struct Link {
 #[derive(Debug)]
 struct State {
     mode: Mode,
-    /// How often it was cut: what was accepted before the last cut is closed, even if it was not
-    /// yet forwarded then.
+    /// How often it was cut: connections accepted before the last cut are closed, even those that
+    /// were not forwarded yet.
     cuts: u64,
     connections: Vec<Weak<Connection>>,
 }
@@ -57,14 +56,14 @@ struct Connection {
 }
 
 impl Proxy {
-    /// One that forwards to this port. Nothing needs to listen there yet: a connection that cannot
-    /// be forwarded is closed.
+    /// A proxy that forwards to this port. Nothing needs to listen there yet: a connection that
+    /// cannot be forwarded is closed.
     pub fn to(port: u16) -> Self {
         Self::with(port, None)
     }
 
-    /// One that changes what the server says, in place: of what it is given, it answers how many
-    /// bytes can be passed on.
+    /// A proxy that changes the server's data in place: `rewrite` returns how many bytes can be
+    /// forwarded.
     pub(crate) fn rewriting(port: u16, rewrite: impl Fn(&mut [u8]) -> usize + Send + Sync + 'static) -> Self {
         Self::with(port, Some(Box::new(rewrite)))
     }
@@ -78,7 +77,7 @@ impl Proxy {
         proxy
     }
 
-    /// Where it listens on 127.0.0.1, the same for as long as this lives.
+    /// Its port on 127.0.0.1, which stays the same.
     pub fn port(&self) -> u16 {
         self.port.number()
     }
@@ -95,23 +94,23 @@ impl Proxy {
         drop(state);
         self.link.changed.notify_all();
         if let Some(thread) = accepting.take() {
-            // It sits in `accept`, and looks at the mode when something comes.
+            // It blocks in `accept`, and checks the mode when a connection comes.
             let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, self.port()));
             let _ = connect();
             let _ = thread.join();
-            // A process that another thread spawns has the listener too, from its fork to its exec.
+            // A process that another thread spawns has the listener too, between fork and exec.
             wait_until("connections are refused", || connect().is_err());
         }
     }
 
-    /// Keeps connections open and forwards nothing, as a network does that loses every packet. New
-    /// connections are accepted and hear nothing either. What is sent meanwhile is held back, not
-    /// lost: it arrives with [`pass`](Self::pass).
+    /// Keeps connections open and forwards nothing, like a network that loses every packet. New
+    /// connections are accepted and get no data either. Data sent meanwhile is held back, not lost:
+    /// it arrives after [`pass`](Self::pass).
     pub fn swallow(&self) {
         self.forward(Mode::Swallows);
     }
 
-    /// Forwards, as it does from the start.
+    /// Forwards, as it does at first.
     pub fn pass(&self) {
         self.forward(Mode::Passes);
     }
@@ -161,7 +160,7 @@ impl Link {
     }
 
     fn carry(&self, client: TcpStream, cuts: u64) {
-        // While nothing is forwarded the server is not to learn of a new connection either.
+        // While nothing is forwarded, the server must not notice a new connection either.
         self.wait(|| false);
         let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.to)) else { return };
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
@@ -191,7 +190,7 @@ impl Link {
         let mut held = 0;
         loop {
             let read = from.read(&mut buffer[held..]);
-            // An end is not forwarded either while nothing is.
+            // The end of a connection is not forwarded either while nothing is.
             self.wait(|| connection.closed.load(Ordering::Acquire));
             let Ok(n @ 1..) = read else { return connection.close() };
             let said = &mut buffer[..held + n];

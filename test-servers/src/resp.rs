@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-/// Sends one command over a connection of its own and renders the reply for reading.
+/// Sends one command over a new connection and renders the reply as text.
 pub(crate) fn ask(port: u16, password: Option<&str>, patience: Duration, args: &[&str]) -> Result<String> {
     let address = (Ipv4Addr::LOCALHOST, port).into();
     let stream = TcpStream::connect_timeout(&address, patience)?;
@@ -28,8 +28,8 @@ fn encode(args: &[&str]) -> Vec<u8> {
     command.into_bytes()
 }
 
-/// Strings and numbers as they are, an error behind a dash, an array one element per line, what is
-/// absent as `(nil)`.
+/// Strings and numbers as they are, an error after a dash, an array one element per line, null as
+/// `(nil)`.
 fn read(replies: &mut impl BufRead) -> Result<String> {
     let mut line = String::new();
     replies.read_line(&mut line)?;

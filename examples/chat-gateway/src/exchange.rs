@@ -18,8 +18,8 @@ use std::sync::Arc;
 ///
 /// Typing is sent as signals of the broker. In memory and on NATS, messages are events of the same
 /// broker. On Redis, messages are published on the channel `message:broadcast`, like those of other
-/// services. Every instance receives each of them once and stores it in a memory broker of its own
-/// for its rooms, so that slow clients lose none.
+/// services. Every instance receives each message once and stores it in its own memory broker for
+/// its rooms, so that slow clients lose none.
 #[derive(Clone)]
 pub struct Exchange {
     shared: Arc<dyn Broker>,

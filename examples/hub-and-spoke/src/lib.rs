@@ -85,7 +85,7 @@ impl Service {
         &self.0.auth
     }
 
-    /// The current status of users; an error if that of any of them cannot be read.
+    /// The current status of these users; an error if any of them cannot be read.
     async fn read(&self, users: &[UserId]) -> Result<Vec<Option<Arc<Shown>>>, Error> {
         self.0.statuses.lookaside().read(users).await.map_err(|error| self.unanswered(&error))
     }

@@ -41,8 +41,8 @@ pub fn is_current(session: &Session, now: Timestamp) -> bool {
 impl Wanted {
     /// The session for this status, with stamps newer than those of `held`.
     pub fn session(self, held: Option<&Session>, node: &NodeId, now: Timestamp) -> Session {
-        // Both registers get the same stamp. It must be newer than what it replaces, whichever
-        // clock made that.
+        // Both registers get the same stamp. It must be newer than the stored stamps, whichever
+        // clock they are from.
         let (placed_at, declared_at) = held.map_or((Timestamp::ZERO, Timestamp::ZERO), |held| {
             (held.placement.placed_at, held.declared.as_ref().map_or(Timestamp::ZERO, |declared| declared.at))
         });

@@ -156,7 +156,8 @@ export class Scopes {
     watched.version = version;
     watched.invalidate();
     this.#notify(watched, change);
-    // A socket sends one kind of update per topic, so watchers of its counts get them from here.
+    // A socket sends either members or counts of a topic. Watchers of its counts get them computed
+    // from the members here.
     this.#count(`#${scope}`, watched.counts);
   }
 

@@ -74,11 +74,11 @@ pub struct Limits {
     /// `None`: no limit.
     ///
     /// Default 200 a second and 2,000 at once, so that an office whose tabs all reconnect at once
-    /// is let in. Each of these counts as one query as well: fifty rows of a response, fifty
-    /// kilobytes about users, and eight topics that a stream or socket begins to watch.
+    /// is let in. Large requests count as several queries: one for each fifty rows of a response,
+    /// fifty kilobytes about users, or eight topics that a stream or socket begins to watch.
     pub queries_per_client: Option<Quota>,
-    /// How many proxies of your own stand in front of the server, each of which appends the address
-    /// of its peer to `X-Forwarded-For`.
+    /// The number of your own proxies in front of the server. Each must append the address of its
+    /// peer to `X-Forwarded-For`.
     ///
     /// Default 0: the header is ignored, because any client can send it. With *n*, the *n*-th
     /// address from the right is the client.

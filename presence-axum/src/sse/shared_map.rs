@@ -1,4 +1,4 @@
-//! A map of what the viewers of one thing share.
+//! A map of values that several streams share.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;

@@ -134,7 +134,7 @@ impl std::fmt::Debug for Token {
 }
 
 impl Command {
-    /// The rights that the command needs. Those of subscriptions are checked one by one, see
+    /// The rights that the command needs. Permissions of subscriptions are checked per topic, see
     /// `pending::permitted`.
     pub(super) fn rights(&self) -> Vec<(Action, Resource<'_>)> {
         match self {

@@ -30,8 +30,8 @@ pub(super) enum NotAnUpgrade {
 }
 
 impl Handshake {
-    /// Reads the head of a request. Of the subprotocols that it offers, `bearer` or one of `known`
-    /// is selected.
+    /// Reads the head of a request. Selects one of the offered subprotocols: `bearer`, or one of
+    /// `known`.
     pub(super) fn read(parts: &mut Parts, known: &[&'static str]) -> Result<Self, NotAnUpgrade> {
         let headers = &parts.headers;
         let asked = parts.method == Method::GET

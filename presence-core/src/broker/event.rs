@@ -127,8 +127,8 @@ pub enum Published {
 }
 
 impl Published {
-    /// The id of the stored event: this one, the one that it repeats, or the one that closed the
-    /// channel.
+    /// The id of the stored event: the new one, or the earlier one with the same key, or the one
+    /// that closed the channel.
     pub fn id(self) -> EventId {
         match self {
             Self::Stored(id) | Self::Repeated(id) | Self::Closed(id) => id,

@@ -24,8 +24,8 @@ use std::sync::Arc;
 /// | clause | what holds |
 /// |---|---|
 /// | B1 | `publish` is acknowledged once the event is stored; every event that was acknowledged reaches every subscriber of its channel, on every process, exactly once and in the order of its ids |
-/// | B2 | ids of one channel grow, though not by one; they name the incarnation of their history, and a history that was lost has another incarnation |
-/// | B3 | a publish that repeats an idempotency key of the same channel stores nothing and returns `Repeated` with the id of the first one, for as long as the first one is in the history, and at least for [`KEYS_FOR`] |
+/// | B2 | ids of one channel increase, but may have gaps; they contain the incarnation of the history, and after a loss the new history has another incarnation |
+/// | B3 | a publish with an idempotency key that the channel has already seen stores nothing and returns `Repeated` with the id of the first event, as long as that event is in the history, and at least for [`KEYS_FOR`] |
 /// | B4 | once an event with `last` is stored, its channel is closed: later publishes return `Closed` with its id and store nothing, until the history of the channel has expired |
 /// | B5 | the history of a channel is limited by count, bytes and age; the oldest events are trimmed |
 /// | B6 | a subscription from `After(id)` delivers everything after `id`, then live events, with no gap and no repeat; from `Last(n)` the newest `n` stored events and then live ones; from `Live` only what is published after the subscription has begun, which is when its first poll has returned `Pending` or later; from `Here` the same, after a `Position`; a subscription that starts after that position neither misses nor repeats any of it |

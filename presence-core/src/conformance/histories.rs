@@ -148,7 +148,7 @@ impl<H: Harness> History<'_, H> {
         self.past.push(batch);
     }
 
-    /// Several processes write concurrently: only what commutes, so that the outcome can be
+    /// Several processes write concurrently: only commuting operations, so that the outcome can be
     /// predicted.
     async fn write_together(&mut self, stores: &[Arc<dyn PresenceStore>]) {
         let known: Vec<String> = self.model.sessions.keys().map(name).collect();

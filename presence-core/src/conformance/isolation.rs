@@ -1,4 +1,4 @@
-//! I1, S1, S2: what must be kept apart, and what must be shared.
+//! I1, S1, S2: which data must be separate, and which must be shared.
 
 use super::Harness;
 use super::scene::{Scene, node, topics, user};

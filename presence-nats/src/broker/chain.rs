@@ -1,4 +1,4 @@
-//! The header of an event, which links it to the one before it.
+//! The header by which an event refers to the event before it.
 
 use async_nats::HeaderMap;
 

@@ -43,8 +43,8 @@ impl Head {
     }
 }
 
-/// The head of one channel, `None` while it is unknown. Locked during a publish, so that the
-/// publishes of one handle to one channel run one after the other.
+/// The head of one channel, `None` while it is unknown. Locked during a publish, so that a handle
+/// publishes to a channel one event at a time.
 pub(super) type Slot = Arc<tokio::sync::Mutex<Option<Head>>>;
 
 #[derive(Debug, Default)]

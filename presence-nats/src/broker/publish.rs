@@ -1,8 +1,8 @@
 //! Publishes an event (clauses B1 to B5).
 //!
-//! Every event is stored on condition that the newest one of its channel is the one that this
-//! handle knows. So no event follows one that has closed the channel, and each names the one before
-//! it. A handle that does not know the newest event reads it; after a refusal it reads it again.
+//! An event is stored on condition that this handle knows the newest event of the channel. So no
+//! event follows one that has closed the channel, and each names the one before it. A handle that
+//! does not know the newest event reads it; after a refusal it reads it again.
 //!
 //! The condition also makes it safe to send an event again whose acknowledgement was lost: only one
 //! of the two can be stored. All attempts of a publish have the same nonce, by which the stored one

@@ -1,10 +1,10 @@
 //! The time of the bucket: a record that all watches advance. Writing it proves that the store
 //! accepts writes.
 //!
-//! W3, W5, W6: the key `t` holds the [`TimeLine`]. A watch that has not read a new time for a
-//! moment publishes an empty batch to the stream of renewals, and then writes the record on
-//! condition that it is still the one that the watch has read. Each time in the record was
-//! therefore preceded by a write to both streams. One process writes for all.
+//! W3, W5, W6: the key `t` holds the [`TimeLine`]. A watch that has read no new time for a moment
+//! publishes an empty batch to the stream of renewals, and then writes the record, on condition
+//! that nobody else has written it since the watch read it. Each time in the record was therefore
+//! preceded by a write to both streams. One process writes for all.
 
 use crate::codec::{Raw, encode};
 use crate::error::Outcome;

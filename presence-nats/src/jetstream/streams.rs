@@ -157,7 +157,7 @@ impl Streams {
         self.incarnation.load(Ordering::Relaxed)
     }
 
-    /// The subjects of a stream that match a filter, as its leader has them.
+    /// The subjects of a stream that match a filter, according to its leader.
     pub(crate) async fn subjects(&self, stream: &str, filter: &str) -> Outcome<Vec<String>> {
         let body = json!({ "subjects_filter": filter });
         let info: StreamInfo = self.link.ask(&format!("STREAM.INFO.{stream}"), encode(&body)).await?;

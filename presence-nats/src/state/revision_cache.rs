@@ -1,4 +1,4 @@
-//! A cache of the records that a handle writes and renews, so that it need not read them.
+//! A cache of the records that a handle writes and renews, which saves reading them.
 //!
 //! For a put, the cached revision is a guess: the server refuses a wrong one. A renewal has to be
 //! certain that its session exists. A watch of the same handle gives that certainty, once it has
@@ -116,8 +116,8 @@ impl Known {
         }
     }
 
-    /// Makes entries for these sessions, so that what a watch reads of them is recorded. To be
-    /// called before their records are read or written.
+    /// Creates entries for these sessions, which a watch then updates. To be called before their
+    /// records are read or written.
     pub(crate) fn reserve<'a>(&self, sessions: impl Iterator<Item = (&'a UserId, &'a SessionId)>) {
         let mut state = self.memory.lock();
         let state = &mut *state;

@@ -33,7 +33,7 @@ use witness::Witness;
 ///
 /// Opening one does no I/O: it starts with its server down, and recovers by itself. Clones share
 /// everything, and it must be opened on a Tokio runtime. A process has one connection for its calls
-/// and one on which it hears everything, whatever the number of channels.
+/// and one that receives everything, whatever the number of channels.
 ///
 /// # In Redis
 /// | key | what |

@@ -7,8 +7,7 @@ use presence_core::broker::Channel;
 ///
 /// A channel's name may hold any byte, braces and colons too. It always stands at the end or has
 /// its length in front, so that no two names run together; and all keys of one channel have the
-/// same text from the first brace to the first closing one, which is what decides the slot of a
-/// cluster.
+/// same text in the first braces, which determines the slot of a cluster.
 #[derive(Debug)]
 pub struct Names {
     namespace: Namespace,

@@ -24,9 +24,9 @@ impl Follower {
     /// heartbeats are served in between. The shards take turns, so that the messages of none pile
     /// up meanwhile, and a reader that is slow delays no other.
     ///
-    /// A slice comes with the number of the last message that it includes, and is reported after
-    /// that message, so that the reader sees one order of events. If the slice were reported first,
-    /// the messages would undo it: an old put would bring back a session that a later forget had
+    /// A slice has the number of the last message that it includes, and is delivered after that
+    /// message, so that the reader sees one order of events. If the slice were reported first, the
+    /// messages would undo it: an old put would bring back a session that a later forget had
     /// deleted.
     pub async fn scan(&mut self) -> Result<(), Stop> {
         let mut cursor = "0".to_owned();

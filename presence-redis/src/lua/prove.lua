@@ -55,8 +55,8 @@ local function union(list, more)
   return all
 end
 
--- Merges the stretches that the caller knows. If its list is full, one stretch of it may stand for
--- several of ours, which are dropped.
+-- Merges the stretches that the caller knows. If the caller's list is full, one of its stretches
+-- may cover several of ours, which are then dropped.
 local function learn(list, theirs)
   local kept = {}
   for _, stretch in ipairs(list) do

@@ -185,9 +185,8 @@ async fn open_single(
     client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
 }
 
-/// The client crate waits for every node that it is given, and then for every node that it
-/// discovers, also for those that hang. The timeout leaves room for both rounds and for the
-/// requests in between.
+/// The client crate waits for every given node and then for every discovered node, even if it
+/// hangs. The timeout leaves room for both rounds and for the requests in between.
 async fn open_cluster(
     client: &ClusterClient,
     patience: Duration,

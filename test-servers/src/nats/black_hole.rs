@@ -1,7 +1,7 @@
 use super::Nats;
 use crate::Proxy;
 
-/// A network in front of a server that can lose every packet: no connection breaks, nothing
+/// A network in front of a server that can drop everything: no connection breaks, but no data
 /// arrives.
 #[derive(Debug)]
 pub struct BlackHole {
@@ -9,27 +9,27 @@ pub struct BlackHole {
 }
 
 impl BlackHole {
-    /// Before this server, and passing everything.
+    /// In front of this server; forwards everything at first.
     pub fn before(server: &Nats) -> Self {
         Self::to(server.port())
     }
 
-    /// Before any port of 127.0.0.1, and passing everything.
+    /// In front of any port of 127.0.0.1; forwards everything at first.
     pub fn to(port: u16) -> Self {
         Self { proxy: Proxy::to(port) }
     }
 
-    /// Where clients find the server through it.
+    /// The URL of the server through it.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port())
     }
 
-    /// Its port on 127.0.0.1, the same for as long as this lives.
+    /// Its port on 127.0.0.1, which stays the same.
     pub fn port(&self) -> u16 {
         self.proxy.port()
     }
 
-    /// Keeps connections open and forwards nothing. What is sent meanwhile arrives with
+    /// Keeps connections open and forwards nothing. Data sent meanwhile arrives after
     /// [`pass`](Self::pass).
     pub fn swallow(&self) {
         self.proxy.swallow();
@@ -40,7 +40,7 @@ impl BlackHole {
         self.proxy.pass();
     }
 
-    /// Closes every connection and refuses new ones until it is told to [`pass`](Self::pass).
+    /// Closes every connection and refuses new ones until [`pass`](Self::pass).
     pub fn cut(&self) {
         self.proxy.cut();
     }

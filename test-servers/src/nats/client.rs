@@ -1,4 +1,4 @@
-//! As much of a client as it takes to ask a server something.
+//! A minimal client for single requests to a server.
 
 use std::{
     io::{BufRead, BufReader, Error, Read, Result, Write},
@@ -13,14 +13,14 @@ fn connect(port: u16, patience: Duration) -> Result<TcpStream> {
     Ok(stream)
 }
 
-/// The line with which a server greets: `INFO {..}`.
+/// The server's greeting: `INFO {..}`.
 pub(super) fn greeting(port: u16, patience: Duration) -> Result<String> {
     let mut line = String::new();
     BufReader::new(connect(port, patience)?).read_line(&mut line)?;
     Ok(line)
 }
 
-/// The body of the monitoring port's answer; an error unless that is 200.
+/// The body of the monitoring port's response; an error unless the status is 200.
 pub(super) fn get(port: u16, path: &str, patience: Duration) -> Result<String> {
     let mut stream = connect(port, patience)?;
     write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
@@ -32,12 +32,12 @@ pub(super) fn get(port: u16, path: &str, patience: Duration) -> Result<String> {
     }
 }
 
-/// The reply to one request, its headers included.
+/// The reply to one request, including its headers.
 pub(super) fn request(port: u16, subject: &str, body: &str, patience: Duration) -> Result<String> {
     let stream = connect(port, patience)?;
-    // Nobody else's: several may ask at the same time, also at the other servers of a cluster.
+    // A unique inbox: several clients may ask at the same time, also other servers of a cluster.
     let inbox = format!("_INBOX.{}", stream.local_addr()?.port());
-    // Headers: without them the server would not say that nobody responds.
+    // Requires headers: without them the server would not report that nobody responds.
     write!(
         &stream,
         "CONNECT {{\"verbose\":false,\"headers\":true,\"no_responders\":true}}\r\n\

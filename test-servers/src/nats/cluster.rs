@@ -5,20 +5,20 @@ use crate::{
 };
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Three servers that keep three replicas of what is put into any of them. They elect another
-/// leader some 5 to 10 s after one was killed.
+/// Three servers with three replicas of each stream. A new leader is elected some 5 to 10 s after
+/// one was killed.
 #[derive(Debug)]
 pub struct Cluster {
     nodes: Vec<Nats>,
-    /// Where the nodes talk with each other.
+    /// The ports on which the nodes talk with each other.
     _routes: Vec<Port>,
 }
 
 impl Cluster {
-    /// A cluster that has a leader and takes streams of three replicas.
+    /// A cluster that has a leader and accepts streams with three replicas.
     ///
     /// # Panics
-    /// Where it cannot be had, with the reason.
+    /// If it cannot be started, with the reason.
     pub fn start() -> Self {
         let routes: Vec<_> = (0..3).map(|_| Port::free()).collect();
         let all: Vec<_> =
@@ -39,31 +39,31 @@ impl Cluster {
         cluster
     }
 
-    /// Where clients find each of the nodes.
+    /// The URLs of the nodes.
     pub fn urls(&self) -> Vec<String> {
         self.nodes.iter().map(Nats::url).collect()
     }
 
-    /// The three.
+    /// The three servers.
     pub fn nodes(&self) -> &[Nats] {
         &self.nodes
     }
 
-    /// Waits until every node that runs knows the leader of the cluster and is up to date with its
+    /// Waits until every running node knows the leader of the cluster and is up to date with its
     /// streams.
     ///
     /// # Panics
-    /// Where that takes more than 30 s: with two nodes killed it never comes.
+    /// If that takes more than 30 s; with two nodes killed it always does.
     pub fn settle(&self) {
         for node in self.running() {
             wait_until("a node is healthy", || node.is_healthy());
         }
     }
 
-    /// The node that leads this stream now; where it was killed, the one that was elected after it.
+    /// The present leader of this stream; after a kill, the newly elected one.
     ///
     /// # Panics
-    /// Where there is none within 30 s.
+    /// If there is none within 30 s.
     pub fn leader_of(&self, stream: &str) -> &Nats {
         let leader = within(PATIENCE, || {
             self.running().find_map(|asked| {
@@ -77,11 +77,11 @@ impl Cluster {
         leader.unwrap_or_else(|| panic!("stream {stream} has no leader"))
     }
 
-    /// Kills the node that leads this stream and returns it, for a later restart. It does not wait
-    /// for the election; [`leader_of`](Self::leader_of) does.
+    /// Kills the leader of this stream and returns it, for a later restart. Does not wait for the
+    /// election; [`leader_of`](Self::leader_of) does.
     ///
     /// # Panics
-    /// Where the stream has no leader.
+    /// If the stream has no leader.
     pub fn kill_leader_of(&self, stream: &str) -> &Nats {
         let leader = self.leader_of(stream);
         leader.kill();
@@ -92,15 +92,15 @@ impl Cluster {
         self.nodes.iter().filter(|node| node.is_started())
     }
 
-    /// Waits until it takes streams with three replicas.
+    /// Waits until streams with three replicas are accepted.
     ///
-    /// A leader that has just been elected does not yet know of three nodes, and on a machine that
-    /// is busy one of them may count as offline for some seconds.
+    /// A newly elected leader does not know all three nodes yet, and on a busy machine a node may
+    /// count as offline for some seconds.
     ///
     /// # Panics
-    /// Where that takes more than 30 s.
+    /// If that takes more than 30 s.
     pub fn prove(&self) {
-        // Several tests may ask at the same time.
+        // A unique name: several tests may do this at the same time.
         static ASKED: AtomicUsize = AtomicUsize::new(0);
         let name = format!("settled-{}", ASKED.fetch_add(1, Ordering::Relaxed));
         let (api, node) = ("$JS.API.STREAM", &self.nodes[0]);

@@ -5,25 +5,24 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// A server whose clock steps, as far as clients see: a proxy that shifts every instant in what the
-/// server says by as much as its clock was wrong at that instant.
+/// A server whose clock seems to step: a proxy that shifts each time in the server's messages by
+/// the error that the clock had at that time.
 ///
-/// NATS reads the clock of the kernel by itself and cannot be deceived. What it stamps, with which
-/// it answers and what it says of the past is as if it had been: two answers about one instant
-/// agree, whatever has happened in between. But ages of messages go by the real time, as they do
-/// where the clock is right.
+/// NATS reads the clock of the kernel directly, so its clock cannot be set. With the proxy, all
+/// times in its messages are consistent: two messages about one time agree, whatever steps were
+/// made in between. Only ages of messages follow the real time, as they would with a right clock.
 #[derive(Debug)]
 pub struct FalseClock {
     proxy: Proxy,
     steps: Arc<Mutex<Steps>>,
 }
 
-/// From when on the clock has been ahead by how many seconds.
+/// The steps so far: from which time on the clock is ahead by how many seconds.
 #[derive(Debug, Default)]
 struct Steps(Vec<(Duration, i64)>);
 
 impl FalseClock {
-    /// In front of this server, and right.
+    /// In front of this server, with the right time at first.
     pub fn before(server: &Nats) -> Self {
         let steps: Arc<Mutex<Steps>> = Arc::default();
         let shared = Arc::clone(&steps);
@@ -31,12 +30,12 @@ impl FalseClock {
         Self { proxy, steps }
     }
 
-    /// Where clients find the server through it.
+    /// The URL of the server through it.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.proxy.port())
     }
 
-    /// Puts the clock ahead of the machine's by so many seconds, or behind it. It steps at once.
+    /// Sets the clock this many seconds ahead of the machine's, or behind it, in one step.
     pub fn set(&self, ahead: i64) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         lock(&self.steps).0.push((now, ahead));
@@ -47,12 +46,12 @@ fn lock(steps: &Mutex<Steps>) -> MutexGuard<'_, Steps> {
     steps.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An instant as the server writes it, up to its whole seconds.
+/// The length of a time as the server writes it, up to the seconds.
 const PATTERN: &[u8] = b"0000-00-00T00:00:00";
 
 impl Steps {
-    /// Shifts all instants; answers how many bytes of the text can be passed on, since what may be
-    /// the beginning of an instant waits for the rest of it.
+    /// Shifts all times; returns how many bytes of the text can be forwarded: the beginning of a
+    /// time at the end of the text has to wait for the rest.
     fn shift(&self, said: &mut [u8]) -> usize {
         let mut at = 0;
         while at < said.len() {
@@ -82,7 +81,7 @@ fn is_like(byte: u8, pattern: u8) -> bool {
     if pattern == b'0' { byte.is_ascii_digit() } else { byte == pattern }
 }
 
-/// Seconds since the Unix epoch; `None` for what is no instant since then.
+/// Seconds since the Unix epoch; `None` for invalid and earlier times.
 fn read(text: &[u8]) -> Option<u64> {
     let number = |from: usize, to: usize| std::str::from_utf8(&text[from..to]).ok()?.parse::<u64>().ok();
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
@@ -94,7 +93,7 @@ fn read(text: &[u8]) -> Option<u64> {
 
 fn written(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    // By eras of 400 years, which begin in March.
+    // In eras of 400 years, which begin in March.
     let (era, of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);

@@ -1,32 +1,32 @@
 use super::{BRIEFLY, Nats, client, nats_server};
 use crate::{patience::wait_until, port::Port, proxy::Proxy};
 
-/// A hub and a leaf server that is linked to it, each with a `JetStream` of its own: in the domains
+/// A hub and a leaf server that is linked to it, each with its own `JetStream`: in the domains
 /// `center` and `leaf`.
 #[derive(Debug)]
 pub struct Leaf {
     edge: Nats,
     link: Proxy,
     hub: Nats,
-    /// Where the hub takes leaf servers.
+    /// The hub's port for leaf servers.
     _gate: Port,
 }
 
 impl Leaf {
-    /// Both, and the link up.
+    /// Both servers, with the link up.
     ///
     /// # Panics
-    /// Where it cannot be had, with the reason.
+    /// If they cannot be started, with the reason.
     pub fn start() -> Self {
         let gate = Port::free();
-        // Told the gate's own address the leaf server would go around the proxy.
+        // If the leaf server knew the hub's own address, it would bypass the proxy.
         let hub = start(&format!(
             "{}\nleafnodes {{ listen: \"127.0.0.1:{}\", no_advertise: true }}\nping_interval: 5s",
             jetstream("center"),
             gate.number()
         ));
         let link = Proxy::to(gate.number());
-        // `reconnect` is in seconds. Pings find a link that swallows everything.
+        // `reconnect` is in seconds. Pings detect a link that drops everything.
         let edge = start(&format!(
             "{}\nleafnodes {{ reconnect: 1, remotes: [ {{ url: \"nats-leaf://127.0.0.1:{}\" }} ] }}\n\
              ping_interval: 5s\nping_max: 2",
@@ -48,29 +48,29 @@ impl Leaf {
         &self.edge
     }
 
-    /// The domain under which clients of the leaf server reach the hub's `JetStream`.
+    /// The domain by which clients of the leaf server use the hub's `JetStream`.
     pub fn hub_domain(&self) -> &'static str {
         "center"
     }
 
-    /// What the link runs over, for other failures than a cut: it can swallow everything.
+    /// The network of the link, for other failures than a cut: it can drop everything.
     pub fn link(&self) -> &Proxy {
         &self.link
     }
 
-    /// Cuts the link; it stays down until it is healed. Returns when the leaf server knows.
+    /// Cuts the link until it is healed. Returns when the leaf server has noticed.
     ///
     /// # Panics
-    /// Where the leaf server does not notice, e.g. because it was killed.
+    /// If the leaf server does not notice, e.g. because it was killed.
     pub fn cut(&self) {
         self.link.cut();
         self.wait_for_links(0);
     }
 
-    /// Lets the servers link again, and returns when they have: after a second or so.
+    /// Restores the link, and returns when it is up: after a second or so.
     ///
     /// # Panics
-    /// Where they do not, e.g. because one of them was killed.
+    /// If the link does not come up, e.g. because one of the servers was killed.
     pub fn heal(&self) {
         self.link.pass();
         self.wait_for_links(1);

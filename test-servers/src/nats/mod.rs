@@ -1,5 +1,5 @@
-//! NATS with `JetStream`: one server, a cluster, a leaf linked to its hub; and what the network
-//! between them may do.
+//! NATS with `JetStream`: one server, a cluster, a leaf linked to its hub; and faults of the
+//! network between them.
 
 mod black_hole;
 mod client;
@@ -21,18 +21,18 @@ use crate::{
     program,
 };
 
-/// How long a server may take to answer when it is asked again soon.
+/// The time limit of a request that will be repeated soon.
 const BRIEFLY: Duration = Duration::from_secs(1);
 
-/// One server with `JetStream`, which stores in a folder of its own: up to 256 MB in memory, 1 GB
-/// in files. Killed when dropped.
+/// One server with `JetStream` and its own folder: up to 256 MB in memory, 1 GB in files. Killed
+/// when dropped.
 #[derive(Debug)]
 pub struct Nats {
     process: Process,
     port: Port,
     monitor: Port,
-    /// Alone it is ready when its `JetStream` is. In a cluster that depends on the others, which
-    /// may be down.
+    /// A single server is ready when its `JetStream` is. In a cluster that depends on the others,
+    /// which may be down.
     is_alone: bool,
 }
 
@@ -44,13 +44,13 @@ impl Nats {
     /// A current server that is ready.
     ///
     /// # Panics
-    /// Where it cannot be had, with the reason; so do the other ways to start one.
+    /// If it cannot be started, with the reason; the same for the other constructors.
     pub fn start() -> Self {
         Self::with("")
     }
 
-    /// A current server with lines of its own in its configuration file. A `jetstream` among them
-    /// stands in place of ours; a relative `store_dir` is in the server's folder.
+    /// A current server with additional lines in its configuration file. A `jetstream` line
+    /// replaces ours; a relative `store_dir` is in the server's folder.
     ///
     /// # Panics
     /// As [`Nats::start`].
@@ -58,8 +58,8 @@ impl Nats {
         Self::run(&nats_server(), config)
     }
 
-    /// The oldest server that is supported, a 2.9: without message TTLs and without markers of what
-    /// expired.
+    /// The oldest supported server, a 2.9: without message TTLs and without markers of expired
+    /// messages.
     ///
     /// # Panics
     /// As [`Nats::start`].
@@ -67,17 +67,17 @@ impl Nats {
         Self::run(&program::find("nats-server-2.9", "nats29"), "")
     }
 
-    /// Where clients find it.
+    /// Its URL for clients.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port())
     }
 
-    /// Its port for clients on 127.0.0.1, the same for as long as this lives.
+    /// Its port for clients on 127.0.0.1, which stays the same.
     pub fn port(&self) -> u16 {
         self.port.number()
     }
 
-    /// Where it answers questions about itself over HTTP, e.g. `/varz` or `/jsz?streams=true`.
+    /// The URL of its monitoring endpoint, e.g. for `/varz` or `/jsz?streams=true`.
     pub fn monitor_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.monitor_port())
     }
@@ -95,36 +95,35 @@ impl Nats {
     /// The id of its process; another one after a restart.
     ///
     /// # Panics
-    /// Where it was killed.
+    /// If it was killed.
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// Kills it with -9 and returns when it is gone. Its ports refuse connections and stay
+    /// Kills it with -9 and returns when it has ended. Its ports refuse connections and stay
     /// reserved.
     pub fn kill(&self) {
         self.process.kill();
     }
 
-    /// Starts it again, after killing it where that was not done: on the same ports, with the
-    /// streams that it stored in files and without those in memory. Returns when it is ready; in a
-    /// cluster, when it takes connections.
+    /// Starts it again, after killing it if it runs: on the same ports, with the streams stored in
+    /// files and without those in memory. Returns when it is ready; in a cluster, when it accepts
+    /// connections.
     ///
     /// # Panics
-    /// Where it does not become ready.
+    /// If it does not become ready.
     pub fn restart(&self) {
         self.process.kill();
         self.process.start();
         self.ready().unwrap_or_else(|why| panic!("{why}"));
     }
 
-    /// Stops it without ending it: connections stay and nothing is answered, as by a machine that
-    /// hangs.
+    /// Suspends it: connections stay open and nothing is answered, like a machine that hangs.
     pub fn pause(&self) {
         self.process.pause();
     }
 
-    /// Lets it go on after [`pause`](Self::pause).
+    /// Resumes it after [`pause`](Self::pause).
     pub fn resume(&self) {
         self.process.resume();
     }
@@ -134,11 +133,11 @@ impl Nats {
         self.process.cpu()
     }
 
-    /// The reply to one request, as text and with its headers if it has some: `NATS/1.0 503` where
+    /// The reply to one request, as text and with its headers if it has some: `NATS/1.0 503` if
     /// nobody responds. The API of `JetStream` answers in JSON.
     ///
     /// # Panics
-    /// Where no reply comes within 30 s, or where the server asks for a login.
+    /// If no reply comes within 30 s, or if the server requires a login.
     pub fn request(&self, subject: &str, body: &str) -> String {
         client::request(self.port(), subject, body, PATIENCE)
             .unwrap_or_else(|error| panic!("{subject} {body}: {error}\n{}", self.process.log_tail()))
@@ -148,7 +147,7 @@ impl Nats {
         process::run(|| Self::spawn(program, Port::free(), config, true), Self::ready)
     }
 
-    /// Starts it and does not wait until it is ready.
+    /// Starts it without waiting until it is ready.
     fn spawn(program: &Path, port: Port, config: &str, is_alone: bool) -> Self {
         let (folder, monitor) = (process::folder(), Port::free());
         let jetstream = "jetstream { store_dir: store, max_mem: 256M, max_file: 1G }";
@@ -165,8 +164,8 @@ impl Nats {
         Self { process, port, monitor, is_alone }
     }
 
-    /// Waits until it greets, itself and not another server on its port, and has recovered its
-    /// streams.
+    /// Waits for its greeting, which must be its own and not that of another server on its port,
+    /// and until it has recovered its streams.
     fn ready(&self) -> Result<(), String> {
         let ours = format!("\"server_name\":\"{}\"", self.name());
         self.process.until_ready(|| {

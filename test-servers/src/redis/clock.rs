@@ -1,4 +1,4 @@
-//! A clock that steps: the wall clock of a server's process, and of no other.
+//! A clock that can be set: the wall clock of one server's process only.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -7,21 +7,21 @@ use std::{
     process::Command,
 };
 
-/// What is preloaded into the server.
+/// The library that is preloaded into the server.
 const SOURCE: &str = include_str!("clock.c");
 
 /// The clock of a server in this folder.
 #[derive(Debug)]
 pub(super) struct Clock {
-    /// Where it stands by how many seconds it is ahead.
+    /// The file with the number of seconds that it is ahead.
     ahead: PathBuf,
 }
 
 impl Clock {
-    /// A clock that is right, and what the server is to be started with.
+    /// A clock with the right time, and the arguments and environment that the server needs.
     ///
     /// # Panics
-    /// Where there is no C compiler. On another system than Linux, nothing is preloaded.
+    /// If there is no C compiler. On systems other than Linux nothing is preloaded.
     pub(super) fn new(folder: &Path, program: &Path) -> (Self, Vec<OsString>) {
         let (source, library) = (folder.join("clock.c"), folder.join("clock.so"));
         fs::write(&source, SOURCE).unwrap();
@@ -43,16 +43,16 @@ impl Clock {
         (clock, args)
     }
 
-    /// Puts it ahead of the machine's by so many seconds, or behind it.
+    /// Sets it this many seconds ahead of the machine's, or behind it.
     pub(super) fn set(&self, ahead: i64) {
-        // In one step: the server may read it at any moment.
+        // Atomically: the server may read it at any moment.
         let new = self.ahead.with_extension("new");
         fs::write(&new, ahead.to_string()).unwrap();
         fs::rename(&new, &self.ahead).unwrap();
     }
 }
 
-/// By which a program is started with settings of its own in the environment.
+/// The program that starts another one with additional environment variables.
 pub(super) const ENV: &str = "/usr/bin/env";
 
 /// As the arguments of a process.

@@ -8,22 +8,22 @@ use crate::{
 
 const SLOTS: usize = 16384;
 
-/// A cluster: masters with the slots spread evenly over them, each with as many replicas. A replica
-/// takes over some 2 s after its master was killed.
+/// A cluster: masters with the slots spread evenly over them, each with the same number of
+/// replicas. A replica takes over some 2 s after its master was killed.
 #[derive(Debug)]
 pub struct Cluster {
-    /// First the masters in the order of their slots, then the replicas of the first, and so on: as
-    /// it began.
+    /// In the original roles: first the masters in the order of their slots, then the replicas of
+    /// the first master, and so on.
     nodes: Vec<Redis>,
-    /// Where the nodes talk with each other.
+    /// The ports on which the nodes talk with each other.
     buses: Vec<Port>,
 }
 
 impl Cluster {
-    /// A cluster of Redis 7 that serves every slot and whose replicas are in sync.
+    /// A cluster of Redis 7 that serves every slot and has all replicas in sync.
     ///
     /// # Panics
-    /// Where it cannot be had, with the reason.
+    /// If it cannot be started, with the reason.
     pub fn start(masters: usize, replicas: usize) -> Self {
         Self::of(masters, replicas, |settings| Redis::run(&redis_server(), settings))
     }
@@ -36,7 +36,7 @@ impl Cluster {
         Self::of(masters, replicas, |settings| Redis::run_with_clock(&redis_server(), settings))
     }
 
-    /// The same of Valkey.
+    /// The same with Valkey.
     ///
     /// # Panics
     /// As [`Cluster::start`].
@@ -44,27 +44,26 @@ impl Cluster {
         Self::of(masters, replicas, |settings| Redis::run(&valkey_server(), settings))
     }
 
-    /// Where clients find each of the nodes.
+    /// The URLs of the nodes.
     pub fn urls(&self) -> Vec<String> {
         self.nodes.iter().map(Redis::url).collect()
     }
 
-    /// All nodes: first the masters that it began with, in the order of their slots, then the
-    /// replicas of the first of them, and so on.
+    /// All nodes in their original roles: first the masters in the order of their slots, then the
+    /// replicas of the first master, and so on.
     pub fn nodes(&self) -> &[Redis] {
         &self.nodes
     }
 
-    /// The master that serves this slot now; where it was killed, its replica, as soon as that has
-    /// taken over.
+    /// The present master of this slot; after a kill, its replica, as soon as that has taken over.
     ///
     /// # Panics
-    /// Where none does within 30 s.
+    /// If there is none within 30 s.
     pub fn master_of(&self, slot: u16) -> &Redis {
         let master = within(PATIENCE, || {
             let running = self.nodes.iter().filter(|node| node.is_started());
-            // One that comes back believes for a moment that it is still the master; who has taken
-            // over has the greater epoch.
+            // A restarted node believes for a moment that it is still the master; the node that has
+            // taken over has the greater epoch.
             running
                 .filter_map(|node| Some((epoch_as_master_of(node, slot)?, node)))
                 .max_by_key(|(epoch, _)| *epoch)
@@ -72,11 +71,11 @@ impl Cluster {
         master.unwrap_or_else(|| panic!("slot {slot} has no master")).1
     }
 
-    /// Kills the master of this slot and returns it, for a later restart. It does not wait for the
+    /// Kills the master of this slot and returns it, for a later restart. Does not wait for the
     /// failover; [`master_of`](Self::master_of) does.
     ///
     /// # Panics
-    /// Where the slot has no master.
+    /// If the slot has no master.
     pub fn kill_master_of(&self, slot: u16) -> &Redis {
         let master = self.master_of(slot);
         master.kill();
@@ -92,7 +91,7 @@ impl Cluster {
                 ("cluster-enabled", "yes"),
                 ("cluster-port", &bus),
                 ("cluster-node-timeout", "1000"),
-                // A test that waits for a replica to take over wants it however old its data.
+                // A replica takes over however old its data is: tests wait for that.
                 ("cluster-replica-validity-factor", "0"),
                 ("cluster-allow-replica-migration", "no"),
                 ("repl-diskless-sync-delay", "0"),
@@ -106,7 +105,8 @@ impl Cluster {
 
     fn join(&self, masters: usize, replicas: usize) {
         for (n, node) in self.nodes.iter().enumerate() {
-            // Epochs that differ from the start spare the nodes the quarrel about whose is greater.
+            // With different epochs from the start, the nodes need not resolve a conflict about
+            // them.
             assert_eq!(node.command(&["CLUSTER", "SET-CONFIG-EPOCH", &(n + 1).to_string()]), "OK");
             if n < masters {
                 let (first, last) = (n * SLOTS / masters, (n + 1) * SLOTS / masters - 1);
@@ -124,7 +124,7 @@ impl Cluster {
         }
         for (n, replica) in self.nodes[masters..].iter().enumerate() {
             let id = self.nodes[n / replicas].command(&["CLUSTER", "MYID"]);
-            // It may still be shaking hands with its master.
+            // It may still be in the handshake with its master.
             wait_until("a replica has its master", || {
                 replica.command(&["CLUSTER", "REPLICATE", &id]) == "OK"
             });
@@ -135,7 +135,7 @@ impl Cluster {
     }
 }
 
-/// Whether it sees every slot served and all replicas, and is in sync if it is one.
+/// Whether this node sees every slot served and all replicas, and, as a replica, is in sync.
 fn is_content(node: &Redis, masters: usize, replicas: usize) -> bool {
     let nodes = node.command(&["CLUSTER", "NODES"]);
     node.command(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
@@ -144,7 +144,7 @@ fn is_content(node: &Redis, masters: usize, replicas: usize) -> bool {
         && !node.command(&["INFO", "replication"]).contains("master_link_status:down")
 }
 
-/// The epoch that it has as the slot's master, where it takes itself for that.
+/// The node's epoch as master of the slot, if it believes that it is.
 fn epoch_as_master_of(node: &Redis, slot: u16) -> Option<u64> {
     let nodes = node.ask(Duration::from_secs(1), &["CLUSTER", "NODES"]).ok()?;
     // <id> <address> <flags> <master> <ping sent> <pong received> <epoch> <link> <slots>...

@@ -33,7 +33,7 @@ pub struct Redis {
     process: Process,
     port: Port,
     password: Option<String>,
-    /// `None` where it has the machine's.
+    /// `None` if it has the machine's clock.
     clock: Option<Clock>,
 }
 
@@ -49,7 +49,7 @@ impl Redis {
     /// A Redis that is ready.
     ///
     /// # Panics
-    /// Where it cannot be had, with the reason; so do the other ways to start one.
+    /// If it cannot be started, with the reason; the same for the other constructors.
     pub fn start() -> Self {
         Self::with(&[])
     }
@@ -62,8 +62,8 @@ impl Redis {
         Self::run(&valkey_server(), &[])
     }
 
-    /// A Redis with lines of its own in its configuration, e.g. `("requirepass", "secret")` or
-    /// `("appendonly", "yes")`. A value stands there as it is given; the empty one is quoted.
+    /// A Redis with additional lines in its configuration, e.g. `("requirepass", "secret")` or
+    /// `("appendonly", "yes")`. A value is written as it is; the empty one is quoted.
     ///
     /// # Panics
     /// As [`Redis::start`].
@@ -87,18 +87,18 @@ impl Redis {
         Self::run_with_clock(&valkey_server(), &[])
     }
 
-    /// Puts its clock ahead of the machine's by so many seconds, or behind it. It steps, as by an
-    /// operator's hand, once the server looks at it.
+    /// Sets its clock this many seconds ahead of the machine's, or behind it. The clock steps when
+    /// the server reads it next.
     ///
     /// # Panics
-    /// Where it was not started with a clock.
+    /// If it was started without such a clock.
     pub fn set_clock(&self, ahead: i64) {
         self.clock.as_ref().expect("it has the clock of the machine").set(ahead);
     }
 
-    /// Where clients find it, with its password if it has one.
+    /// Its URL, with the password if it has one.
     pub fn url(&self) -> String {
-        // Whatever stands in a password, it stands in the URL as a part of one.
+        // Escapes every byte of a password that could end its part of the URL.
         let escaped = |password: &String| {
             password.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"))
         };
@@ -107,7 +107,7 @@ impl Redis {
         format!("redis://{login}127.0.0.1:{}", self.port())
     }
 
-    /// Its port on 127.0.0.1, the same for as long as this lives.
+    /// Its port on 127.0.0.1, which stays the same.
     pub fn port(&self) -> u16 {
         self.port.number()
     }
@@ -115,35 +115,34 @@ impl Redis {
     /// The id of its process; another one after a restart.
     ///
     /// # Panics
-    /// Where it was killed.
+    /// If it was killed.
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// Kills it with -9 and returns when it is gone. Its port refuses connections and stays
+    /// Kills it with -9 and returns when it has ended. Its port refuses connections and stays
     /// reserved.
     pub fn kill(&self) {
         self.process.kill();
     }
 
-    /// Starts it again, after killing it where that was not done: on the same port, empty unless it
-    /// is persistent. Returns when it is ready.
+    /// Starts it again, after killing it if it runs: on the same port, empty unless it is
+    /// persistent. Returns when it is ready.
     ///
     /// # Panics
-    /// Where it does not become ready.
+    /// If it does not become ready.
     pub fn restart(&self) {
         self.process.kill();
         self.process.start();
         self.ready().unwrap_or_else(|why| panic!("{why}"));
     }
 
-    /// Stops it without ending it: connections stay and nothing is answered, as by a machine that
-    /// hangs.
+    /// Suspends it: connections stay open and nothing is answered, like a machine that hangs.
     pub fn pause(&self) {
         self.process.pause();
     }
 
-    /// Lets it go on after [`pause`](Self::pause).
+    /// Resumes it after [`pause`](Self::pause).
     pub fn resume(&self) {
         self.process.resume();
     }
@@ -154,11 +153,11 @@ impl Redis {
     }
 
     /// Sends one command and renders the reply: strings and integers as they are, an error as `-ERR
-    /// ...`, an array one element per line, a nil as `(nil)`. Each goes over a connection of its
-    /// own: `WAIT` does not know of what was written before.
+    /// ...`, an array one element per line, a nil as `(nil)`. Each command uses a new connection,
+    /// so `WAIT` does not cover earlier writes.
     ///
     /// # Panics
-    /// Where no reply comes within 30 s.
+    /// If no reply comes within 30 s.
     pub fn command(&self, args: &[&str]) -> String {
         self.ask(PATIENCE, args)
             .unwrap_or_else(|error| panic!("{args:?}: {error}\n{}", self.process.log_tail()))
@@ -170,7 +169,7 @@ impl Redis {
         process::run(|| Self::spawn(program, settings), Self::ready)
     }
 
-    /// Starts it and does not wait until it is ready.
+    /// Starts it without waiting until it is ready.
     fn spawn(program: &Path, settings: &[(&str, &str)]) -> Self {
         Self::spawn_in(process::folder(), program, settings)
     }
@@ -206,8 +205,7 @@ impl Redis {
         Self { process, port, password, clock: None }
     }
 
-    /// Waits until it answers, itself and not another server on its port, and has read what it
-    /// stored.
+    /// Waits until it responds, itself and not another server on its port, and has loaded its data.
     fn ready(&self) -> Result<(), String> {
         let ours = format!("process_id:{}\r", self.pid());
         self.process.until_ready(|| {

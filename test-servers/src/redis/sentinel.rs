@@ -8,8 +8,8 @@ use crate::{
 
 const SERVICE: &str = "presence";
 
-/// A master, a replica and three sentinels that watch them. They need a second to find that the
-/// master is gone, and some more to agree on what to do.
+/// A master, a replica and three sentinels that watch them. They need a second to detect that the
+/// master is gone, and some more to agree on a failover.
 #[derive(Debug)]
 pub struct Sentinel {
     servers: Vec<Redis>,
@@ -17,15 +17,15 @@ pub struct Sentinel {
 }
 
 impl Sentinel {
-    /// All five, with the replica in sync and the sentinels knowing of each other and of it.
+    /// All five, with the replica in sync and known to the sentinels, which know each other.
     ///
     /// # Panics
-    /// Where it cannot be had, with the reason.
+    /// If they cannot be started, with the reason.
     pub fn start() -> Self {
         Self::of(|settings| Redis::run(&redis_server(), settings))
     }
 
-    /// The same, where the clocks of the master and the replica can be set. Linux only.
+    /// The same, with clocks of master and replica that can be set. Linux only.
     ///
     /// # Panics
     /// As [`Sentinel::start`].
@@ -64,36 +64,36 @@ impl Sentinel {
         started
     }
 
-    /// Where clients find the sentinels.
+    /// The addresses of the sentinels.
     pub fn urls(&self) -> Vec<String> {
         self.sentinels.iter().map(Redis::url).collect()
     }
 
-    /// The name under which the sentinels know the master.
+    /// The name by which the sentinels know the master.
     pub fn service(&self) -> &'static str {
         SERVICE
     }
 
-    /// The master and the replica that it began with.
+    /// The original master and replica.
     pub fn servers(&self) -> &[Redis] {
         &self.servers
     }
 
-    /// The master as a sentinel names it now, be it alive or not.
+    /// The master according to a sentinel, whether it is alive or not.
     ///
     /// # Panics
-    /// Where no sentinel answers.
+    /// If no sentinel answers.
     pub fn master(&self) -> &Redis {
         let named = within(PATIENCE, || self.sentinels.iter().find_map(|sentinel| self.named_by(sentinel)));
         named.expect("no sentinel names a master")
     }
 
-    /// Kills the master and waits until every sentinel names the other server and that one takes
-    /// writes. The killed one, once restarted, is a master too until the sentinels make it a
-    /// replica, 10 s later.
+    /// Kills the master and waits until every sentinel reports the other server as master and it
+    /// accepts writes. The killed server, when it is restarted, is a master too until the sentinels
+    /// make it a replica, 10 s later.
     ///
     /// # Panics
-    /// Where the sentinels do not agree within 30 s.
+    /// If the sentinels do not agree within 30 s.
     pub fn fail_over(&self) {
         let old = self.master();
         old.kill();

@@ -3,8 +3,7 @@ use std::fs;
 use super::{Redis, redis_server};
 use crate::{port::Port, process};
 
-/// A Redis that clients reach by TLS, with a certificate made for it alone: they have to be given
-/// that.
+/// A Redis with TLS, with its own new certificate, which clients must be given.
 #[derive(Debug)]
 pub struct Tls {
     server: Redis,
@@ -13,10 +12,10 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// One that is ready.
+    /// A server that is ready.
     ///
     /// # Panics
-    /// Where it cannot be had, with the reason.
+    /// If it cannot be started, with the reason.
     pub fn start() -> Self {
         let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
         let made = rcgen::generate_simple_self_signed(names).expect("a certificate for 127.0.0.1");
@@ -24,17 +23,17 @@ impl Tls {
         process::run(|| Self::spawn(&certificate, &key), |tls| tls.server.ready())
     }
 
-    /// Where clients find it: `rediss://..`.
+    /// Its URL: `rediss://..`.
     pub fn url(&self) -> String {
         format!("rediss://127.0.0.1:{}", self.port())
     }
 
-    /// Its port for TLS, the same for as long as this lives.
+    /// Its port for TLS, which stays the same.
     pub fn port(&self) -> u16 {
         self.port.number()
     }
 
-    /// Its certificate in PEM, which is also its authority's.
+    /// Its certificate in PEM, which is its own authority.
     pub fn certificate(&self) -> &str {
         &self.certificate
     }

@@ -8,7 +8,7 @@ use std::{
 
 use test_servers::{redis::Redis, within};
 
-/// In its environment a run of this binary knows that it is the process to be killed.
+/// Set in the environment of the process that is to be killed.
 const VICTIM: &str = "TEST_SERVERS_VICTIM";
 
 fn is_gone(pid: u32) -> bool {
@@ -56,7 +56,7 @@ fn server_and_its_folder_end_with_a_process_that_is_killed() {
     assert!(within(Duration::from_secs(10), gone).is_some(), "server {pid} outlives who started it");
 }
 
-/// Not a test by itself: what the one above runs and kills.
+/// Not a test: the process that the test above runs and kills.
 #[test]
 fn victim() {
     if env::var_os(VICTIM).is_none() {

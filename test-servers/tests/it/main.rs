@@ -1,4 +1,4 @@
-//! The servers are what they say and end when they should.
+//! The servers work as documented, and end when they should.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot have its server fails")]
 
 mod cluster;

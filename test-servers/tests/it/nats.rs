@@ -23,7 +23,7 @@ fn has(server: &Nats, stream: &str) -> bool {
     !server.request(&format!("$JS.API.STREAM.INFO.{stream}"), "").contains("stream not found")
 }
 
-/// The line with which a server begins.
+/// The greeting of a server.
 fn greeting(port: u16) -> String {
     let mut line = String::new();
     BufReader::new(TcpStream::connect(("127.0.0.1", port)).unwrap()).read_line(&mut line).unwrap();

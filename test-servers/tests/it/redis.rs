@@ -94,7 +94,7 @@ fn clocks_of_redis_and_valkey_step_as_they_are_told() {
         for ahead in [-3_600, 3_600, 0] {
             server.set_clock(ahead);
             let script = ["EVAL", "return redis.call('TIME')", "0"];
-            // A server may look at the clock only now and then.
+            // A server may read the clock only now and then.
             let has_moved = test_servers::within(Duration::from_secs(10), || {
                 let moved = [time(&["TIME"]), time(&script)].map(|time| time - before - ahead);
                 moved.iter().all(|moved| (0..600).contains(moved)).then_some(())

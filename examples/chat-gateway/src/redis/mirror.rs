@@ -49,9 +49,9 @@ const REFRESH: Duration = Duration::from_secs(30);
 
 /// The last known state of all users, and the writes that are pending.
 ///
-/// The key of an online user is written by one process: that of their newest connection. That a
-/// user went offline is written by any process that notices, since the one that wrote the key may
-/// be gone as well.
+/// The key of an online user is written by one process: that of their newest connection. Any
+/// process that sees a user go offline writes it, since the process that wrote the key may be gone
+/// as well.
 pub(crate) struct Mirror {
     presence: Presence,
     redis: Redis,

@@ -1,4 +1,4 @@
-//! The state of a room as its subscribers have it.
+//! The state of a room that its subscribers have received.
 
 use super::{Shared, size};
 use presence_core::{Counts, Snapshot, Version, View};

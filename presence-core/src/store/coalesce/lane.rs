@@ -1,4 +1,4 @@
-//! A lane: the queue of callers of one verb, and the tasks that send what is queued.
+//! A lane: the queue of callers of one verb, and the tasks that send it.
 
 use super::entry::Entry;
 use super::{IN_FLIGHT, WAITING_ENTRIES};
