@@ -183,7 +183,7 @@ export class Scopes {
 
   #counted(scope: Name, data: Record<string, unknown>): void {
     const { online, active, idle } = data;
-    if (![online, active, idle].every(Number.isFinite)) throw new Error('counts that are no numbers');
+    if (![online, active, idle].every(Number.isFinite)) throw new Error('invalid counts');
     const counts = { online, active, idle } as Counts;
     this.#count(`#${scope}`, counts);
     // The topic has become too large and is shown as counts.

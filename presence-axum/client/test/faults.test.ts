@@ -226,8 +226,8 @@ test('a new user inherits nothing of the former: no status, message, meta, sessi
   assert.equal(env.streams.at(-1)!.body.topics.lobby, null, 'seen anew');
   env.server = (asked) => asked.answer(200);
   await world.pass(10_000);
-  const leave = env.hits.filter(({ body }) => body.kind === 'leave').at(-1)!;
-  assert.deepEqual([leave.body.user, leave.authorization], ['ada', 'Bearer of ada'], 'and the leave is of the former');
+  const farewell = env.hits.filter(({ body }) => body.kind === 'leave').at(-1)!;
+  assert.deepEqual([farewell.body.user, farewell.authorization], ['ada', 'Bearer of ada'], 'and the farewell is of the former');
 });
 
 test('a page that reloads itself becomes idle', async () => {
