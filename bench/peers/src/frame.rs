@@ -1,6 +1,6 @@
-//! Frames of a WebSocket (RFC 6455), as a client of servers that behave writes and reads them.
+//! Frames of a WebSocket (RFC 6455), for a client of well-behaved servers.
 
-/// The kinds of frames that a client tells apart.
+/// The kinds of frames that a client distinguishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Text,
@@ -10,17 +10,17 @@ pub enum Kind {
     Other,
 }
 
-/// A frame that bytes begin with.
+/// The frame at the start of some bytes.
 pub struct Frame {
     pub kind: Kind,
-    /// Where its payload begins.
+    /// The start of its payload.
     pub start: usize,
-    /// Where it ends.
+    /// The end of its payload.
     pub end: usize,
 }
 
 impl Frame {
-    /// The frame that these bytes begin with, if all of it is there. Servers mask nothing.
+    /// The frame at the start of these bytes, if it is complete. Servers do not mask frames.
     pub fn first_of(bytes: &[u8]) -> Option<Self> {
         let (start, len) = match *bytes.get(1)? {
             126 => (4, usize::from(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?))),
@@ -42,12 +42,12 @@ pub fn text(text: &str) -> Vec<u8> {
     masked(0x81, text.as_bytes())
 }
 
-/// The answer to a ping.
+/// The response to a ping.
 pub fn pong(payload: &[u8]) -> Vec<u8> {
     masked(0x8a, payload)
 }
 
-/// What a page sends that is closed or reloaded.
+/// The close frame of a page that is closed or reloaded.
 pub fn going_away() -> Vec<u8> {
     masked(0x88, &1001_u16.to_be_bytes())
 }
@@ -75,7 +75,7 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// As a server would have sent it.
+    /// The frame as a server would have sent it.
     fn unmasked(mut frame: Vec<u8>, header: usize) -> Vec<u8> {
         frame[1] &= 0x7f;
         frame.drain(header..header + 4);

@@ -20,32 +20,32 @@ use scenario::{Scenario, Sizes};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// Whatever goes wrong ends a scenario, and says why in its row.
+/// An error ends a scenario, and its row shows the reason.
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 /// Measures presence servers, side by side.
 #[derive(Parser)]
 struct Options {
-    /// Only this peer, which may be given more than once: a name, or `url=ws://host:port/path` of a server that was
-    /// started elsewhere.
+    /// Only this peer, which may be given more than once: a name, or `url=ws://host:port/path` of a
+    /// running server.
     #[arg(long)]
     peer: Vec<String>,
-    /// What a server that was started elsewhere speaks: ours, socket.io, ws, centrifugo or phoenix.
+    /// The protocol of a running server: ours, socket.io, ws, centrifugo or phoenix.
     #[arg(long, default_value = "ours")]
     protocol: String,
     /// Only this scenario, which may be given more than once.
     #[arg(long)]
     scenario: Vec<String>,
-    /// How many rounds, taken in turn by the peers.
+    /// The number of rounds; in each, every peer takes its turn.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Everything smaller, in one round: less than ten minutes.
+    /// Smaller sizes, in one round: less than ten minutes.
     #[arg(long)]
     quick: bool,
-    /// Whether the driver works: seconds.
+    /// Only tests the driver: seconds.
     #[arg(long)]
     smoke: bool,
-    /// Where tables and plots are written, beside those of other scenarios that are there.
+    /// The folder for tables and plots; those of other scenarios there are kept.
     #[arg(long)]
     out: Option<PathBuf>,
 }
@@ -81,14 +81,15 @@ fn main() -> Outcome {
             report.write(folder)?;
         }
     }
-    // A benchmark goes on; a test does not.
+    // A benchmark continues after a failure; a smoke run does not.
     if options.smoke && !failed.is_empty() {
         return Err(failed.join("\n").into());
     }
     Ok(())
 }
 
-/// Without names it is all of them; those of two processes take longer than a smoke run may.
+/// Without names all scenarios run; a smoke run leaves out those with two processes, which take too
+/// long.
 fn wants(options: &Options, scenario: &Scenario) -> bool {
     if options.scenario.is_empty() {
         return !(options.smoke && scenario.across);
@@ -113,8 +114,8 @@ fn peers(options: &Options) -> Outcome<Vec<Peer>> {
     Ok(peers)
 }
 
-/// All rounds of a scenario: each peer once, then each once again. One that fails is not asked
-/// again: it takes long to find out what a peer cannot do.
+/// All rounds of a scenario, each with all peers. A peer that fails is not run again, because it
+/// takes long to find that it cannot do something.
 fn run(scenario: &Scenario, peers: &[Peer], rounds: usize, sizes: &Sizes, failed: &mut Vec<String>) -> Table {
     let mut table = Table::of(scenario);
     let (mut out, mut reasons) = (BTreeSet::new(), Vec::new());
@@ -145,7 +146,7 @@ fn run(scenario: &Scenario, peers: &[Peer], rounds: usize, sizes: &Sizes, failed
             }
         }
     }
-    // Now there are rows to say it in.
+    // The rows exist now, so the reasons can be added.
     for (peer, why) in reasons {
         table.cannot(peer, &why);
         if !why.starts_with("cannot") {

@@ -1,32 +1,32 @@
-//! Who is compared.
+//! The compared servers.
 
 use crate::Outcome;
 use crate::protocol::{self, Protocol};
 use std::net::{SocketAddr, ToSocketAddrs};
 
-/// A server that does presence.
+/// A presence server.
 pub struct Peer {
     pub name: String,
     pub protocol: &'static dyn Protocol,
     pub path: String,
     pub launch: Launch,
-    /// Why it does not run as two processes on a store, if it does not.
+    /// Why it does not run as two processes on a store, if it cannot.
     pub alone: Option<&'static str>,
     /// Its version and settings, with the pages of its documentation that recommend them.
     pub about: &'static str,
 }
 
-/// How it comes to run.
+/// How it is started.
 pub enum Launch {
-    /// A program that was built with this one.
+    /// A program that was built together with this one.
     Beside(&'static str),
     /// A script in `node/`.
     Node(&'static str),
-    /// Somebody has started it.
+    /// A running server.
     Elsewhere(SocketAddr),
 }
 
-/// The peers that are started here.
+/// The peers that this program starts.
 pub fn all() -> Outcome<Vec<Peer>> {
     let peer = |name: &str, speaks, launch, alone, about| -> Outcome<Peer> {
         let protocol = protocol::named(speaks)?;
@@ -71,10 +71,10 @@ pub fn all() -> Outcome<Vec<Peer>> {
     ])
 }
 
-/// A peer that somebody has started: `url=ws://host:port/path`.
+/// A running peer: `url=ws://host:port/path`.
 ///
 /// # Errors
-/// It is no such URL, or its protocol has no adapter.
+/// It is not such a URL, or there is no adapter for its protocol.
 pub fn elsewhere(url: &str, speaks: &str) -> Outcome<Peer> {
     let rest = url.strip_prefix("ws://").ok_or("a URL begins with ws://")?;
     let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));

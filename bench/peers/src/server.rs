@@ -1,4 +1,4 @@
-//! A peer's process: started, measured, ended.
+//! A peer's process: start, measurement, end.
 
 use crate::Outcome;
 use crate::peer::{Launch, Peer};
@@ -9,20 +9,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// How a process is to run.
+/// The settings of a process.
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
-    /// The store that it shares with others; none: it is alone.
+    /// The store that it shares with other processes; `None` if it runs alone.
     pub redis: Option<String>,
     /// Its port; 0: any.
     pub port: u16,
-    /// How many members a room may have to be told by name; 0: the peer's default.
+    /// The number of members above which a room is shown as counts; 0: the peer's default.
     pub large: usize,
 }
 
-/// A process that serves. It ends when it is dropped.
+/// A running process. It ends when it is dropped.
 pub struct Server {
-    /// `None` for one that was started elsewhere.
+    /// `None` for a server that was started elsewhere.
     process: Option<Child>,
     pub address: SocketAddr,
 }
@@ -51,7 +51,7 @@ impl Server {
         Ok(Self { process: Some(process), address })
     }
 
-    /// Asks it to end, as an operator does, and waits until it has.
+    /// Sends SIGTERM, and waits until it has ended.
     pub fn terminate(mut self) -> Outcome {
         let process = self.process.as_mut().ok_or(ELSEWHERE)?;
         kill_process(Pid::from_child(process), Signal::TERM)?;
@@ -63,14 +63,14 @@ impl Server {
     pub fn cpu(&self) -> Outcome<Duration> {
         let mut nanos = 0;
         for task in std::fs::read_dir(format!("/proc/{}/task", self.id()?))? {
-            // A thread may end in between.
+            // A thread may end meanwhile.
             let Ok(text) = std::fs::read_to_string(task?.path().join("schedstat")) else { continue };
             nanos += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
         }
         Ok(Duration::from_nanos(nanos))
     }
 
-    /// The bytes of memory that it has.
+    /// Its resident memory, in bytes.
     pub fn resident(&self) -> Outcome<usize> {
         let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.id()?))?;
         let pages: usize = statm.split(' ').nth(1).ok_or("no resident set")?.parse()?;
@@ -94,7 +94,7 @@ impl Drop for Server {
     }
 }
 
-/// A program that was built with this one.
+/// A program that was built together with this one.
 fn beside(name: &str) -> Outcome<PathBuf> {
     let program = std::env::current_exe()?.with_file_name(name);
     if program.exists() {
@@ -103,13 +103,13 @@ fn beside(name: &str) -> Outcome<PathBuf> {
     Err(format!("{} is missing: scripts/peers.sh builds it", program.display()).into())
 }
 
-/// Where this crate stands.
+/// The folder of this crate.
 pub fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Lets this process and those that it starts open as many files as the system permits; answers how
-/// many that is.
+/// Raises the limit of open files for this process and its children as far as the system permits;
+/// returns the limit.
 pub fn open_many_files() -> u64 {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);

@@ -1,7 +1,7 @@
-//! Presence on this library: its routes, on memory, or on Redis with other processes.
+//! Presence with this library: its routes, on memory, or on a Redis shared with other processes.
 //!
 //! Sockets of one machine share an address, hence [`Limits::shared`]; everything else is the
-//! default. `LARGE` is how many users a room may have to be told by name.
+//! default. `LARGE` is the number of users above which a room is shown as counts.
 
 mod process;
 

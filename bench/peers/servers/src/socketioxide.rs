@@ -1,8 +1,9 @@
-//! Presence on socketioxide, as its documentation does rooms: one room, `emit` to all who are in
-//! it (<https://docs.rs/socketioxide/0.18.9/socketioxide/#emitting-data>).
+//! Presence on socketioxide, with rooms as in its documentation: one room, `emit` to all members
+//! (<https://docs.rs/socketioxide/0.18.9/socketioxide/#emitting-data>).
 //!
-//! Whoever enters is told who is there, and the others are told of them; so with those who leave.
-//! With `FRAME` set it says something of that size in the room `room` each 100 ms, for `bench ws`.
+//! A user who enters gets the list of members, and the others are notified of each join and leave.
+//! If `FRAME` is set, the server sends a message of that size to the room `room` every 100 ms, for
+//! `bench ws`.
 
 mod process;
 
@@ -15,29 +16,29 @@ use std::time::{Duration, Instant};
 
 const TICK: Duration = Duration::from_millis(100);
 
-/// Room to socket to user.
+/// Rooms, with the user of each socket.
 #[derive(Clone, Default)]
 struct Rooms(Arc<Mutex<HashMap<String, BTreeMap<String, String>>>>);
 
-/// What is known of a socket.
+/// The data of a socket.
 #[derive(Clone)]
 struct Member {
     user: String,
     room: String,
 }
 
-/// When a socket has beaten last.
+/// The last heartbeat of a socket.
 #[derive(Clone)]
 struct Seen(#[expect(dead_code, reason = "an app would look at it")] Instant);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let rooms = Rooms::default();
-    // What does not fit into the buffer of a connection is dropped, by default beyond 128 packets.
+    // Packets beyond the buffer of a connection are dropped, by default beyond 128.
     let (layer, io) = SocketIo::builder().max_buffer_size(16_384).build_layer();
     io.ns("/", async move |socket: SocketRef| {
         let (enters, lists, leaves) = (rooms.clone(), rooms.clone(), rooms);
-        // The driver's third word fills a room quietly, before anything is measured.
+        // The third argument fills a room without notifications, before a measurement.
         socket.on(
             "enter",
             async move |socket: SocketRef, Data((user, room, quietly)): Data<(String, String, bool)>| {

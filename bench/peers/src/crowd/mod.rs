@@ -12,14 +12,14 @@ use socket::{Phase, Socket};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// How many handshakes are under way at a time.
+/// The maximum number of concurrent handshakes.
 const SHAKING: usize = 256;
-/// How often every socket says that it is there, if its protocol wants it to.
+/// The interval of each socket's keep-alive frames, if its protocol needs them.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// How long a server may take for anything that it is bound to do.
+/// The time limit of everything that a server must do.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Sockets to one or more processes of a peer. A socket is named by its place.
+/// Sockets to one or more processes of a peer. A socket is identified by its index.
 pub struct Crowd {
     protocol: &'static dyn Protocol,
     path: String,
@@ -29,7 +29,7 @@ pub struct Crowd {
     sockets: Vec<Socket>,
     shaking: usize,
     kept_alive_at: Instant,
-    /// How much of what members said all of them got together.
+    /// The number of messages of members that all sockets received.
     pub heard: usize,
 }
 
@@ -52,7 +52,7 @@ impl Crowd {
         self.protocol
     }
 
-    /// Opens a socket, which says this as soon as the server is ready for it. Waits only where too
+    /// Opens a socket, which sends this as soon as the server is ready for it. Waits only if too
     /// many are being opened.
     pub fn open(&mut self, address: SocketAddr, says: &[String]) -> Outcome<usize> {
         while self.shaking >= SHAKING {
@@ -66,14 +66,14 @@ impl Crowd {
         Ok(at)
     }
 
-    /// The same, and somebody looks at what it hears.
+    /// The same, and what it receives is recorded.
     pub fn open_watched(&mut self, address: SocketAddr, says: &[String]) -> Outcome<usize> {
         let at = self.open(address, says)?;
         self.sockets[at].watch = Some(Box::default());
         Ok(at)
     }
 
-    /// Waits until all are open that were not closed.
+    /// Waits until all sockets are open, except closed ones.
     pub fn opened(&mut self) -> Outcome {
         if self.until(PATIENCE, |crowd| crowd.shaking == 0)? {
             let refusal = self.sockets.iter_mut().find_map(|socket| socket.refusal.take());
@@ -82,27 +82,27 @@ impl Crowd {
         Err(format!("{} sockets were not opened within {} s", self.shaking, PATIENCE.as_secs()).into())
     }
 
-    /// Says something on a socket.
+    /// Sends a frame on a socket.
     pub fn say(&mut self, at: usize, said: &str) {
         self.sockets[at].send(&frame::text(said));
     }
 
-    /// Closes a socket as a page does that is closed.
+    /// Closes a socket, like a page that is closed.
     pub fn close(&mut self, at: usize) {
         let was_shaking = self.sockets[at].close();
         self.shaking -= usize::from(was_shaking);
     }
 
-    /// What a watched socket knows.
+    /// The state that a watched socket has received.
     ///
     /// # Panics
-    /// Nobody watches it.
+    /// If the socket is not watched.
     #[expect(clippy::expect_used, reason = "scenarios ask those whom they watch")]
     pub fn watch(&self, at: usize) -> &Watch {
         self.sockets[at].watch.as_ref().expect("a watched socket")
     }
 
-    /// How many sockets the servers have closed.
+    /// The number of sockets that the servers have closed.
     pub fn lost(&self) -> usize {
         self.sockets.iter().filter(|socket| socket.phase == Phase::Lost).count()
     }
@@ -112,7 +112,7 @@ impl Crowd {
         self.sockets[at].phase == Phase::Lost
     }
 
-    /// Reads until this is so; answers whether it came to be.
+    /// Reads until this is so; returns whether it was in time.
     pub fn until(&mut self, patience: Duration, is_so: impl Fn(&Self) -> bool) -> Outcome<bool> {
         let end = Instant::now() + patience;
         loop {
@@ -126,7 +126,7 @@ impl Crowd {
         }
     }
 
-    /// Reads for so long.
+    /// Reads for this time.
     pub fn read_for(&mut self, time: Duration) -> Outcome {
         let end = Instant::now() + time;
         while let Some(left) = end.checked_duration_since(Instant::now()) {
@@ -135,7 +135,7 @@ impl Crowd {
         Ok(())
     }
 
-    /// Reads what is there, or waits for so long.
+    /// Reads what has arrived, or waits for this time.
     pub fn pump(&mut self, wait: Duration) -> Outcome {
         if self.kept_alive_at.elapsed() > KEEP_ALIVE {
             self.keep_alive();

@@ -8,12 +8,12 @@ use mio::net::TcpStream;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 
-/// How far a socket has come.
+/// The state of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// The server has not answered the handshake.
+    /// The server has not answered the handshake yet.
     Handshake,
-    /// It has; it is not ready for more than a hello.
+    /// The handshake is done, but the server is not ready for more than a hello.
     Open,
     Ready,
     /// We closed it.
@@ -26,13 +26,13 @@ pub struct Socket {
     /// `None` once it is closed.
     stream: Option<TcpStream>,
     pub phase: Phase,
-    /// What has come of a frame that is not whole.
+    /// The part of an incomplete frame that has arrived.
     part: Vec<u8>,
-    /// What the kernel did not take yet.
+    /// The bytes that the kernel has not accepted yet.
     unsent: Vec<u8>,
-    /// What it says once the server is ready.
+    /// The frames to send when the server is ready.
     says: Vec<u8>,
-    /// What the server answered in place of a socket.
+    /// The server's response, if it refused the handshake.
     pub refusal: Option<String>,
     pub watch: Option<Box<Watch>>,
 }
@@ -67,7 +67,7 @@ impl Socket {
         matches!(self.phase, Phase::Handshake | Phase::Open)
     }
 
-    /// Sends bytes, or keeps what the kernel does not take until the socket is read again.
+    /// Sends bytes, and keeps those that the kernel does not accept until the socket is read again.
     pub fn send(&mut self, bytes: &[u8]) {
         let Some(stream) = &mut self.stream else { return };
         self.unsent.extend_from_slice(bytes);
@@ -81,7 +81,7 @@ impl Socket {
         self.unsent = Vec::new();
     }
 
-    /// Closes it; whether it was still being opened.
+    /// Closes it; returns whether it was still being opened.
     pub fn close(&mut self) -> bool {
         let was_shaking = self.is_shaking();
         self.send(&frame::going_away());
@@ -95,7 +95,7 @@ impl Socket {
         self.phase = Phase::Lost;
     }
 
-    /// Reads all that is there; answers how much of it members said.
+    /// Reads everything that has arrived; returns the number of members' messages in it.
     pub fn read(&mut self, buffer: &mut [u8], protocol: &dyn Protocol) -> Outcome<usize> {
         let mut said = 0;
         while let Some(stream) = &mut self.stream {
@@ -115,7 +115,7 @@ impl Socket {
 
     fn take(&mut self, bytes: &[u8], protocol: &dyn Protocol) -> Outcome<usize> {
         let mut part = std::mem::take(&mut self.part);
-        // Most reads begin and end with a frame: those bytes are looked at where they are.
+        // Most reads begin and end with a frame: those bytes are used without a copy.
         if part.is_empty() {
             let (end, said) = self.frames(bytes, protocol)?;
             self.part = bytes[end..].to_vec();
@@ -130,8 +130,8 @@ impl Socket {
         Ok(said)
     }
 
-    /// Takes the whole frames that these bytes begin with; where they end, and how many of them
-    /// members said.
+    /// Handles the complete frames at the start of these bytes; returns where they end, and the
+    /// number of members' messages in them.
     fn frames(&mut self, bytes: &[u8], protocol: &dyn Protocol) -> Outcome<(usize, usize)> {
         let (mut at, mut said) = (0, 0);
         if self.phase == Phase::Handshake {
@@ -153,7 +153,7 @@ impl Socket {
         Ok((at, said))
     }
 
-    /// Where the head of the server's answer ends, if it is there.
+    /// The end of the head of the server's response, if it has arrived.
     fn shake(&mut self, bytes: &[u8], protocol: &dyn Protocol) -> Option<usize> {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
         if !bytes.starts_with(b"HTTP/1.1 101") {
@@ -168,7 +168,7 @@ impl Socket {
         Some(end)
     }
 
-    /// Takes a frame; whether it is something that a member said.
+    /// Handles a frame; returns whether it is a message of a member.
     fn hear(&mut self, text: &str, protocol: &dyn Protocol) -> Outcome<bool> {
         if self.phase == Phase::Open && protocol.is_ready(text) {
             self.phase = Phase::Ready;

@@ -1,22 +1,22 @@
-//! What a client that somebody looks at has learned of its room.
+//! The state of a room that a watched client has received.
 
 use crate::protocol::Heard;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-/// Who is here, by what one client was told.
+/// The members of a room, according to one client.
 #[derive(Default)]
 pub struct Watch {
     members: BTreeSet<String>,
-    /// Where it is told counts and no names.
+    /// The number of members, if the room is shown as counts.
     online: Option<u64>,
-    /// Everybody who was said to leave, as often as it was said.
+    /// Every user reported as left, once per report.
     pub left: Vec<String>,
-    /// The lists that it asked for: how many each named.
+    /// The number of users in each list that it requested.
     pub listed: Vec<usize>,
-    /// How often it has heard of somebody who came or went.
+    /// The number of reported joins and leaves.
     pub changes: usize,
-    /// When it last did.
+    /// The time of the last report.
     pub heard_at: Option<Instant>,
 }
 
@@ -44,7 +44,7 @@ impl Watch {
         }
     }
 
-    /// How many are here.
+    /// The number of present members.
     pub fn online(&self) -> usize {
         self.online.map_or(self.members.len(), |count| usize::try_from(count).unwrap_or(usize::MAX))
     }

@@ -1,4 +1,4 @@
-//! What `node/ws.mjs` speaks: JSON, written by hand.
+//! The protocol of `node/ws.mjs`: hand-written JSON.
 
 use super::{Beat, Heard, List, Post, Protocol};
 use crate::Outcome;

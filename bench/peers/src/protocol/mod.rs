@@ -1,4 +1,5 @@
-//! What the peers speak on a socket: one adapter for each, and nothing else of the driver knows.
+//! The protocols of the peers on a socket: one adapter for each; the rest of the driver is
+//! independent of them.
 
 mod by_hand;
 mod centrifugo;
@@ -8,40 +9,40 @@ mod socket_io;
 
 use crate::Outcome;
 
-/// A member comes or goes, or something else that a scenario waits for.
+/// A join, a leave, or another event that a scenario waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard<'f> {
-    /// What was known of the room is void; its members follow as `Joined`.
+    /// The known state of the room is void; its members follow as `Joined`.
     State,
     Joined(&'f str),
     Left(&'f str),
-    /// The room is told in counts: so many are here.
+    /// The room is shown as counts: the number of users online.
     Online(u64),
-    /// The list that was asked for, of so many.
+    /// The number of users in a requested list.
     Listed(usize),
 }
 
-/// How the members of a room are asked for.
+/// How the members of a room are requested.
 pub enum List {
-    /// By a frame, which is answered by one.
+    /// By a frame, to which another one responds.
     Frame(String),
-    /// By requests over HTTP, page by page, the first of which is this.
+    /// By HTTP requests, page by page; this is the first.
     Pages(String),
 }
 
 /// A request of this path, with this body.
 pub struct Post(pub &'static str, pub String);
 
-/// How a client says that it is still here.
+/// A client's heartbeat.
 pub enum Beat {
     Http(Post),
     /// A frame on its socket.
     Frame(String),
 }
 
-/// One protocol. Frames are text; `frame` is always one of the server's.
+/// One protocol. Frames are text; `frame` is always a frame of the server.
 pub trait Protocol: Sync {
-    /// Where the socket is opened.
+    /// The path of the socket.
     fn path(&self) -> &'static str;
 
     /// The first frame of a client.
@@ -49,67 +50,69 @@ pub trait Protocol: Sync {
         None
     }
 
-    /// Whether the server says that the client may go on.
+    /// Whether the server reports that the client may continue.
     fn is_ready(&self, frame: &str) -> bool;
 
-    /// Enters a room and asks to be told of it.
+    /// Enters a room and subscribes to it.
     fn enter(&self, user: &str, room: &str) -> Vec<String>;
 
-    /// The same while a room is being filled, which is not measured: telling everybody of everybody
-    /// takes servers that batch nothing minutes.
+    /// The same while a room is being filled, which is not measured: servers without batching would
+    /// take minutes to notify everybody of everybody.
     fn enter_quietly(&self, user: &str, room: &str) -> Vec<String> {
         self.enter(user, room)
     }
 
-    /// Says something to all in the room.
+    /// Sends a message to all in the room.
     fn say(&self, room: &str, text: &str) -> String;
 
-    /// Whether it is what somebody said. Asked of every frame of every client: a prefix must do.
+    /// Whether this is a message of a member. Called for every frame of every client, so it must be
+    /// as cheap as a comparison of a prefix.
     fn is_said(&self, frame: &str) -> bool;
 
-    /// The answer to a frame by which the server asks whether the client is there.
+    /// The response to a frame by which the server checks whether the client is alive.
     fn answer(&self, _frame: &str) -> Option<&'static str> {
         None
     }
 
-    /// What a client sends each 20 s so that the server keeps it.
+    /// The frame that a client sends every 20 s to keep its connection.
     fn keep_alive(&self) -> Option<&'static str> {
         None
     }
 
-    /// Reads a frame on behalf of a client that is watched.
+    /// Reads a frame for a watched client.
     ///
     /// # Errors
-    /// It is not of this protocol.
+    /// It is not a frame of this protocol.
     fn hear(&self, frame: &str, tell: &mut dyn FnMut(Heard<'_>)) -> Outcome;
 
-    /// How a list is asked for.
+    /// How a list is requested.
     fn list(&self, room: &str) -> List;
 
-    /// How many a page names, and where the next one is.
+    /// The number of users in a page, and the path of the next one.
     ///
     /// # Errors
-    /// It is no page.
+    /// It is not a page.
     fn page(&self, _room: &str, _body: &str) -> Outcome<(usize, Option<String>)> {
         Err("this protocol has no pages".into())
     }
 
-    /// Whether its lists tell who is active from who is idle.
+    /// Whether its lists distinguish active and idle users.
     fn knows_idle(&self) -> bool {
         false
     }
 
-    /// The cheapest ways to say "still here".
+    /// The cheapest heartbeats.
     fn beats(&self, user: &str) -> Vec<Beat>;
 
-    /// What is posted so that a process and its store know so many members, without sockets for all
-    /// of them: `member-0` and so on, ten in each of `room-0` and so on. Nothing: it cannot be done.
+    /// Requests that give a process and its store this many members without a socket for each:
+    /// `member-0` and so on, ten in each of `room-0` and so on. Empty if the peer has no such
+    /// request.
     fn fill(&self, _members: usize) -> Vec<Post> {
         Vec::new()
     }
 }
 
-/// The adapters, by the name that `--protocol` takes.
+/// The adapters, by the names for `--protocol`.
 pub const ALL: [(&str, &dyn Protocol); 5] = [
     ("ours", &ours::Ours),
     ("socket.io", &socket_io::SocketIo),
@@ -118,7 +121,7 @@ pub const ALL: [(&str, &dyn Protocol); 5] = [
     ("phoenix", &phoenix::Phoenix),
 ];
 
-/// The adapter of this name.
+/// The adapter with this name.
 ///
 /// # Errors
 /// There is none.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 pub struct Ours;
 
-/// Those who are named, whatever is said of them.
+/// Users, whatever their values.
 type Named = BTreeMap<String, IgnoredAny>;
 
 #[derive(Deserialize)]

@@ -1,8 +1,8 @@
 //! Phoenix channels, version 2 of their JSON
 //! (<https://hexdocs.pm/phoenix/writing_a_channels_client.html>), with `Phoenix.Presence`
-//! (<https://hexdocs.pm/phoenix/Phoenix.Presence.html>). Not run here: no Phoenix installs from a
-//! registry with one command. Its channel `room:*` must track `user` of the join's payload, push
-//! `presence_state` after it, and `broadcast!` what comes as `say`.
+//! (<https://hexdocs.pm/phoenix/Phoenix.Presence.html>). Not run here: no registry installs Phoenix
+//! with one command. Its channel `room:*` must track `user` of the join's payload, push
+//! `presence_state` after it, and `broadcast!` messages that arrive as `say`.
 
 use super::{Beat, Heard, List, Protocol};
 use crate::Outcome;
@@ -15,7 +15,7 @@ impl Protocol for Phoenix {
         "/socket/websocket?vsn=2.0.0"
     }
 
-    /// Phoenix answers it, and nothing else before a channel is joined.
+    /// A heartbeat: the only frame that Phoenix responds to before a channel is joined.
     fn hello(&self) -> Option<String> {
         self.keep_alive().map(str::to_owned)
     }
@@ -57,7 +57,7 @@ impl Protocol for Phoenix {
     }
 
     fn list(&self, room: &str) -> List {
-        // A client has the list: a channel is joined to get it.
+        // Phoenix has no request for a list: a client gets it by joining a channel.
         List::Frame(format!(r#"["1","3","room:{room}","phx_join",{{}}]"#))
     }
 

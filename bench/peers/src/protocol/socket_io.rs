@@ -1,13 +1,13 @@
 //! Events of socket.io 5 on engine.io 4, by WebSocket from the start
-//! (<https://socket.io/docs/v4/socket-io-protocol/>, <https://socket.io/docs/v4/engine-io-protocol/>),
-//! with the names that its own example of presence has.
+//! (<https://socket.io/docs/v4/socket-io-protocol/>,
+//! <https://socket.io/docs/v4/engine-io-protocol/>), with the names of its own presence example.
 
 use super::{Beat, Heard, List, Protocol};
 use crate::Outcome;
 
 pub struct SocketIo;
 
-/// An event, or the answer to one.
+/// An event, or the response to one.
 const EVENT: &str = "42";
 const ANSWER: &str = "431";
 

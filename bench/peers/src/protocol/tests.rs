@@ -1,6 +1,6 @@
 use super::{ALL, Heard, named};
 
-/// What a client hears in these frames, in words.
+/// The events in these frames, as text.
 fn heard(protocol: &str, frames: &[&str]) -> Vec<String> {
     let protocol = named(protocol).unwrap();
     let mut said = Vec::new();
@@ -11,7 +11,7 @@ fn heard(protocol: &str, frames: &[&str]) -> Vec<String> {
     said
 }
 
-/// The same story in each protocol: ada is here, bob comes, ada goes.
+/// The same events in each protocol: ada is present, bob joins, ada leaves.
 const STORY: [&str; 4] = ["State", r#"Joined("ada")"#, r#"Joined("bob")"#, r#"Left("ada")"#];
 
 #[test]

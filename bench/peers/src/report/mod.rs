@@ -1,4 +1,4 @@
-//! What came of it: a table for each scenario, in Markdown and JSON, and plots.
+//! The results: a table for each scenario, in Markdown and JSON, and plots.
 
 mod plot;
 mod table;
@@ -12,9 +12,9 @@ use std::path::Path;
 /// Everything that was measured.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Report {
-    /// Where.
+    /// The machine of the run.
     pub machine: String,
-    /// How large everything was.
+    /// The sizes of the run.
     pub sizes: String,
     pub peers: Vec<About>,
     pub scenarios: Vec<Table>,
@@ -30,7 +30,7 @@ pub struct About {
 pub struct Table {
     pub name: String,
     pub about: String,
-    /// How many threads wanted a processor when it began, by the kernel's average of a minute.
+    /// The load average of the last minute when it began.
     pub load: f64,
     pub rows: Vec<Row>,
 }
@@ -49,13 +49,13 @@ pub struct Cell {
     pub peer: String,
     /// One for each round.
     pub samples: Vec<f64>,
-    /// Why there is none, or not one of each round.
+    /// Why samples are missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 
 impl Cell {
-    /// The middle, the least and the greatest of them.
+    /// The median, the minimum and the maximum.
     pub fn spread(&self) -> Option<(f64, f64, f64)> {
         let mut sorted = self.samples.clone();
         sorted.sort_by(f64::total_cmp);
@@ -70,7 +70,7 @@ impl Table {
         Self { name: scenario.name.to_owned(), about: scenario.about.to_owned(), load, rows: Vec::new() }
     }
 
-    /// Takes what a round gave for a peer.
+    /// Adds the samples of a round.
     pub fn take(&mut self, peer: &str, samples: Vec<Sample>) {
         for Sample { what, unit, value } in samples {
             let cell = self.cell(&what, unit, peer);
@@ -81,7 +81,7 @@ impl Table {
         }
     }
 
-    /// None of the figures can be had of a peer: each of its rows says why.
+    /// Marks all figures of a peer as missing, with the reason.
     pub fn cannot(&mut self, peer: &str, why: &str) {
         if self.rows.is_empty() {
             self.rows.push(Row::new(&self.name, Unit::Yes));
@@ -131,7 +131,7 @@ impl Report {
         Self { machine: machine(), sizes, peers: peers.iter().map(about).collect(), scenarios: Vec::new() }
     }
 
-    /// Adds a table, in place of an older one of the same scenario.
+    /// Adds a table; an older one of the same scenario is replaced.
     pub fn add(&mut self, table: Table) {
         match self.scenarios.iter_mut().find(|old| old.name == table.name) {
             Some(old) => *old = table,
@@ -139,8 +139,8 @@ impl Report {
         }
     }
 
-    /// Writes tables and plots into a folder. What a run on the same machine, as large as this one,
-    /// has left there of other scenarios stays.
+    /// Writes tables and plots into a folder. Results of other scenarios there are kept, if the
+    /// machine and the sizes are the same.
     pub fn write(&self, folder: &Path) -> Outcome {
         std::fs::create_dir_all(folder)?;
         let file = folder.join("peers.json");

@@ -1,11 +1,11 @@
-//! Bars, as SVG that is legible on light and on dark pages.
+//! Bar charts, as SVG that is legible on light and on dark pages.
 
 use super::table::value;
 use super::{Report, Row};
 use std::fmt::Write;
 
-/// A picture: its file, its title, and whose figures it shows (a scenario, how the row begins, and
-/// what stands above its bars).
+/// A chart: its file, its title, and the figures that it shows (a scenario, the start of the row,
+/// and the heading of its bars).
 struct Picture {
     file: &'static str,
     title: &'static str,
@@ -45,10 +45,10 @@ const WIDTH: f64 = 720.0;
 const LABEL: f64 = 110.0;
 const BAR: f64 = 18.0;
 const GAP: f64 = 6.0;
-/// Where values stand beside the longest bar.
+/// The space for values beside the longest bar.
 const RESERVED: f64 = 190.0;
 
-/// The pictures for which there are figures, with their files.
+/// The charts for which there are figures, with their files.
 pub fn all(report: &Report) -> Vec<(&'static str, String)> {
     PICTURES.iter().filter_map(|picture| Some((picture.file, draw(picture, report)?))).collect()
 }
@@ -77,7 +77,7 @@ fn draw(picture: &Picture, report: &Report) -> Option<String> {
     ))
 }
 
-/// Colours of the middle stand on either background; texts follow the reader's.
+/// The colours are legible on either background; text has the reader's colour.
 const STYLE: &str = "\
 text { font: 13px system-ui, sans-serif; fill: #333 }
 .title { font-size: 16px; font-weight: 600 }
@@ -92,7 +92,7 @@ text { font: 13px system-ui, sans-serif; fill: #333 }
 }
 ";
 
-/// Bars of one figure; answers where they end.
+/// The bars of one figure; returns where they end.
 fn panel(body: &mut String, mut y: f64, title: &str, row: &Row, report: &Report) -> f64 {
     y += 18.0;
     let _ = writeln!(body, r#"<text class="panel" x="0" y="{y:.0}">{title}</text>"#);

@@ -70,7 +70,7 @@ pub fn value(value: f64, unit: &str) -> String {
     format!("{}{space}{unit}", digits(value))
 }
 
-/// Three digits that mean something, and thousands apart.
+/// Three significant digits, with separators of thousands.
 fn digits(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();

@@ -5,7 +5,7 @@ fn sample(what: &str, unit: Unit, value: Result<f64, &str>) -> Sample {
     Sample { what: what.to_owned(), unit, value: value.map_err(str::to_owned) }
 }
 
-/// A report of two peers: one has three rounds, the other cannot.
+/// A report of two peers: one with three rounds, one that cannot run.
 fn report() -> Report {
     let scenario = scenario::ALL.iter().find(|scenario| scenario.name == "killed").unwrap();
     let mut table = Table::of(scenario);

@@ -1,4 +1,4 @@
-//! "Still here."
+//! Heartbeats.
 
 use super::rig::{self, settle};
 use super::{Sample, Sizes, Unit};
@@ -8,9 +8,9 @@ use crate::peer::Peer;
 use crate::protocol::{Beat, Post};
 use std::time::Duration;
 
-/// Connections, with one request under way on each.
+/// The number of connections, with one request in flight on each.
 const CONNECTIONS: usize = 64;
-/// How long after the one before a heartbeat comes.
+/// The interval of heartbeats.
 const EVERY: Duration = Duration::from_secs(20);
 
 const HTTP: &str = "over HTTP, heartbeats a second and core";
@@ -36,7 +36,7 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     Ok(samples)
 }
 
-/// Seconds of the server's processor for a heartbeat over HTTP.
+/// The server's processor time for a heartbeat over HTTP, in seconds.
 fn posts(peer: &Peer, sizes: &Sizes) -> Outcome<f64> {
     let (server, mut crowd) = rig::alone(peer, 0)?;
     let posts: Vec<Post> = (0..sizes.of(50_000, 10_000)).filter_map(|n| post(peer, n)).collect();
@@ -56,7 +56,7 @@ fn post(peer: &Peer, user: usize) -> Option<Post> {
     beats.into_iter().find_map(|beat| if let Beat::Http(post) = beat { Some(post) } else { None })
 }
 
-/// Sends all of them, one on each connection at a time.
+/// Sends all of them, one at a time on each connection.
 pub fn send(posts: &[Post], connections: &mut [Connection]) -> Outcome {
     for together in posts.chunks(connections.len()) {
         for (Post(path, body), connection) in together.iter().zip(&mut *connections) {
@@ -69,7 +69,7 @@ pub fn send(posts: &[Post], connections: &mut [Connection]) -> Outcome {
     Ok(())
 }
 
-/// Seconds of the server's processor for a heartbeat on a socket.
+/// The server's processor time for a heartbeat on a socket, in seconds.
 fn frames(peer: &Peer, frame: &str, sizes: &Sizes) -> Outcome<f64> {
     let (server, mut crowd) = rig::alone(peer, 0)?;
     let (members, times) = (sizes.of(1_000, 1_000), sizes.of(20, 10));
@@ -82,7 +82,7 @@ fn frames(peer: &Peer, frame: &str, sizes: &Sizes) -> Outcome<f64> {
     let mut before = server.cpu()?;
     for n in 0..=times {
         if n == 1 {
-            // What is compiled while it runs has been by now.
+            // Just-in-time compilation is done by now.
             before = server.cpu()?;
         }
         for at in 0..members {

@@ -1,4 +1,4 @@
-//! What users see of a fault that is none of theirs.
+//! What users see during a fault of the infrastructure.
 
 use super::rig::{user, wait};
 use super::{Sample, Sizes, Unit};
@@ -11,17 +11,17 @@ use std::time::{Duration, Instant};
 use test_servers::Proxy;
 use test_servers::redis::Redis;
 
-/// How many users each of the two processes has.
+/// The number of users of each of the two processes.
 const USERS: usize = 50;
-/// How many of them leave for good while the fault lasts.
+/// The number of users who close their page during the fault.
 const LEAVE: usize = 5;
-/// How many look on, on each process.
+/// The number of observers on each process.
 const WATCHED: usize = 2;
-/// How long a fault lasts that lasts.
+/// The duration of a temporary fault.
 const FAULT: Duration = Duration::from_secs(20);
-/// How long afterwards it is looked who is shown.
+/// How long after it the shown users are checked.
 const AFTER: Duration = Duration::from_secs(30);
-/// How long a client waits before it comes back.
+/// The delay before a client reconnects.
 const BACK: Duration = Duration::from_secs(1);
 
 /// Two processes, one of which reaches its Redis over a link that can be cut.
@@ -68,7 +68,7 @@ pub fn restart(peer: &Peer, _: &Sizes) -> Outcome<Vec<Sample>> {
         world.processes[0] = Some(Server::start(peer, &Setup { port, ..world.setups[0].clone() })?);
     }
     world.tend(AFTER)?;
-    // Those who looked on there have lost their socket.
+    // The observers there have lost their socket.
     world.watched[0].clear();
     Ok(world.samples("process restarted"))
 }
@@ -143,7 +143,7 @@ impl<'p> World<'p> {
         Ok(self.processes[process].as_ref().ok_or("the process is away")?.address)
     }
 
-    /// Some of each process close their page for good.
+    /// Some users of each process close their page.
     fn leave(&mut self) {
         for member in self.users.iter_mut().rev().take(2 * LEAVE) {
             self.crowd.close(member.socket);
@@ -151,7 +151,7 @@ impl<'p> World<'p> {
         }
     }
 
-    /// Lets time pass; whoever has lost the connection comes back, as clients do.
+    /// Lets time pass; clients that have lost the connection reconnect.
     fn tend(&mut self, time: Duration) -> Outcome {
         let end = Instant::now() + time;
         while Instant::now() < end {
@@ -167,7 +167,7 @@ impl<'p> World<'p> {
                 let address = self.address(self.users[at].process)?;
                 let says = self.peer.protocol.enter(&self.users[at].name, "room");
                 let member = &mut self.users[at];
-                // One that is refused tries again a second later.
+                // A refused client tries again a second later.
                 member.gone_at = Some(Instant::now());
                 if let Ok(socket) = self.crowd.open(address, &says) {
                     (member.socket, member.gone_at) = (socket, None);

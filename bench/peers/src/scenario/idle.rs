@@ -1,4 +1,4 @@
-//! What a connection costs that does nothing.
+//! The cost of an idle connection.
 
 use super::rig::{self, settle};
 use super::{Sample, Sizes, Unit};
@@ -8,12 +8,12 @@ use std::time::Duration;
 
 /// Members of one room.
 const ROOM: usize = 10;
-/// Files that a process needs for itself.
+/// The number of files that a process needs for itself.
 const SPARE: usize = 400;
 
 pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     let (server, mut crowd) = rig::alone(peer, 0)?;
-    // Those that are there first, so that code and tables are.
+    // The first connections are not measured, so that code and tables are loaded.
     let warm = sizes.of(200, 200);
     let most = sizes.sockets.saturating_sub(SPARE);
     let mut steps = vec![sizes.of(10_000, 5_000).min(most)];

@@ -1,4 +1,4 @@
-//! From an enter until the others know of it.
+//! The time from an enter until the other members see it.
 
 use super::rig::{self, Pair, median, settle, wait};
 use super::{Sample, Sizes};
@@ -8,9 +8,9 @@ use crate::peer::Peer;
 use crate::server::Server;
 use std::time::{Duration, Instant};
 
-/// How many of the others are looked at.
+/// The number of watched members.
 const WATCHED: usize = 10;
-/// Everybody is told by name.
+/// A limit that is never reached: members are always listed by name.
 pub const NAMED: usize = 1_000_000;
 
 fn rooms(sizes: &Sizes) -> [usize; 3] {
@@ -35,7 +35,7 @@ pub fn across(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     Ok(samples)
 }
 
-/// Users enter at one server, the members are at another, or at the same one.
+/// Users enter at one server; the members are at another, or at the same one.
 fn seen(
     crowd: &mut Crowd,
     enters: &Server,
@@ -50,7 +50,7 @@ fn seen(
     for n in 0..sizes.of(10, 5) {
         let at = crowd.open(enters.address, &[])?;
         crowd.opened()?;
-        // Not in step with anybody's batches.
+        // At varying times, independent of batches of the server.
         crowd.read_for(Duration::from_millis(250 + 37 * (n as u64 % 7)))?;
         let before: Vec<usize> = watched.iter().map(|at| crowd.watch(*at).changes).collect();
         let has_heard = |crowd: &Crowd| {
@@ -77,7 +77,7 @@ fn seen(
     ])
 }
 
-/// Fills the room with so many; answers who of them is watched: some that are spread over it.
+/// Fills the room with this many members; returns the watched ones, which are spread over it.
 fn fill(crowd: &mut Crowd, server: &Server, room: &str, members: usize) -> Outcome<Vec<usize>> {
     let protocol = crowd.protocol();
     let every = members.div_ceil(WATCHED);

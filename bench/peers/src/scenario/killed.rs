@@ -1,4 +1,4 @@
-//! A process ends without a word.
+//! A process is killed.
 
 use super::rig::{self, Pair};
 use super::{Sample, Sizes, Unit};
@@ -7,7 +7,7 @@ use crate::crowd::Crowd;
 use crate::peer::Peer;
 use std::time::{Duration, Instant};
 
-/// How long others may take to notice.
+/// The time limit for others to notice.
 const AT_MOST: Duration = Duration::from_secs(45);
 const WATCHED: usize = 3;
 
@@ -27,7 +27,7 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     let seen = |crowd: &Crowd| watched.iter().map(|at| crowd.watch(*at).online()).min();
     rig::wait(&mut crowd, "the other process knows all", |crowd| seen(crowd) == Some(WATCHED + members))?;
     let left = |crowd: &Crowd| watched.iter().map(|at| crowd.watch(*at).left.len()).min();
-    // Drops kill.
+    // Dropping a server kills it.
     drop(a);
     let start = Instant::now();
     let is_told = crowd.until(AT_MOST, |crowd| left(crowd) >= Some(members))?;

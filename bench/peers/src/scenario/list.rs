@@ -1,4 +1,4 @@
-//! Who is here?
+//! Requests of the list of members.
 
 use super::join::NAMED;
 use super::rig::{self, median, settle};
@@ -25,7 +25,7 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     let mut cpu = server.cpu();
     for n in 0..=times {
         if n == 1 {
-            // What is compiled while it runs has been by now.
+            // Just-in-time compilation is done by now.
             cpu = server.cpu();
             took.clear();
         }

@@ -1,5 +1,4 @@
-//! What is measured. A scenario is run for one peer at a time, and gives a sample for each of its
-//! figures.
+//! The scenarios. Each is run for one peer at a time, and returns a sample for each of its figures.
 
 mod beats;
 mod delivery;
@@ -17,7 +16,7 @@ use crate::Outcome;
 use crate::peer::Peer;
 use std::time::Duration;
 
-/// What a figure is counted in. Less is better, unless it says otherwise.
+/// The unit of a figure. Less is better, unless stated otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     Millis,
@@ -26,11 +25,11 @@ pub enum Unit {
     Bytes,
     /// More is better.
     PerSecond,
-    /// So many; more is better.
+    /// A number; more is better.
     Capacity,
-    /// Of something that should not be.
+    /// A number of errors.
     Number,
-    /// Something that a peer has or has not.
+    /// Whether a peer has a feature.
     Yes,
 }
 
@@ -38,7 +37,7 @@ pub enum Unit {
 pub struct Sample {
     pub what: String,
     pub unit: Unit,
-    /// Or why there is none.
+    /// The value, or why there is none.
     pub value: Result<f64, String>,
 }
 
@@ -56,18 +55,18 @@ impl Sample {
     }
 }
 
-/// How large everything is.
+/// The sizes of the scenarios.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
     pub quick: bool,
-    /// Seconds rather than minutes: whether the driver works, not what anything costs.
+    /// Only tests the driver: seconds instead of minutes.
     pub smoke: bool,
-    /// How many sockets a process may have open.
+    /// The number of sockets that a process may have open.
     pub sockets: usize,
 }
 
 impl Sizes {
-    /// The size for a whole run, or the one for a quick one; a smoke run has a hundredth.
+    /// The size for a full run, or the one for a quick run; a smoke run has a hundredth.
     fn of(&self, whole: usize, quick: usize) -> usize {
         if self.smoke {
             (whole / 100).clamp(1, 100)
@@ -81,11 +80,11 @@ impl Sizes {
 
 pub struct Scenario {
     pub name: &'static str,
-    /// What happens, and what is counted.
+    /// A description of the scenario and its figures.
     pub about: &'static str,
     /// Whether two processes share a store.
     pub across: bool,
-    /// How many rounds are worth their time: counts of what is wrong need no median.
+    /// The number of useful rounds: counts of errors need no median.
     pub rounds: usize,
     pub run: fn(&Peer, &Sizes) -> Outcome<Vec<Sample>>,
 }

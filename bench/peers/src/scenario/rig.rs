@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use test_servers::redis::Redis;
 
-/// Names of 12 bytes, as ids often have.
+/// Names of 12 bytes, a usual length of ids.
 pub fn user(n: usize) -> String {
     format!("user-{n:07}")
 }
 
-/// A room in which nobody was before: a server that was started elsewhere remembers.
+/// A room that was not used before: a running server may remember others.
 pub fn room() -> String {
     static MADE: AtomicU32 = AtomicU32::new(0);
     format!("room-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed))
@@ -30,7 +30,7 @@ pub struct Pair {
     pub a: Server,
     pub b: Server,
     pub crowd: Crowd,
-    // Last: it outlives those who use it.
+    // Dropped last, after the processes that use it.
     pub redis: Redis,
 }
 
@@ -43,7 +43,7 @@ impl Pair {
     }
 }
 
-/// Waits for something that is bound to come.
+/// Waits until this is so.
 pub fn wait(crowd: &mut Crowd, what: &str, is_so: impl Fn(&Crowd) -> bool) -> Outcome {
     if crowd.until(PATIENCE, is_so)? {
         return Ok(());
@@ -51,8 +51,8 @@ pub fn wait(crowd: &mut Crowd, what: &str, is_so: impl Fn(&Crowd) -> bool) -> Ou
     Err(format!("not within {} s: {what}", PATIENCE.as_secs()).into())
 }
 
-/// Reads until the server has nothing more to do: for a quarter of a second it has used less than a
-/// twentieth of a processor.
+/// Reads until the server is idle: for a quarter of a second it has used less than a twentieth of a
+/// processor.
 pub fn settle(crowd: &mut Crowd, server: &Server) -> Outcome {
     const LOOK: Duration = Duration::from_millis(250);
     for _ in 0..240 {
@@ -65,7 +65,7 @@ pub fn settle(crowd: &mut Crowd, server: &Server) -> Outcome {
     Err("not within 60 s: the server has nothing more to do".into())
 }
 
-/// The middle one.
+/// The median.
 pub fn median(mut of: Vec<Duration>) -> Duration {
     of.sort();
     of.get(of.len() / 2).copied().unwrap_or_default()

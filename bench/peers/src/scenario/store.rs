@@ -1,4 +1,4 @@
-//! What members on sockets cost the store.
+//! The cost of members on sockets for the store.
 
 use super::rig::{self, Pair, settle};
 use super::second::used;

@@ -1,4 +1,4 @@
-//! Everybody comes at once, as after a deploy.
+//! All users connect at once, as after a deployment.
 
 use super::rig;
 use super::{Sample, Sizes, Unit};
@@ -7,9 +7,9 @@ use crate::crowd::Crowd;
 use crate::peer::Peer;
 use std::time::{Duration, Instant};
 
-/// Those who are there before.
+/// The members that are there before.
 const WATCHED: usize = 3;
-/// How long it may take.
+/// The time limit.
 const AT_MOST: Duration = Duration::from_mins(1);
 
 pub fn thousand(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
