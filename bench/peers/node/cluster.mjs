@@ -1,8 +1,8 @@
 // Members of several processes of ws.mjs, on Redis, by hand.
 //
-// A hash for each room says which process has a user; changes are published as well. A process
-// shows that it is there by a key with a lease. One whose key is missing twice in a row is gone,
-// and each other process then lets its users leave. After an interruption everything is read again.
+// A hash per room maps users to processes; changes are also published. Each process renews a key
+// with a TTL. If the key is missing twice in a row, the other processes remove the users of that
+// process. After a reconnect everything is read again.
 import { randomBytes } from "node:crypto";
 import { Redis } from "ioredis";
 
@@ -12,7 +12,7 @@ const LEASE = 8;
 export class Cluster {
   node = randomBytes(8).toString("hex");
   rooms = new Map(); // room -> Map of user -> node
-  others = new Map(); // node -> how often its key was not there
+  others = new Map(); // node -> how often in a row its key was missing
 
   constructor(url, { joined, left }) {
     this.joined = joined;
@@ -41,7 +41,7 @@ export class Cluster {
     this.say(name, user, true);
   }
 
-  /** Whether it was here that they were. */
+  /** Returns whether the user was connected to this process. */
   leave(name, user) {
     if (this.room(name).get(user) !== this.node) return false;
     this.room(name).delete(user);
@@ -67,7 +67,7 @@ export class Cluster {
     }
   }
 
-  /** Tells the store what it lacks of us, and takes over what it knows of others. */
+  /** Writes the users of this process that the store lacks, and reads those of other processes. */
   async read() {
     await this.beat();
     for (const [name, room] of this.rooms) {
@@ -77,7 +77,7 @@ export class Cluster {
     await this.each((name, users) => {
       for (const [user, node] of Object.entries(users)) if (node !== this.node) this.told(name, user, node, true);
     });
-    // Who left while nothing was heard. The others may have to tell a store that came back empty.
+    // Removes users who left during the interruption, once others have written to an empty store.
     setTimeout(() => this.forget().catch(() => {}), 2 * BEAT);
   }
 

@@ -1,12 +1,12 @@
-// What both servers have in common: where they listen, and when they end.
+// What both servers share: settings, the listener, and their end.
 
-/** The store of several processes; nothing where there is one process. */
+/** The URL of the store of several processes, or null. */
 export const redis = process.env.REDIS || null;
 
-/** How many members a room may have to be told by name; a larger one is told in counts. */
+/** The number of members up to which a room is told by name instead of in counts. */
 export const large = Number(process.env.LARGE || 1000);
 
-/** Listens where the driver wants it, tells it the address, and ends with the driver. */
+/** Listens on the port of the driver, prints the address, and ends the process with the driver. */
 export function run(http, end) {
   http.listen({ port: Number(process.env.PORT || 0), host: "127.0.0.1", backlog: 4096 }, () => {
     console.log(`127.0.0.1:${http.address().port}`);

@@ -1,6 +1,6 @@
-// Presence on a bare ws server, by hand: what a careful team would write in a week, and no more.
+// Presence on a bare ws server, by hand: what a careful team would write in a week.
 //
-// Settings of ws: compression is off (the default), native add-ons are installed:
+// Compression is off (the default of ws), native add-ons are installed:
 //   https://github.com/websockets/ws#opt-in-for-performance
 // A frame is encoded once and sent to each member, as in
 //   https://github.com/websockets/ws#server-broadcast
@@ -9,13 +9,13 @@ import { WebSocketServer } from "ws";
 import { Cluster } from "./cluster.mjs";
 import { large, redis, run } from "./process.mjs";
 
-/** What changes in between is told in one frame. */
+/** The interval in which changes of a room are collected into one frame, in ms. */
 const BATCH = 100;
-/** How long a closed connection's user stays: a reload is not to be seen. */
+/** How long a user is kept after the connection was closed, so that a reload is not visible. */
 const GRACE = 5_000;
-/** How often counts are told. */
+/** The interval of counts. */
 const COUNTS = 250;
-/** How long a member without a socket lives after a hit. */
+/** The lease of a heartbeat over HTTP. */
 const LEASE = 60_000;
 
 const rooms = new Map();
@@ -23,10 +23,10 @@ const told = (came) => (room, user) => change(room, user, came);
 const cluster = redis ? new Cluster(redis, { joined: told(true), left: told(false) }) : null;
 
 class Room {
-  users = new Map(); // user -> number of connections here; 0: within the grace, or on another process
+  users = new Map(); // user -> connections of this process; 0: grace period, or another process
   sockets = new Set();
-  changes = new Map(); // user -> whether they came
-  state = null; // the encoded list, until somebody comes or goes
+  changes = new Map(); // user -> joined (true) or left (false) since the last frame
+  state = null; // the encoded list, until it changes
   timer = null;
 
   tell(frame) {
@@ -50,7 +50,7 @@ class Room {
       this.tell(JSON.stringify({ type: "diff", joined: of(true), left: of(false) }));
     }
     this.changes.clear();
-    // The first change is told at once, the next ones together.
+    // The first change is sent at once, later ones together.
     this.timer = setTimeout(() => this.flush(), isLarge ? COUNTS : BATCH);
   }
 
@@ -65,7 +65,7 @@ function of(name) {
   return room;
 }
 
-/** Somebody came or went, here or on another process. */
+/** A user joined or left, here or on another process. */
 function change(name, user, came) {
   const room = of(name);
   if (came === room.users.has(user)) return;
@@ -109,7 +109,7 @@ const frames = {
   },
 };
 
-// A hit over HTTP: who has no socket is here for as long as they beat.
+// Heartbeats over HTTP.
 const hits = new Map();
 setInterval(() => {
   for (const [user, at] of hits) if (at < Date.now() - LEASE) hits.delete(user);
@@ -120,7 +120,7 @@ const http = createServer((request, response) => {
   request.on("end", () => {
     try {
       const { user, fill } = JSON.parse(Buffer.concat(parts));
-      // `fill` is the driver's: so many members, ten in a room, as if they had sockets here.
+      // `fill` is of the driver: it enters members, ten per room, as if they had sockets here.
       for (let n = 0; n < (fill ?? 0); n += 1) cluster.enter(`room-${Math.floor(n / 10)}`, `member-${n}`);
       if (!fill) hits.set(user, Date.now());
       response.writeHead(200, { "content-type": "application/json", "content-length": 11 }).end('{"ok":true}');
@@ -130,7 +130,7 @@ const http = createServer((request, response) => {
   });
 });
 
-// Clients beat each 20 s on a connection that stays: https://nodejs.org/api/http.html#serverkeepalivetimeout
+// Longer than the interval of heartbeats: https://nodejs.org/api/http.html#serverkeepalivetimeout
 http.keepAliveTimeout = 65_000;
 
 const server = new WebSocketServer({ server: http, maxPayload: 64 * 1024 });

@@ -1,6 +1,6 @@
-//! Frames of a WebSocket (RFC 6455), for a client of well-behaved servers.
+//! Encoding and decoding of WebSocket frames (RFC 6455) for the driver's clients.
 
-/// The kinds of frames that a client distinguishes.
+/// The kinds of frames that a client handles differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Text,
@@ -10,17 +10,17 @@ pub enum Kind {
     Other,
 }
 
-/// The frame at the start of some bytes.
+/// The position of a frame in a buffer.
 pub struct Frame {
     pub kind: Kind,
-    /// The start of its payload.
+    /// The offset of its payload.
     pub start: usize,
-    /// The end of its payload.
+    /// The offset of its end.
     pub end: usize,
 }
 
 impl Frame {
-    /// The frame at the start of these bytes, if it is complete. Servers do not mask frames.
+    /// The frame at the start of a buffer, if it is complete. Servers do not mask frames.
     pub fn first_of(bytes: &[u8]) -> Option<Self> {
         let (start, len) = match *bytes.get(1)? {
             126 => (4, usize::from(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?))),
@@ -37,22 +37,22 @@ impl Frame {
     }
 }
 
-/// A text frame.
+/// Encodes a text frame.
 pub fn text(text: &str) -> Vec<u8> {
     masked(0x81, text.as_bytes())
 }
 
-/// The response to a ping.
+/// Encodes a pong.
 pub fn pong(payload: &[u8]) -> Vec<u8> {
     masked(0x8a, payload)
 }
 
-/// The close frame of a page that is closed or reloaded.
+/// Encodes the close frame of a page that is closed or reloaded.
 pub fn going_away() -> Vec<u8> {
     masked(0x88, &1001_u16.to_be_bytes())
 }
 
-/// A frame with a mask of zeros, which leaves the payload as it is.
+/// Encodes a frame with a mask of zeros, which leaves the payload unchanged.
 fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match u16::try_from(payload.len()) {
@@ -75,7 +75,7 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// The frame as a server would have sent it.
+    /// Turns a client's frame into a server's.
     fn unmasked(mut frame: Vec<u8>, header: usize) -> Vec<u8> {
         frame[1] &= 0x7f;
         frame.drain(header..header + 4);
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_read_once_all_of_it_is_there() {
+    fn a_frame_is_decoded_once_it_is_complete() {
         for (len, header) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
             let said = "x".repeat(len);
             let bytes = unmasked(text(&said), header);

@@ -1,4 +1,4 @@
-//! Requests over keep-alive connections, with one in flight on each.
+//! HTTP requests over keep-alive connections.
 
 use crate::Outcome;
 use std::io::{Read, Write};
@@ -25,7 +25,7 @@ impl Connection {
         self.answer()
     }
 
-    /// Sends a body; the response is read later.
+    /// Sends a request. The caller reads the response with [`answer`](Self::answer).
     pub fn post(&mut self, path: &str, body: &str) -> Outcome {
         let request = format!(
             "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -35,7 +35,7 @@ impl Connection {
         Ok(self.stream.write_all(request.as_bytes())?)
     }
 
-    /// Waits for a response with status 200; returns its body.
+    /// Reads a response of 200 and returns its body.
     pub fn answer(&mut self) -> Outcome<String> {
         self.buffer.clear();
         loop {
@@ -61,7 +61,7 @@ impl Connection {
     }
 }
 
-/// The start and the length of the body, if the head is complete.
+/// The offset and length of the body, if the head is complete.
 fn head(bytes: &[u8]) -> Outcome<Option<(usize, usize)>> {
     let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
     let text = std::str::from_utf8(&bytes[..end])?;

@@ -1,4 +1,4 @@
-//! Presence servers, side by side: ours and its peers do the same work on the same machine.
+//! Compares presence servers: ours and its peers do the same work on the same machine.
 //!
 //! `scripts/peers.sh` fetches and builds all of them and runs this; see BENCHMARKS.md.
 
@@ -20,32 +20,31 @@ use scenario::{Scenario, Sizes};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// An error ends a scenario, and its row shows the reason.
+/// An error ends a scenario and is shown in its rows.
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
-/// Measures presence servers, side by side.
+/// Compares presence servers.
 #[derive(Parser)]
 struct Options {
-    /// Only this peer, which may be given more than once: a name, or `url=ws://host:port/path` of a
-    /// running server.
+    /// Run this peer only (repeatable): a name, or `url=ws://host:port/path` of a running server.
     #[arg(long)]
     peer: Vec<String>,
     /// The protocol of a running server: ours, socket.io, ws, centrifugo or phoenix.
     #[arg(long, default_value = "ours")]
     protocol: String,
-    /// Only this scenario, which may be given more than once.
+    /// Run this scenario only (repeatable).
     #[arg(long)]
     scenario: Vec<String>,
-    /// The number of rounds; in each, every peer takes its turn.
+    /// The number of rounds. In each round every peer runs once.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Smaller sizes, in one round: less than ten minutes.
+    /// Smaller sizes and one round: less than ten minutes.
     #[arg(long)]
     quick: bool,
-    /// Only tests the driver: seconds.
+    /// Test the driver in seconds; the figures mean nothing.
     #[arg(long)]
     smoke: bool,
-    /// The folder for tables and plots; those of other scenarios there are kept.
+    /// Write tables and plots to this folder. Results of other scenarios that are there are kept.
     #[arg(long)]
     out: Option<PathBuf>,
 }
@@ -81,15 +80,14 @@ fn main() -> Outcome {
             report.write(folder)?;
         }
     }
-    // A benchmark continues after a failure; a smoke run does not.
+    // A benchmark reports failures in its rows, a test fails.
     if options.smoke && !failed.is_empty() {
         return Err(failed.join("\n").into());
     }
     Ok(())
 }
 
-/// Without names all scenarios run; a smoke run leaves out those with two processes, which take too
-/// long.
+/// Whether a scenario is to run. A smoke run leaves out those of two processes unless they are named.
 fn wants(options: &Options, scenario: &Scenario) -> bool {
     if options.scenario.is_empty() {
         return !(options.smoke && scenario.across);
@@ -114,8 +112,8 @@ fn peers(options: &Options) -> Outcome<Vec<Peer>> {
     Ok(peers)
 }
 
-/// All rounds of a scenario, each with all peers. A peer that fails is not run again, because it
-/// takes long to find that it cannot do something.
+/// Runs all rounds of a scenario. A peer that failed is left out of later rounds: failures are
+/// usually timeouts.
 fn run(scenario: &Scenario, peers: &[Peer], rounds: usize, sizes: &Sizes, failed: &mut Vec<String>) -> Table {
     let mut table = Table::of(scenario);
     let (mut out, mut reasons) = (BTreeSet::new(), Vec::new());
@@ -146,7 +144,7 @@ fn run(scenario: &Scenario, peers: &[Peer], rounds: usize, sizes: &Sizes, failed
             }
         }
     }
-    // The rows exist now, so the reasons can be added.
+    // By now the other peers have made the rows.
     for (peer, why) in reasons {
         table.cannot(peer, &why);
         if !why.starts_with("cannot") {

@@ -1,32 +1,32 @@
-//! The compared servers.
+//! The servers that are compared.
 
 use crate::Outcome;
 use crate::protocol::{self, Protocol};
 use std::net::{SocketAddr, ToSocketAddrs};
 
-/// A presence server.
+/// A server that does presence.
 pub struct Peer {
     pub name: String,
     pub protocol: &'static dyn Protocol,
     pub path: String,
     pub launch: Launch,
-    /// Why it does not run as two processes on a store, if it cannot.
+    /// Why scenarios of two processes do not run, if they do not.
     pub alone: Option<&'static str>,
-    /// Its version and settings, with the pages of its documentation that recommend them.
+    /// Version and settings, with the documentation that recommends them.
     pub about: &'static str,
 }
 
-/// How it is started.
+/// How a peer is started.
 pub enum Launch {
-    /// A program that was built together with this one.
+    /// A program that was built with this one.
     Beside(&'static str),
     /// A script in `node/`.
     Node(&'static str),
-    /// A running server.
+    /// Already running at this address.
     Elsewhere(SocketAddr),
 }
 
-/// The peers that this program starts.
+/// The peers that are started here.
 pub fn all() -> Outcome<Vec<Peer>> {
     let peer = |name: &str, speaks, launch, alone, about| -> Outcome<Peer> {
         let protocol = protocol::named(speaks)?;
@@ -71,10 +71,10 @@ pub fn all() -> Outcome<Vec<Peer>> {
     ])
 }
 
-/// A running peer: `url=ws://host:port/path`.
+/// A peer that is already running, given as `ws://host:port/path`.
 ///
 /// # Errors
-/// It is not such a URL, or there is no adapter for its protocol.
+/// The URL is invalid, or the protocol has no adapter.
 pub fn elsewhere(url: &str, speaks: &str) -> Outcome<Peer> {
     let rest = url.strip_prefix("ws://").ok_or("a URL begins with ws://")?;
     let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));

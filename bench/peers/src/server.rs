@@ -1,4 +1,4 @@
-//! A peer's process: start, measurement, end.
+//! A process of a peer.
 
 use crate::Outcome;
 use crate::peer::{Launch, Peer};
@@ -12,17 +12,17 @@ use std::time::Duration;
 /// The settings of a process.
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
-    /// The store that it shares with other processes; `None` if it runs alone.
+    /// The URL of the store that it shares with others.
     pub redis: Option<String>,
-    /// Its port; 0: any.
+    /// The port; 0 for any.
     pub port: u16,
-    /// The number of members above which a room is shown as counts; 0: the peer's default.
+    /// The number of members up to which a room is told by name; 0 for the peer's default.
     pub large: usize,
 }
 
-/// A running process. It ends when it is dropped.
+/// A running process. It is killed when it is dropped.
 pub struct Server {
-    /// `None` for a server that was started elsewhere.
+    /// `None` if it was started by somebody else.
     process: Option<Child>,
     pub address: SocketAddr,
 }
@@ -51,7 +51,7 @@ impl Server {
         Ok(Self { process: Some(process), address })
     }
 
-    /// Sends SIGTERM, and waits until it has ended.
+    /// Sends SIGTERM and waits until the process has ended.
     pub fn terminate(mut self) -> Outcome {
         let process = self.process.as_mut().ok_or(ELSEWHERE)?;
         kill_process(Pid::from_child(process), Signal::TERM)?;
@@ -59,11 +59,11 @@ impl Server {
         Ok(())
     }
 
-    /// The processor time that it has used.
+    /// The processor time of all its threads.
     pub fn cpu(&self) -> Outcome<Duration> {
         let mut nanos = 0;
         for task in std::fs::read_dir(format!("/proc/{}/task", self.id()?))? {
-            // A thread may end meanwhile.
+            // A thread may end in between.
             let Ok(text) = std::fs::read_to_string(task?.path().join("schedstat")) else { continue };
             nanos += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
         }
@@ -94,7 +94,7 @@ impl Drop for Server {
     }
 }
 
-/// A program that was built together with this one.
+/// The path of a program that was built with this one.
 fn beside(name: &str) -> Outcome<PathBuf> {
     let program = std::env::current_exe()?.with_file_name(name);
     if program.exists() {
@@ -108,8 +108,8 @@ pub fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Raises the limit of open files for this process and its children as far as the system permits;
-/// returns the limit.
+/// Raises the limit of open files of this process and its children to the hard limit, and returns
+/// it.
 pub fn open_many_files() -> u64 {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);

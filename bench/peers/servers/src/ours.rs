@@ -1,7 +1,7 @@
-//! Presence with this library: its routes, on memory, or on a Redis shared with other processes.
+//! Presence on this library: its routes, on memory or on Redis.
 //!
-//! Sockets of one machine share an address, hence [`Limits::shared`]; everything else is the
-//! default. `LARGE` is the number of users above which a room is shown as counts.
+//! All clients have the address of the driver, hence [`Limits::shared`]; everything else is the
+//! default. `LARGE` is the number of users up to which a room is told by name.
 
 mod process;
 
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if let Some(large) = process::setting("LARGE") {
         sockets.large = large.parse()?;
     }
-    let limits = Limits::shared().streams(50_000);
+    let limits = Limits { streams: 50_000, ..Limits::shared() };
     let app = Mount::new(presence.clone()).broker(broker).limits(limits).sockets_with(sockets).routes();
     presence.ready().await;
     let listener = process::listen()?;

@@ -1,18 +1,18 @@
-//! Common parts of the servers: their settings, their address, and their end.
+//! What the servers share: settings, the listener, and their end.
 
 use std::io::Read;
 use tokio::net::TcpListener;
 
-/// A setting from the driver, unless it is empty.
+/// A setting of the driver, from the environment; `None` if it is empty.
 pub fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Listens on the port that the driver chose, prints the address, and ends with the driver.
+/// Listens on the port of the driver, prints the address, and ends the process with the driver.
 pub fn listen() -> std::io::Result<TcpListener> {
     let port = setting("PORT").and_then(|port| port.parse().ok()).unwrap_or(0);
     let listener = std::net::TcpListener::bind(("127.0.0.1", port))?;
-    // Thousands of connections come at once.
+    // Thousands of clients connect at once.
     rustix::net::listen(&listener, 4096)?;
     listener.set_nonblocking(true)?;
     println!("{}", listener.local_addr()?);

@@ -1,9 +1,8 @@
-//! Presence on socketioxide, with rooms as in its documentation: one room, `emit` to all members
-//! (<https://docs.rs/socketioxide/0.18.9/socketioxide/#emitting-data>).
+//! Presence on socketioxide, as its documentation does rooms: one room, `emit` to all who are in
+//! it (<https://docs.rs/socketioxide/0.18.9/socketioxide/#emitting-data>).
 //!
-//! A user who enters gets the list of members, and the others are notified of each join and leave.
-//! If `FRAME` is set, the server sends a message of that size to the room `room` every 100 ms, for
-//! `bench ws`.
+//! A user who enters receives the members of the room, and the members receive joins and leaves.
+//! With `FRAME` it sends a message of that size to the room `room` every 100 ms, for `bench ws`.
 
 mod process;
 
@@ -16,11 +15,11 @@ use std::time::{Duration, Instant};
 
 const TICK: Duration = Duration::from_millis(100);
 
-/// Rooms, with the user of each socket.
+/// Room → socket → user.
 #[derive(Clone, Default)]
 struct Rooms(Arc<Mutex<HashMap<String, BTreeMap<String, String>>>>);
 
-/// The data of a socket.
+/// The user of a socket, and the room.
 #[derive(Clone)]
 struct Member {
     user: String,
@@ -34,11 +33,11 @@ struct Seen(#[expect(dead_code, reason = "an app would look at it")] Instant);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let rooms = Rooms::default();
-    // Packets beyond the buffer of a connection are dropped, by default beyond 128.
+    // A packet that does not fit into a connection's buffer, of 128 by default, is dropped.
     let (layer, io) = SocketIo::builder().max_buffer_size(16_384).build_layer();
     io.ns("/", async move |socket: SocketRef| {
         let (enters, lists, leaves) = (rooms.clone(), rooms.clone(), rooms);
-        // The third argument fills a room without notifications, before a measurement.
+        // `quietly` fills a room without notifying its members, before a measurement.
         socket.on(
             "enter",
             async move |socket: SocketRef, Data((user, room, quietly)): Data<(String, String, bool)>| {

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 /// The maximum number of concurrent handshakes.
 const SHAKING: usize = 256;
-/// The interval of each socket's keep-alive frames, if its protocol needs them.
+/// The interval of keep-alive frames, for protocols that need them.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// The time limit of everything that a server must do.
+/// The timeout of everything that a server is expected to do.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Sockets to one or more processes of a peer. A socket is identified by its index.
@@ -29,7 +29,7 @@ pub struct Crowd {
     sockets: Vec<Socket>,
     shaking: usize,
     kept_alive_at: Instant,
-    /// The number of messages of members that all sockets received.
+    /// The number of messages that all sockets have received.
     pub heard: usize,
 }
 
@@ -52,8 +52,8 @@ impl Crowd {
         self.protocol
     }
 
-    /// Opens a socket, which sends this as soon as the server is ready for it. Waits only if too
-    /// many are being opened.
+    /// Opens a socket that sends these frames once the server is ready. Waits only while too many
+    /// handshakes are in progress.
     pub fn open(&mut self, address: SocketAddr, says: &[String]) -> Outcome<usize> {
         while self.shaking >= SHAKING {
             self.pump(Duration::from_millis(10))?;
@@ -66,14 +66,14 @@ impl Crowd {
         Ok(at)
     }
 
-    /// The same, and what it receives is recorded.
+    /// Opens a socket whose view of its room is recorded.
     pub fn open_watched(&mut self, address: SocketAddr, says: &[String]) -> Outcome<usize> {
         let at = self.open(address, says)?;
         self.sockets[at].watch = Some(Box::default());
         Ok(at)
     }
 
-    /// Waits until all sockets are open, except closed ones.
+    /// Waits until no socket is being opened.
     pub fn opened(&mut self) -> Outcome {
         if self.until(PATIENCE, |crowd| crowd.shaking == 0)? {
             let refusal = self.sockets.iter_mut().find_map(|socket| socket.refusal.take());
@@ -82,18 +82,18 @@ impl Crowd {
         Err(format!("{} sockets were not opened within {} s", self.shaking, PATIENCE.as_secs()).into())
     }
 
-    /// Sends a frame on a socket.
+    /// Sends a text frame.
     pub fn say(&mut self, at: usize, said: &str) {
         self.sockets[at].send(&frame::text(said));
     }
 
-    /// Closes a socket, like a page that is closed.
+    /// Closes a socket as a page does that is closed.
     pub fn close(&mut self, at: usize) {
         let was_shaking = self.sockets[at].close();
         self.shaking -= usize::from(was_shaking);
     }
 
-    /// The state that a watched socket has received.
+    /// The view of a watched socket.
     ///
     /// # Panics
     /// If the socket is not watched.
@@ -102,17 +102,17 @@ impl Crowd {
         self.sockets[at].watch.as_ref().expect("a watched socket")
     }
 
-    /// The number of sockets that the servers have closed.
+    /// The number of sockets that were closed by a server.
     pub fn lost(&self) -> usize {
         self.sockets.iter().filter(|socket| socket.phase == Phase::Lost).count()
     }
 
-    /// Whether the server has closed this one.
+    /// Whether this socket was closed by the server.
     pub fn is_lost(&self, at: usize) -> bool {
         self.sockets[at].phase == Phase::Lost
     }
 
-    /// Reads until this is so; returns whether it was in time.
+    /// Reads until a condition holds. Returns whether it held in time.
     pub fn until(&mut self, patience: Duration, is_so: impl Fn(&Self) -> bool) -> Outcome<bool> {
         let end = Instant::now() + patience;
         loop {
@@ -126,7 +126,7 @@ impl Crowd {
         }
     }
 
-    /// Reads for this time.
+    /// Reads for a duration.
     pub fn read_for(&mut self, time: Duration) -> Outcome {
         let end = Instant::now() + time;
         while let Some(left) = end.checked_duration_since(Instant::now()) {
@@ -135,7 +135,7 @@ impl Crowd {
         Ok(())
     }
 
-    /// Reads what has arrived, or waits for this time.
+    /// Reads what has arrived, or waits for at most `wait`.
     pub fn pump(&mut self, wait: Duration) -> Outcome {
         if self.kept_alive_at.elapsed() > KEEP_ALIVE {
             self.keep_alive();

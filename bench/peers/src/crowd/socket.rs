@@ -11,14 +11,14 @@ use std::net::SocketAddr;
 /// The state of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// The server has not answered the handshake yet.
+    /// The handshake is not answered yet.
     Handshake,
-    /// The handshake is done, but the server is not ready for more than a hello.
+    /// The handshake is done; the server is not ready for more than a hello.
     Open,
     Ready,
-    /// We closed it.
+    /// Closed by the driver.
     Closed,
-    /// The server closed it.
+    /// Closed by the server.
     Lost,
 }
 
@@ -26,13 +26,13 @@ pub struct Socket {
     /// `None` once it is closed.
     stream: Option<TcpStream>,
     pub phase: Phase,
-    /// The part of an incomplete frame that has arrived.
+    /// The start of an incomplete frame.
     part: Vec<u8>,
-    /// The bytes that the kernel has not accepted yet.
+    /// Bytes that the kernel did not accept yet.
     unsent: Vec<u8>,
-    /// The frames to send when the server is ready.
+    /// Frames that are sent once the server is ready.
     says: Vec<u8>,
-    /// The server's response, if it refused the handshake.
+    /// The response of a server that refused the handshake.
     pub refusal: Option<String>,
     pub watch: Option<Box<Watch>>,
 }
@@ -67,7 +67,7 @@ impl Socket {
         matches!(self.phase, Phase::Handshake | Phase::Open)
     }
 
-    /// Sends bytes, and keeps those that the kernel does not accept until the socket is read again.
+    /// Sends bytes. What the kernel does not accept is sent when the socket is read the next time.
     pub fn send(&mut self, bytes: &[u8]) {
         let Some(stream) = &mut self.stream else { return };
         self.unsent.extend_from_slice(bytes);
@@ -81,7 +81,7 @@ impl Socket {
         self.unsent = Vec::new();
     }
 
-    /// Closes it; returns whether it was still being opened.
+    /// Closes the socket. Returns whether it was still being opened.
     pub fn close(&mut self) -> bool {
         let was_shaking = self.is_shaking();
         self.send(&frame::going_away());
@@ -95,7 +95,7 @@ impl Socket {
         self.phase = Phase::Lost;
     }
 
-    /// Reads everything that has arrived; returns the number of members' messages in it.
+    /// Reads everything that has arrived. Returns the number of messages.
     pub fn read(&mut self, buffer: &mut [u8], protocol: &dyn Protocol) -> Outcome<usize> {
         let mut said = 0;
         while let Some(stream) = &mut self.stream {
@@ -115,7 +115,7 @@ impl Socket {
 
     fn take(&mut self, bytes: &[u8], protocol: &dyn Protocol) -> Outcome<usize> {
         let mut part = std::mem::take(&mut self.part);
-        // Most reads begin and end with a frame: those bytes are used without a copy.
+        // Most reads begin and end at the boundary of a frame: these bytes are not copied.
         if part.is_empty() {
             let (end, said) = self.frames(bytes, protocol)?;
             self.part = bytes[end..].to_vec();
@@ -130,8 +130,8 @@ impl Socket {
         Ok(said)
     }
 
-    /// Handles the complete frames at the start of these bytes; returns where they end, and the
-    /// number of members' messages in them.
+    /// Handles the complete frames at the start of a buffer. Returns where they end, and the number
+    /// of messages.
     fn frames(&mut self, bytes: &[u8], protocol: &dyn Protocol) -> Outcome<(usize, usize)> {
         let (mut at, mut said) = (0, 0);
         if self.phase == Phase::Handshake {
@@ -153,7 +153,7 @@ impl Socket {
         Ok((at, said))
     }
 
-    /// The end of the head of the server's response, if it has arrived.
+    /// Handles the response to the handshake. Returns its end, if it is complete.
     fn shake(&mut self, bytes: &[u8], protocol: &dyn Protocol) -> Option<usize> {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
         if !bytes.starts_with(b"HTTP/1.1 101") {
@@ -168,7 +168,7 @@ impl Socket {
         Some(end)
     }
 
-    /// Handles a frame; returns whether it is a message of a member.
+    /// Handles a text frame. Returns whether it is a message.
     fn hear(&mut self, text: &str, protocol: &dyn Protocol) -> Outcome<bool> {
         if self.phase == Phase::Open && protocol.is_ready(text) {
             self.phase = Phase::Ready;

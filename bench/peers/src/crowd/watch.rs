@@ -1,22 +1,22 @@
-//! The state of a room that a watched client has received.
+//! The view that a watched client has of its room.
 
 use crate::protocol::Heard;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-/// The members of a room, according to one client.
+/// The members of a room, as one client was told.
 #[derive(Default)]
 pub struct Watch {
     members: BTreeSet<String>,
-    /// The number of members, if the room is shown as counts.
+    /// The count, if the room is told in counts.
     online: Option<u64>,
-    /// Every user reported as left, once per report.
+    /// Every user who was shown to leave, once for each time.
     pub left: Vec<String>,
-    /// The number of users in each list that it requested.
+    /// The lengths of the lists that it requested.
     pub listed: Vec<usize>,
-    /// The number of reported joins and leaves.
+    /// The number of joins, leaves and counts that it received.
     pub changes: usize,
-    /// The time of the last report.
+    /// When it received the last of them.
     pub heard_at: Option<Instant>,
 }
 
@@ -44,12 +44,12 @@ impl Watch {
         }
     }
 
-    /// The number of present members.
+    /// The number of members.
     pub fn online(&self) -> usize {
         self.online.map_or(self.members.len(), |count| usize::try_from(count).unwrap_or(usize::MAX))
     }
 
-    /// Whether it shows this user.
+    /// Whether this user is a member.
     pub fn shows(&self, user: &str) -> bool {
         self.members.contains(user)
     }

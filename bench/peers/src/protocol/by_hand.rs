@@ -1,4 +1,4 @@
-//! The protocol of `node/ws.mjs`: hand-written JSON.
+//! The protocol of `node/ws.mjs`: JSON frames of its own.
 
 use super::{Beat, Heard, List, Post, Protocol};
 use crate::Outcome;

@@ -1,9 +1,9 @@
 //! Centrifugo's client protocol in JSON
-//! (<https://centrifugal.dev/docs/transports/client_protocol>). Not run here: no registry installs
-//! Centrifugo with one command. It must run with `client.insecure`, and its channels with
-//! `presence`, `join_leave`, `force_push_join_leave` and `allow_publish_for_subscriber`
-//! (<https://centrifugal.dev/docs/server/presence>). Users are identified by the ids of their
-//! clients.
+//! (<https://centrifugal.dev/docs/transports/client_protocol>). Only tested with frames from that
+//! documentation: Centrifugo cannot be installed from a registry with one command. It must run with
+//! `client.insecure`, and its channels with `presence`, `join_leave`, `force_push_join_leave` and
+//! `allow_publish_for_subscriber` (<https://centrifugal.dev/docs/server/presence>). Members are
+//! identified by the id of their client.
 
 use super::{Beat, Heard, List, Protocol};
 use crate::Outcome;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 pub struct Centrifugo;
 
-/// Commands are numbered; a client has only these in flight.
+/// The ids of commands; a client has at most one of each in flight.
 const CONNECT: u32 = 1;
 const SUBSCRIBE: u32 = 2;
 const PUBLISH: u32 = 3;
@@ -45,13 +45,13 @@ impl Protocol for Centrifugo {
         frame.starts_with(r#"{"push""#) && frame.contains(r#""pub":{"#)
     }
 
-    /// An empty object is the server's ping, and the client's response to it.
+    /// An empty object is the server's ping, and its answer.
     fn answer(&self, frame: &str) -> Option<&'static str> {
         (frame.trim_end() == "{}").then_some("{}")
     }
 
     fn hear(&self, frame: &str, tell: &mut dyn FnMut(Heard<'_>)) -> Outcome {
-        // Several replies may share a frame, one per line.
+        // A frame may contain several replies, one per line.
         for line in frame.lines().filter(|line| !line.is_empty()) {
             let reply: Value = serde_json::from_str(line)?;
             if let Some(error) = reply.get("error") {
@@ -78,7 +78,7 @@ impl Protocol for Centrifugo {
     }
 
     fn beats(&self, _user: &str) -> Vec<Beat> {
-        // A client responds to the server's ping every 25 s.
+        // The answer to the server's ping, every 25 s.
         vec![Beat::Frame("{}".to_owned())]
     }
 }

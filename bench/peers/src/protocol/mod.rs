@@ -1,5 +1,4 @@
-//! The protocols of the peers on a socket: one adapter for each; the rest of the driver is
-//! independent of them.
+//! The protocols of the peers, one adapter for each. The rest of the driver is independent of them.
 
 mod by_hand;
 mod centrifugo;
@@ -9,110 +8,109 @@ mod socket_io;
 
 use crate::Outcome;
 
-/// A join, a leave, or another event that a scenario waits for.
+/// What a frame tells a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard<'f> {
-    /// The known state of the room is void; its members follow as `Joined`.
+    /// A snapshot of the room begins: its members follow as `Joined`.
     State,
     Joined(&'f str),
     Left(&'f str),
-    /// The room is shown as counts: the number of users online.
+    /// The number of members of a room that is told in counts.
     Online(u64),
-    /// The number of users in a requested list.
+    /// The answer to a requested list, with its length.
     Listed(usize),
 }
 
 /// How the members of a room are requested.
 pub enum List {
-    /// By a frame, to which another one responds.
+    /// By a frame, which is answered by one frame.
     Frame(String),
-    /// By HTTP requests, page by page; this is the first.
+    /// By HTTP, page by page. This is the path of the first one.
     Pages(String),
 }
 
-/// A request of this path, with this body.
+/// A `POST` request: path and body.
 pub struct Post(pub &'static str, pub String);
 
-/// A client's heartbeat.
+/// How a client sends a heartbeat.
 pub enum Beat {
     Http(Post),
     /// A frame on its socket.
     Frame(String),
 }
 
-/// One protocol. Frames are text; `frame` is always a frame of the server.
+/// A protocol. All frames are text; a `frame` argument is a frame of the server.
 pub trait Protocol: Sync {
-    /// The path of the socket.
+    /// The path and query of the socket.
     fn path(&self) -> &'static str;
 
-    /// The first frame of a client.
+    /// The first frame that a client sends.
     fn hello(&self) -> Option<String> {
         None
     }
 
-    /// Whether the server reports that the client may continue.
+    /// Whether this frame says that the server is ready for commands.
     fn is_ready(&self, frame: &str) -> bool;
 
-    /// Enters a room and subscribes to it.
+    /// The frames that enter a room and subscribe to its members.
     fn enter(&self, user: &str, room: &str) -> Vec<String>;
 
-    /// The same while a room is being filled, which is not measured: servers without batching would
-    /// take minutes to notify everybody of everybody.
+    /// The same without notifying the others, where the peer supports it. It fills a room before a
+    /// measurement, which takes minutes on a server that does not batch.
     fn enter_quietly(&self, user: &str, room: &str) -> Vec<String> {
         self.enter(user, room)
     }
 
-    /// Sends a message to all in the room.
+    /// A message to all members of a room.
     fn say(&self, room: &str, text: &str) -> String;
 
-    /// Whether this is a message of a member. Called for every frame of every client, so it must be
-    /// as cheap as a comparison of a prefix.
+    /// Whether this frame is such a message. Called for every frame of every client: it compares a
+    /// prefix.
     fn is_said(&self, frame: &str) -> bool;
 
-    /// The response to a frame by which the server checks whether the client is alive.
+    /// The answer to a heartbeat of the server.
     fn answer(&self, _frame: &str) -> Option<&'static str> {
         None
     }
 
-    /// The frame that a client sends every 20 s to keep its connection.
+    /// What a client sends every 20 s so that the server does not close the socket.
     fn keep_alive(&self) -> Option<&'static str> {
         None
     }
 
-    /// Reads a frame for a watched client.
+    /// Parses a frame of a watched client.
     ///
     /// # Errors
-    /// It is not a frame of this protocol.
+    /// The frame is an error, or not of this protocol.
     fn hear(&self, frame: &str, tell: &mut dyn FnMut(Heard<'_>)) -> Outcome;
 
-    /// How a list is requested.
+    /// How the members of a room are requested.
     fn list(&self, room: &str) -> List;
 
-    /// The number of users in a page, and the path of the next one.
+    /// The number of members on a page, and the path of the next page.
     ///
     /// # Errors
-    /// It is not a page.
+    /// The body is not a page.
     fn page(&self, _room: &str, _body: &str) -> Outcome<(usize, Option<String>)> {
         Err("this protocol has no pages".into())
     }
 
-    /// Whether its lists distinguish active and idle users.
+    /// Whether lists distinguish active from idle members.
     fn knows_idle(&self) -> bool {
         false
     }
 
-    /// The cheapest heartbeats.
+    /// The cheapest heartbeats of a client.
     fn beats(&self, user: &str) -> Vec<Beat>;
 
-    /// Requests that give a process and its store this many members without a socket for each:
-    /// `member-0` and so on, ten in each of `room-0` and so on. Empty if the peer has no such
-    /// request.
+    /// Requests that create members without sockets: `member-0` and so on, ten in each of `room-0`
+    /// and so on. Empty if the peer has no such members.
     fn fill(&self, _members: usize) -> Vec<Post> {
         Vec::new()
     }
 }
 
-/// The adapters, by the names for `--protocol`.
+/// The adapters, by the name that `--protocol` takes.
 pub const ALL: [(&str, &dyn Protocol); 5] = [
     ("ours", &ours::Ours),
     ("socket.io", &socket_io::SocketIo),
@@ -121,7 +119,7 @@ pub const ALL: [(&str, &dyn Protocol); 5] = [
     ("phoenix", &phoenix::Phoenix),
 ];
 
-/// The adapter with this name.
+/// The adapter of this name.
 ///
 /// # Errors
 /// There is none.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 pub struct Ours;
 
-/// Users, whatever their values.
+/// The users in a frame; what is said of them is skipped.
 type Named = BTreeMap<String, IgnoredAny>;
 
 #[derive(Deserialize)]

@@ -1,8 +1,8 @@
 //! Phoenix channels, version 2 of their JSON
 //! (<https://hexdocs.pm/phoenix/writing_a_channels_client.html>), with `Phoenix.Presence`
-//! (<https://hexdocs.pm/phoenix/Phoenix.Presence.html>). Not run here: no registry installs Phoenix
-//! with one command. Its channel `room:*` must track `user` of the join's payload, push
-//! `presence_state` after it, and `broadcast!` messages that arrive as `say`.
+//! (<https://hexdocs.pm/phoenix/Phoenix.Presence.html>). Only tested with frames from that
+//! documentation: Phoenix cannot be installed from a registry with one command. The channel `room:*`
+//! must track the `user` of the join's payload, push `presence_state`, and `broadcast!` each `say`.
 
 use super::{Beat, Heard, List, Protocol};
 use crate::Outcome;
@@ -15,7 +15,7 @@ impl Protocol for Phoenix {
         "/socket/websocket?vsn=2.0.0"
     }
 
-    /// A heartbeat: the only frame that Phoenix responds to before a channel is joined.
+    /// A heartbeat: the only frame that is answered before a channel is joined.
     fn hello(&self) -> Option<String> {
         self.keep_alive().map(str::to_owned)
     }
@@ -57,7 +57,7 @@ impl Protocol for Phoenix {
     }
 
     fn list(&self, room: &str) -> List {
-        // Phoenix has no request for a list: a client gets it by joining a channel.
+        // The list is what a join answers with.
         List::Frame(format!(r#"["1","3","room:{room}","phx_join",{{}}]"#))
     }
 

@@ -1,13 +1,13 @@
-//! Events of socket.io 5 on engine.io 4, by WebSocket from the start
-//! (<https://socket.io/docs/v4/socket-io-protocol/>,
-//! <https://socket.io/docs/v4/engine-io-protocol/>), with the names of its own presence example.
+//! Events of the socket.io protocol 5 on engine.io 4, by WebSocket only
+//! (<https://socket.io/docs/v4/socket-io-protocol/>, <https://socket.io/docs/v4/engine-io-protocol/>),
+//! named as in its documentation's example of presence.
 
 use super::{Beat, Heard, List, Protocol};
 use crate::Outcome;
 
 pub struct SocketIo;
 
-/// An event, or the response to one.
+/// The prefixes of an event and of the acknowledgement of event 1.
 const EVENT: &str = "42";
 const ANSWER: &str = "431";
 

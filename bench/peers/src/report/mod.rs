@@ -1,18 +1,18 @@
-//! The results: a table for each scenario, in Markdown and JSON, and plots.
+//! The results: a table for each scenario in Markdown and JSON, and plots.
 
 mod plot;
 mod table;
 
 use crate::Outcome;
 use crate::peer::Peer;
-use crate::scenario::{Sample, Scenario, Unit};
+use crate::scenario::{self, Sample, Scenario, Unit};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Everything that was measured.
+/// All results.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Report {
-    /// The machine of the run.
+    /// Processors and kernel.
     pub machine: String,
     /// The sizes of the run.
     pub sizes: String,
@@ -30,7 +30,7 @@ pub struct About {
 pub struct Table {
     pub name: String,
     pub about: String,
-    /// The load average of the last minute when it began.
+    /// The machine's load average of one minute when the scenario started.
     pub load: f64,
     pub rows: Vec<Row>,
 }
@@ -47,7 +47,7 @@ pub struct Row {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Cell {
     pub peer: String,
-    /// One for each round.
+    /// One sample for each round.
     pub samples: Vec<f64>,
     /// Why samples are missing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +55,7 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// The median, the minimum and the maximum.
+    /// Median, minimum and maximum.
     pub fn spread(&self) -> Option<(f64, f64, f64)> {
         let mut sorted = self.samples.clone();
         sorted.sort_by(f64::total_cmp);
@@ -70,7 +70,7 @@ impl Table {
         Self { name: scenario.name.to_owned(), about: scenario.about.to_owned(), load, rows: Vec::new() }
     }
 
-    /// Adds the samples of a round.
+    /// Adds the samples of a peer's round.
     pub fn take(&mut self, peer: &str, samples: Vec<Sample>) {
         for Sample { what, unit, value } in samples {
             let cell = self.cell(&what, unit, peer);
@@ -81,7 +81,7 @@ impl Table {
         }
     }
 
-    /// Marks all figures of a peer as missing, with the reason.
+    /// Gives the reason in each row in which the peer has no samples.
     pub fn cannot(&mut self, peer: &str, why: &str) {
         if self.rows.is_empty() {
             self.rows.push(Row::new(&self.name, Unit::Yes));
@@ -110,7 +110,7 @@ impl Row {
             Unit::Bytes => ("B", false),
             Unit::PerSecond => ("/s", true),
             Unit::Capacity => ("", true),
-            Unit::Number => ("", false),
+            Unit::Errors => ("", false),
             Unit::Yes => ("yes", true),
         };
         Self { what: what.to_owned(), unit: unit.to_owned(), more_is_better, cells: Vec::new() }
@@ -131,7 +131,7 @@ impl Report {
         Self { machine: machine(), sizes, peers: peers.iter().map(about).collect(), scenarios: Vec::new() }
     }
 
-    /// Adds a table; an older one of the same scenario is replaced.
+    /// Adds a table, in place of an older one of the same scenario.
     pub fn add(&mut self, table: Table) {
         match self.scenarios.iter_mut().find(|old| old.name == table.name) {
             Some(old) => *old = table,
@@ -139,8 +139,8 @@ impl Report {
         }
     }
 
-    /// Writes tables and plots into a folder. Results of other scenarios there are kept, if the
-    /// machine and the sizes are the same.
+    /// Writes tables and plots into a folder. Results of other scenarios that are there are kept if
+    /// they are of the same machine and sizes.
     pub fn write(&self, folder: &Path) -> Outcome {
         std::fs::create_dir_all(folder)?;
         let file = folder.join("peers.json");
@@ -157,6 +157,18 @@ impl Report {
             }
         }
         self.scenarios.iter().for_each(|table| all.add(table.clone()));
+        for table in &mut all.scenarios {
+            let scenario = scenario::ALL.iter().find(|scenario| scenario.name == table.name);
+            table.about = scenario.map_or_else(|| table.about.clone(), |scenario| scenario.about.to_owned());
+        }
+        // The order of a whole run.
+        let place = |name: &str| scenario::ALL.iter().position(|scenario| scenario.name == name);
+        all.scenarios.sort_by_key(|table| place(&table.name));
+        for peer in &mut all.peers {
+            if let Some(new) = self.peers.iter().find(|new| new.name == peer.name) {
+                peer.about.clone_from(&new.about);
+            }
+        }
         std::fs::write(&file, serde_json::to_string_pretty(&all)? + "\n")?;
         std::fs::write(folder.join("peers.md"), table::markdown(&all))?;
         for (name, svg) in plot::all(&all) {

@@ -1,11 +1,11 @@
-//! Bar charts, as SVG that is legible on light and on dark pages.
+//! Bar charts as SVG, legible on light and on dark pages.
 
 use super::table::value;
 use super::{Report, Row};
 use std::fmt::Write;
 
-/// A chart: its file, its title, and the figures that it shows (a scenario, the start of the row,
-/// and the heading of its bars).
+/// A picture: its file, its title, and its panels (the scenario, the start of the row's name, and
+/// the title of the panel).
 struct Picture {
     file: &'static str,
     title: &'static str,
@@ -31,12 +31,16 @@ const PICTURES: [Picture; 3] = [
         file: "time.svg",
         title: "How long it takes (shorter is better)",
         panels: &[
-            ("join", "1 in the room, the last", "a user enters a room of one: seen by the other"),
-            ("join", "10000 in the room, the last", "a user enters a room of 10,000: seen by the last"),
-            ("storm-1000", "1000, until", "1,000 users come at once: all known"),
-            ("storm-10000", "10000, until", "10,000 users come at once: all known"),
+            ("join", "1 in the room, the last", "a user enters a room of one: the other has received it"),
+            (
+                "join",
+                "10000 in the room, the last",
+                "a user enters a room of 10,000: the last has received it",
+            ),
+            ("storm-1000", "1000, until", "1,000 users connect at once: all are known"),
+            ("storm-10000", "10000, until", "10,000 users connect at once: all are known"),
             ("list", "10000, until", "the list of a room of 10,000"),
-            ("killed", "until all", "a process is killed: its users are said to have left"),
+            ("killed", "until all", "a process is killed: its users are shown to have left"),
         ],
     },
 ];
@@ -45,10 +49,10 @@ const WIDTH: f64 = 720.0;
 const LABEL: f64 = 110.0;
 const BAR: f64 = 18.0;
 const GAP: f64 = 6.0;
-/// The space for values beside the longest bar.
+/// The space for the value beside the longest bar.
 const RESERVED: f64 = 190.0;
 
-/// The charts for which there are figures, with their files.
+/// All pictures that have results, with their file names.
 pub fn all(report: &Report) -> Vec<(&'static str, String)> {
     PICTURES.iter().filter_map(|picture| Some((picture.file, draw(picture, report)?))).collect()
 }
@@ -77,7 +81,7 @@ fn draw(picture: &Picture, report: &Report) -> Option<String> {
     ))
 }
 
-/// The colours are legible on either background; text has the reader's colour.
+/// Bars have mid-tone colours; texts follow the colour scheme of the page.
 const STYLE: &str = "\
 text { font: 13px system-ui, sans-serif; fill: #333 }
 .title { font-size: 16px; font-weight: 600 }
@@ -92,7 +96,7 @@ text { font: 13px system-ui, sans-serif; fill: #333 }
 }
 ";
 
-/// The bars of one figure; returns where they end.
+/// Draws the bars of one figure. Returns the vertical position of their end.
 fn panel(body: &mut String, mut y: f64, title: &str, row: &Row, report: &Report) -> f64 {
     y += 18.0;
     let _ = writeln!(body, r#"<text class="panel" x="0" y="{y:.0}">{title}</text>"#);

@@ -20,7 +20,7 @@ pub fn markdown(report: &Report) -> String {
     text
 }
 
-/// One scenario: a row for each figure, a column for each peer, the best in bold.
+/// One scenario: a row for each figure, a column for each peer, the best value in bold.
 pub fn of(table: &Table, peers: &[About]) -> String {
     let mut text = String::from("| |");
     for peer in peers {
@@ -70,7 +70,7 @@ pub fn value(value: f64, unit: &str) -> String {
     format!("{}{space}{unit}", digits(value))
 }
 
-/// Three significant digits, with separators of thousands.
+/// Three significant digits, with separated thousands.
 fn digits(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();

@@ -8,9 +8,9 @@ use crate::peer::Peer;
 use crate::protocol::{Beat, Post};
 use std::time::Duration;
 
-/// The number of connections, with one request in flight on each.
+/// The number of keep-alive connections, with one request in flight on each.
 const CONNECTIONS: usize = 64;
-/// The interval of heartbeats.
+/// The interval between two heartbeats of a user.
 const EVERY: Duration = Duration::from_secs(20);
 
 const HTTP: &str = "over HTTP, heartbeats a second and core";
@@ -20,7 +20,7 @@ const FRAMES: &str = "on an open socket, heartbeats a second and core";
 pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     let mut samples = Vec::new();
     if !peer.protocol.beats("").iter().any(|beat| matches!(beat, Beat::Http(_))) {
-        let why = "cannot: who is here has a socket; its own heartbeat is the next row";
+        let why = "cannot: it has sockets only; its equivalent is the next row";
         samples.push(Sample::none(HTTP, Unit::PerSecond, why));
     }
     for beat in peer.protocol.beats("") {
@@ -36,7 +36,7 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     Ok(samples)
 }
 
-/// The server's processor time for a heartbeat over HTTP, in seconds.
+/// Processor time of a heartbeat over HTTP, in seconds.
 fn posts(peer: &Peer, sizes: &Sizes) -> Outcome<f64> {
     let (server, mut crowd) = rig::alone(peer, 0)?;
     let posts: Vec<Post> = (0..sizes.of(50_000, 10_000)).filter_map(|n| post(peer, n)).collect();
@@ -56,7 +56,7 @@ fn post(peer: &Peer, user: usize) -> Option<Post> {
     beats.into_iter().find_map(|beat| if let Beat::Http(post) = beat { Some(post) } else { None })
 }
 
-/// Sends all of them, one at a time on each connection.
+/// Sends all requests, one on each connection at a time.
 pub fn send(posts: &[Post], connections: &mut [Connection]) -> Outcome {
     for together in posts.chunks(connections.len()) {
         for (Post(path, body), connection) in together.iter().zip(&mut *connections) {
@@ -69,7 +69,7 @@ pub fn send(posts: &[Post], connections: &mut [Connection]) -> Outcome {
     Ok(())
 }
 
-/// The server's processor time for a heartbeat on a socket, in seconds.
+/// Processor time of a heartbeat on a socket, in seconds.
 fn frames(peer: &Peer, frame: &str, sizes: &Sizes) -> Outcome<f64> {
     let (server, mut crowd) = rig::alone(peer, 0)?;
     let (members, times) = (sizes.of(1_000, 1_000), sizes.of(20, 10));
@@ -82,7 +82,7 @@ fn frames(peer: &Peer, frame: &str, sizes: &Sizes) -> Outcome<f64> {
     let mut before = server.cpu()?;
     for n in 0..=times {
         if n == 1 {
-            // Just-in-time compilation is done by now.
+            // Just-in-time compilation is done.
             before = server.cpu()?;
         }
         for at in 0..members {

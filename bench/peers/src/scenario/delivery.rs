@@ -1,4 +1,4 @@
-//! Messages in a room.
+//! Messages to a room.
 
 use super::rig::{self, median, settle};
 use super::{Sample, Sizes, Unit};
@@ -23,7 +23,7 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     let mut cpu = server.cpu();
     for n in 1..=warm + times {
         if n == warm + 1 {
-            // Just-in-time compilation is done by now.
+            // Just-in-time compilation is done.
             cpu = server.cpu();
             took.clear();
         }

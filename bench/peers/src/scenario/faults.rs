@@ -1,4 +1,4 @@
-//! What users see during a fault of the infrastructure.
+//! What users see of faults of processes, the store and the network.
 
 use super::rig::{user, wait};
 use super::{Sample, Sizes, Unit};
@@ -11,20 +11,20 @@ use std::time::{Duration, Instant};
 use test_servers::Proxy;
 use test_servers::redis::Redis;
 
-/// The number of users of each of the two processes.
+/// The number of users of each process.
 const USERS: usize = 50;
-/// The number of users who close their page during the fault.
+/// The number of them who leave for good during the fault.
 const LEAVE: usize = 5;
-/// The number of observers on each process.
+/// The number of watched members of each process.
 const WATCHED: usize = 2;
-/// The duration of a temporary fault.
+/// The duration of an outage.
 const FAULT: Duration = Duration::from_secs(20);
-/// How long after it the shown users are checked.
+/// The time from the end of the fault until the views are compared.
 const AFTER: Duration = Duration::from_secs(30);
-/// The delay before a client reconnects.
+/// The time until a client reconnects.
 const BACK: Duration = Duration::from_secs(1);
 
-/// Two processes, one of which reaches its Redis over a link that can be cut.
+/// Two processes, the first of which reaches Redis through a proxy.
 struct World<'p> {
     peer: &'p Peer,
     crowd: Crowd,
@@ -41,7 +41,7 @@ struct Member {
     name: String,
     process: usize,
     socket: usize,
-    /// When the server closed its socket, or its page was closed.
+    /// When its socket was closed by the server or by a reload.
     gone_at: Option<Instant>,
     has_left: bool,
 }
@@ -68,7 +68,7 @@ pub fn restart(peer: &Peer, _: &Sizes) -> Outcome<Vec<Sample>> {
         world.processes[0] = Some(Server::start(peer, &Setup { port, ..world.setups[0].clone() })?);
     }
     world.tend(AFTER)?;
-    // The observers there have lost their socket.
+    // Watched members of that process have lost their socket.
     world.watched[0].clear();
     Ok(world.samples("process restarted"))
 }
@@ -143,7 +143,7 @@ impl<'p> World<'p> {
         Ok(self.processes[process].as_ref().ok_or("the process is away")?.address)
     }
 
-    /// Some users of each process close their page.
+    /// Some users of each process leave for good.
     fn leave(&mut self) {
         for member in self.users.iter_mut().rev().take(2 * LEAVE) {
             self.crowd.close(member.socket);
@@ -151,7 +151,7 @@ impl<'p> World<'p> {
         }
     }
 
-    /// Lets time pass; clients that have lost the connection reconnect.
+    /// Lets time pass. Users whose socket was closed reconnect, as clients do.
     fn tend(&mut self, time: Duration) -> Outcome {
         let end = Instant::now() + time;
         while Instant::now() < end {
@@ -167,7 +167,7 @@ impl<'p> World<'p> {
                 let address = self.address(self.users[at].process)?;
                 let says = self.peer.protocol.enter(&self.users[at].name, "room");
                 let member = &mut self.users[at];
-                // A refused client tries again a second later.
+                // If the connection is refused, the next attempt follows a second later.
                 member.gone_at = Some(Instant::now());
                 if let Ok(socket) = self.crowd.open(address, &says) {
                     (member.socket, member.gone_at) = (socket, None);
@@ -196,8 +196,8 @@ impl<'p> World<'p> {
         let of = |what: &str, count: Option<usize>| {
             let what = format!("{fault}: {what}");
             match count {
-                Some(count) => Sample::new(what, Unit::Number, count as f64),
-                None => Sample::none(what, Unit::Number, "nobody there kept the connection"),
+                Some(count) => Sample::new(what, Unit::Errors, count as f64),
+                None => Sample::none(what, Unit::Errors, "no watched member kept its connection"),
             }
         };
         let mut samples = vec![of("false leaves, at the other process", most(1, &falsely))];

@@ -1,4 +1,4 @@
-//! The cost of an idle connection.
+//! Memory of idle connections.
 
 use super::rig::{self, settle};
 use super::{Sample, Sizes, Unit};
@@ -6,14 +6,14 @@ use crate::Outcome;
 use crate::peer::Peer;
 use std::time::Duration;
 
-/// Members of one room.
+/// The number of members of a room.
 const ROOM: usize = 10;
-/// The number of files that a process needs for itself.
+/// File descriptors that are not sockets.
 const SPARE: usize = 400;
 
 pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     let (server, mut crowd) = rig::alone(peer, 0)?;
-    // The first connections are not measured, so that code and tables are loaded.
+    // They load code and tables before the first measurement.
     let warm = sizes.of(200, 200);
     let most = sizes.sockets.saturating_sub(SPARE);
     let mut steps = vec![sizes.of(10_000, 5_000).min(most)];

@@ -1,4 +1,4 @@
-//! The time from an enter until the other members see it.
+//! The time from an enter until other members have received it.
 
 use super::rig::{self, Pair, median, settle, wait};
 use super::{Sample, Sizes};
@@ -8,9 +8,9 @@ use crate::peer::Peer;
 use crate::server::Server;
 use std::time::{Duration, Instant};
 
-/// The number of watched members.
+/// The number of members whose frames are parsed.
 const WATCHED: usize = 10;
-/// A limit that is never reached: members are always listed by name.
+/// A limit of named members that no room reaches.
 pub const NAMED: usize = 1_000_000;
 
 fn rooms(sizes: &Sizes) -> [usize; 3] {
@@ -35,7 +35,7 @@ pub fn across(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     Ok(samples)
 }
 
-/// Users enter at one server; the members are at another, or at the same one.
+/// Users enter at the server `enters`; the members are connected to `there`.
 fn seen(
     crowd: &mut Crowd,
     enters: &Server,
@@ -50,7 +50,7 @@ fn seen(
     for n in 0..sizes.of(10, 5) {
         let at = crowd.open(enters.address, &[])?;
         crowd.opened()?;
-        // At varying times, independent of batches of the server.
+        // Independent of the phase of the server's batches.
         crowd.read_for(Duration::from_millis(250 + 37 * (n as u64 % 7)))?;
         let before: Vec<usize> = watched.iter().map(|at| crowd.watch(*at).changes).collect();
         let has_heard = |crowd: &Crowd| {
@@ -61,7 +61,7 @@ fn seen(
             crowd.say(at, &frame);
         }
         if !crowd.until(PATIENCE, has_heard)? {
-            return Err("not within 60 s: an enter is heard of".into());
+            return Err("not within 60 s: the members receive an enter".into());
         }
         let heard = watched.iter().filter_map(|at| crowd.watch(*at).heard_at);
         let mut times: Vec<Duration> = heard.map(|at| at - start).collect();
@@ -77,7 +77,7 @@ fn seen(
     ])
 }
 
-/// Fills the room with this many members; returns the watched ones, which are spread over it.
+/// Fills a room. Returns the watched members, which are spread evenly over it.
 fn fill(crowd: &mut Crowd, server: &Server, room: &str, members: usize) -> Outcome<Vec<usize>> {
     let protocol = crowd.protocol();
     let every = members.div_ceil(WATCHED);

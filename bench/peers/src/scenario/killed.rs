@@ -7,7 +7,7 @@ use crate::crowd::Crowd;
 use crate::peer::Peer;
 use std::time::{Duration, Instant};
 
-/// The time limit for others to notice.
+/// The timeout.
 const AT_MOST: Duration = Duration::from_secs(45);
 const WATCHED: usize = 3;
 
@@ -27,18 +27,18 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     let seen = |crowd: &Crowd| watched.iter().map(|at| crowd.watch(*at).online()).min();
     rig::wait(&mut crowd, "the other process knows all", |crowd| seen(crowd) == Some(WATCHED + members))?;
     let left = |crowd: &Crowd| watched.iter().map(|at| crowd.watch(*at).left.len()).min();
-    // Dropping a server kills it.
+    // It is killed with SIGKILL.
     drop(a);
     let start = Instant::now();
     let is_told = crowd.until(AT_MOST, |crowd| left(crowd) >= Some(members))?;
     let took = start.elapsed();
     drop((b, redis));
-    let what = "until all of its users are said to have left";
+    let what = "until all its users are shown to have left";
     Ok(vec![if is_told {
         Sample::millis(what, took)
     } else {
         let why = format!(
-            "cannot: nobody says so ({} of {members} within {} s)",
+            "cannot: no leave is sent ({} of {members} within {} s)",
             left(&crowd).unwrap_or(0),
             AT_MOST.as_secs()
         );

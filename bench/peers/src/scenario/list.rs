@@ -1,4 +1,4 @@
-//! Requests of the list of members.
+//! Lists of members.
 
 use super::join::NAMED;
 use super::rig::{self, median, settle};
@@ -25,7 +25,7 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     let mut cpu = server.cpu();
     for n in 0..=times {
         if n == 1 {
-            // Just-in-time compilation is done by now.
+            // Just-in-time compilation is done.
             cpu = server.cpu();
             took.clear();
         }

@@ -1,4 +1,5 @@
-//! The scenarios. Each is run for one peer at a time, and returns a sample for each of its figures.
+//! The scenarios. A scenario runs for one peer at a time and returns a sample of each of its
+//! figures.
 
 mod beats;
 mod delivery;
@@ -16,7 +17,7 @@ use crate::Outcome;
 use crate::peer::Peer;
 use std::time::Duration;
 
-/// The unit of a figure. Less is better, unless stated otherwise.
+/// The unit of a figure. Less is better unless the variant says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     Millis,
@@ -25,11 +26,11 @@ pub enum Unit {
     Bytes,
     /// More is better.
     PerSecond,
-    /// A number; more is better.
+    /// A plain number; more is better.
     Capacity,
-    /// A number of errors.
-    Number,
-    /// Whether a peer has a feature.
+    /// A count of errors.
+    Errors,
+    /// A feature that a peer has.
     Yes,
 }
 
@@ -37,7 +38,7 @@ pub enum Unit {
 pub struct Sample {
     pub what: String,
     pub unit: Unit,
-    /// The value, or why there is none.
+    /// The reason if there is no value; one that begins with `cannot` is a property of the peer.
     pub value: Result<f64, String>,
 }
 
@@ -55,18 +56,18 @@ impl Sample {
     }
 }
 
-/// The sizes of the scenarios.
+/// The sizes of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
     pub quick: bool,
-    /// Only tests the driver: seconds instead of minutes.
+    /// A run of seconds that tests the driver and measures nothing of use.
     pub smoke: bool,
     /// The number of sockets that a process may have open.
     pub sockets: usize,
 }
 
 impl Sizes {
-    /// The size for a full run, or the one for a quick run; a smoke run has a hundredth.
+    /// `whole`, `quick` in a quick run, or a hundredth of `whole` in a smoke run.
     fn of(&self, whole: usize, quick: usize) -> usize {
         if self.smoke {
             (whole / 100).clamp(1, 100)
@@ -80,11 +81,11 @@ impl Sizes {
 
 pub struct Scenario {
     pub name: &'static str,
-    /// A description of the scenario and its figures.
+    /// The description in the report.
     pub about: &'static str,
-    /// Whether two processes share a store.
+    /// Whether it needs two processes that share a store.
     pub across: bool,
-    /// The number of useful rounds: counts of errors need no median.
+    /// The maximum number of rounds.
     pub rounds: usize,
     pub run: fn(&Peer, &Sizes) -> Outcome<Vec<Sample>>,
 }
@@ -92,108 +93,113 @@ pub struct Scenario {
 pub const ALL: [Scenario; 15] = [
     Scenario {
         name: "join",
-        about: "One more user enters a room of so many; the time until half of the others, and the last of them, have \
-                heard of it. One process, everybody told by name.",
+        about: "One user enters a room of so many members. Time until half of them, and until the \
+                last of them, have received the change. One process; every room is told by name.",
         across: false,
         rounds: 5,
         run: join::alone,
     },
     Scenario {
         name: "join-across",
-        about: "The same; the others are on another process, Redis is between the two.",
+        about: "The same, with the members on a second process that shares Redis with the first.",
         across: true,
         rounds: 5,
         run: join::across,
     },
     Scenario {
         name: "storm-1000",
-        about: "So many connect and enter one room at once; until those who were there before know of all of them.",
+        about: "1,000 users connect and enter one room at once. Time until the three members who \
+                were there before know all of them.",
         across: false,
         rounds: 5,
         run: storm::thousand,
     },
     Scenario {
         name: "storm-10000",
-        about: "The same with ten thousand. Ours and the server by hand tell a room of more than 1,000 in counts.",
+        about: "The same with 10,000 users. Ours and ws send counts instead of names to rooms of \
+                more than 1,000.",
         across: false,
         rounds: 5,
         run: storm::ten_thousand,
     },
     Scenario {
         name: "delivery",
-        about: "A member of a room of 1,000 says 200 bytes each 100 ms.",
+        about: "A member of a room of 1,000 sends a message of 200 bytes every 100 ms.",
         across: false,
         rounds: 5,
         run: delivery::run,
     },
     Scenario {
         name: "list",
-        about: "A client asks who is in a room of 10,000. Ours answers in pages of 1,000 with liveness, status and \
-                message; the others in one frame of names.",
+        about: "A client requests the members of a room of 10,000. Ours answers pages of 1,000 with \
+                liveness, status and message, the others one frame of names.",
         across: false,
         rounds: 5,
         run: list::run,
     },
     Scenario {
         name: "idle",
-        about: "Members who connect, enter a room of ten, and then do nothing: by how much the process grows for each.",
+        about: "Connections that enter a room of ten and then do nothing: by how much the resident \
+                memory of the process grows for each.",
         across: false,
         rounds: 5,
         run: idle::run,
     },
     Scenario {
         name: "beats",
-        about: "Heartbeats, 20 s after the one before: how many one core takes in a second.",
+        about: "Heartbeats, each 20 s after the one before: how many one core handles in a second.",
         across: false,
         rounds: 5,
         run: beats::run,
     },
     Scenario {
         name: "killed",
-        about: "A process with 100 users is killed (-9); until users of another process are told that they left.",
+        about: "A process with 100 users is killed (SIGKILL). Time until users of the other process \
+                are told that they left.",
         across: true,
         rounds: 5,
         run: killed::run,
     },
     Scenario {
         name: "second",
-        about: "A second process starts beside one with 100,000 members.",
+        about: "A second process starts while Redis holds 100,000 members.",
         across: true,
         rounds: 5,
         run: second::run,
     },
     Scenario {
         name: "store",
-        about: "10,000 members connect to one of two processes: what Redis pays.",
+        about: "10,000 members connect to one of two processes: the cost to Redis.",
         across: true,
         rounds: 5,
         run: store::run,
     },
     Scenario {
         name: "fault-reload",
-        about: "Two processes with 50 users each, who all reload their page. False leaves are users who are shown to \
-                leave although they are there; ghosts are users who left meanwhile and are shown 30 s later.",
+        about: "Two processes with 50 users each, all of whom reload their page. False leaves: users \
+                who are shown to leave although they are connected, or reconnect within a second. \
+                Ghosts: users who left during the fault and are still shown 30 s after it.",
         across: true,
         rounds: 1,
         run: faults::reload,
     },
     Scenario {
         name: "fault-restart",
-        about: "A process is restarted, and its clients come back.",
+        about: "The same while one process is restarted (SIGTERM) and its clients reconnect.",
         across: true,
         rounds: 1,
         run: faults::restart,
     },
     Scenario {
         name: "fault-store",
-        about: "Redis is killed, and comes back empty: at once, or after 20 s.",
+        about: "The same while Redis is killed and comes back empty, at once or after 20 s.",
         across: true,
         rounds: 1,
         run: faults::store,
     },
     Scenario {
         name: "fault-link",
-        about: "The link between one process and Redis is cut for 20 s.",
+        about: "The same while the link between one process and Redis is cut for 20 s.",
         across: true,
         rounds: 1,
         run: faults::link,

@@ -1,4 +1,4 @@
-//! Processes of a peer, and clients on them.
+//! What scenarios share: processes of a peer with their clients, and waiting.
 
 use crate::Outcome;
 use crate::crowd::{Crowd, PATIENCE};
@@ -8,29 +8,29 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use test_servers::redis::Redis;
 
-/// Names of 12 bytes, a usual length of ids.
+/// The name of the nth user: 12 bytes.
 pub fn user(n: usize) -> String {
     format!("user-{n:07}")
 }
 
-/// A room that was not used before: a running server may remember others.
+/// A new room. A server that is not restarted between scenarios remembers the old ones.
 pub fn room() -> String {
     static MADE: AtomicU32 = AtomicU32::new(0);
     format!("room-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed))
 }
 
-/// One process.
+/// Starts one process.
 pub fn alone(peer: &Peer, large: usize) -> Outcome<(Server, Crowd)> {
     let server = Server::start(peer, &Setup { large, ..Setup::default() })?;
     Ok((server, Crowd::new(peer.protocol, &peer.path)?))
 }
 
-/// Two processes on one store.
+/// Two processes that share a store.
 pub struct Pair {
     pub a: Server,
     pub b: Server,
     pub crowd: Crowd,
-    // Dropped last, after the processes that use it.
+    // The last field: it is dropped after the processes.
     pub redis: Redis,
 }
 
@@ -43,7 +43,7 @@ impl Pair {
     }
 }
 
-/// Waits until this is so.
+/// Waits until a condition holds, and fails after a minute.
 pub fn wait(crowd: &mut Crowd, what: &str, is_so: impl Fn(&Crowd) -> bool) -> Outcome {
     if crowd.until(PATIENCE, is_so)? {
         return Ok(());
@@ -51,8 +51,8 @@ pub fn wait(crowd: &mut Crowd, what: &str, is_so: impl Fn(&Crowd) -> bool) -> Ou
     Err(format!("not within {} s: {what}", PATIENCE.as_secs()).into())
 }
 
-/// Reads until the server is idle: for a quarter of a second it has used less than a twentieth of a
-/// processor.
+/// Reads until the server is idle: it has used less than a twentieth of a processor for a quarter of
+/// a second.
 pub fn settle(crowd: &mut Crowd, server: &Server) -> Outcome {
     const LOOK: Duration = Duration::from_millis(250);
     for _ in 0..240 {
@@ -62,7 +62,7 @@ pub fn settle(crowd: &mut Crowd, server: &Server) -> Outcome {
             return Ok(());
         }
     }
-    Err("not within 60 s: the server has nothing more to do".into())
+    Err("not within 60 s: the server becomes idle".into())
 }
 
 /// The median.

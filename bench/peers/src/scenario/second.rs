@@ -1,4 +1,4 @@
-//! A process starts while another one has many members.
+//! A process starts while the store holds many members.
 
 use super::beats::send;
 use super::rig::user;
@@ -25,7 +25,7 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     let mut connections: Vec<_> = (0..64).map(|_| Connection::open(first.address)).collect::<Outcome<_>>()?;
     send(&posts, &mut connections)?;
     drop(connections);
-    // Deferred writes are done by then.
+    // Writes in the background are done by then.
     std::thread::sleep(Duration::from_secs(1));
     let each = |of: f64| of / members as f64;
     let stored = each((used(&redis)?.saturating_sub(memory)) as f64);
@@ -46,7 +46,7 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     Ok(samples)
 }
 
-/// Waits until the room of the last member has all of its members.
+/// The time until the room of the last member is complete.
 fn until_all(peer: &Peer, server: &Server, last: usize, start: Instant) -> Outcome<Duration> {
     let (room, want) = (format!("room-{}", last / 10), last % 10 + 1);
     let mut crowd = Crowd::new(peer.protocol, &peer.path)?;
@@ -71,7 +71,7 @@ fn until_all(peer: &Peer, server: &Server, last: usize, start: Instant) -> Outco
     Err(format!("not within 60 s: {} is shown", user(last)).into())
 }
 
-/// The memory that a Redis uses, in bytes.
+/// The memory that Redis uses, in bytes.
 pub fn used(redis: &Redis) -> Outcome<usize> {
     let info = redis.command(&["INFO", "memory"]);
     let line = info.lines().find_map(|line| line.strip_prefix("used_memory:"));

@@ -1,4 +1,4 @@
-//! The cost of members on sockets for the store.
+//! The cost of connected members to the store.
 
 use super::rig::{self, Pair, settle};
 use super::second::used;
@@ -7,7 +7,7 @@ use crate::Outcome;
 use crate::peer::Peer;
 use std::time::Duration;
 
-/// Members of one room.
+/// The number of members of a room.
 const ROOM: usize = 10;
 
 pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {

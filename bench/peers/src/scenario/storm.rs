@@ -1,4 +1,4 @@
-//! All users connect at once, as after a deployment.
+//! Many users connect at once, as after a deployment.
 
 use super::rig;
 use super::{Sample, Sizes, Unit};
@@ -7,9 +7,9 @@ use crate::crowd::Crowd;
 use crate::peer::Peer;
 use std::time::{Duration, Instant};
 
-/// The members that are there before.
+/// The number of members before the storm.
 const WATCHED: usize = 3;
-/// The time limit.
+/// The timeout.
 const AT_MOST: Duration = Duration::from_mins(1);
 
 pub fn thousand(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
