@@ -12,6 +12,7 @@ const LEASE = 8;
 export class Cluster {
   node = randomBytes(8).toString("hex");
   rooms = new Map(); // room -> Map of user -> node
+  readyAt = 0; // when this process reached the store again
   others = new Map(); // node -> how often in a row its key was missing
 
   constructor(url, { joined, left }) {
@@ -26,7 +27,11 @@ export class Cluster {
     });
     this.ear.on("ready", () => this.ear.subscribe("presence").then(() => this.read()).catch(() => {}));
     setInterval(() => this.beat().catch(() => {}), BEAT);
-    this.redis.on("ready", () => this.beat().catch(() => {}));
+    this.redis.on("reconnecting", () => (this.readyAt = Infinity));
+    this.redis.on("ready", () => {
+      if (this.readyAt) this.readyAt = Date.now();
+      this.beat().catch(() => {});
+    });
   }
 
   room(name) {
@@ -67,12 +72,11 @@ export class Cluster {
     }
   }
 
-  /** Writes the users of this process that the store lacks, and reads those of other processes. */
+  /** Announces the users of this process, and reads those of the other ones. */
   async read() {
     await this.beat();
     for (const [name, room] of this.rooms) {
-      const own = [...room].filter(([, node]) => node === this.node).flat();
-      if (own.length > 0) await this.redis.hset(`room:${name}`, own);
+      for (const [user, node] of room) if (node === this.node) this.say(name, user, true);
     }
     await this.each((name, users) => {
       for (const [user, node] of Object.entries(users)) if (node !== this.node) this.told(name, user, node, true);
@@ -103,6 +107,8 @@ export class Cluster {
 
   async beat() {
     await this.redis.set(`node:${this.node}`, "", "EX", LEASE);
+    // After an outage the others get as long as a lease to write their keys again.
+    if (Date.now() - this.readyAt < LEASE * 1000) return;
     for (const [node, missed] of this.others) {
       const there = await this.redis.exists(`node:${node}`);
       this.others.set(node, there ? 0 : missed + 1);

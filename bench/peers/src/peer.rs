@@ -64,7 +64,7 @@ pub fn all() -> Outcome<Vec<Peer>> {
             "socketioxide",
             "socket.io",
             Launch::Beside("socketioxide"),
-            Some("cannot: its Redis adapter is a crate of its own, which is not set up here"),
+            Some("cannot: its Redis adapter is not set up here"),
             "socketioxide 0.18.9, rooms as in <https://docs.rs/socketioxide/0.18.9/socketioxide/>, buffers of 16,384 packets so \
              that none is dropped; one thread",
         )?,

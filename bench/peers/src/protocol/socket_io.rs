@@ -51,8 +51,8 @@ impl Protocol for SocketIo {
         }
         let Some(event) = frame.strip_prefix(EVENT) else { return Ok(()) };
         if event.starts_with(r#"["users""#) {
+            // Added to what is known: with several processes, joins overtake the list that lacks them.
             let (_, users): (String, Vec<String>) = serde_json::from_str(event)?;
-            tell(Heard::State);
             users.iter().for_each(|user| tell(Heard::Joined(user)));
         } else if event.starts_with(r#"["user "#) {
             let (event, user): (String, String) = serde_json::from_str(event)?;

@@ -16,7 +16,7 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     let members = sizes.of(100_000, 20_000);
     let posts = peer.protocol.fill(members);
     if posts.is_empty() {
-        return Err("cannot: Redis holds no members, each list asks all processes".into());
+        return Err("cannot: its store holds no members".into());
     }
     let redis = Redis::start();
     let setup = Setup { redis: Some(redis.url()), ..Setup::default() };
@@ -25,8 +25,7 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     let mut connections: Vec<_> = (0..64).map(|_| Connection::open(first.address)).collect::<Outcome<_>>()?;
     send(&posts, &mut connections)?;
     drop(connections);
-    // Writes in the background are done by then.
-    std::thread::sleep(Duration::from_secs(1));
+    rest(&redis);
     let each = |of: f64| of / members as f64;
     let stored = each((used(&redis)?.saturating_sub(memory)) as f64);
     let wrote = each(redis.cpu().saturating_sub(cpu).as_secs_f64() * 1e6);
@@ -69,6 +68,18 @@ fn until_all(peer: &Peer, server: &Server, last: usize, start: Instant) -> Outco
         crowd.read_for(Duration::from_millis(5))?;
     }
     Err(format!("not within 60 s: {} is shown", user(last)).into())
+}
+
+/// Waits until Redis is idle: writes in the background are done.
+fn rest(redis: &Redis) {
+    const LOOK: Duration = Duration::from_millis(500);
+    for _ in 0..120 {
+        let before = redis.cpu();
+        std::thread::sleep(LOOK);
+        if redis.cpu().saturating_sub(before) < LOOK / 20 {
+            return;
+        }
+    }
 }
 
 /// The memory that Redis uses, in bytes.
