@@ -47,6 +47,9 @@ struct Options {
     /// Write tables and plots to this folder. Results of other scenarios that are there are kept.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Run nothing; write tables and plots again from the results in `--out`.
+    #[arg(long, requires = "out")]
+    render: bool,
 }
 
 fn main() -> Outcome {
@@ -65,6 +68,9 @@ fn main() -> Outcome {
     let size = if options.quick { "quick" } else { "whole" };
     let about = format!("{size} sizes, a process may open {sockets} sockets");
     let mut report = Report::new(&peers, about);
+    if let Some(folder) = options.out.as_ref().filter(|_| options.render) {
+        return report.write(folder);
+    }
     let mut failed = Vec::new();
     for scenario in scenarios {
         let table = run(scenario, &peers, rounds, &sizes, &mut failed);

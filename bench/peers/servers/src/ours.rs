@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if let Some(large) = process::setting("LARGE") {
         sockets.large = large.parse()?;
     }
-    let limits = Limits { streams: 50_000, ..Limits::shared() };
+    let limits = Limits::shared().streams(50_000);
     let app = Mount::new(presence.clone()).broker(broker).limits(limits).sockets_with(sockets).routes();
     presence.ready().await;
     let listener = process::listen()?;

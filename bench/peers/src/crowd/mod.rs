@@ -55,8 +55,8 @@ impl Crowd {
     /// Opens a socket that sends these frames once the server is ready. Waits only while too many
     /// handshakes are in progress.
     pub fn open(&mut self, address: SocketAddr, says: &[String]) -> Outcome<usize> {
-        while self.shaking >= SHAKING {
-            self.pump(Duration::from_millis(10))?;
+        if !self.until(PATIENCE, |crowd| crowd.shaking < SHAKING)? {
+            return Err(format!("not within {} s: handshakes are answered", PATIENCE.as_secs()).into());
         }
         let mut socket = Socket::connect(address, &self.path, says)?;
         let at = self.sockets.len();

@@ -25,7 +25,7 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     let mut connections: Vec<_> = (0..64).map(|_| Connection::open(first.address)).collect::<Outcome<_>>()?;
     send(&posts, &mut connections)?;
     drop(connections);
-    rest(&redis);
+    rest(&redis, &first);
     let each = |of: f64| of / members as f64;
     let stored = each((used(&redis)?.saturating_sub(memory)) as f64);
     let wrote = each(redis.cpu().saturating_sub(cpu).as_secs_f64() * 1e6);
@@ -70,13 +70,14 @@ fn until_all(peer: &Peer, server: &Server, last: usize, start: Instant) -> Outco
     Err(format!("not within 60 s: {} is shown", user(last)).into())
 }
 
-/// Waits until Redis is idle: writes in the background are done.
-fn rest(redis: &Redis) {
+/// Waits until Redis and the process are idle: writes in the background are done.
+fn rest(redis: &Redis, server: &Server) {
     const LOOK: Duration = Duration::from_millis(500);
     for _ in 0..120 {
-        let before = redis.cpu();
+        let used = || redis.cpu() + server.cpu().unwrap_or_default();
+        let before = used();
         std::thread::sleep(LOOK);
-        if redis.cpu().saturating_sub(before) < LOOK / 20 {
+        if used().saturating_sub(before) < LOOK / 20 {
             return;
         }
     }
