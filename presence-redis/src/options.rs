@@ -38,8 +38,8 @@ pub struct Options {
     /// The timeout of an attempt to connect. Default 800 ms. More than zero.
     ///
     /// It should be shorter than `call_timeout`, so that a call that waits for the connection fails
-    /// with the reason. On a cluster it applies to each node, and three times as long to all
-    /// together, so that one node that hangs does not block access to the others. Asking sentinels
+    /// with the reason. On a cluster it is the limit for each node, and three times it is the limit
+    /// for all nodes together, so that a hanging node does not block the others. Asking sentinels
     /// may take up to 4 s in addition.
     pub connect_timeout: Duration,
     /// How long the keys of a shard are kept after the last heartbeat of the last process, beyond

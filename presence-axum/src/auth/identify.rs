@@ -10,10 +10,10 @@ use std::marker::PhantomData;
 
 /// Identifies the sender of a request.
 ///
-/// Every [`Authenticator`] is an `Identify`: it uses the token of the header, on streams and
-/// sockets also that of `?token=`, and on sockets also that of a subprotocol ([`Tokens`] changes
-/// these places). A session of the host's own, for example in a cookie, is adapted by
-/// [`from_extractor`] or [`from_fn`].
+/// Every [`Authenticator`] is an `Identify`: it uses the token in the header; on streams and
+/// sockets also `?token=`; on sockets also a subprotocol ([`Tokens`] changes these places). A
+/// session of the host's own, for example in a cookie, is adapted by [`from_extractor`] or
+/// [`from_fn`].
 #[async_trait]
 pub trait Identify: Send + Sync + 'static {
     /// Identifies the sender of this request.

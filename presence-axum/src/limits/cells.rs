@@ -16,9 +16,9 @@ const LEAST: usize = 64;
 /// The store of a rate limiter: for each key, the instant at which its whole burst is available
 /// again.
 ///
-/// A sweep drops the keys whose whole burst is available. It visits every cell, so it is requested
-/// only when the number of cells has doubled since the last one, or when there is no room for
-/// another.
+/// A sweep drops the keys whose whole burst is available. A sweep visits every cell, so it is
+/// requested only when the number of cells has doubled since the last sweep, or when the table is
+/// full.
 #[derive(Clone)]
 pub(super) struct Cells(Arc<Shared>);
 

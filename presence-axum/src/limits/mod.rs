@@ -1,4 +1,4 @@
-//! Limits on what one process serves at a time, and on what one client or user may use of it.
+//! Limits of a process, of each client and of each user.
 //!
 #![doc = include_str!("../../docs/bounds.md")]
 

@@ -7,8 +7,8 @@ use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Counts the connections of each client. It holds an entry only for clients that have one, so the
-/// cap on all bounds it.
+/// Counts the connections of each client. It has an entry only for clients with a connection, so
+/// the limit of all connections limits it too.
 #[derive(Debug, Clone)]
 pub(super) struct Seats {
     most: Option<usize>,

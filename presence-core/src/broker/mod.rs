@@ -101,8 +101,8 @@ impl<B: Broker + ?Sized> Broker for Arc<B> {
     }
 }
 
-/// Shortest time for which an idempotency key is remembered, even if its event was trimmed for
-/// count or bytes (within the budget of all histories, where there is one).
+/// The minimum time for which an idempotency key is kept, even if its event was trimmed by count or
+/// bytes (unless a budget of all histories is exceeded).
 pub const KEYS_FOR: std::time::Duration = std::time::Duration::from_mins(2);
 /// The largest payload, in bytes.
 pub const MAX_PAYLOAD: usize = 256 * 1024;

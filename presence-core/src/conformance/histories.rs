@@ -84,8 +84,8 @@ struct History<'h, H> {
     /// The history's own time, in milliseconds.
     now: u64,
     /// What was forgotten, and when: anything older is not written again. A late retry would bring
-    /// a forgotten record back, in any store; what a watch then delivers depends on what it had
-    /// delivered before.
+    /// a forgotten record back, in any store; what a watch delivers then depends on its earlier
+    /// deliveries.
     floor: BTreeMap<String, u64>,
     /// Past batches, to be repeated.
     past: Vec<Batch>,

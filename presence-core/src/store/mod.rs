@@ -51,7 +51,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// | W2 | every later put, touch, remember and forget of any *other* handle arrives at least once, puts and forgets of one session in the order in which the store took them, or the feed ends; whether a handle receives its own changes is up to the store |
 /// | W3 | each second at least, the watch has a write accepted in each shard, in every place where the verbs write; it reads (epoch, sequence, time, blind stretches) as of that write, and yields `Alive` once everything up to that sequence has been delivered. A write that is refused proves nothing and does not end the feed ([`FeedEvent::Unproven`]); another epoch, or any sequence but last + 1, is a gap, which does |
 /// | W4 | a store that lost data shows a new epoch |
-/// | W5 | a shard's time never goes back, whatever its server's clock does, across failovers and losses as far as any handle remembers, and moves on at the pace of the handles that watch ([`TimeLine`](crate::time::TimeLine)) |
+/// | W5 | a shard's time never goes back, whatever its server's clock does, also across failovers and losses of data if any handle still knows it, and advances at the pace of the handles that watch ([`TimeLine`](crate::time::TimeLine)) |
 /// | W6 | a move of more than 3 s from one proof to the next is a blind stretch, and so is the first move after a loss of data that a handle knows of, however short; all handles get the same ones |
 /// | I1 | namespaces and ids never leak into each other, for any bytes the ids allow |
 /// | S1 | no clock is read but the store's own, and that only as W5 carries it on |

@@ -8,9 +8,8 @@ pub(super) const CHAIN: &str = "Presence-Event";
 
 /// How an event is linked to the others of its channel.
 ///
-/// Every event is published on condition that the event which it names as the previous one is still
-/// the newest. A reader of a channel therefore sees from each event whether one is missing before
-/// it.
+/// An event is published on condition that the event before it is still the newest. A reader of a
+/// channel therefore sees from each event whether one is missing before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Chain {
     /// A random number chosen by the publisher of the first event of a history, and repeated by all

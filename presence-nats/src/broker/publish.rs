@@ -1,8 +1,8 @@
 //! Publishes an event (clauses B1 to B5).
 //!
 //! An event is stored on condition that this handle knows the newest event of the channel. So no
-//! event follows one that has closed the channel, and each names the one before it. A handle that
-//! does not know the newest event reads it; after a refusal it reads it again.
+//! event follows a closing one, and each event refers to the one before it. A handle that does not
+//! know the newest event reads it; after a refusal it reads it again.
 //!
 //! The condition also makes it safe to send an event again whose acknowledgement was lost: only one
 //! of the two can be stored. All attempts of a publish have the same nonce, by which the stored one
@@ -92,8 +92,8 @@ impl Shared {
     /// Finds out whether an event without an acknowledgement was stored, and stores it if not;
     /// returns what [`attempt`](Self::attempt) does.
     ///
-    /// The event is sent again on the same condition. If that is refused, the event that was stored
-    /// after `head` is either this one, or this one can never be stored there.
+    /// The event is sent again on the same condition. If that is refused, another event has been
+    /// stored after `head`, or this one has, by an earlier attempt.
     async fn resolve(
         &self,
         attempt: &Attempt<'_>,

@@ -167,8 +167,8 @@ impl Events {
     /// Reads the messages of a channel from one sequence to another, in order: up to `count` of
     /// them and `bytes` of payload, at least one if there is any.
     ///
-    /// Any server may answer most of them. Messages that it lacks, because it lags or is old, are
-    /// requested from the leader one by one.
+    /// Any server may answer most of them. Messages that it lacks, because it lags or does not
+    /// support the request, are requested from the leader one by one.
     pub(super) async fn range(
         &self,
         traits: Traits,

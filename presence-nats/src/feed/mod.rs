@@ -1,7 +1,7 @@
 //! A watch: a snapshot of the bucket in slices, then changes, with proofs of time at intervals.
 //!
-//! A watch reads the bucket by an ordered consumer of its own, and gets renewals from the one
-//! consumer that its handle has for them. It reports the processes first, then the last message of
+//! A watch has its own ordered consumer of the bucket. Renewals come from a consumer that all
+//! watches of the handle share. A watch delivers the processes first, then the last message of
 //! every key, then each change. On any gap it ends, and the next watch begins with a full snapshot:
 //! a hundred thousand sessions are read in a third of a second. While the server cannot be reached,
 //! a watch stays silent and retries, so that it begins within a moment of the server's return.

@@ -96,8 +96,7 @@ async fn write(shared: &Shared, old: Vec<(Raw, Bytes)>) -> Outcome<usize> {
     });
     let mut count = 0;
     for written in join_all(writes).await {
-        // `None` means that another process has written the record meanwhile, which makes it young
-        // as well.
+        // `None`: another process has written the record meanwhile, so it is no longer old.
         count += usize::from(written?.is_some());
     }
     Ok(count)

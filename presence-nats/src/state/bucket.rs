@@ -132,7 +132,7 @@ impl Streams {
         Ok(found)
     }
 
-    /// The sequence that a replica must have reached for its answer to be as of now.
+    /// The sequence that a replica must have reached before its response counts as current.
     async fn floor(&self, traits: Traits) -> Outcome<u64> {
         if !traits.is_modern || !traits.is_replicated {
             return Ok(0);

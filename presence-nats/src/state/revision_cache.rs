@@ -45,7 +45,8 @@ struct Entry {
     digest: Option<RecordDigest>,
 }
 
-/// The parts of a record that show whether another state of the session contains all of it.
+/// The parts of a record that are needed to decide whether another state of the session contains
+/// it.
 #[derive(Debug, Clone, Copy)]
 struct RecordDigest {
     placed_at: Timestamp,

@@ -47,11 +47,12 @@ use witness::Witness;
 /// All of them expire an [age](presence_core::broker::Retention::age) after the newest event.
 ///
 /// # Loss of data
-/// An event that is announced carries the number of the one before it, so that a lost announcement
-/// is noticed and read. A server that comes back without its data has other incarnations; one that
-/// lost only its newest events (a failover, `appendfsync everysec`) gets one as soon as any process
-/// that has seen one of them publishes to the channel or reads it again. Nothing that was
-/// acknowledged is lost where the server keeps it: `appendfsync always`.
+/// The announcement of an event has the number of the event before it. If an announcement is lost,
+/// the next one shows the gap, and the missing event is read. A server that comes back without its
+/// data has other incarnations; one that lost only its newest events (a failover, `appendfsync
+/// everysec`) gets one as soon as any process that has seen one of them publishes to the channel or
+/// reads it again. Nothing that was acknowledged is lost where the server keeps it: `appendfsync
+/// always`.
 ///
 /// # On a cluster
 /// Each event is announced to the shard's own pub/sub channel, and once more to all nodes, for

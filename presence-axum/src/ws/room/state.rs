@@ -5,8 +5,8 @@ use presence_core::{Counts, Snapshot, Version, View};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// How many diffs, and how many bytes of them, are kept for subscribers that come back. One that
-/// missed more gets the current state, which is then cheaper.
+/// How many diffs, and how many bytes of them, are kept for subscribers that come back. A
+/// connection that missed more gets the current state, which is then smaller.
 const KEPT: usize = 64;
 const KEPT_BYTES: usize = 64 * 1024;
 /// What the subscribers of a room have been sent.

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A server within the process, whose handles are as separate as those of several processes.
+/// A server within this process. Each handle behaves like that of a separate process.
 #[derive(Clone)]
 pub struct ReferenceServer {
     clock: ManualClock,

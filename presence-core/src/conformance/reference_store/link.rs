@@ -38,8 +38,8 @@ impl Handle {
 }
 
 impl ReferenceStore {
-    /// The same handle again, so that a test can cut the link of a process that it gave the store
-    /// to.
+    /// A second reference to the handle, by which a test can cut the link of the process that has
+    /// the store.
     pub fn share(&self) -> Self {
         Self { inner: Arc::clone(&self.inner), handle: Arc::clone(&self.handle) }
     }
