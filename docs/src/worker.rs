@@ -7,15 +7,15 @@ use std::error::Error;
 
 /// The events that the worker reacts to.
 #[derive(Debug, PartialEq, Eq)]
-pub enum News {
+pub enum Event {
     /// The user is online now.
-    Came(UserId),
+    Joined(UserId),
     /// The user is not online any more.
-    Went(UserId),
+    Left(UserId),
 }
 
 /// Reacts until presence shuts down. A user with several tabs joins with the first and leaves with the last.
-pub async fn work(presence: Presence, mut react: impl FnMut(News)) {
+pub async fn work(presence: Presence, mut react: impl FnMut(Event)) {
     // Otherwise a worker that starts late would report the existing users as new ones, bit by bit.
     presence.ready().await;
     let mut online = BTreeSet::new();
@@ -25,18 +25,18 @@ pub async fn work(presence: Presence, mut react: impl FnMut(News)) {
             // At the start, and after this worker was too slow for diffs: reports the difference.
             Update::Snapshot(snapshot) => {
                 let now: BTreeSet<UserId> = snapshot.members.keys().cloned().collect();
-                online.difference(&now).cloned().for_each(|user| react(News::Went(user)));
-                now.difference(&online).cloned().for_each(|user| react(News::Came(user)));
+                online.difference(&now).cloned().for_each(|user| react(Event::Left(user)));
+                now.difference(&online).cloned().for_each(|user| react(Event::Joined(user)));
                 online = now;
             }
             Update::Diff(diff) => {
                 for member in &diff.joined {
                     online.insert(member.user.clone());
-                    react(News::Came(member.user.clone()));
+                    react(Event::Joined(member.user.clone()));
                 }
                 for (user, _reason) in &diff.left {
                     online.remove(user);
-                    react(News::Went(user.clone()));
+                    react(Event::Left(user.clone()));
                 }
             }
         }
@@ -47,6 +47,6 @@ pub async fn work(presence: Presence, mut react: impl FnMut(News)) {
 #[tokio::main]
 pub async fn main() -> Result<(), Box<dyn Error>> {
     let presence = Presence::builder(MemoryStore::new()).start()?;
-    work(presence, |news| println!("{news:?}")).await;
+    work(presence, |event| println!("{event:?}")).await;
     Ok(())
 }

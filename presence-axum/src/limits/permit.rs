@@ -16,7 +16,7 @@ const BEGUN: usize = 8;
 /// body.
 #[derive(Debug)]
 pub struct Permit {
-    gate: Arc<Inner>,
+    limiter: Arc<Inner>,
     client: Option<Client>,
     /// How many topics the stream watches.
     topics: usize,
@@ -25,8 +25,8 @@ pub struct Permit {
 }
 
 impl Permit {
-    pub(super) fn new(gate: Arc<Inner>, client: Option<Client>) -> Self {
-        Self { gate, client, topics: 0, begun: 0 }
+    pub(super) fn new(limiter: Arc<Inner>, client: Option<Client>) -> Self {
+        Self { limiter, client, topics: 0, begun: 0 }
     }
 
     /// Counts one more topic that the stream watches, until the permit is dropped.
@@ -37,8 +37,8 @@ impl Permit {
     /// the errors of [`watch_anew`](Self::watch_anew).
     pub fn watch(&mut self) -> Result<(), Error> {
         self.watch_anew()?;
-        let limits = &self.gate.limits;
-        let mut open = self.gate.open.lock();
+        let limits = &self.limiter.limits;
+        let mut open = self.limiter.open.lock();
         if open.all.topics >= limits.topics {
             STREAMS.refused_all.increment(1);
             return Err(Error::unavailable("full"));
@@ -62,7 +62,7 @@ impl Permit {
     /// 429 `too many requests` when the client has used up its quota of queries.
     pub fn watch_anew(&mut self) -> Result<(), Error> {
         let begun = self.begun + 1;
-        self.gate.queries(self.client, begun / BEGUN)?;
+        self.limiter.queries(self.client, begun / BEGUN)?;
         self.begun = begun % BEGUN;
         Ok(())
     }
@@ -71,7 +71,7 @@ impl Permit {
     pub fn unwatch(&mut self) {
         let Some(less) = self.topics.checked_sub(1) else { return };
         self.topics = less;
-        let mut open = self.gate.open.lock();
+        let mut open = self.limiter.open.lock();
         open.all.topics -= 1;
         if let Some(of_client) = self.client.and_then(|client| open.by_client.get_mut(&client)) {
             of_client.topics -= 1;
@@ -83,13 +83,13 @@ impl Permit {
     /// # Errors
     /// 429 `too many requests` when the client has used up its quota of queries.
     pub(crate) fn rows(&self, rows: usize) -> Result<(), Error> {
-        self.gate.queries(self.client, 1 + rows / ROWS)
+        self.limiter.queries(self.client, 1 + rows / ROWS)
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut open = self.gate.open.lock();
+        let mut open = self.limiter.open.lock();
         open.all.streams -= 1;
         open.all.topics -= self.topics;
         if let Some(client) = self.client

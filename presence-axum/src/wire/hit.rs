@@ -69,7 +69,7 @@ impl Hit {
             _ => return invalid("kind"),
         };
         let mut beat = if enters { Beat::enter(user, session) } else { Beat::renew(user, session) };
-        let (activity, topics, declares, meta) = said_of(&idle, &topics, &status, message, &meta)?;
+        let (activity, topics, declares, meta) = fields_of(&idle, &topics, &status, message, &meta)?;
         beat.activity = activity.unwrap_or(beat.activity);
         (beat.topics, beat.declares, beat.meta) = (topics, declares, meta);
         Ok(Self::Beat(beat))
@@ -78,16 +78,16 @@ impl Hit {
 
 /// What a beat sets in its session, from a hit or a frame of a socket; `None` where it sets
 /// nothing.
-type Said = (Option<Activity>, Option<Topics>, Option<Declaration>, Option<Meta>);
+type Fields = (Option<Activity>, Option<Topics>, Option<Declaration>, Option<Meta>);
 
 /// Reads the fields that a hit and a frame of a socket have in common.
-pub(crate) fn said_of(
+pub(crate) fn fields_of(
     idle: &Json<'_>,
     topics: &Json<'_>,
     status: &Json<'_>,
     message: Json<'_>,
     meta: &Json<'_>,
-) -> Result<Said, Error> {
+) -> Result<Fields, Error> {
     let activity = match idle {
         Json::Null => None,
         Json::Number(ms) => {

@@ -8,7 +8,7 @@ mod people;
 mod stream;
 
 pub use hit::{Entered, Hit, HitResponse, Socket};
-pub(crate) use hit::{invalid, leave_kind, said_of, session_name, topics_of, user_name, wrong};
+pub(crate) use hit::{fields_of, invalid, leave_kind, session_name, topics_of, user_name, wrong};
 pub(crate) use people::large;
 pub use people::{CountsBody, ListBody, People, Person, TopicCounts, Topics};
 pub(crate) use stream::view_word;

@@ -35,7 +35,7 @@ struct Messages {
 }
 
 /// What a connection gets from a topic.
-pub(super) enum News {
+pub(super) enum TopicEvent {
     Frames(Shared),
     /// The connection fell behind and missed updates; the current state follows.
     Skipped,
@@ -66,18 +66,18 @@ impl TopicFeed {
     }
 
     /// The next update of the topic's room.
-    fn poll_live(&mut self, cx: &Context<'_>) -> Poll<News> {
+    fn poll_live(&mut self, cx: &Context<'_>) -> Poll<TopicEvent> {
         let Some(waker) = self.live_ready.take(cx) else { return Poll::Pending };
         let next = ready!(Pin::new(&mut self.live).poll_next(&mut Context::from_waker(&waker)));
         self.live_ready.set();
         Poll::Ready(match next {
-            Some(Ok(frames)) => News::Frames(frames),
+            Some(Ok(frames)) => TopicEvent::Frames(frames),
             Some(Err(BroadcastStreamRecvError::Lagged(_))) => {
                 let Joined { mut first, live, .. } = self.room.join(None);
                 first.reverse();
                 self.first = first;
                 self.live = BroadcastStream::new(live);
-                News::Skipped
+                TopicEvent::Skipped
             }
             // Unreachable: the sender is owned by the room, which this value keeps alive.
             None => return Poll::Pending,
@@ -109,16 +109,16 @@ impl TopicFeed {
 }
 
 impl Stream for TopicFeed {
-    type Item = News;
+    type Item = TopicEvent;
 
     /// Never ends.
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<News>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<TopicEvent>> {
         if let Some(frames) = self.first.pop() {
-            return Poll::Ready(Some(News::Frames(frames)));
+            return Poll::Ready(Some(TopicEvent::Frames(frames)));
         }
         match self.poll_live(cx) {
             Poll::Ready(news) => Poll::Ready(Some(news)),
-            Poll::Pending => self.poll_message(cx).map(|frames| Some(News::Frames(frames))),
+            Poll::Pending => self.poll_message(cx).map(|frames| Some(TopicEvent::Frames(frames))),
         }
     }
 }

@@ -5,46 +5,46 @@ fn client(last: u8) -> Client {
     Client::from(IpAddr::from([10, 0, 0, last]))
 }
 
-fn gate(streams: usize, of_client: usize) -> Limiter {
+fn limiter(streams: usize, of_client: usize) -> Limiter {
     Limiter::new(Limits::default().streams(streams).streams_per_client(of_client))
 }
 
 #[test]
 fn one_client_cannot_use_up_the_limit_of_others() {
-    let gate = gate(10, 2);
-    let _held = [gate.admit(Some(client(1))).unwrap(), gate.admit(Some(client(1))).unwrap()];
-    assert_eq!(gate.admit(Some(client(1))).unwrap_err().status(), 429);
-    assert!(gate.admit(Some(client(2))).is_ok());
+    let limiter = limiter(10, 2);
+    let _held = [limiter.admit(Some(client(1))).unwrap(), limiter.admit(Some(client(1))).unwrap()];
+    assert_eq!(limiter.admit(Some(client(1))).unwrap_err().status(), 429);
+    assert!(limiter.admit(Some(client(2))).is_ok());
 }
 
 #[test]
 fn beyond_the_total_limit_streams_get_503_until_one_ends() {
-    let gate = gate(1, 1);
-    let held = gate.admit(Some(client(1))).unwrap();
-    assert_eq!(gate.admit(Some(client(2))).unwrap_err().status(), 503);
+    let limiter = limiter(1, 1);
+    let held = limiter.admit(Some(client(1))).unwrap();
+    assert_eq!(limiter.admit(Some(client(2))).unwrap_err().status(), 503);
     drop(held);
-    assert!(gate.admit(None).is_ok());
+    assert!(limiter.admit(None).is_ok());
 }
 
 #[test]
 fn clients_without_streams_are_not_remembered() {
-    let gate = gate(10, 0);
-    assert!(gate.admit(Some(client(1))).is_err());
+    let limiter = limiter(10, 0);
+    assert!(limiter.admit(Some(client(1))).is_err());
     let held = Limiter::new(Limits::default());
     drop(held.admit(Some(client(1))));
-    for gate in [gate, held] {
-        assert_eq!(gate.open(), 0);
-        assert!(gate.0.open.lock().by_client.is_empty());
+    for limiter in [limiter, held] {
+        assert_eq!(limiter.open(), 0);
+        assert!(limiter.0.open.lock().by_client.is_empty());
     }
 }
 
 #[test]
 fn topics_are_counted_in_all_and_for_each_client_until_their_stream_ends() {
     let limits = Limits::default().topics(5).topics_per_client(3);
-    let gate = Limiter::new(limits);
-    let mut one = gate.admit(Some(client(1))).unwrap();
-    let mut same = gate.admit(Some(client(1))).unwrap();
-    let mut other = gate.admit(Some(client(2))).unwrap();
+    let limiter = Limiter::new(limits);
+    let mut one = limiter.admit(Some(client(1))).unwrap();
+    let mut same = limiter.admit(Some(client(1))).unwrap();
+    let mut other = limiter.admit(Some(client(2))).unwrap();
     assert!(one.watch().is_ok() && one.watch().is_ok() && same.watch().is_ok());
     let refused = same.watch().unwrap_err();
     assert_eq!((refused.status().as_u16(), refused.word()), (429, "too many topics"));
@@ -56,7 +56,7 @@ fn topics_are_counted_in_all_and_for_each_client_until_their_stream_ends() {
     same.unwatch();
     assert!(other.watch().is_ok());
     drop((same, other));
-    let open = gate.0.open.lock();
+    let open = limiter.0.open.lock();
     assert_eq!((open.all.streams, open.all.topics, open.by_client.len()), (0, 0, 0));
 }
 
@@ -65,12 +65,12 @@ fn each_eighth_topic_that_a_stream_begins_with_is_a_query() {
     let clock: Arc<dyn Clock> =
         Arc::new(presence_core::testing::ManualClock::at(presence_core::Timestamp::ZERO));
     let queries_per_client = Quota::per_minute(1).map(|quota| quota.burst(2));
-    let gate = Limiter::with_clock(Limits::default().queries_per_client(queries_per_client), &clock);
-    let mut stream = gate.admit(Some(client(1))).unwrap();
+    let limiter = Limiter::with_clock(Limits::default().queries_per_client(queries_per_client), &clock);
+    let mut stream = limiter.admit(Some(client(1))).unwrap();
     let begun = (0..100).take_while(|_| stream.watch().is_ok()).count();
     assert_eq!(begun, 23);
     let refused = stream.watch_anew().unwrap_err();
     assert_eq!((refused.status().as_u16(), refused.word()), (429, "too many requests"));
-    assert_eq!(gate.0.open.lock().all.topics, 23, "what is refused is not counted");
+    assert_eq!(limiter.0.open.lock().all.topics, 23, "what is refused is not counted");
     assert!(stream.rows(10).is_err(), "and a list is a query, too");
 }

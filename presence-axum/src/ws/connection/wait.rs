@@ -2,7 +2,7 @@
 
 use super::{Connection, Event, MAX_UNWRITTEN};
 use crate::ws::socket::FULL;
-use crate::ws::topic_feed::News;
+use crate::ws::topic_feed::TopicEvent;
 use futures_util::{Stream, StreamExt};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         // All frames that are ready are written together.
         while self.socket.queued() < FULL {
             match Pin::new(&mut self.feeds).poll_next(cx) {
-                Poll::Ready(Some((_, News::Skipped))) => self.sent.forget(),
-                Poll::Ready(Some((topic, News::Frames(frames)))) => {
+                Poll::Ready(Some((_, TopicEvent::Skipped))) => self.sent.forget(),
+                Poll::Ready(Some((topic, TopicEvent::Frames(frames)))) => {
                     self.queue(&frames);
                     self.note_messages(topic.as_ref(), &frames);
                 }

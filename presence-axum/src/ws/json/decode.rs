@@ -1,7 +1,7 @@
 //! Decodes the frames of clients.
 
 use crate::lenient_json::fields;
-use crate::wire::{invalid, leave_kind, said_of, session_name, topics_of, user_name, wrong};
+use crate::wire::{fields_of, invalid, leave_kind, session_name, topics_of, user_name, wrong};
 use crate::ws::{Command, Problem, Reference, Request, SessionFields, SubscriptionRequest, Token};
 use crate::{Error, Json};
 use bytes::Bytes;
@@ -130,7 +130,7 @@ fn command(kind: &str, text: &str) -> Result<Command, Error> {
 fn session_fields(text: &str) -> Result<SessionFields, Error> {
     let [idle, topics, status, message, meta] =
         fields(text, ["idle_ms", "topics", "status", "message", "meta"])?;
-    let (activity, topics, declares, meta) = said_of(&idle, &topics, &status, message, &meta)?;
+    let (activity, topics, declares, meta) = fields_of(&idle, &topics, &status, message, &meta)?;
     Ok(SessionFields { activity, topics, declares, meta })
 }
 
