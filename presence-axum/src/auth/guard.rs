@@ -41,6 +41,17 @@ impl Auth {
     }
 
     /// Sets the hook that decides what an identity may do.
+    ///
+    /// ```
+    /// # fn example(tokens: impl presence_axum::auth::Authenticator) {
+    /// use presence_axum::auth::{Action, Auth, Identity, Resource};
+    /// let auth = Auth::new(tokens).authorize(|who: &Identity, action: Action, _: Resource<'_>| match action {
+    ///     Action::SpeakFor | Action::Kick => who.is_admin(),
+    ///     _ => true,
+    /// });
+    /// # let _ = auth;
+    /// # }
+    /// ```
     pub fn authorize(self, authorize: impl Authorize) -> Self {
         Self { authorize: Some(Arc::new(authorize)), ..self }
     }
@@ -61,6 +72,14 @@ impl Auth {
 
     /// Identifies the sender of a request, from its head alone.
     ///
+    /// ```
+    /// # async fn example(auth: presence_axum::auth::Auth, mut parts: http::request::Parts) -> Result<(), presence_axum::auth::Refused> {
+    /// use presence_axum::auth::Transport;
+    /// let caller = auth.identify(&mut parts, Transport::Request).await?;
+    /// println!("{:?}", caller.subject());
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`Refused`] when the caller cannot be identified.
     pub async fn identify(&self, parts: &mut Parts, transport: Transport) -> Result<Identity, Refused> {
@@ -69,6 +88,13 @@ impl Auth {
     }
 
     /// Identifies the sender of a token on an open connection.
+    ///
+    /// ```
+    /// # async fn example(auth: presence_axum::auth::Auth, token: &str) -> Result<(), presence_axum::auth::Refused> {
+    /// let caller = auth.identify_token(token).await?;
+    /// println!("{:?}", caller.expires_at());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`Refused`] when the token is not valid, or when callers are not identified by tokens.
@@ -106,6 +132,12 @@ impl Auth {
 
     /// Checks whether an identity may act for this user: for itself ([`Action::Speak`]), or for
     /// another user ([`Action::SpeakFor`]).
+    ///
+    /// ```
+    /// # async fn example(auth: presence_axum::auth::Auth, who: presence_axum::auth::Identity, user: presence_core::UserId) -> Result<(), presence_axum::auth::Refused> {
+    /// auth.permit_speaking(&who, &user).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`Refused::Forbidden`].

@@ -86,6 +86,13 @@ impl Identity {
 
     /// Sets the name to show. Blank names, and those of more than 256 characters or with control
     /// characters, are ignored.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_axum::auth::Identity;
+    /// assert_eq!(Identity::from_host("7".parse()?).named("Ada").name(), Some("Ada"));
+    /// # Ok(()) }
+    /// ```
     pub fn named(self, name: impl Into<String>) -> Self {
         let name = Some(name.into()).filter(|name| can_be_shown(name));
         self.but(|inner| inner.name = name)
@@ -106,6 +113,13 @@ impl Identity {
     }
 
     /// Sets whether the caller is an administrator.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_axum::auth::Identity;
+    /// assert!(Identity::from_host("7".parse()?).admin(true).is_admin());
+    /// # Ok(()) }
+    /// ```
     pub fn admin(self, is_admin: bool) -> Self {
         self.but(|inner| inner.is_admin = is_admin)
     }
@@ -133,6 +147,13 @@ impl Identity {
     }
 
     /// One claim, by its path: `["realm_access", "roles"]`.
+    ///
+    /// ```
+    /// # fn example(who: &presence_axum::auth::Identity) {
+    /// let team = who.claim(&["app_metadata", "team"]).and_then(serde_json::Value::as_str);
+    /// # let _ = team;
+    /// # }
+    /// ```
     pub fn claim(&self, path: &[&str]) -> Option<&Value> {
         admins::find(self.claims(), path)
     }

@@ -88,11 +88,26 @@ impl Limiter {
     }
 
     /// How many streams are open.
+    ///
+    /// ```
+    /// use presence_axum::Limits;
+    /// use presence_axum::limits::Limiter;
+    /// let limiter = Limiter::new(Limits::default());
+    /// let permit = limiter.admit(None);
+    /// assert_eq!(limiter.open(), 1);
+    /// # drop(permit);
+    /// ```
     pub fn open(&self) -> usize {
         self.0.open.lock().all.streams
     }
 
     /// Counts a hit of the client that sends this request.
+    ///
+    /// ```
+    /// # fn example(limiter: &presence_axum::limits::Limiter, request: &axum::extract::Request) -> Result<(), presence_axum::Error> {
+    /// limiter.hit(request.extensions(), request.headers())?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// 429 `too many requests` when the client has used up its quota of hits.
@@ -120,6 +135,12 @@ impl Limiter {
     }
 
     /// Counts a query, or the opening of a stream, of the client that sends this request.
+    ///
+    /// ```
+    /// # fn example(limiter: &presence_axum::limits::Limiter, request: &axum::extract::Request) -> Result<(), presence_axum::Error> {
+    /// limiter.query(request.extensions(), request.headers())?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// 429 `too many requests` when the client has used up its quota of queries.
@@ -191,6 +212,13 @@ impl Limiter {
     }
 
     /// Admits one more stream, for the client that sent this request.
+    ///
+    /// ```
+    /// # fn example(limiter: &presence_axum::limits::Limiter, request: &axum::extract::Request) -> Result<(), presence_axum::Error> {
+    /// let permit = limiter.admit_from(request.extensions(), request.headers())?;
+    /// # drop(permit);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// Those of [`admit`](Self::admit).

@@ -145,6 +145,15 @@ impl Rate {
     }
 
     /// A rate limiter with this clock, which remembers up to `max_keys` keys.
+    ///
+    /// ```
+    /// # fn example(presence: &presence_core::Presence) {
+    /// use presence_axum::limits::{Quota, Rate};
+    /// use std::sync::Arc;
+    /// let rate = Quota::per_minute(60).map(|quota| Rate::with(quota, Arc::clone(presence.clock()), Rate::MAX_KEYS));
+    /// # drop(rate);
+    /// # }
+    /// ```
     pub fn with(quota: Quota, clock: Arc<dyn Clock>, max_keys: usize) -> Self {
         let cells = Cells::new(max_keys);
         let limiter = RateLimiter::new(quota.cells(), cells.clone(), Ticks(clock));
@@ -152,6 +161,13 @@ impl Rate {
     }
 
     /// Counts one request of this key if its quota allows it.
+    ///
+    /// ```
+    /// use presence_axum::limits::{Quota, Rate};
+    /// let rate = Rate::new(Quota::per_minute(1).unwrap());
+    /// assert!(rate.check(&"ada").is_ok());
+    /// assert!(rate.check(&"ada").is_err());
+    /// ```
     ///
     /// # Errors
     /// [`TooMany`] when the quota is used up; the request is then not counted.

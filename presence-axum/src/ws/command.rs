@@ -107,6 +107,14 @@ pub struct SubscriptionRequest {
 
 impl SubscriptionRequest {
     /// A subscription without a known version, with presence, typing and messages.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_axum::ws::SubscriptionRequest;
+    /// let room = SubscriptionRequest::new(Some("lobby".parse()?));
+    /// # let _ = room;
+    /// # Ok(()) }
+    /// ```
     pub fn new(topic: Option<Topic>) -> Self {
         Self { topic, version: None, after: None, counts: false, messages: true }
     }

@@ -81,6 +81,14 @@ impl Publish {
     }
 
     /// Stores the message only if this key was not used in this channel before.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::broker::{Channel, Publish};
+    /// let message = Publish::new(Channel::new("orders")?, "{}").key("order-7");
+    /// # let _ = message;
+    /// # Ok(()) }
+    /// ```
     pub fn key(self, key: impl Into<Box<str>>) -> Self {
         Self { key: Some(key.into()), ..self }
     }
@@ -99,6 +107,14 @@ impl Publish {
     }
 
     /// Closes the channel after this event.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::broker::{Channel, Publish};
+    /// let message = Publish::new(Channel::new("job:7")?, r#"{"status":"completed"}"#).last();
+    /// # let _ = message;
+    /// # Ok(()) }
+    /// ```
     pub fn last(self) -> Self {
         Self { last: true, ..self }
     }

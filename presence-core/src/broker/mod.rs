@@ -132,6 +132,13 @@ impl Default for Retention {
 
 impl Retention {
     /// Limits the number of events of one channel.
+    ///
+    /// ```
+    /// use presence_core::broker::Retention;
+    /// use std::time::Duration;
+    /// let retention = Retention::default().count(200).age(Duration::from_hours(1));
+    /// assert_eq!(retention.count, 200);
+    /// ```
     pub fn count(self, count: usize) -> Self {
         Self { count: count.max(1), ..self }
     }

@@ -87,6 +87,17 @@ pub struct Disconnection {
 impl Disconnection {
     /// Returns once the user was disconnected as a whole, or erased; at once if the user is
     /// excluded already. Cancel-safe.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// # async fn serve_stream() {}
+    /// let mut disconnection = presence.disconnection(&"alice".parse()?);
+    /// tokio::select! {
+    ///     why = disconnection.ended() => println!("close the stream: {why:?}"),
+    ///     () = serve_stream() => {}
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn ended(&mut self) -> Ended {
         loop {
             if let Some(why) = self.blocked.or_else(|| self.endings.whole()) {

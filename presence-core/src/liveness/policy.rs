@@ -114,6 +114,13 @@ impl Policy {
 
     /// Checks the constraints of all fields.
     ///
+    /// ```
+    /// use presence_core::Policy;
+    /// use std::time::Duration;
+    /// assert!(Policy::default().validate().is_ok());
+    /// assert!(Policy::default().grace(Duration::from_hours(1)).validate().is_err());
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidPolicy`] names the first field that violates its constraint.
     pub fn validate(&self) -> Result<(), InvalidPolicy> {

@@ -66,6 +66,14 @@ pub struct Beat {
 
 impl Beat {
     /// A heartbeat that enters: it always counts, and sets the topics.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::{Beat, Topics};
+    /// let beat = Beat::enter("alice".parse()?, "tab-1".parse()?).topics(Topics::new(["lobby".parse()?])?);
+    /// # let _ = beat;
+    /// # Ok(()) }
+    /// ```
     pub fn enter(user: UserId, session: SessionId) -> Self {
         Self { kind: BeatKind::Enter, activity: Activity::Now, ..Self::renew(user, session) }
     }
@@ -73,6 +81,15 @@ impl Beat {
     /// A heartbeat that renews a session, or enters it if it is unknown.
     ///
     /// If it arrives within the grace of the session's leave, it is late and ignored.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::{Activity, Beat};
+    /// use std::time::Duration;
+    /// let beat = Beat::renew("alice".parse()?, "tab-1".parse()?).activity(Activity::Ago(Duration::from_secs(20)));
+    /// # let _ = beat;
+    /// # Ok(()) }
+    /// ```
     pub fn renew(user: UserId, session: SessionId) -> Self {
         Self {
             user,
@@ -87,26 +104,70 @@ impl Beat {
     }
 
     /// Sets when the user was last active.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::{Activity, Beat};
+    /// let beat = Beat::renew("alice".parse()?, "tab-1".parse()?).activity(Activity::Now);
+    /// # let _ = beat;
+    /// # Ok(()) }
+    /// ```
     pub fn activity(self, activity: Activity) -> Self {
         Self { activity, ..self }
     }
 
     /// Puts the session into these topics, and out of all others.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::{Beat, Topics};
+    /// let beat = Beat::renew("alice".parse()?, "tab-1".parse()?).topics(Topics::new(["lobby".parse()?])?);
+    /// # let _ = beat;
+    /// # Ok(()) }
+    /// ```
     pub fn topics(self, topics: Topics) -> Self {
         Self { topics: Some(topics), ..self }
     }
 
     /// Declares a status.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::{Beat, Declaration, Message, Status};
+    /// let busy = Beat::renew("alice".parse()?, "tab-1".parse()?).declares(Status::Busy);
+    /// let lunch = Declaration::new(Status::Away).message(Message::new("at lunch")?);
+    /// let away = Beat::renew("alice".parse()?, "tab-1".parse()?).declares(lunch);
+    /// # let _ = (busy, away);
+    /// # Ok(()) }
+    /// ```
     pub fn declares(self, declaration: impl Into<Declaration>) -> Self {
         Self { declares: Some(declaration.into()), ..self }
     }
 
     /// Sets the host's metadata of the session.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::{Beat, Meta};
+    /// let avatar = Meta::new(serde_json::json!({ "avatar": "/a.png" }))?;
+    /// let beat = Beat::enter("alice".parse()?, "tab-1".parse()?).meta(avatar);
+    /// # let _ = beat;
+    /// # Ok(()) }
+    /// ```
     pub fn meta(self, meta: Meta) -> Self {
         Self { meta: Some(meta), ..self }
     }
 
     /// Sets how long the session lives without another heartbeat.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Beat;
+    /// use std::time::Duration;
+    /// let beat = Beat::enter("alice".parse()?, "phone".parse()?).lease(Duration::from_mins(10));
+    /// # let _ = beat;
+    /// # Ok(()) }
+    /// ```
     pub fn lease(self, lease: Duration) -> Self {
         Self { lease: Some(lease), ..self }
     }
@@ -148,22 +209,55 @@ pub struct Leave {
 
 impl Leave {
     /// Ends the whole session, after the grace.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Leave;
+    /// let leave = Leave::new("alice".parse()?, "tab-1".parse()?);
+    /// # let _ = leave;
+    /// # Ok(()) }
+    /// ```
     pub fn new(user: UserId, session: SessionId) -> Self {
         let key = SessionKey { user, id: session };
         Self { key, topics: None, placed_at: None, kind: LeaveKind::AfterGrace }
     }
 
     /// Ends only the memberships in these topics.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Leave;
+    /// let leave = Leave::new("alice".parse()?, "tab-1".parse()?).topics(vec!["lobby".parse()?]);
+    /// # let _ = leave;
+    /// # Ok(()) }
+    /// ```
     pub fn topics(self, topics: Vec<Topic>) -> Self {
         Self { topics: Some(topics), ..self }
     }
 
     /// Ends this placement, and none made after it.
+    ///
+    /// ```
+    /// # use presence_core::{Leave, SessionKey, Timestamp};
+    /// # fn example(key: SessionKey, placed_at: Timestamp) {
+    /// // `placed_at` is what the heartbeat of the page returned that is now unloaded.
+    /// let leave = Leave::new(key.user, key.id).placed_at(placed_at);
+    /// # let _ = leave;
+    /// # }
+    /// ```
     pub fn placed_at(self, placed_at: Timestamp) -> Self {
         Self { placed_at: Some(placed_at), ..self }
     }
 
     /// Takes effect at once, without the grace.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::{Leave, LeaveKind};
+    /// let leave = Leave::new("alice".parse()?, "tab-1".parse()?).immediately();
+    /// assert_eq!(leave.kind, LeaveKind::Immediate);
+    /// # Ok(()) }
+    /// ```
     pub fn immediately(self) -> Self {
         Self { kind: LeaveKind::Immediate, ..self }
     }

@@ -89,6 +89,14 @@ impl Topics {
     }
 
     /// The names of the topics, sorted, including those of memberships with an end.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::{Topic, Topics};
+    /// let topics = Topics::new(["lobby".parse()?, "chat".parse()?])?;
+    /// assert_eq!(topics.names().map(Topic::as_str).collect::<Vec<_>>(), ["chat", "lobby"]);
+    /// # Ok(()) }
+    /// ```
     pub fn names(&self) -> impl Iterator<Item = &Topic> {
         self.memberships().iter().map(|membership| &membership.topic)
     }

@@ -111,6 +111,15 @@ impl RedisBroker {
 
     /// Makes a broker on the master that sentinels name.
     ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_redis::{BrokerOptions, Namespace, RedisBroker, Sentinels};
+    /// let sentinels = Sentinels::new(["redis://10.0.0.1:26379"], "mymaster");
+    /// let broker = RedisBroker::sentinel(sentinels, BrokerOptions::new(Namespace::new("chat")?))?;
+    /// # drop(broker);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Kind::Rejected`] when a URL cannot be parsed or an option is out of bounds.
@@ -120,6 +129,15 @@ impl RedisBroker {
 
     /// Makes a broker on a cluster, from the URLs of some of its nodes. Needs Redis ≥ 7 or Valkey,
     /// for their sharded channels.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_redis::{BrokerOptions, Namespace, RedisBroker};
+    /// let nodes = ["redis://10.0.0.1:6379", "redis://10.0.0.2:6379"];
+    /// let broker = RedisBroker::cluster(nodes, BrokerOptions::new(Namespace::new("chat")?))?;
+    /// # drop(broker);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -148,11 +148,27 @@ impl Replay {
     }
 
     /// Where a stream begins. Default [`Begin::Latest`].
+    ///
+    /// ```
+    /// # fn example(broker: impl presence_core::Broker) {
+    /// use presence_axum::sse::{Begin, Replay};
+    /// let replay = Replay::new(broker).begin(Begin::Everything);
+    /// # let _ = replay;
+    /// # }
+    /// ```
     pub fn begin(self, begin: Begin) -> Self {
         self.with(|inner| inner.begin = begin)
     }
 
     /// The name of each event (`event:`). Default: none, so that `onmessage` receives them.
+    ///
+    /// ```
+    /// # fn example(broker: impl presence_core::Broker) {
+    /// use presence_axum::sse::Replay;
+    /// let replay = Replay::new(broker).event_name("news");
+    /// # let _ = replay;
+    /// # }
+    /// ```
     pub fn event_name(self, name: &'static str) -> Self {
         self.with(|inner| inner.format.name = Some(name))
     }
@@ -172,6 +188,15 @@ impl Replay {
 
     /// What is sent at this interval, independently of events; the interval is at least 10 ms.
     /// Default: a comment every 15 s.
+    ///
+    /// ```
+    /// # fn example(broker: impl presence_core::Broker) {
+    /// use presence_axum::sse::{Ping, Replay};
+    /// use std::time::Duration;
+    /// let replay = Replay::new(broker).ping(Ping::Event("ping"), Duration::from_secs(10));
+    /// # let _ = replay;
+    /// # }
+    /// ```
     pub fn ping(self, ping: Ping, every: Duration) -> Self {
         self.with(|inner| {
             inner.ping_every = every.max(Duration::from_millis(10));
@@ -183,12 +208,30 @@ impl Replay {
     }
 
     /// The time limit for a stream; its client is expected to resume. Default: none.
+    ///
+    /// ```
+    /// # fn example(broker: impl presence_core::Broker) {
+    /// use presence_axum::sse::Replay;
+    /// use std::time::Duration;
+    /// let replay = Replay::new(broker).ends_after(Duration::from_hours(1));
+    /// # let _ = replay;
+    /// # }
+    /// ```
     pub fn ends_after(self, ends_after: Duration) -> Self {
         self.with(|inner| inner.ends_after = Some(ends_after))
     }
 
     /// After how long clients reconnect to a stream that broke, and to one whose channel has ended.
     /// Default 2 s and 15 s.
+    ///
+    /// ```
+    /// # fn example(broker: impl presence_core::Broker) {
+    /// use presence_axum::sse::Replay;
+    /// use std::time::Duration;
+    /// let replay = Replay::new(broker).retry(Duration::from_secs(1), Duration::from_mins(1));
+    /// # let _ = replay;
+    /// # }
+    /// ```
     pub fn retry(self, broken: Duration, ended: Duration) -> Self {
         self.with(|inner| {
             inner.opening = format!("retry: {}\n\n", broken.as_millis()).into();
@@ -210,6 +253,14 @@ impl Replay {
     ///
     /// While the broker does not answer, the stream stays open and silent; afterwards it continues
     /// where it was.
+    ///
+    /// ```
+    /// # async fn example(replay: presence_axum::sse::Replay, permit: presence_axum::limits::Permit, headers: http::HeaderMap) -> Result<axum::response::Response, Box<dyn std::error::Error>> {
+    /// use presence_axum::sse::Resume;
+    /// use presence_core::broker::Channel;
+    /// let response = replay.response(&Channel::new("news")?, Resume::of(&headers, None), None, permit).await;
+    /// # Ok(response) }
+    /// ```
     pub async fn response(
         &self,
         channel: &Channel,

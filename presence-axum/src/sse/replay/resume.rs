@@ -21,6 +21,12 @@ impl Resume {
     }
 
     /// Reads the header and the query of a request.
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use presence_axum::sse::Resume;
+    /// assert_eq!(Resume::of(&HeaderMap::new(), None).after(), None);
+    /// ```
     pub fn of(headers: &HeaderMap, query: Option<&str>) -> Self {
         let header = headers.get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
         if let Some(id) = header {
