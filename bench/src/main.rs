@@ -4,6 +4,7 @@
 
 #![expect(clippy::cast_precision_loss, reason = "a figure has three digits that mean something")]
 
+mod advance;
 mod attacks;
 mod broker;
 mod client;
@@ -86,12 +87,13 @@ fn peers(words: &[String]) -> Outcome {
 
 fn roster(options: &Options) -> Outcome {
     type Part = fn(&Options) -> Outcome;
-    let parts: [(&str, Part); 7] = [
+    let parts: [(&str, Part); 8] = [
         ("entering", roster::entering),
         ("beats", roster::beats),
         ("threads", roster::threads),
         ("handle", handle::run),
         ("time", lapse::run),
+        ("virtual", advance::run),
         ("lists", snapshot::run),
         ("memory", memory::run),
     ];

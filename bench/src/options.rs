@@ -10,7 +10,8 @@ usage: bench roster|hit|instructions|sse|ws|redis|nats|broker|rest|pages|jobs|at
   --quick        everything smaller, for a look
   --sessions N   of roster: sessions in it (1000000)
   --clients N    of sse, ws, pages and jobs: how many readers (1000)
-  --only PART    of roster: entering, beats, threads, handle, time, lists or memory;
+  --only PART    of roster: entering, beats, threads, handle, time, virtual, lists
+                 or memory;
                  of instructions: nothing, reads, mount, mount-full, active-idle or beats;
                  of redis: calls, batches, feed, load or resync;
                  of nats: puts, touches, feed, load or reads;

@@ -57,6 +57,8 @@ pub mod footprint;
 pub mod fuzzing;
 pub mod handle;
 #[doc(hidden)]
+pub mod hash;
+#[doc(hidden)]
 pub mod index;
 pub mod liveness;
 pub mod model;

@@ -3,6 +3,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// 64 random bits that no other call, thread or process is likely to draw.
 pub fn u64() -> u64 {
@@ -23,6 +24,13 @@ pub fn u64() -> u64 {
 #[expect(clippy::cast_precision_loss, reason = "53 bits are what a double holds")]
 pub fn fraction() -> f64 {
     (u64() >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// The pause after this many failures in a row: `first`, doubled with each, up to `longest`; of
+/// this a random part, at least half, so that processes do not retry in step.
+pub fn backoff(failures: u32, first: Duration, longest: Duration) -> Duration {
+    let full = first.saturating_mul(1 << failures.min(16)).min(longest);
+    full.mul_f64(0.5 + fraction() / 2.0)
 }
 
 /// Reproducible random numbers, so that a failing test can be repeated with its seed.

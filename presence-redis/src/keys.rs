@@ -112,11 +112,9 @@ impl Keys {
     }
 }
 
-/// The shard of a user, one of `shards`, by FNV-1a. The result must never change between versions.
+/// The shard of a user, one of `shards`. The result must never change between versions.
 pub fn shard_of(user: &UserId, shards: u16) -> u16 {
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    let hash = user.as_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step);
-    u16::try_from(hash % u64::from(shards.max(1))).unwrap_or(0)
+    u16::try_from(presence_core::hash::stable(0, user.as_str()) % u64::from(shards.max(1))).unwrap_or(0)
 }
 
 /// The separator between user and session in a field, and the prefix of fields that are not

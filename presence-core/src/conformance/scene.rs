@@ -5,7 +5,7 @@ use crate::model::{
     Declared, Departure, Message, NodeId, Placement, Session, SessionId, SessionKey, Status, Topic, Topics,
     UserId,
 };
-use crate::store::{Facts, ForgetIf, PresenceStore, Touch};
+use crate::store::{Facts, ForgetIf, Misses, PresenceStore, Touch};
 use crate::time::Timestamp;
 use std::slice;
 use std::sync::Arc;
@@ -35,6 +35,13 @@ pub(super) fn node(name: &str) -> NodeId {
 
 pub(super) fn topics(names: &[&str]) -> Topics {
     Topics::new(names.iter().map(|name| Topic::new(name).expect("a valid topic"))).expect("few topics")
+}
+
+/// The misses in order, each once.
+fn sorted(mut misses: Misses) -> Vec<SessionKey> {
+    misses.sort_unstable();
+    misses.dedup();
+    misses
 }
 
 impl<'h, H: Harness> Scene<'h, H> {
@@ -114,11 +121,12 @@ impl<'h, H: Harness> Scene<'h, H> {
         self.put(slice::from_ref(session)).await;
     }
 
-    /// Touches; returns the misses, sorted.
+    /// Touches; returns the misses, sorted. A store that can also answer at once must answer the
+    /// same.
     pub(super) async fn touched(&self, touches: &[Touch]) -> Vec<SessionKey> {
-        let mut misses = self.store.touch(touches).await.expect("touch");
-        misses.sort_unstable();
-        misses.dedup();
+        let at_once = self.store.touch_now(touches).map(|answer| sorted(answer.expect("touch_now")));
+        let misses = sorted(self.store.touch(touches).await.expect("touch"));
+        assert_eq!(*at_once.as_ref().unwrap_or(&misses), misses, "touch_now and touch");
         misses
     }
 

@@ -3,5 +3,6 @@
 pub(crate) mod api;
 pub(crate) mod client;
 pub(crate) mod link;
+pub(crate) mod position;
 pub(crate) mod reader;
 pub(crate) mod streams;

@@ -8,6 +8,7 @@
 mod follow;
 mod inbox;
 pub(crate) mod message;
+mod proof;
 mod scan;
 
 use crate::verbs::Inner;

@@ -15,11 +15,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The pause between attempts to connect: doubles from 20 ms to 250 ms, with jitter, so that
-/// processes do not retry in step.
+/// The pause between attempts to connect, from 20 ms to 250 ms.
 pub fn backoff(failures: u32) -> Duration {
-    let full = Duration::from_millis(20 << failures.min(4)).min(Duration::from_millis(250));
-    full.mul_f64(0.5 + random::fraction() / 2.0)
+    random::backoff(failures, Duration::from_millis(20), Duration::from_millis(250))
 }
 
 /// A connection that is opened on demand.

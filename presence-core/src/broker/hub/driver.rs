@@ -14,10 +14,9 @@ use tokio::sync::mpsc;
 /// Most rooms that are brought up to date concurrently.
 const AT_ONCE: usize = 64;
 
-/// Backoff of a room: from 50 ms doubling to 1 s, with jitter.
+/// Backoff of a room, from 50 ms to 1 s.
 pub(super) fn pause(failures: u32) -> Duration {
-    let full = Duration::from_millis(50 << failures.min(5)).min(Duration::from_secs(1));
-    full.mul_f64(0.5 + random::fraction() / 2.0)
+    random::backoff(failures, Duration::from_millis(50), Duration::from_secs(1))
 }
 
 /// Runs until the hub is dropped.

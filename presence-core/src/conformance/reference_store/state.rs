@@ -186,9 +186,6 @@ fn done<T>(done: T, refused: bool) -> Result<T> {
     if refused { Err(Error::new(Kind::Unavailable, "the store takes no writes")) } else { Ok(done) }
 }
 
-/// A stable hash (FNV-1a), the same in every version.
 pub(super) fn shard_of(user: &UserId, shards: u16) -> u16 {
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    let hash = user.as_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step);
-    u16::try_from(hash % u64::from(shards)).unwrap_or(0)
+    u16::try_from(crate::hash::stable(0, user.as_str()) % u64::from(shards)).unwrap_or(0)
 }

@@ -6,6 +6,7 @@ pub(super) mod outbox;
 pub(super) mod sweep;
 
 use super::shared::Shared;
+use crate::random;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -41,8 +42,10 @@ async fn publish(shared: Arc<Shared>) {
     }
 }
 
-/// Delays between attempts: none at first, then from 100 ms doubling up to a maximum, with jitter
-/// so that processes do not retry in step.
+/// Half of the first delay between attempts.
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+
+/// Delays between attempts: none at first, then from 100 ms on, with [`random::backoff`].
 pub(super) struct Backoff {
     attempts: u32,
     max: Duration,
@@ -57,8 +60,7 @@ impl Backoff {
         if self.attempts == 0 {
             tokio::task::yield_now().await;
         } else {
-            let full = Duration::from_millis(50 << self.attempts.min(6)).min(self.max);
-            tokio::time::sleep(full.mul_f64(0.5 + crate::random::fraction() / 2.0)).await;
+            tokio::time::sleep(random::backoff(self.attempts, FIRST_RETRY, self.max)).await;
         }
         self.attempts += 1;
     }

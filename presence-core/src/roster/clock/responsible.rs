@@ -36,11 +36,9 @@ impl Responsibility {
     }
 }
 
-/// FNV-1a with a finishing mix. Unlike the hash of maps, it is the same in every process and
-/// version.
+/// The stable hash with a finishing mix.
 fn hash(seed: u64, text: &str) -> u64 {
-    let start = 0xcbf2_9ce4_8422_2325_u64 ^ seed;
-    let raw = text.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let raw = crate::hash::stable(seed, text);
     let mixed = (raw ^ (raw >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
     mixed ^ (mixed >> 32)
 }
