@@ -4,7 +4,8 @@ use crate::people;
 use crate::report::{self, Target};
 use crate::roster::START;
 use crate::{Outcome, cpu, options::Options};
-use presence_core::{ManualClock, Presence};
+use presence_core::Presence;
+use presence_core::testing::ManualClock;
 use presence_memory::MemoryStore;
 use std::time::Duration;
 

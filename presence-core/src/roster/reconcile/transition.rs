@@ -184,7 +184,8 @@ impl Shard {
     fn reconcile_only(&mut self, at: u32, verdict: Verdict, reconciler: &Reconciler<'_>) {
         let from = self.slots[at].shown();
         let reason = self.update_state(at, verdict, reconciler);
-        let hidden = self.hides(at);
+        // Without cold fields there is no declaration.
+        let hidden = self.slots[at].cold.is_some() && self.hides(at);
         self.slots[at].set(flag::HIDDEN, hidden);
         self.queue_check(at, reconciler);
         let slot = &self.slots[at];
