@@ -4,3 +4,4 @@
 pub(super) mod schedule;
 pub(super) mod transition;
 pub(super) mod user_state;
+pub(super) mod verdict;

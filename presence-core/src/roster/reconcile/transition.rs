@@ -10,7 +10,7 @@
 //! the user's status changes, or whether the user is hidden, all sessions and topics of the user
 //! are.
 
-use crate::liveness::{self, Liveness, Policy};
+use crate::liveness::{Liveness, Policy};
 use crate::model::UserId;
 use crate::roster::clock::readings::ClockReadings;
 use crate::roster::readers::diff::LeftReason;
@@ -19,12 +19,12 @@ use crate::roster::readers::scope_state::{ScopeState, left};
 use crate::roster::readers::shown::Shown;
 use crate::roster::readers::sort_queue::SortQueue;
 use crate::roster::reconcile::user_state::UserState;
+use crate::roster::reconcile::verdict::Verdict;
 use crate::roster::sessions::cost::{self, UNIT};
 use crate::roster::sessions::memberships::Memberships;
 use crate::roster::sessions::shard::Shard;
 use crate::roster::sessions::slot::flag;
 use crate::roster::work;
-use crate::time::Timestamp;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -37,9 +37,6 @@ pub(crate) struct Reconciler<'a> {
     pub shown: &'a Shown,
     pub ranking: &'a Ranking,
 }
-
-/// The state of a session, and the time that it was judged at.
-pub(crate) type Verdict = (Liveness, Timestamp);
 
 impl Reconciler<'_> {
     /// Records a user's change in a scope: in its counts and lists, the ranking, and the totals.
@@ -220,41 +217,6 @@ impl Shard {
         slot.miss_node(now);
         let left = slot.left().is_some_and(|left| left.in_effect(reconciler.times.stamp));
         was.is_live().then_some(if left { LeftReason::Left } else { LeftReason::Lapsed })
-    }
-
-    /// The state of a session according to the facts, and the time that it was judged at.
-    pub fn verdict(&self, at: u32, reconciler: &Reconciler<'_>) -> Verdict {
-        work::step();
-        let Some(view) = reconciler.times.of(&self.slots[at]) else {
-            return (Liveness::Gone, Timestamp::ZERO);
-        };
-        (liveness::classify(&self.vitals(at), reconciler.policy, view), view.now())
-    }
-
-    /// Whether reconciling a session with this verdict would change nothing.
-    pub fn is_reconciled(&self, at: u32, verdict: Verdict) -> bool {
-        let slot = &self.slots[at];
-        // All sessions of a user have the flag, so that a user without declarations need not be
-        // looked at; nobody else can be hidden, or have become so.
-        let can_hide = slot.has(flag::HIDDEN) || !slot.is_only() || slot.cold.is_some();
-        self.is_session_reconciled(at, verdict)
-            && (!can_hide || self.hides(self.head_of(at)) == slot.has(flag::HIDDEN))
-    }
-
-    /// Whether a session's state is what it was at the last reconciliation.
-    fn is_session_reconciled(&self, at: u32, (state, now): Verdict) -> bool {
-        let slot = &self.slots[at];
-        state == slot.state && slot.is_reconciled_at(now)
-    }
-
-    /// Reconciles a session if that would change anything; returns whether it did.
-    pub fn reconcile_if_due(&mut self, at: u32, reconciler: &Reconciler<'_>) -> bool {
-        let verdict = self.verdict(at, reconciler);
-        let is_due = !self.is_reconciled(at, verdict);
-        if is_due {
-            self.reconcile_as(at, verdict, reconciler);
-        }
-        is_due
     }
 
     /// Records the user's change in every scope where it shows, and in the watches of the user.
