@@ -82,7 +82,7 @@ export class Cluster {
       for (const [user, node] of Object.entries(users)) if (node !== this.node) this.told(name, user, node, true);
     });
     // Removes users who left during the interruption, once others have written to an empty store.
-    setTimeout(() => this.forget().catch(() => {}), 2 * BEAT);
+    setTimeout(() => this.forget().catch(() => {}), LEASE * 1000);
   }
 
   async forget() {
