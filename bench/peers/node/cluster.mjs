@@ -19,7 +19,8 @@ export class Cluster {
     this.joined = joined;
     this.left = left;
     this.redis = new Redis(url, { enableAutoPipelining: true, maxRetriesPerRequest: null });
-    this.ear = this.redis.duplicate();
+    // The ready check of ioredis sends INFO, which fails once the connection is in subscriber mode.
+    this.ear = this.redis.duplicate({ enableReadyCheck: false });
     for (const client of [this.redis, this.ear]) client.on("error", () => {});
     this.ear.on("message", (_, text) => {
       const [room, user, node, came] = JSON.parse(text);
