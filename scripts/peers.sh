@@ -2,7 +2,7 @@
 # Measures ours and other presence servers, side by side:  scripts/peers.sh [options of bench/peers; --help]
 #
 # Fetches Node (PyPI), the servers on it (npm, by the committed lockfile) and Redis into .servers and bench/peers, and builds the
-# rest with cargo, outside the workspace: some minutes the first time. All of it takes two hours, `--quick` less than ten minutes.
+# rest with cargo, outside the workspace: some minutes the first time. All of it takes two hours, `--quick` ten minutes.
 # `--smoke` is what CI runs: the driver against ours, in a debug build: seconds, and two minutes of
 # building the first time.
 set -euo pipefail

@@ -93,10 +93,12 @@ fn main() -> Outcome {
     Ok(())
 }
 
-/// Whether a scenario is to run. A smoke run leaves out those of two processes unless they are named.
+/// Whether a scenario is to run. Unless they are named, a smoke run leaves out those of two
+/// processes, and a quick run the long ones.
 fn wants(options: &Options, scenario: &Scenario) -> bool {
     if options.scenario.is_empty() {
-        return !(options.smoke && scenario.across);
+        let is_long = scenario::LONG.contains(&scenario.name);
+        return !(options.smoke && scenario.across || options.quick && is_long);
     }
     options.scenario.iter().any(|name| name == scenario.name)
 }

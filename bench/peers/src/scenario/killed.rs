@@ -8,7 +8,7 @@ use crate::peer::Peer;
 use std::time::{Duration, Instant};
 
 /// The timeout.
-const AT_MOST: Duration = Duration::from_secs(45);
+const AT_MOST: Duration = Duration::from_secs(30);
 const WATCHED: usize = 3;
 
 pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {

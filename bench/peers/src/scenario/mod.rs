@@ -90,6 +90,9 @@ pub struct Scenario {
     pub run: fn(&Peer, &Sizes) -> Outcome<Vec<Sample>>,
 }
 
+/// Scenarios of minutes, which a quick run leaves out unless they are named.
+pub const LONG: [&str; 3] = ["fault-restart", "fault-store", "fault-link"];
+
 pub const ALL: [Scenario; 15] = [
     Scenario {
         name: "join",

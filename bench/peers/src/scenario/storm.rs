@@ -17,7 +17,7 @@ pub fn thousand(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
 }
 
 pub fn ten_thousand(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
-    storm(peer, sizes.of(10_000, 5_000))
+    storm(peer, sizes.of(10_000, 2_000))
 }
 
 fn storm(peer: &Peer, comers: usize) -> Outcome<Vec<Sample>> {
