@@ -2,13 +2,15 @@
 
 use crate::error::rejected;
 use crate::jetstream::link::ConnectionState;
-use async_nats::{Client, ClientError, ConnectOptions, Event, ServerAddr, ServerError};
+use async_nats::{Client, ClientError, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 use presence_core::store::Result;
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 /// The ping interval of an idle connection, so that a dead one is noticed.
@@ -18,6 +20,8 @@ const CONNECTS_FOR: Duration = Duration::from_secs(2);
 /// The longest delay before the client reconnects. The delay is random, since all processes lose a
 /// server at once.
 const RECONNECTS_EVERY: Duration = Duration::from_millis(250);
+/// The bound of an attempt that only finds out why the client could not connect.
+const TRIED_FOR: Duration = Duration::from_millis(500);
 /// How long the same event is not logged again.
 const LOGGED_FOR: Duration = Duration::from_mins(10);
 /// How many different events are logged in that time.
@@ -33,8 +37,11 @@ pub(crate) fn of(urls: &str, connect: ConnectOptions, connection: &ConnectionSta
         Some(Credentials { user, password: Some(password) }) => connect.user_and_password(user, password),
         Some(Credentials { user: token, password: None }) => connect.token(token),
     };
-    let logger =
-        EventLogger { connection: connection.clone(), logged: Mutex::new((HashSet::new(), Instant::now())) };
+    let logger = Arc::new(EventLogger {
+        servers: servers.iter().map(|server| (server.host().to_owned(), server.port())).collect(),
+        connection: connection.clone(),
+        logged: Mutex::new((HashSet::new(), Instant::now())),
+    });
     let connect = connect
         .retry_on_initial_connect()
         .max_reconnects(None)
@@ -46,8 +53,8 @@ pub(crate) fn of(urls: &str, connect: ConnectOptions, connection: &ConnectionSta
             full.mul_f64(0.4 + 0.6 * presence_core::random::fraction())
         })
         .event_callback(move |event| {
-            logger.log(&event);
-            std::future::ready(())
+            let logger = Arc::clone(&logger);
+            async move { logger.log(&event).await }
         });
     // `connect` returns at once because of `retry_on_initial_connect`; the client connects in the
     // background.
@@ -92,6 +99,7 @@ fn read(urls: &str) -> Result<(Vec<ServerAddr>, Option<Credentials>)> {
 
 /// Logs the events of the client and of its server that are not answers to requests.
 struct EventLogger {
+    servers: Vec<(String, u16)>,
     connection: ConnectionState,
     /// The events that were logged lately, and when this set was last emptied. The client reports
     /// each attempt to connect, some five in a second; one line for each outage is enough.
@@ -99,7 +107,7 @@ struct EventLogger {
 }
 
 impl EventLogger {
-    fn log(&self, event: &Event) {
+    async fn log(&self, event: &Event) {
         match event {
             Event::Connected => {
                 self.logged.lock().0.clear();
@@ -124,15 +132,32 @@ impl EventLogger {
                 }
             }
             Event::Draining | Event::Closed => tracing::debug!("NATS: {event}"),
-            other => {
+            other if self.is_news(&other.to_string(), Instant::now()) => {
                 if let Event::ClientError(error) = other {
-                    self.connection.failed(&reason(error));
-                }
-                if self.is_news(&other.to_string(), Instant::now()) {
+                    let why = self.cause(reason(error)).await;
+                    self.connection.failed(&why);
+                    tracing::warn!("NATS: {why}");
+                } else {
                     tracing::warn!("NATS: {other}");
                 }
             }
+            _ => {}
         }
+    }
+
+    /// Why a connection failed: of an error of the network the client tells only that it was one,
+    /// so a connection of our own is tried.
+    async fn cause(&self, reason: String) -> String {
+        if reason != ConnectErrorKind::Io.to_string() {
+            return reason;
+        }
+        for (host, port) in &self.servers {
+            let attempt = TcpStream::connect((host.as_str(), *port));
+            if let Ok(Err(error)) = tokio::time::timeout(TRIED_FOR, attempt).await {
+                return format!("{reason}: {error}");
+            }
+        }
+        reason
     }
 
     /// Whether to log this event: not if it was logged lately, nor if too many others were.
@@ -188,18 +213,21 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_outage_is_told_of_once() {
+    #[tokio::test]
+    async fn an_outage_is_told_of_once() {
         let now = Instant::now();
-        let logger =
-            EventLogger { connection: ConnectionState::default(), logged: Mutex::new((HashSet::new(), now)) };
+        let logger = EventLogger {
+            servers: Vec::new(),
+            connection: ConnectionState::default(),
+            logged: Mutex::new((HashSet::new(), now)),
+        };
         assert!(
             logger.is_news("refused", now)
                 && !logger.is_news("refused", now)
                 && logger.is_news("timed out", now)
         );
-        logger.log(&Event::ClientError(ClientError::Other("down".into())));
-        logger.log(&Event::Connected);
+        logger.log(&Event::ClientError(ClientError::Other("down".into()))).await;
+        logger.log(&Event::Connected).await;
         assert!(logger.is_news("refused", now) && !logger.is_news("refused", now));
         let later = now + LOGGED_FOR * 2;
         assert!(logger.is_news("refused", later));

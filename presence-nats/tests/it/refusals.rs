@@ -117,6 +117,6 @@ async fn a_server_that_is_not_there_is_named_for_logs_only_and_without_secrets()
             break cause;
         }
     };
-    // The client tells no more of a failed attempt than its kind.
-    assert_eq!(cause, "NATS at 127.0.0.1:1: IO error");
+    assert!(cause.starts_with("NATS at 127.0.0.1:1: IO error: "), "{cause}");
+    assert!(cause.to_lowercase().contains("refused"), "{cause}");
 }
