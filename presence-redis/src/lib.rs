@@ -31,9 +31,6 @@
 //!   `HSCAN`, `HGETALL`, `HINCRBY`, `GET`, `SET`, `SETRANGE`, `GETRANGE`, `STRLEN`, `APPEND`,
 //!   `DEL`, `PEXPIRE`, `TIME`, `PUBLISH` (`SPUBLISH`), on `presence:{<namespace>:*`, keys and
 //!   channels. `INFO` too, if possible, by which failovers are noticed.
-//! - **Clocks of a cluster's masters within a few seconds of each other**. One that steps is not
-//!   followed, but a process that starts while one is ahead may stamp its sessions by that clock:
-//!   whoever falls silent there is shown for as much longer.
 //! - **No persistence**: the processes write data again that the server has lost. [`RedisBroker`]
 //!   needs persistence if messages must survive a restart, with `appendfsync always` if no
 //!   acknowledged message may be lost. Its scripts also call `XADD`, `XDEL`, `XLEN`, `XRANGE` and

@@ -70,6 +70,15 @@ impl Inner {
     pub fn one(&self, script: &Script, shard: u16) -> Cmd {
         script.of(&self.header, std::iter::once(&self.keys[usize::from(shard)]))
     }
+
+    /// The time of a shard.
+    async fn now(&self, shard: u16) -> Result<Timestamp> {
+        let mut call = self.one(&NOW, shard);
+        call.arg(self.reckoning.now(SystemClock.now()).unwrap_or_default().as_millis());
+        let answer = self.link.call(&NOW, &call).await?;
+        let at = text(&answer).and_then(|text| text.parse().ok());
+        at.map(Timestamp::from_millis).ok_or_else(|| unexpected("its time"))
+    }
 }
 
 #[async_trait]
@@ -147,11 +156,12 @@ impl PresenceStore for Direct {
         feed::watch(Arc::clone(&self.0))
     }
 
+    /// The least time of all shards of a cluster, whose masters' clocks may differ: one that is
+    /// ahead is not followed by the other processes either.
     async fn now(&self) -> Result<Timestamp> {
-        let mut call = self.0.one(&NOW, 0);
-        call.arg(self.0.reckoning.now(SystemClock.now()).unwrap_or_default().as_millis());
-        let answer = self.0.link.call(&NOW, &call).await?;
-        let at = text(&answer).and_then(|text| text.parse().ok());
-        at.map(Timestamp::from_millis).ok_or_else(|| unexpected("its time"))
+        let shards = if self.0.link.source.is_cluster() { self.shards() } else { 1 };
+        let times = join_all((0..shards).map(|shard| self.0.now(shard))).await;
+        let least = times.iter().filter_map(|time| time.as_ref().ok()).min().copied();
+        least.map_or_else(|| times.into_iter().next().unwrap_or_else(|| Err(unexpected("its time"))), Ok)
     }
 }

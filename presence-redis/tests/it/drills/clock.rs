@@ -93,8 +93,6 @@ async fn a_failover_leads_to_a_server_whose_clock_is_behind() {
     block_in_place(|| drop(sentinel));
 }
 
-/// With all steps it fails now and then: a process that starts while one master is ahead asks it
-/// for the time (`now.lua`), believes its clock, and stamps as much ahead of the others.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_clock_of_one_master_of_a_cluster_steps() {
     let (cluster, name) = (block_in_place(|| Cluster::with_clocks(3, 0)), rig::unique());
