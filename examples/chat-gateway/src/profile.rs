@@ -1,6 +1,6 @@
 //! The meta of a session: the name to show, and the connection and process that it belongs to.
 
-use presence_core::{Meta, NodeId, Presence, SessionId, UserId};
+use presence_core::{Meta, NodeId, Presence, Session, SessionId, SessionKey, UserId};
 use serde_json::{Value, json};
 
 /// The maximum length of a stored name, in characters, so that the meta always has room for it.
@@ -33,13 +33,15 @@ pub fn is_of(meta: Option<&Meta>, node: &NodeId) -> bool {
 
 /// The name of a user who may have left: that of their last session, as long as it is remembered.
 pub fn last_name(presence: &Presence, user: &UserId) -> String {
-    let sessions = presence.explain(user).sessions.into_iter();
-    let sessions = sessions.filter_map(|session| {
-        presence.session(&presence_core::SessionKey { user: user.clone(), id: session.id })
-    });
-    let named = sessions.filter(|session| session.placement.meta.is_some());
+    let named = sessions(presence, user).filter(|session| session.placement.meta.is_some());
     let last = named.max_by_key(|session| session.placement.placed_at);
     name(last.as_ref().and_then(|session| session.placement.meta.as_ref()), user).to_owned()
+}
+
+/// A user's sessions, and those that ended, as long as they are remembered.
+pub fn sessions(presence: &Presence, user: &UserId) -> impl Iterator<Item = Session> {
+    let sessions = presence.explain(user).sessions.into_iter();
+    sessions.filter_map(|session| presence.session(&SessionKey { user: user.clone(), id: session.id }))
 }
 
 fn field<'a>(meta: Option<&'a Meta>, name: &str) -> Option<&'a str> {

@@ -6,41 +6,49 @@ use super::{Redis, UPDATES};
 use crate::frame::{Frame, User};
 use crate::stores::NAMESPACE;
 use crate::{profile, rfc3339};
-use presence_core::{Member, NodeId, Presence, Scope, Snapshot, Update, UserId};
+use presence_core::{Member, NodeId, Presence, Scope, Snapshot, Timestamp, Update, UserId};
 use redis::Pipeline;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Removes a user's key and publishes that they are offline, unless another connection has written
-/// the key since. The first process does both; the others find no key.
+/// Writes or removes a user's key, and publishes a change unless the key already has this content.
+/// So the process that writes a change first publishes it, and no other does.
 ///
-/// `KEYS[1]` the user's key; `ARGV[1]` the connection that the key is expected to name; `ARGV[2]`
-/// the frame; `ARGV[3]` the channel.
-const GONE: &str = r"
+/// Processes learn of changes at different times, so a write may arrive that is older than the key.
+/// Each write has the versions of the user's sessions. One that lacks a version, or has an older
+/// one than the last write, changes nothing: the process that is responsible for the user writes
+/// again once it knows everything.
+///
+/// `KEYS[1]` the user's key; `KEYS[2]` the versions of the last write; `ARGV[1]` the versions, a
+/// JSON object; `ARGV[2]` the oldest version that a process may not lack: it may have forgotten the
+/// sessions that ended before; `ARGV[3]` how long the versions are stored, in seconds; `ARGV[4]` the
+/// key's new value, empty to remove it; `ARGV[5]` its lifetime in seconds; `ARGV[6]` the frame to
+/// publish, or empty; `ARGV[7]` the channel.
+const WRITE: &str = r"
+local versions = cjson.decode(ARGV[1])
+for session, last in pairs(cjson.decode(redis.call('GET', KEYS[2]) or '{}')) do
+  if last > (versions[session] or 0) and (versions[session] or last >= tonumber(ARGV[2])) then return 0 end
+end
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[3])
 local stored = redis.call('GET', KEYS[1])
-if not stored then return 0 end
-local known, value = pcall(cjson.decode, stored)
-if known and type(value) == 'table' and value.connection_id ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[1])
-redis.call('PUBLISH', ARGV[3], ARGV[2])
+local changed
+if ARGV[4] == '' then
+  changed = redis.call('DEL', KEYS[1]) == 1
+else
+  redis.call('SET', KEYS[1], ARGV[4], 'EX', ARGV[5])
+  local known, old = pcall(cjson.decode, stored or '')
+  local new = cjson.decode(ARGV[4])
+  changed = not (known and type(old) == 'table' and old.status == new.status
+    and old.message == new.message and old.username == new.username)
+end
+if changed and ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[7], ARGV[6]) end
 return 1";
 
-/// Writes a user's key, and publishes the change unless the key already had this content. So the
-/// process that writes a change first publishes it, and no other does.
-///
-/// `KEYS[1]` the user's key; `ARGV[1]` its value; `ARGV[2]` its lifetime in seconds; `ARGV[3]` the
-/// frame; `ARGV[4]` the channel.
-const SHOWN: &str = r"
-local stored = redis.call('GET', KEYS[1])
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
-local known, old = pcall(cjson.decode, stored or '')
-local new = cjson.decode(ARGV[1])
-if known and type(old) == 'table' and old.status == new.status and old.message == new.message
-  and old.username == new.username then return 0 end
-redis.call('PUBLISH', ARGV[4], ARGV[3])
-return 1";
+/// For how long the versions of a write are stored: longer than any write is delayed, and shorter
+/// than sessions that ended are remembered.
+const VERSIONS_TTL: Duration = Duration::from_mins(1);
 
 /// The number of users that are written at a time.
 const BATCH: usize = 500;
@@ -50,22 +58,15 @@ const REFRESH: Duration = Duration::from_secs(30);
 /// The last known state of all users, and the writes that are pending.
 ///
 /// The key of an online user is written by one process: that of their newest connection. Any
-/// process that sees a user go offline writes it, since the process that wrote the key may be gone
+/// process that sees a user go offline removes it, since the process that wrote the key may be gone
 /// as well.
 pub(crate) struct Mirror {
     presence: Presence,
     redis: Redis,
     node: NodeId,
     members: BTreeMap<UserId, Arc<Member>>,
-    pending: Vec<Pending>,
-}
-
-/// A pending write.
-enum Pending {
-    /// The key of a user, with the frame to publish if this is a change.
-    Shown { user: UserId, frame: Option<String> },
-    /// A user went offline, whose key named this connection.
-    Gone { user: UserId, connection: String, frame: String },
+    /// The users whose keys are to be written, and whether a change is published.
+    pending: BTreeMap<UserId, bool>,
 }
 
 /// The value of a user's key.
@@ -85,7 +86,7 @@ impl Mirror {
             redis: redis.clone(),
             node: presence.node().id,
             members: BTreeMap::new(),
-            pending: Vec::new(),
+            pending: BTreeMap::new(),
         };
         tokio::spawn(mirror.run());
     }
@@ -141,82 +142,110 @@ impl Mirror {
             return;
         }
         let before = self.members.insert(member.user.clone(), Arc::clone(member));
-        if before.as_ref() == Some(member) || !profile::is_of(member.meta.as_ref(), &self.node) {
-            return;
-        }
         // Whether this is a change is decided by the script, which compares it with the key: the
         // process with the user's former connection may not have written it, and leaves it to this
         // one.
-        let frame = Some(self.frame(User::of(member)));
-        self.pending.push(Pending::Shown { user: member.user.clone(), frame });
+        if before.as_ref() != Some(member) && self.is_own(member) {
+            self.pending.insert(member.user.clone(), true);
+        }
     }
 
     fn lose(&mut self, user: &UserId) {
-        let Some(member) = self.members.remove(user) else { return };
-        let frame = self.frame(User::offline(user.as_str(), profile::name(member.meta.as_ref(), user)));
-        let connection = profile::connection(member.meta.as_ref()).to_owned();
-        self.pending.push(Pending::Gone { user: user.clone(), connection, frame });
+        if self.members.remove(user).is_some() {
+            self.pending.insert(user.clone(), true);
+        }
     }
 
-    fn frame(&self, user: User<'_>) -> String {
-        Frame::presence(user, &rfc3339(self.presence.now())).text()
+    fn is_own(&self, member: &Member) -> bool {
+        profile::is_of(member.meta.as_ref(), &self.node)
     }
 
     /// Schedules a refresh of all keys that this process is responsible for.
     fn refresh(&mut self) {
-        let own = self.members.values().filter(|member| profile::is_of(member.meta.as_ref(), &self.node));
-        self.pending.extend(own.map(|member| Pending::Shown { user: member.user.clone(), frame: None }));
+        let own = self.members.values().filter(|member| self.is_own(member));
+        let own: Vec<_> = own.map(|member| member.user.clone()).collect();
+        for user in own {
+            self.pending.entry(user).or_insert(false);
+        }
     }
 
     /// Executes the pending writes. While Redis is down it retries; changes during that time are
     /// compared when it is back.
     async fn write(&mut self) {
         while !self.pending.is_empty() {
-            let batch = self.pending.len().min(BATCH);
-            let commands = self.commands(&self.pending[..batch]);
+            let batch: Vec<_> = self.pending.keys().take(BATCH).cloned().collect();
+            let commands = self.commands(&batch);
             if self.redis.link.run::<()>(&commands).await.is_ok() {
-                self.pending.drain(..batch);
+                batch.iter().for_each(|user| _ = self.pending.remove(user));
             } else {
                 pause().await;
             }
         }
-        self.pending = Vec::new();
     }
 
-    fn commands(&self, pending: &[Pending]) -> Pipeline {
-        let last_seen = rfc3339(self.presence.now());
-        let ttl = self.redis.presence_ttl.as_secs();
+    fn commands(&self, users: &[UserId]) -> Pipeline {
+        let now = self.presence.now();
+        let oldest = version(now - VERSIONS_TTL);
+        let now = rfc3339(now);
         let mut commands = redis::pipe();
         commands.atomic();
-        for write in pending {
-            match write {
-                Pending::Shown { user, frame } => {
-                    // The current state counts: for a user who left meanwhile, a `Gone` is pending
-                    // as well.
-                    let Some(member) = self.members.get(user) else { continue };
-                    let connection_id = profile::connection(member.meta.as_ref());
-                    let wire = Wire { user: User::of(member), connection_id, last_seen: &last_seen };
-                    let value = serde_json::to_string(&wire).unwrap_or_default();
-                    match frame {
-                        Some(frame) => {
-                            let shown = commands.cmd("EVAL").arg(SHOWN).arg(1).arg(key(user));
-                            shown.arg(value).arg(ttl).arg(frame).arg(UPDATES).ignore();
-                        }
-                        None => _ = commands.set_ex(key(user), value, ttl).ignore(),
-                    }
+        for user in users {
+            // Read before the state, so that the state is at least as new as the versions.
+            let versions = versions(&self.presence, user);
+            // The current state counts, not that of the change, which may be long ago.
+            let person = self.presence.user(user).filter(|person| person.member.liveness.is_live());
+            let (value, shown, name);
+            match &person {
+                Some(person) if !self.is_own(&person.member) => continue,
+                Some(person) => {
+                    shown = User::of(&person.member);
+                    let connection_id = profile::connection(person.member.meta.as_ref());
+                    let wire = Wire { user: User::of(&person.member), connection_id, last_seen: &now };
+                    value = serde_json::to_string(&wire).unwrap_or_default();
                 }
-                Pending::Gone { user, connection, frame } => {
-                    let gone = commands.cmd("EVAL").arg(GONE).arg(1).arg(key(user));
-                    gone.arg(connection).arg(frame).arg(UPDATES).ignore();
+                None => {
+                    name = profile::last_name(&self.presence, user);
+                    shown = User::offline(user.as_str(), &name);
+                    value = String::new();
                 }
             }
+            let publishes = self.pending.get(user) == Some(&true);
+            let frame = if publishes { Frame::presence(shown, &now).text() } else { String::new() };
+            let written = commands.cmd("EVAL").arg(WRITE).arg(2).arg(key(user)).arg(versions_key(user));
+            let written = written.arg(serde_json::to_string(&versions).unwrap_or_default());
+            let written = written.arg(oldest).arg(VERSIONS_TTL.as_secs()).arg(value);
+            written.arg(self.redis.presence_ttl.as_secs()).arg(frame).arg(UPDATES).ignore();
         }
         commands
     }
 }
 
+/// The versions of all that this process knows of a user's sessions: a number for where each
+/// session is, and one for what it declared, which grow with each change.
+fn versions(presence: &Presence, user: &UserId) -> BTreeMap<String, u64> {
+    let mut versions = BTreeMap::new();
+    for session in profile::sessions(presence, user) {
+        // A session that left is newer than the same session before, even in one millisecond.
+        let placed = version(session.placement.placed_at);
+        let left = session.placement.left.map(|left| version(left.at) + 1);
+        versions.insert(format!("placed {}", session.id), left.map_or(placed, |left| left.max(placed + 1)));
+        if let Some(declared) = session.declared {
+            versions.insert(format!("declared {}", session.id), version(declared.at));
+        }
+    }
+    versions
+}
+
+const fn version(at: Timestamp) -> u64 {
+    2 * at.as_millis()
+}
+
 fn key(user: &UserId) -> String {
     format!("presence:{user}")
+}
+
+fn versions_key(user: &UserId) -> String {
+    format!("presence:{{{NAMESPACE}:written}}:{user}")
 }
 
 /// Whether a user's key cannot collide with the keys of the store and the broker, which all contain

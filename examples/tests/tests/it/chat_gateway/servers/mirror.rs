@@ -113,6 +113,35 @@ async fn a_change_that_the_first_instance_did_not_publish_is_published_by_the_se
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_is_older_than_the_key_changes_nothing() {
+    let redis = redis().await;
+    let url = redis.url();
+    let process = Process::start(&["--redis-url", &url]).await;
+    let mut updates = hears(&redis, "presence:updates").await;
+    let (key, versions) = ("presence:alice", "presence:{chat-gateway:written}:alice");
+    let newer = i64::MAX / 1_000_000;
+    // As if another instance had written of a session that this one has not heard of.
+    ask(&redis, &["SET", versions, &format!(r#"{{"placed other":{newer}}}"#)]).await;
+    let mut alice = connect(&process, "alice").await;
+    let bob = connect(&process, "bob").await;
+    until(&redis, &["EXISTS", "presence:bob"], |answer| answer == "1").await;
+    assert_eq!(json_of(&soon(updates.recv()).await.unwrap())["user_id"], "bob");
+    assert_eq!(ask(&redis, &["EXISTS", key]).await.trim(), "0");
+    ask(&redis, &["DEL", versions]).await;
+    alice.says(json!({"type": "status", "status": "busy"})).await;
+    assert_eq!(json_of(&soon(updates.recv()).await.unwrap())["status"], "busy");
+    // As if it had written of a newer state of each session.
+    let known = json_of(&ask(&redis, &["GET", versions]).await);
+    let newest = known.as_object().unwrap().keys().map(|name| (name.clone(), json!(newer))).collect();
+    assert!(known.as_object().unwrap().len() >= 2, "{known}");
+    ask(&redis, &["SET", versions, &Value::Object(newest).to_string()]).await;
+    drop((alice, bob));
+    until(&redis, &["EXISTS", "presence:bob"], |answer| answer == "0").await;
+    assert_eq!(json_of(&soon(updates.recv()).await.unwrap())["user_id"], "bob");
+    assert_eq!(ask(&redis, &["EXISTS", key]).await.trim(), "1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_key_of_a_killed_instances_user_is_removed_unless_they_are_connected_elsewhere() {
     let redis = redis().await;
     let url = redis.url();
