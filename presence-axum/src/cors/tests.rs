@@ -1,4 +1,9 @@
 use super::*;
+use http::HeaderMap;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS, ORIGIN, VARY,
+};
 
 fn named(cors: &str, origin: Option<&'static str>) -> Option<String> {
     let mut headers = HeaderMap::new();

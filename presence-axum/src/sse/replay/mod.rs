@@ -2,9 +2,11 @@
 
 mod frames;
 mod resume;
+mod settings;
 mod viewer;
 
 pub use resume::Resume;
+pub use settings::{Begin, Ping};
 
 use super::response;
 use super::shared_map::SharedMap;
@@ -12,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use frames::{Format, Frames};
 use http::{StatusCode, header};
-use presence_core::broker::{Channel, Event, EventId, Start};
+use presence_core::broker::{Channel, EventId, Start};
 use presence_core::{Broker, Clock, SystemClock, Timestamp};
 use std::fmt;
 use std::sync::Arc;
@@ -31,7 +33,6 @@ use viewer::Viewer;
 /// are no longer stored, the stream begins again as [`Begin`] says. The stream ends after the last
 /// event of a channel; a client that resumes after that event gets 204, on which an `EventSource`
 /// stops reconnecting.
-///
 ///
 /// ```
 /// use axum::{Router, extract::State, routing::get, response::Response};
@@ -64,29 +65,6 @@ struct Inner {
     ends_after: Option<Duration>,
     /// The frames of the channels that have viewers.
     frames: SharedMap<Channel, Arc<Frames>>,
-}
-
-/// Where a stream begins for a viewer that does not resume, or that has missed events which are no
-/// longer stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Begin {
-    /// With the latest event. For channels of states, in which a newer one replaces the older.
-    #[default]
-    Latest,
-    /// With all events that are stored. If some are missing, an event named `missed` comes first;
-    /// its data is `"trimmed"`, `"incarnation"` or `"slow"`.
-    Everything,
-}
-
-/// What is sent at intervals, so that proxies do not close an idle stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Ping {
-    /// A comment, which an `EventSource` ignores.
-    #[default]
-    Comment,
-    /// An event of this name with the data `{}`, by which a page can tell an idle stream from a
-    /// dead one.
-    Event(&'static str),
 }
 
 /// The time limit for asking the broker, when a client resumes, whether the channel has ended.
@@ -140,103 +118,6 @@ impl Replay {
         };
         set(&mut inner);
         Self(Arc::new(inner))
-    }
-
-    /// The clock by which pings and ends are due. Default: the system's.
-    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
-        self.with(|inner| inner.clock = clock)
-    }
-
-    /// Where a stream begins. Default [`Begin::Latest`].
-    ///
-    /// ```
-    /// # fn example(broker: impl presence_core::Broker) {
-    /// use presence_axum::sse::{Begin, Replay};
-    /// let replay = Replay::new(broker).begin(Begin::Everything);
-    /// # let _ = replay;
-    /// # }
-    /// ```
-    pub fn begin(self, begin: Begin) -> Self {
-        self.with(|inner| inner.begin = begin)
-    }
-
-    /// The name of each event (`event:`). Default: none, so that `onmessage` receives them.
-    ///
-    /// ```
-    /// # fn example(broker: impl presence_core::Broker) {
-    /// use presence_axum::sse::Replay;
-    /// let replay = Replay::new(broker).event_name("news");
-    /// # let _ = replay;
-    /// # }
-    /// ```
-    pub fn event_name(self, name: &'static str) -> Self {
-        self.with(|inner| inner.format.name = Some(name))
-    }
-
-    /// Makes the data of an event, instead of its payload; called once for all viewers.
-    ///
-    /// ```
-    /// # fn example(broker: impl presence_core::Broker) {
-    /// use presence_axum::sse::Replay;
-    /// let replay = Replay::new(broker).payload(|event| format!("{{\"id\":\"{}\"}}", event.id).into());
-    /// # let _ = replay;
-    /// # }
-    /// ```
-    pub fn payload(self, payload: impl Fn(&Event) -> Bytes + Send + Sync + 'static) -> Self {
-        self.with(|inner| inner.format.payload = Some(Arc::new(payload)))
-    }
-
-    /// What is sent at this interval, independently of events; the interval is at least 10 ms.
-    /// Default: a comment every 15 s.
-    ///
-    /// ```
-    /// # fn example(broker: impl presence_core::Broker) {
-    /// use presence_axum::sse::{Ping, Replay};
-    /// use std::time::Duration;
-    /// let replay = Replay::new(broker).ping(Ping::Event("ping"), Duration::from_secs(10));
-    /// # let _ = replay;
-    /// # }
-    /// ```
-    pub fn ping(self, ping: Ping, every: Duration) -> Self {
-        self.with(|inner| {
-            inner.ping_every = every.max(Duration::from_millis(10));
-            inner.ping = match ping {
-                Ping::Comment => Bytes::from_static(b": ping\n\n"),
-                Ping::Event(name) => format!("event: {name}\ndata: {{}}\n\n").into(),
-            };
-        })
-    }
-
-    /// The time limit for a stream; its client is expected to resume. Default: none.
-    ///
-    /// ```
-    /// # fn example(broker: impl presence_core::Broker) {
-    /// use presence_axum::sse::Replay;
-    /// use std::time::Duration;
-    /// let replay = Replay::new(broker).ends_after(Duration::from_hours(1));
-    /// # let _ = replay;
-    /// # }
-    /// ```
-    pub fn ends_after(self, ends_after: Duration) -> Self {
-        self.with(|inner| inner.ends_after = Some(ends_after))
-    }
-
-    /// After how long clients reconnect to a stream that broke, and to one whose channel has ended.
-    /// Default 2 s and 15 s.
-    ///
-    /// ```
-    /// # fn example(broker: impl presence_core::Broker) {
-    /// use presence_axum::sse::Replay;
-    /// use std::time::Duration;
-    /// let replay = Replay::new(broker).retry(Duration::from_secs(1), Duration::from_mins(1));
-    /// # let _ = replay;
-    /// # }
-    /// ```
-    pub fn retry(self, broken: Duration, ended: Duration) -> Self {
-        self.with(|inner| {
-            inner.opening = format!("retry: {}\n\n", broken.as_millis()).into();
-            inner.format.retry_when_ended = ended;
-        })
     }
 
     /// The broker whose channels are streamed.
@@ -300,15 +181,6 @@ impl Inner {
         Some(newest.is_some_and(|event| {
             event.last && event.id.incarnation == id.incarnation && event.id.number <= id.number
         }))
-    }
-}
-
-impl Begin {
-    fn start(self) -> Start {
-        match self {
-            Self::Latest => Start::Last(1),
-            Self::Everything => Start::Last(usize::MAX),
-        }
     }
 }
 
