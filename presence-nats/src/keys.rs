@@ -4,7 +4,8 @@
 //! hexadecimal digits. So `alice` is `alice`, `a.b c` is `a=2Eb=20c`, and `*` is `=2A`. Ids have at
 //! most 256 bytes, hence tokens at most 768.
 
-use crate::options::{Namespace, Options};
+use crate::options::Options;
+use presence_core::store::Namespace;
 use presence_core::{NodeId, SessionId, SessionKey, UserId};
 
 /// The names of streams and subjects in one namespace.

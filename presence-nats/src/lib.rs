@@ -111,5 +111,6 @@ mod verbs;
 /// The client crate, for ready-made clients and for how to connect.
 pub use async_nats;
 pub use broker::{BrokerOptions, NatsBroker};
-pub use options::{Namespace, Options, Storage};
+pub use options::{Options, Storage};
+pub use presence_core::store::Namespace;
 pub use store::NatsStore;

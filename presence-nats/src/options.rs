@@ -1,73 +1,9 @@
 //! The settings of a store, and the bounds of each.
 
 use crate::error::rejected;
-use presence_core::store::{Error, Result};
+use presence_core::store::{Namespace, Result};
 use presence_core::{Policy, SessionId};
-use std::fmt;
 use std::time::Duration;
-
-/// The name of the bucket, which separates independent populations on one server.
-///
-/// 1 to 64 bytes of `A-Z`, `a-z`, `0-9`, `-` and `_`, the characters that a bucket's name may have.
-/// The namespace uses the bucket `<namespace>` (stream `KV_<namespace>`) and the stream
-/// `BEATS_<namespace>`.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Namespace(Box<str>);
-
-impl Namespace {
-    /// The longest namespace, in bytes.
-    pub const MAX_BYTES: usize = 64;
-
-    /// Takes a name.
-    ///
-    /// # Errors
-    /// [`Kind::Rejected`](presence_core::store::Kind::Rejected) when it is empty, too long, or
-    /// holds another character.
-    ///
-    /// ```
-    /// use presence_nats::Namespace;
-    /// assert!(Namespace::new("chat-eu_1").is_ok());
-    /// assert!(Namespace::new("chat.eu").is_err());
-    /// ```
-    pub fn new(name: impl AsRef<str>) -> Result<Self> {
-        let name = name.as_ref();
-        if name.is_empty() || name.len() > Self::MAX_BYTES || !is_word(name) {
-            return Err(rejected("a namespace is 1 to 64 characters of A-Z, a-z, 0-9, '_' and '-'"));
-        }
-        Ok(Self(name.into()))
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Namespace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-impl fmt::Display for Namespace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::str::FromStr for Namespace {
-    type Err = Error;
-    fn from_str(name: &str) -> Result<Self> {
-        Self::new(name)
-    }
-}
-
-impl TryFrom<&str> for Namespace {
-    type Error = Error;
-    fn try_from(name: &str) -> Result<Self> {
-        Self::new(name)
-    }
-}
 
 fn is_word(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
@@ -97,7 +33,8 @@ pub enum Storage {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// The name of the bucket. All processes of one population use the same.
+    /// The name of the bucket `<namespace>` (stream `KV_<namespace>`) and of the stream
+    /// `BEATS_<namespace>`. All processes of one service use the same.
     pub namespace: Namespace,
     /// The JetStream domain that holds the bucket: for a process that is connected to a leaf node
     /// of it. Default: none, the JetStream of the server that the process is connected to. Letters,
@@ -197,16 +134,6 @@ const _: () = assert!(3 * 2 * SessionId::MAX_BYTES + 4 * Namespace::MAX_BYTES + 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_namespace_is_what_a_bucket_can_be_called() {
-        for good in ["a", "chat", "A-Z_09", &"x".repeat(64)] {
-            assert_eq!(Namespace::new(good).unwrap().as_str(), good);
-        }
-        for bad in ["", "a.b", "a b", "a*", ">", "é", "a=b", &"x".repeat(65)] {
-            assert!(Namespace::new(bad).is_err() && bad.parse::<Namespace>().is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn options_that_cannot_work_are_refused() {

@@ -1,65 +1,7 @@
 //! The names of keys, fields and channels in Redis, and the shard of a user.
 
-use presence_core::store::{Error, Kind, Result};
+use presence_core::store::Namespace;
 use presence_core::{NodeId, SessionId, SessionKey, UserId};
-use std::fmt;
-
-/// A name that separates independent services on one Redis: part of every key and channel.
-///
-/// 1 to 64 bytes of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`, none of which has a special meaning in a
-/// key, a pattern or a shell.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Namespace(Box<str>);
-
-impl Namespace {
-    /// The longest name, in bytes.
-    pub const MAX_BYTES: usize = 64;
-
-    /// Takes a name.
-    ///
-    /// ```
-    /// use presence_redis::Namespace;
-    /// assert_eq!(Namespace::new("chat").unwrap().as_str(), "chat");
-    /// assert!(Namespace::new("").is_err());
-    /// ```
-    ///
-    /// # Errors
-    /// [`Kind::Rejected`] when it is empty, too long, or holds another character.
-    pub fn new(name: impl AsRef<str>) -> Result<Self> {
-        let name = name.as_ref();
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if name.is_empty() || name.len() > Self::MAX_BYTES || !name.chars().all(fits) {
-            let rule = "a namespace is 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'";
-            return Err(Error::new(Kind::Rejected, rule));
-        }
-        Ok(Self(name.into()))
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Namespace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::str::FromStr for Namespace {
-    type Err = Error;
-    fn from_str(name: &str) -> Result<Self> {
-        Self::new(name)
-    }
-}
-
-impl TryFrom<&str> for Namespace {
-    type Error = Error;
-    fn try_from(name: &str) -> Result<Self> {
-        Self::new(name)
-    }
-}
 
 /// The number of keys of each shard that a script gets.
 pub const KEYS_PER_SHARD: usize = 6;
@@ -151,18 +93,6 @@ pub fn node_of(field: &str) -> Option<NodeId> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn a_namespace_with_a_brace_a_colon_or_a_newline_is_refused() {
-        let bad = ["", "a:b", "{a}", "a b", "a\n", "a*", "é", &"x".repeat(65)];
-        for name in bad {
-            assert_eq!(Namespace::new(name).unwrap_err().kind(), Kind::Rejected, "{name:?}");
-        }
-        for name in ["a", "page-hits", "A.b_c-1", &"x".repeat(64)] {
-            assert_eq!(Namespace::new(name).unwrap().as_str(), name);
-            assert_eq!(name.parse::<Namespace>().unwrap().to_string(), name);
-        }
-    }
 
     #[test]
     fn keys_of_a_shard_share_what_decides_the_slot() {

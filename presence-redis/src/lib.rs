@@ -75,8 +75,8 @@ mod verbs;
 mod wire;
 
 pub use broker::{BrokerOptions, Foreign, RedisBroker};
-pub use keys::Namespace;
 pub use options::Options;
+pub use presence_core::store::Namespace;
 /// The client crate, for ready-made clients.
 pub use redis;
 pub use store::{RedisStore, Sentinels};

@@ -1,7 +1,7 @@
 //! The settings of a store.
 
-use crate::keys::Namespace;
 use presence_core::Policy;
+use presence_core::store::Namespace;
 use std::time::Duration;
 
 /// Settings of a [`RedisStore`](crate::RedisStore).

@@ -5,6 +5,7 @@ pub mod coalesce;
 mod delegate;
 mod error;
 mod facts;
+mod namespace;
 
 pub(crate) use batch::batches;
 pub use batch::{BATCH_BYTES, BATCH_ENTRIES};
@@ -13,6 +14,7 @@ pub use error::{Error, Kind};
 pub use facts::{Facts, FeedEvent, ForgetIf, Misses, Touch};
 #[doc(no_inline)]
 pub use futures_util::{future::BoxFuture, stream::BoxStream};
+pub use namespace::Namespace;
 
 use crate::model::{Session, UserId, UserRecord};
 use crate::time::Timestamp;

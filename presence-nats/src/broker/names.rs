@@ -1,8 +1,8 @@
 //! The names of the stream and of the subjects of channels.
 
 use crate::keys::{decode, encode};
-use crate::options::Namespace;
 use presence_core::broker::Channel;
+use presence_core::store::Namespace;
 
 /// Names in one namespace. A channel is one token, encoded as the ids of a store are.
 #[derive(Debug)]

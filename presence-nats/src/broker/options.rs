@@ -1,7 +1,8 @@
 //! The settings of a broker.
 
-use crate::options::{Namespace, Storage, check_place};
+use crate::options::{Storage, check_place};
 use presence_core::broker::Retention;
+use presence_core::store::Namespace;
 use presence_core::store::Result;
 use std::time::Duration;
 

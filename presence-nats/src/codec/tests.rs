@@ -1,5 +1,6 @@
 use super::*;
-use crate::options::{Namespace, Options};
+use crate::options::Options;
+use presence_core::store::Namespace;
 use presence_core::{NodeId, Placement, Topics};
 use proptest::prelude::*;
 

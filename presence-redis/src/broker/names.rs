@@ -1,7 +1,7 @@
 //! The keys of a channel in Redis, and its pub/sub channels.
 
-use crate::keys::Namespace;
 use presence_core::broker::Channel;
+use presence_core::store::Namespace;
 
 /// The names of one namespace.
 ///

@@ -1,8 +1,8 @@
 //! The settings of a broker.
 
 use super::foreign::Foreign;
-use crate::keys::Namespace;
 use presence_core::broker::Retention;
+use presence_core::store::Namespace;
 use std::time::Duration;
 
 /// Settings of a [`RedisBroker`](crate::RedisBroker).
