@@ -1,8 +1,8 @@
 //! The sessions in a store.
 
 use crate::{cpu, people};
-use presence_core::store::Touch;
-use presence_core::{NodeId, Placement, Session, Timestamp};
+use presence_core::store::{Placement, Session, Touch};
+use presence_core::{NodeId, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;

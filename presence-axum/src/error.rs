@@ -3,7 +3,6 @@
 use crate::auth::Refused;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
-use presence_core::handle;
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -90,15 +89,17 @@ impl Error {
     }
 }
 
-impl From<handle::Error> for Error {
-    fn from(error: handle::Error) -> Self {
+impl From<presence_core::Error> for Error {
+    fn from(error: presence_core::Error) -> Self {
         match error {
-            handle::Error::Invalid(invalid) => Self::bad_request(invalid.to_string()),
-            handle::Error::Blocked { .. } => Self::blocked(),
-            handle::Error::Full => Self::unavailable("full"),
-            handle::Error::TooManyTopics => Self::new(StatusCode::TOO_MANY_REQUESTS, "too many topics"),
-            handle::Error::ShuttingDown => Self::unavailable("shutting down"),
-            handle::Error::Degraded(cause) => {
+            presence_core::Error::Invalid(invalid) => Self::bad_request(invalid.to_string()),
+            presence_core::Error::Blocked { .. } => Self::blocked(),
+            presence_core::Error::Full => Self::unavailable("full"),
+            presence_core::Error::TooManyTopics => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too many topics")
+            }
+            presence_core::Error::ShuttingDown => Self::unavailable("shutting down"),
+            presence_core::Error::Degraded(cause) => {
                 tracing::debug!(%cause, "recorded in memory, not yet in the store");
                 Self { degraded: true, ..Self::new(StatusCode::ACCEPTED, "not yet stored") }
             }

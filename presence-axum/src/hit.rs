@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use metrics::Counter;
-use presence_core::{Beat, BeatKind, BeatOutcome, Leave, Presence, Timestamp, handle};
+use presence_core::{Beat, BeatKind, BeatOutcome, Leave, Presence, Timestamp};
 
 /// The handler: authenticates the caller, and records the hit.
 pub async fn post(State(mount): State<Mount>, request: Request) -> Response {
@@ -72,7 +72,7 @@ pub async fn record_leave(presence: &Presence, leave: Leave) -> Result<(), Error
 }
 
 /// Counts the outcome of a beat, for services that answer errors in their own way.
-pub fn count(beaten: &Result<BeatOutcome, handle::Error>) {
+pub fn count(beaten: &Result<BeatOutcome, presence_core::Error>) {
     let counter = match beaten {
         Ok(BeatOutcome::Stored { .. }) => &HITS.stored,
         Ok(BeatOutcome::Postponed { .. }) => &HITS.postponed,
@@ -83,14 +83,14 @@ pub fn count(beaten: &Result<BeatOutcome, handle::Error>) {
 }
 
 /// Counts the outcome of a leave, for services that answer errors in their own way.
-pub fn count_leave(left: &Result<(), handle::Error>) {
+pub fn count_leave(left: &Result<(), presence_core::Error>) {
     left.as_ref().map_or_else(counter_of, |()| &HITS.left).increment(1);
 }
 
-fn counter_of(error: &handle::Error) -> &'static Counter {
+fn counter_of(error: &presence_core::Error) -> &'static Counter {
     match error {
-        handle::Error::Degraded(_) => &HITS.degraded,
-        handle::Error::Invalid(_) => &HITS.invalid,
+        presence_core::Error::Degraded(_) => &HITS.degraded,
+        presence_core::Error::Invalid(_) => &HITS.invalid,
         _ => &HITS.refused,
     }
 }

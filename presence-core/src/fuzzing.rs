@@ -6,7 +6,8 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a broken promise panics")]
 
 use crate::broker::{Channel, EventId};
-use crate::{NodeId, Session, SessionId, Topic, UserId, UserRecord, Version};
+use crate::store::{Session, UserRecord};
+use crate::{NodeId, SessionId, Topic, UserId, Version};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;

@@ -25,20 +25,16 @@
 //! ```
 //!
 //! # The map
-//! | module | contents |
-//! |---|---|
-//! | [`model`] | the data that is stored and sent, with its bounds |
-//! | [`time`] | instants, clocks, and what a store's time has proven |
-//! | [`liveness`] | the policy, and the pure rules of active, idle and gone |
-//! | [`roster`] | the replica and its indexes: pure, sharded, without a runtime |
-//! | [`broker`] | the trait of message brokers, its contract, and the hub that all of them share |
-//! | [`store`] | the trait of stores, and its contract |
-//! | [`handle`] | [`Presence`] and its background tasks |
-//! | [`testing`] | virtual time, and the suites that a store and a broker pass (feature `conformance`) |
+//! | path | for | contents |
+//! |---|---|---|
+//! | the root | hosts | [`Presence`], and every type that a host names to use it |
+//! | [`broker`] | hosts, authors of brokers | messages with history: the trait of brokers, its contract, and the hub that all of them share |
+//! | [`testing`] | tests | virtual time, and the suites that a store and a broker pass (feature `conformance`) |
+//! | [`store`] | authors of stores | the trait of stores, its contract, and the records that a store keeps |
+//! | [`time`] | authors of stores | how the time of a store is proven, and what its silence means |
 //!
-//! The root of the crate has what a host needs. [`store`] and [`broker`] are for authors of stores
-//! and brokers; [`roster`], [`liveness`] and [`time`] are the parts of the engine, for building
-//! something else of them.
+//! A type is at the root if a host has to name it; the records of a store are in [`store`] alone,
+//! also where a query answers with one ([`Presence::session`]).
 //!
 //! # Metrics
 //! Through the `metrics` facade: the host chooses the exporter, and installs it before it starts
@@ -55,15 +51,16 @@ pub mod footprint;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
-pub mod handle;
+mod handle;
 #[doc(hidden)]
 pub mod hash;
 #[doc(hidden)]
 pub mod index;
-pub mod liveness;
-pub mod model;
+mod liveness;
+mod model;
 #[doc(hidden)]
 pub mod random;
+#[doc(hidden)]
 pub mod roster;
 mod setters;
 pub mod store;
@@ -73,13 +70,16 @@ pub mod time;
 pub use broker::Broker;
 pub use handle::{
     BeatOutcome, Builder, CountUpdates, Disconnection, Error, Explanation, Health, Hold, Listing, Page,
-    Presence, ScopeView, StoreHealth, Subscription, ViewUpdates,
+    Presence, ScopeView, SessionReport, StoreHealth, Subscription, ViewUpdates,
 };
 pub use liveness::{InvalidPolicy, LastSeen, Liveness, Policy};
-pub use model::*;
+pub use model::{
+    Activity, Beat, BeatKind, Declaration, InvalidValue, Leave, LeaveKind, MAX_SESSIONS_PER_USER, Message,
+    Meta, NodeId, SessionId, SessionKey, Status, Topic, Topics, UserId,
+};
 pub use roster::{
-    Counts, Diff, DisconnectTarget, Ended, LeftReason, Member, MemberSession, Person, Scope, SessionEvent,
-    Snapshot, Sorted, Update, Users, Version, Viewer,
+    Counts, Diff, DisconnectTarget, Ended, LeftReason, Member, MemberSession, NotAVersion, Person, Scope,
+    SessionEvent, Snapshot, Sorted, Update, Users, Version, Viewer,
 };
 pub use store::PresenceStore;
 pub use time::{Clock, SystemClock, Timestamp, View};

@@ -1,8 +1,7 @@
 //! The queue of a watch: changes that are not delivered yet.
 
 use parking_lot::Mutex;
-use presence_core::store::{BATCH_ENTRIES, Facts, FeedEvent, ForgetIf, Touch};
-use presence_core::{Session, UserRecord};
+use presence_core::store::{BATCH_ENTRIES, Facts, FeedEvent, ForgetIf, Session, Touch, UserRecord};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::Notify;

@@ -1,7 +1,8 @@
 //! Records of users that outlive their sessions.
 
 use foldhash::fast::RandomState;
-use presence_core::{Block, Timestamp, UserId, UserRecord};
+use presence_core::store::{Block, UserRecord};
+use presence_core::{Timestamp, UserId};
 use std::collections::HashMap;
 
 /// Records of users. Most have only a last-seen time, and take a name and two words.

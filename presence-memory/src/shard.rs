@@ -5,7 +5,8 @@ use crate::queue::Queue;
 use crate::records::Records;
 use crate::slot::{self, Slot};
 use presence_core::index::Index;
-use presence_core::{Session, SessionId, Timestamp, UserId};
+use presence_core::store::Session;
+use presence_core::{SessionId, Timestamp, UserId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

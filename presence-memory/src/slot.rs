@@ -1,7 +1,8 @@
 //! One session in the store: the fields that a touch needs up front, the rest in a box.
 
 use presence_core::footprint::{self, PIECE};
-use presence_core::{Declared, Membership, Meta, Placement, Session, SessionId, Timestamp, UserId};
+use presence_core::store::{Declared, Membership, Placement, Session};
+use presence_core::{Meta, SessionId, Timestamp, UserId};
 
 /// One session. With a million of them, each cache line that a touch reads is a good part of its
 /// cost.

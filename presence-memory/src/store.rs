@@ -5,8 +5,10 @@ use crate::shard::notify;
 use crate::shared::Shared;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
-use presence_core::store::{Error, Facts, FeedEvent, ForgetIf, Kind, Misses, PresenceStore, Result, Touch};
-use presence_core::{Clock, Node, Session, SessionKey, SystemClock, Timestamp, UserId, UserRecord};
+use presence_core::store::{
+    Error, Facts, FeedEvent, ForgetIf, Kind, Misses, Node, PresenceStore, Result, Session, Touch, UserRecord,
+};
+use presence_core::{Clock, SessionKey, SystemClock, Timestamp, UserId};
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;

@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use presence_core::roster::{BeatSource, Roster, Settings, StoreWrite};
-use presence_core::store::ForgetIf;
+use presence_core::store::{ForgetIf, Session, UserRecord};
 use presence_core::{
-    Beat, Declaration, Message, Meta, NodeId, Policy, PresenceStore, Session, SessionId, Status, Timestamp,
-    Topic, Topics, UserId, UserRecord,
+    Beat, Declaration, Message, Meta, NodeId, Policy, PresenceStore, SessionId, Status, Timestamp, Topic,
+    Topics, UserId,
 };
 use presence_memory::MemoryStore;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};

@@ -3,8 +3,8 @@
 
 use crate::keys::{Key, Keys};
 use bytes::Bytes;
-use presence_core::store::{ForgetIf, Touch};
-use presence_core::{Block, Node, Session, SessionId, SessionKey, Timestamp, UserId, UserRecord};
+use presence_core::store::{Block, ForgetIf, Node, Session, Touch, UserRecord};
+use presence_core::{SessionId, SessionKey, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

@@ -14,9 +14,11 @@ use async_nats::{Client, ConnectOptions};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use parking_lot::Mutex;
-use presence_core::store::{Coalesce, Facts, FeedEvent, ForgetIf, Misses, PresenceStore, Result, Touch};
+use presence_core::store::{
+    Coalesce, Facts, FeedEvent, ForgetIf, Misses, PresenceStore, Result, Session, Touch, UserRecord,
+};
 use presence_core::time::Reckoning;
-use presence_core::{Session, Timestamp, UserId, UserRecord};
+use presence_core::{Timestamp, UserId};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -19,11 +19,10 @@
 //! break are safe separators.
 
 use crate::keys;
-use presence_core::store::{ForgetIf, Touch};
-use presence_core::{
-    Block, Declared, Departure, Meta, Node, NodeId, Placement, Session, SessionId, SessionKey, Timestamp,
-    Topics, UserId, UserRecord,
+use presence_core::store::{
+    Block, Declared, Departure, ForgetIf, Node, Placement, Session, Touch, UserRecord,
 };
+use presence_core::{Meta, NodeId, SessionId, SessionKey, Timestamp, Topics, UserId};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::time::Duration;

@@ -12,9 +12,11 @@ use crate::wire::script::{FORGET, Header, LOAD, NOW, PUT, REMEMBER, Script, TOUC
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use futures_util::stream::BoxStream;
-use presence_core::store::{Facts, FeedEvent, ForgetIf, Kind, Misses, PresenceStore, Result, Touch};
+use presence_core::store::{
+    Facts, FeedEvent, ForgetIf, Kind, Misses, Node, PresenceStore, Result, Session, Touch, UserRecord,
+};
 use presence_core::time::Reckoning;
-use presence_core::{Clock, Node, NodeId, Session, SystemClock, Timestamp, UserId, UserRecord};
+use presence_core::{Clock, NodeId, SystemClock, Timestamp, UserId};
 use redis::{Cmd, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

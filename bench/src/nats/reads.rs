@@ -5,8 +5,8 @@ use crate::people::Order;
 use crate::report::{self, Target};
 use crate::sessions::People;
 use crate::{Outcome, cpu};
-use presence_core::store::BATCH_ENTRIES;
-use presence_core::{Clock, Presence, PresenceStore, Session, SystemClock};
+use presence_core::store::{BATCH_ENTRIES, Session};
+use presence_core::{Clock, Presence, PresenceStore, SystemClock};
 use std::hint::black_box;
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! The meta of a session: the name to show, and the connection and process that it belongs to.
 
-use presence_core::{Meta, NodeId, Presence, Session, SessionId, SessionKey, UserId};
+use presence_core::store::Session;
+use presence_core::{Meta, NodeId, Presence, SessionId, SessionKey, UserId};
 use serde_json::{Value, json};
 
 /// The maximum length of a stored name, in characters, so that the meta always has room for it.

@@ -1,6 +1,7 @@
 //! A status with its JSON, which is made once per change and copied into every response.
 
-use presence_core::{Declared, Message, Session, Status, Timestamp};
+use presence_core::store::{Declared, Session};
+use presence_core::{Message, Status, Timestamp};
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use time::OffsetDateTime;

@@ -4,7 +4,8 @@
 //! declaration. A `Presence` on the same store, with `declared_counts` in its policy, counts its
 //! user as online until then.
 
-use presence_core::{Declared, Departure, Message, NodeId, Placement, Session, SessionId, Status};
+use presence_core::store::{Declared, Departure, Placement, Session};
+use presence_core::{Message, NodeId, SessionId, Status};
 use presence_core::{Timestamp, Topics, UserId};
 use std::time::Duration;
 

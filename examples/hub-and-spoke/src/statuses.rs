@@ -3,8 +3,8 @@
 use crate::Shown;
 use crate::lookaside::{Lookaside, in_time};
 use crate::status::{Wanted, cleared};
-use presence_core::store::{self, BATCH_ENTRIES, Kind, PresenceStore};
-use presence_core::{NodeId, Session, UserId};
+use presence_core::store::{self, BATCH_ENTRIES, Kind, PresenceStore, Session};
+use presence_core::{NodeId, UserId};
 use std::sync::Arc;
 use std::time::Duration;
 

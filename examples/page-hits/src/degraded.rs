@@ -4,7 +4,6 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use presence_axum::wire;
-use presence_core::handle;
 use presence_core::store::Kind;
 use presence_core::{InvalidValue, Timestamp};
 use serde::Serialize;
@@ -69,12 +68,14 @@ impl From<Kind> for Degraded {
     }
 }
 
-impl From<handle::Error> for Degraded {
-    fn from(error: handle::Error) -> Self {
+impl From<presence_core::Error> for Degraded {
+    fn from(error: presence_core::Error) -> Self {
         match error {
-            handle::Error::Degraded(cause) | handle::Error::Rejected(cause) => cause.kind().into(),
-            handle::Error::Full | handle::Error::TooManyTopics => Self::Full,
-            handle::Error::ShuttingDown => Self::ShuttingDown,
+            presence_core::Error::Degraded(cause) | presence_core::Error::Rejected(cause) => {
+                cause.kind().into()
+            }
+            presence_core::Error::Full | presence_core::Error::TooManyTopics => Self::Full,
+            presence_core::Error::ShuttingDown => Self::ShuttingDown,
             _ => Self::Internal,
         }
     }

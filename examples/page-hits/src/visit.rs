@@ -3,8 +3,9 @@
 use crate::Probe;
 use crate::degraded::Degraded;
 use presence_axum::hit;
+use presence_core::store::Session;
 use presence_core::{
-    Beat, BeatKind, BeatOutcome, Leave, Meta, Presence, Session, SessionId, SessionKey, Topic, Topics, UserId,
+    Beat, BeatKind, BeatOutcome, Leave, Meta, Presence, SessionId, SessionKey, Topic, Topics, UserId,
 };
 use serde_json::json;
 use std::time::Duration;

@@ -5,10 +5,12 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use presence_axum::{Mount, health, not_found};
-use presence_core::store::{self, Error, Facts, FeedEvent, ForgetIf, Kind, Misses, Touch};
+use presence_core::store::{
+    self, Error, Facts, FeedEvent, ForgetIf, Kind, Misses, Session, Touch, UserRecord,
+};
 use presence_core::testing::ManualClock;
 use presence_core::testing::conformance::ReferenceStore;
-use presence_core::{PresenceStore, Session, Timestamp, UserId, UserRecord};
+use presence_core::{PresenceStore, Timestamp, UserId};
 use presence_memory::MemoryStore;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};

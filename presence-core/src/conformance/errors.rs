@@ -28,7 +28,7 @@ pub async fn e1_a_store_out_of_reach_says_so<H: Harness>(harness: &H) {
     let session = scene.session("u", 10);
     let touch = [scene.touch(&session, 20, 20)];
     let seen = [scene.seen(&session, 10, 10)];
-    let records = [crate::UserRecord::new(user("u"))];
+    let records = [crate::model::UserRecord::new(user("u"))];
     let sessions = [session];
     let calls = async {
         [
@@ -87,7 +87,7 @@ pub async fn r1_what_was_given_up_may_be_repeated<H: Harness>(harness: &H) {
     let _ = scene.store.touch(&touch).now_or_never();
     assert_eq!(scene.touched(&touch).await, Misses::new());
     let times = |millis: (u64, u64)| (scene.at(millis.0), scene.at(millis.1));
-    let stored = |session: Option<crate::Session>| session.map(|s| (s.seen_at, s.active_at));
+    let stored = |session: Option<crate::model::Session>| session.map(|s| (s.seen_at, s.active_at));
     assert_eq!(stored(scene.load_one("u").await), Some(times((20, 15))));
     let mut newer = scene.session("u", 30);
     newer.active_at = Timestamp::ZERO;

@@ -3,7 +3,7 @@
 use super::Error;
 use super::outbox::{Answer, WriteKind};
 use super::shared::Shared;
-use crate::model::{Activity, Beat, Declaration, Meta, SessionKey, Topics};
+use crate::model::{Activity, Beat, Declaration, Meta, Session, SessionKey, Topics};
 use crate::roster::{BeatSource, Ended, Refused, StoreWrite};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl Hold {
         };
         if let StoreWrite::Put { sessions, .. } = &write {
             // The other sessions of the put are those evicted to make room.
-            shared.outbox.mark(sessions.iter().skip(1).map(crate::Session::key), WriteKind::Put);
+            shared.outbox.mark(sessions.iter().skip(1).map(Session::key), WriteKind::Put);
         }
         let stored = Mutex::new(Some(shared.outbox.mark_and_wait(key.clone())));
         let grace = shared.roster.policy().grace;
@@ -130,7 +130,7 @@ impl Hold {
         // entered again.
         match self.shared.roster.beat(&beat, BeatSource::Connection, shard, self.shared.now()) {
             Ok(StoreWrite::Put { sessions, .. }) => {
-                self.shared.outbox.mark(sessions.iter().map(crate::Session::key), WriteKind::Put);
+                self.shared.outbox.mark(sessions.iter().map(Session::key), WriteKind::Put);
             }
             Ok(StoreWrite::Touch { .. }) => self.shared.outbox.mark([self.key.clone()], WriteKind::Touch),
             // A blocked session ends its hold through `ended`.

@@ -17,7 +17,6 @@ mod store_state;
 mod subscription;
 mod tasks;
 
-pub use crate::roster::Update;
 pub use builder::Builder;
 pub use disconnect::Disconnection;
 pub use error::Error;

@@ -6,7 +6,7 @@ use super::shared::Shared;
 use super::subscription::{CountUpdates, Subscription, ViewUpdates};
 use super::{Builder, Error, Hold, tasks};
 use crate::liveness::Policy;
-use crate::model::{Beat, BeatKind, Declaration, Leave, Node, Session, SessionKey, Topic, UserId};
+use crate::model::{Beat, BeatKind, Declaration, Leave, NodeId, Session, SessionKey, Topic, UserId};
 use crate::roster::{BeatSource, Counts, Person, Scope, Viewer};
 use crate::store::PresenceStore;
 use crate::time::{Clock, Timestamp};
@@ -449,15 +449,15 @@ impl Presence {
         Explanation::of(&self.shared, user)
     }
 
-    /// This process's node record.
+    /// The id of this process among all that share the store.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
-    /// tracing::info!(node = %presence.node().id, "started");
+    /// tracing::info!(node = %presence.node(), "started");
     /// # Ok(()) }
     /// ```
-    pub fn node(&self) -> Node {
-        self.shared.roster.own_node()
+    pub fn node(&self) -> &NodeId {
+        self.shared.roster.node()
     }
 }
 

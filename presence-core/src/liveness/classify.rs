@@ -2,7 +2,7 @@
 //! state may change.
 
 use super::Policy;
-use crate::model::{Declared, Departure, InvalidValue, Node, Session};
+use crate::model::{Departure, InvalidValue};
 use crate::time::{Timestamp, ViewClock};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -80,20 +80,6 @@ pub struct Vitals {
 }
 
 impl Vitals {
-    /// The facts of a session, with those of the node that holds it, if known.
-    pub fn of(session: &Session, node: Option<&Node>) -> Self {
-        let placement = &session.placement;
-        Self {
-            seen_at: session.seen_at,
-            active_at: session.active_at,
-            lease: placement.lease,
-            node: node.filter(|_| placement.held).map(Node::rank),
-            left: placement.left,
-            declared: session.declared.as_ref().map(|Declared { at, until, .. }| (*at, *until)),
-            unconfirmed_since: None,
-        }
-    }
-
     /// The heartbeats with the time that each keeps the session alive: its own, and those of its
     /// node unless the session is unconfirmed.
     fn heartbeats(&self) -> impl Iterator<Item = (Timestamp, Duration)> {

@@ -14,6 +14,22 @@ fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
+impl Vitals {
+    /// The facts of a session, with those of the node that holds it, if known.
+    pub(crate) fn of(session: &Session, node: Option<&Node>) -> Self {
+        let placement = &session.placement;
+        Self {
+            seen_at: session.seen_at,
+            active_at: session.active_at,
+            lease: placement.lease,
+            node: node.filter(|_| placement.held).map(Node::rank),
+            left: placement.left,
+            declared: session.declared.as_ref().map(|declared| (declared.at, declared.until)),
+            unconfirmed_since: None,
+        }
+    }
+}
+
 /// A view that was always proven, `millis` after the start.
 fn view(millis: u64) -> ViewClock {
     ViewClock::running(at(millis))

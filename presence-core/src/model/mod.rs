@@ -21,7 +21,7 @@ pub use id::{InvalidValue, NodeId, SessionId, UserId};
 pub use node::Node;
 pub use session::{Departure, MAX_SESSIONS_PER_USER, Meta, Placement, Session, SessionKey};
 pub use status::{Declaration, Declared, Message, Status};
-pub use topic::{MAX_TOPICS, MAX_TOPICS_BYTES, Membership, Topic, Topics};
+pub use topic::{Membership, Topic, Topics};
 pub use user::{Block, UserRecord};
 
 #[cfg(test)]

@@ -137,9 +137,10 @@ pub struct Placement {
 /// One tab, device or connection of a user, as it is stored and sent.
 ///
 /// ```
-/// use presence_core::{Session, SessionId, Timestamp, UserId};
+/// use presence_core::store::Session;
+/// use presence_core::{SessionId, Timestamp, UserId};
 /// # fn main() -> Result<(), presence_core::InvalidValue> {
-/// # let placement = presence_core::Placement {
+/// # let placement = presence_core::store::Placement {
 /// #     placed_at: Timestamp::from_millis(1), left: None, node: presence_core::NodeId::new("n")?,
 /// #     held: false, lease: std::time::Duration::from_secs(60), topics: Default::default(), meta: None };
 /// let mut here = Session {

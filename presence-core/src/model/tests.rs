@@ -65,10 +65,10 @@ fn of_two_stays_in_one_topic_the_longer_one_counts() {
 #[test]
 fn topics_are_bounded_in_number_and_bytes() {
     let many = |n: usize| (0..n).map(|n| topic(&format!("t{n}")));
-    assert!(Topics::new(many(MAX_TOPICS)).is_ok());
-    assert!(Topics::new(many(MAX_TOPICS + 1)).is_err());
+    assert!(Topics::new(many(Topics::MAX)).is_ok());
+    assert!(Topics::new(many(Topics::MAX + 1)).is_err());
     // Repeated topics count once.
-    assert!(Topics::new(many(MAX_TOPICS).chain(many(MAX_TOPICS))).is_ok());
+    assert!(Topics::new(many(Topics::MAX).chain(many(Topics::MAX))).is_ok());
     let long = |n: usize| (0..n).map(|n| topic(&format!("{n:01024}")));
     assert!(Topics::new(long(16)).is_ok());
     assert!(Topics::new(long(16).chain(many(1))).is_err());

@@ -7,11 +7,6 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
-/// Most topics of one session.
-pub const MAX_TOPICS: usize = 64;
-/// Most bytes of the names of one session's topics together.
-pub const MAX_TOPICS_BYTES: usize = 16 * 1024;
-
 name! {
     /// Where sessions are: a page, room, channel or job (1 to 1,024 bytes, no control characters).
     Topic, "topic", 1024
@@ -27,7 +22,7 @@ pub struct Membership {
     pub until: Option<Timestamp>,
 }
 
-/// The topics of one session, sorted and without repetition (0 to [`MAX_TOPICS`]).
+/// The topics of one session, sorted and without repetition (0 to [`Topics::MAX`]).
 ///
 /// Cloning shares the list.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -35,6 +30,10 @@ pub struct Membership {
 pub struct Topics(Option<Arc<[Membership]>>);
 
 impl Topics {
+    /// Most topics of one session.
+    pub const MAX: usize = 64;
+    /// Most bytes of the names of one session's topics together.
+    pub const MAX_BYTES: usize = 16 * 1024;
     /// No topic at all.
     pub const NONE: Self = Self(None);
 
@@ -49,8 +48,8 @@ impl Topics {
     /// ```
     ///
     /// # Errors
-    /// [`InvalidValue`] if there are more than [`MAX_TOPICS`], or their names exceed
-    /// [`MAX_TOPICS_BYTES`].
+    /// [`InvalidValue`] if there are more than [`Topics::MAX`], or their names exceed
+    /// [`Topics::MAX_BYTES`].
     pub fn new(topics: impl IntoIterator<Item = Topic>) -> Result<Self, InvalidValue> {
         Self::of(topics.into_iter().map(|topic| Membership { topic, until: None }).collect())
     }
@@ -68,15 +67,15 @@ impl Topics {
             (&a.topic, a.until.is_some(), b.until).cmp(&(&b.topic, b.until.is_some(), a.until))
         });
         memberships.dedup_by(|later, kept| later.topic == kept.topic);
-        if memberships.len() > MAX_TOPICS {
-            return Err(InvalidValue::TooLong { what: "list of topics", max: MAX_TOPICS, unit: "entries" });
+        if memberships.len() > Self::MAX {
+            return Err(InvalidValue::TooLong { what: "list of topics", max: Self::MAX, unit: "entries" });
         }
         if memberships.iter().map(|membership| membership.topic.as_str().len()).sum::<usize>()
-            > MAX_TOPICS_BYTES
+            > Self::MAX_BYTES
         {
             return Err(InvalidValue::TooLong {
                 what: "list of topics",
-                max: MAX_TOPICS_BYTES,
+                max: Self::MAX_BYTES,
                 unit: "bytes",
             });
         }

@@ -35,7 +35,8 @@ impl Block {
 /// separately.
 ///
 /// ```
-/// use presence_core::{Timestamp, UserId, UserRecord};
+/// use presence_core::store::UserRecord;
+/// use presence_core::{Timestamp, UserId};
 /// # fn main() -> Result<(), presence_core::InvalidValue> {
 /// let at = Timestamp::from_millis;
 /// let mut known = UserRecord { seen_at: at(5), ..UserRecord::new(UserId::new("ada")?) };

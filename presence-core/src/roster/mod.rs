@@ -174,11 +174,6 @@ impl Roster {
         self.beat_of(&self.settings.node, stamp, self.me.drain_for(), now)
     }
 
-    /// The node record of this process.
-    pub fn own_node(&self) -> Node {
-        self.me.fact()
-    }
-
     /// Starts draining this process: its held sessions live on for `reconnect_in`, and it is no
     /// longer a candidate for forgetting sessions. Returns the node record to write to the store.
     pub fn drain(&self, reconnect_in: Duration, now: Timestamp) -> Node {

@@ -63,7 +63,8 @@ pub(crate) fn batches<T: Weigh>(entries: &[T]) -> impl Iterator<Item = &[T]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{NodeId, Placement, SessionId, Timestamp, Topic, Topics, UserId};
+    use crate::model::Placement;
+    use crate::{NodeId, SessionId, Timestamp, Topic, Topics, UserId};
 
     fn session(n: usize, topic_bytes: usize) -> Session {
         let names = (0..topic_bytes / 1_000).map(|n| Topic::new(format!("{n:01000}")).unwrap());

@@ -26,7 +26,7 @@ macro_rules! delegate_store {
             $crate::PresenceStore::touch_now(&$store, touches)
         }
 
-        $crate::delegate_store!(@batch |$this| $store, put($crate::Session) -> ());
+        $crate::delegate_store!(@batch |$this| $store, put($crate::store::Session) -> ());
         $crate::delegate_store!(@batch |$this| $store, touch($crate::store::Touch) -> $crate::store::Misses);
         $crate::delegate_store!(@but_put_and_touch |$this| $store);
     };
@@ -41,7 +41,7 @@ macro_rules! delegate_store {
             $crate::PresenceStore::shard_of(&$store, user)
         }
 
-        $crate::delegate_store!(@batch |$this| $store, remember($crate::UserRecord) -> ());
+        $crate::delegate_store!(@batch |$this| $store, remember($crate::store::UserRecord) -> ());
         $crate::delegate_store!(@batch |$this| $store, forget($crate::store::ForgetIf) -> ());
         $crate::delegate_store!(@batch |$this| $store, load($crate::UserId) -> $crate::store::Facts);
 

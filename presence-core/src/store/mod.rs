@@ -7,6 +7,7 @@ mod error;
 mod facts;
 mod namespace;
 
+pub use crate::model::{Block, Declared, Departure, Membership, Node, Placement, Session, UserRecord};
 pub(crate) use batch::batches;
 pub use batch::{BATCH_BYTES, BATCH_ENTRIES};
 pub use coalesce::Coalesce;
@@ -16,7 +17,7 @@ pub use facts::{Facts, FeedEvent, ForgetIf, Misses, Touch};
 pub use futures_util::{future::BoxFuture, stream::BoxStream};
 pub use namespace::Namespace;
 
-use crate::model::{Session, UserId, UserRecord};
+use crate::model::UserId;
 use crate::time::Timestamp;
 use async_trait::async_trait;
 use std::sync::Arc;

@@ -2,12 +2,12 @@
 
 use futures_util::FutureExt;
 use futures_util::stream::{BoxStream, StreamExt};
-use presence_core::store::{BATCH_ENTRIES, FeedEvent, ForgetIf, Kind, Misses, PresenceStore, Touch};
+use presence_core::store::{
+    BATCH_ENTRIES, Departure, FeedEvent, ForgetIf, Kind, Misses, Placement, PresenceStore, Session, Touch,
+};
 use presence_core::testing::ManualClock;
 use presence_core::time::Blind;
-use presence_core::{
-    Departure, NodeId, Placement, Session, SessionId, SessionKey, Timestamp, Topic, Topics, UserId,
-};
+use presence_core::{NodeId, SessionId, SessionKey, Timestamp, Topic, Topics, UserId};
 use presence_memory::{MemoryStore, QUEUE_ENTRIES};
 use std::collections::HashSet;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::options::Options;
-use presence_core::store::Namespace;
-use presence_core::{NodeId, Placement, Topics};
+use presence_core::store::{Namespace, Placement};
+use presence_core::{NodeId, Topics};
 use proptest::prelude::*;
 
 fn keys() -> Keys {

@@ -9,7 +9,8 @@
 
 use foldhash::quality::RandomState;
 use parking_lot::Mutex;
-use presence_core::{Declared, Departure, Placement, Session, SessionId, SessionKey, Timestamp, UserId};
+use presence_core::store::{Declared, Departure, Placement, Session};
+use presence_core::{SessionId, SessionKey, Timestamp, UserId};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;

@@ -11,8 +11,8 @@ use crate::state::merge::Register;
 use crate::state::revision_cache::State;
 use crate::store::Shared;
 use futures_util::future::join_all;
-use presence_core::store::{BATCH_ENTRIES, ForgetIf, Result};
-use presence_core::{Node, NodeId, Session, Timestamp};
+use presence_core::store::{BATCH_ENTRIES, ForgetIf, Node, Result, Session};
+use presence_core::{NodeId, Timestamp};
 use std::collections::HashMap;
 
 /// How often a deletion is repeated after the record changed meanwhile.

@@ -5,8 +5,8 @@ use crate::error::{Failure, Outcome, corrupt};
 use crate::jetstream::streams::Traits;
 use crate::store::Shared;
 use futures_util::future::try_join3;
-use presence_core::store::{Facts, Result};
-use presence_core::{Session, UserId, UserRecord};
+use presence_core::UserId;
+use presence_core::store::{Facts, Result, Session, UserRecord};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Shared {

@@ -7,8 +7,8 @@ use crate::state::merge::{Merged, Register, Write};
 use crate::state::revision_cache::State;
 use crate::store::Shared;
 use bytes::Bytes;
-use presence_core::store::Result;
-use presence_core::{Session, SessionId, UserId};
+use presence_core::store::{Result, Session};
+use presence_core::{SessionId, UserId};
 use std::collections::BTreeMap;
 
 impl Register for Session {

@@ -4,8 +4,8 @@ use crate::codec::{Record, encode_user};
 use crate::state::merge::{Register, Write};
 use crate::store::Shared;
 use bytes::Bytes;
-use presence_core::store::Result;
-use presence_core::{UserId, UserRecord};
+use presence_core::UserId;
+use presence_core::store::{Result, UserRecord};
 use std::collections::BTreeMap;
 
 impl Register for UserRecord {

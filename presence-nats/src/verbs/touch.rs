@@ -10,8 +10,8 @@ use crate::store::Shared;
 use bytes::Bytes;
 use futures_util::future::{join_all, try_join};
 use parking_lot::Mutex;
-use presence_core::store::{Misses, Result, Touch};
-use presence_core::{Node, NodeId, Session, SessionId, SessionKey, Timestamp, UserId};
+use presence_core::store::{Misses, Node, Result, Session, Touch};
+use presence_core::{NodeId, SessionId, SessionKey, Timestamp, UserId};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 

@@ -2,10 +2,8 @@
 
 use crate::rig::{self, NATS, OLD, unique};
 use futures_util::StreamExt;
-use presence_core::store::{FeedEvent, ForgetIf, Kind, Touch};
-use presence_core::{
-    Departure, NodeId, Placement, Policy, PresenceStore, Session, SessionId, Timestamp, Topics, UserId,
-};
+use presence_core::store::{Departure, FeedEvent, ForgetIf, Kind, Placement, Session, Touch};
+use presence_core::{NodeId, Policy, PresenceStore, SessionId, Timestamp, Topics, UserId};
 use presence_nats::Storage;
 use presence_nats::async_nats;
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! What is kept of users beside their sessions.
 
 use crate::rig::{self, NATS, OLD};
-use presence_core::{PresenceStore, Timestamp, UserId, UserRecord};
+use presence_core::store::UserRecord;
+use presence_core::{PresenceStore, Timestamp, UserId};
 use presence_nats::Storage;
 use test_servers::nats::Nats;
 

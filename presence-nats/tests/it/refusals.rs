@@ -2,8 +2,8 @@
 
 use crate::own::{MINUTE, session};
 use crate::rig::{self, NATS, unique};
-use presence_core::store::{ForgetIf, Kind};
-use presence_core::{PresenceStore, Session, Timestamp, UserId};
+use presence_core::store::{ForgetIf, Kind, Session};
+use presence_core::{PresenceStore, Timestamp, UserId};
 use presence_nats::async_nats::{self, ConnectOptions};
 use presence_nats::{Namespace, NatsStore, Options, Storage};
 use std::error::Error as _;

@@ -1,5 +1,6 @@
 use super::*;
-use presence_core::{Membership, Message, SessionId, Status, Topic, UserId};
+use presence_core::store::Membership;
+use presence_core::{Message, SessionId, Status, Topic, UserId};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;

@@ -1,7 +1,8 @@
 //! What is kept of users beside their sessions.
 
 use crate::rig;
-use presence_core::{PresenceStore, Timestamp, UserId, UserRecord};
+use presence_core::store::UserRecord;
+use presence_core::{PresenceStore, Timestamp, UserId};
 use test_servers::redis::Redis;
 
 const USERS: usize = 20_000;

@@ -9,7 +9,7 @@ use http::StatusCode;
 use presence_axum::auth::{Action, Resource, Transport};
 use presence_axum::wire::json;
 use presence_axum::{Error, Json, LenientJson};
-use presence_core::{DisconnectTarget, UserId, handle};
+use presence_core::{DisconnectTarget, UserId};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub(crate) async fn disconnect(
     let whom = DisconnectTarget::User(user.clone());
     match service.presence().disconnect(&whom, Duration::from_secs(seconds)).await {
         // Not in the store yet: the library writes it later.
-        Ok(_) | Err(handle::Error::Degraded(_)) => {}
+        Ok(_) | Err(presence_core::Error::Degraded(_)) => {}
         Err(error) => return Err(error.into()),
     }
     tracing::info!(%user, seconds, by = caller.subject(), "disconnected");

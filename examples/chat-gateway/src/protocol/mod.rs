@@ -21,7 +21,7 @@ pub struct Chat {
 impl Chat {
     /// `presence` is asked whether a user who left a room is still in another one.
     pub fn new(presence: &Presence) -> Self {
-        Self { presence: presence.clone(), node: presence.node().id }
+        Self { presence: presence.clone(), node: presence.node().clone() }
     }
 }
 

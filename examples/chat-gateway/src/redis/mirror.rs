@@ -84,7 +84,7 @@ impl Mirror {
         let mirror = Self {
             presence: presence.clone(),
             redis: redis.clone(),
-            node: presence.node().id,
+            node: presence.node().clone(),
             members: BTreeMap::new(),
             pending: BTreeMap::new(),
         };

@@ -6,7 +6,8 @@ use crate::Shown;
 use crate::status::is_current;
 use moka::notification::RemovalCause;
 use moka::ops::compute::{CompResult, Op};
-use presence_core::{Session, Timestamp, UserId};
+use presence_core::store::Session;
+use presence_core::{Timestamp, UserId};
 use std::future::ready;
 use std::sync::Arc;
 

@@ -109,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     /// Makes the connection hold this session. A session that it held before leaves, unless it is
     /// the same.
-    fn hold(&mut self, beat: Beat) -> Result<(), presence_core::handle::Error> {
+    fn hold(&mut self, beat: Beat) -> Result<(), presence_core::Error> {
         match self.environment.mount.presence().hold(beat) {
             Ok(hold) => {
                 let hold = Arc::new(hold);

@@ -6,9 +6,9 @@
 
 use super::*;
 use crate::conformance::Rng;
-use crate::handle::{Hold, Subscription, Update};
+use crate::handle::{Hold, Subscription};
 use crate::store::ForgetIf;
-use crate::{Activity, PresenceStore, Scope};
+use crate::{Activity, PresenceStore, Scope, Update};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 

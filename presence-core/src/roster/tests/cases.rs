@@ -2,7 +2,7 @@
 
 use super::stage::*;
 use crate::liveness::Liveness;
-use crate::model::{Node, Session};
+use crate::model::{Departure, Node, Session};
 use crate::roster::StoreWrite;
 use crate::store::Touch;
 use std::time::Duration;
@@ -50,7 +50,7 @@ fn a_leave_of_an_older_placement_ends_nothing() {
     assert_eq!(stage.leave(&leave("ann", "tab").placed_at(first).immediately()), StoreWrite::Nothing);
     // Nor by the word of another process.
     let mut left = foreign("ann", "tab", "other", first);
-    left.placement.left = Some(crate::model::Departure { at: stage.now, ends_at: stage.now });
+    left.placement.left = Some(Departure { at: stage.now, ends_at: stage.now });
     assert_eq!(stage.merge(&[left]), vec![key("ann", "tab")]);
     assert!(stage.is_here("ann"));
 }

@@ -6,10 +6,8 @@ use crate::rig::{self, unique};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
-use presence_core::store::{FeedEvent, ForgetIf, PresenceStore, Touch};
-use presence_core::{
-    Departure, NodeId, Placement, Session, SessionId, SessionKey, Timestamp, Topics, UserId, random,
-};
+use presence_core::store::{Departure, FeedEvent, ForgetIf, Placement, PresenceStore, Session, Touch};
+use presence_core::{NodeId, SessionId, SessionKey, Timestamp, Topics, UserId, random};
 use presence_nats::{NatsStore, Storage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -4,8 +4,8 @@ use super::{eventually, policy, tab, user};
 use crate::rig::{self, CLUSTER};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use presence_core::store::{FeedEvent, PresenceStore, Touch};
-use presence_core::{NodeId, Presence, Session, Timestamp, Topics};
+use presence_core::store::{FeedEvent, PresenceStore, Session, Touch};
+use presence_core::{NodeId, Presence, Timestamp, Topics};
 use presence_redis::RedisStore;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use test_servers::redis::Redis;
 const MANY: usize = 100_000;
 
 fn session(n: usize, lease: Duration, at: Timestamp) -> Session {
-    let placement = presence_core::Placement {
+    let placement = presence_core::store::Placement {
         placed_at: at,
         left: None,
         node: NodeId::new("n").unwrap(),

@@ -2,14 +2,14 @@
 
 use super::{Process, eventually, tab, user};
 use crate::rig::{self, REDIS};
-use presence_core::store::{Kind, PresenceStore};
-use presence_core::{Beat, NodeId, Session, SessionId, Timestamp, Topics, UserId};
+use presence_core::store::{Kind, PresenceStore, Session};
+use presence_core::{Beat, NodeId, SessionId, Timestamp, Topics, UserId};
 use presence_redis::{Namespace, Options, RedisStore};
 use std::slice;
 use std::time::Duration;
 
 fn session(name: &str) -> Session {
-    let placement = presence_core::Placement {
+    let placement = presence_core::store::Placement {
         placed_at: Timestamp::from_secs(1_700_000_000),
         left: None,
         node: NodeId::new("n").unwrap(),

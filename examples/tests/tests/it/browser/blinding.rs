@@ -3,8 +3,10 @@
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use presence_core::store::{Facts, FeedEvent, ForgetIf, Misses, PresenceStore, Result, Touch};
-use presence_core::{Session, Timestamp, UserId, UserRecord};
+use presence_core::store::{
+    Facts, FeedEvent, ForgetIf, Misses, PresenceStore, Result, Session, Touch, UserRecord,
+};
+use presence_core::{Timestamp, UserId};
 use presence_memory::MemoryStore;
 use std::future;
 use std::sync::Arc;

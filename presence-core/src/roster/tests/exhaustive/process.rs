@@ -4,7 +4,7 @@
 use super::store::{Store, outlook_of};
 use super::world::{HELD_FOR, LEASE, NODE_BEATS, POLICY_GRACE, key};
 use crate::liveness::Policy;
-use crate::model::{Beat, Leave, NodeId, SessionKey};
+use crate::model::{Beat, Leave, NodeId, Session, SessionKey};
 use crate::roster::sessions::slot::{Slot, flag};
 use crate::roster::{BeatSource, Roster, Settings, StoreWrite};
 use crate::store::{FeedEvent, Touch};
@@ -185,7 +185,9 @@ impl Process {
                     self.roster.confirm([(&session.user, &session.id)], now);
                 }
             }
-            StoreWrite::Put { sessions, .. } => self.owe(sessions.iter().map(crate::Session::key), Owes::Put),
+            StoreWrite::Put { sessions, .. } => {
+                self.owe(sessions.iter().map(Session::key), Owes::Put);
+            }
             StoreWrite::Touch { touch, confirms, .. } => {
                 let Touch::Session { user, id, .. } = &touch else { unreachable!("a session's own") };
                 if !writes {

@@ -2,9 +2,11 @@
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
-use presence_core::store::{Facts, FeedEvent, ForgetIf, Misses, PresenceStore, Result, Touch};
+use presence_core::store::{
+    Facts, FeedEvent, ForgetIf, Misses, PresenceStore, Result, Session, Touch, UserRecord,
+};
 use presence_core::testing::conformance::ReferenceStore;
-use presence_core::{Session, Timestamp, UserId, UserRecord};
+use presence_core::{Timestamp, UserId};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 

@@ -10,9 +10,10 @@ use super::node::clock;
 use gated::Gated;
 use hub_and_spoke::lookaside::{Bounds, Counted, Lookaside};
 use hub_and_spoke::status::{LASTS, Wanted, cleared};
+use presence_core::store::Session;
 use presence_core::testing::ManualClock;
 use presence_core::testing::conformance::{Faults, ReferenceStore};
-use presence_core::{Clock, NodeId, PresenceStore, Session, Status, UserId, store};
+use presence_core::{Clock, NodeId, PresenceStore, Status, UserId, store};
 use std::sync::Arc;
 use std::time::Duration;
 
