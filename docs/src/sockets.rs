@@ -17,7 +17,7 @@ impl Protocol for Lines {
         let room = text.strip_prefix("join ").and_then(|room| Topic::new(room).ok());
         let room = room.ok_or_else(|| Problem::new(400, "say: join <room>"))?;
         let command = Command::Subscribe(vec![SubscriptionRequest::new(Some(room))]);
-        Ok(ws::Request { reference: None, command })
+        Ok(ws::Request::new(command))
     }
 
     /// An update of a room is encoded once for all its subscribers.

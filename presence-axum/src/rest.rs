@@ -3,7 +3,7 @@
 use crate::auth::{Action, Identity, Resource, Transport};
 use crate::limits::Client;
 use crate::query::{decode, fields, limit_of, topic_of};
-use crate::wire::{self, CountsBody, ListBody, People, Person, TopicCounts, Topics};
+use crate::wire::{self, CountsBody, ListBody, People, Person, Topics};
 use crate::{Error, Mount};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRef, FromRequestParts, Path, RawQuery, State};
@@ -119,7 +119,7 @@ pub async fn users(
     // Users with many sessions or topics cost more, so the size of the response counts too.
     caller.rows(&mount, (MAX_ANSWER - left) / ROW)?;
     let users = ids.iter().zip(&people).map(|(user, person)| Person::of(user, person.as_ref())).collect();
-    Ok(wire::json(StatusCode::OK, &People { users }))
+    Ok(wire::json(StatusCode::OK, &People::of(users)))
 }
 
 /// An upper bound for the size of one user in the response, in bytes.
@@ -208,10 +208,7 @@ pub async fn topics(
     let limit = limit_of(limit.as_deref(), 10, MAX_TOPICS)?;
     caller.rows(&mount, limit)?;
     caller.reads(&mount, Resource::Everyone).await?;
-    let found = mount.presence().topics(limit);
-    let topics =
-        found.into_iter().map(|(topic, counts)| TopicCounts { topic, counts: counts.into() }).collect();
-    Ok(wire::json(StatusCode::OK, &Topics { topics }))
+    Ok(wire::json(StatusCode::OK, &Topics::of(mount.presence().topics(limit))))
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl<'a> Data<'a> {
             online_total: active + idle,
             active_total: active,
             idle_total: idle,
-            truncated: lists.truncated,
+            truncated: lists.is_truncated(),
             active_uids: lists.active,
             idle_uids: lists.idle,
         }

@@ -16,7 +16,7 @@ pub mod statuses;
 
 pub use api::metrics::record;
 pub use error::Error;
-pub use rights::rule;
+pub use rights::{Writes, rule};
 pub use settings::{CorsSettings, NodeType, Settings, StoreSettings};
 pub use shown::Shown;
 pub use statuses::Statuses;

@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(settings: &Settings) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let auth = Auth::new(settings.tokens()?).authorize(rule(settings.restrict_writes));
+    let auth = Auth::new(settings.tokens()?).authorize(rule(settings.writes()));
     let cors = settings.cors.cors()?;
     let kept = settings.store()?;
     match &kept {

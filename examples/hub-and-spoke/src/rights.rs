@@ -3,9 +3,18 @@
 
 use presence_axum::auth::{Action, Authorize, Identity, Resource};
 
-/// The rule of this service. `only_own`: whether writing for others needs an administrator.
-pub fn rule(only_own: bool) -> impl Authorize {
-    move |who: &Identity, action: Action, _: Resource<'_>| {
-        !only_own || action != Action::SpeakFor || who.is_admin()
+/// The statuses that a user who is no administrator may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writes {
+    /// Only their own.
+    Own,
+    /// Those of everybody.
+    All,
+}
+
+/// The rule of this service.
+pub fn rule(writes: Writes) -> impl Authorize {
+    move |caller: &Identity, action: Action, _: Resource<'_>| {
+        writes == Writes::All || action != Action::SpeakFor || caller.is_admin()
     }
 }

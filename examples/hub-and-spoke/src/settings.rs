@@ -1,5 +1,6 @@
 //! Settings, from flags and environment.
 
+use crate::rights::Writes;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, ValueEnum};
 use presence_axum::auth::Hs256;
@@ -136,6 +137,11 @@ impl StoreSettings {
 }
 
 impl Settings {
+    /// The statuses that a user who is no administrator may write.
+    pub fn writes(&self) -> Writes {
+        if self.restrict_writes { Writes::Own } else { Writes::All }
+    }
+
     /// The store of statuses.
     ///
     /// # Errors

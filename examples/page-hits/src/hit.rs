@@ -57,8 +57,8 @@ fn page(path: Json<'_>) -> Result<Topic, Error> {
 fn refusal(bad: BodyError) -> Error {
     match bad {
         BodyError::NotAnObject => Error::bad_request("invalid_payload"),
-        BodyError::NotJson | BodyError::Broken => Error::bad_request("invalid_json"),
         BodyError::TooLarge => Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
         BodyError::TooSlow => Error::new(StatusCode::REQUEST_TIMEOUT, "timeout"),
+        _ => Error::bad_request("invalid_json"),
     }
 }

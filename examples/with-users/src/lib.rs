@@ -23,7 +23,8 @@ pub fn app(presence: Presence) -> Router {
     let mount = Mount::new(presence)
         .identify(from_extractor(host.clone(), |LoggedIn(user): LoggedIn| {
             let id = UserId::new(user.id.to_string())?;
-            Ok(Identity::from_host(id).named(user.name).admin(user.is_admin))
+            let caller = Identity::from_host(id).named(user.name);
+            Ok(if user.is_admin { caller.admin() } else { caller })
         }))
         .authorize(move |who: &Identity, action: Action, on: Resource<'_>| match (action, on) {
             (Action::SpeakFor | Action::Kick, _) => who.is_admin(),

@@ -15,6 +15,7 @@ pub struct Credentials<'a> {
 
 /// The kind of response to a request, which decides where the request may carry its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Transport {
     /// A single response, as for a hit or a query: the token is in the header.
     Request,

@@ -47,7 +47,7 @@ impl Identity {
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use presence_axum::auth::Identity;
-    /// let ada = Identity::from_host("7".parse()?).named("Ada").admin(true);
+    /// let ada = Identity::from_host("7".parse()?).named("Ada").admin();
     /// assert_eq!((ada.subject(), ada.name(), ada.is_admin()), (Some("7"), Some("Ada"), true));
     /// # Ok(()) }
     /// ```
@@ -112,16 +112,16 @@ impl Identity {
         self.but(|inner| inner.expires_at = Some(expires_at))
     }
 
-    /// Sets whether the caller is an administrator.
+    /// Makes the caller an administrator.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use presence_axum::auth::Identity;
-    /// assert!(Identity::from_host("7".parse()?).admin(true).is_admin());
+    /// assert!(Identity::from_host("7".parse()?).admin().is_admin());
     /// # Ok(()) }
     /// ```
-    pub fn admin(self, is_admin: bool) -> Self {
-        self.but(|inner| inner.is_admin = is_admin)
+    pub fn admin(self) -> Self {
+        self.but(|inner| inner.is_admin = true)
     }
 
     /// The user; `None` for an identity without one, such as that of a guest or of a service.
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn an_anonymous_identity_has_no_user() {
-        let nobody = Identity::anonymous().named("root").admin(true).until(Timestamp::from_secs(1));
+        let nobody = Identity::anonymous().named("root").admin().until(Timestamp::from_secs(1));
         assert_eq!((nobody.user(), nobody.name(), nobody.is_admin()), (None, None, false));
         assert!(nobody.claims().is_empty());
     }
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn changing_a_clone_of_an_identity_leaves_the_original_unchanged() {
         let one = of(json!({ "sub": "u1", "more": 1 }));
-        let other = one.clone().admin(true);
+        let other = one.clone().admin();
         assert!(other.is_admin() && !one.is_admin());
         assert_eq!(other.claim(&["more"]), Some(&json!(1)));
     }

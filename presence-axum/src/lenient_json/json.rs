@@ -5,6 +5,8 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// A JSON value whose kind is known, but whose content is not parsed yet.
+///
+/// Exhaustive: JSON has no other kinds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Json<'a> {
     /// `null`.

@@ -33,6 +33,7 @@ pub struct LenientJson(Bytes);
 
 /// Why a body was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BodyError {
     /// The text is not JSON, or not UTF-8.
     #[error("not json")]

@@ -12,6 +12,8 @@ use serde::Serialize;
 use std::time::Duration;
 
 /// A hit whose fields were read and validated.
+///
+/// Exhaustive, so that a host that handles hits learns of a new kind from the compiler.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Hit {
     /// `"kind":"enter"` or `"beat"`.
@@ -206,6 +208,7 @@ fn leave(
 /// The response to an `enter` also has the user and the windows of the policy:
 /// `"user":"ada","active_for":300000,"lease_for":60000`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HitResponse {
     /// The time of the session's placement, which a later leave may name.
     pub placed_at: Option<Timestamp>,
@@ -215,6 +218,7 @@ pub struct HitResponse {
 
 /// What a client needs to know when it enters: its user, and the windows of the policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Entered {
     /// The user of the session.
     pub user: UserId,
@@ -226,7 +230,7 @@ pub struct Entered {
     pub socket: Socket,
 }
 
-/// Whether a mount serves a socket.
+/// Whether a mount serves a socket. Exhaustive: it does, or it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Socket {
     /// There is a socket.

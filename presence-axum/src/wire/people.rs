@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 /// The number of users online: `{"online","active","idle"}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct CountsBody {
     /// Active and idle users together.
     pub online: u32,
@@ -90,9 +91,26 @@ fn sessions<S: Serializer>(sessions: &[MemberSession], to: S) -> Result<S::Ok, S
 
 /// Several users: `{"users":[..]}`, in the order of the query.
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct People<'a> {
     /// One entry for each user.
     pub users: Vec<Person<'a>>,
+}
+
+impl<'a> People<'a> {
+    /// The response with these users.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), presence_core::InvalidValue> {
+    /// use presence_axum::wire::{People, Person};
+    /// let ada = "ada".parse()?;
+    /// let people = People::of(vec![Person::of(&ada, None)]);
+    /// assert_eq!(people.users.len(), 1);
+    /// # Ok(()) }
+    /// ```
+    pub fn of(users: Vec<Person<'a>>) -> Self {
+        Self { users }
+    }
 }
 
 /// One page of the list of users: `{"users":[..],"next","online","active","idle"}`.
@@ -134,13 +152,31 @@ fn members<S: Serializer>(members: &[Member], to: S) -> Result<S::Ok, S::Error> 
 
 /// The topics with the most users: `{"topics":[{"topic","online","active","idle"}]}`.
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct Topics {
     /// Sorted by the number of users, then by name.
     pub topics: Vec<TopicCounts>,
 }
 
+impl Topics {
+    /// The response with the result of [`Presence::topics`](presence_core::Presence::topics).
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence) -> axum::response::Response {
+    /// use http::StatusCode;
+    /// use presence_axum::wire::{self, Topics};
+    /// wire::json(StatusCode::OK, &Topics::of(presence.topics(10)))
+    /// # }
+    /// ```
+    pub fn of(topics: impl IntoIterator<Item = (Topic, Counts)>) -> Self {
+        let counted = |(topic, counts): (Topic, Counts)| TopicCounts { topic, counts: counts.into() };
+        Self { topics: topics.into_iter().map(counted).collect() }
+    }
+}
+
 /// One topic with its counts.
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct TopicCounts {
     /// The name of the topic.
     pub topic: Topic,

@@ -8,20 +8,20 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// User ids as a JSON array, sorted by code point, not copied.
+/// User ids as a JSON array, sorted by code point, not copied. It is only a wrapper, so its field is
+/// public.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(transparent)]
 pub struct Ids<'a>(pub &'a Users);
 
 /// The user lists of one frame, cut to a number of bytes.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Lists<'a> {
     /// The first of the active users.
     pub active: Shortened<'a>,
     /// The first of the idle users, as far as the active ones leave room.
     pub idle: Shortened<'a>,
-    /// Whether some users were left out.
-    pub truncated: bool,
 }
 
 impl<'a> Lists<'a> {
@@ -29,7 +29,12 @@ impl<'a> Lists<'a> {
     pub fn within(users: &'a Sorted, bytes: usize) -> Self {
         let (active, left) = Shortened::within(&users.active, bytes);
         let (idle, _) = Shortened::within(&users.idle, left);
-        Self { active, idle, truncated: active.is_cut() || idle.is_cut() }
+        Self { active, idle }
+    }
+
+    /// Whether some users were left out.
+    pub fn is_truncated(&self) -> bool {
+        self.active.is_cut() || self.idle.is_cut()
     }
 }
 
@@ -107,7 +112,7 @@ pub fn snapshot(users: &Sorted, now: Timestamp, view: View, bytes: usize) -> imp
         online: users.active.len() + users.idle.len(),
         active: users.active.len(),
         idle: users.idle.len(),
-        truncated: lists.truncated,
+        truncated: lists.is_truncated(),
         active_users: lists.active,
         idle_users: lists.idle,
     }

@@ -8,11 +8,36 @@ use presence_core::{Activity, Declaration, LeaveKind, Meta, SessionId, Topic, To
 
 /// A frame of a client, read by a [`Protocol`](super::Protocol).
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Request {
     /// Echoed in the response.
     pub reference: Option<Reference>,
     /// The command.
     pub command: Command,
+}
+
+impl Request {
+    /// A request whose response has no reference.
+    ///
+    /// ```
+    /// use presence_axum::ws::{Command, Request};
+    /// let request = Request::new(Command::Ping);
+    /// assert_eq!(request.reference, None);
+    /// ```
+    pub fn new(command: Command) -> Self {
+        Self { reference: None, command }
+    }
+
+    /// Sets the reference, which the response repeats.
+    ///
+    /// ```
+    /// use presence_axum::ws::{Command, Reference, Request};
+    /// let request = Request::new(Command::Ping).reference(Reference::new("7"));
+    /// assert_eq!(request.reference.unwrap().as_json(), "7");
+    /// ```
+    pub fn reference(self, reference: Option<Reference>) -> Self {
+        Self { reference, ..self }
+    }
 }
 
 /// A command of a client. `None` as a topic stands for everybody.
@@ -99,24 +124,47 @@ pub struct SubscriptionRequest {
     pub version: Option<Version>,
     /// The last message that the client has seen.
     pub after: Option<EventId>,
-    /// Whether the client wants counts only.
-    pub counts: bool,
-    /// Whether the client wants messages and typing.
-    pub messages: bool,
+    /// How the users of the topic are shown.
+    pub mode: Mode,
+    /// Whether messages and typing are sent as well.
+    pub content: Content,
+}
+
+/// How the users of a topic are shown to a subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Mode {
+    /// With their names, unless the topic is too [large](super::TopicSize::Large).
+    #[default]
+    List,
+    /// As their number.
+    Counts,
+}
+
+/// What a subscription to a topic delivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Content {
+    /// Presence, messages and typing.
+    #[default]
+    Everything,
+    /// Presence without messages and typing.
+    PresenceOnly,
 }
 
 impl SubscriptionRequest {
-    /// A subscription without a known version, with presence, typing and messages.
+    /// A subscription without a known version, with names, messages and typing.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use presence_axum::ws::SubscriptionRequest;
-    /// let room = SubscriptionRequest::new(Some("lobby".parse()?));
-    /// # let _ = room;
+    /// use presence_axum::ws::{Mode, SubscriptionRequest};
+    /// let mut room = SubscriptionRequest::new(Some("lobby".parse()?));
+    /// assert_eq!(room.mode, Mode::List);
+    /// room.mode = Mode::Counts;
     /// # Ok(()) }
     /// ```
     pub fn new(topic: Option<Topic>) -> Self {
-        Self { topic, version: None, after: None, counts: false, messages: true }
+        Self { topic, version: None, after: None, mode: Mode::default(), content: Content::default() }
     }
 }
 
@@ -126,6 +174,12 @@ pub struct Token(String);
 
 impl Token {
     /// Wraps a token.
+    ///
+    /// ```
+    /// use presence_axum::ws::{Command, Token};
+    /// let command = Command::Auth { token: Token::new("eyJhbGciOi...") };
+    /// assert_eq!(format!("{command:?}"), "Auth { token: Token }");
+    /// ```
     pub fn new(token: impl Into<String>) -> Self {
         Self(token.into())
     }

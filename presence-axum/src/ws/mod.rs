@@ -51,14 +51,14 @@ mod update;
 mod wake;
 
 pub use close::Close;
-pub use command::{Command, Request, SessionFields, SubscriptionRequest, Token};
+pub use command::{Command, Content, Mode, Request, SessionFields, SubscriptionRequest, Token};
 pub use frame::Frame;
 pub(crate) use gateway::Core;
 pub use gateway::{Gateway, channel_of};
 pub use json::Json;
 pub use protocol::{Frames, Protocol, Reference};
 pub use settings::Settings;
-pub use update::{Envelope, Hello, Problem, Typing, Update};
+pub use update::{Envelope, Hello, Problem, TopicSize, Typing, Update};
 
 use crate::Mount;
 use axum::extract::State;

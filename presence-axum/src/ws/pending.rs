@@ -62,7 +62,7 @@ pub(super) async fn permitted(mount: Mount, caller: Identity, request: Request, 
             return refuse(error, reference);
         }
     }
-    Outcome::Execute(Request { reference, command })
+    Outcome::Execute(Request::new(command).reference(reference))
 }
 
 async fn may_subscribe(
@@ -116,10 +116,9 @@ pub(super) async fn published(
         Some(key) => publish.key(key),
         None => publish,
     };
-    let stored = match tokio::time::timeout(PUBLISH_TIMEOUT, broker.publish(publish)).await {
-        Ok(Ok(Published::Stored(id))) => (id, false),
-        Ok(Ok(Published::Repeated(id))) => (id, true),
+    let published = match tokio::time::timeout(PUBLISH_TIMEOUT, broker.publish(publish)).await {
         Ok(Ok(Published::Closed(_))) => return problem(409, "closed"),
+        Ok(Ok(published)) => published,
         Ok(Err(error)) if error.kind() == Kind::Rejected => return problem(413, "data is too large"),
         Ok(Err(error)) => {
             tracing::warn!(%error, "a message could not be stored");
@@ -127,8 +126,7 @@ pub(super) async fn published(
         }
         Err(_) => return problem(503, "store"),
     };
-    let (id, repeated) = stored;
-    Outcome::Respond(Box::new(Update::Published { reference, topic, id, repeated }))
+    Outcome::Respond(Box::new(Update::Published { reference, topic, published }))
 }
 
 /// The result of a periodic check of a connection's rights.

@@ -6,7 +6,7 @@ mod state;
 use super::protocol::{Frames, Protocol};
 use super::rooms::{Counted, Key};
 use super::typing::is_hidden;
-use super::{Frame, Settings, Typing, Update};
+use super::{Frame, Mode, Settings, TopicSize, Typing, Update};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use parking_lot::Mutex;
@@ -38,7 +38,7 @@ const LARGE_WAITS: u32 = 10;
 /// One topic, shared by the connections that subscribe to it.
 pub(super) struct Room {
     topic: Option<Topic>,
-    counts: bool,
+    mode: Mode,
     presence: Presence,
     protocol: Arc<dyn Protocol>,
     settings: Arc<Settings>,
@@ -70,13 +70,13 @@ pub(super) struct Signal {
 pub(super) struct Joined {
     pub(super) first: Vec<Shared>,
     pub(super) live: broadcast::Receiver<Shared>,
-    pub(super) large: bool,
+    pub(super) size: TopicSize,
 }
 
 impl Room {
     /// A room that sends nothing until it is started.
     pub(super) fn new(
-        (topic, counts): Key,
+        (topic, mode): Key,
         presence: Presence,
         protocol: Arc<dyn Protocol>,
         settings: Arc<Settings>,
@@ -84,7 +84,7 @@ impl Room {
     ) -> Self {
         Self {
             topic,
-            counts,
+            mode,
             presence,
             protocol,
             settings,
@@ -107,7 +107,7 @@ impl Room {
     fn start(self: &Arc<Self>) -> AbortHandle {
         let scope = self.topic.clone().map_or(Scope::All, Scope::Topic);
         // Both streams have their first item ready.
-        let task = if self.counts {
+        let task = if self.mode == Mode::Counts {
             let mut counts = self.presence.watch_counts(&scope);
             if let Some(first) = counts.next().now_or_never().flatten() {
                 self.state.lock().counts = first;
@@ -144,19 +144,19 @@ impl Room {
     pub(super) fn join(&self, version: Option<Version>) -> Joined {
         let is_small =
             |state: &State| state.snapshot.as_ref().is_some_and(|snapshot| snapshot.members.len() <= SMALL);
-        if !self.counts && is_small(&self.state.lock()) {
+        if self.mode == Mode::List && is_small(&self.state.lock()) {
             self.catch_up();
         }
         let mut state = self.state.lock();
         // Subscribed under the lock, so that no update between the state and the live ones is
         // missed.
         let live = self.live.subscribe();
-        let first = if self.counts || state.large {
+        let first = if self.mode == Mode::Counts || state.size.is_large() {
             vec![self.encode(&self.counts_update(&state))]
         } else {
             version.and_then(|version| state.since(version)).unwrap_or_else(|| vec![self.state(&mut state)])
         };
-        Joined { first, live, large: state.large }
+        Joined { first, live, size: state.size }
     }
 
     /// Applies an update of the roster and sends it to the subscribers.
@@ -175,13 +175,13 @@ impl Room {
             }
         };
         let here = state.snapshot.as_ref().map_or(0, |snapshot| snapshot.members.len());
-        let was_large = state.large;
+        let was_large = state.size.is_large();
         // A lower limit for turning back keeps a topic near the limit from alternating.
         let bound = if was_large { self.settings.large / 4 * 3 } else { self.settings.large };
-        state.large = here > bound;
+        state.size = if here > bound { TopicSize::Large } else { TopicSize::Small };
         state.written = None;
         state.counts = state.snapshot.as_ref().map(Snapshot::counts).unwrap_or_default();
-        let diff = diff.filter(|_| !state.large && !was_large);
+        let diff = diff.filter(|_| !state.size.is_large() && !was_large);
         let frames = diff.and_then(|diff| {
             let from = diff.from;
             let frames = self.encode(&Update::Diff { topic: self.topic.clone(), diff });
@@ -192,7 +192,11 @@ impl Room {
             frames
         } else {
             state.forget();
-            if state.large { self.encode(&self.counts_update(&state)) } else { self.state(&mut state) }
+            if state.size.is_large() {
+                self.encode(&self.counts_update(&state))
+            } else {
+                self.state(&mut state)
+            }
         };
         // Fails only if there are no subscribers.
         let _ = self.live.send(frames);
@@ -205,7 +209,7 @@ impl Room {
     }
 
     fn counts_update(&self, state: &State) -> Update {
-        Update::Counts { topic: self.topic.clone(), counts: state.counts, large: state.large }
+        Update::Counts { topic: self.topic.clone(), counts: state.counts, size: state.size }
     }
 
     /// The frames of the current state, encoded once; counts if it is too large.
@@ -220,7 +224,7 @@ impl Room {
         let snapshot = Arc::new(snapshot.clone());
         let frames = self.encode(&Update::State { topic: self.topic.clone(), snapshot, view });
         if size(&frames) > LARGEST {
-            state.large = true;
+            state.size = TopicSize::Large;
             return self.encode(&self.counts_update(state));
         }
         state.written = Some((view, Arc::clone(&frames)));

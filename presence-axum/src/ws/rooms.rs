@@ -1,7 +1,7 @@
 //! The rooms of a gateway.
 
 use super::room::Room;
-use super::{Protocol, Settings};
+use super::{Mode, Protocol, Settings};
 use crate::Error;
 use parking_lot::Mutex;
 use presence_core::{Presence, Topic};
@@ -35,8 +35,8 @@ struct Map {
     sweep_at: usize,
 }
 
-/// The topic, or `None` for everybody; and whether only counts are needed.
-pub(super) type Key = (Option<Topic>, bool);
+/// The topic, or `None` for everybody; and how its users are shown.
+pub(super) type Key = (Option<Topic>, Mode);
 
 impl Rooms {
     pub(super) fn new(presence: &Presence, protocol: Arc<dyn Protocol>, settings: Arc<Settings>) -> Self {
@@ -48,8 +48,8 @@ impl Rooms {
     ///
     /// # Errors
     /// 503 `full` if there are already as many rooms as allowed.
-    pub(super) fn room(&self, topic: Option<&Topic>, counts: bool) -> Result<Arc<Room>, Error> {
-        let key = (topic.cloned(), counts);
+    pub(super) fn room(&self, topic: Option<&Topic>, mode: Mode) -> Result<Arc<Room>, Error> {
+        let key = (topic.cloned(), mode);
         let room = {
             let mut map = self.map.lock();
             if let Some(room) = map.rooms.get(&key).and_then(Weak::upgrade) {

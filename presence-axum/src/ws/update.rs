@@ -1,7 +1,7 @@
 //! The updates that clients get.
 
-use super::Reference;
-use presence_core::broker::{Event, EventId, Missed};
+use super::{Mode, Reference};
+use presence_core::broker::{Event, EventId, Missed, Published};
 use presence_core::{Counts, Diff, Listing, SessionId, Snapshot, Timestamp, Topic, UserId, View};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -38,10 +38,10 @@ pub enum Update {
         reference: Option<Reference>,
         /// The topic.
         topic: Option<Topic>,
-        /// Whether the client asked for counts only.
-        counts: bool,
-        /// Whether counts are sent because the topic is too large.
-        large: bool,
+        /// How the client asked to see the users.
+        mode: Mode,
+        /// Whether the topic is too large for a list.
+        size: TopicSize,
     },
     /// A subscription has ended.
     Unsubscribed {
@@ -56,10 +56,9 @@ pub enum Update {
         reference: Option<Reference>,
         /// The topic that it concerns.
         topic: Topic,
-        /// The id of the message in the topic.
-        id: EventId,
-        /// Whether a message with the same key was stored before.
-        repeated: bool,
+        /// The id of the message in the topic, and whether it was stored by this request or by an
+        /// earlier one with the same key. Never [`Published::Closed`], which is a problem.
+        published: Published,
     },
     /// A page of the users in a topic.
     Listed {
@@ -110,8 +109,8 @@ pub enum Update {
         topic: Option<Topic>,
         /// The counts.
         counts: Counts,
-        /// Whether counts are sent because the topic is too large.
-        large: bool,
+        /// Whether they are sent because the topic is too large for a list.
+        size: TopicSize,
     },
     /// A short-lived value of a user in a topic.
     Typing {
@@ -142,6 +141,26 @@ pub enum Update {
         /// The reason why events are missing.
         missed: Missed,
     },
+}
+
+/// Whether the users of a topic can be sent as a list.
+///
+/// Exhaustive: a format has to tell these two cases apart, and there is no third.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum TopicSize {
+    /// The topic is small enough.
+    #[default]
+    Small,
+    /// The topic has more users than [`Settings::large`](field@super::Settings::large), or their
+    /// list is longer than 1 MiB. Counts are sent instead.
+    Large,
+}
+
+impl TopicSize {
+    /// Whether this is [`TopicSize::Large`].
+    pub(super) fn is_large(self) -> bool {
+        self == Self::Large
+    }
 }
 
 /// The first update on a socket.
@@ -190,12 +209,26 @@ impl Problem {
         Self { reference: None, topic: None, code, words: words.into() }
     }
 
-    /// Sets the reference.
+    /// Sets the reference of the request that has the problem.
+    ///
+    /// ```
+    /// use presence_axum::ws::{Problem, Reference};
+    /// let problem = Problem::new(404, "no such room").of(Reference::new("7"));
+    /// assert_eq!(problem.reference, Reference::new("7"));
+    /// ```
     pub fn of(self, reference: Option<Reference>) -> Self {
         Self { reference, ..self }
     }
 
-    /// Sets the topic.
+    /// Sets the topic that has the problem.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), presence_core::InvalidValue> {
+    /// use presence_axum::ws::Problem;
+    /// let problem = Problem::new(403, "forbidden").in_topic(Some("staff/1".parse()?));
+    /// assert!(problem.topic.is_some());
+    /// # Ok(()) }
+    /// ```
     pub fn in_topic(self, topic: Option<Topic>) -> Self {
         Self { topic, ..self }
     }
@@ -225,7 +258,10 @@ pub struct Typing {
 }
 
 /// A message as sockets publish it, with the client's own data inside.
+///
+/// A host that publishes one shows a message of a user on all sockets of the topic.
 #[derive(Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Envelope<'a> {
     /// The id of the user.
     #[serde(borrow)]
@@ -236,4 +272,20 @@ pub struct Envelope<'a> {
     /// The message, as JSON.
     #[serde(borrow)]
     pub data: &'a RawValue,
+}
+
+impl<'a> Envelope<'a> {
+    /// A message of this user.
+    ///
+    /// ```
+    /// # fn main() -> serde_json::Result<()> {
+    /// use presence_axum::ws::Envelope;
+    /// let data = serde_json::value::to_raw_value(&"hello")?;
+    /// let payload = serde_json::to_string(&Envelope::new("7", "Ada", &data))?;
+    /// assert_eq!(payload, r#"{"user":"7","name":"Ada","data":"hello"}"#);
+    /// # Ok(()) }
+    /// ```
+    pub fn new(user: impl Into<Cow<'a, str>>, name: impl Into<Cow<'a, str>>, data: &'a RawValue) -> Self {
+        Self { user: user.into(), name: name.into(), data }
+    }
 }

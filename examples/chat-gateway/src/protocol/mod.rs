@@ -28,7 +28,7 @@ impl Chat {
 impl Protocol for Chat {
     fn decode(&self, text: &str) -> Result<Request, Problem> {
         let command = decode::command(text)?;
-        Ok(Request { reference: None, command })
+        Ok(Request::new(command))
     }
 
     fn encode(&self, update: &Update, frames: &mut Frames) {

@@ -18,6 +18,13 @@ pub struct Cache {
     counters: Arc<Counters>,
 }
 
+/// What happens to a status of a user who has none in the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfAbsent {
+    Insert,
+    Skip,
+}
+
 /// The bytes of an entry beside the session itself: the key, the map entry, and places in two
 /// queues.
 const OVERHEAD: usize = 200;
@@ -60,19 +67,18 @@ impl Cache {
         self.kept.contains_key(user)
     }
 
-    /// Merges a status into the cached one of its user. If none is cached, it is inserted only with
-    /// `enters`.
+    /// Merges a status into the cached one of its user.
     ///
     /// Merges of one user are serialised, so that no newer state is lost. A status that is not
     /// current is removed.
-    pub async fn merge(&self, news: &Arc<Shown>, enters: bool, now: Timestamp) {
+    pub async fn merge(&self, news: &Arc<Shown>, absent: IfAbsent, now: Timestamp) {
         let mut before = 0;
         let merged = self.kept.entry(news.session().user.clone()).and_compute_with(|cached| {
             let known = cached.map(moka::Entry::into_value);
             before = known.as_deref().map_or(0, weight);
             let merged = match known {
                 Some(known) => merged(known.session(), news),
-                None => enters.then(|| Arc::clone(news)),
+                None => (absent == IfAbsent::Insert).then(|| Arc::clone(news)),
             };
             ready(match merged {
                 Some(merged) if is_current(merged.session(), now) => Op::Put(merged),

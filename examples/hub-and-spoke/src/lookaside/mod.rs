@@ -30,7 +30,7 @@ pub use counters::Counted;
 
 use crate::Shown;
 use crate::status::is_current;
-use cache::Cache;
+use cache::{Cache, IfAbsent};
 use counters::Counters;
 use flights::Flights;
 use presence_core::store::{self, PresenceStore, Session};
@@ -233,14 +233,14 @@ impl Inner {
     /// Merges a current status into the cache.
     async fn keep(&self, shown: &Arc<Shown>) {
         let now = self.now(&shown.session().user);
-        self.cache.merge(shown, true, now).await;
+        self.cache.merge(shown, IfAbsent::Insert, now).await;
     }
 
     /// Updates a cached entry. The watch reports all users, of whom few are cached.
     async fn refresh(&self, session: &Session) {
         if self.cache.has(&session.user) {
             let now = self.now(&session.user);
-            self.cache.merge(&Arc::new(Shown::new(session.clone())), false, now).await;
+            self.cache.merge(&Arc::new(Shown::new(session.clone())), IfAbsent::Skip, now).await;
         }
     }
 }

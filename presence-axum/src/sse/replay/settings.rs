@@ -11,6 +11,7 @@ use std::time::Duration;
 /// Where a stream begins for a viewer that does not resume, or that has missed events which are no
 /// longer stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Begin {
     /// With the latest event. For channels of states, in which a newer one replaces the older.
     #[default]
@@ -22,6 +23,7 @@ pub enum Begin {
 
 /// What is sent at intervals, so that proxies do not close an idle stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Ping {
     /// A comment, which an `EventSource` ignores.
     #[default]

@@ -7,7 +7,9 @@ use crate::ws::gateway::channel_of;
 use crate::ws::room::{Shared, encode};
 use crate::ws::session::Effect;
 use crate::ws::topic_feed::TopicFeed;
-use crate::ws::{Envelope, Problem, Reference, SessionFields, SubscriptionRequest, Typing, Update, pending};
+use crate::ws::{
+    Content, Envelope, Problem, Reference, SessionFields, SubscriptionRequest, Typing, Update, pending,
+};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use presence_core::broker::Start;
@@ -225,24 +227,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         subscription: SubscriptionRequest,
         reference: Option<Reference>,
     ) -> Result<(), crate::Error> {
-        let SubscriptionRequest { topic, version, after, counts, messages } = subscription;
+        let SubscriptionRequest { topic, version, after, mode, content } = subscription;
         let Environment { core, permit, .. } = &mut self.environment;
         let is_new = !self.feeds.contains_key(&topic);
         if is_new { permit.watch() } else { permit.watch_anew() }?;
-        let room = core.rooms.room(topic.as_ref(), counts).inspect_err(|_| {
+        let room = core.rooms.room(topic.as_ref(), mode).inspect_err(|_| {
             if is_new {
                 permit.unwatch();
             }
         })?;
         let joined = room.join(version);
-        let messages = topic.clone().filter(|_| messages).and_then(|topic| {
+        let messages = topic.clone().filter(|_| content == Content::Everything).and_then(|topic| {
             let (broker, channel) = core.broker.as_ref().zip(channel_of(&topic))?;
             Some((topic, broker.subscribe(&channel, after.map_or(Start::Here, Start::After))))
         });
-        let large = joined.large;
+        let size = joined.size;
         let feed = TopicFeed::new(room, joined, messages, self.session.connection().clone());
         self.feeds.insert(topic.clone(), feed);
-        let subscribed = Update::Subscribed { reference, topic, counts, large };
+        let subscribed = Update::Subscribed { reference, topic, mode, size };
         let frames = encode(&*core.protocol, &subscribed);
         self.queue(&frames);
         Ok(())
@@ -272,7 +274,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let (Some(user), Some(name)) = (self.session.speaker(), self.session.name()) else { return };
         let Some(broker) = self.environment.core.broker.clone() else { return };
         let Ok(data) = serde_json::from_slice(data) else { return };
-        let envelope = Envelope { user: user.as_str().into(), name: name.into(), data };
+        let envelope = Envelope::new(user.as_str(), name, data);
         let Ok(payload) = serde_json::to_vec(&envelope) else { return };
         let key = key.map(|key| pending::key_of(user, key));
         self.busy = Some(Box::pin(pending::published(broker, topic, payload.into(), key, reference)));

@@ -2,7 +2,9 @@
 
 use crate::lenient_json::fields;
 use crate::wire::{fields_of, invalid, leave_kind, session_name, topics_of, user_name, wrong};
-use crate::ws::{Command, Problem, Reference, Request, SessionFields, SubscriptionRequest, Token};
+use crate::ws::{
+    Command, Content, Mode, Problem, Reference, Request, SessionFields, SubscriptionRequest, Token,
+};
 use crate::{Error, Json};
 use bytes::Bytes;
 use presence_core::Topic;
@@ -31,7 +33,7 @@ pub(super) fn request(text: &str) -> Result<Request, Problem> {
         _ => "",
     };
     match command(kind, text) {
-        Ok(command) => Ok(Request { reference, command }),
+        Ok(command) => Ok(Request::new(command).reference(reference)),
         Err(error) => Err(Problem::from(error).of(reference)),
     }
 }
@@ -175,8 +177,8 @@ fn subscription(entry: &RawValue) -> Result<SubscriptionRequest, Error> {
             Json::Null => None,
             after => Some(text_of(after).and_then(|id| id.parse().ok()).ok_or_else(|| wrong("after"))?),
         },
-        counts: flag(&counts, "counts", false)?,
-        messages: flag(&messages, "messages", true)?,
+        mode: if flag(&counts, "counts", false)? { Mode::Counts } else { Mode::List },
+        content: if flag(&messages, "messages", true)? { Content::Everything } else { Content::PresenceOnly },
     })
 }
 

@@ -1,8 +1,8 @@
 //! Encodes updates for clients.
 
 use crate::wire::{self, CountsBody};
-use crate::ws::{Envelope, Hello, Problem, Reference, Update};
-use presence_core::broker::Missed;
+use crate::ws::{Envelope, Hello, Mode, Problem, Reference, Update};
+use presence_core::broker::{self, Missed};
 use presence_core::{Topic, UserId};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
@@ -19,16 +19,17 @@ pub(super) fn text(update: &Update) -> Option<String> {
             frame("entered", reference.as_ref(), &Entered { user, session })
         }
         Update::Done { reference } => frame("ok", reference.as_ref(), &Nothing {}),
-        Update::Subscribed { reference, topic, counts, large } => {
-            let mode = if *counts || *large { "counts" } else { "list" };
-            let subscribed = Subscribed { topic: topic.as_ref(), mode, large: *large };
+        Update::Subscribed { reference, topic, mode, size } => {
+            let mode = if *mode == Mode::Counts || size.is_large() { "counts" } else { "list" };
+            let subscribed = Subscribed { topic: topic.as_ref(), mode, large: size.is_large() };
             frame("subscribed", reference.as_ref(), &subscribed)
         }
         Update::Unsubscribed { reference, topic } => {
             frame("unsubscribed", reference.as_ref(), &In { topic: topic.as_ref(), what: Nothing {} })
         }
-        Update::Published { reference, topic, id, repeated } => {
-            let what = Published { id: id.to_string(), repeated: *repeated };
+        Update::Published { reference, topic, published } => {
+            let repeated = matches!(published, broker::Published::Repeated(_));
+            let what = Published { id: published.id().to_string(), repeated };
             frame("published", reference.as_ref(), &In { topic: Some(topic), what })
         }
         Update::Listed { reference, topic, listing, counts } => {
@@ -46,8 +47,8 @@ pub(super) fn text(update: &Update) -> Option<String> {
         Update::Diff { topic, diff } => {
             frame("presence_diff", None, &In { topic: topic.as_ref(), what: wire::diff(diff) })
         }
-        Update::Counts { topic, counts, large } => {
-            let what = Large { counts: CountsBody::from(*counts), large: *large };
+        Update::Counts { topic, counts, size } => {
+            let what = Large { counts: CountsBody::from(*counts), large: size.is_large() };
             frame("presence_counts", None, &In { topic: topic.as_ref(), what })
         }
         Update::Typing { topic, typing } => {

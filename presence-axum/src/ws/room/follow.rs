@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 pub(super) async fn follow(room: Weak<Room>, repoll: Arc<Notify>) {
     loop {
         let Some(wait) = room.upgrade().map(|room| {
-            let waits = if room.state.lock().large { LARGE_WAITS } else { 1 };
+            let waits = if room.state.lock().size.is_large() { LARGE_WAITS } else { 1 };
             room.settings.batch * waits
         }) else {
             return;

@@ -1,6 +1,7 @@
 //! The state of a room that its subscribers have received.
 
 use super::{Shared, size};
+use crate::ws::TopicSize;
 use presence_core::{Counts, Snapshot, Version, View};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ pub(super) struct State {
     pub(super) snapshot: Option<Snapshot>,
     pub(super) counts: Counts,
     /// Whether counts are sent because the topic is large.
-    pub(super) large: bool,
+    pub(super) size: TopicSize,
     /// The encoded state, and the view that it contains.
     pub(super) written: Option<(View, Shared)>,
     /// The diffs that led to the state, each with the version before it.

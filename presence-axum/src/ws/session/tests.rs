@@ -35,7 +35,7 @@ impl Rig {
 
     fn asks_as(&mut self, command: Command, hidden: bool) -> Vec<Effect> {
         let mut out = Vec::new();
-        self.session.command(Request { reference: None, command }, hidden, self.now, &mut out);
+        self.session.command(Request::new(command), hidden, self.now, &mut out);
         out
     }
 

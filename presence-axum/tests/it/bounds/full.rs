@@ -60,7 +60,7 @@ pub async fn rig() -> Rig {
     let clock = ManualClock::at(START - WARM_UP);
     let store = MemoryStore::with_clock(clock.clone());
     let app = |presence: Presence| {
-        let identity = Identity::from_host(UserId::new(long(256, 3)).unwrap()).admin(true);
+        let identity = Identity::from_host(UserId::new(long(256, 3)).unwrap()).admin();
         Mount::new(presence)
             .identify(from_fn(move |_| Ok(identity.clone())))
             .broker(MemoryBroker::new())
