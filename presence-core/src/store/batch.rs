@@ -1,7 +1,7 @@
 //! Limits of batches, and cutting entries into batches that respect them.
 
 use super::Touch;
-use crate::model::{Meta, Session};
+use crate::model::{Meta, Session, UserId};
 
 /// Most entries that the core puts into one batch.
 pub const BATCH_ENTRIES: usize = 512;
@@ -35,6 +35,12 @@ impl Weigh for Touch {
             Self::Node { node, .. } => node.as_str().len(),
         };
         names + OVERHEAD
+    }
+}
+
+impl Weigh for UserId {
+    fn weight(&self) -> usize {
+        self.as_str().len() + OVERHEAD
     }
 }
 

@@ -28,9 +28,10 @@ macro_rules! delegate_store {
 
         $crate::delegate_store!(@batch |$this| $store, put($crate::store::Session) -> ());
         $crate::delegate_store!(@batch |$this| $store, touch($crate::store::Touch) -> $crate::store::Misses);
-        $crate::delegate_store!(@but_put_and_touch |$this| $store);
+        $crate::delegate_store!(@batch |$this| $store, load($crate::UserId) -> $crate::store::Facts);
+        $crate::delegate_store!(@but_put_touch_and_load |$this| $store);
     };
-    (@but_put_and_touch |$this:ident| $store:expr) => {
+    (@but_put_touch_and_load |$this:ident| $store:expr) => {
         fn shards(&self) -> u16 {
             let $this = self;
             $crate::PresenceStore::shards(&$store)
@@ -43,7 +44,6 @@ macro_rules! delegate_store {
 
         $crate::delegate_store!(@batch |$this| $store, remember($crate::store::UserRecord) -> ());
         $crate::delegate_store!(@batch |$this| $store, forget($crate::store::ForgetIf) -> ());
-        $crate::delegate_store!(@batch |$this| $store, load($crate::UserId) -> $crate::store::Facts);
 
         fn watch(&self) -> $crate::store::BoxStream<'static, $crate::store::FeedEvent> {
             let $this = self;

@@ -1,38 +1,106 @@
-//! The entries that a lane batches: sessions to put, and touches.
+//! The entries that a lane batches: sessions to put, touches, and users to load.
 
-use crate::model::{Session, SessionKey};
+use crate::model::{Node, NodeId, Session, SessionKey, UserId, UserRecord};
 use crate::store::batch::Weigh;
-use crate::store::{Misses, PresenceStore, Result, Touch};
+use crate::store::{Facts, Misses, PresenceStore, Result, Touch};
 use async_trait::async_trait;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One entry of a batch.
 #[async_trait]
 pub(super) trait Entry: Weigh + Clone + Send + Sync + 'static {
-    /// The session of the entry, if the store may report it as missing.
-    fn may_miss(&self) -> Option<SessionKey>;
+    /// The answer for a caller.
+    type Answer: Default + Send + 'static;
+    /// The answer for a batch, in a form in which callers' entries are found.
+    type Shared: Send + Sync;
 
     /// Sends a batch to the store.
-    async fn send<S: PresenceStore>(batch: &[Self], store: &S) -> Result<Misses>;
+    async fn send<S: PresenceStore>(batch: &[Self], store: &S) -> Result<Self::Shared>;
+
+    /// The part of a batch's answer that concerns these entries of the batch.
+    fn own(entries: &[Self], shared: &Self::Shared) -> Self::Answer;
+
+    /// Appends the answer for the next part of a caller's entries.
+    fn append(answer: &mut Self::Answer, next: Self::Answer);
 }
 
 #[async_trait]
 impl Entry for Session {
-    fn may_miss(&self) -> Option<SessionKey> {
-        None
+    type Answer = ();
+    type Shared = ();
+
+    async fn send<S: PresenceStore>(batch: &[Self], store: &S) -> Result<()> {
+        store.put(batch).await
     }
 
-    async fn send<S: PresenceStore>(batch: &[Self], store: &S) -> Result<Misses> {
-        store.put(batch).await.map(|()| Misses::new())
-    }
+    fn own(_: &[Self], (): &()) {}
+
+    fn append((): &mut (), (): ()) {}
 }
 
 #[async_trait]
 impl Entry for Touch {
-    fn may_miss(&self) -> Option<SessionKey> {
-        self.key()
+    type Answer = Misses;
+    type Shared = BTreeSet<SessionKey>;
+
+    async fn send<S: PresenceStore>(batch: &[Self], store: &S) -> Result<Self::Shared> {
+        Ok(store.touch(batch).await?.into_iter().collect())
     }
 
-    async fn send<S: PresenceStore>(batch: &[Self], store: &S) -> Result<Misses> {
-        store.touch(batch).await
+    fn own(entries: &[Self], shared: &Self::Shared) -> Misses {
+        if shared.is_empty() {
+            return Misses::new();
+        }
+        entries.iter().filter_map(Self::key).filter(|key| shared.contains(key)).collect()
+    }
+
+    fn append(answer: &mut Misses, next: Misses) {
+        answer.extend(next);
+    }
+}
+
+/// What a batch has loaded.
+#[derive(Default)]
+pub(super) struct Loaded {
+    sessions: BTreeMap<UserId, Vec<Session>>,
+    nodes: BTreeMap<NodeId, Node>,
+    records: BTreeMap<UserId, UserRecord>,
+}
+
+#[async_trait]
+impl Entry for UserId {
+    type Answer = Facts;
+    type Shared = Loaded;
+
+    async fn send<S: PresenceStore>(batch: &[Self], store: &S) -> Result<Loaded> {
+        // Each user once, since a store repeats the sessions of users that a call repeats.
+        let users: BTreeSet<&Self> = batch.iter().collect();
+        let users: Vec<Self> = users.into_iter().cloned().collect();
+        let facts = store.load(&users).await?;
+        let mut loaded = Loaded::default();
+        for session in facts.sessions {
+            loaded.sessions.entry(session.user.clone()).or_default().push(session);
+        }
+        loaded.nodes = facts.nodes.into_iter().map(|node| (node.id.clone(), node)).collect();
+        loaded.records = facts.users.into_iter().map(|record| (record.user.clone(), record)).collect();
+        Ok(loaded)
+    }
+
+    fn own(entries: &[Self], shared: &Loaded) -> Facts {
+        let each = entries.iter().filter_map(|user| shared.sessions.get(user));
+        let sessions: Vec<Session> = each.flatten().cloned().collect();
+        let held = sessions.iter().filter(|session| session.placement.held);
+        let holding: BTreeSet<&NodeId> = held.map(|session| &session.placement.node).collect();
+        let nodes = holding.into_iter().filter_map(|id| shared.nodes.get(id)).cloned().collect();
+        let mut seen = BTreeSet::new();
+        let each = entries.iter().filter(|user| seen.insert(*user));
+        let users = each.filter_map(|user| shared.records.get(user)).cloned().collect();
+        Facts { sessions, nodes, users }
+    }
+
+    fn append(answer: &mut Facts, next: Facts) {
+        answer.sessions.extend(next.sessions);
+        answer.nodes.extend(next.nodes);
+        answer.users.extend(next.users);
     }
 }

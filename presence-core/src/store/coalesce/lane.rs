@@ -2,41 +2,37 @@
 
 use super::entry::Entry;
 use super::{IN_FLIGHT, WAITING_ENTRIES};
-use crate::model::SessionKey;
 use crate::store::batch::first_batch;
-use crate::store::{BATCH_BYTES, BATCH_ENTRIES, Error, Kind, Misses, PresenceStore, Result};
+use crate::store::{BATCH_BYTES, BATCH_ENTRIES, Error, Kind, PresenceStore, Result};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// The queue of callers of one verb.
-#[derive(Debug)]
-pub(super) struct Lane<T> {
+pub(super) struct Lane<T: Entry> {
     state: Mutex<State<T>>,
     /// One permit for each entry that may wait.
     room: Arc<Semaphore>,
 }
 
-#[derive(Debug)]
-struct State<T> {
+struct State<T: Entry> {
     waiting: VecDeque<Waiting<T>>,
     /// Number of sending tasks. Each checks the queue once more before it ends.
     senders: usize,
 }
 
 /// The queued entries of a caller, at most one batch, and the channel for the answer.
-#[derive(Debug)]
-struct Waiting<T> {
+struct Waiting<T: Entry> {
     entries: Vec<T>,
     bytes: usize,
-    answer: oneshot::Sender<Result<Misses>>,
+    answer: oneshot::Sender<Result<T::Answer>>,
     _room: OwnedSemaphorePermit,
 }
 
-impl<T> Default for Lane<T> {
+impl<T: Entry> Default for Lane<T> {
     fn default() -> Self {
         let state = State { waiting: VecDeque::new(), senders: 0 };
         Self { state: Mutex::new(state), room: Arc::new(Semaphore::new(WAITING_ENTRIES)) }
@@ -50,7 +46,7 @@ impl<T: Entry> Lane<T> {
         self: &Arc<Self>,
         store: &Arc<S>,
         mut entries: &[T],
-    ) -> Result<Misses> {
+    ) -> Result<T::Answer> {
         let mut answers = Vec::new();
         while !entries.is_empty() {
             let (count, bytes) = first_batch(entries);
@@ -58,11 +54,11 @@ impl<T: Entry> Lane<T> {
             answers.push(self.queue(store, part, bytes).await?);
             entries = rest;
         }
-        let mut misses = Misses::new();
+        let mut whole = T::Answer::default();
         for answer in answers {
-            misses.extend(answer.await.unwrap_or_else(|_| Err(cut_off()))?);
+            T::append(&mut whole, answer.await.unwrap_or_else(|_| Err(cut_off()))?);
         }
-        Ok(misses)
+        Ok(whole)
     }
 
     /// Waits for room, and joins the queue.
@@ -71,7 +67,7 @@ impl<T: Entry> Lane<T> {
         store: &Arc<S>,
         part: &[T],
         bytes: usize,
-    ) -> Result<oneshot::Receiver<Result<Misses>>> {
+    ) -> Result<oneshot::Receiver<Result<T::Answer>>> {
         // A part is at most one batch, and there is room for many.
         let permits = u32::try_from(part.len()).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(permits).await.map_err(|_| cut_off())?;
@@ -116,7 +112,7 @@ fn cut_off() -> Error {
 }
 
 /// A task that sends batches while callers are queued.
-struct Sender<T, S> {
+struct Sender<T: Entry, S> {
     lane: Arc<Lane<T>>,
     store: Arc<S>,
     /// Whether the sender has signed off. One that has not was stopped with its runtime.
@@ -159,17 +155,16 @@ impl<T: Entry, S: PresenceStore> Sender<T, S> {
                     let _ = answer.send(Err(error.again()));
                 }
             }
-            Ok(misses) => {
-                let all: BTreeSet<SessionKey> = misses.into_iter().collect();
+            Ok(shared) => {
                 for (own, answer) in callers {
-                    let _ = answer.send(Ok(own_misses(&entries[own], &all)));
+                    let _ = answer.send(Ok(T::own(&entries[own], &shared)));
                 }
             }
         }
     }
 }
 
-impl<T, S> Drop for Sender<T, S> {
+impl<T: Entry, S> Drop for Sender<T, S> {
     fn drop(&mut self) {
         if self.is_done {
             return;
@@ -182,13 +177,4 @@ impl<T, S> Drop for Sender<T, S> {
         // Dropped without a sender left: the callers get an error.
         drop(left);
     }
-}
-
-/// The misses of a batch that concern these entries.
-fn own_misses<T: Entry>(entries: &[T], all: &BTreeSet<SessionKey>) -> Misses {
-    if all.is_empty() {
-        return Misses::new();
-    }
-    let keys = entries.iter().filter_map(Entry::may_miss);
-    keys.filter(|key| all.contains(key)).collect()
 }

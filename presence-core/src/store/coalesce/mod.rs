@@ -4,10 +4,11 @@
 mod entry;
 mod lane;
 
-use super::{Misses, PresenceStore, Result, Touch};
-use crate::model::Session;
+use super::{Facts, Misses, PresenceStore, Result, Touch};
+use crate::model::{Session, UserId};
 use async_trait::async_trait;
 use lane::Lane;
+use std::fmt;
 use std::sync::Arc;
 
 /// Most batches of a lane in flight.
@@ -15,7 +16,7 @@ pub const IN_FLIGHT: usize = 2;
 /// Most queued entries of a lane; callers beyond that wait for room.
 pub const WAITING_ENTRIES: usize = 8 * 1024;
 
-/// Wraps a store so that `put` and `touch` of concurrent callers are sent in shared batches.
+/// Wraps a store so that `put`, `touch` and `load` of concurrent callers are sent in shared batches.
 ///
 /// There is no timer: a single caller's batch is sent at once. While [`IN_FLIGHT`] batches are in
 /// flight, callers wait, and the next batch takes all that wait, up to
@@ -23,26 +24,27 @@ pub const WAITING_ENTRIES: usize = 8 * 1024;
 /// [`WAITING_ENTRIES`] wait in a lane; further callers wait for room, in order. The other methods
 /// are passed through. Clones share the lanes.
 ///
-/// `put` and `touch` have lanes of their own. Successive calls of one caller keep their order,
-/// because the caller awaits each; between callers there is no order, and none is needed (P2).
+/// Each of the three verbs has a lane of its own. Successive calls of one caller keep their order,
+/// because the caller awaits each; between callers there is no order, and none is needed (P2). A
+/// load is sent after it was called, so it finds what was stored before.
 ///
-/// Each caller gets its own misses. An error concerns the whole batch, so every caller in it gets a
+/// Each caller gets its own misses and facts. An error concerns the whole batch, so every caller in it gets a
 /// copy.
 ///
 /// # Cancellation
 /// Batches are sent by tasks of the runtime that the first waiting caller runs on. Dropping a call
 /// leaves its entries in the queue, as a timeout would (R1), and affects no other caller.
-#[derive(Debug)]
 pub struct Coalesce<S> {
     store: Arc<S>,
     puts: Arc<Lane<Session>>,
     touches: Arc<Lane<Touch>>,
+    loads: Arc<Lane<UserId>>,
 }
 
 impl<S: PresenceStore> Coalesce<S> {
     /// Wraps a store.
     pub fn new(store: S) -> Self {
-        Self { store: Arc::new(store), puts: Arc::default(), touches: Arc::default() }
+        Self { store: Arc::new(store), puts: Arc::default(), touches: Arc::default(), loads: Arc::default() }
     }
 
     /// The wrapped store.
@@ -53,21 +55,32 @@ impl<S: PresenceStore> Coalesce<S> {
 
 impl<S> Clone for Coalesce<S> {
     fn clone(&self) -> Self {
-        let Self { store, puts, touches } = self;
-        Self { store: Arc::clone(store), puts: Arc::clone(puts), touches: Arc::clone(touches) }
+        let Self { store, puts, touches, loads } = self;
+        let (store, puts) = (Arc::clone(store), Arc::clone(puts));
+        Self { store, puts, touches: Arc::clone(touches), loads: Arc::clone(loads) }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Coalesce<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Coalesce").field("store", &self.store).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
 impl<S: PresenceStore> PresenceStore for Coalesce<S> {
-    crate::delegate_store!(@but_put_and_touch |coalesce| *coalesce.store);
+    crate::delegate_store!(@but_put_touch_and_load |coalesce| *coalesce.store);
 
     async fn put(&self, sessions: &[Session]) -> Result<()> {
-        self.puts.send(&self.store, sessions).await.map(drop)
+        self.puts.send(&self.store, sessions).await
     }
 
     async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
         self.touches.send(&self.store, touches).await
+    }
+
+    async fn load(&self, users: &[UserId]) -> Result<Facts> {
+        self.loads.send(&self.store, users).await
     }
 }
 

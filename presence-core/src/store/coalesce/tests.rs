@@ -1,7 +1,7 @@
 use super::{Coalesce, WAITING_ENTRIES};
 use crate::conformance::{Call, Calls, Fault, ReferenceStore};
 use crate::model::{Meta, NodeId, Placement, Session, SessionId, Topic, Topics, UserId};
-use crate::store::{BATCH_BYTES, BATCH_ENTRIES, Kind, Misses, PresenceStore, Result, Touch};
+use crate::store::{BATCH_BYTES, BATCH_ENTRIES, Facts, Kind, Misses, PresenceStore, Result, Touch};
 use crate::time::{ManualClock, Timestamp};
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -239,6 +239,35 @@ fn a_runtime_that_has_shut_down_is_an_error() {
     assert_eq!(error.kind(), Kind::Unavailable);
 }
 
+#[tokio::test]
+async fn concurrent_loads_share_a_call_and_each_caller_gets_the_users_it_asked_for() {
+    let shared = Coalesce::new(Gate::default());
+    let store = shared.inner().inner.clone();
+    store.put(&(0..8).map(session).collect::<Vec<_>>()).await.unwrap();
+    let load = |users: Vec<usize>| {
+        let shared = shared.clone();
+        tokio::spawn(async move { shared.load(&users.into_iter().map(user).collect::<Vec<_>>()).await })
+    };
+    let asked = [vec![0], vec![1], vec![3, 2, 9], vec![2], vec![5, 5], vec![]];
+    let mut answers = Vec::new();
+    for users in asked.iter().cloned() {
+        answers.push(load(users));
+        turns().await;
+    }
+    // Two calls were sent; the others wait, and see what is stored before theirs is sent.
+    store.put(&[session(9)]).await.unwrap();
+    shared.inner().permits.add_permits(3);
+    let mut own = Vec::new();
+    for answer in answers {
+        own.push(answer.await.unwrap().unwrap());
+    }
+    assert_eq!(store.calls().loads, 3);
+    for (users, own) in asked.into_iter().zip(own) {
+        let alone = store.load(&users.into_iter().map(user).collect::<Vec<_>>()).await.unwrap();
+        assert_eq!(own, alone);
+    }
+}
+
 /// A store whose calls wait for a permit each, and panic at one user.
 struct Gate {
     inner: ReferenceStore,
@@ -258,7 +287,7 @@ impl Default for Gate {
 
 #[async_trait]
 impl PresenceStore for Gate {
-    crate::delegate_store!(@but_put_and_touch |gate| gate.inner);
+    crate::delegate_store!(@but_put_touch_and_load |gate| gate.inner);
 
     async fn put(&self, sessions: &[Session]) -> Result<()> {
         assert!(sessions.iter().all(|session| Some(&session.user) != self.panics_at.as_ref()), "as ordered");
@@ -269,5 +298,10 @@ impl PresenceStore for Gate {
     async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
         self.permits.acquire().await.unwrap().forget();
         self.inner.touch(touches).await
+    }
+
+    async fn load(&self, users: &[UserId]) -> Result<Facts> {
+        self.permits.acquire().await.unwrap().forget();
+        self.inner.load(users).await
     }
 }
