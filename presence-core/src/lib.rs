@@ -72,7 +72,7 @@ pub use handle::{
     BeatOutcome, Builder, CountUpdates, Disconnection, Error, Explanation, Health, Hold, Listing, Page,
     Presence, ScopeView, SessionReport, StoreHealth, Subscription, ViewUpdates,
 };
-pub use liveness::{InvalidPolicy, LastSeen, Liveness, Policy};
+pub use liveness::{DeclaredOnly, InvalidPolicy, LastSeen, Liveness, Policy};
 pub use model::{
     Activity, Beat, BeatKind, Declaration, InvalidValue, Leave, LeaveKind, MAX_SESSIONS_PER_USER, Message,
     Meta, NodeId, SessionId, SessionKey, Status, Topic, Topics, UserId,

@@ -4,7 +4,7 @@ use crate::lookaside::{Bounds, Lookaside};
 use crate::status::LASTS;
 use crate::{Settings, Statuses, StoreSettings};
 use async_nats::ConnectOptions;
-use presence_core::{Clock, NodeId, Policy, Presence, PresenceStore, store};
+use presence_core::{Clock, DeclaredOnly, NodeId, Policy, Presence, PresenceStore, store};
 use presence_memory::MemoryStore;
 use presence_nats::{Namespace, NatsStore, Options};
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl Stores {
 /// The windows by which a center judges that a status has lapsed: it lasts until the time in its
 /// declaration, without a grace.
 pub fn policy() -> Policy {
-    Policy::default().lease_for(LASTS).grace(Duration::ZERO).declared_counts(true)
+    Policy::default().lease_for(LASTS).grace(Duration::ZERO).declared_only(DeclaredOnly::Alive)
 }
 
 /// Starts reading and writing statuses.

@@ -1,7 +1,7 @@
 //! A user's status as the store holds it: a session that only declares.
 //!
 //! The session has no heartbeats (`seen_at` stays zero) and no topics, and ends at the time in its
-//! declaration. A `Presence` on the same store, with `declared_counts` in its policy, counts its
+//! declaration. A `Presence` on the same store, with `DeclaredOnly::Alive` in its policy, counts its
 //! user as online until then.
 
 use presence_core::store::{Declared, Departure, Placement, Session};

@@ -191,14 +191,13 @@ impl Encoders {
 mod tests {
     use super::*;
     use presence_core::{Diff, Snapshot};
-    use std::collections::BTreeMap;
 
     fn version(n: u64) -> Version {
         Version { incarnation: 7, n }
     }
 
     fn state(n: u64) -> Update {
-        Update::Snapshot(Arc::new(Snapshot { version: version(n), members: BTreeMap::new() }))
+        Update::Snapshot(Arc::new(Snapshot::empty(version(n))))
     }
 
     fn step(n: u64) -> Update {

@@ -100,6 +100,7 @@ impl TopicFeed {
                     Some(signal) if signal.by != self.connection => signal.frames,
                     _ => continue,
                 },
+                _ => continue,
             };
             deliveries_ready.set();
             return Poll::Ready(frames);

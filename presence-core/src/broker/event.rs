@@ -51,6 +51,15 @@ impl FromStr for EventId {
     }
 }
 
+/// Whether an event closes its channel. Exhaustive on purpose: it does or it does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// Others may follow.
+    Ordinary,
+    /// It is the last event of its channel, which it closes.
+    Last,
+}
+
 /// A message to be stored and delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -62,8 +71,8 @@ pub struct Publish {
     /// The idempotency key: of several publishes with the same key in one channel, only the first
     /// is stored. At most [`MAX_KEY`](super::MAX_KEY) bytes.
     pub key: Option<Box<str>>,
-    /// Whether this is the last event of its channel, which closes it.
-    pub last: bool,
+    /// Whether it closes its channel.
+    pub kind: EventKind,
 }
 
 impl Publish {
@@ -77,7 +86,7 @@ impl Publish {
     /// # Ok(()) }
     /// ```
     pub fn new(channel: Channel, payload: impl Into<Bytes>) -> Self {
-        Self { channel, payload: payload.into(), key: None, last: false }
+        Self { channel, payload: payload.into(), key: None, kind: EventKind::Ordinary }
     }
 
     /// Stores the message only if this key was not used in this channel before.
@@ -116,7 +125,7 @@ impl Publish {
     /// # Ok(()) }
     /// ```
     pub fn last(self) -> Self {
-        Self { last: true, ..self }
+        Self { kind: EventKind::Last, ..self }
     }
 }
 
@@ -131,7 +140,7 @@ pub fn check_payload(payload: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The outcome of a publish.
+/// The outcome of a publish. Exhaustive on purpose: a publisher tells these three apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
     /// The message is stored under this id.
@@ -165,22 +174,22 @@ pub struct Event {
     /// When it was stored, by the server's clock; for display and retention, not for ordering.
     pub at: Timestamp,
     /// Whether it closed the channel.
-    pub last: bool,
+    pub kind: EventKind,
 }
 
 impl Event {
     /// An event as a broker has stored it.
     pub fn new(id: EventId, channel: Channel, payload: Bytes, at: Timestamp) -> Self {
-        Self { id, channel, payload, at, last: false }
+        Self { id, channel, payload, at, kind: EventKind::Ordinary }
     }
 
-    /// The same event, marked as the last of its channel if `last` is true.
-    pub fn closing(self, last: bool) -> Self {
-        Self { last, ..self }
+    /// The same event, of this kind.
+    pub fn of_kind(self, kind: EventKind) -> Self {
+        Self { kind, ..self }
     }
 }
 
-/// Where a subscription starts.
+/// Where a subscription starts. Exhaustive on purpose: a broker serves every start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     /// With events published from now on.
@@ -210,8 +219,9 @@ pub enum Missed {
     Interrupted,
 }
 
-/// What a subscription delivers.
+/// What a subscription delivers. A subscriber skips what it does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Delivery {
     /// A stored event.
     Event(Event),

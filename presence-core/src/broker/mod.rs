@@ -8,7 +8,7 @@ mod event;
 pub mod hub;
 
 pub use channel::Channel;
-pub use event::{Delivery, Event, EventId, Missed, Publish, Published, Start, check_payload};
+pub use event::{Delivery, Event, EventId, EventKind, Missed, Publish, Published, Start, check_payload};
 
 use crate::store::Result;
 use async_trait::async_trait;

@@ -40,14 +40,17 @@ pub trait Harness: Send + Sync + 'static {
     /// [`Cannot`] tells why this backend cannot lose data without its process: W4 is then untested.
     async fn lose_all(&self, namespace: &str) -> Result<(), Cannot>;
 
-    /// Makes the store of the namespace answer but refuse all writes, as when it is full; or accept
-    /// writes again.
+    /// Makes the store of the namespace answer but refuse all writes, as when it is full.
     ///
     /// # Errors
     /// [`Cannot`] tells why this is not possible here. Default: not possible.
-    async fn refuse_writes(&self, _namespace: &str, _refuses: bool) -> Result<(), Cannot> {
+    async fn refuse_writes(&self, _namespace: &str) -> Result<(), Cannot> {
         Err(Cannot("this harness cannot make its store refuse writes"))
     }
+
+    /// Ends [`refuse_writes`](Self::refuse_writes): the store accepts writes again. Required of a
+    /// harness that can make it refuse them.
+    async fn accept_writes(&self, _namespace: &str) {}
 
     /// Steps the clock of the namespace's server by this many milliseconds, back if negative.
     ///

@@ -195,7 +195,7 @@ impl Presence {
     /// Declares a status for a session, for as long as the session lives or until the declaration
     /// ends.
     ///
-    /// An unknown session is entered by it without a heartbeat: the policy's `declared_counts`
+    /// An unknown session is entered by it without a heartbeat: the policy's `declared_only`
     /// decides whether it then counts as alive.
     ///
     /// ```

@@ -1,7 +1,7 @@
 //! Reports for operators: the health of a process, and explanations of a user's state.
 
 use super::shared::Shared;
-use crate::liveness::{Liveness, Policy};
+use crate::liveness::{DeclaredOnly, Liveness, Policy};
 use crate::model::{SessionId, Status, UserId};
 use crate::roster::Examined;
 use crate::time::{Timestamp, View};
@@ -32,7 +32,7 @@ pub struct Health {
     pub bytes: usize,
 }
 
-/// Whether calls to the store succeed.
+/// Whether calls to the store succeed. Exhaustive on purpose: they do or they do not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreHealth {
     /// The last call did, or none was made yet.
@@ -139,7 +139,8 @@ fn rule(one: &Examined, policy: &Policy) -> String {
         (Some(left), Liveness::Gone) => format!("left {:.1} s ago", secs(left.at)),
         (Some(left), _) => format!("left {:.1} s ago, its grace still runs", secs(left.at)),
         (None, _) if one.session.seen_at == Timestamp::ZERO => {
-            let counts = if policy.declared_counts { "counts" } else { "does not count" };
+            let counts =
+                if policy.declared_only == DeclaredOnly::Alive { "counts" } else { "does not count" };
             format!("only declared a status, which {counts} as alive by the policy")
         }
         (None, _) => match one.node_seen_at {

@@ -1,7 +1,7 @@
 //! Derives the state of a session from its facts, the policy and the proven time, and when that
 //! state may change.
 
-use super::Policy;
+use super::{DeclaredOnly, Policy};
 use crate::model::{Departure, InvalidValue};
 use crate::time::{Timestamp, ViewClock};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use std::time::Duration;
 /// The state of a session or a user.
 ///
 /// Ordered from least to most present: a user's state is the maximum over the user's sessions.
+/// Exhaustive on purpose: these three are what presence means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Liveness {
@@ -106,8 +107,8 @@ pub fn classify(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Liveness 
         return Liveness::Gone;
     }
     if vitals.seen_at == Timestamp::ZERO {
-        let counts =
-            policy.declared_counts && vitals.declared_until().is_some_and(|until| view.now() < until);
+        let counts = policy.declared_only == DeclaredOnly::Alive
+            && vitals.declared_until().is_some_and(|until| view.now() < until);
         return if counts { Liveness::Active } else { Liveness::Gone };
     }
     if !vitals.heartbeats().any(|(at, limit)| view.age(at) < limit) {

@@ -7,7 +7,7 @@ mod policy;
 pub(crate) use classify::next_change_of;
 pub use classify::{Liveness, Vitals, classify, gone_at, next_change};
 pub use last_seen::LastSeen;
-pub use policy::{InvalidPolicy, Policy};
+pub use policy::{DeclaredOnly, InvalidPolicy, Policy};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,16 @@ use super::LastSeen;
 use std::fmt;
 use std::time::Duration;
 
+/// How a session is judged that declared a status, but never sent a heartbeat. Exhaustive on
+/// purpose: a session is alive or it is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeclaredOnly {
+    /// As gone; the status shows once a heartbeat comes.
+    Gone,
+    /// As alive, for as long as the status counts.
+    Alive,
+}
+
 /// The windows by which sessions are judged.
 ///
 /// Every process on one store should have the same policy. A difference does no harm to the data,
@@ -38,11 +48,11 @@ pub struct Policy {
     ///
     /// Default 5 s. Zero makes every leave immediate. Must be shorter than `lease_for`.
     pub grace: Duration,
-    /// Whether a session that declared a status, but never sent a heartbeat, counts as alive while
-    /// its status counts.
+    /// How a session is judged that declared a status, but never sent a heartbeat.
     ///
-    /// Default no. Choose yes for services whose users set a status and send no heartbeats.
-    pub declared_counts: bool,
+    /// Default [`DeclaredOnly::Gone`]. Choose [`DeclaredOnly::Alive`] for services whose users set a
+    /// status and send no heartbeats.
+    pub declared_only: DeclaredOnly,
     /// How long a user's last-seen time is kept after the user's sessions are forgotten.
     ///
     /// Default not at all. At most 90 days. Personal data: choose as short as the host's purpose
@@ -61,7 +71,7 @@ impl Default for Policy {
             held_for: Duration::from_secs(8),
             active_for: Duration::from_mins(5),
             grace: Duration::from_secs(5),
-            declared_counts: false,
+            declared_only: DeclaredOnly::Gone,
             remember_for: None,
             last_seen: LastSeen::Exact,
         }
@@ -74,7 +84,7 @@ crate::setters! {
         held_for: Duration,
         active_for: Duration,
         grace: Duration,
-        declared_counts: bool,
+        declared_only: DeclaredOnly,
         last_seen: LastSeen,
     }
     optional { remember_for: Duration }
@@ -84,11 +94,13 @@ crate::setters! {
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The last two do not affect how a session is judged.
-        let Self { lease_for, held_for, active_for, grace, declared_counts, remember_for: _, last_seen: _ } =
+        let Self { lease_for, held_for, active_for, grace, declared_only, remember_for: _, last_seen: _ } =
             self;
+        // Processes of earlier versions wrote a boolean here.
+        let declared = *declared_only == DeclaredOnly::Alive;
         write!(
             f,
-            "lease {lease_for:?}, held {held_for:?}, active {active_for:?}, grace {grace:?}, declared {declared_counts}"
+            "lease {lease_for:?}, held {held_for:?}, active {active_for:?}, grace {grace:?}, declared {declared}"
         )
     }
 }

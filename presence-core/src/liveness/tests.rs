@@ -1,4 +1,4 @@
-use super::{InvalidPolicy, LastSeen, Liveness, Policy, Vitals, classify, next_change};
+use super::{DeclaredOnly, InvalidPolicy, LastSeen, Liveness, Policy, Vitals, classify, next_change};
 use crate::model::{Departure, Node, NodeId, Placement, Session, SessionId, Topics, UserId};
 use crate::time::{Blind, BlindList, SILENCE, Timestamp, ViewClock};
 use proptest::prelude::*;
@@ -130,7 +130,7 @@ fn a_declaration_alone_counts_where_the_policy_says_so() {
         ..seen()
     };
     assert_eq!(verdict(&vitals, 1), Liveness::Gone);
-    let counts = policy().declared_counts(true);
+    let counts = policy().declared_only(DeclaredOnly::Alive);
     let lives = |vitals: &Vitals, millis| classify(vitals, &counts, &view(millis)) == Liveness::Active;
     assert!(lives(&vitals, 59_999) && !lives(&vitals, 60_000), "without an end it counts for its lease");
     let until = Vitals { declared: Some((at(0), Some(at(600_000)))), ..vitals };
@@ -174,9 +174,9 @@ fn a_policy_whose_windows_do_not_fit_names_the_one_that_is_wrong() {
 
 /// Short windows, so that a history of a minute sees every change.
 fn policies() -> impl Strategy<Value = Policy> {
-    (1..20u64, any::<bool>()).prop_map(|(active, declared_counts)| {
-        Policy::default().active_for(secs(active)).declared_counts(declared_counts)
-    })
+    (1..20u64, prop::sample::select(vec![DeclaredOnly::Gone, DeclaredOnly::Alive])).prop_map(
+        |(active, declared_only)| Policy::default().active_for(secs(active)).declared_only(declared_only),
+    )
 }
 
 fn instant() -> impl Strategy<Value = Timestamp> {

@@ -18,7 +18,7 @@ pub enum Activity {
     At(Timestamp),
 }
 
-/// Whether a heartbeat enters its session or renews it.
+/// Whether a heartbeat enters its session or renews it. Exhaustive on purpose: it does one of both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BeatKind {
     /// It enters the session, as on page load or connect. It always counts, also within the grace of
@@ -173,7 +173,7 @@ impl Beat {
     }
 }
 
-/// When others see a leave.
+/// When others see a leave. Exhaustive on purpose: after the grace, or without it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LeaveKind {
     /// After the policy's grace, so that reloading a page is not seen.

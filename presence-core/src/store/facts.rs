@@ -5,7 +5,8 @@ use crate::time::{Blind, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A renewal: times that move forward, and nothing else.
+/// A renewal: times that move forward, and nothing else. Exhaustive on purpose: a store that did not
+/// know one would lose it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Touch {
     /// A session was seen.
@@ -47,7 +48,8 @@ impl Touch {
 /// The sessions of a batch of touches that the store lacks, or that have departed.
 pub type Misses = Vec<SessionKey>;
 
-/// Something to forget, under the condition that it has not changed since.
+/// Something to forget, under the condition that it has not changed since. Exhaustive on purpose: a
+/// store that did not know one would keep it for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForgetIf {
     /// A session: dropped unless it was seen or placed later than this.
@@ -83,7 +85,8 @@ pub struct Facts {
     pub users: Vec<UserRecord>,
 }
 
-/// An event of a store watch.
+/// An event of a store watch. Exhaustive on purpose: a reader that skipped one would show a wrong
+/// state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedEvent {
     /// Sessions, nodes and user records as they are now, or as they were put.

@@ -1,4 +1,7 @@
-//! The store trait that every backend implements, and its contract.
+//! The store trait that every backend implements, its contract, and the records that it keeps.
+//!
+//! The records have public fields, and may be built field by field: a store that does not know a
+//! new field fails to compile instead of losing it.
 
 mod batch;
 pub mod coalesce;

@@ -37,7 +37,7 @@ pub struct ViewClock {
     blind: BlindList,
 }
 
-/// Whether a view is known to be up to date.
+/// Whether a view is known to be up to date. Exhaustive on purpose: it is or it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
     /// Proven steadily, within [`SILENCE`].

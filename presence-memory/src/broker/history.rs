@@ -1,7 +1,7 @@
 //! The history of one channel.
 
 use presence_core::broker::hub::{PAGE_BYTES, PAGE_EVENTS, Page, ReadFrom};
-use presence_core::broker::{Event, EventId, KEYS_FOR, Missed, Publish, Published, Retention};
+use presence_core::broker::{Event, EventId, EventKind, KEYS_FOR, Missed, Publish, Published, Retention};
 use presence_core::{Timestamp, random};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -64,9 +64,9 @@ impl History {
             return (Published::Closed(self.id(self.number)), None);
         }
         self.number += 1;
-        self.closed = message.last;
+        self.closed = message.kind == EventKind::Last;
         let id = self.id(self.number);
-        let event = Event::new(id, message.channel, message.payload, now).closing(message.last);
+        let event = Event::new(id, message.channel, message.payload, now).of_kind(message.kind);
         let key: Option<Arc<str>> = message.key.map(Arc::from);
         if let Some(key) = &key {
             self.bytes += cost(key);

@@ -19,7 +19,7 @@ use crate::jetstream::api::Ack;
 use crate::state::bucket::EXPECTED;
 use async_nats::HeaderMap;
 use presence_core::broker::hub::PAGE_EVENTS;
-use presence_core::broker::{Channel, EventId, MAX_PAYLOAD, Publish, Published};
+use presence_core::broker::{Channel, EventId, EventKind, MAX_PAYLOAD, Publish, Published};
 use presence_core::store::{Error, Kind, Result};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -153,11 +153,12 @@ impl Shared {
             return Ok(Some((published, head)));
         }
         let bytes = head.bytes + message.payload.len() as u64;
-        let chain = Chain { incarnation: head.incarnation, previous: head.seq, bytes, last: message.last };
+        let last = message.kind == EventKind::Last;
+        let chain = Chain { incarnation: head.incarnation, previous: head.seq, bytes, last };
         match self.append(traits, attempt, chain).await {
             Ok(Ack { seq, duplicate: true }) => Ok(Some((Published::Repeated(id(seq)), head))),
             Ok(Ack { seq, .. }) => {
-                let mut head = Head { seq, bytes, closed: message.last, ..head };
+                let mut head = Head { seq, bytes, closed: last, ..head };
                 self.keep_to_bytes(traits, channel, &mut head).await;
                 Ok(Some((Published::Stored(id(seq)), head)))
             }

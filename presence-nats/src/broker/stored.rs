@@ -4,7 +4,7 @@ use super::chain::Chain;
 use async_nats::Message;
 use bytes::Bytes;
 use presence_core::Timestamp;
-use presence_core::broker::{Channel, Event, EventId};
+use presence_core::broker::{Channel, Event, EventId, EventKind};
 
 /// The header by which the server recognises a repeated publish.
 pub(super) const MESSAGE_ID: &str = "Nats-Msg-Id";
@@ -38,7 +38,8 @@ impl Stored {
     /// Converts it to an event; `None` for a message that this crate did not publish.
     pub(super) fn event(self, channel: &Channel) -> Option<(Event, Chain)> {
         let (id, chain) = (self.id()?, self.chain?);
-        Some((Event::new(id, channel.clone(), self.payload, self.at).closing(chain.last), chain))
+        let kind = if chain.last { EventKind::Last } else { EventKind::Ordinary };
+        Some((Event::new(id, channel.clone(), self.payload, self.at).of_kind(kind), chain))
     }
 
     /// Reads it from the answer to a direct get.

@@ -51,11 +51,17 @@ macro_rules! harness {
                     Ok(())
                 }
 
-                async fn refuse_writes(&self, namespace: &str, refuses: bool) -> Result<(), Cannot> {
+                async fn refuse_writes(&self, namespace: &str) -> Result<(), Cannot> {
                     for stream in ["KV", "BEATS"] {
-                        rig::refuse($server, stream, &format!("{}-{namespace}", self.prefix), refuses);
+                        rig::refuse($server, stream, &format!("{}-{namespace}", self.prefix), true);
                     }
                     Ok(())
+                }
+
+                async fn accept_writes(&self, namespace: &str) {
+                    for stream in ["KV", "BEATS"] {
+                        rig::refuse($server, stream, &format!("{}-{namespace}", self.prefix), false);
+                    }
                 }
 
                 fn histories(&self) -> u64 {

@@ -6,7 +6,9 @@ use crate::wire::reply::{list, text, tuple};
 use crate::wire::script::Script;
 use presence_core::Timestamp;
 use presence_core::broker::hub::{PAGE_BYTES, PAGE_EVENTS, Page, ReadFrom};
-use presence_core::broker::{Channel, Event, EventId, KEYS_FOR, Missed, Publish, Published, Retention};
+use presence_core::broker::{
+    Channel, Event, EventId, EventKind, KEYS_FOR, Missed, Publish, Published, Retention,
+};
 use presence_core::store::Result;
 use redis::{Cmd, Value};
 use std::sync::LazyLock;
@@ -73,7 +75,7 @@ impl Calls {
         witness: Option<EventId>,
         foreign: Option<&str>,
     ) -> Cmd {
-        let Publish { channel, payload, key, last, .. } = message;
+        let Publish { channel, payload, key, kind, .. } = message;
         let (note, remember) = match once {
             Once::Key => (key.as_ref().map(|key| format!("{}{key}", self.names.keys("key", channel))), 0),
             Once::Content(digest, window) => {
@@ -81,7 +83,8 @@ impl Calls {
             }
         };
         let mut call = self.of_log(&PUBLISH, channel, note.as_ref());
-        call.arg(remember).arg(key.as_deref().unwrap_or_default()).arg(u8::from(*last)).arg(&payload[..]);
+        let last = u8::from(*kind == EventKind::Last);
+        call.arg(remember).arg(key.as_deref().unwrap_or_default()).arg(last).arg(&payload[..]);
         match witness {
             Some(id) => call.arg(format!("{:016x}", id.incarnation)).arg(id.number),
             None => call.arg("").arg(""),
@@ -122,10 +125,15 @@ fn id(incarnation: &str, number: &str) -> Option<EventId> {
     Some(EventId { incarnation: u64::from_str_radix(incarnation, 16).ok()?, number: number.parse().ok()? })
 }
 
+/// The kind of an event, given the flag that is stored with it.
+fn kind(last: &str) -> EventKind {
+    if last == "1" { EventKind::Last } else { EventKind::Ordinary }
+}
+
 /// The numbers of events are times in microseconds.
-fn event(id: EventId, channel: &Channel, last: bool, payload: Vec<u8>) -> Event {
+fn event(id: EventId, channel: &Channel, kind: EventKind, payload: Vec<u8>) -> Event {
     let at = Timestamp::from_millis(id.number / 1000);
-    Event::new(id, channel.clone(), payload.into(), at).closing(last)
+    Event::new(id, channel.clone(), payload.into(), at).of_kind(kind)
 }
 
 pub fn published(answer: Value) -> Result<Published> {
@@ -160,7 +168,7 @@ pub fn page(answer: Value, channel: &Channel) -> Result<Page> {
         let mut events = Vec::with_capacity(values.len() / 3);
         while let (Some(number), Some(last), Some(payload)) = (values.next(), values.next(), values.next()) {
             let Value::BulkString(payload) = payload else { return None };
-            events.push(event(id(incarnation, text(&number)?)?, channel, text(&last)? == "1", payload));
+            events.push(event(id(incarnation, text(&number)?)?, channel, kind(text(&last)?), payload));
         }
         let position = id(incarnation, text(&position)?);
         Some(Page { missed, events, position, more: more == Value::Int(1) })
@@ -191,7 +199,7 @@ pub fn announced(channel: &Channel, mut message: Vec<u8>) -> Option<Announced> {
         "event" => {
             let id = id(words.next()?, words.next()?)?;
             let previous = words.next()?.parse().ok()?;
-            Some(Announced::Event(event(id, channel, words.next()? == "1", payload), previous))
+            Some(Announced::Event(event(id, channel, kind(words.next()?), payload), previous))
         }
         _ => None,
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use presence_core::broker::{Event, EventId};
+use presence_core::broker::{Event, EventId, EventKind};
 use std::collections::VecDeque;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -79,7 +79,7 @@ impl Format {
             rest = &rest[end + 1 + usize::from(both)..];
         }
         frame.extend_from_slice(b"\n\n");
-        if event.last {
+        if event.kind == EventKind::Last {
             frame.extend_from_slice(format!("retry: {}\n\n", self.retry_when_ended.as_millis()).as_bytes());
         }
         frame.into()
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_last_event_sets_a_longer_reconnection_time() {
-        let last = event(1, "{}").closing(true);
+        let last = event(1, "{}").of_kind(EventKind::Last);
         assert_eq!(text(&PLAIN, &last), "id: ab-1\ndata: {}\n\nretry: 15000\n\n");
     }
 

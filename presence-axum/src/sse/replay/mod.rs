@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use frames::{Format, Frames};
 use http::{StatusCode, header};
-use presence_core::broker::{Channel, EventId, Start};
+use presence_core::broker::{Channel, EventId, EventKind, Start};
 use presence_core::{Broker, Clock, SystemClock, Timestamp};
 use std::fmt;
 use std::sync::Arc;
@@ -179,7 +179,9 @@ impl Inner {
         let asked = tokio::time::timeout(CHECKED_WITHIN, self.broker.history(channel, 1)).await;
         let newest = asked.ok()?.ok()?.pop();
         Some(newest.is_some_and(|event| {
-            event.last && event.id.incarnation == id.incarnation && event.id.number <= id.number
+            event.kind == EventKind::Last
+                && event.id.incarnation == id.incarnation
+                && event.id.number <= id.number
         }))
     }
 }

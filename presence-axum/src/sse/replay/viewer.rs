@@ -8,7 +8,7 @@ use futures_util::Stream;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use presence_core::Timestamp;
-use presence_core::broker::{Channel, Delivery, EventId, Missed, Start};
+use presence_core::broker::{Channel, Delivery, EventId, EventKind, Missed, Start};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -80,7 +80,7 @@ impl<H> Viewer<H> {
         match delivery {
             Delivery::Event(event) => {
                 // Nothing follows the last event, even if that event itself is not sent.
-                self.ended = event.last;
+                self.ended = event.kind == EventKind::Last;
                 if self.shown.replace(event.id) == Some(event.id) {
                     return None;
                 }
@@ -100,7 +100,7 @@ impl<H> Viewer<H> {
                 Begin::Everything => Some(missed_event(missed)),
             },
             // Signals are not stored, so a stream that can be resumed does not have them.
-            Delivery::Signal { .. } | Delivery::Position(_) => None,
+            _ => None,
         }
     }
 }

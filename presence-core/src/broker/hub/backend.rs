@@ -5,7 +5,8 @@ use crate::store::Result;
 use async_trait::async_trait;
 use std::sync::Arc;
 
-/// What subscribers of this process are interested in.
+/// What subscribers of this process are interested in. Exhaustive on purpose: a backend serves
+/// both.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Interest {
     /// One channel.
@@ -14,7 +15,7 @@ pub enum Interest {
     Prefix(Arc<str>),
 }
 
-/// Where a page of history starts.
+/// Where a page of history starts. Exhaustive on purpose: a backend serves every start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadFrom {
     /// With the oldest stored event: the reader knows a time when there was no history, and nothing

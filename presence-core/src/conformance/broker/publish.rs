@@ -1,7 +1,7 @@
 //! B1 to B5: `publish`.
 
 use super::{ALL, BrokerHarness, channel, message, next_event, next_texts, pair, store, text, untested};
-use crate::broker::{Broker, MAX_PAYLOAD, Published, Retention};
+use crate::broker::{Broker, EventKind, MAX_PAYLOAD, Published, Retention};
 use std::collections::HashSet;
 
 /// B1: events of two handles reach the subscribers of both.
@@ -18,7 +18,7 @@ pub async fn b1_what_is_acknowledged_reaches_every_handle_once_and_in_order<H: B
         for expected in &sent {
             let event = next_event(harness, stream).await;
             assert_eq!(&(event.id, text(&event)), expected);
-            assert_eq!((event.channel.as_str(), event.last), ("c", false));
+            assert_eq!((event.channel.as_str(), event.kind), ("c", EventKind::Ordinary));
         }
     }
 }
@@ -126,10 +126,13 @@ pub async fn b4_the_last_event_closes_its_channel<H: BrokerHarness>(harness: &H)
     }
     store(&*two, message("d", "another channel is open")).await;
     let stored = two.history(&channel("c"), usize::MAX).await.expect("a history");
-    assert_eq!(stored.iter().map(|event| event.last).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(
+        stored.iter().map(|event| event.kind).collect::<Vec<_>>(),
+        [EventKind::Ordinary, EventKind::Last]
+    );
     let mut stream = two.subscribe(&channel("c"), ALL);
-    assert!(!next_event(harness, &mut stream).await.last);
-    assert!(next_event(harness, &mut stream).await.last);
+    assert_eq!(next_event(harness, &mut stream).await.kind, EventKind::Ordinary);
+    assert_eq!(next_event(harness, &mut stream).await.kind, EventKind::Last);
 }
 
 /// B4: the name of a closed channel can be used again once its history has expired.

@@ -3,8 +3,8 @@
 
 use crate::broker::hub::{Backend, Hub, Interest, PAGE_BYTES, PAGE_EVENTS, Page, ReadFrom, WeakHub};
 use crate::broker::{
-    Broker, Channel, Delivery, Event, EventId, KEYS_FOR, Missed, Publish, Published, Retention, Start,
-    check_payload,
+    Broker, Channel, Delivery, Event, EventId, EventKind, KEYS_FOR, Missed, Publish, Published, Retention,
+    Start, check_payload,
 };
 use crate::store::{Error, Kind, Result};
 use crate::time::{Clock, ManualClock, Timestamp};
@@ -210,7 +210,7 @@ impl Backend for Handle {
 impl Broker for ReferenceBroker {
     async fn publish(&self, message: Publish) -> Result<Published> {
         message.check()?;
-        let Publish { channel, payload, key, last } = message;
+        let Publish { channel, payload, key, kind } = message;
         let published = self.backend.ask(
             |state, place, now| {
                 state.incarnations += 1;
@@ -226,8 +226,8 @@ impl Broker for ReferenceBroker {
                 let previous = history.number;
                 history.number += 1;
                 let id = EventId { incarnation: history.incarnation, number: history.number };
-                let event = Event::new(id, channel.clone(), payload, now).closing(last);
-                history.closed = last.then_some(id);
+                let event = Event::new(id, channel.clone(), payload, now).of_kind(kind);
+                history.closed = (kind == EventKind::Last).then_some(id);
                 history.keys.extend(key.map(|key| (key, (id, now))));
                 history.events.push(event.clone());
                 history.trim(now, &self.backend.retention);

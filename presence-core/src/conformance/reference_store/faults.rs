@@ -38,6 +38,7 @@ impl Call {
 
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Fault {
     /// It fails without effect.
     Fails(Kind),

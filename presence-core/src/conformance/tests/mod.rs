@@ -44,14 +44,13 @@ impl<const SHARDS: u16, const DISORDER: u64, const SHARED: bool> Harness for Sou
         Ok(())
     }
 
-    async fn refuse_writes(&self, namespace: &str, refuses: bool) -> Result<(), Cannot> {
-        let faults = self.namespaces.lock()[namespace].faults();
-        if refuses {
-            faults.refuse_writes();
-        } else {
-            faults.accept_writes();
-        }
+    async fn refuse_writes(&self, namespace: &str) -> Result<(), Cannot> {
+        self.namespaces.lock()[namespace].faults().refuse_writes();
         Ok(())
+    }
+
+    async fn accept_writes(&self, namespace: &str) {
+        self.namespaces.lock()[namespace].faults().accept_writes();
     }
 
     async fn step_clock(&self, namespace: &str, millis: i64) -> Result<(), Cannot> {

@@ -46,6 +46,7 @@ impl FromStr for Version {
 
 /// The members of a scope at a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Snapshot {
     /// The version of this state.
     pub version: Version,
@@ -54,6 +55,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// A snapshot without members, for tests of what a host makes of snapshots.
+    pub fn empty(version: Version) -> Self {
+        Self { version, members: BTreeMap::new() }
+    }
+
     /// Number of users that are online, and active.
     #[expect(clippy::cast_possible_truncation, reason = "a roster holds fewer than four billion users")]
     pub fn counts(&self) -> Counts {

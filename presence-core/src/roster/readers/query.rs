@@ -32,6 +32,8 @@ pub struct Examined {
 }
 
 /// On whose behalf a query is made: decides what is shown of hidden users.
+///
+/// Exhaustive on purpose: code that decides what somebody may see knows every viewer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Viewer {
     /// An unknown viewer.

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The users that a query, snapshot or subscription covers.
+///
+/// Exhaustive on purpose: code that decides who may read a scope knows every scope.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// All users, in any topic or none.

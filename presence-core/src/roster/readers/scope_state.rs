@@ -16,6 +16,7 @@ pub(super) const SLICE: usize = 1_024;
 
 /// The users of a scope, sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Sorted {
     /// The active users.
     pub active: Users,

@@ -58,7 +58,7 @@ struct WatchState {
     ended: bool,
 }
 
-/// The next item of a subscription.
+/// The next item of a subscription. Exhaustive on purpose: a state and its changes are all there is.
 #[derive(Debug, Clone)]
 pub enum Update {
     /// The whole state: the first item, and any after which the reader was too slow for diffs.

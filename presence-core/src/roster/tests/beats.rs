@@ -1,6 +1,7 @@
 //! Heartbeats: what they renew, and what they move.
 
 use super::stage::*;
+use crate::liveness::DeclaredOnly;
 use crate::model::{Activity, Status};
 use crate::roster::StoreWrite;
 use std::time::Duration;
@@ -20,7 +21,7 @@ fn activity_in_the_future_counts_once_it_is_seen() {
 
 #[test]
 fn a_declared_only_session_that_beats_is_judged_by_its_beat() {
-    let mut stage = Stage::with(|s| s.policy.declared_counts = true);
+    let mut stage = Stage::with(|s| s.policy.declared_only = DeclaredOnly::Alive);
     stage.roster.declare(&key("ann", "tab"), Status::Busy.into(), 0, stage.now).unwrap();
     assert_eq!(stage.counts(), (1, 1));
     stage.pass(1);

@@ -1,6 +1,7 @@
 //! Declared statuses, and what shows of them.
 
 use super::stage::*;
+use crate::liveness::DeclaredOnly;
 use crate::model::{Declared, Status};
 use crate::roster::StoreWrite;
 use crate::time::Timestamp;
@@ -77,7 +78,7 @@ fn an_expired_declaration_does_not_make_way_for_an_older_one() {
 
 #[test]
 fn a_user_who_declares_the_same_again_is_renewed() {
-    let mut stage = Stage::with(|s| s.policy.declared_counts = true);
+    let mut stage = Stage::with(|s| s.policy.declared_only = DeclaredOnly::Alive);
     for _ in 0..5 {
         stage.roster.declare(&key("ann", "tab"), Status::Busy.into(), 0, stage.now).unwrap();
         stage.pass(30);
@@ -87,7 +88,7 @@ fn a_user_who_declares_the_same_again_is_renewed() {
 
 #[test]
 fn a_declared_only_session_that_others_tell_has_beaten_is_judged_by_that_beat() {
-    let mut stage = Stage::with(|s| s.policy.declared_counts = true);
+    let mut stage = Stage::with(|s| s.policy.declared_only = DeclaredOnly::Alive);
     let until = Some(stage.now + secs(40));
     for name in ["ann", "bob"] {
         let mut told = foreign(name, "tab", "other", stage.now);

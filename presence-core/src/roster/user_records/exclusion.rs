@@ -15,6 +15,7 @@ use std::time::Duration;
 
 /// What a disconnection concerns: a user, or one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DisconnectTarget {
     /// All sessions of a user, present and future.
     User(UserId),

@@ -1,7 +1,7 @@
 //! Broken brokers, each of which violates one clause.
 
 use super::super::ReferenceBroker;
-use crate::broker::{Broker, Channel, Delivery, Event, EventId, Publish, Published, Start};
+use crate::broker::{Broker, Channel, Delivery, Event, EventId, EventKind, Publish, Published, Start};
 use crate::store::{Error, Kind, Result};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -77,7 +77,7 @@ impl Broker for Broken {
         let key = message.key.clone();
         match self.flaw {
             Flaw::KeysMeanNothing => message.key = message.key.filter(|key| key.len() > 256),
-            Flaw::ChannelsNeverClose => message.last = false,
+            Flaw::ChannelsNeverClose => message.kind = EventKind::Ordinary,
             Flaw::KeysKnowNoChannel => {
                 let used = key.as_ref().and_then(|key| self.keys.lock().get(key).copied());
                 if let Some(id) = used {

@@ -42,14 +42,13 @@ impl Harness for Workshop {
         Ok(())
     }
 
-    async fn refuse_writes(&self, namespace: &str, refuses: bool) -> std::result::Result<(), Cannot> {
-        let faults = self.namespaces.lock()[namespace].faults();
-        if refuses {
-            faults.refuse_writes();
-        } else {
-            faults.accept_writes();
-        }
+    async fn refuse_writes(&self, namespace: &str) -> std::result::Result<(), Cannot> {
+        self.namespaces.lock()[namespace].faults().refuse_writes();
         Ok(())
+    }
+
+    async fn accept_writes(&self, namespace: &str) {
+        self.namespaces.lock()[namespace].faults().accept_writes();
     }
 
     async fn step_clock(&self, namespace: &str, millis: i64) -> std::result::Result<(), Cannot> {

@@ -13,7 +13,7 @@ use super::reader::Reader;
 use super::reference::{Reference, Step};
 use super::stage::*;
 use crate::conformance::Rng;
-use crate::liveness::{LastSeen, Policy};
+use crate::liveness::{DeclaredOnly, LastSeen, Policy};
 use crate::model::{
     Activity, Beat, Declaration, Departure, Membership, Meta, Node, Session, SessionKey, Status, Topics,
 };
@@ -109,7 +109,7 @@ impl History {
             held_for: secs(4),
             active_for: secs(6),
             grace: secs(2),
-            declared_counts: rng.one_in(2),
+            declared_only: if rng.one_in(2) { DeclaredOnly::Alive } else { DeclaredOnly::Gone },
             remember_for: None,
             last_seen: LastSeen::Exact,
         };
