@@ -23,7 +23,7 @@ fn settings(port: usize) -> Settings {
 }
 
 fn auth(settings: &Settings) -> Outcome<Auth> {
-    Ok(Auth::new(settings.tokens()?).authorize(rule(settings.restrict_writes)))
+    Ok(Auth::new(settings.tokens()?).authorize(rule(settings.writes())))
 }
 
 /// A center made like that of its `main`, on the NATS server at this port.

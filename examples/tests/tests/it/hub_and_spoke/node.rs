@@ -82,7 +82,7 @@ impl Node {
     pub async fn by(store: Arc<dyn PresenceStore>, clock: impl Clock + Clone, settings: &Settings) -> Self {
         record();
         let tokens = settings.tokens().unwrap().clock(clock.clone());
-        let auth = Auth::new(tokens).authorize(rule(settings.restrict_writes));
+        let auth = Auth::new(tokens).authorize(rule(settings.writes()));
         let service = Service::new(node::statuses(&store, clock, settings), auth);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
