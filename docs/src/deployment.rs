@@ -23,8 +23,8 @@ pub async fn run(
         .with_state(presence.clone());
     let app = Mount::new(presence.clone()).routes().merge(probes);
 
-    // Closes the listener, and tells each stream and socket to reconnect at a random moment.
-    // Then writes what is pending to the store. Clients that reconnect in time are not seen to leave.
+    // Closes the listener, tells each stream and socket to reconnect at a random moment, then
+    // writes pending changes to the store. Clients that reconnect in time are not seen to leave.
     serve::serve(listener, app, serve::Options::default(), terminated).await;
     presence.shutdown().await;
     Ok(())

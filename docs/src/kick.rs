@@ -18,12 +18,12 @@ pub fn app(presence: Presence) -> Router {
 async fn kick(State(presence): State<Presence>, Path(user): Path<String>) -> Result<String, StatusCode> {
     let user = UserId::new(user).map_err(|_| StatusCode::BAD_REQUEST)?;
     let until = presence.disconnect(&DisconnectTarget::User(user), Duration::from_mins(10)).await;
-    // On an error the block applies in this process, and is written to the store as soon as possible.
+    // On an error the block applies in this process at once, and is stored as soon as possible.
     let until = until.map_err(|_| StatusCode::ACCEPTED)?;
     Ok(format!("kept away until {}", until.as_millis()))
 }
 
-/// A connection of the host's own, such as a game's: the user is online while it is open; a kick closes it.
+/// A connection of the host's own: the user is online while it is open, and a kick closes it.
 pub async fn connection(
     presence: Presence,
     user: UserId,

@@ -9,7 +9,7 @@ use std::error::Error;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// When a user was last seen is personal data: it is kept for 30 days here, and not at all by default.
+/// When a user was last seen is personal data: kept for 30 days here, by default not at all.
 pub fn policy() -> Policy {
     Policy::default().remember_for(Duration::from_hours(30 * 24))
 }

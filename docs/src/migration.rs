@@ -6,7 +6,7 @@ use presence_memory::MemoryStore;
 use std::collections::BTreeMap;
 use std::error::Error;
 
-/// Phoenix `track(socket, key, meta)`, Pusher `presence-` subscription, socket.io `socket.join(room)`.
+/// Phoenix `track`, a subscription to Pusher's `presence-` channel, socket.io `socket.join(room)`.
 ///
 /// The user is present until the value is dropped: keep it with the connection.
 pub fn track(
@@ -21,7 +21,7 @@ pub fn track(
     Ok(presence.hold(beat.topics(topics).meta(Meta::new(meta)?))?)
 }
 
-/// Phoenix `list(topic)`, Centrifugo `presence`, Pusher `channel.members`: each user once, with the newest meta.
+/// Phoenix `list`, Centrifugo `presence`, Pusher `members`: each user once, with the newest meta.
 pub fn list(presence: &Presence, room: &Topic) -> BTreeMap<String, Option<serde_json::Value>> {
     let here = presence.topic(room).snapshot();
     let meta = |meta: &Option<Meta>| meta.as_ref().map(|meta| meta.value().clone());
@@ -33,7 +33,7 @@ pub fn count(presence: &Presence, room: &Topic) -> u32 {
     presence.topic(room).counts().online
 }
 
-/// Phoenix `handle_diff`, Pusher `member_added` and `member_removed`, Centrifugo `join` and `leave`.
+/// Phoenix `handle_diff`, Pusher `member_added`/`member_removed`, Centrifugo `join`/`leave`.
 pub async fn next_diff<S: Stream<Item = Update> + Unpin>(
     updates: &mut S,
 ) -> Option<(Vec<UserId>, Vec<UserId>)> {

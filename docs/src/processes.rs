@@ -9,7 +9,7 @@ use std::error::Error;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
-/// The store at `redis://…`, at `nats://…`, or in memory. All processes of a service use the same namespace.
+/// The store at `redis://…`, at `nats://…`, or in memory. All processes use the same namespace.
 ///
 /// No connection is made yet, so a process starts even if the server is down.
 pub fn store(url: &str, namespace: &str) -> Result<Arc<dyn PresenceStore>, Box<dyn Error>> {

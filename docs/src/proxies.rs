@@ -27,7 +27,7 @@ pub fn app(presence: Presence, limits: Limits) -> Router {
 pub async fn main() -> Result<(), Box<dyn Error>> {
     let presence = Presence::builder(MemoryStore::new()).start()?;
     let listener = TcpListener::bind(("127.0.0.1", 8080)).await?;
-    // Longer than the proxy keeps an idle connection, so that it never uses one that is being closed.
+    // Longer than the proxy keeps idle connections, so that it never uses one that is closing.
     let options = serve::Options::default().header_timeout(Duration::from_secs(75));
     serve::serve(listener, app(presence, limits()), options, serve::terminated()).await;
     Ok(())

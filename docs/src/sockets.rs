@@ -1,4 +1,4 @@
-//! A socket with its own format: a client sends `join lobby`, and gets `lobby: ada bob`, `+ carol`, `- bob`.
+//! A socket with its own format: `join lobby` is answered `lobby: ada bob`, `+ carol`, `- bob`.
 
 use axum::extract::Request;
 use axum::{Router, http::request::Parts, routing::get};

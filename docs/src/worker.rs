@@ -14,7 +14,7 @@ pub enum Event {
     Left(UserId),
 }
 
-/// Reacts until presence shuts down. A user with several tabs joins with the first and leaves with the last.
+/// Reacts until presence shuts down. A user joins with the first tab and leaves with the last.
 pub async fn work(presence: Presence, mut react: impl FnMut(Event)) {
     // Otherwise a worker that starts late would report the existing users as new ones, bit by bit.
     presence.ready().await;

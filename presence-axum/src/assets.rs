@@ -10,6 +10,13 @@ use sha2::{Digest, Sha256};
 pub const PRESENCE_JS: &str = include_str!("../assets/presence.js");
 
 /// Serves `presence.js`.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use presence_axum::assets;
+/// let app: Router = Router::new().route("/js/presence.js", get(assets::presence_js));
+/// # let _ = app;
+/// ```
 pub async fn presence_js() -> impl IntoResponse {
     asset("text/javascript; charset=utf-8", PRESENCE_JS)
 }
@@ -19,6 +26,14 @@ pub async fn presence_js() -> impl IntoResponse {
 /// The content security policy names each inline script and style by its hash, so that nothing else
 /// runs: no injected script, no event handler in an attribute. The page calls only its own origin,
 /// only that origin may frame it, and it sends no referrer to other sites.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use presence_axum::assets;
+/// const PAGE: &str = "<!doctype html><title>Here</title><script>console.log('hello')</script>";
+/// let app: Router = Router::new().route("/", get(async || assets::html(PAGE)));
+/// # let _ = app;
+/// ```
 pub fn html(page: &'static str) -> Response {
     let mut response = asset("text/html; charset=utf-8", page);
     let headers = response.headers_mut();

@@ -70,7 +70,10 @@ impl Mount {
     /// of the same user.
     ///
     /// ```
-    /// # async fn example(mount: presence_axum::Mount, caller: presence_axum::auth::Identity, token: &str) -> Result<(), presence_axum::Error> {
+    /// # use presence_axum::Error;
+    /// # use presence_axum::Mount;
+    /// # use presence_axum::auth::Identity;
+    /// # async fn example(mount: Mount, caller: Identity, token: &str) -> Result<(), Error> {
     /// let caller = mount.refreshed(&caller, token).await?;
     /// println!("good until {:?}", caller.expires_at());
     /// # Ok(()) }
@@ -90,9 +93,12 @@ impl Mount {
     /// Checks that a caller may do this.
     ///
     /// ```
-    /// # async fn example(mount: presence_axum::Mount, caller: presence_axum::auth::Identity) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use presence_axum::{Error, Mount};
+    /// # use presence_axum::auth::Identity;
+    /// # async fn example(mount: Mount, caller: Identity) -> Result<(), Error> {
     /// use presence_axum::auth::{Action, Resource};
-    /// mount.permit(&caller, Action::Watch, Resource::Topic(&"lobby".parse()?)).await.map_err(|_| "not allowed")?;
+    /// let lobby = "lobby".parse().map_err(|_| Error::bad_request("invalid topic"))?;
+    /// mount.permit(&caller, Action::Watch, Resource::Topic(&lobby)).await?;
     /// # Ok(()) }
     /// ```
     ///
@@ -105,7 +111,10 @@ impl Mount {
     /// Checks that a caller may act for this user.
     ///
     /// ```
-    /// # async fn example(mount: presence_axum::Mount, caller: presence_axum::auth::Identity) -> Result<(), presence_axum::Error> {
+    /// # use presence_axum::Error;
+    /// # use presence_axum::Mount;
+    /// # use presence_axum::auth::Identity;
+    /// # async fn example(mount: Mount, caller: Identity) -> Result<(), Error> {
     /// # let Ok(user) = presence_core::UserId::new("alice") else { return Ok(()) };
     /// mount.permit_speaking(&caller, &user).await?;
     /// # Ok(()) }
@@ -120,7 +129,11 @@ impl Mount {
     /// Checks that a caller may enter all of these topics.
     ///
     /// ```
-    /// # async fn example(mount: presence_axum::Mount, caller: presence_axum::auth::Identity, topics: presence_core::Topics) -> Result<(), presence_axum::Error> {
+    /// # use presence_axum::Error;
+    /// # use presence_axum::Mount;
+    /// # use presence_axum::auth::Identity;
+    /// # use presence_core::Topics;
+    /// # async fn example(mount: Mount, caller: Identity, topics: Topics) -> Result<(), Error> {
     /// mount.permit_entering(&caller, topics.names()).await?;
     /// # Ok(()) }
     /// ```
@@ -141,7 +154,10 @@ impl Mount {
     /// Checks that a caller may watch all of these scopes.
     ///
     /// ```
-    /// # async fn example(mount: presence_axum::Mount, caller: presence_axum::auth::Identity) -> Result<(), presence_axum::Error> {
+    /// # use presence_axum::Error;
+    /// # use presence_axum::Mount;
+    /// # use presence_axum::auth::Identity;
+    /// # async fn example(mount: Mount, caller: Identity) -> Result<(), Error> {
     /// use presence_core::Scope;
     /// mount.permit_watching(&caller, &[Scope::All]).await?;
     /// # Ok(()) }
@@ -178,12 +194,16 @@ impl Mount {
     /// wait.
     ///
     /// ```
-    /// # async fn example(mount: presence_axum::Mount, parts: http::request::Parts, caller: presence_axum::auth::Identity) {
+    /// # use http::request::Parts;
+    /// # use presence_axum::Mount;
+    /// # use presence_axum::auth::Identity;
+    /// # async fn example(mount: Mount, parts: Parts, caller: Identity) {
     /// use presence_axum::auth::Transport;
     /// use presence_core::Scope;
     /// # async fn stream() {}
+    /// let refused = mount.until_refused(parts, Transport::Stream, &caller, vec![Scope::All]);
     /// tokio::select! {
-    ///     refused = mount.until_refused(parts, Transport::Stream, &caller, vec![Scope::All]) => println!("{refused:?}"),
+    ///     refused = refused => println!("{refused}"),
     ///     () = stream() => {}
     /// }
     /// # }

@@ -74,6 +74,11 @@ impl Error {
     }
 
     /// 403: the user was disconnected and may not return yet.
+    ///
+    /// ```
+    /// use presence_axum::Error;
+    /// assert_eq!((Error::blocked().status().as_u16(), Error::blocked().word()), (403, "blocked"));
+    /// ```
     pub fn blocked() -> Self {
         Self::new(StatusCode::FORBIDDEN, "blocked")
     }
@@ -134,12 +139,24 @@ impl IntoResponse for Error {
 }
 
 /// A handler for unknown paths: 404 as JSON. Pass it to `Router::fallback`.
+///
+/// ```
+/// use axum::Router;
+/// let app: Router = Router::new().fallback(presence_axum::not_found);
+/// # let _ = app;
+/// ```
 pub async fn not_found() -> Error {
     Error::new(StatusCode::NOT_FOUND, "not found")
 }
 
 /// A handler for methods that a path does not support: 405 as JSON. Pass it to
 /// `Router::method_not_allowed_fallback`.
+///
+/// ```
+/// use axum::Router;
+/// let app: Router = Router::new().method_not_allowed_fallback(presence_axum::method_not_allowed);
+/// # let _ = app;
+/// ```
 pub async fn method_not_allowed() -> Error {
     Error::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
 }

@@ -13,6 +13,13 @@ use serde::Serialize;
 /// `GET /v1/health`: the state of the store, of the view and of the roster. Always 200; what counts
 /// as ready is the service's own decision.
 ///
+/// ```
+/// # fn example(mount: presence_axum::Mount) -> axum::Router {
+/// use axum::{Router, routing::get};
+/// Router::new().route("/health", get(presence_axum::health::report)).with_state(mount)
+/// # }
+/// ```
+///
 /// # Errors
 /// 401, 403 and 429: the caller must be allowed to read about everyone.
 pub async fn report(State(mount): State<Mount>, caller: QueryCaller) -> Result<Response, Error> {
@@ -48,6 +55,17 @@ pub async fn report(State(mount): State<Mount>, caller: QueryCaller) -> Result<R
 }
 
 /// `GET /healthz`: the process runs.
+///
+/// ```
+/// # fn example(mount: presence_axum::Mount) -> axum::Router {
+/// use axum::{Router, routing::get};
+/// use presence_axum::health;
+/// Router::new()
+///     .route("/healthz", get(health::alive))
+///     .route("/readyz", get(health::ready))
+///     .with_state(mount)
+/// # }
+/// ```
 #[expect(clippy::unused_async, reason = "a handler is async")]
 pub async fn alive() -> impl IntoResponse {
     let headers = [
@@ -60,6 +78,13 @@ pub async fn alive() -> impl IntoResponse {
 
 /// `GET /readyz` for a service that is ready when its store answers and its view is fresh: 200, or
 /// 503 `not ready`.
+///
+/// ```
+/// # fn example(mount: presence_axum::Mount) -> axum::Router {
+/// use axum::{Router, routing::get};
+/// Router::new().route("/readyz", get(presence_axum::health::ready)).with_state(mount)
+/// # }
+/// ```
 ///
 /// # Errors
 /// 503 while that is not the case.

@@ -16,6 +16,13 @@ use std::time::Duration;
 /// `POST /v1/users/{user}/disconnect` `{"seconds"?, "session"?}`: ends everything that a user has
 /// open on all processes, or one session, and refuses them for the given time.
 ///
+/// ```
+/// # fn example(mount: presence_axum::Mount) -> axum::Router {
+/// use axum::{Router, routing::post};
+/// Router::new().route("/users/{user}/kick", post(presence_axum::kick::post)).with_state(mount)
+/// # }
+/// ```
+///
 /// # Errors
 /// 401; 403 without the right to [`Action::Kick`], and always where callers are not identified;
 /// 429; 400 `invalid user`, `invalid seconds`, `invalid session`; 202 with `degraded` when the

@@ -76,6 +76,13 @@ impl QueryCaller {
 
 /// `GET /v1/users/{user}`: one user with their sessions; an unknown user is gone.
 ///
+/// ```
+/// # fn example(mount: presence_axum::Mount) -> axum::Router {
+/// use axum::{Router, routing::get};
+/// Router::new().route("/who/{user}", get(presence_axum::rest::user)).with_state(mount)
+/// # }
+/// ```
+///
 /// # Errors
 /// 401, 403 and 429; 400 `invalid user`.
 pub async fn user(
@@ -92,6 +99,13 @@ pub async fn user(
 
 /// `GET /v1/users?ids=a,b`: several users in this order, without repeats. A comma within an id is
 /// written as `%2C`.
+///
+/// ```
+/// # fn example(mount: presence_axum::Mount) -> axum::Router {
+/// use axum::{Router, routing::get};
+/// Router::new().route("/who", get(presence_axum::rest::users)).with_state(mount)
+/// # }
+/// ```
 ///
 /// # Errors
 /// 401, 403 and 429; 400 `no ids`, `invalid user`, `too many ids` (beyond 1,000); 413 `too large:
@@ -162,6 +176,13 @@ fn ids(query: &str) -> Result<Vec<UserId>, Error> {
 
 /// `GET /v1/counts`: how many users are online, or in `?topic=`.
 ///
+/// ```
+/// # fn example(mount: presence_axum::Mount) -> axum::Router {
+/// use axum::{Router, routing::get};
+/// Router::new().route("/how-many", get(presence_axum::rest::counts)).with_state(mount)
+/// # }
+/// ```
+///
 /// # Errors
 /// 401, 403 and 429; 400 `invalid topic`.
 pub async fn counts(
@@ -176,6 +197,13 @@ pub async fn counts(
 }
 
 /// `GET /v1/list`: the users online, or in `?topic=`, in pages of `?limit=` starting at `?cursor=`.
+///
+/// ```
+/// # fn example(mount: presence_axum::Mount) -> axum::Router {
+/// use axum::{Router, routing::get};
+/// Router::new().route("/here", get(presence_axum::rest::list)).with_state(mount)
+/// # }
+/// ```
 ///
 /// # Errors
 /// 401, 403 and 429; 400 `invalid topic`, `invalid limit` (1 to 1,000), `invalid cursor`.
@@ -196,6 +224,13 @@ pub async fn list(
 }
 
 /// `GET /v1/topics`: the `?limit=` topics with the most users.
+///
+/// ```
+/// # fn example(mount: presence_axum::Mount) -> axum::Router {
+/// use axum::{Router, routing::get};
+/// Router::new().route("/rooms", get(presence_axum::rest::topics)).with_state(mount)
+/// # }
+/// ```
 ///
 /// # Errors
 /// 401, 403 and 429; 400 `invalid limit` (1 to 1,000).

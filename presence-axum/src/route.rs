@@ -56,6 +56,11 @@ impl Route {
     ];
 
     /// The path in [`Mount::routes`].
+    ///
+    /// ```
+    /// use presence_axum::Route;
+    /// assert_eq!(Route::Hit.path(), "/v1/hit");
+    /// ```
     pub fn path(self) -> &'static str {
         match self {
             Self::Hit => "/v1/hit",

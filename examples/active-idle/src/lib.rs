@@ -2,7 +2,6 @@
 //! external store.
 //!
 //! The library is the service without its process: `main` serves [`app`], and tests call it.
-//! call.
 
 mod hit;
 mod online;

@@ -115,7 +115,7 @@ fn foreign(changed: mpsc::Sender<JobId>) -> store::Result<Foreign> {
     let (before, after) = JobId::UPDATES;
     let foreign = Foreign::new(&format!("{before}{{}}{after}"), move |id, payload| {
         let read = read_foreign(id, payload);
-        count("redis", if read.is_some() { "heard" } else { "invalid" });
+        count("redis", if read.is_some() { "received" } else { "invalid" });
         let (job, message) = read?;
         // Never waits, because this runs in the task that reads the connection.
         let _ = changed.try_send(job);

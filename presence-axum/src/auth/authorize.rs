@@ -42,6 +42,11 @@ pub enum Resource<'a> {
 
 impl<'a> Resource<'a> {
     /// The topic, or everyone for `None`.
+    ///
+    /// ```
+    /// use presence_axum::auth::Resource;
+    /// assert_eq!(Resource::topic_or_everyone(None), Resource::Everyone);
+    /// ```
     pub fn topic_or_everyone(topic: Option<&'a Topic>) -> Self {
         topic.map_or(Self::Everyone, Self::Topic)
     }
@@ -56,11 +61,16 @@ impl<'a> Resource<'a> {
 /// ```
 /// use presence_axum::auth::{Action, Auth, Hs256, Identity, Resource};
 ///
-/// let auth = Auth::new(Hs256::new("secret")).authorize(|who: &Identity, action: Action, on: Resource<'_>| match (action, on) {
-///     (Action::SpeakFor | Action::Kick, _) => who.is_admin(),
-///     (_, Resource::Topic(topic)) => who.is_admin() || !topic.as_str().starts_with("staff/"),
-///     _ => true,
-/// });
+/// fn rule(caller: &Identity, action: Action, on: Resource<'_>) -> bool {
+///     match (action, on) {
+///         (Action::SpeakFor | Action::Kick, _) => caller.is_admin(),
+///         (_, Resource::Topic(topic)) => {
+///             caller.is_admin() || !topic.as_str().starts_with("staff/")
+///         }
+///         _ => true,
+///     }
+/// }
+/// let auth = Auth::new(Hs256::new("secret")).authorize(rule);
 /// # let _ = auth;
 /// ```
 #[async_trait]

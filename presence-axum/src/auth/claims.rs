@@ -66,8 +66,7 @@ macro_rules! rule_setters {
             self
         }
 
-        /// Which callers are administrators. Default
-        /// [`Admins::default`](crate::auth::Admins).
+        /// Which callers are administrators. Default [`Admins::default`](crate::auth::Admins).
         pub fn admins(mut self, admins: crate::auth::Admins) -> Self {
             self.rules.admins = admins;
             self
@@ -102,6 +101,19 @@ impl Rules {
     }
 
     /// Checks the claims, and makes an identity of them.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), presence_axum::auth::Refused> {
+    /// use presence_axum::auth::{Refused, Rules};
+    /// use presence_core::Timestamp;
+    /// let claims = serde_json::json!({ "sub": "ada", "exp": 100 });
+    /// let claims = claims.as_object().cloned().unwrap_or_default();
+    /// let ada = Rules::default().identity(claims.clone(), Timestamp::from_secs(99))?;
+    /// assert_eq!(ada.subject(), Some("ada"));
+    /// let late = Rules::default().identity(claims, Timestamp::from_secs(100));
+    /// assert_eq!(late.unwrap_err(), Refused::Expired);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`Refused::Expired`], and [`Refused::Invalid`] for anything else.

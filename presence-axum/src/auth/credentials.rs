@@ -66,6 +66,12 @@ impl<'a> Credentials<'a> {
 
     /// A token that did not come with a request, such as one in the first message on a socket.
     ///
+    /// ```
+    /// use presence_axum::auth::{Credentials, Refused};
+    /// assert_eq!(Credentials::new("eyJhbGciOi...").unwrap().token(), "eyJhbGciOi...");
+    /// assert_eq!(Credentials::new("").unwrap_err(), Refused::Missing);
+    /// ```
+    ///
     /// # Errors
     /// [`Refused::Invalid`] when it is longer than [`MAX_BYTES`](Self::MAX_BYTES),
     /// [`Refused::Missing`] when it is empty.
@@ -80,6 +86,14 @@ impl<'a> Credentials<'a> {
 
     /// The token of the header `Authorization: Bearer`.
     ///
+    /// ```
+    /// use http::{HeaderMap, HeaderValue, header};
+    /// use presence_axum::auth::Credentials;
+    /// let authorization = HeaderValue::from_static("Bearer eyJhbGciOi...");
+    /// let headers = HeaderMap::from_iter([(header::AUTHORIZATION, authorization)]);
+    /// assert_eq!(Credentials::of(&headers).unwrap().token(), "eyJhbGciOi...");
+    /// ```
+    ///
     /// # Errors
     /// [`Refused::Missing`] without such a header; [`Refused::Invalid`] for two of them, or for one
     /// that is not text.
@@ -93,6 +107,15 @@ impl<'a> Credentials<'a> {
     /// because a proxy in front may have checked one of them while we would use the other. A source
     /// that holds two tokens is refused as well. A scheme other than `Bearer`, and a parameter
     /// without a value, count as no token.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use presence_axum::auth::{Credentials, Sources};
+    /// let (parts, ()) = Request::get("/events?token=secret").body(()).unwrap().into_parts();
+    /// let sources = Sources::HEADER.query("token");
+    /// assert_eq!(Credentials::from_request(&parts, sources).unwrap().token(), "secret");
+    /// assert!(Credentials::from_request(&parts, Sources::HEADER).is_err());
+    /// ```
     ///
     /// # Errors
     /// [`Refused::Missing`] without a token; [`Refused::Invalid`] for two tokens, and for one that

@@ -45,10 +45,10 @@ impl Auth {
     /// ```
     /// # fn example(tokens: impl presence_axum::auth::Authenticator) {
     /// use presence_axum::auth::{Action, Auth, Identity, Resource};
-    /// let auth = Auth::new(tokens).authorize(|who: &Identity, action: Action, _: Resource<'_>| match action {
-    ///     Action::SpeakFor | Action::Kick => who.is_admin(),
-    ///     _ => true,
-    /// });
+    /// fn rule(caller: &Identity, action: Action, _: Resource<'_>) -> bool {
+    ///     !matches!(action, Action::SpeakFor | Action::Kick) || caller.is_admin()
+    /// }
+    /// let auth = Auth::new(tokens).authorize(rule);
     /// # let _ = auth;
     /// # }
     /// ```
@@ -73,7 +73,10 @@ impl Auth {
     /// Identifies the sender of a request, from its head alone.
     ///
     /// ```
-    /// # async fn example(auth: presence_axum::auth::Auth, mut parts: http::request::Parts) -> Result<(), presence_axum::auth::Refused> {
+    /// # use http::request::Parts;
+    /// # use presence_axum::auth::Auth;
+    /// # use presence_axum::auth::Refused;
+    /// # async fn example(auth: Auth, mut parts: Parts) -> Result<(), Refused> {
     /// use presence_axum::auth::Transport;
     /// let caller = auth.identify(&mut parts, Transport::Request).await?;
     /// println!("{:?}", caller.subject());
@@ -90,7 +93,9 @@ impl Auth {
     /// Identifies the sender of a token on an open connection.
     ///
     /// ```
-    /// # async fn example(auth: presence_axum::auth::Auth, token: &str) -> Result<(), presence_axum::auth::Refused> {
+    /// # use presence_axum::auth::Auth;
+    /// # use presence_axum::auth::Refused;
+    /// # async fn example(auth: Auth, token: &str) -> Result<(), Refused> {
     /// let caller = auth.identify_token(token).await?;
     /// println!("{:?}", caller.expires_at());
     /// # Ok(()) }
@@ -110,9 +115,12 @@ impl Auth {
     /// Checks whether an identity has this right.
     ///
     /// ```
-    /// # async fn example(auth: presence_axum::auth::Auth, who: presence_axum::auth::Identity) -> Result<(), presence_axum::auth::Refused> {
+    /// # use presence_axum::auth::Auth;
+    /// # use presence_axum::auth::Identity;
+    /// # use presence_axum::auth::Refused;
+    /// # async fn example(auth: Auth, caller: Identity) -> Result<(), Refused> {
     /// use presence_axum::auth::{Action, Resource};
-    /// auth.permit(&who, Action::Read, Resource::Everyone).await?;
+    /// auth.permit(&caller, Action::Read, Resource::Everyone).await?;
     /// # Ok(()) }
     /// ```
     ///
@@ -134,8 +142,12 @@ impl Auth {
     /// another user ([`Action::SpeakFor`]).
     ///
     /// ```
-    /// # async fn example(auth: presence_axum::auth::Auth, who: presence_axum::auth::Identity, user: presence_core::UserId) -> Result<(), presence_axum::auth::Refused> {
-    /// auth.permit_speaking(&who, &user).await?;
+    /// # use presence_axum::auth::Auth;
+    /// # use presence_axum::auth::Identity;
+    /// # use presence_axum::auth::Refused;
+    /// # use presence_core::UserId;
+    /// # async fn example(auth: Auth, caller: Identity, user: UserId) -> Result<(), Refused> {
+    /// auth.permit_speaking(&caller, &user).await?;
     /// # Ok(()) }
     /// ```
     ///

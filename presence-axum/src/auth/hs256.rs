@@ -27,7 +27,9 @@ impl Hs256 {
     ///
     /// ```
     /// use presence_axum::auth::Hs256;
-    /// let tokens = Hs256::new("a secret of at least 32 bytes, please").issuer("https://id.example").audience("presence");
+    /// let tokens = Hs256::new("a secret of at least 32 bytes, please")
+    ///     .issuer("https://id.example")
+    ///     .audience("presence");
     /// # let _ = tokens;
     /// ```
     pub fn new(secret: impl AsRef<[u8]>) -> Self {
@@ -43,6 +45,14 @@ impl Hs256 {
     super::claims::rule_setters!();
 
     /// The clock by which tokens expire. Default: the system's.
+    ///
+    /// ```
+    /// use presence_axum::auth::Hs256;
+    /// use presence_core::{Timestamp, testing::ManualClock};
+    /// let clock = ManualClock::at(Timestamp::from_secs(1_800_000_000));
+    /// let tokens = Hs256::new("a secret of at least 32 bytes, please").clock(clock);
+    /// # let _ = tokens;
+    /// ```
     pub fn clock(self, clock: impl Clock) -> Self {
         Self { clock: Arc::new(clock), ..self }
     }

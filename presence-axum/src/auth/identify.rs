@@ -130,8 +130,8 @@ impl<A: Authenticator> Identify for Tokens<A> {
 /// use presence_core::UserId;
 ///
 /// let by_proxy = auth::from_fn(|parts: &Parts| {
-///     let user = parts.headers.get("x-user").and_then(|name| name.to_str().ok()).ok_or(Refused::Missing)?;
-///     Ok(Identity::from_host(UserId::new(user)?))
+///     let user = parts.headers.get("x-user").and_then(|name| name.to_str().ok());
+///     Ok(Identity::from_host(UserId::new(user.ok_or(Refused::Missing)?)?))
 /// });
 /// # let _ = auth::Auth::new(by_proxy);
 /// ```
@@ -171,11 +171,13 @@ where
 /// struct LoggedIn { id: u64, name: String }
 /// # impl FromRequestParts<Host> for LoggedIn {
 /// #     type Rejection = StatusCode;
-/// #     async fn from_request_parts(_: &mut Parts, _: &Host) -> Result<Self, StatusCode> { Err(StatusCode::UNAUTHORIZED) }
+/// #     async fn from_request_parts(_: &mut Parts, _: &Host) -> Result<Self, StatusCode> {
+/// #         Err(StatusCode::UNAUTHORIZED)
+/// #     }
 /// # }
 ///
-/// let by_session = auth::from_extractor(Host, |who: LoggedIn| {
-///     Ok(Identity::from_host(UserId::new(who.id.to_string())?).named(who.name))
+/// let by_session = auth::from_extractor(Host, |user: LoggedIn| {
+///     Ok(Identity::from_host(UserId::new(user.id.to_string())?).named(user.name))
 /// });
 /// # let _ = auth::Auth::new(by_session);
 /// ```

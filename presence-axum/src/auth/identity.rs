@@ -13,6 +13,15 @@ use std::sync::{Arc, LazyLock};
 ///
 /// As an extractor it refuses requests without a valid token in the header. Put it before the body
 /// among a handler's arguments, so that no body is read before the caller is known.
+///
+/// ```
+/// use presence_axum::auth::Identity;
+///
+/// async fn me(caller: Identity) -> String {
+///     let (user, name) = (caller.subject().unwrap_or("a guest"), caller.name().unwrap_or("?"));
+///     format!("{user}, called {name}, administrator: {}", caller.is_admin())
+/// }
+/// ```
 #[derive(Clone, Default)]
 pub struct Identity(Option<Arc<Inner>>);
 
@@ -59,6 +68,15 @@ impl Identity {
     /// An identity made of claims: `sub` is the user, `preferred_username` the name.
     ///
     /// For authenticators; it verifies nothing. See [`Rules::identity`](super::Rules::identity).
+    ///
+    /// ```
+    /// use presence_axum::auth::{Admins, Identity};
+    /// use presence_core::Timestamp;
+    /// let claims = serde_json::json!({ "sub": "7", "preferred_username": "Ada", "admin": true });
+    /// let claims = claims.as_object().cloned().unwrap_or_default();
+    /// let ada = Identity::new(claims, Timestamp::from_secs(1_800_000_000), &Admins::default());
+    /// assert_eq!((ada.subject(), ada.name(), ada.is_admin()), (Some("7"), Some("Ada"), true));
+    /// ```
     pub fn new(claims: Map<String, Value>, expires_at: Timestamp, admins: &Admins) -> Self {
         let text = |claim: &str| claims.get(claim).and_then(Value::as_str);
         let user = text("sub").and_then(|subject| UserId::new(subject).ok());

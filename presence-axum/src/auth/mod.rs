@@ -30,7 +30,8 @@
 //!     Ok(format!("{me}"))
 //! }
 //!
-//! let auth = Auth::new(Hs256::new("a secret of at least 32 bytes, please").issuer("https://id.example"));
+//! let tokens = Hs256::new("a secret of at least 32 bytes, please").issuer("https://id.example");
+//! let auth = Auth::new(tokens);
 //! let app: Router = Router::new().route("/me", get(me)).with_state(Host { auth });
 //! # let _ = app;
 //! # }

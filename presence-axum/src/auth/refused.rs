@@ -33,6 +33,13 @@ pub enum Refused {
 
 impl Refused {
     /// The status of the response.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use presence_axum::auth::Refused;
+    /// assert_eq!(Refused::Missing.status(), StatusCode::UNAUTHORIZED);
+    /// assert_eq!(Refused::Forbidden.status(), StatusCode::FORBIDDEN);
+    /// ```
     pub fn status(self) -> StatusCode {
         match self {
             Self::Missing | Self::Invalid(_) | Self::Expired => StatusCode::UNAUTHORIZED,

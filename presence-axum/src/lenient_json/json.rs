@@ -28,6 +28,17 @@ pub enum Json<'a> {
 impl<'a> Json<'a> {
     /// The value as a name: a string as it is, a number as its decimal string. `None` for other
     /// kinds, and for a number of more than `max` bytes.
+    ///
+    /// ```
+    /// use presence_axum::LenientJson;
+    /// # fn main() -> Result<(), presence_axum::BodyError> {
+    /// let body = LenientJson::from(&br#"{"user": 1.5e3, "other": "ada", "flag": true}"#[..]);
+    /// let [user, other, flag] = body.fields(["user", "other", "flag"])?;
+    /// assert_eq!(user.name(256).as_deref(), Some("1500"));
+    /// assert_eq!(other.name(256).as_deref(), Some("ada"));
+    /// assert_eq!(flag.name(256), None);
+    /// # Ok(()) }
+    /// ```
     pub fn name(&self, max: usize) -> Option<Cow<'a, str>> {
         match self {
             Self::Text(text) => Some(text.clone()),

@@ -3,6 +3,16 @@
 use std::borrow::Cow;
 
 /// A JSON number as its text, so that no digit is lost by conversion to a float.
+///
+/// ```
+/// use presence_axum::{Json, LenientJson};
+/// # fn main() -> Result<(), presence_axum::BodyError> {
+/// let body = LenientJson::from(&br#"{"n": 1.50e2}"#[..]);
+/// let [Json::Number(n)] = body.fields(["n"])? else { panic!("no number") };
+/// assert_eq!((n.as_str(), n.decimal(20).as_deref()), ("1.50e2", Some("150")));
+/// assert_eq!((n.whole(), n.finite(), n.is_zero()), (Some(150), Some(150.0), false));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Number<'a>(&'a str);
 

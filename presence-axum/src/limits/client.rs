@@ -14,6 +14,16 @@ impl Client {
     ///
     /// `None` when the server does not provide the peer's address (no `ConnectInfo`);
     /// [`serve`](crate::serve::serve) does provide it.
+    ///
+    /// ```
+    /// use http::{Extensions, HeaderMap, HeaderValue};
+    /// use presence_axum::limits::Client;
+    /// use std::net::{IpAddr, Ipv4Addr};
+    /// let forwarded = HeaderValue::from_static("1.2.3.4, 203.0.113.9");
+    /// let headers = HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), forwarded)]);
+    /// let client = Client::of(&Extensions::new(), &headers, 1);
+    /// assert_eq!(client, Some(Client::from(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9)))));
+    /// ```
     pub fn of(extensions: &Extensions, headers: &HeaderMap, trusted_proxies: usize) -> Option<Self> {
         let peer = || extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
         forwarded(headers, trusted_proxies).or_else(peer).map(Self::from)

@@ -104,7 +104,9 @@ impl Limiter {
     /// Counts a hit of the client that sends this request.
     ///
     /// ```
-    /// # fn example(limiter: &presence_axum::limits::Limiter, request: &axum::extract::Request) -> Result<(), presence_axum::Error> {
+    /// # use axum::extract::Request;
+    /// # use presence_axum::{Error, limits::Limiter};
+    /// # fn example(limiter: &Limiter, request: &Request) -> Result<(), Error> {
     /// limiter.hit(request.extensions(), request.headers())?;
     /// # Ok(()) }
     /// ```
@@ -137,7 +139,9 @@ impl Limiter {
     /// Counts a query, or the opening of a stream, of the client that sends this request.
     ///
     /// ```
-    /// # fn example(limiter: &presence_axum::limits::Limiter, request: &axum::extract::Request) -> Result<(), presence_axum::Error> {
+    /// # use axum::extract::Request;
+    /// # use presence_axum::{Error, limits::Limiter};
+    /// # fn example(limiter: &Limiter, request: &Request) -> Result<(), Error> {
     /// limiter.query(request.extensions(), request.headers())?;
     /// # Ok(()) }
     /// ```
@@ -150,6 +154,16 @@ impl Limiter {
 
     /// Counts the cost of a large response on top of the query itself: one query for each fifty
     /// rows.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), presence_axum::Error> {
+    /// use presence_axum::Limits;
+    /// use presence_axum::limits::{Client, Limiter};
+    /// let limiter = Limiter::new(Limits::default());
+    /// let client = Client::from(std::net::IpAddr::from([203, 0, 113, 9]));
+    /// limiter.rows(Some(client), 500)?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// 429 `too many requests` when the client has used up its quota of queries.
@@ -214,7 +228,9 @@ impl Limiter {
     /// Admits one more stream, for the client that sent this request.
     ///
     /// ```
-    /// # fn example(limiter: &presence_axum::limits::Limiter, request: &axum::extract::Request) -> Result<(), presence_axum::Error> {
+    /// # use axum::extract::Request;
+    /// # use presence_axum::{Error, limits::Limiter};
+    /// # fn example(limiter: &Limiter, request: &Request) -> Result<(), Error> {
     /// let permit = limiter.admit_from(request.extensions(), request.headers())?;
     /// # drop(permit);
     /// # Ok(()) }

@@ -24,7 +24,10 @@ use crate::LenientJson;
 /// use presence_axum::Limits;
 /// use presence_axum::limits::Quota;
 ///
-/// let limits = Limits::default().streams(5_000).hits_per_user(Quota::per_second(5)).streams_per_client(None);
+/// let limits = Limits::default()
+///     .streams(5_000)
+///     .hits_per_user(Quota::per_second(5))
+///     .streams_per_client(None);
 /// assert_eq!(limits.body, 16 * 1024);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

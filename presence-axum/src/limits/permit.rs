@@ -14,6 +14,19 @@ const BEGUN: usize = 8;
 
 /// One open stream in the [`Limiter`]; returned when it is dropped, so keep it in the stream's
 /// body.
+///
+/// ```
+/// # fn main() -> Result<(), presence_axum::Error> {
+/// use presence_axum::Limits;
+/// use presence_axum::limits::Limiter;
+/// let limiter = Limiter::new(Limits::default());
+/// let mut permit = limiter.admit(None)?;
+/// permit.watch()?; // the stream shows one topic,
+/// permit.unwatch(); // and then no longer
+/// drop(permit); // the stream has ended
+/// assert_eq!(limiter.open(), 0);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Permit {
     limiter: Arc<Inner>,

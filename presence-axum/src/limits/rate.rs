@@ -150,7 +150,8 @@ impl Rate {
     /// # fn example(presence: &presence_core::Presence) {
     /// use presence_axum::limits::{Quota, Rate};
     /// use std::sync::Arc;
-    /// let rate = Quota::per_minute(60).map(|quota| Rate::with(quota, Arc::clone(presence.clock()), Rate::MAX_KEYS));
+    /// let clock = Arc::clone(presence.clock());
+    /// let rate = Quota::per_minute(60).map(|quota| Rate::with(quota, clock, Rate::MAX_KEYS));
     /// # drop(rate);
     /// # }
     /// ```
@@ -183,6 +184,15 @@ impl Rate {
 
     /// Counts `n` requests of this key at once if its quota allows all of them. More than the whole
     /// burst counts as the whole burst.
+    ///
+    /// ```
+    /// use presence_axum::limits::{Quota, Rate};
+    /// use std::num::NonZeroU32;
+    /// let rate = Rate::new(Quota::per_minute(10).unwrap());
+    /// let eight = NonZeroU32::new(8).unwrap();
+    /// assert!(rate.check_many(&"ada", eight).is_ok());
+    /// assert!(rate.check_many(&"ada", eight).is_err());
+    /// ```
     ///
     /// # Errors
     /// [`TooMany`] when the quota does not allow them; none is then counted.

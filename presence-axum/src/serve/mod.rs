@@ -47,6 +47,19 @@ const LOG_EVERY: Duration = Duration::from_mins(1);
 /// it. Handlers find the peer in `ConnectInfo<SocketAddr>`.
 ///
 /// Cancelling it closes all connections.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use presence_axum::serve;
+/// use std::time::Duration;
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let app = Router::new().route("/", get(async || "hello"));
+/// let listener = tokio::net::TcpListener::bind(("127.0.0.1", 8080)).await?;
+/// let options = serve::Options::default().drain_for(Duration::from_secs(3));
+/// serve::serve(listener, app, options, serve::terminated()).await;
+/// # Ok(()) }
+/// ```
 pub async fn serve(listener: TcpListener, app: Router, options: Options, shutdown: impl Future<Output = ()>) {
     let drain = CancellationToken::new();
     let max_connections = descriptors::connections(options.max_connections);

@@ -10,6 +10,14 @@ use std::fmt::Write;
 pub type ErrorBody = fn(&str) -> String;
 
 /// `{"ok":false,"error":"…"}`, the shape of this crate's wire format. The words need no escapes.
+///
+/// ```
+/// use presence_axum::serve;
+/// assert_eq!(serve::error_body("full"), r#"{"ok":false,"error":"full"}"#);
+/// let own_format = |words: &str| format!(r#"{{"detail":"{words}"}}"#);
+/// let options = serve::Options::default().error_body(own_format);
+/// # let _ = options;
+/// ```
 pub fn error_body(words: &str) -> String {
     format!(r#"{{"ok":false,"error":"{words}"}}"#)
 }

@@ -28,6 +28,13 @@ const QUIET: Duration = Duration::from_secs(15);
 /// With the id of an earlier event of this process (`Last-Event-ID`, or `?last_event_id=`) it
 /// continues after that event.
 ///
+/// ```
+/// # fn example(mount: presence_axum::Mount) -> axum::Router {
+/// use axum::{Router, routing::get};
+/// Router::new().route("/changes", get(presence_axum::sse::diff)).with_state(mount)
+/// # }
+/// ```
+///
 /// # Errors
 /// 401 and 403; 400 `invalid topic`; 429 and 503 of the [limits](crate::Limits).
 pub async fn diff(

@@ -40,6 +40,11 @@ type Key = Option<Topic>;
 /// An unnamed event: `data: <JSON>` and an empty line.
 ///
 /// A value that cannot be serialised gives an empty comment instead, and an error in the log.
+///
+/// ```
+/// use presence_axum::sse;
+/// assert_eq!(sse::event(&[1, 2], 16), "data: [1,2]\n\n");
+/// ```
 pub fn event(data: &impl Serialize, room: usize) -> Bytes {
     write(b"data: ", data, room)
 }
@@ -60,6 +65,16 @@ fn write(head: &[u8], data: &impl Serialize, room: usize) -> Bytes {
 /// A response that is a stream of events. A header keeps proxies from buffering it.
 ///
 /// The frames are not copied: each should be one or more whole events.
+///
+/// ```
+/// use axum::response::Response;
+/// use futures_util::stream;
+/// use presence_axum::sse;
+///
+/// async fn greeting() -> Response {
+///     sse::response(stream::iter([sse::event(&"hello", 16)]))
+/// }
+/// ```
 pub fn response(frames: impl Stream<Item = Bytes> + Send + 'static) -> Response {
     let headers: [(HeaderName, &str); 4] = [
         (header::CONTENT_TYPE, "text/event-stream"),

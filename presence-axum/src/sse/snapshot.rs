@@ -16,6 +16,13 @@ const PER_USER: usize = 16;
 
 /// Streams the users online, or those in `?topic=`, at an interval.
 ///
+/// ```
+/// # fn example(mount: presence_axum::Mount) -> axum::Router {
+/// use axum::{Router, routing::get};
+/// Router::new().route("/snapshots", get(presence_axum::sse::snapshot)).with_state(mount)
+/// # }
+/// ```
+///
 /// # Errors
 /// 401 and 403; 400 `invalid topic`; 429 and 503 of the [limits](crate::Limits).
 pub async fn snapshot(

@@ -22,7 +22,10 @@ use tokio_stream::wrappers::WatchStream;
 /// not delay others. The interval follows the presence's clock, so that tests can use a manual one.
 ///
 /// ```
-/// # fn example(presence: &presence_core::Presence, permit: presence_axum::limits::Permit) -> axum::response::Response {
+/// # use axum::response::Response;
+/// # use presence_axum::limits::Permit;
+/// # use presence_core::Presence;
+/// # fn example(presence: &Presence, permit: Permit) -> Response {
 /// use presence_axum::{sse, wire::Ids};
 /// use std::time::Duration;
 ///
@@ -130,7 +133,11 @@ impl Ticker {
     /// async fn online(State(online): State<Ticker>, permit: Permit) -> Response {
     ///     online.response(permit)
     /// }
-    /// # fn example<S: Clone + Send + Sync + 'static>() where Ticker: axum::extract::FromRef<S>, presence_axum::limits::Limiter: axum::extract::FromRef<S> {
+    /// # fn example<S: Clone + Send + Sync + 'static>()
+    /// # where
+    /// #     Ticker: axum::extract::FromRef<S>,
+    /// #     presence_axum::limits::Limiter: axum::extract::FromRef<S>,
+    /// # {
     /// # let _ = axum::routing::get::<_, _, S>(online);
     /// # }
     /// ```

@@ -37,7 +37,7 @@ impl Hit {
     /// use presence_axum::LenientJson;
     /// use presence_axum::wire::Hit;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let body = LenientJson::from(bytes::Bytes::from_static(br#"{"user":"ada","kind":"enter"}"#));
+    /// let body = LenientJson::from(&br#"{"user":"ada","kind":"enter"}"#[..]);
     /// let hit = Hit::read(&body, None).map_err(|_| "refused")?;
     /// assert_eq!(hit.user().as_str(), "ada");
     /// # Ok(()) }

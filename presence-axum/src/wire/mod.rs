@@ -27,6 +27,13 @@ const NOSNIFF: (HeaderName, HeaderValue) =
 /// A JSON response with this status.
 ///
 /// It must not be cached, since it describes the present moment.
+///
+/// ```
+/// use http::StatusCode;
+/// use presence_axum::wire;
+/// let response = wire::json(StatusCode::OK, &serde_json::json!({ "online": 3 }));
+/// assert_eq!(response.headers()["cache-control"], "no-store");
+/// ```
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
     match text(value, 128) {
         Ok(body) => {

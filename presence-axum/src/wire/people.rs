@@ -52,6 +52,16 @@ pub struct Person<'a> {
 
 impl<'a> Person<'a> {
     /// The response about `user`; `None`: nothing is known.
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence, ada: presence_core::UserId) {
+    /// use presence_axum::wire::Person;
+    /// use presence_core::Viewer;
+    /// let known = presence.user_as(&Viewer::Anyone, &ada);
+    /// let person = Person::of(&ada, known.as_ref());
+    /// # let _ = person;
+    /// # }
+    /// ```
     pub fn of(user: &'a UserId, person: Option<&'a roster::Person>) -> Self {
         let user = user.as_str();
         let Some(roster::Person { member, last_seen, .. }) = person else {
@@ -125,6 +135,17 @@ pub struct ListBody<'a> {
 
 impl<'a> ListBody<'a> {
     /// The response with this page; `counts` are those of the whole scope.
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence) -> axum::response::Response {
+    /// use http::StatusCode;
+    /// use presence_axum::wire::{self, ListBody};
+    /// use presence_core::Page;
+    /// let everyone = presence.everyone();
+    /// let listing = everyone.list(&Page::default().limit(50));
+    /// wire::json(StatusCode::OK, &ListBody::of(&listing, everyone.counts()))
+    /// # }
+    /// ```
     pub fn of(listing: &'a Listing, counts: Counts) -> Self {
         Self {
             users: &listing.members,

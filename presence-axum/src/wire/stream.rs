@@ -8,8 +8,8 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// User ids as a JSON array, sorted by code point, not copied. It is only a wrapper, so its field is
-/// public.
+/// User ids as a JSON array, sorted by code point, not copied. It is only a wrapper, so its field
+/// is public.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(transparent)]
 pub struct Ids<'a>(pub &'a Users);
@@ -26,6 +26,16 @@ pub struct Lists<'a> {
 
 impl<'a> Lists<'a> {
     /// As many users as fit into `bytes` of JSON, the active ones first.
+    ///
+    /// ```
+    /// # fn example(presence: presence_core::Presence) {
+    /// use presence_axum::wire::Lists;
+    /// presence.everyone().sorted(|users| {
+    ///     let lists = Lists::within(users, 64 * 1024);
+    ///     println!("{}", if lists.is_truncated() { "the first users" } else { "all users" });
+    /// });
+    /// # }
+    /// ```
     pub fn within(users: &'a Sorted, bytes: usize) -> Self {
         let (active, left) = Shortened::within(&users.active, bytes);
         let (idle, _) = Shortened::within(&users.idle, left);

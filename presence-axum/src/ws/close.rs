@@ -1,6 +1,11 @@
 //! The reasons for which a socket is closed, with their close codes.
 
 /// Why the server closes a socket: the one table of close codes.
+///
+/// ```
+/// use presence_axum::ws::Close;
+/// assert_eq!((Close::Slow.code(), Close::Slow.reason()), (1013, "too slow"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Close {

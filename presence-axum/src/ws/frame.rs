@@ -41,6 +41,11 @@ pub(super) struct SubjectState {
 
 impl Frame {
     /// Makes a text frame.
+    ///
+    /// ```
+    /// use presence_axum::ws::Frame;
+    /// assert_eq!(Frame::text("hello").len(), 7); // two bytes of header
+    /// ```
     pub fn text(text: impl AsRef<str>) -> Self {
         Self::of(framed(opcode::TEXT, text.as_ref().as_bytes()))
     }

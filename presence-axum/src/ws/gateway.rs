@@ -23,8 +23,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
-/// Serves sockets for a [`Mount`] in one wire format. Cheap to clone; a part of the host's
-/// state.
+/// Serves sockets for a [`Mount`] in one wire format. Cheap to clone; a part of the host's state.
 #[derive(Clone)]
 pub struct Gateway {
     mount: Mount,
@@ -200,6 +199,14 @@ impl Core {
 /// The broker's channel for the messages of a topic, `topic:<topic>`; `None` if that name would be
 /// too long. Sockets that subscribe to the topic get what the host publishes there as
 /// [`Update::Message`](super::Update).
+///
+/// ```
+/// # fn main() -> Result<(), presence_core::InvalidValue> {
+/// use presence_axum::ws::channel_of;
+/// let channel = channel_of(&"lobby".parse()?);
+/// assert_eq!(channel.map(|channel| channel.as_str().to_owned()).as_deref(), Some("topic:lobby"));
+/// # Ok(()) }
+/// ```
 pub fn channel_of(topic: &Topic) -> Option<Channel> {
     Channel::new(format!("topic:{topic}")).ok()
 }

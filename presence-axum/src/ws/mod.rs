@@ -65,6 +65,13 @@ use axum::extract::State;
 use axum::response::Response;
 
 /// `GET /v1/ws`: a socket in this crate's own format.
+///
+/// ```
+/// # fn example(mount: presence_axum::Mount) -> axum::Router {
+/// use axum::{Router, routing::get};
+/// Router::new().route("/socket", get(presence_axum::ws::get)).with_state(mount)
+/// # }
+/// ```
 pub async fn get(State(mount): State<Mount>, request: axum::extract::Request) -> Response {
     Gateway::of(&mount).upgrade(request).await
 }

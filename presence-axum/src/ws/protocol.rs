@@ -22,6 +22,12 @@ impl Reference {
     pub const MAX_BYTES: usize = 66;
 
     /// A reference with this JSON; `None` when it is too long.
+    ///
+    /// ```
+    /// use presence_axum::ws::Reference;
+    /// assert_eq!(Reference::new("7").unwrap().as_json(), "7");
+    /// assert_eq!(Reference::new("7".repeat(67)), None);
+    /// ```
     pub fn new(json: impl Into<Box<str>>) -> Option<Self> {
         Some(Self(json.into())).filter(|reference| reference.0.len() <= Self::MAX_BYTES)
     }
@@ -67,6 +73,12 @@ impl Frames {
 
     /// Adds a text frame that shows the states of several subjects. It is always sent, and the
     /// states are remembered as sent: see [`push_state`](Self::push_state).
+    ///
+    /// ```
+    /// use presence_axum::ws::Frames;
+    /// let mut frames = Frames::default();
+    /// frames.push_states([("ada", "busy"), ("bob", "away")], r#"{"ada":"busy","bob":"away"}"#);
+    /// ```
     pub fn push_states<S: Hash, T: Hash>(
         &mut self,
         states: impl IntoIterator<Item = (S, T)>,

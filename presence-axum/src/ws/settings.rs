@@ -21,8 +21,8 @@ pub struct Settings {
     /// How many frames a client may send per second on average. Default 25: enough for a client
     /// that sends 20.
     ///
-    /// Further frames get 429, at most once a second; after [`burst`](field@Self::burst) refused frames
-    /// the socket is closed with 1008.
+    /// Further frames get 429, at most once a second; after [`burst`](field@Self::burst) refused
+    /// frames the socket is closed with 1008.
     pub frames_per_second: u32,
     /// How many frames a client may send at once. Default 60; at least 1.
     pub burst: u32,

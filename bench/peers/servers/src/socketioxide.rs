@@ -1,5 +1,5 @@
-//! Presence on socketioxide, as its documentation does rooms: one room, `emit` to all who are in
-//! it (<https://docs.rs/socketioxide/0.18.9/socketioxide/#emitting-data>).
+//! Presence on socketioxide, as its documentation does rooms: one room, `emit` to all who are in it
+//! (<https://docs.rs/socketioxide/0.18.9/socketioxide/#emitting-data>).
 //!
 //! A user who enters receives the members of the room, and the members receive joins and leaves.
 //! With `FRAME` it sends a message of that size to the room `room` every 100 ms, for `bench ws`.

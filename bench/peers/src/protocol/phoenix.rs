@@ -1,8 +1,9 @@
 //! Phoenix channels, version 2 of their JSON
 //! (<https://hexdocs.pm/phoenix/writing_a_channels_client.html>), with `Phoenix.Presence`
 //! (<https://hexdocs.pm/phoenix/Phoenix.Presence.html>). Only tested with frames from that
-//! documentation: Phoenix cannot be installed from a registry with one command. The channel `room:*`
-//! must track the `user` of the join's payload, push `presence_state`, and `broadcast!` each `say`.
+//! documentation: Phoenix cannot be installed from a registry with one command. The channel
+//! `room:*` must track the `user` of the join's payload, push `presence_state`, and `broadcast!`
+//! each `say`.
 
 use super::{Beat, Heard, List, Protocol};
 use crate::Outcome;

@@ -1,6 +1,7 @@
 //! Events of the socket.io protocol 5 on engine.io 4, by WebSocket only
-//! (<https://socket.io/docs/v4/socket-io-protocol/>, <https://socket.io/docs/v4/engine-io-protocol/>),
-//! named as in its documentation's example of presence.
+//! (<https://socket.io/docs/v4/socket-io-protocol/>,
+//! <https://socket.io/docs/v4/engine-io-protocol/>), named as in its documentation's example of
+//! presence.
 
 use super::{Beat, Heard, List, Protocol};
 use crate::Outcome;
@@ -51,7 +52,8 @@ impl Protocol for SocketIo {
         }
         let Some(event) = frame.strip_prefix(EVENT) else { return Ok(()) };
         if event.starts_with(r#"["users""#) {
-            // Added to what is known: with several processes, joins overtake the list that lacks them.
+            // Added to what is known: with several processes, joins overtake the list that lacks
+            // them.
             let (_, users): (String, Vec<String>) = serde_json::from_str(event)?;
             users.iter().for_each(|user| tell(Heard::Joined(user)));
         } else if event.starts_with(r#"["user "#) {

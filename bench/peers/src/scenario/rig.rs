@@ -51,8 +51,8 @@ pub fn wait(crowd: &mut Crowd, what: &str, is_so: impl Fn(&Crowd) -> bool) -> Ou
     Err(format!("not within {} s: {what}", PATIENCE.as_secs()).into())
 }
 
-/// Reads until the server is idle: it has used less than a twentieth of a processor for a quarter of
-/// a second.
+/// Reads until the server is idle: it has used less than a twentieth of a processor for a quarter
+/// of a second.
 pub fn settle(crowd: &mut Crowd, server: &Server) -> Outcome {
     const LOOK: Duration = Duration::from_millis(250);
     for _ in 0..240 {

@@ -23,9 +23,9 @@ use std::time::Duration;
 ///
 /// `KEYS[1]` the user's key; `KEYS[2]` the versions of the last write; `ARGV[1]` the versions, a
 /// JSON object; `ARGV[2]` the oldest version that a process may not lack: it may have forgotten the
-/// sessions that ended before; `ARGV[3]` how long the versions are stored, in seconds; `ARGV[4]` the
-/// key's new value, empty to remove it; `ARGV[5]` its lifetime in seconds; `ARGV[6]` the frame to
-/// publish, or empty; `ARGV[7]` the channel.
+/// sessions that ended before; `ARGV[3]` how long the versions are stored, in seconds; `ARGV[4]`
+/// the key's new value, empty to remove it; `ARGV[5]` its lifetime in seconds; `ARGV[6]` the frame
+/// to publish, or empty; `ARGV[7]` the channel.
 const WRITE: &str = r"
 local versions = cjson.decode(ARGV[1])
 for session, last in pairs(cjson.decode(redis.call('GET', KEYS[2]) or '{}')) do

@@ -30,7 +30,7 @@ pub(crate) async fn prometheus(State(service): State<Service>) -> Response {
 /// The viewers on all instances, of the jobs with the most. Written here instead of recorded,
 /// because the recorder never drops a label, and jobs come and go.
 fn viewers(service: &Service, text: &mut String) {
-    *text += "# HELP job_events_viewers Viewers on all instances, of the jobs with the most of them\n\
+    *text += "# HELP job_events_viewers Viewers on all instances, for the jobs with the most viewers\n\
               # TYPE job_events_viewers gauge\n";
     for (topic, counts) in service.presence.topics(JOBS) {
         let job = topic.as_str().strip_prefix(JobId::TOPIC).unwrap_or_default();
@@ -59,7 +59,7 @@ pub fn record() {
         }
         describe_counter!(
             "job_events_updates_total",
-            "Updates, by where they came from and what became of them"
+            "Updates by source and outcome"
         );
         let upkeep = handle.clone();
         tokio::spawn(async move {

@@ -96,7 +96,9 @@ impl Jwks {
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use presence_axum::auth::Jwks;
-    /// let tokens = Jwks::new("https://id.example/.well-known/jwks.json")?.issuer("https://id.example").audience("presence");
+    /// let tokens = Jwks::new("https://id.example/.well-known/jwks.json")?
+    ///     .issuer("https://id.example")
+    ///     .audience("presence");
     /// # let _ = tokens;
     /// # Ok(()) }
     /// ```
@@ -143,6 +145,16 @@ impl Jwks {
     super::claims::rule_setters!();
 
     /// The clock by which tokens expire and keys grow old. Default: the system's.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), presence_axum::auth::InvalidJwks> {
+    /// use presence_axum::auth::Jwks;
+    /// use presence_core::{Timestamp, testing::ManualClock};
+    /// let clock = ManualClock::at(Timestamp::from_secs(1_800_000_000));
+    /// let tokens = Jwks::keycloak("https://id.example", "chat")?.clock(clock);
+    /// # let _ = tokens;
+    /// # Ok(()) }
+    /// ```
     pub fn clock(self, clock: impl Clock) -> Self {
         Self { clock: Arc::new(clock), ..self }
     }

@@ -30,6 +30,14 @@ const USERS_FRAME: usize = 4 * 1024 * 1024;
 /// Streams the scopes of the query, `?topic=a&topic=b&user=x&user=y&counts=c`; without any of them,
 /// everybody.
 ///
+/// ```
+/// # fn example(mount: presence_axum::Mount) -> axum::Router {
+/// use axum::{Router, routing::get};
+/// use presence_axum::sse;
+/// Router::new().route("/events", get(sse::get).post(sse::post)).with_state(mount)
+/// # }
+/// ```
+///
 /// # Errors
 /// 401 and 403; 400 names what is wrong with the query; 429 and 503 of the [limits](crate::Limits).
 pub async fn get(
@@ -45,6 +53,13 @@ pub async fn get(
 }
 
 /// Streams the scopes of the body, each from the version that the caller has.
+///
+/// ```
+/// # fn example(mount: presence_axum::Mount) -> axum::Router {
+/// use axum::{Router, routing::post};
+/// Router::new().route("/events", post(presence_axum::sse::post)).with_state(mount)
+/// # }
+/// ```
 ///
 /// # Errors
 /// 401 and 403; 400 names the field that is wrong; 413 for a body that is too large; 429 and 503 of

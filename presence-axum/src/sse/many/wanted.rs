@@ -46,9 +46,8 @@ impl Wanted {
         wanted.bounded()
     }
 
-    /// Reads
-    /// `{"topics":{"a":"<version>","b":null},"everyone":"<version>","users":["x"],"users_after":"<version>","counts":["c",null]}`.
-    /// At least one field must be present.
+    /// Reads `{"topics":{"a":"<version>","b":null},"everyone":"<version>","users":["x"],
+    /// "users_after":"<version>","counts":["c",null]}`. At least one field must be present.
     pub(super) fn of_body(body: &LenientJson) -> Result<Self, Error> {
         let [topics, everyone, users, users_after, counts] =
             body.fields(["topics", "everyone", "users", "users_after", "counts"])?;

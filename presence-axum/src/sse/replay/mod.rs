@@ -42,7 +42,9 @@ use viewer::Viewer;
 /// # use axum::extract::FromRef;
 /// # #[derive(Clone)] struct Host { replay: Replay, limiter: Limiter }
 /// # impl FromRef<Host> for Replay { fn from_ref(host: &Host) -> Replay { host.replay.clone() } }
-/// # impl FromRef<Host> for Limiter { fn from_ref(host: &Host) -> Limiter { host.limiter.clone() } }
+/// # impl FromRef<Host> for Limiter {
+/// #     fn from_ref(host: &Host) -> Limiter { host.limiter.clone() }
+/// # }
 ///
 /// async fn news(State(replay): State<Replay>, permit: Permit, resume: Resume) -> Response {
 ///     let Ok(channel) = Channel::new("news") else { unreachable!("a constant") };
@@ -136,11 +138,16 @@ impl Replay {
     /// where it was.
     ///
     /// ```
-    /// # async fn example(replay: presence_axum::sse::Replay, permit: presence_axum::limits::Permit, headers: http::HeaderMap) -> Result<axum::response::Response, Box<dyn std::error::Error>> {
-    /// use presence_axum::sse::Resume;
+    /// use axum::extract::State;
+    /// use axum::response::Response;
+    /// use presence_axum::limits::Permit;
+    /// use presence_axum::sse::{Replay, Resume};
     /// use presence_core::broker::Channel;
-    /// let response = replay.response(&Channel::new("news")?, Resume::of(&headers, None), None, permit).await;
-    /// # Ok(response) }
+    ///
+    /// async fn news(State(replay): State<Replay>, permit: Permit, resume: Resume) -> Response {
+    ///     let channel = Channel::new("news").expect("a valid name");
+    ///     replay.response(&channel, resume, None, permit).await
+    /// }
     /// ```
     pub async fn response(
         &self,

@@ -16,6 +16,15 @@ pub struct Resume(Option<EventId>);
 
 impl Resume {
     /// Resumes after this event.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_axum::sse::Resume;
+    /// use presence_core::broker::EventId;
+    /// let last_seen: EventId = "1f-7".parse()?;
+    /// assert_eq!(Resume::behind(last_seen).after(), Some(last_seen));
+    /// # Ok(()) }
+    /// ```
     pub fn behind(id: EventId) -> Self {
         Self(Some(id))
     }

@@ -44,6 +44,15 @@ impl Begin {
 
 impl Replay {
     /// The clock by which pings and ends are due. Default: the system's.
+    ///
+    /// ```
+    /// # fn example(broker: impl presence_core::Broker, presence: presence_core::Presence) {
+    /// use presence_axum::sse::Replay;
+    /// use std::sync::Arc;
+    /// let replay = Replay::new(broker).clock(Arc::clone(presence.clock()));
+    /// # let _ = replay;
+    /// # }
+    /// ```
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         self.with(|inner| inner.clock = clock)
     }
@@ -79,7 +88,7 @@ impl Replay {
     /// ```
     /// # fn example(broker: impl presence_core::Broker) {
     /// use presence_axum::sse::Replay;
-    /// let replay = Replay::new(broker).payload(|event| format!("{{\"id\":\"{}\"}}", event.id).into());
+    /// let replay = Replay::new(broker).payload(|event| format!("at {}", event.at).into());
     /// # let _ = replay;
     /// # }
     /// ```
