@@ -88,7 +88,7 @@ impl Replay {
     /// ```
     /// # fn example(broker: impl presence_core::Broker) {
     /// use presence_axum::sse::Replay;
-    /// let replay = Replay::new(broker).payload(|event| format!("at {}", event.at).into());
+    /// let replay = Replay::new(broker).payload(|event| format!("#{}", event.id).into());
     /// # let _ = replay;
     /// # }
     /// ```
