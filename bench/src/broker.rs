@@ -104,18 +104,19 @@ async fn delivered_here(options: &Options) -> Outcome {
     let (mut ours, mut limit) = (Vec::new(), Vec::new());
     for _ in 0..options.rounds.max(3) {
         let start = cpu::thread();
-        let heard = join_all(streams.iter_mut().map(StreamExt::next));
-        let (published, heard) =
-            tokio::join!(broker.publish(Publish::new(channel.clone(), &PAYLOAD[..])), heard);
+        let received = join_all(streams.iter_mut().map(StreamExt::next));
+        let (published, received) =
+            tokio::join!(broker.publish(Publish::new(channel.clone(), &PAYLOAD[..])), received);
         published?;
         ours.push((cpu::thread() - start) as f64 / SUBSCRIBERS as f64);
-        debug_assert!(heard.iter().all(|heard| matches!(heard, Some(Delivery::Event(_)))));
+        debug_assert!(received.iter().all(|received| matches!(received, Some(Delivery::Event(_)))));
 
         let start = cpu::thread();
-        let heard = join_all(receivers.iter_mut().map(tokio::sync::broadcast::Receiver::recv));
-        let (_, heard) = tokio::join!(async { sender.send(bytes::Bytes::from_static(&PAYLOAD)) }, heard);
+        let received = join_all(receivers.iter_mut().map(tokio::sync::broadcast::Receiver::recv));
+        let (_, received) =
+            tokio::join!(async { sender.send(bytes::Bytes::from_static(&PAYLOAD)) }, received);
         limit.push((cpu::thread() - start) as f64 / SUBSCRIBERS as f64);
-        black_box(heard);
+        black_box(received);
     }
     let [ours, limit] = [ours, limit].map(cpu::median);
     report::beside("memory, one delivery", (ours, limit), "ns", ours / limit, &Target::None);

@@ -50,7 +50,7 @@ async fn beats(options: &Options, people: usize) -> Outcome {
     }
     let [steady, flood, topics] = taken.map(|taken| cpu::median(taken.into_iter().skip(1).collect()) / 1e3);
     let target = Target::ValueAtMost(0.8);
-    report::alone("beats of everybody every 30 s, each told to the store", steady, "us", &target);
+    report::alone("beats of all users every 30 s, each written to the store", steady, "us", &target);
     report::alone("a flood of random beats", flood, "us", &target);
     report::alone("every 30 s, each naming its topic again", topics, "us", &target);
     counts(&presence)

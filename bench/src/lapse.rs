@@ -13,7 +13,7 @@ use std::time::Duration;
 const STEP: Duration = Roster::SWEEP_EVERY;
 
 pub fn run(options: &Options) -> Outcome {
-    report::section(&format!("time goes by, {} sessions with 30-s beats", options.sessions));
+    report::section(&format!("time passes, {} sessions with 30-s beats", options.sessions));
     let people = options.sessions;
     let roster = roster::full(people)?;
     let mut world = World { roster: &roster, now: START, order: Order::Once(0), people, silent: 0 };

@@ -22,7 +22,7 @@ impl Served {
 
     /// Starts another program, and waits until it prints its address. It sends a message of `size`
     /// bytes every 100 ms; none if `size` is 0.
-    pub fn rival(program: &Path, size: usize) -> Outcome<Self> {
+    pub fn peer(program: &Path, size: usize) -> Outcome<Self> {
         let frame = if size == 0 { String::new() } else { size.to_string() };
         Self::run(Command::new(program).env("FRAME", frame), &program.display().to_string())
     }

@@ -13,7 +13,7 @@ pub fn run(options: &Options) -> Outcome {
 
 async fn tick(options: &Options, people: usize) -> Outcome {
     report::section(&format!(
-        "a tick with {people} users, 1 % of them come or go; the limit is serde_json over a ready list, ms of CPU"
+        "a tick with {people} users, 1 % of them join or leave; the limit is serde_json over a ready list, ms of CPU"
     ));
     let clock = Shifted::default();
     let presence = handle::full(people, &clock).await?;

@@ -40,11 +40,11 @@ impl Watchers {
         let wanted = stores.iter().map(|store| u64::from(store.shards())).sum();
         let counts = Arc::new(Counts::default());
         let (stop, stopped) = oneshot::channel();
-        let told = Arc::clone(&counts);
+        let shared = Arc::clone(&counts);
         let thread = std::thread::spawn(move || {
             runtime.block_on(async {
                 for store in stores {
-                    tokio::spawn(watch(store, Arc::clone(&told)));
+                    tokio::spawn(watch(store, Arc::clone(&shared)));
                 }
                 let _ = stopped.await;
             });
@@ -67,7 +67,7 @@ impl Watchers {
     /// Whether the watch of each is complete.
     pub fn is_synced(&self) -> Outcome<bool> {
         if self.ended() > 0 {
-            return Err("a watch ended before it was told everything".into());
+            return Err("a watch ended before it was complete".into());
         }
         Ok(self.counts.synced.load(Ordering::Relaxed) >= self.wanted)
     }
@@ -104,8 +104,8 @@ impl Drop for Watchers {
 
 async fn watch(store: impl PresenceStore, counts: Arc<Counts>) {
     let mut feed = store.watch();
-    while let Some(told) = feed.next().await {
-        match told {
+    while let Some(event) = feed.next().await {
+        match event {
             FeedEvent::Synced { .. } => _ = counts.synced.fetch_add(1, Ordering::Relaxed),
             FeedEvent::Touched(touches) => {
                 _ = counts.touched.fetch_add(touches.len() as u64, Ordering::Relaxed);

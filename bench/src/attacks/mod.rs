@@ -90,7 +90,7 @@ fn attack(kind: Kind, lasts: Duration, recovers: Duration) -> Outcome {
     );
     report::alone("memory, after", megabytes(after), "MB", &Target::None);
     let answers: Vec<String> = answers.iter().map(|(status, times)| format!("{status}: {times}")).collect();
-    println!("   answers to the attackers: {}", answers.join(", "));
+    println!("   responses to the attackers: {}", answers.join(", "));
     Ok(())
 }
 

@@ -67,7 +67,7 @@ pub fn run(options: &Options) -> Outcome {
     let users = if options.quick { 20_000 } else { 100_000 };
     report::head(&format!("POST /v1/hit, {users} users, {CONNECTIONS} connections"), options.rounds);
     report::section(
-        "every user each 30 s, us of the server's processor; the limit is a handler that does nothing",
+        "each user every 30 s, us of the server's processor; the limit is a handler that does nothing",
     );
     let mut contenders = [
         Contender::start("nothing", "", Target::None, users, requests::mount)?,
@@ -98,7 +98,7 @@ pub fn run(options: &Options) -> Outcome {
     }
     let busy = others.iter().flat_map(|other| other.busy.iter()).chain(&nothing.busy).copied();
     report::alone(
-        "how much of the time servers had work, the least",
+        "share of the time that servers had work, the least",
         busy.fold(100.0, f64::min),
         "%",
         &Target::None,

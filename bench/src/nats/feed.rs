@@ -27,7 +27,7 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
     let store = rig.process()?;
     for (verb, what) in [(Verb::Touch, "touch"), (Verb::Put, "put")] {
         report::section(&format!(
-            "{what}, {BATCH} at a time, and others who watch; the limit is that only the writer does"
+            "{what}, {BATCH} at a time, and other watchers; the limit is the writer alone"
         ));
         measure(rig, store, verb)?;
     }
@@ -41,21 +41,21 @@ fn measure(rig: &Rig<'_>, store: &NatsStore, verb: Verb) -> Outcome {
         let raw = rig.runtime.block_on(rig.raw.published(Raw::messages(rig.options.quick)))?;
         for (at, count) in WATCHING.into_iter().enumerate() {
             let watchers = rig.watchers(count)?;
-            let [rate, server, client] = told(rig, store, verb, &watchers, count as u64)?;
+            let [rate, server, client] = measure_delivery(rig, store, verb, &watchers, count as u64)?;
             let figures = [rate, raw, rate / raw, server, client];
             rounds[at].iter_mut().zip(figures).for_each(|(round, figure)| round.push(figure));
             ended[at] += watchers.ended();
         }
     }
-    let [[_, _, _, nobody, _], others @ ..] = rounds.map(|figures| figures.map(cpu::median));
+    let [[_, _, _, unwatched, _], others @ ..] = rounds.map(|figures| figures.map(cpu::median));
     for (at, [rate, raw, share, server, client]) in others.into_iter().enumerate() {
         let count = WATCHING[at + 1];
         let what = |what: &str| format!("{count} watching, {what}");
         let target = if verb == Verb::Put && count == 8 { Target::AtLeast(0.2) } else { Target::None };
         let rates = (rate / 1e3, raw / 1e3);
-        report::beside(&what("entries told; core publish"), rates, "k/s", share, &target);
-        let ratio = server / nobody;
-        report::beside(&what("CPU of the server for each"), (server, nobody), "us", ratio, &Target::None);
+        report::beside(&what("entries delivered; core publish"), rates, "k/s", share, &target);
+        let ratio = server / unwatched;
+        report::beside(&what("CPU of the server for each"), (server, unwatched), "us", ratio, &Target::None);
         report::alone(&what("CPU of a watcher for each entry"), client, "us", &Target::None);
         let cut_off = ended[at + 1] as f64;
         report::alone(&what("feeds that were cut off"), cut_off, "", &Target::ValueAtMost(0.0));
@@ -65,7 +65,13 @@ fn measure(rig: &Rig<'_>, store: &NatsStore, verb: Verb) -> Outcome {
 
 /// Entries per second, and microseconds for each: of the server for the writes, of a watcher for
 /// the events.
-fn told(rig: &Rig<'_>, store: &NatsStore, verb: Verb, watchers: &Watchers, count: u64) -> Outcome<[f64; 3]> {
+fn measure_delivery(
+    rig: &Rig<'_>,
+    store: &NatsStore,
+    verb: Verb,
+    watchers: &Watchers,
+    count: u64,
+) -> Outcome<[f64; 3]> {
     let wanted: u64 = match (verb, rig.options.quick) {
         (Verb::Touch, quick) => {
             if quick {
@@ -82,9 +88,9 @@ fn told(rig: &Rig<'_>, store: &NatsStore, verb: Verb, watchers: &Watchers, count
             }
         }
     };
-    let heard = || if verb == Verb::Touch { watchers.touched() } else { watchers.facts() };
-    let (from, spent) = (heard(), watchers.cpu());
-    let told = || heard() - from;
+    let received = || if verb == Verb::Touch { watchers.touched() } else { watchers.facts() };
+    let (from, spent) = (received(), watchers.cpu());
+    let delivered = || received() - from;
     let (server, start) = (rig.server.cpu(), cpu::wall());
     let written = AtomicU64::new(0);
     let write = async || {
@@ -93,7 +99,7 @@ fn told(rig: &Rig<'_>, store: &NatsStore, verb: Verb, watchers: &Watchers, count
                 Verb::Touch => _ = store.touch(&rig.people.touches(BATCH)).await?,
                 Verb::Put => store.put(&rig.people.puts(BATCH)).await?,
             }
-            while written.load(Ordering::Relaxed) * count > told() + LAG * count {
+            while written.load(Ordering::Relaxed) * count > delivered() + LAG * count {
                 tokio::time::sleep(Duration::from_micros(200)).await;
             }
         }
@@ -105,9 +111,9 @@ fn told(rig: &Rig<'_>, store: &NatsStore, verb: Verb, watchers: &Watchers, count
         tokio::try_join!(write(), write())?;
         let wanted = written.load(Ordering::Relaxed) * count;
         let ends_at = cpu::wall() + 20_000_000_000;
-        while told() < wanted {
+        while delivered() < wanted {
             if cpu::wall() > ends_at {
-                return Err(format!("{} of {wanted} entries were told", told()).into());
+                return Err(format!("{} of {wanted} entries were delivered", delivered()).into());
             }
             tokio::time::sleep(Duration::from_micros(200)).await;
         }

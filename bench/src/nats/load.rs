@@ -36,14 +36,14 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
         watchers.synced()?;
         let taken = (cpu::wall() - start) as f64;
         if watchers.facts() < people as u64 {
-            return Err(format!("{} of {people} sessions were told", watchers.facts()).into());
+            return Err(format!("{} of {people} sessions were read", watchers.facts()).into());
         }
         let rate = people as f64 / taken * 1e9;
         let figures = [taken / 1e9, rate, raw, rate / raw, rig.server.cpu() - server, watchers.cpu() as f64];
         rounds.iter_mut().zip(figures).for_each(|(round, figure)| round.push(figure));
     }
     let [taken, rate, raw, ratio, server, client] = rounds.map(cpu::median);
-    report::alone("from its start until all are told", taken, "s", &Target::ValueAtMost(1.0));
+    report::alone("from its start until all entries are delivered", taken, "s", &Target::ValueAtMost(1.0));
     report::beside("sessions read", (rate / 1e3, raw / 1e3), "k/s", ratio, &Target::AtLeast(0.3));
     report::alone("CPU of the server for each", server / people as f64 / 1e3, "us", &Target::None);
     report::alone("CPU of the client for each", client / people as f64 / 1e3, "us", &Target::None);

@@ -20,7 +20,7 @@ const KEYS: usize = 10_000;
 /// Two connections: one sends, the other receives.
 pub struct Raw {
     client: Client,
-    told: Mutex<Subscriber>,
+    received: Mutex<Subscriber>,
     payload: Bytes,
 }
 
@@ -30,7 +30,7 @@ impl Raw {
         // Room for a whole round, since the client drops what does not fit.
         let room = ConnectOptions::new().subscription_capacity(1_000_000);
         let listens = room.connect(server.url()).await?;
-        let told = Mutex::new(listens.subscribe("raw.told").await?);
+        let received = Mutex::new(listens.subscribe("raw.events").await?);
         let mut asked = listens.subscribe("raw.asked").await?;
         listens.flush().await?;
         tokio::spawn(async move {
@@ -50,22 +50,22 @@ impl Raw {
             let consumer = json!({ "stream_name": "KV_raw", "config": config }).to_string();
             client.request("$JS.API.CONSUMER.CREATE.KV_raw", consumer.into()).await?;
         }
-        Ok(Self { client, told, payload: vec![b'x'; BYTES].into() })
+        Ok(Self { client, received, payload: vec![b'x'; BYTES].into() })
     }
 
     /// Messages per second, published without an ack, until the subscriber has received all.
     pub async fn published(&self, count: usize) -> Outcome<f64> {
-        let mut told = self.told.lock().await;
+        let mut received = self.received.lock().await;
         let start = cpu::wall();
         let publish = async {
             for _ in 0..count {
-                self.client.publish("raw.told", self.payload.clone()).await?;
+                self.client.publish("raw.events", self.payload.clone()).await?;
             }
             Outcome::Ok(self.client.flush().await?)
         };
         let listen = async {
             for _ in 0..count {
-                told.next().await.ok_or("the subscriber lost its connection")?;
+                received.next().await.ok_or("the subscriber lost its connection")?;
             }
             Outcome::Ok(())
         };

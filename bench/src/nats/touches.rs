@@ -14,7 +14,7 @@ const IN_FLIGHT: usize = 2;
 
 pub fn run(rig: &Rig<'_>) -> Outcome {
     report::section(
-        "touch by a process that watches, as 4 others do; the limit is a plain put with a TTL, and 4 who watch",
+        "touch by a watching process, with 4 other watchers; the limit is a plain put with a TTL and 4 watchers",
     );
     let store = rig.process()?;
     let others = rig.watchers(WATCHING)?;
@@ -36,11 +36,11 @@ fn measure(rig: &Rig<'_>, store: &NatsStore, size: usize, target: &Target) -> Ou
         let limit = (rig.server.cpu() - before) / puts as f64 / 1e3;
         let (server, own, start) = (rig.server.cpu(), cpu::thread(), cpu::wall());
         // Longer, because the server's time has steps of 10 ms.
-        let told = rig.runtime.block_on(tell(store, &rig.people, size, 2 * rig.millis()))? as f64;
+        let written = rig.runtime.block_on(write(store, &rig.people, size, 2 * rig.millis()))? as f64;
         let seconds = (cpu::wall() - start) as f64 / 1e9;
-        let server = (rig.server.cpu() - server) / told / 1e3;
-        let own = (cpu::thread() - own) as f64 / told / 1e3;
-        let figures = [told / seconds, server, limit, server / limit, own];
+        let server = (rig.server.cpu() - server) / written / 1e3;
+        let own = (cpu::thread() - own) as f64 / written / 1e3;
+        let figures = [written / seconds, server, limit, server / limit, own];
         rounds.iter_mut().zip(figures).for_each(|(round, figure)| round.push(figure));
     }
     let [rate, server, limit, ratio, own] = rounds.map(cpu::median);
@@ -52,18 +52,18 @@ fn measure(rig: &Rig<'_>, store: &NatsStore, size: usize, target: &Target) -> Ou
 }
 
 /// Writes batches for this long. Returns the number of entries.
-async fn tell(store: &NatsStore, people: &People, size: usize, millis: u64) -> Outcome<usize> {
+async fn write(store: &NatsStore, people: &People, size: usize, millis: u64) -> Outcome<usize> {
     let ends_at = cpu::wall() + millis * 1_000_000;
-    let tell = async || {
-        let mut told = 0;
+    let write = async || {
+        let mut written = 0;
         while cpu::wall() < ends_at {
             if !store.touch(&people.touches(size)).await?.is_empty() {
                 return Err("a session that is there was missed".into());
             }
-            told += size;
+            written += size;
         }
-        Outcome::Ok(told)
+        Outcome::Ok(written)
     };
-    let told: [Outcome<usize>; IN_FLIGHT] = tokio::join!(tell(), tell()).into();
-    told.into_iter().sum()
+    let written: [Outcome<usize>; IN_FLIGHT] = tokio::join!(write(), write()).into();
+    written.into_iter().sum()
 }

@@ -20,7 +20,7 @@ struct Round {
     /// Hits per second of the service's processor time.
     per_cpu: f64,
     /// Events per second that the viewers received.
-    told: f64,
+    events: f64,
 }
 
 pub fn run(options: &Options) -> Outcome {
@@ -55,8 +55,8 @@ fn measure(options: &Options, server: &Served, kind: &str, visitors: usize) -> O
         let viewers = Viewers::open(server.address, options.clients)?;
         let (events, start) = (viewers.events(), cpu::wall());
         let viewed = next()?;
-        let told = (viewers.events() - events) as f64 / ((cpu::wall() - start) as f64 / 1e9);
-        let viewed = Round { told, ..viewed };
+        let events = (viewers.events() - events) as f64 / ((cpu::wall() - start) as f64 / 1e9);
+        let viewed = Round { events, ..viewed };
         drop(viewers);
         let figures = [
             viewed.per_second / 1e3,
@@ -65,16 +65,16 @@ fn measure(options: &Options, server: &Served, kind: &str, visitors: usize) -> O
             viewed.per_cpu / 1e3,
             alone.per_cpu / 1e3,
             viewed.per_cpu / alone.per_cpu,
-            viewed.told,
+            viewed.events,
         ];
         rounds.iter_mut().zip(figures).for_each(|(round, figure)| round.push(figure));
     }
-    let [viewed, alone, ratio, viewed_cpu, alone_cpu, cpu_ratio, told] = rounds.map(cpu::median);
+    let [viewed, alone, ratio, viewed_cpu, alone_cpu, cpu_ratio, events] = rounds.map(cpu::median);
     let what = |what: &str| format!("hits, {} viewers, {what}", options.clients);
     let target = Target::AtLeast(0.8);
     report::beside(&what("wall"), (viewed, alone), "k/s", ratio, &target);
     report::beside(&what("a second of CPU"), (viewed_cpu, alone_cpu), "k/s", cpu_ratio, &target);
-    report::alone("events that the viewers got meanwhile", told, "/s", &Target::None);
+    report::alone("events that the viewers got meanwhile", events, "/s", &Target::None);
     Ok(())
 }
 
@@ -93,7 +93,7 @@ fn hits(server: &Served, pages: &mut [Requests; 2], lasts: u64) -> Outcome<Round
     }
     let (spent, taken) = (server.cpu()? - spent, cpu::wall() - start);
     let rate = |nanos: u64| count as f64 / (nanos as f64 / 1e9);
-    Ok(Round { per_second: rate(taken), per_cpu: rate(spent), told: 0.0 })
+    Ok(Round { per_second: rate(taken), per_cpu: rate(spent), events: 0.0 })
 }
 
 /// The body of a hit.

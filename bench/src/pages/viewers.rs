@@ -42,9 +42,9 @@ impl Viewers {
             streams.push(stream);
         }
         let shared = Arc::new(Shared::default());
-        let told = Arc::clone(&shared);
+        let writer = Arc::clone(&shared);
         let thread = std::thread::spawn(move || {
-            if let Err(error) = read(&mut poll, &mut streams, &told) {
+            if let Err(error) = read(&mut poll, &mut streams, &writer) {
                 eprintln!("viewers: {error}");
             }
         });

@@ -44,20 +44,20 @@ fn measure(rig: &Rig<'_>, verb: Verb, handles: usize, size: usize, targets: &[Ta
     let runtime = runtime()?;
     let stores = (0..handles).map(|_| rig.server.store()).collect::<Outcome<Vec<_>>>()?;
     // Opens the connections.
-    runtime.block_on(tell(&stores, &rig.people, verb, size, 20))?;
+    runtime.block_on(write(&stores, &rig.people, verb, size, 20))?;
     let mut rounds: [Vec<f64>; 8] = Default::default();
     for _ in 0..rig.options.rounds {
         let (quick, set) = (rig.options.quick, rig.server.cpu()?);
         let before = rig.raw.pipelined(quick)?;
         let set = (rig.server.cpu()? - set) as f64 / before.count as f64 / 1e3;
         let (server, own, wall) = (rig.server.cpu()?, cpu::thread(), cpu::wall());
-        let told = runtime.block_on(tell(&stores, &rig.people, verb, size, rig.millis()))? as f64;
+        let written = runtime.block_on(write(&stores, &rig.people, verb, size, rig.millis()))? as f64;
         let seconds = (cpu::wall() - wall) as f64 / 1e9;
-        let server = (rig.server.cpu()? - server) as f64 / told / 1e3;
-        let client = (cpu::thread() - own) as f64 / told / 1e3;
+        let server = (rig.server.cpu()? - server) as f64 / written / 1e3;
+        let client = (cpu::thread() - own) as f64 / written / 1e3;
         let limit = f64::midpoint(before.per_second, rig.raw.pipelined(quick)?.per_second);
         let spread = rig.raw.spread(quick, rig.people.len())?.map_or(f64::NAN, |sets| sets.per_second);
-        let ours = told / seconds;
+        let ours = written / seconds;
         let figures = [ours, limit, ours / limit, spread, ours / spread, server, set, client];
         rounds.iter_mut().zip(figures).for_each(|(round, figure)| round.push(figure));
     }
@@ -80,7 +80,7 @@ fn measure(rig: &Rig<'_>, verb: Verb, handles: usize, size: usize, targets: &[Ta
 }
 
 /// Writes batches for this long. Returns the number of entries.
-async fn tell(
+async fn write(
     stores: &[RedisStore],
     people: &People,
     verb: Verb,
@@ -93,21 +93,21 @@ async fn tell(
         .flat_map(|store| (0..IN_FLIGHT).map(|_| (store.clone(), people.clone())))
         .map(|(store, people)| {
             tokio::spawn(async move {
-                let mut told = 0;
+                let mut written = 0;
                 while cpu::wall() < ends_at {
                     match verb {
                         Verb::Touch => _ = store.touch(&people.touches(size)).await?,
                         Verb::Put => store.put(&people.puts(size)).await?,
                     }
-                    told += size;
+                    written += size;
                 }
-                Ok::<_, presence_core::store::Error>(told)
+                Ok::<_, presence_core::store::Error>(written)
             })
         })
         .collect();
-    let mut told = 0;
+    let mut written = 0;
     for task in tasks {
-        told += task.await??;
+        written += task.await??;
     }
-    Ok(told)
+    Ok(written)
 }

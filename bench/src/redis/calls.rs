@@ -93,8 +93,8 @@ pub async fn callers(
                     if called > ends_at {
                         return (taken, failed);
                     }
-                    let told = store.touch(&people.touches(1)).await;
-                    failed += usize::from(!told.is_ok_and(|misses| misses.is_empty()));
+                    let written = store.touch(&people.touches(1)).await;
+                    failed += usize::from(!written.is_ok_and(|misses| misses.is_empty()));
                     taken.push((cpu::wall() - called) as f64 / 1e3);
                     if !pause.is_zero() {
                         tokio::time::sleep(pause).await;

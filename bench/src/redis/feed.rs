@@ -15,27 +15,31 @@ const BATCH: usize = 256;
 const WATCHING: [usize; 3] = [0, 1, 8];
 
 pub fn run(rig: &Rig<'_>) -> Outcome {
-    report::section(&format!(
-        "touch, {BATCH} at a time, and others who watch; the limit is that nobody does"
-    ));
+    report::section(&format!("touch, {BATCH} at a time, and other watchers; the limit is without watchers"));
     let mut rounds: [[Vec<f64>; 3]; 3] = Default::default();
     let mut ended = [0; 3];
     for _ in 0..rig.options.rounds {
         for (at, count) in WATCHING.into_iter().enumerate() {
             let watchers = Watchers::start(|| rig.server.store(), count)?;
             watchers.synced()?;
-            let figures = told(rig, &watchers, count as u64)?;
+            let figures = measure_delivery(rig, &watchers, count as u64)?;
             rounds[at].iter_mut().zip(figures).for_each(|(round, figure)| round.push(figure));
             ended[at] += watchers.ended();
         }
     }
-    let [[_, nobody, _], others @ ..] = rounds.map(|figures| figures.map(cpu::median));
+    let [[_, unwatched, _], others @ ..] = rounds.map(|figures| figures.map(cpu::median));
     for (at, [rate, server, client]) in others.into_iter().enumerate() {
         let count = WATCHING[at + 1];
         let what = |what: &str| format!("{count} watching, {what}");
-        let ratio = server / nobody;
-        report::alone(&what("entries told"), rate / 1e3, "k/s", &Target::None);
-        report::beside(&what("CPU of the server for a beat"), (server, nobody), "us", ratio, &Target::None);
+        let ratio = server / unwatched;
+        report::alone(&what("entries delivered"), rate / 1e3, "k/s", &Target::None);
+        report::beside(
+            &what("CPU of the server for a beat"),
+            (server, unwatched),
+            "us",
+            ratio,
+            &Target::None,
+        );
         report::alone(&what("CPU of a watcher for each entry"), client, "us", &Target::None);
         let cut_off = ended[at + 1] as f64;
         report::alone(&what("feeds that were cut off"), cut_off, "", &Target::ValueAtMost(0.0));
@@ -45,7 +49,7 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
 
 /// Entries per second, and microseconds for each: of the server for a beat, of a watcher for an
 /// event.
-fn told(rig: &Rig<'_>, watchers: &Watchers, count: u64) -> Outcome<[f64; 3]> {
+fn measure_delivery(rig: &Rig<'_>, watchers: &Watchers, count: u64) -> Outcome<[f64; 3]> {
     let beats = if rig.options.quick { 100_000 } else { 400_000 };
     let (from, spent) = (watchers.touched(), watchers.cpu());
     let touched = || watchers.touched() - from;
@@ -68,12 +72,12 @@ fn told(rig: &Rig<'_>, watchers: &Watchers, count: u64) -> Outcome<[f64; 3]> {
     let ends_at = cpu::wall() + 10_000_000_000;
     while touched() < written * count {
         if cpu::wall() > ends_at {
-            return Err(format!("{} of {} entries were told", touched(), written * count).into());
+            return Err(format!("{} of {} entries were delivered", touched(), written * count).into());
         }
         std::thread::sleep(Duration::from_micros(200));
     }
     let seconds = (cpu::wall() - start) as f64 / 1e9;
-    let told = (written * count) as f64;
+    let delivered = (written * count) as f64;
     let (server, client) = (rig.server.cpu()? - server, watchers.cpu() - spent);
-    Ok([told / seconds, server as f64 / written as f64 / 1e3, client as f64 / told / 1e3])
+    Ok([delivered / seconds, server as f64 / written as f64 / 1e3, client as f64 / delivered / 1e3])
 }

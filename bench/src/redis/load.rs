@@ -42,7 +42,7 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
     }
     let worst = slowest.into_iter().fold(0.0, f64::max);
     let [wall, server, bytes] = [wall, server, bytes].map(cpu::median);
-    report::alone("from its start until all are told", wall, "ms", &Target::None);
+    report::alone("from its start until all entries are delivered", wall, "ms", &Target::None);
     report::alone("CPU of the server", server, "ms", &Target::None);
     report::alone("bytes sent for each session", bytes, "B", &Target::None);
     report::alone(

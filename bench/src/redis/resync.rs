@@ -34,7 +34,7 @@ pub fn run(rig: &Rig<'_>) -> Outcome {
         seconds = (cpu::wall() - start) as f64 / 1e9;
     }
     let slowest = rig.server.slowest()?;
-    report::alone("from their start until all are told", seconds, "s", &Target::None);
+    report::alone("from their start until all entries are delivered", seconds, "s", &Target::None);
     report::alone("the longest call of the server, wall", slowest, "ms", &Target::ValueAtMost(20.0));
     report::alone("beats meanwhile", beats.taken.len() as f64 / seconds / 1e3, "k/s", &Target::None);
     report::alone("beats that failed", beats.failed as f64, "", &Target::ValueAtMost(0.0));

@@ -2,16 +2,16 @@
 //! ends with its input.
 
 mod attacked;
+mod hits;
 mod jobs;
-mod paging;
+mod pages;
 mod plain;
-mod resting;
+mod rest;
 mod rooms;
-mod taking;
-mod telling;
+mod snapshots;
 
 pub use attacked::HEAVY_NAME;
-pub use taking::ORIGIN;
+pub use hits::ORIGIN;
 
 use crate::clock::{Shifted, Waking};
 use crate::roster::BEAT_EVERY;
@@ -32,7 +32,7 @@ pub fn run(case: &str, size: usize) -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     // All readers connect at once.
     rustix::net::listen(&listener, 4096)?;
-    obey(clock.0.clone());
+    follow_parent(clock.0.clone());
     if case == "plain" {
         return plain::run(&listener, size);
     }
@@ -52,17 +52,17 @@ pub fn run(case: &str, size: usize) -> Outcome {
                 println!("{}", listener.local_addr()?);
                 return std::future::pending().await;
             }
-            "mount-full" => taking::full(presence(&clock, Policy::default()).await?, &clock),
-            "mount" => taking::mount(presence(&clock, Policy::default()).await?),
-            "active-idle" => taking::active_idle(presence(&clock, active_idle::policy()).await?),
-            "nothing" => taking::nothing(),
-            "reads" => taking::reads(),
-            "hub-and-spoke" => resting::service(size)?,
-            "least" => resting::least(size)?,
+            "mount-full" => hits::full(presence(&clock, Policy::default()).await?, &clock),
+            "mount" => hits::mount(presence(&clock, Policy::default()).await?),
+            "active-idle" => hits::active_idle(presence(&clock, active_idle::policy()).await?),
+            "nothing" => hits::nothing(),
+            "reads" => hits::reads(),
+            "hub-and-spoke" => rest::service(size)?,
+            "least" => rest::least(size)?,
             "jobs" => jobs::service(size)?,
-            "page-hits" => paging::service(size).await?,
-            "room" => rooms::room(presence(&clock, telling::policy()).await?, size)?,
-            "ticker" => telling::ticker(&presence(&clock, telling::policy()).await?, size).await?,
+            "page-hits" => pages::service(size).await?,
+            "room" => rooms::room(presence(&clock, snapshots::policy()).await?, size)?,
+            "ticker" => snapshots::ticker(&presence(&clock, snapshots::policy()).await?, size).await?,
             _ => return Err(format!("no server is called {case}").into()),
         };
         serve_on(listener, app).await
@@ -86,8 +86,8 @@ async fn serve_on(listener: TcpListener, app: Router) -> Outcome {
     Ok(())
 }
 
-/// Obeys the parent process, and ends with it.
-fn obey(clock: Shifted) {
+/// Executes the commands of the parent process, and ends with it.
+fn follow_parent(clock: Shifted) {
     std::thread::spawn(move || {
         for byte in std::io::stdin().lock().bytes() {
             if byte.is_ok_and(|byte| [byte] == JUMP.as_bytes()) {

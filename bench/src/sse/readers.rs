@@ -65,7 +65,7 @@ impl Readers {
     }
 
     /// Reads until a tick is over and all readers have its whole frame.
-    pub fn settle(&mut self) -> Outcome {
+    pub fn finish_tick(&mut self) -> Outcome {
         for _ in 0..100 {
             // Nothing is in flight after most of a tick without a byte.
             while self.pump(TICK / 2)? {}
@@ -73,7 +73,7 @@ impl Readers {
                 return Ok(());
             }
         }
-        Err("the readers do not settle: the machine is too busy for so many".into())
+        Err("the readers do not finish a tick: the machine is too busy for so many".into())
     }
 
     /// Resets the counts, and reads until all have this many frames.
@@ -116,7 +116,7 @@ impl Readers {
     }
 
     /// The number of frames of the fastest reader.
-    pub fn told(&self) -> usize {
+    pub fn fastest(&self) -> usize {
         self.frames.len()
     }
 

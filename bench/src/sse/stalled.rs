@@ -18,15 +18,15 @@ pub fn run(options: &Options) -> Outcome {
         options.clients
     ));
     let time = Duration::from_secs(if options.quick { 1 } else { 4 });
-    let all = told(&server, &mut readers, time)?;
+    let all = measure(&server, &mut readers, time)?;
     let (memory, kernel) = (server.resident()?, kernel()?);
     let kept = readers.stall(stalled)?;
     // Until the kernel's buffers are full: some 10 to 20 frames.
     readers.read_for(TICK * 25)?;
-    let rest = told(&server, &mut readers, time)?;
+    let rest = measure(&server, &mut readers, time)?;
     let target = Target::AtLeast(0.98);
     report::beside(
-        "of the events told, what each of the others gets",
+        "events that each of the other readers receives",
         (rest.share, all.share),
         "%",
         rest.share / all.share,
@@ -56,21 +56,21 @@ pub fn run(options: &Options) -> Outcome {
     Ok(())
 }
 
-struct Told {
+struct Delivery {
     /// The percentage of events that a reader gets; the fastest one gets all.
     share: f64,
     each: f64,
     last: f64,
 }
 
-fn told(server: &Served, readers: &mut Readers, time: Duration) -> Outcome<Told> {
-    readers.settle()?;
+fn measure(server: &Served, readers: &mut Readers, time: Duration) -> Outcome<Delivery> {
+    readers.finish_tick()?;
     let cpu = server.cpu()?;
     readers.read_for(time)?;
     let cpu = (server.cpu()? - cpu) as f64;
     let got = readers.got() as f64;
-    let share = got / readers.told() as f64 / readers.len() as f64 * 100.0;
-    Ok(Told { share, each: cpu / 1e3 / got, last: readers.last()? })
+    let share = got / readers.fastest() as f64 / readers.len() as f64 * 100.0;
+    Ok(Delivery { share, each: cpu / 1e3 / got, last: readers.last()? })
 }
 
 /// The bytes of all TCP sockets of this machine in the kernel.

@@ -1,8 +1,8 @@
 //! A room of sockets, compared with one task per socket that writes prepared frames, and with
 //! socketioxide.
 
+mod peer;
 mod readers;
-mod rival;
 
 use crate::process::Served;
 use crate::report::{self, Target};
@@ -40,7 +40,7 @@ pub fn run(options: &Options) -> Outcome {
     let members = options.clients;
     process::open_many_files(members + 100);
     report::head(&format!("WebSockets, {members} members of one room"), options.rounds);
-    let rooms = [Room::Ours("room"), Room::Ours("frames"), Room::SocketIo(rival::socketioxide()?)];
+    let rooms = [Room::Ours("room"), Room::Ours("frames"), Room::SocketIo(peer::socketioxide()?)];
     let mut costs: [Vec<Cost>; 3] = Default::default();
     for _ in 0..options.rounds.min(if options.quick { 2 } else { usize::MAX }) {
         for (room, costs) in rooms.iter().zip(&mut costs) {
@@ -49,7 +49,7 @@ pub fn run(options: &Options) -> Outcome {
     }
     let median =
         |of: fn(&Cost) -> f64| costs.each_ref().map(|costs| cpu::median(costs.iter().map(of).collect()));
-    let [ours, least, rival] = median(|cost| cost.each);
+    let [ours, least, peer] = median(|cost| cost.each);
     let beside = |what, (ours, other): (f64, f64), unit, target| {
         report::beside(what, (ours, other), unit, ours / other, &target);
     };
@@ -59,16 +59,16 @@ pub fn run(options: &Options) -> Outcome {
     beside("CPU of the server for each delivery", (ours, least), "us", Target::AtMost(1.4));
     let pair = least;
     report::section("the same; the other is socketioxide");
-    beside("CPU of the server for each delivery", (ours, rival), "us", Target::AtMost(1.0));
-    let [ours, _, rival] = median(|cost| cost.waits / 1e3);
-    beside("memory of the server for each member that waits", (ours, rival), "kB", Target::AtMost(1.0));
+    beside("CPU of the server for each delivery", (ours, peer), "us", Target::AtMost(1.0));
+    let [ours, _, peer] = median(|cost| cost.waits / 1e3);
+    beside("memory of the server for each member that waits", (ours, peer), "kB", Target::AtMost(1.0));
     report::alone("memory of the server for each member that waits", ours, "kB", &Target::ValueAtMost(12.0));
-    let [ours, _, rival] = median(|cost| cost.joins);
-    report::section("all of them come; the other is socketioxide");
-    beside("CPU of the server, snapshots included", (ours, rival), "ms", Target::AtMost(1.0));
+    let [ours, _, peer] = median(|cost| cost.joins);
+    report::section("all of them join; the other is socketioxide");
+    beside("CPU of the server, snapshots included", (ours, peer), "ms", Target::AtMost(1.0));
     // Each joining member would be sent to each other member, and vice versa.
     let pairs = pair * (members * (members - 1)) as f64 / 2.0 / 1e3;
-    report::section("all of them come; the limit is what one write for each pair would cost");
+    report::section("all of them join; the limit is what one write for each pair would cost");
     beside("CPU of the server, snapshots included", (ours, pairs), "ms", Target::AtMost(0.1));
     Ok(())
 }
@@ -77,7 +77,7 @@ impl Room {
     fn start(&self, frame: usize) -> Outcome<Served> {
         match self {
             Self::Ours(case) => Served::start(case, frame),
-            Self::SocketIo(program) => Served::rival(program, frame),
+            Self::SocketIo(program) => Served::peer(program, frame),
         }
     }
 
@@ -99,7 +99,7 @@ fn cost(room: &Room, members: usize, options: &Options) -> Outcome<Cost> {
     let resident = server.resident()?;
     let mut readers = room.connect(&server, members)?;
     readers.enter()?;
-    readers.settle()?;
+    readers.drain()?;
     let waits = server.resident()?.saturating_sub(resident) as f64 / members as f64;
     let cpu = server.cpu()?;
     let got = readers.read(TICK * ticks)?;
@@ -112,9 +112,9 @@ fn cost(room: &Room, members: usize, options: &Options) -> Outcome<Cost> {
 fn joins(room: &Room, members: usize) -> Outcome<f64> {
     let server = room.start(0)?;
     let mut readers = room.connect(&server, members)?;
-    readers.settle()?;
+    readers.drain()?;
     let cpu = server.cpu()?;
     readers.enter()?;
-    readers.settle()?;
+    readers.drain()?;
     Ok((server.cpu()? - cpu) as f64 / 1e6)
 }

@@ -68,20 +68,20 @@ impl Readers {
     pub fn enter(&mut self) -> Outcome {
         for reader in &mut self.open {
             let user = reader.stream.local_addr()?.port();
-            let says = match self.speech {
+            let entering = match self.speech {
                 Speech::Ours => {
                     let enter = format!(r#"{{"type":"enter","user":"{user}","topics":["room"]}}"#);
                     [masked(&enter), masked(r#"{"type":"subscribe","topics":["room"]}"#)].concat()
                 }
                 Speech::SocketIo => masked(&format!(r#"42["enter","{user}","room",false]"#)),
             };
-            reader.stream.write_all(&says)?;
+            reader.stream.write_all(&entering)?;
         }
         Ok(())
     }
 
     /// Reads until only messages arrive.
-    pub fn settle(&mut self) -> Outcome {
+    pub fn drain(&mut self) -> Outcome {
         let until = cpu::wall() + 1_500_000_000;
         while cpu::wall() < until {
             self.pump(TICK / 4)?;

@@ -57,10 +57,7 @@ pub fn record() {
         if metrics::set_global_recorder(recorder).is_err() {
             tracing::warn!("another metrics recorder is installed; /metrics stays almost empty");
         }
-        describe_counter!(
-            "job_events_updates_total",
-            "Updates by source and outcome"
-        );
+        describe_counter!("job_events_updates_total", "Updates by source and outcome");
         let upkeep = handle.clone();
         tokio::spawn(async move {
             loop {
