@@ -27,11 +27,10 @@ pub async fn post(State(mount): State<Mount>, request: Request) -> Response {
 
 /// Reads a hit, and checks that the caller may send it and has not used up a quota.
 async fn read(mount: &Mount, request: Request) -> Result<Hit, Error> {
-    mount.limiter().hit(request.extensions(), request.headers())?;
     let (mut parts, body) = request.into_parts();
+    mount.limiter().hit(&parts.extensions, &parts.headers)?;
     let caller = mount.caller(&mut parts, Transport::Request).await?;
-    let request = Request::from_parts(parts, body);
-    let body = LenientJson::read(request, mount.limiter().limits().body).await?;
+    let body = LenientJson::read_body(&parts.headers, body, mount.limiter().limits().body).await?;
     let hit = Hit::read(&body, caller.user())?;
     mount.permit_speaking(&caller, hit.user()).await?;
     mount.limiter().hit_of(hit.user())?;

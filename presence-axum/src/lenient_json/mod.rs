@@ -3,16 +3,19 @@
 mod json;
 mod number;
 mod object;
+mod plain;
 mod read;
 
 pub use json::Json;
 pub use number::Number;
 
 use crate::Error;
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// A body that should be a JSON object, whatever its content type (a beacon sends `text/plain`).
 ///
@@ -70,7 +73,13 @@ impl LenientJson {
     /// # Errors
     /// [`BodyError::TooLarge`], [`BodyError::TooSlow`] after 10 s, [`BodyError::Broken`].
     pub async fn read(request: Request, limit: usize) -> Result<Self, BodyError> {
-        read::read(request, limit).await.map(Self)
+        let (head, body) = request.into_parts();
+        Self::read_body(&head.headers, body, limit).await
+    }
+
+    /// The same for a request that was taken apart.
+    pub(crate) async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Self, BodyError> {
+        read::read(headers, body, limit).await.map(Self)
     }
 
     /// The fields with these names. An absent field is `null`; of a repeated one, the last counts.
@@ -96,7 +105,22 @@ pub(crate) fn fields<'a, const N: usize>(
     text: &'a str,
     names: [&str; N],
 ) -> Result<[Json<'a>; N], BodyError> {
+    if let Some(found) = plain::fields(text, &names) {
+        return Ok(found);
+    }
     Ok(raw_fields(text, names)?.map(|raw| raw.map_or(Json::Null, Json::from)))
+}
+
+/// The strings of a JSON array, each converted by `convert`.
+///
+/// # Errors
+/// `None` for an entry that is not a string, or that `convert` refuses.
+pub(crate) fn strings<T, E>(text: &str, mut convert: impl FnMut(&str) -> Result<T, E>) -> Option<Vec<T>> {
+    if let Some(converted) = plain::strings(text, &mut convert) {
+        return converted.ok();
+    }
+    let entries: Vec<Cow<'_, str>> = serde_json::from_str(text).ok()?;
+    entries.iter().map(|entry| convert(entry).ok()).collect()
 }
 
 /// The same as raw text, so that an absent field can be told from `null`.
@@ -104,7 +128,7 @@ pub(crate) fn raw_fields<'a, const N: usize>(
     text: &'a str,
     names: [&str; N],
 ) -> Result<[Option<&'a RawValue>; N], BodyError> {
-    object::fields(text, names)
+    object::fields(text, &names)
 }
 
 impl From<&'static [u8]> for LenientJson {

@@ -11,7 +11,7 @@ use std::fmt;
 /// Not a derived `Deserialize`, which would also accept an array and refuse a repeated field.
 pub(super) fn fields<'a, const N: usize>(
     text: &'a str,
-    names: [&str; N],
+    names: &[&str; N],
 ) -> Result<[Option<&'a RawValue>; N], BodyError> {
     let mut json = serde_json::Deserializer::from_str(text);
     match json.deserialize_map(Fields { names }).and_then(|fields| json.end().map(|()| fields)) {
@@ -23,7 +23,7 @@ pub(super) fn fields<'a, const N: usize>(
 }
 
 struct Fields<'n, const N: usize> {
-    names: [&'n str; N],
+    names: &'n [&'n str; N],
 }
 
 impl<'de, const N: usize> Visitor<'de> for Fields<'_, N> {
@@ -35,7 +35,7 @@ impl<'de, const N: usize> Visitor<'de> for Fields<'_, N> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found = [None; N];
-        while let Some(known) = map.next_key_seed(Name(&self.names))? {
+        while let Some(known) = map.next_key_seed(Name(self.names))? {
             match known {
                 Some(i) => found[i] = Some(map.next_value()?),
                 None => _ = map.next_value::<IgnoredAny>()?,

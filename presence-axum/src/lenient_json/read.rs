@@ -2,10 +2,9 @@
 
 use super::BodyError;
 use axum::body::Body;
-use axum::extract::Request;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
-use http::header;
+use http::{HeaderMap, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use std::pin::pin;
@@ -20,10 +19,9 @@ const SLOWEST: Duration = Duration::from_secs(10);
 const DRAINED: usize = 4 * 1024 * 1024;
 
 /// Reads a whole body of up to `limit` bytes. A body that arrived in one piece is not copied.
-pub(super) async fn read(request: Request, limit: usize) -> Result<Bytes, BodyError> {
-    let (head, mut body) = request.into_parts();
+pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, BodyError> {
     let announced = body.size_hint().lower();
-    if announced > limit as u64 && (announced > DRAINED as u64 || head.headers.contains_key(header::EXPECT)) {
+    if announced > limit as u64 && (announced > DRAINED as u64 || headers.contains_key(header::EXPECT)) {
         return Err(BodyError::TooLarge); // too large to drain, or the client waits for 100-continue
     }
     // Usually the body has arrived with its head; only otherwise a timer is needed.
@@ -48,6 +46,10 @@ async fn gather(body: &mut Body, limit: usize) -> Result<Bytes, BodyError> {
         } else {
             all.extend_from_slice(&std::mem::take(&mut first));
             all.extend_from_slice(&data);
+        }
+        // Known from the announced length: the body need not be asked once more.
+        if body.is_end_stream() {
+            break;
         }
     }
     Ok(if all.is_empty() { first } else { all.freeze() })

@@ -1,5 +1,6 @@
 //! The body of a hit and its response.
 
+use crate::lenient_json::strings;
 use crate::{Error, Json, LenientJson};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -115,7 +116,12 @@ pub(crate) fn invalid<T>(field: &'static str) -> Result<T, Error> {
 }
 
 fn user_id(user: &Json<'_>, caller: Option<&UserId>) -> Result<UserId, Error> {
-    if matches!(user, Json::Null) || *user == Json::Text("".into()) {
+    let is_named = match user {
+        Json::Null => false,
+        Json::Text(name) => !name.is_empty(),
+        _ => true,
+    };
+    if !is_named {
         return caller.cloned().ok_or_else(|| Error::bad_request("no user"));
     }
     user_name(user)
@@ -143,12 +149,12 @@ fn session_id(session: &Json<'_>, user: &UserId) -> Result<SessionId, Error> {
 }
 
 pub(crate) fn topics_of(topics: &Json<'_>) -> Result<Option<Topics>, Error> {
-    let names: Vec<Topic> = match topics {
+    let names = match topics {
         Json::Null => return Ok(None),
-        Json::Array(text) => serde_json::from_str(text).map_err(|_| wrong("topics"))?,
-        _ => return invalid("topics"),
+        Json::Array(text) => strings(text, |name| Topic::new(name)),
+        _ => None,
     };
-    Topics::new(names).map(Some).map_err(|_| wrong("topics"))
+    names.and_then(|names| Topics::new(names).ok()).map(Some).ok_or_else(|| wrong("topics"))
 }
 
 fn declared(status: &Json<'_>, message: Json<'_>) -> Result<Option<Declaration>, Error> {
