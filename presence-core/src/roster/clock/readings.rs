@@ -142,11 +142,14 @@ impl ClockReadings<'_> {
         proven.map_or(self.stamp, ViewClock::now)
     }
 
-    /// How far the session's view lags behind the process's clock, except for silences: the next
-    /// proof is expected to make up for it.
-    pub fn unproven_for(&self, slot: &Slot) -> Duration {
-        let view = self.of(slot).filter(|view| !std::ptr::eq(*view, &raw const self.reckoned));
-        view.map(|view| view.unproven_for(self.now)).unwrap_or_default()
+    /// How far a session's view lags behind the process's clock, except for silences: the next proof
+    /// is expected to make up for it.
+    pub fn unproven_for(&self, view: &ViewClock) -> Duration {
+        if std::ptr::eq(view, &raw const self.reckoned) {
+            Duration::ZERO
+        } else {
+            view.unproven_for(self.now)
+        }
     }
 
     /// The time that a session is judged at; zero if it cannot be judged yet.

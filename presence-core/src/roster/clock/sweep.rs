@@ -4,6 +4,7 @@ use crate::liveness::{self, Policy};
 use crate::model::{SessionKey, UserRecord};
 use crate::roster::clock::responsible::Responsibility;
 use crate::roster::reconcile::transition::Reconciler;
+use crate::roster::reconcile::verdict::Verdict;
 use crate::roster::sessions::shard::Shard;
 use crate::roster::sessions::slot::flag;
 use crate::roster::{HOLD, Roster, work};
@@ -49,15 +50,15 @@ impl Roster {
                 swept.forget.extend(locked.take_surplus());
                 locked.wheel.turn(now);
                 locked.next_checks(HOLD as usize, &mut checks);
-                for &at in &checks {
-                    self.check(&mut locked, at, &reconciler, &mut responsibility, &mut swept);
+                checked += checks.len();
+                for at in checks.drain(..) {
+                    if let Some(verdict) = locked.check(at, &reconciler) {
+                        self.act(&mut locked, at, verdict, &reconciler, &mut responsibility, &mut swept);
+                    }
                 }
                 locked.swept();
                 drop(locked);
-                let held = checks.len();
-                checks.clear();
                 self.relieve();
-                checked += held;
                 if checked >= budget.max(1) as usize {
                     self.swept_to.store(at, Ordering::Relaxed);
                     swept.more = true;
@@ -68,13 +69,14 @@ impl Roster {
         swept
     }
 
-    /// Checks one due session, in the order of its possible states: write a renewal that is due;
+    /// Does what the check of a session found to be due, in this order: write a postponed renewal;
     /// reconcile if its state changed; else schedule the next check, or forget the session if it
     /// has been gone for long enough.
-    fn check(
+    fn act(
         &self,
         locked: &mut Shard,
         at: u32,
+        verdict: Verdict,
         reconciler: &Reconciler<'_>,
         responsibility: &mut Option<Responsibility>,
         swept: &mut SweepOutput,
@@ -83,9 +85,9 @@ impl Roster {
             locked.slots[at].set(flag::TOUCH_DUE, false);
             swept.touch.push(locked.slots[at].key());
         }
-        if locked.reconcile_if_due(at, reconciler) {
-            // Reconciling has queued the next check.
-            return;
+        if !locked.is_reconciled(at, verdict) {
+            // This queues the next check too.
+            return locked.reconcile_as(at, verdict, reconciler);
         }
         let slot = &locked.slots[at];
         if slot.state.is_live() {

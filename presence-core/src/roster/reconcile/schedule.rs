@@ -1,9 +1,10 @@
 //! When a session must be checked next: the earliest time at which its state can change by itself.
 
-use crate::liveness::{self, Policy};
+use crate::liveness::{self, Policy, Vitals};
 use crate::roster::reconcile::transition::Reconciler;
 use crate::roster::sessions::memberships::Memberships;
 use crate::roster::sessions::shard::Shard;
+use crate::roster::sessions::slot::Slot;
 use crate::time::ViewClock;
 use std::time::Duration;
 
@@ -11,36 +12,46 @@ impl Shard {
     /// Schedules the next check of a session, which has just been reconciled or found to be so, for
     /// when its state may change.
     pub fn queue_check(&mut self, at: u32, reconciler: &Reconciler<'_>) {
-        let after = match reconciler.times.of(&self.slots[at]) {
-            Some(view) => self.next_check_after(at, view, reconciler.policy),
-            None => Duration::from_secs(1),
-        };
-        // The view lags a little behind the process's clock. By the time of the check, a proof that
-        // makes up for it will have arrived, or is about to.
-        let after = after.saturating_sub(reconciler.times.unproven_for(&self.slots[at]));
-        self.check_in(at, reconciler.times.now, after);
+        match reconciler.times.of(&self.slots[at]) {
+            Some(view) => self.queue_check_of(at, &self.vitals(at), view, reconciler),
+            None => self.check_in(at, reconciler.times.now, Duration::from_secs(1)),
+        }
     }
 
-    /// The time until the next change of a session that its facts foretell.
-    fn next_check_after(&self, at: u32, view: &ViewClock, policy: &Policy) -> Duration {
-        let (slot, vitals) = (&self.slots[at], self.vitals(at));
-        if !slot.state.is_live() {
-            // Once the session is old enough to be forgotten, the sweep schedules its checks
-            // itself.
-            let forget_at = liveness::gone_at(&vitals, view) + Policy::memory(slot.lease());
-            return forget_at.since(view.now());
-        }
-        let stays_end = match &slot.memberships {
-            Memberships::Many(memberships) => memberships
-                .iter()
-                .filter(|membership| membership.in_effect)
-                .filter_map(|membership| membership.until)
-                .min(),
-            _ => None,
-        };
-        let declared_ends = slot.declared().and_then(|declared| declared.until).filter(|&at| at > view.now());
-        let changes_at = liveness::next_change_of(slot.state, &vitals, policy, view);
-        let next = [changes_at, stays_end, declared_ends];
-        next.into_iter().flatten().min().map_or(Duration::from_mins(1), |next| next.since(view.now()))
+    /// The same, given what the session is judged by.
+    pub fn queue_check_of(
+        &mut self,
+        at: u32,
+        vitals: &Vitals,
+        view: &ViewClock,
+        reconciler: &Reconciler<'_>,
+    ) {
+        let after = next_check_after(&self.slots[at], vitals, view, reconciler.policy);
+        // The view lags a little behind the process's clock. By the time of the check, a proof that
+        // makes up for it will have arrived, or is about to.
+        let after = after.saturating_sub(reconciler.times.unproven_for(view));
+        self.check_in(at, reconciler.times.now, after);
     }
+}
+
+/// The time until the next change of a session that its facts foretell.
+fn next_check_after(slot: &Slot, vitals: &Vitals, view: &ViewClock, policy: &Policy) -> Duration {
+    if !slot.state.is_live() {
+        // Once the session is old enough to be forgotten, the sweep schedules its checks
+        // itself.
+        let forget_at = liveness::gone_at(vitals, view) + Policy::memory(slot.lease());
+        return forget_at.since(view.now());
+    }
+    let stays_end = match &slot.memberships {
+        Memberships::Many(memberships) => memberships
+            .iter()
+            .filter(|membership| membership.in_effect)
+            .filter_map(|membership| membership.until)
+            .min(),
+        _ => None,
+    };
+    let declared_ends = slot.declared().and_then(|declared| declared.until).filter(|&at| at > view.now());
+    let changes_at = liveness::next_change_of(slot.state, vitals, policy, view);
+    let next = [changes_at, stays_end, declared_ends];
+    next.into_iter().flatten().min().map_or(Duration::from_mins(1), |next| next.since(view.now()))
 }

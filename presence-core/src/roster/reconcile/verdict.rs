@@ -36,6 +36,24 @@ impl Shard {
         state == slot.state && slot.is_reconciled_at(now)
     }
 
+    /// Judges a session that is due for a check. If it is alive and unchanged, which is nearly
+    /// always so, schedules its next check, for which the second cache line of the slot suffices;
+    /// else returns the verdict.
+    pub fn check(&mut self, at: u32, reconciler: &Reconciler<'_>) -> Option<Verdict> {
+        let slot = &self.slots[at];
+        let Some(view) = reconciler.times.of(slot).filter(|_| slot.state.is_live()) else {
+            return Some(self.verdict(at, reconciler));
+        };
+        work::step();
+        let vitals = self.vitals(at);
+        let verdict = (liveness::classify(&vitals, reconciler.policy, view), view.now());
+        if slot.has(flag::TOUCH_DUE) || !self.is_reconciled(at, verdict) {
+            return Some(verdict);
+        }
+        self.queue_check_of(at, &vitals, view, reconciler);
+        None
+    }
+
     /// Reconciles a session if that would change anything; returns whether it did.
     pub fn reconcile_if_due(&mut self, at: u32, reconciler: &Reconciler<'_>) -> bool {
         let verdict = self.verdict(at, reconciler);

@@ -41,24 +41,24 @@ pub(crate) mod flag {
     pub const CROWD: u16 = 1 << 8;
 }
 
-/// One session: two adjacent cache lines, which the processor fetches together. The first has the
-/// identity of the session, the second what deriving its state needs.
+/// One session: two cache lines. The first has the identity of the session, the second what
+/// deriving its state needs: a sweep that finds a session alive reads only the second.
 #[repr(C)]
 pub(crate) struct Slot {
     pub user: UserId,
     pub id: SessionId,
     pub node: Arc<NodeState>,
+    pub placed_at: Timestamp,
+
+    pub seen_at: Timestamp,
+    pub active_at: Timestamp,
+    pub memberships: Memberships,
+    /// Fields that most sessions do not have.
+    pub cold: Option<Box<Cold>>,
     /// The part of the user's hash that the shard's index keeps.
     pub hash: u32,
     /// Number of the next session of the same user, or `slab::NONE`.
     pub next: u32,
-
-    pub seen_at: Timestamp,
-    pub active_at: Timestamp,
-    pub placed_at: Timestamp,
-    pub memberships: Memberships,
-    /// Fields that most sessions do not have.
-    pub cold: Option<Box<Cold>>,
     pub lease_millis: u32,
     pub queued: Tick,
     pub flags: u16,
