@@ -2,8 +2,7 @@
 //! logic of the crate.
 
 mod builder;
-mod disconnect;
-mod ending;
+mod disconnections;
 mod error;
 mod hold;
 mod metrics;
@@ -18,7 +17,7 @@ mod subscription;
 mod tasks;
 
 pub use builder::Builder;
-pub use disconnect::Disconnection;
+pub use disconnections::Disconnection;
 pub use error::Error;
 pub use hold::Hold;
 pub use presence::{BeatOutcome, Presence};

@@ -1,6 +1,6 @@
 //! State that the handle and its tasks share.
 
-use super::disconnect::Disconnections;
+use super::disconnections::Disconnections;
 use super::hold::Connection;
 use super::outbox::Outbox;
 use super::report::StoreHealth;

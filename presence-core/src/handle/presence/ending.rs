@@ -1,6 +1,7 @@
 //! The end of a process: it drains, writes what the store lacks, and stops.
 
-use super::{Presence, tasks};
+use super::Presence;
+use crate::handle::tasks;
 use std::time::Duration;
 
 /// Time for clients to reconnect if the host shuts down without a drain of its own.

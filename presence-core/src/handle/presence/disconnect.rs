@@ -1,151 +1,22 @@
-//! Disconnecting and erasing users, and notifying the connections that must end.
+//! Disconnecting, excluding and erasing users.
 
-use super::shared::Shared;
-use super::store_state::Verb;
-use super::{Error, Presence};
-use crate::model::{Session, SessionKey, UserId, UserRecord};
-use crate::roster::{DisconnectTarget, Ended, Ending};
-use crate::store::{self, BATCH_ENTRIES, ForgetIf, Kind};
+use super::Presence;
+use crate::handle::outbox::WriteKind;
+use crate::handle::store_state::Verb;
+use crate::handle::{Disconnection, Error};
+use crate::liveness::Policy;
+use crate::model::{Session, UserId};
+use crate::roster::{DisconnectTarget, Ended};
+use crate::store::{BATCH_ENTRIES, ForgetIf};
 use crate::time::Timestamp;
-use parking_lot::Mutex;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::slice;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
-
-/// Channels that notify waiting streams and holds of a user's disconnection: one per user, as long
-/// as any of them waits.
-#[derive(Default)]
-pub(super) struct Disconnections(Mutex<HashMap<UserId, watch::Sender<Changes>, foldhash::fast::RandomState>>);
-
-/// How often connections of a user were ended, and why all of them were last.
-type Changes = (u64, Option<Ended>);
-
-impl Disconnections {
-    pub fn of(self: &Arc<Self>, user: &UserId) -> Endings {
-        let mut all = self.0.lock();
-        let changes = all.entry(user.clone()).or_insert_with(|| watch::Sender::new((0, None))).subscribe();
-        Endings { all: Arc::clone(self), user: user.clone(), changes: Some(changes) }
-    }
-
-    fn notify(&self, user: &UserId, whole: Option<Ended>) {
-        if let Some(changes) = self.0.lock().get(user) {
-            changes.send_modify(|(times, why)| {
-                *times += 1;
-                *why = whole.or(*why);
-            });
-        }
-    }
-}
-
-/// A receiver of the disconnections of one user.
-pub(super) struct Endings {
-    all: Arc<Disconnections>,
-    user: UserId,
-    /// Taken when the receiver is dropped.
-    changes: Option<watch::Receiver<Changes>>,
-}
-
-impl Endings {
-    /// Returns when a connection of the user was ended since the last call.
-    pub async fn next(&mut self) {
-        match &mut self.changes {
-            // The sender lives as long as this receiver.
-            Some(changes) => drop(changes.changed().await),
-            None => std::future::pending().await,
-        }
-    }
-
-    /// Why everything the user has open was ended since this receiver was created, if it was.
-    fn whole(&self) -> Option<Ended> {
-        self.changes.as_ref().and_then(|changes| changes.borrow().1)
-    }
-}
-
-impl Drop for Endings {
-    fn drop(&mut self) {
-        let mut all = self.all.0.lock();
-        self.changes = None;
-        if let Entry::Occupied(entry) = all.entry(self.user.clone())
-            && entry.get().receiver_count() == 0
-        {
-            entry.remove();
-        }
-    }
-}
-
-/// Waits until everything that a user has open must end: for streams and sockets that are not a
-/// [`Hold`](super::Hold).
-pub struct Disconnection {
-    endings: Endings,
-    /// The exclusion of the user at the time of creation, if there was one.
-    blocked: Option<Ended>,
-}
-
-impl Disconnection {
-    /// Returns once the user was disconnected as a whole, or erased; at once if the user is
-    /// excluded already. Cancel-safe.
-    ///
-    /// ```
-    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
-    /// # async fn serve_stream() {}
-    /// let mut disconnection = presence.disconnection(&"alice".parse()?);
-    /// tokio::select! {
-    ///     why = disconnection.ended() => println!("close the stream: {why:?}"),
-    ///     () = serve_stream() => {}
-    /// }
-    /// # Ok(()) }
-    /// ```
-    pub async fn ended(&mut self) -> Ended {
-        loop {
-            if let Some(why) = self.blocked.or_else(|| self.endings.whole()) {
-                return why;
-            }
-            self.endings.next().await;
-        }
-    }
-}
-
-impl Shared {
-    /// Ends the connections that the roster found disconnected, and notifies those that wait for
-    /// it.
-    pub fn end_disconnected(&self) {
-        for Ending { user, connections, is_whole, why } in self.roster.take_endings() {
-            for id in connections {
-                let key = SessionKey { user: user.clone(), id };
-                if let Some(connection) = self.connections.lock().get_mut(&key) {
-                    connection.ended = Some(why);
-                }
-            }
-            self.disconnections.notify(&user, is_whole.then_some(why));
-        }
-    }
-
-    /// Writes a user record to the store; if that fails, the outbox does it later.
-    async fn remember(&self, record: &UserRecord) -> Result<(), Error> {
-        let result = self.call(Verb::Remember, self.store().remember(slice::from_ref(record))).await;
-        if result.is_ok() {
-            self.outbox.unmark_record(&record.user);
-        }
-        result.map_err(|error| self.defer_record(&record.user, error))
-    }
-
-    fn defer_record(&self, user: &UserId, error: store::Error) -> Error {
-        if error.kind() == Kind::Rejected {
-            return Error::Rejected(error);
-        }
-        self.outbox.mark_records([user.clone()]);
-        Error::Degraded(error)
-    }
-}
 
 impl Presence {
     /// Disconnects a user or one session on all processes, and excludes them for `for_long`;
     /// returns when the exclusion ends.
     ///
-    /// The sessions leave at once. Holds are notified by [`Hold::ended`](super::Hold::ended),
+    /// The sessions leave at once. Holds are notified by [`Hold::ended`](crate::Hold::ended),
     /// streams by [`disconnection`](Self::disconnection). Until the exclusion ends (by the store's
     /// proven time), every process that knows of it refuses the user's or session's heartbeats with
     /// [`Error::Blocked`]; sessions accepted by a process that does not know yet are ended as soon
@@ -168,7 +39,7 @@ impl Presence {
     /// # Errors
     /// [`Error::Degraded`]: in effect here, and written to the store later. [`Error::Rejected`]: in
     /// effect here only. [`Error::Full`] if exclusions and erasures take all the room
-    /// ([`Builder::remember_bytes`](super::Builder::remember_bytes)), and [`Error::ShuttingDown`]:
+    /// ([`Builder::remember_bytes`](crate::Builder::remember_bytes)), and [`Error::ShuttingDown`]:
     /// nothing was changed.
     ///
     /// # Cancellation
@@ -186,12 +57,12 @@ impl Presence {
         if !shared.roster.has_room_for_mark(target.user()) {
             return Err(Error::Full);
         }
-        let for_long = for_long.min(crate::Policy::MAX_REMEMBER);
+        let for_long = for_long.min(Policy::MAX_REMEMBER);
         let shard = shared.store().shard_of(target.user());
         let (record, rewrites) = shared.roster.block(target, shard, for_long, shared.now());
         // Queued first, so that it is written whatever becomes of the call below.
         shared.outbox.mark_records([target.user().clone()]);
-        shared.outbox.mark(rewrites, super::outbox::WriteKind::Put);
+        shared.outbox.mark(rewrites, WriteKind::Put);
         shared.end_disconnected();
         shared.remember(&record).await?;
         Ok(record.block.map(|block| block.until).unwrap_or_default())
@@ -223,19 +94,7 @@ impl Presence {
     pub fn disconnection(&self, user: &UserId) -> Disconnection {
         let endings = self.shared.disconnections.of(user);
         let blocked = self.blocked(user).map(|until| Ended::Blocked { until });
-        Disconnection { endings, blocked }
-    }
-
-    /// When a user without sessions was last seen, if the policy keeps that.
-    ///
-    /// ```
-    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
-    /// let last_seen = presence.last_seen(&"alice".parse()?);
-    /// # let _ = last_seen;
-    /// # Ok(()) }
-    /// ```
-    pub fn last_seen(&self, user: &UserId) -> Option<Timestamp> {
-        self.shared.roster.record(user).map(|record| record.seen_at).filter(|at| *at != Timestamp::ZERO)
+        Disconnection::new(endings, blocked)
     }
 
     /// Removes all data of a user from the store and all processes: sessions, declarations,

@@ -1,0 +1,60 @@
+//! What a host follows: the members of a scope, its counts, and whether they are fresh.
+
+use super::Presence;
+use crate::handle::{CountUpdates, Subscription, ViewUpdates};
+use crate::roster::Scope;
+
+impl Presence {
+    /// A snapshot of a scope, followed by its diffs; [from](Subscription::from) a version that is
+    /// known already, or [with sessions](Subscription::with_sessions).
+    ///
+    /// The first reader of a scope pays for collecting its members; all readers share snapshots and
+    /// diffs.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::{Scope, Update};
+    ///
+    /// let mut updates = presence.subscribe(&Scope::Topic("lobby".parse()?));
+    /// while let Some(update) = updates.next().await {
+    ///     match update {
+    ///         Update::Snapshot(snapshot) => println!("{} are here", snapshot.members.len()),
+    ///         Update::Diff(diff) => println!("{} came, {} went", diff.joined.len(), diff.left.len()),
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn subscribe(&self, scope: &Scope) -> Subscription {
+        Subscription::new(&self.shared, scope)
+    }
+
+    /// The counts of a scope, whenever they change. A slow reader skips to the newest ones.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::Scope;
+    ///
+    /// let mut counts = presence.watch_counts(&Scope::All);
+    /// while let Some(counts) = counts.next().await {
+    ///     println!("{} online", counts.online);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn watch_counts(&self, scope: &Scope) -> CountUpdates {
+        CountUpdates::new(&self.shared, scope)
+    }
+
+    /// Whether the roster's content is fresh or stale, whenever that changes.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut views = presence.watch_view();
+    /// while let Some(view) = views.next().await {
+    ///     println!("fresh: {}", view.is_fresh());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn watch_view(&self) -> ViewUpdates {
+        ViewUpdates::new(&self.shared)
+    }
+}
