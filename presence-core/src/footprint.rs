@@ -1,6 +1,6 @@
-//! Estimates of the memory that values take, for stores and rosters with a budget of bytes.
+//! Estimates of the memory of values, for stores and rosters with a budget of bytes.
 //!
-//! They count what is requested from the allocator, plus its usual overhead. Tests compare them
+//! They count the bytes requested from the allocator, and its usual overhead. Tests compare them
 //! with a counting allocator.
 
 use serde_json::Value;
@@ -8,19 +8,19 @@ use serde_json::Value;
 /// Overhead of a separate allocation, in bytes: the allocator's own, and rounding.
 pub const PIECE: usize = 16;
 
-/// Bytes of a name beyond its inline storage, which holds short names entirely.
+/// Bytes of a name besides its inline storage, which contains short names completely.
 #[must_use]
 pub const fn name(len: usize) -> usize {
     const INLINE: usize = 24;
     if len > INLINE { len + PIECE } else { 0 }
 }
 
-/// Bytes of a JSON value beyond its own `Value`. Much more than its text if it has many small
+/// Bytes of a JSON value besides the `Value` itself. Much more than its text if it has many small
 /// arrays and objects.
 #[must_use]
 pub fn json(value: &Value) -> usize {
-    /// A node of the tree that objects are stored in: room for eleven names and values, however few
-    /// it has.
+    /// A node of the tree in which an object is stored. It always has room for eleven names and
+    /// values.
     const NODE: usize = 11 * (size_of::<String>() + size_of::<Value>()) + 2 * PIECE;
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,

@@ -1,7 +1,7 @@
 //! Fuzz targets for the parsers of foreign input, used by `fuzz/` and, on stable Rust, by the tests
 //! below.
 //!
-//! Each function takes any bytes, and returns whether they were valid. It panics only if a property
+//! Each function takes any bytes, and returns whether they are valid. It panics only if a property
 //! is violated.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a broken promise panics")]
 
@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
-/// Sessions as stores keep them, as JSON: a session that can be read is the same after writing and
+/// Sessions as stores keep them, as JSON. A session that can be read is the same after writing and
 /// reading it again, and merging it with itself changes nothing.
 pub fn sessions(data: &[u8]) -> bool {
     let Some(session) = read::<Session>(data) else { return false };
@@ -22,7 +22,7 @@ pub fn sessions(data: &[u8]) -> bool {
     true
 }
 
-/// User records as JSON: likewise, once the erasure has cleared the fields that it covers.
+/// User records as JSON. The same holds, once the erasure has cleared the fields that it covers.
 pub fn users(data: &[u8]) -> bool {
     let Some(record) = read::<UserRecord>(data) else { return false };
     let mut merged = record.clone();
@@ -38,7 +38,7 @@ fn read<T: DeserializeOwned + Serialize + PartialEq + Debug>(data: &[u8]) -> Opt
     Some(value)
 }
 
-/// Names and numbers that clients send: accepted ones are within their bounds, and are written as
+/// Names and numbers that clients send. Accepted ones are within their limits, and are written as
 /// they were read.
 pub fn names(data: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(data) else { return false };
@@ -64,7 +64,7 @@ mod tests {
     use crate::conformance::mutations;
 
     #[test]
-    fn sessions_that_are_nearly_right_are_refused_or_kept() {
+    fn almost_valid_sessions_are_refused_or_read_unchanged() {
         let placement = r#"{"placed_at":1700000000000,"left":{"at":5,"ends_at":7},"node":"web-1~9f","held":true,"lease":60000,"topics":[{"topic":"a"},{"topic":"b","until":3}],"meta":{"x":1.5}}"#;
         let session = format!(
             r#"{{"user":"ada","id":"tab","placement":{placement},"declared":{{"at":3,"status":"away","message":"tea","until":9}},"seen_at":3,"active_at":2}}"#
@@ -73,13 +73,13 @@ mod tests {
     }
 
     #[test]
-    fn users_records_that_are_nearly_right_are_refused_or_kept() {
+    fn almost_valid_user_records_are_refused_or_read_unchanged() {
         let erased = r#"{"user":"ada","seen_at":9,"erased_at":7,"block":{"at":1,"until":2,"session":"tab"}}"#;
         mutations(&[erased.as_bytes(), br#"{"user":"ada"}"#], super::users);
     }
 
     #[test]
-    fn names_that_are_nearly_right_are_refused_or_kept() {
+    fn almost_valid_names_are_refused_or_read_unchanged() {
         let long = "é".repeat(128);
         let examples = ["/pricing?plan=2", "0123456789abcdef-17", "1f-2a", &long];
         mutations(&examples.map(str::as_bytes), super::names);

@@ -1,26 +1,26 @@
-//! A flat hash index of numbered slots: a lookup touches one cache line, where a table with control
-//! bytes touches two. With a million sessions, that saves a quarter of a heartbeat's cost.
+//! A flat hash index of numbered slots. A lookup reads one cache line, whereas a table with control
+//! bytes reads two. With a million sessions, that saves a quarter of the time of a heartbeat.
 //!
-//! The roster finds its sessions by it. A memory store may do the same: it keeps the sessions in
+//! The roster finds its sessions by it, and a memory store may do the same: the sessions are in
 //! numbered slots, and their (seeded) hashes here.
 
-/// Fewest words of an index that is not empty.
+/// Least number of words of an index that is not empty.
 const LEAST: usize = 16;
 
 /// Maps hashes to slot numbers. Several slots may have the same hash.
 ///
-/// Open addressing, linear probing, at most three quarters full. A word has 32 bits, so that the
-/// index of a million sessions mostly stays in the processor's cache. It does not contain the whole
-/// hash, so the owner of the slots keeps their hashes too: `hash_of` returns them when words must
-/// move.
+/// Open addressing with linear probing, at most three quarters full. A word has 32 bits, so that
+/// most of the index of a million sessions fits into the processor's cache. A word does not contain
+/// the whole hash, so the owner of the slots keeps their hashes: `hash_of` returns them when words
+/// must move.
 #[derive(Debug, Default)]
 pub struct Index {
     /// Upper bits of the hash, and below them the slot number plus one; zero if vacant. The length
     /// is zero or a power of two.
     words: Vec<u32>,
     len: usize,
-    /// Mask of the bits of a word that contain the slot number: the lowest ones, at least as many
-    /// as a position in `words` takes. The bits of the hash above them distinguish hashes with the
+    /// Mask of the low bits of a word, which contain the slot number. It has at least as many bits
+    /// as a position in `words` needs. The bits of the hash above them distinguish hashes with the
     /// same position.
     below: u32,
 }
@@ -84,7 +84,7 @@ impl Index {
         self.len == 0
     }
 
-    /// The slots that may have this hash, in no order: all that do, and hardly ever another.
+    /// All slots that have this hash, and rarely others, in no order.
     pub fn slots(&self, hash: u32) -> impl Iterator<Item = u32> {
         let start = if self.words.is_empty() { 0 } else { self.home(hash) };
         let around = self.words[start..].iter().chain(&self.words[..start]);
@@ -144,7 +144,7 @@ impl Index {
             at = (at + 1) & mask;
         }
         self.len -= 1;
-        // Words that were displaced by the removed one move up, so that no run has holes.
+        // Words that were displaced by the removed one move up, so that no run has a gap.
         let mut next = at;
         loop {
             next = (next + 1) & mask;
@@ -175,7 +175,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn holds_what_a_map_from_slot_to_hash_holds(
+        fn the_index_behaves_like_a_map_from_slot_to_hash(
             steps in prop::collection::vec((0..12u32, 0..40u32, any::<bool>(), any::<bool>()), 0..400),
         ) {
             let (mut index, mut map) = (Index::default(), BTreeMap::new());

@@ -1,5 +1,5 @@
-//! Random numbers for incarnations, jitter and ranks: unpredictable enough to be unique, but not
-//! meant for secrets.
+//! Random numbers for incarnations, jitter and ranks. They are practically unique, but not suitable
+//! for secrets.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,8 +26,9 @@ pub fn fraction() -> f64 {
     (u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// The pause after this many failures in a row: `first`, doubled with each, up to `longest`; of
-/// this a random part, at least half, so that processes do not retry in step.
+/// The delay after this many consecutive failures: `first`, doubled for each failure, up to
+/// `longest`. A random part of at least half of this is used, so that processes do not retry at the
+/// same time.
 pub fn backoff(failures: u32, first: Duration, longest: Duration) -> Duration {
     let full = first.saturating_mul(1 << failures.min(16)).min(longest);
     full.mul_f64(0.5 + fraction() / 2.0)
@@ -43,7 +44,7 @@ pub mod seeded {
         static SEEDED: RefCell<Option<Rng>> = const { RefCell::new(None) };
     }
 
-    /// Makes this thread draw the numbers that follow from `seed`.
+    /// Makes this thread draw the numbers of the sequence of `seed`.
     pub fn start(seed: u64) {
         SEEDED.set(Some(Rng::seeded(seed)));
     }
@@ -53,7 +54,7 @@ pub mod seeded {
         SEEDED.set(None);
     }
 
-    /// The next number, if this thread draws from a seed.
+    /// The next number of the sequence, if this thread has a seed.
     pub fn draw() -> Option<u64> {
         SEEDED.with_borrow_mut(|seeded| seeded.as_mut().map(Rng::next))
     }

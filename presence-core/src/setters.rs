@@ -1,9 +1,9 @@
-//! The chained setters of settings: the one convention of all our crates.
+//! Chained setters for settings: the convention of all crates of this project.
 
-/// Gives a struct of settings a setter for each of the fields that are named; those under
-/// `optional` are `Option`s, whose setters take a value, `Some` of it, or `None`.
+/// Defines a setter for each named field of a struct of settings. The fields under `optional` are
+/// `Option`s: their setters take a value, an `Option` of it, or `None`.
 ///
-/// What a setting means stands at its field.
+/// The documentation of a setting is at its field.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! setters {

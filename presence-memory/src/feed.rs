@@ -1,4 +1,4 @@
-//! The feed of a watch: a snapshot in slices, then changes, with regular proofs of time.
+//! The feed of a watch: first a snapshot in slices, then changes, with regular proofs of time.
 
 use crate::queue::{Overflown, Queue};
 use crate::shard::Cursor;
@@ -19,13 +19,14 @@ struct Watch {
     shared: Arc<Shared>,
     queue: Arc<Queue>,
     stage: Stage,
-    /// Records of users that were read with the last slice; delivered before anything else.
+    /// Records of users that were read with the last slice. They are delivered before anything
+    /// else.
     records: Vec<UserRecord>,
     /// Number of entries taken from the queue.
     taken: u64,
     /// A pending proof of time, and the number of queue entries that must be delivered before it.
     due: Option<(Timestamp, u64)>,
-    /// Whether that proof comes after virtual time that was skipped, which is to be said before.
+    /// Whether virtual time was skipped before that proof, which must be announced first.
     is_skipped: bool,
     alarm: Pin<Box<dyn Future<Output = ()> + Send>>,
     alarm_at: Timestamp,
@@ -35,7 +36,7 @@ struct Watch {
 #[derive(Clone, Copy)]
 enum Stage {
     Nodes,
-    /// Slices of the snapshot, alternating with the queue.
+    /// Slices of the snapshot, alternating with queued changes.
     Sessions {
         shard: usize,
         cursor: Option<Cursor>,
@@ -99,7 +100,7 @@ impl Watch {
         }
     }
 
-    /// The next slice of the snapshot. Its first visit to a shard registers the queue for the
+    /// The next slice of the snapshot. When it first reads a shard, it registers the queue for the
     /// shard's changes.
     fn slice(&mut self, mut shard: usize, mut cursor: Option<Cursor>) -> Option<FeedEvent> {
         let mut sessions = Vec::new();
@@ -130,12 +131,12 @@ impl Watch {
     /// The next queued change; or `Alive { at }` once everything queued before `at` has been
     /// delivered.
     ///
-    /// A busy reader never waits for the alarm, so the time is checked at each call.
+    /// A busy reader never waits for the timer, so the time is checked at each call.
     fn follow(&mut self) -> Result<Option<FeedEvent>, Overflown> {
         let at = self.shared.clock.now();
         if at >= self.alarm_at {
             let clock = Arc::clone(&self.shared.clock);
-            // Before the first proof, this watch cannot say what was missed.
+            // Before the first proof, this watch was not open while time was skipped.
             let is_skipped = clock.is_virtual() && self.alarm_at > Timestamp::ZERO && at > self.alarm_at;
             self.is_skipped |= is_skipped;
             let alarm_at = at + ALIVE_EVERY;
@@ -143,8 +144,8 @@ impl Watch {
             self.alarm_at = alarm_at;
             let at = self.shared.prove(at, is_skipped);
             // The time is read before the count, so that the count includes everything written
-            // before that time. A pending proof is not replaced, or a busy reader would never reach
-            // one.
+            // before that time. A pending proof is not replaced: otherwise a busy reader would
+            // never reach one.
             let count = self.queue.total();
             self.due.get_or_insert((at, count));
         }

@@ -1,4 +1,4 @@
-//! The in-memory store and message broker of presence: the default, with nothing to install.
+//! The in-memory store and message broker of presence. They need no server.
 //!
 //! ```
 //! use presence_core::Presence;
@@ -8,8 +8,8 @@
 //! # let _ = builder;
 //! ```
 //!
-//! Any number of handles in one process share one store: give each its own clone. See
-//! [`MemoryStore`]; [`MemoryBroker`] carries messages in the same way.
+//! Any number of handles in one process share one store: give each handle its own clone of the
+//! [`MemoryStore`]. [`MemoryBroker`] does the same for messages.
 
 mod broker;
 mod feed;

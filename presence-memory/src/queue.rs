@@ -6,10 +6,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// Most sessions, renewals and removals that wait for the reader of a watch.
+/// Most sessions, renewals and removals that are queued for the reader of a watch.
 ///
 /// If the reader falls further behind, its feed ends and the queue is dropped; a new watch delivers
-/// everything again. An entry takes some 300 bytes, and shares topics and meta with the store.
+/// everything again. An entry takes about 300 bytes, and shares topics and meta with the store.
 pub const QUEUE_ENTRIES: usize = 65_536;
 
 /// The undelivered events of one watch, in order. Successive changes of one kind are batched.
@@ -38,7 +38,7 @@ enum Part {
     Forgotten(Vec<ForgetIf>),
 }
 
-/// The reader is too far behind.
+/// The error of a reader that is too far behind.
 #[derive(Debug)]
 pub(crate) struct Overflown;
 
@@ -87,7 +87,7 @@ impl Queue {
         });
     }
 
-    /// Adds one entry: to the last part if `add` finds room there, else as a new part.
+    /// Adds one entry: to the last part if `add` accepts it there, else as a new part.
     fn push(&self, add: impl FnOnce(Option<&mut Part>) -> Option<Part>) {
         let mut waiting = self.waiting.lock();
         if waiting.overflown {

@@ -1,18 +1,18 @@
-//! Records of users that outlive their sessions.
+//! Records of users, which are kept after their sessions are forgotten.
 
 use foldhash::fast::RandomState;
 use presence_core::store::{Block, UserRecord};
 use presence_core::{Timestamp, UserId};
 use std::collections::HashMap;
 
-/// Records of users. Most have only a last-seen time, and take a name and two words.
+/// Records of users. Most have only a last-seen time: they take a name and two words.
 #[derive(Debug, Default)]
 pub(crate) struct Records(HashMap<UserId, Kept, RandomState>);
 
 #[derive(Debug)]
 struct Kept {
     seen_at: Timestamp,
-    /// The exclusion or erasure of the user.
+    /// The block or erasure of the user.
     mark: Option<Box<Mark>>,
 }
 
@@ -51,7 +51,7 @@ impl Records {
         self.0.insert(user, Kept { seen_at, mark });
     }
 
-    /// Drops a record, and shrinks the table if it is nearly empty.
+    /// Drops a record, and shrinks the map if it is almost empty.
     pub(crate) fn remove(&mut self, user: &UserId) {
         self.0.remove(user);
         if self.0.capacity() > 4 * self.0.len() + 64 {

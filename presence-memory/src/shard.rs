@@ -1,4 +1,4 @@
-//! A shard: one part of the map, with sessions in numbered slots and an index that finds them by
+//! A shard: one part of the store, with sessions in numbered slots, and an index that finds them by
 //! user.
 
 use crate::queue::Queue;
@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Slots per chunk. Growing by chunks copies no session, and wastes less than one chunk.
 const CHUNK: usize = 64;
-/// Number of slots from which a shard is worth compacting.
+/// Shards with fewer slots are not compacted.
 const WORTH_COMPACTING: usize = 2 * CHUNK;
 
-/// One part of the map, with the listeners of its changes.
+/// One part of the store, with the watches of its changes.
 ///
 /// The index hashes the user only, so that all sessions of a user (at most 256, limited by the
 /// core) are found with one lookup.
@@ -27,13 +27,13 @@ pub(crate) struct Shard {
     free: Vec<u32>,
     /// Incremented whenever sessions move to other slots.
     layout: u64,
-    /// Records of users that outlive their sessions.
+    /// Records of users, which are kept after their sessions are forgotten.
     pub(crate) records: Records,
     /// Queues of watches, notified under the shard's lock and therefore in order.
     pub(crate) listeners: Vec<Arc<Queue>>,
 }
 
-/// The bytes that all sessions of a store take, and their limit.
+/// The bytes of all sessions of a store, and their limit.
 #[derive(Debug)]
 pub(crate) struct Budget {
     taken: AtomicUsize,
@@ -55,7 +55,7 @@ impl Budget {
         self.taken().saturating_add(more) <= self.most.load(Ordering::Relaxed)
     }
 
-    /// Replaces a session's former size by its present one.
+    /// Replaces the size of a session in the total.
     fn change(&self, before: usize, now: usize) {
         // Wraps when the session shrinks.
         self.taken.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
@@ -97,8 +97,8 @@ impl Shard {
         self.at(self.find(hash, user, id)?)
     }
 
-    /// Merges a session into the stored one, or adds it, unless it grows beyond the available room;
-    /// returns whether it was accepted. A leave always is.
+    /// Merges a session into the stored one, or adds it, unless it grows and there is no room;
+    /// returns whether it was accepted. A leave is always accepted.
     pub(crate) fn put(&mut self, hash: u32, session: &Session, budget: &Budget) -> bool {
         let Session { user, id, placement, declared, .. } = session;
         let wanted = slot::bytes(user, id, placement, declared.as_ref());
@@ -125,8 +125,8 @@ impl Shard {
         true
     }
 
-    /// Moves the times of a session forward; returns whether it is still present (has not left),
-    /// `None` if it does not exist.
+    /// Moves the times of a session forward; returns whether it has not left, or `None` if it does
+    /// not exist.
     pub(crate) fn touch(
         &mut self,
         hash: u32,
@@ -202,11 +202,11 @@ impl Shard {
         old.into_iter().flatten().flatten().for_each(|session| self.insert(session));
     }
 
-    /// Copies sessions from the cursor on until `into` has `full` of them; returns whether the end
-    /// was reached.
+    /// Copies sessions from the cursor on until `into` contains `full` of them; returns whether the
+    /// end was reached.
     ///
-    /// Changes meanwhile are delivered by the queue. If sessions were moved, the scan starts again:
-    /// delivering a session twice is harmless.
+    /// Changes during the scan are delivered by the queue. If sessions were moved to other slots,
+    /// the scan starts again, since delivering a session twice is harmless.
     pub(crate) fn scan(&self, cursor: &mut Cursor, into: &mut Vec<Session>, full: usize) -> bool {
         if cursor.layout != self.layout {
             *cursor = Cursor { slot: 0, layout: self.layout };

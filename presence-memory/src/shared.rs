@@ -1,4 +1,4 @@
-//! The state that the handles of a store share: shards, nodes, and the time that was proven.
+//! The state that the handles of a store share: shards, nodes, and the proven time.
 
 use crate::queue::Queue;
 use crate::shard::{Budget, Shard};
@@ -12,13 +12,13 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-/// Number of parts of the map, each with a lock of its own. A power of two.
+/// Number of shards, each with its own lock. A power of two.
 pub(crate) const SHARDS: usize = 256;
 
 /// The state that the handles share.
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
-    /// The time that was proven, and the stretches in which this process stood still.
+    /// The proven time, and the blind stretches: periods in which this process was paused.
     pub(crate) line: Mutex<TimeLine>,
     pub(crate) epoch: Arc<str>,
     pub(crate) shards: Box<[Mutex<Shard>]>,
@@ -39,8 +39,8 @@ pub(crate) struct Nodes {
 
 impl Shared {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        // A memory store has no earlier data that processes could write again, so no blind stretch
-        // precedes it.
+        // A new memory store has no lost data that processes would have to write again, so the time
+        // before it is not blind.
         let now = clock.now();
         let line = TimeLine { at: now, born: now, blind: BlindList::default() };
         Self {
@@ -63,8 +63,8 @@ impl Shared {
         (&self.shards[low % SHARDS], high)
     }
 
-    /// Advances the proven time to `now`. A long step becomes a blind stretch, unless it was
-    /// virtual time, `is_skipped` in one step.
+    /// Advances the proven time to `now`. A long step is a blind stretch, unless virtual time was
+    /// skipped (`is_skipped`).
     pub(crate) fn prove(&self, now: Timestamp, is_skipped: bool) -> Timestamp {
         let mut line = self.line.lock();
         if is_skipped {
@@ -103,7 +103,7 @@ impl Nodes {
         }
     }
 
-    /// The last heartbeat of the node that a session lives by; zero if there is none.
+    /// The last heartbeat of the node that holds a session; zero if there is none.
     pub(crate) fn seen_at(&self, placement: &Placement) -> Timestamp {
         let is_held = placement.held && placement.left.is_none();
         let node = is_held.then(|| self.known.get(&placement.node)).flatten();

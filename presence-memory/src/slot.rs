@@ -1,10 +1,10 @@
-//! One session in the store: the fields that a touch needs up front, the rest in a box.
+//! One session in the store. The fields that a touch needs are in the slot, all others in a box.
 
 use presence_core::footprint::{self, PIECE};
 use presence_core::store::{Declared, Membership, Placement, Session};
 use presence_core::{Meta, SessionId, Timestamp, UserId};
 
-/// One session. With a million of them, each cache line that a touch reads is a good part of its
+/// One session. With a million of them, each cache line that a touch reads is a large part of its
 /// cost.
 #[derive(Debug)]
 #[repr(C)]

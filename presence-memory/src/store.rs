@@ -1,4 +1,4 @@
-//! `MemoryStore`: how it is opened, and the methods of the store trait.
+//! `MemoryStore`: its constructors, and its implementation of the store trait.
 
 use crate::feed;
 use crate::shard::notify;
@@ -16,14 +16,14 @@ use std::sync::atomic::Ordering;
 
 /// A store in the memory of this process.
 ///
-/// Clones share the state, and each is a handle of its own, as another process would be: the watch
-/// of one delivers what is written through the others. **A handle does not receive its own writes**
-/// as long as it has a single watch. So in the common case of one `Presence` on one store, no
-/// events are queued at all.
+/// Clones share the state. Each clone is a separate handle, like another process: its watch
+/// delivers the writes of the other handles. **A handle does not receive its own writes** as long
+/// as it has a single watch. So in the common case of one `Presence` on one store, no events are
+/// queued.
 ///
-/// A watch whose reader falls [`QUEUE_ENTRIES`](crate::QUEUE_ENTRIES) behind ends. Memory grows
-/// only with the sessions, within [`max_bytes`](Self::max_bytes), and with the records of users,
-/// within `Builder::remember_bytes`; what is forgotten is freed.
+/// A watch ends when its reader falls more than [`QUEUE_ENTRIES`](crate::QUEUE_ENTRIES) behind.
+/// Memory grows only with the sessions, within [`max_bytes`](Self::max_bytes), and with the records
+/// of users, within `Builder::remember_bytes`. Forgotten records are freed.
 ///
 /// ```
 /// use presence_core::{NodeId, PresenceStore, Timestamp, store::Touch};
@@ -69,13 +69,12 @@ impl MemoryStore {
         Self { shared: Arc::new(Shared::new(Arc::new(clock))), handle: 0 }
     }
 
-    /// Limits the bytes that sessions may take, for all handles on the same state. Default: no
-    /// limit.
+    /// Limits the bytes of all sessions, for all handles on the same state. Default: no limit.
     ///
-    /// An estimate, within a quarter of what the allocator is asked for. Beyond, new sessions and
-    /// those that grow are refused with [`Kind::Full`]; renewals and leaves are not. Set it to at
-    /// least the roster's limit (`Builder::max_bytes`), since only the roster refuses sessions
-    /// without revealing hidden users.
+    /// The bytes are estimated; the allocated memory differs by at most a quarter. Beyond the
+    /// limit, new and growing sessions are refused with [`Kind::Full`]; renewals and leaves are
+    /// not. Set it to at least the roster's limit (`Builder::max_bytes`), since only the roster
+    /// refuses sessions without revealing hidden users.
     ///
     /// ```
     /// use presence_memory::MemoryStore;
@@ -93,15 +92,15 @@ impl MemoryStore {
         self.shared.budget.taken()
     }
 
-    /// Number of users with a record: a last-seen time, an exclusion or an erasure.
+    /// Number of users with a record: a last-seen time, a block or an erasure.
     ///
     /// Records are not counted in [`bytes`](Self::bytes), and are never refused: `Presence` limits
-    /// them by `Builder::remember_bytes`, here as in the process.
+    /// them by `Builder::remember_bytes`, in the store and in the process.
     pub fn remembered(&self) -> usize {
         self.shared.shards.iter().map(|shard| shard.lock().records.len()).sum()
     }
 
-    /// Puts a session if there is room for it; returns whether there was.
+    /// Puts a session if there is room for it; returns whether it was accepted.
     fn put_one(&self, session: &Session) -> bool {
         let (shard, hash) = self.shared.locate(&session.user);
         let mut shard = shard.lock();

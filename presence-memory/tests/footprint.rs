@@ -1,5 +1,5 @@
-//! The estimates of memory are right, and removed sessions free theirs. A test binary of its own
-//! with a single test, since it counts everything that the process allocates.
+//! The estimates of memory are right, and removed sessions free their memory. This is a separate
+//! test binary with a single test, since it counts everything that the process allocates.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -46,7 +46,7 @@ fn roster_with(policy: Policy) -> Roster {
     roster
 }
 
-/// A kind of session: name, number, and the heartbeat that enters the n-th one.
+/// A kind of session: its name, how many there are, and the heartbeat that enters the n-th one.
 type Kind = (&'static str, usize, fn(usize) -> Beat);
 
 fn enter(user: String, session: String) -> Beat {
@@ -93,13 +93,13 @@ const KINDS: [Kind; 6] = [
 fn fill(roster: &Roster, (_, count, beat): Kind) -> Vec<Session> {
     let mut sessions = Vec::with_capacity(count);
     for n in 0..count {
-        let Ok(StoreWrite::Put { sessions: told, .. }) = roster.beat(&beat(n), BeatSource::Beat, 0, START)
+        let Ok(StoreWrite::Put { sessions: written, .. }) = roster.beat(&beat(n), BeatSource::Beat, 0, START)
         else {
             panic!()
         };
-        sessions.extend(told.into_iter().take(1));
+        sessions.extend(written.into_iter().take(1));
     }
-    // Pending list updates are no lasting cost.
+    // Pending list updates are freed later, so they are applied first.
     while roster.sort(usize::MAX) {}
     sessions
 }
@@ -118,8 +118,8 @@ fn forget(session: &Session) -> ForgetIf {
     ForgetIf::Session { key: session.key(), seen_at: Timestamp::MAX, placed_at: Timestamp::MAX }
 }
 
-/// The cost of a last-seen record without the bytes of the id, for many sizes of the tables, in a
-/// roster and in the store.
+/// The bytes of a last-seen record without those of the id, for many sizes of the maps, in a roster
+/// and in the store.
 fn a_last_sight_takes_little() {
     let remember_for = Some(Duration::from_hours(24));
     let roster = roster_with(Policy::default().remember_for(remember_for));
@@ -150,7 +150,7 @@ fn a_last_sight_takes_little() {
 }
 
 #[test]
-fn sessions_take_what_is_estimated_and_give_it_back() {
+fn sessions_use_the_estimated_memory_and_free_it() {
     a_last_sight_takes_little();
     let mut wrong = Vec::new();
     for kind in KINDS {
@@ -186,15 +186,15 @@ fn sessions_take_what_is_estimated_and_give_it_back() {
         let source = roster();
         let sessions = fill(&source, kind);
         drop(source);
-        // Decoded afresh, so that nothing is shared, as when another process has put them.
+        // Decoded again, so that nothing is shared, as if another process had put them.
         let encoded = serde_json::to_vec(&sessions).unwrap();
         drop(sessions);
         let store = MemoryStore::new();
         let before = allocated();
-        let told: Vec<Session> = serde_json::from_slice(&encoded).unwrap();
-        runtime.block_on(async { store.put(&told).await.unwrap() });
-        let seen: Vec<ForgetIf> = told.iter().map(forget).collect();
-        drop(told);
+        let decoded: Vec<Session> = serde_json::from_slice(&encoded).unwrap();
+        runtime.block_on(async { store.put(&decoded).await.unwrap() });
+        let seen: Vec<ForgetIf> = decoded.iter().map(forget).collect();
+        drop(decoded);
         let without = {
             let with = allocated();
             let copy = seen.clone();

@@ -1,4 +1,4 @@
-//! Messages as they are published, stored and delivered.
+//! Messages: as published, as stored and as delivered.
 
 use super::Channel;
 use crate::model::InvalidValue;
@@ -10,17 +10,19 @@ use std::str::FromStr;
 
 /// The position of an event in its channel: `<incarnation>-<number>`, both in hexadecimal.
 ///
-/// Numbers grow within one incarnation, not by one. Ids of two incarnations have no order.
+/// Within one incarnation, numbers increase, but not always by one. Ids of different incarnations
+/// have no order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EventId {
-    /// Number of the channel's history. It changes when an earlier history was lost or removed.
+    /// Number of the channel's history. It differs after the history was lost or removed.
     pub incarnation: u64,
     /// The position in that history.
     pub number: u64,
 }
 
 impl EventId {
-    /// The position before the first event of a channel without history. No event has it.
+    /// The position before the first event of a channel that never had events. No event has this
+    /// id.
     pub const BEGINNING: Self = Self { incarnation: 0, number: 0 };
 }
 
@@ -39,7 +41,7 @@ impl FromStr for EventId {
             expected: "two hexadecimal numbers with a hyphen between",
         };
         let hex = |part: &str| {
-            // `from_str_radix` accepts a sign, which would give one id two spellings.
+            // `from_str_radix` also accepts a sign: one id would then have two spellings.
             let plain = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_hexdigit());
             plain.then(|| u64::from_str_radix(part, 16).ok()).flatten()
         };
@@ -66,7 +68,7 @@ pub enum EventKind {
 pub struct Publish {
     /// The channel to publish to.
     pub channel: Channel,
-    /// The content: at most [`MAX_PAYLOAD`](super::MAX_PAYLOAD) bytes; more is `Rejected`.
+    /// The content: at most [`MAX_PAYLOAD`](super::MAX_PAYLOAD) bytes; a larger one is `Rejected`.
     pub payload: Bytes,
     /// The idempotency key: of several publishes with the same key in one channel, only the first
     /// is stored. At most [`MAX_KEY`](super::MAX_KEY) bytes.
@@ -102,7 +104,7 @@ impl Publish {
         Self { key: Some(key.into()), ..self }
     }
 
-    /// Checks the bounds, as every broker does before it stores anything.
+    /// Checks the limits, as every broker does before it stores an event.
     ///
     /// # Errors
     /// `Rejected` if the payload exceeds [`MAX_PAYLOAD`](super::MAX_PAYLOAD) or the key
@@ -189,15 +191,15 @@ impl Event {
     }
 }
 
-/// Where a subscription starts. Exhaustive on purpose: a broker serves every start.
+/// The position at which a subscription starts. Exhaustive on purpose: a broker serves every start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     /// With events published from now on.
     Live,
     /// Like `Live`, after a [`Delivery::Position`] that names the present position.
     Here,
-    /// After this event; if that cannot be done, with `Missed` and then the oldest stored event.
-    /// After [`EventId::BEGINNING`]: with the first event.
+    /// After this event. If events after it are lost, with `Missed` and then the oldest stored
+    /// event. After [`EventId::BEGINNING`]: with the first event.
     After(EventId),
     /// With the newest `n` stored events. `Last(usize::MAX)` replays the whole history.
     Last(usize),
@@ -212,10 +214,9 @@ pub enum Missed {
     /// The history has another incarnation: the store lost its data, or the channel was removed or
     /// has expired.
     Incarnation,
-    /// The subscriber read too slowly, and what it missed has been trimmed meanwhile.
+    /// The subscriber read too slowly, and the events that it missed were trimmed meanwhile.
     Slow,
-    /// The connection to the server was interrupted, and this subscription, which is by prefix,
-    /// cannot replay.
+    /// The connection to the server was interrupted. A subscription by prefix cannot replay events.
     Interrupted,
 }
 
@@ -234,8 +235,8 @@ pub enum Delivery {
     },
     /// Events before the next one cannot be replayed.
     Missed(Missed),
-    /// The newest event when the subscription began, or [`EventId::BEGINNING`]. A subscriber that
-    /// is interrupted before its first event resumes after it. The first delivery of a subscription
-    /// from [`Start::Here`], and of no other.
+    /// The id of the newest event when the subscription began, or [`EventId::BEGINNING`]. A
+    /// subscriber that is interrupted before its first event resumes after this id. The first
+    /// delivery of a subscription from [`Start::Here`], and only of those.
     Position(EventId),
 }

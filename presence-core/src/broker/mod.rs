@@ -1,4 +1,4 @@
-//! Publish/subscribe with history, for messages other than presence: job updates, chat, typing.
+//! Publish/subscribe with history, for messages that are not presence: job updates, chat, typing.
 //!
 //! A [`Broker`] stores events in channels, delivers them to subscribers on every process, and
 //! replays what a subscriber has missed. Presence itself does not use it.
@@ -16,7 +16,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use std::sync::Arc;
 
-/// Delivers messages by channel, stores them for a while, and replays them.
+/// Delivers messages to the subscribers of channels, stores them for a while, and replays them.
 ///
 /// # Contract
 /// Each clause has a test of its name in [`conformance`](crate::conformance).
@@ -44,8 +44,8 @@ use std::sync::Arc;
 /// publish with the same key to find out without storing it twice.
 ///
 /// # Cancellation
-/// Dropping a future may or may not have had its effect, like a timeout. Dropping a stream
-/// unsubscribes.
+/// A call whose future is dropped may or may not have had its effect, as after a timeout. Dropping
+/// a stream unsubscribes.
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {
     /// Stores an event and delivers it: B1–B5.
@@ -110,7 +110,7 @@ pub const MAX_PAYLOAD: usize = 256 * 1024;
 /// The longest idempotency key, in bytes.
 pub const MAX_KEY: usize = 256;
 
-/// The bounds of each channel's history.
+/// The limits of each channel's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retention {

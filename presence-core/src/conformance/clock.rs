@@ -17,10 +17,10 @@ fn untested(clause: &str, why: Cannot) {
 
 impl<H: Harness> Follower<'_, H> {
     /// Reads events for this many quarters of a second.
-    async fn hear_for(&mut self, quarters: u32) {
+    async fn read_for(&mut self, quarters: u32) {
         let mut left = quarters;
         while left > 0 {
-            if self.hear().await.is_none() {
+            if self.next().await.is_none() {
                 left -= 1;
             }
         }
@@ -39,20 +39,20 @@ impl<H: Harness> Follower<'_, H> {
 
     /// The blind stretches of a shard after `from`.
     fn blind_after(&self, shard: u16, from: Timestamp) -> Vec<Blind> {
-        let told = self.blind.get(&shard).map(|blind| blind.to_vec()).unwrap_or_default();
-        told.into_iter().filter(|stretch| stretch.to > from).collect()
+        let reported = self.blind.get(&shard).map(|blind| blind.to_vec()).unwrap_or_default();
+        reported.into_iter().filter(|stretch| stretch.to > from).collect()
     }
 
-    /// A loss of data leaves a stretch, also one that was over in a moment.
+    /// A loss of data leaves a blind stretch, however short it was.
     fn assert_loss_is_blind(&self, shard: u16, before: Timestamp) {
         let blind = self.blind_after(shard, before);
         assert!(!blind.is_empty(), "a loss of data since {before:?} leaves no stretch");
     }
 }
 
-/// W3: a store that answers but refuses writes proves no time, and the feed goes on. Afterwards
-/// time goes on too, with the stretch without writes marked as blind.
-pub async fn w3_a_write_that_is_refused_proves_nothing<H: Harness>(harness: &H) {
+/// W3: a store that answers but refuses writes proves no time, and the feed continues. When it
+/// accepts writes again, the time advances, and the period without writes is blind.
+pub async fn w3_a_refused_write_proves_no_time<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 10);
     scene.put_one(&session).await;
@@ -63,11 +63,11 @@ pub async fn w3_a_write_that_is_refused_proves_nothing<H: Harness>(harness: &H) 
         return untested("W3 of refused writes", why);
     }
     // Events in flight are delivered first.
-    reader.hear_for(4).await;
+    reader.read_for(4).await;
     let before = reader.proven.clone();
     assert!(scene.store.put(&[session]).await.is_err());
     assert!(scene.load_one("u").await.is_some(), "it answers");
-    reader.hear_for(24).await;
+    reader.read_for(24).await;
     assert_eq!(reader.proven, before, "a write that is refused proves nothing");
     assert_eq!(reader.restarts, restarts, "the feed goes on");
     harness.accept_writes("").await;
@@ -78,9 +78,9 @@ pub async fn w3_a_write_that_is_refused_proves_nothing<H: Harness>(harness: &H) 
     }
 }
 
-/// W5: the server's clock steps back or ahead; time goes on at the handles' pace, for old and new
+/// W5: after a step of the server's clock, the time advances at the handles' pace, for old and new
 /// handles.
-pub async fn w5_time_goes_on_whatever_the_servers_clock_does<H: Harness>(harness: &H) {
+pub async fn w5_time_advances_steadily_when_the_servers_clock_steps<H: Harness>(harness: &H) {
     for (namespace, step) in [("a", -STEP), ("b", -HOUR), ("c", STEP)] {
         let scene = Scene::in_namespace(harness, namespace).await;
         let mut reader = scene.follower().await;
@@ -88,7 +88,7 @@ pub async fn w5_time_goes_on_whatever_the_servers_clock_does<H: Harness>(harness
         if let Err(why) = harness.step_clock(namespace, step).await {
             return untested("W5 of steps of the clock", why);
         }
-        reader.hear_for(16).await;
+        reader.read_for(16).await;
         let mut newcomer = Follower::new(harness, &harness.open(namespace).await);
         let after = reader.proven_on().await;
         for (shard, at) in &after {
@@ -113,19 +113,19 @@ pub async fn w5_time_goes_on_whatever_the_servers_clock_does<H: Harness>(harness
     }
 }
 
-/// W5, W6: a failover to a server that lacks the last seconds, and whose clock is behind, sets no
-/// time back; when it turns out is blind.
-pub async fn w5_a_lost_tail_sets_no_time_back<H: Harness>(harness: &H) {
+/// W5, W6: a failover to a server that lacks the last seconds, and whose clock is behind, does not
+/// set the time back. The time until the loss is noticed is blind.
+pub async fn w5_a_failover_that_loses_writes_does_not_set_time_back<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
     reader.proven_on().await;
     if let Err(why) = harness.stop_replication("").await {
         return untested("W5 of failovers", why);
     }
-    reader.hear_for(16).await;
+    reader.read_for(16).await;
     let before = reader.proven_on().await;
     harness.fail_over("").await.expect("a replica takes over");
-    // If the clock cannot be set, it is not behind; everything else holds all the same.
+    // If the clock cannot be set, it is not behind; everything else still holds.
     let steps = harness.step_clock("", -STEP).await.is_ok();
     let after = reader.proven_on().await;
     for (shard, at) in &after {
@@ -137,9 +137,9 @@ pub async fn w5_a_lost_tail_sets_no_time_back<H: Harness>(harness: &H) {
     }
 }
 
-/// W5, W6: after a total loss of data, a handle that knows the time brings it back, and the stretch
+/// W5, W6: after a total loss of data, a handle that knows the time restores it, and the period
 /// between is blind.
-pub async fn w5_a_loss_of_data_sets_no_time_back<H: Harness>(harness: &H) {
+pub async fn w5_a_loss_of_all_data_does_not_set_time_back<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
     let before = reader.proven_on().await;
@@ -165,9 +165,9 @@ pub async fn w5_a_loss_of_data_sets_no_time_back<H: Harness>(harness: &H) {
     }
 }
 
-/// W6: time in which no handle asked is blind if it was longer than three seconds, equally for all
+/// W6: a period of more than three seconds in which no handle asked is blind, equally for all
 /// handles.
-pub async fn w6_a_stretch_without_a_proof_is_blind_for_everybody<H: Harness>(harness: &H) {
+pub async fn w6_a_period_without_proofs_is_blind_for_all_handles<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     for silent in [1_000, 5_000] {
         let mut reader = scene.follower().await;
@@ -181,8 +181,8 @@ pub async fn w6_a_stretch_without_a_proof_is_blind_for_everybody<H: Harness>(har
         old.proven_on().await;
         for (shard, last) in before {
             let blind = old.blind_after(shard, last);
-            // On a busy machine the pause may have been longer: then there is one stretch, else
-            // none.
+            // On a busy machine the pause may have been longer. Then there is one blind stretch,
+            // else none.
             assert!(blind.len() <= 1 && blind.iter().all(|stretch| stretch.length() > SILENCE), "{blind:?}");
             if silent > 3_000 {
                 assert!(blind.len() == 1 && blind[0].from >= last, "{blind:?}");
@@ -193,26 +193,26 @@ pub async fn w6_a_stretch_without_a_proof_is_blind_for_everybody<H: Harness>(har
 }
 
 /// W6: a handle that did not ask while another one did finds no blind stretch.
-pub async fn w6_time_that_somebody_else_has_proven_is_not_blind<H: Harness>(harness: &H) {
+pub async fn w6_a_period_in_which_another_handle_proved_time_is_not_blind<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
-    let mut memberships = Follower::new(harness, &scene.store);
-    memberships.proven_on().await;
+    let mut connected = Follower::new(harness, &scene.store);
+    connected.proven_on().await;
     let mut goes = scene.follower().await;
     let before = goes.proven_on().await;
     drop(goes);
-    let (mut longest, mut proven) = (Duration::ZERO, memberships.proven.clone());
+    let (mut longest, mut proven) = (Duration::ZERO, connected.proven.clone());
     for _ in 0..24 {
-        memberships.hear_for(1).await;
-        for (shard, at) in &memberships.proven {
+        connected.read_for(1).await;
+        for (shard, at) in &connected.proven {
             longest = longest.max(at.since(proven[shard]));
         }
-        proven.clone_from(&memberships.proven);
+        proven.clone_from(&connected.proven);
     }
     let mut back = Follower::new(harness, &scene.other);
     while back.proven.len() < usize::from(scene.other.shards()) {
         tokio::select! {
-            _ = back.hear() => {}
-            _ = memberships.hear() => {}
+            _ = back.next() => {}
+            _ = connected.next() => {}
         }
     }
     if longest < Duration::from_secs(2) {

@@ -10,7 +10,7 @@ use futures_util::stream::StreamExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// An unreachable store; if there is none, prints the reason.
+/// An unreachable store; `None`, after printing the reason, if the harness cannot provide one.
 async fn broken<H: Harness>(harness: &H) -> Option<Arc<dyn PresenceStore>> {
     match harness.open_broken().await {
         Ok(store) => Some(store),
@@ -22,7 +22,7 @@ async fn broken<H: Harness>(harness: &H) -> Option<Arc<dyn PresenceStore>> {
 }
 
 /// E1: an unreachable store reports that itself, in time, and as a retryable error.
-pub async fn e1_a_store_out_of_reach_says_so<H: Harness>(harness: &H) {
+pub async fn e1_an_unreachable_store_returns_a_retryable_error<H: Harness>(harness: &H) {
     let Some(broken) = broken(harness).await else { return };
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 10);
@@ -51,7 +51,7 @@ pub async fn e1_a_store_out_of_reach_says_so<H: Harness>(harness: &H) {
 }
 
 /// E1: the watch of an unreachable store ends or is silent; it never claims to be synced or alive.
-pub async fn e1_a_watch_out_of_reach_claims_nothing<H: Harness>(harness: &H) {
+pub async fn e1_a_watch_of_an_unreachable_store_reports_nothing<H: Harness>(harness: &H) {
     let Some(broken) = broken(harness).await else { return };
     let claims = |message: &FeedEvent| matches!(message, FeedEvent::Synced { .. } | FeedEvent::Alive { .. });
     let mut claimed = broken.watch().filter(|message| ready(claims(message)));
@@ -66,7 +66,7 @@ pub async fn e1_a_watch_out_of_reach_claims_nothing<H: Harness>(harness: &H) {
 pub async fn p3_an_empty_batch_does_no_io<H: Harness>(harness: &H) {
     let store = match harness.open_broken().await {
         Ok(store) => store,
-        // Without an unreachable store, checks at least that it does no harm.
+        // Without an unreachable store, checks at least that the call succeeds.
         Err(Cannot(_)) => harness.open("").await,
     };
     assert!(store.put(&[]).await.is_ok());
@@ -76,12 +76,13 @@ pub async fn p3_an_empty_batch_does_no_io<H: Harness>(harness: &H) {
     assert_eq!(store.load(&[]).await.ok(), Some(Facts::default()));
 }
 
-/// R1: a call that was cancelled may have landed or not; repeating it leads to the same state.
-pub async fn r1_what_was_given_up_may_be_repeated<H: Harness>(harness: &H) {
+/// R1: a call that was cancelled may have been carried out or not; repeating it leads to the same
+/// state.
+pub async fn r1_a_cancelled_call_may_be_repeated<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 10);
     let (sessions, touch) = ([session.clone()], [scene.touch(&session, 20, 15)]);
-    // Polled once and dropped: what has been sent is in flight.
+    // Polled once and dropped: requests that were sent are in flight.
     let _ = scene.store.put(&sessions).now_or_never();
     scene.put(&sessions).await;
     let _ = scene.store.touch(&touch).now_or_never();
@@ -92,7 +93,7 @@ pub async fn r1_what_was_given_up_may_be_repeated<H: Harness>(harness: &H) {
     let mut newer = scene.session("u", 30);
     newer.active_at = Timestamp::ZERO;
     scene.put(&[newer]).await;
-    // Repeats the first ones, as a process would that got no answer.
+    // Repeats the first calls, as a process that got no answer would.
     scene.put(&sessions).await;
     assert_eq!(scene.touched(&touch).await, Misses::new());
     assert_eq!(stored(scene.load_one("u").await), Some(times((30, 15))));

@@ -1,4 +1,4 @@
-//! A reader of a watch: folds its events into a state, as a roster would.
+//! A reader of a watch, which applies its events to a state as a roster would.
 
 use super::{Harness, Reference};
 use crate::store::{FeedEvent, PresenceStore};
@@ -17,7 +17,8 @@ pub(super) struct Follower<'h, H> {
     harness: &'h H,
     pub(super) store: Arc<dyn PresenceStore>,
     feed: BoxStream<'static, FeedEvent>,
-    /// Continues while events come, so that a feed that never rests uses up the patience as well.
+    /// Continues while events arrive, so that a feed that never pauses uses up the patience as
+    /// well.
     turn: BoxFuture<'h, ()>,
     pub(super) view: Reference,
     /// The epoch of each synced shard.
@@ -45,9 +46,9 @@ impl<'h, H: Harness> Follower<'h, H> {
         }
     }
 
-    /// The next event, or `None` if a turn passed without one. A feed that ended is replaced by a
+    /// The next event, or `None` if none arrived within a turn. A feed that ended is replaced by a
     /// new one, which delivers everything again.
-    pub(super) async fn hear(&mut self) -> Option<FeedEvent> {
+    pub(super) async fn next(&mut self) -> Option<FeedEvent> {
         let message = tokio::select! {
             biased;
             message = self.feed.next() => message,
@@ -76,12 +77,12 @@ impl<'h, H: Harness> Follower<'h, H> {
         Some(message)
     }
 
-    /// Reads until `holds` returns true; panics if the harness's patience ends first.
+    /// Reads until `holds` returns true; panics after the harness's patience.
     pub(super) async fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
         let mut turns = self.harness.patience().as_millis() / TURN.as_millis();
         while !holds(self) {
             assert!(turns > 0, "waited in vain: {what}\n{:#?}", self.view);
-            if self.hear().await.is_none() {
+            if self.next().await.is_none() {
                 turns -= 1;
             }
         }
@@ -89,17 +90,17 @@ impl<'h, H: Harness> Follower<'h, H> {
 
     /// Panics with the differences unless the view equals `expected`.
     pub(super) fn expect(&self, what: &str, expected: &Reference) {
-        let (told, kept) = (&self.view, expected);
-        let sessions = told.sessions.keys().chain(kept.sessions.keys());
+        let (view, expected) = (&self.view, expected);
+        let sessions = view.sessions.keys().chain(expected.sessions.keys());
         for key in sessions {
-            assert_eq!(told.sessions.get(key), kept.sessions.get(key), "{what}: session {key:?}");
+            assert_eq!(view.sessions.get(key), expected.sessions.get(key), "{what}: session {key:?}");
         }
-        for user in told.users.keys().chain(kept.users.keys()) {
-            assert_eq!(told.users.get(user), kept.users.get(user), "{what}: record of {user:?}");
+        for user in view.users.keys().chain(expected.users.keys()) {
+            assert_eq!(view.users.get(user), expected.users.get(user), "{what}: record of {user:?}");
         }
-        let nodes = told.nodes.keys().chain(kept.nodes.keys());
+        let nodes = view.nodes.keys().chain(expected.nodes.keys());
         for id in nodes {
-            assert_eq!(told.nodes.get(id), kept.nodes.get(id), "{what}: node {id:?}");
+            assert_eq!(view.nodes.get(id), expected.nodes.get(id), "{what}: node {id:?}");
         }
     }
 
@@ -111,7 +112,7 @@ impl<'h, H: Harness> Follower<'h, H> {
 
     /// Reads until everything written before this call has been delivered.
     pub(super) async fn caught_up(&mut self) {
-        let written = self.store.now().await.expect("a store that works tells its time");
+        let written = self.store.now().await.expect("a store that works returns its time");
         let shards = self.store.shards();
         let proven = |reader: &Self| {
             (0..shards).all(|shard| reader.proven.get(&shard).is_some_and(|proven| *proven > written))

@@ -5,7 +5,7 @@ use super::scene::{Scene, node};
 use crate::store::{ForgetIf, Misses};
 
 /// F1: a session not seen since is removed, for every process.
-pub async fn f1_forget_removes_what_was_not_seen_since<H: Harness>(harness: &H) {
+pub async fn f1_forget_removes_sessions_that_were_not_seen_since<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let (gone, departed, memberships) =
         (scene.session("u/gone", 10), scene.session("u/left", 10), scene.session("u/stays", 10));
@@ -20,7 +20,7 @@ pub async fn f1_forget_removes_what_was_not_seen_since<H: Harness>(harness: &H) 
 }
 
 /// F1: a session seen or placed later than the caller knows is kept.
-pub async fn f1_forget_keeps_what_was_seen_since<H: Harness>(harness: &H) {
+pub async fn f1_forget_keeps_sessions_that_were_seen_since<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let (seen, placed) = (scene.session("u/seen", 10), scene.session("u/placed", 10));
     scene.put(&[seen.clone(), placed.clone()]).await;
@@ -37,7 +37,7 @@ pub async fn f1_forget_keeps_what_was_seen_since<H: Harness>(harness: &H) {
 }
 
 /// F1: for a held session, *seen* includes its node; for one that is not held, it does not.
-pub async fn f1_a_node_speaks_for_the_sessions_it_holds<H: Harness>(harness: &H) {
+pub async fn f1_heartbeats_of_a_node_count_for_its_held_sessions<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let (held, free) = (scene.held("u/held", 10, "n"), scene.session("u/free", 10));
     let orphan = scene.held("u/orphan", 10, "never-beat");
@@ -51,7 +51,7 @@ pub async fn f1_a_node_speaks_for_the_sessions_it_holds<H: Harness>(harness: &H)
 }
 
 /// F1: a session that has left is forgotten although its node is alive.
-pub async fn f1_a_node_does_not_speak_for_who_has_left<H: Harness>(harness: &H) {
+pub async fn f1_heartbeats_of_a_node_do_not_count_for_sessions_that_left<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let here = scene.held("u", 10, "n");
     scene.put_one(&scene.departed(&here, 20)).await;
@@ -61,7 +61,7 @@ pub async fn f1_a_node_does_not_speak_for_who_has_left<H: Harness>(harness: &H) 
 }
 
 /// F1: a node is forgotten by the same rule, and created again by its next heartbeat.
-pub async fn f1_a_forgotten_node_comes_back_with_its_next_beat<H: Harness>(harness: &H) {
+pub async fn f1_a_forgotten_node_is_created_again_by_its_next_heartbeat<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     scene.put(&[scene.held("u", 10, "n")]).await;
     scene.touched(&[scene.beat("n", 20)]).await;
@@ -82,8 +82,8 @@ pub async fn f1_a_forgotten_node_comes_back_with_its_next_beat<H: Harness>(harne
     reader.until("the node is back", back(scene.at(30))).await;
 }
 
-/// F1: forgetting twice, or something unknown, changes nothing.
-pub async fn f1_forgetting_what_is_not_there_is_harmless<H: Harness>(harness: &H) {
+/// F1: forgetting a record twice, or an unknown one, changes nothing.
+pub async fn f1_forgetting_unknown_records_changes_nothing<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let (gone, memberships) = (scene.session("u/gone", 10), scene.session("u/stays", 10));
     scene.put(&[gone.clone(), memberships.clone()]).await;
@@ -100,7 +100,7 @@ pub async fn f1_forgetting_what_is_not_there_is_harmless<H: Harness>(harness: &H
 
 /// F1, T2: a session forgotten too early misses its next touch, is put, and is visible to others
 /// again.
-pub async fn f1_a_forgotten_session_misses_its_touch_and_comes_back<H: Harness>(harness: &H) {
+pub async fn f1_a_forgotten_session_misses_its_touch_and_returns_with_a_put<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 10);
     scene.put_one(&session).await;

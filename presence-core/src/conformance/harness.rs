@@ -5,19 +5,19 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why something is not tested: one sentence, printed by the case that would have tested it.
+/// Why a harness cannot provide something: one sentence, printed by the case that needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cannot(pub &'static str);
 
 /// A backend under test: creates its stores, and injects faults.
 ///
-/// Every case gets a harness of its own, with a part of the backend that nothing else uses. Cases
-/// never read a clock, and sleep only through [`advance`](Self::advance).
+/// Every case gets its own harness, with data that no other test uses. Cases never read a clock,
+/// and sleep only through [`advance`](Self::advance).
 #[async_trait]
 pub trait Harness: Send + Sync + 'static {
-    /// A new harness with empty namespaces of its own.
+    /// A new harness with its own empty namespaces.
     ///
-    /// A missing server fails the test: panic, and tell how to get it.
+    /// A missing server must fail the test: panic with a message that says how to get it.
     async fn fresh() -> Self
     where
         Self: Sized;
@@ -31,19 +31,20 @@ pub trait Harness: Send + Sync + 'static {
     /// A store that cannot reach its server, as with a wrong address.
     ///
     /// # Errors
-    /// [`Cannot`] tells why this backend has no such store: E1 is then untested.
+    /// [`Cannot`] says why this backend has no such store: E1 is then not tested.
     async fn open_broken(&self) -> Result<Arc<dyn PresenceStore>, Cannot>;
 
     /// Loses all data of the namespace, as a restart without a disk would.
     ///
     /// # Errors
-    /// [`Cannot`] tells why this backend cannot lose data without its process: W4 is then untested.
+    /// [`Cannot`] says why this backend cannot lose data without its process: W4 is then not
+    /// tested.
     async fn lose_all(&self, namespace: &str) -> Result<(), Cannot>;
 
     /// Makes the store of the namespace answer but refuse all writes, as when it is full.
     ///
     /// # Errors
-    /// [`Cannot`] tells why this is not possible here. Default: not possible.
+    /// [`Cannot`] says why this is not possible. Default: not possible.
     async fn refuse_writes(&self, _namespace: &str) -> Result<(), Cannot> {
         Err(Cannot("this harness cannot make its store refuse writes"))
     }
@@ -79,8 +80,8 @@ pub trait Harness: Send + Sync + 'static {
 
     /// Lets time pass for the stores of this harness. Default: sleeps.
     ///
-    /// A store on a [`ManualClock`](crate::testing::ManualClock) advances that instead, and its suite takes
-    /// no time.
+    /// A store on a [`ManualClock`](crate::testing::ManualClock) advances that clock instead, so
+    /// that its suite takes almost no time.
     async fn advance(&self, by: Duration) {
         tokio::time::sleep(by).await;
     }

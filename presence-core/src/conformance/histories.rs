@@ -1,4 +1,4 @@
-//! Random histories of several processes: in whatever order things happen, all views converge.
+//! Random histories of several processes: in any order of events, all views converge.
 
 use super::rng::Rng;
 use super::scene::{Scene, node, topics};
@@ -18,14 +18,14 @@ const STEPS: usize = 40;
 const SIDE_BY_SIDE: usize = 8;
 /// Most watches during a history.
 const READERS: usize = 3;
-/// How far in the past stamps are, at most, in milliseconds.
+/// How far in the past times are, at most, in milliseconds.
 const BACK: u64 = 3_000;
 
 /// Several processes put, touch, leave and forget, with batches repeated and reordered. Once
-/// everything is delivered, their views equal the model; so do `load` and a new watch.
+/// everything is delivered, their views, `load` and a new watch equal the model.
 ///
 /// A failing history prints its seed; `PRESENCE_SEED=<seed>` runs that one alone.
-pub async fn random_histories_come_to_one_end<H: Harness>(harness: &H) {
+pub async fn random_histories_converge<H: Harness>(harness: &H) {
     let seed = std::env::var("PRESENCE_SEED").ok().and_then(|seed| seed.parse().ok());
     let seeds = seed.map_or(0..harness.histories(), |seed: u64| seed..seed + 1);
     let play = |seed| async move {
@@ -45,18 +45,18 @@ async fn play<H: Harness>(harness: &H, seed: u64) {
     for _ in 0..rng.below(3) {
         stores.push(harness.open(&namespace).await);
     }
-    // Readers have handles of their own, since a handle need not receive its own writes.
+    // Readers have their own handles, since a handle may not receive its own writes.
     let mut readers: Vec<Follower<'_, H>> = Vec::new();
     let model = Reference::default();
     let mut history = History { scene, rng, model, now: BACK, floor: BTreeMap::new(), past: Vec::new() };
     for step in 0..STEPS {
-        // One reader watches from the start, others join later; one reads now and then, the others
-        // only at the end.
+        // One reader watches from the start, others join later. One reads from time to time, the
+        // others only at the end.
         if step == 0 || (readers.len() < READERS && history.rng.one_in(8)) {
             readers.push(Follower::new(harness, &harness.open(&namespace).await));
         }
         if history.rng.one_in(4) {
-            readers[0].hear().await;
+            readers[0].next().await;
         }
         history.step(&stores).await;
     }
@@ -64,12 +64,12 @@ async fn play<H: Harness>(harness: &H, seed: u64) {
     let model = &history.model;
     for reader in &mut readers {
         reader.caught_up().await;
-        reader.expect("a watch tells another end", model);
+        reader.expect("the view differs from the model", model);
     }
     let users: Vec<_> = (0..USERS).map(|n| super::scene::user(&format!("u{n}"))).collect();
     for store in &stores {
         let loaded = store.load(&users).await.expect("load");
-        assert_eq!(loaded.sessions, model.load(&users).sessions, "a load tells another end");
+        assert_eq!(loaded.sessions, model.load(&users).sessions, "a load differs from the model");
     }
 }
 
@@ -83,15 +83,15 @@ struct History<'h, H> {
     model: Reference,
     /// The history's own time, in milliseconds.
     now: u64,
-    /// What was forgotten, and when: anything older is not written again. A late retry would bring
-    /// a forgotten record back, in any store; what a watch delivers then depends on its earlier
-    /// deliveries.
+    /// What was forgotten, and when: older states are not written again. A late retry would enter a
+    /// forgotten record again, in any store, and what a watch delivers would then depend on its
+    /// earlier deliveries.
     floor: BTreeMap<String, u64>,
     /// Past batches, to be repeated.
     past: Vec<Batch>,
 }
 
-/// One call of one process, each entry with its stamp.
+/// One call of one process, each entry with its time.
 #[derive(Clone)]
 enum Batch {
     Put(Vec<(u64, Session)>),
@@ -148,14 +148,14 @@ impl<H: Harness> History<'_, H> {
         self.past.push(batch);
     }
 
-    /// Several processes write concurrently: only commuting operations, so that the outcome can be
-    /// predicted.
+    /// Several processes write concurrently. They use only commuting operations, so that the
+    /// outcome can be predicted.
     async fn write_together(&mut self, stores: &[Arc<dyn PresenceStore>]) {
         let known: Vec<String> = self.model.sessions.keys().map(name).collect();
         let mut batches: Vec<Batch> = stores.iter().map(|_| self.any_batch()).collect();
         for batch in &mut batches {
             if let Batch::Touch(touches) = batch {
-                // A touch of a session that another process is about to put may miss or not.
+                // A touch may or may not miss a session that another process puts concurrently.
                 touches.retain(|(_, touch)| {
                     matches!(touch, Touch::Node { .. }) || known.contains(&name_of(touch))
                 });
@@ -236,21 +236,21 @@ impl<H: Harness> History<'_, H> {
         }
     }
 
-    /// A past batch in another order, without what was forgotten meanwhile.
+    /// A past batch in another order, without records that were forgotten meanwhile.
     fn repeated(&mut self) -> Batch {
         let index = self.rng.index(self.past.len());
         let (floor, backwards) = (&self.floor, self.rng.one_in(2));
-        let lives = |name: &str, stamp: u64| floor.get(name).is_none_or(|floor| stamp > *floor);
+        let is_newer = |name: &str, stamp: u64| floor.get(name).is_none_or(|floor| stamp > *floor);
         match self.past[index].clone() {
             Batch::Put(mut sessions) => {
-                sessions.retain(|(stamp, session)| lives(&name(&session.key()), *stamp));
+                sessions.retain(|(stamp, session)| is_newer(&name(&session.key()), *stamp));
                 if backwards {
                     sessions.reverse();
                 }
                 Batch::Put(sessions)
             }
             Batch::Touch(mut touches) => {
-                touches.retain(|(stamp, touch)| lives(&name_of(touch), *stamp));
+                touches.retain(|(stamp, touch)| is_newer(&name_of(touch), *stamp));
                 if backwards {
                     touches.reverse();
                 }
@@ -259,7 +259,7 @@ impl<H: Harness> History<'_, H> {
         }
     }
 
-    /// A stamp of the recent past, later than the record was forgotten.
+    /// A time in the recent past, after the record was forgotten.
     fn stamp(&mut self, name: &str) -> u64 {
         let floor = self.floor.get(name).copied().unwrap_or_default();
         (self.now - self.rng.below(BACK)).max(floor + 1)

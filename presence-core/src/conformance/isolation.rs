@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Valid names that some encoding, pattern or separator could misinterpret.
-#[rustfmt::skip] // One name per line is four screens of names.
+#[rustfmt::skip] // One name per line would take four screens.
 fn odd_names() -> BTreeSet<String> {
     let mut names: BTreeSet<String> = (' '..='~').map(String::from).collect();
     let more = [
@@ -30,7 +30,7 @@ fn odd_names() -> BTreeSet<String> {
 }
 
 /// I1: sessions of users and ids with any bytes are kept apart: in load, touch, watch and forget.
-pub async fn i1_ids_of_any_bytes_keep_apart<H: Harness>(harness: &H) {
+pub async fn i1_ids_of_any_bytes_are_kept_separate<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let names: Vec<String> = odd_names().into_iter().collect();
     let mut all: BTreeMap<SessionKey, Session> = BTreeMap::new();
@@ -52,15 +52,15 @@ pub async fn i1_ids_of_any_bytes_keep_apart<H: Harness>(harness: &H) {
         session.touch(scene.at(n), scene.at(n));
     }
     expect_exactly(&scene, &names, &all).await;
-    reader.until("the watch tells them apart", |reader| reader.view.sessions == all).await;
+    reader.until("the watch distinguishes them", |reader| reader.view.sessions == all).await;
 
-    // Forgets every other one, and no others are affected.
+    // Forgets every second session; the others are not affected.
     let seen: Vec<_> = all.values().step_by(2).map(|session| scene.seen(session, 9_999, 9_999)).collect();
     scene.forget(&seen).await;
     let mut nth = 0..;
     all.retain(|_, _| nth.next().is_some_and(|n| n % 2 == 1));
     expect_exactly(&scene, &names, &all).await;
-    reader.until("the watch tells who goes", |reader| reader.view.sessions == all).await;
+    reader.until("the watch delivers the forgotten sessions", |reader| reader.view.sessions == all).await;
     assert_eq!(scene.follower().await.view.sessions, all);
 }
 
@@ -76,7 +76,7 @@ async fn expect_exactly<H: Harness>(
 }
 
 /// I1: the boundary between user and session id is unambiguous.
-pub async fn i1_user_and_session_do_not_run_together<H: Harness>(harness: &H) {
+pub async fn i1_user_and_session_ids_are_unambiguous<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut all = BTreeMap::new();
     for separator in [":", "/", ".", "|", "_", "-", ",", ";", "=", "~", " ", "\u{1f}", "\u{0}"] {
@@ -97,29 +97,29 @@ pub async fn i1_user_and_session_do_not_run_together<H: Harness>(harness: &H) {
 }
 
 /// I1: nodes of any name are kept apart.
-pub async fn i1_nodes_of_any_name_keep_apart<H: Harness>(harness: &H) {
+pub async fn i1_nodes_of_any_name_are_kept_separate<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let names = odd_names();
     let beats: Vec<_> = names.iter().zip(1..).map(|(name, n)| scene.beat(name, n)).collect();
     scene.touched(&beats).await;
     let mut expected: BTreeMap<_, _> =
         names.iter().zip(1..).map(|(name, n)| (node(name), scene.at(n))).collect();
-    let told = |reader: &super::Follower<'_, H>| -> BTreeMap<_, _> {
+    let view_of = |reader: &super::Follower<'_, H>| -> BTreeMap<_, _> {
         reader.view.nodes.values().map(|node| (node.id.clone(), node.seen_at)).collect()
     };
     let mut reader = scene.follower().await;
-    assert_eq!(told(&reader), expected);
+    assert_eq!(view_of(&reader), expected);
     let gone: Vec<_> = expected.keys().step_by(2).cloned().collect();
     let seen: Vec<_> =
         gone.iter().map(|id| ForgetIf::Node { node: id.clone(), seen_at: scene.at(9_999) }).collect();
     scene.forget(&seen).await;
     expected.retain(|id, _| !gone.contains(id));
-    reader.until("every other one goes", |reader| told(reader) == expected).await;
+    reader.until("every second session is forgotten", |reader| view_of(reader) == expected).await;
 }
 
 /// I1: changes in one namespace neither show in another nor affect it, even if its name has the
 /// same prefix.
-pub async fn i1_namespaces_keep_apart<H: Harness>(harness: &H) {
+pub async fn i1_namespaces_are_kept_separate<H: Harness>(harness: &H) {
     let mut readers = Vec::new();
     let mut expected = Vec::new();
     for (namespace, n) in ["", "a", "a-", "a-1", "ab"].into_iter().zip(1..) {
@@ -145,10 +145,10 @@ pub async fn i1_namespaces_keep_apart<H: Harness>(harness: &H) {
     }
 }
 
-/// S1: stamps are stored as given, whatever the store's own time is, and that time moves forward.
+/// S1: times are stored as given, whatever the store's own time is, and the store's time advances.
 pub async fn s1_only_the_stores_own_clock_is_read<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
-    let before = scene.other.now().await.expect("a store that works tells its time");
+    let before = scene.other.now().await.expect("a store that works returns its time");
     let (mut past, mut future) = (scene.session("past", 0), scene.session("future", 0));
     let day = Duration::from_hours(24);
     for (session, at) in [(&mut past, scene.at(0) - day), (&mut future, scene.at(0) + day)] {
@@ -161,7 +161,7 @@ pub async fn s1_only_the_stores_own_clock_is_read<H: Harness>(harness: &H) {
     assert_eq!(scene.load_one("past").await, Some(past));
     assert_eq!(scene.load_one("future").await, Some(future));
     harness.advance(Duration::from_millis(50)).await;
-    assert!(scene.store.now().await.expect("a store that works tells its time") > before);
+    assert!(scene.store.now().await.expect("a store that works returns its time") > before);
 }
 
 /// S2: handles opened before and after a write see the same state.

@@ -5,7 +5,7 @@ use super::scene::Scene;
 use crate::model::MAX_SESSIONS_PER_USER;
 
 /// L1: users in request order, the sessions of each sorted by id; nothing for unknown users.
-pub async fn l1_load_answers_in_request_order<H: Harness>(harness: &H) {
+pub async fn l1_load_returns_users_in_request_order<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let names = ["b/10", "b/2", "b/B", "b/é", "b/a", "a/1", "c/1"];
     let batch = names.map(|name| scene.session(name, 10));
@@ -17,7 +17,7 @@ pub async fn l1_load_answers_in_request_order<H: Harness>(harness: &H) {
 }
 
 /// L1: a user with the most sessions possible is returned completely.
-pub async fn l1_a_user_with_many_sessions_is_answered_whole<H: Harness>(harness: &H) {
+pub async fn l1_a_user_with_many_sessions_is_loaded_completely<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let batch: Vec<_> =
         (0..MAX_SESSIONS_PER_USER).map(|n| scene.session(&format!("u/{n:03}"), n as u64)).collect();

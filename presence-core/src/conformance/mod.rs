@@ -2,8 +2,7 @@
 //! tests run on.
 //!
 //! A backend implements a [`Harness`], and gets one test per clause of the
-//! [contract](crate::PresenceStore). The whole test file of a backend that lives in its
-//! process:
+//! [contract](crate::PresenceStore). The whole test file of a backend in the process's own memory:
 //!
 //! ```
 //! use presence_core::testing::conformance::{Cannot, Harness, ReferenceStore as MyStore};
@@ -26,7 +25,7 @@
 //!         Err(Cannot("there is nothing that could be out of reach"))
 //!     }
 //!     async fn lose_all(&self, _namespace: &str) -> Result<(), Cannot> {
-//!         Err(Cannot("it lives and dies with its process"))
+//!         Err(Cannot("its data is lost only with its process"))
 //!     }
 //! }
 //!
@@ -34,12 +33,12 @@
 //! # fn main() {}
 //! ```
 //!
-//! A store that takes a [`Clock`](crate::Clock) gets a [`ManualClock`](crate::testing::ManualClock) and
-//! advances it in [`advance`](Harness::advance): its suite then takes no time at all.
+//! A store that takes a [`Clock`](crate::Clock) gets a
+//! [`ManualClock`](crate::testing::ManualClock), which [`advance`](Harness::advance) advances: its
+//! suite then takes almost no time.
 //!
-//! Each case is a function of its own, which can also be called directly. A case fails by
-//! panicking. If a backend [cannot](Cannot) provide something, the case that needs it
-//! prints the reason instead.
+//! Each case is a function, which can also be called directly. A case fails by panicking. If a
+//! backend [cannot](Cannot) provide something, the case that needs it prints the reason instead.
 #![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "a case is a test: it fails by panicking")]
 
 pub mod broker;

@@ -3,23 +3,23 @@
 use super::Rng;
 use std::ops::Range;
 
-/// Number of mutated inputs unless `PRESENCE_SEEDS` sets another.
+/// Number of mutated inputs, unless `PRESENCE_SEEDS` is set.
 const INPUTS: u64 = 4_000;
 /// Most edits per input.
 const EDITS: u64 = 8;
 /// Bytes with a special meaning in text formats.
 const SPECIAL: &[u8] = b"\0\t\n\r \"',-./0019:=[\\]{}~\x7f\x80\xc3\xff";
 
-/// Calls `read` with each example, and then with examples in which a few bytes were changed, taken
-/// out, repeated or copied from another example.
+/// Calls `read` with each example, and then with examples in which a few bytes were changed,
+/// removed, repeated or copied from another example.
 ///
-/// `read` returns whether it accepted the input. Each example must be accepted: mutations of an
-/// invalid one would test nothing.
+/// `read` returns whether it accepted the input. Each example must be accepted, since mutations of
+/// an invalid one would test nothing.
 ///
-/// For parsers of data from other processes, servers and clients: they must accept any bytes
-/// without panicking, and should check their own properties. The inputs are the same in each run.
-/// A failure names the seed of its input: `PRESENCE_SEED=n` tries that one alone,
-/// `PRESENCE_SEEDS=n` the first n (4,000 by default).
+/// For parsers of data from other processes, servers and clients: they must not panic on any bytes,
+/// and `read` should check their properties. The inputs are the same in each run. A failure prints
+/// the seed of its input: `PRESENCE_SEED=n` tries that one alone, `PRESENCE_SEEDS=n` the first n
+/// (4,000 by default).
 ///
 /// ```
 /// use presence_core::Topic;
@@ -33,7 +33,7 @@ const SPECIAL: &[u8] = b"\0\t\n\r \"',-./0019:=[\\]{}~\x7f\x80\xc3\xff";
 /// ```
 ///
 /// # Panics
-/// If `read` panics or refuses an example, or without examples.
+/// If `read` panics or refuses an example, or if there are no examples.
 pub fn mutations(examples: &[&[u8]], read: impl FnMut(&[u8]) -> bool) {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seeds = match number("PRESENCE_SEED") {
@@ -46,15 +46,15 @@ pub fn mutations(examples: &[&[u8]], read: impl FnMut(&[u8]) -> bool) {
 fn mutations_of(examples: &[&[u8]], seeds: Range<u64>, mut read: impl FnMut(&[u8]) -> bool) {
     assert!(!examples.is_empty(), "there must be an example to change");
     for input in examples {
-        let told = PrintOnPanic { seed: None, input };
+        let guard = PrintOnPanic { seed: None, input };
         assert!(read(input), "an example must be taken");
-        std::mem::forget(told);
+        std::mem::forget(guard);
     }
     for seed in seeds {
         let input = mutated(examples, seed);
-        let told = PrintOnPanic { seed: Some(seed), input: &input };
+        let guard = PrintOnPanic { seed: Some(seed), input: &input };
         read(&input);
-        std::mem::forget(told);
+        std::mem::forget(guard);
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn inputs_are_the_examples_and_many_that_are_nearly_so() {
+    fn inputs_are_the_examples_and_many_mutations_of_them() {
         let (mut inputs, examples) = (Vec::new(), [&b"one example"[..], b"another"]);
         mutations_of(&examples, 0..INPUTS, |input| {
             inputs.push(input.to_vec());
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_makes_the_same_input_again() {
+    fn a_seed_reproduces_its_input() {
         let examples = [&b"{\"a\":1}"[..]];
         assert_eq!(mutated(&examples, 7), mutated(&examples, 7));
         assert_ne!(mutated(&examples, 7), mutated(&examples, 8));
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "an example must be taken")]
-    fn an_example_that_tests_nothing_is_caught() {
+    fn an_example_that_the_reader_does_not_accept_is_caught() {
         mutations_of(&[b"taken", b"refused"], 0..INPUTS, |input| input == b"taken");
     }
 }

@@ -27,8 +27,8 @@ pub async fn p1_put_merges_each_part<H: Harness>(harness: &H) {
     assert_eq!(stored, Some(merged));
 }
 
-/// P1: every field of a session comes back as it was put.
-pub async fn p1_every_field_comes_back<H: Harness>(harness: &H) {
+/// P1: every field of a session is loaded as it was put.
+pub async fn p1_every_field_is_loaded_as_it_was_put<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut session = scene.held("u", 1_000, "host~00ff");
     let stay = |name: &str, until| Membership { topic: Topic::new(name).expect("a valid topic"), until };
@@ -62,8 +62,8 @@ pub async fn p1_an_old_put_after_a_newer_touch_keeps_the_touch<H: Harness>(harne
     assert_eq!(stored, Some((scene.at(500), scene.at(400))));
 }
 
-/// P1: two puts with one stamp lead to the same state in either order.
-pub async fn p1_two_puts_with_one_stamp_agree_in_any_order<H: Harness>(harness: &H) {
+/// P1: two puts with the same time lead to the same state in either order.
+pub async fn p1_two_puts_with_the_same_time_converge_in_any_order<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let pair = |name: &str| {
         let (mut one, mut two) = (scene.session(name, 10), scene.session(name, 10));
@@ -96,8 +96,8 @@ pub async fn p1_two_puts_with_one_stamp_agree_in_any_order<H: Harness>(harness: 
     }
 }
 
-/// P1: a leave ends the placement that it has seen, even with an equal stamp.
-pub async fn p1_a_leave_wins_its_tie<H: Harness>(harness: &H) {
+/// P1: a leave ends the placement that it has seen, even if the times are equal.
+pub async fn p1_a_leave_wins_against_the_placement_that_it_has_seen<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let (first, second) = (scene.session("first", 10), scene.session("second", 10));
     for here in [first, second] {
@@ -122,7 +122,7 @@ pub async fn p1_a_leave_of_an_older_placement_ends_nothing<H: Harness>(harness: 
 }
 
 /// P2: repeating a put changes nothing.
-pub async fn p2_a_put_may_come_twice<H: Harness>(harness: &H) {
+pub async fn p2_a_put_may_be_repeated<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let batch = [scene.session("a", 10), scene.held("b", 10, "n"), scene.session("a/2", 20)];
     scene.put(&batch).await;
@@ -132,7 +132,7 @@ pub async fn p2_a_put_may_come_twice<H: Harness>(harness: &H) {
 }
 
 /// P2: puts lead to the same state in any order.
-pub async fn p2_puts_may_come_in_any_order<H: Harness>(harness: &H) {
+pub async fn p2_puts_may_arrive_in_any_order<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let states = |name: &str| {
         let mut first = scene.session(name, 10);
@@ -233,7 +233,7 @@ pub async fn p3_a_batch_may_exceed_a_mebibyte<H: Harness>(harness: &H) {
 }
 
 /// P4: a user belongs to one shard, below `shards`, for every handle.
-pub async fn p4_a_user_stays_in_one_shard<H: Harness>(harness: &H) {
+pub async fn p4_a_user_is_always_in_the_same_shard<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     assert!(scene.store.shards() > 0);
     assert_eq!(scene.store.shards(), scene.other.shards());

@@ -1,4 +1,4 @@
-//! Seeded random numbers, so that a failing test can be repeated.
+//! Seeded random numbers, so that a failing test can be reproduced.
 
 /// `SplitMix64`: small, and random enough to shuffle a history.
 #[derive(Debug, Clone)]

@@ -1,4 +1,4 @@
-//! The setting of a case: two handles on one namespace, and sessions with given stamps.
+//! The setup of a case: two handles on one namespace, and sessions with given times.
 
 use super::{Follower, Harness};
 use crate::model::{
@@ -11,7 +11,8 @@ use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Two handles on one namespace, as of two processes, and the instant that stamps are relative to.
+/// Two handles on one namespace, like those of two processes, and the instant to which times are
+/// relative.
 pub(super) struct Scene<'h, H> {
     pub(super) harness: &'h H,
     /// The handle that writes.
@@ -51,7 +52,7 @@ impl<'h, H: Harness> Scene<'h, H> {
 
     pub(super) async fn in_namespace(harness: &'h H, namespace: &str) -> Self {
         let (store, other) = (harness.open(namespace).await, harness.open(namespace).await);
-        let start = store.now().await.expect("a store that works tells its time");
+        let start = store.now().await.expect("a store that works returns its time");
         Self { harness, store, other, start }
     }
 
@@ -60,7 +61,7 @@ impl<'h, H: Harness> Scene<'h, H> {
         self.start + Duration::from_millis(millis)
     }
 
-    /// A session of user and id `name/id`, all of whose stamps are `millis`.
+    /// A session of user and id `name/id`, all of whose times are `millis`.
     pub(super) fn session(&self, name: &str, millis: u64) -> Session {
         let (owner, tab) = name.split_once('/').unwrap_or((name, "s"));
         let at = self.at(millis);
@@ -121,8 +122,8 @@ impl<'h, H: Harness> Scene<'h, H> {
         self.put(slice::from_ref(session)).await;
     }
 
-    /// Touches; returns the misses, sorted. A store that can also answer at once must answer the
-    /// same.
+    /// Touches sessions; returns the misses, sorted. If the store can also answer without waiting,
+    /// it must give the same answer.
     pub(super) async fn touched(&self, touches: &[Touch]) -> Vec<SessionKey> {
         let at_once = self.store.touch_now(touches).map(|answer| sorted(answer.expect("touch_now")));
         let misses = sorted(self.store.touch(touches).await.expect("touch"));
@@ -134,7 +135,7 @@ impl<'h, H: Harness> Scene<'h, H> {
         self.store.forget(seen).await.expect("forget");
     }
 
-    /// What the other handle loads of these users.
+    /// The facts of these users, as the other handle loads them.
     pub(super) async fn load(&self, users: &[&str]) -> Facts {
         let users: Vec<_> = users.iter().map(|name| user(name)).collect();
         self.other.load(&users).await.expect("load")
@@ -147,7 +148,7 @@ impl<'h, H: Harness> Scene<'h, H> {
         sessions.pop()
     }
 
-    /// A reader of the other handle's watch that is caught up.
+    /// A reader of the other handle's watch that is up to date.
     pub(super) async fn follower(&self) -> Follower<'h, H> {
         let mut follower = Follower::new(self.harness, &self.other);
         follower.synced().await;

@@ -21,7 +21,7 @@ pub async fn n1_a_node_is_created_and_moves_forward_only<H: Harness>(harness: &H
 }
 
 /// N1: a draining node stores its drain time; its last heartbeat is kept.
-pub async fn n1_a_node_drains_with_its_last_beat<H: Harness>(harness: &H) {
+pub async fn n1_the_last_heartbeat_of_a_node_carries_its_drain_time<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
     scene.put(&[scene.held("u", 10, "n")]).await;
@@ -72,7 +72,7 @@ pub async fn t1_touch_moves_times_forward_only<H: Harness>(harness: &H) {
 }
 
 /// T2: touch returns the sessions that the store lacks, and creates none of them.
-pub async fn t2_touch_names_what_is_lacking_and_creates_nothing<H: Harness>(harness: &H) {
+pub async fn t2_touch_returns_missing_sessions_and_creates_none<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
     let (known, lacking) = (scene.session("known", 10), scene.session("lacking", 10));
@@ -86,8 +86,8 @@ pub async fn t2_touch_names_what_is_lacking_and_creates_nothing<H: Harness>(harn
     assert_eq!(reader.view.sessions.keys().collect::<Vec<_>>(), [&known.key()]);
 }
 
-/// T2: touch returns the sessions that have departed, and moves their times all the same.
-pub async fn t2_touch_names_what_has_departed<H: Harness>(harness: &H) {
+/// T2: touch returns the sessions that have departed, and moves their times nevertheless.
+pub async fn t2_touch_returns_departed_sessions<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
     let here = scene.session("u", 10);

@@ -1,4 +1,4 @@
-//! U1–U3: user records, which outlive sessions.
+//! U1–U3: user records, which are kept after sessions are forgotten.
 
 use super::scene::{Scene, id, user};
 use super::{Follower, Harness};
@@ -33,8 +33,8 @@ impl<H: Harness> Scene<'_, H> {
     }
 }
 
-/// U1: each register wins independently, also within one batch.
-pub async fn u1_a_record_merges_each_register<H: Harness>(harness: &H) {
+/// U1: the parts of a record are merged separately, also within one batch.
+pub async fn u1_the_parts_of_a_record_are_merged_separately<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let block = scene.blocked("u", 20, 90, Some("tab"));
     scene.remember(&[scene.seen_at("u", 30), block.clone()]).await;
@@ -48,9 +48,9 @@ pub async fn u1_a_record_merges_each_register<H: Harness>(harness: &H) {
     assert_eq!(scene.record("u").await, Some(later));
 }
 
-/// U1: records of one user lead to the same state in any order and however often they come, ties
-/// included.
-pub async fn u1_records_may_come_in_any_order<H: Harness>(harness: &H) {
+/// U1: records of one user lead to the same state in any order and with any repetition, also if
+/// times are equal.
+pub async fn u1_records_may_arrive_in_any_order<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let of = |name: &str| {
         [
@@ -81,9 +81,9 @@ pub async fn u1_records_may_come_in_any_order<H: Harness>(harness: &H) {
     }
 }
 
-/// U1: an erasure clears last-seen times up to then, including those that arrive later; not later
-/// ones, nor an exclusion.
-pub async fn u1_erasing_takes_what_was_seen_before<H: Harness>(harness: &H) {
+/// U1: an erasure clears last-seen times up to its time, also if they arrive later. It clears
+/// neither later times nor a block.
+pub async fn u1_an_erasure_clears_earlier_last_seen_times<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let block = scene.blocked("u", 10, 900, None);
     scene.remember(&[scene.seen_at("u", 30), block.clone()]).await;
@@ -96,9 +96,9 @@ pub async fn u1_erasing_takes_what_was_seen_before<H: Harness>(harness: &H) {
     assert_eq!(scene.record("u").await.map(|record| record.seen_at), Some(scene.at(31)));
 }
 
-/// U2: a watch delivers remembered records, and a new one all of them before it is synced; `load`
-/// returns them in request order.
-pub async fn u2_watch_and_load_tell_records<H: Harness>(harness: &H) {
+/// U2: a watch delivers remembered records, and a new watch delivers all of them before it is
+/// synced; `load` returns them in request order.
+pub async fn u2_watch_and_load_deliver_records<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
     let session = scene.session("c/1", 10);
@@ -107,7 +107,7 @@ pub async fn u2_watch_and_load_tell_records<H: Harness>(harness: &H) {
         [scene.seen_at("b", 10), scene.blocked("a", 10, 900, Some("tab")), scene.erased("é *>.", 10)];
     scene.remember(&records).await;
     let all: BTreeMap<_, _> = records.iter().map(|record| (record.user.clone(), record.clone())).collect();
-    reader.until("the watch tells records", |reader| reader.view.users == all).await;
+    reader.until("the watch delivers records", |reader| reader.view.users == all).await;
     assert_eq!(scene.follower().await.view.users, all);
     let Facts { sessions, users, .. } = scene.load(&["b", "c", "nobody", "é *>.", "b", "a"]).await;
     assert_eq!(sessions, [session]);
@@ -115,7 +115,7 @@ pub async fn u2_watch_and_load_tell_records<H: Harness>(harness: &H) {
 }
 
 /// U2: more records than one batch holds are delivered, in batches.
-pub async fn u2_many_records_are_all_told<H: Harness>(harness: &H) {
+pub async fn u2_many_records_are_all_delivered<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let records: Vec<_> = (0..=2 * BATCH_ENTRIES).map(|n| scene.seen_at(&format!("u{n}"), 10)).collect();
     scene.remember(&records).await;
@@ -124,8 +124,9 @@ pub async fn u2_many_records_are_all_told<H: Harness>(harness: &H) {
     assert_eq!(reader.view.users.len(), records.len());
 }
 
-/// U3: a record is dropped unless it has more than the caller knows; the user's sessions are kept.
-pub async fn u3_forget_drops_a_record_that_says_no_more<H: Harness>(harness: &H) {
+/// U3: a record is dropped unless it contains more than the caller knows; the user's sessions are
+/// kept.
+pub async fn u3_forget_drops_a_record_that_contains_no_more<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let session = scene.session("u", 10);
     scene.put_one(&session).await;
@@ -140,7 +141,7 @@ pub async fn u3_forget_drops_a_record_that_says_no_more<H: Harness>(harness: &H)
     assert_eq!(scene.load_one("u").await.as_ref(), Some(&session));
     reader.until("the record is gone", |reader| reader.view.users.is_empty()).await;
     assert_eq!(scene.follower().await.view.users, BTreeMap::new());
-    // A record remembered again exists again; forgetting the session keeps it.
+    // A record that is remembered again exists again, and is kept when the session is forgotten.
     scene.remember(std::slice::from_ref(&more)).await;
     scene.forget(&[scene.seen(&session, 10, 10)]).await;
     assert_eq!(scene.record("u").await, Some(more));

@@ -1,4 +1,4 @@
-//! W1–W4: what a watch delivers, when, and what it may claim.
+//! W1–W4: what a watch delivers and when, and what it may report.
 
 use super::scene::{Scene, node};
 use super::{Cannot, Follower, Harness};
@@ -18,7 +18,7 @@ pub async fn w1_watch_starts_with_everything<H: Harness>(harness: &H) {
     let mut reader = Follower::new(harness, &scene.other);
     let mut synced = 0;
     while synced < scene.other.shards() {
-        let message = reader.hear().await;
+        let message = reader.next().await;
         if let Some(FeedEvent::Facts(facts)) = &message {
             assert!(facts.sessions.len() <= BATCH_ENTRIES, "a slice is a batch at most");
         }
@@ -28,11 +28,11 @@ pub async fn w1_watch_starts_with_everything<H: Harness>(harness: &H) {
         let here = all.iter().filter(|session| scene.other.shard_of(&session.user) == shard);
         let missing =
             here.filter(|session| reader.view.sessions.get(&session.key()) != Some(session)).count();
-        assert_eq!(missing, 0, "shard {shard} claimed too early that all was told");
+        assert_eq!(missing, 0, "shard {shard} was reported as synced too early");
         synced += u16::from(matches!(message, Some(FeedEvent::Synced { .. })));
     }
     assert_eq!(reader.view.sessions.len(), all.len());
-    assert!(reader.view.nodes.contains_key("n"), "a node that holds nothing is told as well");
+    assert!(reader.view.nodes.contains_key("n"), "a node without sessions is delivered too");
 }
 
 /// W1: a watch of an empty store is synced.
@@ -47,7 +47,7 @@ pub async fn w1_watch_of_an_empty_store_is_synced<H: Harness>(harness: &H) {
 }
 
 /// W2: a watch delivers puts, touches and forgets of another handle.
-pub async fn w2_watch_hears_every_verb_of_another_handle<H: Harness>(harness: &H) {
+pub async fn w2_a_watch_delivers_every_kind_of_write_of_another_handle<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
     let mut session = scene.held("u", 10, "n");
@@ -71,7 +71,7 @@ pub async fn w2_watch_hears_every_verb_of_another_handle<H: Harness>(harness: &H
 }
 
 /// W2: a watch delivers the changes of another handle even if its own handle writes too.
-pub async fn w2_both_sides_hear_each_other<H: Harness>(harness: &H) {
+pub async fn w2_two_handles_receive_each_others_writes<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut here = Follower::new(harness, &scene.store);
     let mut there = Follower::new(harness, &scene.other);
@@ -109,7 +109,7 @@ pub async fn w2_changes_of_a_session_arrive_in_order<H: Harness>(harness: &H) {
     assert_eq!(reader.view.sessions.into_values().collect::<Vec<_>>(), [last]);
 }
 
-/// W2: nothing written while a watch begins is lost.
+/// W2: a watch loses no write that happens while it begins.
 pub async fn w2_nothing_is_lost_while_a_watch_begins<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let all: Vec<Session> = (0..600).map(|n| scene.session(&format!("user-{n}"), 10)).collect();
@@ -131,7 +131,7 @@ pub async fn w2_nothing_is_lost_while_a_watch_begins<H: Harness>(harness: &H) {
     assert_eq!(touched.count(), meanwhile.len());
 }
 
-/// W2: a reader that did not read for long has missed nothing once it is caught up.
+/// W2: a reader that did not read for long has missed nothing once it is up to date.
 pub async fn w2_a_slow_reader_misses_nothing<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
@@ -149,7 +149,7 @@ pub async fn w2_a_slow_reader_misses_nothing<H: Harness>(harness: &H) {
 
 /// W3: a watch proves the store's time regularly, and never before everything written until then
 /// has been delivered.
-pub async fn w3_time_is_proven_after_what_was_written<H: Harness>(harness: &H) {
+pub async fn w3_time_is_proven_after_earlier_writes_are_delivered<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let mut reader = scene.follower().await;
     for round in 0..3 {
@@ -157,18 +157,18 @@ pub async fn w3_time_is_proven_after_what_was_written<H: Harness>(harness: &H) {
         scene.put(&written).await;
         let touches: Vec<_> = written.iter().map(|session| scene.touch(session, round + 100, 0)).collect();
         scene.touched(&touches).await;
-        let now = scene.store.now().await.expect("a store that works tells its time");
+        let now = scene.store.now().await.expect("a store that works returns its time");
         let mut waiting: Vec<u16> = (0..scene.other.shards()).collect();
         let mut turns = harness.patience().as_millis() / 250;
         while !waiting.is_empty() {
-            let message = reader.hear().await;
+            let message = reader.next().await;
             turns = if message.is_none() { turns - 1 } else { turns };
             assert!(turns > 0, "shards {waiting:?} do not prove their time");
             let Some(FeedEvent::Alive { shard, at, .. }) = message else { continue };
             if at > now {
                 waiting.retain(|waiting| *waiting != shard);
                 let here = written.iter().filter(|session| scene.other.shard_of(&session.user) == shard);
-                let told = |s: &&Session| {
+                let is_delivered = |s: &&Session| {
                     reader
                         .view
                         .sessions
@@ -176,7 +176,7 @@ pub async fn w3_time_is_proven_after_what_was_written<H: Harness>(harness: &H) {
                         .is_some_and(|known| known.seen_at == scene.at(round + 100))
                 };
                 assert_eq!(
-                    here.clone().filter(told).count(),
+                    here.clone().filter(is_delivered).count(),
                     here.count(),
                     "shard {shard} proved its time too early"
                 );
@@ -199,7 +199,7 @@ pub async fn w4_a_store_that_lost_data_shows_another_epoch<H: Harness>(harness: 
         !reader.epochs.is_empty()
             && reader.epochs.iter().all(|(shard, epoch)| before.get(shard) != Some(epoch))
     };
-    // The old feed ends by itself; the next one shows the loss.
+    // The old feed ends by itself, and the next one shows the loss.
     reader.until("another epoch", |reader| another(reader) && reader.epochs.len() == before.len()).await;
     assert_eq!(reader.view.sessions.len(), 0);
     assert_eq!(scene.load_one("u").await, None);
@@ -207,8 +207,8 @@ pub async fn w4_a_store_that_lost_data_shows_another_epoch<H: Harness>(harness: 
     reader.until("life goes on", |reader| reader.view.sessions.len() == 1).await;
 }
 
-/// W4: a store that lost nothing has the same epoch for all handles, whatever is written.
-pub async fn w4_an_epoch_lasts<H: Harness>(harness: &H) {
+/// W4: a store that has lost nothing has the same epoch for all handles, whatever is written.
+pub async fn w4_an_epoch_does_not_change_without_a_loss<H: Harness>(harness: &H) {
     let scene = Scene::of(harness).await;
     let before = scene.follower().await.epochs;
     let session = scene.session("u", 10);

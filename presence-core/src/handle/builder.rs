@@ -37,8 +37,8 @@ impl Builder {
         }
     }
 
-    /// The windows that sessions are judged by. Default: [`Policy::default`]. Must be the same in
-    /// every process on one store.
+    /// The policy, which decides when sessions are idle or gone. Default: [`Policy::default`]. Must
+    /// be the same in every process on one store.
     ///
     /// ```
     /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
@@ -68,8 +68,8 @@ impl Builder {
         Self { clock: Arc::new(clock), ..self }
     }
 
-    /// Prefix of this process's node name, for operators to recognise it. Default: `node`. At most
-    /// 200 bytes, without control characters; the rest is dropped.
+    /// Prefix of this process's node name, by which operators recognise it. Default: `node`.
+    /// Control characters are removed, and at most 50 characters are used.
     ///
     /// ```
     /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
@@ -82,12 +82,14 @@ impl Builder {
         Self { label: label.into(), ..self }
     }
 
-    /// Most visible sessions in the roster of this process; beyond, a *new* one is refused with
-    /// [`Error::Full`](super::Error::Full). Default: 4,000,000, about 1 GB if each is in one topic.
+    /// Most visible sessions in the roster of this process. Beyond that, *new* sessions are refused
+    /// with [`Error::Full`](super::Error::Full). Default: 4,000,000, about 1 GB if each is in one
+    /// topic.
     ///
-    /// The roster holds the sessions of the whole cluster. Invisible ones (lapsed but not
-    /// forgotten, or of hidden users) do not count, up to the same number again, so that a refusal
-    /// tells nothing about hidden users. Sessions accepted by other processes are never refused.
+    /// The roster holds the sessions of the whole cluster. The same number of invisible sessions
+    /// (lapsed but not forgotten, or of hidden users) is allowed in addition, so that a refusal
+    /// reveals nothing about hidden users. Sessions that other processes have accepted are never
+    /// refused.
     ///
     /// ```
     /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
@@ -100,13 +102,14 @@ impl Builder {
         Self { max_sessions, ..self }
     }
 
-    /// Most bytes that the sessions and topics in the roster of this process may take. Beyond, what
-    /// needs more is refused with [`Error::Full`](super::Error::Full): a new session, more topics,
-    /// a longer meta or message. Renewals, leaves and hiding are never refused. Default: 2 GiB.
+    /// Most bytes of the sessions and topics in the roster of this process. Beyond that, heartbeats
+    /// that need more are refused with [`Error::Full`](super::Error::Full): with a new session,
+    /// more topics, a longer meta or message. Renewals, leaves and hiding are never refused.
+    /// Default: 2 GiB.
     ///
-    /// An estimate, within a quarter of what the allocator is asked for. A quarter of the budget is
-    /// reserved for invisible sessions, which within it do not count against others. A memory store
-    /// has a budget of its own.
+    /// The bytes are estimated; the allocated memory differs by at most a quarter. A quarter of the
+    /// budget is reserved for invisible sessions, which do not reduce the room for visible ones
+    /// while they fit into it. A memory store has a budget of its own.
     ///
     /// ```
     /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
@@ -120,12 +123,12 @@ impl Builder {
     }
 
     /// Most memberships of one user: the number of topics summed over all sessions of the user.
-    /// Beyond, a heartbeat that adds memberships is refused with
+    /// Beyond that, a heartbeat that adds memberships is refused with
     /// [`Error::TooManyTopics`](super::Error::TooManyTopics). Default: 1,024, as many as 16
     /// sessions in 64 topics each.
     ///
-    /// Bounds the cost of one heartbeat of such a user, since a change of status shows in all of
-    /// the user's topics.
+    /// This limits the cost of one heartbeat, since a change of status affects all topics of the
+    /// user.
     ///
     /// ```
     /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
@@ -138,12 +141,12 @@ impl Builder {
         Self { max_topics_per_user, ..self }
     }
 
-    /// Most bytes for records of users: exclusions, erasures, and last-seen times if the policy
-    /// keeps them. Default: 256 MiB, some 3.5 million users.
+    /// Most bytes for records of users: blocks, erasures, and last-seen times if the policy keeps
+    /// them. Default: 256 MiB, about 3.5 million users.
     ///
-    /// Records beyond that are dropped within ten seconds, users seen longest ago first; one
-    /// process of the cluster has the store forget them too. If exclusions and erasures alone take
-    /// all of it (and at least 1 MiB), further ones are refused with
+    /// Records beyond that are dropped within ten seconds, those of users seen longest ago first;
+    /// one process of the cluster makes the store forget them too. If blocks and erasures alone
+    /// take all of it (and at least 1 MiB), further ones are refused with
     /// [`Error::Full`](super::Error::Full).
     ///
     /// ```
@@ -171,7 +174,7 @@ impl Builder {
     /// ```
     ///
     /// # Errors
-    /// [`InvalidPolicy`] if the windows of the policy contradict each other.
+    /// [`InvalidPolicy`] if a field of the policy violates its constraint.
     ///
     /// # Panics
     /// Outside of a tokio runtime.

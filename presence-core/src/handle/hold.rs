@@ -1,4 +1,4 @@
-//! Holds: sessions that live as long as a connection of this process.
+//! `Hold`: a session that stays alive as long as a connection of this process.
 
 use super::Error;
 use super::outbox::{Answer, WriteKind};
@@ -9,17 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// A session bound to a connection of this process: it lives as long as both do, without heartbeats
-/// of its own to the store.
+/// A session bound to a connection of this process. It stays alive as long as the hold and the
+/// process do, without heartbeats of its own to the store.
 ///
-/// Dropping the hold ends the session after the policy's grace, unless the session was placed
-/// elsewhere meanwhile. No method but [`stored`](Self::stored) waits for the store; what it cannot
-/// accept now is written later.
+/// Dropping the hold ends the session after the policy's grace, unless another connection has taken
+/// the session over. Only [`stored`](Self::stored) waits for the store; all other methods return at
+/// once, and changes are written in the background.
 #[must_use = "dropping a hold leaves"]
 pub struct Hold {
     shared: Arc<Shared>,
     key: SessionKey,
-    /// Number of the connection: a later one of the same session replaces it.
+    /// Number of the connection. A later connection of the same session replaces this one.
     connection: u64,
     stored: Mutex<Option<Answer>>,
     grace: Duration,
@@ -38,15 +38,15 @@ impl Hold {
         let connection = shared.next_id.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let shard = shared.store().shard_of(&beat.user);
         let write = {
-            // Locked until the roster knows the session, so that the drop of a previous hold either
-            // comes first as a whole or finds itself replaced.
+            // Locked until the roster knows the session. So the drop of a previous hold is either
+            // complete before this, or finds that this connection has replaced its own.
             let mut connections = shared.connections.lock();
             let write = shared.roster.beat(beat, BeatSource::Connection, shard, shared.now())?;
             connections.insert(key.clone(), Connection { number: connection, ended: None });
             write
         };
         if let StoreWrite::Put { sessions, .. } = &write {
-            // The other sessions of the put are those evicted to make room.
+            // The other sessions of the put were evicted to make room.
             shared.outbox.mark(sessions.iter().skip(1).map(Session::key), WriteKind::Put);
         }
         let stored = Mutex::new(Some(shared.outbox.mark_and_wait(key.clone())));
@@ -67,7 +67,7 @@ impl Hold {
 
     /// Returns once the store has the session.
     ///
-    /// Cancel-safe. Waits as long as the store is unreachable; this process shows the session
+    /// Cancel-safe. Waits as long as the store is unreachable. This process shows the session
     /// meanwhile.
     ///
     /// ```
@@ -91,10 +91,10 @@ impl Hold {
         }
     }
 
-    /// Returns once the session was disconnected or its user erased, on any process: the connection
-    /// should then be closed.
+    /// Returns once any process disconnected the session or erased its user: the connection should
+    /// then be closed.
     ///
-    /// The session has left by then, and this hold cannot bring it back. Cancel-safe.
+    /// The session has left by then, and this hold cannot enter it again. Cancel-safe.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence, hold: presence_core::Hold) -> Result<(), Box<dyn std::error::Error>> {
@@ -126,8 +126,8 @@ impl Hold {
         }
         let beat = change(Beat::renew(self.key.user.clone(), self.key.id.clone()));
         let shard = self.shared.store().shard_of(&beat.user);
-        // The session is known, so that it normally needs no room. If it was forgotten here, it is
-        // entered again.
+        // The session is usually known and needs no room. If it was forgotten here, it is entered
+        // again.
         match self.shared.roster.beat(&beat, BeatSource::Connection, shard, self.shared.now()) {
             Ok(StoreWrite::Put { sessions, .. }) => {
                 self.shared.outbox.mark(sessions.iter().map(Session::key), WriteKind::Put);
@@ -155,7 +155,7 @@ impl Hold {
         }
     }
 
-    /// Moves the session to these topics, and out of all others at once.
+    /// Moves the session to these topics, and out of all others, at once.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence, hold: presence_core::Hold) -> Result<(), Box<dyn std::error::Error>> {
@@ -171,7 +171,7 @@ impl Hold {
         self.beat(|beat| beat.topics(topics))
     }
 
-    /// Declares a status, for as long as the session lives or until the declaration ends.
+    /// Declares a status, until the session ends or the declaration expires.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence, hold: presence_core::Hold) -> Result<(), Box<dyn std::error::Error>> {

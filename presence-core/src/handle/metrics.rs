@@ -1,4 +1,4 @@
-//! Descriptions of this crate's metrics, for exporters that show them.
+//! Descriptions of this crate's metrics, for exporters that display them.
 
 use metrics::{describe_counter, describe_gauge};
 
@@ -13,6 +13,6 @@ pub(super) fn describe() {
     describe_counter!("presence_feed_ends_total", "Store watches that ended and were started again");
     describe_counter!(
         "presence_rewrites_total",
-        "Sessions written again because the store showed less of them"
+        "Sessions written again because the store had lost them or had an older state"
     );
 }

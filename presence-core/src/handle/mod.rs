@@ -1,5 +1,4 @@
-//! `Presence`, the handle that a host holds, and the background tasks behind it: the only async
-//! logic of the crate.
+//! `Presence`, the handle for hosts, and its background tasks: the only async logic of the crate.
 
 mod builder;
 mod disconnections;

@@ -1,9 +1,9 @@
 //! The outbox: keys of this process's sessions whose present state must still be written to the
 //! store.
 //!
-//! Every failure only adds a session's key: a failed or timed-out call, a miss, a dropped hold, a
-//! feed that shows less. One task empties the set and writes each session as it is *then*. The set
-//! is bounded by the process's own sessions.
+//! A failed or timed-out call, a miss, a dropped hold, or a feed that delivers an older state only
+//! adds the session's key. One task empties the set, and writes each session in its state *at that
+//! time*. The size of the set is limited by the number of the process's own sessions.
 
 use crate::model::{SessionKey, UserId};
 use crate::store;
@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::{Notify, oneshot};
 
-/// How much of a session must be written. The greater kind includes the lesser.
+/// How a session must be written. A put includes a touch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum WriteKind {
     /// A renewal of its times.
@@ -21,7 +21,7 @@ pub(super) enum WriteKind {
     Put,
 }
 
-/// Notifies a caller once a session was written, or refused.
+/// Notifies a caller that a session was written or refused.
 type Waiter = oneshot::Sender<Result<(), Arc<store::Error>>>;
 /// The receiver of that notification.
 pub(super) type Answer = oneshot::Receiver<Result<(), Arc<store::Error>>>;
@@ -36,7 +36,7 @@ pub(super) struct Outbox {
     pending: Mutex<HashMap<SessionKey, Pending, foldhash::fast::RandomState>>,
     /// Users whose records must be written.
     records: Mutex<HashSet<UserId, foldhash::fast::RandomState>>,
-    /// Wakes the task that empties the outbox.
+    /// Wakes the task that empties the outbox, because something was added.
     pub marked: Notify,
 }
 
@@ -57,7 +57,7 @@ impl Outbox {
         }
     }
 
-    /// Adds a session to be put; returns a receiver that is notified when that happened.
+    /// Adds a session to be put; returns a receiver that is notified once that has happened.
     pub fn mark_and_wait(&self, key: SessionKey) -> Answer {
         let (waiter, answer) = oneshot::channel();
         let mut pending = self.pending.lock();

@@ -22,7 +22,7 @@ pub struct Health {
     pub shown_sessions: usize,
     /// Users online.
     pub users: usize,
-    /// Topics with somebody online.
+    /// Topics with online users.
     pub shown_topics: usize,
     /// Topics with any session, visible or not. For operators only.
     pub topics: usize,
@@ -35,7 +35,7 @@ pub struct Health {
 /// Whether calls to the store succeed. Exhaustive on purpose: they do or they do not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreHealth {
-    /// The last call did, or none was made yet.
+    /// The last call succeeded, or none was made yet.
     Up,
     /// All calls since then failed, or writes wait to be repeated.
     Down {
@@ -56,9 +56,9 @@ pub struct Explanation {
     pub liveness: Liveness,
     /// The effective status.
     pub status: Status,
-    /// The proven time at which the user was judged.
+    /// The proven time of the view that decided the state.
     pub now: Timestamp,
-    /// Whether that time is fresh.
+    /// Whether the roster's view is fresh.
     pub view: View,
     /// The user's sessions.
     pub sessions: Vec<SessionReport>,

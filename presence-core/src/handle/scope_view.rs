@@ -5,15 +5,16 @@ use crate::model::{Topic, UserId};
 use crate::roster::{Counts, Detail, Member, Scope, ScopeState, Snapshot, Sorted};
 use std::sync::Arc;
 
-/// Queries of everyone, or of one topic, without network access.
+/// Queries of all users, or of one topic, without network access.
 ///
-/// Cheap to create. Keep it where the same scope is queried often: [`counts`](Self::counts) is then
-/// one atomic load.
+/// Cheap to create. Keep it to query the same scope often: [`counts`](Self::counts) is then one
+/// atomic load.
 #[derive(Clone)]
 pub struct ScopeView {
     shared: Arc<Shared>,
     scope: Scope,
-    /// `None` for a topic that had no members at creation: it is then looked up at each query.
+    /// `None` for a topic that had no members when this was created: it is then looked up at each
+    /// query.
     state: Option<Arc<ScopeState>>,
 }
 
@@ -144,8 +145,8 @@ impl ScopeView {
 
     /// All members of the scope as a shared snapshot.
     ///
-    /// The first call collects all members; from then on the scope is watched, until nobody has
-    /// asked for a minute.
+    /// The first call collects all members. From then on the scope is watched, until no snapshot
+    /// was requested for a minute.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
-/// How long the first heartbeats of a process wait for the store's time.
+/// How long the first heartbeats of a process wait for the store's time at most.
 const PATIENCE_AT_START: Duration = Duration::from_millis(400);
 
 pub(super) struct Shared {
@@ -24,21 +24,20 @@ pub(super) struct Shared {
     pub roster: Roster,
     pub clock: Arc<dyn Clock>,
     pub outbox: Outbox,
-    /// Wakes the sweep that waits for a proof, because the view has moved.
+    /// Wakes the sweep that waits for a proof, because one has arrived.
     pub moved: Notify,
-    /// Wakes the sweep, because something is due earlier than it knows.
+    /// Wakes the sweep, because a check is due earlier than announced.
     pub due: Notify,
-    /// Wakes tasks that wait with writes for the store, because it has just accepted one.
+    /// Wakes tasks that wait until the store accepts writes, because it has just accepted one.
     pub proven: Notify,
     /// Wakes the publisher, because watches have unpublished changes.
     pub changed: Notify,
-    /// Whether the store's time, which stamps need, is known; `None` until the store has answered
-    /// or failed once.
+    /// Whether the store's time is known; `None` until the store has answered or failed once.
     is_calibrated: watch::Sender<Option<bool>>,
     /// Whether `is_calibrated` is no longer `None`.
     has_asked: AtomicBool,
     pub is_ready: watch::Sender<bool>,
-    /// Whether this process, and with it all subscriptions, has ended.
+    /// Whether this process has shut down and ended all subscriptions.
     pub has_ended: watch::Sender<bool>,
     /// Whether the roster's content is fresh, as of the last check.
     view: watch::Sender<View>,
@@ -77,7 +76,8 @@ impl Shared {
         }
     }
 
-    /// The store itself. Calling through the `Arc` would wrap every call's future in another one.
+    /// The store behind the `Arc`. The trait is also implemented for `Arc`, and calling that would
+    /// box every future twice.
     pub fn store(&self) -> &dyn PresenceStore {
         &*self.store
     }
@@ -95,17 +95,17 @@ impl Shared {
         self.clock.now()
     }
 
-    /// Waits until the store's time is known, or the wait takes too long: then records are stamped
-    /// by the process's own clock, and converted to the store's time once that is known.
+    /// Waits until the store's time is known, but only for a short time. After that, records are
+    /// stamped by the process's own clock, and converted to the store's time once that is known.
     pub async fn calibrated(&self) {
-        // Every heartbeat calls this, and the channel has a lock.
+        // Every heartbeat calls this, so it avoids the lock of the channel.
         if !self.has_asked.load(Ordering::Relaxed) {
             let mut known = self.is_calibrated.subscribe();
             let _ = tokio::time::timeout(PATIENCE_AT_START, known.wait_for(Option::is_some)).await;
         }
     }
 
-    /// Asks the store for its time, unless that is known already.
+    /// Asks the store for its time, unless it is known already.
     pub async fn ask_time(&self) {
         if *self.is_calibrated.borrow() == Some(true) {
             return;
@@ -117,8 +117,8 @@ impl Shared {
         self.note_time(now.is_ok());
     }
 
-    /// Records whether the store's time is known, from an answer or from a proof of the feed. A
-    /// store that was unreachable at the start may deliver a proof without ending the feed first.
+    /// Records whether the store's time is known, after an answer or a proof of the feed. If the
+    /// store was unreachable at the start, the first proof may come before another answer.
     pub fn note_time(&self, is_known: bool) {
         self.is_calibrated.send_if_modified(|known| {
             let changes = *known != Some(is_known);
@@ -127,14 +127,14 @@ impl Shared {
         });
         self.has_asked.store(true, Ordering::Relaxed);
         if is_known && self.store_state.is_down() {
-            // The feed brought the time, so the store is reachable.
+            // A proof has arrived, so the store is reachable.
             self.note_success(Verb::Now);
         }
     }
 
     /// Waits until the store's time is known, however long that takes.
     pub async fn knows_time(&self) {
-        // The sender lives in `self`.
+        // The sender is in `self`.
         let _ = self.is_calibrated.subscribe().wait_for(|known| *known == Some(true)).await;
     }
 
@@ -144,7 +144,7 @@ impl Shared {
         let changes =
             self.view.send_if_modified(|view| std::mem::replace(view, now).is_fresh() != now.is_fresh());
         if changes && now.is_fresh() {
-            // The sweep, which notices when it turns stale, does not know of that time yet.
+            // The sweep must schedule anew when the view turns stale.
             self.due.notify_one();
         }
     }

@@ -1,4 +1,4 @@
-//! Calls of the store: their time limit, what follows from their outcome, and what is repeated
+//! Calls of the store: their timeout, the effect of their outcome, and what the outbox repeats
 //! later.
 
 use super::outbox::WriteKind;
@@ -13,24 +13,24 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-/// Time limit for the store calls of one heartbeat, so that its caller hears "degraded" within 2 s
-/// in total.
+/// Timeout for all store calls of one heartbeat, so that its caller gets an answer within 2 s in
+/// total.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 
 impl Shared {
-    /// Awaits a call of the store with a time limit, and records whether the store is up.
+    /// Awaits a call of the store with a timeout, and records whether the store is up.
     pub async fn call<T>(&self, verb: Verb, call: BoxFuture<'_, store::Result<T>>) -> store::Result<T> {
         self.call_within(verb, PATIENCE, call).await.0
     }
 
-    /// Like [`call`](Self::call) with another time limit; returns also the time taken.
+    /// Like [`call`](Self::call), with another timeout; also returns the time taken.
     async fn call_within<T>(
         &self,
         verb: Verb,
         patience: Duration,
         mut call: BoxFuture<'_, store::Result<T>>,
     ) -> (store::Result<T>, Duration) {
-        // A memory store answers at the first poll, and needs no timer.
+        // A memory store answers at the first poll, so no timer is needed.
         let (answered, took) = match poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
             Poll::Ready(answered) => (answered, Duration::ZERO),
             Poll::Pending => {
@@ -43,12 +43,12 @@ impl Shared {
         (self.note(verb, answered), took)
     }
 
-    /// Records whether the store is up, by the answer to a call.
+    /// Records whether the store is up, according to the answer to a call.
     fn note<T>(&self, verb: Verb, answered: store::Result<T>) -> store::Result<T> {
         match &answered {
             Ok(_) if self.store_state.is_down() => self.note_success(verb),
             Ok(_) => {}
-            // A full store is up.
+            // A store that is full is still up.
             Err(error) if error.kind() == Kind::Full => {}
             Err(error) => self.note_failure(verb, error),
         }
@@ -156,7 +156,7 @@ impl Shared {
         self.roster.confirm(keys, self.now());
     }
 
-    /// Adds writes that failed to the outbox, unless repeating them is pointless.
+    /// Adds failed writes to the outbox, unless the store would refuse them again.
     fn defer(&self, keys: Vec<SessionKey>, kind: WriteKind, error: store::Error) -> Error {
         if error.kind() == Kind::Rejected {
             return Error::Rejected(error);
@@ -170,7 +170,7 @@ fn keys_of(touches: &[Touch]) -> Vec<SessionKey> {
     touches.iter().filter_map(Touch::key).collect()
 }
 
-/// Guard of a call in flight: if the caller is cancelled, the outbox repeats the write.
+/// Guard of a call in flight: if the caller is cancelled, it adds the write to the outbox.
 struct Unfinished<'a, K: Fn() -> Vec<SessionKey>> {
     shared: &'a Shared,
     keys: K,

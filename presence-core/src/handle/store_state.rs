@@ -1,5 +1,5 @@
-//! The health of the store, judged by the outcome of this process's calls: what `health` returns,
-//! and what is logged.
+//! `StoreState`: the health of the store, according to the outcome of this process's calls. Decides
+//! what `health` returns and what is logged.
 
 use super::report::StoreHealth;
 use crate::store;
@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-/// A kind of call. They are tracked apart, since a full store refuses puts but accepts touches.
+/// A kind of call. Each kind is tracked separately, since a full store refuses puts but accepts
+/// touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Verb {
@@ -16,8 +17,8 @@ pub(super) enum Verb {
     Touch = 1 << 1,
     Now = 1 << 2,
     Remember = 1 << 3,
-    /// Garbage collection: its failure alone is no outage, since nothing waits for it and the next
-    /// call may be a lease away.
+    /// Garbage collection. Its failure alone is not an outage: nothing waits for it, and the next
+    /// call may come a lease later.
     Forget = 0,
 }
 
@@ -37,13 +38,14 @@ pub(super) enum Line {
 /// succeeded again, and the outbox is empty.
 #[derive(Debug)]
 pub(super) struct StoreState {
-    /// The kinds of call that fail, and [`DOWN`]. Zero tells without the lock that a success
-    /// changes nothing.
+    /// The kinds of call that fail, and [`DOWN`]. If it is zero, a success changes nothing, and the
+    /// lock is not needed.
     failing: AtomicU8,
     state: Mutex<State>,
 }
 
-/// The store counts as down, even if no kind of call fails, until the outbox is empty.
+/// Set until the outbox is empty: the store counts as down until then, even if no kind of call
+/// fails.
 const DOWN: u8 = 1 << 7;
 
 #[derive(Debug)]
@@ -68,7 +70,7 @@ impl StoreState {
         self.state.lock().health.clone()
     }
 
-    /// Whether a success must be recorded.
+    /// Whether the store counts as down, so that a success must be recorded.
     pub fn is_down(&self) -> bool {
         self.failing.load(Ordering::Relaxed) != 0
     }
@@ -120,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn touches_that_succeed_while_puts_fail_are_one_outage_and_one_line() {
+    fn failing_puts_among_successful_touches_are_logged_as_one_outage() {
         let state = StoreState::default();
         let mut lines = Vec::new();
         for n in 0..200 {
@@ -132,14 +134,14 @@ mod tests {
             );
         }
         assert_eq!(lines, [Line::Down { unlogged: 0 }]);
-        assert_eq!(state.succeeded(Verb::Put, || true), None, "something is still owed");
+        assert_eq!(state.succeeded(Verb::Put, || true), None, "the outbox is not empty");
         assert!(state.is_down());
         assert_eq!(state.succeeded(Verb::Touch, || false), Some(Line::Up));
         assert_eq!((state.health(), state.is_down()), (StoreHealth::Up, false));
     }
 
     #[test]
-    fn a_store_that_comes_and_goes_is_two_lines_in_ten_seconds() {
+    fn a_store_that_fails_intermittently_is_logged_twice_in_ten_seconds() {
         let state = StoreState::default();
         let mut lines = Vec::new();
         for n in 0..250 {
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_that_began_too_soon_to_be_logged_is_logged_when_it_lasts() {
+    fn an_outage_soon_after_another_is_logged_once_it_lasts() {
         let state = StoreState::default();
         assert!(state.failed(Verb::Touch, &full(), at(0)).is_some());
         assert!(state.succeeded(Verb::Touch, || false).is_some());
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn forgetting_decides_nothing() {
+    fn forgetting_does_not_affect_the_state_of_the_store() {
         let state = StoreState::default();
         assert_eq!(state.failed(Verb::Forget, &full(), at(0)), None);
         assert_eq!(state.health(), StoreHealth::Up);

@@ -32,8 +32,8 @@ impl Drop for Reader {
 
 /// A stream of a scope: a snapshot, followed by diffs without gaps.
 ///
-/// Nothing is queued for a reader: a slow one gets several diffs in one, and one that is too slow
-/// for those a fresh snapshot. It is a [`Stream`], which ends when the `Presence` shuts down.
+/// Nothing is queued for a reader. A slow reader gets several diffs combined into one, and an even
+/// slower one gets a new snapshot. It is a [`Stream`], which ends when the `Presence` shuts down.
 ///
 /// ```
 /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
@@ -69,7 +69,7 @@ impl Subscription {
         Self { shared: Arc::downgrade(shared), reader, scope: scope.clone(), at: None }
     }
 
-    /// Begins with the diff since `version` where that is still known, else with a snapshot.
+    /// Begins with the diff since `version` if that is still known, else with a snapshot.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -85,7 +85,7 @@ impl Subscription {
         Self { at: Some(version), ..self }
     }
 
-    /// Has sessions in members and diffs.
+    /// Includes sessions in members and diffs.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -96,7 +96,7 @@ impl Subscription {
     /// ```
     #[must_use]
     pub fn with_sessions(self) -> Self {
-        // Once nobody has the `Presence` any more, there is nothing to read.
+        // Without a `Presence` there is nothing to read.
         let Some(shared) = self.shared.upgrade() else { return self };
         Self { reader: Reader::new(&shared, &self.scope, Detail::Sessions), ..self }
     }
@@ -132,7 +132,7 @@ impl Stream for Subscription {
     }
 }
 
-/// A stream of the view: fresh or stale; a slow reader skips to the newest.
+/// A stream of the view: whether it is fresh or stale. A slow reader gets only the newest one.
 ///
 /// ```
 /// # use presence_core::testing::conformance::ReferenceStore as MemoryStore;
@@ -157,7 +157,7 @@ impl ViewUpdates {
         Self { updates: views(view.clone(), Begin::Now), view }
     }
 
-    /// The present view, without waiting; it does not count as yielded.
+    /// The present view, without waiting. Does not affect what the stream yields.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -170,8 +170,8 @@ impl ViewUpdates {
         *self.view.borrow()
     }
 
-    /// The view: the first at once, then whenever it becomes fresh or stale. `None` once the
-    /// `Presence` is gone. Cancel-safe.
+    /// The next view: the first at once, then whenever it becomes fresh or stale. `None` once the
+    /// `Presence` is dropped. Cancel-safe.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -225,7 +225,7 @@ fn views(view: watch::Receiver<View>, begin: Begin) -> BoxStream<'static, View> 
     stream::unfold((view, begin), next).boxed()
 }
 
-/// Changes of a scope's counts; a slow reader skips to the newest.
+/// A stream of a scope's counts. A slow reader gets only the newest ones.
 pub struct CountUpdates {
     reader: Reader,
     last: Option<Counts>,
@@ -233,7 +233,7 @@ pub struct CountUpdates {
 
 impl CountUpdates {
     pub(super) fn new(shared: &Shared, scope: &Scope) -> Self {
-        // The roster keeps no counts of sets of users, so a watch of the members counts them.
+        // The roster keeps no counts for a set of users, so its members are watched instead.
         let detail = if matches!(scope, Scope::Users(_)) { Detail::Members } else { Detail::Counts };
         Self { reader: Reader::new(shared, scope, detail), last: None }
     }

@@ -66,7 +66,7 @@ pub struct Vitals {
     pub seen_at: Timestamp,
     /// The user's last activity.
     pub active_at: Timestamp,
-    /// How long the session lives after its last heartbeat.
+    /// How long the session stays alive after its last heartbeat.
     pub lease: Duration,
     /// For a held session: the node's last heartbeat, and how long its sessions live on if it
     /// drains.
@@ -117,10 +117,10 @@ pub fn classify(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Liveness 
     if view.idle_for(vitals.last_active()) < policy.active_for { Liveness::Active } else { Liveness::Idle }
 }
 
-/// When the state changes next, if no new facts arrive and no blind stretch comes; `None` for
+/// When the state changes next, if no new facts arrive and no blind stretch occurs; `None` for
 /// never.
 ///
-/// Exact: [`classify`] returns the same state at every earlier time, and another one then.
+/// Exact: [`classify`] returns the same state at every earlier time, and another one at this time.
 pub fn next_change(vitals: &Vitals, policy: &Policy, view: &ViewClock) -> Option<Timestamp> {
     next_change_of(classify(vitals, policy, view), vitals, policy, view)
 }

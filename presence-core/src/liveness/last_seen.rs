@@ -11,8 +11,8 @@ const FIRST_MONDAY: u64 = 4 * DAY;
 
 /// The precision with which other users see when a user was last seen.
 ///
-/// The user, operators and the host's own code always see the exact time. The setting concerns
-/// queries about the past: users who watch somebody leave know when that was in any case.
+/// The user, operators and the host's own code always see the exact time. The setting applies to
+/// queries only: users who watch another user leave know the time in any case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LastSeen {
@@ -22,8 +22,8 @@ pub enum LastSeen {
     /// Rounded down in steps: to the minute for an hour, then to the day until that day is over,
     /// then to the week. Days and weeks begin at 00:00 UTC, weeks on Monday.
     ///
-    /// Elapsed time is measured from the rounded time, so that the moment at which one step
-    /// replaces another tells no more than the step did.
+    /// The age is measured from the rounded time. So the moment at which one step replaces another
+    /// reveals nothing about the exact time.
     Coarse,
     /// Not shown: a user who is gone looks like an unknown one.
     Hidden,
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_shown_to_the_minute_then_to_the_day_then_to_the_week() {
+    fn last_seen_is_rounded_to_the_minute_then_to_the_day_then_to_the_week() {
         const MINUTE: u64 = 1_710_340_020;
         const WEDNESDAY: u64 = 1_710_288_000;
         const MONDAY: u64 = 1_710_115_200;
@@ -93,14 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_behind_shows_the_minute() {
+    fn a_viewer_whose_clock_is_behind_sees_the_minute() {
         assert_eq!(LastSeen::Coarse.shown(SEEN, Timestamp::ZERO), Some(Timestamp::from_secs(1_710_340_020)));
     }
 
     proptest! {
-        /// Two users with equal answers at one moment have equal answers ever after.
+        /// Two users who are shown alike at one moment are shown alike at every later one.
         #[test]
-        fn what_is_shown_later_says_nothing_that_was_not_shown_before(
+        fn later_queries_reveal_no_more_than_earlier_ones(
             seen in 0..4 * WEEK, apart in 0..2 * MINUTE, ago in 0..2 * DAY, later in 0..2 * WEEK,
         ) {
             let [one, other] = [seen, seen + apart].map(Timestamp::from_millis);
@@ -112,7 +112,7 @@ mod tests {
         }
 
         #[test]
-        fn it_is_never_later_than_the_truth_and_never_grows(
+        fn rounded_last_seen_is_never_too_late_and_never_increases(
             seen in 0..1_u64 << 42, ago in 0..2 * WEEK, later in 0..2 * WEEK,
         ) {
             let (seen_at, now) = (Timestamp::from_millis(seen), Timestamp::from_millis(seen + ago));

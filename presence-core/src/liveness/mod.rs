@@ -1,4 +1,5 @@
-//! The meaning of facts: active, idle or gone. Pure functions of facts, policy and proven time.
+//! Decides whether a session is active, idle or gone: pure functions of its facts, the policy and
+//! the proven time.
 
 mod classify;
 mod last_seen;

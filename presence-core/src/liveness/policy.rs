@@ -1,23 +1,23 @@
-//! The policy: the windows by which sessions are judged.
+//! `Policy`: the durations that decide when a session is idle or gone.
 
 use super::LastSeen;
 use std::fmt;
 use std::time::Duration;
 
-/// How a session is judged that declared a status, but never sent a heartbeat. Exhaustive on
-/// purpose: a session is alive or it is not.
+/// How a session counts that has declared a status but never sent a heartbeat. Deliberately
+/// exhaustive: a session is alive or it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeclaredOnly {
-    /// As gone; the status shows once a heartbeat comes.
+    /// As gone. The status is shown once a heartbeat arrives.
     Gone,
-    /// As alive, for as long as the status counts.
+    /// As alive, as long as the status counts.
     Alive,
 }
 
-/// The windows by which sessions are judged.
+/// The durations that decide when a session is idle or gone.
 ///
-/// Every process on one store should have the same policy. A difference does no harm to the data,
-/// but the processes then show different states.
+/// Every process on one store should have the same policy. Different policies do not damage the
+/// data, but the processes then show different states.
 ///
 /// ```
 /// use presence_core::Policy;
@@ -29,12 +29,12 @@ pub enum DeclaredOnly {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
-    /// How long a session lives after its last heartbeat.
+    /// How long a session stays alive after its last heartbeat.
     ///
     /// Default 60 s. From 1 s to 45 days. Two and a half times the clients' heartbeat interval
     /// tolerates one lost heartbeat.
     pub lease_for: Duration,
-    /// How long a held session lives after its process's last heartbeat.
+    /// How long a held session stays alive after its process's last heartbeat.
     ///
     /// Default 8 s. At least 3 s; processes send one every 2 s. A killed process is noticed after
     /// this time plus one heartbeat interval.
@@ -50,8 +50,8 @@ pub struct Policy {
     pub grace: Duration,
     /// How a session is judged that declared a status, but never sent a heartbeat.
     ///
-    /// Default [`DeclaredOnly::Gone`]. Choose [`DeclaredOnly::Alive`] for services whose users set a
-    /// status and send no heartbeats.
+    /// Default [`DeclaredOnly::Gone`]. Choose [`DeclaredOnly::Alive`] for services whose users set
+    /// a status and send no heartbeats.
     pub declared_only: DeclaredOnly,
     /// How long a user's last-seen time is kept after the user's sessions are forgotten.
     ///
@@ -90,10 +90,10 @@ crate::setters! {
     optional { remember_for: Duration }
 }
 
-/// The windows by which a session is judged, in words: what the processes on one store compare.
+/// The fields that affect liveness, as text. The processes on one store compare this text.
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The last two do not affect how a session is judged.
+        // The last two do not affect liveness.
         let Self { lease_for, held_for, active_for, grace, declared_only, remember_for: _, last_seen: _ } =
             self;
         // Processes of earlier versions wrote a boolean here.

@@ -35,7 +35,7 @@ fn view(millis: u64) -> ViewClock {
     ViewClock::running(at(millis))
 }
 
-/// Windows of 60 s, 8 s, 5 min and 5 s.
+/// A lease of 60 s, 8 s if held; active for 5 min; a grace of 5 s.
 fn policy() -> Policy {
     Policy::default()
 }
@@ -59,7 +59,7 @@ fn verdict(vitals: &Vitals, millis: u64) -> Liveness {
 }
 
 #[test]
-fn a_session_lives_for_its_lease_and_not_a_millisecond_longer() {
+fn a_session_is_gone_exactly_when_its_lease_ends() {
     assert_eq!(verdict(&seen(), 59_999), Liveness::Active);
     assert_eq!(verdict(&seen(), 60_000), Liveness::Gone);
     assert_eq!(next_change(&seen(), &policy(), &view(0)), Some(at(60_000)));
@@ -67,7 +67,7 @@ fn a_session_lives_for_its_lease_and_not_a_millisecond_longer() {
 }
 
 #[test]
-fn a_session_is_idle_when_its_user_has_not_been_active_for_long() {
+fn a_session_is_idle_once_its_last_activity_is_too_old() {
     let vitals = Vitals { lease: secs(3_600), ..seen() };
     assert_eq!(verdict(&vitals, 299_999), Liveness::Active);
     assert_eq!(verdict(&vitals, 300_000), Liveness::Idle);
@@ -77,17 +77,17 @@ fn a_session_is_idle_when_its_user_has_not_been_active_for_long() {
 }
 
 #[test]
-fn the_future_has_no_age_and_no_activity_is_later_than_its_beat() {
+fn a_future_heartbeat_has_age_zero_and_activity_counts_up_to_the_last_heartbeat() {
     let early = Vitals { seen_at: at(10_000), active_at: at(10_000), ..seen() };
     assert_eq!(verdict(&early, 0), Liveness::Active);
     // Activity from a client clock that is ahead counts no longer than the session's last
     // heartbeat.
-    let boasts = Vitals { active_at: at(9_999_999), lease: secs(3_600), ..seen() };
-    assert_eq!(verdict(&boasts, 300_000), Liveness::Idle);
+    let client_ahead = Vitals { active_at: at(9_999_999), lease: secs(3_600), ..seen() };
+    assert_eq!(verdict(&client_ahead, 300_000), Liveness::Idle);
 }
 
 #[test]
-fn a_held_session_lives_with_its_node() {
+fn a_held_session_is_alive_as_long_as_its_node() {
     let node = |seen, drain| Some((at(seen), drain));
     let held = Vitals { lease: secs(8), node: node(100_000, None), ..seen() };
     assert_eq!(verdict(&held, 107_999), Liveness::Active);
@@ -98,7 +98,8 @@ fn a_held_session_lives_with_its_node() {
     assert_eq!(next_change(&drains, &policy(), &view(107_000)), Some(at(130_000)));
     let hurries = Vitals { node: node(100_000, Some(secs(1))), ..held };
     assert_eq!(verdict(&hurries, 107_999), Liveness::Active);
-    // With an unknown node, the session lives by its own heartbeats; a dead node does not end them.
+    // With an unknown node, the session is judged by its own heartbeats; a dead node does not end
+    // them.
     let alone = Vitals { node: None, ..held };
     assert_eq!((verdict(&alone, 7_999), verdict(&alone, 8_000)), (Liveness::Active, Liveness::Gone));
     let outlived = Vitals { seen_at: at(150_000), active_at: at(150_000), ..held };
@@ -106,10 +107,10 @@ fn a_held_session_lives_with_its_node() {
 }
 
 #[test]
-fn a_node_does_not_speak_for_a_session_that_the_store_lacks() {
+fn heartbeats_of_a_node_do_not_renew_a_session_that_the_store_lacks() {
     let held = Vitals { lease: secs(8), node: Some((at(100_000), None)), ..seen() };
     let lacking = Vitals { unconfirmed_since: Some(at(99_000)), ..held };
-    assert_eq!(verdict(&lacking, 106_999), Liveness::Active, "it has one lease to be confirmed in");
+    assert_eq!(verdict(&lacking, 106_999), Liveness::Active, "it has one lease in which it can be confirmed");
     assert_eq!(verdict(&lacking, 107_000), Liveness::Gone);
 }
 
@@ -122,7 +123,7 @@ fn a_leave_takes_effect_when_its_grace_is_over() {
 }
 
 #[test]
-fn a_declaration_alone_counts_where_the_policy_says_so() {
+fn a_declaration_without_heartbeats_counts_only_if_the_policy_says_so() {
     let vitals = Vitals {
         seen_at: Timestamp::ZERO,
         active_at: Timestamp::ZERO,
@@ -131,17 +132,17 @@ fn a_declaration_alone_counts_where_the_policy_says_so() {
     };
     assert_eq!(verdict(&vitals, 1), Liveness::Gone);
     let counts = policy().declared_only(DeclaredOnly::Alive);
-    let lives = |vitals: &Vitals, millis| classify(vitals, &counts, &view(millis)) == Liveness::Active;
-    assert!(lives(&vitals, 59_999) && !lives(&vitals, 60_000), "without an end it counts for its lease");
+    let is_live = |vitals: &Vitals, millis| classify(vitals, &counts, &view(millis)) == Liveness::Active;
+    assert!(is_live(&vitals, 59_999) && !is_live(&vitals, 60_000), "without an end it counts for its lease");
     let until = Vitals { declared: Some((at(0), Some(at(600_000)))), ..vitals };
-    assert!(lives(&until, 599_999) && !lives(&until, 600_000));
+    assert!(is_live(&until, 599_999) && !is_live(&until, 600_000));
     assert_eq!(next_change(&until, &counts, &view(0)), Some(at(600_000)));
     let nothing = Vitals { declared: None, ..vitals };
-    assert!(!lives(&nothing, 0));
+    assert!(!is_live(&nothing, 0));
 }
 
 #[test]
-fn vitals_know_the_node_of_a_held_session_only() {
+fn vitals_include_the_node_of_a_held_session_only() {
     let node = Node { id: NodeId::new("n").unwrap(), seen_at: at(5), drain_for: None };
     let placement = Placement {
         placed_at: at(0),
@@ -160,7 +161,7 @@ fn vitals_know_the_node_of_a_held_session_only() {
 }
 
 #[test]
-fn a_policy_whose_windows_do_not_fit_names_the_one_that_is_wrong() {
+fn an_invalid_policy_is_refused_with_the_name_of_the_invalid_field() {
     assert_eq!(policy().validate(), Ok(()));
     let wrong = |policy: Policy| policy.validate().map_err(|InvalidPolicy { field, .. }| field);
     assert_eq!(wrong(policy().lease_for(secs(0))), Err("lease_for"));
@@ -172,7 +173,7 @@ fn a_policy_whose_windows_do_not_fit_names_the_one_that_is_wrong() {
     assert_eq!(Policy::memory(secs(80)), secs(80));
 }
 
-/// Short windows, so that a history of a minute sees every change.
+/// Short durations, so that every change occurs within a minute.
 fn policies() -> impl Strategy<Value = Policy> {
     (1..20u64, prop::sample::select(vec![DeclaredOnly::Gone, DeclaredOnly::Alive])).prop_map(
         |(active, declared_only)| Policy::default().active_for(secs(active)).declared_only(declared_only),
@@ -211,7 +212,8 @@ fn rhythm() -> impl Strategy<Value = Vec<(u64, u64)>> {
     prop::collection::vec((step, jump), 1..25)
 }
 
-/// A view that follows such a rhythm, and the process's own time.
+/// Advances the times of the store and of the process by one step, and proves the store's time to
+/// the view.
 fn follow(
     view: &mut ViewClock,
     now: &mut (Timestamp, Timestamp),
@@ -229,7 +231,7 @@ fn follow(
 
 proptest! {
     #[test]
-    fn nobody_gets_better_without_a_beat(vitals in vitals(), policy in policies(), rhythm in rhythm()) {
+    fn liveness_never_improves_without_a_heartbeat(vitals in vitals(), policy in policies(), rhythm in rhythm()) {
         let (mut view, mut now) = (ViewClock::default(), (at(0), Timestamp::ZERO));
         let mut blind = BlindList::default();
         view.prove(now.0, now.1, blind.as_slice());
@@ -243,7 +245,7 @@ proptest! {
     }
 
     #[test]
-    fn the_verdict_changes_exactly_when_it_was_foretold(
+    fn liveness_changes_exactly_at_the_predicted_time(
         vitals in vitals(),
         policy in policies(),
         rhythm in rhythm(),
@@ -275,7 +277,7 @@ proptest! {
 }
 
 #[test]
-fn a_liveness_is_written_and_read_by_its_name() {
+fn a_liveness_is_written_and_read_as_its_name() {
     for liveness in [Liveness::Gone, Liveness::Idle, Liveness::Active] {
         assert_eq!(liveness.to_string().parse(), Ok(liveness));
         assert_eq!(serde_json::to_value(liveness).unwrap(), liveness.as_str());
@@ -284,7 +286,7 @@ fn a_liveness_is_written_and_read_by_its_name() {
 }
 
 #[test]
-fn a_policy_is_compared_by_the_windows_that_judge_sessions() {
+fn a_policy_is_displayed_by_the_fields_that_affect_liveness() {
     let words = "lease 60s, held 8s, active 300s, grace 5s, declared false";
     assert_eq!(Policy::default().to_string(), words);
     assert_eq!(Policy::default().remember_for(secs(60)).last_seen(LastSeen::Coarse).to_string(), words);

@@ -4,28 +4,29 @@ use super::{Declaration, Meta, SessionId, SessionKey, Topic, Topics, UserId};
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// What a heartbeat tells of the user's activity.
+/// What a heartbeat says about the user's activity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Activity {
-    /// Nothing; the session is merely alive.
+    /// Unknown: the heartbeat only says that the session is alive.
     Unknown,
     /// The user is active now.
     Now,
     /// The user was last active this long ago.
     Ago(Duration),
-    /// The user was last active then, by the clock of the store; a future time counts as now.
+    /// The user was last active at this time, by the clock of the store; a future time counts as
+    /// now.
     At(Timestamp),
 }
 
 /// Whether a heartbeat enters its session or renews it. Exhaustive on purpose: it does one of both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BeatKind {
-    /// It enters the session, as on page load or connect. It always counts, also within the grace of
-    /// a leave, and replaces the topics.
+    /// It enters the session, as on page load or connect. It always counts, also within the grace
+    /// of a leave, and replaces the topics.
     Enter,
-    /// It renews the session, or enters it if it is unknown. Within the grace of the session's leave
-    /// it is late and ignored.
+    /// It renews the session, or enters it if it is unknown. Within the grace of the session's
+    /// leave it is late and ignored.
     Renew,
 }
 
@@ -57,10 +58,10 @@ pub struct Beat {
     pub declares: Option<Declaration>,
     /// The host's metadata of the session; `None` keeps it.
     pub meta: Option<Meta>,
-    /// How long the session lives without another heartbeat; `None` keeps it (the policy's, when
-    /// entering).
+    /// How long the session stays alive without another heartbeat; `None` keeps it (the policy's,
+    /// when entering).
     ///
-    /// A session that a connection holds lives at least the policy's `held_for`.
+    /// For a session that a connection holds, at least the policy's `held_for`.
     pub lease: Option<Duration>,
 }
 
@@ -158,7 +159,7 @@ impl Beat {
         Self { meta: Some(meta), ..self }
     }
 
-    /// Sets how long the session lives without another heartbeat.
+    /// Sets how long the session stays alive without another heartbeat.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

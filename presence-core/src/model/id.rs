@@ -68,7 +68,7 @@ macro_rules! name {
             #[doc = concat!("The longest ", $what, ", in bytes.")]
             pub const MAX_BYTES: usize = $max;
 
-            #[doc = concat!("Makes a ", $what, " of any text that keeps the bounds.")]
+            #[doc = concat!("Makes a ", $what, " of a text within the limits.")]
             ///
             /// # Errors
             /// [`InvalidValue`] when the text is empty, too long, or holds a control character.

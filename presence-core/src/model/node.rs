@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// The record of a process: its last heartbeat and, when it drains, how long its sessions live on.
 ///
-/// A register: the greater `(seen_at, drain_for)` wins.
+/// When two states of a node are merged, the greater `(seen_at, drain_for)` wins.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Node {
     /// The name of the process.
@@ -21,7 +21,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// The part of the register that is compared with other states of the same node.
+    /// The value by which two states of the same node are compared.
     pub fn rank(&self) -> (Timestamp, Option<Duration>) {
         (self.seen_at, self.drain_for)
     }

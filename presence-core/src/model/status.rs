@@ -129,10 +129,10 @@ impl From<Message> for String {
     }
 }
 
-/// What a user declares: a status, perhaps with a message, for as long as the session lives or until
-/// a given time.
+/// What a user declares: a status, perhaps with a message, until the session ends or until a given
+/// time.
 ///
-/// A [`Status`] alone is one as well.
+/// A [`Status`] converts to a declaration without a message.
 ///
 /// ```
 /// use presence_core::{Declaration, Message, Status};
@@ -149,23 +149,23 @@ pub struct Declaration {
     pub status: Status,
     /// The message beside it. Default none.
     pub message: Option<Message>,
-    /// When it stops counting. Default `None`: it counts for as long as the session lives.
+    /// When it stops counting. Default `None`: it counts until the session ends.
     pub until: Option<Timestamp>,
 }
 
 impl Declaration {
-    /// Declares a status without a message, for as long as the session lives.
+    /// Declares a status without a message, until the session ends.
     pub fn new(status: Status) -> Self {
         Self { status, message: None, until: None }
     }
 
-    /// The register that holds it once it was declared at `at`.
+    /// The stored form of this declaration, made at `at`.
     pub(crate) fn declared(self, at: Timestamp) -> Declared {
         let Self { status, message, until } = self;
         Declared { at, status, message, until }
     }
 
-    /// Whether `known` says the same.
+    /// Whether this repeats `known`: all but the time is equal.
     pub(crate) fn repeats(&self, known: &Declared) -> bool {
         (self.status, &self.message, self.until) == (known.status, &known.message, known.until)
     }
@@ -182,7 +182,8 @@ impl From<Status> for Declaration {
     }
 }
 
-/// The last declaration of a session: a register of its own, in which the newest one wins.
+/// The last declaration of a session, as it is stored. Merged separately from the placement: the
+/// newer one wins.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Declared {
     /// When it was declared.
@@ -192,7 +193,7 @@ pub struct Declared {
     /// The message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Message>,
-    /// When it stops counting; `None` for as long as the session lives.
+    /// When it stops counting; `None`: when the session ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }

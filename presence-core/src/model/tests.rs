@@ -24,7 +24,7 @@ fn an_id_has_from_1_to_256_bytes() {
 }
 
 #[test]
-fn an_id_has_no_control_characters_and_anything_else() {
+fn an_id_may_contain_anything_but_control_characters() {
     for bad in ["\0", "a\nb", "\t", "\u{7f}", "\u{85}", "\u{9f}"] {
         assert_eq!(SessionId::new(bad), Err(InvalidValue::Control { what: "session id" }), "{bad:?}");
     }
@@ -34,7 +34,7 @@ fn an_id_has_no_control_characters_and_anything_else() {
 }
 
 #[test]
-fn an_id_is_checked_when_it_is_read() {
+fn an_id_is_validated_when_it_is_deserialized() {
     assert!(serde_json::from_value::<UserId>(json!("")).is_err());
     assert!(serde_json::from_value::<UserId>(json!("a\u{0}b")).is_err());
     assert!(serde_json::from_value::<NodeId>(json!("x".repeat(257))).is_err());
@@ -43,7 +43,7 @@ fn an_id_is_checked_when_it_is_read() {
 }
 
 #[test]
-fn two_nodes_of_one_label_have_two_names() {
+fn nodes_with_the_same_label_get_different_names() {
     let drawn: HashSet<_> = (0..100).map(|_| NodeId::draw("host").unwrap()).collect();
     assert_eq!(drawn.len(), 100);
     assert!(drawn.iter().all(|id| id.as_str().starts_with("host~")));
@@ -51,7 +51,7 @@ fn two_nodes_of_one_label_have_two_names() {
 }
 
 #[test]
-fn of_two_stays_in_one_topic_the_longer_one_counts() {
+fn the_longer_of_two_memberships_in_one_topic_counts() {
     let topics = Topics::of(vec![
         membership("b", Some(5)),
         membership("a", Some(1)),
@@ -63,7 +63,7 @@ fn of_two_stays_in_one_topic_the_longer_one_counts() {
 }
 
 #[test]
-fn topics_are_bounded_in_number_and_bytes() {
+fn topics_are_limited_in_number_and_bytes() {
     let many = |n: usize| (0..n).map(|n| topic(&format!("t{n}")));
     assert!(Topics::new(many(Topics::MAX)).is_ok());
     assert!(Topics::new(many(Topics::MAX + 1)).is_err());
@@ -76,7 +76,7 @@ fn topics_are_bounded_in_number_and_bytes() {
 }
 
 #[test]
-fn leaving_a_topic_ends_the_stay_unless_it_ends_earlier() {
+fn leaving_a_topic_ends_its_membership_unless_that_ends_earlier() {
     let topics = Topics::of(vec![
         membership("a", None),
         membership("b", Some(5)),
@@ -93,14 +93,14 @@ fn leaving_a_topic_ends_the_stay_unless_it_ends_earlier() {
 }
 
 #[test]
-fn a_message_has_up_to_256_characters_and_may_have_lines() {
+fn a_message_has_up_to_256_characters_and_may_contain_line_breaks() {
     assert!(Message::new("é".repeat(256)).is_ok() && Message::new("é".repeat(257)).is_err());
     assert!(Message::new("").is_ok() && Message::new("a\n\tb").is_ok());
     assert!(Message::new("a\rb").is_err() && Message::new("\u{1b}[2J").is_err());
 }
 
 #[test]
-fn a_meta_is_an_object_of_up_to_a_kilobyte() {
+fn a_meta_is_a_json_object_of_at_most_one_kilobyte() {
     assert!(Meta::new(json!([])).is_err() && Meta::new(json!("a")).is_err() && Meta::new(json!({})).is_ok());
     let around = Meta::MAX_BYTES - json!({ "a": "" }).to_string().len();
     assert!(Meta::new(json!({ "a": "x".repeat(around) })).is_ok());
@@ -108,7 +108,7 @@ fn a_meta_is_an_object_of_up_to_a_kilobyte() {
 }
 
 #[test]
-fn a_status_is_read_as_it_is_written() {
+fn a_status_is_parsed_from_its_display_form() {
     for status in [Status::Online, Status::Away, Status::Busy, Status::Offline] {
         assert_eq!(status.to_string().parse(), Ok(status));
         assert_eq!(serde_json::to_value(status).unwrap(), json!(status.as_str()));
@@ -117,7 +117,7 @@ fn a_status_is_read_as_it_is_written() {
 }
 
 #[test]
-fn a_declaration_counts_until_its_end_and_not_at_it() {
+fn a_declaration_counts_before_its_end_but_not_at_its_end() {
     let (at, message) = (Timestamp::ZERO, None);
     let mut declared = Declared { at, status: Status::Busy, message, until: Some(Timestamp::from_millis(5)) };
     assert!(declared.counts_at(Timestamp::from_millis(4)) && !declared.counts_at(Timestamp::from_millis(5)));
@@ -126,7 +126,7 @@ fn a_declaration_counts_until_its_end_and_not_at_it() {
 }
 
 #[test]
-fn a_session_is_stored_in_words_that_a_person_can_read() {
+fn a_session_is_stored_as_readable_json() {
     let session: Session = serde_json::from_value(json!({
         "user": "alice", "id": "tab-1", "seen_at": 3, "active_at": 2,
         "placement": {
@@ -143,7 +143,7 @@ fn a_session_is_stored_in_words_that_a_person_can_read() {
 
 proptest! {
     #[test]
-    fn a_session_comes_back_as_it_was_written(session in arbitrary::session()) {
+    fn a_session_is_read_as_it_was_written(session in arbitrary::session()) {
         let written = serde_json::to_string(&session).unwrap();
         let read: Session = serde_json::from_str(&written).unwrap();
         prop_assert_eq!(&read, &session);
@@ -152,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn topics_are_a_set(names in prop::collection::vec(text(10), 0..20), seed in any::<u64>()) {
+    fn topics_are_sorted_without_duplicates_in_whatever_order_they_are_given(names in prop::collection::vec(text(10), 0..20), seed in any::<u64>()) {
         let topics = Topics::new(names.iter().map(|name| topic(name))).unwrap();
         let expected: BTreeSet<_> = names.iter().map(|name| topic(name)).collect();
         prop_assert_eq!(topics.names().cloned().collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
@@ -162,7 +162,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_an_id_or_says_why_not(text in any::<String>()) {
+    fn any_text_is_either_an_id_or_refused_for_the_right_reason(text in any::<String>()) {
         match UserId::new(&text) {
             Ok(id) => prop_assert_eq!(id.as_str(), text),
             Err(InvalidValue::Empty { .. }) => prop_assert!(text.is_empty()),
@@ -173,7 +173,7 @@ proptest! {
 }
 
 #[test]
-fn a_declaration_repeats_what_says_the_same_whenever_that_was() {
+fn a_declaration_repeats_an_earlier_one_if_all_but_the_time_is_equal() {
     let at = Timestamp::from_millis;
     let lunch = Declaration::new(Status::Away).message(Message::new("lunch").unwrap()).until(at(9));
     let known = lunch.clone().declared(at(1));
@@ -190,7 +190,7 @@ fn a_declaration_repeats_what_says_the_same_whenever_that_was() {
 }
 
 #[test]
-fn a_message_is_read_and_written_as_its_text() {
+fn a_message_is_parsed_from_its_text_and_displayed_as_it() {
     let message: Message = "at lunch".parse().unwrap();
     assert_eq!(
         (message.to_string().as_str(), Message::try_from("at lunch")),

@@ -4,9 +4,9 @@ use super::{SessionId, UserId};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// An exclusion: a user, or one of their sessions, was disconnected and may not return for a while.
+/// A block: a user, or one of their sessions, was disconnected and may not return for a while.
 ///
-/// A register: the greater one, by its fields in order, wins. So a later exclusion of a user
+/// Of two blocks of a user, the greater one wins, compared field by field. So a later block
 /// replaces an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Block {
@@ -56,7 +56,7 @@ pub struct UserRecord {
     /// When the user was erased; the later time wins, and clears a `seen_at` that is not later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased_at: Option<Timestamp>,
-    /// The exclusion of the user, if there is one; the greater one wins.
+    /// The block of the user, if there is one; the greater one wins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block: Option<Block>,
 }

@@ -1,9 +1,10 @@
-//! The local replica of all sessions, indexed by user and topic: pure, sharded, without a runtime.
+//! The local replica of all sessions, indexed by user and topic. Pure code in shards, without a
+//! runtime.
 //!
-//! Every method takes `now`, the process's own time; nothing here reads a clock, waits, or calls
-//! out while it holds a lock. Locks are taken in this order: one shard, then leaves (the clocks, a
-//! scope's pending list, a watch's pending list, the nodes). Reading lists and flushing watches
-//! take their own lock first and then, one at a time, shards.
+//! Every method takes `now`, the process's own time. Nothing here reads a clock or waits. Locks are
+//! taken in this order: first one shard; then one of the clocks, the nodes, a scope's pending list
+//! or a watch's pending list, and no other lock under these. Code that reads lists or flushes
+//! watches takes its own lock first, and then the shards one after the other.
 
 mod clock;
 mod inbound;
@@ -28,7 +29,7 @@ pub use readers::scope_state::Sorted;
 pub use readers::users::Users;
 pub use readers::watch::{Detail, Update};
 pub use settings::{Refused, Settings};
-pub use user_records::exclusion::{DisconnectTarget, Ended, Ending};
+pub use user_records::blocks::{DisconnectTarget, Ended, Ending};
 
 pub(crate) use readers::scope_state::ScopeState;
 pub(crate) use readers::watch::Watch;
@@ -45,8 +46,8 @@ use readers::sort_queue::SortQueue;
 use readers::topics::Topics;
 use readers::watch::Dirty;
 use reconcile::transition::Reconciler;
-use sessions::known::WatchNumber;
 use sessions::shard::Shard;
+use sessions::stored::WatchNumber;
 use signal::Signal;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -54,9 +55,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Number of shards, a power of two. With this many, two heartbeats rarely wait for the same lock,
-/// and growing the table of one shard is short.
+/// and growing the table of one shard takes little time.
 const SHARDS: usize = 256;
-/// Most sessions that are processed before the lock of a shard is released.
+/// Most sessions that are processed while the lock of a shard is held.
 const HOLD: u32 = 128;
 
 /// The local replica of all sessions, and what is derived from it: counts, lists, joins and leaves.
@@ -88,8 +89,7 @@ pub struct Roster {
     versions: AtomicU64,
     dirty: Arc<Dirty>,
     watches: Mutex<readers::watches::Watches>,
-    /// Disconnections to carry out in this process that [`take_endings`](Self::take_endings) has
-    /// not returned yet.
+    /// Connections that must end, which [`take_endings`](Self::take_endings) has not returned yet.
     endings: Mutex<Vec<Ending>>,
 }
 
@@ -99,8 +99,8 @@ impl Roster {
         Self::with_locks(SHARDS, settings, now)
     }
 
-    /// Creates a roster with `locks` shards, a power of two. Few shards make small rosters cheap in
-    /// tests.
+    /// Creates a roster with `locks` shards, a power of two. Tests use few shards, to create
+    /// rosters quickly.
     fn with_locks(locks: usize, settings: Settings, now: Timestamp) -> Self {
         let (nodes, early) = (Nodes::default(), Arc::<Signal>::default());
         let due = Arc::new(Due::new(locks, Arc::clone(&early)));
@@ -137,7 +137,7 @@ impl Roster {
         &self.settings.node
     }
 
-    /// The policy that sessions are judged by.
+    /// The policy that decides the states of sessions.
     pub fn policy(&self) -> &Policy {
         &self.settings.policy
     }
@@ -182,7 +182,7 @@ impl Roster {
         self.beat_of(&self.settings.node, stamp, Some(reconnect_in), now)
     }
 
-    /// The shard of a user, and the part of the user's hash that the shard's index keeps.
+    /// The shard of a user, and the half of the user's hash that the shard's index stores.
     fn shard_of(&self, user: &UserId) -> (&Mutex<Shard>, u32) {
         let hash = self.hasher.hash_one(user.as_str());
         #[expect(
@@ -192,8 +192,8 @@ impl Roster {
         (&self.shards[(hash >> 56) as usize & (self.shards.len() - 1)], hash as u32)
     }
 
-    /// Runs `work` under the lock of the user's shard, then applies pending list updates if too
-    /// many have piled up.
+    /// Runs `work` under the lock of the user's shard, then applies pending list updates if there
+    /// are too many.
     fn under_lock<T>(
         &self,
         user: &UserId,
@@ -204,7 +204,7 @@ impl Roster {
         self.reconciling(shard.lock(), now, |locked, reconciler| work(locked, hash, reconciler))
     }
 
-    /// The same, given the lock.
+    /// Like [`under_lock`](Self::under_lock), with the lock of the shard already held.
     fn reconciling<T>(
         &self,
         mut shard: MutexGuard<'_, Shard>,
@@ -218,8 +218,8 @@ impl Roster {
         done
     }
 
-    /// The proven clocks. Code that reconciles sessions reads them *under* the lock of the shard,
-    /// so that no session is judged by older clocks than it was judged by before.
+    /// The proven clocks. Code that reconciles sessions reads them *under* the lock of the shard.
+    /// So no session is ever reconciled with older clocks than the last time.
     fn clocks(&self) -> Arc<Clocks> {
         Arc::clone(&self.clocks.read())
     }

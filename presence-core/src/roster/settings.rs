@@ -7,25 +7,25 @@ use crate::time::Timestamp;
 /// Settings of a [`Roster`](super::Roster).
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The windows that sessions are judged by.
+    /// The policy that decides the states of sessions.
     pub policy: Policy,
     /// The name of this process.
     pub node: NodeId,
     /// Number of shards of the store.
     pub shards: u16,
-    /// Most visible sessions; beyond, [`Roster::beat`](super::Roster::beat) refuses new ones. As
-    /// many invisible sessions are allowed besides (lapsed but not forgotten, or of hidden users);
-    /// those beyond that number count as visible. Sessions that the store delivers are always
-    /// accepted.
+    /// Most visible sessions. Beyond that, [`Roster::beat`](super::Roster::beat) refuses new ones.
+    /// The same number of invisible sessions (lapsed but not forgotten, or of hidden users) is
+    /// allowed in addition; more of them count as visible. Sessions that the store delivers are
+    /// always accepted.
     pub max_sessions: usize,
-    /// Most bytes that sessions and topics may take, as estimated; beyond,
-    /// [`Roster::beat`](super::Roster::beat) refuses what needs more. A quarter is reserved for
-    /// invisible sessions. Sessions that the store delivers are always accepted.
+    /// Most bytes of sessions and topics, estimated. Beyond that,
+    /// [`Roster::beat`](super::Roster::beat) refuses heartbeats that need more. A quarter is
+    /// reserved for invisible sessions. Sessions that the store delivers are always accepted.
     pub max_bytes: usize,
     /// Most memberships of one user: the number of topics summed over all sessions of the user.
     pub max_topics_per_user: usize,
-    /// Most bytes for records of users: exclusions, erasures and last-seen times. When there are
-    /// more, the records of the users seen longest ago are dropped.
+    /// Most bytes for records of users: blocks, erasures and last-seen times. Beyond that, the
+    /// records of the users seen longest ago are dropped.
     pub remember_bytes: usize,
 }
 
@@ -38,10 +38,10 @@ pub enum Refused {
     /// The user would have more memberships than [`Settings::max_topics_per_user`].
     #[error("too many topics of one user")]
     TooManyTopics,
-    /// The user or session is excluded: see [`Roster::block`](super::Roster::block).
+    /// The user or session is blocked: see [`Roster::block`](super::Roster::block).
     #[error("blocked")]
     Blocked {
-        /// When the exclusion ends, by the store's time.
+        /// When the block ends, by the store's time.
         until: Timestamp,
     },
 }

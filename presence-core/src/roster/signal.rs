@@ -1,4 +1,4 @@
-//! A callback by which the roster, which has no tasks of its own, asks for work to be done.
+//! A callback by which the roster requests work. The roster has no tasks of its own.
 
 use std::sync::OnceLock;
 

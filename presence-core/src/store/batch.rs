@@ -1,18 +1,18 @@
-//! Limits of batches, and cutting entries into batches that respect them.
+//! Limits of batches, and functions that cut entries into batches within these limits.
 
 use super::Touch;
 use crate::model::{Meta, Session, UserId};
 
 /// Most entries that the core puts into one batch.
 pub const BATCH_ENTRIES: usize = 512;
-/// Most bytes that the core puts into one batch, as estimated.
+/// Most bytes that the core puts into one batch, estimated.
 pub const BATCH_BYTES: usize = 256 * 1024;
 /// Estimated bytes of an entry without its names.
 const OVERHEAD: usize = 200;
 
 /// An entry of a batch.
 pub(crate) trait Weigh {
-    /// Estimated bytes of the entry on its way to a store.
+    /// Estimated bytes of the encoded entry.
     fn weight(&self) -> usize;
 }
 
@@ -44,7 +44,8 @@ impl Weigh for UserId {
     }
 }
 
-/// The longest prefix within both limits of a batch, at least one entry: its length and its bytes.
+/// The length and the bytes of the longest prefix within both limits of a batch; at least one
+/// entry.
 pub(crate) fn first_batch<T: Weigh>(entries: &[T]) -> (usize, usize) {
     let (mut count, mut total) = (0, 0);
     for bytes in entries.iter().take(BATCH_ENTRIES).map(Weigh::weight) {
@@ -56,7 +57,8 @@ pub(crate) fn first_batch<T: Weigh>(entries: &[T]) -> (usize, usize) {
     (count, total)
 }
 
-/// Cuts entries into batches within both limits. An entry that exceeds them gets a batch of its own.
+/// Cuts entries into batches within both limits. An entry that exceeds them gets a batch of its
+/// own.
 pub(crate) fn batches<T: Weigh>(entries: &[T]) -> impl Iterator<Item = &[T]> {
     let mut rest = entries;
     std::iter::from_fn(move || {
@@ -88,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_keep_both_bounds_and_lose_nobody() {
+    fn batches_keep_within_both_limits_and_lose_no_entry() {
         for (count, topic_bytes) in [(0, 0), (1, 0), (1_300, 0), (100, 16_000), (512, 0), (513, 0)] {
             let all: Vec<Session> = (0..count).map(|n| session(n, topic_bytes)).collect();
             let cut: Vec<&[Session]> = batches(&all).collect();

@@ -1,9 +1,9 @@
 //! A macro that implements the store trait by calling another store.
 
 /// Implements all methods of [`PresenceStore`](crate::PresenceStore) by calling the same methods of
-/// another store, without a future of its own around each call.
+/// another store. It returns the futures of that store without boxing them again.
 ///
-/// It stands in an `impl` block. A wrapper that does more in some methods writes the trait out.
+/// Use it in an `impl` block. A wrapper that changes some methods has to write out the whole trait.
 ///
 /// ```
 /// use presence_core::testing::conformance::ReferenceStore;
@@ -61,7 +61,7 @@ macro_rules! delegate_store {
             $crate::PresenceStore::now(&$store)
         }
     };
-    // A method that takes a batch. Its signature is what `async_trait` makes of it.
+    // A method that takes a batch, with the signature that `async_trait` generates.
     (@batch |$this:ident| $store:expr, $verb:ident($entry:ty) -> $answer:ty) => {
         fn $verb<'a, 'b, 'async_trait>(
             &'a self,

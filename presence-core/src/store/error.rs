@@ -8,16 +8,17 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
-    /// The store cannot be reached or does not serve: retry later.
+    /// The store cannot be reached or does not serve requests: retry later.
     Unavailable,
     /// No answer in time: the outcome is unknown, and repeating is safe.
     Timeout,
-    /// The store refuses, and would again: do not retry. Never depends on one session of a batch.
+    /// The store refuses the call, and would refuse it again: do not retry. Never depends on a
+    /// single session of a batch.
     Rejected,
-    /// There is no room for those entries of a batch that are new or grow; the others were
-    /// accepted. Retry later, or drop them.
+    /// There is no room for entries of the batch that are new or grow; all others were accepted.
+    /// Retry later, or drop them.
     Full,
-    /// The store holds foreign or unreadable data: an operator must look.
+    /// The store contains foreign or unreadable data: an operator must examine it.
     Corrupt,
 }
 

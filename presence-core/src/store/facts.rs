@@ -1,12 +1,12 @@
-//! The records that go into a store and come out of it.
+//! The data that is written to a store and delivered by it.
 
 use crate::model::{Node, NodeId, Session, SessionId, SessionKey, UserId, UserRecord};
 use crate::time::{Blind, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A renewal: times that move forward, and nothing else. Exhaustive on purpose: a store that did not
-/// know one would lose it.
+/// A renewal: it only moves times forward. Exhaustive on purpose: a store that did not know one
+/// would lose it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Touch {
     /// A session was seen.
@@ -45,11 +45,11 @@ impl Touch {
     }
 }
 
-/// The sessions of a batch of touches that the store lacks, or that have departed.
+/// The sessions in a batch of touches that the store lacks, or that have departed.
 pub type Misses = Vec<SessionKey>;
 
-/// Something to forget, under the condition that it has not changed since. Exhaustive on purpose: a
-/// store that did not know one would keep it for ever.
+/// A record to forget, if it has not changed since. Exhaustive on purpose: a store that did not
+/// know one would keep it for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForgetIf {
     /// A session: dropped unless it was seen or placed later than this.
@@ -69,7 +69,7 @@ pub enum ForgetIf {
         /// The last heartbeat.
         seen_at: Timestamp,
     },
-    /// A user record: dropped unless the store's has more than this.
+    /// A user record: dropped unless the store's record contains more than this one.
     User(UserRecord),
 }
 
@@ -78,10 +78,10 @@ pub enum ForgetIf {
 pub struct Facts {
     /// The sessions.
     pub sessions: Vec<Session>,
-    /// At least the nodes of the held sessions, where the store knows them and the watch has not
-    /// delivered them before.
+    /// The nodes of the held sessions, if the store knows them. A watch may omit nodes that it has
+    /// delivered before.
     pub nodes: Vec<Node>,
-    /// Records of users that outlive their sessions.
+    /// Records of users, which are kept after their sessions are forgotten.
     pub users: Vec<UserRecord>,
 }
 
@@ -89,21 +89,21 @@ pub struct Facts {
 /// state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedEvent {
-    /// Sessions, nodes and user records as they are now, or as they were put.
+    /// Sessions, nodes and user records: their present state, or the state that was written.
     Facts(Arc<Facts>),
     /// Times that moved forward.
     Touched(Arc<[Touch]>),
     /// The store dropped these sessions, nodes and records.
     ///
-    /// A reader that knows a later heartbeat or placement of the session itself keeps it: the
-    /// session has come back. Heartbeats of its node do not count for that, since the store has
-    /// considered them, and a later one may have arrived before this event.
+    /// A reader that knows a later heartbeat or placement of the session keeps it, since the
+    /// session was entered or renewed meanwhile. Heartbeats of its node do not count for that: the
+    /// store has considered them, and a later one may have arrived before this event.
     Forgotten(Arc<[ForgetIf]>),
-    /// Everything that a shard holds has been delivered; from here on come changes.
+    /// Everything in a shard has been delivered; only changes follow.
     Synced {
         /// Number of the shard.
         shard: u16,
-        /// The epoch of the shard's data. Another value than before means that it lost data.
+        /// The epoch of the shard's data. If it differs from the last one, the shard has lost data.
         epoch: Arc<str>,
     },
     /// The shard accepted a write at its time `at`, and everything up to then has been delivered.
@@ -116,14 +116,15 @@ pub enum FeedEvent {
         /// [`BLIND_STRETCHES`](crate::time::BLIND_STRETCHES).
         blind: Arc<[Blind]>,
     },
-    /// The shard's clock is virtual, and has skipped the time up to the next `Alive` in one step: it
-    /// is no silence. Yielded right before that `Alive`, by stores for tests only.
+    /// The shard's clock is virtual, and the time until the next `Alive` was skipped in one step,
+    /// so that it is not a silence. Yielded right before that `Alive`, and only by stores for
+    /// tests.
     Skipped {
         /// Number of the shard.
         shard: u16,
     },
-    /// An attempt to prove the shard's time failed, and the feed goes on: the proofs before and
-    /// after it are not one unbroken run. Not needed before the feed ends.
+    /// An attempt to prove the shard's time failed, but the feed continues. Interrupts the run of
+    /// proofs. A feed that ends need not yield it first.
     Unproven {
         /// Number of the shard.
         shard: u16,

@@ -28,12 +28,12 @@ use std::sync::Arc;
 /// The result of a store's method.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Stores sessions and delivers changes; decides nothing about their meaning.
+/// Stores sessions and delivers changes. It does not decide who is active, idle or gone.
 ///
-/// A store holds, for each `(user, session)`, three registers that are merged separately (see
-/// [`Session::merge`]), for each node its last heartbeat, and for some users a record that outlives
-/// their sessions ([`UserRecord`]). All methods are batch-shaped, all are safe to repeat, and none
-/// reads a clock but the store's own: every other time is an argument.
+/// A store holds three kinds of records: sessions, in three parts that are merged separately (see
+/// [`Session::merge`]); for each node its last heartbeat; and for some users a record that is kept
+/// after their sessions are forgotten ([`UserRecord`]). All methods take batches and are safe to
+/// repeat. None reads a clock but the store's own: every other time is an argument.
 ///
 /// # Contract
 /// Each clause has a test of its name in [`conformance`](crate::conformance).
@@ -70,7 +70,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// safe. [`Kind::Rejected`] never depends on one session.
 ///
 /// # Cancellation
-/// Dropping a future may or may not have had its effect, like a timeout (R1).
+/// A call whose future is dropped may or may not have had its effect, as after a timeout (R1).
 #[async_trait]
 pub trait PresenceStore: Send + Sync + 'static {
     /// Number of shards, at least one. Each proves its time separately.
@@ -82,13 +82,14 @@ pub trait PresenceStore: Send + Sync + 'static {
     /// Stores sessions: P1–P3.
     async fn put(&self, sessions: &[Session]) -> Result<()>;
 
-    /// Moves times forward; returns the sessions for which it could not: T1, T2, N1.
+    /// Moves times forward; returns the sessions that the store lacks or that have departed: T1,
+    /// T2, N1.
     async fn touch(&self, touches: &[Touch]) -> Result<Misses>;
 
-    /// Answers [`touch`](Self::touch) at once, where that needs no waiting; `None`, the default, if
-    /// nothing was done and `touch` must be called.
+    /// Does the same as [`touch`](Self::touch) if that is possible without waiting. Otherwise does
+    /// nothing and returns `None`, which is the default; then `touch` must be called.
     ///
-    /// For stores in the process itself: it spares each heartbeat the allocation of a future.
+    /// For stores in the process's own memory: no future has to be allocated for each heartbeat.
     fn touch_now(&self, _touches: &[Touch]) -> Option<Result<Misses>> {
         None
     }
@@ -96,16 +97,16 @@ pub trait PresenceStore: Send + Sync + 'static {
     /// Merges records of users: U1.
     async fn remember(&self, users: &[UserRecord]) -> Result<()>;
 
-    /// Drops what has not changed since: F1, U3.
+    /// Drops records that have not changed since: F1, U3.
     async fn forget(&self, seen: &[ForgetIf]) -> Result<()>;
 
     /// Reads the sessions of users, the nodes that hold them, and the users' records: L1, N2, U2.
     async fn load(&self, users: &[UserId]) -> Result<Facts>;
 
-    /// Delivers everything that the store holds, and from then on its changes: W1–W4.
+    /// Delivers everything in the store, and from then on all changes: W1–W4.
     ///
-    /// A feed that cannot go on ends; the core then calls `watch` again, with backoff. Dropping the
-    /// feed unsubscribes.
+    /// A feed that cannot continue ends; the core then calls `watch` again, with backoff. Dropping
+    /// the feed unsubscribes.
     fn watch(&self) -> BoxStream<'static, FeedEvent>;
 
     /// The store's own time, as the next proof would deliver it: W5.

@@ -1,24 +1,24 @@
-//! Blind stretches: parts of a shard's time in which no process could write, and which therefore do
-//! not count into ages.
+//! Blind stretches: periods in which no process could write to a shard. They do not count toward
+//! ages.
 
 use super::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Most blind stretches that a shard, a handle or a view keeps apart.
+/// Maximum number of blind stretches in a list.
 pub const BLIND_STRETCHES: usize = 32;
 
-/// A stretch of a shard's time in which nothing could be written, or over which a clock stepped.
+/// A period of a shard's time in which no process could write, or over which its clock stepped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Blind {
-    /// Its first instant.
+    /// When it starts.
     pub from: Timestamp,
-    /// The first instant after it.
+    /// When it ends: the first instant that is not part of it.
     pub to: Timestamp,
 }
 
 impl Blind {
-    /// Its length.
+    /// The duration of the stretch.
     pub const fn length(self) -> Duration {
         self.to.since(self.from)
     }
@@ -26,8 +26,8 @@ impl Blind {
 
 /// The blind stretches of one shard: sorted, disjoint, at most [`BLIND_STRETCHES`].
 ///
-/// Beyond that, the two oldest are replaced by one that ends where the later one ended and is as
-/// long as both together, so that no age becomes greater than it is.
+/// When one more is added, the two oldest are merged. The merged stretch ends when the later one
+/// ended, and is as long as both together. So an age may become smaller, but never greater.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BlindList(Vec<Blind>);
 
@@ -62,8 +62,8 @@ impl BlindList {
 
     /// Merges another list of the same shard's stretches; returns whether this changed anything.
     ///
-    /// A full list may have merged its oldest stretches. Those here that are no newer than its
-    /// first one are contained in that, and are not counted twice.
+    /// The first stretch of a full list may stand for several merged ones. Stretches of this list
+    /// that end no later are part of it, and are dropped so that they do not count twice.
     pub fn learn(&mut self, others: &[Blind]) -> bool {
         if self.0 == others {
             return false;
@@ -78,13 +78,13 @@ impl BlindList {
         self.0 != before
     }
 
-    /// How much of the time from `then` to `now` is blind.
+    /// The blind time between `then` and `now`.
     pub fn missed(&self, then: Timestamp, now: Timestamp) -> Duration {
         missed(&self.0, then, now)
     }
 
-    /// Like [`missed`](Self::missed), without the time before the shard began ([`Timestamp::ZERO`]
-    /// is in no other stretch).
+    /// Like [`missed`](Self::missed), but the time before the shard began does not count as blind.
+    /// It is the stretch that starts at [`Timestamp::ZERO`], if there is one.
     pub fn missed_since_it_began(&self, then: Timestamp, now: Timestamp) -> Duration {
         let unknown = self.0.first().is_some_and(|first| first.from == Timestamp::ZERO);
         missed(&self.0[usize::from(unknown)..], then, now)

@@ -1,4 +1,4 @@
-//! Clocks of a process; the only file that reads the operating system's clock.
+//! Clocks of a process. Only this file reads the operating system's clock.
 
 use super::Timestamp;
 use async_trait::async_trait;
@@ -6,10 +6,10 @@ use std::fmt;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The clock of a process, which decides verdicts.
+/// The clock of a process.
 ///
-/// Guards of I/O (timeouts, backoff) wait on the runtime's own time instead, so that a test may
-/// advance this clock by hand while real sockets keep working.
+/// Timeouts and backoff of I/O use the runtime's timers instead. So a test can advance this clock
+/// by hand while real sockets keep working.
 #[async_trait]
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The time now. It never goes back.
@@ -18,11 +18,11 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Returns once [`now`](Self::now) has reached `at`. Dropping the future cancels the wait.
     async fn sleep_until(&self, at: Timestamp);
 
-    /// Returns at `at` or later: for periodic work that only keeps up with time.
+    /// Returns at `at` or later: for periodic work that may run late.
     ///
-    /// Virtual time does not stop for it: such work runs at the next instant at which that time
-    /// stops anyway, before everything else that happens then. Default: [`sleep_until`]. Dropping
-    /// the future cancels the wait.
+    /// A [virtual](Self::is_virtual) clock does not stop at `at`. It returns at the next instant at
+    /// which it stops for another reason, before anything else that is due then. Default:
+    /// [`sleep_until`]. Dropping the future cancels the wait.
     ///
     /// [`sleep_until`]: Self::sleep_until
     async fn sleep_past(&self, at: Timestamp) {
@@ -31,14 +31,15 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 
     /// Whether this is virtual time, which passes only when a test advances it. Default: no.
     ///
-    /// However far it advances in one step, no process misses anything meanwhile; so a store on
-    /// such a clock calls no stretch of time blind that one of its watches has lived through.
+    /// No process misses anything while virtual time is skipped. So a store on such a clock does
+    /// not count skipped time as blind if one of its watches was open meanwhile.
     fn is_virtual(&self) -> bool {
         false
     }
 }
 
-/// The time of the operating system, read once at start and monotonic from there on.
+/// The operating system's time: read once at start, and advanced by the monotonic clock from then
+/// on.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

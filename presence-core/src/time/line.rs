@@ -2,10 +2,10 @@
 
 use super::{Blind, BlindList, SILENCE, Timestamp};
 
-/// How far the server's clock may be ahead of a shard's time and still be followed.
-const SANE: std::time::Duration = SILENCE;
+/// The server's clock is followed while it is at most this far ahead of the shard's time.
+const MAX_LEAD: std::time::Duration = SILENCE;
 
-/// What a handle contributes when it asks a shard for a proof of its time.
+/// What a handle sends when it asks a shard for a proof of its time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ask {
     /// The time that the handle reckons: the newest proof of any shard, plus its own monotonic time
@@ -20,26 +20,26 @@ pub struct Ask {
 /// The time of one shard: it never goes back, never stands still while handles ask, and follows the
 /// server's clock as long as that is plausible.
 ///
-/// The state belongs to the store, and each request advances it. The server's clock may step, a
-/// failover may lose the last answers, and a loss of data all of them; so each request brings what
-/// its handle knows ([`Ask`]), and the shard adopts what it has lost. A store keeps the three parts
-/// where a write is atomic, and changes them by [`advance`](Self::advance).
+/// The store keeps this state, and each request for a proof advances it. The server's clock may
+/// step, a failover may lose the last answers, and a loss of data loses all of them. So each
+/// request carries what its handle knows ([`Ask`]), and the shard adopts what it has lost. A store
+/// must change the three fields atomically, by [`advance`](Self::advance).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeLine {
     /// The newest time that was returned.
     pub at: Timestamp,
-    /// When this epoch of the shard began; earlier once a handle has brought back what was before.
+    /// When this epoch of the shard began. Moves back if a handle restores the time before it.
     pub born: Timestamp,
-    /// Stretches over which the time moved by more than [`SILENCE`] between two answers, or after
-    /// which the shard turned out to have lost data.
+    /// Periods of more than [`SILENCE`] between two answers, and periods at whose end the shard had
+    /// lost data.
     pub blind: BlindList,
 }
 
 impl TimeLine {
     /// The time line of a shard created now, while the server's clock reads `clock`.
     ///
-    /// If no handle knows an earlier one, everything until now is blind: data lost without a trace
-    /// is written again, and ages from here on.
+    /// If the handle knows no earlier time of the shard, all time until now is blind: the shard may
+    /// have lost its data. Processes write it again, and it ages from now on.
     pub fn begin(ask: &Ask, clock: Timestamp) -> Self {
         if ask.proven == Timestamp::ZERO {
             let now = clock.max(ask.reckoned.unwrap_or_default());
@@ -54,8 +54,8 @@ impl TimeLine {
     /// Advances to now, for a request made while the server's clock reads `clock`.
     ///
     /// A shard that has lost its last answers has lost sessions as well, and their processes write
-    /// those again only now. So this step is blind however short it is, and every view is stale for
-    /// some seconds, also that of a process that starts now.
+    /// those again only from now on. So the time since the last answer is then blind, however short
+    /// it is, and every view is stale for some seconds.
     pub fn advance(&mut self, ask: &Ask, clock: Timestamp) {
         let has_lost = self.recall(ask);
         let now = self.reckon(ask.reckoned, clock);
@@ -65,32 +65,31 @@ impl TimeLine {
         self.at = now;
     }
 
-    /// Advances to `now` over virtual time that was skipped in one step while a handle watched: it
-    /// is not blind, however long it is.
+    /// Advances to `now` after virtual time was skipped while a watch was open. The skipped time is
+    /// not blind.
     pub fn skip(&mut self, now: Timestamp) {
         self.at = self.at.max(now);
     }
 
-    /// The time that [`advance`](Self::advance) would arrive at, for a handle that reckons
-    /// `reckoned`.
+    /// The time to which [`advance`](Self::advance) would move, given the handle's reckoned time.
     pub fn reckon(&self, reckoned: Option<Timestamp>, clock: Timestamp) -> Timestamp {
         let now = self.at.max(reckoned.unwrap_or_default());
         match reckoned {
             None => now.max(clock),
-            Some(_) if clock.since(now) <= SANE => now.max(clock),
+            Some(_) if clock.since(now) <= MAX_LEAD => now.max(clock),
             Some(_) => now,
         }
     }
 
-    /// Adopts what the handle knows and the shard has lost; answers whether the shard had lost its
+    /// Adopts what the handle knows and the shard has lost; returns whether the shard had lost its
     /// last answers.
     fn recall(&mut self, ask: &Ask) -> bool {
         if ask.proven == Timestamp::ZERO {
             return false;
         }
         if self.born.since(ask.proven) > SILENCE {
-            // A handle without knowledge began this epoch of the shard, and this one knows the
-            // epoch before.
+            // A handle that knew nothing of the shard began this epoch, and this handle knows the
+            // previous one.
             self.blind.learn(ask.blind.as_slice());
             self.blind.add(Blind { from: ask.proven, to: self.born });
             self.born = ask.proven;

@@ -1,4 +1,4 @@
-//! A clock for tests that advances only when told to.
+//! A clock for tests that advances only on request.
 
 use super::{Clock, Timestamp};
 use async_trait::async_trait;
@@ -16,10 +16,10 @@ const TURNS: usize = 16;
 ///
 /// Clones share the time. Give the same clock to the store and to `Presence`, and nothing happens
 /// between two calls of [`advance`](Self::advance). Made for tokio's current-thread runtime (the
-/// default of `#[tokio::test]`), on which running the other tasks until they are idle is exact.
+/// default of `#[tokio::test]`): only there can it run all other tasks until they are idle.
 ///
-/// Time goes from one instant at which something is due to the next, and periodic work
-/// ([`Clock::sleep_past`]) is no such thing: a day in which little happens takes some milliseconds.
+/// The time advances from one instant that a task waits for to the next, and skips those of
+/// periodic work ([`Clock::sleep_past`]). So a day in which little happens takes some milliseconds.
 ///
 /// ```
 /// use presence_core::{Clock, Timestamp};
@@ -47,9 +47,9 @@ struct State {
     now: Timestamp,
     /// Number of the next sleeper; those of one instant wake in the order of their numbers.
     next_id: u64,
-    /// Waiting for an exact instant: time stops at each of them.
+    /// Tasks that wait for an exact instant: time stops at each of them.
     sleepers: Sleepers,
-    /// Waiting for any instant from theirs on: time does not stop for them.
+    /// Tasks that wait for a given instant or a later one: time does not stop for them.
     periodic: Sleepers,
     /// Number of sleepers woken so far.
     woken: u64,
@@ -57,7 +57,7 @@ struct State {
 
 type Sleepers = BTreeMap<(Timestamp, u64), oneshot::Sender<()>>;
 
-/// Which of the sleepers of a clock.
+/// The two kinds of sleepers.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Exact,
@@ -111,20 +111,20 @@ impl ManualClock {
         run_until_idle().await;
     }
 
-    /// Number of sleepers that this clock has woken so far, and therefore about what advancing it
-    /// has cost: for tests that hold a program to few wake-ups.
+    /// Number of sleepers that this clock has woken so far. For tests that limit how often a
+    /// program wakes up.
     pub fn woken(&self) -> u64 {
         self.0.lock().woken
     }
 
-    /// The earliest instant up to `target` that somebody sleeps until.
+    /// The earliest instant up to `target` that a task waits for.
     fn next_stop(&self, target: Timestamp) -> Option<Timestamp> {
         let state = self.0.lock();
         state.sleepers.first_key_value().map(|((at, _), _)| *at).filter(|at| *at <= target)
     }
 
-    /// Advances to `at`, unless another call has advanced the clock further meanwhile, and has the
-    /// periodic work done that is due.
+    /// Advances to `at`, unless another call has already advanced further, and runs the periodic
+    /// work that is due.
     async fn reach(&self, at: Timestamp) {
         let now = {
             let mut state = self.0.lock();

@@ -1,11 +1,11 @@
-//! The time that one handle of a store reckons.
+//! `Reckoning`: a handle's estimate of the store's current time.
 
 use super::{Ask, Blind, BlindList, Timestamp};
 use parking_lot::Mutex;
 
-/// The time that one handle of a store reckons, from the proofs of all its shards and watches.
+/// A handle's estimate of the store's current time, from the proofs of all its shards and watches.
 ///
-/// Every store that keeps its time on a server has one per handle, and sends what it knows with
+/// A store that keeps its time on a server has one per handle, and sends [`ask`](Self::ask) with
 /// each request for a proof. Arguments named `on` are times of the process's monotonic clock, such
 /// as [`SystemClock`](super::SystemClock).
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl State {
 }
 
 impl Reckoning {
-    /// The reckoning of a handle without proofs, of a store with this many shards.
+    /// The reckoning of a new handle, for a store with this many shards.
     pub fn new(shards: u16) -> Self {
         let shards = (0..shards.max(1)).map(|_| (Timestamp::ZERO, BlindList::default())).collect();
         Self(Mutex::new(State { newest: None, shards }))
@@ -47,7 +47,7 @@ impl Reckoning {
     /// Records an answer: the shard accepted a write at its time `at`, and has these blind
     /// stretches.
     ///
-    /// An answer has been in transit for a while, so the reckoned time only moves forward by it.
+    /// An answer has been in transit for a while, so it can only move the reckoned time forward.
     pub fn answered(&self, shard: u16, at: Timestamp, blind: &[Blind], on: Timestamp) {
         let mut state = self.0.lock();
         if state.now(on).is_none_or(|now| now <= at) {

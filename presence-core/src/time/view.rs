@@ -1,22 +1,22 @@
 //! The proven time of one shard of the store as a process sees it, and ages by that time.
 //!
-//! A process that receives nothing cannot distinguish "no heartbeats any more" from "cut off". So
-//! the view moves only when the store proves its time by a write, and stretches in which no process
-//! could write do not count into ages.
+//! A process that receives nothing cannot know whether other users stopped sending heartbeats or
+//! whether it is itself cut off. So its view advances only when the store proves its time by a
+//! write, and periods in which no process could write do not count toward ages.
 
 use super::{Blind, BlindList, Timestamp};
 use std::time::Duration;
 
 /// How long the proven time may stand still before the stretch counts as blind.
 pub const SILENCE: Duration = Duration::from_secs(3);
-/// How long one watch must have proven the time without interruption before the view is fresh. In
-/// an unreliable period, proofs may get through by luck while heartbeats do not.
+/// Proofs must have arrived without interruption for this long before the view is fresh. On an
+/// unreliable link, single proofs may get through while heartbeats do not.
 const STEADY_FOR: Duration = Duration::from_secs(1);
-/// The longest pause between two proofs that is no interruption.
+/// A longer pause between two proofs is an interruption.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long after a blind stretch other processes may still be rewriting what the store lost.
 const REWRITES_FOR: Duration = Duration::from_secs(3);
-/// How far the proven time may run ahead of the process's own without counting as a leap.
+/// A proof that runs further ahead of the process's own clock is a leap.
 const AHEAD: Duration = Duration::from_secs(1);
 
 /// The proven time of one shard.
@@ -40,7 +40,7 @@ pub struct ViewClock {
 /// Whether a view is known to be up to date. Exhaustive on purpose: it is or it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
-    /// Proven steadily, within [`SILENCE`].
+    /// Proofs have arrived without interruption, the last one within [`SILENCE`].
     Fresh,
     /// Not known to be up to date: it shows the state at `since`.
     Stale {
@@ -71,8 +71,8 @@ impl Default for ViewClock {
 }
 
 impl ViewClock {
-    /// A clock that reads `now`, as if proven all along: the view of a process that trusts its own
-    /// time.
+    /// A clock that reads `now`, as if proofs had always arrived. For sessions that are judged by
+    /// the process's own clock.
     pub fn running(now: Timestamp) -> Self {
         Self { proven_on: Some(now), fresh_on: Some(now), now, ..Self::default() }
     }
@@ -82,8 +82,8 @@ impl ViewClock {
         self.run = None;
     }
 
-    /// Notes that the time until the next proof was virtual time, skipped in one step: that proof
-    /// ends no silence, however much later it is.
+    /// Records that virtual time was skipped. So the next proof ends no silence, however late it
+    /// is.
     pub fn skip(&mut self) {
         self.is_skipped = true;
     }
@@ -91,9 +91,9 @@ impl ViewClock {
     /// Accepts a proof: the shard accepted a write at its time `at`, everything up to then has been
     /// delivered, and `blind` are the stretches in which no process could write.
     ///
-    /// `on` is the process's time of arrival. Returns whether the time leapt: this is the first
-    /// proof, or one that ran ahead, ends a silence of this process, or reports a new blind
-    /// stretch. Changes expected before may then be due sooner, or not have happened.
+    /// `on` is when the proof arrived, by the process's clock. Returns whether the time leapt: the
+    /// proof is the first one, runs ahead of the process's clock, ends a silence, or reports a new
+    /// blind stretch. After a leap, the sessions of the shard have to be checked again.
     pub fn prove(&mut self, at: Timestamp, on: Timestamp, blind: &[Blind]) -> bool {
         let grew = self.blind.learn(blind);
         let is_skipped = std::mem::take(&mut self.is_skipped);
@@ -102,8 +102,8 @@ impl ViewClock {
             if at <= self.now {
                 return grew;
             }
-            // Whether the time of a silence would count was unknown until now, and checks were
-            // scheduled as if it did not.
+            // During a silence it is unknown whether its time will count, and checks are scheduled
+            // as if it did not.
             let silent_for = on.since(proven_on);
             let is_silence = silent_for > SILENCE && !is_skipped;
             leaps = grew || is_silence || at.since(self.now) > silent_for + AHEAD;
@@ -113,14 +113,14 @@ impl ViewClock {
         let goes_on = |last| is_skipped || on.since(last) <= PAUSE;
         let began = self.run.filter(|(_, last)| goes_on(*last)).map_or(on, |(began, _)| began);
         self.run = Some((began, on));
-        if on.since(began) >= STEADY_FOR && self.has_settled() {
+        if on.since(began) >= STEADY_FOR && self.rewrites_are_over() {
             self.fresh_on = Some(on);
         }
         leaps
     }
 
-    /// Whether the last blind stretch is long enough ago.
-    fn has_settled(&self) -> bool {
+    /// Whether processes have had the time to rewrite what was lost in the last blind stretch.
+    fn rewrites_are_over(&self) -> bool {
         self.blind.last().is_none_or(|last| self.now >= last.to + REWRITES_FOR)
     }
 
@@ -139,14 +139,14 @@ impl ViewClock {
         self.proven_on.map(|proven_on| self.now + on.since(proven_on))
     }
 
-    /// How long the time has stood still at `on`, unless that is a silence: the next proof is
-    /// expected to make up for it.
+    /// The time since the last proof, by which the next proof is expected to advance; zero during a
+    /// silence.
     pub fn unproven_for(&self, on: Timestamp) -> Duration {
         let still = self.proven_on.map(|proven_on| on.since(proven_on));
         still.filter(|still| *still <= SILENCE).unwrap_or_default()
     }
 
-    /// Whether a proof that arrives after `since` is still to come, and may be expected soon.
+    /// Whether no proof has arrived since `since`, but the next one is expected soon.
     pub fn awaits_proof(&self, since: Timestamp, on: Timestamp) -> bool {
         self.proven_on.is_some_and(|proven_on| proven_on < since && on.since(proven_on) <= SILENCE)
     }
@@ -157,7 +157,7 @@ impl ViewClock {
     }
 
     /// When something that happened at `then` reaches the age `limit`, if no further blind stretch
-    /// comes.
+    /// occurs.
     ///
     /// Meaningful only if it has not reached that age yet.
     pub fn when_aged(&self, then: Timestamp, limit: Duration) -> Timestamp {
@@ -192,7 +192,7 @@ impl ViewClock {
     /// Whether the view is fresh at the process's time `on`.
     pub fn view(&self, on: Timestamp) -> View {
         match self.fresh_on {
-            Some(fresh_on) if on.since(fresh_on) <= SILENCE && self.has_settled() => View::Fresh,
+            Some(fresh_on) if on.since(fresh_on) <= SILENCE && self.rewrites_are_over() => View::Fresh,
             since => View::Stale { since: since.unwrap_or_default() },
         }
     }

@@ -71,7 +71,7 @@ impl Histories {
     }
 
     /// Drops histories until the budget is met. The last remaining channel keeps its history, which
-    /// has bounds of its own, but not the keys of its trimmed events.
+    /// has its own limits, but not the keys of its trimmed events.
     fn keep_to_budget(&mut self) {
         while self.bytes > self.budget && self.channels.len() > 1 {
             self.drop_oldest();
@@ -135,7 +135,7 @@ impl Histories {
         self.trimmed(channel, now).map_or_else(nothing, |history| history.read(from))
     }
 
-    /// Whether the caller must start a sweeper, which counts as running from then on.
+    /// Whether the caller must start a sweeper; it counts as running from then on.
     pub(super) fn needs_sweeper(&mut self) -> bool {
         !self.channels.is_empty() && !std::mem::replace(&mut self.swept, true)
     }

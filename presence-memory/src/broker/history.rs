@@ -10,8 +10,8 @@ use std::sync::Arc;
 const EVENT_BYTES: usize = 160;
 pub(super) const CHANNEL_BYTES: usize = 512;
 
-/// The history of one channel. It has one incarnation; another begins when it has expired or was
-/// removed.
+/// The history of one channel, with one incarnation. After it has expired or was removed, a new
+/// history with another incarnation begins.
 #[derive(Debug)]
 pub(super) struct History {
     incarnation: u64,
@@ -20,14 +20,14 @@ pub(super) struct History {
     /// Number of the newest event that was trimmed.
     trimmed: u64,
     events: VecDeque<(Event, Option<Arc<str>>)>,
-    /// The event that has used each key.
+    /// The event that used each key.
     keys: HashMap<Arc<str>, u64>,
-    /// Keys of trimmed events that are still remembered, with the times of their events.
+    /// Keys of trimmed events that are still kept, with the times of their events.
     late: VecDeque<(Timestamp, Arc<str>)>,
     closed: bool,
     /// Bytes of all payloads.
     payloads: usize,
-    /// Bytes of everything.
+    /// Bytes of the whole history.
     pub(super) bytes: usize,
 }
 
@@ -79,7 +79,7 @@ impl History {
         (Published::Stored(id), Some(event))
     }
 
-    /// Drops the oldest events beyond the bounds, and keys that need not be remembered any more.
+    /// Drops the oldest events beyond the limits, and keys that need not be kept any more.
     pub(super) fn trim(&mut self, now: Timestamp, retention: &Retention) {
         while let Some((event, _)) = self.events.front() {
             let within = self.events.len() <= retention.count
@@ -101,7 +101,7 @@ impl History {
         }
     }
 
-    /// Forgets keys of trimmed events, oldest first, until `excess` bytes are free.
+    /// Drops keys of trimmed events, oldest first, until `excess` bytes are free.
     pub(super) fn forget_keys(&mut self, excess: usize) {
         let enough = self.bytes.saturating_sub(excess);
         while self.bytes > enough {

@@ -20,12 +20,12 @@ use std::sync::Arc;
 /// Default budget of all histories together, in bytes.
 pub const HISTORY_BYTES: usize = 256 * 1024 * 1024;
 
-/// A [`Broker`] whose histories live in the memory of this process.
+/// A [`Broker`] that keeps its histories in the memory of this process.
 ///
-/// Clones share everything: give each part of the process its own. A history is bounded by its
-/// [`Retention`], and expires when its newest event has reached the maximum age; one task removes
-/// expired histories. All histories together are bounded by a budget: when it is exceeded, the
-/// channel whose newest event is the oldest loses its history.
+/// Clones share all state. A history is limited by its [`Retention`], and expires when its newest
+/// event has reached the maximum age; one task removes expired histories. All histories together
+/// are limited by a budget: when it is exceeded, the channel whose newest event is the oldest loses
+/// its history.
 ///
 /// ```
 /// use futures_util::StreamExt;
@@ -65,7 +65,7 @@ impl MemoryBroker {
         Self::with(Retention::default(), HISTORY_BYTES, SystemClock)
     }
 
-    /// A broker with these bounds, on this clock.
+    /// A broker with these limits, on this clock.
     ///
     /// `budget` is in bytes, for payloads, keys and their overhead.
     ///
@@ -83,13 +83,13 @@ impl MemoryBroker {
         Self { shared, hub }
     }
 
-    /// Number of channels with a history, and the bytes that all of them take.
+    /// Number of channels with a history, and the bytes of all histories.
     pub fn stored(&self) -> (usize, usize) {
         let histories = self.shared.histories.lock();
         (histories.len(), histories.bytes())
     }
 
-    /// Starts the sweeper, which ends when nothing is stored any more.
+    /// Starts the sweeper, which ends when nothing is stored.
     fn sweep(&self) {
         let shared = Arc::downgrade(&self.shared);
         tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! The memory broker passes the conformance suite, and keeps its own guarantees.
+//! The memory broker passes the conformance suite, and has further guarantees.
 
 use futures_util::FutureExt;
 use futures_util::stream::{BoxStream, StreamExt};
@@ -45,7 +45,7 @@ fn message(name: &str, payload: &str) -> Publish {
     Publish::new(channel(name), payload.to_owned())
 }
 
-/// Everything delivered without waiting.
+/// Everything that is delivered without waiting.
 fn delivered(stream: &mut BoxStream<'static, Delivery>) -> Vec<Delivery> {
     let mut delivered = Vec::new();
     while let Some(Some(delivery)) = stream.next().now_or_never() {
@@ -60,7 +60,7 @@ fn broker(retention: Retention, budget: usize) -> (MemoryBroker, ManualClock) {
 }
 
 #[tokio::test]
-async fn a_subscription_has_begun_with_its_first_poll() {
+async fn a_subscription_begins_with_its_first_poll() {
     let (broker, _clock) = broker(Retention::default(), HISTORY_BYTES);
     let mut live = broker.subscribe(&channel("c"), Start::Live);
     assert_eq!(delivered(&mut live), []);
@@ -83,7 +83,7 @@ async fn subscribers_of_one_channel_share_the_payload() {
 }
 
 #[tokio::test]
-async fn all_is_gone_after_the_age_without_a_call() {
+async fn expired_histories_are_freed_without_a_call() {
     let (broker, clock) = broker(Retention::default().age(Duration::from_mins(1)), HISTORY_BYTES);
     for n in 0..1_000 {
         broker.publish(message(&format!("job:{n}"), "done").last()).await.unwrap();
@@ -92,14 +92,14 @@ async fn all_is_gone_after_the_age_without_a_call() {
     assert_eq!(broker.stored().0, 1_000);
     clock.advance(Duration::from_secs(2)).await;
     assert_eq!(broker.stored(), (0, 0));
-    // The sweeper runs for the next one as well.
+    // The sweeper runs again for the next history.
     broker.publish(message("again", "x")).await.unwrap();
     clock.advance(Duration::from_mins(2)).await;
     assert_eq!(broker.stored(), (0, 0));
 }
 
 #[tokio::test]
-async fn a_budget_in_all_drops_the_channels_that_were_silent_longest() {
+async fn beyond_the_total_budget_the_longest_unused_channels_are_dropped() {
     let (broker, _clock) = broker(Retention::default(), 100_000);
     for n in 0..100 {
         broker.publish(message(&format!("c{n}"), &"x".repeat(10_000))).await.unwrap();
@@ -112,7 +112,7 @@ async fn a_budget_in_all_drops_the_channels_that_were_silent_longest() {
 }
 
 #[tokio::test]
-async fn keys_are_remembered_as_long_as_promised_and_then_forgotten() {
+async fn idempotency_keys_are_kept_as_long_as_promised_and_then_dropped() {
     let (broker, clock) = broker(Retention::default().count(1), HISTORY_BYTES);
     let first = broker.publish(message("c", "a").key("k")).await.unwrap();
     let empty = broker.stored().1;
@@ -125,19 +125,19 @@ async fn keys_are_remembered_as_long_as_promised_and_then_forgotten() {
 }
 
 #[tokio::test]
-async fn keys_of_one_channel_keep_to_the_budget() {
+async fn idempotency_keys_of_one_channel_are_limited_by_the_budget() {
     let (broker, _clock) = broker(Retention::default().count(1), 100_000);
     for n in 0..10_000 {
         broker.publish(message("c", "a").key(format!("key-{n}"))).await.unwrap();
         assert!(broker.stored().1 <= 100_000);
     }
-    // The newest keys are remembered.
+    // The newest keys are kept.
     let again = broker.publish(message("c", "a").key("key-9900")).await.unwrap();
     assert!(matches!(again, Published::Repeated(_)));
 }
 
 #[tokio::test]
-async fn a_subscriber_who_has_seen_all_does_not_notice_that_it_expired() {
+async fn an_expiry_is_not_reported_to_a_subscriber_that_has_read_everything() {
     let (broker, clock) = broker(Retention::default().age(Duration::from_mins(1)), HISTORY_BYTES);
     let mut live = broker.subscribe(&channel("c"), Start::Live);
     assert_eq!(delivered(&mut live), []);

@@ -32,7 +32,7 @@ impl Harness for Memory {
     }
 
     async fn lose_all(&self, _namespace: &str) -> Result<(), Cannot> {
-        Err(Cannot("this store lives and dies with its process"))
+        Err(Cannot("the data of this store is lost only with its process"))
     }
 
     async fn advance(&self, by: Duration) {

@@ -1,4 +1,4 @@
-//! The memory store passes the conformance suite, and keeps its own guarantees.
+//! The memory store passes the conformance suite, and has further guarantees.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod broker;

@@ -1,4 +1,4 @@
-//! Guarantees of this store beyond the contract.
+//! Guarantees of this store that the contract does not require.
 
 use futures_util::FutureExt;
 use futures_util::stream::{BoxStream, StreamExt};
@@ -37,56 +37,56 @@ fn touch(n: usize, secs: u64) -> Touch {
     Touch::Session { user, id, seen_at: Timestamp::from_secs(secs), active_at: Timestamp::from_secs(secs) }
 }
 
-/// Everything delivered without waiting.
-fn told(feed: &mut BoxStream<'static, FeedEvent>) -> Vec<FeedEvent> {
-    let mut told = Vec::new();
+/// Everything that is delivered without waiting.
+fn received(feed: &mut BoxStream<'static, FeedEvent>) -> Vec<FeedEvent> {
+    let mut received = Vec::new();
     while let Some(Some(message)) = feed.next().now_or_never() {
-        told.push(message);
+        received.push(message);
     }
-    told
+    received
 }
 
 #[tokio::test]
-async fn a_handle_does_not_hear_itself_and_the_others_do() {
+async fn a_handle_does_not_receive_its_own_writes_and_others_do() {
     let store = MemoryStore::with_clock(ManualClock::default());
     let other = store.clone();
     let (mut own, mut others) = (store.watch(), other.watch());
-    told(&mut own);
-    told(&mut others);
+    received(&mut own);
+    received(&mut others);
     store.put(&[session(1)]).await.unwrap();
     assert_eq!(store.touch(&[touch(1, 2)]).await.unwrap(), Misses::new());
-    assert_eq!(told(&mut own), []);
-    assert!(matches!(&told(&mut others)[..], [FeedEvent::Facts(_), FeedEvent::Touched(_)]));
+    assert_eq!(received(&mut own), []);
+    assert!(matches!(&received(&mut others)[..], [FeedEvent::Facts(_), FeedEvent::Touched(_)]));
     other.touch(&[touch(1, 3)]).await.unwrap();
-    assert!(matches!(&told(&mut own)[..], [FeedEvent::Touched(_)]));
-    assert_eq!(told(&mut others), []);
+    assert!(matches!(&received(&mut own)[..], [FeedEvent::Touched(_)]));
+    assert_eq!(received(&mut others), []);
 }
 
 #[tokio::test]
-async fn two_watches_of_one_handle_both_hear_it() {
+async fn two_watches_of_one_handle_both_receive_its_writes() {
     let store = MemoryStore::with_clock(ManualClock::default());
     let (mut one, mut two) = (store.watch(), store.watch());
-    told(&mut one);
-    told(&mut two);
+    received(&mut one);
+    received(&mut two);
     store.put(&[session(1)]).await.unwrap();
-    assert!(matches!(&told(&mut one)[..], [FeedEvent::Facts(_)]));
-    assert!(matches!(&told(&mut two)[..], [FeedEvent::Facts(_)]));
+    assert!(matches!(&received(&mut one)[..], [FeedEvent::Facts(_)]));
+    assert!(matches!(&received(&mut two)[..], [FeedEvent::Facts(_)]));
     drop(two);
     store.put(&[session(2)]).await.unwrap();
-    assert_eq!(told(&mut one), []);
+    assert_eq!(received(&mut one), []);
 }
 
 #[tokio::test]
-async fn the_feed_of_a_reader_who_falls_behind_ends_and_a_new_one_tells_everything() {
+async fn the_feed_of_a_slow_reader_ends_and_a_new_one_delivers_everything() {
     let store = MemoryStore::with_clock(ManualClock::default());
     let mut feed = store.clone().watch();
-    told(&mut feed);
+    received(&mut feed);
     let all: Vec<_> = (0..=QUEUE_ENTRIES).map(session).collect();
     store.put(&all[..QUEUE_ENTRIES]).await.unwrap();
-    assert_eq!(count(&told(&mut feed)), QUEUE_ENTRIES);
+    assert_eq!(count(&received(&mut feed)), QUEUE_ENTRIES);
     store.put(&all).await.unwrap();
     assert_eq!(feed.next().await, None);
-    assert_eq!(count(&told(&mut store.watch())), all.len());
+    assert_eq!(count(&received(&mut store.watch())), all.len());
 }
 
 fn count(messages: &[FeedEvent]) -> usize {
@@ -96,73 +96,73 @@ fn count(messages: &[FeedEvent]) -> usize {
 }
 
 #[tokio::test]
-async fn a_snapshot_comes_in_slices_and_what_happens_meanwhile_in_between() {
+async fn a_snapshot_is_delivered_in_parts_with_later_changes_between_them() {
     let store = MemoryStore::with_clock(ManualClock::default());
     let all: Vec<_> = (0..3_000).map(session).collect();
     store.put(&all).await.unwrap();
     let writer = store.clone();
     let mut feed = store.watch();
-    let (mut slices, mut heard) = (0, 0);
+    let (mut slices, mut touched) = (0, 0);
     loop {
         match feed.next().await.unwrap() {
             FeedEvent::Facts(facts) => {
                 assert!(facts.sessions.len() <= BATCH_ENTRIES);
                 slices += 1;
-                // Sessions delivered already get these touches now; the others are delivered with
-                // them.
+                // Sessions that were delivered before get these touches now; the others are
+                // delivered with the new times.
                 let touches: Vec<_> = (0..3_000).map(|n| touch(n, 100 + slices)).collect();
                 writer.touch(&touches).await.unwrap();
             }
-            FeedEvent::Touched(_) => heard += 1,
+            FeedEvent::Touched(_) => touched += 1,
             FeedEvent::Synced { .. } => break,
             message => panic!("{message:?} before the end of the snapshot"),
         }
     }
-    assert!(slices >= 6 && heard > 0, "{slices} slices, {heard} touches");
+    assert!(slices >= 6 && touched > 0, "{slices} slices, {touched} touches");
 }
 
 #[tokio::test]
-async fn time_is_proven_at_once_and_then_four_times_a_second() {
+async fn time_is_proven_immediately_and_then_four_times_a_second() {
     let clock = ManualClock::at(Timestamp::from_secs(10));
     let store = MemoryStore::with_clock(clock.clone());
     let mut feed = store.watch();
     let alive = |millis| FeedEvent::Alive { shard: 0, at: Timestamp::from_millis(millis), blind: [].into() };
-    assert_eq!(told(&mut feed).last(), Some(&alive(10_000)));
+    assert_eq!(received(&mut feed).last(), Some(&alive(10_000)));
     let mut proofs = Vec::new();
     for _ in 0..4 {
         clock.advance(Duration::from_millis(250)).await;
-        proofs.extend(told(&mut feed));
+        proofs.extend(received(&mut feed));
     }
     assert_eq!(proofs, [alive(10_250), alive(10_500), alive(10_750), alive(11_000)]);
 }
 
 #[tokio::test]
-async fn virtual_time_that_is_skipped_is_no_silence_for_a_watch_that_was_there() {
+async fn skipped_virtual_time_is_not_blind_for_a_watch_that_was_open() {
     let clock = ManualClock::at(Timestamp::from_secs(10));
     let store = MemoryStore::with_clock(clock.clone());
     let mut feed = store.watch();
-    told(&mut feed);
+    received(&mut feed);
     clock.advance(Duration::from_hours(1)).await;
     let at = Timestamp::from_secs(3_610);
     let proof = [FeedEvent::Skipped { shard: 0 }, FeedEvent::Alive { shard: 0, at, blind: [].into() }];
-    assert_eq!(told(&mut feed), proof);
-    // Nobody was there.
+    assert_eq!(received(&mut feed), proof);
+    // No watch was open while this time was skipped.
     drop(feed);
     clock.advance(Duration::from_hours(1)).await;
     let blind = Blind { from: at, to: Timestamp::from_secs(7_210) };
     let alive = FeedEvent::Alive { shard: 0, at: blind.to, blind: [blind].into() };
-    assert_eq!(told(&mut store.watch()).last(), Some(&alive));
+    assert_eq!(received(&mut store.watch()).last(), Some(&alive));
 }
 
 #[tokio::test]
-async fn a_busy_reader_is_told_the_time_between_the_news() {
+async fn proofs_are_delivered_between_changes_to_a_busy_reader() {
     let clock = ManualClock::default();
     let store = MemoryStore::with_clock(clock.clone());
     let mut feed = store.clone().watch();
-    told(&mut feed);
+    received(&mut feed);
     let mut proofs = 0;
     for n in 0..40 {
-        // More is written than read.
+        // More is written than is read.
         let all: Vec<_> = (0..2 * BATCH_ENTRIES).map(|k| session(n * 1_000 + k)).collect();
         store.put(&all).await.unwrap();
         clock.advance(Duration::from_millis(250)).await;
@@ -174,7 +174,7 @@ async fn a_busy_reader_is_told_the_time_between_the_news() {
 }
 
 #[tokio::test]
-async fn what_is_forgotten_is_freed_while_a_snapshot_is_told() {
+async fn forgotten_sessions_are_freed_while_a_snapshot_is_delivered() {
     let store = MemoryStore::with_clock(ManualClock::default());
     let all: Vec<_> = (0..100_000).map(session).collect();
     store.put(&all).await.unwrap();
@@ -184,9 +184,9 @@ async fn what_is_forgotten_is_freed_while_a_snapshot_is_told() {
     for session in &all[..99_000] {
         store.forget(&[ForgetIf::Session { key: session.key(), seen_at: at, placed_at: at }]).await.unwrap();
     }
-    // The shards moved the remaining sessions while the snapshot was in progress: none of them is
-    // missing.
-    let mut messages = told(&mut feed);
+    // The shards moved the remaining sessions to other slots during the snapshot, and none of them
+    // is missing.
+    let mut messages = received(&mut feed);
     messages.push(first);
     assert!(count(&messages) < 20_000, "{}", count(&messages));
     let facts =
@@ -195,17 +195,17 @@ async fn what_is_forgotten_is_freed_while_a_snapshot_is_told() {
     assert!(all[99_000..].iter().all(|session| shown.contains(&session.key())));
     let users: Vec<_> = all.iter().map(|session| session.user.clone()).collect();
     assert_eq!(store.load(&users).await.unwrap().sessions, all[99_000..]);
-    assert_eq!(count(&told(&mut store.clone().watch())), 1_000);
+    assert_eq!(count(&received(&mut store.clone().watch())), 1_000);
 }
 
 #[tokio::test]
-async fn a_store_that_is_full_refuses_what_is_new_or_grows_and_takes_all_else() {
+async fn a_full_store_refuses_new_and_growing_records_and_accepts_all_others() {
     let store = MemoryStore::with_clock(ManualClock::default());
     store.put(&(0..20).map(session).collect::<Vec<_>>()).await.unwrap();
     let store = store.clone().max_bytes(store.bytes());
     let full = |result: Result<(), presence_core::store::Error>| result.unwrap_err().kind() == Kind::Full;
     let mut feed = store.clone().watch();
-    told(&mut feed);
+    received(&mut feed);
     let moved = |n: usize, topics: Topics| {
         let mut session = session(n);
         session.placement.placed_at = Timestamp::from_secs(2);
@@ -224,8 +224,8 @@ async fn a_store_that_is_full_refuses_what_is_new_or_grows_and_takes_all_else() 
         (placed_at(20).await, placed_at(3).await, placed_at(4).await),
         (None, Some(1_000), Some(2_000))
     );
-    // Refused sessions are delivered to no watch.
-    let sessions = told(&mut feed).into_iter().map(|feed| match feed {
+    // No watch delivers refused sessions.
+    let sessions = received(&mut feed).into_iter().map(|feed| match feed {
         FeedEvent::Facts(facts) => facts.sessions.len(),
         _ => 0,
     });

@@ -1,12 +1,11 @@
-//! The backend trait: what a hub requires of the server behind it.
+//! The backend trait: what a hub requires of the server of a broker.
 
 use crate::broker::{Channel, Event, EventId, Missed};
 use crate::store::Result;
 use async_trait::async_trait;
 use std::sync::Arc;
 
-/// What subscribers of this process are interested in. Exhaustive on purpose: a backend serves
-/// both.
+/// What a subscriber of this process subscribes to. Exhaustive on purpose: a backend serves both.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Interest {
     /// One channel.
@@ -18,8 +17,8 @@ pub enum Interest {
 /// Where a page of history starts. Exhaustive on purpose: a backend serves every start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadFrom {
-    /// With the oldest stored event: the reader knows a time when there was no history, and nothing
-    /// since.
+    /// With the oldest stored event. For a reader that was there before the channel had a history,
+    /// and has received nothing since.
     Beginning,
     /// With the first event after this one.
     After(EventId),
@@ -43,7 +42,7 @@ pub const PAGE_BYTES: usize = 256 * 1024;
 /// A page of a channel's history.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
-    /// What cannot be replayed before the first of `events`.
+    /// What cannot be replayed before the first event of the page.
     ///
     /// `Trimmed`: events after the requested one, or after the beginning, are gone. `Incarnation`:
     /// the requested id belongs to another history, or there is none any more; `events` then start
@@ -59,23 +58,23 @@ pub struct Page {
     pub more: bool,
 }
 
-/// A server that stores events and announces them to this process.
+/// The server of a broker: it stores events and announces them to this process.
 ///
-/// Announcements are passed to [`Hub::stored`](super::Hub::stored),
-/// [`Hub::signal`](super::Hub::signal) and [`Hub::prefixed`](super::Hub::prefixed). Whenever some
-/// may have been lost, the backend calls [`Hub::interrupted`](super::Hub::interrupted), and the hub
-/// reads everything that it needs again.
+/// The backend passes announcements to [`Hub::stored`](super::Hub::stored),
+/// [`Hub::signal`](super::Hub::signal) and [`Hub::prefixed`](super::Hub::prefixed). When some may
+/// have been lost, it calls [`Hub::interrupted`](super::Hub::interrupted), and the hub reads the
+/// history of all channels with subscribers.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
-    /// Starts announcing; returns once everything stored or signalled from then on will be
-    /// announced. May be called again for an open interest.
+    /// Starts announcing. When it returns, everything that is stored or signalled from then on will
+    /// be announced. May be called again for an interest that is open.
     ///
     /// # Errors
     /// Those of the server; the hub tries again, with backoff.
     async fn open(&self, interest: &Interest) -> Result<()>;
 
-    /// Stops announcing. Must neither wait nor call the hub: it is called under the hub's lock, so
-    /// that it is ordered with the next `open`.
+    /// Stops announcing. It is called under the hub's lock, so that it comes before the next
+    /// `open`. So it must neither wait nor call the hub.
     fn close(&self, interest: &Interest);
 
     /// Reads a page of history, including everything that was announced before the call.
@@ -84,11 +83,12 @@ pub trait Backend: Send + Sync + 'static {
     /// Those of the server; the hub tries again, with backoff.
     async fn read(&self, channel: &Channel, from: ReadFrom) -> Result<Page>;
 
-    /// Reads what came after the room's head, an event that this process has received. Default:
-    /// [`read`](Self::read).
+    /// Reads the events after the room's head, which is an event that this process has received.
+    /// Default: [`read`](Self::read).
     ///
-    /// Lets a backend detect that its server lost its newest events (in a failover): if the head is
-    /// neither stored nor trimmed, the history becomes another incarnation for all subscribers.
+    /// A backend can implement it to detect that its server lost its newest events, as in a
+    /// failover: if the head is neither stored nor trimmed, it changes the incarnation of the
+    /// history for all subscribers.
     ///
     /// # Errors
     /// Those of the server; the hub tries again, with backoff.
@@ -96,9 +96,9 @@ pub trait Backend: Send + Sync + 'static {
         self.read(channel, ReadFrom::After(head)).await
     }
 
-    /// For a backend in the same process: calls `opened` with the position of the channel while
-    /// nothing can be stored, and returns true. Default: false, and the hub calls `open` and
-    /// `read`.
+    /// For a backend in the same process: calls `opened` with the position of the channel, under a
+    /// lock that prevents new events, and returns true. Default: returns false, and the hub calls
+    /// `open` and `read`.
     fn open_at_once(&self, interest: &Interest, opened: &mut dyn FnMut(Option<EventId>)) -> bool {
         let _ = (interest, opened);
         false

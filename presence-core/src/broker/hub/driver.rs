@@ -1,4 +1,4 @@
-//! The driver, the one task of a hub: brings rooms up to date with the server.
+//! The driver: the task of a hub that brings rooms up to date with the server.
 
 use super::backend::{Backend, Interest, ReadFrom};
 use super::room::Room;
@@ -44,7 +44,7 @@ pub(super) async fn run(hub: Weak<Inner>, mut rooms: mpsc::UnboundedReceiver<Arc
     }
 }
 
-/// Brings a room up to date; returns it if that must be tried again.
+/// Brings a room up to date; returns it if another attempt is necessary.
 async fn attempt(hub: Weak<Inner>, room: Arc<Room>, failures: u32) -> Option<(Arc<Room>, u32)> {
     let backend = Arc::clone(&hub.upgrade()?.backend);
     loop {
@@ -52,7 +52,7 @@ async fn attempt(hub: Weak<Inner>, room: Arc<Room>, failures: u32) -> Option<(Ar
             return None;
         }
         let outcome = bring_up_to_date(backend.as_ref(), &room).await;
-        // The backend may have opened the interest after its last subscriber had left.
+        // The backend may have opened the interest after the last subscriber left.
         hub.upgrade()?.close_unless_wanted(&room.interest);
         if let Err(error) = outcome {
             if failures == 0 {

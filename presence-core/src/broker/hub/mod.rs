@@ -1,20 +1,21 @@
-//! The hub: distributes a broker's events to the subscribers within this process.
+//! The hub: distributes a broker's events to the subscribers in this process.
 //!
-//! A [`Backend`] stores events and announces them; the hub passes them to the subscribers of this
-//! process, and reads from the history what a subscriber lacks. It has one task, whatever the
-//! number of channels and subscribers, and none while its backend answers at once. A payload is
-//! stored once for all subscribers of a channel.
+//! A [`Backend`] stores events and announces them. The hub passes them to the subscribers in this
+//! process, and reads missing events from the history. It has one task, independent of the number
+//! of channels and subscribers, and none if its backend answers at once. All subscribers of a
+//! channel share the payload.
 //!
-//! # How history and live events meet
-//! Each channel with a subscriber has a *room*. A room knows its head, the newest event that it has
-//! delivered, and is *current* as long as each announced event follows the head. When one does not,
-//! or when the backend reports that announcements may have been lost, the hub's task opens the
-//! channel again and reads everything after the head; announcements are kept pending meanwhile. One
-//! read thus brings all subscribers of a room up to date.
+//! # From history to live events
+//! Each channel with a subscriber has a *room*. The *head* of a room is the newest event that it
+//! has delivered. The room is *current* as long as each announced event follows its head. When one
+//! does not, or when the backend reports that announcements may have been lost, the hub's task
+//! opens the channel again and reads all events after the head; announcements are kept pending
+//! meanwhile. So one read brings all subscribers of a room up to date.
 //!
-//! A subscriber enters the room first and reads history second: events stored before the read are
-//! in the page, later ones are in the room, and those in both are recognised by their ids. A
-//! subscriber too slow for the room's ring reads what it lacks from the history, at its own pace.
+//! A subscriber enters the room first, and then reads the history. Events that were stored before
+//! the read are in the page, later ones are in the room, and those in both are recognised by their
+//! ids. A subscriber that is too slow for the room's ring reads the missing events from the
+//! history, at its own pace.
 
 mod backend;
 mod driver;
@@ -72,7 +73,7 @@ impl Hub {
         Self { inner: Arc::new(inner) }
     }
 
-    /// A weak reference, for the code that feeds this hub.
+    /// A weak reference, for the code that calls this hub.
     pub fn downgrade(&self) -> WeakHub {
         WeakHub { inner: Arc::downgrade(&self.inner) }
     }
@@ -90,9 +91,9 @@ impl Hub {
 
     /// Passes a stored event to the subscribers of its channel.
     ///
-    /// `previous` is the number of the event before it in its history, zero for the first one;
+    /// `previous` is the number of the preceding event in the history, zero for the first one;
     /// `None` if the backend knows that this hub has received all earlier ones. Events of one
-    /// channel must come in order; a repeated one is ignored.
+    /// channel must be passed in order; repeated ones are ignored.
     pub fn stored(&self, event: Event, previous: Option<u64>) -> Wakes {
         let room = self.inner.room(&event.channel);
         room.map_or_else(Wakes::default, |room| {
@@ -128,8 +129,8 @@ impl Hub {
         matching.into_iter().map(change).reduce(Wakes::and).unwrap_or_default()
     }
 
-    /// Announcements of any channel may have been lost: opens everything again, and reads what was
-    /// stored.
+    /// To be called when announcements of any channel may have been lost: opens all interests
+    /// again, and reads the stored events.
     pub fn interrupted(&self) {
         let rooms = self.inner.rooms.lock();
         let all: Vec<_> = rooms.channels.values().chain(rooms.prefixes.values()).cloned().collect();
@@ -139,7 +140,8 @@ impl Hub {
         }
     }
 
-    /// Announcements of this channel may have been lost, or its history has another incarnation.
+    /// To be called when announcements of this channel may have been lost, or its history has
+    /// another incarnation.
     pub fn recheck(&self, channel: &Channel) {
         if let Some(room) = self.inner.room(channel) {
             self.inner.change(&room, State::recheck);
@@ -158,8 +160,8 @@ impl Hub {
     }
 }
 
-/// Subscribers to wake, which happens when this value is dropped: a backend that calls the hub
-/// under a lock releases the lock first.
+/// Wakes subscribers when it is dropped. So a backend that calls the hub under a lock can release
+/// the lock first.
 #[derive(Debug, Default)]
 pub struct Wakes(Vec<Waker>);
 
@@ -178,7 +180,7 @@ impl Drop for Wakes {
 }
 
 impl WeakHub {
-    /// The hub, unless its broker is gone.
+    /// The hub, unless its broker was dropped.
     pub fn upgrade(&self) -> Option<Hub> {
         self.inner.upgrade().map(|inner| Hub { inner })
     }
@@ -223,7 +225,7 @@ impl Inner {
         let _ = driver.send(Arc::clone(room));
     }
 
-    /// Adds a member to the room of an interest; the first one opens the room.
+    /// Adds a subscriber to the room of an interest; the first one opens the room.
     fn enter(self: &Arc<Self>, interest: &Interest) -> Arc<Room> {
         let mut rooms = self.rooms.lock();
         let new = || Arc::new(Room::new(interest.clone()));
@@ -247,7 +249,7 @@ impl Inner {
         room
     }
 
-    /// Removes a member from a room; the last one closes the room.
+    /// Removes a subscriber from a room; the last one closes the room.
     fn leave(&self, room: &Arc<Room>, place: u32, cursor: Option<u64>) {
         let mut rooms = self.rooms.lock();
         let mut state = room.state.lock();
@@ -263,7 +265,7 @@ impl Inner {
         }
     }
 
-    /// Closes an interest that was opened for a room that has ended meanwhile.
+    /// Closes an interest if its room was removed while the interest was opened.
     fn close_unless_wanted(&self, interest: &Interest) {
         let rooms = self.rooms.lock();
         let wanted = match interest {

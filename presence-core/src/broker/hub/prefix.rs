@@ -41,7 +41,7 @@ impl Stream for Subscription {
         let delivery = if let Some(cursor) = &mut inside.cursor {
             state.ring.next(cursor)
         } else {
-            // Events count from now on, even before the server has answered.
+            // Events that arrive before the server has answered are delivered too.
             inside.cursor = Some(state.ring.enter());
             Ok(None)
         };

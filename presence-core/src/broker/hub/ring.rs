@@ -1,19 +1,19 @@
-//! The ring of a room: deliveries that some subscriber has not read yet.
+//! `Ring`: the deliveries of a room that some subscriber has not read yet.
 
 use crate::broker::Delivery;
 use std::collections::VecDeque;
 
-/// Most deliveries that wait for the slowest subscriber of a channel.
+/// Most deliveries that are kept for the slowest subscriber of a channel.
 pub const RING_ENTRIES: usize = 1_024;
-/// Most bytes of payload that wait for it, unless a single delivery is larger.
+/// Most bytes of payload that are kept for it, unless a single delivery is larger.
 pub const RING_BYTES: usize = 1024 * 1024;
 
-/// Deliveries in order, each stored once for all readers and dropped when the last of them has read
-/// it.
+/// Deliveries in order. Each is stored once for all readers, and dropped when the last of them has
+/// read it.
 ///
-/// A reader is a cursor: the position of the next delivery that it reads. When the ring is full,
-/// the oldest delivery is dropped even if some have not read it: their cursors are then before the
-/// first position, and reading fails with [`Overrun`].
+/// A reader has a cursor: the position of the next delivery that it reads. When the ring is full,
+/// the oldest delivery is dropped, even if some readers have not read it. Their cursors are then
+/// before the first position, and reading fails with [`Overrun`].
 #[derive(Debug, Default)]
 pub(super) struct Ring {
     slots: VecDeque<Slot>,
@@ -32,7 +32,7 @@ struct Slot {
     cursors: usize,
 }
 
-/// The reader was too slow: the delivery at its cursor is gone.
+/// The error of a reader that was too slow: the delivery at its cursor was dropped.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Overrun;
 
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_for_nobody() {
+    fn nothing_is_stored_without_readers() {
         let mut ring = Ring::default();
         ring.push(signal("1"));
         let cursor = ring.enter();
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_reader_is_overrun_and_the_others_are_not() {
+    fn only_a_slow_reader_is_overrun() {
         let mut ring = Ring::default();
         let (mut slow, mut quick) = (ring.enter(), ring.enter());
         for _ in 0..=RING_ENTRIES {
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_bounded_too_and_one_delivery_always_fits() {
+    fn bytes_are_limited_too_but_one_delivery_always_fits() {
         let mut ring = Ring::default();
         let mut reader = ring.enter();
         let large = "x".repeat(RING_BYTES + 1);

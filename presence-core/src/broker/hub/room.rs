@@ -7,8 +7,8 @@ use crate::broker::{Delivery, Event, EventId, Missed};
 use parking_lot::Mutex;
 use std::task::Waker;
 
-/// The maximum number of events kept while the driver reads the history; if more come, it reads
-/// again.
+/// The maximum number of announced events that are kept while the driver reads the history. If
+/// there are more, it reads again.
 const MAX_PENDING_EVENTS: usize = 256;
 /// The maximum size of their payloads, in bytes.
 const MAX_PENDING_BYTES: usize = 1024 * 1024;
@@ -19,8 +19,8 @@ pub(super) struct Room {
     pub(super) state: Mutex<State>,
 }
 
-/// The state of a room. It is *current* if every event up to `head` was put into the ring, and all
-/// later ones will be announced.
+/// The state of a room. The room is *current* if every event up to `head` was put into the ring,
+/// and all later ones will be announced.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent facts about one room")]
 pub(super) struct State {
@@ -29,17 +29,18 @@ pub(super) struct State {
     /// Number of subscribers; the room ends with the last one.
     pub(super) members: usize,
     pub(super) is_current: bool,
-    /// Whether the room is with the driver, or queued for it.
+    /// Whether the driver handles the room, or the room is queued for it.
     queued: bool,
-    /// Whether announcements may have been lost since the driver began.
+    /// Whether announcements may have been lost since the driver began to read.
     must_reread: bool,
     /// Whether the head is known; `None` in `head` then means that there is no history.
     knows_head: bool,
-    /// The newest event that was passed on; `None` if there was no history.
+    /// The newest event that was delivered; `None` if there was no history.
     pub(super) head: Option<EventId>,
     /// How often the incarnation has changed.
     pub(super) incarnation_changes: u64,
-    /// Events announced while the room was not current, each with the number before it.
+    /// Events that were announced while the room was not current, each with the number of the
+    /// preceding event.
     pending: Vec<(Event, Option<u64>)>,
     pending_bytes: usize,
 }
@@ -49,7 +50,7 @@ pub(super) struct State {
 #[derive(Debug, Default)]
 pub(super) struct Then {
     pub(super) wake: Vec<Waker>,
-    /// Whether to give the room to the driver.
+    /// Whether to queue the room for the driver.
     pub(super) queue: bool,
 }
 
@@ -65,10 +66,10 @@ impl State {
         (self.is_current, self.knows_head, self.head) = (true, true, head);
     }
 
-    /// Passes on an announced event, unless it is a repeat or an event before it is missing.
+    /// Delivers an announced event, unless it is repeated, or an event before it is missing.
     ///
-    /// `previous` is the number before it in its history, zero for the first; `None` if the backend
-    /// knows that none is missing.
+    /// `previous` is the number of the preceding event in the history, zero for the first one;
+    /// `None` if the backend knows that none is missing.
     pub(super) fn stored(&mut self, event: Event, previous: Option<u64>) -> Then {
         if !self.is_current {
             self.keep_pending(event, previous);
@@ -81,7 +82,7 @@ impl State {
                 }
                 previous.is_none_or(|previous| previous == head.number)
             }
-            // The first event of a new history: the room has passed on all of the old one, so
+            // The first event of a new history: the room has delivered all of the old one, so
             // nothing is missed.
             _ => previous.is_none_or(|previous| previous == 0),
         };
@@ -109,26 +110,27 @@ impl State {
         }
     }
 
-    /// Delivers something that is not part of the history: a signal, or an event by prefix.
+    /// Delivers a signal, or an event to subscribers by prefix: these are not read from the
+    /// history.
     pub(super) fn deliver_live(&mut self, delivery: Delivery) -> Then {
         self.ring.push(delivery);
         Then { wake: self.wakers.take(), queue: false }
     }
 
-    /// Announcements may have been lost: the driver must read from the server.
+    /// Called if announcements may have been lost: the driver must read from the server.
     pub(super) fn recheck(&mut self) -> Then {
         self.is_current = false;
         self.must_reread = true;
         Then { wake: Vec::new(), queue: !std::mem::replace(&mut self.queued, true) }
     }
 
-    /// Starts an attempt of the driver; returns where it must read from.
+    /// Starts an attempt of the driver; returns the position from which it must read.
     pub(super) fn begin(&mut self) -> ReadFrom {
         self.must_reread = false;
         if self.knows_head { ReadFrom::position(self.head) } else { ReadFrom::Last(0) }
     }
 
-    /// Passes on a page that the driver has read.
+    /// Delivers a page that the driver has read.
     pub(super) fn read(&mut self, page: Page) -> Then {
         if let Some(missed) = page.missed {
             self.incarnation_changes += u64::from(missed == Missed::Incarnation);
@@ -141,8 +143,8 @@ impl State {
         Then { wake: self.wakers.take(), queue: false }
     }
 
-    /// Ends an attempt: the driver has read everything stored or, for a prefix, has opened it.
-    /// Returns false if the driver must try again.
+    /// Ends an attempt, in which the driver has read all stored events or, for a prefix, has only
+    /// opened it. Returns false if the driver must try again.
     pub(super) fn finish(&mut self, of_prefix: bool) -> (bool, Then) {
         let mut wake = Vec::new();
         if !self.must_reread {

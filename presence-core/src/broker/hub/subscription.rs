@@ -20,9 +20,10 @@ pub(super) struct Subscription {
     stage: Stage,
     /// The newest event that was delivered, or the position at which the subscription began.
     last: Option<EventId>,
-    /// Whether anything was read or delivered. Events trimmed after that were missed by slowness.
+    /// Whether anything was read or delivered. If events were trimmed after that, the subscriber
+    /// was too slow.
     begun: bool,
-    /// Whether its position is still to be delivered.
+    /// Whether the position must still be delivered.
     delivers_position: bool,
 }
 
@@ -32,12 +33,11 @@ struct Inside {
     entered: Option<Entered>,
 }
 
-/// The point from which deliveries of the room belong to this subscriber; set before it reads
+/// The point from which this subscriber gets the deliveries of the room. Set before it reads the
 /// history.
 struct Entered {
     cursor: u64,
-    /// The room's `incarnation_changes` and the incarnation of its head at that point: the ring
-    /// continues from there.
+    /// The room's `incarnation_changes` and the incarnation of its head at that point.
     incarnation_changes: u64,
     incarnation: Option<u64>,
 }
@@ -48,7 +48,7 @@ impl Entered {
         Self { cursor: state.ring.enter(), incarnation_changes: state.incarnation_changes, incarnation }
     }
 
-    /// Whether a page that ends in this incarnation is continued by the ring.
+    /// Whether the ring continues a page that ends in this incarnation.
     fn meets(&self, incarnation: u64, state: &State) -> bool {
         let Some(entered) = self.incarnation else {
             let head = state.head.map(|head| head.incarnation);
@@ -59,7 +59,7 @@ impl Entered {
 }
 
 enum Stage {
-    /// Waits until the room is current. `None`: then live at once.
+    /// Waits until the room is current. Then reads history, or is live at once if this is `None`.
     Entering(Option<ReadFrom>),
     Reading(BoxFuture<'static, Result<Page>>, ReadFrom, u32),
     Pausing(BoxFuture<'static, ()>, ReadFrom, u32),
@@ -99,8 +99,8 @@ impl Subscription {
         Stage::Replaying(Backlog { missed, events: page.events.into(), more: page.more })
     }
 
-    /// Continues in the room after all events that were read, or reads again if the two do not
-    /// connect.
+    /// Continues in the room after all events that were read, or reads again if the ring does not
+    /// continue them.
     fn meet(&mut self, inside: &mut Inside) -> Stage {
         let mut state = inside.room.state.lock();
         let entered = inside.entered.take().filter(|entered| !state.ring.has_lost(entered.cursor));
@@ -113,8 +113,7 @@ impl Subscription {
             inside.entered = Some(entered);
             return Stage::Live;
         }
-        // The page belongs to a history that the room does not know yet, or that it has left
-        // behind.
+        // The page belongs to a history that the room does not know yet, or to an older one.
         state.ring.leave(entered.cursor);
         let then = state.recheck();
         drop(state);

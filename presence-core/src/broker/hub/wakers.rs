@@ -1,12 +1,12 @@
-//! The wakers of the tasks that wait for a room.
+//! `Wakers`: the wakers of tasks that wait for a room.
 
 use std::task::{Context, Waker};
 
-/// One place per subscriber, so that a task that is polled again is not registered twice.
+/// One place for each subscriber, so that a task that is polled again is not registered twice.
 #[derive(Debug, Default)]
 pub(super) struct Wakers {
     places: Vec<Place>,
-    /// Places whose subscriber is gone.
+    /// Places whose subscriber was dropped.
     free: Vec<u32>,
     /// Places that registered since the last wake-up.
     waiting: Vec<u32>,
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_waits_once_and_a_freed_one_not_at_all() {
+    fn a_waker_is_registered_once_and_not_after_its_place_is_freed() {
         let mut wakers = Wakers::default();
         let context = Context::from_waker(Waker::noop());
         let (a, b) = (wakers.enter(), wakers.enter());

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 
 /// E1: an unreachable broker reports a retryable error, in time.
-pub async fn e1_a_broker_out_of_reach_says_so<H: BrokerHarness>(harness: &H) {
+pub async fn e1_an_unreachable_broker_returns_a_retryable_error<H: BrokerHarness>(harness: &H) {
     let broken = match harness.open_broken().await {
         Ok(broken) => broken,
         Err(cannot) => return untested("E1", cannot),
@@ -30,19 +30,19 @@ pub async fn e1_a_broker_out_of_reach_says_so<H: BrokerHarness>(harness: &H) {
 }
 
 /// E1 and B8: a subscription of an unreachable broker neither ends nor delivers anything.
-pub async fn e1_a_subscription_out_of_reach_is_silent<H: BrokerHarness>(harness: &H) {
+pub async fn e1_a_subscription_of_an_unreachable_broker_is_silent<H: BrokerHarness>(harness: &H) {
     let broken = match harness.open_broken().await {
         Ok(broken) => broken,
         Err(cannot) => return untested("E1", cannot),
     };
     let (mut stream, mut prefix) = (broken.subscribe(&channel("c"), ALL), broken.subscribe_prefix("c"));
     let next = futures_util::future::select(stream.next(), prefix.next());
-    let told = tokio::time::timeout(std::time::Duration::from_millis(300), next).await;
-    assert!(told.is_err(), "something was claimed");
+    let next = tokio::time::timeout(std::time::Duration::from_millis(300), next).await;
+    assert!(next.is_err(), "something was delivered");
 }
 
 /// E1: a payload that is too large is rejected, since retrying would not help.
-pub async fn e1_what_is_too_large_is_rejected<H: BrokerHarness>(harness: &H) {
+pub async fn e1_a_payload_that_is_too_large_is_rejected<H: BrokerHarness>(harness: &H) {
     let [broker, _] = pair(harness).await;
     let large = "x".repeat(MAX_PAYLOAD + 1);
     let errors = [

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 /// A broker under test: opens its handles, and injects faults.
 ///
-/// Every case gets a harness of its own, with namespaces that nothing else uses.
+/// Every case gets its own harness, with namespaces that no other test uses.
 #[async_trait]
 pub trait BrokerHarness: Send + Sync + 'static {
-    /// A new harness with empty namespaces of its own.
+    /// A new harness with its own empty namespaces.
     ///
-    /// A missing server fails the test: panic, and tell how to get it.
+    /// A missing server must fail the test: panic with a message that says how to get it.
     async fn fresh() -> Self
     where
         Self: Sized;
@@ -26,7 +26,8 @@ pub trait BrokerHarness: Send + Sync + 'static {
     /// A handle that cannot reach its server, as with a wrong address.
     ///
     /// # Errors
-    /// [`Cannot`], the default, if nothing can be unreachable: E1 is then tested in part.
+    /// [`Cannot`], the default, if the broker has no server that could be unreachable: E1 is then
+    /// tested in part.
     async fn open_broken(&self) -> Result<Arc<dyn Broker>, Cannot> {
         Err(Cannot("nothing can be out of reach"))
     }
@@ -34,17 +35,17 @@ pub trait BrokerHarness: Send + Sync + 'static {
     /// Loses all data, as a restart without a disk would.
     ///
     /// # Errors
-    /// [`Cannot`], the default, if data lives as long as its broker: a part of B2 and B7 is then
-    /// untested.
+    /// [`Cannot`], the default, if the broker cannot lose data: a part of B2 and B7 is then not
+    /// tested.
     async fn lose_data(&self) -> Result<(), Cannot> {
-        Err(Cannot("data lives as long as its broker"))
+        Err(Cannot("data is lost only with the broker"))
     }
 
     /// Interrupts the connections between all handles and the server, for a moment or until
     /// [`heal`](Self::heal).
     ///
     /// # Errors
-    /// [`Cannot`], the default, if there is no connection: B8 is then untested.
+    /// [`Cannot`], the default, if there is no connection: B8 is then not tested.
     async fn interrupt(&self) -> Result<(), Cannot> {
         Err(Cannot("there is no connection"))
     }
@@ -57,7 +58,7 @@ pub trait BrokerHarness: Send + Sync + 'static {
         tokio::time::sleep(by).await;
     }
 
-    /// The shortest age of a history that this broker keeps exactly enough to be tested. Default 1
+    /// The shortest age of a history that this broker observes exactly enough for a test. Default 1
     /// s.
     fn shortest_age(&self) -> Duration {
         Duration::from_secs(1)

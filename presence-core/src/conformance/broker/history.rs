@@ -8,7 +8,7 @@ async fn newest(broker: &dyn Broker, name: &str, count: usize) -> Vec<Event> {
 }
 
 /// B13: `history` returns at most as many events as requested.
-pub async fn b13_history_answers_the_newest_events_oldest_first<H: BrokerHarness>(harness: &H) {
+pub async fn b13_history_returns_the_newest_events_oldest_first<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     let mut ids = Vec::new();
     for n in 0..5 {
@@ -42,7 +42,7 @@ pub async fn b14_remove_drops_the_history_and_opens_the_channel<H: BrokerHarness
 }
 
 /// B14: subscribers continue with what is published next.
-pub async fn b14_subscribers_hear_nothing_of_a_removal<H: BrokerHarness>(harness: &H) {
+pub async fn b14_subscribers_are_not_notified_of_a_removal<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     let mut stream = other.subscribe(&channel("c"), ALL);
     store(&*broker, message("c", "a")).await;

@@ -4,7 +4,7 @@ use super::{ALL, BrokerHarness, channel, message, next_texts, pair, store};
 use crate::broker::{Broker, Channel, Retention};
 
 /// B10: names that wildcards, separators or escapes could confuse.
-pub async fn b10_channels_of_any_name_keep_apart<H: BrokerHarness>(harness: &H) {
+pub async fn b10_channels_of_any_name_are_kept_separate<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     let long = "x".repeat(Channel::MAX_BYTES);
     let longer = format!("{}y", "x".repeat(Channel::MAX_BYTES - 1));
@@ -59,7 +59,7 @@ pub async fn b10_channels_of_any_name_keep_apart<H: BrokerHarness>(harness: &H) 
 }
 
 /// B10: the same channel name in another namespace is another channel.
-pub async fn b10_namespaces_keep_apart<H: BrokerHarness>(harness: &H) {
+pub async fn b10_namespaces_are_kept_separate<H: BrokerHarness>(harness: &H) {
     let a = harness.open("a", Retention::default()).await;
     let b = harness.open("b", Retention::default()).await;
     let mut streams = [a.subscribe(&channel("c"), ALL), b.subscribe(&channel("c"), ALL)];

@@ -30,8 +30,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! If a broker [cannot](Cannot) provide something, the case that needs it prints the
-//! reason instead.
+//! If a broker [cannot](Cannot) provide something, the case that needs it prints the reason
+//! instead.
 
 pub mod errors;
 mod harness;
@@ -99,13 +99,13 @@ async fn store_in_the_end<H: BrokerHarness>(harness: &H, broker: &dyn Broker, me
     tokio::time::timeout(harness.patience(), repeat).await.expect("a publish is taken in the end")
 }
 
-/// The next delivery, which must come.
+/// The next delivery; panics if none arrives.
 async fn next<H: BrokerHarness>(harness: &H, stream: &mut Stream) -> Delivery {
     let next = tokio::time::timeout(harness.patience(), stream.next()).await;
     next.expect("a delivery comes in time").expect("a subscription never ends")
 }
 
-/// The next delivery, which must be an event.
+/// The next delivery; panics if it is not an event.
 async fn next_event<H: BrokerHarness>(harness: &H, stream: &mut Stream) -> Event {
     match next(harness, stream).await {
         Delivery::Event(event) => event,
@@ -122,8 +122,8 @@ async fn next_texts<H: BrokerHarness>(harness: &H, stream: &mut Stream, count: u
     texts
 }
 
-/// A subscription that has certainly begun: it has delivered something published after its first
-/// poll.
+/// A subscription that has certainly begun: it has delivered a message that was published after its
+/// first poll.
 ///
 /// The messages published for this purpose have the payload `begun`, and may be delivered again.
 async fn begun<H: BrokerHarness>(harness: &H, broker: &dyn Broker, on: &Channel, stream: Stream) -> Stream {
@@ -132,7 +132,7 @@ async fn begun<H: BrokerHarness>(harness: &H, broker: &dyn Broker, on: &Channel,
     stream
 }
 
-/// Like [`begun`], with the first event that came.
+/// Like [`begun`], with the first event that was delivered.
 async fn next_after_begun<H: BrokerHarness>(
     harness: &H,
     broker: &dyn Broker,
@@ -155,7 +155,7 @@ async fn next_after_begun<H: BrokerHarness>(
     }
 }
 
-/// The next delivery that is not a leftover of [`begun`].
+/// The next delivery that is not a message of [`begun`].
 async fn next_new<H: BrokerHarness>(harness: &H, stream: &mut Stream) -> Delivery {
     loop {
         match next(harness, stream).await {

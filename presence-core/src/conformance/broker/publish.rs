@@ -5,7 +5,7 @@ use crate::broker::{Broker, EventKind, MAX_PAYLOAD, Published, Retention};
 use std::collections::HashSet;
 
 /// B1: events of two handles reach the subscribers of both.
-pub async fn b1_what_is_acknowledged_reaches_every_handle_once_and_in_order<H: BrokerHarness>(harness: &H) {
+pub async fn b1_acknowledged_events_reach_every_handle_once_and_in_order<H: BrokerHarness>(harness: &H) {
     let brokers = pair(harness).await;
     let mut early = [0, 1].map(|n: usize| brokers[n].subscribe(&channel("c"), ALL));
     let mut sent = Vec::new();
@@ -23,8 +23,8 @@ pub async fn b1_what_is_acknowledged_reaches_every_handle_once_and_in_order<H: B
     }
 }
 
-/// B1: all subscribers see the same order, whichever the server decides on.
-pub async fn b1_publishers_at_the_same_time_agree_on_one_order<H: BrokerHarness>(harness: &H) {
+/// B1: all subscribers see the same order, which the server decides.
+pub async fn b1_concurrent_publishes_have_one_order<H: BrokerHarness>(harness: &H) {
     const EACH: usize = 50;
     let brokers = pair(harness).await;
     let mut streams = [0, 1].map(|n: usize| brokers[n].subscribe(&channel("c"), ALL));
@@ -46,7 +46,7 @@ pub async fn b1_publishers_at_the_same_time_agree_on_one_order<H: BrokerHarness>
 }
 
 /// B2: numbers grow within one history.
-pub async fn b2_ids_grow<H: BrokerHarness>(harness: &H) {
+pub async fn b2_ids_increase<H: BrokerHarness>(harness: &H) {
     let brokers = pair(harness).await;
     let mut ids = Vec::new();
     for n in 0..10 {
@@ -61,7 +61,7 @@ pub async fn b2_ids_grow<H: BrokerHarness>(harness: &H) {
 }
 
 /// B2: ids of a lost history are never used again.
-pub async fn b2_a_history_that_was_lost_has_another_incarnation<H: BrokerHarness>(harness: &H) {
+pub async fn b2_after_a_loss_the_history_has_another_incarnation<H: BrokerHarness>(harness: &H) {
     let [broker, _] = pair(harness).await;
     let before = store(&*broker, message("c", "a")).await;
     if let Err(cannot) = harness.lose_data().await {
@@ -87,7 +87,7 @@ pub async fn b3_a_repeated_key_stores_nothing<H: BrokerHarness>(harness: &H) {
 }
 
 /// B3: another channel may use the same key.
-pub async fn b3_a_key_belongs_to_its_channel<H: BrokerHarness>(harness: &H) {
+pub async fn b3_keys_of_different_channels_are_independent<H: BrokerHarness>(harness: &H) {
     let [broker, _] = pair(harness).await;
     for name in ["c", "d", "c:k", "c k"] {
         store(&*broker, message(name, "x").key("k")).await;
@@ -100,7 +100,7 @@ pub async fn b3_a_key_belongs_to_its_channel<H: BrokerHarness>(harness: &H) {
 }
 
 /// B3: a key is remembered for a while even if its event is trimmed.
-pub async fn b3_a_key_outlives_its_trimmed_event<H: BrokerHarness>(harness: &H) {
+pub async fn b3_a_key_is_kept_after_its_event_is_trimmed<H: BrokerHarness>(harness: &H) {
     let broker = harness.open("a", Retention::default().count(2)).await;
     let first = store(&*broker, message("c", "a").key("k")).await;
     for n in 0..5 {
@@ -136,7 +136,7 @@ pub async fn b4_the_last_event_closes_its_channel<H: BrokerHarness>(harness: &H)
 }
 
 /// B4: the name of a closed channel can be used again once its history has expired.
-pub async fn b4_a_closed_channel_opens_when_its_history_has_expired<H: BrokerHarness>(harness: &H) {
+pub async fn b4_a_closed_channel_opens_again_when_its_history_expires<H: BrokerHarness>(harness: &H) {
     let age = harness.shortest_age();
     let broker = harness.open("a", Retention::default().age(age)).await;
     let last = store(&*broker, message("c", "end").last()).await;
@@ -146,7 +146,7 @@ pub async fn b4_a_closed_channel_opens_when_its_history_has_expired<H: BrokerHar
 }
 
 /// B5: beyond the count, the oldest events are dropped.
-pub async fn b5_history_is_bounded_by_count<H: BrokerHarness>(harness: &H) {
+pub async fn b5_history_is_limited_by_count<H: BrokerHarness>(harness: &H) {
     let broker = harness.open("a", Retention::default().count(3)).await;
     for n in 0..10 {
         store(&*broker, message("c", n)).await;
@@ -155,7 +155,7 @@ pub async fn b5_history_is_bounded_by_count<H: BrokerHarness>(harness: &H) {
 }
 
 /// B5: beyond the bytes of payload, the oldest events are dropped.
-pub async fn b5_history_is_bounded_by_bytes<H: BrokerHarness>(harness: &H) {
+pub async fn b5_history_is_limited_by_bytes<H: BrokerHarness>(harness: &H) {
     let broker = harness.open("a", Retention::default().bytes(MAX_PAYLOAD)).await;
     let payload = |n: usize| format!("{n}{}", "x".repeat(100 * 1024));
     for n in 0..5 {
@@ -168,7 +168,7 @@ pub async fn b5_history_is_bounded_by_bytes<H: BrokerHarness>(harness: &H) {
 }
 
 /// B5: beyond the age, events are dropped.
-pub async fn b5_history_is_bounded_by_age<H: BrokerHarness>(harness: &H) {
+pub async fn b5_history_is_limited_by_age<H: BrokerHarness>(harness: &H) {
     let age = harness.shortest_age();
     let broker = harness.open("a", Retention::default().age(age)).await;
     store(&*broker, message("c", "old")).await;

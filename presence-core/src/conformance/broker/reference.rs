@@ -1,5 +1,5 @@
-//! A small in-process broker with separate handles, for core's own tests: simple, and slow with
-//! many channels.
+//! A small in-process broker with separate handles, for the tests of this crate. It is simple, and
+//! slow with many channels.
 
 use crate::broker::hub::{Backend, Hub, Interest, PAGE_BYTES, PAGE_EVENTS, Page, ReadFrom, WeakHub};
 use crate::broker::{

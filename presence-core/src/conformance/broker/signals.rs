@@ -32,7 +32,7 @@ pub async fn b9_a_signal_reaches_every_handle_and_is_never_stored<H: BrokerHarne
 }
 
 /// B11: for any bytes of the prefix.
-pub async fn b11_a_prefix_hears_its_channels_and_no_others<H: BrokerHarness>(harness: &H) {
+pub async fn b11_a_prefix_delivers_its_channels_and_no_others<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     for prefix in ["job:", "a*", "a?[b]", "q\\", "x.y", "\u{1F680} "] {
         let inside = channel(&format!("{prefix}1"));
@@ -44,9 +44,9 @@ pub async fn b11_a_prefix_hears_its_channels_and_no_others<H: BrokerHarness>(har
         store(&*broker, message(prefix, "of the very name")).await;
         store(&*broker, message(inside.as_str(), "inside").last()).await;
         broker.signal(&inside, Bytes::from_static(b"signal")).await.expect("signalled");
-        let mut heard = Vec::new();
-        while heard.len() < 3 {
-            heard.push(match super::next_new(harness, &mut stream).await {
+        let mut received = Vec::new();
+        while received.len() < 3 {
+            received.push(match super::next_new(harness, &mut stream).await {
                 Delivery::Event(event) => (event.channel.to_string(), text(&event)),
                 Delivery::Signal { channel, payload } => {
                     (channel.to_string(), String::from_utf8_lossy(&payload).into_owned())
@@ -55,17 +55,17 @@ pub async fn b11_a_prefix_hears_its_channels_and_no_others<H: BrokerHarness>(har
             });
         }
         // A signal, which is not stored, may overtake an event.
-        heard[1..].sort_unstable();
-        // Channels may be on different servers: there is an order only within each of them.
-        heard.sort_by(|one, other| one.0.cmp(&other.0));
+        received[1..].sort_unstable();
+        // Channels may be on different servers, so there is an order only within each channel.
+        received.sort_by(|one, other| one.0.cmp(&other.0));
         let expected =
             [(prefix, "of the very name"), (inside.as_str(), "inside"), (inside.as_str(), "signal")];
-        assert_eq!(heard, expected.map(|(channel, text)| (channel.to_owned(), text.to_owned())));
+        assert_eq!(received, expected.map(|(channel, text)| (channel.to_owned(), text.to_owned())));
     }
 }
 
 /// B11: one `Missed` announces all lost deliveries.
-pub async fn b11_what_a_prefix_has_lost_is_announced<H: BrokerHarness>(harness: &H) {
+pub async fn b11_lost_deliveries_of_a_prefix_are_announced<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     let mut stream = begun(harness, &*broker, &channel("p:0"), other.subscribe_prefix("p:")).await;
     if let Err(cannot) = harness.interrupt().await {
@@ -77,9 +77,9 @@ pub async fn b11_what_a_prefix_has_lost_is_announced<H: BrokerHarness>(harness: 
     store_in_the_end(harness, &*broker, first).await;
     let mut complete = false;
     let mut n = 0;
-    let (mut heard, mut missed) = (false, false);
-    // Messages published after the interruption arrive in the end; the first one too, unless a loss
-    // was announced.
+    let (mut received, mut missed) = (false, false);
+    // Messages that are published after the interruption arrive in the end. So does the first one,
+    // unless a loss is announced.
     while !complete {
         store_in_the_end(harness, &*broker, message("p:2", "later").key(format!("later {n}"))).await;
         n += 1;
@@ -87,12 +87,12 @@ pub async fn b11_what_a_prefix_has_lost_is_announced<H: BrokerHarness>(harness: 
         while let Ok(delivery) = tokio::time::timeout(every, super::next_new(harness, &mut stream)).await {
             match delivery {
                 Delivery::Missed(_) => missed = true,
-                Delivery::Event(event) if event.payload == "first" => heard = true,
+                Delivery::Event(event) if event.payload == "first" => received = true,
                 Delivery::Event(event) if event.payload == "later" => complete = true,
                 other => panic!("{other:?}"),
             }
         }
-        assert!(n < 600, "a prefix hears again after an interruption");
+        assert!(n < 600, "a prefix delivers again after an interruption");
     }
-    assert!(heard || missed, "something was lost in silence");
+    assert!(received || missed, "a loss was not announced");
 }

@@ -8,7 +8,7 @@ use crate::broker::{Delivery, EventId, Missed, Retention, Start};
 use crate::conformance::Rng;
 
 /// B6: `After` and `Last` deliver what they specify.
-pub async fn b6_each_start_delivers_what_it_promises<H: BrokerHarness>(harness: &H) {
+pub async fn b6_each_start_delivers_what_it_specifies<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     let mut ids = Vec::new();
     for n in 0..5 {
@@ -39,7 +39,7 @@ pub async fn b6_each_start_delivers_what_it_promises<H: BrokerHarness>(harness: 
 }
 
 /// B6: `Live` replays nothing, and then misses nothing.
-pub async fn b6_live_begins_with_what_is_published_from_then_on<H: BrokerHarness>(harness: &H) {
+pub async fn b6_live_delivers_only_later_events<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     store(&*broker, message("c", "old")).await;
     let live = other.subscribe(&channel("c"), Start::Live);
@@ -56,7 +56,9 @@ pub async fn b6_live_begins_with_what_is_published_from_then_on<H: BrokerHarness
 }
 
 /// B6: the `Position` of `Here`, in a channel with and without history.
-pub async fn b6_here_says_where_another_subscription_goes_on<H: BrokerHarness>(harness: &H) {
+pub async fn b6_here_delivers_a_position_from_which_another_subscription_continues<H: BrokerHarness>(
+    harness: &H,
+) {
     let [broker, other] = pair(harness).await;
     let newest = store(&*broker, message("c", "old")).await;
     for (name, expected) in [("c", newest), ("d", EventId::BEGINNING)] {
@@ -74,7 +76,7 @@ pub async fn b6_here_says_where_another_subscription_goes_on<H: BrokerHarness>(h
 }
 
 /// B6: a history that is longer than one answer of a server is replayed completely.
-pub async fn b6_a_long_history_is_replayed_whole<H: BrokerHarness>(harness: &H) {
+pub async fn b6_a_long_history_is_replayed_completely<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     let payload = |n: usize| format!("{n}{}", "x".repeat(if n.is_multiple_of(100) { 70_000 } else { 10 }));
     let first = store(&*broker, message("c", payload(0))).await;
@@ -90,7 +92,7 @@ pub async fn b6_a_long_history_is_replayed_whole<H: BrokerHarness>(harness: &H) 
 }
 
 /// B6: the transition from history to live, at random points.
-pub async fn b6_who_reconnects_while_others_publish_sees_each_event_once<H: BrokerHarness>(harness: &H) {
+pub async fn b6_a_subscriber_that_reconnects_gets_each_event_once<H: BrokerHarness>(harness: &H) {
     const EVENTS: usize = 300;
     let seed = crate::random::u64();
     eprintln!("seed {seed}");
@@ -134,7 +136,7 @@ pub async fn b6_who_reconnects_while_others_publish_sees_each_event_once<H: Brok
 
 /// B7: `Trimmed` comes before the oldest stored event, but not for a subscriber that misses
 /// nothing.
-pub async fn b7_what_was_trimmed_is_announced<H: BrokerHarness>(harness: &H) {
+pub async fn b7_trimmed_events_are_announced<H: BrokerHarness>(harness: &H) {
     let broker = harness.open("a", Retention::default().count(3)).await;
     let mut ids = Vec::new();
     for n in 0..10 {
@@ -167,7 +169,7 @@ pub async fn b7_an_id_of_another_history_is_announced<H: BrokerHarness>(harness:
 }
 
 /// B7: a loss of data is announced.
-pub async fn b7_lost_data_is_announced_and_what_is_stored_since_follows<H: BrokerHarness>(harness: &H) {
+pub async fn b7_a_loss_of_data_is_announced_and_later_events_follow<H: BrokerHarness>(harness: &H) {
     let [broker, other] = pair(harness).await;
     let mut there = other.subscribe(&channel("c"), ALL);
     store(&*broker, message("c", "old")).await;
@@ -200,7 +202,7 @@ pub async fn b8_an_interruption_loses_and_repeats_nothing<H: BrokerHarness>(harn
         if let Err(cannot) = harness.interrupt().await {
             return untested("B8", cannot);
         }
-        // Stored or not: the same publish is repeated until it is acknowledged.
+        // The publish may have been stored or not, so it is repeated until it is acknowledged.
         let publish = |k: usize| message("c", format!("{n}/{k}")).key(format!("{n}/{k}"));
         let _ = broker.publish(publish(0)).await;
         harness.heal().await;
@@ -218,7 +220,7 @@ pub async fn b8_an_interruption_loses_and_repeats_nothing<H: BrokerHarness>(harn
 }
 
 /// B12 and B7: a slow subscriber gets `Slow` or `Trimmed`; nothing is skipped silently.
-pub async fn b12_a_subscriber_that_does_not_read_delays_nobody_and_is_told<H: BrokerHarness>(harness: &H) {
+pub async fn b12_a_slow_subscriber_delays_no_other_and_gets_missed<H: BrokerHarness>(harness: &H) {
     const EVENTS: usize = 3_000;
     let retention = Retention::default().count(50);
     let [broker, other] = [harness.open("a", retention.clone()).await, harness.open("a", retention).await];
@@ -230,13 +232,16 @@ pub async fn b12_a_subscriber_that_does_not_read_delays_nobody_and_is_told<H: Br
         let Delivery::Event(event) = next_new(harness, &mut quick).await else { panic!("{n} is missing") };
         assert_eq!(text(&event), n.to_string());
     }
-    let (mut expected, mut told) = (0, false);
+    let (mut expected, mut announced) = (0, false);
     while expected < EVENTS {
         match next_new(harness, &mut slow).await {
-            Delivery::Missed(_) => told = true,
+            Delivery::Missed(_) => announced = true,
             Delivery::Event(event) => {
                 let n: usize = text(&event).parse().expect("a number");
-                assert!(n == expected || (std::mem::take(&mut told) && n > expected), "{expected}, then {n}");
+                assert!(
+                    n == expected || (std::mem::take(&mut announced) && n > expected),
+                    "{expected}, then {n}"
+                );
                 expected = n + 1;
             }
             other => panic!("{other:?}"),

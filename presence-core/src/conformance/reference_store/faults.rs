@@ -36,13 +36,13 @@ impl Call {
         [Self::Put, Self::Touch, Self::Remember, Self::Forget, Self::Load, Self::Watch, Self::Now];
 }
 
-/// What goes wrong with a call.
+/// What a call does instead of succeeding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
     /// It fails without effect.
     Fails(Kind),
-    /// It takes effect, and fails nevertheless.
+    /// It takes effect, but fails.
     FailsAfter(Kind),
     /// It has no effect and never returns.
     Hangs,
@@ -52,12 +52,12 @@ pub enum Fault {
     Late(Duration),
 }
 
-/// All faults that are injected at present.
+/// All faults that are injected now.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) calls: BTreeMap<Call, Fault>,
     pub(super) silent: BTreeSet<u16>,
-    /// Feeds that began before this many ends are over.
+    /// How often all feeds were ended; feeds that began before the last time have ended.
     pub(super) ended: u64,
     /// The seed by which feeds delay and repeat events.
     pub(super) disorder: Option<u64>,
@@ -111,7 +111,7 @@ impl Outcome {
     pub(super) async fn take(self) -> Result<()> {
         match self {
             Self::Passes => Ok(()),
-            Self::Fails(kind) => Err(Error::new(kind, "the reference store was told to fail")),
+            Self::Fails(kind) => Err(Error::new(kind, "the reference store fails as requested")),
             Self::Hangs => pending().await,
             Self::Waits(late) => {
                 tokio::time::sleep(late).await;
@@ -141,22 +141,22 @@ pub struct Faults(pub(super) Arc<Inner>);
 impl Faults {
     fn change(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.0.state.lock());
-        self.0.tell();
+        self.0.notify();
     }
 
-    /// Makes this call go wrong from now on.
+    /// Makes this call have this fault from now on.
     pub fn inject(&self, call: Call, fault: Fault) {
         self.change(|state| {
             state.plan.calls.insert(call, fault);
         });
     }
 
-    /// Makes every call go wrong from now on.
+    /// Makes every call have this fault from now on.
     pub fn inject_all(&self, fault: Fault) {
         self.change(|state| state.plan.calls.extend(Call::ALL.map(|call| (call, fault))));
     }
 
-    /// Makes all calls work again. Those that hang go on hanging.
+    /// Makes all calls work again. Calls that already hang never return.
     pub fn heal(&self) {
         self.change(|state| state.plan.calls.clear());
     }
@@ -186,8 +186,7 @@ impl Faults {
         self.change(|state| state.plan.ended += 1);
     }
 
-    /// Makes feeds deliver nothing more of this shard, neither changes nor its time, without
-    /// ending.
+    /// Makes feeds deliver nothing more of this shard, neither changes nor proofs, without ending.
     pub fn silence(&self, shard: u16) {
         self.change(|state| {
             state.plan.silent.insert(shard);
@@ -199,12 +198,12 @@ impl Faults {
         self.change(|state| state.plan.silent = (0..state.count()).collect());
     }
 
-    /// Ends the silence: events since then are delivered first.
+    /// Ends the silence of feeds. The events since it began are delivered first.
     pub fn speak(&self) {
         self.change(|state| state.plan.silent.clear());
     }
 
-    /// Makes feeds deliver late, by up to 400 ms of the clock, and repeat ranges of events.
+    /// Makes feeds delay events by up to 400 ms of the clock, and repeat ranges of them.
     pub fn disorder(&self, seed: u64) {
         self.change(|state| state.plan.disorder = Some(seed));
     }
@@ -228,8 +227,8 @@ impl Faults {
         self.change(|state| *state.plan.ahead_millis.entry(shard).or_default() += millis);
     }
 
-    /// Makes the store refuse all writes while it answers reads: puts, touches, forgets, and proofs
-    /// of its time. As a store that is full, or that has lost its replicas.
+    /// Makes the store refuse all writes (puts, touches, forgets, and proofs of its time) while it
+    /// answers reads, like a store that is full or has lost its replicas.
     pub fn refuse_writes(&self) {
         self.change(|state| state.plan.refuses = (0..state.count()).collect());
     }
@@ -256,13 +255,13 @@ impl Faults {
         self.change(|state| state.plan.replica = Some(state.shards.clone()));
     }
 
-    /// Loses what was written since replication stopped; the epoch changes. Ends all feeds.
+    /// Loses all writes since replication stopped; the epoch changes. Ends all feeds.
     pub fn fail_over(&self) {
         self.fall_back();
         self.change(|state| state.shards.iter_mut().for_each(Shard::renew_epoch));
     }
 
-    /// Loses what was written since replication stopped, without another epoch. Ends all feeds.
+    /// Loses all writes since replication stopped, without another epoch. Ends all feeds.
     pub fn fail_over_unnoticed(&self) {
         self.fall_back();
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// Interval of the proofs of time.
 const ALIVE_EVERY: Duration = Duration::from_millis(250);
-/// Longest delay of a delivery under disorder.
+/// Longest delay of an event under disorder.
 const LATE_BY: u64 = 400;
 
 /// A reader and its progress.
@@ -23,10 +23,10 @@ struct Reader {
     handle: Arc<Handle>,
     /// How often the link had been cut when this feed began.
     cuts: u64,
-    /// The number of ordered ends at which the feed is over.
+    /// The feed ends when all feeds were ended this many times.
     ends_at: u64,
     rng: Rng,
-    /// Delivered before anything else.
+    /// Events that are delivered before anything else.
     snapshot: VecDeque<FeedEvent>,
     positions: Option<Vec<Position>>,
 }
@@ -42,7 +42,7 @@ struct Position {
     proof: Option<Proof>,
 }
 
-/// A proof of time, delivered once everything before the number `end` has been.
+/// A proof of time. It is delivered once everything before the number `end` was delivered.
 struct Proof {
     at: Timestamp,
     blind: Arc<[Blind]>,
@@ -74,7 +74,7 @@ impl Reader {
             match self.step() {
                 Step::Tell(feed) => return Some(feed),
                 Step::End => return None,
-                // The sender lives as long as `inner`.
+                // The sender is in `inner`.
                 Step::Wait(until) => tokio::select! {
                     biased;
                     _ = news.changed() => {}
@@ -128,7 +128,7 @@ impl Reader {
         self.positions = Some(positions);
     }
 
-    /// W2, W3: the log of each shard, and its time once all of it is delivered.
+    /// W2, W3: the log of each shard, and a proof of its time once the log is delivered.
     fn follow(&mut self, state: &mut State, now: Timestamp) -> Step {
         let mut wait = Timestamp::MAX;
         let State { shards, plan, .. } = state;
@@ -171,7 +171,7 @@ impl Reader {
 }
 
 impl Position {
-    /// Repeats some events now and then, in order.
+    /// Repeats some events from time to time, in order.
     fn go_back(&mut self, rng: &mut Rng, first: u64) {
         if rng.one_in(4) {
             self.next = self.next.saturating_sub(rng.below(4)).max(self.from).max(first);

@@ -9,8 +9,8 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longest delay of a call and of its answer; three in ten take that long, the others a tenth of
-/// it.
+/// Longest delay of a call and of its answer. Three in ten are delayed by up to this, the others by
+/// up to a tenth of it.
 const LATE_BY: u64 = 300;
 
 /// State of one handle.
@@ -38,15 +38,15 @@ impl Handle {
 }
 
 impl ReferenceStore {
-    /// A second reference to the handle, by which a test can cut the link of the process that has
-    /// the store.
+    /// A second reference to the same handle. With it, a test can cut the link of the process that
+    /// uses the store.
     pub fn share(&self) -> Self {
         Self { inner: Arc::clone(&self.inner), handle: Arc::clone(&self.handle) }
     }
 
     fn change_link(&self, change: impl FnOnce(&mut Link)) {
         change(&mut self.handle.link.lock());
-        self.inner.tell();
+        self.inner.notify();
     }
 
     /// Cuts the link of this handle: its feeds end and its calls fail at once, including those in
@@ -55,8 +55,8 @@ impl ReferenceStore {
         self.change_link(|link| (link.is_cut, link.is_stalled, link.cuts) = (true, false, link.cuts + 1));
     }
 
-    /// Makes the link of this handle hang: nothing gets through, without an error. Calls made
-    /// meanwhile never return.
+    /// Makes the link of this handle hang: nothing gets through, and there is no error. Calls
+    /// during that time never return.
     pub fn stall(&self) {
         self.change_link(|link| link.is_stalled = true);
     }

@@ -24,9 +24,9 @@ use tokio::sync::watch;
 /// A store in memory, as simple as possible, for tests of code that uses a store.
 ///
 /// Clones share the state, and every watch delivers the changes of all of them. Each clone is a
-/// handle of its own, as another process would open it, with a link that can be cut
-/// ([`cut_off`](Self::cut_off), [`stall`](Self::stall)). Nothing waits except on the given clock,
-/// so that with a [`ManualClock`](crate::testing::ManualClock) a test controls everything.
+/// separate handle, as another process would open it, with a link that can be cut
+/// ([`cut_off`](Self::cut_off), [`stall`](Self::stall)). The store waits only on the given clock,
+/// so that a test with a [`ManualClock`](crate::testing::ManualClock) controls everything.
 /// [`faults`](Self::faults) make it fail in every way that the contract allows.
 #[derive(Debug)]
 pub struct ReferenceStore {
@@ -45,7 +45,7 @@ impl Clone for ReferenceStore {
 struct Inner {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// Incremented whenever readers should check for events.
+    /// Incremented when readers should check for events.
     news: watch::Sender<u64>,
 }
 
@@ -75,7 +75,7 @@ pub struct Calls {
 }
 
 impl Inner {
-    fn tell(&self) {
+    fn notify(&self) {
         self.news.send_modify(|n| *n += 1);
     }
 }
@@ -112,7 +112,7 @@ impl ReferenceStore {
         self.inner.state.lock().calls
     }
 
-    /// Everything that the store holds, regardless of faults.
+    /// Everything in the store, regardless of faults.
     pub fn contents(&self) -> Reference {
         let mut all = Reference::default();
         for shard in &self.inner.state.lock().shards {
@@ -121,7 +121,7 @@ impl ReferenceStore {
         all
     }
 
-    /// Runs one call: faults before, effect under the lock, faults after.
+    /// Runs one call: the faults before it, its effect under the lock, and the faults after it.
     async fn call<T>(&self, call: Call, work: impl FnOnce(&mut State) -> Result<T> + Send) -> Result<T>
     where
         T: Send,
@@ -134,7 +134,7 @@ impl ReferenceStore {
             let done = work(&mut state);
             (done, state.plan.after(call))
         };
-        self.inner.tell();
+        self.inner.notify();
         after.take().await?;
         self.arrives().await?;
         done

@@ -1,5 +1,4 @@
-//! The meaning of the contract as code: the effect of puts, touches and forgets, in its simplest
-//! form.
+//! The contract as code: the effect of puts, touches and forgets in its simplest form.
 
 use crate::model::{Node, NodeId, Session, SessionKey, UserId, UserRecord};
 use crate::store::{Facts, FeedEvent, ForgetIf, Touch};
@@ -8,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Sessions, nodes and user records, and the effect of each method of the contract on them.
 ///
-/// Used as the state of a [`ReferenceStore`](super::ReferenceStore), as the view of a reader of a
-/// watch, and as the model that the suite compares stores with: the same rules hold for all three.
+/// The same rules hold for the state of a [`ReferenceStore`](super::ReferenceStore), for the view
+/// of a reader of a watch, and for the model with which the suite compares stores. This type is
+/// used for all three.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reference {
     /// The sessions.
@@ -65,7 +65,7 @@ impl Reference {
         known.or_insert_with(|| UserRecord::new(record.user.clone())).merge(record);
     }
 
-    /// F1, U3: drops what has not changed since; returns whether it did.
+    /// F1, U3: drops a record if it has not changed since; returns whether it did.
     pub fn forget(&mut self, seen: &ForgetIf) -> bool {
         match seen {
             ForgetIf::Node { node, seen_at } => {
@@ -78,7 +78,7 @@ impl Reference {
             }
             ForgetIf::Session { key, seen_at, placed_at } => {
                 let forgets = self.sessions.get(key).is_some_and(|known| {
-                    // A session that has left does not live by its node any more.
+                    // Heartbeats of the node do not count for a session that has left.
                     let node = self.node_of(known).filter(|_| known.placement.left.is_none());
                     let node = node.map(|node| node.seen_at).unwrap_or_default();
                     known.seen_at.max(node) <= *seen_at && known.placement.placed_at <= *placed_at
@@ -110,8 +110,8 @@ impl Reference {
     /// W1, W2: applies an event of a watch.
     ///
     /// A forgotten session is dropped unless a later heartbeat or placement *of its own* is known.
-    /// Its node does not count here: the store has considered it, and a later heartbeat of the node
-    /// may have arrived before the event.
+    /// Heartbeats of its node do not count here: the store has considered them, and a later one may
+    /// have arrived before the event.
     pub fn apply(&mut self, feed: &FeedEvent) {
         match feed {
             FeedEvent::Facts(facts) => {
@@ -132,7 +132,7 @@ impl Reference {
             }
             FeedEvent::Forgotten(seen) => {
                 for seen in seen.iter() {
-                    self.hear_forgotten(seen);
+                    self.apply_forgotten(seen);
                 }
             }
             FeedEvent::Synced { .. }
@@ -142,7 +142,7 @@ impl Reference {
         }
     }
 
-    fn hear_forgotten(&mut self, seen: &ForgetIf) {
+    fn apply_forgotten(&mut self, seen: &ForgetIf) {
         if let ForgetIf::Session { key, seen_at, placed_at } = seen {
             let goes = |known: &Session| known.seen_at <= *seen_at && known.placement.placed_at <= *placed_at;
             if self.sessions.get(key).is_some_and(goes) {

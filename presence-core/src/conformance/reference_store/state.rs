@@ -8,7 +8,8 @@ use crate::time::{Ask, Blind, TimeLine, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Most events that a shard keeps for its readers; the feed of a reader further behind ends.
+/// Most events that a shard keeps for its readers. The feed of a reader that is further behind
+/// ends.
 const LOG: usize = 16_384;
 
 #[derive(Debug)]
@@ -18,14 +19,14 @@ pub(super) struct State {
     pub(super) calls: Calls,
 }
 
-/// One shard of the store, with an epoch and a log of its own.
+/// One shard of the store, with its epoch and its log.
 #[derive(Debug, Clone)]
 pub(super) struct Shard {
     pub(super) facts: Reference,
     pub(super) epoch: Arc<str>,
     /// The number of the first event in `log`.
     pub(super) first: u64,
-    /// Its time, once it was asked for.
+    /// The time of the shard, once a proof was requested.
     pub(super) line: Option<TimeLine>,
     /// Events with the time of their writing, by the store's clock.
     pub(super) log: VecDeque<(Timestamp, FeedEvent)>,
@@ -64,7 +65,7 @@ impl Shard {
         self.line.as_ref().map(|line| (line.at, line.blind.as_slice().into())).unwrap_or_default()
     }
 
-    fn tell(&mut self, now: Timestamp, message: FeedEvent) {
+    fn append(&mut self, now: Timestamp, message: FeedEvent) {
         self.log.push_back((now, message));
         if self.log.len() > LOG {
             self.log.pop_front();
@@ -88,7 +89,7 @@ impl State {
             }
             if !part.is_empty() {
                 let facts = shard.facts.facts(part);
-                shard.tell(now, FeedEvent::Facts(Arc::new(facts)));
+                shard.append(now, FeedEvent::Facts(Arc::new(facts)));
             }
         }
         done((), refused)
@@ -104,12 +105,12 @@ impl State {
             let shard = &mut self.shards[shard];
             part.retain(|touch| {
                 let miss = shard.facts.touch(touch);
-                let told = miss.as_ref().is_none_or(|key| shard.facts.sessions.contains_key(key));
+                let is_present = miss.as_ref().is_none_or(|key| shard.facts.sessions.contains_key(key));
                 misses.extend(miss);
-                told
+                is_present
             });
             if !part.is_empty() {
-                shard.tell(now, FeedEvent::Touched(part.into()));
+                shard.append(now, FeedEvent::Touched(part.into()));
             }
         }
         done(misses, refused)
@@ -124,7 +125,7 @@ impl State {
                 shard.facts.remember(record);
             }
             if !part.is_empty() {
-                shard.tell(now, FeedEvent::Facts(Arc::new(Facts { users: part, ..Facts::default() })));
+                shard.append(now, FeedEvent::Facts(Arc::new(Facts { users: part, ..Facts::default() })));
             }
         }
         done((), refused)
@@ -141,7 +142,7 @@ impl State {
             let shard = &mut self.shards[shard];
             part.retain(|seen| shard.facts.forget(seen));
             if !part.is_empty() {
-                shard.tell(now, FeedEvent::Forgotten(part.into()));
+                shard.append(now, FeedEvent::Forgotten(part.into()));
             }
         }
         done((), refused)

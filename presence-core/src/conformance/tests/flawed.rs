@@ -69,7 +69,7 @@ fn everything_about(key: SessionKey) -> ForgetIf {
     ForgetIf::Session { key, seen_at: Timestamp::MAX, placed_at: Timestamp::MAX }
 }
 
-/// A record that covers every other.
+/// A record that covers every other record.
 fn whole_record(user: &UserId) -> UserRecord {
     let block = Block { at: Timestamp::MAX, until: Timestamp::MAX, session: None };
     let (seen_at, erased_at) = (Timestamp::MAX, Some(Timestamp::MAX));
@@ -77,7 +77,7 @@ fn whole_record(user: &UserId) -> UserRecord {
 }
 
 impl Broken {
-    /// The session under the name that a broken store files it by.
+    /// The session under the name by which a broken store stores it.
     fn filed(&self, mut session: Session) -> Session {
         if let Some(user) = self.filed_user(&session.user) {
             session.user = user;

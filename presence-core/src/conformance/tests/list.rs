@@ -1,4 +1,4 @@
-//! The list of cases is complete, and so is the contract.
+//! The list of cases is complete, and every clause of the contract has a case.
 
 const AREAS: [&str; 10] = [
     include_str!("../clock.rs"),

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Reference stores of `SHARDS` shards, whose feeds delay and repeat if `DISORDER` is not zero, and
-/// whose callers share batches if `SHARED`.
+/// Reference stores of `SHARDS` shards. Their feeds delay and repeat events if `DISORDER` is not
+/// zero, and their callers share batches if `SHARED`.
 #[derive(Default)]
 struct Sound<const SHARDS: u16, const DISORDER: u64, const SHARED: bool> {
     clock: ManualClock,

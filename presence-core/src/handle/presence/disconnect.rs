@@ -13,8 +13,8 @@ use std::slice;
 use std::time::Duration;
 
 impl Presence {
-    /// Disconnects a user or one session on all processes, and excludes them for `for_long`;
-    /// returns when the exclusion ends.
+    /// Disconnects a user or one session on all processes, and blocks them for `for_long`; returns
+    /// when the block ends.
     ///
     /// The sessions leave at once. Holds are notified by [`Hold::ended`](crate::Hold::ended),
     /// streams by [`disconnection`](Self::disconnection). Until the exclusion ends (by the store's
@@ -23,8 +23,8 @@ impl Presence {
     /// as it does. If the store loses the record, processes write it again. With a duration of
     /// zero, the user may return at once. More than 90 days count as 90 days.
     ///
-    /// A user has one exclusion: a later one replaces it, but that of a single session does not
-    /// shorten one of the whole user.
+    /// A user has at most one block, which a later one replaces. A block of a single session does
+    /// not replace a longer one of the whole user.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -38,7 +38,7 @@ impl Presence {
     ///
     /// # Errors
     /// [`Error::Degraded`]: in effect here, and written to the store later. [`Error::Rejected`]: in
-    /// effect here only. [`Error::Full`] if exclusions and erasures take all the room
+    /// effect here only. [`Error::Full`] if blocks and erasures take all the room
     /// ([`Builder::remember_bytes`](crate::Builder::remember_bytes)), and [`Error::ShuttingDown`]:
     /// nothing was changed.
     ///
@@ -60,7 +60,7 @@ impl Presence {
         let for_long = for_long.min(Policy::MAX_REMEMBER);
         let shard = shared.store().shard_of(target.user());
         let (record, rewrites) = shared.roster.block(target, shard, for_long, shared.now());
-        // Queued first, so that it is written whatever becomes of the call below.
+        // Queued first, so that the record is written even if the call below fails or is cancelled.
         shared.outbox.mark_records([target.user().clone()]);
         shared.outbox.mark(rewrites, WriteKind::Put);
         shared.end_disconnected();
@@ -68,7 +68,7 @@ impl Presence {
         Ok(record.block.map(|block| block.until).unwrap_or_default())
     }
 
-    /// When the exclusion of a user ends, by the store's time; `None` if there is none.
+    /// When the block of a user ends, by the store's time; `None` if there is none.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -82,7 +82,7 @@ impl Presence {
         shared.roster.blocked(user, shared.store().shard_of(user), shared.now())
     }
 
-    /// Waits for the moment at which everything that a user has open must end.
+    /// A waiter for the moment at which everything that a user has open must end.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -102,8 +102,9 @@ impl Presence {
     /// afterwards the user may return as a new one.
     ///
     /// For an hour, a record of the user's *id* and the time of the erasure prevents all processes
-    /// from writing older data again; then it is dropped as well. An exclusion outlives the
-    /// erasure, which is therefore no way around it. Messages in a broker are the host's to drop.
+    /// from writing older data again; then it is dropped as well. A block stays in effect, so that
+    /// a user cannot evade it by being erased. Messages in a broker are not removed: that is up to
+    /// the host.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -112,12 +113,12 @@ impl Presence {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Degraded`]: done here; repeat until it succeeds, so that the store's own data is
-    /// removed too. [`Error::Rejected`]: the store refuses. [`Error::Full`] (repeat once exclusions
-    /// have ended) and [`Error::ShuttingDown`]: nothing was changed.
+    /// [`Error::Degraded`]: done here; repeat the call until it succeeds, so that the store's own
+    /// data is removed too. [`Error::Rejected`]: the store refuses. [`Error::Full`] (repeat once
+    /// blocks have ended) and [`Error::ShuttingDown`]: nothing was changed.
     ///
     /// # Cancellation
-    /// Erasing twice is harmless: repeat a call that was cancelled.
+    /// Erasing twice is harmless, so repeat a call that was cancelled.
     pub async fn erase(&self, user: &UserId) -> Result<(), Error> {
         let shared = &self.shared;
         if shared.is_closed() {
@@ -132,7 +133,7 @@ impl Presence {
         shared.end_disconnected();
         shared.remember(&record).await?;
         let degraded = |error| shared.defer_record(user, error);
-        // Sessions that the store has and this process does not know, too.
+        // Also forgets sessions that the store has and this process does not know.
         let facts =
             shared.call(Verb::Forget, shared.store().load(slice::from_ref(user))).await.map_err(degraded)?;
         let erased_at = record.erased_at.unwrap_or_default();

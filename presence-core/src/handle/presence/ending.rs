@@ -1,21 +1,21 @@
-//! The end of a process: it drains, writes what the store lacks, and stops.
+//! The end of a process: it drains, empties the outbox, and stops.
 
 use super::Presence;
 use crate::handle::tasks;
 use std::time::Duration;
 
-/// Time for clients to reconnect if the host shuts down without a drain of its own.
+/// Time for clients to reconnect if the host shuts down without calling `drain` first.
 const RECONNECT_IN: Duration = Duration::from_secs(10);
 /// Longest duration of a shutdown.
 const ENDS_WITHIN: Duration = Duration::from_secs(2);
 
 impl Presence {
-    /// Starts draining: accepts no new connections, and announces how long the sessions of the
-    /// present ones live on, so that no one is seen to leave while clients reconnect elsewhere.
-    /// Connections dropped from now on cause no leave.
+    /// Starts draining: accepts no new connections, and announces for how long the sessions of the
+    /// present ones stay alive. So nobody is seen to leave while clients reconnect elsewhere.
+    /// Connections that drop from now on cause no leave.
     ///
-    /// Connections are notified by [`draining`](Self::draining). Returns once the store knows, or
-    /// after three failed attempts.
+    /// Connections are notified by [`draining`](Self::draining). Returns once the store has
+    /// accepted the announcement, or after three failed attempts.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -34,8 +34,8 @@ impl Presence {
         tracing::warn!("the store does not know that this process drains");
     }
 
-    /// Returns once this process drains, with the time in which clients should reconnect, each at a
-    /// random moment of it. Cancel-safe.
+    /// Returns once this process drains, with the period in which clients should reconnect, each at
+    /// a random moment. Cancel-safe.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -48,14 +48,14 @@ impl Presence {
         let announced = draining.wait_for(Option::is_some).await.map(|announced| *announced);
         match announced {
             Ok(Some(reconnect_in)) => reconnect_in,
-            // The sender lives in `shared`, which this handle keeps alive.
+            // The sender is in `shared`, which this handle keeps alive.
             _ => std::future::pending().await,
         }
     }
 
-    /// Shuts down in order: drains unless that was done, writes to the store what it lacks, ends
-    /// all subscriptions, and stops. Heartbeats and leaves are refused from now on. Takes at most 2
-    /// s, whatever the store does.
+    /// Shuts down: drains unless that was done before, empties the outbox, ends all subscriptions,
+    /// and stops. Heartbeats and leaves are refused from now on. Takes at most 2 s, whatever the
+    /// store does.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -75,8 +75,8 @@ impl Presence {
         self.tasks.abort();
     }
 
-    /// Returns once [`shutdown`](Self::shutdown) has ended all subscriptions. Hosts end their other
-    /// streams then, since a server waits for them. Cancel-safe.
+    /// Returns once [`shutdown`](Self::shutdown) has ended all subscriptions. Hosts should then end
+    /// their other streams, since a server waits for them. Cancel-safe.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -88,12 +88,12 @@ impl Presence {
     /// # Ok(()) }
     /// ```
     pub async fn ended(&self) {
-        // The sender lives in `shared`, which this handle keeps alive.
+        // The sender is in `shared`, which this handle keeps alive.
         let _ = self.shared.has_ended.subscribe().wait_for(|ended| *ended).await;
     }
 
-    /// Drains unless that was done, closes, and empties the outbox; returns whether the store has
-    /// everything.
+    /// Drains unless that was done before, refuses further changes, and empties the outbox; returns
+    /// whether that succeeded.
     async fn flush(&self) -> bool {
         let drains = self.shared.draining.borrow().is_some();
         if !drains {

@@ -1,4 +1,4 @@
-//! Merges what the store's watch delivers, and starts a new watch whenever one ends.
+//! Merges the events of the store's watch, and starts a new watch when one ends.
 
 use super::super::outbox::WriteKind;
 use super::super::shared::Shared;
@@ -9,9 +9,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longest delay between attempts to watch an unreachable store. Other processes consider their
-/// view fresh after a second of steady proofs; a process cut off at the same time must have
-/// received a proof and sent a heartbeat by then.
+/// Longest delay between attempts to watch an unreachable store. After an outage, other processes
+/// are fresh after one second of proofs. By then this process must have received a proof and sent a
+/// heartbeat.
 const RETRIES_EVERY: Duration = Duration::from_millis(500);
 
 pub async fn run(shared: Arc<Shared>) {
@@ -48,7 +48,7 @@ fn take(shared: &Shared, event: &FeedEvent, epochs: &mut HashMap<u16, Arc<str>>)
     let now = shared.now();
     let rewrites = match event {
         FeedEvent::Facts(facts) => {
-            // User records first, so that sessions which they end do not show for a moment.
+            // User records first, so that sessions that they end are not shown for a moment.
             let mut rewrites = shared.roster.learn(&facts.users, |user| shared.store().shard_of(user), now);
             rewrites.extend(shared.roster.merge(
                 facts,

@@ -1,4 +1,4 @@
-//! Sends the heartbeat of this process: one message for all connections that it holds.
+//! Sends the heartbeats of this process: one message for all sessions that it holds.
 
 use super::super::shared::Shared;
 use super::super::store_state::Verb;
@@ -12,10 +12,10 @@ use std::time::Duration;
 
 /// A quarter of the default `held_for`, so that three heartbeats in a row may be lost.
 const EVERY: Duration = Duration::from_secs(2);
-/// Shortest delay after a heartbeat for an extra one, sent when the store accepts writes again
-/// after an outage.
+/// Shortest delay between a heartbeat and an extra one, which is sent when the store accepts writes
+/// again after an outage.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
-/// Most heartbeats in flight, when the store hangs.
+/// Most heartbeats in flight at a time, if the store hangs.
 const IN_FLIGHT: usize = 4;
 
 pub async fn run(shared: Arc<Shared>) {
@@ -25,7 +25,7 @@ pub async fn run(shared: Arc<Shared>) {
     let mut in_flight = FuturesUnordered::new();
     loop {
         tokio::select! {
-            biased; // So that a history comes again with its seed.
+            biased; // So that a seed reproduces its history.
             () = shared.clock.sleep_past(rhythm.next) => {}
             () = shared.proven.notified(), if in_flight.len() < IN_FLIGHT => {
                 if !rhythm.is_overdue(shared.now()) {
@@ -40,7 +40,7 @@ pub async fn run(shared: Arc<Shared>) {
             }
         }
         if shared.draining.borrow().is_some() {
-            // The last heartbeat announced how long the held sessions live on.
+            // The last heartbeat has announced how long the held sessions stay alive.
             return;
         }
         let now = shared.now();
@@ -54,7 +54,7 @@ pub async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// When heartbeats were sent, and when all shards of the store last accepted one.
+/// When the next heartbeat is due, and when the last ones were sent and accepted.
 struct Rhythm {
     next: Timestamp,
     every: Duration,

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// Starts all tasks. They hold only `shared`, not the handle, so that dropping the last handle can
-/// end them.
+/// Starts all tasks. They refer only to `shared` and not to the handle, so that dropping the last
+/// handle ends them.
 pub(super) fn start(shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
     let notify = |notify: fn(&Shared)| {
         let shared = Arc::downgrade(shared);
@@ -33,7 +33,8 @@ pub(super) fn start(shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
     ]
 }
 
-/// Publishes changes to watches as soon as there are any; those that come meanwhile share one diff.
+/// Publishes changes to watches as soon as there are any. Changes that occur meanwhile are combined
+/// into the next diff.
 async fn publish(shared: Arc<Shared>) {
     loop {
         shared.changed.notified().await;
@@ -42,10 +43,11 @@ async fn publish(shared: Arc<Shared>) {
     }
 }
 
-/// Half of the first delay between attempts.
+/// The base of [`random::backoff`]: half of the first delay between attempts.
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 
-/// Delays between attempts: none at first, then from 100 ms on, with [`random::backoff`].
+/// Delays between attempts: none before the second attempt, then from 100 ms on, as
+/// [`random::backoff`] computes them.
 pub(super) struct Backoff {
     attempts: u32,
     max: Duration,

@@ -1,4 +1,4 @@
-//! Empties the outbox: writes sessions and user records that the store lacks.
+//! Empties the outbox: writes the sessions and user records that are queued there.
 
 use super::super::outbox::{Pending, WriteKind};
 use super::super::shared::Shared;
@@ -9,14 +9,14 @@ use crate::store::{self, BATCH_ENTRIES, Kind, Touch, batches};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Number of waiting sessions that indicates a mass event, which all processes of the cluster
-/// experience at once.
+/// With at least this many waiting sessions, the cause is probably an event that affects all
+/// processes of the cluster, such as a restart of the store.
 const MASS: usize = 64;
-/// Longest delay between attempts. Proofs of the store's time trigger earlier ones.
+/// Longest delay between attempts. A proof of the store's time triggers one earlier.
 const RETRIES_EVERY: Duration = Duration::from_secs(2);
-/// Shortest delay after a failed attempt for one triggered by a proof.
+/// Shortest delay between a failed attempt and one that a proof triggers.
 const WAKES_AFTER: Duration = Duration::from_millis(100);
-/// Period over which processes spread their writes after a mass event.
+/// Period over which processes spread their writes after such an event.
 const SPREAD: Duration = Duration::from_secs(1);
 
 pub async fn run(shared: Arc<Shared>) {
@@ -28,7 +28,7 @@ pub async fn run(shared: Arc<Shared>) {
         if waiting >= MASS {
             tokio::time::sleep((SPREAD / 2).mul_f64(crate::random::fraction())).await;
         }
-        // The rest of the spread is divided among the batches.
+        // The rest of the period is divided among the batches.
         let batches = u32::try_from(waiting.div_ceil(BATCH_ENTRIES)).unwrap_or(u32::MAX).max(1);
         while shared.outbox.len() > 0 {
             if drain(&shared).await.is_ok() {
@@ -53,7 +53,7 @@ async fn store_accepts_writes(shared: &Shared) {
     shared.proven.notified().await;
 }
 
-/// Writes one batch; if that fails, puts it back.
+/// Writes one batch; if that fails, puts it back into the outbox.
 pub async fn drain(shared: &Shared) -> store::Result<()> {
     write_records(shared).await?;
     let batch = shared.outbox.take(BATCH_ENTRIES);
@@ -86,7 +86,7 @@ pub async fn drain(shared: &Shared) -> store::Result<()> {
     }
 }
 
-/// Writes a batch of user records; first, since they end sessions that are put next.
+/// Writes a batch of user records. They come first, since they end sessions that are put next.
 async fn write_records(shared: &Shared) -> store::Result<()> {
     let users = shared.outbox.take_records(BATCH_ENTRIES);
     let records: Vec<_> = users.iter().filter_map(|user| shared.roster.record(user)).collect();

@@ -1,4 +1,4 @@
-//! Runs the roster's sweep when something is due, and its upkeep from time to time.
+//! Runs the roster's sweep when a check is due, and its periodic maintenance.
 
 use super::super::outbox::WriteKind;
 use super::super::shared::Shared;
@@ -10,18 +10,18 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Sessions checked before other tasks get a turn: a few milliseconds of work.
+/// Number of sessions that are checked before other tasks run: a few milliseconds of work.
 const BUDGET: u32 = 4_096;
 
 pub async fn run(shared: Arc<Shared>) {
     let mut tidy_at = shared.now() + Roster::TIDY_EVERY;
     loop {
         let due_at = shared.roster.due_at();
-        // Proofs make a view fresh; that it is stale is noticed here.
+        // A proof makes the view fresh. That it has turned stale is noticed here.
         let stale_at = shared.roster.fresh_until(shared.now()).unwrap_or(Timestamp::MAX);
         let upkeep_at = tidy_at.min(stale_at + Duration::from_millis(1));
         tokio::select! {
-            biased; // So that a history comes again with its seed.
+            biased; // So that a seed reproduces its history.
             () = shared.clock.sleep_until(due_at) => {}
             () = shared.clock.sleep_past(upkeep_at) => {}
             () = shared.due.notified() => {}
@@ -39,8 +39,8 @@ pub async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// Returns once proofs show what is due, or a moment later: sessions are judged by proven time, and
-/// a check before the proof would find nothing.
+/// Waits for the next proof, but only for a short time. Sessions are judged by proven time, so a
+/// check before the proof would find no change.
 async fn proof_of(shared: &Shared, due_at: Timestamp) {
     while due_at <= shared.now() && shared.roster.awaits_proof(due_at, shared.now()) {
         tokio::select! {
@@ -60,8 +60,8 @@ async fn sweep(shared: &Shared) -> SweepOutput {
         }
         all.remember.extend(swept.remember);
         all.forget.extend(swept.forget);
-        // Interleaved with the sweep, so that few changes are pending at any time even in a mass
-        // event.
+        // Interleaved with the sweep, so that few changes are pending even if many sessions change
+        // at once.
         if !shared.roster.sort(BUDGET as usize) && !swept.more {
             return all;
         }
@@ -69,14 +69,15 @@ async fn sweep(shared: &Shared) -> SweepOutput {
     }
 }
 
-/// Garbage collection of the store: writes the last-seen times of users whose sessions are dropped,
-/// then drops these. Failures are repeated a lease later, here or in another process.
+/// Garbage collection of the store: writes the last-seen times of users whose sessions are to be
+/// forgotten, then makes the store forget the sessions. After a failure, this or another process
+/// tries again a lease later.
 fn forget_all(shared: &Arc<Shared>, remember: Vec<UserRecord>, forget: Vec<ForgetIf>) {
     if forget.is_empty() {
         return;
     }
     let shared = Arc::clone(shared);
-    // In a task of its own, so that a hanging store does not delay verdicts.
+    // In a task of its own, so that a store that hangs does not delay the sweep.
     tokio::spawn(async move {
         for batch in remember.chunks(BATCH_ENTRIES) {
             if shared.call(Verb::Forget, shared.store().remember(batch)).await.is_err() {

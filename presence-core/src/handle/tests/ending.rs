@@ -1,4 +1,4 @@
-//! Time limits: of calls, and of the shutdown.
+//! Time limits of calls and of the shutdown.
 
 use super::*;
 use crate::conformance::{Call, Fault};
@@ -7,12 +7,12 @@ use crate::store::Kind;
 use tokio::time::Instant;
 
 #[tokio::test(start_paused = true)]
-async fn an_end_in_good_order_takes_two_seconds_at_most() {
+async fn a_shutdown_takes_at_most_two_seconds() {
     for fault in [Fault::Hangs, Fault::Fails(Kind::Unavailable), Fault::HangsAfter] {
-        let world = World::new();
-        let one = world.process().await;
+        let cluster = Cluster::new();
+        let one = cluster.process().await;
         let _hold = one.hold(enter("held", "s")).unwrap();
-        world.store.faults().inject_all(fault);
+        cluster.store.faults().inject_all(fault);
         let _ = one.beat(enter("alice", "tab")).await;
         let asked = Instant::now();
         one.shutdown().await;
@@ -21,16 +21,16 @@ async fn an_end_in_good_order_takes_two_seconds_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_touch_that_misses_and_is_then_put_is_answered_within_two_seconds() {
-    let world = World::new();
-    let one = world.process().await;
+async fn a_beat_whose_touch_misses_and_is_then_put_returns_within_two_seconds() {
+    let cluster = Cluster::new();
+    let one = cluster.process().await;
     one.beat(enter("alice", "tab")).await.unwrap();
-    world.pass(secs(30)).await;
-    // The session is gone unnoticed, and both calls time out.
-    world.store.faults().silence_all();
-    world.store.faults().come_back_empty();
-    world.store.faults().inject(Call::Put, Fault::Hangs);
-    world.store.faults().inject(Call::Touch, Fault::Late(Duration::from_millis(1_200)));
+    cluster.pass(secs(30)).await;
+    // The store has lost the session unnoticed, so that the touch misses; the put hangs.
+    cluster.store.faults().silence_all();
+    cluster.store.faults().come_back_empty();
+    cluster.store.faults().inject(Call::Put, Fault::Hangs);
+    cluster.store.faults().inject(Call::Touch, Fault::Late(Duration::from_millis(1_200)));
     let asked = Instant::now();
     assert!(matches!(one.beat(renew("alice", "tab")).await, Err(Error::Degraded(_))));
     let took = asked.elapsed();
@@ -38,9 +38,9 @@ async fn a_touch_that_misses_and_is_then_put_is_answered_within_two_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_end_nothing_is_taken_any_more() {
-    let world = World::new();
-    let one = world.process().await;
+async fn after_a_shutdown_every_change_is_refused() {
+    let cluster = Cluster::new();
+    let one = cluster.process().await;
     one.beat(enter("alice", "tab")).await.unwrap();
     let mut updates = one.subscribe(&crate::Scope::All);
     updates.next().await;
@@ -52,5 +52,5 @@ async fn after_the_end_nothing_is_taken_any_more() {
     while let Some(update) = updates.next().await {
         drop(update);
     }
-    assert!(world.store.contents().sessions.values().all(|session| session.placement.left.is_none()));
+    assert!(cluster.store.contents().sessions.values().all(|session| session.placement.left.is_none()));
 }

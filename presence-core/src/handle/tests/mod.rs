@@ -1,13 +1,12 @@
-//! The handle on the reference store, in virtual time: the process's clock is advanced by hand, and
-//! the runtime's own time is paused, so that time limits and backoff pass at once when all tasks
-//! are idle.
+//! `Presence` on the reference store, in virtual time. Tests advance the clock by hand. The
+//! runtime's own time is paused, so that timeouts and backoff end at once when all tasks are idle.
 
 mod blindness;
 mod disconnects;
 mod ending;
 mod holds;
 mod last_seen;
-mod life;
+mod lifecycle;
 mod model;
 mod outages;
 mod schedules;
@@ -54,13 +53,13 @@ fn leave(name: &str, tab: &str) -> Leave {
 }
 
 /// A store, its clock, and the processes on it.
-struct World {
+struct Cluster {
     clock: ManualClock,
     store: ReferenceStore,
     policy: Policy,
 }
 
-impl World {
+impl Cluster {
     fn new() -> Self {
         Self::with_shards(1)
     }
@@ -71,7 +70,7 @@ impl World {
         Self { clock, store, policy: Policy::default() }
     }
 
-    /// Starts another process, which knows everything that the store holds.
+    /// Starts another process, and waits until it has read everything in the store.
     async fn process(&self) -> Presence {
         let presence = self.start(self.clock.clone());
         self.pass(secs(1)).await;
@@ -87,9 +86,9 @@ impl World {
         self.clock.advance(duration).await;
     }
 
-    /// Lets everything pass that waits on the runtime's time (time limits, backoff, the spread of a
-    /// mass event), and what follows from it.
-    async fn rest(&self) {
+    /// Lets all timers of the runtime fire (timeouts, backoff, spread writes), and the tasks that
+    /// wait for them run.
+    async fn run_timers(&self) {
         tokio::time::sleep(secs(10)).await;
         self.pass(Duration::from_millis(500)).await;
     }

@@ -1,6 +1,6 @@
 //! Random histories of several processes on one store with every kind of fault.
 //!
-//! Users with continuous heartbeats are never seen to leave; and once everything is delivered, all
+//! No process sees a user leave who keeps sending heartbeats. Once everything is delivered, all
 //! views agree with each other and with the store. A failure prints its seed; `PRESENCE_SEED=n`
 //! runs that one alone, `PRESENCE_SEEDS=n` the first n.
 
@@ -17,7 +17,7 @@ const SEEDS: u64 = 120;
 const STEPS: usize = 24;
 
 #[test]
-fn whoever_keeps_beating_never_leaves_and_all_views_agree_in_the_end() {
+fn users_with_heartbeats_never_leave_and_all_views_converge() {
     let number = |name| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
     let one = number("PRESENCE_SEED");
     let seeds = one.map_or(0..number("PRESENCE_SEEDS").unwrap_or(SEEDS), |seed| seed..seed + 1);
@@ -34,12 +34,12 @@ fn run(seed: u64) {
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let history = AssertUnwindSafe(History::play(seed)).catch_unwind();
     if let Err(panic) = runtime.block_on(history) {
-        eprintln!("PRESENCE_SEED={seed} shows it again");
+        eprintln!("PRESENCE_SEED={seed} reproduces it");
         std::panic::resume_unwind(panic);
     }
 }
 
-/// A process, its holds, and the leaves that it has reported.
+/// A process, its holds, and the changes that it reports.
 struct Process {
     presence: Presence,
     changes: Subscription,
@@ -47,7 +47,7 @@ struct Process {
 }
 
 struct History {
-    world: World,
+    cluster: Cluster,
     rng: Rng,
     processes: Vec<Process>,
     /// The steps so far, printed by a failure.
@@ -59,15 +59,16 @@ const STEADY: [&str; 3] = ["steady-0", "steady-1", "steady-2"];
 impl History {
     async fn play(seed: u64) {
         let mut rng = Rng::seeded(seed);
-        // Short windows, so that changes come sooner. Nobody becomes idle, since the moment of that
-        // depends on how long a process was cut off.
+        // A short lease, so that changes come sooner. Nobody becomes idle, since the time at which
+        // that happens depends on how long a process was cut off.
         let policy = Policy::default().lease_for(secs(20)).active_for(secs(3_600)).grace(secs(2));
-        let world = World { policy, ..World::with_shards(1 + u16::try_from(rng.below(3)).unwrap()) };
-        let mut history = Self { world, rng, processes: Vec::new(), log: Vec::new() };
+        let cluster = Cluster { policy, ..Cluster::with_shards(1 + u16::try_from(rng.below(3)).unwrap()) };
+        let mut history = Self { cluster, rng, processes: Vec::new(), log: Vec::new() };
         for _ in 0..2 + history.rng.below(2) {
             history.start().await;
         }
-        // One permanent connection per process, so that the process is never considered dead.
+        // Each process holds one permanent session, so that a wrong verdict on the process is
+        // noticed.
         for n in 0..history.processes.len() {
             let held = history.processes[n].presence.hold(enter(&format!("steady-held-{n}"), "s")).unwrap();
             history.processes[n].holds.insert(0, held);
@@ -75,30 +76,30 @@ impl History {
         for name in STEADY {
             history.processes[0].presence.beat(enter(name, "tab")).await.unwrap();
         }
-        history.world.pass(secs(2)).await;
+        history.cluster.pass(secs(2)).await;
         for step in 0..STEPS {
             history.step(step).await;
-            history.nobody_steady_left();
+            history.assert_no_steady_user_left();
         }
-        history.settle().await;
-        history.all_views_agree();
+        history.recover().await;
+        history.assert_views_agree();
         if seed.is_multiple_of(8) {
             history.end().await;
         }
     }
 
     async fn start(&mut self) {
-        let presence = self.world.process().await;
+        let presence = self.cluster.process().await;
         let mut changes = presence.subscribe(&Scope::All);
         changes.next().await;
         self.processes.push(Process { presence, changes, holds: Vec::new() });
     }
 
     async fn step(&mut self, step: usize) {
-        let faults = self.world.store.faults();
+        let faults = self.cluster.store.faults();
         let seed = self.rng.next();
         let at = self.rng.index(self.processes.len());
-        let shard = u16::try_from(self.rng.below(3)).unwrap() % self.world.store.shards();
+        let shard = u16::try_from(self.rng.below(3)).unwrap() % self.cluster.store.shards();
         let passing = format!("user-{}", self.rng.below(4));
         let what = self.rng.below(20);
         self.log.push(format!("{step}: {what} at {at}, {passing}, shard {shard}"));
@@ -125,40 +126,39 @@ impl History {
         }
         let seconds = 1 + self.rng.below(9);
         for _ in 0..seconds {
-            // Both times advance together: that of verdicts, and that of time limits and backoff.
-            self.world.pass(secs(1)).await;
+            // The clock and the runtime's time (timeouts, backoff) advance together.
+            self.cluster.pass(secs(1)).await;
             tokio::time::sleep(secs(1)).await;
         }
         let at = self.rng.index(self.processes.len());
         self.beat_steadily(at).await;
     }
 
-    /// Sends the heartbeats of the permanent users, through one process after the other.
+    /// Sends the heartbeats of the steady users, each through the next process.
     async fn beat_steadily(&mut self, first: usize) {
         for (n, name) in STEADY.iter().enumerate() {
             let at = (first + n) % self.processes.len();
-            // Stored or queued, the heartbeat counts. It reports activity too, so that what a
-            // process missed does not show.
+            // A heartbeat counts whether it is stored or queued. It also reports activity, so that
+            // a heartbeat that another process missed makes no difference.
             let beaten = self.processes[at].presence.beat(renew(name, "tab").activity(Activity::Now)).await;
             self.log.push(format!("  {name} at {at}: {beaten:?}"));
         }
     }
 
-    /// Forgets a session by what was known of it some time ago, possibly a moment ago.
+    /// Makes the store forget sessions by an outdated state, possibly only a moment old.
     async fn forget(&mut self, name: &str) {
-        let known: Vec<_> = self.world.store.contents().sessions.into_values().collect();
+        let known: Vec<_> = self.cluster.store.contents().sessions.into_values().collect();
         for session in known {
             let of_passing = session.user.as_str() == name && session.placement.left.is_some();
-            // For a user with continuous heartbeats, no process has seen the last one and then no
-            // other.
+            // For a user with continuous heartbeats, the state is never the newest one.
             let seen_at =
                 if of_passing { session.seen_at } else { session.seen_at - Duration::from_millis(1) };
             let (key, placed_at) = (session.key(), session.placement.placed_at);
-            let _ = self.world.store.forget(&[ForgetIf::Session { key, seen_at, placed_at }]).await;
+            let _ = self.cluster.store.forget(&[ForgetIf::Session { key, seen_at, placed_at }]).await;
         }
     }
 
-    fn nobody_steady_left(&mut self) {
+    fn assert_no_steady_user_left(&mut self) {
         for (at, process) in self.processes.iter_mut().enumerate() {
             while let Some(Some(update)) = process.changes.next().now_or_never() {
                 let left = match &update {
@@ -173,27 +173,28 @@ impl History {
         }
     }
 
-    /// Ends all faults and delivers everything, while the permanent users go on.
-    async fn settle(&mut self) {
-        let faults = self.world.store.faults();
+    /// Ends all faults and delivers everything, while the steady users keep sending heartbeats.
+    async fn recover(&mut self) {
+        let faults = self.cluster.store.faults();
         faults.come_back();
         faults.speak();
         faults.order();
-        self.log.push("settle".to_owned());
+        self.log.push("recover".to_owned());
         for _ in 0..6 {
-            self.world.rest().await;
+            self.cluster.run_timers().await;
             self.beat_steadily(0).await;
-            self.nobody_steady_left();
+            self.assert_no_steady_user_left();
         }
-        // Longer than a lease, a blind stretch and the wait of an unconfirmed session.
+        // For longer than a lease, a blind stretch, and the lease in which a session can be
+        // confirmed.
         for _ in 0..12 {
-            self.world.pass(secs(5)).await;
+            self.cluster.pass(secs(5)).await;
             self.beat_steadily(0).await;
-            self.nobody_steady_left();
+            self.assert_no_steady_user_left();
         }
     }
 
-    fn all_views_agree(&self) {
+    fn assert_views_agree(&self) {
         let held: usize = self.processes.len();
         let views: Vec<_> =
             self.processes.iter().map(|process| process.presence.everyone().snapshot()).collect();
@@ -206,8 +207,8 @@ impl History {
             assert_eq!(process.presence.everyone().counts(), views[0].counts(), "{:#?}", self.log);
             assert_eq!(process.presence.health().outbox, 0, "{:#?}", self.log);
         }
-        // The views also agree with the store: a process that starts now sees the same.
-        let stored = self.world.store.contents();
+        // The views also agree with the store.
+        let stored = self.cluster.store.contents();
         for user in views[0].members.keys() {
             assert!(
                 stored.sessions.keys().any(|key| key.user == *user),
@@ -222,11 +223,11 @@ impl History {
         for process in &mut self.processes {
             process.holds.clear();
         }
-        self.world.pass(secs(160)).await;
+        self.cluster.pass(secs(160)).await;
         for process in &self.processes {
             let health = process.presence.health();
             assert_eq!((health.users, health.sessions, health.topics), (0, 0, 0), "{:#?}", self.log);
         }
-        assert_eq!(self.world.store.contents().sessions.len(), 0, "{:#?}", self.log);
+        assert_eq!(self.cluster.store.contents().sessions.len(), 0, "{:#?}", self.log);
     }
 }

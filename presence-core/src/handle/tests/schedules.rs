@@ -1,6 +1,5 @@
 //! Random schedules of faults of the store, its clock and its links, with processes that start at
-//! any moment: users with heartbeats stay, silent users go, and a view that cannot guarantee both
-//! is stale.
+//! any moment. A fresh view shows all users who send heartbeats, and none who stopped.
 //!
 //! A failure prints its seed; `PRESENCE_SEED=n` runs that one alone, `PRESENCE_SEEDS=n` the first
 //! n.
@@ -12,7 +11,7 @@ use crate::conformance::Rng;
 use crate::random::seeded;
 use crate::{Clock, Hold};
 use async_trait::async_trait;
-use events::{Event, schedule};
+use events::{Event, random_events};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,17 +20,16 @@ use tokio::time::Instant;
 const SEEDS: u64 = 24;
 const LEASE: Duration = secs(20);
 const GRACE: Duration = secs(5);
-/// Length of a schedule; its faults are over before.
+/// Length of a schedule; all faults end before that.
 const LENGTH: Duration = secs(130);
 const CALM_AFTER: Duration = secs(110);
 const USERS: usize = 6;
 const TICK: Duration = Duration::from_millis(50);
-/// How late anything may show that is specified to take a second: because of sweeps, checks and
-/// delays.
+/// Allowed delay of a visible change, because of sweeps, checks and slow calls.
 const LATE: Duration = secs(2);
 
-/// The runtime's paused time as the clock of all processes: time limits, backoff and verdicts
-/// advance together.
+/// The runtime's paused time as the clock of all processes: timeouts, backoff and leases advance
+/// together.
 #[derive(Debug, Clone)]
 struct Paused(Instant);
 
@@ -69,44 +67,45 @@ struct User {
     left_for: Vec<Duration>,
 }
 
-struct Play {
+struct Schedule {
     rng: Rng,
     clock: Paused,
     store: ReferenceStore,
     processes: Vec<Process>,
     users: Vec<User>,
     is_refused: bool,
-    /// Whether the store has lost data: users silent by then may show for another lease.
+    /// Whether the store has lost data: users who were silent by then may be shown for another
+    /// lease.
     has_lost: bool,
 }
 
-impl Play {
+impl Schedule {
     async fn run(seed: u64) {
         let mut rng = Rng::seeded(seed);
-        // Makes names of processes and jitter reproducible as well.
+        // Makes the names of processes and the jitter reproducible as well.
         seeded::start(seed);
         let clock = Paused(Instant::now());
         let store = ReferenceStore::with_shards(clock.clone(), 1 + u16::try_from(rng.below(2)).unwrap());
         store.faults().delay(rng.next());
-        let events = schedule(&mut rng);
+        let events = random_events(&mut rng);
         let users = (0..USERS).map(|_| User::default()).collect();
         let (processes, is_refused, has_lost) = (Vec::new(), false, false);
-        let mut play = Self { rng, clock, store, processes, users, is_refused, has_lost };
-        play.start();
-        play.start();
+        let mut run = Self { rng, clock, store, processes, users, is_refused, has_lost };
+        run.start();
+        run.start();
         let mut events = events.into_iter().peekable();
         let begins = Instant::now();
         let mut ticks = 0_u32;
         while begins.elapsed() < LENGTH {
             while let Some((at, event)) = events.next_if(|(at, _)| *at <= begins.elapsed()) {
-                play.happen(event);
+                run.apply(event);
                 eprintln!("{at:?} {event:?}"); // Shown with a failure.
             }
-            play.beat(begins.elapsed());
+            run.beat(begins.elapsed());
             tokio::time::sleep(TICK).await;
             ticks += 1;
             if ticks.is_multiple_of(5) {
-                play.look(TICK * 5, begins.elapsed());
+                run.check_promises(TICK * 5, begins.elapsed());
             }
         }
     }
@@ -126,7 +125,7 @@ impl Play {
         self.processes.push(Process { presence, store, _hold: hold, held, started, is_cut, connected: None });
     }
 
-    fn happen(&mut self, event: Event) {
+    fn apply(&mut self, event: Event) {
         let faults = self.store.faults();
         match event {
             Event::Cut(who) => {
@@ -141,7 +140,7 @@ impl Play {
                 process.store.stall();
                 process.is_cut = true;
             }),
-            Event::Mend => self.processes.iter_mut().for_each(|process| {
+            Event::Reconnect => self.processes.iter_mut().for_each(|process| {
                 process.store.reconnect();
                 process.is_cut = false;
             }),
@@ -163,7 +162,7 @@ impl Play {
                 self.has_lost = true;
                 faults.come_back_empty();
             }
-            Event::Newcomer => self.start(),
+            Event::StartProcess => self.start(),
             Event::Silent(who) => self.users[who].silent = Some(Vec::new()),
             Event::Leave(who) => {
                 if self.users[who].began.is_none() || self.users[who].silent.is_some() {
@@ -173,14 +172,15 @@ impl Play {
                 let (presence, left) =
                     (self.processes[0].presence.clone(), Arc::clone(&self.users[who].left));
                 tokio::spawn(async move {
-                    let told = presence.leave(leave(&format!("user-{who}"), "tab")).await;
-                    left.store(told.is_ok(), Ordering::Relaxed);
+                    let outcome = presence.leave(leave(&format!("user-{who}"), "tab")).await;
+                    left.store(outcome.is_ok(), Ordering::Relaxed);
                 });
             }
         }
     }
 
-    /// Sends heartbeats of the users that are not silent, mostly through the same process each.
+    /// Sends the heartbeats of all users who are not silent, mostly through the same process for
+    /// each.
     fn beat(&mut self, now: Duration) {
         for (n, user) in self.users.iter_mut().enumerate() {
             if user.silent.is_some() || now < user.next || now < secs(1) {
@@ -194,7 +194,7 @@ impl Play {
         }
     }
 
-    fn look(&mut self, passed: Duration, at: Duration) {
+    fn check_promises(&mut self, passed: Duration, at: Duration) {
         let more = if self.has_lost { LEASE } else { Duration::ZERO };
         let names: Vec<(String, Instant)> =
             self.processes.iter().map(|process| (process.held.clone(), process.started)).collect();
@@ -208,14 +208,17 @@ impl Play {
                 let shows = liveness(&process.presence, &format!("user-{who}")).is_live();
                 let Some(silent) = &mut user.silent else {
                     let known = user.began.is_some_and(|began| began.elapsed() > secs(3));
-                    assert!(!fresh || !known || shows, "S: user-{who} beats and is gone at {n}, {at:?}");
+                    assert!(
+                        !fresh || !known || shows,
+                        "S: user-{who} sends heartbeats and is gone at {n}, {at:?}"
+                    );
                     continue;
                 };
                 silent.resize(silent.len().max(n + 1), Duration::ZERO);
                 silent[n] += if counts { passed } else { Duration::ZERO };
                 assert!(
                     !fresh || !shows || silent[n] <= LEASE + LATE + more,
-                    "L: user-{who} is silent and here at {n} after {:?}, {at:?}",
+                    "L: user-{who} is silent and shown at {n} after {:?}, {at:?}",
                     silent[n]
                 );
                 if user.left.load(Ordering::Relaxed) {
@@ -223,7 +226,7 @@ impl Play {
                     user.left_for[n] += if counts { passed } else { Duration::ZERO };
                     assert!(
                         !fresh || !shows || user.left_for[n] <= GRACE + LATE + more,
-                        "L: user-{who} left and is here at {n} after {:?}, {at:?}",
+                        "L: user-{who} left and is shown at {n} after {:?}, {at:?}",
                         user.left_for[n]
                     );
                 }
@@ -244,7 +247,7 @@ impl Play {
 }
 
 #[test]
-fn who_beats_stays_who_is_silent_goes_and_what_cannot_be_promised_is_stale() {
+fn a_fresh_view_shows_users_with_heartbeats_and_no_silent_ones_in_any_schedule() {
     let number = |name| std::env::var(name).ok().and_then(|seed| seed.parse::<u64>().ok());
     let seeds =
         number("PRESENCE_SEED").map_or(0..number("PRESENCE_SEEDS").unwrap_or(SEEDS), |seed| seed..seed + 1);
@@ -252,10 +255,10 @@ fn who_beats_stays_who_is_silent_goes_and_what_cannot_be_promised_is_stale() {
     for seed in seeds {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        let played = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(Play::run(seed))));
+        let played = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(Schedule::run(seed))));
         seeded::stop();
         if played.is_err() {
-            eprintln!("PRESENCE_SEED={seed} shows it again");
+            eprintln!("PRESENCE_SEED={seed} reproduces it");
             failed.push(seed);
         }
     }

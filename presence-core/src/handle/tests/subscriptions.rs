@@ -1,4 +1,4 @@
-//! Snapshots, diffs and counts as readers get them.
+//! Snapshots, diffs and counts that subscribers receive.
 
 use super::*;
 use crate::roster::{LeftReason, SessionEvent, Snapshot, Update};
@@ -17,8 +17,8 @@ fn apply(state: &mut Option<Snapshot>, update: &Update) {
 
 #[tokio::test(start_paused = true)]
 async fn a_subscription_yields_a_snapshot_and_then_diffs() {
-    let world = World::new();
-    let here = world.process().await;
+    let cluster = Cluster::new();
+    let here = cluster.process().await;
     here.beat(enter("alice", "tab").topics(topics(&["/a"]))).await.unwrap();
     let mut changes = here.subscribe(&Scope::Topic(topic("/a")));
     let Some(Update::Snapshot(first)) = changes.next().await else { panic!("no snapshot") };
@@ -29,15 +29,15 @@ async fn a_subscription_yields_a_snapshot_and_then_diffs() {
     here.leave(leave("alice", "tab").immediately()).await.unwrap();
     let Some(Update::Diff(left)) = changes.next().await else { panic!("no diff") };
     assert_eq!(left.left, [(user("alice"), LeftReason::Left)]);
-    world.pass(secs(60)).await;
+    cluster.pass(secs(60)).await;
     let Some(Update::Diff(lapsed)) = changes.next().await else { panic!("no diff") };
     assert_eq!(lapsed.left, [(user("bob"), LeftReason::Lapsed)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_too_slow_for_diffs_gets_a_fresh_snapshot() {
-    let world = World::new();
-    let here = world.process().await;
+    let cluster = Cluster::new();
+    let here = cluster.process().await;
     let (mut slow, mut lagging) = (here.subscribe(&Scope::All), here.subscribe(&Scope::All));
     let mut lagged = None;
     apply(&mut lagged, &lagging.next().await.unwrap());
@@ -58,15 +58,15 @@ async fn a_reader_too_slow_for_diffs_gets_a_fresh_snapshot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_back_resumes_and_a_foreign_version_gets_a_snapshot() {
-    let world = World::new();
-    let here = world.process().await;
+async fn a_returning_subscriber_resumes_and_a_foreign_version_gets_a_snapshot() {
+    let cluster = Cluster::new();
+    let here = cluster.process().await;
     here.beat(enter("alice", "tab")).await.unwrap();
     let mut changes = here.subscribe(&Scope::All);
     let Some(Update::Snapshot(first)) = changes.next().await else { panic!("no snapshot") };
     drop(changes);
     here.beat(enter("bob", "tab")).await.unwrap();
-    world.pass(secs(1)).await;
+    cluster.pass(secs(1)).await;
     let mut resumed = here.subscribe(&Scope::All).from(first.version);
     let Some(Update::Diff(diff)) = resumed.next().await else { panic!("no diff") };
     assert_eq!((diff.from, diff.joined.len()), (first.version, 1));
@@ -76,15 +76,15 @@ async fn who_comes_back_resumes_and_a_foreign_version_gets_a_snapshot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_are_told_of_where_they_are_asked_for() {
-    let world = World::new();
-    let here = world.process().await;
+async fn session_events_are_delivered_if_requested() {
+    let cluster = Cluster::new();
+    let here = cluster.process().await;
     let mut changes = here.subscribe(&Scope::users([user("alice")])).with_sessions();
     changes.next().await.unwrap();
     here.beat(enter("alice", "one")).await.unwrap();
     here.beat(enter("bob", "one")).await.unwrap();
     here.beat(enter("alice", "two")).await.unwrap();
-    world.pass(secs(1)).await;
+    cluster.pass(secs(1)).await;
     let Some(Update::Diff(diff)) = changes.next().await else { panic!("no diff") };
     assert_eq!(diff.joined.len(), 1);
     assert!(
@@ -94,14 +94,14 @@ async fn sessions_are_told_of_where_they_are_asked_for() {
     );
     here.leave(leave("alice", "one").immediately()).await.unwrap();
     let Some(Update::Diff(diff)) = changes.next().await else { panic!("no diff") };
-    assert!(diff.left.is_empty(), "the user stays with the other tab");
+    assert!(diff.left.is_empty(), "the user is still present with the other tab");
     assert!(matches!(&diff.sessions[..], [SessionEvent::Left(_, id, _)] if *id == session("one")));
 }
 
 #[tokio::test(start_paused = true)]
-async fn counts_are_told_when_they_change() {
-    let world = World::new();
-    let here = world.process().await;
+async fn watched_counts_are_delivered_when_they_change() {
+    let cluster = Cluster::new();
+    let here = cluster.process().await;
     let mut counts = here.watch_counts(&Scope::Topic(topic("/a")));
     assert_eq!(counts.next().await, Some(Counts::default()));
     here.beat(enter("alice", "tab").topics(topics(&["/a"]))).await.unwrap();
@@ -111,9 +111,9 @@ async fn counts_are_told_when_they_change() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_query_is_answered_from_what_is_here() {
-    let world = World::new();
-    let here = world.process().await;
+async fn queries_are_answered_from_the_roster_without_the_store() {
+    let cluster = Cluster::new();
+    let here = cluster.process().await;
     for n in 0..25 {
         here.beat(enter(&format!("user-{n:02}"), "tab")).await.unwrap();
     }
@@ -121,7 +121,7 @@ async fn a_query_is_answered_from_what_is_here() {
     here.leave(leave("user-03", "tab").immediately()).await.unwrap();
     assert_eq!(here.everyone().snapshot().members.len(), 24);
     assert_eq!(here.everyone().sorted(|sorted| sorted.active.len()), 24);
-    let loads = world.store.calls().loads;
+    let loads = cluster.store.calls().loads;
     let mut after = None;
     let mut seen = Vec::new();
     loop {
@@ -134,7 +134,7 @@ async fn a_query_is_answered_from_what_is_here() {
     }
     assert_eq!(seen.len(), 24);
     assert!(seen.is_sorted());
-    assert_eq!(world.store.calls().loads, loads, "no question reaches the store");
+    assert_eq!(cluster.store.calls().loads, loads, "no query reaches the store");
     let explained = here.explain(&user("user-01"));
     assert!(explained.sessions[0].rule.contains("last beat"), "{}", explained.sessions[0].rule);
 }

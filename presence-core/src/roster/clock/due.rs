@@ -5,16 +5,17 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// When the next check of each shard is due, so that a sweep locks only shards with something to
-/// do, and is called only when there is one.
+/// When the next check of each shard is due. So sweeps run only when a check is due, and lock only
+/// the shards that have one.
 ///
-/// A time here may be too early, never too late: times are moved earlier as soon as a check is
-/// queued, and later only by the sweep that has done what was due, both under the shard's lock.
+/// A time here may be too early, but never too late. A queued check moves it earlier at once, and
+/// only a sweep that has done all due checks moves it later; both under the shard's lock.
 pub(crate) struct Due {
     shards: Box<[AtomicU64]>,
-    /// No later than the earliest of `shards` that was announced to the caller of sweeps.
+    /// The time that was announced to the caller of sweeps, or an earlier one that was signalled
+    /// since.
     announced: AtomicU64,
-    /// Called when something becomes due earlier than announced.
+    /// Called when a check becomes due earlier than announced.
     earlier: Arc<Signal>,
 }
 
@@ -24,12 +25,12 @@ impl Due {
         Self { shards: (0..shards).map(|_| never()).collect(), announced: never(), earlier }
     }
 
-    /// Whether a shard has anything to do at `now`.
+    /// Whether a check of a shard is due at `now`.
     pub fn is_due(&self, shard: usize, now: Timestamp) -> bool {
         self.shards[shard].load(Ordering::Acquire) <= now.as_millis()
     }
 
-    /// Notes that something of a shard is due at `at`, or earlier.
+    /// Records that a check of a shard is due at `at`, or earlier.
     pub fn advance(&self, shard: usize, at: Timestamp) {
         let at = at.as_millis();
         if self.shards[shard].load(Ordering::Relaxed) <= at {
@@ -41,15 +42,16 @@ impl Due {
         }
     }
 
-    /// Notes that nothing of a shard is due before `at`.
+    /// Records that no check of a shard is due before `at`.
     pub fn postpone(&self, shard: usize, at: Timestamp) {
         self.shards[shard].store(at.as_millis(), Ordering::Release);
     }
 
-    /// When the next sweep has something to do. From now on, the signal tells of anything earlier.
+    /// When the next check of any shard is due. If an earlier one is queued later, the signal is
+    /// called.
     pub fn announce(&self) -> Timestamp {
-        // Withdrawn before the shards are read: what is noted meanwhile is either read here, or
-        // finds itself earlier than announced.
+        // Reset before the shards are read: a check that is queued meanwhile is either read here,
+        // or it is earlier than the announced time and calls the signal.
         self.announced.swap(u64::MAX, Ordering::AcqRel);
         let earliest = self.shards.iter().map(|at| at.load(Ordering::Acquire)).min();
         let earliest = earliest.unwrap_or(u64::MAX);

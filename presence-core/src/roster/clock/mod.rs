@@ -1,5 +1,5 @@
-//! Time: the clocks that sessions are judged by, the nodes' heartbeats, and the sweep that finds
-//! what is due.
+//! Time in the roster: the clocks by which states are decided, the nodes' heartbeats, and the sweep
+//! that checks due sessions.
 
 pub(super) mod due;
 pub(super) mod nodes;

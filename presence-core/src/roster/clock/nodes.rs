@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// One process. Sessions refer to the node that placed them, so that a heartbeat for thousands of
-/// held sessions is a write of one number.
+/// One process. Sessions refer to their node, so that a heartbeat for thousands of held sessions
+/// writes one number.
 pub(crate) struct NodeState {
     pub id: NodeId,
     /// Time of the last heartbeat in milliseconds; zero if none is known.
@@ -17,8 +17,8 @@ pub(crate) struct NodeState {
     /// How long the node's held sessions live on while it drains, in milliseconds; zero if it does
     /// not.
     drain_for: AtomicU64,
-    /// Whether a session that the node holds has lapsed for want of the node's heartbeats: the next
-    /// one must re-check its sessions.
+    /// Whether a held session has lapsed because the node sent no heartbeat: the node's next
+    /// heartbeat must then check its sessions again.
     missed: AtomicBool,
 }
 
@@ -34,8 +34,8 @@ impl NodeState {
         }
     }
 
-    /// What the node's held sessions are judged by: its last heartbeat and its drain time, if
-    /// known.
+    /// The facts that decide the states of the node's held sessions: its last heartbeat and its
+    /// drain time, if known.
     pub fn vitals(&self) -> Option<(Timestamp, Option<Duration>)> {
         let seen_at = self.seen_at();
         (seen_at != Timestamp::ZERO).then(|| (seen_at, self.drain_for()))
@@ -89,7 +89,7 @@ impl Nodes {
         drain_for: Option<Duration>,
     ) -> (Arc<NodeState>, bool) {
         let node = self.of(id);
-        // Keeps the two numbers consistent. Writers are rare enough to share the map's lock for it.
+        // Keeps the two numbers consistent. Writes are rare, so they can share the map's lock.
         let _one_writer = self.0.write();
         let mut sooner = false;
         if (seen_at, drain_for) > (node.seen_at(), node.drain_for()) {

@@ -1,14 +1,15 @@
-//! The clocks that sessions are judged by: the process's own, and one per shard of the store.
+//! The clocks by which the states of sessions are decided: the process's own, and one per shard of
+//! the store.
 
 use crate::roster::sessions::slot::{Slot, flag};
 use crate::time::{Blind, Timestamp, View, ViewClock};
 use std::time::Duration;
 
-/// Most by which one proof sets the time of stamps back.
+/// The most by which one proof sets the stamp time back.
 const SET_BACK: Duration = Duration::from_millis(1);
 
-/// The store's time as this process knows it: proofs for each shard, and the time of stamps derived
-/// from the newest one.
+/// The store's time as this process knows it: the proofs of each shard, and the stamp time, which
+/// is derived from the newest one.
 #[derive(Clone)]
 pub(crate) struct Clocks {
     /// One clock per shard of the store.
@@ -21,11 +22,11 @@ pub(crate) struct Clocks {
 pub(crate) struct ClockReadings<'a> {
     /// The process's own time.
     pub now: Timestamp,
-    /// The time that new records are stamped with.
+    /// The stamp time: the time that is written into new records.
     pub stamp: Timestamp,
-    /// A view at the time of stamps: judges sessions that the store never confirmed.
+    /// A view at the stamp time, for sessions that the store never confirmed.
     reckoned: ViewClock,
-    /// Whether stamps are by the store's time.
+    /// Whether the stamp time is derived from the store's time.
     pub is_proven: bool,
     proven: &'a [ViewClock],
 }
@@ -36,15 +37,15 @@ impl Clocks {
         Self { proven, newest: None }
     }
 
-    /// Adjusts the time of stamps to a store's time `at` that arrived at the process's time `on`;
+    /// Adjusts the stamp time to a store's time `at` that arrived at the process's time `on`;
     /// returns whether it is the first one.
     pub fn calibrate(&mut self, at: Timestamp, on: Timestamp) -> bool {
         let Some((newest, newest_on)) = self.newest else {
             self.newest = Some((at, on));
             return true;
         };
-        // A late arrival must not set stamps back. If the process's clock runs faster than the
-        // store's, stamps are set back in small steps.
+        // A late arrival must not set the stamp time back. If the process's clock runs faster than
+        // the store's, it is set back in small steps.
         let reckoned = newest + on.since(newest_on);
         if at >= reckoned {
             self.newest = Some((at, on));
@@ -54,19 +55,19 @@ impl Clocks {
         false
     }
 
-    /// Starts a new watch: the clocks of all shards await proofs of it.
+    /// Starts a new watch: all shards wait for its proofs.
     pub fn begin(&mut self) {
         self.proven.iter_mut().for_each(ViewClock::interrupt);
     }
 
-    /// Notes that a proof of a shard's time failed.
+    /// Records that a proof of a shard's time failed.
     pub fn falter(&mut self, shard: u16) {
         if let Some(clock) = self.proven.get_mut(usize::from(shard)) {
             clock.interrupt();
         }
     }
 
-    /// Notes that the time until the next proof of a shard was virtual, skipped in one step.
+    /// Records that virtual time was skipped until the next proof of a shard.
     pub fn skip(&mut self, shard: u16) {
         if let Some(clock) = self.proven.get_mut(usize::from(shard)) {
             clock.skip();
@@ -79,8 +80,8 @@ impl Clocks {
         clock.prove(at, on, blind)
     }
 
-    /// The time of stamps: the newest proof plus the process's time since; before the first proof,
-    /// the process's time.
+    /// The stamp time: the newest proof plus the process's time since; before the first proof, the
+    /// process's time.
     pub fn stamp(&self, now: Timestamp) -> Timestamp {
         self.newest.map_or(now, |(at, on)| at + now.since(on))
     }
@@ -107,7 +108,7 @@ impl Clocks {
         self.proven.iter().filter_map(stale).min().map_or(View::Fresh, |since| View::Stale { since })
     }
 
-    /// Whether a proof after `since` is still to come for some shard, and may be expected soon.
+    /// Whether some shard has had no proof since `since`, but one is expected soon.
     pub fn awaits_proof(&self, since: Timestamp, now: Timestamp) -> bool {
         self.proven.iter().any(|clock| clock.awaits_proof(since, now))
     }
@@ -123,27 +124,27 @@ impl Clocks {
 }
 
 impl ClockReadings<'_> {
-    /// The view that a session is judged by; `None` if its shard's time is not known yet and the
-    /// session is another process's.
+    /// The view that decides a session's state; `None` if the shard's time is not known yet and the
+    /// session belongs to another process.
     pub fn of(&self, slot: &Slot) -> Option<&ViewClock> {
         let proven = self.proven.get(usize::from(slot.shard)).filter(|clock| clock.has_proof());
         match proven {
-            Some(proven) if slot.known.was_stored() => Some(proven),
-            // A process may judge its own heartbeats by its own clock, those of other processes
-            // only by the store's.
-            _ if slot.has(flag::TRACKED) || !slot.known.was_stored() => Some(&self.reckoned),
+            Some(proven) if slot.stored.was_stored() => Some(proven),
+            // Heartbeats that this process received may be judged by its own clock, those of other
+            // processes only by the store's.
+            _ if slot.has(flag::TRACKED) || !slot.stored.was_stored() => Some(&self.reckoned),
             _ => None,
         }
     }
 
-    /// The proven time of a shard; before its first proof, the time of stamps.
+    /// The proven time of a shard; before its first proof, the stamp time.
     pub fn proven_at(&self, shard: u16) -> Timestamp {
         let proven = self.proven.get(usize::from(shard)).filter(|clock| clock.has_proof());
         proven.map_or(self.stamp, ViewClock::now)
     }
 
-    /// How far a session's view lags behind the process's clock, except for silences: the next proof
-    /// is expected to make up for it.
+    /// How far a session's view lags behind the process's clock, except for silences: the next
+    /// proof is expected to make up for it.
     pub fn unproven_for(&self, view: &ViewClock) -> Duration {
         if std::ptr::eq(view, &raw const self.reckoned) {
             Duration::ZERO
@@ -152,7 +153,7 @@ impl ClockReadings<'_> {
         }
     }
 
-    /// The time that a session is judged at; zero if it cannot be judged yet.
+    /// The time of the session's view; zero if its state cannot be decided yet.
     pub fn now_of(&self, slot: &Slot) -> Timestamp {
         self.of(slot).map_or(Timestamp::ZERO, ViewClock::now)
     }

@@ -1,11 +1,12 @@
-//! Decides which process does what must happen once per cluster, such as forgetting a session.
+//! Decides which process performs an action that must happen once per cluster, such as forgetting a
+//! session.
 
 use crate::liveness::Policy;
 use crate::model::NodeId;
 use crate::roster::clock::nodes::Nodes;
 use crate::time::ViewClock;
 
-/// The live processes at one moment, for ranking them by responsibility.
+/// The live processes at one moment, which are ranked to find the responsible one.
 pub(crate) struct Responsibility {
     /// Hashes of the other processes that are alive and not draining.
     others: Vec<u64>,
@@ -15,9 +16,9 @@ pub(crate) struct Responsibility {
 
 impl Responsibility {
     pub fn now(me: &NodeId, draining: bool, nodes: &Nodes, policy: &Policy, view: &ViewClock) -> Self {
-        let lives = |seen_at| view.age(seen_at) < policy.held_for;
+        let is_live = |seen_at| view.age(seen_at) < policy.held_for;
         let others = nodes.known().into_iter().filter(|node| node.id != *me);
-        let others = others.filter(|node| node.drain_for().is_none() && lives(node.seen_at()));
+        let others = others.filter(|node| node.drain_for().is_none() && is_live(node.seen_at()));
         Self {
             others: others.map(|node| hash(0, node.id.as_str())).collect(),
             own: (!draining).then(|| hash(0, me.as_str())),
@@ -25,10 +26,10 @@ impl Responsibility {
     }
 
     /// This process's rank among the live processes for a key (a user or a node): the number of
-    /// processes that come first. `None` while it drains.
+    /// processes ranked before it. `None` while it drains.
     ///
-    /// Rendezvous hashing: every process computes the same order by itself, and few keys change
-    /// their first process when one comes or goes.
+    /// Rendezvous hashing: every process computes the same order by itself, and few keys get
+    /// another first process when a process starts or stops.
     pub fn rank(&self, key: &str) -> Option<usize> {
         let weight = |node: u64| hash(node, key);
         let own = weight(self.own?);

@@ -1,4 +1,5 @@
-//! The periodic sweep: lapses, idleness, ends of graces, postponed renewals, and forgetting.
+//! The periodic sweep. It checks due sessions for lapses, idleness, the end of a grace, postponed
+//! renewals, and forgetting.
 
 use crate::liveness::{self, Policy};
 use crate::model::{SessionKey, UserRecord};
@@ -14,30 +15,30 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// What a sweep found to write to the store.
+/// What a sweep has found that must be written to the store.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct SweepOutput {
     /// Sessions whose postponed renewal is due.
     pub touch: Vec<SessionKey>,
-    /// Last-seen times of users whose sessions are forgotten, to be written before these are.
+    /// Last-seen times of users whose sessions are forgotten; to be written before the sessions are
+    /// forgotten.
     pub remember: Vec<UserRecord>,
-    /// Sessions to forget for which this process is responsible.
+    /// Sessions that the store is to forget, and for which this process is responsible.
     pub forget: Vec<ForgetIf>,
     /// Whether more sessions are due at this moment.
     pub more: bool,
 }
 
 impl Roster {
-    /// Checks the sessions that are due: up to 128 per hold of a shard's lock, and about `budget`
-    /// in total.
+    /// Checks due sessions: up to 128 at a time under a shard's lock, and about `budget` in total.
     ///
     /// Call it when [`due_at`](Self::due_at) says so, and again while the result says `more`.
     pub fn sweep(&self, now: Timestamp, budget: u32) -> SweepOutput {
         let mut swept = SweepOutput::default();
         let mut responsibility = None;
         let (mut checked, mut checks) = (0, Vec::with_capacity(HOLD as usize));
-        // Continues where the last sweep stopped, so that a sweep in many parts does not turn all
-        // wheels for each part.
+        // Continues where the last call stopped. So a sweep that takes many calls turns each wheel
+        // only once.
         let start = self.swept_to.load(Ordering::Relaxed);
         for part in 0..self.shards.len() {
             let at = (start + part) % self.shards.len();
@@ -99,8 +100,8 @@ impl Roster {
         if gone_for < memory {
             return locked.queue_check(at, reconciler);
         }
-        // Forgetting is first left to the process responsible; after twice the time, the next one
-        // tries too, and all drop the session.
+        // First only the responsible process makes the store forget the session. After twice the
+        // time, the next process does so too, and all processes drop the session.
         let turn = usize::from(gone_for >= memory * 2);
         let responsibility = responsibility.get_or_insert_with(|| self.responsibility(reconciler.times.now));
         if responsibility.rank(slot.user.as_str()).is_some_and(|rank| rank <= turn) {
@@ -121,9 +122,9 @@ impl Roster {
     /// Applies pending updates to the sorted lists of scopes, about `budget` of them; returns
     /// whether there are more.
     ///
-    /// To be called together with sweeps, until it returns false. Reading a list applies its pending
-    /// updates; this bounds what accumulates in unread lists, without cost to heartbeats and
-    /// sweeps.
+    /// Call it together with sweeps, until it returns false. Reading a list applies its pending
+    /// updates; this call limits the pending updates of unread lists, without slowing down
+    /// heartbeats and sweeps.
     pub fn sort(&self, budget: usize) -> bool {
         let mut sorted = 0;
         while let Some(steps) = self.sort_queue.sort() {
@@ -135,8 +136,8 @@ impl Roster {
         false
     }
 
-    /// Applies some pending list updates if too many have accumulated. To be called without a lock
-    /// by code that adds them.
+    /// Applies some pending list updates if there are too many. Code that adds updates calls it
+    /// afterwards, without holding a lock.
     pub(crate) fn relieve(&self) {
         if self.sort_queue.needs_help() {
             self.sort(1);
@@ -162,13 +163,14 @@ impl Roster {
         for node in self.nodes.known() {
             let limit = node.drain_for().unwrap_or_default().max(self.settings.policy.held_for) + memory;
             let gone_for = stamp.since(node.seen_at());
-            // Sessions of this node may have longer leases than nodes usually hold.
+            // A node is needed as long as sessions refer to it: their leases may be longer than the
+            // policy's.
             let is_needed = Arc::strong_count(&node) > 2;
             if node.id == self.settings.node || gone_for < limit || is_needed {
                 continue;
             }
-            // As for sessions: the process responsible first, then the next one, then all drop the
-            // node.
+            // As for sessions: first only the responsible process makes the store forget the node,
+            // then the next one too, and all processes drop it.
             let turn = usize::from(gone_for >= limit + memory);
             if responsibility.rank(node.id.as_str()).is_some_and(|rank| rank <= turn) {
                 long_gone.push(ForgetIf::Node { node: node.id.clone(), seen_at: node.seen_at() });
@@ -189,14 +191,14 @@ impl Roster {
         self.due.announce()
     }
 
-    /// Calls `signal` whenever `sweep` or `sort` is to be called earlier than
-    /// [`due_at`](Self::due_at) said.
+    /// Calls `signal` whenever `sweep` or `sort` must be called earlier than
+    /// [`due_at`](Self::due_at) returned.
     pub fn on_due(&self, signal: impl Fn() + Send + Sync + 'static) {
         self.early.set(signal);
     }
 
-    /// Whether a sweep of what is due since `due_at` had better wait for a proof, because the time
-    /// of some shard is still that of an earlier one.
+    /// Whether a sweep at `due_at` should wait for a proof: some shard has had none since then, but
+    /// one is expected soon.
     pub fn awaits_proof(&self, due_at: Timestamp, now: Timestamp) -> bool {
         self.clocks().awaits_proof(due_at, now)
     }
@@ -206,7 +208,7 @@ impl Roster {
         self.clocks().fresh_until(now)
     }
 
-    /// The grain of checks: what is due within it is checked at its end.
+    /// The interval of checks: sessions that become due within it are checked at its end.
     pub const SWEEP_EVERY: Duration = Duration::from_millis(250);
     /// How often `tidy` should be called.
     pub const TIDY_EVERY: Duration = Duration::from_secs(10);

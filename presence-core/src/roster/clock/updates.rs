@@ -1,4 +1,4 @@
-//! Updates of the store's proven time, and the re-checks that they cause.
+//! Updates of the store's proven time, after which sessions are checked again.
 
 use crate::roster::Roster;
 use crate::roster::clock::readings::Clocks;
@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl Roster {
-    /// Adjusts the time of stamps to the store's time `at`, without proving anything about the
-    /// roster's content.
+    /// Adjusts the stamp time to the store's time `at`, without proving anything about the roster's
+    /// content.
     ///
-    /// At the first time, sessions that were stamped by the process's own clock are converted to
-    /// the store's time, unless the store has them already.
+    /// The first call converts the sessions that were stamped by the process's own clock to the
+    /// store's time, unless the store has them already.
     pub fn calibrate(&self, at: Timestamp, now: Timestamp) {
         let (is_first, ahead) = self.change_clocks(now, |clocks| clocks.calibrate(at, now));
         if is_first {
@@ -26,30 +26,30 @@ impl Roster {
     }
 
     /// Accepts a proof: the shard accepted a write at its time `at`, everything written before has
-    /// been delivered, and during the stretches `blind` no process could write.
+    /// been delivered, and no process could write during the stretches `blind`.
     pub fn prove(&self, shard: u16, at: Timestamp, blind: &[Blind], now: Timestamp) {
         self.calibrate(at, now);
         if !self.draining.load(Ordering::Acquire) {
-            // Counts as a heartbeat of this process, which evidently runs. After a pause of the
-            // process, its own connections would otherwise seem lapsed until its next heartbeat.
+            // A proof counts as a heartbeat of this process. Otherwise, after a pause of the
+            // process, its held sessions would seem lapsed until its next heartbeat.
             self.beat_node(now);
         }
         if self.change_clocks(now, |clocks| clocks.prove(shard, at, now, blind)).0 {
-            // The shard's time leapt. Its sessions can be judged for the first time, or are due
-            // sooner than scheduled, or lapsed only by mistake. The same holds for sessions judged
-            // by the time of stamps, which moved too.
+            // The shard's time leapt. The states of its sessions may have changed, or may change
+            // sooner than scheduled. So may those of sessions that are judged by the stamp time,
+            // which moved as well.
             self.reconcile_all(now, |slot| {
-                slot.shard == shard || slot.has(flag::TRACKED) || !slot.known.was_stored()
+                slot.shard == shard || slot.has(flag::TRACKED) || !slot.stored.was_stored()
             });
         }
     }
 
-    /// Notes that an attempt to prove a shard's time failed.
+    /// Records that an attempt to prove a shard's time failed.
     pub fn falter(&self, shard: u16) {
         Arc::make_mut(&mut self.clocks.write()).falter(shard);
     }
 
-    /// Notes that the time until the next proof of a shard was virtual, skipped in one step.
+    /// Records that virtual time was skipped until the next proof of a shard.
     pub fn skip(&self, shard: u16) {
         Arc::make_mut(&mut self.clocks.write()).skip(shard);
     }
@@ -63,7 +63,7 @@ impl Roster {
         (done, ahead)
     }
 
-    /// Re-checks the sessions that `choose` selects, whether or not they are due.
+    /// Checks the sessions that `choose` selects, whether or not they are due.
     pub(crate) fn reconcile_all(&self, now: Timestamp, mut choose: impl FnMut(&mut Slot) -> bool) {
         self.walk(now, |locked, at, reconciler| {
             if choose(&mut locked.slots[at]) {
@@ -85,8 +85,8 @@ impl Roster {
 }
 
 impl Shard {
-    /// Converts a session stamped by the process's own clock to the store's time, if that is known
-    /// by now and [`Roster::calibrate`] has not reached this shard yet.
+    /// Converts a session that was stamped by the process's own clock to the store's time, if that
+    /// is known and [`Roster::calibrate`] has not converted this session yet.
     pub(crate) fn move_to_store_time(&mut self, hash: u32, at: u32, reconciler: &Reconciler<'_>) {
         if !self.slots[at].has(flag::OWN_TIME) || !reconciler.times.is_proven {
             return;
@@ -105,7 +105,7 @@ impl Slot {
     /// it did.
     fn move_to_store_time(&mut self, ahead: u64) -> bool {
         self.set(flag::OWN_TIME, false);
-        let moves = !self.known.was_stored();
+        let moves = !self.stored.was_stored();
         if moves {
             self.shift(ahead);
         }

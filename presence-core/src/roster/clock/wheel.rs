@@ -1,22 +1,22 @@
-//! A lazy timer wheel: it tells when to *check* a session; what follows is up to the check.
+//! A lazy timer wheel: it holds the times at which sessions must be *checked*.
 //!
-//! A heartbeat does not touch the wheel. It only changes times. When the session is checked, its
-//! next change is found to be later, and it is queued again: one check per lease instead of one
-//! queue operation per heartbeat. Only a deadline that moves *earlier* is queued at once; the
-//! previous item is then obsolete and gets ignored.
+//! A heartbeat changes only the session's times, not the wheel. When the session is checked, its
+//! deadline turns out to be later, and it is queued again. So there is one check per lease instead
+//! of one queue operation per heartbeat. Only a deadline that moves *earlier* is queued at once;
+//! the session's previous item is then obsolete and is ignored.
 
 use crate::time::Timestamp;
 use std::time::Duration;
 
 /// Width of a slot in milliseconds.
 const TICK: u64 = 250;
-/// Number of slots. What is due later than 64 s is checked early, and queued again.
+/// Number of slots. A session that is due in more than 64 s is checked early, and queued again.
 const SLOTS: u32 = 256;
 
-/// Most entries for which an emptied slot keeps its memory.
+/// An emptied slot with a greater capacity frees its memory.
 const KEPT: usize = 64;
 
-/// Number of slot widths since the wheel's start. Each session stores the tick of its current item.
+/// Number of ticks since the wheel's start. Each session stores the tick of its current item.
 pub(crate) type Tick = u32;
 
 /// The tick of a session that is not queued.
@@ -30,7 +30,7 @@ pub(crate) struct Wheel {
     earliest: Tick,
     slots: Box<[Vec<u32>]>,
     /// Items taken out but not checked yet, with their ticks. They are kept apart from the slots,
-    /// so that sessions queued again meanwhile cannot make the loop endless.
+    /// so that sessions that are queued again meanwhile do not make the caller's loop endless.
     due: Vec<(Tick, u32)>,
 }
 
@@ -55,18 +55,19 @@ impl Wheel {
         Tick::try_from(ticks).unwrap_or(NOT_QUEUED - 1).min(NOT_QUEUED - 1)
     }
 
-    /// Queues a check of `entry` in `after`, unless its current item is due no later; returns the
-    /// tick of the item that is current then.
+    /// Queues a check of `entry` in `after`, unless its current item (at tick `queued`) is due no
+    /// later; returns the tick of the entry's current item.
     ///
-    /// The item is never due in the present tick: a session checked too early would be due again at
-    /// once, and a loop that runs until nothing is due would not end.
+    /// The item is never due in the present tick. Otherwise a session that was checked too early
+    /// would be due again at once, and a loop that runs until nothing is due would not end.
     pub fn queue(&mut self, entry: u32, queued: Tick, now: Timestamp, after: Duration) -> Tick {
-        // Nobody turns the wheel while nothing is due.
+        // The wheel is not turned while nothing is due, so the present tick may have advanced
+        // since.
         let present = self.tick_of(now);
         if self.earliest > present {
             self.current = self.current.max(present);
         }
-        // The first tick that begins no earlier: a check before its time would find nothing.
+        // Rounded up to the next tick, since a check before its time would find nothing.
         let tick = self.tick_of(now + after + Duration::from_millis(TICK - 1));
         let tick = tick.clamp(self.current + 1, self.current + (SLOTS - 1));
         if queued != NOT_QUEUED && queued <= tick {
@@ -84,7 +85,7 @@ impl Wheel {
             self.current = target;
             return;
         }
-        // Every item is within one turn of the wheel, whatever the clock does.
+        // Every item is within one turn of the wheel, however far the clock advanced.
         let last = self.current + (SLOTS - 1);
         for tick in self.earliest..=target.min(last) {
             let items = &mut self.slots[slot(tick)];

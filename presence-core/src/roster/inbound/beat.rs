@@ -1,4 +1,5 @@
-//! Heartbeats: they enter sessions, move them, and renew them.
+//! Heartbeats that enter or change a session. Those that only renew one are in
+//! [`renew`](super::renew).
 
 use crate::model::{Beat, BeatKind, MAX_SESSIONS_PER_USER, Session, SessionKey, UserId};
 use crate::roster::inbound::renew::activity;
@@ -14,11 +15,11 @@ use std::time::Duration;
 /// Where a heartbeat comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BeatSource {
-    /// The session's own client: the session lives by its own heartbeats.
+    /// The session's client sent it: the session stays alive by its own heartbeats.
     Beat,
-    /// A connection of this process: the session lives as long as the process holds it.
+    /// A connection of this process: the session stays alive as long as the process holds it.
     Connection,
-    /// A declaration for an unknown session, which enters the session without counting as a
+    /// A declaration for an unknown session: it enters the session, but does not count as a
     /// heartbeat.
     Declaration,
 }
@@ -31,8 +32,8 @@ impl Roster {
     /// # Errors
     /// [`Refused::Full`] if the session is new or grows and there is no room,
     /// [`Refused::TooManyTopics`] if the user would have too many memberships, [`Refused::Blocked`]
-    /// if the user or session is excluded; the roster is unchanged then. A renewal of a live
-    /// session is never refused for want of room.
+    /// if the user or session is blocked; the roster is unchanged then. A renewal of a live session
+    /// is never refused for lack of room.
     pub fn beat(
         &self,
         beat: &Beat,
@@ -43,9 +44,9 @@ impl Roster {
         let (lock, hash) = self.shard_of(&beat.user);
         let mut locked = lock.lock();
         let found = locked.look_up(hash, &beat.user, &beat.session);
-        // Fast path: nearly every heartbeat only renews. That needs its own slot, and no proven
-        // clocks. The stamp is read under the lock: once the store's time is known and sessions are
-        // converted to it, no stamp by the process's own time may reach them.
+        // Fast path: nearly every heartbeat only renews its session, which needs only the session's
+        // slot and no proven clocks. The stamp time is read under the lock: once a session was
+        // converted to the store's time, it must not get a stamp by the process's own time.
         let renewed = found.at.and_then(|at| {
             let stamp = self.stamp(now);
             locked.renew(at, beat, by, &self.settings.policy, stamp, now)
@@ -58,11 +59,12 @@ impl Roster {
         })
     }
 
-    // Enters a session, or changes the one that was found, in three steps: check that the user may and
-    // that there is room; build the new slot, or change placement, declaration and times of the
-    // known one; reconcile, which derives joins and leaves from the user's state before and after.
+    // Enters a session, or changes the one that was found, in three steps. First checks that the
+    // user is not blocked and that there is room. Then builds the new slot, or changes placement,
+    // declaration and times of the known one. Last reconciles, which derives joins and leaves from
+    // the user's state before and after.
     //
-    // The result is a put if anything but times changed or the session revives, else a touch.
+    // The result is a put if anything but times changed, or if the session was gone; else a touch.
     pub(crate) fn enter(
         &self,
         locked: &mut Shard,
@@ -87,7 +89,7 @@ impl Roster {
         }))?;
         let Some(at) = known else {
             let mut sessions = self.make_room(locked, hash, &beat.user, reconciler);
-            // Computed after making room, which was a transition of its own.
+            // Taken after room was made, since evicting a session is a transition of its own.
             let before = locked.user_state(locked.head(hash, &beat.user), None);
             let key = SessionKey { user: beat.user.clone(), id: beat.session.clone() };
             let placed = self.placed(beat, None, here, reconciler);
@@ -117,13 +119,13 @@ impl Roster {
         }
         let moves = beat.kind == BeatKind::Enter
             || slot.has(flag::LEFT)
-            // The connection that was heard last holds the session.
+            // The connection that sent the last heartbeat holds the session.
             || here && !(slot.has(flag::HELD) && slot.node.id == *self.node())
             || beat.topics.as_ref().is_some_and(|topics| !slot.is_in(topics))
             || self.changes_lease(beat, slot)
             || beat.meta.is_some() && beat.meta.as_ref() != slot.meta();
-        // A put instead of a touch: a process that judged the lapsed session as gone for good may
-        // have dropped it, and a touch alone would not tell it what the session is.
+        // A lapsed session is put, not touched: other processes may have dropped it, and a touch
+        // does not contain enough to recreate it.
         let revives = !slot.state.is_live();
         let old = (moves || revives || beat.declares.is_some()).then(|| slot.session());
         if moves {
@@ -131,8 +133,8 @@ impl Roster {
             slot.place(placed);
         }
         let declares = slot.declare(beat, stamp);
-        // The first heartbeat of a session counts as activity unless it says otherwise, also if the
-        // session was entered by a declaration.
+        // The first heartbeat of a session counts as activity unless it says otherwise, even if a
+        // declaration entered the session before.
         let default_activity = if slot.seen_at == Timestamp::ZERO { stamp } else { Timestamp::ZERO };
         slot.seen_at = slot.seen_at.max(stamp);
         slot.active_at = slot.active_at.max(activity(beat.activity, stamp).unwrap_or(default_activity));
@@ -145,12 +147,12 @@ impl Roster {
         if moves || revives || declares {
             Ok(slot.store_write(old))
         } else {
-            let confirms = !slot.known.is_stored();
+            let confirms = !slot.stored.is_stored();
             Ok(StoreWrite::Touch { touch, placed_at: slot.placed_at, confirms })
         }
     }
 
-    /// Refuses a heartbeat that there is no room for.
+    /// Refuses a heartbeat if the roster has no room for it.
     pub(crate) fn admit_need(&self, need: &Need) -> Result<(), Refused> {
         let Settings { max_sessions, max_bytes, .. } = self.settings;
         let (bytes, shown_bytes) = self.shown.bytes(self.topics.bytes());
@@ -176,7 +178,7 @@ impl Roster {
         let own = slot.map_or(0, |slot| slot.current_topics().count());
         let wanted = match (&beat.topics, slot) {
             (Some(topics), _) => topics.len(),
-            // A reviving session returns to its topics.
+            // A lapsed session that is renewed returns to its topics.
             (None, Some(slot)) if beat.kind == BeatKind::Renew && !slot.state.is_live() => {
                 slot.lasting_topics(reconciler.times.now_of(slot)).len()
             }
@@ -189,12 +191,12 @@ impl Roster {
         Ok(())
     }
 
-    /// Makes room for another session of a user who is at the limit: of the live sessions, those
-    /// seen longest ago leave. Returns them, to be written to the store.
+    /// Makes room for another session of a user who has reached the limit: the live sessions seen
+    /// longest ago leave. Returns them, to be written to the store.
     ///
-    /// Lapsed sessions are kept at first, since the store's echo of their leave would bring them
-    /// back. Of those, too, a user has at most [`MAX_SESSIONS_PER_USER`]; beyond, those that lapsed
-    /// first are forgotten.
+    /// Gone sessions are kept for a while, since the store's echo of their leave would enter them
+    /// again. A user has at most [`MAX_SESSIONS_PER_USER`] of those as well; beyond that, the
+    /// sessions gone longest are forgotten.
     fn make_room(
         &self,
         locked: &mut Shard,
@@ -214,7 +216,8 @@ impl Roster {
             evicted.push(locked.slots[at].session());
         }
         while let Some(head) = locked.head(hash, user)
-            && let Some(at) = locked.crowd(head).and_then(|crowd| crowd.oldest_gone(MAX_SESSIONS_PER_USER))
+            && let Some(at) =
+                locked.indexes(head).and_then(|indexes| indexes.oldest_gone(MAX_SESSIONS_PER_USER))
         {
             locked.surrender(locked.slots[at].seen());
             self.drop_session(locked, at);

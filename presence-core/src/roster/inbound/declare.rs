@@ -8,8 +8,8 @@ use crate::time::Timestamp;
 use std::time::Duration;
 
 impl Roster {
-    /// Records a declaration; returns what to write to the store. An unknown session is entered by
-    /// it, without counting as a heartbeat.
+    /// Records a declaration; returns what to write to the store. It enters an unknown session, but
+    /// does not count as a heartbeat.
     ///
     /// # Errors
     /// As for [`Roster::beat`].
@@ -47,8 +47,8 @@ impl Slot {
     pub(crate) fn declare(&mut self, beat: &Beat, stamp: Timestamp) -> bool {
         let Some(declaration) = &beat.declares else { return false };
         let known = self.declared();
-        // A session without heartbeats lives by its declarations: repeating one after a quarter of
-        // the lease renews the session.
+        // A session without heartbeats is kept alive by its declarations: repeating one after a
+        // quarter of the lease renews the session.
         let renews = |known: &Declared| {
             self.seen_at == Timestamp::ZERO
                 && declaration.until.is_none()

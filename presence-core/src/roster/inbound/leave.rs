@@ -25,13 +25,14 @@ impl Roster {
     }
 
     /// Ends a session whose connection to this process has dropped, unless another process holds it
-    /// by now.
+    /// now.
     pub fn drop_held(&self, key: &SessionKey, grace: Duration, now: Timestamp) -> StoreWrite {
         let draining = self.draining.load(Ordering::Acquire);
         self.depart(key, now, |slot, reconciler| {
             slot.set(flag::HELD_HERE, false);
             let mine = slot.has(flag::HELD) && slot.node.id == *self.node();
-            // While draining, held sessions live on for the time that the node record names.
+            // While the process drains, its held sessions stay alive for the drain time of the node
+            // record.
             (mine && !draining).then(|| slot.departed(None, reconciler, grace))
         })
     }
@@ -72,21 +73,21 @@ enum Departed {
 }
 
 impl Slot {
-    /// A departure at `stamp`, or just after the present departure if that is later, so that it
-    /// wins the merge even after the clock stepped back.
+    /// A departure at `stamp`, or just after the present departure if that is later. So it wins the
+    /// merge even if the clock stepped back.
     pub(crate) fn departs(&self, stamp: Timestamp, grace: Duration) -> Departure {
         let at = self.left().map_or(stamp, |left| stamp.max(left.at + Duration::from_millis(1)));
         Departure { at, ends_at: at + grace }
     }
 
-    /// The change that a leave of these topics (`None`: of all) makes: a departure, a shorter list
-    /// of topics, or nothing if the session has left already or is in none of them.
+    /// The change that leaving these topics (`None`: all of them) makes: a departure, a shorter
+    /// list of topics, or no change if the session has left already or is in none of them.
     fn departed(&self, topics: Option<&[Topic]>, reconciler: &Reconciler<'_>, grace: Duration) -> Departed {
         let departure = self.departs(reconciler.times.stamp, grace);
         let whole = Departed::Wholly(departure);
         if let Some(left) = self.left() {
-            // A second leave counts only if it takes effect sooner, such as an immediate one within
-            // the grace of the first.
+            // A second leave counts only if it takes effect sooner, such as an immediate leave
+            // within the grace of the first one.
             let sooner = departure.ends_at < left.ends_at && topics.is_none();
             return if sooner { whole } else { Departed::Unchanged };
         }

@@ -1,4 +1,4 @@
-//! Renewals: the fast path of a heartbeat that changes nothing but times.
+//! Renewals: the fast path for heartbeats that change nothing but times.
 
 use crate::liveness::Liveness;
 use crate::model::{Activity, Beat, BeatKind};
@@ -9,8 +9,9 @@ use crate::time::Timestamp;
 use std::time::Duration;
 
 impl Shard {
-    /// Records a heartbeat that only renews a session, without changing what its user shows. `None`
-    /// if the heartbeat does more than that, and must take the slow path.
+    /// Records a heartbeat that only renews a session, and does not change the state of its user.
+    /// `None` if the heartbeat does more than that: then
+    /// [`Roster::enter`](crate::roster::Roster::enter) must handle it.
     pub(crate) fn renew(
         &mut self,
         at: u32,
@@ -29,10 +30,10 @@ impl Shard {
         }
         let slot = &mut self.slots[at];
         if slot.has(flag::LEFT | flag::OWN_TIME)
-            || slot.known.is_missing()
+            || slot.stored.is_missing()
             || (by == BeatSource::Connection && !(slot.has(flag::HELD_HERE) && slot.has(flag::HELD)))
-            // A session entered by a declaration is judged by other times once it had a heartbeat,
-            // so it needs reconciling.
+            // The first heartbeat of a session that a declaration entered changes the rule by which
+            // it is judged, so it must be reconciled.
             || slot.seen_at == Timestamp::ZERO
         {
             return None;
@@ -43,14 +44,14 @@ impl Shard {
         let active_at = activity(beat.activity, stamp).unwrap_or_default().max(slot.active_at);
         match slot.state {
             Liveness::Gone => return None,
-            // Activity at a time before the session was last seen may now count for the first time,
-            // so it needs reconciling.
+            // Earlier activity was limited to the last heartbeat, and may count only now, so the
+            // session must be reconciled.
             Liveness::Idle if active_at > slot.active_at.min(slot.seen_at) => return None,
             Liveness::Idle | Liveness::Active => {}
         }
         let placed_at = slot.placed_at;
-        // A held session lives by the heartbeats of its node: while those come, only new activity
-        // needs a write of its own.
+        // The heartbeats of its node renew a held session. While they arrive, only new activity has
+        // to be written.
         let renew_every = if slot.has(flag::HELD) && slot.is_renewed_by_node(stamp) {
             if active_at == slot.active_at && active_at <= slot.seen_at {
                 slot.seen_at = slot.seen_at.max(stamp);
@@ -73,7 +74,7 @@ impl Shard {
             return Some(StoreWrite::Touch {
                 touch: slot.touch(),
                 placed_at,
-                confirms: !slot.known.is_stored(),
+                confirms: !slot.stored.is_stored(),
             });
         }
         if !slot.has(flag::TOUCH_DUE) {
@@ -86,13 +87,14 @@ impl Shard {
 }
 
 impl Slot {
-    /// Whether the process that holds the session is known to send heartbeats for it.
+    /// Whether the process that holds the session is known to send heartbeats.
     fn is_renewed_by_node(&self, stamp: Timestamp) -> bool {
         self.has(flag::HELD_HERE) || stamp.since(self.node.seen_at()) < self.lease() / 2
     }
 }
 
-/// When the user was last active, according to a heartbeat; `None` if it does not say.
+/// When the user was last active, according to a heartbeat; `None` if the heartbeat does not say
+/// so.
 pub(crate) fn activity(activity: Activity, stamp: Timestamp) -> Option<Timestamp> {
     match activity {
         Activity::Unknown => None,

@@ -8,18 +8,19 @@ use crate::roster::sessions::shard::Shard;
 use crate::roster::sessions::slot::Slot;
 use crate::time::Timestamp;
 
-/// A session before a change, and the stamps of the change, to revert it if the store refuses it.
+/// Reverts a change that the store refuses: the session before the change, and the times that the
+/// change wrote.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rollback {
     key: SessionKey,
     /// The session before the change; `None` if it did not exist.
     before: Option<Box<Session>>,
-    /// The stamps after the change. Only parts that still have them are reverted; later changes,
-    /// each of which has a stamp of its own, are kept.
+    /// The times after the change. Only parts that still have these times are reverted: later
+    /// changes have later times, and are kept.
     after: Stamps,
 }
 
-/// The stamps of a session's three parts.
+/// The times of a session's three parts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Stamps {
     placed: (Timestamp, Option<Departure>),
@@ -38,7 +39,7 @@ impl Stamps {
 }
 
 impl Rollback {
-    /// The rollback of a change that has made the session what it is now.
+    /// The rollback of a change whose result is the present state of `slot`.
     pub(crate) fn of(slot: &Slot, before: Option<Session>) -> Self {
         Self { key: slot.key(), before: before.map(Box::new), after: Stamps::of(slot) }
     }
@@ -74,10 +75,10 @@ impl Roster {
         });
     }
 
-    /// Removes a session that the refused change entered, and derives the leaves that follow.
+    /// Removes a session that the refused change had entered, and derives the leaves.
     fn reconcile_removal(&self, locked: &mut Shard, at: u32, before: UserState, reconciler: &Reconciler<'_>) {
-        // An immediate departure makes it reconcile as gone; only then may it be removed from the
-        // user's chain.
+        // A session must be reconciled as gone before it is removed. An immediate departure has
+        // that effect.
         locked.slots[at].set_left(Some(Departure { at: Timestamp::ZERO, ends_at: Timestamp::ZERO }));
         locked.reconcile(locked.head_of(at), before, reconciler);
         self.drop_session(locked, at);

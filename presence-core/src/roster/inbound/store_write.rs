@@ -15,7 +15,7 @@ pub enum StoreWrite {
         touch: Touch,
         /// When the session's present placement was made.
         placed_at: Timestamp,
-        /// Whether a successful answer would be the first sign that the store has the session: see
+        /// Whether the session is unconfirmed, so that a successful touch must be reported by
         /// [`Roster::confirm`](crate::roster::Roster::confirm).
         confirms: bool,
     },
@@ -26,13 +26,13 @@ pub enum StoreWrite {
         /// Reverts the change if the store refuses it.
         roll_back: Rollback,
     },
-    /// Nothing for now: the store has a renewal that is less than a quarter of its window old. A
-    /// sweep returns the touch when it is due.
+    /// Nothing for now: the last renewal in the store is recent enough. A sweep returns the touch
+    /// when it is due.
     Postponed {
         /// When the session's present placement was made.
         placed_at: Timestamp,
     },
-    /// Nothing: the heartbeat came after a leave, or there was nothing to leave.
+    /// Nothing: the heartbeat was late (after a leave), or there was nothing to leave.
     Nothing,
 }
 

@@ -9,13 +9,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// The number of a state of one roster, written `<incarnation>-<n>`. Versions of different
+/// Identifies one state of one roster, written `<incarnation>-<n>`. Versions of different
 /// incarnations cannot be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Version {
     /// Random number of the roster, drawn when it starts.
     pub incarnation: u64,
-    /// Number of the state; grows.
+    /// Number of the state; it increases.
     pub n: u64,
 }
 
@@ -50,7 +50,7 @@ impl FromStr for Version {
 pub struct Snapshot {
     /// The version of this state.
     pub version: Version,
-    /// The users that are present, sorted by id.
+    /// The users who are present, sorted by id.
     pub members: BTreeMap<UserId, Arc<Member>>,
 }
 
@@ -60,7 +60,7 @@ impl Snapshot {
         Self { version, members: BTreeMap::new() }
     }
 
-    /// Number of users that are online, and active.
+    /// Number of online users, and of active ones.
     #[expect(clippy::cast_possible_truncation, reason = "a roster holds fewer than four billion users")]
     pub fn counts(&self) -> Counts {
         let active = self.members.values().filter(|m| m.liveness == Liveness::Active).count();
@@ -92,9 +92,9 @@ impl Snapshot {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum LeftReason {
-    /// It left, moved elsewhere, or the user declared to be offline.
+    /// It left, moved to other topics, or the user declared to be offline.
     Left,
-    /// No heartbeat came within its lease.
+    /// No heartbeat arrived within its lease.
     Lapsed,
 }
 
@@ -106,11 +106,11 @@ pub struct Diff {
     pub from: Version,
     /// The version that the diff leads to.
     pub to: Version,
-    /// Users that are present now and were not before.
+    /// Users who are present now and were not before.
     pub joined: Vec<Arc<Member>>,
-    /// Users that were present before, and show differently now.
+    /// Users who were present before, and have changed.
     pub changed: Vec<Arc<Member>>,
-    /// Users that are no longer present, with the reason.
+    /// Users who are no longer present, with the reason.
     pub left: Vec<(UserId, LeftReason)>,
     /// Changes of single sessions; empty unless the subscription asked for sessions.
     pub sessions: Vec<SessionEvent>,
@@ -122,14 +122,14 @@ pub struct Diff {
 pub enum SessionEvent {
     /// The session entered the scope.
     Joined(UserId, MemberSession),
-    /// The session shows differently than before.
+    /// The session has changed.
     Changed(UserId, MemberSession),
     /// The session left the scope.
     Left(UserId, SessionId, LeftReason),
 }
 
 impl Diff {
-    /// A diff without changes, for tests of what a host makes of diffs.
+    /// A diff without changes, for tests of code that handles diffs.
     pub fn between(from: Version, to: Version) -> Self {
         Self { from, to, joined: Vec::new(), changed: Vec::new(), left: Vec::new(), sessions: Vec::new() }
     }
@@ -146,7 +146,7 @@ impl Diff {
 
     /// Combines consecutive diffs into one.
     ///
-    /// Session events are kept one by one; users who both joined and left are left out.
+    /// All session events are kept. Users who joined and left again are omitted.
     pub(crate) fn joined<'a>(diffs: impl Iterator<Item = &'a Self>) -> Self {
         /// Whether the user was present before the first diff, and the user's state after the last.
         type Step = (bool, Result<Arc<Member>, LeftReason>);

@@ -39,11 +39,11 @@ pub struct MemberSession {
     pub meta: Option<Meta>,
 }
 
-/// Everything known of one user, present or gone.
+/// Everything known about one user, present or gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Person {
-    /// The user, with sessions; its liveness may be `Gone`.
+    /// The user, with sessions; the liveness may be `Gone`.
     #[serde(flatten)]
     pub member: Member,
     /// The last heartbeat of any of the user's sessions, or of a node that holds one; `None` if

@@ -1,4 +1,4 @@
-//! What readers see of the roster: lists, counts, diffs and watches.
+//! Reading the roster: queries, lists, counts, diffs and watches.
 
 pub(super) mod diff;
 pub(super) mod member;

@@ -1,4 +1,4 @@
-//! A single user, as different viewers may see them.
+//! Queries of a single user, as different viewers may see them.
 
 use crate::liveness::{Liveness, Policy};
 use crate::model::UserId;
@@ -8,21 +8,21 @@ use crate::roster::readers::query::Viewer;
 use crate::roster::sessions::slot::flag;
 use crate::time::Timestamp;
 
-/// How much of a user a viewer may see.
+/// What a viewer may see of a user.
 enum Shows {
     All,
-    /// Everything, except that the last-seen time is coarsened as of this time.
+    /// Everything, with the last-seen time rounded by the policy as of this time.
     Live(Timestamp),
-    /// Only that the user is gone, and since when.
+    /// Only that the user is gone, and this last-seen time.
     GoneSince(Timestamp),
     Nothing,
 }
 
 impl Roster {
-    /// Everything known of a user, present or gone.
+    /// Everything known about a user, present or gone.
     ///
-    /// A user who has declared to be offline shows as `Gone` with status `Offline`; the sessions
-    /// are shown as they are.
+    /// A user who has declared to be offline is `Gone` with status `Offline`; their sessions are
+    /// included as they are.
     pub fn person(&self, user: &UserId) -> Option<Person> {
         let (shard, hash) = self.shard_of(user);
         let locked = shard.lock();
@@ -48,10 +48,10 @@ impl Roster {
 
     /// What `viewer` may see of a user.
     ///
-    /// To other users, one who declares to be offline looks like one who left at that moment: they
-    /// see only the time of that, for [`Policy::remember_for`] or else [`Policy::MIN_MEMORY`], and
-    /// then nothing. The time is coarsened to [`Policy::last_seen`], and so is the moment at which
-    /// it is forgotten. The user and operators see everything.
+    /// To other users, a user who declares to be offline looks like one who left at that moment.
+    /// They see only that time, for [`Policy::remember_for`] or else [`Policy::MIN_MEMORY`], and
+    /// nothing after that. The time is rounded as [`Policy::last_seen`] says, and so is the moment
+    /// after which nothing is shown. The user and operators see everything.
     pub fn person_as(&self, viewer: &Viewer, user: &UserId, shard: u16, now: Timestamp) -> Option<Person> {
         match self.shows(viewer, user, shard, now) {
             Shows::All => self.person(user),
@@ -66,8 +66,8 @@ impl Roster {
         }
     }
 
-    /// When a user was last seen, as far as `viewer` may know: `last_seen` of
-    /// [`person_as`](Self::person_as), at less cost.
+    /// When a user was last seen, as far as `viewer` may know. The same as `last_seen` of
+    /// [`person_as`](Self::person_as), but faster.
     pub fn last_seen_as(
         &self,
         viewer: &Viewer,
@@ -105,8 +105,8 @@ impl Roster {
         let Some(seen_at) = seen_at.and_then(|seen_at| last_seen.shown(seen_at, now)) else {
             return Shows::Nothing;
         };
-        // Must not depend on how long the roster still holds the session, since that tells about
-        // hidden activity.
+        // Must not depend on how long the roster keeps the session, since that would reveal
+        // activity of a hidden user.
         let shows = match (remember_for, head) {
             (Some(remember_for), _) => now.since(seen_at) < remember_for,
             (None, Some(head)) => {

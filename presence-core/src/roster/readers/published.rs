@@ -6,12 +6,12 @@ use crate::roster::readers::member::{Counts, Member};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// Most diffs, and most changes in them in total, that are kept for readers who lag or reconnect.
-/// Readers further behind get a snapshot.
+/// The most diffs, and the most changes in them in total, that are kept for readers who lag or
+/// reconnect. Readers who are further behind get a snapshot.
 const LOG_DIFFS: usize = 256;
 const LOG_ENTRIES: usize = 16_384;
 
-/// The state that readers have been given.
+/// The state that was published to readers.
 pub(super) struct Published {
     members: BTreeMap<UserId, Arc<Member>>,
     pub counts: Counts,
@@ -20,7 +20,7 @@ pub(super) struct Published {
     logged_from: u64,
     log: VecDeque<Arc<Diff>>,
     logged: usize,
-    /// Built for the first reader that needs it, and shared until the next change.
+    /// Built for the first reader who needs it, and shared until the next change.
     snapshot: Option<Arc<Snapshot>>,
 }
 
@@ -37,7 +37,7 @@ impl Published {
         }
     }
 
-    /// Makes the present state, as version `n`, the first one that readers see.
+    /// Makes the present state the first one that readers see, with version `n`.
     pub fn start_log(&mut self, n: u64) {
         self.log.clear();
         self.version.n = n;

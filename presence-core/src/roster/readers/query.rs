@@ -1,4 +1,4 @@
-//! Queries of the roster: members, counts, sessions, and why a session is in its state.
+//! Queries of the roster: members, counts, sessions, and the facts that explain a session's state.
 
 use crate::liveness::{self, Liveness};
 use crate::model::{Session, SessionKey, Topic, UserId};
@@ -17,21 +17,21 @@ use std::sync::atomic::Ordering;
 pub struct Examined {
     /// The session.
     pub session: Session,
-    /// The state that the session shows.
+    /// The state at the last reconciliation.
     pub liveness: Liveness,
-    /// The proven time at which it was judged.
+    /// The proven time of the view that decides the state.
     pub now: Timestamp,
     /// The last heartbeat of the node, for a held session whose node is known.
     pub node_seen_at: Option<Timestamp>,
     /// Whether the last snapshot of the store lacked the session.
     pub unconfirmed: bool,
-    /// Whether this process keeps the session in the store.
+    /// Whether this process writes the session again if the store loses it.
     pub own: bool,
     /// When the state may change next without new facts.
     pub next_change: Option<Timestamp>,
 }
 
-/// On whose behalf a query is made: decides what is shown of hidden users.
+/// The party for whom a query is made. Decides what is shown of hidden users.
 ///
 /// Exhaustive on purpose: code that decides what somebody may see knows every viewer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -91,7 +91,7 @@ impl Roster {
                 liveness: slot.state,
                 now: view.now(),
                 node_seen_at: vitals.node.map(|(seen_at, _)| seen_at),
-                unconfirmed: slot.known.is_missing(),
+                unconfirmed: slot.stored.is_missing(),
                 own: slot.has(flag::TRACKED),
                 next_change: liveness::next_change(&vitals, &self.settings.policy, &view),
             }
@@ -109,8 +109,8 @@ impl Roster {
         Some(locked.slots[at].session())
     }
 
-    /// The state of a scope; `None` for a topic without members, and for sets of users, which only
-    /// watches keep a state of.
+    /// The state of a scope; `None` for a topic without members, and for a set of users, which has
+    /// no state of its own.
     pub(crate) fn scope(&self, scope: &Scope) -> Option<Arc<ScopeState>> {
         match scope {
             Scope::All => Some(Arc::clone(&self.everyone)),
@@ -119,7 +119,7 @@ impl Roster {
         }
     }
 
-    /// Number of users online and active in total.
+    /// Total number of online and of active users.
     pub fn counts(&self) -> Counts {
         self.everyone.counts()
     }
@@ -153,8 +153,7 @@ impl Roster {
         scope.read(read)
     }
 
-    /// Builds the sorted lists of everyone on first use. Most hosts never read them, so their cost
-    /// is deferred until then.
+    /// Builds the sorted lists of all users on first use, since most hosts never read them.
     fn list_everyone(&self) {
         let now = Timestamp::ZERO;
         let _one_maker = self.listing.lock();
@@ -163,8 +162,8 @@ impl Roster {
         }
         self.walk(now, |locked, at, _| {
             let user = locked.slots[at].user.clone();
-            // Visited at every session of the user, because the first one may change while the lock
-            // is released.
+            // Added for every session of the user, because the user's first session may change
+            // while the lock is released.
             let best = locked.best(locked.head_of(at));
             if best.is_live() && !locked.slots[at].has(flag::HIDDEN) {
                 self.everyone.enter(&user, best);
@@ -175,10 +174,10 @@ impl Roster {
 }
 
 impl Shard {
-    /// The live sessions of a user in a topic, or in total.
+    /// The live sessions of a user in a topic; in `None`, all of them.
     fn sessions_in(&self, head: u32, topic: Option<&Arc<ScopeState>>) -> Vec<u32> {
-        if let (Some(crowd), Some(topic)) = (self.crowd(head), topic) {
-            return crowd.topic(topic).map(|here| here.sessions.clone()).unwrap_or_default();
+        if let (Some(indexes), Some(topic)) = (self.indexes(head), topic) {
+            return indexes.topic(topic).map(|here| here.sessions.clone()).unwrap_or_default();
         }
         let here = |at: &u32| {
             let slot = &self.slots[*at];
@@ -188,7 +187,7 @@ impl Shard {
         self.chain(head).filter(here).collect()
     }
 
-    /// The user whose first session is `head` as shown in a topic, or in total.
+    /// The user whose first session is `head`, as shown in a topic; `None` for all sessions.
     pub(crate) fn member(&self, head: u32, topic: Option<&Arc<ScopeState>>, with_sessions: bool) -> Member {
         let sessions = self.sessions_in(head, topic);
         let (status, message) = self.status(head);

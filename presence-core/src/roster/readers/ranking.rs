@@ -1,5 +1,5 @@
-//! The topics ranked by the number of users in them, kept up to date so that a query of the first
-//! few visits only those.
+//! `Ranking`: the topics sorted by the number of users in them. A query of the first few visits
+//! only those.
 
 use crate::model::Topic;
 use crate::roster::readers::member::Counts;
@@ -12,14 +12,14 @@ use std::sync::Arc;
 
 /// Number of parts that the ranking is split into, each with a lock of its own.
 const PARTS: usize = 16;
-/// Most topics of a part that await re-ranking. Readers re-rank what they find, so this bounds the
-/// work of one query.
+/// Most topics of a part that wait for re-ranking. Queries re-rank them, so this limits the work of
+/// one query.
 const LATE: usize = 32;
 
-/// The ranking of all topics with somebody online.
+/// The ranking of all topics with online users.
 ///
-/// A change of a count only queues the topic for re-ranking, once for any number of changes. Both
-/// take the lock of the topic's part, after which no other lock is taken.
+/// A change of a count only queues the topic for re-ranking, once for any number of changes.
+/// Queueing and re-ranking take the lock of the topic's part, and no other lock under it.
 #[derive(Default)]
 pub(crate) struct Ranking {
     parts: [Mutex<Part>; PARTS],
@@ -32,7 +32,8 @@ struct Part {
     changed: Vec<Arc<ScopeState>>,
 }
 
-/// A topic and the count that it is ranked by. Greater counts come first, then names.
+/// A topic and the count that it is ranked by. Greater counts come first; equal ones are sorted by
+/// name.
 struct Ranked {
     online: u32,
     scope: Arc<ScopeState>,
@@ -84,7 +85,7 @@ impl Part {
 
 impl Ranking {
     fn part(&self, scope: &Arc<ScopeState>) -> &Mutex<Part> {
-        // Skips the low bits, which alignment makes equal.
+        // The low bits are equal because of alignment.
         &self.parts[(Arc::as_ptr(scope).addr() >> 6) % PARTS]
     }
 
@@ -111,7 +112,7 @@ impl Ranking {
                 work::step();
                 if top.len() >= limit {
                     if top.last() < Some(ranked) {
-                        // The rest of this part ranks lower still.
+                        // The rest of this part has lower ranks.
                         break;
                     }
                     top.pop_last();
@@ -119,7 +120,8 @@ impl Ranking {
                 top.insert(Ranked { online: ranked.online, scope: Arc::clone(&ranked.scope) });
             }
         }
-        // Counts may have changed meanwhile, so the result is sorted by those that it shows.
+        // Counts may have changed meanwhile, so the result is sorted again by the counts that it
+        // contains.
         let counted =
             top.iter().filter_map(|ranked| Some((ranked.scope.topic()?.clone(), ranked.scope.counts())));
         let mut counted: Vec<_> = counted.filter(|(_, counts)| counts.online > 0).collect();

@@ -13,12 +13,12 @@ pub enum Scope {
     All,
     /// The users in one topic.
     Topic(Topic),
-    /// The given users, wherever they are (at most [`Scope::MAX_USERS`]).
+    /// The given users, in any topic or none (at most [`Scope::MAX_USERS`]).
     Users(Arc<BTreeSet<UserId>>),
 }
 
 impl Scope {
-    /// Most users in one scope; of more, those with the greatest ids are left out.
+    /// Most users in one scope; beyond that, the users with the greatest ids are omitted.
     pub const MAX_USERS: usize = 10_000;
 
     /// A scope of the given users.

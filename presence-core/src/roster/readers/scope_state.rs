@@ -1,4 +1,5 @@
-//! The state of a scope (everyone, or one topic): counts, the sorted users, and watches.
+//! `ScopeState`: the state of a scope (all users, or one topic): counts, sorted lists of users, and
+//! watches.
 
 use crate::liveness::Liveness;
 use crate::model::{Topic, UserId};
@@ -10,8 +11,8 @@ use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-/// Changes applied per slice. A slice takes half a millisecond if every user is in another piece of
-/// memory, and a tenth of that with a few thousand users.
+/// Changes that are applied to a list at a time. That takes up to half a millisecond, and a tenth
+/// of that in lists of a few thousand users.
 pub(super) const SLICE: usize = 1_024;
 
 /// The users of a scope, sorted.
@@ -26,11 +27,11 @@ pub struct Sorted {
 
 impl Sorted {
     fn apply(&mut self, mut steps: Vec<Change>) {
-        // A stable sort: the changes of one user stay in order.
+        // A stable sort, so that the changes of one user keep their order.
         steps.sort_by(|one, other| one.user.cmp(&other.user));
-        // Combines the changes of each user: the last one tells which list the user is in now, all
-        // of them together which lists the user may have been in. The first alone does not tell
-        // that, since users who were present before the lists were built are added among their
+        // Combines the changes of each user. The last one says which list the user is in now. All
+        // of them together say which lists the user may have been in. The first one alone does not
+        // say that: users who were present before the lists were built are added between their
         // changes.
         let mut net: Vec<(Change, u8)> = Vec::with_capacity(steps.len());
         for step in steps {
@@ -50,7 +51,7 @@ impl Sorted {
     }
 }
 
-/// The list that a liveness belongs to, as a bit of a set.
+/// The list of users with this liveness, as a bit.
 fn bit(liveness: Liveness) -> u8 {
     match liveness {
         Liveness::Gone => 0,
@@ -59,8 +60,7 @@ fn bit(liveness: Liveness) -> u8 {
     }
 }
 
-/// The sorted lists, and changes taken out of `pending` but not applied yet; those precede the
-/// pending ones.
+/// The sorted lists, and earlier changes that were taken out of `pending` but are not applied yet.
 #[derive(Default)]
 struct Lists {
     sorted: Sorted,
@@ -74,23 +74,23 @@ pub(crate) struct Change {
     pub to: Liveness,
 }
 
-/// The reason for which a user is gone whose sessions did not end: they moved elsewhere, or the
-/// user is hidden.
+/// The reason for which a user is gone although no session ended: the sessions moved to other
+/// topics, or the user is hidden.
 pub(crate) fn left(from: Liveness, to: Liveness) -> Option<LeftReason> {
     (from.is_live() && !to.is_live()).then_some(LeftReason::Left)
 }
 
-/// The state of one scope: everyone, or one topic.
+/// The state of one scope: all users, or one topic.
 pub(crate) struct ScopeState {
-    /// `None` for everyone.
+    /// `None` for the scope of all users.
     topic: Option<Topic>,
-    /// Online users in the upper half, active ones in the lower, so that one load reads both
-    /// consistently. Changed only under the lock of the user's shard, on transitions; a user is
-    /// subtracted only after having been added, so neither half underflows.
+    /// The number of online users in the upper half, and of active ones in the lower half, so that
+    /// one load reads both consistently. Changed by transitions, under the lock of the user's
+    /// shard. A user is subtracted only after having been added, so neither half underflows.
     counts: AtomicU64,
-    /// Changes not yet applied to the lists, in order for each user. Adding to it is all that a
-    /// transition does to the lists, so that a long read of them never delays a heartbeat. No other
-    /// lock is taken while this one is held.
+    /// Changes that are not applied to the lists yet, in order for each user. A transition only
+    /// appends here, so that a long read of the lists never delays a heartbeat. No other lock is
+    /// taken while this one is held.
     pending: Mutex<Vec<Change>>,
     /// Length of `pending`, readable without its lock.
     pub(super) waiting: AtomicUsize,
@@ -102,10 +102,10 @@ pub(crate) struct ScopeState {
     ranked: AtomicU32,
     /// Whether the topic is queued for re-ranking.
     rank_is_stale: AtomicBool,
-    /// Whether the lists are kept. Topics always keep theirs; those of everyone start with the
-    /// first reader.
+    /// Whether the lists are kept. Those of a topic always are; those of all users are kept from
+    /// the first reader on.
     listed: AtomicBool,
-    /// The watches of this scope, and whether there are any, readable without the lock.
+    /// The watches of this scope. `watched` says whether there are any, readable without the lock.
     watches: RwLock<Vec<Arc<Watch>>>,
     watched: AtomicBool,
 }
@@ -176,7 +176,7 @@ impl ScopeState {
         !self.rank_is_stale.load(Ordering::Acquire) && !self.rank_is_stale.swap(true, Ordering::AcqRel)
     }
 
-    /// The count that the topic is ranked by, and the one that it is to be ranked by from now on.
+    /// The count by which the topic was ranked, and the one by which it is ranked from now on.
     pub(crate) fn rank(&self) -> (u32, u32) {
         // Cleared before the counts are read, so that a later change marks the topic again.
         self.rank_is_stale.swap(false, Ordering::AcqRel);
@@ -217,8 +217,8 @@ impl ScopeState {
         sorted
     }
 
-    /// Starts keeping lists; returns whether that was so already. If not, the caller must add the
-    /// users already present.
+    /// Starts keeping lists; returns whether they were already kept. If not, the caller must add
+    /// the users who are present.
     pub(crate) fn start_listing(&self) -> bool {
         self.listed.swap(true, Ordering::AcqRel)
     }

@@ -1,8 +1,9 @@
-//! Totals of what is visible.
+//! `Shown`: totals of visible sessions and topics.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Totals of what is visible. Like the counts of scopes, they change only by reconciling.
+/// Totals of visible sessions and topics. Like the counts of scopes, they change only when sessions
+/// are reconciled.
 #[derive(Default)]
 pub(crate) struct Shown {
     pub sessions: AtomicUsize,
@@ -14,10 +15,10 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    /// Replaces a contribution `before` to a total by `after`.
+    /// Replaces one part of a total: `before` by `after`.
     pub fn step(count: &AtomicUsize, before: usize, after: usize) {
         if before != after {
-            // Wraps when the contribution shrinks.
+            // Wraps if `after` is less.
             count.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
         }
     }

@@ -1,4 +1,5 @@
-//! Schedules updates of sorted lists that nobody reads, so that their pending changes stay bounded.
+//! `SortQueue`: schedules updates of sorted lists that nobody reads, so that the number of pending
+//! changes is limited.
 
 use crate::roster::readers::scope_state::{SLICE, ScopeState};
 use crate::roster::signal::Signal;
@@ -7,21 +8,22 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-/// Unread lists are updated once pending changes reach a quarter of the user count, clamped to
-/// these bounds.
+/// Unread lists are updated once the number of pending changes reaches a quarter of the number of
+/// users, clamped to these limits.
 const FEW: usize = 64;
 const ENOUGH: usize = 4_096;
-/// Number of pending changes from which the code that adds them must help to apply them, because
-/// nothing else keeps up.
+/// With more pending changes, the code that adds changes must help to apply them, because the
+/// periodic updates do not keep up.
 const TOO_MANY: usize = 65_536;
 
-/// Scopes with too many pending changes, each once.
+/// Scopes with too many pending changes, each once. A transition only queues its scope here.
 ///
-/// Transitions only queue a scope here. Readers apply the changes of lists that they read;
-/// [`Roster::sort`](crate::roster::Roster::sort), which a `Presence` calls beside each sweep,
-/// applies the rest in slices. Heartbeats and sweeps pay only where that does not keep up.
+/// Readers apply the changes of the lists that they read.
+/// [`Roster::sort`](crate::roster::Roster::sort), which `Presence` calls together with each sweep,
+/// applies the others in slices. Heartbeats and sweeps apply changes themselves only if that does
+/// not keep up.
 pub(crate) struct SortQueue {
-    /// Weak references, since waiting here must not keep a topic alive.
+    /// Weak references, so that a topic is not kept because it is queued.
     scopes: Mutex<VecDeque<Weak<ScopeState>>>,
     /// Whether a scope has more than [`TOO_MANY`] pending changes.
     pressing: AtomicBool,
@@ -34,7 +36,7 @@ impl SortQueue {
         Self { scopes: Mutex::default(), pressing: AtomicBool::new(false), first }
     }
 
-    /// Queues a scope if it has too many pending changes. Takes no further lock while it holds its
+    /// Queues a scope if it has too many pending changes. Takes no other lock while it holds its
     /// own.
     pub fn note(&self, scope: &Arc<ScopeState>) {
         let waiting = scope.waiting.load(Ordering::Relaxed);
@@ -56,7 +58,8 @@ impl SortQueue {
         }
     }
 
-    /// Whether the caller must help; true once for each time that a scope had far too many changes.
+    /// Whether the caller must help to apply changes. True once after a scope was found to have
+    /// more than [`TOO_MANY`] pending changes.
     pub fn needs_help(&self) -> bool {
         self.pressing.load(Ordering::Relaxed) && self.pressing.swap(false, Ordering::Relaxed)
     }
@@ -67,7 +70,7 @@ impl SortQueue {
         let Some(scope) = scope.upgrade() else { return Some(0) };
         let sorted = scope.sort();
         if sorted == SLICE {
-            // The rest waits behind the other scopes.
+            // The rest of the changes is applied after those of the other scopes.
             self.scopes.lock().push_back(Arc::downgrade(&scope));
         } else {
             scope.is_queued.store(false, Ordering::Relaxed);

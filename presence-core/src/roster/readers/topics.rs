@@ -16,8 +16,8 @@ const PARTS: usize = 16;
 
 type Part = RwLock<HashMap<Topic, Arc<ScopeState>, foldhash::fast::RandomState>>;
 
-/// All topics that sessions are in or that are watched. Bounded by these, since nothing else
-/// creates topics.
+/// All topics that sessions are in or that are watched. Their number is limited by those of
+/// sessions and watches.
 #[derive(Default)]
 pub(crate) struct Topics {
     hasher: foldhash::fast::RandomState,
@@ -37,8 +37,8 @@ impl Topics {
         self.part(topic).read().get(topic).map(Arc::clone)
     }
 
-    /// The state of a topic, created if there is none. It is dropped by the next `tidy` unless the
-    /// caller keeps a reference.
+    /// The state of a topic, created if there is none. The next `tidy` drops it unless the caller
+    /// keeps a reference.
     pub fn of(&self, topic: &Topic) -> Arc<ScopeState> {
         if let Some(scope) = self.get(topic) {
             return scope;
@@ -81,7 +81,7 @@ impl Topics {
         self.parts.iter().map(|part| part.read().len()).sum()
     }
 
-    /// The bytes of all topics, and of those with visible members, counted afresh.
+    /// Recounts the bytes of all topics, and of those with visible members.
     #[cfg(test)]
     pub fn recount(&self) -> (usize, usize) {
         let mut bytes = (0, 0);

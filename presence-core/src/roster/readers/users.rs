@@ -1,22 +1,22 @@
-//! A sorted set of users, stored in chunks: read as fast as a plain list, and changed without
-//! moving all of it.
+//! `Users`: a sorted set of users in chunks. It is read as fast as a plain list, and a change moves
+//! only one chunk.
 
 use crate::model::UserId;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use std::fmt;
 use std::iter::Peekable;
 
-/// Longest chunk. Moving half of it costs as much as finding the position in it.
+/// Longest chunk. Moving half of it takes as long as finding the position in it.
 const CHUNK: usize = 256;
 /// Shorter chunks are merged with a neighbour.
 const SHORT: usize = CHUNK / 8;
-/// Number of changes from which a chunk is rebuilt in one pass.
+/// With at least this many changes, a chunk is rebuilt in one pass.
 const MANY: usize = 8;
 
 /// A sorted set of users.
 #[derive(Clone, Default)]
 pub struct Users {
-    /// First user of each chunk, stored apart from the chunks so that a search stays in the cache.
+    /// First user of each chunk, stored apart from the chunks so that a search reads little memory.
     firsts: Vec<UserId>,
     /// No chunk is empty.
     chunks: Vec<Vec<UserId>>,
@@ -39,7 +39,7 @@ impl Users {
         self.chunks.iter().flatten()
     }
 
-    /// The users after `user`, which need not be in the set; all of them for `None`.
+    /// The users after `user`, who need not be in the set; all users for `None`.
     pub fn after(&self, user: Option<&UserId>) -> impl Iterator<Item = &UserId> {
         let at = user.map_or(0, |user| self.chunk_of(user));
         let (first, rest) =
@@ -48,19 +48,20 @@ impl Users {
         first[skipped..].iter().chain(rest.iter().flatten())
     }
 
-    /// The chunk that holds `user` if any does.
+    /// The chunk that contains `user`, if `user` is in the set.
     fn chunk_of(&self, user: &UserId) -> usize {
         self.firsts.partition_point(|first| first <= user).saturating_sub(1)
     }
 
-    /// Applies changes, sorted and one for each user: whether the user is in the set from now on.
+    /// Applies changes, sorted by user and one for each: whether the user is in the set from now
+    /// on.
     pub(crate) fn apply<'a>(&mut self, changes: impl Iterator<Item = (&'a UserId, bool)>) {
         let mut changes = changes.peekable();
         let mut batch = Vec::new();
         let mut at = 0_usize;
         while let Some((user, _)) = changes.peek() {
-            // Searches from the present chunk on, since the next change is mostly nearby. One step
-            // back, since the last change may have merged chunks.
+            // Searches from the present chunk on, since the next change is usually near it. Starts
+            // one chunk earlier, since the last change may have merged chunks.
             at = at.saturating_sub(1);
             let mut step = 1;
             while self.firsts.get(at + step).is_some_and(|first| first <= user) {
@@ -77,7 +78,7 @@ impl Users {
         }
     }
 
-    /// Applies changes to the one chunk that they all belong to.
+    /// Applies changes that all belong to the same chunk.
     fn change(&mut self, at: usize, changes: &[(&UserId, bool)]) {
         if self.chunks.is_empty() {
             self.chunks.push(Vec::new());
@@ -107,7 +108,7 @@ impl Users {
     fn tidy(&mut self, at: usize) {
         let len = self.chunks[at].len();
         if len > CHUNK {
-            // Leaves each part room to grow.
+            // The parts are shorter than a chunk may be, so that they can grow.
             let each = len.div_ceil(len.div_ceil(CHUNK * 3 / 4));
             let pieces: Vec<Vec<UserId>> = self.chunks[at].chunks(each).map(<[_]>::to_vec).collect();
             let firsts: Vec<UserId> = pieces.iter().map(|piece| piece[0].clone()).collect();
@@ -153,7 +154,7 @@ fn merged(chunk: Vec<UserId>, changes: &[(&UserId, bool)]) -> Vec<UserId> {
     merged
 }
 
-/// Adds the users of changes that come before `end`.
+/// Adds the entering users that come before `end`.
 fn enter_until<'a>(
     into: &mut Vec<UserId>,
     changes: &mut Peekable<impl Iterator<Item = &'a (&'a UserId, bool)>>,
@@ -240,7 +241,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn holds_what_a_set_holds(batches in prop::collection::vec(changes(), 0..12), at in 0..4_000u32) {
+        fn the_user_set_behaves_like_a_set(batches in prop::collection::vec(changes(), 0..12), at in 0..4_000u32) {
             let (mut users, mut set) = (Users::default(), BTreeSet::new());
             for batch in batches {
                 users.apply(batch.iter().map(|(user, enters)| (user, *enters)));

@@ -1,4 +1,4 @@
-//! A watched scope: collects changes, publishes them as diffs, and wakes the readers.
+//! `Watch`: a watched scope. It collects changes, publishes them as diffs, and wakes the readers.
 
 use crate::model::UserId;
 use crate::roster::readers::diff::{Diff, LeftReason, Snapshot, Version};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
-/// How much of a scope a watch follows.
+/// What a watch delivers of its scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Detail {
     /// Only the counts.
@@ -36,22 +36,22 @@ impl Dirty {
     }
 }
 
-/// One watched scope, shared by all its readers: each costs no more than a number and a waker.
+/// One watched scope, shared by all its readers. Each reader adds only a number and a waker.
 pub(crate) struct Watch {
     pub scope: Scope,
     pub detail: Detail,
     dirty: Arc<Dirty>,
-    /// Whether the watch is in the list of dirty ones.
+    /// Whether the watch is in the list of those with unpublished changes.
     marked: AtomicBool,
     /// Users who may have changed since the last flush, with the reason in case they are gone.
-    /// Bounded by the number of users.
+    /// Limited by the number of users.
     pending: Mutex<HashMap<UserId, LeftReason, foldhash::fast::RandomState>>,
     state: Mutex<WatchState>,
     /// Number of readers. A watch without readers is dropped after a while.
     pub readers: AtomicUsize,
 }
 
-/// What the lock of a watch protects: the published state, and the readers that wait for a change.
+/// The data under the lock of a watch: the published state, and the readers that wait for a change.
 struct WatchState {
     published: Published,
     wakers: HashMap<u64, Waker, foldhash::fast::RandomState>,
@@ -61,7 +61,8 @@ struct WatchState {
 /// The next item of a subscription. Exhaustive on purpose: a state and its changes are all there is.
 #[derive(Debug, Clone)]
 pub enum Update {
-    /// The whole state: the first item, and any after which the reader was too slow for diffs.
+    /// The whole state. It is the first item, and also follows if the reader was too slow for
+    /// diffs.
     Snapshot(Arc<Snapshot>),
     /// The changes since the previous item.
     Diff(Arc<Diff>),
@@ -83,13 +84,13 @@ impl Watch {
     }
 
     /// Marks a user as possibly changed, with the reason if the user or a session left. Called
-    /// under the shard's lock; takes no further lock while it holds its own.
+    /// under the shard's lock; takes no other lock while it holds its own.
     pub fn mark(self: &Arc<Self>, user: &UserId, reason: Option<LeftReason>) {
         if self.detail != Detail::Counts {
             let mut pending = self.pending.lock();
             match reason {
                 Some(reason) => drop(pending.insert(user.clone(), reason)),
-                // Nothing left this time, so an earlier reason is kept.
+                // Nobody left this time, so an earlier reason is kept.
                 None => drop(pending.entry(user.clone()).or_insert(LeftReason::Left)),
             }
         }
@@ -106,8 +107,8 @@ impl Watch {
     }
 
     /// Compares all marked users with their published state, and publishes the differences as a
-    /// diff. `member_of` returns how a user shows now, `count` the scope's counts; both may take
-    /// locks other than this watch's.
+    /// diff. `member_of` returns the present state of a user, and `count` the scope's counts; both
+    /// may take locks other than this watch's.
     pub fn flush(
         &self,
         member_of: impl Fn(&UserId) -> Option<Member>,
@@ -138,8 +139,8 @@ impl Watch {
         wakers.into_values().for_each(Waker::wake);
     }
 
-    /// Publishes all of these users at once, as the first state that readers see. The arguments
-    /// are those of [`flush`](Self::flush).
+    /// Publishes all of these users at once, as the first state that readers see. The arguments are
+    /// those of [`flush`](Self::flush).
     pub fn fill(
         &self,
         users: &[UserId],

@@ -1,5 +1,4 @@
-//! The watches of the roster: one for each scope that has readers, created and dropped as they come
-//! and go.
+//! `Watches`: the watches of the roster, one for each scope and detail that has readers.
 
 use crate::model::UserId;
 use crate::roster::Roster;
@@ -17,7 +16,7 @@ use std::time::Duration;
 /// How long a watch without readers is kept, for readers who reconnect.
 const LINGER: Duration = Duration::from_mins(1);
 
-/// Number of watches from which those without readers are dropped at once.
+/// With at least this many watches, those without readers are dropped at once.
 const UNREAD: usize = 4_096;
 
 /// All watches, one for each scope and detail.
@@ -25,8 +24,8 @@ const UNREAD: usize = 4_096;
 pub(crate) struct Watches {
     ended: bool,
     by_scope: HashMap<(Scope, Detail), Watched, foldhash::fast::RandomState>,
-    /// Number of watches with readers at the last cleanup. The next one is due when there are twice
-    /// as many watches, so that the cost of creating a watch stays constant on average.
+    /// Number of watches with readers at the last cleanup. The next cleanup is due when there are
+    /// twice as many watches, so that creating a watch takes constant time on average.
     read: usize,
 }
 
@@ -39,14 +38,14 @@ impl Watches {
 
 struct Watched {
     watch: Arc<Watch>,
-    /// Set once the watch holds all users of the scope; readers that join before wait for it.
+    /// Set once the watch contains all users of the scope; readers that join earlier wait for this.
     filled: Arc<Filled>,
     /// When the last reader left.
     unread_since: Option<Timestamp>,
 }
 
-/// Set when a watch is filled: the state of the scope, kept alive while it is watched; `None` for
-/// sets of users.
+/// Set when a watch is filled: the state of the scope, which is kept while the scope is watched;
+/// `None` for a set of users.
 type Filled = OnceLock<Option<Arc<ScopeState>>>;
 
 impl Roster {
@@ -76,8 +75,8 @@ impl Roster {
         self.scope(scope).map(|state| state.counts()).unwrap_or_default()
     }
 
-    /// A new version. No other watch has it, so that a reader with a version of an earlier watch of
-    /// the same scope is not taken for up to date.
+    /// A new version, which no other watch has. So a reader with a version of an earlier watch of
+    /// the same scope is not considered up to date.
     fn version(&self) -> Version {
         Version { incarnation: self.incarnation, n: self.next_version() }
     }
@@ -85,8 +84,8 @@ impl Roster {
     /// Adds a reader to the watch of a scope. The first reader waits until the watch is filled.
     pub(crate) fn watch(&self, scope: &Scope, detail: Detail) -> Arc<Watch> {
         let (watch, filled) = self.join(scope, detail);
-        // Outside the lock of all watches, since filling one takes a while. The reader counted
-        // already keeps this watch from being dropped meanwhile.
+        // Filled outside the lock of all watches, since that takes a while. The watch is not
+        // dropped meanwhile, because its new reader is already counted.
         filled.get_or_init(|| {
             let state = self.attach(&watch);
             self.fill(&watch);
@@ -95,14 +94,14 @@ impl Roster {
         watch
     }
 
-    /// Counts another reader of a watch, which is created if it does not exist.
+    /// Adds a reader to a watch, which is created if it does not exist.
     fn join(&self, scope: &Scope, detail: Detail) -> (Arc<Watch>, Arc<Filled>) {
         let mut watches = self.watches.lock();
         let ended = watches.ended;
         let key = (scope.clone(), detail);
         let is_new = !watches.by_scope.contains_key(&key);
         if is_new && watches.by_scope.len() >= UNREAD.max(watches.read.saturating_mul(2)) {
-            // Clients that open and close watches of ever new scopes must not make them accumulate.
+            // Limits the number of watches if clients open and close watches of ever new scopes.
             watches.by_scope.retain(|_, watched| {
                 let keep = watched.watch.readers.load(Ordering::Acquire) > 0;
                 if !keep {
@@ -125,7 +124,8 @@ impl Roster {
         (Arc::clone(&watched.watch), Arc::clone(&watched.filled))
     }
 
-    /// The present state of a scope. The scope is then watched for a while.
+    /// The present state of a scope. The scope is watched for a minute from then on, in case it is
+    /// read again.
     pub(crate) fn snapshot(&self, scope: &Scope, detail: Detail) -> Arc<Snapshot> {
         let watch = self.watch(scope, detail);
         self.flush(&watch);
@@ -168,8 +168,8 @@ impl Roster {
         }
     }
 
-    /// Fills a new watch with all users of its scope. Users that change meanwhile are marked and
-    /// compared again.
+    /// Fills a new watch with all users of its scope. Users who change meanwhile are marked, and
+    /// compared again by the next flush.
     fn fill(&self, watch: &Arc<Watch>) {
         let users: Vec<UserId> = match (&watch.scope, watch.detail) {
             (_, Detail::Counts) => Vec::new(),

@@ -1,5 +1,5 @@
-//! Reconciliation: how a change of a session becomes joins, leaves and changes of its user, exactly
-//! once.
+//! Reconciliation: derives the joins, leaves and changes of a user from a change of a session,
+//! exactly once.
 
 pub(super) mod schedule;
 pub(super) mod transition;

@@ -1,4 +1,5 @@
-//! When a session must be checked next: the earliest time at which its state can change by itself.
+//! Schedules the next check of a session: the earliest time at which its state can change without
+//! new facts.
 
 use crate::liveness::{self, Policy, Vitals};
 use crate::roster::reconcile::transition::Reconciler;
@@ -9,8 +10,7 @@ use crate::time::ViewClock;
 use std::time::Duration;
 
 impl Shard {
-    /// Schedules the next check of a session, which has just been reconciled or found to be so, for
-    /// when its state may change.
+    /// Schedules the next check of a session whose state is up to date, for when that may change.
     pub fn queue_check(&mut self, at: u32, reconciler: &Reconciler<'_>) {
         match reconciler.times.of(&self.slots[at]) {
             Some(view) => self.queue_check_of(at, &self.vitals(at), view, reconciler),
@@ -27,18 +27,17 @@ impl Shard {
         reconciler: &Reconciler<'_>,
     ) {
         let after = next_check_after(&self.slots[at], vitals, view, reconciler.policy);
-        // The view lags a little behind the process's clock. By the time of the check, a proof that
-        // makes up for it will have arrived, or is about to.
+        // The view lags behind the process's clock by the time since the last proof. By the time of
+        // the check, the next proof is expected to have made up for that.
         let after = after.saturating_sub(reconciler.times.unproven_for(view));
         self.check_in(at, reconciler.times.now, after);
     }
 }
 
-/// The time until the next change of a session that its facts foretell.
+/// The time until the next change of a session, according to its facts.
 fn next_check_after(slot: &Slot, vitals: &Vitals, view: &ViewClock, policy: &Policy) -> Duration {
     if !slot.state.is_live() {
-        // Once the session is old enough to be forgotten, the sweep schedules its checks
-        // itself.
+        // From then on, the sweep schedules the checks of this session itself.
         let forget_at = liveness::gone_at(vitals, view) + Policy::memory(slot.lease());
         return forget_at.since(view.now());
     }

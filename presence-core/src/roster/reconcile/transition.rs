@@ -1,14 +1,14 @@
-//! Derives every join, leave and change of a user, from what the user showed before and the facts
-//! now.
+//! Derives every join, leave and change of a user, from the user's state before a change and the
+//! facts after it.
 //!
-//! `UserState` is a function of the states that sessions were *reconciled* with, never of the
-//! clock. Code that changes a session takes the `UserState` first, changes the facts, and then
-//! reconciles. The difference between the states before and after is the transition: exactly once,
-//! whenever and by whichever path it is found.
+//! Code that changes a session takes the `UserState` first, changes the facts, and then reconciles.
+//! The transition is the difference between the states before and after. `UserState` depends only
+//! on the states with which sessions were last *reconciled*, never on the clock: so each transition
+//! is derived exactly once, whatever code finds it.
 //!
-//! Only the sessions that change are visited, and only the topics that these are or were in. When
-//! the user's status changes, or whether the user is hidden, all sessions and topics of the user
-//! are.
+//! Only the changed sessions are visited, and only the topics that these are or were in. If the
+//! user's status changes, or the user becomes hidden or visible, all sessions and topics of the
+//! user are visited.
 
 use crate::liveness::{Liveness, Policy};
 use crate::model::UserId;
@@ -28,7 +28,8 @@ use crate::roster::work;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// What reconciling needs besides the shard: policy and clocks, and where transitions are recorded.
+/// What reconciling needs besides the shard: the policy, the clocks, and the places where
+/// transitions are recorded.
 pub(crate) struct Reconciler<'a> {
     pub policy: &'a Policy,
     pub times: &'a ClockReadings<'a>,
@@ -71,15 +72,15 @@ impl Shard {
     /// Reconciles the sessions in `before.parts`, and records how the user's state then differs
     /// from `before`.
     ///
-    /// It goes about it in three steps: reconcile each changed session, adding others of the user
-    /// that are due as well if the status changes; spread the hidden flag and schedule the next
-    /// checks; record the differences in totals, scopes and watches.
+    /// Works in three steps. First reconciles each changed session; if the status changes, also the
+    /// user's other sessions that are due. Then sets the hidden flag of all sessions, and schedules
+    /// the next checks. Last records the differences in totals, scopes and watches.
     pub fn reconcile(&mut self, head: u32, mut before: UserState, reconciler: &Reconciler<'_>) {
         let (mut reason, mut reconciled) = (None, 0);
         let changes = loop {
             while reconciled < before.parts.len() {
                 let why = self.reconcile_part(head, reconciled, &mut before, reconciler);
-                // A user with a lapsing and a leaving session counts as lapsed.
+                // If one session lapses and another one leaves, the user counts as lapsed.
                 reason = if reason == Some(LeftReason::Lapsed) { reason } else { why.or(reason) };
                 reconciled += 1;
             }
@@ -87,8 +88,8 @@ impl Shard {
             if !changes {
                 break false;
             }
-            // Sessions due at this instant join the same transition, so that no reader sees one of
-            // them outlive the other.
+            // Sessions that are due now are part of the same transition, so that readers do not see
+            // them end one after the other.
             let due: SmallVec<[u32; 8]> = self
                 .chain(head)
                 .filter(|&at| !self.is_session_reconciled(at, self.verdict(at, reconciler)))
@@ -112,8 +113,7 @@ impl Shard {
         self.record_changes(head, before, hidden, changes, reason, reconciler);
     }
 
-    /// Reconciles one of the changed sessions; returns the reason if it is gone now and was not
-    /// before.
+    /// Reconciles one of the changed sessions; returns the reason if the session became gone.
     fn reconcile_part(
         &mut self,
         head: u32,
@@ -124,29 +124,30 @@ impl Shard {
         let at = before.parts[part].at;
         let why = self.update_state(at, self.verdict(at, reconciler), reconciler);
         self.update_size(head, at, reconciler);
-        let Self { crowds, slots, .. } = self;
-        if let Some(crowd) = crowds.get_mut(&head) {
+        let Self { user_indexes, slots, .. } = self;
+        if let Some(indexes) = user_indexes.get_mut(&head) {
             let part = &before.parts[part];
             let topics = before.was[part.topics.clone()].iter().map(|(scope, _)| scope);
-            crowd.uncount(&slots[at].id, part, topics);
+            indexes.uncount(&slots[at].id, part, topics);
         }
-        // For topics entered just now, the state before was that of the user's other sessions.
+        // For topics that the session has just entered, the user's state before was that of the
+        // other sessions.
         for scope in self.slots[at].current_topics() {
             before.note(scope, self.best_in(head, scope, Some(at)));
         }
-        let Self { crowds, slots, .. } = self;
-        if let Some(crowd) = crowds.get_mut(&head) {
-            crowd.count(&slots[at]);
+        let Self { user_indexes, slots, .. } = self;
+        if let Some(indexes) = user_indexes.get_mut(&head) {
+            indexes.count(&slots[at]);
         }
         why
     }
 
     /// Updates the estimated size of a session.
     fn update_size(&mut self, head: u32, at: u32, reconciler: &Reconciler<'_>) {
-        let in_crowd = self.slots[head].has(flag::CROWD);
+        let is_indexed = self.slots[head].has(flag::INDEXED);
         let slot = &mut self.slots[at];
         let before = slot.counted_bytes();
-        slot.weight = u16::try_from(slot.bytes(in_crowd).div_ceil(UNIT)).unwrap_or(u16::MAX);
+        slot.weight = u16::try_from(slot.bytes(is_indexed).div_ceil(UNIT)).unwrap_or(u16::MAX);
         Shown::step(&reconciler.shown.all_bytes, before, slot.counted_bytes());
     }
 
@@ -160,15 +161,15 @@ impl Shard {
         }
     }
 
-    /// Reconciles the user of a session whose facts have not changed, but its verdict may have.
+    /// Reconciles the user of a session whose state may have changed, although its facts have not.
     pub fn reconcile_at(&mut self, at: u32, reconciler: &Reconciler<'_>) {
         self.reconcile_as(at, self.verdict(at, reconciler), reconciler);
     }
 
-    /// The same, given the session's verdict.
+    /// Like [`reconcile_at`](Self::reconcile_at), with the session's verdict already known.
     pub fn reconcile_as(&mut self, at: u32, verdict: Verdict, reconciler: &Reconciler<'_>) {
         let slot = &self.slots[at];
-        if slot.is_only() && !slot.has(flag::CROWD) && !matches!(slot.memberships, Memberships::Many(_)) {
+        if slot.is_only() && !slot.has(flag::INDEXED) && !matches!(slot.memberships, Memberships::Many(_)) {
             return self.reconcile_only(at, verdict, reconciler);
         }
         let head = self.head_of(at);
@@ -176,8 +177,8 @@ impl Shard {
         self.reconcile(head, before, reconciler);
     }
 
-    /// The same for a user's only session, in one topic at most. Copies nothing, which matters when
-    /// half a million such sessions lapse at once.
+    /// Like [`reconcile_as`](Self::reconcile_as), for a user's only session in at most one topic.
+    /// Copies nothing, which matters when half a million such sessions lapse at once.
     fn reconcile_only(&mut self, at: u32, verdict: Verdict, reconciler: &Reconciler<'_>) {
         let from = self.slots[at].shown();
         let reason = self.update_state(at, verdict, reconciler);
@@ -200,7 +201,7 @@ impl Shard {
     }
 
     /// Recomputes the state of a session, and which of its memberships are in effect; returns the
-    /// reason if it is gone now and was not before.
+    /// reason if the session became gone.
     fn update_state(
         &mut self,
         at: u32,
@@ -219,8 +220,9 @@ impl Shard {
         was.is_live().then_some(if left { LeftReason::Left } else { LeftReason::Lapsed })
     }
 
-    /// Records the user's change in every scope where it shows, and in the watches of the user.
-    /// `everywhere` means that the status or the hidden flag changed, which all topics show.
+    /// Records the user's change in every scope that it affects, and in the watches of the user.
+    /// `everywhere` means that the status or the hidden flag changed, which affects all topics of
+    /// the user.
     fn record_changes(
         &self,
         head: u32,

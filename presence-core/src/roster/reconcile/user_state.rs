@@ -1,11 +1,12 @@
-//! The state of a user before a change, from which reconciling derives what the change made of it.
+//! `UserState`: the state of a user before a change. Reconciling compares it with the state after
+//! the change.
 
 use crate::liveness::Liveness;
 use crate::model::{Message, Status};
 use crate::roster::readers::scope_state::ScopeState;
-use crate::roster::sessions::crowd::address;
 use crate::roster::sessions::shard::Shard;
 use crate::roster::sessions::slot::flag;
+use crate::roster::sessions::user_indexes::address;
 use crate::time::Timestamp;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use std::sync::Arc;
 /// A scope, and the user's state in it, hidden or not.
 pub(crate) type Was = (Arc<ScopeState>, Liveness);
 
-/// The state of a user before a change: aggregates over all sessions, and details of the sessions
-/// that are about to change.
+/// The state of a user before a change: totals of all sessions, and details of the sessions that
+/// are about to change.
 ///
 /// Code that changes a session takes this first, then changes facts, then reconciles.
 pub(crate) struct UserState {
@@ -26,8 +27,8 @@ pub(crate) struct UserState {
     pub status: (Status, Option<Message>),
     /// The sessions that change.
     pub parts: SmallVec<[Part; 1]>,
-    /// The user's state in the topics of those sessions, in order of discovery; of several entries
-    /// for one scope, the first is right.
+    /// The user's state in the topics of those sessions, in the order in which they were added. If
+    /// a scope has several entries, the first one is correct.
     pub was: SmallVec<[Was; 2]>,
 }
 
@@ -36,9 +37,9 @@ pub(crate) struct Part {
     pub at: u32,
     pub state: Liveness,
     pub bytes: usize,
-    /// Time of the session's declaration, if that counts.
+    /// Time of the session's declaration, if that counted.
     pub declared: Option<Timestamp>,
-    /// Which entries of `was` are the session's topics.
+    /// The entries of `was` that are the session's topics.
     pub topics: std::ops::Range<usize>,
 }
 

@@ -1,4 +1,5 @@
-//! What the facts say of a session now, and whether that differs from its last reconciliation.
+//! The state of a session according to its facts, and whether that differs from the last
+//! reconciliation.
 
 use crate::liveness::{self, Liveness};
 use crate::roster::reconcile::transition::Reconciler;
@@ -23,8 +24,8 @@ impl Shard {
     /// Whether reconciling a session with this verdict would change nothing.
     pub fn is_reconciled(&self, at: u32, verdict: Verdict) -> bool {
         let slot = &self.slots[at];
-        // All sessions of a user have the flag, so that a user without declarations need not be
-        // looked at; nobody else can be hidden, or have become so.
+        // A user's only session needs no further check if it has no declaration and is not hidden.
+        // That is the common case.
         let can_hide = slot.has(flag::HIDDEN) || !slot.is_only() || slot.cold.is_some();
         self.is_session_reconciled(at, verdict)
             && (!can_hide || self.hides(self.head_of(at)) == slot.has(flag::HIDDEN))

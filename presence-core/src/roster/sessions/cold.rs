@@ -1,5 +1,5 @@
-//! Fields that most sessions do not have (departure, meta, declaration), kept in a box of their own
-//! so that a slot stays small.
+//! Fields that most sessions do not have (departure, meta, declaration). They are in a box of their
+//! own, so that a slot is small.
 
 use crate::model::{Declared, Departure, Meta, Session};
 use crate::roster::sessions::slot::{Slot, flag};
@@ -13,7 +13,7 @@ pub(crate) struct Cold {
 }
 
 /// The declaration of a session. It is kept after it has stopped counting, so that an older one
-/// that arrives late cannot take its place.
+/// that arrives late does not replace it.
 struct DeclaredState {
     declared: Declared,
     /// Whether the declaration counted at the last reconciliation.
@@ -35,8 +35,8 @@ impl Cold {
             .is_none_or(|declaration| declaration.counts == declaration.declared.counts_at(now))
     }
 
-    /// Applies `shift` to the times that this process stamped. `declared.until` is left alone: the
-    /// host chose it.
+    /// Applies `shift` to the times that this process stamped. `declared.until` is unchanged, since
+    /// the host chose it.
     pub fn shift(&mut self, shift: impl Fn(&mut Timestamp)) {
         if let Some(left) = &mut self.left {
             shift(&mut left.at);

@@ -1,9 +1,9 @@
 //! Estimates the memory of sessions and topics, and decides whether there is room for more.
 //!
-//! Room is reserved for invisible sessions: those lapsed but not forgotten, and those of hidden
-//! users. As many invisible sessions as visible ones fit, in a quarter of the bytes. Within the
-//! reserve they do not reduce the room for visible sessions, so that a refusal tells nothing about
-//! hidden users unless the reserve is exceeded.
+//! A reserve is kept for invisible sessions: those that lapsed but are not forgotten, and those of
+//! hidden users. It has room for as many sessions as may be visible, and for a quarter of all
+//! bytes. Invisible sessions within the reserve do not reduce the room for visible ones. So a
+//! refusal reveals nothing about hidden users, unless the reserve is exceeded.
 
 use crate::footprint::{self, PIECE};
 use crate::model::{Beat, Message, Meta, Status, Topic, UserId};
@@ -11,10 +11,10 @@ use crate::roster::readers::scope_state::ScopeState;
 use crate::roster::sessions::memberships::{Memberships, SlotMembership};
 use crate::roster::sessions::slot::Slot;
 
-/// Bytes of a session without topics: its slab entry, its words in the index and the wheel, its
-/// user's entry in the list of everyone, and spare capacity of chunks.
+/// Bytes of a session without topics: its entries in the slab, the index, the wheel and the list of
+/// all users, and its share of unused capacity.
 const SESSION: usize = 128 + 8 + 8 + 34 + 32;
-/// Bytes of an entry in the sorted list of a topic, with spare capacity of chunks.
+/// Bytes of an entry in the sorted list of a topic, with its share of unused capacity.
 const LISTED: usize = 48;
 /// Bytes of one membership of a session that has several.
 const AMONG_SEVERAL: usize = size_of::<SlotMembership>();
@@ -22,16 +22,17 @@ const AMONG_SEVERAL: usize = size_of::<SlotMembership>();
 const COLD: usize = 64 + PIECE;
 /// Bytes of a declaration without its message.
 const DECLARATION: usize = 72 + PIECE;
-/// Bytes of a session's entries in a [`Crowd`](super::crowd::Crowd). The entries in the lists of
-/// topics that sessions of one user share are not deducted.
-const CROWDED: usize = 80;
+/// Bytes of a session's entries in a [`UserIndexes`](super::user_indexes::UserIndexes). If several
+/// sessions of a user are in one topic, each is counted with an entry in the topic's list, although
+/// they share one.
+const INDEXED: usize = 80;
 /// Bytes of a topic without its name: its state, its entries in the map and the ranking, and its
 /// lists while they are short.
 const TOPIC: usize = size_of::<ScopeState>() + 2 * PIECE + 64 + 40 + 90;
 /// Unit in which slots store their estimated size, in bytes.
 pub(crate) const UNIT: usize = 16;
 
-/// What the estimate of a session's size depends on.
+/// The parts of a session on which its estimated size depends.
 #[derive(Clone, Copy)]
 struct Parts<'a> {
     user: &'a UserId,
@@ -67,7 +68,7 @@ fn message_bytes(message: Option<&Message>) -> usize {
 
 impl Slot {
     /// Estimated bytes of the session, without the topics themselves.
-    pub(crate) fn bytes(&self, in_crowd: bool) -> usize {
+    pub(crate) fn bytes(&self, is_indexed: bool) -> usize {
         let several = matches!(self.memberships, Memberships::Many(_));
         let declared = self.declared();
         let parts = Parts {
@@ -79,12 +80,12 @@ impl Slot {
             declaration: declared.map(|declared| message_bytes(declared.message.as_ref())),
             left: self.left().is_some(),
         };
-        parts.bytes() + if in_crowd { CROWDED } else { 0 }
+        parts.bytes() + if is_indexed { INDEXED } else { 0 }
     }
 
     /// Estimated growth of the session by this heartbeat, in bytes, without new topics. Counts only
-    /// what a client can make large. A declaration of *offline* without a message counts as free,
-    /// so that it is never refused for want of room.
+    /// parts that a client can make large. A declaration of *offline* without a message counts as
+    /// zero, so that it is never refused for lack of room.
     fn grows_by(&self, beat: &Beat) -> usize {
         let topics =
             beat.topics.as_ref().map_or(0, |topics| topics.len().saturating_sub(self.topics().count()));
@@ -114,8 +115,8 @@ pub(crate) struct Need {
 }
 
 impl Need {
-    /// The room that `beat` needs, given the slot of its session if there is one. `is_known` tells
-    /// whether a topic exists already.
+    /// The room that `beat` needs, given the slot of its session if there is one. `is_known`
+    /// returns whether a topic exists already.
     pub fn of(beat: &Beat, known: Option<&Slot>, is_known: impl Fn(&Topic) -> bool) -> Self {
         let topics = beat.topics.as_ref().map_or(&[][..], |topics| topics.memberships());
         let is_own = |topic| known.is_some_and(|slot| slot.topics().any(|(own, _)| own == topic));
@@ -134,29 +135,32 @@ impl Need {
             topics: topics.len(),
             several: topics.len() > 1,
             meta: beat.meta.as_ref(),
-            declaration: beat.declares.as_ref().map(|said| message_bytes(said.message.as_ref())),
+            declaration: beat
+                .declares
+                .as_ref()
+                .map(|declaration| message_bytes(declaration.message.as_ref())),
             left: false,
         };
         Self { session: true, bytes: new + parts.bytes() }
     }
 }
 
-/// A limit for a total of which a part is invisible.
+/// A limit for a total, a part of which is invisible.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bound {
-    /// Most of the visible part, together with the invisible part beyond the reserve.
+    /// The limit of the visible part together with the invisible part beyond the reserve.
     most: usize,
     /// The reserve of the invisible part.
     kept: usize,
 }
 
 impl Bound {
-    /// Allows `most` visible ones, and as many invisible ones besides.
+    /// Allows `most` visible entries, and the same number of invisible ones in addition.
     pub fn beside(most: usize) -> Self {
         Self { most, kept: most }
     }
 
-    /// Allows `all` in total, a quarter of it reserved for invisible ones.
+    /// Allows `all` in total, of which a quarter is reserved for the invisible part.
     pub fn within(all: usize) -> Self {
         Self { most: all - all / 4, kept: all / 4 }
     }
@@ -175,7 +179,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_does_not_show_counts_for_nobody_within_what_is_kept_for_it_and_all_is_bounded(
+        fn invisible_sessions_do_not_count_within_their_reserve_and_the_total_is_limited(
             most in 0..10_000_usize,
             shown in 0..20_000_usize,
             (one, other) in (0..5_000_usize, 0..5_000_usize),

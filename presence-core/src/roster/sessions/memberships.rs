@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// The topics that a session is in, each with a reference to its counts. Most sessions are in one
 /// topic or in none.
-#[expect(clippy::box_collection, reason = "one word where most sessions have none: every slot pays for it")]
+#[expect(clippy::box_collection, reason = "a box is one word in every slot, and most sessions have no list")]
 pub(crate) enum Memberships {
     Nowhere,
     One(Arc<ScopeState>),

@@ -1,4 +1,4 @@
-//! Placements on their way into a slot, made by a heartbeat or delivered by the store.
+//! `Placed`: a new placement of a session, made by a heartbeat or delivered by the store.
 
 use crate::liveness::Policy;
 use crate::model::{Beat, BeatKind, Departure, Meta, NodeId, Session, Topics};
@@ -11,8 +11,8 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A placement whose node and topics are resolved to the roster's shared states.
-#[expect(clippy::struct_field_names, reason = "a placement's fields, by their names")]
+/// A placement in which node and topics are references to the roster's shared states.
+#[expect(clippy::struct_field_names, reason = "the fields have the names of those of `Placement`")]
 pub(crate) struct Placed {
     pub placed_at: Timestamp,
     pub left: Option<Departure>,
@@ -34,18 +34,19 @@ impl Roster {
         reconciler: &Reconciler<'_>,
     ) -> Placed {
         let stamp = reconciler.times.stamp;
-        // An entering heartbeat starts afresh; a renewing one keeps what it does not name.
+        // A heartbeat that enters resets fields that it does not set; one that renews keeps them.
         let kept = before.filter(|_| beat.kind == BeatKind::Renew);
         let topics = match (&beat.topics, kept) {
             (Some(topics), _) => topics.clone(),
             (None, Some(slot)) => slot.lasting_topics(reconciler.times.now_of(slot)),
             (None, None) => Topics::NONE,
         };
-        // A session that a connection of this process holds stays held, even if heartbeats arrive
-        // by other ways too.
+        // A session that a connection of this process holds is still held, even if it sends
+        // heartbeats over HTTP too.
         let here = here || before.is_some_and(|slot| slot.has(flag::HELD_HERE));
         let held = here || kept.is_some_and(|slot| slot.has(flag::HELD) && !slot.has(flag::LEFT));
-        // A held session that merely changes topics keeps the node of its holder.
+        // A session that another process holds keeps its node if a heartbeat here only changes its
+        // topics.
         let node = match before {
             Some(slot) if held && !here => Arc::clone(&slot.node),
             _ => Arc::clone(&self.me),
@@ -61,15 +62,15 @@ impl Roster {
         }
     }
 
-    /// The lease of the session after `beat`: the requested one, else the present one, else the
-    /// policy's.
+    /// The lease of the session after `beat`: the one that the heartbeat sets, else the present
+    /// one, else the policy's.
     fn lease(&self, beat: &Beat, kept: Option<&Slot>, held: bool) -> Duration {
         let policy = &self.settings.policy;
         let usual = if held { policy.held_for } else { policy.lease_for };
         let before = kept.filter(|slot| slot.has(flag::HELD) == held).map(Slot::lease);
         let lease = beat.lease.or(before).unwrap_or(usual).clamp(Duration::from_millis(1), Policy::MAX_LEASE);
-        // The node's heartbeats for held sessions follow the policy, so a shorter lease would lapse
-        // between them.
+        // Nodes send heartbeats often enough for the policy's `held_for`. A shorter lease would
+        // lapse between them.
         let least = if held { policy.held_for } else { Duration::ZERO };
         let lease = lease.max(least);
         // Stored times are whole milliseconds.

@@ -1,7 +1,7 @@
-//! One lock's worth of sessions: those of all users whose hash maps to this shard.
+//! `Shard`: the sessions of all users whose hash maps to it, under one lock.
 //!
-//! All sessions of a user are under one lock, so that each join and leave of the user is decided
-//! exactly once.
+//! All sessions of a user are in one shard. So each join and leave of the user is derived exactly
+//! once, under the shard's lock.
 
 use crate::index::Index;
 use crate::liveness::Vitals;
@@ -9,10 +9,10 @@ use crate::model::{SessionId, UserId};
 use crate::roster::clock::due::Due;
 use crate::roster::clock::wheel::{NOT_QUEUED, Wheel};
 use crate::roster::readers::watch::Watch;
-use crate::roster::sessions::crowd::{CROWD, Crowd};
-use crate::roster::sessions::known::Known;
 use crate::roster::sessions::slab::{NONE, Slab};
 use crate::roster::sessions::slot::{Slot, flag};
+use crate::roster::sessions::stored::StoredState;
+use crate::roster::sessions::user_indexes::{INDEX_FROM, UserIndexes};
 use crate::roster::user_records::records::Records;
 use crate::roster::work;
 use crate::store::ForgetIf;
@@ -23,29 +23,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) struct Shard {
-    /// Its number, and where it notes when its next check is due.
+    /// The number of the shard, by which it reports to `due` when its next check is due.
     number: usize,
     due: Arc<Due>,
     /// Maps each user to their first session.
     index: Index,
     pub slots: Slab,
-    /// Indexes of users with many sessions, keyed by the first session, which has `flag::CROWD`.
-    pub crowds: HashMap<u32, Box<Crowd>, foldhash::fast::RandomState>,
-    /// Number of sessions from which a user has indexes.
-    pub crowd_from: usize,
+    /// Indexes of users with many sessions, keyed by the user's first session. That session has
+    /// `flag::INDEXED`.
+    pub user_indexes: HashMap<u32, Box<UserIndexes>, foldhash::fast::RandomState>,
+    /// A user with at least this many sessions has indexes.
+    pub index_from: usize,
     pub wheel: Wheel,
-    /// Since when the store lacks each session that is [`Known::MISSING`].
+    /// For each session that is [`StoredState::MISSING`], since when.
     pub missing: HashMap<u32, Timestamp, foldhash::fast::RandomState>,
     /// Records of users that outlive their sessions.
     pub records: Records,
     /// Watches of single users.
     pub watchers: HashMap<UserId, Vec<Arc<Watch>>, foldhash::fast::RandomState>,
-    /// Sessions that were dropped here and that the store is to forget: erased ones, and lapsed ones
-    /// of users who have too many of them.
+    /// Sessions that this process has dropped and that the next sweep returns, to make the store
+    /// forget them: erased sessions, and gone sessions of users who have too many.
     surplus: Vec<ForgetIf>,
 }
 
-/// Where a session is, or would be.
+/// The result of looking up a session.
 #[derive(Clone, Copy)]
 pub(crate) struct Found {
     pub hash: u32,
@@ -61,8 +62,8 @@ impl Shard {
             due,
             index: Index::default(),
             slots: Slab::default(),
-            crowds: HashMap::default(),
-            crowd_from: CROWD,
+            user_indexes: HashMap::default(),
+            index_from: INDEX_FROM,
             wheel: Wheel::new(started_at),
             missing: HashMap::default(),
             records: Records::default(),
@@ -83,14 +84,18 @@ impl Shard {
     }
 
     /// The indexes of a user's sessions, if the user has many.
-    pub fn crowd(&self, head: u32) -> Option<&Crowd> {
-        if self.slots[head].has(flag::CROWD) { self.crowds.get(&head).map(AsRef::as_ref) } else { None }
+    pub fn indexes(&self, head: u32) -> Option<&UserIndexes> {
+        if self.slots[head].has(flag::INDEXED) {
+            self.user_indexes.get(&head).map(AsRef::as_ref)
+        } else {
+            None
+        }
     }
 
     /// Finds a session of the user whose first session is `head`.
     pub fn find_from(&self, head: u32, id: &SessionId) -> Option<u32> {
-        match self.crowd(head) {
-            Some(crowd) => crowd.find(id),
+        match self.indexes(head) {
+            Some(indexes) => indexes.find(id),
             None => self.chain(head).find(|&at| self.slots[at].id == *id),
         }
     }
@@ -119,38 +124,39 @@ impl Shard {
             self.set_first(at);
             return at;
         };
-        // Inserted after the first session, so that the index need not change.
+        // Inserted after the first session, so that the index does not change.
         slot.next = self.slots[head].next;
         slot.flags |= self.slots[head].flags & flag::HIDDEN;
         let at = self.slots.insert(slot);
         self.slots[head].next = at;
-        if let Some(crowd) = self.crowds.get_mut(&head) {
-            crowd.link(at, head, &self.slots);
-        } else if self.chain(head).count() >= self.crowd_from {
-            self.build_crowd(head);
+        if let Some(indexes) = self.user_indexes.get_mut(&head) {
+            indexes.link(at, head, &self.slots);
+        } else if self.chain(head).count() >= self.index_from {
+            self.build_indexes(head);
         }
         at
     }
 
-    /// The live session of a user that was seen longest ago; `None` if the user has no indexes.
+    /// The live session of a user that was seen longest ago; `None` if the user has no indexes, and
+    /// therefore few sessions.
     pub fn oldest_live(&mut self, head: u32) -> Option<u32> {
-        let Self { crowds, slots, .. } = self;
-        crowds.get_mut(&head)?.oldest_live(slots)
+        let Self { user_indexes, slots, .. } = self;
+        user_indexes.get_mut(&head)?.oldest_live(slots)
     }
 
     /// Builds the indexes of a user's sessions.
-    fn build_crowd(&mut self, head: u32) {
-        let (mut crowd, mut before) = (Box::<Crowd>::default(), head);
+    fn build_indexes(&mut self, head: u32) {
+        let (mut indexes, mut before) = (Box::<UserIndexes>::default(), head);
         for at in self.chain(head) {
-            crowd.link(at, before, &self.slots);
-            crowd.count(&self.slots[at]);
+            indexes.link(at, before, &self.slots);
+            indexes.count(&self.slots[at]);
             before = at;
         }
-        self.slots[head].set(flag::CROWD, true);
-        self.crowds.insert(head, crowd);
+        self.slots[head].set(flag::INDEXED, true);
+        self.user_indexes.insert(head, indexes);
     }
 
-    /// Makes `at` the session that the index refers to for its user.
+    /// Makes `at` the first session of its user, to which the index refers.
     fn set_first(&mut self, at: u32) {
         let slot = &mut self.slots[at];
         slot.set(flag::FIRST, true);
@@ -161,8 +167,8 @@ impl Shard {
     /// Removes a session, which must have been reconciled as gone.
     pub fn remove(&mut self, at: u32) -> Option<Slot> {
         let head = self.slots.get(at).map(|_| self.head_of(at))?;
-        let before = match self.crowds.get_mut(&head) {
-            Some(crowd) => crowd.unlink(at, &self.slots),
+        let before = match self.user_indexes.get_mut(&head) {
+            Some(indexes) => indexes.unlink(at, &self.slots),
             None => self.chain(head).find(|&other| self.slots[other].next == at),
         };
         let next = self.slots[at].next;
@@ -177,75 +183,78 @@ impl Shard {
         } else if let Some(before) = before {
             self.slots[before].next = next;
         }
-        if let Some(crowd) = self.crowds.remove(&head) {
-            // The indexes are dropped at half the number that makes them, so that a user at the
-            // limit does not rebuild them again and again.
-            let keeps_indexes = crowd.len() > self.crowd_from / 2;
-            self.slots[first].set(flag::CROWD, keeps_indexes);
+        if let Some(indexes) = self.user_indexes.remove(&head) {
+            // The indexes are dropped at half the number of sessions at which they are built.
+            // Otherwise a user whose number of sessions varies around the limit would rebuild them
+            // each time.
+            let keeps_indexes = indexes.len() > self.index_from / 2;
+            self.slots[first].set(flag::INDEXED, keeps_indexes);
             if keeps_indexes {
-                self.crowds.insert(first, crowd);
+                self.user_indexes.insert(first, indexes);
             }
         }
         self.missing.remove(&at);
         self.slots.remove(at)
     }
 
-    /// Shrinks maps that are nearly empty.
+    /// Shrinks maps that are almost empty.
     pub fn tidy(&mut self) {
         fn shrink<K: Eq + Hash, V>(map: &mut HashMap<K, V, foldhash::fast::RandomState>) {
             if map.capacity() > 64 && map.len() < map.capacity() / 8 {
                 map.shrink_to(map.len() * 2);
             }
         }
-        shrink(&mut self.crowds);
+        shrink(&mut self.user_indexes);
         shrink(&mut self.missing);
         shrink(&mut self.watchers);
         shrink(&mut self.records.seen);
         shrink(&mut self.records.marks);
     }
 
-    /// Notes that the store has a session; returns whether that changes what it is judged by.
-    pub fn note_stored(&mut self, at: u32, stored: Known) -> bool {
-        let before = std::mem::replace(&mut self.slots[at].known, stored);
+    /// Records that the store has a session; returns whether this changes the view by which its
+    /// state is decided.
+    pub fn note_stored(&mut self, at: u32, stored: StoredState) -> bool {
+        let before = std::mem::replace(&mut self.slots[at].stored, stored);
         if before.is_missing() {
             self.missing.remove(&at);
         }
         !before.is_stored()
     }
 
-    /// What a session is judged by.
+    /// The facts that decide the state of a session.
     pub fn vitals(&self, at: u32) -> Vitals {
         let slot = &self.slots[at];
-        slot.vitals(if slot.known.is_missing() { self.missing.get(&at).copied() } else { None })
+        slot.vitals(if slot.stored.is_missing() { self.missing.get(&at).copied() } else { None })
     }
 
-    /// Schedules a check of a session in `after`, or earlier.
+    /// Schedules a check of a session in `after`, unless an earlier one is scheduled.
     pub fn check_in(&mut self, at: u32, now: Timestamp, after: Duration) {
         let queued = self.slots[at].queued;
         self.slots[at].queued = self.wheel.queue(at, queued, now, after);
         self.due.advance(self.number, self.wheel.next_at());
     }
 
-    /// Has the next sweep return a session, which is dropped here, for the store to forget.
+    /// Queues a session that this process drops, so that the next sweep returns it and the store
+    /// forgets it.
     pub fn surrender(&mut self, surplus: ForgetIf) {
         self.surplus.push(surplus);
         self.due.advance(self.number, Timestamp::ZERO);
     }
 
-    /// The sessions that were surrendered since the last call.
+    /// The sessions that were queued by [`surrender`](Self::surrender) since the last call.
     pub fn take_surplus(&mut self) -> Vec<ForgetIf> {
         std::mem::take(&mut self.surplus)
     }
 
-    /// Notes when the next check is due, after a sweep.
+    /// Records when the next check is due. Called after a sweep.
     pub fn swept(&self) {
         self.due.postpone(self.number, self.wheel.next_at());
     }
 
     /// Appends the next due sessions to `into`, up to a length of `limit`.
     ///
-    /// They are collected before they are checked, so that the processor can fetch them from memory
-    /// in parallel.
+    /// Sessions are collected before they are checked, so that the processor can load them from
+    /// memory in parallel.
     pub fn next_checks(&mut self, limit: usize, into: &mut Vec<u32>) {
         while into.len() < limit
             && let Some((tick, at)) = self.wheel.next_due()

@@ -173,7 +173,7 @@ impl std::ops::IndexMut<u32> for Slab {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn an_entry_is_a_pair_of_cache_lines() {
+    fn an_entry_fills_two_cache_lines() {
         assert_eq!(size_of::<super::Entry>(), 128);
     }
 }

@@ -1,4 +1,4 @@
-//! One session as the roster stores it: a record of 128 bytes with what a heartbeat needs up front.
+//! `Slot`: one session as the roster stores it, in 128 bytes.
 
 use crate::liveness::{Liveness, Vitals};
 use crate::model::{Placement, Session, SessionId, SessionKey, UserId};
@@ -6,10 +6,10 @@ use crate::roster::clock::nodes::NodeState;
 use crate::roster::clock::wheel::{self, Tick};
 use crate::roster::sessions::cold::Cold;
 use crate::roster::sessions::cost;
-use crate::roster::sessions::known::Known;
 use crate::roster::sessions::memberships::Memberships;
 use crate::roster::sessions::placed::Placed;
 use crate::roster::sessions::slab;
+use crate::roster::sessions::stored::StoredState;
 use crate::store::ForgetIf;
 use crate::time::Timestamp;
 use std::sync::Arc;
@@ -17,28 +17,28 @@ use std::time::Duration;
 
 /// Boolean properties of a session, one bit each.
 pub(crate) mod flag {
-    /// This process received heartbeats of the session or held it, and writes it again when the
-    /// store turns out to know less of it.
+    /// This process has received heartbeats of the session or has held it. If the store turns out
+    /// to have an older state, this process writes the session again.
     pub const TRACKED: u16 = 1;
-    /// A connection holds the session: it lives as long as its node sends heartbeats.
+    /// A connection holds the session: it stays alive as long as its node sends heartbeats.
     pub const HELD: u16 = 1 << 1;
     /// A connection of this process holds the session.
     pub const HELD_HERE: u16 = 1 << 2;
-    /// A heartbeat was recorded that the store does not know of yet.
+    /// A renewal is postponed: a sweep returns it when it must be written.
     pub const TOUCH_DUE: u16 = 1 << 3;
-    /// The session's times are by this process's own clock, because no time of the store was known
-    /// when they were stamped.
+    /// The session's times are by this process's own clock, because the store's time was not known
+    /// yet.
     pub const OWN_TIME: u16 = 1 << 4;
-    /// The user has declared to be offline, so that the session is not shown, whatever its state.
-    /// All sessions of a user have the same value.
+    /// The user has declared to be offline: the session is not shown, whatever its state. All
+    /// sessions of a user have the same value.
     pub const HIDDEN: u16 = 1 << 5;
-    /// The session has a departure, in effect or within its grace. A cleared flag spares a look
-    /// into `cold`.
+    /// The session has a departure, in effect or within its grace. If the flag is not set, `cold`
+    /// need not be read.
     pub const LEFT: u16 = 1 << 6;
     /// First session of its user: the one that the shard's index refers to.
     pub const FIRST: u16 = 1 << 7;
-    /// First session of a user who has a [`Crowd`](super::crowd::Crowd).
-    pub const CROWD: u16 = 1 << 8;
+    /// First session of a user who has a [`UserIndexes`](super::user_indexes::UserIndexes).
+    pub const INDEXED: u16 = 1 << 8;
 }
 
 /// One session: two cache lines. The first has the identity of the session, the second what
@@ -65,7 +65,7 @@ pub(crate) struct Slot {
     /// State at the last reconciliation. Counts, lists and events are derived from it.
     pub state: Liveness,
     /// Whether the store has the session.
-    pub known: Known,
+    pub stored: StoredState,
     /// The store's shard that holds the user.
     pub shard: u16,
     /// Estimated memory at the last reconciliation, in units of [`cost::UNIT`] bytes.
@@ -89,7 +89,7 @@ impl Slot {
             weight: 0,
             state: Liveness::Gone,
             flags: 0,
-            known: Known::NEVER,
+            stored: StoredState::NEVER,
             memberships: Memberships::Nowhere,
             node: Arc::clone(&placed.node),
             cold: None,
@@ -110,7 +110,7 @@ impl Slot {
         }
     }
 
-    /// What the session contributes to the state that its user shows.
+    /// The state of the session as shown to readers: gone if the user is hidden.
     pub fn shown(&self) -> Liveness {
         if self.has(flag::HIDDEN) { Liveness::Gone } else { self.state }
     }
@@ -129,7 +129,7 @@ impl Slot {
         Duration::from_millis(u64::from(self.lease_millis))
     }
 
-    /// Replaces the placement.
+    /// Replaces the placement of the session.
     pub fn place(&mut self, placed: Placed) {
         self.placed_at = placed.placed_at;
         self.node = placed.node;
@@ -167,11 +167,11 @@ impl Slot {
         }
     }
 
-    /// If this lapsed session would revive with its node, flags the node so that its next heartbeat
-    /// re-checks the session.
+    /// If a heartbeat of its node would make this gone session live again, flags the node, so that
+    /// its next heartbeat checks the session.
     pub fn miss_node(&self, now: Timestamp) {
         let left = self.left().is_some_and(|left| left.in_effect(now));
-        if self.has(flag::HELD) && !self.known.is_missing() && !left {
+        if self.has(flag::HELD) && !self.stored.is_missing() && !left {
             self.node.miss();
         }
     }
@@ -201,7 +201,7 @@ impl Slot {
     }
 
     /// Converts the times that this process stamped to a clock that is ahead by `ahead`
-    /// milliseconds (wrapping). The end of a declaration, which the host chose, is left alone.
+    /// milliseconds (wrapping). The end of a declaration is unchanged, since the host chose it.
     pub fn shift(&mut self, ahead: u64) {
         let shift = |at: &mut Timestamp| {
             if *at != Timestamp::ZERO {
@@ -221,14 +221,15 @@ impl Slot {
 
     /// Whether `other` wins the merge against this slot's placement.
     pub fn yields_to(&self, other: &Placement) -> bool {
-        // The first two fields decide nearly always, and comparing them copies nothing.
+        // The first two fields nearly always decide, and comparing them copies nothing.
         match (other.placed_at, other.left).cmp(&(self.placed_at, self.left())) {
             std::cmp::Ordering::Equal => other.supersedes(&self.placement()),
             order => order.is_gt(),
         }
     }
 
-    /// What the session is judged by; see [`Shard::vitals`](super::shard::Shard::vitals).
+    /// The facts that decide the state of the session; see
+    /// [`Shard::vitals`](super::shard::Shard::vitals).
     pub fn vitals(&self, unconfirmed_since: Option<Timestamp>) -> Vitals {
         Vitals {
             seen_at: self.seen_at,
@@ -247,23 +248,25 @@ impl Slot {
         if self.has(flag::HELD) { self.seen_at.max(self.node.seen_at()) } else { self.seen_at }
     }
 
-    /// Like [`last_seen`](Self::last_seen), but the time of the departure if the session has left:
-    /// the heartbeats of its node no longer count for it, and leaving is a sign of life.
+    /// Like [`last_seen`](Self::last_seen), but the time of the departure if the session has left.
+    /// Leaving shows that the client was active, and heartbeats of the node no longer count for the
+    /// session.
     pub fn seen_or_left(&self) -> Timestamp {
         self.left().map_or_else(|| self.last_seen(), |left| left.at)
     }
 
-    /// Whether the stored session lacks more heartbeats than postponing them explains, which is a
-    /// quarter of the lease.
+    /// Whether the stored session was seen so much earlier that the store must have lost renewals:
+    /// by more than a quarter of the lease, for which renewals are postponed.
     ///
-    /// Smaller gaps need no write, since the next heartbeat closes them in time; but after two
-    /// failovers within one lease it would not. Held sessions live by the heartbeats of their node,
-    /// which are frequent.
+    /// A smaller difference needs no write, since the next renewal comes in time. A greater one
+    /// does: after two failovers within one lease, the session could lapse before its next renewal.
+    /// Held sessions are renewed by the frequent heartbeats of their node.
     pub fn was_seen_long_after(&self, stored: &Session) -> bool {
         !self.has(flag::HELD) && self.seen_at.since(stored.seen_at) > self.lease() / 4
     }
 
-    /// The condition under which the store may forget this session: unchanged since this state.
+    /// The condition under which the store may forget this session: that it has not changed since
+    /// this state.
     pub fn seen(&self) -> ForgetIf {
         ForgetIf::Session { key: self.key(), seen_at: self.last_seen(), placed_at: self.placed_at }
     }

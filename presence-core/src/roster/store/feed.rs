@@ -1,5 +1,5 @@
-//! Merges what a store watch delivers, and finds the sessions that must be written again because
-//! the store shows less of them than this process knows.
+//! Merges the events of a store watch, and finds the sessions that must be written again because
+//! this process knows a newer state than the store.
 
 use crate::model::{Departure, Node, Session, SessionId, SessionKey, UserId};
 use crate::roster::Roster;
@@ -16,8 +16,8 @@ use std::time::Duration;
 pub type Rewrites = Vec<SessionKey>;
 
 impl Roster {
-    /// Starts a new watch of the store. Until `synced`, each delivered session confirms the one
-    /// known here.
+    /// Starts a new watch of the store. Each session that it delivers is thereby confirmed;
+    /// [`synced`](Self::synced) finds those that it did not deliver.
     pub fn begin(&self) {
         Arc::make_mut(&mut self.clocks.write()).begin();
         self.watch.begin();
@@ -39,11 +39,11 @@ impl Roster {
         rewrites
     }
 
-    // Merges one stored session, in three steps: decide whether this process knows more of it and
-    // must write it again; take over whichever of placement, declaration and times are newer;
-    // reconcile, if anything changed by which the session is judged.
+    // Merges one stored session, in three steps. First decides whether this process knows a newer
+    // state and must write it again. Then takes over whichever of placement, declaration and times
+    // is newer. Last reconciles, if the state of the session may have changed.
     //
-    // Being delivered also confirms the session.
+    // The delivery also confirms the session.
     fn merge_one(
         &self,
         locked: &mut Shard,
@@ -76,8 +76,8 @@ impl Roster {
         }
         if let Some(placed) = placed {
             slot.place(placed);
-            // Another process that took the session over is responsible for it now. A connection of
-            // this process that still holds it will end without a leave.
+            // If another process has taken the session over, that process is now responsible for
+            // it. A connection of this process that still holds it will end without a leave.
             slot.set(flag::TRACKED, slot.has(flag::TRACKED) && slot.node.id == *self.node());
             slot.set(flag::HELD_HERE, slot.has(flag::HELD_HERE) && slot.node.id == *self.node());
         }
@@ -96,8 +96,8 @@ impl Roster {
         let corrected = self.correct(&mut locked.slots[at], reconciler, rewrites);
         let head = locked.head(hash, &stored.user).unwrap_or(at);
         let renewed = times != (locked.slots[at].seen_at, locked.slots[at].active_at);
-        // The first heartbeat of a session changes the times by which it is judged, and may bring
-        // its next change nearer.
+        // The first heartbeat of a session changes the rule by which it is judged, and its next
+        // change may come sooner.
         let starts = renewed && times.0 == Timestamp::ZERO;
         let changed = starts || found.is_none() || moved || declares || confirmed || corrected;
         if changed || renewed && !locked.is_reconciled(at, locked.verdict(at, reconciler)) {
@@ -107,20 +107,20 @@ impl Roster {
     }
 
     /// Corrects a stored session that contradicts the connections of this process; returns whether
-    /// it did.
+    /// that was necessary.
     fn correct(&self, slot: &mut Slot, reconciler: &Reconciler<'_>, rewrites: &mut Rewrites) -> bool {
         let stamp = reconciler.times.stamp;
         let mine = slot.has(flag::HELD) && slot.node.id == *self.node();
         match slot.left() {
-            // The session was ended elsewhere, but its client has been heard on this connection
-            // since, so it is still connected.
+            // Another process ended the session, but its client has sent something on this
+            // connection since, so it is still connected.
             Some(left) if slot.has(flag::HELD_HERE) && slot.seen_at > left.at => {
                 slot.placed_at = stamp.max(slot.placed_at + Duration::from_millis(1));
                 slot.set_left(None);
                 slot.node = Arc::clone(&self.me);
                 slot.set(flag::HELD, true);
             }
-            // The session's connection ended long ago, and its leave was lost.
+            // The session's connection has ended, and its leave was lost.
             None if mine && !slot.has(flag::HELD_HERE) && !self.draining.load(Ordering::Acquire) => {
                 slot.set_left(Some(Departure { at: stamp, ends_at: stamp }));
             }
@@ -144,7 +144,7 @@ impl Roster {
                         slot.seen_at = slot.seen_at.max(*seen_at);
                         slot.active_at = slot.active_at.max(*active_at);
                         let confirmed =
-                            slot.known.is_missing() && locked.note_stored(at, self.watch.earlier());
+                            slot.stored.is_missing() && locked.note_stored(at, self.watch.earlier());
                         if starts || confirmed || !locked.is_reconciled(at, locked.verdict(at, reconciler)) {
                             locked.reconcile(head, before, reconciler);
                         }
@@ -163,14 +163,14 @@ impl Roster {
         now: Timestamp,
     ) {
         if *id == self.settings.node {
-            // This process's own state is newer than any echo of it.
+            // This process's own record is always newer than the store's.
             return;
         }
         self.beat_of(id, seen_at, drain_for, now);
     }
 
-    /// Records the heartbeat of a node. If sessions lapsed with the node, or its state became known
-    /// only after its sessions, reconciles the sessions that it holds.
+    /// Records the heartbeat of a node. Reconciles the sessions that the node holds, if some of
+    /// them lapsed with it, or if the end of its draining makes them lapse sooner.
     pub(crate) fn beat_of(
         &self,
         id: &crate::NodeId,
@@ -188,26 +188,26 @@ impl Roster {
     }
 
     /// Ends the snapshot of a store shard. Sessions that the snapshot lacked become unconfirmed;
-    /// returns those of this process, which must be written again.
+    /// those of this process are returned, to be written again.
     pub fn synced(&self, shard: u16, now: Timestamp) -> Rewrites {
         let mut rewrites = Rewrites::new();
         let delivered = self.watch.current();
         self.walk(now, |locked, at, reconciler| {
             let slot = &mut locked.slots[at];
-            if slot.shard != shard || slot.known == delivered {
+            if slot.shard != shard || slot.stored == delivered {
                 return;
             }
             if slot.has(flag::TRACKED) && slot.state.is_live() {
                 rewrites.push(slot.key());
             }
-            if slot.known.is_stored() {
+            if slot.stored.is_stored() {
                 self.note_missing(locked, at, reconciler);
             }
         });
         rewrites
     }
 
-    /// Marks sessions as confirmed by the store, which answered a put or touch of them.
+    /// Marks sessions as confirmed, after the store accepted a put or touch of them.
     pub fn confirm<'a>(&self, keys: impl IntoIterator<Item = (&'a UserId, &'a SessionId)>, now: Timestamp) {
         for (user, id) in keys {
             self.under_lock(user, now, |locked, hash, reconciler| {

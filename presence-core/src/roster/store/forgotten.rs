@@ -3,17 +3,17 @@
 use crate::model::SessionKey;
 use crate::roster::Roster;
 use crate::roster::reconcile::transition::Reconciler;
-use crate::roster::sessions::known::Known;
 use crate::roster::sessions::shard::Shard;
 use crate::roster::sessions::slot::flag;
+use crate::roster::sessions::stored::StoredState;
 use crate::roster::store::feed::Rewrites;
 use crate::store::ForgetIf;
 use crate::time::{Timestamp, ViewClock};
 
 impl Roster {
-    /// Drops what the store has forgotten, unless it was seen later here. Live sessions are not
-    /// dropped: this process's own ones are returned, to be written again; others become
-    /// unconfirmed and lapse after a lease unless they are confirmed.
+    /// Drops what the store has forgotten, unless this process knows a newer state. Live sessions
+    /// are not dropped: those of this process are returned, to be written again; others become
+    /// unconfirmed, and lapse after a lease unless they are confirmed.
     pub fn forgotten(&self, seen: &[ForgetIf], now: Timestamp) -> Rewrites {
         let mut rewrites = Rewrites::new();
         for seen in seen {
@@ -32,9 +32,9 @@ impl Roster {
         rewrites
     }
 
-    /// Handles one forgotten session: brings its state up to date; if it is live and this process's
-    /// own, returns its key to write it again; if nothing newer is known, drops it, or marks it as
-    /// unconfirmed if it is live.
+    /// Handles one forgotten session. First brings its state up to date. If it is live and this
+    /// process's own, returns its key, to write it again. If no newer state is known, drops it, or
+    /// marks it as unconfirmed if it is live.
     fn forget_one(
         &self,
         locked: &mut Shard,
@@ -42,11 +42,12 @@ impl Roster {
         (seen_at, placed_at): (Timestamp, Timestamp),
         reconciler: &Reconciler<'_>,
     ) -> Option<SessionKey> {
-        // Applies first what is due by the passage of time.
+        // Applies changes that time alone has caused.
         locked.reconcile_if_due(at, reconciler);
         let slot = &locked.slots[at];
-        // Compares the session's own times, not those of its node: the store counted the node's
-        // heartbeat when it forgot, and a newer one may have arrived here before this event.
+        // Compares the session's own times, not those of its node. The store considered the node's
+        // heartbeat when it forgot the session, and a newer heartbeat may have arrived here before
+        // this event.
         let is_known_later = slot.seen_at > seen_at || slot.placed_at > placed_at;
         if slot.state.is_live() && slot.has(flag::TRACKED) {
             return Some(slot.key());
@@ -58,8 +59,8 @@ impl Roster {
         None
     }
 
-    /// Handles a session that the store turned out to lack: one that is live lapses after a lease
-    /// unless it is confirmed, any other is dropped.
+    /// Handles a session that the store turns out to lack: a live one lapses after a lease unless
+    /// it is confirmed, a gone one is dropped.
     pub(crate) fn note_missing(&self, locked: &mut Shard, at: u32, reconciler: &Reconciler<'_>) {
         if locked.slots[at].state.is_live() {
             locked.note_missing(at, reconciler);
@@ -70,15 +71,15 @@ impl Roster {
 }
 
 impl Shard {
-    /// Marks a live session as missing from the store: it lapses after a lease unless it is
+    /// Marks a live session as missing from the store. It lapses after a lease unless it is
     /// confirmed.
     fn note_missing(&mut self, at: u32, reconciler: &Reconciler<'_>) {
         let slot = &mut self.slots[at];
-        if slot.known.is_missing() {
+        if slot.stored.is_missing() {
             return;
         }
         let since = reconciler.times.of(slot).map_or(reconciler.times.stamp, ViewClock::now);
-        slot.known = Known::MISSING;
+        slot.stored = StoredState::MISSING;
         self.missing.insert(at, since);
         self.reconcile_at(at, reconciler);
     }

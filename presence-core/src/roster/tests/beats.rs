@@ -1,4 +1,4 @@
-//! Heartbeats: what they renew, and what they move.
+//! Heartbeats: how they renew and change sessions.
 
 use super::stage::*;
 use crate::liveness::DeclaredOnly;
@@ -7,7 +7,7 @@ use crate::roster::StoreWrite;
 use std::time::Duration;
 
 #[test]
-fn activity_in_the_future_counts_once_it_is_seen() {
+fn future_activity_counts_once_a_later_heartbeat_arrives() {
     let mut stage = Stage::new();
     let mut ann = foreign("ann", "tab", "other", stage.now);
     ann.placement.lease = secs(3600);
@@ -20,7 +20,7 @@ fn activity_in_the_future_counts_once_it_is_seen() {
 }
 
 #[test]
-fn a_declared_only_session_that_beats_is_judged_by_its_beat() {
+fn a_session_that_only_declared_is_judged_by_its_first_heartbeat() {
     let mut stage = Stage::with(|s| s.policy.declared_only = DeclaredOnly::Alive);
     stage.roster.declare(&key("ann", "tab"), Status::Busy.into(), 0, stage.now).unwrap();
     assert_eq!(stage.counts(), (1, 1));
@@ -35,7 +35,7 @@ fn a_declared_only_session_that_beats_is_judged_by_its_beat() {
 }
 
 #[test]
-fn a_session_that_a_connection_holds_stays_held_when_a_beat_enters_it() {
+fn a_held_session_is_still_held_after_a_heartbeat_enters_it() {
     let mut stage = Stage::new();
     stage.hold(&enter("ann", "tab"));
     stage.beat(&enter("ann", "tab"));
@@ -44,7 +44,7 @@ fn a_session_that_a_connection_holds_stays_held_when_a_beat_enters_it() {
 }
 
 #[test]
-fn a_topic_that_was_left_vanishes_with_the_next_placement() {
+fn a_left_topic_is_removed_by_the_next_placement() {
     let mut stage = Stage::new();
     stage.beat(&enter("ann", "tab").topics(topics(&["hall", "attic"])));
     stage.leave(&leave("ann", "tab").topics(vec![topic("attic")]));
@@ -55,12 +55,13 @@ fn a_topic_that_was_left_vanishes_with_the_next_placement() {
 }
 
 #[test]
-fn a_beat_that_brings_back_a_lapsed_session_is_put() {
+fn a_heartbeat_of_a_lapsed_session_is_written_by_a_put() {
     let mut stage = Stage::new();
     stage.merge(&[foreign("ann", "tab", "other", stage.now)]);
     stage.pass(90);
     assert_eq!(stage.counts(), (0, 0));
-    // Other processes may have dropped the session by now: a touch would not tell them what it is.
+    // Other processes may have dropped the session by now, and a touch does not contain enough to
+    // recreate it.
     assert!(matches!(stage.beat(&renew("ann", "tab")), StoreWrite::Put { .. }));
     assert_eq!(stage.counts(), (1, 1));
     stage.pass(40);
@@ -68,7 +69,7 @@ fn a_beat_that_brings_back_a_lapsed_session_is_put() {
 }
 
 #[test]
-fn a_held_session_lives_at_least_as_long_as_held_sessions_do() {
+fn the_lease_of_a_held_session_is_at_least_held_for() {
     let mut stage = Stage::new();
     stage.hold(&enter("ann", "tab").lease(secs(1)));
     assert_eq!(stage.session("ann", "tab").unwrap().placement.lease, secs(8));
@@ -81,7 +82,7 @@ fn a_held_session_lives_at_least_as_long_as_held_sessions_do() {
 }
 
 #[test]
-fn a_renewal_that_moves_keeps_the_lease() {
+fn a_renewal_that_changes_topics_keeps_the_lease() {
     let stage = Stage::new();
     stage.beat(&enter("ann", "tab").lease(secs(600)));
     stage.beat(&renew("ann", "tab").topics(topics(&["hall"])));
@@ -91,7 +92,7 @@ fn a_renewal_that_moves_keeps_the_lease() {
 }
 
 #[test]
-fn a_lease_counts_whole_milliseconds() {
+fn a_lease_is_cut_to_whole_milliseconds() {
     let stage = Stage::new();
     let odd = Duration::from_micros(2_000_500);
     stage.beat(&enter("ann", "tab").lease(odd));
@@ -99,7 +100,7 @@ fn a_lease_counts_whole_milliseconds() {
 }
 
 #[test]
-fn renewing_a_held_session_costs_nothing() {
+fn renewing_a_held_session_writes_nothing_to_the_store() {
     let mut stage = Stage::new();
     stage.hold(&enter("ann", "tab"));
     for _ in 0..400 {
@@ -113,16 +114,16 @@ fn renewing_a_held_session_costs_nothing() {
 }
 
 #[test]
-fn a_beat_speaks_for_a_session_whose_process_has_fallen_silent() {
+fn a_heartbeat_renews_a_session_whose_node_is_silent() {
     let mut stage = Stage::new();
     stage.node_beats("other");
     stage.merge(&[foreign_held("ann", "tab", "other", stage.now)]);
-    let mut told = 0;
+    let mut touches = 0;
     for _ in 0..20 {
         stage.pass(2);
-        told += u32::from(matches!(stage.beat(&renew("ann", "tab")), StoreWrite::Touch { .. }));
+        touches += u32::from(matches!(stage.beat(&renew("ann", "tab")), StoreWrite::Touch { .. }));
         assert!(stage.is_here("ann"));
     }
-    // At least once per lease, or other processes would see it lapse.
-    assert!(told >= 4, "{told}");
+    // At least one touch per lease, or other processes would see the session lapse.
+    assert!(touches >= 4, "{touches}");
 }

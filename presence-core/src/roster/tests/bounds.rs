@@ -1,4 +1,4 @@
-//! Nothing grows without bound, and what exceeds a bound is refused.
+//! Limits: nothing grows without bound, and what exceeds a limit is refused.
 
 use super::stage::*;
 use crate::model::Status;
@@ -6,7 +6,7 @@ use crate::roster::{BeatSource, Detail, Refused, Scope, StoreWrite};
 use std::time::Duration;
 
 #[test]
-fn the_257th_session_makes_one_step_in_the_counts() {
+fn counts_stay_correct_when_the_257th_session_evicts_another() {
     let stage = Stage::new();
     stage.beat(&enter("ann", "s000").topics(topics(&["attic"])));
     for n in 1..=256 {
@@ -18,7 +18,7 @@ fn the_257th_session_makes_one_step_in_the_counts() {
 }
 
 #[test]
-fn the_257th_session_stays_the_limit_when_the_store_echoes() {
+fn sessions_per_user_stay_limited_when_the_store_echoes_every_put() {
     let stage = Stage::new();
     for n in 0..600 {
         let StoreWrite::Put { sessions, .. } = stage.beat(&enter("ann", &format!("s{n:03}"))) else {
@@ -30,7 +30,7 @@ fn the_257th_session_stays_the_limit_when_the_store_echoes() {
 }
 
 #[test]
-fn a_sweep_keeps_to_its_budget_even_when_every_shard_has_little() {
+fn a_sweep_keeps_to_its_budget_when_every_shard_has_few_due_sessions() {
     let mut stage = Stage::new();
     for n in 0..20_000 {
         stage.beat(&enter(&format!("u{n}"), "tab").lease(secs(10)));
@@ -44,7 +44,7 @@ fn a_sweep_keeps_to_its_budget_even_when_every_shard_has_little() {
 }
 
 #[test]
-fn a_sweep_comes_to_an_end_when_much_is_due_a_moment_later() {
+fn a_sweep_ends_when_many_sessions_are_due_a_moment_later() {
     let mut stage = Stage::new();
     for n in 0..10_000 {
         stage.beat(&enter(&format!("u{n}"), "tab").lease(Duration::from_millis(10_100)));
@@ -56,7 +56,7 @@ fn a_sweep_comes_to_an_end_when_much_is_due_a_moment_later() {
 }
 
 #[test]
-fn gone_sessions_of_one_user_do_not_pile_up() {
+fn gone_sessions_of_one_user_are_limited() {
     let stage = Stage::new();
     for n in 0..700 {
         let StoreWrite::Put { sessions, .. } = stage.beat(&enter("ann", &format!("s{n:03}"))) else {
@@ -70,7 +70,7 @@ fn gone_sessions_of_one_user_do_not_pile_up() {
 }
 
 #[test]
-fn a_roster_that_is_full_refuses_new_sessions_and_touches_nothing() {
+fn a_full_roster_refuses_new_sessions_and_changes_nothing() {
     let mut stage = Stage::with(|s| s.max_sessions = 2);
     stage.beat(&enter("ann", "tab").topics(topics(&["hall"])));
     stage.beat(&enter("bob", "tab"));
@@ -91,7 +91,7 @@ fn a_roster_that_is_full_refuses_new_sessions_and_touches_nothing() {
 }
 
 #[test]
-fn scopes_that_nobody_reads_are_sorted_beside_sweeps_or_by_who_makes_too_many_steps() {
+fn pending_steps_of_unread_scopes_are_applied_by_sweeps_and_limited() {
     let stage = Stage::new();
     stage.listed(&Scope::All);
     for n in 0..50_000 {
@@ -117,7 +117,7 @@ fn scopes_that_nobody_reads_are_sorted_beside_sweeps_or_by_who_makes_too_many_st
 }
 
 #[test]
-fn watches_of_ever_other_scopes_do_not_pile_up() {
+fn watches_without_readers_are_limited() {
     let mut stage = Stage::new();
     let read = stage.roster.watch(&Scope::All, Detail::Members);
     for n in 0..30_000 {
@@ -138,7 +138,7 @@ fn watches_of_ever_other_scopes_do_not_pile_up() {
 }
 
 #[test]
-fn more_watches_than_that_are_kept_while_they_are_read() {
+fn watches_with_readers_are_kept_beyond_that_limit() {
     let stage = Stage::new();
     let watches: Vec<_> = (0..9_000)
         .map(|n| stage.roster.watch(&Scope::Topic(topic(&format!("t{n}"))), Detail::Members))
@@ -147,7 +147,7 @@ fn more_watches_than_that_are_kept_while_they_are_read() {
 }
 
 #[test]
-fn after_a_long_silence_nothing_remains() {
+fn all_records_are_freed_after_a_long_silence() {
     let mut stage = Stage::new();
     for n in 0..500 {
         let name = format!("u{n}");

@@ -1,4 +1,4 @@
-//! Memory: what does not fit is refused, and what is not needed any more is freed.
+//! Memory: sessions beyond the budget are refused, and unused memory is freed.
 
 use super::stage::*;
 use crate::model::{Beat, Declaration, Message, Meta, Status};
@@ -26,11 +26,11 @@ fn fill(stage: &Stage, name: &str) -> usize {
 }
 
 #[test]
-fn sessions_keep_to_their_bytes_and_those_that_are_here_go_on() {
+fn growth_beyond_the_budget_is_refused_and_known_sessions_are_renewed() {
     let mut stage = Stage::with(|settings| settings.max_bytes = 200_000);
     stage.beat(&enter("ann", "tab"));
     let filled = fill(&stage, "u");
-    // Small ones still fit, until hardly a byte is left.
+    // A few small ones still fit.
     let smalls = (0..100).take_while(|n| !refused(&stage, &enter(&format!("small-{n}"), "tab"))).count();
     assert!(smalls < 8, "{smalls}");
     // A quarter is reserved for invisible sessions.
@@ -71,7 +71,7 @@ fn sessions_keep_to_their_bytes_and_those_that_are_here_go_on() {
 }
 
 #[test]
-fn what_does_not_show_takes_no_room_of_others_within_what_is_kept_for_it_and_never_more_than_all() {
+fn invisible_sessions_use_their_own_reserve_and_never_exceed_the_whole_budget() {
     let mut filled = Vec::new();
     for hidden in [0, 10] {
         let stage = Stage::with(|settings| (settings.max_bytes, settings.max_sessions) = (200_000, 1_000));
@@ -104,7 +104,7 @@ fn what_does_not_show_takes_no_room_of_others_within_what_is_kept_for_it_and_nev
 }
 
 #[test]
-fn a_flood_leaves_little_memory_behind_although_some_stay() {
+fn memory_is_freed_after_a_flood_of_sessions_although_some_stay() {
     let mut stage = Stage::new();
     let capacity = |stage: &Stage| -> usize {
         stage.roster.shards.iter().map(|shard| shard.lock().slots.capacity()).sum()

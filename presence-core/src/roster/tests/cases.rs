@@ -7,13 +7,13 @@ use crate::roster::StoreWrite;
 use crate::store::Touch;
 use std::time::Duration;
 
-fn put(told: StoreWrite) -> Session {
-    let StoreWrite::Put { mut sessions, .. } = told else { panic!("{told:?}") };
+fn put(write: StoreWrite) -> Session {
+    let StoreWrite::Put { mut sessions, .. } = write else { panic!("{write:?}") };
     sessions.swap_remove(0)
 }
 
 #[test]
-fn an_old_put_after_a_newer_touch_takes_nothing_back() {
+fn an_old_put_after_a_newer_touch_does_not_move_times_back() {
     let mut stage = Stage::new();
     let old = foreign("ann", "tab", "other", stage.now);
     stage.merge(std::slice::from_ref(&old));
@@ -28,7 +28,7 @@ fn an_old_put_after_a_newer_touch_takes_nothing_back() {
 }
 
 #[test]
-fn two_puts_with_one_stamp_end_alike_in_whatever_order() {
+fn puts_with_the_same_time_converge_in_any_order() {
     let (one, two) = (Stage::new(), Stage::new());
     let a = in_topics(&foreign("ann", "tab", "n0", START), &["hall"]);
     let b = in_topics(&foreign("ann", "tab", "n1", START), &["attic"]);
@@ -48,7 +48,7 @@ fn a_leave_of_an_older_placement_ends_nothing() {
     stage.pass(1);
     stage.beat(&enter("ann", "tab"));
     assert_eq!(stage.leave(&leave("ann", "tab").placed_at(first).immediately()), StoreWrite::Nothing);
-    // Nor by the word of another process.
+    // Nor does such a leave that comes from another process.
     let mut left = foreign("ann", "tab", "other", first);
     left.placement.left = Some(Departure { at: stage.now, ends_at: stage.now });
     assert_eq!(stage.merge(&[left]), vec![key("ann", "tab")]);
@@ -56,7 +56,7 @@ fn a_leave_of_an_older_placement_ends_nothing() {
 }
 
 #[test]
-fn the_late_close_of_a_connection_that_was_replaced_elsewhere_ends_nothing() {
+fn the_late_close_of_a_connection_replaced_in_another_process_ends_nothing() {
     let mut stage = Stage::new();
     stage.hold(&enter("ann", "tab"));
     stage.pass(1);
@@ -68,7 +68,7 @@ fn the_late_close_of_a_connection_that_was_replaced_elsewhere_ends_nothing() {
 }
 
 #[test]
-fn a_session_that_is_forgotten_comes_back_with_its_next_put_and_not_with_a_touch() {
+fn a_forgotten_session_returns_with_its_next_put_but_not_with_a_touch() {
     let mut stage = Stage::new();
     let ann = foreign("ann", "tab", "other", stage.now);
     stage.merge(std::slice::from_ref(&ann));
@@ -82,7 +82,7 @@ fn a_session_that_is_forgotten_comes_back_with_its_next_put_and_not_with_a_touch
 }
 
 #[test]
-fn a_node_that_pauses_for_ten_seconds_comes_back_with_its_sessions() {
+fn the_sessions_of_a_node_return_after_it_pauses_for_ten_seconds() {
     let mut stage = Stage::new();
     stage.node_beats("other");
     for n in 0..300 {
@@ -95,7 +95,7 @@ fn a_node_that_pauses_for_ten_seconds_comes_back_with_its_sessions() {
 }
 
 #[test]
-fn a_process_that_starts_anew_does_not_speak_for_the_sessions_of_the_one_before() {
+fn a_restarted_process_does_not_renew_the_sessions_of_its_predecessor() {
     let mut stage = Stage::new();
     stage.node_beats("host~1");
     stage.merge(&[foreign_held("ann", "tab", "host~1", stage.now)]);
@@ -109,7 +109,7 @@ fn a_process_that_starts_anew_does_not_speak_for_the_sessions_of_the_one_before(
 }
 
 #[test]
-fn a_failover_that_lost_its_tail_is_told_again_what_is_own() {
+fn own_sessions_that_a_failover_lost_are_written_again() {
     let mut stage = Stage::new();
     let old = put(stage.beat(&enter("ann", "tab")));
     stage.merge(std::slice::from_ref(&old));
@@ -131,7 +131,7 @@ fn a_failover_that_lost_its_tail_is_told_again_what_is_own() {
 }
 
 #[test]
-fn a_new_process_shows_sessions_that_were_held_through_a_quiet_hour() {
+fn a_new_process_shows_sessions_that_were_held_for_an_hour_without_writes() {
     let mut stage = Stage::cut_off(|_| ());
     let held = foreign_held("ann", "tab", "other", stage.now - secs(3_600));
     let node = Node { id: node("other"), seen_at: stage.now - secs(1), drain_for: None };
@@ -149,7 +149,7 @@ fn a_new_process_shows_sessions_that_were_held_through_a_quiet_hour() {
 }
 
 #[test]
-fn a_snapshot_without_a_session_whose_node_lives_lets_it_go_after_its_own_lease() {
+fn a_held_session_missing_from_a_snapshot_lapses_after_its_own_lease() {
     let mut stage = Stage::new();
     stage.node_beats("other");
     stage.merge(&[foreign_held("ann", "tab", "other", stage.now)]);
@@ -169,10 +169,10 @@ fn a_snapshot_without_a_session_whose_node_lives_lets_it_go_after_its_own_lease(
 }
 
 #[test]
-fn a_feed_that_fails_to_start_two_hundred_and_fifty_six_times_is_no_confirmation() {
+fn a_feed_that_fails_to_start_256_times_confirms_no_session() {
     let stage = Stage::new();
-    let told = put(stage.beat(&enter("ann", "tab")));
-    stage.merge(&[told]);
+    let stored = put(stage.beat(&enter("ann", "tab")));
+    stage.merge(&[stored]);
     for _ in 0..256 {
         stage.roster.begin();
     }
@@ -180,7 +180,7 @@ fn a_feed_that_fails_to_start_two_hundred_and_fifty_six_times_is_no_confirmation
 }
 
 #[test]
-fn a_session_that_was_never_told_is_owed_in_every_watch() {
+fn a_session_that_was_never_stored_is_rewritten_after_every_watch() {
     let stage = Stage::new();
     stage.beat(&enter("ann", "tab"));
     for _ in 0..600 {
@@ -191,7 +191,7 @@ fn a_session_that_was_never_told_is_owed_in_every_watch() {
 }
 
 #[test]
-fn the_last_beat_of_a_process_that_drains_says_how_long_its_sessions_live() {
+fn sessions_of_a_draining_process_live_as_long_as_its_last_heartbeat_says() {
     let mut stage = Stage::new();
     stage.merge(&[foreign_held("ann", "tab", "other", stage.now)]);
     let (node, seen_at) = (node("other"), stage.now);

@@ -20,7 +20,7 @@ fn a_leave_before_the_first_proof_takes_effect_after_its_grace() {
 }
 
 #[test]
-fn this_process_beats_by_the_stores_time_after_the_first_proof() {
+fn heartbeats_of_this_process_carry_the_stores_time_after_the_first_proof() {
     let stage = Stage::cut_off(|_| ());
     stage.prove(0, stage.now - secs(600));
     let beat = stage.roster.beat_node(stage.now + secs(2));
@@ -41,7 +41,7 @@ fn beat_between(change: impl FnOnce(&Stage)) -> Stage {
 }
 
 #[test]
-fn a_beat_that_overtakes_the_move_to_the_stores_time_moves_its_session_itself() {
+fn a_heartbeat_during_calibration_converts_its_session_to_the_stores_time() {
     let stage = beat_between(|stage| drop(stage.beat(&renew("ann", "tab").activity(Activity::Now))));
     let session = stage.session("ann", "tab").unwrap();
     let at = stage.now - secs(600);
@@ -50,7 +50,7 @@ fn a_beat_that_overtakes_the_move_to_the_stores_time_moves_its_session_itself() 
 }
 
 #[test]
-fn a_leave_that_overtakes_the_move_to_the_stores_time_moves_its_session_itself() {
+fn a_leave_during_calibration_converts_its_session_to_the_stores_time() {
     let stage = beat_between(|stage| drop(stage.leave(&leave("ann", "tab"))));
     let placement = stage.session("ann", "tab").unwrap().placement;
     let at = stage.now - secs(600);
@@ -58,7 +58,7 @@ fn a_leave_that_overtakes_the_move_to_the_stores_time_moves_its_session_itself()
 }
 
 #[test]
-fn a_session_is_moved_to_the_stores_time_once() {
+fn a_session_is_converted_to_the_stores_time_once() {
     let mut stage = Stage::cut_off(|_| ());
     stage.beat(&enter("ann", "tab"));
     stage.prove(0, stage.now - secs(600));
@@ -70,12 +70,13 @@ fn a_session_is_moved_to_the_stores_time_once() {
 }
 
 #[test]
-fn a_hundred_blind_stretches_make_nobody_live_longer_than_their_lease() {
+fn a_session_lives_no_longer_than_its_lease_after_a_hundred_blind_stretches() {
     let mut stage = Stage::new();
     let mut ann = foreign("ann", "tab", "other", stage.now);
     ann.placement.lease = secs(2_400);
     stage.merge(&[ann]);
-    // Each adds 20 s to all ages: the silence of 5 s, with the proof that ends it, does not count.
+    // Each round adds 20 s to all ages: the silence of 5 s, until the proof that ends it, does not
+    // count.
     for _ in 0..119 {
         stage.pass_blind(4);
         stage.pass(21);

@@ -1,4 +1,4 @@
-//! Declared statuses, and what shows of them.
+//! Declared statuses, and how they are shown.
 
 use super::stage::*;
 use crate::liveness::DeclaredOnly;
@@ -7,7 +7,7 @@ use crate::roster::StoreWrite;
 use crate::time::Timestamp;
 
 #[test]
-fn what_the_store_shows_less_of_a_declaration_is_told_again() {
+fn a_declaration_that_the_store_lacks_is_written_again() {
     let stage = Stage::new();
     let StoreWrite::Put { sessions, .. } = stage.beat(&enter("ann", "tab")) else { panic!() };
     stage.beat(&renew("ann", "tab").declares(Status::Busy));
@@ -15,10 +15,10 @@ fn what_the_store_shows_less_of_a_declaration_is_told_again() {
 }
 
 #[test]
-fn what_is_declared_before_the_stores_time_is_known_shows_alike_with_indexes_and_without() {
-    let shown = |crowd_from: usize| {
+fn a_status_declared_before_calibration_shows_alike_with_and_without_indexes() {
+    let shown = |index_from: usize| {
         let mut stage = Stage::cut_off(|_| ());
-        stage.roster.crowd_from(crowd_from);
+        stage.roster.index_from(index_from);
         stage.roster.begin();
         let mut shown = Vec::new();
         stage.beat(&enter("ann", "a").declares(Status::Busy));
@@ -28,9 +28,9 @@ fn what_is_declared_before_the_stores_time_is_known_shows_alike_with_indexes_and
         // The store's time is behind: all stamps so far are converted to it.
         stage.prove(0, stage.now - secs(30));
         shown.push(stage.shows("ann"));
-        for said in [renew("ann", "a").declares(Status::Online), renew("ann", "b"), enter("ann", "b")] {
+        for beat in [renew("ann", "a").declares(Status::Online), renew("ann", "b"), enter("ann", "b")] {
             stage.now = stage.now + secs(1);
-            stage.beat(&said);
+            stage.beat(&beat);
             shown.push(stage.shows("ann"));
         }
         stage.leave(&leave("ann", "b").immediately());
@@ -47,12 +47,12 @@ fn what_is_declared_before_the_stores_time_is_known_shows_alike_with_indexes_and
 }
 
 #[test]
-fn two_declarations_of_one_instant_show_alike_in_every_process() {
+fn two_declarations_with_the_same_time_show_alike_in_every_process() {
     let (one, two) = (Stage::new(), Stage::new());
-    let with = |session: &str, status| {
-        let mut told = foreign("ann", session, "other", START);
-        told.declared = Some(Declared { at: START, status, message: None, until: None });
-        told
+    let with = |id: &str, status| {
+        let mut session = foreign("ann", id, "other", START);
+        session.declared = Some(Declared { at: START, status, message: None, until: None });
+        session
     };
     let (a, b, c) = (with("a", Status::Busy), with("b", Status::Away), with("c", Status::Online));
     one.merge(&[a.clone(), b.clone(), c.clone()]);
@@ -61,7 +61,7 @@ fn two_declarations_of_one_instant_show_alike_in_every_process() {
 }
 
 #[test]
-fn an_expired_declaration_does_not_make_way_for_an_older_one() {
+fn an_older_declaration_does_not_replace_an_expired_one() {
     let mut stage = Stage::new();
     let declared = |at, status, until| Some(Declared { at, status, message: None, until });
     let mut ann = foreign("ann", "tab", "other", stage.now);
@@ -77,7 +77,7 @@ fn an_expired_declaration_does_not_make_way_for_an_older_one() {
 }
 
 #[test]
-fn a_user_who_declares_the_same_again_is_renewed() {
+fn repeating_a_declaration_renews_the_session() {
     let mut stage = Stage::with(|s| s.policy.declared_only = DeclaredOnly::Alive);
     for _ in 0..5 {
         stage.roster.declare(&key("ann", "tab"), Status::Busy.into(), 0, stage.now).unwrap();
@@ -87,19 +87,19 @@ fn a_user_who_declares_the_same_again_is_renewed() {
 }
 
 #[test]
-fn a_declared_only_session_that_others_tell_has_beaten_is_judged_by_that_beat() {
+fn a_session_that_only_declared_is_judged_by_a_heartbeat_from_the_feed() {
     let mut stage = Stage::with(|s| s.policy.declared_only = DeclaredOnly::Alive);
     let until = Some(stage.now + secs(40));
     for name in ["ann", "bob"] {
-        let mut told = foreign(name, "tab", "other", stage.now);
-        told.declared = Some(Declared { at: stage.now, status: Status::Busy, message: None, until });
-        (told.seen_at, told.active_at) = (Timestamp::ZERO, Timestamp::ZERO);
-        told.placement.lease = secs(10);
-        stage.merge(&[told.clone()]);
-        told.seen_at = stage.now;
+        let mut session = foreign(name, "tab", "other", stage.now);
+        session.declared = Some(Declared { at: stage.now, status: Status::Busy, message: None, until });
+        (session.seen_at, session.active_at) = (Timestamp::ZERO, Timestamp::ZERO);
+        session.placement.lease = secs(10);
+        stage.merge(&[session.clone()]);
+        session.seen_at = stage.now;
         match name {
             "ann" => stage.touched("ann", "tab", stage.now),
-            _ => drop(stage.merge(&[told])),
+            _ => drop(stage.merge(&[session])),
         }
     }
     assert_eq!(stage.counts().0, 2);

@@ -4,7 +4,7 @@ use super::stage::*;
 use crate::roster::{Detail, LeftReason, Scope, Update};
 
 #[test]
-fn a_watch_made_anew_does_not_take_an_old_version_for_its_own() {
+fn a_recreated_watch_does_not_accept_a_version_of_its_predecessor() {
     let mut stage = Stage::new();
     stage.beat(&enter("ann", "tab").topics(topics(&["hall"])));
     let scope = Scope::Topic(topic("hall"));
@@ -23,7 +23,7 @@ fn a_watch_made_anew_does_not_take_an_old_version_for_its_own() {
 }
 
 #[test]
-fn a_lapse_is_told_as_a_lapse_whatever_comes_before_the_readers_are_told() {
+fn a_lapse_is_published_as_a_lapse_even_if_a_leave_follows_before_publishing() {
     let mut stage = Stage::new();
     stage.beat(&enter("ann", "tab"));
     let watch = stage.roster.watch(&Scope::All, Detail::Members);
@@ -40,7 +40,7 @@ fn a_lapse_is_told_as_a_lapse_whatever_comes_before_the_readers_are_told() {
 }
 
 #[test]
-fn whoever_watches_another_scope_does_not_wait_for_one_that_is_being_filled() {
+fn a_new_watch_does_not_wait_while_another_scope_is_filled() {
     let stage = Stage::new();
     stage.beat(&enter("ann", "tab"));
     let anns = Scope::users([user("ann")]);

@@ -37,7 +37,7 @@ fn a_sweep_locks_no_shard_until_something_is_due() {
 }
 
 #[test]
-fn what_becomes_due_earlier_than_announced_is_signalled_once() {
+fn an_earlier_due_time_is_signalled_once() {
     let stage = Stage::new();
     let signals = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&signals);
@@ -45,7 +45,7 @@ fn what_becomes_due_earlier_than_announced_is_signalled_once() {
     let signals = || signals.swap(0, Ordering::Relaxed);
     stage.beat(&enter("ann", "tab"));
     assert_eq!((signals(), stage.roster.due_at()), (1, stage.now + secs(60)));
-    // What is due no earlier needs no signal.
+    // A session that is due later needs no signal.
     stage.beat(&enter("bob", "tab"));
     stage.beat(&enter("eve", "tab").lease(secs(600)));
     assert_eq!(signals(), 0);
@@ -58,7 +58,7 @@ fn what_becomes_due_earlier_than_announced_is_signalled_once() {
 }
 
 #[test]
-fn a_list_that_nobody_reads_is_to_be_sorted_before_anything_is_due() {
+fn an_unread_list_is_signalled_for_sorting_before_any_session_is_due() {
     let stage = Stage::new();
     let signals = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&signals);
@@ -72,7 +72,7 @@ fn a_list_that_nobody_reads_is_to_be_sorted_before_anything_is_due() {
 }
 
 #[test]
-fn what_the_store_is_to_forget_at_once_is_due_at_once() {
+fn a_session_to_forget_immediately_is_due_immediately() {
     let mut stage = Stage::new();
     stage.beat(&enter("ann", "tab"));
     assert_eq!(stage.roster.due_at(), stage.now + secs(60));

@@ -5,7 +5,7 @@ use crate::roster::{Detail, LeftReason, Scope, Update};
 use std::task::{Context, Poll, Waker};
 
 #[test]
-fn what_lives_here_and_is_not_own_waits_a_lease_to_be_confirmed() {
+fn a_live_foreign_session_that_was_forgotten_has_one_lease_to_be_confirmed() {
     let mut stage = Stage::new();
     let ann = foreign("ann", "tab", "other", stage.now);
     stage.merge(std::slice::from_ref(&ann));
@@ -19,7 +19,7 @@ fn what_lives_here_and_is_not_own_waits_a_lease_to_be_confirmed() {
 }
 
 #[test]
-fn what_is_forgotten_and_confirmed_lives_on() {
+fn a_forgotten_session_that_is_confirmed_stays_alive() {
     let mut stage = Stage::new();
     let ann = foreign("ann", "tab", "other", stage.now);
     stage.merge(&[ann]);
@@ -33,7 +33,7 @@ fn what_is_forgotten_and_confirmed_lives_on() {
 }
 
 #[test]
-fn a_forgotten_held_session_is_not_kept_by_its_node() {
+fn heartbeats_of_a_node_do_not_renew_a_forgotten_held_session() {
     let mut stage = Stage::new();
     stage.node_beats("other");
     stage.merge(&[foreign_held("ann", "tab", "other", stage.now)]);
@@ -51,7 +51,7 @@ fn a_forgotten_held_session_is_not_kept_by_its_node() {
 }
 
 #[test]
-fn what_is_own_and_lives_is_told_again() {
+fn an_own_live_session_that_was_forgotten_is_written_again() {
     let mut stage = Stage::new();
     stage.beat(&enter("ann", "tab"));
     stage.pass(30);
@@ -60,7 +60,7 @@ fn what_is_own_and_lives_is_told_again() {
 }
 
 #[test]
-fn what_was_seen_later_is_kept_as_it_is() {
+fn a_session_that_was_seen_after_the_forget_is_kept() {
     let stage = Stage::new();
     stage.merge(&[foreign("ann", "tab", "other", stage.now)]);
     stage.forgotten("ann", "tab", stage.now - secs(1));
@@ -68,7 +68,7 @@ fn what_was_seen_later_is_kept_as_it_is() {
 }
 
 #[test]
-fn what_has_lapsed_unnoticed_lapses_before_it_is_forgotten() {
+fn an_unnoticed_lapse_is_published_before_the_session_is_forgotten() {
     let mut stage = Stage::new();
     let ann = foreign("ann", "tab", "other", stage.now);
     stage.merge(&[ann]);

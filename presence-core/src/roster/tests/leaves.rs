@@ -4,7 +4,7 @@ use super::stage::*;
 use crate::roster::StoreWrite;
 
 #[test]
-fn a_leave_that_says_now_wins_over_one_that_waits_within_one_instant() {
+fn an_immediate_leave_wins_over_a_leave_with_grace_of_the_same_instant() {
     let stage = Stage::new();
     stage.beat(&enter("ann", "tab"));
     let StoreWrite::Put { sessions: waiting, .. } = stage.leave(&leave("ann", "tab")) else { panic!() };

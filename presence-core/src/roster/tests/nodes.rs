@@ -3,7 +3,7 @@
 use super::stage::*;
 
 #[test]
-fn a_held_session_with_a_short_lease_comes_back_with_its_node() {
+fn a_held_session_with_a_short_lease_returns_with_its_node() {
     let mut stage = Stage::new();
     let mut ann = foreign_held("ann", "tab", "other", stage.now);
     ann.placement.lease = secs(3);
@@ -17,7 +17,7 @@ fn a_held_session_with_a_short_lease_comes_back_with_its_node() {
 }
 
 #[test]
-fn a_node_whose_backlog_comes_beat_by_beat_brings_its_sessions_back() {
+fn sessions_return_when_the_delayed_heartbeats_of_their_node_arrive() {
     let mut stage = Stage::new();
     let ann = foreign_held("ann", "tab", "other", stage.now);
     stage.node_beats("other");
@@ -44,7 +44,7 @@ fn an_unconfirmed_held_session_survives_a_pause_of_its_own_process() {
 }
 
 #[test]
-fn a_node_is_not_forgotten_while_its_sessions_live() {
+fn a_node_is_not_forgotten_while_its_sessions_are_alive() {
     let mut stage = Stage::new();
     let mut ann = foreign_held("ann", "tab", "other", stage.now);
     ann.placement.lease = secs(3600);
@@ -55,7 +55,7 @@ fn a_node_is_not_forgotten_while_its_sessions_live() {
     assert_eq!(stage.roster.tidy(stage.now), vec![]);
 }
 
-/// A process that starts knowing the others, and sees one of them go.
+/// A process that knows the others, and a node `gone` that sends no more heartbeats.
 fn witness(me: &str, others: &[&str]) -> Stage {
     let stage = Stage::with(|settings| settings.node = node(me));
     stage.node_beats("gone");
@@ -64,7 +64,7 @@ fn witness(me: &str, others: &[&str]) -> Stage {
 }
 
 #[test]
-fn a_node_is_forgotten_by_the_one_whose_duty_it_is_and_a_turn_later_by_the_next() {
+fn a_node_is_forgotten_by_the_responsible_process_and_a_minute_later_by_the_next() {
     let names = ["a", "b", "c", "d"];
     let mut stages: Vec<Stage> = names.iter().map(|me| witness(me, &names)).collect();
     let mut forgotten = [0, 0];
@@ -72,11 +72,11 @@ fn a_node_is_forgotten_by_the_one_whose_duty_it_is_and_a_turn_later_by_the_next(
         for (me, stage) in names.iter().zip(&mut stages) {
             stage.pass(1);
             names.iter().filter(|other| *other != me).for_each(|other| stage.node_beats(other));
-            let said = stage.roster.tidy(stage.now).len();
+            let forgets = stage.roster.tidy(stage.now).len();
             let turn = usize::from(second >= 8 + 60 + 60 - 1);
-            if said > 0 && stage.roster.nodes.known().len() == names.len() + 1 {
+            if forgets > 0 && stage.roster.nodes.known().len() == names.len() + 1 {
                 forgotten[turn] |= 1 << names.iter().position(|name| name == me).unwrap();
-            } else if said > 0 {
+            } else if forgets > 0 {
                 forgotten[1] |= 1 << names.iter().position(|name| name == me).unwrap();
             }
         }
@@ -88,12 +88,12 @@ fn a_node_is_forgotten_by_the_one_whose_duty_it_is_and_a_turn_later_by_the_next(
 }
 
 #[test]
-fn a_process_that_stood_still_sees_none_of_its_own_connections_lapse_when_time_is_proven_first() {
+fn own_held_sessions_do_not_lapse_if_a_proof_comes_first_after_a_pause() {
     let mut stage = Stage::new();
     stage.hold(&enter("ann", "tab"));
     stage.roster.confirm([(&user("ann"), &sid("tab"))], stage.now);
     stage.pass(3);
-    // Other processes have proven time meanwhile: the shard knows of no blind stretch.
+    // Other processes have proven the time meanwhile, so the shard has no blind stretch.
     stage.now = stage.now + secs(10);
     stage.roster.prove(0, stage.now, &[], stage.now);
     assert!(stage.is_here("ann"));

@@ -1,4 +1,4 @@
-//! Silences, backlogs and leaping clocks: live users are not seen to leave.
+//! Silences, backlogs and clock steps do not make live users leave.
 
 use super::stage::*;
 use crate::model::Session;
@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 use std::time::Duration;
 
 #[test]
-fn a_hiccup_of_six_and_a_half_seconds_without_a_disconnect_lets_nobody_leave() {
+fn nobody_leaves_during_a_silence_of_six_and_a_half_seconds_without_a_disconnect() {
     let mut stage = Stage::new();
     stage.node_beats("other");
     stage.merge(&[foreign_held("ann", "tab", "other", stage.now)]);
@@ -29,7 +29,7 @@ fn a_hiccup_of_six_and_a_half_seconds_without_a_disconnect_lets_nobody_leave() {
 }
 
 #[test]
-fn a_backlog_of_ten_seconds_and_then_a_tick_lets_nobody_leave() {
+fn nobody_leaves_when_a_backlog_of_ten_seconds_is_followed_by_a_sweep() {
     let mut stage = Stage::new();
     stage.node_beats("other");
     stage.merge(&[foreign_held("ann", "tab", "other", stage.now)]);
@@ -46,25 +46,25 @@ fn a_backlog_of_ten_seconds_and_then_a_tick_lets_nobody_leave() {
 }
 
 #[test]
-fn a_shard_that_is_dead_for_an_hour_keeps_its_sessions_and_holds_up_no_other() {
+fn a_shard_that_is_silent_for_an_hour_keeps_its_sessions_and_delays_no_other_shard() {
     let mut stage = Stage::with(|s| s.shards = 2);
     stage.roster.synced(1, stage.now);
     stage.prove(1, stage.now);
-    let told = |stage: &Stage, name: &str, shard: u16| {
+    let merge = |stage: &Stage, name: &str, shard: u16| {
         let facts = Facts { sessions: vec![foreign(name, "tab", "other", stage.now)], ..Facts::default() };
         stage.roster.merge(&facts, |_| shard, stage.now);
     };
-    told(&stage, "dead", 1);
-    told(&stage, "mute", 1);
-    told(&stage, "ann", 0);
+    merge(&stage, "dead", 1);
+    merge(&stage, "mute", 1);
+    merge(&stage, "ann", 0);
     stage.pass(59);
-    told(&stage, "bob", 0);
+    merge(&stage, "bob", 0);
     stage.pass(1);
     assert_eq!((stage.is_here("ann"), stage.is_here("bob")), (false, true));
     stage.pass(3_540);
     assert_eq!((stage.counts().0, stage.is_here("dead")), (2, true));
-    // The store comes back: users with heartbeats are seen in time; the others lapse as if the hour
-    // had not been.
+    // The store returns: users with heartbeats stay, and the others lapse as if the hour had not
+    // passed.
     stage.prove(1, stage.now);
     stage.sweep();
     assert_eq!(stage.counts().0, 2);
@@ -75,7 +75,7 @@ fn a_shard_that_is_dead_for_an_hour_keeps_its_sessions_and_holds_up_no_other() {
         stage.prove(1, stage.now);
         stage.sweep();
     }
-    // Checked before the proof came, they are checked again at the next tick.
+    // The users were checked before the proof arrived, and are checked again at the next tick.
     stage.now = stage.now + Duration::from_millis(250);
     stage.sweep();
     assert_eq!((stage.is_here("dead"), stage.is_here("mute")), (false, false));
@@ -102,7 +102,7 @@ fn leap(by: i64) {
         }
         let before = store;
         store = Timestamp::from_millis(stage.now.as_millis().checked_add_signed(ahead).unwrap());
-        // The other processes stamp as this one does: never back.
+        // The times that other processes write never go back either.
         let stamp = store.max(before);
         stage.roster.beat_node(stage.now);
         stage.node_beat("other", stamp, None);
@@ -122,24 +122,24 @@ fn leap(by: i64) {
 }
 
 #[test]
-fn a_store_whose_clock_leaps_ten_seconds_ahead_lets_nobody_leave() {
+fn nobody_leaves_when_the_stores_clock_steps_ten_seconds_ahead() {
     leap(10_000);
 }
 
 #[test]
-fn a_store_whose_clock_falls_ten_seconds_back_lets_nobody_leave() {
+fn nobody_leaves_when_the_stores_clock_steps_ten_seconds_back() {
     leap(-10_000);
 }
 
 #[test]
-fn who_fell_silent_or_left_while_this_process_was_cut_off_is_gone_in_time_once_it_hears_again() {
+fn users_who_lapsed_or_left_while_this_process_was_cut_off_are_gone_on_time_after_it_reconnects() {
     let mut stage = Stage::new();
     let mut ann = foreign("ann", "tab", "other", stage.now);
     ann.placement.lease = secs(20);
     stage.merge(&[ann, foreign("bob", "tab", "me", stage.now)]);
     stage.pass(1);
     let (left_at, seen_at) = (stage.now, stage.now);
-    // Other processes go on: the store's time has no blind stretch.
+    // Other processes are connected meanwhile, so the store's time has no blind stretch.
     stage.pass_blind(8);
     stage.touched("ann", "tab", seen_at);
     stage.leave(&leave("bob", "tab"));
@@ -148,7 +148,7 @@ fn who_fell_silent_or_left_while_this_process_was_cut_off_is_gone_in_time_once_i
         stage.roster.prove(0, stage.now, &[], stage.now);
         stage.sweep();
     };
-    // The grace of the leave, from when it was made.
+    // The grace of the leave counts from the time of the leave.
     while stage.now.since(left_at) < secs(8 + 5) {
         assert!(stage.is_here("ann") && stage.is_here("bob"));
         prove(&mut stage);
@@ -162,20 +162,20 @@ fn who_fell_silent_or_left_while_this_process_was_cut_off_is_gone_in_time_once_i
 }
 
 #[test]
-fn beats_that_two_failovers_have_lost_are_told_again() {
+fn heartbeats_that_two_failovers_lost_are_written_again() {
     let mut stage = Stage::new();
     let StoreWrite::Put { sessions, .. } = stage.beat(&enter("ann", "tab")) else {
         panic!("a new session is put")
     };
     assert_eq!(stage.merge(&sessions), []);
-    for told in [14, 15, 16] {
+    for older_by in [14, 15, 16] {
         stage.now = stage.now + secs(1);
         stage.beat(&renew("ann", "tab"));
-        // Heartbeats are postponed by up to a quarter of the lease: no store lacks that through a
-        // fault.
-        let seen_at = stage.now - secs(told);
+        // Renewals are postponed by up to a quarter of the lease, so a stored time that is older by
+        // less is no loss.
+        let seen_at = stage.now - secs(older_by);
         let stored = Session { seen_at, ..sessions[0].clone() };
-        let owed = if told > 15 { vec![key("ann", "tab")] } else { Vec::new() };
-        assert_eq!(stage.merge(&[stored]), owed, "{told} s");
+        let owed = if older_by > 15 { vec![key("ann", "tab")] } else { Vec::new() };
+        assert_eq!(stage.merge(&[stored]), owed, "{older_by} s");
     }
 }

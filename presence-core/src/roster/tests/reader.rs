@@ -1,4 +1,4 @@
-//! A checking reader of a watch: applies its updates, and verifies that they are consistent.
+//! A reader of a watch that applies all updates, and verifies that they are consistent.
 
 use crate::model::{SessionId, UserId};
 use crate::roster::{Counts, Detail, Member, Roster, Scope, SessionEvent, Snapshot, Update, Version, Watch};
@@ -47,22 +47,22 @@ impl Reader {
                 self.diffs += 1;
                 let state = self.state.as_mut().unwrap();
                 assert_eq!((diff.from, diff.to), (state.version, version));
-                let mut told = BTreeSet::new();
+                let mut mentioned = BTreeSet::new();
                 for member in &diff.joined {
                     assert!(!state.members.contains_key(&member.user), "{} joined twice", member.user);
-                    assert!(told.insert(member.user.clone()));
+                    assert!(mentioned.insert(member.user.clone()));
                 }
                 for member in &diff.changed {
                     assert!(state.members.contains_key(&member.user), "{} changed unseen", member.user);
-                    assert!(told.insert(member.user.clone()));
+                    assert!(mentioned.insert(member.user.clone()));
                 }
                 for (user, _) in &diff.left {
                     assert!(state.members.contains_key(user), "{user} left twice");
-                    assert!(told.insert(user.clone()));
+                    assert!(mentioned.insert(user.clone()));
                 }
                 state.apply(&diff);
                 for event in &diff.sessions {
-                    self.hear(event);
+                    self.apply_session_event(event);
                 }
             }
         }
@@ -70,7 +70,7 @@ impl Reader {
         let state = self.state.as_ref().unwrap();
         assert_eq!(state.version, version);
         if self.watch.detail == Detail::Sessions {
-            assert_eq!(self.sessions, sessions_of(&state.members), "events and members tell two stories");
+            assert_eq!(self.sessions, sessions_of(&state.members), "session events and members differ");
         }
         true
     }
@@ -85,7 +85,7 @@ impl Reader {
         self.state = Some(snapshot.clone());
     }
 
-    fn hear(&mut self, event: &SessionEvent) {
+    fn apply_session_event(&mut self, event: &SessionEvent) {
         match event {
             SessionEvent::Joined(user, session) => {
                 assert!(self.sessions.insert((user.clone(), session.id.clone())), "{user} joined twice");
@@ -109,7 +109,7 @@ impl Reader {
         self.watch.counts()
     }
 
-    /// Leaves, keeping only the version.
+    /// Closes the reader, and returns its version.
     pub fn leave(self) -> Option<Version> {
         self.watch.leave(self.id);
         self.at

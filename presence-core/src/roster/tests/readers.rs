@@ -13,13 +13,13 @@ use std::task::{Context, Poll, Waker};
 
 fn poll(watch: &crate::roster::Watch, at: Option<Version>) -> Option<(Update, Version)> {
     match watch.poll(9, at, &Context::from_waker(Waker::noop())) {
-        Poll::Ready(told) => told,
+        Poll::Ready(update) => update,
         Poll::Pending => None,
     }
 }
 
-/// Makes a user enter, leave, move or declare something, and publishes that.
-fn something_happens(stage: &mut Stage, rng: &mut Rng) {
+/// Lets a user enter, leave, change topics or declare a status, and publishes that.
+fn make_random_change(stage: &mut Stage, rng: &mut Rng) {
     let (name, session) = (format!("u{}", rng.below(5)), format!("s{}", rng.below(2)));
     match rng.below(5) {
         0 => drop(stage.beat(&enter(&name, &session).topics(topics(&["hall"])))),
@@ -35,17 +35,18 @@ fn something_happens(stage: &mut Stage, rng: &mut Rng) {
 }
 
 #[test]
-fn readers_who_lag_differently_end_with_the_same() {
+fn readers_with_different_lags_reach_the_same_state() {
     for seed in 0..2 {
         let (mut stage, mut rng) = (Stage::new(), Rng::seeded(seed));
         for scope in [Scope::All, Scope::Topic(topic("hall")), Scope::users([user("u1"), user("u2")])] {
             for detail in [Detail::Members, Detail::Sessions] {
-                // At every change, at some, at few, and so rarely that the log does not reach back.
+                // Readers that read after every change, less often, rarely, and so rarely that the
+                // log is too short for them.
                 let pace = [1, 5, 60, 1_500];
                 let mut readers: Vec<Reader> =
                     (0..4).map(|id| Reader::new(&stage.roster, &scope, detail, id)).collect();
                 for step in 1..=3_000 {
-                    something_happens(&mut stage, &mut rng);
+                    make_random_change(&mut stage, &mut rng);
                     for (reader, pace) in readers.iter_mut().zip(pace) {
                         if step % pace == 0 {
                             reader.read_all();
@@ -69,7 +70,7 @@ fn readers_who_lag_differently_end_with_the_same() {
 }
 
 #[test]
-fn whoever_comes_back_resumes_where_they_were() {
+fn a_returning_reader_resumes_at_its_version() {
     let mut stage = Stage::new();
     let mut reader = Reader::new(&stage.roster, &Scope::All, Detail::Members, 1);
     stage.beat(&enter("ann", "tab"));
@@ -89,7 +90,7 @@ fn whoever_comes_back_resumes_where_they_were() {
 }
 
 #[test]
-fn whoever_comes_with_a_version_of_another_instance_gets_a_snapshot() {
+fn a_reader_with_a_version_of_another_instance_gets_a_snapshot() {
     let stage = Stage::new();
     stage.beat(&enter("ann", "tab"));
     let watch = stage.roster.watch(&Scope::All, Detail::Members);
@@ -99,8 +100,8 @@ fn whoever_comes_with_a_version_of_another_instance_gets_a_snapshot() {
         for incarnation in [incarnation, here.incarnation] {
             let at = Version { incarnation, n };
             if at != here {
-                let told = poll(&watch, Some(at));
-                assert!(matches!(told, Some((Update::Snapshot(_), to)) if to == here), "{at} {told:?}");
+                let update = poll(&watch, Some(at));
+                assert!(matches!(update, Some((Update::Snapshot(_), to)) if to == here), "{at} {update:?}");
             }
         }
     }
@@ -108,7 +109,7 @@ fn whoever_comes_with_a_version_of_another_instance_gets_a_snapshot() {
 }
 
 #[test]
-fn a_shutdown_ends_every_reader_now_and_later() {
+fn a_shutdown_ends_present_and_future_readers() {
     let stage = Stage::new();
     let mut reader = Reader::new(&stage.roster, &Scope::All, Detail::Members, 1);
     reader.read_all();
@@ -158,7 +159,7 @@ fn diff(from: &Snapshot, to: &Snapshot) -> Diff {
 
 proptest! {
     #[test]
-    fn applying_the_diff_of_two_states_to_the_one_gives_the_other(a in state(), b in state()) {
+    fn applying_the_diff_of_two_states_to_the_first_yields_the_second(a in state(), b in state()) {
         let (mut a, b) = (snapshot(1, &a), snapshot(2, &b));
         let diff = diff(&a, &b);
         a.apply(&diff);
@@ -166,7 +167,7 @@ proptest! {
     }
 
     #[test]
-    fn applying_joined_diffs_gives_what_applying_each_gives(states in prop::collection::vec(state(), 2..8)) {
+    fn a_joined_diff_has_the_same_effect_as_its_parts(states in prop::collection::vec(state(), 2..8)) {
         let states: Vec<_> = (1..).zip(&states).map(|(n, state)| snapshot(n, state)).collect();
         let diffs: Vec<_> = states.windows(2).map(|pair| diff(&pair[0], &pair[1])).collect();
         let joined = Diff::joined(diffs.iter());

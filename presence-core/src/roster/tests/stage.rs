@@ -1,4 +1,4 @@
-//! The stage: a roster with time advanced by hand, and short helpers for what happens to it.
+//! `Stage`: a roster with time that tests advance by hand, and short helpers for its calls.
 
 use crate::liveness::Policy;
 use crate::model::{
@@ -74,7 +74,7 @@ pub fn foreign(name: &str, session: &str, by: &str, at: Timestamp) -> Session {
     }
 }
 
-/// The same, held by a connection of that process.
+/// Like [`foreign`], held by a connection of that process.
 pub fn foreign_held(name: &str, session: &str, by: &str, at: Timestamp) -> Session {
     let mut session = foreign(name, session, by, at);
     session.placement.held = true;
@@ -89,7 +89,7 @@ pub fn in_topics(session: &Session, names: &[&str]) -> Session {
     session
 }
 
-/// One roster whose store keeps the process's own time, unless a test changes that.
+/// A roster whose store has the same time as the process, unless a test changes that.
 pub struct Stage {
     pub roster: Roster,
     pub now: Timestamp,
@@ -141,8 +141,8 @@ impl Stage {
         self.roster.leave(leave, self.now)
     }
 
-    /// Passes whole seconds: in each, this process sends a heartbeat, the store proves its time,
-    /// and due sessions are checked.
+    /// Advances by whole seconds. In each, this process sends a heartbeat, the store proves its
+    /// time, and due sessions are checked.
     pub fn pass(&mut self, seconds: u64) -> SweepOutput {
         let mut all = SweepOutput::default();
         for _ in 0..seconds {
@@ -169,7 +169,7 @@ impl Stage {
         blind.clone()
     }
 
-    /// Passes time without anything from the store.
+    /// Advances by whole seconds without proofs of the store.
     pub fn pass_blind(&mut self, seconds: u64) -> SweepOutput {
         let mut all = SweepOutput::default();
         for _ in 0..seconds {
@@ -253,12 +253,12 @@ fn both(counts: Counts) -> (u32, u32) {
 }
 
 impl Roster {
-    /// Sets the number of sessions from which a user has indexes.
-    pub(super) fn crowd_from(&self, sessions: usize) {
-        self.shards.iter().for_each(|shard| shard.lock().crowd_from = sessions);
+    /// Sets the number of sessions from which on a user gets indexes.
+    pub(super) fn index_from(&self, sessions: usize) {
+        self.shards.iter().for_each(|shard| shard.lock().index_from = sessions);
     }
 
-    /// The bytes of all sessions, the visible bytes and the visible sessions, counted afresh.
+    /// Recounts the bytes of all sessions, the visible bytes and the visible sessions.
     pub(super) fn recount(&self) -> (usize, usize, usize) {
         let (mut bytes, mut shown_bytes) = self.topics.recount();
         let mut shown_sessions = 0;

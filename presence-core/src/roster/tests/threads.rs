@@ -18,7 +18,7 @@ const ROUNDS: u64 = 30;
 const STEPS: u64 = 3_000;
 
 /// The work of one thread in one round.
-fn work(roster: &Roster, clock: &AtomicU64, seed: u64, told: &mut Vec<Session>) {
+fn work(roster: &Roster, clock: &AtomicU64, seed: u64, written: &mut Vec<Session>) {
     let mut rng = Rng::seeded(seed);
     let mut reader: Option<Reader> = None;
     for _ in 0..STEPS {
@@ -27,7 +27,7 @@ fn work(roster: &Roster, clock: &AtomicU64, seed: u64, told: &mut Vec<Session>) 
         let now = Timestamp::from_millis(clock.fetch_add(late, Ordering::AcqRel) + late);
         let (name, session) = (format!("u{}", rng.below(60)), format!("s{}", rng.below(3)));
         let room = topics(&[["attic", "hall", "yard"][rng.index(3)]]);
-        let said = match rng.below(16) {
+        let write = match rng.below(16) {
             0..=2 => roster.beat(&enter(&name, &session).topics(room), BeatSource::Beat, 0, now).unwrap(),
             3..=5 => roster
                 .beat(&renew(&name, &session).activity(Activity::Now), BeatSource::Beat, 0, now)
@@ -75,21 +75,21 @@ fn work(roster: &Roster, clock: &AtomicU64, seed: u64, told: &mut Vec<Session>) 
                 StoreWrite::Nothing
             }
         };
-        if let StoreWrite::Put { sessions, .. } = said {
-            told.extend(sessions);
+        if let StoreWrite::Put { sessions, .. } = write {
+            written.extend(sessions);
         }
-        // An echo by the store, which another thread may have changed meanwhile.
-        if rng.one_in(20) && !told.is_empty() {
-            let sessions = vec![told.swap_remove(rng.index(told.len()))];
+        // The store echoes a session that another thread may have changed meanwhile.
+        if rng.one_in(20) && !written.is_empty() {
+            let sessions = vec![written.swap_remove(rng.index(written.len()))];
             roster.merge(&Facts { sessions, ..Facts::default() }, |_| 0, now);
         }
-        told.truncate(64);
+        written.truncate(64);
     }
     reader.map(Reader::leave);
 }
 
 #[test]
-fn whatever_threads_do_at_once_ends_in_what_the_facts_say() {
+fn concurrent_calls_leave_a_roster_that_matches_the_facts() {
     let policy = Policy::default().lease_for(secs(10)).active_for(secs(6));
     let settings = Settings {
         policy,

@@ -5,7 +5,7 @@ use crate::model::Status;
 use crate::roster::StoreWrite;
 
 #[test]
-fn taking_back_a_change_keeps_what_others_have_seen_since() {
+fn a_rollback_keeps_heartbeats_that_arrived_since() {
     let mut stage = Stage::new();
     stage.beat(&enter("ann", "tab"));
     stage.pass(1);
@@ -19,7 +19,7 @@ fn taking_back_a_change_keeps_what_others_have_seen_since() {
 }
 
 #[test]
-fn taking_back_an_entry_takes_the_session_out() {
+fn rolling_back_an_entry_removes_the_session() {
     let stage = Stage::new();
     let StoreWrite::Put { roll_back, .. } = stage.beat(&enter("ann", "tab").topics(topics(&["hall"]))) else {
         panic!()
@@ -29,7 +29,7 @@ fn taking_back_an_entry_takes_the_session_out() {
 }
 
 #[test]
-fn taking_back_a_move_brings_the_session_where_it_was() {
+fn rolling_back_a_change_of_topics_restores_the_old_topics() {
     let mut stage = Stage::new();
     stage.beat(&enter("ann", "tab").topics(topics(&["hall"])));
     let before = stage.session("ann", "tab");
@@ -45,7 +45,7 @@ fn taking_back_a_move_brings_the_session_where_it_was() {
 }
 
 #[test]
-fn taking_back_leaves_what_came_later() {
+fn a_rollback_keeps_later_changes() {
     let mut stage = Stage::new();
     stage.beat(&enter("ann", "tab"));
     stage.pass(1);
@@ -61,7 +61,7 @@ fn taking_back_leaves_what_came_later() {
 }
 
 #[test]
-fn taking_back_a_leave_brings_the_session_back() {
+fn rolling_back_a_leave_restores_the_session() {
     let mut stage = Stage::new();
     stage.beat(&enter("ann", "tab"));
     stage.pass(1);

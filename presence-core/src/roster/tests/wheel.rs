@@ -13,11 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 #[test]
-fn nothing_queued_is_lost_however_time_goes_on() {
+fn every_queued_check_comes_due_in_time_in_any_history() {
     for seed in 0..300 {
         let mut rng = Rng::seeded(seed);
         let (mut wheel, mut now) = (Wheel::new(START), START);
-        // The current item of each session, and by when it must have been checked.
+        // The queued tick of each entry, and the time by which it must be due.
         let mut queued = BTreeMap::new();
         for _ in 0..400 {
             match rng.below(6) {
@@ -33,7 +33,7 @@ fn nothing_queued_is_lost_however_time_goes_on() {
                 _ if rng.one_in(6) => now = now + secs(rng.below(20_000)),
                 _ => {}
             }
-            // Turned only when it says so, as a sweep does.
+            // Turned only when it announces so, as a sweep does.
             if wheel.next_at() > now {
                 continue;
             }
@@ -41,7 +41,7 @@ fn nothing_queued_is_lost_however_time_goes_on() {
             let mut seen = BTreeSet::new();
             while let Some((tick, entry)) = wheel.next_due() {
                 if queued.get(&entry).is_some_and(|(current, _)| *current == tick) {
-                    assert!(seen.insert(entry), "looked at twice");
+                    assert!(seen.insert(entry), "due twice");
                     queued.remove(&entry);
                 }
             }
@@ -53,7 +53,7 @@ fn nothing_queued_is_lost_however_time_goes_on() {
 }
 
 #[test]
-fn a_check_comes_in_the_tick_after_its_time_and_not_before_even_if_nothing_was_due_for_long() {
+fn a_check_comes_due_in_the_tick_after_its_time_even_after_a_long_pause() {
     let mut wheel = Wheel::new(START);
     assert_eq!(wheel.next_at(), Timestamp::MAX);
     for days in [0, 1, 300] {
@@ -70,7 +70,7 @@ fn a_check_comes_in_the_tick_after_its_time_and_not_before_even_if_nothing_was_d
 }
 
 #[test]
-fn who_turns_the_wheel_until_nothing_is_due_comes_to_an_end() {
+fn an_entry_queued_while_the_wheel_is_read_is_due_in_the_next_tick() {
     let mut wheel = Wheel::new(START);
     let now = START + secs(10);
     wheel.turn(now);
@@ -82,7 +82,7 @@ fn who_turns_the_wheel_until_nothing_is_due_comes_to_an_end() {
 }
 
 #[test]
-fn a_slab_holds_what_a_map_holds() {
+fn a_slab_behaves_like_a_map() {
     let stage = Stage::new();
     let slot = |n: u64| {
         let session = foreign("ann", &format!("{n}"), "other", START);
@@ -94,7 +94,7 @@ fn a_slab_holds_what_a_map_holds() {
         let (mut rng, mut slab, mut map) = (Rng::seeded(seed), Slab::default(), BTreeMap::new());
         let mut most = 0;
         for n in 0..3_000 {
-            // Waves, so that it is empty now and then.
+            // It grows and shrinks in turn, so that it is empty now and then.
             let grows = (n / 500) % 2 == 0;
             if map.is_empty() || rng.below(10) < if grows { 8 } else { 1 } {
                 let at = slab.insert(slot(n));
@@ -105,7 +105,7 @@ fn a_slab_holds_what_a_map_holds() {
                 assert!(slab.remove(at).is_none());
             }
             most = if map.is_empty() { 0 } else { most.max(map.len()) };
-            // Numbers are used again, and what is empty gives its memory back.
+            // Numbers are reused, and empty chunks are freed.
             assert!(slab.end() as usize <= most.next_multiple_of(128));
             let chunks: BTreeSet<u32> = map.keys().map(|at| at / 128).collect();
             assert!(slab.capacity() <= chunks.len() * 128);

@@ -1,18 +1,19 @@
-//! What is looked at under a lock: it grows with what changes, not with all that a user has.
+//! Steps taken under a lock: they grow with the size of a change, not with the number of a user's
+//! sessions.
 
 use super::stage::*;
 use crate::model::{Meta, Status, Topics};
 use crate::roster::work;
 use crate::roster::{BeatSource, Detail, Refused, Scope, StoreWrite};
 
-/// So many topics, each of them only for one session; `all` is one for everybody.
+/// `count` topics: all but one are only for this session; `all` is shared by all sessions.
 fn own_topics(session: usize, count: usize) -> Topics {
     let own = (0..count - 1).map(|n| topic(&format!("t{session}-{n}")));
     Topics::new(own.chain([topic("all")])).unwrap()
 }
 
-/// A user with so many sessions in 64 topics each.
-fn crowded(sessions: usize) -> Stage {
+/// A user with `sessions` sessions in 64 topics each.
+fn user_with_sessions(sessions: usize) -> Stage {
     let stage = Stage::new();
     for n in 0..sessions {
         stage.beat(&enter("ann", &format!("s{n}")).topics(own_topics(n, 64)));
@@ -24,9 +25,9 @@ fn meta(n: u64) -> Meta {
     Meta::new(serde_json::json!({ "n": n })).unwrap()
 }
 
-/// How many steps each kind of hit takes that is about one session.
+/// The steps that each kind of hit on one session takes.
 fn steps_of_hits(sessions: usize) -> Vec<(&'static str, u64)> {
-    let mut stage = crowded(sessions);
+    let mut stage = user_with_sessions(sessions);
     let mut steps = Vec::new();
     let mut count =
         |what, hit: &mut dyn FnMut(&mut Stage)| steps.push((what, work::of(|| hit(&mut stage)).1));
@@ -39,7 +40,7 @@ fn steps_of_hits(sessions: usize) -> Vec<(&'static str, u64)> {
     });
     count("new", &mut |stage| _ = stage.beat(&enter("ann", "new").topics(own_topics(999, 64))));
     count("touched", &mut |stage| stage.touched("ann", "s11", stage.now + secs(1)));
-    count("told", &mut |stage| {
+    count("merged", &mut |stage| {
         let session = stage.session("ann", "s12").unwrap();
         stage.merge(&[session]);
     });
@@ -47,7 +48,7 @@ fn steps_of_hits(sessions: usize) -> Vec<(&'static str, u64)> {
 }
 
 #[test]
-fn a_hit_looks_at_its_own_session_and_topics_however_many_the_user_has() {
+fn the_steps_of_a_hit_do_not_depend_on_the_users_other_sessions() {
     let (few, many) = (steps_of_hits(50), steps_of_hits(200));
     for ((what, few), (_, many)) in few.into_iter().zip(many) {
         assert!(many <= few + 8, "{what}: {few} steps with 50 sessions, {many} with 200");
@@ -56,9 +57,9 @@ fn a_hit_looks_at_its_own_session_and_topics_however_many_the_user_has() {
 }
 
 #[test]
-fn a_change_of_status_looks_at_each_session_and_topic_a_few_times() {
+fn a_change_of_status_takes_a_few_steps_for_each_session_and_topic() {
     let steps = |sessions: usize| {
-        let stage = crowded(sessions);
+        let stage = user_with_sessions(sessions);
         let busy = || stage.beat(&renew("ann", "s7").declares(Status::Busy));
         let hides = || stage.beat(&renew("ann", "s7").declares(Status::Offline));
         [work::of(busy).1, work::of(hides).1]
@@ -70,7 +71,7 @@ fn a_change_of_status_looks_at_each_session_and_topic_a_few_times() {
 }
 
 #[test]
-fn a_session_more_costs_the_same_whether_it_is_the_tenth_or_comes_after_a_thousand() {
+fn entering_a_session_takes_the_same_steps_however_many_there_were() {
     let stage = Stage::new();
     let mut worst = 0;
     for n in 0..2_000 {
@@ -79,7 +80,8 @@ fn a_session_more_costs_the_same_whether_it_is_the_tenth_or_comes_after_a_thousa
         if n >= 10 {
             worst = worst.max(steps);
         }
-        // What is renewed meanwhile is put in order once, by whoever must go.
+        // A session that is renewed meanwhile is sorted again once, when a session has to be
+        // evicted.
         stage.beat(&renew("ann", &format!("s{}", n / 2)));
     }
     assert!(worst <= 120, "{worst} steps");
@@ -87,9 +89,9 @@ fn a_session_more_costs_the_same_whether_it_is_the_tenth_or_comes_after_a_thousa
 }
 
 #[test]
-fn a_watched_topic_looks_at_the_sessions_that_are_in_it() {
+fn publishing_a_topic_examines_only_the_sessions_in_it() {
     let steps = |sessions: usize| {
-        let stage = crowded(sessions);
+        let stage = user_with_sessions(sessions);
         let _watch = stage.roster.watch(&Scope::Topic(topic("t7-0")), Detail::Members);
         stage.roster.publish();
         stage.beat(&renew("ann", "s7").meta(meta(1)));
@@ -100,8 +102,8 @@ fn a_watched_topic_looks_at_the_sessions_that_are_in_it() {
 }
 
 #[test]
-fn all_sessions_of_a_user_end_in_a_few_steps_for_each() {
-    let mut stage = crowded(200);
+fn ending_all_sessions_of_a_user_takes_a_few_steps_for_each() {
+    let mut stage = user_with_sessions(200);
     stage.now = stage.now + secs(61);
     stage.prove(0, stage.now);
     let steps = work::of(|| stage.sweep()).1;
@@ -110,7 +112,7 @@ fn all_sessions_of_a_user_end_in_a_few_steps_for_each() {
 }
 
 #[test]
-fn who_lapses_with_all_sessions_at_once_goes_in_one_step_for_whoever_watches() {
+fn a_hidden_user_is_not_shown_while_all_sessions_lapse_at_once() {
     let mut stage = Stage::new();
     for n in 0..20 {
         stage.beat(&enter("ann", &format!("s{n}")));
@@ -119,13 +121,13 @@ fn who_lapses_with_all_sessions_at_once_goes_in_one_step_for_whoever_watches() {
     assert_eq!(stage.counts(), (0, 0));
     for _ in 0..61 {
         stage.pass(1);
-        // The one that hides goes no earlier than the others.
+        // The session that hides the user lapses no earlier than the others.
         assert_eq!(stage.counts(), (0, 0));
     }
 }
 
 #[test]
-fn a_user_is_in_so_many_topics_with_all_sessions_and_in_no_more() {
+fn the_topics_of_all_sessions_of_a_user_are_limited() {
     let mut stage = Stage::with(|settings| settings.max_topics_per_user = 100);
     let refused = |stage: &Stage, beat| {
         stage.roster.beat(&beat, BeatSource::Beat, 0, stage.now) == Err(Refused::TooManyTopics)
@@ -138,8 +140,8 @@ fn a_user_is_in_so_many_topics_with_all_sessions_and_in_no_more() {
     assert!(refused(&stage, enter("ann", "a").topics(own_topics(2, 61))));
     assert_eq!((stage.session("ann", "a"), stage.session("ann", "b")), before);
     assert_eq!(stage.session("ann", "c"), None);
-    // What is no more than before, or in no topic at all, is taken; so are others, and whatever the
-    // store tells.
+    // Accepted are: no more topics than before, sessions without topics, other users, and all that
+    // the store delivers.
     stage.beat(&renew("ann", "a"));
     stage.beat(&renew("ann", "a").topics(own_topics(3, 60)));
     stage.beat(&enter("ann", "c"));
@@ -148,7 +150,7 @@ fn a_user_is_in_so_many_topics_with_all_sessions_and_in_no_more() {
     let names = ["x", "y"];
     stage.merge(&[in_topics(&foreign, &names)]);
     assert!(refused(&stage, enter("ann", "c").topics(topics(&["one more"]))));
-    // Who leaves makes room; who lapses and comes back needs it again.
+    // A session that leaves makes room; one that lapses and returns needs it again.
     stage.leave(&leave("ann", "b").immediately());
     stage.beat(&enter("ann", "c").topics(own_topics(5, 38)));
     assert!(refused(&stage, enter("ann", "b").topics(topics(&["one more"]))));
@@ -161,7 +163,7 @@ fn a_user_is_in_so_many_topics_with_all_sessions_and_in_no_more() {
 }
 
 #[test]
-fn the_first_topics_are_found_without_a_look_at_all_others() {
+fn the_largest_topics_are_found_without_examining_all_others() {
     let stage = Stage::new();
     for n in 0..20_000 {
         stage.beat(
@@ -175,7 +177,7 @@ fn the_first_topics_are_found_without_a_look_at_all_others() {
         [2_858, 2_857, 2_857, 2_857, 2_857, 2_857, 2_857, 1, 1, 1]
     );
     assert!(steps <= 16 * (10 + 32), "{steps}");
-    // Also when every one of them has just changed.
+    // Also after every topic has changed.
     for n in 0..20_000 {
         stage.leave(&leave(&format!("u{n}"), "tab").immediately());
     }

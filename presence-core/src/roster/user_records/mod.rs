@@ -1,6 +1,7 @@
-//! Records of users that outlive their sessions: last seen, excluded until, erased.
+//! Records of users that are kept after their sessions are forgotten: last-seen times, blocks and
+//! erasures.
 
-pub(super) mod exclusion;
+pub(super) mod blocks;
 pub(super) mod records;
 pub(super) mod retention;
 pub(super) mod seen;

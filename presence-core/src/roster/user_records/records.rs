@@ -1,15 +1,15 @@
-//! Records of the users of one shard: when they were last seen, and exclusions and erasures.
+//! Records of the users of one shard: last-seen times, blocks and erasures.
 
 use crate::footprint;
 use crate::model::{Block, SessionId, UserId, UserRecord};
-use crate::roster::sessions::known::Known;
+use crate::roster::sessions::stored::StoredState;
 use crate::time::Timestamp;
 use std::collections::HashMap;
 
 type Map<V> = HashMap<UserId, V, foldhash::fast::RandomState>;
 
-/// Records of users. Last-seen times are many, so they take no more than a name and a time each;
-/// the few exclusions and erasures ("marks") have a map of their own.
+/// Records of users. There may be many last-seen times, so each takes only a name and a time. The
+/// few blocks and erasures ("marks") have a map of their own.
 #[derive(Default)]
 pub(crate) struct Records {
     pub seen: Map<Timestamp>,
@@ -18,13 +18,13 @@ pub(crate) struct Records {
     marked: usize,
 }
 
-/// An exclusion or erasure of a user.
+/// A block or erasure of a user.
 #[derive(Clone, Default)]
 pub(crate) struct Mark {
     pub erased_at: Option<Timestamp>,
     pub block: Option<Block>,
     /// Whether the store has it.
-    pub known: Known,
+    pub stored: StoredState,
 }
 
 /// Which parts of a merged record are new and must be applied.
@@ -35,7 +35,7 @@ pub(crate) struct Changes {
 }
 
 impl Mark {
-    /// Estimated bytes with the user's name, for a table that has just grown.
+    /// Estimated bytes including the user's name. Assumes that the map has just grown.
     fn bytes(&self, user: &UserId) -> usize {
         const MARK: usize = 2 * (size_of::<UserId>() + size_of::<Mark>() + 1);
         let session = self.block.as_ref().and_then(|block| block.session.as_ref());
@@ -43,12 +43,12 @@ impl Mark {
         MARK + footprint::name(user.as_str().len()) + session
     }
 
-    /// When the exclusion of a session ends, if there is one at `now`.
+    /// When the block of a session ends, if there is one at `now`.
     pub fn keeps_away(&self, session: &SessionId, now: Timestamp) -> Option<Timestamp> {
         self.block.as_ref().filter(|block| block.keeps_away(session, now)).map(|block| block.until)
     }
 
-    /// When the exclusion of all sessions ends, if there is one at `now`.
+    /// When the block of all sessions ends, if there is one at `now`.
     pub fn keeps_all_away(&self, now: Timestamp) -> Option<Timestamp> {
         let block = self.block.as_ref().filter(|block| block.session.is_none() && now < block.until);
         block.map(|block| block.until)
@@ -67,7 +67,7 @@ impl Records {
     }
 
     /// Merges a record by the rule of [`UserRecord::merge`], except for its last-seen time.
-    pub fn mark(&mut self, record: &UserRecord, known_now: Known) -> Changes {
+    pub fn mark(&mut self, record: &UserRecord, known_now: StoredState) -> Changes {
         if record.erased_at.is_none() && record.block.is_none() {
             return Changes { blocks: false, erases: false };
         }
@@ -79,9 +79,9 @@ impl Records {
             mark.block.clone_from(&record.block);
         }
         mark.erased_at = mark.erased_at.max(record.erased_at);
-        // Only a record with all that is known here counts as delivered.
+        // The record counts as stored only if it contains everything that is known here.
         if record.block == mark.block && record.erased_at == mark.erased_at {
-            mark.known = known_now;
+            mark.stored = known_now;
         }
         self.marked = self.marked - known + mark.bytes(&record.user);
         if changes.erases && self.seen.get(&record.user).is_some_and(|at| Some(*at) <= record.erased_at) {
@@ -102,7 +102,7 @@ impl Records {
         }
     }
 
-    /// Drops the record of a user that the store has dropped, unless it is newer here.
+    /// Drops the record of a user that the store has dropped, unless a newer one is known here.
     pub fn forget(&mut self, record: &UserRecord) {
         if self.of(&record.user).is_some_and(|known| record.covers(&known)) {
             self.seen.remove(&record.user);
@@ -117,7 +117,7 @@ impl Records {
         self.marked
     }
 
-    /// Drops the marks that `keeps` returns false for, and returns them.
+    /// Drops the marks for which `keeps` returns false, and returns them.
     pub fn retain_marks(&mut self, keeps: impl Fn(&UserId, &Mark) -> bool) -> Vec<(UserId, Mark)> {
         let marked = &mut self.marked;
         let dropped = self.marks.extract_if(|user, mark| !keeps(user, mark));

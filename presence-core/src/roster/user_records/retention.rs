@@ -8,32 +8,31 @@ use crate::store::ForgetIf;
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// How long an exclusion or erasure is remembered after its end. A process cut off from the store
-/// for less than this learns of it, and does not write again what it ended.
+/// How long a block or erasure is kept after its end. A process that was cut off from the store for
+/// less than this still learns of it, and does not write the ended sessions again.
 const MARKED_FOR: Duration = Duration::from_hours(1);
-/// Bytes of a last-seen record without the bytes of a long id, for a table that has just grown.
+/// Bytes of a last-seen record without those of a long id. Assumes that the map has just grown.
 const SEEN_BYTES: usize = 76;
-/// Exclusions and erasures may take this much memory even if less is configured.
+/// Blocks and erasures may take this many bytes even if fewer are configured.
 const MARKS_AT_LEAST: usize = 1024 * 1024;
 /// Ids up to this length take no extra bytes.
 const INLINE_ID: usize = 24;
 
 impl Roster {
-    /// Users whose exclusions or erasures the present watch has not delivered. Once the shard is
-    /// synced, this means that the store lacks them or knows less of them.
+    /// Users whose blocks or erasures the current watch has not delivered. Once the shard is
+    /// synced, this means that the store lacks them or has older ones.
     pub fn undelivered_marks(&self, shard: u16, shard_of: impl Fn(&UserId) -> u16) -> Vec<UserId> {
         let delivered = self.watch.current();
         let mut users = Vec::new();
         for lock in &self.shards {
             let locked = lock.lock();
-            let undelivered = locked.records.marks.iter().filter(|(_, mark)| mark.known != delivered);
+            let undelivered = locked.records.marks.iter().filter(|(_, mark)| mark.stored != delivered);
             users.extend(undelivered.map(|(user, _)| user).filter(|user| shard_of(user) == shard).cloned());
         }
         users
     }
 
-    /// Users whose last-seen times this process is responsible for writing to a store that lost
-    /// them.
+    /// Users whose last-seen times this process must write to a store that has lost them.
     pub fn seen_times_to_rewrite(
         &self,
         shard: u16,
@@ -50,20 +49,20 @@ impl Roster {
         users
     }
 
-    /// Whether there is room for an exclusion or erasure of this user. These take precedence over
-    /// last-seen records; replacing one takes no room.
+    /// Whether there is room for a block or erasure of this user. They take precedence over
+    /// last-seen records, and replacing one needs no room.
     pub fn has_room_for_mark(&self, user: &UserId) -> bool {
         let is_marked = self.shard_of(user).0.lock().records.marks.contains_key(user);
         is_marked || self.marked() < self.settings.remember_bytes.max(MARKS_AT_LEAST)
     }
 
-    /// Estimated bytes of exclusions and erasures.
+    /// Estimated bytes of blocks and erasures.
     fn marked(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().records.marked()).sum()
     }
 
     /// Drops expired records, and the oldest ones beyond the budget; returns those that this
-    /// process is responsible for having the store forget.
+    /// process must make the store forget.
     pub fn tidy_records(&self, shard_of: impl Fn(&UserId) -> u16, now: Timestamp) -> Vec<ForgetIf> {
         let remember_for = self.settings.policy.remember_for.unwrap_or_default();
         let (responsibility, clocks) = (self.responsibility(now), self.clocks());
@@ -73,7 +72,8 @@ impl Roster {
             let mut locked = lock.lock();
             let Shard { records, .. } = &mut *locked;
             let mut expired = Vec::new();
-            // Last-seen times before this have expired, also those that only the store has.
+            // Last-seen times up to this have expired. The store is to forget any time up to it,
+            // since it may have a later one than this process.
             let limit = |user: &UserId| times.proven_at(shard_of(user)) - remember_for;
             records.seen.retain(|user, at| {
                 let keeps = *at > limit(user);
@@ -85,7 +85,8 @@ impl Roster {
                 }
                 keeps
             });
-            // The store drops a record only as a whole.
+            // The store drops a record only as a whole, so a mark is kept while the last-seen time
+            // of its user is.
             let seen = std::mem::take(&mut records.seen);
             let dropped = records.retain_marks(|user, mark| {
                 let ends =
@@ -110,8 +111,8 @@ impl Roster {
         forget.into_iter().filter(mine).map(ForgetIf::User).collect()
     }
 
-    /// Drops the records of users seen longest ago: those beyond the room, and a sixteenth more so
-    /// that this happens seldom.
+    /// Drops the records of users seen longest ago: those for which there is no room, and a
+    /// sixteenth more, so that this is seldom necessary.
     fn drop_oldest_seen(&self, bytes: usize, room: usize, mut kept: Vec<Timestamp>) -> Vec<UserRecord> {
         let each = (bytes / kept.len()).max(1);
         let fits = room / each;

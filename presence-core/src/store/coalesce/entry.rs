@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) trait Entry: Weigh + Clone + Send + Sync + 'static {
     /// The answer for a caller.
     type Answer: Default + Send + 'static;
-    /// The answer for a batch, in a form in which callers' entries are found.
+    /// The answer for a batch, in a form from which the answers for single callers are taken.
     type Shared: Send + Sync;
 
     /// Sends a batch to the store.
@@ -59,7 +59,7 @@ impl Entry for Touch {
     }
 }
 
-/// What a batch has loaded.
+/// The facts that a batch has loaded.
 #[derive(Default)]
 pub(super) struct Loaded {
     sessions: BTreeMap<UserId, Vec<Session>>,
@@ -73,7 +73,8 @@ impl Entry for UserId {
     type Shared = Loaded;
 
     async fn send<S: PresenceStore>(batch: &[Self], store: &S) -> Result<Loaded> {
-        // Each user once, since a store repeats the sessions of users that a call repeats.
+        // Each user once: if a call names a user twice, the store returns that user's sessions
+        // twice.
         let users: BTreeSet<&Self> = batch.iter().collect();
         let users: Vec<Self> = users.into_iter().cloned().collect();
         let facts = store.load(&users).await?;

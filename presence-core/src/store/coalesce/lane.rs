@@ -1,4 +1,4 @@
-//! A lane: the queue of callers of one verb, and the tasks that send it.
+//! `Lane`: the queue of callers of one method, and the tasks that send the queued entries.
 
 use super::entry::Entry;
 use super::{IN_FLIGHT, WAITING_ENTRIES};
@@ -11,20 +11,20 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// The queue of callers of one verb.
+/// The queue of callers of one method of the store.
 pub(super) struct Lane<T: Entry> {
     state: Mutex<State<T>>,
-    /// One permit for each entry that may wait.
+    /// One permit for each entry that may be queued.
     room: Arc<Semaphore>,
 }
 
 struct State<T: Entry> {
     waiting: VecDeque<Waiting<T>>,
-    /// Number of sending tasks. Each checks the queue once more before it ends.
+    /// Number of sending tasks. A task ends only when the queue is empty.
     senders: usize,
 }
 
-/// The queued entries of a caller, at most one batch, and the channel for the answer.
+/// The queued entries of one caller (at most one batch), and the channel for the answer.
 struct Waiting<T: Entry> {
     entries: Vec<T>,
     bytes: usize,
@@ -40,8 +40,8 @@ impl<T: Entry> Default for Lane<T> {
 }
 
 impl<T: Entry> Lane<T> {
-    /// Sends entries to the store in shared batches; returns once all were sent, or a part of them
-    /// failed.
+    /// Sends entries to the store in shared batches; returns once all were sent, or one of the
+    /// batches failed.
     pub(super) async fn send<S: PresenceStore>(
         self: &Arc<Self>,
         store: &Arc<S>,
@@ -61,28 +61,28 @@ impl<T: Entry> Lane<T> {
         Ok(whole)
     }
 
-    /// Waits for room, and joins the queue.
+    /// Waits until the queue has room, and adds entries to it.
     async fn queue<S: PresenceStore>(
         self: &Arc<Self>,
         store: &Arc<S>,
         part: &[T],
         bytes: usize,
     ) -> Result<oneshot::Receiver<Result<T::Answer>>> {
-        // A part is at most one batch, and there is room for many.
+        // Always granted in the end: a part is at most one batch, and the queue has room for many.
         let permits = u32::try_from(part.len()).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(permits).await.map_err(|_| cut_off())?;
         let (answer, answered) = oneshot::channel();
         if self.joins(Waiting { entries: part.to_vec(), bytes, answer, _room: room }) {
             let sender = Sender { lane: Arc::clone(self), store: Arc::clone(store), is_done: false };
-            // Not under the lock: a runtime that is shutting down drops the task at once, and that
+            // Not under the lock: a runtime that is shutting down drops the task at once, which
             // takes the lock.
             tokio::spawn(sender.run());
         }
         Ok(answered)
     }
 
-    /// Appends to the queue; returns whether one more sender is registered, which the caller must
-    /// start.
+    /// Appends to the queue; returns whether it has registered another sender, which the caller
+    /// must start.
     fn joins(&self, waiting: Waiting<T>) -> bool {
         let mut state = self.state.lock();
         state.waiting.push_back(waiting);
@@ -91,7 +91,7 @@ impl<T: Entry> Lane<T> {
         wants_sender
     }
 
-    /// Takes queued callers, as many as fit into one batch.
+    /// Takes as many queued callers as fit into one batch.
     fn take(state: &mut State<T>) -> Vec<Waiting<T>> {
         let (mut batch, mut count, mut total) = (Vec::new(), 0, 0);
         while let Some(next) = state.waiting.pop_front() {
@@ -106,7 +106,7 @@ impl<T: Entry> Lane<T> {
     }
 }
 
-/// The sending task was stopped; whether the batch landed is unknown.
+/// The error if the sending task was stopped: whether the batch was written is unknown.
 fn cut_off() -> Error {
     Error::new(Kind::Unavailable, "the task that talks to the store was stopped")
 }
@@ -115,7 +115,7 @@ fn cut_off() -> Error {
 struct Sender<T: Entry, S> {
     lane: Arc<Lane<T>>,
     store: Arc<S>,
-    /// Whether the sender has signed off. One that has not was stopped with its runtime.
+    /// Whether the task ended by itself. Otherwise its runtime was shut down.
     is_done: bool,
 }
 
@@ -126,8 +126,8 @@ impl<T: Entry, S: PresenceStore> Sender<T, S> {
         }
     }
 
-    /// The next batch. Signs off under the same lock if there is none, so that a caller who joins
-    /// the queue afterwards starts another sender.
+    /// The next batch. If there is none, unregisters this sender under the same lock, so that a
+    /// caller that is queued later starts another one.
     fn next(&mut self) -> Option<Vec<Waiting<T>>> {
         let mut state = self.lane.state.lock();
         let batch = Lane::take(&mut state);
@@ -174,7 +174,7 @@ impl<T: Entry, S> Drop for Sender<T, S> {
             state.senders -= 1;
             if state.senders > 0 { VecDeque::new() } else { std::mem::take(&mut state.waiting) }
         };
-        // Dropped without a sender left: the callers get an error.
+        // Dropping the entries, for which no sender is left, gives their callers an error.
         drop(left);
     }
 }

@@ -13,27 +13,28 @@ use std::sync::Arc;
 
 /// Most batches of a lane in flight.
 pub const IN_FLIGHT: usize = 2;
-/// Most queued entries of a lane; callers beyond that wait for room.
+/// Most queued entries of a lane; further callers wait until there is room.
 pub const WAITING_ENTRIES: usize = 8 * 1024;
 
-/// Wraps a store so that `put`, `touch` and `load` of concurrent callers are sent in shared batches.
+/// Wraps a store so that `put`, `touch` and `load` of concurrent callers are sent in shared
+/// batches.
 ///
-/// There is no timer: a single caller's batch is sent at once. While [`IN_FLIGHT`] batches are in
-/// flight, callers wait, and the next batch takes all that wait, up to
+/// There is no timer: the batch of a single caller is sent at once. While [`IN_FLIGHT`] batches are
+/// in flight, further entries are queued. The next batch contains all queued entries, up to
 /// [`BATCH_ENTRIES`](super::BATCH_ENTRIES) entries and [`BATCH_BYTES`](super::BATCH_BYTES). At most
-/// [`WAITING_ENTRIES`] wait in a lane; further callers wait for room, in order. The other methods
-/// are passed through. Clones share the lanes.
+/// [`WAITING_ENTRIES`] entries are queued in a lane; further callers wait until there is room, in
+/// order. The other methods call the store directly. Clones share the lanes.
 ///
-/// Each of the three verbs has a lane of its own. Successive calls of one caller keep their order,
-/// because the caller awaits each; between callers there is no order, and none is needed (P2). A
-/// load is sent after it was called, so it finds what was stored before.
+/// Each of the three methods has its own lane. The calls of one caller keep their order, because
+/// the caller awaits each of them. Calls of different callers have no order, and need none (P2). A
+/// load is sent after it was called, so it returns everything that was stored before.
 ///
-/// Each caller gets its own misses and facts. An error concerns the whole batch, so every caller in it gets a
-/// copy.
+/// Each caller gets its own misses and facts. An error concerns the whole batch, so every caller in
+/// it gets a copy.
 ///
 /// # Cancellation
-/// Batches are sent by tasks of the runtime that the first waiting caller runs on. Dropping a call
-/// leaves its entries in the queue, as a timeout would (R1), and affects no other caller.
+/// Batches are sent by tasks on the runtime of the caller whose call starts them. Dropping a call
+/// leaves its entries in the queue, as a timeout would (R1), and does not affect other callers.
 pub struct Coalesce<S> {
     store: Arc<S>,
     puts: Arc<Lane<Session>>,

@@ -40,7 +40,7 @@ fn touch(n: usize) -> Touch {
     Touch::Session { user, id, seen_at: Timestamp::from_secs(2), active_at: Timestamp::from_secs(2) }
 }
 
-/// A store, what wraps it, and what the store was called with.
+/// A store, and a `Coalesce` around it.
 fn wrapped() -> (ReferenceStore, Coalesce<ReferenceStore>) {
     let store = ReferenceStore::new(ManualClock::default());
     (store.clone(), Coalesce::new(store))
@@ -71,7 +71,7 @@ async fn an_empty_batch_is_not_sent() {
 }
 
 #[tokio::test]
-async fn five_hundred_and_twelve_callers_share_a_few_batches_and_each_gets_its_own_misses() {
+async fn many_concurrent_callers_share_a_few_batches_and_each_gets_its_own_misses() {
     let (store, shared) = wrapped();
     let even: Vec<_> = (0..BATCH_ENTRIES).step_by(2).map(session).collect();
     store.put(&even).await.unwrap();
@@ -86,12 +86,12 @@ async fn five_hundred_and_twelve_callers_share_a_few_batches_and_each_gets_its_o
     }
     let calls = store.calls();
     assert_eq!(calls.touch_entries, BATCH_ENTRIES as u64);
-    // A runtime lets a task of so many futures do a hundred of them in one go.
+    // `join_all` polls so many futures in portions, each of which may be a batch.
     assert!(calls.touches <= 8, "{} calls", calls.touches);
 }
 
 #[tokio::test]
-async fn two_batches_are_on_their_way_and_the_rest_waits_for_the_next() {
+async fn two_batches_are_in_flight_and_other_calls_wait_for_the_next() {
     let (store, shared) = wrapped();
     store.faults().inject(Call::Put, Fault::Hangs);
     for n in 0..10 {
@@ -101,12 +101,12 @@ async fn two_batches_are_on_their_way_and_the_rest_waits_for_the_next() {
     }
     let calls = store.calls();
     assert_eq!((calls.puts, calls.put_entries), (2, 2));
-    // The other lane is not held up.
+    // The other lane is not delayed.
     assert_eq!(shared.touch(&[touch(0)]).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn a_batch_keeps_both_bounds() {
+async fn a_batch_keeps_within_both_limits() {
     let (store, shared) = wrapped();
     let few: Vec<_> = (0..=2 * BATCH_ENTRIES).map(session).collect();
     shared.put(&few).await.unwrap();
@@ -148,7 +148,7 @@ async fn an_error_reaches_exactly_the_callers_of_its_batch() {
 async fn a_cancelled_call_does_not_affect_others() {
     let store = Arc::new(Gate::default());
     let shared = Coalesce::new(Arc::clone(&store));
-    // Two are on their way, two wait together.
+    // Two calls are in flight, and two are queued together.
     let mut calls = Vec::new();
     for n in 0..4 {
         calls.push(tokio::spawn(touch_one(shared.clone(), n)));
@@ -165,7 +165,7 @@ async fn a_cancelled_call_does_not_affect_others() {
             Err(given_up) => assert!(given_up.is_cancelled() && n % 2 == 0),
         }
     }
-    // What was given up has landed all the same, as after a timeout.
+    // The entries of cancelled calls were written nevertheless, as after a timeout.
     assert_eq!((store.inner.calls().touches, store.inner.calls().touch_entries), (3, 4));
 }
 
@@ -179,7 +179,7 @@ async fn a_batch_continues_after_its_first_caller_has_gone() {
     let batches = [[session(1)], [session(2)], [session(3)]];
     let (first, second) = (shared.put(&batches[0]), shared.put(&batches[1]));
     let third = shared.put(&batches[2]);
-    // The first one starts what sends, and goes before anything was sent.
+    // The first caller starts the sending task, and is dropped before anything was sent.
     assert!(first.now_or_never().is_none());
     let (second, third) = tokio::join!(second, third);
     second.unwrap();
@@ -188,7 +188,7 @@ async fn a_batch_continues_after_its_first_caller_has_gone() {
 }
 
 #[tokio::test]
-async fn callers_wait_for_room_and_get_it() {
+async fn callers_wait_until_the_queue_has_room() {
     let (store, shared) = wrapped();
     let many: Vec<_> = (0..3 * WAITING_ENTRIES).map(session).collect();
     let calls = many.chunks(100).map(|part| shared.put(part));
@@ -198,7 +198,7 @@ async fn callers_wait_for_room_and_get_it() {
 }
 
 #[tokio::test]
-async fn a_panic_of_the_store_is_an_error_and_the_lane_continues() {
+async fn a_panic_of_the_store_is_an_error_for_its_batch_only() {
     let shared =
         Coalesce::new(Gate { permits: Semaphore::new(9), panics_at: Some(user(13)), ..Gate::default() });
     let error = shared.put(&[session(13)]).await.unwrap_err();
@@ -207,7 +207,7 @@ async fn a_panic_of_the_store_is_an_error_and_the_lane_continues() {
 }
 
 #[test]
-fn callers_outlive_the_runtime_that_sends_for_them() {
+fn calls_continue_after_the_runtime_of_the_sender_has_shut_down() {
     let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (first, second) = (runtime(), runtime());
     let store = Arc::new(Gate::default());
@@ -228,19 +228,19 @@ fn callers_outlive_the_runtime_that_sends_for_them() {
 }
 
 #[test]
-fn a_runtime_that_has_shut_down_is_an_error() {
+fn a_call_from_a_runtime_that_has_shut_down_is_an_error() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let shared = Coalesce::new(Gate::default());
     let handle = runtime.handle().clone();
     drop(runtime);
-    // A task of it is dropped as it is spawned.
+    // A task that is spawned on this runtime is dropped at once.
     let _entered = handle.enter();
-    let error = touch_one(shared, 1).now_or_never().expect("it is told at once").unwrap_err();
+    let error = touch_one(shared, 1).now_or_never().expect("the error comes at once").unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable);
 }
 
 #[tokio::test]
-async fn concurrent_loads_share_a_call_and_each_caller_gets_the_users_it_asked_for() {
+async fn concurrent_loads_share_a_call_and_each_caller_gets_its_own_users() {
     let shared = Coalesce::new(Gate::default());
     let store = shared.inner().inner.clone();
     store.put(&(0..8).map(session).collect::<Vec<_>>()).await.unwrap();
@@ -254,7 +254,8 @@ async fn concurrent_loads_share_a_call_and_each_caller_gets_the_users_it_asked_f
         answers.push(load(users));
         turns().await;
     }
-    // Two calls were sent; the others wait, and see what is stored before theirs is sent.
+    // Two calls are in flight. The others are queued, and return what is stored before their batch
+    // is sent.
     store.put(&[session(9)]).await.unwrap();
     shared.inner().permits.add_permits(3);
     let mut own = Vec::new();
@@ -268,7 +269,7 @@ async fn concurrent_loads_share_a_call_and_each_caller_gets_the_users_it_asked_f
     }
 }
 
-/// A store whose calls wait for a permit each, and panic at one user.
+/// A store whose calls wait for a permit each, and panic for one user.
 struct Gate {
     inner: ReferenceStore,
     permits: Semaphore,
@@ -290,7 +291,10 @@ impl PresenceStore for Gate {
     crate::delegate_store!(@but_put_touch_and_load |gate| gate.inner);
 
     async fn put(&self, sessions: &[Session]) -> Result<()> {
-        assert!(sessions.iter().all(|session| Some(&session.user) != self.panics_at.as_ref()), "as ordered");
+        assert!(
+            sessions.iter().all(|session| Some(&session.user) != self.panics_at.as_ref()),
+            "a panic for this user, as requested"
+        );
         self.permits.acquire().await.unwrap().forget();
         self.inner.put(sessions).await
     }

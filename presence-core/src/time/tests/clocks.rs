@@ -9,7 +9,7 @@ fn secs(secs: u64) -> Timestamp {
 }
 
 #[test]
-fn instants_neither_wrap_nor_underflow() {
+fn timestamps_saturate_instead_of_overflowing() {
     let second = Duration::from_secs(1);
     assert_eq!(Timestamp::MAX + second, Timestamp::MAX);
     assert_eq!(Timestamp::ZERO - second, Timestamp::ZERO);
@@ -22,13 +22,13 @@ fn instants_neither_wrap_nor_underflow() {
 }
 
 #[test]
-fn an_instant_is_written_as_its_milliseconds() {
+fn a_timestamp_is_serialized_as_its_milliseconds() {
     assert_eq!(serde_json::to_string(&secs(5)).unwrap(), "5000");
     assert_eq!(serde_json::from_str::<Timestamp>("7").unwrap(), Timestamp::from_millis(7));
     assert!(serde_json::from_str::<Timestamp>("-1").is_err());
 }
 
-/// Sleeps at each of these seconds, one after the other, and writes down when it woke.
+/// Sleeps until each of these seconds in turn, and records when it woke.
 async fn sleeper(clock: ManualClock, at: Vec<u64>, woken: Arc<Mutex<Vec<u64>>>) {
     for at in at {
         clock.sleep_until(secs(at)).await;
@@ -37,7 +37,7 @@ async fn sleeper(clock: ManualClock, at: Vec<u64>, woken: Arc<Mutex<Vec<u64>>>) 
 }
 
 #[tokio::test]
-async fn a_minute_passes_through_every_instant_that_somebody_waits_for() {
+async fn advancing_a_minute_wakes_every_sleeper_at_its_own_instant() {
     let clock = ManualClock::default();
     let woken = Arc::new(Mutex::new(Vec::new()));
     for at in [vec![5, 10, 60], vec![10], (1..=60).collect(), vec![61]] {
@@ -53,13 +53,13 @@ async fn a_minute_passes_through_every_instant_that_somebody_waits_for() {
 }
 
 #[tokio::test]
-async fn what_a_sleeper_starts_runs_before_time_goes_on() {
+async fn a_task_that_a_sleeper_spawns_runs_before_time_advances_further() {
     let clock = ManualClock::default();
     let woken = Arc::new(Mutex::new(Vec::new()));
     let (inner, list) = (clock.clone(), Arc::clone(&woken));
     tokio::spawn(async move {
         inner.sleep_until(secs(3)).await;
-        // Another task, which sleeps within the same stretch.
+        // Another task, which sleeps within the same advance.
         tokio::spawn(sleeper(inner, vec![4, 5], list));
     });
     clock.advance(Duration::from_secs(10)).await;
@@ -67,18 +67,18 @@ async fn what_a_sleeper_starts_runs_before_time_goes_on() {
 }
 
 #[tokio::test]
-async fn a_sleeper_who_gives_up_is_not_waited_for() {
+async fn a_dropped_sleep_does_not_stop_the_clock() {
     let clock = ManualClock::default();
     let mut sleeping = Box::pin(clock.sleep_until(secs(5)));
     assert!((&mut sleeping).now_or_never().is_none());
     drop(sleeping);
     clock.advance(Duration::from_secs(10)).await;
     assert_eq!(clock.now(), secs(10));
-    // What is past needs no wait at all.
+    // A past instant needs no wait.
     assert!(clock.sleep_until(secs(10)).now_or_never().is_some());
 }
 
-/// Does something every so many seconds, and writes down when.
+/// Periodic work: records the time every so many seconds.
 async fn periodic(clock: ManualClock, every: u64, done: Arc<Mutex<Vec<u64>>>) {
     loop {
         clock.sleep_past(clock.now() + Duration::from_secs(every)).await;
@@ -87,7 +87,7 @@ async fn periodic(clock: ManualClock, every: u64, done: Arc<Mutex<Vec<u64>>>) {
 }
 
 #[tokio::test]
-async fn time_does_not_stop_for_periodic_work_which_runs_first_wherever_it_stops() {
+async fn time_does_not_stop_for_periodic_work_and_runs_it_before_exact_sleepers() {
     let clock = ManualClock::default();
     let done = Arc::new(Mutex::new(Vec::new()));
     tokio::spawn(periodic(clock.clone(), 1, Arc::clone(&done)));
@@ -101,7 +101,7 @@ async fn time_does_not_stop_for_periodic_work_which_runs_first_wherever_it_stops
     });
     clock.advance(Duration::from_hours(24)).await;
     assert_eq!(clock.woken(), 6);
-    // With nobody else to stop for, it runs at the end.
+    // Without exact sleepers, periodic work runs at the end of the advance.
     clock.advance(Duration::from_secs(3)).await;
     assert_eq!(done.lock()[4..], [86_403]);
     clock.advance(Duration::from_millis(500)).await;
@@ -109,14 +109,14 @@ async fn time_does_not_stop_for_periodic_work_which_runs_first_wherever_it_stops
 }
 
 #[tokio::test]
-async fn time_does_not_go_back_when_two_turn_the_clock() {
+async fn two_concurrent_advances_do_not_move_the_clock_back() {
     let clock = ManualClock::default();
     tokio::join!(clock.advance(Duration::from_mins(1)), clock.advance(Duration::from_secs(1)));
     assert!(clock.now() >= secs(60));
 }
 
 #[tokio::test]
-async fn the_systems_clock_goes_forward() {
+async fn the_system_clock_advances_and_its_instances_agree() {
     let (clock, other) = (SystemClock, SystemClock);
     let before = clock.now();
     assert!(before > secs(1_700_000_000));

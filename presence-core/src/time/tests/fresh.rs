@@ -1,10 +1,10 @@
-//! When a view is fresh, and when a proof leaps.
+//! When a view is fresh, and when a proof is a leap.
 
 use super::observed::{Observed, millis};
 use crate::time::View;
 
 #[test]
-fn a_view_is_fresh_once_one_watch_has_proven_for_a_second() {
+fn a_view_is_fresh_after_one_second_of_uninterrupted_proofs() {
     let mut observed = Observed::new();
     observed.steady(750);
     assert!(observed.view.view(observed.on).is_starting());
@@ -13,7 +13,7 @@ fn a_view_is_fresh_once_one_watch_has_proven_for_a_second() {
     let last = observed.on;
     observed.silent(3_001);
     assert_eq!(observed.view.view(observed.on), View::Stale { since: last });
-    // The silence was a stretch: the others get the time to tell again what was lost.
+    // The silence is a blind stretch: other processes get the time to rewrite what was lost.
     observed.steady(3_000);
     assert_eq!(observed.view.view(observed.on), View::Stale { since: last });
     observed.steady(250);
@@ -21,16 +21,16 @@ fn a_view_is_fresh_once_one_watch_has_proven_for_a_second() {
 }
 
 #[test]
-fn good_moments_between_bad_ones_make_no_view_fresh() {
+fn short_runs_of_proofs_between_interruptions_do_not_make_a_view_fresh() {
     let mut observed = Observed::new();
     for _ in 0..20 {
         observed.steady(500);
-        // A proof that was refused, although the pause is a short one.
+        // A failed proof is an interruption, even if the pause is short.
         observed.view.interrupt();
         observed.silent(400);
         assert!(!observed.is_fresh());
     }
-    // Pauses of more than a second are breaks, though no proof failed.
+    // Pauses of more than a second are interruptions, even if no proof failed.
     for _ in 0..20 {
         observed.steady(750);
         observed.silent(1_000);
@@ -41,7 +41,7 @@ fn good_moments_between_bad_ones_make_no_view_fresh() {
 }
 
 #[test]
-fn a_link_that_is_reset_every_six_seconds_leaves_a_view_fresh() {
+fn a_watch_that_is_interrupted_every_six_seconds_leaves_the_view_fresh() {
     let mut observed = Observed::new();
     observed.steady(2_000);
     for _ in 0..20 {
@@ -54,7 +54,7 @@ fn a_link_that_is_reset_every_six_seconds_leaves_a_view_fresh() {
 }
 
 #[test]
-fn a_stretch_that_comes_to_be_known_makes_a_view_stale_at_once() {
+fn a_newly_reported_blind_stretch_makes_the_view_stale_at_once() {
     let mut observed = Observed::new();
     observed.steady(10_000);
     assert!(observed.is_fresh());
@@ -64,7 +64,7 @@ fn a_stretch_that_comes_to_be_known_makes_a_view_stale_at_once() {
 }
 
 #[test]
-fn a_proof_of_what_is_known_proves_nothing() {
+fn a_repeated_proof_does_not_keep_the_view_fresh() {
     let mut observed = Observed::new();
     observed.steady(2_000);
     let (at, since) = (observed.at, observed.on);
@@ -76,17 +76,18 @@ fn a_proof_of_what_is_known_proves_nothing() {
 }
 
 #[test]
-fn a_proof_that_runs_ahead_of_the_process_is_a_leap() {
+fn a_proof_that_runs_ahead_of_the_process_clock_is_a_leap() {
     let mut observed = Observed::new();
     observed.silent(250);
     assert!(!observed.prove());
-    // As after a suspension, which the process's clock leaves out, while others went on proving.
+    // As after a suspension of the process, which its clock does not count, while other processes
+    // proved the time.
     let ahead = observed.at + millis(10_000);
     assert!(observed.view.prove(ahead, observed.on + millis(250), &[]));
 }
 
 #[test]
-fn virtual_time_that_was_skipped_is_no_silence() {
+fn skipped_virtual_time_is_not_a_silence() {
     let mut observed = Observed::new();
     observed.steady(1_000);
     let then = observed.at;
@@ -95,14 +96,14 @@ fn virtual_time_that_was_skipped_is_no_silence() {
     observed.view.skip();
     assert!(!observed.prove(), "it is no leap");
     assert_eq!((observed.age(then), observed.is_fresh()), (3_600_000, true));
-    // The next silence is one.
+    // A later silence counts as one.
     observed.silent(10_000);
     assert!(observed.prove() && !observed.is_fresh());
     assert_eq!(observed.age(then), 3_600_000);
 }
 
 #[test]
-fn stamps_go_on_in_the_dark() {
+fn the_reckoned_time_advances_without_proofs() {
     let mut observed = Observed::new();
     observed.steady(10_000);
     observed.silent(60_000);

@@ -1,4 +1,4 @@
-//! The time of a shard: what its handles and its server's clock make of it.
+//! `TimeLine`: how the server's clock and the requests of handles advance the time of a shard.
 
 use crate::time::{BLIND_STRETCHES, Blind, BlindList, Reckoning, SILENCE, TimeLine, Timestamp};
 use std::time::Duration;
@@ -7,14 +7,14 @@ const fn secs(secs: u64) -> Timestamp {
     Timestamp::from_secs(secs)
 }
 
-/// A shard, its server's clock, and the one clock of all handles.
-struct World {
+/// A shard, its server's clock, and the clock that all handles share.
+struct Fixture {
     line: Option<TimeLine>,
     clock: Timestamp,
     on: Timestamp,
 }
 
-impl World {
+impl Fixture {
     fn new() -> Self {
         Self { line: None, clock: secs(1_000_000), on: secs(500) }
     }
@@ -24,7 +24,7 @@ impl World {
         (self.clock, self.on) = (self.clock + millis, self.on + millis);
     }
 
-    /// A handle asks, and is answered.
+    /// A handle asks for a proof and receives the answer.
     fn ask(&mut self, handle: &Reckoning) -> Timestamp {
         let ask = handle.ask(0, self.on);
         match &mut self.line {
@@ -52,177 +52,181 @@ impl World {
 }
 
 #[test]
-fn a_shard_that_nobody_remembers_begins_blind() {
-    let mut world = World::new();
-    let at = world.ask(&Reckoning::new(1));
-    assert_eq!(at, world.clock);
-    assert_eq!(world.stretches(), [Blind { from: Timestamp::ZERO, to: at }]);
+fn all_time_before_an_unknown_shard_began_is_blind() {
+    let mut fixture = Fixture::new();
+    let at = fixture.ask(&Reckoning::new(1));
+    assert_eq!(at, fixture.clock);
+    assert_eq!(fixture.stretches(), [Blind { from: Timestamp::ZERO, to: at }]);
 }
 
 #[test]
-fn steps_of_the_servers_clock_are_ignored_by_whoever_reckons() {
+fn a_step_of_the_servers_clock_is_ignored_once_a_handle_reckons() {
     for step in [-3_600_000_i64, -45_000, 45_000, 3_600_000] {
-        let (mut world, handle) = (World::new(), Reckoning::new(1));
-        let began = world.ask(&handle);
-        world.run(&[&handle], 10_000);
-        world.clock = Timestamp::from_millis(world.clock.as_millis().checked_add_signed(step).unwrap());
-        world.run(&[&handle], 10_000);
-        assert_eq!(world.line.as_ref().unwrap().at, began + Duration::from_secs(20), "{step}");
-        assert_eq!(world.stretches().len(), 1, "only what was before the beginning");
+        let (mut fixture, handle) = (Fixture::new(), Reckoning::new(1));
+        let began = fixture.ask(&handle);
+        fixture.run(&[&handle], 10_000);
+        fixture.clock = Timestamp::from_millis(fixture.clock.as_millis().checked_add_signed(step).unwrap());
+        fixture.run(&[&handle], 10_000);
+        assert_eq!(fixture.line.as_ref().unwrap().at, began + Duration::from_secs(20), "{step}");
+        assert_eq!(fixture.stretches().len(), 1, "only the time before the shard began");
     }
 }
 
 #[test]
-fn a_newcomer_agrees_with_those_who_were_there() {
+fn a_new_handle_gets_the_same_time_as_the_old_ones() {
     for step in [-3_600_000_i64, -45_000, 45_000] {
-        let (mut world, old, new) = (World::new(), Reckoning::new(1), Reckoning::new(1));
-        world.ask(&old);
-        world.run(&[&old], 10_000);
-        world.clock = Timestamp::from_millis(world.clock.as_millis().checked_add_signed(step).unwrap());
-        world.run(&[&old], 1_000);
-        let (new_at, old_at) = (world.ask(&new), world.ask(&old));
+        let (mut fixture, old, new) = (Fixture::new(), Reckoning::new(1), Reckoning::new(1));
+        fixture.ask(&old);
+        fixture.run(&[&old], 10_000);
+        fixture.clock = Timestamp::from_millis(fixture.clock.as_millis().checked_add_signed(step).unwrap());
+        fixture.run(&[&old], 1_000);
+        let (new_at, old_at) = (fixture.ask(&new), fixture.ask(&old));
         assert_eq!(new_at, old_at, "{step}");
-        assert_eq!(new.ask(0, world.on), old.ask(0, world.on), "{step}");
+        assert_eq!(new.ask(0, fixture.on), old.ask(0, fixture.on), "{step}");
     }
 }
 
 #[test]
-fn the_server_is_followed_as_long_as_it_is_a_little_ahead() {
-    let (mut world, handle) = (World::new(), Reckoning::new(1));
-    world.ask(&handle);
-    world.clock = world.clock + Duration::from_millis(2_900);
-    assert_eq!(world.ask(&handle), world.clock);
-    assert_eq!(world.stretches().len(), 1);
-    world.clock = world.clock + Duration::from_millis(3_001);
-    assert_ne!(world.ask(&handle), world.clock);
+fn the_servers_clock_is_followed_while_it_is_at_most_three_seconds_ahead() {
+    let (mut fixture, handle) = (Fixture::new(), Reckoning::new(1));
+    fixture.ask(&handle);
+    fixture.clock = fixture.clock + Duration::from_millis(2_900);
+    assert_eq!(fixture.ask(&handle), fixture.clock);
+    assert_eq!(fixture.stretches().len(), 1);
+    fixture.clock = fixture.clock + Duration::from_millis(3_001);
+    assert_ne!(fixture.ask(&handle), fixture.clock);
 }
 
 #[test]
-fn time_in_which_nobody_could_ask_is_a_stretch_from_three_seconds_on() {
+fn a_period_of_more_than_three_seconds_without_requests_is_blind() {
     for (silent, count) in [(2_900, 1), (3_000, 1), (3_001, 2), (3_600_000, 2)] {
-        let (mut world, handle) = (World::new(), Reckoning::new(1));
-        world.ask(&handle);
-        world.run(&[&handle], 5_000);
-        let last = world.line.as_ref().unwrap().at;
-        world.pass(silent);
-        let now = world.ask(&handle);
-        assert_eq!(world.stretches().len(), count, "{silent}");
+        let (mut fixture, handle) = (Fixture::new(), Reckoning::new(1));
+        fixture.ask(&handle);
+        fixture.run(&[&handle], 5_000);
+        let last = fixture.line.as_ref().unwrap().at;
+        fixture.pass(silent);
+        let now = fixture.ask(&handle);
+        assert_eq!(fixture.stretches().len(), count, "{silent}");
         if count == 2 {
-            assert_eq!(world.stretches()[1], Blind { from: last, to: now });
+            assert_eq!(fixture.stretches()[1], Blind { from: last, to: now });
         }
     }
 }
 
 #[test]
-fn a_handle_that_is_cut_off_while_another_one_asks_makes_no_stretch() {
-    let (mut world, one, other) = (World::new(), Reckoning::new(1), Reckoning::new(1));
-    world.ask(&one);
-    world.run(&[&one, &other], 5_000);
-    world.run(&[&other], 60_000);
-    world.ask(&one);
-    assert_eq!(world.stretches().len(), 1);
+fn a_period_in_which_another_handle_asks_is_not_blind() {
+    let (mut fixture, one, other) = (Fixture::new(), Reckoning::new(1), Reckoning::new(1));
+    fixture.ask(&one);
+    fixture.run(&[&one, &other], 5_000);
+    fixture.run(&[&other], 60_000);
+    fixture.ask(&one);
+    assert_eq!(fixture.stretches().len(), 1);
 }
 
 #[test]
-fn what_a_failover_has_lost_is_brought_back() {
-    let (mut world, handle) = (World::new(), Reckoning::new(1));
-    world.ask(&handle);
-    world.run(&[&handle], 5_000);
-    let tail = world.line.clone();
-    world.pass(10_000);
-    world.run(&[&handle], 5_000);
-    let known = world.stretches().to_vec();
-    let before = world.line.as_ref().unwrap().at;
-    // The replica knows neither the last seconds nor the stretch, and its clock is behind.
-    world.line = tail;
-    world.clock = world.clock - Duration::from_secs(45);
-    world.pass(1_000);
-    let now = world.ask(&handle);
+fn handles_restore_the_time_that_a_failover_lost() {
+    let (mut fixture, handle) = (Fixture::new(), Reckoning::new(1));
+    fixture.ask(&handle);
+    fixture.run(&[&handle], 5_000);
+    let tail = fixture.line.clone();
+    fixture.pass(10_000);
+    fixture.run(&[&handle], 5_000);
+    let known = fixture.stretches().to_vec();
+    let before = fixture.line.as_ref().unwrap().at;
+    // The replica knows neither the last seconds nor the blind stretch, and its clock is behind.
+    fixture.line = tail;
+    fixture.clock = fixture.clock - Duration::from_secs(45);
+    fixture.pass(1_000);
+    let now = fixture.ask(&handle);
     assert_eq!(now, before + Duration::from_secs(1));
-    let (last, earlier) = world.stretches().split_last().unwrap();
+    let (last, earlier) = fixture.stretches().split_last().unwrap();
     assert_eq!((earlier, *last), (&known[..], Blind { from: before, to: now }));
 }
 
 #[test]
-fn a_newcomer_that_makes_the_shard_again_is_corrected_by_the_first_who_remembers() {
-    let (mut world, old, new) = (World::new(), Reckoning::new(1), Reckoning::new(1));
-    world.ask(&old);
-    world.run(&[&old], 5_000);
-    let lost = world.line.take().unwrap();
-    world.pass(15_000);
-    let born = world.ask(&new);
-    let now = world.ask(&old);
+fn the_start_of_a_shard_that_a_new_handle_recreates_is_corrected_by_an_old_handle() {
+    let (mut fixture, old, new) = (Fixture::new(), Reckoning::new(1), Reckoning::new(1));
+    fixture.ask(&old);
+    fixture.run(&[&old], 5_000);
+    let lost = fixture.line.take().unwrap();
+    fixture.pass(15_000);
+    let born = fixture.ask(&new);
+    let now = fixture.ask(&old);
     assert!(now >= born && born > lost.at + Duration::from_secs(14));
     for handle in [&old, &new] {
-        let ask = handle.ask(0, world.on);
+        let ask = handle.ask(0, fixture.on);
         let missed = ask.blind.missed(lost.at, born);
         assert_eq!((missed, ask.blind.missed(born, now)), (born.since(lost.at), now.since(born)));
-        world.ask(handle);
+        fixture.ask(handle);
     }
-    assert_eq!(old.ask(0, world.on), new.ask(0, world.on));
-    assert_eq!(world.line.as_ref().unwrap().born, lost.at, "once: who comes next changes nothing");
+    assert_eq!(old.ask(0, fixture.on), new.ask(0, fixture.on));
+    assert_eq!(
+        fixture.line.as_ref().unwrap().born,
+        lost.at,
+        "corrected once: the next request changes nothing"
+    );
 }
 
 #[test]
-fn an_old_handle_that_makes_the_shard_again_carries_its_time_on() {
-    let (mut world, old) = (World::new(), Reckoning::new(1));
-    world.ask(&old);
-    world.run(&[&old], 5_000);
-    let lost = world.line.take().unwrap();
-    world.pass(15_000);
-    world.clock = world.clock - Duration::from_mins(10);
-    let at = world.ask(&old);
+fn an_old_handle_that_recreates_a_shard_continues_its_time() {
+    let (mut fixture, old) = (Fixture::new(), Reckoning::new(1));
+    fixture.ask(&old);
+    fixture.run(&[&old], 5_000);
+    let lost = fixture.line.take().unwrap();
+    fixture.pass(15_000);
+    fixture.clock = fixture.clock - Duration::from_mins(10);
+    let at = fixture.ask(&old);
     assert_eq!(at, lost.at + Duration::from_secs(15));
-    assert_eq!(world.stretches().last(), Some(&Blind { from: lost.at, to: at }));
+    assert_eq!(fixture.stretches().last(), Some(&Blind { from: lost.at, to: at }));
 }
 
 #[test]
-fn a_loss_of_data_leaves_a_stretch_however_short_it_was() {
+fn a_loss_of_data_leaves_a_blind_stretch_however_short() {
     for loses_all in [true, false] {
-        let (mut world, old) = (World::new(), Reckoning::new(1));
-        world.ask(&old);
-        world.run(&[&old], 5_000);
-        let replica = world.line.clone().filter(|_| !loses_all);
-        world.run(&[&old], 5_000);
-        let known = world.stretches().len();
-        let last = world.line.as_ref().unwrap().at;
-        world.line = replica;
-        world.pass(100);
-        let now = world.ask(&old);
+        let (mut fixture, old) = (Fixture::new(), Reckoning::new(1));
+        fixture.ask(&old);
+        fixture.run(&[&old], 5_000);
+        let replica = fixture.line.clone().filter(|_| !loses_all);
+        fixture.run(&[&old], 5_000);
+        let known = fixture.stretches().len();
+        let last = fixture.line.as_ref().unwrap().at;
+        fixture.line = replica;
+        fixture.pass(100);
+        let now = fixture.ask(&old);
         assert_eq!(now, last + Duration::from_millis(100));
-        assert_eq!(world.stretches().last(), Some(&Blind { from: last, to: now }));
-        world.run(&[&old], 5_000);
-        assert_eq!(world.stretches().len(), known + 1, "once");
+        assert_eq!(fixture.stretches().last(), Some(&Blind { from: last, to: now }));
+        fixture.run(&[&old], 5_000);
+        assert_eq!(fixture.stretches().len(), known + 1, "once");
     }
 }
 
 #[test]
-fn of_thirty_three_stretches_the_two_oldest_become_one_and_every_handle_knows_the_same() {
-    let (mut world, old) = (World::new(), Reckoning::new(1));
-    world.ask(&old);
-    let began = world.line.as_ref().unwrap().at;
+fn beyond_thirty_two_blind_stretches_the_two_oldest_are_merged_alike_in_every_handle() {
+    let (mut fixture, old) = (Fixture::new(), Reckoning::new(1));
+    fixture.ask(&old);
+    let began = fixture.line.as_ref().unwrap().at;
     for _ in 0..100 {
-        world.pass(5_000);
-        world.run(&[&old], 1_000);
+        fixture.pass(5_000);
+        fixture.run(&[&old], 1_000);
     }
-    assert_eq!(world.stretches().len(), BLIND_STRETCHES);
+    assert_eq!(fixture.stretches().len(), BLIND_STRETCHES);
     let new = Reckoning::new(1);
-    world.ask(&new);
-    world.ask(&old);
-    assert_eq!(new.ask(0, world.on).blind, old.ask(0, world.on).blind);
-    let now = world.line.as_ref().unwrap().at;
-    let blind: BlindList = world.stretches().iter().copied().collect();
+    fixture.ask(&new);
+    fixture.ask(&old);
+    assert_eq!(new.ask(0, fixture.on).blind, old.ask(0, fixture.on).blind);
+    let now = fixture.line.as_ref().unwrap().at;
+    let blind: BlindList = fixture.stretches().iter().copied().collect();
     let lived = now.since(began).saturating_sub(blind.missed(began, now));
-    assert!(lived <= Duration::from_secs(100), "nobody grows older by what is put together: {lived:?}");
+    assert!(lived <= Duration::from_secs(100), "merging stretches makes no age greater: {lived:?}");
 }
 
 #[test]
-fn what_is_reckoned_goes_over_all_shards() {
+fn a_handle_reckons_from_the_newest_proof_of_any_shard() {
     let handle = Reckoning::new(2);
     handle.answered(0, secs(100), &[], secs(1));
     handle.answered(1, secs(90), &[], secs(1));
     assert_eq!(handle.now(secs(2)), Some(secs(101)));
     assert_eq!((handle.ask(0, secs(2)).proven, handle.ask(1, secs(2)).proven), (secs(100), secs(90)));
     assert_eq!(handle.ask(7, secs(2)).proven, Timestamp::ZERO);
-    assert_eq!(SILENCE, Duration::from_secs(3), "what the other tests reckon with");
+    assert_eq!(SILENCE, Duration::from_secs(3), "the other tests assume this");
 }

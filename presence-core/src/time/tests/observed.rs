@@ -1,17 +1,16 @@
-//! A shard, a process, and what the process has been proven.
+//! A shard, a process, and the view that the process has of the shard.
 
 use crate::time::{Ask, BlindList, TimeLine, Timestamp, ViewClock};
 use std::time::Duration;
 
-/// Where the store's clock stands when the process's stands at zero: they are never the same.
+/// The store's time when the process's clock reads zero: the two clocks always differ.
 pub const OFFSET: u64 = 5_000_000;
 
 pub fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// A shard, a process and what it has been proven. Both clocks run; proofs come when the test says
-/// so.
+/// A shard, a process and its view. Both clocks run; the test decides when a proof arrives.
 pub struct Observed {
     pub view: ViewClock,
     pub line: TimeLine,
@@ -20,7 +19,7 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// Of a shard that has been there for long.
+    /// With a shard that has existed for a long time.
     pub fn new() -> Self {
         let at = Timestamp::from_millis(OFFSET);
         let line = TimeLine { at, born: at, blind: BlindList::default() };
@@ -34,12 +33,12 @@ impl Observed {
         self.view.prove(self.line.at, self.on, self.line.blind.as_slice())
     }
 
-    /// Time passes, without a word from the store.
+    /// Time passes without proofs.
     pub fn silent(&mut self, passes: u64) {
         (self.on, self.at) = (self.on + millis(passes), self.at + millis(passes));
     }
 
-    /// Time passes, and is proven every 250 ms.
+    /// Time passes with a proof every 250 ms.
     pub fn steady(&mut self, passes: u64) {
         for _ in 0..passes / 250 {
             self.silent(250);

@@ -45,7 +45,7 @@ impl Server {
     }
 
     pub(super) fn announce(&self, (event, previous): (Event, u64)) {
-        self.hub.get().and_then(WeakHub::upgrade).expect("the hub lives").stored(event, Some(previous));
+        self.hub.get().and_then(WeakHub::upgrade).expect("the hub exists").stored(event, Some(previous));
     }
 
     pub(super) fn publish(&self, payload: &str) {

@@ -125,35 +125,35 @@ macro_rules! found {
 }
 
 found! {
-    a_broker_whose_keys_mean_nothing: KeysMeanNothing by b3_a_repeated_key_stores_nothing, b3_a_key_belongs_to_its_channel,
-        b3_a_key_outlives_its_trimmed_event, b4_the_last_event_closes_its_channel, b8_an_interruption_loses_and_repeats_nothing;
-    keys_that_know_no_channel: KeysKnowNoChannel by b3_a_key_belongs_to_its_channel, b14_remove_drops_the_history_and_opens_the_channel;
+    a_broker_whose_keys_mean_nothing: KeysMeanNothing by b3_a_repeated_key_stores_nothing, b3_keys_of_different_channels_are_independent,
+        b3_a_key_is_kept_after_its_event_is_trimmed, b4_the_last_event_closes_its_channel, b8_an_interruption_loses_and_repeats_nothing;
+    keys_that_know_no_channel: KeysKnowNoChannel by b3_keys_of_different_channels_are_independent, b14_remove_drops_the_history_and_opens_the_channel;
     a_channel_that_never_closes: ChannelsNeverClose by b4_the_last_event_closes_its_channel;
-    a_history_without_bounds: NothingIsTrimmed by b4_a_closed_channel_opens_when_its_history_has_expired, b5_history_is_bounded_by_count,
-        b5_history_is_bounded_by_bytes, b5_history_is_bounded_by_age, b7_what_was_trimmed_is_announced;
-    a_seam_that_repeats: TheSeamRepeats by b6_each_start_delivers_what_it_promises, b6_a_long_history_is_replayed_whole,
-        b6_here_says_where_another_subscription_goes_on, b6_who_reconnects_while_others_publish_sees_each_event_once,
-        b7_what_was_trimmed_is_announced;
-    a_seam_with_a_gap: TheSeamHasAGap by b6_each_start_delivers_what_it_promises, b6_a_long_history_is_replayed_whole,
-        b6_here_says_where_another_subscription_goes_on, b6_who_reconnects_while_others_publish_sees_each_event_once,
-        b7_what_was_trimmed_is_announced;
-    a_position_that_is_late: ThePositionIsLate by b6_here_says_where_another_subscription_goes_on;
-    live_that_replays: LiveReplays by b6_live_begins_with_what_is_published_from_then_on,
+    a_history_without_bounds: NothingIsTrimmed by b4_a_closed_channel_opens_again_when_its_history_expires, b5_history_is_limited_by_count,
+        b5_history_is_limited_by_bytes, b5_history_is_limited_by_age, b7_trimmed_events_are_announced;
+    a_seam_that_repeats: TheSeamRepeats by b6_each_start_delivers_what_it_specifies, b6_a_long_history_is_replayed_completely,
+        b6_here_delivers_a_position_from_which_another_subscription_continues, b6_a_subscriber_that_reconnects_gets_each_event_once,
+        b7_trimmed_events_are_announced;
+    a_seam_with_a_gap: TheSeamHasAGap by b6_each_start_delivers_what_it_specifies, b6_a_long_history_is_replayed_completely,
+        b6_here_delivers_a_position_from_which_another_subscription_continues, b6_a_subscriber_that_reconnects_gets_each_event_once,
+        b7_trimmed_events_are_announced;
+    a_position_that_is_late: ThePositionIsLate by b6_here_delivers_a_position_from_which_another_subscription_continues;
+    live_that_replays: LiveReplays by b6_live_delivers_only_later_events,
         b9_a_signal_reaches_every_handle_and_is_never_stored;
-    what_is_missed_in_silence: NothingIsMissed by b7_what_was_trimmed_is_announced, b7_an_id_of_another_history_is_announced,
-        b7_lost_data_is_announced_and_what_is_stored_since_follows, b11_what_a_prefix_has_lost_is_announced,
-        b12_a_subscriber_that_does_not_read_delays_nobody_and_is_told;
+    what_is_missed_in_silence: NothingIsMissed by b7_trimmed_events_are_announced, b7_an_id_of_another_history_is_announced,
+        b7_a_loss_of_data_is_announced_and_later_events_follow, b11_lost_deliveries_of_a_prefix_are_announced,
+        b12_a_slow_subscriber_delays_no_other_and_gets_missed;
     signals_that_are_stored: SignalsAreStored by b9_a_signal_reaches_every_handle_and_is_never_stored,
-        b11_a_prefix_hears_its_channels_and_no_others, e1_what_is_too_large_is_rejected;
+        b11_a_prefix_delivers_its_channels_and_no_others, e1_a_payload_that_is_too_large_is_rejected;
     signals_that_are_lost: SignalsAreLost by b9_a_signal_reaches_every_handle_and_is_never_stored,
-        b11_a_prefix_hears_its_channels_and_no_others, e1_a_broker_out_of_reach_says_so, e1_what_is_too_large_is_rejected;
-    names_that_lose_their_case: CaseIsLost by b10_channels_of_any_name_keep_apart;
-    namespaces_that_leak: NamespacesLeak by b10_namespaces_keep_apart;
-    a_prefix_that_is_a_pattern: PrefixesArePatterns by b11_a_prefix_hears_its_channels_and_no_others;
-    a_history_from_its_newest_on: HistoryIsReversed by b4_the_last_event_closes_its_channel, b5_history_is_bounded_by_count,
-        b5_history_is_bounded_by_bytes, b13_history_answers_the_newest_events_oldest_first;
+        b11_a_prefix_delivers_its_channels_and_no_others, e1_an_unreachable_broker_returns_a_retryable_error, e1_a_payload_that_is_too_large_is_rejected;
+    names_that_lose_their_case: CaseIsLost by b10_channels_of_any_name_are_kept_separate;
+    namespaces_that_leak: NamespacesLeak by b10_namespaces_are_kept_separate;
+    a_prefix_that_is_a_pattern: PrefixesArePatterns by b11_a_prefix_delivers_its_channels_and_no_others;
+    a_history_from_its_newest_on: HistoryIsReversed by b4_the_last_event_closes_its_channel, b5_history_is_limited_by_count,
+        b5_history_is_limited_by_bytes, b13_history_returns_the_newest_events_oldest_first;
     a_removal_that_keeps_the_history: RemoveKeeps by b14_remove_drops_the_history_and_opens_the_channel;
-    errors_that_seem_to_be_final: EverythingIsRejected by e1_a_broker_out_of_reach_says_so;
-    a_loss_that_goes_unnoticed: LossGoesUnnoticed by b2_a_history_that_was_lost_has_another_incarnation,
-        b7_lost_data_is_announced_and_what_is_stored_since_follows;
+    errors_that_seem_to_be_final: EverythingIsRejected by e1_an_unreachable_broker_returns_a_retryable_error;
+    a_loss_that_goes_unnoticed: LossGoesUnnoticed by b2_after_a_loss_the_history_has_another_incarnation,
+        b7_a_loss_of_data_is_announced_and_later_events_follow;
 }

@@ -1,52 +1,52 @@
-//! Exhaustive search of a small world: two users with a session each, three processes, one loss of
-//! data, and every fault at every moment, in every order, up to a number of events.
+//! Exhaustive search of a small system: two users with a session each, three processes, one loss of
+//! data. Every fault happens at every moment, in every order, up to a number of events.
 //!
-//! It drives the rosters, the time line, the reckonings and the merge of production; only the loop
-//! around them belongs to this test. The search is breadth first. Two histories that lead to the
-//! same state (with times relative to now) have the same future, so only the first of them is
-//! continued.
+//! It runs the production code of rosters, time line, reckonings and merge; only the loop around
+//! them belongs to this test. The search is breadth first. Two histories that lead to the same
+//! state (with times relative to now) have the same future, so only the first of them is continued.
 //!
-//! `PRESENCE_DEPTH=n` searches deeper than by default. A failure prints its history, which is a
-//! shortest one.
+//! `PRESENCE_DEPTH=n` searches deeper than by default. A failure prints its history; no shorter one
+//! fails.
 
 mod process;
 mod promises;
 mod store;
-mod world;
+mod system;
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use world::{Event, World};
+use system::{Event, System};
 
 /// Number of events of a history.
 const DEPTH: usize = 4;
-/// Fewest states at this depth, since a model that stopped moving would pass.
+/// Least number of states at this depth: a search that explores nothing must fail.
 const FLOOR: usize = 10_000;
 
-/// Plays these events, checking all promises at each moment; returns the world.
-fn play(history: &[Event]) -> World {
-    let mut world = World::new();
+/// Plays these events, and checks all promises at each moment.
+fn play(history: &[Event]) -> System {
+    let mut system = System::new();
     for event in history {
-        world.happen(*event);
+        system.apply(*event);
     }
-    world
+    system
 }
 
-/// Plays a history, then lets everything heal; returns the state before that.
+/// Plays a history, then repairs all faults; returns the state before that, and the events possible
+/// in it.
 fn explore(history: &[Event], known: &HashSet<u64>) -> (u64, Vec<Event>) {
-    let mut world = play(history);
-    let (state, next) = (world.fingerprint(), world.possible());
+    let mut system = play(history);
+    let (state, next) = (system.fingerprint(), system.possible());
     if !known.contains(&state) {
-        world.heal();
+        system.repair();
     }
     (state, next)
 }
 
 #[test]
-fn in_every_history_of_a_small_world_who_beats_stays_and_who_is_silent_goes() {
+fn in_every_short_history_users_with_heartbeats_stay_and_silent_users_leave() {
     let depth = std::env::var("PRESENCE_DEPTH").ok().and_then(|depth| depth.parse().ok()).unwrap_or(DEPTH);
     let (mut known, mut played) = (HashSet::new(), 0_usize);
-    let mut frontier = vec![(Vec::new(), World::new().possible())];
+    let mut frontier = vec![(Vec::new(), System::new().possible())];
     for length in 1..=depth {
         let mut reached = Vec::new();
         for (history, events) in &frontier {

@@ -1,8 +1,8 @@
-//! A process of the small world: a roster, its reckoning, and the loop that services run around
-//! them, without waiting.
+//! A process of the search: a roster, its reckoning, and the loop that `Presence` runs around them,
+//! without waiting.
 
 use super::store::{Store, outlook_of};
-use super::world::{HELD_FOR, LEASE, NODE_BEATS, POLICY_GRACE, key};
+use super::system::{HELD_FOR, LEASE, NODE_BEATS, POLICY_GRACE, key};
 use crate::liveness::Policy;
 use crate::model::{Beat, Leave, NodeId, Session, SessionKey};
 use crate::roster::sessions::slot::{Slot, flag};
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-/// How much of a session must be written to the store.
+/// How a session must be written to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Owes {
     Touch,
@@ -25,9 +25,9 @@ pub struct Process {
     reckoning: Reckoning,
     /// Whether the link to the store is up.
     pub is_up: bool,
-    /// The epoch of the store that the process follows, and how much of its log was read.
+    /// The epoch of the store that the process follows, and the number of events it has read.
     watch: Option<(u64, usize)>,
-    told: Option<u64>,
+    synced_with: Option<u64>,
     owed: BTreeMap<SessionKey, Owes>,
     /// When the store accepted its last heartbeat.
     beaten_at: Option<Timestamp>,
@@ -57,7 +57,7 @@ impl Process {
             reckoning: Reckoning::new(1),
             is_up,
             watch: None,
-            told: None,
+            synced_with: None,
             owed: BTreeMap::new(),
             beaten_at: None,
             connected_since: None,
@@ -76,7 +76,7 @@ impl Process {
         self.roster.person(&key(user).user).is_some_and(|person| person.member.liveness.is_live())
     }
 
-    fn writes(&self, store: &Store) -> bool {
+    fn can_write(&self, store: &Store) -> bool {
         self.is_up && !store.refuses
     }
 
@@ -88,14 +88,14 @@ impl Process {
     }
 
     /// Runs one second of the process.
-    pub fn go_on(&mut self, store: &mut Store, now: Timestamp) {
-        let connected = self.writes(store);
+    pub fn run_second(&mut self, store: &mut Store, now: Timestamp) {
+        let connected = self.can_write(store);
         self.connected_since = connected.then(|| self.connected_since.unwrap_or(now));
-        self.hear(store, now);
+        self.read_feed(store, now);
         self.prove(store, now);
         if self.beaten_at.is_none_or(|at| now.since(at) >= NODE_BEATS) {
             let node = self.roster.beat_node(now);
-            if self.writes(store) {
+            if self.can_write(store) {
                 let touch = Touch::Node { node: node.id, seen_at: node.seen_at, drain_for: node.drain_for };
                 store.touch(&touch);
                 self.beaten_at = Some(now);
@@ -107,7 +107,7 @@ impl Process {
     }
 
     /// Reads all events of the store.
-    fn hear(&mut self, store: &Store, now: Timestamp) {
+    fn read_feed(&mut self, store: &Store, now: Timestamp) {
         if !self.is_up || self.watch.is_some_and(|(epoch, _)| epoch != store.epoch) {
             self.watch = None;
         }
@@ -120,13 +120,13 @@ impl Process {
             self.owe(owed, Owes::Put);
             let owed = self.roster.synced(0, now);
             self.owe(owed, Owes::Put);
-            self.told = Some(store.epoch);
-            self.watch = Some((store.epoch, store.told()));
+            self.synced_with = Some(store.epoch);
+            self.watch = Some((store.epoch, store.log_length()));
             return;
         };
-        let from = std::mem::replace(next, store.told());
-        for told in store.told_from(from) {
-            let owed = match told {
+        let from = std::mem::replace(next, store.log_length());
+        for event in store.events_from(from) {
+            let owed = match event {
                 FeedEvent::Facts(facts) => self.roster.merge(facts, |_| 0, now),
                 FeedEvent::Forgotten(seen) => self.roster.forgotten(seen, now),
                 FeedEvent::Touched(touches) => {
@@ -149,9 +149,9 @@ impl Process {
         self.roster.prove(0, at, &blind, now);
     }
 
-    /// Writes the outbox to the store, if that accepts it.
+    /// Writes the outbox to the store, if the store accepts writes.
     fn drain(&mut self, store: &mut Store, now: Timestamp) {
-        if !self.writes(store) {
+        if !self.can_write(store) {
             return;
         }
         for (key, owes) in std::mem::take(&mut self.owed) {
@@ -175,11 +175,11 @@ impl Process {
     }
 
     /// Writes a change to the store, or adds it to the outbox.
-    fn tell(&mut self, told: StoreWrite, store: &mut Store, now: Timestamp) {
-        let writes = self.writes(store);
-        match told {
+    fn write(&mut self, write: StoreWrite, store: &mut Store, now: Timestamp) {
+        let can_write = self.can_write(store);
+        match write {
             StoreWrite::Nothing | StoreWrite::Postponed { .. } => {}
-            StoreWrite::Put { sessions, .. } if writes => {
+            StoreWrite::Put { sessions, .. } if can_write => {
                 for session in &sessions {
                     store.put(session);
                     self.roster.confirm([(&session.user, &session.id)], now);
@@ -190,7 +190,7 @@ impl Process {
             }
             StoreWrite::Touch { touch, confirms, .. } => {
                 let Touch::Session { user, id, .. } = &touch else { unreachable!("a session's own") };
-                if !writes {
+                if !can_write {
                     return self.owe([SessionKey { user: user.clone(), id: id.clone() }], Owes::Touch);
                 }
                 self.touch(store, &touch);
@@ -202,29 +202,29 @@ impl Process {
     }
 
     pub fn beat(&mut self, beat: &Beat, store: &mut Store, now: Timestamp) {
-        let told = self.roster.beat(beat, BeatSource::Beat, 0, now).unwrap();
-        self.tell(told, store, now);
+        let write = self.roster.beat(beat, BeatSource::Beat, 0, now).unwrap();
+        self.write(write, store, now);
     }
 
     pub fn hold(&mut self, beat: &Beat, store: &mut Store, now: Timestamp) {
-        let told = self.roster.beat(beat, BeatSource::Connection, 0, now).unwrap();
-        self.tell(told, store, now);
+        let write = self.roster.beat(beat, BeatSource::Connection, 0, now).unwrap();
+        self.write(write, store, now);
     }
 
     pub fn leave(&mut self, leave: &Leave, store: &mut Store, now: Timestamp) {
-        let told = self.roster.leave(leave, now);
-        self.tell(told, store, now);
+        let write = self.roster.leave(leave, now);
+        self.write(write, store, now);
     }
 
     /// Ends a connection of this process.
     pub fn close(&mut self, key: &SessionKey, store: &mut Store, now: Timestamp) {
-        let told = self.roster.drop_held(key, POLICY_GRACE, now);
-        self.tell(told, store, now);
+        let write = self.roster.drop_held(key, POLICY_GRACE, now);
+        self.write(write, store, now);
     }
 
-    /// Has the store forget sessions that are gone by what is known here.
+    /// Makes the store forget the sessions that are gone in this process's view.
     pub fn collect(&mut self, store: &mut Store, now: Timestamp) {
-        if !self.writes(store) {
+        if !self.can_write(store) {
             return;
         }
         let gone: Vec<_> = {
@@ -237,12 +237,19 @@ impl Process {
         self.owe(owed, Owes::Put);
     }
 
-    /// Everything that future behaviour depends on, with times relative to `now`. When the wheel
-    /// checks a session is left out, since that must not matter.
+    /// Everything that future behaviour depends on, with times relative to `now`. Except the times
+    /// at which the wheel checks sessions: they must not matter.
     pub fn outlook(&self, now: Timestamp, into: &mut impl Hasher) {
-        let heard = self.watch.map(|(epoch, _)| epoch);
+        let watched = self.watch.map(|(epoch, _)| epoch);
         let since = |at: Option<Timestamp>| at.map(|at| at.relative_to(now).max(-10_000));
-        (self.is_up, heard, self.told, &self.owed, since(self.beaten_at), since(self.connected_since))
+        (
+            self.is_up,
+            watched,
+            self.synced_with,
+            &self.owed,
+            since(self.beaten_at),
+            since(self.connected_since),
+        )
             .hash(into);
         let ask = self.reckoning.ask(0, now);
         (ask.reckoned.map(|at| at.relative_to(now)), ask.proven.relative_to(now)).hash(into);
@@ -262,7 +269,7 @@ impl Process {
         slots.sort_by(|(_, one), (_, other)| one.user.cmp(&other.user));
         for (at, slot) in slots {
             outlook_of(&slot.session(), now, into);
-            let known = (slot.known.was_stored(), slot.known == self.roster.watch.current());
+            let known = (slot.stored.was_stored(), slot.stored == self.roster.watch.current());
             (slot.flags & !flag::FIRST, slot.state, known).hash(into);
             locked.missing.get(&at).map(|since| since.relative_to(now)).hash(into);
         }

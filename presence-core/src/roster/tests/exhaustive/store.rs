@@ -1,7 +1,6 @@
-//! The store of the small world: the contract in its simplest form, with the time line of
-//! production.
+//! The store of the search: the contract in its simplest form, with the production time line.
 
-use super::world::START;
+use super::system::START;
 use crate::SessionKey;
 use crate::conformance::Reference;
 use crate::model::Session;
@@ -24,7 +23,7 @@ struct Data {
 #[derive(Default)]
 pub struct Store {
     data: Data,
-    /// The state one second ago, two, and so on.
+    /// The states one second ago, two seconds ago, and so on.
     before: VecDeque<Data>,
     /// The epoch of the data.
     pub epoch: u64,
@@ -38,7 +37,7 @@ pub struct Store {
 
 impl Store {
     /// Runs one second of the store.
-    pub fn remember(&mut self) {
+    pub fn keep_state(&mut self) {
         self.before.push_front(self.data.clone());
         self.before.truncate(TAIL);
     }
@@ -74,11 +73,11 @@ impl Store {
     }
 
     /// The events from this number on.
-    pub fn told_from(&self, next: usize) -> &[FeedEvent] {
+    pub fn events_from(&self, next: usize) -> &[FeedEvent] {
         self.log.get(next..).unwrap_or_default()
     }
 
-    pub fn told(&self) -> usize {
+    pub fn log_length(&self) -> usize {
         self.log.len()
     }
 

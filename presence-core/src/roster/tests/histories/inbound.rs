@@ -26,9 +26,9 @@ impl History {
             beat.lease = Some(Duration::from_millis(500 + rng.below(20_000)));
         }
         self.log.push(format!("{by:?} {beat:?}"));
-        let told = self.stage.roster.beat(&beat, by, shard, self.stage.now).unwrap();
+        let write = self.stage.roster.beat(&beat, by, shard, self.stage.now).unwrap();
         let step = self.reference.beat(&beat, by, shard);
-        self.said(rng, told, step);
+        self.check_write(rng, write, step);
     }
 
     pub(super) fn leave(&mut self, rng: &mut Rng, key: &SessionKey) {
@@ -44,32 +44,32 @@ impl History {
             leave = leave.placed_at(if rng.one_in(2) { placed_at } else { placed_at - secs(1) });
         }
         self.log.push(format!("{leave:?}"));
-        let told = self.stage.leave(&leave);
+        let write = self.stage.leave(&leave);
         let step = self.reference.leave(&leave);
-        self.said(rng, told, step);
+        self.check_write(rng, write, step);
     }
 
     pub(super) fn declare(&mut self, rng: &mut Rng, key: &SessionKey, shard: u16) {
         let declares = declaration(rng, self.reference.stamp());
         self.log.push(format!("{key:?} declares {declares:?}"));
-        let told = self.stage.roster.declare(key, declares.clone(), shard, self.stage.now).unwrap();
+        let write = self.stage.roster.declare(key, declares.clone(), shard, self.stage.now).unwrap();
         let step = self.reference.declare(key, declares, shard);
-        self.said(rng, told, step);
+        self.check_write(rng, write, step);
     }
 
-    /// Checks the store write that a change results in, and refuses one in a few.
-    pub(super) fn said(&mut self, rng: &mut Rng, told: StoreWrite, step: Option<Step>) {
-        match (told, step) {
+    /// Checks the store write that a change results in, and rolls some of them back.
+    pub(super) fn check_write(&mut self, rng: &mut Rng, write: StoreWrite, step: Option<Step>) {
+        match (write, step) {
             (StoreWrite::Put { sessions, roll_back }, Some(step)) => {
                 assert_eq!(self.reference.sessions[&sessions[0].key()].session, sessions[0]);
-                self.told.extend(sessions);
+                self.delivered.extend(sessions);
                 self.steps.push((roll_back, step));
                 if rng.one_in(8) {
                     self.roll_back(self.steps.len() - 1);
                 }
             }
-            (StoreWrite::Put { sessions, .. }, None) => panic!("told what is no change: {sessions:?}"),
-            (told, Some(step)) => panic!("a change is told as {told:?}: {step:?}"),
+            (StoreWrite::Put { sessions, .. }, None) => panic!("a put without a change: {sessions:?}"),
+            (write, Some(step)) => panic!("a change is written as {write:?}: {step:?}"),
             (StoreWrite::Touch { touch: Touch::Session { user, id, seen_at, active_at }, .. }, None) => {
                 let session = &self.reference.sessions[&SessionKey { user, id }].session;
                 assert_eq!((seen_at, active_at), (session.seen_at, session.active_at));

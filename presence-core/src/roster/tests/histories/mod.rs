@@ -1,5 +1,5 @@
-//! Random histories: in whatever order things happen, the roster shows what a naive reference
-//! derives from the same facts.
+//! Random histories: in any order of events, the roster shows what a naive reference derives from
+//! the same facts.
 //!
 //! A failure prints its seed; `PRESENCE_SEED=n` runs that one alone, `PRESENCE_SEEDS=n` the first
 //! n.
@@ -17,7 +17,7 @@ use crate::liveness::{DeclaredOnly, LastSeen, Policy};
 use crate::model::{
     Activity, Beat, Declaration, Departure, Membership, Meta, Node, Session, SessionKey, Status, Topics,
 };
-use crate::roster::sessions::crowd::CROWD;
+use crate::roster::sessions::user_indexes::INDEX_FROM;
 use crate::roster::{BeatSource, Detail, Rollback, Scope, Settings, StoreWrite};
 use crate::store::{Facts, ForgetIf, Touch};
 use crate::time::Timestamp;
@@ -37,7 +37,7 @@ const TOPICS: [&str; 3] = ["attic", "hall", "yard"];
 const OTHERS: [&str; 2] = ["n0", "n1"];
 
 #[test]
-fn a_roster_shows_what_the_facts_say_whatever_happens() {
+fn a_roster_matches_its_facts_in_any_history() {
     let number = |name| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
     let seeds = number("PRESENCE_SEED");
     let seeds = seeds.map_or(0..number("PRESENCE_SEEDS").unwrap_or(SEEDS), |seed| seed..seed + 1);
@@ -61,7 +61,7 @@ fn run(seed: u64) {
         }
     }));
     if let Err(panic) = played {
-        eprintln!("{}\n{}PRESENCE_SEED={seed} shows it again", history.log.join("\n"), history.differences());
+        eprintln!("{}\n{}PRESENCE_SEED={seed} reproduces it", history.log.join("\n"), history.differences());
         std::panic::resume_unwind(panic);
     }
 }
@@ -70,7 +70,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn counts_lists_and_events_equal_those_of_the_reference_for_any_interleaving(
+    fn counts_lists_and_events_match_the_reference_in_any_history(
         world in any::<u64>(),
         steps in prop::collection::vec(any::<u64>(), 0..100),
     ) {
@@ -92,7 +92,7 @@ struct History {
     /// Processes that send no heartbeats by themselves.
     paused: BTreeSet<&'static str>,
     /// All sessions ever delivered or written.
-    told: Vec<Session>,
+    delivered: Vec<Session>,
     steps: Vec<(Rollback, Step)>,
     readers: Vec<Reader>,
     /// Since when each session may be dropped.
@@ -101,7 +101,7 @@ struct History {
 }
 
 impl History {
-    /// Every decision derives from one number, so that a step does the same whatever preceded it.
+    /// Every decision is derived from one seed, so that a step does the same whatever preceded it.
     fn new(seed: u64) -> Self {
         let mut rng = Rng::seeded(seed);
         let policy = Policy {
@@ -124,8 +124,8 @@ impl History {
             remember_bytes: usize::MAX,
         };
         let stage = Stage::cut_off(|s| s.clone_from(&settings));
-        // Users show the same whether or not they have indexes of their sessions.
-        stage.roster.crowd_from([2, 3, CROWD][rng.index(3)]);
+        // The number of sessions from which users get indexes must not matter.
+        stage.roster.index_from([2, 3, INDEX_FROM][rng.index(3)]);
         let mut reference = Reference::new(&settings, stage.now);
         reference.beat_node();
         let ahead = i64::try_from(rng.below(200_000)).unwrap() - 100_000;
@@ -136,7 +136,7 @@ impl History {
             ahead,
             silent: BTreeSet::new(),
             paused: BTreeSet::new(),
-            told: Vec::new(),
+            delivered: Vec::new(),
             steps: Vec::new(),
             readers: Vec::new(),
             droppable: BTreeMap::new(),
@@ -179,9 +179,9 @@ impl History {
             11 => {
                 let grace = secs(rng.below(3));
                 self.log.push(format!("drop {key:?} {grace:?}"));
-                let told = self.stage.roster.drop_held(&key, grace, self.stage.now);
+                let write = self.stage.roster.drop_held(&key, grace, self.stage.now);
                 let step = self.reference.drop_held(&key, grace);
-                self.said(&mut rng, told, step);
+                self.check_write(&mut rng, write, step);
             }
             12 => self.declare(&mut rng, &key, shard),
             13..=16 => self.foreign(&mut rng, &key, shard),
@@ -192,23 +192,24 @@ impl History {
             22 => self.resync(&mut rng),
             23 => {
                 let shard = u16::try_from(rng.below(self.shards.into())).unwrap();
-                self.log.push(format!("silence or speech of {shard}"));
+                self.log.push(format!("shard {shard} stops or resumes"));
                 if !self.silent.remove(&shard) {
                     self.silent.insert(shard);
                 }
             }
             24 => {
                 let other = ["me", "n0", "n1"][rng.index(3)];
-                self.log.push(format!("pause or beat of {other}"));
+                self.log.push(format!("node {other} pauses or resumes"));
                 if !self.paused.remove(other) {
                     self.paused.insert(other);
                 }
             }
             25 if rng.one_in(3) => {
-                // Steps of less than a second show that much late. After steps back, this process's
-                // stamps go back too, so that unconfirmed sessions lapse twice: see `clocks`.
+                // The clock only steps ahead, by at least three seconds. A smaller step would delay
+                // visible changes. After a step back, this process's times go back too, and
+                // unconfirmed sessions lapse twice: see `clocks`.
                 self.ahead += 3_000 + i64::try_from(rng.below(9_000)).unwrap();
-                self.log.push(format!("the store's clock leaps: ahead by {}", self.ahead));
+                self.log.push(format!("the store's clock steps: ahead by {}", self.ahead));
             }
             26 => self.confirm(&key),
             27 => {

@@ -64,19 +64,19 @@ impl History {
 
     /// The sessions on which roster and reference differ.
     pub(super) fn differences(&self) -> String {
-        let mut told = String::new();
+        let mut text = String::new();
         for of in self.reference.users() {
             for examined in self.stage.roster.examine(&of, self.stage.now) {
                 let known = self.reference.sessions.get(&examined.session.key());
                 if known.map(|known| self.reference.liveness(known)) != Some(examined.liveness) {
-                    let _ = writeln!(told, "the reference: {known:?}\nthe roster: {examined:?}");
+                    let _ = writeln!(text, "the reference: {known:?}\nthe roster: {examined:?}");
                 }
             }
         }
-        told
+        text
     }
 
-    /// Stops all heartbeats: nothing remains.
+    /// Stops all heartbeats, and checks that nothing remains.
     pub(super) fn end(&mut self) {
         let mut rng = Rng::seeded(0);
         self.log.push("the end".to_owned());
@@ -86,8 +86,8 @@ impl History {
             self.reference.drop_held(&key, Duration::ZERO);
             self.stage.roster.drop_held(&key, Duration::ZERO, self.stage.now);
         }
-        // After the store's clock leapt back, time stands still for as long; this process's held
-        // sessions lapse meanwhile.
+        // After a step back of the store's clock, its time stands still until the clock has caught
+        // up. This process's held sessions lapse meanwhile.
         self.paused.insert("me");
         self.readers.drain(..).for_each(|reader| _ = reader.leave());
         for _ in 0..30 {

@@ -34,8 +34,8 @@ impl History {
     }
 
     pub(super) fn merge(&mut self, sessions: &[Session], nodes: &[Node], shard: u16) {
-        self.log.push(format!("told {sessions:?} {nodes:?}"));
-        self.told.extend_from_slice(sessions);
+        self.log.push(format!("merge {sessions:?} {nodes:?}"));
+        self.delivered.extend_from_slice(sessions);
         let facts = Facts { sessions: sessions.to_vec(), nodes: nodes.to_vec(), ..Facts::default() };
         let owed = self.stage.roster.merge(&facts, |_| shard, self.stage.now);
         let expected = self.reference.merge(sessions, nodes, shard);
@@ -44,7 +44,7 @@ impl History {
 
     /// Repeats something that was delivered before.
     pub(super) fn echo(&mut self, rng: &mut Rng) {
-        if let Some(session) = self.told.get(rng.index(self.told.len())).cloned() {
+        if let Some(session) = self.delivered.get(rng.index(self.delivered.len())).cloned() {
             let shard = self.shard_of(&session.key());
             self.merge(&[session], &[], shard);
         }

@@ -1,4 +1,4 @@
-//! The passage of time, and what follows from it.
+//! Time passes: heartbeats, proofs and sweeps.
 
 use super::*;
 
@@ -14,10 +14,11 @@ impl History {
         self.sweep();
     }
 
-    /// Passes seconds; in each, processes send heartbeats and the store proves its time.
+    /// Advances by seconds; in each, the processes send heartbeats and the store proves its time.
     pub(super) fn pass(&mut self, rng: &mut Rng, seconds: u64) {
         for _ in 0..seconds {
-            // Checks happen at ticks of a quarter second: in between, changes show that much late.
+            // The wheel ticks every 250 ms, so time advances in multiples of that: otherwise
+            // changes would be visible later.
             self.turn(1_000 - rng.below(2) * 250);
             if !self.paused.contains("me") {
                 self.stage.roster.beat_node(self.stage.now);
@@ -45,7 +46,7 @@ impl History {
 
     pub(super) fn sweep(&mut self) {
         self.stage.sweep();
-        // Only sessions that have been gone for twice their memory may be dropped, and must be.
+        // A session must be dropped once it has been gone for twice its memory, and not earlier.
         let Self { stage, reference, droppable, .. } = self;
         let gone: BTreeMap<SessionKey, Option<Duration>> =
             reference.sessions.iter().map(|(key, known)| (key.clone(), reference.gone_for(known))).collect();
@@ -53,10 +54,10 @@ impl History {
             let twice = Policy::memory(known.session.placement.lease) * 2;
             let is_due = gone[key].is_some_and(|gone_for| gone_for >= twice);
             let is_gone = stage.roster.session(key).is_none();
-            assert!(is_due || !is_gone, "{key:?} let go of after {:?}", gone[key]);
+            assert!(is_due || !is_gone, "{key:?} dropped after {:?}", gone[key]);
             if is_due && !is_gone {
                 let since = *droppable.entry(key.clone()).or_insert(stage.now);
-                assert!(stage.now.since(since) <= secs(1), "{key:?} still here after {:?}", gone[key]);
+                assert!(stage.now.since(since) <= secs(1), "{key:?} kept after {:?}", gone[key]);
             } else {
                 droppable.remove(key);
             }

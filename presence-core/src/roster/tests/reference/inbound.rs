@@ -10,7 +10,7 @@ impl Reference {
         let at = |known: Option<&Known>| {
             known.map_or(stamp, |k| stamp.max(k.session.placement.placed_at + INSTANT))
         };
-        let told_active = match beat.activity {
+        let active_at = match beat.activity {
             Activity::Unknown => None,
             Activity::Now => Some(stamp),
             Activity::Ago(ago) => Some(stamp - ago),
@@ -77,7 +77,7 @@ impl Reference {
             is_here: false,
             is_confirmed: false,
             is_by_own_time,
-            doubted_at: None,
+            unconfirmed_since: None,
         });
         if moves {
             known.session.placement = placement;
@@ -88,7 +88,7 @@ impl Reference {
         let session = &mut known.session;
         if by != BeatSource::Declaration {
             let first = session.seen_at == Timestamp::ZERO;
-            session.touch(stamp, told_active.or(first.then_some(stamp)).unwrap_or_default());
+            session.touch(stamp, active_at.or(first.then_some(stamp)).unwrap_or_default());
         }
         let after = session.clone();
         (is_new || moves || revives || declares).then_some(Step { before, after })

@@ -1,8 +1,8 @@
-//! A roster without indexes, wheels or caches: plain facts in lists, from which every query is
-//! computed afresh.
+//! A roster without indexes, wheels or caches: plain lists of facts, from which every query is
+//! computed anew.
 //!
-//! It shares with the real one only the merge, the verdict on one session and the view clock, each
-//! of which has tests of its own.
+//! It shares with the production roster only the merge, `classify` and the view clock, each of
+//! which has tests of its own.
 
 mod inbound;
 mod queries;
@@ -34,7 +34,7 @@ pub struct Known {
     is_here: bool,
     is_confirmed: bool,
     is_by_own_time: bool,
-    doubted_at: Option<Timestamp>,
+    unconfirmed_since: Option<Timestamp>,
 }
 
 pub struct Reference {
@@ -43,7 +43,7 @@ pub struct Reference {
     pub sessions: BTreeMap<SessionKey, Known>,
     pub nodes: BTreeMap<NodeId, Node>,
     views: Vec<ViewClock>,
-    /// The newest known time of the store, and when it came.
+    /// The newest known time of the store, and when it arrived.
     newest: Option<(Timestamp, Timestamp)>,
     watch: u64,
     is_draining: bool,
@@ -85,8 +85,8 @@ fn say(session: &mut Session, declaration: Option<&Declaration>, stamp: Timestam
     if let Some(old) = old
         && (old.status, &old.message, old.until) == (status, &message, until)
     {
-        let lives_by_it = session.seen_at == Timestamp::ZERO && until.is_none();
-        if !lives_by_it || stamp.since(old.at) < session.placement.lease / 4 {
+        let is_alive_by_it = session.seen_at == Timestamp::ZERO && until.is_none();
+        if !is_alive_by_it || stamp.since(old.at) < session.placement.lease / 4 {
             return false;
         }
     }
@@ -118,7 +118,7 @@ impl Reference {
             is_here: false,
             is_confirmed: true,
             is_by_own_time: false,
-            doubted_at: None,
+            unconfirmed_since: None,
         };
         self.sessions.insert(key, known);
     }

@@ -14,7 +14,7 @@ impl Reference {
 
     pub(super) fn vitals(&self, known: &Known) -> Vitals {
         let node = self.nodes.get(&known.session.placement.node);
-        Vitals { unconfirmed_since: known.doubted_at, ..Vitals::of(&known.session, node) }
+        Vitals { unconfirmed_since: known.unconfirmed_since, ..Vitals::of(&known.session, node) }
     }
 
     pub fn liveness(&self, known: &Known) -> Liveness {
@@ -54,18 +54,18 @@ impl Reference {
 
     pub(super) fn declared<'a>(&'a self, user: &'a UserId) -> Option<&'a Declared> {
         let live = self.of_user(user).filter(|known| self.liveness(known).is_live());
-        let said = live.filter_map(|known| {
+        let declared = live.filter_map(|known| {
             let declared = known.session.declared.as_ref()?;
             declared.counts_at(self.time_of(known)).then_some((declared, &known.session.id))
         });
-        said.max_by_key(|(declared, id)| (declared.at, *id)).map(|(declared, _)| declared)
+        declared.max_by_key(|(declared, id)| (declared.at, *id)).map(|(declared, _)| declared)
     }
 
     pub fn is_hidden(&self, user: &UserId) -> bool {
         self.declared(user).is_some_and(|declared| declared.status == Status::Offline)
     }
 
-    /// A user as shown in a topic, or in total, if not hidden.
+    /// A user as shown in a topic or everywhere, as if not hidden.
     pub fn unhidden(&self, user: &UserId, topic: Option<&Topic>, with_sessions: bool) -> Member {
         let live = || self.of_user(user).filter(|known| self.liveness(known).is_live());
         let shown: Vec<&Known> = live()

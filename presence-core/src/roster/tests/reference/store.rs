@@ -14,34 +14,34 @@ impl Reference {
                 self.touch_node(node.clone());
             }
         }
-        sessions.iter().filter_map(|told| self.merge_one(told, shard)).collect()
+        sessions.iter().filter_map(|stored| self.merge_one(stored, shard)).collect()
     }
 
     /// Merges a session; returns its key if the store shows less of it than is known here.
-    pub(super) fn merge_one(&mut self, told: &Session, shard: u16) -> Option<SessionKey> {
+    pub(super) fn merge_one(&mut self, stored: &Session, shard: u16) -> Option<SessionKey> {
         let stamp = self.stamp();
-        let known = self.sessions.entry(told.key()).or_insert_with(|| Known {
-            session: told.clone(),
+        let known = self.sessions.entry(stored.key()).or_insert_with(|| Known {
+            session: stored.clone(),
             shard,
             watch: 0,
             is_own: false,
             is_here: false,
             is_confirmed: true,
             is_by_own_time: false,
-            doubted_at: None,
+            unconfirmed_since: None,
         });
         let was_own = known.is_own;
-        if told.placement.supersedes(&known.session.placement) && told.placement.node != self.me {
+        if stored.placement.supersedes(&known.session.placement) && stored.placement.node != self.me {
             (known.is_own, known.is_here) = (false, false);
         }
         let before = &known.session;
         let lost_beats =
-            !before.placement.held && before.seen_at.since(told.seen_at) > before.placement.lease / 4;
-        known.session.merge(told);
-        (known.watch, known.is_confirmed, known.doubted_at) = (self.watch, true, None);
+            !before.placement.held && before.seen_at.since(stored.seen_at) > before.placement.lease / 4;
+        known.session.merge(stored);
+        (known.watch, known.is_confirmed, known.unconfirmed_since) = (self.watch, true, None);
         let shows_less = lost_beats
-            || known.session.placement != told.placement
-            || known.session.declared != told.declared;
+            || known.session.placement != stored.placement
+            || known.session.declared != stored.declared;
         let placement = &mut known.session.placement;
         let is_mine = placement.held && placement.node == self.me;
         let corrected = match placement.left {
@@ -56,7 +56,7 @@ impl Reference {
             }
             _ => false,
         };
-        (was_own && shows_less || corrected).then(|| told.key())
+        (was_own && shows_less || corrected).then(|| stored.key())
     }
 
     pub fn touched(&mut self, touch: &Touch) {
@@ -65,7 +65,7 @@ impl Reference {
                 let key = SessionKey { user: user.clone(), id: id.clone() };
                 let Some(known) = self.sessions.get_mut(&key) else { return };
                 known.session.touch(*seen_at, *active_at);
-                known.doubted_at = None;
+                known.unconfirmed_since = None;
             }
             Touch::Node { node, .. } if *node == self.me => {}
             Touch::Node { node, seen_at, drain_for } => {
@@ -78,14 +78,14 @@ impl Reference {
         match seen {
             ForgetIf::Session { key, seen_at, placed_at } => {
                 let known = self.sessions.get(key)?;
-                let lives = self.liveness(known).is_live();
-                if lives && known.is_own {
+                let is_live = self.liveness(known).is_live();
+                if is_live && known.is_own {
                     return Some(key.clone());
                 }
                 let session = &known.session;
                 if session.seen_at > *seen_at || session.placement.placed_at > *placed_at {
-                } else if lives {
-                    self.doubt(&key.clone());
+                } else if is_live {
+                    self.mark_unconfirmed(&key.clone());
                 } else {
                     self.sessions.remove(key);
                 }
@@ -101,29 +101,30 @@ impl Reference {
         None
     }
 
-    pub(super) fn doubt(&mut self, key: &SessionKey) {
+    pub(super) fn mark_unconfirmed(&mut self, key: &SessionKey) {
         let since = self.view(&self.sessions[key]).map_or(self.stamp(), |view| view.now());
         let known = self.sessions.get_mut(key).unwrap();
-        known.doubted_at = known.doubted_at.or(Some(since));
+        known.unconfirmed_since = known.unconfirmed_since.or(Some(since));
     }
 
     pub fn synced(&mut self, shard: u16) -> BTreeSet<SessionKey> {
         let mut owed = BTreeSet::new();
-        let untold: Vec<SessionKey> = {
-            let untold = self.sessions.iter().filter(|(_, k)| k.shard == shard && k.watch != self.watch);
-            untold.map(|(key, _)| key.clone()).collect()
+        let missing: Vec<SessionKey> = {
+            let missing = self.sessions.iter().filter(|(_, k)| k.shard == shard && k.watch != self.watch);
+            missing.map(|(key, _)| key.clone()).collect()
         };
-        for key in untold {
+        for key in missing {
             let known = &self.sessions[&key];
-            let lives = self.liveness(known).is_live();
-            if known.is_own && lives {
+            let is_live = self.liveness(known).is_live();
+            if known.is_own && is_live {
                 owed.insert(key.clone());
             }
-            match (known.is_confirmed, lives) {
+            match (known.is_confirmed, is_live) {
                 (false, _) => {}
-                (true, true) => self.doubt(&key),
-                // Unconfirmed ones are kept until the end of their memory, like all that are gone.
-                (true, false) if known.doubted_at.is_some() => {}
+                (true, true) => self.mark_unconfirmed(&key),
+                // Unconfirmed sessions are kept until the end of their memory, like all that are
+                // gone.
+                (true, false) if known.unconfirmed_since.is_some() => {}
                 (true, false) => drop(self.sessions.remove(&key)),
             }
         }
@@ -132,7 +133,7 @@ impl Reference {
 
     pub fn confirm(&mut self, key: &SessionKey) {
         let Some(known) = self.sessions.get_mut(key) else { return };
-        (known.watch, known.is_confirmed, known.doubted_at) = (self.watch, true, None);
+        (known.watch, known.is_confirmed, known.unconfirmed_since) = (self.watch, true, None);
     }
 
     pub fn prove(&mut self, shard: u16, at: Timestamp, blind: &[Blind]) {
