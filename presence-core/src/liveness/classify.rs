@@ -14,6 +14,12 @@ use std::time::Duration;
 ///
 /// Ordered from least to most present: a user's state is the maximum over the user's sessions.
 /// Exhaustive on purpose: these three are what presence means.
+///
+/// ```
+/// use presence_core::Liveness;
+/// assert!(Liveness::Active > Liveness::Idle && Liveness::Idle.is_live());
+/// assert_eq!("gone".parse(), Ok(Liveness::Gone));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Liveness {

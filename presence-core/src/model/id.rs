@@ -170,6 +170,15 @@ name! {
 impl NodeId {
     /// Draws the name of a process that starts now: `label` and 64 random bits.
     ///
+    /// ```
+    /// # fn main() -> Result<(), presence_core::InvalidValue> {
+    /// use presence_core::NodeId;
+    /// let (before, after) = (NodeId::draw("web-1")?, NodeId::draw("web-1")?);
+    /// assert!(before.as_str().starts_with("web-1"));
+    /// assert_ne!(before, after);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidValue`] if the label is empty, contains a control character, or is too long to
     /// append the bits.

@@ -84,6 +84,7 @@ pub struct Roster {
     /// Serialises building the sorted lists of the scope "everyone".
     listing: Mutex<()>,
     topics: Topics,
+    /// Number of sessions of all shards, readable without their locks.
     sessions: AtomicUsize,
     watch: WatchNumber,
     versions: AtomicU64,

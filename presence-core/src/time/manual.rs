@@ -113,6 +113,20 @@ impl ManualClock {
 
     /// Number of sleepers that this clock has woken so far. For tests that limit how often a
     /// program wakes up.
+    ///
+    /// ```
+    /// use presence_core::testing::ManualClock;
+    /// use presence_core::{Clock, Timestamp};
+    /// use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    ///
+    /// let clock = ManualClock::at(Timestamp::from_secs(1_700_000_000));
+    /// let (sleeper, at) = (clock.clone(), clock.now() + Duration::from_secs(5));
+    /// tokio::spawn(async move { sleeper.sleep_until(at).await });
+    /// clock.advance(Duration::from_secs(10)).await;
+    /// assert_eq!(clock.woken(), 1);
+    /// # }
+    /// ```
     pub fn woken(&self) -> u64 {
         self.0.lock().woken
     }

@@ -5,6 +5,14 @@ use std::ops::{Add, Sub};
 use std::time::Duration;
 
 /// An instant: milliseconds since the Unix epoch.
+///
+/// ```
+/// use presence_core::Timestamp;
+/// use std::time::Duration;
+/// let later = Timestamp::from_secs(1_700_000_000) + Duration::from_millis(1_500);
+/// assert_eq!(later.as_millis(), 1_700_000_001_500);
+/// assert_eq!(later.since(Timestamp::from_secs(1_700_000_001)), Duration::from_millis(500));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(u64);

@@ -56,6 +56,16 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// A snapshot without members, for tests of what a host makes of snapshots.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), presence_core::NotAVersion> {
+    /// use presence_core::{Diff, Snapshot};
+    /// let (from, to) = ("000000000000002a-7".parse()?, "000000000000002a-8".parse()?);
+    /// let mut snapshot = Snapshot::empty(from);
+    /// snapshot.apply(&Diff::between(from, to));
+    /// assert_eq!((snapshot.version, snapshot.counts().online), (to, 0));
+    /// # Ok(()) }
+    /// ```
     pub fn empty(version: Version) -> Self {
         Self { version, members: BTreeMap::new() }
     }

@@ -47,6 +47,15 @@ pub enum Viewer {
 
 impl Viewer {
     /// Whether this viewer sees everything of `user`, hidden or not.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), presence_core::InvalidValue> {
+    /// use presence_core::Viewer;
+    /// let (alice, bob) = ("alice".parse()?, "bob".parse()?);
+    /// assert!(Viewer::Operator.sees_all_of(&alice));
+    /// assert!(!Viewer::User(bob).sees_all_of(&alice));
+    /// # Ok(()) }
+    /// ```
     pub fn sees_all_of(&self, user: &UserId) -> bool {
         match self {
             Self::Anyone => false,

@@ -86,7 +86,8 @@ pub(crate) struct ScopeState {
     topic: Option<Topic>,
     /// The number of online users in the upper half, and of active ones in the lower half, so that
     /// one load reads both consistently. Changed by transitions, under the lock of the user's
-    /// shard. A user is subtracted only after having been added, so neither half underflows.
+    /// shard. A user is subtracted only after having been added, so neither half underflows. The
+    /// lengths of the lists are no substitute: the lists lack the pending changes, or are not kept.
     counts: AtomicU64,
     /// Changes that are not applied to the lists yet, in order for each user. A transition only
     /// appends here, so that a long read of the lists never delays a heartbeat. No other lock is

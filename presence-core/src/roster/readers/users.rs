@@ -40,6 +40,14 @@ impl Users {
     }
 
     /// The users after `user`, who need not be in the set; all users for `None`.
+    ///
+    /// ```
+    /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
+    /// let shown = "alice".parse()?;
+    /// let next = presence.everyone().sorted(|users| users.active.after(Some(&shown)).next().cloned());
+    /// println!("the first active user after {shown}: {next:?}");
+    /// # Ok(()) }
+    /// ```
     pub fn after(&self, user: Option<&UserId>) -> impl Iterator<Item = &UserId> {
         let at = user.map_or(0, |user| self.chunk_of(user));
         let (first, rest) =
