@@ -76,7 +76,7 @@ impl Connection {
             }
             self.left = length(&buffer[..read]);
         }
-        self.left = self.left.checked_sub(read).ok_or("an answer is longer than it says")?;
+        self.left = self.left.checked_sub(read).ok_or("a response is longer than its length")?;
         Ok(self.left == 0)
     }
 }

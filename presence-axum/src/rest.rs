@@ -16,7 +16,7 @@ use std::collections::HashSet;
 /// The maximum number of users in one query.
 const MAX_IDS: usize = 1_000;
 /// The maximum size of a response about several users, in bytes: about two milliseconds of work,
-/// during which the thread serves nobody else. A single user can have 1 MiB of topics.
+/// during which the thread serves no other client. A single user can have 1 MiB of topics.
 const MAX_ANSWER: usize = 2 * 1024 * 1024;
 /// How many bytes of a response about users count as one more row.
 const ROW: usize = 1024;

@@ -85,12 +85,12 @@ mod tests {
     #[test]
     fn a_frame_is_decoded_once_it_is_complete() {
         for (len, header) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
-            let said = "x".repeat(len);
-            let bytes = unmasked(text(&said), header);
+            let content = "x".repeat(len);
+            let bytes = unmasked(text(&content), header);
             assert!(Frame::first_of(&bytes[..bytes.len() - 1]).is_none());
             let frame = Frame::first_of(&bytes).unwrap();
             assert_eq!((frame.kind, frame.end), (Kind::Text, bytes.len()));
-            assert_eq!(&bytes[frame.start..frame.end], said.as_bytes());
+            assert_eq!(&bytes[frame.start..frame.end], content.as_bytes());
         }
     }
 }

@@ -72,7 +72,7 @@ fn head(bytes: &[u8]) -> Outcome<Option<(usize, usize)>> {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse())
     });
-    let len = lengths.next().transpose()?.ok_or("an answer does not say how long it is")?;
+    let len = lengths.next().transpose()?.ok_or("a response has no length")?;
     Ok(Some((end + 4, len)))
 }
 

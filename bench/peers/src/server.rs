@@ -16,7 +16,7 @@ pub struct Setup {
     pub redis: Option<String>,
     /// The port; 0 for any.
     pub port: u16,
-    /// The number of members up to which a room is told by name; 0 for the peer's default.
+    /// The number of members up to which a room is sent with names; 0 for the peer's default.
     pub large: usize,
 }
 

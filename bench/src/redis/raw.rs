@@ -62,7 +62,7 @@ impl Raw {
         let line = output.lines().find(|line| line.starts_with("\"SET\"")).ok_or("redis-benchmark failed")?;
         let number = |at| line.split(',').nth(at).map(|field: &str| field.trim_matches('"').parse::<f64>());
         let (Some(per_second), Some(p50)) = (number(1), number(4)) else {
-            return Err("redis-benchmark says something else".into());
+            return Err("redis-benchmark printed something else".into());
         };
         Ok(Sets { count, per_second: per_second?, p50: p50? * 1e3 })
     }

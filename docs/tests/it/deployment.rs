@@ -37,7 +37,7 @@ async fn a_process_is_ready_and_ends_in_good_order() {
 
 #[tokio::test]
 async fn a_process_whose_store_is_away_is_alive_and_not_ready() {
-    let store = store("redis://127.0.0.1:1", "cookbook").unwrap(); // nobody listens there
+    let store = store("redis://127.0.0.1:1", "cookbook").unwrap(); // no server there
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let process = tokio::spawn(async move {

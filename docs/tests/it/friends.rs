@@ -13,7 +13,7 @@ async fn a_stream_lists_the_online_friends() {
     rig.enter("bob", &[]).await;
     let mut stream = rig.events("/friends/ada").await;
     assert_eq!(stream.data().await, json!(["bob"]));
-    rig.enter("dave", &[]).await; // a stranger: nobody is told
+    rig.enter("dave", &[]).await; // a stranger: no event is sent
     rig.enter("carol", &[]).await;
     assert_eq!(stream.data().await, json!(["bob", "carol"]));
     rig.leave("bob").await;

@@ -114,7 +114,7 @@ mod tests {
         Some((author.map(|user| user.to_string()).unwrap_or_default(), frame.to_owned()))
     }
 
-    fn says(author: &str, frame: &str) -> (String, String) {
+    fn read_as(author: &str, frame: &str) -> (String, String) {
         (author.to_owned(), frame.to_owned())
     }
 
@@ -122,35 +122,35 @@ mod tests {
     fn data_is_wrapped_as_a_message_and_kept_to_the_digit() {
         let data = r#"{"message_id":"m","content":"a\nb","user_id":"u","n":1.0e2, "z":[1,2]}"#;
         let frame = format!(r#"{{"type":"message","data":{data}}}"#);
-        assert_eq!(read(&format!(r#"{{"room_id":"r","data":{data}}}"#)).unwrap(), says("u", &frame));
+        assert_eq!(read(&format!(r#"{{"room_id":"r","data":{data}}}"#)).unwrap(), read_as("u", &frame));
         assert_eq!(
             read(&format!(r#"{{"data":{data},"sent_by":"x","room_id":"r"}}"#)).unwrap(),
-            says("u", &frame)
+            message("u", &frame)
         );
-        assert_eq!(read(&format!(r#"{{"room_id":"r","message":{data}}}"#)).unwrap(), says("u", &frame));
+        assert_eq!(read(&format!(r#"{{"room_id":"r","message":{data}}}"#)).unwrap(), read_as("u", &frame));
     }
 
     #[test]
     fn a_frame_is_forwarded_without_the_room_id() {
         let frame = r#"{"type":"reaction","emoji":"🎈","message_id":"m"}"#;
         let whole = r#"{"room_id":"r","type":"reaction","emoji":"🎈","message_id":"m"}"#;
-        assert_eq!(read(whole).unwrap(), says("", frame));
-        assert_eq!(read(&format!(r#"{{"room_id":"r","message":{frame}}}"#)).unwrap(), says("", frame));
+        assert_eq!(read(whole).unwrap(), read_as("", frame));
+        assert_eq!(read(&format!(r#"{{"room_id":"r","message":{frame}}}"#)).unwrap(), read_as("", frame));
         let message = r#"{"type":"message","data":{"user_id":"u"}}"#;
         assert_eq!(
             read(r#"{"type":"message","room_id":"r","data":{"user_id":"u"}}"#).unwrap(),
-            says("u", message)
+            message("u", message)
         );
     }
 
     #[test]
     fn other_fields_are_the_data() {
         let frame = r#"{"type":"message","data":{"content":"hi","user_id":"u"}}"#;
-        assert_eq!(read(r#"{"room_id":"r","content":"hi","user_id":"u"}"#).unwrap(), says("u", frame));
+        assert_eq!(read(r#"{"room_id":"r","content":"hi","user_id":"u"}"#).unwrap(), read_as("u", frame));
     }
 
     #[test]
-    fn what_names_no_room_or_says_nothing_is_no_message() {
+    fn a_payload_without_a_room_or_content_is_no_message() {
         for payload in [
             "",
             "hello",
@@ -169,8 +169,8 @@ mod tests {
     }
 
     #[test]
-    fn an_author_that_is_no_user_is_nobody() {
+    fn an_author_that_is_no_user_id_is_ignored() {
         let frame = r#"{"type":"message","data":{"user_id":"a\nb"}}"#;
-        assert_eq!(read(r#"{"room_id":"r","data":{"user_id":"a\nb"}}"#).unwrap(), says("", frame));
+        assert_eq!(read(r#"{"room_id":"r","data":{"user_id":"a\nb"}}"#).unwrap(), read_as("", frame));
     }
 }

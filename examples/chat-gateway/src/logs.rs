@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unreadable_level_means_info_and_is_said() {
+    fn an_invalid_level_means_info_and_is_logged() {
         for level in ["loud", "", "info,loud", "=debug", "a=b", "infos"] {
             let (filter, unreadable) = filter(level);
             assert_eq!(unreadable, Some(level));

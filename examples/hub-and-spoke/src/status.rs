@@ -1,8 +1,8 @@
 //! A user's status as the store holds it: a session that only declares.
 //!
 //! The session has no heartbeats (`seen_at` stays zero) and no topics, and ends at the time in its
-//! declaration. A `Presence` on the same store, with `DeclaredOnly::Alive` in its policy, counts its
-//! user as online until then.
+//! declaration. A `Presence` on the same store, with `DeclaredOnly::Alive` in its policy, counts
+//! its user as online until then.
 
 use presence_core::store::{Declared, Departure, Placement, Session};
 use presence_core::{Message, NodeId, SessionId, Status};

@@ -27,7 +27,7 @@ fn a_log_that_is_no_terminal_has_no_colours() -> Result<(), Box<dyn Error>> {
 
 #[test]
 fn a_nats_that_is_not_there_is_named_by_its_setting_and_by_the_cause() -> Result<(), Box<dyn Error>> {
-    // A port that nobody listens on.
+    // A port without a listener.
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let url = format!("nats://ada:hunter2@127.0.0.1:{port}");
     let line = logged(&["--nats-url", &url], |line| line.contains("ERROR"))?;

@@ -86,9 +86,7 @@ impl Access {
                 tracing::warn!("neither PUSH_AUDIENCE nor PUSH_TOKEN is set: anybody may push updates");
             }
             Push { google: Some(_), account: None, .. } => {
-                tracing::warn!(
-                    "PUSH_SERVICE_ACCOUNT is not set: whoever has any account at Google may push updates"
-                );
+                tracing::warn!("PUSH_SERVICE_ACCOUNT is not set: any Google account may push updates");
             }
             _ => {}
         }

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 /// Verifies tokens that are signed by HMAC-SHA-256 with one secret.
 ///
-/// Algorithm and key are fixed: a token that names another algorithm, brings a key, or says where
-/// to fetch one is refused. Verified tokens are cached until they expire, at most 10,000. RFC 7518
-/// requires a secret of at least 32 bytes.
+/// Algorithm and key are fixed: a token that names another algorithm, contains a key, or names an
+/// address of keys is refused. Verified tokens are cached until they expire, at most 10,000. RFC
+/// 7518 requires a secret of at least 32 bytes.
 pub struct Hs256 {
     key: DecodingKey,
     signature: Validation,

@@ -177,7 +177,7 @@ impl Identity {
     }
 
     /// Whether the caller is an administrator, by its claims (see [`Admins`]) or because the host
-    /// says so.
+    /// has [set](Self::admin) it.
     pub fn is_admin(&self) -> bool {
         self.0.as_ref().is_some_and(|inner| inner.is_admin)
     }

@@ -72,7 +72,7 @@ impl Refused {
     }
 }
 
-/// A user name that is not a valid id identifies nobody.
+/// A user name that is not a valid id makes the token invalid.
 impl From<InvalidValue> for Refused {
     fn from(_: InvalidValue) -> Self {
         Self::Invalid("no user id")

@@ -38,7 +38,7 @@ pub struct Limits {
     /// Default 16 KiB.
     pub body: usize,
     /// The largest size, in bytes, of the user lists in one frame of a stream. Longer lists are cut
-    /// in the snapshot stream and replaced by counts in the diff streams, and the frame says so.
+    /// in the snapshot stream and replaced by counts in the diff streams; the frame is marked.
     ///
     /// Default 2 MiB, about 100,000 users. A slow reader holds one frame in memory.
     pub frame: usize,

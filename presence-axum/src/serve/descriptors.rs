@@ -29,7 +29,7 @@ pub(super) fn connections(wanted: usize) -> usize {
 }
 
 /// Raises the soft limit of open files and returns it; `None` if there is no limit, or if the
-/// system does not tell it.
+/// system does not report it.
 #[cfg(unix)]
 fn raised(wanted: usize) -> Option<usize> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

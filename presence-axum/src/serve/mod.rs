@@ -185,18 +185,18 @@ fn prepare(stream: &TcpStream, options: &Options) -> io::Result<()> {
 /// Returns when the process is asked to end: by Ctrl-C, or by `SIGTERM` as containers send it.
 ///
 /// # Panics
-/// When the operating system refuses to tell of signals.
+/// When the operating system does not deliver signals to the process.
 #[expect(clippy::expect_used, reason = "a server that cannot be stopped should not start")]
 pub async fn terminated() {
     #[cfg(unix)]
     {
         let mut terminate =
-            signal::unix::signal(signal::unix::SignalKind::terminate()).expect("SIGTERM is told");
+            signal::unix::signal(signal::unix::SignalKind::terminate()).expect("SIGTERM can be received");
         tokio::select! {
             _ = terminate.recv() => {}
-            interrupted = signal::ctrl_c() => interrupted.expect("Ctrl-C is told"),
+            interrupted = signal::ctrl_c() => interrupted.expect("Ctrl-C can be received"),
         }
     }
     #[cfg(not(unix))]
-    signal::ctrl_c().await.expect("Ctrl-C is told");
+    signal::ctrl_c().await.expect("Ctrl-C can be received");
 }

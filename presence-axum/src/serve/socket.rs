@@ -9,7 +9,7 @@
 //! and closes the connection. Everything that is written before the first request is dispatched
 //! must be such an answer, and is replaced by one with a JSON body and CORS headers. For later
 //! requests on the same connection the bare status remains, because hyper's bytes can no longer be
-//! told from those of the app.
+//! distinguished from those of the app.
 
 use super::Options;
 use super::refusal;

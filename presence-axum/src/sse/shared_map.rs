@@ -24,7 +24,8 @@ impl<K, T> Default for SharedMap<K, T> {
 }
 
 impl<K: Clone + Eq + Hash, T: Clone> SharedMap<K, T> {
-    /// The value of this key, made if it is missing. `is_unused` tells which values may be dropped.
+    /// The value of this key, made if it is missing. Values for which `is_unused` holds may be
+    /// dropped.
     pub(super) fn get(&self, key: &K, make: impl FnOnce() -> T, is_unused: impl Fn(&T) -> bool) -> T {
         let mut inner = self.0.lock();
         if let Some(found) = inner.map.get(key) {

@@ -17,7 +17,7 @@ pub enum Close {
     Binary,
     /// 1007: the client's text is not UTF-8.
     NotText,
-    /// 1008: the client went on sending frames after it was told that it exceeded the rate limit.
+    /// 1008: the client went on sending frames after errors for exceeding the rate limit.
     Flood,
     /// 1008: the client has sent no frame for too long.
     Idle,

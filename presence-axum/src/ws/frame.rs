@@ -98,9 +98,9 @@ mod opcode {
     pub const PONG: u8 = 10;
 }
 
-/// The bit of the first byte which says that a message ends with this frame.
+/// The bit of the first byte which marks the last frame of a message.
 const FINAL: u8 = 0x80;
-/// The bit of the second byte which says that the payload is masked.
+/// The bit of the second byte which marks a masked payload.
 const MASKED: u8 = 0x80;
 
 /// One unfragmented, unmasked frame.

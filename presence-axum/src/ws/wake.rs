@@ -1,4 +1,4 @@
-//! A flag that tells which event sources have to be polled.
+//! A flag for each event source of a connection: whether it has to be polled.
 
 use futures_util::task::AtomicWaker;
 use std::sync::Arc;

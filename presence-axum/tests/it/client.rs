@@ -36,7 +36,7 @@ impl Reply {
     }
 
     /// Status and text together, for one assertion.
-    pub fn said(&self) -> (u16, &str) {
+    pub fn status_and_text(&self) -> (u16, &str) {
         (self.status, &self.text)
     }
 }

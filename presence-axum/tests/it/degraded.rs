@@ -88,16 +88,16 @@ async fn a_hit_the_store_does_not_have_yet_is_accepted_and_shown() {
     let (rig, fails) = rig(100).await;
     fails.store(UNAVAILABLE, Ordering::SeqCst);
     let reply = rig.hit(r#"{"user":"a","kind":"enter"}"#).await;
-    assert_eq!(reply.said(), (202, r#"{"ok":false,"degraded":true,"error":"not yet stored"}"#));
+    assert_eq!(reply.status_and_text(), (202, r#"{"ok":false,"degraded":true,"error":"not yet stored"}"#));
     assert_eq!(rig.get("/v1/counts").await.json()["online"], 1);
     let health = rig.get("/v1/health").await;
     assert_eq!((health.status, &health.json()["store"]), (200, &"down".into()));
-    assert_eq!(rig.get("/readyz").await.said(), (503, r#"{"ok":false,"error":"not ready"}"#));
+    assert_eq!(rig.get("/readyz").await.status_and_text(), (503, r#"{"ok":false,"error":"not ready"}"#));
     fails.store(NEVER, Ordering::SeqCst);
     rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
     // The store counts as up again after everything in the outbox has been written.
     crate::client::soon(async {
-        while rig.get("/readyz").await.said() != (200, r#"{"ok":true}"#) {
+        while rig.get("/readyz").await.status_and_text() != (200, r#"{"ok":true}"#) {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
     })
@@ -132,7 +132,7 @@ async fn a_hit_the_store_refuses_is_refused_and_shown_to_nobody() {
     let (rig, fails) = rig(100).await;
     fails.store(REJECTED, Ordering::SeqCst);
     let reply = rig.hit(r#"{"user":"a","kind":"enter"}"#).await;
-    assert_eq!(reply.said(), (503, r#"{"ok":false,"error":"store"}"#));
+    assert_eq!(reply.status_and_text(), (503, r#"{"ok":false,"error":"store"}"#));
     assert_eq!(rig.get("/v1/counts").await.json()["online"], 0);
 }
 
@@ -158,7 +158,7 @@ async fn a_session_beyond_the_limit_is_refused_and_existing_ones_are_renewed() {
     let (rig, _) = rig(1).await;
     rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
     let reply = rig.hit(r#"{"user":"b","kind":"enter"}"#).await;
-    assert_eq!(reply.said(), (503, r#"{"ok":false,"error":"full"}"#));
+    assert_eq!(reply.status_and_text(), (503, r#"{"ok":false,"error":"full"}"#));
     assert_eq!(reply.header("retry-after"), Some("5"));
     rig.hits(r#"{"user":"a"}"#).await;
 }
@@ -173,7 +173,7 @@ async fn a_session_beyond_the_memory_limit_is_refused_and_existing_ones_are_rene
     let large = format!(r#"{{"user":"b","kind":"enter","topics":["{}"]}}"#, "x".repeat(1_000));
     rig.hits(&large).await;
     let reply = rig.hit(&large.replace(r#""b""#, r#""c""#).replace("xx", "y")).await;
-    assert_eq!(reply.said(), (503, r#"{"ok":false,"error":"full"}"#));
+    assert_eq!(reply.status_and_text(), (503, r#"{"ok":false,"error":"full"}"#));
     assert_eq!(reply.header("retry-after"), Some("5"));
     rig.hits(r#"{"user":"a"}"#).await;
     rig.hits(r#"{"user":"b","kind":"leave"}"#).await;
@@ -189,7 +189,7 @@ async fn a_user_in_too_many_topics_gets_an_error() {
     rig.hits(r#"{"user":"a","session":"1","kind":"enter","topics":["x","y"]}"#).await;
     rig.hits(r#"{"user":"a","session":"2","kind":"enter","topics":["x"]}"#).await;
     let reply = rig.hit(r#"{"user":"a","session":"3","kind":"enter","topics":["x"]}"#).await;
-    assert_eq!(reply.said(), (429, r#"{"ok":false,"error":"too many topics"}"#));
+    assert_eq!(reply.status_and_text(), (429, r#"{"ok":false,"error":"too many topics"}"#));
     rig.hits(r#"{"user":"a","session":"1","topics":["x","z"]}"#).await;
     rig.hits(r#"{"user":"b","kind":"enter","topics":["x","y","z"]}"#).await;
 }
@@ -198,5 +198,8 @@ async fn a_user_in_too_many_topics_gets_an_error() {
 async fn a_process_that_shuts_down_refuses_hits() {
     let (rig, _) = rig(100).await;
     rig.presence.shutdown().await;
-    assert_eq!(rig.hit(r#"{"user":"a"}"#).await.said(), (503, r#"{"ok":false,"error":"shutting down"}"#));
+    assert_eq!(
+        rig.hit(r#"{"user":"a"}"#).await.status_and_text(),
+        (503, r#"{"ok":false,"error":"shutting down"}"#)
+    );
 }

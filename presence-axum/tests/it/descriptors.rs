@@ -35,8 +35,8 @@ impl Served {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut said = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let address = said.find_map(|line| Some(line.split_once(ADDRESS)?.1.to_owned()));
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let address = lines.find_map(|line| Some(line.split_once(ADDRESS)?.1.to_owned()));
         Self { process, address: address.expect("it serves") }
     }
 

@@ -6,7 +6,7 @@ use presence_axum::Limits;
 use serde_json::{Value, json};
 
 /// An event's name, id and data.
-async fn told(stream: &mut Events) -> (String, String, Value) {
+async fn next_event(stream: &mut Events) -> (String, String, Value) {
     let event = stream.event().await;
     let field = |name: &str| {
         let line = event.lines().find_map(|line| line.strip_prefix(name));
@@ -19,7 +19,7 @@ async fn told(stream: &mut Events) -> (String, String, Value) {
 async fn opened(rig: &Rig, path: &str, headers: &[(&str, &str)]) -> (Events, String, Value) {
     let mut stream = events(rig.address, path, headers).await;
     assert_eq!(stream.event().await, "retry: 2000");
-    let (name, id, data) = told(&mut stream).await;
+    let (name, id, data) = next_event(&mut stream).await;
     assert_eq!(
         (name.as_str(), &data["version"], &data["view"]),
         ("presence_state", &json!(id), &json!("fresh"))
@@ -36,7 +36,7 @@ async fn a_state_is_followed_by_changes() {
     assert_eq!(users, json!({"a": ann}));
 
     rig.hits(r#"{"user":"b","kind":"enter","status":"busy","message":"hi"}"#).await;
-    let (name, joined, data) = told(&mut stream).await;
+    let (name, joined, data) = next_event(&mut stream).await;
     assert_eq!(name, "presence_diff");
     let bea = json!({"liveness": "active", "status": "busy", "message": "hi", "meta": null});
     assert_eq!(
@@ -45,11 +45,11 @@ async fn a_state_is_followed_by_changes() {
     );
 
     rig.hits(r#"{"user":"a","status":"away"}"#).await;
-    let (_, changed, data) = told(&mut stream).await;
+    let (_, changed, data) = next_event(&mut stream).await;
     assert_eq!((&data["from"], &data["changed"]["a"]["status"]), (&json!(joined), &json!("away")));
 
     rig.hits(r#"{"user":"b","kind":"leave","now":true}"#).await;
-    let (_, left, data) = told(&mut stream).await;
+    let (_, left, data) = next_event(&mut stream).await;
     assert_eq!((&data["from"], &data["left"]), (&json!(changed), &json!({"b": {"reason": "left"}})));
 
     rig.advance(60).await;
@@ -69,9 +69,9 @@ async fn a_topic_reports_its_joins_and_leaves() {
     let (mut stream, _, users) = opened(&rig, "/v1/sse/diff?topic=/y", &[]).await;
     assert_eq!(users, json!({}));
     rig.hits(r#"{"user":"a","topics":["/y"]}"#).await;
-    assert_eq!(told(&mut stream).await.2["joined"]["a"]["liveness"], "active");
+    assert_eq!(next_event(&mut stream).await.2["joined"]["a"]["liveness"], "active");
     rig.hits(r#"{"user":"a","topics":["/x"]}"#).await;
-    assert_eq!(told(&mut stream).await.2["left"], json!({"a": {"reason": "left"}}));
+    assert_eq!(next_event(&mut stream).await.2["left"], json!({"a": {"reason": "left"}}));
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn a_reader_that_resumes_gets_what_it_missed() {
     for (path, headers) in [("/v1/sse/diff", &header[..]), (by_query.as_str(), &[])] {
         let mut stream = events(rig.address, path, headers).await;
         assert_eq!(stream.event().await, "retry: 2000");
-        let (name, _, data) = told(&mut stream).await;
+        let (name, _, data) = next_event(&mut stream).await;
         assert_eq!((name.as_str(), &data["from"]), ("presence_diff", &json!(state)));
         assert_eq!(data["joined"]["a"]["liveness"], "active");
     }
@@ -159,7 +159,7 @@ async fn a_state_that_would_be_too_large_is_replaced_by_counts_until_it_is_small
     let state: Value = serde_json::from_str(state.split_once("data: ").unwrap().1).unwrap();
     assert_eq!(state["users"].as_object().unwrap().len(), 20);
     rig.hits(r#"{"user":"last","kind":"enter"}"#).await;
-    assert_eq!(told(&mut stream).await.2["joined"]["last"]["liveness"], "active");
+    assert_eq!(next_event(&mut stream).await.2["joined"]["last"]["liveness"], "active");
 }
 
 #[tokio::test]
@@ -182,9 +182,9 @@ async fn changes_that_do_not_fit_into_an_event_are_replaced_by_a_state() {
     let (_, version, users) = {
         let mut stream = events(rig.address, &format!("/v1/sse/diff?last_event_id={seen}"), &[]).await;
         assert_eq!(stream.event().await, "retry: 2000");
-        told(&mut stream).await
+        next_event(&mut stream).await
     };
     assert_ne!(version, seen);
-    let told = users.get("users").or(users.get("joined")).and_then(Value::as_object).unwrap();
-    assert_eq!(told.len(), 30);
+    let members = users.get("users").or(users.get("joined")).and_then(Value::as_object).unwrap();
+    assert_eq!(members.len(), 30);
 }

@@ -8,12 +8,12 @@ use serde_json::json;
 async fn a_hit_returns_its_placement_and_an_enter_returns_the_windows() {
     let rig = Rig::new().await;
     let reply = rig.hit(r#"{"user":"alice","kind":"enter"}"#).await;
-    let told = r#"{"ok":true,"placed_at":1710000000000,"user":"alice","active_for":300000,"lease_for":60000,"ws":true}"#;
-    assert_eq!(reply.said(), (200, told));
+    let expected = r#"{"ok":true,"placed_at":1710000000000,"user":"alice","active_for":300000,"lease_for":60000,"ws":true}"#;
+    assert_eq!(reply.status_and_text(), (200, expected));
     assert_eq!(reply.header("content-type"), Some("application/json"));
     rig.advance(30).await;
     assert_eq!(
-        rig.hit(r#"{"user":"alice"}"#).await.said(),
+        rig.hit(r#"{"user":"alice"}"#).await.status_and_text(),
         (200, r#"{"ok":true,"placed_at":1710000000000}"#)
     );
 }
@@ -69,7 +69,7 @@ async fn liveness(rig: &Rig) -> String {
 async fn a_leave_takes_effect_after_the_grace_or_now() {
     let rig = Rig::new().await;
     rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
-    assert_eq!(rig.hit(r#"{"user":"a","kind":"leave"}"#).await.said(), (200, r#"{"ok":true}"#));
+    assert_eq!(rig.hit(r#"{"user":"a","kind":"leave"}"#).await.status_and_text(), (200, r#"{"ok":true}"#));
     assert_eq!(liveness(&rig).await, "active");
     rig.advance(5).await;
     assert_eq!(liveness(&rig).await, "gone");
@@ -103,7 +103,7 @@ async fn a_beat_that_comes_after_its_leave_is_dropped_without_complaint() {
     let rig = Rig::new().await;
     rig.hits(r#"{"user":"a","kind":"enter"}"#).await;
     rig.hits(r#"{"user":"a","kind":"leave","now":true}"#).await;
-    assert_eq!(rig.hit(r#"{"user":"a"}"#).await.said(), (200, r#"{"ok":true}"#));
+    assert_eq!(rig.hit(r#"{"user":"a"}"#).await.status_and_text(), (200, r#"{"ok":true}"#));
     assert_eq!(liveness(&rig).await, "gone");
 }
 
@@ -150,8 +150,8 @@ async fn an_invalid_hit_gets_an_error_that_names_the_field() {
         (r#"{"user":"a","kind":"stay"}"#, "invalid kind"),
         (r#"{"user":"a","idle_ms":-1}"#, "invalid idle_ms"),
     ] {
-        let said = format!(r#"{{"ok":false,"error":"{error}"}}"#);
-        assert_eq!(rig.hit(body).await.said(), (400, said.as_str()), "{body}");
+        let expected = format!(r#"{{"ok":false,"error":"{error}"}}"#);
+        assert_eq!(rig.hit(body).await.status_and_text(), (400, expected.as_str()), "{body}");
     }
     assert_eq!(rig.get("/v1/counts").await.json()["online"], 0);
 }
@@ -160,7 +160,7 @@ async fn an_invalid_hit_gets_an_error_that_names_the_field() {
 async fn unknown_methods_and_paths_get_json_errors() {
     let rig = Rig::new().await;
     let reply = rig.get("/v1/hit").await;
-    assert_eq!(reply.said(), (405, r#"{"ok":false,"error":"method not allowed"}"#));
+    assert_eq!(reply.status_and_text(), (405, r#"{"ok":false,"error":"method not allowed"}"#));
     assert_eq!(reply.header("allow"), Some("POST"));
-    assert_eq!(rig.get("/v1/nothing").await.said(), (404, r#"{"ok":false,"error":"not found"}"#));
+    assert_eq!(rig.get("/v1/nothing").await.status_and_text(), (404, r#"{"ok":false,"error":"not found"}"#));
 }

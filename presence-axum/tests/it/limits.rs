@@ -14,7 +14,7 @@ async fn a_client_with_too_many_streams_gets_429() {
     let rig = rig(Limits::default().streams_per_client(1)).await;
     let held = rig.events("/v1/sse/snapshot").await;
     let reply = rig.get("/v1/sse/diff").await;
-    assert_eq!(reply.said(), (429, r#"{"ok":false,"error":"too many streams"}"#));
+    assert_eq!(reply.status_and_text(), (429, r#"{"ok":false,"error":"too many streams"}"#));
     assert_eq!(reply.header("retry-after"), Some("5"));
     drop(held);
 }
@@ -23,7 +23,7 @@ async fn a_client_with_too_many_streams_gets_429() {
 async fn a_process_with_too_many_streams_returns_503_until_one_closes() {
     let rig = rig(Limits::default().streams(1)).await;
     let held = rig.events("/v1/sse/diff").await;
-    assert_eq!(rig.get("/v1/sse/snapshot").await.said(), (503, r#"{"ok":false,"error":"full"}"#));
+    assert_eq!(rig.get("/v1/sse/snapshot").await.status_and_text(), (503, r#"{"ok":false,"error":"full"}"#));
     drop(held);
     let mut refused = 0;
     while rig.events("/v1/sse/snapshot").await.status != 200 {
@@ -55,7 +55,7 @@ async fn a_body_beyond_the_limit_gets_413_however_it_is_sent() {
     assert_eq!(full.len(), 100);
     rig.hits(&full).await;
     let over = format!("{full} ");
-    assert_eq!(rig.hit(&over).await.said(), (413, r#"{"ok":false,"error":"too large"}"#));
+    assert_eq!(rig.hit(&over).await.status_and_text(), (413, r#"{"ok":false,"error":"too large"}"#));
     assert_eq!(rig.hit(&"x".repeat(1_000_000)).await.status, 413);
     let waiting = send(rig.address, "POST", "/v1/hit", &[("expect", "100-continue")], over).await;
     assert_eq!(waiting.status, 413);
@@ -70,14 +70,14 @@ async fn a_client_beyond_its_rate_of_hits_or_queries_gets_a_retry_after() {
         rig.hits(&format!(r#"{{"user":"{user}"}}"#)).await;
         assert_eq!(rig.get("/v1/counts").await.status, 200);
     }
-    let told = (429, r#"{"ok":false,"error":"too many requests"}"#);
+    let expected = (429, r#"{"ok":false,"error":"too many requests"}"#);
     let refused = rig.hit(r#"{"user":"c"}"#).await;
-    assert_eq!((refused.said(), refused.header("retry-after")), (told, Some("1")));
+    assert_eq!((refused.status_and_text(), refused.header("retry-after")), (expected, Some("1")));
     for path in ["/v1/counts", "/v1/list", "/v1/users/a", "/v1/users?ids=a", "/v1/topics", "/v1/health"] {
-        assert_eq!(rig.get(path).await.said(), told, "{path}");
+        assert_eq!(rig.get(path).await.status_and_text(), expected, "{path}");
     }
     for path in ["/v1/sse", "/v1/sse/snapshot", "/v1/sse/diff"] {
-        assert_eq!(rig.get(path).await.said(), told, "{path}");
+        assert_eq!(rig.get(path).await.status_and_text(), expected, "{path}");
     }
     rig.advance(1).await;
     rig.hits(r#"{"user":"c"}"#).await;
@@ -94,7 +94,7 @@ async fn a_query_for_many_rows_counts_as_many() {
     {
         assert_eq!(rig.get(&path).await.status, 200, "{path}");
         let refused = rig.get(&path).await;
-        assert_eq!(refused.said(), (429, r#"{"ok":false,"error":"too many requests"}"#), "{path}");
+        assert_eq!(refused.status_and_text(), (429, r#"{"ok":false,"error":"too many requests"}"#), "{path}");
         // Small lists are served meanwhile.
         assert_eq!(rig.get("/v1/list?limit=10").await.status, 200);
         rig.advance(60).await;

@@ -5,7 +5,7 @@ use crate::rig::Rig;
 use serde_json::{Value, json};
 
 /// An event's name and data.
-async fn told(stream: &mut Events) -> (String, Value) {
+async fn next_event(stream: &mut Events) -> (String, Value) {
     let event = stream.event().await;
     let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(ToOwned::to_owned);
     let data = field("data: ").unwrap_or_else(|| panic!("no data in {event}"));
@@ -17,10 +17,10 @@ async fn opened(rig: &Rig, method: &str, path: &str, body: Value) -> Events {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let mut stream = events_of(rig.address, method, path, &[], body).await;
     assert_eq!(stream.status, 200);
-    let (name, hello) = told(&mut stream).await;
+    let (name, hello) = next_event(&mut stream).await;
     assert_eq!(name, "hello");
     assert_eq!(hello, json!({"ping_every": 15_000, "active_for": 300_000, "lease_for": 60_000}));
-    assert_eq!(told(&mut stream).await, ("presence_view".to_owned(), json!({"view": "fresh"})));
+    assert_eq!(next_event(&mut stream).await, ("presence_view".to_owned(), json!({"view": "fresh"})));
     stream
 }
 
@@ -28,7 +28,7 @@ async fn opened(rig: &Rig, method: &str, path: &str, body: Value) -> Events {
 async fn by_scope(stream: &mut Events, n: usize) -> Value {
     let mut found = serde_json::Map::new();
     for _ in 0..n {
-        let (name, data) = told(stream).await;
+        let (name, data) = next_event(stream).await;
         found.insert(format!("{name} {}", data["scope"].as_str().unwrap()), data);
     }
     Value::Object(found)
@@ -54,7 +54,7 @@ async fn each_topic_sends_its_state_and_then_its_changes() {
     assert_eq!(joined["joined"]["a"]["liveness"], "active");
     assert_eq!(joined["from"], first["presence_state topic:y"]["version"]);
     rig.advance(1).await;
-    let (name, counts) = told(&mut stream).await;
+    let (name, counts) = next_event(&mut stream).await;
     assert_eq!((name.as_str(), &counts["online"]), ("presence_counts", &json!(1)));
 }
 
@@ -86,15 +86,15 @@ async fn a_set_of_users_reports_these_users_only_in_whatever_topic() {
         ("POST", "/v1/sse", json!({"users": ["c", "a"], "users_after": "0"})),
     ] {
         let mut stream = opened(&rig, method, path, body).await;
-        let (name, state) = told(&mut stream).await;
+        let (name, state) = next_event(&mut stream).await;
         assert_eq!((name.as_str(), &state["scope"]), ("presence_state", &json!("users")));
         let users: Vec<_> = state["users"].as_object().unwrap().keys().collect();
         assert_eq!(users, ["a"]);
         rig.hits(r#"{"user":"b","status":"busy"}"#).await;
         rig.hits(r#"{"user":"c","kind":"enter"}"#).await;
-        assert_eq!(told(&mut stream).await.1["joined"]["c"]["liveness"], "active");
+        assert_eq!(next_event(&mut stream).await.1["joined"]["c"]["liveness"], "active");
         rig.hits(r#"{"user":"c","kind":"leave","now":true}"#).await;
-        assert_eq!(told(&mut stream).await.1["left"]["c"]["reason"], "left");
+        assert_eq!(next_event(&mut stream).await.1["left"]["c"]["reason"], "left");
     }
 }
 
@@ -102,22 +102,25 @@ async fn a_set_of_users_reports_these_users_only_in_whatever_topic() {
 async fn counts_contain_no_names_and_many_joins_make_one_event() {
     let rig = Rig::new().await;
     let mut stream = opened(&rig, "GET", "/v1/sse?counts=", Value::Null).await;
-    assert_eq!(told(&mut stream).await.1, json!({"scope": "everyone", "online": 0, "active": 0, "idle": 0}));
+    assert_eq!(
+        next_event(&mut stream).await.1,
+        json!({"scope": "everyone", "online": 0, "active": 0, "idle": 0})
+    );
     for i in 0..20 {
         rig.hits(&json!({"user": format!("u{i}"), "kind": "enter"}).to_string()).await;
     }
     rig.advance(1).await;
-    assert_eq!(told(&mut stream).await.1["online"], 20);
+    assert_eq!(next_event(&mut stream).await.1["online"], 20);
 }
 
 #[tokio::test]
 async fn an_idle_stream_gets_ping_events() {
     let rig = Rig::new().await;
     let mut stream = opened(&rig, "GET", "/v1/sse?counts=", Value::Null).await;
-    told(&mut stream).await;
+    next_event(&mut stream).await;
     for _ in 0..3 {
         rig.advance(15).await;
-        assert_eq!(told(&mut stream).await, ("ping".to_owned(), json!({})));
+        assert_eq!(next_event(&mut stream).await, ("ping".to_owned(), json!({})));
     }
 }
 
@@ -157,7 +160,7 @@ async fn the_topics_of_all_streams_of_a_client_are_counted_until_they_end() {
     let rig = Rig::with(|mount| mount.limits(limits)).await;
     let held = rig.events("/v1/sse?topic=a&topic=b&counts=c").await;
     let refused = rig.get("/v1/sse?topic=d&topic=e&counts=f").await;
-    assert_eq!(refused.said(), (429, r#"{"ok":false,"error":"too many topics"}"#));
+    assert_eq!(refused.status_and_text(), (429, r#"{"ok":false,"error":"too many topics"}"#));
     // Sixteen users count as one topic.
     let users = (0..33).map(|n| format!("user={n}")).collect::<Vec<_>>().join("&");
     assert_eq!(rig.get(&format!("/v1/sse?{users}")).await.status, 429);

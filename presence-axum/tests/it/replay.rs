@@ -62,7 +62,7 @@ async fn news(State((replay, limiter)): State<(Replay, Limiter)>, resume: Resume
 }
 
 /// An event's id and data.
-async fn told(stream: &mut Events) -> (String, String) {
+async fn next_event(stream: &mut Events) -> (String, String) {
     let event = stream.event().await;
     let (id, data) = event.split_once('\n').unwrap();
     (id.strip_prefix("id: ").unwrap().to_owned(), data.strip_prefix("data: ").unwrap().to_owned())
@@ -74,9 +74,9 @@ async fn the_latest_event_is_sent_first_and_then_each_new_one() {
     stage.publish("a").await;
     stage.publish("b").await;
     let mut stream = stage.open(&[]).await;
-    assert_eq!(told(&mut stream).await.1, "b");
+    assert_eq!(next_event(&mut stream).await.1, "b");
     stage.publish("c").await;
-    assert_eq!(told(&mut stream).await.1, "c");
+    assert_eq!(next_event(&mut stream).await.1, "c");
 }
 
 #[tokio::test]
@@ -86,8 +86,8 @@ async fn all_stored_events_are_sent_first_if_configured() {
         stage.publish(payload).await;
     }
     let mut stream = stage.open(&[]).await;
-    let (first, _) = told(&mut stream).await;
-    assert_eq!((told(&mut stream).await.1, told(&mut stream).await.1), ("c".into(), "d".into()));
+    let (first, _) = next_event(&mut stream).await;
+    assert_eq!((next_event(&mut stream).await.1, next_event(&mut stream).await.1), ("c".into(), "d".into()));
     for payload in ["e", "f", "g"] {
         stage.publish(payload).await;
     }
@@ -95,7 +95,7 @@ async fn all_stored_events_are_sent_first_if_configured() {
     let mut stream = stage.open(&[("last-event-id", &first)]).await;
     assert_eq!(stream.event().await, "event: missed\ndata: \"trimmed\"");
     for payload in ["e", "f", "g"] {
-        assert_eq!(told(&mut stream).await.1, payload);
+        assert_eq!(next_event(&mut stream).await.1, payload);
     }
 }
 
@@ -103,11 +103,11 @@ async fn all_stored_events_are_sent_first_if_configured() {
 async fn a_viewer_resumes_after_the_last_event_that_it_saw() {
     let stage = Stage::new().await;
     stage.publish("a").await;
-    let (id, _) = told(&mut stage.open(&[]).await).await;
+    let (id, _) = next_event(&mut stage.open(&[]).await).await;
     stage.publish("b").await;
     stage.publish("c").await;
     let mut stream = stage.open(&[("last-event-id", &id)]).await;
-    assert_eq!((told(&mut stream).await.1, told(&mut stream).await.1), ("b".into(), "c".into()));
+    assert_eq!((next_event(&mut stream).await.1, next_event(&mut stream).await.1), ("b".into(), "c".into()));
 }
 
 #[tokio::test]
@@ -115,14 +115,14 @@ async fn after_a_lost_history_the_latest_event_is_sent() {
     let stage = Stage::new().await;
     stage.publish("a").await;
     let mut open = stage.open(&[]).await;
-    let (id, _) = told(&mut open).await;
+    let (id, _) = next_event(&mut open).await;
     stage.broker.remove(&channel()).await.unwrap();
     stage.publish("b").await;
-    let (other, data) = told(&mut open).await;
+    let (other, data) = next_event(&mut open).await;
     assert_eq!(data, "b");
     assert_ne!(id.split_once('-').unwrap().0, other.split_once('-').unwrap().0);
     let mut resumed = stage.open(&[("last-event-id", &id)]).await;
-    assert_eq!(told(&mut resumed).await, (other, data));
+    assert_eq!(next_event(&mut resumed).await, (other, data));
 }
 
 #[tokio::test]
@@ -133,12 +133,12 @@ async fn a_channel_that_has_ended_ends_its_streams_and_its_resumes() {
     .await;
     let mut stream = stage.open(&[]).await;
     stage.broker.publish(Publish::new(channel(), "end").last()).await.unwrap();
-    let (id, _) = told(&mut stream).await;
+    let (id, _) = next_event(&mut stream).await;
     assert_eq!((stream.event().await.as_str(), stream.next().await), ("retry: 60000", None));
     let resumed: Reply = send(stage.rig.address, "GET", "/news", &[("last-event-id", &id)], "").await;
-    assert_eq!(resumed.said(), (204, ""));
+    assert_eq!(resumed.status_and_text(), (204, ""));
     let mut late = stage.open(&[]).await;
-    assert_eq!(told(&mut late).await, (id, "end".into()));
+    assert_eq!(next_event(&mut late).await, (id, "end".into()));
     assert_eq!((late.event().await.as_str(), late.next().await), ("retry: 60000", None));
 }
 
@@ -176,7 +176,7 @@ async fn a_stream_ends_at_the_given_time() {
     let mut stream = stage.open(&[]).await;
     stage.rig.advance(999).await;
     stage.publish("a").await;
-    assert_eq!(told(&mut stream).await.1, "a");
+    assert_eq!(next_event(&mut stream).await.1, "a");
     stage.rig.advance(1).await;
     assert_eq!(stream.next().await, None);
 }
@@ -191,7 +191,7 @@ async fn stopped(stage: &Stage) -> Vec<u8> {
     }
     for n in 0..150 {
         stage.publish(format!("{n} {}", "x".repeat(200_000))).await;
-        let (_, data) = told(&mut reader).await;
+        let (_, data) = next_event(&mut reader).await;
         assert!(data.starts_with(&format!("{n} ")), "the reader misses nothing");
     }
     stage.broker.publish(Publish::new(channel(), "end").last()).await.unwrap();

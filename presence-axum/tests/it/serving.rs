@@ -75,7 +75,7 @@ async fn draining_finishes_running_requests_and_accepts_no_new_ones() {
     served.stop.send(()).unwrap();
     while TcpStream::connect(served.address).await.is_ok() {} // until the listener is closed
     release.notify_one();
-    assert_eq!(soon(under_way).await.unwrap().said(), (200, "done"));
+    assert_eq!(soon(under_way).await.unwrap().status_and_text(), (200, "done"));
     soon(served.ended).await.unwrap();
 }
 
@@ -98,7 +98,7 @@ async fn a_connection_beyond_the_limit_gets_503() {
     let served = served(app(), Options::default().max_connections(1)).await;
     let held = events(served.address, "/stream", &[]).await;
     let refused = send(served.address, "GET", "/", &[], "").await;
-    assert_eq!(refused.said(), (503, r#"{"ok":false,"error":"full"}"#));
+    assert_eq!(refused.status_and_text(), (503, r#"{"ok":false,"error":"full"}"#));
     drop(held);
     let mut tries = 0;
     while send(served.address, "GET", "/", &[], "").await.status != 200 {
@@ -113,7 +113,7 @@ async fn a_client_with_too_many_connections_gets_429() {
     let served = served(app(), options).await;
     let held = events(served.address, "/stream", &[]).await;
     let refused = send(served.address, "GET", "/", &[], "").await;
-    assert_eq!(refused.said(), (429, r#"{"ok":false,"error":"too many connections"}"#));
+    assert_eq!(refused.status_and_text(), (429, r#"{"ok":false,"error":"too many connections"}"#));
     assert_eq!(refused.header("retry-after"), Some("5"));
     drop(held);
     let mut tries = 0;

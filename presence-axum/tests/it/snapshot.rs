@@ -60,7 +60,7 @@ async fn a_topic_has_a_stream_of_its_own() {
     rig.advance(2).await;
     assert_eq!(empty.data().await["online"], 1);
     assert_eq!(
-        rig.get("/v1/sse/snapshot?topic=").await.said(),
+        rig.get("/v1/sse/snapshot?topic=").await.status_and_text(),
         (400, r#"{"ok":false,"error":"invalid topic"}"#)
     );
 }
@@ -76,7 +76,7 @@ async fn the_tick_can_be_set() {
     }
 }
 
-/// A service with a format of its own: each frame tells how many were made before it.
+/// A service with a format of its own: each frame has the number of frames before it.
 fn counting(made: &Arc<AtomicU64>) -> impl FnOnce(Presence) -> Router {
     let made = Arc::clone(made);
     move |presence| {

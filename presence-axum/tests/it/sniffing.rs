@@ -1,4 +1,4 @@
-//! Browsers are told to take each answer for what it says it is.
+//! Each response forbids browsers to guess its content type.
 
 use crate::client::send;
 use crate::rig::Rig;

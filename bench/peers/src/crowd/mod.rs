@@ -30,7 +30,7 @@ pub struct Crowd {
     shaking: usize,
     kept_alive_at: Instant,
     /// The number of messages that all sockets have received.
-    pub heard: usize,
+    pub messages: usize,
 }
 
 impl Crowd {
@@ -44,7 +44,7 @@ impl Crowd {
             sockets: Vec::new(),
             shaking: 0,
             kept_alive_at: Instant::now(),
-            heard: 0,
+            messages: 0,
         })
     }
 
@@ -54,11 +54,11 @@ impl Crowd {
 
     /// Opens a socket that sends these frames once the server is ready. Waits only while too many
     /// handshakes are in progress.
-    pub fn open(&mut self, address: SocketAddr, says: &[String]) -> Outcome<usize> {
+    pub fn open(&mut self, address: SocketAddr, commands: &[String]) -> Outcome<usize> {
         if !self.until(PATIENCE, |crowd| crowd.shaking < SHAKING)? {
             return Err(format!("not within {} s: handshakes are answered", PATIENCE.as_secs()).into());
         }
-        let mut socket = Socket::connect(address, &self.path, says)?;
+        let mut socket = Socket::connect(address, &self.path, commands)?;
         let at = self.sockets.len();
         self.poll.registry().register(socket.source()?, Token(at), Interest::READABLE)?;
         self.sockets.push(socket);
@@ -67,8 +67,8 @@ impl Crowd {
     }
 
     /// Opens a socket whose view of its room is recorded.
-    pub fn open_watched(&mut self, address: SocketAddr, says: &[String]) -> Outcome<usize> {
-        let at = self.open(address, says)?;
+    pub fn open_watched(&mut self, address: SocketAddr, commands: &[String]) -> Outcome<usize> {
+        let at = self.open(address, commands)?;
         self.sockets[at].watch = Some(Box::default());
         Ok(at)
     }
@@ -83,8 +83,8 @@ impl Crowd {
     }
 
     /// Sends a text frame.
-    pub fn say(&mut self, at: usize, said: &str) {
-        self.sockets[at].send(&frame::text(said));
+    pub fn send(&mut self, at: usize, text: &str) {
+        self.sockets[at].send(&frame::text(text));
     }
 
     /// Closes a socket as a page does that is closed.
@@ -97,7 +97,7 @@ impl Crowd {
     ///
     /// # Panics
     /// If the socket is not watched.
-    #[expect(clippy::expect_used, reason = "scenarios ask those whom they watch")]
+    #[expect(clippy::expect_used, reason = "scenarios ask only for sockets that they watch")]
     pub fn watch(&self, at: usize) -> &Watch {
         self.sockets[at].watch.as_ref().expect("a watched socket")
     }
@@ -144,7 +144,7 @@ impl Crowd {
         for event in &self.events {
             let socket = &mut self.sockets[event.token().0];
             let was_shaking = socket.is_shaking();
-            self.heard += socket.read(&mut self.buffer, self.protocol)?;
+            self.messages += socket.read(&mut self.buffer, self.protocol)?;
             self.shaking -= usize::from(was_shaking && !socket.is_shaking());
         }
         Ok(())
@@ -152,8 +152,8 @@ impl Crowd {
 
     fn keep_alive(&mut self) {
         self.kept_alive_at = Instant::now();
-        let Some(said) = self.protocol.keep_alive() else { return };
-        let frame = frame::text(said);
+        let Some(text) = self.protocol.keep_alive() else { return };
+        let frame = frame::text(text);
         self.sockets
             .iter_mut()
             .filter(|socket| socket.phase == Phase::Ready)

@@ -31,14 +31,14 @@ pub struct Socket {
     /// Bytes that the kernel did not accept yet.
     unsent: Vec<u8>,
     /// Frames that are sent once the server is ready.
-    says: Vec<u8>,
+    commands: Vec<u8>,
     /// The response of a server that refused the handshake.
     pub refusal: Option<String>,
     pub watch: Option<Box<Watch>>,
 }
 
 impl Socket {
-    pub fn connect(address: SocketAddr, path: &str, says: &[String]) -> Outcome<Self> {
+    pub fn connect(address: SocketAddr, path: &str, commands: &[String]) -> Outcome<Self> {
         let stream = std::net::TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
@@ -47,7 +47,7 @@ impl Socket {
             phase: Phase::Handshake,
             part: Vec::new(),
             unsent: Vec::new(),
-            says: says.iter().flat_map(|said| frame::text(said)).collect(),
+            commands: commands.iter().flat_map(|command| frame::text(command)).collect(),
             refusal: None,
             watch: None,
         };
@@ -97,11 +97,11 @@ impl Socket {
 
     /// Reads everything that has arrived. Returns the number of messages.
     pub fn read(&mut self, buffer: &mut [u8], protocol: &dyn Protocol) -> Outcome<usize> {
-        let mut said = 0;
+        let mut messages = 0;
         while let Some(stream) = &mut self.stream {
             match stream.read(buffer) {
                 Ok(0) => self.lose(),
-                Ok(len) => said += self.take(&buffer[..len], protocol)?,
+                Ok(len) => messages += self.take(&buffer[..len], protocol)?,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => self.lose(),
@@ -110,30 +110,30 @@ impl Socket {
         if !self.unsent.is_empty() {
             self.send(&[]);
         }
-        Ok(said)
+        Ok(messages)
     }
 
     fn take(&mut self, bytes: &[u8], protocol: &dyn Protocol) -> Outcome<usize> {
         let mut part = std::mem::take(&mut self.part);
         // Most reads begin and end at the boundary of a frame: these bytes are not copied.
         if part.is_empty() {
-            let (end, said) = self.frames(bytes, protocol)?;
+            let (end, messages) = self.frames(bytes, protocol)?;
             self.part = bytes[end..].to_vec();
-            return Ok(said);
+            return Ok(messages);
         }
         part.extend_from_slice(bytes);
-        let (end, said) = self.frames(&part, protocol)?;
+        let (end, messages) = self.frames(&part, protocol)?;
         if end < part.len() {
             part.drain(..end);
             self.part = part;
         }
-        Ok(said)
+        Ok(messages)
     }
 
     /// Handles the complete frames at the start of a buffer. Returns where they end, and the number
     /// of messages.
     fn frames(&mut self, bytes: &[u8], protocol: &dyn Protocol) -> Outcome<(usize, usize)> {
-        let (mut at, mut said) = (0, 0);
+        let (mut at, mut messages) = (0, 0);
         if self.phase == Phase::Handshake {
             match self.shake(bytes, protocol) {
                 Some(end) => at = end,
@@ -143,14 +143,14 @@ impl Socket {
         while let Some(Frame { kind, start, end }) = Frame::first_of(&bytes[at..]) {
             let payload = &bytes[at + start..at + end];
             match kind {
-                Kind::Text => said += usize::from(self.hear(std::str::from_utf8(payload)?, protocol)?),
+                Kind::Text => messages += usize::from(self.handle(std::str::from_utf8(payload)?, protocol)?),
                 Kind::Ping => self.send(&frame::pong(payload)),
                 Kind::Close => self.lose(),
                 Kind::Other => {}
             }
             at += end;
         }
-        Ok((at, said))
+        Ok((at, messages))
     }
 
     /// Handles the response to the handshake. Returns its end, if it is complete.
@@ -169,20 +169,20 @@ impl Socket {
     }
 
     /// Handles a text frame. Returns whether it is a message.
-    fn hear(&mut self, text: &str, protocol: &dyn Protocol) -> Outcome<bool> {
+    fn handle(&mut self, text: &str, protocol: &dyn Protocol) -> Outcome<bool> {
         if self.phase == Phase::Open && protocol.is_ready(text) {
             self.phase = Phase::Ready;
-            let says = std::mem::take(&mut self.says);
-            self.send(&says);
+            let commands = std::mem::take(&mut self.commands);
+            self.send(&commands);
         }
         if let Some(answer) = protocol.answer(text) {
             self.send(&frame::text(answer));
         }
-        if protocol.is_said(text) {
+        if protocol.is_message(text) {
             return Ok(true);
         }
         if let Some(watch) = &mut self.watch {
-            protocol.hear(text, &mut |heard| watch.hear(heard))?;
+            protocol.decode(text, &mut |notice| watch.apply(notice))?;
         }
         Ok(false)
     }

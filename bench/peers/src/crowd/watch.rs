@@ -1,14 +1,14 @@
 //! The view that a watched client has of its room.
 
-use crate::protocol::Heard;
+use crate::protocol::Notice;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-/// The members of a room, as one client was told.
+/// The members of a room, as one client was sent them.
 #[derive(Default)]
 pub struct Watch {
     members: BTreeSet<String>,
-    /// The count, if the room is told in counts.
+    /// The count, if the room is sent as counts.
     online: Option<u64>,
     /// Every user who was shown to leave, once for each time.
     pub left: Vec<String>,
@@ -17,30 +17,30 @@ pub struct Watch {
     /// The number of joins, leaves and counts that it received.
     pub changes: usize,
     /// When it received the last of them.
-    pub heard_at: Option<Instant>,
+    pub changed_at: Option<Instant>,
 }
 
 impl Watch {
-    pub fn hear(&mut self, heard: Heard<'_>) {
-        if matches!(heard, Heard::Joined(_) | Heard::Left(_) | Heard::Online(_)) {
-            self.heard_at = Some(Instant::now());
+    pub fn apply(&mut self, notice: Notice<'_>) {
+        if matches!(notice, Notice::Joined(_) | Notice::Left(_) | Notice::Online(_)) {
+            self.changed_at = Some(Instant::now());
             self.changes += 1;
         }
-        match heard {
-            Heard::State => {
+        match notice {
+            Notice::State => {
                 self.members.clear();
                 self.online = None;
             }
-            Heard::Joined(user) => {
+            Notice::Joined(user) => {
                 self.online = None;
                 self.members.insert(user.to_owned());
             }
-            Heard::Left(user) => {
+            Notice::Left(user) => {
                 self.members.remove(user);
                 self.left.push(user.to_owned());
             }
-            Heard::Online(count) => self.online = Some(count),
-            Heard::Listed(count) => self.listed.push(count),
+            Notice::Online(count) => self.online = Some(count),
+            Notice::Listed(count) => self.listed.push(count),
         }
     }
 
@@ -62,13 +62,13 @@ mod tests {
     #[test]
     fn a_state_replaces_what_was_known_and_counts_replace_names() {
         let mut watch = Watch::default();
-        for heard in [Heard::State, Heard::Joined("ada"), Heard::Joined("bob"), Heard::Left("ada")] {
-            watch.hear(heard);
+        for notice in [Notice::State, Notice::Joined("ada"), Notice::Joined("bob"), Notice::Left("ada")] {
+            watch.apply(notice);
         }
         assert_eq!((watch.online(), watch.left.len(), watch.shows("bob")), (1, 1, true));
-        watch.hear(Heard::Online(5_000));
+        watch.apply(Notice::Online(5_000));
         assert_eq!(watch.online(), 5_000);
-        watch.hear(Heard::State);
+        watch.apply(Notice::State);
         assert_eq!(watch.online(), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! The protocol of `node/ws.mjs`: JSON frames of its own.
 
-use super::{Beat, Heard, List, Post, Protocol};
+use super::{Beat, List, Notice, Post, Protocol};
 use crate::Outcome;
 use serde::Deserialize;
 
@@ -36,26 +36,26 @@ impl Protocol for ByHand {
         vec![format!(r#"{{"type":"enter","user":"{user}","room":"{room}"}}"#)]
     }
 
-    fn say(&self, _room: &str, text: &str) -> String {
+    fn message(&self, _room: &str, text: &str) -> String {
         format!(r#"{{"type":"say","data":"{text}"}}"#)
     }
 
-    fn is_said(&self, frame: &str) -> bool {
+    fn is_message(&self, frame: &str) -> bool {
         frame.starts_with(r#"{"type":"message""#)
     }
 
-    fn hear(&self, frame: &str, tell: &mut dyn FnMut(Heard<'_>)) -> Outcome {
+    fn decode(&self, frame: &str, emit: &mut dyn FnMut(Notice<'_>)) -> Outcome {
         match serde_json::from_str(frame)? {
             Frame::State { users } => {
-                tell(Heard::State);
-                users.iter().for_each(|user| tell(Heard::Joined(user)));
-                tell(Heard::Listed(users.len()));
+                emit(Notice::State);
+                users.iter().for_each(|user| emit(Notice::Joined(user)));
+                emit(Notice::Listed(users.len()));
             }
             Frame::Diff { joined, left } => {
-                joined.iter().for_each(|user| tell(Heard::Joined(user)));
-                left.iter().for_each(|user| tell(Heard::Left(user)));
+                joined.iter().for_each(|user| emit(Notice::Joined(user)));
+                left.iter().for_each(|user| emit(Notice::Left(user)));
             }
-            Frame::Counts { online } => tell(Heard::Online(online)),
+            Frame::Counts { online } => emit(Notice::Online(online)),
             Frame::Other => {}
         }
         Ok(())

@@ -5,7 +5,7 @@
 //! `allow_publish_for_subscriber` (<https://centrifugal.dev/docs/server/presence>). Members are
 //! identified by the id of their client.
 
-use super::{Beat, Heard, List, Protocol};
+use super::{Beat, List, Notice, Protocol};
 use crate::Outcome;
 use serde_json::Value;
 
@@ -37,11 +37,11 @@ impl Protocol for Centrifugo {
         ]
     }
 
-    fn say(&self, room: &str, text: &str) -> String {
+    fn message(&self, room: &str, text: &str) -> String {
         format!(r#"{{"id":{PUBLISH},"publish":{{"channel":"{room}","data":"{text}"}}}}"#)
     }
 
-    fn is_said(&self, frame: &str) -> bool {
+    fn is_message(&self, frame: &str) -> bool {
         frame.starts_with(r#"{"push""#) && frame.contains(r#""pub":{"#)
     }
 
@@ -50,7 +50,7 @@ impl Protocol for Centrifugo {
         (frame.trim_end() == "{}").then_some("{}")
     }
 
-    fn hear(&self, frame: &str, tell: &mut dyn FnMut(Heard<'_>)) -> Outcome {
+    fn decode(&self, frame: &str, emit: &mut dyn FnMut(Notice<'_>)) -> Outcome {
         // A frame may contain several replies, one per line.
         for line in frame.lines().filter(|line| !line.is_empty()) {
             let reply: Value = serde_json::from_str(line)?;
@@ -59,15 +59,15 @@ impl Protocol for Centrifugo {
             }
             let client = |of: &str| reply["push"][of]["info"]["client"].as_str().map(str::to_owned);
             if let Some(user) = client("join") {
-                tell(Heard::Joined(&user));
+                emit(Notice::Joined(&user));
             }
             if let Some(user) = client("leave") {
-                tell(Heard::Left(&user));
+                emit(Notice::Left(&user));
             }
             if let Some(members) = reply["presence"]["presence"].as_object() {
-                tell(Heard::State);
-                members.keys().for_each(|user| tell(Heard::Joined(user)));
-                tell(Heard::Listed(members.len()));
+                emit(Notice::State);
+                members.keys().for_each(|user| emit(Notice::Joined(user)));
+                emit(Notice::Listed(members.len()));
             }
         }
         Ok(())

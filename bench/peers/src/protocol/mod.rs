@@ -8,14 +8,14 @@ mod socket_io;
 
 use crate::Outcome;
 
-/// What a frame tells a client.
+/// What a frame reports to a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard<'f> {
+pub enum Notice<'f> {
     /// A snapshot of the room begins: its members follow as `Joined`.
     State,
     Joined(&'f str),
     Left(&'f str),
-    /// The number of members of a room that is told in counts.
+    /// The number of members of a room that is sent as counts.
     Online(u64),
     /// The answer to a requested list, with its length.
     Listed(usize),
@@ -49,7 +49,7 @@ pub trait Protocol: Sync {
         None
     }
 
-    /// Whether this frame says that the server is ready for commands.
+    /// Whether this frame shows that the server is ready for commands.
     fn is_ready(&self, frame: &str) -> bool;
 
     /// The frames that enter a room and subscribe to its members.
@@ -62,11 +62,11 @@ pub trait Protocol: Sync {
     }
 
     /// A message to all members of a room.
-    fn say(&self, room: &str, text: &str) -> String;
+    fn message(&self, room: &str, text: &str) -> String;
 
     /// Whether this frame is such a message. Called for every frame of every client: it compares a
     /// prefix.
-    fn is_said(&self, frame: &str) -> bool;
+    fn is_message(&self, frame: &str) -> bool;
 
     /// The answer to a heartbeat of the server.
     fn answer(&self, _frame: &str) -> Option<&'static str> {
@@ -82,7 +82,7 @@ pub trait Protocol: Sync {
     ///
     /// # Errors
     /// The frame is an error, or not of this protocol.
-    fn hear(&self, frame: &str, tell: &mut dyn FnMut(Heard<'_>)) -> Outcome;
+    fn decode(&self, frame: &str, emit: &mut dyn FnMut(Notice<'_>)) -> Outcome;
 
     /// How the members of a room are requested.
     fn list(&self, room: &str) -> List;

@@ -2,7 +2,7 @@
 
 #![expect(clippy::zero_sized_map_values, reason = "users come as the keys of a map")]
 
-use super::{Beat, Heard, List, Post, Protocol};
+use super::{Beat, List, Notice, Post, Protocol};
 use crate::Outcome;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 pub struct Ours;
 
-/// The users in a frame; what is said of them is skipped.
+/// The users in a frame; their fields are skipped.
 type Named = BTreeMap<String, IgnoredAny>;
 
 #[derive(Deserialize)]
@@ -55,11 +55,11 @@ impl Protocol for Ours {
         ]
     }
 
-    fn say(&self, room: &str, text: &str) -> String {
+    fn message(&self, room: &str, text: &str) -> String {
         format!(r#"{{"type":"publish","topic":"{room}","data":"{text}"}}"#)
     }
 
-    fn is_said(&self, frame: &str) -> bool {
+    fn is_message(&self, frame: &str) -> bool {
         frame.starts_with(r#"{"type":"message""#)
     }
 
@@ -67,17 +67,17 @@ impl Protocol for Ours {
         Some(r#"{"type":"ping"}"#)
     }
 
-    fn hear(&self, frame: &str, tell: &mut dyn FnMut(Heard<'_>)) -> Outcome {
+    fn decode(&self, frame: &str, emit: &mut dyn FnMut(Notice<'_>)) -> Outcome {
         match serde_json::from_str(frame)? {
             Frame::PresenceState { users } => {
-                tell(Heard::State);
-                users.keys().for_each(|user| tell(Heard::Joined(user)));
+                emit(Notice::State);
+                users.keys().for_each(|user| emit(Notice::Joined(user)));
             }
             Frame::PresenceDiff { joined, left } => {
-                joined.keys().for_each(|user| tell(Heard::Joined(user)));
-                left.keys().for_each(|user| tell(Heard::Left(user)));
+                joined.keys().for_each(|user| emit(Notice::Joined(user)));
+                left.keys().for_each(|user| emit(Notice::Left(user)));
             }
-            Frame::PresenceCounts { online } => tell(Heard::Online(online)),
+            Frame::PresenceCounts { online } => emit(Notice::Online(online)),
             Frame::Error { error } => return Err(error.into()),
             Frame::Other => {}
         }

@@ -5,7 +5,7 @@
 //! `room:*` must track the `user` of the join's payload, push `presence_state`, and `broadcast!`
 //! each `say`.
 
-use super::{Beat, Heard, List, Protocol};
+use super::{Beat, List, Notice, Protocol};
 use crate::Outcome;
 use serde_json::Value;
 
@@ -29,11 +29,11 @@ impl Protocol for Phoenix {
         vec![format!(r#"["1","1","room:{room}","phx_join",{{"user":"{user}"}}]"#)]
     }
 
-    fn say(&self, room: &str, text: &str) -> String {
+    fn message(&self, room: &str, text: &str) -> String {
         format!(r#"["1","2","room:{room}","say",{{"data":"{text}"}}]"#)
     }
 
-    fn is_said(&self, frame: &str) -> bool {
+    fn is_message(&self, frame: &str) -> bool {
         frame.contains(r#","say",{"#)
     }
 
@@ -41,16 +41,16 @@ impl Protocol for Phoenix {
         Some(r#"[null,"0","phoenix","heartbeat",{}]"#)
     }
 
-    fn hear(&self, frame: &str, tell: &mut dyn FnMut(Heard<'_>)) -> Outcome {
+    fn decode(&self, frame: &str, emit: &mut dyn FnMut(Notice<'_>)) -> Outcome {
         let (_, _, _, event, payload): (Value, Value, Value, String, Value) = serde_json::from_str(frame)?;
         match event.as_str() {
             "presence_state" => {
-                tell(Heard::State);
-                users(&payload).for_each(|user| tell(Heard::Joined(user)));
+                emit(Notice::State);
+                users(&payload).for_each(|user| emit(Notice::Joined(user)));
             }
             "presence_diff" => {
-                users(&payload["joins"]).for_each(|user| tell(Heard::Joined(user)));
-                users(&payload["leaves"]).for_each(|user| tell(Heard::Left(user)));
+                users(&payload["joins"]).for_each(|user| emit(Notice::Joined(user)));
+                users(&payload["leaves"]).for_each(|user| emit(Notice::Left(user)));
             }
             _ => {}
         }

@@ -3,7 +3,7 @@
 //! <https://socket.io/docs/v4/engine-io-protocol/>), named as in its documentation's example of
 //! presence.
 
-use super::{Beat, Heard, List, Protocol};
+use super::{Beat, List, Notice, Protocol};
 use crate::Outcome;
 
 pub struct SocketIo;
@@ -33,11 +33,11 @@ impl Protocol for SocketIo {
         vec![format!(r#"42["enter","{user}","{room}",true]"#)]
     }
 
-    fn say(&self, _room: &str, text: &str) -> String {
+    fn message(&self, _room: &str, text: &str) -> String {
         format!(r#"42["say","{text}"]"#)
     }
 
-    fn is_said(&self, frame: &str) -> bool {
+    fn is_message(&self, frame: &str) -> bool {
         frame.starts_with(r#"42["message""#)
     }
 
@@ -45,20 +45,20 @@ impl Protocol for SocketIo {
         (frame == "2").then_some("3")
     }
 
-    fn hear(&self, frame: &str, tell: &mut dyn FnMut(Heard<'_>)) -> Outcome {
+    fn decode(&self, frame: &str, emit: &mut dyn FnMut(Notice<'_>)) -> Outcome {
         if let Some(answer) = frame.strip_prefix(ANSWER) {
             let [users]: [Vec<String>; 1] = serde_json::from_str(answer)?;
-            tell(Heard::Listed(users.len()));
+            emit(Notice::Listed(users.len()));
         }
         let Some(event) = frame.strip_prefix(EVENT) else { return Ok(()) };
         if event.starts_with(r#"["users""#) {
             // Added to what is known: with several processes, joins overtake the list that lacks
             // them.
             let (_, users): (String, Vec<String>) = serde_json::from_str(event)?;
-            users.iter().for_each(|user| tell(Heard::Joined(user)));
+            users.iter().for_each(|user| emit(Notice::Joined(user)));
         } else if event.starts_with(r#"["user "#) {
             let (event, user): (String, String) = serde_json::from_str(event)?;
-            tell(if event == "user connected" { Heard::Joined(&user) } else { Heard::Left(&user) });
+            emit(if event == "user connected" { Notice::Joined(&user) } else { Notice::Left(&user) });
         }
         Ok(())
     }

@@ -1,14 +1,14 @@
-use super::{ALL, Heard, named};
+use super::{ALL, Notice, named};
 
 /// The events in these frames, as text.
-fn heard(protocol: &str, frames: &[&str]) -> Vec<String> {
+fn notices(protocol: &str, frames: &[&str]) -> Vec<String> {
     let protocol = named(protocol).unwrap();
-    let mut said = Vec::new();
+    let mut notices = Vec::new();
     for frame in frames {
-        let mut tell = |heard: Heard<'_>| said.push(format!("{heard:?}"));
-        protocol.hear(frame, &mut tell).unwrap();
+        let mut emit = |notice: Notice<'_>| notices.push(format!("{notice:?}"));
+        protocol.decode(frame, &mut emit).unwrap();
     }
-    said
+    notices
 }
 
 /// The same events in each protocol: ada is present, bob joins, ada leaves.
@@ -42,20 +42,20 @@ fn each_protocol_tells_the_same_story() {
     ];
     assert_eq!(stories.map(|(name, _)| name).len(), ALL.len());
     for (protocol, frames) in stories {
-        let mut told = heard(protocol, frames);
-        told.retain(|word| !word.starts_with("Listed"));
+        let mut found = notices(protocol, frames);
+        found.retain(|word| !word.starts_with("Listed"));
         // Its list adds to what is known.
         let story = if protocol == "socket.io" { &STORY[1..] } else { &STORY[..] };
-        assert_eq!(told, story, "{protocol}");
+        assert_eq!(found, story, "{protocol}");
     }
 }
 
 #[test]
 fn counts_and_lists_are_numbers() {
     let counts = r#"{"type":"presence_counts","topic":"r","online":7,"active":7,"idle":0,"large":true}"#;
-    assert_eq!(heard("ours", &[counts]), ["Online(7)"]);
-    assert_eq!(heard("ws", &[r#"{"type":"counts","online":7}"#]), ["Online(7)"]);
-    assert_eq!(heard("socket.io", &[r#"431[["ada","bob"]]"#]), ["Listed(2)"]);
+    assert_eq!(notices("ours", &[counts]), ["Online(7)"]);
+    assert_eq!(notices("ws", &[r#"{"type":"counts","online":7}"#]), ["Online(7)"]);
+    assert_eq!(notices("socket.io", &[r#"431[["ada","bob"]]"#]), ["Listed(2)"]);
 }
 
 #[test]
@@ -69,6 +69,6 @@ fn pages_are_followed_to_the_last() {
 #[test]
 fn an_error_of_a_server_is_an_error() {
     let refused = r#"{"type":"error","ref":null,"code":429,"error":"too many frames"}"#;
-    assert!(named("ours").unwrap().hear(refused, &mut |_| {}).is_err());
+    assert!(named("ours").unwrap().decode(refused, &mut |_| {}).is_err());
     assert!(named("nobody").is_err());
 }

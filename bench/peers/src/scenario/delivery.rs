@@ -17,9 +17,9 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
     }
     crowd.opened()?;
     settle(&mut crowd, &server)?;
-    let said = peer.protocol.say(&room, &"x".repeat(200));
+    let message = peer.protocol.message(&room, &"x".repeat(200));
     let (warm, times, mut took) = (sizes.of(20, 10), sizes.of(50, 20), Vec::new());
-    crowd.heard = 0;
+    crowd.messages = 0;
     let mut cpu = server.cpu();
     for n in 1..=warm + times {
         if n == warm + 1 {
@@ -28,12 +28,12 @@ pub fn run(peer: &Peer, sizes: &Sizes) -> Outcome<Vec<Sample>> {
             took.clear();
         }
         let start = Instant::now();
-        crowd.say(0, &said);
-        rig::wait(&mut crowd, "all members hear what is said", |crowd| crowd.heard >= n * members)?;
+        crowd.send(0, &message);
+        rig::wait(&mut crowd, "all members receive the message", |crowd| crowd.messages >= n * members)?;
         took.push(start.elapsed());
         crowd.read_for(TICK.saturating_sub(start.elapsed()))?;
     }
-    let mut samples = vec![Sample::millis("from saying it until the last has heard it", median(took))];
+    let mut samples = vec![Sample::millis("from sending it until the last has received it", median(took))];
     if let (Ok(before), Ok(after)) = (cpu, server.cpu()) {
         let each = after.saturating_sub(before).as_secs_f64() * 1e6 / (times * members) as f64;
         samples.push(Sample::new("processor time for each delivery", Unit::Micros, each));

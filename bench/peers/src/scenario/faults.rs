@@ -119,8 +119,8 @@ impl<'p> World<'p> {
     fn fill(&mut self) -> Outcome {
         for process in [0, 1] {
             for n in 0..WATCHED {
-                let says = self.peer.protocol.enter(&user(1_000 + 10 * process + n), "room");
-                let at = self.crowd.open_watched(self.address(process)?, &says)?;
+                let commands = self.peer.protocol.enter(&user(1_000 + 10 * process + n), "room");
+                let at = self.crowd.open_watched(self.address(process)?, &commands)?;
                 self.watched[process].push(at);
             }
         }
@@ -165,11 +165,11 @@ impl<'p> World<'p> {
                     continue;
                 }
                 let address = self.address(self.users[at].process)?;
-                let says = self.peer.protocol.enter(&self.users[at].name, "room");
+                let commands = self.peer.protocol.enter(&self.users[at].name, "room");
                 let member = &mut self.users[at];
                 // If the connection is refused, the next attempt follows a second later.
                 member.gone_at = Some(Instant::now());
-                if let Ok(socket) = self.crowd.open(address, &says) {
+                if let Ok(socket) = self.crowd.open(address, &commands) {
                     (member.socket, member.gone_at) = (socket, None);
                 }
             }

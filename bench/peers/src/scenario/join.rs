@@ -53,18 +53,18 @@ fn seen(
         // Independent of the phase of the server's batches.
         crowd.read_for(Duration::from_millis(250 + 37 * (n as u64 % 7)))?;
         let before: Vec<usize> = watched.iter().map(|at| crowd.watch(*at).changes).collect();
-        let has_heard = |crowd: &Crowd| {
+        let has_changed = |crowd: &Crowd| {
             watched.iter().zip(&before).all(|(at, before)| crowd.watch(*at).changes > *before)
         };
         let start = Instant::now();
         for frame in protocol.enter(&rig::user(9_000_000 + n), &room) {
-            crowd.say(at, &frame);
+            crowd.send(at, &frame);
         }
-        if !crowd.until(PATIENCE, has_heard)? {
+        if !crowd.until(PATIENCE, has_changed)? {
             return Err("not within 60 s: the members receive an enter".into());
         }
-        let heard = watched.iter().filter_map(|at| crowd.watch(*at).heard_at);
-        let mut times: Vec<Duration> = heard.map(|at| at - start).collect();
+        let changed = watched.iter().filter_map(|at| crowd.watch(*at).changed_at);
+        let mut times: Vec<Duration> = changed.map(|at| at - start).collect();
         times.sort();
         half.push(times[times.len() / 2]);
         last.extend(times.last());
@@ -72,7 +72,7 @@ fn seen(
     }
     let named = |which: &str| format!("{members} in the room, {which}");
     Ok(vec![
-        Sample::millis(named("half have heard"), median(half)),
+        Sample::millis(named("half have received it"), median(half)),
         Sample::millis(named("the last has"), median(last)),
     ])
 }
@@ -83,11 +83,11 @@ fn fill(crowd: &mut Crowd, server: &Server, room: &str, members: usize) -> Outco
     let every = members.div_ceil(WATCHED);
     let mut watched = Vec::new();
     for n in 0..members {
-        let says = protocol.enter_quietly(&rig::user(n), room);
+        let commands = protocol.enter_quietly(&rig::user(n), room);
         if n % every == 0 {
-            watched.push(crowd.open_watched(server.address, &says)?);
+            watched.push(crowd.open_watched(server.address, &commands)?);
         } else {
-            crowd.open(server.address, &says)?;
+            crowd.open(server.address, &commands)?;
         }
     }
     crowd.opened()?;

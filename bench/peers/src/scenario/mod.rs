@@ -17,7 +17,7 @@ use crate::Outcome;
 use crate::peer::Peer;
 use std::time::Duration;
 
-/// The unit of a figure. Less is better unless the variant says otherwise.
+/// The unit of a figure. Less is better unless the variant is documented otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     Millis,
@@ -97,7 +97,7 @@ pub const ALL: [Scenario; 15] = [
     Scenario {
         name: "join",
         about: "One user enters a room of so many members. Time until half of them, and until the \
-                last of them, have received the change. One process; every room is told by name.",
+                last of them, have received the change. One process; every room is sent with names.",
         across: false,
         rounds: 5,
         run: join::alone,
@@ -158,7 +158,7 @@ pub const ALL: [Scenario; 15] = [
     Scenario {
         name: "killed",
         about: "A process with 100 users is killed (SIGKILL). Time until users of the other process \
-                are told that they left.",
+                see that they left.",
         across: true,
         rounds: 5,
         run: killed::run,

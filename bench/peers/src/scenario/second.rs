@@ -57,7 +57,7 @@ fn until_all(peer: &Peer, server: &Server, last: usize, start: Instant) -> Outco
             List::Pages(page) => peer.protocol.page(&room, &connection.get(&page)?)?.0,
             List::Frame(frame) => {
                 let before = crowd.watch(asks).listed.len();
-                crowd.say(asks, &frame);
+                crowd.send(asks, &frame);
                 crowd.until(PATIENCE, |crowd| crowd.watch(asks).listed.len() > before)?;
                 crowd.watch(asks).listed.last().copied().unwrap_or(0)
             }
@@ -87,5 +87,5 @@ fn rest(redis: &Redis, server: &Server) {
 pub fn used(redis: &Redis) -> Outcome<usize> {
     let info = redis.command(&["INFO", "memory"]);
     let line = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
-    Ok(line.ok_or("Redis does not tell its memory")?.trim().parse()?)
+    Ok(line.ok_or("Redis does not report its memory")?.trim().parse()?)
 }

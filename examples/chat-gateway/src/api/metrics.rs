@@ -31,7 +31,7 @@ const NAMES: [(&str, Option<&str>, &str, &str); 5] = [
         "ws_messages_received_total",
         "Frames received from clients",
     ),
-    ("presence_socket_errors_total", None, "ws_errors_total", "Errors told to clients"),
+    ("presence_socket_errors_total", None, "ws_errors_total", "Errors sent to clients"),
 ];
 
 /// Installs the recorder for `/metrics`: once per process, and before anything is counted.

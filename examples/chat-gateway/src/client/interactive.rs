@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_who_was_told_to_stay_away_does_not_come_back_by_itself() {
+    fn a_client_that_was_disconnected_for_good_does_not_reconnect() {
         for why in
             [Ended::Closed(4403), Ended::Closed(4401), Ended::Closed(1008), Ended::Refused(403), Ended::Url]
         {

@@ -47,7 +47,7 @@ impl Redis {
         let mut publish = ::redis::pipe();
         publish.publish(BROADCAST, payload);
         match self.link.run::<(u64,)>(&publish).await {
-            Ok((0,)) => Err(store::Error::new(Kind::Unavailable, "nobody listens")),
+            Ok((0,)) => Err(store::Error::new(Kind::Unavailable, "no subscriber")),
             Ok(_) => Ok(()),
             Err(Unanswered) => Err(store::Error::new(Kind::Unavailable, "redis does not answer")),
         }

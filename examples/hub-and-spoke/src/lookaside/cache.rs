@@ -101,7 +101,7 @@ impl Cache {
     }
 
     /// Runs pending maintenance: evictions happen asynchronously to reads and writes.
-    pub async fn settle(&self) {
+    pub async fn run_maintenance(&self) {
         self.kept.run_pending_tasks().await;
     }
 }

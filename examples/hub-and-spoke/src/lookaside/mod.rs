@@ -185,7 +185,7 @@ impl Lookaside {
 
     /// The statistics of the cache.
     pub async fn counted(&self) -> Counted {
-        self.inner.cache.settle().await;
+        self.inner.cache.run_maintenance().await;
         self.inner.counters.counted()
     }
 }

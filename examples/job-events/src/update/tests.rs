@@ -89,15 +89,15 @@ proptest! {
     fn an_update_is_shown_as_it_was_sent(
         message in "\\PC{0,40}", stage in ".{0,20}", progress in 0..=100u8, data in any::<Option<(i64, String)>>(),
     ) {
-        let said = serde_json::json!({"status": "processing", "progress": progress, "stage": stage,
+        let text = serde_json::json!({"status": "processing", "progress": progress, "stage": stage,
             "message": message, "timestamp": "2026-01-02T03:04:05.5+02:00", "data": data});
-        let update = Update::read(&LenientJson::from(Bytes::from(said.to_string()))).unwrap();
+        let update = Update::read(&LenientJson::from(Bytes::from(text.to_string()))).unwrap();
         let shown = update.render(&JobId::new("j").unwrap(), None);
         let mut shown: serde_json::Value = serde_json::from_slice(&shown).unwrap();
         prop_assert_eq!(shown["jobId"].take(), "j");
         shown.as_object_mut().unwrap().remove("jobId");
         shown.as_object_mut().unwrap().entry("data").or_insert(serde_json::Value::Null);
-        prop_assert_eq!(shown, said);
+        prop_assert_eq!(shown, text);
     }
 }
 
@@ -113,6 +113,6 @@ fn an_event_without_a_time_is_shown_with_that_at_which_it_was_stored() {
         stored(r#"{"status":"pending","progress":1,"data":{"b":1,"a":2.50}}"#),
         r#"{"jobId":"j","status":"pending","progress":1,"stage":"","message":"","timestamp":"2024-03-09T16:00:00.000Z","data":{"b":1,"a":2.50}}"#
     );
-    let said = stored(r#"{"status":"pending","progress":1,"timestamp":"2026-01-02T03:04:05Z"}"#);
-    assert!(said.contains(r#""timestamp":"2026-01-02T03:04:05Z""#), "{said}");
+    let text = stored(r#"{"status":"pending","progress":1,"timestamp":"2026-01-02T03:04:05Z"}"#);
+    assert!(text.contains(r#""timestamp":"2026-01-02T03:04:05Z""#), "{text}");
 }

@@ -50,7 +50,7 @@ async fn the_chart_is_full_from_the_start_and_people_come_on_request() {
 
     for _ in 0..2 {
         let reply = crate::client::send(rig.address, "POST", "/crowd", &[], "").await;
-        assert_eq!(reply.said(), (202, r#"{"people":200,"seconds":60}"#));
+        assert_eq!(reply.status_and_text(), (202, r#"{"people":200,"seconds":60}"#));
     }
     rig.advance(8).await;
     let counts: serde_json::Value = serde_json::from_str(&rig.get("/v1/counts").await.text).unwrap();
@@ -63,7 +63,7 @@ async fn the_chart_is_full_from_the_start_and_people_come_on_request() {
 async fn the_demo_is_alive_and_ready() {
     let rig = Rig::serving(policy(), app).await;
     for path in ["/healthz", "/readyz"] {
-        assert_eq!(rig.get(path).await.said(), (200, r#"{"ok":true}"#), "{path}");
+        assert_eq!(rig.get(path).await.status_and_text(), (200, r#"{"ok":true}"#), "{path}");
     }
-    assert_eq!(rig.get("/nothing").await.said(), (404, r#"{"ok":false,"error":"not found"}"#));
+    assert_eq!(rig.get("/nothing").await.status_and_text(), (404, r#"{"ok":false,"error":"not found"}"#));
 }

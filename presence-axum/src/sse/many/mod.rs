@@ -142,8 +142,8 @@ fn events(reader: Reader) -> impl Stream<Item = Bytes> + Send + use<> {
     stream::iter([first]).chain(events)
 }
 
-/// The first event: the intervals by which the client tells a dead stream from an idle one, and
-/// sends its heartbeats.
+/// The first event: the intervals by which the client recognises a dead stream, and sends its
+/// heartbeats.
 fn hello(presence: &Presence) -> Bytes {
     #[derive(Serialize)]
     struct Hello {

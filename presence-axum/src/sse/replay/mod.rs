@@ -25,7 +25,7 @@ use viewer::Viewer;
 ///
 /// One value serves all channels of one kind; it is cheap to clone and is a part of the host's
 /// state. An event is encoded once, whatever the number of viewers. A viewer is a cursor in the
-/// broker's history: nothing is queued for it, and a slow reader delays nobody (one that hardly
+/// broker's history: nothing is queued for it, and a slow reader delays no other (one that hardly
 /// reads is disconnected by [`frame_for`](crate::serve::Options::frame_for)).
 ///
 /// A stream begins with `retry:`. Each event carries its `id:`, so that a client that reconnects

@@ -169,7 +169,7 @@ async fn text_that_is_not_a_token_is_refused() {
 #[tokio::test]
 async fn a_header_that_is_not_one_bearer_token_is_refused() {
     let good = signed(&claims());
-    for said in [
+    for text in [
         "",
         " ",
         "Bearer",
@@ -187,8 +187,8 @@ async fn a_header_that_is_not_one_bearer_token_is_refused() {
         "Negotiate x",
         "Digest username=\"ada\"",
     ] {
-        let value = HeaderValue::from_str(said).unwrap();
-        assert_refused(said, HeaderMap::from_iter([(header::AUTHORIZATION, value)])).await;
+        let value = HeaderValue::from_str(text).unwrap();
+        assert_refused(text, HeaderMap::from_iter([(header::AUTHORIZATION, value)])).await;
     }
     let other = signed(&claims_but("sub", json!("root")));
     for second in [&good, &other] {

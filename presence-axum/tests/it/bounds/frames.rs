@@ -12,15 +12,15 @@ async fn answered(client: &mut Client, frame: &Value, last: &str) -> usize {
     let topic = frame["topics"].get(0).filter(|_| last.starts_with("presence_"));
     let mut bytes = 0;
     loop {
-        let told = client.next().await;
-        let is_last = told["type"] == last && topic.is_none_or(|topic| told["topic"] == *topic);
-        if is_last || told["ref"] == frame["ref"] {
-            bytes += told.to_string().len();
+        let received = client.next().await;
+        let is_last = received["type"] == last && topic.is_none_or(|topic| received["topic"] == *topic);
+        if is_last || received["ref"] == frame["ref"] {
+            bytes += received.to_string().len();
         }
         if is_last {
             return bytes;
         }
-        assert_ne!(told["type"], "error", "{told}");
+        assert_ne!(received["type"], "error", "{received}");
     }
 }
 
@@ -38,15 +38,15 @@ async fn no_frame_of_a_full_store_is_larger_than_its_row_says() {
     };
     let session = long(256, 7);
     // Messages have channels, whose names are slightly shorter.
-    let said = long(1_000, 9);
-    client.send(&json!({ "type": "subscribe", "topics": [said] }).to_string()).await;
+    let long_topic = long(1_000, 9);
+    client.send(&json!({ "type": "subscribe", "topics": [long_topic] }).to_string()).await;
     client.of("presence_state").await;
     for (kind, rest, last) in [
         ("enter", json!({ "user": long(256, 3), "session": session, "topics": [room(SHORT)] }), "entered"),
         ("beat", json!({ "status": "busy" }), "ok"),
         ("ping", json!({}), "pong"),
         ("subscribe", json!({ "topics": [topic] }), "presence_state"),
-        ("publish", json!({ "topic": said, "data": 1 }), "published"),
+        ("publish", json!({ "topic": long_topic, "data": 1 }), "published"),
         ("unsubscribe", json!({ "topics": [topic] }), "unsubscribed"),
         ("list", json!({ "topic": null, "limit": 1_000 }), "list"),
         ("leave", json!({ "now": true }), "ok"),

@@ -23,7 +23,7 @@ async fn whether_there_is_room_says_nothing_about_hidden_users() {
         let SessionKey { user, id } = key("h", 0);
         worlds[1].presence.leave(Leave::new(user, id).immediately()).await.unwrap();
         for (n, world) in worlds.iter().enumerate() {
-            let mut said = Vec::new();
+            let mut responses = Vec::new();
             for round in 0..4 {
                 let long = "x".repeat(500);
                 for m in 0..60 {
@@ -31,7 +31,7 @@ async fn whether_there_is_room_says_nothing_about_hidden_users() {
                     let body = format!(r#"{{"user":"u{round}-{m}","kind":"enter","topics":{topics}}}"#);
                     let answer = world.post(body).await;
                     let is_full = answer.starts_with("503");
-                    said.push(answer);
+                    responses.push(answer);
                     if is_full {
                         break;
                     }
@@ -45,10 +45,10 @@ async fn whether_there_is_room_says_nothing_about_hidden_users() {
                     }
                 }
             }
-            answers.push(said);
+            answers.push(responses);
         }
         let [hidden, left] = &answers[..] else { panic!() };
-        assert!(hidden.iter().any(|said| said.starts_with("503")) && hidden.len() > 10, "{what}");
+        assert!(hidden.iter().any(|response| response.starts_with("503")) && hidden.len() > 10, "{what}");
         assert_eq!(hidden, left, "{what}");
     }
 }

@@ -49,7 +49,7 @@ async fn users_cannot_act_for_another_user() {
         r#"{"user":"bob","user":"ada","kind":"leave"}"#,
         r#"{"\u0075ser":"ada","kind":"leave"}"#,
     ] {
-        assert_eq!(hit(&rig, &token("bob"), body).await.said(), FORBIDDEN, "{body}");
+        assert_eq!(hit(&rig, &token("bob"), body).await.status_and_text(), FORBIDDEN, "{body}");
     }
     // A session of another user with the same id is not affected.
     assert_eq!(hit(&rig, &token("bob"), r#"{"session":"tab","kind":"leave","now":true}"#).await.status, 200);
@@ -69,7 +69,11 @@ async fn without_a_token_every_route_is_refused() {
         vec![("x-user", "ada"), ("x-forwarded-user", "ada")],
     ] {
         for (path, reply) in everywhere(&rig, &headers).await {
-            assert_eq!(reply.said(), (401, r#"{"ok":false,"error":"missing token"}"#), "{path} {headers:?}");
+            assert_eq!(
+                reply.status_and_text(),
+                (401, r#"{"ok":false,"error":"missing token"}"#),
+                "{path} {headers:?}"
+            );
             assert_eq!(reply.header("www-authenticate"), Some("Bearer"), "{path}");
         }
     }
@@ -86,7 +90,7 @@ async fn forged_tokens_are_refused_on_every_route() {
         claims[name] = value;
         signed(&claims)
     };
-    for (what, token, said) in [
+    for (what, token, message) in [
         ("forged", signed_with(&json!({ "alg": "HS256" }), &claims("ada"), "guessed"), "invalid token"),
         ("unsigned", unsigned, "invalid token"),
         ("cut", good[..good.len() - 3].to_owned(), "invalid token"),
@@ -100,8 +104,8 @@ async fn forged_tokens_are_refused_on_every_route() {
     ] {
         let bearer = format!("Bearer {token}");
         for (path, reply) in everywhere(&rig, &[("authorization", &bearer)]).await {
-            let error = format!(r#"{{"ok":false,"error":"{said}"}}"#);
-            assert_eq!(reply.said(), (401, error.as_str()), "{what}: {path}");
+            let error = format!(r#"{{"ok":false,"error":"{message}"}}"#);
+            assert_eq!(reply.status_and_text(), (401, error.as_str()), "{what}: {path}");
         }
     }
 }

@@ -20,7 +20,7 @@ async fn an_administrator_disconnects_a_user_and_keeps_them_away() {
     stream.event().await;
     hit(&rig, &token("ada"), r#"{"kind":"enter","session":"tab"}"#).await;
     let kicked = ask(&rig, "POST", PATH, &admin(), r#"{"seconds":30}"#).await;
-    assert_eq!(kicked.said(), (202, r#"{"ok":true,"until":1710000030000}"#));
+    assert_eq!(kicked.status_and_text(), (202, r#"{"ok":true,"until":1710000030000}"#));
     assert_eq!(client.closed().await, 4403);
     while stream.next().await.is_some() {}
     assert_eq!(look(&rig, &token("bob"), "/v1/users/ada").await.json()["liveness"], "gone");
@@ -75,7 +75,7 @@ async fn a_mount_that_does_not_identify_callers_refuses_to_disconnect() {
         Rig::with(|mount| mount.authorize(|_: &Identity, _: Action, _: Resource<'_>| true)).await,
     ] {
         let refused = send(rig.address, "POST", PATH, &[], "{}").await;
-        assert_eq!(refused.said(), (403, r#"{"ok":false,"error":"forbidden"}"#));
+        assert_eq!(refused.status_and_text(), (403, r#"{"ok":false,"error":"forbidden"}"#));
     }
 }
 

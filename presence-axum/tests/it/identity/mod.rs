@@ -63,8 +63,8 @@ async fn watch(rig: &Rig, token: &str, path: &str) -> Events {
 async fn a_hit_without_a_user_is_the_callers() {
     let rig = rig().await;
     let entered = hit(&rig, &token("ada"), r#"{"kind":"enter"}"#).await;
-    let told = r#"{"ok":true,"placed_at":1710000000000,"user":"ada","active_for":300000,"lease_for":60000,"ws":true}"#;
-    assert_eq!(entered.said(), (200, told));
+    let expected = r#"{"ok":true,"placed_at":1710000000000,"user":"ada","active_for":300000,"lease_for":60000,"ws":true}"#;
+    assert_eq!(entered.status_and_text(), (200, expected));
     assert_eq!(hit(&rig, &token("ada"), r#"{"user":"ada"}"#).await.status, 200);
     assert_eq!(look(&rig, &token("bob"), "/v1/users/ada").await.json()["liveness"], "active");
     assert_eq!(hit(&rig, &token("ada"), r#"{"kind":"leave","now":true}"#).await.status, 200);
@@ -79,7 +79,7 @@ async fn administrators_may_speak_for_others_and_services_without_a_subject_may_
     service.as_object_mut().unwrap().remove("sub");
     let service = signed(&service);
     assert_eq!(hit(&rig, &service, r#"{"user":"ada"}"#).await.status, 403);
-    assert_eq!(hit(&rig, &service, "{}").await.said(), (400, r#"{"ok":false,"error":"no user"}"#));
+    assert_eq!(hit(&rig, &service, "{}").await.status_and_text(), (400, r#"{"ok":false,"error":"no user"}"#));
     assert_eq!(look(&rig, &service, "/v1/counts").await.status, 200);
 }
 
@@ -171,12 +171,12 @@ async fn a_mount_that_does_not_identify_callers_logs_it_once() {
         axum::Router::new().nest("/a", mount.routes()).nest("/b", mount.clone().routes())
     })
     .await;
-    let said = |log: &crate::log::Log| log.text().matches("callers are not identified").count();
-    assert_eq!(said(&log), 1);
+    let warnings = |log: &crate::log::Log| log.text().matches("callers are not identified").count();
+    assert_eq!(warnings(&log), 1);
     drop(rig);
     let (log, _logs) = crate::log::Log::everything();
     let _rig = self::rig().await;
-    assert_eq!(said(&log), 0);
+    assert_eq!(warnings(&log), 0);
 }
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn one_route_can_be_replaced_and_another_moved() {
     assert_eq!(here.status, 200);
     assert_eq!(rig.get("/who/ada").await.json()["liveness"], "active");
     let wrong = rig.get("/here").await;
-    assert_eq!(wrong.said(), (405, r#"{"ok":false,"error":"method not allowed"}"#));
+    assert_eq!(wrong.status_and_text(), (405, r#"{"ok":false,"error":"method not allowed"}"#));
     assert_eq!(wrong.header("allow"), Some("POST"));
 }
 

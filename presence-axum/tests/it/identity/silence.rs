@@ -22,8 +22,8 @@ fn all() -> Vec<(&'static str, String)> {
 }
 
 /// Sends this to all routes, in every place that may hold a token, and collects all responses.
-async fn said_of(rig: &Rig, secret: &str) -> String {
-    let mut said = String::new();
+async fn text_of(rig: &Rig, secret: &str) -> String {
+    let mut text = String::new();
     let (bearer, cookie, offered) =
         (format!("Bearer {secret}"), format!("session={secret}"), format!("bearer, {secret}"));
     let places = [
@@ -37,19 +37,19 @@ async fn said_of(rig: &Rig, secret: &str) -> String {
             let path = if query.is_empty() { path } else { format!("{path}?token={query}") };
             if method == "GET" && path.contains("/sse") {
                 let mut stream = events(rig.address, &path, headers).await;
-                write!(said, "{:?} ", stream.headers).unwrap();
+                write!(text, "{:?} ", stream.headers).unwrap();
                 if stream.status == 200 {
-                    said += &stream.event().await;
+                    text += &stream.event().await;
                 }
                 continue;
             }
             let body = if path.contains("sse") { r#"{"topics":"none"}"# } else { r#"{"kind":"enter"}"# };
             let body = if method == "POST" { body } else { "" };
             let reply = send(rig.address, method, &path, headers, body).await;
-            write!(said, "{:?} {} ", reply.headers, reply.text).unwrap();
+            write!(text, "{:?} {} ", reply.headers, reply.text).unwrap();
         }
     }
-    said
+    text
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn no_token_appears_in_a_log_or_a_response() {
         "garbage-that-is-no-token".to_owned(),
     ];
     for token in &tokens {
-        shown += &said_of(&rig, token).await;
+        shown += &text_of(&rig, token).await;
     }
     shown += &log.text();
     assert!(shown.contains("a token was refused"), "{shown}");
@@ -92,7 +92,7 @@ async fn no_cookie_appears_in_a_log_or_a_response() {
     let rig = Rig::with(|mount| mount.identify(by_cookie)).await;
     let mut shown = String::new();
     for session in ["a-good-session", "a-bad-session"] {
-        shown += &said_of(&rig, session).await;
+        shown += &text_of(&rig, session).await;
     }
     shown += &log.text();
     assert!(shown.contains(r#""user":"ada""#), "the good one is good: {shown}");

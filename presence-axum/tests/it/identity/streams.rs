@@ -42,12 +42,12 @@ async fn a_stream_ends_when_its_token_expires() {
         rig.advance(lives_for - 1).await;
         // The stream lasts as long as the token: a change now is still sent.
         hit(&rig, &token("bob"), &format!(r#"{{"kind":"enter","topics":["t{lives_for}"]}}"#)).await;
-        let mut told = stream.event().await;
+        let mut last = stream.event().await;
         rig.advance(1).await;
         while let Some(event) = stream.next().await {
-            told = event;
+            last = event;
         }
-        assert_eq!(told, "retry: 2000", "{path}");
+        assert_eq!(last, "retry: 2000", "{path}");
     }
     assert!(rig.presence.clock().now().as_millis() / 1000 < NOW + 600);
 }
@@ -108,9 +108,9 @@ async fn a_disconnected_user_loses_every_stream_and_is_refused_until_the_time_is
         assert_eq!(last(stream).await, "retry: 2000");
     }
     let blocked = r#"{"ok":false,"error":"blocked"}"#;
-    assert_eq!(hit(&rig, &token("ada"), r#"{"kind":"enter"}"#).await.said(), (403, blocked));
+    assert_eq!(hit(&rig, &token("ada"), r#"{"kind":"enter"}"#).await.status_and_text(), (403, blocked));
     for path in STREAMS {
-        assert_eq!(look(&rig, &token("ada"), path).await.said(), (403, blocked), "{path}");
+        assert_eq!(look(&rig, &token("ada"), path).await.status_and_text(), (403, blocked), "{path}");
     }
     assert_eq!(look(&rig, &token("bob"), "/v1/users/ada").await.json()["liveness"], "gone");
     rig.advance(62).await;

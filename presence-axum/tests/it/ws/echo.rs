@@ -12,7 +12,7 @@ use presence_axum::Mount;
 use presence_axum::ws::{Frames, Gateway, Problem, Protocol, Settings, Update};
 use std::time::Duration;
 
-/// Says what it hears. Only tests have it.
+/// Sends each frame back. Only tests have it.
 struct Echo;
 
 impl Protocol for Echo {
@@ -21,8 +21,8 @@ impl Protocol for Echo {
     }
 
     fn encode(&self, update: &Update, frames: &mut Frames) {
-        if let Update::Problem(heard) = update {
-            frames.push(&heard.words);
+        if let Update::Problem(received) = update {
+            frames.push(&received.words);
         }
     }
 }

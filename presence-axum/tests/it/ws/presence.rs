@@ -248,8 +248,7 @@ async fn a_user_who_joins_a_small_topic_is_in_the_state_that_they_get() {
         assert_eq!(state["users"].as_object().unwrap().len(), n + 1, "{user} in {state}");
         clients.push(client);
     }
-    // Those who were there before hear of the others in diffs, each of which starts where the one
-    // before ended.
+    // Earlier subscribers get the others in diffs, each of which starts where the one before ended.
     let mut version = serde_json::Value::Null;
     for n in 1..20 {
         let mut diff = clients[0].of("presence_diff").await;

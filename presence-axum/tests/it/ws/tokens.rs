@@ -207,8 +207,8 @@ async fn a_socket_loses_a_topic_with_the_right_to_see_it_and_keeps_the_others() 
         rig.presence.beat(Beat::enter(user.unwrap(), session.unwrap()).topics(topics)).await.unwrap();
     }
     rig.advance(1).await;
-    let told = ada.of("presence_diff").await.to_string();
-    assert!(told.contains("bob-public") && !told.contains("bob-private"), "{told}");
+    let received = ada.of("presence_diff").await.to_string();
+    assert!(received.contains("bob-public") && !received.contains("bob-private"), "{received}");
 }
 
 #[tokio::test]

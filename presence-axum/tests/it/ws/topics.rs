@@ -18,10 +18,10 @@ async fn subscribed(client: &mut Client, name: &str, n: usize) -> (usize, Vec<Va
     client.send(&json!({ "type": "subscribe", "topics": topics, "ref": name }).to_string()).await;
     let (mut begun, mut refused) = (0, Vec::new());
     while begun + refused.len() < n {
-        let told = client.next().await;
-        match told["type"].as_str() {
+        let received = client.next().await;
+        match received["type"].as_str() {
             Some("subscribed") => begun += 1,
-            Some("error") => refused.push(told),
+            Some("error") => refused.push(received),
             _ => {}
         }
     }

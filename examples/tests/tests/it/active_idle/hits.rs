@@ -9,7 +9,7 @@ use serde_json::json;
 
 async fn assert_refused(rig: &Rig, body: &str, error: &str) {
     let said = format!(r#"{{"ok":false,"error":"{error}"}}"#);
-    assert_eq!(rig.hit(body).await.said(), (400, said.as_str()), "{body}");
+    assert_eq!(rig.hit(body).await.status_and_text(), (400, said.as_str()), "{body}");
 }
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn a_hit_is_recorded_whatever_its_content_type() {
     let body = format!(r#"{{"uid":"alice","last_activity":{START}}}"#);
     for headers in [&[][..], &[("content-type", "application/json")], &[("content-type", "text/plain")]] {
         let reply = send(rig.address, "POST", "/v1/hit", headers, body.clone()).await;
-        assert_eq!(reply.said(), (200, r#"{"ok":true}"#));
+        assert_eq!(reply.status_and_text(), (200, r#"{"ok":true}"#));
     }
     assert_eq!(online(&rig).await["active_uids"], json!(["alice"]));
 }
@@ -50,7 +50,7 @@ async fn without_json_an_object_or_a_uid_it_is_no_uid() {
     }
     let no_text =
         send(rig.address, "POST", "/v1/hit", &[], &b"{\"uid\":\"\xff\",\"last_activity\":1}"[..]).await;
-    assert_eq!(no_text.said(), (400, r#"{"ok":false,"error":"no uid"}"#));
+    assert_eq!(no_text.status_and_text(), (400, r#"{"ok":false,"error":"no uid"}"#));
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_uid_that_is_no_name_is_an_invalid_uid() {
         &"9".repeat(257),
         &format!(r#""{}""#, "é".repeat(129)),
     ] {
-        // Before anything is said of last_activity.
+        // Before a hit has set last_activity.
         assert_refused(&rig, &format!(r#"{{"uid":{uid}}}"#), "invalid uid").await;
         assert_refused(&rig, &format!(r#"{{"uid":{uid},"last_activity":[]}}"#), "invalid uid").await;
     }
@@ -131,7 +131,7 @@ async fn last_activity_may_be_a_float_or_a_numeric_string() {
         ("many digits", format!("{START}{}", "0".repeat(200))),
     ] {
         let reply = rig.hit(format!(r#"{{"uid":"{uid}","last_activity":{last_activity}}}"#)).await;
-        assert_eq!(reply.said(), (200, r#"{"ok":true}"#), "{last_activity}");
+        assert_eq!(reply.status_and_text(), (200, r#"{"ok":true}"#), "{last_activity}");
     }
     let online = online(&rig).await;
     assert_eq!(
@@ -161,7 +161,7 @@ async fn a_body_that_is_too_large_is_refused() {
     let padded = |n: usize| format!(r#"{{"uid":"a","last_activity":{START},"x":"{}"}}"#, "x".repeat(n));
     assert_eq!(rig.hit(padded(16_000)).await.status, 200);
     for n in [16_384, 1_000_000] {
-        assert_eq!(rig.hit(padded(n)).await.said(), (413, r#"{"ok":false,"error":"too large"}"#));
+        assert_eq!(rig.hit(padded(n)).await.status_and_text(), (413, r#"{"ok":false,"error":"too large"}"#));
     }
 }
 

@@ -20,7 +20,7 @@ async fn rig() -> Rig {
 /// A hit that must be taken.
 async fn hit(rig: &Rig, uid: &str, last_activity: u64) {
     let body = json!({"uid": uid, "last_activity": last_activity}).to_string();
-    assert_eq!(rig.hit(body).await.said(), (200, r#"{"ok":true}"#));
+    assert_eq!(rig.hit(body).await.status_and_text(), (200, r#"{"ok":true}"#));
 }
 
 /// The first event of a new viewer.
@@ -32,7 +32,7 @@ async fn online(rig: &Rig) -> Value {
 async fn it_is_alive_and_ready() {
     let rig = rig().await;
     for path in ["/healthz", "/readyz"] {
-        assert_eq!(rig.get(path).await.said(), (200, r#"{"ok":true}"#), "{path}");
+        assert_eq!(rig.get(path).await.status_and_text(), (200, r#"{"ok":true}"#), "{path}");
     }
 }
 

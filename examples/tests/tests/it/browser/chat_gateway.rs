@@ -71,7 +71,7 @@ async fn the_client_shows_users_without_entering() {
     let mut carol = node.connect("carol").await;
     carol.enters("general").await;
     tab.until("row('alice-users', 'carol')?.textContent === 'CAROL'").await;
-    carol.says(json!({"type": "status", "status": "away", "message": "tea"})).await;
+    carol.send_json(json!({"type": "status", "status": "away", "message": "tea"})).await;
     tab.until("row('alice-users', 'carol').title === 'away: tea'").await;
     // Two sockets, and no session of the client beside them.
     node.open(2).await;
@@ -81,7 +81,7 @@ async fn the_client_shows_users_without_entering() {
     node.advance(5).await;
     tab.until("users('alice-users') === 'alice'").await;
     assert_eq!(tab.complaints(), []);
-    // While nobody can know it, nobody is said to have gone.
+    // While the view is stale, no user is shown to leave.
     drop(node);
     tab.until("the('alice-users').classList.contains('stale') && users('alice-users') === 'alice'").await;
 }

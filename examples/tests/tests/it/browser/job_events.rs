@@ -150,7 +150,7 @@ async fn a_page_shows_how_many_watch_its_job_and_is_counted_once() {
     let one = Tab::open(&site.url(&job)).await;
     let two = Tab::open(&site.url(&job)).await;
     site.node.until_watched_by(&job, 2).await;
-    // Counts are told a moment later, by the clock of the test.
+    // Counts are sent a moment later, by the clock of the test.
     let goes_on = async {
         loop {
             site.node.advance(Duration::from_millis(250)).await;

@@ -17,11 +17,11 @@ const MOST_COMPLAINTS: usize = 16 * 1024;
 pub struct Pipe {
     commands: Mutex<Option<ChildStdin>>,
     last_id: AtomicU64,
-    heard: Arc<Mutex<Heard>>,
+    received: Arc<Mutex<Received>>,
 }
 
 #[derive(Default)]
-struct Heard {
+struct Received {
     waiting: HashMap<u64, oneshot::Sender<Value>>,
     events: HashMap<String, Vec<Value>>,
     /// The browser's standard error output.
@@ -31,11 +31,11 @@ struct Heard {
 
 impl Pipe {
     pub fn new(commands: ChildStdin, answers: ChildStdout, complaints: ChildStderr) -> Self {
-        let heard = Arc::<Mutex<Heard>>::default();
-        let (answered, complained) = (Arc::clone(&heard), Arc::clone(&heard));
+        let received = Arc::<Mutex<Received>>::default();
+        let (answered, complained) = (Arc::clone(&received), Arc::clone(&received));
         thread::spawn(move || read(answers, &answered));
         thread::spawn(move || read_complaints(complaints, &complained));
-        Self { commands: Mutex::new(Some(commands)), last_id: AtomicU64::new(0), heard }
+        Self { commands: Mutex::new(Some(commands)), last_id: AtomicU64::new(0), received }
     }
 
     /// Sends a command and waits for its result.
@@ -50,15 +50,15 @@ impl Pipe {
         }
         let (answer, answered) = oneshot::channel();
         {
-            let mut heard = self.heard.lock();
-            if heard.ended {
-                return Err(heard.end());
+            let mut received = self.received.lock();
+            if received.ended {
+                return Err(received.end());
             }
-            heard.waiting.insert(id, answer);
+            received.waiting.insert(id, answer);
         }
         // Where this fails, the browser has ended, and the reader learns of it.
         let _ = self.commands.lock().as_mut().map(|pipe| pipe.write_all(format!("{command}\0").as_bytes()));
-        let mut answer = answered.await.map_err(|_| self.heard.lock().end())?;
+        let mut answer = answered.await.map_err(|_| self.received.lock().end())?;
         match answer.get("error") {
             Some(error) => Err(error.to_string()),
             None => Ok(answer["result"].take()),
@@ -67,7 +67,7 @@ impl Pipe {
 
     /// The events of a session since it was last asked.
     pub fn events(&self, session: &str) -> Vec<Value> {
-        self.heard.lock().events.remove(session).unwrap_or_default()
+        self.received.lock().events.remove(session).unwrap_or_default()
     }
 
     /// Ends the browser.
@@ -76,32 +76,32 @@ impl Pipe {
     }
 }
 
-impl Heard {
+impl Received {
     fn end(&self) -> String {
-        format!("Chromium has ended. It said:\n{}", self.complaints)
+        format!("Chromium has ended. Its output:\n{}", self.complaints)
     }
 }
 
-fn read(answers: ChildStdout, heard: &Mutex<Heard>) {
+fn read(answers: ChildStdout, received: &Mutex<Received>) {
     for message in BufReader::new(answers).split(0).map_while(Result::ok) {
         let message: Value = serde_json::from_slice(&message).expect("a message is JSON");
-        let mut heard = heard.lock();
+        let mut received = received.lock();
         if let Some(id) = message["id"].as_u64() {
             // A test that was given up no longer waits.
-            heard.waiting.remove(&id).map(|waiting| waiting.send(message));
+            received.waiting.remove(&id).map(|waiting| waiting.send(message));
         } else if let Some(session) = message["sessionId"].as_str() {
-            heard.events.entry(session.to_owned()).or_default().push(message);
+            received.events.entry(session.to_owned()).or_default().push(message);
         }
     }
-    let mut heard = heard.lock();
-    heard.ended = true;
-    heard.waiting.clear();
+    let mut received = received.lock();
+    received.ended = true;
+    received.waiting.clear();
 }
 
-fn read_complaints(mut complaints: ChildStderr, heard: &Mutex<Heard>) {
+fn read_complaints(mut complaints: ChildStderr, received: &Mutex<Received>) {
     let mut some = [0; 4096];
     while let Ok(read @ 1..) = complaints.read(&mut some) {
-        let kept = &mut heard.lock().complaints;
+        let kept = &mut received.lock().complaints;
         if kept.len() < MOST_COMPLAINTS {
             kept.push_str(&String::from_utf8_lossy(&some[..read]));
         }

@@ -17,11 +17,11 @@ async fn a_user_is_closed_with_4403_on_every_instance_and_kept_away() {
         [one.connect("mallory").await, one.connect("mallory").await, two.connect("mallory").await];
     let mut stays = two.connect("alice").await;
     let reply = post(one.address, "/admin/disconnect/mallory", &admin(), json!({"seconds": 60})).await;
-    assert_eq!(reply.said(), (202, r#"{"user_id":"mallory","seconds":60}"#));
+    assert_eq!(reply.status_and_text(), (202, r#"{"user_id":"mallory","seconds":60}"#));
     for client in &mut closed {
         assert_eq!(client.closed().await, 4403);
     }
-    stays.says(json!({"type": "ping"})).await;
+    stays.send_json(json!({"type": "ping"})).await;
     assert_eq!(stays.next().await["type"], "pong");
     for node in [&one, &two] {
         assert_eq!(attempt(node, "mallory").await, Some(403));

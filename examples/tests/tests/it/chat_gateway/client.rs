@@ -20,15 +20,16 @@ struct Shell {
 
 impl Shell {
     fn start(target: Target) -> Self {
-        let (lines, said) = mpsc::unbounded_channel::<String>();
+        let (lines, input) = mpsc::unbounded_channel::<String>();
         let (show, shown) = mpsc::unbounded_channel();
-        let said =
-            stream::unfold(said, |mut said| async { said.recv().await.map(|line| (line, said)) }).boxed();
-        let ended = tokio::spawn(async move { interactive(&target, said, |line| _ = show.send(line)).await });
+        let input =
+            stream::unfold(input, |mut input| async { input.recv().await.map(|line| (line, input)) }).boxed();
+        let ended =
+            tokio::spawn(async move { interactive(&target, input, |line| _ = show.send(line)).await });
         Self { lines, shown, ended }
     }
 
-    fn says(&self, line: &str) {
+    fn input(&self, line: &str) {
         self.lines.send(line.to_owned()).unwrap();
     }
 
@@ -60,17 +61,17 @@ async fn the_client_follows_commands_until_quit() {
     bob.enters("general").await;
     let mut shell = Shell::start(target(&node, "alice"));
     shell.shows("connected").await;
-    shell.says("sub general");
+    shell.input("sub general");
     shell.shows("subscribed").await;
-    shell.says("typing general");
+    shell.input("typing general");
     assert_eq!(bob.of("typing").await["user_id"], "alice");
-    shell.says("ping");
+    shell.input("ping");
     shell.shows("pong").await;
-    shell.says("dance");
+    shell.input("dance");
     shell.shows("unsub <channel>").await;
-    shell.says("unsub general");
+    shell.input("unsub general");
     shell.shows("unsubscribed").await;
-    shell.says("quit");
+    shell.input("quit");
     assert_eq!(shell.ended.await.unwrap(), Ok(()));
 }
 
@@ -89,7 +90,7 @@ async fn when_its_instance_ends_it_comes_back_to_its_rooms() {
     let node = Node::new().await;
     let mut shell = Shell::start(target(&node, "alice"));
     shell.shows("connected").await;
-    shell.says("sub general");
+    shell.input("sub general");
     shell.shows("presence_state").await;
     node.presence.drain(std::time::Duration::from_secs(1)).await;
     shell.shows("connecting again").await;

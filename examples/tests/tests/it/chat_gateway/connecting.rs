@@ -17,7 +17,7 @@ async fn a_token_comes_by_query_header_or_subprotocol() {
         ("/ws".to_owned(), vec![("sec-websocket-protocol", offered.as_str())]),
     ] {
         let mut client = connect_with(node.address, &path, &headers).await.ok().unwrap();
-        client.says(json!({"type": "ping"})).await;
+        client.send_json(json!({"type": "ping"})).await;
         assert_eq!(client.next().await["type"], "pong");
     }
 }
@@ -84,20 +84,20 @@ async fn a_connection_ends_with_its_token_unless_a_newer_one_is_shown() {
     let until = |user: &str, seconds| token_until(json!({"sub": user}), START + seconds);
     let (mut ends, mut goes_on) =
         (connected(node.address, &until("a", 30)).await, connected(node.address, &until("b", 30)).await);
-    goes_on.says(json!({"type": "auth", "token": until("a", 90)})).await;
+    goes_on.send_json(json!({"type": "auth", "token": until("a", 90)})).await;
     let error = goes_on.next().await;
     assert_eq!((&error["type"], &error["code"]), (&json!("error"), &json!(403)), "another user's");
-    goes_on.says(json!({"type": "auth", "token": "nonsense"})).await;
+    goes_on.send_json(json!({"type": "auth", "token": "nonsense"})).await;
     assert_eq!(goes_on.next().await["code"], 401);
-    goes_on.says(json!({"type": "auth", "token": until("b", 90)})).await;
-    goes_on.says(json!({"type": "ping"})).await;
+    goes_on.send_json(json!({"type": "auth", "token": until("b", 90)})).await;
+    goes_on.send_json(json!({"type": "ping"})).await;
     assert_eq!(goes_on.next().await["type"], "pong", "and nothing is said");
     node.advance(30).await;
     assert_eq!(ends.closed().await, 4401);
-    goes_on.says(json!({"type": "ping"})).await;
+    goes_on.send_json(json!({"type": "ping"})).await;
     assert_eq!(goes_on.next().await["type"], "pong");
     node.advance(59).await;
-    goes_on.says(json!({"type": "ping"})).await;
+    goes_on.send_json(json!({"type": "ping"})).await;
     node.advance(1).await;
     assert_eq!(goes_on.closed().await, 4401);
 }
@@ -111,7 +111,7 @@ async fn a_newer_token_brings_its_name() {
     bob.enters("general").await;
     alice.of("presence").await;
     let renamed = json!({"sub": "bob", "preferred_username": "Robert"});
-    bob.says(json!({"type": "auth", "token": token_until(renamed, START + 60)})).await;
+    bob.send_json(json!({"type": "auth", "token": token_until(renamed, START + 60)})).await;
     let change = alice.of("presence").await;
     assert_eq!((&change["username"], &change["status"]), (&json!("Robert"), &json!("online")));
 }
@@ -130,8 +130,8 @@ async fn no_token_is_ever_logged() {
     let (good, newer) = (token("alice"), token_until(json!({"sub": "alice"}), START + 60));
     let bad = format!("{}x", token("mallory"));
     let mut client = connected(node.address, &good).await;
-    client.says(json!({"type": "auth", "token": newer})).await;
-    client.says(json!({"type": "auth", "token": bad})).await;
+    client.send_json(json!({"type": "auth", "token": newer})).await;
+    client.send_json(json!({"type": "auth", "token": bad})).await;
     assert_eq!(client.next().await["code"], 401);
     for path in ["/ws?token=", "/presence?token=", "/nowhere?token="] {
         let _ = connect_with(node.address, &format!("{path}{bad}"), &[]).await;

@@ -11,7 +11,7 @@ async fn bursts_of_fifty_and_twenty_frames_a_second_pass() {
     let mut alice = node.connect("alice").await;
     let mut pings = async |count| {
         for _ in 0..count {
-            alice.says(json!({"type": "ping"})).await;
+            alice.send_json(json!({"type": "ping"})).await;
         }
         for _ in 0..count {
             assert_eq!(alice.next().await["type"], "pong");
@@ -29,7 +29,7 @@ async fn a_flood_gets_429_and_then_a_close_with_1008() {
     let node = Node::new().await;
     let mut alice = node.connect("alice").await;
     for _ in 0..100 {
-        alice.says(json!({"type": "ping"})).await;
+        alice.send_json(json!({"type": "ping"})).await;
     }
     let error = alice.of("error").await;
     assert_eq!(error, json!({"type": "error", "error": "Too many frames", "code": 429}));
@@ -62,7 +62,7 @@ async fn a_socket_without_any_frame_for_two_intervals_is_closed() {
     low.enters("general").await;
     for _ in 0..3 {
         node.advance(9).await;
-        pings.says(json!({"type": "ping"})).await;
+        pings.send_json(json!({"type": "ping"})).await;
         assert_eq!(pings.next().await["type"], "pong");
         low.0.send(Message::Ping(vec![7].into())).await.unwrap();
         assert!(matches!(low.message().await, Some(Ok(Message::Pong(payload))) if payload[..] == [7]));

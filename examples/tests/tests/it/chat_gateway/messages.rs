@@ -26,7 +26,7 @@ async fn a_message_reaches_only_the_users_of_its_room() {
         json!({"type": "message", "data": {"message_id": null, "content": "hi 🎈", "user_id": "carol",
             "username": "CAROL", "channel_id": "general", "timestamp": "2024-03-09T16:00:00Z"}})
     );
-    bob.says(json!({"type": "ping"})).await;
+    bob.send_json(json!({"type": "ping"})).await;
     assert_eq!(bob.next().await["type"], "pong");
 }
 

@@ -171,13 +171,13 @@ async fn open(address: SocketAddr, connections: u64) {
 }
 
 impl Client {
-    pub(crate) async fn says(&mut self, frame: Value) {
+    pub(crate) async fn send_json(&mut self, frame: Value) {
         self.send(&frame.to_string()).await;
     }
 
     /// Subscribes to a channel; returns the ids of the present users.
     pub(crate) async fn enters(&mut self, channel: &str) -> Vec<String> {
-        self.says(json!({"type": "subscribe", "channel_id": channel})).await;
+        self.send_json(json!({"type": "subscribe", "channel_id": channel})).await;
         let subscribed = self.of("subscribed").await;
         assert_eq!(subscribed, json!({"type": "subscribed", "channel_id": channel, "dm_id": null}));
         let state = self.of("presence_state").await;

@@ -13,7 +13,7 @@ async fn watch(node: &Node, query: &str, token: &str) -> Events {
 }
 
 /// The data of the next event of this name.
-async fn told(stream: &mut Events, name: &str) -> Value {
+async fn next_event(stream: &mut Events, name: &str) -> Value {
     loop {
         let event = stream.event().await;
         if event.contains(&format!("event: {name}\n")) {
@@ -30,16 +30,16 @@ async fn a_room_shows_users_with_the_names_in_their_tokens() {
     alice.enters("general").await;
     let mut stream = watch(&node, "topic=channel:general", &token("reader")).await;
     assert_eq!(stream.status, 200);
-    let state = told(&mut stream, "presence_state").await;
+    let state = next_event(&mut stream, "presence_state").await;
     let shown = &state["users"]["alice"];
     assert_eq!((&shown["status"], &shown["meta"]["name"]), (&json!("online"), &json!("ALICE")));
     // Whoever only looks is not there.
     assert_eq!(state["users"].as_object().unwrap().len(), 1);
     let mut bob = node.connect("bob").await;
     assert_eq!(bob.enters("general").await, ["alice", "bob"]);
-    alice.says(json!({"type": "status", "status": "busy"})).await;
-    assert!(told(&mut stream, "presence_diff").await["joined"]["bob"].is_object());
-    let changed = told(&mut stream, "presence_diff").await;
+    alice.send_json(json!({"type": "status", "status": "busy"})).await;
+    assert!(next_event(&mut stream, "presence_diff").await["joined"]["bob"].is_object());
+    let changed = next_event(&mut stream, "presence_diff").await;
     assert_eq!(changed["changed"]["alice"]["status"], "busy", "{changed}");
 }
 
@@ -71,7 +71,7 @@ async fn it_is_for_the_rooms_of_the_token_and_for_nothing_else() {
 async fn it_ends_when_its_user_is_disconnected() {
     let node = Node::new().await;
     let mut stream = watch(&node, "topic=channel:general", &token("bob")).await;
-    told(&mut stream, "presence_state").await;
+    next_event(&mut stream, "presence_state").await;
     let reply = post(node.address, "/admin/disconnect/bob", &admin(), json!({"seconds": 60})).await;
     assert_eq!(reply.status, 202);
     while stream.next().await.is_some() {}

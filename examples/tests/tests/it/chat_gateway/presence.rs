@@ -85,7 +85,7 @@ async fn leaving_a_room_does_not_make_a_connected_user_offline() {
     let mut alice = enter(&node, "alice").await;
     let mut bob = enter(&node, "bob").await;
     assert_eq!(alice.change().await, is("bob", "online"));
-    bob.says(json!({"type": "unsubscribe", "channel_id": "general"})).await;
+    bob.send_json(json!({"type": "unsubscribe", "channel_id": "general"})).await;
     bob.of("unsubscribed").await;
     let _carol = enter(&node, "carol").await;
     assert_eq!(alice.changes_until("carol").await, []);
@@ -99,7 +99,7 @@ async fn users_without_a_shared_room_get_nothing_of_each_other() {
     let mut alice = enter(&node, "alice").await;
     let mut bob = node.connect("bob").await;
     bob.enters("elsewhere").await;
-    bob.says(json!({"type": "status", "status": "busy"})).await;
+    bob.send_json(json!({"type": "status", "status": "busy"})).await;
     let _carol = enter(&node, "carol").await;
     assert_eq!(alice.changes_until("carol").await, []);
 }

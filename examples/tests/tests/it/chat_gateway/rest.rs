@@ -9,7 +9,10 @@ async fn health_counts_connections_and_needs_no_token() {
     let node = Node::with(&["--service-name", "gateway-7"]).await;
     let _clients = (node.connect("a").await, node.connect("a").await);
     let reply = send(node.address, "GET", "/health", &[], "").await;
-    assert_eq!(reply.said(), (200, r#"{"status":"healthy","service":"gateway-7","active_connections":2}"#));
+    assert_eq!(
+        reply.status_and_text(),
+        (200, r#"{"status":"healthy","service":"gateway-7","active_connections":2}"#)
+    );
     assert_eq!(send(node.address, "GET", "/metrics", &[], "").await.status, 200);
 }
 
@@ -48,10 +51,10 @@ async fn online_users_are_listed_in_pages() {
         clients.push(node.connect(user).await);
         clients.last_mut().unwrap().enters("general").await;
     }
-    clients[0].says(json!({"type": "status", "status": "offline"})).await;
-    clients[1].says(json!({"type": "status", "status": "busy"})).await;
+    clients[0].send_json(json!({"type": "status", "status": "offline"})).await;
+    clients[1].send_json(json!({"type": "status", "status": "busy"})).await;
     for client in &mut clients[..2] {
-        client.says(json!({"type": "ping"})).await;
+        client.send_json(json!({"type": "ping"})).await;
         client.of("pong").await;
     }
     let all = node.get("/presence").await.json();

@@ -16,16 +16,16 @@ async fn pair(node: &Node) -> (crate::ws::Client, crate::ws::Client) {
 async fn a_status_with_its_message_is_sent_to_present_and_later_users() {
     let node = Node::new().await;
     let (mut alice, mut bob) = pair(&node).await;
-    bob.says(json!({"type": "status", "status": "busy", "message": "in a call"})).await;
+    bob.send_json(json!({"type": "status", "status": "busy", "message": "in a call"})).await;
     let change = alice.of("presence").await;
     assert_eq!((&change["status"], &change["message"]), (&json!("busy"), &json!("in a call")));
-    bob.says(json!({"type": "status", "status": "away"})).await;
+    bob.send_json(json!({"type": "status", "status": "away"})).await;
     let change = alice.of("presence").await;
     assert_eq!((&change["status"], &change["message"]), (&json!("away"), &Value::Null));
-    node.connect("carol").await.says(json!({"type": "subscribe", "channel_id": "general"})).await;
+    node.connect("carol").await.send_json(json!({"type": "subscribe", "channel_id": "general"})).await;
     let shown = node.get("/presence/bob").await.json();
     assert_eq!(shown["status"], "away");
-    bob.says(json!({"type": "status", "status": "online"})).await;
+    bob.send_json(json!({"type": "status", "status": "online"})).await;
     assert_eq!(alice.changes_until("bob").await, [is("carol", "online")]);
 }
 
@@ -34,10 +34,10 @@ async fn the_newest_status_of_any_tab_counts() {
     let node = Node::new().await;
     let (mut alice, mut bob) = pair(&node).await;
     let mut other = node.connect("bob").await;
-    other.says(json!({"type": "status", "status": "away"})).await;
+    other.send_json(json!({"type": "status", "status": "away"})).await;
     assert_eq!(alice.change().await, is("bob", "away"));
     node.advance(1).await;
-    bob.says(json!({"type": "status", "status": "busy"})).await;
+    bob.send_json(json!({"type": "status", "status": "busy"})).await;
     assert_eq!(alice.change().await, is("bob", "busy"));
 }
 
@@ -45,7 +45,7 @@ async fn the_newest_status_of_any_tab_counts() {
 async fn a_user_who_appears_offline_looks_like_one_who_left() {
     let node = Node::new().await;
     let (mut alice, mut bob) = pair(&node).await;
-    bob.says(json!({"type": "status", "status": "offline", "message": "hiding"})).await;
+    bob.send_json(json!({"type": "status", "status": "offline", "message": "hiding"})).await;
     let change = alice.of("presence").await;
     assert_eq!(
         change,
@@ -61,7 +61,7 @@ async fn a_user_who_appears_offline_looks_like_one_who_left() {
     tab.enters("general").await;
     let _dave = node.connect("dave").await.enters("general").await;
     assert_eq!(alice.changes_until("dave").await, []);
-    bob.says(json!({"type": "status", "status": "online"})).await;
+    bob.send_json(json!({"type": "status", "status": "online"})).await;
     assert_eq!(alice.changes_until("bob").await, []);
 }
 
@@ -72,7 +72,7 @@ async fn a_user_who_only_pings_for_an_hour_is_online() {
     for _ in 0..70 {
         node.advance(50).await;
         for client in [&mut alice, &mut bob] {
-            client.says(json!({"type": "ping"})).await;
+            client.send_json(json!({"type": "ping"})).await;
             client.of("pong").await;
         }
     }

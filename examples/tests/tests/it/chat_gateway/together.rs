@@ -12,7 +12,7 @@ async fn presence_typing_and_messages_cross_instances() {
     alice.enters("general").await;
     bob.enters("general").await;
     assert_eq!(alice.change().await, is("bob", "online"));
-    bob.says(json!({"type": "typing", "channel_id": "general"})).await;
+    bob.send_json(json!({"type": "typing", "channel_id": "general"})).await;
     assert_eq!(alice.of("typing").await["username"], "BOB");
     one.say("alice", "general", "hello").await;
     for client in [&mut alice, &mut bob] {

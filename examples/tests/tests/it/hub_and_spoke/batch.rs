@@ -26,7 +26,7 @@ async fn a_batch_is_stored_and_answered_in_order() {
     assert_eq!(said(0), ["b", "busy", "Focus", "center-1"]);
     assert_eq!(said(1), ["a", "away", "", "center-1"]);
     assert_eq!(node.get("/api/v2/presence?users=b,a").await.json()["presences"], stored);
-    assert_eq!(node.post(BATCH, r#"{"presences":[]}"#).await.said(), (200, r#"{"presences":[]}"#));
+    assert_eq!(node.post(BATCH, r#"{"presences":[]}"#).await.status_and_text(), (200, r#"{"presences":[]}"#));
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn one_that_is_wrong_makes_all_wrong() {
         assert_eq!(node.post(BATCH, body).await.status, 400, "{body}");
     }
     let invalid = node.post(BATCH, r#"{"presences":[{"userID":"a","status":"here"}]}"#).await;
-    assert_eq!(invalid.said(), (400, r#"{"error":"invalid status"}"#));
+    assert_eq!(invalid.status_and_text(), (400, r#"{"error":"invalid status"}"#));
     assert_eq!(node.status("good").await, "404");
 }
 
@@ -86,7 +86,10 @@ async fn a_batch_may_hold_only_oneself() {
     let node = Node::memory().await;
     let ada = token("ada", &json!({}));
     let both = batch(["ada".to_owned(), "bob".to_owned()]);
-    assert_eq!(node.call("POST", BATCH, Some(&ada), both).await.said(), (403, r#"{"error":"forbidden"}"#));
+    assert_eq!(
+        node.call("POST", BATCH, Some(&ada), both).await.status_and_text(),
+        (403, r#"{"error":"forbidden"}"#)
+    );
     assert_eq!(node.status("ada").await, "404");
     assert_eq!(node.call("POST", BATCH, Some(&ada), batch(["ada".to_owned()])).await.status, 200);
 }

@@ -32,9 +32,9 @@ async fn it_is_alive_ready_and_counted_without_a_token() {
     let metrics = node.call("GET", "/metrics", None, "").await;
     assert_eq!((metrics.status, metrics.header("content-type")), (200, Some("text/plain; version=0.0.4")));
     assert!(metrics.text.contains("presence_cache_misses_total"), "{}", metrics.text);
-    assert_eq!(node.get("/nothing").await.said(), (404, r#"{"error":"not found"}"#));
+    assert_eq!(node.get("/nothing").await.status_and_text(), (404, r#"{"error":"not found"}"#));
     assert_eq!(
-        node.call("PATCH", "/health", None, "").await.said(),
+        node.call("PATCH", "/health", None, "").await.status_and_text(),
         (405, r#"{"error":"method not allowed"}"#)
     );
 }

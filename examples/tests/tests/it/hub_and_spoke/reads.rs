@@ -25,11 +25,11 @@ async fn a_status_is_shown_with_all_that_is_known_of_it() {
     let text = format!(
         r#"{{"userID":"ada","status":"busy","message":"Focus","lastSeen":"{at}","updatedAt":"{at}","nodeID":"center-1"}}"#
     );
-    assert_eq!(stored.said(), (200, text.as_str()));
+    assert_eq!(stored.status_and_text(), (200, text.as_str()));
     assert_eq!(stored.header("content-type"), Some("application/json"));
     node.advance(10).await;
     let read = node.get("/api/v2/presence/ada").await;
-    assert_eq!(read.said(), (200, text.as_str()));
+    assert_eq!(read.status_and_text(), (200, text.as_str()));
     assert_eq!(read.header("presence-view"), None);
 }
 
@@ -37,7 +37,7 @@ async fn a_status_is_shown_with_all_that_is_known_of_it() {
 async fn an_unknown_user_is_a_404_with_their_id() {
     let node = Node::memory().await;
     let reply = node.get("/api/v2/presence/bob").await;
-    assert_eq!(reply.said(), (404, r#"{"error":"presence not found for user bob"}"#));
+    assert_eq!(reply.status_and_text(), (404, r#"{"error":"presence not found for user bob"}"#));
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn several_are_shown_in_request_order_and_the_others_are_missing() {
     let comma = node.get("/api/v2/presence?users=a%2Cb,ada").await;
     assert_eq!(names(&comma.json()["presences"]), ["a,b", "ada"]);
     let none = node.get("/api/v2/presence?users=zoe").await;
-    assert_eq!(none.said(), (200, r#"{"presences":[],"missing":["zoe"]}"#));
+    assert_eq!(none.status_and_text(), (200, r#"{"presences":[],"missing":["zoe"]}"#));
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn more_names_than_a_url_holds_are_asked_for_in_a_body() {
         (json!({ "users": vec!["a"; 1_001] }), "too many users"),
     ] {
         let reply = node.post("/api/v2/presence/query", body.to_string()).await;
-        assert_eq!(reply.said(), (400, json!({ "error": error }).to_string().as_str()), "{body}");
+        assert_eq!(reply.status_and_text(), (400, json!({ "error": error }).to_string().as_str()), "{body}");
     }
     // It is a user's name all the same.
     assert_eq!(

@@ -33,7 +33,11 @@ async fn a_status_that_is_none_is_refused() {
         "{}",
         r#"{"message":"x"}"#,
     ] {
-        assert_eq!(node.post(ADA, body).await.said(), (400, r#"{"error":"invalid status"}"#), "{body}");
+        assert_eq!(
+            node.post(ADA, body).await.status_and_text(),
+            (400, r#"{"error":"invalid status"}"#),
+            "{body}"
+        );
     }
     assert_eq!(node.status("ada").await, "404");
 }
@@ -100,7 +104,11 @@ async fn a_body_of_a_mebibyte_is_accepted_and_a_larger_one_refused() {
     };
     assert_eq!(node.post(ADA, body(1 << 20)).await.status, 200);
     for bytes in [(1 << 20) + 1, 5 << 20] {
-        assert_eq!(node.post(ADA, body(bytes)).await.said(), (413, r#"{"error":"too large"}"#), "{bytes}");
+        assert_eq!(
+            node.post(ADA, body(bytes)).await.status_and_text(),
+            (413, r#"{"error":"too large"}"#),
+            "{bytes}"
+        );
     }
 }
 
@@ -110,7 +118,7 @@ async fn a_cleared_status_is_gone_at_once_and_can_be_set_again() {
     for _ in 0..2 {
         node.set("ada", "online").await;
         let reply = node.call("DELETE", ADA, Some(&admin()), "").await;
-        assert_eq!(reply.said(), (204, ""));
+        assert_eq!(reply.status_and_text(), (204, ""));
         assert_eq!(node.status("ada").await, "404");
     }
     // Also for a user without a status.

@@ -1,6 +1,6 @@
 //! Which callers may watch a job, and which may publish updates.
 
-use super::{Node, events_of, progress, told, update, updates_of};
+use super::{Node, events_of, next_event, progress, update, updates_of};
 use crate::client::{Reply, events, send};
 use crate::rig::START;
 use jsonwebtoken::{EncodingKey, Header, encode};
@@ -55,7 +55,7 @@ async fn a_job_is_watched_and_asked_for_by_its_owner_alone() {
             (Some(token(json!({}))), (403, r#"{"error":"forbidden"}"#)),
         ] {
             let refused = call(&node, "GET", &path, token.as_deref(), &Value::Null).await;
-            assert_eq!(refused.said(), said, "{path}");
+            assert_eq!(refused.status_and_text(), said, "{path}");
         }
     }
     let path = format!("/api/v1/jobs/{job}");
@@ -64,7 +64,7 @@ async fn a_job_is_watched_and_asked_for_by_its_owner_alone() {
     let mut stream = node.watch_with(&format!("{}?token={}", events_of(&job), of("ada")), &[]).await;
     assert_eq!(progress(&mut stream).await, 0);
     let bearer = format!("Bearer {}", of("ada"));
-    told(&mut node.watch_with(&events_of(&job), &[("authorization", &bearer)]).await).await;
+    next_event(&mut node.watch_with(&events_of(&job), &[("authorization", &bearer)]).await).await;
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn a_stream_ends_when_its_token_does() {
     let job = created(&node, "ada").await;
     let short = token(json!({"sub": "ada", "exp": START + 45}));
     let mut stream = node.watch_with(&format!("{}?token={short}", events_of(&job)), &[]).await;
-    told(&mut stream).await;
+    next_event(&mut stream).await;
     node.advance(Duration::from_secs(30)).await;
     assert_eq!(stream.event().await, ": ping");
     node.advance(Duration::from_secs(15)).await;

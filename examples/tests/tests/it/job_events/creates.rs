@@ -11,7 +11,7 @@ async fn the_response_for_a_new_job_has_the_url_of_its_events() {
     let text = format!(
         r#"{{"jobId":"{job}","sseEndpoint":"/api/v1/jobs/{job}/events","status":"pending","createdAt":"2024-03-09T16:00:00.000Z"}}"#
     );
-    assert_eq!(reply.said(), (201, &*text));
+    assert_eq!(reply.status_and_text(), (201, &*text));
     assert_ne!(node.create().await, job);
 }
 
@@ -45,18 +45,18 @@ async fn each_field_that_is_wrong_is_named() {
 async fn a_job_is_asked_for() {
     let node = Node::new().await;
     let unknown = node.get("/api/v1/jobs/nobody").await;
-    assert_eq!(unknown.said(), (404, r#"{"error":"Job not found"}"#));
+    assert_eq!(unknown.status_and_text(), (404, r#"{"error":"Job not found"}"#));
     let job = node.create().await;
     let path = format!("/api/v1/jobs/{job}");
     let text = format!(
         r#"{{"jobId":"{job}","status":"pending","progress":0,"stage":"queued","updatedAt":"2024-03-09T16:00:00.000Z","sseEndpoint":"/api/v1/jobs/{job}/events"}}"#
     );
-    assert_eq!(node.get(&path).await.said(), (200, &*text));
+    assert_eq!(node.get(&path).await.status_and_text(), (200, &*text));
     node.post(&updates_of(&job), update("processing", 7)).await;
     let text = format!(
         r#"{{"jobId":"{job}","status":"processing","progress":7,"stage":"stage-7","updatedAt":"2026-01-02T03:04:05Z","sseEndpoint":"/api/v1/jobs/{job}/events"}}"#
     );
-    assert_eq!(node.get(&path).await.said(), (200, &*text));
+    assert_eq!(node.get(&path).await.status_and_text(), (200, &*text));
 }
 
 #[tokio::test]
@@ -79,6 +79,6 @@ async fn ids_that_are_too_long_or_no_text_are_refused_by_name() {
 #[tokio::test]
 async fn unknown_paths_get_a_json_response() {
     let node = Node::new().await;
-    assert_eq!(node.get("/api/v2/jobs").await.said(), (404, r#"{"error":"Not found"}"#));
-    assert_eq!(node.get("/api/v1/jobs").await.said(), (405, r#"{"error":"Method not allowed"}"#));
+    assert_eq!(node.get("/api/v2/jobs").await.status_and_text(), (404, r#"{"error":"Not found"}"#));
+    assert_eq!(node.get("/api/v1/jobs").await.status_and_text(), (405, r#"{"error":"Method not allowed"}"#));
 }

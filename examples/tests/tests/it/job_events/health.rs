@@ -13,7 +13,7 @@ async fn an_instance_is_healthy_while_its_broker_answers() {
     let broker = Failing::on(MemoryBroker::with(Retention::default(), HISTORY_BYTES, clock.clone()));
     let node = Node::on(Arc::new(broker.clone()), clock, &[]).await;
     let healthy = r#"{"status":"healthy","service":"sse-service","active_connections":0,"broker":"memory"}"#;
-    assert_eq!(node.get("/health").await.said(), (200, healthy));
+    assert_eq!(node.get("/health").await.status_and_text(), (200, healthy));
     broker.fail(true);
     let unhealthy = healthy.replace("healthy", "unhealthy");
     let asked = crate::client::soon(async {
@@ -24,9 +24,9 @@ async fn an_instance_is_healthy_while_its_broker_answers() {
             }
         }
     });
-    assert_eq!(asked.await.said(), (503, &*unhealthy));
+    assert_eq!(asked.await.status_and_text(), (503, &*unhealthy));
     let refused = node.get("/api/v1/jobs/j").await;
-    assert_eq!(refused.said(), (503, r#"{"error":"Service unavailable"}"#));
+    assert_eq!(refused.status_and_text(), (503, r#"{"error":"Service unavailable"}"#));
     // A stream opens all the same: its client would give up otherwise.
     let mut stream = node.watch_with("/api/v1/jobs/j/events", &[("last-event-id", "1-1")]).await;
     broker.fail(false);

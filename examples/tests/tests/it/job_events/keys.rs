@@ -82,8 +82,8 @@ async fn users_are_known_by_published_keys() {
     let node = Node::with(&["--jwks-url", &provider.url]).await;
     let admin = format!("Bearer {}", provider.token(json!({"sub": "root", "roles": ["admin"]})));
     let body = update("processing", 1).to_string();
-    let told = send(node.address, "POST", &updates_of("j"), &[("authorization", &admin)], body).await;
-    assert_eq!(told.status, 202, "{}", told.text);
+    let reply = send(node.address, "POST", &updates_of("j"), &[("authorization", &admin)], body).await;
+    assert_eq!(reply.status, 202, "{}", reply.text);
     for (claims, status) in [(json!({"sub": "a", "jobId": "j"}), 200), (json!({"sub": "a"}), 403)] {
         let path = format!("{}?token={}", events_of("j"), provider.token(claims));
         assert_eq!(events(node.address, &path, &[]).await.status, status);

@@ -178,7 +178,7 @@ fn updates_of(job: &str) -> String {
 }
 
 /// The next event, which must be one with data: its id and its data.
-async fn told(stream: &mut Events) -> (String, String) {
+async fn next_event(stream: &mut Events) -> (String, String) {
     let event = stream.event().await;
     let (id, data) = event.split_once('\n').unwrap_or_else(|| panic!("no event with an id: {event}"));
     let (id, data) = (id.strip_prefix("id: "), data.strip_prefix("data: "));
@@ -187,6 +187,6 @@ async fn told(stream: &mut Events) -> (String, String) {
 
 /// The progress in the next event.
 async fn progress(stream: &mut Events) -> u64 {
-    let (_, data) = told(stream).await;
+    let (_, data) = next_event(stream).await;
     serde_json::from_str::<Value>(&data).unwrap()["progress"].as_u64().unwrap()
 }

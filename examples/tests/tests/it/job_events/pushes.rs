@@ -1,7 +1,7 @@
 //! Google Pub/Sub pushes.
 
 use super::failing::Failing;
-use super::{Node, progress, shown, told, update};
+use super::{Node, next_event, progress, shown, update};
 use crate::rig::clock;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -39,7 +39,7 @@ async fn a_pushed_update_is_shown_and_one_that_is_delivered_again_is_not() {
         assert_eq!(push(&node, &envelope(id, &of("j", "processing", 10))).await, (204, String::new()));
     }
     assert_eq!(push(&node, &envelope("3", &of("j", "completed", 100))).await.0, 204);
-    assert_eq!(told(&mut stream).await.1, shown("j", "processing", 10));
+    assert_eq!(next_event(&mut stream).await.1, shown("j", "processing", 10));
     assert_eq!((progress(&mut stream).await, progress(&mut stream).await), (10, 100));
 }
 
@@ -104,7 +104,7 @@ async fn an_update_of_a_finished_job_is_acknowledged() {
     let node = Node::new().await;
     node.update("j", "completed", 100).await;
     assert_eq!(push(&node, &envelope("1", &of("j", "processing", 10))).await.0, 204);
-    assert_eq!(told(&mut node.watch("j").await).await.1, shown("j", "completed", 100));
+    assert_eq!(next_event(&mut node.watch("j").await).await.1, shown("j", "completed", 100));
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn while_the_broker_is_down_a_push_is_refused_so_that_it_is_retried_and_th
     let message = envelope("1", &of("j", "processing", 10));
     broker.fail(true);
     let refused = node.post("/pubsub/push", &message).await;
-    assert_eq!(refused.said(), (503, r#"{"error":"Service unavailable"}"#));
+    assert_eq!(refused.status_and_text(), (503, r#"{"error":"Service unavailable"}"#));
     assert!(refused.header("retry-after").is_some());
     // It was stored, but the pusher got an error.
     broker.fail(false);

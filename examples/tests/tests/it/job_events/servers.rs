@@ -5,7 +5,7 @@ mod misfortunes;
 mod process;
 
 use super::drill::{Drill, Foreign, Keeps, Misfortune, Peace, Shown};
-use super::{settings, shown, told, update, updates_of};
+use super::{next_event, settings, shown, update, updates_of};
 use crate::client::{Events, Reply, events, send, soon};
 use job_events::{Access, Jobs, Service, Stores, app};
 use misfortunes::{KillNats, KillRedis, Publisher, publish};
@@ -179,29 +179,29 @@ async fn foreign_services_publish_and_hear_on_the_channel_of_the_job() {
     say(json!({"status": "processing", "progress": 101}).to_string()).await;
     say(json!({"jobId": "another", "status": "processing", "progress": 5}).to_string()).await;
     for stream in [&mut at_one, &mut at_two] {
-        assert_eq!(told(stream).await.1, shown("j*", "processing", 10));
+        assert_eq!(next_event(stream).await.1, shown("j*", "processing", 10));
     }
     // Without a time it is shown with that at which it was stored, on both instances the same.
     say(json!({"status": "processing", "progress": 20}).to_string()).await;
-    let (one_says, two_says) = (told(&mut at_one).await, told(&mut at_two).await);
+    let (one_says, two_says) = (next_event(&mut at_one).await, next_event(&mut at_two).await);
     assert_eq!(one_says, two_says);
     assert!(one_says.1.contains(r#""timestamp":"20"#), "{}", one_says.1);
 
     two.update("j*", "completed", 100).await;
-    assert_eq!(told(&mut at_one).await.1, shown("j*", "completed", 100));
+    assert_eq!(next_event(&mut at_one).await.1, shown("j*", "completed", 100));
     say(update("processing", 30).to_string()).await;
-    let heard = soon(async {
+    let received = soon(async {
         use tokio::io::AsyncReadExt;
-        let mut heard = String::new();
+        let mut received = String::new();
         let mut chunk = [0; 4096];
-        while !heard.contains(r#""progress":30"#) {
+        while !received.contains(r#""progress":30"#) {
             let n = hears.read(&mut chunk).await.unwrap();
-            heard += std::str::from_utf8(&chunk[..n]).unwrap();
+            received += std::str::from_utf8(&chunk[..n]).unwrap();
         }
-        heard
+        received
     });
-    let heard = heard.await;
-    assert!(heard.contains(&shown("j*", "completed", 100)), "{heard}");
+    let received = received.await;
+    assert!(received.contains(&shown("j*", "completed", 100)), "{received}");
     // A finished job stays finished.
     let latest = one.get(&format!("/api/v1/jobs/{}", super::encoded("j*"))).await.json();
     assert_eq!(latest["status"], "completed");
@@ -213,18 +213,18 @@ async fn an_instance_whose_redis_is_gone_is_unhealthy_and_well_again_with_it() {
     let instance = Instance::on_redis(&redis).await;
     let mut stream = instance.watch("j").await;
     instance.update("j", "processing", 1).await;
-    told(&mut stream).await;
+    next_event(&mut stream).await;
     let gone = Arc::clone(&redis);
     meanwhile(move || gone.kill()).await;
     soon(async { while instance.get("/health").await.status != 503 {} }).await;
     let refused =
         send(instance.address, "POST", &updates_of("j"), &[], update("processing", 2).to_string()).await;
-    assert_eq!(refused.said(), (503, r#"{"error":"Service unavailable"}"#));
+    assert_eq!(refused.status_and_text(), (503, r#"{"error":"Service unavailable"}"#));
     let back = Arc::clone(&redis);
     meanwhile(move || back.restart()).await;
     instance.ready().await;
     instance.update("j", "processing", 3).await;
-    soon(async { while !told(&mut stream).await.1.contains(r#""progress":3"#) {} }).await;
+    soon(async { while !next_event(&mut stream).await.1.contains(r#""progress":3"#) {} }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

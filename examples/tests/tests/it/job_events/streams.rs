@@ -1,6 +1,6 @@
 //! The events that viewers of a job get.
 
-use super::{Node, encoded, events_of, progress, shown, told, update, updates_of};
+use super::{Node, encoded, events_of, next_event, progress, shown, update, updates_of};
 use crate::client::{events, soon};
 use crate::rig::clock;
 use job_events::Jobs;
@@ -20,10 +20,10 @@ async fn a_viewer_gets_the_latest_status_at_once_and_then_updates() {
     let mut stream = node.watch(&job).await;
     assert_eq!(stream.headers["content-type"], "text/event-stream");
     assert_eq!(stream.headers["cache-control"], "no-cache, no-transform");
-    let (first, data) = told(&mut stream).await;
+    let (first, data) = next_event(&mut stream).await;
     assert_eq!(data, shown(&job, "processing", 20));
     node.update(&job, "processing", 30).await;
-    let (second, data) = told(&mut stream).await;
+    let (second, data) = next_event(&mut stream).await;
     assert_eq!(data, shown(&job, "processing", 30));
     assert_ne!(first, second);
 }
@@ -35,7 +35,7 @@ async fn data_is_passed_on_unchanged() {
     let body = r#"{"status":"failed","progress":33.3,"stage":"s","message":"\"ü\"\n","timestamp":"2026-01-02T03:04:05+01:00","data":{"z":1,"a":[null,1.50]}}"#;
     assert_eq!(node.post("/api/v1/jobs/j/updates", body).await.status, 202);
     let expected = r#"{"jobId":"j","status":"failed","progress":33.3,"stage":"s","message":"\"ü\"\n","timestamp":"2026-01-02T03:04:05+01:00","data":{"z":1,"a":[null,1.50]}}"#;
-    assert_eq!(told(&mut stream).await.1, expected);
+    assert_eq!(next_event(&mut stream).await.1, expected);
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn a_viewer_that_reconnects_gets_each_missed_event_once() {
     let node = Node::new().await;
     let job = node.create().await;
     let mut stream = node.watch(&job).await;
-    let (id, _) = told(&mut stream).await;
+    let (id, _) = next_event(&mut stream).await;
     drop(stream);
     for step in 1..=5 {
         node.update(&job, "processing", step).await;
@@ -53,12 +53,12 @@ async fn a_viewer_that_reconnects_gets_each_missed_event_once() {
     for (path, headers) in [(events_of(&job), &header[..]), (by_query, &[])] {
         let mut stream = node.watch_with(&path, headers).await;
         for step in 1..=5 {
-            assert_eq!(told(&mut stream).await.1, shown(&job, "processing", step));
+            assert_eq!(next_event(&mut stream).await.1, shown(&job, "processing", step));
         }
     }
     // Nothing was missed: only new events come.
     let mut stream = node.watch(&job).await;
-    let (id, _) = told(&mut stream).await;
+    let (id, _) = next_event(&mut stream).await;
     let mut stream = node.watch_with(&events_of(&job), &[("last-event-id", &id)]).await;
     node.update(&job, "processing", 6).await;
     assert_eq!(progress(&mut stream).await, 6);
@@ -68,7 +68,7 @@ async fn a_viewer_that_reconnects_gets_each_missed_event_once() {
 async fn where_history_was_trimmed_a_viewer_that_comes_back_gets_the_latest() {
     let node = Node::keeping(Retention::default().count(3), &[]).await;
     let job = node.create().await;
-    let (id, _) = told(&mut node.watch(&job).await).await;
+    let (id, _) = next_event(&mut node.watch(&job).await).await;
     for step in 1..=9 {
         node.update(&job, "processing", step).await;
     }
@@ -86,15 +86,15 @@ async fn where_history_was_trimmed_a_viewer_that_comes_back_gets_the_latest() {
 #[tokio::test]
 async fn a_heartbeat_comes_every_interval() {
     let node = Node::with(&["--sse-heartbeat-interval", "30000"]).await;
-    let mut stream = node.watch("nobody has heard of it yet").await;
+    let mut stream = node.watch("not created yet").await;
     for _ in 0..3 {
         node.advance(Duration::from_secs(30)).await;
         assert_eq!(stream.event().await, ": ping");
     }
-    node.update("nobody has heard of it yet", "pending", 1).await;
+    node.update("not created yet", "pending", 1).await;
     assert_eq!(progress(&mut stream).await, 1);
     node.advance(Duration::from_secs(29)).await;
-    node.update("nobody has heard of it yet", "pending", 2).await;
+    node.update("not created yet", "pending", 2).await;
     assert_eq!(progress(&mut stream).await, 2);
     node.advance(Duration::from_secs(1)).await;
     assert_eq!(stream.event().await, ": ping", "though there was an event a second ago");
@@ -106,16 +106,16 @@ async fn the_stream_ends_after_the_last_status() {
         let node = Node::new().await;
         let job = node.create().await;
         let mut stream = node.watch(&job).await;
-        told(&mut stream).await;
+        next_event(&mut stream).await;
         node.update(&job, status, 100).await;
-        let (id, data) = told(&mut stream).await;
+        let (id, data) = next_event(&mut stream).await;
         assert_eq!(data, shown(&job, status, 100));
         assert_eq!(stream.event().await, "retry: 15000");
         assert_eq!(stream.next().await, None);
 
         // A viewer who comes late gets the last status and the end of the stream.
         let mut late = node.watch(&job).await;
-        assert_eq!(told(&mut late).await, (id.clone(), data));
+        assert_eq!(next_event(&mut late).await, (id.clone(), data));
         assert_eq!((late.event().await.as_str(), late.next().await), ("retry: 15000", None));
 
         // On 204 an EventSource gives up.
@@ -129,7 +129,7 @@ async fn after_the_connection_limit_the_stream_ends_and_is_resumed() {
     let node = Node::with(&["--sse-connection-timeout", "60"]).await;
     let job = node.create().await;
     let mut stream = node.watch(&job).await;
-    let (id, _) = told(&mut stream).await;
+    let (id, _) = next_event(&mut stream).await;
     node.advance(Duration::from_secs(59)).await;
     assert_eq!(stream.event().await, ": ping");
     node.advance(Duration::from_secs(1)).await;
@@ -193,7 +193,7 @@ async fn ids_of_any_bytes_never_reach_another_jobs_viewers() {
     }
     // Each gets its own, and nothing but that.
     for (id, stream) in ids.iter().zip(&mut streams) {
-        assert_eq!(told(stream).await.1, shown(id, "completed", 100));
+        assert_eq!(next_event(stream).await.1, shown(id, "completed", 100));
         assert_eq!((stream.event().await.as_str(), stream.next().await), ("retry: 15000", None), "{id}");
     }
 }

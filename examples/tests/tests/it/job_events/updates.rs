@@ -1,6 +1,6 @@
 //! Updates by internal publishers.
 
-use super::{Node, progress, shown, told, update, updates_of};
+use super::{Node, next_event, progress, shown, update, updates_of};
 use crate::client::send;
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ async fn an_update_that_is_wrong_is_refused_by_field_and_nothing_is_shown() {
     let node = Node::new().await;
     let job = node.create().await;
     let mut stream = node.watch(&job).await;
-    told(&mut stream).await;
+    next_event(&mut stream).await;
     let with = |field: &str, value: Value| {
         let mut update = update("processing", 50);
         update[field] = value;
@@ -53,8 +53,8 @@ async fn after_the_last_status_an_update_is_refused() {
         let job = node.create().await;
         node.update(&job, status, 100).await;
         let late = node.post(&updates_of(&job), update("processing", 10)).await;
-        assert_eq!(late.said(), (409, r#"{"error":"Job is finished"}"#));
-        let (_, data) = told(&mut node.watch(&job).await).await;
+        assert_eq!(late.status_and_text(), (409, r#"{"error":"Job is finished"}"#));
+        let (_, data) = next_event(&mut node.watch(&job).await).await;
         assert_eq!(data, shown(&job, status, 100));
     }
 }
@@ -64,7 +64,7 @@ async fn an_update_that_is_repeated_with_its_key_is_shown_once() {
     let node = Node::new().await;
     let job = node.create().await;
     let mut stream = node.watch(&job).await;
-    told(&mut stream).await;
+    next_event(&mut stream).await;
     let mut answers = Vec::new();
     for _ in 0..3 {
         let body = update("processing", 10).to_string();
@@ -84,7 +84,7 @@ async fn updates_are_shown_in_the_order_in_which_they_were_stored() {
     let node = Node::new().await;
     let job = node.create().await;
     let mut stream = node.watch(&job).await;
-    told(&mut stream).await;
+    next_event(&mut stream).await;
     for step in [30, 10, 20] {
         node.update(&job, "processing", step).await;
     }

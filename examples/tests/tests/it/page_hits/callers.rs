@@ -82,7 +82,7 @@ async fn health_answers_head_too() {
     let rig = rig().await;
     for path in ["/healthz", "/readyz"] {
         let reply = send(rig.address, "HEAD", path, &[], "").await;
-        assert_eq!(reply.said(), (200, ""), "{path}");
+        assert_eq!(reply.status_and_text(), (200, ""), "{path}");
         assert_eq!(reply.header("content-length"), Some("11"));
     }
 }
@@ -98,6 +98,10 @@ async fn other_methods_and_paths_get_json_errors() {
         ("GET", "/", (404, r#"{"ok":false,"error":"not found"}"#)),
         ("POST", "/v1/hit/", (404, r#"{"ok":false,"error":"not found"}"#)),
     ] {
-        assert_eq!(send(rig.address, method, path, &[], "{}").await.said(), said, "{method} {path}");
+        assert_eq!(
+            send(rig.address, method, path, &[], "{}").await.status_and_text(),
+            said,
+            "{method} {path}"
+        );
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 async fn assert_refused(rig: &Rig, body: &str, error: &str) {
     let said = format!(r#"{{"ok":false,"error":"{error}"}}"#);
-    assert_eq!(rig.hit(body).await.said(), (400, said.as_str()), "{body}");
+    assert_eq!(rig.hit(body).await.status_and_text(), (400, said.as_str()), "{body}");
 }
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn a_hit_is_stored_whatever_its_content_type() {
     for kind in ["application/json", "text/plain", "text/plain;charset=UTF-8", "application/octet-stream"] {
         let headers = [("content-type", kind)];
         let reply = send(rig.address, "POST", "/v1/hit", &headers, body(kind, "/", "load")).await;
-        assert_eq!(reply.said(), (200, r#"{"ok":true}"#));
+        assert_eq!(reply.status_and_text(), (200, r#"{"ok":true}"#));
         assert_eq!(reply.header("content-type"), Some("application/json"));
     }
     hit(&rig, "none", "/", "beat").await;
@@ -33,7 +33,7 @@ async fn a_body_that_is_not_json_is_invalid_json() {
     }
     let no_text =
         send(rig.address, "POST", "/v1/hit", &[], &b"{\"sid\":\"\xff\",\"kind\":\"load\"}"[..]).await;
-    assert_eq!(no_text.said(), (400, r#"{"ok":false,"error":"invalid_json"}"#));
+    assert_eq!(no_text.status_and_text(), (400, r#"{"ok":false,"error":"invalid_json"}"#));
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn a_path_that_is_missing_empty_or_no_string_is_the_root() {
     let rig = rig().await;
     for (n, path) in [r#""""#, "null", "1", "false", "[]", "{}"].into_iter().enumerate() {
         let reply = rig.hit(format!(r#"{{"sid":"{n}","path":{path},"kind":"load"}}"#)).await;
-        assert_eq!(reply.said(), (200, r#"{"ok":true}"#), "{path}");
+        assert_eq!(reply.status_and_text(), (200, r#"{"ok":true}"#), "{path}");
     }
     assert_eq!(rig.hit(r#"{"sid":"x","kind":"load"}"#).await.status, 200);
     assert_eq!(pages(&rig).await, json!([["/", 7]]));
@@ -121,7 +121,10 @@ async fn a_body_that_is_too_large_is_refused() {
     let rig = rig().await;
     let padded = |n: usize| json!({"sid": "a", "kind": "load", "more": "x".repeat(n)}).to_string();
     assert_eq!(rig.hit(padded(16_000)).await.status, 200);
-    assert_eq!(rig.hit(padded(1_000_000)).await.said(), (413, r#"{"ok":false,"error":"too_large"}"#));
+    assert_eq!(
+        rig.hit(padded(1_000_000)).await.status_and_text(),
+        (413, r#"{"ok":false,"error":"too_large"}"#)
+    );
 }
 
 #[tokio::test]

@@ -58,7 +58,11 @@ fn body(sid: &str, path: &str, kind: &str) -> String {
 
 /// A hit that must be stored.
 async fn hit(rig: &Rig, sid: &str, path: &str, kind: &str) {
-    assert_eq!(rig.hit(body(sid, path, kind)).await.said(), (200, r#"{"ok":true}"#), "{kind} of {path}");
+    assert_eq!(
+        rig.hit(body(sid, path, kind)).await.status_and_text(),
+        (200, r#"{"ok":true}"#),
+        "{kind} of {path}"
+    );
 }
 
 /// The first event of a new viewer.

@@ -13,7 +13,7 @@ use serde_json::json;
 
 async fn assert_degraded(rig: &Rig, body: String, tag: &str) {
     let said = format!(r#"{{"ok":false,"degraded":true,"errors":["[{tag}]"]}}"#);
-    assert_eq!(rig.hit(&*body).await.said(), (202, said.as_str()), "{body}");
+    assert_eq!(rig.hit(&*body).await.status_and_text(), (202, said.as_str()), "{body}");
 }
 
 /// Waits until the cached result of the last probe has expired.
@@ -56,7 +56,7 @@ async fn a_hit_that_the_store_does_not_have_is_accepted_with_the_tag_of_its_prob
         assert_degraded(&rig, body("b", "/x", "load"), tag).await;
         assert_degraded(&rig, body("nobody", "/x", "unload"), tag).await;
         // Invalid hits get their error first.
-        assert_eq!(rig.hit("{}").await.said(), (400, r#"{"ok":false,"error":"sid_required"}"#));
+        assert_eq!(rig.hit("{}").await.status_and_text(), (400, r#"{"ok":false,"error":"sid_required"}"#));
     }
 }
 
@@ -156,7 +156,7 @@ async fn hits_during_an_outage_are_stored_when_it_is_over() {
 async fn readiness_is_that_the_store_answers_and_liveness_is_always() {
     let shared = Shared::new();
     let rig = shared.process().await;
-    assert_eq!(rig.get("/readyz").await.said(), (200, r#"{"ok":true}"#));
+    assert_eq!(rig.get("/readyz").await.status_and_text(), (200, r#"{"ok":true}"#));
     for (fault, error) in [
         (Fault::Fails(Kind::Unavailable), "redis_unavailable"),
         (Fault::Fails(Kind::Rejected), "redis_rejected"),
@@ -165,18 +165,18 @@ async fn readiness_is_that_the_store_answers_and_liveness_is_always() {
         await_next_probe().await;
         shared.store.faults().inject_all(fault);
         let said = format!(r#"{{"ok":false,"error":"{error}"}}"#);
-        assert_eq!(rig.get("/readyz").await.said(), (503, said.as_str()));
-        assert_eq!(rig.get("/healthz").await.said(), (200, r#"{"ok":true}"#));
+        assert_eq!(rig.get("/readyz").await.status_and_text(), (503, said.as_str()));
+        assert_eq!(rig.get("/healthz").await.status_and_text(), (200, r#"{"ok":true}"#));
     }
     shared.store.faults().heal();
     await_next_probe().await;
-    assert_eq!(rig.get("/readyz").await.said(), (200, r#"{"ok":true}"#));
+    assert_eq!(rig.get("/readyz").await.status_and_text(), (200, r#"{"ok":true}"#));
 }
 
 #[tokio::test]
 async fn in_memory_it_is_always_ready() {
     let rig = rig().await;
-    assert_eq!(rig.get("/readyz").await.said(), (200, r#"{"ok":true}"#));
+    assert_eq!(rig.get("/readyz").await.status_and_text(), (200, r#"{"ok":true}"#));
 }
 
 #[tokio::test]

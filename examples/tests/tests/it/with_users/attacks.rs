@@ -40,7 +40,7 @@ async fn users_cannot_act_for_others() {
         r#"{"user":"3"}"#,
         r#"{"user":"nobody"}"#,
     ] {
-        assert_eq!(bob.hit(body).await.said(), FORBIDDEN, "{body}");
+        assert_eq!(bob.hit(body).await.status_and_text(), FORBIDDEN, "{body}");
     }
     // The session of another user, by its own name, is not one of mine.
     bob.hit(r#"{"kind":"leave","session":"tab","now":true}"#).await;
@@ -63,12 +63,12 @@ async fn rooms_of_others_can_neither_be_entered_nor_seen() {
         r#"{"topics":["lobby","team/engines"]}"#,
         r#"{"kind":"enter","topics":["team/looms","team/"]}"#,
     ] {
-        assert_eq!(bob.hit(body).await.said(), FORBIDDEN, "{body}");
+        assert_eq!(bob.hit(body).await.status_and_text(), FORBIDDEN, "{body}");
     }
     for path in ["counts", "list", "sse/snapshot", "sse/diff"] {
         for topic in ["team/engines", "team%2Fengines", "%74eam/engines"] {
             let reply = bob.get(&format!("/presence/v1/{path}?topic={topic}")).await;
-            assert_eq!(reply.said(), FORBIDDEN, "{path} {topic}");
+            assert_eq!(reply.status_and_text(), FORBIDDEN, "{path} {topic}");
         }
     }
     assert_eq!(online(&rig), 0);
@@ -83,12 +83,12 @@ async fn without_a_known_session_nothing_is_shown() {
     for cookie in ["", "session=", "session=1", "session=Ada", "other=1", half] {
         for path in PATHS {
             let reply = send(rig.address, "GET", path, &[("cookie", cookie), OWN], "").await;
-            assert_eq!(reply.said(), MISSING, "{path} {cookie}");
+            assert_eq!(reply.status_and_text(), MISSING, "{path} {cookie}");
         }
         let headers = [("cookie", cookie), OWN];
         let leave = r#"{"user":"1","kind":"leave","now":true}"#;
         let reply = send(rig.address, "POST", "/presence/v1/hit", &headers, leave).await;
-        assert_eq!(reply.said(), MISSING, "{cookie}");
+        assert_eq!(reply.status_and_text(), MISSING, "{cookie}");
     }
     assert_eq!(online(&rig), 1);
 }
@@ -124,11 +124,11 @@ async fn a_page_of_another_site_changes_nothing_with_the_cookie_of_its_visitor()
         // What names the host is no word of the browser's.
         vec![evil, ("x-forwarded-host", "evil.example"), ("forwarded", "host=evil.example")],
         vec![evil, ("referer", "http://test/")],
-        // No browser says nothing at all.
+        // A browser always sends one of these headers.
         vec![],
     ] {
         let reply = ada.send("POST", "/presence/v1/hit", &headers, leave).await;
-        assert_eq!(reply.said(), FOREIGN, "{headers:?}");
+        assert_eq!(reply.status_and_text(), FOREIGN, "{headers:?}");
     }
     assert_eq!(online(&rig), 1);
     // What is no POST hits nothing.
@@ -168,7 +168,7 @@ async fn a_stream_ends_after_a_logout_and_does_not_come_back() {
         }
         assert_eq!(last, "retry: 2000", "{path}");
         assert_eq!(ada.events(path).await.status, 401);
-        assert_eq!(ada.hit("{}").await.said(), MISSING);
+        assert_eq!(ada.hit("{}").await.status_and_text(), MISSING);
         bob.hit(r#"{"kind":"enter"}"#).await;
         rig.clock.advance(Duration::from_secs(2)).await;
         while !of_bob.event().await.contains('2') {}

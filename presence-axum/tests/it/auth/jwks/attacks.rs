@@ -24,7 +24,7 @@ async fn a_token_is_verified_only_with_its_own_key() {
         ("HS256 by the modulus", hmac_of(public["n"].as_str().unwrap())),
         ("HS256 by the key", hmac_of(&public.to_string())),
         ("HS256 by both", hmac_of(&spki)),
-        ("HS256 said of RSA", rig.key.token_with(&head("HS256"), &long())),
+        ("HS256 for an RSA key", rig.key.token_with(&head("HS256"), &long())),
         ("none", format!("{}.{}.", base64url(head("none").to_string()), base64url(long().to_string()))),
         ("none, signed", rig.key.token_with(&head("none"), &long())),
         ("RS512", rig.key.token_with(&head("RS512"), &long())),

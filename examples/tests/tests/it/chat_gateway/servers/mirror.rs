@@ -31,9 +31,9 @@ async fn until(redis: &Arc<Redis>, command: &[&str], good: impl Fn(&str) -> bool
 }
 
 /// The messages published on a channel from now on.
-async fn hears(redis: &Redis, channel: &'static str) -> mpsc::UnboundedReceiver<String> {
+async fn subscriber(redis: &Redis, channel: &'static str) -> mpsc::UnboundedReceiver<String> {
     let port = redis.port();
-    let (heard, hears) = mpsc::unbounded_channel();
+    let (sender, receiver) = mpsc::unbounded_channel();
     let (ready, is_ready) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
@@ -43,13 +43,13 @@ async fn hears(redis: &Redis, channel: &'static str) -> mpsc::UnboundedReceiver<
             if line.starts_with(':') {
                 ready.take().map(|ready| ready.send(()));
             }
-            if line.starts_with('{') && !line.contains("probe-") && heard.send(line).is_err() {
+            if line.starts_with('{') && !line.contains("probe-") && sender.send(line).is_err() {
                 return;
             }
         }
     });
     soon(is_ready).await.unwrap();
-    hears
+    receiver
 }
 
 fn json_of(text: &str) -> Value {
@@ -61,7 +61,7 @@ async fn a_users_key_has_their_status_and_is_removed_when_they_leave() {
     let redis = redis().await;
     let url = redis.url();
     let (one, two) = pair(&["--redis-url", &url]).await;
-    let mut updates = hears(&redis, "presence:updates").await;
+    let mut updates = subscriber(&redis, "presence:updates").await;
     let mut alice = enter(&one, "alice").await;
     let tab = connect(&two, "alice").await;
     let shown = json_of(&until(&redis, &["GET", "presence:alice"], |value| value.starts_with('{')).await);
@@ -73,11 +73,11 @@ async fn a_users_key_has_their_status_and_is_removed_when_they_leave() {
     assert!(shown["last_seen"].as_str().is_some_and(|at| at.ends_with('Z')), "{shown}");
     let left: i64 = until(&redis, &["TTL", "presence:alice"], |_| true).await.parse().unwrap();
     assert!((200..=300).contains(&left), "{left}");
-    alice.says(json!({"type": "status", "status": "busy"})).await;
+    alice.send_json(json!({"type": "status", "status": "busy"})).await;
     until(&redis, &["GET", "presence:alice"], |value| value.contains(r#""status":"busy""#)).await;
-    alice.says(json!({"type": "status", "status": "offline"})).await;
+    alice.send_json(json!({"type": "status", "status": "offline"})).await;
     until(&redis, &["EXISTS", "presence:alice"], |answer| answer == "0").await;
-    alice.says(json!({"type": "status", "status": "online"})).await;
+    alice.send_json(json!({"type": "status", "status": "online"})).await;
     until(&redis, &["EXISTS", "presence:alice"], |answer| answer == "1").await;
     drop((alice, tab));
     until(&redis, &["EXISTS", "presence:alice"], |answer| answer == "0").await;
@@ -106,7 +106,7 @@ async fn a_change_that_the_first_instance_did_not_publish_is_published_by_the_se
     until(&redis, &["EXISTS", "presence:bob"], |answer| answer == "1").await;
     // As if the first had been about to write when a tab at the second took the key over.
     ask(&redis, &["DEL", "presence:alice"]).await;
-    let mut updates = hears(&redis, "presence:updates").await;
+    let mut updates = subscriber(&redis, "presence:updates").await;
     let _tab = connect(&two, "alice").await;
     let frame = json_of(&soon(updates.recv()).await.unwrap());
     assert_eq!((&frame["user_id"], &frame["status"]), (&json!("alice"), &json!("online")));
@@ -117,10 +117,10 @@ async fn a_write_that_is_older_than_the_key_changes_nothing() {
     let redis = redis().await;
     let url = redis.url();
     let process = Process::start(&["--redis-url", &url]).await;
-    let mut updates = hears(&redis, "presence:updates").await;
+    let mut updates = subscriber(&redis, "presence:updates").await;
     let (key, versions) = ("presence:alice", "presence:{chat-gateway:written}:alice");
     let newer = i64::MAX / 1_000_000;
-    // As if another instance had written of a session that this one has not heard of.
+    // As if another instance had written a session that this one does not know.
     ask(&redis, &["SET", versions, &format!(r#"{{"placed other":{newer}}}"#)]).await;
     let mut alice = connect(&process, "alice").await;
     let bob = connect(&process, "bob").await;
@@ -128,7 +128,7 @@ async fn a_write_that_is_older_than_the_key_changes_nothing() {
     assert_eq!(json_of(&soon(updates.recv()).await.unwrap())["user_id"], "bob");
     assert_eq!(ask(&redis, &["EXISTS", key]).await.trim(), "0");
     ask(&redis, &["DEL", versions]).await;
-    alice.says(json!({"type": "status", "status": "busy"})).await;
+    alice.send_json(json!({"type": "status", "status": "busy"})).await;
     assert_eq!(json_of(&soon(updates.recv()).await.unwrap())["status"], "busy");
     // As if it had written of a newer state of each session.
     let known = json_of(&ask(&redis, &["GET", versions]).await);
@@ -151,7 +151,7 @@ async fn the_key_of_a_killed_instances_user_is_removed_unless_they_are_connected
     for user in ["presence:alice", "presence:bob"] {
         until(&redis, &["EXISTS", user], |answer| answer == "1").await;
     }
-    let mut updates = hears(&redis, "presence:updates").await;
+    let mut updates = subscriber(&redis, "presence:updates").await;
     one.kill();
     until(&redis, &["EXISTS", "presence:bob"], |answer| answer == "0").await;
     let frame = json_of(&soon(updates.recv()).await.unwrap());
@@ -193,16 +193,16 @@ async fn typing_users_are_in_a_key_for_a_few_seconds() {
     let process = Process::start(&["--redis-url", &url]).await;
     let mut alice = enter(&process, "alice").await;
     let types = json!({"type": "typing", "channel_id": "general"});
-    alice.says(types.clone()).await;
+    alice.send_json(types.clone()).await;
     until(&redis, &["GET", "typing:general:alice"], |name| name == "ALICE").await;
     let left: i64 = ask(&redis, &["TTL", "typing:general:alice"]).await.trim().parse().unwrap();
     assert!((0..=5).contains(&left), "{left}");
     // The user's message ends it, and so does leaving.
     publish(&redis, r#"{"room_id":"general","data":{"user_id":"alice","content":"hi"}}"#).await;
     until(&redis, &["EXISTS", "typing:general:alice"], |answer| answer == "0").await;
-    alice.says(types).await;
+    alice.send_json(types).await;
     until(&redis, &["GET", "typing:general:alice"], |name| name == "ALICE").await;
-    alice.says(json!({"type": "unsubscribe", "channel_id": "general"})).await;
+    alice.send_json(json!({"type": "unsubscribe", "channel_id": "general"})).await;
     until(&redis, &["EXISTS", "typing:general:alice"], |answer| answer == "0").await;
 }
 
@@ -217,7 +217,7 @@ async fn messages_of_other_services_reach_the_room_on_every_instance_once() {
     let (one, two) = pair(&["--redis-url", &url]).await;
     let (mut alice, mut bob, mut direct) =
         (enter(&one, "alice").await, enter(&two, "bob").await, connect(&two, "carol").await);
-    direct.says(json!({"type": "subscribe", "dm_id": "general"})).await;
+    direct.send_json(json!({"type": "subscribe", "dm_id": "general"})).await;
     direct.of("presence_state").await;
     let data = json!({"message_id": "m", "content": "hi", "user_id": "x", "channel_id": "general"});
     let reaction = json!({"type": "reaction", "message_id": "m", "emoji": "🎈"});
@@ -240,8 +240,8 @@ async fn messages_of_other_services_reach_the_room_on_every_instance_once() {
         assert_eq!(client.of("message").await["data"]["content"], "last");
     }
     // Messages of users are published there as well.
-    let mut heard = hears(&redis, "message:broadcast").await;
+    let mut messages = subscriber(&redis, "message:broadcast").await;
     super::say(one.address, "alice", "from here").await;
-    let heard = json_of(&soon(heard.recv()).await.unwrap());
-    assert_eq!((&heard["room_id"], &heard["data"]["content"]), (&json!("general"), &json!("from here")));
+    let message = json_of(&soon(messages.recv()).await.unwrap());
+    assert_eq!((&message["room_id"], &message["data"]["content"]), (&json!("general"), &json!("from here")));
 }

@@ -78,7 +78,7 @@ async fn crosses(flags: &[&str]) {
     let mut bob = enter(&two, "bob").await;
     assert_eq!(alice.changes_until("bob").await, []);
     // Typing.
-    bob.says(json!({"type": "typing", "channel_id": "general"})).await;
+    bob.send_json(json!({"type": "typing", "channel_id": "general"})).await;
     for client in [&mut alice, &mut tab] {
         assert_eq!(client.of("typing").await["user_id"], "bob");
     }
@@ -92,7 +92,7 @@ async fn crosses(flags: &[&str]) {
     }
     // Two tabs are one user: closing one changes nothing for others.
     drop(tab);
-    bob.says(json!({"type": "status", "status": "busy"})).await;
+    bob.send_json(json!({"type": "status", "status": "busy"})).await;
     assert_eq!(alice.change().await, is("bob", "busy"));
 }
 
@@ -142,7 +142,8 @@ async fn on_nats_users_of_a_killed_instance_go_offline_unless_connected_elsewher
     kills(&["--nats-url", &nats.url()]).await;
 }
 
-/// When an instance shuts down, its clients reconnect to another one, and nobody sees them leave.
+/// When an instance shuts down, its clients reconnect to another one, and other users do not see
+/// them leave.
 async fn ends(flags: &[&str]) {
     let (mut one, two) = pair(flags).await;
     let mut bob = enter(&two, "bob").await;

@@ -65,7 +65,7 @@ async fn a_load_that_is_overtaken_by_news_brings_nothing_old() {
     let asking = tokio::spawn(async move { lookaside.read(&[user("ada")]).await.unwrap() });
     scene.advance(0).await; // the store has been read
     scene.set("ada", Status::Away).await;
-    scene.advance(0).await; // the watch has told
+    scene.advance(0).await; // the watch has delivered
     scene.gate.answer();
     let found = asking.await.unwrap();
     assert_eq!(found[0].as_ref().unwrap().session().declared.as_ref().unwrap().status, Status::Away);
@@ -109,7 +109,7 @@ async fn a_write_is_stamped_by_the_stores_time_from_the_first_one_on() {
     let store = Arc::new(store);
     let lookaside = Lookaside::start(store.clone(), Arc::new(clock.clone()), Bounds::default());
     let here = Statuses::new(store, lookaside.clone(), NodeId::new("here").unwrap());
-    // Before the watch has told anything.
+    // Before the watch has delivered anything.
     let ttl = Duration::from_secs(5);
     here.set(vec![Wanted { user: user("ada"), status: Status::Busy, message: None, ttl }]).await.unwrap();
     let shown = async || lookaside.read(&[user("ada")]).await.unwrap()[0].is_some();

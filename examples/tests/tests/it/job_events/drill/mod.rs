@@ -141,7 +141,7 @@ impl Drill {
         self.tell(&job, "completed", 100, &mut rng, &acknowledged).await;
     }
 
-    /// Until an instance takes it; its key makes it one, however often it is said.
+    /// Until an instance takes it; its key makes it one, however often it is sent.
     async fn tell(
         &self,
         job: &str,
@@ -219,11 +219,11 @@ impl Drill {
             let missing: Vec<_> = acknowledged[job].difference(&steps).collect();
             assert!(missing.is_empty(), "acknowledged and not seen: {missing:?} in {events:?}");
         }
-        let (seen, told) = (
+        let (seen, acknowledged) = (
             of_job.values().map(|events| events.len()).sum::<usize>(),
             acknowledged.values().map(HashSet::len).sum::<usize>(),
         );
-        println!("{told} updates were acknowledged, {seen} were seen");
+        println!("{acknowledged} updates were acknowledged, {seen} were seen");
         match self.keeps {
             // The first, the last, and those between.
             Keeps::All => assert_eq!(seen, JOBS * (UPDATES + 2), "foreign updates were seen, too"),

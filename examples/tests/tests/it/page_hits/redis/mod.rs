@@ -48,7 +48,7 @@ impl Process {
         send(self.address, "GET", path, &[], "").await
     }
 
-    async fn says(&self, sid: &str, path: &str, kind: &str) -> Reply {
+    async fn post_hit(&self, sid: &str, path: &str, kind: &str) -> Reply {
         let answer = send(self.address, "POST", "/v1/hit", &[], body(sid, path, kind));
         // A caller that waits no longer than that: a degraded hit is answered within 2 s.
         tokio::time::timeout(Duration::from_secs(5), answer).await.expect("a hit is answered at once")
@@ -56,7 +56,11 @@ impl Process {
 
     /// A hit that must be stored.
     async fn hit(&self, sid: &str, path: &str, kind: &str) {
-        assert_eq!(self.says(sid, path, kind).await.said(), (200, r#"{"ok":true}"#), "{kind} of {path}");
+        assert_eq!(
+            self.post_hit(sid, path, kind).await.status_and_text(),
+            (200, r#"{"ok":true}"#),
+            "{kind} of {path}"
+        );
     }
 
     async fn watch(&self) -> Events {
@@ -84,7 +88,7 @@ impl Process {
     /// Waits until a hit is stored again.
     async fn takes(&self, sid: &str, path: &str, kind: &str) {
         soon(async {
-            while self.says(sid, path, kind).await.status != 200 {
+            while self.post_hit(sid, path, kind).await.status != 200 {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         })

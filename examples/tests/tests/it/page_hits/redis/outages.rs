@@ -40,14 +40,18 @@ async fn drill(goes: fn(&Redis), comes_back: fn(&Redis), tag: &str, not_ready: &
     })
     .await;
     let degraded = format!(r#"{{"ok":false,"degraded":true,"errors":["[{tag}]"]}}"#);
-    soon(async { while one.says("a", "/", "load").await.said() != (202, &*degraded) {} }).await;
+    soon(async { while one.post_hit("a", "/", "load").await.status_and_text() != (202, &*degraded) {} })
+        .await;
     for (sid, kind) in [("a", "beat"), ("new", "load"), ("nobody", "unload")] {
-        assert_eq!(one.says(sid, "/", kind).await.said(), (202, &*degraded), "{kind}");
+        assert_eq!(one.post_hit(sid, "/", kind).await.status_and_text(), (202, &*degraded), "{kind}");
     }
     let said = format!(r#"{{"ok":false,"error":"{not_ready}"}}"#);
-    assert_eq!(one.get("/readyz").await.said(), (503, &*said));
-    assert_eq!(one.get("/healthz").await.said(), (200, r#"{"ok":true}"#));
-    assert_eq!(one.says("", "/", "load").await.said(), (400, r#"{"ok":false,"error":"sid_required"}"#));
+    assert_eq!(one.get("/readyz").await.status_and_text(), (503, &*said));
+    assert_eq!(one.get("/healthz").await.status_and_text(), (200, r#"{"ok":true}"#));
+    assert_eq!(
+        one.post_hit("", "/", "load").await.status_and_text(),
+        (400, r#"{"ok":false,"error":"sid_required"}"#)
+    );
     sees(&mut stream, |data| is_degraded(data) && data["top_pages"] == json!([["/", 2], ["/x", 1]])).await;
 
     meanwhile({
@@ -80,7 +84,7 @@ async fn it_starts_while_redis_is_down_and_serves_when_that_comes() {
     let redis = server().await;
     redis.kill();
     let process = Process::on(&redis).await;
-    assert_eq!(process.says("a", "/", "load").await.status, 202);
+    assert_eq!(process.post_hit("a", "/", "load").await.status, 202);
     assert!(is_degraded(&process.online().await));
     assert_eq!(process.get("/readyz").await.status, 503);
     meanwhile({

@@ -69,10 +69,13 @@ async fn a_password_may_have_characters_that_mean_something_in_a_url() {
     let (port, password) = (format!("--redis-port={}", redis.port()), format!("--redis-password={PASSWORD}"));
     let with = Process::with(&["--redis-host=127.0.0.1", &port, &password]).await;
     with.hit("a", "/", "load").await;
-    assert_eq!(with.get("/readyz").await.said(), (200, r#"{"ok":true}"#));
+    assert_eq!(with.get("/readyz").await.status_and_text(), (200, r#"{"ok":true}"#));
     let without = Process::with(&["--redis-host=127.0.0.1", &port]).await;
     let refused = r#"{"ok":false,"degraded":true,"errors":["[HIT_ERR_REJECTED]"]}"#;
-    assert_eq!(without.says("b", "/", "load").await.said(), (202, refused));
-    assert_eq!(without.get("/readyz").await.said(), (503, r#"{"ok":false,"error":"redis_rejected"}"#));
+    assert_eq!(without.post_hit("b", "/", "load").await.status_and_text(), (202, refused));
+    assert_eq!(
+        without.get("/readyz").await.status_and_text(),
+        (503, r#"{"ok":false,"error":"redis_rejected"}"#)
+    );
     assert_eq!(without.get("/healthz").await.status, 200);
 }
