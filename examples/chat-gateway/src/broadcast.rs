@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(read(&format!(r#"{{"room_id":"r","data":{data}}}"#)).unwrap(), read_as("u", &frame));
         assert_eq!(
             read(&format!(r#"{{"data":{data},"sent_by":"x","room_id":"r"}}"#)).unwrap(),
-            message("u", &frame)
+            read_as("u", &frame)
         );
         assert_eq!(read(&format!(r#"{{"room_id":"r","message":{data}}}"#)).unwrap(), read_as("u", &frame));
     }
@@ -139,7 +139,7 @@ mod tests {
         let message = r#"{"type":"message","data":{"user_id":"u"}}"#;
         assert_eq!(
             read(r#"{"type":"message","room_id":"r","data":{"user_id":"u"}}"#).unwrap(),
-            message("u", message)
+            read_as("u", message)
         );
     }
 
