@@ -15,7 +15,7 @@ render() {
   local name=$1
   shift
   helm template "$name" "$chart" "$@" >"$scratch/$name.yaml"
-  # It warns that it does not know the ServiceMonitor, a kind of the Prometheus operator.
+  # A warning is expected: the ServiceMonitor, a kind of the Prometheus operator, has no schema.
   kubernetes-validate --strict --quiet "$scratch/$name.yaml"
   echo "helm template $name: $(grep -c '^kind:' "$scratch/$name.yaml") objects"
 }
@@ -60,7 +60,7 @@ refuses 'jwt' --set jwt.existingSecret=
 scripts/servers.sh nats
 for config in $service/nats/*.conf; do
   .servers/bin/nats-server -t -c "$config"
-  # With the changes that compose makes.
+  # With the changes that the compose file makes.
   sed -e 's|nats-leaf://127.0.0.1|nats-leaf://nats-center|; s|127.0.0.1|0.0.0.0|' "$config" >"$scratch/nats.conf"
   .servers/bin/nats-server -t -c "$scratch/nats.conf" >/dev/null
 done

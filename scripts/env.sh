@@ -1,5 +1,5 @@
 # Sourced by .ci/run and the scripts, from the root of the repository. All calls of cargo share this
-# environment: a change in one of these variables rebuilds the whole workspace.
+# environment, because a change of one of these variables rebuilds the whole workspace.
 export CARGO_INCREMENTAL=0
 export CARGO_PROFILE_DEV_DEBUG=0
 export CARGO_PROFILE_TEST_DEBUG=0

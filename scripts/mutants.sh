@@ -7,10 +7,10 @@
 #   scripts/mutants.sh NAME...   these only
 #   scripts/mutants.sh --check   only checks that all patches still apply; fast, a part of .ci/run
 #
-# The tests run in this order: the exhaustive search of small histories, the random histories and
-# schedules, and last the directed tests of single rules, which alone cover some rules for outages.
-# A patch that no longer applies has to be rewritten for the place that its rule has moved to. A
-# mutant that survives shows a gap in the tests.
+# The tests run in this order: the exhaustive search of short histories, the random schedules and
+# histories, and last the tests of single rules. Some rules for outages are covered only by the
+# last. A patch that no longer applies must be rewritten for the current code. A mutant that
+# survives shows a gap in the tests.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -28,8 +28,8 @@ fi
 
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-# With the current time, so that everything that an earlier run has built counts as outdated: it may
-# contain a mutant.
+# The files get the current time, so that cargo rebuilds everything: an earlier build may contain a
+# mutant.
 git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --create --file=- | tar --extract --touch --directory="$copy"
 
 # Many small builds, incremental and without optimisation.

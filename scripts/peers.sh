@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Measures ours and other presence servers, side by side:  scripts/peers.sh [options of bench/peers; --help]
+# Measures our server and other presence servers side by side.
 #
-# Fetches Node (PyPI), the servers on it (npm, by the committed lockfile) and Redis into .servers and bench/peers, and builds the
-# rest with cargo, outside the workspace: some minutes the first time. All of it takes two hours, `--quick` ten minutes.
-# `--smoke` is what CI runs: the driver against ours, in a debug build: seconds, and two minutes of
-# building the first time.
+#   scripts/peers.sh [OPTIONS]    options of bench/peers; `--help` lists them
+#
+# Downloads Node (from PyPI), the servers that run on it (from npm, by the committed lockfile) and
+# Redis into .servers and bench/peers. Builds the rest with cargo, outside the workspace. The first
+# build takes some minutes. A full run takes two hours, `--quick` ten minutes. `--smoke`, which CI
+# runs, tests the driver against our server only, in a debug build: it takes seconds, after a first
+# build of two minutes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -23,11 +26,12 @@ case " $* " in
     . scripts/node.sh
     export NODE=$node
     (cd bench/peers/node && npm_ci)
-    # Whatever else waits for Node may have it now.
+    # Releases the lock, so that other runs can install Node.
     exec 8>&-
     ;;
 esac
 
-# Not --locked: what the library has come to depend on is added to the lockfile, what is pinned there stays.
+# Not --locked: new dependencies of the library are added to the lockfile, and all others stay
+# pinned.
 cargo build "${build[@]}" --quiet --manifest-path bench/peers/Cargo.toml
 exec "bench/peers/target/$folder/peers" "$@"

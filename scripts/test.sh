@@ -77,7 +77,8 @@ cat .servers/log
 [ "$compiled" = 0 ] || exit "$compiled"
 [ "$fetched" = 0 ] || exit "$fetched"
 
-# The browser client's own tests, and a smoke run of the driver that compares us with other servers. They take seconds.
+# The browser client's own tests, and a smoke run of the driver that compares this server with
+# others. They take seconds.
 if [ "${scope[*]-}" = --workspace ]; then
   scripts/client.sh test
   scripts/peers.sh --smoke

@@ -27,7 +27,7 @@ pub fn fraction() -> f64 {
 }
 
 /// The delay after this many consecutive failures: `first`, doubled for each failure, up to
-/// `longest`. A random part of at least half of this is used, so that processes do not retry at the
+/// `longest`. A random part of this, at least half, is used, so that processes do not retry at the
 /// same time.
 pub fn backoff(failures: u32, first: Duration, longest: Duration) -> Duration {
     let full = first.saturating_mul(1 << failures.min(16)).min(longest);

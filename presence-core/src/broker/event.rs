@@ -53,12 +53,12 @@ impl FromStr for EventId {
     }
 }
 
-/// Whether an event closes its channel. Exhaustive on purpose: it does or it does not.
+/// Whether an event closes its channel. Exhaustive on purpose: there is no third kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EventKind {
-    /// Others may follow.
+    /// Other events may follow it.
     Ordinary,
-    /// It is the last event of its channel, which it closes.
+    /// The last event of its channel: it closes the channel.
     Last,
 }
 
@@ -142,7 +142,7 @@ pub fn check_payload(payload: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The outcome of a publish. Exhaustive on purpose: a publisher tells these three apart.
+/// The outcome of a publish. Exhaustive on purpose: a publisher must handle all three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
     /// The message is stored under this id.

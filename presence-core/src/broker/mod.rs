@@ -23,19 +23,19 @@ use std::sync::Arc;
 ///
 /// | clause | what holds |
 /// |---|---|
-/// | B1 | `publish` is acknowledged once the event is stored; every event that was acknowledged reaches every subscriber of its channel, on every process, exactly once and in the order of its ids |
-/// | B2 | ids of one channel increase, but may have gaps; they contain the incarnation of the history, and after a loss the new history has another incarnation |
-/// | B3 | a publish with an idempotency key that the channel has already seen stores nothing and returns `Repeated` with the id of the first event, as long as that event is in the history, and at least for [`KEYS_FOR`] |
+/// | B1 | `publish` is acknowledged once the event is stored. Every acknowledged event reaches every subscriber of its channel, on every process, exactly once and in the order of the ids |
+/// | B2 | ids of one channel increase, but may have gaps. They contain the incarnation of the history; after a loss of data the new history has another incarnation |
+/// | B3 | a publish with an idempotency key that the channel has already received stores nothing and returns `Repeated` with the id of the first event. This holds while that event is in the history, and for at least [`KEYS_FOR`] |
 /// | B4 | once an event with `last` is stored, its channel is closed: later publishes return `Closed` with its id and store nothing, until the history of the channel has expired |
 /// | B5 | the history of a channel is limited by count, bytes and age; the oldest events are trimmed |
-/// | B6 | a subscription from `After(id)` delivers everything after `id`, then live events, with no gap and no repeat; from `Last(n)` the newest `n` stored events and then live ones; from `Live` only what is published after the subscription has begun, which is when its first poll has returned `Pending` or later; from `Here` the same, after a `Position`; a subscription that starts after that position neither misses nor repeats any of it |
-/// | B7 | what cannot be replayed is announced by `Missed`: the history was trimmed, is of another incarnation, or the subscriber was too slow. After it the subscription continues with the oldest stored event. No event is ever skipped without it |
+/// | B6 | a subscription from `After(id)` delivers everything after `id`, then live events, without gaps or repeats. From `Last(n)` it delivers the newest `n` stored events, then live ones. From `Live` it delivers only what is published after it has begun, which is when its first poll has returned `Pending`, or later. From `Here` it does the same, after a `Position`: another subscription that starts after that position misses and repeats nothing |
+/// | B7 | `Missed` announces events that cannot be replayed: the history was trimmed or is of another incarnation, or the subscriber was too slow. The subscription then continues with the oldest stored event. No event is ever skipped without a `Missed` |
 /// | B8 | a subscription never ends by itself; during an outage it is silent, and then continues where it was |
-/// | B9 | `signal` reaches the present subscribers, on every process, at most once; it is never stored, never replayed, and a subscriber that lags may lose it |
+/// | B9 | `signal` reaches the present subscribers, on every process, at most once. A signal is never stored or replayed, and a slow subscriber may lose it |
 /// | B10 | channels never leak into each other or into other namespaces, for any bytes that their names allow |
 /// | B11 | `subscribe_prefix` delivers live events and signals of all channels whose name starts with the prefix; lost ones are announced by one `Missed` |
 /// | B12 | a subscriber that does not read takes a bounded amount of memory and delays no other |
-/// | B13 | `history` returns the newest stored events of a channel, oldest first; of an unknown channel none |
+/// | B13 | `history` returns the newest stored events of a channel, oldest first; for an unknown channel, none |
 /// | B14 | `remove` drops the history of a channel and opens it again; subscribers are not notified, and later ids are greater or of another incarnation |
 /// | E1 | errors are classified by what the caller should do, as those of a store ([`Kind`](crate::store::Kind)) |
 ///

@@ -1,4 +1,4 @@
-//! Notifying the connections of users who were disconnected or erased.
+//! Notifies the connections of users who were disconnected or erased.
 
 use super::Error;
 use super::shared::Shared;
@@ -13,12 +13,12 @@ use std::slice;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// Channels that notify waiting streams and holds of a user's disconnection: one per user, as long
-/// as any of them waits.
+/// Channels that notify streams and holds of a user's disconnection. There is one for each user for
+/// whom something waits.
 #[derive(Default)]
 pub(super) struct Disconnections(Mutex<HashMap<UserId, watch::Sender<Changes>, foldhash::fast::RandomState>>);
 
-/// How often connections of a user were ended, and why all of them were last.
+/// How often connections of a user were ended, and the reason when all of them were ended last.
 type Changes = (u64, Option<Ended>);
 
 impl Disconnections {
@@ -47,16 +47,16 @@ pub(super) struct Endings {
 }
 
 impl Endings {
-    /// Returns when a connection of the user was ended since the last call.
+    /// Returns once a connection of the user was ended since the last call.
     pub async fn next(&mut self) {
         match &mut self.changes {
-            // The sender lives as long as this receiver.
+            // The sender is kept as long as this receiver exists.
             Some(changes) => drop(changes.changed().await),
             None => std::future::pending().await,
         }
     }
 
-    /// Why everything the user has open was ended since this receiver was created, if it was.
+    /// The reason if everything that the user has open was ended since this receiver was created.
     fn whole(&self) -> Option<Ended> {
         self.changes.as_ref().and_then(|changes| changes.borrow().1)
     }
@@ -78,18 +78,18 @@ impl Drop for Endings {
 /// [`Hold`](super::Hold).
 pub struct Disconnection {
     endings: Endings,
-    /// The exclusion of the user at the time of creation, if there was one.
+    /// The block of the user when this was created, if there was one.
     blocked: Option<Ended>,
 }
 
 impl Disconnection {
-    /// `blocked` tells why everything must end already.
+    /// `blocked` is the reason if everything must end at once.
     pub(super) fn new(endings: Endings, blocked: Option<Ended>) -> Self {
         Self { endings, blocked }
     }
 
-    /// Returns once the user was disconnected as a whole, or erased; at once if the user is
-    /// excluded already. Cancel-safe.
+    /// Returns once all sessions of the user were disconnected, or the user was erased; at once if
+    /// the user is already blocked. Cancel-safe.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -112,8 +112,8 @@ impl Disconnection {
 }
 
 impl Shared {
-    /// Ends the connections that the roster found disconnected, and notifies those that wait for
-    /// it.
+    /// Ends the connections that the roster lists as disconnected, and notifies their holds and
+    /// streams.
     pub fn end_disconnected(&self) {
         for Ending { user, connections, is_whole, why } in self.roster.take_endings() {
             for id in connections {
@@ -126,7 +126,7 @@ impl Shared {
         }
     }
 
-    /// Writes a user record to the store; if that fails, the outbox does it later.
+    /// Writes a user record to the store; if that fails, the outbox writes it later.
     pub async fn remember(&self, record: &UserRecord) -> Result<(), Error> {
         let result = self.call(Verb::Remember, self.store().remember(slice::from_ref(record))).await;
         if result.is_ok() {

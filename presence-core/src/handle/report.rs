@@ -32,7 +32,7 @@ pub struct Health {
     pub bytes: usize,
 }
 
-/// Whether calls to the store succeed. Exhaustive on purpose: they do or they do not.
+/// Whether calls to the store succeed. Exhaustive on purpose: there is no third case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreHealth {
     /// The last call succeeded, or none was made yet.

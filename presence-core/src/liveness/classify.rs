@@ -13,7 +13,7 @@ use std::time::Duration;
 /// The state of a session or a user.
 ///
 /// Ordered from least to most present: a user's state is the maximum over the user's sessions.
-/// Exhaustive on purpose: these three are what presence means.
+/// Exhaustive on purpose: hosts must handle all three.
 ///
 /// ```
 /// use presence_core::Liveness;
@@ -74,7 +74,7 @@ pub struct Vitals {
     pub active_at: Timestamp,
     /// How long the session stays alive after its last heartbeat.
     pub lease: Duration,
-    /// For a held session: the node's last heartbeat, and how long its sessions live on if it
+    /// For a held session: the node's last heartbeat, and how long its sessions stay alive if it
     /// drains.
     pub node: Option<(Timestamp, Option<Duration>)>,
     /// The departure, if the session has left.

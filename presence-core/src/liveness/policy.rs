@@ -48,7 +48,7 @@ pub struct Policy {
     ///
     /// Default 5 s. Zero makes every leave immediate. Must be shorter than `lease_for`.
     pub grace: Duration,
-    /// How a session is judged that declared a status, but never sent a heartbeat.
+    /// How a session counts that has declared a status but never sent a heartbeat.
     ///
     /// Default [`DeclaredOnly::Gone`]. Choose [`DeclaredOnly::Alive`] for services whose users set
     /// a status and send no heartbeats.

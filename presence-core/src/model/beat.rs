@@ -19,7 +19,8 @@ pub enum Activity {
     At(Timestamp),
 }
 
-/// Whether a heartbeat enters its session or renews it. Exhaustive on purpose: it does one of both.
+/// Whether a heartbeat enters its session or renews it. Exhaustive on purpose: there is no third
+/// kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BeatKind {
     /// It enters the session, as on page load or connect. It always counts, also within the grace
@@ -174,7 +175,7 @@ impl Beat {
     }
 }
 
-/// When others see a leave. Exhaustive on purpose: after the grace, or without it.
+/// When others see a leave. Exhaustive on purpose: there is no third kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LeaveKind {
     /// After the policy's grace, so that reloading a page is not seen.

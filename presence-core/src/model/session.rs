@@ -108,7 +108,7 @@ impl Departure {
     }
 }
 
-/// Where and how a session is: the register that entering, moving and leaving write.
+/// Where and how a session is: the register that is written when a session enters, moves or leaves.
 ///
 /// The greater `(placed_at, left, node)` wins; a full tie is decided by the encoded bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

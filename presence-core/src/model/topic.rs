@@ -17,7 +17,7 @@ name! {
 pub struct Membership {
     /// The topic.
     pub topic: Topic,
-    /// When the membership ends, if the session has left this topic and its grace still runs.
+    /// When the membership ends, if the session has left this topic and the grace has not ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }

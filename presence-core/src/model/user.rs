@@ -1,4 +1,4 @@
-//! `UserRecord`: what is kept of a user independently of sessions, and outlives them.
+//! `UserRecord`: the record of a user, which is kept after the user's sessions are forgotten.
 
 use super::{SessionId, UserId};
 use crate::time::Timestamp;
@@ -20,7 +20,7 @@ pub struct Block {
 }
 
 impl Block {
-    /// Whether it excludes this session at `now`.
+    /// Whether it blocks this session at `now`.
     pub fn keeps_away(&self, session: &SessionId, now: Timestamp) -> bool {
         now < self.until && self.concerns(session)
     }

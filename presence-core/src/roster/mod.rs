@@ -158,7 +158,7 @@ impl Roster {
         self.len() == 0
     }
 
-    /// The time that records are stamped with: the newest proven time of the store plus the
+    /// The stamp time, which is written into records: the newest proven time of the store plus the
     /// process's time elapsed since.
     pub fn stamp(&self, now: Timestamp) -> Timestamp {
         Timestamp::from_millis(now.as_millis().wrapping_add(self.ahead.load(Ordering::Relaxed)))
@@ -175,7 +175,7 @@ impl Roster {
         self.beat_of(&self.settings.node, stamp, self.me.drain_for(), now)
     }
 
-    /// Starts draining this process: its held sessions live on for `reconnect_in`, and it is no
+    /// Starts draining this process: its held sessions stay alive for `reconnect_in`, and it is no
     /// longer a candidate for forgetting sessions. Returns the node record to write to the store.
     pub fn drain(&self, reconnect_in: Duration, now: Timestamp) -> Node {
         self.draining.store(true, Ordering::Release);

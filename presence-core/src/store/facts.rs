@@ -5,8 +5,7 @@ use crate::time::{Blind, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A renewal: it only moves times forward. Exhaustive on purpose: a store that did not know one
-/// would lose it.
+/// A renewal: it only moves times forward. Exhaustive on purpose: a store must write every kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Touch {
     /// A session was seen.
@@ -48,8 +47,8 @@ impl Touch {
 /// The sessions in a batch of touches that the store lacks, or that have departed.
 pub type Misses = Vec<SessionKey>;
 
-/// A record to forget, if it has not changed since. Exhaustive on purpose: a store that did not
-/// know one would keep it for ever.
+/// A record to forget, if it has not changed since. Exhaustive on purpose: a store must delete
+/// every kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForgetIf {
     /// A session: dropped unless it was seen or placed later than this.
@@ -85,8 +84,8 @@ pub struct Facts {
     pub users: Vec<UserRecord>,
 }
 
-/// An event of a store watch. Exhaustive on purpose: a reader that skipped one would show a wrong
-/// state.
+/// An event of a store watch. Exhaustive on purpose: a reader that ignored an event would have a
+/// wrong state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedEvent {
     /// Sessions, nodes and user records: their present state, or the state that was written.

@@ -44,23 +44,23 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// | P2 | `put` is idempotent, order-free, and commutes with `touch` |
 /// | P3 | a batch may repeat a session, and may exceed the core's own bounds; an empty batch does no I/O |
 /// | P4 | `shard_of` is a pure function of the user, below `shards()` |
-/// | N1 | the first touch of a node creates it; a later one moves its register forward only |
-/// | N2 | facts carry the nodes of their held sessions, where they are known and this watch has not delivered them before |
+/// | N1 | the first touch of a node creates its record; a later one changes it only if it is newer |
+/// | N2 | a watch delivers, with the facts of a held session, the node of that session, if the node is known and this watch has not delivered it before |
 /// | T1 | `touch` moves times forward only |
-/// | T2 | `touch` returns the sessions that the store lacks or that have departed, and creates none; the times of a departed one move all the same |
+/// | T2 | `touch` creates no session; it returns the sessions that the store does not have and those that have departed. The times of a departed session still move forward |
 /// | F1 | `forget` removes only what has not been seen since; for a held session that has not left, *seen* includes its node |
-/// | L1 | `load` returns users in request order, sessions of one user sorted by id; unknown users with nothing |
+/// | L1 | `load` returns users in the order requested and the sessions of a user sorted by id; an unknown user has no sessions |
 /// | U1 | `remember` merges each register of a user's record by the rule of [`UserRecord::merge`], in any order, however often |
-/// | U2 | `load` returns the records of the requested users, each once and in request order; a watch delivers all records before `Synced`, and later those that were remembered |
-/// | U3 | `forget` drops a record unless it holds more than the caller knows; sessions and records are forgotten apart |
+/// | U2 | `load` returns the records of the requested users, each once and in the order requested; a watch delivers all records before `Synced`, and later those that are remembered |
+/// | U3 | `forget` drops a record unless the store's record is newer than the caller's in any part; sessions and records are forgotten independently |
 /// | W1 | `watch` starts with everything, in slices of at most [`BATCH_ENTRIES`], then `Synced` for each shard |
-/// | W2 | every later put, touch, remember and forget of any *other* handle arrives at least once, puts and forgets of one session in the order in which the store took them, or the feed ends; whether a handle receives its own changes is up to the store |
-/// | W3 | each second at least, the watch has a write accepted in each shard, in every place where the verbs write; it reads (epoch, sequence, time, blind stretches) as of that write, and yields `Alive` once everything up to that sequence has been delivered. A write that is refused proves nothing and does not end the feed ([`FeedEvent::Unproven`]); another epoch, or any sequence but last + 1, is a gap, which does |
+/// | W2 | every later put, touch, remember and forget of any *other* handle arrives at least once, and puts and forgets of one session arrive in the order in which the store accepted them. If this cannot be guaranteed, the feed ends. Whether a handle receives its own changes is up to the store |
+/// | W3 | at least once a second, the watch writes to each shard, in every place that the methods write to. It reads the epoch, the sequence, the time and the blind stretches as of that write. It yields `Alive` once everything up to that sequence has been delivered. A write that is refused proves nothing and does not end the feed ([`FeedEvent::Unproven`]). Another epoch, or any sequence other than the last plus one, is a gap, and ends the feed |
 /// | W4 | a store that lost data shows a new epoch |
-/// | W5 | a shard's time never goes back, whatever its server's clock does, also across failovers and losses of data if any handle still knows it, and advances at the pace of the handles that watch ([`TimeLine`](crate::time::TimeLine)) |
-/// | W6 | a move of more than 3 s from one proof to the next is a blind stretch, and so is the first move after a loss of data that a handle knows of, however short; all handles get the same ones |
+/// | W5 | a shard's time never goes back, whatever the clock of its server does. This also holds across failovers, and across a loss of data if any handle still knows the time. The time advances at the pace of the handles that watch ([`TimeLine`](crate::time::TimeLine)) |
+/// | W6 | a move of more than 3 s from one proof to the next is a blind stretch. So is the first move after a loss of data that a handle knows of, however short. All handles get the same blind stretches |
 /// | I1 | namespaces and ids never leak into each other, for any bytes the ids allow |
-/// | S1 | no clock is read but the store's own, and that only as W5 carries it on |
+/// | S1 | no clock is read but the store's own, and its readings are used only for the time of W5 |
 /// | S2 | clones share state |
 /// | E1 | errors are classified by what the caller should do ([`Kind`]) |
 /// | R1 | after a timeout the write may have landed, and repeating it is safe |

@@ -29,7 +29,7 @@ pub struct ViewClock {
     /// When the present run of uninterrupted proofs began and when its last one arrived, by the
     /// process's clock.
     run: Option<(Timestamp, Timestamp)>,
-    /// When the last proof arrived that left the view fresh, by the process's clock.
+    /// When the last proof arrived after which the view was fresh, by the process's clock.
     fresh_on: Option<Timestamp>,
     /// Whether the time since the last proof was virtual time, skipped in one step.
     is_skipped: bool,
@@ -37,14 +37,14 @@ pub struct ViewClock {
     blind: BlindList,
 }
 
-/// Whether a view is known to be up to date. Exhaustive on purpose: it is or it is not.
+/// Whether a view is known to be up to date. Exhaustive on purpose: there is no third case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
     /// Proofs have arrived without interruption, the last one within [`SILENCE`].
     Fresh,
     /// Not known to be up to date: it shows the state at `since`.
     Stale {
-        /// When the last proof arrived that left the view fresh, by the process's clock;
+        /// When the last proof arrived after which the view was fresh, by the process's clock;
         /// [`Timestamp::ZERO`] if it never was.
         since: Timestamp,
     },

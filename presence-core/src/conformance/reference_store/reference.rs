@@ -16,7 +16,7 @@ pub struct Reference {
     pub sessions: BTreeMap<SessionKey, Session>,
     /// The nodes.
     pub nodes: BTreeMap<NodeId, Node>,
-    /// Records of users that outlive their sessions.
+    /// Records of users, which are kept after their sessions are forgotten.
     pub users: BTreeMap<UserId, UserRecord>,
 }
 

@@ -1,4 +1,5 @@
-//! What a host tells: heartbeats, leaves, declarations, and sessions held by connections.
+//! Methods of [`Presence`] that report: heartbeats, leaves, declarations, and sessions held by
+//! connections.
 
 use super::Presence;
 use crate::handle::{Error, Hold};
@@ -11,23 +12,23 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BeatOutcome {
-    /// The store has it.
+    /// The store has accepted the heartbeat.
     Stored {
         /// When the session's present placement was made; a later [`Leave`] may name it.
         placed_at: Timestamp,
     },
-    /// The heartbeat repeats a recent one. It counts here at once; the store gets one renewal for
-    /// all such heartbeats within a quarter of the window.
+    /// The heartbeat only repeats a recent one. It counts in this process at once. The store gets
+    /// one renewal for all such heartbeats within a quarter of the lease.
     Postponed {
         /// When the session's present placement was made.
         placed_at: Timestamp,
     },
-    /// The heartbeat came within the grace of the session's leave, and was ignored.
+    /// The heartbeat arrived within the grace of the session's leave, and was ignored.
     Late,
 }
 
 impl Presence {
-    /// Records a heartbeat: it shows here at once, and is written to the store.
+    /// Records a heartbeat: it takes effect in this process at once, and is written to the store.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -61,8 +62,9 @@ impl Presence {
         shared.write(write).await
     }
 
-    /// Ends a session, or memberships of it: other users see that after the policy's grace, unless
-    /// the leave is immediate. Leaving twice, or leaving an unknown session, is no error.
+    /// Ends a session, or some of its memberships. Other users see that after the policy's grace,
+    /// unless the leave is immediate. Leaving twice, or leaving an unknown session, is not an
+    /// error.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -84,11 +86,10 @@ impl Presence {
         self.shared.write(write).await.map(drop)
     }
 
-    /// Declares a status for a session, for as long as the session lives or until the declaration
-    /// ends.
+    /// Declares a status for a session, until the session ends or the declaration expires.
     ///
-    /// An unknown session is entered by it without a heartbeat: the policy's `declared_only`
-    /// decides whether it then counts as alive.
+    /// This enters an unknown session, but does not count as a heartbeat: the policy's
+    /// `declared_only` decides whether the session then counts as alive.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {

@@ -1,4 +1,4 @@
-//! Disconnecting, excluding and erasing users.
+//! Methods of [`Presence`] that disconnect, block and erase users.
 
 use super::Presence;
 use crate::handle::outbox::WriteKind;
@@ -17,11 +17,11 @@ impl Presence {
     /// when the block ends.
     ///
     /// The sessions leave at once. Holds are notified by [`Hold::ended`](crate::Hold::ended),
-    /// streams by [`disconnection`](Self::disconnection). Until the exclusion ends (by the store's
-    /// proven time), every process that knows of it refuses the user's or session's heartbeats with
-    /// [`Error::Blocked`]; sessions accepted by a process that does not know yet are ended as soon
-    /// as it does. If the store loses the record, processes write it again. With a duration of
-    /// zero, the user may return at once. More than 90 days count as 90 days.
+    /// streams by [`disconnection`](Self::disconnection). Until the block ends (by the store's
+    /// proven time), processes refuse the user's or session's heartbeats with [`Error::Blocked`]. A
+    /// process that does not know of the block yet may accept a session, and ends it as soon as it
+    /// learns of the block. If the store loses the record, processes write it again. With a
+    /// duration of zero, the user may return at once. More than 90 days count as 90 days.
     ///
     /// A user has at most one block, which a later one replaces. A block of a single session does
     /// not replace a longer one of the whole user.
@@ -32,7 +32,7 @@ impl Presence {
     /// use std::time::Duration;
     ///
     /// let until = presence.disconnect(&DisconnectTarget::User("mallory".parse()?), Duration::from_hours(1)).await?;
-    /// println!("kept away until {until:?}");
+    /// println!("blocked until {until:?}");
     /// # Ok(()) }
     /// ```
     ///

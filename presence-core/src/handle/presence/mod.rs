@@ -1,4 +1,4 @@
-//! `Presence`, the handle of a host. Its methods are in one file for each thing that a host does.
+//! `Presence`, the handle for hosts. Its methods are grouped into files by purpose.
 
 mod beats;
 mod disconnect;
@@ -19,8 +19,8 @@ use tokio::task::JoinHandle;
 /// The presence of users: who is active, idle or gone, and where.
 ///
 /// Cheap to clone. Queries are answered from this process's own replica, without network access.
-/// Dropping the last clone ends the background tasks; [`shutdown`](Self::shutdown) does so in
-/// order.
+/// Dropping the last clone ends the background tasks; call [`shutdown`](Self::shutdown) first to
+/// write pending changes.
 #[derive(Clone)]
 pub struct Presence {
     pub(super) shared: Arc<Shared>,
@@ -65,8 +65,8 @@ impl Presence {
         Self { shared, tasks }
     }
 
-    /// Returns once the roster holds what the store holds. Cancel-safe; waits as long as the store
-    /// is unreachable.
+    /// Returns once the roster has received everything in the store. Cancel-safe; waits as long as
+    /// the store is unreachable.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -76,11 +76,11 @@ impl Presence {
     /// # Ok(()) }
     /// ```
     pub async fn ready(&self) {
-        // The sender lives in `shared`, which this handle keeps alive.
+        // The sender is in `shared`, which this handle keeps alive.
         let _ = self.shared.is_ready.subscribe().wait_for(|ready| *ready).await;
     }
 
-    /// The time that records are stamped with: the store's, as far as it is known.
+    /// The time that is written into records: the store's time, as far as it is known.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -94,7 +94,7 @@ impl Presence {
         self.shared.roster.stamp(self.shared.now())
     }
 
-    /// The process's clock, for code of the host that must agree with presence.
+    /// The process's clock, for code of the host that must use the same time.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -107,7 +107,7 @@ impl Presence {
         &self.shared.clock
     }
 
-    /// The policy that sessions are judged by.
+    /// The policy, which decides when sessions are idle or gone.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {

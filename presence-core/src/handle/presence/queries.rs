@@ -1,4 +1,4 @@
-//! What a host asks: users, sessions, topics, and reports for operators.
+//! Methods of [`Presence`] that query: users, sessions, topics, and reports for operators.
 
 use super::Presence;
 use crate::handle::{Explanation, Health, ScopeView};
@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 use std::sync::Arc;
 
 impl Presence {
-    /// A user with all sessions, present or gone; `None` if nothing is known of the user.
+    /// A user with all sessions, present or gone; `None` if the user is unknown.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -22,8 +22,8 @@ impl Presence {
         self.shared.roster.person(user)
     }
 
-    /// A user as `viewer` may see them: to other users, one who declared to be offline looks like
-    /// one who left at that moment.
+    /// A user as `viewer` may see them. To other users, a user who declared to be offline looks
+    /// like one who left at that moment.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -51,7 +51,7 @@ impl Presence {
         users.iter().map(|user| self.user(user)).collect()
     }
 
-    /// When a user without sessions was last seen, if the policy keeps that.
+    /// The kept last-seen time of a user whose sessions are forgotten, if the policy keeps it.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -63,8 +63,8 @@ impl Presence {
         self.shared.roster.record(user).map(|record| record.seen_at).filter(|at| *at != Timestamp::ZERO)
     }
 
-    /// When a user was last seen, as far as `viewer` may know: the same as in
-    /// [`user_as`](Self::user_as), without copying sessions and topics.
+    /// When a user was last seen, as far as `viewer` may know. The same as in
+    /// [`user_as`](Self::user_as), but without copying sessions and topics.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {
@@ -80,7 +80,7 @@ impl Presence {
 
     /// The record of one session as this process knows it, present or gone.
     ///
-    /// For hosts with rules of their own about where and when a session was placed, and whether it
+    /// For hosts with their own rules about where and when a session was placed, and whether it
     /// left.
     ///
     /// ```

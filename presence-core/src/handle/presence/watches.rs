@@ -1,14 +1,14 @@
-//! What a host follows: the members of a scope, its counts, and whether they are fresh.
+//! Methods of [`Presence`] that subscribe: to the members of a scope, its counts, and the view.
 
 use super::Presence;
 use crate::handle::{CountUpdates, Subscription, ViewUpdates};
 use crate::roster::Scope;
 
 impl Presence {
-    /// A snapshot of a scope, followed by its diffs; [from](Subscription::from) a version that is
-    /// known already, or [with sessions](Subscription::with_sessions).
+    /// A snapshot of a scope, followed by its diffs. Optionally [from](Subscription::from) a known
+    /// version, and [with sessions](Subscription::with_sessions).
     ///
-    /// The first reader of a scope pays for collecting its members; all readers share snapshots and
+    /// The members are collected for the first reader of a scope; all readers share snapshots and
     /// diffs.
     ///
     /// ```
@@ -28,7 +28,7 @@ impl Presence {
         Subscription::new(&self.shared, scope)
     }
 
-    /// The counts of a scope, whenever they change. A slow reader skips to the newest ones.
+    /// The counts of a scope, whenever they change. A slow reader gets only the newest ones.
     ///
     /// ```
     /// # async fn example(presence: presence_core::Presence) -> Result<(), Box<dyn std::error::Error>> {

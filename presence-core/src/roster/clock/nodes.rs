@@ -14,8 +14,8 @@ pub(crate) struct NodeState {
     pub id: NodeId,
     /// Time of the last heartbeat in milliseconds; zero if none is known.
     seen_at: AtomicU64,
-    /// How long the node's held sessions live on while it drains, in milliseconds; zero if it does
-    /// not.
+    /// How long the node's held sessions stay alive while it drains, in milliseconds; zero if it
+    /// does not.
     drain_for: AtomicU64,
     /// Whether a held session has lapsed because the node sent no heartbeat: the node's next
     /// heartbeat must then check its sessions again.

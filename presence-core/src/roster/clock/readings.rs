@@ -143,8 +143,8 @@ impl ClockReadings<'_> {
         proven.map_or(self.stamp, ViewClock::now)
     }
 
-    /// How far a session's view lags behind the process's clock, except for silences: the next
-    /// proof is expected to make up for it.
+    /// The time since the last proof of a session's view, which the next proof is expected to make
+    /// up for. It is zero during a silence.
     pub fn unproven_for(&self, view: &ViewClock) -> Duration {
         if std::ptr::eq(view, &raw const self.reckoned) {
             Duration::ZERO

@@ -70,9 +70,9 @@ impl Roster {
         swept
     }
 
-    /// Does what the check of a session found to be due, in this order: write a postponed renewal;
-    /// reconcile if its state changed; else schedule the next check, or forget the session if it
-    /// has been gone for long enough.
+    /// Acts on the verdict about a session. Writes a postponed renewal first. Then reconciles the
+    /// session if its state has changed, forgets it if it has been gone for long enough, or else
+    /// schedules its next check.
     fn act(
         &self,
         locked: &mut Shard,
@@ -184,7 +184,7 @@ impl Roster {
         long_gone
     }
 
-    /// When `sweep` has something to do next, by the process's time.
+    /// When the next check is due, by the process's time.
     ///
     /// The callback of [`on_due`](Self::on_due) is called if that becomes earlier after this call.
     pub fn due_at(&self) -> Timestamp {

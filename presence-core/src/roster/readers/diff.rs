@@ -55,7 +55,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// A snapshot without members, for tests of what a host makes of snapshots.
+    /// A snapshot without members, for tests of code that handles snapshots.
     ///
     /// ```
     /// # fn main() -> Result<(), presence_core::NotAVersion> {

@@ -183,7 +183,7 @@ impl Roster {
 }
 
 impl Shard {
-    /// The live sessions of a user in a topic; in `None`, all of them.
+    /// The live sessions of a user in a topic; all of them for `None`.
     fn sessions_in(&self, head: u32, topic: Option<&Arc<ScopeState>>) -> Vec<u32> {
         if let (Some(indexes), Some(topic)) = (self.indexes(head), topic) {
             return indexes.topic(topic).map(|here| here.sessions.clone()).unwrap_or_default();

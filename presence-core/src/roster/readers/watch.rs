@@ -58,7 +58,7 @@ struct WatchState {
     ended: bool,
 }
 
-/// The next item of a subscription. Exhaustive on purpose: a state and its changes are all there is.
+/// The next item of a subscription. Exhaustive on purpose: a reader must handle both.
 #[derive(Debug, Clone)]
 pub enum Update {
     /// The whole state. It is the first item, and also follows if the reader was too slow for

@@ -18,7 +18,8 @@ impl Shard {
         }
     }
 
-    /// The same, given what the session is judged by.
+    /// Like [`queue_check`](Self::queue_check), for a caller that has already read the session's
+    /// vitals and its view.
     pub fn queue_check_of(
         &mut self,
         at: u32,

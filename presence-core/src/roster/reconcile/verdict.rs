@@ -37,9 +37,9 @@ impl Shard {
         state == slot.state && slot.is_reconciled_at(now)
     }
 
-    /// Judges a session that is due for a check. If it is alive and unchanged, which is nearly
-    /// always so, schedules its next check, for which the second cache line of the slot suffices;
-    /// else returns the verdict.
+    /// Checks a session that is due. A session that is alive and unchanged, as nearly all are, is
+    /// only scheduled for its next check, which reads no more than the second cache line of the
+    /// slot. For any other session, returns the verdict.
     pub fn check(&mut self, at: u32, reconciler: &Reconciler<'_>) -> Option<Verdict> {
         let slot = &self.slots[at];
         let Some(view) = reconciler.times.of(slot).filter(|_| slot.state.is_live()) else {

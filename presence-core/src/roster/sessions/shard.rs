@@ -37,7 +37,7 @@ pub(crate) struct Shard {
     pub wheel: Wheel,
     /// For each session that is [`StoredState::MISSING`], since when.
     pub missing: HashMap<u32, Timestamp, foldhash::fast::RandomState>,
-    /// Records of users that outlive their sessions.
+    /// Records of users, which are kept after their sessions are forgotten.
     pub records: Records,
     /// Watches of single users.
     pub watchers: HashMap<UserId, Vec<Arc<Watch>>, foldhash::fast::RandomState>,

@@ -37,12 +37,14 @@ pub(crate) mod flag {
     pub const LEFT: u16 = 1 << 6;
     /// First session of its user: the one that the shard's index refers to.
     pub const FIRST: u16 = 1 << 7;
-    /// First session of a user who has a [`UserIndexes`](super::user_indexes::UserIndexes).
+    /// First session of a user who has
+    /// [`UserIndexes`](crate::roster::sessions::user_indexes::UserIndexes).
     pub const INDEXED: u16 = 1 << 8;
 }
 
-/// One session: two cache lines. The first has the identity of the session, the second what
-/// deriving its state needs: a sweep that finds a session alive reads only the second.
+/// One session, in two cache lines. The first identifies the session. The second contains what is
+/// needed to derive its state: a sweep that finds a session alive and unchanged reads only the
+/// second.
 #[repr(C)]
 pub(crate) struct Slot {
     pub user: UserId,
@@ -55,7 +57,7 @@ pub(crate) struct Slot {
     pub memberships: Memberships,
     /// Fields that most sessions do not have.
     pub cold: Option<Box<Cold>>,
-    /// The part of the user's hash that the shard's index keeps.
+    /// The part of the user's hash that the shard's index stores.
     pub hash: u32,
     /// Number of the next session of the same user, or `slab::NONE`.
     pub next: u32,

@@ -59,8 +59,8 @@ impl Roster {
         None
     }
 
-    /// Handles a session that the store turns out to lack: a live one lapses after a lease unless
-    /// it is confirmed, a gone one is dropped.
+    /// Handles a session that is missing in the store: a live one lapses after a lease unless it is
+    /// confirmed, a gone one is dropped.
     pub(crate) fn note_missing(&self, locked: &mut Shard, at: u32, reconciler: &Reconciler<'_>) {
         if locked.slots[at].state.is_live() {
             locked.note_missing(at, reconciler);
