@@ -28,7 +28,6 @@ pub mod sse;
 pub mod wire;
 pub mod ws;
 
-mod caller;
 mod cors;
 mod error;
 mod layer;

@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::request::Parts;
 use std::sync::Arc;
 
-/// How many topics that a stream begins to watch count as one query.
+/// How many subscriptions count as one query of the client.
 const BEGUN: usize = 8;
 
 /// One open stream in the [`Limiter`]; returned when it is dropped, so keep it in the stream's
@@ -33,7 +33,7 @@ pub struct Permit {
     client: Option<Client>,
     /// How many topics the stream watches.
     topics: usize,
-    /// How many topics it has begun to watch since the last eight of them were counted as a query.
+    /// How many subscriptions have begun since the last eight were counted as a query.
     begun: usize,
 }
 
@@ -68,8 +68,8 @@ impl Permit {
         Ok(())
     }
 
-    /// Counts that the stream watches one of its topics from the start again. Every eighth time
-    /// counts as a query of the client.
+    /// Counts a new subscription to a topic that the stream watches already. Eight subscriptions,
+    /// first or repeated, cost the client as much as one query.
     ///
     /// # Errors
     /// 429 `too many requests` when the client has used up its quota of queries.

@@ -1,4 +1,4 @@
-//! Who calls, and what callers may do.
+//! The settings by which callers are identified and authorized.
 
 use super::Mount;
 use crate::auth::{Auth, Authorize, Identify};

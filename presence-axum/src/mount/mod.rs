@@ -1,8 +1,9 @@
 //! [`Mount`]: all routes and their settings in one value.
 //!
-//! [`identity`] has the settings of who calls and what they may do, [`settings`] all others,
-//! [`routes`] the routes that are made of them.
+//! [`identity`] has the settings of authentication and authorization, [`settings`] all others,
+//! [`routes`] makes the routes, and [`caller`] is what their handlers ask about a caller.
 
+mod caller;
 mod identity;
 mod routes;
 mod settings;
@@ -149,11 +150,11 @@ impl Mount {
         &self.0.limiter
     }
 
-    pub(crate) fn listed(&self) -> Option<&Cors> {
+    pub(crate) fn cors_rules(&self) -> Option<&Cors> {
         self.0.cors.as_ref()
     }
 
-    pub(crate) fn every(&self) -> Duration {
+    pub(crate) fn ticks_every(&self) -> Duration {
         self.0.tick
     }
 

@@ -1,7 +1,7 @@
 //! `GET /v1/sse/diff`: the state of one scope, then its changes; can be resumed.
 
-use super::caller::Watcher;
 use super::members::members;
+use super::watcher::Watcher;
 use super::{Key, response};
 use crate::limits::Permit;
 use crate::query::{fields, topic_of};

@@ -1,7 +1,6 @@
 //! Server-Sent Events: snapshots at intervals, diffs of one or many scopes, and channels of a
 //! broker that can be resumed.
 
-mod caller;
 mod diff;
 mod encoded;
 mod many;
@@ -10,6 +9,7 @@ mod replay;
 mod shared_map;
 mod snapshot;
 mod ticker;
+mod watcher;
 
 pub use diff::diff;
 pub use many::{get, post};

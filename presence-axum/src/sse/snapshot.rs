@@ -1,7 +1,7 @@
 //! `GET /v1/sse/snapshot`: the users online, every two seconds.
 
-use super::caller::Watcher;
 use super::shared_map::SharedMap;
+use super::watcher::Watcher;
 use super::{Key, Ticker, event, response};
 use crate::query::{fields, topic_of};
 use crate::{Error, Mount, wire};
@@ -41,7 +41,7 @@ fn ticker(mount: &Mount, topic: &Key) -> Ticker {
     let presence = mount.presence();
     let place = topic.as_ref().map_or_else(|| presence.everyone(), |topic| presence.topic(topic));
     let largest = mount.limiter().limits().frame;
-    Ticker::new(presence, mount.every(), move |presence| {
+    Ticker::new(presence, mount.ticks_every(), move |presence| {
         let (now, view) = (presence.now(), presence.health().view);
         place.sorted(|users| {
             let room = PER_USER * (users.active.len() + users.idle.len());

@@ -1,9 +1,9 @@
 //! Frames of RFC 6455, without a socket.
 //!
-//! An own codec instead of a library's for three reasons. The usual library logs every message at
-//! trace level, and with it tokens that are sent in frames; it keeps its buffers while a connection
-//! is idle; and it copies each outgoing frame into a buffer per connection, whereas here all
-//! connections share the frame.
+//! The crate has a codec of its own for three reasons. The usual library (tungstenite) logs every
+//! message at trace level, and with it tokens that are sent in frames; it keeps its buffers while a
+//! connection is idle; and it copies each outgoing frame into a buffer of each connection, whereas
+//! here all connections share the bytes of a frame.
 
 mod decoder;
 

@@ -145,8 +145,8 @@ impl Gateway {
         let id = id.expect("an id");
         let span = tracing::info_span!("socket", connection = %id, user = caller.subject());
         let now = self.mount.presence().clock().now();
-        let joins = core.protocol.subscribing_enters();
-        let session = Session::new(id, caller, Arc::clone(&core.settings), joins, now);
+        let subscribing_enters = core.protocol.subscribing_enters();
+        let session = Session::new(id, caller, Arc::clone(&core.settings), subscribing_enters, now);
         // Only credentials that a browser adds by itself, such as a cookie, can be checked again
         // later.
         let parts = Some(parts).filter(|_| self.mount.guard().is_ambient());

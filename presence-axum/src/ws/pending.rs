@@ -37,14 +37,21 @@ fn refuse(error: Error, reference: Option<Reference>) -> Outcome {
 
 /// Checks whether the caller may execute this command.
 ///
-/// With `joins`, a subscription also enters the topic and needs that right too.
-pub(super) async fn permitted(mount: Mount, caller: Identity, request: Request, joins: bool) -> Outcome {
+/// With `subscribing_enters`, a subscription also enters the topic and needs that right too.
+pub(super) async fn permitted(
+    mount: Mount,
+    caller: Identity,
+    request: Request,
+    subscribing_enters: bool,
+) -> Outcome {
     let Request { reference, command } = request;
     let command = match command {
         Command::Subscribe(subscriptions) => {
             let mut asked = Vec::with_capacity(subscriptions.len());
             for subscription in subscriptions {
-                let refused = may_subscribe(&mount, &caller, subscription.topic.as_ref(), joins).await.err();
+                let refused = may_subscribe(&mount, &caller, subscription.topic.as_ref(), subscribing_enters)
+                    .await
+                    .err();
                 asked.push((subscription, refused));
             }
             return Outcome::Subscribe { subscriptions: asked, reference };
@@ -69,10 +76,10 @@ async fn may_subscribe(
     mount: &Mount,
     caller: &Identity,
     topic: Option<&Topic>,
-    joins: bool,
+    subscribing_enters: bool,
 ) -> Result<(), Error> {
     mount.permit(caller, Action::Watch, Resource::topic_or_everyone(topic)).await?;
-    if joins && let Some(topic) = topic {
+    if subscribing_enters && let Some(topic) = topic {
         mount.permit(caller, Action::Enter, Resource::Topic(topic)).await?;
     }
     Ok(())

@@ -26,9 +26,9 @@ pub(super) struct Session {
     caller: Identity,
     settings: Arc<Settings>,
     /// Whether a subscription also enters the topic.
-    joins: bool,
+    subscribing_enters: bool,
     rate: Rate,
-    heard_at: Timestamp,
+    last_frame_at: Timestamp,
     entered: Option<Entered>,
     /// At most `settings.topics`.
     subscribed: Vec<Option<Topic>>,
@@ -47,7 +47,7 @@ impl Session {
         connection: SessionId,
         caller: Identity,
         settings: Arc<Settings>,
-        joins: bool,
+        subscribing_enters: bool,
         now: Timestamp,
     ) -> Self {
         Self {
@@ -55,8 +55,8 @@ impl Session {
             connection,
             caller,
             settings,
-            joins,
-            heard_at: now,
+            subscribing_enters,
+            last_frame_at: now,
             entered: None,
             subscribed: Vec::new(),
             typed: Vec::new(),
@@ -87,7 +87,8 @@ impl Session {
         if self.caller.user() == Some(speaker) { self.caller.name() } else { Some(speaker.as_str()) }
     }
 
-    /// The connection is open. With `joins`, its session starts at once with these fields.
+    /// The connection is open. With `subscribing_enters`, its session starts at once with these
+    /// fields.
     pub(super) fn open(&mut self, policy: &Policy, fields: SessionFields, out: &mut Effects) {
         out.push(send(Update::Hello(Hello {
             connection: self.connection.clone(),
@@ -98,7 +99,7 @@ impl Session {
             lease_for: policy.lease_for,
             typing_for: self.settings.typing_for,
         })));
-        if self.joins
+        if self.subscribing_enters
             && let Some(user) = self.caller.user().cloned()
         {
             self.hold(entering(user, self.connection.clone(), fields), out);
@@ -108,7 +109,7 @@ impl Session {
     /// Counts a frame of any kind against the rate limit.
     pub(super) fn admit_frame(&mut self, now: Timestamp, out: &mut Effects) -> Admission {
         use super::rate::Verdict;
-        self.heard_at = now;
+        self.last_frame_at = now;
         match self.rate.check(now) {
             Verdict::Accept => return Admission::Accept,
             Verdict::Warn => out.push(problem(Problem::new(429, "too many frames"))),
@@ -257,7 +258,7 @@ impl Session {
 
     /// The time at which [`tick`](Self::tick) has something to do.
     pub(super) fn deadline(&self) -> Timestamp {
-        let idle = self.heard_at + self.settings.idle_for;
+        let idle = self.last_frame_at + self.settings.idle_for;
         let expires = self.caller.expires_at().unwrap_or(Timestamp::MAX);
         let typed = self.typed.iter().map(Typed::due_at).min().unwrap_or(Timestamp::MAX);
         idle.min(expires).min(typed)
@@ -269,7 +270,7 @@ impl Session {
         if expired {
             return out.push(Effect::Close(Close::Expired));
         }
-        if self.heard_at + self.settings.idle_for <= now {
+        if self.last_frame_at + self.settings.idle_for <= now {
             return out.push(Effect::Close(Close::Idle));
         }
         let typing_for = self.settings.typing_for;

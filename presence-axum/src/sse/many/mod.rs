@@ -2,10 +2,10 @@
 
 mod wanted;
 
-use super::caller::Watcher;
 use super::encoded::{Encoder, write_scoped};
 use super::members::{COUNTS_EVERY, members};
 use super::response;
+use super::watcher::Watcher;
 use crate::limits::Permit;
 use crate::wire::{self, CountsBody};
 use crate::{Error, LenientJson, Mount};

@@ -19,7 +19,7 @@ impl Session {
         if !anew && self.subscribed.len() >= self.settings.topics {
             return out.push(too_many(subscription.topic));
         }
-        if self.joins
+        if self.subscribing_enters
             && let (Some(topic), Some(entered)) = (&subscription.topic, &mut self.entered)
             && !entered.topics.names().any(|entered| entered == topic)
         {
@@ -44,7 +44,9 @@ impl Session {
         out.push(Effect::Part(topic.cloned()));
         if let Some(topic) = topic {
             self.end_typing_in(topic, out);
-            if self.joins && self.entered.as_ref().is_some_and(|entered| !entered.topics.is_empty()) {
+            if self.subscribing_enters
+                && self.entered.as_ref().is_some_and(|entered| !entered.topics.is_empty())
+            {
                 self.move_out_of(topic, out);
             }
         }

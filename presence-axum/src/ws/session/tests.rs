@@ -23,10 +23,10 @@ impl Rig {
         Self::of(Identity::from_host(UserId::new("ada").unwrap()), false)
     }
 
-    fn of(caller: Identity, joins: bool) -> Self {
+    fn of(caller: Identity, subscribing_enters: bool) -> Self {
         let connection = SessionId::new("c1").unwrap();
         let settings = Arc::new(Settings::default().topics(2));
-        Self { session: Session::new(connection, caller, settings, joins, at(0)), now: at(0) }
+        Self { session: Session::new(connection, caller, settings, subscribing_enters, at(0)), now: at(0) }
     }
 
     fn execute(&mut self, command: Command) -> Vec<Effect> {

@@ -1,8 +1,10 @@
-//! How a [`Mount`] identifies callers, checks their rights, and ends what they may no longer watch.
+//! The caller of a request: how a [`Mount`] identifies it, checks its rights, and waits until it
+//! has lost one.
 
+use super::Mount;
+use crate::Error;
 use crate::auth::origin::{Page, page};
 use crate::auth::{Action, Identity, Refused, Resource, Transport, count_refusal};
-use crate::{Error, Mount};
 use futures_util::future::{Either, pending};
 use http::Method;
 use http::request::Parts;
@@ -58,7 +60,7 @@ impl Mount {
         if !opens && (!ambient || matches!(parts.method, Method::GET | Method::HEAD)) {
             return false;
         }
-        match page(&parts.headers, self.listed()) {
+        match page(&parts.headers, self.cors_rules()) {
             Page::Own => false,
             Page::Listed { credentials } => ambient && !credentials,
             Page::Foreign => true,

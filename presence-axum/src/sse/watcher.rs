@@ -1,4 +1,5 @@
-//! The caller of an event stream: checks the right to watch, and ends the stream when it is lost.
+//! [`Watcher`]: the caller of an event stream. It has the right to watch; once the right is lost, the
+//! stream ends.
 
 use crate::auth::{Identity, Transport};
 use crate::limits::{Client, Permit};
