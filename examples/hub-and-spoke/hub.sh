@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
-# What one does with this service:  examples/hub-and-spoke/hub.sh TARGET
+# The commands for this service:  examples/hub-and-spoke/hub.sh TARGET
 #
-#   secret                      the JWT_SECRET of this checkout: drawn at the first use, kept in target/
+#   secret                      the JWT_SECRET of this checkout: made at the first use, in target/
 #   run                         a center on memory, in the foreground
-#   up | dev                    a center and two leaves with their NATS servers, six processes, until Ctrl-C
-#   dev-logs [NODE]             follows the logs of the six that run: all, or e.g. leaf-node-1, nats-center
+#   up | dev                    a center and two leaves with their NATS servers, until Ctrl-C
+#   dev-logs [NODE]             follows the logs of these six processes, or of one: leaf-node-1
 #   token SUBJECT [CLAIMS]      a token for an hour, e.g.  token ada   token root '{"admin":true}'
 #   test                        the service's tests
 #   coverage                    the same, with a report of the lines they reach (cargo-llvm-cov)
 #   bench                       the service's part of the benchmark
 #   check                       Dockerfile, compose file, chart and NATS configurations
-#   docker-build [TAG] | docker-buildx REGISTRY | compose     the image by Docker, for two architectures, and the six processes
-#   helm-install-center | helm-install-leaf NAME | helm-install-all | helm-uninstall [NAME]   into the namespace presence-system
+#   docker-build [TAG] | docker-buildx REGISTRY | compose
+#                               the image; the image for two architectures; the six processes
+#   helm-install-center | helm-install-leaf NAME | helm-install-all | helm-uninstall [NAME]
+#                               in the namespace presence-system
 #   k8s-status | k8s-logs | k8s-port-forward [PORT]           what runs there
-#   build | dev-up | test-coverage | coverage-check | bench-service | helm-install-leaf-us | helm-install-leaf-eu
-#                               as the original's Makefile calls them; the check wants three lines of four to be reached
+#   build | dev-up | test-coverage | coverage-check | bench-service | helm-install-leaf-us |
+#   helm-install-leaf-eu        as in the original's Makefile; the check requires 75 % of lines
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$here/../.."

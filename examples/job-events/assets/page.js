@@ -1,12 +1,13 @@
-// Creates a job and follows it. The address of the page has the job, so that a reload continues with it.
+// Creates a job and follows it. The URL of the page contains the job, so that a reload continues
+// with it.
 
 import { createPresence } from "./page/presence.js";
 
 const the = (name) => document.querySelector(`[data-testid="${name}"]`);
 const JOBS = new URL("api/v1/jobs", location.href);
-/** How long to wait before a stream that the browser has given up is opened anew, in milliseconds. */
+/** The pause before a stream that the browser has given up is opened again, in milliseconds. */
 const AGAIN_AFTER = 3_000;
-/** A timer that is this late has slept with its machine: the stream may be dead without anybody having noticed. */
+/** If a timer is this late, the machine was suspended, and the stream may be dead without an error. */
 const ASLEEP_FOR = 20_000;
 const WATCH_EVERY = 5_000;
 
@@ -71,7 +72,7 @@ function show({ status, progress, stage, message }) {
   }
 }
 
-/** Opens the stream behind the event that was seen last, whatever became of the one before. */
+/** Opens the stream after the last received event, and replaces an earlier stream. */
 function open(job) {
   clearTimeout(job.timer);
   job.source?.close();
@@ -104,8 +105,8 @@ function viewers(text) {
 }
 
 /**
- * Shows how many watch this job. It only looks, so it does not enter: the stream of the job is what makes this page one of
- * its viewers. Nothing is shown while the number may be an old one.
+ * Shows the number of viewers of this job. It only watches and does not enter: the stream of the
+ * job makes this page one of its viewers. Nothing is shown while the number may be outdated.
  */
 function count(job) {
   const presence = createPresence({
@@ -120,7 +121,7 @@ function count(job) {
   return presence;
 }
 
-/** The browser comes back by itself after a break, but not after an answer that is no stream. */
+/** The browser reconnects by itself, but not after a response that is not a stream. */
 async function givenUp(job) {
   connection("reconnecting");
   const later = () => (job.timer = setTimeout(() => open(job), AGAIN_AFTER));

@@ -1,6 +1,7 @@
 /**
- * Packs the client as `npm publish` would, installs the tarball in three small projects, type-checks and builds them, and runs each in
- * Chromium, and in Firefox where there is one: `scripts/client.sh packages`. Needs the npm registry, and the Chromium of
+ * Packs the client as `npm publish` would, installs the tarball in three small projects,
+ * type-checks and builds them, and runs each in Chromium, and in Firefox if it is installed:
+ * `scripts/client.sh packages`. Needs the npm registry, and the Chromium of
  * `scripts/servers.sh chromium`.
  */
 
@@ -104,7 +105,7 @@ try {
       const result = (await shown(join(project, 'dist'), open)) as Record<string, unknown>;
       console.log(`${name} in ${browser}: ${JSON.stringify(result)}`);
       assert.deepEqual([result['members'], result['me']], [1000, 'me']);
-      // Of a thousand rows one has changed: that one is drawn, and a component of another member is not.
+      // One of a thousand rows has changed: only that one is rendered again.
       if (name === 'vite') assert.deepEqual([result['first'], result['after'], result['one']], [1000, 1, 0]);
     }
   }

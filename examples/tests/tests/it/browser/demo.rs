@@ -86,7 +86,7 @@ async fn the_other_page_without_a_network_is_gone_after_its_lease_and_comes_back
         }
         tab.until(&shows("left-list", "Grace")).await;
         let word = tab.eval("row('left-list', 'Grace').innerText").await;
-        assert!(word.as_str().unwrap().contains("not heard of"), "{word}");
+        assert!(word.as_str().unwrap().contains("no more heartbeats"), "{word}");
         tab.eval(&act(kind)).await;
         tab.until(&there(&format!("{THEIR_STATE} === 'live'"))).await;
         tab.until("Boolean(row('active-list', 'Grace') || row('idle-list', 'Grace'))").await;

@@ -1,8 +1,10 @@
-// The least page that can be present, and what a test wants to know of it. `?o=` has the options of `createPresence`, as JSON, and:
+// A minimal page that is present, with what tests need to know about it. `?o=` has the options of
+// `createPresence`, as JSON, and:
 // - `watches`: how many topics it watches besides the lobby
-// - `slow`: timers of a hidden page ring once a minute, as a browser's do after five minutes
+// - `slow`: timers of a hidden page fire once a minute, as browsers do after five minutes
 // - `forbids`: storage, locks and channels throw, as where a setting forbids them
-// - `tokens`: asks `/token` for one that lives for so many seconds; `hangs`: never gets the first one
+// - `tokens`: requests a token from `/token` that is valid for this many seconds; `hangs`: the
+//   first request is never answered
 const { watches = 0, slow, forbids, tokens, hangs, ...options } = JSON.parse(new URLSearchParams(location.search).get('o') ?? '{}');
 
 /** Every request of this page, as the path of its URL. */
