@@ -1,6 +1,6 @@
 /**
- * The heartbeats of one tab: enters, renews, sends changes, and leaves. At most one hit is under
- * transport.
+ * The heartbeats of one tab: enters, renews, sends changes, and leaves. At most one hit is in
+ * flight.
  */
 
 import { backoff, jitter } from './backoff.ts';

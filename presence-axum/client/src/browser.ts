@@ -47,7 +47,7 @@ export function browser(workerUrl?: string | URL): Env {
     // Not `crypto.randomUUID`, which is missing on plain http.
     id: () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join(''),
     timer: (ms, ring) => {
-      // Rounded up, because a timer that worker early would find nothing due.
+      // Rounded up, because a timer that fires early would find nothing due.
       const timer = setTimeout(ring, Math.ceil(ms));
       return () => clearTimeout(timer);
     },
@@ -78,9 +78,10 @@ export function browser(workerUrl?: string | URL): Env {
 }
 
 /**
- * An alarm that worker on time in a hidden tab as well. In a tab that is hidden for some minutes,
+ * An alarm that fires on time in a hidden tab as well. In a tab that is hidden for some minutes,
  * browsers fire timers only once a minute, which is longer than some leases; the timers of a worker
- * are not slowed. Each setting has a number, so that clocks of page and worker need not agree.
+ * are not slowed. Each setting of the alarm has a number, so that a late message of the worker about
+ * an earlier setting is recognised.
  */
 class PageAlarm implements Alarm {
   #ring: () => void;
