@@ -4,8 +4,8 @@ use super::LastSeen;
 use std::fmt;
 use std::time::Duration;
 
-/// How a session counts that has declared a status but never sent a heartbeat. Deliberately
-/// exhaustive: a session is alive or it is not.
+/// How a session counts that has declared a status but never sent a heartbeat. Exhaustive on
+/// purpose: there is no third case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeclaredOnly {
     /// As gone. The status is shown once a heartbeat arrives.

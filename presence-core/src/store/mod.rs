@@ -63,11 +63,11 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// | S1 | no clock is read but the store's own, and its readings are used only for the time of W5 |
 /// | S2 | clones share state |
 /// | E1 | errors are classified by what the caller should do ([`Kind`]) |
-/// | R1 | after a timeout the write may have landed, and repeating it is safe |
+/// | R1 | after a timeout the write may have been applied, and repeating it is safe |
 ///
 /// # Errors
-/// An `Err` concerns the whole batch: any part of it may have landed, and repeating all of it is
-/// safe. [`Kind::Rejected`] never depends on one session.
+/// An `Err` concerns the whole batch: any part of it may have been applied, and repeating all of it
+/// is safe. [`Kind::Rejected`] never depends on one session.
 ///
 /// # Cancellation
 /// A call whose future is dropped may or may not have had its effect, as after a timeout (R1).

@@ -62,8 +62,9 @@ impl BlindList {
 
     /// Merges another list of the same shard's stretches; returns whether this changed anything.
     ///
-    /// The first stretch of a full list may stand for several merged ones. Stretches of this list
-    /// that end no later are part of it, and are dropped so that they do not count twice.
+    /// The first stretch of a full list may be the result of merging several. It then contains all
+    /// stretches of this list that end no later. These are dropped, so that they do not count
+    /// twice.
     pub fn learn(&mut self, others: &[Blind]) -> bool {
         if self.0 == others {
             return false;

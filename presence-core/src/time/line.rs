@@ -17,8 +17,8 @@ pub struct Ask {
     pub blind: BlindList,
 }
 
-/// The time of one shard: it never goes back, never stands still while handles ask, and follows the
-/// server's clock as long as that is plausible.
+/// The time of one shard: it never goes back, always advances while handles request proofs, and
+/// follows the server's clock as long as that is plausible.
 ///
 /// The store keeps this state, and each request for a proof advances it. The server's clock may
 /// step, a failover may lose the last answers, and a loss of data loses all of them. So each
@@ -88,8 +88,8 @@ impl TimeLine {
             return false;
         }
         if self.born.since(ask.proven) > SILENCE {
-            // A handle that knew nothing of the shard began this epoch, and this handle knows the
-            // previous one.
+            // This epoch was begun by a handle that did not know the shard's earlier time. The
+            // present handle does.
             self.blind.learn(ask.blind.as_slice());
             self.blind.add(Blind { from: ask.proven, to: self.born });
             self.born = ask.proven;

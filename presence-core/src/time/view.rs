@@ -7,7 +7,7 @@
 use super::{Blind, BlindList, Timestamp};
 use std::time::Duration;
 
-/// How long the proven time may stand still before the stretch counts as blind.
+/// How long the proven time may stop advancing before the period counts as blind.
 pub const SILENCE: Duration = Duration::from_secs(3);
 /// Proofs must have arrived without interruption for this long before the view is fresh. On an
 /// unreliable link, single proofs may get through while heartbeats do not.
@@ -102,8 +102,8 @@ impl ViewClock {
             if at <= self.now {
                 return grew;
             }
-            // During a silence it is unknown whether its time will count, and checks are scheduled
-            // as if it did not.
+            // Checks that are scheduled during a silence assume that its time does not count. If it
+            // does, they are too late.
             let silent_for = on.since(proven_on);
             let is_silence = silent_for > SILENCE && !is_skipped;
             leaps = grew || is_silence || at.since(self.now) > silent_for + AHEAD;

@@ -160,7 +160,7 @@ async fn a_new_history_received_from_its_first_event_on_causes_no_missed() {
 }
 
 #[tokio::test]
-async fn events_of_a_history_unknown_to_the_room_are_not_delivered_twice() {
+async fn a_late_subscriber_gets_events_of_a_new_history_once() {
     let (server, hub) = Server::start();
     server.publish("old");
     let mut live = hub.subscribe(&channel(), Start::Live);

@@ -17,7 +17,8 @@ pub async fn run(shared: Arc<Shared>) {
     let mut tidy_at = shared.now() + Roster::TIDY_EVERY;
     loop {
         let due_at = shared.roster.due_at();
-        // A proof makes the view fresh. That it has turned stale is noticed here.
+        // The view becomes fresh when a proof arrives. It turns stale without any event, so this
+        // task checks for that.
         let stale_at = shared.roster.fresh_until(shared.now()).unwrap_or(Timestamp::MAX);
         let upkeep_at = tidy_at.min(stale_at + Duration::from_millis(1));
         tokio::select! {

@@ -99,7 +99,8 @@ impl Clocks {
         ClockReadings { now, stamp, reckoned, is_proven: self.newest.is_some(), proven: &self.proven }
     }
 
-    /// Whether the roster's content is fresh: as stale as its stalest shard.
+    /// Whether the roster's content is fresh. If several shards are stale, returns the view of the
+    /// one that has been stale longest.
     pub fn view(&self, now: Timestamp) -> View {
         let stale = |clock: &ViewClock| match clock.view(now) {
             View::Fresh => None,

@@ -14,9 +14,9 @@ const LOG_ENTRIES: usize = 16_384;
 /// The state that was published to readers.
 pub(super) struct Published {
     members: BTreeMap<UserId, Arc<Member>>,
-    /// The counts of this version, to compare with those that a reader has been given. The counts of
-    /// [`ScopeState`](super::scope_state::ScopeState) do not do: they are of this moment, and sets of
-    /// users have none.
+    /// The counts of this version, to compare with those that a reader has been given. The counts
+    /// of [`ScopeState`](super::scope_state::ScopeState) cannot be used: they may be newer than
+    /// this version, and do not exist for a set of users.
     pub counts: Counts,
     pub version: Version,
     /// The version that `log` starts from.

@@ -33,7 +33,7 @@ pub struct Examined {
 
 /// The party for whom a query is made. Decides what is shown of hidden users.
 ///
-/// Exhaustive on purpose: code that decides what somebody may see knows every viewer.
+/// Exhaustive on purpose: code that decides what somebody may see must handle every viewer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Viewer {
     /// An unknown viewer.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// The users that a query, snapshot or subscription covers.
 ///
-/// Exhaustive on purpose: code that decides who may read a scope knows every scope.
+/// Exhaustive on purpose: code that decides who may read a scope must handle every scope.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// All users, in any topic or none.

@@ -16,7 +16,7 @@ const PARTS: usize = 16;
 
 type Part = RwLock<HashMap<Topic, Arc<ScopeState>, foldhash::fast::RandomState>>;
 
-/// All topics that sessions are in or that are watched. Their number is limited by those of
+/// All topics that sessions are in or that are watched. Their number is limited by the numbers of
 /// sessions and watches.
 #[derive(Default)]
 pub(crate) struct Topics {

@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeSeq, Serializer};
 use std::fmt;
 use std::iter::Peekable;
 
-/// Longest chunk. Moving half of it takes as long as finding the position in it.
+/// Longest chunk. With this length, moving half a chunk takes as long as finding a position in it.
 const CHUNK: usize = 256;
 /// Shorter chunks are merged with a neighbour.
 const SHORT: usize = CHUNK / 8;

@@ -11,7 +11,7 @@ pub(crate) struct StoredState(u8);
 impl StoredState {
     /// The store has never confirmed it.
     pub const NEVER: Self = Self(0);
-    /// The store had it and lacked it later, and no process has confirmed it since. For sessions,
+    /// The store has lost it, and no process has confirmed it since. For sessions,
     /// [`Shard::missing`](super::shard::Shard::missing) holds since when.
     pub const MISSING: Self = Self(u8::MAX);
 
@@ -67,8 +67,8 @@ impl WatchNumber {
         self.current()
     }
 
-    /// The state of a session that the store has, but that the snapshot of the current watch may
-    /// still turn out to lack.
+    /// The state of a session that an earlier watch delivered. The snapshot of the current watch
+    /// may not contain it.
     pub fn earlier(&self) -> StoredState {
         match self.current() {
             StoredState(1) => StoredState(u8::MAX - 1),

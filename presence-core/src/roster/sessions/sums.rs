@@ -18,8 +18,8 @@ impl Shard {
         }
     }
 
-    /// The best state of a user's sessions in a topic, without the session `but`. If the user has
-    /// indexes, `but` must already be uncounted there.
+    /// The best state of a user's sessions in a topic, not counting the session `but`. If the user
+    /// has indexes, the caller must already have removed `but` from their counts.
     pub fn best_in(&self, head: u32, topic: &Arc<ScopeState>, but: Option<u32>) -> Liveness {
         if let Some(indexes) = self.indexes(head) {
             return indexes.topic(topic).map_or(Liveness::Gone, InTopic::best);

@@ -224,8 +224,8 @@ impl UserIndexes {
         }
     }
 
-    /// The live session that was seen longest ago. Sorts again the entries that renewals have
-    /// outdated: each once, however often the session was renewed.
+    /// The live session that was seen longest ago. Renewals outdate entries of the index. An
+    /// outdated entry is sorted again here, once for any number of renewals.
     pub fn oldest_live(&mut self, slots: &Slab) -> Option<u32> {
         loop {
             work::step();

@@ -20,7 +20,7 @@ fn future_activity_counts_once_a_later_heartbeat_arrives() {
 }
 
 #[test]
-fn a_session_that_only_declared_is_judged_by_its_first_heartbeat() {
+fn a_declared_session_is_gone_one_lease_after_its_first_heartbeat() {
     let mut stage = Stage::with(|s| s.policy.declared_only = DeclaredOnly::Alive);
     stage.roster.declare(&key("ann", "tab"), Status::Busy.into(), 0, stage.now).unwrap();
     assert_eq!(stage.counts(), (1, 1));

@@ -26,7 +26,7 @@ fn fill(stage: &Stage, name: &str) -> usize {
 }
 
 #[test]
-fn growth_beyond_the_budget_is_refused_and_known_sessions_are_renewed() {
+fn growth_beyond_the_budget_is_refused_and_renewals_are_accepted() {
     let mut stage = Stage::with(|settings| settings.max_bytes = 200_000);
     stage.beat(&enter("ann", "tab"));
     let filled = fill(&stage, "u");

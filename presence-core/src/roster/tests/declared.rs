@@ -87,7 +87,7 @@ fn repeating_a_declaration_renews_the_session() {
 }
 
 #[test]
-fn a_session_that_only_declared_is_judged_by_a_heartbeat_from_the_feed() {
+fn a_declared_session_is_gone_one_lease_after_a_heartbeat_from_the_feed() {
     let mut stage = Stage::with(|s| s.policy.declared_only = DeclaredOnly::Alive);
     let until = Some(stage.now + secs(40));
     for name in ["ann", "bob"] {

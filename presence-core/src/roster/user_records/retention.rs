@@ -85,8 +85,8 @@ impl Roster {
                 }
                 keeps
             });
-            // The store drops a record only as a whole, so a mark is kept while the last-seen time
-            // of its user is.
+            // The store drops a record only as a whole, so a mark is kept as long as the last-seen
+            // time of its user.
             let seen = std::mem::take(&mut records.seen);
             let dropped = records.retain_marks(|user, mark| {
                 let ends =

@@ -114,7 +114,7 @@ fn a_period_of_more_than_three_seconds_without_requests_is_blind() {
 }
 
 #[test]
-fn a_period_in_which_another_handle_asks_is_not_blind() {
+fn a_period_in_which_another_handle_requests_proofs_is_not_blind() {
     let (mut fixture, one, other) = (Fixture::new(), Reckoning::new(1), Reckoning::new(1));
     fixture.ask(&one);
     fixture.run(&[&one, &other], 5_000);
