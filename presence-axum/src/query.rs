@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 /// The named fields of a query; unknown ones are ignored.
 ///
-/// Not axum's `Query`, which replaces invalid UTF-8 by a replacement character and would so turn
-/// one topic into another.
+/// axum's `Query` is not used, because it replaces invalid UTF-8 by a replacement character, which
+/// would turn one topic into another.
 ///
 /// # Errors
 /// 400 `invalid query` when a field is repeated, or is not valid UTF-8.

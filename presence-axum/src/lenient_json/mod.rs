@@ -123,7 +123,7 @@ pub(crate) fn strings<T, E>(text: &str, mut convert: impl FnMut(&str) -> Result<
     entries.iter().map(|entry| convert(entry).ok()).collect()
 }
 
-/// The same as raw text, so that an absent field can be told from `null`.
+/// The same as raw text, so that an absent field differs from `null`.
 pub(crate) fn raw_fields<'a, const N: usize>(
     text: &'a str,
     names: [&str; N],

@@ -8,7 +8,7 @@ use std::fmt;
 /// Reads the named fields of a JSON object. Of a repeated field the last one counts; unknown fields
 /// are ignored.
 ///
-/// Not a derived `Deserialize`, which would also accept an array and refuse a repeated field.
+/// A derived `Deserialize` would also accept an array, and refuse a repeated field.
 pub(super) fn fields<'a, const N: usize>(
     text: &'a str,
     names: &[&str; N],

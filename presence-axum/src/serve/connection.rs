@@ -76,7 +76,7 @@ impl Connection {
 /// The time limit for refusing a client.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Answers a client that the server is full.
+/// Refuses a client, and closes the connection.
 ///
 /// The client's request is read first: closing a connection with unread bytes resets it, and the
 /// client would never see the answer.

@@ -40,13 +40,16 @@ const LOG_EVERY: Duration = Duration::from_mins(1);
 
 /// Serves `app` on `listener` until `shutdown` completes, then drains.
 ///
-/// In contrast to `axum::serve`: small writes are sent at once; the kernel buffers little for slow
-/// readers; a client that sends only half a request head is disconnected; the number of connections
-/// is limited; dead peers are detected; draining has a deadline and ends event streams (clients are
-/// told to reconnect within a few seconds, each at another moment). Errors of accepting do not end
-/// it. Handlers find the peer in `ConnectInfo<SocketAddr>`.
+/// It does what `axum::serve` does not:
+/// - the number of connections is limited, in total and per client;
+/// - a client that does not finish the head of its request is disconnected, and dead peers are
+///   detected;
+/// - small writes are sent at once, and the kernel buffers little for slow readers;
+/// - a drain has a deadline, and ends event streams with a random reconnection time for each
+///   client;
+/// - a failure to accept a connection does not end the server.
 ///
-/// Cancelling it closes all connections.
+/// Handlers find the peer in `ConnectInfo<SocketAddr>`. Dropping the future closes all connections.
 ///
 /// ```
 /// use axum::{Router, routing::get};

@@ -31,8 +31,8 @@ pub struct Options {
     /// How long a client may take to send the head of a request, and how long an unused connection
     /// stays open.
     ///
-    /// Default 30 s: longer than the pause between two hits on one connection should be, if they
-    /// are to share it.
+    /// Default 30 s. If it is longer than the interval of a client's hits, these share one
+    /// connection.
     pub header_timeout: Duration,
     /// The largest head of a request that is always accepted, in bytes; a head of more than twice
     /// that gets 431. At least 8 KiB.

@@ -6,8 +6,9 @@ use std::hash::Hash;
 
 /// A map that drops unused entries.
 ///
-/// An entry is in use while a stream is open that got it. Unused entries are dropped when the map
-/// has doubled, so that it holds at most twice the entries that were in use, or 64.
+/// An entry is in use while a stream that got its value is open. Unused entries are dropped each
+/// time the map has grown to twice the entries that were in use at the last sweep, and to at least
+/// 64.
 pub(super) struct SharedMap<K, T>(Mutex<Inner<K, T>>);
 
 struct Inner<K, T> {

@@ -78,12 +78,12 @@ impl Newest {
         self.took = clock.now().since(self.made_at);
     }
 
-    /// Whether a new viewer may get this frame instead of a new one: if its age is less than ten
-    /// times what making another takes.
+    /// Whether a new viewer gets this frame; otherwise a new frame is made for it.
     ///
-    /// A viewer that connects right after a hit then sees that hit, and a crowd that reconnects
-    /// uses at most a tenth of the processor for frames. The size of a frame gives a minimum for
-    /// its cost; the measured time covers small frames that are expensive to make.
+    /// A frame is recent enough while it is younger than ten times the time of making one. So many
+    /// viewers that connect at once cost at most a tenth of a processor, and a viewer that connects
+    /// after a hit usually sees that hit. The time of making a frame is estimated from its size, or
+    /// measured if that is longer.
     fn is_recent_enough(&self, now: Timestamp) -> bool {
         // The clock has whole milliseconds, so a measured one may have been almost zero.
         let took = self.took.saturating_sub(Duration::from_millis(1));

@@ -157,8 +157,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         !self.queue.is_empty()
     }
 
-    /// Sends a close frame, waits for the client's close frame, and ends the connection, all within
-    /// `within`.
+    /// Sends a close frame, waits for the client's close frame, and ends the connection. `within`
+    /// is the time limit for all three.
     ///
     /// `answered`: the client's close frame was already received, or cannot arrive.
     pub(super) async fn close(mut self, frame: Frame, answered: bool, within: Duration) {

@@ -203,7 +203,7 @@ fn named(topic: Option<&RawValue>) -> Result<Topic, Error> {
     topic_of(&topic)?.ok_or_else(|| Error::bad_request("no topic"))
 }
 
-/// The raw fields, so that an absent field can be told from `null`.
+/// The raw fields, so that an absent field differs from `null`.
 fn raw<'a, const N: usize>(text: &'a str, names: [&str; N]) -> Result<[Option<&'a RawValue>; N], Error> {
     Ok(crate::lenient_json::raw_fields(text, names)?)
 }
