@@ -11,6 +11,13 @@ use metrics::Counter;
 use presence_core::{Beat, BeatKind, BeatOutcome, Leave, Presence, Timestamp};
 
 /// The handler: authenticates the caller, and records the hit.
+///
+/// ```
+/// # fn example(mount: presence_axum::Mount) -> axum::Router {
+/// use axum::{Router, routing::post};
+/// Router::new().route("/here", post(presence_axum::hit::post)).with_state(mount)
+/// # }
+/// ```
 pub async fn post(State(mount): State<Mount>, request: Request) -> Response {
     let presence = mount.presence();
     let taken = match read(&mount, request).await.inspect_err(refused) {
@@ -47,6 +54,16 @@ async fn read(mount: &Mount, request: Request) -> Result<Hit, Error> {
 ///
 /// For services whose hits have another format.
 ///
+/// ```
+/// # use presence_core::{Presence, UserId};
+/// # async fn example(presence: &Presence, ada: UserId) -> Result<(), presence_axum::Error> {
+/// use presence_axum::hit;
+/// use presence_core::{Beat, SessionId};
+/// let tab = SessionId::new("tab-1").map_err(|_| presence_axum::Error::bad_request("no tab"))?;
+/// hit::record(presence, Beat::enter(ada, tab)).await?;
+/// # Ok(()) }
+/// ```
+///
 /// # Errors
 /// Those of [`Presence::beat`]: 202 when the store does not have it yet, 503 when there is no room
 /// for it.
@@ -62,6 +79,16 @@ pub async fn record(presence: &Presence, beat: Beat) -> Result<Option<Timestamp>
 
 /// Records a leave and counts its outcome.
 ///
+/// ```
+/// # use presence_axum::Error;
+/// # use presence_core::{Presence, SessionId, UserId};
+/// # async fn example(presence: &Presence, ada: UserId, tab: SessionId) -> Result<(), Error> {
+/// use presence_axum::hit;
+/// use presence_core::Leave;
+/// hit::record_leave(presence, Leave::new(ada, tab)).await?;
+/// # Ok(()) }
+/// ```
+///
 /// # Errors
 /// Those of [`Presence::leave`].
 pub async fn record_leave(presence: &Presence, leave: Leave) -> Result<(), Error> {
@@ -71,6 +98,17 @@ pub async fn record_leave(presence: &Presence, leave: Leave) -> Result<(), Error
 }
 
 /// Counts the outcome of a beat, for services that answer errors in their own way.
+///
+/// ```
+/// # use presence_core::{Beat, Presence};
+/// # async fn example(presence: &Presence, beat: Beat) -> http::StatusCode {
+/// use http::StatusCode;
+/// use presence_axum::hit;
+/// let beaten = presence.beat(beat).await;
+/// hit::count(&beaten);
+/// if beaten.is_ok() { StatusCode::NO_CONTENT } else { StatusCode::SERVICE_UNAVAILABLE }
+/// # }
+/// ```
 pub fn count(beaten: &Result<BeatOutcome, presence_core::Error>) {
     let counter = match beaten {
         Ok(BeatOutcome::Stored { .. }) => &HITS.stored,

@@ -146,6 +146,16 @@ impl Ticker {
     }
 
     /// The frames for one more viewer: one at once, then the newest of each tick.
+    ///
+    /// ```
+    /// # use futures_util::{StreamExt, stream};
+    /// # use presence_axum::{limits::Permit, sse::Ticker};
+    /// # fn example(online: Ticker, permit: Permit) -> axum::response::Response {
+    /// use presence_axum::sse;
+    /// let hello = sse::event(&"hello", 16);
+    /// sse::response(stream::iter([hello]).chain(online.watch(permit)))
+    /// # }
+    /// ```
     pub fn watch(&self, permit: Permit) -> impl Stream<Item = Bytes> + Send + use<> {
         let inner = &self.0;
         let mut newest = inner.newest.lock();

@@ -102,6 +102,17 @@ pub fn view(view: View) -> impl Serialize {
 /// `{"ts","view","online","active","idle","active_users","idle_users"}`.
 ///
 /// Lists are cut to `bytes` in total; then the frame has `"truncated":true` after the counts.
+///
+/// ```
+/// # fn example(presence: &presence_core::Presence) -> bytes::Bytes {
+/// use presence_axum::{sse, wire};
+/// let (now, view) = (presence.now(), presence.health().view);
+/// presence.everyone().sorted(|users| {
+///     let snapshot = wire::snapshot(users, now, view, 64 * 1024);
+///     sse::event(&snapshot, 1024)
+/// })
+/// # }
+/// ```
 pub fn snapshot(users: &Sorted, now: Timestamp, view: View, bytes: usize) -> impl Serialize {
     #[derive(Serialize)]
     struct Wire<'a> {
@@ -129,6 +140,14 @@ pub fn snapshot(users: &Sorted, now: Timestamp, view: View, bytes: usize) -> imp
 }
 
 /// The data of a `presence_state` event: `{"version","view","users":{"<user>":{..}}}`.
+///
+/// ```
+/// # fn example(presence: &presence_core::Presence) -> bytes::Bytes {
+/// use presence_axum::{sse, wire};
+/// let (snapshot, view) = (presence.everyone().snapshot(), presence.health().view);
+/// sse::event(&wire::state(&snapshot, view), 1024)
+/// # }
+/// ```
 pub fn state(snapshot: &Snapshot, view: View) -> impl Serialize {
     #[derive(Serialize)]
     struct Wire<U> {
