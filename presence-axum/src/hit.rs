@@ -4,9 +4,11 @@ use crate::auth::Transport;
 use crate::metrics::HITS;
 use crate::wire::{Entered, Hit, HitResponse};
 use crate::{Error, LenientJson, Mount};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use http::request::Parts;
 use metrics::Counter;
 use presence_core::{Beat, BeatKind, BeatOutcome, Leave, Presence, Timestamp};
 
@@ -20,7 +22,8 @@ use presence_core::{Beat, BeatKind, BeatOutcome, Leave, Presence, Timestamp};
 /// ```
 pub async fn post(State(mount): State<Mount>, request: Request) -> Response {
     let presence = mount.presence();
-    let taken = match read(&mount, request).await.inspect_err(refused) {
+    let (mut head, body) = request.into_parts();
+    let taken = match read(&mount, &mut head, body).await.inspect_err(refused) {
         Ok(Hit::Beat(beat)) => {
             let entered = (beat.kind == BeatKind::Enter)
                 .then(|| Entered::of(&beat.user, presence.policy(), mount.socket()));
@@ -33,11 +36,10 @@ pub async fn post(State(mount): State<Mount>, request: Request) -> Response {
 }
 
 /// Reads a hit, and checks that the caller may send it and has not used up a quota.
-async fn read(mount: &Mount, request: Request) -> Result<Hit, Error> {
-    let (mut parts, body) = request.into_parts();
-    mount.limiter().hit(&parts.extensions, &parts.headers)?;
-    let caller = mount.caller(&mut parts, Transport::Request).await?;
-    let body = LenientJson::read_body(&parts.headers, body, mount.limiter().limits().body).await?;
+async fn read(mount: &Mount, head: &mut Parts, body: Body) -> Result<Hit, Error> {
+    mount.limiter().hit(&head.extensions, &head.headers)?;
+    let caller = mount.caller(head, Transport::Request).await?;
+    let body = LenientJson::read_body(&head.headers, body, mount.limiter().limits().body).await?;
     let hit = Hit::read(&body, caller.user())?;
     mount.permit_speaking(&caller, hit.user()).await?;
     mount.limiter().hit_of(hit.user())?;

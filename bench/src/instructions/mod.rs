@@ -6,12 +6,17 @@
 
 mod profile;
 
+use crate::limit::Map;
+use crate::people::{self, Order};
 use crate::process::Served;
 use crate::report::{self, Target};
 use crate::requests::{self, Requests};
-use crate::{Outcome, options::Options, people};
+use crate::roster::{self, BEAT_EVERY, START};
+use crate::{Outcome, options::Options};
 use presence_core::Presence;
+use presence_core::roster::BeatSource;
 use profile::Profile;
+use std::hint::black_box;
 
 /// A case, its allowed cost, and its requests.
 struct Case {
@@ -31,13 +36,15 @@ enum Asks {
     Itself,
 }
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 8] = [
     Case { name: "nothing", what: "a handler that does nothing", asks: Asks::Mount },
     Case { name: "reads", what: "a handler that reads the body and answers JSON", asks: Asks::Mount },
     Case { name: "mount", what: "POST /v1/hit of the mount", asks: Asks::Mount },
     Case { name: "mount-full", what: "the same, with tokens, limits and metrics", asks: Asks::Token },
     Case { name: "active-idle", what: "POST /v1/hit of active-idle", asks: Asks::ActiveIdle },
     Case { name: "beats", what: "Presence::beat that renews, on memory", asks: Asks::Itself },
+    Case { name: "overwrite", what: "an overwrite in a plain map", asks: Asks::Itself },
+    Case { name: "roster", what: "Roster::beat that renews", asks: Asks::Itself },
 ];
 
 /// The number of users, each with a session.
@@ -47,21 +54,24 @@ const ROUNDS: usize = 5;
 
 pub fn run(options: &Options) -> Outcome {
     report::head(&format!("instructions, {USERS} users, one connection"), 1);
-    let mut nothing = None;
+    let mut limit = None;
     for case in CASES.iter().filter(|case| options.wants(case.name)) {
         let (instructions, allocations) = cost(case)?;
-        let target = if case.name == "beats" { Target::ValueAtMost(2_500.0) } else { Target::None };
+        let (target, most_allocations) = match case.name {
+            "beats" => (Target::ValueAtMost(2_500.0), Target::ValueAtMost(0.0)),
+            "roster" => (Target::AtMost(1.3), Target::None),
+            _ => (Target::None, Target::None),
+        };
         let what = format!("{}, instructions", case.what);
-        match nothing {
-            Some(nothing) if !matches!(case.asks, Asks::Itself) => {
-                report::beside(&what, (instructions, nothing), "", instructions / nothing, &target);
+        match limit {
+            Some(limit) if case.name != "beats" && case.name != "overwrite" => {
+                report::beside(&what, (instructions, limit), "", instructions / limit, &target);
             }
             _ => report::alone(&what, instructions, "", &target),
         }
-        let target = if case.name == "beats" { Target::ValueAtMost(0.0) } else { Target::None };
-        report::alone(&format!("{}, allocations", case.what), allocations, "", &target);
-        if case.name == "nothing" {
-            nothing = Some(instructions);
+        report::alone(&format!("{}, allocations", case.what), allocations, "", &most_allocations);
+        if matches!(case.name, "nothing" | "overwrite") {
+            limit = Some(instructions);
         }
     }
     Ok(())
@@ -114,4 +124,21 @@ pub async fn beats(presence: &Presence, jump: impl Fn(), rounds: usize) -> Outco
         }
     }
     Ok(())
+}
+
+/// The same on a roster alone.
+pub fn roster_beats(rounds: usize) -> Outcome {
+    let (roster, mut now) = (roster::full(USERS)?, START);
+    for _ in 0..rounds {
+        now = now + BEAT_EVERY;
+        for user in 0..USERS {
+            let _ = black_box(roster.beat(&people::renews(user), BeatSource::Beat, 0, now));
+        }
+    }
+    Ok(())
+}
+
+/// The values of all users in a plain map are overwritten.
+pub fn overwrites(rounds: usize) {
+    Map::of(USERS).beat(&mut Order::Once(0), rounds * USERS, &mut 0);
 }

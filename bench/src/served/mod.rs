@@ -48,9 +48,15 @@ pub fn run(case: &str, size: usize) -> Outcome {
             "beats" => {
                 let presence = presence(&clock, Policy::default()).await?;
                 instructions::beats(&presence, || clock.0.jump(BEAT_EVERY), size).await?;
-                // The parent process waits for this line.
-                println!("{}", listener.local_addr()?);
-                return std::future::pending().await;
+                return has_worked(&listener).await;
+            }
+            "roster" => {
+                instructions::roster_beats(size)?;
+                return has_worked(&listener).await;
+            }
+            "overwrite" => {
+                instructions::overwrites(size);
+                return has_worked(&listener).await;
             }
             "mount-full" => hits::full(presence(&clock, Policy::default()).await?, &clock),
             "mount" => hits::mount(presence(&clock, Policy::default()).await?),
@@ -67,6 +73,12 @@ pub fn run(case: &str, size: usize) -> Outcome {
         };
         serve_on(listener, app).await
     })
+}
+
+/// Tells the parent process that the work was done, and waits for the end.
+async fn has_worked(listener: &TcpListener) -> Outcome {
+    println!("{}", listener.local_addr()?);
+    std::future::pending().await
 }
 
 async fn presence(clock: &Waking, policy: Policy) -> Outcome<Presence> {

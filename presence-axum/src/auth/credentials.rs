@@ -150,9 +150,7 @@ fn header(headers: &HeaderMap) -> Found<'_> {
     if second.is_some() {
         return Err(Refused::Invalid("two headers"));
     }
-    // ASCII is all that `HeaderValue::to_str` asks for; this compares many bytes at once.
-    let text = std::str::from_utf8(value.as_bytes()).ok().filter(|text| text.is_ascii());
-    let text = text.ok_or(Refused::Invalid("no text"))?;
+    let text = value.to_str().map_err(|_| Refused::Invalid("no text"))?;
     let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
     let token = token.trim_matches(' ');
     Ok((scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token.into()))

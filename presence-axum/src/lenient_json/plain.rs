@@ -45,6 +45,20 @@ pub(super) fn strings<T, E>(
     cursor.is_at_end().then_some(refused.map_or(Ok(converted), Err))
 }
 
+/// The bytes that end the plain part of a string: the quote, the backslash, and control characters,
+/// which JSON does not allow there.
+const ENDS: [bool; 256] = {
+    let mut ends = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        ends[byte] = true;
+        byte += 1;
+    }
+    ends[b'"' as usize] = true;
+    ends[b'\\' as usize] = true;
+    ends
+};
+
 /// A position in the text. Each method skips white space before what it reads.
 struct Cursor<'a> {
     text: &'a str,
@@ -52,12 +66,15 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    /// Skips white space; returns the byte after it.
     fn skip_space(&mut self) -> Option<u8> {
         loop {
-            match self.text.as_bytes().get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
-                next => return next.copied(),
+            let next = *self.text.as_bytes().get(self.at)?;
+            // Nothing else that is this low is found outside of strings.
+            if next > b' ' || !matches!(next, b' ' | b'\n' | b'\r' | b'\t') {
+                return Some(next);
             }
+            self.at += 1;
         }
     }
 
@@ -73,11 +90,11 @@ impl<'a> Cursor<'a> {
     /// Reads a string without escapes, and returns its content.
     fn string(&mut self) -> Option<&'a str> {
         self.expect(b'"')?;
-        let rest = self.text.get(self.at..)?;
-        // Control characters are not allowed in JSON strings.
-        let len = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
+        let from = self.at;
+        let rest = self.text.as_bytes().get(from..)?;
+        let len = rest.iter().position(|&byte| ENDS[usize::from(byte)])?;
         self.at += len + 1;
-        (rest.as_bytes()[len] == b'"').then(|| rest.get(..len))?
+        if rest[len] == b'"' { self.text.get(from..from + len) } else { None }
     }
 
     fn value(&mut self) -> Option<Json<'a>> {
@@ -99,15 +116,16 @@ impl<'a> Cursor<'a> {
     /// Reads a whole number. What follows shows whether it was one: no fraction or exponent
     /// separates fields.
     fn number(&mut self) -> Option<Json<'a>> {
-        let rest = self.text.get(self.at..)?;
-        let len = rest.bytes().position(|byte| !byte.is_ascii_digit())?;
-        let digits = rest.get(..len)?;
+        let from = self.at;
+        let rest = self.text.as_bytes().get(from..)?;
+        let len = rest.iter().position(|byte| !byte.is_ascii_digit())?;
         self.at += len;
+        let digits = self.text.get(from..self.at)?;
         (len == 1 || !digits.starts_with('0')).then_some(Json::Number(Number::new(digits)))
     }
 
     fn word(&mut self, word: &str, value: Json<'a>) -> Option<Json<'a>> {
-        self.text.get(self.at..)?.starts_with(word).then(|| {
+        self.text.as_bytes().get(self.at..)?.starts_with(word.as_bytes()).then(|| {
             self.at += word.len();
             value
         })

@@ -51,7 +51,13 @@ impl Topics {
     /// [`InvalidValue`] if there are more than [`Topics::MAX`], or their names exceed
     /// [`Topics::MAX_BYTES`].
     pub fn new(topics: impl IntoIterator<Item = Topic>) -> Result<Self, InvalidValue> {
-        Self::of(topics.into_iter().map(|topic| Membership { topic, until: None }).collect())
+        let mut memberships = topics.into_iter().map(|topic| Membership { topic, until: None });
+        let (one, other) = (memberships.next(), memberships.next());
+        match (one, other) {
+            // Most sessions are in one topic, whose name is within the bounds.
+            (Some(one), None) => Ok(Self(Some(Arc::new([one])))),
+            (one, other) => Self::of(one.into_iter().chain(other).chain(memberships).collect()),
+        }
     }
 
     /// Memberships that may have an end.

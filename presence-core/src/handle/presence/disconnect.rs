@@ -79,7 +79,7 @@ impl Presence {
     /// ```
     pub fn blocked(&self, user: &UserId) -> Option<Timestamp> {
         let shared = &self.shared;
-        shared.roster.blocked(user, shared.store().shard_of(user), shared.now())
+        shared.roster.blocked(user, shared.store().shard_of(user), || shared.now())
     }
 
     /// A waiter for the moment at which everything that a user has open must end.

@@ -250,10 +250,12 @@ impl Roster {
     }
 
     /// When the block of all sessions of a user ends, if there is one now.
-    pub fn blocked(&self, user: &UserId, shard: u16, now: Timestamp) -> Option<Timestamp> {
+    ///
+    /// `now` is asked only for a user with a record, since most have none.
+    pub fn blocked(&self, user: &UserId, shard: u16, now: impl FnOnce() -> Timestamp) -> Option<Timestamp> {
         let locked = self.shard_of(user).0.lock();
         let mark = locked.records.marks.get(user)?;
-        mark.keeps_all_away(self.clocks().at(now).proven_at(shard))
+        mark.keeps_all_away(self.clocks().at(now()).proven_at(shard))
     }
 
     /// Refuses a session that is blocked.
