@@ -63,6 +63,8 @@ pub mod random;
 #[doc(hidden)]
 pub mod roster;
 mod setters;
+#[doc(hidden)]
+pub mod slab;
 pub mod store;
 pub mod testing;
 pub mod time;

@@ -5,15 +5,14 @@ use crate::queue::Queue;
 use crate::records::Records;
 use crate::slot::{self, Slot};
 use presence_core::index::Index;
+use presence_core::slab::Slab;
 use presence_core::store::Session;
 use presence_core::{SessionId, Timestamp, UserId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Slots per chunk. Growing by chunks copies no session, and wastes less than one chunk.
-const CHUNK: usize = 64;
 /// Shards with fewer slots are not compacted.
-const WORTH_COMPACTING: usize = 2 * CHUNK;
+const WORTH_COMPACTING: u32 = 128;
 
 /// One part of the store, with the watches of its changes.
 ///
@@ -22,9 +21,7 @@ const WORTH_COMPACTING: usize = 2 * CHUNK;
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
     index: Index,
-    chunks: Vec<Vec<Option<Slot>>>,
-    /// Vacant slots.
-    free: Vec<u32>,
+    slots: Slab<Slot>,
     /// Incremented whenever sessions move to other slots.
     layout: u64,
     /// Records of users, which are kept after their sessions are forgotten.
@@ -65,7 +62,7 @@ impl Budget {
 /// The position of a scan.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Cursor {
-    slot: usize,
+    slot: u32,
     layout: u64,
 }
 
@@ -74,27 +71,13 @@ impl Shard {
         self.index.len()
     }
 
-    fn slots(&self) -> usize {
-        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
-    }
-
-    fn at(&self, slot: u32) -> Option<&Slot> {
-        let slot = slot as usize;
-        self.chunks.get(slot / CHUNK)?.get(slot % CHUNK)?.as_ref()
-    }
-
-    fn at_mut(&mut self, slot: u32) -> Option<&mut Option<Slot>> {
-        let slot = slot as usize;
-        self.chunks.get_mut(slot / CHUNK)?.get_mut(slot % CHUNK)
-    }
-
     fn find(&self, hash: u32, user: &UserId, id: &SessionId) -> Option<u32> {
-        let is_it = |slot| self.at(slot).is_some_and(|known| known.id == *id && known.user == *user);
+        let is_it = |slot| self.slots.get(slot).is_some_and(|known| known.id == *id && known.user == *user);
         self.index.find(hash, is_it)
     }
 
     pub(crate) fn get(&self, hash: u32, user: &UserId, id: &SessionId) -> Option<&Slot> {
-        self.at(self.find(hash, user, id)?)
+        self.slots.get(self.find(hash, user, id)?)
     }
 
     /// Merges a session into the stored one, or adds it, unless it grows and there is no room;
@@ -103,7 +86,7 @@ impl Shard {
         let Session { user, id, placement, declared, .. } = session;
         let wanted = slot::bytes(user, id, placement, declared.as_ref());
         let found = self.find(hash, user, id);
-        let known = found.and_then(|slot| self.at(slot)).map_or(0, Slot::bytes);
+        let known = found.and_then(|slot| self.slots.get(slot)).map_or(0, Slot::bytes);
         if placement.left.is_none() && wanted > known && !budget.has_room(wanted - known) {
             return false;
         }
@@ -112,16 +95,12 @@ impl Shard {
             self.insert(Slot::of(hash, session.clone()));
             return true;
         };
-        let mut now = known;
-        if let Some(occupied) = self.at_mut(slot) {
-            *occupied = occupied.take().map(|known| {
-                let mut known = Session::from(known);
-                known.merge(session);
-                Slot::of(hash, known)
-            });
-            now = occupied.as_ref().map_or(0, Slot::bytes);
-        }
-        budget.change(known, now);
+        self.slots.replace_with(slot, |known| {
+            let mut known = Session::from(known);
+            known.merge(session);
+            Slot::of(hash, known)
+        });
+        budget.change(known, self.slots[slot].bytes());
         true
     }
 
@@ -134,7 +113,7 @@ impl Shard {
         (seen_at, active_at): (Timestamp, Timestamp),
     ) -> Option<bool> {
         let slot = self.find(hash, user, id)?;
-        let known = self.at_mut(slot)?.as_mut()?;
+        let known = self.slots.get_mut(slot)?;
         known.seen_at = known.seen_at.max(seen_at);
         known.active_at = known.active_at.max(active_at);
         Some(!known.has_left)
@@ -142,52 +121,23 @@ impl Shard {
 
     /// The sessions of a user, in no order.
     pub(crate) fn of<'a>(&'a self, hash: u32, user: &'a UserId) -> impl Iterator<Item = Session> {
-        let known = self.index.slots(hash).filter_map(|slot| self.at(slot));
+        let known = self.index.slots(hash).filter_map(|slot| self.slots.get(slot));
         known.filter(move |known| known.user == *user).map(Slot::session)
     }
 
     /// Adds a session that does not exist yet.
     fn insert(&mut self, session: Slot) {
-        let slot = self.free.pop().unwrap_or_else(|| self.grow());
         let hash = session.hash;
-        if let Some(vacant) = self.at_mut(slot) {
-            *vacant = Some(session);
-            let chunks = &self.chunks;
-            self.index.insert(hash, slot, |other| hash_at(chunks, other));
-        }
-    }
-
-    /// Adds a slot at the end.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "memory ends long before four billion sessions per shard"
-    )]
-    fn grow(&mut self) -> u32 {
-        let slot = self.slots();
-        match self.chunks.last_mut() {
-            Some(last) if last.len() < CHUNK => last.push(None),
-            Some(_) => {
-                let mut chunk = Vec::with_capacity(CHUNK);
-                chunk.push(None);
-                self.chunks.push(chunk);
-            }
-            // The first chunk of a shard grows by doubling, so that a store with few users stays
-            // small.
-            None => self.chunks.push(vec![None]),
-        }
-        slot as u32
+        let slot = self.slots.insert(session);
+        self.index.insert(hash, slot, |other| self.slots[other].hash);
     }
 
     pub(crate) fn remove(&mut self, hash: u32, user: &UserId, id: &SessionId, budget: &Budget) {
         let Some(slot) = self.find(hash, user, id) else { return };
-        budget.change(self.at(slot).map_or(0, Slot::bytes), 0);
-        let chunks = &self.chunks;
-        self.index.remove(hash, slot, |other| hash_at(chunks, other));
-        if let Some(occupied) = self.at_mut(slot) {
-            *occupied = None;
-            self.free.push(slot);
-        }
-        let is_worth_it = self.slots() >= WORTH_COMPACTING && self.len() < self.slots() / 4;
+        self.index.remove(hash, slot, |other| self.slots[other].hash);
+        budget.change(self.slots.remove(slot).map_or(0, |removed| removed.bytes()), 0);
+        let slots = self.slots.end();
+        let is_worth_it = slots >= WORTH_COMPACTING && self.len() < slots as usize / 4;
         if is_worth_it || self.len() == 0 {
             self.compact();
         }
@@ -196,10 +146,9 @@ impl Shard {
     /// Frees the memory of removed sessions.
     fn compact(&mut self) {
         self.index = if self.len() == 0 { Index::default() } else { Index::with_capacity(self.len()) };
-        let old = std::mem::take(&mut self.chunks);
-        self.free = Vec::new();
+        let old = std::mem::take(&mut self.slots);
         self.layout += 1;
-        old.into_iter().flatten().flatten().for_each(|session| self.insert(session));
+        old.into_values().for_each(|session| self.insert(session));
     }
 
     /// Copies sessions from the cursor on until `into` contains `full` of them; returns whether the
@@ -211,9 +160,9 @@ impl Shard {
         if cursor.layout != self.layout {
             *cursor = Cursor { slot: 0, layout: self.layout };
         }
-        let slots = self.slots();
+        let slots = self.slots.end();
         while cursor.slot < slots && into.len() < full {
-            into.extend(self.chunks[cursor.slot / CHUNK][cursor.slot % CHUNK].as_ref().map(Slot::session));
+            into.extend(self.slots.get(cursor.slot).map(Slot::session));
             cursor.slot += 1;
         }
         cursor.slot >= slots
@@ -223,12 +172,6 @@ impl Shard {
     pub(crate) fn notify(&self, handle: u64, push: impl Fn(&Queue)) {
         notify(&self.listeners, handle, push);
     }
-}
-
-/// The hash that the index stores for an occupied slot.
-fn hash_at(chunks: &[Vec<Option<Slot>>], slot: u32) -> u32 {
-    let slot = slot as usize;
-    chunks[slot / CHUNK][slot % CHUNK].as_ref().map_or(0, |known| known.hash)
 }
 
 /// Notifies all listeners, except the writer's own if the writer has exactly one watch.

@@ -5,7 +5,6 @@ pub(super) mod cost;
 pub(super) mod memberships;
 pub(super) mod placed;
 pub(super) mod shard;
-pub(super) mod slab;
 pub(super) mod slot;
 pub(super) mod stored;
 pub(super) mod sums;

@@ -9,12 +9,12 @@ use crate::model::{SessionId, UserId};
 use crate::roster::clock::due::Due;
 use crate::roster::clock::wheel::{NOT_QUEUED, Wheel};
 use crate::roster::readers::watch::Watch;
-use crate::roster::sessions::slab::{NONE, Slab};
 use crate::roster::sessions::slot::{Slot, flag};
 use crate::roster::sessions::stored::StoredState;
 use crate::roster::sessions::user_indexes::{INDEX_FROM, UserIndexes};
 use crate::roster::user_records::records::Records;
 use crate::roster::work;
+use crate::slab::{NONE, Slab};
 use crate::store::ForgetIf;
 use crate::time::Timestamp;
 use std::collections::HashMap;
@@ -28,7 +28,7 @@ pub(crate) struct Shard {
     due: Arc<Due>,
     /// Maps each user to their first session.
     index: Index,
-    pub slots: Slab,
+    pub slots: Slab<Slot>,
     /// Indexes of users with many sessions, keyed by the user's first session. That session has
     /// `flag::INDEXED`.
     pub user_indexes: HashMap<u32, Box<UserIndexes>, foldhash::fast::RandomState>,

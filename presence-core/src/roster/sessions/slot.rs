@@ -8,8 +8,8 @@ use crate::roster::sessions::cold::Cold;
 use crate::roster::sessions::cost;
 use crate::roster::sessions::memberships::Memberships;
 use crate::roster::sessions::placed::Placed;
-use crate::roster::sessions::slab;
 use crate::roster::sessions::stored::StoredState;
+use crate::slab;
 use crate::store::ForgetIf;
 use crate::time::Timestamp;
 use std::sync::Arc;
@@ -45,7 +45,9 @@ pub(crate) mod flag {
 /// One session, in two cache lines. The first identifies the session. The second contains what is
 /// needed to derive its state: a sweep that finds a session alive and unchanged reads only the
 /// second.
-#[repr(C)]
+///
+/// Aligned to the pair, the unit that the processor fetches.
+#[repr(C, align(128))]
 pub(crate) struct Slot {
     pub user: UserId,
     pub id: SessionId,

@@ -5,9 +5,9 @@ use crate::liveness::Liveness;
 use crate::model::SessionId;
 use crate::roster::readers::scope_state::ScopeState;
 use crate::roster::reconcile::user_state::Part;
-use crate::roster::sessions::slab::Slab;
 use crate::roster::sessions::slot::Slot;
 use crate::roster::work;
+use crate::slab::Slab;
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -119,7 +119,7 @@ impl UserIndexes {
 
     /// Adds the session `at`, which follows `before` in the chain. Until it is reconciled, it
     /// counts as gone.
-    pub fn link(&mut self, at: u32, before: u32, slots: &Slab) {
+    pub fn link(&mut self, at: u32, before: u32, slots: &Slab<Slot>) {
         let slot = &slots[at];
         if let Some(next) = slots.get(slot.next) {
             self.relink(&next.id, at);
@@ -136,7 +136,7 @@ impl UserIndexes {
     }
 
     /// Removes a session that is reconciled as gone; returns its predecessor in the chain.
-    pub fn unlink(&mut self, at: u32, slots: &Slab) -> Option<u32> {
+    pub fn unlink(&mut self, at: u32, slots: &Slab<Slot>) -> Option<u32> {
         let slot = &slots[at];
         let link = self.links.remove(&slot.id)?;
         match link.rank {
@@ -226,7 +226,7 @@ impl UserIndexes {
 
     /// The live session that was seen longest ago. Renewals outdate entries of the index. An
     /// outdated entry is sorted again here, once for any number of renewals.
-    pub fn oldest_live(&mut self, slots: &Slab) -> Option<u32> {
+    pub fn oldest_live(&mut self, slots: &Slab<Slot>) -> Option<u32> {
         loop {
             work::step();
             let age = *self.live.first()?;

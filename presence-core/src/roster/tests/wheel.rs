@@ -6,8 +6,8 @@ use crate::model::Topics;
 use crate::roster::clock::wheel::{NOT_QUEUED, Wheel};
 use crate::roster::sessions::memberships::Memberships;
 use crate::roster::sessions::placed::Placed;
-use crate::roster::sessions::slab::Slab;
 use crate::roster::sessions::slot::Slot;
+use crate::slab::Slab;
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -79,6 +79,11 @@ fn an_entry_queued_while_the_wheel_is_read_is_due_in_the_next_tick() {
     assert_eq!(wheel.next_due(), None);
     wheel.turn(now + Duration::from_millis(250));
     assert!(wheel.next_due().is_some());
+}
+
+#[test]
+fn an_entry_of_the_slab_is_a_pair_of_cache_lines() {
+    assert_eq!((Slab::<Slot>::ENTRY, align_of::<Slot>()), (128, 128));
 }
 
 #[test]
