@@ -12,7 +12,7 @@ use crate::process::Served;
 use crate::report::{self, Target};
 use crate::requests::{self, Requests};
 use crate::roster::{self, BEAT_EVERY, START};
-use crate::{Outcome, options::Options};
+use crate::{Outcome, options::Options, rest};
 use presence_core::Presence;
 use presence_core::roster::BeatSource;
 use profile::Profile;
@@ -32,16 +32,22 @@ enum Asks {
     Token,
     /// Hits as pages send them to active-idle.
     ActiveIdle,
+    /// Queries of one user's status in hub-and-spoke.
+    Status,
+    /// Writes of one user's status in hub-and-spoke.
+    NewStatus,
     /// No requests: the process does the work by itself.
     Itself,
 }
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 10] = [
     Case { name: "nothing", what: "a handler that does nothing", asks: Asks::Mount },
     Case { name: "reads", what: "a handler that reads the body and answers JSON", asks: Asks::Mount },
     Case { name: "mount", what: "POST /v1/hit of the mount", asks: Asks::Mount },
     Case { name: "mount-full", what: "the same, with tokens, limits and metrics", asks: Asks::Token },
     Case { name: "active-idle", what: "POST /v1/hit of active-idle", asks: Asks::ActiveIdle },
+    Case { name: "statuses", what: "GET of one status of hub-and-spoke, on memory", asks: Asks::Status },
+    Case { name: "new-statuses", what: "POST of one status, on memory", asks: Asks::NewStatus },
     Case { name: "beats", what: "Presence::beat that renews, on memory", asks: Asks::Itself },
     Case { name: "overwrite", what: "an overwrite in a plain map", asks: Asks::Itself },
     Case { name: "roster", what: "Roster::beat that renews", asks: Asks::Itself },
@@ -88,7 +94,11 @@ fn cost(case: &Case) -> Outcome<(f64, f64)> {
 fn once(case: &Case, rounds: usize) -> Outcome<Profile> {
     let profile = std::env::temp_dir().join(format!("presence-{}-{rounds}.callgrind", case.name));
     let mut server = Served::profiled(case.name, rounds, &profile)?;
+    let token = rest::token("root")?;
+    let status = |user| rest::requests::post(&token, user);
     let requests = |kind| match case.asks {
+        Asks::Status if kind == "beat" => Some(Requests::of(USERS, |user| rest::requests::one(&token, user))),
+        Asks::Status | Asks::NewStatus => Some(Requests::of(USERS, status)),
         Asks::Mount => Some(Requests::of(USERS, |user| requests::hit(&requests::mount(kind, user)))),
         Asks::Token => {
             Some(Requests::of(USERS, |user| requests::hit_by_token(kind, user).unwrap_or_default()))

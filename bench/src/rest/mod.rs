@@ -1,7 +1,7 @@
 //! hub-and-spoke over HTTP and on NATS, compared with handlers that verify the same token and do
 //! the least.
 
-mod requests;
+pub mod requests;
 
 pub use requests::token;
 

@@ -1,4 +1,4 @@
-//! The service hub-and-spoke on NATS, and handlers that verify the same token and do the least.
+//! The service hub-and-spoke, and handlers that verify the same token and do the least.
 
 use crate::Outcome;
 use crate::rest::{SECRET, STATUSES};
@@ -16,18 +16,19 @@ use presence_core::SystemClock;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-fn settings(port: usize) -> Settings {
-    let url = format!("nats://127.0.0.1:{port}");
-    let fixed = ["hub-and-spoke", "--node-id", "center-1", "--jwt-secret", SECRET, "--nats-url", &url];
-    Settings::parse_from(fixed)
+/// The settings of a center on the NATS server at this port, or else on memory.
+fn settings(port: Option<usize>) -> Settings {
+    let url = port.map(|port| format!("--nats-url=nats://127.0.0.1:{port}"));
+    let fixed = ["hub-and-spoke", "--node-id", "center-1", "--jwt-secret", SECRET];
+    Settings::parse_from(fixed.map(str::to_owned).into_iter().chain(url))
 }
 
 fn auth(settings: &Settings) -> Outcome<Auth> {
     Ok(Auth::new(settings.tokens()?).authorize(rule(settings.writes())))
 }
 
-/// A center made like that of its `main`, on the NATS server at this port.
-pub fn service(port: usize) -> Outcome<Router> {
+/// A center made like that of its `main`, on the NATS server at this port, or else on memory.
+pub fn service(port: Option<usize>) -> Outcome<Router> {
     let settings = settings(port);
     let stores = Stores::of(&settings.store()?, &settings.node_id)?;
     record();
@@ -91,7 +92,7 @@ pub fn least(port: usize) -> Outcome<Router> {
     };
     let records: Arc<[Record]> = (0..STATUSES).map(|n| record(format!("u{n:010}"))).collect();
     let one = serde_json::to_vec(&records[0])?.into();
-    let least = Least { auth: auth(&settings(port))?, one, records };
+    let least = Least { auth: auth(&settings(Some(port)))?, one, records };
     Ok(Router::new()
         .route("/api/v2/presence", get(several))
         .route("/api/v2/presence/{userID}", get(constant).post(parsed))

@@ -21,10 +21,8 @@ struct Wire<'a> {
     user: &'a str,
     status: Status,
     message: &'a str,
-    #[serde(serialize_with = "rfc3339")]
-    last_seen: Timestamp,
-    #[serde(serialize_with = "rfc3339")]
-    updated_at: Timestamp,
+    last_seen: &'a str,
+    updated_at: &'a str,
     #[serde(rename = "nodeID")]
     node: &'a str,
 }
@@ -35,13 +33,14 @@ impl Shown {
         let declared = session.declared.as_ref();
         let at = declared.map_or(Timestamp::ZERO, |declared| declared.at);
         let message = declared.and_then(|Declared { message, .. }| message.as_ref());
+        // There are no heartbeats: the user was last seen when the status was set.
+        let (last_seen, updated_at) = (rfc3339(session.seen_at.max(at)), rfc3339(at));
         let wire = Wire {
             user: session.user.as_str(),
             status: declared.map_or(Status::Offline, |declared| declared.status),
             message: message.map_or("", Message::as_str),
-            // There are no heartbeats: the user was last seen when the status was set.
-            last_seen: session.seen_at.max(at),
-            updated_at: at,
+            last_seen: &last_seen,
+            updated_at: &updated_at,
             node: session.placement.node.as_str(),
         };
         // Strings and numbers can always be serialised.
@@ -67,14 +66,40 @@ impl Serialize for Shown {
 }
 
 /// UTC with milliseconds and `Z`. The length is fixed, since some clients can read no other.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
-fn rfc3339<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+///
+/// The digits are written by hand: each write of a status needs them, and `format!` takes ten times
+/// as long.
+fn rfc3339(at: Timestamp) -> String {
     let seconds = i64::try_from(at.as_secs()).ok();
     let then = seconds.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
     let then = then.unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let ((year, month, day), (hour, minute, second)) = (then.to_calendar_date(), then.to_hms());
-    let (month, millis) = (u8::from(month), at.as_millis() % 1000);
-    to.collect_str(&format_args!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
-    ))
+    let (year, millis) = (year.unsigned_abs() % 10_000, (at.as_millis() % 1_000) as u32);
+    let mut text = String::with_capacity("2026-01-02T03:04:05.678Z".len());
+    let parts = [(year, 4, '-'), (u8::from(month).into(), 2, '-'), (day.into(), 2, 'T')];
+    let times = [(hour.into(), 2, ':'), (minute.into(), 2, ':'), (second.into(), 2, '.'), (millis, 3, 'Z')];
+    for (number, digits, then) in parts.into_iter().chain(times) {
+        for place in (0..digits).rev() {
+            let digit = number / 10_u32.pow(place) % 10;
+            text.push(char::from(b'0' + digit as u8));
+        }
+        text.push(then);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_milliseconds_and_a_fixed_length() {
+        let shown = |millis| rfc3339(Timestamp::from_millis(millis));
+        assert_eq!(shown(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(shown(1_736_856_000_009), "2025-01-14T12:00:00.009Z");
+        assert_eq!(shown(951_782_399_999), "2000-02-28T23:59:59.999Z");
+        assert_eq!(shown(253_402_300_799_999), "9999-12-31T23:59:59.999Z");
+        // What no calendar of four digits has.
+        assert_eq!(shown(u64::MAX).len(), shown(0).len());
+    }
 }

@@ -29,6 +29,9 @@ pub const WAITING_ENTRIES: usize = 8 * 1024;
 /// the caller awaits each of them. Calls of different callers have no order, and need none (P2). A
 /// load is sent after it was called, so it returns everything that was stored before.
 ///
+/// A store in the process ([`PresenceStore::touch_now`]) is called directly: there is no round trip
+/// to share.
+///
 /// Each caller gets its own misses and facts. An error concerns the whole batch, so every caller in
 /// it gets a copy.
 ///
@@ -37,6 +40,8 @@ pub const WAITING_ENTRIES: usize = 8 * 1024;
 /// leaves its entries in the queue, as a timeout would (R1), and does not affect other callers.
 pub struct Coalesce<S> {
     store: Arc<S>,
+    /// Whether the store is in this process, where a batch would save nothing.
+    is_local: bool,
     puts: Arc<Lane<Session>>,
     touches: Arc<Lane<Touch>>,
     loads: Arc<Lane<UserId>>,
@@ -45,7 +50,15 @@ pub struct Coalesce<S> {
 impl<S: PresenceStore> Coalesce<S> {
     /// Wraps a store.
     pub fn new(store: S) -> Self {
-        Self { store: Arc::new(store), puts: Arc::default(), touches: Arc::default(), loads: Arc::default() }
+        // Only a store in the process answers at once.
+        let is_local = store.touch_now(&[]).is_some();
+        Self {
+            store: Arc::new(store),
+            is_local,
+            puts: Arc::default(),
+            touches: Arc::default(),
+            loads: Arc::default(),
+        }
     }
 
     /// The wrapped store.
@@ -56,9 +69,9 @@ impl<S: PresenceStore> Coalesce<S> {
 
 impl<S> Clone for Coalesce<S> {
     fn clone(&self) -> Self {
-        let Self { store, puts, touches, loads } = self;
+        let Self { store, is_local, puts, touches, loads } = self;
         let (store, puts) = (Arc::clone(store), Arc::clone(puts));
-        Self { store, puts, touches: Arc::clone(touches), loads: Arc::clone(loads) }
+        Self { store, is_local: *is_local, puts, touches: Arc::clone(touches), loads: Arc::clone(loads) }
     }
 }
 
@@ -73,14 +86,23 @@ impl<S: PresenceStore> PresenceStore for Coalesce<S> {
     crate::delegate_store!(@but_put_touch_and_load |coalesce| *coalesce.store);
 
     async fn put(&self, sessions: &[Session]) -> Result<()> {
+        if self.is_local {
+            return self.store.put(sessions).await;
+        }
         self.puts.send(&self.store, sessions).await
     }
 
     async fn touch(&self, touches: &[Touch]) -> Result<Misses> {
+        if self.is_local {
+            return self.store.touch(touches).await;
+        }
         self.touches.send(&self.store, touches).await
     }
 
     async fn load(&self, users: &[UserId]) -> Result<Facts> {
+        if self.is_local {
+            return self.store.load(users).await;
+        }
         self.loads.send(&self.store, users).await
     }
 }
