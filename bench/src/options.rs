@@ -12,8 +12,8 @@ usage: bench roster|hit|instructions|sse|ws|redis|nats|broker|rest|pages|jobs|at
   --clients N    of sse, ws, pages and jobs: how many readers (1000)
   --only PART    of roster: entering, beats, threads, handle, time, virtual, lists
                  or memory;
-                 of instructions: nothing, reads, mount, mount-full, active-idle, statuses,
-                 new-statuses or beats;
+                 of instructions: nothing, reads, mount, mount-full, active-idle, status,
+                 new-status or beats;
                  of redis: calls, batches, feed, load or resync;
                  of nats: puts, touches, feed, load or reads;
                  of attacks: nobody, sessions, ids, fat, slow, topics, tabs, users, files or rooms

@@ -3,4 +3,4 @@
 #[cfg(any(test, feature = "conformance"))]
 #[doc(inline)]
 pub use crate::conformance;
-pub use crate::time::ManualClock;
+pub use crate::time::{ManualClock, SkewedClock};

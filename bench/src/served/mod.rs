@@ -64,7 +64,7 @@ pub fn run(case: &str, size: usize) -> Outcome {
             "nothing" => hits::nothing(),
             "reads" => hits::reads(),
             "hub-and-spoke" => rest::service(Some(size))?,
-            "statuses" | "new-statuses" => rest::service(None)?,
+            "status" | "new-status" => rest::service(None)?,
             "least" => rest::least(size)?,
             "jobs" => jobs::service(size)?,
             "page-hits" => pages::service(size).await?,

@@ -5,6 +5,7 @@ mod clock;
 mod line;
 mod manual;
 mod reckoning;
+mod skewed;
 mod timestamp;
 mod view;
 
@@ -13,6 +14,7 @@ pub use clock::{Clock, SystemClock};
 pub use line::{Ask, TimeLine};
 pub use manual::ManualClock;
 pub use reckoning::Reckoning;
+pub use skewed::SkewedClock;
 pub use timestamp::Timestamp;
 pub use view::{SILENCE, View, ViewClock};
 

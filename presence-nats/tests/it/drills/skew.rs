@@ -2,39 +2,20 @@
 
 use super::world::{Process, enter, policy, until, user};
 use crate::rig::{self, NATS, unique};
-use async_trait::async_trait;
-use presence_core::{Beat, Clock, Presence, SessionId, SystemClock, Timestamp};
+use presence_core::testing::SkewedClock;
+use presence_core::{Beat, Presence, SessionId};
 use presence_nats::Storage;
 use std::collections::BTreeSet;
-
-/// A clock that is wrong by a quarter of a minute.
-#[derive(Debug)]
-struct Skewed(i64);
-
-impl Skewed {
-    fn shift(&self, at: Timestamp, sign: i64) -> Timestamp {
-        Timestamp::from_millis(at.as_millis().saturating_add_signed(sign * self.0))
-    }
-}
-
-#[async_trait]
-impl Clock for Skewed {
-    fn now(&self) -> Timestamp {
-        self.shift(SystemClock.now(), 1)
-    }
-
-    async fn sleep_until(&self, at: Timestamp) {
-        SystemClock.sleep_until(self.shift(at, -1)).await;
-    }
-}
+use std::time::Duration;
 
 #[tokio::test]
 async fn two_processes_whose_clocks_differ_by_half_a_minute_agree() {
     let name = unique();
     let mut processes = Vec::new();
-    for skew in [-15_000, 15_000] {
+    let skew = Duration::from_secs(15);
+    for clock in [SkewedClock::behind(skew), SkewedClock::ahead(skew)] {
         let store = rig::on(&NATS, &name, Storage::File);
-        let presence = Presence::builder(store.clone()).policy(policy()).clock(Skewed(skew));
+        let presence = Presence::builder(store.clone()).policy(policy()).clock(clock);
         processes.push(Process::of(presence.start().unwrap(), store).await);
     }
     // Each has people who stay, and one who falls silent.

@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
 use presence_core::store::{Departure, FeedEvent, ForgetIf, Placement, PresenceStore, Session, Touch};
+use presence_core::testing::conformance::Reference;
 use presence_core::{NodeId, SessionId, SessionKey, Timestamp, Topics, UserId, random};
 use presence_nats::{NatsStore, Storage};
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,50 +97,13 @@ impl Plot {
     }
 }
 
-#[derive(Default)]
-struct View(BTreeMap<SessionKey, Session>);
-
-impl View {
-    fn take(&mut self, told: &FeedEvent) {
-        match told {
-            FeedEvent::Facts(facts) => {
-                for session in &facts.sessions {
-                    let known = self.0.entry(session.key()).or_insert_with(|| session.clone());
-                    known.merge(session);
-                }
-            }
-            FeedEvent::Touched(touches) => {
-                for touch in touches.iter() {
-                    let Touch::Session { user, id, seen_at, active_at } = touch else { continue };
-                    let key = SessionKey { user: user.clone(), id: id.clone() };
-                    if let Some(known) = self.0.get_mut(&key) {
-                        known.touch(*seen_at, *active_at);
-                    }
-                }
-            }
-            FeedEvent::Forgotten(gone) => {
-                for seen in gone.iter() {
-                    let ForgetIf::Session { key, seen_at, placed_at } = seen else { continue };
-                    let is_gone = |known: &Session| {
-                        known.seen_at <= *seen_at && known.placement.placed_at <= *placed_at
-                    };
-                    if self.0.get(key).is_some_and(is_gone) {
-                        self.0.remove(key);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
 /// Watches, anew whenever a feed ends, until all that was written before `is_done` has been told;
 /// takes its time with whatever it is told.
-async fn watch(store: NatsStore, is_done: Arc<AtomicBool>, slowness: Duration) -> View {
+async fn watch(store: NatsStore, is_done: Arc<AtomicBool>, slowness: Duration) -> Reference {
     loop {
-        let (mut view, mut feed, mut since) = (View::default(), store.watch(), None);
+        let (mut view, mut feed, mut since) = (Reference::default(), store.watch(), None);
         while let Some(told) = feed.next().await {
-            view.take(&told);
+            view.apply(&told);
             sleep(slowness).await;
             if since.is_none() && is_done.load(Ordering::Relaxed) {
                 since = store.now().await.ok();
@@ -186,7 +150,7 @@ async fn views_agree(open: impl Fn() -> NatsStore, trouble: impl FnOnce() + Send
     assert!(!held.is_empty());
     for watcher in watchers {
         let Ok(view) = timeout(PATIENCE, watcher).await else { panic!("a watch never caught up") };
-        let view: BTreeMap<_, _> = view.unwrap().0.into_values().map(comparable).collect();
+        let view: BTreeMap<_, _> = view.unwrap().sessions.into_values().map(comparable).collect();
         assert_eq!(view, held);
     }
 }

@@ -2,38 +2,19 @@
 
 use super::{Process, eventually, policy, tab, user};
 use crate::rig::{self, REDIS};
-use async_trait::async_trait;
-use presence_core::{Beat, Clock, Presence, SystemClock, Timestamp};
-
-/// A clock that is wrong by half a minute.
-#[derive(Debug)]
-struct Skewed(i64);
-
-impl Skewed {
-    fn shift(&self, at: Timestamp, sign: i64) -> Timestamp {
-        Timestamp::from_millis(at.as_millis().saturating_add_signed(sign * self.0))
-    }
-}
-
-#[async_trait]
-impl Clock for Skewed {
-    fn now(&self) -> Timestamp {
-        self.shift(SystemClock.now(), 1)
-    }
-
-    async fn sleep_until(&self, at: Timestamp) {
-        SystemClock.sleep_until(self.shift(at, -1)).await;
-    }
-}
+use presence_core::testing::SkewedClock;
+use presence_core::{Beat, Presence};
+use std::time::Duration;
 
 #[tokio::test]
 async fn two_processes_whose_clocks_differ_by_half_a_minute_agree() {
     let name = rig::unique();
-    let process = |skew| {
-        let presence = Presence::builder(rig::on(&REDIS, &name)).policy(policy()).clock(Skewed(skew));
+    let skew = Duration::from_secs(15);
+    let process = |clock: SkewedClock| {
+        let presence = Presence::builder(rig::on(&REDIS, &name)).policy(policy()).clock(clock);
         Process::of(presence.start().unwrap())
     };
-    let processes = [process(-15_000), process(15_000)];
+    let processes = [process(SkewedClock::behind(skew)), process(SkewedClock::ahead(skew))];
     for process in &processes {
         process.presence.ready().await;
     }

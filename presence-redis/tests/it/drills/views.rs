@@ -6,7 +6,8 @@ use crate::rig;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use presence_core::store::{Departure, FeedEvent, ForgetIf, Placement, PresenceStore, Session, Touch};
-use presence_core::{NodeId, SessionKey, Timestamp, Topics, UserId, random};
+use presence_core::testing::conformance::Reference;
+use presence_core::{NodeId, Timestamp, Topics, UserId, random};
 use presence_redis::RedisStore;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -68,51 +69,13 @@ async fn write(store: RedisStore, is_done: Arc<AtomicBool>) {
     }
 }
 
-#[derive(Default)]
-struct View(BTreeMap<SessionKey, Session>);
-
-impl View {
-    fn take(&mut self, told: &FeedEvent) {
-        match told {
-            FeedEvent::Facts(facts) => {
-                for session in &facts.sessions {
-                    let known = self.0.entry(session.key()).or_insert_with(|| session.clone());
-                    known.merge(session);
-                }
-            }
-            FeedEvent::Touched(touches) => {
-                for touch in touches.iter() {
-                    let Touch::Session { user, id, seen_at, active_at } = touch else { continue };
-                    let key = SessionKey { user: user.clone(), id: id.clone() };
-                    if let Some(known) = self.0.get_mut(&key) {
-                        known.seen_at = known.seen_at.max(*seen_at);
-                        known.active_at = known.active_at.max(*active_at);
-                    }
-                }
-            }
-            FeedEvent::Forgotten(gone) => {
-                for seen in gone.iter() {
-                    let ForgetIf::Session { key, seen_at, placed_at } = seen else { continue };
-                    let is_gone = |known: &Session| {
-                        known.seen_at <= *seen_at && known.placement.placed_at <= *placed_at
-                    };
-                    if self.0.get(key).is_some_and(is_gone) {
-                        self.0.remove(key);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
 /// Watches, anew whenever a feed ends, until all that was written before `is_done` has been told.
-async fn watch(store: RedisStore, is_done: Arc<AtomicBool>) -> View {
+async fn watch(store: RedisStore, is_done: Arc<AtomicBool>) -> Reference {
     loop {
-        let (mut view, mut feed) = (View::default(), store.watch());
+        let (mut view, mut feed) = (Reference::default(), store.watch());
         let (mut since, mut proven) = (None, BTreeSet::new());
         while let Some(told) = feed.next().await {
-            view.take(&told);
+            view.apply(&told);
             if since.is_none() && is_done.load(Ordering::Relaxed) {
                 since = store.now().await.ok();
             }
@@ -145,7 +108,7 @@ async fn views_agree(open: impl Fn() -> RedisStore, trouble: impl FnOnce() + Sen
         let Ok(view) = timeout(Duration::from_mins(1), watcher).await else {
             panic!("a watch never caught up")
         };
-        assert_eq!(view.unwrap().0, held);
+        assert_eq!(view.unwrap().sessions, held);
     }
 }
 
