@@ -31,7 +31,7 @@
 //! | [`broker`] | hosts, authors of brokers | messages with history: the trait of brokers, its contract, and the hub that all of them share |
 //! | [`testing`] | tests | virtual time, and the suites that a store and a broker pass (feature `conformance`) |
 //! | [`store`] | authors of stores | the trait of stores, its contract, and the records that a store keeps |
-//! | [`time`] | authors of stores | how the time of a store is proven, and what its silence means |
+//! | [`time`] | authors of stores | how the time of a store is proven, and when a view becomes stale |
 //!
 //! A type is at the root if a host has to name it; the records of a store are in [`store`] alone,
 //! also where a query answers with one ([`Presence::session`]).

@@ -71,7 +71,7 @@
 //! are not presence.
 //!
 //! # The map
-//! | file | what lives there |
+//! | file | contents |
 //! |---|---|
 //! | `store` | how a store is opened, and its implementation of the trait |
 //! | `options` | settings |

@@ -48,7 +48,7 @@ pub struct Options {
     pub replicas: u8,
     /// How long a record is kept that is not written again. Default: 7 days; at least 4 s.
     ///
-    /// It cleans up after a population that has gone for good. The records of live sessions are
+    /// It removes the records of a service that no longer runs. The records of live sessions are
     /// written again in good time. It must be longer than twice the longest lease that is in use.
     pub max_age: Duration,
     /// The maximum size of the bucket, in bytes. Default: only the account's limit. When the bucket

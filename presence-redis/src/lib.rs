@@ -38,7 +38,7 @@
 //!   its connections `PSUBSCRIBE` to `presence:event:*`.
 //!
 //! # The map
-//! | file | what lives there |
+//! | file | contents |
 //! |---|---|
 //! | `store` | how a store is opened |
 //! | `verbs` | put, touch, forget, load |

@@ -171,7 +171,7 @@ fn declared(status: &Json<'_>, message: Json<'_>) -> Result<Option<Declaration>,
     match (status, message) {
         (Some(status), message) => Ok(Some(Declaration::new(status).message(message))),
         (None, None) => Ok(None),
-        // A message needs a status to stand beside; without one it would never be shown.
+        // A message is a part of a status, and would not be shown without one.
         (None, Some(_)) => Err(Error::bad_request("no status")),
     }
 }

@@ -40,7 +40,7 @@ impl Request {
     }
 }
 
-/// A command of a client. `None` as a topic stands for everybody.
+/// A command of a client. `None` as a topic means all users.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Command {
@@ -84,7 +84,7 @@ pub enum Command {
     },
     /// Queries a page of the users in a topic.
     List {
-        /// The topic; `None` stands for everyone.
+        /// The topic; `None` means all users.
         topic: Option<Topic>,
         /// The last user of the previous page.
         after: Option<UserId>,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// An update for a client: the response to a request, or an event of a topic. `None` as a topic
-/// stands for everybody.
+/// means all users.
 ///
 /// An event of a topic is encoded once for all subscribers.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ pub enum Update {
     Listed {
         /// The reference of the request.
         reference: Option<Reference>,
-        /// The topic; `None` stands for everyone.
+        /// The topic; `None` means all users.
         topic: Option<Topic>,
         /// The page.
         listing: Listing,
@@ -89,7 +89,7 @@ pub enum Update {
     View(View),
     /// All users of a topic.
     State {
-        /// The topic; `None` stands for everyone.
+        /// The topic; `None` means all users.
         topic: Option<Topic>,
         /// The users who are there.
         snapshot: Arc<Snapshot>,
@@ -98,14 +98,14 @@ pub enum Update {
     },
     /// The changes in a topic.
     Diff {
-        /// The topic; `None` stands for everyone.
+        /// The topic; `None` means all users.
         topic: Option<Topic>,
         /// The changes since the previous version.
         diff: Arc<Diff>,
     },
     /// The number of users in a topic.
     Counts {
-        /// The topic; `None` stands for everyone.
+        /// The topic; `None` means all users.
         topic: Option<Topic>,
         /// The counts.
         counts: Counts,
@@ -145,7 +145,7 @@ pub enum Update {
 
 /// Whether the users of a topic can be sent as a list.
 ///
-/// Exhaustive: a format has to tell these two cases apart, and there is no third.
+/// Exhaustive: each format handles both cases, and there is no third.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum TopicSize {
     /// The topic is small enough.

@@ -145,8 +145,8 @@ impl EventLogger {
         }
     }
 
-    /// Why a connection failed: of an error of the network the client tells only that it was one,
-    /// so a connection of our own is tried.
+    /// Why a connection failed. The client reports every error of the network as `IO error`, so this
+    /// opens a connection of its own to learn the error.
     async fn cause(&self, reason: String) -> String {
         if reason != ConnectErrorKind::Io.to_string() {
             return reason;

@@ -155,7 +155,7 @@ impl Beats {
         let mut reached = self.shared.reached.subscribe();
         loop {
             let is_there = reached.wait_for(|reached| *reached.created == *created && reached.seq >= seq);
-            // `wait_for` cannot fail: its sender lives in `self`.
+            // `wait_for` cannot fail: `self` owns its sender.
             if tokio::time::timeout(LATE_AFTER, is_there).await.is_ok() {
                 return;
             }

@@ -1,7 +1,7 @@
 //! Presence on this library: its routes, on memory or on Redis.
 //!
 //! All clients have the address of the driver, hence [`Limits::shared`]; everything else is the
-//! default. `LARGE` is the number of users up to which a room is told by name.
+//! default. `LARGE` is the number of users up to which a room is sent as a list.
 
 mod process;
 

@@ -20,7 +20,7 @@ pub(super) struct Wanted {
     pub(super) everyone_after: Option<Version>,
     pub(super) users: BTreeSet<UserId>,
     pub(super) users_after: Option<Version>,
-    /// `None` stands for everybody.
+    /// `None` means all users.
     pub(super) counts: BTreeSet<Option<Topic>>,
 }
 
