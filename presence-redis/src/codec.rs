@@ -1,5 +1,5 @@
-//! The formats of records: legible in `redis-cli`, and such that a script can merge them by comparing
-//! strings, without decoding them.
+//! The formats of records: legible in `redis-cli`, and such that a script can merge them by
+//! comparing strings, without decoding them.
 //!
 //! A record is `times placement TAB declared`:
 //!

@@ -23,9 +23,9 @@
 //!
 //! # What the server needs
 //! - **No eviction**: `maxmemory-policy noeviction`, the default. All keys expire, so that the
-//!   `volatile-` policies would evict them as well. When a shard has lost one of its keys, a process
-//!   that starts afterwards sees no sessions until they enter again. The remedy is to delete all keys
-//!   of the shard: the processes then write their sessions again.
+//!   `volatile-` policies would evict them as well. When a shard has lost one of its keys, a
+//!   process that starts afterwards sees no sessions until they enter again. The remedy is to
+//!   delete all keys of the shard: the processes then write their sessions again.
 //! - **Rights**, where it has users: `EVALSHA`, `EVAL`, `SUBSCRIBE` (`SSUBSCRIBE`), `PING`,
 //!   `HELLO`, `CLIENT`, and what the scripts call: `HGET`, `HMGET`, `HSET`, `HSETNX`, `HDEL`,
 //!   `HSCAN`, `HGETALL`, `HINCRBY`, `GET`, `SET`, `SETRANGE`, `GETRANGE`, `STRLEN`, `APPEND`,

@@ -33,8 +33,8 @@ const KEEP_FOR: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::fr
 /// Presence on Redis ≥ 6.2 or Valkey: one server, Sentinel, or a cluster (there Redis ≥ 7).
 ///
 /// Opening one does no I/O: it starts with its server down, and recovers by itself. Clones share
-/// the connection and the batches of concurrent callers (see [`Coalesce`]). It must be used on
-/// a Tokio runtime.
+/// the connection and the batches of concurrent callers (see [`Coalesce`]). It must be used on a
+/// Tokio runtime.
 ///
 /// The server must not evict keys (`maxmemory-policy noeviction`, its default). Persistence is not
 /// needed: after a loss of data each process writes its own sessions again.

@@ -171,8 +171,8 @@ impl Link {
         outcome.map(|connection| (number, connection)).map_err(|error| error.again())
     }
 
-    /// Starts an attempt as a task, so that it continues when a waiting call times out. The next call
-    /// waits for the same attempt.
+    /// Starts an attempt as a task, so that it continues when a waiting call times out. The next
+    /// call waits for the same attempt.
     fn attempt(&self) -> Attempt {
         let (source, patience, (script, hello)) =
             (Arc::clone(&self.source), self.connect_timeout, self.hello.clone());

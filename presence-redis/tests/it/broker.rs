@@ -1,4 +1,5 @@
-//! The Redis broker keeps the contract, on every kind of server, and its own promises.
+//! Tests of the Redis broker: one per clause of the broker's contract on every kind of server, and
+//! those of what this crate documents beyond the contract.
 
 mod data;
 mod drills;
@@ -35,25 +36,25 @@ fn text(event: &Event) -> String {
     String::from_utf8_lossy(&event.payload).into_owned()
 }
 
-/// The payload of an event, or what else was delivered.
-fn told(delivery: Delivery) -> String {
+/// The payload of a delivered event, or the debug text of any other delivery.
+fn describe(delivery: Delivery) -> String {
     match delivery {
         Delivery::Event(event) => text(&event),
         other => format!("{other:?}"),
     }
 }
 
-/// Takes every key of a namespace from a server, as a restart without a disk would.
+/// Deletes every key of a namespace, like a restart of a server without persistence.
 fn lose(server: &Redis, name: &str) {
     let pattern = format!("presence:*{{{name}*");
     let script =
         "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end return 'OK'";
-    let told = server.command(&["EVAL", script, "0", &pattern]);
-    assert!(told == "OK", "{told}");
+    let answer = server.command(&["EVAL", script, "0", &pattern]);
+    assert!(answer == "OK", "{answer}");
 }
 
-/// A kind of server: what is between it and its handles, how one is opened, and on which servers
-/// data lies.
+/// The tests of one kind of server: the proxy in front of it, if any, how a broker is opened, and
+/// the servers that hold the data.
 macro_rules! harness {
     ($module:ident, $kind:ident, proxy: $proxy:expr, open: $open:expr, servers: $servers:expr) => {
         mod $module {
@@ -73,7 +74,7 @@ macro_rules! harness {
                 }
 
                 async fn open_broken(&self) -> Result<Arc<dyn Broker>, Cannot> {
-                    // Nobody listens on the first port.
+                    // No server listens on port 1.
                     Ok(Arc::new(RedisBroker::connect("redis://127.0.0.1:1", options("broken")).unwrap()))
                 }
 

@@ -1,4 +1,4 @@
-//! One test per clause of the contract, on every kind of server.
+//! One test per clause of the store's contract, on every kind of server.
 
 use crate::rig::{self, CLUSTER, REDIS, SENTINEL, VALKEY};
 use async_trait::async_trait;
@@ -7,7 +7,7 @@ use presence_core::testing::conformance::{Cannot, Harness};
 use presence_redis::RedisStore;
 use std::sync::Arc;
 
-/// A kind of server; the name is what this test's namespaces begin with.
+/// The tests of one kind of server. The text in the harness is the prefix of its namespaces.
 macro_rules! harness {
     ($module:ident, $kind:ident, histories: $histories:literal, open: $open:expr, lose: $lose:expr) => {
         mod $module {
@@ -26,7 +26,7 @@ macro_rules! harness {
                 }
 
                 async fn open_broken(&self) -> Result<Arc<dyn PresenceStore>, Cannot> {
-                    // Nobody listens on the first port.
+                    // No server listens on port 1.
                     let options = rig::options("broken");
                     Ok(Arc::new(RedisStore::connect("redis://127.0.0.1:1", options).unwrap()))
                 }

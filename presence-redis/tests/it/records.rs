@@ -1,4 +1,4 @@
-//! What is kept of users beside their sessions.
+//! User records, which are kept when the sessions of a user are deleted.
 
 use crate::rig;
 use presence_core::store::UserRecord;
@@ -8,7 +8,7 @@ use test_servers::redis::Redis;
 const USERS: usize = 20_000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_a_user_was_last_seen_takes_at_most_120_bytes_beside_their_id() {
+async fn a_user_record_takes_at_most_120_bytes_beside_the_user_id() {
     for server in [Redis::start(), Redis::valkey()] {
         let name = rig::unique();
         let store = rig::on(&server, &name);
@@ -22,8 +22,8 @@ async fn when_a_user_was_last_seen_takes_at_most_120_bytes_beside_their_id() {
         }
         let of_shard = |shard: u16| {
             let key = format!("presence:{{{name}:{shard}}}:records");
-            let told = server.command(&["MEMORY", "USAGE", &key, "SAMPLES", "0"]);
-            told.parse::<usize>().unwrap_or_else(|_| panic!("{key}: {told}"))
+            let answer = server.command(&["MEMORY", "USAGE", &key, "SAMPLES", "0"]);
+            answer.parse::<usize>().unwrap_or_else(|_| panic!("{key}: {answer}"))
         };
         let taken: usize = (0..store.shards()).map(of_shard).sum();
         let ids: usize = records.iter().map(|record| record.user.as_str().len()).sum();

@@ -1,6 +1,7 @@
-//! What lies in Redis, for how long, and what happens when the server loses some of it.
+//! The broker's keys in Redis: when they expire, and what happens when the server loses some of
+//! them.
 
-use super::{channel, lose, message, on, options, told};
+use super::{channel, describe, lose, message, on, options};
 use crate::rig::{self, REDIS};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -10,7 +11,7 @@ use test_servers::redis::Redis;
 
 async fn next(stream: &mut BoxStream<'static, Delivery>) -> String {
     let next = tokio::time::timeout(Duration::from_mins(1), stream.next()).await;
-    told(next.expect("a delivery comes in time").unwrap())
+    describe(next.expect("a delivery comes in time").unwrap())
 }
 
 fn keys(server: &Redis, name: &str) -> usize {
@@ -19,7 +20,7 @@ fn keys(server: &Redis, name: &str) -> usize {
 }
 
 #[tokio::test]
-async fn every_key_is_gone_an_age_after_the_last_event() {
+async fn all_keys_expire_an_age_after_the_last_event() {
     let name = rig::unique();
     let retention = Retention::default().count(3).age(Duration::from_secs(1));
     let broker = on(&REDIS, options(&name).retention(retention));
@@ -37,13 +38,13 @@ async fn every_key_is_gone_an_age_after_the_last_event() {
 }
 
 #[tokio::test]
-async fn keys_of_trimmed_events_do_not_pile_up() {
+async fn the_idempotency_key_of_a_trimmed_event_expires_after_two_minutes() {
     let name = rig::unique();
     let broker = on(&REDIS, options(&name).retention(Retention::default().count(2)));
     for n in 0..10 {
         broker.publish(message("c", "x").key(n.to_string())).await.unwrap();
     }
-    // A trimmed event's key is remembered for two minutes more, not for the age of a day.
+    // The key of a trimmed event is kept for two more minutes, and not for the age, which is a day.
     let left = |n: usize| -> i64 {
         REDIS.command(&["PTTL", &format!("presence:key:1:{{{name}:c}}:{n}")]).parse().unwrap()
     };
@@ -54,7 +55,7 @@ async fn keys_of_trimmed_events_do_not_pile_up() {
 }
 
 #[tokio::test]
-async fn who_asks_for_an_id_that_never_was_disturbs_nobody() {
+async fn a_subscription_after_an_unknown_event_does_not_change_the_incarnation() {
     let name = rig::unique();
     let broker = on(&REDIS, options(&name));
     let mut there = broker.subscribe(&channel("c"), Start::Last(9));
@@ -71,7 +72,7 @@ async fn who_asks_for_an_id_that_never_was_disturbs_nobody() {
     assert_eq!(next(&mut there).await, "c");
 }
 
-/// Takes the newest event away, as a failover to a replica does that had not heard of it yet.
+/// Deletes the newest event, like a failover to a replica that had not received it yet.
 fn lose_newest(server: &Redis, name: &str) {
     let script = "local log, meta = KEYS[1], KEYS[2] \
         local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 2) \
@@ -82,7 +83,7 @@ fn lose_newest(server: &Redis, name: &str) {
 }
 
 #[tokio::test]
-async fn a_server_that_lost_its_newest_events_has_another_incarnation_for_everybody() {
+async fn all_processes_get_another_incarnation_when_the_server_lost_its_newest_event() {
     let name = rig::unique();
     let (one, two) = (on(&REDIS, options(&name)), on(&REDIS, options(&name)));
     let mut stream = two.subscribe(&channel("c"), Start::Last(9));
@@ -91,21 +92,21 @@ async fn a_server_that_lost_its_newest_events_has_another_incarnation_for_everyb
     }
     assert_eq!([next(&mut stream).await, next(&mut stream).await, next(&mut stream).await], ["a", "b", "c"]);
     lose_newest(&REDIS, &name);
-    // Whoever published "c" knows that it was stored.
+    // The process that published "c" knows that it was stored.
     one.publish(message("c", "d")).await.unwrap();
-    let told =
+    let delivered =
         [next(&mut stream).await, next(&mut stream).await, next(&mut stream).await, next(&mut stream).await];
-    assert_eq!(told, ["Missed(Incarnation)", "a", "b", "d"]);
+    assert_eq!(delivered, ["Missed(Incarnation)", "a", "b", "d"]);
 }
 
 #[tokio::test]
-async fn a_history_without_its_head_begins_anew() {
+async fn a_history_begins_again_when_its_meta_key_is_lost() {
     let name = rig::unique();
     let broker = on(&REDIS, options(&name));
     let mut stream = broker.subscribe(&channel("c"), Start::Last(9));
     broker.publish(message("c", "a")).await.unwrap();
     assert_eq!(next(&mut stream).await, "a");
-    // Only one of the two keys, as an eviction takes it.
+    // Deletes one of the two keys of a channel, like an eviction.
     REDIS.command(&["DEL", &format!("presence:meta:{{{name}:c}}")]);
     broker.publish(message("c", "b")).await.unwrap();
     assert_eq!(next(&mut stream).await, "b");

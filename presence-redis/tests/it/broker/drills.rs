@@ -1,6 +1,6 @@
-//! Two processes and a foreign publisher on one server that is killed in the middle; 200
-//! subscribers, of whom a third reconnect at random to either process. Each of them sees each event
-//! once and in order.
+//! Two processes and a foreign publisher on one server, which is killed while they publish. There
+//! are 200 subscribers; a third of them reconnect at random times to either process. Each
+//! subscriber receives each event once and in order.
 
 use super::{channel, message, on, options, text};
 use crate::rig;
@@ -16,9 +16,10 @@ use tokio::sync::Barrier;
 
 const CHANNELS: usize = 10;
 const SUBSCRIBERS: usize = 200;
-/// Of each publisher, in each channel; half of them before the server is killed.
+/// The number of events of each publisher in each channel. Half are published before the server is
+/// killed.
 const EVENTS: usize = 40;
-/// How long the server is away.
+/// The time between the kill of the server and its restart.
 const AWAY: Duration = Duration::from_secs(2);
 
 fn job(n: usize) -> Channel {
@@ -27,21 +28,21 @@ fn job(n: usize) -> Channel {
 
 fn process(server: &Redis, name: &str) -> Arc<RedisBroker> {
     let foreign = Foreign::new(&format!("{name}:{{}}:updates"), |id, payload| {
-        // Its own id is all that it says.
+        // The payload of a foreign message is its id.
         let key = std::str::from_utf8(payload).ok()?;
         Some(Publish::new(channel(&format!("job:{id}")), payload.to_vec()).key(key))
     });
     Arc::new(on(server, options(name).foreign(foreign.unwrap())))
 }
 
-/// Publishes until it is acknowledged.
+/// Publishes a message again until it is acknowledged.
 async fn store(broker: &RedisBroker, message: Publish) {
     while broker.publish(message.clone()).await.is_err() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// One half of what a process publishes.
+/// Publishes the events of one process with the numbers in `half`, to every channel.
 async fn publish(broker: &RedisBroker, who: usize, half: std::ops::Range<usize>) {
     for n in half {
         for k in 0..CHANNELS {
@@ -51,8 +52,8 @@ async fn publish(broker: &RedisBroker, who: usize, half: std::ops::Range<usize>)
     }
 }
 
-/// Messages of a service that knows nothing of this crate. Pub/sub promises it nothing, so that it
-/// says everything twice.
+/// Publishes messages like a service that does not use this crate. The drill calls it twice for the
+/// first half, since plain pub/sub loses messages while the server is down.
 fn publish_foreign(server: &Redis, name: &str, half: std::ops::Range<usize>) {
     for n in half {
         for k in 0..CHANNELS {
@@ -61,7 +62,7 @@ fn publish_foreign(server: &Redis, name: &str, half: std::ops::Range<usize>) {
     }
 }
 
-/// What a subscriber was told until the end: payloads, and what was missed.
+/// Subscribes until the last event. Returns the payloads and the reported losses, in order.
 async fn subscribe(brokers: [Arc<RedisBroker>; 2], n: usize, seed: u64) -> Vec<Result<String, Missed>> {
     let mut dice = seed.wrapping_add(n as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut draw = move |below: u64| {
@@ -71,7 +72,7 @@ async fn subscribe(brokers: [Arc<RedisBroker>; 2], n: usize, seed: u64) -> Vec<R
         dice % below
     };
     let reconnects = n.is_multiple_of(3);
-    let mut told = Vec::new();
+    let mut delivered = Vec::new();
     let mut last: Option<EventId> = None;
     loop {
         let broker = &brokers[usize::from(draw(2) == 0)];
@@ -82,19 +83,20 @@ async fn subscribe(brokers: [Arc<RedisBroker>; 2], n: usize, seed: u64) -> Vec<R
             match stream.next().await.unwrap() {
                 Delivery::Event(event) => {
                     last = Some(event.id);
-                    told.push(Ok(text(&event)));
+                    delivered.push(Ok(text(&event)));
                     if event.payload == "end" {
-                        return told;
+                        return delivered;
                     }
                 }
-                Delivery::Missed(missed) => told.push(Err(missed)),
+                Delivery::Missed(missed) => delivered.push(Err(missed)),
                 other => panic!("{other:?}"),
             }
         }
     }
 }
 
-/// What each subscriber was told, and in the end what is stored, by channel.
+/// Runs the drill. Returns the deliveries of each subscriber, and the stored payloads of each
+/// channel at the end.
 async fn drill(server: Redis) -> (Vec<Vec<Result<String, Missed>>>, Vec<Vec<String>>) {
     let seed = random::u64();
     eprintln!("seed {seed}");
@@ -113,7 +115,7 @@ async fn drill(server: Redis) -> (Vec<Vec<Result<String, Missed>>>, Vec<Vec<Stri
     let (foreign_half, (), ()) =
         tokio::join!(foreign(0..half), publish(&brokers[0], 0, 0..half), publish(&brokers[1], 1, 0..half));
     foreign_half.unwrap();
-    // Once each subscriber has something that it could lose.
+    // The server is killed when each process has published five events of its second half.
     let barrier = Arc::new(Barrier::new(3));
     let killing = async {
         barrier.wait().await;
@@ -135,7 +137,7 @@ async fn drill(server: Redis) -> (Vec<Vec<Result<String, Missed>>>, Vec<Vec<Stri
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     foreign(0..EVENTS).await.unwrap();
-    // All that is foreign has been stored when the last of it is.
+    // Foreign messages are stored in order: when the last one is stored, all are.
     let mut stored = Vec::new();
     for k in 0..CHANNELS {
         let complete = |history: &[presence_core::broker::Event]| {
@@ -148,15 +150,15 @@ async fn drill(server: Redis) -> (Vec<Vec<Result<String, Missed>>>, Vec<Vec<Stri
         let history = brokers[1].history(&job(k), usize::MAX).await.unwrap();
         stored.push(history.iter().map(text).collect());
     }
-    let told = tokio::time::timeout(Duration::from_mins(2), join_all(subscribers)).await;
-    let told = told.expect("every subscriber comes to the end");
-    (told.into_iter().map(Result::unwrap).collect(), stored)
+    let delivered = tokio::time::timeout(Duration::from_mins(2), join_all(subscribers)).await;
+    let delivered = delivered.expect("every subscriber comes to the end");
+    (delivered.into_iter().map(Result::unwrap).collect(), stored)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_server_that_keeps_its_data_loses_and_repeats_nothing() {
+async fn no_event_is_lost_or_repeated_when_a_persistent_server_is_killed() {
     let server = Redis::with(&[("appendonly", "yes"), ("appendfsync", "always")]);
-    let (told, stored) = drill(server).await;
+    let (delivered, stored) = drill(server).await;
     for (k, stored) in stored.iter().enumerate() {
         assert_eq!(stored.len(), 3 * EVENTS + 1, "{k}");
         let mut distinct = stored.clone();
@@ -164,23 +166,26 @@ async fn a_killed_server_that_keeps_its_data_loses_and_repeats_nothing() {
         distinct.dedup();
         assert_eq!(distinct.len(), stored.len(), "{k}");
     }
-    for (n, told) in told.iter().enumerate() {
-        let told: Vec<_> = told.iter().map(|told| told.as_ref().unwrap()).collect();
-        assert_eq!(told, stored[n % CHANNELS].iter().collect::<Vec<_>>(), "subscriber {n}");
+    for (n, delivered) in delivered.iter().enumerate() {
+        let delivered: Vec<_> = delivered.iter().map(|item| item.as_ref().unwrap()).collect();
+        assert_eq!(delivered, stored[n % CHANNELS].iter().collect::<Vec<_>>(), "subscriber {n}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_server_that_loses_its_data_is_announced_and_what_is_stored_since_is_complete() {
-    let (told, stored) = drill(Redis::start()).await;
-    for (n, told) in told.iter().enumerate() {
-        let lost = told.iter().rposition(Result::is_err).expect("a lost history is announced");
+async fn a_server_without_persistence_reports_the_loss_and_then_delivers_every_event() {
+    let (delivered, stored) = drill(Redis::start()).await;
+    for (n, delivered) in delivered.iter().enumerate() {
+        let lost = delivered.iter().rposition(Result::is_err).expect("a lost history is announced");
         assert!(
-            told.iter().filter_map(|told| told.as_ref().err()).all(|missed| *missed == Missed::Incarnation)
+            delivered
+                .iter()
+                .filter_map(|item| item.as_ref().err())
+                .all(|missed| *missed == Missed::Incarnation)
         );
-        let since: Vec<_> = told[lost + 1..].iter().map(|told| told.as_ref().unwrap()).collect();
+        let since: Vec<_> = delivered[lost + 1..].iter().map(|item| item.as_ref().unwrap()).collect();
         assert_eq!(since, stored[n % CHANNELS].iter().collect::<Vec<_>>(), "subscriber {n}");
-        let mut before: Vec<_> = told[..lost].iter().filter_map(|told| told.as_ref().ok()).collect();
+        let mut before: Vec<_> = delivered[..lost].iter().filter_map(|item| item.as_ref().ok()).collect();
         let count = before.len();
         before.sort_unstable();
         before.dedup();

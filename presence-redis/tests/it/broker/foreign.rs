@@ -1,6 +1,6 @@
-//! Services that know nothing of this crate, on the same server.
+//! Messages from and to services that do not use this crate, on the same server.
 
-use super::{channel, message, on, options, text, told};
+use super::{channel, describe, message, on, options, text};
 use crate::rig::{self, REDIS};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -8,8 +8,8 @@ use presence_core::broker::{Broker, Delivery, Publish, Start};
 use presence_redis::{Foreign, RedisBroker};
 use std::time::Duration;
 
-/// Jobs of one test: `<name>:<id>:updates` for others, the channel `job:<id>` here. A message with
-/// an `id` has a key.
+/// A broker that exchanges messages between the pub/sub channel `<name>:<id>:updates` and its own
+/// channel `job:<id>`. The `id` in a message is its idempotency key.
 fn jobs(name: &str) -> RedisBroker {
     let prefix = format!("{name}:{{}}:updates");
     let foreign = Foreign::new(&prefix, |id, payload| {
@@ -31,43 +31,44 @@ fn publish(name: &str, id: &str, payload: &str) -> String {
     REDIS.command(&["PUBLISH", &format!("{name}:{id}:updates"), payload])
 }
 
-/// Publishes until all of these brokers hear it, and what they made of it is in the channel.
-async fn hear(name: &str, brokers: &[&RedisBroker]) {
-    let hearing = brokers.len().to_string();
-    while publish(name, "warm", r#"{"id":"warm"}"#) != hearing {
+/// Publishes until all of these brokers are subscribed to the foreign channels.
+async fn wait_until_subscribed(name: &str, brokers: &[&RedisBroker]) {
+    let receivers = brokers.len().to_string();
+    while publish(name, "warm", r#"{"id":"warm"}"#) != receivers {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
 async fn next(stream: &mut BoxStream<'static, Delivery>) -> String {
     let next = tokio::time::timeout(Duration::from_mins(1), stream.next()).await;
-    told(next.expect("a delivery comes in time").unwrap())
+    describe(next.expect("a delivery comes in time").unwrap())
 }
 
 #[tokio::test]
-async fn a_foreign_message_is_one_event_however_many_processes_hear_it() {
+async fn a_foreign_message_is_stored_once_when_several_processes_receive_it() {
     let name = rig::unique();
     let (one, two, three) = (jobs(&name), jobs(&name), jobs(&name));
-    hear(&name, &[&one, &two, &three]).await;
+    wait_until_subscribed(&name, &[&one, &two, &three]).await;
     let mut stream = two.subscribe(&channel("job:7"), Start::Last(usize::MAX));
     let payload = |n: usize| format!(r#"{{"progress":{n}}}"#);
     for n in 0..50 {
         publish(&name, "7", &payload(n));
     }
-    // The same content within the window is the same message; with keys of their own they are two.
+    // A message with the same content within the window is the same event. Messages with different
+    // keys are different events.
     publish(&name, "7", &payload(0));
     publish(&name, "7", r#"{"id":"a","text":"hi"}"#);
     publish(&name, "7", r#"{"id":"b","text":"hi"}"#);
     publish(&name, "7", r#"{"id":"a","text":"hi"}"#);
     one.publish(message("job:7", r#"{"own":1}"#).key("own")).await.unwrap();
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     for _ in 0..53 {
-        heard.push(next(&mut stream).await);
+        received.push(next(&mut stream).await);
     }
-    let own = heard.iter().position(|text| text == r#"{"own":1}"#).expect("own events come too");
-    heard.remove(own);
+    let own = received.iter().position(|text| text == r#"{"own":1}"#).expect("own events come too");
+    received.remove(own);
     let expected = (0..50).map(payload).chain(["a", "b"].map(|id| format!(r#"{{"id":"{id}","text":"hi"}}"#)));
-    assert_eq!(heard, expected.collect::<Vec<_>>());
+    assert_eq!(received, expected.collect::<Vec<_>>());
     let barrier = one.publish(message("job:7", "end")).await.unwrap();
     assert_eq!(next(&mut stream).await, "end");
     let history = one.history(&channel("job:7"), usize::MAX).await.unwrap();
@@ -75,10 +76,10 @@ async fn a_foreign_message_is_one_event_however_many_processes_hear_it() {
 }
 
 #[tokio::test]
-async fn what_is_captured_may_hold_any_byte_and_reaches_no_other_channel() {
+async fn a_foreign_channel_name_may_have_any_characters_and_maps_to_one_channel_only() {
     let name = rig::unique();
     let broker = jobs(&name);
-    hear(&name, &[&broker]).await;
+    wait_until_subscribed(&name, &[&broker]).await;
     let ids = ["a:b", "a*", "*", "a b", "\u{1F680}", "a", "a:updates", ":", "[x]", "a?", "{}", "\\"];
     let mut streams: Vec<_> =
         ids.iter().map(|id| broker.subscribe(&channel(&format!("job:{id}")), Start::Last(9))).collect();
@@ -97,10 +98,10 @@ async fn what_is_captured_may_hold_any_byte_and_reaches_no_other_channel() {
 }
 
 #[tokio::test]
-async fn own_events_are_heard_by_others_and_never_taken_for_foreign_ones() {
+async fn own_events_reach_foreign_services_and_are_not_stored_as_foreign_messages() {
     let name = rig::unique();
     let (one, two) = (jobs(&name), jobs(&name));
-    hear(&name, &[&one, &two]).await;
+    wait_until_subscribed(&name, &[&one, &two]).await;
     let listener = redis_listener(&format!("{name}:7:updates")).await;
     one.publish(message("job:7", r#"{"own":1}"#)).await.unwrap();
     publish(&name, "7", r#"{"foreign":1}"#);
@@ -115,7 +116,7 @@ async fn own_events_are_heard_by_others_and_never_taken_for_foreign_ones() {
     assert_eq!(next(&mut stream).await, "end");
 }
 
-/// Listens on a plain channel; resolves to the first two messages.
+/// Subscribes to a plain pub/sub channel. The returned future resolves to the first two messages.
 async fn redis_listener(name: &str) -> impl Future<Output = (String, String)> + use<> {
     let client = redis::Client::open(REDIS.url()).unwrap();
     let mut listener = client.get_async_pubsub().await.unwrap();
@@ -127,10 +128,10 @@ async fn redis_listener(name: &str) -> impl Future<Output = (String, String)> + 
 }
 
 #[tokio::test]
-async fn what_is_no_message_or_comes_after_the_end_is_ignored() {
+async fn invalid_foreign_messages_and_those_to_a_closed_channel_are_ignored() {
     let name = rig::unique();
     let broker = jobs(&name);
-    hear(&name, &[&broker]).await;
+    wait_until_subscribed(&name, &[&broker]).await;
     let mut stream = broker.subscribe(&channel("job:7"), Start::Last(9));
     publish(&name, "7", "no JSON");
     publish(&name, "7", "panic");
@@ -140,7 +141,7 @@ async fn what_is_no_message_or_comes_after_the_end_is_ignored() {
     publish(&name, "7", r#"{"status":"late"}"#);
     publish(&name, "8", r#"{"status":"running"}"#);
     let mut other = broker.subscribe(&channel("job:8"), Start::Last(9));
-    // One after the other: when the last one is stored, the others were looked at.
+    // Messages are stored in order: when the last one is stored, all others were handled.
     assert_eq!(next(&mut other).await, r#"{"status":"running"}"#);
     assert_eq!(
         [next(&mut stream).await, next(&mut stream).await],
@@ -154,7 +155,7 @@ async fn what_is_no_message_or_comes_after_the_end_is_ignored() {
 }
 
 #[test]
-fn a_template_has_one_place() {
+fn a_template_is_refused_unless_it_has_exactly_one_placeholder() {
     for template in ["", "job", "{}", "job:{}:{}"] {
         assert!(Foreign::new(template, |_, _| None).is_err(), "{template}");
     }

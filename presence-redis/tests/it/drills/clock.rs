@@ -1,4 +1,5 @@
-//! The server's clock steps: time goes on as before, for everybody.
+//! Steps of the server's clock: presence time continues in every process, so that no session leaves
+//! too early or too late.
 
 use super::{Crowd, Process, hold_all, is_all, names, policy};
 use crate::rig;
@@ -8,8 +9,8 @@ use std::time::Duration;
 use test_servers::redis::{Cluster, Redis, Sentinel};
 use tokio::task::block_in_place;
 
-/// Waits for what takes a second or a lease, and never as long as the shortest step: time that
-/// stood still until the clock has caught up would be noticed.
+/// Waits for a condition for 35 s: longer than a lease, and less than the smallest step of a clock.
+/// If time stood still until the clock had caught up, the condition would be too late.
 async fn soon(what: &str, mut holds: impl FnMut() -> bool) {
     let within = tokio::time::timeout(Duration::from_secs(35), async {
         while !holds() {
@@ -19,7 +20,7 @@ async fn soon(what: &str, mut holds: impl FnMut() -> bool) {
     assert!(within.await.is_ok(), "waited in vain: {what}");
 }
 
-async fn nobody_notices(open: impl Fn() -> RedisStore, step: impl Fn(i64), steps: &[i64]) {
+async fn check_steps(open: impl Fn() -> RedisStore, step: impl Fn(i64), steps: &[i64]) {
     let policy = || policy().lease_for(Duration::from_secs(8)).held_for(Duration::from_secs(8));
     let (one, other) = (Process::with(open(), policy()).await, Process::with(open(), policy()).await);
     let crowd = Crowd::at(&one.presence, names("beats", 10));
@@ -31,7 +32,7 @@ async fn nobody_notices(open: impl Fn() -> RedisStore, step: impl Fn(i64), steps
         soon("everybody is seen", || everybody(&one) && everybody(&other)).await;
         step(*ahead);
         drop((silent, leaves));
-        // One that starts meanwhile knows of nothing but what the server tells.
+        // A process that starts after the step knows only the server's data.
         let late = Process::of(Presence::builder(open()).policy(policy()).start().unwrap());
         let is_right = |process: &Process| process.online() == 20 && !process.is_stale();
         soon("who left and who is silent are gone", || is_right(&one) && is_right(&other)).await;
@@ -39,7 +40,7 @@ async fn nobody_notices(open: impl Fn() -> RedisStore, step: impl Fn(i64), steps
         let times = [&one, &other, &late].map(|process| process.presence.now());
         let apart = times.iter().max().unwrap().since(*times.iter().min().unwrap());
         assert!(apart < Duration::from_secs(10), "{ahead} s ahead, the processes' times differ by {apart:?}");
-        // Time has gone on for longer than whatever could still lapse because of the step.
+        // Waits for longer than a lease: until then the step could still make a session lapse.
         let later = times[0] + policy().lease_for + Duration::from_secs(1);
         soon("time goes on", || one.presence.now() > later).await;
         assert!(is_right(&one) && is_right(&other) && is_right(&late));
@@ -56,31 +57,32 @@ async fn nobody_notices(open: impl Fn() -> RedisStore, step: impl Fn(i64), steps
     drop((crowd, held));
 }
 
-async fn nobody_notices_on(server: Redis, steps: &[i64]) {
+async fn check_steps_on(server: Redis, steps: &[i64]) {
     let name = rig::unique();
-    nobody_notices(|| rig::on(&server, &name), |ahead| server.set_clock(ahead), steps).await;
+    check_steps(|| rig::on(&server, &name), |ahead| server.set_clock(ahead), steps).await;
     block_in_place(|| server.kill());
 }
 
-/// Back by 45 s, ahead again; where all drills are run, by an hour as well: longer than the server
-/// keeps keys that nobody renews.
+/// How many seconds the clock is ahead after each step: first 45 s behind, then right again. If all
+/// drills are run, there are steps of an hour as well: longer than the server keeps keys that
+/// nobody renews.
 fn steps() -> &'static [i64] {
     if is_all() { &[-45, 0, 45, -3_600, 3_600, 0] } else { &[-45, 0] }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_clock_of_a_redis_steps() {
-    nobody_notices_on(block_in_place(Redis::with_clock), steps()).await;
+async fn a_clock_step_on_redis_causes_no_false_or_missing_leave() {
+    check_steps_on(block_in_place(Redis::with_clock), steps()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_clock_of_a_valkey_steps() {
+async fn a_clock_step_on_valkey_causes_no_false_or_missing_leave() {
     let steps = if is_all() { steps() } else { &[-45] };
-    nobody_notices_on(block_in_place(Redis::valkey_with_clock), steps).await;
+    check_steps_on(block_in_place(Redis::valkey_with_clock), steps).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failover_leads_to_a_server_whose_clock_is_behind() {
+async fn a_failover_to_a_server_whose_clock_is_behind_causes_no_false_or_missing_leave() {
     let (sentinel, name) = (block_in_place(Sentinel::with_clocks), rig::unique());
     let fails_over = |ahead| {
         let replica = sentinel.servers().iter().find(|server| server.port() != sentinel.master().port());
@@ -89,15 +91,15 @@ async fn a_failover_leads_to_a_server_whose_clock_is_behind() {
             sentinel.fail_over();
         });
     };
-    nobody_notices(|| rig::through_sentinel(&sentinel, &name), fails_over, &[-45]).await;
+    check_steps(|| rig::through_sentinel(&sentinel, &name), fails_over, &[-45]).await;
     block_in_place(|| drop(sentinel));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_clock_of_one_master_of_a_cluster_steps() {
+async fn a_clock_step_on_one_cluster_master_causes_no_false_or_missing_leave() {
     let (cluster, name) = (block_in_place(|| Cluster::with_clocks(3, 0)), rig::unique());
     let steps = if is_all() { steps() } else { &[-45] };
     let one = |ahead| cluster.nodes()[0].set_clock(ahead);
-    nobody_notices(|| rig::on_cluster(&cluster, &name), one, steps).await;
+    check_steps(|| rig::on_cluster(&cluster, &name), one, steps).await;
     block_in_place(|| drop(cluster));
 }

@@ -1,5 +1,5 @@
-//! A process is killed: who was connected to it leaves once, who beat there lapses, and nobody else
-//! leaves.
+//! A process is killed: the sessions that it held and those that sent heartbeats to it leave once,
+//! and no others leave.
 
 use super::{Crowd, Process, eventually, hold_all, names};
 use crate::rig::{self, REDIS};
@@ -17,15 +17,16 @@ fn policy() -> Policy {
     super::policy().lease_for(Duration::from_secs(6))
 }
 
-/// The process that is killed. Started as a test, it does nothing.
+/// The body of the process that is killed. It does nothing in a normal run of the tests, where the
+/// two variables are not set.
 #[tokio::test]
-async fn as_a_process_of_its_own() {
+async fn child_process() {
     let (Ok(url), Ok(namespace)) = (std::env::var(URL), std::env::var(NAMESPACE)) else { return };
     let store = RedisStore::connect(&url, rig::options(&namespace)).unwrap();
     let presence = Presence::builder(store).policy(policy()).start().unwrap();
     let _holds = hold_all(&presence, &names("held", 5));
     let _crowd = Crowd::at(&presence, names("hit", 5));
-    // It is killed long before.
+    // The parent kills this process long before that.
     tokio::time::sleep(Duration::from_mins(2)).await;
 }
 
@@ -40,7 +41,7 @@ impl Drop for Killed {
 
 fn start(namespace: &str) -> Killed {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    let command = command.args(["--exact", "drills::crash::as_a_process_of_its_own", "--nocapture"]);
+    let command = command.args(["--exact", "drills::crash::child_process", "--nocapture"]);
     let command = command.env(URL, REDIS.url()).env(NAMESPACE, namespace);
     Killed(command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).spawn().unwrap())
 }
@@ -61,12 +62,12 @@ async fn round() {
     let once: BTreeMap<String, usize> =
         names("held", 5).into_iter().chain(names("hit", 5)).map(|name| (name, 1)).collect();
     for process in [&one, &two] {
-        // Events come a moment after the counts.
+        // Events arrive shortly after the counts change.
         let all_noted = || process.online() == 10 && process.left().len() == once.len();
         eventually("its ten have left", all_noted).await;
         assert_eq!(process.left(), once, "each of its own once, and nobody else");
     }
-    // Another lease shows nothing more.
+    // After another lease, nobody else has left.
     tokio::time::sleep(policy().lease_for).await;
     for process in [&one, &two] {
         assert_eq!((process.online(), process.left()), (10, once.clone()));
@@ -74,7 +75,7 @@ async fn round() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_killed_processes_take_nobody_else_with_them() {
+async fn when_twenty_processes_are_killed_only_their_own_sessions_leave_each_once() {
     for _ in 0..2 {
         join_all((0..10).map(|_| round())).await;
     }

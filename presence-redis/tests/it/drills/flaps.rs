@@ -1,5 +1,5 @@
-//! Links that are reset again and again: nobody who beats leaves, and nobody who has fallen silent
-//! stays.
+//! Connections that are reset again and again: no user who sends heartbeats leaves, and every user
+//! who has stopped lapses.
 
 use super::{Crowd, Process, eventually, hold_all, is_all, names};
 use crate::rig;
@@ -12,7 +12,7 @@ use test_servers::Proxy;
 use test_servers::redis::Redis;
 use tokio::task::{block_in_place, spawn_blocking};
 
-/// Resets all links every `period`, with `down` of it without any, until told to stop.
+/// Cuts all connections every `period`, each time for `down`, until the returned flag is set.
 fn flap(proxy: &Arc<Proxy>, period: Duration, down: Duration) -> Arc<AtomicBool> {
     let (stops, proxy) = (Arc::new(AtomicBool::new(false)), Arc::clone(proxy));
     let stopped = Arc::clone(&stops);
@@ -27,7 +27,7 @@ fn flap(proxy: &Arc<Proxy>, period: Duration, down: Duration) -> Arc<AtomicBool>
     stops
 }
 
-async fn who_beats_stays_and_who_is_silent_goes(period: Duration, down: Duration) {
+async fn check_resets(period: Duration, down: Duration) {
     let server = Redis::start();
     let proxy = Arc::new(Proxy::to(server.port()));
     let url = format!("redis://127.0.0.1:{}", proxy.port());
@@ -44,7 +44,8 @@ async fn who_beats_stays_and_who_is_silent_goes(period: Duration, down: Duration
     let is_gone = |process: &Process| names("silent", 5).iter().all(|name| !process.is_online(name));
     drop(silent);
     if period >= Duration::from_secs(6) {
-        // Proofs come often enough: time goes on for those who are silent, however long this lasts.
+        // Time is proven often enough between the resets, so that silent users lapse while the
+        // resets go on.
         eventually("the silent are gone", || is_gone(&one) && is_gone(&other)).await;
     } else {
         tokio::time::sleep(policy().lease_for * 2).await;
@@ -57,7 +58,7 @@ async fn who_beats_stays_and_who_is_silent_goes(period: Duration, down: Duration
         let left = process.left();
         assert!(left.keys().all(|name| name.starts_with("silent")), "false leaves: {left:?}");
     }
-    // A process that starts now agrees.
+    // A process that starts now sees the same.
     let late = Process::of(Presence::builder(open()).policy(policy()).start().unwrap());
     eventually("a newcomer sees the same", || calm(&late)).await;
     drop((crowd, held));
@@ -65,23 +66,23 @@ async fn who_beats_stays_and_who_is_silent_goes(period: Duration, down: Duration
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_that_are_reset_every_six_seconds() {
-    who_beats_stays_and_who_is_silent_goes(Duration::from_secs(6), Duration::from_millis(200)).await;
+async fn resets_every_six_seconds_cause_no_false_or_missing_leave() {
+    check_resets(Duration::from_secs(6), Duration::from_millis(200)).await;
     if is_all() {
         for (period, down) in [(8_000, 4_000), (13_000, 5_000), (20_000, 10_000)] {
             let (period, down) = (Duration::from_millis(period), Duration::from_millis(down));
-            who_beats_stays_and_who_is_silent_goes(period, down).await;
+            check_resets(period, down).await;
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_that_are_down_for_most_of_the_time() {
-    who_beats_stays_and_who_is_silent_goes(Duration::from_millis(1_300), Duration::from_millis(800)).await;
+async fn links_that_are_down_most_of_the_time_cause_no_false_or_missing_leave() {
+    check_resets(Duration::from_millis(1_300), Duration::from_millis(800)).await;
     if is_all() {
         for (period, down) in [(1_000, 900), (2_000, 1_000), (2_040, 100), (3_000, 2_500), (5_000, 4_000)] {
             let (period, down) = (Duration::from_millis(period), Duration::from_millis(down));
-            who_beats_stays_and_who_is_silent_goes(period, down).await;
+            check_resets(period, down).await;
         }
     }
 }

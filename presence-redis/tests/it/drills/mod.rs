@@ -1,4 +1,5 @@
-//! Several processes on real servers, and what can happen to them.
+//! Drills: several processes on real servers, with outages, crashes, clock steps and large numbers
+//! of sessions.
 
 #[cfg(target_os = "linux")]
 mod clock;
@@ -26,8 +27,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// Short windows: a drill of three leases takes seconds. Longer than a failing call and a busy
-/// machine.
+/// A policy with short windows, so that a drill of three leases takes seconds. They are longer than
+/// a call that fails, even on a busy machine.
 fn policy() -> Policy {
     Policy::default()
         .lease_for(Duration::from_secs(4))
@@ -36,7 +37,7 @@ fn policy() -> Policy {
         .grace(Duration::from_millis(500))
 }
 
-/// Whether all drills are run, and not only a short choice.
+/// Whether all variants of the drills are run, instead of a short selection.
 fn is_all() -> bool {
     std::env::var("PRESENCE_DRILLS").is_ok_and(|which| which == "all")
 }
@@ -57,7 +58,7 @@ fn names(prefix: &str, count: usize) -> Vec<String> {
     (0..count).map(|n| format!("{prefix}-{n}")).collect()
 }
 
-/// Waits for what must come; a machine that compiles meanwhile may take long.
+/// Waits for a condition for at least a minute: a machine that compiles at the same time is slow.
 async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     for _ in 0..6_000 {
         if holds() {
@@ -68,7 +69,7 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     panic!("waited in vain: {what}");
 }
 
-/// One process: a handle of its own, and somebody who notes who leaves.
+/// One process: a handle of its own, and a task that records who leaves.
 struct Process {
     presence: Presence,
     left: Arc<Mutex<BTreeMap<UserId, Vec<LeftReason>>>>,
@@ -113,7 +114,7 @@ impl Process {
         matches!(self.presence.health().view, View::Stale { .. })
     }
 
-    /// Who left, and how often.
+    /// The users who left, and how often each did.
     fn left(&self) -> BTreeMap<String, usize> {
         self.left.lock().iter().map(|(user, reasons)| (user.to_string(), reasons.len())).collect()
     }
@@ -125,14 +126,14 @@ impl Drop for Process {
     }
 }
 
-/// People who keep beating at one process, whatever happens to the store.
+/// Users who keep sending heartbeats to one process, whatever happens to the store.
 struct Crowd {
     names: Vec<String>,
     beats: Arc<Beats>,
     task: JoinHandle<()>,
 }
 
-/// What their beats were answered with.
+/// The numbers of the heartbeats that were stored, and of those that were not.
 #[derive(Default)]
 struct Beats {
     stored: AtomicUsize,
@@ -140,7 +141,7 @@ struct Beats {
 }
 
 impl Crowd {
-    /// Everybody enters, and then beats four times in a lease.
+    /// Every user enters, and then sends four heartbeats per lease.
     fn at(presence: &Presence, names: Vec<String>) -> Self {
         let beats: Arc<Beats> = Arc::default();
         let (presence, people, counted) = (presence.clone(), names.clone(), Arc::clone(&beats));
@@ -156,8 +157,8 @@ impl Crowd {
                     };
                     presence.beat(beat)
                 });
-                for told in futures_util::future::join_all(all).await {
-                    let counter = if told.is_ok() { &counted.stored } else { &counted.degraded };
+                for outcome in futures_util::future::join_all(all).await {
+                    let counter = if outcome.is_ok() { &counted.stored } else { &counted.degraded };
                     counter.fetch_add(1, Ordering::Relaxed);
                 }
                 enters = false;

@@ -1,5 +1,5 @@
-//! Redis is killed, hangs, comes back empty or fails over while people go on: nobody is lost, and
-//! nobody is invented.
+//! Redis is killed, hangs, restarts empty or fails over while users keep sending heartbeats: no
+//! user leaves, and none appears that did not enter.
 
 use super::{Crowd, Process, eventually, hold_all, names, policy};
 use crate::rig;
@@ -9,30 +9,30 @@ use std::time::Duration;
 use test_servers::redis::{Cluster, Redis, Sentinel};
 use tokio::task::block_in_place;
 
-/// Two processes, at each of which some beat and some are connected.
-struct Town {
+/// Two processes. Each has users who send heartbeats and users with a connection that it holds.
+struct Setup {
     processes: Vec<Process>,
     crowds: Vec<Crowd>,
     holds: Vec<Hold>,
     people: usize,
 }
 
-impl Town {
+impl Setup {
     async fn new(open: impl Fn() -> RedisStore) -> Self {
-        let mut town = Self { processes: Vec::new(), crowds: Vec::new(), holds: Vec::new(), people: 0 };
+        let mut setup = Self { processes: Vec::new(), crowds: Vec::new(), holds: Vec::new(), people: 0 };
         for n in 0..2 {
             let process = Process::on(open()).await;
             let (beating, held) = (names(&format!("beats-{n}"), 20), names(&format!("held-{n}"), 20));
-            town.people += beating.len() + held.len();
-            town.holds.extend(hold_all(&process.presence, &held));
-            town.crowds.push(Crowd::at(&process.presence, beating));
-            town.processes.push(process);
+            setup.people += beating.len() + held.len();
+            setup.holds.extend(hold_all(&process.presence, &held));
+            setup.crowds.push(Crowd::at(&process.presence, beating));
+            setup.processes.push(process);
         }
-        town.settle("everybody is seen everywhere").await;
-        town
+        setup.settle("everybody is seen everywhere").await;
+        setup
     }
 
-    /// Waits until every process sees everybody, and knows it.
+    /// Waits until every process sees every user, with a fresh view.
     async fn settle(&self, what: &str) {
         let all = |process: &Process| process.online() == self.people && !process.is_stale();
         eventually(what, || self.processes.iter().all(all)).await;
@@ -46,7 +46,7 @@ impl Town {
         self.crowds.iter().map(Crowd::stored).sum()
     }
 
-    /// Everybody is still there after another three leases, and nobody has ever left.
+    /// Checks that every user is still online after another three leases, and that none has left.
     async fn nobody_left(&self) {
         tokio::time::sleep(policy().lease_for * 3).await;
         self.settle("everybody is still seen").await;
@@ -55,8 +55,8 @@ impl Town {
         }
     }
 
-    /// Three leases without a store, during which hits are answered as degraded and what is shown
-    /// says how old it is.
+    /// Lets three leases pass without a store. Heartbeats are answered as degraded, the view is
+    /// stale, and it still shows every user.
     async fn endure(&self) {
         let before = self.degraded();
         eventually("it is said that the view is stale", || self.processes.iter().all(Process::is_stale))
@@ -68,7 +68,8 @@ impl Town {
         }
     }
 
-    /// The store is back: beats are stored again, and the view is fresh. Nobody restarts anything.
+    /// Waits until heartbeats are stored again and the view is fresh, without a restart of any
+    /// process. Then checks that no user has left.
     async fn recover(&self) {
         let back = tokio::time::Instant::now();
         self.settle("every process has caught up").await;
@@ -80,115 +81,115 @@ impl Town {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redis_killed_and_back_with_what_it_had() {
+async fn nobody_leaves_when_redis_is_killed_and_restarts_with_its_data() {
     let server = Redis::with(&[("appendonly", "yes"), ("appendfsync", "always")]);
     let name = rig::unique();
-    let town = Town::new(|| rig::on(&server, &name)).await;
+    let setup = Setup::new(|| rig::on(&server, &name)).await;
     block_in_place(|| server.kill());
-    town.endure().await;
+    setup.endure().await;
     block_in_place(|| server.restart());
-    town.recover().await;
+    setup.recover().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redis_killed_and_back_empty() {
+async fn nobody_leaves_when_redis_is_killed_and_later_restarts_empty() {
     let server = Redis::start();
     let name = rig::unique();
-    let town = Town::new(|| rig::on(&server, &name)).await;
+    let setup = Setup::new(|| rig::on(&server, &name)).await;
     block_in_place(|| server.kill());
-    town.endure().await;
+    setup.endure().await;
     block_in_place(|| server.restart());
-    town.recover().await;
-    // Those of before are in the new store as well: a process that starts now sees everybody.
+    setup.recover().await;
+    // The processes have written all sessions again: a process that starts now sees every user.
     let newcomer = Process::on(rig::on(&server, &name)).await;
-    eventually("a newcomer sees everybody", || newcomer.online() == town.people).await;
+    eventually("a newcomer sees everybody", || newcomer.online() == setup.people).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redis_restarted_empty_at_once() {
+async fn nobody_leaves_when_redis_restarts_empty_at_once() {
     let server = Redis::start();
     let name = rig::unique();
-    let town = Town::new(|| rig::on(&server, &name)).await;
+    let setup = Setup::new(|| rig::on(&server, &name)).await;
     block_in_place(|| {
         server.kill();
         server.restart();
     });
-    town.recover().await;
+    setup.recover().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redis_flushed_under_everybody() {
+async fn nobody_leaves_when_redis_is_flushed() {
     let server = Redis::start();
     let name = rig::unique();
-    let town = Town::new(|| rig::on(&server, &name)).await;
+    let setup = Setup::new(|| rig::on(&server, &name)).await;
     assert_eq!(block_in_place(|| server.command(&["FLUSHALL"])), "OK");
-    town.recover().await;
+    setup.recover().await;
     let newcomer = Process::on(rig::on(&server, &name)).await;
-    eventually("a newcomer sees everybody", || newcomer.online() == town.people).await;
+    eventually("a newcomer sees everybody", || newcomer.online() == setup.people).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redis_hangs_and_goes_on() {
+async fn nobody_leaves_when_redis_hangs_and_resumes() {
     let server = Redis::start();
     let name = rig::unique();
-    let town = Town::new(|| rig::on(&server, &name)).await;
+    let setup = Setup::new(|| rig::on(&server, &name)).await;
     server.pause();
-    town.endure().await;
+    setup.endure().await;
     server.resume();
-    town.recover().await;
+    setup.recover().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redis_behind_a_network_that_swallows_everything() {
+async fn nobody_leaves_when_the_network_to_redis_loses_every_packet() {
     let server = Redis::start();
     let proxy = test_servers::Proxy::to(server.port());
     let name = rig::unique();
     let url = format!("redis://127.0.0.1:{}", proxy.port());
-    let town = Town::new(|| RedisStore::connect(&url, rig::options(&name)).unwrap()).await;
+    let setup = Setup::new(|| RedisStore::connect(&url, rig::options(&name)).unwrap()).await;
     proxy.swallow();
-    town.endure().await;
+    setup.endure().await;
     proxy.pass();
-    town.recover().await;
+    setup.recover().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_master_is_killed_under_sentinel() {
+async fn nobody_leaves_when_sentinels_replace_a_killed_master() {
     let sentinel = Sentinel::start();
     let name = rig::unique();
-    let town = Town::new(|| rig::through_sentinel(&sentinel, &name)).await;
+    let setup = Setup::new(|| rig::through_sentinel(&sentinel, &name)).await;
     block_in_place(|| sentinel.fail_over());
-    town.recover().await;
+    setup.recover().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_master_of_a_cluster_is_killed_and_its_replica_takes_over() {
+async fn nobody_leaves_when_a_replica_takes_over_from_a_killed_cluster_master() {
     let cluster = Cluster::start(3, 1);
     let name = rig::unique();
-    let town = Town::new(|| rig::on_cluster(&cluster, &name)).await;
+    let setup = Setup::new(|| rig::on_cluster(&cluster, &name)).await;
     block_in_place(|| {
         cluster.kill_master_of(0);
         cluster.master_of(0);
     });
-    town.recover().await;
+    setup.recover().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_master_of_a_cluster_is_gone_for_good_and_the_other_shards_go_on() {
+async fn nobody_leaves_when_a_cluster_master_without_a_replica_is_killed_and_restarted() {
     let cluster = Cluster::start(3, 0);
     let name = rig::unique();
-    let town = Town::new(|| rig::on_cluster(&cluster, &name)).await;
+    let setup = Setup::new(|| rig::on_cluster(&cluster, &name)).await;
     let killed = block_in_place(|| cluster.kill_master_of(0));
-    let (before, degraded) = (town.stored(), town.degraded());
-    town.endure().await;
-    // By default a cluster that lacks slots serves none at all.
-    eventually("beats are degraded", || town.degraded() > degraded).await;
-    eprintln!("{} beats were stored meanwhile", town.stored() - before);
+    let (before, degraded) = (setup.stored(), setup.degraded());
+    setup.endure().await;
+    // By default, a cluster with slots that no master serves refuses all calls.
+    eventually("beats are degraded", || setup.degraded() > degraded).await;
+    eprintln!("{} beats were stored meanwhile", setup.stored() - before);
     block_in_place(|| killed.restart());
-    town.recover().await;
+    setup.recover().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_starts_without_redis_takes_beats_and_catches_up() {
+async fn a_process_that_starts_without_redis_accepts_heartbeats_and_stores_them_later() {
     let server = Redis::start();
     block_in_place(|| server.kill());
     let name = rig::unique();

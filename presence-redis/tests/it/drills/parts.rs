@@ -1,5 +1,5 @@
-//! A part fails, and the rest goes on: a node of a cluster, a sentinel, a master's rank, a shard, a
-//! reader.
+//! Partial failures: one node of a cluster, one sentinel, one shard or one reader fails, or a
+//! master becomes a replica. The rest keeps working.
 
 use super::{Process, eventually, hold_all, names, tab, user};
 use crate::rig::{self, REDIS};
@@ -29,14 +29,14 @@ fn session(n: usize, at: Timestamp) -> Session {
     Session { user, id, placement, declared: None, seen_at: at, active_at: at }
 }
 
-/// A user of each shard.
+/// One user for each shard, in the order of the shards.
 fn one_each(store: &RedisStore) -> Vec<UserId> {
     let users: Vec<UserId> = (0..1_000).map(|n| user(&format!("user-{n}"))).collect();
     let of = |shard| users.iter().find(|user| store.shard_of(user) == shard).unwrap().clone();
     (0..store.shards()).map(of).collect()
 }
 
-/// Which shards answer, all of them asked at the same time.
+/// Loads a user of every shard, all at the same time. Returns the shards that answered.
 async fn answering(store: &RedisStore, users: &[UserId]) -> BTreeSet<u16> {
     let asked = users.iter().map(|user| async move {
         let told = store.load(std::slice::from_ref(user)).await;
@@ -45,7 +45,7 @@ async fn answering(store: &RedisStore, users: &[UserId]) -> BTreeSet<u16> {
     join_all(asked).await.into_iter().flatten().collect()
 }
 
-/// Waits until each of these shards has answered, and sees to it that no other does.
+/// Waits until each of these shards has answered, and checks that no other shard has.
 async fn answers(store: &RedisStore, users: &[UserId], shards: &BTreeSet<u16>) {
     let mut answered = BTreeSet::new();
     let asked = async {
@@ -57,7 +57,7 @@ async fn answers(store: &RedisStore, users: &[UserId], shards: &BTreeSet<u16>) {
     assert!(all.is_ok() && answered == *shards, "{answered:?} answer instead of {shards:?}");
 }
 
-/// Waits until a feed has synced these shards; it may not end.
+/// Waits until a feed has synced these shards. Panics if the feed ends before.
 async fn syncs(feed: &mut (impl StreamExt<Item = FeedEvent> + Unpin), shards: &BTreeSet<u16>) {
     let mut synced = BTreeSet::new();
     let read = async {
@@ -72,7 +72,7 @@ async fn syncs(feed: &mut (impl StreamExt<Item = FeedEvent> + Unpin), shards: &B
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_master_of_a_cluster_hangs_and_the_shards_of_the_others_are_served_to_old_and_new_processes() {
+async fn while_a_cluster_master_hangs_old_and_new_processes_use_the_shards_of_the_others() {
     let cluster = Cluster::start(3, 0);
     for node in cluster.nodes() {
         assert_eq!(node.command(&["CONFIG", "SET", "cluster-require-full-coverage", "no"]), "OK");
@@ -84,7 +84,7 @@ async fn a_master_of_a_cluster_hangs_and_the_shards_of_the_others_are_served_to_
     let mut feed = store.watch();
     syncs(&mut feed, &all).await;
 
-    // The shards of the first master, by where their keys are.
+    // The first master has the shards whose keys it holds.
     let at = store.now().await.unwrap();
     store.put(&(0..200).map(|n| session(n, at)).collect::<Vec<_>>()).await.unwrap();
     let hung = &cluster.nodes()[0];
@@ -94,7 +94,8 @@ async fn a_master_of_a_cluster_hangs_and_the_shards_of_the_others_are_served_to_
     assert!(!lost.is_empty() && !served.is_empty());
 
     hung.pause();
-    // Somebody who has watched all the time goes on, and hears of the served shards to the end.
+    // The watch that was opened before continues. After `ask` is sent, it must still get a proof of
+    // time for every served shard.
     let (ask, asked) = tokio::sync::oneshot::channel();
     let witness = tokio::spawn({
         let served = served.clone();
@@ -114,8 +115,8 @@ async fn a_master_of_a_cluster_hangs_and_the_shards_of_the_others_are_served_to_
     for _ in 0..3 {
         answers(&store, &users, &served).await;
     }
-    // The client crate keeps everybody waiting while it looks for the node, again and again: a
-    // newcomer gets there slowly.
+    // The client crate repeatedly stops all calls while it looks for the node, so that a new
+    // process needs some time.
     let newcomer = rig::on_cluster(&cluster, &name);
     answers(&newcomer, &users, &served).await;
     ask.send(()).expect("the witness is gone");
@@ -127,9 +128,9 @@ async fn a_master_of_a_cluster_hangs_and_the_shards_of_the_others_are_served_to_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sentinel_that_hangs_keeps_nobody_from_the_master_that_the_others_name() {
+async fn a_store_finds_the_master_although_its_first_sentinel_hangs() {
     let sentinel = Sentinel::start();
-    // Connections are accepted, and nothing is ever answered.
+    // The system accepts connections to this port, and nothing answers them.
     let hung = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut urls = vec![format!("redis://{}", hung.local_addr().unwrap())];
     urls.extend(sentinel.urls());
@@ -141,7 +142,7 @@ async fn a_sentinel_that_hangs_keeps_nobody_from_the_master_that_the_others_name
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_master_that_becomes_a_replica_ends_feeds_and_is_not_stormed_with_connections() {
+async fn a_master_that_becomes_a_replica_ends_feeds_and_gets_few_new_connections() {
     let (server, master) = (Redis::start(), Redis::start());
     let store = rig::on(&server, &rig::unique());
     let shards = (0..store.shards()).collect();
@@ -153,7 +154,8 @@ async fn a_master_that_becomes_a_replica_ends_feeds_and_is_not_stormed_with_conn
         line.unwrap().trim().parse::<usize>().unwrap()
     };
     assert_eq!(server.command(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]), "OK");
-    // An address that leads to the master now would not help who stays on the old connection.
+    // The feed must end: on its old connection it would stay at the replica, even if the address
+    // led to another master.
     let ends = async { while feed.next().await.is_some() {} };
     timeout(Duration::from_mins(1), ends).await.expect("the feed goes on at a replica");
     let before = connections();
@@ -168,7 +170,7 @@ async fn a_master_that_becomes_a_replica_ends_feeds_and_is_not_stormed_with_conn
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shard_that_holds_something_else_makes_nobody_of_another_leave() {
+async fn a_corrupt_shard_makes_no_user_of_another_shard_leave() {
     let name = rig::unique();
     let (one, other) = (Process::on(rig::on(&REDIS, &name)).await, Process::on(rig::on(&REDIS, &name)).await);
     let held = names("held", 64);
@@ -177,11 +179,12 @@ async fn a_shard_that_holds_something_else_makes_nobody_of_another_leave() {
     let key = format!("presence:{{{name}:0}}:sessions");
     REDIS.command(&["DEL", &key]);
     assert_eq!(REDIS.command(&["SET", &key, "something else"]), "OK");
-    // They live by the beats of their process, which speak to all shards at once.
+    // Held sessions are renewed by the heartbeat of their process, which one call writes to all
+    // shards.
     tokio::time::sleep(super::policy().held_for * 5).await;
     assert!(other.left().is_empty(), "{:?}", other.left());
     assert_eq!(other.online(), held.len());
-    // Nor does it keep anybody else from coming.
+    // New users of the other shards can still enter.
     let shards = rig::on(&REDIS, &name);
     let newcomers = names("new", 64);
     let elsewhere: Vec<_> = newcomers.into_iter().filter(|name| shards.shard_of(&user(name)) != 0).collect();
@@ -190,10 +193,10 @@ async fn a_shard_that_holds_something_else_makes_nobody_of_another_leave() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_who_does_not_read_keeps_no_other_from_reading() {
+async fn a_feed_that_is_not_read_does_not_block_another_feed() {
     let options = rig::options(&rig::unique()).shards(1);
     let store = RedisStore::connect(&REDIS.url(), options).unwrap();
-    // More slices than wait for a reader.
+    // More slices than the channel to a reader can hold.
     let all: Vec<Session> = (0..40_000).map(|n| session(n, Timestamp::ZERO)).collect();
     for batch in all.chunks(512) {
         store.put(batch).await.unwrap();

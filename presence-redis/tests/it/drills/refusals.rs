@@ -1,4 +1,5 @@
-//! What somebody else wrote, and what does not fit together, is said and survived.
+//! Data that another program wrote under our keys, settings that are invalid or do not match, and
+//! wrong credentials: each is reported, and nothing else is affected.
 
 use super::{Process, eventually, tab, user};
 use crate::rig::{self, REDIS};
@@ -27,19 +28,19 @@ fn with_shards(name: &str, shards: u16) -> RedisStore {
     RedisStore::connect(&REDIS.url(), options).unwrap()
 }
 
-/// The key of the shard in which a user is.
+/// One of the keys of the shard of a user.
 fn key_of(store: &RedisStore, name: &str, user: &str, key: &str) -> String {
     format!("presence:{{{name}:{}}}:{key}", store.shard_of(&UserId::new(user).unwrap()))
 }
 
 #[tokio::test]
-async fn another_number_of_shards_is_refused_whatever_is_told_first() {
+async fn every_call_is_rejected_when_the_namespace_has_another_number_of_shards() {
     let name = rig::unique();
     let eight = with_shards(&name, 8);
     eight.put(&[session("ada")]).await.unwrap();
     for shards in [4, 16] {
         let other = with_shards(&name, shards);
-        // Of sixteen shards, half are not there yet: they are refused all the same.
+        // Half of the sixteen shards do not exist yet. Calls to these are rejected as well.
         for name in ["a", "b", "c", "d", "e", "f"] {
             let refused = other.put(&[session(name)]).await.unwrap_err();
             assert_eq!(refused.kind(), Kind::Rejected, "{refused}");
@@ -48,7 +49,7 @@ async fn another_number_of_shards_is_refused_whatever_is_told_first() {
         assert_eq!(other.load(&[user("ada")]).await.unwrap_err().kind(), Kind::Rejected);
         assert_eq!(other.now().await.unwrap_err().kind(), Kind::Rejected);
     }
-    // Those who agree go on.
+    // The store with the right number still works.
     eight.put(&[session("bob")]).await.unwrap();
     assert_eq!(eight.load(&[user("a"), user("bob")]).await.unwrap().sessions.len(), 1);
     for shards in [0, 1_025] {
@@ -58,7 +59,7 @@ async fn another_number_of_shards_is_refused_whatever_is_told_first() {
 }
 
 #[tokio::test]
-async fn settings_out_of_bounds_are_refused_at_once() {
+async fn opening_a_store_is_rejected_when_a_setting_is_out_of_bounds() {
     let options = || rig::options(&rig::unique());
     for options in [
         options().keep_for(Duration::ZERO),
@@ -72,7 +73,7 @@ async fn settings_out_of_bounds_are_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_lease_beyond_all_bounds_spoils_no_shard() {
+async fn a_shard_accepts_sessions_after_one_with_an_unbounded_lease() {
     let store = rig::on(&REDIS, &rig::unique());
     let mut forever = session("ada");
     forever.placement.lease = Duration::MAX;
@@ -81,7 +82,7 @@ async fn a_lease_beyond_all_bounds_spoils_no_shard() {
 }
 
 #[tokio::test]
-async fn a_process_with_another_number_of_shards_says_so_and_shows_nobody() {
+async fn a_process_with_another_number_of_shards_rejects_heartbeats_and_shows_nobody() {
     let name = rig::unique();
     with_shards(&name, 8).put(&[session("ada")]).await.unwrap();
     let presence = presence_core::Presence::builder(with_shards(&name, 16)).start().unwrap();
@@ -92,7 +93,7 @@ async fn a_process_with_another_number_of_shards_says_so_and_shows_nobody() {
 }
 
 #[tokio::test]
-async fn a_key_of_ours_that_holds_something_else_is_corrupt() {
+async fn calls_fail_as_corrupt_while_a_key_has_the_wrong_type() {
     let name = rig::unique();
     let store = rig::on(&REDIS, &name);
     for key in ["sessions", "users"] {
@@ -102,7 +103,7 @@ async fn a_key_of_ours_that_holds_something_else_is_corrupt() {
         let corrupt = store.put(slice::from_ref(&ada)).await.unwrap_err();
         assert_eq!(corrupt.kind(), Kind::Corrupt, "{corrupt}");
         assert_eq!(store.load(&[user("ada")]).await.unwrap_err().kind(), Kind::Corrupt);
-        // Once it is out of the way, life goes on.
+        // When the wrong key is deleted, calls succeed again.
         assert_eq!(REDIS.command(&["DEL", &key]), "1");
         store.put(slice::from_ref(&ada)).await.unwrap();
         assert_eq!(store.load(&[user("ada")]).await.unwrap().sessions, [ada]);
@@ -111,7 +112,7 @@ async fn a_key_of_ours_that_holds_something_else_is_corrupt() {
 }
 
 #[tokio::test]
-async fn a_corrupt_shard_is_survived_by_the_others_and_heals_once_it_is_gone() {
+async fn a_corrupt_shard_affects_no_other_and_recovers_when_the_wrong_key_is_deleted() {
     let name = rig::unique();
     let store = rig::on(&REDIS, &name);
     let corrupt = key_of(&store, &name, "ada", "sessions");
@@ -131,7 +132,7 @@ async fn a_corrupt_shard_is_survived_by_the_others_and_heals_once_it_is_gone() {
 }
 
 #[tokio::test]
-async fn a_record_that_is_none_of_ours_is_reported_passed_over_and_healed_by_the_next_put() {
+async fn an_invalid_record_is_reported_and_skipped_and_the_next_put_replaces_it() {
     let name = rig::unique();
     let store = rig::on(&REDIS, &name);
     let (ada, bob) = (session("ada"), session("bob"));
@@ -146,7 +147,8 @@ async fn a_record_that_is_none_of_ours_is_reported_passed_over_and_healed_by_the
         let process = Process::on(rig::on(&REDIS, &name)).await;
         assert!(process.presence.user(&user("bob")).is_some(), "the others are seen");
         assert!(process.presence.user(&user("ada")).is_none());
-        // Only what has the shape of a record is touched; the other is missed, and told again.
+        // A touch skips an invalid record and reports it as missing, so that the session is put
+        // again.
         let touch = presence_core::store::Touch::Session {
             user: ada.user.clone(),
             id: ada.id.clone(),
@@ -155,14 +157,15 @@ async fn a_record_that_is_none_of_ours_is_reported_passed_over_and_healed_by_the
         };
         store.touch(&[touch]).await.unwrap();
         store.put(slice::from_ref(&ada)).await.unwrap();
-        // Times that look like ours are kept, since they only go forward.
+        // Only the placement is compared: an invalid value that looks like times may be kept, since
+        // times only move forward.
         let healed = store.load(&[user("ada")]).await.unwrap().sessions.pop().unwrap();
         assert_eq!(healed.placement, ada.placement, "{nonsense:?}");
     }
 }
 
 #[tokio::test]
-async fn a_message_that_is_none_of_ours_ends_no_process() {
+async fn an_invalid_message_on_a_channel_is_ignored() {
     let name = rig::unique();
     let store = rig::on(&REDIS, &name);
     let process = Process::on(rig::on(&REDIS, &name)).await;
@@ -176,7 +179,7 @@ async fn a_message_that_is_none_of_ours_ends_no_process() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_are_refused_and_appear_nowhere() {
+async fn wrong_credentials_are_rejected_and_appear_in_no_error_or_debug_text() {
     let server = test_servers::redis::Redis::with(&[("requirepass", "right-secret/%@:?")]);
     let options = || Options::new(Namespace::new("n").unwrap());
     let good = RedisStore::connect(&server.url(), options()).unwrap();

@@ -1,4 +1,4 @@
-//! A server that answers and refuses writes: nobody can beat, and nobody leaves.
+//! A server that answers but refuses writes: no heartbeat is stored, and nobody leaves.
 
 use super::{Crowd, Process, eventually, names};
 use crate::rig;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use test_servers::redis::Redis;
 
-/// For longer than a lease; what is shown meanwhile is looked at all the time.
+/// How long writes are refused: longer than a lease. The counts are checked all the time.
 const REFUSED_FOR: Duration = Duration::from_secs(12);
 
 async fn nobody_leaves_while(refuses: impl Fn(&Redis), accepts: impl Fn(&Redis)) {
@@ -37,7 +37,7 @@ async fn nobody_leaves_while(refuses: impl Fn(&Redis), accepts: impl Fn(&Redis))
     eventually("the store is up again", || one.presence.health().store == StoreHealth::Up).await;
     assert!(crowd.stored() > 0 && crowd.degraded() > 0, "they did beat, and were refused");
     assert!(one.left().is_empty() && other.left().is_empty());
-    // Who falls silent lapses as ever.
+    // Afterwards, users who stop sending heartbeats lapse as usual.
     drop(crowd);
     eventually("the silent are gone", || other.online() == 0).await;
 }
@@ -47,22 +47,22 @@ fn set(setting: &'static str, value: &'static str) -> impl Fn(&Redis) {
 }
 
 #[tokio::test]
-async fn nobody_leaves_while_the_memory_is_full() {
+async fn nobody_leaves_while_redis_is_out_of_memory() {
     nobody_leaves_while(set("maxmemory", "1"), set("maxmemory", "0")).await;
 }
 
 #[tokio::test]
-async fn nobody_leaves_while_replicas_are_too_few() {
+async fn nobody_leaves_while_redis_has_too_few_replicas() {
     nobody_leaves_while(set("min-replicas-to-write", "3"), set("min-replicas-to-write", "0")).await;
 }
 
 /// Saves the data, and returns once that has succeeded or failed.
 fn save(server: &Redis, status: &str) {
     server.command(&["BGSAVE"]);
-    let told = format!("rdb_last_bgsave_status:{status}");
+    let expected = format!("rdb_last_bgsave_status:{status}");
     let is_done = || {
         let info = server.command(&["INFO", "persistence"]);
-        info.contains(&told) && info.contains("rdb_bgsave_in_progress:0")
+        info.contains(&expected) && info.contains("rdb_bgsave_in_progress:0")
     };
     for _ in 0..3_000 {
         if is_done() {
@@ -74,11 +74,11 @@ fn save(server: &Redis, status: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_leaves_while_saves_fail() {
-    // A folder stands where the file should.
+async fn nobody_leaves_while_redis_cannot_save_its_data() {
+    // A folder with the name of the file makes every save fail.
     let obstacle = |server: &Redis| {
-        let told = server.command(&["CONFIG", "GET", "dir"]);
-        PathBuf::from(told.lines().last().unwrap()).join("dump.rdb")
+        let setting = server.command(&["CONFIG", "GET", "dir"]);
+        PathBuf::from(setting.lines().last().unwrap()).join("dump.rdb")
     };
     let refuses = |server: &Redis| {
         set("save", "3600 1")(server);

@@ -1,4 +1,4 @@
-//! Clocks of processes that differ: only the store's time counts.
+//! Processes whose clocks differ: all judge sessions by the store's time.
 
 use super::{Process, eventually, policy, tab, user};
 use crate::rig::{self, REDIS};
@@ -7,7 +7,7 @@ use presence_core::{Beat, Presence};
 use std::time::Duration;
 
 #[tokio::test]
-async fn two_processes_whose_clocks_differ_by_half_a_minute_agree() {
+async fn two_processes_whose_clocks_differ_by_half_a_minute_see_the_same_users() {
     let name = rig::unique();
     let skew = Duration::from_secs(15);
     let process = |clock: SkewedClock| {
@@ -18,7 +18,7 @@ async fn two_processes_whose_clocks_differ_by_half_a_minute_agree() {
     for process in &processes {
         process.presence.ready().await;
     }
-    // Each has people who stay, and one who falls silent.
+    // Each process has one user who keeps sending heartbeats, and one who stops.
     for (n, process) in processes.iter().enumerate() {
         process.presence.beat(Beat::enter(user(&format!("silent-{n}")), tab("t"))).await.unwrap();
     }

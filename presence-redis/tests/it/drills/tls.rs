@@ -1,4 +1,4 @@
-//! Redis behind TLS.
+//! Redis with TLS.
 
 use crate::rig;
 use presence_core::store::{Kind, PresenceStore};
@@ -7,12 +7,12 @@ use presence_redis::redis::{Client, TlsCertificates};
 use test_servers::redis::Tls;
 
 fn install_provider() {
-    // Whichever test comes first installs it for all.
+    // An error means that another test has installed it before.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
 #[tokio::test]
-async fn a_server_with_a_certificate_that_is_trusted_serves_verbs_and_watches() {
+async fn calls_and_watches_work_over_tls_with_a_trusted_certificate() {
     install_provider();
     let server = Tls::start();
     let trusted = TlsCertificates { client_tls: None, root_cert: Some(server.certificate().into()) };
@@ -27,7 +27,7 @@ async fn a_server_with_a_certificate_that_is_trusted_serves_verbs_and_watches() 
 }
 
 #[tokio::test]
-async fn a_server_with_a_certificate_that_nobody_vouches_for_is_not_talked_to() {
+async fn a_server_with_an_untrusted_certificate_is_refused() {
     install_provider();
     let server = Tls::start();
     let store = RedisStore::connect(&server.url(), rig::options(&rig::unique())).unwrap();

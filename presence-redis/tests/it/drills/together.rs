@@ -1,4 +1,4 @@
-//! Two processes on one store are one presence.
+//! Two processes on one store show the same presence.
 
 use super::{Process, eventually, tab, topics, user};
 use crate::rig::{self, CLUSTER, REDIS};
@@ -7,7 +7,7 @@ use presence_redis::RedisStore;
 use std::time::Duration;
 
 async fn two(open: impl Fn() -> RedisStore) -> (Process, Process) {
-    // Long enough for two calls in turn, however busy the machine is.
+    // The grace period is long enough for two calls in sequence, even on a busy machine.
     let policy = || super::policy().grace(Duration::from_secs(4)).lease_for(Duration::from_mins(1));
     (Process::with(open(), policy()).await, Process::with(open(), policy()).await)
 }
@@ -23,19 +23,19 @@ async fn a_join_on_one_is_an_event_on_the_other(open: impl Fn() -> RedisStore) {
 }
 
 #[tokio::test]
-async fn a_join_on_one_process_is_an_event_on_the_other() {
+async fn a_join_on_one_process_is_an_event_on_the_other_on_redis() {
     let name = rig::unique();
     a_join_on_one_is_an_event_on_the_other(|| rig::on(&REDIS, &name)).await;
 }
 
 #[tokio::test]
-async fn a_join_on_one_process_is_an_event_on_the_other_of_a_cluster() {
+async fn a_join_on_one_process_is_an_event_on_the_other_on_a_cluster() {
     let name = rig::unique();
     a_join_on_one_is_an_event_on_the_other(|| rig::on_cluster(&CLUSTER, &name)).await;
 }
 
 #[tokio::test]
-async fn a_visitor_on_two_pages_counts_once() {
+async fn a_user_with_sessions_on_two_processes_counts_once() {
     let name = rig::unique();
     let (one, two) = two(|| rig::on(&REDIS, &name)).await;
     one.presence.beat(Beat::enter(user("ada"), tab("a")).topics(topics("/"))).await.unwrap();
@@ -48,7 +48,7 @@ async fn a_visitor_on_two_pages_counts_once() {
 }
 
 #[tokio::test]
-async fn a_reload_shows_no_leave_in_whatever_order_and_place_its_halves_arrive() {
+async fn a_page_reload_shows_no_leave_whatever_the_order_and_processes_of_its_two_requests() {
     let name = rig::unique();
     let (one, two) = two(|| rig::on(&REDIS, &name)).await;
     for (n, unload_first) in [true, false, true, false].into_iter().enumerate() {
@@ -58,14 +58,14 @@ async fn a_reload_shows_no_leave_in_whatever_order_and_place_its_halves_arrive()
             panic!("not stored")
         };
         eventually("the other sees it", || two.is_online(&visitor)).await;
-        // Half of the time the load arrives where the page was, half of the time elsewhere.
+        // Twice the load arrives at the other process, twice at the one that had the page.
         let (loads_at, unloads_at) = if n < 2 { (&two, &one) } else { (&one, &two) };
         let leave = Leave::new(user(&visitor), tab("t"));
         if unload_first {
             unloads_at.presence.leave(leave).await.unwrap();
             loads_at.presence.beat(enter()).await.unwrap();
         } else {
-            // The unload speaks of the page that it saw.
+            // The leave names the placement that the unloaded page had.
             loads_at.presence.beat(enter()).await.unwrap();
             unloads_at.presence.leave(leave.placed_at(placed_at)).await.unwrap();
         }
@@ -78,8 +78,8 @@ async fn a_reload_shows_no_leave_in_whatever_order_and_place_its_halves_arrive()
 }
 
 #[tokio::test]
-async fn a_namespace_of_one_database_never_sees_the_same_one_of_another() {
-    // Channels are common to all databases.
+async fn a_namespace_never_shows_sessions_of_the_same_namespace_in_another_database() {
+    // All databases of a server share its pub/sub channels.
     let name = rig::unique();
     let on = |database: u8| {
         RedisStore::connect(&format!("{}/{database}", REDIS.url()), rig::options(&name)).unwrap()
@@ -88,7 +88,8 @@ async fn a_namespace_of_one_database_never_sees_the_same_one_of_another() {
     for n in 0..20 {
         one.presence.beat(Beat::enter(user(&format!("one-{n}")), tab("t"))).await.unwrap();
     }
-    // Once it has heard of these, it would have heard of those.
+    // These messages are later than the ones above: when they have arrived, messages of the other
+    // database would have arrived too.
     let other = Process::on(on(0)).await;
     for n in 0..20 {
         other.presence.beat(Beat::enter(user(&format!("zero-{n}")), tab("t"))).await.unwrap();
@@ -100,13 +101,13 @@ async fn a_namespace_of_one_database_never_sees_the_same_one_of_another() {
 }
 
 #[tokio::test]
-async fn a_namespace_never_sees_the_sessions_of_another() {
+async fn a_namespace_never_shows_the_sessions_of_another() {
     let (mine, yours) = (rig::unique(), rig::unique());
     let one = Process::on(rig::on(&REDIS, &mine)).await;
     let other = Process::on(rig::on(&REDIS, &yours)).await;
     one.presence.beat(Beat::enter(user("ada"), tab("t"))).await.unwrap();
     other.presence.beat(Beat::enter(user("bob"), tab("t"))).await.unwrap();
-    // Once each has heard itself from the store, it would have heard the other.
+    // Neither the store nor the views contain the other namespace's user.
     let store = rig::on(&REDIS, &mine);
     assert_eq!(store.load(&[user("bob")]).await.unwrap().sessions, []);
     assert_eq!((one.online(), other.online()), (1, 1));

@@ -1,5 +1,5 @@
-//! Several handles write whatever they like while connections break, scripts are lost and slots
-//! move: in the end every watch shows what the store holds.
+//! Several handles write at random while connections break, scripts are lost and slots move. In the
+//! end, every watch shows the sessions of the store.
 
 use super::{tab, user};
 use crate::rig;
@@ -22,7 +22,8 @@ fn below(n: u64) -> u64 {
     random::u64() % n
 }
 
-/// Names with all that a name may hold, few enough to meet, and stamps of a small range.
+/// A random session. Its names have unusual characters; names and times are drawn from few values,
+/// so that writes concern the same sessions.
 fn any_session() -> Session {
     let at = Timestamp::from_millis(1_700_000_000_000 + below(5_000));
     let left = (below(4) == 0).then_some(Departure { at, ends_at: at });
@@ -42,8 +43,8 @@ fn some<T>(make: impl Fn(Session) -> T) -> Vec<T> {
     (0..=below(8)).map(|_| make(any_session())).collect()
 }
 
-/// Writes until it is told to stop. What fails may have been done or not: the store decides what is
-/// true.
+/// Writes until `is_done` is set. Errors are ignored, since a call that failed may have been
+/// executed: the test compares with the store in the end.
 async fn write(store: RedisStore, is_done: Arc<AtomicBool>) {
     while !is_done.load(Ordering::Relaxed) {
         let _ = match below(3) {
@@ -69,7 +70,8 @@ async fn write(store: RedisStore, is_done: Arc<AtomicBool>) {
     }
 }
 
-/// Watches, anew whenever a feed ends, until all that was written before `is_done` has been told.
+/// Watches until the view contains everything that was written before `is_done` was set. Starts
+/// again with an empty view whenever a feed ends.
 async fn watch(store: RedisStore, is_done: Arc<AtomicBool>) -> Reference {
     loop {
         let (mut view, mut feed) = (Reference::default(), store.watch());
@@ -98,7 +100,7 @@ async fn views_agree(open: impl Fn() -> RedisStore, trouble: impl FnOnce() + Sen
     tokio::task::spawn_blocking(trouble).await.unwrap();
     stops.store(true, Ordering::Relaxed);
     join_all(writers).await;
-    // What was given up in time may still be done.
+    // A call that has timed out may still be executed.
     sleep(Duration::from_secs(2)).await;
     is_done.store(true, Ordering::Relaxed);
     let users: Vec<_> = (0..USERS).map(any_user).collect();
@@ -113,7 +115,7 @@ async fn views_agree(open: impl Fn() -> RedisStore, trouble: impl FnOnce() + Sen
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn views_agree_after_connections_and_scripts_were_killed() {
+async fn watches_show_what_the_store_holds_after_connections_and_scripts_were_lost() {
     let (server, name) = (Arc::new(Redis::start()), rig::unique());
     let troubled = Arc::clone(&server);
     let trouble = move || {
@@ -131,7 +133,7 @@ async fn views_agree_after_connections_and_scripts_were_killed() {
     views_agree(|| rig::on(&server, &name), trouble).await;
 }
 
-/// Moves a slot to the next master as an operator's tool does, key by key.
+/// Moves a slot to the next master, key by key, like the tools of an operator.
 fn move_slot(cluster: &Cluster, slot: &str) {
     let nodes = cluster.nodes();
     let master = cluster.master_of(slot.parse().unwrap()).port();
@@ -153,7 +155,7 @@ fn move_slot(cluster: &Cluster, slot: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn views_agree_after_slots_of_a_cluster_have_moved() {
+async fn watches_show_what_the_store_holds_after_slots_of_a_cluster_have_moved() {
     let (cluster, name) = (Arc::new(Cluster::start(3, 0)), rig::unique());
     let (moved, of) = (Arc::clone(&cluster), name.clone());
     let trouble = move || {
