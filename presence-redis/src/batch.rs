@@ -1,5 +1,5 @@
-//! Turns batches into calls of scripts: each session once, sorted by shard, and divided so that no
-//! call occupies the server for long.
+//! Turns batches into calls of scripts: merges entries of the same name, groups them by shard, and
+//! divides them so that no call occupies the server for long.
 
 use crate::codec;
 use crate::keys::{Keys, shard_of};
@@ -93,7 +93,7 @@ impl Parts {
     }
 }
 
-/// The calls that send these parts: as few as the bounds allow, or one for each part where a script
+/// The calls that send these parts: as few as the bounds allow, or one for each part if a script
 /// may use the keys of one shard only.
 pub fn calls(
     script: &Script,
@@ -159,8 +159,8 @@ pub fn puts(sessions: &[Session], shards: u16) -> Vec<(u16, Part)> {
     parts.finish()
 }
 
-/// The parts of a touch, with each session and each node once. Nodes go to every shard, which
-/// judges its held sessions by itself.
+/// The parts of a touch, with each session and each node once. Nodes are sent to every shard, since
+/// each shard stores the nodes by which its held sessions are judged.
 pub fn touches(touches: &[Touch], shards: u16) -> Vec<(u16, Part)> {
     let mut sessions: HashMap<_, (Timestamp, Timestamp), RandomState> = HashMap::default();
     let mut nodes: HashMap<&NodeId, (Timestamp, Option<Duration>), RandomState> = HashMap::default();
@@ -205,7 +205,7 @@ pub fn records(users: &[UserRecord], shards: u16) -> Vec<(u16, Part)> {
     parts.finish()
 }
 
-/// The parts of a forget, in the given order. Nodes go to every shard.
+/// The parts of a forget, in the given order. Nodes are sent to every shard.
 pub fn forgets(seen: &[ForgetIf], shards: u16) -> Vec<(u16, Part)> {
     let mut parts = Parts::new(shards, 1);
     for seen in seen {
@@ -222,7 +222,7 @@ pub fn forgets(seen: &[ForgetIf], shards: u16) -> Vec<(u16, Part)> {
     parts.finish()
 }
 
-/// The parts of a load: users without values. A part holds few, since each user may have many
+/// The parts of a load: users without values. A part has few users, since each may have many
 /// sessions.
 pub fn loads<'u>(users: impl Iterator<Item = &'u UserId>, shards: u16) -> Vec<(u16, Part)> {
     let mut parts = Parts::new(shards, 1);

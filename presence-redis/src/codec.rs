@@ -4,14 +4,17 @@
 //! A record is `times placement TAB declared`:
 //!
 //! ```text
+//! seen_at       active_at     placed_at     h TAB node       TAB rest                          TAB declared
 //! 1700000000123 1700000000100 1700000000000 h TAB web-1~9f3c TAB {"held":true,"lease":60000,…} TAB
-//! └ seen_at      └ active_at   └ placed_at   │      └ node          └ the rest of the placement     └ declared, if any
-//!                                            └ h: here; l: left, with two more instants, when and until when
 //! ```
 //!
-//! (without the spaces). Calls and messages hold the whole record. In Redis the times are in one
-//! hash and the rest in another, since heartbeats read and write only times; there an `l` after the
-//! times says that the session has left.
+//! There are no spaces between these parts. If the session has left, the `h` (here) is an `l`
+//! (left) with two more times after it: `at` and `ends_at`. `rest` has the other fields of the
+//! placement. `declared` is empty if nothing was declared.
+//!
+//! Calls and messages contain the whole record. In Redis the times are in one hash and the rest in
+//! another, since heartbeats read and write only times. In the hash of times, an `l` after the
+//! times means that the session has left.
 //!
 //! Times have 13 digits, so that the greater string is the later time. **Each register is a string
 //! whose byte order is the order of the core's merge**: of two placements, and of two declarations,
@@ -158,8 +161,8 @@ pub fn node(id: NodeId, beat: &str) -> Option<Node> {
 }
 
 /// Encodes a user record without its user: `seen_at`, and if they are set, `erased_at` and the
-/// block. Of two blocks the greater string wins: `at`, `until`, and the session if the block is
-/// about one.
+/// block. A block is `at`, `until`, and the session if it concerns only one. Of two blocks, the
+/// greater string wins.
 pub fn user_record(record: &UserRecord) -> String {
     let mut text = String::with_capacity(DIGITS);
     push_instant(&mut text, record.seen_at);
@@ -202,7 +205,7 @@ pub fn touch_of(field: &str, moved: &str) -> Option<Touch> {
     rest.is_empty().then_some(Touch::Session { user, id, seen_at, active_at })
 }
 
-/// Encodes a condition to forget: a name, and the times that were known of it.
+/// Encodes a condition to forget: a name, and the times that the caller knows.
 pub fn seen(seen: &ForgetIf) -> (String, String) {
     match seen {
         ForgetIf::Session { key, seen_at, placed_at } => {

@@ -9,7 +9,7 @@ pub fn timeout() -> Error {
     Error::new(Kind::Timeout, "Redis did not answer in time")
 }
 
-/// The error of an answer that the scripts of this crate never give.
+/// The error for an answer of an unexpected form.
 pub fn unexpected(what: &'static str) -> Error {
     Error::new(Kind::Corrupt, format!("Redis answered something else than {what}"))
 }
@@ -110,14 +110,14 @@ const NOT_NOW: (Kind, &str) = (Kind::Unavailable, "Redis does not serve at the m
 mod tests {
     use super::*;
 
-    fn said(line: &str) -> RedisError {
+    fn parsed(line: &str) -> RedisError {
         redis::parse_redis_value(line.as_bytes()).unwrap().extract_error().unwrap_err()
     }
 
     #[test]
-    fn what_a_command_in_a_script_was_refused_with_means_the_same_before_redis_7() {
+    fn errors_of_commands_in_scripts_are_classified_before_redis_7_as_well() {
         let within = |text: &str| {
-            said(&format!(
+            parsed(&format!(
                 "-ERR Error running script (call to f_0123): @user_script:9: @user_script: 9: {text}\r\n"
             ))
         };
@@ -135,9 +135,9 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_by_itself_is_unavailable() {
+    fn temporary_states_of_the_server_are_unavailable() {
         for text in ["-OOM x", "-LOADING x", "-BUSY x", "-READONLY x", "-CLUSTERDOWN x", "-TRYAGAIN x"] {
-            assert_eq!(classify(said(&format!("{text}\r\n"))).kind(), Kind::Unavailable, "{text}");
+            assert_eq!(classify(parsed(&format!("{text}\r\n"))).kind(), Kind::Unavailable, "{text}");
         }
     }
 }

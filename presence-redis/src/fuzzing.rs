@@ -2,7 +2,7 @@
 //! the tests below, which run them on stable Rust.
 //!
 //! Each function takes any bytes, and returns whether they could be decoded. It panics only if a
-//! promise of the decoder is broken.
+//! guarantee of the decoder is violated.
 #![allow(clippy::missing_panics_doc, reason = "a broken promise panics")]
 
 use crate::broker::calls;
@@ -58,7 +58,7 @@ mod tests {
     const SESSION: &str = "170000000012317000000001001700000000000l17000000002001700000005200\tweb-1~9f3c\t{\"held\":true,\"lease\":60000,\"topics\":[{\"topic\":\"a\"}],\"meta\":{\"x\":1.5}}\t1700000000000{\"at\":1700000000000,\"status\":\"away\",\"message\":\"tea\"}";
 
     #[test]
-    fn messages_that_are_nearly_right_are_passed_over() {
+    fn mutated_feed_messages_are_decoded_or_ignored() {
         let put = format!("7 put 9f\n1\nada\ttab\n{SESSION}\n");
         let touch =
             "8 touch 1700000000000 9f\n2\nada\ttab\n\tweb-1~9f\n17000000001231700000000100\n1700000000123\n";
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn records_that_are_nearly_right_are_refused_or_kept() {
+    fn mutated_records_are_decoded_or_refused() {
         let here = "ada\ttab\n170000000012317000000001001700000000000h\tweb-1~9f\t{\"held\":false,\"lease\":60000}\t";
         let left = format!("ada\ttab\n{SESSION}");
         let user = "ada\n1700000000123170000000012317000000001231700000000999tab";
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn announcements_that_are_nearly_right_are_passed_over() {
+    fn mutated_announcements_are_decoded_or_ignored() {
         let examples = [&b"event 9f 42 41 0\n{\"a\":1}"[..], b"signal\n{}", b"turn\n"];
         mutations(&examples, super::announced);
     }

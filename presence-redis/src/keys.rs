@@ -95,7 +95,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn keys_of_a_shard_share_what_decides_the_slot() {
+    fn all_keys_of_a_shard_have_the_same_slot() {
         let keys = Keys::all(&Namespace::new("chat").unwrap(), 2);
         assert_eq!(keys[1].sessions, "presence:{chat:1}:sessions");
         assert!(keys[1].names().iter().all(|name| name.contains("{chat:1}")));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn shards_never_move() {
+    fn the_shard_of_a_user_does_not_change_between_versions() {
         // Every released version has stored data by these values: with other values, all stored
         // sessions would be lost.
         let shard = |user| shard_of(&UserId::new(user).unwrap(), 8);
@@ -112,7 +112,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_ids_come_back(user in "\\PC{1,40}", id in "\\PC{1,40}") {
+        fn a_session_is_decoded_from_its_field(user in "\\PC{1,40}", id in "\\PC{1,40}") {
             let (Ok(user), Ok(id)) = (UserId::new(user), SessionId::new(id)) else { return Ok(()) };
             let field = session_field(&user, &id);
             prop_assert_eq!(session_of(&field), Some(SessionKey { user, id }));
@@ -120,7 +120,7 @@ mod tests {
         }
 
         #[test]
-        fn a_node_is_no_session(node in "\\PC{1,40}") {
+        fn the_name_of_a_node_is_never_decoded_as_a_session(node in "\\PC{1,40}") {
             let Ok(node) = NodeId::new(node) else { return Ok(()) };
             let field = node_field(&node);
             prop_assert_eq!(session_of(&field), None);

@@ -1,8 +1,8 @@
 //! Presence on Redis and Valkey: one server, Sentinel, or a cluster.
 //!
 //! [`RedisStore`] keeps sessions in a few hashes per shard, and announces each change to all other
-//! processes. One Lua script per verb runs within one shard, so that each verb is atomic there;
-//! concurrent callers share batches.
+//! processes. Each verb is one Lua script, which is atomic within a shard. Concurrent callers share
+//! batches.
 //!
 //! # In Redis
 //! Users are spread over shards. The keys of shard 3 of the namespace `chat`:
@@ -26,12 +26,12 @@
 //!   `volatile-` policies would evict them as well. When a shard has lost one of its keys, a
 //!   process that starts afterwards sees no sessions until they enter again. The remedy is to
 //!   delete all keys of the shard: the processes then write their sessions again.
-//! - **Rights**, where it has users: `EVALSHA`, `EVAL`, `SUBSCRIBE` (`SSUBSCRIBE`), `PING`,
-//!   `HELLO`, `CLIENT`, and what the scripts call: `HGET`, `HMGET`, `HSET`, `HSETNX`, `HDEL`,
-//!   `HSCAN`, `HGETALL`, `HINCRBY`, `GET`, `SET`, `SETRANGE`, `GETRANGE`, `STRLEN`, `APPEND`,
-//!   `DEL`, `PEXPIRE`, `TIME`, `PUBLISH` (`SPUBLISH`), on `presence:{<namespace>:*`, keys and
-//!   channels. `INFO` too, if possible, by which failovers are noticed.
-//! - **No persistence**: the processes write data again that the server has lost. [`RedisBroker`]
+//! - **Permissions**, if the server has users (ACL): `EVALSHA`, `EVAL`, `SUBSCRIBE` (`SSUBSCRIBE`),
+//!   `PING`, `HELLO`, `CLIENT`, and what the scripts call: `HGET`, `HMGET`, `HSET`, `HSETNX`,
+//!   `HDEL`, `HSCAN`, `HGETALL`, `HINCRBY`, `GET`, `SET`, `SETRANGE`, `GETRANGE`, `STRLEN`,
+//!   `APPEND`, `DEL`, `PEXPIRE`, `TIME`, `PUBLISH` (`SPUBLISH`), on `presence:{<namespace>:*`, keys
+//!   and channels. If possible `INFO` as well, by which failovers are detected.
+//! - **No persistence**: if the server loses data, the processes write it again. [`RedisBroker`]
 //!   needs persistence if messages must survive a restart, with `appendfsync always` if no
 //!   acknowledged message may be lost. Its scripts also call `XADD`, `XDEL`, `XLEN`, `XRANGE` and
 //!   `XREVRANGE` on `presence:log:*`, `presence:meta:*`, `presence:key:*` and `presence:heard:*`,
@@ -40,7 +40,7 @@
 //! # The map
 //! | file | contents |
 //! |---|---|
-//! | `store` | how a store is opened |
+//! | `store` | opens a store |
 //! | `verbs` | put, touch, forget, load |
 //! | `options` | settings |
 //! | `keys` | names of keys and fields, the shard of a user |

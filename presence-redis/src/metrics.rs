@@ -2,8 +2,7 @@
 
 use metrics::describe_counter;
 
-/// Describes the metrics to the recorder, if one is installed by now. METRICS.md has the same table
-/// for people.
+/// Describes the metrics to the recorder, if one is installed by now. METRICS.md lists them too.
 pub(crate) fn describe() {
     describe_counter!(
         "presence_redis_unreadable_total",

@@ -18,7 +18,8 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// The namespace. All processes of one service use the same, every other service another.
+    /// The namespace. All processes of one service use the same namespace; another service uses
+    /// another one.
     pub namespace: Namespace,
     /// The number of shards over which users are spread. Default `None`: 2, and 16 on a cluster. 1
     /// to 1,024.
@@ -45,8 +46,8 @@ pub struct Options {
     /// How long the keys of a shard are kept after the last heartbeat of the last process, beyond
     /// the longest lease in the shard. Default 10 min. From 1 s to 1 year.
     ///
-    /// It should be long enough that all processes can restart and find the sessions still stored;
-    /// after it, nothing is left behind.
+    /// It should be long enough that all processes can restart and find the sessions still stored.
+    /// After it, the keys expire.
     pub keep_for: Duration,
     /// The policy of this process, to be compared with that of the others. Default `None`: not
     /// compared.

@@ -1,4 +1,4 @@
-//! [`RedisStore`]: how it is opened.
+//! [`RedisStore`], and the ways to open one.
 
 use crate::keys::Keys;
 use crate::options::Options;
@@ -32,9 +32,9 @@ const KEEP_FOR: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::fr
 
 /// Presence on Redis ≥ 6.2 or Valkey: one server, Sentinel, or a cluster (there Redis ≥ 7).
 ///
-/// Opening one does no I/O: it starts with its server down, and recovers by itself. Clones share
-/// the connection and the batches of concurrent callers (see [`Coalesce`]). It must be used on a
-/// Tokio runtime.
+/// Opening a store does no I/O: it can be opened while its server is down, and recovers by itself.
+/// Clones share the connection and the batches of concurrent callers (see [`Coalesce`]). It must be
+/// used on a Tokio runtime.
 ///
 /// The server must not evict keys (`maxmemory-policy noeviction`, its default). Persistence is not
 /// needed: after a loss of data each process writes its own sessions again.
@@ -69,7 +69,7 @@ pub struct Sentinels {
     pub urls: Vec<String>,
     /// The name under which the sentinels watch the master.
     pub service: String,
-    /// The user on the master, where it has users. Default none.
+    /// The user name on the master, if it has users (ACL). Default none.
     pub username: Option<String>,
     /// The password of the master. Default none. Not shown by `Debug`.
     pub password: Option<String>,
@@ -181,7 +181,8 @@ impl RedisStore {
     ///
     /// Shards whose master has failed are unavailable until its replica has taken over; the others
     /// are still served. While a node hangs and no replica takes over from it, the client crate
-    /// stops now and then to look for it. The other shards then have pauses of a second or two.
+    /// searches for it from time to time. During a search, calls to the other shards wait for a
+    /// second or two.
     ///
     /// ```no_run
     /// use presence_redis::{Namespace, Options, RedisStore};

@@ -158,8 +158,9 @@ impl PresenceStore for Direct {
         feed::watch(Arc::clone(&self.0))
     }
 
-    /// The least time of all shards of a cluster, whose masters' clocks may differ: one that is
-    /// ahead is not followed by the other processes either.
+    /// The least of the times of all shards: the clocks of a cluster's masters may differ, and
+    /// other processes do not follow one that is ahead. On one server the first shard is enough,
+    /// since all shards have the same clock.
     async fn now(&self) -> Result<Timestamp> {
         let shards = if self.0.link.source.is_cluster() { self.shards() } else { 1 };
         let times = join_all((0..shards).map(|shard| self.0.now(shard))).await;

@@ -38,7 +38,7 @@ pub struct PushHandler {
     hub: WeakHub,
     shared: Weak<Shared>,
     intake: Option<Intake>,
-    /// The prefixes by their patterns.
+    /// The prefix of each subscribed pattern.
     prefixes: Mutex<HashMap<String, Arc<str>>>,
 }
 
@@ -141,8 +141,8 @@ pub async fn run(shared: Weak<Shared>, hub: WeakHub, mut asks: mpsc::UnboundedRe
                 if !std::mem::replace(&mut complained, true) && error.kind() == Kind::Rejected {
                     tracing::error!(error = &error as &dyn std::error::Error, "Redis cannot be listened to");
                 }
-                // Dropping the requests fails them at once, and the hub repeats them. A close needs
-                // nothing without a connection.
+                // Dropped requests fail at once, and the hub repeats them. A close has no effect
+                // without a connection.
                 while asks.try_recv().is_ok() {}
                 tokio::time::sleep(backoff(failures)).await;
                 failures = failures.saturating_add(1);

@@ -28,7 +28,7 @@ pub const WAITING_BYTES: usize = 16 * 1024 * 1024;
 type Read = dyn Fn(&str, &[u8]) -> Option<Publish> + Send + Sync;
 type Name = dyn Fn(&Channel) -> Option<String> + Send + Sync;
 
-/// How plain pub/sub channels of other services belong to channels of this broker.
+/// Maps plain pub/sub channels of other services to channels of this broker.
 ///
 /// ```
 /// use presence_core::broker::{Channel, Publish};
@@ -61,14 +61,15 @@ pub struct Foreign {
 }
 
 impl Foreign {
-    /// Channels by template, with one `{}` for what varies, which may be any text.
+    /// Maps all pub/sub channels whose names match a template. Its one `{}` matches any text.
     ///
-    /// `read` makes a message of what was captured and the payload; `None` when it is none, which
-    /// is logged now and then. It runs where the connection is read: it should not take long. Where
-    /// it panics, the message counts as none.
+    /// `read` gets the text in the place of `{}` and the payload, and returns the message to store.
+    /// It returns `None` for an invalid payload: then the message is ignored and counted, and a
+    /// warning is logged at most every ten seconds. It is called by the task that reads the
+    /// connection, so it must be fast. A panic in it counts as `None`.
     ///
     /// # Errors
-    /// [`Kind::Rejected`] when the template has no `{}`, or several.
+    /// [`Kind::Rejected`] when the template has no `{}` or several, or consists only of `{}`.
     pub fn new(
         template: &str,
         read: impl Fn(&str, &[u8]) -> Option<Publish> + Send + Sync + 'static,
@@ -88,8 +89,9 @@ impl Foreign {
     /// The time within which equal messages without a key are one event. Default 10 s; at least 1
     /// s.
     ///
-    /// It should be longer than the delay between the processes that store the same message. Where
-    /// the same message may be sent twice within that time, as in a chat, give messages a key.
+    /// It should be longer than the delay between the processes that store the same message. If
+    /// equal messages can be sent within that time as different events, as in a chat, give each
+    /// message a key.
     pub fn window(self, window: Duration) -> Self {
         Self { window: window.max(Duration::from_secs(1)), ..self }
     }

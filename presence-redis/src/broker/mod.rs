@@ -31,31 +31,31 @@ use witness::Witness;
 
 /// A [`Broker`] on Redis ≥ 6.2 or Valkey: one server, Sentinel, or a cluster (there Redis ≥ 7).
 ///
-/// Opening one does no I/O: it starts with its server down, and recovers by itself. Clones share
-/// everything, and it must be opened on a Tokio runtime. A process has one connection for its calls
-/// and one that receives everything, whatever the number of channels.
+/// Opening a broker does no I/O: it can be opened while its server is down, and recovers by itself.
+/// It must be opened on a Tokio runtime. Clones share its two connections, whatever the number of
+/// channels: one for calls, and one that receives all messages.
 ///
 /// # In Redis
 /// | key | what |
 /// |---|---|
 /// | `presence:log:{chat:room}` | STREAM of the events of the channel `room` in the namespace `chat` |
-/// | `presence:meta:{chat:room}` | HASH: incarnation, number of the newest event, what is trimmed, whether it is closed |
-/// | `presence:key:4:{chat:room}:k` | STRING: which event has used the idempotency key `k` |
-/// | `presence:heard:4:{chat:room}:…` | STRING: that a foreign message was stored |
-/// | `presence:event:0:{chat:room}` | the pub/sub channel of what is stored; 0 is the database |
+/// | `presence:meta:{chat:room}` | HASH: incarnation, number of the newest event and of the newest trimmed event, whether the channel is closed |
+/// | `presence:key:4:{chat:room}:k` | STRING: the event that used the idempotency key `k` |
+/// | `presence:heard:4:{chat:room}:…` | STRING: marks a foreign message that was stored |
+/// | `presence:event:0:{chat:room}` | the pub/sub channel on which events are announced; 0 is the database |
 ///
-/// All of them expire an [age](presence_core::broker::Retention::age) after the newest event.
+/// All keys expire an [age](presence_core::broker::Retention::age) after the newest event.
 ///
 /// # Loss of data
 /// The announcement of an event has the number of the event before it. If an announcement is lost,
-/// the next one shows the gap, and the missing event is read. A server that comes back without its
-/// data has other incarnations; one that lost only its newest events (a failover, `appendfsync
-/// everysec`) gets one as soon as any process that has seen one of them publishes to the channel or
-/// reads it again. Nothing that was acknowledged is lost where the server keeps it: `appendfsync
-/// always`.
+/// the next one shows the gap, and the missing event is read. If the server restarts without its
+/// data, every history gets a new incarnation. If it lost only its newest events (a failover,
+/// `appendfsync everysec`), a history gets a new incarnation as soon as a process that has seen one
+/// of the lost events publishes to the channel or reads it. No acknowledged event is lost if the
+/// server persists each write: `appendfsync always`.
 ///
 /// # On a cluster
-/// Each event is announced to the shard's own pub/sub channel, and once more to all nodes, for
+/// Each event is announced on a sharded pub/sub channel, and once more to all nodes, for
 /// subscribers by prefix.
 ///
 /// ```no_run

@@ -5,9 +5,9 @@ use presence_core::store::Namespace;
 
 /// The names of one namespace.
 ///
-/// A channel's name may hold any byte, braces and colons too. It always stands at the end or has
-/// its length in front, so that no two names run together; and all keys of one channel have the
-/// same text in the first braces, which determines the slot of a cluster.
+/// The name of a channel may contain any character, including braces and colons. In a key it is at
+/// the end, or its length precedes it, so that the keys of two channels never collide. All keys of
+/// a channel have the same text in the first braces, which determines their slot in a cluster.
 #[derive(Debug)]
 pub struct Names {
     namespace: Namespace,
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_two_channels_never_run_together() {
+    fn keys_of_different_channels_never_collide() {
         let names = names();
         let (a, b) = (Channel::new("a").unwrap(), Channel::new("a}:b").unwrap());
         assert_ne!(format!("{}b}}:c", names.keys("key", &a)), format!("{}c", names.keys("key", &b)));
@@ -94,13 +94,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_channel_comes_back(name in "\\PC{1,40}") {
+        fn a_channel_is_decoded_from_the_name_of_its_pubsub_channel(name in "\\PC{1,40}") {
             let channel = Channel::new(&name).unwrap();
             prop_assert_eq!(names().channel(names().pubsub(&channel).as_bytes()), Some(channel));
         }
 
         #[test]
-        fn all_keys_of_a_channel_share_a_slot(name in "\\PC{0,9}[{}]*\\PC{1,9}", key in "\\PC{0,9}[{}]*") {
+        fn all_keys_of_a_channel_have_the_same_slot(name in "\\PC{0,9}[{}]*\\PC{1,9}", key in "\\PC{0,9}[{}]*") {
             let channel = Channel::new(&name).unwrap();
             let tag = |key: &str| key.split_once('{').and_then(|(_, rest)| Some(rest.split_once('}')?.0.to_owned()));
             let names = names();

@@ -18,10 +18,11 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BrokerOptions {
-    /// The namespace. All processes of one service use the same, every other service another.
+    /// The namespace. All processes of one service use the same namespace; another service uses
+    /// another one.
     pub namespace: Namespace,
     /// The bounds of each channel's history. All processes of a namespace should use the same,
-    /// since each publish trims by its own.
+    /// since each publish trims the history to the bounds of its process.
     pub retention: Retention,
     /// The timeout of a call, after which it fails as
     /// [`Kind::Timeout`](presence_core::store::Kind::Timeout). Default 1 s. More than zero.

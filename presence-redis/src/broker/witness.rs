@@ -4,13 +4,14 @@ use parking_lot::Mutex;
 use presence_core::broker::{Channel, EventId};
 use std::collections::HashMap;
 
-/// The number of channels that are kept at least; at most twice as many.
+/// At least this many channels are kept, and at most twice as many.
 const CHANNELS: usize = 2_048;
 
 /// The newest event that was acknowledged to this process, per channel: a server that does not have
 /// it has lost data.
 ///
-/// There are two generations, so that a channel in use is kept.
+/// Channels are kept in two generations, and a noted channel moves to the young one. When the young
+/// generation is full, it replaces the old one, so that channels in use are kept.
 #[derive(Debug, Default)]
 pub struct Witness(Mutex<[HashMap<Channel, EventId>; 2]>);
 
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_is_known_and_the_number_of_channels_is_bounded() {
+    fn the_newest_event_of_a_used_channel_is_kept_and_the_number_of_channels_is_bounded() {
         let witness = Witness::default();
         let channel = |n: usize| Channel::new(n.to_string()).unwrap();
         let id = |number| EventId { incarnation: 1, number };

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 fn instant() -> impl Strategy<Value = Timestamp> {
-    // Few values, so that registers often have the same time.
+    // Few values, so that two registers often have the same time.
     prop_oneof![0..4u64, Just(1_700_000_000_000), Just(LATEST)].prop_map(Timestamp::from_millis)
 }
 
@@ -67,13 +67,13 @@ fn registers(record: &str) -> (&str, &str) {
 
 proptest! {
     #[test]
-    fn any_session_comes_back(whole in sessions()) {
+    fn a_decoded_session_equals_the_encoded_one(whole in sessions()) {
         let field = keys::session_field(&whole.user, &whole.id);
         prop_assert_eq!(session(&field, &record(&whole)), Some(whole));
     }
 
     #[test]
-    fn the_greater_string_is_what_the_core_keeps(one in placement(), other in placement(), whole in sessions()) {
+    fn of_two_placements_the_core_keeps_the_greater_string(one in placement(), other in placement(), whole in sessions()) {
         let with = |placement: &Placement| record(&Session { placement: placement.clone(), ..whole.clone() });
         let (a, b) = (with(&one), with(&other));
         let greater = registers(&a).0.as_bytes() > registers(&b).0.as_bytes();
@@ -81,7 +81,7 @@ proptest! {
     }
 
     #[test]
-    fn the_greater_declaration_is_what_the_core_keeps(one in declared(), other in declared(), whole in sessions()) {
+    fn of_two_declarations_the_core_keeps_the_greater_string(one in declared(), other in declared(), whole in sessions()) {
         let with = |declared: &Declared| record(&Session { declared: Some(declared.clone()), ..whole.clone() });
         let (a, b) = (with(&one), with(&other));
         let greater = registers(&a).1.as_bytes() > registers(&b).1.as_bytes();
@@ -91,7 +91,7 @@ proptest! {
     }
 
     #[test]
-    fn a_beat_comes_back_and_sorts_by_rank(
+    fn a_heartbeat_is_decoded_as_encoded_and_sorts_by_rank(
         seen in vec((instant(), option::of((0..9_000u64).prop_map(Duration::from_millis))), 2),
     ) {
         let id = NodeId::new("n").unwrap();
@@ -103,14 +103,14 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_it_panic(field in "[a\t]{0,4}\\PC{0,9}", text in "[0-9hl\t]{0,80}[{}\"\\PC]{0,40}") {
+    fn decoding_any_text_does_not_panic(field in "[a\t]{0,4}\\PC{0,9}", text in "[0-9hl\t]{0,80}[{}\"\\PC]{0,40}") {
         let _ = (session(&field, &text), touch_of(&field, &text), seen_of(&field, &text));
         let _ = node(NodeId::new("n").unwrap(), &text);
     }
 }
 
 #[test]
-fn a_record_is_legible_and_never_changes() {
+fn the_format_of_a_record_does_not_change_between_versions() {
     let placement = Placement {
         placed_at: Timestamp::from_millis(1_700_000_000_000),
         left: None,
@@ -133,7 +133,7 @@ fn a_record_is_legible_and_never_changes() {
 }
 
 #[test]
-fn an_instant_beyond_all_centuries_is_written_as_the_latest() {
+fn a_time_after_the_year_2286_is_written_as_the_latest_time() {
     let mut text = times(Timestamp::MAX, Timestamp::ZERO);
     assert_eq!(text.len(), 2 * DIGITS);
     text.truncate(DIGITS);
@@ -141,7 +141,7 @@ fn an_instant_beyond_all_centuries_is_written_as_the_latest() {
 }
 
 #[test]
-fn a_users_record_is_as_short_as_what_it_says() {
+fn a_user_record_contains_only_the_parts_that_are_set() {
     let at = Timestamp::from_millis;
     let user = UserId::new("ada").unwrap();
     let mut whole = UserRecord { seen_at: at(1_700_000_000_123), ..UserRecord::new(user.clone()) };

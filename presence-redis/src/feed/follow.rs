@@ -90,7 +90,8 @@ impl Follower {
             match self.sync().await {
                 Ok(epoch) => break epoch,
                 Err(Stop::Ended(why)) => return why,
-                // Reporting all entries again cannot take back what was reported; a new feed can.
+                // A second report of all entries would not remove those that were reported and have
+                // been deleted since. A new feed starts from nothing.
                 Err(Stop::Failed(_)) if self.has_reported => return "a shard could not be read to its end",
                 Err(Stop::Failed(error)) => {
                     if let Err(why) = self.endure(&error) {
@@ -214,7 +215,8 @@ impl Follower {
         }
     }
 
-    /// Returns if the call may be tried again after this error; an error ends the feed.
+    /// Returns `Ok` if the call may be tried again after this error, and otherwise the reason why
+    /// the feed ends.
     pub fn endure(&mut self, error: &Error) -> Result<(), Ended> {
         if !std::mem::replace(&mut self.has_complained, true) {
             let (shard, error) = (self.shard, error as &dyn std::error::Error);

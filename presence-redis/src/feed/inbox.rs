@@ -47,8 +47,8 @@ impl Inbox {
         match push.kind {
             PushKind::Message | PushKind::SMessage => self.queue(push.data),
             PushKind::Disconnection if ends_at_loss => self.close(),
-            // A cluster moves a channel with its slot. Messages that were missed meanwhile are
-            // noticed by their numbers.
+            // A cluster moves a channel with its slot. The numbers of the messages show whether any
+            // were missed meanwhile.
             _ => {}
         }
     }
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_goes_to_its_shard() {
+    fn a_message_is_queued_for_the_shard_of_its_channel() {
         let (inbox, mut messages) = inbox();
         inbox.take(push(PushKind::Message, "presence:{n:1}", b"a"), true);
         inbox.take(push(PushKind::SMessage, "presence:{other:1}", b"b"), true);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_ends_all_once_what_waits_is_read() {
+    fn after_a_lost_connection_all_queues_end_with_their_waiting_messages() {
         let (inbox, mut messages) = inbox();
         inbox.take(push(PushKind::Message, "presence:{n:0}", b"a"), true);
         inbox.take(push(PushKind::Disconnection, "", b""), true);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_outlives_the_loss_of_a_node() {
+    fn on_a_cluster_a_lost_connection_does_not_close_the_inbox() {
         let (inbox, mut messages) = inbox();
         inbox.take(push(PushKind::Disconnection, "", b""), false);
         inbox.take(push(PushKind::SMessage, "presence:{n:0}", b"a"), false);
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn who_falls_behind_is_ended_not_silently_skipped() {
+    fn too_many_waiting_messages_close_the_inbox_and_none_is_skipped() {
         let (inbox, mut messages) = inbox();
         for n in 0..=MESSAGES {
             inbox.take(push(PushKind::Message, "presence:{n:0}", n.to_string().as_bytes()), true);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_bounded_as_well() {
+    fn too_many_waiting_bytes_close_the_inbox() {
         let (inbox, mut messages) = inbox();
         let large = vec![b'x'; BYTES / 4];
         for _ in 0..5 {

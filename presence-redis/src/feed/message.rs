@@ -1,13 +1,16 @@
-//! What a shard announces: `number kind … epoch`, and blocks of names and values, a line each.
+//! The format of a shard's messages: a line `number kind … epoch`, then blocks of names and values,
+//! one per line.
 //!
 //! ```text
-//! 42 touch … 9f3c…    kinds: put, touch, remember, forget; a touch has the time since which it waited; last is the epoch
-//! 2                   how many there are
-//! ada TAB tab-1       their names …
+//! 42 touch … 9f3c…    number, kind, in a touch the time since which it waited, and epoch
+//! 2                   the number of entries
+//! ada TAB tab-1       their names
 //! bob TAB tab-7
-//! 17000000001230…     … and what belongs to each
+//! 17000000001230…     their values
 //! 17000000001230…
 //! ```
+//!
+//! The kinds are put, touch, remember and forget.
 
 use crate::codec;
 use presence_core::store::{Facts, FeedEvent, ForgetIf, Touch};
@@ -100,7 +103,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn blocks_follow_each_other() {
+    fn a_touch_message_has_a_block_of_sessions_and_one_of_nodes() {
         let times = codec::times(Timestamp::from_millis(7), Timestamp::from_millis(5));
         let beat = codec::beat(Timestamp::from_millis(9), None);
         let text = format!("42 touch 9f\n2\nada\ta\nbob\tb\n{times}\n{times}\n1\n\tnode\n{beat}\n");
@@ -114,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn one_entry_that_is_none_of_ours_spoils_no_other() {
+    fn an_invalid_entry_does_not_affect_the_others() {
         let times = codec::times(Timestamp::ZERO, Timestamp::ZERO);
         let message = read(format!("1 touch\n2\nada\ta\nbob\tb\n{times}\nnonsense\n").as_bytes()).unwrap();
         assert_eq!(message.unreadable, 1);
@@ -122,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_refused() {
+    fn text_that_is_not_a_message_is_refused() {
         for text in
             ["", "1", "x touch\n", "1 dance\n1\na\nb\n", "1 put\n3\na\n", "1 put\n99999999999999999999\n"]
         {
@@ -132,7 +135,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn decoding_any_bytes_does_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = (read(&bytes), number(&bytes, ""));
         }
     }

@@ -30,7 +30,7 @@ pub(super) struct Proof {
 }
 
 impl Follower {
-    /// Has a write accepted that proves the shard's time.
+    /// Proves the shard's time by a write, which succeeds only if the server accepts writes.
     pub(super) async fn prove(&mut self) -> store::Result<Proof> {
         let ask = self.inner.reckoning.ask(self.shard, SystemClock.now());
         let mut call = self.inner.one(&PROVE, self.shard);

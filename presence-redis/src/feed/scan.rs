@@ -19,10 +19,10 @@ const SLICE: usize = 500;
 impl Follower {
     /// Reports the whole content of the shard.
     ///
-    /// Slices are read one after the other, each requested when the one before has arrived. However
-    /// many processes read at once, the server has one short call of each in its queue, and
-    /// heartbeats are served in between. The shards take turns, so that the messages of none pile
-    /// up meanwhile, and a reader that is slow delays no other.
+    /// Each slice is requested when the one before has arrived. However many processes read at
+    /// once, the server has one short call of each in its queue, and serves heartbeats in between.
+    /// The shards of a process take turns, so that messages do not accumulate for any of them. A
+    /// slow reader does not delay other readers.
     ///
     /// A slice has the number of the last message that it includes, and is delivered after that
     /// message, so that the reader sees one order of events. If the slice were reported first, the
@@ -41,7 +41,7 @@ impl Follower {
             let (sessions, placements) = (list(sessions, "sessions")?, list(placements, "placements")?);
             let (facts, none_of_ours) = read(&sessions, &placements, &list(nodes, "nodes")?);
             unreadable += none_of_ours;
-            self.tell_all(facts).await;
+            self.send_facts(facts).await;
             text(&next).ok_or_else(|| unexpected("a cursor"))?.clone_into(&mut cursor);
             if cursor == "0" {
                 break;
@@ -78,8 +78,8 @@ impl Follower {
         }
     }
 
-    /// Requests a slice until it arrives. A busy server can answer later as well, since the slice
-    /// says which messages it includes.
+    /// Requests a slice until it arrives. A late answer is valid too, since the slice has the
+    /// number of the last message that it includes.
     async fn slice(&mut self, script: &Script, call: &Cmd) -> Result<Value, Stop> {
         let inner = Arc::clone(&self.inner);
         let mut failures = 0;
@@ -100,7 +100,7 @@ impl Follower {
 
     /// Reports nodes first, since held sessions are judged by them, then sessions in batches: the
     /// server returns a small hash whole, whatever the size of the slice.
-    async fn tell_all(&mut self, Facts { mut sessions, nodes, .. }: Facts) {
+    async fn send_facts(&mut self, Facts { mut sessions, nodes, .. }: Facts) {
         if !nodes.is_empty() {
             self.send(FeedEvent::Facts(Arc::new(Facts { nodes, ..Facts::default() }))).await;
         }

@@ -1,12 +1,13 @@
--- Drops what was not renewed since the caller saw it, and announces what was dropped.
+-- Deletes sessions, nodes and user records that have not changed since the caller saw them, and
+-- announces the deletions.
 --
 -- ARGV, for each shard:  a block of names, with the state that the caller saw
 -- For a session the state is seen_at placed_at, 13 digits each. For a node it is its seen_at, and
 -- its name has a TAB in front. A name without a TAB is a user; the state is the user's record,
--- which is dropped if the stored one contains nothing newer.
+-- which is deleted if the stored one contains nothing newer.
 
--- The time when a session was last seen. If it is held and has not left, the time of its node
--- counts if that is later.
+-- The time when a session was last seen. If it is held and has not left, this is the time of its
+-- node if that is later.
 local function seen_at(times, placed, nodes)
   local seen = sub(times, 1, 13)
   local node = match(placed, '^h\t([^\t]*)\t{"held":true', 14)
@@ -40,7 +41,7 @@ end
 for k = 1, #KEYS, 6 do
   local sessions, placements, users, nodes, touched, records = unpack(KEYS, k, k + 5)
   check(sessions, call('HGET', sessions, '\tshards'))
-  -- Touches that happened before this must be announced first.
+  -- Touches that were stored before must be announced first.
   flush(sessions, touched)
   local n = tonumber(argument())
   local dropped, states = {}, {}

@@ -16,7 +16,7 @@ for k = 1, #KEYS, 6 do
       local times = call('HGET', sessions, field)
       if times then
         local placed = call('HGET', placements, field) or ''
-        -- An invalid value is returned as it is; the caller recognises it.
+        -- An invalid value is returned unchanged; the caller detects it.
         facts[#facts + 1], facts[#facts + 2] = field, is_times(times) and sub(times, 1, 26) .. placed or times
         local node = match(placed, '^[^\t]*\t([^\t]*)\t{"held":true', 14)
         if node and not seen[node] then

@@ -1,11 +1,11 @@
 -- Proves a shard's time by writing it, and reads which messages were announced up to that time.
--- Touches that have waited long enough are announced first, by whichever process proves time next.
--- The rules are those of TimeLine in presence-core, which explains them.
+-- Touches that have waited long enough are announced first. The rules are those of TimeLine in
+-- presence-core, which explains them.
 --
 -- ARGV  the time that the caller reckons, and the newest time that it knows of this shard (0: none)
 --       the blind stretches that it knows:  from to from to …
 -- Returns  { epoch, master_replid, seq, at, policy, blind }.  The id is empty if the server does
--- not tell it. Everything written until `at` has been announced, in messages up to `seq`.
+-- not report it. Everything written until `at` has been announced, in messages up to `seq`.
 --
 -- Fields of the sessions hash: at (the newest time that was written), born (when this epoch of the
 -- shard began), blind (its blind stretches).
@@ -76,14 +76,14 @@ local stored = tonumber(known[3])
 local last, born, blind = stored, tonumber(known[4]) or 0, read(known[5] or '')
 local changes, has_lost = not stored, false
 if not stored and proven == 0 then
-  -- Neither the shard nor the caller knows a time: it starts here.
+  -- Neither the shard nor the caller knows a time: the shard's time starts here.
   last = math.max(clock, reckoned)
   born, blind = last, { { 0, last } }
 elseif not stored then
   last, born, blind, has_lost = proven, proven, theirs, true
 elseif proven > 0 and born - proven > SILENCE then
-  -- A process without a known time created this epoch, and the caller knows the time of the one
-  -- before.
+  -- The process that created this epoch knew no time of the shard. The caller knows the time of the
+  -- epoch before.
   blind = union(learn(blind, theirs), { { proven, born } })
   born, changes = proven, true
 elseif proven > last then

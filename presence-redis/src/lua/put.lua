@@ -4,11 +4,12 @@
 --                        a block of sessions, with their records
 --
 -- A record is  times(26) placement TAB declared, see codec.rs; placement itself contains two TABs.
--- Its three parts are merged one by one: the later times, and the greater string of the others.
+-- Its parts are merged separately: of each time, the later one wins; of two placements and of two
+-- declarations, the greater string wins.
 
 local PARTS = '^([^\t]*\t[^\t]*\t[^\t]*)\t(.*)$'
 
--- Placement and declaration.
+-- Merges placement and declaration.
 local function merge(old, new)
   if old == new then return old end
   -- The usual case: the new placement is later, and nothing was declared.

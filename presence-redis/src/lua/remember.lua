@@ -2,11 +2,11 @@
 --
 -- ARGV, for each shard:  a block of users, with their records
 --
--- A record is  seen_at  or  seen_at erased_at block, see codec.rs: 13 digits each, and a block of
--- which the greater string wins.
+-- A record is  seen_at  or  seen_at erased_at block, see codec.rs. Each time has 13 digits. Of two
+-- blocks, the greater string wins.
 
--- Longer than any record is needed. In contrast to sessions, records must survive a pause of all
--- processes.
+-- Longer than any record is needed. In contrast to sessions, records must be kept while all
+-- processes are stopped.
 local KEEP_RECORDS = 100 * 24 * 3600 * 1000
 
 local function merge(old, new)

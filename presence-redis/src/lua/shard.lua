@@ -6,8 +6,9 @@
 -- ARGV[3]  the epoch for a shard that is created by this call
 -- ARGV[4]  milliseconds that a shard's keys are kept after the last beat
 -- ARGV[5]  the policy of the caller as text; may be empty
--- The arguments behind these belong to each script and are read in order. Often they are a block:
--- n  name x n  value x n  '' ; joined by line breaks, it is the body of a message as it stands.
+-- The script's own arguments follow and are read in order. Many scripts take blocks. A block is
+-- n  name x n  value x n  ''
+-- Joined by line breaks, it is the body of a message.
 --
 -- Long strings are expensive: the server's Lua hashes every new string byte by byte. Therefore
 -- times are in a hash of their own, and no string is joined twice.
@@ -28,23 +29,23 @@ local function argument()
   return ARGV[last]
 end
 
--- Refuses a shard with another number of shards than the caller's. Returns its number, if it
--- exists.
+-- Raises an error if the namespace has another number of shards than the caller expects. Returns
+-- `count`, the number that the shard has stored, if the shard exists.
 local function agree(count)
-  -- A string, because servers before 7 cannot raise anything else. error.rs recognises the first
-  -- word.
+  -- The error is a string, because servers before 7 cannot raise anything else. error.rs looks for
+  -- its first word.
   if count and count ~= shards then error('OTHERSHARDS: ' .. count .. ' are in use, not ' .. shards) end
   return count
 end
 
--- The same, and creates the shard if it does not exist.
+-- Does the same as `agree`, and creates the shard if it does not exist.
 local function check(sessions, count)
   if agree(count) then return end
   call('HSET', sessions, '\tepoch', fresh, '\tshards', shards, '\tseq', 0, '\tkeep', keep_for, '\tpolicy', policy)
   call('PEXPIRE', sessions, keep_for)
 end
 
--- Thirteen digits: a time, or the number of a message in the place of a time.
+-- Formats a number with 13 digits: a time, or the number of a message.
 local function digits(number)
   return string.format('%013.0f', number)
 end
@@ -55,8 +56,8 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- The longest step between two proofs of time that is not a blind stretch, and how far the server's
--- clock may be ahead and still be followed. The same value as in presence-core.
+-- The longest step between two proofs of time that is not a blind stretch. Also the greatest lead
+-- of the server's clock that the shard's time follows. The same value as in presence-core.
 local SILENCE = 3000
 
 -- The time of a shard, from its last written time, the caller's reckoning (0: none) and the
@@ -67,7 +68,8 @@ local function reckon(last, reckoned, clock)
   return at
 end
 
--- The replication id of the master; empty if the server does not tell it. A replica is refused.
+-- The replication id of the master; empty if the server does not report it. Raises an error on a
+-- replica.
 local function master()
   local info = redis.pcall('INFO', 'replication')
   local role = type(info) == 'string' and match(info, 'role:(%w+)')
@@ -81,16 +83,17 @@ local function epoch_of(sessions)
   return call('HGET', sessions, '\tepoch') or ''
 end
 
--- Messages are numbered, so that a receiver notices a lost one. The channel is the common prefix of
--- the shard's keys.
+-- Publishes a message. Messages are numbered, so that a receiver detects a lost one. The channel is
+-- the common prefix of the shard's keys.
 local function announce(sessions, kind, lines, from, to)
   local number = call('HINCRBY', sessions, '\tseq', 1)
   lines[from] = number .. ' ' .. kind .. ' ' .. epoch_of(sessions) .. '\n' .. lines[from]
   call(publish, sub(sessions, 1, -10), concat(lines, '\n', from, to))
 end
 
--- `touched` holds a message without its number:  0000000000000 touch TIME EPOCH  and blocks. TIME
--- is the shard's last written time when the oldest block was added.
+-- Publishes the collected touches. `touched` is a message without its number:
+-- 0000000000000 touch TIME EPOCH  and blocks.
+-- TIME is the shard's last written time when the oldest block was added.
 local function flush(sessions, touched)
   if call('STRLEN', touched) == 0 then return end
   call('SETRANGE', touched, 0, digits(call('HINCRBY', sessions, '\tseq', 1)))
@@ -114,8 +117,9 @@ local function later(old, new)
   return seen .. active .. sub(old, 27)
 end
 
--- Whether `a` is greater, byte by byte. Lua compares by the server's locale, in which only digits
--- are safe; usually the times in front decide.
+-- Whether `a` is greater, byte by byte. Lua compares strings by the server's locale, so this
+-- compares bytes. Only digits have the same order in every locale: the 13 in front are compared
+-- first, since they usually differ.
 local function greater(a, b)
   if a == b then return false end
   local x, y = sub(a, 1, 13), sub(b, 1, 13)

@@ -2,8 +2,7 @@
 -- announcement.
 --
 -- ARGV, for each shard:  a block of sessions, with their times: seen_at active_at, 13 digits each
---                        a block of nodes, with their beats; a node's name has a TAB in front, as
--- in messages
+--                        a block of nodes, with their beats; the name of a node begins with a TAB
 -- Returns the fields of the sessions that are missing or have left.
 local missed = {}
 
@@ -18,9 +17,9 @@ local function remember(sessions, touched, at, block)
   return length
 end
 
--- The block without the sessions that are `missing`, so that only what was done is announced.
--- Otherwise the announcement could arrive after a put of the same session, and receivers would move
--- times that the store did not move.
+-- The block without the sessions that are `missing`, so that only stored changes are announced.
+-- Otherwise the announcement could arrive after a put of the same session, and receivers would
+-- change times that the store did not change.
 local function without(missing, n)
   local names, values = {}, {}
   for i = 1, n do
@@ -78,7 +77,7 @@ for k = 1, #KEYS, 6 do
   end
   last = last + 2 * m + 1
 
-  -- Announced here only if it has become long; usually the next proof of time does it.
+  -- A long message is announced here; usually the next proof of time announces it.
   if waits > 65536 then flush(sessions, touched) end
 end
 return missed

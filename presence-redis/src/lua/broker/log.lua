@@ -15,14 +15,14 @@
 --                closed   number of the event that closed the channel
 -- ARGV[1]  a new incarnation, in case one is needed
 -- ARGV[2]  age of a history, in milliseconds
--- ARGV[3]  most events
--- ARGV[4]  most bytes of payload
+-- ARGV[3]  maximum number of events
+-- ARGV[4]  maximum bytes of payload
 -- ARGV[5]  minimum time in milliseconds that an idempotency key is remembered
 -- ARGV[6]  the prefix of this channel's idempotency keys
 --
--- An event's number is the microseconds of the server's clock, or one more than the last number. So
--- a server that has lost its newest events does not use their numbers again. Both keys expire
--- together, an age after the newest event.
+-- An event's number is the server's time in microseconds, or one more than the last number if that
+-- is greater. So a server that has lost its newest events does not use their numbers again. Both
+-- keys expire together, an age after the newest event.
 local call = redis.call
 local log, meta = KEYS[1], KEYS[2]
 local fresh, age, most, most_bytes, keys_for, prefix =
@@ -85,7 +85,7 @@ local function announce(commands, channel, message)
   end
 end
 
--- The newest events were lost: what is left gets a new incarnation.
+-- Gives the history a new incarnation, after its newest events were lost.
 local function change_incarnation(commands, channel)
   inc = fresh
   call('HSET', meta, 'inc', inc)

@@ -1,8 +1,9 @@
 -- Stores an event and announces it.
 --
--- KEYS[3]  the note of the idempotency key; absent without a key
+-- KEYS[3]  stores which event used the idempotency key; absent if the message has none
 -- ARGV[7]  the commands that announce, and ARGV[8] the channel
--- ARGV[9]  milliseconds to remember the key, independently of the event; 0: as long as the event
+-- ARGV[9]  milliseconds to remember the key, independently of the event; 0: as long as the event is
+--          stored
 -- ARGV[10] the caller's key
 -- ARGV[11] 1 for the last event
 -- ARGV[12] the payload

@@ -3,9 +3,9 @@
 -- ARGV[7]   the commands that announce, and ARGV[8] the channel
 -- ARGV[9]   where the page begins: beginning, after, head or last
 -- ARGV[10]  the incarnation and ARGV[11] the number of the event before the page; for `last`,
---           ARGV[11] is how many events. With `head` the caller has seen that event itself: if it
---           is missing, the server has lost its newest events.
--- ARGV[12]  most events and ARGV[13] most bytes of the page
+--           ARGV[11] is the number of events to read. With `head` the caller has seen the event
+--           before the page: if it is missing, the server has lost its newest events.
+-- ARGV[12]  the maximum number of events and ARGV[13] the maximum bytes of the page
 --
 -- Returns  incarnation  position  missed  more, and for each event  number  last  payload.
 local commands, channel, from = ARGV[7], ARGV[8], ARGV[9]
