@@ -11,16 +11,16 @@ use std::time::Duration;
 /// The header that marks a deleted key, as NATS key-value clients write it.
 pub(crate) const OPERATION: &str = "KV-Operation";
 pub(crate) const MARKER: &str = "Nats-Marker-Reason";
-/// Header of a deletion, in milliseconds: the last-seen time that the deleting process knew of the
-/// session or node.
+/// Header of a deletion: when the session or node was last seen, in milliseconds, according to the
+/// deleting process.
 pub(crate) const SEEN_AT: &str = "Presence-Seen-At";
-/// Header of a deletion, in milliseconds: the time of the placement that the deleting process knew
-/// of the session.
+/// Header of a deletion: the time of the session's placement, in milliseconds, according to the
+/// deleting process.
 pub(crate) const PLACED_AT: &str = "Presence-Placed-At";
 
 /// Header that repeats a deletion in the records that follow it: `<seen at> <placed at> <until>`,
 /// in milliseconds. A bucket keeps only the last message of a key. A watch that lags may therefore
-/// read the record that was put after a deletion, and never the deletion itself.
+/// read a record that was put after a deletion without reading the deletion.
 pub(crate) const FORGOTTEN: &str = "Presence-Forgotten";
 
 /// The last message of a key, not yet decoded.
@@ -48,8 +48,9 @@ pub(crate) struct Forgotten {
     until: Timestamp,
 }
 
-/// What the deleting process knew of a deleted record, from the headers of the mark. The mark of a
-/// deletion by another tool has no such headers; a process that has a newer state then keeps it.
+/// The times of a deleted record according to the deleting process, from the headers of the mark. A
+/// deletion by another tool has no such headers, so its times are zero, and a process that has a
+/// newer state keeps that.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Gone {
     seen_at: Timestamp,
@@ -117,7 +118,7 @@ impl Raw {
             (Key::Node(node), Some(Gone { seen_at, .. })) => {
                 return Record::Gone(ForgetIf::Node { node, seen_at });
             }
-            // The mark itself holds what the deleting process knew.
+            // The payload of the mark is the record as the deleting process had it.
             (Key::User(user), Some(_)) => {
                 let known = serde_json::from_slice::<Kept>(&self.payload).ok();
                 let known = known.map(|kept| kept.of(user.clone()));
@@ -148,8 +149,8 @@ pub(crate) fn encode(record: &impl Serialize) -> Bytes {
     serde_json::to_vec(record).unwrap_or_default().into()
 }
 
-/// A user's record as it is stored. There may be millions of them: the key names the user already,
-/// and the value of most is only the time when the user was last seen.
+/// A user record as it is stored. There may be millions of them, so the value does not repeat the
+/// user, and most values are only the time when the user was last seen.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Kept {

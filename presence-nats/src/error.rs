@@ -39,11 +39,11 @@ impl Failure {
 }
 
 /// Runs `work`, and repeats it when a stream was missing. `forget` is called before each
-/// repetition, so that the next look at the streams creates what is missing.
+/// repetition, so that the next attempt checks the streams and creates those that are missing.
 ///
 /// In a cluster, the servers learn of a new stream one after the other, and some report it as
-/// missing for a moment. A missing stream is therefore tried up to seven times within 0.7 s, a
-/// stream that no server answers for twice.
+/// missing for a moment. Work on a missing stream is therefore tried up to seven times within 0.7
+/// s. Work on a stream that no server answers for is tried twice.
 pub(crate) async fn again<T, F>(forget: impl Fn(), work: impl Fn() -> F) -> Result<T, Error>
 where
     F: Future<Output = Outcome<T>>,
@@ -161,8 +161,8 @@ mod tests {
     use super::*;
     use std::cell::Cell;
 
-    /// The number of attempts, the number of calls of `forget`, and whether it succeeded in the
-    /// end, if the first `failures` attempts fail with `failure`.
+    /// Runs [`again`] with work whose first `failures` attempts fail with `failure`. Returns the
+    /// number of attempts, the number of calls of `forget`, and whether the work succeeded.
     async fn done(failures: u32, failure: impl Fn() -> Failure) -> (u32, u32, bool) {
         let (done, forgotten) = (Cell::new(0), Cell::new(0));
         let work = async || {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_lacks_a_stream_is_done_again_and_other_failures_are_told() {
+    async fn work_is_repeated_only_if_its_stream_is_missing_or_unserved() {
         let missing = || Failure::NoStream(unavailable("missing"));
         assert_eq!(done(0, missing).await, (1, 0, true));
         assert_eq!(done(2, missing).await, (3, 2, true));

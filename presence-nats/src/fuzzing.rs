@@ -1,8 +1,8 @@
 //! Entry points for fuzzing the decoders of data that others wrote to NATS: for `fuzz/`, and for
 //! the tests below, which run them on stable Rust.
 //!
-//! Each function takes any bytes, and returns whether they could be decoded. It panics only if a
-//! promise of the decoder is broken.
+//! Each function takes any bytes, and returns whether they could be decoded. It panics only if the
+//! decoder violates one of its guarantees.
 #![allow(clippy::missing_panics_doc, reason = "a broken promise panics")]
 
 use crate::codec::{self, Forgotten, Gone, Raw, Record};
@@ -68,7 +68,7 @@ mod tests {
     use presence_core::testing::conformance::mutations;
 
     #[test]
-    fn records_that_are_nearly_right_are_passed_over_or_kept() {
+    fn mutated_records_are_decoded_or_refused_without_a_panic() {
         let session = br#"$KV.chat.s.ada.tab
 {"user":"ada","id":"tab","placement":{"placed_at":1700000000000,"node":"web-1~9f","held":true,"lease":60000,"topics":[{"topic":"a"}],"meta":{"x":1.5}},"seen_at":3,"active_at":2}"#;
         let node = b"$KV.chat.n.web-1=7E9f\n{\"id\":\"web-1~9f\",\"seen_at\":3}";
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn renewals_that_are_nearly_right_are_passed_over() {
+    fn mutated_renewals_are_decoded_or_refused_without_a_panic() {
         let examples = [
             &br#"[["ada","tab",1700000000123,1700000000100,7],["bob","tab",5,4,0]]"#[..],
             b"NATS/1.0\r\nPresence-Forgotten: 5 6 7\r\n\r\n",

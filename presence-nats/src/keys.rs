@@ -1,4 +1,4 @@
-//! Names of streams, subjects and keys: legible, reversible, and never mistaken for a wildcard.
+//! Names of streams, subjects and keys: legible, reversible, and free of wildcards.
 //!
 //! A token keeps `A-Z`, `a-z`, `0-9`, `_`, `-` and `/`; any other byte becomes `=` and two
 //! hexadecimal digits. So `alice` is `alice`, `a.b c` is `a=2Eb=20c`, and `*` is `=2A`. Ids have at
@@ -113,14 +113,15 @@ impl Keys {
     }
 }
 
-fn memberships(byte: u8) -> bool {
+/// Whether a token holds this byte unencoded.
+fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/')
 }
 
 /// Encodes a name as a token and appends it.
 pub(crate) fn encode(text: &str, to: &mut String) {
     for byte in text.bytes() {
-        if memberships(byte) {
+        if is_plain(byte) {
             to.push(char::from(byte));
         } else {
             to.push('=');
@@ -131,7 +132,8 @@ pub(crate) fn encode(text: &str, to: &mut String) {
     }
 }
 
-/// Decodes a token; `None` if [`encode`] would not have written it so: the mapping is one to one.
+/// Decodes a token; `None` if [`encode`] never returns this token, so that each name has exactly
+/// one.
 pub(crate) fn decode(token: &str) -> Option<String> {
     let digit = |byte: &u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
@@ -144,13 +146,13 @@ pub(crate) fn decode(token: &str) -> Option<String> {
             [] => return String::from_utf8(text).ok(),
             [b'=', high, low, later @ ..] => {
                 let byte = digit(high)? << 4 | digit(low)?;
-                if memberships(byte) {
+                if is_plain(byte) {
                     return None;
                 }
                 text.push(byte);
                 rest = later;
             }
-            [byte, later @ ..] if memberships(*byte) => {
+            [byte, later @ ..] if is_plain(*byte) => {
                 text.push(*byte);
                 rest = later;
             }
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_is_nothing() {
+    fn foreign_subjects_are_not_decoded() {
         for foreign in [
             "$KV.chat.s.alice",
             "$KV.chat.s.alice.tab.more",
@@ -216,11 +218,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keys_come_back_as_they_were(one in names(), two in names()) {
+        fn a_decoded_key_equals_the_encoded_one(one in names(), two in names()) {
             let key = SessionKey { user: user(&one), id: SessionId::new(&two).unwrap() };
             let subject = keys().session(&key.user, &key.id);
             prop_assert_eq!(subject.split('.').count(), 5);
-            prop_assert!(subject.bytes().all(|byte| memberships(byte) || b"$.=".contains(&byte)));
+            prop_assert!(subject.bytes().all(|byte| is_plain(byte) || b"$.=".contains(&byte)));
             prop_assert_eq!(keys().parse(&subject), Some(Key::Session(key)));
             let node = NodeId::new(&one).unwrap();
             prop_assert_eq!(keys().parse(&keys().node(&node)), Some(Key::Node(node)));
@@ -228,7 +230,7 @@ mod tests {
         }
 
         #[test]
-        fn no_two_tokens_mean_the_same(token in "[ab=0-9A-F._/-]{0,8}") {
+        fn a_decodable_token_is_the_encoding_of_its_name(token in "[ab=0-9A-F._/-]{0,8}") {
             if let Some(text) = decode(&token) {
                 let mut again = String::new();
                 encode(&text, &mut again);

@@ -12,10 +12,10 @@ fn is_word(text: &str) -> bool {
 /// Where the server keeps the bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Storage {
-    /// In files: sessions outlive a restart of the server.
+    /// In files: sessions are kept across a restart of the server.
     File,
-    /// In memory: faster by a fifth, and empty after a restart. Every process then writes its own
-    /// sessions again.
+    /// In memory: faster by a fifth. After a restart the bucket is empty, and every process writes
+    /// its own sessions again.
     Memory,
 }
 
@@ -36,20 +36,20 @@ pub struct Options {
     /// The name of the bucket `<namespace>` (stream `KV_<namespace>`) and of the stream
     /// `BEATS_<namespace>`. All processes of one service use the same.
     pub namespace: Namespace,
-    /// The JetStream domain that holds the bucket: for a process that is connected to a leaf node
-    /// of it. Default: none, the JetStream of the server that the process is connected to. Letters,
-    /// digits, `-` and `_`.
+    /// The JetStream domain that holds the bucket, for a process that is connected to one of its
+    /// leaf nodes. Default: none, which is the JetStream of the connected server. Letters, digits,
+    /// `-` and `_`.
     pub domain: Option<String>,
     /// Where the server keeps the bucket. Default: [`Storage::File`]. Renewals are always kept in
     /// memory.
     pub storage: Storage,
     /// The number of servers of a cluster that keep each stream, 1 to 5. Default: 1. Use 3 to
-    /// survive the loss of a server.
+    /// tolerate the loss of one server.
     pub replicas: u8,
-    /// How long a record is kept that is not written again. Default: 7 days; at least 4 s.
+    /// How long the server keeps a record after its last write. Default: 7 days; at least 4 s.
     ///
-    /// It removes the records of a service that no longer runs. The records of live sessions are
-    /// written again in good time. It must be longer than twice the longest lease that is in use.
+    /// This removes the records of a service that no longer runs. The records of live sessions are
+    /// rewritten well before. It must be longer than twice the longest lease in use.
     pub max_age: Duration,
     /// The maximum size of the bucket, in bytes. Default: only the account's limit. When the bucket
     /// is full, writes that need more room are refused as
@@ -64,12 +64,12 @@ pub struct Options {
     /// The timeout of one request to the server. Default: 1 s. A call makes at most a few requests;
     /// the core gives it 1.5 s in all.
     pub call_timeout: Duration,
-    /// The policy of this process, to be compared with that of the others. Default `None`: not
+    /// The policy of this process, to be compared with those of the others. Default: `None`, not
     /// compared.
     ///
-    /// Processes with different windows judge the same facts differently. A policy that differs
-    /// from the first one of the namespace is logged as a warning and not refused, since a rollout
-    /// changes it process by process.
+    /// Processes with different policies derive different liveness from the same records. A policy
+    /// that differs from that of the first process in the namespace is logged as a warning. It is
+    /// not refused, since a rollout changes the policy process by process.
     pub policy: Option<Policy>,
 }
 
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_that_cannot_work_are_refused() {
+    fn options_out_of_bounds_are_refused() {
         let good = Options::new(Namespace::new("a").unwrap());
         assert!(good.check().is_ok());
         for bad in [

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
-/// Presence on NATS JetStream. The [crate] documentation says how it works.
+/// Presence on NATS JetStream. The [crate] documentation describes how it works.
 ///
 /// Clones share the connection and the caches. `put` and `touch` of concurrent callers share
 /// batches ([`Coalesce`]).
@@ -51,7 +51,8 @@ pub(crate) struct Shared {
     pub(crate) known: Known,
     pub(crate) epochs: Epochs,
     pub(crate) nodes: Nodes,
-    /// The time that this handle reckons by itself, which it brings to a store that was lost.
+    /// The store's time as this handle reckons it with its own clock. It continues the time of a
+    /// store that has lost its data.
     pub(crate) reckoning: Reckoning,
     /// Whether this handle has had a watch.
     has_watched: AtomicBool,
@@ -77,15 +78,16 @@ struct Handle(Arc<Shared>);
 
 impl NatsStore {
     /// Makes a store on the server or cluster at these URLs (`nats://host:4222`, with `,` between
-    /// several). Returns at once, also while the server is down, and tries to connect until it
-    /// succeeds.
+    /// several). Returns at once, even while the server is down; the client connects in the
+    /// background and retries until it succeeds.
     ///
-    /// `connect` holds the credentials (`ConnectOptions::with_credentials`, `with_token`, …),
-    /// unless the URLs do (`nats://user:password@host`, `nats://token@host`; the same in all URLs
-    /// that have any), and the settings of TLS; for `tls://`, the binary installs a crypto provider
-    /// of rustls before. This method sets what a store needs: the client reconnects for ever,
-    /// within 250 ms, pings every 2 s, and logs the server's events by `tracing`. For other
-    /// settings make the client yourself, and use [`with_client`](Self::with_client).
+    /// `connect` holds the TLS settings and the credentials (`ConnectOptions::with_credentials`,
+    /// `with_token`, …). The URLs may hold the credentials instead (`nats://user:password@host`,
+    /// `nats://token@host`); they must be the same in all URLs that have any. For `tls://`, the
+    /// binary must have installed a rustls crypto provider. This method sets what a store needs:
+    /// the client reconnects without limit, within 250 ms, pings every 2 s, and logs the server's
+    /// events with `tracing`. For other settings, create the client yourself and use
+    /// [`with_client`](Self::with_client).
     ///
     /// ```no_run
     /// use presence_nats::{Namespace, NatsStore, Options, async_nats::ConnectOptions};
@@ -112,10 +114,10 @@ impl NatsStore {
 
     /// Makes a store on an existing client.
     ///
-    /// The client should reconnect for ever and soon (`max_reconnects(None)`,
-    /// `reconnect_delay_callback`): the store is unavailable for as long as its client is. A
-    /// request that the server denies ends in a timeout here, since only the client's own event
-    /// callback learns of the denial.
+    /// The client should reconnect soon and without limit (`max_reconnects(None)`,
+    /// `reconnect_delay_callback`), since the store is unavailable while its client is
+    /// disconnected. A request that the server denies ends in a timeout here: the denial reaches
+    /// only the client's event callback, which belongs to the host.
     ///
     /// # Errors
     ///
@@ -161,7 +163,7 @@ impl PresenceStore for NatsStore {
 
 #[async_trait]
 impl PresenceStore for Handle {
-    /// One shard: the bucket is one stream with one leader, whose clock judges all sessions.
+    /// One shard: the bucket is one stream with one leader, whose clock applies to all sessions.
     fn shards(&self) -> u16 {
         1
     }

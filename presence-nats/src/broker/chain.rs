@@ -2,14 +2,14 @@
 
 use async_nats::HeaderMap;
 
-/// The header that an event bears: `<incarnation> <previous> <bytes>`, and `last` behind them if it
+/// The header of an event: `<incarnation> <previous> <bytes>`, followed by `last` if the event
 /// closes its channel.
 pub(super) const CHAIN: &str = "Presence-Event";
 
 /// How an event is linked to the others of its channel.
 ///
-/// An event is published on condition that the event before it is still the newest. A reader of a
-/// channel therefore sees from each event whether one is missing before it.
+/// An event is published on condition that the event before it is still the newest. So a reader can
+/// tell from each event whether the one before it is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Chain {
     /// A random number chosen by the publisher of the first event of a history, and repeated by all
@@ -17,7 +17,7 @@ pub(super) struct Chain {
     pub(super) incarnation: u64,
     /// The sequence of the event before, zero for the first of a history.
     pub(super) previous: u64,
-    /// The bytes of all payloads of this history so far, with this one.
+    /// The bytes of all payloads of this history so far, including this one.
     pub(super) bytes: u64,
     /// Whether the event closes its channel.
     pub(super) last: bool,
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chain_comes_back_as_it_was() {
+    fn a_header_decodes_unchanged_and_malformed_headers_are_refused() {
         for last in [false, true] {
             let chain = Chain { incarnation: u64::MAX, previous: 7, bytes: 300, last };
             assert_eq!(Chain::parse(&chain.header()), Some(chain));

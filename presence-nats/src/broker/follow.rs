@@ -29,7 +29,7 @@ const CHECK_EVERY: Duration = Duration::from_millis(500);
 /// The longest pause of the follower before it retries.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
 
-/// The task of a broker; aborted when the broker is dropped.
+/// The task of the follower; aborted when the broker is dropped.
 #[derive(Debug)]
 pub(super) struct Follower {
     task: JoinHandle<()>,
@@ -48,8 +48,8 @@ impl Shared {
     pub(super) async fn follow(&self) -> Result<()> {
         let mut ready = {
             let mut follower = self.follower.lock();
-            // The task ends only with the runtime that it was started on; it is then started on
-            // this one.
+            // The task ends only when its runtime does. It is then started again on the current
+            // runtime.
             if follower.as_ref().is_none_or(|follower| follower.task.is_finished()) {
                 *follower = Some(self.start());
             }
@@ -117,7 +117,7 @@ impl Following {
         let goes_on = self.place.take_if(|place| place.created == info.created && place.seq <= end.seq);
         let is_lost = self.place.take().is_some();
         let after = goes_on.map_or(end.seq, |place| place.seq);
-        // Until the first message, this is the position to continue at.
+        // If there is a gap before the first message, this is the position to continue at.
         self.place = Some(Reached { created: info.created.clone(), seq: after });
         let mut signals = link.subscribe(events.names.signals()).await?;
         let mut reader = Reader::open(&link, stream, &all, StartAt::After(after), end).await?;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 /// channels without a publish in progress are dropped; each then costs one more read.
 const CHANNELS: usize = 16_384;
 
-/// The newest event of a channel, as far as is known: the server refuses a publish that relies on
-/// an older one.
+/// The newest event of a channel that this handle has seen. If it is out of date, the server
+/// refuses the publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     /// Its sequence; zero while nothing is stored.
@@ -19,9 +19,9 @@ pub(super) struct Head {
     pub(super) incarnation: u64,
     /// The bytes of all payloads of this history.
     pub(super) bytes: u64,
-    /// How many of them are not stored any more, at least.
+    /// A lower bound of those that are no longer stored.
     pub(super) trimmed: u64,
-    /// Whether it closes the channel.
+    /// Whether the newest event closes the channel.
     pub(super) closed: bool,
 }
 

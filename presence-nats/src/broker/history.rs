@@ -28,7 +28,7 @@ impl Shared {
                 if self.events.is_behind(&self.events.info().await?, seen.number) {
                     return Err(Failure::Other(unavailable("the leader of the stream is behind")));
                 }
-                // The leader may have caught up since.
+                // The leader may have caught up since the read, so the newest event is read again.
                 is_sure = true;
                 continue;
             }

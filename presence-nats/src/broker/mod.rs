@@ -29,31 +29,33 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use stream::Events;
 
-/// A [`Broker`] on NATS JetStream: one stream for all channels, one connection and one consumer for
-/// all of a process.
+/// A [`Broker`] on NATS JetStream: one stream for all channels, and one connection and one consumer
+/// for each process.
 ///
-/// For the namespace `chat`, the stream is `EVENTS_chat` and the events of the channel `room:1` are
-/// under `$KV.chat=events.room=3A1`, encoded as ids are (see the [crate]); signals travel under
-/// `presence.chat.signal.room=3A1`. An account needs what a store needs, and to publish and
-/// subscribe to `presence.chat.signal.*`.
+/// For the namespace `chat`, the stream is `EVENTS_chat` and the events of the channel `room:1`
+/// have the subject `$KV.chat=events.room=3A1`, encoded as ids are (see the [crate]); signals have
+/// the subject `presence.chat.signal.room=3A1`. An account needs what a store needs, and to publish
+/// and subscribe to `presence.chat.signal.*`.
 ///
-/// - **Every event names the one before it** (header `Presence-Event`), and is stored only if that
-///   is still the newest (`Nats-Expected-Last-Subject-Sequence`). So gaps show, and nothing follows
-///   the event that closes a channel. One channel takes one event per round trip and process.
-/// - **An incarnation is of a channel's history**: the publisher of its first event draws it.
-/// - **History is read as of the call**, in a cluster as well: the stream's leader reports the newest
-///   event.
-/// - **A publish without a response** is repeated for some 10 s, on the same condition: an election
-///   neither loses nor duplicates it. If the result is still unknown then, it is a
-///   [`Timeout`](presence_core::store::Kind::Timeout).
-/// - **During an outage subscriptions are silent**; then the consumer continues where it was. If the
-///   stream is another or shorter than before, subscribers get
+/// - **Every event refers to the one before it** (header `Presence-Event`), and is stored only if
+///   that is still the newest (`Nats-Expected-Last-Subject-Sequence`). So readers notice gaps, and
+///   no event follows the one that closes a channel. A process publishes to a channel one event per
+///   round trip.
+/// - **Each history of a channel has an incarnation**, a random number chosen by the publisher of
+///   its first event.
+/// - **A read of history returns everything that was stored before the call**, in a cluster as
+///   well: the newest event is read from the stream's leader.
+/// - **A publish without a response** is repeated for some 10 s, on the same condition, so an
+///   election neither loses nor duplicates the event. If the result is still unknown after that,
+///   the publish fails with a [`Timeout`](presence_core::store::Kind::Timeout).
+/// - **During an outage subscriptions deliver nothing.** After it the consumer continues at its
+///   position. If the stream was replaced or is shorter than before, subscribers get
 ///   [`Missed`](presence_core::broker::Missed).
 ///
-/// A power failure may lose the newest events of a stream in files, unless the server syncs always
-/// (`sync_interval`) or the stream has replicas: the id of a lost event may then be used again.
+/// A power failure may lose the newest events of a stream in files, unless the server syncs every
+/// write (`sync_interval`) or the stream has replicas. The id of a lost event may be used again.
 ///
-/// Clones share everything.
+/// Clones share the connection, the caches and the consumer.
 ///
 /// ```no_run
 /// use presence_core::broker::{Broker, Channel, Publish};
@@ -80,8 +82,8 @@ struct Shared {
 
 impl NatsBroker {
     /// Makes a broker on the server or cluster at these URLs, as
-    /// [`NatsStore::connect`](crate::NatsStore::connect) takes them. Returns at once, also while
-    /// the server is down, and tries to connect until it succeeds.
+    /// [`NatsStore::connect`](crate::NatsStore::connect) takes them. Returns at once, even while
+    /// the server is down; the client connects in the background and retries until it succeeds.
     ///
     /// ```no_run
     /// use presence_nats::{BrokerOptions, Namespace, NatsBroker, async_nats::ConnectOptions};

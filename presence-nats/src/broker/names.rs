@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_is_no_channel() {
+    fn foreign_subjects_are_not_decoded() {
         for foreign in
             ["$KV.chat=events.", "$KV.chat=events.a.b", "$KV.other=events.a", "$KV.chat=events.=41", "x"]
         {
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_name_fits_into_a_line() {
+    fn the_longest_subject_fits_into_a_protocol_line() {
         let names = Names::new(&Namespace::new("n".repeat(Namespace::MAX_BYTES)).unwrap());
         let channel = Channel::new(".".repeat(Channel::MAX_BYTES)).unwrap();
         let longest = names.events_of(&channel).len() + "$JS..API.".len() + 64;
@@ -114,7 +114,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn channels_come_back_as_they_were(name in "[^\\p{Cc}]{1,40}") {
+        fn a_decoded_channel_equals_the_encoded_one(name in "[^\\p{Cc}]{1,40}") {
             let channel = Channel::new(&name).unwrap();
             let names = names();
             prop_assert_eq!(names.channel_of_event(&names.events_of(&channel)), Some(channel.clone()));

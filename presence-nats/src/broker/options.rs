@@ -17,29 +17,30 @@ use std::time::Duration;
 /// # Ok(()) }
 /// ```
 ///
-/// What concerns the stream (`storage`, `replicas`, `retention`, `max_bytes`) is used by the
-/// process that creates it. A stream that exists stays as it is: change it with the tools of NATS.
+/// The settings of the stream (`storage`, `replicas`, `retention`, `max_bytes`) are used when the
+/// stream is created. An existing stream is not changed: use the tools of NATS.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BrokerOptions {
     /// The namespace. All processes that share channels use the same. It may be the namespace of a
     /// store.
     pub namespace: Namespace,
-    /// The JetStream domain that holds the events: for a process that is connected to a leaf node
-    /// of it. Default: none, the JetStream of the server that the process is connected to. Letters,
-    /// digits, `-` and `_`.
+    /// The JetStream domain that holds the events, for a process that is connected to one of its
+    /// leaf nodes. Default: none, which is the JetStream of the connected server. Letters, digits,
+    /// `-` and `_`.
     pub domain: Option<String>,
     /// Where the server keeps events. Default: [`Storage::File`].
     pub storage: Storage,
     /// The number of servers of a cluster that keep the stream, 1 to 5. Default: 1. Use 3 to
-    /// survive the loss of a server.
+    /// tolerate the loss of one server.
     pub replicas: u8,
     /// The bounds of each channel's history.
     ///
     /// The server keeps an idempotency key in memory for as long as its event may be stored, some
-    /// 200 bytes each: with many keys, take a shorter age. On servers before 2.11, an age of less
-    /// than [`KEYS_FOR`](presence_core::broker::KEYS_FOR) is that of keys as well. When a channel
-    /// exceeds its bytes, it is cut to seven eighths of them.
+    /// 200 bytes each: with many keys, choose a shorter age. On servers before 2.11, an age shorter
+    /// than [`KEYS_FOR`](presence_core::broker::KEYS_FOR) applies to keys as well. When a channel
+    /// exceeds its maximum of bytes, its oldest events are removed until seven eighths of the
+    /// maximum are left.
     pub retention: Retention,
     /// The maximum size of the stream of all channels, in bytes. Default: only the account's limit.
     /// When it is full, the oldest events of all channels are removed.

@@ -1,8 +1,8 @@
 //! Publishes an event (clauses B1 to B5).
 //!
-//! An event is stored on condition that this handle knows the newest event of the channel. So no
-//! event follows a closing one, and each event refers to the one before it. A handle that does not
-//! know the newest event reads it; after a refusal it reads it again.
+//! An event is stored on condition that the cached head of the channel is still its newest event.
+//! So no event follows a closing one, and each event refers to the one before it. A handle without
+//! a cached head reads the newest event; after a refusal it reads that again.
 //!
 //! The condition also makes it safe to send an event again whose acknowledgement was lost: only one
 //! of the two can be stored. All attempts of a publish have the same nonce, by which the stored one
@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long a publish tries to find out whether an event without an acknowledgement was stored:
 /// longer than an election takes.
 const RESOLVES_FOR: Duration = Duration::from_secs(10);
-/// The pause between two attempts at that.
+/// The pause between two such attempts.
 const RESOLVES_EVERY: Duration = Duration::from_millis(250);
 
 /// The parts of a publish that all its attempts share.

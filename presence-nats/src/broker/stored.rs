@@ -9,7 +9,7 @@ use presence_core::broker::{Channel, Event, EventId, EventKind};
 /// The header by which the server recognises a repeated publish.
 pub(super) const MESSAGE_ID: &str = "Nats-Msg-Id";
 /// The header by which a publisher recognises its own event when the acknowledgement was lost. The
-/// server does not interpret it; it would keep a `Nats-Msg-Id` of each event in memory.
+/// server does not interpret it. A `Nats-Msg-Id` for every event would take the server's memory.
 pub(super) const NONCE: &str = "Presence-Nonce";
 
 /// A message of the stream.

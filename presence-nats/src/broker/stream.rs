@@ -22,7 +22,8 @@ use tokio::time::Instant;
 /// How long a new leader of a replicated stream may take to apply what its predecessor had stored.
 const CATCHES_UP_WITHIN: Duration = Duration::from_secs(5);
 
-/// What the server that holds the stream supports, judged by the settings that it gave the stream.
+/// The features of the server that holds the stream, derived from the settings that it gave the
+/// stream.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Traits {
     /// Whether the server is 2.11 or later: it answers several messages at once, and messages have
@@ -129,8 +130,9 @@ impl Events {
         self.link.ask(&format!("STREAM.INFO.{}", self.names.stream), Bytes::new()).await
     }
 
-    /// Whether the leader lacks events up to this sequence and may still get them: one that was
-    /// just elected has not yet applied all that it has. Events that it lacks for longer are lost.
+    /// Whether the leader lacks events up to this sequence and may still apply them, since a leader
+    /// that was just elected may not have applied its whole log. Events that it lacks for longer
+    /// than `CATCHES_UP_WITHIN` are lost.
     pub(super) fn is_behind(&self, info: &StreamInfo, seq: u64) -> bool {
         let mut since = self.behind_since.lock();
         if info.config.num_replicas < 2 || info.state.last_seq >= seq {

@@ -42,7 +42,7 @@ fn raw(subject: &str, payload: impl Into<Bytes>) -> Raw {
 }
 
 #[test]
-fn a_record_is_legible() {
+fn a_session_is_encoded_as_json() {
     let text = String::from_utf8(encode(&session("alice")).to_vec()).unwrap();
     assert!(text.starts_with(r#"{"user":"alice","id":"tab","placement":{"placed_at":7"#), "{text}");
 }
@@ -52,7 +52,7 @@ fn undecodable_records_are_skipped() {
     let alice = encode(&session("alice"));
     let read = |subject: &str, payload: Bytes| raw(subject, payload).read(&keys());
     assert!(matches!(read("$KV.chat.s.alice.tab", alice.clone()), Record::Session(_)));
-    // Somebody else's record under this key is no record of this key.
+    // The record of another user under this key is unreadable.
     assert!(matches!(read("$KV.chat.s.bob.tab", alice.clone()), Record::Unreadable));
     assert!(matches!(read("$KV.chat.n.alice", alice.clone()), Record::Unreadable));
     assert!(matches!(read("$KV.chat.s.alice.tab", alice.slice(1..)), Record::Unreadable));
@@ -60,7 +60,7 @@ fn undecodable_records_are_skipped() {
 }
 
 #[test]
-fn a_mark_tells_what_its_forgetter_knew() {
+fn a_deletion_mark_is_read_with_the_times_of_its_headers() {
     let headers = |block: &'static str| Gone::of(|name| header(block, name));
     let ours = "NATS/1.0\r\nKV-Operation: DEL\r\nPresence-Seen-At: 5\r\nPresence-Placed-At: 6\r\n\r\n";
     let of = |seen, placed| Gone {
@@ -79,7 +79,7 @@ fn a_mark_tells_what_its_forgetter_knew() {
 }
 
 #[test]
-fn a_deletion_is_delivered_with_the_records_after_it() {
+fn a_record_repeats_the_deletion_before_it_until_a_time() {
     let gone = Gone { seen_at: Timestamp::from_millis(5), placed_at: Timestamp::from_millis(6) };
     let mark = Raw { gone: Some(gone), ..raw("$KV.chat.s.alice.tab", "") };
     let forgotten = mark.forgets(Duration::from_millis(50)).unwrap();
@@ -96,7 +96,7 @@ fn a_deletion_is_delivered_with_the_records_after_it() {
 }
 
 #[test]
-fn a_users_record_comes_back_as_it_was_and_does_not_repeat_the_user() {
+fn a_user_record_is_stored_without_its_user_and_decodes_unchanged() {
     let at = Timestamp::from_millis;
     let seen = UserRecord { seen_at: at(5), ..UserRecord::new(UserId::new("ada").unwrap()) };
     let block = Block { at: at(1), until: at(9), session: None };
@@ -110,7 +110,7 @@ fn a_users_record_comes_back_as_it_was_and_does_not_repeat_the_user() {
 }
 
 #[test]
-fn base64_is_read() {
+fn base64_is_decoded() {
     for (text, bytes) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg==", "foob")] {
         assert_eq!(base64(text).unwrap(), bytes.as_bytes());
     }
@@ -120,7 +120,7 @@ fn base64_is_read() {
 
 proptest! {
     #[test]
-    fn renewals_come_back_as_they_were(
+    fn encoded_renewals_decode_unchanged(
         all in prop::collection::vec(("[a-z\"\\\\é]{1,9}", "[^\\p{C}]{1,9}", any::<[u64; 3]>()), 0..20),
     ) {
         let beat = |(user, id, [seen, active, revision]): &(String, String, [u64; 3])| {

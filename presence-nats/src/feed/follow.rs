@@ -45,7 +45,7 @@ struct Proof {
 async fn probe(shared: Arc<Shared>, known: Line) -> Outcome<Seen> {
     let (streams, before) = (&shared.streams, shared.epochs.tops());
     let proven = shared.prove(&known).await;
-    // Also read when no time was written: this request is the only one that notices a deleted
+    // The state is read even if no time was written, since only this request notices a deleted
     // stream.
     let (state, beats) =
         tokio::try_join!(streams.info(&streams.keys.state), streams.info(&streams.keys.beats))?;
@@ -100,7 +100,7 @@ impl Watch<'_> {
                     self.look_after(&mut proof).await?;
                 }
             }
-            // Also when no message was due.
+            // The position may advance without a message, so it is recorded every time.
             self.feeding.has_read(&self.created, self.reader.position());
             self.renew(&mut waiting).await?;
             if let Some(TimeLine { at, blind, .. }) = self.proven(&mut proof, &mut news, &mut waiting).await?

@@ -2,9 +2,10 @@
 //!
 //! A watch has its own ordered consumer of the bucket. Renewals come from a consumer that all
 //! watches of the handle share. A watch delivers the processes first, then the last message of
-//! every key, then each change. On any gap it ends, and the next watch begins with a full snapshot:
-//! a hundred thousand sessions are read in a third of a second. While the server cannot be reached,
-//! a watch stays silent and retries, so that it begins within a moment of the server's return.
+//! every key, then each change. When there is a gap, the watch ends, and the next one begins with a
+//! full snapshot; a hundred thousand sessions are read in a third of a second. While the server
+//! cannot be reached, a watch reports nothing and retries several times a second, so that it begins
+//! soon after the server is back.
 
 mod follow;
 mod rewrite;
@@ -29,8 +30,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 
-/// The capacity of a watch's channel, in feed events. When it is full, the watch stops reading from
-/// the server, which then holds messages back; in the end the feed has a gap.
+/// The capacity of a watch's channel, in feed events. When it is full, the watch stops reading, and
+/// the server stops sending. If that lasts too long, the feed ends with a gap.
 const MESSAGES_WAITING: usize = 16;
 /// The longest wait of a watch before it retries while the server cannot be reached.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
@@ -125,7 +126,7 @@ async fn run(shared: &Arc<Shared>, to: &To) -> Result<(), FeedEnd> {
     watch.tell_everything().await?;
     watch.is_reported = true;
     send(to, FeedEvent::Synced { shard: 0, epoch: Arc::clone(&watch.epoch) }).await?;
-    // A task of its own, since the feed may be held up by a slow listener.
+    // Rewriting runs in a task of its own, since a slow listener may hold up the feed.
     let _rewriting = Task(tokio::spawn(rewrite::run(Arc::clone(shared))));
     watch.follow(news).await
 }
@@ -187,8 +188,8 @@ async fn nodes(shared: &Arc<Shared>, traits: Traits) -> Outcome<Vec<Node>> {
     shared.read_nodes(traits, subjects).await
 }
 
-/// The next message of a reader that has not yet reached the position where the stream was when it
-/// started; `None` if no more messages are due before that.
+/// The next message of a reader that has not yet read everything that existed when it started;
+/// `None` if nothing of that is left to read.
 async fn next_in_time(shared: &Shared, reader: &mut Reader) -> Outcome<Option<Raw>> {
     let gap = || Failure::Other(crate::error::unavailable("messages were lost on the way"));
     let mut checks = 0;
@@ -232,7 +233,8 @@ impl Watch<'_> {
             self.enter(&raw, &mut slice);
             next = if slice.entries < BATCH_ENTRIES - 1 { self.reader.ready().transpose()? } else { None };
         }
-        // Recorded before the renewals are reported, so that they find their records.
+        // Recorded before the events are reported, so that a renewal of one of these sessions finds
+        // its record in the cache.
         self.feeding.has_read(&self.created, self.reader.position());
         for feed in slice.feeds() {
             send(self.to, feed).await?;
@@ -260,8 +262,8 @@ impl Watch<'_> {
             }
             Record::User(record) => {
                 if raw.forgotten.is_some() {
-                    // The deletion may not have been reported, so it applies to every state that
-                    // was known before.
+                    // The deletion may not have been reported, so it applies to every earlier
+                    // state.
                     let all = Timestamp::MAX;
                     let block = Some(Block { at: all, until: all, session: None });
                     let known =

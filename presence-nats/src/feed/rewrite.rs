@@ -1,9 +1,9 @@
-//! Rewrites the records of live sessions before the server drops them for their age (`max_age`).
+//! Rewrites the records of live sessions before they expire (`max_age`).
 //!
 //! A connection may be held for weeks, and a session may be renewed for weeks, without a write of
-//! its record. Every watching process looks for such records from time to time, at random moments
-//! of its own. The process that finds an old record writes it again; for the other processes the
-//! record is then young. The write is conditional, so it never overwrites a newer state.
+//! its record. Every process with a watch scans for such records at random intervals. The process
+//! that finds an old record rewrites it; the other processes then find a recent one. The write is
+//! conditional, so it never overwrites a newer state.
 
 use super::nodes;
 use crate::codec::{Raw, Record, encode, encode_user};
@@ -33,8 +33,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
 async fn scan(shared: &Arc<Shared>) {
     let max_age = shared.streams.max_age();
     let pause = (max_age / SCANS).mul_f64(0.5 + presence_core::random::fraction());
-    // The time of the next scan belongs to the handle and survives the end of a feed: feeds may
-    // always be shorter than the pause between two scans.
+    // The time of the next scan is kept by the handle and not by the feed, since every feed may be
+    // shorter than the pause between two scans.
     let at = *shared.scans_at.lock().get_or_insert_with(|| Instant::now() + pause);
     tokio::time::sleep_until(at).await;
     if shared.scans_at.lock().take_if(|next| *next == at).is_none() {
@@ -61,7 +61,8 @@ async fn rewrite(shared: &Arc<Shared>, age: Duration) -> Outcome<usize> {
     let (all, end) = (streams.keys.all(), streams.end(&info).await?);
     let mut reader = Reader::open(&streams.link, &streams.keys.state, &all, StartAt::Latest, end).await?;
     let (mut old, mut written) = (Vec::new(), 0);
-    // Records arrive in the order in which they were written, so the first young one ends the scan.
+    // Records arrive in the order in which they were written, so the first recent one ends the
+    // scan.
     while !reader.is_at_start() {
         let Some(raw) = super::next_in_time(shared, &mut reader).await? else { break };
         if now.since(raw.at) < age {

@@ -1,10 +1,10 @@
 //! The time of the bucket: a record that all watches advance. Writing it proves that the store
 //! accepts writes.
 //!
-//! W3, W5, W6: the key `t` holds the [`TimeLine`]. A watch that has read no new time for a moment
-//! publishes an empty batch to the stream of renewals, and then writes the record, on condition
-//! that nobody else has written it since the watch read it. Each time in the record was therefore
-//! preceded by a write to both streams. One process writes for all.
+//! Clauses W3, W5, W6: the key `t` holds the [`TimeLine`]. A watch that has read no new time for a
+//! moment publishes an empty batch to the stream of renewals, and then writes the record, on
+//! condition that nobody else has written it since the watch read it. Each time in the record was
+//! therefore preceded by a write to both streams. So one process writes for all processes.
 
 use crate::codec::{Raw, encode};
 use crate::error::Outcome;

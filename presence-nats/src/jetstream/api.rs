@@ -1,7 +1,7 @@
 //! The requests and answers of JetStream's API that this crate uses, under the API's own names.
 //!
-//! The types of `async-nats` are not enough: they lack the field `ts` of a stream's info, by which
-//! time is proven, and cannot decode what old servers answer.
+//! The types of `async-nats` are not enough: they lack the field `ts` of a stream's info, which is
+//! needed to prove time, and cannot decode the answers of old servers.
 
 use crate::options::Storage;
 use presence_core::Timestamp;
@@ -239,7 +239,8 @@ fn parse_time(text: &str) -> Option<Timestamp> {
     if hour > 23 || minute > 59 || second > 60 || fraction.len() > 9 {
         return None;
     }
-    // Days since the epoch, with years that begin in March, so that the leap day is the last.
+    // Days since the epoch, with years that begin in March, so that a leap day is the last day of
+    // its year.
     let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1;
     let days = days.checked_sub(719_468)?;
@@ -257,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_read_as_the_server_writes_them() {
+    fn times_in_the_format_of_the_server_are_parsed() {
         let millis = |text| parse_time(text).map(Timestamp::as_millis);
         assert_eq!(millis("1970-01-01T00:00:00Z"), Some(0));
         assert_eq!(millis("2026-11-20T18:18:10.389478012Z"), Some(1_795_198_690_389));

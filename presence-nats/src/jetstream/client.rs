@@ -20,9 +20,9 @@ const CONNECTS_FOR: Duration = Duration::from_secs(2);
 /// The longest delay before the client reconnects. The delay is random, since all processes lose a
 /// server at once.
 const RECONNECTS_EVERY: Duration = Duration::from_millis(250);
-/// The bound of an attempt that only finds out why the client could not connect.
+/// The bound of a connection attempt that is made only to learn why the client could not connect.
 const TRIED_FOR: Duration = Duration::from_millis(500);
-/// How long the same event is not logged again.
+/// How long an event is not logged again.
 const LOGGED_FOR: Duration = Duration::from_mins(10);
 /// How many different events are logged in that time.
 const MAX_LOGGED: usize = 16;
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn who_we_are_is_taken_out_of_urls() {
+    fn credentials_are_removed_from_urls() {
         for (urls, expected) in [
             ("nats://a:1, nats://b:2", "nats://a:1 nats://b:2"),
             ("nats://ann:p%40ss%2F@a:1,tls://b:2", "nats://a:1 tls://b:2 ann p@ss/"),
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_outage_is_told_of_once() {
+    async fn an_event_is_logged_once_per_outage() {
         let now = Instant::now();
         let logger = EventLogger {
             servers: Vec::new(),

@@ -25,7 +25,8 @@ const RECONNECTS_FOR: Duration = Duration::from_millis(100);
 /// How often the state of the connection is checked meanwhile.
 const CHECK_EVERY: Duration = Duration::from_millis(10);
 
-/// What the client's events say of the servers: denials, and why connecting failed.
+/// The state of the connection according to the client's events: denials, and why connecting
+/// failed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ConnectionState(Arc<Inner>);
 
@@ -79,8 +80,8 @@ pub(crate) struct Link {
     pub(crate) client: Client,
     /// The prefix of API subjects: `$JS.API.`, or that of a domain.
     api: String,
-    /// The prefix of subjects that are published into a stream, which is how messages reach another
-    /// domain.
+    /// The prefix of subjects that are published into a stream: that of the domain, empty without
+    /// one.
     into: String,
     timeout: Duration,
     connection: ConnectionState,
@@ -112,8 +113,8 @@ impl Link {
         self.timeout
     }
 
-    /// Waits for a connection, within a bound. Nothing may be sent before: the client would buffer
-    /// it and send it much later.
+    /// Waits for a connection, within a bound. Nothing may be sent without a connection: the client
+    /// would buffer it and send it much later.
     pub(crate) async fn connected(&self) -> Result<()> {
         let mut waits = match self.client.connection_state() {
             State::Connected => return Ok(()),

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_read_in_both_forms() {
+    fn a_position_is_parsed_from_both_forms_of_reply_subjects() {
         let place =
             ReadPosition { stream_seq: 7, consumer_seq: 3, at: Timestamp::from_millis(1_795_198_690_790) };
         let short = "$JS.ACK.KV_a.name.1.7.3.1795198690790866204.5";

@@ -13,15 +13,14 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the server keeps the consumer of a disconnected process, which goes on with the
-/// messages that were stored meanwhile.
+/// How long the server keeps the consumer of a disconnected process. After a reconnect within that
+/// time, the consumer continues with the messages that were stored meanwhile.
 const KEPT_FOR: Duration = Duration::from_secs(30);
 /// The idle heartbeat of a consumer. The server requires one for flow control; nothing here depends
 /// on it.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// After this many checks in a row that the consumer, but not its stream, left unanswered, the
-/// reader is given up.
+/// The number of unanswered checks of the consumer in a row after which the reader reports a gap.
 const UNANSWERED: u8 = 2;
 
 /// The timeout of one such check.
@@ -63,8 +62,8 @@ impl StreamEnd {
         Ok(Self { seq: seq.max(message), message })
     }
 
-    /// The position that a reader at `position` has in effect: at the last message there is nothing
-    /// left to read, so it is at the last sequence.
+    /// The effective position of a reader at `position`. A reader that has read the last existing
+    /// message is at the last sequence, since nothing is left to read.
     fn reached_from(self, position: u64) -> u64 {
         if position >= self.message { position.max(self.seq) } else { position }
     }
@@ -81,10 +80,11 @@ pub(crate) enum StartAt {
     After(u64),
 }
 
-/// An ordered consumer that reports gaps. The one of `async-nats` would hide a gap by reading on.
+/// An ordered consumer that reports gaps. The ordered consumer of `async-nats` would hide a gap,
+/// since it continues by itself.
 ///
-/// The server holds messages back while this does not read (flow control). If the client drops
-/// messages nevertheless, that shows as a gap.
+/// The server stops sending while the reader does not read (flow control). If the client drops
+/// messages nevertheless, the reader reports a gap.
 #[derive(Debug)]
 pub(crate) struct Reader {
     link: Arc<Link>,
@@ -213,9 +213,9 @@ impl Reader {
     }
 
     /// Asks the server for the state of this consumer; `end` is the end of the stream as read
-    /// before this call. To be called when the reader has not reached that: the last messages may
-    /// have been deleted before they were sent, the consumer may be gone, or messages were lost in
-    /// transit.
+    /// before this call. Call this when the reader has not reached that end: the last messages may
+    /// have been deleted before they were sent, the consumer may be gone, or messages may have been
+    /// lost in transit.
     pub(crate) async fn check(&mut self, end: StreamEnd) -> Result<(), Gap> {
         self.position = end.reached_from(self.position);
         let what = format!("CONSUMER.INFO.{}.{}", self.stream, self.name);

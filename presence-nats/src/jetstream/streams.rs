@@ -23,9 +23,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What the server that holds the bucket supports, judged by the settings that it gave the stream.
-/// The version of the connected server does not tell: a process on a leaf node sees the version of
-/// the leaf.
+/// The features of the server that holds the bucket, derived from the settings that it gave the
+/// stream. The version of the connected server is not used, since on a leaf node it is that of the
+/// leaf.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Traits {
     /// Whether the server is 2.11 or later: it answers many keys in one request, and expires marks

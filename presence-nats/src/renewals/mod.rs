@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 pub(crate) const BATCHES_WAITING: usize = 4096;
 /// The bytes of ids in one message; JSON escapes may double them.
 const BATCH_BYTES: usize = 200 * 1024;
-/// How long a caller waits for renewals before it has the reader checked.
+/// How long a caller waits for renewals before it requests a check of the reader.
 const LATE_AFTER: Duration = Duration::from_millis(150);
 /// The pause before the follower reads again after a failure.
 const RETRY_EVERY: Duration = Duration::from_millis(150);
@@ -128,8 +128,8 @@ impl Beats {
         }
     }
 
-    /// The same for a watch, which may read an old record now and a newer one later. A renewal of
-    /// the newer record waits until that is read, since the session may have been forgotten in
+    /// The same for a watch, which may read an old record before a newer one. A renewal of the
+    /// newer record is not applied to the old one, since the session may have been forgotten in
     /// between.
     pub(crate) fn renew_at(&self, session: &mut Session, revision: u64, incarnation: u64) {
         let times = self.shared.times.lock();
@@ -163,22 +163,21 @@ impl Beats {
         }
     }
 
-    /// Whether this sequence has been read in this incarnation of the stream. If not, the reader is
-    /// checked.
+    /// Whether this sequence has been read in this incarnation of the stream.
     pub(crate) fn has_reached(&self, created: &str, seq: u64) -> bool {
         let reached = self.shared.reached.borrow();
         *reached.created == *created && reached.seq >= seq
     }
 
-    /// Has the reader checked, because expected renewals have not arrived.
+    /// Requests a check of the reader, because expected renewals have not arrived.
     pub(crate) fn is_late(&self) {
         self.shared.late.notify_one();
     }
 
     fn follow(&self) {
         let mut follower = self.follower.lock();
-        // The task ends only with the runtime that it was started on; it is then started on this
-        // one.
+        // The task ends only when its runtime does. It is then started again on the current
+        // runtime.
         if follower.as_ref().is_none_or(|follower| follower.0.is_finished()) {
             *follower = Some(Follower(tokio::spawn(Arc::clone(&self.shared).run())));
         }
@@ -239,7 +238,7 @@ impl Shared {
         let after = revisions.iter().copied().max().unwrap_or_default();
         self.times.lock().enter(&touches, &revisions, raw, self.streams.beats_for());
         if touches.is_empty() {
-            // An empty batch is only a proof that the stream accepts writes.
+            // An empty batch only proves that the stream accepts writes.
             return;
         }
         // There may be no watch.
@@ -247,7 +246,7 @@ impl Shared {
     }
 }
 
-/// The end of the stream of renewals. They expire in order, so the last message is the last to go.
+/// The end of the stream of renewals. Renewals expire in order, so the last message expires last.
 fn end(info: &StreamInfo) -> StreamEnd {
     let seq = info.state.last_seq;
     StreamEnd { seq, message: if info.state.messages == 0 { 0 } else { seq } }

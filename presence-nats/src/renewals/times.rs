@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-/// The latest times of sessions, keyed by a 64-bit hash of user and session. Of a million sessions,
-/// two share a hash once in ten million years of restarts; one of them then seems alive for longer.
+/// The latest times of sessions, keyed by a 64-bit hash of user and session. With a million
+/// sessions, two of them share a hash with a probability of 3 in 100 million; one of the two then
+/// seems alive for too long.
 #[derive(Debug, Default)]
 pub(super) struct Times {
     hasher: RandomState,
@@ -60,7 +61,7 @@ impl Times {
             self.began_at = raw.at;
         }
         if raw.incarnation > self.incarnation {
-            // The bucket was created again, and revisions with it begin at one.
+            // The bucket was created again, so its revisions begin at one again.
             let all = self.current.values_mut().chain(self.before.values_mut());
             all.for_each(|known| known.revision = 0);
             self.incarnation = raw.incarnation;
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn times_go_forward_and_are_kept_as_long_as_the_stream_keeps_them() {
+    fn times_only_increase_and_expire_with_the_stream() {
         let mut times = Times::default();
         enter(&mut times, &[touch("a", 5, 4), touch("b", 1, 1)], 1, 100, 1);
         enter(&mut times, &[touch("a", 3, 6)], 1, 109, 1);
@@ -122,13 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn revisions_belong_to_one_incarnation() {
+    fn revisions_are_reset_when_the_bucket_is_created_again() {
         let mut times = Times::default();
         enter(&mut times, &[touch("a", 5, 5), touch("b", 5, 5)], 90, 100, 1);
         enter(&mut times, &[touch("a", 6, 6)], 3, 101, 2);
         assert_eq!(known(&times, "a"), Some((6, 6, 3)));
         assert_eq!(known(&times, "b"), Some((5, 5, 0)));
-        // A writer that has not yet noticed the new bucket.
+        // From a writer that has not yet noticed the new bucket.
         enter(&mut times, &[touch("a", 7, 7)], 91, 102, 1);
         assert_eq!(known(&times, "a"), Some((7, 7, 3)));
     }

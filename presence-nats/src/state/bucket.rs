@@ -1,5 +1,5 @@
-//! Reads and conditional writes of the bucket: reads are as of the call, and a write succeeds only
-//! if the record has not changed since it was read.
+//! Reads and conditional writes of the bucket. A read returns everything that was stored before the
+//! call. A write succeeds only if the record has not changed since it was read.
 
 use crate::codec::{
     FORGOTTEN, Forgotten, Gone, OPERATION, PLACED_AT, Raw, SEEN_AT, base64, encode, encode_user, header,
@@ -41,7 +41,7 @@ enum Many {
 }
 
 impl Streams {
-    /// Writes a record if its revision is still `revision`. Returns the new revision, or `None` if
+    /// Writes a record if its revision is still `expected`. Returns the new revision, or `None` if
     /// the record has changed.
     pub(crate) async fn write(
         &self,
@@ -58,8 +58,8 @@ impl Streams {
         landed(self.link.publish(subject, Some(headers), value).await)
     }
 
-    /// Deletes a record if its revision is still `revision`. The mark of the deletion holds what
-    /// this process knew of the record.
+    /// Deletes a record if its revision is still `expected`. The mark of the deletion holds `seen`,
+    /// the state of the record according to this process.
     pub(crate) async fn delete(
         &self,
         traits: Traits,
@@ -154,7 +154,7 @@ impl Streams {
         match end.status.map(|status| status.as_u16()) {
             Some(204) if number("Nats-Num-Pending").unwrap_or_default() > 0 => Ok(Many::Excess),
             Some(204) if number("Nats-UpTo-Sequence").unwrap_or_default() < floor => Ok(Many::Unsure),
-            // This answer does not say how far the replica is.
+            // This answer does not contain the sequence that the replica has reached.
             Some(404) if traits.is_replicated => Ok(Many::Unsure),
             Some(204 | 404) => Ok(Many::All(raws)),
             // The keys do not fit into one answer.

@@ -42,7 +42,7 @@ impl Top {
 }
 
 impl Epochs {
-    /// The last sequences so far. To be read before the state of the streams is requested, which is
+    /// The last sequences so far. Call this before requesting the state of the streams, which is
     /// then compared with them.
     pub(crate) fn tops(&self) -> Tops {
         self.0.lock().tops.clone()
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_lasts_until_something_is_lost() {
+    fn the_epoch_changes_only_when_data_is_lost() {
         let epochs = Epochs::default();
         let epoch = |state: StreamInfo, beats: StreamInfo| epochs.epoch(&epochs.tops(), &state, &beats);
         let first = epoch(info("a", 5), info("b", 5));
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_comes_late_is_no_loss() {
+    fn a_late_answer_does_not_change_the_epoch() {
         let epochs = Epochs::default();
         let before = epochs.tops();
         let first = epochs.epoch(&before, &info("a", 5), &info("b", 5));

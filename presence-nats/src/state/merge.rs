@@ -69,7 +69,7 @@ impl Streams {
             }
             metrics::counter!("presence_nats_conflicts_total").increment(refused.len() as u64);
             if round > 2 {
-                // A random pause, so that conflicting writers do not repeat in step.
+                // A random pause, so that conflicting writers do not conflict again.
                 tokio::time::sleep(Duration::from_millis(10).mul_f64(presence_core::random::fraction()))
                     .await;
             }

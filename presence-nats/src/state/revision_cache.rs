@@ -1,11 +1,13 @@
-//! A cache of the records that a handle writes and renews, which saves reading them.
+//! A cache of the revisions and digests of the records that a handle writes and renews, which saves
+//! reads.
 //!
-//! For a put, the cached revision is a guess: the server refuses a wrong one. A renewal has to be
-//! certain that its session exists. A watch of the same handle gives that certainty, once it has
-//! read everything up to the time of the renewal; a handle without a watch reads the records.
+//! A put may use a cached revision that is out of date, since the server refuses it. A renewal
+//! requires a session that is certain to exist. A cached entry is certain once a watch of the same
+//! handle has read everything that was stored before the renewal. A handle without a watch reads
+//! the records.
 //!
-//! The cache is bounded by what this process writes and renews, and by [`ENTRIES`], some 130 bytes
-//! each. When it is full, it is emptied, which costs one read for each session.
+//! The cache holds only sessions that this process writes or renews, at most [`ENTRIES`] of some
+//! 130 bytes each. When it is full, it is emptied, which costs one read for each session.
 
 use foldhash::quality::RandomState;
 use parking_lot::Mutex;
@@ -118,7 +120,7 @@ impl Known {
         }
     }
 
-    /// Creates entries for these sessions, which a watch then updates. To be called before their
+    /// Creates entries for these sessions, which a watch then updates. Call this before their
     /// records are read or written.
     pub(crate) fn reserve<'a>(&self, sessions: impl Iterator<Item = (&'a UserId, &'a SessionId)>) {
         let mut state = self.memory.lock();
@@ -136,7 +138,7 @@ impl Known {
         self.enter(self.hash(user, id), revision, state, None);
     }
 
-    /// Records what a watch has read of a record.
+    /// Records the state of a record that a watch has read.
     pub(crate) fn record_read(&self, feeding: &Feeding, key: &SessionKey, revision: u64, state: State<'_>) {
         self.enter(self.hash(&key.user, &key.id), revision, state, Some(feeding.generation));
     }
@@ -161,9 +163,9 @@ impl Known {
         entry.digest = Some(self.digest(session, tells_of_deletion));
     }
 
-    /// Advances the times of a session to those of its cached record, and returns the revision that
-    /// the session then contains. Zero if no record is known; `None` if the record may hold more
-    /// than the session does.
+    /// Advances the times of a session to those of its cached record. Returns the revision whose
+    /// content the session then contains: zero if no record is cached, `None` if the record may
+    /// hold something that the session lacks.
     pub(crate) fn contained(&self, session: &mut Session) -> Option<u64> {
         let entry = self.memory.lock().entries.get(&self.hash(&session.user, &session.id)).copied();
         let Some(Entry { revision, digest: Some(digest), .. }) = entry else { return Some(0) };
@@ -190,7 +192,7 @@ impl Known {
     }
 
     /// Waits for the watch to have read everything up to this sequence, and returns its number.
-    /// `None` if there is no watch, or it does not get there in time.
+    /// `None` if there is no watch, or if it does not reach the sequence in time.
     pub(crate) async fn watched(&self, created: &str, seq: u64, within: Duration) -> Option<u32> {
         let (generation, mut read) = {
             let state = self.memory.lock();
@@ -201,8 +203,8 @@ impl Known {
         is_there.is_ok_and(|is_there| is_there.is_ok()).then_some(generation)
     }
 
-    /// The cached session, as of the position that this watch has read up to; `None` if the cache
-    /// does not know.
+    /// The cached session, as of the position that this watch has read up to; `None` if there is no
+    /// entry, or if it is not certain.
     pub(crate) fn there(&self, watched: Option<u32>, user: &UserId, id: &SessionId) -> Option<There> {
         let entry = self.memory.lock().entries.get(&self.hash(user, id)).copied()?;
         let digest = entry.digest.filter(|_| watched == Some(entry.generation))?;

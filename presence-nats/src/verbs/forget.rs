@@ -2,7 +2,7 @@
 //! (clauses F1, U3).
 //!
 //! A renewal that another process publishes during the deletion may be missed here. That process
-//! learns of the deletion by its watch, knows a later heartbeat, and puts the session again.
+//! reads the deletion in its watch, has a later heartbeat, and puts the session again.
 
 use crate::codec::{Raw, Record};
 use crate::error::{Failure, Outcome, unavailable};

@@ -1,4 +1,4 @@
-//! The verbs of the store, one file each.
+//! The methods of the store, one file each.
 
 mod forget;
 mod load;

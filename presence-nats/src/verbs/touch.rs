@@ -17,12 +17,14 @@ use std::time::Duration;
 
 /// How long a renewal waits for the watch of its handle before it reads the records instead.
 const WATCH_LATE_AFTER: Duration = Duration::from_millis(100);
-/// The maximum number of cached process records. As a rule, one process beats through a handle.
+/// The maximum number of cached process records. As a rule, one process sends its heartbeats
+/// through a handle.
 const NODES: usize = 256;
 /// How often the renewal of a long lease is repeated after another process changed the record.
 const ROUNDS: usize = 12;
 
-/// The records of the processes that beat through this handle, with their revisions.
+/// The records of the processes that send their heartbeats through this handle, with their
+/// revisions.
 pub(crate) type Nodes = Mutex<HashMap<NodeId, (Node, u64)>>;
 
 impl Register for Node {
@@ -70,8 +72,8 @@ impl Shared {
         Ok(misses)
     }
 
-    /// Writes the heartbeats of processes to their records. They are few, and a process must be
-    /// found after it stopped beating.
+    /// Writes the heartbeats of processes to their records. They are few, and must still be found
+    /// after the process has stopped, when a renewal would have expired.
     async fn beat(&self, traits: Traits, nodes: &[Node]) -> Outcome<()> {
         if nodes.is_empty() {
             return Ok(());

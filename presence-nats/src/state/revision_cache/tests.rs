@@ -28,7 +28,7 @@ fn remember(known: &Known, session: &Session, revision: u64) {
 }
 
 #[test]
-fn what_contains_the_record_need_not_read_it() {
+fn a_session_that_contains_the_cached_record_gets_its_revision() {
     let known = Known::default();
     let mut stored = session(10, "a");
     assert_eq!(known.contained(&mut stored.clone()), Some(0));
@@ -46,7 +46,7 @@ fn what_contains_the_record_need_not_read_it() {
 }
 
 #[test]
-fn what_was_declared_is_not_lost() {
+fn a_session_that_lacks_the_cached_status_gets_no_revision() {
     let known = Known::default();
     let at = Timestamp::from_millis(5);
     let mut stored = session(10, "a");
@@ -61,7 +61,7 @@ fn what_was_declared_is_not_lost() {
 }
 
 #[tokio::test]
-async fn only_a_watch_that_is_up_to_date_makes_certain() {
+async fn a_session_is_certain_to_exist_only_if_an_up_to_date_watch_has_read_it() {
     let (known, stored) = (Known::default(), session(10, "a"));
     let is_there = |watched| known.there(watched, &stored.user, &stored.id);
     remember(&known, &stored, 7);
@@ -74,13 +74,13 @@ async fn only_a_watch_that_is_up_to_date_makes_certain() {
     assert_eq!(known.watched("another", 8, Duration::from_millis(1)).await, None);
     let watched = known.watched("incarnation", 8, Duration::from_secs(9)).await;
     assert!(watched.is_some());
-    // The watch has not told of it: it may be gone since.
+    // The watch has not read the session, which may have been deleted since.
     assert_eq!(is_there(watched), None);
     known.record_read(&feeding, &stored.key(), 7, there(&stored));
     assert_eq!(is_there(watched), Some(There { revision: 7, has_left: false, lease: MINUTE }));
     known.record_read(&feeding, &stored.key(), 9, State::Gone);
     assert_eq!(is_there(watched), None);
-    // What was forgotten meanwhile is not brought back by an answer that comes late.
+    // A late answer does not restore a session that was forgotten meanwhile.
     known.fill(&stored.user, &stored.id, 7, there(&stored));
     assert_eq!(is_there(watched), None);
 }
